@@ -1,0 +1,57 @@
+# Helpers that keep every folder's CMakeLists.txt to a line or two.
+
+# Flags of all our own code. `#include` strings are paths from the root of the repository; generated headers keep the
+# same spelling below the build folder.
+add_library(nibble_options INTERFACE)
+target_include_directories(nibble_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(nibble_options INTERFACE -Wall -Wextra -Werror -fno-fast-math -ffp-contract=off)
+
+# LLVM and MLIR as one shared library each; their headers are not ours to warn about.
+add_library(nibble_mlir INTERFACE)
+target_include_directories(nibble_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
+
+# nibble_add_library(<name> [MLIR] [DEPENDS <library>...] [TABLEGEN <target>...])
+# A static library of every .cpp in this folder.
+function(nibble_add_library name)
+  cmake_parse_arguments(ARG "MLIR" "" "DEPENDS;TABLEGEN" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources)
+    message(FATAL_ERROR "${name}: no source in ${CMAKE_CURRENT_SOURCE_DIR}")
+  endif()
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC nibble_options ${ARG_DEPENDS})
+  if(ARG_MLIR)
+    target_link_libraries(${name} PUBLIC nibble_mlir)
+    # Every header of ours that MLIR code may include can be generated, by any dialect: make them first.
+    add_dependencies(${name} nibble-tablegen)
+  endif()
+  if(ARG_TABLEGEN)
+    add_dependencies(${name} ${ARG_TABLEGEN})
+  endif()
+endfunction()
+
+# nibble_add_gtest(<name> [DEPENDS <library>...] [LABELS <label>...])
+# One GoogleTest executable of every .cpp in this folder, one ctest entry. Test data are read below NIBBLE_TEST_DATA.
+function(nibble_add_gtest name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LABELS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE nibble_options ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE NIBBLE_TEST_DATA="${PROJECT_SOURCE_DIR}/test")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/bin)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}")
+  add_dependencies(nibble-unit-tests ${name})
+endfunction()
+
+add_custom_target(nibble-tablegen)
+add_custom_target(nibble-unit-tests)
+
+# Adds a folder once it has a source.
+macro(nibble_add_folder folder)
+  file(GLOB_RECURSE nibble_folder_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  if(nibble_folder_sources)
+    add_subdirectory(${folder})
+  endif()
+endmacro()

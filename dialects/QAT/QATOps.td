@@ -1,0 +1,172 @@
+//===- QATOps.td - operations of quantization-aware training ---------------===//
+
+#ifndef NIBBLE_DIALECTS_QAT_QATOPS
+#define NIBBLE_DIALECTS_QAT_QATOPS
+
+include "dialects/QAT/QATTypes.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+
+class QAT_Op<string name, list<Trait> traits = []> : Op<QAT_Dialect, name, !listconcat([Pure], traits)>;
+
+def QAT_Weight : 2DTensorOf<[BF16, F32]>;
+def QAT_Rows : 2DTensorOf<[BF16, F32]>;
+
+def QAT_FakeQuantOp : QAT_Op<"fake_quant", [SameOperandsAndResultType]> {
+  let summary = "A weight rounded to the grid: dequantize(quantize(w)).";
+  let description = [{
+    `out = dequantize(quantize(weight))` by definition, so the value trained on is the value rolled out (N3 to N5). The gradient is
+    the identity for every element (N8, straight-through). With `convention = slime` the decode uses the scale before it is rounded
+    to bf16.
+
+    Example:
+
+    ```mlir
+    %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<2048x1024xbf16>
+    ```
+  }];
+  let arguments = (ins QAT_Weight:$weight, QAT_SchemeAttr:$scheme);
+  let results = (outs QAT_Weight:$result);
+  let assemblyFormat = "$weight attr-dict `:` type($weight)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QAT_StraightThroughOp : QAT_Op<"straight_through", [
+    SingleBlockImplicitTerminator<"YieldOp">, IsolatedFromAbove, RecursiveMemoryEffects, SameOperandsAndResultType]> {
+  let summary = "Any forward, identity gradient: the general form of fake-quant.";
+  let description = [{
+    `out = body(x)`; `dL/dx = dL/dout`, unchanged. `qat.fake_quant` is the instance whose body is the built-in grid; this op is for
+    schemes that a user writes.
+
+    Example:
+
+    ```mlir
+    %y = qat.straight_through %x : tensor<8x32xf32> {
+    ^bb0(%a: tensor<8x32xf32>):
+      %r = math.roundeven %a : tensor<8x32xf32>
+      qat.yield %r : tensor<8x32xf32>
+    }
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$input `:` type($input) $body attr-dict";
+  let hasVerifier = 1;
+}
+
+def QAT_YieldOp : QAT_Op<"yield", [Terminator, HasParent<"StraightThroughOp">]> {
+  let summary = "The value of a straight_through body.";
+  let description = [{
+    Example:
+
+    ```mlir
+    qat.yield %r : tensor<8x32xf32>
+    ```
+  }];
+  let arguments = (ins Optional<AnyRankedTensor>:$value);
+  let assemblyFormat = "($value^ `:` type($value))? attr-dict";
+  let builders = [OpBuilder<(ins), [{ }]>];
+}
+
+def QAT_QuantizeOp : QAT_Op<"quantize"> {
+  let summary = "Codes and scales of a weight (N1 to N7).";
+  let description = [{
+    For each group of `group_size` elements along K: `s = bf16(amax / 7)`, `q = clamp(rne(x / s), -7, 7)`, q = 0 where s = 0. A float32
+    weight is rounded to bf16 first (N1). NaN and infinity are reported by the runtime before the op runs (N7).
+
+    Example:
+
+    ```mlir
+    %p = qat.quantize %w : tensor<2048x1024xbf16> -> !qat.packed<2048x1024, #qat.scheme<int4, group_size = 32>, host>
+    ```
+  }];
+  let arguments = (ins QAT_Weight:$weight);
+  let results = (outs QAT_PackedType:$packed);
+  let assemblyFormat = "$weight attr-dict `:` type($weight) `->` type($packed)";
+  let hasVerifier = 1;
+}
+
+def QAT_DequantizeOp : QAT_Op<"dequantize"> {
+  let summary = "The weight that a packed value stands for (N5).";
+  let description = [{
+    `w[n, k] = bf16(float(q[n, k]) * float(s[n, k / group_size]))`: the product is exact in float32, so there is one rounding. A float32
+    result is that bf16 value widened.
+
+    Example:
+
+    ```mlir
+    %w = qat.dequantize %p : !qat.packed<2048x1024, #qat.scheme<int4, group_size = 32>, host> -> tensor<2048x1024xbf16>
+    ```
+  }];
+  let arguments = (ins QAT_PackedType:$packed);
+  let results = (outs QAT_Weight:$weight);
+  let assemblyFormat = "$packed attr-dict `:` type($packed) `->` type($weight)";
+  let hasVerifier = 1;
+}
+
+def QAT_RepackOp : QAT_Op<"repack"> {
+  let summary = "One layout to another, exactly.";
+  let description = [{
+    A permutation of codes; scales are copied. `repack(repack(p)) == p`; the same layout folds away.
+
+    Example:
+
+    ```mlir
+    %h = qat.repack %p : !qat.packed<64x128, #qat.scheme<int4, group_size = 32>, interchange>
+                      -> !qat.packed<64x128, #qat.scheme<int4, group_size = 32>, host>
+    ```
+  }];
+  let arguments = (ins QAT_PackedType:$input);
+  let results = (outs QAT_PackedType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
+  let summary = "nn.linear over a packed weight, without materializing it.";
+  let description = [{
+    `y = nn.linear(x, dequantize(packed), bias) (+ residual)` with the same bits (N10, N11).
+
+    - `x`: [T, K]; `packed`: [N, K]; `bias`: [N], optional; `residual`: [T, N], optional, added after the sum was rounded to the element
+      type of the result, as a separate add would.
+
+    Example:
+
+    ```mlir
+    %y = qat.linear %x, %p : tensor<?x1024xbf16>, !qat.packed<2048x1024, #qat.scheme<int4, group_size = 32>, host>
+                          -> tensor<?x2048xbf16>
+    ```
+  }];
+  let arguments = (ins QAT_Rows:$x, QAT_PackedType:$packed, Optional<1DTensorOf<[BF16, F32]>>:$bias,
+                       Optional<QAT_Rows>:$residual);
+  let results = (outs QAT_Rows:$y);
+  let assemblyFormat = [{
+    $x `,` $packed (`bias` `(` $bias^ `:` type($bias) `)`)? (`residual` `(` $residual^ `:` type($residual) `)`)? attr-dict
+    `:` type($x) `,` type($packed) `->` type($y)
+  }];
+  let hasVerifier = 1;
+}
+
+def QAT_LinearInputGradOp : QAT_Op<"linear_input_grad"> {
+  let summary = "nn.linear_input_grad over a packed weight.";
+  let description = [{
+    `dx[t, k] = sum_n dy[t, n] * dequantize(packed)[n, k]`, float32, n ascending, one chain (N10).
+
+    Example:
+
+    ```mlir
+    %dx = qat.linear_input_grad %dy, %p : tensor<?x2048xbf16>, !qat.packed<2048x1024, #qat.scheme<int4, group_size = 32>, host>
+                                       -> tensor<?x1024xbf16>
+    ```
+  }];
+  let arguments = (ins QAT_Rows:$dy, QAT_PackedType:$packed);
+  let results = (outs QAT_Rows:$dx);
+  let assemblyFormat = "$dy `,` $packed attr-dict `:` type($dy) `,` type($packed) `->` type($dx)";
+  let hasVerifier = 1;
+}
+
+#endif // NIBBLE_DIALECTS_QAT_QATOPS

@@ -1,0 +1,95 @@
+// A dense row-major tensor in host memory: dtype, shape, bytes. Owning (Tensor) and not (TensorView).
+#pragma once
+
+#include "include/nibble/ABI.h"
+#include "runtime/core/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nibble {
+
+// The element types that a file or a program can hold. The first eight are those of the program seam (nibble_dtype) with
+// the same values; the rest only ever come from files.
+enum class DType : int32_t {
+  kF32 = NIBBLE_DTYPE_F32,
+  kBF16 = NIBBLE_DTYPE_BF16,
+  kF64 = NIBBLE_DTYPE_F64,
+  kI8 = NIBBLE_DTYPE_I8,
+  kI32 = NIBBLE_DTYPE_I32,
+  kI64 = NIBBLE_DTYPE_I64,
+  kU8 = NIBBLE_DTYPE_U8,
+  kBool = NIBBLE_DTYPE_I1,
+  kF16 = 16,
+  kI16,
+  kU16,
+  kU32,
+  kU64,
+  kF8E4M3,
+  kF8E5M2,
+  kF8E8M0,
+  kF8E4M3FNUZ,
+  kF8E5M2FNUZ,
+  kF6E2M3,
+  kF6E3M2,
+  kF4,
+  kC64,
+};
+
+// Bits of one element.
+int64_t bitsOf(DType dtype);
+// The safetensors spelling: "F32", "BF16", ...
+const char *nameOf(DType dtype);
+
+using Shape = std::vector<int64_t>;
+
+// Product of the dimensions; nullopt when it does not fit in int64 or a dimension is negative.
+std::optional<int64_t> elementCount(std::span<const int64_t> shape);
+// "[2, 3]"
+std::string toString(std::span<const int64_t> shape);
+
+// Somebody else's memory, seen as a tensor. Row-major, densely packed.
+struct TensorView {
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::byte *data = nullptr;
+
+  int64_t elements() const;
+  int64_t bytes() const;
+  template <typename T>
+  T *as() const {
+    return reinterpret_cast<T *>(data);
+  }
+};
+
+// Owns its memory, 64-byte aligned, zeroed at creation. Move only.
+class Tensor {
+public:
+  Tensor() = default;
+  // Environment error naming the bytes when there is no memory for it.
+  static Result<Tensor> create(DType dtype, Shape shape);
+
+  DType dtype() const { return view_.dtype; }
+  const Shape &shape() const { return view_.shape; }
+  int64_t elements() const { return view_.elements(); }
+  int64_t bytes() const { return view_.bytes(); }
+  const TensorView &view() const { return view_; }
+  std::byte *data() const { return view_.data; }
+  template <typename T>
+  T *as() const {
+    return view_.as<T>();
+  }
+
+private:
+  struct Free {
+    void operator()(std::byte *pointer) const;
+  };
+  TensorView view_;
+  std::unique_ptr<std::byte, Free> memory_;
+};
+
+} // namespace nibble
