@@ -28,24 +28,28 @@ public:
   Status bind(std::string_view name, const TensorView &tensor);
   Status bind(int index, const TensorView &tensor);
 
-  // Runs with what is bound; the memory of the results belongs to the arena until Arena::release or reset.
-  // Failed when an argument is unbound (named).
+  // Runs with what is bound; the memory of the results belongs to the arena until Arena::reset.
+  // Failed when an argument is unbound (named), or a result is not what the table says.
   Result<std::vector<TensorView>> call(Arena &arena);
 
 private:
   friend class Program;
-  explicit Function(const nibble_function &info);
+  Function(const nibble_function &info, std::shared_ptr<void> owner);
   const nibble_function *info_;
+  std::shared_ptr<void> owner_; // keeps the code in memory
   std::vector<TensorView> bound_;
+  std::vector<bool> isBound_;
 };
 
 class Program {
 public:
-  // Keeps `owner` (the JIT or the loaded library that `table` lives in) alive. Environment error when the ABI version differs.
+  // Keeps `owner` (the JIT or the loaded library that `table` lives in) alive. Environment error when the ABI version
+  // differs.
   static Result<Program> create(const nibble_program &table, std::shared_ptr<void> owner);
 
   // Usage error listing the functions there are.
   Result<Function> function(std::string_view name) const;
+  bool has(std::string_view name) const;
   std::span<const nibble_function> functions() const;
 
 private:
