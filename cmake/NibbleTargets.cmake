@@ -10,6 +10,8 @@ target_compile_options(nibble_options INTERFACE -Wall -Wextra -Werror -fno-fast-
 add_library(nibble_mlir INTERFACE)
 target_include_directories(nibble_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
+# TableGen's output names parameters that it does not use.
+target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 
 # nibble_add_library(<name> [MLIR] [DEPENDS <library>...] [TABLEGEN <target>...])
 # A static library of every .cpp in this folder.
@@ -17,7 +19,9 @@ function(nibble_add_library name)
   cmake_parse_arguments(ARG "MLIR" "" "DEPENDS;TABLEGEN" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(NOT sources)
-    message(FATAL_ERROR "${name}: no source in ${CMAKE_CURRENT_SOURCE_DIR}")
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE nibble_options ${ARG_DEPENDS})
+    return()
   endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC nibble_options ${ARG_DEPENDS})

@@ -31,6 +31,10 @@ def QAT_Layout : I32EnumAttr<"Layout", "the order of codes in memory", [
   let genSpecializedAttr = 0;
 }
 
+def ConventionParameter : EnumParameter<QAT_Convention> {
+  let defaultValue = "Convention::Nibble";
+}
+
 class QAT_Attr<string name, string attrMnemonic> : AttrDef<QAT_Dialect, name> {
   let mnemonic = attrMnemonic;
 }
@@ -56,7 +60,7 @@ def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
   let parameters = (ins
     EnumParameter<QAT_Kind>:$kind,
     "int64_t":$group_size,
-    DefaultValuedParameter<EnumParameter<QAT_Convention>, "Convention::Nibble">:$convention
+    ConventionParameter:$convention
   );
   let assemblyFormat = "`<` $kind `,` `group_size` `=` $group_size (`,` `convention` `=` $convention^)? `>`";
   let genVerifyDecl = 1;

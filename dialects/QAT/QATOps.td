@@ -85,7 +85,7 @@ def QAT_QuantizeOp : QAT_Op<"quantize"> {
   }];
   let arguments = (ins QAT_Weight:$weight);
   let results = (outs QAT_PackedType:$packed);
-  let assemblyFormat = "$weight attr-dict `:` type($weight) `->` type($packed)";
+  let assemblyFormat = "$weight attr-dict `:` type($weight) `->` qualified(type($packed))";
   let hasVerifier = 1;
 }
 
@@ -103,7 +103,7 @@ def QAT_DequantizeOp : QAT_Op<"dequantize"> {
   }];
   let arguments = (ins QAT_PackedType:$packed);
   let results = (outs QAT_Weight:$weight);
-  let assemblyFormat = "$packed attr-dict `:` type($packed) `->` type($weight)";
+  let assemblyFormat = "$packed attr-dict `:` qualified(type($packed)) `->` type($weight)";
   let hasVerifier = 1;
 }
 
@@ -121,7 +121,7 @@ def QAT_RepackOp : QAT_Op<"repack"> {
   }];
   let arguments = (ins QAT_PackedType:$input);
   let results = (outs QAT_PackedType:$result);
-  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let assemblyFormat = "$input attr-dict `:` qualified(type($input)) `->` qualified(type($result))";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -146,7 +146,7 @@ def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
   let results = (outs QAT_Rows:$y);
   let assemblyFormat = [{
     $x `,` $packed (`bias` `(` $bias^ `:` type($bias) `)`)? (`residual` `(` $residual^ `:` type($residual) `)`)? attr-dict
-    `:` type($x) `,` type($packed) `->` type($y)
+    `:` type($x) `,` qualified(type($packed)) `->` type($y)
   }];
   let hasVerifier = 1;
 }
@@ -165,7 +165,7 @@ def QAT_LinearInputGradOp : QAT_Op<"linear_input_grad"> {
   }];
   let arguments = (ins QAT_Rows:$dy, QAT_PackedType:$packed);
   let results = (outs QAT_Rows:$dx);
-  let assemblyFormat = "$dy `,` $packed attr-dict `:` type($dy) `,` type($packed) `->` type($dx)";
+  let assemblyFormat = "$dy `,` $packed attr-dict `:` type($dy) `,` qualified(type($packed)) `->` type($dx)";
   let hasVerifier = 1;
 }
 

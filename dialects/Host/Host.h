@@ -1,0 +1,16 @@
+// The host dialect: kernels over buffers and lane operations. See the generated page docs/dialects/host.md.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Host/HostDialect.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Host/HostOps.h.inc"

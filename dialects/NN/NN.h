@@ -1,0 +1,26 @@
+// The nn dialect: what a language model is made of. See the generated page docs/dialects/nn.md.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/NN/NNDialect.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/NN/NNOps.h.inc"
+
+namespace nibble::nn {
+
+// Attributes of function arguments; each holds a string. See the dialect's description.
+inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
+inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
+inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
+
+} // namespace nibble::nn

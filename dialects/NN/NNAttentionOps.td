@@ -1,0 +1,120 @@
+//===- NNAttentionOps.td - attention over a batch and over a paged cache ----===//
+
+#ifndef NIBBLE_DIALECTS_NN_NNATTENTIONOPS
+#define NIBBLE_DIALECTS_NN_NNATTENTIONOPS
+
+include "dialects/NN/NNBase.td"
+
+def NN_AttentionOp : NN_Op<"attention", [AllTypesMatch<["q", "y"]>, AllTypesMatch<["k", "v"]>]> {
+  let summary = "Causal attention of a ragged batch with grouped queries.";
+  let description = [{
+    Token t of a sequence attends to the tokens of its own sequence up to itself (the last `window` of them when `window` is not 0).
+    Query head h reads key/value head `h / (heads / kv_heads)`.
+
+    Order (N14): keys come in blocks of `kv_block` positions aligned to absolute position. A score is one ascending float32 chain
+    over the head's elements, times `scale`. Per block, `m' = max(m, max(s))`, `a = exp(m - m')`, `p = exp(s - m')`,
+    `l = l*a + sum16(p)`, `o = o*a`, then `o += p_j v_j` with keys ascending. Keys that the row may not see are never touched.
+    `y = E(o / l)`; `lse = m + log(l)`.
+
+    - `q`: [T, heads*D]; `k`, `v`: [T, kv_heads*D]; `y`: as q; `lse`: float32 [T, heads].
+
+    Example:
+
+    ```mlir
+    %y, %lse = nn.attention %q, %k, %v, %positions, %sequences
+        {heads = 16, kv_heads = 8, scale = 0.08838834764 : f32, kv_block = 64}
+        : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?xi32>, tensor<?xi32> -> tensor<?x16xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$q, NN_Rows:$k, NN_Rows:$v, NN_IndexVector:$positions, NN_IndexVector:$sequences,
+                       I64Attr:$heads, I64Attr:$kv_heads, F32Attr:$scale, I64Attr:$kv_block,
+                       DefaultValuedAttr<I64Attr, "0">:$window);
+  let results = (outs NN_Rows:$y, NN_FloatMatrix:$lse);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v `,` $positions `,` $sequences attr-dict
+    `:` type($q) `,` type($k) `,` type($positions) `,` type($sequences) `->` type($lse)
+  }];
+  let hasVerifier = 1;
+}
+
+def NN_AttentionGradOp : NN_Op<"attention_grad", [
+    AllTypesMatch<["q", "y", "dy", "dq"]>, AllTypesMatch<["k", "v", "dk", "dv"]>]> {
+  let summary = "Gradients of attention.";
+  let description = [{
+    With `p = exp(s*scale - lse)`, `d = sum(dy * y)` of a row and head (N13), `ds = p * (dy.v - d) * scale`:
+    `dq = sum_j ds_j k_j`, `dk_j = sum_t ds q_t`, `dv_j = sum_t p dy_t`, float32, keys and queries ascending, query heads of a group
+    ascending, one chain each; the results are rounded once.
+
+    Example:
+
+    ```mlir
+    %dq, %dk, %dv = nn.attention_grad %dy, %q, %k, %v, %y, %lse, %positions, %sequences
+        {heads = 16, kv_heads = 8, scale = 0.08838834764 : f32, kv_block = 64}
+        : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x16xf32>, tensor<?xi32>, tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_Rows:$q, NN_Rows:$k, NN_Rows:$v, NN_Rows:$y, NN_FloatMatrix:$lse,
+                       NN_IndexVector:$positions, NN_IndexVector:$sequences,
+                       I64Attr:$heads, I64Attr:$kv_heads, F32Attr:$scale, I64Attr:$kv_block,
+                       DefaultValuedAttr<I64Attr, "0">:$window);
+  let results = (outs NN_Rows:$dq, NN_Rows:$dk, NN_Rows:$dv);
+  let assemblyFormat = [{
+    $dy `,` $q `,` $k `,` $v `,` $y `,` $lse `,` $positions `,` $sequences attr-dict
+    `:` type($q) `,` type($k) `,` type($lse) `,` type($positions) `,` type($sequences)
+  }];
+  let hasVerifier = 1;
+}
+
+def NN_CacheWriteOp : NN_Op<"cache_write", [
+    AllTypesMatch<["k", "v"]>, AllTypesMatch<["key_cache", "new_key_cache"]>, AllTypesMatch<["value_cache", "new_value_cache"]>]> {
+  let summary = "Puts the keys and values of a batch into the pages of their sequences.";
+  let description = [{
+    Token t of sequence s at position p goes to page `pages[s, p / B]`, slot `p % B`, B the page size. Keys lie as
+    [page, kv_head, element, slot], so that a decode step reads one element of many keys at once; values as
+    [page, kv_head, slot, element]. Copies, no rounding. In place after bufferization.
+
+    Example:
+
+    ```mlir
+    %kc1, %vc1 = nn.cache_write %k, %v, %kc, %vc, %positions, %sequences, %pages
+        : tensor<?x1024xbf16>, tensor<?x8x128x64xbf16>, tensor<?x8x64x128xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$k, NN_Rows:$v, NN_Cache:$key_cache, NN_Cache:$value_cache,
+                       NN_IndexVector:$positions, NN_IndexVector:$sequences, NN_IndexMatrix:$pages);
+  let results = (outs NN_Cache:$new_key_cache, NN_Cache:$new_value_cache);
+  let assemblyFormat = [{
+    $k `,` $v `,` $key_cache `,` $value_cache `,` $positions `,` $sequences `,` $pages attr-dict
+    `:` type($k) `,` type($key_cache) `,` type($value_cache) `,` type($positions) `,` type($sequences) `,` type($pages)
+  }];
+  let hasVerifier = 1;
+}
+
+def NN_PagedAttentionOp : NN_Op<"paged_attention", [AllTypesMatch<["q", "y"]>]> {
+  let summary = "nn.attention whose keys and values lie in pages.";
+  let description = [{
+    The same sums in the same order as `nn.attention` (N14), so the same bits: token t of sequence s attends to positions
+    0..positions[t] of the cache, which holds what `nn.cache_write` put there now and before. The page size is a multiple of
+    `kv_block`.
+
+    Example:
+
+    ```mlir
+    %y = nn.paged_attention %q, %kc, %vc, %positions, %sequences, %pages
+        {heads = 16, kv_heads = 8, scale = 0.08838834764 : f32, kv_block = 64}
+        : tensor<?x2048xbf16>, tensor<?x8x128x64xbf16>, tensor<?x8x64x128xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$q, NN_Cache:$key_cache, NN_Cache:$value_cache,
+                       NN_IndexVector:$positions, NN_IndexVector:$sequences, NN_IndexMatrix:$pages,
+                       I64Attr:$heads, I64Attr:$kv_heads, F32Attr:$scale, I64Attr:$kv_block,
+                       DefaultValuedAttr<I64Attr, "0">:$window);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = [{
+    $q `,` $key_cache `,` $value_cache `,` $positions `,` $sequences `,` $pages attr-dict
+    `:` type($q) `,` type($key_cache) `,` type($value_cache) `,` type($positions) `,` type($sequences) `,` type($pages)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // NIBBLE_DIALECTS_NN_NNATTENTIONOPS

@@ -1,0 +1,243 @@
+//===- NNLayerOps.td - embedding, norms, linears, rope, swiglu --------------===//
+
+#ifndef NIBBLE_DIALECTS_NN_NNLAYEROPS
+#define NIBBLE_DIALECTS_NN_NNLAYEROPS
+
+include "dialects/NN/NNBase.td"
+
+def NN_EmbeddingOp : NN_Op<"embedding"> {
+  let summary = "Rows of a table, one for each token.";
+  let description = [{
+    `y[t, :] = table[tokens[t], :]`. A token outside 0..V-1 is refused by the runtime before the call.
+
+    Example:
+
+    ```mlir
+    %x = nn.embedding %tokens, %table : tensor<?xi32>, tensor<151936x1024xbf16> -> tensor<?x1024xbf16>
+    ```
+  }];
+  let arguments = (ins NN_IndexVector:$tokens, NN_Weight:$table);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$tokens `,` $table attr-dict `:` type($tokens) `,` type($table) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [AllTypesMatch<["init", "dtable"]>]> {
+  let summary = "Gradient of the table: rows of dy added to the rows their tokens name.";
+  let description = [{
+    `dtable[v, :] = init[v, :] + sum over t with tokens[t] == v of dy[t, :]`, float32, t ascending, one chain of additions.
+
+    Example:
+
+    ```mlir
+    %g = nn.embedding_grad %dy, %tokens, %init : tensor<?x1024xbf16>, tensor<?xi32>, tensor<151936x1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_IndexVector:$tokens, NN_FloatMatrix:$init);
+  let results = (outs NN_FloatMatrix:$dtable);
+  let assemblyFormat = "$dy `,` $tokens `,` $init attr-dict `:` type($dy) `,` type($tokens) `,` type($init)";
+  let hasVerifier = 1;
+}
+
+def NN_RMSNormOp : NN_Op<"rms_norm", [AllTypesMatch<["x", "y"]>]> {
+  let summary = "Root-mean-square norm of each row, or of each head of a row.";
+  let description = [{
+    The row is cut into blocks of D elements, D the length of `weight`. Of each block: `r = 1 / sqrt(sum(x^2) / D + epsilon)` in float32
+    (sum in the order N13), `y = E(weight * E(x * r))` with E the element type: the order of Hugging Face, where the normalized value
+    is rounded before it is scaled.
+
+    Example:
+
+    ```mlir
+    %h = nn.rms_norm %x, %w {epsilon = 1.0e-6 : f32} : tensor<?x1024xbf16>, tensor<1024xbf16>
+    %q = nn.rms_norm %p, %n {epsilon = 1.0e-6 : f32} : tensor<?x2048xbf16>, tensor<128xbf16>   // 16 heads of 128
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_Vector:$weight, F32Attr:$epsilon);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$x `,` $weight attr-dict `:` type($x) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
+def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [AllTypesMatch<["x", "dx", "dy"]>, AllTypesMatch<["init", "dweight"]>]> {
+  let summary = "Gradients of rms_norm.";
+  let description = [{
+    With `n = x * r` (not rounded) and `g = dy * weight`: `dx = r * (g - n * sum(g * n) / D)`, sums in the order N13;
+    `dweight = init + sum over tokens and heads of dy * n`, ascending, one chain.
+
+    Example:
+
+    ```mlir
+    %dx, %dw = nn.rms_norm_grad %dy, %x, %w, %init {epsilon = 1.0e-6 : f32}
+        : tensor<?x1024xbf16>, tensor<1024xbf16>, tensor<1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_Rows:$x, NN_Vector:$weight, NN_FloatVector:$init, F32Attr:$epsilon);
+  let results = (outs NN_Rows:$dx, NN_FloatVector:$dweight);
+  let assemblyFormat = "$dy `,` $x `,` $weight `,` $init attr-dict `:` type($x) `,` type($weight) `,` type($init)";
+  let hasVerifier = 1;
+}
+
+def NN_LinearOp : NN_Op<"linear", [AttrSizedOperandSegments]> {
+  let summary = "y = x wT (+ bias) (+ residual).";
+  let description = [{
+    `y[t, n] = E(sum_k x[t, k] * w[n, k])` accumulated in float32 in the order N10/N11: sixteen lanes, each with one fused multiply-add for
+    every sixteenth k ascending, then one fixed tree. With `bias` the rounded sum plus bias is rounded again; likewise with `residual`, as
+    separate additions would. E is the element type of the result, which may be float32 for logits.
+
+    Example:
+
+    ```mlir
+    %y = nn.linear %x, %w : tensor<?x1024xbf16>, tensor<2048x1024xbf16> -> tensor<?x2048xbf16>
+    %z = nn.linear %x, %w bias(%b : tensor<2048xbf16>) : tensor<?x1024xbf16>, tensor<2048x1024xbf16> -> tensor<?x2048xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_Weight:$weight, Optional<NN_Vector>:$bias, Optional<NN_Rows>:$residual);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = [{
+    $x `,` $weight (`bias` `(` $bias^ `:` type($bias) `)`)? (`residual` `(` $residual^ `:` type($residual) `)`)? attr-dict
+    `:` type($x) `,` type($weight) `->` type($y)
+  }];
+  let hasVerifier = 1;
+}
+
+def NN_LinearInputGradOp : NN_Op<"linear_input_grad"> {
+  let summary = "Gradient of a linear's input: dx = dy w.";
+  let description = [{
+    `dx[t, k] = E(sum_n dy[t, n] * w[n, k])`, float32, n ascending, one chain of fused multiply-adds (N10).
+
+    Example:
+
+    ```mlir
+    %dx = nn.linear_input_grad %dy, %w : tensor<?x2048xbf16>, tensor<2048x1024xbf16> -> tensor<?x1024xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_Weight:$weight);
+  let results = (outs NN_Rows:$dx);
+  let assemblyFormat = "$dy `,` $weight attr-dict `:` type($dy) `,` type($weight) `->` type($dx)";
+  let hasVerifier = 1;
+}
+
+def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [AllTypesMatch<["init", "dweight"]>]> {
+  let summary = "Gradient of a linear's weight: dw = init + dyT x.";
+  let description = [{
+    `dw[n, k] = init[n, k] + sum_t dy[t, n] * x[t, k]`, float32, t ascending, one chain of fused multiply-adds that starts at `init`. Cutting
+    the tokens into microbatches therefore does not change a bit.
+
+    Example:
+
+    ```mlir
+    %dw = nn.linear_weight_grad %dy, %x, %init : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<2048x1024xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_Rows:$x, NN_FloatMatrix:$init);
+  let results = (outs NN_FloatMatrix:$dweight);
+  let assemblyFormat = "$dy `,` $x `,` $init attr-dict `:` type($dy) `,` type($x) `,` type($init)";
+  let hasVerifier = 1;
+}
+
+def NN_SumTokensOp : NN_Op<"sum_tokens", [AllTypesMatch<["init", "sum"]>]> {
+  let summary = "Sum of rows over the tokens: the gradient of a bias.";
+  let description = [{
+    `sum[n] = init[n] + sum_t x[t, n]`, float32, t ascending, one chain of additions.
+
+    Example:
+
+    ```mlir
+    %db = nn.sum_tokens %dy, %init : tensor<?x2048xbf16>, tensor<2048xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_FloatVector:$init);
+  let results = (outs NN_FloatVector:$sum);
+  let assemblyFormat = "$x `,` $init attr-dict `:` type($x) `,` type($init)";
+  let hasVerifier = 1;
+}
+
+def NN_RopeTableOp : NN_Op<"rope_table", [AllTypesMatch<["cos", "sin"]>]> {
+  let summary = "Cosine and sine of each token's rotary angles.";
+  let description = [{
+    `angle[t, i] = float(positions[t]) * inverse_frequencies[i]` in float32; `cos = cos(angle) * attention_factor`, likewise `sin`, in
+    float32. Scaled rope (llama3, yarn) is in the frequencies and the factor, computed at import.
+
+    Example:
+
+    ```mlir
+    %cos, %sin = nn.rope_table %positions {inverse_frequencies = array<f32: 1.0, 0.01>, attention_factor = 1.0 : f32}
+        : tensor<?xi32> -> tensor<?x2xf32>
+    ```
+  }];
+  let arguments = (ins NN_IndexVector:$positions, DenseF32ArrayAttr:$inverse_frequencies, F32Attr:$attention_factor);
+  let results = (outs NN_FloatMatrix:$cos, NN_FloatMatrix:$sin);
+  let assemblyFormat = "$positions attr-dict `:` type($positions) `->` type($cos)";
+  let hasVerifier = 1;
+}
+
+def NN_RopeOp : NN_Op<"rope", [AllTypesMatch<["x", "y"]>, AllTypesMatch<["cos", "sin"]>]> {
+  let summary = "Rotary position embedding of every head.";
+  let description = [{
+    The row is cut into heads of D = 2 * (columns of cos). Of each head, i < D/2: `y[i] = x[i]*cos[i] - x[i+D/2]*sin[i]`,
+    `y[i+D/2] = x[i+D/2]*cos[i] + x[i]*sin[i]`, in float32 (each product rounded, then the sum), then rounded to the element type. With `inverse`
+    the sign of sin is turned: that is the gradient.
+
+    Example:
+
+    ```mlir
+    %q = nn.rope %p, %cos, %sin : tensor<?x2048xbf16>, tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_FloatMatrix:$cos, NN_FloatMatrix:$sin, UnitAttr:$inverse);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$x `,` $cos `,` $sin attr-dict `:` type($x) `,` type($cos)";
+  let hasVerifier = 1;
+}
+
+def NN_SwigluOp : NN_Op<"swiglu", [SameOperandsAndResultType]> {
+  let summary = "silu(gate) * up.";
+  let description = [{
+    `y = E(E(silu(gate)) * up)`, `silu(g) = g / (1 + exp(-g))` in float32, exp the polynomial of the host library.
+
+    Example:
+
+    ```mlir
+    %h = nn.swiglu %gate, %up : tensor<?x3072xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$gate, NN_Rows:$up);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$gate `,` $up attr-dict `:` type($y)";
+}
+
+def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
+  let summary = "Gradients of swiglu.";
+  let description = [{
+    With `s = 1 / (1 + exp(-gate))`: `dgate = dy * up * s * (1 + gate * (1 - s))`, `dup = dy * gate * s`, in float32, rounded once.
+
+    Example:
+
+    ```mlir
+    %dgate, %dup = nn.swiglu_grad %dy, %gate, %up : tensor<?x3072xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$dy, NN_Rows:$gate, NN_Rows:$up);
+  let results = (outs NN_Rows:$dgate, NN_Rows:$dup);
+  let assemblyFormat = "$dy `,` $gate `,` $up attr-dict `:` type($dy)";
+}
+
+def NN_TakeRowsOp : NN_Op<"take_rows"> {
+  let summary = "The rows that an index vector names.";
+  let description = [{
+    `y[r, :] = x[rows[r], :]`. Rollout asks for the logits of the tokens it will sample from, and only of those.
+
+    Example:
+
+    ```mlir
+    %h = nn.take_rows %x, %rows : tensor<?x1024xbf16>, tensor<?xi32> -> tensor<?x1024xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_IndexVector:$rows);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$x `,` $rows attr-dict `:` type($x) `,` type($rows) `->` type($y)";
+  let hasVerifier = 1;
+}
+
+#endif // NIBBLE_DIALECTS_NN_NNLAYEROPS

@@ -1,0 +1,34 @@
+#include "include/nibble/InitAll.h"
+
+#include "dialects/Check/Check.h"
+#include "dialects/Host/Host.h"
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+#include "passes/Differentiate/Passes.h"
+#include "passes/Fuse/Passes.h"
+#include "passes/LowerToHost/Passes.h"
+#include "passes/Quantize/Passes.h"
+#include "passes/Rollout/Passes.h"
+#include "passes/Verify/Passes.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+using namespace mlir;
+
+void nibble::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect>();
+}
+
+void nibble::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerNibbleQuantizePasses();
+  registerNibbleDifferentiatePasses();
+  registerNibbleRolloutPasses();
+  registerNibbleFusePasses();
+  registerNibbleLowerToHostPasses();
+  registerNibbleVerifyPasses();
+}
