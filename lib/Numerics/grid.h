@@ -1,0 +1,61 @@
+// The grid, one group and one element at a time: scale, code, value. Everything else is these three in a loop.
+//
+// Needs the default rounding mode and IEEE semantics (no fast-math, no flush to zero).
+#pragma once
+
+#include "lib/Numerics/bf16.h"
+#include "lib/Numerics/fp8.h"
+#include "lib/Numerics/scheme.h"
+
+#include <algorithm>
+
+namespace nibble::numerics {
+
+// float(1/7) as the public stack's kernel multiplies with it.
+inline constexpr float kSlimeOneSeventh = std::bit_cast<float>(0x3E124925u);
+inline constexpr float kSlimeLeastScale = 1e-5f;
+
+// round-half-to-even of |x| < 2^22: adding 1.5 * 2^23 puts the unit at the last place of a float32.
+inline float roundHalfEven(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
+
+// Scale of a group.
+struct Scale {
+  float used;      // divides in quantize; multiplies in the weight that is trained on
+  uint16_t stored; // bf16 bits; multiplies in the packed weight. float(stored) == used unless the convention is slime.
+};
+
+// N3 and the table of other schemes. `amax` is the bits of the group's largest magnitude (sign removed), finite.
+inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
+  float largest = floatFromBf16(amax);
+  if (scheme.kind == Kind::kInt4 && scheme.convention == Convention::kSlime) {
+    float scale = std::max(largest * kSlimeOneSeventh, kSlimeLeastScale);
+    return {scale, bf16FromFloat(scale)};
+  }
+  float steps = scheme.kind == Kind::kInt8 ? 127.0f : scheme.convention == Convention::kCompressedTensors ? 7.5f : 7.0f;
+  uint16_t stored = bf16FromFloat(largest / steps);
+  return {floatFromBf16(stored), stored};
+}
+
+inline float lowestCode(const Scheme &scheme) {
+  if (scheme.kind == Kind::kInt8)
+    return -127.0f;
+  return scheme.convention == Convention::kCompressedTensors ? -8.0f : -7.0f;
+}
+inline float highestCode(const Scheme &scheme) { return scheme.kind == Kind::kInt8 ? 127.0f : 7.0f; }
+
+// N4. The bounds are integers, so clamping before rounding gives the same as after, and keeps the argument small.
+inline int8_t codeOf(float x, float scale, float lowest, float highest) {
+  if (scale == 0.0f)
+    return 0;
+  return static_cast<int8_t>(roundHalfEven(std::min(std::max(x / scale, lowest), highest)));
+}
+
+// N5, bf16 bits. Of a stored (bf16) scale the product is exact.
+inline uint16_t valueOf(int8_t code, float scale) { return bf16FromFloat(static_cast<float>(code) * scale); }
+
+// fp8: the block's scale, an element's code and its value. The float32 product is rounded, then rounded to bf16.
+inline float fp8ScaleOf(uint16_t amax) { return floatFromBf16(amax) / kE4M3Largest; }
+inline uint8_t fp8CodeOf(float x, float scale) { return scale == 0.0f ? 0 : e4m3FromFloat(x / scale); }
+inline uint16_t fp8ValueOf(uint8_t code, float scale) { return bf16FromFloat(floatFromE4M3(code) * scale); }
+
+} // namespace nibble::numerics

@@ -1,0 +1,165 @@
+#include "lib/Numerics/pack.h"
+
+#include "lib/Numerics/bf16.h"
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <vector>
+
+namespace nibble::numerics {
+
+static_assert(std::endian::native == std::endian::little, "words and scales are copied as they lie in memory");
+
+namespace {
+
+constexpr int64_t kLanes = 16;              // of N11
+constexpr int64_t kHostBlock = 8 * kLanes;  // elements in one 64-byte block of the host layout
+constexpr uint32_t kZeroWord = 0x88888888u; // eight times q = 0
+constexpr int64_t kMostBytes = int64_t{1} << 62;
+
+int64_t ceilDiv(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+// Where element `i` of a row lives: which word, and at which bit.
+struct Place {
+  int64_t word;
+  int shift;
+};
+
+Place interchangePlace(int64_t i) { return {i / 8, static_cast<int>(4 * (i % 8))}; }
+
+Place hostPlace(int64_t i) {
+  int64_t block = i / kHostBlock, step = i % kHostBlock / kLanes, lane = i % kLanes;
+  return {block * kLanes + lane, static_cast<int>(4 * step)};
+}
+
+template <Place (*place)(int64_t)>
+void packRow(const int8_t *codes, int64_t k, uint8_t *row, int64_t rowBytes, std::vector<uint32_t> &words) {
+  words.assign(static_cast<size_t>(rowBytes / 4), kZeroWord);
+  for (int64_t i = 0; i < k; ++i) {
+    auto [word, shift] = place(i);
+    // u = q + 8 replaces the padding 8: the exclusive or of both is put on top of it.
+    words[static_cast<size_t>(word)] ^= ((static_cast<uint32_t>(codes[i] + 8) & 0xFu) ^ 8u) << shift;
+  }
+  std::memcpy(row, words.data(), static_cast<size_t>(rowBytes));
+}
+
+template <Place (*place)(int64_t)>
+void unpackRow(const uint8_t *row, int64_t k, int8_t *codes, int64_t rowBytes, std::vector<uint32_t> &words) {
+  words.resize(static_cast<size_t>(rowBytes / 4));
+  std::memcpy(words.data(), row, static_cast<size_t>(rowBytes));
+  for (int64_t i = 0; i < k; ++i) {
+    auto [word, shift] = place(i);
+    codes[i] = static_cast<int8_t>(static_cast<int>((words[static_cast<size_t>(word)] >> shift) & 0xFu) - 8);
+  }
+}
+
+} // namespace
+
+std::string PackedLayout::problem() const {
+  if (n <= 0 || k <= 0)
+    return "a packed weight needs positive extents, not " + std::to_string(n) + "x" + std::to_string(k);
+  if (std::string reason = problemOf(scheme); !reason.empty())
+    return reason;
+  if (scheme.kind != Kind::kFp8 && scheme.groupSize != 0 && k % scheme.groupSize != 0)
+    return "N2: K = " + std::to_string(k) + " does not divide by group_size = " + std::to_string(scheme.groupSize);
+  // A row has at most 2 bytes of codes for each element (padding included, k >= 1 gives <= 64) and as much of scales.
+  if (k > kMostBytes / 256 || n > kMostBytes / (4 * k + 256))
+    return "a packed weight of " + std::to_string(n) + "x" + std::to_string(k) + " does not fit in memory";
+  return {};
+}
+
+int64_t PackedLayout::codeRowBytes() const {
+  if (scheme.kind != Kind::kInt4)
+    return k;
+  return layout == Layout::kInterchange ? ceilDiv(k, 8) * 4 : ceilDiv(k, kHostBlock) * kLanes * 4;
+}
+
+int64_t PackedLayout::scaleCount() const {
+  return scheme.kind == Kind::kFp8 ? ceilDiv(n, 128) * ceilDiv(k, 128) : n * groupsPerRow();
+}
+
+std::string toString(const PackedLayout &layout) {
+  return "!qat.packed<" + std::to_string(layout.n) + "x" + std::to_string(layout.k) + ", " + toString(layout.scheme) +
+         ", " + nameOf(layout.layout) + ">";
+}
+
+std::optional<PackedLayout> parsePacked(std::string_view text) {
+  constexpr std::string_view prefix = "!qat.packed<";
+  if (!text.starts_with(prefix) || !text.ends_with(">"))
+    return std::nullopt;
+  text = text.substr(prefix.size(), text.size() - prefix.size() - 1);
+  size_t firstComma = text.find(','), lastComma = text.rfind(',');
+  if (firstComma == std::string_view::npos || firstComma == lastComma)
+    return std::nullopt;
+
+  PackedLayout packed;
+  std::string_view extents = text.substr(0, firstComma);
+  const char *end = extents.data() + extents.size();
+  auto first = std::from_chars(extents.data(), end, packed.n);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x')
+    return std::nullopt;
+  auto second = std::from_chars(first.ptr + 1, end, packed.k);
+  if (second.ec != std::errc() || second.ptr != end)
+    return std::nullopt;
+  auto scheme = parseScheme(text.substr(firstComma + 1, lastComma - firstComma - 1));
+  std::string_view layoutName = text.substr(lastComma + 1);
+  while (layoutName.starts_with(" "))
+    layoutName.remove_prefix(1);
+  auto layout = layoutNamed(layoutName);
+  if (!scheme || !layout)
+    return std::nullopt;
+  packed.scheme = *scheme;
+  packed.layout = *layout;
+  return packed.problem().empty() ? std::optional(packed) : std::nullopt;
+}
+
+void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab) {
+  int64_t rowBytes = layout.codeRowBytes();
+  if (layout.scheme.kind != Kind::kInt4) {
+    std::memcpy(slab + rowBegin * rowBytes, codes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
+    return;
+  }
+  auto *pack = layout.layout == Layout::kHost ? packRow<hostPlace> : packRow<interchangePlace>;
+  std::vector<uint32_t> words;
+  for (int64_t row = rowBegin; row < rowEnd; ++row)
+    pack(codes + (row - rowBegin) * layout.k, layout.k, slab + row * rowBytes, rowBytes, words);
+}
+
+void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const uint8_t *slab, int8_t *codes) {
+  int64_t rowBytes = layout.codeRowBytes();
+  if (layout.scheme.kind != Kind::kInt4) {
+    std::memcpy(codes, slab + rowBegin * rowBytes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
+    return;
+  }
+  auto *unpack = layout.layout == Layout::kHost ? unpackRow<hostPlace> : unpackRow<interchangePlace>;
+  std::vector<uint32_t> words;
+  for (int64_t row = rowBegin; row < rowEnd; ++row)
+    unpack(slab + row * rowBytes, layout.k, codes + (row - rowBegin) * layout.k, rowBytes, words);
+}
+
+float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index) {
+  const uint8_t *scales = slab + layout.codeBytes();
+  if (layout.scheme.kind == Kind::kFp8) {
+    float scale;
+    std::memcpy(&scale, scales + 4 * index, 4);
+    return scale;
+  }
+  uint16_t scale;
+  std::memcpy(&scale, scales + 2 * index, 2);
+  return floatFromBf16(scale);
+}
+
+void repack(const PackedLayout &from, const uint8_t *in, Layout to, uint8_t *out) {
+  PackedLayout target = from;
+  target.layout = to;
+  std::vector<int8_t> codes(static_cast<size_t>(from.k));
+  for (int64_t row = 0; row < from.n; ++row) {
+    unpackCodes(from, row, row + 1, in, codes.data());
+    packCodes(target, row, row + 1, codes.data(), out);
+  }
+  std::memcpy(out + target.codeBytes(), in + from.codeBytes(), static_cast<size_t>(from.scaleBytes()));
+}
+
+} // namespace nibble::numerics
