@@ -1,0 +1,31 @@
+# lit's view of the tests: every .mlir and .test below test/, run with the tools of the build before those of LLVM in PATH.
+#
+#   lit -v build/release/test                        all of them
+#   lit -v build/release/test --filter passes/Fuse   some of them
+#
+# Substitutions: %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit.
+# The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`.
+import os
+import sys
+
+import lit.formats
+
+config.name = "nibble"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "data", "CMakeLists.txt"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.nibble_build, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.nibble_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
+)
+config.environment["OMP_NUM_THREADS"] = "2"
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+if os.environ.get("NIBBLE_LONG") == "1":
+    config.available_features.add("long")
+config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
+config.substitutions.append(("%data", config.test_source_root))
+config.substitutions.append(("%python", sys.executable))
