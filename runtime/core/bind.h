@@ -1,0 +1,29 @@
+// Binding a function's arguments by what its table says it takes.
+#pragma once
+
+#include "runtime/core/program.h"
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+// The tensor for a parameter or state argument; an error says why there is none.
+using TensorLookup = std::function<Result<TensorView>(const nibble_value_info &)>;
+
+// Binds every argument of role PARAMETER or STATE through the lookup; errors name the function.
+Status bindTensors(Function &function, const TensorLookup &lookup);
+
+// Binds the input of that name when the function has it: a program's table says which inputs its objective uses.
+Status bindIfTaken(Function &function, std::string_view name, const TensorView &tensor);
+
+// A vector seen as a one-dimensional tensor, or as [rows, columns].
+template <typename T> TensorView viewOf(std::vector<T> &values) {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, int32_t>);
+  return {std::is_same_v<T, float> ? DType::kF32 : DType::kI32,
+          {static_cast<int64_t>(values.size())},
+          reinterpret_cast<std::byte *>(values.data())};
+}
+
+} // namespace nibble

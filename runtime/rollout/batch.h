@@ -1,0 +1,38 @@
+// The input tensors of one call of `forward`, built from a plan.
+#pragma once
+
+#include "runtime/core/program.h"
+#include "runtime/rollout/scheduler.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace nibble {
+
+class RolloutBatch {
+public:
+  // `tokensOf` gives the tokens of a planned sequence. Buffers are reused from call to call.
+  template <typename TokensOf> void build(const Plan &plan, TokensOf &&tokensOf) {
+    clear();
+    for (const PlannedTokens &planned : plan.tokens)
+      add(planned, tokensOf(*planned.sequence));
+    if (rows_.empty())
+      rows_.push_back(0); // programs get at least one row; nobody reads it
+  }
+
+  // tokens [T], positions [T], sequences [S+1], pages [S, max_pages], rows [R], all i32. Usage error when they do not
+  // fit.
+  Status bind(Function &forward);
+
+  int64_t tokens() const { return static_cast<int64_t>(tokens_.size()); }
+
+private:
+  void clear();
+  void add(const PlannedTokens &planned, std::span<const int32_t> tokens);
+
+  std::vector<int32_t> tokens_, positions_, sequences_, pages_, rows_;
+  std::vector<const std::vector<int32_t> *> pageLists_;
+};
+
+} // namespace nibble

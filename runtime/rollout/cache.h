@@ -1,0 +1,38 @@
+// The memory of the paged key and value cache: one tensor per state argument of the rollout's `forward` function.
+#pragma once
+
+#include "runtime/core/program.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace nibble {
+
+class KeyValueCache {
+public:
+  // Reads the layout off the function's state arguments `key_cache:<layer>` [pages, kv_heads, head_dim, page_size] and
+  // `value_cache:<layer>` [pages, kv_heads, page_size, head_dim]. Failed when they are not like that or disagree.
+  static Result<KeyValueCache> describe(const Function &forward);
+
+  // Tokens a page holds.
+  int64_t pageSize() const { return pageSize_; }
+  // Of one page over all layers, keys and values.
+  int64_t bytesPerPage() const { return bytesPerPage_; }
+
+  // Takes the memory and binds it.
+  Status allocate(int64_t pages, Function &forward);
+  // All layers, keys and values.
+  void copyPage(int32_t from, int32_t to);
+
+private:
+  struct Layout {
+    int argument;
+    DType dtype;
+    Shape page; // without the leading dimension
+  };
+  std::vector<Layout> layouts_;
+  std::vector<Tensor> tensors_;
+  int64_t pageSize_ = 0, bytesPerPage_ = 0;
+};
+
+} // namespace nibble

@@ -1,0 +1,278 @@
+#include "runtime/rollout/engine.h"
+
+#include "runtime/core/philox.h"
+#include "runtime/rollout/batch.h"
+#include "runtime/rollout/cache.h"
+#include "runtime/rollout/pages.h"
+#include "runtime/rollout/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+namespace nibble {
+
+const char *nameOf(FinishReason reason) {
+  switch (reason) {
+  case FinishReason::kStop:
+    return "stop";
+  case FinishReason::kLength:
+    return "length";
+  case FinishReason::kContext:
+    return "context";
+  }
+  return "?";
+}
+
+namespace {
+
+// One sample on its way.
+struct Sequence : ScheduledSequence {
+  const Request *request = nullptr;
+  Sample *sample = nullptr;
+  std::vector<int32_t> tokens;      // prompt and sample
+  std::vector<Sequence *> siblings; // samples of the same prompt that wait for this one to compute it
+};
+
+// A sequence that gets its next token from row `row` of the logits.
+struct Draw {
+  Sequence *sequence;
+  int64_t row;
+};
+
+} // namespace
+
+struct RolloutEngine::Implementation {
+  RolloutOptions options;
+  Function forward, logProbability;
+  KeyValueCache cache;
+  int64_t pages = 0, vocabulary = 0;
+  Arena arena;
+  Sampler sampler;
+  RolloutBatch batch;
+  RolloutStatistics statistics;
+  std::vector<int32_t> targets;
+  std::vector<float> temperatures, expanded;
+
+  Status checkRequest(const Request &request, size_t index) const;
+  bool finished(const Sequence &sequence) const;
+  Status sample(const std::vector<Draw> &draws, TensorView logits);
+  Result<std::vector<Draw>> compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
+};
+
+Result<RolloutEngine> RolloutEngine::create(const Program &program, const TensorLookup &parameters,
+                                            const RolloutOptions &options) {
+  if (options.maxTokensPerCall < 1 || options.maxRunning < 1 || options.contextLength < 1)
+    return Status::usage("rollout: max_tokens_per_call, max_running and the context length must be at least 1");
+  NIBBLE_ASSIGN(Function forward, program.function("forward"));
+  NIBBLE_ASSIGN(Function logProbability, program.function("sample_log_probability"));
+  NIBBLE_ASSIGN(KeyValueCache cache, KeyValueCache::describe(forward));
+  int logits = forward.result("logits");
+  if (logits < 0 || logProbability.result("logp") < 0 || forward.info().results[logits].rank != 2 ||
+      forward.info().results[logits].shape[1] < 1)
+    return Status::failed("program: 'forward' must return logits [?, V] and 'sample_log_probability' logp");
+  auto implementation = std::unique_ptr<Implementation>(new Implementation{
+      options, std::move(forward), std::move(logProbability), std::move(cache), 0, 0, {}, {}, {}, {}, {}, {}, {}});
+  Implementation &it = *implementation;
+  it.vocabulary = it.forward.info().results[logits].shape[1];
+
+  int64_t pageSize = it.cache.pageSize();
+  int64_t perContext = (options.contextLength + pageSize - 1) / pageSize + 1; // one more to copy a shared page into
+  it.pages = options.pages > 0
+                 ? options.pages
+                 : std::min(perContext * options.maxRunning, options.cacheBytes / it.cache.bytesPerPage());
+  if (it.pages < perContext)
+    return Status::usage(
+        fmt::format("rollout: a key and value cache of {} pages of {} bytes cannot hold one context of {} "
+                    "tokens ({} pages); raise cache_bytes or lower the context length",
+                    it.pages, it.cache.bytesPerPage(), options.contextLength, perContext));
+  NIBBLE_TRY(it.cache.allocate(it.pages, it.forward));
+  // State is the cache, bound above; parameters come from outside.
+  const nibble_function &info = it.forward.info();
+  for (int i = 0; i < info.argument_count; ++i)
+    if (info.arguments[i].role == NIBBLE_ROLE_PARAMETER) {
+      NIBBLE_ASSIGN(TensorView tensor, parameters(info.arguments[i]));
+      NIBBLE_TRY(it.forward.bind(i, tensor));
+    }
+  return RolloutEngine(std::move(implementation));
+}
+
+RolloutEngine::RolloutEngine(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+RolloutEngine::RolloutEngine(RolloutEngine &&) noexcept = default;
+RolloutEngine &RolloutEngine::operator=(RolloutEngine &&) noexcept = default;
+RolloutEngine::~RolloutEngine() = default;
+const RolloutStatistics &RolloutEngine::statistics() const { return implementation_->statistics; }
+
+Status RolloutEngine::Implementation::checkRequest(const Request &request, size_t index) const {
+  if (request.prompt.empty() || request.samples < 0)
+    return Status::usage(fmt::format("rollout: request {} has no prompt token or a negative number of samples", index));
+  for (int32_t token : request.prompt)
+    if (token < 0 || token >= vocabulary)
+      return Status::usage(
+          fmt::format("rollout: request {} has token {}; the vocabulary has {}", index, token, vocabulary));
+  return check(request.sampling).within(fmt::format("rollout: request {}", index));
+}
+
+// Whether the sample is complete; sets its finish reason.
+bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
+  const SamplingOptions &sampling = sequence.request->sampling;
+  Sample &sample = *sequence.sample;
+  const auto &stops = sampling.stopTokens;
+  if (!sample.tokens.empty() && std::find(stops.begin(), stops.end(), sample.tokens.back()) != stops.end())
+    sample.finish = FinishReason::kStop;
+  else if (static_cast<int64_t>(sample.tokens.size()) >= sampling.maxNewTokens)
+    sample.finish = FinishReason::kLength;
+  else if (static_cast<int64_t>(sequence.tokens.size()) >= options.contextLength)
+    sample.finish = FinishReason::kContext;
+  else
+    return false;
+  return true;
+}
+
+// Draws a token for each entry and records what the program says of its probability. logits: [R, V].
+Status RolloutEngine::Implementation::sample(const std::vector<Draw> &draws, TensorView logits) {
+  targets.clear();
+  temperatures.clear();
+  for (const Draw &draw : draws) {
+    const Request &request = *draw.sequence->request;
+    Sample &sample = *draw.sequence->sample;
+    uint64_t bits = randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample, sample.tokens.size());
+    auto row = std::span(logits.as<const float>() + draw.row * vocabulary, static_cast<size_t>(vocabulary));
+    auto choice = sampler.choose(row, request.sampling, bits);
+    if (!choice.isOk())
+      return std::move(choice).takeStatus().within(
+          fmt::format("rollout: sample {} token {}", sample.sample, sample.tokens.size()));
+    targets.push_back(choice->token);
+    temperatures.push_back(request.sampling.recordedTemperature());
+    sample.logKeptMass.push_back(choice->logKeptMass);
+  }
+  // One row of logits per drawn token: several samples of one prompt share the row of its last token.
+  bool oneEach = static_cast<int64_t>(draws.size()) == logits.shape[0];
+  for (size_t i = 0; oneEach && i < draws.size(); ++i)
+    oneEach = draws[i].row == static_cast<int64_t>(i);
+  if (!oneEach) {
+    expanded.resize(draws.size() * vocabulary);
+    for (size_t i = 0; i < draws.size(); ++i)
+      std::memcpy(expanded.data() + i * vocabulary, logits.as<float>() + draws[i].row * vocabulary,
+                  vocabulary * sizeof(float));
+    logits = viewOf(expanded);
+    logits.shape = {static_cast<int64_t>(draws.size()), vocabulary};
+  }
+  NIBBLE_TRY(logProbability.bind("logits", logits));
+  NIBBLE_TRY(logProbability.bind("targets", viewOf(targets)));
+  NIBBLE_TRY(bindIfTaken(logProbability, "temperature", viewOf(temperatures)));
+  NIBBLE_ASSIGN(auto results, logProbability.call(arena));
+  const float *logp = results[logProbability.result("logp")].as<float>();
+  int entropyIndex = logProbability.result("entropy");
+  const float *entropy = entropyIndex < 0 ? nullptr : results[entropyIndex].as<float>();
+  for (size_t i = 0; i < draws.size(); ++i) {
+    Sequence &sequence = *draws[i].sequence;
+    sequence.tokens.push_back(targets[i]);
+    sequence.length = static_cast<int64_t>(sequence.tokens.size());
+    sequence.sample->tokens.push_back(targets[i]);
+    sequence.sample->logProbability.push_back(logp[i]);
+    if (entropy)
+      sequence.sample->entropy.push_back(entropy[i]);
+  }
+  statistics.sampledTokens += static_cast<int64_t>(draws.size());
+  return Status::ok();
+}
+
+// Runs a plan; says which sequences are to get a token from which row of the logits.
+Result<std::vector<Draw>> RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
+                                                                 TensorView &logits) {
+  for (auto [from, to] : plan.copies)
+    cache.copyPage(from, to);
+  batch.build(plan, [](ScheduledSequence &sequence) -> std::span<const int32_t> {
+    return static_cast<Sequence &>(sequence).tokens;
+  });
+  NIBBLE_TRY(batch.bind(forward));
+  NIBBLE_ASSIGN(auto results, forward.call(arena));
+  logits = results[forward.result("logits")];
+  ++statistics.calls;
+  statistics.computedTokens += batch.tokens();
+  statistics.pageCopies += static_cast<int64_t>(plan.copies.size());
+
+  std::vector<Draw> draws;
+  int64_t row = 0;
+  for (const PlannedTokens &planned : plan.tokens) {
+    auto &sequence = static_cast<Sequence &>(*planned.sequence);
+    sequence.computed += planned.count;
+    if (!planned.last)
+      continue;
+    draws.push_back({&sequence, row});
+    for (Sequence *sibling : sequence.siblings) {
+      scheduler.addSharing(*sibling, sequence);
+      draws.push_back({sibling, row});
+    }
+    sequence.siblings.clear();
+    ++row;
+  }
+  return draws;
+}
+
+Result<std::vector<std::vector<Sample>>>
+RolloutEngine::generate(std::span<const Request> requests, uint64_t weightVersion, const std::function<bool()> &stop) {
+  Implementation &it = *implementation_;
+  it.statistics = {};
+  PagePool pool(it.pages);
+  Scheduler scheduler({it.options.maxTokensPerCall, it.options.maxRunning, it.cache.pageSize()}, pool);
+  std::vector<std::vector<Sample>> samples(requests.size());
+  std::deque<Sequence> sequences;
+  int64_t unfinished = 0;
+  for (size_t r = 0; r < requests.size(); ++r) {
+    const Request &request = requests[r];
+    NIBBLE_TRY(it.checkRequest(request, r));
+    samples[r].resize(request.samples);
+    Sequence *leader = nullptr;
+    for (int64_t i = 0; i < request.samples; ++i) {
+      Sample &sample = samples[r][i];
+      sample.sample = request.firstSample + static_cast<uint64_t>(i);
+      sample.weightVersion = weightVersion;
+      sample.temperature = request.sampling.recordedTemperature();
+      Sequence &sequence = sequences.emplace_back();
+      sequence.priority = static_cast<int64_t>(sequences.size());
+      sequence.request = &request;
+      sequence.sample = &sample;
+      sequence.tokens = request.prompt;
+      sequence.length = static_cast<int64_t>(request.prompt.size());
+      if (it.finished(sequence))
+        continue; // nothing is asked for, or the prompt fills the context
+      ++unfinished;
+      if (leader) {
+        leader->siblings.push_back(&sequence);
+      } else {
+        leader = &sequence;
+        scheduler.add(sequence);
+      }
+    }
+  }
+
+  while (unfinished > 0) {
+    if (stop && stop())
+      return Status::interrupted("rollout: stopped by a signal; the samples of this step are dropped");
+    Plan plan = scheduler.next();
+    if (plan.tokens.empty())
+      return Status::failed("rollout: no sequence can go on; the cache is too small");
+    TensorView logits;
+    NIBBLE_ASSIGN(std::vector<Draw> draws, it.compute(plan, scheduler, logits));
+    if (!draws.empty())
+      NIBBLE_TRY(it.sample(draws, logits));
+    for (const Draw &draw : draws)
+      if (it.finished(*draw.sequence)) {
+        scheduler.remove(*draw.sequence);
+        --unfinished;
+      }
+    it.arena.reset();
+  }
+  it.statistics.preemptions = scheduler.preemptions();
+  it.statistics.peakPages = pool.peakUsed();
+  it.statistics.cacheBytes = it.pages * it.cache.bytesPerPage();
+  it.statistics.arenaBytes = it.arena.reservedBytes();
+  return samples;
+}
+
+} // namespace nibble
