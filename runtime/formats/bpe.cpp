@@ -1,0 +1,186 @@
+#include "runtime/formats/bpe.h"
+
+#include "runtime/formats/byte_level.h"
+#include "runtime/formats/tokenizer_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <queue>
+
+namespace nibble {
+namespace {
+
+using Json = nlohmann::json;
+
+uint64_t pairKey(int32_t left, int32_t right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
+
+// Both spellings: "a b" and ["a", "b"].
+Result<std::pair<std::string, std::string>> parseMerge(const Json &value) {
+  if (value.is_array() && value.size() == 2 && value[0].is_string() && value[1].is_string())
+    return std::pair(value[0].get<std::string>(), value[1].get<std::string>());
+  if (value.is_string()) {
+    const std::string &text = value.get_ref<const std::string &>();
+    size_t space = text.find(' ');
+    if (space != std::string::npos && text.find(' ', space + 1) == std::string::npos)
+      return std::pair(text.substr(0, space), text.substr(space + 1));
+  }
+  return Status::badInput("is neither \"a b\" nor [\"a\", \"b\"]");
+}
+
+// A pair of neighbours that may be merged: the symbol that starts at `at` and the next one.
+struct Candidate {
+  int32_t rank;
+  uint32_t at;
+  int32_t id;
+  // The queue gives its largest first: lower rank is larger, then further left.
+  bool operator<(const Candidate &other) const { return rank != other.rank ? rank > other.rank : at > other.at; }
+};
+
+// A run of bytes that is one token by now; dead once merged into the symbol before it.
+struct Symbol {
+  int32_t id;
+  int32_t previous;
+  int32_t next;
+  bool isAlive = true;
+};
+
+} // namespace
+
+const Bpe::Merge *Bpe::find(int32_t left, int32_t right) const {
+  auto it = merges_.find(pairKey(left, right));
+  return it == merges_.end() ? nullptr : &it->second;
+}
+
+std::optional<int32_t> Bpe::idOf(std::string_view entry) const {
+  auto it = ids_.find(entry);
+  return it == ids_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::optional<std::string_view> Bpe::bytesOf(int32_t id) const {
+  if (id < 0 || id >= size() || tokens_[id].length < 0)
+    return std::nullopt;
+  return std::string_view(bytes_).substr(tokens_[id].begin, tokens_[id].length);
+}
+
+void Bpe::encode(std::string_view piece, std::vector<int32_t> &out) const {
+  if (ignoreMerges_) {
+    std::string entry;
+    for (char c : piece)
+      entry += byteCharacter(static_cast<uint8_t>(c));
+    if (auto id = idOf(entry)) {
+      out.push_back(*id);
+      return;
+    }
+  }
+  std::vector<Symbol> symbols(piece.size());
+  int32_t count = static_cast<int32_t>(piece.size());
+  for (int32_t i = 0; i < count; ++i)
+    symbols[i] = {byteIds_[static_cast<uint8_t>(piece[i])], i - 1, i + 1 < count ? i + 1 : -1};
+
+  std::vector<Candidate> storage;
+  storage.reserve(piece.size());
+  std::priority_queue<Candidate> queue(std::less<>(), std::move(storage));
+  auto consider = [&](int32_t at) {
+    if (at < 0 || symbols[at].next < 0)
+      return;
+    if (const Merge *merge = find(symbols[at].id, symbols[symbols[at].next].id))
+      queue.push({merge->rank, static_cast<uint32_t>(at), merge->id});
+  };
+  for (int32_t i = 0; i < count; ++i)
+    consider(i);
+  while (!queue.empty()) {
+    Candidate best = queue.top();
+    queue.pop();
+    Symbol &left = symbols[best.at];
+    if (!left.isAlive || left.next < 0)
+      continue;
+    Symbol &right = symbols[left.next];
+    // The neighbours may have changed since the candidate was queued.
+    const Merge *merge = find(left.id, right.id);
+    if (!merge || merge->id != best.id)
+      continue;
+    left.id = best.id;
+    left.next = right.next;
+    right.isAlive = false;
+    if (left.next >= 0)
+      symbols[left.next].previous = static_cast<int32_t>(best.at);
+    consider(left.previous);
+    consider(static_cast<int32_t>(best.at));
+  }
+  for (int32_t i = 0; i >= 0 && i < count; i = symbols[i].next)
+    out.push_back(symbols[i].id);
+}
+
+Status Bpe::readVocabulary(const Json &model) {
+  auto it = model.find("vocab");
+  if (it == model.end() || !it->is_object() || it->empty())
+    return fields::wrong("vocab", "an object with entries");
+  int64_t largest = -1;
+  for (const auto &[entry, id] : it->items()) {
+    if (entry.empty())
+      return Status::badInput("vocab has an empty entry");
+    if (!id.is_number_integer() || id < 0 || id >= kMaximumId)
+      return Status::badInput(fmt::format("vocab entry '{}' has id {}: want an integer from 0 to {}", entry, id.dump(),
+                                          kMaximumId - 1));
+    largest = std::max(largest, id.get<int64_t>());
+  }
+  tokens_.resize(largest + 1);
+  ids_.reserve(it->size());
+  for (const auto &[entry, value] : it->items()) {
+    int32_t id = value.get<int32_t>();
+    if (tokens_[id].length >= 0)
+      return Status::badInput(fmt::format("vocab gives id {} to two entries, one of them '{}'", id, entry));
+    // Entries outside the alphabet are added tokens that were also put here: their text is meant as it is.
+    std::string bytes = fromByteAlphabet(entry).value_or(entry);
+    tokens_[id] = {static_cast<uint32_t>(bytes_.size()), static_cast<int32_t>(bytes.size())};
+    bytes_ += bytes;
+    ids_.emplace(entry, id);
+  }
+  for (int byte = 0; byte < 256; ++byte) {
+    std::optional<int32_t> id = idOf(byteCharacter(static_cast<uint8_t>(byte)));
+    if (!id)
+      return Status::badInput(fmt::format("vocab has no entry for byte 0x{:02X} ('{}'): a byte-level vocabulary has all "
+                                          "256", byte, byteCharacter(static_cast<uint8_t>(byte))));
+    byteIds_[byte] = *id;
+  }
+  return Status::ok();
+}
+
+Status Bpe::readMerges(const Json &model) {
+  NIBBLE_ASSIGN(std::vector<const Json *> merges, fields::items(model, "merges"));
+  merges_.reserve(merges.size());
+  for (size_t i = 0; i < merges.size(); ++i) {
+    auto parsed = parseMerge(*merges[i]);
+    if (!parsed.isOk())
+      return Status::badInput(fmt::format("merge {} {}", i, parsed.status().message()));
+    const auto &[left, right] = *parsed;
+    std::optional<int32_t> leftId = idOf(left), rightId = idOf(right), joined = idOf(left + right);
+    if (!leftId || !rightId || !joined)
+      return Status::badInput(fmt::format("merge {} is of '{}' and '{}': '{}' is not in vocab", i, left, right,
+                                          !leftId ? left : !rightId ? right : left + right));
+    if (!merges_.try_emplace(pairKey(*leftId, *rightId), Merge{static_cast<int32_t>(i), *joined}).second)
+      return Status::badInput(fmt::format("merge {} ('{}', '{}') is given twice", i, left, right));
+  }
+  return Status::ok();
+}
+
+Result<Bpe> Bpe::create(const Json &model) {
+  if (!model.is_object())
+    return fields::wrong("model", "an object");
+  // Old files leave the type out.
+  if (model.contains("type") && model["type"] != "BPE")
+    return Status::badInput(fmt::format("model is {}: only byte-level BPE is supported", model["type"].dump()));
+  for (const char *key : {"byte_fallback", "fuse_unk", "dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+    if (fields::isSet(model, key))
+      return Status::badInput(fmt::format("model has {}: only byte-level BPE without it is supported", key));
+  Bpe bpe;
+  NIBBLE_ASSIGN(bpe.ignoreMerges_, fields::flag(model, "ignore_merges", false));
+  NIBBLE_TRY(bpe.readVocabulary(model).within("model"));
+  NIBBLE_TRY(bpe.readMerges(model).within("model"));
+  return bpe;
+}
+
+} // namespace nibble

@@ -1,0 +1,81 @@
+// Text to tokens and back: the byte-level BPE tokenizers of a HuggingFace `tokenizer.json` (Llama 3, Qwen, GPT-2, DeepSeek).
+//
+// The order of work is that of the reference implementation: added tokens, normalizer, added tokens of normalized text,
+// pre_tokenizer, model, post_processor. `truncation` and `padding` of the file are not applied.
+#pragma once
+
+#include "runtime/core/status.h"
+#include "runtime/formats/added_tokens.h"
+#include "runtime/formats/bpe.h"
+#include "runtime/formats/pre_tokenizer.h"
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+// Const members may be called from any number of threads.
+class Tokenizer {
+public:
+  // A tokenizer.json, or the folder that holds one. Bad input naming file, field and reason: no file, not JSON, and every
+  // feature that we do not have (other models and normalizers than null and NFC, byte_fallback, ...).
+  static Result<Tokenizer> load(const std::filesystem::path &path);
+  // The content of a tokenizer.json.
+  static Result<Tokenizer> parse(std::string_view content);
+
+  // With `addSpecialTokens` the post_processor puts its tokens (Llama 3: begin of text) around. Added tokens that stand in the
+  // text become their ids either way. Bad input when the text is not UTF-8, naming the byte, or is pathological.
+  Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecialTokens) const;
+
+  // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's embedding may have spare rows) give nothing.
+  std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
+
+  // Of an added token's text or a vocabulary entry as the file spells it.
+  std::optional<int32_t> tokenId(std::string_view token) const;
+  // The bytes of one token, which need not be UTF-8; nullopt when there is none of that id.
+  std::optional<std::string_view> tokenBytes(int32_t id) const;
+  bool isSpecial(int32_t id) const;
+  // One more than the largest id.
+  int64_t vocabularySize() const;
+
+private:
+  // What turns the text into its normal form.
+  Result<std::string> normalize(std::string_view text) const;
+  Status encodeText(std::string_view text, std::vector<int32_t> &out) const;
+
+  friend class TokenizerFile;
+  Tokenizer(Bpe bpe, PreTokenizer preTokenizer) : bpe_(std::move(bpe)), preTokenizer_(std::move(preTokenizer)) {}
+
+  Bpe bpe_;
+  PreTokenizer preTokenizer_;
+  bool isNfc_ = false;
+  std::unordered_map<int32_t, AddedToken> added_;
+  std::unordered_map<std::string, int32_t> addedIds_;
+  AddedTokenMatcher rawMatcher_;
+  AddedTokenMatcher normalizedMatcher_;
+  std::vector<int32_t> prefix_;
+  std::vector<int32_t> suffix_;
+};
+
+// Decodes token by token: what it has returned so far is a prefix of decode of all of them, and never ends inside a
+// character. Keeps a pointer to the tokenizer.
+class StreamDecoder {
+public:
+  StreamDecoder(const Tokenizer &tokenizer, bool skipSpecial) : tokenizer_(&tokenizer), skipSpecial_(skipSpecial) {}
+
+  // The text that is certain now that this token came; possibly none.
+  std::string push(int32_t id);
+  // What was held back: U+FFFD when the tokens ended inside a character. Starts anew.
+  std::string finish();
+
+private:
+  const Tokenizer *tokenizer_;
+  bool skipSpecial_;
+  std::string held_;
+};
+
+} // namespace nibble

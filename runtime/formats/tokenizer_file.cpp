@@ -1,0 +1,191 @@
+// Reads a tokenizer.json into a Tokenizer, refusing what would silently change tokens.
+#include "runtime/core/file.h"
+#include "runtime/formats/json.h"
+#include "runtime/formats/tokenizer.h"
+#include "runtime/formats/tokenizer_fields.h"
+#include "runtime/formats/utf8.h"
+
+#include <fmt/format.h>
+
+namespace nibble {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr int64_t kLargestFile = int64_t{256} << 20;
+constexpr size_t kLongestAddedToken = 1024;
+
+Result<AddedToken> parseAddedToken(const Json &value) {
+  if (!value.is_object())
+    return Status::badInput("is not an object");
+  AddedToken token;
+  NIBBLE_ASSIGN(token.content, fields::text(value, "content"));
+  if (token.content.empty() || token.content.size() > kLongestAddedToken)
+    return Status::badInput(fmt::format("has {} bytes: want 1 to {}", token.content.size(), kLongestAddedToken));
+  auto id = value.find("id");
+  if (id == value.end() || !id->is_number_integer() || *id < 0 || *id >= Bpe::kMaximumId)
+    return Status::badInput(fmt::format("'{}' has no id from 0 to {}", token.content, Bpe::kMaximumId - 1));
+  token.id = id->get<int32_t>();
+  NIBBLE_ASSIGN(token.singleWord, fields::flag(value, "single_word", false));
+  NIBBLE_ASSIGN(token.lstrip, fields::flag(value, "lstrip", false));
+  NIBBLE_ASSIGN(token.rstrip, fields::flag(value, "rstrip", false));
+  NIBBLE_ASSIGN(token.special, fields::flag(value, "special", false));
+  NIBBLE_ASSIGN(token.normalized, fields::flag(value, "normalized", !token.special));
+  return token;
+}
+
+// The parts of a value that may be null, one part, or a Sequence of parts below `key`.
+Result<std::vector<const Json *>> partsOf(const Json &root, const std::string &field, const std::string &key) {
+  auto it = root.find(field);
+  if (it == root.end() || it->is_null())
+    return std::vector<const Json *>{};
+  NIBBLE_ASSIGN(std::string type, fields::type(*it));
+  if (type == "Sequence")
+    return fields::items(*it, key);
+  return std::vector<const Json *>{&*it};
+}
+
+} // namespace
+
+class TokenizerFile {
+public:
+  static Result<Tokenizer> read(const Json &root) {
+    if (!root.is_object() || !root.contains("model"))
+      return Status::badInput("has no field 'model'; want a tokenizer.json of the HuggingFace tokenizers library");
+    NIBBLE_ASSIGN(Bpe bpe, Bpe::create(root["model"]));
+    NIBBLE_ASSIGN(PreTokenizer preTokenizer, PreTokenizer::create(root.value("pre_tokenizer", Json())));
+    Tokenizer tokenizer(std::move(bpe), std::move(preTokenizer));
+    NIBBLE_TRY(readNormalizer(root, tokenizer).within("normalizer"));
+    NIBBLE_TRY(readAddedTokens(root, tokenizer).within("added_tokens"));
+    NIBBLE_TRY(readPostProcessor(root, tokenizer).within("post_processor"));
+    NIBBLE_TRY(checkDecoder(root).within("decoder"));
+    return tokenizer;
+  }
+
+private:
+  static Status readNormalizer(const Json &root, Tokenizer &tokenizer) {
+    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "normalizer", "normalizers"));
+    for (const Json *part : parts) {
+      NIBBLE_ASSIGN(std::string type, fields::type(*part));
+      if (type != "NFC")
+        return Status::badInput(fmt::format("'{}' is not supported: known are null, NFC and a Sequence of it", type));
+      tokenizer.isNfc_ = true;
+    }
+    return Status::ok();
+  }
+
+  static Status readAddedTokens(const Json &root, Tokenizer &tokenizer) {
+    if (!root.contains("added_tokens"))
+      return Status::ok();
+    NIBBLE_ASSIGN(std::vector<const Json *> values, fields::items(root, "added_tokens"));
+    std::vector<AddedToken> raw, normalized;
+    for (size_t i = 0; i < values.size(); ++i) {
+      Result<AddedToken> parsed = parseAddedToken(*values[i]);
+      if (!parsed.isOk())
+        return std::move(parsed).takeStatus().within(fmt::format("entry {}", i));
+      AddedToken token = *std::move(parsed);
+      NIBBLE_TRY(checkId(token, tokenizer));
+      tokenizer.added_.emplace(token.id, token);
+      tokenizer.addedIds_.emplace(token.content, token.id);
+      if (token.normalized) {
+        NIBBLE_ASSIGN(token.content, tokenizer.normalize(token.content));
+      }
+      (token.normalized ? normalized : raw).push_back(std::move(token));
+    }
+    tokenizer.rawMatcher_ = AddedTokenMatcher(std::move(raw));
+    tokenizer.normalizedMatcher_ = AddedTokenMatcher(std::move(normalized));
+    return Status::ok();
+  }
+
+  // An added token is new, or is the vocabulary entry of the same text under the same id.
+  static Status checkId(const AddedToken &token, const Tokenizer &tokenizer) {
+    std::optional<int32_t> entry = tokenizer.bpe_.idOf(token.content);
+    if (tokenizer.added_.contains(token.id) || tokenizer.addedIds_.contains(token.content))
+      return Status::badInput(fmt::format("'{}' (id {}) is given twice", token.content, token.id));
+    if (entry && *entry != token.id)
+      return Status::badInput(fmt::format("'{}' has id {}, but {} in vocab", token.content, token.id, *entry));
+    if (!entry && tokenizer.bpe_.bytesOf(token.id))
+      return Status::badInput(fmt::format("'{}' has id {}, which vocab gives to another entry", token.content, token.id));
+    return Status::ok();
+  }
+
+  static Status readPostProcessor(const Json &root, Tokenizer &tokenizer) {
+    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "post_processor", "processors"));
+    for (const Json *part : parts) {
+      NIBBLE_ASSIGN(std::string type, fields::type(*part));
+      if (type == "ByteLevel")
+        continue; // changes offsets only
+      if (type != "TemplateProcessing")
+        return Status::badInput(fmt::format("'{}' is not supported: known are TemplateProcessing, ByteLevel, Sequence", type));
+      NIBBLE_TRY(readTemplate(*part, tokenizer));
+    }
+    return Status::ok();
+  }
+
+  // `single` is tokens before, the sequence, tokens behind. A later template goes around an earlier one.
+  static Status readTemplate(const Json &value, Tokenizer &tokenizer) {
+    NIBBLE_ASSIGN(std::vector<const Json *> items, fields::items(value, "single"));
+    std::vector<int32_t> before, behind;
+    int sequences = 0;
+    for (const Json *item : items) {
+      if (item->is_object() && item->contains("Sequence")) {
+        ++sequences;
+        continue;
+      }
+      if (!item->is_object() || !item->contains("SpecialToken"))
+        return Status::badInput("single has an element that is neither SpecialToken nor Sequence");
+      NIBBLE_ASSIGN(std::string name, fields::text((*item)["SpecialToken"], "id"));
+      auto specials = value.find("special_tokens");
+      if (specials == value.end() || !specials->is_object() || !specials->contains(name))
+        return Status::badInput(fmt::format("special_tokens has no '{}', which single names", name));
+      NIBBLE_ASSIGN(std::vector<const Json *> ids, fields::items((*specials)[name], "ids"));
+      for (const Json *id : ids) {
+        if (!id->is_number_integer() || *id < 0 || *id >= Bpe::kMaximumId || !tokenizer.tokenBytes(id->get<int32_t>()))
+          return Status::badInput(fmt::format("special token '{}' has id {}, which is no token", name, id->dump()));
+        (sequences ? behind : before).push_back(id->get<int32_t>());
+      }
+    }
+    if (sequences != 1)
+      return Status::badInput(fmt::format("single has {} sequences: want one", sequences));
+    tokenizer.prefix_.insert(tokenizer.prefix_.begin(), before.begin(), before.end());
+    tokenizer.suffix_.insert(tokenizer.suffix_.end(), behind.begin(), behind.end());
+    return Status::ok();
+  }
+
+  static Status checkDecoder(const Json &root) {
+    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "decoder", "decoders"));
+    for (const Json *part : parts) {
+      NIBBLE_ASSIGN(std::string type, fields::type(*part));
+      if (type != "ByteLevel")
+        return Status::badInput(fmt::format("'{}' is not supported: only ByteLevel is", type));
+    }
+    if (parts.empty())
+      return Status::badInput("is null: only byte-level tokenizers are supported");
+    return Status::ok();
+  }
+};
+
+Result<Tokenizer> Tokenizer::parse(std::string_view content) {
+  NIBBLE_ASSIGN(Json root, parseJson(content));
+  return TokenizerFile::read(root);
+}
+
+Result<Tokenizer> Tokenizer::load(const std::filesystem::path &path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path file = fs::is_directory(path, error) ? path / "tokenizer.json" : path;
+  if (!fs::exists(file, error)) {
+    const char *hint = fs::exists(file.parent_path() / "tiktoken.model", error)
+                           ? "there is a tiktoken.model, which is not supported; convert it"
+                           : "give a tokenizer.json or the folder that holds it";
+    return Status::badInput(fmt::format("no tokenizer at {}: {}", file.string(), hint));
+  }
+  NIBBLE_ASSIGN(std::string content, readFile(file, kLargestFile));
+  Result<Tokenizer> tokenizer = parse(content);
+  if (!tokenizer.isOk())
+    return std::move(tokenizer).takeStatus().within("cannot use tokenizer " + file.string());
+  return tokenizer;
+}
+
+} // namespace nibble
