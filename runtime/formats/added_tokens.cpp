@@ -2,8 +2,6 @@
 
 #include "runtime/formats/utf8.h"
 
-#include <algorithm>
-
 namespace nibble {
 namespace {
 
@@ -65,6 +63,7 @@ std::vector<AddedTokenMatcher::Part> AddedTokenMatcher::split(std::string_view t
     }
     const AddedToken &token = tokens_[index];
     size_t begin = at;
+    // The white space that `rstrip` takes may hold tokens of its own, which count once more (as in the reference).
     at = end;
     // A token that does not stand alone still hides shorter ones inside it.
     if (token.singleWord && !standsAlone(text, begin, end))
@@ -77,7 +76,6 @@ std::vector<AddedTokenMatcher::Part> AddedTokenMatcher::split(std::string_view t
       parts.push_back({done, begin, -1});
     parts.push_back({begin, end, token.id});
     done = end;
-    at = std::max(at, end);
   }
   if (done < text.size())
     parts.push_back({done, text.size(), -1});

@@ -31,7 +31,8 @@ public:
     size_t end;
     int32_t id;
   };
-  // Covers `text` (valid UTF-8) with non-empty parts.
+  // Covers `text` (valid UTF-8) with non-empty parts, in order. They overlap only where a token of white space lies in
+  // the white space that `rstrip` of the one before took.
   std::vector<Part> split(std::string_view text) const;
 
 private:

@@ -80,9 +80,7 @@ void Bpe::encode(std::string_view piece, std::vector<int32_t> &out) const {
   for (int32_t i = 0; i < count; ++i)
     symbols[i] = {byteIds_[static_cast<uint8_t>(piece[i])], i - 1, i + 1 < count ? i + 1 : -1};
 
-  std::vector<Candidate> storage;
-  storage.reserve(piece.size());
-  std::priority_queue<Candidate> queue(std::less<>(), std::move(storage));
+  std::priority_queue<Candidate> queue;
   auto consider = [&](int32_t at) {
     if (at < 0 || symbols[at].next < 0)
       return;
@@ -123,8 +121,8 @@ Status Bpe::readVocabulary(const Json &model) {
     if (entry.empty())
       return Status::badInput("vocab has an empty entry");
     if (!id.is_number_integer() || id < 0 || id >= kMaximumId)
-      return Status::badInput(fmt::format("vocab entry '{}' has id {}: want an integer from 0 to {}", entry, id.dump(),
-                                          kMaximumId - 1));
+      return Status::badInput(
+          fmt::format("vocab entry '{}' has id {}: want an integer from 0 to {}", entry, id.dump(), kMaximumId - 1));
     largest = std::max(largest, id.get<int64_t>());
   }
   tokens_.resize(largest + 1);
@@ -142,8 +140,10 @@ Status Bpe::readVocabulary(const Json &model) {
   for (int byte = 0; byte < 256; ++byte) {
     std::optional<int32_t> id = idOf(byteCharacter(static_cast<uint8_t>(byte)));
     if (!id)
-      return Status::badInput(fmt::format("vocab has no entry for byte 0x{:02X} ('{}'): a byte-level vocabulary has all "
-                                          "256", byte, byteCharacter(static_cast<uint8_t>(byte))));
+      return Status::badInput(
+          fmt::format("vocab has no entry for byte 0x{:02X} ('{}'): a byte-level vocabulary has all "
+                      "256",
+                      byte, byteCharacter(static_cast<uint8_t>(byte))));
     byteIds_[byte] = *id;
   }
   return Status::ok();
@@ -160,7 +160,9 @@ Status Bpe::readMerges(const Json &model) {
     std::optional<int32_t> leftId = idOf(left), rightId = idOf(right), joined = idOf(left + right);
     if (!leftId || !rightId || !joined)
       return Status::badInput(fmt::format("merge {} is of '{}' and '{}': '{}' is not in vocab", i, left, right,
-                                          !leftId ? left : !rightId ? right : left + right));
+                                          !leftId    ? left
+                                          : !rightId ? right
+                                                     : left + right));
     if (!merges_.try_emplace(pairKey(*leftId, *rightId), Merge{static_cast<int32_t>(i), *joined}).second)
       return Status::badInput(fmt::format("merge {} ('{}', '{}') is given twice", i, left, right));
   }

@@ -19,13 +19,13 @@ public:
   // Ids are below this: a file cannot ask for more memory than it has entries for.
   static constexpr int64_t kMaximumId = int64_t{1} << 22;
 
-  // From the value of `model`. Bad input naming the entry: another type than BPE, byte_fallback, fused unknown tokens, dropout,
-  // prefixes or suffixes, a byte that is no entry, ids out of range or given twice, merges of or to what is no entry, and
-  // merges given twice.
+  // From the value of `model`. Bad input naming the entry: another type than BPE, byte_fallback, fused unknown tokens,
+  // dropout, prefixes or suffixes, a byte that is no entry, ids out of range or given twice, merges of or to what is no
+  // entry, and merges given twice.
   static Result<Bpe> create(const nlohmann::json &model);
 
-  // Appends the ids of one piece: its bytes are merged pair by pair, the pair of the lowest rank first and of equal ones the
-  // leftmost. With ignore_merges a piece that is an entry is that entry.
+  // Appends the ids of one piece: its bytes are merged pair by pair, the pair of the lowest rank first and of equal
+  // ones the leftmost. With ignore_merges a piece that is an entry is that entry.
   void encode(std::string_view piece, std::vector<int32_t> &out) const;
 
   // The id of an entry as the file spells it.

@@ -1,5 +1,6 @@
-// The alphabet in which byte-level vocabularies are written: every byte has a printable character of its own. Bytes 0x21-7E,
-// A1-AC and AE-FF are the characters of the same number; the other 68, in order, are U+0100, U+0101, ... (GPT-2).
+// The alphabet in which byte-level vocabularies are written: every byte has a printable character of its own. Bytes
+// 0x21-7E, A1-AC and AE-FF are the characters of the same number; the other 68, in order, are U+0100, U+0101, ...
+// (GPT-2).
 #pragma once
 
 #include <cstdint>

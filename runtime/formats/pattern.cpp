@@ -54,25 +54,29 @@ public:
 
   // The first match that starts at or after `from`; nullopt when there is none.
   Result<std::optional<Piece>> next(size_t from) {
-    // A match that starts before `last` ends before `end`, or is too long; so the engine never looks at all of a long text
-    // again and again.
+    // The engine sees the text up to `end`: it never looks at all of a long text again and again. A match that starts
+    // before `last` and reaches `end` is too long.
     for (size_t start = from; start <= text_.size();) {
       size_t last = boundary(start + Pattern::kLongestMatch);
       size_t end = boundary(last + Pattern::kLongestMatch);
-      int at = onig_search_with_param(regex_, toOnig(text_.data()), toOnig(text_.data() + end),
-                                      toOnig(text_.data() + start), toOnig(text_.data() + last), match_,
-                                      ONIG_OPTION_NONE, parameters_);
+      int at =
+          onig_search_with_param(regex_, toOnig(text_.data()), toOnig(text_.data() + end), toOnig(text_.data() + start),
+                                 toOnig(text_.data() + end), match_, ONIG_OPTION_NONE, parameters_);
       if (at < 0 && at != ONIG_MISMATCH)
         return Status::badInput(fmt::format("cannot split text near byte {}: {}; the text is pathological for this "
-                                            "tokenizer's expression", start, reason(at)));
-      if (at >= 0) {
+                                            "tokenizer's expression",
+                                            start, reason(at)));
+      if (at >= 0 && (end == text_.size() || static_cast<size_t>(at) < last)) {
         Piece piece{static_cast<size_t>(match_->beg[0]), static_cast<size_t>(match_->end[0]), true};
         if (piece.end - piece.begin > Pattern::kLongestMatch)
-          return Status::badInput(fmt::format("word at byte {} is too long: more than {} bytes without a boundary; break "
-                                              "the text up", piece.begin, Pattern::kLongestMatch));
+          return Status::badInput(
+              fmt::format("word at byte {} is too long: more than {} bytes without a boundary; break "
+                          "the text up",
+                          piece.begin, Pattern::kLongestMatch));
         return std::optional(piece);
       }
-      if (last == text_.size())
+      // A match in the second half may have seen too little of what follows: it is sought again from there.
+      if (end == text_.size())
         break;
       start = last;
     }
@@ -101,8 +105,8 @@ void Pattern::Free::operator()(void *regex) const { onig_free(static_cast<regex_
 
 Result<Pattern> Pattern::compile(std::string_view expression) {
   if (expression.size() > kLongestExpression)
-    return Status::badInput(fmt::format("regular expression has {} bytes: the limit is {}", expression.size(),
-                                        kLongestExpression));
+    return Status::badInput(
+        fmt::format("regular expression has {} bytes: the limit is {}", expression.size(), kLongestExpression));
   initializeEngine();
   regex_t *regex = nullptr;
   OnigErrorInfo info{};
@@ -135,9 +139,10 @@ Result<std::vector<Piece>> Pattern::findAll(std::string_view text) const {
     if (isEmpty)
       from += done < text.size() ? stepUtf8(text.substr(done)).bytes : 1;
     if (Clock::now() > deadline)
-      return Status::badInput(fmt::format("cannot split text of {} bytes: no end after {:.0f} s; it is pathological for "
-                                          "this tokenizer's expression", text.size(),
-                                          kSecondsAtMost + kSecondsPerByte * text.size()));
+      return Status::badInput(
+          fmt::format("cannot split text of {} bytes: no end after {:.0f} s; it is pathological for "
+                      "this tokenizer's expression",
+                      text.size(), kSecondsAtMost + kSecondsPerByte * text.size()));
   }
   if (done < text.size())
     pieces.push_back({done, text.size(), false});

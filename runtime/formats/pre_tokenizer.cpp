@@ -27,7 +27,8 @@ Result<SplitBehavior> parseBehavior(const std::string &name) {
   if (name == "Contiguous")
     return SplitBehavior::kContiguous;
   return Status::badInput(fmt::format("Split has behavior '{}': known are Removed, Isolated, MergedWithPrevious, "
-                                      "MergedWithNext, Contiguous", name));
+                                      "MergedWithNext, Contiguous",
+                                      name));
 }
 
 // A regular expression that matches exactly `text`.
@@ -54,8 +55,7 @@ Result<std::string> parseExpression(const Json &split) {
 }
 
 // A match takes the piece before it (or, from the other side, after it) along, once.
-template <typename Merge>
-std::vector<Piece> mergeMatches(const std::vector<Piece> &pieces, Merge merge) {
+template <typename Merge> std::vector<Piece> mergeMatches(const std::vector<Piece> &pieces, Merge merge) {
   std::vector<Piece> out;
   bool previousMatch = false;
   for (const Piece &piece : pieces) {

@@ -21,8 +21,8 @@ std::vector<Piece> applyBehavior(std::vector<Piece> pieces, SplitBehavior behavi
 
 class PreTokenizer {
 public:
-  // From the value of `pre_tokenizer`: ByteLevel, or a Sequence of Split, Digits and, last, ByteLevel. Bad input naming the
-  // part for anything else: without ByteLevel the vocabulary is not over bytes.
+  // From the value of `pre_tokenizer`: ByteLevel, or a Sequence of Split, Digits and, last, ByteLevel. Bad input naming
+  // the part for anything else: without ByteLevel the vocabulary is not over bytes.
   static Result<PreTokenizer> create(const nlohmann::json &value);
 
   // Views of `text`, which is valid UTF-8, or, where a space was put before them, of `owned`.

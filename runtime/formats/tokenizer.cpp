@@ -25,8 +25,8 @@ Status Tokenizer::encodeText(std::string_view text, std::vector<int32_t> &out) c
                   preTokenizer_.split(std::string_view(normal).substr(part.begin, part.end - part.begin)));
     for (std::string_view piece : pieces.views) {
       if (piece.size() > Pattern::kLongestMatch)
-        return Status::badInput(fmt::format("word of {} bytes is too long: the limit is {}; break the text up", piece.size(),
-                                            Pattern::kLongestMatch));
+        return Status::badInput(fmt::format("word of {} bytes is too long: the limit is {}; break the text up",
+                                            piece.size(), Pattern::kLongestMatch));
       bpe_.encode(piece, out);
     }
   }
@@ -35,8 +35,8 @@ Status Tokenizer::encodeText(std::string_view text, std::vector<int32_t> &out) c
 
 Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSpecialTokens) const {
   if (std::optional<size_t> at = findInvalidUtf8(text))
-    return Status::badInput(fmt::format("text is not UTF-8 at byte {} (0x{:02X}); convert it first", *at,
-                                        static_cast<uint8_t>(text[*at])));
+    return Status::badInput(
+        fmt::format("text is not UTF-8 at byte {} (0x{:02X}); convert it first", *at, static_cast<uint8_t>(text[*at])));
   std::vector<int32_t> ids;
   if (addSpecialTokens)
     ids = prefix_;

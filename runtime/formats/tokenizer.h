@@ -1,4 +1,5 @@
-// Text to tokens and back: the byte-level BPE tokenizers of a HuggingFace `tokenizer.json` (Llama 3, Qwen, GPT-2, DeepSeek).
+// Text to tokens and back: the byte-level BPE tokenizers of a HuggingFace `tokenizer.json` (Llama 3, Qwen, GPT-2,
+// DeepSeek).
 //
 // The order of work is that of the reference implementation: added tokens, normalizer, added tokens of normalized text,
 // pre_tokenizer, model, post_processor. `truncation` and `padding` of the file are not applied.
@@ -21,17 +22,18 @@ namespace nibble {
 // Const members may be called from any number of threads.
 class Tokenizer {
 public:
-  // A tokenizer.json, or the folder that holds one. Bad input naming file, field and reason: no file, not JSON, and every
-  // feature that we do not have (other models and normalizers than null and NFC, byte_fallback, ...).
+  // A tokenizer.json, or the folder that holds one. Bad input naming file, field and reason: no file, not JSON, and
+  // every feature that we do not have (other models and normalizers than null and NFC, byte_fallback, ...).
   static Result<Tokenizer> load(const std::filesystem::path &path);
   // The content of a tokenizer.json.
   static Result<Tokenizer> parse(std::string_view content);
 
-  // With `addSpecialTokens` the post_processor puts its tokens (Llama 3: begin of text) around. Added tokens that stand in the
-  // text become their ids either way. Bad input when the text is not UTF-8, naming the byte, or is pathological.
+  // With `addSpecialTokens` the post_processor puts its tokens (Llama 3: begin of text) around. Added tokens that stand
+  // in the text become their ids either way. Bad input when the text is not UTF-8, naming the byte, or is pathological.
   Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecialTokens) const;
 
-  // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's embedding may have spare rows) give nothing.
+  // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's embedding may have spare rows) give
+  // nothing.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
 
   // Of an added token's text or a vocabulary entry as the file spells it.

@@ -54,7 +54,8 @@ inline bool isSet(const nlohmann::json &value, const std::string &key) {
   auto it = value.find(key);
   if (it == value.end() || it->is_null() || *it == false)
     return false;
-  return !(it->is_number() && it->get<double>() == 0) && !(it->is_string() && it->get_ref<const std::string &>().empty());
+  return !(it->is_number() && it->get<double>() == 0) &&
+         !(it->is_string() && it->get_ref<const std::string &>().empty());
 }
 
 } // namespace nibble::fields

@@ -1,6 +1,6 @@
 // Reads a tokenizer.json into a Tokenizer, refusing what would silently change tokens.
 #include "runtime/core/file.h"
-#include "runtime/formats/json.h"
+#include "runtime/formats/json_tree.h"
 #include "runtime/formats/tokenizer.h"
 #include "runtime/formats/tokenizer_fields.h"
 #include "runtime/formats/utf8.h"
@@ -106,7 +106,8 @@ private:
     if (entry && *entry != token.id)
       return Status::badInput(fmt::format("'{}' has id {}, but {} in vocab", token.content, token.id, *entry));
     if (!entry && tokenizer.bpe_.bytesOf(token.id))
-      return Status::badInput(fmt::format("'{}' has id {}, which vocab gives to another entry", token.content, token.id));
+      return Status::badInput(
+          fmt::format("'{}' has id {}, which vocab gives to another entry", token.content, token.id));
     return Status::ok();
   }
 
@@ -117,7 +118,8 @@ private:
       if (type == "ByteLevel")
         continue; // changes offsets only
       if (type != "TemplateProcessing")
-        return Status::badInput(fmt::format("'{}' is not supported: known are TemplateProcessing, ByteLevel, Sequence", type));
+        return Status::badInput(
+            fmt::format("'{}' is not supported: known are TemplateProcessing, ByteLevel, Sequence", type));
       NIBBLE_TRY(readTemplate(*part, tokenizer));
     }
     return Status::ok();
@@ -167,7 +169,7 @@ private:
 };
 
 Result<Tokenizer> Tokenizer::parse(std::string_view content) {
-  NIBBLE_ASSIGN(Json root, parseJson(content));
+  NIBBLE_ASSIGN(Json root, parseJsonTree(content));
   return TokenizerFile::read(root);
 }
 

@@ -23,8 +23,13 @@ void orderMarks(std::vector<int32_t> &codePoints) {
   for (auto first = codePoints.begin(); first != codePoints.end();) {
     first = std::find_if(first, codePoints.end(), isMark);
     auto last = std::find_if_not(first, codePoints.end(), isMark);
-    std::stable_sort(first, last, [](int32_t a, int32_t b) { return combiningClass(a) < combiningClass(b); });
-    first = last;
+    // Class, then place.
+    std::vector<std::pair<uint64_t, int32_t>> marks;
+    for (auto it = first; it != last; ++it)
+      marks.emplace_back(uint64_t{static_cast<uint32_t>(combiningClass(*it))} << 32 | marks.size(), *it);
+    std::ranges::sort(marks);
+    for (auto [key, mark] : marks)
+      *first++ = mark;
   }
 }
 
@@ -85,11 +90,13 @@ void appendUtf8(char32_t codePoint, std::string &out) {
 }
 
 bool isSpace(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool isWord(char32_t c) {
+  if (c == 0x200C || c == 0x200D)
+    return true;
   switch (utf8proc_category(static_cast<int32_t>(c))) {
   case UTF8PROC_CATEGORY_LU:
   case UTF8PROC_CATEGORY_LL:
@@ -118,18 +125,17 @@ Result<std::string> normalizeNfc(std::string_view text) {
     Utf8Step step = stepUtf8(text.substr(at));
     int32_t parts[32];
     int boundary = 0;
-    utf8proc_ssize_t count = utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts, std::size(parts),
-                                                     static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE),
-                                                     &boundary);
+    utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts, std::size(parts),
+                                static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE), &boundary);
     if (count < 0 || count > static_cast<utf8proc_ssize_t>(std::size(parts)))
       return Status::failed("cannot normalize text at byte " + std::to_string(at) + ": " + utf8proc_errmsg(count));
     codePoints.insert(codePoints.end(), parts, parts + count);
     at += step.bytes;
   }
   orderMarks(codePoints);
-  utf8proc_ssize_t length =
-      utf8proc_normalize_utf32(codePoints.data(), codePoints.size(),
-                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+  utf8proc_ssize_t length = utf8proc_normalize_utf32(
+      codePoints.data(), codePoints.size(), static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   if (length < 0)
     return Status::failed(std::string("cannot normalize text: ") + utf8proc_errmsg(length));
   std::string out;

@@ -32,8 +32,8 @@ Utf8Step stepUtf8(std::string_view text);
 // Offset of the first byte that is not UTF-8 (an unfinished character at the end is not); nullopt when there is none.
 std::optional<size_t> findInvalidUtf8(std::string_view text);
 
-// Appends `bytes` to `out`, every maximal ill-formed part as U+FFFD. With `held`, a trailing unfinished character is moved
-// there instead, to be put before the bytes that follow.
+// Appends `bytes` to `out`, every maximal ill-formed part as U+FFFD. With `held`, a trailing unfinished character is
+// moved there instead, to be put before the bytes that follow.
 void appendLossy(std::string_view bytes, std::string &out, std::string *held = nullptr);
 
 // Appends the encoding of a code point (not a surrogate, at most U+10FFFF).
@@ -41,11 +41,12 @@ void appendUtf8(char32_t codePoint, std::string &out);
 
 // Property White_Space.
 bool isSpace(char32_t codePoint);
-// Letter, mark, decimal or letter number, connector punctuation: what `\w` means in a Unicode regular expression.
+// Letter, mark, decimal or letter number, connector punctuation, join control: what `\w` means in a Unicode regular
+// expression.
 bool isWord(char32_t codePoint);
 
-// Canonical composition (NFC) of valid UTF-8. Linear in time but for one sort of each run of combining marks, so that a text
-// made of marks alone cannot stall it. Environment error when there is no memory for it.
+// Canonical composition (NFC) of valid UTF-8. Linear in time but for one sort of each run of combining marks, so that a
+// text made of marks alone cannot stall it. Environment error when there is no memory for it.
 Result<std::string> normalizeNfc(std::string_view text);
 
 } // namespace nibble

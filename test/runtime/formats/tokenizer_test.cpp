@@ -1,0 +1,154 @@
+// Our tokenizer against the ids and texts that the HuggingFace library gave (test/fixtures/tokenizers).
+#include "runtime/formats/byte_level.h"
+#include "runtime/formats/utf8.h"
+#include "test/runtime/formats/tokenizer_test_data.h"
+
+#include <nlohmann/json.hpp>
+
+#include <random>
+
+namespace nibble {
+namespace {
+
+using Json = nlohmann::json;
+using Ids = std::vector<int32_t>;
+
+Ids encodeOrFail(const Tokenizer &tokenizer, std::string_view text, bool addSpecialTokens = false) {
+  Result<Ids> ids = tokenizer.encode(text, addSpecialTokens);
+  EXPECT_TRUE(ids.isOk()) << ids.status().message();
+  return ids.isOk() ? *ids : Ids();
+}
+
+class RecordedTokenizer : public testing::TestWithParam<const char *> {};
+INSTANTIATE_TEST_SUITE_P(Styles, RecordedTokenizer,
+                         testing::Values("qwen_style", "llama3_style", "gpt2_style", "odd_style"),
+                         [](const auto &info) { return std::string(info.param); });
+
+TEST_P(RecordedTokenizer, GivesTheRecordedIdsAndTexts) {
+  Tokenizer tokenizer = loadFixture(GetParam());
+  Json expected = Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
+  ASSERT_GE(expected["cases"].size(), 400u);
+  for (const Json &sample : expected["cases"]) {
+    std::string text = sample["text"];
+    SCOPED_TRACE(sample["text"].dump());
+    Ids ids = sample["ids"], full = sample.value("ids_with_special", ids);
+    EXPECT_EQ(encodeOrFail(tokenizer, text), ids);
+    EXPECT_EQ(encodeOrFail(tokenizer, text, true), full);
+    EXPECT_EQ(tokenizer.decode(ids, false), sample["decoded"].get<std::string>());
+    EXPECT_EQ(tokenizer.decode(full, true), sample["decoded_without_special"].get<std::string>());
+  }
+  for (const Json &sample : expected["decodes"]) {
+    Ids ids = sample["ids"];
+    EXPECT_EQ(tokenizer.decode(ids, false), sample["decoded"].get<std::string>()) << sample.dump();
+  }
+}
+
+TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
+  Tokenizer tokenizer = loadFixture(GetParam());
+  Json expected = Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
+  for (const char *list : {"cases", "decodes"}) {
+    for (const Json &sample : expected[list]) {
+      Ids ids = sample["ids"];
+      StreamDecoder decoder(tokenizer, false);
+      std::string whole = tokenizer.decode(ids, false), streamed;
+      for (int32_t id : ids) {
+        streamed += decoder.push(id);
+        EXPECT_FALSE(findInvalidUtf8(streamed).has_value());
+        EXPECT_TRUE(whole.starts_with(streamed));
+      }
+      EXPECT_EQ(streamed + decoder.finish(), whole) << sample.dump();
+      EXPECT_EQ(decoder.finish(), "");
+    }
+  }
+}
+
+// Of every plane and length, combining marks, controls and added tokens among them.
+std::string randomText(std::mt19937 &random) {
+  std::string text;
+  for (int i = random() % 40; i > 0; --i) {
+    char32_t codePoint = 0;
+    switch (random() % 8) {
+    case 0:
+      codePoint = random() % 0x80;
+      break;
+    case 1:
+      codePoint = 0x20;
+      break;
+    case 2:
+      codePoint = 0x300 + random() % 0x70;
+      break;
+    case 3:
+      codePoint = random() % 0x800;
+      break;
+    case 4:
+      codePoint = 0x4E00 + random() % 0x5000;
+      break;
+    case 5:
+      codePoint = 0x10000 + random() % 0x100000;
+      break;
+    case 6:
+      codePoint = random() % 0xD800;
+      break;
+    case 7:
+      text += "<|eot_id|>";
+      codePoint = 'x';
+      break;
+    }
+    appendUtf8(codePoint, text);
+  }
+  return text;
+}
+
+TEST(Tokenizer, DecodesWhatItEncodesForAllValidUtf8) {
+  std::mt19937 random(7);
+  for (const char *style : {"llama3_style", "gpt2_style"}) {
+    Tokenizer tokenizer = loadFixture(style);
+    for (int i = 0; i < 10000; ++i) {
+      std::string text = randomText(random);
+      ASSERT_EQ(tokenizer.decode(encodeOrFail(tokenizer, text), false), text);
+    }
+  }
+}
+
+TEST(Tokenizer, NormalizesBeforeItEncodes) {
+  Tokenizer tokenizer = loadFixture("qwen_style");
+  std::mt19937 random(8);
+  for (int i = 0; i < 3000; ++i) {
+    std::string text = randomText(random);
+    Result<std::string> normal = normalizeNfc(text);
+    ASSERT_TRUE(normal.isOk());
+    ASSERT_EQ(tokenizer.decode(encodeOrFail(tokenizer, text), false), *normal);
+  }
+}
+
+TEST(Tokenizer, NamesItsTokens) {
+  Tokenizer tokenizer = loadFixture("llama3_style");
+  std::optional<int32_t> end = tokenizer.tokenId("<|eot_id|>");
+  ASSERT_TRUE(end.has_value());
+  EXPECT_TRUE(tokenizer.isSpecial(*end));
+  EXPECT_EQ(tokenizer.tokenBytes(*end), "<|eot_id|>");
+  EXPECT_EQ(tokenizer.tokenId("<|nothing|>"), std::nullopt);
+  EXPECT_EQ(tokenizer.tokenBytes(*tokenizer.tokenId("\u0120zebra")), " zebra");
+  EXPECT_EQ(tokenizer.tokenBytes(-1), std::nullopt);
+  EXPECT_EQ(tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize())), std::nullopt);
+  EXPECT_TRUE(tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize() - 1)).has_value());
+  EXPECT_EQ(tokenizer.decode(Ids{-5, 1 << 30, *end}, false), "<|eot_id|>");
+  EXPECT_EQ(tokenizer.decode(Ids{-5, 1 << 30, *end}, true), "");
+}
+
+TEST(Tokenizer, HoldsBackAnUnfinishedCharacter) {
+  Tokenizer tokenizer = loadFixture("gpt2_style");
+  auto byteToken = [&](uint8_t byte) { return *tokenizer.tokenId(byteCharacter(byte)); };
+  StreamDecoder decoder(tokenizer, false);
+  EXPECT_EQ(decoder.push(byteToken(0xF0)), "");
+  EXPECT_EQ(decoder.push(byteToken(0x9F)), "");
+  EXPECT_EQ(decoder.push(byteToken(0x98)), "");
+  EXPECT_EQ(decoder.push(byteToken(0x80)), "\U0001F600");
+  EXPECT_EQ(decoder.push(byteToken(0xE2)), "");
+  EXPECT_EQ(decoder.push(byteToken('a')), "\uFFFDa");
+  EXPECT_EQ(decoder.push(byteToken(0xC3)), "");
+  EXPECT_EQ(decoder.finish(), "\uFFFD");
+}
+
+} // namespace
+} // namespace nibble
