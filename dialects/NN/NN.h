@@ -22,5 +22,7 @@ namespace nibble::nn {
 inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
 inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
 inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
+// Of a function's result: its name.
+inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
 
 } // namespace nibble::nn

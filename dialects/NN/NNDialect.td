@@ -21,7 +21,8 @@ def NN_Dialect : Dialect {
     of its sums (rules N10 to N14 of docs/numerics.md): the bits of a row depend on that row alone, never on what stands beside it.
 
     Function arguments speak the user's names: a weight carries `nn.parameter = "<tensor of the checkpoint>"`, a buffer that a call
-    updates in place carries `nn.state = "<kind>:<tensor>"`, everything else is an input named by `nn.input`.
+    updates in place carries `nn.state = "<kind>:<tensor>"`, everything else is an input named by `nn.input`. Results are named by
+    `nn.output`.
   }];
   let hasOperationAttrVerify = 1;
 }

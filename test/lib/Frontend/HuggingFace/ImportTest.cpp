@@ -1,0 +1,137 @@
+#include "lib/Frontend/HuggingFace/Import.h"
+#include "dialects/NN/NN.h"
+#include "lib/Frontend/HuggingFace/Parameters.h"
+#include "test/lib/Frontend/HuggingFace/configs.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+#include <gmock/gmock.h>
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::huggingface;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+class Import : public ::testing::Test {
+protected:
+  // The module's text; a module that does not verify fails the test.
+  std::string print(const ModelConfig &config, const ImportOptions &options = {}) {
+    module = buildModule(context, config, options);
+    EXPECT_TRUE(module) << diagnostic;
+    std::string text;
+    if (module) {
+      llvm::raw_string_ostream stream(text);
+      module->print(stream);
+    }
+    return text;
+  }
+  template <typename OpTy>
+  int count(StringRef function) {
+    int found = 0;
+    module->lookupSymbol<func::FuncOp>(function).walk([&](OpTy) { ++found; });
+    return found;
+  }
+
+  MLIRContext context;
+  std::string diagnostic;
+  ScopedDiagnosticHandler handler{&context, [this](Diagnostic &d) { diagnostic = d.str(); }};
+  OwningOpRef<ModuleOp> module;
+};
+
+} // namespace
+
+TEST_F(Import, ArgumentsCarryTheCheckpointsNamesInItsOrder) {
+  for (const char *family : {"llama", "qwen2", "qwen3"}) {
+    ModelConfig config = smallConfig(family);
+    print(config);
+    for (const char *name : {"hidden", "logits"}) {
+      auto function = module->lookupSymbol<func::FuncOp>(name);
+      ASSERT_TRUE(function);
+      EXPECT_EQ(function.getArgAttrOfType<StringAttr>(0, nn::kInputAttr), "tokens");
+      std::vector<TensorSpec> specs = modelParameters(config);
+      ASSERT_EQ(function.getNumArguments(), 3 + specs.size());
+      for (size_t i = 0; i < specs.size(); ++i) {
+        EXPECT_EQ(function.getArgAttrOfType<StringAttr>(3 + i, nn::kParameterAttr), specs[i].name);
+        EXPECT_EQ(cast<RankedTensorType>(function.getArgument(3 + i).getType()).getShape(), ArrayRef<int64_t>(specs[i].shape));
+      }
+    }
+    EXPECT_EQ(count<func::CallOp>("hidden"), 2) << "one call for each layer";
+    EXPECT_EQ(count<nn::RopeTableOp>("hidden"), 1);
+    EXPECT_EQ(count<nn::LinearOp>("layer"), 7);
+    EXPECT_EQ(count<nn::RMSNormOp>("layer"), std::string(family) == "qwen3" ? 4 : 2);
+  }
+}
+
+TEST_F(Import, TheTextCanBeReadAgain) {
+  ModelConfig config = smallConfig("qwen2");
+  std::string text = print(config);
+  OwningOpRef<ModuleOp> again = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(again) << diagnostic;
+  std::string second;
+  llvm::raw_string_ostream stream(second);
+  again->print(stream);
+  EXPECT_EQ(text, second);
+}
+
+TEST_F(Import, BiasesGoWhereTheFamilyHasThem) {
+  std::string text = print(smallConfig("qwen2"));
+  EXPECT_THAT(text, HasSubstr("self_attn.q_proj.bias"));
+  EXPECT_THAT(text, Not(HasSubstr("self_attn.o_proj.bias")));
+  int biased = 0;
+  module->lookupSymbol<func::FuncOp>("layer").walk([&](nn::LinearOp op) { biased += op.getBias() ? 1 : 0; });
+  EXPECT_EQ(biased, 3);
+}
+
+TEST_F(Import, ATiedHeadIsTheTable) {
+  ModelConfig config = smallConfig("qwen3");
+  config.tieWordEmbeddings = true;
+  EXPECT_THAT(print(config), Not(HasSubstr("lm_head")));
+  module->lookupSymbol<func::FuncOp>("logits").walk([&](nn::LinearOp op) {
+    EXPECT_EQ(op.getWeight(), op->getParentOfType<func::FuncOp>().getArgument(3));
+    EXPECT_EQ(op.getY().getType(), RankedTensorType::get({ShapedType::kDynamic, 100}, Float32Type::get(&context)));
+  });
+}
+
+TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
+  ModelConfig config = smallConfig("qwen2");
+  config.layers = 3;
+  config.windows = {0, 16, 16};
+  print(config);
+  EXPECT_TRUE(module->lookupSymbol("layer"));
+  module->lookupSymbol<func::FuncOp>("layer_window16").walk([](nn::AttentionOp op) { EXPECT_EQ(op.getWindow(), 16); });
+  SmallVector<StringRef> callees;
+  module->lookupSymbol<func::FuncOp>("hidden").walk([&](func::CallOp call) { callees.push_back(call.getCallee()); });
+  EXPECT_THAT(callees, ::testing::ElementsAre("layer", "layer_window16", "layer_window16"));
+}
+
+TEST_F(Import, DtypeAndBlockAreOptions) {
+  std::string text = print(smallConfig("llama"), {.float32 = true, .kvBlock = 128});
+  EXPECT_THAT(text, Not(HasSubstr("bf16")));
+  EXPECT_THAT(text, HasSubstr("kv_block = 128"));
+}
+
+TEST_F(Import, WhatCannotBeBuiltIsRefusedWithTheReason) {
+  auto expectRefused = [&](const ModelConfig &config, const std::string &why) {
+    EXPECT_FALSE(buildModule(context, config));
+    EXPECT_THAT(diagnostic, HasSubstr(why));
+  };
+  ModelConfig config = smallConfig("gpt2");
+  expectRefused(config, "model_type 'gpt2' is not supported; there are llama, qwen2 and qwen3");
+  config = smallConfig("llama");
+  config.kvHeads = 3;
+  expectRefused(config, "num_attention_heads = 4 is not a multiple of num_key_value_heads = 3");
+  config = smallConfig("llama");
+  config.headDim = 15;
+  expectRefused(config, "head_dim = 15");
+  config = smallConfig("llama");
+  config.windows = {0};
+  expectRefused(config, "layer_types has 1 entries for 2 layers");
+  config = smallConfig("llama");
+  config.hiddenSize = 0;
+  expectRefused(config, "must be positive");
+}

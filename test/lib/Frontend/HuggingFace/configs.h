@@ -1,0 +1,21 @@
+// Small configurations of each family.
+#pragma once
+
+#include "lib/Frontend/HuggingFace/Config.h"
+
+namespace nibble::huggingface {
+
+inline ModelConfig smallConfig(const std::string &modelType) {
+  ModelConfig config;
+  config.modelType = modelType;
+  config.vocabSize = 100;
+  config.hiddenSize = 64;
+  config.intermediateSize = 96;
+  config.layers = 2;
+  config.heads = 4;
+  config.kvHeads = 2;
+  config.headDim = modelType == "qwen3" ? 32 : 16; // of qwen3 heads * head_dim is not hidden_size
+  return config;
+}
+
+} // namespace nibble::huggingface
