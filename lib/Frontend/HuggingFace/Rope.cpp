@@ -46,10 +46,12 @@ static void scaleYarn(std::vector<float> &inverse, const RopeConfig &config, int
   high = std::min(high, static_cast<double>(headDim - 1));
   if (low == high)
     high += 0.001; // no division by zero
+  // float32, operation by operation as there: a blended frequency keeps only what its ramp has of precision.
   for (size_t i = 0; i < inverse.size(); ++i) {
-    double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
-    double stretched = inverse[i] / config.factor;
-    inverse[i] = static_cast<float>(stretched * ramp + inverse[i] * (1.0 - ramp));
+    float ramp = std::clamp((static_cast<float>(i) - static_cast<float>(low)) / static_cast<float>(high - low), 0.0f, 1.0f);
+    float kept = 1.0f - ramp;
+    float stretched = static_cast<float>(inverse[i] / config.factor);
+    inverse[i] = stretched * (1.0f - kept) + inverse[i] * kept;
   }
 }
 
