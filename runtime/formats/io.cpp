@@ -1,0 +1,172 @@
+#include "runtime/formats/io.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utf8proc.h>
+#include <vector>
+
+namespace nibble {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// What is not there or is no file is wrong input; a machine that refuses is not.
+Status readError(const std::string &path, int errorNumber) {
+  std::string message = fmt::format("cannot read {}: {}", path, std::strerror(errorNumber));
+  switch (errorNumber) {
+  case ENOENT:
+  case ENOTDIR:
+  case EISDIR:
+  case ELOOP:
+  case ENAMETOOLONG:
+    return Status::badInput(message + "; check the path");
+  case EACCES:
+  case EPERM:
+    return Status::environment(message + "; allow this user to read it");
+  default:
+    return Status::environment(message + "; check the device");
+  }
+}
+
+} // namespace
+
+Result<OpenedFile> OpenedFile::open(const std::string &path) {
+  // Not blocking: opening a pipe that nobody writes to would wait forever.
+  int descriptor;
+  do
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  while (descriptor < 0 && errno == EINTR);
+  if (descriptor < 0)
+    return readError(path, errno);
+  OpenedFile opened{Descriptor(descriptor), path, 0};
+  struct stat info;
+  if (::fstat(descriptor, &info) != 0)
+    return readError(path, errno);
+  if (!S_ISREG(info.st_mode))
+    return Status::badInput(fmt::format("cannot read {}: it is not a regular file; check the path", path));
+  opened.size = static_cast<uint64_t>(info.st_size);
+  return opened;
+}
+
+Status OpenedFile::readAt(uint64_t offset, std::span<std::byte> out) const {
+  while (!out.empty()) {
+    ssize_t count =
+        ::pread(file.get(), out.data(), std::min<size_t>(out.size(), size_t{1} << 30), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      return readError(path, errno);
+    if (count == 0)
+      return Status::badInput(
+          fmt::format("cannot read {}: it ends at byte {}, {} bytes early; copy it again", path, offset, out.size()));
+    out = out.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+  return Status::ok();
+}
+
+Result<std::string> readWholeFile(const std::string &path, uint64_t mostBytes) {
+  NIBBLE_ASSIGN(OpenedFile file, OpenedFile::open(path));
+  if (file.size > mostBytes)
+    return Status::badInput(
+        fmt::format("cannot read {}: {} bytes, more than the {} allowed; check the path", path, file.size, mostBytes));
+  std::string content(static_cast<size_t>(file.size), '\0');
+  NIBBLE_TRY(file.readAt(0, std::as_writable_bytes(std::span(content))));
+  return content;
+}
+
+AtomicFile::AtomicFile(std::string path, std::string temporary, FileWriter writer)
+    : path_(std::move(path)), temporary_(std::move(temporary)), writer_(std::move(writer)) {}
+
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
+      writer_(std::move(other.writer_)) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty())
+    ::unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string &path) {
+  static std::atomic<unsigned> counter{0};
+  std::string temporary = fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter.fetch_add(1));
+  NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary));
+  return AtomicFile(path, std::move(temporary), std::move(writer));
+}
+
+Status AtomicFile::commit() {
+  NIBBLE_TRY(writer_.sync());
+  NIBBLE_TRY(writer_.close());
+  NIBBLE_TRY(renamePath(temporary_, path_));
+  temporary_.clear();
+  fs::path folder = fs::path(path_).parent_path();
+  return syncFolder(folder.empty() ? "." : folder);
+}
+
+Status copyFileAtomically(const std::string &from, const std::string &to) {
+  NIBBLE_ASSIGN(OpenedFile source, OpenedFile::open(from));
+  NIBBLE_ASSIGN(AtomicFile target, AtomicFile::create(to));
+  std::vector<std::byte> buffer(static_cast<size_t>(std::min<uint64_t>(source.size, uint64_t{4} << 20)));
+  for (uint64_t offset = 0; offset < source.size;) {
+    auto chunk = std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(buffer.size(), source.size - offset)));
+    NIBBLE_TRY(source.readAt(offset, chunk));
+    NIBBLE_TRY(target.write(chunk));
+    offset += chunk.size();
+  }
+  return target.commit();
+}
+
+bool staysInside(const std::string &folder, const std::string &path) {
+  std::error_code error;
+  fs::path root = fs::canonical(folder, error);
+  if (error)
+    return false;
+  fs::path file = fs::canonical(path, error);
+  if (error)
+    return false;
+  auto within = [&](const fs::path &parent) {
+    auto [end, ignored] = std::mismatch(parent.begin(), parent.end(), file.begin(), file.end());
+    return end == parent.end();
+  };
+  if (within(root))
+    return true;
+  fs::path snapshots = root.parent_path();
+  return snapshots.filename() == "snapshots" && within(snapshots.parent_path() / "blobs");
+}
+
+bool isUtf8(std::string_view text) {
+  const auto *bytes = reinterpret_cast<const utf8proc_uint8_t *>(text.data());
+  for (size_t i = 0; i < text.size();) {
+    if (bytes[i] < 0x80) {
+      ++i;
+      continue;
+    }
+    utf8proc_int32_t codepoint;
+    utf8proc_ssize_t length = utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &codepoint);
+    if (length <= 0)
+      return false;
+    i += static_cast<size_t>(length);
+  }
+  return true;
+}
+
+std::string printable(std::string_view text, size_t most) {
+  bool isText = isUtf8(text);
+  std::string out;
+  for (char c : text.substr(0, most)) {
+    auto byte = static_cast<unsigned char>(c);
+    out += byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !isText) ? '?' : c;
+  }
+  while (isText && !isUtf8(out)) // cut inside a character
+    out.pop_back();
+  return text.size() > most ? out + "..." : out;
+}
+
+} // namespace nibble

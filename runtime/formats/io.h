@@ -1,0 +1,61 @@
+// Reading files that we did not write, and writing files that appear whole or not at all.
+#pragma once
+
+#include "runtime/core/file.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace nibble {
+
+// A regular file, opened for reading, and its size in bytes when it was opened.
+struct OpenedFile {
+  Descriptor file;
+  std::string path;
+  uint64_t size = 0;
+
+  // Bad input when there is no such file or it is not a regular one (a folder, pipe, device); environment error when
+  // the machine refuses.
+  static Result<OpenedFile> open(const std::string &path);
+  // Fills `out` from byte `offset` on. Bad input when the file ends before: it was cut since it was opened.
+  Status readAt(uint64_t offset, std::span<std::byte> out) const;
+};
+
+// The whole file. Bad input when it is longer than `mostBytes`.
+Result<std::string> readWholeFile(const std::string &path, uint64_t mostBytes);
+
+// A file written in pieces under a temporary name in the same folder, synced, renamed, the folder synced. Without
+// commit() nothing is left behind.
+class AtomicFile {
+public:
+  static Result<AtomicFile> create(const std::string &path);
+  AtomicFile(AtomicFile &&other) noexcept;
+  AtomicFile &operator=(AtomicFile &&) = delete;
+  ~AtomicFile();
+
+  Status write(std::span<const std::byte> bytes) { return writer_.write(bytes); }
+  Status write(std::string_view text) { return writer_.write(text); }
+  Status commit();
+
+private:
+  AtomicFile(std::string path, std::string temporary, FileWriter writer);
+  std::string path_, temporary_; // temporary_ is empty once committed or moved from
+  FileWriter writer_;
+};
+
+// The bytes of `from` as file `to`.
+Status copyFileAtomically(const std::string &from, const std::string &to);
+
+// True when `path`, all links followed, lies in `folder`; or, when `folder` is a revision of the HuggingFace cache
+// (.../snapshots/<revision>), in the blobs folder that such a revision links to. False also when it does not exist.
+bool staysInside(const std::string &folder, const std::string &path);
+
+// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool isUtf8(std::string_view text);
+// Text of others for a message of one line: control characters and what is not UTF-8 become '?', the rest is cut at
+// `most`.
+std::string printable(std::string_view text, size_t most = 120);
+
+} // namespace nibble

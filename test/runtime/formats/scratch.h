@@ -1,0 +1,63 @@
+// A folder of a test's own that goes away with it, and a few ways to damage files.
+#pragma once
+
+#include "runtime/formats/io.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <string>
+#include <unistd.h>
+
+namespace nibble::testing {
+
+class Scratch {
+public:
+  Scratch() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "nibble-formats-XXXXXX").string();
+    if (!mkdtemp(pattern.data()))
+      ADD_FAILURE() << "no scratch folder";
+    path_ = pattern;
+  }
+  ~Scratch() { std::filesystem::remove_all(path_); }
+
+  std::string operator/(const std::string &name) const { return path_ + "/" + name; }
+  const std::string &path() const { return path_; }
+
+  std::string put(const std::string &name, std::string_view content) const {
+    std::ofstream(*this / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    return *this / name;
+  }
+  std::string get(const std::string &name) const {
+    auto content = readWholeFile(*this / name, uint64_t{1} << 30);
+    EXPECT_TRUE(content.isOk()) << content.status().message();
+    return content.isOk() ? *content : std::string();
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const auto &entry : std::filesystem::directory_iterator(path_))
+      names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+private:
+  std::string path_;
+};
+
+// A status with this code and all these words in its one line.
+inline ::testing::AssertionResult fails(const Status &status, Code code, std::initializer_list<std::string> words) {
+  if (status.isOk())
+    return ::testing::AssertionFailure() << "no error";
+  const std::string &message = status.message();
+  if (status.code() != code)
+    return ::testing::AssertionFailure() << "exit code " << status.exitCode() << ": " << message;
+  if (message.find('\n') != std::string::npos)
+    return ::testing::AssertionFailure() << "more than one line: " << message;
+  for (const std::string &word : words)
+    if (message.find(word) == std::string::npos)
+      return ::testing::AssertionFailure() << "no \"" << word << "\" in: " << message;
+  return ::testing::AssertionSuccess();
+}
+
+} // namespace nibble::testing
