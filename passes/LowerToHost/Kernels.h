@@ -17,7 +17,7 @@ struct MachineModel {
 // One kernel to be written. `inputs` and `outputs` are arguments of the outlined function, in the order of the op.
 struct Kernel {
   Emitter &b;
-  KernelOp op;
+  mutable KernelOp op;
   mlir::ValueRange inputs;
   mlir::ValueRange outputs;
   const MachineModel &machine;

@@ -5,4 +5,56 @@
 
 include "mlir/Pass/PassBase.td"
 
+def BufferizeForHostPass : Pass<"nibble-bufferize-for-host", "::mlir::ModuleOp"> {
+  let summary = "Tensors to buffers; each nn and qat op to one host.kernel.";
+  let description = [{
+    Runs upstream's one-shot bufferization over the module and its function boundaries, with row-major buffers everywhere. Accumulators,
+    caches and optimizer states are updated in the buffer that came in; a result that is an argument's buffer is dropped
+    from the function.
+
+    Example: `nibble-opt layer.mlir --nibble-bufferize-for-host` turns `%y = nn.rms_norm %x, %w` into an allocation and
+    `host.kernel "nn.rms_norm" ins(%x, %w) outs(%y)`.
+  }];
+}
+
+def EmitHostKernelsPass : Pass<"nibble-emit-host-kernels", "::mlir::ModuleOp"> {
+  let summary = "Outlines each distinct host.kernel and writes its body as loops over vectors.";
+  let description = [{
+    Kernels that are the same op with the same attributes and types share one private function. The body is written by the kernel's
+    emitter (LinearKernels.cpp, AttentionKernels.cpp, ...), with the sums in the order that the op states.
+
+    Example: two `host.kernel "nn.rms_norm"` of one shape become two calls of `@nn_rms_norm_0`.
+  }];
+  let options = [
+    Option<"vectorRegisters", "vector-registers", "int64_t", /*default=*/"32", "architectural vector registers of the CPU">,
+    Option<"vectorFloats", "vector-floats", "int64_t", /*default=*/"16", "float32 values in one of them: 8 or 16">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", /*default=*/"49152", "bytes of first-level data cache of a core">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", /*default=*/"2097152", "bytes of second-level cache of a core">
+  ];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::nibble::host::HostDialect"];
+}
+
+def ForwardCopiesPass : Pass<"nibble-forward-copies", "::mlir::ModuleOp"> {
+  let summary = "Lets a kernel write where its result is copied to.";
+  let description = [{
+    An allocation that one kernel fills and that is then copied into a function argument which nothing else in the function touches is
+    replaced by that argument. So the optimizer update writes weights and packed codes in place, in one pass over memory.
+
+    Example: `%a = alloc; host.kernel outs(%a); memref.copy %a, %weight` becomes `host.kernel outs(%weight)`.
+  }];
+}
+
+def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> {
+  let summary = "exp and log by our own polynomials.";
+  let description = [{
+    Replaces `math.exp` and `math.log` of float32 by the same polynomials that the kernels use, so that no program's bits depend on the
+    C library it runs with. Other elementary functions go through upstream's polynomial approximations.
+
+    Example: `math.exp %x : f32` becomes a chain of `math.fma`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
 #endif // NIBBLE_PASSES_LOWERTOHOST_PASSES

@@ -1,0 +1,155 @@
+#include "passes/LowerToHost/BufferizationModels.h"
+
+#include "dialects/Check/Check.h"
+#include "dialects/Host/Host.h"
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace mlir::bufferization;
+
+namespace {
+
+// A result that continues in an operand's buffer: the accumulators, caches and optimizer states.
+struct InPlace {
+  unsigned operand;
+  unsigned result;
+};
+
+template <typename Op>
+constexpr std::array<InPlace, 0> kInPlace = {};
+template <>
+constexpr std::array kInPlace<nibble::nn::EmbeddingGradOp> = {InPlace{2, 0}};
+template <>
+constexpr std::array kInPlace<nibble::nn::RMSNormGradOp> = {InPlace{3, 1}};
+template <>
+constexpr std::array kInPlace<nibble::nn::LinearWeightGradOp> = {InPlace{2, 0}};
+template <>
+constexpr std::array kInPlace<nibble::nn::SumTokensOp> = {InPlace{1, 0}};
+template <>
+constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{1, 0}};
+template <>
+constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0}, InPlace{3, 1}};
+template <>
+constexpr std::array kInPlace<nibble::nn::AdamWOp> = {InPlace{0, 0}, InPlace{1, 1}, InPlace{2, 2}};
+
+// Kernels walk plain row-major memory: a strided view is copied first.
+Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.getLayout().isIdentity())
+    return buffer;
+  SmallVector<Value> dynamic;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      dynamic.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
+  auto plain = MemRefType::get(type.getShape(), type.getElementType());
+  Value copy = memref::AllocOp::create(rewriter, loc, plain, dynamic, rewriter.getI64IntegerAttr(64));
+  memref::CopyOp::create(rewriter, loc, buffer, copy);
+  return copy;
+}
+
+// The operand whose first extent is the result's, where that is known at run time only.
+unsigned rowsOperand(Operation *op) { return isa<nibble::nn::TakeRowsOp>(op) ? 1 : 0; }
+
+template <typename Op>
+struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op> {
+  static std::optional<unsigned> resultOf(unsigned operand) {
+    for (InPlace pair : kInPlace<Op>)
+      if (pair.operand == operand)
+        return pair.result;
+    return std::nullopt;
+  }
+  static std::optional<unsigned> operandOf(unsigned result) {
+    for (InPlace pair : kInPlace<Op>)
+      if (pair.result == result)
+        return pair.operand;
+    return std::nullopt;
+  }
+
+  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return resultOf(operand.getOperandNumber()).has_value();
+  }
+
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    if (auto result = resultOf(operand.getOperandNumber()))
+      return {{op->getResult(*result), BufferRelation::Equivalent}};
+    return {};
+  }
+
+  bool bufferizesToAllocation(Operation *, Value value) const {
+    return !operandOf(cast<OpResult>(value).getResultNumber()).has_value();
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    Location loc = op->getLoc();
+    SmallVector<Value> operands, inputs, outputs;
+    SmallVector<Attribute> inputTypes, outputTypes;
+    for (OpOperand &operand : op->getOpOperands()) {
+      FailureOr<Value> buffer = getBuffer(rewriter, operand.get(), options, state);
+      if (failed(buffer))
+        return failure();
+      operands.push_back(*buffer);
+      // An init is an output that holds a value on entry.
+      bool init = resultOf(operand.getOperandNumber()).has_value();
+      if (!init) {
+        inputs.push_back(makeContiguous(rewriter, loc, *buffer));
+        inputTypes.push_back(TypeAttr::get(operand.get().getType()));
+      }
+    }
+    for (OpResult result : op->getResults()) {
+      outputTypes.push_back(TypeAttr::get(result.getType()));
+      if (auto operand = operandOf(result.getResultNumber())) {
+        outputs.push_back(operands[*operand]);
+        continue;
+      }
+      SmallVector<Value> dynamic;
+      MemRefType type;
+      if (auto packed = dyn_cast<nibble::qat::PackedType>(result.getType())) {
+        type = MemRefType::get({packed.getBytes()}, rewriter.getIntegerType(8));
+      } else {
+        auto tensor = cast<RankedTensorType>(result.getType());
+        type = MemRefType::get(tensor.getShape(), tensor.getElementType());
+        for (int64_t dim = 0; dim < type.getRank(); ++dim)
+          if (type.isDynamicDim(dim))
+            dynamic.push_back(memref::DimOp::create(rewriter, loc, operands[rowsOperand(op)], dim));
+      }
+      outputs.push_back(memref::AllocOp::create(rewriter, loc, type, dynamic, rewriter.getI64IntegerAttr(64)));
+    }
+    for (Value &output : outputs)
+      if (!cast<MemRefType>(output.getType()).getLayout().isIdentity())
+        return op->emitOpError() << "updates a strided view in place, which no kernel can";
+    nibble::host::KernelOp::create(rewriter, loc, op->getName().getStringRef(), inputs, outputs, op->getAttrDictionary(),
+                                   rewriter.getArrayAttr(inputTypes), rewriter.getArrayAttr(outputTypes));
+    replaceOpWithBufferizedValues(rewriter, op, outputs);
+    return success();
+  }
+};
+
+template <typename... Ops>
+void attach(MLIRContext *context) {
+  (Ops::template attachInterface<KernelModel<Ops>>(*context), ...);
+}
+
+} // namespace
+
+void nibble::host::registerBufferizationModels(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
+    attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp, nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
+           nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
+           nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::PagedAttentionOp,
+           nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp, nn::AdamWOp>(
+        context);
+    context->loadDialect<host::HostDialect, memref::MemRefDialect>();
+  });
+  registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
+    attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp>(
+        context);
+    context->loadDialect<host::HostDialect, memref::MemRefDialect>();
+  });
+}

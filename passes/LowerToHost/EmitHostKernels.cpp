@@ -1,0 +1,92 @@
+#include "passes/LowerToHost/Kernels.h"
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_EMITHOSTKERNELSPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+using namespace nibble::host;
+
+namespace {
+
+// What makes two kernels the same code.
+Attribute identityOf(KernelOp op) {
+  Builder b(op.getContext());
+  SmallVector<Attribute> types;
+  for (Value value : op->getOperands())
+    types.push_back(TypeAttr::get(value.getType()));
+  return b.getArrayAttr({op.getSourceAttr(), op.getParameters(), op.getInputTypes(), op.getOutputTypes(), b.getArrayAttr(types)});
+}
+
+// Scratch memory lives as long as the kernel.
+void releaseScratch(func::FuncOp function, Emitter &b) {
+  for (auto allocation : function.getBody().front().getOps<memref::AllocOp>())
+    memref::DeallocOp::create(b, allocation);
+}
+
+class EmitHostKernels final : public nibble::impl::EmitHostKernelsPassBase<EmitHostKernels> {
+public:
+  using EmitHostKernelsPassBase::EmitHostKernelsPassBase;
+
+  void runOnOperation() override {
+    KernelTable table;
+    addNormKernels(table);
+    addElementwiseKernels(table);
+    addLossKernels(table);
+    addAttentionKernels(table);
+    addLinearKernels(table);
+    addQuantizeKernels(table);
+
+    MachineModel machine{vectorRegisters, vectorFloats, l1Bytes, l2Bytes};
+    SymbolTable symbols(getOperation());
+    DenseMap<Attribute, func::FuncOp> outlined;
+    SmallVector<KernelOp> kernels;
+    getOperation().walk([&](KernelOp op) { kernels.push_back(op); });
+    for (KernelOp op : kernels) {
+      func::FuncOp &function = outlined[identityOf(op)];
+      if (!function) {
+        auto emit = table.find(op.getSource());
+        if (emit == table.end()) {
+          op.emitError() << "there is no host kernel for '" << op.getSource() << "'";
+          return signalPassFailure();
+        }
+        FailureOr<func::FuncOp> written = outline(op, emit->second, machine, symbols);
+        if (failed(written))
+          return signalPassFailure();
+        function = *written;
+      }
+      OpBuilder b(op);
+      func::CallOp::create(b, op.getLoc(), function, op->getOperands());
+      op.erase();
+    }
+  }
+
+private:
+  FailureOr<func::FuncOp> outline(KernelOp op, EmitKernelFn emit, const MachineModel &machine, SymbolTable &symbols) {
+    OpBuilder builder(op.getContext());
+    std::string name = op.getSource().str();
+    std::replace(name.begin(), name.end(), '.', '_');
+    auto type = builder.getFunctionType(op->getOperandTypes(), {});
+    auto function = func::FuncOp::create(op.getLoc(), name + "_0", type);
+    function.setPrivate();
+    symbols.insert(function);
+    Block *body = function.addEntryBlock();
+    Emitter b(op.getLoc(), op.getContext());
+    b.setInsertionPointToStart(body);
+    unsigned inputs = op.getInputs().size();
+    Kernel kernel{b, op, ValueRange(body->getArguments()).take_front(inputs),
+                  ValueRange(body->getArguments()).drop_front(inputs), machine};
+    if (failed(emit(kernel)))
+      return failure();
+    b.setInsertionPointToEnd(body);
+    releaseScratch(function, b);
+    func::ReturnOp::create(b);
+    return function;
+  }
+};
+
+} // namespace

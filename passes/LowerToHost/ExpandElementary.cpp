@@ -1,0 +1,44 @@
+#include "passes/LowerToHost/Emitter.h"
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Dialect/Math/Transforms/Approximation.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_EXPANDELEMENTARYPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+// math.exp / math.log of float32, scalar or sixteen lanes, by the kernels' polynomials.
+template <typename Op, Value (nibble::host::Emitter::*expand)(Value)>
+class ExpandWithEmitter final : public OpRewritePattern<Op> {
+public:
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32() || isa<TensorType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not a float32 scalar or vector");
+    nibble::host::Emitter b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, (b.*expand)(op.getOperand()));
+    return success();
+  }
+};
+
+class ExpandElementary final : public nibble::impl::ExpandElementaryPassBase<ExpandElementary> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<ExpandWithEmitter<math::ExpOp, &nibble::host::Emitter::exp>,
+                 ExpandWithEmitter<math::LogOp, &nibble::host::Emitter::log>>(&getContext(), /*benefit=*/2);
+    populateMathPolynomialApproximationPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

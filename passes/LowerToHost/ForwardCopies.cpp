@@ -1,0 +1,47 @@
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_FORWARDCOPIESPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+// True when `target`, an argument, is touched by nothing but this copy, and the allocation behind the copy's source is used only by ops
+// of the same block, so that writing the argument early is not seen by anyone.
+bool canWriteInPlace(memref::CopyOp copy, memref::AllocOp allocation) {
+  auto target = dyn_cast<BlockArgument>(copy.getTarget());
+  if (!target || !target.hasOneUse() || !isa<FunctionOpInterface>(target.getOwner()->getParentOp()))
+    return false;
+  if (target.getType() != allocation.getType())
+    return false;
+  return llvm::all_of(allocation->getUsers(), [&](Operation *user) {
+    return user == copy || isa<nibble::host::KernelOp, memref::DeallocOp, func::CallOp>(user);
+  });
+}
+
+class ForwardCopies final : public nibble::impl::ForwardCopiesPassBase<ForwardCopies> {
+public:
+  void runOnOperation() override {
+    SmallVector<memref::CopyOp> copies;
+    getOperation().walk([&](memref::CopyOp copy) { copies.push_back(copy); });
+    for (memref::CopyOp copy : copies) {
+      auto allocation = copy.getSource().getDefiningOp<memref::AllocOp>();
+      if (!allocation || !canWriteInPlace(copy, allocation))
+        continue;
+      Value target = copy.getTarget();
+      for (Operation *user : llvm::make_early_inc_range(allocation->getUsers()))
+        if (isa<memref::DeallocOp>(user))
+          user->erase();
+      copy.erase();
+      allocation.replaceAllUsesWith(target);
+      allocation.erase();
+    }
+  }
+};
+
+} // namespace
