@@ -22,7 +22,9 @@ namespace nibble::nn {
 inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
 inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
 inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
-// Of a function's result: its name.
+// Of a result.
 inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
+// Of an argument that was a packed weight before bufferization: its type.
+inline constexpr llvm::StringLiteral kPackedAttr = "nn.packed";
 
 } // namespace nibble::nn

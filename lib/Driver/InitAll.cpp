@@ -6,7 +6,9 @@
 #include "dialects/QAT/QAT.h"
 #include "passes/Differentiate/Passes.h"
 #include "passes/Fuse/Passes.h"
+#include "passes/LowerToHost/BufferizationModels.h"
 #include "passes/LowerToHost/Passes.h"
+#include "passes/LowerToHost/Pipeline.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Rollout/Passes.h"
 #include "passes/Verify/Passes.h"
@@ -21,6 +23,7 @@ void nibble::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect>();
+  host::registerBufferizationModels(registry);
 }
 
 void nibble::registerAllPasses() {
@@ -31,4 +34,5 @@ void nibble::registerAllPasses() {
   registerNibbleFusePasses();
   registerNibbleLowerToHostPasses();
   registerNibbleVerifyPasses();
+  host::registerHostPipelines();
 }

@@ -1,0 +1,89 @@
+#include "lib/Target/Host/Interface.h"
+
+#include "dialects/NN/NN.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace nibble::host;
+
+static std::optional<nibble_dtype> dtypeOf(Type type) {
+  if (type.isF32())
+    return NIBBLE_DTYPE_F32;
+  if (type.isBF16())
+    return NIBBLE_DTYPE_BF16;
+  if (type.isF64())
+    return NIBBLE_DTYPE_F64;
+  if (type.isInteger(1))
+    return NIBBLE_DTYPE_I1;
+  if (type.isInteger(8))
+    return NIBBLE_DTYPE_I8;
+  if (type.isInteger(32))
+    return NIBBLE_DTYPE_I32;
+  if (type.isInteger(64))
+    return NIBBLE_DTYPE_I64;
+  return std::nullopt;
+}
+
+const char *Interface::keep(std::string text) {
+  texts_.push_back(std::move(text));
+  return texts_.back().c_str();
+}
+
+static LogicalResult describe(Operation *function, Type type, nibble_value_info &info) {
+  auto memref = dyn_cast<MemRefType>(type);
+  auto dtype = memref ? dtypeOf(memref.getElementType()) : std::nullopt;
+  if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity())
+    return function->emitError() << "cannot be an entry: " << type << " does not cross into the runtime; use a tensor of rank <= "
+                                 << NIBBLE_MAX_RANK << " of f32, bf16, f64, i1, i8, i32 or i64";
+  info.dtype = *dtype;
+  info.rank = memref.getRank();
+  for (int64_t dim = 0; dim < memref.getRank(); ++dim)
+    info.shape[dim] = memref.isDynamicDim(dim) ? -1 : memref.getDimSize(dim);
+  return success();
+}
+
+FailureOr<Interface> Interface::read(ModuleOp module) {
+  Interface interface;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic() || function.isExternal())
+      continue;
+    Entry &entry = interface.entries_.emplace_back();
+    entry.name = function.getName().str();
+    for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+      nibble_value_info info{};
+      if (failed(describe(function, function.getArgument(i).getType(), info)))
+        return failure();
+      std::string name = "arg" + std::to_string(i);
+      auto named = [&](StringRef attribute, nibble_role role) {
+        if (auto text = function.getArgAttrOfType<StringAttr>(i, attribute)) {
+          name = text.str();
+          info.role = role;
+        }
+      };
+      named(nn::kInputAttr, NIBBLE_ROLE_INPUT);
+      named(nn::kParameterAttr, NIBBLE_ROLE_PARAMETER);
+      named(nn::kStateAttr, NIBBLE_ROLE_STATE);
+      info.name = interface.keep(name);
+      if (auto packed = function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
+        std::string text;
+        llvm::raw_string_ostream(text) << packed.getValue();
+        info.packed = interface.keep(text);
+        info.dtype = NIBBLE_DTYPE_U8;
+      }
+      entry.arguments.push_back(info);
+    }
+    for (unsigned i = 0; i < function.getNumResults(); ++i) {
+      nibble_value_info info{};
+      if (failed(describe(function, function.getResultTypes()[i], info)))
+        return failure();
+      auto name = function.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr);
+      info.name = interface.keep(name ? name.str() : "result" + std::to_string(i));
+      entry.results.push_back(info);
+    }
+    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(module.getContext()));
+  }
+  return interface;
+}

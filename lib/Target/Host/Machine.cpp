@@ -1,0 +1,50 @@
+#include "lib/Target/Host/Machine.h"
+
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/SubtargetFeature.h"
+
+#include <unistd.h>
+
+using namespace llvm;
+
+// Instructions whose results are not those of numerics.md, or that would mix two families of rounding.
+static constexpr StringLiteral kForbidden[] = {"avx512bf16", "avxneconvert", "amx-bf16", "amx-tile", "amx-int8", "avx512fp16"};
+
+static int64_t cacheBytes(int name, int64_t otherwise) {
+  long bytes = sysconf(name);
+  return bytes > 0 ? bytes : otherwise;
+}
+
+nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
+  InitializeNativeTarget();
+  InitializeNativeTargetAsmPrinter();
+  Cpu cpu;
+  SubtargetFeatures features;
+  if (name == "host") {
+    cpu.name = sys::getHostCPUName().str();
+    for (const auto &feature : sys::getHostCPUFeatures())
+      features.AddFeature(feature.first(), feature.second);
+  } else {
+    cpu.name = name.str();
+  }
+  for (StringRef feature : kForbidden)
+    features.AddFeature(feature, false);
+  cpu.features = features.getString();
+
+  std::string error;
+  Triple triple(sys::getProcessTriple());
+  bool wide = false;
+  if (const Target *target = TargetRegistry::lookupTarget(triple, error)) {
+    std::unique_ptr<MCSubtargetInfo> info(target->createMCSubtargetInfo(triple, cpu.name, cpu.features));
+    wide = info && info->checkFeatures("+avx512f") && info->checkFeatures("+avx512bw") && info->checkFeatures("+avx512vl");
+  }
+  cpu.machine.vectorRegisters = wide ? 32 : 16;
+  cpu.machine.vectorFloats = wide ? 16 : 8;
+  cpu.machine.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
+  cpu.machine.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
+  return cpu;
+}

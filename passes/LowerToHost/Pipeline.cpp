@@ -1,0 +1,84 @@
+#include "passes/LowerToHost/Pipeline.h"
+
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace nibble::host;
+
+void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel &machine) {
+  // Elementwise chains over tensors (objectives, imported linalg) become one loop each.
+  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
+  pm.addPass(createCSEPass());
+  // Unused inits of linalg ops should not become allocations that are copied.
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorToAllocTensorPass());
+  pm.addPass(createBufferizeForHostPass());
+  pm.addPass(createForwardCopiesPass());
+  // Who owns a buffer is decided while kernels are still single ops with stated effects.
+  bufferization::BufferDeallocationPipelineOptions deallocation;
+  bufferization::buildBufferDeallocationPipeline(pm, deallocation);
+  pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+  EmitHostKernelsPassOptions emit;
+  emit.vectorRegisters = machine.vectorRegisters;
+  emit.vectorFloats = machine.vectorFloats;
+  emit.l1Bytes = machine.l1Bytes;
+  emit.l2Bytes = machine.l2Bytes;
+  pm.addPass(createEmitHostKernelsPass(emit));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &) {
+  pm.addPass(createExpandElementaryPass());
+  // bf16 is widened and rounded with integers: what the CPU's own conversion does with subnormals is not N5.
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  pm.addPass(arith::createArithExpandOpsPass(expand));
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertSCFToOpenMPPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vectors;
+  vectors.reassociateFPReductions = false;
+  pm.addPass(createConvertVectorToLLVMPass(vectors));
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertMathToLibmPass());
+  FinalizeMemRefToLLVMConversionPassOptions memory;
+  memory.useGenericFunctions = true;
+  memory.useAlignedAlloc = true;
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertOpenMPToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void nibble::host::registerHostPipelines() {
+  PassPipelineRegistration<>("nibble-host-loops", "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
+                             [](OpPassManager &pm) { buildHostLoopsPipeline(pm, MachineModel()); });
+  PassPipelineRegistration<>("nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU", [](OpPassManager &pm) {
+    buildHostLoopsPipeline(pm, MachineModel());
+    buildHostLLVMPipeline(pm, MachineModel());
+  });
+}

@@ -1,0 +1,20 @@
+// Stage lower-to-host: from tensors to the LLVM dialect.
+#pragma once
+
+#include "passes/LowerToHost/Kernels.h"
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace nibble::host {
+
+// From tensors to loops over buffers, kernels outlined and written; still func, scf, vector, memref.
+void buildHostLoopsPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
+// From there to the LLVM dialect with OpenMP regions.
+void buildHostLLVMPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
+
+// --nibble-host-loops, --nibble-lower-to-host (both halves).
+void registerHostPipelines();
+
+} // namespace nibble::host
