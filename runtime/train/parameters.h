@@ -1,0 +1,70 @@
+// Every tensor that the programs of one run share, by name: weights, packed weights, masters, moments, gradients.
+//
+// One copy of each: the weight that the update writes is the memory that training and rollout read, so publishing new
+// weights is nothing but counting their version.
+#pragma once
+
+#include "runtime/core/bind.h"
+#include "runtime/core/tensor.h"
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+// Where the initial weights come from: a checkpoint.
+class WeightSource {
+public:
+  virtual ~WeightSource() = default;
+  // The tensor of that checkpoint name as BF16 or F32, [N, K] or as the checkpoint has it. Bad input when there is
+  // none.
+  virtual Result<Tensor> read(const std::string &name) = 0;
+};
+
+// Tensors are kept under keys:
+//   weight:<name>          bf16 (or f32), what the graph calls the parameter
+//   packed:<name> <text>   u8, the same weight quantized; text is the program's (!qat.packed<...>)
+//   master:<name>, moment1:<name>, moment2:<name>, gradient:<name>   f32, of the weight's shape
+class ParameterStore {
+public:
+  // Takes memory for every parameter and state argument of these functions; all functions of the program when the list
+  // is empty. The cache of a rollout is left out. Failed when two programs disagree about a tensor.
+  Status declare(const Program &program, const std::vector<std::string_view> &functions = {});
+
+  // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. Bad input when a tensor is
+  // missing, has another shape, or holds NaN or infinity (N7; named with its index).
+  Status initialize(WeightSource &source);
+
+  // The tensor for a parameter or state argument of any of the declared functions.
+  Result<TensorView> lookup(const nibble_value_info &argument) const;
+  TensorLookup lookupFunction() const {
+    return [this](const nibble_value_info &argument) { return lookup(argument); };
+  }
+
+  // After an update: brings every weight and packed weight up to date that `update` (when not null) does not write
+  // itself, from the masters. Failed when a master is NaN or infinite, naming it.
+  Status publish(const Function *update);
+
+  void zeroGradients();
+
+  // By key, sorted.
+  const std::map<std::string, Tensor> &tensors() const { return tensors_; }
+  // Checkpoint names, sorted.
+  const std::set<std::string> &names() const { return names_; }
+  int64_t bytes() const;
+
+private:
+  Status derive(const std::string &name, const std::set<std::string> &written);
+
+  std::map<std::string, Tensor> tensors_;
+  std::set<std::string> names_;
+};
+
+// Failed when the tensor (F32 or BF16) holds a NaN or infinity, "<what> holds nan at index 17".
+Status checkFinite(const std::string &what, const TensorView &tensor);
+
+} // namespace nibble

@@ -1,0 +1,70 @@
+// One optimizer step with a compiled training program: gradients over microbatches, norm, clipping, update.
+#pragma once
+
+#include "runtime/train/batch.h"
+#include "runtime/train/parameters.h"
+#include "runtime/train/schedule.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace nibble {
+
+struct TrainerOptions {
+  OptimizerOptions optimizer = {};
+  int64_t maxTokens = 2048; // rows of one call; memory of activations grows with it, gradients do not depend on it
+};
+
+// Per row, sequences one after the other. Entropy is empty when the program has none.
+struct RowValues {
+  std::vector<float> logProbability, entropy;
+};
+
+struct StepResult {
+  double loss = 0; // sum over rows of weight * loss, in double over calls
+  double gradientNorm = 0, clipScale = 1, learningRate = 0;
+  int64_t rows = 0, microbatches = 0;
+  RowValues values;                                  // before the update
+  std::map<std::string, std::vector<float>> metrics; // what else the objective returns per row: `clipped`, `kl`
+};
+
+class Trainer {
+public:
+  // Functions used: `train_step`, `gradient_norm`, `update`, and `log_probability` when there is one. `store` holds
+  // their tensors (declared and initialized) and must outlive the trainer.
+  static Result<Trainer> create(const Program &program, ParameterStore &store, const TrainerOptions &options);
+
+  // The next step. Failed when the loss, a gradient or their norm is NaN or infinite: weights are then as before, and
+  // the message names the step and the tensor.
+  Result<StepResult> step(std::span<const TrainSequence> sequences);
+
+  // Of every row under the present weights. Usage error when the program has no `log_probability`.
+  Result<RowValues> logProbability(std::span<const TrainSequence> sequences);
+
+  // Whether the objective takes an input of that name.
+  bool takes(std::string_view input) const { return trainStep_.argument(input) >= 0; }
+
+  // Optimizer steps taken so far; also the version of the weights. Settable for resume.
+  int64_t steps() const { return steps_; }
+  void setSteps(int64_t steps) { steps_ = steps; }
+  // Bytes that calls took for activations and results so far.
+  int64_t arenaBytes() const { return arena_->reservedBytes(); }
+
+private:
+  Trainer(ParameterStore &store, const TrainerOptions &options, Function trainStep, Function gradientNorm,
+          Function update);
+  Status accumulate(std::span<const TrainSequence> sequences, StepResult &result);
+  Result<double> norm();
+
+  ParameterStore *store_;
+  TrainerOptions options_;
+  Function trainStep_, gradientNorm_, update_;
+  std::optional<Function> logProbability_;
+  TrainInputs inputs_;
+  std::unique_ptr<Arena> arena_ = std::make_unique<Arena>();
+  int64_t steps_ = 0;
+};
+
+} // namespace nibble

@@ -1,0 +1,130 @@
+#include "runtime/train/parameters.h"
+#include "lib/Numerics/bf16.h"
+#include "lib/Numerics/quantize.h"
+#include "test/runtime/core/fake_program.h"
+#include "test/runtime/train/fake_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+using namespace nibble;
+using namespace nibble::test;
+using testing::HasSubstr;
+
+namespace {
+
+constexpr const char *kPacked = "!qat.packed<4x32, <int4, group_size = 16>, host>";
+
+numerics::PackedLayout layout() { return *numerics::parsePacked(kPacked); }
+
+void addUpdate(FakeProgram &fake, bool writesWeight, bool writesPacked) {
+  FakeFunction &update = fake.function("update");
+  update.state("master:w", DType::kF32, {4, 32}).state("gradient:w", DType::kF32, {4, 32});
+  if (writesWeight)
+    update.state("weight:w", DType::kBF16, {4, 32});
+  if (writesPacked)
+    update.state("packed:w", DType::kU8, {layout().bytes()}, kPacked);
+  update.body([](FakeCall &call) {
+    for (int i = 0; i < 128; ++i)
+      call.as<float>("master:w")[i] += 0.25f;
+  });
+  fake.function("forward")
+      .parameter("w", DType::kBF16, {4, 32})
+      .parameter("w", DType::kU8, {layout().bytes()}, kPacked)
+      .state("key_cache:0", DType::kF32, {-1, 1, 1, 4})
+      .body([](FakeCall &) {});
+}
+
+void expectPublished(const ParameterStore &store) {
+  const float *master = store.tensors().at("master:w").as<float>();
+  const uint16_t *weight = store.tensors().at("weight:w").as<uint16_t>();
+  for (int i = 0; i < 128; ++i)
+    ASSERT_EQ(weight[i], numerics::bf16FromFloat(master[i])) << i;
+  std::vector<uint8_t> slab(layout().bytes());
+  ASSERT_FALSE(numerics::quantizeMatrix(weight, layout(), slab.data()));
+  const Tensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
+  EXPECT_EQ(std::memcmp(packed.data(), slab.data(), slab.size()), 0);
+}
+
+TEST(Parameters, OneTensorPerNameSharedByAllFunctions) {
+  FakeProgram fake;
+  addUpdate(fake, true, true);
+  Program program = fake.program();
+  ParameterStore store;
+  ASSERT_TRUE(store.declare(program).isOk());
+  EXPECT_EQ(store.tensors().size(), 4u); // master, gradient, weight, packed; no cache
+  auto source = sourceOf({4, 32}, [](int64_t i) { return 0.01f * static_cast<float>(i) - 0.3f; });
+  ASSERT_TRUE(store.initialize(source).isOk());
+  expectPublished(store);
+  const nibble_function &update = program.functions()[0];
+  EXPECT_EQ(store.lookup(update.arguments[3])->data, store.lookup(program.functions()[1].arguments[1])->data);
+  EXPECT_EQ(store.lookup(update.arguments[2])->data, store.lookup(program.functions()[1].arguments[0])->data);
+}
+
+// Whatever the update leaves to the runtime is derived from the master, by the same grid.
+TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
+  for (bool writesWeight : {false, true}) {
+    FakeProgram fake;
+    addUpdate(fake, writesWeight, false);
+    Program program = fake.program();
+    ParameterStore store;
+    ASSERT_TRUE(store.declare(program).isOk());
+    auto source = sourceOf({4, 32}, [](int64_t i) { return std::sin(static_cast<float>(i)); });
+    ASSERT_TRUE(store.initialize(source).isOk());
+    Function update = *program.function("update");
+    ASSERT_TRUE(bindTensors(update, store.lookupFunction()).isOk());
+    Arena arena;
+    ASSERT_TRUE(update.call(arena).isOk());
+    if (writesWeight) // the fake update does not: do its work
+      numerics::bf16FromFloats(store.tensors().at("master:w").as<float>(), 128,
+                               store.tensors().at("weight:w").as<uint16_t>());
+    ASSERT_TRUE(store.publish(&update).isOk());
+    expectPublished(store);
+    store.tensors().at("master:w").as<float>()[7] = INFINITY;
+    EXPECT_EQ(store.publish(&update).message(), "master of w holds inf at index 7");
+  }
+}
+
+TEST(Parameters, BadWeightsAreNamed) {
+  FakeProgram fake;
+  addUpdate(fake, true, true);
+  Program program = fake.program();
+  ParameterStore store;
+  ASSERT_TRUE(store.declare(program).isOk());
+  auto nan = sourceOf({4, 32}, [](int64_t i) { return i == 77 ? NAN : 0.0f; });
+  Status status = store.initialize(nan);
+  EXPECT_EQ(status.code(), Code::kBadInput);
+  EXPECT_THAT(status.message(), HasSubstr("w: weight holds nan at index 77"));
+  auto shape = sourceOf({32, 4}, [](int64_t) { return 0.0f; });
+  EXPECT_THAT(store.initialize(shape).message(), HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
+  FakeSource missing([](const std::string &name) -> Result<Tensor> { return Status::badInput("no tensor " + name); });
+  EXPECT_EQ(store.initialize(missing).message(), "no tensor w");
+}
+
+TEST(Parameters, ProgramsOfDifferentModelsAreRefused) {
+  FakeProgram one, two;
+  one.function("f").parameter("w", DType::kBF16, {4, 32}).body([](FakeCall &) {});
+  two.function("g").parameter("w", DType::kBF16, {4, 64}).body([](FakeCall &) {});
+  ParameterStore store;
+  ASSERT_TRUE(store.declare(one.program()).isOk());
+  EXPECT_THAT(store.declare(two.program()).message(), HasSubstr("'w' of 'g' is BF16 [4, 64], elsewhere BF16 [4, 32]"));
+}
+
+TEST(Parameters, PackedAloneNeedsNoWeightInMemory) {
+  FakeProgram fake;
+  fake.function("forward").parameter("w", DType::kU8, {layout().bytes()}, kPacked).body([](FakeCall &) {});
+  ParameterStore store;
+  ASSERT_TRUE(store.declare(fake.program()).isOk());
+  auto source = sourceOf({4, 32}, [](int64_t i) { return static_cast<float>(i % 15) - 7; });
+  ASSERT_TRUE(store.initialize(source).isOk());
+  EXPECT_EQ(store.bytes(), layout().bytes());
+  std::vector<uint16_t> weight(128);
+  numerics::dequantizeMatrix(store.tensors().begin()->second.as<uint8_t>(), layout(), weight.data());
+  for (int i = 0; i < 128; ++i) // -7..7 is on the grid with scale 1 wherever the group holds a 7
+    EXPECT_EQ(numerics::floatFromBf16(weight[i]), static_cast<float>(i % 15) - 7) << i;
+}
+
+} // namespace
