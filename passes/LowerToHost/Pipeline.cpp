@@ -43,6 +43,13 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
 
 void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &) {
   pm.addPass(createExpandElementaryPass());
+  // No arithmetic in bf16: widen, compute in float32, round.
+  arith::ArithEmulateUnsupportedFloatsOptions emulate;
+  emulate.sourceTypeStrs = {"bf16"};
+  emulate.targetTypeStr = "f32";
+  pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
+  math::MathExtendToSupportedTypesOptions extend;
+  pm.addPass(math::createMathExtendToSupportedTypes(extend));
   // bf16 is widened and rounded with integers: what the CPU's own conversion does with subnormals is not N5.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;

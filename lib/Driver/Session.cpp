@@ -1,0 +1,88 @@
+#include "lib/Driver/Session.h"
+
+#include "include/nibble/InitAll.h"
+#include "lib/Target/Host/Compile.h"
+
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <mutex>
+
+namespace nibble {
+
+Session::Session() {
+  static std::once_flag once;
+  std::call_once(once, [] { registerAllPasses(); });
+  mlir::DialectRegistry registry;
+  registerAllDialects(registry);
+  context_ = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
+  context_->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+      return;
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    if (!mlir::isa<mlir::UnknownLoc>(diagnostic.getLocation()))
+      stream << diagnostic.getLocation() << ": ";
+    stream << diagnostic;
+    // One line: what an op looks like is in its dump, not in the message.
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    errors_.push_back(text);
+  });
+}
+
+Session::~Session() = default;
+
+Status Session::failure(Code code, const std::string &otherwise) {
+  Status status(code, errors_.empty() ? otherwise : errors_.front());
+  errors_.clear();
+  return status;
+}
+
+Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseText(const std::string &text, const std::string &name) {
+  if (llvm::StringRef(text).starts_with("ML\xEFR"))
+    return Status::badInput(name + ": is MLIR bytecode, which is not read; print it as text with mlir-opt first");
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, name), llvm::SMLoc());
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, mlir::ParserConfig(context_.get()));
+  if (!module)
+    return failure(Code::kBadInput, name + ": is not a module");
+  return module;
+}
+
+Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseFile(const std::string &path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!buffer)
+    return Status::badInput(path + ": cannot be read: " + buffer.getError().message());
+  return parseText((*buffer)->getBuffer().str(), path);
+}
+
+Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code code) {
+  mlir::PassManager manager(context_.get());
+  std::string message;
+  llvm::raw_string_ostream stream(message);
+  if (failed(mlir::parsePassPipeline(pipeline, manager, stream)))
+    return Status(Code::kUsage, "pipeline '" + pipeline + "': " + message);
+  errors_.clear();
+  if (failed(manager.run(module)))
+    return failure(code, "pipeline '" + pipeline + "' failed");
+  return Status::ok();
+}
+
+Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions &options) {
+  errors_.clear();
+  host::CompileOptions compile;
+  compile.cpu = options.cpu;
+  compile.dumpLLVM = options.dumpLLVM;
+  auto program = host::compile(module, compile);
+  if (failed(program))
+    return failure(Code::kFailed, "code generation failed");
+  const nibble_program &table = (*program)->table();
+  return Program::create(table, *program);
+}
+
+} // namespace nibble

@@ -1,0 +1,50 @@
+// One MLIR context with everything registered, whose diagnostics become a Status.
+#pragma once
+
+#include "runtime/core/program.h"
+#include "runtime/core/status.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nibble {
+
+struct HostOptions {
+  std::string cpu = "host"; // or a name LLVM knows; see lib/Target/Host/Machine.h
+  bool dumpLLVM = false;
+};
+
+class Session {
+public:
+  Session();
+  ~Session();
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+  mlir::MLIRContext &context() { return *context_; }
+
+  // Textual IR only: the bytecode reader of this MLIR release aborts on damaged input. Bad input naming file, line and reason.
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> parseFile(const std::string &path);
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> parseText(const std::string &text, const std::string &name);
+
+  // Runs a textual pass pipeline, "builtin.module(nibble-quantize{...},...)" or a list of passes on the module.
+  // The code is that of a failure: kBadInput when the input is at fault, kFailed when it is ours.
+  Status run(mlir::ModuleOp module, const std::string &pipeline, Code code = Code::kBadInput);
+
+  // Compiles for this machine; the module is consumed.
+  Result<Program> compileForHost(mlir::ModuleOp module, const HostOptions &options = {});
+
+  // What the last failed MLIR call reported, as one line; `otherwise` when it said nothing.
+  Status failure(Code code, const std::string &otherwise);
+
+private:
+  std::unique_ptr<mlir::MLIRContext> context_;
+  std::vector<std::string> errors_;
+};
+
+} // namespace nibble

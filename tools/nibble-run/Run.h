@@ -1,0 +1,24 @@
+// What nibble-run does, apart from its command line.
+#pragma once
+
+#include "runtime/core/status.h"
+
+#include <string>
+
+namespace nibble {
+
+struct RunOptions {
+  std::string program; // textual MLIR
+  std::string entry;   // a public function
+  std::string inputs;  // safetensors: one tensor for each argument, by name; state is updated in place. May be empty.
+  std::string out;     // safetensors: results and updated state. May be empty: then a line for each result is printed.
+  std::string pipeline; // passes to run before lowering. May be empty.
+  std::string cpu = "host";
+  int threads = 0; // 0: what OpenMP decides
+  bool dumpLLVM = false;
+};
+
+// Compiles the module, calls the function once, writes what came back. A packed weight may be given as U8 bytes in its layout.
+Status runProgram(const RunOptions &options);
+
+} // namespace nibble
