@@ -1,6 +1,9 @@
 // The passes of stage Quantize. See the generated page docs/passes.
 #pragma once
 
+#include "dialects/QAT/QAT.h"
+
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace nibble {

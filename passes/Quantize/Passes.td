@@ -5,4 +5,45 @@
 
 include "mlir/Pass/PassBase.td"
 
+def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
+  let summary = "Put fake_quant on the weights of linears that a recipe names.";
+  let description = [{
+    The weight of an `nn.linear` that is a parameter whose name matches `include` and not `exclude` is read through `qat.fake_quant` from
+    then on. Other uses of the parameter (the embedding of a tied head) keep the unrounded weight.
+
+    Names are the checkpoint's: a layer function is judged by the parameters that its callers pass. Where two calls differ in what
+    they quantize (`exclude="layers\.0\."`), the second kind gets its own copy of the function. A weight that is quantized already
+    stays as it is, so one recipe may run after another with another scheme.
+
+    Errors: a group size that does not divide K (N2, naming tensor, K and group size); a recipe that matches nothing; an unknown
+    scheme; a malformed expression.
+
+    Example: `--nibble-quantize="include=mlp group-size=32"` turns
+
+    ```mlir
+    %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+    ```
+
+    into
+
+    ```mlir
+    %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<128x64xbf16>
+    %y = nn.linear %x, %w4 : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+    ```
+  }];
+  let options = [
+    Option<"include", "include", "std::string", /*default=*/"\".*\"",
+           "extended regular expression, searched in the parameter's name: what to quantize">,
+    Option<"exclude", "exclude", "std::string", /*default=*/"\"lm_head|embed_tokens\"",
+           "extended regular expression: what not to; empty for nothing">,
+    Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "int4, int8, fp8, or none to leave the module alone">,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
+           "elements along K that share a scale: 16, 32, 64, 128, or 0 for the whole row; fp8 has blocks of 128x128 whatever this says">,
+    Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed_tensors">,
+  ];
+  let statistics = [Statistic<"quantized", "quantized", "weights read through fake_quant">,
+                    Statistic<"copied", "copied", "functions copied for another choice of weights">];
+  let dependentDialects = ["::nibble::qat::QATDialect"];
+}
+
 #endif // NIBBLE_PASSES_QUANTIZE_PASSES

@@ -1,0 +1,216 @@
+// nibble-quantize: reads the weights that a recipe names through qat.fake_quant.
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+#include "passes/Quantize/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/Regex.h"
+
+#include <map>
+
+#define DEBUG_TYPE "nibble-quantize"
+
+namespace nibble {
+#define GEN_PASS_DEF_QUANTIZEPASS
+#include "passes/Quantize/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+using namespace nibble;
+
+// For each argument of a function the checkpoint's name of the weight to quantize, null where there is none.
+using Choice = SmallVector<StringAttr>;
+
+namespace {
+
+// What to quantize and how, read from the options.
+struct Recipe {
+  llvm::Regex include;
+  llvm::Regex exclude;
+  bool excludesNothing;
+  qat::SchemeAttr scheme;
+
+  bool names(StringRef parameter) const { return include.match(parameter) && (excludesNothing || !exclude.match(parameter)); }
+  Choice choiceOf(func::FuncOp function) const;
+};
+
+// Applies a recipe to a module, to each function once for each choice that its callers make.
+class Quantizer {
+public:
+  Quantizer(ModuleOp module, const Recipe &recipe) : module(module), symbols(module), recipe(recipe) {}
+  LogicalResult run();
+
+  int64_t quantized = 0; // weights
+  int64_t copied = 0;    // functions
+
+private:
+  LogicalResult quantize(func::FuncOp function, const Choice &choice);
+  FailureOr<StringAttr> calleeFor(func::CallOp call, const Choice &choice);
+
+  ModuleOp module;
+  SymbolTable symbols;
+  const Recipe &recipe;
+  // Of each function the copies there are, by which arguments they quantize.
+  std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies;
+  // Functions as they were read, for copies that are asked for after the original was rewritten.
+  DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals;
+};
+
+class QuantizePass : public nibble::impl::QuantizePassBase<QuantizePass> {
+public:
+  using QuantizePassBase::QuantizePassBase;
+  void runOnOperation() override;
+
+private:
+  FailureOr<qat::SchemeAttr> readScheme();
+  LogicalResult checkExpression(StringRef option, StringRef expression);
+};
+
+} // namespace
+
+Choice Recipe::choiceOf(func::FuncOp function) const {
+  Choice choice(function.getNumArguments());
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr); name && names(name.getValue()))
+      choice[i] = name;
+  return choice;
+}
+
+static std::vector<bool> bits(const Choice &choice) {
+  std::vector<bool> result;
+  for (StringAttr name : choice)
+    result.push_back(name != nullptr);
+  return result;
+}
+
+// The symbol of the copy of the callee that quantizes what this call's operands ask for; makes it if there is none yet.
+FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call, const Choice &choice) {
+  auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+  if (!callee || callee.isDeclaration())
+    return call.getCalleeAttr().getAttr();
+  Choice inner(callee.getNumArguments());
+  for (auto [i, operand] : llvm::enumerate(call.getOperands()))
+    if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == &call->getParentOfType<func::FuncOp>().front())
+      inner[i] = choice[argument.getArgNumber()];
+
+  auto key = std::make_pair(callee.getOperation(), bits(inner));
+  if (auto it = copies.find(key); it != copies.end())
+    return it->second;
+  // The first choice takes the function itself; only private functions are free to be taken.
+  bool taken = !callee.isPrivate() || originals.contains(callee);
+  func::FuncOp target = callee;
+  if (taken) {
+    target = originals.contains(callee) ? originals[callee]->clone() : callee.clone();
+    target.setPrivate();
+    symbols.insert(target); // renames it
+    ++copied;
+  } else {
+    originals[callee] = OwningOpRef<func::FuncOp>(callee.clone());
+  }
+  copies[key] = target.getSymNameAttr();
+  if (failed(quantize(target, inner)))
+    return failure();
+  return target.getSymNameAttr();
+}
+
+LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
+  // Calls first: their operands are still the plain arguments.
+  SmallVector<func::CallOp> calls;
+  function.walk([&](func::CallOp call) { calls.push_back(call); });
+  for (func::CallOp call : calls) {
+    FailureOr<StringAttr> callee = calleeFor(call, choice);
+    if (failed(callee))
+      return failure();
+    call.setCallee(*callee);
+  }
+
+  Block &entry = function.front();
+  llvm::MapVector<Value, Value> rounded;
+  SmallVector<nn::LinearOp> linears;
+  function.walk([&](nn::LinearOp linear) { linears.push_back(linear); });
+  for (nn::LinearOp linear : linears) {
+    auto argument = dyn_cast<BlockArgument>(linear.getWeight());
+    if (!argument || argument.getOwner() != &entry || !choice[argument.getArgNumber()])
+      continue;
+    Value &weight = rounded[argument];
+    if (!weight) {
+      StringAttr name = choice[argument.getArgNumber()];
+      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1), group = recipe.scheme.getGroupSize();
+      // N2; blocks of fp8 may be cut by the edge.
+      if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 && k % group != 0)
+        return linear.emitError() << "N2: parameter '" << name.getValue() << "' has K = " << k << ", which does not divide by group_size = "
+                                  << group << "; exclude it or choose another group size";
+      OpBuilder b(linear);
+      if (linear->getBlock() != &entry)
+        b.setInsertionPointToStart(&entry);
+      weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(), argument, recipe.scheme);
+      ++quantized;
+    }
+    linear.getWeightMutable().assign(weight);
+  }
+  return success();
+}
+
+LogicalResult Quantizer::run() {
+  DenseSet<Operation *> called;
+  module.walk([&](func::CallOp call) {
+    if (Operation *callee = symbols.lookup(call.getCallee()))
+      called.insert(callee);
+  });
+  // Public functions, and private ones that nobody calls, are judged by their own names; all others by their callers'.
+  SmallVector<func::FuncOp> roots;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isDeclaration() && (function.isPublic() || !called.contains(function)))
+      roots.push_back(function);
+  for (func::FuncOp root : roots) {
+    originals[root] = OwningOpRef<func::FuncOp>(root.clone());
+    copies[{root.getOperation(), bits(recipe.choiceOf(root))}] = root.getSymNameAttr();
+  }
+  for (func::FuncOp root : roots)
+    if (failed(quantize(root, recipe.choiceOf(root))))
+      return failure();
+  return success();
+}
+
+FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
+  Location loc = getOperation().getLoc();
+  auto kind = qat::symbolizeKind(scheme);
+  if (!kind)
+    return emitError(loc) << "nibble-quantize: scheme '" << scheme << "' is not one; there are int4, int8, fp8 and none";
+  auto rule = qat::symbolizeConvention(convention);
+  if (!rule)
+    return emitError(loc) << "nibble-quantize: convention '" << convention << "' is not one; there are nibble, slime and compressed_tensors";
+  int64_t group = *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
+  auto attribute = qat::SchemeAttr::getChecked([&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(), *kind, group, *rule);
+  if (!attribute)
+    return failure();
+  return attribute;
+}
+
+LogicalResult QuantizePass::checkExpression(StringRef option, StringRef expression) {
+  std::string why;
+  if (llvm::Regex(expression).isValid(why))
+    return success();
+  return emitError(getOperation().getLoc()) << "nibble-quantize: " << option << "='" << expression << "' is no regular expression: " << why;
+}
+
+void QuantizePass::runOnOperation() {
+  if (scheme == "none")
+    return;
+  FailureOr<qat::SchemeAttr> schemeAttr = readScheme();
+  if (failed(schemeAttr) || failed(checkExpression("include", include)) || failed(checkExpression("exclude", exclude)))
+    return signalPassFailure();
+  Recipe recipe{llvm::Regex(include), llvm::Regex(exclude), exclude.empty(), *schemeAttr};
+  Quantizer quantizer(getOperation(), recipe);
+  if (failed(quantizer.run()))
+    return signalPassFailure();
+  quantized += quantizer.quantized;
+  copied += quantizer.copied;
+  if (quantizer.quantized == 0) {
+    getOperation().emitError() << "nibble-quantize: include='" << include << "' exclude='" << exclude
+                               << "' names no unquantized weight of a linear";
+    signalPassFailure();
+  }
+}

@@ -1,0 +1,35 @@
+// RUN: nibble-opt %s --nibble-quantize --split-input-file --verify-diagnostics
+// RUN: not nibble-opt %s --nibble-quantize=scheme=int3 2>&1 | FileCheck %s --check-prefix=SCHEME
+// RUN: not nibble-opt %s --nibble-quantize=convention=ours 2>&1 | FileCheck %s --check-prefix=CONVENTION
+// RUN: not nibble-opt %s --nibble-quantize=group-size=48 2>&1 | FileCheck %s --check-prefix=GROUP
+// RUN: not nibble-opt %s --nibble-quantize="scheme=int8 convention=slime" 2>&1 | FileCheck %s --check-prefix=KIND
+// RUN: not nibble-opt %s --nibble-quantize="include=(" 2>&1 | FileCheck %s --check-prefix=REGEX
+// RUN: not nibble-opt %s --nibble-quantize="exclude=[" 2>&1 | FileCheck %s --check-prefix=REGEX2
+
+// SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8 and none
+// CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed_tensors
+// GROUP: nibble-quantize: N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not 48
+// KIND: nibble-quantize: convention 'slime' is defined for int4 only
+// REGEX: nibble-quantize: include='(' is no regular expression
+// REGEX2: nibble-quantize: exclude='[' is no regular expression
+
+// N2, with the name that the checkpoint gives the tensor.
+func.func private @layer(%x: tensor<?x100xbf16>, %w: tensor<64x100xbf16> {nn.parameter = "up_proj.weight"}) -> tensor<?x64xbf16> {
+  // expected-error @below {{N2: parameter 'layers.7.up_proj.weight' has K = 100, which does not divide by group_size = 32; exclude it or choose another group size}}
+  %y = nn.linear %x, %w : tensor<?x100xbf16>, tensor<64x100xbf16> -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+func.func @f(%x: tensor<?x100xbf16> {nn.input = "x"}, %w: tensor<64x100xbf16> {nn.parameter = "layers.7.up_proj.weight"}) -> tensor<?x64xbf16> {
+  %y = call @layer(%x, %w) : (tensor<?x100xbf16>, tensor<64x100xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+
+// -----
+
+// expected-error @below {{nibble-quantize: include='.*' exclude='lm_head|embed_tokens' names no unquantized weight of a linear}}
+module {
+  func.func @f(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<96x64xbf16> {nn.parameter = "lm_head.weight"}) -> tensor<?x96xf32> {
+    %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
+    return %y : tensor<?x96xf32>
+  }
+}
