@@ -27,12 +27,10 @@ namespace {
 
 // What to quantize and how, read from the options.
 struct Recipe {
-  llvm::Regex include;
-  llvm::Regex exclude;
-  bool excludesNothing;
+  std::optional<llvm::Regex> include, exclude; // absent: matches nothing
   qat::SchemeAttr scheme;
 
-  bool names(StringRef parameter) const { return include.match(parameter) && (excludesNothing || !exclude.match(parameter)); }
+  bool names(StringRef parameter) const { return include && include->match(parameter) && !(exclude && exclude->match(parameter)); }
   Choice choiceOf(func::FuncOp function) const;
 };
 
@@ -191,7 +189,7 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
 
 LogicalResult QuantizePass::checkExpression(StringRef option, StringRef expression) {
   std::string why;
-  if (llvm::Regex(expression).isValid(why))
+  if (expression.empty() || llvm::Regex(expression).isValid(why)) // empty: nothing matches
     return success();
   return emitError(getOperation().getLoc()) << "nibble-quantize: " << option << "='" << expression << "' is no regular expression: " << why;
 }
@@ -202,7 +200,8 @@ void QuantizePass::runOnOperation() {
   FailureOr<qat::SchemeAttr> schemeAttr = readScheme();
   if (failed(schemeAttr) || failed(checkExpression("include", include)) || failed(checkExpression("exclude", exclude)))
     return signalPassFailure();
-  Recipe recipe{llvm::Regex(include), llvm::Regex(exclude), exclude.empty(), *schemeAttr};
+  auto regex = [](StringRef expression) { return expression.empty() ? std::nullopt : std::optional<llvm::Regex>(expression); };
+  Recipe recipe{regex(include), regex(exclude), *schemeAttr};
   Quantizer quantizer(getOperation(), recipe);
   if (failed(quantizer.run()))
     return signalPassFailure();
