@@ -11,8 +11,6 @@
 namespace nibble {
 namespace {
 
-using Json = nlohmann::json;
-
 uint64_t pairKey(int32_t left, int32_t right) {
   return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
 }

@@ -9,8 +9,6 @@
 namespace nibble {
 namespace {
 
-using Json = nlohmann::json;
-
 // The expression of GPT-2, which ByteLevel applies with `use_regex`.
 constexpr std::string_view kGpt2Expression =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";

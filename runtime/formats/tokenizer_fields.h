@@ -2,8 +2,7 @@
 #pragma once
 
 #include "runtime/core/status.h"
-
-#include <nlohmann/json.hpp>
+#include "runtime/formats/json.h"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 // Reads a tokenizer.json into a Tokenizer, refusing what would silently change tokens.
 #include "runtime/core/file.h"
-#include "runtime/formats/json_tree.h"
+#include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer.h"
 #include "runtime/formats/tokenizer_fields.h"
 #include "runtime/formats/utf8.h"
@@ -8,8 +8,6 @@
 #include <fmt/format.h>
 
 namespace nibble {
-
-using Json = nlohmann::json;
 
 namespace {
 
@@ -169,7 +167,9 @@ private:
 };
 
 Result<Tokenizer> Tokenizer::parse(std::string_view content) {
-  NIBBLE_ASSIGN(Json root, parseJsonTree(content));
+  JsonLimits limits;
+  limits.bytes = kLargestFile;
+  NIBBLE_ASSIGN(Json root, parseJson(content, "tokenizer", limits));
   return TokenizerFile::read(root);
 }
 

@@ -2,21 +2,19 @@
 #include "runtime/formats/added_tokens.h"
 #include "runtime/formats/bpe.h"
 #include "runtime/formats/byte_level.h"
+#include "runtime/formats/json.h"
 #include "runtime/formats/pattern.h"
 #include "runtime/formats/pre_tokenizer.h"
 #include "runtime/formats/utf8.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <random>
 #include <set>
 
 namespace nibble {
 namespace {
-
-using Json = nlohmann::json;
 
 TEST(ByteAlphabet, HasACharacterOfItsOwnForEveryByte) {
   std::set<std::string_view> seen;

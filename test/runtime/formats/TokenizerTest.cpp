@@ -1,16 +1,14 @@
 // Our tokenizer against the ids and texts that the HuggingFace library gave (test/fixtures/tokenizers).
 #include "runtime/formats/byte_level.h"
+#include "runtime/formats/json.h"
 #include "runtime/formats/utf8.h"
 #include "test/runtime/formats/tokenizer_test_data.h"
-
-#include <nlohmann/json.hpp>
 
 #include <random>
 
 namespace nibble {
 namespace {
 
-using Json = nlohmann::json;
 using Ids = std::vector<int32_t>;
 
 Ids encodeOrFail(const Tokenizer &tokenizer, std::string_view text, bool addSpecialTokens = false) {
