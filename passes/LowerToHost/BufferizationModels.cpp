@@ -52,7 +52,7 @@ Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
 }
 
 // The operand whose first extent is the result's, where that is known at run time only.
-unsigned rowsOperand(Operation *op) { return isa<nibble::nn::TakeRowsOp>(op) ? 1 : 0; }
+unsigned rowsOperand(Operation *op) { return isa<nibble::nn::TakeRowsOp, nibble::nn::BroadcastOp>(op) ? 1 : 0; }
 
 template <typename Op>
 struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op> {

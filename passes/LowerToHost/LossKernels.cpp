@@ -112,13 +112,11 @@ LogicalResult emitSquareSum(Kernel &k) {
 // before it is written, since master and moments are updated where they lie.
 LogicalResult emitAdamW(Kernel &k) {
   Emitter &b = k.b;
-  SmallVector<Value> in, out;
-  for (unsigned i = 0; i < 4; ++i)
-    in.push_back(asRows(b, k.inputs[i]));
+  SmallVector<Value> state; // master, moments, weight: updated where they lie
   for (Value buffer : k.outputs)
-    out.push_back(asRows(b, buffer));
-  Value hyper = k.inputs[4], columns = b.dim(in[0], 1);
-  b.parallel(b.dim(in[0], 0), [&](Value row) {
+    state.push_back(asRows(b, buffer));
+  Value gradient = asRows(b, k.inputs[0]), hyper = k.inputs[1], columns = b.dim(gradient, 1);
+  b.parallel(b.dim(gradient, 0), [&](Value row) {
     SmallVector<Value> h;
     for (int64_t i = 0; i < 8; ++i)
       h.push_back(b.splat(b.load(hyper, {b.index(i)})));
@@ -127,15 +125,15 @@ LogicalResult emitAdamW(Kernel &k) {
     Value rest1 = b.sub(b.lanes(1), beta1), rest2 = b.sub(b.lanes(1), beta2);
     b.forLanes(columns, [&](Value column, Value count) {
       SmallVector<Value> place = {row, column};
-      Value master = loadPart(b, in[0], place, count), g = b.mul(loadPart(b, in[3], place, count), clip);
-      Value m = b.add(b.mul(beta1, loadPart(b, in[1], place, count)), b.mul(rest1, g));
-      Value v = b.add(b.mul(beta2, loadPart(b, in[2], place, count)), b.mul(b.mul(rest2, g), g));
+      Value master = loadPart(b, state[0], place, count), g = b.mul(loadPart(b, gradient, place, count), clip);
+      Value m = b.add(b.mul(beta1, loadPart(b, state[1], place, count)), b.mul(rest1, g));
+      Value v = b.add(b.mul(beta2, loadPart(b, state[2], place, count)), b.mul(b.mul(rest2, g), g));
       Value step = b.div(b.div(m, bias1), b.add(b.sqrt(b.div(v, bias2)), epsilon));
       Value next = b.sub(master, b.mul(rate, b.add(step, b.mul(decay, master))));
-      storePart(b, next, out[0], place, count);
-      storePart(b, m, out[1], place, count);
-      storePart(b, v, out[2], place, count);
-      storePart(b, next, out[3], place, count);
+      storePart(b, next, state[0], place, count);
+      storePart(b, m, state[1], place, count);
+      storePart(b, v, state[2], place, count);
+      storePart(b, next, state[3], place, count);
     });
   });
   return success();
