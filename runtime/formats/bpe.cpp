@@ -1,6 +1,7 @@
 #include "runtime/formats/bpe.h"
 
 #include "runtime/formats/byte_level.h"
+#include "runtime/formats/io.h"
 #include "runtime/formats/tokenizer_fields.h"
 
 #include <fmt/format.h>
@@ -119,8 +120,8 @@ Status Bpe::readVocabulary(const Json &model) {
     if (entry.empty())
       return Status::badInput("vocab has an empty entry");
     if (!id.is_number_integer() || id < 0 || id >= kMaximumId)
-      return Status::badInput(
-          fmt::format("vocab entry '{}' has id {}: want an integer from 0 to {}", entry, id.dump(), kMaximumId - 1));
+      return Status::badInput(fmt::format("vocab entry '{}' has id {}: want an integer from 0 to {}", printable(entry),
+                                          printable(id.dump()), kMaximumId - 1));
     largest = std::max(largest, id.get<int64_t>());
   }
   tokens_.resize(largest + 1);
@@ -128,7 +129,7 @@ Status Bpe::readVocabulary(const Json &model) {
   for (const auto &[entry, value] : it->items()) {
     int32_t id = value.get<int32_t>();
     if (tokens_[id].length >= 0)
-      return Status::badInput(fmt::format("vocab gives id {} to two entries, one of them '{}'", id, entry));
+      return Status::badInput(fmt::format("vocab gives id {} to two entries, one of them '{}'", id, printable(entry)));
     // Entries outside the alphabet are added tokens that were also put here: their text is meant as it is.
     std::string bytes = fromByteAlphabet(entry).value_or(entry);
     tokens_[id] = {static_cast<uint32_t>(bytes_.size()), static_cast<int32_t>(bytes.size())};
@@ -162,7 +163,8 @@ Status Bpe::readMerges(const Json &model) {
                                           : !rightId ? right
                                                      : left + right));
     if (!merges_.try_emplace(pairKey(*leftId, *rightId), Merge{static_cast<int32_t>(i), *joined}).second)
-      return Status::badInput(fmt::format("merge {} ('{}', '{}') is given twice", i, left, right));
+      return Status::badInput(
+          fmt::format("merge {} ('{}', '{}') is given twice", i, printable(left), printable(right)));
   }
   return Status::ok();
 }
@@ -172,7 +174,8 @@ Result<Bpe> Bpe::create(const Json &model) {
     return fields::wrong("model", "an object");
   // Old files leave the type out.
   if (model.contains("type") && model["type"] != "BPE")
-    return Status::badInput(fmt::format("model is {}: only byte-level BPE is supported", model["type"].dump()));
+    return Status::badInput(
+        fmt::format("model is {}: only byte-level BPE is supported", printable(model["type"].dump())));
   for (const char *key : {"byte_fallback", "fuse_unk", "dropout", "continuing_subword_prefix", "end_of_word_suffix"})
     if (fields::isSet(model, key))
       return Status::badInput(fmt::format("model has {}: only byte-level BPE without it is supported", key));

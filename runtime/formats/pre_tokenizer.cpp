@@ -1,5 +1,6 @@
 #include "runtime/formats/pre_tokenizer.h"
 
+#include "runtime/formats/io.h"
 #include "runtime/formats/tokenizer_fields.h"
 
 #include <fmt/format.h>
@@ -26,7 +27,7 @@ Result<SplitBehavior> parseBehavior(const std::string &name) {
     return SplitBehavior::kContiguous;
   return Status::badInput(fmt::format("Split has behavior '{}': known are Removed, Isolated, MergedWithPrevious, "
                                       "MergedWithNext, Contiguous",
-                                      name));
+                                      printable(name)));
 }
 
 // A regular expression that matches exactly `text`.
@@ -49,7 +50,8 @@ Result<std::string> parseExpression(const Json &split) {
     return text;
   if (it->begin().key() == "String")
     return escape(text);
-  return Status::badInput(fmt::format("Split has a pattern of kind '{}': want Regex or String", it->begin().key()));
+  return Status::badInput(
+      fmt::format("Split has a pattern of kind '{}': want Regex or String", printable(it->begin().key())));
 }
 
 // A match takes the piece before it (or, from the other side, after it) along, once.
@@ -129,7 +131,8 @@ Status PreTokenizer::addStep(const Json &value, bool last) {
     }
     return Status::ok();
   }
-  return Status::badInput(fmt::format("'{}' is not supported: known are Sequence, Split, Digits, ByteLevel", type));
+  return Status::badInput(
+      fmt::format("'{}' is not supported: known are Sequence, Split, Digits, ByteLevel", printable(type)));
 }
 
 Result<PreTokenizer> PreTokenizer::create(const Json &value) {

@@ -1,5 +1,6 @@
 // Reads a tokenizer.json into a Tokenizer, refusing what would silently change tokens.
 #include "runtime/core/file.h"
+#include "runtime/formats/io.h"
 #include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer.h"
 #include "runtime/formats/tokenizer_fields.h"
@@ -23,7 +24,7 @@ Result<AddedToken> parseAddedToken(const Json &value) {
     return Status::badInput(fmt::format("has {} bytes: want 1 to {}", token.content.size(), kLongestAddedToken));
   auto id = value.find("id");
   if (id == value.end() || !id->is_number_integer() || *id < 0 || *id >= Bpe::kMaximumId)
-    return Status::badInput(fmt::format("'{}' has no id from 0 to {}", token.content, Bpe::kMaximumId - 1));
+    return Status::badInput(fmt::format("'{}' has no id from 0 to {}", printable(token.content), Bpe::kMaximumId - 1));
   token.id = id->get<int32_t>();
   NIBBLE_ASSIGN(token.singleWord, fields::flag(value, "single_word", false));
   NIBBLE_ASSIGN(token.lstrip, fields::flag(value, "lstrip", false));
@@ -67,7 +68,8 @@ private:
     for (const Json *part : parts) {
       NIBBLE_ASSIGN(std::string type, fields::type(*part));
       if (type != "NFC")
-        return Status::badInput(fmt::format("'{}' is not supported: known are null, NFC and a Sequence of it", type));
+        return Status::badInput(
+            fmt::format("'{}' is not supported: known are null, NFC and a Sequence of it", printable(type)));
       tokenizer.isNfc_ = true;
     }
     return Status::ok();
@@ -100,12 +102,13 @@ private:
   static Status checkId(const AddedToken &token, const Tokenizer &tokenizer) {
     std::optional<int32_t> entry = tokenizer.bpe_.idOf(token.content);
     if (tokenizer.added_.contains(token.id) || tokenizer.addedIds_.contains(token.content))
-      return Status::badInput(fmt::format("'{}' (id {}) is given twice", token.content, token.id));
+      return Status::badInput(fmt::format("'{}' (id {}) is given twice", printable(token.content), token.id));
     if (entry && *entry != token.id)
-      return Status::badInput(fmt::format("'{}' has id {}, but {} in vocab", token.content, token.id, *entry));
+      return Status::badInput(
+          fmt::format("'{}' has id {}, but {} in vocab", printable(token.content), token.id, *entry));
     if (!entry && tokenizer.bpe_.bytesOf(token.id))
       return Status::badInput(
-          fmt::format("'{}' has id {}, which vocab gives to another entry", token.content, token.id));
+          fmt::format("'{}' has id {}, which vocab gives to another entry", printable(token.content), token.id));
     return Status::ok();
   }
 
@@ -117,7 +120,7 @@ private:
         continue; // changes offsets only
       if (type != "TemplateProcessing")
         return Status::badInput(
-            fmt::format("'{}' is not supported: known are TemplateProcessing, ByteLevel, Sequence", type));
+            fmt::format("'{}' is not supported: known are TemplateProcessing, ByteLevel, Sequence", printable(type)));
       NIBBLE_TRY(readTemplate(*part, tokenizer));
     }
     return Status::ok();
@@ -138,11 +141,12 @@ private:
       NIBBLE_ASSIGN(std::string name, fields::text((*item)["SpecialToken"], "id"));
       auto specials = value.find("special_tokens");
       if (specials == value.end() || !specials->is_object() || !specials->contains(name))
-        return Status::badInput(fmt::format("special_tokens has no '{}', which single names", name));
+        return Status::badInput(fmt::format("special_tokens has no '{}', which single names", printable(name)));
       NIBBLE_ASSIGN(std::vector<const Json *> ids, fields::items((*specials)[name], "ids"));
       for (const Json *id : ids) {
         if (!id->is_number_integer() || *id < 0 || *id >= Bpe::kMaximumId || !tokenizer.tokenBytes(id->get<int32_t>()))
-          return Status::badInput(fmt::format("special token '{}' has id {}, which is no token", name, id->dump()));
+          return Status::badInput(
+              fmt::format("special token '{}' has id {}, which is no token", printable(name), printable(id->dump())));
         (sequences ? behind : before).push_back(id->get<int32_t>());
       }
     }
@@ -158,7 +162,7 @@ private:
     for (const Json *part : parts) {
       NIBBLE_ASSIGN(std::string type, fields::type(*part));
       if (type != "ByteLevel")
-        return Status::badInput(fmt::format("'{}' is not supported: only ByteLevel is", type));
+        return Status::badInput(fmt::format("'{}' is not supported: only ByteLevel is", printable(type)));
     }
     if (parts.empty())
       return Status::badInput("is null: only byte-level tokenizers are supported");

@@ -68,6 +68,11 @@ TEST(TokenizerBadInput, NamesTheFieldThatIsWrong) {
       {at("/model/vocab/ab", 97), "vocab gives id 97 to two entries"},
       {[](Json &file) { file["model"]["vocab"].erase("a"); }, "no entry for byte 0x61"},
       {at("/model/merges", nullptr), "merges"},
+      {at("/model/type", "two\nlines"), "two"},
+      {at("/model/vocab/x\ny", -1), "'x?y' has id -1"},
+      {at("/normalizer", {{"type", "two\nlines"}}), "'two?lines'"},
+      {at("/pre_tokenizer", {{"type", "two\nlines"}}), "'two?lines'"},
+      {at("/added_tokens/0", {{"content", "two\nlines"}, {"id", -1}}), "'two?lines'"},
       {at("/model/merges", {"a c"}), "'ac' is not in vocab"},
       {at("/model/merges", {"zz a"}), "'zz' is not in vocab"},
       {at("/model/merges", {"ab"}), "merge 0 is neither"},
@@ -108,7 +113,7 @@ TEST(TokenizerBadInput, RefusesWhatIsNotAPlainJsonObject) {
   expectRefused(std::string(1000000, '['), "nested deeper");
   expectRefused(R"({"model":{"type":"BPE","type":"BPE"}})", "key \"type\" twice");
   expectRefused("{\"model\":\"\xFF\"}", "not UTF-8");
-  std::string good = goodFile().dump();
+  std::string good = goodFile().dump(-1, ' ', true);
   for (size_t length = 0; length < good.size(); length += 7)
     expectRefused(good.substr(0, length), "parse error");
 }
