@@ -56,4 +56,21 @@ def Host_LaneLookupOp : Op<Host_Dialect, "lane_lookup", [Pure, AllTypesMatch<["t
   let assemblyFormat = "$table `,` $index attr-dict `:` type($table) `,` type($index)";
 }
 
+def Host_WriteStateOp : Op<Host_Dialect, "write_state", [Pure, AllTypesMatch<["value", "destination", "result"]>]> {
+  let summary = "A tensor or packed weight, put into the buffer of a state argument.";
+  let description = [{
+    The result is `value` in the memory of `destination`, whose old content is lost. Upstream's materialize_in_destination knows builtin
+    tensors only.
+
+    Example:
+
+    ```mlir
+    %1 = host.write_state %w, %state : tensor<64x64xbf16>
+    ```
+  }];
+  let arguments = (ins AnyType:$value, AnyType:$destination);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$value `,` $destination attr-dict `:` type($value)";
+}
+
 #endif // NIBBLE_DIALECTS_HOST_HOSTOPS

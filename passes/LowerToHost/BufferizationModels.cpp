@@ -131,6 +131,31 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
   }
 };
 
+// The value is copied to the destination; ForwardCopies makes the copy unnecessary where a kernel can write there.
+struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel, nibble::host::WriteStateOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() == 0;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+    return operand.getOperandNumber() == 1;
+  }
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+    if (operand.getOperandNumber() == 1)
+      return {{op->getResult(0), BufferRelation::Equivalent}};
+    return {};
+  }
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    FailureOr<Value> value = getBuffer(rewriter, op->getOperand(0), options, state);
+    FailureOr<Value> destination = getBuffer(rewriter, op->getOperand(1), options, state);
+    if (failed(value) || failed(destination))
+      return failure();
+    memref::CopyOp::create(rewriter, op->getLoc(), *value, *destination);
+    replaceOpWithBufferizedValues(rewriter, op, *destination);
+    return success();
+  }
+};
+
 template <typename... Ops>
 void attach(MLIRContext *context) {
   (Ops::template attachInterface<KernelModel<Ops>>(*context), ...);
@@ -146,6 +171,9 @@ void nibble::host::registerBufferizationModels(DialectRegistry &registry) {
            nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp, nn::AdamWOp>(
         context);
     context->loadDialect<host::HostDialect, memref::MemRefDialect>();
+  });
+  registry.addExtension(+[](MLIRContext *context, host::HostDialect *) {
+    host::WriteStateOp::attachInterface<WriteStateModel>(*context);
   });
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
     attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp>(

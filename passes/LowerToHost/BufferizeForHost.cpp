@@ -25,6 +25,9 @@ public:
 
   void runOnOperation() override {
     recordPackedArguments();
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function.isPublic() && !function.isExternal())
+        prepareEntry(function);
     bufferization::OneShotBufferizationOptions options;
     options.bufferizeFunctionBoundaries = true;
     options.bufferAlignment = 64;
@@ -44,10 +47,49 @@ public:
     for (func::FuncOp entry : entries)
       entry.setPublic();
     if (failed(dropped))
-      signalPassFailure();
+      return signalPassFailure();
+    for (func::FuncOp entry : entries)
+      if (failed(verifyState(entry)))
+        return signalPassFailure();
   }
 
 private:
+  // Calls write into state and nothing else that was given to them. State that the function only writes (the weights of an optimizer
+  // update) is the destination of the result of its name.
+  static void prepareEntry(func::FuncOp function) {
+    OpBuilder b(function.getContext());
+    llvm::StringMap<BlockArgument> destinations;
+    for (BlockArgument argument : function.getArguments()) {
+      auto state = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nibble::nn::kStateAttr);
+      if (isa<bufferization::TensorLikeType>(argument.getType()))
+        function.setArgAttr(argument.getArgNumber(), bufferization::BufferizationDialect::kWritableAttrName,
+                            b.getBoolAttr(state != nullptr));
+      if (state && argument.use_empty())
+        destinations[state.getValue()] = argument;
+    }
+    auto end = dyn_cast<func::ReturnOp>(function.getBody().front().getTerminator());
+    if (!end)
+      return;
+    b.setInsertionPoint(end);
+    for (OpOperand &operand : end->getOpOperands()) {
+      auto name = function.getResultAttrOfType<StringAttr>(operand.getOperandNumber(), nibble::nn::kOutputAttr);
+      auto destination = name ? destinations.find(name.getValue()) : destinations.end();
+      if (destination != destinations.end() && destination->second.getType() == operand.get().getType())
+        operand.set(nibble::host::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
+    }
+  }
+
+  // Every result that carries a state's name has become that state.
+  static LogicalResult verifyState(func::FuncOp function) {
+    for (unsigned i = 0; i < function.getNumResults(); ++i) {
+      auto name = function.getResultAttrOfType<StringAttr>(i, nibble::nn::kOutputAttr);
+      for (unsigned j = 0; name && j < function.getNumArguments(); ++j)
+        if (function.getArgAttrOfType<StringAttr>(j, nibble::nn::kStateAttr) == name)
+          return function.emitError() << "state '" << name.getValue() << "' could not be updated in place";
+    }
+    return success();
+  }
+
   // A packed argument becomes bytes: what they mean stays readable on the argument, for the program's table.
   void recordPackedArguments() {
     for (auto function : getOperation().getOps<func::FuncOp>())
