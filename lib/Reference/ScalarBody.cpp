@@ -1,0 +1,101 @@
+#include "lib/Reference/ScalarBody.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::reference;
+
+FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded) {
+  ScalarBody body;
+  DenseMap<mlir::Value, unsigned> slotOf;
+  auto define = [&](mlir::Value value) {
+    unsigned slot = body.slots.size();
+    slotOf[value] = slot;
+    body.slots.emplace_back();
+    return slot;
+  };
+  // A scalar of the body itself, or one from outside, whose slot is filled now.
+  auto use = [&](mlir::Value value) {
+    auto found = slotOf.find(value);
+    if (found != slotOf.end())
+      return found->second;
+    unsigned slot = define(value);
+    body.slots[slot] = elementOf(call[value], 0);
+    return slot;
+  };
+
+  for (BlockArgument argument : block.getArguments())
+    define(argument);
+  bool exact = call.options().rounding == ReferenceOptions::Rounding::kExact;
+  for (Operation &op : block.without_terminator()) {
+    Step step{&op, nullptr, nullptr, 0, {}, 0, op.getNumResults() ? op.getResult(0).getType() : Type(), false};
+    step.rounded = !exact && (rounded || isa<arith::TruncFOp>(op));
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      Environment own;
+      Call inner(call.interpreter, own, &op);
+      if (failed(kernelTable().find(constant.getOperationName())(inner)))
+        return failure();
+      body.slots[define(constant)] = elementOf(inner[constant], 0);
+      continue;
+    }
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+      step.table = call.handle(extract.getTensor());
+      for (mlir::Value index : extract.getIndices())
+        step.in.push_back(use(index));
+    } else if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+      step.dimension = index.getDim();
+    } else {
+      step.function = findScalarFunction(op.getName().getStringRef());
+      if (!step.function)
+        return op.emitError() << "the reference does not know '" << op.getName() << "' in the body of '"
+                              << call.op->getName() << "'";
+      for (mlir::Value operand : op.getOperands())
+        step.in.push_back(use(operand));
+    }
+    step.out = define(op.getResult(0));
+    body.steps.push_back(std::move(step));
+  }
+  for (mlir::Value operand : block.getTerminator()->getOperands())
+    body.yields.push_back(use(operand));
+  return body;
+}
+
+LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
+  int64_t offset = 0;
+  for (auto [dimension, slot] : llvm::enumerate(step.in)) {
+    int64_t index = slots[slot].integer, extent = step.table->extent(dimension);
+    if (index < 0 || index >= extent)
+      return step.op->emitOpError() << "in the reference: index " << index << " is not in 0.." << extent - 1;
+    offset = offset * extent + index;
+  }
+  out = elementOf(*step.table, offset);
+  return success();
+}
+
+FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments, ArrayRef<int64_t> indices) {
+  llvm::copy(arguments, slots.begin());
+  for (const Step &step : steps) {
+    Scalar out;
+    if (step.table) {
+      if (failed(extract(step, out)))
+        return failure();
+    } else if (!step.function) {
+      out.integer = indices[step.dimension];
+    } else {
+      operands.clear();
+      for (unsigned slot : step.in)
+        operands.push_back(slots[slot]);
+      if (!step.function(step.op, operands, out))
+        return step.op->emitOpError() << "in the reference: no value (division by zero, or a number that does not fit)";
+      out = finish(out, step.type, step.rounded);
+    }
+    slots[step.out] = out;
+  }
+  results.clear();
+  for (unsigned slot : yields)
+    results.push_back(slots[slot]);
+  return ArrayRef<Scalar>(results);
+}
