@@ -1,7 +1,5 @@
 #include "lib/Reference/Interpreter.h"
 
-#include "mlir/Interfaces/ControlFlowInterfaces.h"
-
 using namespace mlir;
 using namespace nibble;
 using namespace nibble::reference;
@@ -75,7 +73,7 @@ FailureOr<SmallVector<Handle>> Interpreter::runBlock(Block &block, ArrayRef<Hand
     if (failed(runOperation(op, environment)))
       return failure();
   Operation *terminator = block.empty() ? nullptr : &block.back();
-  if (!terminator || !terminator->hasTrait<OpTrait::ReturnLike>())
+  if (!terminator || !terminator->hasTrait<OpTrait::IsTerminator>() || terminator->getNumSuccessors())
     return block.getParentOp()->emitError()
            << "the reference runs structured code only: a block here does not end in a return or a yield";
   SmallVector<Handle> results;
