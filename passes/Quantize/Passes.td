@@ -40,6 +40,8 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
            "elements along K that share a scale: 16, 32, 64, 128, or 0 for the whole row; fp8 has blocks of 128x128 whatever this says">,
     Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed_tensors">,
+    Option<"functionName", "function", "std::string", /*default=*/"\"\"",
+           "quantize only in this function and what it calls; empty: everywhere">,
   ];
   let statistics = [Statistic<"quantized", "quantized", "weights read through fake_quant">,
                     Statistic<"copied", "copied", "functions copied for another choice of weights">];

@@ -29,6 +29,7 @@ namespace {
 struct Recipe {
   std::optional<llvm::Regex> include, exclude; // absent: matches nothing
   qat::SchemeAttr scheme;
+  StringRef functionName; // empty: every function
 
   bool names(StringRef parameter) const { return include && include->match(parameter) && !(exclude && exclude->match(parameter)); }
   Choice choiceOf(func::FuncOp function) const;
@@ -70,6 +71,8 @@ private:
 
 Choice Recipe::choiceOf(func::FuncOp function) const {
   Choice choice(function.getNumArguments());
+  if (!functionName.empty() && function.getSymName() != functionName)
+    return choice;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr); name && names(name.getValue()))
       choice[i] = name;
@@ -158,10 +161,13 @@ LogicalResult Quantizer::run() {
       called.insert(callee);
   });
   // Public functions, and private ones that nobody calls, are judged by their own names; all others by their callers'.
+  // Those that stay as they are come first and keep the functions that they share with others.
   SmallVector<func::FuncOp> roots;
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isDeclaration() && (function.isPublic() || !called.contains(function)))
-      roots.push_back(function);
+  for (bool chosen : {false, true})
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isDeclaration() && (function.isPublic() || !called.contains(function)) &&
+          chosen == (function.getSymName() == recipe.functionName))
+        roots.push_back(function);
   for (func::FuncOp root : roots) {
     originals[root] = OwningOpRef<func::FuncOp>(root.clone());
     copies[{root.getOperation(), bits(recipe.choiceOf(root))}] = root.getSymNameAttr();
@@ -201,7 +207,7 @@ void QuantizePass::runOnOperation() {
   if (failed(schemeAttr) || failed(checkExpression("include", include)) || failed(checkExpression("exclude", exclude)))
     return signalPassFailure();
   auto regex = [](StringRef expression) { return expression.empty() ? std::nullopt : std::optional<llvm::Regex>(expression); };
-  Recipe recipe{regex(include), regex(exclude), *schemeAttr};
+  Recipe recipe{regex(include), regex(exclude), *schemeAttr, functionName};
   Quantizer quantizer(getOperation(), recipe);
   if (failed(quantizer.run()))
     return signalPassFailure();

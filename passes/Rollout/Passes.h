@@ -1,6 +1,10 @@
 // The passes of stage Rollout. See the generated page docs/passes.
 #pragma once
 
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace nibble {

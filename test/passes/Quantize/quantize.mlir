@@ -5,6 +5,7 @@
 // RUN: nibble-opt %s --nibble-quantize=scheme=none | FileCheck %s --check-prefix=NONE
 // One recipe after another: what the first quantized stays as it is.
 // RUN: nibble-opt %s --nibble-quantize=include=down_proj --nibble-quantize=group-size=64 | FileCheck %s --check-prefix=TWO
+// RUN: nibble-opt %s --nibble-quantize=function=other | FileCheck %s --check-prefix=OTHER
 
 // Every weight of a linear but the head's; a weight that two linears read is rounded once.
 // CHECK-LABEL: func.func private @layer
@@ -46,6 +47,16 @@
 // TWO: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32>} : tensor<64x128xbf16>
 // TWO-NOT: qat.fake_quant
 
+// Only one of two functions that share a layer: it gets a layer of its own.
+// OTHER-LABEL: func.func private @layer(
+// OTHER-NOT: qat.fake_quant
+// OTHER-LABEL: func.func @logits
+// OTHER-COUNT-2: call @layer(
+// OTHER-LABEL: func.func @other
+// OTHER: call @layer_0(
+// OTHER: func.func private @layer_0(
+// OTHER-COUNT-2: qat.fake_quant
+
 func.func private @layer(%x: tensor<?x64xbf16>, %up: tensor<128x64xbf16> {nn.parameter = "up_proj.weight"},
                          %down: tensor<64x128xbf16> {nn.parameter = "down_proj.weight"}) -> tensor<?x64xbf16> {
   %0 = nn.linear %x, %up : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
@@ -65,4 +76,10 @@ func.func @logits(%tokens: tensor<?xi32> {nn.input = "tokens"}, %table: tensor<9
   %x1 = call @layer(%x0, %up1, %down1) : (tensor<?x64xbf16>, tensor<128x64xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
   %y = nn.linear %x1, %table : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
   return %y : tensor<?x96xf32>
+}
+
+func.func @other(%x: tensor<?x64xbf16> {nn.input = "x"}, %up0: tensor<128x64xbf16> {nn.parameter = "layers.0.up_proj.weight"},
+                 %down0: tensor<64x128xbf16> {nn.parameter = "layers.0.down_proj.weight"}) -> tensor<?x64xbf16> {
+  %y = call @layer(%x, %up0, %down0) : (tensor<?x64xbf16>, tensor<128x64xbf16>, tensor<64x128xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
 }

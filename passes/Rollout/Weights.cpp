@@ -1,0 +1,202 @@
+#include "passes/Rollout/Weights.h"
+
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace nibble;
+
+static void collect(func::FuncOp function, SymbolTable &symbols, llvm::SetVector<Operation *> &done, DenseSet<Operation *> &open) {
+  if (function.isDeclaration() || done.contains(function) || !open.insert(function).second)
+    return;
+  function.walk([&](func::CallOp call) {
+    if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
+      collect(callee, symbols, done, open);
+  });
+  done.insert(function);
+}
+
+SmallVector<func::FuncOp> nibble::reachableFunctions(func::FuncOp entry, SymbolTable &symbols) {
+  llvm::SetVector<Operation *> done;
+  DenseSet<Operation *> open;
+  collect(entry, symbols, done, open);
+  return llvm::map_to_vector(done, [](Operation *op) { return cast<func::FuncOp>(op); });
+}
+
+void nibble::dropFakeQuant(ArrayRef<func::FuncOp> functions) {
+  for (func::FuncOp function : functions)
+    function.walk([](qat::FakeQuantOp op) {
+      op.replaceAllUsesWith(op.getWeight());
+      op.erase();
+    });
+}
+
+namespace {
+
+// Rewrites functions whose callees are rewritten already.
+class WeightPacker {
+public:
+  WeightPacker(func::FuncOp entry, SymbolTable &symbols) : entry(entry), symbols(symbols) {}
+  LogicalResult run();
+
+private:
+  // What happened to the arguments of a function: of each the type of the packed one, null where it stays; whether the plain one is gone.
+  struct Packed {
+    SmallVector<qat::PackedType> types;
+    SmallVector<bool> plainGone;
+  };
+
+  void separateFromOthers(ArrayRef<func::FuncOp> functions);
+  FailureOr<qat::PackedType> packedTypeOf(BlockArgument argument);
+  LogicalResult pack(func::FuncOp function);
+  LogicalResult rewriteCalls(func::FuncOp function, DenseMap<Value, Value> &packedOf);
+  static bool isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr, Packed> &done);
+
+  func::FuncOp entry;
+  SymbolTable &symbols;
+  DenseMap<StringAttr, Packed> done; // by symbol name
+};
+
+} // namespace
+
+// Functions that are about to change but are called from elsewhere as well get copies for this entry.
+void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
+  DenseSet<Operation *> ours;
+  for (func::FuncOp function : functions)
+    ours.insert(function);
+  auto hasOtherCallers = [&](func::FuncOp function) {
+    auto uses = SymbolTable::getSymbolUses(function, symbols.getOp());
+    return !uses || llvm::any_of(*uses, [&](SymbolTable::SymbolUse use) {
+      return !ours.contains(use.getUser()->getParentOfType<func::FuncOp>());
+    });
+  };
+  // From the entry downwards: a copy of a caller needs no copy of its callee unless that is shared, too.
+  for (func::FuncOp function : llvm::reverse(functions)) {
+    bool changes = false;
+    for (func::FuncOp inner : reachableFunctions(function, symbols))
+      changes |= inner.walk([](qat::FakeQuantOp) { return WalkResult::interrupt(); }).wasInterrupted();
+    if (function == entry || !changes || (function.isPrivate() && !hasOtherCallers(function)))
+      continue;
+    func::FuncOp copy = function.clone();
+    copy.setPrivate();
+    symbols.insert(copy);
+    for (func::FuncOp caller : functions)
+      if (caller != function && ours.contains(caller))
+        (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(), caller);
+    ours.erase(function);
+    ours.insert(copy);
+  }
+}
+
+bool WeightPacker::isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr, Packed> &done) {
+  auto call = dyn_cast<func::CallOp>(use.getOwner());
+  if (!call)
+    return false;
+  auto it = done.find(call.getCalleeAttr().getAttr());
+  return it != done.end() && it->second.types[use.getOperandNumber()];
+}
+
+// The packed type under which the function and its callees read the argument; null when none does.
+FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
+  qat::PackedType found;
+  for (OpOperand &use : argument.getUses()) {
+    qat::PackedType type;
+    if (auto fakeQuant = dyn_cast<qat::FakeQuantOp>(use.getOwner())) {
+      auto weight = cast<RankedTensorType>(argument.getType());
+      if (!weight.hasStaticShape())
+        return fakeQuant.emitError("nibble-pack-weights: a packed weight needs known extents, not ") << weight;
+      type = qat::PackedType::get(argument.getContext(), weight.getDimSize(0), weight.getDimSize(1), fakeQuant.getScheme(),
+                                  qat::Layout::Host);
+    } else if (isPackedCallOperand(use, done)) {
+      type = done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()].types[use.getOperandNumber()];
+    }
+    if (type && found && type != found)
+      return use.getOwner()->emitError("nibble-pack-weights: one weight is read under two schemes, ") << found << " and " << type;
+    found = type ? type : found;
+  }
+  return found;
+}
+
+// Hands packed values to callees that take them now. `packedOf`: of a plain argument of this function its packed one.
+LogicalResult WeightPacker::rewriteCalls(func::FuncOp function, DenseMap<Value, Value> &packedOf) {
+  SmallVector<func::CallOp> calls;
+  function.walk([&](func::CallOp call) { calls.push_back(call); });
+  for (func::CallOp call : calls) {
+    auto it = done.find(call.getCalleeAttr().getAttr());
+    if (it == done.end())
+      continue;
+    SmallVector<Value> operands;
+    for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
+      if (!it->second.plainGone[i])
+        operands.push_back(operand);
+      if (!it->second.types[i])
+        continue;
+      Value packed = packedOf.lookup(operand);
+      if (!packed)
+        return call.emitError("nibble-pack-weights: operand ") << i << " is read as a packed weight but is no argument of '"
+                                                               << function.getSymName() << "'";
+      operands.push_back(packed);
+    }
+    call->setOperands(operands);
+  }
+  return success();
+}
+
+LogicalResult WeightPacker::pack(func::FuncOp function) {
+  Packed packed;
+  DenseMap<Value, Value> packedOf;
+  SmallVector<BlockArgument> plain(function.getArguments());
+  for (BlockArgument argument : plain) {
+    FailureOr<qat::PackedType> type = packedTypeOf(argument);
+    if (failed(type))
+      return failure();
+    bool other = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
+      return !isa<qat::FakeQuantOp>(use.getOwner()) && !isPackedCallOperand(use, done);
+    });
+    // A call that takes both keeps the plain one alive.
+    for (OpOperand &use : argument.getUses())
+      if (isPackedCallOperand(use, done))
+        other |= !done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()].plainGone[use.getOperandNumber()];
+    packed.types.push_back(*type);
+    packed.plainGone.push_back(*type && !other);
+  }
+
+  // The packed argument stands right behind the plain one, whose attributes it shares.
+  for (auto [argument, type] : llvm::zip(plain, packed.types)) {
+    if (!type)
+      continue;
+    unsigned index = argument.getArgNumber();
+    if (failed(function.insertArgument(index + 1, type, function.getArgAttrDict(index), argument.getLoc())))
+      return failure();
+    packedOf[argument] = function.getArgument(index + 1);
+  }
+  SmallVector<qat::FakeQuantOp> fakeQuants;
+  function.walk([&](qat::FakeQuantOp op) { fakeQuants.push_back(op); });
+  for (qat::FakeQuantOp op : fakeQuants) {
+    Value argument = packedOf.lookup(op.getWeight());
+    if (!argument)
+      return op.emitError("nibble-pack-weights: fake_quant of a value that is no argument of '") << function.getSymName() << "'";
+    OpBuilder b(op);
+    op.replaceAllUsesWith(qat::DequantizeOp::create(b, op.getLoc(), op.getType(), argument).getResult());
+    op.erase();
+  }
+  if (failed(rewriteCalls(function, packedOf)))
+    return failure();
+  for (int64_t i = static_cast<int64_t>(plain.size()) - 1; i >= 0; --i)
+    if (packed.plainGone[i] && failed(function.eraseArgument(plain[i].getArgNumber())))
+      return failure();
+  done[function.getSymNameAttr()] = std::move(packed);
+  return success();
+}
+
+LogicalResult WeightPacker::run() {
+  separateFromOthers(reachableFunctions(entry, symbols));
+  for (func::FuncOp function : reachableFunctions(entry, symbols))
+    if (failed(pack(function)))
+      return failure();
+  return success();
+}
+
+LogicalResult nibble::packWeights(func::FuncOp entry, SymbolTable &symbols) { return WeightPacker(entry, symbols).run(); }
