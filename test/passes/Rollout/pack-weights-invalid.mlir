@@ -3,8 +3,8 @@
 // CHECK: nibble-pack-weights: there is no function 'nowhere'
 
 func.func @forward(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16> {nn.parameter = "w"}) -> (tensor<?x32xbf16>, tensor<?x32xbf16>) {
+  // expected-error @below {{one weight is read under two schemes, '!qat.packed<32x64, <int8, group_size = 32>, host>' and '!qat.packed<32x64, <int4, group_size = 32>, host>'}}
   %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<32x64xbf16>
-  // expected-error @below {{one weight is read under two schemes}}
   %w8 = qat.fake_quant %w {scheme = #qat.scheme<int8, group_size = 32>} : tensor<32x64xbf16>
   %y = nn.linear %x, %w4 : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
   %z = nn.linear %x, %w8 : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
