@@ -1,5 +1,5 @@
 // RUN: nibble-opt %s --nibble-pack-weights --split-input-file --verify-diagnostics
-// RUN: not nibble-opt %s --nibble-pack-weights=function=nowhere 2>&1 | FileCheck %s
+// RUN: not nibble-opt %s --nibble-pack-weights=function=nowhere --split-input-file 2>&1 | FileCheck %s
 // CHECK: nibble-pack-weights: there is no function 'nowhere'
 
 func.func @forward(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16> {nn.parameter = "w"}) -> (tensor<?x32xbf16>, tensor<?x32xbf16>) {
