@@ -123,6 +123,41 @@ Status copyFileAtomically(const std::string &from, const std::string &to) {
   return target.commit();
 }
 
+AtomicFolder::AtomicFolder(std::string target, std::string temporary)
+    : target_(std::move(target)), temporary_(std::move(temporary)) {}
+
+AtomicFolder::AtomicFolder(AtomicFolder &&other) noexcept
+    : target_(std::move(other.target_)), temporary_(std::exchange(other.temporary_, {})) {}
+
+AtomicFolder::~AtomicFolder() {
+  std::error_code error;
+  if (!temporary_.empty())
+    fs::remove_all(temporary_, error);
+}
+
+Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
+  std::string target = fs::path(name).lexically_normal().string();
+  while (target.size() > 1 && target.ends_with('/'))
+    target.pop_back();
+  std::error_code error;
+  if (fs::symlink_status(target, error).type() != fs::file_type::not_found)
+    return Status::usage(fmt::format("cannot write {}: it is there already; remove it or choose another name", target));
+  std::string temporary = fmt::format("{}.tmp.{}", target, ::getpid());
+  NIBBLE_TRY(removeTree(temporary)); // of a process with our number that was killed
+  if (!fs::create_directory(temporary, error))
+    return Status::environment(fmt::format("cannot write {}: {}; choose a place that can be written", target,
+                                           error ? error.message() : "its temporary folder is there already"));
+  return AtomicFolder(std::move(target), std::move(temporary));
+}
+
+Status AtomicFolder::commit() {
+  NIBBLE_TRY(syncFolder(temporary_));
+  NIBBLE_TRY(renamePath(temporary_, target_));
+  temporary_.clear();
+  fs::path parent = fs::path(target_).parent_path();
+  return syncFolder(parent.empty() ? "." : parent);
+}
+
 bool staysInside(const std::string &folder, const std::string &path) {
   std::error_code error;
   fs::path root = fs::canonical(folder, error);

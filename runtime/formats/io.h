@@ -48,6 +48,27 @@ private:
 // The bytes of `from` as file `to`.
 Status copyFileAtomically(const std::string &from, const std::string &to);
 
+// A folder that appears whole or not at all: filled under a temporary name beside its place, then renamed. Without
+// commit() nothing is left behind.
+class AtomicFolder {
+public:
+  // Usage error when there is something of that name already.
+  static Result<AtomicFolder> create(const std::string &target);
+  AtomicFolder(AtomicFolder &&other) noexcept;
+  AtomicFolder &operator=(AtomicFolder &&) = delete;
+  ~AtomicFolder();
+
+  // Of the folder while it is filled.
+  const std::string &path() const { return temporary_; }
+  std::string operator/(const std::string &name) const { return temporary_ + "/" + name; }
+  // Files in it are synced by whoever wrote them.
+  Status commit();
+
+private:
+  AtomicFolder(std::string target, std::string temporary);
+  std::string target_, temporary_; // temporary_ is empty once committed or moved from
+};
+
 // True when `path`, all links followed, lies in `folder`; or, when `folder` is a revision of the HuggingFace cache
 // (.../snapshots/<revision>), in the blobs folder that such a revision links to. False also when it does not exist.
 bool staysInside(const std::string &folder, const std::string &path);

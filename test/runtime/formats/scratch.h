@@ -45,6 +45,21 @@ private:
   std::string path_;
 };
 
+// One of the checkpoints of test/fixtures, and a copy of it that a test may damage.
+inline std::string fixture(const std::string &name) { return NIBBLE_TEST_DATA "/fixtures/" + name; }
+inline std::string copyOf(const Scratch &scratch, const std::string &name) {
+  std::filesystem::copy(fixture(name), scratch / name, std::filesystem::copy_options::recursive);
+  return scratch / name;
+}
+inline std::string contentOf(const std::string &path) {
+  auto content = readWholeFile(path, uint64_t{1} << 30);
+  EXPECT_TRUE(content.isOk()) << content.status().message();
+  return content.isOk() ? *content : std::string();
+}
+inline void putContent(const std::string &path, std::string_view content) {
+  std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+}
+
 // A status with this code and all these words in its one line.
 inline ::testing::AssertionResult fails(const Status &status, Code code, std::initializer_list<std::string> words) {
   if (status.isOk())

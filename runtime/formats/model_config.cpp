@@ -1,0 +1,209 @@
+#include "runtime/formats/model_config.h"
+
+#include "runtime/formats/io.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace nibble {
+
+namespace {
+
+constexpr int64_t kMostTokens = int64_t{1} << 24; // a vocabulary
+constexpr int64_t kMostWidth = int64_t{1} << 20;  // a hidden, intermediate or head size
+constexpr int64_t kMostPositions = int64_t{1} << 40;
+
+// Fields that this reader takes, and fields that say nothing about the forward pass.
+constexpr std::array kKnown = {
+    "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "num_attention_heads",
+    "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling",
+    "rope_parameters", "attention_bias", "mlp_bias", "tie_word_embeddings", "dtype", "torch_dtype", "eos_token_id",
+    "bos_token_id", "pad_token_id", "quantization_config", "hidden_act", "sliding_window", "use_sliding_window",
+    "max_window_layers", "layer_types", "partial_rotary_factor", "attention_dropout",
+    // harmless
+    "architectures", "auto_map", "_name_or_path", "transformers_version", "initializer_range", "use_cache",
+    "pretraining_tp", "is_decoder", "is_encoder_decoder", "id2label", "label2id", "torchscript", "output_attentions",
+    "output_hidden_states", "return_dict", "problem_type", "chunk_size_feed_forward", "_attn_implementation",
+    "_attn_implementation_autoset", "gradient_checkpointing", "name_or_path", "original_max_position_embeddings"};
+
+// An unknown field with one of these in its name, unless it is null or false, means other mathematics than ours.
+constexpr std::array kMathWords = {
+    "softcap",  "multiplier", "scal",       "clip",     "norm", "bias",   "window", "rotary",    "rope",
+    "expert",   "alibi",      "moe",        "router",   "lora", "mscale", "attn",   "attention", "logit",
+    "residual", "activation", "hidden_act", "parallel", "conv", "mamba",  "ssm",    "mtp"};
+
+Status unsupported(const std::string &where, const std::string &what) {
+  return Status::badInput(fmt::format("{}: {}; plain llama, qwen2 and qwen3 decoders are supported", where, what));
+}
+
+bool isOff(const Json &value) {
+  return value.is_null() || value == false || value == 0 || (value.is_structured() && value.empty());
+}
+
+Status refuseUnknown(const Json &config, const std::string &where, std::vector<std::string> &warnings) {
+  for (const auto &[key, value] : config.items()) {
+    if (std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end() || isOff(value))
+      continue;
+    for (const char *word : kMathWords)
+      if (key.find(word) != std::string::npos)
+        return unsupported(
+            where,
+            fmt::format("field \"{}\" is set, which changes the mathematics and is not known here", printable(key)));
+    warnings.push_back(fmt::format("{}: unknown field \"{}\" is ignored", where, printable(key)));
+  }
+  return Status::ok();
+}
+
+// An integer, a list of integers, or nothing.
+Result<std::vector<int64_t>> tokenList(const Json &object, const char *key, const std::string &where) {
+  const Json *field = findField(object, key);
+  std::vector<int64_t> tokens;
+  if (!field)
+    return tokens;
+  for (const Json &token : field->is_array() ? *field : Json::array({*field})) {
+    NIBBLE_ASSIGN(int64_t id, integerField(Json{{key, token}}, key, where, 0, kMostTokens));
+    tokens.push_back(id);
+  }
+  return tokens;
+}
+
+// Old checkpoints of Qwen say -1 where they mean none.
+Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key, const std::string &where) {
+  if (const Json *field = findField(object, key); field && field->is_array())
+    return Status::badInput(fmt::format("{}: field \"{}\" is a list, not one token; correct the file", where, key));
+  NIBBLE_ASSIGN(int64_t id, integerFieldOr(object, key, where, -1, kMostTokens, -1));
+  return id < 0 ? std::nullopt : std::optional(id);
+}
+
+Status readAttentionKind(const Json &config, const std::string &where, int64_t layers) {
+  NIBBLE_ASSIGN(double partial, numberFieldOr(config, "partial_rotary_factor", where, 1.0));
+  if (const Json *rope = findField(config, "rope_parameters"); rope && rope->is_object()) {
+    NIBBLE_ASSIGN(partial, numberFieldOr(*rope, "partial_rotary_factor", where, partial));
+  }
+  if (partial != 1.0)
+    return unsupported(where, fmt::format("partial_rotary_factor is {}", partial));
+  NIBBLE_ASSIGN(std::string activation, stringFieldOr(config, "hidden_act", where, "silu"));
+  if (activation != "silu")
+    return unsupported(where, fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
+
+  // Qwen: sliding_window counts only with use_sliding_window, and only in layers from max_window_layers on.
+  NIBBLE_ASSIGN(bool usesWindow, boolFieldOr(config, "use_sliding_window", where, false));
+  NIBBLE_ASSIGN(int64_t firstWindowLayer, integerFieldOr(config, "max_window_layers", where, 0, kMostWidth, 0));
+  if (usesWindow && findField(config, "sliding_window") && firstWindowLayer < layers)
+    return unsupported(where, "use_sliding_window is true for some layers");
+  if (!config.contains("use_sliding_window") && findField(config, "sliding_window"))
+    return unsupported(where, "sliding_window is set");
+  if (const Json *types = findField(config, "layer_types")) {
+    if (!types->is_array() || static_cast<int64_t>(types->size()) != layers)
+      return Status::badInput(fmt::format("{}: layer_types is no list of {} layers; correct the file", where, layers));
+    for (const Json &type : *types)
+      if (type != "full_attention")
+        return unsupported(where, fmt::format("layer_types has {}", printable(type.dump(-1, ' ', true))));
+  }
+  return Status::ok();
+}
+
+Status readQuantization(const Json &config, const std::string &where, std::optional<Json> &out) {
+  const Json *field = findField(config, "quantization_config");
+  if (!field)
+    return Status::ok();
+  if (!field->is_object())
+    return Status::badInput(where + ": quantization_config is not an object; correct the file");
+  NIBBLE_ASSIGN(std::string method, stringField(*field, "quant_method", where + ": quantization_config"));
+  if (method != "compressed-tensors")
+    return Status::badInput(
+        fmt::format("{}: quant_method \"{}\" is not supported; compressed-tensors is, and unquantized bf16", where,
+                    printable(method)));
+  out = *field;
+  return Status::ok();
+}
+
+} // namespace
+
+Result<ModelConfig> ModelConfig::parse(const Json &config, const std::string &where) {
+  if (!config.is_object())
+    return Status::badInput(where + ": not an object; is it a config.json?");
+  ModelConfig model;
+  NIBBLE_ASSIGN(model.modelType, stringField(config, "model_type", where));
+  constexpr std::array types = {"llama", "qwen2", "qwen3"};
+  auto type = std::find(types.begin(), types.end(), model.modelType);
+  if (type == types.end())
+    return Status::badInput(fmt::format("{}: model_type \"{}\" is not supported; {} are", where,
+                                        printable(model.modelType), fmt::join(types, ", ")));
+  model.architecture = static_cast<Architecture>(type - types.begin());
+  bool isLlama = model.architecture == Architecture::kLlama, isQwen2 = model.architecture == Architecture::kQwen2;
+
+  NIBBLE_ASSIGN(model.hiddenSize, integerField(config, "hidden_size", where, 1, kMostWidth));
+  NIBBLE_ASSIGN(model.intermediateSize, integerField(config, "intermediate_size", where, 1, kMostWidth));
+  NIBBLE_ASSIGN(model.layers, integerField(config, "num_hidden_layers", where, 1, 10'000));
+  NIBBLE_ASSIGN(model.vocabSize, integerField(config, "vocab_size", where, 1, kMostTokens));
+  NIBBLE_ASSIGN(model.heads, integerField(config, "num_attention_heads", where, 1, kMostWidth));
+  NIBBLE_ASSIGN(model.kvHeads, integerFieldOr(config, "num_key_value_heads", where, 1, kMostWidth, model.heads));
+  NIBBLE_ASSIGN(model.headDim, integerFieldOr(config, "head_dim", where, 1, kMostWidth, 0));
+  NIBBLE_ASSIGN(model.maxPositions,
+                integerFieldOr(config, "max_position_embeddings", where, 1, kMostPositions, isLlama ? 2048 : 32768));
+  if (model.heads % model.kvHeads != 0)
+    return Status::badInput(
+        fmt::format("{}: num_attention_heads = {} is no multiple of num_key_value_heads = {}; correct the file", where,
+                    model.heads, model.kvHeads));
+  if (model.headDim == 0 && model.hiddenSize % model.heads != 0)
+    return Status::badInput(
+        fmt::format("{}: hidden_size = {} does not divide by num_attention_heads = {}; add head_dim", where,
+                    model.hiddenSize, model.heads));
+  if (model.headDim == 0)
+    model.headDim = model.hiddenSize / model.heads;
+  if (model.headDim % 2 != 0)
+    return Status::badInput(
+        fmt::format("{}: head_dim = {} is odd, rope needs pairs; correct the file", where, model.headDim));
+
+  NIBBLE_ASSIGN(model.normEpsilon, numberFieldOr(config, "rms_norm_eps", where, 1e-6));
+  if (!(model.normEpsilon > 0.0 && model.normEpsilon < 1.0))
+    return Status::badInput(
+        fmt::format("{}: rms_norm_eps is {}, not between 0 and 1; correct the file", where, model.normEpsilon));
+  NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions));
+  NIBBLE_TRY(readAttentionKind(config, where, model.layers));
+
+  NIBBLE_ASSIGN(bool attentionBias, boolFieldOr(config, "attention_bias", where, false));
+  // Of qwen2 the bias of q, k and v is no choice; qwen2 and qwen3 have no bias in the MLP.
+  model.qkvBias = isQwen2 || attentionBias;
+  model.outputBias = !isQwen2 && attentionBias;
+  NIBBLE_ASSIGN(bool mlpBias, boolFieldOr(config, "mlp_bias", where, false));
+  model.mlpBias = isLlama && mlpBias;
+  if (mlpBias && !isLlama)
+    return unsupported(where, "mlp_bias is true, which " + model.modelType + " does not have");
+  model.qkNorm = model.architecture == Architecture::kQwen3;
+  NIBBLE_ASSIGN(model.tieWordEmbeddings, boolFieldOr(config, "tie_word_embeddings", where, false));
+
+  NIBBLE_ASSIGN(std::string olderDtype, stringFieldOr(config, "torch_dtype", where, "float32"));
+  NIBBLE_ASSIGN(model.dtype, stringFieldOr(config, "dtype", where, olderDtype));
+  NIBBLE_ASSIGN(double dropout, numberFieldOr(config, "attention_dropout", where, 0.0));
+  if (dropout != 0.0)
+    model.warnings.push_back(fmt::format("{}: attention_dropout = {} is ignored", where, dropout));
+  NIBBLE_ASSIGN(model.eosTokens, tokenList(config, "eos_token_id", where));
+  NIBBLE_ASSIGN(model.bosToken, tokenOrNone(config, "bos_token_id", where));
+  NIBBLE_ASSIGN(model.padToken, tokenOrNone(config, "pad_token_id", where));
+  NIBBLE_TRY(readQuantization(config, where, model.quantization));
+  NIBBLE_TRY(refuseUnknown(config, where, model.warnings));
+  return model;
+}
+
+Result<ModelConfig> ModelConfig::read(const std::string &folder) {
+  std::string path = folder + "/config.json";
+  NIBBLE_ASSIGN(Json config, readJsonFile(path));
+  NIBBLE_ASSIGN(ModelConfig model, parse(config, path));
+  std::string generationPath = folder + "/generation_config.json";
+  std::error_code error;
+  if (!std::filesystem::exists(generationPath, error))
+    return model;
+  NIBBLE_ASSIGN(Json generation, readJsonFile(generationPath));
+  if (!generation.is_object())
+    return Status::badInput(generationPath + ": not an object; correct or remove it");
+  NIBBLE_ASSIGN(std::vector<int64_t> eosTokens, tokenList(generation, "eos_token_id", generationPath));
+  if (!eosTokens.empty())
+    model.eosTokens = eosTokens;
+  return model;
+}
+
+} // namespace nibble

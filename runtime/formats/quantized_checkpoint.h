@@ -1,0 +1,101 @@
+// INT4 checkpoints: compressed-tensors "pack-quantized" (N9), the form that serving engines read.
+//
+// A matrix X.weight [N, K] is stored as X.weight_packed I32 [N, ceil(K/8)], X.weight_scale BF16 [N, K/G] and
+// X.weight_shape I64 [2] (I32 is read too); config.json says so in quantization_config, whose ignore list names every
+// matrix that was not packed.
+#pragma once
+
+#include "lib/Numerics/pack.h"
+#include "runtime/formats/checkpoint.h"
+#include "runtime/formats/json.h"
+
+namespace nibble {
+
+// A checkpoint seen by the names of the model, packed or not: X.weight is one tensor whether it is stored as bf16 or as
+// codes. Of a checkpoint without quantization_config it is the checkpoint itself.
+class QuantizedCheckpoint {
+public:
+  // Reads config.json for quantization_config, and the headers. Bad input, naming the tensor, for a packed tensor whose
+  // parts are missing, of wrong dtype or shape, or contradict weight_shape or group_size; for one on the ignore list;
+  // for a matrix neither packed nor ignored.
+  static Result<QuantizedCheckpoint> open(const std::string &folder);
+
+  const std::string &folder() const { return files_.folder(); }
+  const Checkpoint &files() const { return files_; }
+  // Of the model, sorted: X.weight, never X.weight_packed.
+  const std::vector<std::string> &names() const { return names_; }
+  struct Info {
+    DType dtype; // BF16 for a packed tensor
+    Shape shape;
+  };
+  std::optional<Info> info(const std::string &name) const;
+
+  // How a tensor is packed (layout interchange); null when it is not.
+  const numerics::PackedLayout *packed(const std::string &name) const;
+  // Codes and scales of a packed tensor as one slab, U8 [bytes] (see lib/Numerics/pack.h), in that layout. Bad input
+  // naming tensor and index for a scale that is negative, NaN or infinite, or zero under a code that is not.
+  Result<Tensor> readPacked(const std::string &name, numerics::Layout layout = numerics::Layout::kInterchange) const;
+  // The tensor; a packed one dequantized (N5) to BF16.
+  Result<Tensor> read(const std::string &name) const;
+  // A matrix put on the grid (packed or not before), rounded to bf16 first (N1): one slab, U8 [layout.bytes()]. Bad
+  // input naming tensor, row and column for NaN or infinity (N7). `layout` has the extents of the tensor.
+  Result<Tensor> quantize(const std::string &name, const numerics::PackedLayout &layout) const;
+  // Converted to F32 or BF16.
+  Result<Tensor> readAs(const std::string &name, DType dtype) const;
+
+  // The scheme that quantization_config declares; nullopt when the checkpoint is not quantized.
+  const std::optional<numerics::Scheme> &scheme() const { return scheme_; }
+
+private:
+  explicit QuantizedCheckpoint(Checkpoint files) : files_(std::move(files)) {}
+  Status addPacked(const std::string &name);
+  Status checkIgnored(const std::vector<std::string> &ignore) const;
+
+  Checkpoint files_;
+  std::optional<numerics::Scheme> scheme_;
+  std::map<std::string, numerics::PackedLayout> packed_;
+  std::vector<std::string> names_;
+};
+
+// The quantization_config that writing puts into config.json: format pack-quantized, one group of Linear modules,
+// symmetric 4-bit, and these modules ignored.
+Json quantizationConfig(const numerics::Scheme &scheme, const std::vector<std::string> &ignore);
+// Scheme (convention nibble: the files do not say how scales were chosen) and ignore list of one; bad input for any
+// other format.
+struct DeclaredQuantization {
+  numerics::Scheme scheme;
+  std::vector<std::string> ignore; // module names, or "re:" and a regular expression
+};
+Result<DeclaredQuantization> readQuantizationConfig(const Json &config, const std::string &where);
+
+struct ExportReport {
+  int64_t packedTensors = 0, keptTensors = 0;
+  int64_t bytesRead = 0, bytesWritten = 0;  // of tensors
+  std::vector<std::string> copied, skipped; // other files of the folder
+  std::vector<std::string> warnings;        // what serving engines will not like
+};
+
+// Writes `target` from `source` with the tensors `names` (each X.weight, a matrix) packed by `scheme` (int4), all other
+// tensors as they are, and every other file copied except weights of other formats. `source` may itself be quantized:
+// its packed tensors are read by value. `target` appears whole or not at all and must not exist; without names it is
+// `source` unpacked. Usage error naming the tensor for one that is absent, no matrix, or whose K does not divide (N2);
+// bad input naming tensor and index for NaN or infinity (N7).
+Result<ExportReport> writeQuantizedCheckpoint(const std::string &source, const std::string &target,
+                                              const numerics::Scheme &scheme, const std::vector<std::string> &names);
+
+struct VerifyReport {
+  int64_t packedTensors = 0, keptTensors = 0;
+  int64_t codes = 0, differingCodes = 0;
+  int64_t scales = 0, differingScales = 0;
+  int64_t differingTensors = 0; // kept tensors whose bytes differ
+  std::string firstDifference;  // one line; empty when there is none
+  bool isEqual() const { return firstDifference.empty(); }
+};
+
+// Compares `quantized` with quantizing `source` again: every code, every scale, every kept tensor's bytes, and that
+// both have the same tensors. A difference is in the report, not an error. The scheme's convention is how `quantized`
+// was made.
+Result<VerifyReport> verifyQuantizedCheckpoint(const std::string &source, const std::string &quantized,
+                                               numerics::Convention convention = numerics::Convention::kNibble);
+
+} // namespace nibble

@@ -1,0 +1,243 @@
+// config.json: both spellings, the rope formulas against another implementation, and everything that is refused (F3).
+#include "runtime/formats/model_config.h"
+
+#include "lib/Numerics/ulp.h"
+#include "runtime/formats/checkpoint.h"
+#include "test/runtime/formats/scratch.h"
+
+#include <cmath>
+#include <cstdio>
+
+using namespace nibble;
+using nibble::testing::fails;
+using nibble::testing::fixture;
+using nibble::testing::Scratch;
+
+namespace {
+
+Json base(const char *type = "llama") {
+  return {{"model_type", type},           {"hidden_size", 64},    {"intermediate_size", 96},
+          {"num_hidden_layers", 2},       {"vocab_size", 320},    {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},     {"rms_norm_eps", 1e-5}, {"rope_theta", 500000.0},
+          {"max_position_embeddings", 64}};
+}
+
+Status refusal(const Json &config) { return ModelConfig::parse(config, "config.json").status(); }
+
+TEST(ModelConfig, FixturesAreRead) {
+  auto llama = ModelConfig::read(fixture("llama"));
+  ASSERT_TRUE(llama.isOk()) << llama.status().message();
+  EXPECT_EQ(llama->architecture, Architecture::kLlama);
+  EXPECT_EQ(llama->headDim, 16);
+  EXPECT_EQ(llama->kvHeads, 2);
+  EXPECT_EQ(llama->normEpsilon, 1e-5);
+  EXPECT_EQ(llama->rope.type, RopeType::kLlama3);
+  EXPECT_EQ(llama->dtype, "bfloat16");
+  EXPECT_EQ(llama->eosTokens, std::vector<int64_t>{2});
+  EXPECT_EQ(llama->bosToken, 1);
+  EXPECT_FALSE(llama->padToken);
+  EXPECT_FALSE(llama->qkvBias || llama->outputBias || llama->mlpBias || llama->qkNorm || llama->tieWordEmbeddings);
+  EXPECT_TRUE(llama->warnings.empty()) << llama->warnings[0];
+
+  auto bias = ModelConfig::read(fixture("llama_bias"));
+  ASSERT_TRUE(bias.isOk()) << bias.status().message();
+  EXPECT_TRUE(bias->qkvBias && bias->outputBias && bias->mlpBias);
+  EXPECT_EQ(bias->rope.type, RopeType::kLinear);
+  EXPECT_EQ(bias->rope.theta, 5000.0);
+  EXPECT_EQ(bias->dtype, "float32");
+  EXPECT_EQ(bias->eosTokens, (std::vector<int64_t>{2, 5}));
+
+  auto qwen2 = ModelConfig::read(fixture("qwen2"));
+  ASSERT_TRUE(qwen2.isOk()) << qwen2.status().message();
+  EXPECT_TRUE(qwen2->qkvBias && qwen2->tieWordEmbeddings);
+  EXPECT_FALSE(qwen2->outputBias || qwen2->mlpBias || qwen2->qkNorm);
+
+  auto qwen3 = ModelConfig::read(fixture("qwen3"));
+  ASSERT_TRUE(qwen3.isOk()) << qwen3.status().message();
+  EXPECT_TRUE(qwen3->qkNorm);
+  EXPECT_EQ(qwen3->headDim, 32);
+  EXPECT_EQ(qwen3->rope.type, RopeType::kYarn);
+  EXPECT_TRUE(qwen3->warnings.empty()) << qwen3->warnings[0];
+}
+
+TEST(ModelConfig, BothSpellingsMeanTheSame) {
+  for (const char *name : {"llama", "qwen3"}) {
+    auto v5 = ModelConfig::read(fixture(name));
+    auto json = readJsonFile(fixture(name) + "/config_v4.json");
+    ASSERT_TRUE(v5.isOk() && json.isOk());
+    EXPECT_TRUE(json->contains("rope_scaling") && json->contains("torch_dtype"));
+    auto v4 = ModelConfig::parse(*json, "config_v4.json");
+    ASSERT_TRUE(v4.isOk()) << v4.status().message();
+    EXPECT_EQ(v4->rope, v5->rope) << name;
+    EXPECT_EQ(v4->dtype, v5->dtype);
+    EXPECT_EQ(v4->headDim, v5->headDim);
+    EXPECT_EQ(v4->maxPositions, v5->maxPositions);
+  }
+  Json older = base();
+  older["rope_scaling"] = {{"type", "linear"}, {"factor", 4.0}};
+  auto parsed = ModelConfig::parse(older, "x");
+  ASSERT_TRUE(parsed.isOk());
+  EXPECT_EQ(parsed->rope.type, RopeType::kLinear);
+}
+
+// transformers works in float32: its power may be an ulp or two off, ours is rounded once.
+TEST(ModelConfig, RopeAgreesWithTransformers) {
+  for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
+    auto config = ModelConfig::read(fixture(name));
+    auto expected = SafetensorsFile::open(fixture(name) + "/expected.safetensors");
+    ASSERT_TRUE(config.isOk() && expected.isOk()) << name;
+    auto wanted = expected->read(*expected->find("inverse_frequencies"));
+    auto factor = expected->read(*expected->find("attention_factor"));
+    auto found = config->inverseFrequencies();
+    ASSERT_EQ(static_cast<int64_t>(found.size()), wanted->elements());
+    int64_t worst = 0;
+    for (size_t i = 0; i < found.size(); ++i)
+      worst = std::max(worst, numerics::ulpDistance(found[i], wanted->as<float>()[i]));
+    EXPECT_LE(worst, 4) << name;
+    EXPECT_LE(numerics::ulpDistance(config->attentionFactor(), factor->as<float>()[0]), 1) << name;
+    std::printf("%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n", name, found.size(),
+                static_cast<long long>(worst), static_cast<double>(config->attentionFactor()));
+  }
+}
+
+TEST(ModelConfig, RopeByHand) {
+  Rope rope;
+  rope.theta = 10000.0;
+  EXPECT_EQ(rope.inverseFrequencies(4), (std::vector<float>{1.0f, 0.01f}));
+  // llama3: the fast one stays, the slow one is divided.
+  rope = {RopeType::kLlama3, 10000.0, 8.0, 16.0, 1.0, 4.0};
+  EXPECT_EQ(rope.inverseFrequencies(4)[1], static_cast<float>(0.01 / 8.0));
+  // yarn with mscale and mscale_all_dim equal: no factor. Otherwise 0.1 ln(factor) + 1.
+  Json config = base();
+  config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 32.0}, {"mscale", 1.0}, {"mscale_all_dim", 1.0}};
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 1.0);
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.originalMaxPositions, 64.0) << "max_position_embeddings by default";
+  config["rope_scaling"].erase("mscale");
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 0.1 * std::log(32.0) + 1.0);
+  config["rope_scaling"]["attention_factor"] = 1.25;
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 1.25);
+}
+
+TEST(ModelConfig, RequiredFieldsAreNamed) {
+  for (const char *field :
+       {"model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "num_attention_heads"}) {
+    Json config = base();
+    config.erase(field);
+    EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {"config.json", field, "missing"}));
+    config[field] = "text";
+    if (std::string(field) != "model_type")
+      EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {field, "integer"}));
+    for (Json value :
+         {Json(0), Json(-1), Json(1e300), Json(INT64_MAX), Json(UINT64_MAX), Json(true), Json(Json::array())}) {
+      config[field] = value;
+      EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {field})) << value;
+    }
+  }
+}
+
+TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
+  struct Case {
+    const char *patch; // merged into the base
+    std::vector<const char *> words;
+  };
+  const Case cases[] = {
+      {R"({"model_type":"gemma3"})", {"gemma3", "llama, qwen2, qwen3"}},
+      {R"({"model_type":"kimi_k2"})", {"kimi_k2"}},
+      {R"({"num_key_value_heads":3})", {"num_attention_heads = 4", "num_key_value_heads = 3"}},
+      {R"({"num_attention_heads":6,"num_key_value_heads":6})", {"hidden_size = 64", "head_dim"}},
+      {R"({"head_dim":15})", {"head_dim = 15"}},
+      {R"({"head_dim":-8})", {"head_dim"}},
+      {R"({"rms_norm_eps":0})", {"rms_norm_eps"}},
+      {R"({"rms_norm_eps":-1e-5})", {"rms_norm_eps"}},
+      {R"({"rms_norm_eps":"small"})", {"rms_norm_eps"}},
+      {R"({"rope_theta":0})", {"rope_theta"}},
+      {R"({"rope_theta":-10000})", {"rope_theta"}},
+      {R"({"rope_scaling":{"rope_type":"longrope","factor":2}})", {"longrope", "llama3 and yarn"}},
+      {R"({"rope_scaling":{"rope_type":"dynamic","factor":2}})", {"dynamic"}},
+      {R"({"rope_scaling":{"rope_type":"linear"}})", {"factor", "missing"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":0}})", {"factor"}},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":1}})",
+       {"high_freq_factor"}},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1}})", {"high_freq_factor", "missing"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":"4"}})", {"factor"}},
+      {R"({"rope_scaling":"yarn"})", {"rope_scaling"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":3}})",
+       {"differ"}},
+      {R"({"rope_parameters":{"rope_type":"default","rope_theta":1000}})", {"rope_theta", "twice"}},
+      {R"({"rope_parameters":{"full_attention":{"rope_type":"default"}}})", {"full_attention"}},
+      {R"({"partial_rotary_factor":0.5})", {"partial_rotary_factor"}},
+      {R"({"hidden_act":"gelu"})", {"gelu"}},
+      {R"({"mlp_bias":1})", {"mlp_bias"}},
+      {R"({"model_type":"qwen3","mlp_bias":true})", {"mlp_bias"}},
+      {R"({"sliding_window":4096})", {"sliding_window"}},
+      {R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":16,"max_window_layers":1})",
+       {"use_sliding_window"}},
+      {R"({"layer_types":["full_attention","sliding_attention"]})", {"sliding_attention"}},
+      {R"({"layer_types":["full_attention"]})", {"layer_types"}},
+      {R"({"attn_logit_softcapping":50.0})", {"attn_logit_softcapping"}},
+      {R"({"final_logit_softcapping":30.0})", {"final_logit_softcapping"}},
+      {R"({"logit_scale":0.5})", {"logit_scale"}},
+      {R"({"residual_multiplier":0.2})", {"residual_multiplier"}},
+      {R"({"num_experts":8})", {"num_experts"}},
+      {R"({"eos_token_id":"</s>"})", {"eos_token_id"}},
+      {R"({"eos_token_id":[2,-5]})", {"eos_token_id"}},
+      {R"({"bos_token_id":[1]})", {"bos_token_id"}},
+      {R"({"tie_word_embeddings":"yes"})", {"tie_word_embeddings"}},
+      {R"({"quantization_config":{"quant_method":"bitsandbytes"}})", {"bitsandbytes", "compressed-tensors"}},
+      {R"({"quantization_config":{}})", {"quant_method"}},
+      {R"({"quantization_config":[]})", {"quantization_config"}},
+      {R"({"torch_dtype":16})", {"torch_dtype"}},
+  };
+  int count = 0;
+  for (const Case &test : cases) {
+    Json config = base();
+    config.update(Json::parse(test.patch));
+    Status status = refusal(config);
+    for (const char *word : test.words)
+      EXPECT_TRUE(fails(status, Code::kBadInput, {"config.json", word})) << test.patch;
+    ++count;
+  }
+  std::printf("%d configurations refused by name\n", count);
+  EXPECT_TRUE(fails(refusal(Json::array()), Code::kBadInput, {"not an object"}));
+}
+
+TEST(ModelConfig, HarmlessThingsAreNot) {
+  Json config = base();
+  config.update(Json::parse(R"({
+         "auto_map":{"AutoModel":"evil.py--Model"}, "attn_logit_softcapping":null, "num_experts":0, "use_cache":false,
+         "sliding_window":null, "attention_dropout":0.0, "num_key_value_heads":null, "head_dim":null,
+         "eos_token_id":null, "pad_token_id":-1, "unsloth_fixed":true, "rope_scaling":null,
+         "hidden_act":"silu", "quantization_config":null})"));
+  auto parsed = ModelConfig::parse(config, "x");
+  ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+  EXPECT_EQ(parsed->kvHeads, 4) << "null means as many as heads";
+  EXPECT_EQ(parsed->headDim, 16);
+  EXPECT_FALSE(parsed->padToken);
+  ASSERT_EQ(parsed->warnings.size(), 1u);
+  EXPECT_NE(parsed->warnings[0].find("unsloth_fixed"), std::string::npos);
+  Json windowOff = base("qwen2");
+  windowOff["use_sliding_window"] = false;
+  windowOff["sliding_window"] = 32768;
+  EXPECT_TRUE(ModelConfig::parse(windowOff, "x").isOk());
+}
+
+TEST(ModelConfig, GenerationConfigWinsForStopping) {
+  Scratch scratch;
+  Json config = base();
+  config["eos_token_id"] = 2;
+  scratch.put("config.json", config.dump());
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{2});
+  scratch.put("generation_config.json", R"({"eos_token_id":[7,9]})");
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, (std::vector<int64_t>{7, 9}));
+  scratch.put("generation_config.json", R"({"temperature":1.0})");
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{2});
+  scratch.put("generation_config.json", "[]");
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"generation_config.json"}));
+  scratch.put("generation_config.json", "{nonsense");
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"generation_config.json"}));
+  scratch.put("config.json", "{\"hidden_size\":NaN}");
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"config.json"}));
+  EXPECT_TRUE(fails(ModelConfig::read(scratch / "nowhere").status(), Code::kBadInput, {"nowhere/config.json"}));
+}
+
+} // namespace
