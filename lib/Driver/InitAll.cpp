@@ -4,6 +4,7 @@
 #include "dialects/Host/Host.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
+#include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
 #include "passes/Fuse/Passes.h"
 #include "passes/LowerToHost/BufferizationModels.h"
@@ -24,6 +25,7 @@ void nibble::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllExtensions(registry);
   registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect>();
   host::registerBufferizationModels(registry);
+  registerGradientModels(registry);
 }
 
 void nibble::registerAllPasses() {

@@ -5,4 +5,72 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
+  let summary = "A forward function to its training step, by reverse mode.";
+  let description = [{
+    Makes `@train_step`: the forward function, then the gradients of its first result, a float scalar. Each op on the way from the
+    arguments in `wrt` to the loss gives its gradients through GradientOpInterface; one without a rule is an error that names it. Ops
+    that nothing in `wrt` reaches are left alone.
+
+    For each parameter `p` (an argument with `nn.parameter`) the step takes an accumulator `nn.state = "gradient:p"`, float32 of the
+    parameter's shape, and returns it with this batch's gradient added, in place, by ops that continue a sum: cutting a batch into microbatches
+    does not change a bit. Other arguments named in `wrt` get a plain result `nn.output = "gradient:<name>"`. The gradient of a bf16 activation is a bf16
+    tensor. `qat.fake_quant` and `qat.straight_through` pass their gradient on unchanged (N8).
+
+    A call of a private function is differentiated as one call of `@callee_backward`, made once for all calls alike, so that depth costs nothing.
+    With `recompute=layer` that function computes the forward again from the call's operands, and only those are kept between forward and
+    backward. With `recompute=none` the forward becomes `@callee_forward`, which returns what the backward needs as well. Calls of public
+    functions are written out.
+
+    Example: `--nibble-differentiate="function=loss"` turns
+
+    ```mlir
+    func.func @loss(%x: tensor<?x8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"}) -> tensor<f32>
+    ```
+
+    into a second function
+
+    ```mlir
+    func.func @train_step(%x: tensor<?x8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"},
+                          %g: tensor<4x8xf32> {nn.state = "gradient:w"})
+        -> (tensor<f32>, tensor<4x8xf32> {nn.state = "gradient:w"})
+    ```
+  }];
+  let options = [
+    Option<"function", "function", "std::string", /*default=*/"\"loss\"", "the forward function">,
+    Option<"wrt", "wrt", "std::string", /*default=*/"\"parameters\"", "what to differentiate by: 'parameters', or 'args=<numbers>' as in args=0,2">,
+    Option<"resultFunction", "result-function", "std::string", /*default=*/"\"train_step\"", "name of the function made">,
+    Option<"recompute", "recompute", "std::string", /*default=*/"\"layer\"", "'layer': backward functions compute their forward again; 'none': the forward returns what they need">,
+    Option<"seed", "seed", "std::string", /*default=*/"\"one\"", "'one': the first result's gradient is 1; 'arguments': the gradient of each float result is an argument">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::nibble::nn::NNDialect"];
+}
+
+def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
+  let summary = "A function that gives logits to one that gives the loss of an objective.";
+  let description = [{
+    Makes `@loss`: the body of the logits function, `nn.log_probability` of the targets under the temperature, the objective of each token, and
+    the sum of `objective * mask * weight`. An objective is a file that holds `func.func @objective`, differentiated like everything else; built in
+    are the files of lib/Objectives (`sft`, `grpo`, `reinforce`, ...), any other value is a path.
+
+    `@objective` works on `f32`, one token, or on `tensor<?xf32>`, all tokens of the batch, when a token's loss depends on its neighbours. Its
+    arguments are named by `nn.input`: `logp` and `entropy` are computed, what the logits function takes (`sequences`, ...) is that argument, and every
+    other name (`advantage`, `old_logp`, `reference_logp`, ...) becomes an input of `@loss`, as do `targets` (i32), `temperature`, `mask` and `weight`
+    (float32), all [T]. What the runtime gives for tokens that the mask leaves out must be finite. The first result is the loss, the
+    others are metrics named by `nn.output`, summed in the same way. An `arith.constant` with `option = "clip_low"` can be set by `options=`.
+
+    `@loss` returns `loss`, `logp` [T], `entropy` [T], then the metrics.
+
+    Example: `--nibble-attach-objective="objective=grpo options=clip_high=0.28,kl=0.001"`.
+  }];
+  let options = [
+    Option<"objective", "objective", "std::string", /*default=*/"\"sft\"", "a built-in objective, or the path of a file with @objective">,
+    Option<"function", "function", "std::string", /*default=*/"\"logits\"", "the function that gives the logits">,
+    Option<"settings", "options", "std::string", /*default=*/"\"\"", "constants of the objective, as in clip_low=0.2,kl=0.001">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::nibble::nn::NNDialect"];
+}
+
 #endif // NIBBLE_PASSES_DIFFERENTIATE_PASSES

@@ -1,0 +1,125 @@
+#include "passes/Differentiate/Gradients.h"
+
+#include "passes/Differentiate/Expression.h"
+#include "passes/Differentiate/GradientOpInterface.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+
+namespace nibble {
+
+// Upstream's shape and arithmetic ops carry a parameter's gradient on in float32; what an op of a model makes of a
+// parameter (an embedding's rows) is an activation.
+static bool keepsParameterLike(Operation *op) {
+  StringRef dialect = op->getName().getDialectNamespace();
+  return dialect == "tensor" || dialect == "linalg" || dialect == "arith" || dialect == "qat";
+}
+
+void Gradients::wantWide(Value value) {
+  want(value);
+  parameterLike.insert(value);
+}
+
+void Gradients::wantInto(Value value, Value accumulator) {
+  wantWide(value);
+  accumulators[value] = accumulator;
+}
+
+void Gradients::propagate(ArrayRef<Operation *> ops) {
+  for (Operation *op : ops) {
+    SetVector<Value> used(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), used);
+    bool any = false, allParameters = true;
+    for (Value value : used) {
+      any |= isNeeded(value);
+      allParameters &= !isNeeded(value) || isParameterLike(value);
+    }
+    if (!any)
+      continue;
+    for (Value result : op->getResults()) {
+      if (!isa<FloatType>(getElementTypeOrSelf(result.getType())))
+        continue;
+      needed.insert(result);
+      if (allParameters && keepsParameterLike(op))
+        parameterLike.insert(result);
+    }
+  }
+}
+
+Value Gradients::resolve(Value value) const {
+  while (auto op = value.getDefiningOp<GradientOpInterface>()) {
+    Value operand = op.getIdentityOperand();
+    if (!operand)
+      break;
+    value = operand;
+  }
+  return value;
+}
+
+Type Gradients::gradientType(Value value) const {
+  Type element = getElementTypeOrSelf(value.getType());
+  if (isParameterLike(value) || !isa<ShapedType>(value.getType()))
+    element = computeType(element);
+  return withElement(value.getType(), element);
+}
+
+void Gradients::add(Value value, Value gradient) {
+  value = resolve(value);
+  if (!isNeeded(value))
+    return;
+  if (Value accumulator = accumulators.lookup(value)) {
+    gradient = convertFloat(builder, location, gradient, accumulator.getType());
+    accumulators[value] = arith::AddFOp::create(builder, location, accumulator, gradient);
+    return;
+  }
+  gradient = convertFloat(builder, location, gradient, gradientType(value));
+  Value &slot = arrived[value];
+  slot = slot ? arith::AddFOp::create(builder, location, slot, gradient).getResult() : gradient;
+}
+
+void Gradients::accumulate(Value value, function_ref<Value(Value init)> build) {
+  value = resolve(value);
+  if (!isNeeded(value))
+    return;
+  if (Value accumulator = accumulators.lookup(value)) {
+    accumulators[value] = build(accumulator);
+    return;
+  }
+  Value soFar = arrived.lookup(value);
+  Type element = computeType(getElementTypeOrSelf(value.getType()));
+  if (soFar && getElementTypeOrSelf(soFar.getType()) == element) {
+    arrived[value] = build(soFar);
+    return;
+  }
+  add(value, build(constantLike(builder, location, value, element, 0.0)));
+}
+
+LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
+  for (Operation *op : llvm::reverse(ops)) {
+    auto rule = dyn_cast<GradientOpInterface>(op);
+    // The gradient of an identity op's result went to its operand already.
+    if (rule && rule.getIdentityOperand())
+      continue;
+    if (llvm::none_of(op->getResults(), [&](Value result) { return gradients.of(result); }))
+      continue;
+    SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    if (llvm::any_of(captured, [&](Value value) { return gradients.isNeeded(value); }))
+      return op->emitOpError()
+             << "reads inside its body a value from outside that needs a gradient; pass it as an operand";
+    if (llvm::none_of(op->getOperands(), [&](Value operand) { return gradients.isNeeded(operand); }))
+      continue;
+    if (!rule)
+      return op->emitOpError()
+             << "is on the gradient path and has no gradient rule; write it with ops that have one, or wrap "
+                "it in qat.straight_through to pass its gradient on unchanged";
+    gradients.setLocation(op->getLoc());
+    if (failed(rule.buildGradients(gradients.getBuilder(), gradients)))
+      return failure();
+  }
+  return success();
+}
+
+} // namespace nibble

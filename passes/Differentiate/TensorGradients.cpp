@@ -1,0 +1,144 @@
+// Gradient rules of tensor: ops that move elements move their gradients back.
+#include "passes/Differentiate/Expression.h"
+#include "passes/Differentiate/GradientOpInterface.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace nibble;
+
+namespace {
+
+template <typename Op> using Rule = LogicalResult (*)(Op, OpBuilder &, Gradients &);
+
+template <typename Op, Rule<Op> rule> struct Model : GradientOpInterface::ExternalModel<Model<Op, rule>, Op> {
+  LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
+    return rule(cast<Op>(op), builder, gradients);
+  }
+};
+
+// The gradient that arrived, in the shape of `value` and the arrived element type.
+RankedTensorType shapeOf(Value value, Value dy) {
+  return cast<RankedTensorType>(withElement(value.getType(), getElementTypeOrSelf(dy.getType())));
+}
+
+Value zerosLike(OpBuilder &b, Location loc, Value value, Value dy) {
+  return constantLike(b, loc, value, getElementTypeOrSelf(dy.getType()), 0.0);
+}
+
+LogicalResult castRule(tensor::CastOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getDest());
+  g.add(op.getSource(), tensor::CastOp::create(b, op.getLoc(), shapeOf(op.getSource(), dy), dy));
+  return success();
+}
+
+LogicalResult expandShape(tensor::ExpandShapeOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSrc(),
+        tensor::CollapseShapeOp::create(b, op.getLoc(), shapeOf(op.getSrc(), dy), dy, op.getReassociationIndices()));
+  return success();
+}
+
+LogicalResult collapseShape(tensor::CollapseShapeOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSrc(),
+        tensor::ExpandShapeOp::create(b, op.getLoc(), shapeOf(op.getSrc(), dy), dy, op.getReassociationIndices(),
+                                      extentsOf(b, op.getLoc(), op.getSrc())));
+  return success();
+}
+
+// Zeros with dy in the slice's place.
+LogicalResult extractSlice(tensor::ExtractSliceOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSource(), tensor::InsertSliceOp::create(b, op.getLoc(), dy, zerosLike(b, op.getLoc(), op.getSource(), dy),
+                                                      op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()));
+  return success();
+}
+
+LogicalResult insertSlice(tensor::InsertSliceOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  if (g.isNeeded(op.getSource()))
+    g.add(op.getSource(), tensor::ExtractSliceOp::create(b, loc, shapeOf(op.getSource(), dy), dy, op.getMixedOffsets(),
+                                                         op.getMixedSizes(), op.getMixedStrides()));
+  if (g.isNeeded(op.getDest()))
+    g.add(op.getDest(), tensor::InsertSliceOp::create(b, loc, zerosLike(b, loc, op.getSource(), dy), dy,
+                                                      op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()));
+  return success();
+}
+
+// Each part of dy goes to the operand that stood there.
+LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  int64_t rank = op.getResultType().getRank(), dim = op.getDim();
+  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)), strides(rank, b.getIndexAttr(1));
+  for (Value input : op.getInputs()) {
+    SmallVector<OpFoldResult> sizes = extentsOf(b, loc, input);
+    if (g.isNeeded(input))
+      g.add(input, tensor::ExtractSliceOp::create(b, loc, shapeOf(input, dy), dy, offsets, sizes, strides));
+    auto known = getConstantIntValue(offsets[dim]), extent = getConstantIntValue(sizes[dim]);
+    if (known && extent) {
+      offsets[dim] = b.getIndexAttr(*known + *extent);
+    } else {
+      Value start = getValueOrCreateConstantIndexOp(b, loc, offsets[dim]);
+      Value length = getValueOrCreateConstantIndexOp(b, loc, sizes[dim]);
+      offsets[dim] = arith::AddIOp::create(b, loc, start, length).getResult();
+    }
+  }
+  return success();
+}
+
+LogicalResult pad(tensor::PadOp op, OpBuilder &b, Gradients &g) {
+  if (!op.getConstantPaddingValue())
+    return op.emitOpError() << "has a gradient only when it pads with a constant";
+  Value dy = g.of(op.getResult());
+  SmallVector<OpFoldResult> strides(op.getSourceType().getRank(), b.getIndexAttr(1));
+  g.add(op.getSource(),
+        tensor::ExtractSliceOp::create(b, op.getLoc(), shapeOf(op.getSource(), dy), dy, op.getMixedLowPad(),
+                                       extentsOf(b, op.getLoc(), op.getSource()), strides));
+  return success();
+}
+
+// Zeros with dy at the element's place.
+LogicalResult extract(tensor::ExtractOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getResult());
+  Value zeros = constantLike(b, op.getLoc(), op.getTensor(), dy.getType(), 0.0);
+  g.add(op.getTensor(), tensor::InsertOp::create(b, op.getLoc(), dy, zeros, op.getIndices()));
+  return success();
+}
+
+LogicalResult fromElements(tensor::FromElementsOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  for (auto [number, element] : llvm::enumerate(op.getElements())) {
+    if (!g.isNeeded(element))
+      continue;
+    SmallVector<Value> indices(type.getRank());
+    int64_t rest = number;
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      indices[dim] = arith::ConstantIndexOp::create(b, loc, rest % type.getDimSize(dim));
+      rest /= type.getDimSize(dim);
+    }
+    g.add(element, tensor::ExtractOp::create(b, loc, g.of(op.getResult()), indices));
+  }
+  return success();
+}
+
+} // namespace
+
+void nibble::registerTensorGradients(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, tensor::TensorDialect *) {
+    tensor::CastOp::attachInterface<Model<tensor::CastOp, castRule>>(*context);
+    tensor::ExpandShapeOp::attachInterface<Model<tensor::ExpandShapeOp, expandShape>>(*context);
+    tensor::CollapseShapeOp::attachInterface<Model<tensor::CollapseShapeOp, collapseShape>>(*context);
+    tensor::ExtractSliceOp::attachInterface<Model<tensor::ExtractSliceOp, extractSlice>>(*context);
+    tensor::InsertSliceOp::attachInterface<Model<tensor::InsertSliceOp, insertSlice>>(*context);
+    tensor::ConcatOp::attachInterface<Model<tensor::ConcatOp, concat>>(*context);
+    tensor::PadOp::attachInterface<Model<tensor::PadOp, pad>>(*context);
+    tensor::ExtractOp::attachInterface<Model<tensor::ExtractOp, extract>>(*context);
+    tensor::FromElementsOp::attachInterface<Model<tensor::FromElementsOp, fromElements>>(*context);
+  });
+}
