@@ -178,7 +178,7 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
     Value argument = block->getArgument(i);
     if (Value accumulator = gradients.accumulatorOf(argument)) {
       results.push_back(accumulator);
-      resultAttributes.push_back(attribute(nn::kStateAttr, "gradient:" + argumentName(step, i, nn::kParameterAttr)));
+      resultAttributes.push_back(attribute(nn::kOutputAttr, "gradient:" + argumentName(step, i, nn::kParameterAttr)));
       continue;
     }
     Value gradient = gradients.of(argument);

@@ -33,7 +33,7 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
     ```mlir
     func.func @train_step(%x: tensor<?x8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"},
                           %g: tensor<4x8xf32> {nn.state = "gradient:w"})
-        -> (tensor<f32>, tensor<4x8xf32> {nn.state = "gradient:w"})
+        -> (tensor<f32>, tensor<4x8xf32> {nn.output = "gradient:w"})
     ```
   }];
   let options = [

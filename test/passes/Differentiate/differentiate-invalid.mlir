@@ -1,0 +1,109 @@
+// RUN: nibble-opt %s -split-input-file -verify-diagnostics --nibble-differentiate
+
+// An op on the gradient path without a rule is named, where it stands.
+func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
+  // expected-error @below {{'math.roundeven' op is on the gradient path and has no gradient rule; write it with ops that have one, or wrap it in qat.straight_through}}
+  %r = math.roundeven %w : tensor<4xf32>
+  %loss = nn.sum %r : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// Inside a linalg body as well.
+#id = affine_map<(d0) -> (d0)>
+func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%w : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    // expected-error @below {{'math.floor' op is on the gradient path and has no gradient rule}}
+    %f = math.floor %a : f32
+    linalg.yield %f : f32
+  } -> tensor<4xf32>
+  %loss = nn.sum %r : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// expected-error @below {{nibble-differentiate: there is no function @loss; name one with function=}}
+module {
+}
+
+// -----
+
+// expected-error @below {{nibble-differentiate: no argument of @loss carries nn.parameter; mark the parameters, or name arguments with wrt=args=0,2}}
+func.func @loss(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+
+// -----
+
+// expected-error @below {{'func.func' op @loss cannot be differentiated: it calls itself}}
+func.func @loss(%x: tensor<f32> {nn.parameter = "x"}) -> tensor<f32> {
+  %y = call @loss(%x) : (tensor<f32>) -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// -----
+
+// The steps of one function are made once.
+// expected-error @below {{nibble-differentiate: @train_step exists already; choose another name with result-function=}}
+module {
+  func.func @train_step() {
+    return
+  }
+  func.func @loss(%x: tensor<f32> {nn.parameter = "x"}) -> tensor<f32> {
+    return %x : tensor<f32>
+  }
+}
+
+// -----
+
+func.func @loss(%x: tensor<2x3xf32>, %w: tensor<4x3xf32> {nn.parameter = "w"}) -> tensor<2x4xf32> {
+  // expected-error @-1 {{nibble-differentiate: the first result of @loss must be a float scalar, the loss; give the gradients of the results yourself with seed=arguments}}
+  %y = nn.linear %x, %w : tensor<2x3xf32>, tensor<4x3xf32> -> tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// -----
+
+// A convolution reads a window: no dimension of its own.
+func.func @loss(%x: tensor<8xf32> {nn.parameter = "x"}, %k: tensor<3xf32>) -> tensor<f32> {
+  %z = arith.constant dense<0.0> : tensor<6xf32>
+  // expected-error @below {{'linalg.conv_1d' op has no gradient with indexing map affine_map<(d0, d1) -> (d0 + d1)>: each result must be a dimension of its own}}
+  %y = linalg.conv_1d ins(%x, %k : tensor<8xf32>, tensor<3xf32>) outs(%z : tensor<6xf32>) -> tensor<6xf32>
+  %loss = nn.sum %y : tensor<6xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// A product as reduction has no rule.
+func.func @loss(%x: tensor<4x8xf32> {nn.parameter = "x"}) -> tensor<f32> {
+  %one = arith.constant dense<1.0> : tensor<4xf32>
+  // expected-error @below {{'linalg.reduce' op has a gradient only when its reduction is a sum, a maximum or a minimum of result 0 and a value that does not depend on it}}
+  %y = linalg.reduce {arith.mulf} ins(%x : tensor<4x8xf32>) outs(%one : tensor<4xf32>) dimensions = [1]
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+func.func @loss(%x: tensor<?x8xf32>, %cos: tensor<?x4xf32> {nn.parameter = "c"}, %sin: tensor<?x4xf32>, %targets: tensor<?xi32>,
+                %temperature: tensor<?xf32>) -> tensor<f32> {
+  // expected-error @below {{'nn.rope' op has no gradient for its rotation, which depends on what is differentiated}}
+  %y = nn.rope %x, %cos, %sin : tensor<?x8xf32>, tensor<?x4xf32>
+  %logp, %lse, %entropy = nn.log_probability %y, %targets, %temperature : tensor<?x8xf32>, tensor<?xi32>, tensor<?xf32>
+  %loss = nn.sum %logp : tensor<?xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+func.func @loss(%x: tensor<?x8xf32> {nn.parameter = "x"}, %targets: tensor<?xi32>, %temperature: tensor<?xf32>) -> tensor<f32> {
+  // expected-error @below {{'nn.log_probability' op has no gradient for its result 'lse'}}
+  %logp, %lse, %entropy = nn.log_probability %x, %targets, %temperature : tensor<?x8xf32>, tensor<?xi32>, tensor<?xf32>
+  %loss = nn.sum %lse : tensor<?xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
