@@ -43,7 +43,12 @@ public:
         entries.push_back(function);
     for (func::FuncOp entry : entries)
       entry.setPrivate();
-    LogicalResult dropped = bufferization::dropEquivalentBufferResults(getOperation());
+    // Once for each level of calls: a caller that stands before its callee learns only in the next round that it returns an argument.
+    LogicalResult dropped = success();
+    for (int64_t before = -1, after = countResults(); succeeded(dropped) && before != after; after = countResults()) {
+      before = after;
+      dropped = bufferization::dropEquivalentBufferResults(getOperation());
+    }
     for (func::FuncOp entry : entries)
       entry.setPublic();
     if (failed(dropped))
@@ -77,6 +82,13 @@ private:
       if (destination != destinations.end() && destination->second.getType() == operand.get().getType())
         operand.set(nibble::host::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
     }
+  }
+
+  int64_t countResults() {
+    int64_t count = 0;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      count += function.getNumResults();
+    return count;
   }
 
   // Every result that carries a state's name has become that state.
