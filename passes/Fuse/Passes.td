@@ -5,4 +5,31 @@
 
 include "mlir/Pass/PassBase.td"
 
+def FusePass : Pass<"nibble-fuse", "::mlir::ModuleOp"> {
+  let summary = "Fuse what stays bit for bit the same: packed weights and additions into linears.";
+  let description = [{
+    - A linear, or the input gradient of one, over `qat.dequantize` reads the packed weight itself (`qat.linear`).
+    - `qat.fake_quant` of a dequantized weight of its own scheme is the weight (N6).
+    - The addition of a residual, or of a bias to every row, becomes the linear's own, which rounds where the addition would have.
+    - Equal ops are computed once.
+
+    What it leaves behind has no free-standing dequantize that feeds a matmul.
+
+    Example:
+
+    ```mlir
+    %w = qat.dequantize %p : !qat.packed<64x64, #int4, host> -> tensor<64x64xbf16>
+    %o = nn.linear %a, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xbf16>
+    %x1 = arith.addf %x, %o : tensor<?x64xbf16>
+    ```
+
+    becomes
+
+    ```mlir
+    %x1 = qat.linear %a, %p residual(%x : tensor<?x64xbf16>) : tensor<?x64xbf16>, !qat.packed<64x64, #int4, host> -> tensor<?x64xbf16>
+    ```
+  }];
+  let dependentDialects = ["::nibble::qat::QATDialect", "::nibble::nn::NNDialect"];
+}
+
 #endif // NIBBLE_PASSES_FUSE_PASSES
