@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/core/status.h"
+#include "runtime/rl/task.h"
 
 #include <span>
 #include <string>
@@ -27,6 +28,22 @@ public:
   virtual ~RewardFunction() = default;
   // One outcome per request, in their order.
   virtual Result<std::vector<RewardOutcome>> score(std::span<const RewardRequest> requests) = 0;
+};
+
+// The rewards of a generated task, which never fail. Keeps a reference to the task.
+class TaskReward final : public RewardFunction {
+public:
+  explicit TaskReward(const Task &task) : task_(task) {}
+
+  Result<std::vector<RewardOutcome>> score(std::span<const RewardRequest> requests) override {
+    std::vector<RewardOutcome> outcomes;
+    for (const RewardRequest &request : requests)
+      outcomes.push_back({task_.reward({request.prompt, request.reference}, request.response), false, {}});
+    return outcomes;
+  }
+
+private:
+  const Task &task_;
 };
 
 } // namespace nibble

@@ -1,6 +1,7 @@
 // Generated problems: the same for ever, apart in their splits, and rewarded by what is right.
 #include "runtime/rl/task.h"
 #include "runtime/rl/expression.h"
+#include "runtime/rl/reward.h"
 
 #include <gtest/gtest.h>
 
@@ -137,6 +138,17 @@ TEST(Expression, IsExactAndBounded) {
   for (int i = 0; i < 600; ++i)
     longSum += "+1";
   EXPECT_EQ(value(longSum), std::nullopt);
+}
+
+TEST(Task, IsARewardFunction) {
+  auto task = make("addition");
+  std::vector<RewardRequest> requests = {{"2+3=", "5", "5"}, {"2+3=", "6", "5"}};
+  Result<std::vector<RewardOutcome>> outcomes = TaskReward(*task).score(requests);
+  ASSERT_TRUE(outcomes.isOk());
+  ASSERT_EQ(outcomes->size(), 2u);
+  EXPECT_EQ((*outcomes)[0].reward, 1.0);
+  EXPECT_EQ((*outcomes)[1].reward, 0.0);
+  EXPECT_FALSE((*outcomes)[1].isFailed);
 }
 
 TEST(Task, RefusesOptionsOutOfRange) {

@@ -1,0 +1,73 @@
+// Prompts from a file: JSON lines, one object a prompt, with an optional right answer.
+//
+//   {"prompt": "What is 12 + 7?", "answer": "19"}
+#pragma once
+
+#include "runtime/core/status.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+struct DataOptions {
+  std::string promptField = "prompt";
+  // Empty: rows have no reference.
+  std::string referenceField = "answer";
+  int64_t longestLineBytes = int64_t{16} << 20;
+  // Prompts of more tokens are left out and counted. 0: no limit.
+  int64_t maximumPromptTokens = 0;
+};
+
+struct PromptRow {
+  std::string prompt;
+  std::string reference;
+  // In the file, from 1: names the row in messages and logs.
+  int64_t line = 0;
+};
+
+// What became of the lines of a file.
+struct DataReport {
+  int64_t rows = 0;
+  int64_t tooLong = 0;
+  // Of the longest prompt there is; 0 without a token limit.
+  int64_t longestPromptTokens = 0;
+  // One line for the log: "data x.jsonl: 100 prompts, 3 left out as longer than 512 tokens (longest 900)".
+  std::string summary;
+};
+
+class PromptDataset {
+public:
+  // Tokens of a prompt; asked only when there is a limit.
+  using CountTokens = std::function<Result<int64_t>(std::string_view)>;
+
+  // Bad input naming file and line: no row that can be used, a line that is no JSON object (a last line that was cut
+  // off among them), a field that is missing or is no string (a number is taken as its text in the reference), an empty
+  // prompt, a line beyond the limit (which is not read whole). Blank lines and a byte order mark at the start are
+  // passed over.
+  static Result<PromptDataset> load(const std::filesystem::path &path, const DataOptions &options,
+                                    const CountTokens &countTokens = {});
+
+  int64_t size() const { return static_cast<int64_t>(rows_.size()); }
+  const DataReport &report() const { return report_; }
+  const PromptRow &operator[](int64_t row) const { return rows_[row]; }
+
+  // The row at place `cursor` (0, 1, ...) of a run: every epoch takes every row once, in an order that is a function of
+  // (seed, epoch) only. Takes time proportional to size() when the epoch is another than the one asked for last.
+  const PromptRow &at(uint64_t seed, uint64_t cursor);
+
+private:
+  std::vector<PromptRow> rows_;
+  DataReport report_;
+  std::vector<int64_t> order_;
+  uint64_t orderSeed_ = 0, orderEpoch_ = 0;
+};
+
+// A permutation of 0 .. size-1, a function of (size, seed, epoch).
+std::vector<int64_t> epochOrder(int64_t size, uint64_t seed, uint64_t epoch);
+
+} // namespace nibble
