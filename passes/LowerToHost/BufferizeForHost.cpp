@@ -59,6 +59,13 @@ public:
   }
 
 private:
+  // The state that a result is the new value of; null when it is an output.
+  static StringAttr stateOfResult(func::FuncOp function, unsigned result) {
+    if (auto state = function.getResultAttrOfType<StringAttr>(result, nibble::nn::kStateAttr))
+      return state;
+    return function.getResultAttrOfType<StringAttr>(result, nibble::nn::kOutputAttr);
+  }
+
   // Calls write into state and nothing else that was given to them. State that the function only writes (the weights of an optimizer
   // update) is the destination of the result of its name.
   static void prepareEntry(func::FuncOp function) {
@@ -77,7 +84,7 @@ private:
       return;
     b.setInsertionPoint(end);
     for (OpOperand &operand : end->getOpOperands()) {
-      auto name = function.getResultAttrOfType<StringAttr>(operand.getOperandNumber(), nibble::nn::kOutputAttr);
+      StringAttr name = stateOfResult(function, operand.getOperandNumber());
       auto destination = name ? destinations.find(name.getValue()) : destinations.end();
       if (destination != destinations.end() && destination->second.getType() == operand.get().getType())
         operand.set(nibble::host::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
@@ -94,7 +101,7 @@ private:
   // Every result that carries a state's name has become that state.
   static LogicalResult verifyState(func::FuncOp function) {
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      auto name = function.getResultAttrOfType<StringAttr>(i, nibble::nn::kOutputAttr);
+      StringAttr name = stateOfResult(function, i);
       for (unsigned j = 0; name && j < function.getNumArguments(); ++j)
         if (function.getArgAttrOfType<StringAttr>(j, nibble::nn::kStateAttr) == name)
           return function.emitError() << "state '" << name.getValue() << "' could not be updated in place";
