@@ -1,8 +1,7 @@
 #include "lib/Frontend/HuggingFace/Import.h"
 
 #include "dialects/NN/NN.h"
-#include "lib/Frontend/HuggingFace/Parameters.h"
-#include "lib/Frontend/HuggingFace/Rope.h"
+#include "runtime/formats/model_weights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,6 +17,18 @@ using namespace nibble;
 using namespace nibble::huggingface;
 
 namespace {
+
+std::string layerPrefix(int64_t layer) { return "model.layers." + std::to_string(layer) + "."; }
+
+// Of one decoder layer, names relative to "model.layers.<i>.".
+std::vector<ExpectedTensor> layerParameters(const ModelConfig &config) {
+  std::vector<ExpectedTensor> parameters;
+  std::string prefix = layerPrefix(0);
+  for (ExpectedTensor &tensor : expectedTensors(config))
+    if (StringRef(tensor.name).starts_with(prefix))
+      parameters.push_back({tensor.name.substr(prefix.size()), tensor.shape, tensor.isLinear});
+  return parameters;
+}
 
 // Arguments of a function by the name that they carry.
 using Parameters = std::map<std::string, Value>;
@@ -39,7 +50,7 @@ private:
   RankedTensorType indexType() { return RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()); }
 
   // A function with `inputs` before one argument for each of `parameters`; the builder stands in its body.
-  func::FuncOp beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<TensorSpec> parameters, Type result,
+  func::FuncOp beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<ExpectedTensor> parameters, Type result,
                              bool isPrivate);
   void nameLocation(const Twine &name) { b.setLoc(NameLoc::get(b.getStringAttr(name))); }
 
@@ -92,7 +103,7 @@ DictionaryAttr Importer::modelAttribute() {
   return model.getDictionary(b.getContext());
 }
 
-func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<TensorSpec> parameters,
+func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<ExpectedTensor> parameters,
                                      Type result, bool isPrivate) {
   SmallVector<Type> types;
   SmallVector<DictionaryAttr> attributes;
@@ -102,7 +113,7 @@ func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRe
     attributes.push_back(isPrivate ? b.getDictionaryAttr({})
                                    : b.getDictionaryAttr(b.getNamedAttr(nn::kInputAttr, b.getStringAttr(input))));
   }
-  for (const TensorSpec &parameter : parameters) {
+  for (const ExpectedTensor &parameter : parameters) {
     types.push_back(RankedTensorType::get(parameter.shape, element));
     attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(nn::kParameterAttr, b.getStringAttr(parameter.name))));
   }
@@ -116,7 +127,7 @@ func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRe
 }
 
 // The last arguments of the function by the names that they carry.
-static Parameters parametersOf(func::FuncOp function, ArrayRef<TensorSpec> specs) {
+static Parameters parametersOf(func::FuncOp function, ArrayRef<ExpectedTensor> specs) {
   Parameters parameters;
   for (auto [spec, argument] : llvm::zip(specs, function.getArguments().take_back(specs.size())))
     parameters[spec.name] = argument;
@@ -132,13 +143,13 @@ Value Importer::linear(Value x, const Parameters &weights, StringRef module, int
 }
 
 Value Importer::norm(Value x, Value weight) {
-  return nn::RMSNormOp::create(b, x.getType(), x, weight, b.getF32FloatAttr(static_cast<float>(config.rmsNormEps)));
+  return nn::RMSNormOp::create(b, x.getType(), x, weight, b.getF32FloatAttr(static_cast<float>(config.normEpsilon)));
 }
 
 // x + Attention(RMSNorm(x)), then that + MLP(RMSNorm(that)); `window` 0: every token sees all before it.
 void Importer::buildLayer(StringRef name, int64_t window) {
   int64_t hidden = config.hiddenSize, queries = config.heads * config.headDim, keys = config.kvHeads * config.headDim;
-  std::vector<TensorSpec> specs = layerParameters(config);
+  std::vector<ExpectedTensor> specs = layerParameters(config);
   func::FuncOp function = beginFunction(name,
                                         {{"x", rowsType(hidden)},
                                          {"cos", floatRowsType(config.headDim / 2)},
@@ -156,7 +167,7 @@ void Importer::buildLayer(StringRef name, int64_t window) {
   Value k = linear(h, weights, "self_attn.k_proj", keys);
   Value v = linear(h, weights, "self_attn.v_proj", keys);
   nameLocation("self_attn");
-  if (config.modelType == "qwen3") { // per head, before the rotation
+  if (config.qkNorm) { // per head, before the rotation
     q = norm(q, weights.at("self_attn.q_norm.weight"));
     k = norm(k, weights.at("self_attn.k_norm.weight"));
   }
@@ -182,7 +193,7 @@ void Importer::buildLayer(StringRef name, int64_t window) {
 }
 
 void Importer::buildHidden() {
-  std::vector<TensorSpec> specs = modelParameters(config), ofLayer = layerParameters(config);
+  std::vector<ExpectedTensor> specs = expectedTensors(config), ofLayer = layerParameters(config);
   func::FuncOp function = beginFunction("hidden", {{"tokens", indexType()}, {"positions", indexType()}, {"sequences", indexType()}}, specs,
                                         rowsType(config.hiddenSize), /*isPrivate=*/false);
   Parameters weights = parametersOf(function, specs);
@@ -191,13 +202,12 @@ void Importer::buildHidden() {
   nameLocation("model.embed_tokens");
   Value x = nn::EmbeddingOp::create(b, rowsType(config.hiddenSize), function.getArgument(0), weights.at("model.embed_tokens.weight"));
   nameLocation("model.rotary_emb");
-  RopeFrequencies rope = ropeFrequencies(config.rope, config.headDim);
   auto table = nn::RopeTableOp::create(b, floatRowsType(config.headDim / 2), floatRowsType(config.headDim / 2), positions,
-                                       b.getDenseF32ArrayAttr(rope.inverse), b.getF32FloatAttr(rope.attentionFactor));
+                                       b.getDenseF32ArrayAttr(config.inverseFrequencies()), b.getF32FloatAttr(config.attentionFactor()));
   for (int64_t layer = 0; layer < config.layers; ++layer) {
     nameLocation("model.layers." + Twine(layer));
     SmallVector<Value> operands = {x, table.getCos(), table.getSin(), positions, sequences};
-    for (const TensorSpec &spec : ofLayer)
+    for (const ExpectedTensor &spec : ofLayer)
       operands.push_back(weights.at(layerPrefix(layer) + spec.name));
     x = func::CallOp::create(b, layerFunction(layer), x.getType(), operands).getResult(0);
   }
@@ -206,7 +216,7 @@ void Importer::buildHidden() {
 }
 
 void Importer::buildLogits() {
-  std::vector<TensorSpec> specs = modelParameters(config);
+  std::vector<ExpectedTensor> specs = expectedTensors(config);
   func::FuncOp function = beginFunction("logits", {{"tokens", indexType()}, {"positions", indexType()}, {"sequences", indexType()}}, specs,
                                         floatRowsType(config.vocabSize), /*isPrivate=*/false);
   function.setResultAttr(0, nn::kOutputAttr, b.getStringAttr("logits"));

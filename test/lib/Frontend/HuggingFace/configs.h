@@ -1,7 +1,7 @@
 // Small configurations of each family.
 #pragma once
 
-#include "lib/Frontend/HuggingFace/Config.h"
+#include "runtime/formats/model_config.h"
 
 namespace nibble::huggingface {
 
@@ -15,6 +15,8 @@ inline ModelConfig smallConfig(const std::string &modelType) {
   config.heads = 4;
   config.kvHeads = 2;
   config.headDim = modelType == "qwen3" ? 32 : 16; // of qwen3 heads * head_dim is not hidden_size
+  config.qkvBias = modelType == "qwen2";
+  config.qkNorm = modelType == "qwen3";
   return config;
 }
 

@@ -1,0 +1,77 @@
+// A checkpoint folder and the programs that are made of it.
+#pragma once
+
+#include "lib/Driver/Recipe.h"
+#include "lib/Driver/Session.h"
+#include "runtime/formats/model_config.h"
+#include "runtime/formats/quantized_checkpoint.h"
+#include "runtime/train/parameters.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace nibble {
+
+// A checkpoint, opened and checked: every tensor of it is used, every tensor that its configuration asks for is there.
+class Model final : public WeightSource {
+public:
+  static Result<std::unique_ptr<Model>> open(const std::string &folder);
+
+  const std::string &folder() const { return checkpoint_.folder(); }
+  const ModelConfig &config() const { return config_; }
+  const QuantizedCheckpoint &checkpoint() const { return checkpoint_; }
+  // BF16 or F32, packed tensors by value; see WeightSource.
+  Result<Tensor> read(const std::string &name) override;
+
+private:
+  Model(ModelConfig config, QuantizedCheckpoint checkpoint)
+      : config_(std::move(config)), checkpoint_(std::move(checkpoint)) {}
+  ModelConfig config_;
+  QuantizedCheckpoint checkpoint_;
+};
+
+struct ProgramOptions {
+  bool float32 = false;            // element type of weights and activations
+  Recipe train, rollout;           // what each half quantizes; they differ only in ablations
+  bool hoist = true;               // quantize in the optimizer update instead of in every forward
+  std::string recompute = "layer"; // or "none": keep what the backward needs
+  std::string objective = "grpo";  // name of a built-in objective, or the path of an MLIR file
+  std::map<std::string, double> objectiveConstants; // clip_low, kl_coefficient, ...
+  HostOptions host;
+  // Numbered files of the module after each stage; empty: none.
+  std::string dumpStages;
+};
+
+// The pipelines of one model. Each call imports anew: a program's module is consumed by its compilation.
+class ModelCompiler {
+public:
+  ModelCompiler(Session &session, const ModelConfig &config, ProgramOptions options)
+      : session_(session), config_(config), options_(std::move(options)) {}
+
+  // The module as imported.
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> importModule();
+  // `logits`, quantized by the recipe of training.
+  Result<Program> logits();
+  // `train_step`, `log_probability`, `gradient_norm`, `update`.
+  Result<Program> training();
+  // `forward`, `sample_log_probability`.
+  Result<Program> rollout();
+
+  // The modules behind the last two, before lower-to-host.
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> trainingModule();
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> rolloutModule();
+
+private:
+  // Runs a stage and writes its result to dumpStages.
+  Status stage(mlir::ModuleOp module, const std::string &name, const std::string &pipeline);
+  // Functions outside `entries` become private; what nobody calls is dropped.
+  Status keepEntries(mlir::ModuleOp module, std::initializer_list<const char *> entries);
+
+  Session &session_;
+  const ModelConfig &config_;
+  ProgramOptions options_;
+  int dumped_ = 0;
+};
+
+} // namespace nibble

@@ -1,0 +1,28 @@
+// The commands of the tool. Each adds itself to the command line and leaves what became of it in `status`.
+#pragma once
+
+#include "runtime/core/status.h"
+
+namespace CLI {
+class App;
+}
+
+namespace nibble {
+
+using AddCommand = void (*)(CLI::App &app, Status &status);
+
+void addDoctor(CLI::App &app, Status &status);   // is this machine fit?
+void addInspect(CLI::App &app, Status &status);  // what is in a checkpoint
+void addImport(CLI::App &app, Status &status);   // checkpoint -> module
+void addCompile(CLI::App &app, Status &status);  // module or checkpoint through the stages
+void addLogits(CLI::App &app, Status &status);   // logits of given tokens
+void addGenerate(CLI::App &app, Status &status); // text from prompts
+void addSft(CLI::App &app, Status &status);      // supervised training
+void addRl(CLI::App &app, Status &status);       // the GRPO loop
+void addQuantize(CLI::App &app, Status &status); // checkpoint -> INT4 checkpoint
+void addVerify(CLI::App &app, Status &status);   // INT4 checkpoint against its source
+void addReport(CLI::App &app, Status &status);   // metrics -> report.html
+
+inline constexpr AddCommand kCommands[] = {addDoctor, addInspect, addImport, addCompile, addLogits, addQuantize, addVerify};
+
+} // namespace nibble

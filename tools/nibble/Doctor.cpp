@@ -1,0 +1,75 @@
+// nibble doctor: is this machine fit? One line for each thing looked at.
+#include "tools/nibble/Commands.h"
+
+#include "lib/Driver/Session.h"
+#include "lib/Target/Host/Machine.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <dlfcn.h>
+#include <omp.h>
+#include <sys/sysinfo.h>
+
+namespace nibble {
+
+namespace {
+
+// y = x + x over 64 elements, compiled and run: the whole way from text to machine code.
+constexpr const char *kProbe = R"(
+func.func @probe(%x: tensor<64xf32> {nn.input = "x"}) -> (tensor<64xf32> {nn.output = "y"}) {
+  %y = arith.addf %x, %x : tensor<64xf32>
+  return %y : tensor<64xf32>
+}
+)";
+
+Status probeCompiler() {
+  Session session;
+  NIBBLE_ASSIGN(auto module, session.parseText(kProbe, "probe"));
+  NIBBLE_ASSIGN(Program program, session.compileForHost(*module));
+  NIBBLE_ASSIGN(Function function, program.function("probe"));
+  std::vector<float> x(64);
+  for (int i = 0; i < 64; ++i)
+    x[i] = static_cast<float>(i);
+  NIBBLE_TRY(function.bind("x", TensorView{DType::kF32, {64}, reinterpret_cast<std::byte *>(x.data())}));
+  Arena arena;
+  NIBBLE_ASSIGN(auto results, function.call(arena));
+  for (int i = 0; i < 64; ++i)
+    if (results[0].as<float>()[i] != static_cast<float>(2 * i))
+      return Status::failed("compiled code gave a wrong sum");
+  return Status::ok();
+}
+
+Status doctor() {
+  host::Cpu cpu = host::describeCpu();
+  bool fit = true;
+  auto line = [&](const char *what, bool ok, const std::string &text) {
+    fmt::print("{:<10} {:<5} {}\n", what, ok ? "ok" : "BAD", text);
+    fit &= ok;
+  };
+  bool avx2 = llvm::StringRef(cpu.features).contains("+avx2") && llvm::StringRef(cpu.features).contains("+fma");
+  line("cpu", avx2, fmt::format("{}, {} float32 a vector{}", cpu.name, cpu.machine.vectorFloats,
+                               avx2 ? "" : "; needs AVX2 and FMA: run on a newer machine"));
+  line("caches", true, fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.machine.l1Bytes >> 10, cpu.machine.l2Bytes >> 10));
+  line("threads", true, fmt::format("{} (OMP_NUM_THREADS or run.threads changes it)", omp_get_max_threads()));
+  struct sysinfo memory{};
+  sysinfo(&memory);
+  uint64_t free = memory.freeram * memory.mem_unit + memory.bufferram * memory.mem_unit;
+  line("memory", true, fmt::format("{} MiB, {} free", (memory.totalram * memory.mem_unit) >> 20, free >> 20));
+  Status compiler = probeCompiler();
+  line("compiler", compiler.isOk(), compiler.isOk() ? "LLVM " NIBBLE_LLVM_VERSION ", compiled and ran a function" : compiler.message());
+  void *cuda = dlopen("libcuda.so.1", RTLD_LAZY);
+  line("cuda", true, cuda ? "driver found" : "no driver; programs run on the CPU");
+  if (cuda)
+    dlclose(cuda);
+  return fit ? Status::ok() : Status::environment("this machine is not fit; see the lines marked BAD");
+}
+
+} // namespace
+
+void addDoctor(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("doctor", "Look whether this machine is fit.");
+  command->callback([&status] { status = doctor(); });
+}
+
+} // namespace nibble

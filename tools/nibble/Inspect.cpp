@@ -1,0 +1,88 @@
+// nibble inspect: what is in a checkpoint. nibble import: the module that it becomes.
+#include "tools/nibble/Commands.h"
+
+#include "lib/Driver/Model.h"
+#include "runtime/core/file.h"
+#include "runtime/formats/model_weights.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace nibble {
+
+namespace {
+
+Status inspect(const std::string &folder, bool listTensors) {
+  NIBBLE_ASSIGN(auto model, Model::open(folder));
+  const ModelConfig &config = model->config();
+  for (const std::string &warning : config.warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  const QuantizedCheckpoint &checkpoint = model->checkpoint();
+  int64_t parameters = 0, packed = 0;
+  for (const ExpectedTensor &tensor : expectedTensors(config)) {
+    int64_t elements = elementCount(tensor.shape).value_or(0);
+    parameters += elements;
+    if (checkpoint.packed(tensor.name))
+      packed += elements;
+    if (listTensors)
+      fmt::print("{} {} {}{}\n", tensor.name, nameOf(checkpoint.info(tensor.name)->dtype), toString(tensor.shape),
+                 checkpoint.packed(tensor.name) ? " packed" : "");
+  }
+  fmt::print("model type         {}\n", config.modelType);
+  fmt::print("parameters         {}{}\n", parameters, config.tieWordEmbeddings ? " (head tied to embedding)" : "");
+  fmt::print("layers             {}\n", config.layers);
+  fmt::print("hidden             {}, inner {}\n", config.hiddenSize, config.intermediateSize);
+  fmt::print("heads              {} of {}, key/value {}\n", config.heads, config.headDim, config.kvHeads);
+  fmt::print("vocabulary         {}\n", config.vocabSize);
+  fmt::print("context            {}\n", config.maxPositions);
+  if (checkpoint.scheme())
+    fmt::print("quantized          {}: {} of {} parameters\n", numerics::toString(*checkpoint.scheme()), packed, parameters);
+  fmt::print("cache              {} bytes a token in bf16\n", 2 * 2 * config.layers * config.kvHeads * config.headDim);
+  fmt::print("training state     {} bytes (masters, two moments, gradients in float32)\n", 16 * parameters);
+  return Status::ok();
+}
+
+Status importModel(const std::string &folder, const std::string &out, bool float32) {
+  NIBBLE_ASSIGN(auto model, Model::open(folder));
+  Session session;
+  ProgramOptions options;
+  options.float32 = float32;
+  NIBBLE_ASSIGN(auto module, ModelCompiler(session, model->config(), options).importModule());
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  stream << '\n';
+  if (!out.empty())
+    return writeFileAtomically(out, text);
+  fmt::print("{}", text);
+  return Status::ok();
+}
+
+} // namespace
+
+void addInspect(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("inspect", "Check a checkpoint and say what it is.");
+  auto folder = std::make_shared<std::string>();
+  auto tensors = std::make_shared<bool>(false);
+  command->add_option("model", *folder, "checkpoint folder")->required();
+  command->add_flag("--tensors", *tensors, "list every tensor");
+  command->callback([=, &status] { status = inspect(*folder, *tensors); });
+}
+
+void addImport(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("import", "Print the module that a checkpoint's configuration becomes.");
+  struct Arguments {
+    std::string model, out, dtype = "bfloat16";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("--model", arguments->model, "checkpoint folder")->required();
+  command->add_option("--out", arguments->out, "file to write; default: standard output");
+  command->add_option("--dtype", arguments->dtype, "of weights and activations")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->capture_default_str();
+  command->callback([=, &status] { status = importModel(arguments->model, arguments->out, arguments->dtype == "float32"); });
+}
+
+} // namespace nibble

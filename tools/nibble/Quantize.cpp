@@ -1,0 +1,79 @@
+// nibble quantize: a checkpoint with its linears packed to INT4. nibble verify: the proof that it is exactly that.
+#include "tools/nibble/Commands.h"
+
+#include "tools/nibble/RecipeOptions.h"
+#include "runtime/formats/model_weights.h"
+#include "runtime/formats/quantized_checkpoint.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace nibble {
+
+namespace {
+
+struct QuantizeArguments {
+  std::string model, out;
+  Recipe recipe;
+  bool dryRun = false;
+};
+
+Status quantize(const QuantizeArguments &arguments) {
+  NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(arguments.model));
+  NIBBLE_ASSIGN(auto checkpoint, QuantizedCheckpoint::open(arguments.model));
+  NIBBLE_ASSIGN(WeightReport weights, checkWeights(config, checkpoint));
+  for (const std::string &warning : weights.warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
+  NIBBLE_ASSIGN(auto names, selectTensors(arguments.recipe, config));
+  if (arguments.dryRun) {
+    for (const std::string &name : names)
+      fmt::print("{}\n", name);
+    fmt::print("{} tensors would be packed\n", names.size());
+    return Status::ok();
+  }
+  NIBBLE_ASSIGN(ExportReport report, writeQuantizedCheckpoint(arguments.model, arguments.out, scheme, names));
+  for (const std::string &warning : report.warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  fmt::print("{}: {} tensors packed, {} kept; {} bytes of weights became {}\n", arguments.out, report.packedTensors,
+             report.keptTensors, report.bytesRead, report.bytesWritten);
+  return Status::ok();
+}
+
+Status verify(const std::string &quantized, const std::string &source, const std::string &convention) {
+  NIBBLE_ASSIGN(numerics::Convention parsed, parseConvention(convention));
+  NIBBLE_ASSIGN(VerifyReport report, verifyQuantizedCheckpoint(source, quantized, parsed));
+  fmt::print("packed tensors {}, kept tensors {}\ncodes {} differing {}\nscales {} differing {}\nkept tensors differing {}\n",
+             report.packedTensors, report.keptTensors, report.codes, report.differingCodes, report.scales,
+             report.differingScales, report.differingTensors);
+  if (!report.isEqual())
+    return Status::failed(fmt::format("{} is not {} quantized: {}", quantized, source, report.firstDifference));
+  fmt::print("equal: {} is {} quantized, bit for bit\n", quantized, source);
+  return Status::ok();
+}
+
+} // namespace
+
+void addQuantize(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("quantize", "Write a checkpoint with its linears packed to INT4 (compressed-tensors).");
+  auto arguments = std::make_shared<QuantizeArguments>();
+  command->add_option("--model", arguments->model, "checkpoint folder")->required();
+  command->add_option("--out", arguments->out, "folder to write; must not exist")->required();
+  addRecipeOptions(*command, arguments->recipe);
+  command->add_flag("--dry-run", arguments->dryRun, "print what would be packed");
+  command->callback([arguments, &status] { status = quantize(*arguments); });
+}
+
+void addVerify(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("verify", "Compare a quantized checkpoint with quantizing its source again, bit for bit.");
+  struct Arguments {
+    std::string quantized, source, convention = "nibble";
+  };
+  auto arguments = std::make_shared<Arguments>();
+  command->add_option("quantized", arguments->quantized, "the quantized checkpoint")->required();
+  command->add_option("--against", arguments->source, "the checkpoint it was made from")->required();
+  command->add_option("--convention", arguments->convention, "nibble, slime or compressed-tensors: how it was made");
+  command->callback([arguments, &status] { status = verify(arguments->quantized, arguments->source, arguments->convention); });
+}
+
+} // namespace nibble
