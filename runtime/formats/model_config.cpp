@@ -77,7 +77,7 @@ Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key, 
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
-Status readAttentionKind(const Json &config, const std::string &where, int64_t layers) {
+Status readAttentionKind(const Json &config, const std::string &where, int64_t layers, std::vector<int64_t> &windows) {
   NIBBLE_ASSIGN(double partial, numberFieldOr(config, "partial_rotary_factor", where, 1.0));
   if (const Json *rope = findField(config, "rope_parameters"); rope && rope->is_object()) {
     NIBBLE_ASSIGN(partial, numberFieldOr(*rope, "partial_rotary_factor", where, partial));
@@ -88,20 +88,33 @@ Status readAttentionKind(const Json &config, const std::string &where, int64_t l
   if (activation != "silu")
     return unsupported(where, fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
 
-  // Qwen: sliding_window counts only with use_sliding_window, and only in layers from max_window_layers on.
+  // Qwen: sliding_window counts only with use_sliding_window, in the layers that layer_types names, else from max_window_layers on.
   NIBBLE_ASSIGN(bool usesWindow, boolFieldOr(config, "use_sliding_window", where, false));
   NIBBLE_ASSIGN(int64_t firstWindowLayer, integerFieldOr(config, "max_window_layers", where, 0, kMostWidth, 0));
-  if (usesWindow && findField(config, "sliding_window") && firstWindowLayer < layers)
-    return unsupported(where, "use_sliding_window is true for some layers");
   if (!config.contains("use_sliding_window") && findField(config, "sliding_window"))
     return unsupported(where, "sliding_window is set");
-  if (const Json *types = findField(config, "layer_types")) {
-    if (!types->is_array() || static_cast<int64_t>(types->size()) != layers)
-      return Status::badInput(fmt::format("{}: layer_types is no list of {} layers; correct the file", where, layers));
-    for (const Json &type : *types)
-      if (type != "full_attention")
+  NIBBLE_ASSIGN(int64_t window, integerFieldOr(config, "sliding_window", where, 0, INT32_MAX, 0));
+  const Json *types = findField(config, "layer_types");
+  if (types && (!types->is_array() || static_cast<int64_t>(types->size()) != layers))
+    return Status::badInput(fmt::format("{}: layer_types is no list of {} layers; correct the file", where, layers));
+  bool hasWindow = false;
+  windows.assign(layers, 0);
+  for (int64_t i = 0; i < layers; ++i) {
+    bool slides = usesWindow && window > 0 && i >= firstWindowLayer;
+    if (types) {
+      const Json &type = (*types)[i];
+      if (type != "full_attention" && type != "sliding_attention")
         return unsupported(where, fmt::format("layer_types has {}", printable(type.dump(-1, ' ', true))));
+      slides = type == "sliding_attention";
+      if (slides && (!usesWindow || window == 0))
+        return Status::badInput(fmt::format(
+            "{}: layer_types has sliding_attention but use_sliding_window or sliding_window is not set; correct the file", where));
+    }
+    windows[i] = slides ? window : 0;
+    hasWindow |= slides;
   }
+  if (!hasWindow)
+    windows.clear();
   return Status::ok();
 }
 
@@ -163,7 +176,7 @@ Result<ModelConfig> ModelConfig::parse(const Json &config, const std::string &wh
     return Status::badInput(
         fmt::format("{}: rms_norm_eps is {}, not between 0 and 1; correct the file", where, model.normEpsilon));
   NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions));
-  NIBBLE_TRY(readAttentionKind(config, where, model.layers));
+  NIBBLE_TRY(readAttentionKind(config, where, model.layers, model.windows));
 
   NIBBLE_ASSIGN(bool attentionBias, boolFieldOr(config, "attention_bias", where, false));
   // Of qwen2 the bias of q, k and v is no choice; qwen2 and qwen3 have no bias in the MLP.
