@@ -170,8 +170,8 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"mlp_bias":1})", {"mlp_bias"}},
       {R"({"model_type":"qwen3","mlp_bias":true})", {"mlp_bias"}},
       {R"({"sliding_window":4096})", {"sliding_window"}},
-      {R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":16,"max_window_layers":1})",
-       {"use_sliding_window"}},
+      {R"({"model_type":"qwen2","layer_types":["full_attention","sliding_attention"],"sliding_window":16,"use_sliding_window":false})",
+       {"sliding_attention", "use_sliding_window"}},
       {R"({"layer_types":["full_attention","sliding_attention"]})", {"sliding_attention"}},
       {R"({"layer_types":["full_attention"]})", {"layer_types"}},
       {R"({"attn_logit_softcapping":50.0})", {"attn_logit_softcapping"}},
@@ -199,6 +199,23 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
   }
   std::printf("%d configurations refused by name\n", count);
   EXPECT_TRUE(fails(refusal(Json::array()), Code::kBadInput, {"not an object"}));
+}
+
+TEST(ModelConfig, WindowsAreOfSomeLayers) {
+  auto windowsOf = [](const char *patch) {
+    Json config = base();
+    config.update(Json::parse(patch));
+    auto parsed = ModelConfig::parse(config, "config.json");
+    EXPECT_TRUE(parsed.isOk()) << patch;
+    return parsed.isOk() ? parsed->windows : std::vector<int64_t>{-1};
+  };
+  EXPECT_EQ(windowsOf(R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":16,"max_window_layers":1})"),
+            (std::vector<int64_t>{0, 16}));
+  EXPECT_EQ(windowsOf(R"({"model_type":"qwen2","use_sliding_window":false,"sliding_window":16,"max_window_layers":1})"),
+            std::vector<int64_t>{});
+  EXPECT_EQ(windowsOf(R"({"model_type":"qwen3","use_sliding_window":true,"sliding_window":8,"max_window_layers":2,
+                          "layer_types":["sliding_attention","full_attention"]})"),
+            (std::vector<int64_t>{8, 0}));
 }
 
 TEST(ModelConfig, HarmlessThingsAreNot) {

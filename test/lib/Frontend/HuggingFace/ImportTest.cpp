@@ -1,6 +1,6 @@
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
-#include "lib/Frontend/HuggingFace/Parameters.h"
+#include "runtime/formats/model_weights.h"
 #include "test/lib/Frontend/HuggingFace/configs.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -53,7 +53,7 @@ TEST_F(Import, ArgumentsCarryTheCheckpointsNamesInItsOrder) {
       auto function = module->lookupSymbol<func::FuncOp>(name);
       ASSERT_TRUE(function);
       EXPECT_EQ(function.getArgAttrOfType<StringAttr>(0, nn::kInputAttr), "tokens");
-      std::vector<TensorSpec> specs = modelParameters(config);
+      std::vector<ExpectedTensor> specs = expectedTensors(config);
       ASSERT_EQ(function.getNumArguments(), 3 + specs.size());
       for (size_t i = 0; i < specs.size(); ++i) {
         EXPECT_EQ(function.getArgAttrOfType<StringAttr>(3 + i, nn::kParameterAttr), specs[i].name);
