@@ -51,11 +51,10 @@ public:
       std::string name = nameOf(forward, i);
       for (unsigned r = 0; r < step.getNumResults(); ++r) {
         DictionaryAttr attributes = step.getResultAttrDict(r);
-        bool isState = gradientName(attributes, nn::kStateAttr) == name;
-        if (!isState && gradientName(attributes, nn::kOutputAttr) != name)
+        if (gradientName(attributes, nn::kStateAttr) != name && gradientName(attributes, nn::kOutputAttr) != name)
           continue;
         std::vector<double> gradient = (*results)[r].reals;
-        if (isState)
+        if (accumulators.contains(name))
           for (auto [element, before] : llvm::zip_equal(gradient, accumulators[name].reals))
             element -= before;
         auto comparison = compare(i, name, gradient);

@@ -1,0 +1,110 @@
+#include "test/passes/Differentiate/GradientCase.h"
+
+#include "passes/Differentiate/GradientOpInterface.h"
+#include "passes/Differentiate/Passes.h"
+
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+
+namespace nibble {
+
+namespace {
+
+constexpr int64_t kTokens = 6;
+
+// Integer inputs by name: what the ops need to be in range.
+std::vector<int64_t> integersOf(StringRef name) {
+  if (name == "positions")
+    return {0, 1, 2, 0, 1, 2};
+  if (name == "sequences")
+    return {0, 3, 6};
+  return {2, 0, 3, 1, 3, 0}; // tokens, targets, rows: some twice
+}
+
+ReferenceValue argumentOf(func::FuncOp function, unsigned i, const GradientCase &gradientCase, std::mt19937_64 &random) {
+  Type type = function.getArgumentTypes()[i];
+  SmallVector<int64_t> shape;
+  if (auto tensor = dyn_cast<RankedTensorType>(type))
+    for (int64_t extent : tensor.getShape())
+      shape.push_back(ShapedType::isDynamic(extent) ? kTokens : extent);
+  Type element = getElementTypeOrSelf(type);
+  if (isa<FloatType>(element)) {
+    ReferenceValue value = randomValue(type, random, shape);
+    for (double &number : value.reals)
+      number = gradientCase.center + gradientCase.spread * number;
+    return value;
+  }
+  auto name = function.getArgAttrOfType<StringAttr>(i, nn::kInputAttr);
+  std::vector<int64_t> integers = integersOf(name ? name.getValue() : "");
+  return ReferenceValue::integerTensor({static_cast<int64_t>(integers.size())}, element, integers);
+}
+
+std::string pipelineOf(func::FuncOp function, const GradientCase &gradientCase) {
+  std::string wrt = gradientCase.wrt;
+  if (wrt.empty()) {
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (isa<FloatType>(getElementTypeOrSelf(function.getArgumentTypes()[i])))
+        wrt += (wrt.empty() ? "" : ",") + std::to_string(i);
+  }
+  if (wrt != "parameters")
+    wrt = "args=" + wrt;
+  return "builtin.module(nibble-differentiate{function=f result-function=step seed=arguments wrt=" + wrt +
+         " recompute=" + gradientCase.recompute + "})";
+}
+
+} // namespace
+
+void checkGradients(const GradientCase &gradientCase) {
+  DialectRegistry registry;
+  registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect, tensor::TensorDialect, linalg::LinalgDialect,
+                  nn::NNDialect, qat::QATDialect>();
+  registerGradientModels(registry);
+  static const bool registered = [] { return registerNibbleDifferentiatePasses(), true; }();
+  ASSERT_TRUE(registered);
+  MLIRContext context(registry);
+  std::string errors;
+  context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+  auto module = parseSourceString<ModuleOp>(gradientCase.text, &context);
+  ASSERT_TRUE(module) << errors;
+  auto forward = module->lookupSymbol<func::FuncOp>("f");
+  ASSERT_TRUE(forward) << "no @f";
+  // The forward before the pass: recompute=none may replace its calls, never what it computes.
+  OwningOpRef<ModuleOp> before(module->clone());
+  std::string pipeline = pipelineOf(forward, gradientCase);
+  FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(pipeline));
+  ASSERT_TRUE(succeeded(parsed)) << pipeline;
+  PassManager manager(&context);
+  static_cast<OpPassManager &>(manager) = std::move(*parsed);
+  ASSERT_TRUE(succeeded(manager.run(*module))) << errors;
+  ASSERT_TRUE(succeeded(verify(*module))) << errors;
+
+  std::mt19937_64 random(7);
+  SmallVector<ReferenceValue> arguments;
+  for (unsigned i = 0; i < forward.getNumArguments(); ++i)
+    arguments.push_back(argumentOf(forward, i, gradientCase, random));
+  auto comparisons = compareGradients(before->lookupSymbol<func::FuncOp>("f"), module->lookupSymbol<func::FuncOp>("step"),
+                                      arguments);
+  ASSERT_TRUE(succeeded(comparisons)) << errors;
+  for (const GradientComparison &comparison : *comparisons) {
+    EXPECT_LT(comparison.relativeError, 1e-7) << comparison.name << ": gradient "
+                                              << ::testing::PrintToString(comparison.fromGradient) << ", differences "
+                                              << ::testing::PrintToString(comparison.fromDifferences);
+    double size = 0;
+    for (double value : comparison.fromDifferences)
+      size += value * value;
+    EXPECT_GT(size, 0.0) << comparison.name << " has no influence on the result: the case tests nothing";
+  }
+}
+
+} // namespace nibble

@@ -1,0 +1,34 @@
+// A function in text, differentiated by the pass and compared with finite differences of the float64 reference.
+#pragma once
+
+#include "lib/Reference/FiniteDifference.h"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+namespace nibble {
+
+struct GradientCase {
+  const char *name;
+  // A module with @f. Unknown extents are 6 tokens (sequences: 3 numbers, two sequences of 3 and 3).
+  const char *text;
+  // Arguments to differentiate by, as in wrt=args=; all float arguments when empty; "parameters" for accumulators.
+  const char *wrt = "";
+  // Float arguments are random in [center - spread, center + spread].
+  double center = 0.0, spread = 1.0;
+  const char *recompute = "layer";
+};
+
+inline void PrintTo(const GradientCase &value, std::ostream *out) { *out << value.name; }
+
+// Differentiates @f, with the gradients of its results as arguments, and expects every gradient to agree with finite
+// differences to 1e-7 of its norm.
+void checkGradients(const GradientCase &gradientCase);
+
+class GradientTest : public ::testing::TestWithParam<GradientCase> {};
+
+inline std::string caseName(const ::testing::TestParamInfo<GradientCase> &info) { return info.param.name; }
+
+} // namespace nibble
