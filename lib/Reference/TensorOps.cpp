@@ -2,6 +2,7 @@
 #include "lib/Reference/ScalarBody.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -225,6 +226,34 @@ LogicalResult concat(tensor::ConcatOp op, Call &call) {
   return success();
 }
 
+// A constant around the source; negative padding, which cuts, is refused.
+LogicalResult pad(tensor::PadOp op, Call &call) {
+  FloatAttr number;
+  mlir::Value constant = op.getConstantPaddingValue();
+  if (!constant || !matchPattern(constant, m_Constant(&number)))
+    return call.error() << "pads with something that is no float constant";
+  const ReferenceValue &source = call[op.getSource()];
+  SmallVector<int64_t> low = numbersOf(call, op.getMixedLowPad()), high = numbersOf(call, op.getMixedHighPad());
+  SmallVector<int64_t> shape;
+  for (auto [extent, before, after] : llvm::zip_equal(source.shape, low, high)) {
+    if (before < 0 || after < 0)
+      return call.error() << "padding of " << before << " and " << after << " is negative";
+    shape.push_back(extent + before + after);
+  }
+  ReferenceValue *result = call.make(op, shape);
+  if (!result)
+    return failure();
+  std::fill(result->reals.begin(), result->reals.end(), number.getValueAsDouble());
+  SmallVector<int64_t> indices(shape.size(), 0);
+  for (int64_t i = 0; i < source.count(); ++i, advance(indices, source.shape)) {
+    SmallVector<int64_t> moved = indices;
+    for (auto [index, before] : llvm::zip_equal(moved, low))
+      index += before;
+    setElement(*result, positionOf(moved, shape), elementOf(source, i));
+  }
+  return success();
+}
+
 // y[index] = body(index)
 LogicalResult generate(tensor::GenerateOp op, Call &call) {
   SmallVector<int64_t> shape(op.getType().getShape());
@@ -266,5 +295,6 @@ void reference::addTensorKernels(KernelTable &table) {
   table.add<&extractSlice>();
   table.add<&insertSlice>();
   table.add<&concat>();
+  table.add<&pad>();
   table.add<&generate>();
 }

@@ -11,14 +11,14 @@
 namespace nibble {
 
 struct GradientCase {
-  const char *name;
+  std::string name;
   // A module with @f. Unknown extents are 6 tokens (sequences: 3 numbers, two sequences of 3 and 3).
-  const char *text;
+  std::string text;
   // Arguments to differentiate by, as in wrt=args=; all float arguments when empty; "parameters" for accumulators.
-  const char *wrt = "";
+  std::string wrt = "";
   // Float arguments are random in [center - spread, center + spread].
   double center = 0.0, spread = 1.0;
-  const char *recompute = "layer";
+  std::string recompute = "layer";
 };
 
 inline void PrintTo(const GradientCase &value, std::ostream *out) { *out << value.name; }

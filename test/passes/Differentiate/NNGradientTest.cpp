@@ -107,7 +107,4 @@ static const GradientCase kCases[] = {
      "parameters"},
 };
 
-namespace nibble {
 INSTANTIATE_TEST_SUITE_P(NN, GradientTest, ::testing::ValuesIn(kCases), caseName);
-TEST_P(GradientTest, AgreesWithFiniteDifferences) { checkGradients(GetParam()); }
-} // namespace nibble

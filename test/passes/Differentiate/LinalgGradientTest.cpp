@@ -1,0 +1,223 @@
+// linalg, tensor and calls against finite differences.
+#include "test/passes/Differentiate/GradientCase.h"
+
+using namespace nibble;
+
+static const GradientCase kLinalgCases[] = {
+    {"Matmul", R"(
+  func.func @f(%a: tensor<?x3xf32>, %b: tensor<3x4xf32>, %c: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %y = linalg.matmul ins(%a, %b : tensor<?x3xf32>, tensor<3x4xf32>) outs(%c : tensor<?x4xf32>) -> tensor<?x4xf32>
+    return %y : tensor<?x4xf32>
+  })"},
+    {"MatmulTransposed", R"(
+  #a = affine_map<(m, n, k) -> (m, k)>
+  #b = affine_map<(m, n, k) -> (n, k)>
+  #c = affine_map<(m, n, k) -> (m, n)>
+  func.func @f(%a: tensor<2x3xbf16>, %b: tensor<4x3xbf16> {nn.parameter = "b"}) -> tensor<2x4xf32> {
+    %z = arith.constant dense<0.0> : tensor<2x4xf32>
+    %y = linalg.matmul indexing_maps = [#a, #b, #c] ins(%a, %b : tensor<2x3xbf16>, tensor<4x3xbf16>) outs(%z : tensor<2x4xf32>) -> tensor<2x4xf32>
+    return %y : tensor<2x4xf32>
+  })"},
+    {"BatchMatmul", R"(
+  func.func @f(%a: tensor<2x3x4xf32>, %b: tensor<2x4x2xf32>) -> tensor<2x3x2xf32> {
+    %e = tensor.empty() : tensor<2x3x2xf32>
+    %zero = arith.constant 0.0 : f32
+    %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x2xf32>) -> tensor<2x3x2xf32>
+    %y = linalg.batch_matmul ins(%a, %b : tensor<2x3x4xf32>, tensor<2x4x2xf32>) outs(%z : tensor<2x3x2xf32>) -> tensor<2x3x2xf32>
+    return %y : tensor<2x3x2xf32>
+  })"},
+    {"FillAndNamedElementwise", R"(
+  func.func @f(%s: f32, %a: tensor<2x3xf32>) -> tensor<2x3xf32> {
+    %e = tensor.empty() : tensor<2x3xf32>
+    %b = linalg.fill ins(%s : f32) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    %p = linalg.mul ins(%a, %b : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    %q = linalg.add ins(%p, %a : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    %r = linalg.exp ins(%q : tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    %y = linalg.sub ins(%r, %p : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>) -> tensor<2x3xf32>
+    return %y : tensor<2x3xf32>
+  })"},
+    {"TransposeBroadcastReduce", R"(
+  func.func @f(%a: tensor<2x3xf32>, %b: tensor<3xf32>) -> (tensor<3x2xf32>, tensor<2x3xf32>, tensor<3xf32>) {
+    %e32 = tensor.empty() : tensor<3x2xf32>
+    %t = linalg.transpose ins(%a : tensor<2x3xf32>) outs(%e32 : tensor<3x2xf32>) permutation = [1, 0]
+    %e23 = tensor.empty() : tensor<2x3xf32>
+    %u = linalg.broadcast ins(%b : tensor<3xf32>) outs(%e23 : tensor<2x3xf32>) dimensions = [0]
+    %p = arith.mulf %u, %a : tensor<2x3xf32>
+    %r = linalg.reduce {arith.addf} ins(%p : tensor<2x3xf32>) outs(%b : tensor<3xf32>) dimensions = [0]
+    return %t, %p, %r : tensor<3x2xf32>, tensor<2x3xf32>, tensor<3xf32>
+  })"},
+    {"Map", R"(
+  func.func @f(%a: tensor<2x3xf32>, %b: tensor<2x3xf32>) -> tensor<2x3xf32> {
+    %e = tensor.empty() : tensor<2x3xf32>
+    %y = linalg.map { arith.mulf } ins(%a, %b : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>)
+    return %y : tensor<2x3xf32>
+  })"},
+    // Two results, a broadcast of an extent of 1, one operand read twice, an out that is read.
+    {"Generic", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #j = affine_map<(i, j) -> (j)>
+  #one = affine_map<(i, j) -> (i, 0)>
+  func.func @f(%a: tensor<2x3xf32>, %b: tensor<3xf32>, %c: tensor<2x1xf32>, %d: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+    %e = tensor.empty() : tensor<2x3xf32>
+    %y, %z = linalg.generic {indexing_maps = [#ij, #ij, #j, #one, #ij, #ij], iterator_types = ["parallel", "parallel"]}
+        ins(%a, %a, %b, %c : tensor<2x3xf32>, tensor<2x3xf32>, tensor<3xf32>, tensor<2x1xf32>) outs(%e, %d : tensor<2x3xf32>, tensor<2x3xf32>) {
+    ^bb0(%x0: f32, %x1: f32, %x2: f32, %x3: f32, %o0: f32, %o1: f32):
+      %p = arith.mulf %x0, %x2 : f32
+      %s = math.sin %x1 : f32
+      %q = arith.addf %p, %s : f32
+      %r = arith.mulf %q, %x3 : f32
+      %t = arith.mulf %o1, %x2 : f32
+      linalg.yield %r, %t : f32, f32
+    } -> (tensor<2x3xf32>, tensor<2x3xf32>)
+    return %y, %z : tensor<2x3xf32>, tensor<2x3xf32>
+  })"},
+    // As StableHLO's legalization prints a maximum over rows: elements packed into tensors inside the body.
+    {"MaximumOfRows", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #i = affine_map<(i, j) -> (i)>
+  func.func @f(%a: tensor<2x5xf32>) -> tensor<2xf32> {
+    %low = arith.constant dense<0xFF800000> : tensor<2xf32>
+    %y = linalg.generic {indexing_maps = [#ij, #i], iterator_types = ["parallel", "reduction"]} ins(%a : tensor<2x5xf32>) outs(%low : tensor<2xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %f0 = tensor.from_elements %in : tensor<f32>
+      %f1 = tensor.from_elements %out : tensor<f32>
+      %e0 = tensor.extract %f0[] : tensor<f32>
+      %e1 = tensor.extract %f1[] : tensor<f32>
+      %m = arith.maximumf %e1, %e0 : f32
+      %f2 = tensor.from_elements %m : tensor<f32>
+      %e2 = tensor.extract %f2[] : tensor<f32>
+      linalg.yield %e2 : f32
+    } -> tensor<2xf32>
+    return %y : tensor<2xf32>
+  })"},
+    {"SoftmaxByHand", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #i = affine_map<(i, j) -> (i)>
+  func.func @f(%a: tensor<2x5xf32>) -> tensor<2x5xf32> {
+    %low = arith.constant dense<0xFF800000> : tensor<2xf32>
+    %m = linalg.reduce {arith.maximumf} ins(%a : tensor<2x5xf32>) outs(%low : tensor<2xf32>) dimensions = [1]
+    %e = tensor.empty() : tensor<2x5xf32>
+    %p = linalg.generic {indexing_maps = [#ij, #i, #ij], iterator_types = ["parallel", "parallel"]} ins(%a, %m : tensor<2x5xf32>, tensor<2xf32>) outs(%e : tensor<2x5xf32>) {
+    ^bb0(%x: f32, %y: f32, %o: f32):
+      %d = arith.subf %x, %y : f32
+      %r = math.exp %d : f32
+      linalg.yield %r : f32
+    } -> tensor<2x5xf32>
+    %zero = arith.constant dense<0.0> : tensor<2xf32>
+    %s = linalg.reduce {arith.addf} ins(%p : tensor<2x5xf32>) outs(%zero : tensor<2xf32>) dimensions = [1]
+    %q = linalg.generic {indexing_maps = [#ij, #i, #ij], iterator_types = ["parallel", "parallel"]} ins(%p, %s : tensor<2x5xf32>, tensor<2xf32>) outs(%e : tensor<2x5xf32>) {
+    ^bb0(%x: f32, %y: f32, %o: f32):
+      %r = arith.divf %x, %y : f32
+      linalg.yield %r : f32
+    } -> tensor<2x5xf32>
+    return %q : tensor<2x5xf32>
+  })"},
+    // Sums inside segments, as a sequence-level objective has them: the iteration number decides what counts.
+    {"IndexInBody", R"(
+  #t = affine_map<(s, t) -> (t)>
+  #s = affine_map<(s, t) -> (s)>
+  func.func @f(%a: tensor<6xf32>) -> tensor<2xf32> {
+    %zero = arith.constant dense<0.0> : tensor<2xf32>
+    %half = arith.constant 3 : index
+    %none = arith.constant 0.0 : f32
+    %y = linalg.generic {indexing_maps = [#t, #s], iterator_types = ["parallel", "reduction"]} ins(%a : tensor<6xf32>) outs(%zero : tensor<2xf32>) {
+    ^bb0(%x: f32, %o: f32):
+      %s = linalg.index 0 : index
+      %t = linalg.index 1 : index
+      %d = arith.divui %t, %half : index
+      %mine = arith.cmpi eq, %d, %s : index
+      %e = math.exp %x : f32
+      %v = arith.select %mine, %e, %none : f32
+      %r = arith.addf %o, %v : f32
+      linalg.yield %r : f32
+    } -> tensor<2xf32>
+    return %y : tensor<2xf32>
+  })"},
+};
+
+static const GradientCase kTensorCases[] = {
+    {"Reshapes", R"(
+  func.func @f(%a: tensor<?x6xf32>) -> (tensor<?xf32>, tensor<?x2x3xf32>) {
+    %c = tensor.collapse_shape %a [[0, 1]] : tensor<?x6xf32> into tensor<?xf32>
+    %z = arith.constant 0 : index
+    %n = tensor.dim %a, %z : tensor<?x6xf32>
+    %s = math.sin %a : tensor<?x6xf32>
+    %e = tensor.expand_shape %s [[0], [1, 2]] output_shape [%n, 2, 3] : tensor<?x6xf32> into tensor<?x2x3xf32>
+    return %c, %e : tensor<?xf32>, tensor<?x2x3xf32>
+  })"},
+    {"Slices", R"(
+  func.func @f(%a: tensor<4x6xf32>, %b: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<4x6xf32>, tensor<6xf32>) {
+    %s = tensor.extract_slice %a[1, 0] [2, 3] [1, 2] : tensor<4x6xf32> to tensor<2x3xf32>
+    %p = arith.mulf %s, %b : tensor<2x3xf32>
+    %i = tensor.insert_slice %b into %a[0, 2] [2, 3] [2, 1] : tensor<2x3xf32> into tensor<4x6xf32>
+    %r = tensor.extract_slice %a[3, 0] [1, 6] [1, 1] : tensor<4x6xf32> to tensor<6xf32>
+    return %p, %i, %r : tensor<2x3xf32>, tensor<4x6xf32>, tensor<6xf32>
+  })"},
+    {"ConcatAndPad", R"(
+  func.func @f(%a: tensor<2x3xf32>, %b: tensor<2x1xf32>) -> tensor<3x7xf32> {
+    %c = tensor.concat dim(1) %a, %b, %a : (tensor<2x3xf32>, tensor<2x1xf32>, tensor<2x3xf32>) -> tensor<2x7xf32>
+    %zero = arith.constant 0.0 : f32
+    %p = tensor.pad %c low[1, 0] high[0, 0] {
+    ^bb0(%i: index, %j: index):
+      tensor.yield %zero : f32
+    } : tensor<2x7xf32> to tensor<3x7xf32>
+    %y = math.exp %p : tensor<3x7xf32>
+    return %y : tensor<3x7xf32>
+  })"},
+    {"CastAndElements", R"(
+  func.func @f(%a: tensor<4xf32>) -> (tensor<?xf32>, tensor<2xf32>) {
+    %c = tensor.cast %a : tensor<4xf32> to tensor<?xf32>
+    %e = math.exp %c : tensor<?xf32>
+    %one = arith.constant 1 : index
+    %x = tensor.extract %a[%one] : tensor<4xf32>
+    %s = math.sin %x : f32
+    %y = tensor.from_elements %s, %x : tensor<2xf32>
+    return %e, %y : tensor<?xf32>, tensor<2xf32>
+  })"},
+};
+
+// A block of two linears and a residual, called twice; the middle of it is a function of its own.
+static const char kCalls[] = R"(
+  func.func private @act(%g: tensor<?x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %t = math.tanh %g : tensor<?x4xf32>
+    %y = nn.swiglu %t, %x : tensor<?x4xf32>
+    return %y : tensor<?x4xf32>
+  }
+  func.func private @block(%x: tensor<?x4xf32>, %w: tensor<4x4xf32> {nn.parameter = "w"}, %v: tensor<4x4xf32> {nn.parameter = "v"}) -> tensor<?x4xf32> {
+    %h = nn.linear %x, %w : tensor<?x4xf32>, tensor<4x4xf32> -> tensor<?x4xf32>
+    %a = call @act(%h, %x) : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+    %y = nn.linear %a, %v residual(%x : tensor<?x4xf32>) : tensor<?x4xf32>, tensor<4x4xf32> -> tensor<?x4xf32>
+    return %y : tensor<?x4xf32>
+  }
+  func.func @f(%x: tensor<?x4xf32>, %w: tensor<4x4xf32> {nn.parameter = "w"}, %v: tensor<4x4xf32> {nn.parameter = "v"}, %u: tensor<4x4xf32> {nn.parameter = "u"}) -> tensor<?x4xf32> {
+    %y = call @block(%x, %w, %v) : (tensor<?x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    %z = call @block(%y, %w, %u) : (tensor<?x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<?x4xf32>
+    return %z : tensor<?x4xf32>
+  })";
+
+// One weight in both places, and a weight that is computed from a parameter.
+static const char kSharedWeights[] = R"(
+  func.func private @block(%x: tensor<?x4xbf16>, %w: tensor<4x4xbf16> {nn.parameter = "w"}, %v: tensor<4x4xbf16> {nn.parameter = "v"}) -> tensor<?x4xbf16> {
+    %h = nn.linear %x, %w : tensor<?x4xbf16>, tensor<4x4xbf16> -> tensor<?x4xbf16>
+    %y = nn.linear %h, %v : tensor<?x4xbf16>, tensor<4x4xbf16> -> tensor<?x4xbf16>
+    return %y : tensor<?x4xbf16>
+  }
+  func.func @f(%x: tensor<?x4xbf16>, %w: tensor<4x4xbf16> {nn.parameter = "w"}) -> tensor<?x4xbf16> {
+    %e = tensor.empty() : tensor<4x4xbf16>
+    %t = linalg.transpose ins(%w : tensor<4x4xbf16>) outs(%e : tensor<4x4xbf16>) permutation = [1, 0]
+    %y = call @block(%x, %w, %w) : (tensor<?x4xbf16>, tensor<4x4xbf16>, tensor<4x4xbf16>) -> tensor<?x4xbf16>
+    %z = call @block(%y, %w, %t) : (tensor<?x4xbf16>, tensor<4x4xbf16>, tensor<4x4xbf16>) -> tensor<?x4xbf16>
+    return %z : tensor<?x4xbf16>
+  })";
+
+static const GradientCase kCallCases[] = {
+    {"Recomputed", kCalls},
+    {"Kept", kCalls, "", 0.0, 1.0, "none"},
+    {"SharedWeights", kSharedWeights},
+    {"SharedWeightsKept", kSharedWeights, "", 0.0, 1.0, "none"},
+    {"WeightsOnly", kCalls, "parameters", 0.0, 1.0, "none"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Linalg, GradientTest, ::testing::ValuesIn(kLinalgCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Tensor, GradientTest, ::testing::ValuesIn(kTensorCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Call, GradientTest, ::testing::ValuesIn(kCallCases), caseName);
