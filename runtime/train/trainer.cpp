@@ -8,30 +8,6 @@
 
 namespace nibble {
 
-namespace {
-
-void append(std::vector<float> &to, const TensorView &from) {
-  to.insert(to.end(), from.as<float>(), from.as<float>() + from.elements());
-}
-
-// Adds the per-row results logp and entropy; the others go to `more` when it is there.
-void collect(const Function &function, const std::vector<TensorView> &results, int64_t rows, RowValues &values,
-             std::map<std::string, std::vector<float>> *more) {
-  for (size_t i = 0; i < results.size(); ++i) {
-    std::string name = function.info().results[i].name;
-    if (results[i].dtype != DType::kF32 || results[i].shape != Shape{rows})
-      continue;
-    if (name == "logp")
-      append(values.logProbability, results[i]);
-    else if (name == "entropy")
-      append(values.entropy, results[i]);
-    else if (more)
-      append((*more)[name], results[i]);
-  }
-}
-
-} // namespace
-
 Trainer::Trainer(ParameterStore &store, const TrainerOptions &options, Function trainStep, Function gradientNorm,
                  Function update)
     : store_(&store), options_(options), trainStep_(std::move(trainStep)), gradientNorm_(std::move(gradientNorm)),
@@ -51,8 +27,7 @@ Result<Trainer> Trainer::create(const Program &program, ParameterStore &store, c
   for (Function *function : {&trainer.trainStep_, &trainer.gradientNorm_, &trainer.update_})
     NIBBLE_TRY(bindTensors(*function, store.lookupFunction()));
   if (program.has("log_probability")) {
-    NIBBLE_ASSIGN(trainer.logProbability_, program.function("log_probability"));
-    NIBBLE_TRY(bindTensors(*trainer.logProbability_, store.lookupFunction()));
+    NIBBLE_ASSIGN(trainer.logProbability_, LogProbability::create(program, store.lookupFunction(), options.maxTokens));
   }
   return trainer;
 }
@@ -76,7 +51,8 @@ Status Trainer::accumulate(std::span<const TrainSequence> sequences, StepResult 
   result.loss += loss;
   result.rows += inputs_.rows();
   ++result.microbatches;
-  collect(trainStep_, results, inputs_.rows(), result.values, &result.metrics);
+  if (status.isOk())
+    status = collectRows(trainStep_, results, inputs_.rows(), result.values, &result.metrics);
   arena_->reset();
   return status;
 }
@@ -116,16 +92,7 @@ Result<StepResult> Trainer::step(std::span<const TrainSequence> sequences) {
 Result<RowValues> Trainer::logProbability(std::span<const TrainSequence> sequences) {
   if (!logProbability_)
     return Status::usage("program: it has no 'log_probability'; compile the training program with one");
-  NIBBLE_TRY(check(sequences));
-  RowValues values;
-  for (Microbatch microbatch : splitByTokens(sequences, options_.maxTokens)) {
-    inputs_.build(sequences.subspan(microbatch.begin, microbatch.end - microbatch.begin));
-    NIBBLE_TRY(inputs_.bind(*logProbability_));
-    NIBBLE_ASSIGN(auto results, logProbability_->call(*arena_));
-    collect(*logProbability_, results, inputs_.rows(), values, nullptr);
-    arena_->reset();
-  }
-  return values;
+  return logProbability_->compute(sequences);
 }
 
 } // namespace nibble

@@ -1,7 +1,7 @@
 // One optimizer step with a compiled training program: gradients over microbatches, norm, clipping, update.
 #pragma once
 
-#include "runtime/train/batch.h"
+#include "runtime/train/log_probability.h"
 #include "runtime/train/parameters.h"
 #include "runtime/train/schedule.h"
 
@@ -15,11 +15,6 @@ namespace nibble {
 struct TrainerOptions {
   OptimizerOptions optimizer = {};
   int64_t maxTokens = 2048; // rows of one call; memory of activations grows with it, gradients do not depend on it
-};
-
-// Per row, sequences one after the other. Entropy is empty when the program has none.
-struct RowValues {
-  std::vector<float> logProbability, entropy;
 };
 
 struct StepResult {
@@ -42,6 +37,7 @@ public:
 
   // Of every row under the present weights. Usage error when the program has no `log_probability`.
   Result<RowValues> logProbability(std::span<const TrainSequence> sequences);
+  bool hasLogProbability() const { return logProbability_.has_value(); }
 
   // Whether the objective takes an input of that name.
   bool takes(std::string_view input) const { return trainStep_.argument(input) >= 0; }
@@ -61,7 +57,7 @@ private:
   ParameterStore *store_;
   TrainerOptions options_;
   Function trainStep_, gradientNorm_, update_;
-  std::optional<Function> logProbability_;
+  std::optional<LogProbability> logProbability_;
   TrainInputs inputs_;
   std::unique_ptr<Arena> arena_ = std::make_unique<Arena>();
   int64_t steps_ = 0;

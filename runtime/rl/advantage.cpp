@@ -1,0 +1,98 @@
+#include "runtime/rl/advantage.h"
+
+#include <bit>
+#include <cmath>
+
+namespace nibble {
+
+void assignAdvantages(Group &group, Advantage kind, double epsilon) {
+  double sum = 0, count = 0;
+  for (const ScoredSample &sample : group.samples)
+    if (!sample.failed) {
+      sum += sample.reward;
+      ++count;
+    }
+  bool uniform = isUniform(group);
+  double mean = count > 0 ? sum / count : 0, squares = 0;
+  for (const ScoredSample &sample : group.samples)
+    if (!sample.failed)
+      squares += (sample.reward - mean) * (sample.reward - mean);
+  double scale = kind == Advantage::kGroupStd && !uniform ? std::sqrt(squares / count) + epsilon : 1.0;
+  for (ScoredSample &sample : group.samples)
+    sample.advantage = uniform || sample.failed ? 0.0 : (sample.reward - mean) / scale;
+}
+
+bool isUniform(const Group &group) {
+  const ScoredSample *first = nullptr;
+  for (const ScoredSample &sample : group.samples) {
+    if (sample.failed)
+      continue;
+    if (first && sample.reward != first->reward)
+      return false;
+    if (!first)
+      first = &sample;
+  }
+  return true;
+}
+
+TrainSequence toSequence(std::span<const int32_t> prompt, const Sample &sample) {
+  TrainSequence sequence;
+  sequence.tokens.assign(prompt.begin(), prompt.end());
+  sequence.tokens.insert(sequence.tokens.end(), sample.tokens.begin(), sample.tokens.end());
+  sequence.temperature = sample.temperature;
+  size_t before = prompt.size() - 1; // rows whose target still is the prompt's
+  sequence.mask.assign(before, 0.0f);
+  sequence.mask.insert(sequence.mask.end(), sample.tokens.size(), 1.0f);
+  sequence.oldLogProbability.assign(before, 0.0f);
+  sequence.oldLogProbability.insert(sequence.oldLogProbability.end(), sample.logProbability.begin(),
+                                    sample.logProbability.end());
+  return sequence;
+}
+
+std::vector<TrainSequence> toSequences(std::span<const Group> groups, const Config &config,
+                                       std::vector<SamplePlace> &places) {
+  std::vector<TrainSequence> sequences;
+  places.clear();
+  double tokens = 0;
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (size_t s = 0; s < groups[g].samples.size(); ++s) {
+      const ScoredSample &scored = groups[g].samples[s];
+      bool truncated = scored.sample.finish != FinishReason::kStop;
+      if (scored.failed || scored.sample.tokens.empty() || (config.rl.maskTruncated && truncated))
+        continue;
+      TrainSequence &sequence = sequences.emplace_back(toSequence(groups[g].prompt, scored.sample));
+      sequence.advantage.assign(sequence.mask.size(), static_cast<float>(scored.advantage));
+      places.push_back({g, s});
+      tokens += static_cast<double>(scored.sample.tokens.size());
+    }
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    double own = static_cast<double>(groups[places[i].group].samples[places[i].sample].sample.tokens.size());
+    double responses = static_cast<double>(sequences.size()), denominator = tokens;
+    if (config.rl.lossNormalization == LossNormalization::kSequence)
+      denominator = responses * own;
+    else if (config.rl.lossNormalization == LossNormalization::kConstant)
+      denominator = responses * static_cast<double>(config.rollout.sampling.maxNewTokens);
+    sequences[i].weight = sequences[i].mask;
+    for (float &weight : sequences[i].weight)
+      weight *= static_cast<float>(1.0 / denominator);
+  }
+  return sequences;
+}
+
+void Mismatch::add(const Sample &sample, std::span<const float> training) {
+  size_t count = sample.tokens.size();
+  if (count == 0)
+    return;
+  auto rows = training.last(count);
+  double sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    float a = rows[i], b = sample.logProbability[i];
+    mismatches += std::bit_cast<uint32_t>(a) != std::bit_cast<uint32_t>(b);
+    sum += std::abs(static_cast<double>(a) - static_cast<double>(b));
+  }
+  ++samples;
+  tokens += static_cast<int64_t>(count);
+  sumOfMeans += sum / static_cast<double>(count);
+}
+
+} // namespace nibble

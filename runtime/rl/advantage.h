@@ -1,0 +1,60 @@
+// From rewards to advantages, and from samples to sequences to train on.
+#pragma once
+
+#include "runtime/rl/config.h"
+#include "runtime/rollout/request.h"
+#include "runtime/train/batch.h"
+
+#include <span>
+#include <vector>
+
+namespace nibble {
+
+// One sampled response and what became of it.
+struct ScoredSample {
+  Sample sample;
+  std::string response; // decoded, without stop tokens
+  double reward = 0;
+  bool failed = false; // no reward could be had: takes no part in training
+  double advantage = 0;
+};
+
+// The samples of one prompt.
+struct Group {
+  uint64_t problem = 0; // its index in the training split
+  std::vector<int32_t> prompt;
+  std::vector<ScoredSample> samples;
+};
+
+// Group-relative advantages (Shao et al., "DeepSeekMath", 2024): reward minus the mean of the group, over its
+// population standard deviation plus epsilon; with kGroupMean without the division (Liu et al., "Understanding
+// R1-Zero-like training", 2025). Failed samples are left out. All in double, in order of the samples; equal rewards
+// give exactly 0.
+void assignAdvantages(Group &group, Advantage kind, double epsilon);
+
+// Whether a group teaches nothing: fewer than two scored samples, or all rewards equal.
+bool isUniform(const Group &group);
+
+// Sequences of the samples that are trained on, with mask, advantage, old log-probabilities and weights. A sample
+// without a token, failed, or (with maskTruncated) cut off has none. `places` gets (group, sample) of each sequence.
+struct SamplePlace {
+  size_t group, sample;
+};
+std::vector<TrainSequence> toSequences(std::span<const Group> groups, const Config &config,
+                                       std::vector<SamplePlace> &places);
+
+// Prompt and response as one sequence; rows whose target is a token of the response have mask 1.
+TrainSequence toSequence(std::span<const int32_t> prompt, const Sample &sample);
+
+// Bits of training's log-probabilities against those that the rollout recorded, over sampled tokens.
+struct Mismatch {
+  int64_t samples = 0, tokens = 0;
+  int64_t mismatches = 0; // tokens whose bits differ
+  double sumOfMeans = 0;  // over samples: mean over tokens of |training - rollout|
+  double meanAbsoluteDifference() const { return samples ? sumOfMeans / static_cast<double>(samples) : 0; }
+
+  // `training` holds the rows of the sample's sequence (prompt rows first).
+  void add(const Sample &sample, std::span<const float> training);
+};
+
+} // namespace nibble

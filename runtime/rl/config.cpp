@@ -1,0 +1,259 @@
+#include "runtime/rl/config.h"
+
+#include "runtime/core/file.h"
+#include "runtime/core/hash.h"
+#include "runtime/rl/config_fields.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include <set>
+
+namespace nibble {
+
+namespace {
+
+// Fills the configuration from a parsed table; the first error stays.
+class Reader {
+public:
+  Reader(const toml::table &root, std::string where) : root_(root), where_(std::move(where)) {}
+
+  void section(const char *name) {
+    finishSection();
+    section_ = name;
+    keys_.clear();
+    sections_.insert(name);
+    table_ = nullptr;
+    if (const toml::node *node = root_.get(name)) {
+      table_ = node->as_table();
+      if (!table_)
+        fail(*node, name, "must be a section [" + std::string(name) + "]");
+    }
+  }
+  void text(const char *key, std::string &value, const char *) {
+    if (const toml::node *node = find(key)) {
+      if (auto found = node->value_exact<std::string>())
+        value = *found;
+      else
+        fail(*node, key, "must be a text in quotes");
+    }
+  }
+  void texts(const char *key, std::vector<std::string> &value, const char *) {
+    const toml::node *node = find(key);
+    if (!node)
+      return;
+    value.clear();
+    const toml::array *array = node->as_array();
+    if (!array)
+      return fail(*node, key, "must be a list of texts");
+    for (const toml::node &element : *array) {
+      auto found = element.value_exact<std::string>();
+      if (!found)
+        return fail(element, key, "must be a list of texts");
+      value.push_back(*found);
+    }
+  }
+  void choice(const char *key, std::string &value, std::initializer_list<const char *> names, const char *) {
+    const toml::node *node = find(key);
+    if (!node)
+      return;
+    auto found = node->value_exact<std::string>();
+    for (const char *name : names)
+      if (found && *found == name) {
+        value = name;
+        return;
+      }
+    fail(*node, key, fmt::format("must be one of {}", fmt::join(names, ", ")));
+  }
+  template <typename Enum> void named(const char *key, Enum &value, Names<Enum> names, const char *) {
+    const toml::node *node = find(key);
+    if (!node)
+      return;
+    auto found = node->value_exact<std::string>();
+    std::vector<const char *> known;
+    for (auto &[name, meaning] : names) {
+      known.push_back(name);
+      if (found && *found == name) {
+        value = meaning;
+        return;
+      }
+    }
+    fail(*node, key, fmt::format("must be one of {}", fmt::join(known, ", ")));
+  }
+  void flag(const char *key, bool &value, const char *) {
+    if (const toml::node *node = find(key)) {
+      if (auto found = node->value_exact<bool>())
+        value = *found;
+      else
+        fail(*node, key, "must be true or false");
+    }
+  }
+  template <typename Integer> void integer(const char *key, Integer &value, int64_t least, int64_t most, const char *) {
+    if (const toml::node *node = find(key)) {
+      auto found = node->value_exact<int64_t>();
+      if (found && *found >= least && *found <= most)
+        value = static_cast<Integer>(*found);
+      else
+        fail(*node, key, fmt::format("must be an integer in {} .. {}", least, most));
+    }
+  }
+  void number(const char *key, double &value, double least, double most, const char *) {
+    if (const toml::node *node = find(key)) {
+      auto found = node->is_number() ? node->value<double>() : std::nullopt;
+      if (found && *found >= least && *found <= most) // NaN is not in any range
+        value = *found;
+      else
+        fail(*node, key, fmt::format("must be a number in {} .. {}", least, most));
+    }
+  }
+
+  Status finish() {
+    finishSection();
+    for (auto &&[name, node] : root_)
+      if (!sections_.contains(std::string(name.str())))
+        fail(node, nullptr, fmt::format("unknown section '{}'; known are {}", name.str(), fmt::join(sections_, ", ")));
+    return std::move(status_);
+  }
+
+private:
+  const toml::node *find(const char *key) {
+    keys_.insert(key);
+    return table_ ? table_->get(key) : nullptr;
+  }
+  void finishSection() {
+    if (table_)
+      for (auto &&[name, node] : *table_)
+        if (!keys_.contains(std::string(name.str())))
+          fail(node, nullptr,
+               fmt::format("unknown key '{}.{}'; known are {}", section_, name.str(), fmt::join(keys_, ", ")));
+  }
+  void fail(const toml::node &node, const char *key, const std::string &why) {
+    if (!status_.isOk())
+      return;
+    std::string name = !key ? "" : section_ == key ? section_ + ": " : section_ + "." + key + ": ";
+    status_ = Status::usage(fmt::format("{}:{}: {}{}", where_, node.source().begin.line, name, why));
+  }
+
+  const toml::table &root_;
+  std::string where_, section_;
+  const toml::table *table_ = nullptr;
+  std::set<std::string> sections_, keys_;
+  Status status_;
+};
+
+// Every value as JSON, and what is known about its key.
+class Writer {
+public:
+  Json json = Json::object();
+  std::vector<ConfigKey> keys;
+
+  void section(const char *name) { section_ = name; }
+  void text(const char *key, const std::string &value, const char *meaning) { put(key, value, "text", meaning); }
+  void texts(const char *key, const std::vector<std::string> &value, const char *meaning) {
+    put(key, value, "list of texts", meaning);
+  }
+  void choice(const char *key, const std::string &value, std::initializer_list<const char *> names,
+              const char *meaning) {
+    put(key, value, fmt::format("{}", fmt::join(names, ", ")), meaning);
+  }
+  template <typename Enum> void named(const char *key, Enum value, Names<Enum> names, const char *meaning) {
+    std::vector<const char *> known;
+    const char *text = "?";
+    for (auto &[name, each] : names) {
+      known.push_back(name);
+      text = each == value ? name : text;
+    }
+    put(key, text, fmt::format("{}", fmt::join(known, ", ")), meaning);
+  }
+  void flag(const char *key, bool value, const char *meaning) { put(key, value, "true, false", meaning); }
+  template <typename Integer>
+  void integer(const char *key, Integer value, int64_t least, int64_t most, const char *meaning) {
+    put(key, value, fmt::format("integer {} .. {}", least, most), meaning);
+  }
+  void number(const char *key, double value, double least, double most, const char *meaning) {
+    put(key, value, fmt::format("number {} .. {}", least, most), meaning);
+  }
+
+private:
+  void put(const char *key, Json value, std::string type, const char *meaning) {
+    keys.push_back({section_, key, std::move(type), value.dump(), meaning});
+    json[section_][key] = std::move(value);
+  }
+  std::string section_;
+};
+
+Result<toml::table> parseToml(std::string_view text, const std::string &where) {
+  try {
+    return toml::parse(text, where);
+  } catch (const toml::parse_error &error) {
+    return Status::usage(
+        fmt::format("{}:{}: {}", where, error.source().begin.line, std::string_view(error.description())));
+  }
+}
+
+// What single ranges cannot say.
+Status checkTogether(const Config &config, const std::string &where) {
+  int64_t group = config.quantize.groupSize;
+  if (group != 0 && group != 16 && group != 32 && group != 64 && group != 128)
+    return Status::usage(
+        fmt::format("{}: quantize.group_size: must be 16, 32, 64, 128 or 0, not {} (N2)", where, group));
+  if (config.rl.updatesPerStep > config.rl.promptsPerStep)
+    return Status::usage(fmt::format("{}: rl.updates_per_step: {} updates need as many prompts_per_step, there are {}",
+                                     where, config.rl.updatesPerStep, config.rl.promptsPerStep));
+  if (config.rollout.sampling.greedy() && config.rl.samplesPerPrompt > 1)
+    return Status::usage(
+        fmt::format("{}: rollout.temperature: 0 makes all samples of a prompt equal; raise it", where));
+  return Status::ok();
+}
+
+} // namespace
+
+Result<Config> parseConfig(std::string_view text, const std::string &where, std::span<const std::string> overrides) {
+  NIBBLE_ASSIGN(toml::table root, parseToml(text, where));
+  Config config;
+  Reader reader(root, where);
+  visitConfig(reader, config);
+  NIBBLE_TRY(reader.finish());
+  for (const std::string &override : overrides) {
+    NIBBLE_ASSIGN(toml::table one, parseToml(override, "'" + override + "'"));
+    Reader overrider(one, "'" + override + "'");
+    visitConfig(overrider, config);
+    NIBBLE_TRY(overrider.finish());
+  }
+  NIBBLE_TRY(checkTogether(config, where));
+  return config;
+}
+
+Result<Config> loadConfig(const std::string &path, std::span<const std::string> overrides) {
+  auto text = readFile(path, 1 << 20);
+  if (!text.isOk()) // the path comes from the command line
+    return Status::usage(text.status().message());
+  return parseConfig(*text, path, overrides);
+}
+
+Json toJson(const Config &config) {
+  Writer writer;
+  Config copy = config; // an archive may write; this one does not
+  visitConfig(writer, copy);
+  return std::move(writer.json);
+}
+
+std::string hashOf(const Config &config) {
+  Json json = toJson(config);
+  for (const char *key : {"out", "threads", "checkpoint_every", "keep_checkpoints"})
+    json["run"].erase(key);
+  for (const char *key : {"max_tokens_per_call", "max_running", "cache_megabytes"})
+    json["rollout"].erase(key);
+  json["reward"].erase("workers");
+  return hash128(json.dump());
+}
+
+std::vector<ConfigKey> configKeys() {
+  Writer writer;
+  Config config;
+  visitConfig(writer, config);
+  return std::move(writer.keys);
+}
+
+} // namespace nibble

@@ -1,0 +1,121 @@
+// The configuration of a run: one TOML file, every key known, every value in range.
+//
+// The keys, their ranges and their one-line meanings stand in one place, config_fields.h; the reader, the canonical
+// text (whose hash tells whether a checkpoint belongs to a configuration) and the list of keys for the documentation
+// come from it.
+#pragma once
+
+#include "runtime/core/status.h"
+#include "runtime/formats/json.h"
+#include "runtime/rollout/sampler.h"
+#include "runtime/train/schedule.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace nibble {
+
+struct ModelConfig {
+  std::string path; // checkpoint folder
+  std::string dtype = "bfloat16";
+  int64_t contextLength = 0; // 0: the model's own
+};
+
+struct QuantizeConfig {
+  std::string train = "int4", rollout = "int4"; // int4, int8, none: the arms of rl.md
+  int64_t groupSize = 32;
+  std::string convention = "nibble";
+  std::vector<std::string> include, exclude; // regular expressions on parameter names; both empty: the built-in recipe
+};
+
+struct RolloutConfig {
+  SamplingOptions sampling = {};
+  int64_t maxTokensPerCall = 512, maxRunning = 64, cacheMegabytes = 1024;
+};
+
+struct TrainConfig {
+  OptimizerOptions optimizer = {};
+  int64_t maxTokens = 2048;
+};
+
+enum class Advantage { kGroupStd, kGroupMean };
+enum class LossNormalization { kToken, kSequence, kConstant };
+enum class Comparison { kAll, kTrained, kNone };
+
+struct RLConfig {
+  int64_t steps = 100, promptsPerStep = 16, samplesPerPrompt = 8;
+  Advantage advantage = Advantage::kGroupStd;
+  double advantageEpsilon = 1e-6;
+  bool filterEqualRewards = true;
+  int64_t maxSamplingRounds = 3;
+  int64_t updatesPerStep = 1;
+  bool maskTruncated = false;
+  LossNormalization lossNormalization = LossNormalization::kToken;
+  Comparison compare = Comparison::kAll;
+  std::string objective = "grpo";
+  double clipLow = 0.2, clipHigh = 0.2, klCoefficient = 0, entropyCoefficient = 0;
+};
+
+struct SftConfig {
+  int64_t steps = 100, sequencesPerStep = 32;
+};
+
+struct TaskConfig {
+  std::string name = "addition";
+  int64_t digits = 2, count = 4, maximum = 99, heldOutOneIn = 8;
+  std::string promptPrefix, promptSuffix;
+};
+
+struct RewardConfig {
+  std::vector<std::string> command; // empty: the task's own reward
+  int64_t workers = 1;
+  double timeLimitSeconds = 10;
+};
+
+struct EvalConfig {
+  int64_t every = 10, problems = 128;
+  double temperature = 0;
+};
+
+struct RunConfig {
+  uint64_t seed = 0;
+  std::string out;
+  int64_t threads = 0; // 0: as many as the machine has cores
+  int64_t checkpointEvery = 10, keepCheckpoints = 2;
+};
+
+struct Config {
+  ModelConfig model;
+  QuantizeConfig quantize;
+  RolloutConfig rollout;
+  TrainConfig train;
+  RLConfig rl;
+  SftConfig sft;
+  TaskConfig task;
+  RewardConfig reward;
+  EvalConfig eval;
+  RunConfig run;
+};
+
+// Usage error naming file, line and key: a syntax error, an unknown key (with the known ones), a wrong type, a value
+// out of range. Each override is "section.key=value" with the value as TOML spells it, and comes after the file.
+Result<Config> loadConfig(const std::string &path, std::span<const std::string> overrides = {});
+// `where` stands in messages.
+Result<Config> parseConfig(std::string_view text, const std::string &where,
+                           std::span<const std::string> overrides = {});
+
+// Every value, by section and key.
+Json toJson(const Config &config);
+// Hash of all that the result of a run depends on: not `run.out`, `run.threads`, `run.checkpoint_every`,
+// `run.keep_checkpoints`, nor the sizes of the rollout's calls and cache.
+std::string hashOf(const Config &config);
+
+struct ConfigKey {
+  std::string section, key, type, defaultValue, meaning;
+};
+// In the order of the sections.
+std::vector<ConfigKey> configKeys();
+
+} // namespace nibble

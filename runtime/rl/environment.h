@@ -1,0 +1,37 @@
+// What a loop learns from: problems, text and tokens, rewards.
+#pragma once
+
+#include "runtime/rl/reward.h"
+#include "runtime/rl/task.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nibble {
+
+// Text to tokens and back, as the loop needs it.
+class TextCodec {
+public:
+  virtual ~TextCodec() = default;
+  // `isPrompt`: with the tokens that begin a text, if the tokenizer has any.
+  virtual Result<std::vector<int32_t>> encode(std::string_view text, bool isPrompt) const = 0;
+  // Without special tokens.
+  virtual std::string decode(std::span<const int32_t> tokens) const = 0;
+};
+
+// Everything is borrowed and outlives the loop.
+struct Environment {
+  const Task *task = nullptr;
+  const TextCodec *codec = nullptr;
+  RewardFunction *reward = nullptr; // null: the task's own
+  std::vector<int32_t> stopTokens;  // the first one ends an answer in supervised training
+};
+
+// Rewards in order of the requests; failed ones are marked. `problems[i]` asked for `responses[i]`.
+Result<std::vector<RewardOutcome>> scoreResponses(const Environment &environment, std::span<const Problem> problems,
+                                                  std::span<const std::string> responses);
+
+} // namespace nibble

@@ -1,0 +1,200 @@
+#include "runtime/rl/grpo.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace nibble {
+
+// Of all updates of a step.
+struct UpdateTotals {
+  int64_t updates = 0, tokens = 0;
+  double loss = 0, gradientNorm = 0, clipScale = 0, learningRate = 0;
+  std::map<std::string, double> sums; // over trained tokens, of the objective's metrics
+};
+
+namespace {
+
+// Walks rows of sequences that stand one after the other.
+class RowWalk {
+public:
+  explicit RowWalk(std::span<const float> rows) : rows_(rows) {}
+  std::span<const float> next(const TrainSequence &sequence) {
+    auto result = rows_.first(static_cast<size_t>(sequence.rows()));
+    rows_ = rows_.subspan(result.size());
+    return result;
+  }
+
+private:
+  std::span<const float> rows_;
+};
+
+// Rewards, lengths and entropy of everything that was sampled.
+void describeSamples(const Collected &collected, Json &metrics) {
+  double count = 0, reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0, entropy = 0, kept = 0;
+  for (const auto *groups : {&collected.kept, &collected.dropped})
+    for (const Group &group : *groups)
+      for (const ScoredSample &scored : group.samples) {
+        ++count;
+        reward += scored.reward;
+        squares += scored.reward * scored.reward;
+        tokens += static_cast<double>(scored.sample.tokens.size());
+        truncated += scored.sample.finish != FinishReason::kStop;
+        failed += scored.failed;
+        for (float value : scored.sample.entropy)
+          entropy += value;
+        for (float value : scored.sample.logKeptMass)
+          kept += value;
+      }
+  double mean = count > 0 ? reward / count : 0;
+  metrics["samples"] = static_cast<int64_t>(count);
+  metrics["reward_mean"] = mean;
+  metrics["reward_std"] = count > 0 ? std::sqrt(std::max(0.0, squares / count - mean * mean)) : 0;
+  metrics["reward_failed"] = static_cast<int64_t>(failed);
+  metrics["response_length_mean"] = count > 0 ? tokens / count : 0;
+  metrics["truncated_fraction"] = count > 0 ? truncated / count : 0;
+  metrics["entropy"] = tokens > 0 ? entropy / tokens : 0;
+  metrics["log_kept_mass"] = tokens > 0 ? kept / tokens : 0;
+  metrics["groups_kept"] = collected.kept.size();
+  metrics["groups_dropped"] = collected.dropped.size();
+  metrics["sampling_rounds"] = collected.rounds;
+}
+
+} // namespace
+
+Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config, const LoopParts &parts,
+                                                   LoopCallbacks callbacks) {
+  if (!parts.trainer || !parts.store || !parts.rollout || !parts.environment.task || !parts.environment.codec)
+    return Status::usage("rl: needs a trainer, a rollout, a task and a tokenizer");
+  if (parts.trainer->takes("reference_logp") && !parts.reference)
+    return Status::usage("rl: the objective takes reference_logp, but there is no reference model");
+  bool comparesMore = config.rl.compare == Comparison::kAll || config.rl.updatesPerStep > 1;
+  if (config.rl.compare != Comparison::kNone && comparesMore && !parts.trainer->hasLogProbability())
+    return Status::usage(
+        "rl.compare: the training program has no 'log_probability'; compile it with one or set \"none\"");
+  return std::unique_ptr<GrpoLoop>(new GrpoLoop(config, parts, std::move(callbacks), config.rl.steps, "rl"));
+}
+
+// Samples whose training log-probabilities the update itself will not show under the weights that sampled them.
+Status GrpoLoop::compareUntrained(const Collected &collected, Mismatch &mismatch) {
+  if (config().rl.compare == Comparison::kNone)
+    return Status::ok();
+  bool single = config().rl.updatesPerStep == 1;
+  std::vector<const Sample *> samples;
+  std::vector<TrainSequence> sequences;
+  auto add = [&](const Group &group, const ScoredSample &scored) {
+    if (scored.sample.tokens.empty())
+      return;
+    samples.push_back(&scored.sample);
+    sequences.push_back(toSequence(group.prompt, scored.sample));
+  };
+  std::vector<SamplePlace> places;
+  (void)toSequences(collected.kept, config(), places);
+  size_t nextPlace = 0;
+  for (size_t g = 0; g < collected.kept.size(); ++g)
+    for (size_t s = 0; s < collected.kept[g].samples.size(); ++s) {
+      bool trained = nextPlace < places.size() && places[nextPlace].group == g && places[nextPlace].sample == s;
+      nextPlace += trained;
+      if (trained ? !single : config().rl.compare == Comparison::kAll)
+        add(collected.kept[g], collected.kept[g].samples[s]);
+    }
+  if (config().rl.compare == Comparison::kAll)
+    for (const Group &group : collected.dropped)
+      for (const ScoredSample &scored : group.samples)
+        add(group, scored);
+  if (sequences.empty())
+    return Status::ok();
+  NIBBLE_ASSIGN(RowValues values, parts().trainer->logProbability(sequences));
+  RowWalk walk(values.logProbability);
+  for (size_t i = 0; i < sequences.size(); ++i)
+    mismatch.add(*samples[i], walk.next(sequences[i]));
+  return Status::ok();
+}
+
+// One optimizer step on these groups. `mismatch`: when the weights still are the ones that sampled.
+Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, UpdateTotals &totals) {
+  std::vector<SamplePlace> places;
+  std::vector<TrainSequence> sequences = toSequences(groups, config(), places);
+  if (sequences.empty())
+    return Status::ok();
+  if (parts().trainer->takes("reference_logp")) {
+    NIBBLE_ASSIGN(RowValues reference, parts().reference->compute(sequences));
+    RowWalk walk(reference.logProbability);
+    for (TrainSequence &sequence : sequences) {
+      auto rows = walk.next(sequence);
+      sequence.referenceLogProbability.assign(rows.begin(), rows.end());
+    }
+  }
+  NIBBLE_ASSIGN(StepResult result, parts().trainer->step(sequences));
+  RowWalk walk(result.values.logProbability);
+  size_t row = 0;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    auto rows = walk.next(sequences[i]);
+    if (mismatch)
+      mismatch->add(groups[places[i].group].samples[places[i].sample].sample, rows);
+    for (size_t t = 0; t < rows.size(); ++t, ++row) {
+      if (sequences[i].mask[t] == 0)
+        continue;
+      ++totals.tokens;
+      for (const auto &[name, values] : result.metrics)
+        totals.sums[name] += values[row];
+    }
+  }
+  ++totals.updates;
+  totals.loss += result.loss;
+  totals.gradientNorm += result.gradientNorm;
+  totals.clipScale += result.clipScale;
+  totals.learningRate = result.learningRate;
+  return Status::ok();
+}
+
+Status GrpoLoop::takeStep(int64_t step, Json &metrics, Json &timings) {
+  uint64_t version = static_cast<uint64_t>(parts().trainer->steps());
+  NIBBLE_ASSIGN(Collected collected,
+                collectGroups(config(), parts().environment, *parts().rollout, step, nextProblem_, version, stop()));
+  StopWatch watch;
+  Mismatch mismatch;
+  NIBBLE_TRY(compareUntrained(collected, mismatch));
+  timings["compare_seconds"] = watch.lap();
+  if (stopRequested())
+    return Status::interrupted("stopped by a signal");
+
+  UpdateTotals totals;
+  int64_t updates = config().rl.updatesPerStep, count = static_cast<int64_t>(collected.kept.size());
+  bool compareHere = updates == 1 && config().rl.compare != Comparison::kNone;
+  for (int64_t i = 0; i < updates; ++i) {
+    int64_t begin = count * i / updates, end = count * (i + 1) / updates;
+    NIBBLE_TRY(
+        update(std::span(collected.kept).subspan(begin, end - begin), compareHere ? &mismatch : nullptr, totals));
+  }
+  double trainSeconds = watch.lap();
+  nextProblem_ = collected.nextProblem;
+
+  describeSamples(collected, metrics);
+  if (config().rl.compare != Comparison::kNone) {
+    metrics["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
+    metrics["train_rollout_logprob_mismatches"] = mismatch.mismatches;
+    metrics["train_rollout_logprob_tokens"] = mismatch.tokens;
+  }
+  double n = static_cast<double>(std::max<int64_t>(totals.updates, 1));
+  metrics["updates"] = totals.updates;
+  metrics["trained_tokens"] = totals.tokens;
+  metrics["loss"] = totals.loss / n;
+  metrics["gradient_norm"] = totals.gradientNorm / n;
+  metrics["clip_scale"] = totals.updates ? totals.clipScale / n : 1.0;
+  metrics["learning_rate"] = totals.learningRate;
+  for (const auto &[name, sum] : totals.sums)
+    metrics[name] = sum / static_cast<double>(totals.tokens);
+
+  timings["rollout_seconds"] = collected.rolloutSeconds;
+  timings["reward_seconds"] = collected.rewardSeconds;
+  timings["train_seconds"] = trainSeconds;
+  timings["rollout_tokens_per_second"] = static_cast<double>(collected.sampledTokens) / collected.rolloutSeconds;
+  timings["rollout_computed_tokens"] = collected.computedTokens;
+  timings["rollout_preemptions"] = collected.preemptions;
+  timings["rollout_cache_bytes"] = parts().rollout->statistics().cacheBytes;
+  timings["rollout_arena_bytes"] = parts().rollout->statistics().arenaBytes;
+  return Status::ok();
+}
+
+} // namespace nibble

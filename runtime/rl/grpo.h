@@ -1,0 +1,24 @@
+// Reinforcement learning with group-relative advantages: sample, score, compare, update.
+#pragma once
+
+#include "runtime/rl/collect.h"
+#include "runtime/rl/loop.h"
+
+namespace nibble {
+
+class GrpoLoop : public Loop {
+public:
+  // Usage error when the parts do not do what the configuration asks for.
+  static Result<std::unique_ptr<GrpoLoop>> create(const Config &config, const LoopParts &parts,
+                                                  LoopCallbacks callbacks);
+
+protected:
+  Status takeStep(int64_t step, Json &metrics, Json &timings) override;
+
+private:
+  using Loop::Loop;
+  Status compareUntrained(const Collected &collected, Mismatch &mismatch);
+  Status update(std::span<const Group> groups, Mismatch *mismatch, struct UpdateTotals &totals);
+};
+
+} // namespace nibble

@@ -1,0 +1,22 @@
+// Supervised training on a task's problems and their answers: what gives reinforcement learning something to begin
+// with.
+#pragma once
+
+#include "runtime/rl/advantage.h"
+#include "runtime/rl/loop.h"
+
+namespace nibble {
+
+class SftLoop : public Loop {
+public:
+  static Result<std::unique_ptr<SftLoop>> create(const Config &config, const LoopParts &parts, LoopCallbacks callbacks);
+
+protected:
+  // Prompt, answer and the first stop token; the loss is the mean over tokens of answers and stop tokens.
+  Status takeStep(int64_t step, Json &metrics, Json &timings) override;
+
+private:
+  using Loop::Loop;
+};
+
+} // namespace nibble
