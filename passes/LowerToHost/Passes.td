@@ -57,4 +57,19 @@ def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> 
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
+def LowerLaneLookupPass : Pass<"nibble-lower-lane-lookup", "::mlir::ModuleOp"> {
+  let summary = "host.lane_lookup to the lane permutes that the CPU has.";
+  let description = [{
+    With `vector-floats=16` one sixteen-entry permute (AVX-512), with 8 two eight-entry permutes and a blend for each half (AVX2), with less
+    extracts that any CPU can do. The same bits each way.
+
+    Example: `--nibble-lower-lane-lookup=vector-floats=16` turns `host.lane_lookup %table, %codes` into
+    `llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%table, %codes)`.
+  }];
+  let options = [
+    Option<"vectorFloats", "vector-floats", "int64_t", /*default=*/"0", "float32 values in a vector register: 16, 8, or less for no permutes">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
+}
+
 #endif // NIBBLE_PASSES_LOWERTOHOST_PASSES

@@ -41,7 +41,10 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   pm.addPass(createCSEPass());
 }
 
-void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &) {
+void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &machine) {
+  LowerLaneLookupPassOptions lookup;
+  lookup.vectorFloats = machine.vectorFloats;
+  pm.addPass(createLowerLaneLookupPass(lookup));
   pm.addPass(createExpandElementaryPass());
   // No arithmetic in bf16: widen, compute in float32, round.
   arith::ArithEmulateUnsupportedFloatsOptions emulate;

@@ -1,0 +1,206 @@
+#include "passes/LowerToHost/LinearWeight.h"
+
+using namespace mlir;
+
+namespace nibble::host {
+
+Value splatInteger(Emitter &b, int64_t value, int64_t width, unsigned bits) {
+  auto type = VectorType::get({width}, b.getIntegerType(bits));
+  return arith::ConstantOp::create(b, DenseElementsAttr::get(type, APInt(bits, value, /*isSigned=*/true)));
+}
+
+Value bitsOf(Emitter &b, Value lanes) {
+  auto type = cast<VectorType>(lanes.getType());
+  return arith::BitcastOp::create(b, type.clone(b.getI32Type()), lanes);
+}
+
+Value floatsOf(Emitter &b, Value bits) {
+  auto type = cast<VectorType>(bits.getType());
+  return arith::BitcastOp::create(b, type.clone(b.getF32Type()), bits);
+}
+
+Value roundLanesToBf16(Emitter &b, Value lanes) {
+  Value bits = bitsOf(b, lanes);
+  Value odd = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, splatInteger(b, 16)), splatInteger(b, 1));
+  Value biased = arith::AddIOp::create(b, arith::AddIOp::create(b, bits, splatInteger(b, 0x7FFF)), odd);
+  return floatsOf(b, arith::AndIOp::create(b, biased, splatInteger(b, -0x10000)));
+}
+
+Value localBuffer(Emitter &b, ArrayRef<int64_t> shape, Type elementType) {
+  return memref::AllocaOp::create(b, MemRefType::get(shape, elementType), b.getI64IntegerAttr(64));
+}
+
+Value loadBytes(Emitter &b, Value bytes, Value offset, VectorType type) {
+  int64_t width = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  Value raw = b.loadVector(bytes, offset, VectorType::get({width}, b.getI8Type()));
+  return raw.getType() == type ? raw : vector::BitCastOp::create(b, type, raw);
+}
+
+int64_t PackedCodes::stepsPerGroup() const {
+  int64_t group = type.getScheme().getGroupSize();
+  return group == 0 ? kBlockSteps : group / kLanes;
+}
+
+Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block, int64_t step) const {
+  if (type.getScheme().getKind() == qat::Kind::Fp8) // a scale for each 128x128 block
+    return b.addI(b.mulI(b.divI(row, b.index(kBlock)), b.index(ceilDiv(k(), kBlock))), block);
+  if (type.getScheme().getGroupSize() == 0)
+    return row;
+  Value inRow = b.addI(b.mulI(block, b.index(kBlockSteps / stepsPerGroup())), b.index(step / stepsPerGroup()));
+  return b.addI(b.mulI(row, b.index(groups())), inRow);
+}
+
+Value PackedCodes::scale(Emitter &b, Value index) const {
+  bool isFp8 = type.getScheme().getKind() == qat::Kind::Fp8;
+  Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)), b.index(type.getCodeBytes()));
+  if (isFp8) {
+    Value scale = loadBytes(b, bytes, offset, VectorType::get({1}, b.getF32Type()));
+    return vector::ExtractOp::create(b, scale, 0);
+  }
+  Value half = vector::ExtractOp::create(b, loadBytes(b, bytes, offset, VectorType::get({1}, b.getI16Type())), 0);
+  Value wide = arith::ExtUIOp::create(b, b.getI32Type(), half);
+  return arith::BitcastOp::create(b, b.getF32Type(), arith::ShLIOp::create(b, wide, b.i32(16)));
+}
+
+// One load of a host block, shifted by four bits a step.
+static SmallVector<Value> hostCodes(Emitter &b, Value bytes, Value offset, int64_t first, int64_t count) {
+  SmallVector<Value> codes;
+  Value words = loadBytes(b, bytes, offset, VectorType::get({kLanes}, b.getI32Type()));
+  for (int64_t step = first; step < first + count; ++step)
+    codes.push_back(step == 0 ? words : arith::ShRUIOp::create(b, words, splatInteger(b, 4 * step)));
+  return codes;
+}
+
+// Sixteen codes are two words (one, where the row ends after eight); each lane shifts its own nibble down.
+static Value interchangeCodes(Emitter &b, Value bytes, Value offset, int64_t lanes) {
+  int64_t words = lanes > 8 ? 2 : 1;
+  Value loaded = loadBytes(b, bytes, offset, VectorType::get({words}, b.getI32Type()));
+  SmallVector<int64_t> pick(kLanes, 0);
+  SmallVector<int32_t> shifts(kLanes);
+  for (int64_t i = 0; i < kLanes; ++i) {
+    pick[i] = std::min(i / 8, words - 1);
+    shifts[i] = static_cast<int32_t>(4 * (i % 8));
+  }
+  Value spread = vector::ShuffleOp::create(b, loaded, loaded, pick);
+  auto type = VectorType::get({kLanes}, b.getI32Type());
+  return arith::ShRUIOp::create(b, spread,
+                                arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef(shifts))));
+}
+
+// Sixteen bytes widened; of a row's last step only those that are there are touched.
+static Value byteCodes(Emitter &b, Value bytes, Value offset, int64_t lanes, bool isSigned) {
+  auto type = VectorType::get({kLanes}, b.getI8Type());
+  Value loaded;
+  if (lanes == kLanes) {
+    loaded = b.loadVector(bytes, offset, type);
+  } else {
+    Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), lanes);
+    loaded = vector::MaskedLoadOp::create(b, type, bytes, ValueRange(offset), mask, splatInteger(b, 0, kLanes, 8));
+  }
+  auto wide = VectorType::get({kLanes}, b.getI32Type());
+  return isSigned ? arith::ExtSIOp::create(b, wide, loaded).getResult()
+                  : arith::ExtUIOp::create(b, wide, loaded).getResult();
+}
+
+SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block, int64_t first, int64_t count,
+                                      int64_t lanes) const {
+  qat::Kind kind = type.getScheme().getKind();
+  Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
+  if (kind == qat::Kind::Int4 && type.getLayout() == qat::Layout::Host)
+    return hostCodes(b, bytes, b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))), first, count);
+
+  SmallVector<Value> codes;
+  int64_t stepBytes = kind == qat::Kind::Int4 ? kLanes / 2 : kLanes;
+  Value blockOffset = b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
+  for (int64_t step = first; step < first + count; ++step) {
+    Value offset = b.addI(blockOffset, b.index(step * stepBytes));
+    int64_t valid = step == first + count - 1 ? lanes : kLanes;
+    codes.push_back(kind == qat::Kind::Int4 ? interchangeCodes(b, bytes, offset, valid)
+                                            : byteCodes(b, bytes, offset, valid, kind == qat::Kind::Int8));
+  }
+  return codes;
+}
+
+// The exponent of E4M3 is seven, of float32 127: seven mantissa and exponent bits move up and gain 120. Below the
+// smallest exponent the mantissa counts in steps of 2^-9.
+Value decodeE4M3(Emitter &b, Value bytes) {
+  Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, bytes, splatInteger(b, 0x80)), splatInteger(b, 24));
+  Value magnitude = arith::AndIOp::create(b, bytes, splatInteger(b, 0x7F));
+  Value normal =
+      arith::AddIOp::create(b, arith::ShLIOp::create(b, magnitude, splatInteger(b, 20)), splatInteger(b, 120 << 23));
+  auto floats = VectorType::get({kLanes}, b.getF32Type());
+  Value tiny = bitsOf(b, b.mul(arith::SIToFPOp::create(b, floats, magnitude), b.lanes(0x1p-9f)));
+  Value isTiny = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude, splatInteger(b, 8));
+  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude, splatInteger(b, 0x7F));
+  Value bits = arith::SelectOp::create(b, isTiny, tiny, normal);
+  bits = arith::SelectOp::create(b, isNaN, splatInteger(b, 0x7FC00000), bits);
+  return floatsOf(b, arith::OrIOp::create(b, bits, sign));
+}
+
+FailureOr<WeightReader> WeightReader::create(Kernel &kernel, unsigned input) {
+  WeightReader reader;
+  reader.memory = kernel.inputs[input];
+  if (auto packed = dyn_cast<qat::PackedType>(kernel.inputType(input))) {
+    reader.packed = packed;
+    reader.rows = packed.getN();
+    reader.columns = packed.getK();
+    return reader;
+  }
+  auto type = cast<RankedTensorType>(kernel.inputType(input));
+  if (!type.hasStaticShape()) {
+    kernel.op.emitOpError() << "weight " << type << " of " << kernel.op.getSource()
+                            << ": both extents must be known to lower it to the host; give the tensor a static shape";
+    return failure();
+  }
+  reader.rows = type.getDimSize(0);
+  reader.columns = type.getDimSize(1);
+  return reader;
+}
+
+void WeightReader::read(Emitter &b, Value row, Value block, int64_t first, int64_t count, bool isEnd,
+                        function_ref<void(int64_t step, Value lanes)> consume) const {
+  int64_t last = isEnd ? lastLanes() : kLanes;
+  if (!packed) {
+    Value column = b.mulI(block, b.index(kBlock));
+    for (int64_t step = first; step < first + count; ++step) {
+      Value at = b.addI(column, b.index(step * kLanes));
+      bool isTail = step == first + count - 1 && last != kLanes;
+      consume(step, isTail ? b.loadLanes(memory, {row, at}, b.index(last)) : b.loadLanes(memory, {row, at}));
+    }
+    return;
+  }
+
+  PackedCodes source{packed, memory};
+  SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
+  qat::Kind kind = packed.getScheme().getKind();
+  auto floats = VectorType::get({kLanes}, b.getF32Type());
+  Value scale, table;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t step = first + i;
+    if (i == 0 || (kind != qat::Kind::Fp8 && step % source.stepsPerGroup() == 0)) {
+      scale = b.splat(source.scale(b, source.scaleIndex(b, row, block, step)));
+      if (kind == qat::Kind::Int4) {
+        // All codes of a group share one scale: its sixteen values are rounded once and looked up.
+        SmallVector<float> values;
+        for (int q = -8; q < 8; ++q)
+          values.push_back(static_cast<float>(q));
+        Value q = arith::ConstantOp::create(b, DenseElementsAttr::get(floats, ArrayRef(values)));
+        table = roundLanesToBf16(b, b.mul(q, scale));
+      }
+    }
+    Value lanes;
+    if (kind == qat::Kind::Int4)
+      lanes = LaneLookupOp::create(b, floats, table, codes[i]);
+    else if (kind == qat::Kind::Int8)
+      lanes = roundLanesToBf16(b, b.mul(arith::SIToFPOp::create(b, floats, codes[i]), scale));
+    else // the product is not exact and the scale may be any float32
+      lanes = b.roundTo(b.mul(decodeE4M3(b, codes[i]), scale), b.getBF16Type());
+    if (i == count - 1 && last != kLanes) {
+      Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), last);
+      lanes = arith::SelectOp::create(b, mask, lanes, b.lanes(0.0f));
+    }
+    consume(step, lanes);
+  }
+}
+
+} // namespace nibble::host
