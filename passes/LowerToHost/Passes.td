@@ -72,4 +72,26 @@ def LowerLaneLookupPass : Pass<"nibble-lower-lane-lookup", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
 }
 
+def HoistLocalBuffersPass : Pass<"nibble-hoist-local-buffers", "::mlir::ModuleOp"> {
+  let summary = "Takes the stack buffers of a parallel loop's iterations once per thread.";
+  let description = [{
+    Upstream's lowering of `scf.parallel` wraps the body in `memref.alloca_scope`, which control flow cannot be lowered in. Buffers of known
+    size move to the start of the thread's region, the scope dissolves.
+
+    Example: `omp.parallel { omp.wsloop { ... memref.alloca_scope { %b = memref.alloca() ... } } }` becomes
+    `omp.parallel { %b = memref.alloca() omp.wsloop { ... } }`.
+  }];
+}
+
+def MaskAsIntegersPass : Pass<"nibble-mask-as-integers", "::mlir::ModuleOp"> {
+  let summary = "Masked loads and stores of bf16 as sixteen-bit integers.";
+  let description = [{
+    A CPU without bf16 arithmetic has no masked access to bf16 either: LLVM takes it apart and calls a library for each element. The bits
+    are the same as those of an integer.
+
+    Example: `llvm.intr.masked.load` of `vector<16xbf16>` becomes one of `vector<16xi16>` and a bitcast.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 #endif // NIBBLE_PASSES_LOWERTOHOST_PASSES

@@ -61,12 +61,14 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   pm.addNestedPass<func::FuncOp>(createConvertVectorToSCFPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createConvertSCFToOpenMPPass());
+  pm.addPass(createHoistLocalBuffersPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = false;
   pm.addPass(createConvertVectorToLLVMPass(vectors));
+  pm.addPass(createMaskAsIntegersPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   FinalizeMemRefToLLVMConversionPassOptions memory;

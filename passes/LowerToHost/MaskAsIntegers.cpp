@@ -1,0 +1,63 @@
+// Masked loads and stores of bf16 as masked loads and stores of sixteen bits.
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_MASKASINTEGERSPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+bool isBf16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
+
+Type asIntegers(Type type) { return cast<VectorType>(type).clone(IntegerType::get(type.getContext(), 16)); }
+
+class LoadIntegers final : public OpRewritePattern<LLVM::MaskedLoadOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LLVM::MaskedLoadOp op, PatternRewriter &rewriter) const override {
+    if (!isBf16(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not of bf16");
+    Type type = asIntegers(op.getType());
+    Value otherwise = op.getPassThru();
+    if (otherwise)
+      otherwise = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, otherwise);
+    Value loaded = LLVM::MaskedLoadOp::create(rewriter, op.getLoc(), type, op.getData(), op.getMask(), otherwise,
+                                              op.getAlignmentAttr(), op.getNontemporalAttr());
+    rewriter.replaceOpWithNewOp<LLVM::BitcastOp>(op, op.getType(), loaded);
+    return success();
+  }
+};
+
+class StoreIntegers final : public OpRewritePattern<LLVM::MaskedStoreOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LLVM::MaskedStoreOp op, PatternRewriter &rewriter) const override {
+    if (!isBf16(op.getValue().getType()))
+      return rewriter.notifyMatchFailure(op, "not of bf16");
+    Type type = asIntegers(op.getValue().getType());
+    Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getValue());
+    rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(op, bits, op.getData(), op.getMask(), op.getAlignmentAttr());
+    return success();
+  }
+};
+
+class MaskAsIntegers final : public nibble::impl::MaskAsIntegersPassBase<MaskAsIntegers> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<LoadIntegers, StoreIntegers>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace

@@ -1,0 +1,144 @@
+// The kernels of the qat dialect against lib/Numerics, byte for byte.
+#include "lib/Numerics/quantize.h"
+#include "test/passes/LowerToHost/HostProgram.h"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace nibble::test {
+namespace {
+
+using numerics::Layout;
+using numerics::PackedLayout;
+
+struct Case {
+  int64_t n, k;
+  std::string scheme; // "<int4, group_size = 32>"
+};
+void PrintTo(const Case &c, std::ostream *out) { *out << c.n << "x" << c.k << " " << c.scheme; }
+
+class QuantizeTest : public testing::TestWithParam<Case> {
+protected:
+  PackedLayout layout(Layout order) const {
+    return {GetParam().n, GetParam().k, *numerics::parseScheme(GetParam().scheme), order};
+  }
+  std::string packed(Layout order) const { return numerics::toString(layout(order)); }
+  std::string tensor(const char *element) const {
+    return fmt::format("tensor<{}x{}x{}>", GetParam().n, GetParam().k, element);
+  }
+
+  // Magnitudes over many binades, exact half-way points of the grid, whole groups of zeros, subnormals.
+  Tensor weight(Random &random) const {
+    Tensor plain = random.normal(DType::kBF16, {GetParam().n, GetParam().k});
+    auto *bits = plain.as<uint16_t>();
+    for (int64_t i = 0; i < plain.elements(); ++i) {
+      int64_t group = i / 16;
+      float value = numerics::floatFromBf16(bits[i]);
+      if (group % 7 == 1)
+        value = 0.0f;
+      else if (group % 7 == 2)
+        value = std::ldexp(static_cast<float>(random.below(15) - 7) / 2, random.below(3) - 20);
+      else if (group % 7 == 3)
+        value = std::ldexp(value, -130);
+      else if (group % 7 == 4)
+        value = std::ldexp(value, random.below(240) - 120);
+      bits[i] = numerics::bf16FromFloat(value);
+    }
+    return plain;
+  }
+
+  Tensor slabOf(const Tensor &plain, Layout order) const {
+    Tensor slab = *Tensor::create(DType::kU8, {layout(order).bytes()});
+    EXPECT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout(order), slab.as<uint8_t>()).has_value());
+    return slab;
+  }
+
+  static int64_t differentBytes(const Tensor &a, const Tensor &b) {
+    EXPECT_EQ(a.bytes(), b.bytes());
+    int64_t count = 0;
+    for (int64_t i = 0; i < a.bytes(); ++i)
+      count += a.data()[i] != b.data()[i];
+    return count;
+  }
+};
+
+TEST_P(QuantizeTest, quantizesAsNumerics) {
+  Random random(1);
+  Tensor plain = weight(random);
+  Tensor wide = makeTensor(DType::kF32, plain.shape(), valuesOf(plain));
+  // A float32 master is rounded first (N1): half a step of bf16 less than the next number, which rounds back down.
+  for (int64_t i = 0; i < wide.elements(); ++i)
+    if (wide.as<uint32_t>()[i] & 0x7F800000u)
+      wide.as<uint32_t>()[i] += 0x7FFF;
+  for (Layout order : {Layout::kHost, Layout::kInterchange})
+    for (const char *element : {"bf16", "f32"})
+      for (const char *cpu : {"host", "haswell"}) {
+        HostProgram program(
+            fmt::format("func.func @f(%w: {0}) -> {1} {{\n  %p = qat.quantize %w : {0} -> {1}\n  return %p : {1}\n}}",
+                        tensor(element), packed(order)),
+            cpu);
+        Tensor expected = slabOf(plain, order);
+        for (int threads : {1, 2}) {
+          Tensor slab = std::move(program.call("f", {element[0] == 'b' ? &plain : &wide}, threads).front());
+          EXPECT_EQ(differentBytes(slab, expected), 0) << element << " " << cpu << " " << packed(order);
+        }
+      }
+}
+
+TEST_P(QuantizeTest, dequantizesAsNumerics) {
+  Random random(2);
+  Tensor plain = weight(random), expected = copyOf(plain);
+  for (Layout order : {Layout::kHost, Layout::kInterchange})
+    for (const char *element : {"bf16", "f32"}) {
+      HostProgram program(
+          fmt::format("func.func @f(%p: {1}) -> {0} {{\n  %w = qat.dequantize %p : {1} -> {0}\n  return %w : {0}\n}}",
+                      tensor(element), packed(order)));
+      Tensor slab = slabOf(plain, order);
+      numerics::dequantizeMatrix(slab.as<uint8_t>(), layout(order), expected.as<uint16_t>());
+      Tensor result = std::move(program.call("f", {&slab}).front());
+      EXPECT_EQ(valuesOf(result), valuesOf(expected)) << element << " " << packed(order);
+    }
+}
+
+TEST_P(QuantizeTest, fakeQuantIsNumerics) {
+  Random random(3);
+  Tensor plain = weight(random), expected = copyOf(plain);
+  ASSERT_FALSE(numerics::fakeQuantizeMatrix(plain.as<uint16_t>(), GetParam().n, GetParam().k,
+                                            layout(Layout::kHost).scheme, expected.as<uint16_t>()));
+  for (const char *cpu : {"host", "haswell"}) {
+    HostProgram program(fmt::format("func.func @f(%w: {0}) -> {0} {{\n  %q = qat.fake_quant %w {{scheme = "
+                                    "#qat.scheme{1}}} : {0}\n  return %q : {0}\n}}",
+                                    tensor("bf16"), GetParam().scheme),
+                        cpu);
+    Tensor result = std::move(program.call("f", {&plain}).front());
+    EXPECT_TRUE(sameBits(result, expected)) << difference(result, expected);
+  }
+}
+
+TEST_P(QuantizeTest, repackIsNumerics) {
+  Random random(4);
+  Tensor plain = weight(random);
+  for (Layout order : {Layout::kHost, Layout::kInterchange}) {
+    Layout other = order == Layout::kHost ? Layout::kInterchange : Layout::kHost;
+    HostProgram program(
+        fmt::format("func.func @f(%p: {0}) -> {1} {{\n  %q = qat.repack %p : {0} -> {1}\n  return %q : {1}\n}}",
+                    packed(order), packed(other)));
+    Tensor slab = slabOf(plain, order);
+    Tensor result = std::move(program.call("f", {&slab}).front());
+    EXPECT_EQ(differentBytes(result, slabOf(plain, other)), 0) << packed(order);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Schemes, QuantizeTest,
+    testing::Values(Case{33, 256, "<int4, group_size = 32>"}, Case{33, 144, "<int4, group_size = 16>"},
+                    Case{33, 192, "<int4, group_size = 64>"}, Case{20, 384, "<int4, group_size = 128>"},
+                    Case{33, 200, "<int4, group_size = 0>"}, Case{9, 13, "<int4, group_size = 0>"},
+                    Case{33, 96, "<int4, group_size = 32, convention = slime>"},
+                    Case{33, 96, "<int4, group_size = 32, convention = compressed_tensors>"},
+                    Case{33, 160, "<int8, group_size = 32>"}, Case{33, 77, "<int8, group_size = 0>"},
+                    Case{150, 200, "<fp8, group_size = 128>"}, Case{5, 37, "<fp8, group_size = 128>"}));
+
+} // namespace
+} // namespace nibble::test

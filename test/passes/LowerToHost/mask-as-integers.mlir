@@ -1,0 +1,24 @@
+// RUN: nibble-opt %s --nibble-mask-as-integers | FileCheck %s
+
+// CHECK-LABEL: @bf16
+// CHECK: llvm.intr.masked.load {{.*}} -> vector<16xi16>
+// CHECK: llvm.bitcast {{.*}} : vector<16xi16> to vector<16xbf16>
+// CHECK: llvm.intr.masked.store {{.*}} : vector<16xi16>, vector<16xi1> into !llvm.ptr
+llvm.func @bf16(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16xbf16>) {
+  %x = llvm.intr.masked.load %pointer, %mask, %otherwise {alignment = 2 : i32}
+      : (!llvm.ptr, vector<16xi1>, vector<16xbf16>) -> vector<16xbf16>
+  llvm.intr.masked.store %x, %pointer, %mask {alignment = 2 : i32} : vector<16xbf16>, vector<16xi1> into !llvm.ptr
+  llvm.return
+}
+
+// float32 has masked access of its own.
+// CHECK-LABEL: @f32
+// CHECK: llvm.intr.masked.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: llvm.bitcast
+// CHECK: llvm.intr.masked.store {{.*}} : vector<16xf32>, vector<16xi1> into !llvm.ptr
+llvm.func @f32(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16xf32>) {
+  %x = llvm.intr.masked.load %pointer, %mask, %otherwise {alignment = 4 : i32}
+      : (!llvm.ptr, vector<16xi1>, vector<16xf32>) -> vector<16xf32>
+  llvm.intr.masked.store %x, %pointer, %mask {alignment = 4 : i32} : vector<16xf32>, vector<16xi1> into !llvm.ptr
+  llvm.return
+}
