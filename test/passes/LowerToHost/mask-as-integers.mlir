@@ -2,13 +2,13 @@
 
 // CHECK-LABEL: @bf16
 // CHECK: llvm.intr.masked.load {{.*}} -> vector<16xi16>
-// CHECK: llvm.bitcast {{.*}} : vector<16xi16> to vector<16xbf16>
-// CHECK: llvm.intr.masked.store {{.*}} : vector<16xi16>, vector<16xi1> into !llvm.ptr
-llvm.func @bf16(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16xbf16>) {
+// CHECK-DAG: llvm.intr.masked.store {{.*}} : vector<16xi16>, vector<16xi1> into !llvm.ptr
+// CHECK-DAG: llvm.bitcast {{.*}} : vector<16xi16> to vector<16xbf16>
+llvm.func @bf16(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16xbf16>) -> vector<16xbf16> {
   %x = llvm.intr.masked.load %pointer, %mask, %otherwise {alignment = 2 : i32}
       : (!llvm.ptr, vector<16xi1>, vector<16xbf16>) -> vector<16xbf16>
   llvm.intr.masked.store %x, %pointer, %mask {alignment = 2 : i32} : vector<16xbf16>, vector<16xi1> into !llvm.ptr
-  llvm.return
+  llvm.return %x : vector<16xbf16>
 }
 
 // float32 has masked access of its own.
