@@ -14,7 +14,8 @@ def NN_Dialect : Dialect {
     A batch is ragged and flat: T tokens of S sequences one after the other, nothing padded. Activations are [T, features];
     heads are consecutive blocks of the feature axis. Beside them stand
 
-    - `positions`: i32 [T], the token's position inside its own sequence, and
+    - `positions`: i32 [T], the token's position inside its own sequence (the tokens of a sequence that are in
+      the batch have positions one after the other), and
     - `sequences`: i32 [S + 1], where each sequence begins in the flat batch; the last entry is T.
 
     Training forward, prefill and decode are the same ops; only where attention reads its keys differs. Every op states the order

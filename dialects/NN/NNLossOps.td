@@ -9,7 +9,8 @@ def NN_LogProbabilityOp : NN_Op<"log_probability", [AllTypesMatch<["temperature"
   let summary = "Log-probability of a target, log-sum-exp and entropy of each row.";
   let description = [{
     `x = logits / temperature[t]` (IEEE division); `m = max x`, `z = sum16(exp(x - m))`, `lse = m + log(z)`, `logp = x[target] - lse`,
-    `entropy = lse - sum16(exp(x - m) * x) / z`, all float32, sums in the order N13. Rollout and training call this same op on the same
+    `entropy = log(z) - sum16(exp(x - m) * (x - m)) / z`, all float32, sums in the order N13. A logit of -infinity has probability 0 and
+    adds nothing to the entropy; temperatures are positive. Rollout and training call this same op on the same
     bits: that is why their difference is 0. A target outside 0..V-1 is refused by the runtime before the call.
 
     Example:

@@ -149,6 +149,10 @@ void Emitter::loop(Value lower, Value upper, int64_t step, function_ref<void(Val
 
 SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange init,
                                  function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+  if (init.empty()) {
+    this->loop(lower, upper, step, [&](Value i) { (void)body(i, {}); });
+    return {};
+  }
   auto loop = scf::ForOp::create(*this, lower, upper, index(step), init);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(loop.getBody());

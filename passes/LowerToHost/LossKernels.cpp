@@ -27,18 +27,18 @@ LogicalResult emitLogProbability(Kernel &k) {
         })[0];
     Value m = b.div(b.reduceMax(largest), temperature), shift = b.splat(m);
 
-    // sum of exp(x - m) and of exp(x - m) * x
+    // Sum of exp(x - m), and of exp(x - m) * (x - m): no term of it has the other sign, so nothing cancels.
     SmallVector<Value> sums = b.forLanes(vocabulary, {b.lanes(0), b.lanes(0)},
                                          [&](Value v, Value count, ValueRange sums) -> SmallVector<Value> {
                                            Value x = b.div(loadPart(b, logits, {t, v}, count, -INFINITY), divisor);
-                                           Value p = b.exp(b.sub(x, shift));
-                                           return {b.add(sums[0], p), b.fma(p, boundedBelow(b, x), sums[1])};
+                                           Value distance = b.sub(x, shift), p = b.exp(distance);
+                                           return {b.add(sums[0], p), b.fma(p, boundedBelow(b, distance), sums[1])};
                                          });
-    Value z = b.reduceAdd(sums[0]), lse = b.add(m, b.log(z));
+    Value z = b.reduceAdd(sums[0]), logarithm = b.log(z), lse = b.add(m, logarithm);
     Value target = b.div(b.load(logits, {t, b.toIndex(b.load(targets, {t}))}), temperature);
     b.store(b.sub(target, lse), k.outputs[0], {t});
     b.store(lse, k.outputs[1], {t});
-    b.store(b.sub(lse, b.div(b.reduceAdd(sums[1]), z)), k.outputs[2], {t});
+    b.store(b.sub(logarithm, b.div(b.reduceAdd(sums[1]), z)), k.outputs[2], {t});
   });
   return success();
 }

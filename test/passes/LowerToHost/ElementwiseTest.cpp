@@ -1,6 +1,6 @@
-#include "test/passes/LowerToHost/HostProgram.h"
+#include "test/passes/LowerToHost/OpCheck.h"
 
-#include <cmath>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 using namespace nibble;
@@ -8,105 +8,156 @@ using namespace nibble::test;
 
 namespace {
 
-// |value - expected| in units of the last place of float32 at `expected`.
-double ulps(float value, double expected) {
-  if (std::isinf(value) || std::fabs(expected) >= 0x1.ffffffp127)
-    return std::isinf(value) && std::fabs(expected) >= 0x1.fffffep127 ? 0 : INFINITY;
-  int exponent;
-  std::frexp(expected, &exponent);
-  return std::fabs(value - expected) / std::ldexp(1.0, std::max(exponent, -125) - 24);
+constexpr DType kDTypes[] = {DType::kBF16, DType::kF32};
+constexpr int kFeatures[] = {256, 64, 96, 16, 21};
+
+OpCase makeCase(const std::string &op, DType dtype, const std::string &source, std::vector<int> perToken) {
+  OpCase c;
+  c.name = fmt::format("{} {}", op, nameOf(dtype));
+  c.source = source;
+  c.dtype = dtype;
+  c.perToken = std::move(perToken);
+  return c;
 }
 
-constexpr const char *kElementary = R"mlir(
-func.func @exp(%x: tensor<?xf32>) -> tensor<?xf32> {
-  %y = math.exp %x : tensor<?xf32>
-  return %y : tensor<?xf32>
-}
-func.func @log(%x: tensor<?xf32>) -> tensor<?xf32> {
-  %y = math.log %x : tensor<?xf32>
-  return %y : tensor<?xf32>
-}
-func.func @angles(%positions: tensor<?xi32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
-  %c, %s = nn.rope_table %positions {inverse_frequencies = array<f32: 1.0, 0.31622776, 0.0131, 0.00001>, attention_factor = 1.0 : f32}
-      : tensor<?xi32> -> tensor<?x4xf32>
-  return %c, %s : tensor<?x4xf32>, tensor<?x4xf32>
-}
-)mlir";
-
-// Every `step`-th float32 as a tensor.
-Tensor everyFloat(uint32_t step) {
-  std::vector<double> unused;
-  int64_t count = (uint64_t(1) << 32) / step;
-  Tensor tensor = *Tensor::create(DType::kF32, {count});
-  for (int64_t i = 0; i < count; ++i)
-    tensor.as<uint32_t>()[i] = static_cast<uint32_t>(i) * step;
-  return tensor;
-}
-
-TEST(Elementary, ExpIsWithinOneUlpOverAllFloats) {
-  HostProgram program(kElementary);
-  Tensor x = everyFloat(1009);
-  Tensor y = std::move(program.call("exp", {&x})[0]);
-  double worst = 0, relative = 0;
-  for (int64_t i = 0; i < x.elements(); ++i) {
-    float in = x.as<float>()[i], out = y.as<float>()[i];
-    if (std::isnan(in)) {
-      EXPECT_TRUE(std::isnan(out)) << in;
-      continue;
+TEST(Elementwise, EmbeddingAndTakeRowsCopyRows) {
+  Random random(1);
+  for (DType dtype : kDTypes)
+    for (int features : kFeatures) {
+      for (const char *op : {"nn.embedding %i, %x : tensor<?xi32>, tensor<50x{0}xE>",
+                             "nn.take_rows %x, %i : tensor<50x{0}xE>, tensor<?xi32>"}) {
+        std::string source = fmt::format(R"mlir(
+func.func @f(%x: tensor<50x{0}xE>, %i: tensor<?xi32>) -> tensor<?x{0}xE> {{
+  %y = OP -> tensor<?x{0}xE>
+  return %y : tensor<?x{0}xE>
+}})mlir",
+                                         features);
+        source.replace(source.find("OP"), 2, fmt::format(fmt::runtime(op), features));
+        HostProgram program(withElement(source, dtype));
+        Tensor x = random.normal(dtype, {50, features}), i = random.indices({19}, 50);
+        auto y = program.call("f", {&x, &i});
+        for (int t = 0; t < 19; ++t) {
+          int row = i.as<int32_t>()[t];
+          EXPECT_EQ(difference(rowsOf(y[0], t, t + 1), rowsOf(x, row, row + 1)), "the same") << op;
+        }
+      }
     }
-    double expected = std::exp(static_cast<double>(in));
-    worst = std::max(worst, ulps(out, expected));
-    if (expected > 0x1p-126 && expected < 0x1p127)
-      relative = std::max(relative, std::fabs(out / expected - 1));
-  }
-  std::printf("exp: %lld values, %.4f ulp, relative 2^%.2f\n", static_cast<long long>(x.elements()), worst,
-              std::log2(relative));
-  EXPECT_LT(worst, 1.0);
-  EXPECT_LT(relative, 0x1p-22);
 }
 
-TEST(Elementary, ExpMeetsItsEnds) {
-  HostProgram program(kElementary);
-  Tensor x = makeTensor(DType::kF32, {7}, {-INFINITY, -104, -1e30, INFINITY, 88.73, 1e30, 0});
-  Tensor y = std::move(program.call("exp", {&x})[0]);
-  std::vector<double> expected = {0, 0, 0, INFINITY, INFINITY, INFINITY, 1};
-  EXPECT_EQ(valuesOf(y), expected);
+// One ascending chain of float32 additions per element, whatever the threads: compared with that chain.
+TEST(Elementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
+  Random random(2);
+  for (DType dtype : kDTypes)
+    for (int features : kFeatures) {
+      HostProgram program(withElement(fmt::format(R"mlir(
+func.func @f(%dy: tensor<?x{0}xE>, %tokens: tensor<?xi32>, %init: tensor<9x{0}xf32> {{nn.state = "gradient:w"}}) -> tensor<9x{0}xf32> {{
+  %g = nn.embedding_grad %dy, %tokens, %init : tensor<?x{0}xE>, tensor<?xi32>, tensor<9x{0}xf32>
+  return %g : tensor<9x{0}xf32>
+}})mlir",
+                                                  features),
+                                      dtype));
+      Tensor dy = random.normal(dtype, {64, features}), tokens = random.indices({64}, 9);
+      Tensor table = random.normal(DType::kF32, {9, features}), expected = copyOf(table);
+      auto values = valuesOf(dy);
+      for (int t = 0; t < 64; ++t)
+        for (int j = 0; j < features; ++j)
+          expected.as<float>()[tokens.as<int32_t>()[t] * features + j] += static_cast<float>(values[t * features + j]);
+      program.call("f", {&dy, &tokens, &table});
+      EXPECT_EQ(difference(table, expected), "the same") << nameOf(dtype) << " " << features;
+    }
 }
 
-TEST(Elementary, LogIsWithinOneUlpOverAllFloats) {
-  HostProgram program(kElementary);
-  Tensor x = everyFloat(1013);
-  Tensor y = std::move(program.call("log", {&x})[0]);
-  double worst = 0;
-  for (int64_t i = 0; i < x.elements(); ++i) {
-    float in = x.as<float>()[i], out = y.as<float>()[i];
-    double expected = std::log(static_cast<double>(in));
-    if (std::isnan(expected) || std::isinf(expected))
-      EXPECT_TRUE(std::isnan(expected) ? std::isnan(out) : out == expected) << in;
-    else
-      worst = std::max(worst, ulps(out, expected));
-  }
-  std::printf("log: %lld values, %.4f ulp\n", static_cast<long long>(x.elements()), worst);
-  EXPECT_LT(worst, 0.83);
+TEST(Elementwise, SumTokensAddsInTheOrderOfTheTokens) {
+  Random random(3);
+  for (DType dtype : kDTypes)
+    for (int features : kFeatures) {
+      HostProgram program(withElement(fmt::format(R"mlir(
+func.func @f(%x: tensor<?x{0}xE>, %init: tensor<{0}xf32> {{nn.state = "gradient:b"}}) -> tensor<{0}xf32> {{
+  %s = nn.sum_tokens %x, %init : tensor<?x{0}xE>, tensor<{0}xf32>
+  return %s : tensor<{0}xf32>
+}})mlir",
+                                                  features),
+                                      dtype));
+      Tensor x = random.normal(dtype, {45, features}), sum = random.normal(DType::kF32, {features}),
+             expected = copyOf(sum);
+      auto values = valuesOf(x);
+      for (int t = 0; t < 45; ++t)
+        for (int j = 0; j < features; ++j)
+          expected.as<float>()[j] += static_cast<float>(values[t * features + j]);
+      program.call("f", {&x, &sum});
+      EXPECT_EQ(difference(sum, expected), "the same") << nameOf(dtype) << " " << features;
+    }
 }
 
-TEST(Elementary, SineAndCosineAreRoundedOnce) {
-  HostProgram program(kElementary);
-  constexpr int kCount = 1 << 20;
-  std::vector<int> positions(kCount);
-  for (int i = 0; i < kCount; ++i)
-    positions[i] = i < kCount / 2 ? i : i * 15; // up to 2^24
-  Tensor p = makeIndices({kCount}, positions);
-  auto tables = program.call("angles", {&p});
-  const float frequencies[] = {1.0f, 0.31622776f, 0.0131f, 0.00001f};
-  double worst = 0;
-  for (int64_t i = 0; i < kCount * 4; ++i) {
-    double angle = static_cast<float>(positions[i / 4]) * frequencies[i % 4]; // float32 product
-    worst = std::max(
-        {worst, ulps(tables[0].as<float>()[i], std::cos(angle)), ulps(tables[1].as<float>()[i], std::sin(angle))});
-  }
-  std::printf("sine and cosine: %d angles, %.4f ulp\n", kCount * 4, worst);
-  EXPECT_LT(worst, 0.501);
+TEST(Elementwise, RopeMeansWhatTheReferenceSays) {
+  Random random(4);
+  for (DType dtype : kDTypes)
+    for (int half : {64, 32, 8, 20})
+      for (const char *inverse : {"", " {inverse}"}) {
+        OpCase c = makeCase(fmt::format("rope of {}{}", 2 * half, inverse), dtype,
+                            fmt::format(R"mlir(
+func.func @f(%x: tensor<?x{0}xE>, %cos: tensor<?x{1}xf32>, %sin: tensor<?x{1}xf32>) -> tensor<?x{0}xE> {{
+  %y = nn.rope %x, %cos, %sin{2} : tensor<?x{0}xE>, tensor<?x{1}xf32>
+  return %y : tensor<?x{0}xE>
+}})mlir",
+                                        6 * half, half, inverse),
+                            {0, 1, 2});
+        c.arguments.push_back(random.normal(dtype, {9, 6 * half}));
+        c.arguments.push_back(random.normal(DType::kF32, {9, half}));
+        c.arguments.push_back(random.normal(DType::kF32, {9, half}));
+        checkOp(c);
+      }
+}
+
+TEST(Elementwise, RopeTableMeansWhatTheReferenceSays) {
+  Random random(5);
+  OpCase c = makeCase("rope_table", DType::kF32, R"mlir(
+func.func @f(%p: tensor<?xi32>) -> (tensor<?x18xf32>, tensor<?x18xf32>) {
+  %c, %s = nn.rope_table %p {inverse_frequencies = array<f32: 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.09, 0.05, 0.02, 0.01,
+      0.002, 0.0005, 0.0001, 0.00001>, attention_factor = 1.25 : f32} : tensor<?xi32> -> tensor<?x18xf32>
+  return %c, %s : tensor<?x18xf32>, tensor<?x18xf32>
+})mlir",
+                      {0});
+  c.arguments.push_back(random.indices({200}, 1 << 18));
+  c.bound = 1e-6; // angles are float32 in the reference too
+  checkOp(c);
+}
+
+TEST(Elementwise, SwigluMeansWhatTheReferenceSays) {
+  Random random(6);
+  for (DType dtype : kDTypes)
+    for (int features : kFeatures) {
+      OpCase c = makeCase(fmt::format("swiglu of {}", features), dtype,
+                          fmt::format(R"mlir(
+func.func @f(%gate: tensor<?x{0}xE>, %up: tensor<?x{0}xE>) -> tensor<?x{0}xE> {{
+  %y = nn.swiglu %gate, %up : tensor<?x{0}xE>
+  return %y : tensor<?x{0}xE>
+}})mlir",
+                                      features),
+                          {0, 1});
+      c.arguments.push_back(random.normal(dtype, {7, features}, 4.0));
+      c.arguments.push_back(random.normal(dtype, {7, features}));
+      checkOp(c);
+    }
+}
+
+TEST(Elementwise, SwigluGradMeansWhatTheReferenceSays) {
+  Random random(7);
+  for (DType dtype : kDTypes)
+    for (int features : kFeatures) {
+      OpCase c = makeCase(fmt::format("swiglu_grad of {}", features), dtype,
+                          fmt::format(R"mlir(
+func.func @f(%dy: tensor<?x{0}xE>, %gate: tensor<?x{0}xE>, %up: tensor<?x{0}xE>) -> (tensor<?x{0}xE>, tensor<?x{0}xE>) {{
+  %dgate, %dup = nn.swiglu_grad %dy, %gate, %up : tensor<?x{0}xE>
+  return %dgate, %dup : tensor<?x{0}xE>, tensor<?x{0}xE>
+}})mlir",
+                                      features),
+                          {0, 1, 2});
+      c.arguments.push_back(random.normal(dtype, {7, features}));
+      c.arguments.push_back(random.normal(dtype, {7, features}, 4.0));
+      c.arguments.push_back(random.normal(dtype, {7, features}));
+      checkOp(c);
+    }
 }
 
 } // namespace
