@@ -157,7 +157,8 @@ SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRa
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(loop.getBody());
   SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
-  scf::YieldOp::create(*this, next);
+  if (!init.empty()) // without carried values the loop has its terminator already
+    scf::YieldOp::create(*this, next);
   return SmallVector<Value>(loop.getResults());
 }
 
