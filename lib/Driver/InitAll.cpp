@@ -10,6 +10,7 @@
 #include "passes/LowerToHost/BufferizationModels.h"
 #include "passes/LowerToHost/Passes.h"
 #include "passes/LowerToHost/Pipeline.h"
+#include "passes/Pipelines.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Rollout/Passes.h"
 #include "passes/Verify/Passes.h"
@@ -37,4 +38,5 @@ void nibble::registerAllPasses() {
   registerNibbleLowerToHostPasses();
   registerNibbleVerifyPasses();
   host::registerHostPipelines();
+  registerStagePipelines();
 }
