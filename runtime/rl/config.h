@@ -17,7 +17,7 @@
 
 namespace nibble {
 
-struct ModelConfig {
+struct ModelSection {
   std::string path; // checkpoint folder
   std::string dtype = "bfloat16";
   int64_t contextLength = 0; // 0: the model's own
@@ -87,7 +87,7 @@ struct RunConfig {
 };
 
 struct Config {
-  ModelConfig model;
+  ModelSection model;
   QuantizeConfig quantize;
   RolloutConfig rollout;
   TrainConfig train;
