@@ -118,7 +118,7 @@ const visible = () => runs.map((run, i) => ({ run, i })).filter(({ run, i }) => 
 function frame(width, height, domain, range, format, unit = 1) {
   const left = 46, right = 8, top = 8, bottom = 20;
   const [x0, x1] = domain; let [low, high] = range;
-  if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; high += pad; if (low < 0) low -= pad; }
+  if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; high += pad; if (low !== 0) low -= pad; }
   const marks = ticks(low / unit, high / unit, 4).map((mark) => mark * unit);
   const x = (value) => left + (x1 > x0 ? (value - x0) / (x1 - x0) : 0.5) * (width - left - right);
   const y = (value) => height - bottom - (value - low) / (high - low) * (height - top - bottom);
@@ -319,7 +319,9 @@ function buildControls() {
     document.getElementById("legend").append(chip);
   });
   const smooth = document.getElementById("smooth");
-  smooth.value = Math.max(...runs.map((run) => run.columns.step.length), 0) > 100 ? 0.8 : 0;
+  // Longer runs need more of it; short ones are shown as they are.
+  const longest = Math.max(...runs.map((run) => run.columns.step.length), 0);
+  smooth.value = longest < 60 ? 0 : Math.min(0.98, 1 - 30 / longest).toFixed(2);
   state.smooth = +smooth.value;
   document.getElementById("smooth-value").textContent = smooth.value;
   smooth.addEventListener("input", () => { state.smooth = +smooth.value; document.getElementById("smooth-value").textContent = smooth.value; update(); });
