@@ -14,44 +14,50 @@ static_assert(std::endian::native == std::endian::little, "words and scales are 
 
 namespace {
 
-constexpr int64_t kLanes = 16;              // of N11
-constexpr int64_t kHostBlock = 8 * kLanes;  // elements in one 64-byte block of the host layout
-constexpr uint32_t kZeroWord = 0x88888888u; // eight times q = 0
+constexpr int64_t kLanes = 16;             // of N11
+constexpr int64_t kHostBlock = 8 * kLanes; // elements in one 64-byte block of the host layout
 constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
-// Where element `i` of a row lives: which word, and at which bit.
-struct Place {
-  int64_t word;
-  int shift;
-};
-
-Place interchangePlace(int64_t i) { return {i / 8, static_cast<int>(4 * (i % 8))}; }
-
-Place hostPlace(int64_t i) {
-  int64_t block = i / kHostBlock, step = i % kHostBlock / kLanes, lane = i % kLanes;
-  return {block * kLanes + lane, static_cast<int>(4 * step)};
+// Both layouts are one: a block of 8*lanes elements is `lanes` words, and bits 4*s of word l hold element lanes*s + l
+// of the block. Interchange has one lane, host has sixteen.
+template <int64_t lanes> void packBlock(const int8_t *codes, uint8_t *out) {
+  uint32_t words[lanes] = {};
+  for (int64_t step = 0; step < 8; ++step)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      words[lane] |= (static_cast<uint32_t>(codes[lanes * step + lane] + 8) & 0xFu) << (4 * step);
+  std::memcpy(out, words, sizeof words);
 }
 
-template <Place (*place)(int64_t)>
-void packRow(const int8_t *codes, int64_t k, uint8_t *row, int64_t rowBytes, std::vector<uint32_t> &words) {
-  words.assign(static_cast<size_t>(rowBytes / 4), kZeroWord);
-  for (int64_t i = 0; i < k; ++i) {
-    auto [word, shift] = place(i);
-    // u = q + 8 replaces the padding 8: the exclusive or of both is put on top of it.
-    words[static_cast<size_t>(word)] ^= ((static_cast<uint32_t>(codes[i] + 8) & 0xFu) ^ 8u) << shift;
+template <int64_t lanes> void unpackBlock(const uint8_t *in, int8_t *codes) {
+  uint32_t words[lanes];
+  std::memcpy(words, in, sizeof words);
+  for (int64_t step = 0; step < 8; ++step)
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      codes[lanes * step + lane] = static_cast<int8_t>(static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - 8);
+}
+
+// A row of k codes; the last block is filled up with q = 0.
+template <int64_t lanes> void packRow(const int8_t *codes, int64_t k, uint8_t *row) {
+  constexpr int64_t block = 8 * lanes;
+  for (; k >= block; k -= block, codes += block, row += 4 * lanes)
+    packBlock<lanes>(codes, row);
+  if (k > 0) {
+    int8_t last[block] = {};
+    std::memcpy(last, codes, static_cast<size_t>(k));
+    packBlock<lanes>(last, row);
   }
-  std::memcpy(row, words.data(), static_cast<size_t>(rowBytes));
 }
 
-template <Place (*place)(int64_t)>
-void unpackRow(const uint8_t *row, int64_t k, int8_t *codes, int64_t rowBytes, std::vector<uint32_t> &words) {
-  words.resize(static_cast<size_t>(rowBytes / 4));
-  std::memcpy(words.data(), row, static_cast<size_t>(rowBytes));
-  for (int64_t i = 0; i < k; ++i) {
-    auto [word, shift] = place(i);
-    codes[i] = static_cast<int8_t>(static_cast<int>((words[static_cast<size_t>(word)] >> shift) & 0xFu) - 8);
+template <int64_t lanes> void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
+  constexpr int64_t block = 8 * lanes;
+  for (; k >= block; k -= block, codes += block, row += 4 * lanes)
+    unpackBlock<lanes>(row, codes);
+  if (k > 0) {
+    int8_t last[block];
+    unpackBlock<lanes>(row, last);
+    std::memcpy(codes, last, static_cast<size_t>(k));
   }
 }
 
@@ -121,10 +127,9 @@ void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, con
     std::memcpy(slab + rowBegin * rowBytes, codes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
   }
-  auto *pack = layout.layout == Layout::kHost ? packRow<hostPlace> : packRow<interchangePlace>;
-  std::vector<uint32_t> words;
+  auto *pack = layout.layout == Layout::kHost ? packRow<kLanes> : packRow<1>;
   for (int64_t row = rowBegin; row < rowEnd; ++row)
-    pack(codes + (row - rowBegin) * layout.k, layout.k, slab + row * rowBytes, rowBytes, words);
+    pack(codes + (row - rowBegin) * layout.k, layout.k, slab + row * rowBytes);
 }
 
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const uint8_t *slab, int8_t *codes) {
@@ -133,10 +138,9 @@ void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, c
     std::memcpy(codes, slab + rowBegin * rowBytes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
   }
-  auto *unpack = layout.layout == Layout::kHost ? unpackRow<hostPlace> : unpackRow<interchangePlace>;
-  std::vector<uint32_t> words;
+  auto *unpack = layout.layout == Layout::kHost ? unpackRow<kLanes> : unpackRow<1>;
   for (int64_t row = rowBegin; row < rowEnd; ++row)
-    unpack(slab + row * rowBytes, layout.k, codes + (row - rowBegin) * layout.k, rowBytes, words);
+    unpack(slab + row * rowBytes, layout.k, codes + (row - rowBegin) * layout.k);
 }
 
 float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index) {

@@ -88,7 +88,8 @@ Status readAttentionKind(const Json &config, const std::string &where, int64_t l
   if (activation != "silu")
     return unsupported(where, fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
 
-  // Qwen: sliding_window counts only with use_sliding_window, in the layers that layer_types names, else from max_window_layers on.
+  // Qwen: sliding_window counts only with use_sliding_window, in the layers that layer_types names, else from
+  // max_window_layers on.
   NIBBLE_ASSIGN(bool usesWindow, boolFieldOr(config, "use_sliding_window", where, false));
   NIBBLE_ASSIGN(int64_t firstWindowLayer, integerFieldOr(config, "max_window_layers", where, 0, kMostWidth, 0));
   if (!config.contains("use_sliding_window") && findField(config, "sliding_window"))
@@ -107,8 +108,9 @@ Status readAttentionKind(const Json &config, const std::string &where, int64_t l
         return unsupported(where, fmt::format("layer_types has {}", printable(type.dump(-1, ' ', true))));
       slides = type == "sliding_attention";
       if (slides && (!usesWindow || window == 0))
-        return Status::badInput(fmt::format(
-            "{}: layer_types has sliding_attention but use_sliding_window or sliding_window is not set; correct the file", where));
+        return Status::badInput(fmt::format("{}: layer_types has sliding_attention but use_sliding_window or "
+                                            "sliding_window is not set; correct the file",
+                                            where));
     }
     windows[i] = slides ? window : 0;
     hasWindow |= slides;

@@ -22,9 +22,9 @@ struct ModelConfig {
   bool qkNorm = false;                                       // RMS norm of each head of q and k, before rope
   // Per layer how many positions a token sees, itself among them; 0: everything before it. Empty: 0 for every layer.
   std::vector<int64_t> windows;
-  bool tieWordEmbeddings = false;                            // lm_head is embed_tokens
-  std::string dtype = "float32";                             // as trained: "bfloat16", "float16", "float32"
-  std::vector<int64_t> eosTokens;                            // generation_config.json wins; may be empty
+  bool tieWordEmbeddings = false; // lm_head is embed_tokens
+  std::string dtype = "float32";  // as trained: "bfloat16", "float16", "float32"
+  std::vector<int64_t> eosTokens; // generation_config.json wins; may be empty
   std::optional<int64_t> bosToken, padToken;
   std::optional<Json> quantization; // quantization_config; compressed-tensors, see quantized_checkpoint.h
   std::vector<std::string> warnings;

@@ -80,9 +80,9 @@ Result<WeightReport> checkWeights(const ModelConfig &config, const QuantizedChec
     if (config.tieWordEmbeddings && name == "lm_head.weight")
       NIBBLE_TRY(checkTiedHead(checkpoint, report));
     else if (!name.ends_with("rotary_emb.inv_freq")) // a table that old checkpoints carry
-      return Status::badInput(
-          fmt::format("checkpoint {}: tensor \"{}\" is not used by a model of type {}; remove it or correct config.json",
-                      checkpoint.folder(), printable(name), config.modelType));
+      return Status::badInput(fmt::format(
+          "checkpoint {}: tensor \"{}\" is not used by a model of type {}; remove it or correct config.json",
+          checkpoint.folder(), printable(name), config.modelType));
   }
   return report;
 }

@@ -16,8 +16,8 @@ struct ExpectedTensor {
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);
 
 // Every expected tensor is there with its shape and a floating-point dtype, else bad input naming tensor, what it is
-// and what it should be. What is there beside them is bad input that names it (but for rope tables of old checkpoints); a head beside a tied embedding must be
-// equal to it.
+// and what it should be. What is there beside them is bad input that names it (but for rope tables of old checkpoints);
+// a head beside a tied embedding must be equal to it.
 struct WeightReport {
   std::vector<std::string> unused, warnings;
 };

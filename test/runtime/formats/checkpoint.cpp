@@ -214,6 +214,43 @@ TEST(ModelWeights, FixturesHaveExactlyTheirTensors) {
   }
 }
 
+// A head beside a tied embedding must repeat it; rope tables of old checkpoints are passed over; nothing else may be
+// there.
+TEST(ModelWeights, WhatMayStandBeside) {
+  Scratch scratch;
+  std::string folder = copyOf(scratch, "qwen2");
+  auto config = ModelConfig::read(folder);
+  ASSERT_TRUE(config.isOk());
+  auto add = [&](const std::string &name, Tensor tensor) {
+    auto checkpoint = Checkpoint::open(fixture("qwen2"));
+    std::vector<Tensor> tensors;
+    std::vector<NamedTensor> named = {{name, tensor.view()}};
+    for (const std::string &other : checkpoint->names()) {
+      tensors.push_back(*checkpoint->read(other));
+      named.push_back({other, tensors.back().view()});
+    }
+    ASSERT_TRUE(writeSafetensors(folder + "/" + kSingleFile, named).isOk());
+  };
+  auto embedding = [] { return *Checkpoint::open(fixture("qwen2"))->read("model.embed_tokens.weight"); };
+  add("lm_head.weight", embedding());
+  auto report = checkWeights(*config, *QuantizedCheckpoint::open(folder));
+  ASSERT_TRUE(report.isOk()) << report.status().message();
+  EXPECT_EQ(report->unused, std::vector<std::string>{"lm_head.weight"});
+  EXPECT_EQ(report->warnings.size(), 1u);
+  Tensor other = embedding();
+  other.as<uint16_t>()[7] ^= 1;
+  add("lm_head.weight", std::move(other));
+  EXPECT_TRUE(fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(), Code::kBadInput,
+                    {"lm_head.weight", "differs"}));
+  add("model.layers.0.self_attn.rotary_emb.inv_freq", *Tensor::create(DType::kF32, {8}));
+  report = checkWeights(*config, *QuantizedCheckpoint::open(folder));
+  ASSERT_TRUE(report.isOk()) << report.status().message();
+  EXPECT_TRUE(report->warnings.empty());
+  add("model.embed_tokens.extra", *Tensor::create(DType::kI8, {8}));
+  EXPECT_TRUE(fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(), Code::kBadInput,
+                    {"embed_tokens.extra"}));
+}
+
 TEST(ModelWeights, WrongOnesAreNamed) {
   auto checkpoint = QuantizedCheckpoint::open(fixture("llama"));
   auto original = ModelConfig::read(fixture("llama"));
