@@ -88,15 +88,20 @@ function ticks(low, high, count) {
 }
 // What is exact or sparse is shown as it is.
 const isSmoothed = (chart) => state.smooth > 0 && !chart.zero && !chart.points && !chart.exact;
+// The mean of a moving average from the left and one from the right: it does not lag behind.
 function smoothed(chart, values) {
   if (!isSmoothed(chart)) return values;
-  let average = 0, weight = 0;
-  return values.map((value) => {
-    if (!isNumber(value)) return null;
-    average = state.smooth * average + (1 - state.smooth) * value;
-    weight = state.smooth * weight + (1 - state.smooth);
-    return average / weight;
-  });
+  const pass = (list) => {
+    let average = 0, weight = 0;
+    return list.map((value) => {
+      if (!isNumber(value)) return null;
+      average = state.smooth * average + (1 - state.smooth) * value;
+      weight = state.smooth * weight + (1 - state.smooth);
+      return average / weight;
+    });
+  };
+  const back = pass([...values].reverse()).reverse();
+  return pass(values).map((value, i) => (isNumber(value) ? (value + back[i]) / 2 : null));
 }
 // Points of a path; of a long series the least and the largest value of every pixel column.
 function path(xs, ys, x, y) {
@@ -321,7 +326,7 @@ function buildControls() {
   const smooth = document.getElementById("smooth");
   // Longer runs need more of it; short ones are shown as they are.
   const longest = Math.max(...runs.map((run) => run.columns.step.length), 0);
-  smooth.value = longest < 60 ? 0 : Math.min(0.98, 1 - 30 / longest).toFixed(2);
+  smooth.value = longest < 80 ? 0 : Math.min(0.98, 1 - 40 / longest).toFixed(2);
   state.smooth = +smooth.value;
   document.getElementById("smooth-value").textContent = smooth.value;
   smooth.addEventListener("input", () => { state.smooth = +smooth.value; document.getElementById("smooth-value").textContent = smooth.value; update(); });
