@@ -29,9 +29,7 @@ Result<std::vector<Group>> collectRound(const Config &config, const Environment 
   }
   NIBBLE_ASSIGN(auto samples, rollout.generate(requests, weightVersion, stop));
   totals.rolloutSeconds += watch.lap();
-  totals.computedTokens += rollout.statistics().computedTokens;
   totals.sampledTokens += rollout.statistics().sampledTokens;
-  totals.preemptions += rollout.statistics().preemptions;
 
   std::vector<Problem> asked;
   std::vector<std::string> responses;

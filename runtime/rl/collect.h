@@ -16,7 +16,7 @@ struct Collected {
   int64_t rounds = 0;
   uint64_t nextProblem = 0;
   double rolloutSeconds = 0, rewardSeconds = 0; // of the clock
-  int64_t computedTokens = 0, sampledTokens = 0, preemptions = 0;
+  int64_t sampledTokens = 0;
 };
 
 // Generates groups for problems nextProblem, nextProblem + 1, ... of the training split until enough are kept or

@@ -249,6 +249,16 @@ std::string hashOf(const Config &config) {
   return hash128(json.dump());
 }
 
+std::map<std::string, double> objectiveConstants(const RLConfig &config) {
+  if (config.objective == "reinforce")
+    return {{"entropy", config.entropyCoefficient}};
+  return {{"clip_low", config.clipLow},
+          {"clip_high", config.clipHigh},
+          {"dual_clip", config.dualClip},
+          {"kl", config.klCoefficient},
+          {"entropy", config.entropyCoefficient}};
+}
+
 std::vector<ConfigKey> configKeys() {
   Writer writer;
   Config config;

@@ -11,6 +11,7 @@
 #include "runtime/train/schedule.h"
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,7 +56,7 @@ struct RLConfig {
   LossNormalization lossNormalization = LossNormalization::kToken;
   Comparison compare = Comparison::kAll;
   std::string objective = "grpo";
-  double clipLow = 0.2, clipHigh = 0.2, klCoefficient = 0, entropyCoefficient = 0;
+  double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0, entropyCoefficient = 0;
 };
 
 struct SftConfig {
@@ -111,6 +112,9 @@ Json toJson(const Config &config);
 // Hash of all that the result of a run depends on: not `run.out`, `run.threads`, `run.checkpoint_every`,
 // `run.keep_checkpoints`, nor the sizes of the rollout's calls and cache.
 std::string hashOf(const Config &config);
+
+// The constants of config.rl.objective by the names they have in lib/Objectives.
+std::map<std::string, double> objectiveConstants(const RLConfig &config);
 
 struct ConfigKey {
   std::string section, key, type, defaultValue, meaning;

@@ -1,10 +1,35 @@
 #include "runtime/rl/environment.h"
 
+#include "runtime/rl/reward_program.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
 
 namespace nibble {
+
+Result<std::unique_ptr<Task>> createTask(const Config &config) {
+  TaskOptions options;
+  options.seed = config.run.seed;
+  options.digits = static_cast<int>(config.task.digits);
+  options.count = static_cast<int>(config.task.count);
+  options.maximum = config.task.maximum;
+  options.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);
+  options.promptPrefix = config.task.promptPrefix;
+  options.promptSuffix = config.task.promptSuffix;
+  return Task::create(config.task.name, options);
+}
+
+Result<std::unique_ptr<RewardFunction>> createReward(const Config &config) {
+  if (config.reward.command.empty())
+    return std::unique_ptr<RewardFunction>();
+  RewardProgramOptions options;
+  options.command = config.reward.command;
+  options.workers = static_cast<int>(config.reward.workers);
+  options.timeLimit = std::chrono::milliseconds(static_cast<int64_t>(config.reward.timeLimitSeconds * 1000));
+  NIBBLE_ASSIGN(std::unique_ptr<RewardProgram> program, RewardProgram::create(options));
+  return std::unique_ptr<RewardFunction>(std::move(program));
+}
 
 Result<std::vector<RewardOutcome>> scoreResponses(const Environment &environment, std::span<const Problem> problems,
                                                   std::span<const std::string> responses) {

@@ -1,10 +1,13 @@
 // What a loop learns from: problems, text and tokens, rewards.
 #pragma once
 
+#include "runtime/formats/tokenizer.h"
+#include "runtime/rl/config.h"
 #include "runtime/rl/reward.h"
 #include "runtime/rl/task.h"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +32,23 @@ struct Environment {
   RewardFunction *reward = nullptr; // null: the task's own
   std::vector<int32_t> stopTokens;  // the first one ends an answer in supervised training
 };
+
+// The codec of a HuggingFace tokenizer, which outlives it.
+class TokenizerCodec final : public TextCodec {
+public:
+  explicit TokenizerCodec(const Tokenizer &tokenizer) : tokenizer_(tokenizer) {}
+  Result<std::vector<int32_t>> encode(std::string_view text, bool isPrompt) const override {
+    return tokenizer_.encode(text, isPrompt);
+  }
+  std::string decode(std::span<const int32_t> tokens) const override { return tokenizer_.decode(tokens, true); }
+
+private:
+  const Tokenizer &tokenizer_;
+};
+
+// The task and, when the configuration names a command, the reward program. Usage error as of their create.
+Result<std::unique_ptr<Task>> createTask(const Config &config);
+Result<std::unique_ptr<RewardFunction>> createReward(const Config &config);
 
 // Rewards in order of the requests; failed ones are marked. `problems[i]` asked for `responses[i]`.
 Result<std::vector<RewardOutcome>> scoreResponses(const Environment &environment, std::span<const Problem> problems,

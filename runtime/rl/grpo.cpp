@@ -10,7 +10,8 @@ namespace nibble {
 struct UpdateTotals {
   int64_t updates = 0, tokens = 0;
   double loss = 0, gradientNorm = 0, clipScale = 0, learningRate = 0;
-  std::map<std::string, double> sums; // over trained tokens, of the objective's metrics
+  std::map<std::string, double> perCall;  // over updates, of the objective's metrics that are one number
+  std::map<std::string, double> perToken; // over trained tokens, of those that are one number a token
 };
 
 namespace {
@@ -30,7 +31,7 @@ private:
 };
 
 // Rewards, lengths and entropy of everything that was sampled.
-void describeSamples(const Collected &collected, Json &metrics) {
+void describeSamples(const Collected &collected, std::map<std::string, double> &values) {
   double count = 0, reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0, entropy = 0, kept = 0;
   for (const auto *groups : {&collected.kept, &collected.dropped})
     for (const Group &group : *groups)
@@ -47,17 +48,18 @@ void describeSamples(const Collected &collected, Json &metrics) {
           kept += value;
       }
   double mean = count > 0 ? reward / count : 0;
-  metrics["samples"] = static_cast<int64_t>(count);
-  metrics["reward_mean"] = mean;
-  metrics["reward_std"] = count > 0 ? std::sqrt(std::max(0.0, squares / count - mean * mean)) : 0;
-  metrics["reward_failed"] = static_cast<int64_t>(failed);
-  metrics["response_length_mean"] = count > 0 ? tokens / count : 0;
-  metrics["truncated_fraction"] = count > 0 ? truncated / count : 0;
-  metrics["entropy"] = tokens > 0 ? entropy / tokens : 0;
-  metrics["log_kept_mass"] = tokens > 0 ? kept / tokens : 0;
-  metrics["groups_kept"] = collected.kept.size();
-  metrics["groups_dropped"] = collected.dropped.size();
-  metrics["sampling_rounds"] = collected.rounds;
+  values["samples"] = count;
+  values["tokens"] = tokens;
+  values["reward_mean"] = mean;
+  values["reward_std"] = count > 0 ? std::sqrt(std::max(0.0, squares / count - mean * mean)) : 0;
+  values["reward_failed"] = failed;
+  values["response_length_mean"] = count > 0 ? tokens / count : 0;
+  values["truncated_fraction"] = count > 0 ? truncated / count : 0;
+  values["entropy"] = tokens > 0 ? entropy / tokens : 0;
+  values["log_kept_mass"] = tokens > 0 ? kept / tokens : 0;
+  values["groups_kept"] = static_cast<double>(collected.kept.size());
+  values["groups_dropped"] = static_cast<double>(collected.dropped.size());
+  values["sampling_rounds"] = static_cast<double>(collected.rounds);
 }
 
 } // namespace
@@ -66,8 +68,8 @@ Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config, const L
                                                    LoopCallbacks callbacks) {
   if (!parts.trainer || !parts.store || !parts.rollout || !parts.environment.task || !parts.environment.codec)
     return Status::usage("rl: needs a trainer, a rollout, a task and a tokenizer");
-  if (parts.trainer->takes("reference_logp") && !parts.reference)
-    return Status::usage("rl: the objective takes reference_logp, but there is no reference model");
+  if (config.rl.klCoefficient > 0 && !parts.reference)
+    return Status::usage("rl.kl_coefficient: there is no reference model to keep near; set it to 0");
   bool comparesMore = config.rl.compare == Comparison::kAll || config.rl.updatesPerStep > 1;
   if (config.rl.compare != Comparison::kNone && comparesMore && !parts.trainer->hasLogProbability())
     return Status::usage(
@@ -117,7 +119,10 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
   std::vector<TrainSequence> sequences = toSequences(groups, config(), places);
   if (sequences.empty())
     return Status::ok();
-  if (parts().trainer->takes("reference_logp")) {
+  if (parts().trainer->takes("reference_logp") && !parts().reference)
+    for (TrainSequence &sequence : sequences) // its coefficient is 0: any finite distance will do
+      sequence.referenceLogProbability = sequence.oldLogProbability;
+  else if (parts().trainer->takes("reference_logp")) {
     NIBBLE_ASSIGN(RowValues reference, parts().reference->compute(sequences));
     RowWalk walk(reference.logProbability);
     for (TrainSequence &sequence : sequences) {
@@ -136,10 +141,12 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
       if (sequences[i].mask[t] == 0)
         continue;
       ++totals.tokens;
-      for (const auto &[name, values] : result.metrics)
-        totals.sums[name] += values[row];
+      for (const auto &[name, values] : result.rowMetrics)
+        totals.perToken[name] += values[row];
     }
   }
+  for (const auto &[name, value] : result.metrics)
+    totals.perCall[name] += value;
   ++totals.updates;
   totals.loss += result.loss;
   totals.gradientNorm += result.gradientNorm;
@@ -148,14 +155,14 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
   return Status::ok();
 }
 
-Status GrpoLoop::takeStep(int64_t step, Json &metrics, Json &timings) {
+Status GrpoLoop::takeStep(StepMetrics &line) {
   uint64_t version = static_cast<uint64_t>(parts().trainer->steps());
-  NIBBLE_ASSIGN(Collected collected,
-                collectGroups(config(), parts().environment, *parts().rollout, step, nextProblem_, version, stop()));
+  NIBBLE_ASSIGN(Collected collected, collectGroups(config(), parts().environment, *parts().rollout, line.step,
+                                                   nextProblem_, version, stop()));
   StopWatch watch;
   Mismatch mismatch;
   NIBBLE_TRY(compareUntrained(collected, mismatch));
-  timings["compare_seconds"] = watch.lap();
+  double compareSeconds = watch.lap();
   if (stopRequested())
     return Status::interrupted("stopped by a signal");
 
@@ -170,30 +177,34 @@ Status GrpoLoop::takeStep(int64_t step, Json &metrics, Json &timings) {
   double trainSeconds = watch.lap();
   nextProblem_ = collected.nextProblem;
 
-  describeSamples(collected, metrics);
+  std::map<std::string, double> &values = line.values;
+  describeSamples(collected, values);
   if (config().rl.compare != Comparison::kNone) {
-    metrics["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
-    metrics["train_rollout_logprob_mismatches"] = mismatch.mismatches;
-    metrics["train_rollout_logprob_tokens"] = mismatch.tokens;
+    values["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
+    values["train_rollout_logprob_mismatches"] = static_cast<double>(mismatch.mismatches);
+    values["train_rollout_logprob_tokens"] = static_cast<double>(mismatch.tokens);
   }
   double n = static_cast<double>(std::max<int64_t>(totals.updates, 1));
-  metrics["updates"] = totals.updates;
-  metrics["trained_tokens"] = totals.tokens;
-  metrics["loss"] = totals.loss / n;
-  metrics["gradient_norm"] = totals.gradientNorm / n;
-  metrics["clip_scale"] = totals.updates ? totals.clipScale / n : 1.0;
-  metrics["learning_rate"] = totals.learningRate;
-  for (const auto &[name, sum] : totals.sums)
-    metrics[name] = sum / static_cast<double>(totals.tokens);
+  values["updates"] = static_cast<double>(totals.updates);
+  values["trained_tokens"] = static_cast<double>(totals.tokens);
+  values["loss"] = totals.loss / n;
+  values["gradient_norm"] = totals.gradientNorm / n;
+  values["clip_scale"] = totals.updates ? totals.clipScale / n : 1.0;
+  values["learning_rate"] = totals.learningRate;
+  for (const auto &[name, sum] : totals.perCall)
+    values[name] = sum / n;
+  for (const auto &[name, sum] : totals.perToken)
+    values[name] = sum / static_cast<double>(totals.tokens);
+  if (!parts().reference)
+    values.erase("kl"); // no distance to anything
 
-  timings["rollout_seconds"] = collected.rolloutSeconds;
-  timings["reward_seconds"] = collected.rewardSeconds;
-  timings["train_seconds"] = trainSeconds;
-  timings["rollout_tokens_per_second"] = static_cast<double>(collected.sampledTokens) / collected.rolloutSeconds;
-  timings["rollout_computed_tokens"] = collected.computedTokens;
-  timings["rollout_preemptions"] = collected.preemptions;
-  timings["rollout_cache_bytes"] = parts().rollout->statistics().cacheBytes;
-  timings["rollout_arena_bytes"] = parts().rollout->statistics().arenaBytes;
+  values["time_rollout"] = collected.rolloutSeconds;
+  values["time_reward"] = collected.rewardSeconds;
+  values["time_compare"] = compareSeconds;
+  values["time_train"] = trainSeconds;
+  values["tokens_per_second"] = static_cast<double>(collected.sampledTokens) / collected.rolloutSeconds;
+  values["memory_rollout_cache_bytes"] = static_cast<double>(parts().rollout->statistics().cacheBytes);
+  values["memory_rollout_arena_bytes"] = static_cast<double>(parts().rollout->statistics().arenaBytes);
   return Status::ok();
 }
 

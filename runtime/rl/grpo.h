@@ -13,7 +13,7 @@ public:
                                                   LoopCallbacks callbacks);
 
 protected:
-  Status takeStep(int64_t step, Json &metrics, Json &timings) override;
+  Status takeStep(StepMetrics &line) override;
 
 private:
   using Loop::Loop;

@@ -44,6 +44,7 @@ Status Loop::run(bool resume) {
     parts_.trainer->setSteps(updates);
     step_ = folder.startStep();
   }
+  NIBBLE_TRY(folder.beginMetrics(evaluatedAtEnd_ ? steps_ + 1 : step_));
   Status status = runSteps(folder);
   if (status.code() != Code::kInterrupted)
     return status;
@@ -52,43 +53,45 @@ Status Loop::run(bool resume) {
       fmt::format("{}: stopped after step {} and saved; resume to go on", config_.run.out, step_));
 }
 
+StepMetrics Loop::beginLine() const {
+  return {step_, {{"weight_version", static_cast<double>(parts_.trainer->steps())}}};
+}
+
 Status Loop::runSteps(RunFolder &folder) {
   while (step_ < steps_) {
-    StopWatch watch;
-    Json metrics = {{"step", step_}, {"weight_version", parts_.trainer->steps()}}, timings = {{"step", step_}};
+    StepMetrics line = beginLine();
     if (stopRequested())
       return Status::interrupted("stopped by a signal");
     if (config_.eval.every > 0 && step_ % config_.eval.every == 0)
-      NIBBLE_TRY(evaluateAt(step_, metrics, timings));
-    NIBBLE_TRY(takeStep(step_, metrics, timings));
+      NIBBLE_TRY(evaluateInto(line));
+    NIBBLE_TRY(takeStep(line));
     ++step_;
-    timings["step_seconds"] = watch.lap();
-    timings["peak_resident_bytes"] = peakResidentBytes();
-    timings["parameter_bytes"] = parts_.store->bytes();
-    timings["train_arena_bytes"] = parts_.trainer->arenaBytes();
-    NIBBLE_TRY(report(folder, metrics, timings)); // before the checkpoint, which counts the lines
+    line.values["memory_peak_bytes"] = static_cast<double>(peakResidentBytes());
+    line.values["memory_parameter_bytes"] = static_cast<double>(parts_.store->bytes());
+    line.values["memory_train_arena_bytes"] = static_cast<double>(parts_.trainer->arenaBytes());
+    NIBBLE_TRY(report(folder, line)); // before the checkpoint: what it holds is on record
     if (config_.run.checkpointEvery > 0 && step_ % config_.run.checkpointEvery == 0 && step_ < steps_)
       NIBBLE_TRY(save(folder, step_));
   }
-  if (!evaluatedAtEnd_ && config_.eval.every > 0) {
-    Json metrics = {{"step", steps_}, {"weight_version", parts_.trainer->steps()}}, timings = {{"step", steps_}};
-    NIBBLE_TRY(evaluateAt(steps_, metrics, timings));
-    NIBBLE_TRY(report(folder, metrics, timings));
+  if (!evaluatedAtEnd_ && config_.eval.every > 0 && parts_.rollout) {
+    StepMetrics line = beginLine();
+    NIBBLE_TRY(evaluateInto(line));
+    NIBBLE_TRY(report(folder, line));
   }
   evaluatedAtEnd_ = true;
   return save(folder, steps_);
 }
 
-Status Loop::evaluateAt(int64_t step, Json &metrics, Json &timings) {
+Status Loop::evaluateInto(StepMetrics &line) {
   if (!parts_.rollout)
     return Status::ok();
   StopWatch watch;
   NIBBLE_ASSIGN(Evaluation evaluation,
-                evaluateHeldOut(config_, parts_.environment, *parts_.rollout, step,
+                evaluateHeldOut(config_, parts_.environment, *parts_.rollout, line.step,
                                 static_cast<uint64_t>(parts_.trainer->steps()), callbacks_.stop));
-  metrics["held_out_reward"] = evaluation.reward;
-  metrics["held_out_length"] = evaluation.length;
-  timings["evaluate_seconds"] = watch.lap();
+  line.values["heldout_reward"] = evaluation.reward;
+  line.values["heldout_length_mean"] = evaluation.length;
+  line.values["time_eval"] = watch.lap();
   return Status::ok();
 }
 
@@ -101,11 +104,10 @@ Status Loop::save(RunFolder &folder, int64_t step) {
                      *parts_.store);
 }
 
-Status Loop::report(RunFolder &folder, const Json &metrics, const Json &timings) {
-  NIBBLE_TRY(folder.recordMetrics(metrics));
-  NIBBLE_TRY(folder.recordTimings(timings));
+Status Loop::report(RunFolder &folder, const StepMetrics &line) {
+  NIBBLE_TRY(folder.record(line));
   if (callbacks_.progress)
-    callbacks_.progress(metrics, timings);
+    callbacks_.progress(line);
   return Status::ok();
 }
 

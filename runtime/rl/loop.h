@@ -22,8 +22,8 @@ struct LoopParts {
 };
 
 struct LoopCallbacks {
-  // After every step: its lines of metrics.jsonl and timings.jsonl.
-  std::function<void(const Json &metrics, const Json &timings)> progress;
+  // After every step: its line of metrics.jsonl and timings.jsonl together.
+  std::function<void(const StepMetrics &line)> progress;
   // A line that the user should see.
   std::function<void(const std::string &)> warn;
   // Asked between calls of programs; when it says true, the loop saves and returns an interrupted status.
@@ -52,8 +52,9 @@ public:
   Status run(bool resume);
 
 protected:
-  // One step; fills its lines. Interrupted: nothing of the step may have happened.
-  virtual Status takeStep(int64_t step, Json &metrics, Json &timings) = 0;
+  // One step; fills its line (what isTiming may depend on the machine, nothing else may). Interrupted: nothing of the
+  // step may have happened.
+  virtual Status takeStep(StepMetrics &line) = 0;
 
   // Problems of the training split used so far.
   uint64_t nextProblem_ = 0;
@@ -64,9 +65,10 @@ protected:
 
 private:
   Status runSteps(RunFolder &folder);
-  Status evaluateAt(int64_t step, Json &metrics, Json &timings);
+  StepMetrics beginLine() const;
+  Status evaluateInto(StepMetrics &line);
   Status save(RunFolder &folder, int64_t step);
-  Status report(RunFolder &folder, const Json &metrics, const Json &timings);
+  Status report(RunFolder &folder, const StepMetrics &line);
 
   Config config_;
   LoopParts parts_;

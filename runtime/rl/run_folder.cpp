@@ -24,15 +24,12 @@ Result<RunFolder> RunFolder::open(const Options &options) {
     return Status::usage(fmt::format("{}: holds a run already; resume it (--resume) or choose another folder", where));
   if (!run.checkpoint_ && !run.warnings_.empty())
     return Status::badInput(fmt::format("{}: no checkpoint is whole; {}", where, run.warnings_.front()));
-  int64_t metricsBytes = 0, timingsBytes = 0;
   if (run.checkpoint_) {
     const Json &state = run.checkpoint_->state;
     std::string file = (run.checkpoint_->path / "state.json").string();
     NIBBLE_ASSIGN(int64_t format, integerField(state, "format", file, 0, INT64_MAX));
     NIBBLE_ASSIGN(std::string kind, stringField(state, "kind", file));
     NIBBLE_ASSIGN(std::string hash, stringField(state, "config_hash", file));
-    NIBBLE_ASSIGN(metricsBytes, integerField(state, "metrics_bytes", file, 0, INT64_MAX));
-    NIBBLE_ASSIGN(timingsBytes, integerField(state, "timings_bytes", file, 0, INT64_MAX));
     NIBBLE_ASSIGN(int64_t step, integerField(state, "step", file, 0, INT64_MAX));
     if (format != kStateFormat || step != run.checkpoint_->step || !findField(state, "loop"))
       return Status::badInput(fmt::format("{}: not a checkpoint of this version", file));
@@ -43,9 +40,6 @@ Result<RunFolder> RunFolder::open(const Options &options) {
                       where, kind != options.kind ? "'nibble " + kind + "'" : "another configuration"));
     run.lastSaved_ = step;
   }
-  NIBBLE_ASSIGN(run.metrics_, FileWriter::append(options.folder / "metrics.jsonl", metricsBytes));
-  NIBBLE_ASSIGN(run.timings_, FileWriter::append(options.folder / "timings.jsonl", timingsBytes));
-  NIBBLE_TRY(syncFolder(options.folder));
   return run;
 }
 
@@ -58,18 +52,18 @@ Status RunFolder::restore(ParameterStore &store) const {
   return checkpoint_ ? loadCheckpoint(*checkpoint_, store) : Status::ok();
 }
 
+Status RunFolder::beginMetrics(int64_t firstStep) {
+  NIBBLE_ASSIGN(metrics_, MetricsWriter::open(options_.folder, firstStep));
+  return Status::ok();
+}
+
 Status RunFolder::save(int64_t step, Json state, const ParameterStore &store) {
   if (step == lastSaved_)
     return Status::ok();
-  // What the checkpoint says was written must be on the disk before it.
-  NIBBLE_TRY(metrics_.sync());
-  NIBBLE_TRY(timings_.sync());
   Json whole = {{"format", kStateFormat},
                 {"kind", options_.kind},
                 {"config_hash", options_.configHash},
                 {"step", step},
-                {"metrics_bytes", metrics_.size()},
-                {"timings_bytes", timings_.size()},
                 {"loop", std::move(state)}};
   NIBBLE_TRY(saveCheckpoint(checkpoints(), step, whole, store, options_.keepCheckpoints));
   lastSaved_ = step;

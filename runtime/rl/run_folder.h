@@ -1,12 +1,13 @@
 // The folder of a run: lock, checkpoints, metrics.
 //
-//   lock, checkpoints/, metrics.jsonl (a function of configuration and seed alone), timings.jsonl (what the clock said)
+//   lock, checkpoints/, metrics.jsonl and timings.jsonl (runtime/report/metrics.h)
 //
-// A checkpoint remembers how long both files were, and resuming cuts them to that: what was done after it is done
-// again, with the same bits.
+// Resuming cuts both files to the steps that the checkpoint knows: what was done after it is done again, with the same
+// bits.
 #pragma once
 
 #include "runtime/core/file.h"
+#include "runtime/report/metrics.h"
 #include "runtime/train/checkpoint.h"
 
 #include <filesystem>
@@ -38,9 +39,10 @@ public:
   // Lines about damaged checkpoints that were passed over.
   const std::vector<std::string> &warnings() const { return warnings_; }
 
-  // One line each.
-  Status recordMetrics(const Json &line) { return metrics_.write(line.dump() + "\n"); }
-  Status recordTimings(const Json &line) { return timings_.write(line.dump() + "\n"); }
+  // Call once, before the first record: lines of `firstStep` and later are cut off.
+  Status beginMetrics(int64_t firstStep);
+  // On the disk when it returns.
+  Status record(const StepMetrics &line) { return metrics_->write(line); }
 
   // After `step` steps. Does nothing when that step was saved last.
   Status save(int64_t step, Json state, const ParameterStore &store);
@@ -51,7 +53,7 @@ private:
 
   Options options_;
   FolderLock lock_;
-  FileWriter metrics_, timings_;
+  std::optional<MetricsWriter> metrics_;
   std::optional<Checkpoint> checkpoint_;
   std::vector<std::string> warnings_;
   int64_t lastSaved_ = -1;

@@ -13,7 +13,7 @@ Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config, const Loo
   return std::unique_ptr<SftLoop>(new SftLoop(config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 
-Status SftLoop::takeStep(int64_t, Json &metrics, Json &timings) {
+Status SftLoop::takeStep(StepMetrics &line) {
   const Environment &environment = parts().environment;
   StopWatch watch;
   std::vector<TrainSequence> sequences;
@@ -38,14 +38,15 @@ Status SftLoop::takeStep(int64_t, Json &metrics, Json &timings) {
   }
   NIBBLE_ASSIGN(StepResult result, parts().trainer->step(sequences));
   nextProblem_ = problemIndex;
-  metrics["loss"] = result.loss;
-  metrics["gradient_norm"] = result.gradientNorm;
-  metrics["clip_scale"] = result.clipScale;
-  metrics["learning_rate"] = result.learningRate;
-  metrics["trained_tokens"] = static_cast<int64_t>(answers);
   double seconds = watch.lap();
-  timings["train_seconds"] = seconds;
-  timings["train_tokens_per_second"] = static_cast<double>(result.rows) / seconds;
+  line.values["loss"] = result.loss;
+  line.values["gradient_norm"] = result.gradientNorm;
+  line.values["clip_scale"] = result.clipScale;
+  line.values["learning_rate"] = result.learningRate;
+  line.values["tokens"] = static_cast<double>(result.rows);
+  line.values["trained_tokens"] = answers;
+  line.values["time_train"] = seconds;
+  line.values["tokens_per_second"] = static_cast<double>(result.rows) / seconds;
   return Status::ok();
 }
 

@@ -13,7 +13,7 @@ public:
 
 protected:
   // Prompt, answer and the first stop token; the loss is the mean over tokens of answers and stop tokens.
-  Status takeStep(int64_t step, Json &metrics, Json &timings) override;
+  Status takeStep(StepMetrics &line) override;
 
 private:
   using Loop::Loop;

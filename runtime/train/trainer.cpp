@@ -52,7 +52,11 @@ Status Trainer::accumulate(std::span<const TrainSequence> sequences, StepResult 
   result.rows += inputs_.rows();
   ++result.microbatches;
   if (status.isOk())
-    status = collectRows(trainStep_, results, inputs_.rows(), result.values, &result.metrics);
+    status = collectRows(trainStep_, results, inputs_.rows(), result.values, &result.rowMetrics);
+  for (size_t i = 0; i < results.size(); ++i)
+    if (results[i].dtype == DType::kF32 && results[i].shape.empty() &&
+        trainStep_.info().results[i].name != std::string_view("loss"))
+      result.metrics[trainStep_.info().results[i].name] += *results[i].as<float>();
   arena_->reset();
   return status;
 }

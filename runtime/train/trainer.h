@@ -21,8 +21,10 @@ struct StepResult {
   double loss = 0; // sum over rows of weight * loss, in double over calls
   double gradientNorm = 0, clipScale = 1, learningRate = 0;
   int64_t rows = 0, microbatches = 0;
-  RowValues values;                                  // before the update
-  std::map<std::string, std::vector<float>> metrics; // what else the objective returns per row: `clipped`, `kl`
+  RowValues values; // before the update
+  // What else the objective returns: one number a call, weighted as the loss and summed over calls; or one a row.
+  std::map<std::string, double> metrics;
+  std::map<std::string, std::vector<float>> rowMetrics;
 };
 
 class Trainer {

@@ -42,10 +42,10 @@ TEST(Grpo, LearnsWithoutAnyMismatch) {
     EXPECT_EQ(lines[i]["train_rollout_logprob_tokens"].get<double>(),
               lines[i]["response_length_mean"].get<double>() * lines[i]["samples"].get<double>());
     EXPECT_GE(lines[i]["groups_kept"].get<int>() + lines[i]["groups_dropped"].get<int>(), 8);
-    EXPECT_EQ(lines[i].contains("held_out_reward"), i % 10 == 0);
+    EXPECT_EQ(lines[i].contains("heldout_reward"), i % 10 == 0);
     tokens += lines[i]["train_rollout_logprob_tokens"].get<int64_t>();
   }
-  double first = lines[0]["held_out_reward"], last = lines[40]["held_out_reward"];
+  double first = lines[0]["heldout_reward"], last = lines[40]["heldout_reward"];
   std::printf("held-out reward %.3f -> %.3f, %lld tokens compared\n", first, last, static_cast<long long>(tokens));
   EXPECT_LT(first, 0.4);
   EXPECT_GT(last, 0.9);
@@ -111,6 +111,10 @@ TEST(Grpo, EveryVariantRuns) {
   auto lines = run([](Config &c) { c.rl.updatesPerStep = 4; });
   EXPECT_EQ(lines[0]["updates"], 4);
   EXPECT_EQ(lines[1]["weight_version"], 4);
+  EXPECT_TRUE(lines[0].contains("clipped"));
+  EXPECT_TRUE(lines[0].contains("clip_fraction"));
+  // Mean over tokens of all updates, and mean over updates of their means.
+  EXPECT_NEAR(lines[2]["clipped"].get<double>(), lines[2]["clip_fraction"].get<double>(), 0.1);
   lines = run([](Config &c) { c.rl.compare = Comparison::kNone; });
   EXPECT_FALSE(lines[0].contains("train_rollout_logprob_abs_diff"));
   run([](Config &c) { c.rl.compare = Comparison::kTrained; });
@@ -263,10 +267,10 @@ TEST(Sft, LearnsTheAnswers) {
   ASSERT_TRUE(status.isOk()) << status.message();
   auto lines = linesOf(folder / "out/metrics.jsonl");
   std::printf("loss %.3f -> %.3f, held-out reward %.3f -> %.3f\n", lines[0]["loss"].get<double>(),
-              lines[39]["loss"].get<double>(), lines[0]["held_out_reward"].get<double>(),
-              lines[40]["held_out_reward"].get<double>());
+              lines[39]["loss"].get<double>(), lines[0]["heldout_reward"].get<double>(),
+              lines[40]["heldout_reward"].get<double>());
   EXPECT_LT(lines[39]["loss"], 0.3 * lines[0]["loss"].get<double>());
-  EXPECT_GT(lines[40]["held_out_reward"], 0.9);
+  EXPECT_GT(lines[40]["heldout_reward"], 0.9);
 }
 
 TEST(RunFolder, RefusesWhatIsNotItsOwn) {

@@ -41,12 +41,13 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .result("logp", DType::kF32, {-1})
       .result("entropy", DType::kF32, {-1});
   if (objective == FakeObjective::kGrpo)
-    step.result("clipped", DType::kF32, {-1});
+    step.result("clipped", DType::kF32, {-1}).result("clip_fraction", DType::kF32, {});
   step.body([=](FakeCall &call) {
     int64_t rows = call.size("tokens");
     auto *loss = call.result("loss", {}).as<float>(), *logp = call.result("logp", {rows}).as<float>(),
          *entropy = call.result("entropy", {rows}).as<float>();
     auto *clipped = objective == FakeObjective::kGrpo ? call.result("clipped", {rows}).as<float>() : nullptr;
+    auto *fraction = clipped ? call.result("clip_fraction", {}).as<float>() : nullptr;
     auto *gradient = call.as<float>("gradient:table"), *temperature = call.as<float>("temperature"),
          *mask = call.as<float>("mask"), *weight = call.as<float>("weight");
     auto *tokens = call.as<int32_t>("tokens"), *targets = call.as<int32_t>("targets");
@@ -62,6 +63,7 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
         float bounded = std::clamp(ratio, 0.8f, 1.2f);
         bool cut = bounded * advantage < ratio * advantage;
         clipped[row] = cut ? 1.0f : 0.0f;
+        *fraction += scale * clipped[row];
         *loss -= scale * (cut ? bounded : ratio) * advantage;
         coefficient = cut ? 0.0f : -scale * ratio * advantage;
       }
