@@ -73,4 +73,64 @@ def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
                            "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::nibble::nn::NNDialect"];
 }
 
+def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
+  let summary = "The optimizer update and the gradient norm of a training step.";
+  let description = [{
+    For every parameter `p` that the step accumulates a gradient of, `@update(hyper, ...)` takes the states `master:p`, `moment1:p`, `moment2:p` and
+    `gradient:p` and runs `nn.adamw`; `weight:p` is the state that receives the new weight. Where the step or what it calls quantizes the
+    parameter, `packed:p` receives `qat.quantize` of the new weight: from then on both training (nibble-hoist-quantize) and rollout read it.
+    `@gradient_norm` gives `norm`, the square root of the sum of squares of all gradients.
+
+    Runs after nibble-differentiate and before nibble-hoist-quantize, which takes the weight out of the step's arguments.
+
+    Errors: a weight that is read under two schemes; a step without gradients.
+
+    Example: a step with `%w: tensor<64x32xbf16> {nn.parameter = "w"}` that it quantizes gets
+
+    ```mlir
+    func.func @update(%hyper: tensor<8xf32> {nn.input = "hyper"}, %master: tensor<64x32xf32> {nn.state = "master:w"}, ...) -> (...) {
+      %p, %m, %v, %w = nn.adamw %master, %moment1, %moment2, %gradient, %hyper : tensor<64x32xf32>, tensor<8xf32> -> tensor<64x32xbf16>
+      %q = qat.quantize %w : tensor<64x32xbf16> -> !qat.packed<64x32, #int4, host>
+      return %p, %m, %v, %w, %q : ...
+    ```
+  }];
+  let options = [
+    Option<"functionName", "function", "std::string", /*default=*/"\"train_step\"", "the training step">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
+                           "::nibble::nn::NNDialect", "::nibble::qat::QATDialect"];
+}
+
+def HoistQuantizePass : Pass<"nibble-hoist-quantize", "::mlir::ModuleOp"> {
+  let summary = "Quantize in the update, once per step, instead of in every forward and backward.";
+  let description = [{
+    The step and the functions it calls read a packed argument, under the parameter's name, where they read `qat.fake_quant` of a weight
+    argument: by definition the same bits. An argument that is read in other ways too stays beside the packed one. After nibble-fuse the linears and their
+    input gradients read the packed weight directly.
+
+    Proved before anything changes: the step is handed its weights as arguments and contains no update, so they are the same at every use until
+    `@update` runs; and `@update`, where the module has it, writes each packed weight that the step reads in the same type.
+
+    What stays, with a remark: `qat.fake_quant` under a convention that is not exact (`slime`), where the weight trained on differs from the
+    packed one, and of a weight that is computed inside the step.
+
+    Example:
+
+    ```mlir
+    %w4 = qat.fake_quant %w {scheme = #int4} : tensor<64x32xbf16>
+    ```
+
+    becomes, with `%w: !qat.packed<64x32, #int4, host>`,
+
+    ```mlir
+    %w4 = qat.dequantize %w : !qat.packed<64x32, #int4, host> -> tensor<64x32xbf16>
+    ```
+  }];
+  let options = [
+    Option<"functionName", "function", "std::string", /*default=*/"\"train_step\"", "the training step">,
+    Option<"updateName", "update", "std::string", /*default=*/"\"update\"", "the optimizer update">
+  ];
+  let dependentDialects = ["::nibble::qat::QATDialect"];
+}
+
 #endif // NIBBLE_PASSES_DIFFERENTIATE_PASSES

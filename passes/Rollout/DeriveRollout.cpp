@@ -2,7 +2,7 @@
 #include "dialects/NN/NN.h"
 #include "passes/Rollout/PagedAttention.h"
 #include "passes/Rollout/Passes.h"
-#include "passes/Rollout/Weights.h"
+#include "passes/Weights/Weights.h"
 
 #include "mlir/IR/IRMapping.h"
 

@@ -1,6 +1,6 @@
 // nibble-pack-weights: packed arguments instead of fake_quant of arguments.
 #include "passes/Rollout/Passes.h"
-#include "passes/Rollout/Weights.h"
+#include "passes/Weights/Weights.h"
 
 #define DEBUG_TYPE "nibble-pack-weights"
 

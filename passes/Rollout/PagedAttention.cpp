@@ -2,7 +2,7 @@
 
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
-#include "passes/Rollout/Weights.h"
+#include "passes/Weights/Weights.h"
 
 using namespace mlir;
 using namespace nibble;

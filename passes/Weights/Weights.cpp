@@ -1,4 +1,4 @@
-#include "passes/Rollout/Weights.h"
+#include "passes/Weights/Weights.h"
 
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
@@ -38,7 +38,8 @@ namespace {
 // Rewrites functions whose callees are rewritten already.
 class WeightPacker {
 public:
-  WeightPacker(func::FuncOp entry, SymbolTable &symbols) : entry(entry), symbols(symbols) {}
+  WeightPacker(func::FuncOp entry, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
+      : entry(entry), symbols(symbols), pass(pass.str()), accept(accept) {}
   LogicalResult run();
 
 private:
@@ -54,8 +55,15 @@ private:
   LogicalResult rewriteCalls(func::FuncOp function, DenseMap<Value, Value> &packedOf);
   static bool isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr, Packed> &done);
 
+  bool packs(Operation *op) {
+    auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
+    return fakeQuant && (!accept || accept(fakeQuant));
+  }
+
   func::FuncOp entry;
   SymbolTable &symbols;
+  std::string pass;
+  function_ref<bool(qat::FakeQuantOp)> accept;
   DenseMap<StringAttr, Packed> done; // by symbol name
 };
 
@@ -76,7 +84,7 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
   for (func::FuncOp function : llvm::reverse(functions)) {
     bool changes = false;
     for (func::FuncOp inner : reachableFunctions(function, symbols))
-      changes |= inner.walk([](qat::FakeQuantOp) { return WalkResult::interrupt(); }).wasInterrupted();
+      changes |= inner.walk([&](Operation *op) { return packs(op) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
     if (function == entry || !changes || (function.isPrivate() && !hasOtherCallers(function)))
       continue;
     func::FuncOp copy = function.clone();
@@ -103,17 +111,18 @@ FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
   qat::PackedType found;
   for (OpOperand &use : argument.getUses()) {
     qat::PackedType type;
-    if (auto fakeQuant = dyn_cast<qat::FakeQuantOp>(use.getOwner())) {
+    if (packs(use.getOwner())) {
+      auto fakeQuant = cast<qat::FakeQuantOp>(use.getOwner());
       auto weight = cast<RankedTensorType>(argument.getType());
       if (!weight.hasStaticShape())
-        return fakeQuant.emitError("nibble-pack-weights: a packed weight needs known extents, not ") << weight;
+        return fakeQuant.emitError(pass + ": a packed weight needs known extents, not ") << weight;
       type = qat::PackedType::get(argument.getContext(), weight.getDimSize(0), weight.getDimSize(1), fakeQuant.getScheme(),
                                   qat::Layout::Host);
     } else if (isPackedCallOperand(use, done)) {
       type = done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()].types[use.getOperandNumber()];
     }
     if (type && found && type != found)
-      return use.getOwner()->emitError("nibble-pack-weights: one weight is read under two schemes, ") << found << " and " << type;
+      return use.getOwner()->emitError(pass + ": one weight is read under two schemes, ") << found << " and " << type;
     found = type ? type : found;
   }
   return found;
@@ -135,7 +144,7 @@ LogicalResult WeightPacker::rewriteCalls(func::FuncOp function, DenseMap<Value, 
         continue;
       Value packed = packedOf.lookup(operand);
       if (!packed)
-        return call.emitError("nibble-pack-weights: operand ") << i << " is read as a packed weight but is no argument of '"
+        return call.emitError(pass + ": operand ") << i << " is read as a packed weight but is no argument of '"
                                                                << function.getSymName() << "'";
       operands.push_back(packed);
     }
@@ -153,7 +162,7 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     if (failed(type))
       return failure();
     bool other = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
-      return !isa<qat::FakeQuantOp>(use.getOwner()) && !isPackedCallOperand(use, done);
+      return !packs(use.getOwner()) && !isPackedCallOperand(use, done);
     });
     // A call that takes both keeps the plain one alive.
     for (OpOperand &use : argument.getUses())
@@ -173,11 +182,14 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     packedOf[argument] = function.getArgument(index + 1);
   }
   SmallVector<qat::FakeQuantOp> fakeQuants;
-  function.walk([&](qat::FakeQuantOp op) { fakeQuants.push_back(op); });
+  function.walk([&](qat::FakeQuantOp op) {
+    if (packs(op))
+      fakeQuants.push_back(op);
+  });
   for (qat::FakeQuantOp op : fakeQuants) {
     Value argument = packedOf.lookup(op.getWeight());
     if (!argument)
-      return op.emitError("nibble-pack-weights: fake_quant of a value that is no argument of '") << function.getSymName() << "'";
+      return op.emitError(pass + ": fake_quant of a value that is no argument of '") << function.getSymName() << "'";
     OpBuilder b(op);
     op.replaceAllUsesWith(qat::DequantizeOp::create(b, op.getLoc(), op.getType(), argument).getResult());
     op.erase();
@@ -199,4 +211,6 @@ LogicalResult WeightPacker::run() {
   return success();
 }
 
-LogicalResult nibble::packWeights(func::FuncOp entry, SymbolTable &symbols) { return WeightPacker(entry, symbols).run(); }
+LogicalResult nibble::packWeights(func::FuncOp entry, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept) {
+  return WeightPacker(entry, symbols, pass, accept).run();
+}
