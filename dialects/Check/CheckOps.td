@@ -5,16 +5,27 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Check_Dialect : Dialect {
   let name = "check";
   let cppNamespace = "::nibble::check";
   let summary = "Assertions that a test executes: a program fails, and says where, when one does not hold.";
+  let description = [{
+    A check compares two tensors while the program runs. What does not hold is recorded, with the op's location, and the program goes on,
+    so that one run reports every failure; `nibble-run` prints them and exits with 1. Bufferization turns the operands into
+    buffers, `nibble-lower-checks` the op into a call of the runtime (runtime/core/check.h).
+  }];
 }
 
-def Check_Tensor : RankedTensorOf<[F32, BF16, F64, I32, I8, I64, I1]>;
+defvar Check_Elements = [F32, BF16, F64, I32, I8, I64, I1];
+// A tensor, or its buffer after bufferization.
+def Check_Operand : AnyTypeOf<[RankedTensorOf<Check_Elements>, MemRefOf<Check_Elements>]>;
 
-def Check_ExpectEqOp : Op<Check_Dialect, "expect_eq", [SameTypeOperands]> {
+// It writes the record of failures, so nothing removes it.
+class Check_Op<string name> : Op<Check_Dialect, name, [SameTypeOperands, MemoryEffects<[MemRead, MemWrite]>]>;
+
+def Check_ExpectEqOp : Check_Op<"expect_eq"> {
   let summary = "Two tensors hold the same bits.";
   let description = [{
     Fails, naming the first element that differs and how many do, unless shapes and all bits agree (so -0 is not 0, and a NaN is
@@ -26,11 +37,11 @@ def Check_ExpectEqOp : Op<Check_Dialect, "expect_eq", [SameTypeOperands]> {
     check.expect_eq %train, %rollout : tensor<?xf32>
     ```
   }];
-  let arguments = (ins Check_Tensor:$actual, Check_Tensor:$expected);
+  let arguments = (ins Check_Operand:$actual, Check_Operand:$expected);
   let assemblyFormat = "$actual `,` $expected attr-dict `:` type($actual)";
 }
 
-def Check_ExpectCloseOp : Op<Check_Dialect, "expect_close", [SameTypeOperands]> {
+def Check_ExpectCloseOp : Check_Op<"expect_close"> {
   let summary = "Two tensors are close, in a stated unit.";
   let description = [{
     Fails unless every element is within `ulp` units in the last place of the element type, or the whole tensor within `relative` of
@@ -43,7 +54,7 @@ def Check_ExpectCloseOp : Op<Check_Dialect, "expect_close", [SameTypeOperands]> 
     check.expect_close %a, %b {relative = 1.0e-5 : f64} : tensor<8x16xf32>
     ```
   }];
-  let arguments = (ins Check_Tensor:$actual, Check_Tensor:$expected, OptionalAttr<I64Attr>:$ulp, OptionalAttr<F64Attr>:$relative);
+  let arguments = (ins Check_Operand:$actual, Check_Operand:$expected, OptionalAttr<I64Attr>:$ulp, OptionalAttr<F64Attr>:$relative);
   let assemblyFormat = "$actual `,` $expected attr-dict `:` type($actual)";
   let hasVerifier = 1;
 }

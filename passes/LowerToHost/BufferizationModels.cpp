@@ -156,6 +156,27 @@ struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel,
   }
 };
 
+// A check stays what it is, over buffers.
+template <typename Op>
+struct CheckModel : BufferizableOpInterface::ExternalModel<CheckModel<Op>, Op> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &, const AnalysisState &) const { return false; }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &, const AnalysisState &) const { return {}; }
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    SmallVector<Value> buffers;
+    for (Value operand : op->getOperands()) {
+      FailureOr<Value> buffer = getBuffer(rewriter, operand, options, state);
+      if (failed(buffer))
+        return failure();
+      buffers.push_back(makeContiguous(rewriter, op->getLoc(), *buffer));
+    }
+    Op::create(rewriter, op->getLoc(), TypeRange(), buffers, op->getAttrs());
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 template <typename... Ops>
 void attach(MLIRContext *context) {
   (Ops::template attachInterface<KernelModel<Ops>>(*context), ...);
@@ -174,6 +195,11 @@ void nibble::host::registerBufferizationModels(DialectRegistry &registry) {
   });
   registry.addExtension(+[](MLIRContext *context, host::HostDialect *) {
     host::WriteStateOp::attachInterface<WriteStateModel>(*context);
+  });
+  registry.addExtension(+[](MLIRContext *context, check::CheckDialect *) {
+    check::ExpectEqOp::attachInterface<CheckModel<check::ExpectEqOp>>(*context);
+    check::ExpectCloseOp::attachInterface<CheckModel<check::ExpectCloseOp>>(*context);
+    context->loadDialect<memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
     attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp>(

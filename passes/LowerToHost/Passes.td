@@ -94,4 +94,16 @@ def MaskAsIntegersPass : Pass<"nibble-mask-as-integers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def LowerChecksPass : Pass<"nibble-lower-checks", "::mlir::ModuleOp"> {
+  let summary = "Checks over buffers to calls of the runtime.";
+  let description = [{
+    Each `check.expect_eq` and `check.expect_close` becomes a call of the function of that name in ABI.h, with the op's location as a
+    constant text, the addresses of the two buffers and of their extents. Runs after buffers have owners, so that nothing frees a buffer whose
+    address is on its way.
+
+    Example: `check.expect_eq %a, %b : memref<?xf32>` becomes `call @nibble_check_expect_eq(%where, %dtype, %rank, ...)`.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
 #endif // NIBBLE_PASSES_LOWERTOHOST_PASSES

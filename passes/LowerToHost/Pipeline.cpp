@@ -30,6 +30,7 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   // Who owns a buffer is decided while kernels are still single ops with stated effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
+  pm.addPass(createLowerChecksPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   EmitHostKernelsPassOptions emit;
   emit.vectorRegisters = machine.vectorRegisters;

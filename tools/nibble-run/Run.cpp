@@ -1,6 +1,7 @@
 #include "tools/nibble-run/Run.h"
 
 #include "lib/Driver/Session.h"
+#include "runtime/core/check.h"
 #include "runtime/formats/safetensors.h"
 
 #include <fmt/format.h>
@@ -47,6 +48,11 @@ Status runProgram(const RunOptions &options) {
   }
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
+  std::vector<std::string> failures = takeCheckFailures();
+  for (size_t i = 1; i < failures.size(); ++i)
+    fmt::print(stderr, "nibble-run: {}\n", failures[i - 1]);
+  if (!failures.empty())
+    return Status::failed(failures.back());
   for (int i = 0; i < info.result_count; ++i)
     outputs.push_back({info.results[i].name, results[i]});
   if (!options.out.empty())

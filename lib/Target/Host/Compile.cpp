@@ -140,6 +140,8 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
   define("_mlir_memref_to_llvm_alloc", &allocate);
   define("_mlir_memref_to_llvm_aligned_alloc", &allocateAligned);
   define("_mlir_memref_to_llvm_free", &nibble_arena_release);
+  define("nibble_check_expect_eq", &nibble_check_expect_eq);
+  define("nibble_check_expect_close", &nibble_check_expect_close);
   if (auto error = (*jit)->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))))
     return std::move(error);
   return jit;

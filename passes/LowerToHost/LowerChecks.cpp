@@ -1,0 +1,141 @@
+#include "passes/LowerToHost/Passes.h"
+
+#include "dialects/Check/Check.h"
+#include "include/nibble/ABI.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_LOWERCHECKSPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+int64_t dtypeOf(Type element) {
+  if (element.isF32())
+    return NIBBLE_DTYPE_F32;
+  if (element.isBF16())
+    return NIBBLE_DTYPE_BF16;
+  if (element.isF64())
+    return NIBBLE_DTYPE_F64;
+  switch (element.getIntOrFloatBitWidth()) {
+  case 1:
+    return NIBBLE_DTYPE_I1;
+  case 8:
+    return NIBBLE_DTYPE_I8;
+  case 32:
+    return NIBBLE_DTYPE_I32;
+  default:
+    return NIBBLE_DTYPE_I64;
+  }
+}
+
+// "test.mlir:12: check.expect_eq"
+std::string placeOf(Operation *op) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  if (auto file = op->getLoc()->findInstanceOf<FileLineColLoc>())
+    out << file.getFilename().getValue() << ":" << file.getLine() << ": ";
+  out << op->getName();
+  return text;
+}
+
+// Every operand of the call is an integer: addresses, extents, the dtype; and `relative`.
+class CheckLowering {
+public:
+  CheckLowering(ModuleOp module, Operation *op) : module(module), op(op), b(op->getLoc(), op) {}
+
+  void lower(StringRef callee, ArrayRef<Value> further) {
+    Value actual = op->getOperand(0), expected = op->getOperand(1);
+    auto type = cast<MemRefType>(actual.getType());
+    SmallVector<Value> operands{textAddress(placeOf(op)), integer(dtypeOf(type.getElementType())),
+                                integer(type.getRank()),  shapeAddress(actual),
+                                shapeAddress(expected),   address(actual),
+                                address(expected)};
+    llvm::append_range(operands, further);
+    if (!module.lookupSymbol(callee)) {
+      OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
+      auto type = FunctionType::get(b.getContext(), ValueRange(operands).getTypes(), {});
+      func::FuncOp::create(atEnd, op->getLoc(), callee, type).setPrivate();
+    }
+    func::CallOp::create(b, callee, TypeRange(), operands);
+    op->erase();
+  }
+
+  Value integer(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+  Value real(double value) { return arith::ConstantFloatOp::create(b, b.getF64Type(), APFloat(value)); }
+
+private:
+  Value address(Value memref) {
+    Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
+    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+  }
+
+  // The extents in memory of the stack. A scalar has none; the call gets a place all the same.
+  Value shapeAddress(Value memref) {
+    auto type = cast<MemRefType>(memref.getType());
+    Value room = memref::AllocaOp::create(b, MemRefType::get({std::max<int64_t>(1, type.getRank())}, b.getI64Type()));
+    for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
+      Value extent = memref::DimOp::create(b, memref, dimension);
+      memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI64Type(), extent), room,
+                              ValueRange{arith::ConstantIndexOp::create(b, dimension)});
+    }
+    return address(room);
+  }
+
+  // A constant of the module that ends in 0.
+  Value textAddress(StringRef text) {
+    SmallVector<int8_t> bytes(text.begin(), text.end());
+    bytes.push_back(0);
+    auto tensor = RankedTensorType::get({static_cast<int64_t>(bytes.size())}, b.getI8Type());
+    auto type = MemRefType::get(tensor.getShape(), b.getI8Type());
+    std::string name;
+    for (int64_t number = 0; module.lookupSymbol(name = "check_place_" + std::to_string(number)); ++number) {
+    }
+    OpBuilder atBegin = OpBuilder::atBlockBegin(module.getBody());
+    auto global = memref::GlobalOp::create(atBegin, op->getLoc(), name, b.getStringAttr("private"), type,
+                                           DenseElementsAttr::get(tensor, ArrayRef<int8_t>(bytes)), /*constant=*/true,
+                                           /*alignment=*/IntegerAttr());
+    return address(memref::GetGlobalOp::create(b, type, global.getName()));
+  }
+
+  ModuleOp module;
+  Operation *op;
+  ImplicitLocOpBuilder b;
+};
+
+class LowerChecks final : public nibble::impl::LowerChecksPassBase<LowerChecks> {
+public:
+  void runOnOperation() override {
+    SmallVector<Operation *> checks;
+    getOperation().walk([&](Operation *op) {
+      if (isa<nibble::check::ExpectEqOp, nibble::check::ExpectCloseOp>(op))
+        checks.push_back(op);
+    });
+    for (Operation *op : checks) {
+      auto type = dyn_cast<MemRefType>(op->getOperand(0).getType());
+      if (!type || !type.getLayout().isIdentity()) {
+        op->emitOpError() << "is lowered after bufferization, on dense buffers, not on " << op->getOperand(0).getType();
+        return signalPassFailure();
+      }
+      CheckLowering lowering(getOperation(), op);
+      auto close = dyn_cast<nibble::check::ExpectCloseOp>(op);
+      if (!close) {
+        lowering.lower("nibble_check_expect_eq", {});
+        continue;
+      }
+      int64_t ulp = close.getUlp() ? static_cast<int64_t>(*close.getUlp()) : -1;
+      double relative = close.getRelative() ? close.getRelative()->convertToDouble() : -1.0;
+      lowering.lower("nibble_check_expect_close", {lowering.integer(ulp), lowering.real(relative)});
+    }
+  }
+};
+
+} // namespace
