@@ -3,7 +3,7 @@
 #   lit -v build/release/test                        all of them
 #   lit -v build/release/test --filter passes/Fuse   some of them
 #
-# Substitutions: %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit.
+# Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit.
 # The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`.
 import os
 import sys
@@ -26,6 +26,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG"):
         config.environment[name] = os.environ[name]
 if os.environ.get("NIBBLE_LONG") == "1":
     config.available_features.add("long")
+config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))
 config.substitutions.append(("%python", sys.executable))
