@@ -1,5 +1,5 @@
-// THE order of lowering. Each stage says why it stands where it stands and ends with its contract, so that a mistake is reported where it
-// was made. What follows the last stage is lower-to-host (passes/LowerToHost/Pipeline.cpp).
+// THE order of lowering. Each stage says why it stands where it stands and ends with its contract, so that a mistake is
+// reported where it was made. What follows the last stage is lower-to-host (passes/LowerToHost/Pipeline.cpp).
 #include "passes/Pipelines.h"
 
 #include "passes/Fuse/Passes.h"
@@ -34,16 +34,32 @@ static void buildQuantize(OpPassManager &pm, const StageOptions &options) {
 }
 
 // The objective is part of the forward: it is differentiated with the rest.
-static void buildObjective(OpPassManager &pm, const StageOptions &options) { pm.addPass(createAttachObjectivePass(options.objective)); }
+static void buildObjective(OpPassManager &pm, const StageOptions &options) {
+  pm.addPass(createAttachObjectivePass(options.objective));
+}
 
-// Before fusing: gradient rules know the plain ops. fake_quant is still there and passes its gradient straight through (N8).
+// Before fusing: gradient rules know the plain ops. fake_quant is still there and passes its gradient straight through
+// (N8).
 static void buildDifferentiate(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDifferentiatePass(options.differentiate));
   addContract(pm, "differentiate");
 }
 
-// A rollout is derived from the quantized forward, never from a differentiated one: the pair is compared while both still have the ops
-// that they were written with.
+// The optimizer update is a function of its own, so that gradients can be accumulated over any number of steps before
+// it.
+static void buildUpdate(OpPassManager &pm, const StageOptions &) { pm.addPass(createBuildUpdatePass()); }
+
+// Behind the update, which must exist to take the quantization; before fusing, which then sees packed weights in
+// forward and backward.
+static void buildHoist(OpPassManager &pm, const StageOptions &options) {
+  if (!options.hoist)
+    return;
+  pm.addPass(createHoistQuantizePass());
+  addContract(pm, "hoist");
+}
+
+// A rollout is derived from the quantized forward, never from a differentiated one: the pair is compared while both
+// still have the ops that they were written with.
 static void buildRollout(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDeriveRolloutPass(options.rollout));
   // Another choice of weights is an ablation, which differs from its training on purpose.
@@ -70,10 +86,9 @@ static void buildRolloutFuse(OpPassManager &pm, const StageOptions &) {
   buildFuse(pm);
 }
 
-static constexpr Stage kTraining[] = {{"import", buildImport},
-                                      {"quantize", buildQuantize},
-                                      {"objective", buildObjective},
-                                      {"differentiate", buildDifferentiate},
+static constexpr Stage kTraining[] = {{"import", buildImport},       {"quantize", buildQuantize},
+                                      {"objective", buildObjective}, {"differentiate", buildDifferentiate},
+                                      {"update", buildUpdate},       {"hoist", buildHoist},
                                       {"fuse", buildTrainingFuse}};
 
 static constexpr Stage kRollout[] = {
@@ -90,15 +105,19 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   Option<std::string> exclude{*this, "exclude", llvm::cl::desc("what not to"), llvm::cl::init("lm_head|embed_tokens")};
   Option<std::string> scheme{*this, "scheme", llvm::cl::desc("int4, int8, fp8 or none"), llvm::cl::init("int4")};
   Option<int64_t> groupSize{*this, "group-size", llvm::cl::desc("elements that share a scale"), llvm::cl::init(32)};
-  Option<std::string> convention{*this, "convention", llvm::cl::desc("whose rule of rounding"), llvm::cl::init("nibble")};
+  Option<std::string> convention{*this, "convention", llvm::cl::desc("whose rule of rounding"),
+                                 llvm::cl::init("nibble")};
   Option<std::string> objective{*this, "objective", llvm::cl::desc("objective to train by"), llvm::cl::init("sft")};
-  Option<std::string> weights{*this, "weights", llvm::cl::desc("of a rollout: packed, dequantized, unquantized"), llvm::cl::init("packed")};
+  Option<bool> hoist{*this, "hoist", llvm::cl::desc("quantize once per step, in the update"), llvm::cl::init(true)};
+  Option<std::string> weights{*this, "weights", llvm::cl::desc("of a rollout: packed, dequantized, unquantized"),
+                              llvm::cl::init("packed")};
 
   StageOptions stageOptions() const {
     StageOptions options;
     options.quantize = {include, exclude, scheme, groupSize, convention, ""};
     options.objective.objective = objective;
     options.rollout.weights = weights;
+    options.hoist = hoist;
     return options;
   }
 };
@@ -111,9 +130,10 @@ static void buildAll(OpPassManager &pm, ArrayRef<Stage> stages, const StageOptio
 }
 
 void nibble::registerStagePipelines() {
-  PassPipelineRegistration<PipelineOptions>(
-      "nibble-training", "An imported model to its training program, on tensors",
-      [](OpPassManager &pm, const PipelineOptions &options) { buildAll(pm, trainingStages(), options.stageOptions()); });
+  PassPipelineRegistration<PipelineOptions>("nibble-training", "An imported model to its training program, on tensors",
+                                            [](OpPassManager &pm, const PipelineOptions &options) {
+                                              buildAll(pm, trainingStages(), options.stageOptions());
+                                            });
   PassPipelineRegistration<PipelineOptions>(
       "nibble-rollout", "An imported model to its rollout program, on tensors",
       [](OpPassManager &pm, const PipelineOptions &options) { buildAll(pm, rolloutStages(), options.stageOptions()); });

@@ -18,6 +18,7 @@ struct StageOptions {
   QuantizePassOptions quantize; // scheme "none": nothing is quantized
   AttachObjectivePassOptions objective;
   DifferentiatePassOptions differentiate;
+  bool hoist = true; // quantize in the update instead of in every forward
   DeriveRolloutPassOptions rollout;
 };
 

@@ -28,7 +28,8 @@ public:
     auto dequantize = op.getWeight().getDefiningOp<qat::DequantizeOp>();
     if (!dequantize)
       return rewriter.notifyMatchFailure(op, "the weight is not dequantized here");
-    rewriter.replaceOpWithNewOp<qat::LinearOp>(op, op.getY().getType(), op.getX(), dequantize.getPacked(), op.getBias(), op.getResidual());
+    rewriter.replaceOpWithNewOp<qat::LinearOp>(op, op.getY().getType(), op.getX(), dequantize.getPacked(), op.getBias(),
+                                               op.getResidual());
     return success();
   }
 };
@@ -64,8 +65,7 @@ public:
 };
 
 // Of an addition the operand that a linear made for it alone; the other operand becomes what is added.
-template <typename LinearOp>
-LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
+template <typename LinearOp> LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
   for (unsigned i : {1, 0}) { // of two linears the later one: the residual comes first where people write it
     auto linear = add->getOperand(i).getDefiningOp<LinearOp>();
     if (!linear || !linear->hasOneUse() || linear.getResidual() || linear->getBlock() != add->getBlock())
@@ -76,10 +76,9 @@ LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
   return {};
 }
 
-// y = E(E(sum) + residual) both ways; an addition in float32 commutes bit for bit. The new linear stands where the addition stood, so that
-// the residual exists by then.
-template <typename LinearOp>
-class AddResidualInLinear final : public OpRewritePattern<arith::AddFOp> {
+// y = E(E(sum) + residual) both ways; an addition in float32 commutes bit for bit. The new linear stands where the
+// addition stood, so that the residual exists by then.
+template <typename LinearOp> class AddResidualInLinear final : public OpRewritePattern<arith::AddFOp> {
 public:
   using OpRewritePattern<arith::AddFOp>::OpRewritePattern;
   LogicalResult matchAndRewrite(arith::AddFOp op, PatternRewriter &rewriter) const override {
@@ -88,12 +87,14 @@ public:
     Value residual;
     LinearOp linear = linearAddedTo<LinearOp>(op, residual);
     if (!linear)
-      return rewriter.notifyMatchFailure(op, "neither operand is a linear of this block without residual whose only use this is");
+      return rewriter.notifyMatchFailure(
+          op, "neither operand is a linear of this block without residual whose only use this is");
     if (linear.getY().getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "the addition is of another type");
     if (residual.getDefiningOp<linalg::BroadcastOp>())
       return rewriter.notifyMatchFailure(op, "the other operand is a bias");
-    rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(), linear->getOperand(1), linear.getBias(), residual);
+    rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(), linear->getOperand(1), linear.getBias(),
+                                          residual);
     rewriter.eraseOp(linear);
     return success();
   }
@@ -109,7 +110,8 @@ public:
     Value other;
     auto linear = linearAddedTo<nn::LinearOp>(op, other);
     if (!linear || linear.getBias())
-      return rewriter.notifyMatchFailure(op, "neither operand is a linear of this block without bias whose only use this is");
+      return rewriter.notifyMatchFailure(
+          op, "neither operand is a linear of this block without bias whose only use this is");
     auto broadcast = other.getDefiningOp<linalg::BroadcastOp>();
     if (!broadcast || broadcast.getDimensions() != ArrayRef<int64_t>{0})
       return rewriter.notifyMatchFailure(op, "the other operand is not one vector for every row");
@@ -133,8 +135,8 @@ public:
     eliminateCommonSubExpressions(rewriter, dominance, getOperation());
 
     RewritePatternSet patterns(&getContext());
-    patterns.add<ReadPackedWeightInLinear, ReadPackedWeightInLinearInputGrad, DropFakeQuantOfDequantized, AddBiasInLinear,
-                 AddResidualInLinear<nn::LinearOp>, AddResidualInLinear<qat::LinearOp>>(&getContext());
+    patterns.add<ReadPackedWeightInLinear, ReadPackedWeightInLinearInputGrad, DropFakeQuantOfDequantized,
+                 AddBiasInLinear, AddResidualInLinear<nn::LinearOp>, AddResidualInLinear<qat::LinearOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
       getOperation().emitError("nibble-fuse: the patterns do not come to an end");
       signalPassFailure();

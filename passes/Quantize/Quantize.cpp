@@ -31,7 +31,9 @@ struct Recipe {
   qat::SchemeAttr scheme;
   StringRef functionName; // empty: every function
 
-  bool names(StringRef parameter) const { return include && include->match(parameter) && !(exclude && exclude->match(parameter)); }
+  bool names(StringRef parameter) const {
+    return include && include->match(parameter) && !(exclude && exclude->match(parameter));
+  }
   Choice choiceOf(func::FuncOp function) const;
 };
 
@@ -93,7 +95,8 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call, const Choice &choi
     return call.getCalleeAttr().getAttr();
   Choice inner(callee.getNumArguments());
   for (auto [i, operand] : llvm::enumerate(call.getOperands()))
-    if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == &call->getParentOfType<func::FuncOp>().front())
+    if (auto argument = dyn_cast<BlockArgument>(operand);
+        argument && argument.getOwner() == &call->getParentOfType<func::FuncOp>().front())
       inner[i] = choice[argument.getArgNumber()];
 
   auto key = std::make_pair(callee.getOperation(), bits(inner));
@@ -141,8 +144,9 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
       int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1), group = recipe.scheme.getGroupSize();
       // N2; blocks of fp8 may be cut by the edge.
       if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 && k % group != 0)
-        return linear.emitError() << "N2: parameter '" << name.getValue() << "' has K = " << k << ", which does not divide by group_size = "
-                                  << group << "; exclude it or choose another group size";
+        return linear.emitError() << "N2: parameter '" << name.getValue() << "' has K = " << k
+                                  << ", which does not divide by group_size = " << group
+                                  << "; exclude it or choose another group size";
       OpBuilder b(linear);
       if (linear->getBlock() != &entry)
         b.setInsertionPointToStart(&entry);
@@ -182,12 +186,15 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
   Location loc = getOperation().getLoc();
   auto kind = qat::symbolizeKind(scheme);
   if (!kind)
-    return emitError(loc) << "nibble-quantize: scheme '" << scheme << "' is not one; there are int4, int8, fp8 and none";
+    return emitError(loc) << "nibble-quantize: scheme '" << scheme
+                          << "' is not one; there are int4, int8, fp8 and none";
   auto rule = qat::symbolizeConvention(convention);
   if (!rule)
-    return emitError(loc) << "nibble-quantize: convention '" << convention << "' is not one; there are nibble, slime and compressed_tensors";
+    return emitError(loc) << "nibble-quantize: convention '" << convention
+                          << "' is not one; there are nibble, slime and compressed_tensors";
   int64_t group = *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
-  auto attribute = qat::SchemeAttr::getChecked([&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(), *kind, group, *rule);
+  auto attribute = qat::SchemeAttr::getChecked([&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(),
+                                               *kind, group, *rule);
   if (!attribute)
     return failure();
   return attribute;
@@ -197,7 +204,8 @@ LogicalResult QuantizePass::checkExpression(StringRef option, StringRef expressi
   std::string why;
   if (expression.empty() || llvm::Regex(expression).isValid(why)) // empty: nothing matches
     return success();
-  return emitError(getOperation().getLoc()) << "nibble-quantize: " << option << "='" << expression << "' is no regular expression: " << why;
+  return emitError(getOperation().getLoc())
+         << "nibble-quantize: " << option << "='" << expression << "' is no regular expression: " << why;
 }
 
 void QuantizePass::runOnOperation() {
@@ -206,7 +214,9 @@ void QuantizePass::runOnOperation() {
   FailureOr<qat::SchemeAttr> schemeAttr = readScheme();
   if (failed(schemeAttr) || failed(checkExpression("include", include)) || failed(checkExpression("exclude", exclude)))
     return signalPassFailure();
-  auto regex = [](StringRef expression) { return expression.empty() ? std::nullopt : std::optional<llvm::Regex>(expression); };
+  auto regex = [](StringRef expression) {
+    return expression.empty() ? std::nullopt : std::optional<llvm::Regex>(expression);
+  };
   Recipe recipe{regex(include), regex(exclude), *schemeAttr, functionName};
   Quantizer quantizer(getOperation(), recipe);
   if (failed(quantizer.run()))

@@ -53,8 +53,8 @@ static void inlineCall(func::CallOp call, func::FuncOp callee) {
   call.erase();
 }
 
-// A copy of the training forward in which whatever only passes on to attending functions is inlined, so that the rows can be taken right
-// after the last layer.
+// A copy of the training forward in which whatever only passes on to attending functions is inlined, so that the rows
+// can be taken right after the last layer.
 func::FuncOp DeriveRolloutPass::cloneForward(func::FuncOp training, SymbolTable &symbols, PagedAttention &paged) {
   func::FuncOp forward = training.clone();
   forward.setName(resultName);
@@ -64,7 +64,8 @@ func::FuncOp DeriveRolloutPass::cloneForward(func::FuncOp training, SymbolTable 
     func::FuncOp target;
     forward.walk([&](func::CallOp call) {
       auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-      if (!callee || !paged.attends(callee) || !callee.getBody().hasOneBlock() || !callee.getOps<nn::AttentionOp>().empty())
+      if (!callee || !paged.attends(callee) || !callee.getBody().hasOneBlock() ||
+          !callee.getOps<nn::AttentionOp>().empty())
         return WalkResult::advance();
       found = call;
       target = callee;
@@ -76,7 +77,8 @@ func::FuncOp DeriveRolloutPass::cloneForward(func::FuncOp training, SymbolTable 
   }
 }
 
-// What stands behind the last op that looks at other tokens works on each row alone (N10, N13): it need see only the rows asked for.
+// What stands behind the last op that looks at other tokens works on each row alone (N10, N13): it need see only the
+// rows asked for.
 LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last, Value rows) {
   SmallVector<Operation *> behind;
   for (Operation *op = last->getNextNode(); op && !op->hasTrait<OpTrait::IsTerminator>(); op = op->getNextNode())
@@ -86,8 +88,9 @@ LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last,
   b.setInsertionPointAfter(last);
   DenseMap<Value, Value> taken;
   for (Operation *op : behind) {
-    if (!isa_and_nonnull<nn::NNDialect, qat::QATDialect>(op->getDialect()) && op->getName().getDialectNamespace() != "arith" &&
-        op->getName().getDialectNamespace() != "math" && !isa<func::CallOp>(op))
+    if (!isa_and_nonnull<nn::NNDialect, qat::QATDialect>(op->getDialect()) &&
+        op->getName().getDialectNamespace() != "arith" && op->getName().getDialectNamespace() != "math" &&
+        !isa<func::CallOp>(op))
       return op->emitError("nibble-derive-rollout: cannot tell whether '")
              << op->getName() << "' works on each row alone, so the sampled rows cannot be taken before it";
     for (OpOperand &operand : op->getOpOperands()) {
@@ -97,7 +100,8 @@ LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last,
       if (!type || !type.hasRank() || type.getRank() == 0 || !type.isDynamicDim(0) || (source && late.contains(source)))
         continue;
       if (type.getRank() != 2 || !isa<FloatType>(type.getElementType()))
-        return op->emitError("nibble-derive-rollout: operand ") << operand.getOperandNumber() << " is " << type << ", whose rows cannot be taken";
+        return op->emitError("nibble-derive-rollout: operand ")
+               << operand.getOperandNumber() << " is " << type << ", whose rows cannot be taken";
       Value &subset = taken[operand.get()];
       if (!subset)
         subset = nn::TakeRowsOp::create(b, op->getLoc(), type, operand.get(), rows);
@@ -112,13 +116,14 @@ void DeriveRolloutPass::addSampleLogProbability(func::FuncOp forward) {
   auto logits = cast<RankedTensorType>(forward.getResultTypes()[0]);
   auto indices = RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
   auto floats = RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type());
-  auto function = func::FuncOp::create(b, forward.getLoc(), "sample_log_probability", b.getFunctionType({logits, indices, floats}, {floats}));
+  auto function = func::FuncOp::create(b, forward.getLoc(), "sample_log_probability",
+                                       b.getFunctionType({logits, indices, floats}, {floats}));
   for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"logits", "targets", "temperature"}))
     function.setArgAttr(i, nn::kInputAttr, b.getStringAttr(name));
   function.setResultAttr(0, nn::kOutputAttr, b.getStringAttr("logp"));
   b.setInsertionPointToStart(function.addEntryBlock());
-  auto op = nn::LogProbabilityOp::create(b, forward.getLoc(), floats, floats, floats, function.getArgument(0), function.getArgument(1),
-                                         function.getArgument(2));
+  auto op = nn::LogProbabilityOp::create(b, forward.getLoc(), floats, floats, floats, function.getArgument(0),
+                                         function.getArgument(1), function.getArgument(2));
   func::ReturnOp::create(b, forward.getLoc(), op.getLogp());
 }
 
@@ -136,7 +141,8 @@ LogicalResult DeriveRolloutPass::derive() {
   PagedAttention paged(symbols, pageSize);
   if (!paged.attends(training))
     return refuse() << "'" << functionName << "' does not attend, there is nothing to keep in a cache";
-  auto logits = training.getNumResults() == 1 ? dyn_cast<RankedTensorType>(training.getResultTypes()[0]) : RankedTensorType();
+  auto logits =
+      training.getNumResults() == 1 ? dyn_cast<RankedTensorType>(training.getResultTypes()[0]) : RankedTensorType();
   if (!logits || logits.getRank() != 2 || !logits.getElementType().isF32() || logits.isDynamicDim(1))
     return refuse() << "'" << functionName << "' does not return logits, tensor<?xVxf32>";
 

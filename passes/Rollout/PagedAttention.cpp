@@ -9,7 +9,8 @@ using namespace nibble;
 
 bool PagedAttention::contains(func::FuncOp function, function_ref<bool(Operation *)> what) {
   for (func::FuncOp inner : reachableFunctions(function, symbols))
-    if (inner.walk([&](Operation *op) { return what(op) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted())
+    if (inner.walk([&](Operation *op) { return what(op) ? WalkResult::interrupt() : WalkResult::advance(); })
+            .wasInterrupted())
       return true;
   return false;
 }
@@ -74,7 +75,8 @@ private:
 
 Value PagedAttention::Rewriter::pages() {
   if (!pagesArgument) {
-    auto type = RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic}, IntegerType::get(function.getContext(), 32));
+    auto type = RankedTensorType::get({ShapedType::kDynamic, ShapedType::kDynamic},
+                                      IntegerType::get(function.getContext(), 32));
     (void)function.insertArgument(pagesIndex, type, DictionaryAttr::get(function.getContext()), function.getLoc());
     pagesArgument = function.getArgument(pagesIndex);
   }
@@ -92,21 +94,24 @@ std::pair<Value, Value> PagedAttention::Rewriter::addCache(CacheTypes types, Loc
 
 LogicalResult PagedAttention::Rewriter::attend(nn::AttentionOp op) {
   if (!op.getLse().use_empty())
-    return op.emitError("nibble-derive-rollout: its lse is used; derive the rollout from a forward, before differentiating");
+    return op.emitError(
+        "nibble-derive-rollout: its lse is used; derive the rollout from a forward, before differentiating");
   if (parent.pageSize <= 0 || parent.pageSize % static_cast<int64_t>(op.getKvBlock()) != 0)
     return op.emitError("nibble-derive-rollout: N14: page-size = ")
            << parent.pageSize << " is not a whole number of blocks of kv_block = " << op.getKvBlock();
   auto keys = cast<RankedTensorType>(op.getK().getType());
   int64_t kvHeads = op.getKvHeads(), headDim = keys.getDimSize(1) / kvHeads;
-  CacheTypes types{RankedTensorType::get({ShapedType::kDynamic, kvHeads, headDim, parent.pageSize}, keys.getElementType()),
-                   RankedTensorType::get({ShapedType::kDynamic, kvHeads, parent.pageSize, headDim}, keys.getElementType())};
+  CacheTypes types{
+      RankedTensorType::get({ShapedType::kDynamic, kvHeads, headDim, parent.pageSize}, keys.getElementType()),
+      RankedTensorType::get({ShapedType::kDynamic, kvHeads, parent.pageSize, headDim}, keys.getElementType())};
   auto [keyCache, valueCache] = addCache(types, op.getLoc());
   OpBuilder b(op);
-  auto write = nn::CacheWriteOp::create(b, op.getLoc(), types.keys, types.values, op.getK(), op.getV(), keyCache, valueCache,
-                                        op.getPositions(), op.getSequences(), pages());
-  auto paged = nn::PagedAttentionOp::create(b, op.getLoc(), op.getY().getType(), op.getQ(), write.getNewKeyCache(), write.getNewValueCache(),
-                                            op.getPositions(), op.getSequences(), pages(), op.getHeadsAttr(), op.getKvHeadsAttr(),
-                                            op.getScaleAttr(), op.getKvBlockAttr(), op.getWindowAttr());
+  auto write = nn::CacheWriteOp::create(b, op.getLoc(), types.keys, types.values, op.getK(), op.getV(), keyCache,
+                                        valueCache, op.getPositions(), op.getSequences(), pages());
+  auto paged = nn::PagedAttentionOp::create(b, op.getLoc(), op.getY().getType(), op.getQ(), write.getNewKeyCache(),
+                                            write.getNewValueCache(), op.getPositions(), op.getSequences(), pages(),
+                                            op.getHeadsAttr(), op.getKvHeadsAttr(), op.getScaleAttr(),
+                                            op.getKvBlockAttr(), op.getWindowAttr());
   updated.append({write.getNewKeyCache(), write.getNewValueCache()});
   op.getY().replaceAllUsesWith(paged.getY());
   op.erase();
@@ -155,7 +160,8 @@ FailureOr<SmallVector<CacheTypes>> PagedAttention::rewrite(func::FuncOp function
   Rewriter rewriter(*this, function, pagesIndex);
   for (Operation *op : ops) {
     if (isa<nn::AttentionOp>(op) && op->getBlock() != &function.front())
-      return op->emitError("nibble-derive-rollout: attention inside '") << op->getParentOp()->getName() << "' has no cache of its own";
+      return op->emitError("nibble-derive-rollout: attention inside '")
+             << op->getParentOp()->getName() << "' has no cache of its own";
     auto call = dyn_cast<func::CallOp>(op);
     if (failed(call ? rewriter.call(call) : rewriter.attend(cast<nn::AttentionOp>(op))))
       return failure();

@@ -17,9 +17,10 @@ class PagedAttention {
 public:
   PagedAttention(mlir::SymbolTable &symbols, int64_t pageSize) : symbols(symbols), pageSize(pageSize) {}
 
-  // Rewrites the function in place: every attention reads and writes pages, every function called on the way is replaced by its copy
-  // "<name>_rollout" if it attends or quantizes. `pages` (i32 [S, max]) becomes an argument at `pagesIndex` if anything attends; the caches
-  // become the last arguments and the last results, keys before values, in the order of the ops.
+  // Rewrites the function in place: every attention reads and writes pages, every function called on the way is
+  // replaced by its copy
+  // "<name>_rollout" if it attends or quantizes. `pages` (i32 [S, max]) becomes an argument at `pagesIndex` if anything
+  // attends; the caches become the last arguments and the last results, keys before values, in the order of the ops.
   mlir::FailureOr<llvm::SmallVector<CacheTypes>> rewrite(mlir::func::FuncOp function, unsigned pagesIndex);
 
   // The last op of the rewritten function that reads other tokens than its own; null when none does.

@@ -44,7 +44,7 @@ def VerifyStagePass : Pass<"nibble-verify-stage", "::mlir::ModuleOp"> {
     - hoist: nothing that a training function quantizes stays the same from one call to the next.
     - rollout: functions with a cache neither fake-quantize nor attend over keys of their own.
     - fuse: no dequantized weight feeds a linear.
-    - lower-to-host: nothing but the LLVM dialect.
+    - lower-to-host: nothing but the LLVM dialect and OpenMP regions.
 
     Example: `--nibble-verify-stage=stage=fuse`
   }];

@@ -32,7 +32,8 @@ FailureOr<SmallVector<const Term *>> TermBuilder::resultsOf(func::FuncOp functio
 
 FailureOr<SmallVector<const Term *>> TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
   if (function.isDeclaration() || !function.getBody().hasOneBlock())
-    return function.emitError("nibble-verify-consistency: '") << function.getSymName() << "' has no body of one block to compare";
+    return function.emitError("nibble-verify-consistency: '")
+           << function.getSymName() << "' has no body of one block to compare";
   if (!open.insert(function).second)
     return function.emitError("nibble-verify-consistency: '") << function.getSymName() << "' calls itself";
   Environment values;
@@ -47,7 +48,8 @@ FailureOr<SmallVector<const Term *>> TermBuilder::evaluate(func::FuncOp function
 }
 
 // y = E(E(E(sum) + bias) + residual): the residual as the addition that it stands for.
-const Term *TermBuilder::linear(Operation &op, const Term *x, const Term *weight, const Term *bias, const Term *residual) {
+const Term *TermBuilder::linear(Operation &op, const Term *x, const Term *weight, const Term *bias,
+                                const Term *residual) {
   Term *sum = make(Term::Kind::kOp, "nn.linear", op.getResult(0).getType(), &op, op.getLoc());
   for (const Term *operand : {x, weight})
     addOperand(sum, operand);
@@ -72,7 +74,8 @@ const Term *TermBuilder::decoded(Operation &op, const Term *weight, qat::SchemeA
 // Not how operands are counted, nor that an addition may do nothing but add.
 static bool decidesBits(NamedAttribute attribute) {
   auto fastMath = dyn_cast<arith::FastMathFlagsAttr>(attribute.getValue());
-  return attribute.getName() != "operandSegmentSizes" && !(fastMath && fastMath.getValue() == arith::FastMathFlags::none);
+  return attribute.getName() != "operandSegmentSizes" &&
+         !(fastMath && fastMath.getValue() == arith::FastMathFlags::none);
 }
 
 LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
@@ -97,11 +100,13 @@ LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
     return success();
   }
   if (auto dequantize = dyn_cast<qat::DequantizeOp>(op)) {
-    values[dequantize.getWeight()] = decoded(op, at(dequantize.getPacked()), dequantize.getPacked().getType().getScheme(), true);
+    values[dequantize.getWeight()] =
+        decoded(op, at(dequantize.getPacked()), dequantize.getPacked().getType().getScheme(), true);
     return success();
   }
   if (auto plain = dyn_cast<nn::LinearOp>(op)) {
-    values[plain.getY()] = linear(op, at(plain.getX()), at(plain.getWeight()), at(plain.getBias()), at(plain.getResidual()));
+    values[plain.getY()] =
+        linear(op, at(plain.getX()), at(plain.getWeight()), at(plain.getBias()), at(plain.getResidual()));
     return success();
   }
   if (auto packed = dyn_cast<qat::LinearOp>(op)) {
@@ -139,7 +144,8 @@ LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
       return paged.emitError("nibble-verify-consistency: its pages are not what one nn.cache_write has just left");
     // What the cache holds from earlier calls was written by this same op.
     term->name = nn::AttentionOp::getOperationName().str();
-    term->operands = {at(paged.getQ()), at(write.getK()), at(write.getV()), at(paged.getPositions()), at(paged.getSequences())};
+    term->operands = {at(paged.getQ()), at(write.getK()), at(write.getV()), at(paged.getPositions()),
+                      at(paged.getSequences())};
   }
   if (isa<nn::PagedAttentionOp, nn::AttentionOp>(op) && term->someRows)
     return op.emitError("nibble-verify-consistency: attention over some of the rows reads other keys than over all");

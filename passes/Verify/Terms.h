@@ -19,10 +19,10 @@ struct Term {
   };
   Kind kind = Kind::kOp;
   std::string name;
-  mlir::Type type;                                // as in the IR
-  mlir::Operation *op = nullptr;                  // of kOp and kDecoded
-  mlir::Location loc;                             // where it is written
-  unsigned result = 0;                            // of kOp: which one
+  mlir::Type type;                                    // as in the IR
+  mlir::Operation *op = nullptr;                      // of kOp and kDecoded
+  mlir::Location loc;                                 // where it is written
+  unsigned result = 0;                                // of kOp: which one
   llvm::SmallVector<mlir::NamedAttribute> attributes; // of kOp, without operand segments
   llvm::SmallVector<const Term *> operands;
   qat::SchemeAttr scheme;
@@ -35,15 +35,16 @@ class TermBuilder {
 public:
   explicit TermBuilder(mlir::SymbolTable &symbols) : symbols(symbols) {}
 
-  // The function's results; a diagnostic where something has no term: recursion, control flow between blocks, a call of nothing known, a
-  // paged attention over pages that were not just written.
+  // The function's results; a diagnostic where something has no term: recursion, control flow between blocks, a call of
+  // nothing known, a paged attention over pages that were not just written.
   mlir::FailureOr<llvm::SmallVector<const Term *>> resultsOf(mlir::func::FuncOp function);
 
 private:
   using Environment = llvm::DenseMap<mlir::Value, const Term *>;
 
   Term *make(Term::Kind kind, llvm::StringRef name, mlir::Type type, mlir::Operation *op, mlir::Location loc);
-  mlir::FailureOr<llvm::SmallVector<const Term *>> evaluate(mlir::func::FuncOp function, mlir::ArrayRef<const Term *> arguments);
+  mlir::FailureOr<llvm::SmallVector<const Term *>> evaluate(mlir::func::FuncOp function,
+                                                            mlir::ArrayRef<const Term *> arguments);
   mlir::LogicalResult evaluate(mlir::Operation &op, Environment &values);
   const Term *linear(mlir::Operation &op, const Term *x, const Term *weight, const Term *bias, const Term *residual);
   const Term *decoded(mlir::Operation &op, const Term *weight, qat::SchemeAttr scheme, bool packed);

@@ -70,7 +70,8 @@ static std::optional<std::string> compareAttributes(const Term *training, const 
       StringAttr name = attribute.getName();
       Attribute here = find(rollout, name), there = find(training, name);
       if (here != there)
-        return name.str() + " = " + (here ? text(here) : "absent") + " here, " + (there ? text(there) : "absent") + " in training";
+        return name.str() + " = " + (here ? text(here) : "absent") + " here, " + (there ? text(there) : "absent") +
+               " in training";
     }
   return std::nullopt;
 }
@@ -81,7 +82,8 @@ std::optional<std::string> Comparison::compareThemselves(const Term *training, c
     return describe(rollout) + " here, " + describe(training) + " in training";
   if (training->kind == Term::Kind::kArgument) {
     // A packed argument is told by how it is decoded.
-    if (training->type != rollout->type && !isa<qat::PackedType>(training->type) && !isa<qat::PackedType>(rollout->type))
+    if (training->type != rollout->type && !isa<qat::PackedType>(training->type) &&
+        !isa<qat::PackedType>(rollout->type))
       return describe(rollout) + " is " + text(rollout->type) + " here, " + text(training->type) + " in training";
     return std::nullopt;
   }
@@ -102,13 +104,15 @@ std::optional<std::string> Comparison::compareThemselves(const Term *training, c
   if (regions(training) != 0 || regions(rollout) != 0) {
     // Operands are compared as terms; inside the regions values correspond by place.
     if (!OperationEquivalence::isEquivalentTo(
-            training->op, rollout->op, [](Value, Value) { return success(); }, nullptr, OperationEquivalence::IgnoreLocations))
+            training->op, rollout->op, [](Value, Value) { return success(); }, nullptr,
+            OperationEquivalence::IgnoreLocations))
       return describe(rollout) + " has another body than in training";
   }
   return std::nullopt;
 }
 
-std::optional<Comparison::Difference> Comparison::compareOperands(const Term *training, const Term *rollout, bool swapped) {
+std::optional<Comparison::Difference> Comparison::compareOperands(const Term *training, const Term *rollout,
+                                                                  bool swapped) {
   for (auto [i, operand] : llvm::enumerate(rollout->operands)) {
     size_t other = swapped ? rollout->operands.size() - 1 - i : i;
     if (auto difference = compare(training->operands[other], operand))
@@ -152,7 +156,8 @@ private:
     for (StringRef name : {StringRef(training), StringRef(rollout)}) {
       auto function = symbols.lookup<func::FuncOp>(name);
       if (!function || function.getNumResults() == 0)
-        return getOperation().emitError("nibble-verify-consistency: there is no function '") << name << "' with a result";
+        return getOperation().emitError("nibble-verify-consistency: there is no function '")
+               << name << "' with a result";
       auto terms = builder.resultsOf(function);
       if (failed(terms))
         return failure();
@@ -161,7 +166,8 @@ private:
     auto difference = Comparison().compare(results[0], results[1]);
     if (!difference)
       return success();
-    InFlightDiagnostic error = emitError(difference->rollout->loc) << "rollout differs from training: " << difference->what;
+    InFlightDiagnostic error = emitError(difference->rollout->loc)
+                               << "rollout differs from training: " << difference->what;
     error.attachNote(difference->training->loc) << "in training";
     return error;
   }

@@ -27,8 +27,7 @@ struct Promise {
 
 } // namespace
 
-template <typename Predicate>
-static Operation *findOp(Operation *root, Predicate broken) {
+template <typename Predicate> static Operation *findOp(Operation *root, Predicate broken) {
   Operation *found = nullptr;
   root->walk([&](Operation *op) {
     if (!broken(op))
@@ -40,7 +39,8 @@ static Operation *findOp(Operation *root, Predicate broken) {
 }
 
 static Operation *foreignDialect(ModuleOp module) {
-  static constexpr StringLiteral kKnown[] = {"builtin", "func", "nn", "qat", "linalg", "tensor", "arith", "math", "scf", "check"};
+  static constexpr StringLiteral kKnown[] = {"builtin", "func",  "nn",   "qat", "linalg",
+                                             "tensor",  "arith", "math", "scf", "check"};
   return findOp(module, [](Operation *op) { return !llvm::is_contained(kKnown, op->getName().getDialectNamespace()); });
 }
 
@@ -50,7 +50,8 @@ static Operation *unnamedArgument(ModuleOp module) {
     if (!function || !function.isPublic())
       return false;
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (!function.getArgAttr(i, nn::kParameterAttr) && !function.getArgAttr(i, nn::kInputAttr) && !function.getArgAttr(i, nn::kStateAttr))
+      if (!function.getArgAttr(i, nn::kParameterAttr) && !function.getArgAttr(i, nn::kInputAttr) &&
+          !function.getArgAttr(i, nn::kStateAttr))
         return true;
     return false;
   });
@@ -60,7 +61,8 @@ static Operation *twoSchemes(ModuleOp module) {
   DenseMap<Value, qat::SchemeAttr> schemes;
   return findOp(module, [&](Operation *op) {
     auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
-    return fakeQuant && schemes.try_emplace(fakeQuant.getWeight(), fakeQuant.getScheme()).first->second != fakeQuant.getScheme();
+    return fakeQuant &&
+           schemes.try_emplace(fakeQuant.getWeight(), fakeQuant.getScheme()).first->second != fakeQuant.getScheme();
   });
 }
 
@@ -105,8 +107,7 @@ static Operation *misshapenGradient(ModuleOp module) {
 }
 
 // Walks functions that `is` holds for and all that they call.
-template <typename Predicate>
-static Operation *findBelow(ModuleOp module, bool (*is)(func::FuncOp), Predicate broken) {
+template <typename Predicate> static Operation *findBelow(ModuleOp module, bool (*is)(func::FuncOp), Predicate broken) {
   SymbolTable symbols(module);
   SmallVector<func::FuncOp> work;
   DenseSet<Operation *> seen;
@@ -158,8 +159,12 @@ static Operation *dequantizedLinear(ModuleOp module) {
   });
 }
 
+// Threads are OpenMP regions until the very translation to LLVM IR.
 static Operation *notLLVM(ModuleOp module) {
-  return findOp(module, [](Operation *op) { return op->getName().getDialectNamespace() != "llvm" && !isa<ModuleOp>(op); });
+  return findOp(module, [](Operation *op) {
+    return op->getName().getDialectNamespace() != "llvm" && op->getName().getDialectNamespace() != "omp" &&
+           !isa<ModuleOp>(op);
+  });
 }
 
 static constexpr Promise kPromises[] = {
@@ -167,11 +172,12 @@ static constexpr Promise kPromises[] = {
     {"import", "names every argument of a public function (nn.input, nn.parameter or nn.state)", unnamedArgument},
     {"quantize", "reads every weight under one scheme", twoSchemes},
     {"differentiate", "accumulates each gradient in float32 in the shape of its parameter", misshapenGradient},
-    {"hoist", "leaves no fake_quant of an argument in training, where it would be the same for every microbatch", repeatedQuantization},
+    {"hoist", "leaves no fake_quant of an argument in training, where it would be the same for every microbatch",
+     repeatedQuantization},
     {"rollout", "leaves no fake_quant in functions with a cache", fakeQuantInRollout},
     {"rollout", "attends over pages in functions with a cache", keysOfItsOwn},
     {"fuse", "leaves no dequantized weight that feeds a linear", dequantizedLinear},
-    {"lower-to-host", "leaves nothing but the LLVM dialect", notLLVM},
+    {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP", notLLVM},
 };
 
 namespace {

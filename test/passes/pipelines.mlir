@@ -1,14 +1,22 @@
 // The pipelines of both halves leave only what a program has, every contract on the way kept; and they hand their options on.
 // RUN: nibble-opt %examples/layer.mlir --nibble-training=objective=grpo | FileCheck %s --check-prefix=TRAINING
+// RUN: nibble-opt %examples/layer.mlir --nibble-training=hoist=false | FileCheck %s --check-prefix=NAIVE
 // RUN: nibble-opt %examples/layer.mlir --nibble-rollout="group-size=16 include=mlp" | FileCheck %s --check-prefix=ROLLOUT
 // RUN: nibble-opt %examples/layer.mlir --nibble-rollout=scheme=none | FileCheck %s --check-prefix=NONE
 // RUN: nibble-opt %examples/layer.mlir --nibble-rollout=convention=slime | FileCheck %s --check-prefix=SLIME
 // RUN: not nibble-opt %examples/layer.mlir --nibble-rollout=group-size=7 2>&1 | FileCheck %s --check-prefix=BAD
 
 // TRAINING-NOT: @logits
+// TRAINING-NOT: qat.fake_quant
+// TRAINING: qat.linear_input_grad
 // TRAINING: func.func @train_step(
 // TRAINING-SAME: {nn.input = "advantage"}
+// TRAINING: func.func @update(
+// TRAINING: qat.quantize
 // TRAINING-NOT: @logits
+
+// NAIVE: qat.fake_quant
+// NAIVE: nn.linear_input_grad
 
 // ROLLOUT: func.func @forward(
 // ROLLOUT-SAME: tensor<64x64xbf16> {nn.parameter = "model.layers.0.self_attn.q_proj.weight"}

@@ -85,5 +85,5 @@ func.func @f(%x: tensor<?x64xf32>, %p: !qat.packed<32x64, #qat.scheme<int4, grou
 }
 
 //--- host.mlir
-// expected-error @below {{stage lower-to-host leaves nothing but the LLVM dialect; this breaks it}}
+// expected-error @below {{stage lower-to-host leaves nothing but the LLVM dialect and OpenMP; this breaks it}}
 func.func @f() { return }

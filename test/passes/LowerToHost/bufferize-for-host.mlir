@@ -1,0 +1,38 @@
+// RUN: nibble-opt %s --nibble-bufferize-for-host --split-input-file | FileCheck %s
+
+// One kernel for each op; the state is updated where it came in and is no result any more.
+// CHECK-LABEL: func.func @norm(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<?x64xbf16> {nn.input = "x"}
+// CHECK-SAME: %[[G:[a-z0-9]+]]: memref<64xf32> {nn.state = "gradient:b"}) -> (memref<?x64xbf16> {nn.output = "y"})
+// CHECK: %[[Y:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x64xbf16>
+// CHECK-NEXT: host.kernel "nn.rms_norm" ins(%[[X]], %{{.*}} : memref<?x64xbf16>, memref<64xbf16>) outs(%[[Y]] : memref<?x64xbf16>)
+// CHECK-SAME: parameters = {epsilon = 9.99999997E-7 : f32}
+// CHECK-NEXT: host.kernel "nn.sum_tokens" ins(%[[Y]] : memref<?x64xbf16>) outs(%[[G]] : memref<64xf32>)
+// CHECK-NEXT: return %[[Y]]
+func.func @norm(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64xbf16> {nn.parameter = "w"}, %g: tensor<64xf32> {nn.state = "gradient:b"})
+    -> (tensor<?x64xbf16> {nn.output = "y"}, tensor<64xf32> {nn.output = "gradient:b"}) {
+  %y = nn.rms_norm %x, %w {epsilon = 1.0e-6 : f32} : tensor<?x64xbf16>, tensor<64xbf16>
+  %s = nn.sum_tokens %y, %g : tensor<?x64xbf16>, tensor<64xf32>
+  return %y, %s : tensor<?x64xbf16>, tensor<64xf32>
+}
+
+// -----
+
+// A packed weight is bytes that remember what they mean; and a caller that stands before its callee loses the state result as well.
+// CHECK-LABEL: func.func @outer(
+// CHECK-SAME: memref<4352xi8> {nn.packed = !qat.packed<64x64, <int4, group_size = 32>, host>
+// CHECK-SAME: memref<64xf32> {nn.state = "gradient:b"}) -> memref<?x64xf32>
+// CHECK-LABEL: func.func private @inner(
+// CHECK: host.kernel "qat.linear"
+func.func @outer(%x: tensor<?x64xf32> {nn.input = "x"}, %p: !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host> {nn.parameter = "w"},
+                 %g: tensor<64xf32> {nn.state = "gradient:b"}) -> (tensor<?x64xf32>, tensor<64xf32> {nn.output = "gradient:b"}) {
+  %y, %s = call @inner(%x, %p, %g) : (tensor<?x64xf32>, !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host>, tensor<64xf32>)
+      -> (tensor<?x64xf32>, tensor<64xf32>)
+  return %y, %s : tensor<?x64xf32>, tensor<64xf32>
+}
+func.func private @inner(%x: tensor<?x64xf32>, %p: !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host>, %g: tensor<64xf32>)
+    -> (tensor<?x64xf32>, tensor<64xf32>) {
+  %y = qat.linear %x, %p : tensor<?x64xf32>, !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host> -> tensor<?x64xf32>
+  %s = nn.sum_tokens %y, %g : tensor<?x64xf32>, tensor<64xf32>
+  return %y, %s : tensor<?x64xf32>, tensor<64xf32>
+}

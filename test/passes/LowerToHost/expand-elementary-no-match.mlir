@@ -1,0 +1,11 @@
+// RUN: nibble-opt %s --nibble-expand-elementary | FileCheck %s
+
+// What the CPU does in one instruction stays, and so does double precision.
+// CHECK-LABEL: func.func @f(
+// CHECK: math.sqrt
+// CHECK: math.exp %{{.*}} : f64
+func.func @f(%x: f32, %d: f64) -> (f32, f64) {
+  %a = math.sqrt %x : f32
+  %b = math.exp %d : f64
+  return %a, %b : f32, f64
+}
