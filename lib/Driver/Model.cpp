@@ -72,7 +72,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::trainingModule() {
   for (const auto &[name, value] : options_.objectiveConstants)
     constants += fmt::format("{}{}={}", constants.empty() ? "" : ",", name, value);
   NIBBLE_TRY(stage(*module, "objective",
-                   fmt::format("nibble-attach-objective{{objective={} constants={}}}", options_.objective, constants)));
+                   fmt::format("nibble-attach-objective{{objective={} options={}}}", options_.objective, constants)));
   NIBBLE_TRY(stage(*module, "differentiate", fmt::format("nibble-differentiate{{function=loss recompute={}}}", options_.recompute)));
   NIBBLE_TRY(stage(*module, "update", "nibble-build-update"));
   if (options_.hoist && options_.train.quantizes())

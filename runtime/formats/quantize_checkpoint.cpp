@@ -1,4 +1,5 @@
 // Writing packed checkpoints.
+#include "runtime/formats/companion_files.h"
 #include "runtime/formats/io.h"
 #include "runtime/formats/quantized_checkpoint.h"
 
@@ -89,33 +90,6 @@ void warnAboutServing(const std::map<std::string, PackedLayout> &plan, std::vect
   }
 }
 
-// Weights of other formats would be those of before.
-bool isOtherWeights(const fs::path &path) {
-  constexpr const char *extensions[] = {".safetensors", ".bin", ".pt",      ".pth", ".ckpt",
-                                        ".gguf",        ".h5",  ".msgpack", ".onnx"};
-  std::string name = path.filename().string();
-  return name.ends_with(".index.json") || std::any_of(std::begin(extensions), std::end(extensions),
-                                                      [&](const char *extension) { return name.ends_with(extension); });
-}
-
-Status copyOtherFiles(const std::string &source, const AtomicFolder &target, const std::vector<std::string> &written,
-                      ExportReport &report) {
-  NIBBLE_ASSIGN(std::vector<std::string> names, listFolder(source));
-  for (const std::string &name : names) {
-    std::string path = source + "/" + name;
-    std::error_code error;
-    if (std::find(written.begin(), written.end(), name) != written.end())
-      continue;
-    if (!fs::is_regular_file(path, error) || isOtherWeights(path) || !staysInside(source, path)) {
-      report.skipped.push_back(name);
-      continue;
-    }
-    NIBBLE_TRY(copyFileAtomically(path, target / name));
-    report.copied.push_back(name);
-  }
-  return Status::ok();
-}
-
 } // namespace
 
 Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std::string &to,
@@ -188,7 +162,9 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
   NIBBLE_TRY(writeFileAtomically(target / "config.json", toText(config)));
   std::vector<std::string> written = source.files().files();
   written.insert(written.end(), {"config.json", kIndexFile});
-  NIBBLE_TRY(copyOtherFiles(from, target, written, report));
+  NIBBLE_ASSIGN(CompanionFiles companions, copyCompanionFiles(from, target, written));
+  report.copied = std::move(companions.copied);
+  report.skipped = std::move(companions.skipped);
   warnAboutServing(plan, report.warnings);
   // What was written is what will be read: files, ignore list and config agree.
   if (auto check = QuantizedCheckpoint::open(target.path()); !check.isOk())

@@ -15,6 +15,7 @@ void addDoctor(CLI::App &app, Status &status);   // is this machine fit?
 void addInspect(CLI::App &app, Status &status);  // what is in a checkpoint
 void addImport(CLI::App &app, Status &status);   // checkpoint -> module
 void addCompile(CLI::App &app, Status &status);  // module or checkpoint through the stages
+void addCreate(CLI::App &app, Status &status);   // a checkpoint of random weights
 void addLogits(CLI::App &app, Status &status);   // logits of given tokens
 void addGenerate(CLI::App &app, Status &status); // text from prompts
 void addSft(CLI::App &app, Status &status);      // supervised training
@@ -23,6 +24,7 @@ void addQuantize(CLI::App &app, Status &status); // checkpoint -> INT4 checkpoin
 void addVerify(CLI::App &app, Status &status);   // INT4 checkpoint against its source
 void addReport(CLI::App &app, Status &status);   // metrics -> report.html
 
-inline constexpr AddCommand kCommands[] = {addDoctor, addInspect, addImport, addCompile, addLogits, addQuantize, addVerify};
+inline constexpr AddCommand kCommands[] = {addDoctor, addInspect, addCreate,   addImport, addCompile, addLogits, addGenerate,
+                                           addSft,    addRl,      addQuantize, addVerify, addReport};
 
 } // namespace nibble

@@ -1,0 +1,99 @@
+// nibble generate: text from prompts.
+#include "tools/nibble/Commands.h"
+
+#include "lib/Driver/Model.h"
+#include "runtime/core/stop.h"
+#include "runtime/rollout/engine.h"
+#include "tools/nibble/RecipeOptions.h"
+#include "tools/nibble/Text.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <iostream>
+
+namespace nibble {
+
+namespace {
+
+struct GenerateArguments {
+  std::string model, dtype = "bfloat16";
+  std::vector<std::string> prompts;
+  Recipe recipe;
+  SamplingOptions sampling;
+  int64_t samples = 1, seed = 0;
+  bool json = false;
+};
+
+Status generate(GenerateArguments arguments) {
+  NIBBLE_ASSIGN(auto model, Model::open(arguments.model));
+  NIBBLE_ASSIGN(TokenizerCodec codec, TokenizerCodec::load(arguments.model, model->config()));
+  NIBBLE_ASSIGN(arguments.sampling.stopTokens, stopTokensOf(model->config(), arguments.model));
+  if (arguments.prompts.empty())
+    for (std::string line; std::getline(std::cin, line);)
+      arguments.prompts.push_back(line);
+  if (arguments.prompts.empty())
+    return Status::usage("there is no prompt; give --prompt, or one a line on standard input");
+  installStopSignals();
+
+  ProgramOptions options;
+  options.float32 = arguments.dtype == "float32";
+  options.rollout = arguments.recipe;
+  Session session;
+  NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).rollout());
+  ParameterStore store;
+  NIBBLE_TRY(store.declare(program));
+  NIBBLE_TRY(store.initialize(*model));
+  RolloutOptions rollout;
+  rollout.contextLength = model->config().maxPositions;
+  NIBBLE_ASSIGN(RolloutEngine engine, RolloutEngine::create(program, store.lookupFunction(), rollout));
+
+  std::vector<Request> requests;
+  for (size_t i = 0; i < arguments.prompts.size(); ++i) {
+    Request request;
+    NIBBLE_ASSIGN(request.prompt, codec.encode(arguments.prompts[i], /*isPrompt=*/true));
+    request.samples = arguments.samples;
+    request.sampling = arguments.sampling;
+    request.seed = static_cast<uint64_t>(arguments.seed);
+    request.firstSample = i * static_cast<uint64_t>(arguments.samples);
+    requests.push_back(std::move(request));
+  }
+  NIBBLE_ASSIGN(auto samples, engine.generate(requests, 0, [] { return stopRequested(); }));
+  for (size_t i = 0; i < samples.size(); ++i)
+    for (const Sample &sample : samples[i]) {
+      std::string text = codec.decode(sample.tokens);
+      if (!arguments.json) {
+        fmt::print("{}{}\n", arguments.prompts[i], text);
+        continue;
+      }
+      Json line = {{"prompt", arguments.prompts[i]},  {"response", text},
+                   {"tokens", sample.tokens},         {"log_probability", sample.logProbability},
+                   {"finish", nameOf(sample.finish)}, {"sample", sample.sample}};
+      fmt::print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+  return Status::ok();
+}
+
+} // namespace
+
+void addGenerate(CLI::App &app, Status &status) {
+  auto *command = app.add_subcommand("generate", "Generate text from prompts, with packed weights.");
+  auto arguments = std::make_shared<GenerateArguments>();
+  command->add_option("--model", arguments->model, "checkpoint folder")->required();
+  command->add_option("--prompt", arguments->prompts, "prompt; may be given again; default: one a line on standard input");
+  command->add_option("--samples", arguments->samples, "samples of each prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  command->add_option("--max-new-tokens", arguments->sampling.maxNewTokens, "of a sample")->capture_default_str();
+  command->add_option("--temperature", arguments->sampling.temperature, "0 is greedy")->capture_default_str();
+  command->add_option("--top-k", arguments->sampling.topK, "keep the most likely tokens; 0: off")->capture_default_str();
+  command->add_option("--top-p", arguments->sampling.topP, "keep the most likely tokens of this mass")->capture_default_str();
+  command->add_option("--min-p", arguments->sampling.minP, "keep tokens this likely relative to the most likely")->capture_default_str();
+  command->add_option("--seed", arguments->seed, "of the samples")->capture_default_str();
+  command->add_option("--dtype", arguments->dtype, "of weights and activations")
+      ->check(CLI::IsMember({"bfloat16", "float32"}))
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "one JSON object a sample: tokens, log-probabilities, how it ended");
+  addRecipeOptions(*command, arguments->recipe);
+  command->callback([arguments, &status] { status = generate(*arguments); });
+}
+
+} // namespace nibble

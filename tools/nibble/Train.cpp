@@ -1,0 +1,241 @@
+// nibble sft, nibble rl: the training loops, on programs compiled for the run's configuration.
+#include "tools/nibble/Commands.h"
+
+#include "lib/Driver/Model.h"
+#include "runtime/core/stop.h"
+#include "runtime/report/progress.h"
+#include "runtime/report/report.h"
+#include "runtime/rl/grpo.h"
+#include "runtime/rl/reward_program.h"
+#include "runtime/rl/sft.h"
+#include "runtime/train/export.h"
+#include "tools/nibble/Text.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <omp.h>
+
+namespace nibble {
+
+namespace {
+
+struct TrainArguments {
+  std::string config, out, model;
+  std::vector<std::string> set;
+  std::optional<int64_t> seed, threads;
+  bool resume = false, dryRun = false, noHoist = false;
+};
+
+// One expression that matches what any of the list does.
+std::string joinExpressions(const std::vector<std::string> &expressions, const std::string &otherwise) {
+  std::string joined;
+  for (const std::string &expression : expressions)
+    joined += (joined.empty() ? "(" : "|(") + expression + ")";
+  return joined.empty() ? otherwise : joined;
+}
+
+Recipe recipeOf(const Config &config, const std::string &scheme) {
+  Recipe recipe;
+  recipe.scheme = scheme;
+  recipe.groupSize = config.quantize.groupSize;
+  recipe.convention = config.quantize.convention;
+  recipe.include = joinExpressions(config.quantize.include, recipe.include);
+  recipe.exclude = joinExpressions(config.quantize.exclude, config.quantize.include.empty() ? recipe.exclude : "");
+  return recipe;
+}
+
+// Everything a loop is made of. Members are declared so that what is borrowed outlives who borrows it.
+struct Parts {
+  std::unique_ptr<Model> model;
+  std::optional<TokenizerCodec> codec;
+  std::unique_ptr<Task> task;
+  std::unique_ptr<RewardProgram> reward;
+  std::optional<Program> training, rollout;
+  ParameterStore store, initial;
+  std::optional<Trainer> trainer;
+  std::optional<RolloutEngine> engine;
+  std::optional<LogProbability> reference;
+
+  LoopParts loopParts() {
+    LoopParts parts;
+    parts.trainer = &*trainer;
+    parts.store = &store;
+    parts.rollout = engine ? &*engine : nullptr;
+    parts.reference = reference ? &*reference : nullptr;
+    parts.environment = {task.get(), &*codec, reward.get(), stopTokens};
+    return parts;
+  }
+  std::vector<int32_t> stopTokens;
+};
+
+ProgramOptions programOptions(const Config &config, bool supervised, bool hoist) {
+  ProgramOptions options;
+  options.float32 = config.model.dtype == "float32";
+  options.train = recipeOf(config, config.quantize.train);
+  options.rollout = recipeOf(config, config.quantize.rollout);
+  options.hoist = hoist;
+  options.recompute = "none";
+  options.objective = supervised ? "sft" : config.rl.objective;
+  if (!supervised)
+    options.objectiveConstants = {{"clip_low", config.rl.clipLow},
+                                  {"clip_high", config.rl.clipHigh},
+                                  {"kl", config.rl.klCoefficient},
+                                  {"entropy", config.rl.entropyCoefficient}};
+  return options;
+}
+
+Status build(const Config &config, bool supervised, const TrainArguments &arguments, Parts &parts) {
+  NIBBLE_ASSIGN(parts.codec, TokenizerCodec::load(config.model.path, parts.model->config()));
+  NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
+  TaskOptions task;
+  task.seed = config.run.seed;
+  task.digits = static_cast<int>(config.task.digits);
+  task.count = static_cast<int>(config.task.count);
+  task.maximum = config.task.maximum;
+  task.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);
+  task.promptPrefix = config.task.promptPrefix;
+  task.promptSuffix = config.task.promptSuffix;
+  NIBBLE_ASSIGN(parts.task, Task::create(config.task.name, task));
+  if (!config.reward.command.empty()) {
+    RewardProgramOptions reward;
+    reward.command = config.reward.command;
+    reward.workers = static_cast<int>(config.reward.workers);
+    reward.timeLimit = std::chrono::milliseconds(static_cast<int64_t>(config.reward.timeLimitSeconds * 1000));
+    NIBBLE_ASSIGN(parts.reward, RewardProgram::create(reward));
+  }
+
+  Session session;
+  ModelCompiler compiler(session, parts.model->config(), programOptions(config, supervised, !arguments.noHoist));
+  NIBBLE_ASSIGN(parts.training, compiler.training());
+  NIBBLE_ASSIGN(parts.rollout, compiler.rollout());
+  NIBBLE_TRY(parts.store.declare(*parts.training));
+  NIBBLE_TRY(parts.store.declare(*parts.rollout));
+  NIBBLE_TRY(parts.store.initialize(*parts.model));
+
+  int64_t steps = supervised ? config.sft.steps : config.rl.steps * config.rl.updatesPerStep;
+  NIBBLE_ASSIGN(parts.trainer, Trainer::create(*parts.training, parts.store,
+                                              TrainerOptions{optimizerFor(config, steps), config.train.maxTokens}));
+  RolloutOptions rollout;
+  rollout.maxTokensPerCall = config.rollout.maxTokensPerCall;
+  rollout.maxRunning = config.rollout.maxRunning;
+  rollout.cacheBytes = config.rollout.cacheMegabytes << 20;
+  rollout.contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  NIBBLE_ASSIGN(parts.engine, RolloutEngine::create(*parts.rollout, parts.store.lookupFunction(), rollout));
+  if (!supervised && config.rl.klCoefficient > 0) {
+    NIBBLE_TRY(parts.initial.declare(*parts.training, {"log_probability"}));
+    NIBBLE_TRY(parts.initial.initialize(*parts.model));
+    NIBBLE_ASSIGN(parts.reference, LogProbability::create(*parts.training, parts.initial.lookupFunction(), config.train.maxTokens));
+  }
+  return Status::ok();
+}
+
+// What --dry-run prints: what would be done, and what it takes.
+void describePlan(const Config &config, bool supervised, const Parts &parts) {
+  int64_t parameters = 0;
+  for (const std::string &name : parts.store.names())
+    if (auto it = parts.store.tensors().find("master:" + name); it != parts.store.tensors().end())
+      parameters += it->second.elements();
+  fmt::print("parameters   {}\n", parameters);
+  fmt::print("state        {} bytes (weights, packed weights, masters, moments, gradients)\n", parts.store.bytes());
+  fmt::print("cache        {} bytes at most\n", config.rollout.cacheMegabytes << 20);
+  fmt::print("steps        {}\n", supervised ? config.sft.steps : config.rl.steps);
+  fmt::print("quantize     train {}, rollout {}, group size {}, convention {}\n", config.quantize.train, config.quantize.rollout,
+             config.quantize.groupSize, config.quantize.convention);
+  fmt::print("out          {}\n", config.run.out);
+}
+
+std::string detail(const Json &metrics) {
+  std::string text;
+  auto show = [&](const char *label, const char *key, const char *format) {
+    if (metrics.contains(key) && metrics[key].is_number())
+      text += fmt::format("{}{} {}", text.empty() ? "" : "  ", label, fmt::format(fmt::runtime(format), metrics[key].get<double>()));
+  };
+  show("reward", "reward_mean", "{:.3f}");
+  show("held-out", "heldout_reward", "{:.3f}");
+  show("loss", "loss", "{:.4f}");
+  show("mismatch", "train_rollout_logprob_abs_diff", "{:g}");
+  return text;
+}
+
+Status finish(const Config &config, const Parts &parts) {
+  std::string model = config.run.out + "/model";
+  NIBBLE_TRY(removeTree(model));
+  NIBBLE_TRY(exportCheckpoint(parts.store, config.model.path, model));
+  NIBBLE_ASSIGN(RunSeries series, readRun(config.run.out, std::filesystem::path(config.run.out).filename().string()));
+  NIBBLE_TRY(writeReport(std::span(&series, 1), config.run.out + "/report.html"));
+  fmt::print("{0}/model: the trained weights\n{0}/report.html: the report\n", config.run.out);
+  return Status::ok();
+}
+
+Status train(const TrainArguments &arguments, bool supervised) {
+  std::vector<std::string> set = arguments.set;
+  auto quote = [](const std::string &text) { return Json(text).dump(); }; // a TOML string is written as a JSON string is
+  if (!arguments.out.empty())
+    set.push_back("run.out=" + quote(arguments.out));
+  if (!arguments.model.empty())
+    set.push_back("model.path=" + quote(arguments.model));
+  if (arguments.seed)
+    set.push_back(fmt::format("run.seed={}", *arguments.seed));
+  if (arguments.threads)
+    set.push_back(fmt::format("run.threads={}", *arguments.threads));
+  NIBBLE_ASSIGN(Config config, loadConfig(arguments.config, set));
+  if (config.run.out.empty())
+    return Status::usage(arguments.config + ": run.out is not set; give a folder with --out");
+  if (config.run.threads > 0)
+    omp_set_num_threads(static_cast<int>(config.run.threads));
+  installStopSignals();
+
+  Parts parts;
+  NIBBLE_ASSIGN(parts.model, Model::open(config.model.path));
+  for (const std::string &warning : parts.model->config().warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  NIBBLE_TRY(build(config, supervised, arguments, parts));
+  if (arguments.dryRun) {
+    describePlan(config, supervised, parts);
+    return Status::ok();
+  }
+
+  int64_t steps = supervised ? config.sft.steps : config.rl.steps;
+  Progress progress(supervised ? "sft" : "rl", 0, steps);
+  LoopCallbacks callbacks;
+  callbacks.progress = [&](const Json &metrics, const Json &) {
+    progress.update(std::min(metrics["step"].get<int64_t>() + 1, steps), detail(metrics));
+  };
+  callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
+  callbacks.stop = [] { return stopRequested(); };
+  if (supervised) {
+    NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
+    NIBBLE_TRY(loop->run(arguments.resume));
+  } else {
+    NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
+    NIBBLE_TRY(loop->run(arguments.resume));
+  }
+  return finish(config, parts);
+}
+
+void addTraining(CLI::App &app, Status &status, const char *name, const char *description, bool supervised) {
+  auto *command = app.add_subcommand(name, description);
+  auto arguments = std::make_shared<TrainArguments>();
+  command->add_option("config", arguments->config, "TOML file of the run")->required();
+  command->add_option("--out", arguments->out, "folder of the run: metrics, checkpoints, trained weights, report");
+  command->add_option("--model", arguments->model, "checkpoint folder, instead of the configuration's");
+  command->add_option("--set", arguments->set, "section.key=value, over the configuration; may be given again");
+  command->add_option("--seed", arguments->seed, "of everything random");
+  command->add_option("--threads", arguments->threads, "default: one for each core");
+  command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
+  command->add_flag("--dry-run", arguments->dryRun, "print parameters, memory and steps, and stop");
+  command->add_flag("--no-hoist", arguments->noHoist, "quantize in every forward instead of in the update; the same bits, slower");
+  command->callback([arguments, supervised, &status] { status = train(*arguments, supervised); });
+}
+
+} // namespace
+
+void addSft(CLI::App &app, Status &status) {
+  addTraining(app, status, "sft", "Supervised training on a task's problems and their answers.", /*supervised=*/true);
+}
+
+void addRl(CLI::App &app, Status &status) {
+  addTraining(app, status, "rl", "Reinforcement learning: sample, score, compare, update.", /*supervised=*/false);
+}
+
+} // namespace nibble
