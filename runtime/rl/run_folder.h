@@ -54,7 +54,7 @@ private:
   Options options_;
   FolderLock lock_;
   std::optional<MetricsWriter> metrics_;
-  std::optional<Checkpoint> checkpoint_;
+  std::optional<TrainCheckpoint> checkpoint_;
   std::vector<std::string> warnings_;
   int64_t lastSaved_ = -1;
 };

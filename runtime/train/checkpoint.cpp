@@ -139,13 +139,13 @@ Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state, c
   return prune(folder, keep);
 }
 
-Result<std::optional<Checkpoint>> newestCheckpoint(const fs::path &folder, std::vector<std::string> &warnings) {
+Result<std::optional<TrainCheckpoint>> newestCheckpoint(const fs::path &folder, std::vector<std::string> &warnings) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored))
-    return std::optional<Checkpoint>();
+    return std::optional<TrainCheckpoint>();
   NIBBLE_ASSIGN(auto steps, stepsIn(folder));
   for (int64_t step : steps) {
-    Checkpoint checkpoint{step, folder / folderName(step), {}};
+    TrainCheckpoint checkpoint{step, folder / folderName(step), {}};
     Status status = verifyCheckpoint(checkpoint.path);
     if (status.isOk()) {
       auto state = readJsonFile((checkpoint.path / kState).string());
@@ -157,10 +157,10 @@ Result<std::optional<Checkpoint>> newestCheckpoint(const fs::path &folder, std::
     }
     warnings.push_back(fmt::format("{}; going back to an older one", status.message()));
   }
-  return std::optional<Checkpoint>();
+  return std::optional<TrainCheckpoint>();
 }
 
-Status loadCheckpoint(const Checkpoint &checkpoint, ParameterStore &store) {
+Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) {
   std::map<std::string, SafetensorsFile> files;
   for (const auto &[key, tensor] : store.tensors()) {
     const char *name = fileOf(key);

@@ -18,7 +18,7 @@
 
 namespace nibble {
 
-struct Checkpoint {
+struct TrainCheckpoint {
   int64_t step = 0;
   std::filesystem::path path;
   Json state; // what save was given
@@ -32,11 +32,11 @@ Status saveCheckpoint(const std::filesystem::path &folder, int64_t step, const J
 
 // The newest checkpoint that verifies; none when there is none. Damaged ones are passed over, each with a line in
 // `warnings`.
-Result<std::optional<Checkpoint>> newestCheckpoint(const std::filesystem::path &folder,
+Result<std::optional<TrainCheckpoint>> newestCheckpoint(const std::filesystem::path &folder,
                                                    std::vector<std::string> &warnings);
 
 // Fills the store's tensors. Bad input when one is missing or of another shape: the checkpoint of another model.
-Status loadCheckpoint(const Checkpoint &checkpoint, ParameterStore &store);
+Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store);
 
 // Whether every file is as the manifest says; bad input naming file and reason.
 Status verifyCheckpoint(const std::filesystem::path &checkpoint);

@@ -53,7 +53,7 @@ public:
 
   // By key, sorted.
   const std::map<std::string, Tensor> &tensors() const { return tensors_; }
-  // Checkpoint names, sorted.
+  // TrainCheckpoint names, sorted.
   const std::set<std::string> &names() const { return names_; }
   int64_t bytes() const;
 

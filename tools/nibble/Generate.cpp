@@ -27,7 +27,7 @@ struct GenerateArguments {
 
 Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto model, Model::open(arguments.model));
-  NIBBLE_ASSIGN(TokenizerCodec codec, TokenizerCodec::load(arguments.model, model->config()));
+  NIBBLE_ASSIGN(Tokenizer tokenizer, loadTokenizer(arguments.model, model->config()));
   NIBBLE_ASSIGN(arguments.sampling.stopTokens, stopTokensOf(model->config(), arguments.model));
   if (arguments.prompts.empty())
     for (std::string line; std::getline(std::cin, line);)
@@ -51,7 +51,7 @@ Status generate(GenerateArguments arguments) {
   std::vector<Request> requests;
   for (size_t i = 0; i < arguments.prompts.size(); ++i) {
     Request request;
-    NIBBLE_ASSIGN(request.prompt, codec.encode(arguments.prompts[i], /*isPrompt=*/true));
+    NIBBLE_ASSIGN(request.prompt, tokenizer.encode(arguments.prompts[i], /*addSpecialTokens=*/true));
     request.samples = arguments.samples;
     request.sampling = arguments.sampling;
     request.seed = static_cast<uint64_t>(arguments.seed);
@@ -61,7 +61,7 @@ Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto samples, engine.generate(requests, 0, [] { return stopRequested(); }));
   for (size_t i = 0; i < samples.size(); ++i)
     for (const Sample &sample : samples[i]) {
-      std::string text = codec.decode(sample.tokens);
+      std::string text = tokenizer.decode(sample.tokens, /*skipSpecial=*/true);
       if (!arguments.json) {
         fmt::print("{}{}\n", arguments.prompts[i], text);
         continue;

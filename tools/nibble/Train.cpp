@@ -6,7 +6,6 @@
 #include "runtime/report/progress.h"
 #include "runtime/report/report.h"
 #include "runtime/rl/grpo.h"
-#include "runtime/rl/reward_program.h"
 #include "runtime/rl/sft.h"
 #include "runtime/train/export.h"
 #include "tools/nibble/Text.h"
@@ -47,9 +46,10 @@ Recipe recipeOf(const Config &config, const std::string &scheme) {
 // Everything a loop is made of. Members are declared so that what is borrowed outlives who borrows it.
 struct Parts {
   std::unique_ptr<Model> model;
+  std::optional<Tokenizer> tokenizer;
   std::optional<TokenizerCodec> codec;
   std::unique_ptr<Task> task;
-  std::unique_ptr<RewardProgram> reward;
+  std::unique_ptr<RewardFunction> reward;
   std::optional<Program> training, rollout;
   ParameterStore store, initial;
   std::optional<Trainer> trainer;
@@ -85,24 +85,11 @@ ProgramOptions programOptions(const Config &config, bool supervised, bool hoist)
 }
 
 Status build(const Config &config, bool supervised, const TrainArguments &arguments, Parts &parts) {
-  NIBBLE_ASSIGN(parts.codec, TokenizerCodec::load(config.model.path, parts.model->config()));
+  NIBBLE_ASSIGN(parts.tokenizer, loadTokenizer(config.model.path, parts.model->config()));
+  parts.codec.emplace(*parts.tokenizer);
   NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
-  TaskOptions task;
-  task.seed = config.run.seed;
-  task.digits = static_cast<int>(config.task.digits);
-  task.count = static_cast<int>(config.task.count);
-  task.maximum = config.task.maximum;
-  task.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);
-  task.promptPrefix = config.task.promptPrefix;
-  task.promptSuffix = config.task.promptSuffix;
-  NIBBLE_ASSIGN(parts.task, Task::create(config.task.name, task));
-  if (!config.reward.command.empty()) {
-    RewardProgramOptions reward;
-    reward.command = config.reward.command;
-    reward.workers = static_cast<int>(config.reward.workers);
-    reward.timeLimit = std::chrono::milliseconds(static_cast<int64_t>(config.reward.timeLimitSeconds * 1000));
-    NIBBLE_ASSIGN(parts.reward, RewardProgram::create(reward));
-  }
+  NIBBLE_ASSIGN(parts.task, createTask(config));
+  NIBBLE_ASSIGN(parts.reward, createReward(config));
 
   Session session;
   ModelCompiler compiler(session, parts.model->config(), programOptions(config, supervised, !arguments.noHoist));
@@ -144,11 +131,11 @@ void describePlan(const Config &config, bool supervised, const Parts &parts) {
   fmt::print("out          {}\n", config.run.out);
 }
 
-std::string detail(const Json &metrics) {
+std::string detail(const StepMetrics &line) {
   std::string text;
   auto show = [&](const char *label, const char *key, const char *format) {
-    if (metrics.contains(key) && metrics[key].is_number())
-      text += fmt::format("{}{} {}", text.empty() ? "" : "  ", label, fmt::format(fmt::runtime(format), metrics[key].get<double>()));
+    if (auto value = line.values.find(key); value != line.values.end())
+      text += fmt::format("{}{} {}", text.empty() ? "" : "  ", label, fmt::format(fmt::runtime(format), value->second));
   };
   show("reward", "reward_mean", "{:.3f}");
   show("held-out", "heldout_reward", "{:.3f}");
@@ -198,9 +185,7 @@ Status train(const TrainArguments &arguments, bool supervised) {
   int64_t steps = supervised ? config.sft.steps : config.rl.steps;
   Progress progress(supervised ? "sft" : "rl", 0, steps);
   LoopCallbacks callbacks;
-  callbacks.progress = [&](const Json &metrics, const Json &) {
-    progress.update(std::min(metrics["step"].get<int64_t>() + 1, steps), detail(metrics));
-  };
+  callbacks.progress = [&](const StepMetrics &line) { progress.update(std::min(line.step + 1, steps), detail(line)); };
   callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
   callbacks.stop = [] { return stopRequested(); };
   if (supervised) {

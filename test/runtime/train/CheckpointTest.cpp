@@ -47,7 +47,7 @@ protected:
     fill(step);
     return saveCheckpoint(folder.path(), step, {{"step", step}, {"text", "state"}}, store, keep);
   }
-  std::optional<Checkpoint> newest() {
+  std::optional<TrainCheckpoint> newest() {
     warnings.clear();
     auto result = newestCheckpoint(folder.path(), warnings);
     EXPECT_TRUE(result.isOk()) << result.status().message();
