@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <thread>
 
 namespace nibble {
 
@@ -50,7 +51,7 @@ struct RolloutEngine::Implementation {
   KeyValueCache cache;
   int64_t pages = 0, vocabulary = 0;
   Arena arena;
-  Sampler sampler;
+  std::vector<Sampler> samplers; // one a thread
   RolloutBatch batch;
   RolloutStatistics statistics;
   std::vector<int32_t> targets;
@@ -58,6 +59,7 @@ struct RolloutEngine::Implementation {
 
   Status checkRequest(const Request &request, size_t index) const;
   bool finished(const Sequence &sequence) const;
+  Status choose(const std::vector<Draw> &draws, const TensorView &logits);
   Status sample(const std::vector<Draw> &draws, TensorView logits);
   Result<std::vector<Draw>> compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
 };
@@ -132,23 +134,48 @@ bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
   return true;
 }
 
+// Draws a token for each entry into `targets`. Rows are independent, so threads change nothing.
+Status RolloutEngine::Implementation::choose(const std::vector<Draw> &draws, const TensorView &logits) {
+  constexpr int64_t kWorthAThread = 1 << 16; // logits
+  int64_t count = static_cast<int64_t>(draws.size());
+  int64_t threads = std::clamp<int64_t>(std::min(options.threads, count * vocabulary / kWorthAThread), 1, count);
+  samplers.resize(std::max<size_t>(samplers.size(), threads));
+  std::vector<Status> statuses(draws.size());
+  targets.assign(draws.size(), 0);
+  auto work = [&](int64_t thread) {
+    for (int64_t i = thread; i < count; i += threads) {
+      const Request &request = *draws[i].sequence->request;
+      Sample &sample = *draws[i].sequence->sample;
+      uint64_t bits =
+          randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample, sample.tokens.size());
+      auto row = std::span(logits.as<const float>() + draws[i].row * vocabulary, static_cast<size_t>(vocabulary));
+      auto choice = samplers[thread].choose(row, request.sampling, bits);
+      if (!choice.isOk()) {
+        statuses[i] = std::move(choice).takeStatus().within(
+            fmt::format("rollout: sample {} token {}", sample.sample, sample.tokens.size()));
+        continue;
+      }
+      targets[i] = choice->token;
+      sample.logKeptMass.push_back(choice->logKeptMass);
+    }
+  };
+  std::vector<std::thread> others;
+  for (int64_t thread = 1; thread < threads; ++thread)
+    others.emplace_back(work, thread);
+  work(0);
+  for (std::thread &thread : others)
+    thread.join();
+  for (Status &status : statuses)
+    NIBBLE_TRY(std::move(status));
+  return Status::ok();
+}
+
 // Draws a token for each entry and records what the program says of its probability. logits: [R, V].
 Status RolloutEngine::Implementation::sample(const std::vector<Draw> &draws, TensorView logits) {
-  targets.clear();
+  NIBBLE_TRY(choose(draws, logits));
   temperatures.clear();
-  for (const Draw &draw : draws) {
-    const Request &request = *draw.sequence->request;
-    Sample &sample = *draw.sequence->sample;
-    uint64_t bits = randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample, sample.tokens.size());
-    auto row = std::span(logits.as<const float>() + draw.row * vocabulary, static_cast<size_t>(vocabulary));
-    auto choice = sampler.choose(row, request.sampling, bits);
-    if (!choice.isOk())
-      return std::move(choice).takeStatus().within(
-          fmt::format("rollout: sample {} token {}", sample.sample, sample.tokens.size()));
-    targets.push_back(choice->token);
-    temperatures.push_back(request.sampling.recordedTemperature());
-    sample.logKeptMass.push_back(choice->logKeptMass);
-  }
+  for (const Draw &draw : draws)
+    temperatures.push_back(draw.sequence->request->sampling.recordedTemperature());
   // One row of logits per drawn token: several samples of one prompt share the row of its last token.
   bool oneEach = static_cast<int64_t>(draws.size()) == logits.shape[0];
   for (size_t i = 0; oneEach && i < draws.size(); ++i)

@@ -20,6 +20,7 @@ struct RolloutOptions {
   int64_t maxRunning = 64;               // sequences at a time
   int64_t contextLength = 0;             // of the model, prompt and sample together
   int64_t cacheBytes = int64_t{1} << 30; // upper limit; less when maxRunning full contexts need less
+  int64_t threads = 1;                   // that sample; programs have their own
   int64_t pages = 0;                     // pages of the cache; 0: as many as cacheBytes allows
 };
 

@@ -40,8 +40,12 @@ public:
   Result<Choice> choose(std::span<const float> logits, const SamplingOptions &options, uint64_t randomBits);
 
 private:
+  // The token of that rank, most likely first.
+  int32_t ranked(int64_t rank, std::span<const float> logits);
+
   std::vector<double> mass_;   // exp(x / temperature - max)
-  std::vector<int32_t> order_; // tokens, most likely first
+  std::vector<int32_t> order_; // tokens, the first sorted_ of them most likely first, the others less likely
+  int64_t sorted_ = 0;
 };
 
 } // namespace nibble

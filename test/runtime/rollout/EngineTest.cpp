@@ -151,6 +151,30 @@ TEST_F(EngineTest, ArrivalOrderAndCompanyDoNotMatter) {
   }
 }
 
+// A vocabulary large enough that rows are shared out.
+TEST(Engine, ThreadsDoNotMatter) {
+  FakeModelOptions model{.vocabulary = 9000, .layers = 1};
+  FakeProgram fake;
+  addFakeRollout(fake, model);
+  Tensor table = *Tensor::create(DType::kBF16, {model.vocabulary, model.vocabulary});
+  std::vector<Request> requests(8);
+  for (size_t i = 0; i < requests.size(); ++i)
+    requests[i] = {
+        .prompt = {static_cast<int32_t>(i)}, .samples = 2, .sampling = {.maxNewTokens = 3}, .firstSample = 2 * i};
+  std::vector<std::vector<Sample>> expected;
+  for (int64_t threads : {1, 2, 5}) {
+    auto made = RolloutEngine::create(fake.program(),
+                                      [&](const nibble_value_info &) -> Result<TensorView> { return table.view(); },
+                                      {.contextLength = 16, .threads = threads});
+    auto samples = *made->generate(requests, 0);
+    if (threads == 1)
+      expected = samples;
+    for (size_t r = 0; r < samples.size(); ++r)
+      for (size_t i = 0; i < samples[r].size(); ++i)
+        expectSame(samples[r][i], expected[r][i]);
+  }
+}
+
 TEST_F(EngineTest, SamplesOfOnePromptDiffer) {
   Request request{.prompt = {1, 2, 3, 4, 5}, .samples = 8, .sampling = {.maxNewTokens = 10}};
   auto made = engine();
