@@ -49,15 +49,16 @@ struct Shaped {
 
 } // namespace
 
-// exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r + r^2 q(r). Clamping to [-104, 89] first
-// makes the ends come out as 0 and infinity by themselves; a NaN passes the comparisons and stays one. 2^n is applied
-// in two factors, so that results below the normal range are rounded once instead of lost.
+// exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r + r^2 q(r). Above 89 the result overflows
+// to infinity by itself; a NaN passes the comparisons and stays one. 2^n is applied in two factors, so that results
+// below the normal range are rounded once instead of lost. What is smaller than that is chosen to be 0 rather than
+// computed: a product that underflows costs the CPU a hundred cycles, and masked scores of attention are all such.
 Value Emitter::exp(Value x) {
   Shaped s{*this, x.getType()};
   Type f = getF32Type(), i = getI32Type();
-  Value high = s.real(f, 89.0), low = s.real(f, -104.0);
-  Value c = s.choose(s.compare(arith::CmpFPredicate::OGT, x, high), high, x);
-  c = s.choose(s.compare(arith::CmpFPredicate::OLT, c, low), low, c);
+  Value high = s.real(f, 89.0), zero = s.real(f, 0.0);
+  Value vanishes = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, -104.0));
+  Value c = s.choose(s.compare(arith::CmpFPredicate::OGT, x, high), high, s.choose(vanishes, zero, x));
 
   // Adding 1.5 * 2^23 leaves round(x / ln 2) in the low bits of z.
   Value magic = s.real(f, 12582912.0);
@@ -79,7 +80,8 @@ Value Emitter::exp(Value x) {
     return s.bits(arith::ShLIOp::create(*this, biased, s.integer(i, 23)), f);
   };
   p = arith::MulFOp::create(*this, p, powerOfTwo(half));
-  return arith::MulFOp::create(*this, p, powerOfTwo(arith::SubIOp::create(*this, k, half)));
+  p = arith::MulFOp::create(*this, p, powerOfTwo(arith::SubIOp::create(*this, k, half)));
+  return s.choose(vanishes, zero, p);
 }
 
 // x = 2^e m with m in [sqrt(1/2), sqrt(2)), g = m - 1, u = g / (2 + g), log(1 + g) = 2 atanh(u) = g - h + u (h + R)

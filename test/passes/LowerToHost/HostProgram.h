@@ -48,6 +48,7 @@ public:
 
   // The function's results. Arguments that are state are updated in place.
   std::vector<Tensor> call(const std::string &function, const std::vector<const Tensor *> &arguments, int threads = 2);
+  Program &program() { return *program_; }
 
 private:
   std::unique_ptr<mlir::MLIRContext> context_;
