@@ -4,6 +4,7 @@
 #include "dialects/Host/Host.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
+#include "lib/Frontend/Linalg/Passes.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
 #include "passes/Fuse/Passes.h"
@@ -31,6 +32,7 @@ void nibble::registerAllDialects(DialectRegistry &registry) {
 
 void nibble::registerAllPasses() {
   mlir::registerAllPasses();
+  registerNibbleLinalgPasses();
   registerNibbleQuantizePasses();
   registerNibbleDifferentiatePasses();
   registerNibbleRolloutPasses();

@@ -1,0 +1,49 @@
+//===- Passes.td - taking in linalg modules ----------------------------------===//
+
+#ifndef NIBBLE_LIB_FRONTEND_LINALG_PASSES
+#define NIBBLE_LIB_FRONTEND_LINALG_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
+  let summary = "Matmuls with a parameter to nn.linear, so that they can be quantized.";
+  let description = [{
+    A contraction `y[..., n] = sum_k x[..., k] w[n, k]` (linalg.matmul, its batched and generic forms) whose right side is a parameter, directly
+    or through transposes and broadcasts, becomes `nn.linear`: its sum gets the order N11, which linalg leaves open, and nibble-quantize and
+    nibble-differentiate know it. Leading dimensions of x are collapsed into one, tokens. An initial value other than zero is
+    added afterwards. Everything else stays linalg.
+
+    Weights of Nibble are [N out, K in], because a group of the grid runs along K. A parameter that the graph keeps as [K, N], as JAX
+    does, is turned: with `layout=argument` (default) the argument itself becomes [N, K] and carries `nn.transposed`, so that it is
+    a weight like any other (quantized, hoisted, packed, trained) and whoever binds it brings the transpose; other uses read it turned
+    back. With `layout=value` the signature stays and the weight is transposed at every call: it can be trained, but its quantization cannot leave
+    the step.
+
+    Parameters carry `nn.parameter`; `parameters=2:w1,3:w2` names arguments of `function` that come without. Its other arguments without a
+    name get `nn.input = "arg<i>"`, its results `nn.output = "result<i>"`.
+
+    Example:
+
+    ```mlir
+    func.func @main(%x: tensor<8x64xf32>, %w: tensor<64x32xf32> {nn.parameter = "w"}) -> tensor<8x32xf32> {
+      %y = linalg.matmul ins(%x, %w : tensor<8x64xf32>, tensor<64x32xf32>) outs(%zero : tensor<8x32xf32>) -> tensor<8x32xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @main(%x: tensor<8x64xf32>, %w: tensor<32x64xf32> {nn.parameter = "w", nn.transposed}) -> tensor<8x32xf32> {
+      %y = nn.linear %x, %w : tensor<8x64xf32>, tensor<32x64xf32> -> tensor<8x32xf32>
+    ```
+  }];
+  let options = [
+    Option<"functionName", "function", "std::string", /*default=*/"\"main\"", "the function whose arguments are named">,
+    Option<"parameters", "parameters", "std::string", /*default=*/"\"\"", "arguments that are parameters: 2:w1,3:w2">,
+    Option<"layout", "layout", "std::string", /*default=*/"\"argument\"", "where a [K, N] parameter is turned: argument or value">
+  ];
+  let statistics = [Statistic<"recognized", "recognized", "contractions that became nn.linear">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::nibble::nn::NNDialect"];
+}
+
+#endif // NIBBLE_LIB_FRONTEND_LINALG_PASSES
