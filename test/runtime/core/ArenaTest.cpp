@@ -83,7 +83,7 @@ TEST(Arena, TakesThreads) {
   Arena arena;
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
-    threads.emplace_back([&] {
+    threads.emplace_back([&arena, t] {
       Arena::Scope scope(arena);
       for (int i = 0; i < 2000; ++i) {
         void *pointer = nibble_arena_allocate(64, 1 + i % 700);
