@@ -86,6 +86,13 @@ static void buildRolloutFuse(OpPassManager &pm, const StageOptions &) {
   buildFuse(pm);
 }
 
+static void buildLogitsFuse(OpPassManager &pm, const StageOptions &) {
+  keepOnly(pm, {"logits"});
+  buildFuse(pm);
+}
+
+static constexpr Stage kLogits[] = {{"import", buildImport}, {"quantize", buildQuantize}, {"fuse", buildLogitsFuse}};
+
 static constexpr Stage kTraining[] = {{"import", buildImport},       {"quantize", buildQuantize},
                                       {"objective", buildObjective}, {"differentiate", buildDifferentiate},
                                       {"update", buildUpdate},       {"hoist", buildHoist},
@@ -94,6 +101,7 @@ static constexpr Stage kTraining[] = {{"import", buildImport},       {"quantize"
 static constexpr Stage kRollout[] = {
     {"import", buildImport}, {"quantize", buildQuantize}, {"rollout", buildRollout}, {"fuse", buildRolloutFuse}};
 
+ArrayRef<Stage> nibble::logitsStages() { return kLogits; }
 ArrayRef<Stage> nibble::trainingStages() { return kTraining; }
 ArrayRef<Stage> nibble::rolloutStages() { return kRollout; }
 

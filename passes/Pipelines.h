@@ -28,6 +28,8 @@ struct Stage {
   void (*build)(mlir::OpPassManager &pm, const StageOptions &options);
 };
 
+// The imported @logits, quantized.
+llvm::ArrayRef<Stage> logitsStages();
 // From the imported @logits to @train_step and what belongs to it.
 llvm::ArrayRef<Stage> trainingStages();
 // From the imported @logits to @forward and @sample_log_probability.

@@ -4,7 +4,7 @@
 #include "runtime/core/file.h"
 #include "runtime/formats/model_weights.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <fmt/format.h>
@@ -36,61 +36,45 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::importModule() {
   return module;
 }
 
-Status ModelCompiler::stage(mlir::ModuleOp module, const std::string &name, const std::string &pipeline) {
-  if (!pipeline.empty())
-    NIBBLE_TRY(session_.run(module, pipeline).within("stage " + name));
-  if (options_.dumpStages.empty())
-    return Status::ok();
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module.print(stream);
-  return writeFileAtomically(fmt::format("{}/{:02}-{}.mlir", options_.dumpStages, ++dumped_, name), text);
+static StageOptions stageOptions(const ProgramOptions &options, const Recipe &recipe) {
+  StageOptions stages;
+  stages.quantize = recipe.passOptions();
+  stages.objective.objective = options.objective;
+  for (const auto &[name, value] : options.objectiveConstants)
+    stages.objective.settings += fmt::format("{}{}={}", stages.objective.settings.empty() ? "" : ",", name, value);
+  stages.differentiate.recompute = options.recompute;
+  stages.hoist = options.hoist;
+  return stages;
 }
 
-Status ModelCompiler::keepEntries(mlir::ModuleOp module, std::initializer_list<const char *> entries) {
-  for (auto function : module.getOps<mlir::func::FuncOp>())
-    if (!llvm::is_contained(entries, function.getName()))
-      function.setPrivate();
-  return session_.run(module, "symbol-dce");
+Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
+  NIBBLE_ASSIGN(auto module, importModule());
+  StageOptions options = stageOptions(options_, recipe);
+  for (const Stage &stage : stages) {
+    std::string name = stage.name.str();
+    NIBBLE_TRY(session_.run(*module, name, [&](mlir::OpPassManager &pm) { stage.build(pm, options); })
+                   .within("stage " + name));
+    if (options_.dumpStages.empty())
+      continue;
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    NIBBLE_TRY(writeFileAtomically(fmt::format("{}/{:02}-{}.mlir", options_.dumpStages, ++dumped_, name), text));
+  }
+  return module;
 }
 
 Result<Program> ModelCompiler::logits() {
-  NIBBLE_ASSIGN(auto module, importModule());
-  NIBBLE_TRY(stage(*module, "import", ""));
-  if (options_.train.quantizes())
-    NIBBLE_TRY(stage(*module, "quantize", options_.train.quantizePass()));
-  NIBBLE_TRY(keepEntries(*module, {"logits"}));
+  NIBBLE_ASSIGN(auto module, runStages(logitsStages(), options_.train));
   return session_.compileForHost(*module, options_.host);
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::trainingModule() {
-  NIBBLE_ASSIGN(auto module, importModule());
-  NIBBLE_TRY(stage(*module, "import", ""));
-  if (options_.train.quantizes())
-    NIBBLE_TRY(stage(*module, "quantize", options_.train.quantizePass()));
-  std::string constants;
-  for (const auto &[name, value] : options_.objectiveConstants)
-    constants += fmt::format("{}{}={}", constants.empty() ? "" : ",", name, value);
-  NIBBLE_TRY(stage(*module, "objective",
-                   fmt::format("nibble-attach-objective{{objective={} options={}}}", options_.objective, constants)));
-  NIBBLE_TRY(stage(*module, "differentiate", fmt::format("nibble-differentiate{{function=loss recompute={}}}", options_.recompute)));
-  NIBBLE_TRY(stage(*module, "update", "nibble-build-update"));
-  if (options_.hoist && options_.train.quantizes())
-    NIBBLE_TRY(stage(*module, "hoist", "nibble-hoist-quantize"));
-  NIBBLE_TRY(keepEntries(*module, {"train_step", "log_probability", "gradient_norm", "update"}));
-  NIBBLE_TRY(stage(*module, "fuse", "nibble-fuse"));
-  return module;
+  return runStages(trainingStages(), options_.train);
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::rolloutModule() {
-  NIBBLE_ASSIGN(auto module, importModule());
-  NIBBLE_TRY(stage(*module, "import", ""));
-  if (options_.rollout.quantizes())
-    NIBBLE_TRY(stage(*module, "quantize", options_.rollout.quantizePass()));
-  NIBBLE_TRY(stage(*module, "rollout", "nibble-derive-rollout"));
-  NIBBLE_TRY(keepEntries(*module, {"forward", "sample_log_probability"}));
-  NIBBLE_TRY(stage(*module, "fuse", "nibble-fuse"));
-  return module;
+  return runStages(rolloutStages(), options_.rollout);
 }
 
 Result<Program> ModelCompiler::training() {

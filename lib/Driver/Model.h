@@ -3,6 +3,7 @@
 
 #include "lib/Driver/Recipe.h"
 #include "lib/Driver/Session.h"
+#include "passes/Pipelines.h"
 #include "runtime/formats/model_config.h"
 #include "runtime/formats/quantized_checkpoint.h"
 #include "runtime/train/parameters.h"
@@ -63,10 +64,8 @@ public:
   Result<mlir::OwningOpRef<mlir::ModuleOp>> rolloutModule();
 
 private:
-  // Runs a stage and writes its result to dumpStages.
-  Status stage(mlir::ModuleOp module, const std::string &name, const std::string &pipeline);
-  // Functions outside `entries` become private; what nobody calls is dropped.
-  Status keepEntries(mlir::ModuleOp module, std::initializer_list<const char *> entries);
+  // Runs the stages in their order, each to a file in dumpStages.
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe);
 
   Session &session_;
   const ModelConfig &config_;

@@ -26,9 +26,14 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
   return result;
 }
 
-std::string Recipe::quantizePass() const {
-  return fmt::format("nibble-quantize{{scheme={} group-size={} convention={} include=\"{}\" exclude=\"{}\"}}", scheme, groupSize,
-                     convention == "compressed-tensors" ? "compressed_tensors" : convention, include, exclude);
+QuantizePassOptions Recipe::passOptions() const {
+  QuantizePassOptions options;
+  options.include = include;
+  options.exclude = exclude;
+  options.scheme = scheme;
+  options.groupSize = groupSize;
+  options.convention = convention == "compressed-tensors" ? "compressed_tensors" : convention;
+  return options;
 }
 
 Result<std::vector<std::string>> selectTensors(const Recipe &recipe, const ModelConfig &config) {
@@ -43,7 +48,8 @@ Result<std::vector<std::string>> selectTensors(const Recipe &recipe, const Model
     if (tensor.isLinear && include.match(tensor.name) && (recipe.exclude.empty() || !exclude.match(tensor.name)))
       names.push_back(tensor.name);
   if (names.empty())
-    return Status::usage("the recipe names no weight: include '" + recipe.include + "', exclude '" + recipe.exclude + "'");
+    return Status::usage("the recipe names no weight: include '" + recipe.include + "', exclude '" + recipe.exclude +
+                         "'");
   return names;
 }
 

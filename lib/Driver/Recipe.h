@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/Numerics/scheme.h"
+#include "passes/Quantize/Passes.h"
 #include "runtime/core/status.h"
 #include "runtime/formats/model_config.h"
 
@@ -22,8 +23,8 @@ struct Recipe {
   bool quantizes() const { return scheme != "none"; }
   // Usage error for a scheme, group size or convention that there is not.
   Result<numerics::Scheme> numericsScheme() const;
-  // "nibble-quantize{...}" with these options.
-  std::string quantizePass() const;
+  // These options of nibble-quantize.
+  QuantizePassOptions passOptions() const;
 };
 
 Result<numerics::Convention> parseConvention(const std::string &text);

@@ -62,14 +62,23 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseFile(const std::string &
 }
 
 Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code code) {
-  mlir::PassManager manager(context_.get());
   std::string message;
-  llvm::raw_string_ostream stream(message);
-  if (failed(mlir::parsePassPipeline(pipeline, manager, stream)))
-    return Status(Code::kUsage, "pipeline '" + pipeline + "': " + message);
+  bool parsed = true;
+  auto build = [&](mlir::OpPassManager &manager) {
+    llvm::raw_string_ostream stream(message);
+    parsed = succeeded(mlir::parsePassPipeline(pipeline, manager, stream));
+  };
+  Status status = run(module, "pipeline '" + pipeline + "'", build, code);
+  return parsed ? std::move(status) : Status(Code::kUsage, "pipeline '" + pipeline + "': " + message);
+}
+
+Status Session::run(mlir::ModuleOp module, const std::string &name,
+                    llvm::function_ref<void(mlir::OpPassManager &)> build, Code code) {
+  mlir::PassManager manager(context_.get());
+  build(manager);
   errors_.clear();
   if (failed(manager.run(module)))
-    return failure(code, "pipeline '" + pipeline + "' failed");
+    return failure(code, name + " failed");
   return Status::ok();
 }
 

@@ -7,10 +7,15 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace mlir {
+class OpPassManager;
+}
 
 namespace nibble {
 
@@ -28,13 +33,17 @@ public:
 
   mlir::MLIRContext &context() { return *context_; }
 
-  // Textual IR only: the bytecode reader of this MLIR release aborts on damaged input. Bad input naming file, line and reason.
+  // Textual IR only: the bytecode reader of this MLIR release aborts on damaged input. Bad input naming file, line and
+  // reason.
   Result<mlir::OwningOpRef<mlir::ModuleOp>> parseFile(const std::string &path);
   Result<mlir::OwningOpRef<mlir::ModuleOp>> parseText(const std::string &text, const std::string &name);
 
   // Runs a textual pass pipeline, "builtin.module(nibble-quantize{...},...)" or a list of passes on the module.
   // The code is that of a failure: kBadInput when the input is at fault, kFailed when it is ours.
   Status run(mlir::ModuleOp module, const std::string &pipeline, Code code = Code::kBadInput);
+  // The passes that `build` adds; `name` stands in the message when they fail and say nothing.
+  Status run(mlir::ModuleOp module, const std::string &name, llvm::function_ref<void(mlir::OpPassManager &)> build,
+             Code code = Code::kBadInput);
 
   // Compiles for this machine; the module is consumed.
   Result<Program> compileForHost(mlir::ModuleOp module, const HostOptions &options = {});
