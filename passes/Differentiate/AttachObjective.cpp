@@ -42,6 +42,10 @@ private:
   OwningOpRef<ModuleOp> load();
   LogicalResult applyOptions(func::FuncOp objective);
   LogicalResult check(func::FuncOp objective);
+  func::FuncOp begin(func::FuncOp forward, StringRef name);
+  FailureOr<nn::LogProbabilityOp> logProbability(func::FuncOp function, func::FuncOp forward, OpBuilder &builder);
+  void finish(func::FuncOp function, ArrayRef<Value> results, ArrayRef<std::string> names, OpBuilder &builder);
+  LogicalResult buildLogProbability(func::FuncOp forward);
   LogicalResult buildLoss(func::FuncOp forward, func::FuncOp objective);
   FailureOr<Value> inputNamed(func::FuncOp loss, StringRef name, Type type);
   FailureOr<SmallVector<Value>> applyObjective(func::FuncOp objective, ArrayRef<Value> inputs, Value like,
@@ -174,28 +178,64 @@ FailureOr<SmallVector<Value>> AttachObjectivePass::applyObjective(func::FuncOp f
   return SmallVector<Value>(generic.getResults());
 }
 
+// A function behind `forward` that takes what it takes; its results come with finish.
+func::FuncOp AttachObjectivePass::begin(func::FuncOp forward, StringRef name) {
+  auto made = func::FuncOp::create(forward.getLoc(), name, forward.getFunctionType());
+  if (ArrayAttr attributes = forward.getArgAttrsAttr())
+    made.setArgAttrsAttr(attributes);
+  SymbolTable(getOperation()).insert(made, std::next(Block::iterator(forward)));
+  made.addEntryBlock();
+  return made;
+}
+
+void AttachObjectivePass::finish(func::FuncOp made, ArrayRef<Value> results, ArrayRef<std::string> names,
+                                 OpBuilder &builder) {
+  func::ReturnOp::create(builder, made.getLoc(), results);
+  made.setFunctionType(
+      builder.getFunctionType(made.getBody().front().getArgumentTypes(), ValueRange(results).getTypes()));
+  made.removeResAttrsAttr();
+  for (auto [i, name] : llvm::enumerate(names))
+    made.setResultAttr(i, nn::kOutputAttr, builder.getStringAttr(name));
+}
+
+// The logits of `forward` and the log-probability of the targets under them.
+FailureOr<nn::LogProbabilityOp> AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
+                                                                    OpBuilder &builder) {
+  Type vector = RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
+  Type indices = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
+  FailureOr<Value> targets = inputNamed(made, "targets", indices), temperature = inputNamed(made, "temperature", vector);
+  if (failed(targets) || failed(temperature))
+    return failure();
+  Block &block = made.getBody().front();
+  builder.setInsertionPointToStart(&block);
+  FailureOr<SmallVector<Value>> logits =
+      cloneForward(forward, block.getArguments().take_front(forward.getNumArguments()), builder);
+  if (failed(logits))
+    return failure();
+  return nn::LogProbabilityOp::create(builder, forward.getLoc(), logits->front(), *targets, *temperature);
+}
+
+// What training says to given tokens, without a gradient: for comparing with the rollout and for reference weights.
+LogicalResult AttachObjectivePass::buildLogProbability(func::FuncOp forward) {
+  OpBuilder builder(&getContext());
+  func::FuncOp made = begin(forward, "log_probability");
+  FailureOr<nn::LogProbabilityOp> logp = logProbability(made, forward, builder);
+  if (failed(logp))
+    return failure();
+  finish(made, {logp->getLogp(), logp->getEntropy()}, {"logp", "entropy"}, builder);
+  return success();
+}
+
 LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp objectiveFunction) {
   Location loc = forward.getLoc();
   OpBuilder builder(&getContext());
-  auto loss = func::FuncOp::create(loc, "loss", forward.getFunctionType());
-  if (ArrayAttr attributes = forward.getArgAttrsAttr())
-    loss.setArgAttrsAttr(attributes);
-  SymbolTable(getOperation()).insert(loss, std::next(Block::iterator(forward)));
-  Block *block = loss.addEntryBlock();
+  func::FuncOp loss = begin(forward, "loss");
   Type vector = RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
-  Type indices = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  FailureOr<Value> targets = inputNamed(loss, "targets", indices),
-                   temperature = inputNamed(loss, "temperature", vector), mask = inputNamed(loss, "mask", vector),
-                   weight = inputNamed(loss, "weight", vector);
-  if (failed(targets) || failed(temperature) || failed(mask) || failed(weight))
+  FailureOr<nn::LogProbabilityOp> made = logProbability(loss, forward, builder);
+  FailureOr<Value> mask = inputNamed(loss, "mask", vector), weight = inputNamed(loss, "weight", vector);
+  if (failed(made) || failed(mask) || failed(weight))
     return failure();
-
-  builder.setInsertionPointToStart(block);
-  FailureOr<SmallVector<Value>> logits =
-      cloneForward(forward, block->getArguments().take_front(forward.getNumArguments()), builder);
-  if (failed(logits))
-    return failure();
-  auto logp = nn::LogProbabilityOp::create(builder, loc, logits->front(), *targets, *temperature);
+  nn::LogProbabilityOp logp = *made;
   SmallVector<Value> inputs;
   for (unsigned i = 0; i < objectiveFunction.getNumArguments(); ++i) {
     StringRef name = argumentName(objectiveFunction, i, nn::kInputAttr);
@@ -223,10 +263,7 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp 
   names.append({"logp", "entropy"});
   for (unsigned i = 1; i < terms->size(); ++i)
     names.push_back(objectiveFunction.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr).str());
-  func::ReturnOp::create(builder, loc, results);
-  loss.setFunctionType(builder.getFunctionType(block->getArgumentTypes(), ValueRange(results).getTypes()));
-  for (auto [i, name] : llvm::enumerate(names))
-    loss.setResultAttr(i, nn::kOutputAttr, builder.getStringAttr(name));
+  finish(loss, results, names, builder);
   return success();
 }
 
@@ -238,8 +275,9 @@ LogicalResult AttachObjectivePass::run() {
       forward.getNumResults() == 0 ? RankedTensorType() : dyn_cast<RankedTensorType>(forward.getResultTypes().front());
   if (!type || type.getRank() != 2 || !type.getElementType().isF32())
     return error() << "the first result of @" << function << " must be the logits, tensor<?xVxf32>";
-  if (getOperation().lookupSymbol("loss"))
-    return error() << "@loss exists already";
+  for (StringRef name : {"loss", "log_probability"})
+    if (getOperation().lookupSymbol(name))
+      return error() << "@" << name << " exists already";
   OwningOpRef<ModuleOp> file = load();
   if (!file)
     return failure();
@@ -248,5 +286,5 @@ LogicalResult AttachObjectivePass::run() {
     return error() << "objective '" << objective << "' defines no func.func @objective";
   if (failed(check(objectiveFunction)) || failed(applyOptions(objectiveFunction)))
     return failure();
-  return buildLoss(forward, objectiveFunction);
+  return success(succeeded(buildLogProbability(forward)) && succeeded(buildLoss(forward, objectiveFunction)));
 }

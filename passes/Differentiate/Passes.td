@@ -60,7 +60,8 @@ def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
     (float32), all [T]. What the runtime gives for tokens that the mask leaves out must be finite. The first result is the loss, the
     others are metrics named by `nn.output`, summed in the same way. An `arith.constant` with `option = "clip_low"` can be set by `options=`.
 
-    `@loss` returns `loss`, `logp` [T], `entropy` [T], then the metrics.
+    `@loss` returns `loss`, `logp` [T], `entropy` [T], then the metrics. Beside it stands `@log_probability`, which takes what the logits function
+    takes, `targets` and `temperature`, and returns `logp` and `entropy`: the same op on the same logits, without a loss.
 
     Example: `--nibble-attach-objective="objective=grpo options=clip_high=0.28,kl=0.001"`.
   }];
