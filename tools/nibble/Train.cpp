@@ -77,10 +77,7 @@ ProgramOptions programOptions(const Config &config, bool supervised, bool hoist)
   options.recompute = "none";
   options.objective = supervised ? "sft" : config.rl.objective;
   if (!supervised)
-    options.objectiveConstants = {{"clip_low", config.rl.clipLow},
-                                  {"clip_high", config.rl.clipHigh},
-                                  {"kl", config.rl.klCoefficient},
-                                  {"entropy", config.rl.entropyCoefficient}};
+    options.objectiveConstants = objectiveConstants(config.rl);
   return options;
 }
 
@@ -106,6 +103,7 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   rollout.maxTokensPerCall = config.rollout.maxTokensPerCall;
   rollout.maxRunning = config.rollout.maxRunning;
   rollout.cacheBytes = config.rollout.cacheMegabytes << 20;
+  rollout.threads = omp_get_max_threads();
   rollout.contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
   NIBBLE_ASSIGN(parts.engine, RolloutEngine::create(*parts.rollout, parts.store.lookupFunction(), rollout));
   if (!supervised && config.rl.klCoefficient > 0) {
