@@ -12,9 +12,10 @@ def NN_AttentionOp : NN_Op<"attention", [AllTypesMatch<["q", "y"]>, AllTypesMatc
     Query head h reads key/value head `h / (heads / kv_heads)`.
 
     Order (N14): keys come in blocks of `kv_block` positions aligned to absolute position. A score is one ascending float32 chain
-    over the head's elements, times `scale`. Per block, `m' = max(m, max(s))`, `a = exp(m - m')`, `p = exp(s - m')`,
-    `l = l*a + sum16(p)`, `o = o*a`, then `o += p_j v_j` with keys ascending. Keys that the row may not see are never touched.
-    `y = E(o / l)`; `lse = m + log(l)`.
+    over the head's elements, then times `scale`. Per block, `m' = max(m, max(s))`, `a = exp(m - m')`, `p = exp(s - m')`,
+    `l = l*a + sum16(p)` (two roundings; lane i of the sum takes keys i, i + 16, ... of the block), `o = o*a`, then `o += p_j v_j` with
+    keys ascending, one fused multiply-add each. Keys that the row may not see, and whole blocks of them, leave no trace: what lies
+    there may be NaN. `y = E(o / l)`; `lse = m + log(l)`.
 
     - `q`: [T, heads*D]; `k`, `v`: [T, kv_heads*D]; `y`: as q; `lse`: float32 [T, heads].
 
@@ -42,8 +43,8 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [
   let summary = "Gradients of attention.";
   let description = [{
     With `p = exp(s*scale - lse)`, `d = sum(dy * y)` of a row and head (N13), `ds = p * (dy.v - d) * scale`:
-    `dq = sum_j ds_j k_j`, `dk_j = sum_t ds q_t`, `dv_j = sum_t p dy_t`, float32, keys and queries ascending, query heads of a group
-    ascending, one chain each; the results are rounded once.
+    `dq = sum_j ds_j k_j`, keys ascending; `dk_j = sum_t ds q_t`, `dv_j = sum_t p dy_t`, queries ascending and, of one query, the heads of
+    the group ascending. Each is one float32 chain of fused multiply-adds that starts at 0; the results are rounded once.
 
     Example:
 

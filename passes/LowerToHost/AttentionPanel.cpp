@@ -35,18 +35,20 @@ Panel makePanel(AttentionEmitter &a, Value source, Value positions, Value sequen
       auto number = [&](Value position) {
         return Panel::blockNumber(a, sequence, begin, lowest, b.divI(position, size));
       };
-      for (Value position : {lowest, highest}) {
-        Value block = number(position);
+      auto clear = [&](Value block) {
         b.loop(b.index(0), b.index(shape.size), 1, [&](Value element) {
           for (int64_t v = 0; v < shape.keyVectors(); ++v)
             b.storeLanes(b.lanes(0), panel.memory, {block, head, element, b.index(v * kLanes)});
         });
-      }
+      };
+      Value first = number(lowest), last = number(highest);
+      clear(first);
+      b.ifThen(b.lessI(first, last), [&] { clear(last); });
       b.loop(begin, end, 1, [&](Value token) {
         Value position = b.addI(lowest, b.subI(token, begin));
-        Value block = number(position), slot = b.remI(position, size), first = b.mulI(head, b.index(shape.size));
+        Value block = number(position), slot = b.remI(position, size), column = b.mulI(head, b.index(shape.size));
         b.loop(b.index(0), b.index(shape.size), 1, [&](Value element) {
-          b.store(b.load(source, {token, b.addI(first, element)}), panel.memory, {block, head, element, slot});
+          b.store(b.load(source, {token, b.addI(column, element)}), panel.memory, {block, head, element, slot});
         });
       });
     });
