@@ -58,27 +58,11 @@ void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices) {
   vector::StoreOp::create(*this, narrow(*this, lanes, elementOf(memref)), memref, indices);
 }
 
-// Masked accesses exist for 32-bit elements; LLVM would go through a library's conversion for bf16.
-static bool hasMaskedAccess(Value memref) { return elementOf(memref).getIntOrFloatBitWidth() == 32; }
-
-static SmallVector<Value> shifted(Emitter &b, ValueRange indices, Value lane) {
-  SmallVector<Value> moved(indices);
-  moved.back() = b.addI(moved.back(), lane);
-  return moved;
-}
-
 Value Emitter::loadLanes(Value memref, ValueRange indices, Value count, float fill) {
   if (!count)
     return loadLanes(memref, indices);
   Type element = elementOf(memref);
   auto type = VectorType::get({kLanes}, element);
-  if (!hasMaskedAccess(memref)) {
-    Value start = like(splat(load(memref, indices)), fill);
-    return loop(index(0), count, 1, {start}, [&](Value lane, ValueRange lanes) -> SmallVector<Value> {
-      Value one = load(memref, shifted(*this, indices, lane));
-      return {vector::InsertOp::create(*this, one, lanes[0], ArrayRef<OpFoldResult>{lane})};
-    })[0];
-  }
   Value mask = vector::CreateMaskOp::create(*this, VectorType::get({kLanes}, getI1Type()), count);
   TypedAttr value =
       isa<FloatType>(element) ? TypedAttr(getFloatAttr(element, fill)) : TypedAttr(getIntegerAttr(element, fill));
@@ -89,13 +73,6 @@ Value Emitter::loadLanes(Value memref, ValueRange indices, Value count, float fi
 void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices, Value count) {
   if (!count)
     return storeLanes(lanes, memref, indices);
-  if (!hasMaskedAccess(memref)) {
-    loop(index(0), count, 1, [&](Value lane) {
-      Value one = vector::ExtractOp::create(*this, lanes, ArrayRef<OpFoldResult>{lane});
-      store(one, memref, shifted(*this, indices, lane));
-    });
-    return;
-  }
   Value mask = vector::CreateMaskOp::create(*this, VectorType::get({kLanes}, getI1Type()), count);
   vector::MaskedStoreOp::create(*this, memref, indices, mask, narrow(*this, lanes, elementOf(memref)));
 }
