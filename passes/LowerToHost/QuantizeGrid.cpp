@@ -135,6 +135,11 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block, ArrayRef<Value> 
       vector::StoreOp::create(b, narrow, bytes, offset);
       continue;
     }
+    if (valid == 1) {
+      // LLVM 22 makes a masked store of one truncated lane a store of all its 32 bits: three bytes too many.
+      memref::StoreOp::create(b, vector::ExtractOp::create(b, narrow, ArrayRef<int64_t>{0}), bytes, ValueRange(offset));
+      continue;
+    }
     Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), valid);
     vector::MaskedStoreOp::create(b, bytes, ValueRange(offset), mask, narrow);
   }
