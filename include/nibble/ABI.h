@@ -73,13 +73,15 @@ typedef struct nibble_program {
 void *nibble_arena_allocate(int64_t alignment, int64_t bytes);
 void nibble_arena_release(void *pointer);
 
-/* A check of a program (the check dialect): compares two dense tensors of one dtype and rank and records a failure, with
- * `where` in front, for whoever ran the program. `ulp` < 0 and `relative` < 0: not asked. Shapes are of `rank` extents. */
-void nibble_check_expect_eq(const char *where, int64_t dtype, int64_t rank, const int64_t *actual_shape,
-                            const int64_t *expected_shape, const void *actual, const void *expected);
-void nibble_check_expect_close(const char *where, int64_t dtype, int64_t rank, const int64_t *actual_shape,
-                               const int64_t *expected_shape, const void *actual, const void *expected, int64_t ulp,
-                               double relative);
+/* A check of a program (the check dialect): compares two dense tensors of one element type and rank and records a failure,
+ * with `where` in front, for whoever ran the program. Elements are floats of 16 (bf16), 32 or 64 bits, or integers of 1 (a
+ * byte in memory), 8, 32 or 64. `ulp` < 0 and `relative` < 0: not asked. Shapes are of `rank` extents. */
+void nibble_check_expect_eq(const char *where, int64_t is_float, int64_t bits, int64_t rank,
+                            const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
+                            const void *expected);
+void nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits, int64_t rank,
+                               const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
+                               const void *expected, int64_t ulp, double relative);
 
 #ifdef __cplusplus
 }

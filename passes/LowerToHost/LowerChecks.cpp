@@ -1,7 +1,6 @@
 #include "passes/LowerToHost/Passes.h"
 
 #include "dialects/Check/Check.h"
-#include "include/nibble/ABI.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,25 +17,6 @@ using namespace mlir;
 
 namespace {
 
-int64_t dtypeOf(Type element) {
-  if (element.isF32())
-    return NIBBLE_DTYPE_F32;
-  if (element.isBF16())
-    return NIBBLE_DTYPE_BF16;
-  if (element.isF64())
-    return NIBBLE_DTYPE_F64;
-  switch (element.getIntOrFloatBitWidth()) {
-  case 1:
-    return NIBBLE_DTYPE_I1;
-  case 8:
-    return NIBBLE_DTYPE_I8;
-  case 32:
-    return NIBBLE_DTYPE_I32;
-  default:
-    return NIBBLE_DTYPE_I64;
-  }
-}
-
 // "test.mlir:12: check.expect_eq"
 std::string placeOf(Operation *op) {
   std::string text;
@@ -47,7 +27,7 @@ std::string placeOf(Operation *op) {
   return text;
 }
 
-// Every operand of the call is an integer: addresses, extents, the dtype; and `relative`.
+// Every operand of the call is an integer: addresses, extents, the element type; and `relative`.
 class CheckLowering {
 public:
   CheckLowering(ModuleOp module, Operation *op) : module(module), op(op), b(op->getLoc(), op) {}
@@ -55,9 +35,13 @@ public:
   void lower(StringRef callee, ArrayRef<Value> further) {
     Value actual = op->getOperand(0), expected = op->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
-    SmallVector<Value> operands{textAddress(placeOf(op)), integer(dtypeOf(type.getElementType())),
-                                integer(type.getRank()),  shapeAddress(actual),
-                                shapeAddress(expected),   address(actual),
+    SmallVector<Value> operands{textAddress(placeOf(op)),
+                                integer(isa<FloatType>(type.getElementType())),
+                                integer(type.getElementTypeBitWidth()),
+                                integer(type.getRank()),
+                                shapeAddress(actual),
+                                shapeAddress(expected),
+                                address(actual),
                                 address(expected)};
     llvm::append_range(operands, further);
     if (!module.lookupSymbol(callee)) {

@@ -101,7 +101,7 @@ def LowerChecksPass : Pass<"nibble-lower-checks", "::mlir::ModuleOp"> {
     constant text, the addresses of the two buffers and of their extents. Runs after buffers have owners, so that nothing frees a buffer whose
     address is on its way.
 
-    Example: `check.expect_eq %a, %b : memref<?xf32>` becomes `call @nibble_check_expect_eq(%where, %dtype, %rank, ...)`.
+    Example: `check.expect_eq %a, %b : memref<?xf32>` becomes `call @nibble_check_expect_eq(%where, %is_float, %bits, ...)`.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }

@@ -68,19 +68,25 @@ struct Operands {
   }
 };
 
+DType dtypeOf(bool isFloat, int64_t bits) {
+  if (isFloat)
+    return bits == 16 ? DType::kBF16 : bits == 32 ? DType::kF32 : DType::kF64;
+  return bits <= 8 ? DType::kI8 : bits == 32 ? DType::kI32 : DType::kI64;
+}
+
 // Empty after a failure was recorded: shapes differ.
-std::optional<Operands> operandsOf(const char *where, int64_t dtype, int64_t rank, const int64_t *actualShape,
-                                   const int64_t *expectedShape, const void *actual, const void *expected) {
+std::optional<Operands> operandsOf(const char *where, bool isFloat, int64_t bits, int64_t rank,
+                                   const int64_t *actualShape, const int64_t *expectedShape, const void *actual,
+                                   const void *expected) {
   Shape shape(actualShape, actualShape + rank), other(expectedShape, expectedShape + rank);
   if (shape != other) {
     record(where, fmt::format("shapes differ: actual {}, expected {}", toString(shape), toString(other)));
     return std::nullopt;
   }
   int64_t elements = elementCount(shape).value_or(0);
-  // An i1 in memory is a byte.
-  int64_t bits = bitsOf(static_cast<DType>(dtype));
-  return Operands{static_cast<DType>(dtype),           std::move(shape), static_cast<const char *>(actual),
-                  static_cast<const char *>(expected), elements,         bits < 8 ? 1 : bits / 8};
+  DType dtype = dtypeOf(isFloat, bits);
+  return Operands{dtype,    std::move(shape), static_cast<const char *>(actual), static_cast<const char *>(expected),
+                  elements, bitsOf(dtype) / 8};
 }
 
 // Distance in units of the last place; of float64 it is measured after rounding to float32.
@@ -103,9 +109,10 @@ std::vector<std::string> takeCheckFailures() {
 
 using namespace nibble;
 
-extern "C" void nibble_check_expect_eq(const char *where, int64_t dtype, int64_t rank, const int64_t *actual_shape,
-                                       const int64_t *expected_shape, const void *actual, const void *expected) {
-  auto both = operandsOf(where, dtype, rank, actual_shape, expected_shape, actual, expected);
+extern "C" void nibble_check_expect_eq(const char *where, int64_t is_float, int64_t bits, int64_t rank,
+                                       const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
+                                       const void *expected) {
+  auto both = operandsOf(where, is_float, bits, rank, actual_shape, expected_shape, actual, expected);
   if (!both)
     return;
   int64_t first = -1, count = 0;
@@ -120,10 +127,10 @@ extern "C" void nibble_check_expect_eq(const char *where, int64_t dtype, int64_t
                        both->indexOf(first), both->number(both->actual, first), both->number(both->expected, first)));
 }
 
-extern "C" void nibble_check_expect_close(const char *where, int64_t dtype, int64_t rank, const int64_t *actual_shape,
-                                          const int64_t *expected_shape, const void *actual, const void *expected,
-                                          int64_t ulp, double relative) {
-  auto both = operandsOf(where, dtype, rank, actual_shape, expected_shape, actual, expected);
+extern "C" void nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits, int64_t rank,
+                                          const int64_t *actual_shape, const int64_t *expected_shape,
+                                          const void *actual, const void *expected, int64_t ulp, double relative) {
+  auto both = operandsOf(where, is_float, bits, rank, actual_shape, expected_shape, actual, expected);
   if (!both)
     return;
   int64_t furthest = -1, distance = -1;

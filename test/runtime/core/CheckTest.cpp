@@ -18,9 +18,9 @@ using ::testing::IsEmpty;
 TEST(CheckTest, AFailureIsReportedOnceAndThenForgotten) {
   int64_t shape[] = {2, 2};
   int64_t a[] = {1, 2, 3, 4}, b[] = {1, 2, 3, 5};
-  nibble_check_expect_eq("here", NIBBLE_DTYPE_I64, 2, shape, shape, a, a);
+  nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, a);
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
-  nibble_check_expect_eq("here", NIBBLE_DTYPE_I64, 2, shape, shape, a, b);
+  nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, b);
   EXPECT_THAT(takeCheckFailures(), ElementsAre("here: 1 of 4 elements differ, first [1, 1]: actual 4, expected 5"));
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
 }
@@ -29,7 +29,7 @@ TEST(CheckTest, ClosenessHasAnEdge) {
   int64_t shape[] = {1};
   float one = 1.0f, next = 1.0f + std::numeric_limits<float>::epsilon(), zero = 0.0f, minus = -0.0f;
   auto close = [&](const float &a, const float &b, int64_t ulp, double relative) {
-    nibble_check_expect_close("here", NIBBLE_DTYPE_F32, 1, shape, shape, &a, &b, ulp, relative);
+    nibble_check_expect_close("here", 1, 32, 1, shape, shape, &a, &b, ulp, relative);
     return takeCheckFailures().empty();
   };
   EXPECT_TRUE(close(one, next, 1, -1.0));
@@ -47,8 +47,8 @@ TEST(CheckTest, ClosenessHasAnEdge) {
 
 TEST(CheckTest, NothingEqualsNothing) {
   int64_t shape[] = {0, 3};
-  nibble_check_expect_eq("here", NIBBLE_DTYPE_BF16, 2, shape, shape, nullptr, nullptr);
-  nibble_check_expect_close("here", NIBBLE_DTYPE_BF16, 2, shape, shape, nullptr, nullptr, 0, 0.0);
+  nibble_check_expect_eq("here", 1, 16, 2, shape, shape, nullptr, nullptr);
+  nibble_check_expect_close("here", 1, 16, 2, shape, shape, nullptr, nullptr, 0, 0.0);
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
 }
 
@@ -57,7 +57,7 @@ TEST(CheckTest, ThreadsReportTogether) {
     int64_t shape[] = {1};
     int8_t a = 1, b = 2;
     for (int i = 0; i < 100; ++i)
-      nibble_check_expect_eq("here", NIBBLE_DTYPE_I8, 1, shape, shape, &a, &b);
+      nibble_check_expect_eq("here", 0, 8, 1, shape, shape, &a, &b);
   };
   std::thread first(fail), second(fail);
   first.join();
