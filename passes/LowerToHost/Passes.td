@@ -83,13 +83,14 @@ def HoistLocalBuffersPass : Pass<"nibble-hoist-local-buffers", "::mlir::ModuleOp
   }];
 }
 
-def MaskAsIntegersPass : Pass<"nibble-mask-as-integers", "::mlir::ModuleOp"> {
-  let summary = "Masked loads and stores of bf16 as sixteen-bit integers.";
+def MoveAsIntegersPass : Pass<"nibble-move-as-integers", "::mlir::ModuleOp"> {
+  let summary = "Loads and stores of bf16 as sixteen-bit integers.";
   let description = [{
-    A CPU without bf16 arithmetic has no masked access to bf16 either: LLVM takes it apart and calls a library for each element. The bits
+    A CPU without bf16 arithmetic has no bf16 registers either: LLVM takes a masked access apart, and a vector of bf16 that lives across
+    blocks (two branches that store to one place share the store) goes through float32 and a library call for each element. The bits
     are the same as those of an integer.
 
-    Example: `llvm.intr.masked.load` of `vector<16xbf16>` becomes one of `vector<16xi16>` and a bitcast.
+    Example: `llvm.intr.masked.load` of `vector<16xbf16>` becomes one of `vector<16xi16>` and a bitcast; so do `llvm.load` and `llvm.store`.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

@@ -69,7 +69,6 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   ConvertVectorToLLVMPassOptions vectors;
   vectors.reassociateFPReductions = false;
   pm.addPass(createConvertVectorToLLVMPass(vectors));
-  pm.addPass(createMaskAsIntegersPass());
   pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertMathToLibmPass());
   FinalizeMemRefToLLVMConversionPassOptions memory;
@@ -83,6 +82,8 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  // When every access to memory is there.
+  pm.addPass(createMoveAsIntegersPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -1,4 +1,4 @@
-// Masked loads and stores of bf16 as masked loads and stores of sixteen bits.
+// Loads and stores of bf16, masked or not, as loads and stores of sixteen bits.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -6,7 +6,7 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace nibble {
-#define GEN_PASS_DEF_MASKASINTEGERSPASS
+#define GEN_PASS_DEF_MOVEASINTEGERSPASS
 #include "passes/LowerToHost/Passes.h.inc"
 } // namespace nibble
 
@@ -16,9 +16,43 @@ namespace {
 
 bool isBf16(Type type) { return getElementTypeOrSelf(type).isBF16(); }
 
-Type asIntegers(Type type) { return cast<VectorType>(type).clone(IntegerType::get(type.getContext(), 16)); }
+Type asIntegers(Type type) {
+  Type integer = IntegerType::get(type.getContext(), 16);
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? vector.clone(integer) : integer;
+}
 
-class LoadIntegers final : public OpRewritePattern<LLVM::MaskedLoadOp> {
+class LoadIntegers final : public OpRewritePattern<LLVM::LoadOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LLVM::LoadOp op, PatternRewriter &rewriter) const override {
+    if (!isBf16(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not of bf16");
+    rewriter.setInsertionPointAfter(op);
+    Type type = op.getType();
+    auto bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getResult());
+    rewriter.modifyOpInPlace(op, [&] { op.getResult().setType(asIntegers(type)); });
+    rewriter.replaceAllUsesExcept(op.getResult(), bits, bits);
+    return success();
+  }
+};
+
+class StoreIntegers final : public OpRewritePattern<LLVM::StoreOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LLVM::StoreOp op, PatternRewriter &rewriter) const override {
+    Type type = op.getValue().getType();
+    if (!isBf16(type))
+      return rewriter.notifyMatchFailure(op, "not of bf16");
+    Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), asIntegers(type), op.getValue());
+    rewriter.modifyOpInPlace(op, [&] { op.getValueMutable().assign(bits); });
+    return success();
+  }
+};
+
+class LoadMaskedIntegers final : public OpRewritePattern<LLVM::MaskedLoadOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
@@ -36,7 +70,7 @@ public:
   }
 };
 
-class StoreIntegers final : public OpRewritePattern<LLVM::MaskedStoreOp> {
+class StoreMaskedIntegers final : public OpRewritePattern<LLVM::MaskedStoreOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
@@ -50,11 +84,11 @@ public:
   }
 };
 
-class MaskAsIntegers final : public nibble::impl::MaskAsIntegersPassBase<MaskAsIntegers> {
+class MoveAsIntegers final : public nibble::impl::MoveAsIntegersPassBase<MoveAsIntegers> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<LoadIntegers, StoreIntegers>(&getContext());
+    patterns.add<LoadIntegers, StoreIntegers, LoadMaskedIntegers, StoreMaskedIntegers>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-mask-as-integers | FileCheck %s
+// RUN: nibble-opt %s --nibble-move-as-integers | FileCheck %s
 
 // CHECK-LABEL: @bf16
 // CHECK: llvm.intr.masked.load {{.*}} -> vector<16xi16>
@@ -20,5 +20,19 @@ llvm.func @f32(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16x
   %x = llvm.intr.masked.load %pointer, %mask, %otherwise {alignment = 4 : i32}
       : (!llvm.ptr, vector<16xi1>, vector<16xf32>) -> vector<16xf32>
   llvm.intr.masked.store %x, %pointer, %mask {alignment = 4 : i32} : vector<16xf32>, vector<16xi1> into !llvm.ptr
+  llvm.return
+}
+
+// Without a mask, of vectors and scalars.
+// CHECK-LABEL: @plain
+// CHECK: llvm.load %{{.*}} {alignment = 2 : i64} : !llvm.ptr -> vector<16xi16>
+// CHECK: llvm.store %{{.*}} : vector<16xi16>, !llvm.ptr
+// CHECK: llvm.load %{{.*}} : !llvm.ptr -> i16
+// CHECK: llvm.store %{{.*}} : i16, !llvm.ptr
+llvm.func @plain(%pointer: !llvm.ptr) {
+  %x = llvm.load %pointer {alignment = 2 : i64} : !llvm.ptr -> vector<16xbf16>
+  llvm.store %x, %pointer : vector<16xbf16>, !llvm.ptr
+  %y = llvm.load %pointer : !llvm.ptr -> bf16
+  llvm.store %y, %pointer : bf16, !llvm.ptr
   llvm.return
 }
