@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -46,6 +47,13 @@ private:
 #define NIBBLE_FOR_EACH_TYPE(suite)                                                                                    \
   INSTANTIATE_TEST_SUITE_P(Types, suite, ::testing::Values("f32", "bf16"),                                             \
                            [](const auto &info) { return std::string(info.param); })
+
+// The first `few` of the cases, all of them with NIBBLE_LONG=1: most of the time here goes into compiling.
+template <typename Range> auto someOf(const Range &cases, size_t few) {
+  const char *isLong = std::getenv("NIBBLE_LONG");
+  llvm::ArrayRef all(std::data(cases), std::size(cases));
+  return isLong && std::string(isLong) == "1" ? all : all.take_front(few);
+}
 
 // The bytes of a value as a program holds it, and back.
 Tensor tensorOf(const ReferenceValue &value);
