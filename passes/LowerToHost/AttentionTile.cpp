@@ -16,21 +16,26 @@ void AttentionEmitter::multiplyKeys(const Tile &tile, Value rows, function_ref<V
   int64_t count = tile.rows.size(), step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.keyVectors(); first += step) {
     int64_t vectors = std::min(step, shape.keyVectors() - first);
-    SmallVector<Value> sums(count * vectors, b.lanes(0));
-    sums = b.loop(b.index(0), b.index(shape.size), 1, sums, [&](Value element, ValueRange carried) {
-      SmallVector<Value> lanes, next;
-      for (int64_t v = 0; v < vectors; ++v)
-        lanes.push_back(keys(element, first + v));
-      for (int64_t r = 0; r < count; ++r) {
-        Value x = b.splat(b.load(rows, {tile.rows[r], element}));
+    // On the diagonal, and of short sequences, half of a block is not seen by any row.
+    Value seen = arith::AndIOp::create(b, b.lessI(b.index(first * kLanes), tile.visible.back().end),
+                                       b.lessI(tile.visible.front().begin, b.index((first + vectors) * kLanes)));
+    b.ifThen(seen, [&] {
+      SmallVector<Value> sums(count * vectors, b.lanes(0));
+      sums = b.loop(b.index(0), b.index(shape.size), 1, sums, [&](Value element, ValueRange carried) {
+        SmallVector<Value> lanes, next;
         for (int64_t v = 0; v < vectors; ++v)
-          next.push_back(b.fma(x, lanes[v], carried[r * vectors + v]));
-      }
-      return next;
+          lanes.push_back(keys(element, first + v));
+        for (int64_t r = 0; r < count; ++r) {
+          Value x = b.splat(b.load(rows, {tile.rows[r], element}));
+          for (int64_t v = 0; v < vectors; ++v)
+            next.push_back(b.fma(x, lanes[v], carried[r * vectors + v]));
+        }
+        return next;
+      });
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t v = 0; v < vectors; ++v)
+          b.storeLanes(sums[r * vectors + v], products, {tile.rows[r], b.index((first + v) * kLanes)});
     });
-    for (int64_t r = 0; r < count; ++r)
-      for (int64_t v = 0; v < vectors; ++v)
-        b.storeLanes(sums[r * vectors + v], products, {tile.rows[r], b.index((first + v) * kLanes)});
   }
 }
 

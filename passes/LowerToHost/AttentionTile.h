@@ -104,7 +104,7 @@ public:
   mlir::Value headLanes(mlir::Value source, mlir::Value token, mlir::Value head, int64_t vector);
 
   // products[row][key] = sum over elements of rows[row][element] * keys(element, key), ascending, one chain of fused
-  // multiply-adds; of all keys of the block, seen or not.
+  // multiply-adds. Whole vectors of keys, seen or not; those that no row of the tile sees are left as they are.
   void multiplyKeys(const Tile &tile, mlir::Value rows, llvm::function_ref<mlir::Value(mlir::Value, int64_t)> keys,
                     mlir::Value products);
   // sums[row] = sums[row] * factors[row] (when given), then += weights[row][key] * values(key) for the keys that the

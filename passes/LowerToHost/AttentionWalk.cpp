@@ -6,14 +6,15 @@ using namespace mlir;
 
 namespace nibble::host {
 
-// Query heads of a group share keys, so a tile is first of all heads; a small group takes neighbouring tokens in.
-static std::pair<int64_t, int64_t> tileOf(int64_t group) {
-  if (group < 4)
-    return {4 / group, group};
-  for (int64_t heads = 4; heads > 1; --heads)
-    if (group % heads == 0)
-      return {1, heads};
-  return {1, group <= 8 ? group : 1};
+// Query heads of a group share keys, so a tile is first of all heads; a small group takes neighbouring tokens in. At
+// most `rows` rows.
+static std::pair<int64_t, int64_t> tileOf(int64_t group, int64_t rows) {
+  if (group <= rows)
+    return {rows / group, group};
+  int64_t heads = rows;
+  while (group % heads != 0)
+    --heads;
+  return {1, heads};
 }
 
 AttentionShape AttentionShape::of(const Kernel &k, int64_t size) {
@@ -27,9 +28,10 @@ AttentionShape AttentionShape::of(const Kernel &k, int64_t size) {
   shape.scale = k.real("scale");
   // Thirty-two rows of queries and sums stay beside a block of keys in the first-level cache.
   shape.chunkTokens = std::max<int64_t>(1, 32 / shape.group);
-  std::tie(shape.tileTokens, shape.tileHeads) = tileOf(shape.group);
-  // Half of the registers, counted in sixteen lanes.
+  // Half of the registers, counted in sixteen lanes. Eight rows halve the loads and widenings of four; more of them
+  // gain little.
   shape.accumulators = std::max<int64_t>(1, k.machine.vectorRegisters * k.machine.vectorFloats / kLanes / 2);
+  std::tie(shape.tileTokens, shape.tileHeads) = tileOf(shape.group, std::min<int64_t>(8, shape.accumulators));
   return shape;
 }
 
