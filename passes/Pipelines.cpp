@@ -55,10 +55,6 @@ static void buildHoist(OpPassManager &pm, const StageOptions &options) {
   if (!options.hoist)
     return;
   pm.addPass(createHoistQuantizePass());
-  // The forward that only looks must read what the step reads.
-  HoistQuantizePassOptions forward;
-  forward.functionName = "log_probability";
-  pm.addPass(createHoistQuantizePass(forward));
   addContract(pm, "hoist");
 }
 

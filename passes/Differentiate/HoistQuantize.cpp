@@ -27,22 +27,33 @@ public:
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
-    auto step = symbols.lookup<func::FuncOp>(functionName);
-    if (!step || step.isDeclaration()) {
-      getOperation().emitError() << "nibble-hoist-quantize: there is no function @" << functionName
-                                 << "; name one with function=";
-      return signalPassFailure();
+    SmallVector<func::FuncOp> entries;
+    SmallVector<StringRef> names;
+    StringRef(functionNames).split(names, ',');
+    for (StringRef name : names) {
+      auto entry = symbols.lookup<func::FuncOp>(name);
+      if (entry && !entry.isDeclaration())
+        entries.push_back(entry);
+      else if (entries.empty()) {
+        getOperation().emitError() << "nibble-hoist-quantize: there is no function @" << name
+                                   << "; name one with function=";
+        return signalPassFailure();
+      }
     }
-    if (failed(checkWeightsStay(step, symbols)))
-      return signalPassFailure();
+    for (func::FuncOp entry : entries)
+      if (failed(checkWeightsStay(entry, symbols)))
+        return signalPassFailure();
     auto accept = [&](qat::FakeQuantOp op) { return refusal(op).empty(); };
-    for (func::FuncOp function : reachableFunctions(step, symbols))
+    for (func::FuncOp function : reachableFunctions(entries, symbols))
       function.walk([&](qat::FakeQuantOp op) {
         if (StringRef reason = refusal(op); !reason.empty())
           op.emitRemark() << "nibble-hoist-quantize: stays inside the step: " << reason;
       });
-    if (failed(packWeights(step, symbols, "nibble-hoist-quantize", accept)) || failed(checkUpdate(step, symbols)))
-      signalPassFailure();
+    if (failed(packWeights(entries, symbols, "nibble-hoist-quantize", accept)))
+      return signalPassFailure();
+    for (func::FuncOp entry : entries)
+      if (failed(checkUpdate(entry, symbols)))
+        return signalPassFailure();
   }
 
 private:
@@ -96,7 +107,7 @@ LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step, SymbolTable &sym
     if (quantized != type)
       return update.emitError() << "nibble-hoist-quantize: @" << updateName
                                 << " does not write 'packed:" << name.getValue() << "' as " << type << ", which @"
-                                << functionName << " reads; make it with nibble-build-update before hoisting";
+                                << step.getSymName() << " reads; make it with nibble-build-update before hoisting";
   }
   return success();
 }

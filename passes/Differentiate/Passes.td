@@ -105,7 +105,7 @@ def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
 def HoistQuantizePass : Pass<"nibble-hoist-quantize", "::mlir::ModuleOp"> {
   let summary = "Quantize in the update, once per step, instead of in every forward and backward.";
   let description = [{
-    The step and the functions it calls read a packed argument, under the parameter's name, where they read `qat.fake_quant` of a weight
+    The step, `@log_probability` beside it and the functions they call read a packed argument, under the parameter's name, where they read `qat.fake_quant` of a weight
     argument: by definition the same bits. An argument that is read in other ways too stays beside the packed one. After nibble-fuse the linears and their
     input gradients read the packed weight directly.
 
@@ -128,7 +128,8 @@ def HoistQuantizePass : Pass<"nibble-hoist-quantize", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"functionName", "function", "std::string", /*default=*/"\"train_step\"", "the training step">,
+    Option<"functionNames", "function", "std::string", /*default=*/"\"train_step,log_probability\"",
+           "the training step and, where the module has them, functions that read the same weights">,
     Option<"updateName", "update", "std::string", /*default=*/"\"update\"", "the optimizer update">
   ];
   let dependentDialects = ["::nibble::qat::QATDialect"];

@@ -18,10 +18,11 @@ static void collect(func::FuncOp function, SymbolTable &symbols, llvm::SetVector
   done.insert(function);
 }
 
-SmallVector<func::FuncOp> nibble::reachableFunctions(func::FuncOp entry, SymbolTable &symbols) {
+SmallVector<func::FuncOp> nibble::reachableFunctions(ArrayRef<func::FuncOp> entries, SymbolTable &symbols) {
   llvm::SetVector<Operation *> done;
   DenseSet<Operation *> open;
-  collect(entry, symbols, done, open);
+  for (func::FuncOp entry : entries)
+    collect(entry, symbols, done, open);
   return llvm::map_to_vector(done, [](Operation *op) { return cast<func::FuncOp>(op); });
 }
 
@@ -38,8 +39,8 @@ namespace {
 // Rewrites functions whose callees are rewritten already.
 class WeightPacker {
 public:
-  WeightPacker(func::FuncOp entry, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
-      : entry(entry), symbols(symbols), pass(pass.str()), accept(accept) {}
+  WeightPacker(ArrayRef<func::FuncOp> entries, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
+      : entries(entries), symbols(symbols), pass(pass.str()), accept(accept) {}
   LogicalResult run();
 
 private:
@@ -60,7 +61,7 @@ private:
     return fakeQuant && (!accept || accept(fakeQuant));
   }
 
-  func::FuncOp entry;
+  ArrayRef<func::FuncOp> entries;
   SymbolTable &symbols;
   std::string pass;
   function_ref<bool(qat::FakeQuantOp)> accept;
@@ -69,9 +70,9 @@ private:
 
 } // namespace
 
-// Functions that are about to change but are called from elsewhere as well get copies for this entry.
+// Functions that are about to change but are called from elsewhere as well get copies for these entries.
 void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
-  DenseSet<Operation *> ours;
+  llvm::SetVector<Operation *> ours; // as they are now: a copy in place of what was copied
   for (func::FuncOp function : functions)
     ours.insert(function);
   auto hasOtherCallers = [&](func::FuncOp function) {
@@ -80,20 +81,19 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
       return !ours.contains(use.getUser()->getParentOfType<func::FuncOp>());
     });
   };
-  // From the entry downwards: a copy of a caller needs no copy of its callee unless that is shared, too.
+  // From the entries downwards: a copy of a caller needs no copy of its callee unless that is shared, too.
   for (func::FuncOp function : llvm::reverse(functions)) {
     bool changes = false;
     for (func::FuncOp inner : reachableFunctions(function, symbols))
       changes |= inner.walk([&](Operation *op) { return packs(op) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
-    if (function == entry || !changes || (function.isPrivate() && !hasOtherCallers(function)))
+    if (llvm::is_contained(entries, function) || !changes || (function.isPrivate() && !hasOtherCallers(function)))
       continue;
     func::FuncOp copy = function.clone();
     copy.setPrivate();
     symbols.insert(copy);
-    for (func::FuncOp caller : functions)
-      if (caller != function && ours.contains(caller))
-        (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(), caller);
-    ours.erase(function);
+    ours.remove(function);
+    for (Operation *caller : ours)
+      (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(), caller);
     ours.insert(copy);
   }
 }
@@ -204,13 +204,13 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
 }
 
 LogicalResult WeightPacker::run() {
-  separateFromOthers(reachableFunctions(entry, symbols));
-  for (func::FuncOp function : reachableFunctions(entry, symbols))
+  separateFromOthers(reachableFunctions(entries, symbols));
+  for (func::FuncOp function : reachableFunctions(entries, symbols))
     if (failed(pack(function)))
       return failure();
   return success();
 }
 
-LogicalResult nibble::packWeights(func::FuncOp entry, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept) {
-  return WeightPacker(entry, symbols, pass, accept).run();
+LogicalResult nibble::packWeights(ArrayRef<func::FuncOp> entries, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept) {
+  return WeightPacker(entries, symbols, pass, accept).run();
 }

@@ -57,3 +57,44 @@ func.func @train_step(%tokens: tensor<?xi32>, %e: tensor<32x64xbf16> {nn.paramet
   %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xf32>
   return %y : tensor<?x32xf32>
 }
+
+// -----
+
+// The forward beside the step reads the same packed weights through the same copies, however deep the quantization lies.
+
+// CHECK-LABEL: func.func private @act(
+// CHECK: qat.fake_quant
+// CHECK-LABEL: func.func @logits(
+// CHECK: call @layer(
+// CHECK-LABEL: func.func @train_step(
+// CHECK-SAME: !qat.packed
+// CHECK: call @[[LAYER:layer_[0-9]+]](
+// CHECK-LABEL: func.func @log_probability(
+// CHECK-SAME: !qat.packed
+// CHECK: call @[[LAYER]](
+// CHECK: func.func private @[[LAYER]](
+// CHECK: call @[[ACT:act_[0-9]+]](
+// CHECK: func.func private @[[ACT]](
+// CHECK: qat.dequantize
+// CHECK-NOT: func.func
+func.func private @act(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16>) -> tensor<?x64xbf16> {
+  %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<64x64xbf16>
+  %y = nn.linear %x, %w4 : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+func.func private @layer(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16>) -> tensor<?x64xbf16> {
+  %y = call @act(%x, %w) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+func.func @logits(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16> {nn.parameter = "w"}) -> tensor<?x64xbf16> {
+  %y = call @layer(%x, %w) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+func.func @train_step(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16> {nn.parameter = "w"}) -> tensor<?x64xbf16> {
+  %y = call @layer(%x, %w) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+func.func @log_probability(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16> {nn.parameter = "w"}) -> tensor<?x64xbf16> {
+  %y = call @layer(%x, %w) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
