@@ -15,6 +15,31 @@
 
 namespace nibble {
 
+// "model.mlir:3:5" of a place in a file, the name of a named one, the inner place of one that was called or fused; empty when there is
+// none to tell.
+static std::string placeOf(mlir::Location location) {
+  if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
+    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) + ":" + llvm::Twine(file.getColumn())).str();
+  if (auto range = mlir::dyn_cast<mlir::FileLineColRange>(location))
+    return (range.getFilename().getValue() + ":" + llvm::Twine(range.getStartLine()) + ":" + llvm::Twine(range.getStartColumn())).str();
+  if (auto named = mlir::dyn_cast<mlir::NameLoc>(location))
+    return named.getName().str();
+  if (auto call = mlir::dyn_cast<mlir::CallSiteLoc>(location))
+    return placeOf(call.getCallee());
+  if (auto fused = mlir::dyn_cast<mlir::FusedLoc>(location))
+    for (mlir::Location inner : fused.getLocations())
+      if (std::string place = placeOf(inner); !place.empty())
+        return place;
+  return "";
+}
+
+// Where and what. Of a text of several lines the first: dumps of ops follow there.
+static std::string oneLine(const mlir::Diagnostic &diagnostic) {
+  std::string place = placeOf(diagnostic.getLocation()), text = diagnostic.str();
+  text = llvm::StringRef(text).trim().split('\n').first.str();
+  return place.empty() ? text : place + ": " + text;
+}
+
 Session::Session() {
   static std::once_flag once;
   std::call_once(once, [] { registerAllPasses(); });
@@ -24,14 +49,7 @@ Session::Session() {
   context_->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
       return;
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    if (!mlir::isa<mlir::UnknownLoc>(diagnostic.getLocation()))
-      stream << diagnostic.getLocation() << ": ";
-    stream << diagnostic;
-    // One line: what an op looks like is in its dump, not in the message.
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    errors_.push_back(text);
+    errors_.push_back(oneLine(diagnostic));
   });
 }
 

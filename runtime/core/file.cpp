@@ -25,6 +25,8 @@ Status systemError(const char *what, const fs::path &path, int error = errno) {
     remedy = "; raise the file size limit (ulimit -f)";
   else if (error == EACCES || error == EPERM || error == EROFS)
     remedy = "; choose a folder that can be written";
+  else if (error == ENOENT || error == ENOTDIR || error == EISDIR)
+    remedy = "; check the path";
   return Status::environment(fmt::format("{} {}: {}{}", what, path.string(), std::strerror(error), remedy));
 }
 
@@ -77,12 +79,12 @@ Result<size_t> FileReader::read(std::span<std::byte> buffer) {
   return done;
 }
 
-Result<FileWriter> FileWriter::create(const fs::path &path) {
+Result<FileWriter> FileWriter::create(const fs::path &path, const fs::path &shownAs) {
   FileWriter writer;
   writer.file_ = Descriptor(openRetrying(path, O_WRONLY | O_CREAT | O_TRUNC));
   if (!writer.file_.isOpen())
-    return systemError("cannot write", path);
-  writer.path_ = path;
+    return systemError("cannot write", shownAs.empty() ? path : shownAs);
+  writer.path_ = shownAs.empty() ? path : shownAs;
   return writer;
 }
 
@@ -136,7 +138,7 @@ Status writeFileAtomically(const fs::path &path, std::string_view content) {
   fs::path temporary = path;
   temporary += fmt::format(".tmp.{}", getpid());
   auto write = [&]() -> Status {
-    NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary));
+    NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary, /*shownAs=*/path));
     NIBBLE_TRY(writer.write(content));
     NIBBLE_TRY(writer.sync());
     NIBBLE_TRY(writer.close());

@@ -42,8 +42,8 @@ private:
 
 class FileWriter {
 public:
-  // An empty file: what was there is gone.
-  static Result<FileWriter> create(const std::filesystem::path &path);
+  // An empty file: what was there is gone. Errors speak of `shownAs`, when given: what a temporary file will become.
+  static Result<FileWriter> create(const std::filesystem::path &path, const std::filesystem::path &shownAs = {});
   // At the end of what is there; creates the file. `keep` >= 0 first cuts the file to that many bytes
   // (bad input when it is shorter).
   static Result<FileWriter> append(const std::filesystem::path &path, int64_t keep = -1);

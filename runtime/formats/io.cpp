@@ -97,7 +97,7 @@ AtomicFile::~AtomicFile() {
 Result<AtomicFile> AtomicFile::create(const std::string &path) {
   static std::atomic<unsigned> counter{0};
   std::string temporary = fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter.fetch_add(1));
-  NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary));
+  NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary, /*shownAs=*/path));
   return AtomicFile(path, std::move(temporary), std::move(writer));
 }
 
@@ -127,12 +127,15 @@ AtomicFolder::AtomicFolder(std::string target, std::string temporary)
     : target_(std::move(target)), temporary_(std::move(temporary)) {}
 
 AtomicFolder::AtomicFolder(AtomicFolder &&other) noexcept
-    : target_(std::move(other.target_)), temporary_(std::exchange(other.temporary_, {})) {}
+    : target_(std::move(other.target_)), temporary_(std::exchange(other.temporary_, {})),
+      madeParents_(std::exchange(other.madeParents_, {})) {}
 
 AtomicFolder::~AtomicFolder() {
   std::error_code error;
   if (!temporary_.empty())
     fs::remove_all(temporary_, error);
+  for (const std::string &parent : madeParents_)
+    fs::remove(parent, error); // stays when somebody has put something there
 }
 
 Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
@@ -144,16 +147,23 @@ Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
     return Status::usage(fmt::format("cannot write {}: it is there already; remove it or choose another name", target));
   std::string temporary = fmt::format("{}.tmp.{}", target, ::getpid());
   NIBBLE_TRY(removeTree(temporary)); // of a process with our number that was killed
+  AtomicFolder folder(target, "");
+  for (fs::path parent = fs::path(target).parent_path(); !parent.empty() && !fs::exists(parent, error); parent = parent.parent_path())
+    folder.madeParents_.push_back(parent.string());
+  if (!folder.madeParents_.empty())
+    NIBBLE_TRY(makeFolders(folder.madeParents_.front()));
   if (!fs::create_directory(temporary, error))
     return Status::environment(fmt::format("cannot write {}: {}; choose a place that can be written", target,
                                            error ? error.message() : "its temporary folder is there already"));
-  return AtomicFolder(std::move(target), std::move(temporary));
+  folder.temporary_ = std::move(temporary);
+  return folder;
 }
 
 Status AtomicFolder::commit() {
   NIBBLE_TRY(syncFolder(temporary_));
   NIBBLE_TRY(renamePath(temporary_, target_));
   temporary_.clear();
+  madeParents_.clear();
   fs::path parent = fs::path(target_).parent_path();
   return syncFolder(parent.empty() ? "." : parent);
 }

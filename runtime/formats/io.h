@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace nibble {
 
@@ -48,8 +49,8 @@ private:
 // The bytes of `from` as file `to`.
 Status copyFileAtomically(const std::string &from, const std::string &to);
 
-// A folder that appears whole or not at all: filled under a temporary name beside its place, then renamed. Without
-// commit() nothing is left behind.
+// A folder that appears whole or not at all: filled under a temporary name beside its place, then renamed. Folders above
+// it are made as needed. Without commit() nothing is left behind.
 class AtomicFolder {
 public:
   // Usage error when there is something of that name already.
@@ -67,6 +68,7 @@ public:
 private:
   AtomicFolder(std::string target, std::string temporary);
   std::string target_, temporary_; // temporary_ is empty once committed or moved from
+  std::vector<std::string> madeParents_; // deepest first; not there before
 };
 
 // True when `path`, all links followed, lies in `folder`; or, when `folder` is a revision of the HuggingFace cache

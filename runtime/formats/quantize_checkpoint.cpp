@@ -68,6 +68,8 @@ std::vector<std::string> ignoreList(const QuantizedCheckpoint &source,
 // What a serving engine will stumble over, though the files are right.
 void warnAboutServing(const std::map<std::string, PackedLayout> &plan, std::vector<std::string> &warnings) {
   const std::vector<std::vector<std::string>> fused = {{".q_proj", ".k_proj", ".v_proj"}, {".gate_proj", ".up_proj"}};
+  std::string slow; // the first of them
+  int64_t slowCount = 0;
   for (const auto &[name, layout] : plan) {
     std::string module = name.substr(0, name.size() - kWeight.size());
     for (const auto &parts : fused) {
@@ -83,11 +85,13 @@ void warnAboutServing(const std::map<std::string, PackedLayout> &plan, std::vect
     }
     int64_t group = layout.scheme.groupSize;
     if ((group != 0 && group != 32 && group != 64 && group != 128) || layout.n % 64 != 0 || layout.k % 128 != 0)
-      warnings.push_back(
-          fmt::format("{} [{}, {}], group_size {}: fast kernels of serving engines want group_size 32, 64, 128 or "
-                      "the row, N % 64 = 0 and K % 128 = 0",
-                      name, layout.n, layout.k, group));
+      if (slowCount++ == 0)
+        slow = fmt::format("{} [{}, {}], group_size {}", name, layout.n, layout.k, group);
   }
+  if (slowCount > 0)
+    warnings.push_back(fmt::format("{} tensors, the first {}: fast kernels of serving engines want group_size 32, 64, "
+                                   "128 or the row, N % 64 = 0 and K % 128 = 0",
+                                   slowCount, slow));
 }
 
 } // namespace

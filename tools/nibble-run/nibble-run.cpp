@@ -1,11 +1,9 @@
 // nibble-run: JIT-executes any public function of a module.
+#include "tools/CommandLine.h"
 #include "tools/nibble-run/Run.h"
 
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
-
 int main(int argc, char **argv) {
-  CLI::App app("Compiles a module for this machine and calls one of its functions.");
+  CLI::App app("Compiles a module for this machine and calls one of its functions.", "nibble-run");
   nibble::RunOptions options;
   app.add_option("program", options.program, "module in textual MLIR")->required();
   app.add_option("--entry", options.entry, "public function to call")->required();
@@ -15,13 +13,6 @@ int main(int argc, char **argv) {
   app.add_option("--cpu", options.cpu, "CPU to compile for: host, or a name LLVM knows");
   app.add_option("--threads", options.threads, "threads; default: one for each core");
   app.add_flag("--dump-llvm", options.dumpLLVM, "print the optimized LLVM IR");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(nibble::Code::kUsage);
-  }
-  nibble::Status status = nibble::runProgram(options);
-  if (!status.isOk())
-    fmt::print(stderr, "nibble-run: {}\n", status.message());
-  return status.exitCode();
+  nibble::Status status;
+  return nibble::runTool(app, argc, argv, status, [&] { return nibble::runProgram(options); });
 }

@@ -6,6 +6,7 @@
 #include "runtime/report/progress.h"
 #include "runtime/report/report.h"
 #include "runtime/rl/grpo.h"
+#include "runtime/rl/run_folder.h"
 #include "runtime/rl/sft.h"
 #include "runtime/train/export.h"
 #include "tools/nibble/Text.h"
@@ -87,6 +88,11 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
   NIBBLE_ASSIGN(parts.task, createTask(config));
   NIBBLE_ASSIGN(parts.reward, createReward(config));
+  // A folder that the loop would refuse is told before the seconds of compiling; the loop opens it for itself.
+  if (!arguments.dryRun) {
+    NIBBLE_ASSIGN(auto folder, RunFolder::open({config.run.out, hashOf(config), supervised ? "sft" : "rl",
+                                                config.run.keepCheckpoints, arguments.resume}));
+  }
 
   Session session;
   ModelCompiler compiler(session, parts.model->config(), programOptions(config, supervised, !arguments.noHoist));

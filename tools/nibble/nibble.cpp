@@ -1,10 +1,6 @@
 // nibble: the user's tool. Each command is a file beside this one.
+#include "tools/CommandLine.h"
 #include "tools/nibble/Commands.h"
-
-#include "runtime/core/stop.h"
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 int main(int argc, char **argv) {
   CLI::App app("Trains and rolls out language models in INT4 from one graph.", "nibble");
@@ -14,12 +10,5 @@ int main(int argc, char **argv) {
   nibble::Status status;
   for (nibble::AddCommand add : nibble::kCommands)
     add(app, status);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(nibble::Code::kUsage);
-  }
-  if (!status.isOk())
-    fmt::print(stderr, "nibble: {}\n", status.message());
-  return status.exitCode();
+  return nibble::runTool(app, argc, argv, status);
 }

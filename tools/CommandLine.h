@@ -1,0 +1,59 @@
+// What every tool with a command line of CLI11 does around it: one line on standard error and the exit code of status.h.
+#pragma once
+
+#include "runtime/core/status.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <functional>
+#include <new>
+#include <string>
+
+namespace nibble {
+
+// One line for an argument that cannot be understood: what it is, then where help stands.
+inline std::string usageMessage(const CLI::App &app, const CLI::ParseError &error) {
+  const CLI::App *command = &app;
+  while (!command->get_subcommands().empty())
+    command = command->get_subcommands().front();
+  std::string name = command == &app ? app.get_name() : app.get_name() + " " + command->get_name();
+  std::string help = "; see " + name + " --help";
+  // CLI11 speaks of what is missing first, though what is there and unknown is the likelier mistake.
+  if (auto unknown = app.remaining(/*recurse=*/true); !unknown.empty()) {
+    if (command != &app || app.get_subcommands(nullptr).empty() || unknown.front().starts_with('-'))
+      return "unknown argument '" + unknown.front() + "'" + help;
+    std::string commands;
+    for (const CLI::App *known : app.get_subcommands([](const CLI::App *) { return true; }))
+      commands += (commands.empty() ? "" : ", ") + known->get_name();
+    return "unknown command '" + unknown.front() + "'; there are " + commands;
+  }
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return (command == &app && error.get_name() == "RequiredError" ? "no command given" : text) + help;
+}
+
+// Parses, which runs the callbacks of commands, then `work` when there is any. What is left in `status` becomes the message and the exit
+// code; so does what a library throws.
+inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const std::function<Status()> &work = {}) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(2), told as any other
+  try {
+    app.parse(argc, argv);
+    if (work)
+      status = work();
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0)
+      return app.exit(error); // --help, --version
+    status = Status::usage(usageMessage(app, error));
+  } catch (const std::bad_alloc &) {
+    status = Status::environment("out of memory; use a smaller model or batch, or a machine with more");
+  } catch (const std::exception &error) {
+    status = Status::failed(std::string("unexpected: ") + error.what());
+  }
+  if (!status.isOk())
+    fmt::print(stderr, "{}: {}\n", app.get_name(), status.message());
+  return status.exitCode();
+}
+
+} // namespace nibble
