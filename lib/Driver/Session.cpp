@@ -75,7 +75,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseText(const std::string &
 Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseFile(const std::string &path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer)
-    return Status::badInput(path + ": cannot be read: " + buffer.getError().message());
+    return Status::badInput(path + ": cannot be read: " + buffer.getError().message() + "; check the path");
   return parseText((*buffer)->getBuffer().str(), path);
 }
 

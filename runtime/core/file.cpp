@@ -58,8 +58,12 @@ int Descriptor::close() { return fd_ < 0 ? 0 : ::close(std::exchange(fd_, -1)); 
 Result<FileReader> FileReader::open(const fs::path &path) {
   FileReader reader;
   reader.file_ = Descriptor(openRetrying(path, O_RDONLY));
-  if (!reader.file_.isOpen())
-    return systemError("cannot open", path);
+  if (!reader.file_.isOpen()) {
+    // What is not there is wrong input; a machine that refuses is not.
+    bool absent = errno == ENOENT || errno == ENOTDIR;
+    Status error = systemError("cannot open", path);
+    return absent ? Status::badInput(error.message()) : error;
+  }
   reader.path_ = path;
   return reader;
 }

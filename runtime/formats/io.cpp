@@ -146,12 +146,12 @@ Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
   if (fs::symlink_status(target, error).type() != fs::file_type::not_found)
     return Status::usage(fmt::format("cannot write {}: it is there already; remove it or choose another name", target));
   std::string temporary = fmt::format("{}.tmp.{}", target, ::getpid());
-  NIBBLE_TRY(removeTree(temporary)); // of a process with our number that was killed
   AtomicFolder folder(target, "");
   for (fs::path parent = fs::path(target).parent_path(); !parent.empty() && !fs::exists(parent, error); parent = parent.parent_path())
     folder.madeParents_.push_back(parent.string());
   if (!folder.madeParents_.empty())
     NIBBLE_TRY(makeFolders(folder.madeParents_.front()));
+  fs::remove_all(temporary, error); // of a process with our number that was killed
   if (!fs::create_directory(temporary, error))
     return Status::environment(fmt::format("cannot write {}: {}; choose a place that can be written", target,
                                            error ? error.message() : "its temporary folder is there already"));
