@@ -117,14 +117,15 @@ void DeriveRolloutPass::addSampleLogProbability(func::FuncOp forward) {
   auto indices = RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
   auto floats = RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type());
   auto function = func::FuncOp::create(b, forward.getLoc(), "sample_log_probability",
-                                       b.getFunctionType({logits, indices, floats}, {floats}));
+                                       b.getFunctionType({logits, indices, floats}, {floats, floats}));
   for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"logits", "targets", "temperature"}))
     function.setArgAttr(i, nn::kInputAttr, b.getStringAttr(name));
-  function.setResultAttr(0, nn::kOutputAttr, b.getStringAttr("logp"));
+  for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"logp", "entropy"}))
+    function.setResultAttr(i, nn::kOutputAttr, b.getStringAttr(name));
   b.setInsertionPointToStart(function.addEntryBlock());
   auto op = nn::LogProbabilityOp::create(b, forward.getLoc(), floats, floats, floats, function.getArgument(0),
                                          function.getArgument(1), function.getArgument(2));
-  func::ReturnOp::create(b, forward.getLoc(), op.getLogp());
+  func::ReturnOp::create(b, forward.getLoc(), ValueRange{op.getLogp(), op.getEntropy()});
 }
 
 LogicalResult DeriveRolloutPass::derive() {

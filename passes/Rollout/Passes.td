@@ -15,7 +15,7 @@ def DeriveRolloutPass : Pass<"nibble-derive-rollout", "::mlir::ModuleOp"> {
       attributes over a cache of its own, numbered in the order of the model, and after the last of them only the rows that are
       sampled from go on (`nn.take_rows`);
     - `@<layer>_rollout` for each function on the way that attends or quantizes; the training functions stay as they are;
-    - `@sample_log_probability(logits, targets, temperature) -> logp`, the op that training uses.
+    - `@sample_log_probability(logits, targets, temperature) -> logp, entropy`, the op that training uses.
 
     What becomes of `qat.fake_quant` is chosen by `weights`: `packed` reads a packed argument under the same name (nibble-pack-weights),
     `dequantized` keeps it, `unquantized` drops it (a bf16 rollout of a model trained with QAT).

@@ -35,7 +35,7 @@
 // CHECK: return %{{.*}}, %[[KEYS]], %[[VALUES]]
 
 // CHECK-LABEL: func.func @sample_log_probability(
-// CHECK-SAME: tensor<?x96xf32> {nn.input = "logits"}, %{{.*}}: tensor<?xi32> {nn.input = "targets"}, %{{.*}}: tensor<?xf32> {nn.input = "temperature"}) -> (tensor<?xf32> {nn.output = "logp"})
+// CHECK-SAME: tensor<?x96xf32> {nn.input = "logits"}, %{{.*}}: tensor<?xi32> {nn.input = "targets"}, %{{.*}}: tensor<?xf32> {nn.input = "temperature"}) -> (tensor<?xf32> {nn.output = "logp"}, tensor<?xf32> {nn.output = "entropy"})
 // CHECK: nn.log_probability
 
 // PLAIN-LABEL: func.func @forward(
