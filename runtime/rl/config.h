@@ -25,7 +25,7 @@ struct ModelSection {
 };
 
 struct QuantizeConfig {
-  std::string train = "int4", rollout = "int4"; // int4, int8, none: the arms of rl.md
+  std::string train = "int4", rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
   int64_t groupSize = 32;
   std::string convention = "nibble";
   std::vector<std::string> include, exclude; // regular expressions on parameter names; both empty: the built-in recipe
@@ -61,6 +61,7 @@ struct RLConfig {
 
 struct SftConfig {
   int64_t steps = 100, sequencesPerStep = 32;
+  double untilReward = 0; // 0: all steps
 };
 
 struct TaskConfig {

@@ -20,9 +20,9 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.integer("context_length", c.model.contextLength, 0, 1 << 24, "tokens of prompt and response; 0: the model's own");
 
   a.section("quantize");
-  a.choice("train", c.quantize.train, {"int4", "int8", "none"}, "grid that training fakes");
-  a.choice("rollout", c.quantize.rollout, {"int4", "int8", "none"}, "grid that rollout weights are packed on");
-  a.integer("group_size", c.quantize.groupSize, 0, 128, "weights that share a scale: 16, 32, 64, 128, or 0 for a row");
+  a.choice("train", c.quantize.train, {"int4", "int8", "fp8", "none"}, "grid that training fakes");
+  a.choice("rollout", c.quantize.rollout, {"int4", "int8", "fp8", "none"}, "grid that rollout weights are packed on");
+  a.integer("group_size", c.quantize.groupSize, 0, 128, "weights that share a scale: 16, 32, 64, 128, or 0 for a row; of fp8 always 128x128");
   a.choice("convention", c.quantize.convention, {"nibble", "slime"}, "slime: scales in float32 while training");
   a.texts("include", c.quantize.include, "regular expressions on the names of what is quantized");
   a.texts("exclude", c.quantize.exclude, "regular expressions on the names of what is not");
@@ -84,6 +84,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.section("sft");
   a.integer("steps", c.sft.steps, 0, 1 << 30, "optimizer updates");
   a.integer("sequences_per_step", c.sft.sequencesPerStep, 1, 1 << 24, "problems with their answers");
+  a.number("until_reward", c.sft.untilReward, 0, 1, "held-out reward that ends the training early; 0: none does");
 
   a.section("task");
   a.choice("name", c.task.name, {"addition", "countdown", "sort"}, "generated problems");

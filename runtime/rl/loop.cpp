@@ -44,7 +44,7 @@ Status Loop::run(bool resume) {
     parts_.trainer->setSteps(updates);
     step_ = folder.startStep();
   }
-  NIBBLE_TRY(folder.beginMetrics(evaluatedAtEnd_ ? steps_ + 1 : step_));
+  NIBBLE_TRY(folder.beginMetrics(evaluatedAtEnd_ ? step_ + 1 : step_));
   Status status = runSteps(folder);
   if (status.code() != Code::kInterrupted)
     return status;
@@ -58,12 +58,18 @@ StepMetrics Loop::beginLine() const {
 }
 
 Status Loop::runSteps(RunFolder &folder) {
-  while (step_ < steps_) {
+  // A resumed run may have come to its end before its last step.
+  while (step_ < steps_ && !evaluatedAtEnd_) {
     StepMetrics line = beginLine();
     if (stopRequested())
       return Status::interrupted("stopped by a signal");
     if (config_.eval.every > 0 && step_ % config_.eval.every == 0)
       NIBBLE_TRY(evaluateInto(line));
+    if (isGoalReached(line)) {
+      NIBBLE_TRY(report(folder, line));
+      evaluatedAtEnd_ = true;
+      break;
+    }
     NIBBLE_TRY(takeStep(line));
     ++step_;
     line.values["memory_peak_bytes"] = static_cast<double>(peakResidentBytes());
@@ -79,7 +85,7 @@ Status Loop::runSteps(RunFolder &folder) {
     NIBBLE_TRY(report(folder, line));
   }
   evaluatedAtEnd_ = true;
-  return save(folder, steps_);
+  return save(folder, step_);
 }
 
 Status Loop::evaluateInto(StepMetrics &line) {

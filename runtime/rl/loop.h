@@ -55,6 +55,8 @@ protected:
   // One step; fills its line (what isTiming may depend on the machine, nothing else may). Interrupted: nothing of the
   // step may have happened.
   virtual Status takeStep(StepMetrics &line) = 0;
+  // Whether an evaluation shows that no more steps are needed.
+  virtual bool isGoalReached(const StepMetrics &) const { return false; }
 
   // Problems of the training split used so far.
   uint64_t nextProblem_ = 0;

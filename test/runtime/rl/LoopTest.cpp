@@ -273,6 +273,26 @@ TEST(Sft, LearnsTheAnswers) {
   EXPECT_GT(lines[40]["heldout_reward"], 0.9);
 }
 
+TEST(Sft, EndsWhenTheHeldOutRewardArrives) {
+  TemporaryFolder folder;
+  Config config = letterConfig(folder / "out");
+  config.eval.every = 4;
+  config.sft.untilReward = 0.5;
+  ASSERT_TRUE(FakeWorld(config, {.objective = FakeObjective::kSft}).sft().isOk());
+  auto lines = linesOf(folder / "out/metrics.jsonl");
+  double reward = lines.back()["heldout_reward"];
+  std::printf("held-out reward %.3f after %zu of %lld steps\n", reward, lines.size() - 1,
+              static_cast<long long>(config.sft.steps));
+  EXPECT_LT(lines.size(), static_cast<size_t>(config.sft.steps));
+  EXPECT_GE(reward, 0.5);
+  EXPECT_FALSE(lines.back().contains("loss")); // evaluated, not trained on
+  for (size_t i = 0; i + 1 < lines.size(); ++i)
+    EXPECT_LT(lines[i].value("heldout_reward", 0.0), 0.5);
+  std::string metrics = *readFile(folder / "out/metrics.jsonl");
+  ASSERT_TRUE(FakeWorld(config, {.objective = FakeObjective::kSft}).sft({}, true).isOk()); // complete: nothing to do
+  EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
+}
+
 TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
