@@ -1,0 +1,29 @@
+// Kernels compiled as programs are, each with the work it does: the cases of nibble-bench.
+#pragma once
+
+#include "runtime/core/program.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nibble::benchmarks {
+
+enum class Limit { kFma, kRead, kDecode };
+
+// One figure.
+struct Case {
+  std::string name;
+  std::string unit;
+  Limit limit; // what it is measured against
+  double work; // of one call, in units of the figure (operations, bytes, weights)
+  double goal; // ratio to the limit; of kDecode weights a second and core
+  std::function<Status()> call;
+};
+
+// The linears, their gradients and the grid, of an [N, K] as they are in a model. `filter` is a regular expression on
+// names.
+Result<std::vector<Case>> kernelCases(const std::string &filter, int threads);
+
+} // namespace nibble::benchmarks

@@ -1,0 +1,104 @@
+// nibble-bench: kernels beside the limits of the machine they run on, as JSON.
+#include "benchmarks/Kernels.h"
+#include "benchmarks/Peak.h"
+
+#include <CLI/CLI.hpp>
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <omp.h>
+
+namespace {
+
+using namespace nibble;
+using namespace nibble::benchmarks;
+
+struct Limits {
+  double fma, read;
+};
+
+// Keeps the median of each case's repetitions.
+class Medians final : public benchmark::BenchmarkReporter {
+public:
+  bool ReportContext(const Context &) override { return true; }
+  void ReportRuns(const std::vector<Run> &runs) override {
+    for (const Run &run : runs) {
+      if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median")
+        seconds[run.run_name.function_name] =
+            run.real_accumulated_time / static_cast<double>(std::max<int64_t>(run.iterations, 1));
+      if (run.error_occurred)
+        failures.push_back(run.run_name.function_name + ": " + run.error_message);
+    }
+  }
+  std::map<std::string, double> seconds;
+  std::vector<std::string> failures;
+};
+
+nlohmann::ordered_json describe(const Case &c, double seconds, const Limits &limits, int threads) {
+  double measured = c.work / seconds;
+  nlohmann::ordered_json line{{"name", c.name}, {"unit", c.unit}, {"threads", threads}, {"measured", measured}};
+  if (c.limit == Limit::kDecode) { // the goal is a rate of one core
+    line["measured_per_core"] = measured / threads;
+    line["goal_per_core"] = c.goal;
+    line["reached"] = measured / threads >= c.goal;
+    return line;
+  }
+  double peak = c.limit == Limit::kFma ? limits.fma : limits.read;
+  line["peak"] = peak;
+  line["ratio"] = measured / peak;
+  line["goal"] = c.goal;
+  line["reached"] = measured / peak >= c.goal;
+  return line;
+}
+
+void registerCase(const Case &c, int repetitions, double seconds) {
+  benchmark::RegisterBenchmark(c.name.c_str(),
+                               [call = c.call](benchmark::State &state) {
+                                 for (auto _ : state)
+                                   if (Status status = call(); !status.isOk())
+                                     return state.SkipWithError(status.message().c_str());
+                               })
+      ->Repetitions(repetitions)
+      ->ReportAggregatesOnly()
+      ->UseRealTime()
+      ->MinTime(seconds)
+      ->MinWarmUpTime(seconds / 4);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  CLI::App app("Measures kernels beside this machine's own limits; prints JSON with medians.");
+  std::string filter = ".";
+  int threads = omp_get_num_procs(), repetitions = 5;
+  double seconds = 0.2;
+  app.add_option("--filter", filter, "regular expression on the names of cases");
+  app.add_option("--threads", threads, "threads");
+  app.add_option("--repetitions", repetitions, "measurements of each case, of which the median counts");
+  app.add_option("--seconds", seconds, "length of one measurement");
+  CLI11_PARSE(app, argc, argv);
+
+  omp_set_num_threads(threads);
+  Limits limits{fmaPeak(threads), readBandwidth(threads)};
+  auto cases = kernelCases(filter, threads);
+  if (!cases.isOk()) {
+    fmt::print(stderr, "nibble-bench: {}\n", cases.status().message());
+    return cases.status().exitCode();
+  }
+  for (const Case &c : *cases)
+    registerCase(c, repetitions, seconds);
+  Medians medians;
+  benchmark::RunSpecifiedBenchmarks(&medians);
+
+  nlohmann::ordered_json report{{"threads", threads}, {"fma_peak", limits.fma}, {"read_bandwidth", limits.read}};
+  auto &lines = report["cases"] = nlohmann::ordered_json::array();
+  for (const Case &c : *cases)
+    for (const auto &[name, time] : medians.seconds)
+      if (name == c.name)
+        lines.push_back(describe(c, time, limits, threads));
+  fmt::print("{}\n", report.dump(2));
+  for (const std::string &failure : medians.failures)
+    fmt::print(stderr, "nibble-bench: {}\n", failure);
+  return medians.failures.empty() ? 0 : 1;
+}
