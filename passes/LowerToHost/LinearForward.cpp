@@ -35,6 +35,9 @@ struct Forward {
     return std::clamp<int64_t>(fitting, 144, 768) / 6 * 6;
   }
 
+  // Columns of x in float32. Rows that are a multiple of 2 KB apart would share the same few sets of the cache.
+  int64_t widenedColumns() const { return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0); }
+
   void widen();
   void run();
   void decode(Value rowBlock, Value panel, Value buffer);
@@ -51,7 +54,7 @@ void Forward::widen() {
     x = source;
     return;
   }
-  x = b.scratch({ShapedType::kDynamic, weight.steps() * kLanes}, tokens, b.getF32Type());
+  x = b.scratch({ShapedType::kDynamic, widenedColumns()}, tokens, b.getF32Type());
   auto row = [&](Value token) {
     int64_t whole = weight.k() / kLanes * kLanes;
     b.loop(b.index(0), b.index(whole), kLanes,
@@ -165,17 +168,21 @@ void Forward::run() {
       for (int64_t row = 0; row < kTileRows; ++row)
         b.storeLanes(zeros[row], waiting, at(token, row));
     });
-    b.loop(b.index(0), b.index(panels()), 1, [&](Value panel) {
+    b.loop(b.index(0), b.index(panels() - 1), 1, [&](Value panel) {
       decode(rowBlock, panel, buffer);
-      Value firstStep = b.mulI(panel, b.index(panelBlocks() * kBlockSteps));
-      Value steps = b.minI(b.index(panelBlocks() * kBlockSteps), b.subI(b.index(weight.steps()), firstStep));
       forTiles(begin, end, [&](Value token, int64_t count) {
+        Value steps = b.index(panelBlocks() * kBlockSteps);
         SmallVector<Value> sums = accumulate(token, count, panel, buffer, steps, fetch(token, count));
         for (auto [i, sum] : llvm::enumerate(sums))
           b.storeLanes(sum, waiting, at(token, i));
       });
     });
-    b.loop(begin, end, 1, [&](Value token) { finish(token, 1, rowBlock, fetch(token, 1)); });
+    Value last = b.index(panels() - 1);
+    decode(rowBlock, last, buffer);
+    forTiles(begin, end, [&](Value token, int64_t count) {
+      Value steps = b.index(weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps);
+      finish(token, count, rowBlock, accumulate(token, count, last, buffer, steps, fetch(token, count)));
+    });
   });
 }
 

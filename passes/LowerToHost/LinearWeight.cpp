@@ -1,5 +1,7 @@
 #include "passes/LowerToHost/LinearWeight.h"
 
+#include <bit>
+
 using namespace mlir;
 
 namespace nibble::host {
@@ -137,6 +139,34 @@ Value decodeE4M3(Emitter &b, Value bytes) {
   return floatsOf(b, arith::OrIOp::create(b, bits, sign));
 }
 
+// The sixteen values of a group whose codes share one scale: bf16(q s) for q = -8 .. 7 (N5).
+//
+// p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32, is 2^16 p + bf16(p): the last place of c
+// is that of a bf16 p, and 2^16 p is an even multiple of it, so ties go to even there as they do here. Subtracting 2^16
+// p is exact. Below the normal numbers p is a bf16 number already and nothing is rounded. Scales from 2^108 on would
+// overflow, zero and negative scales would lose the sign of a zero: they, infinities and NaN are rounded by integers.
+static Value valueTable(Emitter &b, Value scale) {
+  auto constant = [&](float factor) -> Value {
+    SmallVector<float> values;
+    for (int q = -8; q < 8; ++q)
+      values.push_back(static_cast<float>(q) * factor);
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(VectorType::get({kLanes}, b.getF32Type()), ArrayRef(values)));
+  };
+  Value all = b.splat(scale);
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
+  int32_t limit = std::bit_cast<int32_t>(0x1p108f);
+  Value isOrdinary =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(1)), b.i32(limit - 1));
+  auto choice = scf::IfOp::create(b, all.getType(), isOrdinary, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, b.fma(constant(-65536.0f), all, b.mul(constant(65537.0f), all)));
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, roundLanesToBf16(b, b.mul(constant(1.0f), all)));
+  return choice.getResult(0);
+}
+
 FailureOr<WeightReader> WeightReader::create(Kernel &kernel, unsigned input) {
   WeightReader reader;
   reader.memory = kernel.inputs[input];
@@ -178,15 +208,11 @@ void WeightReader::read(Emitter &b, Value row, Value block, int64_t first, int64
   for (int64_t i = 0; i < count; ++i) {
     int64_t step = first + i;
     if (i == 0 || (kind != qat::Kind::Fp8 && step % source.stepsPerGroup() == 0)) {
-      scale = b.splat(source.scale(b, source.scaleIndex(b, row, block, step)));
-      if (kind == qat::Kind::Int4) {
-        // All codes of a group share one scale: its sixteen values are rounded once and looked up.
-        SmallVector<float> values;
-        for (int q = -8; q < 8; ++q)
-          values.push_back(static_cast<float>(q));
-        Value q = arith::ConstantOp::create(b, DenseElementsAttr::get(floats, ArrayRef(values)));
-        table = roundLanesToBf16(b, b.mul(q, scale));
-      }
+      Value single = source.scale(b, source.scaleIndex(b, row, block, step));
+      if (kind == qat::Kind::Int4)
+        table = valueTable(b, single);
+      else
+        scale = b.splat(single);
     }
     Value lanes;
     if (kind == qat::Kind::Int4)

@@ -107,4 +107,15 @@ def LowerChecksPass : Pass<"nibble-lower-checks", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def RoundToBf16Pass : Pass<"nibble-round-to-bf16", "::mlir::ModuleOp"> {
+  let summary = "Rounds float32 to bf16 with integers, to nearest even.";
+  let description = [{
+    `arith.truncf` from f32 to bf16 becomes integer arithmetic on the bits, NaN included, as `lib/Numerics/bf16.h` has it. Everything up to
+    the last bitcast is of integers: a vector of bf16 is taken apart by LLVM where the CPU has no bf16 arithmetic.
+
+    Example: `arith.truncf %x : vector<16xf32> to vector<16xbf16>` becomes shifts, adds and one select of `vector<16xi32>`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // NIBBLE_PASSES_LOWERTOHOST_PASSES

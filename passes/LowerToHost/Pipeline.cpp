@@ -54,6 +54,7 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   pm.addPass(arith::createArithEmulateUnsupportedFloats(emulate));
   math::MathExtendToSupportedTypesOptions extend;
   pm.addPass(math::createMathExtendToSupportedTypes(extend));
+  pm.addPass(createRoundToBf16Pass());
   // bf16 is widened and rounded with integers: what the CPU's own conversion does with subnormals is not N5.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;

@@ -130,6 +130,29 @@ TEST_P(QuantizeTest, repackIsNumerics) {
   }
 }
 
+// N5 for each code and each bf16 there is as a scale: zero, subnormal, negative, infinite, NaN.
+TEST(DequantizeTest, isExactForEveryScale) {
+  const PackedLayout layout{65536, 16, {numerics::Kind::kInt4, 16}, Layout::kHost};
+  Tensor slab = *Tensor::create(DType::kU8, {layout.bytes()});
+  for (int64_t row = 0; row < layout.n; ++row) {
+    for (int64_t lane = 0; lane < 16; ++lane)
+      slab.as<uint32_t>()[row * 16 + lane] = 0x88888880u + static_cast<uint32_t>(lane);
+    reinterpret_cast<uint16_t *>(slab.data() + layout.codeBytes())[row] = static_cast<uint16_t>(row);
+  }
+  Tensor expected = *Tensor::create(DType::kBF16, {layout.n, layout.k});
+  numerics::dequantizeMatrix(slab.as<uint8_t>(), layout, expected.as<uint16_t>());
+  std::string type = numerics::toString(layout);
+  for (const char *cpu : {"host", "haswell"}) {
+    HostProgram program(fmt::format("func.func @f(%p: {0}) -> tensor<65536x16xbf16> {{\n"
+                                    "  %w = qat.dequantize %p : {0} -> tensor<65536x16xbf16>\n"
+                                    "  return %w : tensor<65536x16xbf16>\n}}",
+                                    type),
+                        cpu);
+    Tensor result = std::move(program.call("f", {&slab}).front());
+    EXPECT_TRUE(sameBits(result, expected)) << cpu << ": " << difference(result, expected);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Schemes, QuantizeTest,
     testing::Values(Case{33, 256, "<int4, group_size = 32>"}, Case{33, 144, "<int4, group_size = 16>"},

@@ -1,0 +1,64 @@
+// float32 to bf16 by integers, in a form that stays in vector registers.
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_ROUNDTOBF16PASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+// The type of `like`'s shape with another element.
+Type withElement(Type like, Type element) {
+  auto shaped = dyn_cast<ShapedType>(like);
+  return shaped ? Type(shaped.clone(element)) : element;
+}
+
+// lib/Numerics/bf16.h: bits + 0x7FFF + (bit 16), upper half; a NaN becomes quiet and keeps its sign and upper payload.
+class RoundByIntegers final : public OpRewritePattern<arith::TruncFOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    Type from = op.getIn().getType();
+    if (!getElementTypeOrSelf(op.getType()).isBF16() || !getElementTypeOrSelf(from).isF32() || isa<TensorType>(from))
+      return rewriter.notifyMatchFailure(op, "does not round float32 scalars or vectors to bf16");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type wide = withElement(from, b.getI32Type()), narrow = withElement(from, b.getI16Type());
+    auto constant = [&](int32_t value) -> Value {
+      TypedAttr attribute = b.getI32IntegerAttr(value);
+      if (auto shaped = dyn_cast<ShapedType>(wide))
+        attribute = DenseElementsAttr::get(shaped, b.getI32IntegerAttr(value).getValue());
+      return arith::ConstantOp::create(b, attribute);
+    };
+    Value bits = arith::BitcastOp::create(b, wide, op.getIn());
+    Value upper = arith::ShRUIOp::create(b, bits, constant(16));
+    Value biased = arith::AddIOp::create(b, bits, constant(0x7FFF));
+    Value sum = arith::AddIOp::create(b, biased, arith::AndIOp::create(b, upper, constant(1)));
+    Value rounded = arith::ShRUIOp::create(b, sum, constant(16));
+    Value quiet = arith::OrIOp::create(b, upper, constant(0x40));
+    Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
+    Value half = arith::TruncIOp::create(b, narrow, arith::SelectOp::create(b, isNaN, quiet, rounded));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
+    return success();
+  }
+};
+
+class RoundToBf16 final : public nibble::impl::RoundToBf16PassBase<RoundToBf16> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<RoundByIntegers>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
