@@ -66,7 +66,7 @@ struct SftConfig {
 
 struct TaskConfig {
   std::string name = "addition";
-  int64_t digits = 2, count = 4, maximum = 99, heldOutOneIn = 8;
+  int64_t digits = 2, minDigits = 1, count = 4, maximum = 99, heldOutOneIn = 8;
   std::string promptPrefix, promptSuffix;
 };
 

@@ -89,6 +89,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.section("task");
   a.choice("name", c.task.name, {"addition", "countdown", "sort"}, "generated problems");
   a.integer("digits", c.task.digits, 1, 18, "addition: of an operand at most");
+  a.integer("min_digits", c.task.minDigits, 1, 18, "addition: of an operand at least");
   a.integer("count", c.task.count, 1, 64, "countdown, sort: numbers in a problem");
   a.integer("maximum", c.task.maximum, 1, 999999, "countdown, sort: largest number");
   a.integer("held_out_one_in", c.task.heldOutOneIn, 2, 1000, "of so many problems one is only evaluated on");

@@ -12,6 +12,7 @@ Result<std::unique_ptr<Task>> createTask(const Config &config) {
   TaskOptions options;
   options.seed = config.run.seed;
   options.digits = static_cast<int>(config.task.digits);
+  options.minDigits = static_cast<int>(config.task.minDigits);
   options.count = static_cast<int>(config.task.count);
   options.maximum = config.task.maximum;
   options.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);

@@ -80,7 +80,7 @@ public:
 
 private:
   int64_t drawOperand(ProblemRandom &random) const {
-    int64_t digits = random.between(1, options_.digits);
+    int64_t digits = random.between(options_.minDigits, options_.digits);
     int64_t least = 1;
     for (int64_t i = 1; i < digits; ++i)
       least *= 10;
@@ -212,6 +212,7 @@ Result<std::unique_ptr<Task>> Task::create(std::string_view name, const TaskOpti
   NIBBLE_TRY(checkRange("held_out_one_in", options.heldOutOneIn, 2, 1000));
   if (name == "addition") {
     NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
+    NIBBLE_TRY(checkRange("min_digits", options.minDigits, 1, options.digits));
     return make<Addition>(options);
   }
   if (name == "sort") {

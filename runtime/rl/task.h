@@ -21,8 +21,8 @@ struct Problem {
 
 struct TaskOptions {
   uint64_t seed = 0;
-  // addition: operands have 1 to `digits` decimal digits (1 .. 18), no leading zeros.
-  int digits = 3;
+  // addition: operands have `minDigits` to `digits` decimal digits (1 .. 18), no leading zeros.
+  int digits = 3, minDigits = 1;
   // countdown, sort: numbers in a problem (countdown 2 .. 6, sort 1 .. 64) ...
   int count = 4;
   // ... each from 1 (countdown) or 0 (sort) to this (1 .. 999999).

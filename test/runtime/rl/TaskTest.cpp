@@ -161,6 +161,8 @@ TEST(Task, RefusesOptionsOutOfRange) {
   expectUsage("chess", {}, "known are addition, countdown, sort");
   expectUsage("addition", {.digits = 0}, "digits");
   expectUsage("addition", {.digits = 19}, "digits");
+  expectUsage("addition", {.digits = 2, .minDigits = 3}, "min_digits");
+  expectUsage("addition", {.digits = 2, .minDigits = 0}, "min_digits");
   expectUsage("countdown", {.count = 1}, "count");
   expectUsage("countdown", {.maximum = 0}, "maximum");
   expectUsage("sort", {.count = 65}, "count");
