@@ -3,7 +3,8 @@
 #   lit -v build/release/test                        all of them
 #   lit -v build/release/test --filter passes/Fuse   some of them
 #
-# Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit.
+# Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
+# %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
 # The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`.
 import os
 import sys
@@ -29,4 +30,5 @@ if os.environ.get("NIBBLE_LONG") == "1":
 config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))
+config.substitutions.append(("%refuses", sys.executable + " " + os.path.join(config.test_source_root, "tools", "Inputs", "refuses.py")))
 config.substitutions.append(("%python", sys.executable))

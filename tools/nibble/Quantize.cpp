@@ -32,6 +32,8 @@ Status quantize(const QuantizeArguments &arguments) {
     fmt::print("{} tensors would be packed\n", names.size());
     return Status::ok();
   }
+  if (arguments.out.empty())
+    return Status::usage("--out is required; name a folder to write, or say --dry-run");
   NIBBLE_ASSIGN(ExportReport report, writeQuantizedCheckpoint(arguments.model, arguments.out, scheme, names));
   for (const std::string &warning : report.warnings)
     fmt::print(stderr, "nibble: warning: {}\n", warning);
@@ -58,7 +60,7 @@ void addQuantize(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand("quantize", "Write a checkpoint with its linears packed to INT4 (compressed-tensors).");
   auto arguments = std::make_shared<QuantizeArguments>();
   command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--out", arguments->out, "folder to write; must not exist")->required();
+  command->add_option("--out", arguments->out, "folder to write; must not exist");
   addRecipeOptions(*command, arguments->recipe);
   command->add_flag("--dry-run", arguments->dryRun, "print what would be packed");
   command->callback([arguments, &status] { status = quantize(*arguments); });
