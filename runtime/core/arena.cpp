@@ -1,5 +1,6 @@
 // Every block is its own piece of system memory behind a 64-byte header; a released block waits in the list of its size
-// class. Eight classes per power of two keep the waste of rounding up below 1/8.
+// class, for a request of that size or down to half of it. Eight classes per power of two keep the waste of rounding up
+// below 1/8.
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"
@@ -76,10 +77,13 @@ void *Arena::Implementation::take(int64_t alignment, int64_t bytes) {
   int index = classOf(std::max<int64_t>(bytes, 1));
   int64_t size = sizeOfClass(index);
   std::lock_guard lock(mutex);
-  Header *header = usual ? freeBlocks[index] : nullptr;
-  if (header) {
-    freeBlocks[index] = header->next;
-  } else {
+  // A free block of up to twice the size will do: batches differ in tokens, and a set of blocks for every size of batch
+  // would pile up.
+  Header *header = nullptr;
+  for (int from = index; usual && !header && from <= index + kStepsPerPower && from < kClasses; ++from)
+    if ((header = freeBlocks[from]))
+      freeBlocks[from] = header->next;
+  if (!header) {
     int64_t total = kHeaderBytes + size + (usual ? 0 : alignment);
     int64_t boundary = total >= 2 * kHugePage ? kHugePage : kHeaderBytes;
     total = (total + boundary - 1) / boundary * boundary;

@@ -38,7 +38,7 @@ TEST(File, ErrorsNameThePathAndTheReason) {
   EXPECT_EQ(status.code(), Code::kEnvironment);
   EXPECT_THAT(status.message(), HasSubstr("none/a"));
   EXPECT_THAT(status.message(), HasSubstr("No such file or directory"));
-  EXPECT_EQ(readFile(folder / "none").status().code(), Code::kEnvironment);
+  EXPECT_EQ(readFile(folder / "none").status().code(), Code::kBadInput);
   EXPECT_EQ(listFolder(folder / "none").status().code(), Code::kEnvironment);
   EXPECT_TRUE(removeTree(folder / "none").isOk());
 }
