@@ -1,4 +1,5 @@
-// nibble-bench: kernels beside the limits of the machine they run on, as JSON.
+// nibble-bench: kernels and whole models beside the limits of the machine they run on, as JSON.
+#include "benchmarks/Figure.h"
 #include "benchmarks/Kernels.h"
 #include "benchmarks/Peak.h"
 
@@ -13,15 +14,6 @@ namespace {
 
 using namespace nibble;
 using namespace nibble::benchmarks;
-
-struct Limits {
-  double fma, read;
-};
-
-// Of one call: the median of the repetitions, which counts, and the best, which says how much the machine was shared.
-struct Seconds {
-  double median = 0, best = 0;
-};
 
 // Keeps the times of the repetitions of each case.
 class Medians final : public benchmark::BenchmarkReporter {
@@ -82,7 +74,7 @@ void registerCase(const Case &c, int repetitions, double seconds) {
 } // namespace
 
 int main(int argc, char **argv) {
-  CLI::App app("Measures kernels beside this machine's own limits; prints JSON with medians.");
+  CLI::App app("Measures kernels and whole models beside this machine's own limits; prints JSON with medians.");
   std::string filter = ".";
   int threads = omp_get_num_procs(), repetitions = 5;
   double seconds = 0.2;
@@ -110,6 +102,16 @@ int main(int argc, char **argv) {
     for (const auto &[name, time] : medians.seconds)
       if (name == c.name)
         lines.push_back(describe(c, time, limits, threads));
+  auto append = [&](Result<std::vector<nlohmann::ordered_json>> figures) {
+    if (!figures.isOk())
+      medians.failures.push_back(figures.status().message());
+    else
+      for (auto &line : *figures)
+        lines.push_back(std::move(line));
+  };
+  append(rolloutFigures(filter, threads, repetitions, limits));
+  append(trainingFigures(filter, threads, repetitions, limits));
+  append(compileFigures(filter, repetitions));
   fmt::print("{}\n", report.dump(2));
   for (const std::string &failure : medians.failures)
     fmt::print(stderr, "nibble-bench: {}\n", failure);

@@ -1,0 +1,29 @@
+#include "benchmarks/Figure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+namespace nibble::benchmarks {
+
+double secondsNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+Result<Seconds> timeCalls(int repetitions, const std::function<Status()> &call) {
+  std::vector<double> times;
+  for (int run = -2; run < repetitions; ++run) {
+    double begin = secondsNow();
+    NIBBLE_TRY(call());
+    if (run >= 0)
+      times.push_back(secondsNow() - begin);
+  }
+  std::sort(times.begin(), times.end());
+  return Seconds{times[times.size() / 2], times.front()};
+}
+
+nlohmann::ordered_json figure(const std::string &name, const std::string &unit, double work, Seconds seconds) {
+  return {{"name", name}, {"unit", unit}, {"measured", work / seconds.median}, {"best", work / seconds.best}};
+}
+
+} // namespace nibble::benchmarks

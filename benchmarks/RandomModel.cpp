@@ -1,0 +1,110 @@
+#include "benchmarks/RandomModel.h"
+
+#include "lib/Numerics/pack.h"
+#include "runtime/formats/model_weights.h"
+
+#include <cstring>
+#include <random>
+
+namespace nibble::benchmarks {
+
+namespace {
+
+Result<ModelConfig> shape(int64_t hidden, int64_t inner, int64_t layers, int64_t heads, int64_t kvHeads,
+                          int64_t headDim, int64_t vocabulary, int64_t positions) {
+  return ModelConfig::parse({{"architectures", {"Qwen3ForCausalLM"}},
+                             {"model_type", "qwen3"},
+                             {"hidden_size", hidden},
+                             {"intermediate_size", inner},
+                             {"num_hidden_layers", layers},
+                             {"num_attention_heads", heads},
+                             {"num_key_value_heads", kvHeads},
+                             {"head_dim", headDim},
+                             {"vocab_size", vocabulary},
+                             {"max_position_embeddings", positions},
+                             {"rms_norm_eps", 1e-6},
+                             {"rope_theta", 1e6},
+                             {"tie_word_embeddings", true},
+                             {"attention_bias", false},
+                             {"hidden_act", "silu"},
+                             {"torch_dtype", "bfloat16"}},
+                            "benchmark");
+}
+
+// bf16: 1 for the weights of norms, magnitudes of 2^-6 .. 2^-5 and either sign for matrices.
+void fillWeights(const TensorView &tensor, std::minstd_rand &random) {
+  auto *values = tensor.as<uint16_t>();
+  bool isNorm = tensor.shape.size() == 1;
+  for (int64_t i = 0, count = tensor.elements(); i < count; ++i) {
+    uint32_t bits = random() >> 8;
+    values[i] = isNorm ? uint16_t{0x3F80} : static_cast<uint16_t>(0x3C80u + bits % 0x80u + (bits & 0x8000u));
+  }
+}
+
+void fillPacked(const numerics::PackedLayout &layout, std::minstd_rand &random, uint8_t *slab) {
+  for (int64_t i = 0, count = layout.codeBytes(); i < count; ++i) {
+    uint32_t bits = random() >> 8;
+    // Two codes of 1 .. 15: -8 is never produced (N4).
+    slab[i] = static_cast<uint8_t>(1 + bits % 15 + 16 * (1 + (bits >> 8) % 15));
+  }
+  for (int64_t i = 0, count = layout.scaleCount(); i < count; ++i) {
+    auto scale = static_cast<uint16_t>(0x3B80u + (random() >> 8) % 0x80u); // 2^-8 .. 2^-7
+    std::memcpy(slab + layout.codeBytes() + 2 * i, &scale, 2);
+  }
+}
+
+} // namespace
+
+Result<ModelConfig> qwenShape(int64_t layers) { return shape(1024, 3072, layers, 16, 8, 128, 151936, 40960); }
+Result<ModelConfig> demoShape() { return shape(192, 512, 4, 6, 2, 32, 272, 256); }
+
+Recipe everythingInt4() {
+  Recipe recipe;
+  recipe.exclude = "";
+  return recipe;
+}
+
+Status fillParameters(const Program &program, ParameterStore &store) {
+  NIBBLE_TRY(store.declare(program));
+  std::minstd_rand random(7);
+  for (const nibble_function &function : program.functions())
+    for (const nibble_value_info &info : std::span(function.arguments, function.argument_count)) {
+      if (info.role != NIBBLE_ROLE_PARAMETER)
+        continue;
+      NIBBLE_ASSIGN(TensorView tensor, store.lookup(info));
+      if (info.packed) {
+        auto layout = numerics::parsePacked(info.packed);
+        if (!layout || layout->bytes() != tensor.elements() || layout->scheme.kind != numerics::Kind::kInt4)
+          return Status::failed(std::string("benchmark: no random weights for ") + info.packed);
+        fillPacked(*layout, random, tensor.as<uint8_t>());
+        continue;
+      }
+      if (tensor.dtype != DType::kBF16)
+        return Status::failed(std::string("benchmark: no random weights for ") + info.name);
+      fillWeights(tensor, random);
+    }
+  return Status::ok();
+}
+
+Result<Tensor> RandomWeights::read(const std::string &name) {
+  for (const ExpectedTensor &expected : expectedTensors(config_)) {
+    if (expected.name != name)
+      continue;
+    NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kBF16, expected.shape));
+    std::minstd_rand random(static_cast<uint32_t>(std::hash<std::string>()(name)));
+    fillWeights(tensor.view(), random);
+    return tensor;
+  }
+  return Status::failed("benchmark: no tensor " + name);
+}
+
+WeightCount countWeights(const ModelConfig &config) {
+  WeightCount count;
+  for (const ExpectedTensor &tensor : expectedTensors(config))
+    if (tensor.isLinear && tensor.name.find("layers.") != std::string::npos)
+      count.layers += static_cast<double>(elementCount(tensor.shape).value_or(0));
+  count.head = static_cast<double>(config.vocabSize * config.hiddenSize);
+  return count;
+}
+
+} // namespace nibble::benchmarks

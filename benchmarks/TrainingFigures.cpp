@@ -1,0 +1,94 @@
+// The optimizer step of a small model: arithmetic a second, and what INT4 costs beside BF16.
+#include "benchmarks/Figure.h"
+#include "benchmarks/RandomModel.h"
+
+#include "runtime/train/trainer.h"
+
+#include <regex>
+
+namespace nibble::benchmarks {
+
+namespace {
+
+// Sums of two-digit numbers are about this long.
+constexpr int64_t kRows = 2048, kSequence = 16;
+
+// A compiled training program with its store.
+struct Training {
+  Session session;
+  ModelConfig config;
+  ParameterStore store;
+  std::optional<Program> program;
+  std::optional<Trainer> trainer;
+  std::vector<TrainSequence> sequences;
+
+  static Result<std::unique_ptr<Training>> create(const std::string &scheme);
+  Status step() {
+    NIBBLE_ASSIGN(StepResult result, trainer->step(sequences));
+    return Status::ok();
+  }
+};
+
+Result<std::unique_ptr<Training>> Training::create(const std::string &scheme) {
+  auto training = std::make_unique<Training>();
+  NIBBLE_ASSIGN(training->config, demoShape());
+  ProgramOptions options;
+  options.train.scheme = scheme;
+  options.recompute = "none";
+  options.objective = "sft";
+  NIBBLE_ASSIGN(training->program, ModelCompiler(training->session, training->config, options).training());
+  NIBBLE_TRY(training->store.declare(*training->program));
+  RandomWeights weights(training->config);
+  NIBBLE_TRY(training->store.initialize(weights));
+  TrainerOptions trainer;
+  trainer.maxTokens = kRows;
+  trainer.optimizer.learningRate = 1e-5;
+  NIBBLE_ASSIGN(training->trainer, Trainer::create(*training->program, training->store, trainer));
+  for (int64_t s = 0; s < kRows / kSequence; ++s) {
+    TrainSequence sequence;
+    for (int64_t i = 0; i <= kSequence; ++i)
+      sequence.tokens.push_back(static_cast<int32_t>((s * 31 + i * 17) % training->config.vocabSize));
+    sequence.mask.assign(kSequence, 1.0f);
+    sequence.weight.assign(kSequence, 1.0f / kRows);
+    training->sequences.push_back(std::move(sequence));
+  }
+  return training;
+}
+
+} // namespace
+
+Result<std::vector<nlohmann::ordered_json>> trainingFigures(const std::string &filter, int threads, int repetitions,
+                                                            const Limits &limits) {
+  std::vector<nlohmann::ordered_json> lines;
+  if (!std::regex_search("training/demo/step", std::regex(filter)))
+    return lines;
+  NIBBLE_ASSIGN(auto quantized, Training::create("int4"));
+  NIBBLE_ASSIGN(auto plain, Training::create("none"));
+  NIBBLE_ASSIGN(Seconds int4, timeCalls(repetitions, [&] { return quantized->step(); }));
+  NIBBLE_ASSIGN(Seconds bf16, timeCalls(repetitions, [&] { return plain->step(); }));
+  // Forward, gradient of the input and of the weight: one multiply-add each a weight and token. Attention, about a
+  // hundredth of that here, is not counted.
+  WeightCount weights = countWeights(quantized->config);
+  double operations = 6 * static_cast<double>(kRows) * (weights.layers + weights.head);
+  for (auto [name, seconds] :
+       {std::pair("training/demo/step/int4", int4), std::pair("training/demo/step/bf16", bf16)}) {
+    auto line = figure(name, "FLOP/s", operations, seconds);
+    double ratio = operations / seconds.median / limits.fma;
+    line["threads"] = threads;
+    line["tokens_per_second"] = static_cast<double>(kRows) / seconds.median;
+    line["peak"] = limits.fma;
+    line["ratio"] = ratio;
+    line["goal"] = 0.4;
+    line["reached"] = ratio >= 0.4;
+    lines.push_back(std::move(line));
+  }
+  double ratio = int4.median / bf16.median;
+  lines.push_back({{"name", "training/demo/step/int4-to-bf16"},
+                   {"unit", "ratio of times"},
+                   {"measured", ratio},
+                   {"goal", 1.05},
+                   {"reached", ratio <= 1.05}});
+  return lines;
+}
+
+} // namespace nibble::benchmarks
