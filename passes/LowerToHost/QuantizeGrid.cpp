@@ -44,30 +44,70 @@ static Value encodeE4M3(Emitter &b, Value lanes) {
   return arith::OrIOp::create(b, code, sign);
 }
 
-Value Grid::quantize(Value lanes, Value scale) const {
-  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, scale, b.lanes(0.0f));
-  Value quotient = b.div(lanes, scale);
-  if (isFp8())
-    return arith::SelectOp::create(b, isZero, splatInteger(b, 0), encodeE4M3(b, quotient));
-  bool isInt8 = scheme.getKind() == qat::Kind::Int8;
-  float lowest = isInt8 ? -127.0f : scheme.getConvention() == qat::Convention::CompressedTensors ? -8.0f : -7.0f;
-  Value clamped = b.min(b.max(quotient, b.lanes(lowest)), b.lanes(isInt8 ? 127.0f : 7.0f));
-  // Round half to even: adding 1.5 * 2^23 puts the unit at the last place.
-  Value magic = b.lanes(0x1.8p23f);
-  return arith::SelectOp::create(b, isZero, b.lanes(0.0f), b.sub(b.add(clamped, magic), magic));
+float Grid::lowest() const {
+  if (scheme.getKind() == qat::Kind::Int8)
+    return -127.0f;
+  return scheme.getConvention() == qat::Convention::CompressedTensors ? -8.0f : -7.0f;
 }
 
-Value Grid::stored(Value codes) const {
-  if (isFp8())
-    return codes;
-  Value integers = arith::FPToSIOp::create(b, VectorType::get({kLanes}, b.getI32Type()), codes);
-  return scheme.getKind() == qat::Kind::Int4 ? arith::AddIOp::create(b, integers, splatInteger(b, 8)) : integers;
+float Grid::highest() const { return scheme.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f; }
+
+// Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to even; the eight of u = q + 8 is even as well.
+float Grid::magic() const { return 0x1.8p23f + (scheme.getKind() == qat::Kind::Int4 ? 8.0f : 0.0f); }
+
+// By the rule: one division for each element. A scale of zero gives NaN and infinities, whose code is that of zero.
+Value Grid::divide(Value lanes, Value scale) const {
+  Value all = b.splat(scale), zero = b.lanes(0.0f);
+  Value quotient = b.div(lanes, all);
+  if (!isFp8())
+    quotient = b.min(b.max(quotient, b.lanes(lowest())), b.lanes(highest()));
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, all, zero);
+  quotient = arith::SelectOp::create(b, isZero, zero, quotient);
+  return isFp8() ? encodeE4M3(b, quotient) : bitsOf(b, b.add(quotient, b.lanes(magic())));
 }
 
-Value Grid::value(Value codes, Value scale) const {
+// The same code by the reciprocal of a bf16 scale. Numbers and scale have eight significant bits, so that a quotient is
+// a half-way point of the codes or at least 2^-10 away from one. 3072 + x / s, rounded once to a multiple of 2^-12, is
+// off by less than 2^-12 and exact at half-way points, which the second rounding then treats as the division would.
+Value Grid::multiply(Value lanes, Value reciprocal) const {
+  const float shift = 3072.0f;
+  Value quotient = b.fma(lanes, b.splat(reciprocal), b.lanes(shift));
+  quotient = b.min(b.max(quotient, b.lanes(shift + lowest())), b.lanes(shift + highest()));
+  return bitsOf(b, b.add(quotient, b.lanes(magic() - shift)));
+}
+
+SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
+  auto each = [&](function_ref<Value(Value)> code) {
+    return llvm::map_to_vector(lanes, [&](Value value) { return code(value); });
+  };
+  if (isFp8() || scheme.getConvention() == qat::Convention::Slime) // the scale has more than eight bits
+    return each([&](Value value) { return divide(value, scale); });
+
+  // The reciprocal of a scale near the ends of the range is not a normal number.
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
+  int32_t least = std::bit_cast<int32_t>(0x1p-120f), most = std::bit_cast<int32_t>(0x1p120f);
+  Value isOrdinary = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(least)),
+                                           b.i32(most - least));
+  SmallVector<Type> types(lanes.size(), VectorType::get({kLanes}, b.getI32Type()));
+  auto choice = scf::IfOp::create(b, types, isOrdinary, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  Value reciprocal = b.div(b.f32(1.0f), scale);
+  scf::YieldOp::create(b, each([&](Value value) { return multiply(value, reciprocal); }));
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, each([&](Value value) { return divide(value, scale); }));
+  return SmallVector<Value>(choice.getResults());
+}
+
+Value Grid::stored(Value code) const {
+  return scheme.getKind() == qat::Kind::Int4 ? arith::AndIOp::create(b, code, splatInteger(b, 0xF)).getResult() : code;
+}
+
+Value Grid::value(Value code, Value scale) const {
+  Value all = b.splat(scale);
   if (isFp8())
-    return b.roundTo(b.mul(decodeE4M3(b, codes), scale), b.getBF16Type());
-  return roundLanesToBf16(b, b.mul(codes, scale));
+    return b.roundTo(b.mul(decodeE4M3(b, code), all), b.getBF16Type());
+  return roundLanesToBf16(b, b.mul(b.sub(floatsOf(b, code), b.lanes(magic())), all));
 }
 
 static void storeBytes(Emitter &b, Value value, Value bytes, Value offset) {

@@ -19,15 +19,22 @@ public:
   bool isFp8() const { return scheme.getKind() == qat::Kind::Fp8; }
   // The largest magnitude (scalar, >= 0) to the group's or block's scale.
   GridScale scaleOf(mlir::Value largest) const;
-  // vector<16xf32> of numbers over the splat scale to the numbers that the codes are (of fp8 to E4M3 bytes,
-  // vector<16xi32>).
-  mlir::Value quantize(mlir::Value lanes, mlir::Value scale) const;
-  // What quantize gave, as the integers that are stored: of int4 u = q + 8. vector<16xi32>.
-  mlir::Value stored(mlir::Value codes) const;
-  // What quantize gave, times the scale, rounded to bf16 (N5).
-  mlir::Value value(mlir::Value codes, mlir::Value scale) const;
+  // vector<16xf32>s that share a scale (scalar) to their codes, vector<16xi32>: of int4 u = q + 8 and of int8 q, as 1.5
+  // * 2^23 + it in the bits of a float32, so that its low bits are the code; of fp8 the E4M3 byte.
+  llvm::SmallVector<mlir::Value> quantize(llvm::ArrayRef<mlir::Value> lanes, mlir::Value scale) const;
+  // The bits of a code that count: what quantize gave, without the rest.
+  mlir::Value stored(mlir::Value code) const;
+  // What quantize gave, times the scale (scalar), rounded to bf16 (N5).
+  mlir::Value value(mlir::Value code, mlir::Value scale) const;
 
 private:
+  float lowest() const;
+  float highest() const;
+  // What is added to a quotient to have its code in the low bits.
+  float magic() const;
+  mlir::Value divide(mlir::Value lanes, mlir::Value scale) const;
+  mlir::Value multiply(mlir::Value lanes, mlir::Value reciprocal) const;
+
   Emitter &b;
   qat::SchemeAttr scheme;
 };

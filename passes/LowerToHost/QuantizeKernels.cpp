@@ -72,7 +72,7 @@ struct Quantizer {
 
   // The scale of the group or block that begins at step `step` of a block.
   virtual void onScale(Value row, Value block, int64_t step, const GridScale &scale) = 0;
-  // The codes of a block of a row as Grid::quantize gives them, and each step's scale, a splat.
+  // The codes of a block of a row as Grid::quantize gives them, and each step's scale.
   virtual void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value> scales, int64_t lanes) = 0;
 
   void run() {
@@ -82,24 +82,25 @@ struct Quantizer {
       b.parallel(b.dim(source, 0), [&](Value row) { scheme.getGroupSize() == 0 ? wholeRow(row) : groups(row); });
   }
 
-  void emitBlock(Value row, Value block, ArrayRef<Value> values, ArrayRef<Value> scales, int64_t lanes) {
-    SmallVector<Value> codes;
-    for (auto [value, scale] : llvm::zip(values, scales))
-      codes.push_back(grid.quantize(value, scale));
-    onCodes(row, block, codes, scales, lanes);
+  // A row's block whose steps share one scale.
+  void emitBlock(Value row, Value block, int64_t steps, int64_t lanes, Value scale) {
+    SmallVector<Value> codes = grid.quantize(loadBlock(b, source, row, block, steps, lanes), scale);
+    onCodes(row, block, codes, SmallVector<Value>(steps, scale), lanes);
   }
 
   void groups(Value row) {
     int64_t stepsPerGroup = scheme.getGroupSize() / kLanes;
     columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
-      SmallVector<Value> values = loadBlock(b, source, row, block, steps, lanes), scales;
+      SmallVector<Value> values = loadBlock(b, source, row, block, steps, lanes), scales, codes;
       for (int64_t step = 0; step < steps; step += stepsPerGroup) {
-        Value largest = largestLanes(b, ArrayRef(values).slice(step, stepsPerGroup));
+        ArrayRef<Value> group = ArrayRef(values).slice(step, stepsPerGroup);
+        Value largest = largestLanes(b, group);
         GridScale scale = grid.scaleOf(b.reduceMax(largest));
         onScale(row, block, step, scale);
-        scales.append(stepsPerGroup, b.splat(scale.used));
+        scales.append(stepsPerGroup, scale.used);
+        codes.append(grid.quantize(group, scale.used));
       }
-      emitBlock(row, block, values, scales, lanes);
+      onCodes(row, block, codes, scales, lanes);
     });
   }
 
@@ -118,10 +119,8 @@ struct Quantizer {
   void wholeRow(Value row) {
     GridScale scale = grid.scaleOf(b.reduceMax(largestOfRow(row, b.lanes(0.0f))));
     onScale(row, b.index(0), 0, scale);
-    Value used = b.splat(scale.used);
-    columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
-      emitBlock(row, block, loadBlock(b, source, row, block, steps, lanes), SmallVector<Value>(steps, used), lanes);
-    });
+    columns.forEach(
+        b, [&](Value block, int64_t steps, int64_t lanes) { emitBlock(row, block, steps, lanes, scale.used); });
   }
 
   // 128 rows by 128 columns share a scale.
@@ -136,10 +135,7 @@ struct Quantizer {
         })[0];
         GridScale scale = grid.scaleOf(b.reduceMax(largest));
         onScale(begin, block, 0, scale);
-        Value used = b.splat(scale.used);
-        b.loop(begin, end, 1, [&](Value row) {
-          emitBlock(row, block, loadBlock(b, source, row, block, steps, lanes), SmallVector<Value>(steps, used), lanes);
-        });
+        b.loop(begin, end, 1, [&](Value row) { emitBlock(row, block, steps, lanes, scale.used); });
       });
     });
   }

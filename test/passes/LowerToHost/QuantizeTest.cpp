@@ -130,6 +130,35 @@ TEST_P(QuantizeTest, repackIsNumerics) {
   }
 }
 
+// N4 for each pair of mantissas, the element up to sixteen binades below the largest: every half-way point there is.
+TEST(QuotientTest, codesAreThoseOfTheDivision) {
+  std::vector<uint16_t> values;
+  for (int largest = 0x4280; largest < 0x4300; ++largest) {
+    int x = largest;
+    while (x > largest - 16 * 128) {
+      values.push_back(static_cast<uint16_t>(largest));
+      for (int i = 1; i < 32; ++i, --x)
+        values.push_back(static_cast<uint16_t>(x | (x + i) % 2 << 15));
+    }
+  }
+  int64_t rows = static_cast<int64_t>(values.size()) / 32;
+  Tensor plain = *Tensor::create(DType::kBF16, {rows, 32});
+  std::copy(values.begin(), values.end(), plain.as<uint16_t>());
+  for (const char *scheme : {"<int4, group_size = 32>", "<int4, group_size = 32, convention = compressed_tensors>",
+                             "<int4, group_size = 32, convention = slime>", "<int8, group_size = 32>"}) {
+    PackedLayout layout{rows, 32, *numerics::parseScheme(scheme), Layout::kHost};
+    Tensor expected = *Tensor::create(DType::kU8, {layout.bytes()});
+    ASSERT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout, expected.as<uint8_t>()).has_value());
+    HostProgram program(fmt::format("func.func @f(%w: tensor<{0}x32xbf16>) -> {1} {{\n"
+                                    "  %p = qat.quantize %w : tensor<{0}x32xbf16> -> {1}\n  return %p : {1}\n}}",
+                                    rows, numerics::toString(layout)));
+    Tensor slab = std::move(program.call("f", {&plain}).front());
+    ASSERT_EQ(slab.bytes(), expected.bytes());
+    EXPECT_TRUE(std::equal(slab.data(), slab.data() + slab.bytes(), expected.data())) << scheme;
+  }
+  std::cout << values.size() << " quotients compared for each scheme\n";
+}
+
 // N5 for each code and each bf16 there is as a scale: zero, subnormal, negative, infinite, NaN.
 TEST(DequantizeTest, isExactForEveryScale) {
   const PackedLayout layout{65536, 16, {numerics::Kind::kInt4, 16}, Layout::kHost};
