@@ -49,7 +49,7 @@ seed = 9223372036854775807
 
 TEST(Config, ErrorsNameFileLineAndKey) {
   EXPECT_EQ(problemOf("[sft]\nstepz = 3\n").message(),
-            "run.toml:2: unknown key 'sft.stepz'; known are sequences_per_step, steps");
+            "run.toml:2: unknown key 'sft.stepz'; known are sequences_per_step, steps, until_reward");
   EXPECT_THAT(problemOf("[rll]\nsteps = 3\n").message(),
               HasSubstr("run.toml:1: unknown section 'rll'; known are eval,"));
   EXPECT_THAT(problemOf("steps = 3\n").message(), HasSubstr("unknown section 'steps'"));
@@ -58,7 +58,7 @@ TEST(Config, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(problemOf("[rl]\nsteps = \"3\"\n").message(), HasSubstr("rl.steps: must be an integer"));
   EXPECT_THAT(problemOf("[rl]\nfilter_equal_rewards = 1\n").message(), HasSubstr("must be true or false"));
   EXPECT_THAT(problemOf("[rl]\nadvantage = \"mean\"\n").message(), HasSubstr("must be one of group_std, group_mean"));
-  EXPECT_THAT(problemOf("[quantize]\ntrain = \"int3\"\n").message(), HasSubstr("must be one of int4, int8, none"));
+  EXPECT_THAT(problemOf("[quantize]\ntrain = \"int3\"\n").message(), HasSubstr("must be one of int4, int8, fp8, none"));
   EXPECT_THAT(problemOf("[quantize]\ninclude = \"x\"\n").message(), HasSubstr("must be a list of texts"));
   EXPECT_THAT(problemOf("[quantize]\ninclude = [\"x\", 3]\n").message(), HasSubstr("must be a list of texts"));
   EXPECT_THAT(problemOf("[train]\nlearning_rate = nan\n").message(), HasSubstr("must be a number in 0 .. 10"));
