@@ -1,11 +1,8 @@
 #include "lib/Driver/Model.h"
 
+#include "lib/Driver/Stages.h"
 #include "lib/Frontend/HuggingFace/Import.h"
-#include "runtime/core/file.h"
 #include "runtime/formats/model_weights.h"
-
-#include "mlir/Pass/PassManager.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <fmt/format.h>
 
@@ -36,31 +33,20 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::importModule() {
   return module;
 }
 
-static StageOptions stageOptions(const ProgramOptions &options, const Recipe &recipe) {
+StageOptions ProgramOptions::stageOptions(const Recipe &recipe) const {
   StageOptions stages;
   stages.quantize = recipe.passOptions();
-  stages.objective.objective = options.objective;
-  for (const auto &[name, value] : options.objectiveConstants)
+  stages.objective.objective = objective;
+  for (const auto &[name, value] : objectiveConstants)
     stages.objective.settings += fmt::format("{}{}={}", stages.objective.settings.empty() ? "" : ",", name, value);
-  stages.differentiate.recompute = options.recompute;
-  stages.hoist = options.hoist;
+  stages.differentiate.recompute = recompute;
+  stages.hoist = hoist;
   return stages;
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
   NIBBLE_ASSIGN(auto module, importModule());
-  StageOptions options = stageOptions(options_, recipe);
-  for (const Stage &stage : stages) {
-    std::string name = stage.name.str();
-    NIBBLE_TRY(session_.run(*module, name, [&](mlir::OpPassManager &pm) { stage.build(pm, options); })
-                   .within("stage " + name));
-    if (options_.dumpStages.empty())
-      continue;
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    module->print(stream);
-    NIBBLE_TRY(writeFileAtomically(fmt::format("{}/{:02}-{}.mlir", options_.dumpStages, ++dumped_, name), text));
-  }
+  NIBBLE_TRY(StageRunner(session_, options_.stageOptions(recipe), "").run(*module, stages));
   return module;
 }
 

@@ -40,8 +40,8 @@ struct ProgramOptions {
   std::string objective = "grpo";  // name of a built-in objective, or the path of an MLIR file
   std::map<std::string, double> objectiveConstants; // clip_low, kl_coefficient, ...
   HostOptions host;
-  // Numbered files of the module after each stage; empty: none.
-  std::string dumpStages;
+
+  StageOptions stageOptions(const Recipe &recipe) const;
 };
 
 // The pipelines of one model. Each call imports anew: a program's module is consumed by its compilation.
@@ -64,13 +64,11 @@ public:
   Result<mlir::OwningOpRef<mlir::ModuleOp>> rolloutModule();
 
 private:
-  // Runs the stages in their order, each to a file in dumpStages.
   Result<mlir::OwningOpRef<mlir::ModuleOp>> runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe);
 
   Session &session_;
   const ModelConfig &config_;
   ProgramOptions options_;
-  int dumped_ = 0;
 };
 
 } // namespace nibble

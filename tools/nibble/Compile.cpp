@@ -1,8 +1,8 @@
-// nibble compile: a checkpoint's programs through the stages, each stage's module written for reading.
+// nibble compile: a checkpoint's or a file's module through the stages, to the end or to one of them.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Model.h"
-#include "runtime/core/file.h"
+#include "lib/Driver/Stages.h"
 #include "tools/nibble/RecipeOptions.h"
 
 #include <CLI/CLI.hpp>
@@ -15,36 +15,58 @@ namespace nibble {
 namespace {
 
 struct CompileArguments {
-  std::string model, program = "train", dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer";
+  std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host";
   Recipe recipe;
   bool noHoist = false;
 };
+
+llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
+  if (program == "train")
+    return trainingStages();
+  if (program == "rollout")
+    return rolloutStages();
+  return program == "logits" ? logitsStages() : llvm::ArrayRef<Stage>();
+}
+
+// A checkpoint is imported, a file read.
+Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const CompileArguments &arguments, const ProgramOptions &options) {
+  if (arguments.input.ends_with(".mlir"))
+    return session.parseFile(arguments.input);
+  NIBBLE_ASSIGN(auto model, Model::open(arguments.input));
+  return ModelCompiler(session, model->config(), options).importModule();
+}
 
 void describe(const Program &program) {
   for (const nibble_function &function : program.functions())
     fmt::print("{}: {} arguments, {} results\n", function.name, function.argument_count, function.result_count);
 }
 
-Status compileModel(const CompileArguments &arguments) {
-  NIBBLE_ASSIGN(auto model, Model::open(arguments.model));
-  if (!arguments.dumpStages.empty())
-    NIBBLE_TRY(makeFolders(arguments.dumpStages));
+Status compile(const CompileArguments &arguments) {
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
-  options.train = options.rollout = arguments.recipe;
   options.hoist = !arguments.noHoist;
   options.recompute = arguments.recompute;
   options.objective = arguments.objective;
-  options.dumpStages = arguments.dumpStages;
+  options.host.cpu = arguments.cpu;
   Session session;
-  ModelCompiler compiler(session, model->config(), options);
+  NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options));
   auto begin = std::chrono::steady_clock::now();
-  Result<Program> program = arguments.program == "train"    ? compiler.training()
-                            : arguments.program == "rollout" ? compiler.rollout()
-                                                             : compiler.logits();
-  if (!program.isOk())
-    return program.status();
-  describe(*program);
+  StageRunner runner(session, options.stageOptions(arguments.recipe), arguments.dumpStages);
+  NIBBLE_TRY(runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
+  bool stopped = !arguments.stopAfter.empty();
+  if (arguments.stopAfter == kLowerToHost) {
+    NIBBLE_TRY(runner.lower(*module, options.host));
+  } else if (!stopped && !arguments.dumpStages.empty()) {
+    mlir::OwningOpRef<mlir::ModuleOp> copy(module->clone());
+    NIBBLE_TRY(runner.lower(*copy, options.host));
+  }
+  if (stopped) {
+    if (arguments.dumpStages.empty())
+      fmt::print("{}", textOf(*module));
+    return Status::ok();
+  }
+  NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
+  describe(program);
   fmt::print("compiled in {:.2f} s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   return Status::ok();
 }
@@ -52,21 +74,24 @@ Status compileModel(const CompileArguments &arguments) {
 } // namespace
 
 void addCompile(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("compile", "Take a checkpoint's program through the stages and compile it.");
+  auto *command = app.add_subcommand("compile", "Take a module through the stages and compile it for this machine.");
   auto arguments = std::make_shared<CompileArguments>();
-  command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--program", arguments->program, "train, rollout or logits")
-      ->check(CLI::IsMember({"train", "rollout", "logits"}))
+  command->add_option("input,--model", arguments->input, "checkpoint folder, or a module in text (.mlir)")->required();
+  command->add_option("--program", arguments->program, "train, rollout, logits, or none: only lower what is there")
+      ->check(CLI::IsMember({"train", "rollout", "logits", "none"}))
       ->capture_default_str();
+  command->add_option("--stop-after", arguments->stopAfter,
+                      "stage to stop after (import, quantize, ..., lower-to-host); its module is printed, or left in --dump-stages");
   command->add_option("--dump-stages", arguments->dumpStages, "folder for one numbered file a stage");
   command->add_option("--objective", arguments->objective, "sft, grpo or a path")->capture_default_str();
   command->add_option("--recompute", arguments->recompute, "layer or none")->capture_default_str();
-  command->add_option("--dtype", arguments->dtype, "of weights and activations")
+  command->add_option("--dtype", arguments->dtype, "of weights and activations of a checkpoint")
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
+  command->add_option("--cpu", arguments->cpu, "CPU to compile for: host, or a name LLVM knows")->capture_default_str();
   command->add_flag("--no-hoist", arguments->noHoist, "quantize in every forward instead of in the update");
   addRecipeOptions(*command, arguments->recipe);
-  command->callback([arguments, &status] { status = compileModel(*arguments); });
+  command->callback([arguments, &status] { status = compile(*arguments); });
 }
 
 } // namespace nibble

@@ -2,10 +2,9 @@
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Model.h"
+#include "lib/Driver/Stages.h"
 #include "runtime/core/file.h"
 #include "runtime/formats/model_weights.h"
-
-#include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -50,10 +49,7 @@ Status importModel(const std::string &folder, const std::string &out, bool float
   ProgramOptions options;
   options.float32 = float32;
   NIBBLE_ASSIGN(auto module, ModelCompiler(session, model->config(), options).importModule());
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module->print(stream);
-  stream << '\n';
+  std::string text = textOf(*module);
   if (!out.empty())
     return writeFileAtomically(out, text);
   fmt::print("{}", text);
