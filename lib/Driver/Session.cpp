@@ -87,7 +87,11 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code cod
     parsed = succeeded(mlir::parsePassPipeline(pipeline, manager, stream));
   };
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
-  return parsed ? std::move(status) : Status(Code::kUsage, "pipeline '" + pipeline + "': " + message);
+  if (parsed)
+    return status;
+  // The parser draws where it stopped on further lines; what it says comes first.
+  llvm::StringRef reason = llvm::StringRef(message).split('\n').first;
+  return Status(Code::kUsage, "pipeline '" + pipeline + "': " + reason.rsplit("error: ").second.str());
 }
 
 Status Session::run(mlir::ModuleOp module, const std::string &name,

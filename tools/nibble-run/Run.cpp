@@ -1,25 +1,67 @@
 #include "tools/nibble-run/Run.h"
 
-#include "lib/Driver/Session.h"
+#include "lib/Driver/Model.h"
+#include "lib/Numerics/bf16.h"
 #include "runtime/core/check.h"
-#include "runtime/formats/safetensors.h"
+#include "tools/nibble-run/Inputs.h"
 
 #include <fmt/format.h>
 #include <omp.h>
 
 namespace nibble {
 
-// The tensor that a file holds for an argument; packed weights are bytes, which files call U8 or I8.
-static Result<Tensor> readArgument(const SafetensorsFile &file, const nibble_value_info &info, const std::string &function) {
-  const TensorInfo *tensor = file.find(info.name);
-  if (!tensor)
-    return Status::badInput(fmt::format("{}: holds no tensor '{}', an argument of '{}'; add it", file.path(), info.name, function));
-  return file.read(*tensor);
+namespace {
+
+// Parameters and state from a checkpoint or at random, as `options` say; nothing when they do not.
+Result<ParameterStore> makeStore(const RunOptions &options, const Program &program) {
+  ParameterStore store;
+  if (options.model.empty() && !options.random)
+    return store;
+  NIBBLE_TRY(store.declare(program, {options.entry}));
+  std::unique_ptr<WeightSource> source;
+  if (options.model.empty()) {
+    source = std::make_unique<RandomWeights>(*options.random, store);
+  } else {
+    NIBBLE_ASSIGN(source, Model::open(options.model));
+  }
+  NIBBLE_TRY(store.initialize(*source));
+  return store;
 }
+
+// "logp F32 [3]: -4.1 -4.7 -3.9": enough digits to tell a float32 from every other; of long ones the first four.
+std::string describe(const NamedTensor &tensor) {
+  const TensorView &view = tensor.view;
+  std::string text = fmt::format("{} {} {}:", tensor.name, nameOf(view.dtype), toString(view.shape));
+  int64_t shown = view.elements() > 8 ? 4 : view.elements();
+  for (int64_t i = 0; i < shown; ++i)
+    switch (view.dtype) {
+    case DType::kF32:
+      text += fmt::format(" {:.9g}", view.as<float>()[i]);
+      break;
+    case DType::kF64:
+      text += fmt::format(" {:.17g}", view.as<double>()[i]);
+      break;
+    case DType::kBF16:
+      text += fmt::format(" {:.9g}", numerics::floatFromBf16(view.as<uint16_t>()[i]));
+      break;
+    case DType::kI32:
+      text += fmt::format(" {}", view.as<int32_t>()[i]);
+      break;
+    case DType::kI64:
+      text += fmt::format(" {}", view.as<int64_t>()[i]);
+      break;
+    default:
+      text += fmt::format(" {}", static_cast<int>(view.as<uint8_t>()[i]));
+    }
+  return shown < view.elements() ? text + " ..." : text;
+}
+
+} // namespace
 
 Status runProgram(const RunOptions &options) {
   if (options.threads > 0)
     omp_set_num_threads(options.threads);
+  NIBBLE_ASSIGN(InputFiles files, InputFiles::open(options.inputs));
   Session session;
   NIBBLE_ASSIGN(auto module, session.parseFile(options.program));
   if (!options.pipeline.empty())
@@ -29,22 +71,28 @@ Status runProgram(const RunOptions &options) {
   host.dumpLLVM = options.dumpLLVM;
   NIBBLE_ASSIGN(Program program, session.compileForHost(*module, host));
   NIBBLE_ASSIGN(Function function, program.function(options.entry));
+  NIBBLE_ASSIGN(ParameterStore store, makeStore(options, program));
 
-  std::vector<Tensor> arguments;
-  std::vector<NamedTensor> outputs;
   const nibble_function &info = function.info();
-  if (info.argument_count > 0) {
-    if (options.inputs.empty())
-      return Status::usage(fmt::format("'{}' takes {} arguments; name a safetensors file with --inputs", options.entry,
-                                       info.argument_count));
-    NIBBLE_ASSIGN(auto file, SafetensorsFile::open(options.inputs));
-    for (int i = 0; i < info.argument_count; ++i) {
-      NIBBLE_ASSIGN(Tensor tensor, readArgument(file, info.arguments[i], options.entry));
-      arguments.push_back(std::move(tensor));
-      NIBBLE_TRY(function.bind(i, arguments.back().view()));
-      if (info.arguments[i].role == NIBBLE_ROLE_STATE)
-        outputs.push_back({info.arguments[i].name, arguments.back().view()});
+  std::vector<Tensor> arguments; // those of files
+  std::vector<NamedTensor> outputs;
+  for (int i = 0; i < info.argument_count; ++i) {
+    const nibble_value_info &argument = info.arguments[i];
+    NIBBLE_ASSIGN(std::optional<Tensor> given, files.read(argument));
+    TensorView view;
+    if (given) {
+      arguments.push_back(std::move(*given));
+      view = arguments.back().view();
+    } else if (auto stored = store.lookup(argument); stored.isOk()) {
+      view = *stored;
+    } else {
+      return Status::badInput(fmt::format("no tensor '{}', an argument of '{}' ({} of rank {}); give it with --inputs{}", argument.name,
+                                          options.entry, nameOf(static_cast<DType>(argument.dtype)), argument.rank,
+                                          argument.role == NIBBLE_ROLE_INPUT ? "" : ", --model or --random"));
     }
+    NIBBLE_TRY(function.bind(i, view));
+    if (argument.role == NIBBLE_ROLE_STATE)
+      outputs.push_back({argument.name, view});
   }
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
@@ -54,11 +102,11 @@ Status runProgram(const RunOptions &options) {
   if (!failures.empty())
     return Status::failed(failures.back());
   for (int i = 0; i < info.result_count; ++i)
-    outputs.push_back({info.results[i].name, results[i]});
+    outputs.insert(outputs.begin() + i, {info.results[i].name, results[i]});
   if (!options.out.empty())
     return writeSafetensors(options.out, outputs);
   for (const NamedTensor &output : outputs)
-    fmt::print("{} {} {}\n", output.name, nameOf(output.view.dtype), toString(output.view.shape));
+    fmt::print("{}\n", describe(output));
   return Status::ok();
 }
 

@@ -3,16 +3,21 @@
 
 #include "runtime/core/status.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace nibble {
 
 struct RunOptions {
-  std::string program; // textual MLIR
-  std::string entry;   // a public function
-  std::string inputs;  // safetensors: one tensor for each argument, by name; state is updated in place. May be empty.
-  std::string out;     // safetensors: results and updated state. May be empty: then a line for each result is printed.
-  std::string pipeline; // passes to run before lowering. May be empty.
+  std::string program;             // textual MLIR
+  std::string entry;               // a public function
+  std::vector<std::string> inputs; // safetensors or JSON: arguments by name; see InputFiles
+  std::string model;               // checkpoint folder for parameters and state that no file has. May be empty.
+  std::optional<uint64_t> random;  // seed of random weights for them instead
+  std::string out;                 // safetensors: results and updated state. May be empty: then a line for each is printed.
+  std::string pipeline;            // passes to run before lowering. May be empty.
   std::string cpu = "host";
   int threads = 0; // 0: what OpenMP decides
   bool dumpLLVM = false;

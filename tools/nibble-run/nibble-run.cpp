@@ -7,8 +7,11 @@ int main(int argc, char **argv) {
   nibble::RunOptions options;
   app.add_option("program", options.program, "module in textual MLIR")->required();
   app.add_option("--entry", options.entry, "public function to call")->required();
-  app.add_option("--inputs", options.inputs, "safetensors with a tensor for each argument, by name (arg0, arg1, ... when it has none)");
-  app.add_option("--out", options.out, "safetensors to write: results and updated state");
+  app.add_option("--inputs", options.inputs,
+                 "arguments by name (arg0, arg1, ... when they have none): safetensors, or JSON when the file ends with .json; may be given again");
+  auto *model = app.add_option("--model", options.model, "checkpoint folder for parameters and state that no file has");
+  app.add_option("--random", options.random, "seed of random weights for them instead")->excludes(model);
+  app.add_option("--out", options.out, "safetensors to write: results and updated state; default: print the first values of each");
   app.add_option("--pipeline", options.pipeline, "passes to run first, as nibble-opt's --pass-pipeline takes them");
   app.add_option("--cpu", options.cpu, "CPU to compile for: host, or a name LLVM knows");
   app.add_option("--threads", options.threads, "threads; default: one for each core");
