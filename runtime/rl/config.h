@@ -57,6 +57,7 @@ struct RLConfig {
   Comparison compare = Comparison::kAll;
   std::string objective = "grpo";
   double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0, entropyCoefficient = 0;
+  double untilReward = 0; // 0: all steps
 };
 
 struct SftConfig {

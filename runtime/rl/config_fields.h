@@ -80,6 +80,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.number("dual_clip", c.rl.dualClip, 0, 1e9, "a bad token costs at most this times its advantage; 0: off");
   a.number("kl_coefficient", c.rl.klCoefficient, 0, 1e9, "of the distance to the initial weights; 0: not computed");
   a.number("entropy_coefficient", c.rl.entropyCoefficient, 0, 1e9, "of an entropy bonus");
+  a.number("until_reward", c.rl.untilReward, 0, 1, "held-out reward that ends the run early; 0: none does");
 
   a.section("sft");
   a.integer("steps", c.sft.steps, 0, 1 << 30, "optimizer updates");

@@ -14,6 +14,7 @@ public:
 
 protected:
   Status takeStep(StepMetrics &line) override;
+  double goal() const override { return config().rl.untilReward; }
 
 private:
   using Loop::Loop;

@@ -57,6 +57,11 @@ StepMetrics Loop::beginLine() const {
   return {step_, {{"weight_version", static_cast<double>(parts_.trainer->steps())}}};
 }
 
+bool Loop::isGoalReached(const StepMetrics &line) const {
+  auto reward = line.values.find("heldout_reward");
+  return goal() > 0 && reward != line.values.end() && reward->second >= goal();
+}
+
 Status Loop::runSteps(RunFolder &folder) {
   // A resumed run may have come to its end before its last step.
   while (step_ < steps_ && !evaluatedAtEnd_) {

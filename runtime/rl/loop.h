@@ -55,8 +55,8 @@ protected:
   // One step; fills its line (what isTiming may depend on the machine, nothing else may). Interrupted: nothing of the
   // step may have happened.
   virtual Status takeStep(StepMetrics &line) = 0;
-  // Whether an evaluation shows that no more steps are needed.
-  virtual bool isGoalReached(const StepMetrics &) const { return false; }
+  // The held-out reward that ends the run before its last step; 0: none does.
+  virtual double goal() const = 0;
 
   // Problems of the training split used so far.
   uint64_t nextProblem_ = 0;
@@ -68,6 +68,7 @@ protected:
 private:
   Status runSteps(RunFolder &folder);
   StepMetrics beginLine() const;
+  bool isGoalReached(const StepMetrics &line) const;
   Status evaluateInto(StepMetrics &line);
   Status save(RunFolder &folder, int64_t step);
   Status report(RunFolder &folder, const StepMetrics &line);

@@ -50,9 +50,4 @@ Status SftLoop::takeStep(StepMetrics &line) {
   return Status::ok();
 }
 
-bool SftLoop::isGoalReached(const StepMetrics &line) const {
-  auto reward = line.values.find("heldout_reward");
-  return config().sft.untilReward > 0 && reward != line.values.end() && reward->second >= config().sft.untilReward;
-}
-
 } // namespace nibble

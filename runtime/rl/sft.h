@@ -14,7 +14,7 @@ public:
 protected:
   // Prompt, answer and the first stop token; the loss is the mean over tokens of answers and stop tokens.
   Status takeStep(StepMetrics &line) override;
-  bool isGoalReached(const StepMetrics &line) const override;
+  double goal() const override { return config().sft.untilReward; }
 
 private:
   using Loop::Loop;
