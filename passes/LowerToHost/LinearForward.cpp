@@ -29,12 +29,11 @@ struct Forward {
   int64_t panels() const { return ceilDiv(blocks(), kPanelBlocks); }
   int64_t panelBlocks() const { return ceilDiv(blocks(), panels()); }
   int64_t panelSteps() const { return std::min(panelBlocks() * kBlockSteps, weight.steps()); }
-  // Tokens of one iteration: few enough that their x stays in the second-level cache, enough to pay for decoding.
+  // Most tokens of one iteration: few enough that their x stays in the second-level cache, enough to pay for decoding.
   int64_t chunkTokens() const {
     int64_t fitting = kernel.machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
-    return std::clamp<int64_t>(fitting, 144, 768) / 6 * 6;
+    return std::clamp<int64_t>(fitting, 48, 768) / 6 * 6;
   }
-
   // Columns of x in float32. Rows that are a multiple of 2 KB apart would share the same few sets of the cache.
   int64_t widenedColumns() const { return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0); }
 
@@ -136,13 +135,15 @@ void Forward::forTiles(Value begin, Value end, function_ref<void(Value token, in
 }
 
 void Forward::run() {
-  int64_t chunk = chunkTokens();
-  Value chunks = b.ceilDivI(tokens, chunk);
+  // Chunks of equal length, in whole tiles.
+  Value chunks = b.ceilDivI(tokens, chunkTokens());
+  Value each = b.divI(b.addI(tokens, b.subI(chunks, b.index(1))), b.maxI(chunks, b.index(1)));
+  Value chunk = b.mulI(b.ceilDivI(each, tileTokens), b.index(tileTokens));
   SmallVector<Value> zeros(tileTokens * kTileRows, b.lanes(0.0f));
   b.parallel(b.mulI(chunks, b.index(rowBlocks())), [&](Value iteration) {
     Value rowBlock = b.remI(iteration, b.index(rowBlocks()));
-    Value begin = b.mulI(b.divI(iteration, b.index(rowBlocks())), b.index(chunk));
-    Value end = b.minI(b.addI(begin, b.index(chunk)), tokens);
+    Value begin = b.mulI(b.divI(iteration, b.index(rowBlocks())), chunk);
+    Value end = b.minI(b.addI(begin, chunk), tokens);
     Value buffer = localBuffer(b, {panelSteps(), kTileRows, kLanes}, b.getF32Type());
     if (panels() == 1) {
       decode(rowBlock, b.index(0), buffer);
@@ -154,7 +155,7 @@ void Forward::run() {
     }
 
     // Accumulators wait in memory between panels.
-    Value waiting = localBuffer(b, {chunk, kTileRows, kLanes}, b.getF32Type());
+    Value waiting = localBuffer(b, {chunkTokens(), kTileRows, kLanes}, b.getF32Type());
     auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
       return {b.addI(b.subI(token, begin), b.index(i / kTileRows)), b.index(i % kTileRows), b.index(0)};
     };
