@@ -1,0 +1,24 @@
+// RUN: nibble-opt %s --nibble-host-loops --split-input-file | FileCheck %s
+
+// One pass: the block stays in registers from the largest magnitude to the packed word.
+// CHECK-LABEL: func.func private @qat_quantize_0
+// CHECK: scf.parallel
+// CHECK-COUNT-8: vector.load %arg0[{{.*}}] : memref<4x128xbf16>, vector<16xbf16>
+// CHECK-NOT: vector.load %arg0
+// CHECK: vector.store %{{.*}}, %arg1[{{.*}}] : memref<{{.*}}xi8>, vector<64xi8>
+#int4 = #qat.scheme<int4, group_size = 64>
+func.func @quantize(%w: tensor<4x128xbf16>) -> !qat.packed<4x128, #int4, host> {
+  %p = qat.quantize %w : tensor<4x128xbf16> -> !qat.packed<4x128, #int4, host>
+  return %p : !qat.packed<4x128, #int4, host>
+}
+
+// -----
+
+// A scale with more than eight bits has no reciprocal that would do: every element is divided.
+// CHECK-LABEL: func.func private @qat_fake_quant_0
+// CHECK-COUNT-4: arith.divf {{.*}} : vector<16xf32>
+// CHECK-NOT: math.fma
+func.func @slime(%w: tensor<4x64xbf16>) -> tensor<4x64xbf16> {
+  %q = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 64, convention = slime>} : tensor<4x64xbf16>
+  return %q : tensor<4x64xbf16>
+}
