@@ -1,10 +1,21 @@
 #include "benchmarks/Figure.h"
 
+#include "runtime/core/profile.h"
+
 #include <algorithm>
 #include <chrono>
+#include <fmt/format.h>
+#include <regex>
 #include <vector>
 
 namespace nibble::benchmarks {
+
+bool Plan::wants(const std::string &name) const { return std::regex_search(name, std::regex(filter)); }
+
+void Plan::printProfile(const std::string &name) const {
+  if (host.profile)
+    fmt::print(stderr, "{}\n{}", name, describeProfile(takeProfile()));
+}
 
 double secondsNow() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <random>
-#include <regex>
 
 namespace nibble::benchmarks {
 
@@ -45,8 +44,8 @@ void fill(Tensor &tensor) {
   }
 }
 
-Result<std::shared_ptr<Bound>> compile(const std::vector<Argument> &arguments, const std::string &result,
-                                       const std::string &body) {
+Result<std::shared_ptr<Bound>> compile(const HostOptions &host, const std::vector<Argument> &arguments,
+                                       const std::string &result, const std::string &body) {
   std::string signature;
   for (const Argument &argument : arguments)
     signature += fmt::format("{}%{}: {}", signature.empty() ? "" : ", ", argument.name, argument.type);
@@ -55,7 +54,7 @@ Result<std::shared_ptr<Bound>> compile(const std::vector<Argument> &arguments, c
   auto bound = std::make_shared<Bound>();
   bound->session = std::make_shared<Session>();
   NIBBLE_ASSIGN(auto module, bound->session->parseText(source, "benchmark"));
-  NIBBLE_ASSIGN(Program program, bound->session->compileForHost(*module));
+  NIBBLE_ASSIGN(Program program, bound->session->compileForHost(*module, host));
   NIBBLE_ASSIGN(bound->function, program.function("f"));
   for (size_t i = 0; i < arguments.size(); ++i) {
     NIBBLE_ASSIGN(Tensor tensor, Tensor::create(arguments[i].dtype, arguments[i].shape));
@@ -70,13 +69,13 @@ std::string matrix(int64_t columns, const char *element) { return fmt::format("t
 
 class Cases {
 public:
-  Cases(const std::string &filter, int threads) : filter_(filter), threads_(threads) {}
+  explicit Cases(const Plan &plan) : plan_(plan) {}
 
   Status add(const std::string &name, const char *unit, Limit limit, double work, double goal,
              const std::vector<Argument> &arguments, const std::string &result, const std::string &body) {
-    if (!std::regex_search(name, filter_))
+    if (!plan_.wants(name))
       return Status::ok();
-    NIBBLE_ASSIGN(auto bound, compile(arguments, result, body));
+    NIBBLE_ASSIGN(auto bound, compile(plan_.host, arguments, result, body));
     cases.push_back({name, unit, limit, work, goal, [bound] { return bound->call(); }});
     return Status::ok();
   }
@@ -138,18 +137,16 @@ public:
                fmt::format("qat.quantize %w : {} -> {}", source.type, packed.type));
   }
 
-  int threads() const { return threads_; }
   std::vector<Case> cases;
 
 private:
-  std::regex filter_;
-  int threads_;
+  const Plan &plan_;
 };
 
 } // namespace
 
-Result<std::vector<Case>> kernelCases(const std::string &filter, int threads) {
-  Cases cases(filter, threads);
+Result<std::vector<Case>> kernelCases(const Plan &plan) {
+  Cases cases(plan);
   // The feed-forward of a 0.6 B model, and the small model of the demo.
   const int64_t n = 3072, k = 1024;
   NIBBLE_TRY(cases.linear(1, n * 8, k, Cases::int4(n * 8, k, 32), Limit::kDecode, 6.5e9));

@@ -1,7 +1,7 @@
 // Kernels compiled as programs are, each with the work it does: the cases of nibble-bench.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "benchmarks/Figure.h"
 
 #include <functional>
 #include <optional>
@@ -22,8 +22,7 @@ struct Case {
   std::function<Status()> call;
 };
 
-// The linears, their gradients and the grid, of an [N, K] as they are in a model. `filter` is a regular expression on
-// names.
-Result<std::vector<Case>> kernelCases(const std::string &filter, int threads);
+// The linears, their gradients and the grid, of an [N, K] as they are in a model. `plan` outlives the cases.
+Result<std::vector<Case>> kernelCases(const Plan &plan);
 
 } // namespace nibble::benchmarks

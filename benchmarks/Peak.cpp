@@ -83,8 +83,7 @@ template <typename Body> double medianRate(int threads, int runs, double work, B
 
 } // namespace
 
-double fmaPeak(int threads) {
-  bool wide = __builtin_cpu_supports("avx512f");
+double fmaPeak(int threads, bool wide) {
   return medianRate(threads, 7, 2.0 * kRounds * kChains * (wide ? 16 : 8) * threads,
                     [&](int) { return wide ? chains512(0.5f) : chains256(0.5f); });
 }

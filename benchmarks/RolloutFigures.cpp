@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <random>
-#include <regex>
 
 namespace nibble::benchmarks {
 
@@ -128,17 +127,16 @@ double limitOf(const RolloutCase &c, const WeightCount &weights, const Limits &l
 
 } // namespace
 
-Result<std::vector<nlohmann::ordered_json>> rolloutFigures(const std::string &filter, int threads, int repetitions,
-                                                           const Limits &limits) {
+Result<std::vector<nlohmann::ordered_json>> rolloutFigures(const Plan &plan) {
   std::vector<nlohmann::ordered_json> lines;
-  std::regex expression(filter);
   auto nameOf = [](const RolloutCase &c) { return fmt::format("rollout/qwen3-0.6b/int4/{}", c.name); };
-  auto wanted = [&](const RolloutCase &c) { return std::regex_search(nameOf(c), expression); };
+  auto wanted = [&](const RolloutCase &c) { return plan.wants(nameOf(c)); };
   if (std::none_of(std::begin(kCases), std::end(kCases), wanted))
     return lines;
   NIBBLE_ASSIGN(ModelConfig config, qwenShape(28));
   ProgramOptions options;
   options.rollout = everythingInt4();
+  options.host = plan.host;
   Session session;
   NIBBLE_ASSIGN(Program program, ModelCompiler(session, config, options).rollout());
   ParameterStore store;
@@ -148,10 +146,11 @@ Result<std::vector<nlohmann::ordered_json>> rolloutFigures(const std::string &fi
     if (!wanted(c))
       continue;
     NIBBLE_TRY(rollout->shape(c.sequences, c.position, c.count));
-    NIBBLE_ASSIGN(Seconds seconds, timeCalls(repetitions, [&] { return rollout->call(); }));
+    NIBBLE_ASSIGN(Seconds seconds, timeCalls(plan.repetitions, [&] { return rollout->call(); }));
+    plan.printProfile(nameOf(c));
     auto line = figure(nameOf(c), "tokens/s", static_cast<double>(c.sequences * c.count), seconds);
-    double limit = limitOf(c, countWeights(config), limits), measured = line["measured"];
-    line["threads"] = threads;
+    double limit = limitOf(c, countWeights(config), plan.limits), measured = line["measured"];
+    line["threads"] = plan.threads;
     line["limit"] = c.ofArithmetic ? "fma" : "read";
     line["peak"] = limit;
     line["ratio"] = measured / limit;

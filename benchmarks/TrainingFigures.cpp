@@ -4,8 +4,6 @@
 
 #include "runtime/train/trainer.h"
 
-#include <regex>
-
 namespace nibble::benchmarks {
 
 namespace {
@@ -22,20 +20,21 @@ struct Training {
   std::optional<Trainer> trainer;
   std::vector<TrainSequence> sequences;
 
-  static Result<std::unique_ptr<Training>> create(const std::string &scheme);
+  static Result<std::unique_ptr<Training>> create(const Plan &plan, const std::string &scheme);
   Status step() {
     NIBBLE_ASSIGN(StepResult result, trainer->step(sequences));
     return Status::ok();
   }
 };
 
-Result<std::unique_ptr<Training>> Training::create(const std::string &scheme) {
+Result<std::unique_ptr<Training>> Training::create(const Plan &plan, const std::string &scheme) {
   auto training = std::make_unique<Training>();
   NIBBLE_ASSIGN(training->config, demoShape());
   ProgramOptions options;
   options.train.scheme = scheme;
   options.recompute = "none";
   options.objective = "sft";
+  options.host = plan.host;
   NIBBLE_ASSIGN(training->program, ModelCompiler(training->session, training->config, options).training());
   NIBBLE_TRY(training->store.declare(*training->program));
   RandomWeights weights(training->config);
@@ -57,15 +56,16 @@ Result<std::unique_ptr<Training>> Training::create(const std::string &scheme) {
 
 } // namespace
 
-Result<std::vector<nlohmann::ordered_json>> trainingFigures(const std::string &filter, int threads, int repetitions,
-                                                            const Limits &limits) {
+Result<std::vector<nlohmann::ordered_json>> trainingFigures(const Plan &plan) {
   std::vector<nlohmann::ordered_json> lines;
-  if (!std::regex_search("training/demo/step", std::regex(filter)))
+  if (!plan.wants("training/demo/step"))
     return lines;
-  NIBBLE_ASSIGN(auto quantized, Training::create("int4"));
-  NIBBLE_ASSIGN(auto plain, Training::create("none"));
-  NIBBLE_ASSIGN(Seconds int4, timeCalls(repetitions, [&] { return quantized->step(); }));
-  NIBBLE_ASSIGN(Seconds bf16, timeCalls(repetitions, [&] { return plain->step(); }));
+  NIBBLE_ASSIGN(auto quantized, Training::create(plan, "int4"));
+  NIBBLE_ASSIGN(auto plain, Training::create(plan, "none"));
+  NIBBLE_ASSIGN(Seconds int4, timeCalls(plan.repetitions, [&] { return quantized->step(); }));
+  plan.printProfile("training/demo/step/int4");
+  NIBBLE_ASSIGN(Seconds bf16, timeCalls(plan.repetitions, [&] { return plain->step(); }));
+  plan.printProfile("training/demo/step/bf16");
   // Forward, gradient of the input and of the weight: one multiply-add each a weight and token. Attention, about a
   // hundredth of that here, is not counted.
   WeightCount weights = countWeights(quantized->config);
@@ -73,10 +73,10 @@ Result<std::vector<nlohmann::ordered_json>> trainingFigures(const std::string &f
   for (auto [name, seconds] :
        {std::pair("training/demo/step/int4", int4), std::pair("training/demo/step/bf16", bf16)}) {
     auto line = figure(name, "FLOP/s", operations, seconds);
-    double ratio = operations / seconds.median / limits.fma;
-    line["threads"] = threads;
+    double ratio = operations / seconds.median / plan.limits.fma;
+    line["threads"] = plan.threads;
     line["tokens_per_second"] = static_cast<double>(kRows) / seconds.median;
-    line["peak"] = limits.fma;
+    line["peak"] = plan.limits.fma;
     line["ratio"] = ratio;
     line["goal"] = 0.4;
     line["reached"] = ratio >= 0.4;

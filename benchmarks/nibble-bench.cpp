@@ -2,6 +2,7 @@
 #include "benchmarks/Figure.h"
 #include "benchmarks/Kernels.h"
 #include "benchmarks/Peak.h"
+#include "lib/Target/Host/Machine.h"
 
 #include <CLI/CLI.hpp>
 #include <benchmark/benchmark.h>
@@ -36,20 +37,20 @@ public:
   std::vector<std::string> failures;
 };
 
-nlohmann::ordered_json describe(const Case &c, const Seconds &seconds, const Limits &limits, int threads) {
+nlohmann::ordered_json describe(const Case &c, const Seconds &seconds, const Plan &plan) {
   double measured = c.work / seconds.median;
   nlohmann::ordered_json line{{"name", c.name},
                               {"unit", c.unit},
-                              {"threads", threads},
+                              {"threads", plan.threads},
                               {"measured", measured},
                               {"best", c.work / seconds.best}};
   if (c.limit == Limit::kDecode) { // the goal is a rate of one core
-    line["measured_per_core"] = measured / threads;
+    line["measured_per_core"] = measured / plan.threads;
     line["goal_per_core"] = c.goal;
-    line["reached"] = measured / threads >= c.goal;
+    line["reached"] = measured / plan.threads >= c.goal;
     return line;
   }
-  double peak = c.limit == Limit::kFma ? limits.fma : limits.read;
+  double peak = c.limit == Limit::kFma ? plan.limits.fma : plan.limits.read;
   line["peak"] = peak;
   line["ratio"] = measured / peak;
   line["goal"] = c.goal;
@@ -65,7 +66,6 @@ void registerCase(const Case &c, int repetitions, double seconds) {
                                      return state.SkipWithError(status.message().c_str());
                                })
       ->Repetitions(repetitions)
-
       ->UseRealTime()
       ->MinTime(seconds)
       ->MinWarmUpTime(seconds / 4);
@@ -75,33 +75,37 @@ void registerCase(const Case &c, int repetitions, double seconds) {
 
 int main(int argc, char **argv) {
   CLI::App app("Measures kernels and whole models beside this machine's own limits; prints JSON with medians.");
-  std::string filter = ".";
-  int threads = omp_get_num_procs(), repetitions = 5;
+  Plan plan;
+  plan.threads = omp_get_num_procs();
   double seconds = 0.2;
-  app.add_option("--filter", filter, "regular expression on the names of cases");
-  app.add_option("--threads", threads, "threads");
-  app.add_option("--repetitions", repetitions, "measurements of each case, of which the median counts");
-  app.add_option("--seconds", seconds, "length of one measurement");
+  app.add_option("--filter", plan.filter, "regular expression on the names of cases");
+  app.add_option("--threads", plan.threads, "threads");
+  app.add_option("--repetitions", plan.repetitions, "measurements of each case, of which the median counts");
+  app.add_option("--seconds", seconds, "length of one measurement of a kernel");
+  app.add_option("--cpu", plan.host.cpu, "CPU to compile for: host, or a name LLVM knows (haswell: AVX2)");
+  app.add_flag("--profile", plan.host.profile, "list the time of each kernel of whole models on standard error");
   CLI11_PARSE(app, argc, argv);
 
-  omp_set_num_threads(threads);
-  Limits limits{fmaPeak(threads), readBandwidth(threads)};
-  auto cases = kernelCases(filter, threads);
+  omp_set_num_threads(plan.threads);
+  bool wide = host::describeCpu(plan.host.cpu).machine.vectorFloats == 16;
+  plan.limits = {fmaPeak(plan.threads, wide), readBandwidth(plan.threads)};
+  auto cases = kernelCases(plan);
   if (!cases.isOk()) {
     fmt::print(stderr, "nibble-bench: {}\n", cases.status().message());
     return cases.status().exitCode();
   }
   for (const Case &c : *cases)
-    registerCase(c, repetitions, seconds);
+    registerCase(c, plan.repetitions, seconds);
   Medians medians;
   benchmark::RunSpecifiedBenchmarks(&medians);
 
-  nlohmann::ordered_json report{{"threads", threads}, {"fma_peak", limits.fma}, {"read_bandwidth", limits.read}};
+  nlohmann::ordered_json report{
+      {"threads", plan.threads}, {"fma_peak", plan.limits.fma}, {"read_bandwidth", plan.limits.read}};
   auto &lines = report["cases"] = nlohmann::ordered_json::array();
   for (const Case &c : *cases)
     for (const auto &[name, time] : medians.seconds)
       if (name == c.name)
-        lines.push_back(describe(c, time, limits, threads));
+        lines.push_back(describe(c, time, plan));
   auto append = [&](Result<std::vector<nlohmann::ordered_json>> figures) {
     if (!figures.isOk())
       medians.failures.push_back(figures.status().message());
@@ -109,9 +113,9 @@ int main(int argc, char **argv) {
       for (auto &line : *figures)
         lines.push_back(std::move(line));
   };
-  append(rolloutFigures(filter, threads, repetitions, limits));
-  append(trainingFigures(filter, threads, repetitions, limits));
-  append(compileFigures(filter, repetitions));
+  append(rolloutFigures(plan));
+  append(trainingFigures(plan));
+  append(compileFigures(plan));
   fmt::print("{}\n", report.dump(2));
   for (const std::string &failure : medians.failures)
     fmt::print(stderr, "nibble-bench: {}\n", failure);

@@ -43,11 +43,12 @@ typedef enum nibble_role {
 } nibble_role;
 
 typedef struct nibble_value_info {
-  const char *name;    /* of an input: the graph's; of a parameter: the checkpoint's; of state: "gradient:<parameter>" etc. */
-  const char *packed;  /* scheme and layout of a packed weight as text, else null; dtype is then U8, shape is [bytes] */
-  int32_t role;        /* nibble_role; of a result: NIBBLE_ROLE_INPUT */
-  int32_t dtype;       /* nibble_dtype */
-  int32_t rank;        /* <= NIBBLE_MAX_RANK */
+  const char
+      *name; /* of an input: the graph's; of a parameter: the checkpoint's; of state: "gradient:<parameter>" etc. */
+  const char *packed; /* scheme and layout of a packed weight as text, else null; dtype is then U8, shape is [bytes] */
+  int32_t role;       /* nibble_role; of a result: NIBBLE_ROLE_INPUT */
+  int32_t dtype;      /* nibble_dtype */
+  int32_t rank;       /* <= NIBBLE_MAX_RANK */
   int64_t shape[NIBBLE_MAX_RANK]; /* -1: known at the call only */
 } nibble_value_info;
 
@@ -73,15 +74,22 @@ typedef struct nibble_program {
 void *nibble_arena_allocate(int64_t alignment, int64_t bytes);
 void nibble_arena_release(void *pointer);
 
-/* A check of a program (the check dialect): compares two dense tensors of one element type and rank and records a failure,
- * with `where` in front, for whoever ran the program. Elements are floats of 16 (bf16), 32 or 64 bits, or integers of 1 (a
- * byte in memory), 8, 32 or 64. `ulp` < 0 and `relative` < 0: not asked. Shapes are of `rank` extents. */
+/* A check of a program (the check dialect): compares two dense tensors of one element type and rank and records a
+ * failure, with `where` in front, for whoever ran the program. Elements are floats of 16 (bf16), 32 or 64 bits, or
+ * integers of 1 (a byte in memory), 8, 32 or 64. `ulp` < 0 and `relative` < 0: not asked. Shapes are of `rank` extents.
+ */
 void nibble_check_expect_eq(const char *where, int64_t is_float, int64_t bits, int64_t rank,
                             const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
                             const void *expected);
 void nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits, int64_t rank,
                                const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
                                const void *expected, int64_t ulp, double relative);
+
+/* A clock in nanoseconds, and the time since `began` added to what the kernel `label` has taken
+ * (runtime/core/profile.h). A program calls these only when it was compiled to be timed. `label` outlives the program's
+ * calls. */
+int64_t nibble_profile_begin(void);
+void nibble_profile_end(const char *label, int64_t began);
 
 #ifdef __cplusplus
 }

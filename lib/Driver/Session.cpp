@@ -15,13 +15,16 @@
 
 namespace nibble {
 
-// "model.mlir:3:5" of a place in a file, the name of a named one, the inner place of one that was called or fused; empty when there is
-// none to tell.
+// "model.mlir:3:5" of a place in a file, the name of a named one, the inner place of one that was called or fused;
+// empty when there is none to tell.
 static std::string placeOf(mlir::Location location) {
   if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
-    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) + ":" + llvm::Twine(file.getColumn())).str();
+    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) + ":" + llvm::Twine(file.getColumn()))
+        .str();
   if (auto range = mlir::dyn_cast<mlir::FileLineColRange>(location))
-    return (range.getFilename().getValue() + ":" + llvm::Twine(range.getStartLine()) + ":" + llvm::Twine(range.getStartColumn())).str();
+    return (range.getFilename().getValue() + ":" + llvm::Twine(range.getStartLine()) + ":" +
+            llvm::Twine(range.getStartColumn()))
+        .str();
   if (auto named = mlir::dyn_cast<mlir::NameLoc>(location))
     return named.getName().str();
   if (auto call = mlir::dyn_cast<mlir::CallSiteLoc>(location))
@@ -109,6 +112,7 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions
   host::CompileOptions compile;
   compile.cpu = options.cpu;
   compile.dumpLLVM = options.dumpLLVM;
+  compile.profile = options.profile;
   auto program = host::compile(module, compile);
   if (failed(program))
     return failure(Code::kFailed, "code generation failed");

@@ -22,6 +22,7 @@ namespace nibble {
 struct HostOptions {
   std::string cpu = "host"; // or a name LLVM knows; see lib/Target/Host/Machine.h
   bool dumpLLVM = false;
+  bool profile = false; // times each kernel; see runtime/core/profile.h
 };
 
 class Session {

@@ -1,6 +1,7 @@
 #include "passes/LowerToHost/Passes.h"
 
 #include "dialects/Check/Check.h"
+#include "passes/LowerToHost/RuntimeCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -35,7 +36,7 @@ public:
   void lower(StringRef callee, ArrayRef<Value> further) {
     Value actual = op->getOperand(0), expected = op->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
-    SmallVector<Value> operands{textAddress(placeOf(op)),
+    SmallVector<Value> operands{nibble::host::textAddress(b, module, "check_place", placeOf(op)),
                                 integer(isa<FloatType>(type.getElementType())),
                                 integer(type.getElementTypeBitWidth()),
                                 integer(type.getRank()),
@@ -44,12 +45,7 @@ public:
                                 address(actual),
                                 address(expected)};
     llvm::append_range(operands, further);
-    if (!module.lookupSymbol(callee)) {
-      OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
-      auto type = FunctionType::get(b.getContext(), ValueRange(operands).getTypes(), {});
-      func::FuncOp::create(atEnd, op->getLoc(), callee, type).setPrivate();
-    }
-    func::CallOp::create(b, callee, TypeRange(), operands);
+    nibble::host::callRuntime(b, module, callee, TypeRange(), operands);
     op->erase();
   }
 
@@ -72,22 +68,6 @@ private:
                               ValueRange{arith::ConstantIndexOp::create(b, dimension)});
     }
     return address(room);
-  }
-
-  // A constant of the module that ends in 0.
-  Value textAddress(StringRef text) {
-    SmallVector<int8_t> bytes(text.begin(), text.end());
-    bytes.push_back(0);
-    auto tensor = RankedTensorType::get({static_cast<int64_t>(bytes.size())}, b.getI8Type());
-    auto type = MemRefType::get(tensor.getShape(), b.getI8Type());
-    std::string name;
-    for (int64_t number = 0; module.lookupSymbol(name = "check_place_" + std::to_string(number)); ++number) {
-    }
-    OpBuilder atBegin = OpBuilder::atBlockBegin(module.getBody());
-    auto global = memref::GlobalOp::create(atBegin, op->getLoc(), name, b.getStringAttr("private"), type,
-                                           DenseElementsAttr::get(tensor, ArrayRef<int8_t>(bytes)), /*constant=*/true,
-                                           /*alignment=*/IntegerAttr());
-    return address(memref::GetGlobalOp::create(b, type, global.getName()));
   }
 
   ModuleOp module;

@@ -36,6 +36,17 @@ def EmitHostKernelsPass : Pass<"nibble-emit-host-kernels", "::mlir::ModuleOp"> {
                            "::nibble::host::HostDialect"];
 }
 
+def ProfileKernelsPass : Pass<"nibble-profile-kernels", "::mlir::ModuleOp"> {
+  let summary = "Times each kernel and each linalg op where it is called.";
+  let description = [{
+    Puts calls of the runtime (nibble_profile_begin, nibble_profile_end in ABI.h) around every `host.kernel` and every linalg op over
+    buffers. The label is the op's name with the types of its operands. No bit of a result changes.
+
+    Example: `host.kernel "nn.rms_norm" ...` gets `%0 = call @nibble_profile_begin()` before and `call @nibble_profile_end(%label, %0)` after it.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def ForwardCopiesPass : Pass<"nibble-forward-copies", "::mlir::ModuleOp"> {
   let summary = "Lets a kernel write where its result is copied to.";
   let description = [{

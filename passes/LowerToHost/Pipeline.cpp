@@ -17,7 +17,7 @@
 using namespace mlir;
 using namespace nibble::host;
 
-void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel &machine) {
+void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel &machine, bool profile) {
   // Elementwise chains over tensors (objectives, imported linalg) become one loop each.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
@@ -31,6 +31,9 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
   pm.addPass(createLowerChecksPass());
+  // Kernels are still single ops.
+  if (profile)
+    pm.addPass(createProfileKernelsPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   EmitHostKernelsPassOptions emit;
   emit.vectorRegisters = machine.vectorRegisters;
@@ -90,7 +93,8 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
 }
 
 void nibble::host::registerHostPipelines() {
-  PassPipelineRegistration<>("nibble-host-loops", "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
+  PassPipelineRegistration<>("nibble-host-loops",
+                             "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
                              [](OpPassManager &pm) { buildHostLoopsPipeline(pm, MachineModel()); });
   PassPipelineRegistration<>("nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU", [](OpPassManager &pm) {
     buildHostLoopsPipeline(pm, MachineModel());

@@ -9,8 +9,9 @@ class OpPassManager;
 
 namespace nibble::host {
 
-// From tensors to loops over buffers, kernels outlined and written; still func, scf, vector, memref.
-void buildHostLoopsPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
+// From tensors to loops over buffers, kernels outlined and written; still func, scf, vector, memref. `profile`: each
+// kernel is timed.
+void buildHostLoopsPipeline(mlir::OpPassManager &pm, const MachineModel &machine, bool profile = false);
 // From there to the LLVM dialect with OpenMP regions.
 void buildHostLLVMPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
 

@@ -3,6 +3,7 @@
 #include "lib/Driver/Model.h"
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/check.h"
+#include "runtime/core/profile.h"
 #include "tools/nibble-run/Inputs.h"
 
 #include <fmt/format.h>
@@ -69,6 +70,7 @@ Status runProgram(const RunOptions &options) {
   HostOptions host;
   host.cpu = options.cpu;
   host.dumpLLVM = options.dumpLLVM;
+  host.profile = options.profile > 0;
   NIBBLE_ASSIGN(Program program, session.compileForHost(*module, host));
   NIBBLE_ASSIGN(Function function, program.function(options.entry));
   NIBBLE_ASSIGN(ParameterStore store, makeStore(options, program));
@@ -86,9 +88,10 @@ Status runProgram(const RunOptions &options) {
     } else if (auto stored = store.lookup(argument); stored.isOk()) {
       view = *stored;
     } else {
-      return Status::badInput(fmt::format("no tensor '{}', an argument of '{}' ({} of rank {}); give it with --inputs{}", argument.name,
-                                          options.entry, nameOf(static_cast<DType>(argument.dtype)), argument.rank,
-                                          argument.role == NIBBLE_ROLE_INPUT ? "" : ", --model or --random"));
+      return Status::badInput(
+          fmt::format("no tensor '{}', an argument of '{}' ({} of rank {}); give it with --inputs{}", argument.name,
+                      options.entry, nameOf(static_cast<DType>(argument.dtype)), argument.rank,
+                      argument.role == NIBBLE_ROLE_INPUT ? "" : ", --model or --random"));
     }
     NIBBLE_TRY(function.bind(i, view));
     if (argument.role == NIBBLE_ROLE_STATE)
@@ -96,6 +99,14 @@ Status runProgram(const RunOptions &options) {
   }
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
+  if (options.profile > 0) {
+    takeProfile(); // of the call that warmed up
+    for (int call = 0; call < options.profile; ++call) {
+      arena.reset();
+      NIBBLE_ASSIGN(results, function.call(arena));
+    }
+    fmt::print(stderr, "{}", describeProfile(takeProfile()));
+  }
   std::vector<std::string> failures = takeCheckFailures();
   for (size_t i = 1; i < failures.size(); ++i)
     fmt::print(stderr, "nibble-run: {}\n", failures[i - 1]);

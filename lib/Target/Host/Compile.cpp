@@ -129,19 +129,23 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
   auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create();
   if (!jit)
     return jit.takeError();
-  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess((*jit)->getDataLayout().getGlobalPrefix());
+  auto process =
+      llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess((*jit)->getDataLayout().getGlobalPrefix());
   if (!process)
     return process.takeError();
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
   llvm::orc::SymbolMap symbols;
   auto define = [&](StringRef name, auto *function) {
-    symbols[(*jit)->mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(function), llvm::JITSymbolFlags::Exported};
+    symbols[(*jit)->mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
+                                              llvm::JITSymbolFlags::Exported};
   };
   define("_mlir_memref_to_llvm_alloc", &allocate);
   define("_mlir_memref_to_llvm_aligned_alloc", &allocateAligned);
   define("_mlir_memref_to_llvm_free", &nibble_arena_release);
   define("nibble_check_expect_eq", &nibble_check_expect_eq);
   define("nibble_check_expect_close", &nibble_check_expect_close);
+  define("nibble_profile_begin", &nibble_profile_begin);
+  define("nibble_profile_end", &nibble_profile_end);
   if (auto error = (*jit)->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))))
     return std::move(error);
   return jit;
@@ -157,7 +161,7 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   Cpu cpu = describeCpu(options.cpu);
 
   PassManager loops(module.getContext());
-  buildHostLoopsPipeline(loops, cpu.machine);
+  buildHostLoopsPipeline(loops, cpu.machine, options.profile);
   if (failed(loops.run(module)))
     return failure();
   FailureOr<Interface> interface = Interface::read(module);

@@ -14,6 +14,7 @@ namespace nibble::host {
 struct CompileOptions {
   std::string cpu = "host"; // see describeCpu
   bool dumpLLVM = false;    // prints the optimized LLVM IR to standard error
+  bool profile = false;     // times each kernel; see runtime/core/profile.h
 };
 
 // Code in memory. The program's table and functions live as long as this does.
@@ -25,8 +26,9 @@ public:
   virtual void *symbol(llvm::StringRef name) const = 0;
 };
 
-// Lowers `module` (changed on the way) and compiles it. Every public function becomes a function of the program; its arguments are named by
-// nn.input, nn.parameter or nn.state, its results by nn.output. On failure the diagnostics say what was wrong.
+// Lowers `module` (changed on the way) and compiles it. Every public function becomes a function of the program; its
+// arguments are named by nn.input, nn.parameter or nn.state, its results by nn.output. On failure the diagnostics say
+// what was wrong.
 mlir::FailureOr<std::shared_ptr<CompiledProgram>> compile(mlir::ModuleOp module, const CompileOptions &options);
 
 } // namespace nibble::host
