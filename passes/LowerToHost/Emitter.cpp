@@ -177,6 +177,15 @@ void Emitter::ifThen(Value condition, function_ref<void()> body) {
   body();
 }
 
+void Emitter::ifThenElse(Value condition, function_ref<void()> body, function_ref<void()> otherwise) {
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  body();
+  setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
+
 Value Emitter::select(Value condition, Value a, Value b) { return arith::SelectOp::create(*this, condition, a, b); }
 
 Value Emitter::lessI(Value a, Value b) { return arith::CmpIOp::create(*this, arith::CmpIPredicate::slt, a, b); }

@@ -84,6 +84,7 @@ public:
   // Iterations 0 .. count-1 cut over the threads in a static schedule; the body must not write what another iteration touches.
   void parallel(Value count, llvm::function_ref<void(Value)> body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
+  void ifThenElse(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise);
   Value select(Value condition, Value a, Value b);
   Value lessI(Value a, Value b);
   Value equalI(Value a, Value b);

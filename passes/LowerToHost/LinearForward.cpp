@@ -2,7 +2,9 @@
 //
 // A block of eight rows of the weight is decoded into a panel [step][row][lane] that stays in the first-level cache;
 // tiles of up to three tokens run over it with one accumulator of sixteen lanes per output. How many tokens there are,
-// where a panel ends and who computes it changes where an accumulator waits, never the order of its additions.
+// where a panel ends and who computes it changes where an accumulator waits, never the order of its additions. Few
+// tokens go without a panel (LinearDirect.h).
+#include "passes/LowerToHost/LinearDirect.h"
 #include "passes/LowerToHost/LinearKernels.h"
 #include "passes/LowerToHost/LinearTile.h"
 
@@ -39,6 +41,7 @@ struct Forward {
 
   void widen();
   void run();
+  void panelled(Value rowBlock, Value begin, Value end);
   void decode(Value rowBlock, Value panel, Value buffer);
   SmallVector<Value> accumulate(Value token, int64_t count, Value panel, Value buffer, Value steps, ValueRange init);
   void finish(Value token, int64_t count, Value rowBlock, ArrayRef<Value> sums);
@@ -139,51 +142,67 @@ void Forward::run() {
   Value chunks = b.ceilDivI(tokens, chunkTokens());
   Value each = b.divI(b.addI(tokens, b.subI(chunks, b.index(1))), b.maxI(chunks, b.index(1)));
   Value chunk = b.mulI(b.ceilDivI(each, tileTokens), b.index(tileTokens));
-  SmallVector<Value> zeros(tileTokens * kTileRows, b.lanes(0.0f));
+  DirectLinear direct{b, weight, x, kernel.machine.vectorRegisters};
   b.parallel(b.mulI(chunks, b.index(rowBlocks())), [&](Value iteration) {
     Value rowBlock = b.remI(iteration, b.index(rowBlocks()));
     Value begin = b.mulI(b.divI(iteration, b.index(rowBlocks())), chunk);
     Value end = b.minI(b.addI(begin, chunk), tokens);
-    Value buffer = localBuffer(b, {panelSteps(), kTileRows, kLanes}, b.getF32Type());
-    if (panels() == 1) {
-      decode(rowBlock, b.index(0), buffer);
-      forTiles(begin, end, [&](Value token, int64_t count) {
-        ValueRange init = ValueRange(zeros).take_front(count * kTileRows);
-        finish(token, count, rowBlock, accumulate(token, count, b.index(0), buffer, b.index(weight.steps()), init));
-      });
-      return;
-    }
+    Value isFew = b.lessI(tokens, b.index(direct.mostTokens() + 1));
+    Value first = b.mulI(rowBlock, b.index(kTileRows));
+    Value isOrdinary =
+        weight.hasOrdinaryScales(b, first, b.minI(b.addI(first, b.index(kTileRows)), b.index(weight.n())));
+    b.ifThenElse(
+        isOrdinary ? arith::AndIOp::create(b, isFew, isOrdinary).getResult() : isFew,
+        [&] {
+          direct.emit(begin, end, rowBlock,
+                      [&](Value token, ArrayRef<Value> sums) { finish(token, 1, rowBlock, sums); });
+        },
+        [&] { panelled(rowBlock, begin, end); });
+  });
+}
 
-    // Accumulators wait in memory between panels.
-    Value waiting = localBuffer(b, {chunkTokens(), kTileRows, kLanes}, b.getF32Type());
-    auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
-      return {b.addI(b.subI(token, begin), b.index(i / kTileRows)), b.index(i % kTileRows), b.index(0)};
-    };
-    auto fetch = [&](Value token, int64_t count) {
-      SmallVector<Value> sums;
-      for (int64_t i = 0; i < count * kTileRows; ++i)
-        sums.push_back(b.loadLanes(waiting, at(token, i)));
-      return sums;
-    };
-    b.loop(begin, end, 1, [&](Value token) {
-      for (int64_t row = 0; row < kTileRows; ++row)
-        b.storeLanes(zeros[row], waiting, at(token, row));
-    });
-    b.loop(b.index(0), b.index(panels() - 1), 1, [&](Value panel) {
-      decode(rowBlock, panel, buffer);
-      forTiles(begin, end, [&](Value token, int64_t count) {
-        Value steps = b.index(panelBlocks() * kBlockSteps);
-        SmallVector<Value> sums = accumulate(token, count, panel, buffer, steps, fetch(token, count));
-        for (auto [i, sum] : llvm::enumerate(sums))
-          b.storeLanes(sum, waiting, at(token, i));
-      });
-    });
-    Value last = b.index(panels() - 1);
-    decode(rowBlock, last, buffer);
+// One iteration by panels.
+void Forward::panelled(Value rowBlock, Value begin, Value end) {
+  SmallVector<Value> zeros(tileTokens * kTileRows, b.lanes(0.0f));
+  Value buffer = localBuffer(b, {panelSteps(), kTileRows, kLanes}, b.getF32Type());
+  if (panels() == 1) {
+    decode(rowBlock, b.index(0), buffer);
     forTiles(begin, end, [&](Value token, int64_t count) {
-      Value steps = b.index(weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps);
-      finish(token, count, rowBlock, accumulate(token, count, last, buffer, steps, fetch(token, count)));
+      ValueRange init = ValueRange(zeros).take_front(count * kTileRows);
+      finish(token, count, rowBlock, accumulate(token, count, b.index(0), buffer, b.index(weight.steps()), init));
     });
+    return;
+  }
+
+  // Accumulators wait in memory between panels.
+  Value waiting = localBuffer(b, {chunkTokens(), kTileRows, kLanes}, b.getF32Type());
+  auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
+    return {b.addI(b.subI(token, begin), b.index(i / kTileRows)), b.index(i % kTileRows), b.index(0)};
+  };
+  auto fetch = [&](Value token, int64_t count) {
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < count * kTileRows; ++i)
+      sums.push_back(b.loadLanes(waiting, at(token, i)));
+    return sums;
+  };
+  b.loop(begin, end, 1, [&](Value token) {
+    for (int64_t row = 0; row < kTileRows; ++row)
+      b.storeLanes(zeros[row], waiting, at(token, row));
+  });
+  b.loop(b.index(0), b.index(panels() - 1), 1, [&](Value panel) {
+    decode(rowBlock, panel, buffer);
+    forTiles(begin, end, [&](Value token, int64_t count) {
+      Value steps = b.index(panelBlocks() * kBlockSteps);
+      SmallVector<Value> sums = accumulate(token, count, panel, buffer, steps, fetch(token, count));
+      for (auto [i, sum] : llvm::enumerate(sums))
+        b.storeLanes(sum, waiting, at(token, i));
+    });
+  });
+  Value last = b.index(panels() - 1);
+  decode(rowBlock, last, buffer);
+  forTiles(begin, end, [&](Value token, int64_t count) {
+    Value steps = b.index(weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps);
+    finish(token, count, rowBlock, accumulate(token, count, last, buffer, steps, fetch(token, count)));
   });
 }
 

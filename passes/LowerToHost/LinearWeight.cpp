@@ -29,6 +29,11 @@ Value roundLanesToBf16(Emitter &b, Value lanes) {
 }
 
 Value localBuffer(Emitter &b, ArrayRef<int64_t> shape, Type elementType) {
+  // Taken where the iteration begins: further in, a buffer would be taken again each time control passes.
+  OpBuilder::InsertionGuard guard(b);
+  if (Operation *parent = b.getInsertionBlock()->getParentOp(); !isa<scf::ParallelOp>(parent))
+    if (auto iteration = parent->getParentOfType<scf::ParallelOp>())
+      b.setInsertionPointToStart(iteration.getBody());
   return memref::AllocaOp::create(b, MemRefType::get(shape, elementType), b.getI64IntegerAttr(64));
 }
 
@@ -139,31 +144,40 @@ Value decodeE4M3(Emitter &b, Value bytes) {
   return floatsOf(b, arith::OrIOp::create(b, bits, sign));
 }
 
-// The sixteen values of a group whose codes share one scale: bf16(q s) for q = -8 .. 7 (N5).
+// q * factor for q = -8 .. 7.
+static Value codesTimes(Emitter &b, float factor) {
+  SmallVector<float> values;
+  for (int q = -8; q < 8; ++q)
+    values.push_back(static_cast<float>(q) * factor);
+  return arith::ConstantOp::create(b,
+                                   DenseElementsAttr::get(VectorType::get({kLanes}, b.getF32Type()), ArrayRef(values)));
+}
+
+// The sixteen values of a group whose codes share one scale (a splat): bf16(q s) for q = -8 .. 7 (N5).
 //
 // p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32, is 2^16 p + bf16(p): the last place of c
 // is that of a bf16 p, and 2^16 p is an even multiple of it, so ties go to even there as they do here. Subtracting 2^16
 // p is exact. Below the normal numbers p is a bf16 number already and nothing is rounded. Scales from 2^108 on would
-// overflow, zero and negative scales would lose the sign of a zero: they, infinities and NaN are rounded by integers.
+// overflow, zero and negative scales would lose the sign of a zero: they, infinities and NaN are not ordinary.
+static Value ordinaryTable(Emitter &b, Value scale) {
+  return b.fma(codesTimes(b, -65536.0f), scale, b.mul(codesTimes(b, 65537.0f), scale));
+}
+
+// Bits of the first scale that is not ordinary; 0 is not either.
+static constexpr int32_t kOrdinaryLimit = std::bit_cast<int32_t>(0x1p108f);
+
+// The same of any scale (a scalar): what is not ordinary is rounded by integers.
 static Value valueTable(Emitter &b, Value scale) {
-  auto constant = [&](float factor) -> Value {
-    SmallVector<float> values;
-    for (int q = -8; q < 8; ++q)
-      values.push_back(static_cast<float>(q) * factor);
-    return arith::ConstantOp::create(
-        b, DenseElementsAttr::get(VectorType::get({kLanes}, b.getF32Type()), ArrayRef(values)));
-  };
   Value all = b.splat(scale);
   Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
-  int32_t limit = std::bit_cast<int32_t>(0x1p108f);
-  Value isOrdinary =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(1)), b.i32(limit - 1));
+  Value isOrdinary = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(1)),
+                                           b.i32(kOrdinaryLimit - 1));
   auto choice = scf::IfOp::create(b, all.getType(), isOrdinary, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
-  scf::YieldOp::create(b, b.fma(constant(-65536.0f), all, b.mul(constant(65537.0f), all)));
+  scf::YieldOp::create(b, ordinaryTable(b, all));
   b.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(b, roundLanesToBf16(b, b.mul(constant(1.0f), all)));
+  scf::YieldOp::create(b, roundLanesToBf16(b, b.mul(codesTimes(b, 1.0f), all)));
   return choice.getResult(0);
 }
 
@@ -202,31 +216,93 @@ void WeightReader::read(Emitter &b, Value row, Value block, int64_t first, int64
 
   PackedCodes source{packed, memory};
   SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
-  qat::Kind kind = packed.getScheme().getKind();
-  auto floats = VectorType::get({kLanes}, b.getF32Type());
-  Value scale, table;
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  Value group;
   for (int64_t i = 0; i < count; ++i) {
     int64_t step = first + i;
-    if (i == 0 || (kind != qat::Kind::Fp8 && step % source.stepsPerGroup() == 0)) {
-      Value single = source.scale(b, source.scaleIndex(b, row, block, step));
-      if (kind == qat::Kind::Int4)
-        table = valueTable(b, single);
-      else
-        scale = b.splat(single);
+    if (i == 0 || source.beginsGroup(step)) {
+      Value scale = source.scale(b, source.scaleIndex(b, row, block, step));
+      group = isInt4 ? valueTable(b, scale) : b.splat(scale);
     }
-    Value lanes;
-    if (kind == qat::Kind::Int4)
-      lanes = LaneLookupOp::create(b, floats, table, codes[i]);
-    else if (kind == qat::Kind::Int8)
-      lanes = roundLanesToBf16(b, b.mul(arith::SIToFPOp::create(b, floats, codes[i]), scale));
-    else // the product is not exact and the scale may be any float32
-      lanes = b.roundTo(b.mul(decodeE4M3(b, codes[i]), scale), b.getBF16Type());
-    if (i == count - 1 && last != kLanes) {
-      Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), last);
-      lanes = arith::SelectOp::create(b, mask, lanes, b.lanes(0.0f));
+    Value lanes = decode(b, codes[i], group);
+    consume(step, i == count - 1 ? maskTail(b, lanes, last) : lanes);
+  }
+}
+
+Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
+  auto floats = VectorType::get({kLanes}, b.getF32Type());
+  switch (packed.getScheme().getKind()) {
+  case qat::Kind::Int4:
+    return LaneLookupOp::create(b, floats, group, codes);
+  case qat::Kind::Int8:
+    return roundLanesToBf16(b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
+  default: // of fp8 the product is not exact and the scale may be any float32
+    return b.roundTo(b.mul(decodeE4M3(b, codes), group), b.getBF16Type());
+  }
+}
+
+Value WeightReader::maskTail(Emitter &b, Value lanes, int64_t last) const {
+  if (last == kLanes)
+    return lanes;
+  Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), last);
+  return arith::SelectOp::create(b, mask, lanes, b.lanes(0.0f));
+}
+
+void WeightReader::readTogether(Emitter &b, ArrayRef<Value> rows, Value block, int64_t count, bool isEnd,
+                                function_ref<void(int64_t step, ArrayRef<Value> lanes)> consume) const {
+  if (!packed) {
+    SmallVector<SmallVector<Value>> lanes(count);
+    for (Value row : rows)
+      read(b, row, block, 0, count, isEnd, [&](int64_t step, Value value) { lanes[step].push_back(value); });
+    for (int64_t step = 0; step < count; ++step)
+      consume(step, lanes[step]);
+    return;
+  }
+  PackedCodes source{packed, memory};
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  int64_t last = isEnd ? lastLanes() : kLanes;
+  SmallVector<SmallVector<Value>> codes;
+  for (Value row : rows)
+    codes.push_back(source.codes(b, row, block, 0, count, last));
+  SmallVector<Value> groups(rows.size()), lanes(rows.size());
+  for (int64_t step = 0; step < count; ++step) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      if (step == 0 || source.beginsGroup(step)) {
+        Value scale = b.splat(source.scale(b, source.scaleIndex(b, rows[r], block, step)));
+        groups[r] = isInt4 ? ordinaryTable(b, scale) : scale;
+      }
+      lanes[r] = decode(b, codes[r][step], groups[r]);
+      if (step == count - 1)
+        lanes[r] = maskTail(b, lanes[r], last);
     }
     consume(step, lanes);
   }
+}
+
+// Scales of consecutive rows lie side by side: sixteen at a time, then one by one.
+Value WeightReader::hasOrdinaryScales(Emitter &b, Value first, Value end) const {
+  if (!packed || packed.getScheme().getKind() != qat::Kind::Int4)
+    return Value();
+  PackedCodes source{packed, memory};
+  Value count = b.mulI(b.subI(end, first), b.index(source.groups()));
+  Value offset = b.addI(b.mulI(first, b.index(2 * source.groups())), b.index(packed.getCodeBytes()));
+  Type i16 = b.getI16Type();
+  // Largest of bits - 1, as unsigned numbers: 0 becomes the largest of all, negative scales are large as they are.
+  auto largest = [&](Value from, Value to, int64_t width, Value sofar) {
+    auto type = VectorType::get({width}, i16);
+    return b.loop(from, to, width, {sofar}, [&](Value i, ValueRange carried) -> SmallVector<Value> {
+      Value bits = loadBytes(b, memory, b.addI(offset, b.mulI(i, b.index(2))), type);
+      Value lowered = arith::SubIOp::create(b, bits, splatInteger(b, 1, width, 16));
+      return {arith::MaxUIOp::create(b, carried[0], lowered)};
+    })[0];
+  };
+  Value whole = b.mulI(b.divI(count, b.index(kLanes)), b.index(kLanes));
+  Value wide = largest(b.index(0), whole, kLanes, splatInteger(b, 0, kLanes, 16));
+  Value rest = largest(whole, count, 1, splatInteger(b, 0, 1, 16));
+  Value all = arith::MaxUIOp::create(b, vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, wide),
+                                     vector::ExtractOp::create(b, rest, 0));
+  Value limit = arith::ConstantIntOp::create(b, i16, (kOrdinaryLimit >> 16) - 1);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, all, limit);
 }
 
 } // namespace nibble::host

@@ -41,6 +41,10 @@ struct PackedCodes {
   mlir::Value scaleIndex(Emitter &b, mlir::Value row, mlir::Value block, int64_t step) const;
   // Steps of a block that share a scale.
   int64_t stepsPerGroup() const;
+  // Whether a step of a block is the first under its scale.
+  bool beginsGroup(int64_t step) const {
+    return type.getScheme().getKind() != qat::Kind::Fp8 && step % stepsPerGroup() == 0;
+  }
   // The scale, float32.
   mlir::Value scale(Emitter &b, mlir::Value index) const;
   // Codes of steps [first, first + count) of block `block` of `row`, each vector<16xi32>; of int4 u = q + 8 in the low
@@ -64,7 +68,19 @@ public:
   void read(Emitter &b, mlir::Value row, mlir::Value block, int64_t first, int64_t count, bool isEnd,
             llvm::function_ref<void(int64_t step, mlir::Value lanes)> consume) const;
 
+  // Steps [0, count) of block `block` of several rows side by side: consume(step, a vector<16xf32> for each row). Of
+  // codes only where hasOrdinaryScales.
+  void readTogether(Emitter &b, llvm::ArrayRef<mlir::Value> rows, mlir::Value block, int64_t count, bool isEnd,
+                    llvm::function_ref<void(int64_t step, llvm::ArrayRef<mlir::Value> lanes)> consume) const;
+  // i1: every scale of rows [first, end) lets the values be computed by multiplications (see ordinaryTable). Null when
+  // there is nothing to ask.
+  mlir::Value hasOrdinaryScales(Emitter &b, mlir::Value first, mlir::Value end) const;
+
 private:
+  // Sixteen lanes of codes, under the table (int4) or the scale (int8, fp8) of their group.
+  mlir::Value decode(Emitter &b, mlir::Value codes, mlir::Value group) const;
+  mlir::Value maskTail(Emitter &b, mlir::Value lanes, int64_t last) const;
+
   mlir::Value memory;
   qat::PackedType packed; // null for a plain weight
   int64_t rows = 0, columns = 0;
