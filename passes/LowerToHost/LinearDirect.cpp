@@ -22,10 +22,11 @@ void DirectLinear::tile(Value token, Value lastToken, int64_t count, Value rowBl
   for (int64_t t = 0; t < count; ++t)
     tokens.push_back(b.minI(b.addI(token, b.index(t)), lastToken));
   b.loop(b.index(0), b.index(kTileRows), height, [&](Value first) {
-    SmallVector<Value> rows;
+    SmallVector<Value> rows, next;
     for (int64_t r = 0; r < height; ++r) {
       Value row = b.addI(b.mulI(rowBlock, b.index(kTileRows)), b.addI(first, b.index(r)));
       rows.push_back(b.minI(row, b.index(weight.n() - 1)));
+      next.push_back(b.addI(row, b.index(kTileRows)));
     }
     auto block = [&](Value index, int64_t steps, bool isEnd, SmallVector<Value> carried) {
       Value column = b.mulI(index, b.index(kBlock));
@@ -40,6 +41,8 @@ void DirectLinear::tile(Value token, Value lastToken, int64_t count, Value rowBl
     };
     SmallVector<Value> carried(count * height, b.lanes(0.0f));
     carried = b.loop(b.index(0), b.index(wholeBlocks), 1, carried, [&](Value index, ValueRange values) {
+      for (Value row : next)
+        weight.prefetch(b, row, index);
       return block(index, kBlockSteps, false, SmallVector<Value>(values));
     });
     if (tailSteps > 0)

@@ -76,6 +76,7 @@ void Forward::decode(Value rowBlock, Value panel, Value buffer) {
   b.loop(b.index(0), b.index(kTileRows), 1, [&](Value row) {
     Value source = b.minI(b.addI(b.mulI(rowBlock, b.index(kTileRows)), row), b.index(weight.n() - 1));
     auto block = [&](Value index, int64_t count, bool isEnd) {
+      weight.prefetch(b, b.addI(b.mulI(b.addI(rowBlock, b.index(1)), b.index(kTileRows)), row), index);
       Value step = b.mulI(b.subI(index, firstBlock), b.index(kBlockSteps));
       weight.read(b, source, index, 0, count, isEnd, [&](int64_t i, Value lanes) {
         b.storeLanes(lanes, buffer, {b.addI(step, b.index(i)), row, b.index(0)});

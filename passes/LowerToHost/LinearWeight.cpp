@@ -279,6 +279,22 @@ void WeightReader::readTogether(Emitter &b, ArrayRef<Value> rows, Value block, i
   }
 }
 
+void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
+  row = b.minI(row, b.index(rows - 1));
+  auto ask = [&](ValueRange indices) {
+    memref::PrefetchOp::create(b, memory, indices, /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  if (!packed) { // a block is several lines of memory
+    int64_t bits = cast<MemRefType>(memory.getType()).getElementTypeBitWidth(), line = 512 / bits;
+    for (int64_t i = 0; i < kBlock; i += line)
+      ask({row, b.minI(b.addI(b.mulI(block, b.index(kBlock)), b.index(i)), b.index(columns - 1))});
+    return;
+  }
+  int64_t rowBytes = packed.getCodeRowBytes(), blockBytes = rowBytes / ceilDiv(columns, kBlock);
+  for (int64_t i = 0; i < blockBytes; i += 64)
+    ask(b.addI(b.mulI(row, b.index(rowBytes)), b.addI(b.mulI(block, b.index(blockBytes)), b.index(i))));
+}
+
 // Scales of consecutive rows lie side by side: sixteen at a time, then one by one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first, Value end) const {
   if (!packed || packed.getScheme().getKind() != qat::Kind::Int4)

@@ -72,6 +72,9 @@ public:
   // codes only where hasOrdinaryScales.
   void readTogether(Emitter &b, llvm::ArrayRef<mlir::Value> rows, mlir::Value block, int64_t count, bool isEnd,
                     llvm::function_ref<void(int64_t step, llvm::ArrayRef<mlir::Value> lanes)> consume) const;
+  // Asks memory for the codes of block `block` of `row` (the last row when there is no such row): rows that are worked
+  // on next arrive while the present ones are. What a core finds by itself ends at each row.
+  void prefetch(Emitter &b, mlir::Value row, mlir::Value block) const;
   // i1: every scale of rows [first, end) lets the values be computed by multiplications (see ordinaryTable). Null when
   // there is nothing to ask.
   mlir::Value hasOrdinaryScales(Emitter &b, mlir::Value first, mlir::Value end) const;
