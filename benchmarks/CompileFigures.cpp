@@ -17,8 +17,8 @@ static Result<Seconds> timeCompile(const Plan &plan, int64_t layers, bool traini
   });
 }
 
-Result<std::vector<nlohmann::ordered_json>> compileFigures(const Plan &plan) {
-  std::vector<nlohmann::ordered_json> lines;
+Result<std::vector<Figure>> compileFigures(const Plan &plan) {
+  std::vector<Figure> figures;
   for (bool training : {false, true}) {
     std::string name = std::string("compile/qwen3-0.6b/") + (training ? "training" : "rollout");
     if (!plan.wants(name))
@@ -26,15 +26,15 @@ Result<std::vector<nlohmann::ordered_json>> compileFigures(const Plan &plan) {
     NIBBLE_ASSIGN(Seconds few, timeCompile(plan, 2, training));
     NIBBLE_ASSIGN(Seconds many, timeCompile(plan, 28, training));
     double ratio = many.median / few.median;
-    lines.push_back({{"name", name},
-                     {"unit", "s"},
-                     {"layers_2", few.median},
-                     {"layers_28", many.median},
-                     {"ratio", ratio},
-                     {"goal", 1.5},
-                     {"reached", ratio <= 1.5}});
+    figures.push_back({{{"name", name},
+                        {"unit", "s"},
+                        {"layers_2", few.median},
+                        {"layers_28", many.median},
+                        {"ratio", ratio},
+                        {"goal", 1.5},
+                        {"reached", ratio <= 1.5}}});
   }
-  return lines;
+  return figures;
 }
 
 } // namespace nibble::benchmarks

@@ -33,8 +33,28 @@ Result<Seconds> timeCalls(int repetitions, const std::function<Status()> &call) 
   return Seconds{times[times.size() / 2], times.front()};
 }
 
-nlohmann::ordered_json figure(const std::string &name, const std::string &unit, double work, Seconds seconds) {
-  return {{"name", name}, {"unit", unit}, {"measured", work / seconds.median}, {"best", work / seconds.best}};
+Figure Figure::of(const Plan &plan, const std::string &name, const std::string &unit, double work, Seconds seconds) {
+  return Figure{{{"name", name},
+                 {"unit", unit},
+                 {"threads", plan.threads},
+                 {"measured", work / seconds.median},
+                 {"best", work / seconds.best}}};
+}
+
+nlohmann::ordered_json Figure::beside(const Limits &limits) const {
+  nlohmann::ordered_json full = line;
+  if (limit == Limit::kNone)
+    return full;
+  double peak = share * (limit == Limit::kFma ? limits.fma : limits.read);
+  double ratio = full["measured"].get<double>() / peak;
+  full["limit"] = limit == Limit::kFma ? "fma" : "read";
+  full["peak"] = peak;
+  full["ratio"] = ratio;
+  if (goal > 0) {
+    full["goal"] = goal;
+    full["reached"] = ratio >= goal;
+  }
+  return full;
 }
 
 } // namespace nibble::benchmarks

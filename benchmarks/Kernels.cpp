@@ -103,10 +103,10 @@ public:
 
   Status linear(int64_t tokens, int64_t n, int64_t k, const Weight &weight, Limit limit, double goal) {
     double products = static_cast<double>(tokens) * static_cast<double>(n * k);
-    double work = limit == Limit::kDecode ? static_cast<double>(n * k) : 2 * products;
+    double work = limit == Limit::kNone ? static_cast<double>(n * k) : 2 * products;
     std::string x = matrix(k, "bf16"), y = matrix(n, "bf16");
     return add(fmt::format("linear/{}/{}x{}/tokens:{}", weight.name, n, k, tokens),
-               limit == Limit::kDecode ? "weights/s" : "FLOP/s", limit, work, goal,
+               limit == Limit::kNone ? "weights/s" : "FLOP/s", limit, work, goal,
                {{"x", x, DType::kBF16, {tokens, k}}, {"w", weight.type, weight.dtype, weight.shape}}, y,
                fmt::format("{}.linear %x, %w : {}, {} -> {}", weight.dialect, x, weight.type, y));
   }
@@ -149,7 +149,7 @@ Result<std::vector<Case>> kernelCases(const Plan &plan) {
   Cases cases(plan);
   // The feed-forward of a 0.6 B model, and the small model of the demo.
   const int64_t n = 3072, k = 1024;
-  NIBBLE_TRY(cases.linear(1, n * 8, k, Cases::int4(n * 8, k, 32), Limit::kDecode, 6.5e9));
+  NIBBLE_TRY(cases.linear(1, n * 8, k, Cases::int4(n * 8, k, 32), Limit::kNone, 6.5e9));
   NIBBLE_TRY(cases.linear(8, n, k, Cases::int4(n, k, 32), Limit::kFma, 0.45));
   NIBBLE_TRY(cases.linear(32, n, k, Cases::int4(n, k, 32), Limit::kFma, 0.65));
   NIBBLE_TRY(cases.linear(128, n, k, Cases::int4(n, k, 32), Limit::kFma, 0.75));

@@ -10,15 +10,13 @@
 
 namespace nibble::benchmarks {
 
-enum class Limit { kFma, kRead, kDecode };
-
 // One figure.
 struct Case {
   std::string name;
   std::string unit;
   Limit limit; // what it is measured against
   double work; // of one call, in units of the figure (operations, bytes, weights)
-  double goal; // ratio to the limit; of kDecode weights a second and core
+  double goal; // ratio to the limit; without one, units a second and core
   std::function<Status()> call;
 };
 

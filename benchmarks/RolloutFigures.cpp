@@ -115,24 +115,24 @@ constexpr RolloutCase kCases[] = {
 };
 constexpr int64_t kPages = 8 * 1024 / 64; // the largest of these
 
-// Tokens a second if nothing but the weights counted: each is multiplied once a token (the head by the rows whose
-// logits are asked for), and is read once a call at 4 bits and its share of a scale.
-double limitOf(const RolloutCase &c, const WeightCount &weights, const Limits &limits) {
+// Tokens a second if nothing but the weights counted, for each operation or byte a second: each weight is multiplied
+// once a token (the head by the rows whose logits are asked for), and is read once a call at 4 bits and its share of a
+// scale.
+double shareOf(const RolloutCase &c, const WeightCount &weights) {
   auto tokens = static_cast<double>(c.sequences * c.count);
   if (!c.ofArithmetic)
-    return tokens * limits.read / ((weights.layers + weights.head) * (0.5 + 2.0 / 32));
-  double operations = 2 * (tokens * weights.layers + (c.count > 1 ? 0.0 : tokens) * weights.head);
-  return tokens * limits.fma / operations;
+    return tokens / ((weights.layers + weights.head) * (0.5 + 2.0 / 32));
+  return tokens / (2 * (tokens * weights.layers + (c.count > 1 ? 0.0 : tokens) * weights.head));
 }
 
 } // namespace
 
-Result<std::vector<nlohmann::ordered_json>> rolloutFigures(const Plan &plan) {
-  std::vector<nlohmann::ordered_json> lines;
+Result<std::vector<Figure>> rolloutFigures(const Plan &plan) {
+  std::vector<Figure> figures;
   auto nameOf = [](const RolloutCase &c) { return fmt::format("rollout/qwen3-0.6b/int4/{}", c.name); };
   auto wanted = [&](const RolloutCase &c) { return plan.wants(nameOf(c)); };
   if (std::none_of(std::begin(kCases), std::end(kCases), wanted))
-    return lines;
+    return figures;
   NIBBLE_ASSIGN(ModelConfig config, qwenShape(28));
   ProgramOptions options;
   options.rollout = everythingInt4();
@@ -148,19 +148,13 @@ Result<std::vector<nlohmann::ordered_json>> rolloutFigures(const Plan &plan) {
     NIBBLE_TRY(rollout->shape(c.sequences, c.position, c.count));
     NIBBLE_ASSIGN(Seconds seconds, timeCalls(plan.repetitions, [&] { return rollout->call(); }));
     plan.printProfile(nameOf(c));
-    auto line = figure(nameOf(c), "tokens/s", static_cast<double>(c.sequences * c.count), seconds);
-    double limit = limitOf(c, countWeights(config), plan.limits), measured = line["measured"];
-    line["threads"] = plan.threads;
-    line["limit"] = c.ofArithmetic ? "fma" : "read";
-    line["peak"] = limit;
-    line["ratio"] = measured / limit;
-    if (c.goal > 0) {
-      line["goal"] = c.goal;
-      line["reached"] = measured / limit >= c.goal;
-    }
-    lines.push_back(std::move(line));
+    Figure figure = Figure::of(plan, nameOf(c), "tokens/s", static_cast<double>(c.sequences * c.count), seconds);
+    figure.limit = c.ofArithmetic ? Limit::kFma : Limit::kRead;
+    figure.share = shareOf(c, countWeights(config));
+    figure.goal = c.goal;
+    figures.push_back(std::move(figure));
   }
-  return lines;
+  return figures;
 }
 
 } // namespace nibble::benchmarks

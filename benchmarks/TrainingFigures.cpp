@@ -56,10 +56,10 @@ Result<std::unique_ptr<Training>> Training::create(const Plan &plan, const std::
 
 } // namespace
 
-Result<std::vector<nlohmann::ordered_json>> trainingFigures(const Plan &plan) {
-  std::vector<nlohmann::ordered_json> lines;
+Result<std::vector<Figure>> trainingFigures(const Plan &plan) {
+  std::vector<Figure> figures;
   if (!plan.wants("training/demo/step"))
-    return lines;
+    return figures;
   NIBBLE_ASSIGN(auto quantized, Training::create(plan, "int4"));
   NIBBLE_ASSIGN(auto plain, Training::create(plan, "none"));
   NIBBLE_ASSIGN(Seconds int4, timeCalls(plan.repetitions, [&] { return quantized->step(); }));
@@ -72,23 +72,19 @@ Result<std::vector<nlohmann::ordered_json>> trainingFigures(const Plan &plan) {
   double operations = 6 * static_cast<double>(kRows) * (weights.layers + weights.head);
   for (auto [name, seconds] :
        {std::pair("training/demo/step/int4", int4), std::pair("training/demo/step/bf16", bf16)}) {
-    auto line = figure(name, "FLOP/s", operations, seconds);
-    double ratio = operations / seconds.median / plan.limits.fma;
-    line["threads"] = plan.threads;
-    line["tokens_per_second"] = static_cast<double>(kRows) / seconds.median;
-    line["peak"] = plan.limits.fma;
-    line["ratio"] = ratio;
-    line["goal"] = 0.4;
-    line["reached"] = ratio >= 0.4;
-    lines.push_back(std::move(line));
+    Figure figure = Figure::of(plan, name, "FLOP/s", operations, seconds);
+    figure.line["tokens_per_second"] = static_cast<double>(kRows) / seconds.median;
+    figure.limit = Limit::kFma;
+    figure.goal = 0.4;
+    figures.push_back(std::move(figure));
   }
   double ratio = int4.median / bf16.median;
-  lines.push_back({{"name", "training/demo/step/int4-to-bf16"},
-                   {"unit", "ratio of times"},
-                   {"measured", ratio},
-                   {"goal", 1.05},
-                   {"reached", ratio <= 1.05}});
-  return lines;
+  figures.push_back({{{"name", "training/demo/step/int4-to-bf16"},
+                      {"unit", "ratio of times"},
+                      {"measured", ratio},
+                      {"goal", 1.05},
+                      {"reached", ratio <= 1.05}}});
+  return figures;
 }
 
 } // namespace nibble::benchmarks

@@ -5,8 +5,10 @@
 #include "lib/Target/Host/Machine.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <omp.h>
@@ -17,45 +19,34 @@ using namespace nibble;
 using namespace nibble::benchmarks;
 
 // Keeps the times of the repetitions of each case.
-class Medians final : public benchmark::BenchmarkReporter {
+class Times final : public benchmark::BenchmarkReporter {
 public:
   bool ReportContext(const Context &) override { return true; }
   void ReportRuns(const std::vector<Run> &runs) override {
     for (const Run &run : runs) {
       double each = run.real_accumulated_time / static_cast<double>(std::max<int64_t>(run.iterations, 1));
-      if (run.run_type == Run::RT_Aggregate && run.aggregate_name == "median")
-        seconds[run.run_name.function_name].median = each;
-      if (run.run_type == Run::RT_Iteration) {
-        double &best = seconds[run.run_name.function_name].best;
-        best = best == 0 ? each : std::min(best, each);
-      }
+      if (run.run_type == Run::RT_Iteration)
+        seconds[run.run_name.function_name].push_back(each);
       if (run.error_occurred)
         failures.push_back(run.run_name.function_name + ": " + run.error_message);
     }
   }
-  std::map<std::string, Seconds> seconds;
+  std::map<std::string, std::vector<double>> seconds;
   std::vector<std::string> failures;
 };
 
-nlohmann::ordered_json describe(const Case &c, const Seconds &seconds, const Plan &plan) {
-  double measured = c.work / seconds.median;
-  nlohmann::ordered_json line{{"name", c.name},
-                              {"unit", c.unit},
-                              {"threads", plan.threads},
-                              {"measured", measured},
-                              {"best", c.work / seconds.best}};
-  if (c.limit == Limit::kDecode) { // the goal is a rate of one core
-    line["measured_per_core"] = measured / plan.threads;
-    line["goal_per_core"] = c.goal;
-    line["reached"] = measured / plan.threads >= c.goal;
-    return line;
+Figure describe(const Case &c, std::vector<double> times, const Plan &plan) {
+  std::sort(times.begin(), times.end());
+  Figure figure = Figure::of(plan, c.name, c.unit, c.work, {times[times.size() / 2], times.front()});
+  figure.limit = c.limit;
+  figure.goal = c.goal;
+  if (c.limit == Limit::kNone) { // the goal is a rate of one core
+    double each = figure.line["measured"].get<double>() / plan.threads;
+    figure.line["measured_per_core"] = each;
+    figure.line["goal_per_core"] = c.goal;
+    figure.line["reached"] = each >= c.goal;
   }
-  double peak = c.limit == Limit::kFma ? plan.limits.fma : plan.limits.read;
-  line["peak"] = peak;
-  line["ratio"] = measured / peak;
-  line["goal"] = c.goal;
-  line["reached"] = measured / peak >= c.goal;
-  return line;
+  return figure;
 }
 
 void registerCase(const Case &c, int repetitions, double seconds) {
@@ -74,7 +65,7 @@ void registerCase(const Case &c, int repetitions, double seconds) {
 } // namespace
 
 int main(int argc, char **argv) {
-  CLI::App app("Measures kernels and whole models beside this machine's own limits; prints JSON with medians.");
+  CLI::App app("Measures kernels and whole models beside this machine's own limits; prints JSON with times.");
   Plan plan;
   plan.threads = omp_get_num_procs();
   double seconds = 0.2;
@@ -88,7 +79,14 @@ int main(int argc, char **argv) {
 
   omp_set_num_threads(plan.threads);
   bool wide = host::describeCpu(plan.host.cpu).machine.vectorFloats == 16;
-  plan.limits = {fmaPeak(plan.threads, wide), readBandwidth(plan.threads)};
+  // Measured before each group of figures and after the last; the largest counts. On a machine that others use too it
+  // must not be a bad moment that a figure is compared with.
+  Limits limits;
+  auto measureLimits = [&] {
+    limits.fma = std::max(limits.fma, fmaPeak(plan.threads, wide));
+    limits.read = std::max(limits.read, readBandwidth(plan.threads));
+  };
+  measureLimits();
   auto cases = kernelCases(plan);
   if (!cases.isOk()) {
     fmt::print(stderr, "nibble-bench: {}\n", cases.status().message());
@@ -96,28 +94,30 @@ int main(int argc, char **argv) {
   }
   for (const Case &c : *cases)
     registerCase(c, plan.repetitions, seconds);
-  Medians medians;
-  benchmark::RunSpecifiedBenchmarks(&medians);
+  Times times;
+  if (!cases->empty())
+    benchmark::RunSpecifiedBenchmarks(&times);
 
-  nlohmann::ordered_json report{
-      {"threads", plan.threads}, {"fma_peak", plan.limits.fma}, {"read_bandwidth", plan.limits.read}};
-  auto &lines = report["cases"] = nlohmann::ordered_json::array();
+  std::vector<Figure> figures;
   for (const Case &c : *cases)
-    for (const auto &[name, time] : medians.seconds)
-      if (name == c.name)
-        lines.push_back(describe(c, time, plan));
-  auto append = [&](Result<std::vector<nlohmann::ordered_json>> figures) {
-    if (!figures.isOk())
-      medians.failures.push_back(figures.status().message());
+    if (auto found = times.seconds.find(c.name); found != times.seconds.end())
+      figures.push_back(describe(c, found->second, plan));
+  auto append = [&](Result<std::vector<Figure>> more) {
+    measureLimits();
+    if (!more.isOk())
+      times.failures.push_back(more.status().message());
     else
-      for (auto &line : *figures)
-        lines.push_back(std::move(line));
+      std::move(more->begin(), more->end(), std::back_inserter(figures));
   };
   append(rolloutFigures(plan));
   append(trainingFigures(plan));
   append(compileFigures(plan));
+  nlohmann::ordered_json report{{"threads", plan.threads}, {"fma_peak", limits.fma}, {"read_bandwidth", limits.read}};
+  auto &lines = report["cases"] = nlohmann::ordered_json::array();
+  for (const Figure &figure : figures)
+    lines.push_back(figure.beside(limits));
   fmt::print("{}\n", report.dump(2));
-  for (const std::string &failure : medians.failures)
+  for (const std::string &failure : times.failures)
     fmt::print(stderr, "nibble-bench: {}\n", failure);
-  return medians.failures.empty() ? 0 : 1;
+  return times.failures.empty() ? 0 : 1;
 }

@@ -9,16 +9,20 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/ExecutionEngine/Orc/ThreadSafeModule.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/IPO/AlwaysInliner.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
 
 using namespace mlir;
 using namespace nibble::host;
@@ -92,10 +96,19 @@ void addEntry(llvm::Module &module, const Interface::Entry &entry) {
   b.CreateRetVoid();
 }
 
+bool hasLoop(llvm::Function &function) {
+  llvm::DominatorTree tree(function);
+  return !llvm::LoopInfo(tree).empty();
+}
+
 // Everything but the entries is ours to inline or drop; vectors are as wide as written.
 void prepare(llvm::Module &module, const Interface &interface, bool wide) {
-  for (const Interface::Entry &entry : interface.entries())
+  for (const Interface::Entry &entry : interface.entries()) {
     addEntry(module, entry);
+    // Thousands of arguments, a word each, are not passed down twice.
+    for (llvm::StringRef name : {entry.name, "_mlir_ciface_" + entry.name})
+      module.getFunction(name)->addFnAttr(llvm::Attribute::AlwaysInline);
+  }
   StringRef width = wide ? "512" : "256";
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
@@ -108,6 +121,9 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   }
 }
 
+// What -O2 does to each function by itself. Of what it does between functions there is nothing to gain here, since
+// kernels are as specialized as they can be; and propagating values through the entries of a model of many layers, with
+// thousands of buffers each, takes time that grows with the square of their number.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -122,7 +138,27 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  llvm::ModulePassManager inlining;
+  inlining.addPass(llvm::AlwaysInlinerPass());
+  inlining.addPass(llvm::GlobalDCEPass());
+  inlining.run(module, modules);
+  modules.invalidate(module, llvm::PreservedAnalyses::none());
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    // A function without a loop calls others, once for each layer and parameter. There is nothing in it to make faster,
+    // and its length is what compile time would grow with.
+    if (!hasLoop(function)) {
+      function.addFnAttr(llvm::Attribute::OptimizeNone);
+      function.addFnAttr(llvm::Attribute::NoInline);
+    }
+  }
+  auto level = llvm::OptimizationLevel::O2;
+  auto phase = llvm::ThinOrFullLTOPhase::None;
+  llvm::ModulePassManager passes;
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(builder.buildFunctionSimplificationPipeline(level, phase)));
+  passes.addPass(builder.buildModuleOptimizationPipeline(level, phase));
+  passes.run(module, modules);
 }
 
 llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
@@ -151,6 +187,15 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
   return jit;
 }
 
+// The names of arguments and results have been read. Translation would warn of each that it does not know it, and print
+// the function that it belongs to: minutes, for a model of many layers.
+void dropNames(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    function.removeArgAttrsAttr();
+    function.removeResAttrsAttr();
+  }
+}
+
 LogicalResult report(ModuleOp module, llvm::Error error) {
   return module.emitError() << "code generation failed: " << llvm::toString(std::move(error));
 }
@@ -167,6 +212,7 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   FailureOr<Interface> interface = Interface::read(module);
   if (failed(interface))
     return failure();
+  dropNames(module);
   PassManager lowering(module.getContext());
   buildHostLLVMPipeline(lowering, cpu.machine);
   if (failed(lowering.run(module)))
