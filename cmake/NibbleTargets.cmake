@@ -51,11 +51,3 @@ endfunction()
 
 add_custom_target(nibble-tablegen)
 add_custom_target(nibble-unit-tests)
-
-# Adds a folder once it has a source.
-macro(nibble_add_folder folder)
-  file(GLOB_RECURSE nibble_folder_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
-  if(nibble_folder_sources)
-    add_subdirectory(${folder})
-  endif()
-endmacro()
