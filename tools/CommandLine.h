@@ -1,12 +1,14 @@
 // What every tool with a command line of CLI11 does around it: one line on standard error and the exit code of status.h.
 #pragma once
 
+#include "runtime/core/guarded_call.h"
 #include "runtime/core/status.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <new>
 #include <string>
@@ -38,6 +40,12 @@ inline std::string usageMessage(const CLI::App &app, const CLI::ParseError &erro
 // code; so does what a library throws.
 inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const std::function<Status()> &work = {}) {
   std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(2), told as any other
+  static std::string name;
+  name = app.get_name();
+  onNoWayOut([](int64_t bytes) {
+    fmt::print(stderr, "{}: no memory for {} bytes within a parallel region; use a smaller batch, or a machine with more\n", name, bytes);
+    std::_Exit(Status::environment("").exitCode()); // other threads are at work: no destructor may run
+  });
   try {
     app.parse(argc, argv);
     if (work)

@@ -69,8 +69,8 @@ typedef struct nibble_program {
   const nibble_function *functions;
 } nibble_program;
 
-/* Memory for generated code, from the calling thread's current arena (runtime/core/arena.h). Never null: the arena
- * reports exhaustion before a call begins, by the plan of that call. */
+/* Memory for generated code, from the calling thread's current arena (runtime/core/arena.h). Never null: without memory it does not
+ * return, and the call that entered the code fails (runtime/core/guarded_call.h). */
 void *nibble_arena_allocate(int64_t alignment, int64_t bytes);
 void nibble_arena_release(void *pointer);
 

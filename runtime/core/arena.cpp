@@ -4,15 +4,15 @@
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"
+#include "runtime/core/guarded_call.h"
 
-#include <spdlog/spdlog.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cassert>
 #include <cstdlib>
-#include <exception>
 #include <mutex>
 
 namespace nibble {
@@ -197,11 +197,8 @@ Arena &Arena::current() { return currentArena ? *currentArena : sharedArena(); }
 
 extern "C" void *nibble_arena_allocate(int64_t alignment, int64_t bytes) {
   void *pointer = nibble::Arena::current().allocate(alignment, bytes);
-  if (!pointer) {
-    // Generated code has no way to return an error from here, and to go on would be to write through a null pointer.
-    spdlog::critical("program: no memory for {} bytes; use fewer tokens per call (max_tokens)", bytes);
-    std::terminate();
-  }
+  if (!pointer)
+    nibble::leaveGuardedCall(bytes);
   return pointer;
 }
 

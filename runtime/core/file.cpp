@@ -217,22 +217,31 @@ Result<std::vector<std::string>> listFolder(const fs::path &folder) {
   return names;
 }
 
+// Whether the open file still is the one of that name.
+static bool isStillAt(const Descriptor &file, const fs::path &path) {
+  struct stat held, named;
+  return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
+         held.st_dev == named.st_dev;
+}
+
 Result<FolderLock> FolderLock::acquire(const fs::path &folder) {
-  fs::path path = folder / "lock";
+  fs::path path = folder / kFile;
   FolderLock lock;
-  lock.file_ = Descriptor(openRetrying(path, O_RDWR | O_CREAT));
-  if (!lock.file_.isOpen())
-    return systemError("cannot write", path);
-  if (flock(lock.file_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK)
-      return systemError("cannot lock", path);
-    char holder[32] = {};
-    ssize_t count = pread(lock.file_.get(), holder, sizeof(holder) - 1, 0);
-    std::string_view process(holder, count > 0 ? static_cast<size_t>(count) : 0);
-    return Status::environment(
-        fmt::format("{}: process {} is working in this folder; wait for it or choose another folder", folder.string(),
-                    process.empty() ? "unknown" : process));
-  }
+  do { // again when the holder before removed the file between our opening and locking it
+    lock.file_ = Descriptor(openRetrying(path, O_RDWR | O_CREAT));
+    if (!lock.file_.isOpen())
+      return systemError("cannot write", path);
+    if (flock(lock.file_.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK)
+        return systemError("cannot lock", path);
+      char holder[32] = {};
+      ssize_t count = pread(lock.file_.get(), holder, sizeof(holder) - 1, 0);
+      std::string_view process(holder, count > 0 ? static_cast<size_t>(count) : 0);
+      return Status::environment(
+          fmt::format("{}: process {} is working in this folder; wait for it or choose another folder", folder.string(),
+                      process.empty() ? "unknown" : process));
+    }
+  } while (!isStillAt(lock.file_, path));
   std::string self = std::to_string(getpid());
   if (ftruncate(lock.file_.get(), 0) != 0 ||
       pwrite(lock.file_.get(), self.data(), self.size(), 0) != static_cast<ssize_t>(self.size()))

@@ -83,7 +83,9 @@ Result<std::vector<std::string>> listFolder(const std::filesystem::path &folder)
 // Held by one process at a time, until destroyed or the process ends however it ends.
 class FolderLock {
 public:
-  // Takes `<folder>/lock`. Environment error naming the holder's process id when another process holds it.
+  static constexpr const char *kFile = "lock";
+  // Takes `<folder>/lock`; the holder may remove the file. Environment error naming the holder's process id when
+  // another process holds it.
   static Result<FolderLock> acquire(const std::filesystem::path &folder);
 
 private:

@@ -1,5 +1,7 @@
 #include "runtime/core/program.h"
 
+#include "runtime/core/guarded_call.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -83,7 +85,8 @@ public:
     values_.push_back(&descriptors_.back());
   }
 
-  void enter() { info_.entry(values_.data()); }
+  // Bytes that could not be had; 0: the function came to its end.
+  int64_t enter() { return callGuarded(info_.entry, values_.data()); }
 
   Result<std::vector<TensorView>> results() const {
     std::vector<TensorView> views;
@@ -156,7 +159,11 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
     frame.pass(tensor);
   {
     Arena::Scope scope(arena);
-    frame.enter();
+    if (int64_t bytes = frame.enter())
+      return Status::environment(
+          fmt::format("program: no memory for {} bytes in '{}'; let a call take fewer tokens (max_tokens, "
+                      "max_tokens_per_call) or use a machine with more",
+                      bytes, info_->name));
   }
   return frame.results();
 }

@@ -29,7 +29,8 @@ public:
   Status bind(int index, const TensorView &tensor);
 
   // Runs with what is bound; the memory of the results belongs to the arena until Arena::reset.
-  // Failed when an argument is unbound (named), or a result is not what the table says.
+  // Failed when an argument is unbound (named), or a result is not what the table says. Environment error when the machine has no memory
+  // left: what the function updates in place is then half updated (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
 
 private:

@@ -1,0 +1,52 @@
+#include "runtime/core/guarded_call.h"
+
+#include <atomic>
+#include <csetjmp>
+#include <exception>
+
+// Null in a program without OpenMP, where no region can be open.
+extern "C" __attribute__((weak)) int omp_get_level();
+
+namespace nibble {
+
+namespace {
+
+struct Guard {
+  std::jmp_buf place;
+  volatile int64_t bytes = 0; // that could not be had; written before longjmp, read after
+  int level = 0;              // parallel regions open around the call
+  Guard *outer = nullptr;
+};
+
+thread_local Guard *innermost = nullptr; // none on the threads that a parallel region started
+std::atomic<NoWayOut> noWayOut{nullptr};
+
+int openRegions() { return omp_get_level ? omp_get_level() : 0; }
+
+} // namespace
+
+int64_t callGuarded(void (*entry)(void **), void **values) {
+  // Nothing here has a destructor, and nothing local changes between setjmp and longjmp but through `innermost`.
+  Guard guard;
+  guard.level = openRegions();
+  guard.outer = innermost;
+  innermost = &guard;
+  if (setjmp(guard.place) == 0)
+    entry(values);
+  innermost = guard.outer;
+  return guard.bytes;
+}
+
+void leaveGuardedCall(int64_t bytes) {
+  if (Guard *guard = innermost; guard && guard->level == openRegions()) {
+    guard->bytes = bytes;
+    std::longjmp(guard->place, 1);
+  }
+  if (NoWayOut handler = noWayOut.load())
+    handler(bytes);
+  std::terminate();
+}
+
+void onNoWayOut(NoWayOut handler) { noWayOut.store(handler); }
+
+} // namespace nibble
