@@ -251,18 +251,23 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp 
   if (failed(terms))
     return failure();
 
-  // Every term counts mask * weight; the sums of the microbatches of a step add up to its means.
-  SmallVector<Value> results;
+  // Every term counts mask * weight; the sums of the microbatches of a step add up to its means. A float32 sum of sums
+  // shows where the step was cut, so the rows are results too: added up one by one, they do not.
+  SmallVector<Value> results, rows;
   SmallVector<std::string> names = {"loss"};
   for (Value term : *terms) {
     Value masked = arith::MulFOp::create(builder, loc, term, *mask);
     Value weighted = arith::MulFOp::create(builder, loc, masked, *weight);
     results.push_back(nn::SumOp::create(builder, loc, RankedTensorType::get({}, builder.getF32Type()), weighted));
+    rows.push_back(weighted);
   }
   results.insert(results.begin() + 1, {logp.getLogp(), logp.getEntropy()});
   names.append({"logp", "entropy"});
   for (unsigned i = 1; i < terms->size(); ++i)
     names.push_back(objectiveFunction.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr).str());
+  results.append(rows);
+  for (unsigned i = 0; i < rows.size(); ++i)
+    names.push_back("rows:" + (i == 0 ? "loss" : names[i + 2]));
   finish(loss, results, names, builder);
   return success();
 }

@@ -48,17 +48,37 @@ Status Trainer::accumulate(std::span<const TrainSequence> sequences, StepResult 
                                      "learning rate",
                                      steps_, loss));
   }
-  result.loss += loss;
+  bool hasRows = trainStep_.result("rows:loss") >= 0;
+  if (!hasRows)
+    result.loss += loss;
   result.rows += inputs_.rows();
   ++result.microbatches;
   if (status.isOk())
     status = collectRows(trainStep_, results, inputs_.rows(), result.values, &result.rowMetrics);
   for (size_t i = 0; i < results.size(); ++i)
     if (results[i].dtype == DType::kF32 && results[i].shape.empty() &&
-        trainStep_.info().results[i].name != std::string_view("loss"))
+        trainStep_.info().results[i].name != std::string_view("loss") && !hasRows)
       result.metrics[trainStep_.info().results[i].name] += *results[i].as<float>();
   arena_->reset();
   return status;
+}
+
+// Sums over the rows of a step, one after the other: where it was cut into microbatches does not show.
+static void sumRows(StepResult &result) {
+  for (auto it = result.rowMetrics.begin(); it != result.rowMetrics.end();) {
+    if (!it->first.starts_with("rows:")) {
+      ++it;
+      continue;
+    }
+    double sum = 0;
+    for (float row : it->second)
+      sum += row;
+    if (std::string name = it->first.substr(5); name == "loss")
+      result.loss = sum;
+    else
+      result.metrics[name] = sum;
+    it = result.rowMetrics.erase(it);
+  }
 }
 
 Result<double> Trainer::norm() {
@@ -79,6 +99,7 @@ Result<StepResult> Trainer::step(std::span<const TrainSequence> sequences) {
   store_->zeroGradients();
   for (Microbatch microbatch : splitByTokens(sequences, options_.maxTokens))
     NIBBLE_TRY(accumulate(sequences.subspan(microbatch.begin, microbatch.end - microbatch.begin), result));
+  sumRows(result);
   NIBBLE_ASSIGN(result.gradientNorm, norm());
   double limit = options_.optimizer.clipNorm;
   result.clipScale = limit > 0 && result.gradientNorm > limit ? limit / result.gradientNorm : 1.0;

@@ -18,11 +18,11 @@ struct TrainerOptions {
 };
 
 struct StepResult {
-  double loss = 0; // sum over rows of weight * loss, in double over calls
+  double loss = 0; // sum over rows of weight * loss, in double over rows (over calls when the program returns no rows)
   double gradientNorm = 0, clipScale = 1, learningRate = 0;
   int64_t rows = 0, microbatches = 0;
   RowValues values; // before the update
-  // What else the objective returns: one number a call, weighted as the loss and summed over calls; or one a row.
+  // What else the objective returns: one number a call, weighted and summed as the loss; or one a row.
   std::map<std::string, double> metrics;
   std::map<std::string, std::vector<float>> rowMetrics;
 };

@@ -12,6 +12,8 @@
 // GRPO-SAME: %[[ADVANTAGE:[a-z0-9]+]]: tensor<?xf32> {nn.input = "advantage"}
 // CHECK-SAME: -> (tensor<f32> {nn.output = "loss"}, tensor<?xf32> {nn.output = "logp"}, tensor<?xf32> {nn.output = "entropy"}
 // GRPO-SAME: tensor<f32> {nn.output = "kl"}, tensor<f32> {nn.output = "clip_fraction"}
+// CHECK-SAME: tensor<?xf32> {nn.output = "rows:loss"}
+// GRPO-SAME: tensor<?xf32> {nn.output = "rows:kl"}, tensor<?xf32> {nn.output = "rows:clip_fraction"}
 // CHECK: %[[LOGITS:.*]] = nn.linear %[[X]], %[[W]]
 // CHECK: %[[LOGP:.*]], %{{.*}}, %[[ENTROPY:.*]] = nn.log_probability %[[LOGITS]], %[[TARGETS]], %[[TAU]]
 // SFT: %[[TERM:.*]] = linalg.generic {{.*}} ins(%[[LOGP]] : tensor<?xf32>)
@@ -19,7 +21,7 @@
 // SFT: %[[MASKED:.*]] = arith.mulf %[[TERM]], %[[MASK]] : tensor<?xf32>
 // SFT: %[[WEIGHTED:.*]] = arith.mulf %[[MASKED]], %[[WEIGHT]] : tensor<?xf32>
 // SFT: %[[LOSS:.*]] = nn.sum %[[WEIGHTED]]
-// SFT: return %[[LOSS]], %[[LOGP]], %[[ENTROPY]]
+// SFT: return %[[LOSS]], %[[LOGP]], %[[ENTROPY]], %[[WEIGHTED]] :
 // GRPO: linalg.generic {{.*}} ins(%[[LOGP]], %[[ENTROPY]], %[[OLD]], %[[REFERENCE]], %[[ADVANTAGE]] :
 // GRPO-NOT: option
 // GRPO-DAG: arith.constant 2.800000e-01 : f32
