@@ -245,6 +245,7 @@ std::string hashOf(const Config &config) {
     json["run"].erase(key);
   for (const char *key : {"max_tokens_per_call", "max_running", "cache_megabytes"})
     json["rollout"].erase(key);
+  json["train"].erase("max_tokens");
   json["reward"].erase("workers");
   return hash128(json.dump());
 }

@@ -112,7 +112,8 @@ Result<Config> parseConfig(std::string_view text, const std::string &where,
 // Every value, by section and key.
 Json toJson(const Config &config);
 // Hash of all that the result of a run depends on: not `run.out`, `run.threads`, `run.checkpoint_every`,
-// `run.keep_checkpoints`, nor the sizes of the rollout's calls and cache.
+// `run.keep_checkpoints`, nor the sizes of calls and of the cache: a run that ran out of memory goes on with smaller
+// ones.
 std::string hashOf(const Config &config);
 
 // The constants of config.rl.objective by the names they have in lib/Objectives.

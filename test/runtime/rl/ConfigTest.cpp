@@ -106,6 +106,7 @@ TEST(Config, HashTellsRunsApart) {
   other.run.out = "elsewhere";
   other.run.threads = 2;
   other.rollout.maxRunning = 3;
+  other.train.maxTokens = 5;
   EXPECT_EQ(hashOf(config), hashOf(other));
   other.rl.clipHigh = 0.28;
   EXPECT_NE(hashOf(config), hashOf(other));
