@@ -31,6 +31,10 @@ Status Loop::run(bool resume) {
     return Status::usage("run.out: no folder for metrics and checkpoints; set it or pass --out");
   NIBBLE_ASSIGN(RunFolder folder,
                 RunFolder::open({config_.run.out, hashOf(config_), kind_, config_.run.keepCheckpoints, resume}));
+  return run(folder);
+}
+
+Status Loop::run(RunFolder &folder) {
   for (const std::string &warning : folder.warnings())
     if (callbacks_.warn)
       callbacks_.warn(warning);

@@ -47,8 +47,10 @@ public:
   Loop(const Config &config, const LoopParts &parts, LoopCallbacks callbacks, int64_t steps, const char *kind);
   virtual ~Loop() = default;
 
-  // From the start, or with `resume` from the newest checkpoint in config.run.out. Everything but timings.jsonl is a
-  // function of configuration and seed. Interrupted after a stop: saved, and resuming arrives at the same bits.
+  // From the start, or from the checkpoint that the folder found. Everything but timings.jsonl is a function of
+  // configuration and seed. Interrupted after a stop: saved, and resuming arrives at the same bits.
+  Status run(RunFolder &folder);
+  // In config.run.out, opened for it.
   Status run(bool resume);
 
 protected:

@@ -11,14 +11,18 @@ constexpr int64_t kStateFormat = 1;
 } // namespace
 
 Result<RunFolder> RunFolder::open(const Options &options) {
+  std::error_code none; // what cannot be looked at cannot be written either, which is told below
+  bool isNew = !std::filesystem::exists(options.folder, none);
   NIBBLE_TRY(makeFolders(options.folder));
   NIBBLE_ASSIGN(FolderLock lock, FolderLock::acquire(options.folder));
   RunFolder run(options, std::move(lock));
+  if (isNew)
+    run.unused_ = std::make_unique<std::filesystem::path>(options.folder);
   NIBBLE_TRY(tidyCheckpoints(run.checkpoints(), options.keepCheckpoints));
   NIBBLE_ASSIGN(run.checkpoint_, newestCheckpoint(run.checkpoints(), run.warnings_));
   std::string where = options.folder.string();
-  std::error_code none; // no file counts as an empty one
   auto metricsSize = std::filesystem::file_size(options.folder / "metrics.jsonl", none);
+  // No file counts as an empty one.
   bool holdsRun = run.checkpoint_ || !run.warnings_.empty() || (!none && metricsSize > 0);
   if (holdsRun && !options.resume)
     return Status::usage(fmt::format("{}: holds a run already; resume it (--resume) or choose another folder", where));
@@ -43,6 +47,14 @@ Result<RunFolder> RunFolder::open(const Options &options) {
   return run;
 }
 
+RunFolder::~RunFolder() {
+  if (!unused_)
+    return;
+  std::error_code ignored; // best effort: the error that ended the run is the one to tell
+  std::filesystem::remove(*unused_ / FolderLock::kFile, ignored);
+  std::filesystem::remove(*unused_, ignored); // only when there is nothing else in it
+}
+
 const Json &RunFolder::state() const {
   static const Json nothing;
   return checkpoint_ ? checkpoint_->state["loop"] : nothing;
@@ -53,6 +65,7 @@ Status RunFolder::restore(ParameterStore &store) const {
 }
 
 Status RunFolder::beginMetrics(int64_t firstStep) {
+  unused_.reset();
   NIBBLE_ASSIGN(metrics_, MetricsWriter::open(options_.folder, firstStep));
   return Status::ok();
 }

@@ -3,7 +3,8 @@
 //   lock, checkpoints/, metrics.jsonl and timings.jsonl (runtime/report/metrics.h)
 //
 // Resuming cuts both files to the steps that the checkpoint knows: what was done after it is done again, with the same
-// bits.
+// bits. A folder that this made and that no run began in (its program did not compile, its weights hold a NaN) goes
+// again.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -11,6 +12,7 @@
 #include "runtime/train/checkpoint.h"
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +31,9 @@ public:
   // Environment error when another process works in the folder or it cannot be written; usage error when it holds a run
   // and `resume` is false, or a run of another configuration.
   static Result<RunFolder> open(const Options &options);
+  RunFolder(RunFolder &&) = default;
+  RunFolder &operator=(RunFolder &&) = default;
+  ~RunFolder();
 
   // Steps done by the checkpoint that was found; 0 when there is none.
   int64_t startStep() const { return checkpoint_ ? checkpoint_->step : 0; }
@@ -52,6 +57,8 @@ private:
   std::filesystem::path checkpoints() const { return options_.folder / "checkpoints"; }
 
   Options options_;
+  // The folder, to remove in the end; null once a run began in it.
+  std::unique_ptr<std::filesystem::path> unused_;
   FolderLock lock_;
   std::optional<MetricsWriter> metrics_;
   std::optional<TrainCheckpoint> checkpoint_;

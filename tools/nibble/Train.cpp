@@ -46,6 +46,7 @@ Recipe recipeOf(const Config &config, const std::string &scheme) {
 
 // Everything a loop is made of. Members are declared so that what is borrowed outlives who borrows it.
 struct Parts {
+  std::optional<RunFolder> folder; // locked for as long as the command runs; none in a dry run
   std::unique_ptr<Model> model;
   std::optional<Tokenizer> tokenizer;
   std::optional<TokenizerCodec> codec;
@@ -88,10 +89,10 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
   NIBBLE_ASSIGN(parts.task, createTask(config));
   NIBBLE_ASSIGN(parts.reward, createReward(config));
-  // A folder that the loop would refuse is told before the seconds of compiling; the loop opens it for itself.
+  // Before the seconds of compiling: a folder that holds another run or that another process works in is told at once.
   if (!arguments.dryRun) {
-    NIBBLE_ASSIGN(auto folder, RunFolder::open({config.run.out, hashOf(config), supervised ? "sft" : "rl",
-                                                config.run.keepCheckpoints, arguments.resume}));
+    NIBBLE_ASSIGN(parts.folder, RunFolder::open({config.run.out, hashOf(config), supervised ? "sft" : "rl",
+                                                 config.run.keepCheckpoints, arguments.resume}));
   }
 
   Session session;
@@ -187,17 +188,17 @@ Status train(const TrainArguments &arguments, bool supervised) {
   }
 
   int64_t steps = supervised ? config.sft.steps : config.rl.steps;
-  Progress progress(supervised ? "sft" : "rl", 0, steps);
+  Progress progress(supervised ? "sft" : "rl", std::min(parts.folder->startStep(), steps), steps);
   LoopCallbacks callbacks;
   callbacks.progress = [&](const StepMetrics &line) { progress.update(std::min(line.step + 1, steps), detail(line)); };
   callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
   callbacks.stop = [] { return stopRequested(); };
   if (supervised) {
     NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
-    NIBBLE_TRY(loop->run(arguments.resume));
+    NIBBLE_TRY(loop->run(*parts.folder));
   } else {
     NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
-    NIBBLE_TRY(loop->run(arguments.resume));
+    NIBBLE_TRY(loop->run(*parts.folder));
   }
   return finish(config, parts);
 }
