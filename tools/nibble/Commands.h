@@ -18,13 +18,14 @@ void addCompile(CLI::App &app, Status &status);  // module or checkpoint through
 void addCreate(CLI::App &app, Status &status);   // a checkpoint of random weights
 void addLogits(CLI::App &app, Status &status);   // logits of given tokens
 void addGenerate(CLI::App &app, Status &status); // text from prompts
+void addConfig(CLI::App &app, Status &status);   // the keys of a run's configuration
 void addSft(CLI::App &app, Status &status);      // supervised training
 void addRl(CLI::App &app, Status &status);       // the GRPO loop
 void addQuantize(CLI::App &app, Status &status); // checkpoint -> INT4 checkpoint
 void addVerify(CLI::App &app, Status &status);   // INT4 checkpoint against its source
 void addReport(CLI::App &app, Status &status);   // metrics -> report.html
 
-inline constexpr AddCommand kCommands[] = {addDoctor, addInspect, addCreate,   addImport, addCompile, addLogits, addGenerate,
-                                           addSft,    addRl,      addQuantize, addVerify, addReport};
+inline constexpr AddCommand kCommands[] = {addDoctor,   addInspect, addCreate, addImport, addCompile,  addLogits, addGenerate,
+                                           addConfig, addSft,     addRl,     addQuantize, addVerify,  addReport};
 
 } // namespace nibble
