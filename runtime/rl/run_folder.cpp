@@ -8,6 +8,15 @@ namespace {
 
 constexpr int64_t kStateFormat = 1;
 
+// What a process that was killed while it wrote the results of a run left half-written. The caller holds the lock.
+Status removeUnfinished(const std::filesystem::path &folder) {
+  NIBBLE_ASSIGN(auto names, listFolder(folder));
+  for (const std::string &name : names)
+    if (name.starts_with("model.tmp.") || name.starts_with("report.html.tmp."))
+      NIBBLE_TRY(removeTree(folder / name));
+  return Status::ok();
+}
+
 } // namespace
 
 Result<RunFolder> RunFolder::open(const Options &options) {
@@ -18,6 +27,7 @@ Result<RunFolder> RunFolder::open(const Options &options) {
   RunFolder run(options, std::move(lock));
   if (isNew)
     run.unused_ = std::make_unique<std::filesystem::path>(options.folder);
+  NIBBLE_TRY(removeUnfinished(options.folder));
   NIBBLE_TRY(tidyCheckpoints(run.checkpoints(), options.keepCheckpoints));
   NIBBLE_ASSIGN(run.checkpoint_, newestCheckpoint(run.checkpoints(), run.warnings_));
   std::string where = options.folder.string();

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Runs a training command, kills it with SIGKILL again and again, resumes it each time, and lets it come to its end.
+
+    kills.py SEED KILLS RUN -- COMMAND...      (--out RUN --resume is added)
+
+The moments are drawn from SEED: while a checkpoint is being written, while the program is read and compiled, some time into a step after a
+checkpoint, and, of ten kills or more, once after the last step, while the weights are written out. Fails unless KILLS kills struck before the
+process ended by itself, at least one of them after a checkpoint and at least one while one was being written, and unless nothing half-written
+is left in the end. Prints each kill.
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+seed, wanted, run = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+command = sys.argv[sys.argv.index("--") + 1:] + ["--out", run, "--resume"]
+draw = random.Random(seed)
+checkpoints = os.path.join(run, "checkpoints")
+
+
+def lines():
+    try:
+        with open(os.path.join(run, "metrics.jsonl"), "rb") as file:
+            return file.read().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+def unfinished(folder):
+    return [name for name in os.listdir(folder) if ".tmp." in name] if os.path.isdir(folder) else []
+
+
+def saved():
+    return max([int(name[5:]) for name in os.listdir(checkpoints) if re.fullmatch(r"step-\d+", name)] or [0]) if os.path.isdir(checkpoints) else 0
+
+
+def wait(process, until):
+    """False when the process ended first."""
+    while not until():
+        if process.poll() is not None:
+            return False
+        time.sleep(0.0003)
+    return True
+
+
+def moment(kind, process):
+    """Waits for it; says what it was."""
+    if kind == "start":
+        pause = draw.uniform(0, 1.0)
+        time.sleep(pause)
+        return f"{pause * 1000:.0f} ms after the start"
+    # A resumed run cuts the metrics back to its checkpoint and goes on from there: wait for lines that it wrote itself.
+    start = os.stat(os.path.join(run, "metrics.jsonl")).st_mtime_ns if lines() else 0
+    wait(process, lambda: lines() > 0 and os.stat(os.path.join(run, "metrics.jsonl")).st_mtime_ns != start)
+    if kind == "save":
+        wait(process, lambda: any(name.startswith("step-") for name in unfinished(checkpoints)))
+        pause = draw.uniform(0, 0.004)
+        time.sleep(pause)
+        return f"{pause * 1000:.1f} ms into a save"
+    if kind == "end":
+        wait(process, lambda: any(name.startswith("model") for name in unfinished(run)))
+        return "while the weights were written out"
+    wait(process, lambda: saved() > 0)
+    first, more = lines(), draw.randint(0, 2)
+    wait(process, lambda: lines() >= first + more)
+    pause = draw.uniform(0, 0.15)
+    time.sleep(pause)
+    return f"{pause * 1000:.0f} ms after line {lines()}"
+
+
+struck, inSave, afterSave, atEnd = 0, 0, 0, 0
+kinds = ["save", "start", "step", "step"]
+seen = set()
+error = None
+for attempt in range(20 * wanted):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    kind = kinds[attempt % len(kinds)] if struck < wanted else "end" if atEnd == 0 and wanted >= 10 else None
+    if kind is None:
+        break
+    what = moment(kind, process)
+    process.send_signal(signal.SIGKILL)
+    error = process.communicate()[1].decode("utf-8", "replace")
+    if process.returncode == 0:
+        break
+    if process.returncode != -signal.SIGKILL:
+        sys.exit(f"the command ended with {process.returncode}: {error}")
+    struck += 1
+    atEnd += kind == "end"
+    inSave += any(name.startswith("step-") and name not in seen for name in unfinished(checkpoints))
+    seen.update(unfinished(checkpoints))
+    afterSave += saved() > 0
+    print(f"kill {struck}: {what}; lines {lines()}, checkpoint of step {saved()}, half-written {unfinished(checkpoints) + unfinished(run)}")
+done = process.wait() if process.poll() is None else process.returncode
+if done != 0:
+    sys.exit(f"the last start ended with {done}: {process.communicate()[1]}")
+if struck < wanted:
+    sys.exit(f"only {struck} of {wanted} kills struck before the end; make the run longer")
+if afterSave == 0 or inSave == 0:
+    sys.exit(f"{afterSave} kills after a checkpoint, {inSave} while one was written: the test shows too little")
+left = unfinished(checkpoints) + unfinished(run)
+if left:
+    sys.exit(f"half-written in the end: {left}")
+print(f"{struck} kills, {afterSave} after a checkpoint, {inSave} while one was written, {atEnd} while the weights were written out")
