@@ -5,8 +5,10 @@
 #
 # Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
 # %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
-# The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`.
+# The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
+# a namespace of its own (root without further limits may).
 import os
+import subprocess
 import sys
 
 import lit.formats
@@ -27,6 +29,8 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG"):
         config.environment[name] = os.environ[name]
 if os.environ.get("NIBBLE_LONG") == "1":
     config.available_features.add("long")
+if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0:
+    config.available_features.add("mount")
 config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))

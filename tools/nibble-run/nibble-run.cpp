@@ -9,7 +9,8 @@ int main(int argc, char **argv) {
   app.add_option("--entry", options.entry, "public function to call")->required();
   app.add_option("--inputs", options.inputs,
                  "arguments by name (arg0, arg1, ... when they have none): safetensors, or JSON when the file ends "
-                 "with .json; may be given again");
+                 "with .json; may be given again")
+      ->allow_extra_args(false);
   auto *model = app.add_option("--model", options.model, "checkpoint folder for parameters and state that no file has");
   app.add_option("--random", options.random, "seed of random weights for them instead")->excludes(model);
   app.add_option("--out", options.out,

@@ -45,7 +45,7 @@ void addConfig(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand("config", "Print every key of a configuration with its value, range and meaning, as TOML.");
   auto arguments = std::make_shared<ConfigArguments>();
   command->add_option("config", arguments->file, "TOML file whose values to show; default: the default of every key");
-  command->add_option("--set", arguments->set, "section.key=value, over the file; may be given again");
+  command->add_option("--set", arguments->set, "section.key=value, over the file; may be given again")->allow_extra_args(false);
   command->callback([arguments, &status] { status = show(*arguments); });
 }
 

@@ -9,7 +9,9 @@
 
 #include <dlfcn.h>
 #include <omp.h>
-#include <sys/sysinfo.h>
+
+#include <cstdlib>
+#include <fstream>
 
 namespace nibble {
 
@@ -40,6 +42,16 @@ Status probeCompiler() {
   return Status::ok();
 }
 
+// A line of /proc/meminfo; 0 when there is none. What the system holds for files counts as available there.
+uint64_t memoryMegabytes(const std::string &key) {
+  std::ifstream file("/proc/meminfo");
+  uint64_t kilobytes = 0;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key))
+      kilobytes = std::strtoull(line.c_str() + key.size(), nullptr, 10);
+  return kilobytes >> 10;
+}
+
 Status doctor() {
   host::Cpu cpu = host::describeCpu();
   bool fit = true;
@@ -48,14 +60,12 @@ Status doctor() {
     fit &= ok;
   };
   bool avx2 = llvm::StringRef(cpu.features).contains("+avx2") && llvm::StringRef(cpu.features).contains("+fma");
+  line("nibble", true, NIBBLE_VERSION);
   line("cpu", avx2, fmt::format("{}, {} float32 a vector{}", cpu.name, cpu.machine.vectorFloats,
                                avx2 ? "" : "; needs AVX2 and FMA: run on a newer machine"));
   line("caches", true, fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.machine.l1Bytes >> 10, cpu.machine.l2Bytes >> 10));
   line("threads", true, fmt::format("{} (OMP_NUM_THREADS or run.threads changes it)", omp_get_max_threads()));
-  struct sysinfo memory{};
-  sysinfo(&memory);
-  uint64_t free = memory.freeram * memory.mem_unit + memory.bufferram * memory.mem_unit;
-  line("memory", true, fmt::format("{} MiB, {} free", (memory.totalram * memory.mem_unit) >> 20, free >> 20));
+  line("memory", true, fmt::format("{} MiB, {} available", memoryMegabytes("MemTotal:"), memoryMegabytes("MemAvailable:")));
   Status compiler = probeCompiler();
   line("compiler", compiler.isOk(), compiler.isOk() ? "LLVM " NIBBLE_LLVM_VERSION ", compiled and ran a function" : compiler.message());
   void *cuda = dlopen("libcuda.so.1", RTLD_LAZY);

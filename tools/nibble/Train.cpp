@@ -121,19 +121,33 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   return Status::ok();
 }
 
+std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
 // What --dry-run prints: what would be done, and what it takes.
 void describePlan(const Config &config, bool supervised, const Parts &parts) {
-  int64_t parameters = 0;
-  for (const std::string &name : parts.store.names())
-    if (auto it = parts.store.tensors().find("master:" + name); it != parts.store.tensors().end())
-      parameters += it->second.elements();
-  fmt::print("parameters   {}\n", parameters);
-  fmt::print("state        {} bytes (weights, packed weights, masters, moments, gradients)\n", parts.store.bytes());
-  fmt::print("cache        {} bytes at most\n", config.rollout.cacheMegabytes << 20);
-  fmt::print("steps        {}\n", supervised ? config.sft.steps : config.rl.steps);
-  fmt::print("quantize     train {}, rollout {}, group size {}, convention {}\n", config.quantize.train, config.quantize.rollout,
-             config.quantize.groupSize, config.quantize.convention);
-  fmt::print("out          {}\n", config.run.out);
+  int64_t parameters = 0, bytes[5] = {};
+  constexpr const char *kinds[] = {"weight:", "packed:", "master:", "moment", "gradient:"};
+  for (const auto &[key, tensor] : parts.store.tensors()) {
+    parameters += key.starts_with("master:") ? tensor.elements() : 0;
+    for (int i = 0; i < 5; ++i)
+      bytes[i] += key.starts_with(kinds[i]) ? static_cast<int64_t>(tensor.bytes()) : 0;
+  }
+  auto line = [](const char *what, const std::string &text) { fmt::print("{:<12} {}\n", what, text); };
+  line("parameters", fmt::format("{}", parameters));
+  line("memory", fmt::format("{}: weights {}, packed {}, masters {}, moments {}, gradients {}", megabytes(parts.store.bytes()),
+                             megabytes(bytes[0]), megabytes(bytes[1]), megabytes(bytes[2]), megabytes(bytes[3]), megabytes(bytes[4])));
+  line("cache", fmt::format("{} at most, of keys and values (rollout.cache_megabytes)", megabytes(config.rollout.cacheMegabytes << 20)));
+  line("activations", fmt::format("grow with train.max_tokens = {} and rollout.max_tokens_per_call = {}", config.train.maxTokens,
+                                  config.rollout.maxTokensPerCall));
+  if (supervised)
+    line("steps", fmt::format("{} of {} sequences", config.sft.steps, config.sft.sequencesPerStep));
+  else
+    line("steps", fmt::format("{} of {} prompts, {} samples each, {} updates", config.rl.steps, config.rl.promptsPerStep,
+                              config.rl.samplesPerPrompt, config.rl.updatesPerStep));
+  line("quantize", fmt::format("train {}, rollout {}, group size {}, convention {}", config.quantize.train, config.quantize.rollout,
+                               config.quantize.groupSize, config.quantize.convention));
+  line("threads", fmt::format("{}", omp_get_max_threads()));
+  line("out", config.run.out);
 }
 
 std::string detail(const StepMetrics &line) {
@@ -209,7 +223,8 @@ void addTraining(CLI::App &app, Status &status, const char *name, const char *de
   command->add_option("config", arguments->config, "TOML file of the run")->required();
   command->add_option("--out", arguments->out, "folder of the run: metrics, checkpoints, trained weights, report");
   command->add_option("--model", arguments->model, "checkpoint folder, instead of the configuration's");
-  command->add_option("--set", arguments->set, "section.key=value, over the configuration; may be given again");
+  command->add_option("--set", arguments->set, "section.key=value, over the configuration; may be given again")
+      ->allow_extra_args(false);
   command->add_option("--seed", arguments->seed, "of everything random");
   command->add_option("--threads", arguments->threads, "default: one for each core");
   command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");

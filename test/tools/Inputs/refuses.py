@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Runs a tool that must refuse, and looks at how it does.
 
-    refuses.py CODE [--absent PATH]... [--limit-file-size BYTES] SAYS... -- COMMAND...
+    refuses.py CODE [--absent PATH]... [--limit-file-size BYTES] [--limit-memory BYTES] [--limit-seconds N] SAYS... -- COMMAND...
 
 The exit code is CODE; standard error holds one line (beside warnings), which begins with the tool's name and holds every text of SAYS;
-standard output holds nothing; no PATH is there afterwards, nor a temporary file beside it. Prints the line.
+standard output holds nothing; no PATH is there afterwards, nor a temporary file beside it. The limits are of the process: the size of a file
+it writes, its address space, the seconds of processor time after which it is killed. Lines of progress ("rl  3/4 ...") do not count. Prints the
+line.
 """
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -15,26 +18,27 @@ import sys
 arguments = sys.argv[1:]
 cut = arguments.index("--")
 arguments, command = arguments[:cut], arguments[cut + 1:]
-code, says, absent, limit = int(arguments.pop(0)), [], [], None
+code, says, absent, limits = int(arguments.pop(0)), [], [], []
+KINDS = {"--limit-file-size": resource.RLIMIT_FSIZE, "--limit-memory": resource.RLIMIT_AS, "--limit-seconds": resource.RLIMIT_CPU}
 while arguments:
     word = arguments.pop(0)
     if word == "--absent":
         absent.append(arguments.pop(0))
-    elif word == "--limit-file-size":
-        limit = int(arguments.pop(0))
+    elif word in KINDS:
+        limits.append((KINDS[word], int(arguments.pop(0))))
     else:
         says.append(word)
 
 
 def limited():
-    if limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    for kind, limit in limits:
+        resource.setrlimit(kind, (limit, limit))
 
 
 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=limited)
 out, error = (stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr))
 tool = os.path.basename(command[0])
-lines = [line for line in error.splitlines() if not line.startswith(f"{tool}: warning: ")]
+lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |(rl|sft)  [0-9]+/[0-9]+  ", line)]
 print(error, end="")
 problems = []
 if done.returncode != code:
