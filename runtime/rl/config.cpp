@@ -204,6 +204,15 @@ Status checkTogether(const Config &config, const std::string &where) {
   if (config.rollout.sampling.greedy() && config.rl.samplesPerPrompt > 1)
     return Status::usage(
         fmt::format("{}: rollout.temperature: 0 makes all samples of a prompt equal; raise it", where));
+  bool isFile = config.task.name == "jsonl";
+  if (isFile == config.task.path.empty())
+    return Status::usage(isFile ? where + ": task.path: name \"jsonl\" needs the file of prompts"
+                                : where + ": task.path: only name \"jsonl\" reads a file; set it or remove the path");
+  if (isFile && config.task.promptField.empty())
+    return Status::usage(where + ": task.prompt_field: a prompt must have a name");
+  if (isFile && config.task.answerField.empty() && config.reward.command.empty())
+    return Status::usage(where + ": task.answer_field: without an answer nothing says what a response is worth; name "
+                                 "its field or set reward.command");
   return Status::ok();
 }
 

@@ -69,6 +69,7 @@ struct TaskConfig {
   std::string name = "addition";
   int64_t digits = 2, minDigits = 1, count = 4, maximum = 99, heldOutOneIn = 8;
   std::string promptPrefix, promptSuffix;
+  std::string path, heldOutPath, promptField = "prompt", answerField = "answer"; // of jsonl
 };
 
 struct RewardConfig {

@@ -88,7 +88,8 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.number("until_reward", c.sft.untilReward, 0, 1, "held-out reward that ends the training early; 0: none does");
 
   a.section("task");
-  a.choice("name", c.task.name, {"addition", "countdown", "sort"}, "generated problems");
+  a.choice("name", c.task.name, {"addition", "countdown", "sort", "jsonl"},
+           "generated problems, or those of a file of JSON lines");
   a.integer("digits", c.task.digits, 1, 18, "addition: of an operand at most");
   a.integer("min_digits", c.task.minDigits, 1, 18, "addition: of an operand at least");
   a.integer("count", c.task.count, 1, 64, "countdown, sort: numbers in a problem");
@@ -96,6 +97,10 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.integer("held_out_one_in", c.task.heldOutOneIn, 2, 1000, "of so many problems one is only evaluated on");
   a.text("prompt_prefix", c.task.promptPrefix, "before every prompt");
   a.text("prompt_suffix", c.task.promptSuffix, "after every prompt");
+  a.text("path", c.task.path, "jsonl: the file, an object with a prompt and its answer in each line");
+  a.text("held_out_path", c.task.heldOutPath, "jsonl: file of held-out problems; empty: one in held_out_one_in of the other");
+  a.text("prompt_field", c.task.promptField, "jsonl: name of the prompt in an object");
+  a.text("answer_field", c.task.answerField, "jsonl: name of the answer; empty: there is none, a reward program knows");
 
   a.section("reward");
   a.texts("command", c.reward.command, "program that scores responses, and its arguments; empty: the task does");

@@ -123,16 +123,6 @@ Result<PromptDataset> PromptDataset::load(const std::filesystem::path &path, con
   return data;
 }
 
-const PromptRow &PromptDataset::at(uint64_t seed, uint64_t cursor) {
-  uint64_t epoch = cursor / rows_.size();
-  if (order_.empty() || seed != orderSeed_ || epoch != orderEpoch_) {
-    order_ = epochOrder(size(), seed, epoch);
-    orderSeed_ = seed;
-    orderEpoch_ = epoch;
-  }
-  return rows_[order_[cursor % rows_.size()]];
-}
-
 std::vector<int64_t> epochOrder(int64_t size, uint64_t seed, uint64_t epoch) {
   std::vector<int64_t> order(size);
   std::iota(order.begin(), order.end(), 0);
@@ -143,6 +133,15 @@ std::vector<int64_t> epochOrder(int64_t size, uint64_t seed, uint64_t epoch) {
     std::swap(order[i], order[toBelow(bits, static_cast<uint64_t>(i) + 1)]);
   }
   return order;
+}
+
+int64_t EpochRows::at(uint64_t place) const {
+  uint64_t epoch = place / static_cast<uint64_t>(size_);
+  if (order_.empty() || epoch != epoch_) {
+    order_ = epochOrder(size_, seed_, epoch);
+    epoch_ = epoch;
+  }
+  return order_[place % static_cast<uint64_t>(size_)];
 }
 
 } // namespace nibble

@@ -55,19 +55,30 @@ public:
   int64_t size() const { return static_cast<int64_t>(rows_.size()); }
   const DataReport &report() const { return report_; }
   const PromptRow &operator[](int64_t row) const { return rows_[row]; }
-
-  // The row at place `cursor` (0, 1, ...) of a run: every epoch takes every row once, in an order that is a function of
-  // (seed, epoch) only. Takes time proportional to size() when the epoch is another than the one asked for last.
-  const PromptRow &at(uint64_t seed, uint64_t cursor);
+  std::vector<PromptRow> takeRows() && { return std::move(rows_); }
 
 private:
   std::vector<PromptRow> rows_;
   DataReport report_;
-  std::vector<int64_t> order_;
-  uint64_t orderSeed_ = 0, orderEpoch_ = 0;
 };
 
 // A permutation of 0 .. size-1, a function of (size, seed, epoch).
 std::vector<int64_t> epochOrder(int64_t size, uint64_t seed, uint64_t epoch);
+
+// Which row stands at a place (0, 1, ...) of a run: every epoch takes every row once, in an order of its own.
+class EpochRows {
+public:
+  // size > 0
+  EpochRows(int64_t size, uint64_t seed) : size_(size), seed_(seed) {}
+
+  // Takes time proportional to the size when the epoch is another than the one asked for last. One thread at a time.
+  int64_t at(uint64_t place) const;
+
+private:
+  int64_t size_;
+  uint64_t seed_;
+  mutable std::vector<int64_t> order_; // of epoch_; empty before the first question
+  mutable uint64_t epoch_ = 0;
+};
 
 } // namespace nibble

@@ -1,5 +1,6 @@
 #include "runtime/rl/environment.h"
 
+#include "runtime/rl/dataset_task.h"
 #include "runtime/rl/reward_program.h"
 
 #include <fmt/format.h>
@@ -8,7 +9,35 @@
 
 namespace nibble {
 
-Result<std::unique_ptr<Task>> createTask(const Config &config) {
+static Result<std::unique_ptr<Task>> loadDataset(const Config &config, const TextCodec &codec, int64_t contextLength,
+                                                 const std::function<void(const std::string &)> &say) {
+  DatasetTaskOptions options;
+  options.path = config.task.path;
+  options.heldOutPath = config.task.heldOutPath;
+  options.data.promptField = config.task.promptField;
+  options.data.referenceField = config.task.answerField;
+  options.data.maximumPromptTokens = contextLength - config.rollout.sampling.maxNewTokens;
+  options.seed = config.run.seed;
+  options.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);
+  options.promptPrefix = config.task.promptPrefix;
+  options.promptSuffix = config.task.promptSuffix;
+  if (options.data.maximumPromptTokens < 1)
+    return Status::usage(fmt::format("rollout.max_new_tokens: {} leaves no room for a prompt in a context of {}",
+                                     config.rollout.sampling.maxNewTokens, contextLength));
+  NIBBLE_ASSIGN(std::unique_ptr<DatasetTask> task,
+                DatasetTask::load(options, [&](std::string_view prompt) -> Result<int64_t> {
+                  NIBBLE_ASSIGN(std::vector<int32_t> tokens, codec.encode(prompt, true));
+                  return static_cast<int64_t>(tokens.size());
+                }));
+  if (say)
+    say(task->summary());
+  return std::unique_ptr<Task>(std::move(task));
+}
+
+Result<std::unique_ptr<Task>> createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
+                                         const std::function<void(const std::string &)> &say) {
+  if (config.task.name == "jsonl")
+    return loadDataset(config, codec, contextLength, say);
   TaskOptions options;
   options.seed = config.run.seed;
   options.digits = static_cast<int>(config.task.digits);

@@ -7,6 +7,7 @@
 #include "runtime/rl/task.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,8 +47,12 @@ private:
   const Tokenizer &tokenizer_;
 };
 
-// The task and, when the configuration names a command, the reward program. Usage error as of their create.
-Result<std::unique_ptr<Task>> createTask(const Config &config);
+// The task. `contextLength`: tokens of prompt and response together; prompts of a file that leave no room for
+// max_new_tokens are left out. `say` gets a line about what was read, if anything was. Errors as of Task::create and
+// DatasetTask::load.
+Result<std::unique_ptr<Task>> createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
+                                         const std::function<void(const std::string &)> &say);
+// The reward program, when the configuration names a command; else null. Usage error as of its create.
 Result<std::unique_ptr<RewardFunction>> createReward(const Config &config);
 
 // Rewards in order of the requests; failed ones are marked. `problems[i]` asked for `responses[i]`.

@@ -1,5 +1,7 @@
 #include "runtime/rl/evaluate.h"
 
+#include <algorithm>
+
 namespace nibble {
 
 namespace {
@@ -18,7 +20,10 @@ Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &envi
                                    int64_t step, uint64_t weightVersion, const std::function<bool()> &stop) {
   std::vector<Problem> problems;
   std::vector<Request> requests;
-  for (int64_t i = 0; i < config.eval.problems; ++i) {
+  int64_t wanted = config.eval.problems;
+  if (auto there = environment.task->count(Split::kHeldOut)) // none counts twice
+    wanted = std::min(wanted, static_cast<int64_t>(*there));
+  for (int64_t i = 0; i < wanted; ++i) {
     problems.push_back(environment.task->problem(Split::kHeldOut, static_cast<uint64_t>(i)));
     Request &request = requests.emplace_back();
     NIBBLE_ASSIGN(request.prompt, environment.codec->encode(problems.back().prompt, true));
@@ -40,7 +45,7 @@ Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &envi
   for (const RewardOutcome &outcome : outcomes)
     reward += outcome.isFailed ? 0.0 : outcome.reward;
   double count = static_cast<double>(problems.size());
-  return Evaluation{reward / count, tokens / count, config.eval.problems};
+  return Evaluation{reward / count, tokens / count, wanted};
 }
 
 } // namespace nibble

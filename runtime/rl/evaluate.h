@@ -15,7 +15,8 @@ struct Evaluation {
   int64_t problems = 0;
 };
 
-// The first config.eval.problems of the held-out split, one response each at config.eval.temperature.
+// The first config.eval.problems of the held-out split (all, where there are fewer), one response each at
+// config.eval.temperature.
 Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &environment, RolloutEngine &rollout,
                                    int64_t step, uint64_t weightVersion, const std::function<bool()> &stop);
 

@@ -48,11 +48,11 @@ class Parser {
 public:
   explicit Parser(std::string_view text) : text_(text) {}
 
-  std::optional<Evaluation> parse() {
+  std::optional<ExpressionValue> parse() {
     std::optional<Rational> value = chain("+-", 0);
     if (!value || next() != '\0' || at_ != text_.size())
       return std::nullopt;
-    return Evaluation{*value, std::move(numbers_)};
+    return ExpressionValue{*value, std::move(numbers_)};
   }
 
 private:
@@ -103,7 +103,7 @@ private:
 
 } // namespace
 
-std::optional<Evaluation> evaluate(std::string_view text) {
+std::optional<ExpressionValue> evaluate(std::string_view text) {
   if (text.size() > kLongestText)
     return std::nullopt;
   return Parser(text).parse();

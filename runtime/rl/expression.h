@@ -15,7 +15,7 @@ struct Rational {
   bool operator==(const Rational &) const = default;
 };
 
-struct Evaluation {
+struct ExpressionValue {
   Rational value;
   // The numbers as they stand in the text, from left to right.
   std::vector<int64_t> numbers;
@@ -24,6 +24,6 @@ struct Evaluation {
 // Value of an expression of non-negative integers, + - * /, parentheses and spaces; * and / bind stronger, equal ones
 // go from left to right. nullopt for anything else, for division by zero, more than 1024 bytes, parentheses deeper than
 // 64 and values whose fraction does not fit in 64 bits.
-std::optional<Evaluation> evaluate(std::string_view text);
+std::optional<ExpressionValue> evaluate(std::string_view text);
 
 } // namespace nibble

@@ -40,11 +40,15 @@ Status Loop::run(RunFolder &folder) {
       callbacks_.warn(warning);
   if (!folder.state().is_null()) {
     std::string where = config_.run.out + " state.json";
-    NIBBLE_TRY(folder.restore(*parts_.store));
     NIBBLE_ASSIGN(int64_t problem, integerField(folder.state(), "next_problem", where, 0, INT64_MAX));
     NIBBLE_ASSIGN(int64_t updates, integerField(folder.state(), "optimizer_steps", where, 0, INT64_MAX));
     NIBBLE_ASSIGN(evaluatedAtEnd_, boolFieldOr(folder.state(), "evaluated_at_end", where, false));
+    NIBBLE_ASSIGN(std::string data, stringFieldOr(folder.state(), "data", where, ""));
+    if (data != parts_.environment.task->fingerprint())
+      return Status::usage(config_.run.out + ": the prompts are others than those the run began with; give those back "
+                                             "or choose another folder");
     nextProblem_ = static_cast<uint64_t>(problem);
+    NIBBLE_TRY(folder.restore(*parts_.store));
     parts_.trainer->setSteps(updates);
     step_ = folder.startStep();
   }
@@ -115,6 +119,7 @@ Status Loop::save(RunFolder &folder, int64_t step) {
                      {{"next_problem", nextProblem_},
                       {"optimizer_steps", parts_.trainer->steps()},
                       {"evaluated_at_end", evaluatedAtEnd_},
+                      {"data", parts_.environment.task->fingerprint()},
                       {"seed", config_.run.seed}},
                      *parts_.store);
 }

@@ -10,6 +10,8 @@ Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config, const Loo
     return Status::usage("sft: needs a trainer, a task and a tokenizer");
   if (parts.environment.stopTokens.empty())
     return Status::usage("sft: the model names no end-of-text token; set eos_token_id in its config.json");
+  if (config.task.name == "jsonl" && config.task.answerField.empty())
+    return Status::usage("sft: task.answer_field is empty; supervised training needs an answer to each prompt");
   return std::unique_ptr<SftLoop>(new SftLoop(config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 

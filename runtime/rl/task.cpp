@@ -19,10 +19,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-double exactMatch(std::string_view response, std::string_view reference) {
-  return trim(response) == reference ? 1.0 : 0.0;
-}
-
 // What the generated tasks share: attempts until one falls into the split.
 class GeneratedTask : public Task {
 public:
@@ -128,7 +124,7 @@ public:
     int64_t target = 0;
     if (!parseQuestion(question, numbers, target))
       return 0;
-    std::optional<Evaluation> evaluation = evaluate(trim(response));
+    std::optional<ExpressionValue> evaluation = evaluate(trim(response));
     if (!evaluation || evaluation->value != Rational{target, 1})
       return 0;
     std::ranges::sort(numbers);
@@ -207,6 +203,10 @@ template <typename T> Result<std::unique_ptr<Task>> make(const TaskOptions &opti
 }
 
 } // namespace
+
+double exactMatch(std::string_view response, std::string_view reference) {
+  return trim(response) == trim(reference) ? 1.0 : 0.0;
+}
 
 Result<std::unique_ptr<Task>> Task::create(std::string_view name, const TaskOptions &options) {
   NIBBLE_TRY(checkRange("held_out_one_in", options.heldOutOneIn, 2, 1000));

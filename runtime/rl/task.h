@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -46,8 +47,17 @@ public:
   // its content, and the order of numbers is no part of the content.
   virtual Problem problem(Split split, uint64_t index) const = 0;
 
+  // How many different places of a split there are; nullopt: no end of them. Later places begin anew.
+  virtual std::optional<uint64_t> count(Split) const { return std::nullopt; }
+
+  // Of the data that problems come from, for a run that goes on later; empty: options and seed say it all.
+  virtual std::string fingerprint() const { return {}; }
+
   // In [0, 1]. White space around the response does not count.
   virtual double reward(const Problem &problem, std::string_view response) const = 0;
 };
+
+// 1 for a response that is the reference but for white space around either, else 0.
+double exactMatch(std::string_view response, std::string_view reference);
 
 } // namespace nibble

@@ -4,6 +4,7 @@
 #include "runtime/core/philox.h"
 
 #include <cstdint>
+#include <string_view>
 
 namespace nibble {
 
@@ -33,6 +34,16 @@ public:
                                   static_cast<uint32_t>(state_), static_cast<uint32_t>(state_ >> 32)},
                                  {0x6E696262, 0x6C650000});
     state_ = uint64_t{words[1]} << 32 | words[0];
+  }
+  // Its length and its bytes, eight at a time, the first one lowest.
+  void add(std::string_view text) {
+    add(static_cast<int64_t>(text.size()));
+    for (size_t begin = 0; begin < text.size(); begin += 8) {
+      uint64_t word = 0;
+      for (size_t i = begin; i < text.size() && i < begin + 8; ++i)
+        word |= uint64_t{static_cast<uint8_t>(text[i])} << (8 * (i - begin));
+      add(static_cast<int64_t>(word));
+    }
   }
   uint64_t value() const { return state_; }
 

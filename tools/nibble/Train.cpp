@@ -87,7 +87,9 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   NIBBLE_ASSIGN(parts.tokenizer, loadTokenizer(config.model.path, parts.model->config()));
   parts.codec.emplace(*parts.tokenizer);
   NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
-  NIBBLE_ASSIGN(parts.task, createTask(config));
+  int64_t contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  NIBBLE_ASSIGN(parts.task, createTask(config, *parts.codec, contextLength,
+                                       [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }));
   NIBBLE_ASSIGN(parts.reward, createReward(config));
   // Before the seconds of compiling: a folder that holds another run or that another process works in is told at once.
   if (!arguments.dryRun) {
@@ -111,7 +113,7 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   rollout.maxRunning = config.rollout.maxRunning;
   rollout.cacheBytes = config.rollout.cacheMegabytes << 20;
   rollout.threads = omp_get_max_threads();
-  rollout.contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  rollout.contextLength = contextLength;
   NIBBLE_ASSIGN(parts.engine, RolloutEngine::create(*parts.rollout, parts.store.lookupFunction(), rollout));
   if (!supervised && config.rl.klCoefficient > 0) {
     NIBBLE_TRY(parts.initial.declare(*parts.training, {"log_probability"}));

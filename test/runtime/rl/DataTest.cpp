@@ -103,24 +103,22 @@ TEST_F(PromptData, CountsWhatIsTooLong) {
   EXPECT_EQ(load(content, options).status().code(), Code::kUsage);
 }
 
-TEST_F(PromptData, EveryEpochTakesEveryRowOnceInAnOrderOfItsOwn) {
-  std::string content;
-  for (int i = 0; i < 50; ++i)
-    content += "{\"prompt\":\"" + std::to_string(i) + "\",\"answer\":\"\"}\n";
-  Result<PromptDataset> data = load(content), again = load(content);
-  ASSERT_TRUE(data.isOk()) << data.status().message();
-  std::vector<std::vector<std::string>> epochs(3);
-  for (uint64_t cursor = 0; cursor < 150; ++cursor)
-    epochs[cursor / 50].push_back(data->at(9, cursor).prompt);
+TEST(EpochRows, EveryEpochTakesEveryRowOnceInAnOrderOfItsOwn) {
+  EpochRows rows(50, 9), again(50, 9), other(50, 8);
+  std::vector<std::vector<int64_t>> epochs(3);
+  for (uint64_t place = 0; place < 150; ++place)
+    epochs[place / 50].push_back(rows.at(place));
   for (const auto &epoch : epochs)
     EXPECT_EQ(std::set(epoch.begin(), epoch.end()).size(), 50u);
   EXPECT_NE(epochs[0], epochs[1]);
   EXPECT_NE(epochs[1], epochs[2]);
   // From anywhere, as a continued run asks.
-  for (uint64_t cursor : {149u, 3u, 77u})
-    EXPECT_EQ(again->at(9, cursor).prompt, epochs[cursor / 50][cursor % 50]);
-  EXPECT_NE(data->at(8, 0).prompt + data->at(8, 1).prompt + data->at(8, 2).prompt,
-            epochs[0][0] + epochs[0][1] + epochs[0][2]);
+  for (uint64_t place : {149u, 3u, 77u})
+    EXPECT_EQ(again.at(place), epochs[place / 50][place % 50]);
+  std::vector<int64_t> elsewhere;
+  for (uint64_t place = 0; place < 50; ++place)
+    elsewhere.push_back(other.at(place));
+  EXPECT_NE(elsewhere, epochs[0]);
   EXPECT_EQ(epochOrder(5, 1, 0), (std::vector<int64_t>{2, 4, 0, 1, 3}));
 }
 

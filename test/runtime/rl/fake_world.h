@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/core/philox.h"
+#include "runtime/rl/evaluate.h"
 #include "runtime/rl/grpo.h"
 #include "runtime/rl/sft.h"
 #include "test/runtime/train/fake_source.h"

@@ -1,0 +1,93 @@
+#include "runtime/rl/dataset_task.h"
+
+#include "runtime/core/hash.h"
+#include "runtime/rl/task_random.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+namespace nibble {
+namespace {
+
+// Texts and where they end, so that no two lists of rows give the same bytes.
+void addRows(Hasher &hasher, const std::vector<PromptRow> &rows) {
+  for (const PromptRow &row : rows) {
+    std::string text = fmt::format("{}:{}{}:{}", row.prompt.size(), row.prompt, row.reference.size(), row.reference);
+    hasher.add(std::as_bytes(std::span(text)));
+  }
+  hasher.add(std::as_bytes(std::span("end", 3)));
+}
+
+// Moves some rows out of the list; both keep their order.
+std::vector<PromptRow> takeIf(std::vector<PromptRow> &rows, auto &&isTaken) {
+  std::vector<PromptRow> taken, kept;
+  for (PromptRow &row : rows)
+    (isTaken(row) ? taken : kept).push_back(std::move(row));
+  rows = std::move(kept);
+  return taken;
+}
+
+} // namespace
+
+DatasetTask::DatasetTask(const DatasetTaskOptions &options, std::vector<PromptRow> training,
+                         std::vector<PromptRow> heldOut)
+    : options_(options), training_(std::move(training)), heldOut_(std::move(heldOut)),
+      order_(static_cast<int64_t>(training_.size()), options.seed) {
+  Hasher hasher;
+  addRows(hasher, training_);
+  addRows(hasher, heldOut_);
+  fingerprint_ = hasher.digest();
+}
+
+Result<std::unique_ptr<DatasetTask>> DatasetTask::load(const DatasetTaskOptions &options,
+                                                       const PromptDataset::CountTokens &countTokens) {
+  PromptDataset::CountTokens count;
+  if (countTokens)
+    count = [&](std::string_view prompt) {
+      return countTokens(fmt::format("{}{}{}", options.promptPrefix, prompt, options.promptSuffix));
+    };
+  NIBBLE_ASSIGN(PromptDataset data, PromptDataset::load(options.path, options.data, count));
+  std::string summary = data.report().summary;
+  std::vector<PromptRow> training = std::move(data).takeRows(), heldOut;
+  if (options.heldOutPath.empty()) {
+    heldOut = takeIf(training, [&](const PromptRow &row) {
+      ContentHash hash;
+      hash.add(row.prompt);
+      return hash.value() % static_cast<uint64_t>(options.heldOutOneIn) == 0;
+    });
+    summary += fmt::format(", {} of them held out", heldOut.size());
+  } else {
+    NIBBLE_ASSIGN(PromptDataset other, PromptDataset::load(options.heldOutPath, options.data, count));
+    summary += "; held out: " + other.report().summary;
+    heldOut = std::move(other).takeRows();
+    std::set<std::string_view> prompts;
+    for (const PromptRow &row : heldOut)
+      prompts.insert(row.prompt);
+    auto shared = takeIf(training, [&](const PromptRow &row) { return prompts.contains(row.prompt); });
+    if (!shared.empty())
+      summary += fmt::format("; {} left out of training because they are held out", shared.size());
+  }
+  if (training.empty() || heldOut.empty())
+    return Status::badInput(fmt::format("{}: nothing is left to {}; give more prompts{}", summary,
+                                        training.empty() ? "train on" : "hold out",
+                                        options.heldOutPath.empty() ? " or a held_out_path" : ""));
+  std::unique_ptr<DatasetTask> task(new DatasetTask(options, std::move(training), std::move(heldOut)));
+  task->summary_ = std::move(summary);
+  return task;
+}
+
+Problem DatasetTask::problem(Split split, uint64_t index) const {
+  const PromptRow &row = split == Split::kTrain ? training_[order_.at(index)] : heldOut_[index % heldOut_.size()];
+  return {options_.promptPrefix + row.prompt + options_.promptSuffix, row.reference};
+}
+
+std::optional<uint64_t> DatasetTask::count(Split split) const {
+  return split == Split::kTrain ? training_.size() : heldOut_.size();
+}
+
+double DatasetTask::reward(const Problem &problem, std::string_view response) const {
+  return exactMatch(response, problem.reference);
+}
+
+} // namespace nibble
