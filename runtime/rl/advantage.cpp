@@ -5,7 +5,7 @@
 
 namespace nibble {
 
-void assignAdvantages(Group &group, Advantage kind, double epsilon) {
+void assignAdvantages(Group &group, Advantage kind, double epsilon, double negativeWeight) {
   double sum = 0, count = 0;
   for (const ScoredSample &sample : group.samples)
     if (!sample.failed) {
@@ -18,8 +18,11 @@ void assignAdvantages(Group &group, Advantage kind, double epsilon) {
     if (!sample.failed)
       squares += (sample.reward - mean) * (sample.reward - mean);
   double scale = kind == Advantage::kGroupStd && !uniform ? std::sqrt(squares / count) + epsilon : 1.0;
-  for (ScoredSample &sample : group.samples)
+  for (ScoredSample &sample : group.samples) {
     sample.advantage = uniform || sample.failed ? 0.0 : (sample.reward - mean) / scale;
+    if (sample.advantage < 0)
+      sample.advantage *= negativeWeight;
+  }
 }
 
 bool isUniform(const Group &group) {

@@ -28,9 +28,10 @@ struct Group {
 
 // Group-relative advantages (Shao et al., "DeepSeekMath", 2024): reward minus the mean of the group, over its
 // population standard deviation plus epsilon; with kGroupMean without the division (Liu et al., "Understanding
-// R1-Zero-like training", 2025). Failed samples are left out. All in double, in order of the samples; equal rewards
-// give exactly 0.
-void assignAdvantages(Group &group, Advantage kind, double epsilon);
+// R1-Zero-like training", 2025). Those below 0 are then multiplied by `negativeWeight`: where one answer only is right,
+// the gradient of a wrong one is mostly noise. Failed samples are left out. All in double, in order of the samples;
+// equal rewards give exactly 0.
+void assignAdvantages(Group &group, Advantage kind, double epsilon, double negativeWeight = 1.0);
 
 // Whether a group teaches nothing: fewer than two scored samples, or all rewards equal.
 bool isUniform(const Group &group);

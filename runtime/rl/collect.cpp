@@ -46,7 +46,7 @@ Result<std::vector<Group>> collectRound(const Config &config, const Environment 
       sample.reward = outcomes[next].isFailed ? 0.0 : outcomes[next].reward;
       sample.failed = outcomes[next++].isFailed;
     }
-    assignAdvantages(group, config.rl.advantage, config.rl.advantageEpsilon);
+    assignAdvantages(group, config.rl.advantage, config.rl.advantageEpsilon, config.rl.negativeWeight);
   }
   totals.rewardSeconds += watch.lap();
   return groups;

@@ -48,7 +48,7 @@ enum class Comparison { kAll, kTrained, kNone };
 struct RLConfig {
   int64_t steps = 100, promptsPerStep = 16, samplesPerPrompt = 8;
   Advantage advantage = Advantage::kGroupStd;
-  double advantageEpsilon = 1e-6;
+  double advantageEpsilon = 1e-6, negativeWeight = 1;
   bool filterEqualRewards = true;
   int64_t maxSamplingRounds = 3;
   int64_t updatesPerStep = 1;

@@ -61,6 +61,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
           Names<Advantage>{{"group_std", Advantage::kGroupStd}, {"group_mean", Advantage::kGroupMean}},
           "reward minus the group's mean, divided by its standard deviation or not (Dr. GRPO)");
   a.number("advantage_epsilon", c.rl.advantageEpsilon, 0, 1, "added to the standard deviation");
+  a.number("negative_weight", c.rl.negativeWeight, 0, 1, "of advantages below 0; under 1 learns more from what was right");
   a.flag("filter_equal_rewards", c.rl.filterEqualRewards, "drop groups whose rewards are all equal");
   a.integer("max_sampling_rounds", c.rl.maxSamplingRounds, 1, 1000,
             "rounds of prompts to fill up what the filter dropped");

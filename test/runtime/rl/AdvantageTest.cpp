@@ -33,6 +33,19 @@ TEST(Advantage, MeanAndStandardDeviationOfTheGroup) {
   EXPECT_FALSE(isUniform(group));
 }
 
+TEST(Advantage, NegativeWeightScalesWhatIsWorseThanTheMean) {
+  for (double weight : {0.0, 0.25, 1.0}) {
+    Group group = groupOf({1, 0, 0, 0}), whole = group;
+    assignAdvantages(whole, Advantage::kGroupStd, 1e-6);
+    assignAdvantages(group, Advantage::kGroupStd, 1e-6, weight);
+    EXPECT_EQ(group.samples[0].advantage, whole.samples[0].advantage);
+    for (int i = 1; i < 4; ++i) {
+      EXPECT_LT(whole.samples[i].advantage, 0);
+      EXPECT_EQ(group.samples[i].advantage, weight * whole.samples[i].advantage);
+    }
+  }
+}
+
 TEST(Advantage, EqualRewardsGiveExactlyZero) {
   for (double reward : {0.0, 1.0, 0.1}) {
     Group group = groupOf(std::vector<double>(7, reward)); // 0.1 * 7 / 7 is not 0.1
