@@ -24,7 +24,8 @@ const number = (value) => {
 };
 const trimZeros = (text) => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 const percent = (value) => value === 0 ? "0 %" : trimZeros((100 * value).toPrecision(3)) + " %";
-const bytes = (value) => value === 0 ? "0" : trimZeros((value / (value >= 2 ** 30 ? 2 ** 30 : 2 ** 20)).toPrecision(3)) + (value >= 2 ** 30 ? " GiB" : " MiB");
+const byteUnit = (value) => value >= 2 ** 30 ? 2 ** 30 : value >= 2 ** 20 ? 2 ** 20 : 2 ** 10;
+const bytes = (value) => value === 0 ? "0" : (value / byteUnit(value) >= 1000 ? (value / byteUnit(value)).toFixed(0) : trimZeros((value / byteUnit(value)).toPrecision(3))) + { [2 ** 30]: " GiB", [2 ** 20]: " MiB", [2 ** 10]: " KiB" }[byteUnit(value)];
 const seconds = (value) => value === 0 ? "0 s" : value < 1e-3 ? trimZeros((value * 1e6).toPrecision(3)) + " µs" : value < 1 ? trimZeros((value * 1e3).toPrecision(3)) + " ms"
   : value < 120 ? trimZeros(value.toPrecision(3)) + " s" : value < 7200 ? trimZeros((value / 60).toPrecision(3)) + " min" : trimZeros((value / 3600).toPrecision(3)) + " h";
 const column = (run, key) => run.columns[key];
@@ -36,8 +37,8 @@ const tail = (values) => values.slice(-Math.max(1, Math.ceil(values.length / 10)
 // ---- What is drawn -----------------------------------------------------------------------------------------------------
 const sections = [
   ["Does it learn?", [
-    { key: "reward_mean", title: "Reward", note: "mean over the step's training samples" },
-    { key: "heldout_reward", title: "Held-out reward", note: "on problems that are never trained on", points: true }]],
+    { key: "reward_mean", title: "Reward", note: "mean over the step's training samples", share: true },
+    { key: "heldout_reward", title: "Held-out reward", note: "on problems that are never trained on", points: true, share: true }]],
   ["Do training and rollout agree?", [
     { key: "train_rollout_logprob_abs_diff", title: "Mismatch", note: "mean |log p train − log p rollout| of sampled tokens", zero: true },
     { key: "train_rollout_logprob_mismatches", title: "Tokens that differ", note: "sampled tokens whose two log-probabilities are not the same bits", zero: true }]],
@@ -54,17 +55,39 @@ const sections = [
     { key: "reward_std", title: "Reward spread", note: "standard deviation over the step's samples" }]],
   ["What does it cost?", [
     { stack: true, title: "Time of a step", note: "seconds in each phase" },
-    { key: "tokens_per_second", title: "Throughput", note: "tokens per second" },
-    { key: "memory_peak_bytes", title: "Memory", note: "peak", format: bytes, unit: 2 ** 30 }]],
+    { key: "tokens_per_second", title: "Throughput", note: "tokens per second", floor: true },
+    { key: "memory_peak_bytes", title: "Memory", note: "of the whole process, peak so far", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_parameter_bytes", title: "Memory of the state", note: "weights, packed weights, masters, moments, gradients", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_train_arena_bytes", title: "Memory of training", note: "activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_rollout_arena_bytes", title: "Memory of rollout", note: "activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_rollout_cache_bytes", title: "Memory of the cache", note: "keys and values of the rollout", format: bytes, exact: true, floor: true, unit: byteUnit }]],
 ];
+// What else a run may have measured.
+const words = {
+  clip_scale: ["Gradient scale", "what clipping multiplied the gradient by"],
+  groups_kept: ["Prompts kept", "whose rewards differ: trained on"],
+  groups_dropped: ["Prompts dropped", "whose rewards are all equal"],
+  heldout_length_mean: ["Held-out response length", "tokens, mean"],
+  log_kept_mass: ["Kept mass", "log of the share that top-k, top-p and min-p kept, mean"],
+  reward_failed: ["Failed rewards", "responses without a reward: not trained on"],
+  samples: ["Samples", "responses of the step"],
+  sampling_rounds: ["Sampling rounds", "of the step, to fill up what was dropped"],
+  train_rollout_logprob_tokens: ["Tokens compared", "sampled tokens whose two log-probabilities were compared"],
+  trained_tokens: ["Tokens trained on", "of responses or answers"],
+  updates: ["Updates", "optimizer updates of the step"],
+};
 const known = new Set(sections.flatMap(([, charts]) => charts.map((chart) => chart.key)).concat(["step", "tokens", "weight_version"]));
 const others = [...new Set(runs.flatMap((run) => Object.keys(run.columns)))].filter((key) => !known.has(key) && !key.startsWith("time_"));
-if (others.length) sections.push(["Also measured", others.map((key) => ({ key, title: key.replaceAll("_", " "), note: "", signed: true }))]);
+const named = (key) => (words[key] || [key.replaceAll("_", " ")])[0];
+// One number in all steps of all runs needs no chart.
+const constants = others.map((key) => [key, new Set(runs.flatMap((run) => present(column(run, key))))]).filter(([, values]) => values.size === 1);
+const varying = others.filter((key) => !constants.some(([constant]) => constant === key));
+if (varying.length) sections.push(["Also measured", varying.map((key) => ({ key, title: named(key), note: (words[key] || [])[1] || "", signed: true }))]);
 
 // ---- Axes --------------------------------------------------------------------------------------------------------------
 const phaseKeys = [...new Set(runs.flatMap((run) => Object.keys(run.columns)))].filter((key) => key.startsWith("time_"))
   .sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
-function order(key) { const at = ["time_rollout", "time_reward", "time_train", "time_update", "time_eval"].indexOf(key); return at < 0 ? 9 : at; }
+function order(key) { const at = ["time_rollout", "time_reward", "time_compare", "time_train", "time_update", "time_eval"].indexOf(key); return at < 0 ? 9 : at; }
 const phasePaint = (i) => `var(--phase-${Math.min(i, 5)})`;
 const running = (values) => { let sum = 0; return values.map((value) => (sum += value || 0)); };
 for (const run of runs) {
@@ -120,9 +143,10 @@ function path(xs, ys, x, y) {
 const visible = () => runs.map((run, i) => ({ run, i })).filter(({ run, i }) => run.columns.step.length && !state.hidden.has(i));
 
 // Scales and the drawn axes of a plot: domain [x0, x1] and values [low, high].
-function frame(width, height, domain, range, format, unit = 1) {
-  const left = 46, right = 8, top = 8, bottom = 20;
+function frame(width, height, domain, range, format, unitOf = () => 1) {
+  const left = 52, right = 8, top = 8, bottom = 20;
   const [x0, x1] = domain; let [low, high] = range;
+  const unit = unitOf(high);
   if (!(high > low)) { const pad = Math.abs(high) * 0.1 || 1; high += pad; if (low !== 0) low -= pad; }
   const marks = ticks(low / unit, high / unit, 4).map((mark) => mark * unit);
   const x = (value) => left + (x1 > x0 ? (value - x0) / (x1 - x0) : 0.5) * (width - left - right);
@@ -134,11 +158,11 @@ function frame(width, height, domain, range, format, unit = 1) {
     svg += `<text class="tick" x="${x(mark)}" y="${height - 4}" text-anchor="middle">${axisFormat()(mark)}</text>`;
   return { x, y, svg, left, right: width - right, top, bottom: height - bottom, invert: (px) => x0 + (px - left) / (width - left - right) * (x1 - x0) };
 }
-function extent(lists, withZero) {
+function extent(lists, chart) {
   let low = Infinity, high = -Infinity;
   for (const list of lists) for (const value of list) if (isNumber(value)) { if (value < low) low = value; if (value > high) high = value; }
-  if (low > high) return [0, 1];
-  if (withZero && low > 0 && low < 0.6 * high) low = 0;
+  if (low > high || (chart.share && low >= 0 && high <= 1)) return [0, 1];
+  if (low > 0 && (chart.floor || (!chart.signed && low < 0.6 * high))) low = 0;
   const pad = (high - low) * 0.04;
   return [low === 0 ? 0 : low - pad, high + pad];
 }
@@ -199,7 +223,7 @@ function lineChart(card, chart) {
   const format = chart.format || number;
   addPlot(card, 190, (width, height, span, list) => {
     const shown = list.filter(({ run }) => present(column(run, chart.key)).length);
-    const made = frame(width, height, span, extent(shown.map(({ run }) => column(run, chart.key)), !chart.signed), format, chart.unit);
+    const made = frame(width, height, span, extent(shown.map(({ run }) => column(run, chart.key)), chart), format, chart.unit);
     let body = "";
     for (const { run, i } of shown) {
       const xs = run.axes[state.axis], ys = column(run, chart.key), paint = `style="stroke:${color(i)}"`;
@@ -272,6 +296,7 @@ function build() {
     }
     if (cards.children.length) host.append(element("h2", {}, title), cards);
   }
+  if (constants.length) host.append(element("p", { class: "constants" }, "The same in every step: " + constants.map(([key, [value]]) => `${named(key).toLowerCase()} ${number(value)}`).join(", ") + "."));
   if (!plots.length) host.append(element("p", { class: "empty" }, "No step has been measured yet."));
 }
 
@@ -279,6 +304,7 @@ function build() {
 const summary = [
   ["Steps", "", (run) => run.columns.step.length ? number(run.columns.step.at(-1) + 1) : "0"],
   ["Reward", "last tenth", (run) => mean(tail(present(column(run, "reward_mean")))), number],
+  ["Held-out reward", "first", (run) => present(column(run, "heldout_reward"))[0], number],
   ["Held-out reward", "last", (run) => present(column(run, "heldout_reward")).at(-1), number],
   ["Held-out reward", "best", (run) => present(column(run, "heldout_reward")).reduce((a, b) => Math.max(a, b), -Infinity), number],
   ["Mismatch", "largest step", (run) => present(column(run, "train_rollout_logprob_abs_diff")).reduce((a, b) => Math.max(a, b), -Infinity), number, true],
