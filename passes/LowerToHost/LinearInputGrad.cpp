@@ -1,8 +1,10 @@
 // dx = dy w: for each output one chain of fused multiply-adds over n ascending (N10).
 //
-// Lanes are columns of the weight. An iteration owns 64 columns and a chunk of tokens: it decodes those columns of a
-// block of rows into a panel [row][lane], widens the same rows' dy, and runs register tiles of tokens x vectors over
-// both. The chains wait in memory between blocks of rows.
+// Lanes are columns of the weight. An iteration owns up to 256 columns and a chunk of tokens. It takes the weight's
+// rows in blocks: decodes them into a panel [quad of 64 columns][row][lane], widens the same rows' dy, both once, and
+// runs register tiles of tokens x vectors over a quad at a time, which stays in the first-level cache. The chains wait
+// in memory between blocks of rows.
+#include "passes/LowerToHost/Chunks.h"
 #include "passes/LowerToHost/LinearKernels.h"
 #include "passes/LowerToHost/LinearWeight.h"
 
@@ -12,45 +14,50 @@ namespace nibble::host {
 
 namespace {
 
-constexpr int64_t kVectors = 4; // of sixteen columns in one iteration
+constexpr int64_t kVectors = 4; // of sixteen columns in a quad
 constexpr int64_t kColumns = kVectors * kLanes;
-constexpr int64_t kPanelRows = 128;  // panel of 32 KB
-constexpr int64_t kChunkTokens = 96; // chains of 24 KB
+constexpr int64_t kGroupBlocks = 2; // of 128 columns in one iteration
+constexpr int64_t kGroupSteps = kGroupBlocks * kBlockSteps;
+constexpr int64_t kPanelRows = 96; // 24 KB for each quad
 constexpr int64_t kTileTokens = 6;
 
+// Memory of one iteration, float32.
+struct Buffers {
+  Value panel;  // [quad, row, column]
+  Value slopes; // [token, row]
+  Value chains; // [quad, token, column]
+};
+
 struct InputGrad {
-  Kernel &kernel;
   Emitter &b;
   const WeightReader &weight;
   Value dy, dx;
   Value tokens;
   int64_t tileVectors;
+  int64_t chunkTokens; // most of a chunk
 
-  int64_t columnBlocks() const { return ceilDiv(weight.k(), kColumns); }
+  int64_t groups() const { return ceilDiv(weight.steps(), kGroupSteps); }
+  int64_t groupQuads() const { return ceilDiv(std::min(weight.steps(), kGroupSteps), kVectors); }
   void run();
-  void iterate(Value columnBlock, Value begin, Value end, int64_t vectors, bool isEnd);
-  void decode(Value columnBlock, Value firstRow, Value rows, Value panel, int64_t vectors, bool isEnd);
+  void iterate(Value group, Value begin, Value end, const Buffers &buffers, int64_t steps, bool isEnd);
+  void decode(Value group, Value firstRow, Value rows, Value panel, int64_t steps, bool isEnd);
   void widen(Value begin, Value count, Value firstRow, Value rows, Value slopes);
-  void tile(Value token, int64_t vector, int64_t count, Value rows, Value panel, Value slopes, Value chains);
+  void tile(Value token, Value quad, int64_t vector, int64_t count, Value rows, const Buffers &buffers);
 };
 
-void InputGrad::decode(Value columnBlock, Value firstRow, Value rows, Value panel, int64_t vectors, bool isEnd) {
-  // Two column blocks make one block of 128.
-  Value block = b.divI(columnBlock, b.index(kBlock / kColumns));
-  auto half = [&](Value row, int64_t first) {
-    weight.read(b, b.addI(firstRow, row), block, first, vectors, isEnd, [&](int64_t step, Value lanes) {
-      b.storeLanes(lanes, panel, {row, b.index((step - first) * kLanes)});
-    });
-  };
-  if (isEnd) {
-    int64_t first = (columnBlocks() - 1) % 2 * kVectors;
-    b.loop(b.index(0), rows, 1, [&](Value row) { half(row, first); });
-    return;
-  }
-  Value isSecond = b.equalI(b.remI(columnBlock, b.index(2)), b.index(1));
-  b.ifThen(b.equalI(b.remI(columnBlock, b.index(2)), b.index(0)),
-           [&] { b.loop(b.index(0), rows, 1, [&](Value row) { half(row, 0); }); });
-  b.ifThen(isSecond, [&] { b.loop(b.index(0), rows, 1, [&](Value row) { half(row, kVectors); }); });
+// `steps` of the group's columns, of each row.
+void InputGrad::decode(Value group, Value firstRow, Value rows, Value panel, int64_t steps, bool isEnd) {
+  b.loop(b.index(0), rows, 1, [&](Value row) {
+    for (int64_t first = 0; first < steps; first += kBlockSteps) {
+      Value block = b.addI(b.mulI(group, b.index(kGroupBlocks)), b.index(first / kBlockSteps));
+      int64_t count = std::min(kBlockSteps, steps - first);
+      bool isLast = isEnd && first + count == steps;
+      weight.read(b, b.addI(firstRow, row), block, 0, count, isLast, [&](int64_t step, Value lanes) {
+        int64_t at = first + step;
+        b.storeLanes(lanes, panel, {b.index(at / kVectors), row, b.index(at % kVectors * kLanes)});
+      });
+    }
+  });
 }
 
 // dy of `count` tokens and the panel's rows in float32, [token][row].
@@ -66,17 +73,20 @@ void InputGrad::widen(Value begin, Value count, Value firstRow, Value rows, Valu
 }
 
 // Six tokens; those beyond the chunk read rows that are there and are not stored.
-void InputGrad::tile(Value token, int64_t vector, int64_t count, Value rows, Value panel, Value slopes, Value chains) {
+void InputGrad::tile(Value token, Value quad, int64_t vector, int64_t count, Value rows, const Buffers &buffers) {
+  auto place = [&](int64_t t, int64_t v) -> SmallVector<Value> {
+    return {quad, b.addI(token, b.index(t)), b.index((vector + v) * kLanes)};
+  };
   SmallVector<Value> sums;
   for (int64_t t = 0; t < kTileTokens; ++t)
     for (int64_t v = 0; v < count; ++v)
-      sums.push_back(b.loadLanes(chains, {b.addI(token, b.index(t)), b.index((vector + v) * kLanes)}));
+      sums.push_back(b.loadLanes(buffers.chains, place(t, v)));
   sums = b.loop(b.index(0), rows, 1, sums, [&](Value row, ValueRange carried) {
     SmallVector<Value> next(carried), lanes;
     for (int64_t v = 0; v < count; ++v)
-      lanes.push_back(b.loadLanes(panel, {row, b.index((vector + v) * kLanes)}));
+      lanes.push_back(b.loadLanes(buffers.panel, {quad, row, b.index((vector + v) * kLanes)}));
     for (int64_t t = 0; t < kTileTokens; ++t) {
-      Value slope = b.splat(b.load(slopes, {b.addI(token, b.index(t)), row}));
+      Value slope = b.splat(b.load(buffers.slopes, {b.addI(token, b.index(t)), row}));
       for (int64_t v = 0; v < count; ++v)
         next[t * count + v] = b.fma(slope, lanes[v], next[t * count + v]);
     }
@@ -84,42 +94,49 @@ void InputGrad::tile(Value token, int64_t vector, int64_t count, Value rows, Val
   });
   for (int64_t t = 0; t < kTileTokens; ++t)
     for (int64_t v = 0; v < count; ++v)
-      b.storeLanes(sums[t * count + v], chains, {b.addI(token, b.index(t)), b.index((vector + v) * kLanes)});
+      b.storeLanes(sums[t * count + v], buffers.chains, place(t, v));
 }
 
-void InputGrad::iterate(Value columnBlock, Value begin, Value end, int64_t vectors, bool isEnd) {
-  Type f32 = b.getF32Type();
-  Value panel = localBuffer(b, {kPanelRows, kColumns}, f32);
-  Value slopes = localBuffer(b, {kChunkTokens, kPanelRows}, f32);
-  Value chains = localBuffer(b, {kChunkTokens, kColumns}, f32);
+void InputGrad::iterate(Value group, Value begin, Value end, const Buffers &buffers, int64_t steps, bool isEnd) {
   Value count = b.subI(end, begin);
   Value padded = b.mulI(b.ceilDivI(count, kTileTokens), b.index(kTileTokens));
   Value zero = b.lanes(0.0f);
-  b.loop(b.index(0), padded, 1, [&](Value token) {
-    for (int64_t v = 0; v < vectors; ++v)
-      b.storeLanes(zero, chains, {token, b.index(v * kLanes)});
+  // body(quad, its vectors)
+  auto forQuads = [&](function_ref<void(Value, int64_t)> body) {
+    b.loop(b.index(0), b.index(steps / kVectors), 1, [&](Value quad) { body(quad, kVectors); });
+    if (steps % kVectors)
+      body(b.index(steps / kVectors), steps % kVectors);
+  };
+  forQuads([&](Value quad, int64_t vectors) {
+    b.loop(b.index(0), padded, 1, [&](Value token) {
+      for (int64_t v = 0; v < vectors; ++v)
+        b.storeLanes(zero, buffers.chains, {quad, token, b.index(v * kLanes)});
+    });
   });
   // Slopes of tokens that only fill the last tile up: any number does, but none that is slow to compute with.
   b.loop(count, padded, 1, [&](Value token) {
-    b.loop(b.index(0), b.index(kPanelRows), kLanes, [&](Value row) { b.storeLanes(zero, slopes, {token, row}); });
+    b.loop(b.index(0), b.index(kPanelRows), kLanes,
+           [&](Value row) { b.storeLanes(zero, buffers.slopes, {token, row}); });
   });
 
   b.loop(b.index(0), b.index(weight.n()), kPanelRows, [&](Value firstRow) {
     Value rows = b.minI(b.index(kPanelRows), b.subI(b.index(weight.n()), firstRow));
-    decode(columnBlock, firstRow, rows, panel, vectors, isEnd);
-    widen(begin, count, firstRow, rows, slopes);
-    b.loop(b.index(0), padded, kTileTokens, [&](Value token) {
-      for (int64_t v = 0; v < vectors; v += tileVectors)
-        tile(token, v, std::min(tileVectors, vectors - v), rows, panel, slopes, chains);
+    decode(group, firstRow, rows, buffers.panel, steps, isEnd);
+    widen(begin, count, firstRow, rows, buffers.slopes);
+    forQuads([&](Value quad, int64_t vectors) {
+      b.loop(b.index(0), padded, kTileTokens, [&](Value token) {
+        for (int64_t v = 0; v < vectors; v += tileVectors)
+          tile(token, quad, v, std::min(tileVectors, vectors - v), rows, buffers);
+      });
     });
   });
 
-  Value column = b.mulI(columnBlock, b.index(kColumns));
   b.loop(b.index(0), count, 1, [&](Value token) {
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value sum = b.loadLanes(chains, {token, b.index(v * kLanes)});
-      SmallVector<Value> at{b.addI(begin, token), b.addI(column, b.index(v * kLanes))};
-      if (isEnd && v == vectors - 1 && weight.lastLanes() != kLanes)
+    for (int64_t step = 0; step < steps; ++step) {
+      Value sum = b.loadLanes(buffers.chains, {b.index(step / kVectors), token, b.index(step % kVectors * kLanes)});
+      Value column = b.addI(b.mulI(group, b.index(kGroupSteps * kLanes)), b.index(step * kLanes));
+      SmallVector<Value> at{b.addI(begin, token), column};
+      if (isEnd && step == steps - 1 && weight.lastLanes() != kLanes)
         b.storeLanes(sum, dx, at, b.index(weight.lastLanes()));
       else
         b.storeLanes(sum, dx, at);
@@ -128,18 +145,21 @@ void InputGrad::iterate(Value columnBlock, Value begin, Value end, int64_t vecto
 }
 
 void InputGrad::run() {
-  int64_t blocks = columnBlocks(), rest = weight.k() % kColumns;
-  Value chunks = b.ceilDivI(tokens, kChunkTokens);
-  b.parallel(b.mulI(chunks, b.index(blocks)), [&](Value iteration) {
-    Value columnBlock = b.remI(iteration, b.index(blocks));
-    Value begin = b.mulI(b.divI(iteration, b.index(blocks)), b.index(kChunkTokens));
-    Value end = b.minI(b.addI(begin, b.index(kChunkTokens)), tokens);
-    if (rest == 0)
-      return iterate(columnBlock, begin, end, kVectors, false);
-    if (blocks > 1)
-      b.ifThen(b.lessI(columnBlock, b.index(blocks - 1)), [&] { iterate(columnBlock, begin, end, kVectors, false); });
-    b.ifThen(b.equalI(columnBlock, b.index(blocks - 1)),
-             [&] { iterate(columnBlock, begin, end, ceilDiv(rest, kLanes), true); });
+  Chunks chunks = cutEvenly(b, tokens, kTileTokens, chunkTokens / kTileTokens, groups());
+  int64_t lastSteps = weight.steps() - (groups() - 1) * kGroupSteps;
+  b.parallel(b.mulI(chunks.count, b.index(groups())), [&](Value iteration) {
+    Type f32 = b.getF32Type();
+    Buffers buffers{localBuffer(b, {groupQuads(), kPanelRows, kColumns}, f32),
+                    localBuffer(b, {chunkTokens, kPanelRows}, f32),
+                    localBuffer(b, {groupQuads(), chunkTokens, kColumns}, f32)};
+    Value group = b.remI(iteration, b.index(groups()));
+    auto [begin, end] = chunks.range(b, b.divI(iteration, b.index(groups())), tokens);
+    if (weight.k() % (kGroupBlocks * kBlock) == 0)
+      return iterate(group, begin, end, buffers, kGroupSteps, false);
+    if (groups() == 1)
+      return iterate(group, begin, end, buffers, lastSteps, true);
+    b.ifThen(b.lessI(group, b.index(groups() - 1)), [&] { iterate(group, begin, end, buffers, kGroupSteps, false); });
+    b.ifThen(b.equalI(group, b.index(groups() - 1)), [&] { iterate(group, begin, end, buffers, lastSteps, true); });
   });
 }
 
@@ -149,9 +169,14 @@ LogicalResult emitLinearInputGrad(Kernel &kernel) {
   FailureOr<WeightReader> weight = WeightReader::create(kernel, 1);
   if (failed(weight))
     return failure();
-  Emitter &b = kernel.b;
   int64_t tileVectors = kernel.machine.vectorRegisters < 32 ? 1 : kVectors;
-  InputGrad{kernel, b, *weight, kernel.inputs[0], kernel.outputs[0], b.dim(kernel.inputs[0], 0), tileVectors}.run();
+  // Chains and slopes of a chunk take half of the second-level cache.
+  int64_t columns = std::min(weight->steps(), kGroupSteps) * kLanes;
+  int64_t fitting = kernel.machine.l2Bytes / 2 / (4 * (columns + kPanelRows));
+  int64_t chunkTokens = std::clamp<int64_t>(fitting, 48, 192) / kTileTokens * kTileTokens;
+  InputGrad{kernel.b,    *weight,    kernel.inputs[0], kernel.outputs[0], kernel.b.dim(kernel.inputs[0], 0),
+            tileVectors, chunkTokens}
+      .run();
   return success();
 }
 

@@ -57,6 +57,21 @@ def ForwardCopiesPass : Pass<"nibble-forward-copies", "::mlir::ModuleOp"> {
   }];
 }
 
+def WalkInLanesPass : Pass<"nibble-walk-in-lanes", "::mlir::ModuleOp"> {
+  let summary = "Elementwise linalg over buffers in steps of sixteen lanes, rows over the threads.";
+  let description = [{
+    A `linalg.generic` whose loops are all parallel, whose buffers are walked along their last dimension (or hold one element for all of
+    it) and whose body is arithmetic becomes `scf.parallel` over its first dimension and a loop in steps of `vector<16x...>`, then one of
+    single elements for what is left. Each element's operations are those of the body, so the bits are too. Reductions, gathers and
+    transpositions stay: their loops are upstream's, in the order that they state.
+
+    Example: an addition of two `memref<?x64xbf16>` becomes
+    `scf.parallel (%t) { scf.for %c step 16 { vector.load; vector.load; arith.addf : vector<16xbf16>; vector.store } }`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> {
   let summary = "exp and log by our own polynomials.";
   let description = [{

@@ -34,6 +34,7 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   // Kernels are still single ops.
   if (profile)
     pm.addPass(createProfileKernelsPass());
+  pm.addPass(createWalkInLanesPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   EmitHostKernelsPassOptions emit;
   emit.vectorRegisters = machine.vectorRegisters;

@@ -8,18 +8,18 @@ namespace nibble::host {
 
 GridScale Grid::scaleOf(Value largest) const {
   if (isFp8()) {
-    Value scale = b.div(largest, b.f32(448.0f));
+    Value scale = b.div(largest, b.like(largest, 448.0f));
     return {scale, scale};
   }
   Type bf16 = b.getBF16Type();
   if (scheme.getKind() == qat::Kind::Int4 && scheme.getConvention() == qat::Convention::Slime) {
-    Value scale = b.max(b.mul(largest, b.f32(std::bit_cast<float>(0x3E124925u))), b.f32(1e-5f));
+    Value scale = b.max(b.mul(largest, b.like(largest, std::bit_cast<float>(0x3E124925u))), b.like(largest, 1e-5f));
     return {scale, b.roundTo(scale, bf16)};
   }
   float steps = scheme.getKind() == qat::Kind::Int8                            ? 127.0f
                 : scheme.getConvention() == qat::Convention::CompressedTensors ? 7.5f
                                                                                : 7.0f;
-  Value scale = b.roundTo(b.div(largest, b.f32(steps)), bf16);
+  Value scale = b.roundTo(b.div(largest, b.like(largest, steps)), bf16);
   return {scale, scale};
 }
 
@@ -44,6 +44,18 @@ static Value encodeE4M3(Emitter &b, Value lanes) {
   return arith::OrIOp::create(b, code, sign);
 }
 
+// The reciprocal of a scale near the ends of the range is not a normal number.
+static constexpr int32_t kLeastOrdinary = std::bit_cast<int32_t>(0x1p-120f);
+const int32_t Grid::ordinaryRange = std::bit_cast<int32_t>(0x1p120f) - kLeastOrdinary;
+
+Value Grid::aboveOrdinary(Value scale) const {
+  Type type = b.getI32Type();
+  if (auto vector = dyn_cast<VectorType>(scale.getType()))
+    type = vector.clone(type);
+  Value bits = arith::BitcastOp::create(b, type, scale);
+  return arith::SubIOp::create(b, bits, b.like(bits, kLeastOrdinary));
+}
+
 float Grid::lowest() const {
   if (scheme.getKind() == qat::Kind::Int8)
     return -127.0f;
@@ -53,6 +65,7 @@ float Grid::lowest() const {
 float Grid::highest() const { return scheme.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f; }
 
 // Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to even; the eight of u = q + 8 is even as well.
+const int32_t Grid::int4Base = std::bit_cast<int32_t>(0x1.8p23f);
 float Grid::magic() const { return 0x1.8p23f + (scheme.getKind() == qat::Kind::Int4 ? 8.0f : 0.0f); }
 
 // By the rule: one division for each element. A scale of zero gives NaN and infinities, whose code is that of zero.
@@ -69,10 +82,13 @@ Value Grid::divide(Value lanes, Value scale) const {
 // The same code by the reciprocal of a bf16 scale. Numbers and scale have eight significant bits, so that a quotient is
 // a half-way point of the codes or at least 2^-10 away from one. 3072 + x / s, rounded once to a multiple of 2^-12, is
 // off by less than 2^-12 and exact at half-way points, which the second rounding then treats as the division would.
+// An ordinary scale, amax / 7 or amax / 127 rounded to eight bits, is at most a part in 2^8 too small: quotients stay
+// below 7.03 and 127.497, which round to codes without a clamp.
 Value Grid::multiply(Value lanes, Value reciprocal) const {
   const float shift = 3072.0f;
   Value quotient = b.fma(lanes, b.splat(reciprocal), b.lanes(shift));
-  quotient = b.min(b.max(quotient, b.lanes(shift + lowest())), b.lanes(shift + highest()));
+  if (mayExceed())
+    quotient = b.min(b.max(quotient, b.lanes(shift + lowest())), b.lanes(shift + highest()));
   return bitsOf(b, b.add(quotient, b.lanes(magic() - shift)));
 }
 
@@ -80,14 +96,10 @@ SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
   auto each = [&](function_ref<Value(Value)> code) {
     return llvm::map_to_vector(lanes, [&](Value value) { return code(value); });
   };
-  if (isFp8() || scheme.getConvention() == qat::Convention::Slime) // the scale has more than eight bits
+  if (!hasReciprocals())
     return each([&](Value value) { return divide(value, scale); });
 
-  // The reciprocal of a scale near the ends of the range is not a normal number.
-  Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
-  int32_t least = std::bit_cast<int32_t>(0x1p-120f), most = std::bit_cast<int32_t>(0x1p120f);
-  Value isOrdinary = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(least)),
-                                           b.i32(most - least));
+  Value isOrdinary = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, aboveOrdinary(scale), b.i32(ordinaryRange));
   SmallVector<Type> types(lanes.size(), VectorType::get({kLanes}, b.getI32Type()));
   auto choice = scf::IfOp::create(b, types, isOrdinary, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -116,23 +128,25 @@ static void storeBytes(Emitter &b, Value value, Value bytes, Value offset) {
   vector::StoreOp::create(b, type == raw ? value : vector::BitCastOp::create(b, raw, value), bytes, offset);
 }
 
-// Lanes from `lanes` on become 8.
-static Value padLanes(Emitter &b, Value codes, int64_t lanes) {
+// Lanes from `lanes` on become 8, and `base`.
+static Value padLanes(Emitter &b, Value codes, int64_t lanes, uint32_t base) {
   if (lanes == kLanes)
     return codes;
   Value mask = vector::ConstantMaskOp::create(b, VectorType::get({kLanes}, b.getI1Type()), lanes);
-  return arith::SelectOp::create(b, mask, codes, splatInteger(b, 8));
+  return arith::SelectOp::create(b, mask, codes, splatInteger(b, static_cast<int32_t>(base + 8)));
 }
 
-static void writeHostBlock(Emitter &b, Value bytes, Value offset, ArrayRef<Value> codes) {
-  uint32_t padding = 0;
-  for (int64_t step = codes.size(); step < kBlockSteps; ++step)
-    padding |= 8u << (4 * step);
-  Value words = splatInteger(b, static_cast<int32_t>(padding));
-  for (auto [step, code] : llvm::enumerate(codes)) {
-    Value shifted = step == 0 ? code : arith::ShLIOp::create(b, code, splatInteger(b, 4 * step));
-    words = arith::OrIOp::create(b, words, shifted);
-  }
+// Each step moves what is there up by four bits and adds its codes. What `base` adds up to goes in the end, together
+// with the eights of steps that are not there.
+static void writeHostBlock(Emitter &b, Value bytes, Value offset, ArrayRef<Value> codes, uint32_t base) {
+  uint32_t rest = 0;
+  for (int64_t step = 0; step < kBlockSteps; ++step)
+    rest += (step < static_cast<int64_t>(codes.size()) ? 0u - base : 8u) << (4 * step);
+  Value words = codes.back();
+  for (Value code : llvm::reverse(codes.drop_back()))
+    words = arith::AddIOp::create(b, arith::ShLIOp::create(b, words, splatInteger(b, 4)), code);
+  if (rest)
+    words = arith::AddIOp::create(b, words, splatInteger(b, static_cast<int32_t>(rest)));
   storeBytes(b, words, bytes, offset);
 }
 
@@ -151,14 +165,15 @@ static void writeInterchangeStep(Emitter &b, Value bytes, Value offset, Value co
   storeBytes(b, arith::OrIOp::create(b, low, shifted), bytes, offset);
 }
 
-void CodeWriter::writeBlock(Emitter &b, Value row, Value block, ArrayRef<Value> codes, int64_t lanes) const {
+void CodeWriter::writeBlock(Emitter &b, Value row, Value block, ArrayRef<Value> codes, int64_t lanes,
+                            uint32_t base) const {
   bool isInt4 = type.getScheme().getKind() == qat::Kind::Int4;
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
   SmallVector<Value> padded(codes);
   if (isInt4)
-    padded.back() = padLanes(b, padded.back(), lanes);
-  if (isInt4 && type.getLayout() == qat::Layout::Host)
-    return writeHostBlock(b, bytes, b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))), padded);
+    padded.back() = padLanes(b, padded.back(), lanes, base);
+  if (isHostInt4())
+    return writeHostBlock(b, bytes, b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))), padded, base);
 
   int64_t stepBytes = isInt4 ? kLanes / 2 : kLanes;
   Value blockOffset = b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
@@ -186,12 +201,16 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block, ArrayRef<Value> 
 }
 
 void CodeWriter::writeScale(Emitter &b, Value index, Value scale) const {
-  Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
   bool isFp8 = type.getScheme().getKind() == qat::Kind::Fp8;
   Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)), b.index(type.getCodeBytes()));
-  if (!isFp8)
-    bits = arith::TruncIOp::create(b, b.getI16Type(), arith::ShRUIOp::create(b, bits, b.i32(16)));
-  storeBytes(b, b.splat(bits, 1), bytes, offset);
+  Value lanes = isa<VectorType>(scale.getType()) ? scale : b.splat(scale, 1);
+  Value bits = bitsOf(b, lanes);
+  if (!isFp8) {
+    auto wide = cast<VectorType>(bits.getType());
+    bits = arith::TruncIOp::create(b, wide.clone(b.getI16Type()),
+                                   arith::ShRUIOp::create(b, bits, splatInteger(b, 16, wide.getNumElements())));
+  }
+  storeBytes(b, bits, bytes, offset);
 }
 
 } // namespace nibble::host

@@ -2,7 +2,7 @@
 // threads.
 //
 // A weight holds no NaN and no infinity: the runtime refused it before (N7).
-#include "passes/LowerToHost/QuantizeGrid.h"
+#include "passes/LowerToHost/GroupScales.h"
 
 using namespace mlir;
 
@@ -72,14 +72,23 @@ struct Quantizer {
 
   // The scale of the group or block that begins at step `step` of a block.
   virtual void onScale(Value row, Value block, int64_t step, const GridScale &scale) = 0;
+  // Of group `first` of the row and those after it, as they are stored: one a lane.
+  virtual void onScales(Value row, Value first, Value stored) = 0;
   // The codes of a block of a row as Grid::quantize gives them, and each step's scale.
   virtual void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value> scales, int64_t lanes) = 0;
 
   void run() {
     if (grid.isFp8())
-      runBlocks();
-    else
-      b.parallel(b.dim(source, 0), [&](Value row) { scheme.getGroupSize() == 0 ? wholeRow(row) : groups(row); });
+      return runBlocks();
+    bool isBf16 = cast<MemRefType>(source.getType()).getElementType().isBF16();
+    b.parallel(b.dim(source, 0), [&](Value row) {
+      if (scheme.getGroupSize() == 0)
+        wholeRow(row);
+      else if (isBf16 && grid.hasReciprocals())
+        groupsByReciprocals(row);
+      else
+        groups(row);
+    });
   }
 
   // A row's block whose steps share one scale.
@@ -102,6 +111,35 @@ struct Quantizer {
       }
       onCodes(row, block, codes, scales, lanes);
     });
+  }
+
+  // All scales of the row first, many at a time; then its codes.
+  void groupsByReciprocals(Value row) {
+    GroupScales found = GroupScales::allocate(b, columns.k, scheme.getGroupSize());
+    found.find(b, grid, source, row, [&](Value first, Value stored) { onScales(row, first, stored); });
+    int64_t stepsPerGroup = scheme.getGroupSize() / kLanes;
+    auto writeCodes = [&](bool byReciprocals) {
+      columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
+        SmallVector<Value> values = loadBlock(b, source, row, block, steps, lanes), scales, codes;
+        Value firstGroup = b.mulI(block, b.index(kBlockSteps / stepsPerGroup)), reciprocal;
+        for (int64_t step = 0; step < steps; ++step) {
+          if (step % stepsPerGroup == 0) {
+            Value group = b.addI(firstGroup, b.index(step / stepsPerGroup));
+            reciprocal = b.load(found.reciprocals, group);
+            scales.append(stepsPerGroup, b.load(found.scales, group));
+          }
+          codes.push_back(byReciprocals ? grid.multiply(values[step], reciprocal)
+                                        : grid.divide(values[step], scales[step]));
+        }
+        onCodes(row, block, codes, scales, lanes);
+      });
+    };
+    auto choice = scf::IfOp::create(b, found.areOrdinary, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    writeCodes(true);
+    b.setInsertionPointToStart(choice.elseBlock());
+    writeCodes(false);
   }
 
   Value largestOfRow(Value row, Value start) {
@@ -151,7 +189,12 @@ struct PackQuantizer final : Quantizer {
   void onScale(Value row, Value block, int64_t step, const GridScale &scale) override {
     writer.writeScale(b, target.scaleIndex(b, row, block, step), scale.stored);
   }
+  void onScales(Value row, Value first, Value stored) override {
+    writer.writeScale(b, b.addI(b.mulI(row, b.index(target.groups())), first), stored);
+  }
   void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value>, int64_t lanes) override {
+    if (writer.isHostInt4())
+      return writer.writeBlock(b, row, block, codes, lanes, Grid::int4Base);
     SmallVector<Value> stored;
     for (Value code : codes)
       stored.push_back(grid.stored(code));
@@ -166,6 +209,7 @@ struct FakeQuantizer final : Quantizer {
       : Quantizer(b, source, k, scheme), out(out) {}
 
   void onScale(Value, Value, int64_t, const GridScale &) override {}
+  void onScales(Value, Value, Value) override {}
   void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value> scales, int64_t lanes) override {
     for (auto [step, code] : llvm::enumerate(codes))
       storeStep(b, grid.value(code, scales[step]), out, row, block, step, step == codes.size() - 1 ? lanes : kLanes);

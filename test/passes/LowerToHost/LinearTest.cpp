@@ -134,7 +134,7 @@ TEST_P(LinearTest, inputGradIsTheOracle) {
   int64_t compared = 0;
   for (const char *cpu : {"host", "haswell"}) {
     HostProgram program(inputGradSource(c), cpu);
-    for (int64_t tokens : kTokens) {
+    for (int64_t tokens : {1, 2, 3, 7, 8, 16, 33, 128, 500}) {
       Tensor dy = random.normal(dtypeNamed(c.activation), {tokens, c.n});
       Tensor expected =
           tensorOf(linearInputGrad(Matrix(dy), weight.values, c.activation == "bf16"), dtypeNamed(c.activation));

@@ -1,0 +1,178 @@
+// Elementwise linalg over buffers in steps of sixteen lanes, rows cut over the threads.
+#include "passes/LowerToHost/Emitter.h"
+#include "passes/LowerToHost/Passes.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_WALKINLANESPASS
+#include "passes/LowerToHost/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+using namespace nibble::host;
+
+namespace {
+
+// Operations that give each lane the bits that they give a scalar.
+bool isLanewise(Operation &op) {
+  if (op.getNumRegions() != 0 || op.getNumResults() != 1 || !OpTrait::hasElementwiseMappableTraits(&op))
+    return false;
+  return isa<arith::ArithDialect>(op.getDialect()) ||
+         isa<math::ExpOp, math::LogOp, math::SqrtOp, math::FmaOp, math::AbsFOp>(op);
+}
+
+// Of the loop over the last dimension: an operand's elements lie side by side, or it has one for all of them.
+enum class Access { kLanes, kSplat, kOther };
+
+Access accessOf(AffineMap map, Type type) {
+  auto buffer = dyn_cast<MemRefType>(type);
+  if (!buffer || !map.isProjectedPermutation())
+    return Access::kOther;
+  Type element = buffer.getElementType();
+  if (!element.isF32() && !element.isBF16() && !element.isInteger(32))
+    return Access::kOther;
+  unsigned last = map.getNumDims() - 1;
+  if (!map.isFunctionOfDim(last))
+    return Access::kSplat;
+  bool isLast = map.getResult(map.getNumResults() - 1) == getAffineDimExpr(last, map.getContext());
+  return isLast && buffer.isLastDimUnitStride() ? Access::kLanes : Access::kOther;
+}
+
+class Walk {
+public:
+  Walk(Emitter &b, linalg::GenericOp op) : b(b), op(op) {}
+
+  void emit() {
+    OpOperand *init = op.getDpsInitOperand(0);
+    for (int64_t dim = 0, rank = op.getNumLoops(); dim < rank; ++dim)
+      extents.push_back(b.dim(init->get(), dim));
+    // A single row is not worth a parallel region, unless it is known to be long.
+    if (op.getNumLoops() == 1)
+      return lastLoop({});
+    b.parallel(extents[0], [&](Value row) { innerLoops({row}); });
+  }
+
+private:
+  void innerLoops(SmallVector<Value> indices) {
+    if (static_cast<int64_t>(indices.size()) + 1 == static_cast<int64_t>(op.getNumLoops()))
+      return lastLoop(indices);
+    b.loop(b.index(0), extents[indices.size()], 1, [&](Value i) {
+      SmallVector<Value> next(indices);
+      next.push_back(i);
+      innerLoops(next);
+    });
+  }
+
+  void lastLoop(ArrayRef<Value> outer) {
+    Value extent = extents.back();
+    Value whole = b.mulI(b.divI(extent, b.index(kLanes)), b.index(kLanes));
+    auto body = [&](int64_t width) {
+      return [this, outer, width](Value column) {
+        SmallVector<Value> indices(outer);
+        indices.push_back(column);
+        step(indices, width);
+      };
+    };
+    b.loop(b.index(0), whole, kLanes, body(kLanes));
+    b.loop(whole, extent, 1, body(1));
+  }
+
+  Type ofWidth(Type element, int64_t width) { return width == 1 ? element : VectorType::get({width}, element); }
+  Value spread(Value scalar, int64_t width) { return width == 1 ? scalar : b.splat(scalar, width); }
+
+  SmallVector<Value> placeOf(OpOperand &operand, ArrayRef<Value> indices) {
+    SmallVector<Value> place;
+    for (AffineExpr dim : op.getMatchingIndexingMap(&operand).getResults())
+      place.push_back(indices[cast<AffineDimExpr>(dim).getPosition()]);
+    return place;
+  }
+
+  // The body for `width` elements from `indices`; everything is read before anything is written.
+  void step(ArrayRef<Value> indices, int64_t width) {
+    IRMapping values;
+    Block *body = op.getBody();
+    for (OpOperand &operand : op->getOpOperands()) {
+      BlockArgument argument = body->getArgument(operand.getOperandNumber());
+      if (argument.use_empty())
+        continue;
+      SmallVector<Value> place = placeOf(operand, indices);
+      Access access = accessOf(op.getMatchingIndexingMap(&operand), operand.get().getType());
+      Value value = width > 1 && access == Access::kLanes
+                        ? b.loadVector(operand.get(), place, VectorType::get({width}, argument.getType()))
+                        : spread(memref::LoadOp::create(b, operand.get(), place), width);
+      values.map(argument, value);
+    }
+    auto valueOf = [&](Value value) {
+      if (Value mapped = values.lookupOrNull(value))
+        return mapped;
+      values.map(value, spread(value, width)); // from outside
+      return values.lookup(value);
+    };
+    for (Operation &inner : body->without_terminator()) {
+      if (inner.hasTrait<OpTrait::ConstantLike>()) {
+        values.map(inner.getResult(0), spread(b.clone(inner)->getResult(0), width));
+        continue;
+      }
+      SmallVector<Value> operands = llvm::map_to_vector(inner.getOperands(), valueOf);
+      OperationState state(inner.getLoc(), inner.getName());
+      state.addOperands(operands);
+      state.addTypes(ofWidth(inner.getResult(0).getType(), width));
+      state.addAttributes(inner.getAttrs());
+      values.map(inner.getResult(0), b.create(state)->getResult(0));
+    }
+    for (auto [i, result] : llvm::enumerate(body->getTerminator()->getOperands())) {
+      OpOperand &init = *op.getDpsInitOperand(i);
+      SmallVector<Value> place = placeOf(init, indices);
+      if (width > 1)
+        vector::StoreOp::create(b, valueOf(result), init.get(), place);
+      else
+        memref::StoreOp::create(b, valueOf(result), init.get(), place);
+    }
+  }
+
+  Emitter &b;
+  linalg::GenericOp op;
+  SmallVector<Value> extents;
+};
+
+class WalkGeneric final : public OpRewritePattern<linalg::GenericOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
+    if (!op.hasPureBufferSemantics() || op.getNumLoops() == 0 || op.getNumDpsInits() == 0)
+      return rewriter.notifyMatchFailure(op, "no loop over buffers");
+    if (op.getNumParallelLoops() != op.getNumLoops())
+      return rewriter.notifyMatchFailure(op, "a reduction keeps the order of its loop");
+    for (OpOperand &operand : op->getOpOperands()) {
+      AffineMap map = op.getMatchingIndexingMap(&operand);
+      Access access = accessOf(map, operand.get().getType());
+      if (access == Access::kOther)
+        return rewriter.notifyMatchFailure(op, "an operand's elements do not lie side by side");
+      if (op.isDpsInit(&operand) && !map.isIdentity())
+        return rewriter.notifyMatchFailure(op, "a result is not written in the order of the loops");
+    }
+    for (Operation &inner : op.getBody()->without_terminator())
+      if (!inner.hasTrait<OpTrait::ConstantLike>() && !isLanewise(inner))
+        return rewriter.notifyMatchFailure(op, "the body has an operation that is not one lane's");
+    Emitter b(op.getLoc(), rewriter);
+    Walk(b, op).emit();
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+class WalkInLanes final : public nibble::impl::WalkInLanesPassBase<WalkInLanes> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<WalkGeneric>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
