@@ -26,4 +26,12 @@ Chunks cutEvenly(Emitter &b, Value extent, int64_t tileExtent, int64_t mostTiles
   return {tiles, b.minI(count, tiles), tileExtent};
 }
 
+void prefetchRow(Emitter &b, Value matrix, Value row, Value column, int64_t count) {
+  constexpr int64_t kLineBytes = 64;
+  int64_t step = kLineBytes * 8 / cast<MemRefType>(matrix.getType()).getElementTypeBitWidth();
+  for (int64_t at = 0; at < count; at += step)
+    memref::PrefetchOp::create(b, matrix, ValueRange{row, b.addI(column, b.index(at))}, /*isWrite=*/false,
+                               /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 } // namespace nibble::host

@@ -64,6 +64,7 @@ void InputGrad::decode(Value group, Value firstRow, Value rows, Value panel, int
 void InputGrad::widen(Value begin, Value count, Value firstRow, Value rows, Value slopes) {
   b.loop(b.index(0), count, 1, [&](Value token) {
     Value source = b.addI(begin, token);
+    prefetchRow(b, dy, source, b.addI(firstRow, b.index(kPanelRows)), std::min(weight.n(), kPanelRows));
     Value whole = b.mulI(b.divI(rows, b.index(kLanes)), b.index(kLanes));
     b.loop(b.index(0), whole, kLanes,
            [&](Value row) { b.storeLanes(b.loadLanes(dy, {source, b.addI(firstRow, row)}), slopes, {token, row}); });

@@ -18,8 +18,9 @@ constexpr int64_t kVectors = 4; // of sixteen columns in a quad
 constexpr int64_t kColumns = kVectors * kLanes;
 constexpr int64_t kGroupSteps = 16; // of sixteen columns in one iteration
 constexpr int64_t kTileRows = 6;
-constexpr int64_t kChunkRows = 96;
-constexpr int64_t kBlockTokens = 96; // 24 KB of x for each quad, 36 KB of dy
+constexpr int64_t kChunkRows = 132;
+constexpr int64_t kTokensAhead = 8;  // of widening, asked for
+constexpr int64_t kBlockTokens = 96; // 24 KB of x for each quad, 50 KB of dy
 
 // A block of tokens in float32: x as [quad, token, column], dy as [token, row].
 struct Panels {
@@ -58,8 +59,10 @@ void WeightGrad::widenX(Value firstToken, Value column, const Panels &panels, in
 }
 
 void WeightGrad::widenDy(Value firstToken, Value firstRow, Value rows, const Panels &panels) {
+  Value last = b.subI(tokens, b.index(1));
   b.loop(b.index(0), panels.count, 1, [&](Value token) {
     Value source = b.addI(firstToken, token);
+    prefetchRow(b, dy, b.minI(b.addI(source, b.index(kTokensAhead)), last), firstRow, std::min(n, kChunkRows));
     Value whole = b.mulI(b.divI(rows, b.index(kLanes)), b.index(kLanes));
     b.loop(b.index(0), whole, kLanes,
            [&](Value row) { b.storeLanes(b.loadLanes(dy, {source, b.addI(firstRow, row)}), panels.dy, {token, row}); });
@@ -79,6 +82,11 @@ void WeightGrad::tile(Value row, Value firstRow, int64_t height, Value quad, Val
   for (int64_t r = 0; r < height; ++r)
     for (int64_t v = 0; v < count; ++v)
       sums.push_back(lanes[v] == kLanes ? b.loadLanes(dw, at(r, v)) : b.loadLanes(dw, at(r, v), b.index(lanes[v])));
+  // The rows of the next tile, while this one is computed.
+  for (int64_t r = 0; r < height; ++r) {
+    Value next = b.minI(b.addI(firstRow, b.addI(row, b.index(kTileRows + r))), b.index(n - 1));
+    prefetchRow(b, dw, next, b.addI(column, b.index(firstVector * kLanes)), count * kLanes);
+  }
   sums = b.loop(b.index(0), panels.count, 1, sums, [&](Value token, ValueRange carried) {
     SmallVector<Value> next(carried), activations;
     for (int64_t v = 0; v < count; ++v)
