@@ -89,15 +89,20 @@ private:
     });
   }
 
-  // p = exp(s * scale - lse), ds = p * (dp - delta) * scale of one row; `p` comes as s and `ds` as dp.
-  void emitRow(const Rows &rows, Value row) {
+  // p = exp(s * scale - lse), ds = p * (dp - delta) * scale of one row; `p` comes as s and `ds` as dp. Of short
+  // sequences most lanes hold no key that the row sees.
+  void emitRow(const Rows &rows, Value row, KeyRange seen) {
     Value scale = b.lanes(a.shape.scale), shift = b.splat(b.load(rows.lse, {row}));
     Value delta = b.splat(b.load(rows.delta, {row}));
     for (int64_t v = 0; v < a.shape.keyVectors(); ++v) {
-      SmallVector<Value> place = {row, b.index(v * kLanes)};
-      Value p = b.exp(b.sub(b.mul(b.loadLanes(rows.p, place), scale), shift));
-      b.storeLanes(p, rows.p, place);
-      b.storeLanes(b.mul(b.mul(p, b.sub(b.loadLanes(rows.ds, place), delta)), scale), rows.ds, place);
+      Value isSeen = arith::AndIOp::create(b, b.lessI(b.index(v * kLanes), seen.end),
+                                           b.lessI(seen.begin, b.index((v + 1) * kLanes)));
+      b.ifThen(isSeen, [&] {
+        SmallVector<Value> place = {row, b.index(v * kLanes)};
+        Value p = b.exp(b.sub(b.mul(b.loadLanes(rows.p, place), scale), shift));
+        b.storeLanes(p, rows.p, place);
+        b.storeLanes(b.mul(b.mul(p, b.sub(b.loadLanes(rows.ds, place), delta)), scale), rows.ds, place);
+      });
     }
   }
 
@@ -128,7 +133,7 @@ private:
       a.forTiles(segment, block, [&](const Tile &tile) { a.multiplyKeys(tile, rows.q, lanesOf(keyPanel), rows.p); });
       a.forTiles(segment, block,
                  [&](const Tile &tile) { a.multiplyKeys(tile, rows.dy, lanesOf(valuePanel), rows.ds); });
-      a.forRows(segment, [&](Value row, Value, Value) { emitRow(rows, row); });
+      a.forRows(segment, [&](Value row, Value token, Value) { emitRow(rows, row, a.visible(segment, block, token)); });
       a.forTiles(segment, block, [&](const Tile &tile) {
         auto key = [&](Value key, int64_t v) { return a.headLanes(keys, b.addI(base, key), segment.kvHead, v); };
         a.addValues(tile, rows.ds, key, /*factors=*/Value(), rows.dq);

@@ -160,4 +160,45 @@ func.func @f(%dy: tensor<?x{0}xE>, %gate: tensor<?x{0}xE>, %up: tensor<?x{0}xE>)
     }
 }
 
+// Chains of tensor arithmetic round after each operation, in lanes as in what is left of a row, whatever the threads.
+TEST(Elementwise, ChainsOfTensorsRoundEachOperation) {
+  Random random(8);
+  int64_t compared = 0;
+  for (const char *cpu : {"host", "haswell"})
+    for (int features : kFeatures) {
+      HostProgram program(fmt::format(R"mlir(
+func.func @f(%a: tensor<?x{0}xbf16>, %b: tensor<?x{0}xbf16>, %s: tensor<?xf32>) -> (tensor<?x{0}xbf16>, tensor<?xf32>) {{
+  %0 = arith.addf %a, %b : tensor<?x{0}xbf16>
+  %1 = arith.mulf %0, %b : tensor<?x{0}xbf16>
+  %2 = arith.mulf %s, %s : tensor<?xf32>
+  %3 = arith.subf %2, %s : tensor<?xf32>
+  return %1, %3 : tensor<?x{0}xbf16>, tensor<?xf32>
+}})mlir",
+                                      features),
+                          cpu);
+      for (int64_t rows : {1, 5, 19}) {
+        Tensor a = random.normal(DType::kBF16, {rows, features}), b = random.normal(DType::kBF16, {rows, features});
+        Tensor s = random.normal(DType::kF32, {rows});
+        std::vector<double> expected, list;
+        auto x = valuesOf(a), y = valuesOf(b), z = valuesOf(s);
+        for (size_t i = 0; i < x.size(); ++i) {
+          float sum = numerics::roundToBf16(static_cast<float>(x[i]) + static_cast<float>(y[i]));
+          expected.push_back(numerics::roundToBf16(sum * static_cast<float>(y[i])));
+        }
+        for (double value : z) {
+          auto single = static_cast<float>(value);
+          float square = single * single;
+          list.push_back(square - single);
+        }
+        for (int threads : {1, 2}) {
+          auto results = program.call("f", {&a, &b, &s}, threads);
+          EXPECT_EQ(valuesOf(results[0]), expected) << cpu << ", " << rows << " rows of " << features;
+          EXPECT_EQ(valuesOf(results[1]), list) << cpu << ", " << rows << " rows";
+          compared += static_cast<int64_t>(expected.size() + list.size());
+        }
+      }
+    }
+  std::cout << compared << " elements compared\n";
+}
+
 } // namespace

@@ -1,11 +1,21 @@
 // RUN: nibble-opt %s --nibble-host-loops --split-input-file | FileCheck %s
 
-// One pass: the block stays in registers from the largest magnitude to the packed word.
+// The scales of a row first, eight groups at a time; then each block goes from columns to the packed word in registers,
+// by reciprocals and without a clamp where all scales are ordinary.
 // CHECK-LABEL: func.func private @qat_quantize_0
 // CHECK: scf.parallel
 // CHECK-COUNT-8: vector.load %arg0[{{.*}}] : memref<4x128xbf16>, vector<16xbf16>
 // CHECK-NOT: vector.load %arg0
+// CHECK: arith.divf {{.*}} : vector<8xf32>
+// CHECK: vector.store %{{.*}}, %arg1[{{.*}}] : memref<{{.*}}xi8>, vector<4xi8>
+// CHECK: vector.reduction <maxui>
+// CHECK: scf.if
+// CHECK-COUNT-8: vector.load %arg0[{{.*}}] : memref<4x128xbf16>, vector<16xbf16>
+// CHECK-COUNT-8: math.fma
+// CHECK-NOT: {{arith.divf|minnumf}}
 // CHECK: vector.store %{{.*}}, %arg1[{{.*}}] : memref<{{.*}}xi8>, vector<64xi8>
+// CHECK: } else {
+// CHECK-COUNT-8: arith.divf {{.*}} : vector<16xf32>
 #int4 = #qat.scheme<int4, group_size = 64>
 func.func @quantize(%w: tensor<4x128xbf16>) -> !qat.packed<4x128, #int4, host> {
   %p = qat.quantize %w : tensor<4x128xbf16> -> !qat.packed<4x128, #int4, host>
