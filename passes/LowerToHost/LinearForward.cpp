@@ -1,9 +1,8 @@
 // y = x wT, by N11.
 //
-// A block of eight rows of the weight is decoded into a panel [step][row][lane] that stays in the first-level cache;
-// tiles of up to three tokens run over it with one accumulator of sixteen lanes per output. How many tokens there are,
-// where a panel ends and who computes it changes where an accumulator waits, never the order of its additions. Few
-// tokens go without a panel (LinearDirect.h).
+// Some rows of the weight are decoded into a panel [step][row][lane]; tiles of tokens run over it with one accumulator
+// of sixteen lanes for each output. How many tokens there are and who computes them changes which accumulators stand
+// side by side, never the order of their additions. Few tokens go without a panel (LinearDirect.h).
 #include "passes/LowerToHost/LinearDirect.h"
 #include "passes/LowerToHost/LinearKernels.h"
 #include "passes/LowerToHost/LinearTile.h"
@@ -14,8 +13,6 @@ namespace nibble::host {
 
 namespace {
 
-constexpr int64_t kPanelBlocks = 8; // most blocks of 128 columns in a panel: 32 KB of float32
-
 struct Forward {
   Kernel &kernel;
   Emitter &b;
@@ -23,18 +20,17 @@ struct Forward {
   LinearEpilogue epilogue;
   Value tokens; // index
   Value x;      // [T, at least steps * 16] float32
-  int64_t tileTokens;
+  // Of a register tile. Six tokens and four rows read ten vectors for 24 multiply-adds; and while they walk along K the
+  // four rows stay in the first-level cache, or near it.
+  int64_t tileTokens, panelRows;
 
   int64_t rowBlocks() const { return ceilDiv(weight.n(), kTileRows); }
   int64_t blocks() const { return ceilDiv(weight.k(), kBlock); }
-  // Panels along K, as even as whole blocks allow.
-  int64_t panels() const { return ceilDiv(blocks(), kPanelBlocks); }
-  int64_t panelBlocks() const { return ceilDiv(blocks(), panels()); }
-  int64_t panelSteps() const { return std::min(panelBlocks() * kBlockSteps, weight.steps()); }
-  // Most tokens of one iteration: few enough that their x stays in the second-level cache, enough to pay for decoding.
+  // Most tokens of one iteration: few enough that their x stays in the second-level cache, or else so many that
+  // fetching it from the next level costs less than decoding the weight again.
   int64_t chunkTokens() const {
     int64_t fitting = kernel.machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
-    return std::clamp<int64_t>(fitting, 48, 768) / 6 * 6;
+    return std::clamp<int64_t>(fitting, 132, 768) / 6 * 6;
   }
   // Columns of x in float32. Rows that are a multiple of 2 KB apart would share the same few sets of the cache.
   int64_t widenedColumns() const { return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0); }
@@ -42,9 +38,10 @@ struct Forward {
   void widen();
   void run();
   void panelled(Value rowBlock, Value begin, Value end);
-  void decode(Value rowBlock, Value panel, Value buffer);
-  SmallVector<Value> accumulate(Value token, int64_t count, Value panel, Value buffer, Value steps, ValueRange init);
-  void finish(Value token, int64_t count, Value rowBlock, ArrayRef<Value> sums);
+  void decode(Value firstRow, Value panel);
+  SmallVector<Value> accumulate(Value token, int64_t count, Value panel);
+  void finish(Value token, int64_t count, Value firstRow, ArrayRef<Value> sums);
+  void store(Value outputs, Value token, Value firstRow);
   void forTiles(Value begin, Value end, function_ref<void(Value token, int64_t count)> body);
 };
 
@@ -68,64 +65,74 @@ void Forward::widen() {
   b.parallel(tokens, row);
 }
 
-// The panel's eight rows; a row beyond N repeats the last one and is not stored.
-void Forward::decode(Value rowBlock, Value panel, Value buffer) {
+// The panel's rows; a row beyond N repeats the last one and is not stored.
+void Forward::decode(Value firstRow, Value panel) {
   int64_t wholeBlocks = weight.k() / kBlock;
-  Value firstBlock = b.mulI(panel, b.index(panelBlocks()));
-  Value endBlock = b.minI(b.addI(firstBlock, b.index(panelBlocks())), b.index(wholeBlocks));
-  b.loop(b.index(0), b.index(kTileRows), 1, [&](Value row) {
-    Value source = b.minI(b.addI(b.mulI(rowBlock, b.index(kTileRows)), row), b.index(weight.n() - 1));
+  b.loop(b.index(0), b.index(panelRows), 1, [&](Value row) {
+    Value source = b.minI(b.addI(firstRow, row), b.index(weight.n() - 1));
     auto block = [&](Value index, int64_t count, bool isEnd) {
-      weight.prefetch(b, b.addI(b.mulI(b.addI(rowBlock, b.index(1)), b.index(kTileRows)), row), index);
-      Value step = b.mulI(b.subI(index, firstBlock), b.index(kBlockSteps));
+      weight.prefetch(b, b.addI(source, b.index(panelRows)), index);
+      Value step = b.mulI(index, b.index(kBlockSteps));
       weight.read(b, source, index, 0, count, isEnd, [&](int64_t i, Value lanes) {
-        b.storeLanes(lanes, buffer, {b.addI(step, b.index(i)), row, b.index(0)});
+        b.storeLanes(lanes, panel, {b.addI(step, b.index(i)), row, b.index(0)});
       });
     };
-    b.loop(firstBlock, endBlock, 1, [&](Value index) { block(index, kBlockSteps, false); });
-    if (wholeBlocks == blocks())
-      return;
-    auto tail = [&] { block(b.index(wholeBlocks), weight.steps() - wholeBlocks * kBlockSteps, true); };
-    if (panels() == 1)
-      tail();
-    else
-      b.ifThen(b.equalI(panel, b.index(panels() - 1)), tail);
+    b.loop(b.index(0), b.index(wholeBlocks), 1, [&](Value index) { block(index, kBlockSteps, false); });
+    if (wholeBlocks < blocks())
+      block(b.index(wholeBlocks), weight.steps() - wholeBlocks * kBlockSteps, true);
   });
 }
 
-// One fused multiply-add per lane and step, ascending.
-SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel, Value buffer, Value steps,
-                                       ValueRange init) {
-  Value firstColumn = b.mulI(panel, b.index(panelBlocks() * kBlock));
-  return b.loop(b.index(0), steps, 1, init, [&](Value step, ValueRange carried) {
-    SmallVector<Value> sums(carried), activations;
-    Value column = b.addI(firstColumn, b.mulI(step, b.index(kLanes)));
-    for (int64_t t = 0; t < count; ++t)
-      activations.push_back(b.loadLanes(x, {b.addI(token, b.index(t)), column}));
-    for (int64_t row = 0; row < kTileRows; ++row) {
-      Value lanes = b.loadLanes(buffer, {step, b.index(row), b.index(0)});
-      for (int64_t t = 0; t < count; ++t)
-        sums[t * kTileRows + row] = b.fma(activations[t], lanes, sums[t * kTileRows + row]);
+// One fused multiply-add per lane and step, ascending. The side of the tile that is shorter waits in registers.
+SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel) {
+  SmallVector<Value> zeros(count * panelRows, b.lanes(0.0f));
+  return b.loop(b.index(0), b.index(weight.steps()), 1, zeros, [&](Value step, ValueRange carried) {
+    SmallVector<Value> sums(carried);
+    Value column = b.mulI(step, b.index(kLanes));
+    auto activations = [&](int64_t t) { return b.loadLanes(x, {b.addI(token, b.index(t)), column}); };
+    auto lanes = [&](int64_t row) { return b.loadLanes(panel, {step, b.index(row), b.index(0)}); };
+    SmallVector<Value> waiting;
+    bool rowsWait = panelRows < count;
+    for (int64_t i = 0, end = rowsWait ? panelRows : count; i < end; ++i)
+      waiting.push_back(rowsWait ? lanes(i) : activations(i));
+    for (int64_t i = 0, end = rowsWait ? count : panelRows; i < end; ++i) {
+      Value passing = rowsWait ? activations(i) : lanes(i);
+      for (auto [j, other] : llvm::enumerate(waiting)) {
+        Value &sum = rowsWait ? sums[i * panelRows + j] : sums[j * panelRows + i];
+        sum = b.fma(rowsWait ? passing : other, rowsWait ? other : passing, sum);
+      }
     }
     return sums;
   });
 }
 
-void Forward::finish(Value token, int64_t count, Value rowBlock, ArrayRef<Value> sums) {
-  Value row = b.mulI(rowBlock, b.index(kTileRows));
-  int64_t rest = weight.n() % kTileRows;
-  Value isWhole = rest ? b.lessI(rowBlock, b.index(weight.n() / kTileRows)) : Value();
-  for (int64_t t = 0; t < count; ++t) {
-    Value at = b.addI(token, b.index(t));
-    Value outputs = reduceRows(b, sums.slice(t * kTileRows, kTileRows));
-    if (!rest) {
-      epilogue.store(b, outputs, at, row, kTileRows);
-      continue;
+// Eight sums go through the tree together: all rows of one token, or the rows of a few.
+void Forward::finish(Value token, int64_t count, Value firstRow, ArrayRef<Value> sums) {
+  int64_t height = static_cast<int64_t>(sums.size()) / count, together = kTileRows / height;
+  for (int64_t t = 0; t < count; t += together) {
+    SmallVector<Value> eight;
+    for (int64_t i = 0; i < kTileRows; ++i) // of a token that is not there the last one again
+      eight.push_back(sums[std::min(t + i / height, count - 1) * height + i % height]);
+    Value outputs = reduceRows(b, eight);
+    for (int64_t i = 0; i < std::min(together, count - t); ++i) {
+      Value part = outputs;
+      if (together > 1)
+        part = vector::ExtractStridedSliceOp::create(b, outputs, ArrayRef<int64_t>{i * height},
+                                                     ArrayRef<int64_t>{height}, ArrayRef<int64_t>{1});
+      store(part, b.addI(token, b.index(t + i)), firstRow);
     }
-    if (weight.n() > kTileRows)
-      b.ifThen(isWhole, [&] { epilogue.store(b, outputs, at, row, kTileRows); });
-    b.ifThen(b.equalI(rowBlock, b.index(weight.n() / kTileRows)), [&] { epilogue.store(b, outputs, at, row, rest); });
   }
+}
+
+// Rows of one token; those beyond N are left out.
+void Forward::store(Value outputs, Value token, Value firstRow) {
+  int64_t count = cast<VectorType>(outputs.getType()).getNumElements(), rest = weight.n() % count;
+  if (!rest)
+    return epilogue.store(b, outputs, token, firstRow, count);
+  if (weight.n() > count)
+    b.ifThen(b.lessI(firstRow, b.index(weight.n() - rest)),
+             [&] { epilogue.store(b, outputs, token, firstRow, count); });
+  b.ifThen(b.equalI(firstRow, b.index(weight.n() - rest)), [&] { epilogue.store(b, outputs, token, firstRow, rest); });
 }
 
 // Cuts [begin, end) into tiles of tileTokens and what is left over.
@@ -155,8 +162,7 @@ void Forward::run() {
     b.ifThenElse(
         isOrdinary ? arith::AndIOp::create(b, isFew, isOrdinary).getResult() : isFew,
         [&] {
-          direct.emit(begin, end, rowBlock,
-                      [&](Value token, ArrayRef<Value> sums) { finish(token, 1, rowBlock, sums); });
+          direct.emit(begin, end, rowBlock, [&](Value token, ArrayRef<Value> sums) { finish(token, 1, first, sums); });
         },
         [&] { panelled(rowBlock, begin, end); });
   });
@@ -164,46 +170,13 @@ void Forward::run() {
 
 // One iteration by panels.
 void Forward::panelled(Value rowBlock, Value begin, Value end) {
-  SmallVector<Value> zeros(tileTokens * kTileRows, b.lanes(0.0f));
-  Value buffer = localBuffer(b, {panelSteps(), kTileRows, kLanes}, b.getF32Type());
-  if (panels() == 1) {
-    decode(rowBlock, b.index(0), buffer);
-    forTiles(begin, end, [&](Value token, int64_t count) {
-      ValueRange init = ValueRange(zeros).take_front(count * kTileRows);
-      finish(token, count, rowBlock, accumulate(token, count, b.index(0), buffer, b.index(weight.steps()), init));
-    });
-    return;
-  }
-
-  // Accumulators wait in memory between panels.
-  Value waiting = localBuffer(b, {chunkTokens(), kTileRows, kLanes}, b.getF32Type());
-  auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
-    return {b.addI(b.subI(token, begin), b.index(i / kTileRows)), b.index(i % kTileRows), b.index(0)};
-  };
-  auto fetch = [&](Value token, int64_t count) {
-    SmallVector<Value> sums;
-    for (int64_t i = 0; i < count * kTileRows; ++i)
-      sums.push_back(b.loadLanes(waiting, at(token, i)));
-    return sums;
-  };
-  b.loop(begin, end, 1, [&](Value token) {
-    for (int64_t row = 0; row < kTileRows; ++row)
-      b.storeLanes(zeros[row], waiting, at(token, row));
-  });
-  b.loop(b.index(0), b.index(panels() - 1), 1, [&](Value panel) {
-    decode(rowBlock, panel, buffer);
-    forTiles(begin, end, [&](Value token, int64_t count) {
-      Value steps = b.index(panelBlocks() * kBlockSteps);
-      SmallVector<Value> sums = accumulate(token, count, panel, buffer, steps, fetch(token, count));
-      for (auto [i, sum] : llvm::enumerate(sums))
-        b.storeLanes(sum, waiting, at(token, i));
-    });
-  });
-  Value last = b.index(panels() - 1);
-  decode(rowBlock, last, buffer);
-  forTiles(begin, end, [&](Value token, int64_t count) {
-    Value steps = b.index(weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps);
-    finish(token, count, rowBlock, accumulate(token, count, last, buffer, steps, fetch(token, count)));
+  Value panel = localBuffer(b, {weight.steps(), panelRows, kLanes}, b.getF32Type());
+  Value first = b.mulI(rowBlock, b.index(kTileRows));
+  Value endRow = b.minI(b.addI(first, b.index(kTileRows)), b.index(weight.n()));
+  b.loop(first, endRow, panelRows, [&](Value row) {
+    decode(row, panel);
+    forTiles(begin, end,
+             [&](Value token, int64_t count) { finish(token, count, row, accumulate(token, count, panel)); });
   });
 }
 
@@ -215,9 +188,11 @@ LogicalResult emitLinearForward(Kernel &kernel) {
     return failure();
   Emitter &b = kernel.b;
   LinearEpilogue epilogue{kernel.outputs[0], kernel.optional(2), kernel.optional(3)};
-  Forward forward{kernel, b, *weight, epilogue, b.dim(kernel.inputs[0], 0), Value(), 3};
-  if (kernel.machine.vectorRegisters < 32)
-    forward.tileTokens = 1; // eight accumulators of two registers each fill sixteen
+  Forward forward{kernel, b, *weight, epilogue, b.dim(kernel.inputs[0], 0), Value(), 6, 4};
+  if (kernel.machine.vectorRegisters < 32) { // eight accumulators of two registers each fill sixteen
+    forward.tileTokens = 1;
+    forward.panelRows = 8;
+  }
   forward.widen();
   forward.run();
   return success();

@@ -91,7 +91,7 @@ Value reduceRows(Emitter &b, ArrayRef<Value> accumulators) {
 
 void LinearEpilogue::store(Emitter &b, Value sums, Value token, Value row, int64_t count) const {
   Type element = cast<MemRefType>(y.getType()).getElementType();
-  if (count == kTileRows) {
+  if (count == cast<VectorType>(sums.getType()).getNumElements()) {
     Value value = sums;
     if (bias || residual)
       value = b.roundTo(value, element);

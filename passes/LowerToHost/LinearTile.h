@@ -18,7 +18,7 @@ struct LinearEpilogue {
   mlir::Value bias;     // [N] or null
   mlir::Value residual; // [T, N] or null
 
-  // Stores outputs [row, row + count) of `token` from vector<8xf32>; `count` is static, 1..8.
+  // Stores outputs [row, row + count) of `token` from the first `count` elements of a vector.
   void store(Emitter &b, mlir::Value sums, mlir::Value token, mlir::Value row, int64_t count) const;
 };
 
