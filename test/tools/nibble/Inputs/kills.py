@@ -59,7 +59,7 @@ def moment(kind, process):
     wait(process, lambda: lines() > 0 and os.stat(os.path.join(run, "metrics.jsonl")).st_mtime_ns != start)
     if kind == "save":
         wait(process, lambda: any(name.startswith("step-") for name in unfinished(checkpoints)))
-        pause = draw.uniform(0, 0.004)
+        pause = draw.uniform(0, 0.004) if missed == 0 else 0
         time.sleep(pause)
         return f"{pause * 1000:.1f} ms into a save"
     if kind == "end":
@@ -76,10 +76,10 @@ def moment(kind, process):
 struck, inSave, afterSave, atEnd = 0, 0, 0, 0
 kinds = ["save", "start", "step", "step"]
 seen = set()
-error = None
+number, missed = 0, 0  # of the kind; saves that were done before the kill came
 for attempt in range(20 * wanted):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    kind = kinds[attempt % len(kinds)] if struck < wanted else "end" if atEnd == 0 and wanted >= 10 else None
+    kind = kinds[number % len(kinds)] if number < wanted else "end" if atEnd == 0 and wanted >= 10 else None
     if kind is None:
         break
     what = moment(kind, process)
@@ -91,8 +91,11 @@ for attempt in range(20 * wanted):
         sys.exit(f"the command ended with {process.returncode}: {error}")
     struck += 1
     atEnd += kind == "end"
-    inSave += any(name.startswith("step-") and name not in seen for name in unfinished(checkpoints))
+    caught = any(name.startswith("step-") and name not in seen for name in unfinished(checkpoints))
+    inSave += caught
     seen.update(unfinished(checkpoints))
+    missed = missed + 1 if kind == "save" and not caught and missed < 5 else 0
+    number += missed == 0  # a save that was missed is tried again
     afterSave += saved() > 0
     print(f"kill {struck}: {what}; lines {lines()}, checkpoint of step {saved()}, half-written {unfinished(checkpoints) + unfinished(run)}")
 done = process.wait() if process.poll() is None else process.returncode
