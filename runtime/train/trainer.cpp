@@ -48,17 +48,17 @@ Status Trainer::accumulate(std::span<const TrainSequence> sequences, StepResult 
                                      "learning rate",
                                      steps_, loss));
   }
-  bool hasRows = trainStep_.result("rows:loss") >= 0;
-  if (!hasRows)
+  auto hasRows = [&](const std::string &name) { return trainStep_.result("rows:" + name) >= 0; };
+  if (!hasRows("loss"))
     result.loss += loss;
   result.rows += inputs_.rows();
   ++result.microbatches;
   if (status.isOk())
     status = collectRows(trainStep_, results, inputs_.rows(), result.values, &result.rowMetrics);
   for (size_t i = 0; i < results.size(); ++i)
-    if (results[i].dtype == DType::kF32 && results[i].shape.empty() &&
-        trainStep_.info().results[i].name != std::string_view("loss") && !hasRows)
-      result.metrics[trainStep_.info().results[i].name] += *results[i].as<float>();
+    if (std::string name = trainStep_.info().results[i].name;
+        results[i].dtype == DType::kF32 && results[i].shape.empty() && name != "loss" && !hasRows(name))
+      result.metrics[name] += *results[i].as<float>();
   arena_->reset();
   return status;
 }

@@ -77,6 +77,7 @@ TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
   auto sequences = someSequences(20);
   std::vector<std::byte> expected;
   std::vector<int64_t> calls;
+  std::vector<double> losses;
   for (int64_t maxTokens : {10000, 1, 7, 30}) {
     auto source = sourceOf({16, 16}, [](int64_t i) { return 0.1f * static_cast<float>(i % 5); });
     ASSERT_TRUE(store.initialize(source).isOk());
@@ -86,6 +87,9 @@ TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
       ASSERT_TRUE(result.isOk());
       if (i == 0)
         calls.push_back(result->microbatches);
+      losses.push_back(result->loss);
+      EXPECT_EQ(losses.back(), losses[i]) << maxTokens; // rows are added up one by one
+      EXPECT_FALSE(result->rowMetrics.contains("rows:loss"));
     }
     if (expected.empty())
       expected = bytesOf("master:table");

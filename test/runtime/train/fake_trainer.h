@@ -39,13 +39,14 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .state("gradient:table", DType::kF32, {V, V})
       .result("loss", DType::kF32, {})
       .result("logp", DType::kF32, {-1})
-      .result("entropy", DType::kF32, {-1});
+      .result("entropy", DType::kF32, {-1})
+      .result("rows:loss", DType::kF32, {-1});
   if (objective == FakeObjective::kGrpo)
     step.result("clipped", DType::kF32, {-1}).result("clip_fraction", DType::kF32, {});
   step.body([=](FakeCall &call) {
     int64_t rows = call.size("tokens");
     auto *loss = call.result("loss", {}).as<float>(), *logp = call.result("logp", {rows}).as<float>(),
-         *entropy = call.result("entropy", {rows}).as<float>();
+         *entropy = call.result("entropy", {rows}).as<float>(), *rowLoss = call.result("rows:loss", {rows}).as<float>();
     auto *clipped = objective == FakeObjective::kGrpo ? call.result("clipped", {rows}).as<float>() : nullptr;
     auto *fraction = clipped ? call.result("clip_fraction", {}).as<float>() : nullptr;
     auto *gradient = call.as<float>("gradient:table"), *temperature = call.as<float>("temperature"),
@@ -56,7 +57,7 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       logp[row] = fakeLogProbability(logits.data(), V, targets[row], temperature[row], entropy + row);
       float scale = mask[row] * weight[row], coefficient = -scale; // d loss / d logp
       if (objective == FakeObjective::kSft) {
-        *loss -= scale * logp[row];
+        rowLoss[row] = -scale * logp[row];
       } else {
         float advantage = call.as<float>("advantage")[row];
         float ratio = std::exp(logp[row] - call.as<float>("old_logp")[row]);
@@ -64,9 +65,10 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
         bool cut = bounded * advantage < ratio * advantage;
         clipped[row] = cut ? 1.0f : 0.0f;
         *fraction += scale * clipped[row];
-        *loss -= scale * (cut ? bounded : ratio) * advantage;
+        rowLoss[row] = -scale * (cut ? bounded : ratio) * advantage;
         coefficient = cut ? 0.0f : -scale * ratio * advantage;
       }
+      *loss += rowLoss[row];
       if (coefficient != 0)
         for (int64_t v = 0; v < V; ++v) {
           float p, unused;
