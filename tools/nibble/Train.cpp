@@ -165,6 +165,22 @@ std::string detail(const StepMetrics &line) {
   return text;
 }
 
+// The line of progress ends with this, so that what is said afterwards begins on its own.
+Status runLoop(const Config &config, bool supervised, Parts &parts) {
+  int64_t steps = supervised ? config.sft.steps : config.rl.steps;
+  Progress progress(supervised ? "sft" : "rl", std::min(parts.folder->startStep(), steps), steps);
+  LoopCallbacks callbacks;
+  callbacks.progress = [&](const StepMetrics &line) { progress.update(std::min(line.step + 1, steps), detail(line)); };
+  callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
+  callbacks.stop = [] { return stopRequested(); };
+  if (supervised) {
+    NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
+    return loop->run(*parts.folder);
+  }
+  NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
+  return loop->run(*parts.folder);
+}
+
 Status finish(const Config &config, const Parts &parts) {
   std::string model = config.run.out + "/model";
   NIBBLE_TRY(removeTree(model));
@@ -203,19 +219,7 @@ Status train(const TrainArguments &arguments, bool supervised) {
     return Status::ok();
   }
 
-  int64_t steps = supervised ? config.sft.steps : config.rl.steps;
-  Progress progress(supervised ? "sft" : "rl", std::min(parts.folder->startStep(), steps), steps);
-  LoopCallbacks callbacks;
-  callbacks.progress = [&](const StepMetrics &line) { progress.update(std::min(line.step + 1, steps), detail(line)); };
-  callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
-  callbacks.stop = [] { return stopRequested(); };
-  if (supervised) {
-    NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
-    NIBBLE_TRY(loop->run(*parts.folder));
-  } else {
-    NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
-    NIBBLE_TRY(loop->run(*parts.folder));
-  }
+  NIBBLE_TRY(runLoop(config, supervised, parts));
   return finish(config, parts);
 }
 

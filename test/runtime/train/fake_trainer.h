@@ -57,7 +57,7 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       logp[row] = fakeLogProbability(logits.data(), V, targets[row], temperature[row], entropy + row);
       float scale = mask[row] * weight[row], coefficient = -scale; // d loss / d logp
       if (objective == FakeObjective::kSft) {
-        rowLoss[row] = -scale * logp[row];
+        rowLoss[row] = 0.0f - scale * logp[row];
       } else {
         float advantage = call.as<float>("advantage")[row];
         float ratio = std::exp(logp[row] - call.as<float>("old_logp")[row]);
@@ -65,7 +65,7 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
         bool cut = bounded * advantage < ratio * advantage;
         clipped[row] = cut ? 1.0f : 0.0f;
         *fraction += scale * clipped[row];
-        rowLoss[row] = -scale * (cut ? bounded : ratio) * advantage;
+        rowLoss[row] = 0.0f - scale * (cut ? bounded : ratio) * advantage;
         coefficient = cut ? 0.0f : -scale * ratio * advantage;
       }
       *loss += rowLoss[row];

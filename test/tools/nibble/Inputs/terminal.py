@@ -36,7 +36,7 @@ last = text.decode().split("\r\x1b[K")[-1]
 print(f"drawn {len(drawn)} times: {drawn[0] if drawn else ''} | {drawn[-1] if drawn else ''}")
 if len(drawn) < 2 or not re.match(r"rl  1/4  25%  reward .* left ", drawn[0]) or not re.match(r"rl  4/4  100%  ", drawn[-1]):
     sys.exit(f"not redrawn as it should be: {text!r}")
-if max(map(len, drawn)) > 99:
-    sys.exit(f"longer than the terminal: {max(drawn, key=len)}")
 if not re.match(r"rl  4/4[^\n]*\r\n\S+/model: the trained weights\r\n", last):
     sys.exit(f"the end does not begin on a line of its own: {last!r}")
+if max(map(len, drawn)) > 99:
+    sys.exit(f"longer than the terminal: {max(drawn, key=len)}")
