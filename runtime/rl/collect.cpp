@@ -44,7 +44,10 @@ Result<std::vector<Group>> collectRound(const Config &config, const Environment 
   for (Group &group : groups) {
     for (ScoredSample &sample : group.samples) {
       sample.reward = outcomes[next].isFailed ? 0.0 : outcomes[next].reward;
-      sample.failed = outcomes[next++].isFailed;
+      sample.failed = outcomes[next].isFailed;
+      if (sample.failed && totals.rewardProblem.empty())
+        totals.rewardProblem = outcomes[next].problem;
+      ++next;
     }
     assignAdvantages(group, config.rl.advantage, config.rl.advantageEpsilon, config.rl.negativeWeight);
   }

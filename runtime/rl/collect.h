@@ -17,6 +17,7 @@ struct Collected {
   uint64_t nextProblem = 0;
   double rolloutSeconds = 0, rewardSeconds = 0; // of the clock
   int64_t sampledTokens = 0;
+  std::string rewardProblem; // why the first response without a reward has none; empty: all have one
 };
 
 // Generates groups for problems nextProblem, nextProblem + 1, ... of the training split until enough are kept or

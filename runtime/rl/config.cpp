@@ -8,6 +8,9 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
+#include <charconv>
+#include <cmath>
+#include <optional>
 #include <set>
 
 namespace nibble {
@@ -192,6 +195,20 @@ Result<toml::table> parseToml(std::string_view text, const std::string &where) {
   }
 }
 
+bool isFile(const std::string &objective) { return objective.ends_with(".mlir"); }
+
+// "clip_low=0.1"; nullopt for anything else.
+std::optional<std::pair<std::string, double>> parseOption(const std::string &text) {
+  size_t equals = text.find('=');
+  double value = 0;
+  if (equals == std::string::npos || equals == 0)
+    return std::nullopt;
+  auto [end, error] = std::from_chars(text.data() + equals + 1, text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
+  return std::pair(text.substr(0, equals), value);
+}
+
 // What single ranges cannot say.
 Status checkTogether(const Config &config, const std::string &where) {
   int64_t group = config.quantize.groupSize;
@@ -204,13 +221,21 @@ Status checkTogether(const Config &config, const std::string &where) {
   if (config.rollout.sampling.greedy() && config.rl.samplesPerPrompt > 1)
     return Status::usage(
         fmt::format("{}: rollout.temperature: 0 makes all samples of a prompt equal; raise it", where));
-  bool isFile = config.task.name == "jsonl";
-  if (isFile == config.task.path.empty())
-    return Status::usage(isFile ? where + ": task.path: name \"jsonl\" needs the file of prompts"
-                                : where + ": task.path: only name \"jsonl\" reads a file; set it or remove the path");
-  if (isFile && config.task.promptField.empty())
+  if (config.rl.objective != "grpo" && config.rl.objective != "reinforce" && !isFile(config.rl.objective))
+    return Status::usage(
+        fmt::format("{}: rl.objective: '{}' is neither grpo nor reinforce nor the path of an .mlir file", where,
+                    config.rl.objective));
+  for (const std::string &option : config.rl.objectiveOptions)
+    if (!parseOption(option))
+      return Status::usage(fmt::format("{}: rl.objective_options: '{}' is not name=number", where, option));
+  bool isDataset = config.task.name == "jsonl";
+  if (isDataset == config.task.path.empty())
+    return Status::usage(isDataset
+                             ? where + ": task.path: name \"jsonl\" needs the file of prompts"
+                             : where + ": task.path: only name \"jsonl\" reads a file; set it or remove the path");
+  if (isDataset && config.task.promptField.empty())
     return Status::usage(where + ": task.prompt_field: a prompt must have a name");
-  if (isFile && config.task.answerField.empty() && config.reward.command.empty())
+  if (isDataset && config.task.answerField.empty() && config.reward.command.empty())
     return Status::usage(where + ": task.answer_field: without an answer nothing says what a response is worth; name "
                                  "its field or set reward.command");
   return Status::ok();
@@ -256,17 +281,26 @@ std::string hashOf(const Config &config) {
     json["rollout"].erase(key);
   json["train"].erase("max_tokens");
   json["reward"].erase("workers");
+  if (isFile(config.rl.objective))
+    if (auto text = readFile(config.rl.objective, 1 << 20); text.isOk()) // one that cannot be read is refused later
+      json["rl"]["objective"] = *text;
   return hash128(json.dump());
 }
 
 std::map<std::string, double> objectiveConstants(const RLConfig &config) {
+  std::map<std::string, double> constants;
   if (config.objective == "reinforce")
-    return {{"entropy", config.entropyCoefficient}};
-  return {{"clip_low", config.clipLow},
-          {"clip_high", config.clipHigh},
-          {"dual_clip", config.dualClip},
-          {"kl", config.klCoefficient},
-          {"entropy", config.entropyCoefficient}};
+    constants = {{"entropy", config.entropyCoefficient}};
+  else if (!isFile(config.objective))
+    constants = {{"clip_low", config.clipLow},
+                 {"clip_high", config.clipHigh},
+                 {"dual_clip", config.dualClip},
+                 {"kl", config.klCoefficient},
+                 {"entropy", config.entropyCoefficient}};
+  for (const std::string &option : config.objectiveOptions)
+    if (auto parsed = parseOption(option))
+      constants[parsed->first] = parsed->second;
+  return constants;
 }
 
 std::vector<ConfigKey> configKeys() {

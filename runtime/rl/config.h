@@ -55,7 +55,8 @@ struct RLConfig {
   bool maskTruncated = false;
   LossNormalization lossNormalization = LossNormalization::kToken;
   Comparison compare = Comparison::kAll;
-  std::string objective = "grpo";
+  std::string objective = "grpo"; // a built-in one, or the path of an MLIR file
+  std::vector<std::string> objectiveOptions = {};
   double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0, entropyCoefficient = 0;
   double untilReward = 0; // 0: all steps
 };
@@ -112,12 +113,13 @@ Result<Config> parseConfig(std::string_view text, const std::string &where,
 
 // Every value, by section and key.
 Json toJson(const Config &config);
-// Hash of all that the result of a run depends on: not `run.out`, `run.threads`, `run.checkpoint_every`,
-// `run.keep_checkpoints`, nor the sizes of calls and of the cache: a run that ran out of memory goes on with smaller
-// ones.
+// Hash of all that the result of a run depends on, the text of an objective's file too: not `run.out`, `run.threads`,
+// `run.checkpoint_every`, `run.keep_checkpoints`, nor the sizes of calls and of the cache: a run that ran out of memory
+// goes on with smaller ones.
 std::string hashOf(const Config &config);
 
-// The constants of config.rl.objective by the names they have in lib/Objectives.
+// The constants of config.rl.objective by the names they have in lib/Objectives; of a file only those of
+// objective_options.
 std::map<std::string, double> objectiveConstants(const RLConfig &config);
 
 struct ConfigKey {

@@ -75,7 +75,8 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.named("compare", c.rl.compare,
           Names<Comparison>{{"all", Comparison::kAll}, {"trained", Comparison::kTrained}, {"none", Comparison::kNone}},
           "sampled tokens whose log-probabilities in training and rollout are compared bit by bit");
-  a.choice("objective", c.rl.objective, {"grpo", "reinforce"}, "loss of a token (lib/Objectives)");
+  a.text("objective", c.rl.objective, "loss of a token: grpo, reinforce, or the path of an .mlir file (lib/Objectives)");
+  a.texts("objective_options", c.rl.objectiveOptions, "further options of the objective: name=number");
   a.number("clip_low", c.rl.clipLow, 0, 1, "ratio is held above 1 minus this");
   a.number("clip_high", c.rl.clipHigh, 0, 1e9, "ratio is held below 1 plus this");
   a.number("dual_clip", c.rl.dualClip, 0, 1e9, "a bad token costs at most this times its advantage; 0: off");

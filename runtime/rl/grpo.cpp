@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 namespace nibble {
 
@@ -179,6 +180,9 @@ Status GrpoLoop::takeStep(StepMetrics &line) {
 
   std::map<std::string, double> &values = line.values;
   describeSamples(collected, values);
+  if (!collected.rewardProblem.empty() && !std::exchange(toldOfFailures_, true))
+    warn(fmt::format("step {}: {} of {} responses have no reward and are not trained on; the first: {}", line.step,
+                     values["reward_failed"], values["samples"], collected.rewardProblem));
   if (config().rl.compare != Comparison::kNone) {
     values["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
     values["train_rollout_logprob_mismatches"] = static_cast<double>(mismatch.mismatches);

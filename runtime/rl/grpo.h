@@ -20,6 +20,8 @@ private:
   using Loop::Loop;
   Status compareUntrained(const Collected &collected, Mismatch &mismatch);
   Status update(std::span<const Group> groups, Mismatch *mismatch, struct UpdateTotals &totals);
+
+  bool toldOfFailures_ = false; // of rewards: one line of a run says why, the metrics how many
 };
 
 } // namespace nibble

@@ -36,8 +36,7 @@ Status Loop::run(bool resume) {
 
 Status Loop::run(RunFolder &folder) {
   for (const std::string &warning : folder.warnings())
-    if (callbacks_.warn)
-      callbacks_.warn(warning);
+    warn(warning);
   if (!folder.state().is_null()) {
     std::string where = config_.run.out + " state.json";
     NIBBLE_ASSIGN(int64_t problem, integerField(folder.state(), "next_problem", where, 0, INT64_MAX));

@@ -66,6 +66,10 @@ protected:
   const LoopParts &parts() const { return parts_; }
   bool stopRequested() const { return callbacks_.stop && callbacks_.stop(); }
   const std::function<bool()> &stop() const { return callbacks_.stop; }
+  void warn(const std::string &line) const {
+    if (callbacks_.warn)
+      callbacks_.warn(line);
+  }
 
 private:
   Status runSteps(RunFolder &folder);

@@ -191,7 +191,10 @@ Status tidyCheckpoints(const fs::path &folder, int64_t keep) {
       NIBBLE_TRY(removeTree(folder / name));
   NIBBLE_ASSIGN(auto steps, stepsIn(folder));
   bool sound = !steps.empty() && verifyCheckpoint(folder / folderName(steps[0])).isOk();
-  return sound ? prune(folder, keep) : Status::ok();
+  if (!sound)
+    return Status::ok();
+  NIBBLE_TRY(replaceLink(folder / "latest", folderName(steps[0]))); // the power may have gone before the link moved
+  return prune(folder, keep);
 }
 
 } // namespace nibble

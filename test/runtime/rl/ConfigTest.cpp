@@ -1,4 +1,6 @@
 #include "runtime/rl/config.h"
+#include "runtime/core/file.h"
+#include "test/runtime/core/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -110,6 +112,29 @@ TEST(Config, HashTellsRunsApart) {
   EXPECT_EQ(hashOf(config), hashOf(other));
   other.rl.clipHigh = 0.28;
   EXPECT_NE(hashOf(config), hashOf(other));
+}
+
+TEST(Config, AnObjectiveIsBuiltInOrAFile) {
+  EXPECT_THAT(problemOf("[rl]\nobjective = \"dpo\"\n").message(), HasSubstr("rl.objective: 'dpo' is neither grpo"));
+  for (const char *option : {"margin", "=1", "margin=", "margin=x", "margin=1 ", "margin=inf"})
+    EXPECT_THAT(problemOf(std::string("[rl]\nobjective_options = [\"") + option + "\"]\n").message(),
+                HasSubstr("is not name=number"));
+  auto config = parseConfig("[rl]\nobjective = \"own.mlir\"\nobjective_options = [\"margin=0.5\"]\n", "run.toml");
+  ASSERT_TRUE(config.isOk()) << config.status().message();
+  EXPECT_EQ(objectiveConstants(config->rl), (std::map<std::string, double>{{"margin", 0.5}}));
+  config->rl.objective = "reinforce";
+  EXPECT_EQ(objectiveConstants(config->rl), (std::map<std::string, double>{{"entropy", 0}, {"margin", 0.5}}));
+}
+
+TEST(Config, HashKnowsTheTextOfAnObjective) {
+  test::TemporaryFolder folder;
+  Config config;
+  config.rl.objective = (folder / "own.mlir").string();
+  std::set<std::string> hashes = {hashOf(config)}; // not there yet
+  for (const char *text : {"a", "b"}) {
+    ASSERT_TRUE(writeFileAtomically(config.rl.objective, text).isOk());
+    EXPECT_TRUE(hashes.insert(hashOf(config)).second);
+  }
 }
 
 } // namespace

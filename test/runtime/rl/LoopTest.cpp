@@ -162,8 +162,13 @@ TEST(Grpo, FailedRewardsCostTheSampleNotTheRun) {
   FakeWorld world(config);
   OddReward reward;
   world.parts.environment.reward = &reward;
-  Status status = world.grpo();
+  std::vector<std::string> warnings;
+  Status status =
+      world.grpo({.progress = {}, .warn = [&](const std::string &line) { warnings.push_back(line); }, .stop = {}});
   ASSERT_TRUE(status.isOk()) << status.message();
+  ASSERT_EQ(warnings.size(), 1u); // of the first step, not of each
+  EXPECT_THAT(warnings[0], HasSubstr("step 0: "));
+  EXPECT_THAT(warnings[0], HasSubstr("have no reward and are not trained on; the first: timed out"));
   for (const Json &line : linesOf(folder / "out/metrics.jsonl"))
     if (line.contains("samples"))
       EXPECT_GT(line["reward_failed"].get<int>(), line["samples"].get<int>() / 3);

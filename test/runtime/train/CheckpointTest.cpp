@@ -69,6 +69,15 @@ void flipBit(const std::filesystem::path &path, int64_t bit) {
   file.put(byte);
 }
 
+// Killed between the rename of a checkpoint and the link to it.
+TEST_F(CheckpointTest, TidyingMovesTheLinkToTheNewest) {
+  ASSERT_TRUE(save(1).isOk());
+  ASSERT_TRUE(save(2).isOk());
+  ASSERT_TRUE(replaceLink(folder / "latest", "step-000001").isOk());
+  ASSERT_TRUE(tidyCheckpoints(folder.path(), 2).isOk());
+  EXPECT_EQ(std::filesystem::read_symlink(folder / "latest"), "step-000002");
+}
+
 TEST_F(CheckpointTest, SavesLoadsAndPrunes) {
   EXPECT_FALSE(newest());
   for (int64_t step : {1, 2, 3, 4})
@@ -206,6 +215,7 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
     ASSERT_TRUE(checkpoint->step == reported || checkpoint->step == reported + 1)
         << checkpoint->step << " after " << reported;
     lost += checkpoint->step == reported;
+    ASSERT_EQ(std::filesystem::canonical(folder / "latest"), std::filesystem::canonical(checkpoint->path));
     ASSERT_TRUE(loadCheckpoint(*checkpoint, store).isOk());
     ASSERT_TRUE(holds(checkpoint->step));
     ASSERT_LE(listFolder(folder.path())->size(), 3u); // latest and two

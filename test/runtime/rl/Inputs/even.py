@@ -1,0 +1,9 @@
+"""A reward program: 1 for a response with an even number of characters; no answer to prompts that begin with 7."""
+import json
+import sys
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["prompt"].startswith("7"):
+        sys.exit(1)
+    print(json.dumps({"id": request["id"], "reward": 1 - len(request["response"]) % 2}), flush=True)
