@@ -134,12 +134,7 @@ struct Quantizer {
         onCodes(row, block, codes, scales, lanes);
       });
     };
-    auto choice = scf::IfOp::create(b, found.areOrdinary, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(choice.thenBlock());
-    writeCodes(true);
-    b.setInsertionPointToStart(choice.elseBlock());
-    writeCodes(false);
+    b.ifThenElse(found.areOrdinary, [&] { writeCodes(true); }, [&] { writeCodes(false); });
   }
 
   Value largestOfRow(Value row, Value start) {
