@@ -20,7 +20,7 @@ static Result<Seconds> timeCompile(const Plan &plan, int64_t layers, bool traini
 Result<std::vector<Figure>> compileFigures(const Plan &plan) {
   std::vector<Figure> figures;
   for (bool training : {false, true}) {
-    std::string name = std::string("compile/qwen3-0.6b/") + (training ? "training" : "rollout");
+    std::string name = std::string("compile/qwen3-0.6b/") + (training ? "train" : "rollout");
     if (!plan.wants(name))
       continue;
     NIBBLE_ASSIGN(Seconds few, timeCompile(plan, 2, training));

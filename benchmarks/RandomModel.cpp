@@ -10,27 +10,6 @@ namespace nibble::benchmarks {
 
 namespace {
 
-Result<ModelConfig> shape(int64_t hidden, int64_t inner, int64_t layers, int64_t heads, int64_t kvHeads,
-                          int64_t headDim, int64_t vocabulary, int64_t positions) {
-  return ModelConfig::parse({{"architectures", {"Qwen3ForCausalLM"}},
-                             {"model_type", "qwen3"},
-                             {"hidden_size", hidden},
-                             {"intermediate_size", inner},
-                             {"num_hidden_layers", layers},
-                             {"num_attention_heads", heads},
-                             {"num_key_value_heads", kvHeads},
-                             {"head_dim", headDim},
-                             {"vocab_size", vocabulary},
-                             {"max_position_embeddings", positions},
-                             {"rms_norm_eps", 1e-6},
-                             {"rope_theta", 1e6},
-                             {"tie_word_embeddings", true},
-                             {"attention_bias", false},
-                             {"hidden_act", "silu"},
-                             {"torch_dtype", "bfloat16"}},
-                            "benchmark");
-}
-
 // bf16: 1 for the weights of norms, magnitudes of 2^-6 .. 2^-5 and either sign for matrices.
 void fillWeights(const TensorView &tensor, std::minstd_rand &random) {
   auto *values = tensor.as<uint16_t>();
@@ -55,8 +34,27 @@ void fillPacked(const numerics::PackedLayout &layout, std::minstd_rand &random, 
 
 } // namespace
 
-Result<ModelConfig> qwenShape(int64_t layers) { return shape(1024, 3072, layers, 16, 8, 128, 151936, 40960); }
-Result<ModelConfig> demoShape() { return shape(192, 512, 4, 6, 2, 32, 272, 256); }
+Result<ModelConfig> qwenShape(int64_t layers) {
+  return ModelConfig::parse({{"architectures", {"Qwen3ForCausalLM"}},
+                             {"model_type", "qwen3"},
+                             {"hidden_size", 1024},
+                             {"intermediate_size", 3072},
+                             {"num_hidden_layers", layers},
+                             {"num_attention_heads", 16},
+                             {"num_key_value_heads", 8},
+                             {"head_dim", 128},
+                             {"vocab_size", 151936},
+                             {"max_position_embeddings", 40960},
+                             {"rms_norm_eps", 1e-6},
+                             {"rope_theta", 1e6},
+                             {"tie_word_embeddings", true},
+                             {"attention_bias", false},
+                             {"hidden_act", "silu"},
+                             {"torch_dtype", "bfloat16"}},
+                            "benchmark");
+}
+
+Result<ModelConfig> demoShape() { return ModelConfig::read(NIBBLE_EXAMPLES "/addition/model"); }
 
 Recipe everythingInt4() {
   Recipe recipe;

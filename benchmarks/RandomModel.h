@@ -7,7 +7,7 @@ namespace nibble::benchmarks {
 
 // The shape of Qwen3-0.6B, with as many layers as asked for.
 Result<ModelConfig> qwenShape(int64_t layers);
-// The shape of examples/addition.
+// The model of examples/addition.
 Result<ModelConfig> demoShape();
 
 // INT4 in groups of 32, the head included.
