@@ -15,7 +15,7 @@ struct DirectLinear {
   int64_t vectorRegisters;
 
   // Most tokens that this is faster for.
-  int64_t mostTokens() const { return vectorRegisters < 32 ? 8 : 16; }
+  int64_t mostTokens() const { return vectorRegisters < 32 ? 4 : 16; }
 
   // Outputs of tokens [begin, end) and the eight rows of block `rowBlock` (rows beyond N repeat the last one):
   // consume(token, sums) once for each token, with eight vector<16xf32>, one for each row, that still go through the

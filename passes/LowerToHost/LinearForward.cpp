@@ -7,6 +7,8 @@
 #include "passes/LowerToHost/LinearKernels.h"
 #include "passes/LowerToHost/LinearTile.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace nibble::host {
@@ -22,10 +24,17 @@ struct Forward {
   Value x;      // [T, at least steps * 16] float32
   // Of a register tile. Six tokens and four rows read ten vectors for 24 multiply-adds; and while they walk along K the
   // four rows stay in the first-level cache, or near it.
-  int64_t tileTokens, panelRows;
+  int64_t tileTokens = 6, panelRows = 4;
+  // Most blocks of 128 columns in a panel, then sums wait in memory for the next one. 0: all of K.
+  int64_t mostBlocks = 0;
 
   int64_t rowBlocks() const { return ceilDiv(weight.n(), kTileRows); }
   int64_t blocks() const { return ceilDiv(weight.k(), kBlock); }
+  // Panels along K, as even as whole blocks allow.
+  int64_t panels() const { return mostBlocks ? ceilDiv(blocks(), mostBlocks) : 1; }
+  int64_t panelBlocks() const { return ceilDiv(blocks(), panels()); }
+  int64_t panelSteps() const { return std::min(panelBlocks() * kBlockSteps, weight.steps()); }
+  int64_t lastSteps() const { return weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps; }
   // Most tokens of one iteration: few enough that their x stays in the second-level cache, or else so many that
   // fetching it from the next level costs less than decoding the weight again.
   int64_t chunkTokens() const {
@@ -35,11 +44,23 @@ struct Forward {
   // Columns of x in float32. Rows that are a multiple of 2 KB apart would share the same few sets of the cache.
   int64_t widenedColumns() const { return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0); }
 
+  // Lanes that a register holds, and that many of a vector<16xf32> from `lane` on.
+  int64_t width() const { return std::min(kernel.machine.vectorFloats, kLanes); }
+  Value part(Value lanes, int64_t lane) const {
+    if (width() == kLanes)
+      return lanes;
+    return vector::ExtractStridedSliceOp::create(b, lanes, ArrayRef<int64_t>{lane}, ArrayRef<int64_t>{width()},
+                                                 ArrayRef<int64_t>{1});
+  }
+
   void widen();
   void run();
   void panelled(Value rowBlock, Value begin, Value end);
-  void decode(Value firstRow, Value panel);
-  SmallVector<Value> accumulate(Value token, int64_t count, Value panel);
+  void decode(Value firstRow, Value panel, Value buffer);
+  SmallVector<Value> accumulate(Value token, int64_t count, Value panel, Value buffer, Value steps,
+                                ArrayRef<Value> init);
+  SmallVector<Value> walk(Value token, int64_t count, Value firstColumn, Value buffer, Value steps,
+                          ArrayRef<Value> init, int64_t lane);
   void finish(Value token, int64_t count, Value firstRow, ArrayRef<Value> sums);
   void store(Value outputs, Value token, Value firstRow);
   void forTiles(Value begin, Value end, function_ref<void(Value token, int64_t count)> body);
@@ -65,32 +86,64 @@ void Forward::widen() {
   b.parallel(tokens, row);
 }
 
-// The panel's rows; a row beyond N repeats the last one and is not stored.
-void Forward::decode(Value firstRow, Value panel) {
+// The rows of panel `panel`; a row beyond N repeats the last one and is not stored.
+void Forward::decode(Value firstRow, Value panel, Value buffer) {
   int64_t wholeBlocks = weight.k() / kBlock;
+  Value firstBlock = b.mulI(panel, b.index(panelBlocks()));
+  Value endBlock = b.minI(b.addI(firstBlock, b.index(panelBlocks())), b.index(wholeBlocks));
   b.loop(b.index(0), b.index(panelRows), 1, [&](Value row) {
     Value source = b.minI(b.addI(firstRow, row), b.index(weight.n() - 1));
     auto block = [&](Value index, int64_t count, bool isEnd) {
       weight.prefetch(b, b.addI(source, b.index(panelRows)), index);
-      Value step = b.mulI(index, b.index(kBlockSteps));
+      Value step = b.mulI(b.subI(index, firstBlock), b.index(kBlockSteps));
       weight.read(b, source, index, 0, count, isEnd, [&](int64_t i, Value lanes) {
-        b.storeLanes(lanes, panel, {b.addI(step, b.index(i)), row, b.index(0)});
+        b.storeLanes(lanes, buffer, {b.addI(step, b.index(i)), row, b.index(0)});
       });
     };
-    b.loop(b.index(0), b.index(wholeBlocks), 1, [&](Value index) { block(index, kBlockSteps, false); });
-    if (wholeBlocks < blocks())
-      block(b.index(wholeBlocks), weight.steps() - wholeBlocks * kBlockSteps, true);
+    b.loop(firstBlock, endBlock, 1, [&](Value index) { block(index, kBlockSteps, false); });
+    if (wholeBlocks == blocks())
+      return;
+    auto tail = [&] { block(b.index(wholeBlocks), weight.steps() - wholeBlocks * kBlockSteps, true); };
+    if (panels() == 1)
+      tail();
+    else
+      b.ifThen(b.equalI(panel, b.index(panels() - 1)), tail);
   });
 }
 
-// One fused multiply-add per lane and step, ascending. The side of the tile that is shorter waits in registers.
-SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel) {
-  SmallVector<Value> zeros(count * panelRows, b.lanes(0.0f));
-  return b.loop(b.index(0), b.index(weight.steps()), 1, zeros, [&](Value step, ValueRange carried) {
+// `init` and one fused multiply-add per lane and step, ascending. Where a register holds eight lanes, the lower eight
+// walk along K before the upper eight: a tile of both would not fit the registers.
+SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel, Value buffer, Value steps,
+                                       ArrayRef<Value> init) {
+  Value firstColumn = b.mulI(panel, b.index(panelBlocks() * kBlock));
+  SmallVector<Value> sums;
+  for (int64_t lane = 0; lane < kLanes; lane += width()) {
+    SmallVector<Value> parts;
+    for (Value sum : init)
+      parts.push_back(part(sum, lane));
+    parts = walk(token, count, firstColumn, buffer, steps, parts, lane);
+    if (lane == 0) {
+      sums = std::move(parts);
+      continue;
+    }
+    SmallVector<int64_t> both(lane + width());
+    std::iota(both.begin(), both.end(), 0);
+    for (auto [sum, upper] : llvm::zip_equal(sums, parts))
+      sum = vector::ShuffleOp::create(b, sum, upper, both);
+  }
+  return sums;
+}
+
+// Lanes from `lane` on, as many as `init` has. The side of the tile that is shorter waits in registers while the other
+// passes.
+SmallVector<Value> Forward::walk(Value token, int64_t count, Value firstColumn, Value buffer, Value steps,
+                                 ArrayRef<Value> init, int64_t lane) {
+  auto type = cast<VectorType>(init.front().getType());
+  return b.loop(b.index(0), steps, 1, init, [&](Value step, ValueRange carried) {
     SmallVector<Value> sums(carried);
-    Value column = b.mulI(step, b.index(kLanes));
-    auto activations = [&](int64_t t) { return b.loadLanes(x, {b.addI(token, b.index(t)), column}); };
-    auto lanes = [&](int64_t row) { return b.loadLanes(panel, {step, b.index(row), b.index(0)}); };
+    Value column = b.addI(firstColumn, b.addI(b.mulI(step, b.index(kLanes)), b.index(lane)));
+    auto activations = [&](int64_t t) { return b.loadVector(x, {b.addI(token, b.index(t)), column}, type); };
+    auto lanes = [&](int64_t row) { return b.loadVector(buffer, {step, b.index(row), b.index(lane)}, type); };
     SmallVector<Value> waiting;
     bool rowsWait = panelRows < count;
     for (int64_t i = 0, end = rowsWait ? panelRows : count; i < end; ++i)
@@ -170,13 +223,49 @@ void Forward::run() {
 
 // One iteration by panels.
 void Forward::panelled(Value rowBlock, Value begin, Value end) {
-  Value panel = localBuffer(b, {weight.steps(), panelRows, kLanes}, b.getF32Type());
+  Type f32 = b.getF32Type();
+  SmallVector<Value> zeros(tileTokens * panelRows, b.lanes(0.0f));
+  Value buffer = localBuffer(b, {panelSteps(), panelRows, kLanes}, f32);
   Value first = b.mulI(rowBlock, b.index(kTileRows));
   Value endRow = b.minI(b.addI(first, b.index(kTileRows)), b.index(weight.n()));
+  Value last = b.index(panels() - 1), lastCount = b.index(lastSteps());
+  if (panels() == 1) {
+    b.loop(first, endRow, panelRows, [&](Value row) {
+      decode(row, last, buffer);
+      forTiles(begin, end, [&](Value token, int64_t count) {
+        auto init = ArrayRef(zeros).take_front(count * panelRows);
+        finish(token, count, row, accumulate(token, count, last, buffer, lastCount, init));
+      });
+    });
+    return;
+  }
+
+  // Sums wait in memory between panels.
+  Value waiting = localBuffer(b, {chunkTokens(), panelRows, kLanes}, f32);
+  auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
+    return {b.addI(b.subI(token, begin), b.index(i / panelRows)), b.index(i % panelRows), b.index(0)};
+  };
+  auto goOn = [&](Value token, int64_t count, Value panel, Value steps) {
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < count * panelRows; ++i)
+      sums.push_back(b.loadLanes(waiting, at(token, i)));
+    return accumulate(token, count, panel, buffer, steps, sums);
+  };
   b.loop(first, endRow, panelRows, [&](Value row) {
-    decode(row, panel);
+    b.loop(begin, end, 1, [&](Value token) {
+      for (int64_t i = 0; i < panelRows; ++i)
+        b.storeLanes(zeros[i], waiting, at(token, i));
+    });
+    b.loop(b.index(0), last, 1, [&](Value panel) {
+      decode(row, panel, buffer);
+      forTiles(begin, end, [&](Value token, int64_t count) {
+        for (auto [i, sum] : llvm::enumerate(goOn(token, count, panel, b.index(panelBlocks() * kBlockSteps))))
+          b.storeLanes(sum, waiting, at(token, i));
+      });
+    });
+    decode(row, last, buffer);
     forTiles(begin, end,
-             [&](Value token, int64_t count) { finish(token, count, row, accumulate(token, count, panel)); });
+             [&](Value token, int64_t count) { finish(token, count, row, goOn(token, count, last, lastCount)); });
   });
 }
 
@@ -188,10 +277,10 @@ LogicalResult emitLinearForward(Kernel &kernel) {
     return failure();
   Emitter &b = kernel.b;
   LinearEpilogue epilogue{kernel.outputs[0], kernel.optional(2), kernel.optional(3)};
-  Forward forward{kernel, b, *weight, epilogue, b.dim(kernel.inputs[0], 0), Value(), 6, 4};
-  if (kernel.machine.vectorRegisters < 32) { // eight accumulators of two registers each fill sixteen
-    forward.tileTokens = 1;
-    forward.panelRows = 8;
+  Forward forward{kernel, b, *weight, epilogue, b.dim(kernel.inputs[0], 0), Value()};
+  if (kernel.machine.vectorRegisters < 32) {
+    forward.tileTokens = 3; // twelve sums, three activations and a step of weights fill sixteen registers
+    forward.mostBlocks = 8; // lanes are walked twice: their panel has to stay in the first-level cache
   }
   forward.widen();
   forward.run();
