@@ -1,16 +1,28 @@
 // RUN: nibble-opt %s --nibble-host-loops --split-input-file | FileCheck %s
 
-// Rows are decoded into a panel of the thread, by one table for each group; then tiles of tokens by eight rows
-// run over it, one token where there are sixteen vector registers.
+// Few tokens whose weights have ordinary scales: codes through registers into the sums, four tokens by one row where
+// there are sixteen vector registers, each table used twice (groups of 32). Else four rows are decoded into a panel of
+// the thread, by a table for each group, and tiles of three tokens run over it, eight lanes at a time.
 // CHECK-LABEL: func.func private @qat_linear_0
 // CHECK: scf.parallel
 // CHECK: scf.parallel
-// CHECK: memref.alloca() {alignment = 64 : i64} : memref<16x8x16xf32>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<16x4x16xf32>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<4x8x16xf32>
+// CHECK: vector.reduction <maxui>
+// CHECK: scf.if
+// CHECK: scf.for {{.*}} iter_args(
+// CHECK: memref.prefetch %arg1
+// CHECK: vector.load %arg1[{{.*}}] : memref<{{.*}}xi8>, vector<64xi8>
+// CHECK-COUNT-8: host.lane_lookup
+// CHECK-NOT: host.lane_lookup
+// CHECK: scf.yield
+// CHECK: } else {
+// CHECK: scf.for
 // CHECK: vector.load %arg1[{{.*}}] : memref<{{.*}}xi8>, vector<64xi8>
 // CHECK-COUNT-8: host.lane_lookup
 // CHECK-NOT: host.lane_lookup
 // CHECK: scf.for {{.*}} iter_args(
-// CHECK-COUNT-8: math.fma
+// CHECK-COUNT-12: math.fma {{.*}} : vector<8xf32>
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
 #int4 = #qat.scheme<int4, group_size = 32>
