@@ -98,7 +98,7 @@ def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
   let options = [
     Option<"functionName", "function", "std::string", /*default=*/"\"train_step\"", "the training step">
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
                            "::nibble::nn::NNDialect", "::nibble::qat::QATDialect"];
 }
 
