@@ -43,8 +43,7 @@ typedef enum nibble_role {
 } nibble_role;
 
 typedef struct nibble_value_info {
-  const char
-      *name; /* of an input: the graph's; of a parameter: the checkpoint's; of state: "gradient:<parameter>" etc. */
+  const char *name;   /* of an input the graph's, of a parameter the checkpoint's, of state "gradient:<parameter>" etc. */
   const char *packed; /* scheme and layout of a packed weight as text, else null; dtype is then U8, shape is [bytes] */
   int32_t role;       /* nibble_role; of a result: NIBBLE_ROLE_INPUT */
   int32_t dtype;      /* nibble_dtype */

@@ -12,7 +12,7 @@
 namespace nibble {
 
 struct Recipe {
-  std::string scheme = "int4"; // int4, int8, none
+  std::string scheme = "int4"; // int4, int8, fp8, none
   int64_t groupSize = 32;      // 16, 32, 64, 128; 0: the whole row
   std::string convention = "nibble";
   // POSIX extended regular expressions on parameter names. A linear weight is quantized when include finds a match and exclude

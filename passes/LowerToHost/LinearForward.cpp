@@ -25,13 +25,14 @@ struct Forward {
   // Of a register tile. Six tokens and four rows read ten vectors for 24 multiply-adds; and while they walk along K the
   // four rows stay in the first-level cache, or near it.
   int64_t tileTokens = 6, panelRows = 4;
-  // Most blocks of 128 columns in a panel, then sums wait in memory for the next one. 0: all of K.
-  int64_t mostBlocks = 0;
+  // Most blocks of 128 columns in a panel, then sums wait in memory for the next one: a panel of 512 KB is on the
+  // stack.
+  int64_t mostBlocks = 256;
 
   int64_t rowBlocks() const { return ceilDiv(weight.n(), kTileRows); }
   int64_t blocks() const { return ceilDiv(weight.k(), kBlock); }
   // Panels along K, as even as whole blocks allow.
-  int64_t panels() const { return mostBlocks ? ceilDiv(blocks(), mostBlocks) : 1; }
+  int64_t panels() const { return ceilDiv(blocks(), mostBlocks); }
   int64_t panelBlocks() const { return ceilDiv(blocks(), panels()); }
   int64_t panelSteps() const { return std::min(panelBlocks() * kBlockSteps, weight.steps()); }
   int64_t lastSteps() const { return weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps; }

@@ -49,7 +49,7 @@ public:
     OpOperand *init = op.getDpsInitOperand(0);
     for (int64_t dim = 0, rank = op.getNumLoops(); dim < rank; ++dim)
       extents.push_back(b.dim(init->get(), dim));
-    // A single row is not worth a parallel region, unless it is known to be long.
+    // A single row is not worth a parallel region.
     if (op.getNumLoops() == 1)
       return lastLoop({});
     b.parallel(extents[0], [&](Value row) { innerLoops({row}); });

@@ -30,11 +30,12 @@ Result<std::map<std::string, PackedLayout>>
 planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme, const std::vector<std::string> &names) {
   if (scheme.kind != numerics::Kind::kInt4)
     return Status::usage(fmt::format("cannot write {} as pack-quantized; choose int4", numerics::toString(scheme)));
+  bool legal = numerics::problemOf(scheme).empty(); // else it is the scheme that is at fault, whatever the tensor
   std::map<std::string, PackedLayout> plan;
   for (const std::string &name : names) {
-    auto wrong = [&](const std::string &why) {
-      return Status::usage(
-          fmt::format("cannot quantize tensor \"{}\" of {}: {}", printable(name), source.folder(), why));
+    auto wrong = [&](const std::string &why, Code code = Code::kUsage) {
+      return Status(code,
+                    fmt::format("cannot quantize tensor \"{}\" of {}: {}", printable(name), source.folder(), why));
     };
     auto info = source.info(name);
     if (!info)
@@ -46,7 +47,7 @@ planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme, c
       return wrong("serving engines read a packed router or embedding as zeros; leave it out");
     PackedLayout layout{info->shape[0], info->shape[1], scheme, Layout::kInterchange};
     if (std::string problem = layout.problem(); !problem.empty())
-      return wrong(problem + "; choose another group size");
+      return wrong(problem + "; choose another group size", legal ? Code::kBadInput : Code::kUsage);
     plan[name] = layout;
   }
   return plan;

@@ -1,6 +1,10 @@
 #include "runtime/rl/run_folder.h"
 
 #include <fmt/format.h>
+#include <signal.h>
+
+#include <cerrno>
+#include <charconv>
 
 namespace nibble {
 
@@ -8,11 +12,22 @@ namespace {
 
 constexpr int64_t kStateFormat = 1;
 
-// What a process that was killed while it wrote the results of a run left half-written. The caller holds the lock.
+// "model.tmp.123" of a process 123 that is no more. One that runs may be writing beside the lock (nibble report).
+bool isLeftover(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix))
+    return false;
+  name.remove_prefix(prefix.size());
+  pid_t process = 0;
+  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
+  return error == std::errc() && end == name.data() + name.size() && process > 0 && kill(process, 0) != 0 &&
+         errno == ESRCH;
+}
+
+// What a process that was killed while it wrote the results of a run left half-written.
 Status removeUnfinished(const std::filesystem::path &folder) {
   NIBBLE_ASSIGN(auto names, listFolder(folder));
   for (const std::string &name : names)
-    if (name.starts_with("model.tmp.") || name.starts_with("report.html.tmp."))
+    if (isLeftover(name, "model.tmp.") || isLeftover(name, "report.html.tmp."))
       NIBBLE_TRY(removeTree(folder / name));
   return Status::ok();
 }
@@ -27,8 +42,6 @@ Result<RunFolder> RunFolder::open(const Options &options) {
   RunFolder run(options, std::move(lock));
   if (isNew)
     run.unused_ = std::make_unique<std::filesystem::path>(options.folder);
-  NIBBLE_TRY(removeUnfinished(options.folder));
-  NIBBLE_TRY(tidyCheckpoints(run.checkpoints(), options.keepCheckpoints));
   NIBBLE_ASSIGN(run.checkpoint_, newestCheckpoint(run.checkpoints(), run.warnings_));
   std::string where = options.folder.string();
   auto metricsSize = std::filesystem::file_size(options.folder / "metrics.jsonl", none);
@@ -54,6 +67,9 @@ Result<RunFolder> RunFolder::open(const Options &options) {
                       where, kind != options.kind ? "'nibble " + kind + "'" : "another configuration"));
     run.lastSaved_ = step;
   }
+  // Only now: a run that is refused loses nothing.
+  NIBBLE_TRY(removeUnfinished(options.folder));
+  NIBBLE_TRY(tidyCheckpoints(run.checkpoints(), options.keepCheckpoints));
   return run;
 }
 

@@ -8,7 +8,8 @@ usage() {
   cat <<TXT
 usage: ./dev demo [--seed N] [--out FOLDER] [--threads N]
   --seed     of weights, problems and samples (default 1)
-  --out      folder of the demonstration (default out/demo/seed-N); what an earlier one left there is replaced
+  --out      folder of the demonstration (default out/addition, whose warm/model the examples begin with; out/addition-N of
+             another seed); what an earlier one left there is replaced
   --threads  default: one for each core
 TXT
 }
@@ -26,7 +27,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 [[ $seed =~ ^[0-9]+$ ]] || { echo "demo: --seed is '$seed': give a whole number" >&2; exit 2; }
-out=${out:-out/demo/seed-$seed}
+if [ -z "$out" ]; then
+  out=out/addition
+  [ "$seed" = 1 ] || out=out/addition-$seed
+fi
 nibble=${NIBBLE:-build/release/bin/nibble}
 examples=examples/addition
 

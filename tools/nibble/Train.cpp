@@ -210,6 +210,9 @@ Status train(const TrainArguments &arguments, bool supervised) {
   installStopSignals();
 
   Parts parts;
+  if (std::error_code none; !std::filesystem::exists(config.model.path, none))
+    return Status::badInput(fmt::format("{}: model.path: there is no folder '{}'; make that checkpoint first or give another with --model",
+                                        arguments.config, config.model.path));
   NIBBLE_ASSIGN(parts.model, Model::open(config.model.path));
   for (const std::string &warning : parts.model->config().warnings)
     fmt::print(stderr, "nibble: warning: {}\n", warning);

@@ -164,7 +164,7 @@ TEST(QuantizedCheckpoint, WhatCannotBeWritten) {
   refuses(fixture("llama"), kGroups32, {"absent.weight"}, Code::kUsage, {"absent.weight", "none of that name"});
   refuses(fixture("llama"), kGroups32, {"model.norm.weight"}, Code::kUsage, {"model.norm.weight", "[64]"});
   refuses(fixture("llama"), kGroups32, {"model.embed_tokens.weight"}, Code::kUsage, {"embed_tokens", "embedding"});
-  refuses(fixture("llama"), {Kind::kInt4, 128}, {kQ}, Code::kUsage, {kQ, "K = 64", "group_size = 128"});
+  refuses(fixture("llama"), {Kind::kInt4, 128}, {kQ}, Code::kBadInput, {kQ, "K = 64", "group_size = 128"});
   refuses(fixture("llama"), {Kind::kInt4, 24}, {kQ}, Code::kUsage, {kQ, "24"});
   refuses(fixture("llama"), {Kind::kInt8, 32}, {kQ}, Code::kUsage, {"int8", "int4"});
   refuses(scratch / "absent", kGroups32, {kQ}, Code::kBadInput, {"absent"});

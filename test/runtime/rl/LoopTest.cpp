@@ -321,6 +321,26 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(FakeWorld(config).grpo().code(), Code::kEnvironment);
 }
 
+// Nothing is tidied up in a folder whose run is not gone on with.
+TEST(RunFolder, RefusedRunLosesNothing) {
+  TemporaryFolder folder;
+  Config config = letterConfig(folder / "out");
+  config.rl.steps = 4;
+  config.run.checkpointEvery = 1;
+  config.run.keepCheckpoints = 4;
+  ASSERT_TRUE(FakeWorld(config).grpo().isOk());
+  auto unfinished = folder / "out/model.tmp.2147483646"; // above any process id
+  ASSERT_TRUE(makeFolders(unfinished).isOk());
+  auto before = *listFolder(folder / "out/checkpoints");
+  config.run.keepCheckpoints = 1;
+  EXPECT_EQ(FakeWorld(config).grpo().code(), Code::kUsage);
+  EXPECT_EQ(*listFolder(folder / "out/checkpoints"), before);
+  EXPECT_TRUE(std::filesystem::exists(unfinished));
+  ASSERT_TRUE(FakeWorld(config).grpo({}, true).isOk());
+  EXPECT_LT(listFolder(folder / "out/checkpoints")->size(), before.size());
+  EXPECT_FALSE(std::filesystem::exists(unfinished));
+}
+
 TEST(RunFolder, DamagedCheckpointFallsBackAndArrivesAtTheSameBytes) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
