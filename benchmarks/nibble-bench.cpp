@@ -7,11 +7,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <benchmark/benchmark.h>
+#include <chrono>
 #include <fmt/format.h>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <omp.h>
+#include <thread>
 
 namespace {
 
@@ -79,10 +80,11 @@ int main(int argc, char **argv) {
 
   omp_set_num_threads(plan.threads);
   bool wide = host::describeCpu(plan.host.cpu).machine.vectorFloats == 16;
-  // Measured before each group of figures and after the last; the largest counts. On a machine that others use too it
-  // must not be a bad moment that a figure is compared with.
+  // Measured around every figure; the largest counts. On a machine that others use too it must not be a bad moment that
+  // a figure is compared with.
   Limits limits;
   auto measureLimits = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300)); // libomp's threads spin for 200 after their last work
     limits.fma = std::max(limits.fma, fmaPeak(plan.threads, wide));
     limits.read = std::max(limits.read, readBandwidth(plan.threads));
   };
@@ -92,30 +94,28 @@ int main(int argc, char **argv) {
     fmt::print(stderr, "nibble-bench: {}\n", cases.status().message());
     return cases.status().exitCode();
   }
-  for (const Case &c : *cases)
-    registerCase(c, plan.repetitions, seconds);
   Times times;
-  if (!cases->empty())
-    benchmark::RunSpecifiedBenchmarks(&times);
-
   std::vector<Figure> figures;
-  for (const Case &c : *cases)
-    if (auto found = times.seconds.find(c.name); found != times.seconds.end())
-      figures.push_back(describe(c, found->second, plan));
   auto append = [&](Result<std::vector<Figure>> more) {
     measureLimits();
     if (!more.isOk())
       times.failures.push_back(more.status().message());
     else
-      std::move(more->begin(), more->end(), std::back_inserter(figures));
+      figures.insert(figures.end(), more->begin(), more->end());
   };
+  for (const Case &c : *cases) {
+    registerCase(c, plan.repetitions, seconds);
+    benchmark::RunSpecifiedBenchmarks(&times);
+    benchmark::ClearRegisteredBenchmarks();
+    if (auto found = times.seconds.find(c.name); found != times.seconds.end())
+      append(std::vector{describe(c, found->second, plan)});
+  }
   append(rolloutFigures(plan));
   append(trainingFigures(plan));
   append(compileFigures(plan));
   nlohmann::ordered_json report{{"threads", plan.threads}, {"fma_peak", limits.fma}, {"read_bandwidth", limits.read}};
-  auto &lines = report["cases"] = nlohmann::ordered_json::array();
   for (const Figure &figure : figures)
-    lines.push_back(figure.beside(limits));
+    report["cases"].push_back(figure.beside(limits));
   fmt::print("{}\n", report.dump(2));
   for (const std::string &failure : times.failures)
     fmt::print(stderr, "nibble-bench: {}\n", failure);

@@ -15,6 +15,8 @@ namespace nibble::host {
 
 namespace {
 
+constexpr int64_t kFewest = 132; // tokens of an iteration, when there are as many
+
 struct Forward {
   Kernel &kernel;
   Emitter &b;
@@ -38,10 +40,9 @@ struct Forward {
   int64_t lastSteps() const { return weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps; }
   // Most tokens of one iteration: few enough that their x stays in the second-level cache, or else so many that
   // fetching it from the next level costs less than decoding the weight again.
-  int64_t chunkTokens() const {
-    int64_t fitting = kernel.machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
-    return std::clamp<int64_t>(fitting, 132, 768) / 6 * 6;
-  }
+  int64_t fittingTokens() const { return kernel.machine.l2Bytes / 2 / (4 * kLanes * weight.steps()); }
+  int64_t chunkTokens() const { return std::clamp<int64_t>(fittingTokens(), kFewest, 768) / 6 * 6; }
+  bool keepsActivations() const { return fittingTokens() >= kFewest; }
   // Columns of x in float32. Rows that are a multiple of 2 KB apart would share the same few sets of the cache.
   int64_t widenedColumns() const { return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0); }
 
@@ -222,7 +223,7 @@ void Forward::run() {
   });
 }
 
-// One iteration by panels.
+// One iteration by panels, two to a block of rows.
 void Forward::panelled(Value rowBlock, Value begin, Value end) {
   Type f32 = b.getF32Type();
   SmallVector<Value> zeros(tileTokens * panelRows, b.lanes(0.0f));
@@ -231,12 +232,25 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
   Value endRow = b.minI(b.addI(first, b.index(kTileRows)), b.index(weight.n()));
   Value last = b.index(panels() - 1), lastCount = b.index(lastSteps());
   if (panels() == 1) {
-    b.loop(first, endRow, panelRows, [&](Value row) {
-      decode(row, last, buffer);
-      forTiles(begin, end, [&](Value token, int64_t count) {
-        auto init = ArrayRef(zeros).take_front(count * panelRows);
-        finish(token, count, row, accumulate(token, count, last, buffer, lastCount, init));
+    auto tile = [&](Value token, int64_t count, Value row, Value panel) {
+      auto init = ArrayRef(zeros).take_front(count * panelRows);
+      finish(token, count, row, accumulate(token, count, last, panel, lastCount, init));
+    };
+    if (keepsActivations()) {
+      b.loop(first, endRow, panelRows, [&](Value row) {
+        decode(row, last, buffer);
+        forTiles(begin, end, [&](Value token, int64_t count) { tile(token, count, row, buffer); });
       });
+      return;
+    }
+    // Both panels of the block pass a tile of tokens while it is near: x comes from afar half as often.
+    Value second = b.addI(first, b.index(panelRows)), more = b.lessI(second, b.index(weight.n()));
+    Value other = localBuffer(b, {panelSteps(), panelRows, kLanes}, f32);
+    decode(first, last, buffer);
+    b.ifThen(more, [&] { decode(second, last, other); });
+    forTiles(begin, end, [&](Value token, int64_t count) {
+      tile(token, count, first, buffer);
+      b.ifThen(more, [&] { tile(token, count, second, other); });
     });
     return;
   }
