@@ -28,7 +28,7 @@ void fillPacked(const numerics::PackedLayout &layout, std::minstd_rand &random, 
   }
   for (int64_t i = 0, count = layout.scaleCount(); i < count; ++i) {
     auto scale = static_cast<uint16_t>(0x3B80u + (random() >> 8) % 0x80u); // 2^-8 .. 2^-7
-    std::memcpy(slab + layout.codeBytes() + 2 * i, &scale, 2);
+    numerics::storeScale(layout, slab, i, scale);
   }
 }
 

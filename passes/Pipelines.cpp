@@ -1,8 +1,12 @@
 // THE order of lowering. Each stage says why it stands where it stands and ends with its contract, so that a mistake is
-// reported where it was made. What follows the last stage is lower-to-host (passes/LowerToHost/Pipeline.cpp).
+// reported where it was made. What follows the last stage is bufferize, then the lowering to one of the targets
+// (passes/LowerToHost/Pipeline.cpp, passes/LowerToHopper/Pipeline.cpp).
 #include "passes/Pipelines.h"
 
+#include "passes/Bufferize/Pipeline.h"
 #include "passes/Fuse/Passes.h"
+#include "passes/LowerToHopper/Pipeline.h"
+#include "passes/LowerToHost/Pipeline.h"
 #include "passes/Verify/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -145,4 +149,30 @@ void nibble::registerStagePipelines() {
   PassPipelineRegistration<PipelineOptions>(
       "nibble-rollout", "An imported model to its rollout program, on tensors",
       [](OpPassManager &pm, const PipelineOptions &options) { buildAll(pm, rolloutStages(), options.stageOptions()); });
+  registerBufferizePipeline();
+  PassPipelineRegistration<>("nibble-host-loops",
+                             "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
+                             [](OpPassManager &pm) {
+                               buildBufferizePipeline(pm);
+                               host::buildHostLoopsPipeline(pm, host::MachineModel());
+                             });
+  PassPipelineRegistration<>("nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU", [](OpPassManager &pm) {
+    buildBufferizePipeline(pm);
+    host::buildHostLoopsPipeline(pm, host::MachineModel());
+    host::buildHostLLVMPipeline(pm, host::MachineModel());
+  });
+  PassPipelineRegistration<>("nibble-hopper-kernels",
+                             "Tensors to launches and kernels of the hopper dialect (first half of lower-to-hopper)",
+                             [](OpPassManager &pm) {
+                               hopper::buildHopperTensorPipeline(pm);
+                               buildBufferizePipeline(pm);
+                               hopper::buildHopperKernelsPipeline(pm);
+                             });
+  PassPipelineRegistration<>("nibble-lower-to-hopper", "Tensors to launches and kernels of the nvvm dialect",
+                             [](OpPassManager &pm) {
+                               hopper::buildHopperTensorPipeline(pm);
+                               buildBufferizePipeline(pm);
+                               hopper::buildHopperKernelsPipeline(pm);
+                               hopper::buildHopperNVVMPipeline(pm);
+                             });
 }

@@ -1,4 +1,4 @@
-// The host dialect: kernels over buffers and lane operations. See the generated page docs/dialects/host.md.
+// The host dialect: lane operations. See the generated page docs/dialects/host.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

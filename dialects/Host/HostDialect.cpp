@@ -14,20 +14,3 @@ void HostDialect::initialize() {
 #include "dialects/Host/HostOps.cpp.inc"
       >();
 }
-
-void KernelOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
-  for (OpOperand &input : getInputsMutable())
-    effects.emplace_back(MemoryEffects::Read::get(), &input);
-  for (OpOperand &output : getOutputsMutable()) {
-    effects.emplace_back(MemoryEffects::Read::get(), &output);
-    effects.emplace_back(MemoryEffects::Write::get(), &output);
-  }
-}
-
-LogicalResult KernelOp::verify() {
-  if (getInputTypes().size() != getInputs().size() || getOutputTypes().size() != getOutputs().size())
-    return emitOpError() << "has " << getInputs().size() << " inputs and " << getOutputs().size()
-                         << " outputs but as many tensor types as " << getInputTypes().size() << " and "
-                         << getOutputTypes().size();
-  return success();
-}

@@ -25,7 +25,8 @@ def QAT_Convention : I32EnumAttr<"Convention", "whose rule for scale and decode 
 
 def QAT_Layout : I32EnumAttr<"Layout", "the order of codes in memory", [
     I32EnumAttrCase<"Interchange", 0, "interchange">,
-    I32EnumAttrCase<"Host", 1, "host">
+    I32EnumAttrCase<"Host", 1, "host">,
+    I32EnumAttrCase<"Hopper", 2, "hopper">
   ]> {
   let cppNamespace = "::nibble::qat";
   let genSpecializedAttr = 0;

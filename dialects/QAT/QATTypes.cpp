@@ -1,4 +1,5 @@
 #include "dialects/QAT/QAT.h"
+#include "lib/Numerics/fragment.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -44,13 +45,27 @@ LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError, i
 int64_t PackedType::getCodeBytes() const {
   if (getScheme().getKind() != Kind::Int4)
     return getN() * getK();
+  if (inSlabs())
+    return ceilDiv(getN(), numerics::kSlabRows) * ceilDiv(getK(), numerics::kSlabColumns) * numerics::kSlabBytes;
   return getLayout() == Layout::Interchange ? getN() * ceilDiv(getK(), 8) * 4 : getN() * ceilDiv(getK(), 128) * 64;
 }
 
-int64_t PackedType::getScaleBytes() const {
+int64_t PackedType::getScalesPerSlabRow() const {
+  int64_t group = getScheme().getGroupSize();
+  return group == 0 ? 1 : std::max<int64_t>(1, numerics::kSlabColumns / group);
+}
+
+int64_t PackedType::getScaleCount() const {
   if (getScheme().getKind() == Kind::Fp8)
-    return ceilDiv(getN(), 128) * ceilDiv(getK(), 128) * 4;
-  return getN() * getScheme().groupsPerRow(getK()) * 2;
+    return ceilDiv(getN(), 128) * ceilDiv(getK(), 128);
+  return getN() * getScheme().groupsPerRow(getK());
+}
+
+int64_t PackedType::getScaleBytes() const {
+  if (inSlabs())
+    return ceilDiv(getN(), numerics::kSlabRows) * ceilDiv(getK(), numerics::kSlabColumns) * numerics::kSlabRows *
+           getScalesPerSlabRow() * 2;
+  return getScaleCount() * (getScheme().getKind() == Kind::Fp8 ? 4 : 2);
 }
 
 // In memory a packed weight is a plain row of bytes.

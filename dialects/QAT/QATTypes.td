@@ -20,8 +20,11 @@ def QAT_PackedType : TypeDef<QAT_Dialect, "Packed",
       word i/8.
     - `host`: int32 words [N, ceil(K/128), 16]; bits 4*s of word l of block b hold element k = 128*b + 16*s + l. One 64-byte load is
       eight steps of the sixteen lanes of N11. Elements at k >= K are padding.
-    - `int8`: bytes [N, K], two's complement; `fp8`: bytes [N, K], E4M3. The same in both layouts.
-    - Scales: bf16 [N, ceil(K/group_size)] (one per row when group_size is 0); `fp8`: float32 [ceil(N/128), ceil(K/128)].
+    - `hopper`: slabs of 64 rows and 128 columns, each in the order in which the threads of a warpgroup read their registers
+      (lib/Numerics/fragment.h), [ceil(N/64), ceil(K/128), 4096 bytes]; scales beside, [ceil(N/64), ceil(K/128), 64, max(1,
+      128/group_size)].
+    - `int8`: bytes [N, K], two's complement; `fp8`: bytes [N, K], E4M3. The same in every layout.
+    - Scales of the others: bf16 [N, ceil(K/group_size)] (one per row when group_size is 0); `fp8`: float32 [ceil(N/128), ceil(K/128)].
   }];
   let parameters = (ins "int64_t":$n, "int64_t":$k, "SchemeAttr":$scheme, EnumParameter<QAT_Layout>:$layout);
   let assemblyFormat = "`<` custom<Extents>($n, $k) `,` $scheme `,` $layout `>`";
@@ -30,8 +33,14 @@ def QAT_PackedType : TypeDef<QAT_Dialect, "Packed",
     /// Bytes of the codes; the scales follow at once.
     int64_t getCodeBytes() const;
     int64_t getScaleBytes() const;
+    /// Different scales; a layout may hold one in several places.
+    int64_t getScaleCount() const;
+    /// Codes and scales lie in slabs, not in rows.
+    bool inSlabs() const { return getLayout() == Layout::Hopper && getScheme().getKind() == Kind::Int4; }
+    /// Of a layout in slabs: scales of a row in one of them.
+    int64_t getScalesPerSlabRow() const;
     int64_t getBytes() const { return getCodeBytes() + getScaleBytes(); }
-    /// Bytes of the codes of one row.
+    /// Bytes of the codes of one row; not of slabs.
     int64_t getCodeRowBytes() const { return getCodeBytes() / getN(); }
   }];
 }

@@ -1,16 +1,19 @@
 #include "include/nibble/InitAll.h"
 
 #include "dialects/Check/Check.h"
+#include "dialects/Hopper/Hopper.h"
 #include "dialects/Host/Host.h"
+#include "dialects/Kernel/Kernel.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "lib/Frontend/Linalg/Passes.h"
+#include "passes/Bufferize/Models.h"
+#include "passes/Bufferize/Passes.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
 #include "passes/Fuse/Passes.h"
-#include "passes/LowerToHost/BufferizationModels.h"
+#include "passes/LowerToHopper/Passes.h"
 #include "passes/LowerToHost/Passes.h"
-#include "passes/LowerToHost/Pipeline.h"
 #include "passes/Pipelines.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Rollout/Passes.h"
@@ -25,8 +28,8 @@ using namespace mlir;
 void nibble::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect>();
-  host::registerBufferizationModels(registry);
+  registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect, kernel::KernelDialect, hopper::HopperDialect>();
+  registerBufferizationModels(registry);
   registerGradientModels(registry);
 }
 
@@ -37,8 +40,9 @@ void nibble::registerAllPasses() {
   registerNibbleDifferentiatePasses();
   registerNibbleRolloutPasses();
   registerNibbleFusePasses();
+  registerNibbleBufferizePasses();
   registerNibbleLowerToHostPasses();
+  registerNibbleLowerToHopperPasses();
   registerNibbleVerifyPasses();
-  host::registerHostPipelines();
   registerStagePipelines();
 }

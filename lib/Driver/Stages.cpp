@@ -1,6 +1,7 @@
 #include "lib/Driver/Stages.h"
 
 #include "lib/Target/Host/Machine.h"
+#include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 #include "passes/Verify/Passes.h"
 #include "runtime/core/file.h"
@@ -46,6 +47,7 @@ Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages, con
 Status StageRunner::lower(mlir::ModuleOp module, const HostOptions &host) {
   host::MachineModel machine = host::describeCpu(host.cpu).machine;
   auto build = [&](mlir::OpPassManager &pm) {
+    buildBufferizePipeline(pm);
     host::buildHostLoopsPipeline(pm, machine);
     host::buildHostLLVMPipeline(pm, machine);
     VerifyStagePassOptions contract;

@@ -1,6 +1,7 @@
 #include "lib/Numerics/pack.h"
 
 #include "lib/Numerics/bf16.h"
+#include "lib/Numerics/fragment.h"
 
 #include <array>
 #include <bit>
@@ -61,6 +62,53 @@ template <int64_t lanes> void unpackRow(const uint8_t *row, int64_t k, int8_t *c
   }
 }
 
+// The scales of a slab's row: groups that begin in it, or the one that covers it.
+int64_t scalesPerSlabRow(const Scheme &scheme) {
+  return scheme.groupSize == 0 ? 1 : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
+}
+
+// Of a layout in slabs: byte offset of the place of scale `index` in column `slab` of slabs.
+int64_t slabScaleOffset(const PackedLayout &layout, int64_t index, int64_t slab) {
+  int64_t groups = layout.groupsPerRow(), row = index / groups, group = index % groups;
+  int64_t perRow = scalesPerSlabRow(layout.scheme);
+  int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows + row % kSlabRows) * perRow;
+  return layout.codeBytes() + 2 * (place + group % perRow);
+}
+
+// The columns of slabs, [first, end), that hold the scale.
+std::pair<int64_t, int64_t> slabsOfScale(const PackedLayout &layout, int64_t index) {
+  int64_t slabs = ceilDiv(layout.k, kSlabColumns);
+  if (layout.scheme.groupSize == 0)
+    return {0, slabs};
+  int64_t first = index % layout.groupsPerRow() * layout.scheme.groupSize / kSlabColumns;
+  return {first, first + 1};
+}
+
+uint8_t *nibbleOf(const PackedLayout &layout, uint8_t *slab, int64_t row, int64_t k, int64_t &shift) {
+  NibblePlace place = nibblePlace(row % kSlabRows, k % kSlabColumns);
+  shift = place.shift;
+  return slab + (row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + k / kSlabColumns) * kSlabBytes + place.byte;
+}
+
+// Rows of codes into their slabs; the last row of all fills up what is beyond it.
+void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab) {
+  int64_t columns = ceilDiv(layout.k, kSlabColumns) * kSlabColumns;
+  int64_t rows = rowEnd == layout.n ? ceilDiv(layout.n, kSlabRows) * kSlabRows : rowEnd;
+  for (int64_t row = rowBegin; row < rows; ++row)
+    for (int64_t k = 0; k < columns; ++k) {
+      int64_t shift;
+      uint8_t *byte = nibbleOf(layout, slab, row, k, shift);
+      int code = row < rowEnd && k < layout.k ? codes[(row - rowBegin) * layout.k + k] : 0;
+      *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) | (((code + 8) & 0xF) << shift));
+    }
+  for (int64_t row = layout.n; row < rows; ++row)
+    for (int64_t k = 0; k < layout.k; k += kSlabColumns) {
+      int64_t perRow = scalesPerSlabRow(layout.scheme);
+      int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + k / kSlabColumns) * kSlabRows + row % kSlabRows) * perRow;
+      std::memset(slab + layout.codeBytes() + 2 * place, 0, static_cast<size_t>(2 * perRow));
+    }
+}
+
 } // namespace
 
 std::string PackedLayout::problem() const {
@@ -80,6 +128,16 @@ int64_t PackedLayout::codeRowBytes() const {
   if (scheme.kind != Kind::kInt4)
     return k;
   return layout == Layout::kInterchange ? ceilDiv(k, 8) * 4 : ceilDiv(k, kHostBlock) * kLanes * 4;
+}
+
+int64_t PackedLayout::codeBytes() const {
+  return inSlabs() ? ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabBytes : n * codeRowBytes();
+}
+
+int64_t PackedLayout::scaleBytes() const {
+  if (inSlabs())
+    return ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabRows * scalesPerSlabRow(scheme) * 2;
+  return scaleCount() * (scheme.kind == Kind::kFp8 ? 4 : 2);
 }
 
 int64_t PackedLayout::scaleCount() const {
@@ -122,6 +180,8 @@ std::optional<PackedLayout> parsePacked(std::string_view text) {
 }
 
 void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab) {
+  if (layout.inSlabs())
+    return packSlabs(layout, rowBegin, rowEnd, codes, slab);
   int64_t rowBytes = layout.codeRowBytes();
   if (layout.scheme.kind != Kind::kInt4) {
     std::memcpy(slab + rowBegin * rowBytes, codes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
@@ -133,6 +193,15 @@ void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, con
 }
 
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const uint8_t *slab, int8_t *codes) {
+  if (layout.inSlabs()) {
+    for (int64_t row = rowBegin; row < rowEnd; ++row)
+      for (int64_t k = 0; k < layout.k; ++k) {
+        int64_t shift;
+        uint8_t byte = *nibbleOf(layout, const_cast<uint8_t *>(slab), row, k, shift);
+        *codes++ = static_cast<int8_t>(((byte >> shift) & 0xF) - 8);
+      }
+    return;
+  }
   int64_t rowBytes = layout.codeRowBytes();
   if (layout.scheme.kind != Kind::kInt4) {
     std::memcpy(codes, slab + rowBegin * rowBytes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
@@ -151,8 +220,29 @@ float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index) 
     return scale;
   }
   uint16_t scale;
-  std::memcpy(&scale, scales + 2 * index, 2);
+  const uint8_t *place =
+      layout.inSlabs() ? slab + slabScaleOffset(layout, index, slabsOfScale(layout, index).first) : scales + 2 * index;
+  std::memcpy(&scale, place, 2);
   return floatFromBf16(scale);
+}
+
+void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index, uint32_t bits) {
+  if (layout.scheme.kind == Kind::kFp8) {
+    std::memcpy(slab + layout.codeBytes() + 4 * index, &bits, 4);
+    return;
+  }
+  auto scale = static_cast<uint16_t>(bits);
+  if (!layout.inSlabs()) {
+    std::memcpy(slab + layout.codeBytes() + 2 * index, &scale, 2);
+    return;
+  }
+  // The last group of a row also fills up the padding of its slab with 0.
+  auto [first, end] = slabsOfScale(layout, index);
+  for (int64_t column = first; column < end; ++column)
+    std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
+  int64_t groups = layout.groupsPerRow(), perRow = scalesPerSlabRow(layout.scheme);
+  if (index % groups == groups - 1 && groups % perRow != 0)
+    std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0, static_cast<size_t>(2 * (perRow - groups % perRow)));
 }
 
 void repack(const PackedLayout &from, const uint8_t *in, Layout to, uint8_t *out) {
@@ -163,7 +253,10 @@ void repack(const PackedLayout &from, const uint8_t *in, Layout to, uint8_t *out
     unpackCodes(from, row, row + 1, in, codes.data());
     packCodes(target, row, row + 1, codes.data(), out);
   }
-  std::memcpy(out + target.codeBytes(), in + from.codeBytes(), static_cast<size_t>(from.scaleBytes()));
+  for (int64_t index = 0; index < from.scaleCount(); ++index) {
+    float scale = loadScale(from, in, index);
+    storeScale(target, out, index, from.scheme.kind == Kind::kFp8 ? std::bit_cast<uint32_t>(scale) : bf16FromFloat(scale));
+  }
 }
 
 } // namespace nibble::numerics

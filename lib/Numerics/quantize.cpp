@@ -80,7 +80,8 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight, const PackedLayout &
         q[i] = codeOf(floatFromBf16(x[i]), scale.used, lowest, highest);
     }
     packCodes(layout, row, row + 1, codes.data(), slab);
-    std::memcpy(slab + layout.codeBytes() + row * groups * 2, scales.data(), static_cast<size_t>(groups * 2));
+    for (int64_t group = 0; group < groups; ++group)
+      storeScale(layout, slab, row * groups + group, scales[static_cast<size_t>(group)]);
   }
   return std::nullopt;
 }

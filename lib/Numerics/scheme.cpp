@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<const char *, 3> kKinds = {"int4", "int8", "fp8"};
 constexpr std::array<const char *, 3> kConventions = {"nibble", "slime", "compressed_tensors"};
-constexpr std::array<const char *, 2> kLayouts = {"interchange", "host"};
+constexpr std::array<const char *, 3> kLayouts = {"interchange", "host", "hopper"};
 
 template <typename Enum, size_t Size>
 std::optional<Enum> named(const std::array<const char *, Size> &names, std::string_view name) {

@@ -24,6 +24,7 @@ enum class Convention : int32_t {
 enum class Layout : int32_t {
   kInterchange = 0, // N9
   kHost = 1,        // lanes of N11, see pack.h
+  kHopper = 2,      // registers of a matrix instruction, see fragment.h
 };
 
 struct Scheme {

@@ -37,13 +37,10 @@ std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
   std::vector<uint8_t> slab(layout.bytes());
   std::vector<int8_t> codes(packed.integers.begin(), packed.integers.end());
   numerics::packCodes(layout, 0, layout.n, codes.data(), slab.data());
-  uint8_t *scales = slab.data() + layout.codeBytes();
-  for (double real : packed.reals) {
+  for (auto [index, real] : llvm::enumerate(packed.reals)) {
     float scale = static_cast<float>(real);
-    uint16_t half = numerics::bf16FromFloat(scale);
     bool wide = layout.scheme.kind == numerics::Kind::kFp8;
-    std::memcpy(scales, wide ? static_cast<void *>(&scale) : &half, wide ? 4 : 2);
-    scales += wide ? 4 : 2;
+    numerics::storeScale(layout, slab.data(), index, wide ? llvm::bit_cast<uint32_t>(scale) : numerics::bf16FromFloat(scale));
   }
   return slab;
 }

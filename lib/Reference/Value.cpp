@@ -43,8 +43,7 @@ ReferenceValue ReferenceValue::zero(Type type, ArrayRef<int64_t> shape) {
   if (auto packed = dyn_cast<qat::PackedType>(type)) {
     value.shape = {packed.getN(), packed.getK()};
     value.integers.assign(value.count(), 0);
-    int64_t scaleBytes = packed.getScheme().getKind() == qat::Kind::Fp8 ? 4 : 2;
-    value.reals.assign(packed.getScaleBytes() / scaleBytes, 0.0);
+    value.reals.assign(packed.getScaleCount(), 0.0);
     return value;
   }
   if (auto tensor = dyn_cast<RankedTensorType>(type))

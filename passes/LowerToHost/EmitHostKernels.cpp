@@ -14,7 +14,7 @@ using namespace nibble::host;
 namespace {
 
 // What makes two kernels the same code.
-Attribute identityOf(KernelOp op) {
+Attribute identityOf(nibble::kernel::ComputeOp op) {
   Builder b(op.getContext());
   SmallVector<Attribute> types;
   for (Value value : op->getOperands())
@@ -44,9 +44,9 @@ public:
     MachineModel machine{vectorRegisters, vectorFloats, l1Bytes, l2Bytes};
     SymbolTable symbols(getOperation());
     DenseMap<Attribute, func::FuncOp> outlined;
-    SmallVector<KernelOp> kernels;
-    getOperation().walk([&](KernelOp op) { kernels.push_back(op); });
-    for (KernelOp op : kernels) {
+    SmallVector<nibble::kernel::ComputeOp> kernels;
+    getOperation().walk([&](nibble::kernel::ComputeOp op) { kernels.push_back(op); });
+    for (nibble::kernel::ComputeOp op : kernels) {
       func::FuncOp &function = outlined[identityOf(op)];
       if (!function) {
         auto emit = table.find(op.getSource());
@@ -66,7 +66,7 @@ public:
   }
 
 private:
-  FailureOr<func::FuncOp> outline(KernelOp op, EmitKernelFn emit, const MachineModel &machine, SymbolTable &symbols) {
+  FailureOr<func::FuncOp> outline(nibble::kernel::ComputeOp op, EmitKernelFn emit, const MachineModel &machine, SymbolTable &symbols) {
     OpBuilder builder(op.getContext());
     std::string name = op.getSource().str();
     std::replace(name.begin(), name.end(), '.', '_');

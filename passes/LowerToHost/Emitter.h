@@ -4,6 +4,8 @@
 // bf16, stores round to nearest even. Every helper says which bits it promises.
 #pragma once
 
+#include "passes/Elementary/Elementary.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -51,11 +53,10 @@ public:
   Value neg(Value a);
   Value sqrt(Value a);
 
-  // Elementary functions, by polynomials written here: the same bits in every program and on every CPU.
-  Value exp(Value x); // relative error < 2^-22.5; 0 below -104, infinity above 88.73
-  Value log(Value x); // of a positive normal number; absolute error < 1 ulp or so
-  // Sine and cosine of float32 angles, |x| < 2^24, by float64 reduction and polynomials; rounded to float32.
-  std::pair<Value, Value> sinCos(Value x);
+  // Elementary functions, by the polynomials of passes/Elementary: the same bits in every program and on every CPU.
+  Value exp(Value x) { return elementary::exp(*this, x); }
+  Value log(Value x) { return elementary::log(*this, x); }
+  std::pair<Value, Value> sinCos(Value x) { return elementary::sinCos(*this, x); }
 
   // Memory. `indices` address the first of sixteen consecutive elements along the last dimension.
   Value dim(Value memref, int64_t dimension);

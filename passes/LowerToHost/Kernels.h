@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialects/Host/Host.h"
+#include "dialects/Kernel/Kernel.h"
 #include "passes/LowerToHost/Emitter.h"
 
 namespace nibble::host {
@@ -17,7 +18,7 @@ struct MachineModel {
 // One kernel to be written. `inputs` and `outputs` are arguments of the outlined function, in the order of the op.
 struct Kernel {
   Emitter &b;
-  mutable KernelOp op;
+  mutable kernel::ComputeOp op;
   mlir::ValueRange inputs;
   mlir::ValueRange outputs;
   const MachineModel &machine;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialects/Host/Host.h"
+#include "dialects/Kernel/Kernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

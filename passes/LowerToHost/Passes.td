@@ -5,25 +5,13 @@
 
 include "mlir/Pass/PassBase.td"
 
-def BufferizeForHostPass : Pass<"nibble-bufferize-for-host", "::mlir::ModuleOp"> {
-  let summary = "Tensors to buffers; each nn and qat op to one host.kernel.";
-  let description = [{
-    Runs upstream's one-shot bufferization over the module and its function boundaries, with row-major buffers everywhere. Accumulators,
-    caches and optimizer states are updated in the buffer that came in; a result that is an argument's buffer is dropped
-    from the function.
-
-    Example: `nibble-opt layer.mlir --nibble-bufferize-for-host` turns `%y = nn.rms_norm %x, %w` into an allocation and
-    `host.kernel "nn.rms_norm" ins(%x, %w) outs(%y)`.
-  }];
-}
-
 def EmitHostKernelsPass : Pass<"nibble-emit-host-kernels", "::mlir::ModuleOp"> {
-  let summary = "Outlines each distinct host.kernel and writes its body as loops over vectors.";
+  let summary = "Outlines each distinct kernel.compute and writes its body as loops over vectors.";
   let description = [{
     Kernels that are the same op with the same attributes and types share one private function. The body is written by the kernel's
     emitter (LinearKernels.cpp, AttentionKernels.cpp, ...), with the sums in the order that the op states.
 
-    Example: two `host.kernel "nn.rms_norm"` of one shape become two calls of `@nn_rms_norm_0`.
+    Example: two `kernel.compute "nn.rms_norm"` of one shape become two calls of `@nn_rms_norm_0`.
   }];
   let options = [
     Option<"vectorRegisters", "vector-registers", "int64_t", /*default=*/"32", "architectural vector registers of the CPU">,
@@ -33,28 +21,18 @@ def EmitHostKernelsPass : Pass<"nibble-emit-host-kernels", "::mlir::ModuleOp"> {
   ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
                            "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
-                           "::nibble::host::HostDialect"];
+                           "::nibble::host::HostDialect", "::nibble::kernel::KernelDialect"];
 }
 
 def ProfileKernelsPass : Pass<"nibble-profile-kernels", "::mlir::ModuleOp"> {
   let summary = "Times each kernel and each linalg op where it is called.";
   let description = [{
-    Puts calls of the runtime (nibble_profile_begin, nibble_profile_end in ABI.h) around every `host.kernel` and every linalg op over
+    Puts calls of the runtime (nibble_profile_begin, nibble_profile_end in ABI.h) around every `kernel.compute` and every linalg op over
     buffers. The label is the op's name with the types of its operands. No bit of a result changes.
 
-    Example: `host.kernel "nn.rms_norm" ...` gets `%0 = call @nibble_profile_begin()` before and `call @nibble_profile_end(%label, %0)` after it.
+    Example: `kernel.compute "nn.rms_norm" ...` gets `%0 = call @nibble_profile_begin()` before and `call @nibble_profile_end(%label, %0)` after it.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
-}
-
-def ForwardCopiesPass : Pass<"nibble-forward-copies", "::mlir::ModuleOp"> {
-  let summary = "Lets a kernel write where its result is copied to.";
-  let description = [{
-    An allocation that one kernel fills and that is then copied into a function argument which nothing else in the function touches is
-    replaced by that argument. So the optimizer update writes weights and packed codes in place, in one pass over memory.
-
-    Example: `%a = alloc; host.kernel outs(%a); memref.copy %a, %weight` becomes `host.kernel outs(%weight)`.
-  }];
 }
 
 def WalkInLanesPass : Pass<"nibble-walk-in-lanes", "::mlir::ModuleOp"> {

@@ -11,22 +11,12 @@
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace nibble::host;
 
 void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel &machine, bool profile) {
-  // Elementwise chains over tensors (objectives, imported linalg) become one loop each.
-  pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
-  pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
-  pm.addPass(createCSEPass());
-  // Unused inits of linalg ops should not become allocations that are copied.
-  pm.addPass(bufferization::createEmptyTensorEliminationPass());
-  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorToAllocTensorPass());
-  pm.addPass(createBufferizeForHostPass());
-  pm.addPass(createForwardCopiesPass());
   // Who owns a buffer is decided while kernels are still single ops with stated effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
@@ -91,14 +81,4 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   pm.addPass(createMoveAsIntegersPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-}
-
-void nibble::host::registerHostPipelines() {
-  PassPipelineRegistration<>("nibble-host-loops",
-                             "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
-                             [](OpPassManager &pm) { buildHostLoopsPipeline(pm, MachineModel()); });
-  PassPipelineRegistration<>("nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU", [](OpPassManager &pm) {
-    buildHostLoopsPipeline(pm, MachineModel());
-    buildHostLLVMPipeline(pm, MachineModel());
-  });
 }

@@ -1,4 +1,4 @@
-// Stage lower-to-host: from tensors to the LLVM dialect.
+// Stage lower-to-host: from buffers to the LLVM dialect.
 #pragma once
 
 #include "passes/LowerToHost/Kernels.h"
@@ -9,13 +9,10 @@ class OpPassManager;
 
 namespace nibble::host {
 
-// From tensors to loops over buffers, kernels outlined and written; still func, scf, vector, memref. `profile`: each
+// From kernel.compute and linalg over buffers (passes/Bufferize) to loops, kernels outlined and written; still func, scf, vector, memref. `profile`: each
 // kernel is timed.
 void buildHostLoopsPipeline(mlir::OpPassManager &pm, const MachineModel &machine, bool profile = false);
 // From there to the LLVM dialect with OpenMP regions.
 void buildHostLLVMPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
-
-// --nibble-host-loops, --nibble-lower-to-host (both halves).
-void registerHostPipelines();
 
 } // namespace nibble::host

@@ -28,7 +28,7 @@ std::string labelOf(Operation *op) {
       out << type;
     });
   };
-  if (auto kernel = dyn_cast<nibble::host::KernelOp>(op)) {
+  if (auto kernel = dyn_cast<nibble::kernel::ComputeOp>(op)) {
     auto types = [](ArrayAttr list) { return llvm::to_vector(list.getAsValueRange<TypeAttr>()); };
     out << kernel.getSource() << " ";
     print(types(kernel.getInputTypes()));
@@ -50,7 +50,7 @@ public:
     ModuleOp module = getOperation();
     SmallVector<Operation *> kernels;
     module.walk([&](Operation *op) {
-      if (isa<nibble::host::KernelOp, linalg::LinalgOp>(op))
+      if (isa<nibble::kernel::ComputeOp, linalg::LinalgOp>(op))
         kernels.push_back(op);
     });
     for (Operation *op : kernels) {

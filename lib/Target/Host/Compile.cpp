@@ -1,6 +1,7 @@
 #include "lib/Target/Host/Compile.h"
 
 #include "lib/Target/Host/Interface.h"
+#include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -206,6 +207,7 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   Cpu cpu = describeCpu(options.cpu);
 
   PassManager loops(module.getContext());
+  buildBufferizePipeline(loops);
   buildHostLoopsPipeline(loops, cpu.machine, options.profile);
   if (failed(loops.run(module)))
     return failure();

@@ -2,7 +2,7 @@
 
 func.func @f(%x: memref<?x64xf32>) {
   // expected-error @below {{there is no host kernel for 'nn.telepathy'}}
-  host.kernel "nn.telepathy" ins(%x : memref<?x64xf32>) outs(%x : memref<?x64xf32>)
+  kernel.compute "nn.telepathy" ins(%x : memref<?x64xf32>) outs(%x : memref<?x64xf32>)
       {input_types = [tensor<?x64xf32>], output_types = [tensor<?x64xf32>], parameters = {}}
   return
 }

@@ -12,11 +12,11 @@
 // CHECK: vector.extract_strided_slice %{{.*}} {offsets = [8], sizes = [8], strides = [1]}
 // CHECK: func.func private @[[B]](
 func.func @f(%x: memref<?x64xf32>, %w: memref<64xf32>, %y: memref<?x64xf32>) {
-  host.kernel "nn.rms_norm" ins(%x, %w : memref<?x64xf32>, memref<64xf32>) outs(%y : memref<?x64xf32>)
+  kernel.compute "nn.rms_norm" ins(%x, %w : memref<?x64xf32>, memref<64xf32>) outs(%y : memref<?x64xf32>)
       {input_types = [tensor<?x64xf32>, tensor<64xf32>], output_types = [tensor<?x64xf32>], parameters = {epsilon = 1.0e-6 : f32}}
-  host.kernel "nn.rms_norm" ins(%y, %w : memref<?x64xf32>, memref<64xf32>) outs(%x : memref<?x64xf32>)
+  kernel.compute "nn.rms_norm" ins(%y, %w : memref<?x64xf32>, memref<64xf32>) outs(%x : memref<?x64xf32>)
       {input_types = [tensor<?x64xf32>, tensor<64xf32>], output_types = [tensor<?x64xf32>], parameters = {epsilon = 1.0e-6 : f32}}
-  host.kernel "nn.rms_norm" ins(%y, %w : memref<?x64xf32>, memref<64xf32>) outs(%x : memref<?x64xf32>)
+  kernel.compute "nn.rms_norm" ins(%y, %w : memref<?x64xf32>, memref<64xf32>) outs(%x : memref<?x64xf32>)
       {input_types = [tensor<?x64xf32>, tensor<64xf32>], output_types = [tensor<?x64xf32>], parameters = {epsilon = 1.0e-5 : f32}}
   return
 }

@@ -5,7 +5,7 @@
 // CHECK: memref.copy
 func.func @read(%weight: memref<64xf32>) {
   %new = memref.alloc() : memref<64xf32>
-  host.kernel "nn.copy" ins(%weight : memref<64xf32>) outs(%new : memref<64xf32>)
+  kernel.compute "nn.copy" ins(%weight : memref<64xf32>) outs(%new : memref<64xf32>)
       {input_types = [tensor<64xf32>], output_types = [tensor<64xf32>], parameters = {}}
   memref.copy %new, %weight : memref<64xf32> to memref<64xf32>
   return

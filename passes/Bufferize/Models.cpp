@@ -1,7 +1,7 @@
-#include "passes/LowerToHost/BufferizationModels.h"
+#include "passes/Bufferize/Models.h"
 
 #include "dialects/Check/Check.h"
-#include "dialects/Host/Host.h"
+#include "dialects/Kernel/Kernel.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 
@@ -124,7 +124,7 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
     for (Value &output : outputs)
       if (!cast<MemRefType>(output.getType()).getLayout().isIdentity())
         return op->emitOpError() << "updates a strided view in place, which no kernel can";
-    nibble::host::KernelOp::create(rewriter, loc, op->getName().getStringRef(), inputs, outputs, op->getAttrDictionary(),
+    nibble::kernel::ComputeOp::create(rewriter, loc, op->getName().getStringRef(), inputs, outputs, op->getAttrDictionary(),
                                    rewriter.getArrayAttr(inputTypes), rewriter.getArrayAttr(outputTypes));
     replaceOpWithBufferizedValues(rewriter, op, outputs);
     return success();
@@ -132,7 +132,7 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
 };
 
 // The value is copied to the destination; ForwardCopies makes the copy unnecessary where a kernel can write there.
-struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel, nibble::host::WriteStateOp> {
+struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel, nibble::kernel::WriteStateOp> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
     return operand.getOperandNumber() == 0;
   }
@@ -184,17 +184,17 @@ void attach(MLIRContext *context) {
 
 } // namespace
 
-void nibble::host::registerBufferizationModels(DialectRegistry &registry) {
+void nibble::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp, nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
            nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
            nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::PagedAttentionOp,
            nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp, nn::AdamWOp>(
         context);
-    context->loadDialect<host::HostDialect, memref::MemRefDialect>();
+    context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
-  registry.addExtension(+[](MLIRContext *context, host::HostDialect *) {
-    host::WriteStateOp::attachInterface<WriteStateModel>(*context);
+  registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {
+    kernel::WriteStateOp::attachInterface<WriteStateModel>(*context);
   });
   registry.addExtension(+[](MLIRContext *context, check::CheckDialect *) {
     check::ExpectEqOp::attachInterface<CheckModel<check::ExpectEqOp>>(*context);
@@ -204,6 +204,6 @@ void nibble::host::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
     attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp>(
         context);
-    context->loadDialect<host::HostDialect, memref::MemRefDialect>();
+    context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
 }

@@ -1,6 +1,6 @@
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
-#include "passes/LowerToHost/Passes.h"
+#include "passes/Bufferize/Passes.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -9,18 +9,18 @@
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 
 namespace nibble {
-#define GEN_PASS_DEF_BUFFERIZEFORHOSTPASS
-#include "passes/LowerToHost/Passes.h.inc"
+#define GEN_PASS_DEF_BUFFERIZEMODULEPASS
+#include "passes/Bufferize/Passes.h.inc"
 } // namespace nibble
 
 using namespace mlir;
 
 namespace {
 
-class BufferizeForHost final : public nibble::impl::BufferizeForHostPassBase<BufferizeForHost> {
+class BufferizeModule final : public nibble::impl::BufferizeModulePassBase<BufferizeModule> {
 public:
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<bufferization::BufferizationDialect, memref::MemRefDialect, nibble::host::HostDialect>();
+    registry.insert<bufferization::BufferizationDialect, memref::MemRefDialect, nibble::kernel::KernelDialect>();
   }
 
   void runOnOperation() override {
@@ -87,7 +87,7 @@ private:
       StringAttr name = stateOfResult(function, operand.getOperandNumber());
       auto destination = name ? destinations.find(name.getValue()) : destinations.end();
       if (destination != destinations.end() && destination->second.getType() == operand.get().getType())
-        operand.set(nibble::host::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
+        operand.set(nibble::kernel::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
     }
   }
 

@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-bufferize-for-host --verify-diagnostics
+// RUN: nibble-opt %s --nibble-bufferize-module --verify-diagnostics
 
 // The old state is read after the new one was made: it cannot be updated where it lies.
 // expected-error @below {{state 'gradient:b' could not be updated in place}}

@@ -1,13 +1,13 @@
-// RUN: nibble-opt %s --nibble-bufferize-for-host --split-input-file | FileCheck %s
+// RUN: nibble-opt %s --nibble-bufferize-module --split-input-file | FileCheck %s
 
 // One kernel for each op; the state is updated where it came in and is no result any more.
 // CHECK-LABEL: func.func @norm(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: memref<?x64xbf16> {nn.input = "x"}
 // CHECK-SAME: %[[G:[a-z0-9]+]]: memref<64xf32> {nn.state = "gradient:b"}) -> (memref<?x64xbf16> {nn.output = "y"})
 // CHECK: %[[Y:.*]] = memref.alloc(%{{.*}}) {alignment = 64 : i64} : memref<?x64xbf16>
-// CHECK-NEXT: host.kernel "nn.rms_norm" ins(%[[X]], %{{.*}} : memref<?x64xbf16>, memref<64xbf16>) outs(%[[Y]] : memref<?x64xbf16>)
+// CHECK-NEXT: kernel.compute "nn.rms_norm" ins(%[[X]], %{{.*}} : memref<?x64xbf16>, memref<64xbf16>) outs(%[[Y]] : memref<?x64xbf16>)
 // CHECK-SAME: parameters = {epsilon = 9.99999997E-7 : f32}
-// CHECK-NEXT: host.kernel "nn.sum_tokens" ins(%[[Y]] : memref<?x64xbf16>) outs(%[[G]] : memref<64xf32>)
+// CHECK-NEXT: kernel.compute "nn.sum_tokens" ins(%[[Y]] : memref<?x64xbf16>) outs(%[[G]] : memref<64xf32>)
 // CHECK-NEXT: return %[[Y]]
 func.func @norm(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64xbf16> {nn.parameter = "w"}, %g: tensor<64xf32> {nn.state = "gradient:b"})
     -> (tensor<?x64xbf16> {nn.output = "y"}, tensor<64xf32> {nn.output = "gradient:b"}) {
@@ -23,7 +23,7 @@ func.func @norm(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64xbf16> {nn.
 // CHECK-SAME: memref<4352xi8> {nn.packed = !qat.packed<64x64, <int4, group_size = 32>, host>
 // CHECK-SAME: memref<64xf32> {nn.state = "gradient:b"}) -> memref<?x64xf32>
 // CHECK-LABEL: func.func private @inner(
-// CHECK: host.kernel "qat.linear"
+// CHECK: kernel.compute "qat.linear"
 func.func @outer(%x: tensor<?x64xf32> {nn.input = "x"}, %p: !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host> {nn.parameter = "w"},
                  %g: tensor<64xf32> {nn.state = "gradient:b"}) -> (tensor<?x64xf32>, tensor<64xf32> {nn.output = "gradient:b"}) {
   %y, %s = call @inner(%x, %p, %g) : (tensor<?x64xf32>, !qat.packed<64x64, #qat.scheme<int4, group_size = 32>, host>, tensor<64xf32>)

@@ -1,10 +1,10 @@
-#include "passes/LowerToHost/Passes.h"
+#include "passes/Bufferize/Passes.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace nibble {
 #define GEN_PASS_DEF_FORWARDCOPIESPASS
-#include "passes/LowerToHost/Passes.h.inc"
+#include "passes/Bufferize/Passes.h.inc"
 } // namespace nibble
 
 using namespace mlir;
@@ -20,7 +20,7 @@ bool canWriteInPlace(memref::CopyOp copy, memref::AllocOp allocation) {
   if (target.getType() != allocation.getType())
     return false;
   return llvm::all_of(allocation->getUsers(), [&](Operation *user) {
-    return user == copy || isa<nibble::host::KernelOp, memref::DeallocOp, func::CallOp>(user);
+    return user == copy || isa<nibble::kernel::ComputeOp, memref::DeallocOp, func::CallOp>(user);
   });
 }
 

@@ -1,0 +1,40 @@
+// The hopper dialect: what one SM does. See the generated page docs/dialects/hopper.md.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/LLVMIR/LLVMTypes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Hopper/HopperDialect.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Hopper/HopperTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Hopper/HopperOps.h.inc"
+
+namespace nibble::hopper {
+
+// On a gpu.func: threads of a block, bytes of dynamic shared memory, blocks of a cluster.
+inline constexpr llvm::StringLiteral kThreadsAttr = "hopper.threads";
+inline constexpr llvm::StringLiteral kSharedBytesAttr = "hopper.shared_bytes";
+inline constexpr llvm::StringLiteral kClusterAttr = "hopper.cluster";
+// On a gpu.func: may begin before the kernel before it has ended; it waits itself.
+inline constexpr llvm::StringLiteral kOverlapAttr = "hopper.overlap";
+// On an argument of a gpu.func: it is a tensor map.
+inline constexpr llvm::StringLiteral kTensorMapAttr = "hopper.tensor_map";
+// On a gpu.func: what the kernel report says of it, a dictionary (tile, stages, splits).
+inline constexpr llvm::StringLiteral kReportAttr = "hopper.report";
+
+// Shared memory that a block can have on sm_90.
+inline constexpr int64_t kSharedLimit = 227 << 10;
+
+} // namespace nibble::hopper

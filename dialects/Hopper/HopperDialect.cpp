@@ -1,0 +1,85 @@
+#include "dialects/Hopper/Hopper.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace nibble::hopper;
+
+#include "dialects/Hopper/HopperDialect.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Hopper/HopperTypes.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Hopper/HopperOps.cpp.inc"
+
+void HopperDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/Hopper/HopperTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Hopper/HopperOps.cpp.inc"
+      >();
+}
+
+LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t stages, int64_t bytes,
+                               int64_t consumers) {
+  if (stages < 1 || consumers < 1 || bytes < 1 || bytes % 1024 != 0)
+    return emitError() << "a ring has at least one stage and one consumer, and slots of a multiple of 1024 bytes";
+  if (stages * (bytes + 16) > kSharedLimit)
+    return emitError() << "a ring of " << stages << " stages of " << bytes << " bytes does not fit into the "
+                       << kSharedLimit << " bytes of shared memory";
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // Lowered on, a kernel is a function of llvm, of the same arguments.
+  if (symbols.lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(*this, getKernelAttr()))
+    return success();
+  auto kernel = symbols.lookupNearestSymbolFrom<gpu::GPUFuncOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError() << "launches " << getKernel() << ", which is no gpu.func";
+  if (kernel.getNumArguments() != getArguments().size())
+    return emitOpError() << "gives " << getArguments().size() << " arguments to " << getKernel() << ", which takes "
+                         << kernel.getNumArguments();
+  for (auto [i, argument] : llvm::enumerate(getArguments())) {
+    Type type = argument.getType(), wanted = kernel.getArgument(i).getType();
+    bool map = isa<TensorMapType>(type);
+    bool pointer = map || isa<MemRefType>(type);
+    if (pointer ? !isa<LLVM::LLVMPointerType>(wanted) : !(type.isIndex() && wanted.isInteger(64)))
+      return emitOpError() << "gives " << type << " for argument " << i << " of " << getKernel() << ", which is "
+                           << wanted;
+    if (map != (kernel.getArgAttr(i, kTensorMapAttr) != nullptr))
+      return emitOpError() << "argument " << i << " of " << getKernel() << (map ? " is no tensor map" : " is a tensor map");
+  }
+  return success();
+}
+
+LogicalResult TensorMapOp::verify() {
+  size_t rank = getBox().size();
+  if (rank < 1 || rank > 5 || getExtents().size() != rank || getStrides().size() + 1 != rank)
+    return emitOpError() << "has a box of rank " << rank << ", " << getExtents().size() << " extents and "
+                         << getStrides().size() << " strides; it takes 1 to 5 dimensions and a stride less";
+  for (int64_t extent : getBox())
+    if (extent < 1 || extent > 256)
+      return emitOpError() << "has a box extent of " << extent << "; they are 1 to 256";
+  int64_t swizzle = getSwizzle();
+  int64_t bytes = getBox()[0] * cast<MemRefType>(getBuffer().getType()).getElementTypeBitWidth() / 8;
+  if (!llvm::is_contained({0, 32, 64, 128}, swizzle) || (swizzle && bytes > swizzle) || bytes % 16 != 0)
+    return emitOpError() << "has rows of " << bytes << " bytes and a swizzle of " << swizzle
+                         << "; rows are multiples of 16 bytes, and no longer than a swizzle of 32, 64 or 128";
+  return success();
+}
+
+LogicalResult WgmmaOp::verify() {
+  int64_t columns = cast<VectorType>(getAccumulator().getType()).getNumElements() * 2;
+  if (columns < 8 || columns > 256 || columns % 8 != 0)
+    return emitOpError() << "has " << columns << " columns; matrix instructions have 8 to 256, a multiple of 8";
+  if (getATransposed() && !getA().getType().isInteger(64))
+    return emitOpError() << "has A in registers, which cannot be transposed";
+  return success();
+}

@@ -1,0 +1,291 @@
+//===- HopperOps.td - what an SM does ----------------------------------------===//
+
+#ifndef NIBBLE_DIALECTS_HOPPER_HOPPEROPS
+#define NIBBLE_DIALECTS_HOPPER_HOPPEROPS
+
+include "dialects/Hopper/HopperTypes.td"
+include "mlir/Dialect/LLVMIR/LLVMOpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Hopper_Op<string name, list<Trait> traits = []> : Op<Hopper_Dialect, name, traits>;
+
+def Hopper_Shared : LLVM_PointerInAddressSpace<3>;
+def Hopper_Global : LLVM_PointerInAddressSpace<1>;
+
+//===- on the host -----------------------------------------------------------===//
+
+def Hopper_LaunchOp : Hopper_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Runs a kernel over a grid of blocks.";
+  let description = [{
+    `kernel` is a `gpu.func` of a `gpu.module`. Arguments: a buffer becomes a pointer to its first element, an index an i64, a tensor map a
+    pointer to its 128 bytes. A grid with an extent of 0 launches nothing. Threads, shared memory and cluster are the kernel's own
+    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`).
+
+    Example:
+
+    ```mlir
+    hopper.launch @kernels::@rms_norm_0 grid(%rows, %c1, %c1) args(%x, %w, %y, %rows : memref<?x64xbf16>, memref<64xbf16>, memref<?x64xbf16>, index)
+    ```
+  }];
+  let arguments = (ins SymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y, Index:$grid_z, Variadic<AnyType>:$arguments);
+  let assemblyFormat = [{
+    $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `args` `(` ($arguments^ `:` type($arguments))? `)` attr-dict
+  }];
+}
+
+def Hopper_TensorMapOp : Hopper_Op<"tensor_map", [Pure, AttrSizedOperandSegments]> {
+  let summary = "Describes boxes of a buffer to the copy engine.";
+  let description = [{
+    `extents` in elements, innermost first; `strides` in bytes, of the second dimension and on (multiples of 16). `box` in elements; the part
+    of a box that lies beyond the extents reads as zero. With `swizzle` of 128 (or 64, 32) bytes, 16-byte chunks of a row of the box are
+    permuted by the row's number as the matrix instructions expect it.
+
+    Example:
+
+    ```mlir
+    %m = hopper.tensor_map %x extents(%k, %t) strides(%s) box [64, 128] swizzle 128 : memref<?x1024xbf16>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$buffer, Variadic<Index>:$extents, Variadic<Index>:$strides, DenseI64ArrayAttr:$box, I64Attr:$swizzle);
+  let results = (outs Hopper_TensorMapType:$map);
+  let assemblyFormat = [{
+    $buffer `extents` `(` $extents `)` `strides` `(` $strides `)` `box` $box `swizzle` $swizzle attr-dict `:` type($buffer)
+  }];
+  let hasVerifier = 1;
+}
+
+//===- rings -----------------------------------------------------------------===//
+
+def Hopper_SharedMemoryOp : Hopper_Op<"shared_memory", [Pure]> {
+  let summary = "The block's dynamic shared memory, from a byte on.";
+  let description = [{
+    1024-byte aligned at offset 0.
+
+    Example:
+
+    ```mlir
+    %tile = hopper.shared_memory 16384
+    ```
+  }];
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs Hopper_Shared:$address);
+  let assemblyFormat = "$offset attr-dict";
+}
+
+def Hopper_RingOp : Hopper_Op<"ring", [Pure]> {
+  let summary = "A ring in shared memory, at a byte offset.";
+  let description = [{
+    Example:
+
+    ```mlir
+    %ring = hopper.ring 0 : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins I64Attr:$offset);
+  let results = (outs Hopper_RingType:$ring);
+  let assemblyFormat = "$offset attr-dict `:` type($ring)";
+}
+
+def Hopper_RingInitOp : Hopper_Op<"ring_init"> {
+  let summary = "Makes the barriers of a ring; by one thread, before a barrier of the block.";
+  let description = [{
+    Full barriers wait for one arrival (the producer's, with the bytes it expects), empty ones for `consumers`.
+
+    Example:
+
+    ```mlir
+    hopper.ring_init %ring : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins Hopper_RingType:$ring);
+  let assemblyFormat = "$ring attr-dict `:` type($ring)";
+}
+
+def Hopper_RingAcquireOp : Hopper_Op<"ring_acquire"> {
+  let summary = "The producer waits until use `i` may be written, and says how many bytes will come.";
+  let description = [{
+    Returns the slot's address. The first round of the ring does not wait.
+
+    Example:
+
+    ```mlir
+    %slot = hopper.ring_acquire %ring[%i] expect %bytes : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins Hopper_RingType:$ring, I32:$use, I32:$bytes);
+  let results = (outs Hopper_Shared:$slot);
+  let assemblyFormat = "$ring `[` $use `]` `expect` $bytes attr-dict `:` type($ring)";
+}
+
+def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
+  let summary = "A consumer waits until use `i` is full.";
+  let description = [{
+    Returns the slot's address.
+
+    Example:
+
+    ```mlir
+    %slot = hopper.ring_wait %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins Hopper_RingType:$ring, I32:$use);
+  let results = (outs Hopper_Shared:$slot);
+  let assemblyFormat = "$ring `[` $use `]` attr-dict `:` type($ring)";
+}
+
+def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
+  let summary = "One arrival of a consumer: it has read use `i`.";
+  let description = [{
+    By one thread of each consumer, after all its threads have read.
+
+    Example:
+
+    ```mlir
+    hopper.ring_release %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins Hopper_RingType:$ring, I32:$use);
+  let assemblyFormat = "$ring `[` $use `]` attr-dict `:` type($ring)";
+}
+
+def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
+  let summary = "Copies consecutive bytes into a slot; they complete on the ring's full barrier.";
+  let description = [{
+    Addresses and size are multiples of 16 bytes. By one thread. With `once` the bytes are not kept in the second-level cache (weights).
+
+    Example:
+
+    ```mlir
+    hopper.bulk_copy %weights to %slot, %bytes on %ring[%i] once : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins Hopper_Global:$source, Hopper_Shared:$destination, I32:$bytes, Hopper_RingType:$ring, I32:$use, UnitAttr:$once);
+  let assemblyFormat = "$source `to` $destination `,` $bytes `on` $ring `[` $use `]` (`once` $once^)? attr-dict `:` type($ring)";
+}
+
+def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
+  let summary = "Copies one box of a tensor into a slot; its bytes complete on the ring's full barrier.";
+  let description = [{
+    `coordinates` in elements, innermost first. The whole box counts, what lies beyond the extents included. By one thread.
+
+    Example:
+
+    ```mlir
+    hopper.tensor_copy %map[%k, %t] to %slot on %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
+    ```
+  }];
+  let arguments = (ins LLVM_AnyPointer:$map, Variadic<I32>:$coordinates, Hopper_Shared:$destination, Hopper_RingType:$ring, I32:$use);
+  let assemblyFormat = "$map `[` $coordinates `]` `to` $destination `on` $ring `[` $use `]` attr-dict `:` type($map) `,` type($ring)";
+}
+
+def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
+  let summary = "Warpgroup 0 produces, the others consume.";
+  let description = [{
+    The first region is run by one thread of the first warpgroup, which gives up registers; the second by all threads of the other
+    warpgroups, which take them. Registers are for a thread, multiples of 8.
+
+    Example:
+
+    ```mlir
+    hopper.roles registers 40, 232 producer { ... } consumers { ... }
+    ```
+  }];
+  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
+  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumers);
+  let assemblyFormat = [{
+    `registers` $producer_registers `,` $consumer_registers `producer` $producer `consumers` $consumers attr-dict
+  }];
+}
+
+//===- matrix instructions ---------------------------------------------------===//
+
+def Hopper_DescriptorOp : Hopper_Op<"descriptor", [Pure]> {
+  let summary = "Describes a tile of shared memory to a matrix instruction.";
+  let description = [{
+    The matrix descriptor of the PTX ISA (asynchronous warpgroup level matrix shared memory layout): start address, `leading` and `stride`
+    byte offsets, swizzle of 128, 64, 32 or 0 bytes.
+
+    Example:
+
+    ```mlir
+    %d = hopper.descriptor %tile leading 16 stride 1024 swizzle 128
+    ```
+  }];
+  let arguments = (ins Hopper_Shared:$address, I64Attr:$leading, I64Attr:$stride, I64Attr:$swizzle);
+  let results = (outs I64:$descriptor);
+  let assemblyFormat = "$address `leading` $leading `stride` $stride `swizzle` $swizzle attr-dict";
+}
+
+def Hopper_WgmmaOp : Hopper_Op<"wgmma", [AllTypesMatch<["accumulator", "result"]>]> {
+  let summary = "D = A B + D for 64 rows, n columns, 16 steps of k, bf16 with float32 sums; asynchronous.";
+  let description = [{
+    Issued by all threads of a warpgroup. `a` is a descriptor (i64) or the thread's fragment of A, four registers of two bf16 each; `b` is a
+    descriptor. `accumulator`: the thread's n/2 float32 of D (PTX ISA, wgmma fragment layouts). `a_transposed`, `b_transposed`: the tile
+    is contiguous along m or n instead of k. The result may be read after `hopper.wgmma_wait`.
+
+    Example:
+
+    ```mlir
+    %d1 = hopper.wgmma %a, %b, %d : vector<4xi32>, vector<64xf32>
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[I64, VectorOfLengthAndType<[4], [I32]>]>:$a, I64:$b, VectorOfRankAndType<[1], [F32]>:$accumulator,
+                       UnitAttr:$a_transposed, UnitAttr:$b_transposed);
+  let results = (outs VectorOfRankAndType<[1], [F32]>:$result);
+  let assemblyFormat = "$a `,` $b `,` $accumulator (`a_transposed` $a_transposed^)? (`b_transposed` $b_transposed^)? attr-dict `:` type($a) `,` type($accumulator)";
+  let hasVerifier = 1;
+}
+
+def Hopper_WgmmaFenceOp : Hopper_Op<"wgmma_fence", [AllTypesMatch<["accumulators", "results"]>]> {
+  let summary = "Registers written before are seen by matrix instructions after.";
+  let description = [{
+    The accumulators pass through, so that no use of them moves across.
+
+    Example:
+
+    ```mlir
+    %d1 = hopper.wgmma_fence %d : vector<64xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<VectorOfRankAndType<[1], [F32]>>:$accumulators);
+  let results = (outs Variadic<VectorOfRankAndType<[1], [F32]>>:$results);
+  let assemblyFormat = "$accumulators attr-dict `:` type($accumulators)";
+}
+
+def Hopper_WgmmaWaitOp : Hopper_Op<"wgmma_wait", [AllTypesMatch<["accumulators", "results"]>]> {
+  let summary = "Waits until at most `pending` committed groups of matrix instructions are unfinished.";
+  let description = [{
+    The accumulators pass through, so that no use of them moves across.
+
+    Example:
+
+    ```mlir
+    %d1 = hopper.wgmma_wait 0 %d : vector<64xf32>
+    ```
+  }];
+  let arguments = (ins I64Attr:$pending, Variadic<VectorOfRankAndType<[1], [F32]>>:$accumulators);
+  let results = (outs Variadic<VectorOfRankAndType<[1], [F32]>>:$results);
+  let assemblyFormat = "$pending $accumulators attr-dict `:` type($accumulators)";
+}
+
+def Hopper_DequantizeOp : Hopper_Op<"dequantize", [Pure]> {
+  let summary = "Eight INT4 codes of a fragment to the eight bf16 values that the matrix instruction reads (N5).";
+  let description = [{
+    `codes` holds u = q + 8 in the order of the packed layout: the pair of register p in bits 4p..4p+3 and 4p+16..4p+19. `scale_low` and
+    `scale_high` are the bf16 scale, twice, of rows g (registers 0 and 2) and g + 8 (1 and 3). Each value is `bf16(q * s)`: 128 + u is exact in
+    bf16, 136 is subtracted exactly, and one product is rounded.
+
+    Example:
+
+    ```mlir
+    %a = hopper.dequantize %codes, %s0, %s1 : vector<4xi32>
+    ```
+  }];
+  let arguments = (ins I32:$codes, I32:$scale_low, I32:$scale_high);
+  let results = (outs VectorOfLengthAndType<[4], [I32]>:$fragment);
+  let assemblyFormat = "$codes `,` $scale_low `,` $scale_high attr-dict `:` type($fragment)";
+}
+
+#endif // NIBBLE_DIALECTS_HOPPER_HOPPEROPS

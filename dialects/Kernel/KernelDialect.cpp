@@ -1,0 +1,33 @@
+#include "dialects/Kernel/Kernel.h"
+
+using namespace mlir;
+using namespace nibble::kernel;
+
+#include "dialects/Kernel/KernelDialect.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Kernel/KernelOps.cpp.inc"
+
+void KernelDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/Kernel/KernelOps.cpp.inc"
+      >();
+}
+
+void ComputeOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &input : getInputsMutable())
+    effects.emplace_back(MemoryEffects::Read::get(), &input);
+  for (OpOperand &output : getOutputsMutable()) {
+    effects.emplace_back(MemoryEffects::Read::get(), &output);
+    effects.emplace_back(MemoryEffects::Write::get(), &output);
+  }
+}
+
+LogicalResult ComputeOp::verify() {
+  if (getInputTypes().size() != getInputs().size() || getOutputTypes().size() != getOutputs().size())
+    return emitOpError() << "has " << getInputs().size() << " inputs and " << getOutputs().size()
+                         << " outputs but as many tensor types as " << getInputTypes().size() << " and "
+                         << getOutputTypes().size();
+  return success();
+}

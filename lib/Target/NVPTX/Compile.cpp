@@ -1,0 +1,125 @@
+#include "lib/Target/NVPTX/Compile.h"
+
+#include "passes/Bufferize/Pipeline.h"
+#include "passes/LowerToHopper/Pipeline.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <mutex>
+
+using namespace mlir;
+
+namespace nibble::nvptx {
+
+namespace {
+
+constexpr StringLiteral kChip = "sm_90a";
+constexpr StringLiteral kFeatures = "+ptx83";
+
+std::unique_ptr<llvm::TargetMachine> makeMachine(std::string &error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  return std::unique_ptr<llvm::TargetMachine>(
+      target->createTargetMachine(triple, kChip, kFeatures, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+}
+
+} // namespace
+
+FailureOr<std::string> translateKernels(ModuleOp module) {
+  auto kernels = module.getOps<gpu::GPUModuleOp>();
+  if (kernels.empty())
+    return module.emitError() << "has no module of kernels";
+  gpu::GPUModuleOp source = *kernels.begin();
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  registerNVVMDialectTranslation(*module.getContext());
+  // The device code alone, as a module of its own.
+  OwningOpRef<ModuleOp> alone = ModuleOp::create(source.getLoc());
+  IRMapping mapping;
+  source.getBodyRegion().cloneInto(&alone->getBodyRegion(), mapping);
+  alone->getBodyRegion().front().erase();
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(*alone, context, "kernels");
+  if (!code)
+    return module.emitError() << "kernels could not be translated to LLVM IR";
+  std::string error;
+  auto machine = makeMachine(error);
+  if (!machine)
+    return module.emitError() << "this LLVM has no NVPTX backend: " << error;
+  code->setTargetTriple(machine->getTargetTriple());
+  code->setDataLayout(machine->createDataLayout());
+  optimize(*code, *machine);
+  llvm::SmallVector<char> text;
+  llvm::raw_svector_ostream stream(text);
+  llvm::legacy::PassManager passes;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
+    return module.emitError() << "the NVPTX backend writes no PTX";
+  passes.run(*code);
+  return std::string(text.begin(), text.end());
+}
+
+FailureOr<DeviceProgram> compile(ModuleOp module) {
+  PassManager lowering(module.getContext());
+  hopper::buildHopperTensorPipeline(lowering);
+  buildBufferizePipeline(lowering);
+  hopper::buildHopperKernelsPipeline(lowering);
+  if (failed(lowering.run(module)))
+    return failure();
+  // Commands before the kernels' bodies are lowered: launches are checked against gpu.func.
+  FailureOr<DeviceProgram> program = translateCommands(module);
+  if (failed(program))
+    return failure();
+  PassManager kernels(module.getContext());
+  hopper::buildHopperNVVMPipeline(kernels);
+  // The functions have been read; their launches would look for gpu.func.
+  for (auto function : llvm::make_early_inc_range(module.getOps<FunctionOpInterface>()))
+    function.erase();
+  if (failed(kernels.run(module)))
+    return failure();
+  FailureOr<std::string> ptx = translateKernels(module);
+  if (failed(ptx))
+    return failure();
+  program->image = {"kernels", std::move(*ptx), "", kChip.str()};
+  return program;
+}
+
+} // namespace nibble::nvptx

@@ -1,0 +1,57 @@
+#include "passes/LowerToHopper/Kernels.h"
+#include "passes/LowerToHopper/Passes.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_EMITHOPPERKERNELSPASS
+#include "passes/LowerToHopper/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+using namespace nibble::hopper;
+
+namespace {
+
+class EmitHopperKernels final : public nibble::impl::EmitHopperKernelsPassBase<EmitHopperKernels> {
+public:
+  void runOnOperation() override {
+    KernelTable table;
+    addNormKernels(table);
+    addElementwiseKernels(table);
+    addLossKernels(table);
+    addUpdateKernels(table);
+    addAttentionKernels(table);
+    addLinearKernels(table);
+    addQuantizeKernels(table);
+
+    KernelWriter writer(getOperation());
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<nibble::kernel::ComputeOp, linalg::LinalgOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      LogicalResult emitted = success();
+      if (auto compute = dyn_cast<nibble::kernel::ComputeOp>(op))
+        emitted = emit(compute, table, writer);
+      else
+        emitted = emitElementwise(writer, cast<linalg::LinalgOp>(op));
+      if (failed(emitted))
+        return signalPassFailure();
+      op->erase();
+    }
+  }
+
+private:
+  static LogicalResult emit(nibble::kernel::ComputeOp op, const KernelTable &table, KernelWriter &writer) {
+    auto emit = table.find(op.getSource());
+    if (emit == table.end())
+      return op.emitError() << "there is no kernel for '" << op.getSource() << "' on an H200";
+    OpBuilder host(op);
+    Kernel kernel{writer, host, op};
+    return emit->second(kernel);
+  }
+};
+
+} // namespace

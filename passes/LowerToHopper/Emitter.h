@@ -1,0 +1,154 @@
+// Writing kernels: a builder whose values are those of one thread.
+//
+// Integers are i32 (element counts, indices) unless a name says i64; pointers are LLVM's, global (address space 1) or shared
+// (3). Floating-point operations are float32, one rounding each; nothing is contracted behind the writer's back.
+#pragma once
+
+#include "dialects/Hopper/Hopper.h"
+#include "passes/Elementary/Elementary.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace nibble::hopper {
+
+class Emitter : public mlir::ImplicitLocOpBuilder {
+public:
+  using Value = mlir::Value;
+  using Type = mlir::Type;
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Constants.
+  Value i32(int64_t value);
+  Value i64(int64_t value);
+  Value f32(double value);
+  Value boolean(bool value);
+  // A constant of the type of `like`: an integer, a float, or a vector of them with it in each.
+  Value like(Value like, double value);
+
+  // Integers of one width (i32 or i64); constants fold. Division and comparisons are unsigned.
+  Value addI(Value a, Value b);
+  Value subI(Value a, Value b);
+  Value mulI(Value a, Value b);
+  Value divI(Value a, Value b);
+  Value remI(Value a, Value b);
+  Value ceilDivI(Value a, int64_t b);
+  Value minI(Value a, Value b);
+  Value maxI(Value a, Value b);
+  Value andI(Value a, Value b);
+  Value orI(Value a, Value b);
+  Value xorI(Value a, Value b);
+  Value shlI(Value a, Value b);
+  Value shrI(Value a, Value b);
+  // With a constant on the right.
+  Value addI(Value a, int64_t b) { return addI(a, constantLike(a, b)); }
+  Value subI(Value a, int64_t b) { return subI(a, constantLike(a, b)); }
+  Value mulI(Value a, int64_t b) { return mulI(a, constantLike(a, b)); }
+  Value divI(Value a, int64_t b) { return divI(a, constantLike(a, b)); }
+  Value remI(Value a, int64_t b) { return remI(a, constantLike(a, b)); }
+  Value andI(Value a, int64_t b) { return andI(a, constantLike(a, b)); }
+  Value shlI(Value a, int64_t b) { return shlI(a, constantLike(a, b)); }
+  Value shrI(Value a, int64_t b) { return shrI(a, constantLike(a, b)); }
+  Value wide(Value i32);   // to i64, unsigned
+  Value narrow(Value i64); // to i32
+  Value less(Value a, Value b);
+  Value lessEqual(Value a, Value b);
+  Value equal(Value a, Value b);
+  Value less(Value a, int64_t b) { return less(a, constantLike(a, b)); }
+  Value equal(Value a, int64_t b) { return equal(a, constantLike(a, b)); }
+  Value both(Value a, Value b);   // of i1
+  Value either(Value a, Value b); // of i1
+  Value select(Value condition, Value a, Value b);
+
+  // float32.
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value div(Value a, Value b); // IEEE
+  Value fma(Value a, Value b, Value c);
+  Value max(Value a, Value b); // of numbers that are not NaN
+  Value min(Value a, Value b);
+  Value neg(Value a);
+  Value sqrt(Value a); // IEEE
+  Value exp(Value x) { return elementary::exp(*this, x); }
+  Value log(Value x) { return elementary::log(*this, x); }
+  std::pair<Value, Value> sinCos(Value x) { return elementary::sinCos(*this, x); }
+  Value greater(Value a, Value b);
+  Value toFloat(Value i32); // signed
+  // bf16 (or float32, which stays) to float32 and back, to nearest even.
+  Value widen(Value x);
+  Value round(Value x, Type element);
+  // Rounds to the element type and widens again.
+  Value roundTo(Value x, Type element) { return widen(round(x, element)); }
+  // Two float32 to a register of two bf16, `low` in bits 0..15.
+  Value packBf16(Value low, Value high);
+  Value bitcast(Value x, Type type);
+
+  // Vectors.
+  Value extract(Value vector, int64_t i);
+  Value insert(Value scalar, Value vector, int64_t i);
+  Value splat(Value scalar, int64_t width);
+  Value fromElements(mlir::ArrayRef<Value> elements);
+  Value zeros(int64_t width); // vector<width x f32>
+
+  // The thread's place.
+  Value thread();                 // in its block
+  Value block(int dimension = 0); // in the grid
+  Value lane();                   // thread mod 32
+  Value warp();                   // thread / 32
+  // The same, when every lane of the warp has it: the value is in a uniform register.
+  Value uniform(Value i32);
+
+  // Memory. `element` is the type at `pointer`, `index` (i32 or i64) counts elements of it.
+  Value at(Value pointer, Type element, Value index);
+  Value atByte(Value pointer, Value index);
+  Value atByte(Value pointer, int64_t index) { return atByte(pointer, i32(index)); }
+  // row * stride + column as an i64.
+  Value place(Value row, Value stride, Value column);
+  Value place(Value row, int64_t stride, Value column) { return place(row, i32(stride), column); }
+  Value load(Value pointer, Type type, int64_t alignment = 0); // 0: natural of the whole type
+  void store(Value value, Value pointer, int64_t alignment = 0);
+  mlir::VectorType vectorOf(Type element, int64_t width) { return mlir::VectorType::get({width}, element); }
+  Type sharedPointer() { return mlir::LLVM::LLVMPointerType::get(getContext(), 3); }
+  Value sharedMemory(int64_t offset) { return SharedMemoryOp::create(*this, sharedPointer(), offset); }
+  // The 32-bit shared address.
+  Value sharedAddress(Value shared);
+
+  // Between threads.
+  void barrier();                           // of the block
+  void barrier(int64_t id, int64_t threads); // of `threads` threads, id 1..15
+  void syncWarp();
+  Value shuffleXor(Value x, int64_t mask); // f32 or i32, of the whole warp
+  Value shuffle(Value x, Value lane);      // f32 or i32: the value of that lane
+  // Over the 32 lanes by xor of 16, 8, 4, 2, 1: every lane gets the result. A fixed tree (N13).
+  Value warpSum(Value x);
+  Value warpMax(Value x);
+  // Over all warps of a block: warpSum, then the warps' sums in a second warp tree. `scratch`: shared, 4 bytes for each
+  // warp. Every thread gets the result. `threads` a multiple of 32, at most 1024. Has barriers: all threads call it.
+  Value blockSum(Value x, Value scratch, int64_t threads);
+  Value blockMax(Value x, Value scratch, int64_t threads);
+  // Shared memory written by this thread before is seen by matrix instructions and bulk copies after the next barrier.
+  void fenceAsync();
+
+  // Control. A body gets the induction value (of the type of `lower`) and carried values, and returns the next ones.
+  void loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body);
+  void loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
+  llvm::SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange init,
+                                llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)> body);
+  void ifThen(Value condition, llvm::function_ref<void()> body);
+  void ifThenElse(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise);
+  // A value of either branch; `otherwise` for the other.
+  Value ifValue(Value condition, llvm::function_ref<Value()> body, llvm::function_ref<Value()> otherwise);
+
+private:
+  Value constantLike(Value like, int64_t value);
+  Value blockReduce(Value x, Value scratch, int64_t threads, Value (Emitter::*warpReduce)(Value), double identity);
+};
+
+// Element type of a buffer.
+mlir::Type elementOf(mlir::Value memref);
+
+} // namespace nibble::hopper

@@ -1,0 +1,92 @@
+// The kernels there are: for each op of nn and qat a function that writes its launches and their bodies.
+#pragma once
+
+#include "dialects/Kernel/Kernel.h"
+#include "passes/LowerToHopper/Emitter.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace nibble::hopper {
+
+// One launch to be written.
+struct LaunchSpec {
+  // What the code is, with everything in it that the body's code depends on ("rms_norm_bf16_1024"): kernels of one key
+  // are written once. Becomes part of the symbol.
+  std::string key;
+  int64_t threads = 0;
+  int64_t sharedBytes = 0;
+  int64_t cluster = 1;
+  bool overlap = false;
+  llvm::SmallVector<mlir::Value> grid; // 1 to 3 index values on the host, x first
+  // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic pointer).
+  llvm::SmallVector<mlir::Value> arguments;
+  mlir::DictionaryAttr report; // tile, stages, splits; may be null
+};
+
+// Writes launches where the op stands, and kernels into the module of kernels.
+class KernelWriter {
+public:
+  KernelWriter(mlir::ModuleOp module);
+
+  using Body = llvm::function_ref<void(Emitter &, mlir::ValueRange arguments)>;
+  // The body is called when the kernel of that key is not there yet.
+  void launch(mlir::OpBuilder &host, mlir::Location loc, const LaunchSpec &spec, Body body);
+
+private:
+  mlir::gpu::GPUModuleOp kernels_;
+  llvm::StringMap<mlir::gpu::GPUFuncOp> written_;
+};
+
+// One op on its way to launches. Host values are made with `host`, at the op.
+struct Kernel {
+  KernelWriter &writer;
+  mlir::OpBuilder &host;
+  mutable kernel::ComputeOp op;
+
+  mlir::Location loc() const { return op.getLoc(); }
+  mlir::Value input(unsigned i) const { return op.getInputs()[i]; }
+  mlir::Value output(unsigned i) const { return op.getOutputs()[i]; }
+  // The op's attribute as an integer or float; the kernel's op verified that it is there.
+  int64_t integer(llvm::StringRef name) const;
+  double real(llvm::StringRef name) const;
+  bool flag(llvm::StringRef name) const;
+  // The tensor types that the op had.
+  mlir::Type inputType(unsigned i) const;
+  mlir::Type outputType(unsigned i) const;
+  // Of an op with optional operands: the operand of group `group` in the op's definition, null when it was not given.
+  mlir::Value optional(unsigned group) const;
+
+  // Index values on the host.
+  mlir::Value index(int64_t value) const;
+  mlir::Value extent(mlir::Value buffer, int64_t dimension) const;
+  mlir::Value mul(mlir::Value a, mlir::Value b) const;
+  mlir::Value ceilDiv(mlir::Value a, int64_t b) const;
+  // A buffer for this op's launches: released after its last use.
+  mlir::Value scratch(llvm::ArrayRef<int64_t> shape, mlir::ValueRange dynamic, mlir::Type element) const;
+  void launch(const LaunchSpec &spec, KernelWriter::Body body) const { writer.launch(host, loc(), spec, body); }
+};
+
+// Text of a type for a key: "bf16".
+std::string textOf(mlir::Type type);
+// The last extent of a buffer, which is known at compile time.
+int64_t columnsOf(mlir::Value memref);
+
+using EmitKernelFn = mlir::LogicalResult (*)(Kernel &);
+
+// Name of the op ("nn.rms_norm") to the function that writes its launches.
+using KernelTable = llvm::StringMap<EmitKernelFn>;
+
+// Each file of kernels adds its own.
+void addNormKernels(KernelTable &table);        // rms_norm and gradient
+void addElementwiseKernels(KernelTable &table); // embedding, rope, swiglu, take_rows, ... and their gradients
+void addLossKernels(KernelTable &table);        // log_probability, sums
+void addUpdateKernels(KernelTable &table);      // adamw
+void addAttentionKernels(KernelTable &table);   // attention, gradient, paged attention, cache write
+void addLinearKernels(KernelTable &table);      // linear and gradients, bf16 and packed
+void addQuantizeKernels(KernelTable &table);    // quantize, dequantize, fake_quant, repack
+
+// Elementwise linalg over buffers.
+mlir::LogicalResult emitElementwise(KernelWriter &writer, mlir::linalg::LinalgOp op);
+
+} // namespace nibble::hopper

@@ -1,0 +1,160 @@
+// Linears and their gradients: which matrix product each is, over which tiles.
+#include "dialects/QAT/QAT.h"
+#include "passes/LowerToHopper/MatrixKernel.h"
+#include "passes/LowerToHopper/QuantizeKernels.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+// Tiles of tokens, and up to how many tokens each serves. The bits are the same with each.
+constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128};
+
+// Boxes of a bf16 matrix [rows, columns].
+Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
+  Value columns = k.extent(matrix, 1), rows = k.extent(matrix, 0);
+  return TensorMapOp::create(k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix, ValueRange{columns, rows},
+                             ValueRange{k.mul(columns, k.index(2))}, k.host.getDenseI64ArrayAttr({64, boxRows}),
+                             k.host.getI64IntegerAttr(128));
+}
+
+LogicalResult checkMatrix(Kernel &k, Value matrix) {
+  if (!elementOf(matrix).isBF16())
+    return k.op.emitError() << "has operands of " << elementOf(matrix) << "; an H200's matrix kernels take bf16";
+  if (columnsOf(matrix) % 8 != 0)
+    return k.op.emitError() << "has rows of " << columnsOf(matrix)
+                            << " elements; an H200 copies rows of a multiple of 8 (16 bytes)";
+  return success();
+}
+
+// 1 when lower < tokens <= upper, else 0.
+Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
+  auto above = [&](int64_t bound) -> Value { // tokens > bound
+    Value quotient = k.host.createOrFold<arith::DivUIOp>(k.loc(), tokens, k.index(bound + 1));
+    return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
+  };
+  if (upper == ShapedType::kDynamic)
+    return above(lower);
+  Value result = k.host.createOrFold<arith::SubIOp>(k.loc(), k.index(1), above(upper));
+  return lower == 0 ? result : k.mul(result, above(lower));
+}
+
+// One launch for each tile of tokens; all but one have an empty grid.
+void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b) {
+  int64_t lower = 0;
+  for (int64_t tile : kTokenTiles) {
+    bool last = tile == kTokenTiles[std::size(kTokenTiles) - 1];
+    spec.tile = tile;
+    arguments.b = mapOf(k, b, tile);
+    Value blocks = k.ceilDiv(arguments.n, tile);
+    launchMatrix(k, spec, arguments, k.mul(blocks, inRange(k, arguments.n, lower, last ? ShapedType::kDynamic : tile)));
+    lower = tile;
+  }
+}
+
+// y = x wT (+ bias) (+ residual); `weight` [N, K] bf16, or the bytes of `packed`.
+LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
+  Value x = k.input(0), y = k.output(0);
+  MatrixSpec spec;
+  spec.element = elementOf(y);
+  MatrixArguments arguments;
+  arguments.bias = k.optional(2);
+  arguments.residual = k.optional(3);
+  spec.bias = static_cast<bool>(arguments.bias);
+  spec.residual = static_cast<bool>(arguments.residual);
+  spec.wholeRows = columnsOf(y) % 8 == 0;
+  if (failed(checkMatrix(k, x)))
+    return failure();
+  for (Value operand : {arguments.bias, arguments.residual})
+    if (operand && elementOf(operand) != spec.element)
+      return k.op.emitError() << "adds " << elementOf(operand) << " to " << spec.element
+                              << "; an H200's linear adds what it returns";
+  if (packed) {
+    spec.a = Operand::kPacked;
+    spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
+    arguments.a = weight;
+  } else {
+    if (failed(checkMatrix(k, weight)))
+      return failure();
+    arguments.a = mapOf(k, weight, 128);
+  }
+  arguments.result = y;
+  arguments.m = k.extent(y, 1);
+  arguments.n = k.extent(y, 0);
+  arguments.k = k.extent(x, 1);
+  launchTokens(k, spec, arguments, x);
+  return success();
+}
+
+LogicalResult emitLinear(Kernel &k) { return forward(k, k.input(1), {}); }
+
+LogicalResult emitPackedLinear(Kernel &k) {
+  auto packed = cast<qat::PackedType>(k.inputType(1));
+  if (packed.inSlabs())
+    return forward(k, k.input(1), packed);
+  FailureOr<Value> weight = emitDequantized(k, k.input(1), packed);
+  return failed(weight) ? failure() : forward(k, *weight, {});
+}
+
+// dx = dy w: the rows of A are the columns of w.
+LogicalResult inputGrad(Kernel &k, Value weight) {
+  Value dy = roundedToBf16(k, k.input(0)), dx = k.output(0);
+  if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, weight)))
+    return failure();
+  MatrixSpec spec;
+  spec.a = Operand::kTransposed;
+  spec.element = elementOf(dx);
+  spec.wholeRows = columnsOf(dx) % 8 == 0;
+  MatrixArguments arguments;
+  arguments.a = mapOf(k, weight, 64);
+  arguments.result = dx;
+  arguments.m = k.extent(dx, 1);
+  arguments.n = k.extent(dx, 0);
+  arguments.k = k.extent(dy, 1);
+  launchTokens(k, spec, arguments, dy);
+  return success();
+}
+
+LogicalResult emitInputGrad(Kernel &k) { return inputGrad(k, k.input(1)); }
+
+// From a bf16 copy of the weight that lives as long as the launch.
+LogicalResult emitPackedInputGrad(Kernel &k) {
+  FailureOr<Value> weight = emitDequantized(k, k.input(1), cast<qat::PackedType>(k.inputType(1)));
+  return failed(weight) ? failure() : inputGrad(k, *weight);
+}
+
+// dw += dyT x: k is the tokens, ascending from what dw holds.
+LogicalResult emitWeightGrad(Kernel &k) {
+  Value dy = roundedToBf16(k, k.input(0)), x = k.input(1), dw = k.output(0);
+  if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, x)))
+    return failure();
+  MatrixSpec spec;
+  spec.a = spec.b = Operand::kTransposed;
+  spec.result = Result::kAccumulate;
+  spec.tile = 128;
+  MatrixArguments arguments;
+  arguments.a = mapOf(k, dy, 64);
+  arguments.b = mapOf(k, x, 64);
+  arguments.result = dw;
+  arguments.m = k.extent(dw, 0);
+  arguments.n = k.extent(dw, 1);
+  arguments.k = k.extent(dy, 0);
+  launchMatrix(k, spec, arguments, k.ceilDiv(arguments.n, spec.tile));
+  return success();
+}
+
+} // namespace
+
+void addLinearKernels(KernelTable &table) {
+  table["nn.linear"] = emitLinear;
+  table["nn.linear_input_grad"] = emitInputGrad;
+  table["nn.linear_weight_grad"] = emitWeightGrad;
+  table["qat.linear"] = emitPackedLinear;
+  table["qat.linear_input_grad"] = emitPackedInputGrad;
+}
+
+} // namespace nibble::hopper

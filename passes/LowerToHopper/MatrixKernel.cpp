@@ -1,0 +1,334 @@
+#include "passes/LowerToHopper/MatrixKernel.h"
+
+#include "lib/Numerics/fragment.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+constexpr int64_t kRows = 128;         // of m in a block
+constexpr int64_t kWarpgroupRows = 64; // of m in an instruction
+constexpr int64_t kStep = 16;          // of k in an instruction
+constexpr int64_t kBoxBytes = 64 * 128; // 64 rows of 64 bf16
+constexpr int64_t kConsumers = 256;    // threads
+constexpr int64_t kConsumerBarrier = 1;
+
+int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// The body of one kernel.
+class Matrix {
+public:
+  Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
+      : b(b), spec(spec), args(args),
+        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), 2)) {}
+
+  void write() {
+    ring = RingOp::create(b, ringType, 0);
+    steps = b.ceilDivI(args.k, spec.stageDepth());
+    b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
+    b.barrier();
+    auto roles = RolesOp::create(b, 40, 232);
+    fill(roles.getProducer(), [&] { produce(); });
+    fill(roles.getConsumers(), [&] { consume(); });
+  }
+
+private:
+  void fill(Region &region, llvm::function_ref<void()> body) {
+    OpBuilder::InsertionGuard guard(b);
+    b.createBlock(&region);
+    body();
+  }
+
+  // --- the producer -----------------------------------------------------------
+
+  void copyBox(Value map, Value inner, Value outer, Value slot, int64_t offset, Value use) {
+    TensorCopyOp::create(b, map, ValueRange{inner, outer}, b.atByte(slot, offset), ring, use);
+  }
+
+  void produce() {
+    Value row = b.mulI(b.block(0), kRows), column = b.mulI(b.block(1), spec.tile);
+    int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
+                                                                : kRows * spec.stageDepth() * 2);
+    b.loop(b.i32(0), steps, 1, [&](Value use) {
+      Value slot = RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
+      Value k = b.mulI(use, spec.stageDepth());
+      if (spec.a == Operand::kPacked)
+        copySlabs(slot, use);
+      else if (spec.a == Operand::kRows)
+        copyBox(args.a, k, row, slot, 0, use);
+      else
+        for (int64_t half = 0; half < 2; ++half)
+          copyBox(args.a, b.addI(row, half * 64), k, slot, half * kBoxBytes, use);
+      for (int64_t part = 0; part < spec.stageDepth() / 64; ++part) {
+        int64_t at = spec.aBytes() + part * spec.tile * 128;
+        if (spec.b == Operand::kRows)
+          copyBox(args.b, b.addI(k, part * 64), column, slot, at, use);
+        else
+          for (int64_t box = 0; box < spec.tile / 64; ++box)
+            copyBox(args.b, b.addI(column, box * 64), k, slot, at + box * kBoxBytes, use);
+      }
+    });
+  }
+
+  // Two slabs and their scales. The last block of an odd number of slabs has no second one: it takes the first again.
+  void copySlabs(Value slot, Value use) {
+    Value slabRows = b.ceilDivI(args.m, numerics::kSlabRows);
+    Value slabs = b.wide(b.mulI(slabRows, steps));
+    Value scales = b.atByte(args.a, b.mulI(slabs, numerics::kSlabBytes));
+    for (int64_t half = 0; half < 2; ++half) {
+      Value slabRow = b.minI(b.addI(b.mulI(b.block(0), 2), half), b.subI(slabRows, 1));
+      Value slab = b.place(slabRow, steps, use);
+      BulkCopyOp::create(b, b.atByte(args.a, b.mulI(slab, numerics::kSlabBytes)), b.atByte(slot, half * numerics::kSlabBytes),
+                         b.i32(numerics::kSlabBytes), ring, use, /*once=*/true);
+      BulkCopyOp::create(b, b.atByte(scales, b.mulI(slab, spec.scaleBytes())),
+                         b.atByte(slot, 2 * numerics::kSlabBytes + half * spec.scaleBytes()), b.i32(spec.scaleBytes()), ring,
+                         use, /*once=*/true);
+    }
+  }
+
+  // --- the consumers ----------------------------------------------------------
+
+  // Descriptor of B's tile in a slot; step s of 16 is at bStep(s) bytes.
+  Value bDescriptor(Value slot) {
+    Value tile = b.atByte(slot, spec.aBytes());
+    return DescriptorOp::create(b, b.getI64Type(), tile, spec.b == Operand::kRows ? 16 : kBoxBytes, 1024, 128);
+  }
+  int64_t bStep(int64_t s) const {
+    return s / 4 * spec.tile * 128 + s % 4 * (spec.b == Operand::kRows ? 2 * kStep : 128 * kStep);
+  }
+  Value advance(Value descriptor, int64_t bytes) { return b.addI(descriptor, b.i64(bytes / 16)); }
+
+  Value multiply(Value a, Value bTile, Value sums) {
+    auto flag = [&](bool set) { return set ? b.getUnitAttr() : UnitAttr(); };
+    return WgmmaOp::create(b, sums.getType(), a, bTile, sums, flag(spec.a == Operand::kTransposed), flag(spec.b == Operand::kTransposed));
+  }
+  void commit() { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
+  Value fence(Value sums) { return WgmmaFenceOp::create(b, sums.getType(), sums).getResult(0); }
+  Value wait(int64_t pending, Value sums) {
+    return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
+  }
+
+  void release(Value use) {
+    b.ifThen(b.equal(b.remI(b.thread(), 128), 0), [&] { RingReleaseOp::create(b, ring, use); });
+  }
+  // The stage before this one has been read.
+  void releaseBefore(Value use) {
+    b.ifThen(b.less(b.i32(0), use), [&] { release(b.subI(use, 1)); });
+  }
+
+  Value stageOfTiles(Value use, Value slot, Value sums) {
+    Value tile = b.atByte(slot, b.mulI(group, kWarpgroupRows * 128));
+    Value a = DescriptorOp::create(b, b.getI64Type(), tile, spec.a == Operand::kRows ? 16 : kBoxBytes, 1024, 128);
+    Value bTile = bDescriptor(slot);
+    sums = fence(sums);
+    for (int64_t s = 0; s < spec.stageDepth() / kStep; ++s)
+      sums = multiply(advance(a, s * (spec.a == Operand::kRows ? 2 * kStep : 128 * kStep)), advance(bTile, bStep(s)), sums);
+    commit();
+    sums = wait(1, sums);
+    releaseBefore(use);
+    return sums;
+  }
+
+  // Two buffers of four fragments: while the instructions of one run, the codes of the other become bf16.
+  Value stageOfSlabs(Value use, Value slot, Value sums) {
+    Value thread = b.remI(b.thread(), 128);
+    Value codes = b.atByte(slot, b.addI(b.mulI(group, numerics::kSlabBytes), b.mulI(thread, 16)));
+    Value row = b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
+    Value scales = b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(row, 2 * spec.scalesPerSlabRow)), 2 * numerics::kSlabBytes));
+    Value bTile = bDescriptor(slot);
+    int64_t stepsPerScale = 8 / spec.scalesPerSlabRow;
+    Value low, high;
+    for (int64_t half = 0; half < 2; ++half) {
+      Value words = b.load(b.atByte(codes, half * 2048), b.vectorOf(b.getI32Type(), 4));
+      // The instructions that read these registers last have ended.
+      sums = wait(1, sums);
+      if (half == 1)
+        releaseBefore(use);
+      SmallVector<Value> fragments;
+      for (int64_t s = 0; s < 4; ++s) {
+        int64_t step = 4 * half + s;
+        if (step % stepsPerScale == 0) {
+          low = scale(scales, step / stepsPerScale);
+          high = scale(scales, step / stepsPerScale + 8 * spec.scalesPerSlabRow);
+        }
+        fragments.push_back(DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, s), low, high));
+      }
+      sums = fence(sums);
+      for (int64_t s = 0; s < 4; ++s)
+        sums = multiply(fragments[s], advance(bTile, bStep(4 * half + s)), sums);
+      commit();
+    }
+    return sums;
+  }
+  Value scale(Value scales, int64_t i) {
+    Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * i), b.getI16Type()));
+    return b.orI(bits, b.shlI(bits, 16));
+  }
+
+  void consume() {
+    Value consumer = b.subI(b.thread(), 128);
+    group = b.uniform(b.divI(consumer, 128));
+    Value sums = spec.result == Result::kAccumulate ? loadSums() : b.zeros(spec.tile / 2);
+    sums = b.loop(b.i32(0), steps, b.i32(1), {sums}, [&](Value use, ValueRange carried) -> SmallVector<Value> {
+      Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
+      return {spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0]) : stageOfTiles(use, slot, carried[0])};
+    })[0];
+    sums = wait(0, sums);
+    if (spec.result == Result::kAccumulate)
+      storeSums(sums);
+    else
+      storeTokens(sums, consumer);
+  }
+
+  // Of the thread: row of D in its 64 (and 8 below), column of the pair in each 8.
+  Value rowInGroup() {
+    Value thread = b.remI(b.thread(), 128);
+    return b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
+  }
+  Value pairColumn() { return b.mulI(b.remI(b.thread(), 4), 2); }
+
+  // Visits the thread's pairs of c inside the matrix: index of the first of the two sums, and its address.
+  void forPairs(llvm::function_ref<void(int64_t, Value, Value)> body) {
+    Value row = b.addI(b.addI(b.mulI(b.block(0), kRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
+    Value column = b.addI(b.mulI(b.block(1), spec.tile), pairColumn());
+    for (int64_t below = 0; below < 2; ++below)
+      for (int64_t j = 0; j < spec.tile / 8; ++j) {
+        Value r = b.addI(row, 8 * below), c = b.addI(column, 8 * j);
+        body(4 * j + 2 * below, b.both(b.less(r, args.m), b.less(c, args.n)),
+             b.at(args.result, b.getF32Type(), b.place(r, args.n, c)));
+      }
+  }
+
+  Value loadSums() {
+    SmallVector<Value> sums(spec.tile / 2);
+    forPairs([&](int64_t i, Value inside, Value address) {
+      Type pair = b.vectorOf(b.getF32Type(), 2);
+      Value two = b.ifValue(inside, [&] { return b.load(address, pair); }, [&] { return b.zeros(2); });
+      sums[i] = b.extract(two, 0);
+      sums[i + 1] = b.extract(two, 1);
+    });
+    return b.fromElements(sums);
+  }
+
+  void storeSums(Value sums) {
+    forPairs([&](int64_t i, Value inside, Value address) {
+      b.ifThen(inside, [&] { b.store(b.fromElements({b.extract(sums, i), b.extract(sums, i + 1)}), address); });
+    });
+  }
+
+  // Through shared memory, where the ring was, so that rows of y are written 16 bytes at a time.
+  void storeTokens(Value sums, Value consumer) {
+    int64_t bytes = spec.element.getIntOrFloatBitWidth() / 8, width = 16 / bytes;
+    int64_t stride = kRows + width; // elements of a token; the padding spreads tokens over the banks
+    Value staging = b.sharedMemory(0);
+    b.barrier(kConsumerBarrier, kConsumers); // both warpgroups have read the ring to its end
+    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
+    for (int64_t j = 0; j < spec.tile / 8; ++j)
+      for (int64_t i = 0; i < 4; ++i) {
+        Value token = b.addI(pairColumn(), 8 * j + i % 2);
+        Value at = b.addI(b.mulI(token, stride), b.addI(row, 8 * (i / 2)));
+        b.store(b.round(b.extract(sums, 4 * j + i), spec.element), b.at(staging, spec.element, at));
+      }
+    b.barrier(kConsumerBarrier, kConsumers);
+    int64_t perToken = kRows / width; // chunks
+    Value firstRow = b.mulI(b.block(0), kRows), firstToken = b.mulI(b.block(1), spec.tile);
+    b.loop(consumer, b.i32(spec.tile * perToken), kConsumers, [&](Value chunk) {
+      Value token = b.divI(chunk, perToken), inTile = b.mulI(b.remI(chunk, perToken), width);
+      Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
+      b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
+        Value staged = b.at(staging, spec.element, b.addI(b.mulI(token, stride), inTile));
+        if (spec.wholeRows)
+          return storeChunk(staged, y, m, width);
+        for (int64_t i = 0; i < width; ++i) {
+          Value at = b.addI(m, i);
+          b.ifThen(b.less(at, args.m), [&] { storeChunk(b.at(staged, spec.element, b.i32(i)), y, at, 1); });
+        }
+      });
+    });
+  }
+
+  void storeChunk(Value staged, Value token, Value m, int64_t width) {
+    Type type = width == 1 ? spec.element : Type(b.vectorOf(spec.element, width));
+    Value value = b.load(staged, type);
+    if (args.bias)
+      value = b.round(b.add(b.widen(value), b.widen(b.load(b.at(args.bias, spec.element, m), type))), spec.element);
+    Value place = b.place(token, args.m, m);
+    if (args.residual)
+      value = b.round(b.add(b.widen(value), b.widen(b.load(b.at(args.residual, spec.element, place), type))), spec.element);
+    b.store(value, b.at(args.result, spec.element, place));
+  }
+
+  Emitter &b;
+  const MatrixSpec &spec;
+  const MatrixArguments &args;
+  RingType ringType;
+  Value ring, steps, group; // group: consumer warpgroup, 0 or 1
+};
+
+} // namespace
+
+int64_t MatrixSpec::scaleBytes() const { return numerics::kSlabRows * scalesPerSlabRow * 2; }
+
+int64_t MatrixSpec::aBytes() const {
+  if (a == Operand::kPacked)
+    return roundUp(2 * (numerics::kSlabBytes + scaleBytes()), 1024);
+  return kRows * stageDepth() * 2;
+}
+
+// 64 KB of weights on their way cover the memory's latency; more stages than that help nobody.
+int64_t MatrixSpec::stages() const {
+  int64_t fit = (kSharedLimit - 1024) / (stageBytes() + 16);
+  return std::clamp<int64_t>(fit, 2, a == Operand::kPacked ? 10 : 6);
+}
+
+int64_t MatrixSpec::sharedBytes() const {
+  int64_t staging = 0;
+  if (result == Result::kTokens) {
+    int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+    staging = tile * (kRows + 16 / bytes) * bytes;
+  }
+  return std::max(stages() * (stageBytes() + 16), staging);
+}
+
+std::string MatrixSpec::key() const {
+  auto nameOf = [](Operand operand) {
+    return operand == Operand::kRows ? "rows" : operand == Operand::kTransposed ? "transposed" : "packed";
+  };
+  std::string key = std::string("matrix_") + nameOf(a) + "_" + nameOf(b) + "_" + std::to_string(tile);
+  if (a == Operand::kPacked)
+    key += "_s" + std::to_string(scalesPerSlabRow);
+  if (result == Result::kAccumulate)
+    return key + "_accumulate";
+  return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") + (wholeRows ? "" : "_ragged");
+}
+
+void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, Value columnBlocks) {
+  LaunchSpec launch;
+  launch.key = spec.key();
+  launch.threads = 128 + kConsumers;
+  launch.sharedBytes = spec.sharedBytes();
+  launch.grid = {kernel.ceilDiv(arguments.m, kRows), columnBlocks};
+  launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
+  if (arguments.bias)
+    launch.arguments.push_back(arguments.bias);
+  if (arguments.residual)
+    launch.arguments.push_back(arguments.residual);
+  Builder b(kernel.op.getContext());
+  launch.report = b.getDictionaryAttr({
+      b.getNamedAttr("stages", b.getI64IntegerAttr(spec.stages())),
+      b.getNamedAttr("tile", b.getStringAttr(std::to_string(kRows) + "x" + std::to_string(spec.tile) + "x" + std::to_string(spec.stageDepth()))),
+  });
+  kernel.launch(launch, [&](Emitter &e, ValueRange values) {
+    MatrixArguments inside{values[0], values[1], values[2], {}, {}, values[3], values[4], values[5]};
+    unsigned next = 6;
+    if (arguments.bias)
+      inside.bias = values[next++];
+    if (arguments.residual)
+      inside.residual = values[next++];
+    Matrix(e, spec, inside).write();
+  });
+}
+
+} // namespace nibble::hopper

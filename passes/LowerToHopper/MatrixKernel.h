@@ -1,0 +1,56 @@
+// The one shape of matrix kernel: D[m, n] = sum over k of A[m, k] B[n, k], bf16 with float32 sums.
+//
+// A block makes 128 rows of m (two consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of stages
+// of k. One wgmma m64n<tile>k16 after another, k ascending: the order of sums is a function of k only (N10, N12), whatever
+// the tile.
+#pragma once
+
+#include "passes/LowerToHopper/Kernels.h"
+
+namespace nibble::hopper {
+
+// Where an operand of the product comes from.
+enum class Operand {
+  kRows,       // [m or n, k], contiguous along k
+  kTransposed, // [k, m or n], contiguous along m or n
+  kPacked,     // INT4 slabs of layout hopper (A only)
+};
+
+enum class Result {
+  kTokens,     // y[n, m], rounded to the element type; bias and residual added as separate rounded sums
+  kAccumulate, // c[m, n] += D, float32: the sums start at c
+};
+
+struct MatrixSpec {
+  Operand a = Operand::kRows, b = Operand::kRows;
+  Result result = Result::kTokens;
+  int64_t tile = 128;           // columns of n in a block: 8, 16, 32, 64, 128 or 256
+  int64_t scalesPerSlabRow = 1; // of kPacked
+  mlir::Type element;           // of kTokens: bf16 or f32
+  bool bias = false, residual = false;
+  bool wholeRows = true;        // m is a multiple of 8: rows of y are 16-byte aligned
+
+  // Columns of k in a stage.
+  int64_t stageDepth() const { return a == Operand::kPacked ? 128 : 64; }
+  int64_t aBytes() const;     // of a stage, a multiple of 1024
+  int64_t scaleBytes() const; // of kPacked: bytes of a slab's scales
+  int64_t bBytes() const { return tile * stageDepth() * 2; }
+  int64_t stageBytes() const { return aBytes() + bBytes(); }
+  int64_t stages() const; // as many as fit and help
+  int64_t sharedBytes() const;
+  std::string key() const;
+};
+
+// Values of a launch: what the body gets, in this order.
+struct MatrixArguments {
+  mlir::Value a;              // tensor map (kRows: box [64, 128]; kTransposed: box [64, 64]), or the packed bytes
+  mlir::Value b;              // tensor map (kRows: box [64, tile]; kTransposed: box [64, 64])
+  mlir::Value result;         // y or c
+  mlir::Value bias, residual; // null when there are none
+  mlir::Value m, n, k;        // extents
+};
+
+// Launches the product over a grid of (m / 128, n / tile) blocks; `columnBlocks` says how many there are along n.
+void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, mlir::Value columnBlocks);
+
+} // namespace nibble::hopper

@@ -1,0 +1,42 @@
+//===- Passes.td - the passes of this stage ----------------------------------===//
+
+#ifndef NIBBLE_PASSES_LOWERTOHOPPER_PASSES
+#define NIBBLE_PASSES_LOWERTOHOPPER_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ChoosePackedLayoutPass : Pass<"nibble-choose-packed-layout", "::mlir::ModuleOp"> {
+  let summary = "Packed weights in the order in which an SM's registers read them.";
+  let description = [{
+    Every `!qat.packed` of layout `host` becomes one of layout `hopper`, arguments and results of functions included. Nothing is
+    converted: whoever makes the weight (the update, or the runtime from a checkpoint) makes it in this layout.
+
+    Example: `!qat.packed<64x128, <int4, group_size = 32>, host>` becomes `!qat.packed<64x128, <int4, group_size = 32>, hopper>`.
+  }];
+}
+
+def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp"> {
+  let summary = "Each kernel.compute and elementwise linalg op to launches of kernels.";
+  let description = [{
+    Kernels of one key (what their code depends on) are written once, as `gpu.func` of one `gpu.module @kernels`, in arith, scf, nvvm and
+    hopper. The functions keep allocations, integer arithmetic, calls and `hopper.launch`: commands, which need no code on the host.
+
+    Example: `kernel.compute "nn.rms_norm" ins(%x, %w) outs(%y)` becomes `hopper.launch @kernels::@rms_norm_bf16_64_0 grid(...) args(%x, %w, %y, %rows)`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect", "::nibble::hopper::HopperDialect"];
+}
+
+def LowerHopperPass : Pass<"nibble-lower-hopper", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "hopper in kernels to nvvm, llvm and PTX.";
+  let description = [{
+    Rings become addresses in shared memory and mbarriers with phases, roles a branch on the warpgroup with `setmaxnreg`, matrix instructions
+    with A in registers inline PTX (the nvvm dialect knows descriptors only), `hopper.dequantize` shifts, masks and two bf16x2 operations
+    a pair; elementary functions become polynomials. A `gpu.func` becomes an `llvm.func` that is a kernel.
+
+    Example: `hopper.ring_wait %ring[%i]` becomes a loop around `mbarrier.try_wait.parity` and the slot's address.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"];
+}
+
+#endif // NIBBLE_PASSES_LOWERTOHOPPER_PASSES
