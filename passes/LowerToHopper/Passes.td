@@ -24,7 +24,7 @@ def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp
     Example: `kernel.compute "nn.rms_norm" ins(%x, %w) outs(%y)` becomes `hopper.launch @kernels::@rms_norm_bf16_64_0 grid(...) args(%x, %w, %y, %rows)`.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect", "::nibble::hopper::HopperDialect"];
+                           "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect", "::mlir::math::MathDialect", "::mlir::cf::ControlFlowDialect", "::nibble::hopper::HopperDialect"];
 }
 
 def LowerHopperPass : Pass<"nibble-lower-hopper", "::mlir::gpu::GPUModuleOp"> {

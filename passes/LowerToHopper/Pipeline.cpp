@@ -22,9 +22,9 @@ void nibble::hopper::buildHopperNVVMPipeline(OpPassManager &pm) {
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createSCFToControlFlowPass());
-  kernels.addPass(createConvertMathToLLVMPass());
-  kernels.addPass(createArithToLLVMConversionPass());
-  kernels.addPass(createConvertControlFlowToLLVMPass());
+  ConvertToLLVMPassOptions convert;
+  convert.filterDialects = {"arith", "cf", "math"};
+  kernels.addPass(createConvertToLLVMPass(convert));
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
