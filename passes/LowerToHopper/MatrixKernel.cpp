@@ -26,7 +26,8 @@ public:
 
   void write() {
     ring = RingOp::create(b, ringType, 0);
-    steps = b.ceilDivI(args.k, spec.stageDepth());
+    // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around them.
+    steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
     b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
     b.barrier();
     auto roles = RolesOp::create(b, 40, 232);
