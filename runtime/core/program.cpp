@@ -119,8 +119,10 @@ private:
 
 } // namespace
 
-Function::Function(const nibble_function &info, std::shared_ptr<void> owner)
-    : info_(&info), owner_(std::move(owner)), bound_(info.argument_count), isBound_(info.argument_count) {}
+Function::Function(const nibble_function &info, int index, std::shared_ptr<void> owner,
+                   std::shared_ptr<ProgramBackend> backend)
+    : info_(&info), index_(index), owner_(std::move(owner)), backend_(std::move(backend)), bound_(info.argument_count),
+      isBound_(info.argument_count) {}
 
 int Function::argument(std::string_view name) const { return indexOf(info_->arguments, info_->argument_count, name); }
 int Function::result(std::string_view name) const { return indexOf(info_->results, info_->result_count, name); }
@@ -142,8 +144,10 @@ Status Function::bind(int index, const TensorView &tensor) {
     return Status::usage(fmt::format("program: argument '{}' of '{}' takes {} {}, not {} {}", info.name, info_->name,
                                      nameOf(static_cast<DType>(info.dtype)), toString(shapeOf(info)),
                                      nameOf(tensor.dtype), toString(tensor.shape)));
-  if (!tensor.data && tensor.elements() > 0)
+  if (!tensor.data && !(backend_ && tensor.device) && tensor.elements() > 0)
     return Status::usage(fmt::format("program: argument '{}' of '{}' has no memory", info.name, info_->name));
+  if (backend_ && info.role != NIBBLE_ROLE_INPUT)
+    NIBBLE_TRY(backend_->bind(info, tensor));
   bound_[index] = tensor;
   isBound_[index] = true;
   return Status::ok();
@@ -154,6 +158,8 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
     if (!isBound_[i])
       return Status::failed(
           fmt::format("program: argument '{}' of '{}' was never bound", info_->arguments[i].name, info_->name));
+  if (backend_)
+    return backend_->call(index_, bound_, arena);
   Frame frame(*info_);
   for (const TensorView &tensor : bound_)
     frame.pass(tensor);
@@ -169,6 +175,11 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
 }
 
 Result<Program> Program::create(const nibble_program &table, std::shared_ptr<void> owner) {
+  return create(table, std::move(owner), nullptr);
+}
+
+Result<Program> Program::create(const nibble_program &table, std::shared_ptr<void> owner,
+                                std::shared_ptr<ProgramBackend> backend) {
   if (table.abi_version != NIBBLE_ABI_VERSION)
     return Status::environment(
         fmt::format("program: made for interface version {}, this runtime has {}; compile it again", table.abi_version,
@@ -176,7 +187,7 @@ Result<Program> Program::create(const nibble_program &table, std::shared_ptr<voi
   if (table.function_count < 0 || (table.function_count > 0 && !table.functions))
     return Status::badInput("program: broken function table; compile it again");
   for (const nibble_function &function : std::span(table.functions, table.function_count)) {
-    if (!function.name || !function.entry)
+    if (!function.name || (!function.entry && !backend))
       return Status::badInput("program: a function has no name or no code; compile it again");
     NIBBLE_TRY(check(function.name, function.arguments, function.argument_count));
     NIBBLE_TRY(check(function.name, function.results, function.result_count));
@@ -184,6 +195,7 @@ Result<Program> Program::create(const nibble_program &table, std::shared_ptr<voi
   Program program;
   program.table_ = &table;
   program.owner_ = std::move(owner);
+  program.backend_ = std::move(backend);
   return program;
 }
 
@@ -191,7 +203,7 @@ Result<Function> Program::function(std::string_view name) const {
   std::vector<std::string_view> names;
   for (const nibble_function &function : functions()) {
     if (name == function.name)
-      return Function(function, owner_);
+      return Function(function, static_cast<int>(&function - table_->functions), owner_, backend_);
     names.push_back(function.name);
   }
   return Status::usage(fmt::format("program: no function '{}'; it has {}", name, fmt::join(names, ", ")));

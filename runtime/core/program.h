@@ -3,6 +3,7 @@
 
 #include "include/nibble/ABI.h"
 #include "runtime/core/arena.h"
+#include "runtime/core/residence.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 
@@ -16,10 +17,23 @@ namespace nibble {
 
 class Program;
 
+// What runs the functions of a program that is not code in this process's memory.
+class ProgramBackend {
+public:
+  virtual ~ProgramBackend() = default;
+  // A parameter or state argument gets a place where `call` finds it. Environment error when there is no room.
+  virtual Status bind(const nibble_value_info &argument, const TensorView &tensor) = 0;
+  // Function number `function` of the table. Results lie in the host's memory and belong to the arena.
+  virtual Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena) = 0;
+  virtual std::shared_ptr<Residence> residence() const = 0;
+};
+
 // One function of a program with its arguments bound by name. Bind parameters and state once, inputs before each call.
 class Function {
 public:
   const nibble_function &info() const { return *info_; }
+  // Where its parameters and state live; null: in the tensors that are bound.
+  std::shared_ptr<Residence> residence() const { return backend_ ? backend_->residence() : nullptr; }
   // Index of the argument of that name, -1 when the function has none.
   int argument(std::string_view name) const;
   int result(std::string_view name) const;
@@ -29,15 +43,18 @@ public:
   Status bind(int index, const TensorView &tensor);
 
   // Runs with what is bound; the memory of the results belongs to the arena until Arena::reset.
-  // Failed when an argument is unbound (named), or a result is not what the table says. Environment error when the machine has no memory
-  // left: what the function updates in place is then half updated (runtime/core/guarded_call.h).
+  // Failed when an argument is unbound (named), or a result is not what the table says. Environment error when the
+  // machine has no memory left: what the function updates in place is then half updated (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
 
 private:
   friend class Program;
-  Function(const nibble_function &info, std::shared_ptr<void> owner);
+  Function(const nibble_function &info, int index, std::shared_ptr<void> owner,
+           std::shared_ptr<ProgramBackend> backend);
   const nibble_function *info_;
+  int index_;
   std::shared_ptr<void> owner_; // keeps the code in memory
+  std::shared_ptr<ProgramBackend> backend_;
   std::vector<TensorView> bound_;
   std::vector<bool> isBound_;
 };
@@ -47,15 +64,21 @@ public:
   // Keeps `owner` (the JIT or the loaded library that `table` lives in) alive. Environment error when the ABI version
   // differs.
   static Result<Program> create(const nibble_program &table, std::shared_ptr<void> owner);
+  // The table's functions have no entries: `backend` runs them.
+  static Result<Program> create(const nibble_program &table, std::shared_ptr<void> owner,
+                                std::shared_ptr<ProgramBackend> backend);
 
   // Usage error listing the functions there are.
   Result<Function> function(std::string_view name) const;
   bool has(std::string_view name) const;
   std::span<const nibble_function> functions() const;
+  // Where parameters and state live; null: in the tensors that are bound.
+  std::shared_ptr<Residence> residence() const { return backend_ ? backend_->residence() : nullptr; }
 
 private:
   const nibble_program *table_ = nullptr;
   std::shared_ptr<void> owner_;
+  std::shared_ptr<ProgramBackend> backend_;
 };
 
 } // namespace nibble

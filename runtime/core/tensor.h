@@ -57,6 +57,7 @@ struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   std::byte *data = nullptr;
+  uint64_t device = 0; // address in a device's memory of what the host has no copy of (data is null), else 0
 
   int64_t elements() const;
   int64_t bytes() const;

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -77,6 +78,15 @@ public:
   // 256-byte aligned. `what` is for the message: environment error naming it, the bytes and what is free.
   virtual Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) = 0;
   virtual void release(DeviceAddress address) = 0;
+
+  // Host memory as memory of the device, until release of the address; nullopt: the device has a memory of its own.
+  virtual std::optional<DeviceAddress> adopt(void *host, int64_t bytes) {
+    (void)host, (void)bytes;
+    return std::nullopt;
+  }
+  // Whether accesses are checked against allocations: each buffer of a call is then an allocation of its own instead of
+  // a piece of one arena, so that an access beyond it is seen.
+  virtual bool checksAccesses() const { return false; }
 
   // In the order of the queue; upload and download have ended when they return.
   virtual Status upload(DeviceAddress to, const void *from, int64_t bytes) = 0;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <string_view>
 
 namespace nibble {
@@ -40,18 +39,20 @@ Status KeyValueCache::allocate(int64_t pages, Function &forward) {
   for (const Layout &layout : layouts_) {
     Shape shape = {pages};
     shape.insert(shape.end(), layout.page.begin(), layout.page.end());
-    NIBBLE_ASSIGN(Tensor tensor, Tensor::create(layout.dtype, std::move(shape)));
+    NIBBLE_ASSIGN(ResidentTensor tensor,
+                  ResidentTensor::create(forward.residence(), layout.dtype, std::move(shape), "key and value cache"));
     NIBBLE_TRY(forward.bind(layout.argument, tensor.view()));
     tensors_.push_back(std::move(tensor));
   }
   return Status::ok();
 }
 
-void KeyValueCache::copyPage(int32_t from, int32_t to) {
-  for (Tensor &tensor : tensors_) {
-    int64_t bytes = tensor.bytes() / tensor.shape()[0];
-    std::memcpy(tensor.data() + to * bytes, tensor.data() + from * bytes, bytes);
+Status KeyValueCache::copyPage(int32_t from, int32_t to) {
+  for (ResidentTensor &tensor : tensors_) {
+    int64_t bytes = tensor.view().bytes() / tensor.view().shape[0];
+    NIBBLE_TRY(tensor.copyWithin(to * bytes, from * bytes, bytes));
   }
+  return Status::ok();
 }
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// The memory of the paged key and value cache: one tensor per state argument of the rollout's `forward` function.
+// The memory of the paged key and value cache: one tensor per state argument of the rollout's `forward` function. It lies where the
+// program runs; the host never reads it.
 #pragma once
 
 #include "runtime/core/program.h"
@@ -22,7 +23,7 @@ public:
   // Takes the memory and binds it.
   Status allocate(int64_t pages, Function &forward);
   // All layers, keys and values.
-  void copyPage(int32_t from, int32_t to);
+  Status copyPage(int32_t from, int32_t to);
 
 private:
   struct Layout {
@@ -31,7 +32,7 @@ private:
     Shape page; // without the leading dimension
   };
   std::vector<Layout> layouts_;
-  std::vector<Tensor> tensors_;
+  std::vector<ResidentTensor> tensors_;
   int64_t pageSize_ = 0, bytesPerPage_ = 0;
 };
 

@@ -212,7 +212,7 @@ Status RolloutEngine::Implementation::sample(const std::vector<Draw> &draws, Ten
 Result<std::vector<Draw>> RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
                                                                  TensorView &logits) {
   for (auto [from, to] : plan.copies)
-    cache.copyPage(from, to);
+    NIBBLE_TRY(cache.copyPage(from, to));
   batch.build(plan, [](ScheduledSequence &sequence) -> std::span<const int32_t> {
     return static_cast<Sequence &>(sequence).tokens;
   });

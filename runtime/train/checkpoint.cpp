@@ -49,8 +49,10 @@ Json manifestOf(Json files) {
 Status writeInto(const fs::path &folder, const Json &state, const ParameterStore &store) {
   std::map<std::string, std::vector<NamedTensor>> files = {{"weights.safetensors", {}}};
   for (const auto &[key, tensor] : store.tensors())
-    if (const char *file = fileOf(key))
+    if (const char *file = fileOf(key)) {
+      NIBBLE_TRY(store.fetch(tensor));
       files[file].push_back({key, tensor.view()});
+    }
   for (const auto &[file, tensors] : files)
     NIBBLE_TRY(writeSafetensors((folder / file).string(), tensors));
   NIBBLE_TRY(writeFileAtomically(folder / kState, toText(state)));
@@ -177,6 +179,7 @@ Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) 
                                           file->second.path(), key, nameOf(tensor.dtype()), toString(tensor.shape())));
     NIBBLE_ASSIGN(Tensor loaded, file->second.read(*info));
     std::memcpy(tensor.data(), loaded.data(), tensor.bytes());
+    NIBBLE_TRY(store.push(tensor));
   }
   return Status::ok();
 }

@@ -17,7 +17,10 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source, 
   }
   NIBBLE_ASSIGN(AtomicFolder folder, AtomicFolder::create(target));
   NIBBLE_TRY(writeSafetensors(folder / kSingleFile, specs, [&](const TensorSpec &spec) {
-    return convert(store.tensors().at("master:" + spec.name), DType::kBF16);
+    const Tensor &master = store.tensors().at("master:" + spec.name);
+    if (Status fetched = store.fetch(master); !fetched.isOk())
+      return Result<Tensor>(std::move(fetched));
+    return convert(master, DType::kBF16);
   }));
   NIBBLE_ASSIGN(Json config, readJsonFile(source + "/config.json"));
   config.erase("quantization_config");

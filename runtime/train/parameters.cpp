@@ -53,7 +53,25 @@ Status checkFinite(const std::string &what, const TensorView &tensor) {
   return Status::ok();
 }
 
+ParameterStore::Mirrors::~Mirrors() {
+  for (const TensorView &tensor : tensors)
+    residence->forget(tensor);
+}
+
+Status ParameterStore::fetch(const Tensor &tensor) const {
+  return mirrors_ ? mirrors_->residence->fetch(tensor.view()) : Status::ok();
+}
+
+Status ParameterStore::push(const Tensor &tensor) const {
+  return mirrors_ ? mirrors_->residence->push(tensor.view()) : Status::ok();
+}
+
 Status ParameterStore::declare(const Program &program, const std::vector<std::string_view> &functions) {
+  std::shared_ptr<Residence> residence = program.residence();
+  if (tensors_.empty() && residence)
+    mirrors_ = std::make_unique<Mirrors>(residence);
+  if (residence != (mirrors_ ? mirrors_->residence : nullptr))
+    return Status::failed("program: it runs on another device than the programs that it shares weights with");
   for (const nibble_function &function : program.functions()) {
     if (!functions.empty() && std::find(functions.begin(), functions.end(), function.name) == functions.end())
       continue;
@@ -77,6 +95,8 @@ Status ParameterStore::declare(const Program &program, const std::vector<std::st
         continue;
       }
       NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, std::move(shape)));
+      if (mirrors_)
+        mirrors_->tensors.push_back(tensor.view());
       names_.insert(std::string(nameOfKey(key)));
       tensors_.emplace(std::move(key), std::move(tensor));
     }
@@ -97,6 +117,7 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
   const uint16_t *bits = nullptr;
   auto weight = tensors_.find("weight:" + name), master = tensors_.find("master:" + name);
   if (master != tensors_.end()) {
+    NIBBLE_TRY(fetch(master->second));
     NIBBLE_TRY(checkFinite("master of " + name, master->second.view()));
     const float *from = master->second.as<float>();
     int64_t count = master->second.elements();
@@ -105,6 +126,8 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
       std::memcpy(weight->second.data(), from, count * sizeof(float));
     else if (needed)
       numerics::bf16FromFloats(from, count, weight->second.as<uint16_t>());
+    if (weight != tensors_.end())
+      NIBBLE_TRY(needed ? push(weight->second) : fetch(weight->second));
     if (weight != tensors_.end() && weight->second.dtype() == DType::kBF16) {
       bits = weight->second.as<uint16_t>();
     } else {
@@ -113,6 +136,7 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
       bits = rounded.data();
     }
   } else if (weight != tensors_.end()) {
+    NIBBLE_TRY(fetch(weight->second));
     int64_t count = weight->second.elements();
     bits = weight->second.as<uint16_t>();
     if (weight->second.dtype() == DType::kF32) {
@@ -130,6 +154,7 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
       return Status::failed(fmt::format("program: packed form '{}' of {} is unknown", packedText(packed->first), name));
     if (auto bad = numerics::quantizeMatrix(bits, *layout, packed->second.as<uint8_t>()))
       return Status::failed(fmt::format("weight of {} holds NaN or infinity at index {}", name, *bad));
+    NIBBLE_TRY(push(packed->second));
   }
   return Status::ok();
 }
@@ -161,10 +186,13 @@ Status ParameterStore::initialize(WeightSource &source) {
         std::memcpy(target->second.data(), values.data(), count * sizeof(float));
       else
         numerics::bf16FromFloats(values.data(), count, target->second.as<uint16_t>());
+      NIBBLE_TRY(push(target->second));
     }
     for (const char *kind : {"moment1:", "moment2:", "gradient:"})
-      if (auto state = tensors_.find(kind + name); state != tensors_.end())
+      if (auto state = tensors_.find(kind + name); state != tensors_.end()) {
         std::memset(state->second.data(), 0, state->second.bytes());
+        NIBBLE_TRY(push(state->second));
+      }
     if (!packedOnly) {
       NIBBLE_TRY(derive(name, {}));
       continue;
@@ -197,10 +225,16 @@ Status ParameterStore::publish(const Function *update) {
   return Status::ok();
 }
 
-void ParameterStore::zeroGradients() {
-  for (auto &[key, tensor] : tensors_)
-    if (key.starts_with("gradient:"))
+Status ParameterStore::zeroGradients() {
+  for (auto &[key, tensor] : tensors_) {
+    if (!key.starts_with("gradient:"))
+      continue;
+    if (mirrors_ && mirrors_->residence->has(tensor.view()))
+      NIBBLE_TRY(mirrors_->residence->zero(tensor.view()));
+    else
       std::memset(tensor.data(), 0, tensor.bytes());
+  }
+  return Status::ok();
 }
 
 int64_t ParameterStore::bytes() const {

@@ -1,7 +1,8 @@
 // Every tensor that the programs of one run share, by name: weights, packed weights, masters, moments, gradients.
 //
 // One copy of each: the weight that the update writes is the memory that training and rollout read, so publishing new
-// weights is nothing but counting their version.
+// weights is nothing but counting their version. Of a program for a device that copy is the device's (runtime/core/residence.h);
+// the host's is brought up to date where the host reads it, by `fetch`.
 #pragma once
 
 #include "runtime/core/bind.h"
@@ -9,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -32,7 +34,8 @@ public:
 class ParameterStore {
 public:
   // Takes memory for every parameter and state argument of these functions; all functions of the program when the list
-  // is empty. The cache of a rollout is left out. Failed when two programs disagree about a tensor.
+  // is empty. The cache of a rollout is left out. Failed when two programs disagree about a tensor, or run on different
+  // devices.
   Status declare(const Program &program, const std::vector<std::string_view> &functions = {});
 
   // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. Bad input when a tensor is
@@ -49,7 +52,12 @@ public:
   // itself, from the masters. Failed when a master is NaN or infinite, naming it.
   Status publish(const Function *update);
 
-  void zeroGradients();
+  Status zeroGradients();
+
+  // The host's copy of a tensor of `tensors()` becomes what programs see; and what programs see becomes the host's copy,
+  // after it was written. Nothing for programs of the host.
+  Status fetch(const Tensor &tensor) const;
+  Status push(const Tensor &tensor) const;
 
   // By key, sorted.
   const std::map<std::string, Tensor> &tensors() const { return tensors_; }
@@ -58,9 +66,18 @@ public:
   int64_t bytes() const;
 
 private:
+  // Takes the mirrors along when the store goes.
+  struct Mirrors {
+    explicit Mirrors(std::shared_ptr<Residence> residence) : residence(std::move(residence)) {}
+    ~Mirrors();
+    std::shared_ptr<Residence> residence;
+    std::vector<TensorView> tensors;
+  };
+
   Status derive(const std::string &name, const std::set<std::string> &written);
 
   std::map<std::string, Tensor> tensors_;
+  std::unique_ptr<Mirrors> mirrors_; // null: programs work on tensors_ themselves
   std::set<std::string> names_;
 };
 

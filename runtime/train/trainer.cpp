@@ -88,15 +88,17 @@ Result<double> Trainer::norm() {
   if (std::isfinite(squares))
     return std::sqrt(squares);
   for (const auto &[key, tensor] : store_->tensors())
-    if (key.starts_with("gradient:"))
+    if (key.starts_with("gradient:")) {
+      NIBBLE_TRY(store_->fetch(tensor));
       NIBBLE_TRY(checkFinite(fmt::format("train: step {}: {}", steps_, key), tensor.view()));
+    }
   return Status::failed(fmt::format("train: step {}: the gradient norm overflows; lower the learning rate", steps_));
 }
 
 Result<StepResult> Trainer::step(std::span<const TrainSequence> sequences) {
   NIBBLE_TRY(check(sequences));
   StepResult result;
-  store_->zeroGradients();
+  NIBBLE_TRY(store_->zeroGradients());
   for (Microbatch microbatch : splitByTokens(sequences, options_.maxTokens))
     NIBBLE_TRY(accumulate(sequences.subspan(microbatch.begin, microbatch.end - microbatch.begin), result));
   sumRows(result);
