@@ -48,22 +48,22 @@ struct CommandArgument {
 };
 
 enum class Opcode : int32_t {
-  kConstant,   // r[result] = value
-  kExtent,     // r[result] = extent `value` of buffer operands[0]
-  kAdd,        // r[result] = r[operands[0]] + r[operands[1]], likewise the next ones; overflow is an error
+  kConstant, // r[result] = value
+  kExtent,   // r[result] = extent `value` of buffer operands[0]
+  kAdd,      // r[result] = r[operands[0]] + r[operands[1]], likewise the next ones; overflow is an error
   kSub,
   kMul,
-  kDiv,        // unsigned, rounds down; division by 0 is an error
-  kCeilDiv,    // unsigned, rounds up
+  kDiv,     // unsigned, rounds down; division by 0 is an error
+  kCeilDiv, // unsigned, rounds up
   kMin,
   kMax,
-  kAllocate,   // buffer result of dtype `value`, extents r[operands...]; its content is undefined
+  kAllocate,       // buffer result of dtype `value`, extents r[operands...]; its content is undefined
   kConstantBuffer, // buffer result is constant number `value` of the program
-  kRelease,    // buffer operands[0] is used no more
-  kCopy,       // buffer operands[0] into buffer operands[1], of the same bytes
-  kFill,       // every byte of buffer operands[0] becomes `value`
-  kLaunch,     // kernel `value`, grid r[operands[0..2]], arguments; a grid with an extent 0 launches nothing
-  kCall,       // function `value`, buffers operands..., its results are buffers results...
+  kRelease,        // buffer operands[0] is used no more
+  kCopy,           // buffer operands[0] into buffer operands[1], of the same bytes
+  kFill,           // every byte of buffer operands[0] becomes `value`
+  kLaunch,         // kernel `value`, grid r[operands[0..2]], arguments; a grid with an extent 0 launches nothing
+  kCall,           // function `value`, buffers operands..., its results are buffers results...
 };
 
 struct Command {
@@ -71,8 +71,8 @@ struct Command {
   int32_t result = -1;
   int64_t value = 0;
   std::vector<int32_t> operands;
-  std::vector<int32_t> results;             // kCall
-  std::vector<CommandArgument> arguments;   // kLaunch
+  std::vector<int32_t> results;           // kCall
+  std::vector<CommandArgument> arguments; // kLaunch
 };
 
 // Buffers 0 .. arguments-1 are the arguments. Registers and buffers are assigned before they are used, each once.

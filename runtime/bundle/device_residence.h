@@ -1,0 +1,55 @@
+// Residence on a device, and the arena that the calls of all programs on it share.
+#pragma once
+
+#include "runtime/core/residence.h"
+#include "runtime/drivers/device.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace nibble {
+
+class DeviceResidence final : public Residence {
+public:
+  explicit DeviceResidence(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  ~DeviceResidence() override;
+
+  Device &device() { return *device_; }
+
+  Status mirror(const TensorView &tensor, std::string_view what) override;
+  void forget(const TensorView &tensor) override;
+  Status fetch(const TensorView &tensor) override;
+  Status push(const TensorView &tensor) override;
+  bool has(const TensorView &tensor) const override { return mirrors_.contains(tensor.data); }
+  Status zero(const TensorView &tensor) override;
+  Result<TensorView> allocate(DType dtype, Shape shape, std::string_view what) override;
+  void release(const TensorView &tensor) override;
+  Status copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) override;
+
+  // Where programs find a bound tensor. Failed when it has no place on the device.
+  Result<DeviceAddress> addressOf(const TensorView &tensor) const;
+  // Of mirrors and of memory of the device alone.
+  int64_t bytes() const { return bytes_; }
+
+  // At least `bytes` bytes for one call; the content is undefined. Environment error naming what is planned and what is
+  // free. It moves when it grows.
+  Result<DeviceAddress> arena(int64_t bytes);
+  int64_t arenaBytes() const { return arenaBytes_; }
+
+private:
+  struct Mirror {
+    DeviceAddress address = 0;
+    int64_t bytes = 0;
+    bool adopted = false; // the host's memory itself
+  };
+
+  std::shared_ptr<Device> device_;
+  std::map<const std::byte *, Mirror> mirrors_; // by the host's memory
+  std::map<DeviceAddress, int64_t> alone_;      // bytes of each
+  int64_t bytes_ = 0;
+  DeviceAddress arena_ = 0;
+  int64_t arenaBytes_ = 0;
+};
+
+} // namespace nibble

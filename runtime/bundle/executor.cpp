@@ -1,0 +1,263 @@
+#include "runtime/bundle/executor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+namespace nibble {
+
+namespace {
+
+constexpr size_t kMostPlans = 64;
+constexpr int kRunsBeforeGraph = 2;
+constexpr int64_t kStagedTogether = int64_t{4} << 20; // bytes of inputs that go in one upload
+
+using Place = PlannedBuffer::Place;
+
+} // namespace
+
+Result<std::unique_ptr<DeviceExecutor>> DeviceExecutor::create(DeviceProgram program,
+                                                               std::shared_ptr<DeviceResidence> residence) {
+  std::unique_ptr<DeviceExecutor> executor(new DeviceExecutor(std::move(program), std::move(residence)));
+  Device &device = executor->residence_->device();
+  std::vector<std::string> kernels;
+  for (const ProgramKernel &kernel : executor->program_.kernels)
+    kernels.push_back(kernel.name);
+  NIBBLE_ASSIGN(executor->module_, device.load(executor->program_.image, kernels));
+  for (const ProgramConstant &constant : executor->program_.constants) {
+    auto bytes = static_cast<int64_t>(constant.bytes.size());
+    NIBBLE_ASSIGN(DeviceAddress address, device.allocate(std::max<int64_t>(bytes, 1), "constants of a program"));
+    executor->constants_.push_back(address);
+    NIBBLE_TRY(device.upload(address, constant.bytes.data(), bytes));
+  }
+  return executor;
+}
+
+DeviceExecutor::~DeviceExecutor() {
+  prepared_.clear(); // graphs before what they refer to
+  module_.reset();
+  for (DeviceAddress address : constants_)
+    residence_->device().release(address);
+}
+
+Result<DeviceExecutor::Prepared *> DeviceExecutor::prepare(int function, std::span<const TensorView> arguments) {
+  std::vector<int64_t> key = {function};
+  std::vector<Shape> shapes;
+  for (const TensorView &argument : arguments)
+    key.insert(key.end(), argument.shape.begin(), argument.shape.end());
+  if (auto found = byKey_.find(key); found != byKey_.end()) {
+    prepared_.splice(prepared_.begin(), prepared_, found->second);
+    return &prepared_.front();
+  }
+  for (const TensorView &argument : arguments)
+    shapes.push_back(argument.shape);
+  Prepared prepared;
+  NIBBLE_ASSIGN(prepared.plan, planCall(program_, function, shapes));
+  prepared.key = key;
+  ++statistics_.plans;
+  if (prepared_.size() >= kMostPlans) {
+    byKey_.erase(prepared_.back().key);
+    prepared_.pop_back();
+  }
+  prepared_.push_front(std::move(prepared));
+  byKey_[std::move(key)] = prepared_.begin();
+  return &prepared_.front();
+}
+
+// The inputs of the host to the beginning of the arena; small ones in one piece.
+Status DeviceExecutor::upload(const CallPlan &plan, std::span<const TensorView> arguments, DeviceAddress arena) {
+  Device &device = residence_->device();
+  bool together = plan.inputBytes <= kStagedTogether && arena;
+  if (together)
+    staging_.resize(static_cast<size_t>(plan.inputBytes));
+  int64_t end = 0;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const PlannedBuffer &buffer = plan.buffers[i];
+    if (buffer.place != Place::kInput || arguments[i].device || buffer.bytes == 0)
+      continue;
+    if (together)
+      std::memcpy(staging_.data() + buffer.offset, arguments[i].data, static_cast<size_t>(buffer.bytes));
+    else
+      NIBBLE_TRY(device.upload(arena + static_cast<uint64_t>(buffer.offset), arguments[i].data, buffer.bytes));
+    end = buffer.offset + buffer.bytes;
+  }
+  return together && end > 0 ? device.upload(arena, staging_.data(), end) : Status::ok();
+}
+
+Status DeviceExecutor::launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses) {
+  std::vector<KernelArgument> arguments;
+  arguments.reserve(command.arguments.size());
+  for (const PlannedArgument &argument : command.arguments) {
+    if (const auto *integer = std::get_if<uint64_t>(&argument)) {
+      arguments.emplace_back(*integer);
+    } else if (const auto *pointer = std::get_if<PlannedPointer>(&argument)) {
+      arguments.emplace_back(addresses[pointer->buffer]);
+    } else {
+      const auto &planned = std::get<PlannedTensorMap>(argument);
+      TensorMap map = planned.map;
+      map.address = addresses[planned.buffer] + static_cast<uint64_t>(planned.offset);
+      arguments.emplace_back(map);
+    }
+  }
+  return residence_->device().launch(*module_, command.kernel, command.launch, arguments);
+}
+
+Status DeviceExecutor::issue(const CallPlan &plan, const PlannedCommand &command,
+                             std::span<const DeviceAddress> addresses) {
+  Device &device = residence_->device();
+  switch (command.kind) {
+  case PlannedCommand::Kind::kCopy:
+    return device.copy(addresses[command.to], addresses[command.from], plan.buffers[command.to].bytes);
+  case PlannedCommand::Kind::kFill:
+    return device.fill(addresses[command.to], command.value, plan.buffers[command.to].bytes);
+  default:
+    return launch(command, addresses);
+  }
+}
+
+Status DeviceExecutor::issueAll(const CallPlan &plan, std::span<const DeviceAddress> addresses) {
+  for (const PlannedCommand &command : plan.commands)
+    NIBBLE_TRY(issue(plan, command, addresses));
+  return Status::ok();
+}
+
+// Replays the graph when there is one for these addresses, records it when they have come often enough.
+Status DeviceExecutor::runAsOne(Prepared &prepared, std::vector<DeviceAddress> addresses) {
+  Device &device = residence_->device();
+  if (prepared.addresses != addresses) {
+    prepared.graph.reset();
+    prepared.runs = 0;
+    prepared.addresses = std::move(addresses);
+  }
+  if (!prepared.graph) {
+    if (!hasGraphs_ || prepared.runs < kRunsBeforeGraph) {
+      ++prepared.runs;
+      return issueAll(prepared.plan, prepared.addresses);
+    }
+    NIBBLE_TRY(device.beginGraph());
+    Status issued = issueAll(prepared.plan, prepared.addresses);
+    auto graph = device.endGraph(); // also after an error: the queue goes on without recording
+    NIBBLE_TRY(std::move(issued));
+    NIBBLE_ASSIGN(prepared.graph, std::move(graph));
+    if (!prepared.graph) {
+      hasGraphs_ = false;
+      return Status::ok();
+    }
+    ++statistics_.graphs;
+  }
+  ++statistics_.replays;
+  return device.run(*prepared.graph);
+}
+
+Result<std::vector<TensorView>> DeviceExecutor::download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
+                                                         Arena &arena) {
+  std::vector<TensorView> results;
+  for (int32_t index : plan.results) {
+    const PlannedBuffer &buffer = plan.buffers[index];
+    TensorView view{buffer.dtype, buffer.shape, static_cast<std::byte *>(arena.allocate(64, buffer.bytes))};
+    if (!view.data)
+      return Status::environment(
+          fmt::format("program: no memory for a result of {} bytes; let a call take fewer tokens", buffer.bytes));
+    if (buffer.bytes > 0)
+      NIBBLE_TRY(residence_->device().download(view.data, addresses[index], buffer.bytes));
+    results.push_back(std::move(view));
+  }
+  return results;
+}
+
+// Places of what does not lie in the arena; 0 for the rest.
+Result<std::vector<DeviceAddress>> DeviceExecutor::fixedAddresses(const CallPlan &plan,
+                                                                  std::span<const TensorView> arguments) const {
+  std::vector<DeviceAddress> addresses(plan.buffers.size(), 0);
+  for (size_t i = 0; i < plan.buffers.size(); ++i) {
+    const PlannedBuffer &buffer = plan.buffers[i];
+    if (buffer.place == Place::kConstant) {
+      addresses[i] = constants_[buffer.index];
+    } else if (buffer.place == Place::kInput) {
+      addresses[i] = arguments[buffer.index].device;
+    } else if (buffer.place == Place::kBound) {
+      NIBBLE_ASSIGN(addresses[i], residence_->addressOf(arguments[buffer.index]));
+    }
+  }
+  return addresses;
+}
+
+namespace {
+
+// Allocations of one call, given back at its end.
+class Allocations {
+public:
+  explicit Allocations(Device &device) : device_(device) {}
+  ~Allocations() {
+    for (DeviceAddress address : alive_)
+      device_.release(address);
+  }
+  Result<DeviceAddress> take(int64_t bytes) {
+    NIBBLE_ASSIGN(DeviceAddress address, device_.allocate(std::max<int64_t>(bytes, 1), "a buffer of a call"));
+    alive_.insert(address);
+    return address;
+  }
+  void giveBack(DeviceAddress address) {
+    if (alive_.erase(address))
+      device_.release(address);
+  }
+
+private:
+  Device &device_;
+  std::set<DeviceAddress> alive_;
+};
+
+} // namespace
+
+// Each buffer is an allocation of its own, from its first command to its last, so that the device sees what leaves it.
+Result<std::vector<TensorView>> DeviceExecutor::callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
+                                                            Arena &arena) {
+  Device &device = residence_->device();
+  NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(plan, arguments));
+  Allocations allocations(device);
+  std::vector<std::vector<size_t>> begins(plan.commands.size() + 1), ends(plan.commands.size() + 2);
+  for (size_t i = 0; i < plan.buffers.size(); ++i) {
+    const PlannedBuffer &buffer = plan.buffers[i];
+    if (buffer.place == Place::kInput && !addresses[i]) {
+      NIBBLE_ASSIGN(addresses[i], allocations.take(buffer.bytes));
+      NIBBLE_TRY(device.upload(addresses[i], arguments[buffer.index].data, buffer.bytes));
+    } else if (buffer.place == Place::kArena && buffer.end > buffer.begin) {
+      begins[buffer.begin].push_back(i);
+      ends[buffer.end].push_back(i);
+    }
+  }
+  for (size_t step = 0; step <= plan.commands.size(); ++step) {
+    for (size_t buffer : ends[step])
+      allocations.giveBack(addresses[buffer]);
+    for (size_t buffer : begins[step]) {
+      NIBBLE_ASSIGN(addresses[buffer], allocations.take(plan.buffers[buffer].bytes));
+    }
+    if (step < plan.commands.size())
+      NIBBLE_TRY(issue(plan, plan.commands[step], addresses));
+  }
+  NIBBLE_TRY(device.synchronize());
+  return download(plan, addresses, arena);
+}
+
+Result<std::vector<TensorView>> DeviceExecutor::call(int function, std::span<const TensorView> arguments,
+                                                     Arena &arena) {
+  NIBBLE_ASSIGN(Prepared * prepared, prepare(function, arguments));
+  const CallPlan &plan = prepared->plan;
+  ++statistics_.calls;
+  if (residence_->device().checksAccesses())
+    return callChecked(plan, arguments, arena);
+  NIBBLE_ASSIGN(DeviceAddress base, residence_->arena(plan.arenaBytes));
+  NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(plan, arguments));
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const PlannedBuffer &buffer = plan.buffers[i];
+    if (buffer.place == Place::kArena || (buffer.place == Place::kInput && !addresses[i]))
+      addresses[i] = base + static_cast<uint64_t>(buffer.offset);
+  }
+  NIBBLE_TRY(upload(plan, arguments, base));
+  NIBBLE_TRY(runAsOne(*prepared, std::move(addresses)));
+  return download(plan, prepared->addresses, arena);
+}
+
+} // namespace nibble

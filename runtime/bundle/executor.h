@@ -1,0 +1,74 @@
+// Runs the functions of a device program: plans a call once for each set of extents, uploads inputs, launches,
+// downloads results. A call that comes again with the same extents and memory is recorded as a graph and then only
+// replayed, which is what decoding does.
+#pragma once
+
+#include "runtime/bundle/call_plan.h"
+#include "runtime/bundle/device_residence.h"
+#include "runtime/core/arena.h"
+
+#include <list>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace nibble {
+
+struct ExecutorStatistics {
+  int64_t calls = 0, plans = 0, graphs = 0, replays = 0;
+};
+
+class DeviceExecutor {
+public:
+  // Loads kernels and constants. The program was checked.
+  static Result<std::unique_ptr<DeviceExecutor>> create(DeviceProgram program,
+                                                        std::shared_ptr<DeviceResidence> residence);
+  ~DeviceExecutor();
+
+  const DeviceProgram &program() const { return program_; }
+  const std::shared_ptr<DeviceResidence> &residence() const { return residence_; }
+
+  // `function`: index into the program's functions. Inputs lie in the host's memory (or, with TensorView::device, on
+  // the device), parameters and state have their place in the residence. Results are the host's and belong to the
+  // arena.
+  Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena);
+
+  const ExecutorStatistics &statistics() const { return statistics_; }
+
+private:
+  // A plan and, for the addresses that it was last run with, its graph.
+  struct Prepared {
+    std::vector<int64_t> key; // function and extents
+    CallPlan plan;
+    std::vector<DeviceAddress> addresses; // of the buffers
+    int runs = 0;                         // with these addresses
+    std::unique_ptr<DeviceGraph> graph;
+  };
+
+  DeviceExecutor(DeviceProgram program, std::shared_ptr<DeviceResidence> residence)
+      : program_(std::move(program)), residence_(std::move(residence)) {}
+  Result<Prepared *> prepare(int function, std::span<const TensorView> arguments);
+  Status upload(const CallPlan &plan, std::span<const TensorView> arguments, DeviceAddress arena);
+  Result<std::vector<DeviceAddress>> fixedAddresses(const CallPlan &plan, std::span<const TensorView> arguments) const;
+  Status issue(const CallPlan &plan, const PlannedCommand &command, std::span<const DeviceAddress> addresses);
+  Status issueAll(const CallPlan &plan, std::span<const DeviceAddress> addresses);
+  Status launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses);
+  Result<std::vector<TensorView>> download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
+                                           Arena &arena);
+  Status runAsOne(Prepared &prepared, std::vector<DeviceAddress> addresses);
+  Result<std::vector<TensorView>> callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
+                                              Arena &arena);
+
+  DeviceProgram program_;
+  std::shared_ptr<DeviceResidence> residence_;
+  std::unique_ptr<DeviceModule> module_;
+  std::vector<DeviceAddress> constants_;
+  std::list<Prepared> prepared_; // used last first
+  std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
+  std::vector<std::byte> staging_;
+  bool hasGraphs_ = true;
+  ExecutorStatistics statistics_;
+};
+
+} // namespace nibble
