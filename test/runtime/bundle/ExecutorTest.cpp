@@ -1,0 +1,134 @@
+#include "runtime/bundle/device_backend.h"
+#include "test/runtime/bundle/small_program.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace nibble;
+using namespace nibble::test;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+struct World {
+  std::shared_ptr<FakeDevice> device = std::make_shared<FakeDevice>();
+  std::shared_ptr<DeviceResidence> residence = std::make_shared<DeviceResidence>(device);
+  DeviceExecutor *executor = nullptr;
+  std::optional<Program> program;
+  std::optional<Function> main;
+  std::vector<float> x = {1, 2, 3}, bias = {10, 20, 30}, sum = {0, 0, 0};
+  Arena arena;
+
+  static TensorView view(std::vector<float> &values) {
+    return {DType::kF32, {static_cast<int64_t>(values.size())}, reinterpret_cast<std::byte *>(values.data())};
+  }
+  void load() {
+    addKernels(*device);
+    auto loaded = loadDeviceProgram(smallProgram(), residence, executor);
+    ASSERT_TRUE(loaded.isOk()) << loaded.status().message();
+    program = *std::move(loaded);
+    auto function = program->function("main");
+    ASSERT_TRUE(function.isOk());
+    main = *std::move(function);
+    ASSERT_TRUE(main->bind("bias", view(bias)).isOk());
+    ASSERT_TRUE(main->bind("sum:all", view(sum)).isOk());
+  }
+  std::vector<float> call() {
+    EXPECT_TRUE(main->bind("x", view(x)).isOk());
+    auto results = main->call(arena);
+    EXPECT_TRUE(results.isOk()) << results.status().message();
+    if (!results.isOk())
+      return {};
+    const TensorView &out = results->front();
+    return {out.as<float>(), out.as<float>() + out.elements()};
+  }
+};
+
+TEST(Executor, RunsAProgramAsThoughItWereTheHosts) {
+  World world;
+  world.load();
+  EXPECT_FALSE(world.program->has("inner")); // called only from within
+  EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
+  EXPECT_THAT(world.sum, ElementsAre(0, 0, 0)); // the device has it
+  ASSERT_TRUE(world.residence->fetch(World::view(world.sum)).isOk());
+  EXPECT_THAT(world.sum, ElementsAre(11, 22, 33));
+  world.bias = {1, 1, 1};
+  ASSERT_TRUE(world.residence->push(World::view(world.bias)).isOk());
+  EXPECT_THAT(world.call(), ElementsAre(2, 3, 4));
+}
+
+TEST(Executor, RecordsWhatComesAgainAndReplaysIt) {
+  World world;
+  world.load();
+  for (int i = 0; i < 6; ++i) {
+    world.x[0] = static_cast<float>(i);
+    EXPECT_THAT(world.call(), ElementsAre(10 + i, 22, 33));
+  }
+  EXPECT_EQ(world.device->recorded, 1);
+  EXPECT_EQ(world.device->replays, 4);
+  EXPECT_EQ(world.executor->statistics().plans, 1);
+  // Other memory: the graph does not fit any more.
+  std::vector<float> other = {5, 5, 5};
+  ASSERT_TRUE(world.main->bind("bias", World::view(other)).isOk());
+  EXPECT_THAT(world.call(), ElementsAre(10, 7, 8));
+  EXPECT_EQ(world.device->replays, 4);
+}
+
+TEST(Executor, ADeviceWithoutGraphsRunsEveryCall) {
+  World world;
+  world.device->graphs = false;
+  world.load();
+  for (int i = 0; i < 5; ++i)
+    EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
+  ASSERT_TRUE(world.residence->fetch(World::view(world.sum)).isOk());
+  EXPECT_THAT(world.sum, ElementsAre(55, 110, 165));
+}
+
+TEST(Executor, BuffersAreAllocationsOfTheirOwnWhereAccessesAreChecked) {
+  World world;
+  world.device->checks = world.device->adopts = true;
+  world.load();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
+  EXPECT_THAT(world.sum, ElementsAre(33, 66, 99)); // adopted: the host's memory itself
+  EXPECT_TRUE(world.device->blocks.empty());
+}
+
+TEST(Executor, OutOfMemoryNamesWhatWasPlannedAndWhatIsFree) {
+  World world;
+  world.device->capacity = 4096;
+  world.load();
+  for (auto *values : {&world.x, &world.bias, &world.sum})
+    values->resize(5000);
+  Status bound = world.main->bind("bias", World::view(world.bias));
+  EXPECT_EQ(bound.code(), Code::kEnvironment);
+  EXPECT_THAT(bound.message(), HasSubstr("bias"));
+
+  World small;
+  small.device->capacity = 1000;
+  small.load();
+  ASSERT_TRUE(small.main->bind("x", World::view(small.x)).isOk());
+  small.device->capacity = 500;
+  auto results = small.main->call(small.arena);
+  EXPECT_EQ(results.status().code(), Code::kEnvironment);
+  EXPECT_THAT(results.status().message(), HasSubstr("planned with 768 bytes beside 24"));
+  EXPECT_THAT(results.status().message(), HasSubstr("476 of 500 are free"));
+}
+
+TEST(Executor, ProgramsOnOneDeviceShareTheirArena) {
+  World world;
+  world.load();
+  auto second = loadDeviceProgram(smallProgram(), world.residence);
+  ASSERT_TRUE(second.isOk());
+  world.call();
+  int64_t used = world.device->used;
+  auto main = second->function("main");
+  ASSERT_TRUE(main->bind("bias", World::view(world.bias)).isOk());
+  ASSERT_TRUE(main->bind("sum:all", World::view(world.sum)).isOk());
+  ASSERT_TRUE(main->bind("x", World::view(world.x)).isOk());
+  ASSERT_TRUE(main->call(world.arena).isOk());
+  EXPECT_EQ(world.device->used, used);
+}
+
+} // namespace
