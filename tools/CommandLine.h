@@ -1,10 +1,9 @@
-// What every tool with a command line of CLI11 does around it: one line on standard error and the exit code of status.h.
+// What every tool with a command line of CLI11 does around it: one line on standard error and the exit code of
+// status.h.
 #pragma once
 
 #include "runtime/core/guarded_call.h"
 #include "runtime/core/status.h"
-
-#include "llvm/Support/ErrorHandling.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -38,26 +37,23 @@ inline std::string usageMessage(const CLI::App &app, const CLI::ParseError &erro
   return (command == &app && error.get_name() == "RequiredError" ? "no command given" : text) + help;
 }
 
-// Where memory ends and no status can be returned from: in a parallel region of generated code, and in LLVM. No destructor may run, other
-// threads may be at work.
-inline void installMemoryHandlers(const std::string &tool) {
+// Where memory ends and no status can be returned from: in a parallel region of generated code. No destructor may run,
+// other threads may be at work.
+inline void installMemoryHandler(const std::string &tool) {
   static std::string name;
   name = tool;
   onNoWayOut([](int64_t bytes) {
-    fmt::print(stderr, "{}: no memory for {} bytes in a parallel region; use a smaller batch, or a machine with more\n", name, bytes);
-    std::_Exit(static_cast<int>(Code::kEnvironment));
-  });
-  llvm::install_bad_alloc_error_handler([](void *, const char *reason, bool) {
-    fmt::print(stderr, "{}: no memory to compile ({}); use a machine with more\n", name, reason);
+    fmt::print(stderr, "{}: no memory for {} bytes in a parallel region; use a smaller batch, or a machine with more\n",
+               name, bytes);
     std::_Exit(static_cast<int>(Code::kEnvironment));
   });
 }
 
-// Parses, which runs the callbacks of commands, then `work` when there is any. What is left in `status` becomes the message and the exit
-// code; so does what a library throws.
+// Parses, which runs the callbacks of commands, then `work` when there is any. What is left in `status` becomes the
+// message and the exit code; so does what a library throws.
 inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const std::function<Status()> &work = {}) {
   std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(2), told as any other
-  installMemoryHandlers(app.get_name());
+  installMemoryHandler(app.get_name());
   try {
     app.parse(argc, argv);
     if (work)

@@ -1,36 +1,16 @@
-// A checkpoint folder and the programs that are made of it.
+// The programs that are made of a checkpoint.
 #pragma once
 
 #include "lib/Driver/Recipe.h"
 #include "lib/Driver/Session.h"
 #include "passes/Pipelines.h"
 #include "runtime/formats/model_config.h"
-#include "runtime/formats/quantized_checkpoint.h"
-#include "runtime/train/parameters.h"
+#include "runtime/train/model.h"
 
 #include <map>
-#include <memory>
 #include <string>
 
 namespace nibble {
-
-// A checkpoint, opened and checked: every tensor of it is used, every tensor that its configuration asks for is there.
-class Model final : public WeightSource {
-public:
-  static Result<std::unique_ptr<Model>> open(const std::string &folder);
-
-  const std::string &folder() const { return checkpoint_.folder(); }
-  const ModelConfig &config() const { return config_; }
-  const QuantizedCheckpoint &checkpoint() const { return checkpoint_; }
-  // BF16 or F32, packed tensors by value; see WeightSource.
-  Result<Tensor> read(const std::string &name) override;
-
-private:
-  Model(ModelConfig config, QuantizedCheckpoint checkpoint)
-      : config_(std::move(config)), checkpoint_(std::move(checkpoint)) {}
-  ModelConfig config_;
-  QuantizedCheckpoint checkpoint_;
-};
 
 struct ProgramOptions {
   bool float32 = false;            // element type of weights and activations

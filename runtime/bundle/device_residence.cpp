@@ -7,8 +7,8 @@
 namespace nibble {
 
 DeviceResidence::~DeviceResidence() {
-  for (const auto &[host, mirror] : mirrors_)
-    device_->release(mirror.address);
+  while (!mirrors_.empty())
+    drop(mirrors_.begin());
   for (const auto &[address, bytes] : alone_)
     device_->release(address);
   if (arena_)
@@ -26,8 +26,9 @@ Status DeviceResidence::mirror(const TensorView &tensor, std::string_view what) 
   }
   Mirror mirror;
   mirror.bytes = tensor.bytes();
-  if (auto adopted = device_->adopt(tensor.data, mirror.bytes)) {
-    mirror.address = *adopted;
+  if (device_->sharesHostMemory()) {
+    NIBBLE_TRY(device_->adopt(tensor.data, mirror.bytes, what));
+    mirror.address = reinterpret_cast<DeviceAddress>(tensor.data);
     mirror.adopted = true;
   } else {
     NIBBLE_ASSIGN(mirror.address, device_->allocate(mirror.bytes, what));
@@ -45,9 +46,17 @@ void DeviceResidence::forget(const TensorView &tensor) {
   auto found = mirrors_.find(tensor.data);
   if (found == mirrors_.end())
     return;
-  device_->release(found->second.address);
-  bytes_ -= found->second.adopted ? 0 : found->second.bytes;
-  mirrors_.erase(found);
+  drop(found);
+}
+
+void DeviceResidence::drop(Mirrors::iterator mirror) {
+  if (mirror->second.adopted) {
+    device_->disown(mirror->first);
+  } else {
+    device_->release(mirror->second.address);
+    bytes_ -= mirror->second.bytes;
+  }
+  mirrors_.erase(mirror);
 }
 
 Status DeviceResidence::fetch(const TensorView &tensor) {

@@ -44,9 +44,12 @@ private:
     bool adopted = false; // the host's memory itself
   };
 
+  using Mirrors = std::map<std::byte *, Mirror>; // by the host's memory
+  void drop(Mirrors::iterator mirror);
+
   std::shared_ptr<Device> device_;
-  std::map<const std::byte *, Mirror> mirrors_; // by the host's memory
-  std::map<DeviceAddress, int64_t> alone_;      // bytes of each
+  Mirrors mirrors_;
+  std::map<DeviceAddress, int64_t> alone_; // bytes of each
   int64_t bytes_ = 0;
   DeviceAddress arena_ = 0;
   int64_t arenaBytes_ = 0;

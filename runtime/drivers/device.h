@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,13 +47,19 @@ struct Launch {
   uint32_t threads = 0;         // of a block, along x
   uint32_t sharedBytes = 0;     // dynamic shared memory
   uint32_t cluster = 1;         // blocks of a cluster, along x
-  bool overlap = false;         // may begin before the kernel before it has ended; it waits where it says (griddepcontrol)
+  bool overlap = false; // may begin before the kernel before it has ended; it waits where it says (griddepcontrol)
 };
 
 // A recorded list of commands that can be run again at little cost.
 class DeviceGraph {
 public:
   virtual ~DeviceGraph() = default;
+};
+
+// A point in the queue.
+class DeviceMark {
+public:
+  virtual ~DeviceMark() = default;
 };
 
 // Kernels loaded on a device, by number.
@@ -79,11 +84,14 @@ public:
   virtual Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) = 0;
   virtual void release(DeviceAddress address) = 0;
 
-  // Host memory as memory of the device, until release of the address; nullopt: the device has a memory of its own.
-  virtual std::optional<DeviceAddress> adopt(void *host, int64_t bytes) {
-    (void)host, (void)bytes;
-    return std::nullopt;
+  // Whether an address is a host pointer and the host's memory can be made the device's, by `adopt`, without a copy.
+  // What is adopted counts as written; it stays the caller's and is taken out again by `disown`.
+  virtual bool sharesHostMemory() const { return false; }
+  virtual Status adopt(void *memory, int64_t bytes, std::string_view what) {
+    (void)memory, (void)bytes;
+    return Status::failed("device: it has a memory of its own and cannot take '" + std::string(what) + "'");
   }
+  virtual void disown(void *memory) { (void)memory; }
   // Whether accesses are checked against allocations: each buffer of a call is then an allocation of its own instead of
   // a piece of one arena, so that an access beyond it is seen.
   virtual bool checksAccesses() const { return false; }
@@ -107,6 +115,14 @@ public:
   virtual Status beginGraph() = 0;
   virtual Result<std::unique_ptr<DeviceGraph>> endGraph() = 0;
   virtual Status run(DeviceGraph &graph) = 0;
+
+  // For measuring: a mark after what was given so far, null where the device has no clock of its own; and the seconds
+  // between two, once both have been passed, which is waited for.
+  virtual Result<std::unique_ptr<DeviceMark>> mark() { return std::unique_ptr<DeviceMark>(); }
+  virtual Result<double> secondsBetween(DeviceMark &begin, DeviceMark &end) {
+    (void)begin, (void)end;
+    return 0.0;
+  }
 };
 
 // "cuda" or "simt". Environment error when there is no such device here, saying why and what to do.

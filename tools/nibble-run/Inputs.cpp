@@ -74,8 +74,8 @@ bool fill(const Json &value, const Tensor &tensor, size_t depth, int64_t &index)
 Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, const std::string &path) {
   auto dtype = static_cast<DType>(argument.dtype);
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(fmt::format("{}: '{}' {}; give a number, nested lists of one shape, or {{\"zeros\": [shape]}}", path,
-                                        argument.name, why));
+    return Status::badInput(fmt::format(
+        "{}: '{}' {}; give a number, nested lists of one shape, or {{\"zeros\": [shape]}}", path, argument.name, why));
   };
   if (const Json *zeros = value.is_object() ? findField(value, "zeros") : nullptr) {
     if (value.size() != 1 || !zeros->is_array())

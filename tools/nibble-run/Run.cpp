@@ -1,9 +1,9 @@
 #include "tools/nibble-run/Run.h"
 
-#include "lib/Driver/Model.h"
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/check.h"
 #include "runtime/core/profile.h"
+#include "runtime/train/model.h"
 #include "tools/nibble-run/Inputs.h"
 
 #include <fmt/format.h>
@@ -59,24 +59,17 @@ std::string describe(const NamedTensor &tensor) {
 
 } // namespace
 
-Status runProgram(const RunOptions &options) {
+Status runProgram(const RunOptions &options, const std::function<Result<Program>()> &load) {
   if (options.threads > 0)
     omp_set_num_threads(options.threads);
   NIBBLE_ASSIGN(InputFiles files, InputFiles::open(options.inputs));
-  Session session;
-  NIBBLE_ASSIGN(auto module, session.parseFile(options.program));
-  if (!options.pipeline.empty())
-    NIBBLE_TRY(session.run(*module, options.pipeline));
-  HostOptions host;
-  host.cpu = options.cpu;
-  host.dumpLLVM = options.dumpLLVM;
-  host.profile = options.profile > 0;
-  NIBBLE_ASSIGN(Program program, session.compileForHost(*module, host));
+  NIBBLE_ASSIGN(Program program, load());
   NIBBLE_ASSIGN(Function function, program.function(options.entry));
   NIBBLE_ASSIGN(ParameterStore store, makeStore(options, program));
 
   const nibble_function &info = function.info();
   std::vector<Tensor> arguments; // those of files
+  std::shared_ptr<Residence> residence = program.residence();
   std::vector<NamedTensor> outputs;
   for (int i = 0; i < info.argument_count; ++i) {
     const nibble_value_info &argument = info.arguments[i];
@@ -112,6 +105,9 @@ Status runProgram(const RunOptions &options) {
     fmt::print(stderr, "nibble-run: {}\n", failures[i - 1]);
   if (!failures.empty())
     return Status::failed(failures.back());
+  if (residence)
+    for (const NamedTensor &state : outputs)
+      NIBBLE_TRY(residence->fetch(state.view));
   for (int i = 0; i < info.result_count; ++i)
     outputs.insert(outputs.begin() + i, {info.results[i].name, results[i]});
   if (!options.out.empty())

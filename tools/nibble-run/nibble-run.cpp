@@ -1,27 +1,35 @@
-// nibble-run: JIT-executes any public function of a module.
+// nibble-run: calls a function of a bundle, without a compiler; hands a module in text over to the one that has one.
+#include "runtime/bundle/bundle.h"
+#include "runtime/bundle/open_bundle.h"
 #include "tools/CommandLine.h"
 #include "tools/nibble-run/Run.h"
 
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+
+// Does not return when the other tool, which stands beside this one, takes over.
+static nibble::Status handOver(char **argv) {
+  std::error_code error;
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::filesystem::path compiler = self.parent_path() / "nibble-run-mlir";
+  execv(compiler.c_str(), argv);
+  return nibble::Status::environment(
+      fmt::format("{}: {}; only bundles run without the compiler, make one with nibble compile -o", compiler.string(),
+                  std::strerror(errno)));
+}
+
 int main(int argc, char **argv) {
-  CLI::App app("Compiles a module for this machine and calls one of its functions.", "nibble-run");
+  CLI::App app("Calls one function of a bundle; or compiles a module for this machine first.", "nibble-run");
   nibble::RunOptions options;
-  app.add_option("program", options.program, "module in textual MLIR")->required();
-  app.add_option("--entry", options.entry, "public function to call")->required();
-  app.add_option("--inputs", options.inputs,
-                 "arguments by name (arg0, arg1, ... when they have none): safetensors, or JSON when the file ends "
-                 "with .json; may be given again")
-      ->allow_extra_args(false);
-  auto *model = app.add_option("--model", options.model, "checkpoint folder for parameters and state that no file has");
-  app.add_option("--random", options.random, "seed of random weights for them instead")->excludes(model);
-  app.add_option("--out", options.out,
-                 "safetensors to write: results and updated state; default: print the first values of each");
-  app.add_option("--pipeline", options.pipeline, "passes to run first, as nibble-opt's --pass-pipeline takes them");
-  app.add_option("--cpu", options.cpu, "CPU to compile for: host, or a name LLVM knows");
-  app.add_option("--threads", options.threads, "threads; default: one for each core");
-  app.add_flag("--dump-llvm", options.dumpLLVM, "print the optimized LLVM IR");
-  app.add_option("--profile", options.profile,
-                 "calls to time after a first one; the time of each kernel goes to standard error. State goes on from "
-                 "call to call");
+  nibble::addRunOptions(app, options);
   nibble::Status status;
-  return nibble::runTool(app, argc, argv, status, [&] { return nibble::runProgram(options); });
+  return nibble::runTool(app, argc, argv, status, [&]() -> nibble::Status {
+    if (!options.program.ends_with(".nbl") && !nibble::isBundle(options.program))
+      return handOver(argv);
+    if (!options.pipeline.empty() || options.dumpLLVM)
+      return nibble::Status::usage("--pipeline and --dump-llvm are for a module in text, not for a bundle");
+    return nibble::runProgram(options, [&] { return nibble::openBundle(options.program, {options.target, nullptr}); });
+  });
 }

@@ -1,6 +1,7 @@
 // nibble compile: a checkpoint's or a file's module through the stages, to the end or to one of them.
 #include "tools/nibble/Commands.h"
 
+#include "lib/Driver/Bundle.h"
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Stages.h"
 #include "tools/nibble/RecipeOptions.h"
@@ -15,7 +16,8 @@ namespace nibble {
 namespace {
 
 struct CompileArguments {
-  std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host";
+  std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host",
+                     output, target = "host";
   Recipe recipe;
   bool noHoist = false;
 };
@@ -65,8 +67,12 @@ Status compile(const CompileArguments &arguments) {
       fmt::print("{}", textOf(*module));
     return Status::ok();
   }
-  NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
-  describe(program);
+  if (!arguments.output.empty()) {
+    NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output));
+  } else {
+    NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
+    describe(program);
+  }
   fmt::print("compiled in {:.2f} s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   return Status::ok();
 }
@@ -77,6 +83,10 @@ void addCompile(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand("compile", "Take a module through the stages and compile it for this machine.");
   auto arguments = std::make_shared<CompileArguments>();
   command->add_option("input,--model", arguments->input, "checkpoint folder, or a module in text (.mlir)")->required();
+  command->add_option("-o,--output", arguments->output, "bundle to write (.nbl), which nibble-run runs; default: only compile");
+  command->add_option("--target", arguments->target, "what to compile for")
+      ->check(CLI::IsMember({"host"}))
+      ->capture_default_str();
   command->add_option("--program", arguments->program, "train, rollout, logits, or none: only lower what is there")
       ->check(CLI::IsMember({"train", "rollout", "logits", "none"}))
       ->capture_default_str();

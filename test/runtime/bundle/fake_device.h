@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <set>
 
 namespace nibble::test {
 
@@ -17,6 +18,7 @@ struct FakeDevice final : Device {
   bool graphs = true, checks = false, adopts = false;
   int launches = 0, uploads = 0, recorded = 0, replays = 0;
   std::map<DeviceAddress, std::vector<std::byte>> blocks;
+  std::set<void *> adopted;
 
   struct Module final : DeviceModule {
     std::vector<std::string> names;
@@ -29,9 +31,12 @@ struct FakeDevice final : Device {
   std::string describe() const override { return "fake"; }
   DeviceMemory memory() const override { return {capacity, capacity - used}; }
   bool checksAccesses() const override { return checks; }
-  std::optional<DeviceAddress> adopt(void *host, int64_t) override {
-    return adopts ? std::optional(reinterpret_cast<DeviceAddress>(host)) : std::nullopt;
+  bool sharesHostMemory() const override { return adopts; }
+  Status adopt(void *memory, int64_t, std::string_view) override {
+    adopted.insert(memory);
+    return Status::ok();
   }
+  void disown(void *memory) override { adopted.erase(memory); }
   Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override {
     if (bytes > capacity - used)
       return Status::environment("fake: no memory for " + std::string(what));

@@ -1,0 +1,65 @@
+#include "lib/Driver/Bundle.h"
+
+#include "lib/Target/Host/Library.h"
+#include "runtime/bundle/host_library.h"
+#include "runtime/formats/io.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Program.h"
+
+#include <fmt/format.h>
+
+namespace nibble {
+
+namespace {
+
+// The linker of the LLVM that this was built with, else one in PATH.
+std::string findLinker() {
+  if (llvm::sys::fs::can_execute(NIBBLE_LLD))
+    return NIBBLE_LLD;
+  for (const char *name : {"ld.lld-22", "ld.lld"})
+    if (auto found = llvm::sys::findProgramByName(name))
+      return *found;
+  return "";
+}
+
+// An ELF shared library of one object file.
+Result<std::string> link(const std::string &object) {
+  std::string linker = findLinker();
+  if (linker.empty())
+    return Status::environment("bundle: no linker; install lld-22 (./dev setup does)");
+  llvm::SmallString<128> folder;
+  if (auto error = llvm::sys::fs::createUniqueDirectory("nibble-link", folder))
+    return Status::environment("bundle: no folder for temporary files: " + error.message() + "; set TMPDIR");
+  auto cleanUp = llvm::scope_exit([&] { (void)llvm::sys::fs::remove_directories(folder); });
+  std::string base = folder.str().str(), input = base + "/program.o", output = base + "/program.so",
+              errors = base + "/errors";
+  NIBBLE_TRY(writeFileAtomically(input, object));
+  llvm::StringRef arguments[] = {linker, "-shared", "-z", "noexecstack", "--build-id=none", "-o", output, input};
+  std::optional<llvm::StringRef> redirects[] = {"", errors, errors};
+  std::string message;
+  int code = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects, 0, 0, &message);
+  if (code != 0) {
+    auto text = readWholeFile(errors, 1 << 20);
+    std::string first = text.isOk() ? text->substr(0, text->find('\n')) : message;
+    return Status::environment(fmt::format("bundle: {} failed ({}): {}", linker, code, first));
+  }
+  return readWholeFile(output, uint64_t{1} << 34);
+}
+
+} // namespace
+
+Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path) {
+  host::CompileOptions compile;
+  compile.cpu = options.cpu;
+  compile.dumpLLVM = options.dumpLLVM;
+  compile.profile = options.profile;
+  auto object = host::compileToObject(module, compile);
+  if (failed(object))
+    return session.failure(Code::kFailed, "code generation failed");
+  NIBBLE_ASSIGN(std::string library, link(object->bytes));
+  return writeBundle(path, hostBundle(std::move(library), object->cpu, object->features));
+}
+
+} // namespace nibble

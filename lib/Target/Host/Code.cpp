@@ -1,0 +1,180 @@
+#include "lib/Target/Host/Code.h"
+
+#include "lib/Target/Host/Table.h"
+#include "passes/Bufferize/Pipeline.h"
+#include "passes/LowerToHost/Pipeline.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/LoopInfo.h"
+#include "llvm/IR/Dominators.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/IPO/AlwaysInliner.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
+
+using namespace mlir;
+using namespace nibble::host;
+
+std::string nibble::host::entrySymbol(StringRef name) { return ("nibble_entry_" + name).str(); }
+
+namespace {
+
+// `void nibble_entry_<f>(void **values)`: unpacks what ABI.h describes and calls MLIR's C interface of f.
+void addEntry(llvm::Module &module, const Interface::Entry &entry) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::IRBuilder<> b(context);
+  llvm::Type *pointer = b.getPtrTy();
+  auto *function = llvm::Function::Create(llvm::FunctionType::get(b.getVoidTy(), {pointer}, false),
+                                          llvm::Function::ExternalLinkage, entrySymbol(entry.name), module);
+  b.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
+  llvm::Function *target = module.getFunction("_mlir_ciface_" + entry.name);
+  SmallVector<llvm::Value *> arguments;
+  unsigned slot = 0;
+  auto slotValue = [&] { return b.CreateLoad(pointer, b.CreateConstGEP1_32(pointer, function->getArg(0), slot++)); };
+  if (!entry.results.empty())
+    arguments.push_back(slotValue());
+  for (size_t i = 0; i < entry.arguments.size(); ++i)
+    arguments.push_back(b.CreateLoad(pointer, slotValue()));
+  b.CreateCall(target, arguments);
+  b.CreateRetVoid();
+}
+
+bool hasLoop(llvm::Function &function) {
+  llvm::DominatorTree tree(function);
+  return !llvm::LoopInfo(tree).empty();
+}
+
+// Everything but the entries is ours to inline or drop; vectors are as wide as written.
+void prepare(llvm::Module &module, const Interface &interface, bool wide) {
+  for (const Interface::Entry &entry : interface.entries()) {
+    addEntry(module, entry);
+    // Thousands of arguments, a word each, are not passed down twice.
+    for (llvm::StringRef name : {entry.name, "_mlir_ciface_" + entry.name})
+      module.getFunction(name)->addFnAttr(llvm::Attribute::AlwaysInline);
+  }
+  StringRef width = wide ? "512" : "256";
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    if (!function.getName().starts_with("nibble_entry_"))
+      function.setLinkage(llvm::Function::InternalLinkage);
+    function.addFnAttr("prefer-vector-width", width);
+    function.addFnAttr("min-legal-vector-width", width);
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+}
+
+// What -O2 does to each function by itself. Of what it does between functions there is nothing to gain here, since
+// kernels are as specialized as they can be; and propagating values through the entries of a model of many layers, with
+// thousands of buffers each, takes time that grows with the square of their number.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager graph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(graph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, graph, modules);
+  llvm::ModulePassManager inlining;
+  inlining.addPass(llvm::AlwaysInlinerPass());
+  inlining.addPass(llvm::GlobalDCEPass());
+  inlining.run(module, modules);
+  modules.invalidate(module, llvm::PreservedAnalyses::none());
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    // A function without a loop calls others, once for each layer and parameter. There is nothing in it to make faster,
+    // and its length is what compile time would grow with.
+    if (!hasLoop(function)) {
+      function.addFnAttr(llvm::Attribute::OptimizeNone);
+      function.addFnAttr(llvm::Attribute::NoInline);
+    }
+  }
+  auto level = llvm::OptimizationLevel::O2;
+  auto phase = llvm::ThinOrFullLTOPhase::None;
+  llvm::ModulePassManager passes;
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(builder.buildFunctionSimplificationPipeline(level, phase)));
+  passes.addPass(builder.buildModuleOptimizationPipeline(level, phase));
+  passes.run(module, modules);
+}
+
+// The names of arguments and results have been read. Translation would warn of each that it does not know it, and print
+// the function that it belongs to: minutes, for a model of many layers.
+void dropNames(ModuleOp module) {
+  for (auto function : module.getOps<func::FuncOp>()) {
+    function.removeArgAttrsAttr();
+    function.removeResAttrsAttr();
+  }
+}
+
+} // namespace
+
+LogicalResult nibble::host::report(ModuleOp module, llvm::Error error) {
+  return module.emitError() << "code generation failed: " << llvm::toString(std::move(error));
+}
+
+FailureOr<Code> nibble::host::generate(ModuleOp module, const CompileOptions &options, bool library) {
+  Cpu cpu = describeCpu(options.cpu);
+
+  PassManager loops(module.getContext());
+  buildBufferizePipeline(loops);
+  buildHostLoopsPipeline(loops, cpu.machine, options.profile);
+  if (failed(loops.run(module)))
+    return failure();
+  FailureOr<Interface> interface = Interface::read(module);
+  if (failed(interface))
+    return failure();
+  dropNames(module);
+  PassManager lowering(module.getContext());
+  buildHostLLVMPipeline(lowering, cpu.machine);
+  if (failed(lowering.run(module)))
+    return failure();
+
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  registerOpenMPDialectTranslation(*module.getContext());
+  Code code;
+  code.cpu = std::move(cpu);
+  code.interface = std::move(*interface);
+  code.context = std::make_unique<llvm::LLVMContext>();
+  code.module = translateModuleToLLVMIR(module, *code.context);
+  if (!code.module)
+    return module.emitError() << "could not be translated to LLVM IR";
+
+  llvm::orc::JITTargetMachineBuilder &target = code.target;
+  target.setCPU(code.cpu.name);
+  target.getFeatures() = llvm::SubtargetFeatures(code.cpu.features);
+  target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  target.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  if (library)
+    target.setRelocationModel(llvm::Reloc::PIC_);
+  auto machine = target.createTargetMachine();
+  if (!machine)
+    return report(module, machine.takeError());
+  code.machine = std::move(*machine);
+  code.module->setTargetTriple(code.machine->getTargetTriple());
+  code.module->setDataLayout(code.machine->createDataLayout());
+  if (library)
+    code.module->setPICLevel(llvm::PICLevel::BigPIC);
+  prepare(*code.module, code.interface, code.cpu.machine.vectorFloats == 16);
+  if (library)
+    completeLibrary(*code.module, code.interface);
+  optimize(*code.module, *code.machine);
+  if (options.dumpLLVM)
+    code.module->print(llvm::dbgs(), nullptr);
+  return code;
+}

@@ -1,0 +1,36 @@
+// From a module of tensors to optimized LLVM IR for one CPU: what the JIT and the library in a bundle have in common.
+#pragma once
+
+#include "lib/Target/Host/Compile.h"
+#include "lib/Target/Host/Interface.h"
+#include "lib/Target/Host/Machine.h"
+
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <memory>
+#include <string>
+
+namespace nibble::host {
+
+struct Code {
+  Cpu cpu;
+  Interface interface;
+  std::unique_ptr<llvm::LLVMContext> context; // outlives the module
+  std::unique_ptr<llvm::Module> module;
+  llvm::orc::JITTargetMachineBuilder target{llvm::Triple(llvm::sys::getProcessTriple())};
+  std::unique_ptr<llvm::TargetMachine> machine;
+};
+
+// Lowers `module` (changed on the way). A library's code is position-independent and holds the table `nibble_program`.
+// On failure the diagnostics say what was wrong.
+mlir::FailureOr<Code> generate(mlir::ModuleOp module, const CompileOptions &options, bool library);
+
+// Of the C function through which the runtime enters the function `name`.
+std::string entrySymbol(llvm::StringRef name);
+
+mlir::LogicalResult report(mlir::ModuleOp module, llvm::Error error);
+
+} // namespace nibble::host

@@ -1,0 +1,32 @@
+#include "lib/Target/Host/Library.h"
+
+#include "lib/Target/Host/Code.h"
+
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace nibble::host;
+
+FailureOr<ObjectFile> nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
+  FailureOr<Code> code = generate(module, options, /*library=*/true);
+  if (failed(code))
+    return failure();
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  if (code->machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+    return module.emitError() << "code generation failed: this target writes no object files";
+  passes.run(*code->module);
+  ObjectFile object;
+  object.bytes = bytes.str().str();
+  object.cpu = code->cpu.name;
+  // What the name of the CPU brings along counts too.
+  const llvm::MCSubtargetInfo *subtarget = code->machine->getMCSubtargetInfo();
+  for (const llvm::SubtargetFeatureKV &feature : subtarget->getAllProcessorFeatures())
+    if (subtarget->getFeatureBits().test(feature.Value))
+      object.features.push_back(feature.Key);
+  return object;
+}

@@ -1,0 +1,20 @@
+// A program as an object file, to be linked into a shared library.
+#pragma once
+
+#include "lib/Target/Host/Compile.h"
+
+#include <string>
+#include <vector>
+
+namespace nibble::host {
+
+struct ObjectFile {
+  std::string bytes;                 // ELF, position-independent; exports `nibble_program`
+  std::string cpu;                   // LLVM's name
+  std::vector<std::string> features; // that the code may use, LLVM's names
+};
+
+// As `compile`, but to an object file.
+mlir::FailureOr<ObjectFile> compileToObject(mlir::ModuleOp module, const CompileOptions &options);
+
+} // namespace nibble::host

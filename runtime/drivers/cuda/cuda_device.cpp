@@ -1,0 +1,242 @@
+#include "runtime/drivers/cuda/cuda_device.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstring>
+
+namespace nibble::cuda {
+
+namespace {
+
+constexpr size_t kPinnedBytes = 8 << 20, kPinnedPiece = 1 << 20;
+constexpr size_t kRemembered = 4; // kernels in a message
+
+class CudaGraph final : public DeviceGraph {
+public:
+  CudaGraph(std::shared_ptr<Driver> driver, GraphExec exec) : driver_(std::move(driver)), exec(exec) {}
+  ~CudaGraph() override { (void)(*driver_)->cuGraphExecDestroy(exec); } // nothing to do about a failure
+
+private:
+  std::shared_ptr<Driver> driver_;
+
+public:
+  GraphExec exec;
+  std::deque<std::string> kernels; // the last ones
+};
+
+class CudaMark final : public DeviceMark {
+public:
+  CudaMark(std::shared_ptr<Driver> driver, Event event) : driver_(std::move(driver)), event(event) {}
+  ~CudaMark() override { (void)(*driver_)->cuEventDestroy(event); } // nothing to do about a failure
+
+private:
+  std::shared_ptr<Driver> driver_;
+
+public:
+  Event event;
+};
+
+std::string gibibytes(size_t bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+
+} // namespace
+
+nibble::Result<std::shared_ptr<Device>> CudaDevice::open(const CudaOptions &options) {
+  auto warn = options.warn ? options.warn : [](const std::string &line) { fmt::print(stderr, "cuda: {}\n", line); };
+  std::shared_ptr<CudaDevice> device(new CudaDevice(options, KernelCache(options.cacheFolder, warn)));
+  NIBBLE_ASSIGN(device->driver_, Driver::open(options.library));
+  NIBBLE_TRY(device->begin(options.device));
+  return std::shared_ptr<Device>(std::move(device));
+}
+
+Status CudaDevice::begin(int ordinal) {
+  const Driver &driver = *driver_;
+  Result started = driver->cuInit(0);
+  int count = 0;
+  if (started == kSuccess)
+    NIBBLE_TRY(driver.check(driver->cuDeviceGetCount(&count), "cuDeviceGetCount"));
+  else if (started != kNoDevice)
+    return driver.check(started, "cuInit");
+  if (count == 0)
+    return Status::environment("cuda: the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES");
+  if (ordinal < 0 || ordinal >= count)
+    return Status::environment(
+        fmt::format("cuda: there is no device {}, the driver sees {}; set NIBBLE_CUDA_DEVICE", ordinal, count));
+  NIBBLE_TRY(driver.check(driver->cuDeviceGet(&device_, ordinal), "cuDeviceGet"));
+  char name[256] = {};
+  int major = 0, minor = 0, processors = 0;
+  size_t bytes = 0;
+  NIBBLE_TRY(driver.check(driver->cuDeviceGetName(name, sizeof(name) - 1, device_), "cuDeviceGetName"));
+  NIBBLE_TRY(driver.check(driver->cuDeviceTotalMem(&bytes, device_), "cuDeviceTotalMem"));
+  auto attribute = [&](int &value, int which) {
+    return driver.check(driver->cuDeviceGetAttribute(&value, which, device_), "cuDeviceGetAttribute");
+  };
+  NIBBLE_TRY(attribute(major, kComputeCapabilityMajor));
+  NIBBLE_TRY(attribute(minor, kComputeCapabilityMinor));
+  NIBBLE_TRY(attribute(processors, kMultiprocessors));
+  if (major != 9 || minor != 0)
+    return Status::environment(
+        fmt::format("cuda: {} has compute capability {}.{}, the kernels are for 9.0 (H100, H200); "
+                    "use another device, or --target=simt or host",
+                    name, major, minor));
+  architecture_ = "sm_90a";
+  description_ = fmt::format("{}, {} multiprocessors, {}, driver {}.{}", name, processors, gibibytes(bytes),
+                             driver.version() / 1000, driver.version() % 1000 / 10);
+  NIBBLE_TRY(driver.check(driver->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
+  NIBBLE_TRY(driver.check(driver->cuCtxSetCurrent(context_), "cuCtxSetCurrent"));
+  NIBBLE_TRY(driver.check(driver->cuStreamCreate(&stream_, kStreamNonBlocking), "cuStreamCreate"));
+  void *pinned = nullptr;
+  NIBBLE_TRY(driver.check(driver->cuMemHostAlloc(&pinned, kPinnedBytes, 0), "cuMemHostAlloc"));
+  pinned_ = static_cast<std::byte *>(pinned);
+  return Status::ok();
+}
+
+CudaDevice::~CudaDevice() {
+  if (!driver_ || !context_)
+    return;
+  // After a fault of a kernel these fail, and there is nothing to do about it.
+  const Driver &driver = *driver_;
+  if (stream_)
+    (void)driver->cuStreamSynchronize(stream_);
+  if (pinned_)
+    (void)driver->cuMemFreeHost(pinned_);
+  if (stream_)
+    (void)driver->cuStreamDestroy(stream_);
+  (void)driver->cuDevicePrimaryCtxRelease(device_);
+}
+
+void CudaDevice::remember(const std::string &kernel) {
+  last_.push_back(kernel);
+  if (last_.size() > kRemembered)
+    last_.pop_front();
+}
+
+Status CudaDevice::check(Result result, std::string_view call, std::string_view what) const {
+  Status status = driver_->check(result, call, what);
+  if (status.isOk() || last_.empty())
+    return status;
+  if (options_.synchronous)
+    return Status(Code::kFailed, status.message() + "; the last kernel was " + last_.back());
+  return Status(Code::kFailed, fmt::format("{}; the last kernels were {}; NIBBLE_CUDA_SYNC=1 tells which one it was",
+                                           status.message(), fmt::join(last_, ", ")));
+}
+
+DeviceMemory CudaDevice::memory() const {
+  size_t free = 0, total = 0;
+  if ((*driver_)->cuMemGetInfo(&free, &total) != kSuccess)
+    return {};
+  return {static_cast<int64_t>(total), static_cast<int64_t>(free)};
+}
+
+nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_view what) {
+  Pointer address = 0;
+  Result result = (*driver_)->cuMemAlloc(&address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
+  if (result == kOutOfMemory) {
+    DeviceMemory memory = this->memory();
+    return Status::environment(fmt::format("cuda: no memory for {} bytes of {}; {} of {} bytes are free; use a smaller "
+                                           "batch, cache or model, or a device with more",
+                                           bytes, what, memory.free, memory.total));
+  }
+  NIBBLE_TRY(check(result, "cuMemAlloc", what));
+  return DeviceAddress{address};
+}
+
+void CudaDevice::release(DeviceAddress address) {
+  if (address)
+    (void)(*driver_)->cuMemFree(address); // fails only after a fault, which was told
+}
+
+Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {
+  auto size = static_cast<size_t>(bytes);
+  if (size == 0)
+    return Status::ok();
+  if (size > kPinnedPiece) {
+    NIBBLE_TRY(check((*driver_)->cuMemcpyHtoDAsync(to, from, size, stream_), "cuMemcpyHtoDAsync"));
+    return synchronize();
+  }
+  if (pinnedUsed_ + size > kPinnedBytes - kPinnedPiece) { // the last piece is for downloads
+    NIBBLE_TRY(synchronize());
+    pinnedUsed_ = 0;
+  }
+  std::memcpy(pinned_ + pinnedUsed_, from, size);
+  Result result = (*driver_)->cuMemcpyHtoDAsync(to, pinned_ + pinnedUsed_, size, stream_);
+  pinnedUsed_ += (size + 63) / 64 * 64;
+  return check(result, "cuMemcpyHtoDAsync");
+}
+
+Status CudaDevice::download(void *to, DeviceAddress from, int64_t bytes) {
+  auto size = static_cast<size_t>(bytes);
+  if (size == 0)
+    return Status::ok();
+  bool small = size <= kPinnedPiece;
+  std::byte *through = pinned_ + kPinnedBytes - kPinnedPiece;
+  NIBBLE_TRY(check((*driver_)->cuMemcpyDtoHAsync(small ? through : to, from, size, stream_), "cuMemcpyDtoHAsync"));
+  NIBBLE_TRY(synchronize());
+  if (small)
+    std::memcpy(to, through, size);
+  return Status::ok();
+}
+
+Status CudaDevice::copy(DeviceAddress to, DeviceAddress from, int64_t bytes) {
+  if (bytes == 0)
+    return Status::ok();
+  return check((*driver_)->cuMemcpyDtoDAsync(to, from, static_cast<size_t>(bytes), stream_), "cuMemcpyDtoDAsync");
+}
+
+Status CudaDevice::fill(DeviceAddress to, uint8_t value, int64_t bytes) {
+  if (bytes == 0)
+    return Status::ok();
+  return check((*driver_)->cuMemsetD8Async(to, value, static_cast<size_t>(bytes), stream_), "cuMemsetD8Async");
+}
+
+nibble::Result<std::unique_ptr<DeviceModule>> CudaDevice::load(const KernelImage &image,
+                                                               std::span<const std::string> kernels) {
+  NIBBLE_ASSIGN(auto module, LoadedModule::load(driver_, image, kernels, architecture_, cache_));
+  return std::unique_ptr<DeviceModule>(std::move(module));
+}
+
+Status CudaDevice::synchronize() { return check((*driver_)->cuStreamSynchronize(stream_), "cuStreamSynchronize"); }
+
+Status CudaDevice::beginGraph() {
+  if (options_.synchronous)
+    return Status::ok();
+  return check((*driver_)->cuStreamBeginCapture(stream_, kCaptureThreadLocal), "cuStreamBeginCapture");
+}
+
+nibble::Result<std::unique_ptr<DeviceGraph>> CudaDevice::endGraph() {
+  if (options_.synchronous)
+    return std::unique_ptr<DeviceGraph>();
+  Graph graph = nullptr;
+  NIBBLE_TRY(check((*driver_)->cuStreamEndCapture(stream_, &graph), "cuStreamEndCapture"));
+  GraphExec exec = nullptr;
+  Result result = (*driver_)->cuGraphInstantiateWithFlags(&exec, graph, 0);
+  (void)(*driver_)->cuGraphDestroy(graph); // the instance does not need it
+  NIBBLE_TRY(check(result, "cuGraphInstantiateWithFlags"));
+  auto made = std::make_unique<CudaGraph>(driver_, exec);
+  made->kernels = last_;
+  return std::unique_ptr<DeviceGraph>(std::move(made));
+}
+
+Status CudaDevice::run(DeviceGraph &graph) {
+  auto &recorded = static_cast<CudaGraph &>(graph);
+  last_ = recorded.kernels;
+  return check((*driver_)->cuGraphLaunch(recorded.exec, stream_), "cuGraphLaunch");
+}
+
+nibble::Result<std::unique_ptr<DeviceMark>> CudaDevice::mark() {
+  Event event = nullptr;
+  NIBBLE_TRY(check((*driver_)->cuEventCreate(&event, 0), "cuEventCreate"));
+  auto made = std::make_unique<CudaMark>(driver_, event);
+  NIBBLE_TRY(check((*driver_)->cuEventRecord(event, stream_), "cuEventRecord"));
+  return std::unique_ptr<DeviceMark>(std::move(made));
+}
+
+nibble::Result<double> CudaDevice::secondsBetween(DeviceMark &begin, DeviceMark &end) {
+  float milliseconds = 0;
+  Event from = static_cast<CudaMark &>(begin).event, to = static_cast<CudaMark &>(end).event;
+  NIBBLE_TRY(check((*driver_)->cuEventSynchronize(to), "cuEventSynchronize"));
+  NIBBLE_TRY(check((*driver_)->cuEventElapsedTime(&milliseconds, from, to), "cuEventElapsedTime"));
+  return milliseconds * 1e-3;
+}
+
+} // namespace nibble::cuda

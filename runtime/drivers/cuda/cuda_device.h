@@ -1,0 +1,71 @@
+// Implements cuda.h.
+#pragma once
+
+#include "runtime/drivers/cuda/cuda.h"
+#include "runtime/drivers/cuda/driver.h"
+#include "runtime/drivers/cuda/kernel_cache.h"
+#include "runtime/drivers/cuda/module.h"
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nibble::cuda {
+
+class CudaDevice final : public Device {
+public:
+  static nibble::Result<std::shared_ptr<Device>> open(const CudaOptions &options);
+  ~CudaDevice() override;
+
+  std::string describe() const override { return description_; }
+  DeviceMemory memory() const override;
+  nibble::Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override;
+  void release(DeviceAddress address) override;
+  Status upload(DeviceAddress to, const void *from, int64_t bytes) override;
+  Status download(void *to, DeviceAddress from, int64_t bytes) override;
+  Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override;
+  Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override;
+  nibble::Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image,
+                                                     std::span<const std::string> kernels) override;
+  Status launch(DeviceModule &module, int kernel, const Launch &launch,
+                std::span<const KernelArgument> arguments) override;
+  Status synchronize() override;
+  Status beginGraph() override;
+  nibble::Result<std::unique_ptr<DeviceGraph>> endGraph() override;
+  Status run(DeviceGraph &graph) override;
+  nibble::Result<std::unique_ptr<DeviceMark>> mark() override;
+  nibble::Result<double> secondsBetween(DeviceMark &begin, DeviceMark &end) override;
+
+private:
+  explicit CudaDevice(CudaOptions options, KernelCache cache)
+      : options_(std::move(options)), cache_(std::move(cache)) {}
+  Status begin(int ordinal);
+  // Names the kernels launched last: an error may be theirs.
+  Status check(Result result, std::string_view call, std::string_view what = {}) const;
+  void remember(const std::string &kernel);
+  Status prepare(LoadedModule::Entry &entry, const Launch &launch);
+  nibble::Result<const EncodedTensorMap *> encode(const TensorMap &map);
+
+  CudaOptions options_;
+  KernelCache cache_;
+  std::shared_ptr<Driver> driver_;
+  DeviceNumber device_ = 0;
+  Context context_ = nullptr;
+  Stream stream_ = nullptr;
+  std::string architecture_, description_;
+  std::deque<std::string> last_; // kernels, the newest at the end
+
+  // Pinned memory that small uploads go through without waiting: they are used up one after the other, then the queue
+  // is waited for.
+  std::byte *pinned_ = nullptr;
+  size_t pinnedUsed_ = 0;
+
+  using MapKey = std::array<uint64_t, 16>;
+  std::map<MapKey, EncodedTensorMap> maps_;
+};
+
+} // namespace nibble::cuda

@@ -1,0 +1,99 @@
+#include "runtime/drivers/cuda/module.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace nibble::cuda {
+
+namespace {
+
+constexpr const char *kOptions = "default"; // of the assembler; part of the cache's key
+constexpr size_t kLogBytes = 16 << 10;
+
+std::string oneLine(std::string text) {
+  text = text.substr(0, text.find('\0'));
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text.size() > 800 ? text.substr(0, 800) + "..." : text;
+}
+
+// Machine code of PTX by the driver's assembler.
+nibble::Result<std::string> assemble(const Driver &driver, const KernelImage &image) {
+  std::string info(kLogBytes, '\0'), errors(kLogBytes, '\0');
+  int options[] = {kInfoLog, kInfoLogBytes, kErrorLog, kErrorLogBytes};
+  auto size = reinterpret_cast<void *>(kLogBytes);
+  void *values[] = {info.data(), size, errors.data(), size};
+  LinkState state = nullptr;
+  NIBBLE_TRY(driver.check(driver->cuLinkCreate(4, options, values, &state), "cuLinkCreate", image.name));
+  std::string ptx = image.ptx; // with the zero at its end, which is part of it
+  Result result =
+      driver->cuLinkAddData(state, kJitInputPtx, ptx.data(), ptx.size() + 1, image.name.c_str(), 0, nullptr, nullptr);
+  const char *call = "cuLinkAddData";
+  void *cubin = nullptr;
+  size_t bytes = 0;
+  if (result == kSuccess) {
+    call = "cuLinkComplete";
+    result = driver->cuLinkComplete(state, &cubin, &bytes);
+  }
+  std::string code;
+  if (result == kSuccess)
+    code.assign(static_cast<const char *>(cubin), bytes);
+  (void)driver->cuLinkDestroy(state); // the code was copied; nothing depends on this
+  if (result == kSuccess)
+    return code;
+  std::string log = oneLine(errors), more = oneLine(info);
+  std::string why = fmt::format("cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
+                                log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
+  if (result == kUnsupportedPtx)
+    return Status::environment(why + "; update the NVIDIA driver");
+  if (result == kOutOfMemory)
+    return Status::environment(why);
+  return Status::badInput(why);
+}
+
+} // namespace
+
+nibble::Result<std::unique_ptr<LoadedModule>>
+LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image, std::span<const std::string> kernels,
+                   const std::string &architecture, const KernelCache &cache) {
+  if (image.target != architecture)
+    return Status::environment(fmt::format("cuda: the kernels of {} are for {}, this device is {}; compile for it",
+                                           image.name, image.target, architecture));
+  const Driver &functions = *driver;
+  Module module = nullptr;
+  if (!image.cubin.empty()) {
+    Result result = functions->cuModuleLoadData(&module, image.cubin.data());
+    if (result != kSuccess && image.ptx.empty())
+      return functions.check(result, "cuModuleLoadData", image.name);
+  }
+  std::string key;
+  if (!module) {
+    key = KernelCache::keyOf(image.ptx, functions.version(), architecture, kOptions);
+    // What the driver does not take although its hash is right is assembled anew.
+    if (auto code = cache.find(key); code && functions->cuModuleLoadData(&module, code->data()) != kSuccess)
+      module = nullptr;
+  }
+  if (!module) {
+    NIBBLE_ASSIGN(std::string code, assemble(functions, image));
+    NIBBLE_TRY(functions.check(functions->cuModuleLoadData(&module, code.data()), "cuModuleLoadData", image.name));
+    cache.keep(key, code);
+  }
+  std::unique_ptr<LoadedModule> loaded(new LoadedModule(std::move(driver), module));
+  for (const std::string &name : kernels) {
+    Entry entry{name};
+    Result result = functions->cuModuleGetFunction(&entry.kernel, module, name.c_str());
+    if (result == kNotFound)
+      return Status::badInput(fmt::format("cuda: {} has no kernel '{}'; compile it again", image.name, name));
+    NIBBLE_TRY(functions.check(result, "cuModuleGetFunction", name));
+    loaded->entries.push_back(std::move(entry));
+  }
+  return loaded;
+}
+
+LoadedModule::~LoadedModule() {
+  (void)(*driver_)->cuModuleUnload(module_); // after a fault it fails, and there is nothing to do about it
+}
+
+} // namespace nibble::cuda

@@ -1,0 +1,26 @@
+// What a tool does that has LLVM inside, when there is no memory to compile with.
+#pragma once
+
+#include "runtime/core/status.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace nibble {
+
+// LLVM returns no status: one line and the exit code, then the end. No destructor may run, other threads may be at
+// work.
+inline void installCompilerMemoryHandler(const std::string &tool) {
+  static std::string name;
+  name = tool;
+  llvm::install_bad_alloc_error_handler([](void *, const char *reason, bool) {
+    fmt::print(stderr, "{}: no memory to compile ({}); use a machine with more\n", name, reason);
+    std::_Exit(static_cast<int>(Code::kEnvironment));
+  });
+}
+
+} // namespace nibble
