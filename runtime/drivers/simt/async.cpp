@@ -1,0 +1,40 @@
+// The queue of work that was issued and is not done: with checks it waits for a moment that the seed chooses.
+#include "runtime/drivers/simt/machine.h"
+
+namespace nibble::simt {
+
+namespace {
+constexpr uint32_t kLongestDelay = 12; // rounds of the scheduler
+}
+
+Outcome issue(Warp &warp, std::unique_ptr<AsyncOp> op) {
+  Cluster &cluster = *warp.cluster;
+  if (!cluster.checks)
+    return op->perform();
+  op->due = cluster.round + cluster.random.below(kLongestDelay);
+  cluster.pending.push_back(std::move(op));
+  return Outcome::kNext;
+}
+
+Outcome completeAt(Cluster &cluster, size_t i) {
+  std::unique_ptr<AsyncOp> op = std::move(cluster.pending[i]);
+  cluster.pending.erase(cluster.pending.begin() + static_cast<std::ptrdiff_t>(i));
+  ++cluster.progress;
+  return op->perform();
+}
+
+Outcome completeWhere(Cluster &cluster, const std::function<bool(const AsyncOp &)> &which) {
+  // What is performed may perform others: the search begins anew.
+  for (size_t i = 0; i < cluster.pending.size();) {
+    if (!which(*cluster.pending[i])) {
+      ++i;
+      continue;
+    }
+    if (completeAt(cluster, i) == Outcome::kFault)
+      return Outcome::kFault;
+    i = 0;
+  }
+  return Outcome::kNext;
+}
+
+} // namespace nibble::simt

@@ -1,0 +1,255 @@
+#include "runtime/drivers/simt/builder.h"
+#include "runtime/drivers/simt/launch.h"
+#include "runtime/drivers/simt/simt.h"
+#include "runtime/drivers/simt/tensor_map.h"
+
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <unistd.h>
+
+namespace nibble {
+
+namespace simt {
+
+namespace {
+
+class SimtModule : public DeviceModule {
+public:
+  explicit SimtModule(std::shared_ptr<AllocationMap> memory) : memory(std::move(memory)) {}
+  ~SimtModule() override {
+    for (uint64_t variable : variables)
+      memory->remove(variable);
+  }
+  std::shared_ptr<AllocationMap> memory;
+  std::vector<uint64_t> variables; // allocations
+  std::vector<std::shared_ptr<Code>> kernels;
+};
+
+// Recorded commands: each is run as it was given.
+class SimtGraph : public DeviceGraph {
+public:
+  std::vector<std::function<Status()>> commands;
+};
+
+class SimtDeviceImpl : public SimtDevice {
+public:
+  explicit SimtDeviceImpl(SimtOptions options) : options_(options) {}
+
+  std::string describe() const override {
+    return "simt, PTX on " + std::to_string(hostThreads()) + " host threads, " +
+           (checks() ? "every access checked" : "no checks");
+  }
+  DeviceMemory memory() const override {
+    int64_t page = sysconf(_SC_PAGESIZE);
+    return {page * sysconf(_SC_PHYS_PAGES), page * sysconf(_SC_AVPHYS_PAGES)};
+  }
+
+  Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override {
+    if (bytes < 0)
+      return Status::usage("simt: '" + std::string(what) + "' has " + std::to_string(bytes) + " bytes");
+    NIBBLE_ASSIGN(AllocationMap::Entry * entry, memory_->allocate(static_cast<uint64_t>(bytes), what, checks()));
+    return entry->begin;
+  }
+  void release(DeviceAddress address) override { memory_->remove(address); }
+  Status adopt(void *memory, int64_t bytes, std::string_view what) override {
+    NIBBLE_ASSIGN(auto *entry,
+                  memory_->adopt(reinterpret_cast<uint64_t>(memory), static_cast<uint64_t>(bytes), what, checks()));
+    (void)entry;
+    return Status::ok();
+  }
+  void disown(void *memory) override { memory_->remove(reinterpret_cast<uint64_t>(memory)); }
+  SimtCounters counters() const override { return counters_; }
+
+  Status upload(DeviceAddress to, const void *from, int64_t bytes) override {
+    NIBBLE_TRY(range(to, bytes, "upload", true));
+    std::memcpy(reinterpret_cast<void *>(to), from, static_cast<size_t>(bytes));
+    return Status::ok();
+  }
+  Status download(void *to, DeviceAddress from, int64_t bytes) override {
+    NIBBLE_TRY(range(from, bytes, "download", false));
+    std::memcpy(to, reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
+    return Status::ok();
+  }
+  Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override {
+    return record([this, to, from, bytes] {
+      NIBBLE_TRY(range(from, bytes, "copy", false));
+      NIBBLE_TRY(range(to, bytes, "copy", true));
+      std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
+      return Status::ok();
+    });
+  }
+  Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override {
+    return record([this, to, value, bytes] {
+      NIBBLE_TRY(range(to, bytes, "fill", true));
+      std::memset(reinterpret_cast<void *>(to), value, static_cast<size_t>(bytes));
+      return Status::ok();
+    });
+  }
+
+  Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image, std::span<const std::string> kernels) override {
+    auto named = [&](Status status) { return std::move(status).within("kernel image " + image.name); };
+    if (image.ptx.empty())
+      return named(Status::environment("it has no PTX text, which is what simt executes"));
+    auto parsed = parsePtx(image.ptx);
+    if (!parsed.isOk())
+      return named(std::move(parsed).takeStatus());
+    std::shared_ptr<Module> source = *parsed;
+    auto module = std::make_unique<SimtModule>(memory_);
+    DecodeContext context;
+    if (Status status = placeVariables(*source, *module, context); !status.isOk())
+      return named(std::move(status));
+    for (const std::string &name : kernels) {
+      auto found = source->functions.find(name);
+      if (found == source->functions.end() || !found->second.isEntry || !found->second.hasBody)
+        return named(Status::badInput("it has no kernel '" + name + "'"));
+      auto code = decode(source, found->second, context);
+      if (!code.isOk())
+        return named(std::move(code).takeStatus());
+      module->kernels.push_back(*code);
+    }
+    return std::unique_ptr<DeviceModule>(std::move(module));
+  }
+
+  Status launch(DeviceModule &module, int kernel, const Launch &shape,
+                std::span<const KernelArgument> arguments) override {
+    auto &own = static_cast<SimtModule &>(module);
+    if (kernel < 0 || static_cast<size_t>(kernel) >= own.kernels.size())
+      return Status::usage("simt: the module has no kernel " + std::to_string(kernel));
+    std::shared_ptr<Code> code = own.kernels[static_cast<size_t>(kernel)];
+    std::vector<uint8_t> parameters(code->parameterBytes);
+    NIBBLE_TRY(encode(*code, arguments, parameters));
+    return record(
+        [this, code, shape, parameters = std::move(parameters)] { return runKernel(*code, shape, parameters); });
+  }
+  Status synchronize() override { return Status::ok(); }
+
+  Status beginGraph() override {
+    if (recording_ != nullptr)
+      return Status::usage("simt: a graph is being recorded already");
+    recording_ = std::make_unique<SimtGraph>();
+    return Status::ok();
+  }
+  Result<std::unique_ptr<DeviceGraph>> endGraph() override {
+    if (recording_ == nullptr)
+      return Status::usage("simt: no graph is being recorded");
+    return std::unique_ptr<DeviceGraph>(std::move(recording_));
+  }
+  Status run(DeviceGraph &graph) override {
+    for (const std::function<Status()> &command : static_cast<SimtGraph &>(graph).commands)
+      NIBBLE_TRY(command());
+    return Status::ok();
+  }
+
+private:
+  bool checks() const { return options_.checks == SimtOptions::kFull; }
+  uint32_t hostThreads() const {
+    return options_.threads > 0 ? static_cast<uint32_t>(options_.threads)
+                                : std::max(1u, std::thread::hardware_concurrency());
+  }
+
+  Status record(std::function<Status()> command) {
+    if (recording_ == nullptr)
+      return command();
+    recording_->commands.push_back(std::move(command));
+    return Status::ok();
+  }
+
+  // Reading what nothing wrote is no error here: a caller may download a buffer that a kernel filled in part.
+  Status range(DeviceAddress address, int64_t bytes, const char *what, bool writes) {
+    const AllocationMap::Entry *entry = bytes < 0 ? nullptr : memory_->find(address, static_cast<uint64_t>(bytes));
+    if (entry == nullptr)
+      return Status::usage(std::string("simt: ") + what + " of " + std::to_string(bytes) + " bytes at " + hex(address) +
+                           ": " + memory_->nearest(address, static_cast<uint64_t>(bytes < 0 ? 0 : bytes)));
+    if (writes && entry->written != nullptr)
+      std::memset(entry->written.get() + (address - entry->begin), 1, static_cast<size_t>(bytes));
+    return Status::ok();
+  }
+
+  Status placeVariables(const Module &source, SimtModule &module, DecodeContext &context) {
+    for (const Variable &variable : source.variables) {
+      if (variable.space != Variable::kGlobal && variable.space != Variable::kConst)
+        continue;
+      if (variable.isExtern)
+        return Status::badInput("PTX line " + std::to_string(variable.line) + ": the variable " +
+                                std::string(variable.name) + " is defined elsewhere");
+      std::string what = "variable " + std::string(variable.name);
+      NIBBLE_ASSIGN(AllocationMap::Entry * entry, memory_->allocate(variable.bytes, what, checks()));
+      module.variables.push_back(entry->begin);
+      auto *bytes = reinterpret_cast<uint8_t *>(entry->begin);
+      std::memset(bytes, 0, variable.bytes);
+      if (!variable.value.empty())
+        std::memcpy(bytes, variable.value.data(), variable.value.size());
+      entry->written = nullptr; // what has no initial value is zero
+      entry->readOnly = variable.space == Variable::kConst;
+      context.globals[variable.name] = {variable.space == Variable::kConst ? Space::kConst : Space::kGlobal,
+                                        entry->begin};
+    }
+    for (const Variable &variable : source.variables)
+      for (const Variable::Reference &reference : variable.references) {
+        auto target = context.globals.find(reference.symbol), holder = context.globals.find(variable.name);
+        if (target == context.globals.end() || holder == context.globals.end() || reference.at + 8 > variable.bytes)
+          return Status::badInput("PTX line " + std::to_string(variable.line) + ": the address of " +
+                                  std::string(reference.symbol) + " is not known");
+        uint64_t value = target->second.address + static_cast<uint64_t>(reference.offset);
+        std::memcpy(reinterpret_cast<uint8_t *>(holder->second.address) + reference.at, &value, 8);
+      }
+    return Status::ok();
+  }
+
+  static Status encode(const Code &code, std::span<const KernelArgument> arguments, std::vector<uint8_t> &parameters) {
+    if (arguments.size() != code.parameters.size())
+      return Status::usage("simt: kernel " + code.name + " takes " + std::to_string(code.parameters.size()) +
+                           " arguments, not " + std::to_string(arguments.size()));
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const Parameter &parameter = code.parameters[i];
+      uint8_t *to = parameters.data() + parameter.offset;
+      if (const auto *map = std::get_if<TensorMap>(&arguments[i])) {
+        if (parameter.bytes != 128)
+          return Status::usage("simt: kernel " + code.name + ": argument " + std::to_string(i) +
+                               " is a tensor map, the parameter has " + std::to_string(parameter.bytes) + " bytes");
+        TensorMapBytes bytes;
+        NIBBLE_TRY(encodeTensorMap(*map, bytes).within("kernel " + code.name + ", argument " + std::to_string(i)));
+        std::memcpy(to, &bytes, sizeof bytes);
+      } else {
+        if (parameter.bytes > 8)
+          return Status::usage("simt: kernel " + code.name + ": argument " + std::to_string(i) +
+                               " is a number, the parameter has " + std::to_string(parameter.bytes) + " bytes");
+        std::memcpy(to, &std::get<uint64_t>(arguments[i]), parameter.bytes);
+      }
+    }
+    return Status::ok();
+  }
+
+  Status runKernel(const Code &code, const Launch &shape, const std::vector<uint8_t> &parameters) {
+    LaunchState state;
+    state.code = &code;
+    state.shape = shape;
+    state.options = options_;
+    state.memory = memory_.get();
+    state.parameters = parameters;
+    state.serial = ++serial_;
+    Status status = runLaunch(state);
+    ++counters_.launches;
+    counters_.warpInstructions += state.stepCount;
+    counters_.threadInstructions += state.laneCount;
+    counters_.localAccesses += state.localCount;
+    return status;
+  }
+
+  SimtOptions options_;
+  std::shared_ptr<AllocationMap> memory_ = std::make_shared<AllocationMap>();
+  std::unique_ptr<SimtGraph> recording_;
+  SimtCounters counters_;
+  uint32_t serial_ = 0;
+};
+
+} // namespace
+
+} // namespace simt
+
+Result<std::shared_ptr<Device>> openSimt(SimtOptions options) {
+  return std::shared_ptr<Device>(std::make_shared<simt::SimtDeviceImpl>(options));
+}
+
+} // namespace nibble
