@@ -2,6 +2,7 @@
 
 #include "lib/Driver/Stages.h"
 #include "lib/Frontend/HuggingFace/Import.h"
+#include "runtime/bundle/device_backend.h"
 
 #include <fmt/format.h>
 
@@ -33,11 +34,6 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRe
   return module;
 }
 
-Result<Program> ModelCompiler::logits() {
-  NIBBLE_ASSIGN(auto module, runStages(logitsStages(), options_.train));
-  return session_.compileForHost(*module, options_.host);
-}
-
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::trainingModule() {
   return runStages(trainingStages(), options_.train);
 }
@@ -46,14 +42,24 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::rolloutModule() {
   return runStages(rolloutStages(), options_.rollout);
 }
 
-Result<Program> ModelCompiler::training() {
-  NIBBLE_ASSIGN(auto module, trainingModule());
-  return session_.compileForHost(*module, options_.host);
+Result<Program> ModelCompiler::compile(Result<mlir::OwningOpRef<mlir::ModuleOp>> module) {
+  if (!module.isOk())
+    return std::move(module).takeStatus();
+  if (!options_.residence)
+    return session_.compileForHost(**module, options_.host);
+  NIBBLE_ASSIGN(DeviceProgram program, session_.compileForDevice(**module));
+  return loadDeviceProgram(std::move(program), options_.residence);
 }
 
-Result<Program> ModelCompiler::rollout() {
-  NIBBLE_ASSIGN(auto module, rolloutModule());
-  return session_.compileForHost(*module, options_.host);
+Result<Program> ModelCompiler::logits() { return compile(runStages(logitsStages(), options_.train)); }
+Result<Program> ModelCompiler::training() { return compile(trainingModule()); }
+Result<Program> ModelCompiler::rollout() { return compile(rolloutModule()); }
+
+Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target) {
+  if (target == "host")
+    return std::shared_ptr<DeviceResidence>();
+  NIBBLE_ASSIGN(std::shared_ptr<Device> device, openDevice(target));
+  return std::make_shared<DeviceResidence>(std::move(device));
 }
 
 } // namespace nibble

@@ -4,6 +4,7 @@
 #include "lib/Driver/Recipe.h"
 #include "lib/Driver/Session.h"
 #include "passes/Pipelines.h"
+#include "runtime/bundle/device_residence.h"
 #include "runtime/formats/model_config.h"
 #include "runtime/train/model.h"
 
@@ -20,9 +21,14 @@ struct ProgramOptions {
   std::string objective = "grpo";  // name of a built-in objective, or the path of an MLIR file
   std::map<std::string, double> objectiveConstants; // clip_low, kl_coefficient, ...
   HostOptions host;
+  // Where the programs run; programs that share weights get the same one. Null: on the host.
+  std::shared_ptr<DeviceResidence> residence;
 
   StageOptions stageOptions(const Recipe &recipe) const;
 };
+
+// A place for programs on "cuda" or "simt"; null for "host". Errors as of openDevice.
+Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target);
 
 // The pipelines of one model. Each call imports anew: a program's module is consumed by its compilation.
 class ModelCompiler {
@@ -44,6 +50,7 @@ public:
   Result<mlir::OwningOpRef<mlir::ModuleOp>> rolloutModule();
 
 private:
+  Result<Program> compile(Result<mlir::OwningOpRef<mlir::ModuleOp>> module);
   Result<mlir::OwningOpRef<mlir::ModuleOp>> runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe);
 
   Session &session_;

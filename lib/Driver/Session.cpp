@@ -2,6 +2,7 @@
 
 #include "include/nibble/InitAll.h"
 #include "lib/Target/Host/Compile.h"
+#include "lib/Target/NVPTX/Compile.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -118,6 +119,25 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions
     return failure(Code::kFailed, "code generation failed");
   const nibble_program &table = (*program)->table();
   return Program::create(table, *program);
+}
+
+Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module, bool assemble, nvptx::Assembly *log) {
+  errors_.clear();
+  auto program = nvptx::compile(module);
+  if (failed(program))
+    return failure(Code::kBadInput, "code generation failed");
+  std::string ptxas = assemble ? nvptx::findPtxas() : "";
+  if (!ptxas.empty()) {
+    nvptx::Assembly assembly;
+    std::string error;
+    if (!nvptx::assemble(ptxas, program->image.ptx, program->image.target, assembly, error))
+      return Status::failed(ptxas + " refuses the kernels: " + error);
+    program->image.cubin = assembly.cubin;
+    if (log)
+      *log = std::move(assembly);
+  }
+  NIBBLE_TRY(check(*program));
+  return std::move(*program);
 }
 
 } // namespace nibble

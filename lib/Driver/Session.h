@@ -1,6 +1,8 @@
 // One MLIR context with everything registered, whose diagnostics become a Status.
 #pragma once
 
+#include "lib/Target/NVPTX/Assemble.h"
+#include "runtime/bundle/device_program.h"
 #include "runtime/core/program.h"
 #include "runtime/core/status.h"
 
@@ -48,6 +50,10 @@ public:
 
   // Compiles for this machine; the module is consumed.
   Result<Program> compileForHost(mlir::ModuleOp module, const HostOptions &options = {});
+
+  // Compiles for a device (cuda, or simt: the same kernels); the module is consumed. With `assemble` and where ptxas is installed, machine
+  // code goes with it, and `log` gets what ptxas says.
+  Result<DeviceProgram> compileForDevice(mlir::ModuleOp module, bool assemble = false, nvptx::Assembly *log = nullptr);
 
   // What the last failed MLIR call reported, as one line; `otherwise` when it said nothing.
   Status failure(Code code, const std::string &otherwise);

@@ -88,6 +88,7 @@ struct RunConfig {
   uint64_t seed = 0;
   std::string out;
   int64_t threads = 0; // 0: as many as the machine has cores
+  std::string target = "host"; // where programs run: host, cuda, simt
   int64_t checkpointEvery = 10, keepCheckpoints = 2;
 };
 

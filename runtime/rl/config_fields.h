@@ -118,6 +118,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.integer("seed", c.run.seed, 0, INT64_MAX, "of everything random");
   a.text("out", c.run.out, "folder for metrics and checkpoints");
   a.integer("threads", c.run.threads, 0, 4096, "0: one per core");
+  a.choice("target", c.run.target, {"host", "cuda", "simt"}, "where programs run: this machine's CPU, an H200, or its kernels on the CPU");
   a.integer("checkpoint_every", c.run.checkpointEvery, 0, 1 << 30, "steps between checkpoints; 0: only at the end");
   a.integer("keep_checkpoints", c.run.keepCheckpoints, 1, 1 << 20, "newest ones that stay");
 }

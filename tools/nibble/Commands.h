@@ -19,13 +19,12 @@ void addCreate(CLI::App &app, Status &status);   // a checkpoint of random weigh
 void addLogits(CLI::App &app, Status &status);   // logits of given tokens
 void addGenerate(CLI::App &app, Status &status); // text from prompts
 void addConfig(CLI::App &app, Status &status);   // the keys of a run's configuration
-void addSft(CLI::App &app, Status &status);      // supervised training
-void addRl(CLI::App &app, Status &status);       // the GRPO loop
+void addTrain(CLI::App &app, Status &status);    // sft, rl: the training loops
 void addQuantize(CLI::App &app, Status &status); // checkpoint -> INT4 checkpoint
 void addVerify(CLI::App &app, Status &status);   // INT4 checkpoint against its source
 void addReport(CLI::App &app, Status &status);   // metrics -> report.html
 
 inline constexpr AddCommand kCommands[] = {addDoctor,   addInspect, addCreate, addImport, addCompile,  addLogits, addGenerate,
-                                           addConfig, addSft,     addRl,     addQuantize, addVerify,  addReport};
+                                           addConfig, addTrain, addQuantize, addVerify,  addReport};
 
 } // namespace nibble

@@ -2,6 +2,7 @@
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Bundle.h"
+#include "runtime/bundle/bundle.h"
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Stages.h"
 #include "tools/nibble/RecipeOptions.h"
@@ -67,7 +68,15 @@ Status compile(const CompileArguments &arguments) {
       fmt::print("{}", textOf(*module));
     return Status::ok();
   }
-  if (!arguments.output.empty()) {
+  if (arguments.target != "host") {
+    NIBBLE_ASSIGN(DeviceProgram program, session.compileForDevice(*module, /*assemble=*/true));
+    if (!arguments.output.empty())
+      NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target));
+    for (const ProgramFunction &function : program.functions)
+      if (function.exported)
+        fmt::print("{}: {} arguments, {} results, {} commands\n", function.name, function.arguments.size(), function.results.size(), function.commands.size());
+    fmt::print("{} kernels, {} bytes of PTX, {} of machine code\n", program.kernels.size(), program.image.ptx.size(), program.image.cubin.size());
+  } else if (!arguments.output.empty()) {
     NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output));
   } else {
     NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
@@ -85,7 +94,7 @@ void addCompile(CLI::App &app, Status &status) {
   command->add_option("input,--model", arguments->input, "checkpoint folder, or a module in text (.mlir)")->required();
   command->add_option("-o,--output", arguments->output, "bundle to write (.nbl), which nibble-run runs; default: only compile");
   command->add_option("--target", arguments->target, "what to compile for")
-      ->check(CLI::IsMember({"host"}))
+      ->check(CLI::IsMember({"host", "cuda", "simt"}))
       ->capture_default_str();
   command->add_option("--program", arguments->program, "train, rollout, logits, or none: only lower what is there")
       ->check(CLI::IsMember({"train", "rollout", "logits", "none"}))

@@ -5,6 +5,7 @@
 #include "runtime/core/stop.h"
 #include "runtime/rollout/engine.h"
 #include "tools/nibble/RecipeOptions.h"
+#include "tools/nibble/TargetOption.h"
 #include "tools/nibble/Text.h"
 
 #include <CLI/CLI.hpp>
@@ -17,7 +18,7 @@ namespace nibble {
 namespace {
 
 struct GenerateArguments {
-  std::string model, dtype = "bfloat16";
+  std::string model, dtype = "bfloat16", target = "host";
   std::vector<std::string> prompts;
   Recipe recipe;
   SamplingOptions sampling;
@@ -39,6 +40,7 @@ Status generate(GenerateArguments arguments) {
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.rollout = arguments.recipe;
+  NIBBLE_ASSIGN(options.residence, openResidence(arguments.target));
   Session session;
   NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).rollout());
   ParameterStore store;
@@ -92,6 +94,7 @@ void addGenerate(CLI::App &app, Status &status) {
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "one JSON object a sample: tokens, log-probabilities, how it ended");
+  addTargetOption(*command, arguments->target);
   addRecipeOptions(*command, arguments->recipe);
   command->callback([arguments, &status] { status = generate(*arguments); });
 }

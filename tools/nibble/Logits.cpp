@@ -5,6 +5,7 @@
 #include "runtime/formats/json.h"
 #include "runtime/formats/safetensors.h"
 #include "tools/nibble/RecipeOptions.h"
+#include "tools/nibble/TargetOption.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -14,7 +15,7 @@ namespace nibble {
 namespace {
 
 struct LogitsArguments {
-  std::string model, tokens, out, dtype = "bfloat16", cpu = "host";
+  std::string model, tokens, out, dtype = "bfloat16", cpu = "host", target = "host";
   Recipe recipe;
 };
 
@@ -65,6 +66,7 @@ Status logits(const LogitsArguments &arguments) {
   options.float32 = arguments.dtype == "float32";
   options.train = arguments.recipe;
   options.host.cpu = arguments.cpu;
+  NIBBLE_ASSIGN(options.residence, openResidence(arguments.target));
   Session session;
   NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).logits());
   ParameterStore store;
@@ -91,6 +93,7 @@ void addLogits(CLI::App &app, Status &status) {
   command->add_option("--out", arguments->out, "safetensors to write: logits, and where each sequence begins")->required();
   command->add_option("--dtype", arguments->dtype, "of weights and activations: bfloat16 or float32")->capture_default_str();
   command->add_option("--cpu", arguments->cpu, "CPU to compile for: host, or a name LLVM knows")->capture_default_str();
+  addTargetOption(*command, arguments->target);
   addRecipeOptions(*command, arguments->recipe);
   command->callback([arguments, &status] { status = logits(*arguments); });
 }

@@ -1,0 +1,222 @@
+// sft and rl: the training loops, on programs made for the run's configuration.
+#include "tools/nibble-train/Training.h"
+
+#include "runtime/core/stop.h"
+#include "runtime/report/progress.h"
+#include "runtime/report/report.h"
+#include "runtime/rl/grpo.h"
+#include "runtime/rl/run_folder.h"
+#include "runtime/rl/sft.h"
+#include "runtime/train/export.h"
+#include "tools/nibble/Text.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <omp.h>
+
+namespace nibble {
+
+namespace {
+
+struct TrainArguments {
+  std::string config, out, model, target;
+  std::vector<std::string> set;
+  std::optional<int64_t> seed, threads;
+  bool resume = false, dryRun = false, noHoist = false;
+};
+
+// Everything a loop is made of. Members are declared so that what is borrowed outlives who borrows it.
+struct Parts {
+  std::optional<RunFolder> folder; // locked for as long as the command runs; none in a dry run
+  std::unique_ptr<Model> model;
+  std::optional<Tokenizer> tokenizer;
+  std::optional<TokenizerCodec> codec;
+  std::unique_ptr<Task> task;
+  std::unique_ptr<RewardFunction> reward;
+  std::optional<Program> training, rollout;
+  ParameterStore store, initial;
+  std::optional<Trainer> trainer;
+  std::optional<RolloutEngine> engine;
+  std::optional<LogProbability> reference;
+
+  LoopParts loopParts() {
+    LoopParts parts;
+    parts.trainer = &*trainer;
+    parts.store = &store;
+    parts.rollout = engine ? &*engine : nullptr;
+    parts.reference = reference ? &*reference : nullptr;
+    parts.environment = {task.get(), &*codec, reward.get(), stopTokens};
+    return parts;
+  }
+  std::vector<int32_t> stopTokens;
+};
+
+Status build(const Config &config, bool supervised, const TrainArguments &arguments, const ProgramSource &programs, Parts &parts) {
+  NIBBLE_ASSIGN(parts.tokenizer, loadTokenizer(config.model.path, parts.model->config()));
+  parts.codec.emplace(*parts.tokenizer);
+  NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
+  int64_t contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  NIBBLE_ASSIGN(parts.task, createTask(config, *parts.codec, contextLength,
+                                       [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }));
+  NIBBLE_ASSIGN(parts.reward, createReward(config));
+  // Before the seconds of compiling: a folder that holds another run or that another process works in is told at once.
+  if (!arguments.dryRun) {
+    NIBBLE_ASSIGN(parts.folder, RunFolder::open({config.run.out, hashOf(config), supervised ? "sft" : "rl",
+                                                 config.run.keepCheckpoints, arguments.resume}));
+  }
+
+  NIBBLE_ASSIGN(TrainingPrograms made, programs({config, parts.model->config(), supervised, !arguments.noHoist}));
+  parts.training = std::move(made.training);
+  parts.rollout = std::move(made.rollout);
+  NIBBLE_TRY(parts.store.declare(*parts.training));
+  NIBBLE_TRY(parts.store.declare(*parts.rollout));
+  NIBBLE_TRY(parts.store.initialize(*parts.model));
+
+  int64_t steps = supervised ? config.sft.steps : config.rl.steps * config.rl.updatesPerStep;
+  NIBBLE_ASSIGN(parts.trainer, Trainer::create(*parts.training, parts.store,
+                                              TrainerOptions{optimizerFor(config, steps), config.train.maxTokens}));
+  RolloutOptions rollout;
+  rollout.maxTokensPerCall = config.rollout.maxTokensPerCall;
+  rollout.maxRunning = config.rollout.maxRunning;
+  rollout.cacheBytes = config.rollout.cacheMegabytes << 20;
+  rollout.threads = omp_get_max_threads();
+  rollout.contextLength = contextLength;
+  NIBBLE_ASSIGN(parts.engine, RolloutEngine::create(*parts.rollout, parts.store.lookupFunction(), rollout));
+  if (!supervised && config.rl.klCoefficient > 0) {
+    NIBBLE_TRY(parts.initial.declare(*parts.training, {"log_probability"}));
+    NIBBLE_TRY(parts.initial.initialize(*parts.model));
+    NIBBLE_ASSIGN(parts.reference, LogProbability::create(*parts.training, parts.initial.lookupFunction(), config.train.maxTokens));
+  }
+  return Status::ok();
+}
+
+std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
+
+// What --dry-run prints: what would be done, and what it takes.
+void describePlan(const Config &config, bool supervised, const Parts &parts) {
+  int64_t parameters = 0, bytes[5] = {};
+  constexpr const char *kinds[] = {"weight:", "packed:", "master:", "moment", "gradient:"};
+  for (const auto &[key, tensor] : parts.store.tensors()) {
+    parameters += key.starts_with("master:") ? tensor.elements() : 0;
+    for (int i = 0; i < 5; ++i)
+      bytes[i] += key.starts_with(kinds[i]) ? static_cast<int64_t>(tensor.bytes()) : 0;
+  }
+  auto line = [](const char *what, const std::string &text) { fmt::print("{:<12} {}\n", what, text); };
+  line("parameters", fmt::format("{}", parameters));
+  line("memory", fmt::format("{}: weights {}, packed {}, masters {}, moments {}, gradients {}", megabytes(parts.store.bytes()),
+                             megabytes(bytes[0]), megabytes(bytes[1]), megabytes(bytes[2]), megabytes(bytes[3]), megabytes(bytes[4])));
+  line("cache", fmt::format("{} at most, of keys and values (rollout.cache_megabytes)", megabytes(config.rollout.cacheMegabytes << 20)));
+  line("activations", fmt::format("grow with train.max_tokens = {} and rollout.max_tokens_per_call = {}", config.train.maxTokens,
+                                  config.rollout.maxTokensPerCall));
+  if (supervised)
+    line("steps", fmt::format("{} of {} sequences", config.sft.steps, config.sft.sequencesPerStep));
+  else
+    line("steps", fmt::format("{} of {} prompts, {} samples each, {} updates", config.rl.steps, config.rl.promptsPerStep,
+                              config.rl.samplesPerPrompt, config.rl.updatesPerStep));
+  line("quantize", fmt::format("train {}, rollout {}, group size {}, convention {}", config.quantize.train, config.quantize.rollout,
+                               config.quantize.groupSize, config.quantize.convention));
+  line("threads", fmt::format("{}", omp_get_max_threads()));
+  line("out", config.run.out);
+}
+
+std::string detail(const StepMetrics &line) {
+  std::string text;
+  auto show = [&](const char *label, const char *key, const char *format) {
+    if (auto value = line.values.find(key); value != line.values.end())
+      text += fmt::format("{}{} {}", text.empty() ? "" : "  ", label, fmt::format(fmt::runtime(format), value->second));
+  };
+  show("reward", "reward_mean", "{:.3f}");
+  show("held-out", "heldout_reward", "{:.3f}");
+  show("loss", "loss", "{:.4f}");
+  show("mismatch", "train_rollout_logprob_abs_diff", "{:g}");
+  return text;
+}
+
+// The line of progress ends with this, so that what is said afterwards begins on its own.
+Status runLoop(const Config &config, bool supervised, Parts &parts) {
+  int64_t steps = supervised ? config.sft.steps : config.rl.steps;
+  Progress progress(supervised ? "sft" : "rl", std::min(parts.folder->startStep(), steps), steps);
+  LoopCallbacks callbacks;
+  callbacks.progress = [&](const StepMetrics &line) { progress.update(std::min(line.step + 1, steps), detail(line)); };
+  callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
+  callbacks.stop = [] { return stopRequested(); };
+  if (supervised) {
+    NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
+    return loop->run(*parts.folder);
+  }
+  NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
+  return loop->run(*parts.folder);
+}
+
+Status finish(const Config &config, const Parts &parts) {
+  std::string model = config.run.out + "/model";
+  NIBBLE_TRY(removeTree(model));
+  NIBBLE_TRY(exportCheckpoint(parts.store, config.model.path, model));
+  NIBBLE_ASSIGN(RunSeries series, readRun(config.run.out, std::filesystem::path(config.run.out).filename().string()));
+  NIBBLE_TRY(writeReport(std::span(&series, 1), config.run.out + "/report.html"));
+  fmt::print("{0}/model: the trained weights\n{0}/report.html: the report\n", config.run.out);
+  return Status::ok();
+}
+
+Status train(const TrainArguments &arguments, bool supervised, const ProgramSource &programs) {
+  std::vector<std::string> set = arguments.set;
+  auto quote = [](const std::string &text) { return Json(text).dump(); }; // a TOML string is written as a JSON string is
+  if (!arguments.out.empty())
+    set.push_back("run.out=" + quote(arguments.out));
+  if (!arguments.model.empty())
+    set.push_back("model.path=" + quote(arguments.model));
+  if (arguments.seed)
+    set.push_back(fmt::format("run.seed={}", *arguments.seed));
+  if (!arguments.target.empty())
+    set.push_back("run.target=" + quote(arguments.target));
+  if (arguments.threads)
+    set.push_back(fmt::format("run.threads={}", *arguments.threads));
+  NIBBLE_ASSIGN(Config config, loadConfig(arguments.config, set));
+  if (config.run.out.empty())
+    return Status::usage(arguments.config + ": run.out is not set; give a folder with --out");
+  if (config.run.threads > 0)
+    omp_set_num_threads(static_cast<int>(config.run.threads));
+  installStopSignals();
+
+  Parts parts;
+  if (std::error_code none; !std::filesystem::exists(config.model.path, none))
+    return Status::badInput(fmt::format("{}: model.path: there is no folder '{}'; make that checkpoint first or give another with --model",
+                                        arguments.config, config.model.path));
+  NIBBLE_ASSIGN(parts.model, Model::open(config.model.path));
+  for (const std::string &warning : parts.model->config().warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  NIBBLE_TRY(build(config, supervised, arguments, programs, parts));
+  if (arguments.dryRun) {
+    describePlan(config, supervised, parts);
+    return Status::ok();
+  }
+
+  NIBBLE_TRY(runLoop(config, supervised, parts));
+  return finish(config, parts);
+}
+
+void addLoop(CLI::App &app, Status &status, const ProgramSource &programs, const char *name, const char *description, bool supervised) {
+  auto *command = app.add_subcommand(name, description);
+  auto arguments = std::make_shared<TrainArguments>();
+  command->add_option("config", arguments->config, "TOML file of the run")->required();
+  command->add_option("--out", arguments->out, "folder of the run: metrics, checkpoints, trained weights, report");
+  command->add_option("--model", arguments->model, "checkpoint folder, instead of the configuration's");
+  command->add_option("--target", arguments->target, "where programs run, instead of the configuration's: host, cuda, simt");
+  command->add_option("--set", arguments->set, "section.key=value, over the configuration; may be given again")
+      ->allow_extra_args(false);
+  command->add_option("--seed", arguments->seed, "of everything random");
+  command->add_option("--threads", arguments->threads, "default: one for each core");
+  command->add_flag("--resume", arguments->resume, "go on from the newest checkpoint of the run");
+  command->add_flag("--dry-run", arguments->dryRun, "print parameters, memory and steps, and stop");
+  command->add_flag("--no-hoist", arguments->noHoist, "quantize in every forward instead of in the update; the same bits, slower");
+  command->callback([arguments, supervised, programs, &status] { status = train(*arguments, supervised, programs); });
+}
+
+} // namespace
+
+void addTraining(CLI::App &app, Status &status, const ProgramSource &programs) {
+  addLoop(app, status, programs, "sft", "Supervised training on a task's problems and their answers.", /*supervised=*/true);
+  addLoop(app, status, programs, "rl", "Reinforcement learning: sample, score, compare, update.", /*supervised=*/false);
+}
+
+} // namespace nibble

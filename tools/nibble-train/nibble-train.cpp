@@ -1,0 +1,28 @@
+// nibble-train: the training loops on bundles, where there is no compiler.
+#include "runtime/bundle/open_bundle.h"
+#include "runtime/drivers/device.h"
+#include "tools/CommandLine.h"
+#include "tools/nibble-train/Training.h"
+
+int main(int argc, char **argv) {
+  CLI::App app("Trains and rolls out language models on bundles that nibble compile made.", "nibble-train");
+  app.set_version_flag("--version", NIBBLE_VERSION);
+  app.require_subcommand(1);
+  std::string training, rollout;
+  app.add_option("--training", training, "bundle of the training program (nibble compile --program train -o)")->required();
+  app.add_option("--rollout", rollout, "bundle of the rollout program (nibble compile --program rollout -o)")->required();
+  nibble::Status status;
+  auto programs = [&](const nibble::ProgramRequest &request) -> nibble::Result<nibble::TrainingPrograms> {
+    nibble::OpenBundleOptions options;
+    options.target = request.config.run.target;
+    if (options.target != "host") {
+      NIBBLE_ASSIGN(std::shared_ptr<nibble::Device> device, nibble::openDevice(options.target));
+      options.residence = std::make_shared<nibble::DeviceResidence>(std::move(device));
+    }
+    NIBBLE_ASSIGN(nibble::Program train, nibble::openBundle(training, options));
+    NIBBLE_ASSIGN(nibble::Program generate, nibble::openBundle(rollout, options));
+    return nibble::TrainingPrograms{std::move(train), std::move(generate)};
+  };
+  nibble::addTraining(app, status, programs);
+  return nibble::runTool(app, argc, argv, status);
+}
