@@ -170,7 +170,7 @@ private:
     warp.avoid = 0;
     warp.yielded = false;
     warp.copyGroups = warp.bulkGroups = {};
-    warp.matrixGroup = warp.pendingMatrix = 0;
+    warp.matrixGroup = warp.pendingMatrix = warp.matrixWaited = 0;
     warp.matrixClosedAt.clear();
     warp.matrixFence = false;
     warp.knowledge = {};

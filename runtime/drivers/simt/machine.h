@@ -90,9 +90,10 @@ struct Warp {
   GroupCounter copyGroups, bulkGroups;
   uint32_t matrixGroup = 0; // the group that is being filled
   std::vector<uint32_t> matrixClosedAt;
-  uint32_t pendingMatrix = 0;           // wgmma that nobody waited for
-  std::vector<uint8_t> pendingRegister; // by offset / 64; only with checks
-  bool matrixFence = false;             // a wgmma.fence stands behind the last ordinary access to registers
+  uint32_t matrixWaited = 0;             // groups below it are complete
+  uint32_t pendingMatrix = 0;            // wgmma that nobody waited for
+  std::vector<uint32_t> pendingRegister; // by offset / 64: 1 + the last group that uses it; only with checks
+  bool matrixFence = false;              // there was a wgmma.fence
   Knowledge knowledge;
   uint32_t engineTime = 0;
   uint32_t clusterPhase[kLanes] = {};   // in which the lane arrived at the cluster's barrier

@@ -60,7 +60,7 @@ void endLanes(Warp &warp, Mask lanes) {
 bool touchesPending(Warp &warp, const Inst &inst) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.touched];
   for (uint32_t i = 0; i < inst.touchedSize; ++i)
-    if (warp.pendingRegister[list[i] / 64] != 0)
+    if (warp.pendingRegister[list[i] / 64] > warp.matrixWaited)
       return true;
   return false;
 }

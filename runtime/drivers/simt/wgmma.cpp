@@ -117,12 +117,10 @@ template <typename F> void multiply(Warp &warp, const Inst &inst, uint64_t aBits
 
 Warp &leaderOf(Warp &warp) { return *warp.cluster->warps[warp.agent - warp.index % 4]; }
 
-void setPending(Warp &warp, const Inst &inst, uint8_t value) {
+void setPending(Warp &warp, const Inst &inst) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   for (uint32_t i = 0; i < inst.listSize; ++i) {
-    // A register lies in two of the map's units.
-    warp.pendingRegister[list[i] / 64] = value;
-    warp.pendingRegister[list[i] / 64 + 1] = value;
+    warp.pendingRegister[list[i] / 64] = warp.matrixGroup + 1;
   }
 }
 
@@ -132,8 +130,7 @@ Outcome multiplyAsync(Warp &warp, const Inst &inst, Mask) {
                  "a warpgroup is four whole warps; the block has " + std::to_string(warp.block->warps.size()) +
                      " warps");
   if (warp.cluster->checks && !warp.matrixFence)
-    return fault(warp, inst, 0,
-                 "no wgmma.fence stands before the first wgmma of the warp, or since registers of one were touched");
+    return fault(warp, inst, 0, "no wgmma.fence stands before the first wgmma of the warp");
   bool fromRegisters = (inst.mode & kRegistersA) != 0;
   uint64_t aBits = fromRegisters ? 0 : warp.reg<uint64_t>(inst.a)[0], bBits = warp.reg<uint64_t>(inst.b)[0];
   Mask keep = warp.predicate(inst.c);
@@ -169,7 +166,7 @@ Outcome multiplyAsync(Warp &warp, const Inst &inst, Mask) {
     });
     return outcome == Outcome::kNext ? inner() : outcome;
   };
-  setPending(warp, inst, 1);
+  setPending(warp, inst);
   ++warp.pendingMatrix;
   return issue(warp, std::move(op));
 }
@@ -215,16 +212,13 @@ Outcome waitGroups(Warp &warp, const Inst &inst, Mask) {
       }) == Outcome::kFault)
     return Outcome::kFault;
   seeEngine(warp, leaderOf(warp), time);
-  if (keep == 0 && warp.pendingMatrix != 0) {
-    std::fill(warp.pendingRegister.begin(), warp.pendingRegister.end(), 0);
+  warp.matrixWaited = std::max(warp.matrixWaited, group);
+  if (keep == 0)
     warp.pendingMatrix = 0;
-    // What follows may touch the registers, so the next product needs a fence of its own.
-    warp.matrixFence = false;
-  }
   return Outcome::kNext;
 }
 
-// -1 or 1
+// One of two numbers.
 bool immediate(Builder &b, size_t i, int64_t low, int64_t high, bool &isLow) {
   const Operand &operand = b.operand(i);
   auto value = static_cast<int64_t>(operand.bits);
@@ -251,6 +245,10 @@ void wgmma(Builder &b) {
     return;
   }
   uint32_t n = 0;
+  for (std::string_view word : b.words)
+    if (word != "mma_async" && word != "sync" && word != "aligned" && !word.starts_with("m64n") &&
+        parseType(word).kind == 0)
+      b.fail("the modifier ." + std::string(word) + " is not supported");
   for (std::string_view word : b.words)
     if (word.starts_with("m64n") && word.ends_with("k16"))
       n = static_cast<uint32_t>(std::atoi(std::string(word.substr(4)).c_str()));
