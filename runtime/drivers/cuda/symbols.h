@@ -71,8 +71,8 @@ struct LaunchConfig {
   unsigned attributeCount = 0;
 };
 
-// CUtensorMap
-struct alignas(64) EncodedTensorMap {
+// CUtensorMap; 64-byte aligned before CUDA 13, 128 since.
+struct alignas(128) EncodedTensorMap {
   uint64_t words[16] = {};
 };
 enum TensorMapType : int { kUint8 = 0, kUint16 = 1, kUint32 = 2 };
