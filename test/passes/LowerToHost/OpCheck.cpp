@@ -1,7 +1,6 @@
 #include "test/passes/LowerToHost/OpCheck.h"
 
 #include "include/nibble/InitAll.h"
-#include "lib/Reference/Reference.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -36,7 +35,7 @@ std::vector<Tensor> runOp(HostProgram &program, const OpCase &c, int threads) {
   return callOn(program, c, c.arguments, threads);
 }
 
-static std::vector<ReferenceValue> reference(const OpCase &c) {
+std::vector<ReferenceValue> reference(const OpCase &c) {
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
   mlir::MLIRContext context(registry);

@@ -1,6 +1,7 @@
 // One op's kernel against what the op means: the float64 reference, other thread counts, other company in the batch.
 #pragma once
 
+#include "lib/Reference/Reference.h"
 #include "test/passes/LowerToHost/HostProgram.h"
 
 namespace nibble::test {
@@ -22,6 +23,9 @@ struct OpCase {
 
 // All results of the op in order, those updated in place read from the arguments' copies.
 std::vector<Tensor> runOp(HostProgram &program, const OpCase &c, int threads = 2);
+
+// What the op means, in float64.
+std::vector<ReferenceValue> reference(const OpCase &c);
 
 // Expects: close to the reference (prints by how much), the same bits with one and two threads, and, per token, the
 // same bits alone and in the batch.

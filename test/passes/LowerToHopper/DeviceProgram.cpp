@@ -1,0 +1,165 @@
+#include "test/passes/LowerToHopper/DeviceProgram.h"
+
+#include "include/nibble/InitAll.h"
+#include "lib/Reference/Reference.h"
+#include "lib/Target/NVPTX/Compile.h"
+#include "runtime/bundle/device_backend.h"
+#include "runtime/drivers/simt/simt.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/Program.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace nibble::test {
+
+template <typename T> static T orThrow(Result<T> result) {
+  if (!result.isOk())
+    throw std::runtime_error(result.status().message());
+  return *std::move(result);
+}
+
+static void orThrow(const Status &status) {
+  if (!status.isOk())
+    throw std::runtime_error(status.message());
+}
+
+// The module's program, or the diagnostics.
+static std::optional<DeviceProgram> compileSource(const std::string &source, std::string &diagnostics) {
+  mlir::DialectRegistry registry;
+  registerAllDialects(registry);
+  mlir::MLIRContext context(registry);
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    diagnostics += diagnostic.str() + "\n";
+    return mlir::success();
+  });
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(source, &context);
+  if (!module) {
+    diagnostics = "does not parse: " + diagnostics;
+    return std::nullopt;
+  }
+  auto compiled = nvptx::compile(*module);
+  if (mlir::failed(compiled))
+    return std::nullopt;
+  return std::move(*compiled);
+}
+
+// What ptxas says against the PTX: errors, and functions that spill. Empty without ptxas.
+static std::string complaintOfPtxas(const std::string &ptx) {
+  const char *wish = std::getenv("NIBBLE_TEST_PTXAS");
+  auto ptxas = llvm::sys::findProgramByName("ptxas");
+  if (!ptxas || (wish && std::string_view(wish) == "0"))
+    return {};
+  std::filesystem::path base = std::filesystem::temp_directory_path() / fmt::format("nibble-ptxas-{}", getpid());
+  std::string input = base.string() + ".ptx", log = base.string() + ".log";
+  std::ofstream(input) << ptx;
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(), llvm::StringRef(log), llvm::StringRef(log)};
+  int code = llvm::sys::ExecuteAndWait(*ptxas, {*ptxas, "-arch=sm_90a", "-v", input, "-o", "/dev/null"}, std::nullopt,
+                                       redirects);
+  std::ostringstream text;
+  text << std::ifstream(log).rdbuf();
+  std::filesystem::remove(input);
+  std::filesystem::remove(log);
+  if (code != 0)
+    return text.str();
+  std::istringstream lines(text.str());
+  std::string complaint, function;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find("Compiling entry function") != std::string::npos)
+      function = line;
+    bool spills =
+        line.find("spill stores") != std::string::npos && line.find(" 0 bytes spill stores") == std::string::npos;
+    if (spills)
+      complaint += function + "\n" + line + "\n";
+  }
+  return complaint;
+}
+
+CompiledForDevice::CompiledForDevice(const std::string &source) {
+  std::string diagnostics;
+  std::optional<DeviceProgram> compiled = compileSource(source, diagnostics);
+  if (!compiled)
+    throw std::runtime_error("does not compile: " + diagnostics);
+  ptx_ = compiled->image.ptx;
+  if (std::string complaint = complaintOfPtxas(ptx_); !complaint.empty())
+    throw std::runtime_error("ptxas: " + complaint);
+  orThrow(check(*compiled));
+  residence_ = std::make_shared<DeviceResidence>(orThrow(openSimt({})));
+  program_ = std::make_unique<Program>(orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
+}
+
+std::string whyNotForDevice(const std::string &source) {
+  std::string diagnostics;
+  return compileSource(source, diagnostics) ? "" : diagnostics;
+}
+
+std::vector<Tensor> CompiledForDevice::call(const std::string &name, const std::vector<const Tensor *> &arguments) {
+  Function function = orThrow(program_->function(name));
+  for (size_t i = 0; i < arguments.size(); ++i)
+    orThrow(function.bind(static_cast<int>(i), arguments[i]->view()));
+  Arena arena;
+  std::vector<Tensor> results;
+  for (const TensorView &view : orThrow(function.call(arena)))
+    results.push_back(copyOf(view));
+  for (const Tensor *argument : arguments) {
+    orThrow(residence_->fetch(argument->view()));
+    residence_->forget(argument->view());
+  }
+  return results;
+}
+
+static std::vector<Tensor> callWith(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &arguments) {
+  std::vector<Tensor> own;
+  std::vector<const Tensor *> pointers;
+  for (const Tensor &argument : arguments)
+    own.push_back(copyOf(argument));
+  for (const Tensor &argument : own)
+    pointers.push_back(&argument);
+  std::vector<Tensor> results = program.call("f", pointers);
+  for (auto [argument, result] : c.inPlace)
+    results.insert(results.begin() + result, copyOf(own[argument]));
+  return results;
+}
+
+std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c) {
+  return callWith(program, c, c.arguments);
+}
+
+void checkOnDevice(const OpCase &c) {
+  CompiledForDevice program(withElement(c.source, c.dtype));
+  std::vector<Tensor> results = runOnDevice(program, c);
+  std::vector<ReferenceValue> expected = reference(c);
+  ASSERT_EQ(results.size(), expected.size()) << c.name;
+  std::string errors;
+  for (size_t i = 0; i < results.size(); ++i) {
+    double error = relativeError(valuesOf(results[i]), expected[i].reals);
+    double bound = c.bound > 0 ? c.bound : results[i].dtype() == DType::kBF16 || c.dtype == DType::kBF16 ? 4e-3 : 1e-5;
+    EXPECT_LT(error, bound) << c.name << " result " << i;
+    errors += fmt::format(" {:.2e}", error);
+  }
+  fmt::print("{}:{}\n", c.name, errors);
+  if (c.perToken.empty())
+    return;
+  int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
+  for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 1}, {tokens / 2, tokens}}) {
+    std::vector<Tensor> part;
+    for (size_t i = 0; i < c.arguments.size(); ++i) {
+      bool cut = std::find(c.perToken.begin(), c.perToken.end(), static_cast<int>(i)) != c.perToken.end();
+      part.push_back(cut ? rowsOf(c.arguments[i], first, last) : copyOf(c.arguments[i]));
+    }
+    std::vector<Tensor> alone = callWith(program, c, part);
+    for (size_t i = 0; i < alone.size(); ++i)
+      EXPECT_EQ(difference(alone[i], rowsOf(results[i], first, last)), "the same")
+          << c.name << " result " << i << " of tokens " << first << " to " << last;
+  }
+}
+
+} // namespace nibble::test

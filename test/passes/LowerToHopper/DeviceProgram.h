@@ -1,0 +1,38 @@
+// A program compiled for an H200 from a few lines of IR, run on the device "simt", which executes its PTX and checks
+// every access.
+#pragma once
+
+#include "runtime/bundle/device_program.h"
+#include "runtime/bundle/device_residence.h"
+#include "test/passes/LowerToHost/OpCheck.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+namespace nibble::test {
+
+class CompiledForDevice {
+public:
+  // Throws with the diagnostics when the module does not compile, and with ptxas's words when it is on the PATH and
+  // refuses the PTX or spills registers (NIBBLE_TEST_PTXAS=0 leaves ptxas out).
+  explicit CompiledForDevice(const std::string &source);
+
+  // The function's results. Arguments that are state are updated in place. Throws when the device reports an error.
+  std::vector<Tensor> call(const std::string &function, const std::vector<const Tensor *> &arguments);
+  std::string ptx() const { return ptx_; }
+
+private:
+  std::shared_ptr<DeviceResidence> residence_;
+  std::unique_ptr<Program> program_;
+  std::string ptx_;
+};
+
+// Why the module does not compile for an H200; empty when it does.
+std::string whyNotForDevice(const std::string &source);
+
+// All results of the op in order, those updated in place read from the arguments' copies.
+std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c);
+
+// Expects: close to the reference (prints by how much), and, per token, the same bits alone and in the batch.
+void checkOnDevice(const OpCase &c);
+
+} // namespace nibble::test
