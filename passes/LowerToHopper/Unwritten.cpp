@@ -5,6 +5,5 @@ namespace nibble::hopper {
 void addElementwiseKernels(KernelTable &) {}
 void addLossKernels(KernelTable &) {}
 void addUpdateKernels(KernelTable &) {}
-void addAttentionKernels(KernelTable &) {}
 LogicalResult emitElementwise(KernelWriter &, linalg::LinalgOp op) { return op.emitError() << "unwritten"; }
 } // namespace nibble::hopper

@@ -1,0 +1,33 @@
+// The one kernel of attention's forward pass. Training and rollout differ in where a tile of keys comes from and in
+// nothing else: the same instructions in the same order, so the same bits (N14).
+#pragma once
+
+#include "passes/LowerToHopper/Attention.h"
+
+namespace nibble::hopper {
+
+struct AttentionForwardSpec {
+  AttentionShape shape;
+  bool paged = false;
+  int64_t pageSize = 0;   // slots, of paged
+  int64_t warpgroups = 2; // of consumers: each has a tile of rows
+
+  int64_t tokensPerBlock() const { return warpgroups * shape.tokensPerTile(); }
+  int64_t stages() const;
+  int64_t sharedBytes() const { return stages() * (shape.tileBytes() + 16); }
+  std::string key() const;
+};
+
+struct AttentionForwardArguments {
+  mlir::Value keys, values;         // tensor maps
+  mlir::Value q, y;                 // [T, heads * size]
+  mlir::Value lse;                  // float32 [T, heads]; null of paged
+  mlir::Value positions, sequences; // i32
+  mlir::Value pages;                // i32 [sequences, pageColumns], of paged
+  mlir::Value blocks, sequenceCount, pageColumns;
+};
+
+// One launch over (blocks of tokens, key heads).
+void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const AttentionForwardArguments &arguments);
+
+} // namespace nibble::hopper
