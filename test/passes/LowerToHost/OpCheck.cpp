@@ -1,6 +1,7 @@
 #include "test/passes/LowerToHost/OpCheck.h"
 
 #include "include/nibble/InitAll.h"
+#include "lib/Reference/Packed.h"
 
 #include "mlir/Parser/Parser.h"
 
@@ -41,8 +42,13 @@ std::vector<ReferenceValue> reference(const OpCase &c) {
   mlir::MLIRContext context(registry);
   auto module = mlir::parseSourceString<mlir::ModuleOp>(withElement(c.source, c.dtype), &context);
   mlir::Builder b(&context);
+  auto function = module->lookupSymbol<mlir::func::FuncOp>("f");
   std::vector<ReferenceValue> arguments;
   for (const Tensor &tensor : c.arguments) {
+    if (auto packed = mlir::dyn_cast<qat::PackedType>(function.getArgumentTypes()[arguments.size()])) {
+      arguments.push_back(packedValue(packed, {tensor.as<uint8_t>(), static_cast<size_t>(tensor.bytes())}));
+      continue;
+    }
     std::vector<double> values = valuesOf(tensor);
     if (tensor.dtype() == DType::kI32)
       arguments.push_back(ReferenceValue::integerTensor(tensor.shape(), b.getI32Type(),
@@ -51,7 +57,7 @@ std::vector<ReferenceValue> reference(const OpCase &c) {
       arguments.push_back(ReferenceValue::tensor(
           tensor.shape(), tensor.dtype() == DType::kBF16 ? mlir::Type(b.getBF16Type()) : b.getF32Type(), values));
   }
-  auto results = evaluate(module->lookupSymbol<mlir::func::FuncOp>("f"), arguments);
+  auto results = evaluate(function, arguments);
   EXPECT_TRUE(mlir::succeeded(results)) << c.name;
   std::vector<ReferenceValue> out;
   if (mlir::succeeded(results))

@@ -1,0 +1,128 @@
+// Linears and their gradients on the PTX machine against the reference: every tile of tokens, ragged extents, every kind of
+// weight; and a token's bits alone, in a small batch and in a large one, which other tiles serve.
+#include "lib/Numerics/quantize.h"
+#include "test/passes/LowerToHopper/DeviceProgram.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+using namespace nibble;
+using namespace nibble::test;
+
+namespace {
+
+struct LinearCase {
+  int64_t tokens, n, k;
+  std::string weight = "bf16"; // or a scheme: "<int4, group_size = 32>"
+  bool bias = false, residual = false;
+  std::string result = "bf16";
+
+  bool isPacked() const { return weight.front() == '<'; }
+  std::string weightType(const char *layout) const {
+    return isPacked() ? fmt::format("!qat.packed<{}x{}, {}, {}>", n, k, weight, layout)
+                      : fmt::format("tensor<{}x{}xbf16>", n, k);
+  }
+  std::string dialect() const { return isPacked() ? "qat" : "nn"; }
+  std::string name(const char *op) const {
+    return fmt::format("{} {} tokens {}x{} {}{}{} -> {}", op, tokens, n, k, weight, bias ? " bias" : "", residual ? " residual" : "", result);
+  }
+};
+
+// In the layout of the program, whatever the reference is given: the same weight.
+Tensor makeWeight(const LinearCase &c, Random &random) {
+  Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, 0.05);
+  if (!c.isPacked())
+    return plain;
+  auto layout = numerics::parsePacked(c.weightType("hopper"));
+  if (!layout)
+    throw std::runtime_error(c.weightType("hopper") + " is no packed type");
+  Tensor slab = *Tensor::create(DType::kU8, {layout->bytes()});
+  if (numerics::quantizeMatrix(plain.as<uint16_t>(), *layout, slab.as<uint8_t>()))
+    throw std::runtime_error("not finite");
+  return slab;
+}
+
+OpCase forwardCase(const LinearCase &c, Random &random) {
+  OpCase op;
+  op.name = c.name("linear");
+  op.dtype = DType::kBF16;
+  std::string x = fmt::format("tensor<?x{}xbf16>", c.k), y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+  std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result), w = c.weightType("hopper");
+  std::string arguments = fmt::format("%x: {}, %w: {}", x, w), optional;
+  op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
+  op.arguments.push_back(makeWeight(c, random));
+  op.perToken = {0};
+  DType result = c.result == "f32" ? DType::kF32 : DType::kBF16;
+  if (c.bias) {
+    arguments += ", %b: " + bias;
+    optional += " bias(%b : " + bias + ")";
+    op.arguments.push_back(random.normal(result, {c.n}, 1.0));
+  }
+  if (c.residual) {
+    arguments += ", %r: " + y;
+    optional += " residual(%r : " + y + ")";
+    op.perToken.push_back(static_cast<int>(op.arguments.size()));
+    op.arguments.push_back(random.normal(result, {c.tokens, c.n}, 1.0));
+  }
+  op.source = fmt::format("func.func @f({}) -> {} {{\n  %y = {}.linear %x, %w{} : {}, {} -> {}\n  return %y : {}\n}}", arguments,
+                          y, c.dialect(), optional, x, w, y, y);
+  return op;
+}
+
+OpCase inputGradCase(const LinearCase &c, Random &random) {
+  OpCase op;
+  op.name = c.name("input gradient");
+  op.dtype = DType::kBF16;
+  std::string dy = fmt::format("tensor<?x{}xbf16>", c.n), dx = fmt::format("tensor<?x{}xbf16>", c.k), w = c.weightType("hopper");
+  op.source = fmt::format("func.func @f(%dy: {}, %w: {}) -> {} {{\n  %dx = {}.linear_input_grad %dy, %w : {}, {} -> {}\n"
+                          "  return %dx : {}\n}}",
+                          dy, w, dx, c.dialect(), dy, w, dx, dx);
+  op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.n}, 1.0));
+  op.arguments.push_back(makeWeight(c, random));
+  op.perToken = {0};
+  return op;
+}
+
+OpCase weightGradCase(const LinearCase &c, Random &random) {
+  OpCase op;
+  op.name = c.name("weight gradient");
+  op.dtype = DType::kBF16;
+  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.result), x = fmt::format("tensor<?x{}xbf16>", c.k),
+              dw = fmt::format("tensor<{}x{}xf32>", c.n, c.k);
+  op.source = fmt::format("func.func @f(%dy: {0}, %x: {1}, %i: {2} {{nn.state = \"g\"}}) -> ({2} {{nn.state = \"g\"}}) {{\n"
+                          "  %dw = nn.linear_weight_grad %dy, %x, %i : {0}, {1}, {2}\n  return %dw : {2}\n}}",
+                          dy, x, dw);
+  op.arguments.push_back(random.normal(c.result == "f32" ? DType::kF32 : DType::kBF16, {c.tokens, c.n}, 1.0));
+  op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
+  op.arguments.push_back(random.normal(DType::kF32, {c.n, c.k}, 1.0));
+  op.inPlace = {{2, 0}};
+  return op;
+}
+
+const std::string kInt4 = "<int4, group_size = 32>";
+
+TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
+  Random random(1);
+  for (const LinearCase &c : {
+           LinearCase{1, 64, 128, kInt4}, {5, 128, 256, "<int4, group_size = 128>"}, {9, 200, 704, kInt4, true, true},
+           {20, 72, 192, "<int4, group_size = 64>", false, true}, {40, 136, 160, "<int4, group_size = 16>", true},
+           {130, 272, 384, kInt4}, {7, 64, 264, "<int4, group_size = 0>"}, {3, 272, 256, kInt4, false, false, "f32"},
+           {1, 64, 64}, {6, 200, 72, "bf16", true, true}, {17, 270, 256, "bf16", false, false, "f32"}, {67, 128, 320},
+           {150, 136, 128, "bf16", false, true}, {4, 128, 128, "<int8, group_size = 32>"}, {4, 136, 128, "<fp8, group_size = 128>"}})
+    checkOnDevice(forwardCase(c, random));
+}
+
+TEST(HopperLinear, InputGradientMeansWhatTheReferenceSays) {
+  Random random(2);
+  for (const LinearCase &c : {LinearCase{1, 64, 128}, {10, 72, 200}, {33, 272, 136}, {140, 128, 264}, {5, 200, 704, kInt4},
+                              {70, 64, 128, "<int4, group_size = 128>"}})
+    checkOnDevice(inputGradCase(c, random));
+}
+
+TEST(HopperLinear, WeightGradientMeansWhatTheReferenceSays) {
+  Random random(3);
+  for (const LinearCase &c : {LinearCase{1, 64, 128}, {70, 72, 200}, {131, 136, 136}, {20, 272, 256, "bf16", false, false, "f32"}})
+    checkOnDevice(weightGradCase(c, random));
+}
+
+} // namespace
