@@ -16,12 +16,13 @@ def Hopper_Global : LLVM_PointerInAddressSpace<1>;
 
 //===- on the host -----------------------------------------------------------===//
 
-def Hopper_LaunchOp : Hopper_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel over a grid of blocks.";
   let description = [{
     `kernel` is a `gpu.func` of a `gpu.module`. Arguments: a buffer becomes a pointer to its first element, an index an i64, a tensor map a
     pointer to its 128 bytes. A grid with an extent of 0 launches nothing. Threads, shared memory and cluster are the kernel's own
-    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`).
+    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`). `operations` counts those of the matrix units, two for each
+    multiply-add, for reports.
 
     Example:
 
@@ -29,9 +30,11 @@ def Hopper_LaunchOp : Hopper_Op<"launch", [DeclareOpInterfaceMethods<SymbolUserO
     hopper.launch @kernels::@rms_norm_0 grid(%rows, %c1, %c1) args(%x, %w, %y, %rows : memref<?x64xbf16>, memref<64xbf16>, memref<?x64xbf16>, index)
     ```
   }];
-  let arguments = (ins SymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y, Index:$grid_z, Variadic<AnyType>:$arguments);
+  let arguments = (ins SymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y, Index:$grid_z, Variadic<AnyType>:$arguments,
+                       Optional<Index>:$operations);
   let assemblyFormat = [{
-    $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `args` `(` ($arguments^ `:` type($arguments))? `)` attr-dict
+    $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `args` `(` ($arguments^ `:` type($arguments))? `)`
+    (`operations` `(` $operations^ `)`)? attr-dict
   }];
 }
 

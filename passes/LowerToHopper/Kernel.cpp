@@ -56,7 +56,7 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
   while (grid.size() < 3)
     grid.push_back(arith::ConstantIndexOp::create(host, loc, 1));
   auto symbol = SymbolRefAttr::get(kernels_.getNameAttr(), {SymbolRefAttr::get(kernel.getNameAttr())});
-  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], spec.arguments);
+  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], spec.arguments, spec.operations);
 }
 
 int64_t Kernel::integer(StringRef name) const {

@@ -22,6 +22,7 @@ struct LaunchSpec {
   // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic pointer).
   llvm::SmallVector<mlir::Value> arguments;
   mlir::DictionaryAttr report; // tile, stages, splits; may be null
+  mlir::Value operations;      // on the host: of the matrix units; may be null
 };
 
 // Writes launches where the op stands, and kernels into the module of kernels.

@@ -316,6 +316,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
     launch.arguments.push_back(arguments.bias);
   if (arguments.residual)
     launch.arguments.push_back(arguments.residual);
+  launch.operations = kernel.mul(kernel.mul(kernel.index(2), arguments.m), kernel.mul(arguments.n, arguments.k));
   Builder b(kernel.op.getContext());
   launch.report = b.getDictionaryAttr({
       b.getNamedAttr("stages", b.getI64IntegerAttr(spec.stages())),

@@ -173,6 +173,8 @@ bool Planner::launch(Frame &frame, const Command &command) {
   }
   if (empty)
     return true;
+  if (command.operands.size() > 3)
+    planned.operations = frame.registers[command.operands[3]];
   for (const CommandArgument &argument : command.arguments) {
     if (argument.kind == CommandArgument::kInteger) {
       planned.arguments.push_back(static_cast<uint64_t>(frame.registers[argument.index]));

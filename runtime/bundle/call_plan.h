@@ -44,6 +44,7 @@ struct PlannedCommand {
   std::vector<PlannedArgument> arguments;
   int32_t from = -1, to = -1; // buffers of a copy; of a fill `to`
   uint8_t value = 0;          // of a fill
+  int64_t operations = 0;     // of a launch: of the matrix units, when it says so
 };
 
 struct CallPlan {

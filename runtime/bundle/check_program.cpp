@@ -127,7 +127,8 @@ private:
   }
 
   bool launch(const Command &command) {
-    if (!counts(command, 3) || !names(command.value, program_.kernels.size(), "kernel"))
+    if ((command.operands.size() != 4 && !counts(command, 3)) ||
+        !names(command.value, program_.kernels.size(), "kernel"))
       return false;
     for (int32_t extent : command.operands)
       if (!register_(extent))

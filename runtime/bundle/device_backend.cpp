@@ -44,6 +44,10 @@ public:
     return results;
   }
   std::shared_ptr<Residence> residence() const override { return executor_->residence(); }
+  Result<std::string> profile(int function, std::span<const TensorView> arguments, int repeats) override {
+    NIBBLE_ASSIGN(DeviceExecutor::CallTime time, executor_->time(exported_[function], arguments, repeats));
+    return describe(time);
+  }
 
 private:
   static std::vector<nibble_value_info> infos(const std::vector<ProgramValue> &values) {

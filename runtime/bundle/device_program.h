@@ -62,7 +62,8 @@ enum class Opcode : int32_t {
   kRelease,        // buffer operands[0] is used no more
   kCopy,           // buffer operands[0] into buffer operands[1], of the same bytes
   kFill,           // every byte of buffer operands[0] becomes `value`
-  kLaunch,         // kernel `value`, grid r[operands[0..2]], arguments; a grid with an extent 0 launches nothing
+  kLaunch,         // kernel `value`, grid r[operands[0..2]], arguments; a grid with an extent 0 launches nothing. A
+                   // fourth operand: operations of the matrix units, two for each multiply-add, for reports
   kCall,           // function `value`, buffers operands..., its results are buffers results...
 };
 

@@ -7,6 +7,7 @@
 #include "runtime/bundle/device_residence.h"
 #include "runtime/core/arena.h"
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -34,6 +35,21 @@ public:
   // arena.
   Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena);
 
+  struct LaunchTime {
+    std::string kernel;
+    int64_t launches = 0;
+    double seconds = 0;     // of all of them, each the mean of its repetitions
+    int64_t bytes = 0;      // of every buffer that they are given, once a launch
+    int64_t operations = 0; // of the matrix units
+  };
+  struct CallTime {
+    double seconds = 0;              // of a call, its graph replayed, without uploads and downloads
+    std::vector<LaunchTime> kernels; // by kernel; what takes longest first
+  };
+  // Runs a call `repeats` times in one piece, and each of its launches `repeats` times by itself. State goes on from run
+  // to run. Usage error on a device that checks accesses: its time says nothing.
+  Result<CallTime> time(int function, std::span<const TensorView> arguments, int repeats);
+
   const ExecutorStatistics &statistics() const { return statistics_; }
 
 private:
@@ -57,6 +73,7 @@ private:
   Result<std::vector<TensorView>> download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
                                            Arena &arena);
   Status runAsOne(Prepared &prepared, std::vector<DeviceAddress> addresses);
+  Result<double> secondsOf(int repeats, const std::function<Status()> &issueOnce);
   Result<std::vector<TensorView>> callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
                                               Arena &arena);
 
@@ -70,5 +87,9 @@ private:
   bool hasGraphs_ = true;
   ExecutorStatistics statistics_;
 };
+
+// A table: time, rates and name of each kernel. Bytes are those of every buffer that a launch is given, which is more than it moves when it
+// looks up rows.
+std::string describe(const DeviceExecutor::CallTime &time);
 
 } // namespace nibble

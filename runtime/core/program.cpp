@@ -153,6 +153,12 @@ Status Function::bind(int index, const TensorView &tensor) {
   return Status::ok();
 }
 
+Result<std::string> Function::profile(int repeats) {
+  if (!backend_)
+    return Status::usage("profile: a program for this machine is timed when it was compiled to be");
+  return backend_->profile(index_, bound_, repeats);
+}
+
 Result<std::vector<TensorView>> Function::call(Arena &arena) {
   for (int i = 0; i < info_->argument_count; ++i)
     if (!isBound_[i])

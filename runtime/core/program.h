@@ -26,6 +26,8 @@ public:
   // Function number `function` of the table. Results lie in the host's memory and belong to the arena.
   virtual Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena) = 0;
   virtual std::shared_ptr<Residence> residence() const = 0;
+  // A table of what the kernels of a call take, from `repeats` runs; state goes on from run to run.
+  virtual Result<std::string> profile(int function, std::span<const TensorView> arguments, int repeats) = 0;
 };
 
 // One function of a program with its arguments bound by name. Bind parameters and state once, inputs before each call.
@@ -46,6 +48,8 @@ public:
   // Failed when an argument is unbound (named), or a result is not what the table says. Environment error when the
   // machine has no memory left: what the function updates in place is then half updated (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
+  // Of a program on a device: see ProgramBackend. Usage error for one of this machine, which is compiled to be timed instead.
+  Result<std::string> profile(int repeats);
 
 private:
   friend class Program;

@@ -92,7 +92,10 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
   }
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
-  if (options.profile > 0) {
+  if (options.profile > 0 && residence) {
+    NIBBLE_ASSIGN(std::string table, function.profile(options.profile));
+    fmt::print(stderr, "{}", table);
+  } else if (options.profile > 0) {
     takeProfile(); // of the call that warmed up
     for (int call = 0; call < options.profile; ++call) {
       arena.reset();

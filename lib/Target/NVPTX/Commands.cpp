@@ -311,6 +311,8 @@ private:
     command.value = kernels_.lookup(op.getKernel().getLeafReference().getValue());
     for (Value extent : {op.getGridX(), op.getGridY(), op.getGridZ()})
       command.operands.push_back(registerOf(extent));
+    if (op.getOperations())
+      command.operands.push_back(registerOf(op.getOperations()));
     for (Value value : op.getArguments()) {
       if (auto map = value.getDefiningOp<hopper::TensorMapOp>()) {
         command.arguments.push_back(tensorMap(map));
