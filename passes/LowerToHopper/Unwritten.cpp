@@ -2,7 +2,6 @@
 #include "passes/LowerToHopper/Kernels.h"
 using namespace mlir;
 namespace nibble::hopper {
-void addElementwiseKernels(KernelTable &) {}
 void addLossKernels(KernelTable &) {}
 void addUpdateKernels(KernelTable &) {}
 LogicalResult emitElementwise(KernelWriter &, linalg::LinalgOp op) { return op.emitError() << "unwritten"; }
