@@ -4,5 +4,4 @@ using namespace mlir;
 namespace nibble::hopper {
 void addLossKernels(KernelTable &) {}
 void addUpdateKernels(KernelTable &) {}
-LogicalResult emitElementwise(KernelWriter &, linalg::LinalgOp op) { return op.emitError() << "unwritten"; }
 } // namespace nibble::hopper
