@@ -9,8 +9,8 @@ namespace {
 
 constexpr int64_t kRowsPerBlock = 8; // a warp each
 
-// The rows of a norm, a warp for each. Lane l has elements l*V .. l*V+V-1 of every 32*V: one chain in each lane, then the
-// warp's tree, an order of D only (N13).
+// The rows of a norm, a warp for each. Lane l has elements l*V .. l*V+V-1 of every 32*V: one chain in each lane, then
+// the warp's tree, an order of D only (N13).
 struct NormRows {
   int64_t size, width; // D and V
   int64_t perToken;    // rows of a token
@@ -87,7 +87,8 @@ LogicalResult emitNorm(Kernel &k) {
   return success();
 }
 
-// dx = r * (g - n * (sum(g * n) / D)) with n = x * r and g = dy * weight, row by row; r is kept for the weight's gradient.
+// dx = r * (g - n * (sum(g * n) / D)) with n = x * r and g = dy * weight, row by row; r is kept for the weight's
+// gradient.
 void launchInputGrad(Kernel &k, const NormRows &norm, Value roots) {
   Value rows = norm.count(k, k.input(1));
   LaunchSpec spec;
@@ -113,8 +114,8 @@ void launchInputGrad(Kernel &k, const NormRows &norm, Value roots) {
   });
 }
 
-// dweight in two steps. The rows are cut into chunks, at least 64 rows in each and at most 512 chunks; a chunk's sum is one
-// chain, rows ascending. Then each of 8 strands adds chunks s, s + 8, ... ascending from zero, and the strands are
+// dweight in two steps. The rows are cut into chunks, at least 64 rows in each and at most 512 chunks; a chunk's sum is
+// one chain, rows ascending. Then each of 8 strands adds chunks s, s + 8, ... ascending from zero, and the strands are
 // added to init in turn. An order of the number of rows only.
 constexpr int64_t kLeastRows = 64, kMostChunks = 512, kStrands = 8, kAhead = 4;
 
@@ -140,21 +141,24 @@ void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
       };
       auto load = [&](Value row) {
         Value place = b.place(row, norm.size, column);
-        return Row{loadFloats(b, arguments[0], norm.element, place, width), loadFloats(b, arguments[1], norm.element, place, width),
+        return Row{loadFloats(b, arguments[0], norm.element, place, width),
+                   loadFloats(b, arguments[1], norm.element, place, width),
                    b.load(b.at(arguments[2], b.getF32Type(), row), b.getF32Type())};
       };
       auto add = [&](const Row &row, Value sum) { return b.fma(row.dy, b.mul(row.x, b.splat(row.root, width)), sum); };
       Value whole = b.addI(first, b.mulI(b.divI(b.subI(last, first), kAhead), kAhead));
-      Value sum = b.loop(first, whole, b.i32(kAhead), {b.zeros(width)}, [&](Value row, ValueRange sums) -> SmallVector<Value> {
-        SmallVector<Row> loaded;
-        for (int64_t i = 0; i < kAhead; ++i)
-          loaded.push_back(load(b.addI(row, i)));
-        Value sum = sums[0];
-        for (const Row &one : loaded)
-          sum = add(one, sum);
-        return {sum};
-      })[0];
-      sum = b.loop(whole, last, b.i32(1), {sum}, [&](Value row, ValueRange sums) -> SmallVector<Value> { return {add(load(row), sums[0])}; })[0];
+      Value sum =
+          b.loop(first, whole, b.i32(kAhead), {b.zeros(width)}, [&](Value row, ValueRange sums) -> SmallVector<Value> {
+            SmallVector<Row> loaded;
+            for (int64_t i = 0; i < kAhead; ++i)
+              loaded.push_back(load(b.addI(row, i)));
+            Value sum = sums[0];
+            for (const Row &one : loaded)
+              sum = add(one, sum);
+            return {sum};
+          })[0];
+      sum = b.loop(whole, last, b.i32(1), {sum},
+                   [&](Value row, ValueRange sums) -> SmallVector<Value> { return {add(load(row), sums[0])}; })[0];
       storeFloats(b, sum, arguments[3], b.getF32Type(), b.place(chunk, norm.size, column), width);
     });
   });
@@ -167,12 +171,15 @@ void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
   total.arguments = {partial, k.output(1), chunks};
   k.launch(total, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
-    Value shared = b.sharedMemory(0), column = b.addI(b.mulI(b.block(), 32), b.lane()), inside = b.less(column, norm.size);
-    Value sum = b.loop(b.warp(), arguments[2], b.i32(kStrands), {b.f32(0)}, [&](Value chunk, ValueRange sums) -> SmallVector<Value> {
-      Value value = b.ifValue(
-          inside, [&] { return b.load(b.at(arguments[0], f32, b.place(chunk, norm.size, column)), f32); }, [&] { return b.f32(0); });
-      return {b.add(sums[0], value)};
-    })[0];
+    Value shared = b.sharedMemory(0), column = b.addI(b.mulI(b.block(), 32), b.lane()),
+          inside = b.less(column, norm.size);
+    Value sum = b.loop(
+        b.warp(), arguments[2], b.i32(kStrands), {b.f32(0)}, [&](Value chunk, ValueRange sums) -> SmallVector<Value> {
+          Value value = b.ifValue(
+              inside, [&] { return b.load(b.at(arguments[0], f32, b.place(chunk, norm.size, column)), f32); },
+              [&] { return b.f32(0); });
+          return {b.add(sums[0], value)};
+        })[0];
     b.store(sum, b.at(shared, f32, b.thread()));
     b.barrier();
     b.ifThen(b.both(b.equal(b.warp(), 0), inside), [&] {
