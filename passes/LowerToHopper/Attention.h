@@ -84,4 +84,7 @@ private:
   Emitter &b;
 };
 
+// Parts of addAttentionKernels.
+void addCacheWrite(KernelTable &table); // nn.cache_write
+
 } // namespace nibble::hopper

@@ -67,6 +67,7 @@ LogicalResult emitPagedAttention(Kernel &k) {
 void addAttentionKernels(KernelTable &table) {
   table["nn.attention"] = emitAttention;
   table["nn.paged_attention"] = emitPagedAttention;
+  addCacheWrite(table);
 }
 
 } // namespace nibble::hopper
