@@ -43,7 +43,7 @@ private:
     }
     firstBlock = b.divI(lowest, kTileRows);
     blocks = b.addI(b.subI(b.divI(lastPosition, kTileRows), firstBlock), 1);
-    ring = RingOp::create(b, ringType, 0);
+    ring = RingOp::create(b, ringType, spec.queryBytes());
     b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
     b.barrier();
     // With one warpgroup of consumers two blocks share a multiprocessor's registers.
@@ -151,14 +151,28 @@ private:
     return queries;
   }
 
+  // Heads that are too long for registers: a tile of each warpgroup before the ring.
+  Value storeQueries(Value thread) {
+    Value tile = b.atByte(b.sharedMemory(0), b.mulI(group, shape.tileBytes()));
+    fillTile(b, tile, shape.size, thread, [&](Value inTile) {
+      Row row = rowOf(inTile);
+      return std::pair(rowPointer(args.q, row, b.i32(0)), row.there);
+    });
+    b.fenceAsync();
+    b.barrier(kConsumerBarrier, kWarpgroup * spec.warpgroups);
+    return tile;
+  }
+
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
   void release(Value use) {
     b.ifThen(b.equal(b.remI(b.thread(), kWarpgroup), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
 
   Value multiplyKeys(Value slot, Value scores) {
-    return math.multiply(queries, math.operand(slot, spec.paged ? TileMath::kAcross : TileMath::kAlong), scores,
-                         shape.size / 16);
+    TileMath::Operand keys = math.operand(slot, spec.paged ? TileMath::kAcross : TileMath::kAlong);
+    if (queryTile)
+      return math.multiply(math.operand(queryTile, TileMath::kAlong), keys, scores, shape.size / 16);
+    return math.multiply(queries, keys, scores, shape.size / 16);
   }
   Value multiplyValues(Value slot, ArrayRef<Value> weights, Value sums) {
     return math.multiply(weights, math.operand(slot, TileMath::kAcross), sums, kTileRows / 16);
@@ -262,7 +276,10 @@ private:
     Value first = b.addI(b.mulI(b.divI(inGroup, 32), 16), b.divI(b.remI(inGroup, 32), 4));
     rows[0] = rowOf(first);
     rows[1] = rowOf(b.addI(first, 8));
-    queries = loadQueries();
+    if (spec.queryBytes() != 0)
+      queryTile = storeQueries(inGroup);
+    else
+      queries = loadQueries();
 
     Softmax softmax;
     for (int64_t half = 0; half < 2; ++half) {
@@ -338,15 +355,20 @@ private:
   Value firstBlock, blocks; // of keys
   Value ring, group, pair;  // group: consumer warpgroup; pair: first of the thread's columns in each 8
   Row rows[2];
-  SmallVector<Value> queries;
+  SmallVector<Value> queries; // fragments, or
+  Value queryTile;            // of shared memory
 };
 
 } // namespace
 
+int64_t AttentionForwardSpec::queryBytes() const { return shape.size > 128 ? warpgroups * shape.tileBytes() : 0; }
+
 int64_t AttentionForwardSpec::stages() const {
-  int64_t bytes = warpgroups == 1 ? 112 * 1024 : 224 * 1024;
-  return std::clamp<int64_t>(bytes / (shape.tileBytes() + 16), 3, 8);
+  int64_t bytes = (warpgroups == 1 ? 112 : 224) * 1024 - queryBytes();
+  return std::clamp<int64_t>(bytes / shape.tileBytes(), 3, 8);
 }
+
+int64_t AttentionForwardSpec::sharedBytes() const { return queryBytes() + stages() * (shape.tileBytes() + 16); }
 
 std::string AttentionForwardSpec::key() const {
   std::string key = paged ? "attention_paged" + std::to_string(pageSize) : "attention";

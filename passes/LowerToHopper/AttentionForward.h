@@ -13,8 +13,9 @@ struct AttentionForwardSpec {
   int64_t warpgroups = 2; // of consumers: each has a tile of rows
 
   int64_t tokensPerBlock() const { return warpgroups * shape.tokensPerTile(); }
+  int64_t queryBytes() const; // of shared memory; 0: queries stay in registers
   int64_t stages() const;
-  int64_t sharedBytes() const { return stages() * (shape.tileBytes() + 16); }
+  int64_t sharedBytes() const;
   std::string key() const;
 };
 

@@ -29,7 +29,6 @@ LogicalResult emitAttention(Kernel &k) {
     return failure();
   AttentionForwardSpec spec;
   spec.shape = *shape;
-  spec.warpgroups = shape->size > 128 ? 1 : 2;
   AttentionForwardArguments arguments;
   Value tokens = k.extent(keys, 0);
   arguments.keys = mapOfRows(k, keys, tokens, columnsOf(keys), kTileRows);
@@ -50,7 +49,6 @@ LogicalResult emitPagedAttention(Kernel &k) {
   spec.shape = *shape;
   spec.paged = true;
   spec.pageSize = cache[3];
-  spec.warpgroups = shape->size > 128 ? 1 : 2;
   AttentionForwardArguments arguments;
   Value count = k.extent(keys, 0);
   arguments.keys = mapOfRows(k, keys, k.mul(count, k.index(cache[1] * cache[2])), cache[3], cache[2]);
