@@ -2,6 +2,8 @@
 
 #include "passes/LowerToHopper/InlineAssembly.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace nibble::hopper {
@@ -91,6 +93,18 @@ BatchTile findTile(Emitter &b, Value sequences, Value count, Value number, int64
 Value exp2(Emitter &b, Value x) { return emitValue(b, "ex2.approx.ftz.f32 $0, $1;", b.getF32Type(), {x}); }
 
 Value lessSigned(Emitter &b, Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y); }
+
+Value maskColumns(Emitter &b, Value sums, Value (&lowest)[2], Value (&next)[2]) {
+  SmallVector<Value> results(kTileRows / 2);
+  for (int64_t i = 0; i < kTileRows / 2; ++i) {
+    int64_t half = i / 2 % 2;
+    Value column = b.i32(i / 4 * 8 + i % 2);
+    Value below = lessSigned(b, column, lowest[half]), inside = lessSigned(b, column, next[half]);
+    Value seen = b.both(inside, b.equal(below, b.boolean(false)));
+    results[i] = b.select(seen, b.extract(sums, i), b.f32(-INFINITY));
+  }
+  return b.fromElements(results);
+}
 
 void zeroRows(Emitter &b, Value tile, int64_t boxes, Value from, Value to, Value thread, int64_t threads) {
   Value zeros = b.like(b.splat(b.i32(0), 4), 0);

@@ -52,6 +52,9 @@ mlir::Value lessSigned(Emitter &b, mlir::Value x, mlir::Value y);
 // `thread`.
 void zeroRows(Emitter &b, mlir::Value tile, int64_t boxes, mlir::Value from, mlir::Value to, mlir::Value thread,
               int64_t threads);
+// The thread's 64 columns of sums of two rows 8 apart, -infinity in those that are not in [lowest, next): signed, for
+// each row, counted from the first column of the thread.
+mlir::Value maskColumns(Emitter &b, mlir::Value sums, mlir::Value (&lowest)[2], mlir::Value (&next)[2]);
 // Fills a tile from rows of `size` elements of bf16 that lie anywhere, 16 bytes at a time, by the 128 threads of a
 // warpgroup. `rowAt` gives the row's address and whether it is there; one that is not becomes zeros.
 void fillTile(Emitter &b, mlir::Value tile, int64_t size, mlir::Value thread,

@@ -1,5 +1,7 @@
 #include "passes/LowerToHopper/AttentionForward.h"
 
+#include "passes/LowerToHopper/AttentionQueries.h"
+
 #include <cmath>
 #include <numbers>
 
@@ -9,40 +11,27 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kConsumerBarrier = 1;
-
 // The body of one kernel. A block has `warpgroups` tiles of rows, of neighbouring tokens of one sequence and one key
 // head; a producer thread brings keys and values, tile by tile, ascending.
 class Forward {
 public:
   Forward(Emitter &b, const AttentionForwardSpec &spec, const AttentionForwardArguments &args)
       : b(b), spec(spec), shape(spec.shape), args(args), math(b),
+        at(b, spec.shape, spec.warpgroups, args.positions, !spec.paged),
         ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(), spec.warpgroups)) {}
 
   void write() {
     // The last tiles see the most keys: they begin first.
     Value number = b.subI(b.subI(args.blocks, b.block(0)), 1);
-    tile = findTile(b, args.sequences, args.sequenceCount, number, spec.tokensPerBlock());
-    b.ifThen(tile.found, [&] { writeBlock(); });
+    BatchTile tile = findTile(b, args.sequences, args.sequenceCount, number, at.tokens());
+    b.ifThen(tile.found, [&] {
+      at.locate(tile);
+      writeBlock();
+    });
   }
 
 private:
-  Value positionOf(Value token) { return b.load(b.at(args.positions, b.getI32Type(), token), b.getI32Type()); }
-
   void writeBlock() {
-    kvHead = b.block(1);
-    firstToken = b.addI(tile.begin, b.mulI(tile.tile, spec.tokensPerBlock()));
-    lastToken = b.subI(b.minI(b.addI(firstToken, spec.tokensPerBlock()), tile.end), 1);
-    firstPosition = positionOf(firstToken);
-    lastPosition = positionOf(lastToken);
-    base = spec.paged ? b.i32(0) : positionOf(tile.begin);
-    Value lowest = base;
-    if (shape.window != 0) {
-      Value next = b.addI(firstPosition, 1);
-      lowest = b.select(b.less(b.addI(base, shape.window), next), b.subI(next, shape.window), base);
-    }
-    firstBlock = b.divI(lowest, kTileRows);
-    blocks = b.addI(b.subI(b.divI(lastPosition, kTileRows), firstBlock), 1);
     ring = RingOp::create(b, ringType, spec.queryBytes());
     b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
     b.barrier();
@@ -69,13 +58,13 @@ private:
     Value page, slot;
   };
   Place placeOf(Value i) {
-    Value block = b.addI(firstBlock, i);
+    Value block = b.addI(at.firstBlock, i);
     if (!spec.paged)
-      return {{}, b.addI(b.subI(tile.begin, base), b.mulI(block, kTileRows))};
+      return {{}, b.addI(b.subI(at.tile.begin, at.base), b.mulI(block, kTileRows))};
     int64_t perPage = spec.pageSize / kTileRows;
-    Value at = b.place(tile.sequence, args.pageColumns, b.divI(block, perPage));
-    Value page = b.load(b.at(args.pages, b.getI32Type(), at), b.getI32Type());
-    return {b.addI(b.mulI(page, shape.kvHeads), kvHead), b.mulI(b.remI(block, perPage), kTileRows)};
+    Value cell = b.place(at.tile.sequence, args.pageColumns, b.divI(block, perPage));
+    Value page = b.load(b.at(args.pages, b.getI32Type(), cell), b.getI32Type());
+    return {b.addI(b.mulI(page, shape.kvHeads), at.kvHead), b.mulI(b.remI(block, perPage), kTileRows)};
   }
 
   void copy(Value map, Value column, Value row, Value slot, int64_t offset, Value use) {
@@ -92,7 +81,7 @@ private:
     }
     Value slot = acquire(use, shape.tileBytes());
     for (int64_t box = 0; box < shape.boxes(); ++box)
-      copy(args.keys, b.addI(b.mulI(kvHead, shape.size), box * kBoxColumns), place.slot, slot, box * kBoxBytes, use);
+      copy(args.keys, b.addI(b.mulI(at.kvHead, shape.size), box * kBoxColumns), place.slot, slot, box * kBoxBytes, use);
   }
 
   void copyValues(Place place, Value use) {
@@ -102,42 +91,23 @@ private:
         copy(args.values, b.i32(box * kBoxColumns), b.addI(b.mulI(place.page, spec.pageSize), place.slot), slot,
              box * kBoxBytes, use);
       else
-        copy(args.values, b.addI(b.mulI(kvHead, shape.size), box * kBoxColumns), place.slot, slot, box * kBoxBytes,
+        copy(args.values, b.addI(b.mulI(at.kvHead, shape.size), box * kBoxColumns), place.slot, slot, box * kBoxBytes,
              use);
     }
   }
 
   void produce() {
     copyKeys(placeOf(b.i32(0)), b.i32(0));
-    b.loop(b.i32(1), blocks, 1, [&](Value i) {
+    b.loop(b.i32(1), at.blocks, 1, [&](Value i) {
       Value before = b.subI(i, 1);
       copyKeys(placeOf(i), useOfKeys(i));
       copyValues(placeOf(before), useOfValues(before, false));
     });
-    Value last = b.subI(blocks, 1);
+    Value last = b.subI(at.blocks, 1);
     copyValues(placeOf(last), useOfValues(last, true));
   }
 
   // --- the consumers ----------------------------------------------------------
-
-  // A thread has parts of two rows of its warpgroup's tile, 8 apart.
-  struct Row {
-    Value token, head, position, there;
-  };
-  Row rowOf(Value inTile) {
-    Value token = b.addI(b.addI(firstToken, b.mulI(group, shape.tokensPerTile())), b.divI(inTile, shape.group));
-    Row row;
-    row.there = b.both(b.less(inTile, shape.tokensPerTile() * shape.group), b.lessEqual(token, lastToken));
-    // A row that is not there does what another one does, and writes nothing.
-    row.token = b.minI(token, lastToken);
-    row.head = b.addI(b.mulI(kvHead, shape.group), b.remI(inTile, shape.group));
-    row.position = positionOf(row.token);
-    return row;
-  }
-  Value rowPointer(Value pointer, const Row &row, Value column) {
-    return b.at(pointer, b.getBF16Type(),
-                b.addI(b.mulI(b.place(row.token, shape.heads, row.head), shape.size), b.wide(column)));
-  }
 
   SmallVector<Value> loadQueries() {
     SmallVector<Value> queries;
@@ -145,22 +115,10 @@ private:
       SmallVector<Value> registers;
       for (int64_t i = 0; i < 4; ++i)
         registers.push_back(
-            b.load(rowPointer(args.q, rows[i % 2], b.addI(pair, 16 * step + 8 * (i / 2))), b.getI32Type()));
+            b.load(at.rowPointer(args.q, at.rows[i % 2], b.addI(at.pair, 16 * step + 8 * (i / 2))), b.getI32Type()));
       queries.push_back(b.fromElements(registers));
     }
     return queries;
-  }
-
-  // Heads that are too long for registers: a tile of each warpgroup before the ring.
-  Value storeQueries(Value thread) {
-    Value tile = b.atByte(b.sharedMemory(0), b.mulI(group, shape.tileBytes()));
-    fillTile(b, tile, shape.size, thread, [&](Value inTile) {
-      Row row = rowOf(inTile);
-      return std::pair(rowPointer(args.q, row, b.i32(0)), row.there);
-    });
-    b.fenceAsync();
-    b.barrier(kConsumerBarrier, kWarpgroup * spec.warpgroups);
-    return tile;
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
@@ -178,69 +136,21 @@ private:
     return math.multiply(weights, math.operand(slot, TileMath::kAcross), sums, kTileRows / 16);
   }
 
-  // Values at positions that no row of the block sees are not ours to multiply, not even by zero: they become zeros.
-  void blankValues(Value slot, Value i) {
-    Value from = b.mulI(b.addI(firstBlock, i), kTileRows), to = b.addI(from, kTileRows);
-    Value low = b.subI(b.maxI(base, from), from), high = b.subI(b.minI(b.addI(lastPosition, 1), to), from);
-    Value whole = b.both(b.equal(low, 0), b.equal(high, kTileRows));
-    b.ifThen(b.equal(whole, b.boolean(false)), [&] {
-      Value consumer = b.subI(b.thread(), kWarpgroup);
-      int64_t threads = kWarpgroup * spec.warpgroups;
-      zeroRows(b, slot, shape.boxes(), b.i32(0), low, consumer, threads);
-      zeroRows(b, slot, shape.boxes(), high, b.i32(kTileRows), consumer, threads);
-      b.fenceAsync();
-      b.barrier(kConsumerBarrier, threads);
-    });
-  }
-
   // m, l of the thread's two rows. l is of the thread's own columns until the end.
   struct Softmax {
     Value largest[2], sum[2];
   };
-
-  Value masked(Value scores, Value i) {
-    Value from = b.mulI(b.addI(firstBlock, i), kTileRows);
-    Value last = b.addI(from, kTileRows - 1);
-    // Whether some row of the block does not see all of it.
-    Value cut = b.either(b.less(firstPosition, last), b.less(from, base));
-    if (shape.window != 0)
-      cut = b.either(cut, b.lessEqual(b.addI(from, shape.window), lastPosition));
-    return b.ifValue(
-        cut,
-        [&] {
-          SmallVector<Value> results(kTileRows / 2);
-          for (int64_t half = 0; half < 2; ++half) {
-            Value position = rows[half].position, low = base;
-            if (shape.window != 0) {
-              Value next = b.addI(position, 1);
-              low = b.select(b.less(b.addI(base, shape.window), next), b.subI(next, shape.window), base);
-            }
-            // Columns of the thread: pair + 0, 1, 8, 9, 16, ...
-            Value offset = b.addI(from, pair), above = b.subI(b.addI(position, 1), offset), below = b.subI(low, offset);
-            for (int64_t j = 0; j < kTileRows / 8; ++j)
-              for (int64_t e = 0; e < 2; ++e) {
-                Value column = b.i32(8 * j + e);
-                Value seen =
-                    b.both(lessSigned(b, column, above), b.equal(lessSigned(b, column, below), b.boolean(false)));
-                int64_t at = 4 * j + 2 * half + e;
-                results[at] = b.select(seen, b.extract(scores, at), b.f32(-INFINITY));
-              }
-          }
-          return b.fromElements(results);
-        },
-        [&] { return scores; });
-  }
 
   // One block's step of the online softmax: returns p, and by what the sums so far shrink.
   SmallVector<Value> step(Value scores, Softmax &softmax, Value (&decay)[2]) {
     double inBits = shape.scale * std::numbers::log2e;
     SmallVector<Value> weights(kTileRows / 2);
     for (int64_t half = 0; half < 2; ++half) {
-      auto at = [&](int64_t j, int64_t e) { return 4 * j + 2 * half + e; };
+      auto index = [&](int64_t j, int64_t e) { return 4 * j + 2 * half + e; };
       Value largest = softmax.largest[half];
       for (int64_t j = 0; j < kTileRows / 8; ++j)
         for (int64_t e = 0; e < 2; ++e)
-          largest = b.max(largest, b.extract(scores, at(j, e)));
+          largest = b.max(largest, b.extract(scores, index(j, e)));
       for (int64_t mask = 1; mask < 4; mask *= 2)
         largest = b.max(largest, b.shuffleXor(largest, mask));
       // A row that has seen nothing yet, because its window begins later, stays without a trace.
@@ -252,8 +162,8 @@ private:
       Value sum;
       for (int64_t j = 0; j < kTileRows / 8; ++j)
         for (int64_t e = 0; e < 2; ++e) {
-          Value weight = exp2(b, b.fma(b.extract(scores, at(j, e)), b.f32(inBits), offset));
-          weights[at(j, e)] = weight;
+          Value weight = exp2(b, b.fma(b.extract(scores, index(j, e)), b.f32(inBits), offset));
+          weights[index(j, e)] = weight;
           sum = sum ? b.add(sum, weight) : weight;
         }
       softmax.sum[half] = b.fma(softmax.sum[half], decay[half], sum);
@@ -270,16 +180,14 @@ private:
   }
 
   void consume() {
-    Value consumer = b.subI(b.thread(), kWarpgroup), inGroup = b.remI(consumer, kWarpgroup);
-    group = b.uniform(b.divI(consumer, kWarpgroup));
-    pair = b.mulI(b.remI(inGroup, 4), 2);
-    Value first = b.addI(b.mulI(b.divI(inGroup, 32), 16), b.divI(b.remI(inGroup, 32), 4));
-    rows[0] = rowOf(first);
-    rows[1] = rowOf(b.addI(first, 8));
-    if (spec.queryBytes() != 0)
-      queryTile = storeQueries(inGroup);
-    else
+    at.beginConsumer();
+    if (spec.queryBytes() != 0) {
+      queryTile = at.storeRows(args.q, 0);
+      b.fenceAsync();
+      b.barrier(kConsumerBarrier, kWarpgroup * spec.warpgroups);
+    } else {
       queries = loadQueries();
+    }
 
     Softmax softmax;
     for (int64_t half = 0; half < 2; ++half) {
@@ -292,14 +200,14 @@ private:
     math.commit();
     scores = math.wait(0, scores);
     release(b.i32(0));
-    SmallVector<Value> carried = math.fragments(step(masked(scores, b.i32(0)), softmax, decay));
+    SmallVector<Value> carried = math.fragments(step(at.masked(scores, b.i32(0)), softmax, decay));
     carried.append({softmax.largest[0], softmax.largest[1], softmax.sum[0], softmax.sum[1], b.zeros(shape.size / 2)});
     // The scores of a block are made while the values of the block before are added; the softmax runs beside the
     // latter.
-    carried = b.loop(b.i32(1), blocks, b.i32(1), carried, [&](Value i, ValueRange in) -> SmallVector<Value> {
+    carried = b.loop(b.i32(1), at.blocks, b.i32(1), carried, [&](Value i, ValueRange in) -> SmallVector<Value> {
       Value before = b.subI(i, 1), keyUse = useOfKeys(i), valueUse = useOfValues(before, false);
       Value keySlot = waitFor(keyUse), valueSlot = waitFor(valueUse);
-      blankValues(valueSlot, before);
+      at.blank(valueSlot, before);
       SmallVector<Value> fenced = math.fence({b.zeros(kTileRows / 2), in[8]});
       Value scores = multiplyKeys(keySlot, fenced[0]);
       math.commit();
@@ -310,35 +218,35 @@ private:
       release(keyUse);
       Softmax softmax{{in[4], in[5]}, {in[6], in[7]}};
       Value decay[2];
-      SmallVector<Value> next = math.fragments(step(masked(scores, i), softmax, decay));
+      SmallVector<Value> next = math.fragments(step(at.masked(scores, i), softmax, decay));
       sums = math.wait(0, sums);
       release(valueUse);
       next.append({softmax.largest[0], softmax.largest[1], softmax.sum[0], softmax.sum[1], shrink(sums, decay)});
       return next;
     });
-    Value last = b.subI(blocks, 1), valueUse = useOfValues(last, true), valueSlot = waitFor(valueUse);
-    blankValues(valueSlot, last);
+    Value last = b.subI(at.blocks, 1), valueUse = useOfValues(last, true), valueSlot = waitFor(valueUse);
+    at.blank(valueSlot, last);
     Value sums = multiplyValues(valueSlot, ArrayRef<Value>(carried).take_front(4), math.fence(carried[8])[0]);
     math.commit();
     sums = math.wait(0, sums);
     for (int64_t half = 0; half < 2; ++half)
-      finish(rows[half], half, carried[4 + half], carried[6 + half], sums);
+      finish(at.rows[half], half, carried[4 + half], carried[6 + half], sums);
   }
 
   // y = E(o * (1 / l)); lse = scale * m + log(l).
-  void finish(const Row &row, int64_t half, Value largest, Value sum, Value sums) {
+  void finish(const QueryBlock::Row &row, int64_t half, Value largest, Value sum, Value sums) {
     for (int64_t mask = 1; mask < 4; mask *= 2)
       sum = b.add(sum, b.shuffleXor(sum, mask));
     Value inverse = b.div(b.f32(1), sum);
     b.ifThen(row.there, [&] {
       for (int64_t j = 0; j < shape.size / 8; ++j) {
         auto part = [&](int64_t e) { return b.mul(b.extract(sums, 4 * j + 2 * half + e), inverse); };
-        b.store(b.packBf16(part(0), part(1)), rowPointer(args.y, row, b.addI(pair, 8 * j)));
+        b.store(b.packBf16(part(0), part(1)), at.rowPointer(args.y, row, b.addI(at.pair, 8 * j)));
       }
       if (args.lse)
-        b.ifThen(b.equal(pair, 0), [&] {
+        b.ifThen(b.equal(at.pair, 0), [&] {
           Value value = b.fma(largest, b.f32(shape.scale), b.log(sum));
-          b.store(value, b.at(args.lse, b.getF32Type(), b.place(row.token, shape.heads, row.head)));
+          b.store(value, at.cellPointer(args.lse, row));
         });
     });
   }
@@ -348,13 +256,9 @@ private:
   const AttentionShape &shape;
   const AttentionForwardArguments &args;
   TileMath math;
+  QueryBlock at;
   RingType ringType;
-  BatchTile tile;
-  Value kvHead, firstToken, lastToken, firstPosition, lastPosition;
-  Value base;               // the lowest position that there is
-  Value firstBlock, blocks; // of keys
-  Value ring, group, pair;  // group: consumer warpgroup; pair: first of the thread's columns in each 8
-  Row rows[2];
+  Value ring;
   SmallVector<Value> queries; // fragments, or
   Value queryTile;            // of shared memory
 };
