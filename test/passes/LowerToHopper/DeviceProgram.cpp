@@ -4,7 +4,9 @@
 #include "lib/Reference/Reference.h"
 #include "lib/Target/NVPTX/Compile.h"
 #include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/bundle.h"
 #include "runtime/drivers/simt/simt.h"
+#include "test/device/recorded_case.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -92,6 +94,7 @@ CompiledForDevice::CompiledForDevice(const std::string &source) {
   if (std::string complaint = complaintOfPtxas(ptx_); !complaint.empty())
     throw std::runtime_error("ptxas: " + complaint);
   orThrow(check(*compiled));
+  compiled_ = *compiled;
   residence_ = std::make_shared<DeviceResidence>(orThrow(openSimt({})));
   program_ = std::make_unique<Program>(orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
 }
@@ -133,23 +136,57 @@ std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c) {
   return callWith(program, c, c.arguments);
 }
 
+// Rows that must be the same by themselves.
+static std::vector<std::pair<int64_t, int64_t>> partsOf(const OpCase &c) {
+  if (c.perToken.empty())
+    return {};
+  int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
+  return {{0, 1}, {tokens / 2, tokens}};
+}
+
+static double boundOf(const OpCase &c, const Tensor &result) {
+  bool isBf16 = result.dtype() == DType::kBF16 || c.dtype == DType::kBF16;
+  return c.bound > 0 ? c.bound : isBf16 ? 4e-3 : 1e-5;
+}
+
+static void record(const OpCase &c, const CompiledForDevice &program, const std::vector<Tensor> &results,
+                   const std::vector<ReferenceValue> &expected) {
+  const char *folder = std::getenv("NIBBLE_RECORD");
+  if (!folder)
+    return;
+  static int number = 0;
+  std::string path = fmt::format("{}/{:03}", folder, number++);
+  RecordedCase recorded;
+  recorded.name = c.name;
+  recorded.inPlace = c.inPlace;
+  recorded.perToken = c.perToken;
+  recorded.parts = partsOf(c);
+  for (const Tensor &argument : c.arguments)
+    recorded.arguments.push_back(copyOf(argument));
+  for (size_t i = 0; i < results.size(); ++i) {
+    recorded.bounds.push_back(boundOf(c, results[i]));
+    Tensor numbers = orThrow(Tensor::create(DType::kF64, results[i].shape()));
+    std::copy(expected[i].reals.begin(), expected[i].reals.end(), numbers.as<double>());
+    recorded.expected.push_back(std::move(numbers));
+  }
+  orThrow(recorded.write(path));
+  orThrow(writeBundle(path + "/program.nbl", program.deviceProgram()));
+}
+
 void checkOnDevice(const OpCase &c) {
   CompiledForDevice program(withElement(c.source, c.dtype));
   std::vector<Tensor> results = runOnDevice(program, c);
   std::vector<ReferenceValue> expected = reference(c);
   ASSERT_EQ(results.size(), expected.size()) << c.name;
+  record(c, program, results, expected);
   std::string errors;
   for (size_t i = 0; i < results.size(); ++i) {
     double error = relativeError(valuesOf(results[i]), expected[i].reals);
-    double bound = c.bound > 0 ? c.bound : results[i].dtype() == DType::kBF16 || c.dtype == DType::kBF16 ? 4e-3 : 1e-5;
-    EXPECT_LT(error, bound) << c.name << " result " << i;
+    EXPECT_LT(error, boundOf(c, results[i])) << c.name << " result " << i;
     errors += fmt::format(" {:.2e}", error);
   }
   fmt::print("{}:{}\n", c.name, errors);
-  if (c.perToken.empty())
-    return;
-  int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
-  for (auto [first, last] : {std::pair<int64_t, int64_t>{0, 1}, {tokens / 2, tokens}}) {
+  for (auto [first, last] : partsOf(c)) {
     std::vector<Tensor> part;
     for (size_t i = 0; i < c.arguments.size(); ++i) {
       bool cut = std::find(c.perToken.begin(), c.perToken.end(), static_cast<int>(i)) != c.perToken.end();

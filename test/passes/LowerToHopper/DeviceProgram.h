@@ -19,8 +19,11 @@ public:
   // The function's results. Arguments that are state are updated in place. Throws when the device reports an error.
   std::vector<Tensor> call(const std::string &function, const std::vector<const Tensor *> &arguments);
   std::string ptx() const { return ptx_; }
+  // What was compiled.
+  const DeviceProgram &deviceProgram() const { return compiled_; }
 
 private:
+  DeviceProgram compiled_;
   std::shared_ptr<DeviceResidence> residence_;
   std::unique_ptr<Program> program_;
   std::string ptx_;
@@ -32,7 +35,8 @@ std::string whyNotForDevice(const std::string &source);
 // All results of the op in order, those updated in place read from the arguments' copies.
 std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c);
 
-// Expects: close to the reference (prints by how much), and, per token, the same bits alone and in the batch.
+// Expects: close to the reference (prints by how much), and, per token, the same bits alone and in the batch. With NIBBLE_RECORD=DIR the
+// case is also written below DIR, for nibble-replay (test/device).
 void checkOnDevice(const OpCase &c);
 
 } // namespace nibble::test
