@@ -1,0 +1,25 @@
+#!/bin/sh
+# On a machine with an H200: the conformance suite, the kernels' recorded tests, the demonstration's loop, and the time of the kernels. Ends
+# within ten minutes.
+#
+#     benchmarks/device.sh KIT OUT      KIT: what device_kit.sh made; OUT: folder for logs and results.json
+kit=$(cd "$1" && pwd)
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
+export LD_LIBRARY_PATH="$kit/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+status=0
+
+say() { echo "== $*"; }
+
+say conformance
+cd "$root" && "$kit/bin/RuntimeConformanceTests" --gtest_filter='*cuda*' > "$out/conformance.log" 2>&1 || status=1
+grep -E '^\[  (PASSED|FAILED|SKIPPED)|tests ran|Failure' "$out/conformance.log" | head -20
+
+say recorded tests
+"$kit/bin/nibble-replay" cuda "$kit"/cases/*/ > "$out/replay.log" 2>&1 || status=1
+grep -v '^ok' "$out/replay.log" | head -40
+
+say kernels
+python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
+exit $status
