@@ -227,7 +227,7 @@ void bulk(Builder &b) {
     b.inst.mode = 1;
     b.inst.run = commitCopies;
   } else if (b.has("wait_group")) {
-    b.inst.offset = static_cast<int64_t>(b.operand(0).bits);
+    b.inst.offset = static_cast<int64_t>(b.immediate(b.operand(0)));
     b.inst.run = waitBulk;
   } else if (b.has("prefetch")) {
     b.address(b.operand(0), Space::kGlobal);
@@ -274,7 +274,7 @@ void copy(Builder &b) {
   } else if (b.has("wait_all")) {
     b.inst.run = waitAllCopies;
   } else if (b.has("wait_group")) {
-    b.inst.offset = static_cast<int64_t>(b.operand(0).bits);
+    b.inst.offset = static_cast<int64_t>(b.immediate(b.operand(0)));
     b.inst.run = waitCopies;
   } else if (b.has("mbarrier")) {
     b.address(b.operand(0), b.hasAny({"shared", "shared::cta"}) ? Space::kShared : Space::kGeneric);

@@ -285,6 +285,12 @@ uint32_t Builder::predicateSource(const Operand &operand) {
 
 uint32_t Builder::predicateDestination(const Operand &operand) { return destination(operand, 0); }
 
+uint64_t Builder::immediate(const Operand &operand) {
+  if (operand.kind != Operand::kInteger)
+    fail("the operand is no integer constant");
+  return operand.bits;
+}
+
 void Builder::setList(const std::vector<uint32_t> &offsets) {
   inst.list = static_cast<uint32_t>(kernel_.code->lists.size());
   inst.listSize = static_cast<uint32_t>(offsets.size());

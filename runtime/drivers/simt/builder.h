@@ -82,6 +82,8 @@ public:
   uint32_t destination(const Operand &operand, uint32_t width);
   uint32_t predicateSource(const Operand &operand); // true and false may be integers
   uint32_t predicateDestination(const Operand &operand);
+  // An integer that stands in the text.
+  uint64_t immediate(const Operand &operand);
   // Appends the offsets of a vector's registers (or of one register) to Code::lists; sets list and listSize.
   void setList(const std::vector<uint32_t> &offsets);
   std::vector<uint32_t> vectorOf(const Operand &operand, uint32_t width, bool isDestination);

@@ -26,6 +26,8 @@ struct Scope {
   std::map<std::string_view, uint32_t> labels;
 };
 
+constexpr size_t kDeepest = 64;
+
 class Parser {
 public:
   explicit Parser(Module &module) : module_(module), tokens_(tokenize(module.text)) {}
@@ -187,10 +189,12 @@ private:
     return Status::ok();
   }
 
-  Status initializer(Variable &variable, uint32_t element) {
+  Status initializer(Variable &variable, uint32_t element, int depth = 0) {
+    if (depth > 8)
+      return error("initial values are nested more than 8 deep");
     if (accept('{')) {
       while (!accept('}')) {
-        NIBBLE_TRY(initializer(variable, element));
+        NIBBLE_TRY(initializer(variable, element, depth + 1));
         if (!isSign('}'))
           NIBBLE_TRY(expect(','));
       }
@@ -288,6 +292,8 @@ private:
 
   // Statements up to the closing brace, which is taken.
   Status block() {
+    if (scopes_.size() >= kDeepest)
+      return error("braces are nested more than " + std::to_string(kDeepest) + " deep");
     scopes_.emplace_back();
     size_t firstUnresolved = unresolved_.size();
     while (!accept('}')) {
@@ -439,28 +445,31 @@ private:
     return Status::ok();
   }
 
-  Status list(Operand &operand, char end, bool isBranch) {
+  Status list(Operand &operand, char end, int depth) {
     while (!accept(end)) {
       operand.elements.emplace_back();
-      NIBBLE_TRY(this->operand(operand.elements.back(), isBranch));
+      NIBBLE_TRY(this->operand(operand.elements.back(), false, depth + 1));
       if (!isSign(end))
         NIBBLE_TRY(expect(','));
     }
     return Status::ok();
   }
 
-  Status operand(Operand &operand, bool isBranch) {
+  Status operand(Operand &operand, bool isBranch, int depth = 0) {
+    // [map, {coordinates}] is the deepest that there is.
+    if (depth > 2)
+      return error("operands are nested more than 2 deep");
     if (accept('{')) {
       operand.kind = Operand::kVector;
-      return list(operand, '}', false);
+      return list(operand, '}', depth);
     }
     if (accept('(')) {
       operand.kind = Operand::kList;
-      return list(operand, ')', false);
+      return list(operand, ')', depth);
     }
     if (accept('[')) {
       operand.kind = Operand::kAddress;
-      NIBBLE_TRY(list(operand, ']', false));
+      NIBBLE_TRY(list(operand, ']', depth));
       return operand.elements.empty() ? error("an address is empty") : Status::ok();
     }
     operand.negated = accept('!');

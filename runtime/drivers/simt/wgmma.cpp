@@ -240,7 +240,7 @@ void wgmma(Builder &b) {
   }
   if (b.has("wait_group")) {
     b.allow({"wait_group", "sync", "aligned"});
-    b.inst.offset = static_cast<int64_t>(b.operand(0).bits);
+    b.inst.offset = static_cast<int64_t>(b.immediate(b.operand(0)));
     b.inst.run = waitGroups;
     return;
   }
