@@ -59,6 +59,12 @@ void add(Builder &b) {
   if (b.has("cc"))
     return b.fail("carries are not supported");
   bool saturate = b.has("sat");
+  if (b.type().packed && b.head == "add" && !saturate) {
+    binaryOperands(b, 4, 4, 4);
+    b.inst.run = binary<uint32_t, uint32_t, uint32_t>(
+        [](uint32_t x, uint32_t y) { return ((x & 0xffff0000u) + (y & 0xffff0000u)) | ((x + y) & 0xffffu); });
+    return;
+  }
   withInteger(b, b.type(), [&](auto t) {
     using T = decltype(t);
     binaryOperands(b, sizeof(T), sizeof(T), sizeof(T));

@@ -64,14 +64,20 @@ bool touchOperand(Warp &warp, const Warp &leader, const Inst &inst, const Descri
   return true;
 }
 
+// The elements as doubles: by row, or by k when `byK`.
 template <typename F>
-void loadOperand(const Block &block, const Descriptor &d, uint32_t first, uint32_t rows, bool mnMajor, bool transposed,
+void loadOperand(const Block &block, const Descriptor &d, uint32_t first, uint32_t rows, bool mnMajor, bool byK,
                  double *out) {
-  for (uint32_t mn = 0; mn < rows; ++mn)
-    for (uint32_t k = 0; k < 16; ++k) {
-      uint16_t bits;
-      std::memcpy(&bits, block.shared + addressOf(d, first + mn, k, mnMajor), 2);
-      out[transposed ? k * rows + mn : mn * 16 + k] = F::load(bits);
+  auto put = [&](uint32_t mn, uint32_t k, uint16_t bits) { out[byK ? k * rows + mn : mn * 16 + k] = F::load(bits); };
+  // Eight neighbours along the fast dimension lie together.
+  uint32_t outer = mnMajor ? 16 : rows, inner = mnMajor ? rows : 16;
+  for (uint32_t o = 0; o < outer; ++o)
+    for (uint32_t i = 0; i < inner; i += 8) {
+      uint16_t bits[8];
+      uint32_t at = mnMajor ? addressOf(d, first + i, o, true) : addressOf(d, first + o, i, false);
+      std::memcpy(bits, block.shared + at, sizeof bits);
+      for (uint32_t e = 0; e < 8; ++e)
+        mnMajor ? put(i + e, o, bits[e]) : put(o, i + e, bits[e]);
     }
 }
 

@@ -72,6 +72,7 @@ TEST(SimtArithmetic, Integers32) {
       {"dp4a.s32.s32 %r90, 0xff000000, 0x02000000, 0;", 0xfffffffe},
       {"slct.u32.s32 %r90, 1, 2, -1;", 2},
       {"mov.b32 %r3, 0x00050003;\nmov.b32 %r4, 0x00020009;\nmin.u16x2 %r90, %r3, %r4;", 0x00020003},
+      {"mov.b32 %r3, 0x0001ffff;\nmov.b32 %r4, 0xffff0001;\nadd.u16x2 %r90, %r3, %r4;", 0},
       {"cvt.u32.u64 %r90, 0x123456789;", 0x23456789},
       {"cvt.s32.s8 %r90, 0x80;", 0xffffff80},
       {"cvt.sat.u8.s32 %r90, 300;", 255},

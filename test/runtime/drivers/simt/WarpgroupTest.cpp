@@ -7,7 +7,7 @@ using namespace nibble::test;
 
 namespace {
 
-constexpr uint32_t kM = 64, kN = 128, kK = 192;
+constexpr uint32_t kM = 64, kN = 128, kK = 320;
 
 // Small integers: every sum is exact, whatever the order.
 std::vector<uint16_t> smallIntegers(size_t count, uint32_t seed) {
@@ -92,6 +92,22 @@ TEST_P(SimtWarpgroup, WarpProduct) {
   DeviceAddress out = simt.allocate<float>(kM * kN);
   expectOk(simt.run(inputFile("warp_mma.ptx"), "product", blocks(kM / 16 * kN / 8, 32),
                     {simt.upload(a), simt.upload(b), out, uint64_t{kN}, uint64_t{kK}}));
+  expectProduct(out);
+}
+
+// Codes of A, four bits each, laid out as the fragments want them.
+TEST_P(SimtWarpgroup, PipelineOfCodes) {
+  std::vector<uint32_t> codes(kK / 64 * 128 * 4, 0);
+  for (uint32_t i = 0; i < kM; ++i)
+    for (uint32_t k = 0; k < kK; ++k) {
+      uint32_t code = (i * 7 + k * 3 + i * k) % 16;
+      a[i * kK + k] = numerics::bf16FromFloat(static_cast<float>(code) - 8);
+      uint32_t thread = i / 16 * 32 + i % 8 * 4 + k % 8 / 2, reg = i / 8 % 2 + k / 8 % 2 * 2;
+      codes[(k / 64 * 128 + thread) * 4 + k / 16 % 4] |= code << (4 * reg + 16 * (k % 2));
+    }
+  DeviceAddress out = simt.allocate<float>(kM * kN);
+  expectOk(simt.run(inputFile("pipeline.ptx"), "pipeline", blocks(1, 256, 32768),
+                    {simt.upload(codes), map2d(simt.upload(b), 2, kK, kN, 64, 128, 128), out, uint64_t{kK}}));
   expectProduct(out);
 }
 
