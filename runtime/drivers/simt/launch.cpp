@@ -169,6 +169,7 @@ private:
     warp.current = 0;
     warp.avoid = 0;
     warp.yielded = false;
+    warp.sinceWait = 0;
     warp.copyGroups = warp.bulkGroups = {};
     warp.matrixGroup = warp.pendingMatrix = warp.matrixWaited = 0;
     warp.matrixClosedAt.clear();

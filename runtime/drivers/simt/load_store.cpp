@@ -200,7 +200,8 @@ uint64_t combineOne(uint64_t old, uint64_t operand, const Inst &inst, Type type)
 }
 
 // Other blocks may run on other threads of the host: the update is one of the host's atomics.
-template <typename T> uint64_t update(uint8_t *host, uint64_t operand, uint64_t expected, const Inst &inst, Type type) {
+template <typename T>
+uint64_t update(Cluster &cluster, uint8_t *host, uint64_t operand, uint64_t expected, const Inst &inst, Type type) {
   std::atomic_ref<T> cell(*reinterpret_cast<T *>(host));
   T old = cell.load();
   T next;
@@ -208,6 +209,8 @@ template <typename T> uint64_t update(uint8_t *host, uint64_t operand, uint64_t 
     next = (inst.mode & 15) == kCas ? (old == static_cast<T>(expected) ? static_cast<T>(operand) : old)
                                     : static_cast<T>(combineOne(old, operand, inst, type));
   } while (!cell.compare_exchange_weak(old, next));
+  // A lock that somebody tries to take in vain is no progress.
+  cluster.progress += next != old;
   return old;
 }
 
@@ -233,9 +236,9 @@ Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
       expected = operand;
       operand = readLane(warp, inst.c, inst.width, i);
     }
-    uint64_t old = inst.width == 2   ? update<uint16_t>(host, operand, expected, inst, type)
-                   : inst.width == 4 ? update<uint32_t>(host, operand, expected, inst, type)
-                                     : update<uint64_t>(host, operand, expected, inst, type);
+    uint64_t old = inst.width == 2   ? update<uint16_t>(*warp.cluster, host, operand, expected, inst, type)
+                   : inst.width == 4 ? update<uint32_t>(*warp.cluster, host, operand, expected, inst, type)
+                                     : update<uint64_t>(*warp.cluster, host, operand, expected, inst, type);
     if (inst.dst == kNone)
       continue;
     if (inst.width == 2)
@@ -245,7 +248,6 @@ Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
     else
       warp.reg<uint64_t>(inst.dst)[i] = old;
   }
-  ++warp.cluster->progress;
   synchronize(warp, inst.space);
   return Outcome::kNext;
 }

@@ -6,6 +6,7 @@
 #include "runtime/drivers/simt/shadow.h"
 #include "runtime/drivers/simt/simt.h"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -85,6 +86,7 @@ struct Warp {
   std::vector<Fragment> fragments;
   uint32_t current = 0;       // the fragment that runs
   Mask avoid = 0;             // lanes that have had their turn
+  uint32_t sinceWait = 0;     // instructions since a wait failed
   bool yielded = false;       // the last slice ended in a wait that failed
   std::vector<uint8_t> local; // 32 threads' .local memory
   GroupCounter copyGroups, bulkGroups;
@@ -149,7 +151,9 @@ struct LaunchState {
   SimtOptions options;
   AllocationMap *memory = nullptr;
   std::vector<uint8_t> parameters;
-  uint32_t serial = 0; // of the launch
+  uint32_t serial = 0;                          // of the launch
+  std::atomic<uint64_t> heartbeat{0};           // counts rounds in which some cluster came on
+  std::atomic<uint32_t> running{0}, waiting{0}; // clusters
   uint64_t stepCount = 0, laneCount = 0, localCount = 0;
 };
 

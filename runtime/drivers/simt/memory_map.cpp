@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <new>
+#include <type_traits>
 
 namespace nibble::simt {
 
@@ -11,6 +11,16 @@ std::string hex(uint64_t value) {
   std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
   return text;
 }
+
+namespace {
+// Zeroes that take no memory before they are touched.
+template <typename T> T *zeroes(uint64_t count) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  return static_cast<T *>(std::calloc(count, sizeof(T)));
+}
+} // namespace
+
+void AllocationMap::Freed::operator()(void *memory) const { std::free(memory); }
 
 AllocationMap::~AllocationMap() {
   for (auto &[begin, entry] : entries_)
@@ -31,7 +41,7 @@ Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin, uint64_t byt
   entry.end = begin + bytes;
   entry.what = what;
   if (checks)
-    entry.last.reset(new (std::nothrow) std::atomic<uint64_t>[bytes / 4 + 1]());
+    entry.last.reset(zeroes<std::atomic<uint64_t>>(bytes / 4 + 1));
   liveBytes_ += bytes;
   return &entry;
 }
@@ -54,12 +64,11 @@ Result<AllocationMap::Entry *> AllocationMap::allocate(uint64_t bytes, std::stri
   }
   (*entry)->owned = memory;
   if (checks) {
-    (*entry)->written.reset(new (std::nothrow) uint8_t[bytes + 1]);
+    (*entry)->written.reset(zeroes<uint8_t>(bytes + 1));
     if ((*entry)->written == nullptr) {
       remove(reinterpret_cast<uint64_t>(memory));
       return noMemory();
     }
-    std::memset((*entry)->written.get(), 0, bytes + 1);
     // Not zero, so that what nothing wrote does not pass for a good value.
     std::memset(memory, 0xff, bytes);
   }

@@ -14,13 +14,17 @@ namespace nibble::simt {
 
 class AllocationMap {
 public:
+  struct Freed {
+    void operator()(void *memory) const;
+  };
   struct Entry {
     uint64_t begin = 0, end = 0;
     std::string what;
-    void *owned = nullptr;              // to be freed
-    std::unique_ptr<uint8_t[]> written; // a byte per byte; null: all are
-    std::unique_ptr<std::atomic<uint64_t>[]>
-        last; // per four bytes: launch, block that wrote, block that read; may be null
+    void *owned = nullptr; // to be freed
+    // A byte per byte; null: all are.
+    std::unique_ptr<uint8_t[], Freed> written;
+    // Per four bytes: launch, block that wrote, block that read; may be null.
+    std::unique_ptr<std::atomic<uint64_t>[], Freed> last;
     bool readOnly = false;
     uint64_t bytes() const { return end - begin; }
   };

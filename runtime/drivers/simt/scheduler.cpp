@@ -3,6 +3,7 @@
 #include "runtime/drivers/simt/machine.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace nibble::simt {
 
@@ -322,11 +323,57 @@ void release(Cluster &cluster, const void *barrier) {
   }
 }
 
+namespace {
+
+// Whether this cluster, and all others that run, wait: then nobody can end the wait. One may wait for what another
+// does.
+class Patience {
+public:
+  explicit Patience(LaunchState &launch) : launch_(launch) { ++launch_.running; }
+  ~Patience() {
+    goOn();
+    --launch_.running;
+  }
+  // This cluster came on.
+  void goOn() {
+    ++launch_.heartbeat;
+    idle_ = 0;
+    if (waits_)
+      --launch_.waiting;
+    waits_ = false;
+  }
+  // A round in which nothing happened. True: nobody came on for long enough.
+  bool isOver() {
+    constexpr uint32_t kIdleRounds = 256;
+    if (uint64_t beat = launch_.heartbeat.load(); beat != beat_) {
+      beat_ = beat;
+      idle_ = 0;
+    }
+    if (++idle_ <= kIdleRounds)
+      return false;
+    if (!waits_)
+      ++launch_.waiting;
+    waits_ = true;
+    if (launch_.waiting >= launch_.running)
+      return true;
+    std::this_thread::yield();
+    return false;
+  }
+
+private:
+  LaunchState &launch_;
+  uint32_t idle_ = 0;
+  uint64_t beat_ = 0;
+  bool waits_ = false;
+};
+
+} // namespace
+
 Status runCluster(Cluster &cluster) {
+  Patience patience(*cluster.launch);
   constexpr uint32_t kLongSlice = 2048;
-  constexpr uint32_t kIdleRounds = 256;
+  constexpr uint32_t kLongestLoop = 512; // instructions of a loop that waits
   std::vector<Warp *> order = cluster.warps;
-  uint32_t idle = 0;
   uint64_t lastProgress = 0, stepsWithout = 0;
   const uint64_t spinLimit = cluster.launch->options.spinLimit;
   for (;;) {
@@ -345,8 +392,9 @@ Status runCluster(Cluster &cluster) {
       uint32_t steps = cluster.checks ? 1 + cluster.random.below(256) : kLongSlice;
       if (!Slice(*warp, steps).run())
         return cluster.error;
-      // Whoever used up a slice computes; whoever stopped at a wait or a barrier may be idle.
-      anyRan |= !warp->yielded && isReady(*warp);
+      // Whoever has executed much since a wait failed computes; the others may be going around in a loop of waiting.
+      warp->sinceWait = warp->yielded ? 0 : warp->sinceWait + static_cast<uint32_t>(warp->stepCount - before);
+      anyRan |= !warp->yielded && isReady(*warp) && warp->sinceWait > kLongestLoop;
       stepsWithout += warp->stepCount - before;
     }
     if (!anyLive)
@@ -360,10 +408,11 @@ Status runCluster(Cluster &cluster) {
         return cluster.error;
       i = 0;
     }
+    if (cluster.progress != lastProgress || anyRan)
+      patience.goOn();
     if (cluster.progress != lastProgress) {
       lastProgress = cluster.progress;
       stepsWithout = 0;
-      idle = 0;
       continue;
     }
     if (stepsWithout > spinLimit) {
@@ -375,7 +424,7 @@ Status runCluster(Cluster &cluster) {
     if (!cluster.pending.empty()) {
       if (completeAt(cluster, cluster.random.below(static_cast<uint32_t>(cluster.pending.size()))) == Outcome::kFault)
         return cluster.error;
-    } else if (++idle > kIdleRounds) {
+    } else if (patience.isOver()) {
       bool parked = false, waiting = false;
       for (Warp *warp : cluster.warps)
         for (const Fragment &fragment : warp->fragments) {

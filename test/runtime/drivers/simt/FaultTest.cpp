@@ -216,6 +216,14 @@ TEST(SimtFaults, EndlessLoop) {
               "never ends: nothing was stored");
 }
 
+TEST(SimtFaults, LockThatNobodyGivesBack) {
+  SimtOptions options;
+  options.spinLimit = 100000;
+  expectFails(runBody("LOOP:\natom.global.cas.b32 %r3, [%rd1], 0, 1;\nsetp.ne.u32 %p1, %r3, 0;\n@%p1 bra LOOP;",
+                      blocks(1, 2), options),
+              "never ends");
+}
+
 TEST(SimtFaults, Trap) { expectFails(runBody("setp.eq.u32 %p1, %r1, 5;\n@%p1 trap;", blocks(1, 32)), "thread 5"); }
 
 // --- mbarriers as objects ---
