@@ -8,7 +8,7 @@ namespace nibble::cuda {
 
 namespace {
 
-constexpr const char *kOptions = "default"; // of the assembler; part of the cache's key
+constexpr const char *kOptions = "target 90a"; // of the assembler; part of the cache's key
 constexpr size_t kLogBytes = 16 << 10;
 
 std::string oneLine(std::string text) {
@@ -19,14 +19,29 @@ std::string oneLine(std::string text) {
   return text.size() > 800 ? text.substr(0, 800) + "..." : text;
 }
 
-// Machine code of PTX by the driver's assembler.
+// Options of the driver's assembler, and where it writes what it has to say.
+struct Assembler {
+  std::string info = std::string(kLogBytes, '\0'), errors = std::string(kLogBytes, '\0');
+  int options[5] = {kInfoLog, kInfoLogBytes, kErrorLog, kErrorLogBytes, kJitTarget};
+  void *values[5] = {info.data(), reinterpret_cast<void *>(kLogBytes), errors.data(),
+                     reinterpret_cast<void *>(kLogBytes), reinterpret_cast<void *>(uintptr_t{kTarget90a})};
+
+  Status status(const Driver &driver, Result result, const char *call, const KernelImage &image) const {
+    std::string log = oneLine(errors), more = oneLine(info);
+    std::string why = fmt::format("cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
+                                  log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
+    if (result == kUnsupportedPtx)
+      return Status::environment(why + "; update the NVIDIA driver");
+    return result == kOutOfMemory ? Status::environment(why) : Status::badInput(why);
+  }
+};
+
+// Machine code of PTX, which can be kept.
 nibble::Result<std::string> assemble(const Driver &driver, const KernelImage &image) {
-  std::string info(kLogBytes, '\0'), errors(kLogBytes, '\0');
-  int options[] = {kInfoLog, kInfoLogBytes, kErrorLog, kErrorLogBytes};
-  auto size = reinterpret_cast<void *>(kLogBytes);
-  void *values[] = {info.data(), size, errors.data(), size};
+  Assembler assembler;
   LinkState state = nullptr;
-  NIBBLE_TRY(driver.check(driver->cuLinkCreate(4, options, values, &state), "cuLinkCreate", image.name));
+  NIBBLE_TRY(
+      driver.check(driver->cuLinkCreate(5, assembler.options, assembler.values, &state), "cuLinkCreate", image.name));
   std::string ptx = image.ptx; // with the zero at its end, which is part of it
   Result result =
       driver->cuLinkAddData(state, kJitInputPtx, ptx.data(), ptx.size() + 1, image.name.c_str(), 0, nullptr, nullptr);
@@ -43,14 +58,15 @@ nibble::Result<std::string> assemble(const Driver &driver, const KernelImage &im
   (void)driver->cuLinkDestroy(state); // the code was copied; nothing depends on this
   if (result == kSuccess)
     return code;
-  std::string log = oneLine(errors), more = oneLine(info);
-  std::string why = fmt::format("cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
-                                log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
-  if (result == kUnsupportedPtx)
-    return Status::environment(why + "; update the NVIDIA driver");
-  if (result == kOutOfMemory)
-    return Status::environment(why);
-  return Status::badInput(why);
+  return assembler.status(driver, result, call, image);
+}
+
+// PTX as a module at once, for a driver whose linker does not take what its loader does.
+Status loadPtx(const Driver &driver, const KernelImage &image, Module &module) {
+  Assembler assembler;
+  constexpr unsigned kLogs = 4; // without the target: it is the device's
+  Result result = driver->cuModuleLoadDataEx(&module, image.ptx.c_str(), kLogs, assembler.options, assembler.values);
+  return result == kSuccess ? Status::ok() : assembler.status(driver, result, "cuModuleLoadDataEx", image);
 }
 
 } // namespace
@@ -76,9 +92,11 @@ LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image, std
       module = nullptr;
   }
   if (!module) {
-    NIBBLE_ASSIGN(std::string code, assemble(functions, image));
-    NIBBLE_TRY(functions.check(functions->cuModuleLoadData(&module, code.data()), "cuModuleLoadData", image.name));
-    cache.keep(key, code);
+    auto code = assemble(functions, image);
+    if (code.isOk() && functions->cuModuleLoadData(&module, code->data()) == kSuccess)
+      cache.keep(key, *code);
+    else if (Status status = loadPtx(functions, image, module); !status.isOk())
+      return code.isOk() ? status : std::move(code).takeStatus();
   }
   std::unique_ptr<LoadedModule> loaded(new LoadedModule(std::move(driver), module));
   for (const std::string &name : kernels) {

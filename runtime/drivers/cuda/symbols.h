@@ -41,7 +41,8 @@ enum DeviceAttribute : int {
 
 enum FunctionAttribute : int { kMaxDynamicSharedBytes = 8, kNonPortableClusters = 14 };
 
-enum JitOption : int { kInfoLog = 3, kInfoLogBytes = 4, kErrorLog = 5, kErrorLogBytes = 6 };
+enum JitOption : int { kInfoLog = 3, kInfoLogBytes = 4, kErrorLog = 5, kErrorLogBytes = 6, kJitTarget = 9 };
+constexpr int kTarget90a = 0x10000 + 90; // the one that wgmma and the rest of sm_90a need
 constexpr int kJitInputPtx = 1;
 
 constexpr unsigned kStreamNonBlocking = 1;
@@ -117,6 +118,7 @@ enum TensorMapSwizzle : int { kSwizzleNone = 0, kSwizzle32 = 1, kSwizzle64 = 2, 
   X(cuEventElapsedTime, (float *milliseconds, Event begin, Event end))                                                 \
   X(cuEventDestroy, (Event event))                                                                                     \
   X(cuModuleLoadData, (Module * module, const void *image))                                                            \
+  X(cuModuleLoadDataEx, (Module * module, const void *image, unsigned count, int *options, void **values))             \
   X(cuModuleUnload, (Module module))                                                                                   \
   X(cuModuleGetFunction, (Kernel * kernel, Module module, const char *name))                                           \
   X(cuFuncSetAttribute, (Kernel kernel, int attribute, int value))                                                     \

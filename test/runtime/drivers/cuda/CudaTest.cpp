@@ -202,10 +202,17 @@ TEST_F(CudaTest, SaysWhyKernelsCannotBeLoaded) {
   Status wrong = cuda->load(blackwell, add).status();
   EXPECT_EQ(wrong.code(), Code::kEnvironment);
   EXPECT_THAT(wrong.message(), HasSubstr("are for sm_100a, this device is sm_90a"));
-  set("FAKE_CUDA_FAIL", "cuLinkAddData=222");
+  set("FAKE_CUDA_FAIL", "cuLinkAddData=222,cuModuleLoadDataEx=222");
   Status old = cuda->load(image("newer"), add).status();
   EXPECT_EQ(old.code(), Code::kEnvironment);
   EXPECT_THAT(old.message(), HasSubstr("update the NVIDIA driver"));
+}
+
+TEST_F(CudaTest, ALinkerThatFailsIsPassedBy) {
+  auto cuda = device();
+  set("FAKE_CUDA_FAIL", "cuLinkComplete=1");
+  EXPECT_NE(load(*cuda), nullptr);
+  EXPECT_EQ(listFolder(options.cacheFolder).isOk() && !listFolder(options.cacheFolder)->empty(), false);
 }
 
 TEST_F(CudaTest, LaunchesAsAsked) {

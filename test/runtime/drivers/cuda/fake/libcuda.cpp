@@ -121,6 +121,12 @@ FAKE(cuModuleLoadData, (Module * module, const void *image), {
     return 200;
   *module = reinterpret_cast<Module>(made(code));
 })
+FAKE(cuModuleLoadDataEx, (Module * module, const void *image, unsigned, int *, void **), {
+  std::string code = static_cast<const char *>(image);
+  if (code.find("nonsense") != std::string::npos)
+    return kInvalidPtx;
+  *module = reinterpret_cast<Module>(made(code));
+})
 FAKE(cuModuleUnload, (Module module), delete reinterpret_cast<std::string *>(module);)
 FAKE(cuModuleGetFunction, (Kernel * kernel, Module module, const char *name), {
   if (reinterpret_cast<std::string *>(module)->find(std::string(".entry ") + name + "(") == std::string::npos)
