@@ -16,6 +16,7 @@ void addRunOptions(CLI::App &app, RunOptions &options) {
   app.add_option("--target", options.target,
                  "of a bundle, where to run it: host, simt or cuda; default: what it is for")
       ->check(CLI::IsMember({"host", "simt", "cuda"}));
+  app.add_flag("--dry-run", options.dryRun, "of a bundle for a device, print the plan of its memory and call nothing");
   app.add_option("--pipeline", options.pipeline,
                  "of a module, passes to run first, as nibble-opt's --pass-pipeline takes them");
   app.add_option("--cpu", options.cpu, "of a module, CPU to compile for: host, or a name LLVM knows");

@@ -9,6 +9,9 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <chrono>
+
 namespace nibble {
 
 namespace {
@@ -57,6 +60,22 @@ std::string describe(const NamedTensor &tensor) {
   return shown < view.elements() ? text + " ..." : text;
 }
 
+// Calls again and again; the last results stay. On standard error, what the kernels take.
+Status profile(const RunOptions &options, Function &function, Arena &arena, std::vector<TensorView> &results) {
+  if (function.residence()) {
+    NIBBLE_ASSIGN(std::string table, function.profile(options.profile));
+    fmt::print(stderr, "{}", table);
+    return Status::ok();
+  }
+  takeProfile(); // of the call that warmed up
+  for (int call = 0; call < options.profile; ++call) {
+    arena.reset();
+    NIBBLE_ASSIGN(results, function.call(arena));
+  }
+  fmt::print(stderr, "{}", describeProfile(takeProfile()));
+  return Status::ok();
+}
+
 } // namespace
 
 Status runProgram(const RunOptions &options, const std::function<Result<Program>()> &load) {
@@ -92,17 +111,8 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
   }
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
-  if (options.profile > 0 && residence) {
-    NIBBLE_ASSIGN(std::string table, function.profile(options.profile));
-    fmt::print(stderr, "{}", table);
-  } else if (options.profile > 0) {
-    takeProfile(); // of the call that warmed up
-    for (int call = 0; call < options.profile; ++call) {
-      arena.reset();
-      NIBBLE_ASSIGN(results, function.call(arena));
-    }
-    fmt::print(stderr, "{}", describeProfile(takeProfile()));
-  }
+  if (options.profile > 0)
+    NIBBLE_TRY(profile(options, function, arena, results));
   std::vector<std::string> failures = takeCheckFailures();
   for (size_t i = 1; i < failures.size(); ++i)
     fmt::print(stderr, "nibble-run: {}\n", failures[i - 1]);

@@ -25,6 +25,7 @@ struct RunOptions {
   std::string cpu = "host";
   int threads = 0; // 0: what OpenMP decides
   bool dumpLLVM = false;
+  bool dryRun = false;
   int profile = 0; // calls to time, after one to warm up; kernels are listed on standard error. 0: one call, not timed
 };
 
@@ -33,5 +34,9 @@ void addRunOptions(CLI::App &app, RunOptions &options);
 // Calls the function of the program that `load` gives once, writes what came back. A packed weight may be given as U8
 // bytes in its layout.
 Status runProgram(const RunOptions &options, const std::function<Result<Program>()> &load);
+
+// Prints what a call of the bundle's function would keep in a device's memory; needs no device. Bad input when extents are not
+// known that no file of inputs gives.
+Status printPlan(const RunOptions &options);
 
 } // namespace nibble

@@ -27,9 +27,12 @@ int main(int argc, char **argv) {
   nibble::Status status;
   return nibble::runTool(app, argc, argv, status, [&]() -> nibble::Status {
     if (!options.program.ends_with(".nbl") && !nibble::isBundle(options.program))
-      return handOver(argv);
+      return options.dryRun ? nibble::Status::usage("--dry-run is for a bundle, not for a module in text")
+                            : handOver(argv);
     if (!options.pipeline.empty() || options.dumpLLVM)
       return nibble::Status::usage("--pipeline and --dump-llvm are for a module in text, not for a bundle");
+    if (options.dryRun)
+      return nibble::printPlan(options);
     return nibble::runProgram(options, [&] { return nibble::openBundle(options.program, {options.target, nullptr}); });
   });
 }

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -19,6 +20,7 @@ namespace {
 std::map<std::string, int> *calls = new std::map<std::string, int>;
 std::vector<std::function<void()>> *recording = nullptr;
 std::string *lastLaunch = new std::string;
+std::deque<std::string> *kernels = new std::deque<std::string>;
 
 int number(const char *name, int otherwise) {
   const char *text = std::getenv(name);
@@ -131,7 +133,8 @@ FAKE(cuModuleUnload, (Module module), delete reinterpret_cast<std::string *>(mod
 FAKE(cuModuleGetFunction, (Kernel * kernel, Module module, const char *name), {
   if (reinterpret_cast<std::string *>(module)->find(std::string(".entry ") + name + "(") == std::string::npos)
     return kNotFound;
-  *kernel = reinterpret_cast<Kernel>(made(std::string(name))); // as long as the process
+  kernels->emplace_back(name);
+  *kernel = reinterpret_cast<Kernel>(&kernels->back());
 })
 FAKE(cuFuncSetAttribute, (Kernel, int attribute, int value),
      *lastLaunch = "attribute " + std::to_string(attribute) + "=" + std::to_string(value) + ";";)
