@@ -39,6 +39,7 @@ Status DeviceResidence::mirror(const TensorView &tensor, std::string_view what) 
     bytes_ += mirror.bytes;
   }
   mirrors_.emplace(tensor.data, mirror);
+  ++version_;
   return Status::ok();
 }
 
@@ -57,6 +58,7 @@ void DeviceResidence::drop(Mirrors::iterator mirror) {
     bytes_ -= mirror->second.bytes;
   }
   mirrors_.erase(mirror);
+  ++version_;
 }
 
 Status DeviceResidence::fetch(const TensorView &tensor) {

@@ -29,6 +29,8 @@ public:
 
   // Where programs find a bound tensor. Failed when it has no place on the device.
   Result<DeviceAddress> addressOf(const TensorView &tensor) const;
+  // Another number after each change of where tensors are.
+  uint64_t version() const { return version_; }
   // Of mirrors and of memory of the device alone.
   int64_t bytes() const { return bytes_; }
 
@@ -51,6 +53,7 @@ private:
   Mirrors mirrors_;
   std::map<DeviceAddress, int64_t> alone_; // bytes of each
   int64_t bytes_ = 0;
+  uint64_t version_ = 0;
   DeviceAddress arena_ = 0;
   int64_t arenaBytes_ = 0;
 };

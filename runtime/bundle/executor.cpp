@@ -32,6 +32,12 @@ Result<std::unique_ptr<DeviceExecutor>> DeviceExecutor::create(DeviceProgram pro
     executor->constants_.push_back(address);
     NIBBLE_TRY(device.upload(address, constant.bytes.data(), bytes));
   }
+  for (const ProgramFunction &function : executor->program_.functions) {
+    std::vector<int> &open = executor->open_.emplace_back();
+    for (size_t i = 0; i < function.arguments.size(); ++i)
+      if (const auto &shape = function.arguments[i].shape; std::find(shape.begin(), shape.end(), -1) != shape.end())
+        open.push_back(static_cast<int>(i));
+  }
   return executor;
 }
 
@@ -45,8 +51,8 @@ DeviceExecutor::~DeviceExecutor() {
 Result<DeviceExecutor::Prepared *> DeviceExecutor::prepare(int function, std::span<const TensorView> arguments) {
   std::vector<int64_t> key = {function};
   std::vector<Shape> shapes;
-  for (const TensorView &argument : arguments)
-    key.insert(key.end(), argument.shape.begin(), argument.shape.end());
+  for (int argument : open_[function])
+    key.insert(key.end(), arguments[argument].shape.begin(), arguments[argument].shape.end());
   if (auto found = byKey_.find(key); found != byKey_.end()) {
     prepared_.splice(prepared_.begin(), prepared_, found->second);
     return &prepared_.front();
@@ -124,13 +130,8 @@ Status DeviceExecutor::issueAll(const CallPlan &plan, std::span<const DeviceAddr
 }
 
 // Replays the graph when there is one for these addresses, records it when they have come often enough.
-Status DeviceExecutor::runAsOne(Prepared &prepared, std::vector<DeviceAddress> addresses) {
+Status DeviceExecutor::runAsOne(Prepared &prepared) {
   Device &device = residence_->device();
-  if (prepared.addresses != addresses) {
-    prepared.graph.reset();
-    prepared.runs = 0;
-    prepared.addresses = std::move(addresses);
-  }
   if (!prepared.graph) {
     if (!hasGraphs_ || prepared.runs < kRunsBeforeGraph) {
       ++prepared.runs;
@@ -249,15 +250,37 @@ Result<std::vector<TensorView>> DeviceExecutor::call(int function, std::span<con
   if (residence_->device().checksAccesses())
     return callChecked(plan, arguments, arena);
   NIBBLE_ASSIGN(DeviceAddress base, residence_->arena(plan.arenaBytes));
-  NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(plan, arguments));
+  NIBBLE_TRY(place(*prepared, arguments, base));
+  NIBBLE_TRY(upload(plan, arguments, base));
+  NIBBLE_TRY(runAsOne(*prepared));
+  return download(plan, prepared->addresses, arena);
+}
+
+// Sets the addresses of all buffers. A model has thousands of parameters, so nothing is looked up while they are the
+// same.
+Status DeviceExecutor::place(Prepared &prepared, std::span<const TensorView> arguments, DeviceAddress base) {
+  bindings_.assign({base, residence_->version()});
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    bool input = prepared.plan.buffers[i].place == Place::kInput;
+    bindings_.push_back(arguments[i].device);
+    bindings_.push_back(input ? 0 : reinterpret_cast<uint64_t>(arguments[i].data));
+  }
+  if (bindings_ == prepared.bindings)
+    return Status::ok();
+  prepared.bindings.clear(); // until all are known
+  NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(prepared.plan, arguments));
   for (size_t i = 0; i < addresses.size(); ++i) {
-    const PlannedBuffer &buffer = plan.buffers[i];
+    const PlannedBuffer &buffer = prepared.plan.buffers[i];
     if (buffer.place == Place::kArena || (buffer.place == Place::kInput && !addresses[i]))
       addresses[i] = base + static_cast<uint64_t>(buffer.offset);
   }
-  NIBBLE_TRY(upload(plan, arguments, base));
-  NIBBLE_TRY(runAsOne(*prepared, std::move(addresses)));
-  return download(plan, prepared->addresses, arena);
+  if (addresses != prepared.addresses) {
+    prepared.graph.reset();
+    prepared.runs = 0;
+    prepared.addresses = std::move(addresses);
+  }
+  prepared.bindings = bindings_;
+  return Status::ok();
 }
 
 } // namespace nibble

@@ -30,9 +30,9 @@ public:
   const DeviceProgram &program() const { return program_; }
   const std::shared_ptr<DeviceResidence> &residence() const { return residence_; }
 
-  // `function`: index into the program's functions. Inputs lie in the host's memory (or, with TensorView::device, on
-  // the device), parameters and state have their place in the residence. Results are the host's and belong to the
-  // arena.
+  // `function`: index into the program's functions, which the arguments fit (Function::bind). Inputs lie in the host's
+  // memory (or, with TensorView::device, on the device), parameters and state have their place in the residence.
+  // Results are the host's and belong to the arena.
   Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena);
 
   struct LaunchTime {
@@ -55,8 +55,9 @@ public:
 private:
   // A plan and, for the addresses that it was last run with, its graph.
   struct Prepared {
-    std::vector<int64_t> key; // function and extents
+    std::vector<int64_t> key; // function and the extents that are known at the call only
     CallPlan plan;
+    std::vector<uint64_t> bindings;       // what `addresses` follow from: arguments, arena, state of the residence
     std::vector<DeviceAddress> addresses; // of the buffers
     int runs = 0;                         // with these addresses
     std::unique_ptr<DeviceGraph> graph;
@@ -72,7 +73,8 @@ private:
   Status launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses);
   Result<std::vector<TensorView>> download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
                                            Arena &arena);
-  Status runAsOne(Prepared &prepared, std::vector<DeviceAddress> addresses);
+  Status place(Prepared &prepared, std::span<const TensorView> arguments, DeviceAddress base);
+  Status runAsOne(Prepared &prepared);
   Result<double> secondsOf(int repeats, const std::function<Status()> &issueOnce);
   Result<std::vector<TensorView>> callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
                                               Arena &arena);
@@ -81,7 +83,9 @@ private:
   std::shared_ptr<DeviceResidence> residence_;
   std::unique_ptr<DeviceModule> module_;
   std::vector<DeviceAddress> constants_;
-  std::list<Prepared> prepared_; // used last first
+  std::vector<std::vector<int>> open_; // of each function, the arguments with extents that are known at the call only
+  std::vector<uint64_t> bindings_;     // of the call at hand
+  std::list<Prepared> prepared_;       // used last first
   std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
   std::vector<std::byte> staging_;
   bool hasGraphs_ = true;

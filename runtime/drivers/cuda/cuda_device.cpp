@@ -131,7 +131,7 @@ DeviceMemory CudaDevice::memory() const {
 nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_view what) {
   Pointer address = 0;
   Result result = (*driver_)->cuMemAlloc(&address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
-  if (result == kOutOfMemory) {
+  if (result == kOutOfMemory || result == kInvalidValue) { // the latter for more than addresses there are
     DeviceMemory memory = this->memory();
     return Status::environment(fmt::format("cuda: no memory for {} bytes of {}; {} of {} bytes are free; use a smaller "
                                            "batch, cache or model, or a device with more",

@@ -26,6 +26,7 @@ constexpr const char *kDriverName = "CUDA 12.3 (driver 545)";
 
 enum : Result {
   kSuccess = 0,
+  kInvalidValue = 1,
   kOutOfMemory = 2,
   kNoDevice = 100,
   kInvalidPtx = 218,

@@ -131,7 +131,7 @@ TEST_P(Conformance, TheCopyEngineCutsBoxesAndFillsWithZeros) {
   map.box[1] = 4;
   for (auto [column, row] : {std::pair{0, 0}, {4, 7}, {8, 18}, {12, 0}, {0, 19}}) {
     EXPECT_OK(
-        launch(kCopyBox, {{1, 1, 1}, 32, 128}, {map, static_cast<uint64_t>(column), static_cast<uint64_t>(row), out}));
+        launch(kCopyBox, {{1, 1, 1}, 32, 256}, {map, static_cast<uint64_t>(column), static_cast<uint64_t>(row), out}));
     auto box = get<int32_t>(out, 32);
     for (int r = 0; r < 4; ++r)
       for (int c = 0; c < 8; ++c) {

@@ -31,6 +31,7 @@ static_assert(sizeof(cuda::EncodedTensorMap) == sizeof(CUtensorMap) &&
 
 #define NIBBLE_SAME(ours, theirs) static_assert(static_cast<int>(cuda::ours) == static_cast<int>(theirs))
 NIBBLE_SAME(kSuccess, CUDA_SUCCESS);
+NIBBLE_SAME(kInvalidValue, CUDA_ERROR_INVALID_VALUE);
 NIBBLE_SAME(kOutOfMemory, CUDA_ERROR_OUT_OF_MEMORY);
 NIBBLE_SAME(kNoDevice, CUDA_ERROR_NO_DEVICE);
 NIBBLE_SAME(kInvalidPtx, CUDA_ERROR_INVALID_PTX);
