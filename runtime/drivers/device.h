@@ -106,8 +106,8 @@ public:
   // missing, environment error when it is for another architecture.
   virtual Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image,
                                                      std::span<const std::string> kernels) = 0;
-  // A grid with an extent 0 launches nothing. An error names the kernel. Errors of the kernel itself may come as late as
-  // synchronize.
+  // A grid with an extent 0 launches nothing. An error names the kernel. Errors of the kernel itself may come as late
+  // as synchronize.
   virtual Status launch(DeviceModule &module, int kernel, const Launch &launch,
                         std::span<const KernelArgument> arguments) = 0;
   virtual Status synchronize() = 0;

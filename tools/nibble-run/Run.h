@@ -35,8 +35,8 @@ void addRunOptions(CLI::App &app, RunOptions &options);
 // bytes in its layout.
 Status runProgram(const RunOptions &options, const std::function<Result<Program>()> &load);
 
-// Prints what a call of the bundle's function would keep in a device's memory; needs no device. Bad input when extents are not
-// known that no file of inputs gives.
+// Prints what a call of the bundle's function would keep in a device's memory; needs no device. Bad input when extents
+// are not known that no file of inputs gives.
 Status printPlan(const RunOptions &options);
 
 } // namespace nibble

@@ -7,11 +7,17 @@
 // RUN: cmp %t.bundle.safetensors %t.module.safetensors
 // RUN: sh -c 'ldd $(which nibble-run)' | FileCheck %s --check-prefix=LIBRARIES
 
+// Alone, as on a machine without the compiler.
+// RUN: sh -c 'mkdir -p %t.alone && cp $(which nibble-run) %t.alone/nibble-run'
+// RUN: %t.alone/nibble-run %t.nbl --entry=step --inputs %t.json | FileCheck %s
+// RUN: %refuses 4 nibble-run-mlir "make one with nibble compile" -- %t.alone/nibble-run %s --entry=step
+
 // The same program twice is the same file.
 // RUN: nibble compile %s --program=none -o %t.again.nbl && cmp %t.nbl %t.again.nbl
 
 // RUN: %refuses 2 "'other'" step -- nibble-run %t.nbl --entry=other
 // RUN: %refuses 2 "for target host" --target=simt -- nibble-run %t.nbl --entry=step --target=simt
+// RUN: %refuses 3 "program for the host" -- nibble-run %t.nbl --entry=step --dry-run
 // RUN: %refuses 2 --pipeline -- nibble-run %t.nbl --entry=step --pipeline=canonicalize
 // RUN: head -c 300 %t.nbl > %t.cut.nbl
 // RUN: %refuses 3 cut.nbl "is cut after 300 bytes" -- nibble-run %t.cut.nbl --entry=step
