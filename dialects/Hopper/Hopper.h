@@ -27,6 +27,8 @@ namespace nibble::hopper {
 inline constexpr llvm::StringLiteral kThreadsAttr = "hopper.threads";
 inline constexpr llvm::StringLiteral kSharedBytesAttr = "hopper.shared_bytes";
 inline constexpr llvm::StringLiteral kClusterAttr = "hopper.cluster";
+// On a gpu.func: blocks that share an SM, which bounds the registers of a thread; 1 when it is not there.
+inline constexpr llvm::StringLiteral kBlocksPerSMAttr = "hopper.blocks_per_sm";
 // On a gpu.func: may begin before the kernel before it has ended; it waits itself.
 inline constexpr llvm::StringLiteral kOverlapAttr = "hopper.overlap";
 // On an argument of a gpu.func: it is a tensor map.

@@ -141,7 +141,7 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
 def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
   let summary = "One arrival of a consumer: it has read use `i`.";
   let description = [{
-    By one thread of each consumer, after all its threads have read.
+    By one thread of each consumer (a warp), after all its threads have read.
 
     Example:
 

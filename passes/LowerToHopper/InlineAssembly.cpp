@@ -48,12 +48,14 @@ void emitEffect(Emitter &b, StringRef code, ArrayRef<Value> operands) {
   create(b, Type(), values, code, constraints, true);
 }
 
-Value emitValue(Emitter &b, StringRef code, Type result, ArrayRef<Value> operands) {
+Value emitValue(Emitter &b, StringRef code, Type result, ArrayRef<Value> operands, bool readsMemory) {
   SmallVector<Value> values = legal(b, operands);
   std::string constraints = ("=" + constraintOf(result)).str();
   for (Value value : values)
     append(constraints, constraintOf(value.getType()));
-  return create(b, result, values, code, constraints, false).getRes();
+  if (readsMemory)
+    append(constraints, "~{memory}");
+  return create(b, result, values, code, constraints, readsMemory).getRes();
 }
 
 SmallVector<Value> emitInPlace(Emitter &b, StringRef code, ValueRange vectors, ArrayRef<Value> operands) {

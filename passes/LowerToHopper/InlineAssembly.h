@@ -7,8 +7,9 @@ namespace nibble::hopper {
 
 // An instruction without a result; it may not be moved or removed, nor memory accesses across it. Operands are $0, $1, ...
 void emitEffect(Emitter &b, llvm::StringRef code, llvm::ArrayRef<mlir::Value> operands);
-// A pure function of its operands, which are $1, $2, ...; the result is $0.
-mlir::Value emitValue(Emitter &b, llvm::StringRef code, mlir::Type result, llvm::ArrayRef<mlir::Value> operands);
+// A function of its operands, which are $1, $2, ...; the result is $0. One that reads memory stays where it is.
+mlir::Value emitValue(Emitter &b, llvm::StringRef code, mlir::Type result, llvm::ArrayRef<mlir::Value> operands,
+                      bool readsMemory = false);
 // Float32 vectors that are read and written in place: $0 .. are all their elements, one after the other, then `operands`. May not be
 // moved or removed, nor memory accesses across it. Returns the vectors.
 llvm::SmallVector<mlir::Value> emitInPlace(Emitter &b, llvm::StringRef code, mlir::ValueRange vectors,

@@ -35,6 +35,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     kernel->setAttr(kThreadsAttr, b.getI64IntegerAttr(spec.threads));
     kernel->setAttr(kSharedBytesAttr, b.getI64IntegerAttr(spec.sharedBytes));
     kernel->setAttr(kClusterAttr, b.getI64IntegerAttr(spec.cluster));
+    if (spec.blocksPerSM > 1)
+      kernel->setAttr(kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
     if (spec.overlap)
       kernel->setAttr(kOverlapAttr, b.getUnitAttr());
     if (spec.report)

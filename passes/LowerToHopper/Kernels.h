@@ -17,6 +17,7 @@ struct LaunchSpec {
   int64_t threads = 0;
   int64_t sharedBytes = 0;
   int64_t cluster = 1;
+  int64_t blocksPerSM = 1; // that registers must be left for
   bool overlap = false;
   llvm::SmallVector<mlir::Value> grid; // 1 to 3 index values on the host, x first
   // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic pointer).

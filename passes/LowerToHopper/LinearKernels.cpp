@@ -82,6 +82,7 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
       return failure();
     arguments.a = mapOf(k, weight, 128);
   }
+  spec.splits = splitsOf(columnsOf(y), columnsOf(x));
   arguments.result = y;
   arguments.m = k.extent(y, 1);
   arguments.n = k.extent(y, 0);

@@ -236,7 +236,9 @@ private:
     kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     kernel->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     b.getDenseI32ArrayAttr({static_cast<int32_t>(integer(kThreadsAttr))}));
-    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
+    auto shared = function->getAttrOfType<IntegerAttr>(kBlocksPerSMAttr);
+    kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
+                    b.getI32IntegerAttr(shared ? static_cast<int32_t>(shared.getInt()) : 1));
     if (int64_t cluster = integer(kClusterAttr); cluster > 1)
       kernel->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
                       b.getDenseI32ArrayAttr({static_cast<int32_t>(cluster), 1, 1}));

@@ -1,6 +1,7 @@
 #include "passes/LowerToHopper/MatrixKernel.h"
 
 #include "lib/Numerics/fragment.h"
+#include "passes/LowerToHopper/ClusterExchange.h"
 
 using namespace mlir;
 
@@ -8,11 +9,11 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kRows = 128;         // of m in a block
-constexpr int64_t kWarpgroupRows = 64; // of m in an instruction
-constexpr int64_t kStep = 16;          // of k in an instruction
+constexpr int64_t kRows = 128;          // of m in a block
+constexpr int64_t kWarpgroupRows = 64;  // of m in an instruction
+constexpr int64_t kStep = 16;           // of k in an instruction
 constexpr int64_t kBoxBytes = 64 * 128; // 64 rows of 64 bf16
-constexpr int64_t kConsumers = 256;    // threads
+constexpr int64_t kConsumers = 256;     // threads
 constexpr int64_t kConsumerBarrier = 1;
 
 int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -21,16 +22,29 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 class Matrix {
 public:
   Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
-      : b(b), spec(spec), args(args),
-        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), 2)) {}
+      : b(b), spec(spec), args(args), ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kConsumers / 32)) {}
 
   void write() {
     ring = RingOp::create(b, ringType, 0);
-    // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around them.
+    if (spec.inCluster()) {
+      rank = b.remI(b.block(0), spec.splits);
+      rowBlock = b.divI(b.block(0), spec.splits);
+    } else {
+      rowBlock = b.block(0);
+    }
+    // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around
+    // them.
     steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
-    b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
-    b.barrier();
-    auto roles = RolesOp::create(b, 40, 232);
+    b.ifThen(b.equal(b.thread(), 0), [&] {
+      if (spec.inCluster())
+        exchange().init();
+      RingInitOp::create(b, ring);
+    });
+    if (spec.inCluster())
+      exchange().waitForAll();
+    else
+      b.barrier();
+    auto roles = spec.blocksPerSM() > 1 ? RolesOp::create(b, 40, 104) : RolesOp::create(b, 40, 232);
     fill(roles.getProducer(), [&] { produce(); });
     fill(roles.getConsumers(), [&] { consume(); });
   }
@@ -49,14 +63,16 @@ private:
   }
 
   void produce() {
-    Value row = b.mulI(b.block(0), kRows), column = b.mulI(b.block(1), spec.tile);
+    Value row = b.mulI(rowBlock, kRows), column = b.mulI(b.block(1), spec.tile);
+    Value first = spec.inCluster() ? splitBegin(rank) : b.i32(0);
+    Value count = spec.inCluster() ? b.subI(splitBegin(b.addI(rank, 1)), first) : steps;
     int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
                                                                 : kRows * spec.stageDepth() * 2);
-    b.loop(b.i32(0), steps, 1, [&](Value use) {
+    b.loop(b.i32(0), count, 1, [&](Value use) {
       Value slot = RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
-      Value k = b.mulI(use, spec.stageDepth());
+      Value step = b.addI(first, use), k = b.mulI(step, spec.stageDepth());
       if (spec.a == Operand::kPacked)
-        copySlabs(slot, use);
+        copySlabs(slot, step, use);
       else if (spec.a == Operand::kRows)
         copyBox(args.a, k, row, slot, 0, use);
       else
@@ -74,20 +90,30 @@ private:
   }
 
   // Two slabs and their scales. The last block of an odd number of slabs has no second one: it takes the first again.
-  void copySlabs(Value slot, Value use) {
+  void copySlabs(Value slot, Value step, Value use) {
     Value slabRows = b.ceilDivI(args.m, numerics::kSlabRows);
     Value slabs = b.wide(b.mulI(slabRows, steps));
     Value scales = b.atByte(args.a, b.mulI(slabs, numerics::kSlabBytes));
     for (int64_t half = 0; half < 2; ++half) {
-      Value slabRow = b.minI(b.addI(b.mulI(b.block(0), 2), half), b.subI(slabRows, 1));
-      Value slab = b.place(slabRow, steps, use);
-      BulkCopyOp::create(b, b.atByte(args.a, b.mulI(slab, numerics::kSlabBytes)), b.atByte(slot, half * numerics::kSlabBytes),
-                         b.i32(numerics::kSlabBytes), ring, use, /*once=*/true);
+      Value slabRow = b.minI(b.addI(b.mulI(rowBlock, 2), half), b.subI(slabRows, 1));
+      Value slab = b.place(slabRow, steps, step);
+      BulkCopyOp::create(b, b.atByte(args.a, b.mulI(slab, numerics::kSlabBytes)),
+                         b.atByte(slot, half * numerics::kSlabBytes), b.i32(numerics::kSlabBytes), ring, use,
+                         /*once=*/true);
       BulkCopyOp::create(b, b.atByte(scales, b.mulI(slab, spec.scaleBytes())),
-                         b.atByte(slot, 2 * numerics::kSlabBytes + half * spec.scaleBytes()), b.i32(spec.scaleBytes()), ring,
-                         use, /*once=*/true);
+                         b.atByte(slot, 2 * numerics::kSlabBytes + half * spec.scaleBytes()), b.i32(spec.scaleBytes()),
+                         ring, use, /*once=*/true);
     }
   }
+
+  // First step of a split: in units of 128 columns, so that every kind of operand is cut at the same places.
+  Value splitBegin(Value split) {
+    int64_t perUnit = 128 / spec.stageDepth();
+    Value units = b.ceilDivI(args.k, 128);
+    return b.minI(b.mulI(b.divI(b.mulI(split, units), spec.splits), perUnit), steps);
+  }
+
+  ClusterExchange exchange() { return ClusterExchange(b, spec.stages() * (spec.stageBytes() + 16), spec.splits); }
 
   // --- the consumers ----------------------------------------------------------
 
@@ -103,7 +129,8 @@ private:
 
   Value multiply(Value a, Value bTile, Value sums) {
     auto flag = [&](bool set) { return set ? b.getUnitAttr() : UnitAttr(); };
-    return WgmmaOp::create(b, sums.getType(), a, bTile, sums, flag(spec.a == Operand::kTransposed), flag(spec.b == Operand::kTransposed));
+    return WgmmaOp::create(b, sums.getType(), a, bTile, sums, flag(spec.a == Operand::kTransposed),
+                           flag(spec.b == Operand::kTransposed));
   }
   void commit() { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
   Value fence(Value sums) { return WgmmaFenceOp::create(b, sums.getType(), sums).getResult(0); }
@@ -111,8 +138,10 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
+  // By every warp for itself: a warp that is ahead says nothing of what another has read.
   void release(Value use) {
-    b.ifThen(b.equal(b.remI(b.thread(), 128), 0), [&] { RingReleaseOp::create(b, ring, use); });
+    b.syncWarp();
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
   // The stage before this one has been read.
   void releaseBefore(Value use) {
@@ -125,7 +154,8 @@ private:
     Value bTile = bDescriptor(slot);
     sums = fence(sums);
     for (int64_t s = 0; s < spec.stageDepth() / kStep; ++s)
-      sums = multiply(advance(a, s * (spec.a == Operand::kRows ? 2 * kStep : 128 * kStep)), advance(bTile, bStep(s)), sums);
+      sums = multiply(advance(a, s * (spec.a == Operand::kRows ? 2 * kStep : 128 * kStep)), advance(bTile, bStep(s)),
+                      sums);
     commit();
     sums = wait(1, sums);
     releaseBefore(use);
@@ -137,7 +167,9 @@ private:
     Value thread = b.remI(b.thread(), 128);
     Value codes = b.atByte(slot, b.addI(b.mulI(group, numerics::kSlabBytes), b.mulI(thread, 16)));
     Value row = b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
-    Value scales = b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(row, 2 * spec.scalesPerSlabRow)), 2 * numerics::kSlabBytes));
+    Value scales =
+        b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(row, 2 * spec.scalesPerSlabRow)),
+                              2 * numerics::kSlabBytes));
     Value bTile = bDescriptor(slot);
     int64_t stepsPerScale = 8 / spec.scalesPerSlabRow;
     Value low, high;
@@ -171,16 +203,33 @@ private:
   void consume() {
     Value consumer = b.subI(b.thread(), 128);
     group = b.uniform(b.divI(consumer, 128));
-    Value sums = spec.result == Result::kAccumulate ? loadSums() : b.zeros(spec.tile / 2);
-    sums = b.loop(b.i32(0), steps, b.i32(1), {sums}, [&](Value use, ValueRange carried) -> SmallVector<Value> {
+    if (spec.result == Result::kAccumulate)
+      return storeSums(sumOf(b.i32(0), steps, loadSums()));
+    Value zeros = b.zeros(spec.tile / 2);
+    if (spec.inCluster()) {
+      Value first = splitBegin(rank);
+      return storeReduced(sumOf(b.i32(0), b.subI(splitBegin(b.addI(rank, 1)), first), zeros), consumer);
+    }
+    if (spec.splits == 1)
+      return storeTokens(sumOf(b.i32(0), steps, zeros), consumer);
+    Value total = zeros;
+    total = b.loop(b.i32(0), b.i32(spec.splits), b.i32(1), {total},
+                   [&](Value split, ValueRange carried) -> SmallVector<Value> {
+                     Value sums = sumOf(splitBegin(split), splitBegin(b.addI(split, 1)), b.zeros(spec.tile / 2));
+                     return {b.add(carried[0], sums)};
+                   })[0];
+    storeTokens(total, consumer);
+  }
+
+  // The products of uses [first, end) of the ring, added to what `sums` holds.
+  Value sumOf(Value first, Value end, Value sums) {
+    // See `steps`: a loop that runs at least once.
+    end = b.maxI(end, b.addI(first, 1));
+    sums = b.loop(first, end, b.i32(1), {sums}, [&](Value use, ValueRange carried) -> SmallVector<Value> {
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
       return {spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0]) : stageOfTiles(use, slot, carried[0])};
     })[0];
-    sums = wait(0, sums);
-    if (spec.result == Result::kAccumulate)
-      storeSums(sums);
-    else
-      storeTokens(sums, consumer);
+    return wait(0, sums);
   }
 
   // Of the thread: row of D in its 64 (and 8 below), column of the pair in each 8.
@@ -192,7 +241,7 @@ private:
 
   // Visits the thread's pairs of c inside the matrix: index of the first of the two sums, and its address.
   void forPairs(llvm::function_ref<void(int64_t, Value, Value)> body) {
-    Value row = b.addI(b.addI(b.mulI(b.block(0), kRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
+    Value row = b.addI(b.addI(b.mulI(rowBlock, kRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
     Value column = b.addI(b.mulI(b.block(1), spec.tile), pairColumn());
     for (int64_t below = 0; below < 2; ++below)
       for (int64_t j = 0; j < spec.tile / 8; ++j) {
@@ -234,7 +283,7 @@ private:
       }
     b.barrier(kConsumerBarrier, kConsumers);
     int64_t perToken = kRows / width; // chunks
-    Value firstRow = b.mulI(b.block(0), kRows), firstToken = b.mulI(b.block(1), spec.tile);
+    Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
     b.loop(consumer, b.i32(spec.tile * perToken), kConsumers, [&](Value chunk) {
       Value token = b.divI(chunk, perToken), inTile = b.mulI(b.remI(chunk, perToken), width);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
@@ -250,14 +299,66 @@ private:
     });
   }
 
+  // The splits' sums lie in the cluster's shared memories. Each block takes its part of the rows, and adds them in the
+  // order of the splits.
+  void storeReduced(Value sums, Value consumer) {
+    int64_t width = 16 / (spec.element.getIntOrFloatBitWidth() / 8);
+    int64_t stride = kRows + 4, rows = kRows / spec.splits; // of a block
+    Type f32 = b.getF32Type();
+    Value staging = b.sharedMemory(0);
+    b.barrier(kConsumerBarrier, kConsumers);
+    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
+    for (int64_t j = 0; j < spec.tile / 8; ++j)
+      for (int64_t i = 0; i < 4; ++i) {
+        Value token = b.addI(pairColumn(), 8 * j + i % 2);
+        Value at = b.addI(b.mulI(token, stride), b.addI(row, 8 * (i / 2)));
+        b.store(b.extract(sums, 4 * j + i), b.at(staging, f32, at));
+      }
+    b.barrier(kConsumerBarrier, kConsumers);
+    ClusterExchange exchange = this->exchange();
+    exchange.announce(0, consumer);
+    exchange.await(0);
+    int64_t perToken = rows / width;
+    Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
+    b.loop(consumer, b.i32(spec.tile * perToken), kConsumers, [&](Value chunk) {
+      Value token = b.divI(chunk, perToken),
+            inTile = b.addI(b.mulI(rank, rows), b.mulI(b.remI(chunk, perToken), width));
+      Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
+      b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
+        SmallVector<Value> totals(width, b.f32(0));
+        Value at = b.mulI(b.addI(b.mulI(token, stride), inTile), 4);
+        for (int64_t split = 0; split < spec.splits; ++split) {
+          Value theirs = exchange.addressIn(staging, split);
+          for (int64_t i = 0; i < width; ++i)
+            totals[i] = b.add(totals[i], exchange.load(b.addI(theirs, b.addI(at, 4 * i))));
+        }
+        Value value = b.round(b.fromElements(totals), spec.element);
+        if (spec.wholeRows)
+          return finishChunk(value, y, m, width);
+        for (int64_t i = 0; i < width; ++i)
+          b.ifThen(b.less(b.addI(m, i), args.m), [&] { finishChunk(b.extract(value, i), y, b.addI(m, i), 1); });
+      });
+    });
+    // Nobody leaves while others may still read.
+    b.barrier(kConsumerBarrier, kConsumers);
+    exchange.announce(1, consumer);
+    exchange.await(1);
+  }
+
   void storeChunk(Value staged, Value token, Value m, int64_t width) {
     Type type = width == 1 ? spec.element : Type(b.vectorOf(spec.element, width));
-    Value value = b.load(staged, type);
+    finishChunk(b.load(staged, type), token, m, width);
+  }
+
+  // Bias and residual, and to memory.
+  void finishChunk(Value value, Value token, Value m, int64_t width) {
+    Type type = value.getType();
     if (args.bias)
       value = b.round(b.add(b.widen(value), b.widen(b.load(b.at(args.bias, spec.element, m), type))), spec.element);
     Value place = b.place(token, args.m, m);
     if (args.residual)
-      value = b.round(b.add(b.widen(value), b.widen(b.load(b.at(args.residual, spec.element, place), type))), spec.element);
+      value =
+          b.round(b.add(b.widen(value), b.widen(b.load(b.at(args.residual, spec.element, place), type))), spec.element);
     b.store(value, b.at(args.result, spec.element, place));
   }
 
@@ -266,6 +367,7 @@ private:
   const MatrixArguments &args;
   RingType ringType;
   Value ring, steps, group; // group: consumer warpgroup, 0 or 1
+  Value rowBlock, rank;     // rank: the split of this block of a cluster
 };
 
 } // namespace
@@ -280,7 +382,7 @@ int64_t MatrixSpec::aBytes() const {
 
 // 64 KB of weights on their way cover the memory's latency; more stages than that help nobody.
 int64_t MatrixSpec::stages() const {
-  int64_t fit = (kSharedLimit - 1024) / (stageBytes() + 16);
+  int64_t fit = (kSharedLimit / blocksPerSM() - 2048) / (stageBytes() + 16);
   return std::clamp<int64_t>(fit, 2, a == Operand::kPacked ? 10 : 6);
 }
 
@@ -290,7 +392,17 @@ int64_t MatrixSpec::sharedBytes() const {
     int64_t bytes = element.getIntOrFloatBitWidth() / 8;
     staging = tile * (kRows + 16 / bytes) * bytes;
   }
-  return std::max(stages() * (stageBytes() + 16), staging);
+  int64_t ring = stages() * (stageBytes() + 16);
+  if (inCluster()) // sums in float32, and two barriers behind the ring
+    return std::max(ring, tile * (kRows + 4) * 4) + ClusterExchange::kBytes;
+  return std::max(ring, staging);
+}
+
+int64_t splitsOf(int64_t m, int64_t k) {
+  int64_t blocks = (m + kRows - 1) / kRows, splits = 1;
+  while (splits < 8 && blocks * splits * 2 <= 264 && k / (splits * 2) >= 512)
+    splits *= 2;
+  return splits;
 }
 
 std::string MatrixSpec::key() const {
@@ -302,7 +414,10 @@ std::string MatrixSpec::key() const {
     key += "_s" + std::to_string(scalesPerSlabRow);
   if (result == Result::kAccumulate)
     return key + "_accumulate";
-  return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") + (wholeRows ? "" : "_ragged");
+  if (splits > 1)
+    key += "_splits" + std::to_string(splits);
+  return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") +
+         (wholeRows ? "" : "_ragged");
 }
 
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, Value columnBlocks) {
@@ -310,7 +425,9 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.key = spec.key();
   launch.threads = 128 + kConsumers;
   launch.sharedBytes = spec.sharedBytes();
-  launch.grid = {kernel.ceilDiv(arguments.m, kRows), columnBlocks};
+  launch.cluster = spec.inCluster() ? spec.splits : 1;
+  launch.blocksPerSM = spec.blocksPerSM();
+  launch.grid = {kernel.mul(kernel.ceilDiv(arguments.m, kRows), kernel.index(launch.cluster)), columnBlocks};
   launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
   if (arguments.bias)
     launch.arguments.push_back(arguments.bias);
@@ -319,8 +436,10 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.operations = kernel.mul(kernel.mul(kernel.index(2), arguments.m), kernel.mul(arguments.n, arguments.k));
   Builder b(kernel.op.getContext());
   launch.report = b.getDictionaryAttr({
+      b.getNamedAttr("splits", b.getI64IntegerAttr(spec.splits)),
       b.getNamedAttr("stages", b.getI64IntegerAttr(spec.stages())),
-      b.getNamedAttr("tile", b.getStringAttr(std::to_string(kRows) + "x" + std::to_string(spec.tile) + "x" + std::to_string(spec.stageDepth()))),
+      b.getNamedAttr("tile", b.getStringAttr(std::to_string(kRows) + "x" + std::to_string(spec.tile) + "x" +
+                                             std::to_string(spec.stageDepth()))),
   });
   kernel.launch(launch, [&](Emitter &e, ValueRange values) {
     MatrixArguments inside{values[0], values[1], values[2], {}, {}, values[3], values[4], values[5]};

@@ -1,8 +1,10 @@
 // The one shape of matrix kernel: D[m, n] = sum over k of A[m, k] B[n, k], bf16 with float32 sums.
 //
 // A block makes 128 rows of m (two consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of stages
-// of k. One wgmma m64n<tile>k16 after another, k ascending: the order of sums is a function of k only (N10, N12), whatever
-// the tile.
+// of k. One wgmma m64n<tile>k16 after another, k ascending inside a split of k; the sums of the splits are added in their
+// order, to 0. How many splits there are is a function of m and k (splitsOf), so the order of sums is one too (N10, N12),
+// whatever the tile. With few columns the splits are blocks of a cluster, so that there are enough of them to keep memory
+// busy; with many a block makes one after the other.
 #pragma once
 
 #include "passes/LowerToHopper/Kernels.h"
@@ -26,6 +28,7 @@ struct MatrixSpec {
   Result result = Result::kTokens;
   int64_t tile = 128;           // columns of n in a block: 8, 16, 32, 64, 128 or 256
   int64_t scalesPerSlabRow = 1; // of kPacked
+  int64_t splits = 1;           // of k; of kTokens
   mlir::Type element;           // of kTokens: bf16 or f32
   bool bias = false, residual = false;
   bool wholeRows = true;        // m is a multiple of 8: rows of y are 16-byte aligned
@@ -37,9 +40,16 @@ struct MatrixSpec {
   int64_t bBytes() const { return tile * stageDepth() * 2; }
   int64_t stageBytes() const { return aBytes() + bBytes(); }
   int64_t stages() const; // as many as fit and help
+  // Two blocks of a few columns share an SM: their waits hide each other.
+  int64_t blocksPerSM() const { return result == Result::kTokens && tile <= 32 ? 2 : 1; }
+  // Each split is a block of its own.
+  bool inCluster() const { return splits > 1 && tile <= 32; }
   int64_t sharedBytes() const;
   std::string key() const;
 };
+
+// Splits of k: as many as keep two blocks on each of 132 SMs, of 512 columns at least.
+int64_t splitsOf(int64_t m, int64_t k);
 
 // Values of a launch: what the body gets, in this order.
 struct MatrixArguments {

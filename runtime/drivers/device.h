@@ -43,7 +43,7 @@ struct TensorMap {
 using KernelArgument = std::variant<uint64_t, TensorMap>;
 
 struct Launch {
-  uint32_t grid[3] = {1, 1, 1}; // blocks
+  uint32_t grid[3] = {1, 1, 1}; // blocks; with an extent of 0 nothing is launched
   uint32_t threads = 0;         // of a block, along x
   uint32_t sharedBytes = 0;     // dynamic shared memory
   uint32_t cluster = 1;         // blocks of a cluster, along x

@@ -8,8 +8,10 @@ Result<std::shared_ptr<Device>> openDevice(std::string_view name) {
     NIBBLE_ASSIGN(CudaOptions options, CudaOptions::fromEnvironment());
     return openCuda(options);
   }
-  if (name == "simt")
-    return openSimt({});
+  if (name == "simt") {
+    NIBBLE_ASSIGN(SimtOptions options, SimtOptions::fromEnvironment());
+    return openSimt(options);
+  }
   return Status::environment("device: there is no '" + std::string(name) + "' in this build; use another target");
 }
 

@@ -3,6 +3,8 @@
 #include "runtime/drivers/simt/simt.h"
 #include "runtime/drivers/simt/tensor_map.h"
 
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <thread>
@@ -52,6 +54,8 @@ public:
     return entry->begin;
   }
   void release(DeviceAddress address) override { memory_->remove(address); }
+  bool sharesHostMemory() const override { return true; }
+  bool checksAccesses() const override { return checks(); }
   Status adopt(void *memory, int64_t bytes, std::string_view what) override {
     NIBBLE_ASSIGN(auto *entry,
                   memory_->adopt(reinterpret_cast<uint64_t>(memory), static_cast<uint64_t>(bytes), what, checks()));
@@ -116,6 +120,8 @@ public:
     auto &own = static_cast<SimtModule &>(module);
     if (kernel < 0 || static_cast<size_t>(kernel) >= own.kernels.size())
       return Status::usage("simt: the module has no kernel " + std::to_string(kernel));
+    if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0)
+      return Status::ok();
     std::shared_ptr<Code> code = own.kernels[static_cast<size_t>(kernel)];
     std::vector<uint8_t> parameters(code->parameterBytes);
     NIBBLE_TRY(encode(*code, arguments, parameters));
@@ -247,6 +253,22 @@ private:
 } // namespace
 
 } // namespace simt
+
+Result<SimtOptions> SimtOptions::fromEnvironment() {
+  SimtOptions options;
+  const char *checks = std::getenv("NIBBLE_SIMT_CHECKS");
+  std::string_view wish = checks ? checks : "full";
+  if (wish != "full" && wish != "off")
+    return Status::usage("simt: NIBBLE_SIMT_CHECKS is '" + std::string(wish) + "'; set it to full or off");
+  options.checks = wish == "off" ? kOff : kFull;
+  if (const char *seed = std::getenv("NIBBLE_SIMT_SEED"); seed && *seed) {
+    const char *end = seed + std::strlen(seed);
+    auto [stop, error] = std::from_chars(seed, end, options.seed);
+    if (error != std::errc() || stop != end)
+      return Status::usage(std::string("simt: NIBBLE_SIMT_SEED is '") + seed + "'; set it to a number");
+  }
+  return options;
+}
 
 Result<std::shared_ptr<Device>> openSimt(SimtOptions options) {
   return std::shared_ptr<Device>(std::make_shared<simt::SimtDeviceImpl>(options));

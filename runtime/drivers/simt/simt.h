@@ -25,6 +25,9 @@ struct SimtOptions {
   // Instructions that the warps of a cluster may execute without any store, arrival or exit before a launch counts as
   // one that never ends.
   uint64_t spinLimit = uint64_t{1} << 26;
+
+  // NIBBLE_SIMT_CHECKS: full (default) or off. NIBBLE_SIMT_SEED: the seed. Usage error for anything else.
+  static Result<SimtOptions> fromEnvironment();
 };
 
 // What launches have done since the device was opened; for tests.
@@ -37,10 +40,6 @@ struct SimtCounters {
 
 class SimtDevice : public Device {
 public:
-  // Makes `bytes` bytes at `memory` device memory that counts as written, until disown. Usage error when it overlaps
-  // what is live already. The caller keeps the ownership.
-  virtual Status adopt(void *memory, int64_t bytes, std::string_view what) = 0;
-  virtual void disown(void *memory) = 0;
   virtual SimtCounters counters() const = 0;
 };
 

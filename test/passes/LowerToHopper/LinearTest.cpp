@@ -112,6 +112,15 @@ TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
     checkOnDevice(forwardCase(c, random));
 }
 
+// Splits of k: blocks of a cluster for few tokens, one block after the other for many.
+TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
+  Random random(4);
+  for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true}, {70, 72, 1024, kInt4, false, true}, {17, 136, 2304, kInt4},
+                              {5, 64, 4096, "<int4, group_size = 128>"}, {66, 64, 4096, "<int4, group_size = 128>"},
+                              {2, 70, 1096, "bf16", true, false, "f32"}, {65, 72, 2048, "bf16", false, true}})
+    checkOnDevice(forwardCase(c, random));
+}
+
 TEST(HopperLinear, InputGradientMeansWhatTheReferenceSays) {
   Random random(2);
   for (const LinearCase &c : {LinearCase{1, 64, 128}, {10, 72, 200}, {33, 272, 136}, {140, 128, 264}, {5, 200, 704, kInt4},
