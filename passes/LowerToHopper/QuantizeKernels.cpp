@@ -1,7 +1,9 @@
-// Quantize, dequantize, and conversions between element types.
+// Quantize, dequantize, fake-quant, repack, and conversions between element types: which launches each is.
+//
+// A weight holds no NaN and no infinity: the runtime refused it before (N7).
 #include "passes/LowerToHopper/QuantizeKernels.h"
 
-#include "lib/Numerics/fragment.h"
+#include "passes/LowerToHopper/Flat.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -11,55 +13,62 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
+LogicalResult checkLayout(Kernel &k, qat::PackedType type) {
+  if (type.getScheme().getKind() != qat::Kind::Int4 || type.getLayout() != qat::Layout::Host)
+    return success();
+  return k.op.emitError() << "has a weight " << type << "; on an H200 int4 lies in layout hopper or interchange";
+}
 
-// A thread has the 32 bytes of codes of one thread of the matrix kernel: eight fragments, four pairs in each.
-void dequantizeSlabs(Emitter &b, qat::PackedType packed, ValueRange arguments) {
-  Value bytes = arguments[0], weight = arguments[1];
-  Type bf16 = b.getBF16Type();
-  int64_t n = packed.getN(), k = packed.getK(), perRow = packed.getScalesPerSlabRow();
-  int64_t columns = (k + numerics::kSlabColumns - 1) / numerics::kSlabColumns;
-  Value thread = b.thread();
-  Value column = b.remI(b.block(), columns), slabRow = b.divI(b.block(), columns);
-  Value slab = b.wide(b.block());
-  Value codes = b.atByte(bytes, b.addI(b.mulI(slab, numerics::kSlabBytes), b.wide(b.mulI(thread, 16))));
-  Value row = b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
-  Value scales = b.atByte(bytes, b.addI(b.addI(b.mulI(slab, numerics::kSlabRows * perRow * 2), b.i64(packed.getCodeBytes())), b.wide(b.mulI(row, 2 * perRow))));
-  Value firstRow = b.addI(b.mulI(slabRow, numerics::kSlabRows), row);
-  Value firstColumn = b.addI(b.mulI(column, numerics::kSlabColumns), b.mulI(b.remI(thread, 4), 2));
-  int64_t stepsPerScale = 8 / perRow;
-  auto scale = [&](int64_t i) {
-    Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * i), b.getI16Type()));
-    return b.orI(bits, b.shlI(bits, 16));
-  };
-  for (int64_t half = 0; half < 2; ++half) {
-    Value words = b.load(b.atByte(codes, half * 2048), b.vectorOf(b.getI32Type(), 4));
-    for (int64_t s = 0; s < 4; ++s) {
-      int64_t step = 4 * half + s, group = step / stepsPerScale;
-      Value values = DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, s), scale(group), scale(group + 8 * perRow));
-      for (int64_t reg = 0; reg < 4; ++reg) {
-        Value r = b.addI(firstRow, 8 * (reg % 2)), c = b.addI(firstColumn, 16 * step + 8 * (reg / 2));
-        b.ifThen(b.both(b.less(r, b.i32(n)), b.less(c, b.i32(k))), [&] {
-          b.store(b.extract(values, reg), b.at(weight, bf16, b.place(r, k, c)));
-        });
-      }
-    }
-  }
+LogicalResult emitQuantize(Kernel &k) {
+  auto type = cast<qat::PackedType>(k.outputType(0));
+  if (failed(checkLayout(k, type)))
+    return failure();
+  Value weight = k.input(0), scales = launchSharedScales(k, weight, type.getScheme());
+  if (type.inSlabs())
+    launchQuantizeSlabs(k, weight, type, scales, k.output(0));
+  else
+    launchQuantizeRows(k, weight, type, scales, k.output(0));
+  return success();
+}
+
+LogicalResult emitFakeQuant(Kernel &k) {
+  auto scheme = k.op.getParameters().getAs<qat::SchemeAttr>("scheme");
+  launchFakeQuant(k, k.input(0), scheme, launchSharedScales(k, k.input(0), scheme), k.output(0));
+  return success();
+}
+
+LogicalResult dequantize(Kernel &k, Value bytes, qat::PackedType type, Value weight) {
+  if (failed(checkLayout(k, type)))
+    return failure();
+  if (type.inSlabs())
+    launchDequantizeSlabs(k, bytes, type, weight);
+  else
+    launchDequantizeRows(k, bytes, type, weight);
+  return success();
+}
+
+LogicalResult emitDequantize(Kernel &k) {
+  return dequantize(k, k.input(0), cast<qat::PackedType>(k.inputType(0)), k.output(0));
+}
+
+// Codes permuted, scales copied; only int4 lies differently in different layouts.
+LogicalResult emitRepack(Kernel &k) {
+  auto from = cast<qat::PackedType>(k.inputType(0)), to = cast<qat::PackedType>(k.outputType(0));
+  if (failed(checkLayout(k, from)) || failed(checkLayout(k, to)))
+    return failure();
+  if (from.getLayout() == to.getLayout() || from.getScheme().getKind() != qat::Kind::Int4)
+    memref::CopyOp::create(k.host, k.loc(), k.input(0), k.output(0));
+  else
+    launchRepack(k, k.input(0), from, k.output(0), to);
+  return success();
 }
 
 } // namespace
 
 FailureOr<Value> emitDequantized(Kernel &k, Value bytes, qat::PackedType packed) {
-  if (!packed.inSlabs())
-    return k.op.emitError() << "unwritten: dequantize of " << packed;
   Value weight = k.scratch({packed.getN(), packed.getK()}, {}, k.host.getBF16Type());
-  int64_t slabs = packed.getCodeBytes() / numerics::kSlabBytes;
-  LaunchSpec spec;
-  spec.key = "dequantize_" + std::to_string(packed.getN()) + "x" + std::to_string(packed.getK()) + "_s" + std::to_string(packed.getScalesPerSlabRow());
-  spec.threads = numerics::kFragmentThreads;
-  spec.grid = {k.index(slabs)};
-  spec.arguments = {bytes, weight};
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) { dequantizeSlabs(b, packed, arguments); });
+  if (failed(dequantize(k, bytes, packed, weight)))
+    return failure();
   return weight;
 }
 
@@ -68,29 +77,28 @@ Value roundedToBf16(Kernel &k, Value matrix) {
     return matrix;
   auto type = cast<MemRefType>(matrix.getType());
   SmallVector<Value> dynamic;
-  Value count = k.index(1);
-  for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-    Value extent = k.extent(matrix, dim);
-    count = k.mul(count, extent);
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
     if (type.isDynamicDim(dim))
-      dynamic.push_back(extent);
-  }
+      dynamic.push_back(k.extent(matrix, dim));
   Value out = k.scratch(type.getShape(), dynamic, k.host.getBF16Type());
-  LaunchSpec spec;
+  FlatSpec spec;
   spec.key = "round_to_bf16";
-  spec.threads = kThreads;
-  spec.grid = {k.ceilDiv(count, kThreads)};
-  spec.arguments = {matrix, out, count};
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value i = b.addI(b.mulI(b.block(), kThreads), b.thread());
-    b.ifThen(b.less(i, arguments[2]), [&] {
-      Value x = b.load(b.at(arguments[0], b.getF32Type(), i), b.getF32Type());
-      b.store(b.round(x, b.getBF16Type()), b.at(arguments[1], b.getBF16Type(), i));
-    });
+  spec.whole = isMultiple(matrix, spec.width);
+  spec.key += spec.whole ? "_whole" : "";
+  spec.arguments = {matrix, out};
+  spec.count = elementsOf(k.host, k.loc(), matrix);
+  launchFlat(k.writer, k.host, k.loc(), spec, [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
+    storeFloats(b, loadFloats(b, arguments[0], b.getF32Type(), first, width), arguments[1], b.getBF16Type(), first,
+                width);
   });
   return out;
 }
 
-void addQuantizeKernels(KernelTable &) {}
+void addQuantizeKernels(KernelTable &table) {
+  table["qat.quantize"] = emitQuantize;
+  table["qat.fake_quant"] = emitFakeQuant;
+  table["qat.dequantize"] = emitDequantize;
+  table["qat.repack"] = emitRepack;
+}
 
 } // namespace nibble::hopper

@@ -1,0 +1,185 @@
+// INT4 weights of layout hopper: to slabs of 64 rows and 128 columns and back, a block each.
+//
+// Sixteen threads have a row's 128 columns, eight each (a piece), and a thread has rows r and r + 8 of two groups of
+// sixteen rows. A word of the layout holds, of those two rows, pairs of columns eight apart: of a word's four pairs a
+// thread has two, and its neighbour the others (lib/Numerics/fragment.h).
+#include "passes/LowerToHopper/Pieces.h"
+#include "passes/LowerToHopper/QuantizeKernels.h"
+
+#include "lib/Numerics/fragment.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
+constexpr int64_t kThreads = 256, kPairs = 2; // pairs of rows in a thread
+
+struct SlabThread {
+  Emitter &b;
+  int64_t columnsOfSlabs, perRow; // slabs side by side; scales of a row in one
+  Value bytes, piece, rowInPair, pairGroup, slabRow, slabColumn, slab;
+
+  SlabThread(Emitter &b, qat::PackedType type, Value bytes)
+      : b(b), columnsOfSlabs((type.getK() + kSlabColumns - 1) / kSlabColumns), perRow(type.getScalesPerSlabRow()),
+        bytes(bytes) {
+    Value rows = b.shrI(b.thread(), 4);
+    piece = b.andI(b.thread(), 15);
+    rowInPair = b.andI(rows, 7);
+    pairGroup = b.shrI(rows, 3);
+    slabRow = b.divI(b.block(), columnsOfSlabs);
+    slabColumn = b.remI(b.block(), columnsOfSlabs);
+    slab = b.wide(b.block());
+  }
+  // The lower row of pair `i`, in the slab; the other is 8 below it.
+  Value rowOf(int64_t i) const { return b.addI(b.mulI(b.addI(pairGroup, 2 * i), 16), rowInPair); }
+  Value inMatrix(Value row) const { return b.addI(b.mulI(slabRow, kSlabRows), row); }
+  Value column() const { return b.addI(b.mulI(slabColumn, kSlabColumns), b.mulI(piece, kPiece)); }
+  Value isOdd() const { return b.equal(b.andI(piece, 1), 1); }
+  // Byte in the slab of the word for the pairs of columns number `c` (0..3) of both rows.
+  Value wordOf(Value row, Value c) const {
+    Value thread = b.addI(b.addI(b.mulI(b.shrI(row, 4), 32), b.mulI(rowInPair, 4)), c);
+    Value step = b.shrI(piece, 1);
+    return b.addI(b.mulI(b.shrI(step, 2), kSlabBytes / 2), b.addI(b.mulI(thread, 16), b.mulI(b.andI(step, 3), 4)));
+  }
+  // The row's scale of this piece, in the slab's scales.
+  Value scaleOf(Value row) const { return b.addI(b.mulI(row, perRow), b.divI(piece, 16 / perRow)); }
+  Value codesAt(Value byte) const { return b.atByte(bytes, b.addI(b.mulI(slab, kSlabBytes), b.wide(byte))); }
+  Value scalesAt(qat::PackedType type, Value byte) const {
+    return b.atByte(bytes, b.addI(b.addI(b.mulI(slab, kSlabRows * perRow * 2), type.getCodeBytes()), b.wide(byte)));
+  }
+};
+
+// Eight codes to four words that hold a pair each, in bits 0..3 and 16..19.
+SmallVector<Value> pairsOf(Emitter &b, Value codes) {
+  SmallVector<Value> pairs;
+  for (int64_t c = 0; c < 4; ++c) {
+    Value low = b.extract(codes, 2 * c), high = b.extract(codes, 2 * c + 1);
+    pairs.push_back(b.andI(b.orI(b.shlI(high, 16), b.andI(low, 0xFFFF)), 0x000F000F));
+  }
+  return pairs;
+}
+
+// The largest magnitude of the group of a piece: over the group's threads, which stand side by side.
+Value largestOfGroup(Emitter &b, Value largest, int64_t pieces) {
+  for (int64_t mask = 1; mask < pieces; mask *= 2)
+    largest = b.maxI(largest, b.shuffleXor(largest, mask));
+  return largest;
+}
+
+void quantizeSlab(Emitter &b, qat::PackedType type, PieceMatrix weight, Value rowScales, Value bytes) {
+  SlabThread at(b, type, bytes);
+  Grid grid(b, type.getScheme());
+  int64_t n = type.getN(), group = type.getScheme().getGroupSize(), scaleBytes = kSlabRows * at.perRow * 2;
+  bool wholeRows = n % kSlabRows == 0, whole = wholeRows && type.getK() % kSlabColumns == 0;
+  Value codes = b.sharedMemory(0), scales = b.sharedMemory(kSlabBytes), column = at.column();
+
+  SmallVector<Value> rows, words;
+  for (int64_t i = 0; i < 2 * kPairs; ++i) {
+    rows.push_back(b.addI(at.rowOf(i / 2), 8 * (i % 2)));
+    words.push_back(weight.load(b, at.inMatrix(rows[i]), column, wholeRows));
+  }
+  SmallVector<SmallVector<Value>> pairs;
+  for (int64_t i = 0; i < 2 * kPairs; ++i) {
+    Value row = at.inMatrix(rows[i]), exists = whole ? Value() : b.both(b.less(row, n), b.less(column, type.getK()));
+    GridScale scale;
+    if (group == 0) {
+      Value own = b.select(b.less(row, n), row, b.i32(0));
+      scale.used = b.load(b.at(rowScales, b.getF32Type(), own), b.getF32Type());
+      scale.stored = b.shrI(b.bitcast(b.roundTo(scale.used, b.getBF16Type()), b.getI32Type()), 16);
+    } else {
+      scale = grid.scaleOf(largestOfGroup(b, largestOfWords(b, words[i]), group / kPiece));
+    }
+    // What lies beyond the matrix has code 0; its scale is stored as 0.
+    pairs.push_back(pairsOf(b, grid.codes(floatsOfWords(b, words[i]), scale.used)));
+    Value stored = exists ? b.select(exists, scale.stored, b.i32(0)) : scale.stored;
+    if (group == 0 && !wholeRows) // of a row's last slab every place holds the row's scale
+      stored = b.select(b.less(row, n), scale.stored, b.i32(0));
+    else if (group == 0)
+      stored = scale.stored;
+    b.ifThen(b.equal(b.remI(at.piece, 16 / at.perRow), 0), [&] {
+      Value half = arith::TruncIOp::create(b, b.getI16Type(), stored);
+      b.store(half, b.at(scales, b.getI16Type(), at.scaleOf(rows[i])));
+    });
+  }
+  Value odd = at.isOdd(), shift = b.select(odd, b.i32(8), b.i32(0));
+  for (int64_t pair = 0; pair < kPairs; ++pair) {
+    SmallVector<Value> own;
+    for (int64_t c = 0; c < 4; ++c)
+      own.push_back(b.shlI(b.orI(pairs[2 * pair][c], b.shlI(pairs[2 * pair + 1][c], 4)), shift));
+    // The even thread finishes words 0 and 1, the odd one 2 and 3.
+    for (int64_t i = 0; i < 2; ++i) {
+      Value theirs = b.shuffleXor(b.select(odd, own[i], own[2 + i]), 1);
+      Value word = b.orI(b.select(odd, own[2 + i], own[i]), theirs);
+      Value c = b.select(odd, b.i32(2 + i), b.i32(i));
+      b.store(word, b.atByte(codes, at.wordOf(rows[2 * pair], c)));
+    }
+  }
+  b.barrier();
+  Type words4 = b.vectorOf(b.getI32Type(), 4);
+  Value byte = b.mulI(b.thread(), 16);
+  b.store(b.load(b.atByte(codes, byte), words4), at.codesAt(byte));
+  b.ifThen(b.less(byte, scaleBytes), [&] { b.store(b.load(b.atByte(scales, byte), words4), at.scalesAt(type, byte)); });
+}
+
+void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes, PieceMatrix weight) {
+  SlabThread at(b, type, bytes);
+  Type i32 = b.getI32Type();
+  Value column = at.column(), shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
+  for (int64_t pair = 0; pair < kPairs; ++pair) {
+    Value row = at.rowOf(pair);
+    auto scale = [&](Value row) {
+      Value bits =
+          arith::ExtUIOp::create(b, i32, b.load(at.scalesAt(type, b.mulI(at.scaleOf(row), 2)), b.getI16Type()));
+      return b.orI(bits, b.shlI(bits, 16));
+    };
+    Value low = scale(row), high = scale(b.addI(row, 8));
+    SmallVector<Value> upper, lower;
+    for (int64_t c = 0; c < 4; ++c) {
+      Value word = b.shrI(b.load(at.codesAt(at.wordOf(row, b.i32(c))), i32), shift);
+      Value registers = DequantizeOp::create(b, b.vectorOf(i32, 4), word, low, high);
+      upper.push_back(b.extract(registers, 0));
+      lower.push_back(b.extract(registers, 1));
+    }
+    bool inside = type.getN() % kSlabRows == 0;
+    weight.store(b, b.fromElements(upper), at.inMatrix(row), column, inside);
+    weight.store(b, b.fromElements(lower), at.inMatrix(b.addI(row, 8)), column, inside);
+  }
+}
+
+std::string keyOf(StringRef name, qat::PackedType type, Type element) {
+  return name.str() + "_" + std::to_string(type.getN()) + "x" + std::to_string(type.getK()) + "_" +
+         textOf(type.getScheme()) + "_" + textOf(element);
+}
+
+} // namespace
+
+void launchQuantizeSlabs(Kernel &k, Value weight, qat::PackedType type, Value rowScales, Value bytes) {
+  LaunchSpec spec;
+  spec.key = keyOf("quantize_slabs", type, elementOf(weight));
+  spec.threads = kThreads;
+  spec.sharedBytes = kSlabBytes + kSlabRows * type.getScalesPerSlabRow() * 2;
+  spec.grid = {k.index(type.getCodeBytes() / kSlabBytes)};
+  spec.arguments = {weight, bytes};
+  if (rowScales)
+    spec.arguments.push_back(rowScales);
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    PieceMatrix matrix{elementOf(weight), type.getN(), type.getK(), arguments[0]};
+    quantizeSlab(b, type, matrix, rowScales ? arguments[2] : Value(), arguments[1]);
+  });
+}
+
+void launchDequantizeSlabs(Kernel &k, Value bytes, qat::PackedType type, Value weight) {
+  LaunchSpec spec;
+  spec.key = keyOf("dequantize_slabs", type, elementOf(weight));
+  spec.threads = kThreads;
+  spec.grid = {k.index(type.getCodeBytes() / kSlabBytes)};
+  spec.arguments = {bytes, weight};
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    dequantizeSlab(b, type, arguments[0], {elementOf(weight), type.getN(), type.getK(), arguments[1]});
+  });
+}
+
+} // namespace nibble::hopper
