@@ -2,6 +2,7 @@
 
 #include "lib/Target/Host/Machine.h"
 #include "passes/Bufferize/Pipeline.h"
+#include "passes/LowerToHopper/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 #include "passes/Verify/Passes.h"
 #include "runtime/core/file.h"
@@ -28,11 +29,11 @@ Status StageRunner::dump(mlir::ModuleOp module, const std::string &stage) {
 }
 
 Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages, const std::string &last) {
-  if (!last.empty() && last != kLowerToHost && llvm::none_of(stages, [&](const Stage &stage) { return stage.name == last; })) {
+  if (!last.empty() && last != kLowerToHost && last != kLowerToHopper && llvm::none_of(stages, [&](const Stage &stage) { return stage.name == last; })) {
     std::string known;
     for (const Stage &stage : stages)
       known += stage.name.str() + ", ";
-    return Status::usage(fmt::format("stage '{}' is not one of this program's: {}{}", last, known, kLowerToHost));
+    return Status::usage(fmt::format("stage '{}' is not one of this program's: {}{}, {}", last, known, kLowerToHost, kLowerToHopper));
   }
   for (const Stage &stage : stages) {
     std::string name = stage.name.str();
@@ -56,6 +57,20 @@ Status StageRunner::lower(mlir::ModuleOp module, const HostOptions &host) {
   };
   NIBBLE_TRY(session_.run(module, kLowerToHost, build).within(std::string("stage ") + kLowerToHost));
   return dump(module, kLowerToHost);
+}
+
+Status StageRunner::lowerToHopper(mlir::ModuleOp module) {
+  auto build = [&](mlir::OpPassManager &pm) {
+    hopper::buildHopperTensorPipeline(pm);
+    buildBufferizePipeline(pm);
+    hopper::buildHopperKernelsPipeline(pm);
+    hopper::buildHopperNVVMPipeline(pm);
+    VerifyStagePassOptions contract;
+    contract.stage = kLowerToHopper;
+    pm.addPass(createVerifyStagePass(contract));
+  };
+  NIBBLE_TRY(session_.run(module, kLowerToHopper, build).within(std::string("stage ") + kLowerToHopper));
+  return dump(module, kLowerToHopper);
 }
 
 } // namespace nibble

@@ -8,8 +8,9 @@
 
 namespace nibble {
 
-// The last stage before machine code. It works on a copy: what is compiled is lowered by the compiler itself.
+// The last stages before machine code, one for each target. They work on a copy: what is compiled is lowered by the compiler itself.
 inline constexpr const char *kLowerToHost = "lower-to-host";
+inline constexpr const char *kLowerToHopper = "lower-to-hopper";
 
 class StageRunner {
 public:
@@ -19,8 +20,9 @@ public:
 
   // Runs `stages` in their order, up to and with the one called `last`; empty: all. Usage error naming the stages when none is.
   Status run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages, const std::string &last = "");
-  // Stage lower-to-host, with its contract.
+  // Stage lower-to-host or lower-to-hopper, with its contract.
   Status lower(mlir::ModuleOp module, const HostOptions &host);
+  Status lowerToHopper(mlir::ModuleOp module);
 
 private:
   Status dump(mlir::ModuleOp module, const std::string &stage);

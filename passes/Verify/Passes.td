@@ -45,6 +45,7 @@ def VerifyStagePass : Pass<"nibble-verify-stage", "::mlir::ModuleOp"> {
     - rollout: functions with a cache neither fake-quantize nor attend over keys of their own.
     - fuse: no dequantized weight feeds a linear.
     - lower-to-host: nothing but the LLVM dialect and OpenMP regions.
+    - lower-to-hopper: nothing but commands over buffers and kernels of llvm and nvvm.
 
     Example: `--nibble-verify-stage=stage=fuse`
   }];

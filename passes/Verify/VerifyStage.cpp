@@ -167,6 +167,14 @@ static Operation *notLLVM(ModuleOp module) {
   });
 }
 
+static Operation *notCommands(ModuleOp module) {
+  static constexpr StringLiteral kDialects[] = {"builtin", "func", "memref", "arith", "hopper", "gpu", "llvm", "nvvm"};
+  return findOp(module, [](Operation *op) {
+    bool tensors = llvm::any_of(op->getResultTypes(), [](Type type) { return isa<TensorType, qat::PackedType>(type); });
+    return tensors || !llvm::is_contained(kDialects, op->getName().getDialectNamespace());
+  });
+}
+
 static constexpr Promise kPromises[] = {
     {"import", "has only ops that later stages know", foreignDialect},
     {"import", "names every argument of a public function (nn.input, nn.parameter or nn.state)", unnamedArgument},
@@ -177,6 +185,7 @@ static constexpr Promise kPromises[] = {
     {"rollout", "leaves no fake_quant in functions with a cache", fakeQuantInRollout},
     {"rollout", "attends over pages in functions with a cache", keysOfItsOwn},
     {"fuse", "leaves no dequantized weight that feeds a linear", dequantizedLinear},
+    {"lower-to-hopper", "leaves nothing but commands over buffers and kernels of llvm and nvvm", notCommands},
     {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP", notLLVM},
 };
 

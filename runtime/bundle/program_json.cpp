@@ -216,7 +216,8 @@ std::string toJson(const DeviceProgram &program) {
                        {"threads", kernel.threads},
                        {"shared_bytes", kernel.sharedBytes},
                        {"cluster", kernel.cluster},
-                       {"overlap", kernel.overlap}});
+                       {"overlap", kernel.overlap},
+                       {"description", kernel.description}});
   for (const ProgramConstant &constant : program.constants)
     constants.push_back(
         {{"dtype", kDtypes[constant.dtype]}, {"shape", constant.shape}, {"bytes", base64(constant.bytes)}});
@@ -251,6 +252,7 @@ Result<DeviceProgram> parseDeviceProgram(std::string_view text, std::string_view
       kernel.sharedBytes = static_cast<uint32_t>(reader.integer(item, "shared_bytes", 0, UINT32_MAX, 0));
       kernel.cluster = static_cast<uint32_t>(reader.integer(item, "cluster", 0, UINT32_MAX, 1));
       kernel.overlap = reader.flag(item, "overlap");
+      kernel.description = reader.text(item, "description");
       program.kernels.push_back(std::move(kernel));
     });
   if (reader.status.isOk())

@@ -2,9 +2,10 @@
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Bundle.h"
-#include "runtime/bundle/bundle.h"
+#include "lib/Driver/KernelReport.h"
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Stages.h"
+#include "runtime/bundle/bundle.h"
 #include "tools/nibble/RecipeOptions.h"
 
 #include <CLI/CLI.hpp>
@@ -20,7 +21,8 @@ struct CompileArguments {
   std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host",
                      output, target = "host";
   Recipe recipe;
-  bool noHoist = false;
+  bool noHoist = false, kernelReport = false;
+  int64_t tokens = 64;
 };
 
 llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
@@ -44,7 +46,27 @@ void describe(const Program &program) {
     fmt::print("{}: {} arguments, {} results\n", function.name, function.argument_count, function.result_count);
 }
 
+Status compileForDevice(const CompileArguments &arguments, Session &session, mlir::ModuleOp module) {
+  nvptx::Assembly assembly;
+  NIBBLE_ASSIGN(DeviceProgram program, session.compileForDevice(module, /*assemble=*/true, &assembly));
+  if (!arguments.output.empty())
+    NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target));
+  for (const ProgramFunction &function : program.functions)
+    if (function.exported)
+      fmt::print("{}: {} arguments, {} results, {} commands\n", function.name, function.arguments.size(), function.results.size(),
+                 function.commands.size());
+  fmt::print("{} kernels, {} bytes of PTX, {} of machine code\n", program.kernels.size(), program.image.ptx.size(),
+             program.image.cubin.size());
+  if (arguments.kernelReport) {
+    NIBBLE_ASSIGN(std::string report, kernelReport(program, assembly, arguments.tokens));
+    fmt::print("{}", report);
+  }
+  return Status::ok();
+}
+
 Status compile(const CompileArguments &arguments) {
+  if (arguments.kernelReport && arguments.target == "host")
+    return Status::usage("--kernel-report is of an H200's kernels; give --target cuda");
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.hoist = !arguments.noHoist;
@@ -57,11 +79,15 @@ Status compile(const CompileArguments &arguments) {
   StageRunner runner(session, options.stageOptions(arguments.recipe), arguments.dumpStages);
   NIBBLE_TRY(runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
   bool stopped = !arguments.stopAfter.empty();
-  if (arguments.stopAfter == kLowerToHost) {
-    NIBBLE_TRY(runner.lower(*module, options.host));
+  auto lower = [&](mlir::ModuleOp of) {
+    bool hopper = stopped ? arguments.stopAfter == kLowerToHopper : arguments.target != "host";
+    return hopper ? runner.lowerToHopper(of) : runner.lower(of, options.host);
+  };
+  if (arguments.stopAfter == kLowerToHost || arguments.stopAfter == kLowerToHopper) {
+    NIBBLE_TRY(lower(*module));
   } else if (!stopped && !arguments.dumpStages.empty()) {
     mlir::OwningOpRef<mlir::ModuleOp> copy(module->clone());
-    NIBBLE_TRY(runner.lower(*copy, options.host));
+    NIBBLE_TRY(lower(*copy));
   }
   if (stopped) {
     if (arguments.dumpStages.empty())
@@ -69,13 +95,7 @@ Status compile(const CompileArguments &arguments) {
     return Status::ok();
   }
   if (arguments.target != "host") {
-    NIBBLE_ASSIGN(DeviceProgram program, session.compileForDevice(*module, /*assemble=*/true));
-    if (!arguments.output.empty())
-      NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target));
-    for (const ProgramFunction &function : program.functions)
-      if (function.exported)
-        fmt::print("{}: {} arguments, {} results, {} commands\n", function.name, function.arguments.size(), function.results.size(), function.commands.size());
-    fmt::print("{} kernels, {} bytes of PTX, {} of machine code\n", program.kernels.size(), program.image.ptx.size(), program.image.cubin.size());
+    NIBBLE_TRY(compileForDevice(arguments, session, *module));
   } else if (!arguments.output.empty()) {
     NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output));
   } else {
@@ -100,7 +120,7 @@ void addCompile(CLI::App &app, Status &status) {
       ->check(CLI::IsMember({"train", "rollout", "logits", "none"}))
       ->capture_default_str();
   command->add_option("--stop-after", arguments->stopAfter,
-                      "stage to stop after (import, quantize, ..., lower-to-host); its module is printed, or left in --dump-stages");
+                      "stage to stop after (import, quantize, ..., lower-to-host or lower-to-hopper); its module is printed, or left in --dump-stages");
   command->add_option("--dump-stages", arguments->dumpStages, "folder for one numbered file a stage");
   command->add_option("--objective", arguments->objective, "sft, grpo or a path")->capture_default_str();
   command->add_option("--recompute", arguments->recompute, "layer or none")->capture_default_str();
@@ -109,6 +129,9 @@ void addCompile(CLI::App &app, Status &status) {
       ->capture_default_str();
   command->add_option("--cpu", arguments->cpu, "CPU to compile for: host, or a name LLVM knows")->capture_default_str();
   command->add_flag("--no-hoist", arguments->noHoist, "quantize in every forward instead of in the update");
+  command->add_flag("--kernel-report", arguments->kernelReport,
+                    "of --target cuda: tile, stages, shared memory, registers and spills (by ptxas), bytes, operations and floor time of each kernel");
+  command->add_option("--tokens", arguments->tokens, "of the calls that --kernel-report counts")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   addRecipeOptions(*command, arguments->recipe);
   command->callback([arguments, &status] { status = compile(*arguments); });
 }

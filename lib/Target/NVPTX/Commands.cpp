@@ -337,6 +337,20 @@ private:
   DenseSet<Value> owned_; // allocated here and not released yet
 };
 
+// "tile 128x64x128, 8 stages": what the kernel's writer says of it.
+std::string describe(gpu::GPUFuncOp kernel) {
+  std::string text;
+  if (auto report = kernel->getAttrOfType<DictionaryAttr>(hopper::kReportAttr))
+    for (NamedAttribute entry : report) {
+      text += text.empty() ? "" : ", ";
+      if (auto string = dyn_cast<StringAttr>(entry.getValue()))
+        text += (entry.getName().getValue() + " " + string.getValue()).str();
+      else if (auto number = dyn_cast<IntegerAttr>(entry.getValue()))
+        text += (llvm::Twine(number.getInt()) + " " + entry.getName().getValue()).str();
+    }
+  return text;
+}
+
 // Callees before callers.
 LogicalResult order(ModuleOp module, SmallVector<func::FuncOp> &ordered) {
   llvm::StringMap<func::FuncOp> byName;
@@ -377,7 +391,7 @@ FailureOr<DeviceProgram> translateCommands(ModuleOp module) {
       auto integer = [&](StringRef name) { return static_cast<uint32_t>(kernel->getAttrOfType<IntegerAttr>(name).getInt()); };
       kernels[kernel.getName()] = static_cast<int>(program.kernels.size());
       program.kernels.push_back({kernel.getName().str(), integer(hopper::kThreadsAttr), integer(hopper::kSharedBytesAttr),
-                                 integer(hopper::kClusterAttr), kernel->hasAttr(hopper::kOverlapAttr)});
+                                 integer(hopper::kClusterAttr), kernel->hasAttr(hopper::kOverlapAttr), describe(kernel)});
     }
   SmallVector<func::FuncOp> ordered;
   if (failed(order(module, ordered)))

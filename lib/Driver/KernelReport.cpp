@@ -1,0 +1,85 @@
+#include "lib/Driver/KernelReport.h"
+
+#include "runtime/bundle/call_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace nibble {
+
+namespace {
+
+constexpr double kBytesPerSecond = 4.3e12, kOperationsPerSecond = 790e12;
+
+struct Work {
+  int64_t launches = 0;
+  double bytes = 0, operations = 0, floor = 0; // floor: seconds
+};
+
+double bytesGiven(const CallPlan &plan, const PlannedCommand &command) {
+  std::set<int32_t> buffers;
+  for (const PlannedArgument &argument : command.arguments) {
+    if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
+      buffers.insert(pointer->buffer);
+    else if (const auto *map = std::get_if<PlannedTensorMap>(&argument))
+      buffers.insert(map->buffer);
+  }
+  double bytes = 0;
+  for (int32_t buffer : buffers)
+    bytes += static_cast<double>(plan.buffers[buffer].bytes);
+  return bytes;
+}
+
+Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::vector<Work> &work) {
+  std::vector<Shape> shapes;
+  for (const ProgramValue &argument : program.functions[function].arguments) {
+    Shape shape = argument.shape;
+    std::replace(shape.begin(), shape.end(), int64_t{-1}, tokens);
+    shapes.push_back(std::move(shape));
+  }
+  NIBBLE_ASSIGN(CallPlan plan, planCall(program, function, shapes));
+  for (const PlannedCommand &command : plan.commands) {
+    if (command.kind != PlannedCommand::Kind::kLaunch)
+      continue;
+    Work &of = work[command.kernel];
+    double bytes = bytesGiven(plan, command), operations = static_cast<double>(command.operations);
+    ++of.launches;
+    of.bytes += bytes;
+    of.operations += operations;
+    of.floor += std::max(bytes / kBytesPerSecond, operations / kOperationsPerSecond);
+  }
+  return Status::ok();
+}
+
+} // namespace
+
+Result<std::string> kernelReport(const DeviceProgram &program, const nvptx::Assembly &assembly, int64_t tokens) {
+  std::vector<Work> work(program.kernels.size());
+  for (size_t i = 0; i < program.functions.size(); ++i)
+    if (program.functions[i].exported)
+      NIBBLE_TRY(addWork(program, static_cast<int>(i), tokens, work));
+  bool assembled = !assembly.kernels.empty();
+  std::string text = fmt::format("of every function called once with {} tokens; {}\n", tokens,
+                                 assembled ? "registers and spills by ptxas" : "no ptxas: registers and spills are not known");
+  text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10}  {}\n", "threads", "shared", "registers", "spills",
+                      "launches", "MB", "GFLOP", "floor us", "kernel");
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    const ProgramKernel &kernel = program.kernels[i];
+    auto found = assembly.kernels.find(kernel.name);
+    std::string registers = "?", spills = "?";
+    if (found != assembly.kernels.end()) {
+      registers = std::to_string(found->second.registers);
+      spills = std::to_string(found->second.spillStoreBytes + found->second.spillLoadBytes);
+    }
+    text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10.2f} {:>10.2f} {:>10.2f}  {}{}{}\n", kernel.threads, kernel.sharedBytes,
+                        registers, spills, work[i].launches, 1e-6 * work[i].bytes, 1e-9 * work[i].operations, 1e6 * work[i].floor,
+                        kernel.name, kernel.description.empty() ? "" : ": ", kernel.description);
+  }
+  if (!assembly.warnings.empty())
+    text += assembly.warnings;
+  return text;
+}
+
+} // namespace nibble
