@@ -43,7 +43,7 @@ std::string toString(const PackedLayout &layout);
 std::optional<PackedLayout> parsePacked(std::string_view text);
 
 // Codes of rows [rowBegin, rowEnd): int8 [rows, K], row-major, to and from the slab. Of fp8 the bytes are E4M3.
-// packCodes writes code bytes only, all of those rows, padding included.
+// packCodes writes code bytes only, all of those rows, padding included; of slabs also the zero scales of rows beyond N.
 void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab);
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const uint8_t *slab, int8_t *codes);
 

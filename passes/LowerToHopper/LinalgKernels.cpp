@@ -103,7 +103,15 @@ public:
         widest_ = std::max(widest_, type.getElementType().getIntOrFloatBitWidth());
   }
 
-  void launch(KernelWriter &writer) {
+  LogicalResult launch(KernelWriter &writer) {
+    write(writer);
+    if (!isExpanded_)
+      return op_.emitError() << "has functions whose polynomials do not come to an end";
+    return success();
+  }
+
+private:
+  void write(KernelWriter &writer) {
     OpBuilder host(op_);
     Location loc = op_.getLoc();
     FlatSpec spec;
@@ -144,7 +152,6 @@ public:
     });
   }
 
-private:
   // Number of an operand's buffer among the launch's arguments.
   int64_t argumentOf(OpOperand &operand) const {
     int64_t number = 0;
@@ -327,7 +334,7 @@ private:
     populateMathPolynomialApproximationPatterns(patterns);
     GreedyRewriteConfig config;
     config.setStrictness(GreedyRewriteStrictness::ExistingAndNewOps);
-    (void)applyOpPatternsGreedily(polynomials_, std::move(patterns), config);
+    isExpanded_ = succeeded(applyOpPatternsGreedily(polynomials_, std::move(patterns), config)) && isExpanded_;
     polynomials_.clear();
   }
 
@@ -339,6 +346,7 @@ private:
   SmallVector<Value> indices_;                                     // by loop, in the kernel that is being written
   std::map<std::pair<unsigned, int64_t>, size_t> extentArguments_; // operand and dimension to the launch's argument
   SmallVector<Operation *> polynomials_;
+  bool isExpanded_ = true;
 };
 
 } // namespace
@@ -353,8 +361,7 @@ LogicalResult emitElementwise(KernelWriter &writer, linalg::LinalgOp op) {
       return failure();
   if (failed(checkBody(op)))
     return failure();
-  Elementwise(op).launch(writer);
-  return success();
+  return Elementwise(op).launch(writer);
 }
 
 } // namespace nibble::hopper

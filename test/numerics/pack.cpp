@@ -1,6 +1,7 @@
-// N9 and the host layout: golden words, every byte, an oracle that places one bit at a time, and repack as a
-// permutation.
+// N9 and the layouts host and hopper: golden words, every byte, an oracle that places one bit at a time, and repack as
+// a permutation.
 #include "lib/Numerics/pack.h"
+#include "lib/Numerics/fragment.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -27,10 +28,38 @@ std::vector<int8_t> unpackAll(const PackedLayout &layout, const Bytes &slab) {
   return codes;
 }
 
+constexpr Layout kLayouts[] = {Layout::kInterchange, Layout::kHost, Layout::kHopper};
+
 uint32_t wordAt(const Bytes &slab, size_t index) {
   uint32_t word;
   std::memcpy(&word, slab.data() + 4 * index, 4);
   return word;
+}
+
+// Bit of the element of each row and column of an instruction's 64 x 16 among the words of its step, from a walk over
+// the registers of the 128 threads: the text of fragment.h, not its inverse.
+std::vector<int64_t> fragmentBits() {
+  std::vector<int64_t> bits(64 * 16, -1);
+  for (int64_t thread = 0; thread < 128; ++thread)
+    for (int64_t reg = 0; reg < 4; ++reg)
+      for (int64_t half = 0; half < 2; ++half) {
+        FragmentElement element = fragmentElement(thread, reg, half);
+        bits[static_cast<size_t>(16 * element.row + element.k)] = 8 * 16 * thread + 4 * reg + 16 * half;
+      }
+  return bits;
+}
+
+// Bit in the slab of the lowest bit of code (n, k).
+int64_t bitOf(const PackedLayout &layout, int64_t n, int64_t k) {
+  if (layout.layout == Layout::kHopper) {
+    static const std::vector<int64_t> fragment = fragmentBits();
+    int64_t slab = n / 64 * ((layout.k + 127) / 128) + k / 128;
+    return 8 * (4096 * slab + 2048 * (k % 128 / 64) + 4 * (k % 64 / 16)) +
+           fragment[static_cast<size_t>(16 * (n % 64) + k % 16)];
+  }
+  int64_t bit = layout.layout == Layout::kInterchange ? 32 * (k / 8) + 4 * (k % 8)
+                                                      : 32 * (16 * (k / 128) + k % 16) + 4 * (k % 128 / 16);
+  return bit + 8 * n * layout.codeRowBytes();
 }
 
 // The text of !qat.packed, bit by bit: start with padding, then set each of the four bits of each code.
@@ -38,9 +67,7 @@ Bytes packBitByBit(const PackedLayout &layout, const std::vector<int8_t> &codes)
   Bytes bytes(static_cast<size_t>(layout.codeBytes()), 0x88);
   for (int64_t n = 0; n < layout.n; ++n)
     for (int64_t k = 0; k < layout.k; ++k) {
-      int64_t bit = layout.layout == Layout::kInterchange ? 32 * (k / 8) + 4 * (k % 8)
-                                                          : 32 * (16 * (k / 128) + k % 16) + 4 * (k % 128 / 16);
-      bit += 8 * n * layout.codeRowBytes();
+      int64_t bit = bitOf(layout, n, k);
       int code = codes[static_cast<size_t>(n * layout.k + k)] + 8;
       for (int b = 0; b < 4; ++b, ++bit) {
         uint8_t mask = static_cast<uint8_t>(1 << (bit % 8));
@@ -73,22 +100,82 @@ TEST(Pack, HostGoldenWords) {
   }
 }
 
-TEST(Pack, EveryByteOfBothLayoutsDecodesAndEncodesBack) {
-  for (Layout order : {Layout::kInterchange, Layout::kHost}) {
-    PackedLayout layout{4, 128, {Kind::kInt4, 32}, order}; // 256 code bytes
+TEST(Pack, FragmentsAreAPermutation) {
+  for (int64_t thread = 0; thread < 128; ++thread)
+    for (int64_t reg = 0; reg < 4; ++reg)
+      for (int64_t half = 0; half < 2; ++half) {
+        FragmentElement element = fragmentElement(thread, reg, half);
+        FragmentPlace place = fragmentPlace(element.row, element.k);
+        EXPECT_TRUE(place.thread == thread && place.reg == reg && place.half == half)
+            << thread << " " << reg << " " << half;
+      }
+  std::vector<bool> taken(8192, false);
+  for (int64_t row = 0; row < 64; ++row)
+    for (int64_t k = 0; k < 128; ++k) {
+      NibblePlace place = nibblePlace(row, k);
+      size_t nibble = static_cast<size_t>(2 * place.byte + place.shift / 4);
+      ASSERT_LT(nibble, taken.size());
+      EXPECT_FALSE(taken[nibble]) << row << " " << k;
+      taken[nibble] = true;
+    }
+}
+
+// Thread 0 of a warpgroup holds rows 0 and 8 and columns 0, 1, 8 and 9 of each step of sixteen.
+TEST(Pack, HopperGoldenWords) {
+  PackedLayout layout{64, 128, {Kind::kInt4, 128}, Layout::kHopper};
+  std::vector<int8_t> codes(64 * 128, 0);
+  auto set = [&](int row, int k, int8_t code) { codes[static_cast<size_t>(row * 128 + k)] = code; };
+  set(0, 0, -7), set(0, 1, -3), set(8, 0, -6), set(8, 1, -2), set(0, 8, -5), set(0, 9, -1), set(8, 8, -4), set(8, 9, 1);
+  set(63, 127, 7); // thread 127, register 3, upper half, step 7
+  Bytes slab = packAll(layout, codes);
+  EXPECT_EQ(wordAt(slab, 0), 0x97654321u);
+  EXPECT_EQ(wordAt(slab, 1023), 0xF8888888u);
+  EXPECT_EQ(wordAt(slab, 1), 0x88888888u);
+}
+
+// Rows and columns that only fill a slab up: codes of 8, scales of 0.
+TEST(Pack, HopperPadding) {
+  for (int64_t group : {0, 16, 32, 64, 128}) {
+    PackedLayout layout{65, group == 0 ? 130 : group * 3, {Kind::kInt4, group}, Layout::kHopper};
+    int64_t across = (layout.k + 127) / 128, perRow = group == 0 ? 1 : 128 / group;
+    Bytes slab(static_cast<size_t>(layout.bytes()), 0xEE);
+    packCodes(layout, 0, layout.n, std::vector<int8_t>(static_cast<size_t>(layout.n * layout.k), 7).data(),
+              slab.data());
+    for (int64_t index = 0; index < layout.scaleCount(); ++index)
+      storeScale(layout, slab.data(), index, 0x3F80);
+    for (int64_t n = 0; n < 128; ++n)
+      for (int64_t k = 0; k < 128 * across; ++k) {
+        int64_t bit = bitOf(layout, n, k);
+        int code = slab[static_cast<size_t>(bit / 8)] >> (bit % 8) & 0xF;
+        ASSERT_EQ(code, n < layout.n && k < layout.k ? 15 : 8) << n << " " << k << " group " << group;
+      }
+    for (int64_t n = 0; n < 128; ++n)
+      for (int64_t i = 0; i < across * perRow; ++i) {
+        int64_t place = ((n / 64 * across + i / perRow) * 64 + n % 64) * perRow + i % perRow;
+        uint16_t scale;
+        std::memcpy(&scale, slab.data() + layout.codeBytes() + 2 * place, 2);
+        bool exists = n < layout.n && (group == 0 || i < layout.groupsPerRow());
+        ASSERT_EQ(scale, exists ? 0x3F80 : 0) << n << " " << i << " group " << group;
+      }
+  }
+}
+
+TEST(Pack, EveryByteOfEveryLayoutDecodesAndEncodesBack) {
+  for (Layout order : kLayouts) {
+    PackedLayout layout{64, 128, {Kind::kInt4, 32}, order}; // 4096 code bytes
     Bytes slab(static_cast<size_t>(layout.bytes()));
-    std::iota(slab.begin(), slab.begin() + 256, uint8_t{0});
+    std::iota(slab.begin(), slab.begin() + 4096, uint8_t{0});
     auto codes = unpackAll(layout, slab);
     EXPECT_EQ(*std::min_element(codes.begin(), codes.end()), -8);
     EXPECT_EQ(*std::max_element(codes.begin(), codes.end()), 7);
     Bytes again = packAll(layout, codes);
-    EXPECT_TRUE(std::equal(slab.begin(), slab.begin() + 256, again.begin())) << nameOf(order);
+    EXPECT_TRUE(std::equal(slab.begin(), slab.begin() + 4096, again.begin())) << nameOf(order);
   }
-  std::printf("pack(unpack(byte)) for all 256 bytes in 2 layouts\n");
+  std::printf("pack(unpack(byte)) for all 256 bytes in 3 layouts\n");
 }
 
 TEST(Pack, EveryCodeAtEveryPlace) {
-  for (Layout order : {Layout::kInterchange, Layout::kHost}) {
+  for (Layout order : kLayouts) {
     PackedLayout layout{1, 128, {Kind::kInt4, 32}, order};
     for (int8_t code = -8; code <= 7; ++code)
       for (size_t place = 0; place < 128; ++place) {
@@ -111,7 +198,9 @@ TEST(Pack, PaddingIsEight) {
 PackedLayout arbitraryLayout(Layout order) {
   int64_t group = *rc::gen::element<int64_t>(0, 16, 32, 64, 128);
   int64_t n = *rc::gen::inRange<int64_t>(1, 6);
-  int64_t k = group == 0 ? *rc::gen::inRange<int64_t>(1, 300) : group * *rc::gen::inRange<int64_t>(1, 20);
+  // A slab has 64 rows, whatever n is.
+  int64_t most = order == Layout::kHopper ? 5 : 20;
+  int64_t k = group == 0 ? *rc::gen::inRange<int64_t>(1, 300) : group * *rc::gen::inRange<int64_t>(1, most);
   return {n, k, {Kind::kInt4, group}, order};
 }
 
@@ -121,40 +210,49 @@ std::vector<int8_t> arbitraryCodes(const PackedLayout &layout) {
 }
 
 RC_GTEST_PROP(PackProperty, UnpackUndoesPackAndBitsAreWhereTheTextSays, ()) {
-  for (Layout order : {Layout::kInterchange, Layout::kHost}) {
+  for (Layout order : kLayouts) {
     PackedLayout layout = arbitraryLayout(order);
     auto codes = arbitraryCodes(layout);
     Bytes slab = packAll(layout, codes);
     RC_ASSERT(unpackAll(layout, slab) == codes);
     Bytes oracle = packBitByBit(layout, codes);
     RC_ASSERT(std::equal(oracle.begin(), oracle.end(), slab.begin()));
-    RC_ASSERT(std::all_of(slab.begin() + layout.codeBytes(), slab.end(), [](uint8_t b) { return b == 0xEE; }));
+    // Scales stay as they are, but for those of rows that fill a slab up.
+    int64_t written = std::count_if(slab.begin() + layout.codeBytes(), slab.end(), [](uint8_t b) { return b != 0xEE; });
+    int64_t zeros = std::count(slab.begin() + layout.codeBytes(), slab.end(), uint8_t{0});
+    int64_t padding = layout.inSlabs() ? layout.scaleBytes() / 64 * (64 - layout.n) : 0;
+    RC_ASSERT(written == padding);
+    RC_ASSERT(zeros == padding);
   }
 }
 
 RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
-  PackedLayout interchange = arbitraryLayout(Layout::kInterchange), host = interchange;
-  host.layout = Layout::kHost;
-  auto codes = arbitraryCodes(interchange);
-  Bytes slab = packAll(interchange, codes);
-  for (size_t i = static_cast<size_t>(interchange.codeBytes()); i < slab.size(); ++i)
-    slab[i] = static_cast<uint8_t>(i * 37);
-  Bytes moved(static_cast<size_t>(host.bytes()), 0x55), back(slab.size(), 0x55);
-  repack(interchange, slab.data(), Layout::kHost, moved.data());
-  repack(host, moved.data(), Layout::kInterchange, back.data());
+  PackedLayout from =
+                   arbitraryLayout(*rc::gen::elementOf(std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts)))),
+               to = from;
+  to.layout = *rc::gen::elementOf(std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts)));
+  auto codes = arbitraryCodes(from);
+  Bytes slab = packAll(from, codes);
+  for (int64_t index = 0; index < from.scaleCount(); ++index)
+    storeScale(from, slab.data(), index, static_cast<uint32_t>(index * 37 + 1) & 0x7F7F);
+  Bytes moved(static_cast<size_t>(to.bytes()), 0x55), back(slab.size(), 0x55);
+  repack(from, slab.data(), to.layout, moved.data());
+  repack(to, moved.data(), from.layout, back.data());
   RC_ASSERT(back == slab);
-  RC_ASSERT(unpackAll(host, moved) == codes);
-  Bytes scales(slab.begin() + interchange.codeBytes(), slab.end());
-  RC_ASSERT(std::equal(scales.begin(), scales.end(), moved.begin() + host.codeBytes()));
+  RC_ASSERT(unpackAll(to, moved) == codes);
+  for (int64_t index = 0; index < from.scaleCount(); ++index)
+    RC_ASSERT(loadScale(from, slab.data(), index) == loadScale(to, moved.data(), index));
 }
 
-TEST(Repack, OtherKindsAreTheSameInBothLayouts) {
+TEST(Repack, OtherKindsAreTheSameInEveryLayout) {
   for (Kind kind : {Kind::kInt8, Kind::kFp8}) {
     PackedLayout layout{5, 256, {kind, 128}, Layout::kInterchange};
-    Bytes slab(static_cast<size_t>(layout.bytes())), out(slab.size());
-    std::iota(slab.begin(), slab.end(), uint8_t{1});
-    repack(layout, slab.data(), Layout::kHost, out.data());
-    EXPECT_EQ(slab, out) << nameOf(kind);
+    for (Layout other : kLayouts) {
+      Bytes slab(static_cast<size_t>(layout.bytes())), out(slab.size());
+      std::iota(slab.begin(), slab.end(), uint8_t{1});
+      repack(layout, slab.data(), other, out.data());
+      EXPECT_EQ(slab, out) << nameOf(kind) << " " << nameOf(other);
+    }
   }
 }
 

@@ -24,7 +24,7 @@ Sample arbitraryWeight(std::vector<Kind> kinds, int leastExponent = -140) {
   int64_t n = *rc::gen::inRange<int64_t>(1, 9);
   int64_t k =
       group == 0 || kind == Kind::kFp8 ? *rc::gen::inRange<int64_t>(1, 300) : group * *rc::gen::inRange<int64_t>(1, 8);
-  Layout order = *rc::gen::element(Layout::kInterchange, Layout::kHost);
+  Layout order = *rc::gen::element(Layout::kInterchange, Layout::kHost, Layout::kHopper);
   int exponent = *rc::gen::inRange(leastExponent, 121);
   int dressing = *rc::gen::inRange(0, 4);
   std::mt19937 random(*rc::gen::arbitrary<uint32_t>());
