@@ -138,9 +138,9 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
-  // By every warp for itself: a warp that is ahead says nothing of what another has read.
+  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together at the last matrix
+  // instruction; another meeting here would make ptxas run those one by one.
   void release(Value use) {
-    b.syncWarp();
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
   // The stage before this one has been read.
@@ -223,9 +223,10 @@ private:
 
   // The products of uses [first, end) of the ring, added to what `sums` holds.
   Value sumOf(Value first, Value end, Value sums) {
-    // See `steps`: a loop that runs at least once.
-    end = b.maxI(end, b.addI(first, 1));
-    sums = b.loop(first, end, b.i32(1), {sums}, [&](Value use, ValueRange carried) -> SmallVector<Value> {
+    // See `steps`: a loop that runs at least once, by the signed comparison that loops are made of.
+    Value count = arith::MaxSIOp::create(b, b.subI(end, first), b.i32(1));
+    sums = b.loop(b.i32(0), count, b.i32(1), {sums}, [&](Value i, ValueRange carried) -> SmallVector<Value> {
+      Value use = b.addI(first, i);
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
       return {spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0]) : stageOfTiles(use, slot, carried[0])};
     })[0];
