@@ -52,6 +52,19 @@ Value tilesOfBatch(Kernel &k, Value tokens, Value sequences, int64_t tokensPerTi
   return k.host.createOrFold<arith::AddIOp>(k.loc(), full, k.extent(sequences, 0));
 }
 
+DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages) {
+  Builder b(k.op.getContext());
+  std::string tile = std::to_string(rows) + "x" + std::to_string(kTileRows) + "x" + std::to_string(size);
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("stages", b.getI64IntegerAttr(stages)), b.getNamedAttr("tile", b.getStringAttr(tile))});
+}
+
+void writeRegion(Emitter &b, Region &region, llvm::function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&region);
+  body();
+}
+
 static Value warpSumI(Emitter &b, Value x) {
   for (int64_t mask = 16; mask > 0; mask /= 2)
     x = b.addI(x, b.shuffleXor(x, mask));
@@ -162,8 +175,9 @@ SmallVector<Value> TileMath::fence(ValueRange sums) {
   return SmallVector<Value>(WgmmaFenceOp::create(b, sums.getTypes(), sums).getResults());
 }
 
-Value TileMath::wait(int64_t pending, Value sums) {
-  return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
+SmallVector<Value> TileMath::wait(int64_t pending, ValueRange sums) {
+  auto wait = WgmmaWaitOp::create(b, sums.getTypes(), b.getI64IntegerAttr(pending), sums);
+  return SmallVector<Value>(wait.getResults());
 }
 
 // PTX ISA, wgmma: columns 8j + 2(lane % 4) and the next of D are those of k in A's register j % 2, and 8 rows below

@@ -35,6 +35,11 @@ mlir::Value mapOfRows(Kernel &k, mlir::Value buffer, mlir::Value rows, int64_t c
 // Blocks that surely suffice for a ragged batch whose sequences are cut into tiles of that many tokens.
 mlir::Value tilesOfBatch(Kernel &k, mlir::Value tokens, mlir::Value sequences, int64_t tokensPerTile);
 
+// What a launch reports: a block's rows of scores and the ring's stages.
+mlir::DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages);
+// Writes what one role of a block does.
+void writeRegion(Emitter &b, mlir::Region &region, llvm::function_ref<void()> body);
+
 // Tile `number` of a ragged batch, counted sequence by sequence. All i32.
 struct BatchTile {
   mlir::Value found; // i1: there are that many
@@ -78,7 +83,8 @@ public:
   Value multiply(Operand a, Operand tile, Value sums, int64_t steps);
   void commit();
   llvm::SmallVector<Value> fence(mlir::ValueRange sums);
-  Value wait(int64_t pending, Value sums);
+  Value wait(int64_t pending, Value sums) { return wait(pending, mlir::ValueRange(sums))[0]; }
+  llvm::SmallVector<Value> wait(int64_t pending, mlir::ValueRange sums);
   // The 64 columns of sums of this thread's two rows as fragments of A, rounded to bf16: 4 steps of k.
   llvm::SmallVector<Value> fragments(llvm::ArrayRef<Value> sums);
 
@@ -88,6 +94,7 @@ private:
 };
 
 // Parts of addAttentionKernels.
-void addCacheWrite(KernelTable &table); // nn.cache_write
+void addCacheWrite(KernelTable &table);    // nn.cache_write
+void addAttentionGrad(KernelTable &table); // nn.attention_grad
 
 } // namespace nibble::hopper

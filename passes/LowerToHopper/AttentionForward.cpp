@@ -37,14 +37,8 @@ private:
     b.barrier();
     // With one warpgroup of consumers two blocks share a multiprocessor's registers.
     auto roles = RolesOp::create(b, 40, spec.warpgroups == 1 ? 216 : 232);
-    fill(roles.getProducer(), [&] { produce(); });
-    fill(roles.getConsumers(), [&] { consume(); });
-  }
-
-  void fill(Region &region, llvm::function_ref<void()> body) {
-    OpBuilder::InsertionGuard guard(b);
-    b.createBlock(&region);
-    body();
+    writeRegion(b, roles.getProducer(), [&] { produce(); });
+    writeRegion(b, roles.getConsumers(), [&] { consume(); });
   }
 
   // Tiles go round the ring in the order in which they are multiplied: keys 0, keys 1, values 0, keys 2, values 1, ...
@@ -291,12 +285,7 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const A
     launch.arguments.append({arguments.pages, arguments.pageColumns});
   else
     launch.arguments.push_back(arguments.lse);
-  Builder b(k.op.getContext());
-  launch.report = b.getDictionaryAttr({
-      b.getNamedAttr("stages", b.getI64IntegerAttr(spec.stages())),
-      b.getNamedAttr("tile", b.getStringAttr(std::to_string(spec.warpgroups * kTileRows) + "x" +
-                                             std::to_string(kTileRows) + "x" + std::to_string(spec.shape.size))),
-  });
+  launch.report = reportOf(k, spec.warpgroups * kTileRows, spec.shape.size, spec.stages());
   k.launch(launch, [&](Emitter &e, ValueRange values) {
     AttentionForwardArguments inside;
     inside.keys = values[0], inside.values = values[1], inside.q = values[2], inside.y = values[3];

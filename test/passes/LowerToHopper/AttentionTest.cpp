@@ -64,6 +64,15 @@ func.func @paged(%q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, %v: tensor<?xKxbf16
 }
 )mlir";
 
+constexpr const char *kGrad = R"mlir(
+func.func @f(%dy: tensor<?xQxbf16>, %q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, %v: tensor<?xKxbf16>, %y: tensor<?xQxbf16>,
+    %lse: tensor<?xHxf32>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>) -> (tensor<?xQxbf16>, tensor<?xKxbf16>, tensor<?xKxbf16>) {
+  %dq, %dk, %dv = nn.attention_grad %dy, %q, %k, %v, %y, %lse, %positions, %sequences ATTRIBUTES
+      : tensor<?xQxbf16>, tensor<?xKxbf16>, tensor<?xHxf32>, tensor<?xi32>, tensor<?xi32>
+  return %dq, %dk, %dv : tensor<?xQxbf16>, tensor<?xKxbf16>, tensor<?xKxbf16>
+}
+)mlir";
+
 // Some sequences: each is what its tokens are, and `first` is the position of the first.
 struct Batch {
   std::vector<int> lengths, first;
@@ -94,6 +103,20 @@ CompiledForDevice &programOf(const Case &c, const char *text) {
   return *program;
 }
 
+// Everybody else's rows are NaN.
+Tensor nanOutside(const Tensor &tensor, int begin, int end) {
+  Tensor result = copyOf(tensor);
+  int64_t features = tensor.shape()[1];
+  for (int64_t i = 0; i < tensor.elements(); ++i)
+    if (i / features < begin || i / features >= end) {
+      if (tensor.dtype() == DType::kBF16)
+        result.as<uint16_t>()[i] = 0x7FC0;
+      else
+        result.as<float>()[i] = NAN;
+    }
+  return result;
+}
+
 class HopperAttention : public testing::TestWithParam<Case> {
 protected:
   const Case c = GetParam();
@@ -119,6 +142,54 @@ TEST_P(HopperAttention, MeansWhatTheReferenceSays) {
   }
 }
 
+TEST_P(HopperAttention, GradientsMeanWhatTheReferenceSays) {
+  for (std::vector<int> lengths : {std::vector<int>{1}, {70, 1, 0, 131, 17}}) {
+    Batch batch(lengths);
+    Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()),
+           dy = queries(batch.tokens());
+    Tensor positions = batch.positions(), sequences = batch.sequences();
+    auto forward = programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
+    OpCase op;
+    op.name = "gradients of " + c.name();
+    op.source = sourceOf(c, kGrad);
+    op.dtype = DType::kBF16;
+    for (const Tensor *tensor : {&dy, &q, &k, &v, &forward[0], &forward[1], &positions, &sequences})
+      op.arguments.push_back(copyOf(tensor->view()));
+    checkOnDevice(op);
+  }
+}
+
+TEST_P(HopperAttention, GradientsOfASequenceAloneAndBesideNaNAreTheSameBits) {
+  CompiledForDevice &program = programOf(c, kGrad);
+  Batch batch({33, 70, 5});
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()), dy = queries(batch.tokens());
+  Tensor positions = batch.positions(), sequences = batch.sequences();
+  auto forward = programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
+  int begin = 0;
+  for (int length : batch.lengths) {
+    int end = begin + length;
+    Batch only({length});
+    std::vector<Tensor> alone, beside;
+    for (const Tensor *tensor : {&dy, &q, &k, &v, &forward[0], &forward[1]}) {
+      alone.push_back(rowsOf(*tensor, begin, end));
+      beside.push_back(nanOutside(*tensor, begin, end));
+    }
+    alone.push_back(only.positions()), beside.push_back(batch.positions());
+    alone.push_back(only.sequences()), beside.push_back(batch.sequences());
+    auto pointers = [](const std::vector<Tensor> &tensors) {
+      std::vector<const Tensor *> list;
+      for (const Tensor &tensor : tensors)
+        list.push_back(&tensor);
+      return list;
+    };
+    auto expected = program.call("f", pointers(alone)), actual = program.call("f", pointers(beside));
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(difference(rowsOf(actual[i], begin, end), expected[i]), "the same")
+          << "gradient " << i << " from " << begin;
+    begin = end;
+  }
+}
+
 TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   CompiledForDevice &program = programOf(c, kForward);
   Batch batch({33, 70, 64, 5});
@@ -132,14 +203,7 @@ TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
     Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end), v1 = rowsOf(v, begin, end);
     Tensor positions1 = alone.positions(), sequences1 = alone.sequences();
     auto forward1 = program.call("f", {&q1, &k1, &v1, &positions1, &sequences1});
-    // Everybody else's rows are NaN.
-    Tensor q2 = copyOf(q), k2 = copyOf(k), v2 = copyOf(v);
-    for (Tensor *tensor : {&q2, &k2, &v2}) {
-      int64_t features = tensor->shape()[1];
-      for (int64_t i = 0; i < tensor->elements(); ++i)
-        if (i / features < begin || i / features >= end)
-          tensor->as<uint16_t>()[i] = 0x7FC0;
-    }
+    Tensor q2 = nanOutside(q, begin, end), k2 = nanOutside(k, begin, end), v2 = nanOutside(v, begin, end);
     auto forward2 = program.call("f", {&q2, &k2, &v2, &positions, &sequences});
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]), "the same")
