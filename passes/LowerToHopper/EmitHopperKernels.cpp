@@ -25,6 +25,7 @@ public:
     addLinearKernels(table);
     addQuantizeKernels(table);
 
+    getOperation().walk([](memref::StoreOp store) { copyOnDevice(store); });
     KernelWriter writer(getOperation());
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
@@ -44,6 +45,21 @@ public:
   }
 
 private:
+  // A scalar that is loaded only to be stored elsewhere is copied where it lies: the host never sees it.
+  static void copyOnDevice(memref::StoreOp store) {
+    auto load = store.getValueToStore().getDefiningOp<memref::LoadOp>();
+    if (!load || !load.getIndices().empty() || !store.getIndices().empty() || !load->hasOneUse() ||
+        load->getBlock() != store->getBlock())
+      return;
+    for (Operation *op = load->getNextNode(); op != store; op = op->getNextNode())
+      if (!isa<memref::AllocOp>(op) && !isMemoryEffectFree(op))
+        return;
+    OpBuilder b(store);
+    memref::CopyOp::create(b, store.getLoc(), load.getMemRef(), store.getMemRef());
+    store.erase();
+    load.erase();
+  }
+
   static LogicalResult emit(nibble::kernel::ComputeOp op, const KernelTable &table, KernelWriter &writer) {
     auto emit = table.find(op.getSource());
     if (emit == table.end())
