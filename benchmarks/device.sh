@@ -20,6 +20,18 @@ say recorded tests
 "$kit/bin/nibble-replay" cuda "$kit"/cases/*/ > "$out/replay.log" 2>&1 || status=1
 grep -v '^ok' "$out/replay.log" | head -40
 
+if [ -d "$kit/demo/model" ]; then
+  say loop
+  cd "$kit/demo" && "$kit/bin/nibble-train" --training train.nbl --rollout rollout.nbl rl int4.toml --model model --out "$out/loop" --target cuda \
+    --set rl.steps=20 > "$out/loop.log" 2>&1 || { status=1; tail -3 "$out/loop.log"; }
+  tail -1 "$out/loop/metrics.jsonl" 2> /dev/null | cut -c1-300
+  grep -o '"train_rollout_logprob_mismatches":[0-9]*' "$out/loop/metrics.jsonl" | sort | uniq -c
+  grep -o '"train_rollout_logprob_tokens":[0-9]*' "$out/loop/metrics.jsonl" | cut -d: -f2 | paste -sd+ | bc
+  tail -2 "$out/loop/timings.jsonl" | cut -c1-300
+  cp "$out/loop/metrics.jsonl" "$out/loop_metrics.jsonl"
+  rm -rf "$out/loop"
+fi
+
 say kernels
 python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
 exit $status

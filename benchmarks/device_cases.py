@@ -1,32 +1,67 @@
-"""Modules that benchmarks/device.sh times: packed linears over enough weights that none of them stays in the second-level cache.
+"""Modules that benchmarks/device.sh times, each over enough data that nothing stays in the second-level cache.
 
     device_cases.py OUT
+
+The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>, attention_<heads>_<kv heads>_<head>.
 """
 
 import sys
 
-# N, K, copies of the weight that are walked in turn: together larger than the 60 MB of the cache.
 LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (20480, 7168, 3)]
+QUANTIZED = [(8192, 8192, 2)]
+ATTENTION = [(32, 8, 128)]
 GROUP = 128
 
 
-def linear(n, k, copies):
-    packed = f"!qat.packed<{n}x{k}, <int4, group_size = {GROUP}>, host>"
-    weights = ", ".join(f'%w{i}: {packed} {{nn.parameter = "w{i}"}}' for i in range(copies))
-    results = ", ".join(f'tensor<?x{n}xbf16> {{nn.output = "y{i}"}}' for i in range(copies))
-    body = "".join(
-        f"  %y{i} = qat.linear %x, %w{i} : tensor<?x{k}xbf16>, {packed} -> tensor<?x{n}xbf16>\n" for i in range(copies))
+def packed(n, k):
+    return f"!qat.packed<{n}x{k}, <int4, group_size = {GROUP}>, host>"
+
+
+def copies_of(n, k, copies, argument, result, op):
+    """A function of `copies` weights, each given to one op of its own."""
+    weights = ", ".join(f'%w{i}: {argument} {{nn.parameter = "w{i}"}}' for i in range(copies))
+    results = ", ".join(f'{result} {{nn.output = "y{i}"}}' for i in range(copies))
+    body = "".join(f"  %y{i} = {op.format(i=i)}\n" for i in range(copies))
     values = ", ".join(f"%y{i}" for i in range(copies))
-    types = ", ".join([f"tensor<?x{n}xbf16>"] * copies)
-    return (f'func.func @f(%x: tensor<?x{k}xbf16> {{nn.input = "x"}}, {weights}) -> ({results}) {{\n{body}'
-            f"  return {values} : {types}\n}}\n")
+    return weights, results, f"{body}  return {values} : " + ", ".join([result] * copies) + "\n"
+
+
+def linear(n, k, copies):
+    y = f"tensor<?x{n}xbf16>"
+    op = f"qat.linear %x, %w{{i}} : tensor<?x{k}xbf16>, {packed(n, k)} -> {y}"
+    weights, results, body = copies_of(n, k, copies, packed(n, k), y, op)
+    return f'func.func @f(%x: tensor<?x{k}xbf16> {{nn.input = "x"}}, {weights}) -> ({results}) {{\n{body}}}\n'
+
+
+def quantize(n, k, copies):
+    # The packed weights are state, which the update writes in place.
+    weights = ", ".join(f'%w{i}: tensor<{n}x{k}xbf16> {{nn.parameter = "w{i}"}}' for i in range(copies))
+    states = ", ".join(f'%p{i}: {packed(n, k)} {{nn.state = "p{i}"}}' for i in range(copies))
+    results = ", ".join(f'{packed(n, k)} {{nn.state = "p{i}"}}' for i in range(copies))
+    body = "".join(f"  %q{i} = qat.quantize %w{i} : tensor<{n}x{k}xbf16> -> {packed(n, k)}\n" for i in range(copies))
+    values = ", ".join(f"%q{i}" for i in range(copies)) + " : " + ", ".join([packed(n, k)] * copies)
+    return f"func.func @f({weights}, {states}) -> ({results}) {{\n{body}  return {values}\n}}\n"
+
+
+def attention(heads, kv_heads, head):
+    q, kv = f"tensor<?x{heads * head}xbf16>", f"tensor<?x{kv_heads * head}xbf16>"
+    return f"""func.func @f(%q: {q} {{nn.input = "q"}}, %k: {kv} {{nn.input = "k"}}, %v: {kv} {{nn.input = "v"}},
+    %p: tensor<?xi32> {{nn.input = "positions"}}, %s: tensor<?xi32> {{nn.input = "sequences"}}) -> ({q} {{nn.output = "y"}}) {{
+  %y, %lse = nn.attention %q, %k, %v, %p, %s {{heads = {heads}, kv_heads = {kv_heads}, scale = {head ** -0.5} : f32, kv_block = 64}}
+      : {q}, {kv}, tensor<?xi32>, tensor<?xi32> -> tensor<?x{heads}xf32>
+  return %y : {q}
+}}
+"""
 
 
 def main():
     out = sys.argv[1]
-    for n, k, copies in LINEARS:
-        with open(f"{out}/linear_{n}x{k}_{copies}.mlir", "w", encoding="utf-8") as file:
-            file.write(linear(n, k, copies))
+    cases = {f"linear_{n}x{k}_{c}": linear(n, k, c) for n, k, c in LINEARS}
+    cases |= {f"quantize_{n}x{k}_{c}": quantize(n, k, c) for n, k, c in QUANTIZED}
+    cases |= {f"attention_{h}_{g}_{d}": attention(h, g, d) for h, g, d in ATTENTION}
+    for name, text in cases.items():
+        with open(f"{out}/{name}.mlir", "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ struct ProgramKernel {
   std::string name; // the entry's
   uint32_t threads = 0, sharedBytes = 0, cluster = 1;
   bool overlap = false;
-  std::string description; // for reports: tile, stages, splits
+  std::string description = {}; // for reports: tile, stages, splits
 };
 
 // The parts of TensorMap that are known at compile time, and where the rest comes from.

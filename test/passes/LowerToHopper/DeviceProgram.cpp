@@ -141,7 +141,12 @@ static std::vector<std::pair<int64_t, int64_t>> partsOf(const OpCase &c) {
   if (c.perToken.empty())
     return {};
   int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
-  return {{0, 1}, {tokens / 2, tokens}};
+  std::vector<std::pair<int64_t, int64_t>> parts = {{0, 1}, {tokens / 2, tokens}};
+  // Enough of them for every tile: a row's bits are the same in each.
+  if (tokens > 128)
+    for (int64_t count : {8, 9, 17, 33, 65})
+      parts.push_back({0, count});
+  return parts;
 }
 
 static double boundOf(const OpCase &c, const Tensor &result) {
