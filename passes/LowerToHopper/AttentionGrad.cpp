@@ -65,6 +65,7 @@ LogicalResult emitAttentionGrad(Kernel &k) {
     *statistic = k.scratch({shape->kvHeads, ShapedType::kDynamic, shape->group}, arguments.tokens, k.host.getF32Type());
   launchStatistics(k, *shape, arguments, k.input(4), k.input(5));
   launchQueryGrad(k, *shape, arguments, k.output(0));
+  // The sums of both do not fit into registers of longer heads.
   if (shape->size > 64) {
     launchKeyGrad(k, *shape, arguments, k.output(1), {});
     launchKeyGrad(k, *shape, arguments, {}, k.output(2));

@@ -12,6 +12,7 @@ namespace nibble::hopper {
 namespace {
 
 constexpr int64_t kConsumerBarrier = 1;
+constexpr int64_t kWarps = kWarpgroup / 32;
 constexpr int64_t kStatisticBytes = 1024; // 64 float32, and the stage stays a multiple of 1024 bytes
 
 // Shared memory: for each warpgroup a tile of keys, then of values, then the ring: rows of q and their logs, rows of dy
@@ -32,7 +33,7 @@ public:
       : b(b), shape(layout.shape), layout(layout), math(b), rowsOfQ(arguments[0]), rowsOfDy(arguments[1]),
         logs(arguments[2]), means(arguments[3]), keys(arguments[4]), values(arguments[5]), sequences(arguments[6]),
         blocks(arguments[7]), sequenceCount(arguments[8]), tokens(arguments[9]),
-        ringType(RingType::get(b.getContext(), layout.stages(), layout.stageBytes(), layout.warpgroups())) {
+        ringType(RingType::get(b.getContext(), layout.stages(), layout.stageBytes(), layout.warpgroups() * kWarps)) {
     unsigned next = 10;
     if (layout.makesKeys)
       dk = arguments[next++];
@@ -88,8 +89,10 @@ private:
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
+  // Each warp for itself: its lanes have read statistics by ordinary loads.
   void release(Value use) {
-    b.ifThen(b.equal(inGroup, 0), [&] { RingReleaseOp::create(b, ring, use); });
+    b.syncWarp();
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
 
   Value keyPointer(Value pointer, Value key, Value column) {
@@ -204,7 +207,7 @@ private:
       sums.push_back(products);
       sums = math.wait(0, ValueRange(sums));
       products = sums.pop_back_val();
-      SmallVector<Value> gradients = math.fragments(gradientsOfScores(fragments, products, dySlot));
+      SmallVector<Value> gradients = math.fragments(gradientsOfScores(weights, products, dySlot));
       sums.front() = math.fence(sums.front())[0];
       sums.front() = math.multiply(gradients, math.operand(qSlot, TileMath::kAcross), sums.front(), kTileRows / 16);
       math.commit();
@@ -215,17 +218,13 @@ private:
     return sums;
   }
 
-  // ds / scale = p (dy v - d), with p as dv takes it, rounded: there are no registers for the other.
-  SmallVector<Value> gradientsOfScores(ArrayRef<Value> fragments, Value products, Value dySlot) {
+  // ds / scale = p (dy v - d).
+  SmallVector<Value> gradientsOfScores(ArrayRef<Value> weights, Value products, Value dySlot) {
     SmallVector<Value> results(kTileRows / 2);
     for (int64_t j = 0; j < kTileRows / 8; ++j) {
       Value mean = statistics(dySlot, j);
-      for (int64_t i = 0; i < 4; ++i) {
-        Value two = b.extract(fragments[j / 2], j % 2 * 2 + i / 2);
-        Value bits = i % 2 == 0 ? b.shlI(two, 16) : b.andI(two, b.i32(static_cast<int32_t>(0xFFFF0000)));
-        Value difference = b.sub(b.extract(products, 4 * j + i), b.extract(mean, i % 2));
-        results[4 * j + i] = b.mul(b.bitcast(bits, b.getF32Type()), difference);
-      }
+      for (int64_t i = 4 * j; i < 4 * j + 4; ++i)
+        results[i] = b.mul(weights[i], b.sub(b.extract(products, i), b.extract(mean, i % 2)));
     }
     return results;
   }
