@@ -180,8 +180,8 @@ SmallVector<Value> TileMath::wait(int64_t pending, ValueRange sums) {
   return SmallVector<Value>(wait.getResults());
 }
 
-// PTX ISA, wgmma: columns 8j + 2(lane % 4) and the next of D are those of k in A's register j % 2, and 8 rows below
-// alike.
+// PTX ISA, wgmma fragment layouts: the pair of D in columns 8j + 2(lane % 4) is the pair of k in register 2(j % 2) of
+// A's step j / 2, and the one 8 rows below is in the next register.
 SmallVector<Value> TileMath::fragments(ArrayRef<Value> sums) {
   SmallVector<Value> result;
   for (int64_t step = 0; step < kTileRows / 16; ++step) {
