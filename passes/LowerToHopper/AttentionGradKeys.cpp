@@ -13,7 +13,9 @@ namespace {
 
 constexpr int64_t kConsumerBarrier = 1;
 constexpr int64_t kWarps = kWarpgroup / 32;
-constexpr int64_t kStatisticBytes = 1024; // 64 float32, and the stage stays a multiple of 1024 bytes
+constexpr int64_t kStatisticBytes = 1024; // of a stage: they fit, and the stage stays a multiple of 1024 bytes
+// A copy begins at a multiple of 16 bytes: up to 3 float32 come before the 64 that are asked for.
+constexpr int64_t kStatisticBox = kTileRows + 4;
 
 // Shared memory: for each warpgroup a tile of keys, then of values, then the ring: rows of q and their logs, rows of dy
 // and their means, in turn.
@@ -71,15 +73,18 @@ private:
   Value useOfDy(Value i) { return b.addI(b.mulI(i, 2), 1); }
 
   void copyRows(Value map, Value statistic, Value i, Value use) {
-    int64_t bytes = shape.boxes() * kBoxColumns * 2 * rowsPerTile() + kTileRows * 4;
+    int64_t bytes = shape.boxes() * kBoxColumns * 2 * rowsPerTile() + kStatisticBox * 4;
     Value slot = RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
     Value token = b.addI(tile.begin, tokenOf(i)), head = b.mulI(kvHead, shape.group);
     for (int64_t box = 0; box < shape.boxes(); ++box)
       TensorCopyOp::create(b, map, ValueRange{b.i32(box * kBoxColumns), head, token}, b.atByte(slot, box * kBoxBytes),
                            ring, use);
-    Value cell = b.mulI(b.addI(b.mulI(kvHead, tokens), token), shape.group);
+    Value cell = b.andI(cellOf(token), ~int64_t{3});
     TensorCopyOp::create(b, statistic, ValueRange{cell}, b.atByte(slot, shape.tileBytes()), ring, use);
   }
+
+  // Of the batch's token, its first row's statistics.
+  Value cellOf(Value token) { return b.mulI(b.addI(b.mulI(kvHead, tokens), token), shape.group); }
 
   void produce() {
     b.loop(b.i32(0), count, 1, [&](Value i) {
@@ -110,14 +115,14 @@ private:
   }
 
   // Rows of a tile that belong to no token of the sequence become zeros, and so do their statistics.
-  void blank(Value qSlot, Value dySlot, Value valid) {
+  void blank(Value qSlot, Value dySlot, Value valid, Value shift) {
     b.ifThen(b.less(valid, kTileRows), [&] {
       Value consumer = b.subI(b.thread(), kWarpgroup);
       int64_t threads = kWarpgroup * layout.warpgroups();
       for (Value slot : {qSlot, dySlot}) {
         zeroRows(b, slot, shape.boxes(), valid, b.i32(kTileRows), consumer, threads);
         b.ifThen(b.both(b.less(consumer, kTileRows), b.lessEqual(valid, consumer)),
-                 [&] { b.store(b.f32(0), statisticAt(slot, consumer)); });
+                 [&] { b.store(b.f32(0), statisticAt(slot, b.addI(consumer, shift))); });
       }
       b.fenceAsync();
       b.barrier(kConsumerBarrier, threads);
@@ -125,8 +130,9 @@ private:
   }
   Value statisticAt(Value slot, Value row) { return b.at(b.atByte(slot, shape.tileBytes()), b.getF32Type(), row); }
   // Of the thread's two columns of the 8 of number j.
-  Value statistics(Value slot, int64_t j) {
-    return b.load(statisticAt(slot, b.addI(pair, 8 * j)), b.vectorOf(b.getF32Type(), 2));
+  Value statistics(Value slot, int64_t j, Value shift) {
+    Value first = statisticAt(slot, b.addI(b.addI(pair, shift), 8 * j));
+    return b.fromElements({b.load(first, b.getF32Type()), b.load(b.atByte(first, 4), b.getF32Type())});
   }
 
   Value masked(Value scores, Value token, Value valid) {
@@ -179,7 +185,8 @@ private:
     Value token = tokenOf(i);
     Value valid = b.mulI(b.minI(b.i32(shape.tokensPerTile()), b.subI(length, token)), shape.group);
     Value qSlot = waitFor(useOfQ(i)), dySlot = waitFor(useOfDy(i));
-    blank(qSlot, dySlot, valid);
+    Value shift = b.andI(cellOf(b.addI(tile.begin, token)), 3);
+    blank(qSlot, dySlot, valid, shift);
     Value scores = math.fence(b.zeros(kTileRows / 2))[0];
     scores = math.multiply(keyTile, math.operand(qSlot, TileMath::kAlong), scores, steps);
     math.commit();
@@ -187,7 +194,7 @@ private:
     SmallVector<Value> weights(kTileRows / 2);
     Value inBits = b.f32(shape.scale * std::numbers::log2e);
     for (int64_t j = 0; j < kTileRows / 8; ++j) {
-      Value log = statistics(qSlot, j);
+      Value log = statistics(qSlot, j, shift);
       for (int64_t e = 0; e < 4; ++e)
         weights[4 * j + e] = exp2(b, b.fma(b.extract(scores, 4 * j + e), inBits, b.extract(log, e % 2)));
     }
@@ -207,7 +214,7 @@ private:
       sums.push_back(products);
       sums = math.wait(0, ValueRange(sums));
       products = sums.pop_back_val();
-      SmallVector<Value> gradients = math.fragments(gradientsOfScores(weights, products, dySlot));
+      SmallVector<Value> gradients = math.fragments(gradientsOfScores(weights, products, dySlot, shift));
       sums.front() = math.fence(sums.front())[0];
       sums.front() = math.multiply(gradients, math.operand(qSlot, TileMath::kAcross), sums.front(), kTileRows / 16);
       math.commit();
@@ -219,10 +226,10 @@ private:
   }
 
   // ds / scale = p (dy v - d).
-  SmallVector<Value> gradientsOfScores(ArrayRef<Value> weights, Value products, Value dySlot) {
+  SmallVector<Value> gradientsOfScores(ArrayRef<Value> weights, Value products, Value dySlot, Value shift) {
     SmallVector<Value> results(kTileRows / 2);
     for (int64_t j = 0; j < kTileRows / 8; ++j) {
-      Value mean = statistics(dySlot, j);
+      Value mean = statistics(dySlot, j, shift);
       for (int64_t i = 4 * j; i < 4 * j + 4; ++i)
         results[i] = b.mul(weights[i], b.sub(b.extract(products, i), b.extract(mean, i % 2)));
     }
@@ -264,11 +271,11 @@ Value mapOfHeads(Kernel &k, const AttentionShape &shape, Value buffer, Value tok
                              k.host.getI64IntegerAttr(128));
 }
 
-// The 64 statistics of a tile's rows, from any cell on.
+// The 64 statistics of a tile's rows, from the multiple of 16 bytes before them on.
 Value mapOfStatistics(Kernel &k, const AttentionShape &shape, Value buffer, Value tokens) {
   return TensorMapOp::create(k.host, k.loc(), TensorMapType::get(k.host.getContext()), buffer,
                              ValueRange{k.mul(tokens, k.index(shape.heads))}, ValueRange(),
-                             k.host.getDenseI64ArrayAttr({kTileRows}), k.host.getI64IntegerAttr(0));
+                             k.host.getDenseI64ArrayAttr({kStatisticBox}), k.host.getI64IntegerAttr(0));
 }
 
 } // namespace

@@ -44,7 +44,7 @@ public:
       exchange().waitForAll();
     else
       b.barrier();
-    auto roles = spec.blocksPerSM() > 1 ? RolesOp::create(b, 40, 104) : RolesOp::create(b, 40, 232);
+    auto roles = spec.blocksPerSM() > 1 ? RolesOp::create(b, 24, 104) : RolesOp::create(b, 40, 232);
     fill(roles.getProducer(), [&] { produce(); });
     fill(roles.getConsumers(), [&] { consume(); });
   }

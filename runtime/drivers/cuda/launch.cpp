@@ -96,9 +96,12 @@ Status CudaDevice::launch(DeviceModule &module, int kernel, const Launch &launch
     attributes[config.attributeCount++].allowed = 1;
   }
   remember(entry.name);
+  std::string what = fmt::format("{} ({} x {} x {} blocks of {} threads, {} bytes)", entry.name, launch.grid[0],
+                                 launch.grid[1], launch.grid[2], launch.threads, launch.sharedBytes);
+  if (options_.trace)
+    fmt::print(stderr, "cuda: {}\n", what);
   NIBBLE_TRY(check((*driver_)->cuLaunchKernelEx(&config, entry.kernel, parameters.data(), nullptr), "cuLaunchKernelEx",
-                   fmt::format("{} ({} x {} x {} blocks of {} threads, {} bytes)", entry.name, launch.grid[0],
-                               launch.grid[1], launch.grid[2], launch.threads, launch.sharedBytes)));
+                   what));
   return options_.synchronous ? synchronize() : Status::ok();
 }
 

@@ -19,6 +19,8 @@ Result<CudaOptions> CudaOptions::fromEnvironment() {
   }
   const char *synchronous = std::getenv("NIBBLE_CUDA_SYNC");
   options.synchronous = synchronous && std::string(synchronous) == "1";
+  const char *trace = std::getenv("NIBBLE_CUDA_TRACE");
+  options.trace = trace && std::string(trace) == "1";
   options.cacheFolder = cuda::defaultCacheFolder();
   return options;
 }

@@ -116,7 +116,13 @@ void bar(Builder &b) {
   b.inst.run = barrierLanes;
 }
 
-// Registers are a budget of 64 Ki per block's multiprocessor: what all warps hold together.
+// A block's registers are those that it is launched with, and warps move them among each other: an increase beyond them waits for ever. The
+// assembler launches a thread with what `.minnctapersm` blocks leave it, in eights.
+uint64_t registersOfBlock(const Code &code) {
+  uint64_t threads = code.requiredThreads, blocks = std::max<uint64_t>(code.blocksPerSM, 1);
+  return threads == 0 ? 65536 : threads * std::min<uint64_t>(65536 / (threads * blocks) / 8 * 8, 255);
+}
+
 Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t count = static_cast<uint32_t>(inst.offset);
   uint32_t &own = warp.registers;
@@ -128,9 +134,9 @@ Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
   uint64_t total = 0;
   for (const Warp &other : warp.block->warps)
     total += uint64_t{other.registers} * kLanes;
-  if (total > 65536)
+  if (uint64_t all = registersOfBlock(*warp.cluster->launch->code); total > all)
     return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
-                 "the warps of the block hold " + std::to_string(total) + " registers; there are 65536");
+                 "the warps of the block hold " + std::to_string(total) + " registers; there are " + std::to_string(all));
   return Outcome::kNext;
 }
 

@@ -115,7 +115,7 @@ struct Code {
   uint32_t parameterBytes = 0;
   uint32_t staticSharedBytes = 0, dynamicAlign = 16;
   uint32_t localBytes = 0; // of a thread
-  uint32_t requiredThreads = 0, maxThreads = 0, clusterSize = 0;
+  uint32_t requiredThreads = 0, maxThreads = 0, clusterSize = 0, blocksPerSM = 0;
 };
 
 // Addresses as a kernel sees them. Global memory is the host's. Shared memory within its window is 32 bits: the offset

@@ -268,6 +268,7 @@ Result<std::shared_ptr<Code>> decode(std::shared_ptr<Module> module, const Funct
   code->name = entry.name;
   code->source = module;
   code->requiredThreads = entry.requiredThreads;
+  code->blocksPerSM = entry.blocksPerSM;
   code->maxThreads = entry.maxThreads;
   code->clusterSize = entry.clusterSize;
   NIBBLE_TRY(KernelDecoder(*module, context, *code).run(entry));

@@ -73,7 +73,7 @@ struct Function {
   std::vector<Statement> statements;
   std::vector<uint32_t> labels;                                  // label to index of the statement that follows it
   std::map<std::string_view, std::vector<uint32_t>> targetLists; // .branchtargets, by label name
-  uint32_t maxThreads = 0, requiredThreads = 0, clusterSize = 0; // 0: not stated
+  uint32_t maxThreads = 0, requiredThreads = 0, clusterSize = 0, blocksPerSM = 0; // 0: not stated
 };
 
 struct Module {

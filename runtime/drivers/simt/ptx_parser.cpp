@@ -267,6 +267,7 @@ private:
         (word == ".maxntid"             ? function.maxThreads
          : word == ".reqntid"           ? function.requiredThreads
          : word == ".reqnctapercluster" ? function.clusterSize
+         : word == ".minnctapersm"      ? function.blocksPerSM
                                         : ignored_) = count;
       } else {
         break;

@@ -90,6 +90,11 @@ Outcome tensorLanes(Warp &warp, const Inst &inst, Mask mask) {
     int64_t start[5] = {};
     for (uint32_t d = 0; d < rank; ++d)
       start[d] = warp.reg<int32_t>(list[1 + d])[i];
+    // Not in the published text: an H200 calls this an illegal instruction.
+    if (rank == 1 && start[0] * static_cast<int64_t>(map.elementBytes) % 16 != 0)
+      return fault(warp, inst, i,
+                   "a copy of one dimension begins at element " + std::to_string(start[0]) +
+                       ", which is no multiple of 16 bytes");
     bool toGlobal = (inst.mode & kToGlobal) != 0;
     uint32_t address =
         static_cast<uint32_t>((inst.width == 4 ? warp.reg<uint32_t>(inst.b)[i] : warp.reg<uint64_t>(inst.b)[i]) +
