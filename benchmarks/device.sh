@@ -13,16 +13,16 @@ status=0
 say() { echo "== $*"; }
 
 say conformance
-cd "$root" && "$kit/bin/RuntimeConformanceTests" --gtest_filter='*cuda*' > "$out/conformance.log" 2>&1 || status=1
+cd "$root" && timeout 60 "$kit/bin/RuntimeConformanceTests" --gtest_filter='*cuda*' > "$out/conformance.log" 2>&1 || status=1
 grep -E '^\[  (PASSED|FAILED|SKIPPED)|tests ran|Failure' "$out/conformance.log" | head -20
 
 say recorded tests
-"$kit/bin/nibble-replay" cuda "$kit"/cases/*/ > "$out/replay.log" 2>&1 || status=1
+timeout 120 "$kit/bin/nibble-replay" cuda "$kit"/cases/*/ > "$out/replay.log" 2>&1 || status=1
 grep -v '^ok' "$out/replay.log" | head -40
 
 if [ -d "$kit/demo/model" ]; then
   say loop
-  cd "$kit/demo" && "$kit/bin/nibble-train" --training train.nbl --rollout rollout.nbl rl int4.toml --model model --out "$out/loop" --target cuda \
+  cd "$kit/demo" && timeout 120 "$kit/bin/nibble-train" --training train.nbl --rollout rollout.nbl rl int4.toml --model model --out "$out/loop" --target cuda \
     --set rl.steps=20 > "$out/loop.log" 2>&1 || { status=1; tail -3 "$out/loop.log"; }
   tail -1 "$out/loop/metrics.jsonl" 2> /dev/null | cut -c1-300
   grep -o '"train_rollout_logprob_mismatches":[0-9]*' "$out/loop/metrics.jsonl" | sort | uniq -c
@@ -33,5 +33,5 @@ if [ -d "$kit/demo/model" ]; then
 fi
 
 say kernels
-python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
+timeout 240 python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
 exit $status
