@@ -26,9 +26,9 @@ def copies_of(n, k, copies, argument, result, op):
     return weights, results, f"{body}  return {values} : " + ", ".join([result] * copies) + "\n"
 
 
-def linear(n, k, copies):
+def linear(n, k, copies, attributes=""):
     y = f"tensor<?x{n}xbf16>"
-    op = f"qat.linear %x, %w{{i}} : tensor<?x{k}xbf16>, {packed(n, k)} -> {y}"
+    op = f"qat.linear %x, %w{{i}} {attributes}: tensor<?x{k}xbf16>, {packed(n, k)} -> {y}"
     weights, results, body = copies_of(n, k, copies, packed(n, k), y, op)
     return f'func.func @f(%x: tensor<?x{k}xbf16> {{nn.input = "x"}}, {weights}) -> ({results}) {{\n{body}}}\n'
 

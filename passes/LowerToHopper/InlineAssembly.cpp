@@ -93,4 +93,7 @@ SmallVector<Value> emitInPlace(Emitter &b, StringRef code, ValueRange vectors, A
   return results;
 }
 
+void waitForKernelBefore(Emitter &b) { emitEffect(b, "griddepcontrol.wait;", {}); }
+void letNextKernelBegin(Emitter &b) { emitEffect(b, "griddepcontrol.launch_dependents;", {}); }
+
 } // namespace nibble::hopper

@@ -15,4 +15,9 @@ mlir::Value emitValue(Emitter &b, llvm::StringRef code, mlir::Type result, llvm:
 llvm::SmallVector<mlir::Value> emitInPlace(Emitter &b, llvm::StringRef code, mlir::ValueRange vectors,
                                            llvm::ArrayRef<mlir::Value> operands);
 
+// Until every kernel before this one in the queue has ended; of one that may begin early (LaunchSpec::overlap).
+void waitForKernelBefore(Emitter &b);
+// The next kernel may begin as soon as every block has come here; it waits itself for what it needs.
+void letNextKernelBegin(Emitter &b);
+
 } // namespace nibble::hopper

@@ -1,6 +1,8 @@
 // What a kernel's writer asks of its op, and how a launch is written.
 #include "passes/LowerToHopper/Kernels.h"
 
+#include "passes/LowerToHopper/InlineAssembly.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -50,6 +52,7 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
       Value value = kernel.getArgument(i);
       arguments.push_back(value.getType().isInteger(64) ? e.narrow(value) : value);
     }
+    letNextKernelBegin(e);
     body(e, arguments);
     e.setInsertionPointToEnd(&kernel.getBody().front());
     gpu::ReturnOp::create(e);

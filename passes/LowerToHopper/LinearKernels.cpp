@@ -1,8 +1,10 @@
 // Linears and their gradients: which matrix product each is, over which tiles.
+#include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToHopper/MatrixKernel.h"
 #include "passes/LowerToHopper/QuantizeKernels.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -20,6 +22,21 @@ Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
   return TensorMapOp::create(k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix, ValueRange{columns, rows},
                              ValueRange{k.mul(columns, k.index(2))}, k.host.getDenseI64ArrayAttr({64, boxRows}),
                              k.host.getI64IntegerAttr(128));
+}
+
+// On a linear: what the cost model would choose otherwise. Splits decide bits, so training and rollout must be given the same.
+constexpr StringLiteral kTileAttr = "hopper.tile", kStagesAttr = "hopper.stages", kSplitsAttr = "hopper.splits";
+
+LogicalResult checkChoices(Kernel &k, int64_t splits, int64_t columns) {
+  int64_t tile = k.integer(kTileAttr), stages = k.integer(kStagesAttr);
+  if (tile != 0 && !llvm::is_contained(kTokenTiles, tile))
+    return k.op.emitError() << "has " << kTileAttr << " = " << tile << "; there are 8, 16, 32, 64 and 128";
+  if (stages < 0 || stages == 1)
+    return k.op.emitError() << "has " << kStagesAttr << " = " << stages << "; give 2 or more";
+  if (!llvm::is_contained({1, 2, 4, 8}, splits) || (splits > 1 && columns < 128 * splits))
+    return k.op.emitError() << "has " << kSplitsAttr << " = " << splits << " of " << columns
+                            << " columns; there are 1, 2, 4 and 8, of 128 columns at least";
+  return success();
 }
 
 LogicalResult checkMatrix(Kernel &k, Value matrix) {
@@ -43,8 +60,30 @@ Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
   return lower == 0 ? result : k.mul(result, above(lower));
 }
 
+// A parameter of the program, handed down through calls: read only, so whoever made it did so in an earlier call.
+bool isGiven(Value buffer) {
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  if (!function || !function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr))
+    return false;
+  if (function.isPublic())
+    return true;
+  bool given = true;
+  function->getParentOfType<ModuleOp>().walk([&](func::CallOp call) {
+    if (call.getCallee() == function.getName())
+      given &= isGiven(call.getOperand(argument.getArgNumber()));
+  });
+  return given;
+}
+
 // One launch for each tile of tokens; all but one have an empty grid.
 void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b) {
+  spec.givenStages = k.integer(kStagesAttr);
+  if (int64_t tile = k.integer(kTileAttr)) {
+    spec.tile = tile;
+    arguments.b = mapOf(k, b, tile);
+    return launchMatrix(k, spec, arguments, k.ceilDiv(arguments.n, tile));
+  }
   int64_t lower = 0;
   for (int64_t tile : kTokenTiles) {
     bool last = tile == kTokenTiles[std::size(kTokenTiles) - 1];
@@ -76,13 +115,17 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
   if (packed) {
     spec.a = Operand::kPacked;
     spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
+    spec.early = isGiven(weight);
     arguments.a = weight;
   } else {
     if (failed(checkMatrix(k, weight)))
       return failure();
     arguments.a = mapOf(k, weight, 128);
   }
-  spec.splits = splitsOf(columnsOf(y), columnsOf(x));
+  int64_t splits = k.integer(kSplitsAttr);
+  spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x));
+  if (failed(checkChoices(k, spec.splits, columnsOf(x))))
+    return failure();
   arguments.result = y;
   arguments.m = k.extent(y, 1);
   arguments.n = k.extent(y, 0);

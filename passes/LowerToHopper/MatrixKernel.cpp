@@ -2,6 +2,7 @@
 
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToHopper/ClusterExchange.h"
+#include "passes/LowerToHopper/InlineAssembly.h"
 
 using namespace mlir;
 
@@ -63,13 +64,26 @@ private:
   }
 
   void produce() {
-    Value row = b.mulI(rowBlock, kRows), column = b.mulI(b.block(1), spec.tile);
+    Value row = b.mulI(rowBlock, kRows);
     Value first = spec.inCluster() ? splitBegin(rank) : b.i32(0);
     Value count = spec.inCluster() ? b.subI(splitBegin(b.addI(rank, 1)), first) : steps;
     int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
                                                                 : kRows * spec.stageDepth() * 2);
-    b.loop(b.i32(0), count, 1, [&](Value use) {
-      Value slot = RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
+    auto acquire = [&](Value use) -> Value {
+      return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
+    };
+    Value fetched = b.i32(0);
+    if (spec.early) {
+      // The first round of the ring: weights, then, when the kernel before has ended, what it made.
+      fetched = b.minI(count, b.i32(spec.stages()));
+      b.loop(b.i32(0), fetched, 1, [&](Value use) { copySlabs(acquire(use), b.addI(first, use), use); });
+      waitForKernelBefore(b);
+      b.loop(b.i32(0), fetched, 1, [&](Value use) {
+        copyColumns(b.atByte(b.sharedMemory(0), b.mulI(use, spec.stageBytes())), b.addI(first, use), use);
+      });
+    }
+    b.loop(fetched, count, 1, [&](Value use) {
+      Value slot = acquire(use);
       Value step = b.addI(first, use), k = b.mulI(step, spec.stageDepth());
       if (spec.a == Operand::kPacked)
         copySlabs(slot, step, use);
@@ -78,15 +92,21 @@ private:
       else
         for (int64_t half = 0; half < 2; ++half)
           copyBox(args.a, b.addI(row, half * 64), k, slot, half * kBoxBytes, use);
-      for (int64_t part = 0; part < spec.stageDepth() / 64; ++part) {
-        int64_t at = spec.aBytes() + part * spec.tile * 128;
-        if (spec.b == Operand::kRows)
-          copyBox(args.b, b.addI(k, part * 64), column, slot, at, use);
-        else
-          for (int64_t box = 0; box < spec.tile / 64; ++box)
-            copyBox(args.b, b.addI(column, box * 64), k, slot, at + box * kBoxBytes, use);
-      }
+      copyColumns(slot, step, use);
     });
+  }
+
+  // B's boxes of a stage.
+  void copyColumns(Value slot, Value step, Value use) {
+    Value k = b.mulI(step, spec.stageDepth()), column = b.mulI(b.block(1), spec.tile);
+    for (int64_t part = 0; part < spec.stageDepth() / 64; ++part) {
+      int64_t at = spec.aBytes() + part * spec.tile * 128;
+      if (spec.b == Operand::kRows)
+        copyBox(args.b, b.addI(k, part * 64), column, slot, at, use);
+      else
+        for (int64_t box = 0; box < spec.tile / 64; ++box)
+          copyBox(args.b, b.addI(column, box * 64), k, slot, at + box * kBoxBytes, use);
+    }
   }
 
   // Two slabs and their scales. The last block of an odd number of slabs has no second one: it takes the first again.
@@ -230,7 +250,10 @@ private:
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
       return {spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0]) : stageOfTiles(use, slot, carried[0])};
     })[0];
-    return wait(0, sums);
+    sums = wait(0, sums);
+    if (spec.early) // for the residual, and for memory that the kernel before may have read
+      waitForKernelBefore(b);
+    return sums;
   }
 
   // Of the thread: row of D in its 64 (and 8 below), column of the pair in each 8.
@@ -384,6 +407,8 @@ int64_t MatrixSpec::aBytes() const {
 // 64 KB of weights on their way cover the memory's latency; more stages than that help nobody.
 int64_t MatrixSpec::stages() const {
   int64_t fit = (kSharedLimit / blocksPerSM() - 2048) / (stageBytes() + 16);
+  if (givenStages > 0)
+    return std::min(givenStages, fit);
   return std::clamp<int64_t>(fit, 2, a == Operand::kPacked ? 10 : 6);
 }
 
@@ -415,6 +440,10 @@ std::string MatrixSpec::key() const {
     key += "_s" + std::to_string(scalesPerSlabRow);
   if (result == Result::kAccumulate)
     return key + "_accumulate";
+  if (givenStages > 0)
+    key += "_stages" + std::to_string(givenStages);
+  if (early)
+    key += "_early";
   if (splits > 1)
     key += "_splits" + std::to_string(splits);
   return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") +
@@ -428,6 +457,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.sharedBytes = spec.sharedBytes();
   launch.cluster = spec.inCluster() ? spec.splits : 1;
   launch.blocksPerSM = spec.blocksPerSM();
+  launch.overlap = spec.early;
   launch.grid = {kernel.mul(kernel.ceilDiv(arguments.m, kRows), kernel.index(launch.cluster)), columnBlocks};
   launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
   if (arguments.bias)

@@ -29,8 +29,12 @@ struct MatrixSpec {
   int64_t tile = 128;           // columns of n in a block: 8, 16, 32, 64, 128 or 256
   int64_t scalesPerSlabRow = 1; // of kPacked
   int64_t splits = 1;           // of k; of kTokens
+  int64_t givenStages = 0;      // 0: as many as fit and help
   mlir::Type element;           // of kTokens: bf16 or f32
   bool bias = false, residual = false;
+  // Of kPacked: the weight was there before the kernel before this one began, so its first stages are fetched while that still runs
+  // (programmatic dependent launch).
+  bool early = false;
   bool wholeRows = true;        // m is a multiple of 8: rows of y are 16-byte aligned
 
   // Columns of k in a stage.
@@ -39,7 +43,7 @@ struct MatrixSpec {
   int64_t scaleBytes() const; // of kPacked: bytes of a slab's scales
   int64_t bBytes() const { return tile * stageDepth() * 2; }
   int64_t stageBytes() const { return aBytes() + bBytes(); }
-  int64_t stages() const; // as many as fit and help
+  int64_t stages() const;
   // Two blocks of a few columns share an SM: their waits hide each other.
   int64_t blocksPerSM() const { return result == Result::kTokens && tile <= 32 ? 2 : 1; }
   // Each split is a block of its own.

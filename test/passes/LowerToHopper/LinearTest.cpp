@@ -48,7 +48,7 @@ OpCase forwardCase(const LinearCase &c, Random &random) {
   op.dtype = DType::kBF16;
   std::string x = fmt::format("tensor<?x{}xbf16>", c.k), y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
   std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result), w = c.weightType("hopper");
-  std::string arguments = fmt::format("%x: {}, %w: {}", x, w), optional;
+  std::string arguments = fmt::format("%x: {}, %w: {} {{nn.parameter = \"w\"}}", x, w), optional;
   op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
   op.arguments.push_back(makeWeight(c, random));
   op.perToken = {0};
