@@ -326,7 +326,6 @@ private:
   // The splits' sums lie in the cluster's shared memories. Each block takes its part of the rows, and adds them in the
   // order of the splits.
   void storeReduced(Value sums, Value consumer) {
-    int64_t width = 16 / (spec.element.getIntOrFloatBitWidth() / 8);
     int64_t stride = kRows + 4, rows = kRows / spec.splits; // of a block
     Type f32 = b.getF32Type();
     Value staging = b.sharedMemory(0);
@@ -342,25 +341,20 @@ private:
     ClusterExchange exchange = this->exchange();
     exchange.announce(0, consumer);
     exchange.await(0);
-    int64_t perToken = rows / width;
     Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
-    b.loop(consumer, b.i32(spec.tile * perToken), kConsumers, [&](Value chunk) {
-      Value token = b.divI(chunk, perToken),
-            inTile = b.addI(b.mulI(rank, rows), b.mulI(b.remI(chunk, perToken), width));
+    // A sum for each thread: another block's memory is far, and many threads wait for it side by side.
+    b.loop(consumer, b.i32(spec.tile * rows), kConsumers, [&](Value cell) {
+      Value token = b.divI(cell, rows), inTile = b.addI(b.mulI(rank, rows), b.remI(cell, rows));
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
       b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
-        SmallVector<Value> totals(width, b.f32(0));
         Value at = b.mulI(b.addI(b.mulI(token, stride), inTile), 4);
-        for (int64_t split = 0; split < spec.splits; ++split) {
-          Value theirs = exchange.addressIn(staging, split);
-          for (int64_t i = 0; i < width; ++i)
-            totals[i] = b.add(totals[i], exchange.load(b.addI(theirs, b.addI(at, 4 * i))));
-        }
-        Value value = b.round(b.fromElements(totals), spec.element);
-        if (spec.wholeRows)
-          return finishChunk(value, y, m, width);
-        for (int64_t i = 0; i < width; ++i)
-          b.ifThen(b.less(b.addI(m, i), args.m), [&] { finishChunk(b.extract(value, i), y, b.addI(m, i), 1); });
+        SmallVector<Value> parts;
+        for (int64_t split = 0; split < spec.splits; ++split)
+          parts.push_back(exchange.load(b.addI(exchange.addressIn(staging, split), at)));
+        Value total = b.f32(0);
+        for (Value part : parts)
+          total = b.add(total, part);
+        finishChunk(b.round(total, spec.element), y, m, 1);
       });
     });
     // Nobody leaves while others may still read.
