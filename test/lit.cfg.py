@@ -6,8 +6,9 @@
 # Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
 # %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
 # The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
-# a namespace of its own (root without further limits may).
+# a namespace of its own (root without further limits may). "ptxas": the assembler of the CUDA toolkit is where nibble looks for it.
 import os
+import shutil
 import subprocess
 import sys
 
@@ -24,13 +25,16 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.nibble_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
 )
 config.environment["OMP_NUM_THREADS"] = "2"
-for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG"):
+for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG", "NIBBLE_PTXAS", "CUDA_HOME"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 if os.environ.get("NIBBLE_LONG") == "1":
     config.available_features.add("long")
 if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0:
     config.available_features.add("mount")
+toolkits = [os.path.join(folder, "bin") for folder in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if folder]
+if shutil.which(os.environ.get("NIBBLE_PTXAS", "ptxas"), path=os.pathsep.join([os.environ.get("PATH", ""), *toolkits])):
+    config.available_features.add("ptxas")
 config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))

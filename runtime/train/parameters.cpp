@@ -87,7 +87,7 @@ Status ParameterStore::declare(const Program &program, const std::vector<std::st
       std::string key = keyOf(info);
       if (auto found = tensors_.find(key); found != tensors_.end()) {
         if (found->second.dtype() != dtype || found->second.shape() != shape)
-          return Status::failed(
+          return Status::badInput(
               fmt::format("program: '{}' of '{}' is {} {}, elsewhere {} {}; compile all programs of a "
                           "run from one model",
                           info.name, function.name, nibble::nameOf(dtype), toString(shape),

@@ -13,6 +13,8 @@ int main(int argc, char **argv) {
   app.add_option("--rollout", rollout, "bundle of the rollout program (nibble compile --program rollout -o)")->required();
   nibble::Status status;
   auto programs = [&](const nibble::ProgramRequest &request) -> nibble::Result<nibble::TrainingPrograms> {
+    if (!request.hoist)
+      return nibble::Status::usage("--no-hoist: a bundle is compiled already; give it to nibble compile instead");
     nibble::OpenBundleOptions options;
     options.target = request.config.run.target;
     if (options.target != "host") {
