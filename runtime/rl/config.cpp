@@ -279,7 +279,9 @@ std::string hashOf(const Config &config) {
     json["run"].erase(key);
   for (const char *key : {"max_tokens_per_call", "max_running", "cache_megabytes"})
     json["rollout"].erase(key);
-  json["train"].erase("max_tokens");
+  // On a device the sums over tokens know where a step was cut (docs/numerics.md).
+  if (config.run.target == "host")
+    json["train"].erase("max_tokens");
   json["reward"].erase("workers");
   if (isFile(config.rl.objective))
     if (auto text = readFile(config.rl.objective, 1 << 20); text.isOk()) // one that cannot be read is refused later

@@ -116,7 +116,7 @@ Result<Config> parseConfig(std::string_view text, const std::string &where,
 Json toJson(const Config &config);
 // Hash of all that the result of a run depends on, the text of an objective's file too: not `run.out`, `run.threads`,
 // `run.checkpoint_every`, `run.keep_checkpoints`, nor the sizes of calls and of the cache: a run that ran out of memory
-// goes on with smaller ones.
+// goes on with smaller ones. (On a device `train.max_tokens` counts.)
 std::string hashOf(const Config &config);
 
 // The constants of config.rl.objective by the names they have in lib/Objectives; of a file only those of

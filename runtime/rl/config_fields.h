@@ -51,7 +51,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
           "of the learning rate, after the warm-up, to the last step");
   a.integer("warmup_steps", optimizer.warmupSteps, 0, 1 << 30, "linear rise of the learning rate");
   a.number("final_fraction", optimizer.finalFraction, 0, 1, "of the learning rate, at the end of the schedule");
-  a.integer("max_tokens", c.train.maxTokens, 1, 1 << 24, "computed at a time; results do not depend on it");
+  a.integer("max_tokens", c.train.maxTokens, 1, 1 << 24, "computed at a time; on target host results do not depend on it");
 
   a.section("rl");
   a.integer("steps", c.rl.steps, 0, 1 << 30, "rollout and training, once each");

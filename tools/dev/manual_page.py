@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the pages of the manual that the tools themselves say.
 
-    manual_page.py command-line OUT NIBBLE NIBBLE_RUN     --help of every command
+    manual_page.py command-line OUT NIBBLE NIBBLE_RUN NIBBLE_TRAIN     --help of every command
     manual_page.py configuration OUT NIBBLE               every key, as `nibble config` prints them
 
 Fails when a command or an option has no description, or a key no meaning.
@@ -29,17 +29,17 @@ def section(title, help_text):
     return f"## {title}\n\n{lines[0]}\n\n```\n" + "\n".join(lines[1:]).strip("\n") + "\n```\n"
 
 
-def command_line(nibble, run):
+def command_line(nibble, run, train):
     overview = said(nibble, "--help")
     commands = re.findall(r"^  (\w+) {2,}\S", overview.split("Subcommands:")[1], re.MULTILINE)
     page = "# Command line\n\n" + """Exit codes: 0 ok, 1 failed, 2 usage, 3 bad input, 4 environment (cannot write, disk full, no memory), 130 interrupted and saved. An error is
 one line on standard error that says what, where, why and how to mend it. `nibble-opt` takes the flags of the [passes](passes/) and those of MLIR's
-own `mlir-opt`; `nibble-lsp-server` and `nibble-reduce` are MLIR's tools with Nibble's dialects.
+own `mlir-opt`; `nibble-run-mlir` is what `nibble-run` hands a module in text over to, `nibble-train` takes the subcommands `sft` and `rl` of `nibble`; `nibble-lsp-server` and `nibble-reduce` are MLIR's tools with Nibble's dialects.
 """
     page += "\n" + section("nibble", overview)
     for command in commands:
         page += "\n" + section(f"nibble {command}", said(nibble, command, "--help"))
-    return page + "\n" + section("nibble-run", said(run, "--help")), f"{len(commands)} commands"
+    return page + "\n" + section("nibble-run", said(run, "--help")) + "\n" + section("nibble-train", said(train, "--help")), f"{len(commands)} commands"
 
 
 def configuration(nibble):

@@ -110,6 +110,11 @@ TEST(Config, HashTellsRunsApart) {
   other.rollout.maxRunning = 3;
   other.train.maxTokens = 5;
   EXPECT_EQ(hashOf(config), hashOf(other));
+  // Where a step is cut shows in a device's weight gradients.
+  config.run.target = other.run.target = "cuda";
+  EXPECT_NE(hashOf(config), hashOf(other));
+  other.train.maxTokens = config.train.maxTokens;
+  EXPECT_EQ(hashOf(config), hashOf(other));
   other.rl.clipHigh = 0.28;
   EXPECT_NE(hashOf(config), hashOf(other));
 }

@@ -22,9 +22,12 @@ EXCLUDED = {
     "./dev demo": "minutes of training; it is the build's last step for a reader, not a check",
     "./dev test": "is what runs this",
     "./dev build": "has run before this",
+    "nibble-run layer.nbl --entry forward --inputs examples/layer-rollout.json --random 1 --profile 20": "needs an H200",
+    "nibble rl CONFIG.toml --out RUN4 --target cuda": "needs an H200",
 }
 GROUPS = {
-    "walk-through": ["nibble-opt", "nibble-run"],
+    # A bundle is made by the group that runs it.
+    "walk-through": ["nibble-opt", "nibble-run", "nibble compile examples/"],
     "files": ["nibble doctor", "nibble inspect", "nibble create", "nibble import", "nibble compile", "nibble logits", "nibble generate",
               "nibble quantize", "nibble verify"],
     "runs": ["nibble config", "nibble sft", "nibble rl", "nibble report"],
@@ -45,8 +48,9 @@ def blocks(text):
 
 
 def name_of(command):
-    words = command.split()
-    return words[0] if words[0] in ("nibble-opt", "nibble-run") else " ".join(words[:2])
+    """The longest name of a group that the command begins with; of one that no group knows, its first words."""
+    names = [name for group in GROUPS.values() for name in group if command.startswith(name)]
+    return max(names, key=len, default=" ".join(command.split()[:2]))
 
 
 def variants(command):
