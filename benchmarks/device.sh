@@ -26,7 +26,7 @@ if [ -d "$kit/demo/model" ]; then
     --set rl.steps=20 > "$out/loop.log" 2>&1 || { status=1; tail -3 "$out/loop.log"; }
   tail -1 "$out/loop/metrics.jsonl" 2> /dev/null | cut -c1-300
   grep -o '"train_rollout_logprob_mismatches":[0-9]*' "$out/loop/metrics.jsonl" | sort | uniq -c
-  grep -o '"train_rollout_logprob_tokens":[0-9]*' "$out/loop/metrics.jsonl" | cut -d: -f2 | paste -sd+ | bc
+  grep -o '"train_rollout_logprob_tokens":[0-9]*' "$out/loop/metrics.jsonl" | cut -d: -f2 | awk "{ sum += \$1 } END { print sum, \"tokens compared\" }"
   tail -2 "$out/loop/timings.jsonl" | cut -c1-300
   cp "$out/loop/metrics.jsonl" "$out/loop_metrics.jsonl"
   rm -rf "$out/loop"

@@ -420,7 +420,7 @@ int64_t MatrixSpec::sharedBytes() const {
 
 int64_t splitsOf(int64_t m, int64_t k) {
   int64_t blocks = (m + kRows - 1) / kRows, splits = 1;
-  while (splits < 8 && blocks * splits * 2 <= 264 && k / (splits * 2) >= 512)
+  while (splits < 8 && blocks * splits * 2 <= 330 && k / (splits * 2) >= 512)
     splits *= 2;
   return splits;
 }

@@ -52,7 +52,7 @@ struct MatrixSpec {
   std::string key() const;
 };
 
-// Splits of k: as many as keep two blocks on each of 132 SMs, of 512 columns at least.
+// Splits of k: as many as make two to two and a half blocks for each of 132 SMs, of 512 columns at least.
 int64_t splitsOf(int64_t m, int64_t k);
 
 // Values of a launch: what the body gets, in this order.
