@@ -34,7 +34,8 @@ def command_line(nibble, run, train):
     commands = re.findall(r"^  (\w+) {2,}\S", overview.split("Subcommands:")[1], re.MULTILINE)
     page = "# Command line\n\n" + """Exit codes: 0 ok, 1 failed, 2 usage, 3 bad input, 4 environment (cannot write, disk full, no memory), 130 interrupted and saved. An error is
 one line on standard error that says what, where, why and how to mend it. `nibble-opt` takes the flags of the [passes](passes/) and those of MLIR's
-own `mlir-opt`; `nibble-run-mlir` is what `nibble-run` hands a module in text over to, `nibble-train` takes the subcommands `sft` and `rl` of `nibble`; `nibble-lsp-server` and `nibble-reduce` are MLIR's tools with Nibble's dialects.
+own `mlir-opt`; `nibble-run-mlir` is what `nibble-run` hands a module in text over to; `nibble-train` takes the subcommands `sft` and `rl` of
+`nibble`; `nibble-lsp-server` and `nibble-reduce` are MLIR's tools with Nibble's dialects.
 """
     page += "\n" + section("nibble", overview)
     for command in commands:
