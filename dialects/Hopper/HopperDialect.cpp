@@ -30,7 +30,7 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError, int
                                int64_t consumers) {
   if (stages < 1 || consumers < 1 || bytes < 1 || bytes % 1024 != 0)
     return emitError() << "a ring has at least one stage and one consumer, and slots of a multiple of 1024 bytes";
-  if (stages * (bytes + 16) > kSharedLimit)
+  if (stages > kSharedLimit / (bytes + 16)) // the product may overflow
     return emitError() << "a ring of " << stages << " stages of " << bytes << " bytes does not fit into the "
                        << kSharedLimit << " bytes of shared memory";
   return success();
@@ -54,7 +54,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
       return emitOpError() << "gives " << type << " for argument " << i << " of " << getKernel() << ", which is "
                            << wanted;
     if (map != (kernel.getArgAttr(i, kTensorMapAttr) != nullptr))
-      return emitOpError() << "argument " << i << " of " << getKernel() << (map ? " is no tensor map" : " is a tensor map");
+      return emitOpError() << "argument " << i << " of " << getKernel()
+                           << (map ? " is no tensor map" : " is a tensor map");
   }
   return success();
 }

@@ -178,6 +178,8 @@ void lower(RolesOp op, Emitter &b) {
 class LowerHopper final : public nibble::impl::LowerHopperPassBase<LowerHopper> {
 public:
   void runOnOperation() override {
+    if (failed(checkKernels()))
+      return signalPassFailure();
     OpBuilder b(&getContext());
     b.setInsertionPointToStart(getOperation().getBody());
     auto array = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
@@ -194,6 +196,26 @@ public:
   }
 
 private:
+  // What lowering relies on and no verifier says.
+  LogicalResult checkKernels() {
+    for (auto function : getOperation().getOps<gpu::GPUFuncOp>()) {
+      for (StringRef name : {kThreadsAttr, kClusterAttr})
+        if (!function->getAttrOfType<IntegerAttr>(name))
+          return function.emitError() << "has no integer '" << name << "'; a kernel is written for a block of known size";
+      WalkResult walked = function.walk([](Operation *op) {
+        for (Value operand : op->getOperands())
+          if (isa<RingType>(operand.getType()) && !operand.getDefiningOp<RingOp>()) {
+            op->emitError() << "has a ring that no hopper.ring gives; where it lies is known at compile time only";
+            return WalkResult::interrupt();
+          }
+        return WalkResult::advance();
+      });
+      if (walked.wasInterrupted())
+        return failure();
+    }
+    return success();
+  }
+
   template <typename... Ops> void lowerAll() {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {

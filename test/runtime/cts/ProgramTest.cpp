@@ -20,7 +20,7 @@ struct ProgramConformance : testing::TestWithParam<std::string> {
   // For a device by hand, with the kernels of this suite; for the host by the compiler.
   void write(const std::string &path) {
     if (GetParam() == "host") {
-      std::string command = NIBBLE_TOOL " compile " NIBBLE_TEST_DATA "/runtime/cts/add.mlir --program=none -o " + path;
+      std::string command = NIBBLE_TOOL " compile " NIBBLE_TEST_DATA "/runtime/cts/Inputs/add.mlir --program=none -o " + path;
       ASSERT_EQ(std::system((command + " > /dev/null").c_str()), 0);
       return;
     }

@@ -1,0 +1,67 @@
+// RUN: nibble-opt %s --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
+
+// Kernels of one key are written once; another epsilon is another key. Extents stay integers of the host, and the grid a function of them.
+// CHECK-LABEL: func.func @norms(
+// CHECK: memref.dim
+// CHECK: hopper.launch @kernels::@[[FIRST:rms_norm_bf16_64_[0-9A-F]+_0]] grid({{.*}}) args({{.*}} : memref<?x64xbf16>, memref<64xbf16>, memref<?x64xbf16>, index)
+// CHECK: hopper.launch @kernels::@[[FIRST]] grid(
+// CHECK: hopper.launch @kernels::@[[OTHER:rms_norm_bf16_64_[0-9A-F]+_1]] grid(
+// CHECK-NOT: kernel.compute
+// CHECK: gpu.module @kernels
+// CHECK: gpu.func @[[FIRST]](%{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr<1>, %{{.*}}: i64) kernel
+// CHECK-SAME: hopper.cluster = 1 : i64
+// CHECK-SAME: hopper.threads = 256 : i64
+// CHECK: gpu.func @[[OTHER]](
+// CHECK-NOT: gpu.func
+func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf16>) {
+  kernel.compute "nn.rms_norm" ins(%x, %w : memref<?x64xbf16>, memref<64xbf16>) outs(%y : memref<?x64xbf16>)
+      {parameters = {epsilon = 1.0e-6 : f32}, input_types = [tensor<?x64xbf16>, tensor<64xbf16>], output_types = [tensor<?x64xbf16>]}
+  kernel.compute "nn.rms_norm" ins(%y, %w : memref<?x64xbf16>, memref<64xbf16>) outs(%x : memref<?x64xbf16>)
+      {parameters = {epsilon = 1.0e-6 : f32}, input_types = [tensor<?x64xbf16>, tensor<64xbf16>], output_types = [tensor<?x64xbf16>]}
+  kernel.compute "nn.rms_norm" ins(%x, %w : memref<?x64xbf16>, memref<64xbf16>) outs(%y : memref<?x64xbf16>)
+      {parameters = {epsilon = 1.0e-5 : f32}, input_types = [tensor<?x64xbf16>, tensor<64xbf16>], output_types = [tensor<?x64xbf16>]}
+  return
+}
+
+// -----
+
+// A linear of packed codes: a launch for each size of tile, each of a range of tokens, so that no more than one of them has blocks; activations
+// come by the copy engine, codes as they lie; they become a matrix operand in registers.
+// CHECK-LABEL: func.func @linear(
+// CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 8] swizzle 128 : memref<?x256xbf16>
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_8_s4_bf16_{{[0-9]+}} {{.*}} operations(
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_16_
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_32_
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_64_
+// CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 128] swizzle 128 : memref<?x256xbf16>
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_128_
+// CHECK: gpu.func @matrix_packed_rows_8_s4_bf16_{{.*}} kernel
+// CHECK: hopper.ring_init
+// CHECK: hopper.roles registers
+// CHECK: hopper.ring_acquire
+// CHECK-DAG: hopper.bulk_copy {{.*}} once
+// CHECK-DAG: hopper.tensor_copy
+// CHECK: } consumers {
+// CHECK: hopper.ring_wait
+// CHECK: %[[A:.*]] = hopper.dequantize
+// CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<4xf32>
+// CHECK: hopper.wgmma_wait
+// CHECK: hopper.ring_release
+func.func @linear(%x: memref<?x256xbf16>, %w: memref<18432xi8>, %y: memref<?x128xbf16>) {
+  kernel.compute "qat.linear" ins(%x, %w : memref<?x256xbf16>, memref<18432xi8>) outs(%y : memref<?x128xbf16>)
+      {parameters = {}, input_types = [tensor<?x256xbf16>, !qat.packed<128x256, <int4, group_size = 32>, hopper>], output_types = [tensor<?x128xbf16>]}
+  return
+}
+
+// -----
+
+// A scalar that the host would only carry from one buffer to another is copied on the device.
+// CHECK-LABEL: func.func @scalar(
+// CHECK: memref.copy
+// CHECK-NOT: memref.load
+// CHECK-NOT: memref.store
+func.func @scalar(%a: memref<f32>, %b: memref<f32>) {
+  %v = memref.load %a[] : memref<f32>
+  memref.store %v, %b[] : memref<f32>
+  return
+}
