@@ -162,7 +162,8 @@ bool Planner::launch(Frame &frame, const Command &command) {
   planned.launch.threads = kernel.threads;
   planned.launch.sharedBytes = kernel.sharedBytes;
   planned.launch.cluster = kernel.cluster;
-  planned.launch.overlap = kernel.overlap;
+  // The first of a call waits for the call before, which may still write the weights that it would fetch early.
+  planned.launch.overlap = kernel.overlap && !plan.commands.empty();
   bool empty = false;
   for (int i = 0; i < 3; ++i) {
     int64_t extent = frame.registers[command.operands[i]];
