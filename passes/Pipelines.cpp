@@ -141,6 +141,13 @@ static void buildAll(OpPassManager &pm, ArrayRef<Stage> stages, const StageOptio
     stage.build(pm, options);
 }
 
+void nibble::buildLowerToHopperPipeline(OpPassManager &pm) {
+  hopper::buildHopperTensorPipeline(pm);
+  buildBufferizePipeline(pm);
+  hopper::buildHopperKernelsPipeline(pm);
+  hopper::buildHopperNVVMPipeline(pm);
+}
+
 void nibble::registerStagePipelines() {
   PassPipelineRegistration<PipelineOptions>("nibble-training", "An imported model to its training program, on tensors",
                                             [](OpPassManager &pm, const PipelineOptions &options) {
@@ -169,10 +176,5 @@ void nibble::registerStagePipelines() {
                                hopper::buildHopperKernelsPipeline(pm);
                              });
   PassPipelineRegistration<>("nibble-lower-to-hopper", "Tensors to launches and kernels of the nvvm dialect",
-                             [](OpPassManager &pm) {
-                               hopper::buildHopperTensorPipeline(pm);
-                               buildBufferizePipeline(pm);
-                               hopper::buildHopperKernelsPipeline(pm);
-                               hopper::buildHopperNVVMPipeline(pm);
-                             });
+                             [](OpPassManager &pm) { buildLowerToHopperPipeline(pm); });
 }

@@ -35,6 +35,9 @@ llvm::ArrayRef<Stage> trainingStages();
 // From the imported @logits to @forward and @sample_log_probability.
 llvm::ArrayRef<Stage> rolloutStages();
 
+// From tensors to commands over buffers and kernels of nvvm: what follows the last stage on an H200.
+void buildLowerToHopperPipeline(mlir::OpPassManager &pm);
+
 // --nibble-training and --nibble-rollout: all stages of one half.
 void registerStagePipelines();
 

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 namespace nibble {
 
@@ -17,20 +16,6 @@ struct Work {
   int64_t launches = 0;
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
 };
-
-double bytesGiven(const CallPlan &plan, const PlannedCommand &command) {
-  std::set<int32_t> buffers;
-  for (const PlannedArgument &argument : command.arguments) {
-    if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
-      buffers.insert(pointer->buffer);
-    else if (const auto *map = std::get_if<PlannedTensorMap>(&argument))
-      buffers.insert(map->buffer);
-  }
-  double bytes = 0;
-  for (int32_t buffer : buffers)
-    bytes += static_cast<double>(plan.buffers[buffer].bytes);
-  return bytes;
-}
 
 Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::vector<Work> &work) {
   std::vector<Shape> shapes;
@@ -44,7 +29,7 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::
     if (command.kind != PlannedCommand::Kind::kLaunch)
       continue;
     Work &of = work[command.kernel];
-    double bytes = bytesGiven(plan, command), operations = static_cast<double>(command.operations);
+    double bytes = static_cast<double>(bytesGiven(plan, command)), operations = static_cast<double>(command.operations);
     ++of.launches;
     of.bytes += bytes;
     of.operations += operations;

@@ -2,7 +2,6 @@
 
 #include "lib/Target/Host/Machine.h"
 #include "passes/Bufferize/Pipeline.h"
-#include "passes/LowerToHopper/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 #include "passes/Verify/Passes.h"
 #include "runtime/core/file.h"
@@ -61,10 +60,7 @@ Status StageRunner::lower(mlir::ModuleOp module, const HostOptions &host) {
 
 Status StageRunner::lowerToHopper(mlir::ModuleOp module) {
   auto build = [&](mlir::OpPassManager &pm) {
-    hopper::buildHopperTensorPipeline(pm);
-    buildBufferizePipeline(pm);
-    hopper::buildHopperKernelsPipeline(pm);
-    hopper::buildHopperNVVMPipeline(pm);
+    buildLowerToHopperPipeline(pm);
     VerifyStagePassOptions contract;
     contract.stage = kLowerToHopper;
     pm.addPass(createVerifyStagePass(contract));

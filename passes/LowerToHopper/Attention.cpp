@@ -59,12 +59,6 @@ DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages) {
       {b.getNamedAttr("stages", b.getI64IntegerAttr(stages)), b.getNamedAttr("tile", b.getStringAttr(tile))});
 }
 
-void writeRegion(Emitter &b, Region &region, llvm::function_ref<void()> body) {
-  OpBuilder::InsertionGuard guard(b);
-  b.createBlock(&region);
-  body();
-}
-
 static Value warpSumI(Emitter &b, Value x) {
   for (int64_t mask = 16; mask > 0; mask /= 2)
     x = b.addI(x, b.shuffleXor(x, mask));

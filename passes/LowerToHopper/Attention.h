@@ -35,11 +35,6 @@ mlir::Value mapOfRows(Kernel &k, mlir::Value buffer, mlir::Value rows, int64_t c
 // Blocks that surely suffice for a ragged batch whose sequences are cut into tiles of that many tokens.
 mlir::Value tilesOfBatch(Kernel &k, mlir::Value tokens, mlir::Value sequences, int64_t tokensPerTile);
 
-// What a launch reports: a block's rows of scores and the ring's stages.
-mlir::DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages);
-// Writes what one role of a block does.
-void writeRegion(Emitter &b, mlir::Region &region, llvm::function_ref<void()> body);
-
 // Tile `number` of a ragged batch, counted sequence by sequence. All i32.
 struct BatchTile {
   mlir::Value found; // i1: there are that many
@@ -96,5 +91,8 @@ private:
 // Parts of addAttentionKernels.
 void addCacheWrite(KernelTable &table);    // nn.cache_write
 void addAttentionGrad(KernelTable &table); // nn.attention_grad
+
+// What a launch reports: a block's rows of scores and the ring's stages.
+mlir::DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages);
 
 } // namespace nibble::hopper

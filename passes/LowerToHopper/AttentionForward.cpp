@@ -18,7 +18,7 @@ public:
   Forward(Emitter &b, const AttentionForwardSpec &spec, const AttentionForwardArguments &args)
       : b(b), spec(spec), shape(spec.shape), args(args), math(b),
         at(b, spec.shape, spec.warpgroups, args.positions, !spec.paged),
-        ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(), spec.warpgroups)) {}
+        ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(), spec.warpgroups * kWarpgroup / 32)) {}
 
   void write() {
     // The last tiles see the most keys: they begin first.
@@ -37,8 +37,8 @@ private:
     b.barrier();
     // With one warpgroup of consumers two blocks share a multiprocessor's registers.
     auto roles = RolesOp::create(b, 40, spec.warpgroups == 1 ? 216 : 232);
-    writeRegion(b, roles.getProducer(), [&] { produce(); });
-    writeRegion(b, roles.getConsumers(), [&] { consume(); });
+    b.writeRegion(roles.getProducer(), [&] { produce(); });
+    b.writeRegion(roles.getConsumers(), [&] { consume(); });
   }
 
   // Tiles go round the ring in the order in which they are multiplied: keys 0, keys 1, values 0, keys 2, values 1, ...
@@ -116,8 +116,9 @@ private:
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
+  // By every warp for itself, as in the matrix kernel.
   void release(Value use) {
-    b.ifThen(b.equal(b.remI(b.thread(), kWarpgroup), 0), [&] { RingReleaseOp::create(b, ring, use); });
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
 
   Value multiplyKeys(Value slot, Value scores) {

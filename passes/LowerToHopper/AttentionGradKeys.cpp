@@ -11,7 +11,6 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kConsumerBarrier = 1;
 constexpr int64_t kWarps = kWarpgroup / 32;
 constexpr int64_t kStatisticBytes = 1024; // of a stage: they fit, and the stage stays a multiple of 1024 bytes
 // A copy begins at a multiple of 16 bytes: up to 3 float32 come before the 64 that are asked for.
@@ -61,8 +60,8 @@ public:
       b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
       b.barrier();
       auto roles = RolesOp::create(b, 40, 232);
-      writeRegion(b, roles.getProducer(), [&] { produce(); });
-      writeRegion(b, roles.getConsumers(), [&] { consume(); });
+      b.writeRegion(roles.getProducer(), [&] { produce(); });
+      b.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
   }
 

@@ -27,7 +27,7 @@ public:
         keys(arguments[0]), values(arguments[1]), q(arguments[2]), dy(arguments[3]), logs(arguments[4]),
         means(arguments[5]), sequences(arguments[7]), dq(arguments[8]), blocks(arguments[9]),
         sequenceCount(arguments[10]), tokens(arguments[11]),
-        ringType(RingType::get(b.getContext(), layout.stages(), shape.tileBytes(), kWarpgroups)) {}
+        ringType(RingType::get(b.getContext(), layout.stages(), shape.tileBytes(), kWarpgroups * kWarpgroup / 32)) {}
 
   void write() {
     Value number = b.subI(b.subI(blocks, b.block(0)), 1);
@@ -38,8 +38,8 @@ public:
       b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
       b.barrier();
       auto roles = RolesOp::create(b, 40, 232);
-      writeRegion(b, roles.getProducer(), [&] { produce(); });
-      writeRegion(b, roles.getConsumers(), [&] { consume(); });
+      b.writeRegion(roles.getProducer(), [&] { produce(); });
+      b.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
   }
 
@@ -63,8 +63,9 @@ private:
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
+  // By every warp for itself, as in the matrix kernel.
   void release(Value use) {
-    b.ifThen(b.equal(at.inGroup, 0), [&] { RingReleaseOp::create(b, ring, use); });
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
 
   Value statistic(Value pointer, const QueryBlock::Row &row) {

@@ -6,7 +6,6 @@
 
 namespace nibble::hopper {
 
-constexpr int64_t kConsumerBarrier = 1; // of all consumers of a block
 
 class QueryBlock {
 public:

@@ -23,12 +23,7 @@ void ClusterExchange::announce(int64_t event, Value thread) {
   });
 }
 
-void ClusterExchange::await(int64_t event) {
-  emitEffect(b,
-             "{\n\t.reg .pred done;\n\tnibble_wait:\n\tmbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [$0], "
-             "$1;\n\t@!done bra nibble_wait;\n\t}",
-             {barrier(event), b.i32(0)});
-}
+void ClusterExchange::await(int64_t event) { waitParity(b, barrier(event), b.i32(0), /*ofCluster=*/true); }
 
 Value ClusterExchange::addressIn(Value shared, int64_t rank) {
   return emitValue(b, "mapa.shared::cluster.u32 $0, $1, $2;", b.getI32Type(), {shared, b.i32(rank)});

@@ -219,6 +219,11 @@ void Emitter::ifThenElse(Value condition, llvm::function_ref<void()> body, llvm:
   setInsertionPointToStart(branch.elseBlock());
   otherwise();
 }
+void Emitter::writeRegion(Region &region, llvm::function_ref<void()> body) {
+  OpBuilder::InsertionGuard guard(*this);
+  createBlock(&region);
+  body();
+}
 Value Emitter::ifValue(Value condition, llvm::function_ref<Value()> body, llvm::function_ref<Value()> otherwise) {
   auto branch = scf::IfOp::create(
       *this, condition,

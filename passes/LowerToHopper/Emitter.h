@@ -15,6 +15,9 @@
 
 namespace nibble::hopper {
 
+// Named barrier of all consumers of a block.
+inline constexpr int64_t kConsumerBarrier = 1;
+
 class Emitter : public mlir::ImplicitLocOpBuilder {
 public:
   using Value = mlir::Value;
@@ -140,6 +143,8 @@ public:
                                 llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
   void ifThenElse(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise);
+  // Writes the one block of a region: what a role does.
+  void writeRegion(mlir::Region &region, llvm::function_ref<void()> body);
   // A value of either branch; `otherwise` for the other.
   Value ifValue(Value condition, llvm::function_ref<Value()> body, llvm::function_ref<Value()> otherwise);
 

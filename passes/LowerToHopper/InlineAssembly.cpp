@@ -93,6 +93,14 @@ SmallVector<Value> emitInPlace(Emitter &b, StringRef code, ValueRange vectors, A
   return results;
 }
 
+void waitParity(Emitter &b, Value barrier, Value parity, bool ofCluster) {
+  std::string acquire = ofCluster ? ".acquire.cluster" : "";
+  emitEffect(b,
+             "{\n\t.reg .pred done;\n\tnibble_wait:\n\tmbarrier.try_wait.parity" + acquire +
+                 ".shared::cta.b64 done, [$0], $1;\n\t@!done bra nibble_wait;\n\t}",
+             {barrier, parity});
+}
+
 void waitForKernelBefore(Emitter &b) { emitEffect(b, "griddepcontrol.wait;", {}); }
 void letNextKernelBegin(Emitter &b) { emitEffect(b, "griddepcontrol.launch_dependents;", {}); }
 

@@ -15,6 +15,8 @@ mlir::Value emitValue(Emitter &b, llvm::StringRef code, mlir::Type result, llvm:
 llvm::SmallVector<mlir::Value> emitInPlace(Emitter &b, llvm::StringRef code, mlir::ValueRange vectors,
                                            llvm::ArrayRef<mlir::Value> operands);
 
+// Until the phase of that parity of an mbarrier has ended; `ofCluster`: what other blocks wrote before is then seen as well.
+void waitParity(Emitter &b, mlir::Value barrier, mlir::Value parity, bool ofCluster = false);
 // Until every kernel before this one in the queue has ended; of one that may begin early (LaunchSpec::overlap).
 void waitForKernelBefore(Emitter &b);
 // The next kernel may begin as soon as every block has come here; it waits itself for what it needs.

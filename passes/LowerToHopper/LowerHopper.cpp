@@ -33,14 +33,6 @@ struct RingUse {
   }
 };
 
-// Waits until the phase of that parity has ended.
-void waitParity(Emitter &b, Value barrier, Value parity) {
-  emitEffect(b,
-             "{\n\t.reg .pred done;\n\tnibble_wait:\n\tmbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;\n\t@!done bra "
-             "nibble_wait;\n\t}",
-             {barrier, parity});
-}
-
 void lower(RingInitOp op, Emitter &b) {
   RingUse ring(b, op.getRing());
   for (int64_t stage = 0; stage < ring.type.getStages(); ++stage) {
@@ -258,9 +250,9 @@ private:
     kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     kernel->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                     b.getDenseI32ArrayAttr({static_cast<int32_t>(integer(kThreadsAttr))}));
-    auto shared = function->getAttrOfType<IntegerAttr>(kBlocksPerSMAttr);
+    auto blocks = function->getAttrOfType<IntegerAttr>(kBlocksPerSMAttr);
     kernel->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
-                    b.getI32IntegerAttr(shared ? static_cast<int32_t>(shared.getInt()) : 1));
+                    b.getI32IntegerAttr(blocks ? static_cast<int32_t>(blocks.getInt()) : 1));
     if (int64_t cluster = integer(kClusterAttr); cluster > 1)
       kernel->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
                       b.getDenseI32ArrayAttr({static_cast<int32_t>(cluster), 1, 1}));

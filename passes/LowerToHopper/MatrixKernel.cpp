@@ -15,7 +15,6 @@ constexpr int64_t kWarpgroupRows = 64;  // of m in an instruction
 constexpr int64_t kStep = 16;           // of k in an instruction
 constexpr int64_t kBoxBytes = 64 * 128; // 64 rows of 64 bf16
 constexpr int64_t kConsumers = 256;     // threads
-constexpr int64_t kConsumerBarrier = 1;
 
 int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -46,17 +45,11 @@ public:
     else
       b.barrier();
     auto roles = spec.blocksPerSM() > 1 ? RolesOp::create(b, 24, 104) : RolesOp::create(b, 40, 232);
-    fill(roles.getProducer(), [&] { produce(); });
-    fill(roles.getConsumers(), [&] { consume(); });
+    b.writeRegion(roles.getProducer(), [&] { produce(); });
+    b.writeRegion(roles.getConsumers(), [&] { consume(); });
   }
 
 private:
-  void fill(Region &region, llvm::function_ref<void()> body) {
-    OpBuilder::InsertionGuard guard(b);
-    b.createBlock(&region);
-    body();
-  }
-
   // --- the producer -----------------------------------------------------------
 
   void copyBox(Value map, Value inner, Value outer, Value slot, int64_t offset, Value use) {

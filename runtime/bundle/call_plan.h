@@ -60,6 +60,9 @@ struct CallPlan {
 // a tensor map that leaves its buffer, a grid that no device takes. The program is checked already.
 Result<CallPlan> planCall(const DeviceProgram &program, int function, std::span<const Shape> arguments);
 
+// Bytes of every buffer that a launch is given, each once: more than it moves when it looks up rows.
+int64_t bytesGiven(const CallPlan &plan, const PlannedCommand &command);
+
 // What the call keeps in memory, in lines for people: parameters, state, inputs, temporaries at their peak, results,
 // total, and the `largest` buffers that are alive at the peak.
 std::string describe(const DeviceProgram &program, int function, const CallPlan &plan, int largest = 5);

@@ -7,6 +7,20 @@
 
 namespace nibble {
 
+int64_t bytesGiven(const CallPlan &plan, const PlannedCommand &command) {
+  std::set<int32_t> buffers;
+  for (const PlannedArgument &argument : command.arguments) {
+    if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
+      buffers.insert(pointer->buffer);
+    else if (const auto *map = std::get_if<PlannedTensorMap>(&argument))
+      buffers.insert(map->buffer);
+  }
+  int64_t bytes = 0;
+  for (int32_t buffer : buffers)
+    bytes += plan.buffers[buffer].bytes;
+  return bytes;
+}
+
 std::string describe(const DeviceProgram &program, int function, const CallPlan &plan, int largest) {
   const ProgramFunction &called = program.functions[function];
   int64_t parameters = 0, state = 0, inputs = 0, results = 0, constants = 0;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
 namespace nibble {
 
@@ -32,20 +31,6 @@ Result<double> DeviceExecutor::secondsOf(int repeats, const std::function<Status
   }
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];
-}
-
-static int64_t bytesGiven(const CallPlan &plan, const PlannedCommand &command) {
-  std::set<int32_t> buffers;
-  for (const PlannedArgument &argument : command.arguments) {
-    if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
-      buffers.insert(pointer->buffer);
-    else if (const auto *map = std::get_if<PlannedTensorMap>(&argument))
-      buffers.insert(map->buffer);
-  }
-  int64_t bytes = 0;
-  for (int32_t buffer : buffers)
-    bytes += plan.buffers[buffer].bytes;
-  return bytes;
 }
 
 Result<DeviceExecutor::CallTime> DeviceExecutor::time(int function, std::span<const TensorView> arguments,

@@ -1,6 +1,7 @@
 #include "lib/Target/Host/Interface.h"
 
 #include "dialects/NN/NN.h"
+#include "lib/Target/Dtype.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -9,24 +10,6 @@
 using namespace mlir;
 using namespace nibble::host;
 
-static std::optional<nibble_dtype> dtypeOf(Type type) {
-  if (type.isF32())
-    return NIBBLE_DTYPE_F32;
-  if (type.isBF16())
-    return NIBBLE_DTYPE_BF16;
-  if (type.isF64())
-    return NIBBLE_DTYPE_F64;
-  if (type.isInteger(1))
-    return NIBBLE_DTYPE_I1;
-  if (type.isInteger(8))
-    return NIBBLE_DTYPE_I8;
-  if (type.isInteger(32))
-    return NIBBLE_DTYPE_I32;
-  if (type.isInteger(64))
-    return NIBBLE_DTYPE_I64;
-  return std::nullopt;
-}
-
 const char *Interface::keep(std::string text) {
   texts_.push_back(std::move(text));
   return texts_.back().c_str();
@@ -34,7 +17,7 @@ const char *Interface::keep(std::string text) {
 
 static LogicalResult describe(Operation *function, Type type, nibble_value_info &info) {
   auto memref = dyn_cast<MemRefType>(type);
-  auto dtype = memref ? dtypeOf(memref.getElementType()) : std::nullopt;
+  auto dtype = memref ? nibble::dtypeOf(memref.getElementType()) : std::nullopt;
   if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity())
     return function->emitError() << "cannot be an entry: " << type << " does not cross into the runtime; use a tensor of rank <= "
                                  << NIBBLE_MAX_RANK << " of f32, bf16, f64, i1, i8, i32 or i64";

@@ -1,6 +1,7 @@
 // Functions of allocations, integer arithmetic, calls and launches, as the commands of runtime/bundle.
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
+#include "lib/Target/Dtype.h"
 #include "lib/Target/NVPTX/Compile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,21 +17,10 @@ namespace nibble::nvptx {
 namespace {
 
 FailureOr<nibble_dtype> dtypeOf(Operation *op, Type type) {
-  if (type.isF32())
-    return NIBBLE_DTYPE_F32;
-  if (type.isBF16())
-    return NIBBLE_DTYPE_BF16;
-  if (type.isF64())
-    return NIBBLE_DTYPE_F64;
-  if (type.isInteger(1))
-    return NIBBLE_DTYPE_I1;
-  if (type.isInteger(8))
-    return NIBBLE_DTYPE_I8;
-  if (type.isInteger(32))
-    return NIBBLE_DTYPE_I32;
-  if (type.isInteger(64))
-    return NIBBLE_DTYPE_I64;
-  return op->emitError() << "elements of " << type << " do not cross into the runtime; use f32, bf16, f64, i1, i8, i32 or i64";
+  if (std::optional<nibble_dtype> dtype = nibble::dtypeOf(type))
+    return *dtype;
+  return op->emitError() << "elements of " << type
+                         << " do not cross into the runtime; use f32, bf16, f64, i1, i8, i32 or i64";
 }
 
 FailureOr<ProgramValue> describe(Operation *op, Type type) {
