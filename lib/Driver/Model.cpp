@@ -3,6 +3,7 @@
 #include "lib/Driver/Stages.h"
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/plan_device.h"
 
 #include <fmt/format.h>
 
@@ -55,10 +56,10 @@ Result<Program> ModelCompiler::logits() { return compile(runStages(logitsStages(
 Result<Program> ModelCompiler::training() { return compile(trainingModule()); }
 Result<Program> ModelCompiler::rollout() { return compile(rolloutModule()); }
 
-Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target) {
+Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target, bool planOnly) {
   if (target == "host")
     return std::shared_ptr<DeviceResidence>();
-  NIBBLE_ASSIGN(std::shared_ptr<Device> device, openDevice(target));
+  NIBBLE_ASSIGN(std::shared_ptr<Device> device, planOnly ? openPlanDevice(target) : openDevice(target));
   return std::make_shared<DeviceResidence>(std::move(device));
 }
 

@@ -27,8 +27,9 @@ struct ProgramOptions {
   StageOptions stageOptions(const Recipe &recipe) const;
 };
 
-// A place for programs on "cuda" or "simt"; null for "host". Errors as of openDevice.
-Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target);
+// A place for programs on "cuda" or "simt"; null for "host". With `planOnly` a place where nothing runs and that needs no device
+// (runtime/bundle/plan_device.h). Errors as of openDevice.
+Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target, bool planOnly = false);
 
 // The pipelines of one model. Each call imports anew: a program's module is consumed by its compilation.
 class ModelCompiler {

@@ -1,5 +1,7 @@
 #include "runtime/bundle/device_backend.h"
 
+#include "runtime/bundle/call_plan.h"
+
 #include <algorithm>
 
 namespace nibble {
@@ -47,6 +49,15 @@ public:
   Result<std::string> profile(int function, std::span<const TensorView> arguments, int repeats) override {
     NIBBLE_ASSIGN(DeviceExecutor::CallTime time, executor_->time(exported_[function], arguments, repeats));
     return describe(time);
+  }
+  Result<int64_t> planBytes(int function, int64_t extent) const override {
+    std::vector<Shape> shapes;
+    for (const ProgramValue &argument : executor_->program().functions[exported_[function]].arguments) {
+      shapes.push_back(argument.shape);
+      std::replace(shapes.back().begin(), shapes.back().end(), int64_t{-1}, extent);
+    }
+    NIBBLE_ASSIGN(CallPlan plan, planCall(executor_->program(), exported_[function], shapes));
+    return plan.arenaBytes;
   }
 
 private:

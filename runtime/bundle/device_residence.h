@@ -26,6 +26,8 @@ public:
   Result<TensorView> allocate(DType dtype, Shape shape, std::string_view what) override;
   void release(const TensorView &tensor) override;
   Status copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) override;
+  std::string describe() const override { return device_->describe(); }
+  int64_t memoryBytes() const override { return device_->memory().total; }
 
   // Where programs find a bound tensor. Failed when it has no place on the device.
   Result<DeviceAddress> addressOf(const TensorView &tensor) const;

@@ -159,6 +159,12 @@ Result<std::string> Function::profile(int repeats) {
   return backend_->profile(index_, bound_, repeats);
 }
 
+Result<int64_t> Function::planBytes(int64_t extent) const {
+  if (!backend_)
+    return Status::usage("plan: what a call takes is known of a program for a device only");
+  return backend_->planBytes(index_, extent);
+}
+
 Result<std::vector<TensorView>> Function::call(Arena &arena) {
   for (int i = 0; i < info_->argument_count; ++i)
     if (!isBound_[i])

@@ -28,6 +28,8 @@ public:
   virtual std::shared_ptr<Residence> residence() const = 0;
   // A table of what the kernels of a call take, from `repeats` runs; state goes on from run to run.
   virtual Result<std::string> profile(int function, std::span<const TensorView> arguments, int repeats) = 0;
+  // Bytes of the arena of a call whose open extents are all `extent`: inputs, and temporaries at their peak.
+  virtual Result<int64_t> planBytes(int function, int64_t extent) const = 0;
 };
 
 // One function of a program with its arguments bound by name. Bind parameters and state once, inputs before each call.
@@ -50,6 +52,8 @@ public:
   Result<std::vector<TensorView>> call(Arena &arena);
   // Of a program on a device: see ProgramBackend. Usage error for one of this machine, which is compiled to be timed instead.
   Result<std::string> profile(int repeats);
+  // Likewise: see ProgramBackend. Nothing has to be bound.
+  Result<int64_t> planBytes(int64_t extent) const;
 
 private:
   friend class Program;

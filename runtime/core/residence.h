@@ -8,6 +8,7 @@
 #include "runtime/core/tensor.h"
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace nibble {
@@ -33,6 +34,10 @@ public:
   virtual void release(const TensorView &tensor) = 0;
   // `bytes` bytes within a tensor of `allocate`, byte offsets; the two ranges do not overlap.
   virtual Status copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) = 0;
+
+  // The device in words, and how many bytes of memory it has.
+  virtual std::string describe() const = 0;
+  virtual int64_t memoryBytes() const = 0;
 };
 
 // A tensor that only programs read and write: in the memory of the device, or of the host where there is no residence.

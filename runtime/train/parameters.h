@@ -34,8 +34,8 @@ public:
 class ParameterStore {
 public:
   // Takes memory for every parameter and state argument of these functions; all functions of the program when the list
-  // is empty. The cache of a rollout is left out. Failed when two programs disagree about a tensor, or run on different
-  // devices.
+  // is empty. The cache of a rollout is left out. Bad input when two programs disagree about a tensor, failed when they run
+  // on different devices.
   Status declare(const Program &program, const std::vector<std::string_view> &functions = {});
 
   // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. Bad input when a tensor is

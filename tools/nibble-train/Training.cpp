@@ -65,7 +65,7 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
                                                  config.run.keepCheckpoints, arguments.resume}));
   }
 
-  NIBBLE_ASSIGN(TrainingPrograms made, programs({config, parts.model->config(), supervised, !arguments.noHoist}));
+  NIBBLE_ASSIGN(TrainingPrograms made, programs({config, parts.model->config(), supervised, !arguments.noHoist, arguments.dryRun}));
   parts.training = std::move(made.training);
   parts.rollout = std::move(made.rollout);
   NIBBLE_TRY(parts.store.declare(*parts.training));
@@ -92,8 +92,32 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
 
 std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20)); }
 
+// Of a run on a device: the arena of each function's largest call, and what the run takes beside that, of what the device has. Parameters and
+// cache stay there; a call at a time has the arena.
+Status describeDevice(const Config &config, const Parts &parts, const Residence &device) {
+  int64_t largest = 0;
+  auto calls = [&](const char *option, const Program &program, int64_t tokens) -> Status {
+    std::string text;
+    for (const nibble_function &info : program.functions()) {
+      NIBBLE_ASSIGN(Function function, program.function(info.name));
+      NIBBLE_ASSIGN(int64_t bytes, function.planBytes(tokens));
+      largest = std::max(largest, bytes);
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", info.name, megabytes(bytes));
+    }
+    fmt::print("{:<12} of calls with {} = {}: {}\n", "arena", option, tokens, text);
+    return Status::ok();
+  };
+  NIBBLE_TRY(calls("train.max_tokens", *parts.training, config.train.maxTokens));
+  NIBBLE_TRY(calls("rollout.max_tokens_per_call", *parts.rollout, config.rollout.maxTokensPerCall));
+  int64_t total = parts.store.bytes() + parts.initial.bytes() + (config.rollout.cacheMegabytes << 20) + largest;
+  fmt::print("{:<12} {}\n{:<12} {} at most, of {}{}\n", "device", device.describe(), "on it", megabytes(total),
+             megabytes(device.memoryBytes()),
+             total <= device.memoryBytes() ? "" : ": too much; lower train.max_tokens, rollout.max_tokens_per_call or rollout.cache_megabytes");
+  return Status::ok();
+}
+
 // What --dry-run prints: what would be done, and what it takes.
-void describePlan(const Config &config, bool supervised, const Parts &parts) {
+Status describePlan(const Config &config, bool supervised, const Parts &parts) {
   int64_t parameters = 0, bytes[5] = {};
   constexpr const char *kinds[] = {"weight:", "packed:", "master:", "moment", "gradient:"};
   for (const auto &[key, tensor] : parts.store.tensors()) {
@@ -106,8 +130,11 @@ void describePlan(const Config &config, bool supervised, const Parts &parts) {
   line("memory", fmt::format("{}: weights {}, packed {}, masters {}, moments {}, gradients {}", megabytes(parts.store.bytes()),
                              megabytes(bytes[0]), megabytes(bytes[1]), megabytes(bytes[2]), megabytes(bytes[3]), megabytes(bytes[4])));
   line("cache", fmt::format("{} at most, of keys and values (rollout.cache_megabytes)", megabytes(config.rollout.cacheMegabytes << 20)));
-  line("activations", fmt::format("grow with train.max_tokens = {} and rollout.max_tokens_per_call = {}", config.train.maxTokens,
-                                  config.rollout.maxTokensPerCall));
+  if (std::shared_ptr<Residence> device = parts.training->residence())
+    NIBBLE_TRY(describeDevice(config, parts, *device));
+  else
+    line("activations", fmt::format("grow with train.max_tokens = {} and rollout.max_tokens_per_call = {}", config.train.maxTokens,
+                                    config.rollout.maxTokensPerCall));
   if (supervised)
     line("steps", fmt::format("{} of {} sequences", config.sft.steps, config.sft.sequencesPerStep));
   else
@@ -117,6 +144,7 @@ void describePlan(const Config &config, bool supervised, const Parts &parts) {
                                config.quantize.groupSize, config.quantize.convention));
   line("threads", fmt::format("{}", omp_get_max_threads()));
   line("out", config.run.out);
+  return Status::ok();
 }
 
 std::string detail(const StepMetrics &line) {
@@ -186,10 +214,8 @@ Status train(const TrainArguments &arguments, bool supervised, const ProgramSour
   for (const std::string &warning : parts.model->config().warnings)
     fmt::print(stderr, "nibble: warning: {}\n", warning);
   NIBBLE_TRY(build(config, supervised, arguments, programs, parts));
-  if (arguments.dryRun) {
-    describePlan(config, supervised, parts);
-    return Status::ok();
-  }
+  if (arguments.dryRun)
+    return describePlan(config, supervised, parts);
 
   NIBBLE_TRY(runLoop(config, supervised, parts));
   return finish(config, parts);

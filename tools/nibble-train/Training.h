@@ -22,7 +22,8 @@ struct ProgramRequest {
   const Config &config;
   const ModelConfig &model;
   bool supervised = false;
-  bool hoist = true; // quantize in the update instead of in every forward
+  bool hoist = true;     // quantize in the update instead of in every forward
+  bool planOnly = false; // nothing will run: no device is needed
 };
 using ProgramSource = std::function<Result<TrainingPrograms>(const ProgramRequest &)>;
 

@@ -1,5 +1,6 @@
 // nibble-train: the training loops on bundles, where there is no compiler.
 #include "runtime/bundle/open_bundle.h"
+#include "runtime/bundle/plan_device.h"
 #include "runtime/drivers/device.h"
 #include "tools/CommandLine.h"
 #include "tools/nibble-train/Training.h"
@@ -18,7 +19,8 @@ int main(int argc, char **argv) {
     nibble::OpenBundleOptions options;
     options.target = request.config.run.target;
     if (options.target != "host") {
-      NIBBLE_ASSIGN(std::shared_ptr<nibble::Device> device, nibble::openDevice(options.target));
+      NIBBLE_ASSIGN(std::shared_ptr<nibble::Device> device, request.planOnly ? nibble::openPlanDevice(options.target)
+                                                                                : nibble::openDevice(options.target));
       options.residence = std::make_shared<nibble::DeviceResidence>(std::move(device));
     }
     NIBBLE_ASSIGN(nibble::Program train, nibble::openBundle(training, options));

@@ -45,7 +45,7 @@ ProgramOptions programOptions(const ProgramRequest &request) {
 Result<TrainingPrograms> compile(const ProgramRequest &request) {
   Session session;
   ProgramOptions options = programOptions(request);
-  NIBBLE_ASSIGN(options.residence, openResidence(request.config.run.target));
+  NIBBLE_ASSIGN(options.residence, openResidence(request.config.run.target, request.planOnly));
   ModelCompiler compiler(session, request.model, std::move(options));
   NIBBLE_ASSIGN(Program training, compiler.training());
   NIBBLE_ASSIGN(Program rollout, compiler.rollout());

@@ -29,7 +29,8 @@ gpu.module @kernels {
 // CHECK: nvvm.setmaxregister decrease 40
 // CHECK: scf.if
 // The producer waits for the other parity than consumers do: the first round is free.
-// CHECK: arith.remui
+// CHECK: %[[STAGES:.*]] = arith.constant 3 : i32
+// CHECK-NEXT: arith.remui %{{.*}}, %[[STAGES]]
 // CHECK: arith.divui
 // CHECK: arith.xori
 // CHECK: mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;
