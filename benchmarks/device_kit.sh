@@ -28,8 +28,8 @@ done
 if [ -f "$root/out/addition/warm/model/config.json" ]; then
   cp -r "$root/out/addition/warm/model" "$out/demo/model"
   cp "$root/examples/addition/int4.toml" "$out/demo"
-  "$build/bin/nibble" compile "$out/demo/model" --program train --recompute none --objective grpo --target cuda -o "$out/demo/train.nbl" > /dev/null
-  "$build/bin/nibble" compile "$out/demo/model" --program rollout --target cuda -o "$out/demo/rollout.nbl" > /dev/null
+  "$build/bin/nibble" compile "$out/demo/model" --config "$out/demo/int4.toml" --program train --target cuda -o "$out/demo/train.nbl" > /dev/null
+  "$build/bin/nibble" compile "$out/demo/model" --config "$out/demo/int4.toml" --program rollout --target cuda -o "$out/demo/rollout.nbl" > /dev/null
 else
   echo "device_kit: no out/addition/warm/model (./dev demo makes it): the demonstration's loop is left out" >&2
 fi

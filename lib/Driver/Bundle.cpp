@@ -50,7 +50,8 @@ Result<std::string> link(const std::string &object) {
 
 } // namespace
 
-Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path) {
+Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path,
+                       const std::string &properties) {
   host::CompileOptions compile;
   compile.cpu = options.cpu;
   compile.dumpLLVM = options.dumpLLVM;
@@ -59,7 +60,10 @@ Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOption
   if (failed(object))
     return session.failure(Code::kFailed, "code generation failed");
   NIBBLE_ASSIGN(std::string library, link(object->bytes));
-  return writeBundle(path, hostBundle(std::move(library), object->cpu, object->features));
+  Bundle bundle = hostBundle(std::move(library), object->cpu, object->features);
+  if (!properties.empty())
+    bundle.sections["properties"] = properties;
+  return writeBundle(path, bundle);
 }
 
 } // namespace nibble

@@ -8,7 +8,8 @@
 namespace nibble {
 
 // Compiles the module (consumed) to a library and writes the bundle. Environment error when there is no linker (ld.lld)
-// or the file cannot be written.
-Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path);
+// or the file cannot be written. `properties` as of writeBundle.
+Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path,
+                       const std::string &properties = "");
 
 } // namespace nibble

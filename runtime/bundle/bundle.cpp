@@ -124,7 +124,13 @@ Result<Bundle> readBundle(const std::string &path) {
   return bundle;
 }
 
-Status writeBundle(const std::string &path, const DeviceProgram &program, const std::string &target) {
+Result<Json> propertiesOf(const Bundle &bundle, const std::string &path) {
+  auto section = bundle.sections.find("properties");
+  return section == bundle.sections.end() ? Result<Json>(Json()) : parseJson(section->second, path);
+}
+
+Status writeBundle(const std::string &path, const DeviceProgram &program, const std::string &target,
+                   const std::string &properties) {
   Bundle bundle;
   bundle.target = target;
   Json image = {{"name", program.image.name}, {"target", program.image.target}};
@@ -133,6 +139,8 @@ Status writeBundle(const std::string &path, const DeviceProgram &program, const 
   bundle.sections["ptx"] = program.image.ptx;
   if (!program.image.cubin.empty())
     bundle.sections["cubin"] = program.image.cubin;
+  if (!properties.empty())
+    bundle.sections["properties"] = properties;
   return writeBundle(path, bundle);
 }
 

@@ -9,13 +9,15 @@
 //    ..   32 bytes XXH3-128 of everything before, hexadecimal
 //    ..   the sections, each at a multiple of 64 bytes
 //
-// Sections of a device program: `manifest` (JSON of toJson), `image` (JSON: its name and architecture), `ptx`, and
-// `cubin` when it was assembled. Of a host program: `manifest` (JSON: the CPU and the features that it needs),
+// Section of any program that was compiled for a configuration of a run: `properties` (JSON,
+// runtime/rl/program_properties.h). Sections of a device program: `manifest` (JSON of toJson), `image` (JSON: its name
+// and architecture), `ptx`, and `cubin` when it was assembled. Of a host program: `manifest` (JSON: the CPU and the features that it needs),
 // `library` (an ELF shared library that exports the table `nibble_program`).
 #pragma once
 
 #include "runtime/bundle/device_program.h"
 #include "runtime/core/status.h"
+#include "runtime/formats/json.h"
 
 #include <map>
 #include <string>
@@ -34,8 +36,11 @@ Result<Bundle> readBundle(const std::string &path);
 // Whether the file begins like a bundle.
 bool isBundle(const std::string &path);
 
-// A program for `target` (cuda, or simt: the same kernels).
-Status writeBundle(const std::string &path, const DeviceProgram &program, const std::string &target = "cuda");
+// A program for `target` (cuda, or simt: the same kernels). `properties`: JSON of what it was compiled for, or empty.
+Status writeBundle(const std::string &path, const DeviceProgram &program, const std::string &target = "cuda",
+                   const std::string &properties = "");
+// That JSON; null when the bundle has none. Bad input when it is broken.
+Result<Json> propertiesOf(const Bundle &bundle, const std::string &path);
 // Bad input when a section is missing or the program in it is not sound. `path` stands in messages.
 Result<DeviceProgram> deviceProgramOf(const Bundle &bundle, const std::string &path);
 

@@ -1,6 +1,5 @@
 #include "runtime/bundle/open_bundle.h"
 
-#include "runtime/bundle/bundle.h"
 #include "runtime/bundle/host_library.h"
 
 #include <fmt/format.h>
@@ -9,6 +8,10 @@ namespace nibble {
 
 Result<Program> openBundle(const std::string &path, const OpenBundleOptions &options) {
   NIBBLE_ASSIGN(Bundle bundle, readBundle(path));
+  return openBundle(bundle, path, options);
+}
+
+Result<Program> openBundle(const Bundle &bundle, const std::string &path, const OpenBundleOptions &options) {
   std::string target = options.target.empty() ? bundle.target : options.target;
   if ((target == "host") != (bundle.target == "host"))
     return Status::usage(fmt::format("bundle {}: is for target {}, not {}; compile it with --target={}", path,

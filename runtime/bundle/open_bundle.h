@@ -1,6 +1,7 @@
 // A bundle as a program that runs, wherever it was compiled for.
 #pragma once
 
+#include "runtime/bundle/bundle.h"
 #include "runtime/bundle/device_backend.h"
 #include "runtime/core/program.h"
 
@@ -16,5 +17,7 @@ struct OpenBundleOptions {
 
 // Errors as of readBundle, openDevice and Device::load; usage error when the bundle is not for that target.
 Result<Program> openBundle(const std::string &path, const OpenBundleOptions &options = {});
+// The same of one that was read; `path` stands in messages.
+Result<Program> openBundle(const Bundle &bundle, const std::string &path, const OpenBundleOptions &options = {});
 
 } // namespace nibble

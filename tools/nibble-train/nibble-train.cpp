@@ -2,6 +2,7 @@
 #include "runtime/bundle/open_bundle.h"
 #include "runtime/bundle/plan_device.h"
 #include "runtime/drivers/device.h"
+#include "runtime/rl/program_properties.h"
 #include "tools/CommandLine.h"
 #include "tools/nibble-train/Training.h"
 
@@ -10,8 +11,8 @@ int main(int argc, char **argv) {
   app.set_version_flag("--version", NIBBLE_VERSION);
   app.require_subcommand(1);
   std::string training, rollout;
-  app.add_option("--training", training, "bundle of the training program (nibble compile --program train -o)")->required();
-  app.add_option("--rollout", rollout, "bundle of the rollout program (nibble compile --program rollout -o)")->required();
+  app.add_option("--training", training, "bundle of the training program (nibble compile --config CONFIG --program train -o)")->required();
+  app.add_option("--rollout", rollout, "bundle of the rollout program (nibble compile --config CONFIG --program rollout -o)")->required();
   nibble::Status status;
   auto programs = [&](const nibble::ProgramRequest &request) -> nibble::Result<nibble::TrainingPrograms> {
     if (!request.hoist)
@@ -23,8 +24,15 @@ int main(int argc, char **argv) {
                                                                                 : nibble::openDevice(options.target));
       options.residence = std::make_shared<nibble::DeviceResidence>(std::move(device));
     }
-    NIBBLE_ASSIGN(nibble::Program train, nibble::openBundle(training, options));
-    NIBBLE_ASSIGN(nibble::Program generate, nibble::openBundle(rollout, options));
+    auto open = [&](const std::string &path, const char *program) -> nibble::Result<nibble::Program> {
+      NIBBLE_ASSIGN(nibble::Bundle bundle, nibble::readBundle(path));
+      NIBBLE_ASSIGN(nibble::Json properties, nibble::propertiesOf(bundle, path));
+      nibble::Json wanted = nibble::programProperties(request.config, request.supervised, program);
+      NIBBLE_TRY(nibble::checkProperties(properties, wanted, "bundle " + path));
+      return nibble::openBundle(bundle, path, options);
+    };
+    NIBBLE_ASSIGN(nibble::Program train, open(training, "train"));
+    NIBBLE_ASSIGN(nibble::Program generate, open(rollout, "rollout"));
     return nibble::TrainingPrograms{std::move(train), std::move(generate)};
   };
   nibble::addTraining(app, status, programs);

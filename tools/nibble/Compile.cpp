@@ -6,7 +6,9 @@
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Stages.h"
 #include "runtime/bundle/bundle.h"
+#include "runtime/rl/program_properties.h"
 #include "tools/nibble/RecipeOptions.h"
+#include "tools/nibble/RunPrograms.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,9 +21,10 @@ namespace {
 
 struct CompileArguments {
   std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host",
-                     output, target = "host";
+                     output, target = "host", config, loop = "rl";
   Recipe recipe;
-  bool noHoist = false, kernelReport = false;
+  std::vector<std::string> set; // over --config
+  bool noHoist = false, kernelReport = false, recomputeGiven = false;
   int64_t tokens = 64;
 };
 
@@ -46,11 +49,12 @@ void describe(const Program &program) {
     fmt::print("{}: {} arguments, {} results\n", function.name, function.argument_count, function.result_count);
 }
 
-Status compileForDevice(const CompileArguments &arguments, Session &session, mlir::ModuleOp module) {
+Status compileForDevice(const CompileArguments &arguments, const std::string &properties, Session &session,
+                        mlir::ModuleOp module) {
   nvptx::Assembly assembly;
   NIBBLE_ASSIGN(DeviceProgram program, session.compileForDevice(module, /*assemble=*/true, &assembly));
   if (!arguments.output.empty())
-    NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target));
+    NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target, properties));
   for (const ProgramFunction &function : program.functions)
     if (function.exported)
       fmt::print("{}: {} arguments, {} results, {} commands\n", function.name, function.arguments.size(), function.results.size(),
@@ -68,15 +72,29 @@ Status compile(const CompileArguments &arguments) {
   if (arguments.kernelReport && arguments.target == "host")
     return Status::usage("--kernel-report is of an H200's kernels; give --target cuda");
   ProgramOptions options;
-  options.float32 = arguments.dtype == "float32";
+  Recipe recipe = arguments.recipe;
+  std::string properties;
+  if (arguments.config.empty()) {
+    options.float32 = arguments.dtype == "float32";
+    options.recompute = arguments.recompute;
+    options.objective = arguments.objective;
+  } else {
+    if (arguments.program != "train" && arguments.program != "rollout")
+      return Status::usage("--config is for the programs of a run; give --program train or rollout");
+    NIBBLE_ASSIGN(Config config, loadConfig(arguments.config, arguments.set));
+    bool supervised = arguments.loop == "sft";
+    options = programOptions(config, supervised);
+    if (arguments.recomputeGiven)
+      options.recompute = arguments.recompute;
+    recipe = arguments.program == "train" ? options.train : options.rollout;
+    properties = programProperties(config, supervised, arguments.program).dump();
+  }
   options.hoist = !arguments.noHoist;
-  options.recompute = arguments.recompute;
-  options.objective = arguments.objective;
   options.host.cpu = arguments.cpu;
   Session session;
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options));
   auto begin = std::chrono::steady_clock::now();
-  StageRunner runner(session, options.stageOptions(arguments.recipe), arguments.dumpStages);
+  StageRunner runner(session, options.stageOptions(recipe), arguments.dumpStages);
   NIBBLE_TRY(runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
   bool stopped = !arguments.stopAfter.empty();
   auto lower = [&](mlir::ModuleOp of) {
@@ -95,9 +113,9 @@ Status compile(const CompileArguments &arguments) {
     return Status::ok();
   }
   if (arguments.target != "host") {
-    NIBBLE_TRY(compileForDevice(arguments, session, *module));
+    NIBBLE_TRY(compileForDevice(arguments, properties, session, *module));
   } else if (!arguments.output.empty()) {
-    NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output));
+    NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output, properties));
   } else {
     NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
     describe(program);
@@ -122,8 +140,14 @@ void addCompile(CLI::App &app, Status &status) {
   command->add_option("--stop-after", arguments->stopAfter,
                       "stage to stop after (import, quantize, ..., lower-to-host or lower-to-hopper); its module is printed, or left in --dump-stages");
   command->add_option("--dump-stages", arguments->dumpStages, "folder for one numbered file a stage");
+  command->add_option("--config", arguments->config,
+                      "TOML file of a run: its element type, recipe and objective; such a bundle is what nibble-train runs");
+  command->add_option("--set", arguments->set, "section.key=value, over --config; may be given again")->allow_extra_args(false);
+  command->add_option("--loop", arguments->loop, "of --config, the loop that trains: rl or sft")
+      ->check(CLI::IsMember({"rl", "sft"}))
+      ->capture_default_str();
   command->add_option("--objective", arguments->objective, "sft, grpo or a path")->capture_default_str();
-  command->add_option("--recompute", arguments->recompute, "layer or none")->capture_default_str();
+  command->add_option("--recompute", arguments->recompute, "layer or none; of --config none unless it is given")->capture_default_str();
   command->add_option("--dtype", arguments->dtype, "of weights and activations of a checkpoint")
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
@@ -133,7 +157,12 @@ void addCompile(CLI::App &app, Status &status) {
                     "of --target cuda: tile, stages, shared memory, registers and spills (by ptxas), bytes, operations and floor time of each kernel");
   command->add_option("--tokens", arguments->tokens, "of the calls that --kernel-report counts")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   addRecipeOptions(*command, arguments->recipe);
-  command->callback([arguments, &status] { status = compile(*arguments); });
+  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include", "--exclude"})
+    command->get_option("--config")->excludes(command->get_option(given));
+  command->callback([arguments, command, &status] {
+    arguments->recomputeGiven = command->count("--recompute") > 0;
+    status = compile(*arguments);
+  });
 }
 
 } // namespace nibble

@@ -24,6 +24,7 @@ EXCLUDED = {
     "./dev build": "has run before this",
     "nibble-run layer.nbl --entry forward --inputs examples/layer-rollout.json --random 1 --profile 20": "needs an H200",
     "nibble rl CONFIG.toml --out RUN4 --target cuda": "needs an H200",
+    "nibble-train --training train.nbl --rollout rollout.nbl rl CONFIG.toml --model DIR --target cuda": "needs an H200",
 }
 GROUPS = {
     # A bundle is made by the group that runs it.

@@ -1,0 +1,12 @@
+// The programs that a run's configuration asks for.
+#pragma once
+
+#include "lib/Driver/Model.h"
+#include "runtime/rl/config.h"
+
+namespace nibble {
+
+// Recipes, objective, element type. The residence is the caller's.
+ProgramOptions programOptions(const Config &config, bool supervised);
+
+} // namespace nibble
