@@ -7,30 +7,28 @@ using namespace mlir;
 namespace nibble::hopper {
 
 void ClusterExchange::init() {
-  for (int64_t event = 0; event < 2; ++event)
-    emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;", {barrier(event), b.i32(blocks)});
+  emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;", {barrier(), b.i32(1)});
 }
 
-void ClusterExchange::waitForAll() {
-  NVVM::ClusterArriveOp::create(b, UnitAttr());
-  NVVM::ClusterWaitOp::create(b, UnitAttr());
+void ClusterExchange::expect() {
+  emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.expect_tx.shared::cta.b64 state, [$0], $1;\n\t}",
+             {barrier(), b.i32(bytes)});
 }
 
-void ClusterExchange::announce(int64_t event, Value thread) {
-  b.ifThen(b.equal(thread, 0), [&] {
-    for (int64_t rank = 0; rank < blocks; ++rank)
-      emitEffect(b, "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [$0];", {addressIn(barrier(event), rank)});
-  });
+void ClusterExchange::arrive() { NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr()); }
+void ClusterExchange::waitForAll() { NVVM::ClusterWaitOp::create(b, b.getUnitAttr()); }
+
+void ClusterExchange::send(Value rank, Value at, Value first, Value second) {
+  emitEffect(b, "st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [$0], {$1, $2}, [$3];",
+             {b.addI(addressIn(received(), rank), at), first, second, addressIn(barrier(), rank)});
 }
 
-void ClusterExchange::await(int64_t event) { waitParity(b, barrier(event), b.i32(0), /*ofCluster=*/true); }
+void ClusterExchange::await() { waitParity(b, barrier(), b.i32(0)); }
 
-Value ClusterExchange::addressIn(Value shared, int64_t rank) {
-  return emitValue(b, "mapa.shared::cluster.u32 $0, $1, $2;", b.getI32Type(), {shared, b.i32(rank)});
-}
+Value ClusterExchange::load(Value at) { return b.load(b.atByte(received(), at), b.getF32Type()); }
 
-Value ClusterExchange::load(Value address) {
-  return emitValue(b, "ld.shared::cluster.f32 $0, [$1];", b.getF32Type(), {address}, /*readsMemory=*/true);
+Value ClusterExchange::addressIn(Value shared, Value rank) {
+  return emitValue(b, "mapa.shared::cluster.u32 $0, $1, $2;", b.getI32Type(), {shared, rank});
 }
 
 } // namespace nibble::hopper

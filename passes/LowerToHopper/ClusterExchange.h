@@ -1,4 +1,7 @@
-// Blocks of a cluster that read each other's shared memory: when all have written, and when all have read.
+// Float32 sums that the blocks of a cluster send each other, into shared memory of the block that is to add them.
+//
+// What is sent (st.async) completes bytes of the receiver's mbarrier, so nobody stops for a fence of the whole cluster: a receiver waits
+// for all of its bytes, and after that nothing of it is written by others any more.
 #pragma once
 
 #include "passes/LowerToHopper/Emitter.h"
@@ -7,26 +10,29 @@ namespace nibble::hopper {
 
 class ClusterExchange {
 public:
-  static constexpr int64_t kBytes = 16; // two mbarriers
+  // `bytes` that each block receives, a multiple of 8, lie `offset` bytes into shared memory, a multiple of 16.
+  ClusterExchange(Emitter &b, int64_t offset, int64_t bytes) : b(b), offset(offset), bytes(bytes) {}
+  // Of shared memory, in all.
+  static int64_t sharedBytes(int64_t bytes) { return bytes + 16; }
 
-  // The barriers lie `offset` bytes into shared memory, a multiple of 8.
-  ClusterExchange(Emitter &b, int64_t offset, int64_t blocks) : b(b), offset(offset), blocks(blocks) {}
-
-  void init();       // by one thread of each block
-  void waitForAll(); // by all threads: every block's barriers are there
-  // The event (0 or 1) has happened in this block: thread 0 of `thread` tells every block. After a barrier of those who did it.
-  void announce(int64_t event, mlir::Value thread);
-  // Until it has happened in every block.
-  void await(int64_t event);
-  // The i32 shared::cluster address of what lies at `shared` in block number `rank`; and a float32 at one.
-  mlir::Value addressIn(mlir::Value shared, int64_t rank);
-  mlir::Value load(mlir::Value address);
+  void init();   // by one thread of each block, before the fence of RingInitOp
+  void expect(); // by that thread after it
+  // All threads say that their block's barrier is there; those who send wait until each block's is.
+  void arrive();
+  void waitForAll();
+  // Two float32 to byte `at` (i32, a multiple of 8) of what block `rank` receives.
+  void send(mlir::Value rank, mlir::Value at, mlir::Value first, mlir::Value second);
+  // Until everything is here; then the float32 at byte `at`.
+  void await();
+  mlir::Value load(mlir::Value at);
 
 private:
-  mlir::Value barrier(int64_t event) { return b.sharedMemory(offset + 8 * event); }
+  mlir::Value received() { return b.sharedMemory(offset); }
+  mlir::Value barrier() { return b.sharedMemory(offset + bytes); }
+  mlir::Value addressIn(mlir::Value shared, mlir::Value rank);
 
   Emitter &b;
-  int64_t offset, blocks;
+  int64_t offset, bytes;
 };
 
 } // namespace nibble::hopper

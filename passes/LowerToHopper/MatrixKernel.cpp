@@ -3,6 +3,7 @@
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToHopper/ClusterExchange.h"
 #include "passes/LowerToHopper/InlineAssembly.h"
+#include "passes/LowerToHopper/WarpProduct.h"
 
 using namespace mlir;
 
@@ -14,7 +15,7 @@ constexpr int64_t kRows = 128;          // of m in a block
 constexpr int64_t kWarpgroupRows = 64;  // of m in an instruction
 constexpr int64_t kStep = 16;           // of k in an instruction
 constexpr int64_t kBoxBytes = 64 * 128; // 64 rows of 64 bf16
-constexpr int64_t kConsumers = 256;     // threads
+constexpr int64_t kWarpsOfUse = 8;      // that read a stage
 
 int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -22,29 +23,30 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 class Matrix {
 public:
   Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
-      : b(b), spec(spec), args(args), ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kConsumers / 32)) {}
+      : b(b), spec(spec), args(args), ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kWarpsOfUse)) {}
 
   void write() {
     ring = RingOp::create(b, ringType, 0);
-    if (spec.inCluster()) {
-      rank = b.remI(b.block(0), spec.splits);
-      rowBlock = b.divI(b.block(0), spec.splits);
-    } else {
-      rowBlock = b.block(0);
-    }
+    rank = spec.cluster() > 1 ? b.remI(b.block(0), spec.cluster()) : b.i32(0);
+    rowBlock = spec.cluster() > 1 ? b.divI(b.block(0), spec.cluster()) : b.block(0);
     // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around
     // them.
     steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
     b.ifThen(b.equal(b.thread(), 0), [&] {
-      if (spec.inCluster())
+      if (spec.sideBySide())
         exchange().init();
       RingInitOp::create(b, ring);
+      if (spec.sideBySide())
+        exchange().expect();
     });
-    if (spec.inCluster())
-      exchange().waitForAll();
-    else
-      b.barrier();
-    auto roles = spec.blocksPerSM() > 1 ? RolesOp::create(b, 24, 104) : RolesOp::create(b, 40, 232);
+    if (spec.cluster() > 1)
+      exchange().arrive();
+    b.barrier();
+    // setmaxnreg moves registers between the warps of a block, which has what it was launched with.
+    int64_t threads = 128 + spec.consumers(), launched = 65536 / spec.blocksPerSM() / threads / 8 * 8;
+    int64_t producer = spec.blocksPerSM() * spec.streams() > 1 ? 24 : 40;
+    int64_t consumer = (launched * threads - producer * 128) / spec.consumers() / 8 * 8;
+    auto roles = RolesOp::create(b, producer, consumer);
     b.writeRegion(roles.getProducer(), [&] { produce(); });
     b.writeRegion(roles.getConsumers(), [&] { consume(); });
   }
@@ -58,26 +60,43 @@ private:
 
   void produce() {
     Value row = b.mulI(rowBlock, kRows);
-    Value first = spec.inCluster() ? splitBegin(rank) : b.i32(0);
-    Value count = spec.inCluster() ? b.subI(splitBegin(b.addI(rank, 1)), first) : steps;
     int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
                                                                 : kRows * spec.stageDepth() * 2);
     auto acquire = [&](Value use) -> Value {
       return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
     };
+    // Streams take turns; where one has a step more than the other, its last use is the last but one, or the last.
+    Value begins[2] = {b.i32(0), b.i32(0)}, ends[2] = {steps, steps};
+    Value count = steps;
+    if (spec.sideBySide()) {
+      for (int64_t stream = 0; stream < 2; ++stream) {
+        Value split = b.addI(b.mulI(rank, 2), stream);
+        begins[stream] = splitBegin(split);
+        ends[stream] = splitBegin(b.addI(split, 1));
+      }
+      count = b.mulI(b.maxI(b.subI(ends[0], begins[0]), b.subI(ends[1], begins[1])), 2);
+    }
+    auto forUses = [&](Value from, Value to, llvm::function_ref<void(Value, Value)> body) {
+      b.loop(from, to, 1, [&](Value use) {
+        if (!spec.sideBySide())
+          return body(use, use);
+        Value first = b.equal(b.andI(use, 1), 0), turn = b.shrI(use, 1);
+        Value step = b.addI(b.select(first, begins[0], begins[1]), turn);
+        b.ifThen(b.less(step, b.select(first, ends[0], ends[1])), [&] { body(use, step); });
+      });
+    };
     Value fetched = b.i32(0);
     if (spec.early) {
       // The first round of the ring: weights, then, when the kernel before has ended, what it made.
       fetched = b.minI(count, b.i32(spec.stages()));
-      b.loop(b.i32(0), fetched, 1, [&](Value use) { copySlabs(acquire(use), b.addI(first, use), use); });
+      forUses(b.i32(0), fetched, [&](Value use, Value step) { copySlabs(acquire(use), step, use); });
       waitForKernelBefore(b);
-      b.loop(b.i32(0), fetched, 1, [&](Value use) {
-        copyColumns(b.atByte(b.sharedMemory(0), b.mulI(use, spec.stageBytes())), b.addI(first, use), use);
+      forUses(b.i32(0), fetched, [&](Value use, Value step) {
+        copyColumns(b.atByte(b.sharedMemory(0), b.mulI(use, spec.stageBytes())), step, use);
       });
     }
-    b.loop(fetched, count, 1, [&](Value use) {
-      Value slot = acquire(use);
-      Value step = b.addI(first, use), k = b.mulI(step, spec.stageDepth());
+    forUses(fetched, count, [&](Value use, Value step) {
+      Value slot = acquire(use), k = b.mulI(step, spec.stageDepth());
       if (spec.a == Operand::kPacked)
         copySlabs(slot, step, use);
       else if (spec.a == Operand::kRows)
@@ -126,7 +145,7 @@ private:
     return b.minI(b.mulI(b.divI(b.mulI(split, units), spec.splits), perUnit), steps);
   }
 
-  ClusterExchange exchange() { return ClusterExchange(b, spec.stages() * (spec.stageBytes() + 16), spec.splits); }
+  ClusterExchange exchange() { return ClusterExchange(b, spec.ringBytes(), spec.exchangedBytes()); }
 
   // --- the consumers ----------------------------------------------------------
 
@@ -156,9 +175,9 @@ private:
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
-  // The stage before this one has been read.
+  // The stage before this one of the stream has been read.
   void releaseBefore(Value use) {
-    b.ifThen(b.less(b.i32(0), use), [&] { release(b.subI(use, 1)); });
+    b.ifThen(b.less(b.i32(spec.streams() - 1), use), [&] { release(b.subI(use, spec.streams())); });
   }
 
   Value stageOfTiles(Value use, Value slot, Value sums) {
@@ -175,32 +194,61 @@ private:
     return sums;
   }
 
-  // Two buffers of four fragments: while the instructions of one run, the codes of the other become bf16.
-  Value stageOfSlabs(Value use, Value slot, Value sums) {
+  // Codes and scales of this thread's rows in a stage.
+  struct Slab {
+    Value codes, scales;
+  };
+  Slab slabOf(Value slot) {
     Value thread = b.remI(b.thread(), 128);
     Value codes = b.atByte(slot, b.addI(b.mulI(group, numerics::kSlabBytes), b.mulI(thread, 16)));
-    Value row = b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
     Value scales =
-        b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(row, 2 * spec.scalesPerSlabRow)),
+        b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(rowInGroup(), 2 * spec.scalesPerSlabRow)),
                               2 * numerics::kSlabBytes));
-    Value bTile = bDescriptor(slot);
+    return {codes, scales};
+  }
+  Value codesOf(const Slab &slab, int64_t half) {
+    return b.load(b.atByte(slab.codes, half * 2048), b.vectorOf(b.getI32Type(), 4));
+  }
+  // The bf16 fragment of a step of 16; low and high are the scales of the step before.
+  Value fragmentOf(const Slab &slab, Value words, int64_t step, Value &low, Value &high) {
     int64_t stepsPerScale = 8 / spec.scalesPerSlabRow;
+    if (step % stepsPerScale == 0) {
+      low = scale(slab.scales, step / stepsPerScale);
+      high = scale(slab.scales, step / stepsPerScale + 8 * spec.scalesPerSlabRow);
+    }
+    return DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, step % 4), low, high);
+  }
+
+  // By each warp for itself.
+  Value stageOfWarps(WarpProduct &product, Value use, Value slot, Value sums) {
+    Slab slab = slabOf(slot);
+    Value words[2] = {codesOf(slab, 0), codesOf(slab, 1)};
+    Value low, high;
+    SmallVector<Value> columns;
+    for (int64_t step = 0; step < 8; ++step) {
+      if (step % 2 == 0)
+        columns = product.load(b.atByte(slot, spec.aBytes() + step / 4 * spec.tile * 128), step % 4 / 2);
+      Value fragment = fragmentOf(slab, words[step / 4], step, low, high);
+      sums = product.multiply(fragment, columns, step % 2 == 1, sums);
+    }
+    release(use);
+    return sums;
+  }
+
+  // Two buffers of four fragments: while the instructions of one run, the codes of the other become bf16.
+  Value stageOfSlabs(Value use, Value slot, Value sums) {
+    Slab slab = slabOf(slot);
+    Value bTile = bDescriptor(slot);
     Value low, high;
     for (int64_t half = 0; half < 2; ++half) {
-      Value words = b.load(b.atByte(codes, half * 2048), b.vectorOf(b.getI32Type(), 4));
+      Value words = codesOf(slab, half);
       // The instructions that read these registers last have ended.
       sums = wait(1, sums);
       if (half == 1)
         releaseBefore(use);
       SmallVector<Value> fragments;
-      for (int64_t s = 0; s < 4; ++s) {
-        int64_t step = 4 * half + s;
-        if (step % stepsPerScale == 0) {
-          low = scale(scales, step / stepsPerScale);
-          high = scale(scales, step / stepsPerScale + 8 * spec.scalesPerSlabRow);
-        }
-        fragments.push_back(DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, s), low, high));
-      }
+      for (int64_t s = 0; s < 4; ++s)
+        fragments.push_back(fragmentOf(slab, words, 4 * half + s, low, high));
       sums = fence(sums);
       for (int64_t s = 0; s < 4; ++s)
         sums = multiply(fragments[s], advance(bTile, bStep(4 * half + s)), sums);
@@ -214,14 +262,15 @@ private:
   }
 
   void consume() {
-    Value consumer = b.subI(b.thread(), 128);
-    group = b.uniform(b.divI(consumer, 128));
+    Value consumer = b.subI(b.thread(), 128), warpgroup = b.uniform(b.divI(consumer, 128));
+    group = spec.streams() > 1 ? b.andI(warpgroup, 1) : warpgroup;
+    stream = spec.streams() > 1 ? b.shrI(warpgroup, 1) : b.i32(0);
     if (spec.result == Result::kAccumulate)
       return storeSums(sumOf(b.i32(0), steps, loadSums()));
     Value zeros = b.zeros(spec.tile / 2);
-    if (spec.inCluster()) {
-      Value first = splitBegin(rank);
-      return storeReduced(sumOf(b.i32(0), b.subI(splitBegin(b.addI(rank, 1)), first), zeros), consumer);
+    if (spec.sideBySide()) {
+      Value split = b.addI(b.mulI(rank, spec.streams()), stream);
+      return storeReduced(sumOf(b.i32(0), b.subI(splitBegin(b.addI(split, 1)), splitBegin(split)), zeros), split, consumer);
     }
     if (spec.splits == 1)
       return storeTokens(sumOf(b.i32(0), steps, zeros), consumer);
@@ -234,16 +283,22 @@ private:
     storeTokens(total, consumer);
   }
 
-  // The products of uses [first, end) of the ring, added to what `sums` holds.
+  // The products of the stream's uses [first, end) of the ring, added to what `sums` holds.
   Value sumOf(Value first, Value end, Value sums) {
+    std::optional<WarpProduct> product;
+    if (spec.byWarps())
+      product.emplace(b, spec.tile);
     // See `steps`: a loop that runs at least once, by the signed comparison that loops are made of.
     Value count = arith::MaxSIOp::create(b, b.subI(end, first), b.i32(1));
     sums = b.loop(b.i32(0), count, b.i32(1), {sums}, [&](Value i, ValueRange carried) -> SmallVector<Value> {
-      Value use = b.addI(first, i);
+      Value use = b.addI(b.mulI(b.addI(first, i), spec.streams()), stream);
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
-      return {spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0]) : stageOfTiles(use, slot, carried[0])};
+      return {product                    ? stageOfWarps(*product, use, slot, carried[0])
+              : spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0])
+                                           : stageOfTiles(use, slot, carried[0])};
     })[0];
-    sums = wait(0, sums);
+    if (!product)
+      sums = wait(0, sums);
     if (spec.early) // for the residual, and for memory that the kernel before may have read
       waitForKernelBefore(b);
     return sums;
@@ -290,7 +345,7 @@ private:
     int64_t bytes = spec.element.getIntOrFloatBitWidth() / 8, width = 16 / bytes;
     int64_t stride = kRows + width; // elements of a token; the padding spreads tokens over the banks
     Value staging = b.sharedMemory(0);
-    b.barrier(kConsumerBarrier, kConsumers); // both warpgroups have read the ring to its end
+    b.barrier(kConsumerBarrier, spec.consumers()); // both warpgroups have read the ring to its end
     Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
     for (int64_t j = 0; j < spec.tile / 8; ++j)
       for (int64_t i = 0; i < 4; ++i) {
@@ -298,10 +353,10 @@ private:
         Value at = b.addI(b.mulI(token, stride), b.addI(row, 8 * (i / 2)));
         b.store(b.round(b.extract(sums, 4 * j + i), spec.element), b.at(staging, spec.element, at));
       }
-    b.barrier(kConsumerBarrier, kConsumers);
+    b.barrier(kConsumerBarrier, spec.consumers());
     int64_t perToken = kRows / width; // chunks
     Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
-    b.loop(consumer, b.i32(spec.tile * perToken), kConsumers, [&](Value chunk) {
+    b.loop(consumer, b.i32(spec.tile * perToken), spec.consumers(), [&](Value chunk) {
       Value token = b.divI(chunk, perToken), inTile = b.mulI(b.remI(chunk, perToken), width);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
       b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
@@ -316,44 +371,35 @@ private:
     });
   }
 
-  // The splits' sums lie in the cluster's shared memories. Each block takes its part of the rows, and adds them in the
-  // order of the splits.
-  void storeReduced(Value sums, Value consumer) {
-    int64_t stride = kRows + 4, rows = kRows / spec.splits; // of a block
-    Type f32 = b.getF32Type();
-    Value staging = b.sharedMemory(0);
-    b.barrier(kConsumerBarrier, kConsumers);
-    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
-    for (int64_t j = 0; j < spec.tile / 8; ++j)
-      for (int64_t i = 0; i < 4; ++i) {
-        Value token = b.addI(pairColumn(), 8 * j + i % 2);
-        Value at = b.addI(b.mulI(token, stride), b.addI(row, 8 * (i / 2)));
-        b.store(b.extract(sums, 4 * j + i), b.at(staging, f32, at));
-      }
-    b.barrier(kConsumerBarrier, kConsumers);
+  // Each block of the cluster adds its part of the rows, in the order of the splits: all send it their sums, [split, row, token].
+  void storeReduced(Value sums, Value split, Value consumer) {
+    int64_t rows = kRows / spec.cluster(); // of a block: 16 or more, so that a warp's rows go to one
     ClusterExchange exchange = this->exchange();
-    exchange.announce(0, consumer);
-    exchange.await(0);
-    Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
-    // A sum for each thread: another block's memory is far, and many threads wait for it side by side.
-    b.loop(consumer, b.i32(spec.tile * rows), kConsumers, [&](Value cell) {
-      Value token = b.divI(cell, rows), inTile = b.addI(b.mulI(rank, rows), b.remI(cell, rows));
-      Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
+    if (spec.cluster() > 1)
+      exchange.waitForAll();
+    auto placeOf = [&](Value split, Value row, Value token) {
+      return b.mulI(b.addI(b.mulI(b.addI(b.mulI(split, rows), row), spec.tile), token), 4);
+    };
+    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
+    Value owner = b.uniform(b.divI(row, rows)), inPart = b.remI(row, rows);
+    for (int64_t j = 0; j < spec.tile / 8; ++j)
+      for (int64_t below = 0; below < 2; ++below) {
+        int64_t i = 4 * j + 2 * below;
+        exchange.send(owner, placeOf(split, b.addI(inPart, 8 * below), b.addI(pairColumn(), 8 * j)), b.extract(sums, i),
+                      b.extract(sums, i + 1));
+      }
+    exchange.await();
+    Value firstRow = b.addI(b.mulI(rowBlock, kRows), b.mulI(rank, rows)), firstToken = b.mulI(b.block(1), spec.tile);
+    b.loop(consumer, b.i32(spec.tile * rows), spec.consumers(), [&](Value cell) {
+      Value token = b.divI(cell, rows), inPart = b.remI(cell, rows);
+      Value y = b.addI(firstToken, token), m = b.addI(firstRow, inPart);
       b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
-        Value at = b.mulI(b.addI(b.mulI(token, stride), inTile), 4);
-        SmallVector<Value> parts;
-        for (int64_t split = 0; split < spec.splits; ++split)
-          parts.push_back(exchange.load(b.addI(exchange.addressIn(staging, split), at)));
         Value total = b.f32(0);
-        for (Value part : parts)
-          total = b.add(total, part);
+        for (int64_t split = 0; split < spec.splits; ++split)
+          total = b.add(total, exchange.load(placeOf(b.i32(split), inPart, token)));
         finishChunk(b.round(total, spec.element), y, m, 1);
       });
     });
-    // Nobody leaves while others may still read.
-    b.barrier(kConsumerBarrier, kConsumers);
-    exchange.announce(1, consumer);
-    exchange.await(1);
   }
 
   void storeChunk(Value staged, Value token, Value m, int64_t width) {
@@ -377,8 +423,9 @@ private:
   const MatrixSpec &spec;
   const MatrixArguments &args;
   RingType ringType;
-  Value ring, steps, group; // group: consumer warpgroup, 0 or 1
-  Value rowBlock, rank;     // rank: the split of this block of a cluster
+  Value ring, steps;
+  Value group, stream;      // of a consumer: which 64 rows, which of the block's splits
+  Value rowBlock, rank;     // rank: of the block in its cluster
 };
 
 } // namespace
@@ -391,31 +438,44 @@ int64_t MatrixSpec::aBytes() const {
   return kRows * stageDepth() * 2;
 }
 
-// 64 KB of weights on their way cover the memory's latency; more stages than that help nobody.
+// 64 KB of weights on their way cover the memory's latency; more stages than that help nobody. A power of two makes a
+// stage's number and phase a mask and a shift, which shows where a stage is few instructions.
 int64_t MatrixSpec::stages() const {
-  int64_t fit = (kSharedLimit / blocksPerSM() - 2048) / (stageBytes() + 16);
+  int64_t fit = (kSharedLimit / blocksPerSM() - 2048 - exchangedBytes()) / (stageBytes() + 16);
   if (givenStages > 0)
     return std::min(givenStages, fit);
-  return std::clamp<int64_t>(fit, 2, a == Operand::kPacked ? 10 : 6);
+  return std::clamp<int64_t>(fit, 2, byWarps() ? 8 : a == Operand::kPacked ? 10 : 6);
 }
 
 int64_t MatrixSpec::sharedBytes() const {
+  if (sideBySide())
+    return ringBytes() + ClusterExchange::sharedBytes(exchangedBytes());
   int64_t staging = 0;
   if (result == Result::kTokens) {
     int64_t bytes = element.getIntOrFloatBitWidth() / 8;
     staging = tile * (kRows + 16 / bytes) * bytes;
   }
-  int64_t ring = stages() * (stageBytes() + 16);
-  if (inCluster()) // sums in float32, and two barriers behind the ring
-    return std::max(ring, tile * (kRows + 4) * 4) + ClusterExchange::kBytes;
-  return std::max(ring, staging);
+  return std::max(ringBytes(), staging);
 }
 
 int64_t splitsOf(int64_t m, int64_t k) {
-  int64_t blocks = (m + kRows - 1) / kRows, splits = 1;
-  while (splits < 8 && blocks * splits * 2 <= 330 && k / (splits * 2) >= 512)
-    splits *= 2;
-  return splits;
+  constexpr int64_t kSMs = 132;
+  int64_t blocks = (m + kRows - 1) / kRows, best = 1, least = INT64_MAX;
+  for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512); splits *= 2) {
+    // A block has two of them. Clusters of four leave SMs idle (an H200 has no place for 33 of them), so they are for weights
+    // of few rows.
+    int64_t parts = splits == 1 ? 1 : splits / 2;
+    if (parts == 4 && blocks * parts > kSMs)
+      break;
+    // In percent of a row of blocks: what the busiest SM reads, half as much again where one split leaves schedulers idle,
+    // and three for each split's end.
+    int64_t cost = 100 * ((blocks * parts + kSMs - 1) / kSMs) / parts * (splits == 1 ? 3 : 2) / 2 + 3 * splits;
+    if (cost < least) {
+      least = cost;
+      best = splits;
+    }
+  }
+  return best;
 }
 
 std::string MatrixSpec::key() const {
@@ -440,9 +500,9 @@ std::string MatrixSpec::key() const {
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, Value columnBlocks) {
   LaunchSpec launch;
   launch.key = spec.key();
-  launch.threads = 128 + kConsumers;
+  launch.threads = 128 + spec.consumers();
   launch.sharedBytes = spec.sharedBytes();
-  launch.cluster = spec.inCluster() ? spec.splits : 1;
+  launch.cluster = spec.cluster();
   launch.blocksPerSM = spec.blocksPerSM();
   launch.overlap = spec.early;
   launch.grid = {kernel.mul(kernel.ceilDiv(arguments.m, kRows), kernel.index(launch.cluster)), columnBlocks};

@@ -1,10 +1,10 @@
 // The one shape of matrix kernel: D[m, n] = sum over k of A[m, k] B[n, k], bf16 with float32 sums.
 //
-// A block makes 128 rows of m (two consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of stages
-// of k. One wgmma m64n<tile>k16 after another, k ascending inside a split of k; the sums of the splits are added in their
-// order, to 0. How many splits there are is a function of m and k (splitsOf), so the order of sums is one too (N10, N12),
-// whatever the tile. With few columns the splits are blocks of a cluster, so that there are enough of them to keep memory
-// busy; with many a block makes one after the other.
+// A block makes 128 rows of m (consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of stages of k.
+// One wgmma m64n<tile>k16 after another (or mma.sync, which has the same bits), k ascending inside a split of k; the sums of the
+// splits are added in their order, to 0. How many splits there are is a function of m and k (splitsOf), so the order of sums is one
+// too (N10, N12), whatever the tile. With few columns splits run side by side: two in a block, which take turns in its ring and
+// keep the schedulers busy, and the blocks of a cluster; with many columns a block makes one after the other.
 #pragma once
 
 #include "passes/LowerToHopper/Kernels.h"
@@ -44,15 +44,23 @@ struct MatrixSpec {
   int64_t bBytes() const { return tile * stageDepth() * 2; }
   int64_t stageBytes() const { return aBytes() + bBytes(); }
   int64_t stages() const;
-  // Two blocks of a few columns share an SM: their waits hide each other.
-  int64_t blocksPerSM() const { return result == Result::kTokens && tile <= 32 ? 2 : 1; }
-  // Each split is a block of its own.
-  bool inCluster() const { return splits > 1 && tile <= 32; }
+  // Splits side by side, and how many of them in a block.
+  bool sideBySide() const { return splits > 1 && tile <= 32; }
+  int64_t streams() const { return sideBySide() ? 2 : 1; }
+  int64_t cluster() const { return sideBySide() ? splits / streams() : 1; }
+  int64_t consumers() const { return 256 * streams(); } // threads
+  // Two blocks of a few columns share an SM: one fetches while the other, of the kernel before, computes.
+  int64_t blocksPerSM() const { return result == Result::kTokens && (tile <= 16 || (tile <= 32 && splits == 1)) ? 2 : 1; }
+  // Bytes of sums that a block receives from those of all splits.
+  int64_t exchangedBytes() const { return sideBySide() ? streams() * 128 * tile * 4 : 0; }
+  // Products by mma.sync of each warp: the bits of wgmma, in less time where columns are few and A is in registers.
+  bool byWarps() const { return a == Operand::kPacked && tile <= 16; }
+  int64_t ringBytes() const { return stages() * (stageBytes() + 16); }
   int64_t sharedBytes() const;
   std::string key() const;
 };
 
-// Splits of k: as many as make two to two and a half blocks for each of 132 SMs, of 512 columns at least.
+// Splits of k (1, 2, 4 or 8), of 512 columns at least: those with which the busiest of 132 SMs has the least to do when columns are few.
 int64_t splitsOf(int64_t m, int64_t k);
 
 // Values of a launch: what the body gets, in this order.

@@ -1,5 +1,6 @@
 // ld, st, atom, red and what looks like them.
 #include "runtime/drivers/simt/access.h"
+#include "runtime/drivers/simt/async_store.h"
 #include "runtime/drivers/simt/builder.h"
 #include "runtime/drivers/simt/formats.h"
 
@@ -117,8 +118,10 @@ constexpr std::initializer_list<std::string_view> kMemoryWords = {
     "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec", "noftz"};
 
 void loadStore(Builder &b) {
-  b.allow(kMemoryWords);
   bool isStore = b.head == "st";
+  if (isStore && b.has("async"))
+    return decodeAsyncStore(b);
+  b.allow(kMemoryWords);
   Type type = b.type();
   if (b.types() != 1 || type.bytes() == 0 || type.bytes() > 8 || type.kind == 'p')
     return b.fail("this type is not supported here");

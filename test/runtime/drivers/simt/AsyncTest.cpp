@@ -149,6 +149,26 @@ TEST(SimtCluster, Multicast) {
     EXPECT_EQ(result[i], 16 + i % 32);
 }
 
+// Every block sends pairs to its neighbour, whose mbarrier counts their bytes.
+TEST(SimtCluster, AsyncStore) {
+  auto send = [](const std::string &waiting) {
+    return "@%p1 mbarrier.init.shared::cta.b64 [mbar], 1;\n@%p1 fence.mbarrier_init.release.cluster;\n"
+           "@%p1 mbarrier.arrive.expect_tx.shared::cta.b64 _, [mbar], 256;\n"
+           "barrier.cluster.arrive.relaxed.aligned;\nbarrier.cluster.wait.aligned;\nmov.u32 %r8, %cluster_ctarank;\n"
+           "xor.b32 %r8, %r8, 1;\nmapa.shared::cluster.u32 %r9, %r3, %r8;\nmapa.shared::cluster.u32 %r10, %r6, %r8;\n"
+           "shl.b32 %r11, %r1, 3;\nadd.s32 %r9, %r9, %r11;\nmad.lo.u32 %r11, %r2, 100, %r1;\n"
+           "st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.b32 [%r9], {%r11, %r1}, [%r10];\n" +
+           waiting +
+           "shl.b32 %r11, %r1, 3;\nadd.s32 %r9, %r3, %r11;\nld.shared.v2.u32 {%r7, %r8}, [%r9];\nadd.s32 %r7, %r7, %r8;\n"
+           "mad.lo.u32 %r11, %r2, 32, %r1;\nmul.wide.u32 %rd7, %r11, 4;\nadd.s64 %rd8, %rd2, %rd7;\n"
+           "st.global.u32 [%rd8], %r7;\nbarrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;";
+  };
+  auto result = runSeeds(send(waitFor("0")), blocks(2, 32, 0, 2));
+  ASSERT_EQ(result.size(), 256u);
+  for (uint32_t i = 0; i < 64; ++i)
+    EXPECT_EQ(result[i], (i / 32 ^ 1) * 100 + 2 * (i % 32));
+}
+
 TEST(SimtCluster, RemoteArrival) {
   // Block 1's 32 threads arrive at block 0's barrier; block 0 waits for them.
   auto result =
