@@ -291,4 +291,22 @@ def Hopper_DequantizeOp : Hopper_Op<"dequantize", [Pure]> {
   let assemblyFormat = "$codes `,` $scale_low `,` $scale_high attr-dict `:` type($fragment)";
 }
 
+def Hopper_DequantizeSmallOp : Hopper_Op<"dequantize_small", [Pure]> {
+  let summary = "The values of hopper.dequantize, of scales above 0 and below 2^-5, in fewer instructions.";
+  let description = [{
+    The bits of a code u in a bf16 are the subnormal number u * 2^-133, and 16 u in them u * 2^-129. With `low` = s0 * 2^133 and `high` = s1 * 2^129,
+    and -8 s0 and -8 s1, all exact, one fused multiply-add is `bf16((u - 8) * s)`: the product with the scale, rounded once (N5).
+    `codes` as in hopper.dequantize; the four others hold their bf16 number twice.
+
+    Example:
+
+    ```mlir
+    %a = hopper.dequantize_small %codes, %low, %minus_low, %high, %minus_high : vector<4xi32>
+    ```
+  }];
+  let arguments = (ins I32:$codes, I32:$low, I32:$minus_low, I32:$high, I32:$minus_high);
+  let results = (outs VectorOfLengthAndType<[4], [I32]>:$fragment);
+  let assemblyFormat = "$codes `,` $low `,` $minus_low `,` $high `,` $minus_high attr-dict `:` type($fragment)";
+}
+
 #endif // NIBBLE_DIALECTS_HOPPER_HOPPEROPS

@@ -7,23 +7,39 @@ using namespace mlir;
 namespace nibble::hopper {
 
 void ClusterExchange::init() {
-  emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;", {barrier(), b.i32(1)});
+  if (blocks > 1)
+    emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;", {barrier(), b.i32(1)});
 }
 
 void ClusterExchange::expect() {
-  emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.expect_tx.shared::cta.b64 state, [$0], $1;\n\t}",
-             {barrier(), b.i32(bytes)});
+  if (blocks > 1)
+    emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.expect_tx.shared::cta.b64 state, [$0], $1;\n\t}",
+               {barrier(), b.i32(bytes)});
 }
 
-void ClusterExchange::arrive() { NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr()); }
-void ClusterExchange::waitForAll() { NVVM::ClusterWaitOp::create(b, b.getUnitAttr()); }
+void ClusterExchange::arrive() {
+  if (blocks > 1)
+    NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
+}
+
+void ClusterExchange::waitForAll() {
+  if (blocks > 1)
+    NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+}
 
 void ClusterExchange::send(Value rank, Value at, Value first, Value second) {
+  if (blocks == 1)
+    return b.store(b.fromElements({first, second}), b.atByte(received(), at));
   emitEffect(b, "st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 [$0], {$1, $2}, [$3];",
              {b.addI(addressIn(received(), rank), at), first, second, addressIn(barrier(), rank)});
 }
 
-void ClusterExchange::await() { waitParity(b, barrier(), b.i32(0)); }
+void ClusterExchange::await() {
+  if (blocks == 1)
+    b.barrier(kConsumerBarrier, threads);
+  else
+    waitParity(b, barrier(), b.i32(0));
+}
 
 Value ClusterExchange::load(Value at) { return b.load(b.atByte(received(), at), b.getF32Type()); }
 

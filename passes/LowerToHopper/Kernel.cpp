@@ -52,7 +52,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
       Value value = kernel.getArgument(i);
       arguments.push_back(value.getType().isInteger(64) ? e.narrow(value) : value);
     }
-    letNextKernelBegin(e);
+    if (!spec.overlap)
+      letNextKernelBegin(e);
     body(e, arguments);
     e.setInsertionPointToEnd(&kernel.getBody().front());
     gpu::ReturnOp::create(e);

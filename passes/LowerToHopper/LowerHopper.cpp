@@ -146,6 +146,19 @@ Value lower(DequantizeOp op, Emitter &b) {
   return b.fromElements(registers);
 }
 
+// One shift for all, a mask and a fused multiply-add for each pair of codes.
+Value lower(DequantizeSmallOp op, Emitter &b) {
+  SmallVector<Value> registers;
+  Value words[2] = {op.getCodes(), b.shrI(op.getCodes(), 8)};
+  for (int64_t i = 0; i < 4; ++i) {
+    bool high = i % 2 == 1;
+    Value pair = b.andI(words[i / 2], high ? 0x00F000F0 : 0x000F000F);
+    registers.push_back(emitValue(b, "fma.rn.bf16x2 $0, $1, $2, $3;", b.getI32Type(),
+                                  {pair, high ? op.getHigh() : op.getLow(), high ? op.getMinusHigh() : op.getMinusLow()}));
+  }
+  return b.fromElements(registers);
+}
+
 void lower(RolesOp op, Emitter &b) {
   Value thread = b.thread();
   Value warpgroup = b.uniform(b.shrI(thread, 7));
@@ -181,7 +194,7 @@ public:
     // Roles first: what is in them is lowered where it lands. Shared memory last: the others ask for it.
     lowerAll<RolesOp>();
     lowerAll<RingInitOp, RingAcquireOp, RingWaitOp, RingReleaseOp, BulkCopyOp, TensorCopyOp, DescriptorOp, WgmmaOp,
-             WgmmaFenceOp, WgmmaWaitOp, DequantizeOp>();
+             WgmmaFenceOp, WgmmaWaitOp, DequantizeOp, DequantizeSmallOp>();
     lowerAll<RingOp>();
     lowerAll<SharedMemoryOp>();
     for (auto function : llvm::make_early_inc_range(getOperation().getOps<gpu::GPUFuncOp>()))

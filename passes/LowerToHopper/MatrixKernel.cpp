@@ -23,7 +23,8 @@ int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1)
 class Matrix {
 public:
   Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
-      : b(b), spec(spec), args(args), ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kWarpsOfUse)) {}
+      : b(b), spec(spec), args(args),
+        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kWarpsOfUse)) {}
 
   void write() {
     ring = RingOp::create(b, ringType, 0);
@@ -39,7 +40,7 @@ public:
       if (spec.sideBySide())
         exchange().expect();
     });
-    if (spec.cluster() > 1)
+    if (spec.sideBySide())
       exchange().arrive();
     b.barrier();
     // setmaxnreg moves registers between the warps of a block, which has what it was launched with.
@@ -66,22 +67,23 @@ private:
       return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
     };
     // Streams take turns; where one has a step more than the other, its last use is the last but one, or the last.
-    Value begins[2] = {b.i32(0), b.i32(0)}, ends[2] = {steps, steps};
-    Value count = steps;
-    if (spec.sideBySide()) {
-      for (int64_t stream = 0; stream < 2; ++stream) {
-        Value split = b.addI(b.mulI(rank, 2), stream);
-        begins[stream] = splitBegin(split);
-        ends[stream] = splitBegin(b.addI(split, 1));
-      }
-      count = b.mulI(b.maxI(b.subI(ends[0], begins[0]), b.subI(ends[1], begins[1])), 2);
+    int64_t streams = spec.streams();
+    SmallVector<Value> begins, ends;
+    Value count;
+    for (int64_t stream = 0; stream < streams; ++stream) {
+      Value split = b.addI(b.mulI(rank, streams), stream);
+      begins.push_back(spec.sideBySide() ? splitBegin(split) : b.i32(0));
+      ends.push_back(spec.sideBySide() ? splitBegin(b.addI(split, 1)) : steps);
+      Value own = b.subI(ends.back(), begins.back());
+      count = count ? b.maxI(count, own) : own;
     }
+    count = b.mulI(count, streams);
     auto forUses = [&](Value from, Value to, llvm::function_ref<void(Value, Value)> body) {
       b.loop(from, to, 1, [&](Value use) {
-        if (!spec.sideBySide())
-          return body(use, use);
-        Value first = b.equal(b.andI(use, 1), 0), turn = b.shrI(use, 1);
-        Value step = b.addI(b.select(first, begins[0], begins[1]), turn);
+        if (streams == 1)
+          return body(use, b.addI(begins[0], use));
+        Value first = b.equal(b.andI(use, 1), 0);
+        Value step = b.addI(b.select(first, begins[0], begins[1]), b.shrI(use, 1));
         b.ifThen(b.less(step, b.select(first, ends[0], ends[1])), [&] { body(use, step); });
       });
     };
@@ -91,6 +93,7 @@ private:
       fetched = b.minI(count, b.i32(spec.stages()));
       forUses(b.i32(0), fetched, [&](Value use, Value step) { copySlabs(acquire(use), step, use); });
       waitForKernelBefore(b);
+      letNextKernelBegin(b);
       forUses(b.i32(0), fetched, [&](Value use, Value step) {
         copyColumns(b.atByte(b.sharedMemory(0), b.mulI(use, spec.stageBytes())), step, use);
       });
@@ -145,7 +148,9 @@ private:
     return b.minI(b.mulI(b.divI(b.mulI(split, units), spec.splits), perUnit), steps);
   }
 
-  ClusterExchange exchange() { return ClusterExchange(b, spec.ringBytes(), spec.exchangedBytes()); }
+  ClusterExchange exchange() {
+    return ClusterExchange(b, spec.ringBytes(), spec.exchangedBytes(), spec.cluster(), spec.consumers());
+  }
 
   // --- the consumers ----------------------------------------------------------
 
@@ -170,8 +175,8 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
-  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together at the last matrix
-  // instruction; another meeting here would make ptxas run those one by one.
+  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together
+  // at the last matrix instruction; another meeting here would make ptxas run those one by one.
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
@@ -219,19 +224,57 @@ private:
     return DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, step % 4), low, high);
   }
 
-  // By each warp for itself.
+  // By each warp for itself. Nearly all scales are small; a warp that has another one takes longer for the stage.
   Value stageOfWarps(WarpProduct &product, Value use, Value slot, Value sums) {
     Slab slab = slabOf(slot);
-    Value words[2] = {codesOf(slab, 0), codesOf(slab, 1)};
-    Value low, high;
+    SmallVector<Value> scales; // of the upper row, then of the lower
+    Value largest;
+    for (int64_t i = 0; i < 2 * spec.scalesPerSlabRow; ++i) {
+      int64_t at = i < spec.scalesPerSlabRow ? i : i + 7 * spec.scalesPerSlabRow;
+      Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(slab.scales, 2 * at), b.getI16Type()));
+      Value less = b.subI(bits, 1); // 0 becomes the largest
+      largest = largest ? b.maxI(largest, less) : less;
+      scales.push_back(b.mulI(bits, 0x00010001));
+    }
+    Value small =
+        NVVM::VoteSyncOp::create(b, b.getI1Type(), b.i32(-1), b.less(largest, 0x3D00 - 1), NVVM::VoteSyncKind::all);
+    sums = b.ifValue(
+        small, [&] { return productOfWarp(product, slot, slab, scales, /*small=*/true, sums); },
+        [&] { return productOfWarp(product, slot, slab, scales, /*small=*/false, sums); });
+    release(use);
+    return sums;
+  }
+
+  // `scales`: those of the upper row, then of the lower, each twice in a register.
+  Value productOfWarp(WarpProduct &product, Value slot, const Slab &slab, ArrayRef<Value> scales, bool small,
+                      Value sums) {
+    int64_t perRow = spec.scalesPerSlabRow;
+    auto times = [&](Value x, int64_t bits) {
+      return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(), {x, b.i32(bits)});
+    };
+    Value words, low, high, minusLow, minusHigh;
     SmallVector<Value> columns;
     for (int64_t step = 0; step < 8; ++step) {
-      if (step % 2 == 0)
-        columns = product.load(b.atByte(slot, spec.aBytes() + step / 4 * spec.tile * 128), step % 4 / 2);
-      Value fragment = fragmentOf(slab, words[step / 4], step, low, high);
-      sums = product.multiply(fragment, columns, step % 2 == 1, sums);
+      if (step % 4 == 0)
+        words = codesOf(slab, step / 4);
+      if (step * perRow % 8 == 0) {
+        low = scales[step * perRow / 8];
+        high = scales[step * perRow / 8 + perRow];
+        if (small) {
+          minusLow = times(low, 0xC100C100); // -8
+          minusHigh = times(high, 0xC100C100);
+          low = times(times(low, 0x7F007F00), 0x42804280);   // 2^127, 2^6
+          high = times(times(high, 0x7F007F00), 0x40804080); // 2^127, 2^2
+        }
+      }
+      if (step % product.stepsOfLoad() == 0)
+        columns = product.load(b.atByte(slot, spec.aBytes() + step / 4 * spec.tile * 128), step % 4);
+      Value codes = b.extract(words, step % 4);
+      Type four = b.vectorOf(b.getI32Type(), 4);
+      Value fragment = small ? Value(DequantizeSmallOp::create(b, four, codes, low, minusLow, high, minusHigh))
+                             : Value(DequantizeOp::create(b, four, codes, low, high));
+      sums = product.multiply(fragment, columns, step, sums);
     }
-    release(use);
     return sums;
   }
 
@@ -270,7 +313,8 @@ private:
     Value zeros = b.zeros(spec.tile / 2);
     if (spec.sideBySide()) {
       Value split = b.addI(b.mulI(rank, spec.streams()), stream);
-      return storeReduced(sumOf(b.i32(0), b.subI(splitBegin(b.addI(split, 1)), splitBegin(split)), zeros), split, consumer);
+      return storeReduced(sumOf(b.i32(0), b.subI(splitBegin(b.addI(split, 1)), splitBegin(split)), zeros), split,
+                          consumer);
     }
     if (spec.splits == 1)
       return storeTokens(sumOf(b.i32(0), steps, zeros), consumer);
@@ -293,7 +337,7 @@ private:
     sums = b.loop(b.i32(0), count, b.i32(1), {sums}, [&](Value i, ValueRange carried) -> SmallVector<Value> {
       Value use = b.addI(b.mulI(b.addI(first, i), spec.streams()), stream);
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
-      return {product                    ? stageOfWarps(*product, use, slot, carried[0])
+      return {product                      ? stageOfWarps(*product, use, slot, carried[0])
               : spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0])
                                            : stageOfTiles(use, slot, carried[0])};
     })[0];
@@ -371,12 +415,12 @@ private:
     });
   }
 
-  // Each block of the cluster adds its part of the rows, in the order of the splits: all send it their sums, [split, row, token].
+  // Each block of the cluster adds its part of the rows, in the order of the splits: all send it their sums, [split,
+  // row, token].
   void storeReduced(Value sums, Value split, Value consumer) {
     int64_t rows = kRows / spec.cluster(); // of a block: 16 or more, so that a warp's rows go to one
     ClusterExchange exchange = this->exchange();
-    if (spec.cluster() > 1)
-      exchange.waitForAll();
+    exchange.waitForAll();
     auto placeOf = [&](Value split, Value row, Value token) {
       return b.mulI(b.addI(b.mulI(b.addI(b.mulI(split, rows), row), spec.tile), token), 4);
     };
@@ -424,8 +468,8 @@ private:
   const MatrixArguments &args;
   RingType ringType;
   Value ring, steps;
-  Value group, stream;      // of a consumer: which 64 rows, which of the block's splits
-  Value rowBlock, rank;     // rank: of the block in its cluster
+  Value group, stream;  // of a consumer: which 64 rows, which of the block's splits
+  Value rowBlock, rank; // rank: of the block in its cluster
 };
 
 } // namespace
@@ -462,13 +506,13 @@ int64_t splitsOf(int64_t m, int64_t k) {
   constexpr int64_t kSMs = 132;
   int64_t blocks = (m + kRows - 1) / kRows, best = 1, least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512); splits *= 2) {
-    // A block has two of them. Clusters of four leave SMs idle (an H200 has no place for 33 of them), so they are for weights
-    // of few rows.
+    // A block has two of them. Clusters of four leave SMs idle (an H200 has no place for 33 of them), so they are for
+    // weights of few rows.
     int64_t parts = splits == 1 ? 1 : splits / 2;
     if (parts == 4 && blocks * parts > kSMs)
       break;
-    // In percent of a row of blocks: what the busiest SM reads, half as much again where one split leaves schedulers idle,
-    // and three for each split's end.
+    // In percent of a row of blocks: what the busiest SM reads, half as much again where one split leaves schedulers
+    // idle, and three for each split's end.
     int64_t cost = 100 * ((blocks * parts + kSMs - 1) / kSMs) / parts * (splits == 1 ? 3 : 2) / 2 + 3 * splits;
     if (cost < least) {
       least = cost;

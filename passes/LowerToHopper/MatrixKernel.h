@@ -1,10 +1,11 @@
 // The one shape of matrix kernel: D[m, n] = sum over k of A[m, k] B[n, k], bf16 with float32 sums.
 //
-// A block makes 128 rows of m (consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of stages of k.
-// One wgmma m64n<tile>k16 after another (or mma.sync, which has the same bits), k ascending inside a split of k; the sums of the
-// splits are added in their order, to 0. How many splits there are is a function of m and k (splitsOf), so the order of sums is one
-// too (N10, N12), whatever the tile. With few columns splits run side by side: two in a block, which take turns in its ring and
-// keep the schedulers busy, and the blocks of a cluster; with many columns a block makes one after the other.
+// A block makes 128 rows of m (consumer warpgroups of 64) and `tile` columns of n; a producer thread fills a ring of
+// stages of k. One wgmma m64n<tile>k16 after another (or mma.sync, which has the same bits), k ascending inside a split
+// of k; the sums of the splits are added in their order, to 0. How many splits there are is a function of m and k
+// (splitsOf), so the order of sums is one too (N10, N12), whatever the tile. With few columns splits run side by side:
+// two in a block, which take turns in its ring and keep the schedulers busy, and the blocks of a cluster; with many
+// columns a block makes one after the other.
 #pragma once
 
 #include "passes/LowerToHopper/Kernels.h"
@@ -32,10 +33,10 @@ struct MatrixSpec {
   int64_t givenStages = 0;      // 0: as many as fit and help
   mlir::Type element;           // of kTokens: bf16 or f32
   bool bias = false, residual = false;
-  // Of kPacked: the weight was there before the kernel before this one began, so its first stages are fetched while that still runs
-  // (programmatic dependent launch).
+  // Of kPacked: the weight was there before the kernel before this one began, so its first stages are fetched while
+  // that still runs (programmatic dependent launch).
   bool early = false;
-  bool wholeRows = true;        // m is a multiple of 8: rows of y are 16-byte aligned
+  bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
 
   // Columns of k in a stage.
   int64_t stageDepth() const { return a == Operand::kPacked ? 128 : 64; }
@@ -50,7 +51,9 @@ struct MatrixSpec {
   int64_t cluster() const { return sideBySide() ? splits / streams() : 1; }
   int64_t consumers() const { return 256 * streams(); } // threads
   // Two blocks of a few columns share an SM: one fetches while the other, of the kernel before, computes.
-  int64_t blocksPerSM() const { return result == Result::kTokens && (tile <= 16 || (tile <= 32 && splits == 1)) ? 2 : 1; }
+  int64_t blocksPerSM() const {
+    return result == Result::kTokens && (tile <= 16 || (tile <= 32 && splits == 1)) ? 2 : 1;
+  }
   // Bytes of sums that a block receives from those of all splits.
   int64_t exchangedBytes() const { return sideBySide() ? streams() * 128 * tile * 4 : 0; }
   // Products by mma.sync of each warp: the bits of wgmma, in less time where columns are few and A is in registers.
@@ -60,7 +63,8 @@ struct MatrixSpec {
   std::string key() const;
 };
 
-// Splits of k (1, 2, 4 or 8), of 512 columns at least: those with which the busiest of 132 SMs has the least to do when columns are few.
+// Splits of k (1, 2, 4 or 8), of 512 columns at least: those with which the busiest of 132 SMs has the least to do when
+// columns are few.
 int64_t splitsOf(int64_t m, int64_t k);
 
 // Values of a launch: what the body gets, in this order.

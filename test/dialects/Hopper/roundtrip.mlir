@@ -64,6 +64,8 @@ gpu.module @kernels {
     %a = hopper.descriptor %tile leading 16 stride 1024 swizzle 128
     // CHECK: %[[FRAGMENT:.*]] = hopper.dequantize %{{.*}}, %[[SCALE:.*]], %[[SCALE]] : vector<4xi32>
     %fragment = hopper.dequantize %codes, %scale, %scale : vector<4xi32>
+    // CHECK: hopper.dequantize_small %{{.*}}, %[[SCALE]], %[[SCALE]], %[[SCALE]], %[[SCALE]] : vector<4xi32>
+    %small = hopper.dequantize_small %codes, %scale, %scale, %scale, %scale : vector<4xi32>
     // CHECK: %[[F:.*]]:2 = hopper.wgmma_fence %{{.*}}, %{{.*}} : vector<64xf32>, vector<4xf32>
     %f:2 = hopper.wgmma_fence %d, %e : vector<64xf32>, vector<4xf32>
     // CHECK: %[[G:.*]] = hopper.wgmma %[[FRAGMENT]], %[[A]], %[[F]]#0 : vector<4xi32>, vector<64xf32>

@@ -16,6 +16,7 @@ struct LinearCase {
   std::string weight = "bf16"; // or a scheme: "<int4, group_size = 32>"
   bool bias = false, residual = false;
   std::string result = "bf16";
+  double deviation = 0.05; // of the weight
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string weightType(const char *layout) const {
@@ -30,7 +31,7 @@ struct LinearCase {
 
 // In the layout of the program, whatever the reference is given: the same weight.
 Tensor makeWeight(const LinearCase &c, Random &random) {
-  Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, 0.05);
+  Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, c.deviation);
   if (!c.isPacked())
     return plain;
   auto layout = numerics::parsePacked(c.weightType("hopper"));
@@ -110,6 +111,14 @@ TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
            {1, 64, 64}, {6, 200, 72, "bf16", true, true}, {17, 270, 256, "bf16", false, false, "f32"}, {67, 128, 320},
            {150, 136, 128, "bf16", false, true}, {4, 128, 128, "<int8, group_size = 32>"}, {4, 136, 128, "<fp8, group_size = 128>"}})
     checkOnDevice(forwardCase(c, random));
+}
+
+// Small scales are decoded in another way than large ones and 0; a batch of 40 tokens never is.
+TEST(HopperLinear, ScalesOfEverySize) {
+  Random random(5);
+  for (double deviation : {0.0, 1e-38, 0.01, 0.08, 1.0, 1e20})
+    for (const char *scheme : {"<int4, group_size = 32>", "<int4, group_size = 128>"})
+      checkOnDevice(forwardCase({40, 72, 256, scheme, false, false, "f32", deviation}, random));
 }
 
 // Splits of k: blocks of a cluster for few tokens, one block after the other for many.

@@ -26,7 +26,7 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 // -----
 
 // A linear of packed codes: a launch for each size of tile, each of a range of tokens, so that no more than one of them has blocks; activations
-// come by the copy engine, codes as they lie; they become a matrix operand in registers.
+// come by the copy engine, codes as they lie; they become a matrix operand in registers. Small tiles are multiplied by each warp for itself.
 // CHECK-LABEL: func.func @linear(
 // CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 8] swizzle 128 : memref<?x256xbf16>
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_8_s4_bf16_{{[0-9]+}} {{.*}} operations(
@@ -43,8 +43,18 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 // CHECK-DAG: hopper.tensor_copy
 // CHECK: } consumers {
 // CHECK: hopper.ring_wait
-// CHECK: %[[A:.*]] = hopper.dequantize
-// CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<4xf32>
+// CHECK: nvvm.vote.sync all
+// CHECK: scf.if
+// CHECK: nvvm.ldmatrix
+// CHECK: hopper.dequantize_small
+// CHECK: nvvm.mma.sync
+// CHECK: } else {
+// CHECK: hopper.dequantize %
+// CHECK: nvvm.mma.sync
+// CHECK: hopper.ring_release
+// CHECK: gpu.func @matrix_packed_rows_32_s4_bf16_{{.*}} kernel
+// CHECK: hopper.dequantize %
+// CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<16xf32>
 // CHECK: hopper.wgmma_wait
 // CHECK: hopper.ring_release
 func.func @linear(%x: memref<?x256xbf16>, %w: memref<18432xi8>, %y: memref<?x128xbf16>) {

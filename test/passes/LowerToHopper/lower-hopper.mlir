@@ -94,12 +94,12 @@ gpu.module @matrices {
 
 // -----
 
-// N5: 128 + u by a mask and an or, 136 subtracted, one product rounded; for four pairs of codes, the scales in turn.
+// N5: 128 + u by a mask and an or in one instruction, 136 subtracted, one product rounded; for four pairs of codes, the scales in turn.
 // CHECK-LABEL: gpu.module @codes
 // CHECK: llvm.func @kernel(%[[X:.*]]: !llvm.ptr<1> {{.*}}, %[[CODES:.*]]: i32, %[[LOW:.*]]: i32, %[[HIGH:.*]]: i32)
 // CHECK-DAG: %[[MASK:.*]] = arith.constant 983055 : i32
 // CHECK-DAG: %[[BIAS:.*]] = arith.constant 1124090624 : i32
-// CHECK-DAG: %[[ZERO:.*]] = arith.constant 1124614920 : i32
+// CHECK: llvm.inline_asm {{.*}} "lop3.b32 $0, $1, $2, $3, 0xEA;", "=r,r,r,r" %[[CODES]], %[[MASK]], %[[BIAS]]
 // CHECK: llvm.inline_asm {{.*}} "sub.rn.bf16x2 $0, $1, $2;"
 // CHECK: llvm.inline_asm {{.*}} "mul.rn.bf16x2 $0, $1, $2;", "=r,r,r" %{{.*}}, %[[LOW]]
 // CHECK: arith.shrui %[[CODES]]
@@ -112,6 +112,29 @@ gpu.module @codes {
   gpu.func @kernel(%x: !llvm.ptr<1>, %codes: i32, %low: i32, %high: i32) kernel
       attributes {hopper.threads = 128 : i64, hopper.cluster = 1 : i64, hopper.shared_bytes = 0 : i64} {
     %a = hopper.dequantize %codes, %low, %high : vector<4xi32>
+    llvm.store %a, %x : vector<4xi32>, !llvm.ptr<1>
+    gpu.return
+  }
+}
+
+// -----
+
+// The same of small scales: two pairs of codes lie as subnormal numbers where they are, the others after one shift.
+// CHECK-LABEL: gpu.module @small
+// CHECK: llvm.func @kernel(%[[X:.*]]: !llvm.ptr<1> {{.*}}, %[[CODES:.*]]: i32, %[[LOW:.*]]: i32, %[[ML:.*]]: i32, %[[HIGH:.*]]: i32, %[[MH:.*]]: i32)
+// CHECK: %[[SHIFTED:.*]] = arith.shrui %[[CODES]]
+// CHECK: %[[FIRST:.*]] = arith.constant 983055 : i32
+// CHECK: %[[PAIR:.*]] = arith.andi %[[CODES]], %[[FIRST]]
+// CHECK: llvm.inline_asm {{.*}}"fma.rn.bf16x2 $0, $1, $2, $3;", "=r,r,r,r" %[[PAIR]], %[[LOW]], %[[ML]]
+// CHECK: %[[SECOND:.*]] = arith.constant 15728880 : i32
+// CHECK: %[[PAIR:.*]] = arith.andi %[[CODES]], %[[SECOND]]
+// CHECK: llvm.inline_asm {{.*}}"fma.rn.bf16x2 $0, $1, $2, $3;", "=r,r,r,r" %[[PAIR]], %[[HIGH]], %[[MH]]
+// CHECK: arith.andi %[[SHIFTED]]
+// CHECK: arith.andi %[[SHIFTED]]
+gpu.module @small {
+  gpu.func @kernel(%x: !llvm.ptr<1>, %codes: i32, %low: i32, %minusLow: i32, %high: i32, %minusHigh: i32) kernel
+      attributes {hopper.threads = 128 : i64, hopper.cluster = 1 : i64, hopper.shared_bytes = 0 : i64} {
+    %a = hopper.dequantize_small %codes, %low, %minusLow, %high, %minusHigh : vector<4xi32>
     llvm.store %a, %x : vector<4xi32>, !llvm.ptr<1>
     gpu.return
   }

@@ -159,13 +159,13 @@ TEST(SimtFaults, CopyThatNobodyWaitedFor) {
 TEST(SimtFaults, AsyncStoreThatNobodyWaitedFor) {
   std::string store = "mbarrier.init.shared::cta.b64 [mbar], 1;\nfence.mbarrier_init.release.cluster;\n"
                       "mbarrier.arrive.expect_tx.shared::cta.b64 _, [mbar], 4;\nmov.u32 %r3, tile;\nmov.u32 %r4, mbar;\n"
-                      "mapa.shared::cluster.u32 %r5, %r3, 0;\nmapa.shared::cluster.u32 %r6, %r4, 0;\n"
+                      "mov.u32 %r7, %cluster_ctarank;\nmapa.shared::cluster.u32 %r5, %r3, %r7;\nmapa.shared::cluster.u32 %r6, %r4, %r7;\n"
                       "st.async.shared::cluster.mbarrier::complete_tx::bytes.b32 [%r5], %r1, [%r6];\n";
-  expectFails(runBody(store + "ld.shared.u32 %r3, [tile];", blocks(1, 1)),
+  std::string wait = "W:\nmbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;\n@!%p2 bra W;\n", load = "ld.shared.u32 %r3, [tile];";
+  expectFails(runBody(store + load, blocks(2, 1, 0, 2)),
               "an asynchronous operation of warp 0 wrote, which nothing waited for");
-  expectOk(runBody(store + "W:\nmbarrier.try_wait.parity.shared::cta.b64 %p2, [%r4], 0;\n@!%p2 bra W;\n"
-                           "ld.shared.u32 %r3, [tile];",
-                   blocks(1, 1)));
+  expectOk(runBody(store + wait + load, blocks(2, 1, 0, 2)));
+  expectFails(runBody(store + wait + load, blocks(1, 1)), "stores asynchronously in a kernel without a cluster");
 }
 
 // --- waits ---
