@@ -141,16 +141,19 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
 def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
   let summary = "One arrival of a consumer: it has read use `i`.";
   let description = [{
-    By one thread of each consumer (a warp), after all its threads have read.
+    By one thread of each consumer (a warp), after all its threads have read. With `blocks` it says so to the rings at the same place of that many
+    blocks of the cluster, who copy into each other's (`hopper.tensor_copy ... multicast`): `consumers` counts those of all.
 
     Example:
 
     ```mlir
     hopper.ring_release %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
+    hopper.ring_release %ring[%i] blocks 2 : !hopper.ring<4 x 20480, consumers = 4>
     ```
   }];
-  let arguments = (ins Hopper_RingType:$ring, I32:$use);
-  let assemblyFormat = "$ring `[` $use `]` attr-dict `:` type($ring)";
+  let arguments = (ins Hopper_RingType:$ring, I32:$use, OptionalAttr<I64Attr>:$blocks);
+  let builders = [OpBuilder<(ins "mlir::Value":$ring, "mlir::Value":$use), [{ build($_builder, $_state, ring, use, mlir::IntegerAttr()); }]>];
+  let assemblyFormat = "$ring `[` $use `]` (`blocks` $blocks^)? attr-dict `:` type($ring)";
 }
 
 def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
@@ -171,16 +174,24 @@ def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
 def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
   let summary = "Copies one box of a tensor into a slot; its bytes complete on the ring's full barrier.";
   let description = [{
-    `coordinates` in elements, innermost first. The whole box counts, what lies beyond the extents included. By one thread.
+    `coordinates` in elements, innermost first. The whole box counts, what lies beyond the extents included. By one thread. With `multicast` the
+    box goes to the same place of the first so many blocks of the cluster, and completes on the full barrier of each.
 
     Example:
 
     ```mlir
     hopper.tensor_copy %map[%k, %t] to %slot on %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
+    hopper.tensor_copy %map[%k, %t] to %slot on %ring[%i] multicast 2 : !hopper.ring<4 x 20480, consumers = 4>
     ```
   }];
-  let arguments = (ins LLVM_AnyPointer:$map, Variadic<I32>:$coordinates, Hopper_Shared:$destination, Hopper_RingType:$ring, I32:$use);
-  let assemblyFormat = "$map `[` $coordinates `]` `to` $destination `on` $ring `[` $use `]` attr-dict `:` type($map) `,` type($ring)";
+  let arguments = (ins LLVM_AnyPointer:$map, Variadic<I32>:$coordinates, Hopper_Shared:$destination, Hopper_RingType:$ring, I32:$use,
+                       OptionalAttr<I64Attr>:$multicast);
+  let builders = [OpBuilder<(ins "mlir::Value":$map, "mlir::ValueRange":$coordinates, "mlir::Value":$destination, "mlir::Value":$ring,
+                                 "mlir::Value":$use),
+                            [{ build($_builder, $_state, map, coordinates, destination, ring, use, mlir::IntegerAttr()); }]>];
+  let assemblyFormat = [{
+    $map `[` $coordinates `]` `to` $destination `on` $ring `[` $use `]` (`multicast` $multicast^)? attr-dict `:` type($map) `,` type($ring)
+  }];
 }
 
 def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {

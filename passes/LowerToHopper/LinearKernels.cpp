@@ -79,18 +79,19 @@ bool isGiven(Value buffer) {
 // One launch for each tile of tokens; all but one have an empty grid.
 void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b) {
   spec.givenStages = k.integer(kStagesAttr);
-  if (int64_t tile = k.integer(kTileAttr)) {
+  auto launch = [&](int64_t tile, Value columnBlocks) {
     spec.tile = tile;
-    arguments.b = mapOf(k, b, tile);
-    return launchMatrix(k, spec, arguments, k.ceilDiv(arguments.n, tile));
-  }
+    spec.sharers = sharersOf(columnsOf(k.output(0)), tile);
+    arguments.b = mapOf(k, b, tile / spec.sharers);
+    launchMatrix(k, spec, arguments, columnBlocks);
+  };
+  if (int64_t tile = k.integer(kTileAttr))
+    return launch(tile, k.ceilDiv(arguments.n, tile));
   int64_t lower = 0;
   for (int64_t tile : kTokenTiles) {
     bool last = tile == kTokenTiles[std::size(kTokenTiles) - 1];
-    spec.tile = tile;
-    arguments.b = mapOf(k, b, tile);
     Value blocks = k.ceilDiv(arguments.n, tile);
-    launchMatrix(k, spec, arguments, k.mul(blocks, inRange(k, arguments.n, lower, last ? ShapedType::kDynamic : tile)));
+    launch(tile, k.mul(blocks, inRange(k, arguments.n, lower, last ? ShapedType::kDynamic : tile)));
     lower = tile;
   }
 }
@@ -180,6 +181,7 @@ LogicalResult emitWeightGrad(Kernel &k) {
   spec.a = spec.b = Operand::kTransposed;
   spec.result = Result::kAccumulate;
   spec.tile = 128;
+  spec.sharers = sharersOf(columnsOf(dy), spec.tile);
   MatrixArguments arguments;
   arguments.a = mapOf(k, dy, 64);
   arguments.b = mapOf(k, x, 64);

@@ -58,7 +58,14 @@ Value lower(RingWaitOp op, Emitter &b) {
 
 void lower(RingReleaseOp op, Emitter &b) {
   RingUse ring(b, op.getRing(), op.getUse());
-  emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.shared::cta.b64 state, [$0];\n\t}", {ring.empty(ring.stage)});
+  Value empty = ring.empty(ring.stage);
+  if (!op.getBlocks())
+    return emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.shared::cta.b64 state, [$0];\n\t}", {empty});
+  for (int64_t rank = 0; rank < static_cast<int64_t>(*op.getBlocks()); ++rank)
+    emitEffect(b,
+               "{\n\t.reg .b32 there;\n\tmapa.shared::cluster.u32 there, $0, $1;\n\t"
+               "mbarrier.arrive.shared::cluster.b64 _, [there];\n\t}",
+               {empty, b.i32(rank)});
 }
 
 void lower(BulkCopyOp op, Emitter &b) {
@@ -81,11 +88,15 @@ void lower(TensorCopyOp op, Emitter &b) {
   }
   size_t rank = op.getCoordinates().size();
   operands.push_back(ring.full(ring.stage));
-  emitEffect(b,
-             "cp.async.bulk.tensor." + std::to_string(rank) +
-                 "d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [$0], [$1, {" + coordinates + "}], [$" +
-                 std::to_string(rank + 2) + "];",
-             operands);
+  std::string to, mask, code;
+  if (auto blocks = op.getMulticast()) {
+    to = ".multicast::cluster";
+    mask = ", blocks";
+    code = "{\n\t.reg .b16 blocks;\n\tmov.b16 blocks, " + std::to_string((1 << *blocks) - 1) + ";\n\t";
+  }
+  code += "cp.async.bulk.tensor." + std::to_string(rank) + "d.shared::cluster.global.tile.mbarrier::complete_tx::bytes" + to +
+          " [$0], [$1, {" + coordinates + "}], [$" + std::to_string(rank + 2) + "]" + mask + ";" + (mask.empty() ? "" : "\n\t}");
+  emitEffect(b, code, operands);
 }
 
 Value lower(SharedMemoryOp op, Emitter &b) {

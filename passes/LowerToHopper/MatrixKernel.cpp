@@ -24,12 +24,12 @@ class Matrix {
 public:
   Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
       : b(b), spec(spec), args(args),
-        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kWarpsOfUse)) {}
+        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(), kWarpsOfUse * spec.sharers)) {}
 
   void write() {
     ring = RingOp::create(b, ringType, 0);
     rank = spec.cluster() > 1 ? b.remI(b.block(0), spec.cluster()) : b.i32(0);
-    rowBlock = spec.cluster() > 1 ? b.divI(b.block(0), spec.cluster()) : b.block(0);
+    rowBlock = spec.sideBySide() && spec.cluster() > 1 ? b.divI(b.block(0), spec.cluster()) : b.block(0);
     // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around
     // them.
     steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
@@ -42,7 +42,10 @@ public:
     });
     if (spec.sideBySide())
       exchange().arrive();
-    b.barrier();
+    if (spec.sharers > 1)
+      meetSharers();
+    else
+      b.barrier();
     // setmaxnreg moves registers between the warps of a block, which has what it was launched with.
     int64_t threads = 128 + spec.consumers(), launched = 65536 / spec.blocksPerSM() / threads / 8 * 8;
     int64_t producer = spec.blocksPerSM() * spec.streams() > 1 ? 24 : 40;
@@ -50,9 +53,17 @@ public:
     auto roles = RolesOp::create(b, producer, consumer);
     b.writeRegion(roles.getProducer(), [&] { produce(); });
     b.writeRegion(roles.getConsumers(), [&] { consume(); });
+    if (spec.sharers > 1)
+      meetSharers();
   }
 
 private:
+  // Nobody reaches into another block before its barriers are there, or after it has ended.
+  void meetSharers() {
+    NVVM::ClusterArriveOp::create(b, b.getUnitAttr());
+    NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+  }
+
   // --- the producer -----------------------------------------------------------
 
   void copyBox(Value map, Value inner, Value outer, Value slot, int64_t offset, Value use) {
@@ -111,16 +122,24 @@ private:
     });
   }
 
-  // B's boxes of a stage.
+  // B's boxes of a stage; with sharers, this block's part of them, to all.
   void copyColumns(Value slot, Value step, Value use) {
     Value k = b.mulI(step, spec.stageDepth()), column = b.mulI(b.block(1), spec.tile);
-    for (int64_t part = 0; part < spec.stageDepth() / 64; ++part) {
-      int64_t at = spec.aBytes() + part * spec.tile * 128;
+    int64_t columns = spec.tile / spec.sharers, bytes = columns * 128; // of a part of 64 k
+    Value part = spec.sharers > 1 ? b.atByte(slot, b.mulI(rank, bytes)) : slot;
+    if (spec.sharers > 1)
+      column = b.addI(column, b.mulI(rank, columns));
+    auto copy = [&](Value inner, Value outer, int64_t offset) {
+      auto multicast = spec.sharers > 1 ? b.getI64IntegerAttr(spec.sharers) : IntegerAttr();
+      TensorCopyOp::create(b, args.b, ValueRange{inner, outer}, b.atByte(part, offset), ring, use, multicast);
+    };
+    for (int64_t block = 0; block < spec.stageDepth() / 64; ++block) {
+      int64_t at = spec.aBytes() + block * spec.tile * 128;
       if (spec.b == Operand::kRows)
-        copyBox(args.b, b.addI(k, part * 64), column, slot, at, use);
+        copy(b.addI(k, block * 64), column, at);
       else
-        for (int64_t box = 0; box < spec.tile / 64; ++box)
-          copyBox(args.b, b.addI(column, box * 64), k, slot, at + box * kBoxBytes, use);
+        for (int64_t box = 0; box < columns / 64; ++box)
+          copy(b.addI(column, box * 64), k, at + box * kBoxBytes);
     }
   }
 
@@ -178,7 +197,8 @@ private:
   // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together
   // at the last matrix instruction; another meeting here would make ptxas run those one by one.
   void release(Value use) {
-    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
+    auto blocks = spec.sharers > 1 ? b.getI64IntegerAttr(spec.sharers) : IntegerAttr();
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use, blocks); });
   }
   // The stage before this one of the stream has been read.
   void releaseBefore(Value use) {
@@ -502,6 +522,8 @@ int64_t MatrixSpec::sharedBytes() const {
   return std::max(ringBytes(), staging);
 }
 
+int64_t sharersOf(int64_t m, int64_t tile) { return tile == 128 && m > kRows ? 2 : 1; }
+
 int64_t splitsOf(int64_t m, int64_t k) {
   constexpr int64_t kSMs = 132;
   int64_t blocks = (m + kRows - 1) / kRows, best = 1, least = INT64_MAX;
@@ -529,6 +551,8 @@ std::string MatrixSpec::key() const {
   std::string key = std::string("matrix_") + nameOf(a) + "_" + nameOf(b) + "_" + std::to_string(tile);
   if (a == Operand::kPacked)
     key += "_s" + std::to_string(scalesPerSlabRow);
+  if (sharers > 1)
+    key += "_shared" + std::to_string(sharers);
   if (result == Result::kAccumulate)
     return key + "_accumulate";
   if (givenStages > 0)
@@ -549,7 +573,9 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.cluster = spec.cluster();
   launch.blocksPerSM = spec.blocksPerSM();
   launch.overlap = spec.early;
-  launch.grid = {kernel.mul(kernel.ceilDiv(arguments.m, kRows), kernel.index(launch.cluster)), columnBlocks};
+  // Blocks of rows that fill the last cluster have no rows.
+  Value rowBlocks = kernel.mul(kernel.ceilDiv(arguments.m, kRows * spec.sharers), kernel.index(launch.cluster));
+  launch.grid = {rowBlocks, columnBlocks};
   launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
   if (arguments.bias)
     launch.arguments.push_back(arguments.bias);

@@ -37,6 +37,8 @@ struct MatrixSpec {
   // that still runs (programmatic dependent launch).
   bool early = false;
   bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
+  // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B and sends it to all. 1, or 2 of tiles of 128.
+  int64_t sharers = 1;
 
   // Columns of k in a stage.
   int64_t stageDepth() const { return a == Operand::kPacked ? 128 : 64; }
@@ -48,7 +50,7 @@ struct MatrixSpec {
   // Splits side by side, and how many of them in a block.
   bool sideBySide() const { return splits > 1 && tile <= 32; }
   int64_t streams() const { return sideBySide() ? 2 : 1; }
-  int64_t cluster() const { return sideBySide() ? splits / streams() : 1; }
+  int64_t cluster() const { return sideBySide() ? splits / streams() : sharers; }
   int64_t consumers() const { return 256 * streams(); } // threads
   // Two blocks of a few columns share an SM: one fetches while the other, of the kernel before, computes.
   int64_t blocksPerSM() const {
@@ -70,11 +72,14 @@ int64_t splitsOf(int64_t m, int64_t k);
 // Values of a launch: what the body gets, in this order.
 struct MatrixArguments {
   mlir::Value a;              // tensor map (kRows: box [64, 128]; kTransposed: box [64, 64]), or the packed bytes
-  mlir::Value b;              // tensor map (kRows: box [64, tile]; kTransposed: box [64, 64])
+  mlir::Value b;              // tensor map (kRows: box [64, tile / sharers]; kTransposed: box [64, 64])
   mlir::Value result;         // y or c
   mlir::Value bias, residual; // null when there are none
   mlir::Value m, n, k;        // extents
 };
+
+// Blocks that share B, of a product of m rows in tiles of so many columns.
+int64_t sharersOf(int64_t m, int64_t tile);
 
 // Launches the product over a grid of (m / 128, n / tile) blocks; `columnBlocks` says how many there are along n.
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, mlir::Value columnBlocks);
