@@ -126,7 +126,7 @@ TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
   Random random(4);
   for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true}, {70, 72, 1024, kInt4, false, true}, {17, 136, 2304, kInt4},
                               {5, 64, 4096, "<int4, group_size = 128>"}, {66, 64, 4096, "<int4, group_size = 128>"},
-                              {2, 70, 1096, "bf16", true, false, "f32"}, {65, 72, 2048, "bf16", false, true}})
+                              {2, 70, 1096, "bf16", true, false, "f32"}, {65, 72, 2048, "bf16", false, true}, {12, 130, 4096}})
     checkOnDevice(forwardCase(c, random));
 }
 
