@@ -76,6 +76,18 @@ LogicalResult TensorMapOp::verify() {
   return success();
 }
 
+LogicalResult RingReleaseOp::verify() {
+  if (getBlocks() && (*getBlocks() < 2 || *getBlocks() > 16))
+    return emitOpError() << "tells " << *getBlocks() << " blocks; a cluster has 2 to 16";
+  return success();
+}
+
+LogicalResult TensorCopyOp::verify() {
+  if (getMulticast() && (*getMulticast() < 2 || *getMulticast() > 16))
+    return emitOpError() << "copies to " << *getMulticast() << " blocks; a cluster has 2 to 16";
+  return success();
+}
+
 LogicalResult WgmmaOp::verify() {
   int64_t columns = cast<VectorType>(getAccumulator().getType()).getNumElements() * 2;
   if (columns < 8 || columns > 256 || columns % 8 != 0)

@@ -141,19 +141,23 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
 def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
   let summary = "One arrival of a consumer: it has read use `i`.";
   let description = [{
-    By one thread of each consumer (a warp), after all its threads have read. With `blocks` it says so to the rings at the same place of that many
-    blocks of the cluster, who copy into each other's (`hopper.tensor_copy ... multicast`): `consumers` counts those of all.
+    By one thread of each consumer (a warp), after all its threads have read. With `blocks` by all lanes of a warp, without a branch: lane r says so
+    to the ring at the same place in block r of the cluster, `when` the condition holds. Blocks that copy into each other's rings (`hopper.tensor_copy ... multicast`)
+    need it; `consumers` counts those of all.
 
     Example:
 
     ```mlir
     hopper.ring_release %ring[%i] : !hopper.ring<4 x 20480, consumers = 2>
-    hopper.ring_release %ring[%i] blocks 2 : !hopper.ring<4 x 20480, consumers = 4>
+    hopper.ring_release %ring[%i] blocks 2 when %any : !hopper.ring<4 x 20480, consumers = 4>
     ```
   }];
-  let arguments = (ins Hopper_RingType:$ring, I32:$use, OptionalAttr<I64Attr>:$blocks);
-  let builders = [OpBuilder<(ins "mlir::Value":$ring, "mlir::Value":$use), [{ build($_builder, $_state, ring, use, mlir::IntegerAttr()); }]>];
-  let assemblyFormat = "$ring `[` $use `]` (`blocks` $blocks^)? attr-dict `:` type($ring)";
+  let arguments = (ins Hopper_RingType:$ring, I32:$use, OptionalAttr<I64Attr>:$blocks, Optional<I1>:$when);
+  let builders = [OpBuilder<(ins "mlir::Value":$ring, "mlir::Value":$use), [{
+    build($_builder, $_state, ring, use, mlir::IntegerAttr(), mlir::Value());
+  }]>];
+  let assemblyFormat = "$ring `[` $use `]` (`blocks` $blocks^ `when` $when)? attr-dict `:` type($ring)";
+  let hasVerifier = 1;
 }
 
 def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
@@ -192,6 +196,7 @@ def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
   let assemblyFormat = [{
     $map `[` $coordinates `]` `to` $destination `on` $ring `[` $use `]` (`multicast` $multicast^)? attr-dict `:` type($map) `,` type($ring)
   }];
+  let hasVerifier = 1;
 }
 
 def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {

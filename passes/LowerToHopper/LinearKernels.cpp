@@ -87,12 +87,14 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b
   };
   if (int64_t tile = k.integer(kTileAttr))
     return launch(tile, k.ceilDiv(arguments.n, tile));
+  // Few rows make few blocks: tiles of 64 go twice as far there, so that more SMs have one.
+  bool fewRows = columnsOf(k.output(0)) < 100 * 128;
   int64_t lower = 0;
   for (int64_t tile : kTokenTiles) {
     bool last = tile == kTokenTiles[std::size(kTokenTiles) - 1];
-    Value blocks = k.ceilDiv(arguments.n, tile);
-    launch(tile, k.mul(blocks, inRange(k, arguments.n, lower, last ? ShapedType::kDynamic : tile)));
-    lower = tile;
+    int64_t upper = last ? ShapedType::kDynamic : tile == 64 && fewRows ? 128 : tile;
+    launch(tile, k.mul(k.ceilDiv(arguments.n, tile), inRange(k, arguments.n, lower, upper)));
+    lower = upper;
   }
 }
 

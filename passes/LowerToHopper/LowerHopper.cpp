@@ -61,11 +61,11 @@ void lower(RingReleaseOp op, Emitter &b) {
   Value empty = ring.empty(ring.stage);
   if (!op.getBlocks())
     return emitEffect(b, "{\n\t.reg .b64 state;\n\tmbarrier.arrive.shared::cta.b64 state, [$0];\n\t}", {empty});
-  for (int64_t rank = 0; rank < static_cast<int64_t>(*op.getBlocks()); ++rank)
-    emitEffect(b,
-               "{\n\t.reg .b32 there;\n\tmapa.shared::cluster.u32 there, $0, $1;\n\t"
-               "mbarrier.arrive.shared::cluster.b64 _, [there];\n\t}",
-               {empty, b.i32(rank)});
+  // A branch here would make ptxas run the matrix instructions around it one by one.
+  emitEffect(b,
+             "{\n\t.reg .pred tells;\n\t.reg .b32 there;\n\tsetp.lt.u32 tells, $1, $2;\n\t"
+             "@tells mapa.shared::cluster.u32 there, $0, $1;\n\t@tells mbarrier.arrive.shared::cluster.b64 _, [there];\n\t}",
+             {empty, b.lane(), b.select(op.getWhen(), b.i32(static_cast<int64_t>(*op.getBlocks())), b.i32(0))});
 }
 
 void lower(BulkCopyOp op, Emitter &b) {

@@ -194,15 +194,18 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
-  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together
-  // at the last matrix instruction; another meeting here would make ptxas run those one by one.
+  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together at the last matrix
+  // instruction; another meeting here would make ptxas run those one by one.
   void release(Value use) {
-    auto blocks = spec.sharers > 1 ? b.getI64IntegerAttr(spec.sharers) : IntegerAttr();
-    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use, blocks); });
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
   // The stage before this one of the stream has been read.
   void releaseBefore(Value use) {
-    b.ifThen(b.less(b.i32(spec.streams() - 1), use), [&] { release(b.subI(use, spec.streams())); });
+    Value any = b.less(b.i32(spec.streams() - 1), use), before = b.subI(use, spec.streams());
+    if (spec.sharers > 1)
+      RingReleaseOp::create(b, ring, before, b.getI64IntegerAttr(spec.sharers), any);
+    else
+      b.ifThen(any, [&] { release(before); });
   }
 
   Value stageOfTiles(Value use, Value slot, Value sums) {

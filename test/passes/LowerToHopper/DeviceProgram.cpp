@@ -54,7 +54,7 @@ static std::optional<DeviceProgram> compileSource(const std::string &source, std
   return std::move(*compiled);
 }
 
-// What ptxas says against the PTX: errors, and functions that spill. Empty without ptxas.
+// What ptxas says against the PTX: errors, functions that spill, matrix instructions that it runs one by one. Empty without ptxas.
 static std::string complaintOfPtxas(const std::string &ptx) {
   const char *wish = std::getenv("NIBBLE_TEST_PTXAS");
   auto ptxas = llvm::sys::findProgramByName("ptxas");
@@ -79,7 +79,7 @@ static std::string complaintOfPtxas(const std::string &ptx) {
       function = line;
     bool spills =
         line.find("spill stores") != std::string::npos && line.find(" 0 bytes spill stores") == std::string::npos;
-    if (spills)
+    if (spills || line.find("Potential Performance Loss") != std::string::npos)
       complaint += function + "\n" + line + "\n";
   }
   return complaint;
