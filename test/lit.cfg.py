@@ -5,6 +5,7 @@
 #
 # Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
 # %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
+# %simt_cuda: a CUDA driver for NIBBLE_LIBCUDA that executes kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp).
 # The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
 # a namespace of its own (root without further limits may). "ptxas": the assembler of the CUDA toolkit is where nibble looks for it.
 import os
@@ -39,4 +40,5 @@ config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))
 config.substitutions.append(("%refuses", sys.executable + " " + os.path.join(config.test_source_root, "tools", "Inputs", "refuses.py")))
+config.substitutions.append(("%simt_cuda", os.path.join(config.nibble_build, "test", "lib", "libsimt-cuda.so")))
 config.substitutions.append(("%python", sys.executable))

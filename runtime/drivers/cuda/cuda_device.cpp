@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kPinnedBytes = 8 << 20, kPinnedPiece = 1 << 20;
 constexpr size_t kRemembered = 4; // kernels in a message
+constexpr const char *kSmaller = "; use a smaller batch, cache or model, or a device with more";
 
 class CudaGraph final : public DeviceGraph {
 public:
@@ -113,6 +114,8 @@ void CudaDevice::remember(const std::string &kernel) {
 
 Status CudaDevice::check(Result result, std::string_view call, std::string_view what) const {
   Status status = driver_->check(result, call, what);
+  if (result == kOutOfMemory) // of a graph, a kernel's stack or the driver itself; no kernel is at fault
+    return Status::environment(status.message() + kSmaller);
   if (status.isOk() || last_.empty())
     return status;
   if (options_.synchronous)
@@ -133,9 +136,8 @@ nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_vi
   Result result = (*driver_)->cuMemAlloc(&address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
   if (result == kOutOfMemory || result == kInvalidValue) { // the latter for more than addresses there are
     DeviceMemory memory = this->memory();
-    return Status::environment(fmt::format("cuda: no memory for {} bytes of {}; {} of {} bytes are free; use a smaller "
-                                           "batch, cache or model, or a device with more",
-                                           bytes, what, memory.free, memory.total));
+    return Status::environment(fmt::format("cuda: no memory for {} bytes of {}; {} of {} bytes are free{}", bytes, what,
+                                           memory.free, memory.total, kSmaller));
   }
   NIBBLE_TRY(check(result, "cuMemAlloc", what));
   return DeviceAddress{address};

@@ -260,6 +260,26 @@ TEST_F(CudaTest, AFaultNamesTheKernelsThatMayHaveCausedIt) {
   EXPECT_THAT(slow->launch(*module, 0, launch, arguments).message(), HasSubstr("; the last kernel was add"));
 }
 
+// Not a fault of the kernels that ran before.
+TEST_F(CudaTest, AnyCallMayFindNoMemory) {
+  auto cuda = device();
+  auto module = load(*cuda);
+  float value = 1;
+  auto address = reinterpret_cast<uint64_t>(&value);
+  KernelArgument arguments[] = {address, address, address, uint64_t{1}};
+  Launch launch;
+  launch.threads = 32;
+  ASSERT_TRUE(cuda->launch(*module, 0, launch, arguments).isOk());
+  set("FAKE_CUDA_FAIL", "cuLaunchKernelEx=2,cuGraphInstantiateWithFlags=2");
+  Status launched = cuda->launch(*module, 0, launch, arguments);
+  ASSERT_TRUE(cuda->beginGraph().isOk());
+  for (const Status &status : {launched, cuda->endGraph().status()}) {
+    EXPECT_EQ(status.code(), Code::kEnvironment);
+    EXPECT_THAT(status.message(), HasSubstr("CUDA_ERROR_OUT_OF_MEMORY (as the driver says); use a smaller batch"));
+    EXPECT_THAT(status.message(), testing::Not(HasSubstr("the last kernel")));
+  }
+}
+
 TEST_F(CudaTest, AGraphRunsWhatWasRecorded) {
   auto cuda = device();
   auto module = load(*cuda);
