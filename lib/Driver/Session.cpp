@@ -123,15 +123,26 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions
 
 Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module, bool assemble, nvptx::Assembly *log) {
   errors_.clear();
-  auto program = nvptx::compile(module);
-  if (failed(program))
-    return failure(Code::kBadInput, "code generation failed");
-  std::string ptxas = assemble ? nvptx::findPtxas() : "";
+  auto ours = [&](const char *what) {
+    return failure(Code::kFailed, "nothing more is known").within(std::string(what) + ", a defect of this compiler");
+  };
+  auto program = nvptx::compileCommands(module);
+  if (failed(program)) {
+    // What came in was valid: a pass that leaves something else is wrong, whatever came in.
+    std::vector<std::string> said = errors_;
+    bool valid = succeeded(mlir::verify(module));
+    errors_ = std::move(said);
+    return valid ? failure(Code::kBadInput, "an H200 has no kernels for this module") : ours("kernels are written wrongly");
+  }
+  if (failed(nvptx::compileKernels(module, *program)))
+    return ours("kernels cannot be lowered");
+  std::string ptxas;
+  if (assemble) {
+    NIBBLE_ASSIGN(ptxas, nvptx::findPtxas());
+  }
   if (!ptxas.empty()) {
     nvptx::Assembly assembly;
-    std::string error;
-    if (!nvptx::assemble(ptxas, program->image.ptx, program->image.target, assembly, error))
-      return Status::failed(ptxas + " refuses the kernels: " + error);
+    NIBBLE_TRY(nvptx::assemble(ptxas, program->image.ptx, program->image.target, assembly));
     program->image.cubin = assembly.cubin;
     if (log)
       *log = std::move(assembly);

@@ -52,7 +52,8 @@ public:
   Result<Program> compileForHost(mlir::ModuleOp module, const HostOptions &options = {});
 
   // Compiles for a device (cuda, or simt: the same kernels); the module is consumed. With `assemble` and where ptxas is installed, machine
-  // code goes with it, and `log` gets what ptxas says.
+  // code goes with it, and `log` gets what ptxas says. Bad input for what has no kernel there; failed where the fault is the compiler's, which the
+  // message says; errors of findPtxas and assemble.
   Result<DeviceProgram> compileForDevice(mlir::ModuleOp module, bool assemble = false, nvptx::Assembly *log = nullptr);
 
   // What the last failed MLIR call reported, as one line; `otherwise` when it said nothing.

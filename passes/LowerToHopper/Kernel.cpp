@@ -13,8 +13,8 @@ namespace nibble::hopper {
 KernelWriter::KernelWriter(ModuleOp module) {
   module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(), UnitAttr::get(module.getContext()));
   OpBuilder b(module.getContext());
-  b.setInsertionPointToEnd(module.getBody());
   kernels_ = gpu::GPUModuleOp::create(b, module.getLoc(), "kernels");
+  SymbolTable(module).insert(kernels_); // under another name where a function is called kernels
 }
 
 void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec, Body body) {

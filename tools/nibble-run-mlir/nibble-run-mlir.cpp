@@ -1,14 +1,14 @@
 // nibble-run with a compiler inside: JIT-executes any public function of a module. nibble-run calls it.
 #include "lib/Driver/Session.h"
 #include "tools/CommandLine.h"
-#include "tools/CompilerMemory.h"
+#include "tools/CompilerFailures.h"
 #include "tools/nibble-run/Run.h"
 
 int main(int argc, char **argv) {
   CLI::App app("Compiles a module for this machine and calls one of its functions.", "nibble-run");
   nibble::RunOptions options;
   nibble::addRunOptions(app, options);
-  nibble::installCompilerMemoryHandler(app.get_name());
+  nibble::installCompilerHandlers(app.get_name());
   nibble::Status status;
   return nibble::runTool(app, argc, argv, status, [&] {
     return nibble::runProgram(options, [&]() -> nibble::Result<nibble::Program> {

@@ -1,6 +1,6 @@
 // nibble: the user's tool. Each command is a file beside this one.
 #include "tools/CommandLine.h"
-#include "tools/CompilerMemory.h"
+#include "tools/CompilerFailures.h"
 #include "tools/nibble/Commands.h"
 
 int main(int argc, char **argv) {
@@ -8,7 +8,7 @@ int main(int argc, char **argv) {
   app.set_version_flag("--version", NIBBLE_VERSION);
   app.require_subcommand(1);
   app.fallthrough(false);
-  nibble::installCompilerMemoryHandler(app.get_name());
+  nibble::installCompilerHandlers(app.get_name());
   nibble::Status status;
   for (nibble::AddCommand add : nibble::kCommands)
     add(app, status);

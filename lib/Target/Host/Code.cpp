@@ -1,5 +1,6 @@
 #include "lib/Target/Host/Code.h"
 
+#include "lib/Target/FirstError.h"
 #include "lib/Target/Host/Table.h"
 #include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
@@ -127,6 +128,10 @@ LogicalResult nibble::host::report(ModuleOp module, llvm::Error error) {
   return module.emitError() << "code generation failed: " << llvm::toString(std::move(error));
 }
 
+LogicalResult nibble::host::reportRefusal(ModuleOp module, const std::string &refused) {
+  return refused.empty() ? success() : module.emitError() << "the backend refuses the code: " << refused;
+}
+
 FailureOr<Code> nibble::host::generate(ModuleOp module, const CompileOptions &options, bool library) {
   Cpu cpu = describeCpu(options.cpu);
 
@@ -151,6 +156,7 @@ FailureOr<Code> nibble::host::generate(ModuleOp module, const CompileOptions &op
   code.cpu = std::move(cpu);
   code.interface = std::move(*interface);
   code.context = std::make_unique<llvm::LLVMContext>();
+  code.refused = keepFirstError(*code.context);
   code.module = translateModuleToLLVMIR(module, *code.context);
   if (!code.module)
     return module.emitError() << "could not be translated to LLVM IR";

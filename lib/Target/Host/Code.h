@@ -19,6 +19,7 @@ struct Code {
   Cpu cpu;
   Interface interface;
   std::unique_ptr<llvm::LLVMContext> context; // outlives the module
+  std::shared_ptr<std::string> refused;       // what LLVM's backend says against the module; see FirstError.h
   std::unique_ptr<llvm::Module> module;
   llvm::orc::JITTargetMachineBuilder target{llvm::Triple(llvm::sys::getProcessTriple())};
   std::unique_ptr<llvm::TargetMachine> machine;
@@ -32,5 +33,7 @@ mlir::FailureOr<Code> generate(mlir::ModuleOp module, const CompileOptions &opti
 std::string entrySymbol(llvm::StringRef name);
 
 mlir::LogicalResult report(mlir::ModuleOp module, llvm::Error error);
+// Success where `refused` is empty, once the backend has run.
+mlir::LogicalResult reportRefusal(mlir::ModuleOp module, const std::string &refused);
 
 } // namespace nibble::host

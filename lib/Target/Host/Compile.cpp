@@ -95,7 +95,12 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   if (auto error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(std::move(code->module), std::move(code->context))))
     return report(module, std::move(error));
   auto program = std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
-  if (auto error = program->link())
+  auto error = program->link(); // which compiles
+  if (failed(reportRefusal(module, *code->refused))) {
+    llvm::consumeError(std::move(error)); // says less
+    return failure();
+  }
+  if (error)
     return report(module, std::move(error));
   return std::shared_ptr<CompiledProgram>(std::move(program));
 }

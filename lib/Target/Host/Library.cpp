@@ -20,6 +20,8 @@ FailureOr<ObjectFile> nibble::host::compileToObject(ModuleOp module, const Compi
   if (code->machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
     return module.emitError() << "code generation failed: this target writes no object files";
   passes.run(*code->module);
+  if (failed(reportRefusal(module, *code->refused)))
+    return failure();
   ObjectFile object;
   object.bytes = bytes.str().str();
   object.cpu = code->cpu.name;

@@ -14,16 +14,21 @@ using llvm::StringRef;
 
 namespace nibble::nvptx {
 
-std::string findPtxas() {
-  if (const char *given = std::getenv("NIBBLE_PTXAS"))
-    return llvm::sys::fs::can_execute(given) ? given : "";
+Result<std::string> findPtxas() {
+  if (const char *given = std::getenv("NIBBLE_PTXAS"); given && StringRef(given) != "none") {
+    if (!llvm::sys::fs::can_execute(given))
+      return Status::environment(std::string("NIBBLE_PTXAS: '") + given + "' cannot be run; give the path of ptxas, or none");
+    return std::string(given);
+  } else if (given) {
+    return std::string();
+  }
   if (auto found = llvm::sys::findProgramByName("ptxas"))
     return *found;
   const char *home = std::getenv("CUDA_HOME");
   for (std::string folder : {std::string(home ? home : ""), std::string("/usr/local/cuda")})
     if (std::string path = folder + "/bin/ptxas"; !folder.empty() && llvm::sys::fs::can_execute(path))
       return path;
-  return "";
+  return std::string();
 }
 
 // The number before `word` in a line like "Used 168 registers, used 2 barriers"; 0 when there is none.
@@ -57,43 +62,57 @@ static void readLog(StringRef log, Assembly &out) {
   }
 }
 
-bool assemble(const std::string &ptxas, StringRef ptx, StringRef target, Assembly &out, std::string &error) {
+// Why ptxas ended with `code`; below 0 it did not run or was killed, which `message` tells.
+static Status refusal(const std::string &ptxas, int code, const std::string &message, StringRef log) {
+  if (code < 0)
+    return Status::environment(ptxas + " did not run to its end: " + message + "; set NIBBLE_PTXAS to one that does, or to none");
+  std::string first;
+  for (StringRef line : llvm::split(log, '\n'))
+    if (first.empty() && (line.contains("error") || line.contains("fatal")))
+      first = line.trim().str();
+  // Of a .version or a -arch that came after it.
+  if (StringRef(first).contains("Unsupported .version") || StringRef(first).contains("is not defined for option 'gpu-name'"))
+    return Status::environment(ptxas + " is too old: " + first + "; install CUDA 12.3 or later, or set NIBBLE_PTXAS=none");
+  if (first.empty())
+    return Status::environment(ptxas + " ends with code " + std::to_string(code) + " and says no error; set NIBBLE_PTXAS to another, or to none");
+  return Status::failed(ptxas + " refuses the kernels, a defect of this compiler: " + first + "; NIBBLE_PTXAS=none goes without it");
+}
+
+Status assemble(const std::string &ptxas, StringRef ptx, StringRef target, Assembly &out) {
   llvm::SmallString<128> folder;
-  if (auto failed = llvm::sys::fs::createUniqueDirectory("nibble-ptxas", folder)) {
-    error = "no folder for temporary files: " + failed.message() + "; set TMPDIR";
-    return false;
-  }
+  auto temporary = [](const std::error_code &failed) {
+    return Status::environment("no folder for temporary files: " + failed.message() + "; set TMPDIR");
+  };
+  if (auto failed = llvm::sys::fs::createUniqueDirectory("nibble-ptxas", folder))
+    return temporary(failed);
   auto cleanUp = llvm::scope_exit([&] { (void)llvm::sys::fs::remove_directories(folder); });
   std::string base = folder.str().str(), input = base + "/kernels.ptx", output = base + "/kernels.cubin", log = base + "/log";
   std::error_code failed;
   {
     llvm::raw_fd_ostream stream(input, failed);
-    if (!failed)
+    if (!failed) {
       stream << ptx;
+      stream.flush();
+      failed = stream.error();
+      stream.clear_error(); // told; its destructor would end the process
+    }
   }
-  std::string architecture = ("-arch=" + target).str();
+  if (failed)
+    return temporary(failed);
+  std::string architecture = ("-arch=" + target).str(), message;
   // Contraction is the compiler's choice, which has made it.
   StringRef arguments[] = {ptxas, "-v", "--fmad=false", architecture, input, "-o", output};
   std::optional<StringRef> redirects[] = {"", log, log};
-  int code = failed ? -1 : llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects, 0, 0, &error);
+  int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects, 0, 0, &message);
   auto text = llvm::MemoryBuffer::getFile(log);
-  if (code != 0) {
-    if (text)
-      for (StringRef line : llvm::split((*text)->getBuffer(), '\n'))
-        if (line.contains("error") || line.contains("fatal")) {
-          error = line.str();
-          break;
-        }
-    return false;
-  }
+  if (code != 0)
+    return refusal(ptxas, code, message, text ? (*text)->getBuffer() : StringRef());
   auto binary = llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!binary || !text) {
-    error = "left no machine code";
-    return false;
-  }
+  if (!binary || !text)
+    return Status::environment(ptxas + " left no machine code; set NIBBLE_PTXAS to another, or to none");
   out.cubin = (*binary)->getBuffer().str();
   readLog((*text)->getBuffer(), out);
-  return true;
+  return Status::ok();
 }
 
 } // namespace nibble::nvptx

@@ -1,6 +1,8 @@
 // PTX to machine code by ptxas, where it is installed: ahead of time, and for what it says of each kernel.
 #pragma once
 
+#include "runtime/core/status.h"
+
 #include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
@@ -20,10 +22,12 @@ struct Assembly {
   std::string warnings;                           // lines of it, empty when it had nothing to say
 };
 
-// Path of ptxas: $NIBBLE_PTXAS, else one in PATH, else one below $CUDA_HOME or /usr/local/cuda; empty when there is none.
-std::string findPtxas();
+// Path of ptxas: $NIBBLE_PTXAS, else one in PATH, else one below $CUDA_HOME or /usr/local/cuda; empty when there is none, or when the
+// variable is "none". Environment error when it names no program.
+Result<std::string> findPtxas();
 
-// False with the first line that it says in `error` when it refuses the text.
-bool assemble(const std::string &ptxas, llvm::StringRef ptx, llvm::StringRef target, Assembly &out, std::string &error);
+// Environment error when ptxas does not run, is killed, or is too old for the text; failed, with the first line that it says, when it
+// refuses what we wrote.
+Status assemble(const std::string &ptxas, llvm::StringRef ptx, llvm::StringRef target, Assembly &out);
 
 } // namespace nibble::nvptx

@@ -1,5 +1,6 @@
 #include "lib/Target/NVPTX/Compile.h"
 
+#include "lib/Target/FirstError.h"
 #include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHopper/Pipeline.h"
 
@@ -79,6 +80,7 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   source.getBodyRegion().cloneInto(&alone->getBodyRegion(), mapping);
   alone->getBodyRegion().front().erase();
   llvm::LLVMContext context;
+  std::shared_ptr<std::string> refused = keepFirstError(context);
   std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(*alone, context, "kernels");
   if (!code)
     return module.emitError() << "kernels could not be translated to LLVM IR";
@@ -95,20 +97,24 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
     return module.emitError() << "the NVPTX backend writes no PTX";
   passes.run(*code);
+  if (!refused->empty())
+    return module.emitError() << "the NVPTX backend refuses the kernels: " << *refused;
   return std::string(text.begin(), text.end());
 }
 
-FailureOr<DeviceProgram> compile(ModuleOp module) {
+FailureOr<DeviceProgram> compileCommands(ModuleOp module) {
+  for (gpu::GPUModuleOp given : module.getOps<gpu::GPUModuleOp>())
+    return given.emitError() << "holds kernels that are written already; give the functions on tensors alone";
   PassManager lowering(module.getContext());
   hopper::buildHopperTensorPipeline(lowering);
   buildBufferizePipeline(lowering);
   hopper::buildHopperKernelsPipeline(lowering);
   if (failed(lowering.run(module)))
     return failure();
-  // Commands before the kernels' bodies are lowered: launches are checked against gpu.func.
-  FailureOr<DeviceProgram> program = translateCommands(module);
-  if (failed(program))
-    return failure();
+  return translateCommands(module);
+}
+
+LogicalResult compileKernels(ModuleOp module, DeviceProgram &program) {
   PassManager kernels(module.getContext());
   hopper::buildHopperNVVMPipeline(kernels);
   // The functions have been read; their launches would look for gpu.func.
@@ -119,7 +125,14 @@ FailureOr<DeviceProgram> compile(ModuleOp module) {
   FailureOr<std::string> ptx = translateKernels(module);
   if (failed(ptx))
     return failure();
-  program->image = {"kernels", std::move(*ptx), "", kChip.str()};
+  program.image = {"kernels", std::move(*ptx), "", kChip.str()};
+  return success();
+}
+
+FailureOr<DeviceProgram> compile(ModuleOp module) {
+  FailureOr<DeviceProgram> program = compileCommands(module);
+  if (failed(program) || failed(compileKernels(module, *program)))
+    return failure();
   return program;
 }
 

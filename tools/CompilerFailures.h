@@ -1,4 +1,4 @@
-// What a tool does that has LLVM inside, when there is no memory to compile with.
+// What a tool does that has LLVM inside, when there is no memory to compile with or LLVM gives up.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -9,17 +9,23 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
 namespace nibble {
 
 // LLVM returns no status: one line and the exit code, then the end. No destructor may run, other threads may be at
 // work.
-inline void installCompilerMemoryHandler(const std::string &tool) {
+inline void installCompilerHandlers(const std::string &tool) {
   static std::string name;
   name = tool;
   llvm::install_bad_alloc_error_handler([](void *, const char *reason, bool) {
     fmt::print(stderr, "{}: no memory to compile ({}); use a machine with more\n", name, reason);
     std::_Exit(static_cast<int>(Code::kEnvironment));
+  });
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    fmt::print(stderr, "{}: code generation failed, a defect of this compiler: LLVM: {}\n", name,
+               std::string_view(reason).substr(0, std::string_view(reason).find('\n')));
+    std::_Exit(static_cast<int>(Code::kFailed));
   });
 }
 
