@@ -149,7 +149,7 @@ LogicalResult emitPackedLinear(Kernel &k) {
 
 // dx = dy w: the rows of A are the columns of w.
 LogicalResult inputGrad(Kernel &k, Value weight) {
-  Value dy = roundedToBf16(k, k.input(0)), dx = k.output(0);
+  Value dy = k.input(0), dx = k.output(0);
   if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, weight)))
     return failure();
   MatrixSpec spec;
@@ -176,7 +176,7 @@ LogicalResult emitPackedInputGrad(Kernel &k) {
 
 // dw += dyT x: k is the tokens, ascending from what dw holds.
 LogicalResult emitWeightGrad(Kernel &k) {
-  Value dy = roundedToBf16(k, k.input(0)), x = k.input(1), dw = k.output(0);
+  Value dy = k.input(0), x = k.input(1), dw = k.output(0);
   if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, x)))
     return failure();
   MatrixSpec spec;

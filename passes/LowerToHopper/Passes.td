@@ -15,6 +15,18 @@ def ChoosePackedLayoutPass : Pass<"nibble-choose-packed-layout", "::mlir::Module
   }];
 }
 
+def RoundGradientsPass : Pass<"nibble-round-gradients", "::mlir::ModuleOp"> {
+  let summary = "A float32 gradient of a linear is rounded to bf16 once for all products that take it.";
+  let description = [{
+    An SM's matrix instructions multiply bf16. The gradient of the logits is float32, and both the input gradient and the weight gradient of
+    the last linear take it: it becomes one `arith.truncf`, right behind the value, that both read. Other users keep the float32.
+
+    Example: `nn.linear_input_grad %dy, %w` and `nn.linear_weight_grad %dy, %x, %dw` of `%dy : tensor<?x64xf32>` become the same of
+    `%0 = arith.truncf %dy : tensor<?x64xf32> to tensor<?x64xbf16>`.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp"> {
   let summary = "Each kernel.compute and elementwise linalg op to launches of kernels.";
   let description = [{

@@ -8,7 +8,10 @@
 
 using namespace mlir;
 
-void nibble::hopper::buildHopperTensorPipeline(OpPassManager &pm) { pm.addPass(createChoosePackedLayoutPass()); }
+void nibble::hopper::buildHopperTensorPipeline(OpPassManager &pm) {
+  pm.addPass(createChoosePackedLayoutPass());
+  pm.addPass(createRoundGradientsPass());
+}
 
 void nibble::hopper::buildHopperKernelsPipeline(OpPassManager &pm) {
   pm.addPass(createEmitHopperKernelsPass());

@@ -8,7 +8,7 @@ class OpPassManager;
 
 namespace nibble::hopper {
 
-// On tensors: the layout of packed weights.
+// On tensors: the layout of packed weights; gradients that matrix instructions take.
 void buildHopperTensorPipeline(mlir::OpPassManager &pm);
 // From kernel.compute and linalg over buffers to hopper.launch and gpu.func.
 void buildHopperKernelsPipeline(mlir::OpPassManager &pm);

@@ -72,28 +72,6 @@ FailureOr<Value> emitDequantized(Kernel &k, Value bytes, qat::PackedType packed)
   return weight;
 }
 
-Value roundedToBf16(Kernel &k, Value matrix) {
-  if (elementOf(matrix).isBF16())
-    return matrix;
-  auto type = cast<MemRefType>(matrix.getType());
-  SmallVector<Value> dynamic;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    if (type.isDynamicDim(dim))
-      dynamic.push_back(k.extent(matrix, dim));
-  Value out = k.scratch(type.getShape(), dynamic, k.host.getBF16Type());
-  FlatSpec spec;
-  spec.key = "round_to_bf16";
-  spec.whole = isMultiple(matrix, spec.width);
-  spec.key += spec.whole ? "_whole" : "";
-  spec.arguments = {matrix, out};
-  spec.count = elementsOf(k.host, k.loc(), matrix);
-  launchFlat(k.writer, k.host, k.loc(), spec, [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-    storeFloats(b, loadFloats(b, arguments[0], b.getF32Type(), first, width), arguments[1], b.getBF16Type(), first,
-                width);
-  });
-  return out;
-}
-
 void addQuantizeKernels(KernelTable &table) {
   table["qat.quantize"] = emitQuantize;
   table["qat.fake_quant"] = emitFakeQuant;

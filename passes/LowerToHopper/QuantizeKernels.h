@@ -9,9 +9,6 @@ namespace nibble::hopper {
 // A scratch [N, K] of bf16 with what the packed bytes stand for (N5).
 mlir::FailureOr<mlir::Value> emitDequantized(Kernel &kernel, mlir::Value bytes, qat::PackedType packed);
 
-// A float32 matrix rounded to a bf16 scratch of its shape; a bf16 one as it is.
-mlir::Value roundedToBf16(Kernel &kernel, mlir::Value matrix);
-
 // INT4 of layout hopper. `rowScales`: float32 [N] when a scale is a whole row's, else null.
 void launchQuantizeSlabs(Kernel &kernel, mlir::Value weight, qat::PackedType type, mlir::Value rowScales,
                          mlir::Value bytes);
