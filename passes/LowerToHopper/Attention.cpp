@@ -46,10 +46,10 @@ Value mapOfRows(Kernel &k, Value buffer, Value rows, int64_t columns, int64_t bo
                              k.host.getDenseI64ArrayAttr({kBoxColumns, boxRows}), k.host.getI64IntegerAttr(128));
 }
 
-// Every sequence has at most one tile that is not full.
+// Every sequence has at most one tile that is not full; without tokens there is none.
 Value tilesOfBatch(Kernel &k, Value tokens, Value sequences, int64_t tokensPerTile) {
   Value full = k.host.createOrFold<arith::DivUIOp>(k.loc(), tokens, k.index(tokensPerTile));
-  return k.host.createOrFold<arith::AddIOp>(k.loc(), full, k.extent(sequences, 0));
+  return k.blocksIfAny(tokens, k.host.createOrFold<arith::AddIOp>(k.loc(), full, k.extent(sequences, 0)));
 }
 
 DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages) {

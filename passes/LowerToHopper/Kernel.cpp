@@ -103,6 +103,10 @@ Value Kernel::extent(Value buffer, int64_t dimension) const {
 
 Value Kernel::mul(Value a, Value b) const { return host.createOrFold<arith::MulIOp>(loc(), a, b); }
 
+Value Kernel::blocksIfAny(Value count, Value blocks) const {
+  return mul(host.createOrFold<arith::MinUIOp>(loc(), count, index(1)), blocks);
+}
+
 Value Kernel::ceilDiv(Value a, int64_t b) const { return host.createOrFold<arith::CeilDivUIOp>(loc(), a, index(b)); }
 
 Value Kernel::scratch(ArrayRef<int64_t> shape, ValueRange dynamic, Type element) const {

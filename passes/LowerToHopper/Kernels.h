@@ -64,6 +64,8 @@ struct Kernel {
   mlir::Value extent(mlir::Value buffer, int64_t dimension) const;
   mlir::Value mul(mlir::Value a, mlir::Value b) const;
   mlir::Value ceilDiv(mlir::Value a, int64_t b) const;
+  // `blocks`, or 0 when `count` is 0: nothing to launch, and no tensor map of no rows, which there is not.
+  mlir::Value blocksIfAny(mlir::Value count, mlir::Value blocks) const;
   // A buffer for this op's launches: released after its last use.
   mlir::Value scratch(llvm::ArrayRef<int64_t> shape, mlir::ValueRange dynamic, mlir::Type element) const;
   void launch(const LaunchSpec &spec, KernelWriter::Body body) const { writer.launch(host, loc(), spec, body); }

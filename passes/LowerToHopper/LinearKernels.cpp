@@ -191,7 +191,7 @@ LogicalResult emitWeightGrad(Kernel &k) {
   arguments.m = k.extent(dw, 0);
   arguments.n = k.extent(dw, 1);
   arguments.k = k.extent(dy, 0);
-  launchMatrix(k, spec, arguments, k.ceilDiv(arguments.n, spec.tile));
+  launchMatrix(k, spec, arguments, k.blocksIfAny(arguments.k, k.ceilDiv(arguments.n, spec.tile)));
   return success();
 }
 
