@@ -10,8 +10,6 @@ namespace nibble {
 
 namespace {
 
-constexpr double kBytesPerSecond = 4.3e12, kOperationsPerSecond = 790e12;
-
 struct Work {
   int64_t launches = 0;
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
@@ -33,7 +31,7 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::
     ++of.launches;
     of.bytes += bytes;
     of.operations += operations;
-    of.floor += std::max(bytes / kBytesPerSecond, operations / kOperationsPerSecond);
+    of.floor += std::max(bytes / kCopyRate, operations / kMatrixRate);
   }
   return Status::ok();
 }
@@ -46,8 +44,8 @@ Result<std::string> kernelReport(const DeviceProgram &program, const nvptx::Asse
     if (program.functions[i].exported)
       NIBBLE_TRY(addWork(program, static_cast<int>(i), tokens, work));
   bool assembled = !assembly.kernels.empty();
-  std::string text = fmt::format("of every function called once with {} tokens; {}\n", tokens,
-                                 assembled ? "registers and spills by ptxas" : "no ptxas: registers and spills are not known");
+  std::string text = fmt::format("of every function called once with {} tokens; floors of {:g} bytes/s and {:g} operations/s; {}\n", tokens, kCopyRate,
+                                 kMatrixRate, assembled ? "registers and spills by ptxas" : "no ptxas: registers and spills are not known");
   text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10}  {}\n", "threads", "shared", "registers", "spills",
                       "launches", "MB", "GFLOP", "floor us", "kernel");
   for (size_t i = 0; i < program.kernels.size(); ++i) {
