@@ -33,5 +33,5 @@ if [ -d "$kit/demo/model" ]; then
 fi
 
 say kernels
-timeout 240 python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
+timeout 290 python3 "$root/benchmarks/device_times.py" "$kit" "$out/results.json" 2> "$out/times.err" || { status=1; tail -5 "$out/times.err"; }
 exit $status

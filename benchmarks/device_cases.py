@@ -2,12 +2,14 @@
 
     device_cases.py OUT
 
-The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>, attention_<heads>_<kv heads>_<head>.
+The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>, attention_<heads>_<kv heads>_<head>,
+gradient_<heads>_<kv heads>_<head>, variant_<N>x<K>_<copies>_<tile>_<splits>: a linear with both given instead of chosen.
 """
 
 import sys
 
-LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (20480, 7168, 3)]
+LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (20480, 7168, 3), (8192, 81920, 1)]
+VARIED = [(8192, 8192, 4, tile, splits) for tile in (8, 16, 32, 64, 128) for splits in (1, 2, 4, 8)]
 QUANTIZED = [(8192, 8192, 2)]
 ATTENTION = [(32, 8, 128)]
 GROUP = 128
@@ -27,6 +29,7 @@ def copies_of(n, k, copies, argument, result, op):
 
 
 def linear(n, k, copies, attributes=""):
+    """`attributes` goes through str.format once more."""
     y = f"tensor<?x{n}xbf16>"
     op = f"qat.linear %x, %w{{i}} {attributes}: tensor<?x{k}xbf16>, {packed(n, k)} -> {y}"
     weights, results, body = copies_of(n, k, copies, packed(n, k), y, op)
@@ -54,11 +57,26 @@ def attention(heads, kv_heads, head):
 """
 
 
+def gradient(heads, kv_heads, head):
+    q, kv, lse = f"tensor<?x{heads * head}xbf16>", f"tensor<?x{kv_heads * head}xbf16>", f"tensor<?x{heads}xf32>"
+    return f"""func.func @f(%dy: {q} {{nn.input = "dy"}}, %q: {q} {{nn.input = "q"}}, %k: {kv} {{nn.input = "k"}}, %v: {kv} {{nn.input = "v"}},
+    %y: {q} {{nn.input = "y"}}, %lse: {lse} {{nn.input = "lse"}}, %p: tensor<?xi32> {{nn.input = "positions"}},
+    %s: tensor<?xi32> {{nn.input = "sequences"}}) -> ({q} {{nn.output = "dq"}}, {kv} {{nn.output = "dk"}}, {kv} {{nn.output = "dv"}}) {{
+  %dq, %dk, %dv = nn.attention_grad %dy, %q, %k, %v, %y, %lse, %p, %s {{heads = {heads}, kv_heads = {kv_heads}, scale = {head ** -0.5} : f32, kv_block = 64}}
+      : {q}, {kv}, {lse}, tensor<?xi32>, tensor<?xi32>
+  return %dq, %dk, %dv : {q}, {kv}, {kv}
+}}
+"""
+
+
 def main():
     out = sys.argv[1]
     cases = {f"linear_{n}x{k}_{c}": linear(n, k, c) for n, k, c in LINEARS}
     cases |= {f"quantize_{n}x{k}_{c}": quantize(n, k, c) for n, k, c in QUANTIZED}
     cases |= {f"attention_{h}_{g}_{d}": attention(h, g, d) for h, g, d in ATTENTION}
+    cases |= {f"gradient_{h}_{g}_{d}": gradient(h, g, d) for h, g, d in ATTENTION}
+    for n, k, c, tile, splits in VARIED:
+        cases[f"variant_{n}x{k}_{c}_{tile}_{splits}"] = linear(n, k, c, f"{{{{hopper.tile = {tile} : i64, hopper.splits = {splits} : i64}}}} ")
     for name, text in cases.items():
         with open(f"{out}/{name}.mlir", "w", encoding="utf-8") as file:
             file.write(text)

@@ -22,8 +22,15 @@ NIBBLE_RECORD="$out/cases" "$build/test/bin/LowerToHopperTests" > "$out/cases.lo
 
 python3 "$root/benchmarks/device_cases.py" "$out/bench"
 for module in "$out"/bench/*.mlir; do
-  "$build/bin/nibble" compile "$module" --program none --target cuda -o "${module%.mlir}.nbl" > /dev/null
+  "$build/bin/nibble" compile "$module" --program none --target cuda -o "${module%.mlir}.nbl" --kernel-report > "${module%.mlir}.report"
 done
+# Of a model its shape alone is needed; the weights are made where they are used.
+for model in qwen3-0.6b qwen3-8b-4-layers; do
+  rm -rf "$out/shape"
+  python3 "$root/benchmarks/device_models.py" "$model" "$out/shape"
+  "$build/bin/nibble" compile "$out/shape" --program rollout --group-size 128 --target cuda -o "$out/bench/decode-$model.nbl" > /dev/null
+done
+rm -rf "$out/shape"
 
 if [ -f "$root/out/addition/warm/model/config.json" ]; then
   cp -r "$root/out/addition/warm/model" "$out/demo/model"

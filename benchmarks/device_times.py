@@ -2,7 +2,7 @@
 
     device_times.py KIT RESULTS.json
 
-Every time is the median of replays of a recorded graph that walks over several weights.
+Every time is the median of replays of a recorded graph that walks over several weights, or of a whole decoding step.
 """
 
 import json
@@ -14,13 +14,28 @@ import tempfile
 
 import torch
 
-COPY = 4.3e12  # bytes/s, read plus written, and
-MATRIX = 790e12  # operations/s, measured on an H200 on random data
+from device_models import GROUP, MODELS, SLOTS, decode_work, packed_bytes, tensors as tensors_of
+
+COPY = MATRIX = 0.0  # bytes/s and operations/s of floors: set to what the kernel report of the kit names
 TOKENS = [1, 16, 64, 256, 2048, 8192]
-GROUP = 128
+FEW_TOKENS = [1, 16]  # of weights that are larger than these
+LARGE = 1 << 28  # elements
+# Tokens, and the tiles that could serve them, of the price of batch invariance.
+INVARIANCE = {1: (8,), 16: (8, 16), 128: (32, 64, 128), 2048: (128,)}
+SEQUENCES = [1, 16, 64]
+CONTEXT = 256  # tokens that each sequence has when it decodes one more
 
 
-DTYPES = {torch.bfloat16: "BF16", torch.uint8: "U8", torch.int32: "I32"}
+DTYPES = {torch.bfloat16: "BF16", torch.uint8: "U8", torch.int32: "I32", torch.float32: "F32"}
+
+
+def read_rates(kit):
+    """From the first line of a kernel report (lib/Driver/KernelReport.h)."""
+    global COPY, MATRIX
+    path = next(f"{kit}/bench/{name}" for name in sorted(os.listdir(kit + "/bench")) if name.endswith(".report"))
+    with open(path, encoding="utf-8") as file:
+        found = re.search(r"floors of (\S+) bytes/s and (\S+) operations/s", file.read())
+    COPY, MATRIX = float(found.group(1)), float(found.group(2))
 
 
 def safetensors(path, tensors):
@@ -62,7 +77,7 @@ class Runner:
     def __init__(self, kit, folder):
         self.kit, self.folder = kit, folder
 
-    def seconds(self, bundle, inputs, repeats):
+    def seconds(self, bundle, inputs, repeats, entry="f"):
         files = []
         for i, tensors in enumerate(inputs):
             path = tensors if isinstance(tensors, str) else f"{self.folder}/in{i}.safetensors"
@@ -70,8 +85,7 @@ class Runner:
                 safetensors(path, tensors)
             files += ["--inputs", path]
         out = subprocess.run(
-            [self.kit + "/bin/nibble-run", f"{self.kit}/bench/{bundle}", "--entry", "f", "--target", "cuda", "--profile", str(repeats),
-             "--out", f"{self.folder}/out.safetensors"] + files, capture_output=True, text=True, check=False)
+            [self.kit + "/bin/nibble-run", f"{self.kit}/bench/{bundle}", "--entry", entry, "--target", "cuda", "--profile", str(repeats)] + files, capture_output=True, text=True, check=False)
         if out.returncode:
             raise RuntimeError(f"{bundle}: {out.stderr}")
         return float(re.search(r"([0-9.]+) us a call", out.stderr).group(1)) * 1e-6
@@ -90,13 +104,66 @@ def linear_rows(runner, bundle, n, k, copies):
     weights = runner.folder + "/weights.safetensors"
     safetensors(weights, packed(n, k, copies))
     dense = [torch.randn(n, k, device="cuda", dtype=torch.bfloat16) for _ in range(copies)]
-    for m in TOKENS:
+    for m in FEW_TOKENS if n * k > LARGE else TOKENS:
         x = torch.randn(m, k, device="cuda", dtype=torch.bfloat16)
         seconds = runner.seconds(bundle, [{"x": x}, weights], 20 if m < 1000 else 4) / copies
         memory = (n * k * (0.5 + 2 / GROUP) + 2 * m * k + 2 * m * n) / COPY
         peer = timed(lambda: [torch.nn.functional.linear(x, w) for w in dense]) / copies
         yield {"case": f"int4 linear {m}x{n}x{k}", "seconds": seconds, "floor": max(memory, 2 * m * n * k / MATRIX), "peer": peer,
                "peer_name": "cuBLAS bf16", "operations": 2 * m * n * k}
+
+
+def invariance_rows(runner, files):
+    """What one choice of splits for every number of tokens costs against tile and splits that are chosen for it."""
+    variants = {}
+    for file in files:
+        if match := re.fullmatch(r"variant_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)\.nbl", file):
+            n, k, copies, tile, splits = map(int, match.groups())
+            variants.setdefault((n, k, copies), []).append((file, tile, splits))
+    for (n, k, copies), choices in variants.items():
+        weights = runner.folder + "/weights.safetensors"
+        safetensors(weights, packed(n, k, copies))
+        for m, tiles in INVARIANCE.items():
+            inputs = [{"x": torch.randn(m, k, device="cuda", dtype=torch.bfloat16)}, weights]
+            repeats = 20 if m < 1000 else 4
+            seconds = runner.seconds(f"linear_{n}x{k}_{copies}.nbl", inputs, repeats) / copies
+            best, tile, splits = min((runner.seconds(file, inputs, repeats) / copies, t, s) for file, t, s in choices if t in tiles)
+            memory = (n * k * (0.5 + 2 / GROUP) + 2 * m * k + 2 * m * n) / COPY
+            yield {"case": f"invariance {m}x{n}x{k}", "seconds": seconds, "floor": max(memory, 2 * m * n * k / MATRIX), "peer": best,
+                   "peer_name": f"free: tile {tile}, splits {splits}, {best / seconds:.2f} of ours", "operations": 2 * m * n * k}
+
+
+def decode_rows(runner, name):
+    model = MODELS[name]
+    weights = {}
+    for key, (shape, is_packed) in tensors_of(model).items():
+        if is_packed:
+            weights[key] = packed(*shape, 1)["w0"]
+            assert weights[key].numel() == packed_bytes(shape)
+        elif len(shape) == 1:
+            weights[key] = torch.ones(*shape, dtype=torch.bfloat16)
+        else:
+            weights[key] = torch.randn(*shape, device="cuda", dtype=torch.bfloat16) * 0.02
+    path = runner.folder + "/weights.safetensors"
+    safetensors(path, weights)
+    columns = (CONTEXT + SLOTS - 1) // SLOTS
+    for count in SEQUENCES:
+        # Pages as they come, without order.
+        inputs = {"tokens": torch.arange(count, dtype=torch.int32), "positions": torch.full((count,), CONTEXT - 1, dtype=torch.int32),
+                  "sequences": torch.arange(count + 1, dtype=torch.int32), "rows": torch.arange(count, dtype=torch.int32),
+                  "pages": torch.randperm(count * columns).to(torch.int32).reshape(count, columns)}
+        caches = {}
+        for layer in range(model["layers"]):
+            caches[f"key_cache:{layer}"] = {"zeros": [count * columns, model["kv_heads"], model["head"], SLOTS]}
+            caches[f"value_cache:{layer}"] = {"zeros": [count * columns, model["kv_heads"], SLOTS, model["head"]]}
+        zeros = runner.folder + "/caches.json"
+        with open(zeros, "w", encoding="utf-8") as file:
+            json.dump(caches, file)
+        seconds = runner.seconds(f"decode-{name}.nbl", [inputs, path, zeros], 10, entry="forward")
+        bytes_read, operations = decode_work(model, count, CONTEXT)
+        yield {"case": f"decode {name} x{count}", "seconds": seconds, "floor": max(bytes_read / COPY, operations / MATRIX), "peer": None,
+               "peer_name": f"{count / seconds:.0f} tokens/s", "operations": operations, "bytes": bytes_read, "context": CONTEXT}
+    os.remove(path)
 
 
 def int4_peer(n, k):
@@ -138,25 +205,71 @@ def attention_rows(runner, bundle, heads, kv_heads, head):
                "operations": operations}
 
 
+def timed_alone(call, repeats=5):
+    """Seconds of a call that cannot be recorded: the median."""
+    call()
+    seconds = []
+    for _ in range(repeats):
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        call()
+        end.record()
+        torch.cuda.synchronize()
+        seconds.append(begin.elapsed_time(end) * 1e-3)
+    return sorted(seconds)[repeats // 2]
+
+
+def gradient_rows(runner, bundle, heads, kv_heads, head):
+    for length, count in ((4096, 4), (16384, 1)):
+        tokens = length * count
+        dy, q, y = (torch.randn(tokens, heads * head, device="cuda", dtype=torch.bfloat16) for _ in range(3))
+        k, v = (torch.randn(tokens, kv_heads * head, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+        positions = torch.arange(length, dtype=torch.int32).repeat(count)
+        # About what scores of standard normal numbers give: probabilities are as small as they are in training.
+        lse = (torch.log1p(positions.float()) + 0.5)[:, None].repeat(1, heads)
+        sequences = torch.arange(0, tokens + 1, length, dtype=torch.int32)
+        inputs = {"dy": dy, "q": q, "k": k, "v": v, "y": y, "lse": lse, "positions": positions, "sequences": sequences}
+        seconds = runner.seconds(bundle, [inputs], 5)
+        operations = 10 * head * heads * count * length * (length + 1) // 2  # 2.5 times those of forward
+        shape = lambda x, h: x.view(count, length, h, head).transpose(1, 2)
+        leaves = [shape(x, h).detach().requires_grad_() for x, h in ((q, heads), (k, kv_heads), (v, kv_heads))]
+        peer = None
+        try:
+            out = torch.nn.functional.scaled_dot_product_attention(*leaves, is_causal=True, enable_gqa=True)
+            peer = timed_alone(lambda: torch.autograd.grad(out, leaves, shape(dy, heads), retain_graph=True))
+        except RuntimeError as error:  # of builds whose kernel has no such backward
+            print(f"torch SDPA backward: {str(error).splitlines()[0]}", flush=True)
+        yield {"case": f"attention gradient {count}x{length}", "seconds": seconds, "floor": operations / MATRIX, "peer": peer,
+               "peer_name": "torch SDPA backward", "operations": operations}
+
+
+def rows_of(runner, kit):
+    """Every row, in the order of the table."""
+    makers = {"linear": linear_rows, "quantize": quantize_rows, "attention": attention_rows, "gradient": gradient_rows}
+    files = sorted(os.listdir(kit + "/bench"))
+    for file in files:
+        match = re.fullmatch(r"([a-z]+)_([0-9x_]+)\.nbl", file)
+        if match and match.group(1) in makers:
+            yield from makers[match.group(1)](runner, file, *map(int, re.split("[x_]", match.group(2))))
+    yield from invariance_rows(runner, files)
+    for name in MODELS:
+        yield from decode_rows(runner, name)
+
+
 def main():
     kit, results = sys.argv[1], sys.argv[2]
-    makers = {"linear": linear_rows, "quantize": quantize_rows, "attention": attention_rows}
+    read_rates(kit)
     rows = []
     print(torch.cuda.get_device_name(), flush=True)
-    print(f"{'case':<30}{'us':>10}{'floor':>10}{'of it':>7}{'peer us':>10}{'TFLOP/s':>9}", flush=True)
+    print(f"{'case':<34}{'us':>10}{'floor':>10}{'of it':>7}{'peer us':>10}{'TFLOP/s':>9}", flush=True)
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        runner = Runner(kit, folder)
-        for file in sorted(os.listdir(kit + "/bench")):
-            match = re.fullmatch(r"([a-z]+)_([0-9x_]+)\.nbl", file)
-            if not match:
-                continue
-            for row in makers[match.group(1)](runner, file, *map(int, re.split("[x_]", match.group(2)))):
-                rows.append(row)
-                peer = f"{1e6 * row['peer']:>10.1f}" if row["peer"] else f"{'-':>10}"
-                print(f"{row['case']:<30}{1e6 * row['seconds']:>10.1f}{1e6 * row['floor']:>10.1f}{row['floor'] / row['seconds']:>7.2f}{peer}"
-                      f"{1e-12 * row['operations'] / row['seconds']:>9.0f}  {row['peer_name']}", flush=True)
-                with open(results, "w", encoding="utf-8") as out:
-                    json.dump({"device": torch.cuda.get_device_name(), "rows": rows}, out, indent=1)
+        for row in rows_of(Runner(kit, folder), kit):
+            rows.append(row)
+            peer = f"{1e6 * row['peer']:>10.1f}" if row["peer"] else f"{'-':>10}"
+            print(f"{row['case']:<34}{1e6 * row['seconds']:>10.1f}{1e6 * row['floor']:>10.1f}{row['floor'] / row['seconds']:>7.2f}{peer}"
+                  f"{1e-12 * row['operations'] / row['seconds']:>9.0f}  {row['peer_name']}", flush=True)
+            with open(results, "w", encoding="utf-8") as out:
+                json.dump({"device": torch.cuda.get_device_name(), "rows": rows}, out, indent=1)
     for m, seconds in int4_peer(8192, 8192):
         print(f"torch _weight_int4pack_mm {m}x8192x8192: {1e6 * seconds:.1f} us", flush=True)
 
