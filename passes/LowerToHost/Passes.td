@@ -115,7 +115,8 @@ def RoundToBf16Pass : Pass<"nibble-round-to-bf16", "::mlir::ModuleOp"> {
   let summary = "Rounds float32 to bf16 with integers, to nearest even.";
   let description = [{
     `arith.truncf` from f32 to bf16 becomes integer arithmetic on the bits, NaN included, as `lib/Numerics/bf16.h` has it. Everything up to
-    the last bitcast is of integers: a vector of bf16 is taken apart by LLVM where the CPU has no bf16 arithmetic.
+    the last bitcast is of integers: a vector of bf16 is taken apart by LLVM where the CPU has no bf16 arithmetic. No cast may be contracted
+    with another one any more: `extf(truncf(x))` is x rounded to bf16, whatever inserted the two.
 
     Example: `arith.truncf %x : vector<16xf32> to vector<16xbf16>` becomes shifts, adds and one select of `vector<16xi32>`.
   }];

@@ -54,10 +54,25 @@ public:
 class RoundToBf16 final : public nibble::impl::RoundToBf16PassBase<RoundToBf16> {
 public:
   void runOnOperation() override {
+    keepRoundings();
     RewritePatternSet patterns(&getContext());
     patterns.add<RoundByIntegers>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
+  }
+
+private:
+  // The passes that widen bf16 arithmetic allow what they insert to be contracted: a fold would take a rounding and the widening behind it
+  // together as nothing.
+  void keepRoundings() {
+    getOperation().walk([](arith::ArithFastMathInterface op) {
+      arith::FastMathFlagsAttr flags = op.getFastMathFlagsAttr();
+      if (!flags || !isa<arith::ExtFOp, arith::TruncFOp>(op.getOperation()))
+        return;
+      op->removeAttr(op.getFastMathAttrName());
+      if (auto left = flags.getValue() & ~arith::FastMathFlags::contract; left != arith::FastMathFlags::none)
+        op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op.getContext(), left));
+    });
   }
 };
 

@@ -25,3 +25,18 @@ func.func @other(%x: f64) -> f32 {
   %y = arith.truncf %x : f64 to f32
   return %y : f32
 }
+
+// A rounding stays one, though what widened the arithmetic lets it be contracted with the widening behind it.
+// CHECK-LABEL: @chain
+// CHECK: arith.mulf
+// CHECK: arith.trunci %{{.*}} : i32 to i16
+// CHECK: %[[ROUNDED:.*]] = arith.bitcast %{{.*}} : i16 to bf16
+// CHECK: %[[WIDE:.*]] = arith.extf %[[ROUNDED]] : bf16 to f32
+// CHECK: arith.addf %[[WIDE]]
+func.func @chain(%x: f32, %y: f32, %z: f32) -> f32 {
+  %0 = arith.mulf %x, %y : f32
+  %1 = arith.truncf %0 fastmath<contract> : f32 to bf16
+  %2 = arith.extf %1 fastmath<contract> : bf16 to f32
+  %3 = arith.addf %2, %z : f32
+  return %3 : f32
+}
