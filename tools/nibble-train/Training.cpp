@@ -8,7 +8,7 @@
 #include "runtime/rl/run_folder.h"
 #include "runtime/rl/sft.h"
 #include "runtime/train/export.h"
-#include "tools/nibble/Text.h"
+#include "tools/Text.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

@@ -6,7 +6,7 @@
 #include "runtime/rollout/engine.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"
-#include "tools/nibble/Text.h"
+#include "tools/Text.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
