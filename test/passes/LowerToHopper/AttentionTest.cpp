@@ -1,4 +1,5 @@
 #include "test/passes/LowerToHopper/DeviceProgram.h"
+#include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>
 #include <cstring>
@@ -27,10 +28,7 @@ constexpr double kScale = 0.25;
 
 std::string sourceOf(const Case &c, const std::string &text) {
   std::string source = text;
-  auto replace = [&](const std::string &from, const std::string &to) {
-    for (size_t at = source.find(from); at != std::string::npos; at = source.find(from, at + to.size()))
-      source.replace(at, from.size(), to);
-  };
+  auto replace = [&](const std::string &from, const std::string &to) { replaceEach(source, from, to); };
   replace("ATTRIBUTES",
           fmt::format(
               "{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : f32, kv_block = 64 : i64, window = {} : i64}}",
@@ -72,27 +70,6 @@ func.func @f(%dy: tensor<?xQxbf16>, %q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, 
   return %dq, %dk, %dv : tensor<?xQxbf16>, tensor<?xKxbf16>, tensor<?xKxbf16>
 }
 )mlir";
-
-// Some sequences: each is what its tokens are, and `first` is the position of the first.
-struct Batch {
-  std::vector<int> lengths, first;
-  explicit Batch(std::vector<int> lengths) : lengths(std::move(lengths)), first(this->lengths.size(), 0) {}
-
-  Tensor positions() const {
-    std::vector<int> values;
-    for (size_t s = 0; s < lengths.size(); ++s)
-      for (int i = 0; i < lengths[s]; ++i)
-        values.push_back(first[s] + i);
-    return makeIndices({static_cast<int64_t>(values.size())}, values);
-  }
-  Tensor sequences() const {
-    std::vector<int> offsets = {0};
-    for (int length : lengths)
-      offsets.push_back(offsets.back() + length);
-    return makeIndices({static_cast<int64_t>(offsets.size())}, offsets);
-  }
-  int tokens() const { return std::accumulate(lengths.begin(), lengths.end(), 0); }
-};
 
 // Compiled once for all tests of a case.
 CompiledForDevice &programOf(const Case &c, const char *text) {
@@ -237,7 +214,7 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
 
   std::vector<int> begins = {0, 150, 216}, done(3, 0);
   auto stepTo = [&](const std::vector<int> &targets) {
-    Batch part({});
+    Batch part;
     std::vector<int> rows, pages;
     for (int s = 0; s < 3; ++s) {
       int target = std::min(targets[s], batch.lengths[s]);

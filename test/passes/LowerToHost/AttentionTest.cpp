@@ -1,4 +1,4 @@
-#include "test/passes/LowerToHost/HostProgram.h"
+#include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>
 #include <cstring>
@@ -55,10 +55,7 @@ func.func @paged(%q: tensor<?xQxE>, %k: tensor<?xKxE>, %v: tensor<?xKxE>, %posit
   return %y, %kc1, %vc1 : tensor<?xQxE>, tensor<?xGxDxBxE>, tensor<?xGxBxDxE>
 }
 )mlir";
-  auto replace = [&](const std::string &from, const std::string &to) {
-    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-      text.replace(at, from.size(), to);
-  };
+  auto replace = [&](const std::string &from, const std::string &to) { replaceEach(text, from, to); };
   replace("ATTRIBUTES",
           fmt::format(
               "{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : f32, kv_block = {} : i64, window = {} : i64}}",
@@ -70,25 +67,6 @@ func.func @paged(%q: tensor<?xQxE>, %k: tensor<?xKxE>, %v: tensor<?xKxE>, %posit
   replace("xHxf32", fmt::format("x{}xf32", c.heads));
   return text;
 }
-
-// Some sequences: each is what its tokens are, and `first` is the position of the first.
-struct Batch {
-  std::vector<int> lengths, first;
-  Tensor positions() const {
-    std::vector<int> values;
-    for (size_t s = 0; s < lengths.size(); ++s)
-      for (int i = 0; i < lengths[s]; ++i)
-        values.push_back(first[s] + i);
-    return makeIndices({static_cast<int64_t>(values.size())}, values);
-  }
-  Tensor sequences() const {
-    std::vector<int> offsets = {0};
-    for (int length : lengths)
-      offsets.push_back(offsets.back() + length);
-    return makeIndices({static_cast<int64_t>(offsets.size())}, offsets);
-  }
-  int tokens() const { return std::accumulate(lengths.begin(), lengths.end(), 0); }
-};
 
 // Attention and its gradients in float64, from the definition.
 struct Naive {

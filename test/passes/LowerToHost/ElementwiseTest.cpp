@@ -1,4 +1,4 @@
-#include "test/passes/LowerToHost/OpCheck.h"
+#include "test/passes/LowerToHost/OpCases.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -11,34 +11,17 @@ namespace {
 constexpr DType kDTypes[] = {DType::kBF16, DType::kF32};
 constexpr int kFeatures[] = {256, 64, 96, 16, 21};
 
-OpCase makeCase(const std::string &op, DType dtype, const std::string &source, std::vector<int> perToken) {
-  OpCase c;
-  c.name = fmt::format("{} {}", op, nameOf(dtype));
-  c.source = source;
-  c.dtype = dtype;
-  c.perToken = std::move(perToken);
-  return c;
-}
-
 TEST(Elementwise, EmbeddingAndTakeRowsCopyRows) {
   Random random(1);
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
-      for (const char *op : {"nn.embedding %i, %x : tensor<?xi32>, tensor<50x{0}xE>",
-                             "nn.take_rows %x, %i : tensor<50x{0}xE>, tensor<?xi32>"}) {
-        std::string source = fmt::format(R"mlir(
-func.func @f(%x: tensor<50x{0}xE>, %i: tensor<?xi32>) -> tensor<?x{0}xE> {{
-  %y = OP -> tensor<?x{0}xE>
-  return %y : tensor<?x{0}xE>
-}})mlir",
-                                         features);
-        source.replace(source.find("OP"), 2, fmt::format(fmt::runtime(op), features));
+      for (const std::string &source : gatherSources(features)) {
         HostProgram program(withElement(source, dtype));
         Tensor x = random.normal(dtype, {50, features}), i = random.indices({19}, 50);
         auto y = program.call("f", {&x, &i});
         for (int t = 0; t < 19; ++t) {
           int row = i.as<int32_t>()[t];
-          EXPECT_EQ(difference(rowsOf(y[0], t, t + 1), rowsOf(x, row, row + 1)), "the same") << op;
+          EXPECT_EQ(difference(rowsOf(y[0], t, t + 1), rowsOf(x, row, row + 1)), "the same") << source;
         }
       }
     }
@@ -49,19 +32,9 @@ TEST(Elementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   Random random(2);
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
-      HostProgram program(withElement(fmt::format(R"mlir(
-func.func @f(%dy: tensor<?x{0}xE>, %tokens: tensor<?xi32>, %init: tensor<9x{0}xf32> {{nn.state = "gradient:w"}}) -> tensor<9x{0}xf32> {{
-  %g = nn.embedding_grad %dy, %tokens, %init : tensor<?x{0}xE>, tensor<?xi32>, tensor<9x{0}xf32>
-  return %g : tensor<9x{0}xf32>
-}})mlir",
-                                                  features),
-                                      dtype));
+      HostProgram program(withElement(embeddingGradSource(9, features), dtype));
       Tensor dy = random.normal(dtype, {64, features}), tokens = random.indices({64}, 9);
-      Tensor table = random.normal(DType::kF32, {9, features}), expected = copyOf(table);
-      auto values = valuesOf(dy);
-      for (int t = 0; t < 64; ++t)
-        for (int j = 0; j < features; ++j)
-          expected.as<float>()[tokens.as<int32_t>()[t] * features + j] += static_cast<float>(values[t * features + j]);
+      Tensor table = random.normal(DType::kF32, {9, features}), expected = embeddingGradOf(dy, tokens, table);
       program.call("f", {&dy, &tokens, &table});
       EXPECT_EQ(difference(table, expected), "the same") << nameOf(dtype) << " " << features;
     }
@@ -71,19 +44,8 @@ TEST(Elementwise, SumTokensAddsInTheOrderOfTheTokens) {
   Random random(3);
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
-      HostProgram program(withElement(fmt::format(R"mlir(
-func.func @f(%x: tensor<?x{0}xE>, %init: tensor<{0}xf32> {{nn.state = "gradient:b"}}) -> tensor<{0}xf32> {{
-  %s = nn.sum_tokens %x, %init : tensor<?x{0}xE>, tensor<{0}xf32>
-  return %s : tensor<{0}xf32>
-}})mlir",
-                                                  features),
-                                      dtype));
-      Tensor x = random.normal(dtype, {45, features}), sum = random.normal(DType::kF32, {features}),
-             expected = copyOf(sum);
-      auto values = valuesOf(x);
-      for (int t = 0; t < 45; ++t)
-        for (int j = 0; j < features; ++j)
-          expected.as<float>()[j] += static_cast<float>(values[t * features + j]);
+      HostProgram program(withElement(sumTokensSource(features), dtype));
+      Tensor x = random.normal(dtype, {45, features}), sum = random.normal(DType::kF32, {features}), expected = sumTokensOf(x, sum);
       program.call("f", {&x, &sum});
       EXPECT_EQ(difference(sum, expected), "the same") << nameOf(dtype) << " " << features;
     }
@@ -93,70 +55,21 @@ TEST(Elementwise, RopeMeansWhatTheReferenceSays) {
   Random random(4);
   for (DType dtype : kDTypes)
     for (int half : {64, 32, 8, 20})
-      for (const char *inverse : {"", " {inverse}"}) {
-        OpCase c = makeCase(fmt::format("rope of {}{}", 2 * half, inverse), dtype,
-                            fmt::format(R"mlir(
-func.func @f(%x: tensor<?x{0}xE>, %cos: tensor<?x{1}xf32>, %sin: tensor<?x{1}xf32>) -> tensor<?x{0}xE> {{
-  %y = nn.rope %x, %cos, %sin{2} : tensor<?x{0}xE>, tensor<?x{1}xf32>
-  return %y : tensor<?x{0}xE>
-}})mlir",
-                                        6 * half, half, inverse),
-                            {0, 1, 2});
-        c.arguments.push_back(random.normal(dtype, {9, 6 * half}));
-        c.arguments.push_back(random.normal(DType::kF32, {9, half}));
-        c.arguments.push_back(random.normal(DType::kF32, {9, half}));
-        checkOp(c);
-      }
+      for (bool inverse : {false, true})
+        checkOp(ropeCase(dtype, half, inverse, random));
 }
 
 TEST(Elementwise, RopeTableMeansWhatTheReferenceSays) {
   Random random(5);
-  OpCase c = makeCase("rope_table", DType::kF32, R"mlir(
-func.func @f(%p: tensor<?xi32>) -> (tensor<?x18xf32>, tensor<?x18xf32>) {
-  %c, %s = nn.rope_table %p {inverse_frequencies = array<f32: 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.09, 0.05, 0.02, 0.01,
-      0.002, 0.0005, 0.0001, 0.00001>, attention_factor = 1.25 : f32} : tensor<?xi32> -> tensor<?x18xf32>
-  return %c, %s : tensor<?x18xf32>, tensor<?x18xf32>
-})mlir",
-                      {0});
-  c.arguments.push_back(random.indices({200}, 1 << 18));
-  c.bound = 1e-6; // angles are float32 in the reference too
-  checkOp(c);
+  checkOp(ropeTableCase(DType::kF32, random));
 }
 
-TEST(Elementwise, SwigluMeansWhatTheReferenceSays) {
+TEST(Elementwise, SwigluAndItsGradientMeanWhatTheReferenceSays) {
   Random random(6);
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
-      OpCase c = makeCase(fmt::format("swiglu of {}", features), dtype,
-                          fmt::format(R"mlir(
-func.func @f(%gate: tensor<?x{0}xE>, %up: tensor<?x{0}xE>) -> tensor<?x{0}xE> {{
-  %y = nn.swiglu %gate, %up : tensor<?x{0}xE>
-  return %y : tensor<?x{0}xE>
-}})mlir",
-                                      features),
-                          {0, 1});
-      c.arguments.push_back(random.normal(dtype, {7, features}, 4.0));
-      c.arguments.push_back(random.normal(dtype, {7, features}));
-      checkOp(c);
-    }
-}
-
-TEST(Elementwise, SwigluGradMeansWhatTheReferenceSays) {
-  Random random(7);
-  for (DType dtype : kDTypes)
-    for (int features : kFeatures) {
-      OpCase c = makeCase(fmt::format("swiglu_grad of {}", features), dtype,
-                          fmt::format(R"mlir(
-func.func @f(%dy: tensor<?x{0}xE>, %gate: tensor<?x{0}xE>, %up: tensor<?x{0}xE>) -> (tensor<?x{0}xE>, tensor<?x{0}xE>) {{
-  %dgate, %dup = nn.swiglu_grad %dy, %gate, %up : tensor<?x{0}xE>
-  return %dgate, %dup : tensor<?x{0}xE>, tensor<?x{0}xE>
-}})mlir",
-                                      features),
-                          {0, 1, 2});
-      c.arguments.push_back(random.normal(dtype, {7, features}));
-      c.arguments.push_back(random.normal(dtype, {7, features}, 4.0));
-      c.arguments.push_back(random.normal(dtype, {7, features}));
-      checkOp(c);
+      checkOp(swigluCase(dtype, features, random));
+      checkOp(swigluGradCase(dtype, features, random));
     }
 }
 

@@ -1,6 +1,6 @@
 // The kernels of the qat dialect against lib/Numerics, byte for byte.
 #include "lib/Numerics/quantize.h"
-#include "test/passes/LowerToHost/HostProgram.h"
+#include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>
 #include <fmt/format.h>
@@ -12,63 +12,14 @@ namespace {
 using numerics::Layout;
 using numerics::PackedLayout;
 
-struct Case {
-  int64_t n, k;
-  std::string scheme; // "<int4, group_size = 32>"
-};
-void PrintTo(const Case &c, std::ostream *out) { *out << c.n << "x" << c.k << " " << c.scheme; }
-
-class QuantizeTest : public testing::TestWithParam<Case> {
+class QuantizeTest : public testing::TestWithParam<QuantizeCase> {
 protected:
-  PackedLayout layout(Layout order) const {
-    return {GetParam().n, GetParam().k, *numerics::parseScheme(GetParam().scheme), order};
-  }
-  std::string packed(Layout order) const { return numerics::toString(layout(order)); }
-  std::string tensor(const char *element) const {
-    return fmt::format("tensor<{}x{}x{}>", GetParam().n, GetParam().k, element);
-  }
-
-  // Magnitudes over many binades, exact half-way points of the grid, whole groups of zeros, subnormals. Every third row
-  // has none of these: its scales are all ordinary.
-  Tensor weight(Random &random) const {
-    Tensor plain = random.normal(DType::kBF16, {GetParam().n, GetParam().k});
-    auto *bits = plain.as<uint16_t>();
-    for (int64_t i = 0; i < plain.elements(); ++i) {
-      if (i / GetParam().k % 3 == 0)
-        continue;
-      int64_t group = i / 16;
-      float value = numerics::floatFromBf16(bits[i]);
-      if (group % 7 == 1)
-        value = 0.0f;
-      else if (group % 7 == 2)
-        value = std::ldexp(static_cast<float>(random.below(15) - 7) / 2, random.below(3) - 20);
-      else if (group % 7 == 3)
-        value = std::ldexp(value, -130);
-      else if (group % 7 == 4)
-        value = std::ldexp(value, random.below(240) - 120);
-      bits[i] = numerics::bf16FromFloat(value);
-    }
-    return plain;
-  }
-
-  Tensor slabOf(const Tensor &plain, Layout order) const {
-    Tensor slab = *Tensor::create(DType::kU8, {layout(order).bytes()});
-    EXPECT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout(order), slab.as<uint8_t>()).has_value());
-    return slab;
-  }
-
-  static int64_t differentBytes(const Tensor &a, const Tensor &b) {
-    EXPECT_EQ(a.bytes(), b.bytes());
-    int64_t count = 0;
-    for (int64_t i = 0; i < a.bytes(); ++i)
-      count += a.data()[i] != b.data()[i];
-    return count;
-  }
+  const QuantizeCase c = GetParam();
 };
 
 TEST_P(QuantizeTest, quantizesAsNumerics) {
   Random random(1);
-  Tensor plain = weight(random);
+  Tensor plain = c.weight(random);
   Tensor wide = makeTensor(DType::kF32, plain.shape(), valuesOf(plain));
   // A float32 master is rounded first (N1): half a step of bf16 less than the next number, which rounds back down.
   for (int64_t i = 0; i < wide.elements(); ++i)
@@ -78,41 +29,37 @@ TEST_P(QuantizeTest, quantizesAsNumerics) {
     for (const char *element : {"bf16", "f32"})
       for (const char *cpu : {"host", "haswell"}) {
         HostProgram program(
-            fmt::format("func.func @f(%w: {0}) -> {1} {{\n  %p = qat.quantize %w : {0} -> {1}\n  return %p : {1}\n}}",
-                        tensor(element), packed(order)),
+            quantizeSource(c.tensor(element), c.packed(order)),
             cpu);
-        Tensor expected = slabOf(plain, order);
+        Tensor expected = c.slabOf(plain, order);
         for (int threads : {1, 2}) {
           Tensor slab = std::move(program.call("f", {element[0] == 'b' ? &plain : &wide}, threads).front());
-          EXPECT_EQ(differentBytes(slab, expected), 0) << element << " " << cpu << " " << packed(order);
+          EXPECT_EQ(differentBytes(slab, expected), 0) << element << " " << cpu << " " << c.packed(order);
         }
       }
 }
 
 TEST_P(QuantizeTest, dequantizesAsNumerics) {
   Random random(2);
-  Tensor plain = weight(random), expected = copyOf(plain);
+  Tensor plain = c.weight(random), expected = copyOf(plain);
   for (Layout order : {Layout::kHost, Layout::kInterchange})
     for (const char *element : {"bf16", "f32"}) {
       HostProgram program(
-          fmt::format("func.func @f(%p: {1}) -> {0} {{\n  %w = qat.dequantize %p : {1} -> {0}\n  return %w : {0}\n}}",
-                      tensor(element), packed(order)));
-      Tensor slab = slabOf(plain, order);
-      numerics::dequantizeMatrix(slab.as<uint8_t>(), layout(order), expected.as<uint16_t>());
+          dequantizeSource(c.packed(order), c.tensor(element)));
+      Tensor slab = c.slabOf(plain, order);
+      numerics::dequantizeMatrix(slab.as<uint8_t>(), c.layout(order), expected.as<uint16_t>());
       Tensor result = std::move(program.call("f", {&slab}).front());
-      EXPECT_EQ(valuesOf(result), valuesOf(expected)) << element << " " << packed(order);
+      EXPECT_EQ(valuesOf(result), valuesOf(expected)) << element << " " << c.packed(order);
     }
 }
 
 TEST_P(QuantizeTest, fakeQuantIsNumerics) {
   Random random(3);
-  Tensor plain = weight(random), expected = copyOf(plain);
-  ASSERT_FALSE(numerics::fakeQuantizeMatrix(plain.as<uint16_t>(), GetParam().n, GetParam().k,
-                                            layout(Layout::kHost).scheme, expected.as<uint16_t>()));
+  Tensor plain = c.weight(random), expected = copyOf(plain);
+  ASSERT_FALSE(numerics::fakeQuantizeMatrix(plain.as<uint16_t>(), c.n, c.k,
+                                            c.layout(Layout::kHost).scheme, expected.as<uint16_t>()));
   for (const char *cpu : {"host", "haswell"}) {
-    HostProgram program(fmt::format("func.func @f(%w: {0}) -> {0} {{\n  %q = qat.fake_quant %w {{scheme = "
-                                    "#qat.scheme{1}}} : {0}\n  return %q : {0}\n}}",
-                                    tensor("bf16"), GetParam().scheme),
+    HostProgram program(fakeQuantSource(c.tensor("bf16"), c.scheme),
                         cpu);
     Tensor result = std::move(program.call("f", {&plain}).front());
     EXPECT_TRUE(sameBits(result, expected)) << difference(result, expected);
@@ -121,45 +68,33 @@ TEST_P(QuantizeTest, fakeQuantIsNumerics) {
 
 TEST_P(QuantizeTest, repackIsNumerics) {
   Random random(4);
-  Tensor plain = weight(random);
+  Tensor plain = c.weight(random);
   for (Layout order : {Layout::kHost, Layout::kInterchange}) {
     Layout other = order == Layout::kHost ? Layout::kInterchange : Layout::kHost;
     HostProgram program(
         fmt::format("func.func @f(%p: {0}) -> {1} {{\n  %q = qat.repack %p : {0} -> {1}\n  return %q : {1}\n}}",
-                    packed(order), packed(other)));
-    Tensor slab = slabOf(plain, order);
+                    c.packed(order), c.packed(other)));
+    Tensor slab = c.slabOf(plain, order);
     Tensor result = std::move(program.call("f", {&slab}).front());
-    EXPECT_EQ(differentBytes(result, slabOf(plain, other)), 0) << packed(order);
+    EXPECT_EQ(differentBytes(result, c.slabOf(plain, other)), 0) << c.packed(order);
   }
 }
 
 // N4 for each pair of mantissas, the element up to sixteen binades below the largest: every half-way point there is.
 TEST(QuotientTest, codesAreThoseOfTheDivision) {
-  std::vector<uint16_t> values;
-  for (int largest = 0x4280; largest < 0x4300; ++largest) {
-    int x = largest;
-    while (x > largest - 16 * 128) {
-      values.push_back(static_cast<uint16_t>(largest));
-      for (int i = 1; i < 32; ++i, --x)
-        values.push_back(static_cast<uint16_t>(x | (x + i) % 2 << 15));
-    }
-  }
-  int64_t rows = static_cast<int64_t>(values.size()) / 32;
-  Tensor plain = *Tensor::create(DType::kBF16, {rows, 32});
-  std::copy(values.begin(), values.end(), plain.as<uint16_t>());
+  Tensor plain = quotientWeight();
+  int64_t rows = plain.shape()[0];
   for (const char *scheme : {"<int4, group_size = 32>", "<int4, group_size = 32, convention = compressed_tensors>",
                              "<int4, group_size = 32, convention = slime>", "<int8, group_size = 32>"}) {
     PackedLayout layout{rows, 32, *numerics::parseScheme(scheme), Layout::kHost};
     Tensor expected = *Tensor::create(DType::kU8, {layout.bytes()});
     ASSERT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout, expected.as<uint8_t>()).has_value());
-    HostProgram program(fmt::format("func.func @f(%w: tensor<{0}x32xbf16>) -> {1} {{\n"
-                                    "  %p = qat.quantize %w : tensor<{0}x32xbf16> -> {1}\n  return %p : {1}\n}}",
-                                    rows, numerics::toString(layout)));
+    HostProgram program(quantizeSource(fmt::format("tensor<{}x32xbf16>", rows), numerics::toString(layout)));
     Tensor slab = std::move(program.call("f", {&plain}).front());
     ASSERT_EQ(slab.bytes(), expected.bytes());
     EXPECT_TRUE(std::equal(slab.data(), slab.data() + slab.bytes(), expected.data())) << scheme;
   }
-  std::cout << values.size() << " quotients compared for each scheme\n";
+  std::cout << plain.elements() << " quotients compared for each scheme\n";
 }
 
 // N5 for each code and each bf16 there is as a scale: zero, subnormal, negative, infinite, NaN.
@@ -175,10 +110,7 @@ TEST(DequantizeTest, isExactForEveryScale) {
   numerics::dequantizeMatrix(slab.as<uint8_t>(), layout, expected.as<uint16_t>());
   std::string type = numerics::toString(layout);
   for (const char *cpu : {"host", "haswell"}) {
-    HostProgram program(fmt::format("func.func @f(%p: {0}) -> tensor<65536x16xbf16> {{\n"
-                                    "  %w = qat.dequantize %p : {0} -> tensor<65536x16xbf16>\n"
-                                    "  return %w : tensor<65536x16xbf16>\n}}",
-                                    type),
+    HostProgram program(dequantizeSource(type, "tensor<65536x16xbf16>"),
                         cpu);
     Tensor result = std::move(program.call("f", {&slab}).front());
     EXPECT_TRUE(sameBits(result, expected)) << cpu << ": " << difference(result, expected);
@@ -187,13 +119,13 @@ TEST(DequantizeTest, isExactForEveryScale) {
 
 INSTANTIATE_TEST_SUITE_P(
     Schemes, QuantizeTest,
-    testing::Values(Case{33, 256, "<int4, group_size = 32>"}, Case{33, 144, "<int4, group_size = 16>"},
-                    Case{33, 192, "<int4, group_size = 64>"}, Case{20, 384, "<int4, group_size = 128>"},
-                    Case{12, 832, "<int4, group_size = 32>"}, Case{33, 200, "<int4, group_size = 0>"},
-                    Case{9, 13, "<int4, group_size = 0>"}, Case{33, 96, "<int4, group_size = 32, convention = slime>"},
-                    Case{33, 96, "<int4, group_size = 32, convention = compressed_tensors>"},
-                    Case{33, 160, "<int8, group_size = 32>"}, Case{33, 77, "<int8, group_size = 0>"},
-                    Case{150, 200, "<fp8, group_size = 128>"}, Case{5, 37, "<fp8, group_size = 128>"}));
+    testing::Values(QuantizeCase{33, 256, "<int4, group_size = 32>"}, QuantizeCase{33, 144, "<int4, group_size = 16>"},
+                    QuantizeCase{33, 192, "<int4, group_size = 64>"}, QuantizeCase{20, 384, "<int4, group_size = 128>"},
+                    QuantizeCase{12, 832, "<int4, group_size = 32>"}, QuantizeCase{33, 200, "<int4, group_size = 0>"},
+                    QuantizeCase{9, 13, "<int4, group_size = 0>"}, QuantizeCase{33, 96, "<int4, group_size = 32, convention = slime>"},
+                    QuantizeCase{33, 96, "<int4, group_size = 32, convention = compressed_tensors>"},
+                    QuantizeCase{33, 160, "<int8, group_size = 32>"}, QuantizeCase{33, 77, "<int8, group_size = 0>"},
+                    QuantizeCase{150, 200, "<fp8, group_size = 128>"}, QuantizeCase{5, 37, "<fp8, group_size = 128>"}));
 
 } // namespace
 } // namespace nibble::test
