@@ -1,0 +1,79 @@
+// RUN: nibble-opt %s --nibble-hopper-kernels --split-input-file | FileCheck %s
+
+// Splits of k are of 512 columns at least: 1016 are one.
+// CHECK-LABEL: func.func @one
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_bf16_
+// CHECK-NOT: splits
+// CHECK: gpu.func @matrix_rows_rows_8_bf16_{{.*}}hopper.cluster = 1 : i64
+// CHECK-SAME: hopper.threads = 384 : i64
+// CHECK-NOT: st.async
+func.func @one(%x: tensor<?x1016xbf16> {nn.input = "x"}, %w: tensor<128x1016xbf16> {nn.parameter = "w"}) -> (tensor<?x128xbf16> {nn.output = "y"}) {
+  %y = nn.linear %x, %w : tensor<?x1016xbf16>, tensor<128x1016xbf16> -> tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
+
+// -----
+
+// Two: with few columns both in one block, which needs no cluster and no st.async, which an H200 refuses without one; with many one after the other.
+// CHECK-LABEL: func.func @two
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits2_bf16_
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_128_splits2_bf16_
+// CHECK: gpu.func @matrix_rows_rows_8_splits2_bf16_{{.*}}hopper.cluster = 1 : i64
+// CHECK-SAME: hopper.threads = 640 : i64
+// CHECK-NOT: st.async
+// CHECK: gpu.func @matrix_rows_rows_64_splits2_bf16_{{.*}}hopper.cluster = 1 : i64
+// CHECK-SAME: hopper.threads = 384 : i64
+func.func @two(%x: tensor<?x1024xbf16> {nn.input = "x"}, %w: tensor<128x1024xbf16> {nn.parameter = "w"}) -> (tensor<?x128xbf16> {nn.output = "y"}) {
+  %y = nn.linear %x, %w : tensor<?x1024xbf16>, tensor<128x1024xbf16> -> tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
+
+// -----
+
+// Four: two blocks of a cluster with two each. A block waits until the other's barrier is there, sends it the sums of its rows, waits for the
+// bytes of its own, and adds the splits in their order, to 0. Tiles of more than 32 columns have neither cluster nor exchange.
+// CHECK-LABEL: func.func @four
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits4_bf16_{{[0-9]+}} grid(%c2, %{{.*}}, %c1)
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_64_splits4_bf16_{{[0-9]+}} grid(%c1, %{{.*}}, %c1)
+// CHECK: gpu.func @matrix_rows_rows_8_splits4_bf16_{{.*}}hopper.cluster = 2 : i64
+// CHECK-SAME: hopper.threads = 640 : i64
+// CHECK: mbarrier.arrive.expect_tx
+// CHECK: nvvm.cluster.arrive.relaxed
+// CHECK: nvvm.cluster.wait
+// CHECK: mapa.shared::cluster
+// CHECK: st.async.shared::cluster
+// CHECK: arith.addf %{{.*}}, %cst
+// CHECK-COUNT-3: arith.addf
+// CHECK: gpu.func @matrix_rows_rows_64_splits4_bf16_{{.*}}hopper.cluster = 1 : i64
+// CHECK-SAME: hopper.threads = 384 : i64
+// CHECK-NOT: st.async
+func.func @four(%x: tensor<?x2048xbf16> {nn.input = "x"}, %w: tensor<128x2048xbf16> {nn.parameter = "w"}) -> (tensor<?x128xbf16> {nn.output = "y"}) {
+  %y = nn.linear %x, %w : tensor<?x2048xbf16>, tensor<128x2048xbf16> -> tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
+
+// -----
+
+// Eight, where a cluster of four leaves no SM idle; not with so many rows that it would.
+// CHECK-LABEL: func.func @eight
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits8_bf16_
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits4_bf16_{{[0-9]+}} grid(%c68, %{{.*}}, %c1)
+// CHECK: gpu.func @matrix_rows_rows_8_splits8_bf16_{{.*}}hopper.cluster = 4 : i64
+func.func @eight(%x: tensor<?x4096xbf16> {nn.input = "x"}, %w: tensor<128x4096xbf16> {nn.parameter = "w"}, %v: tensor<4352x4096xbf16> {nn.parameter = "v"})
+    -> (tensor<?x128xbf16> {nn.output = "y"}, tensor<?x4352xbf16> {nn.output = "z"}) {
+  %y = nn.linear %x, %w : tensor<?x4096xbf16>, tensor<128x4096xbf16> -> tensor<?x128xbf16>
+  %z = nn.linear %x, %v : tensor<?x4096xbf16>, tensor<4352x4096xbf16> -> tensor<?x4352xbf16>
+  return %y, %z : tensor<?x128xbf16>, tensor<?x4352xbf16>
+}
+
+// -----
+
+// An attribute stands over what would be chosen.
+// CHECK-LABEL: func.func @given
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_16_splits2_bf16_
+// CHECK-NOT: hopper.launch
+// CHECK: gpu.func
+func.func @given(%x: tensor<?x4096xbf16> {nn.input = "x"}, %w: tensor<128x4096xbf16> {nn.parameter = "w"}) -> (tensor<?x128xbf16> {nn.output = "y"}) {
+  %y = nn.linear %x, %w {hopper.splits = 2 : i64, hopper.tile = 16 : i64} : tensor<?x4096xbf16>, tensor<128x4096xbf16> -> tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
