@@ -1,16 +1,18 @@
 #include "runtime/rollout/sampler.h"
 
+#include "lib/Numerics/sampling.h"
 #include "runtime/core/philox.h"
-#include "runtime/rollout/math.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 namespace nibble {
+
+using numerics::BadRow;
+using numerics::massOf;
 
 Status check(const SamplingOptions &options) {
   if (!(options.temperature >= 0.0 && options.temperature <= 100.0))
@@ -28,25 +30,34 @@ Status check(const SamplingOptions &options) {
 
 namespace {
 
-// Loops over all of a vocabulary, compiled for several vector widths. IEEE operations without contraction, in lanes of
-// a fixed number, give the same bits in each.
+// Loops over all of a vocabulary, compiled for several vector widths. IEEE operations without contraction and integers
+// give the same bits in each.
 #define NIBBLE_ANY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
 constexpr int64_t kLanes = 16;
+constexpr int64_t kBlock = 512; // tokens that a draw walks over at a time
 
-// mass[i] = exp(logits[i] / temperature - largest), and their sum: lane l takes i = 16 s + l, then lanes ascending.
-NIBBLE_ANY_WIDTH double massesOf(const float *logits, int64_t count, float temperature, double largest, double *mass) {
+NIBBLE_ANY_WIDTH void massesOf(const float *logits, int64_t count, float temperature, float largest, uint64_t *mass) {
+  float quotient = largest / temperature;
   for (int64_t i = 0; i < count; ++i)
-    mass[i] = exactExp(static_cast<double>(logits[i] / temperature) - largest);
-  double lanes[kLanes] = {}, sum = 0;
-  int64_t whole = count / kLanes * kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l)
-      lanes[l] += mass[i + l];
-  for (int64_t i = whole; i < count; ++i)
-    lanes[i - whole] += mass[i];
-  for (double lane : lanes)
-    sum += lane;
+    mass[i] = massOf(logits[i], largest, temperature, quotient);
+}
+
+NIBBLE_ANY_WIDTH uint64_t sumOf(const uint64_t *mass, int64_t count) {
+  uint64_t sum = 0;
+  for (int64_t i = 0; i < count; ++i)
+    sum += mass[i];
   return sum;
+}
+
+NIBBLE_ANY_WIDTH void ranksOf(const float *logits, int64_t count, uint64_t *ranks) {
+  for (int64_t i = 0; i < count; ++i)
+    ranks[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i));
+}
+
+// What is behind the pivot in the ranking, or weighs less than `least`, loses its mass.
+NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count, uint64_t pivot, uint64_t least, uint64_t *mass) {
+  for (int64_t i = 0; i < count; ++i)
+    mass[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i)) <= pivot && mass[i] >= least ? mass[i] : 0;
 }
 
 // The largest logit; NaN when one is NaN.
@@ -73,90 +84,96 @@ NIBBLE_ANY_WIDTH float largestValue(const float *logits, int64_t count) {
   return anyBad ? std::numeric_limits<float>::quiet_NaN() : largest;
 }
 
-// Index of the largest logit, the lower of equal ones.
-Result<int64_t> largestOf(std::span<const float> logits) {
-  float largest = largestValue(logits.data(), static_cast<int64_t>(logits.size()));
-  if (largest == -std::numeric_limits<float>::infinity())
-    return Status::failed("no logit is finite");
-  bool usable = std::isfinite(largest);
+// What is wrong with a row that has a NaN, or a largest logit that is infinite.
+Status whyBad(std::span<const float> logits) {
   for (size_t i = 0; i < logits.size(); ++i) {
-    if (usable && logits[i] == largest)
-      return static_cast<int64_t>(i);
-    if (!usable && (std::isnan(logits[i]) || logits[i] == std::numeric_limits<float>::infinity()))
-      return Status::failed(fmt::format("logit of token {} is {}", i, logits[i]));
+    BadRow kind = std::isnan(logits[i])                                 ? BadRow::kNaN
+                  : logits[i] == std::numeric_limits<float>::infinity() ? BadRow::kInfinite
+                                                                        : BadRow::kNone;
+    if (kind != BadRow::kNone)
+      return describeBadRow(static_cast<int32_t>(kind) + numerics::kBadRowKinds * static_cast<int32_t>(i));
   }
-  return Status::failed("no logit is finite");
+  return describeBadRow(static_cast<int32_t>(BadRow::kNoneFinite));
 }
+
+constexpr uint64_t kEverything = ~uint64_t{0};
 
 } // namespace
 
-// Sorts as much of `order_` as is asked for: most filters keep few of many tokens.
-int32_t Sampler::ranked(int64_t rank, std::span<const float> logits) {
-  auto before = [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; };
-  int64_t count = static_cast<int64_t>(order_.size());
-  while (rank >= sorted_) {
-    int64_t next = std::min(count, std::max<int64_t>(64, 4 * sorted_));
-    std::nth_element(order_.begin() + sorted_, order_.begin() + next - 1, order_.end(), before);
-    std::sort(order_.begin() + sorted_, order_.begin() + next, before);
-    sorted_ = next;
+Status describeBadRow(int32_t status) {
+  int32_t token = status / numerics::kBadRowKinds;
+  switch (static_cast<BadRow>(status % numerics::kBadRowKinds)) {
+  case BadRow::kNone:
+    return Status::ok();
+  case BadRow::kNaN:
+    return Status::failed(fmt::format("logit of token {} is nan", token));
+  case BadRow::kInfinite:
+    return Status::failed(fmt::format("logit of token {} is inf", token));
+  default:
+    return Status::failed("no logit is finite");
   }
-  return order_[rank];
+}
+
+// The last token in the ranking that top_k and top_p keep.
+uint64_t Sampler::pivotOf(std::span<const float> logits, const SamplingOptions &options, uint64_t all) {
+  auto count = static_cast<int64_t>(logits.size());
+  bool fewer = options.topK > 0 && options.topK < count;
+  if (!fewer && options.topP >= 1.0)
+    return kEverything;
+  ranks_.resize(logits.size());
+  ranksOf(logits.data(), count, ranks_.data());
+  auto massAt = [&](int64_t i) { return mass_[ranks_[i] & ((uint64_t{1} << numerics::kRankTokenBits) - 1)]; };
+  uint64_t left = all; // mass that top_k leaves
+  int64_t most = fewer ? options.topK : count;
+  if (fewer) {
+    std::nth_element(ranks_.begin(), ranks_.begin() + most - 1, ranks_.end());
+    left = 0;
+    for (int64_t i = 0; i < most; ++i)
+      left += massAt(i);
+  }
+  if (options.topP >= 1.0)
+    return ranks_[most - 1];
+  uint64_t wanted = numerics::wantedMass(options.topP, left), sum = 0;
+  // Sorts as much as is asked for: most filters keep few of many tokens.
+  for (int64_t sorted = 0, next = 0;; sorted = next) {
+    next = std::min(most, std::max<int64_t>(64, 4 * sorted));
+    if (next < most)
+      std::nth_element(ranks_.begin() + sorted, ranks_.begin() + next, ranks_.begin() + most);
+    std::sort(ranks_.begin() + sorted, ranks_.begin() + next);
+    for (int64_t i = sorted; i < next; ++i)
+      if (sum += massAt(i); sum >= wanted)
+        return ranks_[i];
+  }
 }
 
 Result<Choice> Sampler::choose(std::span<const float> logits, const SamplingOptions &options, uint64_t randomBits) {
-  int64_t count = static_cast<int64_t>(logits.size());
-  NIBBLE_ASSIGN(int64_t best, largestOf(logits));
+  auto count = static_cast<int64_t>(logits.size());
+  if (count > numerics::kMostTokens)
+    return Status::failed(fmt::format("{} logits; a vocabulary may have {}", count, numerics::kMostTokens));
+  float largest = largestValue(logits.data(), count);
+  if (!std::isfinite(largest))
+    return whyBad(logits);
   if (options.greedy())
-    return Choice{static_cast<int32_t>(best), 0};
+    return Choice{static_cast<int32_t>(std::find(logits.begin(), logits.end(), largest) - logits.begin()), 0};
 
-  float temperature = static_cast<float>(options.temperature);
-  mass_.resize(count);
-  double all = massesOf(logits.data(), count, temperature, logits[best] / temperature, mass_.data());
-
-  // Draws from mass_[at(0)], mass_[at(1)], ... in that order.
-  auto draw = [&](int64_t kept, double total, auto at) {
-    double threshold = toUnit(randomBits) * total, sum = 0;
-    int64_t last = at(0);
-    for (int64_t i = 0; i < kept; ++i) {
-      int64_t token = at(i);
-      if (mass_[token] > 0)
-        last = token; // what is left when rounding makes the sum end below the threshold
-      sum += mass_[token];
-      if (sum > threshold)
-        return static_cast<int32_t>(token);
-    }
-    return static_cast<int32_t>(last);
-  };
-  if (!options.filtered())
-    return Choice{draw(count, all, [](int64_t i) { return i; }), 0};
-
-  order_.resize(count);
-  std::iota(order_.begin(), order_.end(), 0);
-  sorted_ = 0;
-  int64_t most = options.topK > 0 ? std::min(options.topK, count) : count;
-  double wanted = std::numeric_limits<double>::infinity();
-  if (options.topP < 1.0) {
-    double left = all; // mass that top_k leaves
-    if (most < count) {
-      left = 0;
-      for (int64_t i = 0; i < most; ++i)
-        left += mass_[ranked(i, logits)];
-    }
-    wanted = options.topP * left;
+  mass_.resize(logits.size());
+  massesOf(logits.data(), count, static_cast<float>(options.temperature), largest, mass_.data());
+  uint64_t all = sumOf(mass_.data(), count), kept = all;
+  if (options.filtered()) {
+    keepOnly(logits.data(), count, pivotOf(logits, options, all), numerics::leastMass(options.minP), mass_.data());
+    kept = sumOf(mass_.data(), count);
   }
-  // Every filter keeps a prefix of the ranking, and always its first.
-  int64_t kept = 0;
-  double total = 0;
-  while (kept < most) {
-    double mass = mass_[ranked(kept, logits)];
-    if (kept > 0 && (total >= wanted || mass < options.minP * mass_[order_[0]]))
+  // The first token at which the sum of masses passes a threshold below `kept`.
+  uint64_t threshold = toBelow(randomBits, kept), sum = 0;
+  int64_t i = 0;
+  for (uint64_t next; i + kBlock < count; i += kBlock, sum = next) {
+    next = sum + sumOf(mass_.data() + i, kBlock);
+    if (next > threshold)
       break;
-    total += mass;
-    ++kept;
   }
-  // The two sums run in different orders: when nothing was removed the share is 1 by definition, not by luck.
-  double share = kept == count ? 1.0 : std::min(1.0, total / all);
-  return Choice{draw(kept, total, [&](int64_t i) { return order_[i]; }), static_cast<float>(exactLog(share))};
+  while ((sum += mass_[i]) <= threshold)
+    ++i;
+  return Choice{static_cast<int32_t>(i), numerics::logKeptMass(kept, all)};
 }
 
 } // namespace nibble

@@ -32,20 +32,21 @@ struct Choice {
   float logKeptMass = 0;
 };
 
+// Why nothing can be drawn, of a row's status: kind + 4 * token (lib/Numerics/sampling.h). Ok for 0.
+Status describeBadRow(int32_t status);
+
+// A token weighs an integer, exp(x / temperature - largest) * 2^44 rounded, so that no sum has an order (N16) and every
+// target draws the same token from the same logits. The row is divided by the temperature in float32, as the program's
+// log-probability does; what follows is double.
 class Sampler {
 public:
-  // logits: [V] f32. Failed when a logit is NaN or +inf, or none is finite.
-  // The row is divided by the temperature in float32, as the program's log-probability does; everything after is
-  // double.
+  // logits: [V] f32, V at most 2^19. Failed when a logit is NaN or +inf, or none is finite.
   Result<Choice> choose(std::span<const float> logits, const SamplingOptions &options, uint64_t randomBits);
 
 private:
-  // The token of that rank, most likely first.
-  int32_t ranked(int64_t rank, std::span<const float> logits);
+  uint64_t pivotOf(std::span<const float> logits, const SamplingOptions &options, uint64_t all);
 
-  std::vector<double> mass_;   // exp(x / temperature - max)
-  std::vector<int32_t> order_; // tokens, the first sorted_ of them most likely first, the others less likely
-  int64_t sorted_ = 0;
+  std::vector<uint64_t> mass_, ranks_;
 };
 
 } // namespace nibble
