@@ -86,7 +86,7 @@ static void buildTrainingFuse(OpPassManager &pm, const StageOptions &) {
 }
 
 static void buildRolloutFuse(OpPassManager &pm, const StageOptions &) {
-  keepOnly(pm, {"forward", "sample_log_probability"});
+  keepOnly(pm, {"forward", "sample_log_probability", "sample"});
   buildFuse(pm);
 }
 

@@ -32,7 +32,7 @@ struct Stage {
 llvm::ArrayRef<Stage> logitsStages();
 // From the imported @logits to @train_step and what belongs to it.
 llvm::ArrayRef<Stage> trainingStages();
-// From the imported @logits to @forward and @sample_log_probability.
+// From the imported @logits to @forward and @sample_log_probability, and @sample where the rollout has it.
 llvm::ArrayRef<Stage> rolloutStages();
 
 // From tensors to commands over buffers and kernels of nvvm: what follows the last stage on an H200.

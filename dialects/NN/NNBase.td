@@ -17,6 +17,8 @@ def NN_Vector : 1DTensorOf<[BF16, F32]>;
 def NN_FloatVector : 1DTensorOf<[F32]>;
 def NN_FloatMatrix : 2DTensorOf<[F32]>;
 def NN_IndexVector : 1DTensorOf<[I32]>;
+def NN_BitsVector : 1DTensorOf<[I64]>;
+def NN_DoubleVector : 1DTensorOf<[F64]>;
 def NN_IndexMatrix : 2DTensorOf<[I32]>;
 def NN_FloatScalar : 0DTensorOf<[F32]>;
 // Gradient accumulators and optimizer state: float32 of the parameter's own shape.

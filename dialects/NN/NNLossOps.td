@@ -50,6 +50,48 @@ def NN_LogProbabilityGradOp : NN_Op<"log_probability_grad", [
   let hasVerifier = 1;
 }
 
+def NN_SampleOp : NN_Op<"sample", [AllTypesMatch<["token", "status"]>, AllTypesMatch<["temperature", "log_kept_mass"]>, AllTypesMatch<["filtered", "top_k"]>,
+    AllTypesMatch<["top_p", "min_p"]>]> {
+  let summary = "Draws a token from each row of logits (N16).";
+  let description = [{
+    Of row r, with `T = temperature[r] > 0` and `m = max x`, token v has the mass
+
+    `q_v = rne(exp(double(x_v / T) - double(m / T)) * 2^44)`,
+
+    an integer: quotients in float32, `exp` the polynomial of lib/Numerics/sampling.h in double, and 2^44 where `x_v == m`. Sums of masses are exact
+    in 64 bits, in any order. The token is the lowest v with `q_0 + ... + q_v > floor(bits[r] * total / 2^64)`, `bits` unsigned. T = 0 is greedy: the
+    largest logit, the lower of equal ones.
+
+    `filtered` are the rows with filters, each at most once and never a greedy one; entry f of `top_k`, `top_p` and `min_p` is for row `filtered[f]`.
+    The ranking is by logit, largest first, then by token, lowest first. `top_k > 0` keeps the first k. `top_p < 1` keeps of those the shortest prefix with
+    mass of at least `clamp(ceil(top_p * double(left)), 1, left)`, `left` what top_k has left. `min_p` keeps of those what has at least `ceil(min_p * 2^44)`.
+    What is not kept has mass 0 in the draw. `log_kept_mass = float(log(double(kept) / double(all)))`, 0 for greedy.
+
+    `status` is 0, or says why nothing can be drawn: `kind + 4 * token` with the lowest token whose logit is NaN (kind 1) or +infinity (2), or 3 when
+    no logit is finite. The row's token is then `token`.
+
+    Example:
+
+    ```mlir
+    %token, %kept, %status = nn.sample %logits, %temperature, %bits, %filtered, %top_k, %top_p, %min_p
+        : tensor<?x151936xf32>, tensor<?xf32>, tensor<?xi64>, tensor<?xi32>, tensor<?xf64> -> tensor<?xi32>
+    ```
+  }];
+  let arguments = (ins NN_FloatMatrix:$logits, NN_FloatVector:$temperature, NN_BitsVector:$bits, NN_IndexVector:$filtered,
+                       NN_IndexVector:$top_k, NN_DoubleVector:$top_p, NN_DoubleVector:$min_p);
+  let results = (outs NN_IndexVector:$token, NN_FloatVector:$log_kept_mass, NN_IndexVector:$status);
+  let builders = [OpBuilder<(ins "mlir::ValueRange":$operands), [{
+    auto temperature = mlir::cast<mlir::RankedTensorType>(operands[1].getType());
+    mlir::Type indices = temperature.clone($_builder.getI32Type());
+    build($_builder, $_state, mlir::TypeRange{indices, temperature, indices}, operands);
+  }]>];
+  let assemblyFormat = [{
+    $logits `,` $temperature `,` $bits `,` $filtered `,` $top_k `,` $top_p `,` $min_p attr-dict
+    `:` type($logits) `,` type($temperature) `,` type($bits) `,` type($filtered) `,` type($top_p) `->` type($token)
+  }];
+  let hasVerifier = 1;
+}
+
 def NN_SumOp : NN_Op<"sum"> {
   let summary = "Sum of a vector in the order N13.";
   let description = [{

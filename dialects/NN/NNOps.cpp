@@ -1,5 +1,7 @@
 #include "dialects/NN/NN.h"
 
+#include "lib/Numerics/sampling.h"
+
 #include "llvm/ADT/Twine.h"
 
 using namespace mlir;
@@ -182,6 +184,17 @@ LogicalResult LogProbabilityGradOp::verify() {
   if (failed(requireTokens(*this, "targets", getTargets(), getLogits())) || failed(requireStatic(*this, "logits", getLogits(), 1)))
     return failure();
   return requireTokens(*this, "temperature", getTemperature(), getLogits());
+}
+
+LogicalResult SampleOp::verify() {
+  if (failed(requireStatic(*this, "logits", getLogits(), 1)))
+    return failure();
+  if (int64_t tokens = typeOf(getLogits()).getDimSize(1); tokens < 1 || tokens > nibble::numerics::kMostTokens)
+    return emitOpError() << "N16: logits of " << tokens << " tokens; masses add up exactly for 1 to " << nibble::numerics::kMostTokens;
+  for (auto [name, value] : {std::pair<StringRef, Value>{"temperature", getTemperature()}, {"bits", getBits()}, {"token", getToken()}})
+    if (failed(requireTokens(*this, name, value, getLogits())))
+      return failure();
+  return requireTokens(*this, "top_p", getTopP(), getFiltered());
 }
 
 LogicalResult AdamWOp::verify() {

@@ -26,6 +26,7 @@ StageOptions ProgramOptions::stageOptions(const Recipe &recipe) const {
     stages.objective.settings += fmt::format("{}{}={}", stages.objective.settings.empty() ? "" : ",", name, value);
   stages.differentiate.recompute = recompute;
   stages.hoist = hoist;
+  stages.rollout.sample = residence != nullptr;
   return stages;
 }
 

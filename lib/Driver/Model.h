@@ -43,7 +43,7 @@ public:
   Result<Program> logits();
   // `train_step`, `log_probability`, `gradient_norm`, `update`.
   Result<Program> training();
-  // `forward`, `sample_log_probability`.
+  // `forward`, `sample_log_probability`; on a device also `sample`.
   Result<Program> rollout();
 
   // The modules behind the last two, before lower-to-host.

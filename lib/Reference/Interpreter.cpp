@@ -147,6 +147,7 @@ const KernelTable &reference::kernelTable() {
     addAttentionKernels(all);
     addPagedAttentionKernels(all);
     addLossKernels(all);
+    addSampleKernels(all);
     addQATKernels(all);
     return all;
   }();

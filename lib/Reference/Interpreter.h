@@ -75,6 +75,7 @@ void addLinearKernels(KernelTable &table);        // nn.linear, qat.linear and g
 void addAttentionKernels(KernelTable &table);     // nn.attention, nn.attention_grad
 void addPagedAttentionKernels(KernelTable &table);
 void addLossKernels(KernelTable &table); // nn: log-probability, sums, adamw
+void addSampleKernels(KernelTable &table); // nn.sample
 void addQATKernels(KernelTable &table);
 
 class Interpreter {

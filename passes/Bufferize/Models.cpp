@@ -189,8 +189,8 @@ void nibble::registerBufferizationModels(DialectRegistry &registry) {
     attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp, nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
            nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
            nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::PagedAttentionOp,
-           nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp, nn::AdamWOp>(
-        context);
+           nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
+           nn::AdamWOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {

@@ -21,6 +21,7 @@ public:
     addElementwiseKernels(table);
     addLossKernels(table);
     addUpdateKernels(table);
+    addSampleKernels(table);
     addAttentionKernels(table);
     addLinearKernels(table);
     addQuantizeKernels(table);

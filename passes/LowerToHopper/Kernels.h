@@ -86,6 +86,7 @@ void addNormKernels(KernelTable &table);        // rms_norm and gradient
 void addElementwiseKernels(KernelTable &table); // embedding, rope, swiglu, take_rows, ... and their gradients
 void addLossKernels(KernelTable &table);        // log_probability, sums
 void addUpdateKernels(KernelTable &table);      // adamw
+void addSampleKernels(KernelTable &table);      // sample
 void addAttentionKernels(KernelTable &table);   // attention, gradient, paged attention, cache write
 void addLinearKernels(KernelTable &table);      // linear and gradients, bf16 and packed
 void addQuantizeKernels(KernelTable &table);    // quantize, dequantize, fake_quant, repack

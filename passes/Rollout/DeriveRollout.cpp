@@ -31,7 +31,11 @@ private:
   LogicalResult derive();
   func::FuncOp cloneForward(func::FuncOp training, SymbolTable &symbols, PagedAttention &paged);
   LogicalResult takeRows(func::FuncOp forward, Operation *last, Value rows);
+  // A public function at the end of the module; the insertion point is in its body.
+  func::FuncOp addFunction(OpBuilder &b, Location loc, StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs,
+                           ArrayRef<std::pair<StringRef, Type>> outputs);
   void addSampleLogProbability(func::FuncOp forward);
+  void addSample(func::FuncOp forward);
 };
 
 } // namespace
@@ -111,21 +115,60 @@ LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last,
   return success();
 }
 
+func::FuncOp DeriveRolloutPass::addFunction(OpBuilder &b, Location loc, StringRef name,
+                                            ArrayRef<std::pair<StringRef, Type>> inputs,
+                                            ArrayRef<std::pair<StringRef, Type>> outputs) {
+  b.setInsertionPointToEnd(getOperation().getBody());
+  auto types = [](ArrayRef<std::pair<StringRef, Type>> values) {
+    return llvm::map_to_vector(values, [](const auto &value) { return value.second; });
+  };
+  auto function = func::FuncOp::create(b, loc, name, b.getFunctionType(types(inputs), types(outputs)));
+  for (auto [i, input] : llvm::enumerate(inputs))
+    function.setArgAttr(i, nn::kInputAttr, b.getStringAttr(input.first));
+  for (auto [i, output] : llvm::enumerate(outputs))
+    function.setResultAttr(i, nn::kOutputAttr, b.getStringAttr(output.first));
+  b.setInsertionPointToStart(function.addEntryBlock());
+  return function;
+}
+
 void DeriveRolloutPass::addSampleLogProbability(func::FuncOp forward) {
-  OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
-  auto logits = cast<RankedTensorType>(forward.getResultTypes()[0]);
+  OpBuilder b(&getContext());
+  Location loc = forward.getLoc();
+  Type logits = forward.getResultTypes()[0];
   auto indices = RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
   auto floats = RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type());
-  auto function = func::FuncOp::create(b, forward.getLoc(), "sample_log_probability",
-                                       b.getFunctionType({logits, indices, floats}, {floats, floats}));
-  for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"logits", "targets", "temperature"}))
-    function.setArgAttr(i, nn::kInputAttr, b.getStringAttr(name));
-  for (auto [i, name] : llvm::enumerate(ArrayRef<StringRef>{"logp", "entropy"}))
-    function.setResultAttr(i, nn::kOutputAttr, b.getStringAttr(name));
-  b.setInsertionPointToStart(function.addEntryBlock());
-  auto op = nn::LogProbabilityOp::create(b, forward.getLoc(), floats, floats, floats, function.getArgument(0),
+  func::FuncOp function =
+      addFunction(b, loc, "sample_log_probability", {{"logits", logits}, {"targets", indices}, {"temperature", floats}},
+                  {{"logp", floats}, {"entropy", floats}});
+  auto op = nn::LogProbabilityOp::create(b, loc, floats, floats, floats, function.getArgument(0),
                                          function.getArgument(1), function.getArgument(2));
-  func::ReturnOp::create(b, forward.getLoc(), ValueRange{op.getLogp(), op.getEntropy()});
+  func::ReturnOp::create(b, loc, ValueRange{op.getLogp(), op.getEntropy()});
+}
+
+void DeriveRolloutPass::addSample(func::FuncOp forward) {
+  OpBuilder b(&getContext());
+  Location loc = forward.getLoc();
+  Type logits = forward.getResultTypes()[0];
+  auto vector = [](Type element) { return RankedTensorType::get({ShapedType::kDynamic}, element); };
+  Type indices = vector(b.getI32Type()), floats = vector(b.getF32Type()), doubles = vector(b.getF64Type());
+  func::FuncOp function = addFunction(
+      b, loc, "sample",
+      {{"logits", logits},
+       {"temperature", floats},
+       {"recorded_temperature", floats},
+       {"bits", vector(b.getI64Type())},
+       {"filtered", indices},
+       {"top_k", indices},
+       {"top_p", doubles},
+       {"min_p", doubles}},
+      {{"tokens", indices}, {"log_kept_mass", floats}, {"status", indices}, {"logp", floats}, {"entropy", floats}});
+  auto argument = [&](unsigned i) -> Value { return function.getArgument(i); };
+  auto drawn = nn::SampleOp::create(
+      b, loc, ValueRange{argument(0), argument(1), argument(3), argument(4), argument(5), argument(6), argument(7)});
+  auto logp = nn::LogProbabilityOp::create(b, loc, floats, floats, floats, argument(0), drawn.getToken(), argument(2));
+  func::ReturnOp::create(
+      b, loc,
+      ValueRange{drawn.getToken(), drawn.getLogKeptMass(), drawn.getStatus(), logp.getLogp(), logp.getEntropy()});
 }
 
 LogicalResult DeriveRolloutPass::derive() {
@@ -178,5 +221,7 @@ LogicalResult DeriveRolloutPass::derive() {
     return failure();
   if (!symbols.lookup("sample_log_probability"))
     addSampleLogProbability(forward);
+  if (sample && !symbols.lookup("sample"))
+    addSample(forward);
   return success();
 }

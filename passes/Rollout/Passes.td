@@ -15,7 +15,10 @@ def DeriveRolloutPass : Pass<"nibble-derive-rollout", "::mlir::ModuleOp"> {
       attributes over a cache of its own, numbered in the order of the model, and after the last of them only the rows that are
       sampled from go on (`nn.take_rows`);
     - `@<layer>_rollout` for each function on the way that attends or quantizes; the training functions stay as they are;
-    - `@sample_log_probability(logits, targets, temperature) -> logp, entropy`, the op that training uses.
+    - `@sample_log_probability(logits, targets, temperature) -> logp, entropy`, the op that training uses;
+    - with `sample`, `@sample(logits, temperature, recorded_temperature, bits, filtered, top_k, top_p, min_p) -> tokens, log_kept_mass, status, logp,
+      entropy`: `nn.sample`, and that same op on what was drawn. Temperature 0 is greedy; `recorded_temperature` is that of the log-probabilities. A host
+      draws with threads of its own (runtime/rollout/sampler.h) and has no kernel for it.
 
     What becomes of `qat.fake_quant` is chosen by `weights`: `packed` reads a packed argument under the same name (nibble-pack-weights),
     `dequantized` keeps it, `unquantized` drops it (a bf16 rollout of a model trained with QAT).
@@ -42,6 +45,7 @@ def DeriveRolloutPass : Pass<"nibble-derive-rollout", "::mlir::ModuleOp"> {
     Option<"resultName", "name", "std::string", /*default=*/"\"forward\"", "name of the rollout function">,
     Option<"weights", "weights", "std::string", /*default=*/"\"packed\"", "packed, dequantized or unquantized">,
     Option<"pageSize", "page-size", "int64_t", /*default=*/"64", "tokens of a page; a multiple of every kv_block">,
+    Option<"sample", "sample", "bool", /*default=*/"false", "derive @sample as well, for a device that draws tokens">,
   ];
   let dependentDialects = ["::nibble::nn::NNDialect", "::nibble::qat::QATDialect"];
 }

@@ -38,8 +38,9 @@ public:
   Status bind(const nibble_value_info &argument, const TensorView &tensor) override {
     return executor_->residence()->mirror(tensor, argument.name);
   }
-  Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena) override {
-    auto results = executor_->call(exported_[function], arguments, arena);
+  Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, std::span<const int> kept,
+                                       Arena &arena) override {
+    auto results = executor_->call(exported_[function], arguments, arena, kept);
     if (!results.isOk())
       return std::move(results).takeStatus().within("program function '" + std::string(functions_[function].name) +
                                                     "'");

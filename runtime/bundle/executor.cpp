@@ -46,6 +46,8 @@ DeviceExecutor::~DeviceExecutor() {
   module_.reset();
   for (DeviceAddress address : constants_)
     residence_->device().release(address);
+  for (const auto &[result, kept] : kept_)
+    residence_->device().release(kept.address);
 }
 
 Result<DeviceExecutor::Prepared *> DeviceExecutor::prepare(int function, std::span<const TensorView> arguments) {
@@ -72,24 +74,33 @@ Result<DeviceExecutor::Prepared *> DeviceExecutor::prepare(int function, std::sp
   return &prepared_.front();
 }
 
-// The inputs of the host to the beginning of the arena; small ones in one piece.
+// The inputs of the host to the beginning of the arena; when little lies between the first and the last, in one piece.
 Status DeviceExecutor::upload(const CallPlan &plan, std::span<const TensorView> arguments, DeviceAddress arena) {
   Device &device = residence_->device();
-  bool together = plan.inputBytes <= kStagedTogether && arena;
-  if (together)
-    staging_.resize(static_cast<size_t>(plan.inputBytes));
-  int64_t end = 0;
+  auto isHosts = [&](size_t i) {
+    const PlannedBuffer &buffer = plan.buffers[i];
+    return buffer.place == Place::kInput && !arguments[i].device && buffer.bytes > 0;
+  };
+  int64_t begin = plan.inputBytes, end = 0;
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (isHosts(i)) {
+      begin = std::min(begin, plan.buffers[i].offset);
+      end = std::max(end, plan.buffers[i].offset + plan.buffers[i].bytes);
+    }
+  bool together = end - begin <= kStagedTogether && arena;
+  if (together && end > begin)
+    staging_.resize(static_cast<size_t>(end - begin));
   for (size_t i = 0; i < arguments.size(); ++i) {
     const PlannedBuffer &buffer = plan.buffers[i];
-    if (buffer.place != Place::kInput || arguments[i].device || buffer.bytes == 0)
+    if (!isHosts(i))
       continue;
     if (together)
-      std::memcpy(staging_.data() + buffer.offset, arguments[i].data, static_cast<size_t>(buffer.bytes));
+      std::memcpy(staging_.data() + (buffer.offset - begin), arguments[i].data, static_cast<size_t>(buffer.bytes));
     else
       NIBBLE_TRY(device.upload(arena + static_cast<uint64_t>(buffer.offset), arguments[i].data, buffer.bytes));
-    end = buffer.offset + buffer.bytes;
   }
-  return together && end > 0 ? device.upload(arena, staging_.data(), end) : Status::ok();
+  return together && end > begin ? device.upload(arena + static_cast<uint64_t>(begin), staging_.data(), end - begin)
+                                 : Status::ok();
 }
 
 Status DeviceExecutor::launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses) {
@@ -153,10 +164,14 @@ Status DeviceExecutor::runAsOne(Prepared &prepared) {
 }
 
 Result<std::vector<TensorView>> DeviceExecutor::download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
-                                                         Arena &arena) {
+                                                         std::span<const int> kept, Arena &arena) {
   std::vector<TensorView> results;
   for (int32_t index : plan.results) {
     const PlannedBuffer &buffer = plan.buffers[index];
+    if (std::binary_search(kept.begin(), kept.end(), static_cast<int>(results.size()))) {
+      results.push_back({buffer.dtype, buffer.shape, nullptr, addresses[index]});
+      continue;
+    }
     TensorView view{buffer.dtype, buffer.shape, static_cast<std::byte *>(arena.allocate(64, buffer.bytes))};
     if (!view.data)
       return Status::environment(
@@ -212,11 +227,40 @@ private:
 
 } // namespace
 
+// Memory for the results that stay: it outlives the arena's next use. With checks it is as large as the result, so that
+// an access beyond it is seen; else it grows and stays where it is as long as it can, as graphs refer to it.
+Result<std::vector<std::pair<int32_t, DeviceAddress>>> DeviceExecutor::placesOfKept(int function, const CallPlan &plan,
+                                                                                    std::span<const int> kept) {
+  Device &device = residence_->device();
+  std::vector<std::pair<int32_t, DeviceAddress>> places;
+  for (int result : kept) {
+    if (result < 0 || result >= static_cast<int>(plan.results.size()))
+      return Status::failed(fmt::format("program: there is no result {} to keep on the device", result));
+    const PlannedBuffer &buffer = plan.buffers[plan.results[result]];
+    if (buffer.place != Place::kArena)
+      return Status::failed(fmt::format("program: result {} is an argument and cannot be kept on the device", result));
+    int64_t bytes = std::max<int64_t>(buffer.bytes, 1);
+    Kept &own = kept_[{function, result}];
+    if (device.checksAccesses() || own.bytes < bytes) {
+      NIBBLE_TRY(device.synchronize()); // what still runs uses the old one
+      if (own.address)
+        device.release(own.address);
+      own = {};
+      NIBBLE_ASSIGN(own.address, device.allocate(bytes, "a result that stays on the device"));
+      own.bytes = bytes;
+    }
+    places.push_back({plan.results[result], own.address});
+  }
+  return places;
+}
+
 // Each buffer is an allocation of its own, from its first command to its last, so that the device sees what leaves it.
 Result<std::vector<TensorView>> DeviceExecutor::callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
-                                                            Arena &arena) {
+                                                            std::span<const int> kept, Arena &arena) {
   Device &device = residence_->device();
   NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(plan, arguments));
+  for (auto [buffer, address] : keptOfCall_)
+    addresses[buffer] = address;
   Allocations allocations(device);
   std::vector<std::vector<size_t>> begins(plan.commands.size() + 1), ends(plan.commands.size() + 2);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
@@ -224,7 +268,7 @@ Result<std::vector<TensorView>> DeviceExecutor::callChecked(const CallPlan &plan
     if (buffer.place == Place::kInput && !addresses[i]) {
       NIBBLE_ASSIGN(addresses[i], allocations.take(buffer.bytes));
       NIBBLE_TRY(device.upload(addresses[i], arguments[buffer.index].data, buffer.bytes));
-    } else if (buffer.place == Place::kArena && buffer.end > buffer.begin) {
+    } else if (buffer.place == Place::kArena && buffer.end > buffer.begin && !addresses[i]) {
       begins[buffer.begin].push_back(i);
       ends[buffer.end].push_back(i);
     }
@@ -239,21 +283,22 @@ Result<std::vector<TensorView>> DeviceExecutor::callChecked(const CallPlan &plan
       NIBBLE_TRY(issue(plan, plan.commands[step], addresses));
   }
   NIBBLE_TRY(device.synchronize());
-  return download(plan, addresses, arena);
+  return download(plan, addresses, kept, arena);
 }
 
-Result<std::vector<TensorView>> DeviceExecutor::call(int function, std::span<const TensorView> arguments,
-                                                     Arena &arena) {
+Result<std::vector<TensorView>> DeviceExecutor::call(int function, std::span<const TensorView> arguments, Arena &arena,
+                                                     std::span<const int> kept) {
   NIBBLE_ASSIGN(Prepared * prepared, prepare(function, arguments));
   const CallPlan &plan = prepared->plan;
   ++statistics_.calls;
+  NIBBLE_ASSIGN(keptOfCall_, placesOfKept(function, plan, kept));
   if (residence_->device().checksAccesses())
-    return callChecked(plan, arguments, arena);
+    return callChecked(plan, arguments, kept, arena);
   NIBBLE_ASSIGN(DeviceAddress base, residence_->arena(plan.arenaBytes));
   NIBBLE_TRY(place(*prepared, arguments, base));
   NIBBLE_TRY(upload(plan, arguments, base));
   NIBBLE_TRY(runAsOne(*prepared));
-  return download(plan, prepared->addresses, arena);
+  return download(plan, prepared->addresses, kept, arena);
 }
 
 // Sets the addresses of all buffers. A model has thousands of parameters, so nothing is looked up while they are the
@@ -265,6 +310,8 @@ Status DeviceExecutor::place(Prepared &prepared, std::span<const TensorView> arg
     bindings_.push_back(arguments[i].device);
     bindings_.push_back(input ? 0 : reinterpret_cast<uint64_t>(arguments[i].data));
   }
+  for (auto [buffer, address] : keptOfCall_)
+    bindings_.push_back(address);
   if (bindings_ == prepared.bindings)
     return Status::ok();
   prepared.bindings.clear(); // until all are known
@@ -274,6 +321,8 @@ Status DeviceExecutor::place(Prepared &prepared, std::span<const TensorView> arg
     if (buffer.place == Place::kArena || (buffer.place == Place::kInput && !addresses[i]))
       addresses[i] = base + static_cast<uint64_t>(buffer.offset);
   }
+  for (auto [buffer, address] : keptOfCall_)
+    addresses[buffer] = address;
   if (addresses != prepared.addresses) {
     prepared.graph.reset();
     prepared.runs = 0;

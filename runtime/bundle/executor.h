@@ -32,8 +32,10 @@ public:
 
   // `function`: index into the program's functions, which the arguments fit (Function::bind). Inputs lie in the host's
   // memory (or, with TensorView::device, on the device), parameters and state have their place in the residence.
-  // Results are the host's and belong to the arena.
-  Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena);
+  // Results are the host's and belong to the arena; those in `kept` stay on the device, in memory of the executor,
+  // until the function is called again.
+  Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena,
+                                       std::span<const int> kept = {});
 
   struct LaunchTime {
     std::string kernel;
@@ -46,8 +48,8 @@ public:
     double seconds = 0;              // of a call, its graph replayed, without uploads and downloads
     std::vector<LaunchTime> kernels; // by kernel; what takes longest first
   };
-  // Runs a call `repeats` times in one piece, and each of its launches `repeats` times by itself. State goes on from run
-  // to run. Usage error on a device that checks accesses: its time says nothing.
+  // Runs a call `repeats` times in one piece, and each of its launches `repeats` times by itself. State goes on from
+  // run to run. Usage error on a device that checks accesses: its time says nothing.
   Result<CallTime> time(int function, std::span<const TensorView> arguments, int repeats);
 
   const ExecutorStatistics &statistics() const { return statistics_; }
@@ -63,6 +65,12 @@ private:
     std::unique_ptr<DeviceGraph> graph;
   };
 
+  // Memory of a result that stays on the device.
+  struct Kept {
+    DeviceAddress address = 0;
+    int64_t bytes = 0;
+  };
+
   DeviceExecutor(DeviceProgram program, std::shared_ptr<DeviceResidence> residence)
       : program_(std::move(program)), residence_(std::move(residence)) {}
   Result<Prepared *> prepare(int function, std::span<const TensorView> arguments);
@@ -72,12 +80,14 @@ private:
   Status issueAll(const CallPlan &plan, std::span<const DeviceAddress> addresses);
   Status launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses);
   Result<std::vector<TensorView>> download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
-                                           Arena &arena);
+                                           std::span<const int> kept, Arena &arena);
+  Result<std::vector<std::pair<int32_t, DeviceAddress>>> placesOfKept(int function, const CallPlan &plan,
+                                                                      std::span<const int> kept);
   Status place(Prepared &prepared, std::span<const TensorView> arguments, DeviceAddress base);
   Status runAsOne(Prepared &prepared);
   Result<double> secondsOf(int repeats, const std::function<Status()> &issueOnce);
   Result<std::vector<TensorView>> callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
-                                              Arena &arena);
+                                              std::span<const int> kept, Arena &arena);
 
   DeviceProgram program_;
   std::shared_ptr<DeviceResidence> residence_;
@@ -87,13 +97,15 @@ private:
   std::vector<uint64_t> bindings_;     // of the call at hand
   std::list<Prepared> prepared_;       // used last first
   std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
+  std::map<std::pair<int, int>, Kept> kept_;                  // by function and result
+  std::vector<std::pair<int32_t, DeviceAddress>> keptOfCall_; // buffers of the call at hand that have their own place
   std::vector<std::byte> staging_;
   bool hasGraphs_ = true;
   ExecutorStatistics statistics_;
 };
 
-// A table: time, rates and name of each kernel. Bytes are those of every buffer that a launch is given, which is more than it moves when it
-// looks up rows.
+// A table: time, rates and name of each kernel. Bytes are those of every buffer that a launch is given, which is more
+// than it moves when it looks up rows.
 std::string describe(const DeviceExecutor::CallTime &time);
 
 } // namespace nibble

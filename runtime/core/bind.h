@@ -20,10 +20,12 @@ Status bindIfTaken(Function &function, std::string_view name, const TensorView &
 
 // A vector seen as a one-dimensional tensor, or as [rows, columns].
 template <typename T> TensorView viewOf(std::vector<T> &values) {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, int32_t>);
-  return {std::is_same_v<T, float> ? DType::kF32 : DType::kI32,
-          {static_cast<int64_t>(values.size())},
-          reinterpret_cast<std::byte *>(values.data())};
+  constexpr DType kDType = std::is_same_v<T, float>     ? DType::kF32
+                           : std::is_same_v<T, double>  ? DType::kF64
+                           : std::is_same_v<T, int32_t> ? DType::kI32
+                                                        : DType::kI64;
+  static_assert(std::is_floating_point_v<T> || std::is_same_v<T, int32_t> || std::is_same_v<T, int64_t>);
+  return {kDType, {static_cast<int64_t>(values.size())}, reinterpret_cast<std::byte *>(values.data())};
 }
 
 } // namespace nibble

@@ -153,6 +153,12 @@ Status Function::bind(int index, const TensorView &tensor) {
   return Status::ok();
 }
 
+void Function::keepOnDevice(int result) {
+  auto place = std::lower_bound(kept_.begin(), kept_.end(), result);
+  if (place == kept_.end() || *place != result)
+    kept_.insert(place, result);
+}
+
 Result<std::string> Function::profile(int repeats) {
   if (!backend_)
     return Status::usage("profile: a program for this machine is timed when it was compiled to be");
@@ -171,7 +177,7 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
       return Status::failed(
           fmt::format("program: argument '{}' of '{}' was never bound", info_->arguments[i].name, info_->name));
   if (backend_)
-    return backend_->call(index_, bound_, arena);
+    return backend_->call(index_, bound_, kept_, arena);
   Frame frame(*info_);
   for (const TensorView &tensor : bound_)
     frame.pass(tensor);

@@ -23,8 +23,10 @@ public:
   virtual ~ProgramBackend() = default;
   // A parameter or state argument gets a place where `call` finds it. Environment error when there is no room.
   virtual Status bind(const nibble_value_info &argument, const TensorView &tensor) = 0;
-  // Function number `function` of the table. Results lie in the host's memory and belong to the arena.
-  virtual Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments, Arena &arena) = 0;
+  // Function number `function` of the table. Results lie in the host's memory and belong to the arena, but for those
+  // whose numbers are in `kept`, ascending: they stay on the device (Function::keepOnDevice).
+  virtual Result<std::vector<TensorView>> call(int function, std::span<const TensorView> arguments,
+                                               std::span<const int> kept, Arena &arena) = 0;
   virtual std::shared_ptr<Residence> residence() const = 0;
   // A table of what the kernels of a call take, from `repeats` runs; state goes on from run to run.
   virtual Result<std::string> profile(int function, std::span<const TensorView> arguments, int repeats) = 0;
@@ -46,11 +48,17 @@ public:
   Status bind(std::string_view name, const TensorView &tensor);
   Status bind(int index, const TensorView &tensor);
 
+  // From now on `call` leaves that result where it was made: its view has TensorView::device and no data. It can be
+  // bound as an input of another function there, and is good until this one is called again. A program of the host
+  // returns it as before.
+  void keepOnDevice(int result);
+
   // Runs with what is bound; the memory of the results belongs to the arena until Arena::reset.
   // Failed when an argument is unbound (named), or a result is not what the table says. Environment error when the
   // machine has no memory left: what the function updates in place is then half updated (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
-  // Of a program on a device: see ProgramBackend. Usage error for one of this machine, which is compiled to be timed instead.
+  // Of a program on a device: see ProgramBackend. Usage error for one of this machine, which is compiled to be timed
+  // instead.
   Result<std::string> profile(int repeats);
   // Likewise: see ProgramBackend. Nothing has to be bound.
   Result<int64_t> planBytes(int64_t extent) const;
@@ -65,6 +73,7 @@ private:
   std::shared_ptr<ProgramBackend> backend_;
   std::vector<TensorView> bound_;
   std::vector<bool> isBound_;
+  std::vector<int> kept_; // results, ascending
 };
 
 class Program {

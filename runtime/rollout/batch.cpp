@@ -16,15 +16,14 @@ void RolloutBatch::clear() {
   pageLists_.clear();
 }
 
-void RolloutBatch::add(const PlannedTokens &planned, std::span<const int32_t> tokens) {
+void RolloutBatch::add(const PlannedTokens &planned, std::span<const int32_t> tokens, int64_t draws) {
   for (int64_t i = planned.begin; i < planned.begin + planned.count; ++i) {
     tokens_.push_back(tokens[i]);
     positions_.push_back(static_cast<int32_t>(i));
   }
   sequences_.push_back(static_cast<int32_t>(tokens_.size()));
   pageLists_.push_back(&planned.sequence->pages);
-  if (planned.last)
-    rows_.push_back(static_cast<int32_t>(tokens_.size()) - 1);
+  rows_.insert(rows_.end(), static_cast<size_t>(draws), static_cast<int32_t>(tokens_.size()) - 1);
 }
 
 Status RolloutBatch::bind(Function &forward) {

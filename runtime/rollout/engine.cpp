@@ -3,15 +3,14 @@
 #include "runtime/core/philox.h"
 #include "runtime/rollout/batch.h"
 #include "runtime/rollout/cache.h"
+#include "runtime/rollout/draw.h"
 #include "runtime/rollout/pages.h"
 #include "runtime/rollout/scheduler.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <deque>
-#include <thread>
 
 namespace nibble {
 
@@ -37,31 +36,23 @@ struct Sequence : ScheduledSequence {
   std::vector<Sequence *> siblings; // samples of the same prompt that wait for this one to compute it
 };
 
-// A sequence that gets its next token from row `row` of the logits.
-struct Draw {
-  Sequence *sequence;
-  int64_t row;
-};
-
 } // namespace
 
 struct RolloutEngine::Implementation {
   RolloutOptions options;
-  Function forward, logProbability;
+  Function forward;
+  TokenDrawer drawer;
   KeyValueCache cache;
   int64_t pages = 0, vocabulary = 0;
   Arena arena;
-  std::vector<Sampler> samplers; // one a thread
   RolloutBatch batch;
   RolloutStatistics statistics;
-  std::vector<int32_t> targets;
-  std::vector<float> temperatures, expanded;
+  std::vector<RowDraw> rowDraws;
 
   Status checkRequest(const Request &request, size_t index) const;
   bool finished(const Sequence &sequence) const;
-  Status choose(const std::vector<Draw> &draws, const TensorView &logits);
-  Status sample(const std::vector<Draw> &draws, TensorView logits);
-  Result<std::vector<Draw>> compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
+  Status sample(const std::vector<Sequence *> &draws, const TensorView &logits);
+  Result<std::vector<Sequence *>> compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
 };
 
 Result<RolloutEngine> RolloutEngine::create(const Program &program, const TensorLookup &parameters,
@@ -69,14 +60,13 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program, const Tensor
   if (options.maxTokensPerCall < 1 || options.maxRunning < 1 || options.contextLength < 1)
     return Status::usage("rollout: max_tokens_per_call, max_running and the context length must be at least 1");
   NIBBLE_ASSIGN(Function forward, program.function("forward"));
-  NIBBLE_ASSIGN(Function logProbability, program.function("sample_log_probability"));
   NIBBLE_ASSIGN(KeyValueCache cache, KeyValueCache::describe(forward));
   int logits = forward.result("logits");
-  if (logits < 0 || logProbability.result("logp") < 0 || forward.info().results[logits].rank != 2 ||
-      forward.info().results[logits].shape[1] < 1)
-    return Status::failed("program: 'forward' must return logits [?, V] and 'sample_log_probability' logp");
-  auto implementation = std::unique_ptr<Implementation>(new Implementation{
-      options, std::move(forward), std::move(logProbability), std::move(cache), 0, 0, {}, {}, {}, {}, {}, {}, {}});
+  if (logits < 0 || forward.info().results[logits].rank != 2 || forward.info().results[logits].shape[1] < 1)
+    return Status::failed("program: 'forward' must return logits [?, V]");
+  NIBBLE_ASSIGN(TokenDrawer drawer, TokenDrawer::create(program, forward, options.threads));
+  auto implementation = std::unique_ptr<Implementation>(
+      new Implementation{options, std::move(forward), std::move(drawer), std::move(cache), 0, 0, {}, {}, {}, {}});
   Implementation &it = *implementation;
   it.vocabulary = it.forward.info().results[logits].shape[1];
 
@@ -134,88 +124,48 @@ bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
   return true;
 }
 
-// Draws a token for each entry into `targets`. Rows are independent, so threads change nothing.
-Status RolloutEngine::Implementation::choose(const std::vector<Draw> &draws, const TensorView &logits) {
-  constexpr int64_t kWorthAThread = 1 << 16; // logits
-  int64_t count = static_cast<int64_t>(draws.size());
-  int64_t threads = std::clamp<int64_t>(std::min(options.threads, count * vocabulary / kWorthAThread), 1, count);
-  samplers.resize(std::max<size_t>(samplers.size(), threads));
-  std::vector<Status> statuses(draws.size());
-  targets.assign(draws.size(), 0);
-  auto work = [&](int64_t thread) {
-    for (int64_t i = thread; i < count; i += threads) {
-      const Request &request = *draws[i].sequence->request;
-      Sample &sample = *draws[i].sequence->sample;
-      uint64_t bits =
-          randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample, sample.tokens.size());
-      auto row = std::span(logits.as<const float>() + draws[i].row * vocabulary, static_cast<size_t>(vocabulary));
-      auto choice = samplers[thread].choose(row, request.sampling, bits);
-      if (!choice.isOk()) {
-        statuses[i] = std::move(choice).takeStatus().within(
-            fmt::format("rollout: sample {} token {}", sample.sample, sample.tokens.size()));
-        continue;
-      }
-      targets[i] = choice->token;
-      sample.logKeptMass.push_back(choice->logKeptMass);
-    }
-  };
-  std::vector<std::thread> others;
-  for (int64_t thread = 1; thread < threads; ++thread)
-    others.emplace_back(work, thread);
-  work(0);
-  for (std::thread &thread : others)
-    thread.join();
-  for (Status &status : statuses)
-    NIBBLE_TRY(std::move(status));
-  return Status::ok();
-}
-
-// Draws a token for each entry and records what the program says of its probability. logits: [R, V].
-Status RolloutEngine::Implementation::sample(const std::vector<Draw> &draws, TensorView logits) {
-  NIBBLE_TRY(choose(draws, logits));
-  temperatures.clear();
-  for (const Draw &draw : draws)
-    temperatures.push_back(draw.sequence->request->sampling.recordedTemperature());
-  // One row of logits per drawn token: several samples of one prompt share the row of its last token.
-  bool oneEach = static_cast<int64_t>(draws.size()) == logits.shape[0];
-  for (size_t i = 0; oneEach && i < draws.size(); ++i)
-    oneEach = draws[i].row == static_cast<int64_t>(i);
-  if (!oneEach) {
-    expanded.resize(draws.size() * vocabulary);
-    for (size_t i = 0; i < draws.size(); ++i)
-      std::memcpy(expanded.data() + i * vocabulary, logits.as<float>() + draws[i].row * vocabulary,
-                  vocabulary * sizeof(float));
-    logits = viewOf(expanded);
-    logits.shape = {static_cast<int64_t>(draws.size()), vocabulary};
+// Draws a token for each entry, from the row of logits with its number, and records what the program says of its
+// probability.
+Status RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws, const TensorView &logits) {
+  rowDraws.clear();
+  for (const Sequence *sequence : draws) {
+    const Request &request = *sequence->request;
+    const Sample &sample = *sequence->sample;
+    rowDraws.push_back({&request.sampling, randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample,
+                                                      sample.tokens.size())});
   }
-  NIBBLE_TRY(logProbability.bind("logits", logits));
-  NIBBLE_TRY(logProbability.bind("targets", viewOf(targets)));
-  NIBBLE_TRY(bindIfTaken(logProbability, "temperature", viewOf(temperatures)));
-  NIBBLE_ASSIGN(auto results, logProbability.call(arena));
-  const float *logp = results[logProbability.result("logp")].as<float>();
-  int entropyIndex = logProbability.result("entropy");
-  const float *entropy = entropyIndex < 0 ? nullptr : results[entropyIndex].as<float>();
+  NIBBLE_ASSIGN(const DrawnTokens *drawn, drawer.draw(logits, rowDraws, arena));
+  for (size_t i = 0; i < draws.size(); ++i)
+    if (!drawn->status[i].isOk())
+      return Status(drawn->status[i])
+          .within(
+              fmt::format("rollout: sample {} token {}", draws[i]->sample->sample, draws[i]->sample->tokens.size()));
   for (size_t i = 0; i < draws.size(); ++i) {
-    Sequence &sequence = *draws[i].sequence;
-    sequence.tokens.push_back(targets[i]);
+    Sequence &sequence = *draws[i];
+    sequence.tokens.push_back(drawn->tokens[i]);
     sequence.length = static_cast<int64_t>(sequence.tokens.size());
-    sequence.sample->tokens.push_back(targets[i]);
-    sequence.sample->logProbability.push_back(logp[i]);
-    if (entropy)
-      sequence.sample->entropy.push_back(entropy[i]);
+    sequence.sample->tokens.push_back(drawn->tokens[i]);
+    sequence.sample->logProbability.push_back(drawn->logProbability[i]);
+    sequence.sample->logKeptMass.push_back(drawn->logKeptMass[i]);
+    if (!drawn->entropy.empty())
+      sequence.sample->entropy.push_back(drawn->entropy[i]);
   }
   statistics.sampledTokens += static_cast<int64_t>(draws.size());
   return Status::ok();
 }
 
-// Runs a plan; says which sequences are to get a token from which row of the logits.
-Result<std::vector<Draw>> RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
-                                                                 TensorView &logits) {
+// Runs a plan; says which sequences are to get a token, one from each row of the logits. Several samples of one prompt
+// get a row each of its last token.
+Result<std::vector<Sequence *>> RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
+                                                                       TensorView &logits) {
   for (auto [from, to] : plan.copies)
     NIBBLE_TRY(cache.copyPage(from, to));
-  batch.build(plan, [](ScheduledSequence &sequence) -> std::span<const int32_t> {
-    return static_cast<Sequence &>(sequence).tokens;
-  });
+  batch.build(
+      plan,
+      [](ScheduledSequence &sequence) -> std::span<const int32_t> { return static_cast<Sequence &>(sequence).tokens; },
+      [](ScheduledSequence &sequence) {
+        return 1 + static_cast<int64_t>(static_cast<Sequence &>(sequence).siblings.size());
+      });
   NIBBLE_TRY(batch.bind(forward));
   NIBBLE_ASSIGN(auto results, forward.call(arena));
   logits = results[forward.result("logits")];
@@ -223,20 +173,18 @@ Result<std::vector<Draw>> RolloutEngine::Implementation::compute(const Plan &pla
   statistics.computedTokens += batch.tokens();
   statistics.pageCopies += static_cast<int64_t>(plan.copies.size());
 
-  std::vector<Draw> draws;
-  int64_t row = 0;
+  std::vector<Sequence *> draws;
   for (const PlannedTokens &planned : plan.tokens) {
     auto &sequence = static_cast<Sequence &>(*planned.sequence);
     sequence.computed += planned.count;
     if (!planned.last)
       continue;
-    draws.push_back({&sequence, row});
+    draws.push_back(&sequence);
     for (Sequence *sibling : sequence.siblings) {
       scheduler.addSharing(*sibling, sequence);
-      draws.push_back({sibling, row});
+      draws.push_back(sibling);
     }
     sequence.siblings.clear();
-    ++row;
   }
   return draws;
 }
@@ -285,12 +233,12 @@ RolloutEngine::generate(std::span<const Request> requests, uint64_t weightVersio
     if (plan.tokens.empty())
       return Status::failed("rollout: no sequence can go on; the cache is too small");
     TensorView logits;
-    NIBBLE_ASSIGN(std::vector<Draw> draws, it.compute(plan, scheduler, logits));
+    NIBBLE_ASSIGN(std::vector<Sequence *> draws, it.compute(plan, scheduler, logits));
     if (!draws.empty())
       NIBBLE_TRY(it.sample(draws, logits));
-    for (const Draw &draw : draws)
-      if (it.finished(*draw.sequence)) {
-        scheduler.remove(*draw.sequence);
+    for (Sequence *sequence : draws)
+      if (it.finished(*sequence)) {
+        scheduler.remove(*sequence);
         --unfinished;
       }
     it.arena.reset();

@@ -37,8 +37,8 @@ struct RolloutStatistics {
 
 class RolloutEngine {
 public:
-  // Functions used: `forward` and `sample_log_probability`. Parameters are bound now and read at every call, so that
-  // weights updated in place are the ones used.
+  // Functions used: `forward`, and those of TokenDrawer (runtime/rollout/draw.h). Parameters are bound now and read at
+  // every call, so that weights updated in place are the ones used.
   static Result<RolloutEngine> create(const Program &program, const TensorLookup &parameters,
                                       const RolloutOptions &options);
   RolloutEngine(RolloutEngine &&) noexcept;

@@ -94,7 +94,9 @@ Status compile(const CompileArguments &arguments) {
   Session session;
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options));
   auto begin = std::chrono::steady_clock::now();
-  StageRunner runner(session, options.stageOptions(recipe), arguments.dumpStages);
+  StageOptions stages = options.stageOptions(recipe);
+  stages.rollout.sample = arguments.target != "host";
+  StageRunner runner(session, stages, arguments.dumpStages);
   NIBBLE_TRY(runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
   bool stopped = !arguments.stopAfter.empty();
   auto lower = [&](mlir::ModuleOp of) {

@@ -4,6 +4,7 @@
 // An INT4 rollout of a model that is trained without: the recipe is applied to the rollout alone.
 // RUN: nibble-opt %s --nibble-derive-rollout=weights=unquantized --nibble-quantize="function=forward include=wo" --nibble-pack-weights --split-input-file \
 // RUN:   | FileCheck %s --check-prefix=ALONE
+// RUN: nibble-opt %s --nibble-derive-rollout=sample=true --split-input-file | FileCheck %s --check-prefixes=CHECK,SAMPLE
 
 // The training function keeps what it has.
 // CHECK-LABEL: func.func private @layer(
@@ -37,6 +38,15 @@
 // CHECK-LABEL: func.func @sample_log_probability(
 // CHECK-SAME: tensor<?x96xf32> {nn.input = "logits"}, %{{.*}}: tensor<?xi32> {nn.input = "targets"}, %{{.*}}: tensor<?xf32> {nn.input = "temperature"}) -> (tensor<?xf32> {nn.output = "logp"}, tensor<?xf32> {nn.output = "entropy"})
 // CHECK: nn.log_probability
+
+// SAMPLE-LABEL: func.func @sample(
+// SAMPLE-SAME: %[[LOGITS:[a-z0-9]+]]: tensor<?x96xf32> {nn.input = "logits"}, %[[T:[a-z0-9]+]]: tensor<?xf32> {nn.input = "temperature"}
+// SAMPLE-SAME: %[[RECORDED:[a-z0-9]+]]: tensor<?xf32> {nn.input = "recorded_temperature"}, %[[BITS:[a-z0-9]+]]: tensor<?xi64> {nn.input = "bits"}
+// SAMPLE-SAME: %[[FILTERED:[a-z0-9]+]]: tensor<?xi32> {nn.input = "filtered"}, %[[K:[a-z0-9]+]]: tensor<?xi32> {nn.input = "top_k"}
+// SAMPLE-SAME: %[[P:[a-z0-9]+]]: tensor<?xf64> {nn.input = "top_p"}, %[[M:[a-z0-9]+]]: tensor<?xf64> {nn.input = "min_p"}
+// SAMPLE-SAME: -> (tensor<?xi32> {nn.output = "tokens"}, tensor<?xf32> {nn.output = "log_kept_mass"}, tensor<?xi32> {nn.output = "status"}, tensor<?xf32> {nn.output = "logp"}, tensor<?xf32> {nn.output = "entropy"})
+// SAMPLE-NEXT: %[[TOKEN:.*]], %{{.*}}, %{{.*}} = nn.sample %[[LOGITS]], %[[T]], %[[BITS]], %[[FILTERED]], %[[K]], %[[P]], %[[M]]
+// SAMPLE-NEXT: nn.log_probability %[[LOGITS]], %[[TOKEN]], %[[RECORDED]]
 
 // PLAIN-LABEL: func.func @forward(
 // PLAIN-SAME: tensor<64x64xbf16> {nn.parameter = "1.wo"}

@@ -1,12 +1,13 @@
 #include "runtime/rollout/sampler.h"
-#include "runtime/core/philox.h"
 #include "lib/Numerics/sampling.h"
+#include "runtime/core/philox.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace nibble;
 using numerics::exactExp;
@@ -120,6 +121,75 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
   EXPECT_EQ(sampler.choose(logits, {}, 0).status().message(), "logit of token 1 is inf");
   std::vector<float> none(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sampler.choose(none, {}, 0).status().message(), "no logit is finite");
+}
+
+// The definition (docs/numerics.md, N16) without a thought for speed: a whole ranking, then a walk.
+Choice slowly(const std::vector<float> &logits, const SamplingOptions &options, uint64_t randomBits) {
+  float largest = *std::max_element(logits.begin(), logits.end()),
+        temperature = static_cast<float>(options.temperature);
+  std::vector<uint64_t> mass;
+  for (float x : logits) {
+    double distance =
+        x == largest ? 0 : static_cast<double>(x / temperature) - static_cast<double>(largest / temperature);
+    mass.push_back(static_cast<uint64_t>(std::nearbyint(exactExp(distance) * 0x1p44)));
+  }
+  std::vector<size_t> ranking(logits.size());
+  std::iota(ranking.begin(), ranking.end(), 0);
+  std::sort(ranking.begin(), ranking.end(),
+            [&](size_t a, size_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  if (options.topK > 0 && options.topK < static_cast<int64_t>(ranking.size()))
+    ranking.resize(options.topK);
+  uint64_t left = 0, sum = 0, all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
+  for (size_t token : ranking)
+    left += mass[token];
+  std::vector<bool> isKept(logits.size());
+  for (size_t token : ranking) {
+    if (options.topP < 1 && sum > 0 && static_cast<double>(sum) >= options.topP * static_cast<double>(left))
+      break;
+    sum += mass[token];
+    isKept[token] = static_cast<double>(mass[token]) >= options.minP * 0x1p44;
+  }
+  uint64_t kept = 0, threshold = 0;
+  for (size_t i = 0; i < mass.size(); ++i)
+    kept += isKept[i] ? mass[i] : 0;
+  threshold = toBelow(randomBits, kept);
+  size_t token = 0;
+  for (sum = 0; (sum += isKept[token] ? mass[token] : 0) <= threshold;)
+    ++token;
+  return {static_cast<int32_t>(token),
+          static_cast<float>(exactLog(static_cast<double>(kept) / static_cast<double>(all)))};
+}
+
+TEST(Sampler, FollowsItsDefinition) {
+  Sampler sampler;
+  for (uint64_t row = 0; row < 3000; ++row) {
+    auto random = [&](uint64_t what) { return toUnit(randomBits(9, RandomStream::kTask, 0, row, what)); };
+    std::vector<float> logits;
+    auto count = static_cast<size_t>(1 + 1500 * random(0));
+    for (size_t i = 0; i < count; ++i) {
+      auto x = static_cast<float>(10 * random(100 + i) - 5);
+      logits.push_back(row % 3 == 0            ? std::round(x)
+                       : row % 7 == 1 && i % 2 ? -std::numeric_limits<float>::infinity()
+                                               : x);
+    }
+    logits[0] = row % 5 == 0 ? -0.0f : 1.0f;
+    SamplingOptions options;
+    options.temperature = 0.1 + 2 * random(1);
+    if (row % 11 == 4)
+      options.temperature = 1e-38; // quotients overflow
+    if (random(2) < 0.5)
+      options.topK = 1 + static_cast<int64_t>(random(3) * static_cast<double>(count));
+    if (random(4) < 0.5)
+      options.topP = 1 - random(5);
+    if (random(6) < 0.5)
+      options.minP = random(7) * random(8);
+    uint64_t bits = randomBits(8, RandomStream::kSampler, 0, row, 0);
+    Choice expected = slowly(logits, options, bits);
+    auto choice = sampler.choose(logits, options, bits);
+    ASSERT_TRUE(choice.isOk());
+    EXPECT_EQ(choice->token, expected.token) << row;
+    EXPECT_EQ(choice->logKeptMass, expected.logKeptMass) << row;
+  }
 }
 
 TEST(Sampler, OptionsOutOfRangeAreNamed) {
