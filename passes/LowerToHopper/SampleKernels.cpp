@@ -58,25 +58,38 @@ struct Sample {
   void launchChoose() const;
 };
 
+int64_t accessesOf(const SampleRows &shape) { return kPerThread / shape.width; } // of a thread to its part
+
 // Column of the thread's access number `i` in a part; beyond the vocabulary or in it as a whole. A warp has neighbours.
-Value columnOf(Emitter &b, Value part, int64_t i, int64_t width) {
-  return b.addI(b.mulI(part, kColumns), b.mulI(b.addI(b.thread(), i * kThreads), width));
+Value columnOf(Emitter &b, Value part, Value i, int64_t width) {
+  return b.addI(b.mulI(part, kColumns), b.mulI(b.addI(b.thread(), b.mulI(i, kThreads)), width));
 }
 
-// body(column, the logits there) for the thread's accesses; those beyond the vocabulary are -infinity.
-void forPart(Emitter &b, const SampleRows &shape, Value logits, Value row, Value part,
-             llvm::function_ref<void(int64_t i, Value column, Value vector)> body) {
-  SmallVector<std::pair<Value, Value>> loaded;
-  for (int64_t i = 0; i < kPerThread / shape.width; ++i) {
-    Value column = columnOf(b, part, i, shape.width);
-    Value vector = b.ifValue(
-        b.less(column, shape.vocabulary),
-        [&] { return loadFloats(b, logits, b.getF32Type(), b.place(row, shape.vocabulary, column), shape.width); },
-        [&] { return b.splat(b.f32(-INFINITY), shape.width); });
-    loaded.push_back({column, vector});
-  }
-  for (auto [i, access] : llvm::enumerate(loaded))
-    body(static_cast<int64_t>(i), access.first, access.second);
+// The logits at a column, or -infinity beyond the vocabulary.
+Value loadOrNothing(Emitter &b, const SampleRows &shape, Value logits, Value row, Value column) {
+  return b.ifValue(
+      b.less(column, shape.vocabulary),
+      [&] { return loadFloats(b, logits, b.getF32Type(), b.place(row, shape.vocabulary, column), shape.width); },
+      [&] { return b.splat(b.f32(-INFINITY), shape.width); });
+}
+
+// Sum of weight(x, token), an i64, over the logits of one access.
+using Weight = llvm::function_ref<Value(Value x, Value token)>;
+Value weightOf(Emitter &b, const SampleRows &shape, Value column, Value vector, Weight weight) {
+  Value sum = b.i64(0);
+  for (int64_t i = 0; i < shape.width; ++i)
+    sum = b.addI(sum, weight(b.extract(vector, i), b.addI(column, i)));
+  return sum;
+}
+
+// Of a thread's share of a part. A loop: written out, the polynomials would not fit into the cache of instructions.
+Value weightOfPart(Emitter &b, const SampleRows &shape, Value logits, Value row, Value part, Weight weight) {
+  return b.loop(b.i32(0), b.i32(accessesOf(shape)), b.i32(1), {b.i64(0)},
+                [&](Value i, ValueRange sums) -> SmallVector<Value> {
+                  Value column = columnOf(b, part, i, shape.width);
+                  Value vector = loadOrNothing(b, shape, logits, row, column);
+                  return {b.addI(sums[0], weightOf(b, shape, column, vector, weight))};
+                })[0];
 }
 
 // The largest logit of a part; NaN when one is NaN or +infinity.
@@ -85,13 +98,15 @@ void Sample::launchMaxima() const {
   k.launch(spec("sample_maxima", blocksOf(rows), {logits, maxima}), [&](Emitter &b, ValueRange arguments) {
     Value row = b.divI(b.block(), shape.parts), part = b.remI(b.block(), shape.parts);
     Value largest = b.f32(-INFINITY), bad = b.boolean(false), shared = b.sharedMemory(0);
-    forPart(b, shape, arguments[0], row, part, [&](int64_t, Value, Value vector) {
+    SmallVector<Value> loaded; // all under way at once
+    for (int64_t i = 0; i < accessesOf(shape); ++i)
+      loaded.push_back(loadOrNothing(b, shape, arguments[0], row, columnOf(b, part, b.i32(i), shape.width)));
+    for (Value vector : loaded)
       for (int64_t i = 0; i < shape.width; ++i) {
         Value x = b.extract(vector, i);
         largest = b.max(largest, x);
         bad = b.either(bad, isBad(b, x));
       }
-    });
     largest = b.blockMax(largest, shared, kThreads);
     Value anyBad = b.greater(b.blockMax(b.select(bad, b.f32(1), b.f32(0)), shared, kThreads), b.f32(0));
     b.ifThen(b.equal(b.thread(), 0),
@@ -111,12 +126,8 @@ void Sample::launchMasses() const {
              Value sum = b.ifValue(
                  state.drawn,
                  [&] {
-                   Value sum = b.i64(0);
-                   forPart(b, shape, arguments[0], row, part, [&](int64_t, Value, Value vector) {
-                     for (int64_t i = 0; i < shape.width; ++i)
-                       sum = b.addI(sum, state.mass(b, b.extract(vector, i)));
-                   });
-                   return sum;
+                   return weightOfPart(b, shape, arguments[0], row, part,
+                                       [&](Value x, Value) { return state.mass(b, x); });
                  },
                  [&] { return b.i64(0); });
              sum = blockSumI64(b, sum, b.sharedMemory(0), kThreads);
@@ -144,10 +155,9 @@ void Sample::launchKept() const {
              RowState state(b, shape, arguments[3], arguments[1], row);
              b.ifThen(state.drawn, [&] {
                Value pivot = b.load(b.at(arguments[4], i64, row), i64);
-               Value least = b.load(b.at(arguments[5], i64, row), i64), sum = b.i64(0);
-               forPart(b, shape, arguments[0], row, part, [&](int64_t, Value column, Value vector) {
-                 for (int64_t i = 0; i < shape.width; ++i)
-                   sum = b.addI(sum, state.keptMass(b, b.extract(vector, i), b.addI(column, i), pivot, least));
+               Value least = b.load(b.at(arguments[5], i64, row), i64);
+               Value sum = weightOfPart(b, shape, arguments[0], row, part, [&](Value x, Value token) {
+                 return state.keptMass(b, x, token, pivot, least);
                });
                sum = blockSumI64(b, sum, b.sharedMemory(0), kThreads);
                b.ifThen(b.equal(b.thread(), 0),
@@ -160,7 +170,7 @@ void Sample::launchKept() const {
 // first warp finds the one in which the threshold is passed and reads it again.
 void Sample::launchChoose() const {
   SampleRows shape = this->shape();
-  int64_t segments = kPerThread / shape.width * kWarps;
+  int64_t segments = accessesOf(shape) * kWarps;
   LaunchSpec choose = spec("sample_choose", rows,
                            {logits, temperature, bits, maxima, masses, kept, pivots, leasts, token, logKept, status});
   choose.sharedBytes = segments * 8;
@@ -194,12 +204,11 @@ void Sample::launchChoose() const {
           [&] { return b.wide(b.select(state.bad, isBad(b, x), isEqual(b, x, state.largest))); });
       return b.select(b.less(token, shape.vocabulary), mass, b.i64(0));
     };
-    forPart(b, shape, arguments[0], row, part.index, [&](int64_t i, Value column, Value vector) {
-      Value sum = b.i64(0);
-      for (int64_t j = 0; j < shape.width; ++j)
-        sum = b.addI(sum, weight(b.extract(vector, j), b.addI(column, j)));
-      sum = warpSumI64(b, sum);
-      b.ifThen(b.equal(b.lane(), 0), [&] { b.store(sum, b.at(shared, i64, b.addI(b.warp(), i * kWarps))); });
+    b.loop(b.i32(0), b.i32(accessesOf(shape)), 1, [&](Value i) {
+      Value column = columnOf(b, part.index, i, shape.width);
+      Value vector = loadOrNothing(b, shape, arguments[0], row, column);
+      Value sum = warpSumI64(b, weightOf(b, shape, column, vector, weight));
+      b.ifThen(b.equal(b.lane(), 0), [&] { b.store(sum, b.at(shared, i64, b.addI(b.warp(), b.mulI(i, kWarps)))); });
     });
     b.barrier();
     b.ifThen(b.equal(b.warp(), 0), [&] {

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s | nibble-opt | FileCheck %s
 
 // CHECK-LABEL: func.func @sample(
-// CHECK: %[[TOKEN:.*]], %{{.*}}, %{{.*}} = nn.sample %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}
+// CHECK: %[[TOKEN:[a-z0-9]+]], %{{.*}}, %{{.*}} = nn.sample %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %arg6
 // CHECK-SAME: : tensor<?x100xf32>, tensor<?xf32>, tensor<?xi64>, tensor<?xi32>, tensor<?xf64> -> tensor<?xi32>
 // CHECK: return %[[TOKEN]], %{{.*}}, %{{.*}} : tensor<?xi32>, tensor<?xf32>, tensor<?xi32>
 func.func @sample(%logits: tensor<?x100xf32>, %temperature: tensor<?xf32>, %bits: tensor<?xi64>, %filtered: tensor<?xi32>,

@@ -1,10 +1,13 @@
 // nn.sample on the device against the host's sampler: the same tokens and the same bits of kept mass, for every row by
 // itself and in the batch.
+#include "runtime/bundle/bundle.h"
 #include "runtime/core/philox.h"
 #include "runtime/rollout/sampler.h"
+#include "test/device/recorded_case.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -80,6 +83,31 @@ std::string describe(const SamplingOptions &o) {
   return fmt::format("temperature {} top_k {} top_p {} min_p {}", o.temperature, o.topK, o.topP, o.minP);
 }
 
+// What the sampler says, as files for nibble-replay (NIBBLE_RECORD): a GPU must give the same numbers.
+void record(const CompiledForDevice &program, std::span<const Row> rows) {
+  const char *folder = std::getenv("NIBBLE_RECORD");
+  if (!folder)
+    return;
+  static int number = 0;
+  std::string path = fmt::format("{}/sample-{}", folder, number++);
+  auto count = static_cast<int64_t>(rows.size());
+  RecordedCase recorded;
+  recorded.name = fmt::format("sample from {} rows of {}", count, rows[0].logits.size());
+  recorded.arguments = argumentsOf(rows);
+  for (int i = 0; i < 3; ++i) {
+    recorded.expected.push_back(std::move(*Tensor::create(DType::kF64, {count})));
+    recorded.bounds.push_back(1e-30); // equal
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    auto choice = Sampler().choose(rows[i].logits, rows[i].options, rows[i].bits);
+    ASSERT_TRUE(choice.isOk());
+    recorded.expected[0].as<double>()[i] = choice->token;
+    recorded.expected[1].as<double>()[i] = choice->logKeptMass;
+  }
+  ASSERT_TRUE(recorded.write(path).isOk());
+  ASSERT_TRUE(writeBundle(path + "/program.nbl", program.deviceProgram()).isOk());
+}
+
 // All rows at once against the sampler, and each tenth by itself.
 void check(CompiledForDevice &program, std::span<const Row> rows) {
   std::vector<Tensor> results = run(program, rows);
@@ -129,7 +157,7 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
       break;
     case 2: // ruled out
       for (int64_t v = 0; v < vocabulary; ++v)
-        if (v % 3 != 1)
+        if (v % 3 != 0)
           row.logits[v] = -INFINITY;
       break;
     case 3: // all equal
@@ -158,12 +186,15 @@ TEST(HopperSample, DrawsWhatTheHostDraws) {
     CompiledForDevice program(sampleOf(vocabulary));
     std::vector<Row> rows = someRows(count, vocabulary);
     check(program, rows);
+    record(program, rows);
   }
 }
 
 TEST(HopperSample, AWholeVocabulary) {
   CompiledForDevice program(sampleOf(151936));
-  check(program, someRows(4, 151936));
+  std::vector<Row> rows = someRows(4, 151936);
+  check(program, rows);
+  record(program, rows);
 }
 
 TEST(HopperSample, ARowWithoutADrawSaysWhy) {

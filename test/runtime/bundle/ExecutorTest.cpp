@@ -131,4 +131,62 @@ TEST(Executor, ProgramsOnOneDeviceShareTheirArena) {
   EXPECT_EQ(world.device->used, used);
 }
 
+// One program's result as another one's input without a way through the host, in whatever order calls use the arena.
+TEST(Executor, AResultCanStayOnTheDevice) {
+  for (bool checks : {false, true}) {
+    World world;
+    world.device->checks = checks;
+    world.load();
+    auto second = loadDeviceProgram(smallProgram(), world.residence);
+    ASSERT_TRUE(second.isOk());
+    auto next = second->function("main");
+    std::vector<float> sum = {0, 0, 0};
+    ASSERT_TRUE(next->bind("bias", World::view(world.bias)).isOk());
+    ASSERT_TRUE(next->bind("sum:all", World::view(sum)).isOk());
+    world.main->keepOnDevice(world.main->result("out"));
+    uint64_t where = 0;
+    for (int i = 0; i < 6; ++i) {
+      world.x[0] = static_cast<float>(i);
+      ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
+      auto kept = world.main->call(world.arena);
+      ASSERT_TRUE(kept.isOk()) << kept.status().message();
+      EXPECT_EQ(kept->front().data, nullptr);
+      ASSERT_NE(kept->front().device, 0u);
+      EXPECT_EQ(kept->front().shape, Shape{3});
+      if (!checks && i > 0)
+        EXPECT_EQ(kept->front().device, where); // a graph refers to it
+      where = kept->front().device;
+      ASSERT_TRUE(next->bind("x", kept->front()).isOk());
+      auto results = next->call(world.arena);
+      ASSERT_TRUE(results.isOk()) << results.status().message();
+      EXPECT_THAT(std::vector<float>(results->front().as<float>(), results->front().as<float>() + 3),
+                  ElementsAre(20 + i, 42, 63));
+    }
+    EXPECT_EQ(world.device->replays, checks ? 0 : 8);
+    // Larger ones move.
+    for (auto *values : {&world.x, &world.bias, &world.sum, &sum})
+      values->assign(5000, 7);
+    ASSERT_TRUE(world.main->bind("bias", World::view(world.bias)).isOk());
+    ASSERT_TRUE(world.main->bind("sum:all", World::view(world.sum)).isOk());
+    ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
+    auto kept = world.main->call(world.arena);
+    ASSERT_TRUE(kept.isOk()) << kept.status().message();
+    ASSERT_TRUE(next->bind("bias", World::view(world.bias)).isOk());
+    ASSERT_TRUE(next->bind("sum:all", World::view(sum)).isOk());
+    ASSERT_TRUE(next->bind("x", kept->front()).isOk());
+    auto results = next->call(world.arena);
+    ASSERT_TRUE(results.isOk()) << results.status().message();
+    EXPECT_EQ(results->front().as<float>()[4999], 21);
+  }
+}
+
+TEST(Executor, OnlyAResultCanStay) {
+  World world;
+  world.load();
+  world.main->keepOnDevice(7);
+  ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
+  EXPECT_EQ(world.main->call(world.arena).status().message(),
+            "program function 'main': program: there is no result 7 to keep on the device");
+}
+
 } // namespace
