@@ -12,7 +12,9 @@ namespace {
 
 constexpr size_t kMostPlans = 64;
 constexpr int kRunsBeforeGraph = 2;
-constexpr int64_t kStagedTogether = int64_t{4} << 20; // bytes of inputs that go in one upload
+constexpr int64_t kStagedTogether = int64_t{4} << 20; // bytes that go in one upload, or come in one download
+constexpr int64_t kSmallResult = int64_t{1} << 16;    // bytes
+constexpr int64_t kAlignment = 256;
 
 using Place = PlannedBuffer::Place;
 
@@ -166,6 +168,10 @@ Status DeviceExecutor::runAsOne(Prepared &prepared) {
 Result<std::vector<TensorView>> DeviceExecutor::download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
                                                          std::span<const int> kept, Arena &arena) {
   std::vector<TensorView> results;
+  if (piece_.bytes > 0) {
+    staging_.resize(static_cast<size_t>(piece_.bytes));
+    NIBBLE_TRY(residence_->device().download(staging_.data(), piece_.address, piece_.bytes));
+  }
   for (int32_t index : plan.results) {
     const PlannedBuffer &buffer = plan.buffers[index];
     if (std::binary_search(kept.begin(), kept.end(), static_cast<int>(results.size()))) {
@@ -176,7 +182,10 @@ Result<std::vector<TensorView>> DeviceExecutor::download(const CallPlan &plan, s
     if (!view.data)
       return Status::environment(
           fmt::format("program: no memory for a result of {} bytes; let a call take fewer tokens", buffer.bytes));
-    if (buffer.bytes > 0)
+    uint64_t offset = addresses[index] - piece_.address;
+    if (offset < static_cast<uint64_t>(piece_.bytes))
+      std::memcpy(view.data, staging_.data() + offset, static_cast<size_t>(buffer.bytes));
+    else if (buffer.bytes > 0)
       NIBBLE_TRY(residence_->device().download(view.data, addresses[index], buffer.bytes));
     results.push_back(std::move(view));
   }
@@ -227,31 +236,60 @@ private:
 
 } // namespace
 
-// Memory for the results that stay: it outlives the arena's next use. With checks it is as large as the result, so that
-// an access beyond it is seen; else it grows and stays where it is as long as it can, as graphs refer to it.
-Result<std::vector<std::pair<int32_t, DeviceAddress>>> DeviceExecutor::placesOfKept(int function, const CallPlan &plan,
-                                                                                    std::span<const int> kept) {
+// With checks the memory is as large as the result, so that an access beyond it is seen; else it grows and stays where
+// it is as long as it can, as graphs refer to it.
+Status DeviceExecutor::reserve(Kept &kept, int64_t bytes) {
   Device &device = residence_->device();
-  std::vector<std::pair<int32_t, DeviceAddress>> places;
+  bytes = std::max<int64_t>(bytes, 1);
+  if (!device.checksAccesses() && kept.bytes >= bytes)
+    return Status::ok();
+  NIBBLE_TRY(device.synchronize()); // what still runs uses the old one
+  if (kept.address)
+    device.release(kept.address);
+  kept = {};
+  NIBBLE_ASSIGN(kept.address, device.allocate(bytes, "results of a program"));
+  kept.bytes = bytes;
+  return Status::ok();
+}
+
+// Results that do not lie in the arena: those that stay on the device, for they outlive its next use, and small ones,
+// which lie side by side and so come back in one piece.
+Status DeviceExecutor::placeResults(int function, const CallPlan &plan, std::span<const int> kept) {
+  placed_.clear();
+  piece_ = {};
   for (int result : kept) {
     if (result < 0 || result >= static_cast<int>(plan.results.size()))
       return Status::failed(fmt::format("program: there is no result {} to keep on the device", result));
     const PlannedBuffer &buffer = plan.buffers[plan.results[result]];
     if (buffer.place != Place::kArena)
       return Status::failed(fmt::format("program: result {} is an argument and cannot be kept on the device", result));
-    int64_t bytes = std::max<int64_t>(buffer.bytes, 1);
     Kept &own = kept_[{function, result}];
-    if (device.checksAccesses() || own.bytes < bytes) {
-      NIBBLE_TRY(device.synchronize()); // what still runs uses the old one
-      if (own.address)
-        device.release(own.address);
-      own = {};
-      NIBBLE_ASSIGN(own.address, device.allocate(bytes, "a result that stays on the device"));
-      own.bytes = bytes;
-    }
-    places.push_back({plan.results[result], own.address});
+    NIBBLE_TRY(reserve(own, buffer.bytes));
+    placed_.push_back({plan.results[result], own.address});
   }
-  return places;
+  if (residence_->device().checksAccesses())
+    return Status::ok();
+  size_t stay = placed_.size();
+  int64_t end = 0;
+  for (int32_t index : plan.results) {
+    const PlannedBuffer &buffer = plan.buffers[index];
+    auto isPlaced = [&](const auto &place) { return place.first == index; };
+    if (buffer.place != Place::kArena || buffer.bytes > kSmallResult || end > kStagedTogether ||
+        std::any_of(placed_.begin(), placed_.end(), isPlaced))
+      continue;
+    placed_.push_back({index, static_cast<DeviceAddress>(end)});
+    end += (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  if (placed_.size() - stay < 2) {
+    placed_.resize(stay); // one is no piece
+    return Status::ok();
+  }
+  Kept &own = kept_[{function, -1}];
+  NIBBLE_TRY(reserve(own, end));
+  piece_ = {own.address, end};
+  for (size_t i = stay; i < placed_.size(); ++i)
+    placed_[i].second += own.address;
+  return Status::ok();
 }
 
 // Each buffer is an allocation of its own, from its first command to its last, so that the device sees what leaves it.
@@ -259,7 +297,7 @@ Result<std::vector<TensorView>> DeviceExecutor::callChecked(const CallPlan &plan
                                                             std::span<const int> kept, Arena &arena) {
   Device &device = residence_->device();
   NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses, fixedAddresses(plan, arguments));
-  for (auto [buffer, address] : keptOfCall_)
+  for (auto [buffer, address] : placed_)
     addresses[buffer] = address;
   Allocations allocations(device);
   std::vector<std::vector<size_t>> begins(plan.commands.size() + 1), ends(plan.commands.size() + 2);
@@ -291,7 +329,7 @@ Result<std::vector<TensorView>> DeviceExecutor::call(int function, std::span<con
   NIBBLE_ASSIGN(Prepared * prepared, prepare(function, arguments));
   const CallPlan &plan = prepared->plan;
   ++statistics_.calls;
-  NIBBLE_ASSIGN(keptOfCall_, placesOfKept(function, plan, kept));
+  NIBBLE_TRY(placeResults(function, plan, kept));
   if (residence_->device().checksAccesses())
     return callChecked(plan, arguments, kept, arena);
   NIBBLE_ASSIGN(DeviceAddress base, residence_->arena(plan.arenaBytes));
@@ -310,7 +348,7 @@ Status DeviceExecutor::place(Prepared &prepared, std::span<const TensorView> arg
     bindings_.push_back(arguments[i].device);
     bindings_.push_back(input ? 0 : reinterpret_cast<uint64_t>(arguments[i].data));
   }
-  for (auto [buffer, address] : keptOfCall_)
+  for (auto [buffer, address] : placed_)
     bindings_.push_back(address);
   if (bindings_ == prepared.bindings)
     return Status::ok();
@@ -321,7 +359,7 @@ Status DeviceExecutor::place(Prepared &prepared, std::span<const TensorView> arg
     if (buffer.place == Place::kArena || (buffer.place == Place::kInput && !addresses[i]))
       addresses[i] = base + static_cast<uint64_t>(buffer.offset);
   }
-  for (auto [buffer, address] : keptOfCall_)
+  for (auto [buffer, address] : placed_)
     addresses[buffer] = address;
   if (addresses != prepared.addresses) {
     prepared.graph.reset();

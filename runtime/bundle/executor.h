@@ -81,8 +81,8 @@ private:
   Status launch(const PlannedCommand &command, std::span<const DeviceAddress> addresses);
   Result<std::vector<TensorView>> download(const CallPlan &plan, std::span<const DeviceAddress> addresses,
                                            std::span<const int> kept, Arena &arena);
-  Result<std::vector<std::pair<int32_t, DeviceAddress>>> placesOfKept(int function, const CallPlan &plan,
-                                                                      std::span<const int> kept);
+  Status placeResults(int function, const CallPlan &plan, std::span<const int> kept);
+  Status reserve(Kept &kept, int64_t bytes);
   Status place(Prepared &prepared, std::span<const TensorView> arguments, DeviceAddress base);
   Status runAsOne(Prepared &prepared);
   Result<double> secondsOf(int repeats, const std::function<Status()> &issueOnce);
@@ -97,8 +97,10 @@ private:
   std::vector<uint64_t> bindings_;     // of the call at hand
   std::list<Prepared> prepared_;       // used last first
   std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
-  std::map<std::pair<int, int>, Kept> kept_;                  // by function and result
-  std::vector<std::pair<int32_t, DeviceAddress>> keptOfCall_; // buffers of the call at hand that have their own place
+  std::map<std::pair<int, int>, Kept> kept_; // by function and result; result -1: what comes back in one piece
+  // Of the call at hand: buffers that have their own place, and the piece.
+  std::vector<std::pair<int32_t, DeviceAddress>> placed_;
+  Kept piece_;
   std::vector<std::byte> staging_;
   bool hasGraphs_ = true;
   ExecutorStatistics statistics_;

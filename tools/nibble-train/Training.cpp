@@ -109,6 +109,10 @@ Status describeDevice(const Config &config, const Parts &parts, const Residence 
   };
   NIBBLE_TRY(calls("train.max_tokens", *parts.training, config.train.maxTokens));
   NIBBLE_TRY(calls("rollout.max_tokens_per_call", *parts.rollout, config.rollout.maxTokensPerCall));
+  // Logits stay on the device beside the arena (Function::keepOnDevice).
+  NIBBLE_ASSIGN(Function forward, parts.rollout->function("forward"));
+  if (int logits = forward.result("logits"); logits >= 0 && parts.rollout->has("sample"))
+    largest += config.rollout.maxTokensPerCall * forward.info().results[logits].shape[1] * static_cast<int64_t>(sizeof(float));
   int64_t total = parts.store.bytes() + parts.initial.bytes() + (config.rollout.cacheMegabytes << 20) + largest;
   fmt::print("{:<12} {}\n{:<12} {} at most, of {}{}\n", "device", device.describe(), "on it", megabytes(total),
              megabytes(device.memoryBytes()),

@@ -180,6 +180,44 @@ TEST(Executor, AResultCanStayOnTheDevice) {
   }
 }
 
+// Two results side by side, one of which may stay.
+TEST(Executor, SmallResultsComeBackInOnePiece) {
+  World world;
+  addKernels(*world.device);
+  DeviceProgram two = smallProgram();
+  ProgramFunction &function = two.functions[0];
+  function.buffers = 5;
+  function.commands.push_back(makeCommand(Opcode::kAllocate, 4, 0, {0}));
+  function.commands.push_back(launchAdd(3, 2, 3, 1, 4, 0));
+  function.results.push_back({"more", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {-1}});
+  function.returned = {3, 4};
+  auto loaded = loadDeviceProgram(std::move(two), world.residence);
+  ASSERT_TRUE(loaded.isOk()) << loaded.status().message();
+  auto main = loaded->function("main");
+  for (int round = 0; round < 8; ++round) {
+    int64_t count = round < 5 ? 3 : 20000; // large ones come one by one
+    for (auto *values : {&world.x, &world.bias, &world.sum})
+      values->assign(static_cast<size_t>(count), 5);
+    world.x[0] = static_cast<float>(round);
+    if (round == 7)
+      main->keepOnDevice(0);
+    ASSERT_TRUE(main->bind("bias", World::view(world.bias)).isOk());
+    ASSERT_TRUE(main->bind("sum:all", World::view(world.sum)).isOk());
+    ASSERT_TRUE(world.residence->push(World::view(world.bias)).isOk());
+    ASSERT_TRUE(main->bind("x", World::view(world.x)).isOk());
+    int before = world.device->downloads;
+    auto results = main->call(world.arena);
+    ASSERT_TRUE(results.isOk()) << results.status().message();
+    EXPECT_EQ(world.device->downloads - before, round < 5 || round == 7 ? 1 : 2);
+    if (round < 7)
+      EXPECT_EQ((*results)[0].as<float>()[0], round + 5);
+    EXPECT_EQ((*results)[1].as<float>()[0], round + 10);
+    EXPECT_EQ((*results)[1].as<float>()[count - 1], 15);
+    for (auto *values : {&world.bias, &world.sum})
+      world.residence->forget(World::view(*values));
+  }
+}
+
 TEST(Executor, OnlyAResultCanStay) {
   World world;
   world.load();

@@ -16,7 +16,7 @@ struct FakeDevice final : Device {
   std::map<std::string, FakeKernel> kernels;
   int64_t capacity = int64_t{1} << 30, used = 0;
   bool graphs = true, checks = false, adopts = false;
-  int launches = 0, uploads = 0, recorded = 0, replays = 0;
+  int launches = 0, uploads = 0, downloads = 0, recorded = 0, replays = 0;
   std::map<DeviceAddress, std::vector<std::byte>> blocks;
   std::set<void *> adopted;
 
@@ -66,6 +66,7 @@ struct FakeDevice final : Device {
     return Status::ok();
   }
   Status download(void *to, DeviceAddress from, int64_t bytes) override {
+    ++downloads;
     std::memcpy(to, at(from), bytes);
     return Status::ok();
   }
