@@ -3,7 +3,8 @@
     device_cases.py OUT
 
 The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>, attention_<heads>_<kv heads>_<head>,
-gradient_<heads>_<kv heads>_<head>, variant_<N>x<K>_<copies>_<tile>_<splits>: a linear with both given instead of chosen.
+gradient_<heads>_<kv heads>_<head>, variant_<N>x<K>_<copies>_<tile>_<splits>: a linear with both given instead of chosen,
+sample_<vocabulary>.
 """
 
 import sys
@@ -12,6 +13,7 @@ LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (20480, 7168, 3), (8192, 81920, 1)
 VARIED = [(8192, 8192, 4, tile, splits) for tile in (8, 16, 32, 64, 128) for splits in (1, 2, 4, 8)]
 QUANTIZED = [(8192, 8192, 2)]
 ATTENTION = [(32, 8, 128)]
+VOCABULARIES = [151936]
 GROUP = 128
 
 
@@ -69,6 +71,19 @@ def gradient(heads, kv_heads, head):
 """
 
 
+def sample(vocabulary):
+    x = f"tensor<?x{vocabulary}xf32>"
+    names = {"logits": x, "temperature": "tensor<?xf32>", "bits": "tensor<?xi64>", "filtered": "tensor<?xi32>", "top_k": "tensor<?xi32>",
+             "top_p": "tensor<?xf64>", "min_p": "tensor<?xf64>"}
+    arguments = ", ".join(f'%{name}: {type} {{nn.input = "{name}"}}' for name, type in names.items())
+    return f"""func.func @f({arguments}) -> (tensor<?xi32> {{nn.output = "tokens"}}) {{
+  %token, %kept, %status = nn.sample {", ".join("%" + name for name in names)}
+      : {x}, tensor<?xf32>, tensor<?xi64>, tensor<?xi32>, tensor<?xf64> -> tensor<?xi32>
+  return %token : tensor<?xi32>
+}}
+"""
+
+
 def main():
     out = sys.argv[1]
     cases = {f"linear_{n}x{k}_{c}": linear(n, k, c) for n, k, c in LINEARS}
@@ -77,6 +92,7 @@ def main():
     cases |= {f"gradient_{h}_{g}_{d}": gradient(h, g, d) for h, g, d in ATTENTION}
     for n, k, c, tile, splits in VARIED:
         cases[f"variant_{n}x{k}_{c}_{tile}_{splits}"] = linear(n, k, c, f"{{{{hopper.tile = {tile} : i64, hopper.splits = {splits} : i64}}}} ")
+    cases |= {f"sample_{v}": sample(v) for v in VOCABULARIES}
     for name, text in cases.items():
         with open(f"{out}/{name}.mlir", "w", encoding="utf-8") as file:
             file.write(text)

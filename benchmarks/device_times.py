@@ -26,7 +26,7 @@ SEQUENCES = [1, 16, 64]
 CONTEXT = 256  # tokens that each sequence has when it decodes one more
 
 
-DTYPES = {torch.bfloat16: "BF16", torch.uint8: "U8", torch.int32: "I32", torch.float32: "F32"}
+DTYPES = {torch.bfloat16: "BF16", torch.uint8: "U8", torch.int32: "I32", torch.int64: "I64", torch.float32: "F32", torch.float64: "F64"}
 
 
 def read_rates(kit):
@@ -205,6 +205,18 @@ def attention_rows(runner, bundle, heads, kv_heads, head):
                "operations": operations}
 
 
+def sample_rows(runner, bundle, vocabulary):
+    """Rows drawn from as they are, and with top_k and top_p; the floor reads the logits once."""
+    for rows, filtered in ((1, False), (64, False), (64, True)):
+        ones = torch.ones(rows if filtered else 0, dtype=torch.float64)
+        inputs = {"logits": 3 * torch.randn(rows, vocabulary), "temperature": torch.ones(rows), "bits": torch.randint(-2**63, 2**63 - 1, (rows,)),
+                  "filtered": torch.arange(len(ones), dtype=torch.int32), "top_k": torch.full((len(ones),), 1000, dtype=torch.int32),
+                  "top_p": 0.9 * ones, "min_p": 0 * ones}
+        seconds = runner.seconds(bundle, [inputs], 50)
+        yield {"case": f"sample {rows}x{vocabulary}" + (" top_k, top_p" if filtered else ""), "seconds": seconds,
+               "floor": 4 * rows * vocabulary / COPY, "peer": None, "peer_name": "", "operations": 0}
+
+
 def timed_alone(call, repeats=5):
     """Seconds of a call that cannot be recorded: the median."""
     call()
@@ -245,7 +257,7 @@ def gradient_rows(runner, bundle, heads, kv_heads, head):
 
 def rows_of(runner, kit):
     """Every row, in the order of the table."""
-    makers = {"linear": linear_rows, "quantize": quantize_rows, "attention": attention_rows, "gradient": gradient_rows}
+    makers = {"linear": linear_rows, "quantize": quantize_rows, "attention": attention_rows, "gradient": gradient_rows, "sample": sample_rows}
     files = sorted(os.listdir(kit + "/bench"))
     for file in files:
         match = re.fullmatch(r"([a-z]+)_([0-9x_]+)\.nbl", file)

@@ -162,6 +162,50 @@ TEST(SimtArithmetic, Float32) {
   EXPECT_EQ(evaluateFloat("cvt.rn.f32.f64 %f90, 0d3FF0000010000001;"), fromBits(0x3f800001));
 }
 
+TEST(SimtArithmetic, Float64AndIntegers) {
+  auto hex = [](double x) {
+    char text[24];
+    std::snprintf(text, sizeof text, "0d%016llX", static_cast<unsigned long long>(std::bit_cast<uint64_t>(x)));
+    return std::string(text);
+  };
+  auto run = [&](const std::string &op, std::initializer_list<double> operands) {
+    std::string text = op + " %fd90";
+    for (double x : operands)
+      text += ", " + hex(x);
+    return std::bit_cast<double>(evaluate64(text + ";\nmov.b64 %rd90, %fd90;")[0]);
+  };
+  const double a = 1.23456789012345678, b = -7.6543210987654321, c = 3.1415926535897932;
+  EXPECT_EQ(run("add.rn.f64", {a, b}), a + b);
+  EXPECT_EQ(run("sub.rn.f64", {a, b}), a - b);
+  EXPECT_EQ(run("mul.rn.f64", {a, b}), a * b);
+  EXPECT_EQ(run("fma.rn.f64", {a, b, c}), std::fma(a, b, c));
+  EXPECT_EQ(run("div.rn.f64", {a, b}), a / b);
+  EXPECT_EQ(run("max.f64", {std::nan(""), a}), a);
+  EXPECT_EQ(run("min.f64", {a, b}), b);
+  EXPECT_EQ(run("cvt.rzi.f64.f64", {b}), -7.0);
+  auto toInteger = [&](double x) { return evaluate64("cvt.rzi.u64.f64 %rd90, " + hex(x) + ";")[0]; };
+  EXPECT_EQ(toInteger(0x1p63 + 0x1p11), (uint64_t{1} << 63) + 2048);
+  EXPECT_EQ(toInteger(2.999), 2u);
+  EXPECT_EQ(toInteger(-1.0), 0u);
+  auto fromInteger = [](const std::string &type, const std::string &x) {
+    return std::bit_cast<double>(evaluate64("cvt.rn.f64." + type + " %fd90, " + x + ";\nmov.b64 %rd90, %fd90;")[0]);
+  };
+  EXPECT_EQ(fromInteger("u64", "0xffffffffffffffff"), 0x1p64);
+  EXPECT_EQ(fromInteger("u64", "0x0020000000000001"), 0x1p53); // to even
+  EXPECT_EQ(fromInteger("s64", "-3"), -3.0);
+  EXPECT_EQ(evaluate64("setp.gt.f64 %p1, " + hex(std::nan("")) + ", " + hex(a) + ";\nselp.b64 %rd90, 1, 2, %p1;")[0],
+            2u);
+}
+
+// Sums of 64 bits in shared memory, whoever comes first.
+TEST(SimtArithmetic, AtomicsOf64Bits) {
+  for (uint64_t sum : evaluate64("setp.eq.u32 %p1, %r1, 0;\n@%p1 st.shared.u64 [total], 0x80000000;\nbar.sync 0;\n"
+                                 "cvt.u64.u32 %rd1, %r1;\natom.shared.add.u64 %rd2, [total], %rd1;\nbar.sync 0;\n"
+                                 "ld.shared.u64 %rd90, [total];",
+                                 128, ".shared .align 8 .b64 total;"))
+    EXPECT_EQ(sum, 0x80000000u + 127 * 64);
+}
+
 TEST(SimtArithmetic, Float16Formats) {
   EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F808000;"), 0x3f80u); // a tie goes to even
   EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F818000;"), 0x3f82u);
