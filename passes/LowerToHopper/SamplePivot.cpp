@@ -2,8 +2,8 @@
 //
 // Tokens are counted and weighed in 2048 buckets of distance to the largest logit, 1/64 of a natural logarithm each,
 // which spreads what a model says over hundreds of them, so that few threads meet in one. Then the rank's own bits,
-// eleven at a time, among the tokens of the bucket (and prefix) where the count or the mass asked for is reached.
-// Counters are integers: the order in which threads come changes nothing.
+// eleven at a time, among the tokens of the bucket (and prefix) where the count or the mass asked for is reached: they
+// are listed first, when there are few. Counters are integers: the order in which threads come changes nothing.
 #include "passes/LowerToHopper/SamplePivot.h"
 
 #include "passes/LowerToHopper/Flat.h"
@@ -45,9 +45,11 @@ static_assert(kBins == int64_t{1} << kDigitBits);
 constexpr double kBucketsOfUnit = 64;
 constexpr int64_t kDigits = (numerics::kRankBits + kDigitBits - 1) / kDigitBits;
 
-// Shared memory: two histograms, of all tokens by bucket and of some by a digit; sums of warps; what was found.
-constexpr int64_t kHistogramBytes = kBins * (4 + 8);
-constexpr int64_t kScan = 2 * kHistogramBytes, kFound = kScan + kWarps * 16, kSharedBytes = kFound + 32;
+// Shared memory: two histograms, of all tokens by bucket and of some by a digit; the tokens of a bucket, ranks and then
+// masses; sums of warps; what was found, and how many tokens are listed.
+constexpr int64_t kListed = 2048;
+constexpr int64_t kHistogramBytes = kBins * (4 + 8), kList = 2 * kHistogramBytes, kScan = kList + kListed * 16;
+constexpr int64_t kFound = kScan + kWarps * 16, kCounter = kFound + 5 * 8, kSharedBytes = kCounter + 8;
 
 struct Histogram {
   Value counts, masses; // shared: kBins of i32, of i64
@@ -72,7 +74,7 @@ struct Histogram {
 
 // What stands before a bin and in it: i64.
 struct Bin {
-  Value index, count, mass, ownMass;
+  Value index, count, mass, ownCount, ownMass;
 };
 
 class PivotSearch {
@@ -92,18 +94,18 @@ public:
   // and their mass.
   std::pair<Value, Value> descend(Value target, bool byMass) {
     Bin bucket = find(buckets, target, byMass);
-    Value bucketIndex = b.narrow(bucket.index), digitBits = b.i64(kDigitBits);
+    Value digitBits = b.i64(kDigitBits);
+    Bucket tokens = list(bucket);
     SmallVector<Value> end = b.loop(
         b.i32(0), b.i32(kDigits), b.i32(1), {b.i64(0), b.i64(numerics::kRankBits), bucket.count, bucket.mass, b.i64(0)},
         [&](Value, ValueRange carried) -> SmallVector<Value> {
           Value prefix = carried[0], high = carried[1], bits = b.minI(high, digitBits), low = b.subI(high, bits);
           digits.clear(b);
           b.barrier();
-          forTokens([&](Value token, Value x) {
-            Value rank = tokenRank(b, x, token);
-            b.ifThen(b.both(b.equal(bucketOf(x), bucketIndex), b.equal(b.shrI(rank, high), prefix)), [&] {
+          forBucket(tokens, [&](Value rank, llvm::function_ref<Value()> mass) {
+            b.ifThen(b.equal(b.shrI(rank, high), prefix), [&] {
               Value digit = b.subI(b.shrI(rank, low), b.shlI(prefix, bits));
-              digits.add(b, b.narrow(digit), state.mass(b, x));
+              digits.add(b, b.narrow(digit), mass());
             });
           });
           b.barrier();
@@ -127,6 +129,50 @@ private:
       for (int64_t i = 0; i < shape.width; ++i)
         body(b.addI(column, i), b.extract(vector, i));
     });
+  }
+
+  // The tokens of a bucket: in the list when they find room there, which they do unless logits are much alike.
+  struct Bucket {
+    Value index, count, isListed;
+  };
+
+  Value inList(int64_t table, Value place) {
+    return b.at(b.sharedMemory(kList + table * kListed * 8), b.getI64Type(), place);
+  }
+
+  Bucket list(const Bin &bin) {
+    Bucket bucket{b.narrow(bin.index), b.narrow(bin.ownCount), b.lessEqual(bin.ownCount, b.i64(kListed))};
+    b.ifThen(bucket.isListed, [&] {
+      Value counter = b.sharedMemory(kCounter), one = b.i32(1);
+      b.ifThen(b.equal(b.thread(), 0), [&] { b.store(b.i32(0), counter); });
+      b.barrier();
+      forTokens([&](Value token, Value x) {
+        b.ifThen(b.equal(bucketOf(x), bucket.index), [&] {
+          Value place = LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::add, counter, one,
+                                                  LLVM::AtomicOrdering::monotonic, "block");
+          b.store(tokenRank(b, x, token), inList(0, place));
+          b.store(state.mass(b, x), inList(1, place));
+        });
+      });
+      b.barrier();
+    });
+    return bucket;
+  }
+
+  void forBucket(const Bucket &bucket, llvm::function_ref<void(Value rank, llvm::function_ref<Value()> mass)> body) {
+    b.ifThenElse(
+        bucket.isListed,
+        [&] {
+          b.loop(b.thread(), bucket.count, kThreads, [&](Value place) {
+            body(b.load(inList(0, place), b.getI64Type()), [&] { return b.load(inList(1, place), b.getI64Type()); });
+          });
+        },
+        [&] {
+          forTokens([&](Value token, Value x) {
+            b.ifThen(b.equal(bucketOf(x), bucket.index),
+                     [&] { body(tokenRank(b, x, token), [&] { return state.mass(b, x); }); });
+          });
+        });
   }
 
   // The first bin at which the sum reaches `target` > 0. A thread has two neighbours.
@@ -161,11 +207,12 @@ private:
       put(0, b.wide(first), b.wide(b.addI(first, 1)));
       put(1, countBefore, b.addI(countBefore, counts[0]));
       put(2, massBefore, b.addI(massBefore, masses[0]));
-      put(3, masses[0], masses[1]);
+      put(3, counts[0], counts[1]);
+      put(4, masses[0], masses[1]);
     });
     b.barrier();
     auto get = [&](int64_t place) { return b.load(b.at(found, i64, b.i32(place)), i64); };
-    return {get(0), get(1), get(2), get(3)};
+    return {get(0), get(1), get(2), get(3), get(4)};
   }
 
   Emitter &b;

@@ -172,6 +172,8 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
       row.options.topK = static_cast<int64_t>(1 + pick(3, pick(4, 2) == 0 ? 5 : static_cast<uint64_t>(vocabulary) + 2));
     if (pick(5, 2) == 0)
       row.options.topP = std::array{0.9, 0.5, 1e-12, 0.999999, 0.3}[pick(6, 5)];
+    if (i % 12 == 3)
+      row.options.topP = 0.5; // all in one bucket, more than are listed
     if (pick(7, 3) == 0)
       row.options.minP = std::array{0.05, 1.0, 1e-12, 0.5}[pick(8, 4)];
     row.bits = i % 9 == 4 ? 0 : i % 9 == 7 ? ~uint64_t{0} : randomBits(5, RandomStream::kSampler, 0, number, 0);
