@@ -1,5 +1,6 @@
 // Root-mean-square norm and its gradient. A "row" here is one block of D elements: a token, or one head of a token.
-#include "passes/LowerToHopper/Flat.h"
+#include "passes/LowerToHopper/InlineAssembly.h"
+#include "passes/LowerToHopper/NormRows.h"
 
 using namespace mlir;
 
@@ -9,66 +10,59 @@ namespace {
 
 constexpr int64_t kRowsPerBlock = 8; // a warp each
 
-// The rows of a norm, a warp for each. Lane l has elements l*V .. l*V+V-1 of every 32*V: one chain in each lane, then
-// the warp's tree, an order of D only (N13).
-struct NormRows {
-  int64_t size, width; // D and V
-  int64_t perToken;    // rows of a token
-  Type element;
-  double epsilon;
+// The same vector, of which no compiler knows that: it is widened anew instead of staying in registers as float32.
+Value anew(Emitter &b, Value vector) {
+  int64_t words = cast<VectorType>(vector.getType()).getNumElements() / 2;
+  if (words == 0)
+    return vector;
+  Type i32 = b.getI32Type();
+  Value held = b.bitcast(vector, words == 1 ? i32 : Type(b.vectorOf(i32, words)));
+  SmallVector<Value> moved;
+  for (int64_t i = 0; i < words; ++i)
+    moved.push_back(emitValue(b, "mov.b32 $0, $1;", i32, {words == 1 ? held : b.extract(held, i)}));
+  return b.bitcast(words == 1 ? moved[0] : b.fromElements(moved), vector.getType());
+}
 
-  explicit NormRows(Kernel &k, Value x, Value weight)
-      : size(columnsOf(weight)), perToken(columnsOf(x) / size), element(elementOf(x)), epsilon(k.real("epsilon")) {
-    width = size % 256 == 0 ? 8 : size % 128 == 0 ? 4 : size % 64 == 0 ? 2 : 1;
-  }
-
-  std::string key(StringRef name) const {
-    return name.str() + "_" + textOf(element) + "_" + std::to_string(size) + "_" + bitsText(epsilon);
-  }
-  Value count(Kernel &k, Value x) const { return k.mul(k.extent(x, 0), k.index(perToken)); }
-  Value load(Emitter &b, Value pointer, Value row, Value column) const {
-    return b.widen(b.load(b.at(pointer, element, b.place(row, size, column)), b.vectorOf(element, width)));
-  }
-  Value weight(Emitter &b, Value pointer, Value column) const {
-    return b.widen(b.load(b.at(pointer, element, column), b.vectorOf(element, width)));
-  }
-  void store(Emitter &b, Value values, Value pointer, Value row, Value column) const {
-    b.store(b.round(values, element), b.at(pointer, element, b.place(row, size, column)));
-  }
-
-  // body(column) for the lane's columns.
-  void forColumns(Emitter &b, llvm::function_ref<void(Value)> body) const {
-    b.loop(b.mulI(b.lane(), width), b.i32(size), b.i32(32 * width), body);
-  }
-  // Sum over the row of x[i] * y[i], one fused multiply-add each.
-  Value dot(Emitter &b, llvm::function_ref<std::pair<Value, Value>(Value column)> terms) const {
-    Value sum = b.loop(b.mulI(b.lane(), width), b.i32(size), b.i32(32 * width), {b.f32(0)},
-                       [&](Value column, ValueRange sums) -> SmallVector<Value> {
-                         auto [x, y] = terms(column);
-                         Value sum = sums[0];
-                         for (int64_t i = 0; i < width; ++i)
-                           sum = b.fma(b.extract(x, i), b.extract(y, i), sum);
-                         return {sum};
-                       })[0];
-    return b.warpSum(sum);
-  }
-  // 1 / sqrt(sum(x^2) / D + epsilon)
-  Value reciprocalRoot(Emitter &b, Value x, Value row) const {
-    Value sum = dot(b, [&](Value column) {
-      Value v = load(b, x, row, column);
-      return std::pair(v, v);
+// Of a row in registers: it is read once, and its weights come while it is still on its way.
+void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments, Value row) {
+  constexpr int64_t kWeightsAhead = 8; // vectors
+  SmallVector<Value> x = norm.hold(b, arguments[0], row);
+  auto weightsFrom = [&](int64_t first) {
+    SmallVector<Value> weights;
+    for (int64_t i = first; i < std::min(first + kWeightsAhead, norm.vectors()); ++i) {
+      // A lane beyond the row has the last weight, which it does not use.
+      Value column = b.minI(norm.column(b, i), b.i32(norm.size - norm.width));
+      weights.push_back(b.load(b.at(arguments[1], norm.element, column), b.vectorOf(norm.element, norm.width)));
+    }
+    return weights;
+  };
+  SmallVector<Value> weights = weightsFrom(0);
+  Value r = b.splat(norm.reciprocalRoot(b, x), norm.width);
+  for (int64_t i = 0; i < norm.vectors(); ++i) {
+    if (i > 0 && i % kWeightsAhead == 0)
+      weights = weightsFrom(i);
+    norm.inside(b, i, [&] {
+      Value y = norm.scaled(b, b.widen(anew(b, x[i])), r, b.widen(weights[i % kWeightsAhead]));
+      norm.store(b, y, arguments[2], row, norm.column(b, i));
     });
-    Value mean = b.div(sum, b.f32(static_cast<double>(size)));
-    return b.div(b.f32(1), b.sqrt(b.add(mean, b.f32(epsilon))));
   }
-};
+}
+
+// Of a row that is too long for that, read a second time.
+void scaleRow(Emitter &b, const NormRows &norm, ValueRange arguments, Value row) {
+  Value r = b.splat(norm.reciprocalRoot(b, arguments[0], row), norm.width);
+  norm.forColumns(b, [&](Value column) {
+    Value y = norm.scaled(b, norm.load(b, arguments[0], row, column), r, norm.weight(b, arguments[1], column));
+    norm.store(b, y, arguments[2], row, column);
+  });
+}
 
 // y = E(weight * E(x * r))
 LogicalResult emitNorm(Kernel &k) {
   Value x = k.input(0), weight = k.input(1), y = k.output(0);
   if (failed(checkActivations(k, x)) || failed(checkActivations(k, weight)))
     return failure();
-  NormRows norm(k, x, weight);
+  NormRows norm(columnsOf(weight), elementOf(x), k.real("epsilon"));
   LaunchSpec spec;
   spec.key = norm.key("rms_norm");
   spec.threads = 32 * kRowsPerBlock;
@@ -76,13 +70,8 @@ LogicalResult emitNorm(Kernel &k) {
   spec.arguments = {x, weight, y, norm.count(k, x)};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value row = b.addI(b.mulI(b.block(), kRowsPerBlock), b.warp());
-    b.ifThen(b.less(row, arguments[3]), [&] {
-      Value r = b.splat(norm.reciprocalRoot(b, arguments[0], row), norm.width);
-      norm.forColumns(b, [&](Value column) {
-        Value n = b.roundTo(b.mul(norm.load(b, arguments[0], row, column), r), norm.element);
-        norm.store(b, b.mul(norm.weight(b, arguments[1], column), n), arguments[2], row, column);
-      });
-    });
+    b.ifThen(b.less(row, arguments[3]),
+             [&] { norm.fitsRegisters() ? scaleHeldRow(b, norm, arguments, row) : scaleRow(b, norm, arguments, row); });
   });
   return success();
 }
@@ -195,7 +184,7 @@ LogicalResult emitNormGrad(Kernel &k) {
   for (unsigned i = 0; i < 3; ++i)
     if (failed(checkActivations(k, k.input(i))))
       return failure();
-  NormRows norm(k, k.input(1), k.input(2));
+  NormRows norm(columnsOf(k.input(2)), elementOf(k.input(1)), k.real("epsilon"));
   Value roots = k.scratch({ShapedType::kDynamic}, {norm.count(k, k.input(1))}, k.host.getF32Type());
   launchInputGrad(k, norm, roots);
   launchWeightGrad(k, norm, roots);

@@ -1,5 +1,6 @@
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -13,10 +14,14 @@ struct Extents {
 };
 // Whole rows and heads; widths of 8, 4, 2 and 1.
 constexpr Extents kExtents[] = {{1024, 1024}, {256, 128}, {256, 64}, {96, 48}, {60, 20}, {33, 33}, {8, 8}};
+// More weights than a lane has at a time, and rows that no registers hold.
+constexpr Extents kLongExtents[] = {{2560, 2560}, {8192, 8192}, {8448, 8448}, {257, 257}};
 
 TEST(HopperNorm, MeansWhatTheReferenceSays) {
   Random random(1);
-  for (auto [features, block] : kExtents) {
+  std::vector<Extents> all(std::begin(kExtents), std::end(kExtents));
+  all.insert(all.end(), std::begin(kLongExtents), std::end(kLongExtents));
+  for (auto [features, block] : all) {
     OpCase c;
     c.name = fmt::format("rms_norm {}/{}", features, block);
     c.source = fmt::format(R"mlir(
@@ -30,6 +35,40 @@ func.func @f(%x: tensor<?x{0}xE>, %w: tensor<{1}xE>) -> tensor<?x{0}xE> {{
     c.arguments.push_back(random.normal(DType::kBF16, {block}, 0.2, 1.0));
     c.perToken = {0};
     checkOnDevice(c);
+  }
+}
+
+float bf16(float x) { return numerics::floatFromBf16(numerics::bf16FromFloat(x)); }
+
+// The order that docs/numerics.md states, operation by operation: rows in registers and longer ones have the same.
+TEST(HopperNorm, AddsInTheOrderOfLanes) {
+  Random random(4);
+  for (int size : {1024, 8192, 8448, 2560, 640, 192, 96, 33}) {
+    CompiledForDevice program(fmt::format(R"mlir(
+func.func @f(%x: tensor<?x{0}xbf16>, %w: tensor<{0}xbf16>) -> tensor<?x{0}xbf16> {{
+  %y = nn.rms_norm %x, %w {{epsilon = 1.0e-5 : f32}} : tensor<?x{0}xbf16>, tensor<{0}xbf16>
+  return %y : tensor<?x{0}xbf16>
+}})mlir",
+                                          size));
+    Tensor x = random.normal(DType::kBF16, {3, size}, 3.0), w = random.normal(DType::kBF16, {size}, 0.2, 1.0);
+    Tensor expected = copyOf(x);
+    auto values = valuesOf(x), weights = valuesOf(w);
+    int width = size % 256 == 0 ? 8 : size % 128 == 0 ? 4 : size % 64 == 0 ? 2 : 1;
+    for (int t = 0; t < 3; ++t) {
+      float lanes[32] = {};
+      for (int i = 0; i < size; ++i) {
+        float v = static_cast<float>(values[t * size + i]);
+        lanes[i / width % 32] = std::fma(v, v, lanes[i / width % 32]);
+      }
+      for (int apart = 16; apart > 0; apart /= 2)
+        for (int lane = 0; lane < apart; ++lane)
+          lanes[lane] += lanes[lane + apart];
+      float r = 1.0f / std::sqrt(lanes[0] / static_cast<float>(size) + 1.0e-5f);
+      for (int i = 0; i < size; ++i)
+        expected.as<uint16_t>()[t * size + i] = numerics::bf16FromFloat(
+            static_cast<float>(weights[i]) * bf16(static_cast<float>(values[t * size + i]) * r));
+    }
+    EXPECT_EQ(difference(program.call("f", {&x, &w})[0], expected), "the same") << size;
   }
 }
 
