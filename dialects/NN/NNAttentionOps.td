@@ -91,6 +91,41 @@ def NN_CacheWriteOp : NN_Op<"cache_write", [
   let hasVerifier = 1;
 }
 
+def NN_RopeCacheWriteOp : NN_Op<"rope_cache_write", [
+    AllTypesMatch<["k", "v"]>, AllTypesMatch<["q", "rotated"]>, AllTypesMatch<["cos", "sin"]>,
+    AllTypesMatch<["key_cache", "new_key_cache"]>, AllTypesMatch<["value_cache", "new_value_cache"]>]> {
+  let summary = "Queries and keys rotated, keys and values into the pages of their sequences.";
+  let description = [{
+    What stands between the projections and `nn.paged_attention`, as one op: `rotated = nn.rope(q)`, and
+    `nn.cache_write(nn.rope(k), v)`, with the bits of the ops one after another. With `norms`, the weights of the queries' and the keys' norm,
+    each head goes through `nn.rms_norm` before it is rotated. Only a program for a device has it (`nibble-fuse-launches`). In place after
+    bufferization.
+
+    - `q`: [T, heads*D]; `k`, `v`: [T, kv_heads*D]; `cos`, `sin`: float32 [T, D/2]; `norms`: two of [D], or none.
+
+    Example:
+
+    ```mlir
+    %q1, %kc1, %vc1 = nn.rope_cache_write %q, %k, %v, %cos, %sin, %positions, %sequences, %pages, %kc, %vc
+        norms(%nq, %nk : tensor<128xbf16>, tensor<128xbf16>) {epsilon = 1.0e-6 : f32}
+        : tensor<?x2048xbf16>, tensor<?x1024xbf16>, tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>,
+          tensor<?x8x128x64xbf16>, tensor<?x8x64x128xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$q, NN_Rows:$k, NN_Rows:$v, NN_FloatMatrix:$cos, NN_FloatMatrix:$sin,
+                       NN_IndexVector:$positions, NN_IndexVector:$sequences, NN_IndexMatrix:$pages,
+                       NN_Cache:$key_cache, NN_Cache:$value_cache, Variadic<NN_Vector>:$norms,
+                       DefaultValuedAttr<F32Attr, "0.0f">:$epsilon);
+  let results = (outs NN_Rows:$rotated, NN_Cache:$new_key_cache, NN_Cache:$new_value_cache);
+  let assemblyFormat = [{
+    $q `,` $k `,` $v `,` $cos `,` $sin `,` $positions `,` $sequences `,` $pages `,` $key_cache `,` $value_cache
+    (`norms` `(` $norms^ `:` type($norms) `)`)? attr-dict
+    `:` type($q) `,` type($k) `,` type($cos) `,` type($positions) `,` type($sequences) `,` type($pages)
+    `,` type($key_cache) `,` type($value_cache)
+  }];
+  let hasVerifier = 1;
+}
+
 def NN_PagedAttentionOp : NN_Op<"paged_attention", [AllTypesMatch<["q", "y"]>]> {
   let summary = "nn.attention whose keys and values lie in pages.";
   let description = [{

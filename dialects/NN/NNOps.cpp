@@ -164,6 +164,29 @@ LogicalResult CacheWriteOp::verify() {
   return requireExtent(*this, "k", getK(), 1, cache[1] * cache[2]);
 }
 
+LogicalResult RopeCacheWriteOp::verify() {
+  if (failed(verifyCaches(*this, getKeyCache(), getValueCache())))
+    return failure();
+  auto cache = typeOf(getKeyCache()).getShape();
+  int64_t size = cache[2];
+  for (auto [what, value] : {std::pair<StringRef, Value>{"k", getK()}, {"cos", getCos()}, {"positions", getPositions()}})
+    if (failed(requireTokens(*this, what, value, getQ())))
+      return failure();
+  if (failed(requireStatic(*this, "q", getQ(), 1)) || failed(requireExtent(*this, "k", getK(), 1, cache[1] * size)) ||
+      failed(requireStatic(*this, "cos", getCos(), 1)))
+    return failure();
+  if (size != 2 * typeOf(getCos()).getDimSize(1))
+    return emitOpError() << "heads of " << size << " elements are not rotated by " << getCos().getType();
+  if (typeOf(getQ()).getDimSize(1) % size != 0)
+    return emitOpError() << "a row of " << typeOf(getQ()).getDimSize(1) << " is not a whole number of heads of " << size;
+  if (!getNorms().empty() && getNorms().size() != 2)
+    return emitOpError() << "norms are those of queries and keys, two or none, not " << getNorms().size();
+  for (Value norm : getNorms())
+    if (failed(requireStatic(*this, "norm", norm, 0)) || failed(requireExtent(*this, "norm", norm, 0, size)))
+      return failure();
+  return success();
+}
+
 LogicalResult PagedAttentionOp::verify() {
   if (failed(verifyCaches(*this, getKeyCache(), getValueCache())) ||
       failed(requireTokens(*this, "positions", getPositions(), getQ())))

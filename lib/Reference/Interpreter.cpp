@@ -149,6 +149,7 @@ const KernelTable &reference::kernelTable() {
     addLossKernels(all);
     addSampleKernels(all);
     addQATKernels(all);
+    addFusedKernels(all);
     return all;
   }();
   return table;

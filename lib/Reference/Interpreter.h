@@ -77,6 +77,7 @@ void addPagedAttentionKernels(KernelTable &table);
 void addLossKernels(KernelTable &table); // nn: log-probability, sums, adamw
 void addSampleKernels(KernelTable &table); // nn.sample
 void addQATKernels(KernelTable &table);
+void addFusedKernels(KernelTable &table); // ops that stand for several
 
 class Interpreter {
 public:

@@ -34,6 +34,8 @@ constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{1, 0}};
 template <>
 constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0}, InPlace{3, 1}};
 template <>
+constexpr std::array kInPlace<nibble::nn::RopeCacheWriteOp> = {InPlace{8, 1}, InPlace{9, 2}};
+template <>
 constexpr std::array kInPlace<nibble::nn::AdamWOp> = {InPlace{0, 0}, InPlace{1, 1}, InPlace{2, 2}};
 
 // Kernels walk plain row-major memory: a strided view is copied first.
@@ -188,7 +190,7 @@ void nibble::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
     attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp, nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
            nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
-           nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::PagedAttentionOp,
+           nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp, nn::PagedAttentionOp,
            nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
            nn::AdamWOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();

@@ -89,7 +89,8 @@ private:
 };
 
 // Parts of addAttentionKernels.
-void addCacheWrite(KernelTable &table);    // nn.cache_write
+void addCacheWrite(KernelTable &table); // nn.cache_write
+void addRopeCacheWrite(KernelTable &table); // nn.rope_cache_write
 void addAttentionGrad(KernelTable &table); // nn.attention_grad
 
 // What a launch reports: a block's rows of scores and the ring's stages.

@@ -66,6 +66,7 @@ void addAttentionKernels(KernelTable &table) {
   table["nn.attention"] = emitAttention;
   table["nn.paged_attention"] = emitPagedAttention;
   addCacheWrite(table);
+  addRopeCacheWrite(table);
   addAttentionGrad(table);
 }
 

@@ -27,6 +27,32 @@ def RoundGradientsPass : Pass<"nibble-round-gradients", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def FuseLaunchesPass : Pass<"nibble-fuse-launches", "::mlir::ModuleOp"> {
+  let summary = "Ops that follow each other in a layer as one kernel, without changing a bit.";
+  let description = [{
+    In a decode step a layer's kernels are short, and what is between two of them counts. On tensors, before bufferization:
+
+    - Rotations of queries and keys whose keys go into a cache become `nn.rope_cache_write`, norms of their heads included.
+
+    A host has no launches, so its programs keep the plain ops.
+
+    Example:
+
+    ```mlir
+    %q1 = nn.rope %q, %cos, %sin : tensor<?x64xbf16>, tensor<?x16xf32>
+    %k1 = nn.rope %k, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
+    %kc1, %vc1 = nn.cache_write %k1, %v, %kc, %vc, %positions, %sequences, %pages : ...
+    ```
+
+    becomes
+
+    ```mlir
+    %q1, %kc1, %vc1 = nn.rope_cache_write %q, %k, %v, %cos, %sin, %positions, %sequences, %pages, %kc, %vc : ...
+    ```
+  }];
+  let dependentDialects = ["::nibble::nn::NNDialect"];
+}
+
 def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp"> {
   let summary = "Each kernel.compute and elementwise linalg op to launches of kernels.";
   let description = [{

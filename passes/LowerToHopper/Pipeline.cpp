@@ -9,6 +9,7 @@
 using namespace mlir;
 
 void nibble::hopper::buildHopperTensorPipeline(OpPassManager &pm) {
+  pm.addPass(createFuseLaunchesPass());
   pm.addPass(createChoosePackedLayoutPass());
   pm.addPass(createRoundGradientsPass());
 }

@@ -33,3 +33,43 @@ func.func @blocks(%q: memref<?x128xbf16>, %k: memref<?x64xbf16>, %v: memref<?x64
        output_types = [tensor<?x128xbf16>, tensor<?x2xf32>]}
   return
 }
+
+// -----
+
+// Queries, keys and values of a layer in one launch: the lanes count the sequences that have begun, a norm is one tree, keys go through
+// shared memory and leave by slots.
+// CHECK-LABEL: func.func @rope_cache_write
+// CHECK: hopper.launch @kernels::@rope_cache_write_2_1_128_64_norm_3727C5AC_0
+// CHECK-NOT: hopper.launch
+// CHECK: gpu.func @rope_cache_write_2_1_128_64_norm_3727C5AC_0
+// CHECK: nvvm.shfl.sync bfly {{.*}} : f32 -> f32
+// CHECK: llvm.store {{.*}} vector<2xbf16>, !llvm.ptr<1>
+// CHECK: nvvm.shfl.sync bfly {{.*}} : i32 -> i32
+// CHECK: llvm.store {{.*}} vector<2xbf16>, !llvm.ptr<3>
+// CHECK: nvvm.barrier
+// CHECK: llvm.store {{.*}} i16, !llvm.ptr<1>
+// CHECK: llvm.store {{.*}} vector<8xi16>, !llvm.ptr<1>
+func.func @rope_cache_write(%q: tensor<?x256xbf16>, %k: tensor<?x128xbf16>, %v: tensor<?x128xbf16>, %c: tensor<?x64xf32>, %s: tensor<?x64xf32>,
+                            %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>, %kc: tensor<?x1x128x64xbf16>,
+                            %vc: tensor<?x1x64x128xbf16>, %n: tensor<128xbf16>)
+    -> (tensor<?x256xbf16>, tensor<?x1x128x64xbf16>, tensor<?x1x64x128xbf16>) {
+  %q1, %kc1, %vc1 = nn.rope_cache_write %q, %k, %v, %c, %s, %positions, %sequences, %pages, %kc, %vc
+      norms(%n, %n : tensor<128xbf16>, tensor<128xbf16>) {epsilon = 1.0e-5 : f32}
+      : tensor<?x256xbf16>, tensor<?x128xbf16>, tensor<?x64xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>, tensor<?x1x128x64xbf16>, tensor<?x1x64x128xbf16>
+  return %q1, %kc1, %vc1 : tensor<?x256xbf16>, tensor<?x1x128x64xbf16>, tensor<?x1x64x128xbf16>
+}
+
+// -----
+
+// A norm's row is read once, into registers; the weights are read before the sum.
+// CHECK-LABEL: func.func @rms_norm
+// CHECK: gpu.func @rms_norm_bf16_512_3727C5AC_0
+// CHECK-COUNT-4: llvm.load {{.*}} vector<8xbf16>
+// CHECK-NOT: llvm.load
+// CHECK: nvvm.shfl.sync bfly
+// CHECK-NOT: llvm.load
+// CHECK-COUNT-2: llvm.store {{.*}} vector<8xbf16>
+func.func @rms_norm(%x: tensor<?x512xbf16>, %w: tensor<512xbf16>) -> tensor<?x512xbf16> {
+  %y = nn.rms_norm %x, %w {epsilon = 1.0e-5 : f32} : tensor<?x512xbf16>, tensor<512xbf16>
+  return %y : tensor<?x512xbf16>
+}

@@ -1,0 +1,70 @@
+// Ops that stand for several: those ops one after another, each as it is defined.
+#include "lib/Reference/Interpreter.h"
+
+#include "dialects/NN/NN.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::reference;
+
+namespace {
+
+// Ops that stand in no block: they are run, and taken back when the fused op has its results.
+class Steps {
+public:
+  explicit Steps(Call &call) : call(call), builder(call.op->getContext()) {}
+  Steps(const Steps &) = delete;
+  Steps &operator=(const Steps &) = delete;
+  ~Steps() {
+    for (Operation *op : llvm::reverse(ops)) {
+      for (mlir::Value result : op->getResults())
+        call.environment.erase(result);
+      op->erase();
+    }
+  }
+
+  // The op, whose results are in the environment then; null after an error.
+  template <typename Op, typename... Arguments> Op run(Arguments &&...arguments) {
+    auto op = Op::create(builder, call.op->getLoc(), std::forward<Arguments>(arguments)...);
+    ops.push_back(op);
+    Call inner(call.interpreter, call.environment, op);
+    return succeeded(kernelTable().find(Op::getOperationName())(inner)) ? op : Op();
+  }
+
+private:
+  Call &call;
+  OpBuilder builder;
+  SmallVector<Operation *> ops;
+};
+
+LogicalResult ropeCacheWrite(nn::RopeCacheWriteOp op, Call &call) {
+  Steps steps(call);
+  mlir::Value rotated[] = {op.getQ(), op.getK()};
+  for (auto [i, x] : llvm::enumerate(rotated)) {
+    if (!op.getNorms().empty()) {
+      auto norm = steps.run<nn::RMSNormOp>(x.getType(), x, op.getNorms()[i], op.getEpsilonAttr());
+      if (!norm)
+        return failure();
+      x = norm.getY();
+    }
+    auto rope = steps.run<nn::RopeOp>(x.getType(), x, op.getCos(), op.getSin(), UnitAttr());
+    if (!rope)
+      return failure();
+    x = rope.getY();
+  }
+  auto write = steps.run<nn::CacheWriteOp>(op.getKeyCache().getType(), op.getValueCache().getType(), rotated[1],
+                                           op.getV(), op.getKeyCache(), op.getValueCache(), op.getPositions(),
+                                           op.getSequences(), op.getPages());
+  if (!write)
+    return failure();
+  call.set(op.getRotated(), call.handle(rotated[0]));
+  call.set(op.getNewKeyCache(), call.handle(write.getNewKeyCache()));
+  call.set(op.getNewValueCache(), call.handle(write.getNewValueCache()));
+  return success();
+}
+
+} // namespace
+
+void reference::addFusedKernels(KernelTable &table) {
+  table.add<&ropeCacheWrite>();
+}

@@ -1,0 +1,98 @@
+// nibble-fuse-launches: neighbouring ops of a layer as one kernel, without changing a bit.
+#include "passes/LowerToHopper/Passes.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_FUSELAUNCHESPASS
+#include "passes/LowerToHopper/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+using namespace nibble;
+
+namespace {
+
+// The rotation that made `x` for one reader, before `user` in its block; null when there is none.
+nn::RopeOp rotationBefore(Value x, Operation *user) {
+  auto rope = x.getDefiningOp<nn::RopeOp>();
+  if (!rope || rope.getInverse() || !rope->hasOneUse() || rope->getBlock() != user->getBlock() ||
+      !rope->isBeforeInBlock(user))
+    return {};
+  return rope;
+}
+
+// The norm of single heads of `size` elements that made `x` for one reader.
+nn::RMSNormOp normOfHeads(Value x, int64_t size) {
+  auto norm = x.getDefiningOp<nn::RMSNormOp>();
+  if (!norm || !norm->hasOneUse() || cast<ShapedType>(norm.getWeight().getType()).getDimSize(0) != size)
+    return {};
+  return norm;
+}
+
+nn::PagedAttentionOp attentionOver(nn::CacheWriteOp write) {
+  for (Operation *user : write.getNewKeyCache().getUsers())
+    if (auto attention = dyn_cast<nn::PagedAttentionOp>(user))
+      return attention;
+  return {};
+}
+
+// Everything that the fused op reads stands before one of the rotations, so before the write, where the fused op comes
+// to stand; its queries are read behind that.
+class RotateIntoCache final : public OpRewritePattern<nn::CacheWriteOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::CacheWriteOp op, PatternRewriter &rewriter) const override {
+    nn::PagedAttentionOp attention = attentionOver(op);
+    if (!attention)
+      return rewriter.notifyMatchFailure(op, "nothing attends to what it writes");
+    nn::RopeOp queries = rotationBefore(attention.getQ(), op), keys = rotationBefore(op.getK(), op);
+    if (!queries || !keys)
+      return rewriter.notifyMatchFailure(
+          op, "queries and keys are not both rotated here, before the write and for nothing else");
+    if (queries.getCos() != keys.getCos() || queries.getSin() != keys.getSin())
+      return rewriter.notifyMatchFailure(op, "queries and keys are rotated by different angles");
+    int64_t size = cast<ShapedType>(op.getKeyCache().getType()).getDimSize(2);
+    if (cast<ShapedType>(keys.getCos().getType()).getDimSize(1) * 2 != size)
+      return rewriter.notifyMatchFailure(op, "what is rotated is not a head of the cache");
+
+    Value q = queries.getX(), k = keys.getX();
+    SmallVector<Value> weights;
+    FloatAttr epsilon = rewriter.getF32FloatAttr(0);
+    nn::RMSNormOp queryNorm = normOfHeads(q, size), keyNorm = normOfHeads(k, size);
+    bool normed = queryNorm && keyNorm && queryNorm.getEpsilonAttr() == keyNorm.getEpsilonAttr();
+    if (normed) {
+      q = queryNorm.getX();
+      k = keyNorm.getX();
+      weights = {queryNorm.getWeight(), keyNorm.getWeight()};
+      epsilon = queryNorm.getEpsilonAttr();
+    }
+    auto fused = nn::RopeCacheWriteOp::create(rewriter, op.getLoc(), q.getType(), op.getKeyCache().getType(),
+                                              op.getValueCache().getType(), q, k, op.getV(), keys.getCos(),
+                                              keys.getSin(), op.getPositions(), op.getSequences(), op.getPages(),
+                                              op.getKeyCache(), op.getValueCache(), weights, epsilon);
+    rewriter.replaceAllUsesWith(queries.getY(), fused.getRotated());
+    rewriter.replaceOp(op, {fused.getNewKeyCache(), fused.getNewValueCache()});
+    for (Operation *done : {queries.getOperation(), keys.getOperation()})
+      rewriter.eraseOp(done);
+    if (normed) {
+      rewriter.eraseOp(queryNorm);
+      rewriter.eraseOp(keyNorm);
+    }
+    return success();
+  }
+};
+
+class FusePass final : public nibble::impl::FuseLaunchesPassBase<FusePass> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<RotateIntoCache>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
+      getOperation().emitError("nibble-fuse-launches: the patterns do not come to an end");
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,72 @@
+// What somebody else reads, or what is not the same thing, stays an op of its own.
+// RUN: nibble-opt %s --nibble-fuse-launches --split-input-file | FileCheck %s
+
+// Keys whose rotation is also returned.
+// CHECK-LABEL: func.func @shared(
+// CHECK-NOT: nn.rope_cache_write
+// CHECK-COUNT-2: nn.rope
+// CHECK: nn.cache_write
+func.func @shared(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32xbf16>, %cos: tensor<?x16xf32>, %sin: tensor<?x16xf32>,
+                  %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                  %kc: tensor<?x1x32x64xbf16>, %vc: tensor<?x1x64x32xbf16>)
+    -> (tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>) {
+  %q1 = nn.rope %q, %cos, %sin : tensor<?x64xbf16>, tensor<?x16xf32>
+  %k1 = nn.rope %k, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
+  %kc1, %vc1 = nn.cache_write %k1, %v, %kc, %vc, %positions, %sequences, %pages
+      : tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  %y = nn.paged_attention %q1, %kc1, %vc1, %positions, %sequences, %pages {heads = 2, kv_heads = 1, scale = 0.17 : f32, kv_block = 64}
+      : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  return %y, %k1, %kc1, %vc1 : tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
+}
+
+// -----
+
+// Queries that are rotated back, and a write that nothing attends to.
+// CHECK-LABEL: func.func @inverse(
+// CHECK-NOT: nn.rope_cache_write
+// CHECK: nn.paged_attention
+func.func @inverse(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32xbf16>, %cos: tensor<?x16xf32>, %sin: tensor<?x16xf32>,
+                   %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                   %kc: tensor<?x1x32x64xbf16>, %vc: tensor<?x1x64x32xbf16>)
+    -> (tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>) {
+  %q1 = nn.rope %q, %cos, %sin {inverse} : tensor<?x64xbf16>, tensor<?x16xf32>
+  %k1 = nn.rope %k, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
+  %kc1, %vc1 = nn.cache_write %k1, %v, %kc, %vc, %positions, %sequences, %pages
+      : tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  %y = nn.paged_attention %q1, %kc1, %vc1, %positions, %sequences, %pages {heads = 2, kv_heads = 1, scale = 0.17 : f32, kv_block = 64}
+      : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  return %y, %kc1, %vc1 : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
+}
+
+// CHECK-LABEL: func.func @unread(
+// CHECK: nn.cache_write
+func.func @unread(%k: tensor<?x32xbf16>, %v: tensor<?x32xbf16>, %cos: tensor<?x16xf32>, %sin: tensor<?x16xf32>,
+                  %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                  %kc: tensor<?x1x32x64xbf16>, %vc: tensor<?x1x64x32xbf16>) -> (tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>) {
+  %k1 = nn.rope %k, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
+  %kc1, %vc1 = nn.cache_write %k1, %v, %kc, %vc, %positions, %sequences, %pages
+      : tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  return %kc1, %vc1 : tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
+}
+
+// -----
+
+// Norms that differ in epsilon: the rotation is fused, the norms stay.
+// CHECK-LABEL: func.func @epsilons(
+// CHECK-COUNT-2: nn.rms_norm
+// CHECK: nn.rope_cache_write
+// CHECK-NOT: norms(
+func.func @epsilons(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32xbf16>, %cos: tensor<?x16xf32>, %sin: tensor<?x16xf32>,
+                    %nq: tensor<32xbf16>, %nk: tensor<32xbf16>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>, %pages: tensor<?x?xi32>,
+                    %kc: tensor<?x1x32x64xbf16>, %vc: tensor<?x1x64x32xbf16>)
+    -> (tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>) {
+  %q1 = nn.rms_norm %q, %nq {epsilon = 1.0e-6 : f32} : tensor<?x64xbf16>, tensor<32xbf16>
+  %k1 = nn.rms_norm %k, %nk {epsilon = 1.0e-5 : f32} : tensor<?x32xbf16>, tensor<32xbf16>
+  %q2 = nn.rope %q1, %cos, %sin : tensor<?x64xbf16>, tensor<?x16xf32>
+  %k2 = nn.rope %k1, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
+  %kc1, %vc1 = nn.cache_write %k2, %v, %kc, %vc, %positions, %sequences, %pages
+      : tensor<?x32xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  %y = nn.paged_attention %q2, %kc1, %vc1, %positions, %sequences, %pages {heads = 2, kv_heads = 1, scale = 0.17 : f32, kv_block = 64}
+      : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
+  return %y, %kc1, %vc1 : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
+}
