@@ -223,6 +223,26 @@ def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
   let assemblyFormat = "$dy `,` $gate `,` $up attr-dict `:` type($dy)";
 }
 
+def NN_LinearSwigluOp : NN_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> {
+  let summary = "nn.swiglu of two linears of the same rows.";
+  let description = [{
+    `y = nn.swiglu(nn.linear(x, gate), nn.linear(x, up))` with the same bits: each sum is rounded to the element type before silu sees it, and
+    the order of a sum is that of the linear by itself. Only a program for a device has it (`nibble-fuse-launches`).
+
+    - `x`: [T, K]; `gate`, `up`: [N, K]; `y`: [T, N].
+
+    Example:
+
+    ```mlir
+    %h = nn.linear_swiglu %x, %wg, %wu : tensor<?x1024xbf16>, tensor<3072x1024xbf16> -> tensor<?x3072xbf16>
+    ```
+  }];
+  let arguments = (ins NN_Rows:$x, NN_Weight:$gate, NN_Weight:$up);
+  let results = (outs NN_Rows:$y);
+  let assemblyFormat = "$x `,` $gate `,` $up attr-dict `:` type($x) `,` type($gate) `->` type($y)";
+  let hasVerifier = 1;
+}
+
 def NN_TakeRowsOp : NN_Op<"take_rows"> {
   let summary = "The rows that an index vector names.";
   let description = [{

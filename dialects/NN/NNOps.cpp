@@ -108,6 +108,14 @@ LogicalResult RopeOp::verify() {
   return success();
 }
 
+LogicalResult LinearSwigluOp::verify() {
+  if (failed(requireStatic(*this, "gate", getGate(), 0)) || failed(requireStatic(*this, "gate", getGate(), 1)) ||
+      failed(requireExtent(*this, "x", getX(), 1, typeOf(getGate()).getDimSize(1))) ||
+      failed(requireExtent(*this, "y", getY(), 1, typeOf(getGate()).getDimSize(0))))
+    return failure();
+  return requireTokens(*this, "y", getY(), getX());
+}
+
 LogicalResult TakeRowsOp::verify() {
   if (failed(requireTokens(*this, "y", getY(), getRows())))
     return failure();

@@ -78,6 +78,16 @@ LogicalResult LinearOp::verify() {
   return success();
 }
 
+LogicalResult LinearSwigluOp::verify() {
+  auto x = cast<RankedTensorType>(getX().getType()), y = cast<RankedTensorType>(getY().getType());
+  PackedType packed = getGate().getType();
+  if (x.getDimSize(1) != packed.getK())
+    return emitOpError() << "x " << x << " has another K than " << packed;
+  if (y.getDimSize(1) != packed.getN() || y.getDimSize(0) != x.getDimSize(0))
+    return emitOpError() << "y " << y << " is not [T, N] of x " << x << " and " << packed;
+  return success();
+}
+
 LogicalResult LinearInputGradOp::verify() {
   auto dy = cast<RankedTensorType>(getDy().getType()), dx = cast<RankedTensorType>(getDx().getType());
   PackedType packed = getPacked().getType();

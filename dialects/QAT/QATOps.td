@@ -151,6 +151,26 @@ def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
+def QAT_LinearSwigluOp : QAT_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> {
+  let summary = "nn.linear_swiglu over packed weights.";
+  let description = [{
+    `y = nn.swiglu(qat.linear(x, gate), qat.linear(x, up))` with the same bits. Only a program for a device has it (`nibble-fuse-launches`).
+
+    - `x`: [T, K]; `gate`, `up`: [N, K] of one scheme and layout; `y`: [T, N].
+
+    Example:
+
+    ```mlir
+    %h = qat.linear_swiglu %x, %pg, %pu : tensor<?x1024xbf16>, !qat.packed<3072x1024, #qat.scheme<int4, group_size = 32>, hopper>
+                                       -> tensor<?x3072xbf16>
+    ```
+  }];
+  let arguments = (ins QAT_Rows:$x, QAT_PackedType:$gate, QAT_PackedType:$up);
+  let results = (outs QAT_Rows:$y);
+  let assemblyFormat = "$x `,` $gate `,` $up attr-dict `:` type($x) `,` qualified(type($gate)) `->` type($y)";
+  let hasVerifier = 1;
+}
+
 def QAT_LinearInputGradOp : QAT_Op<"linear_input_grad"> {
   let summary = "nn.linear_input_grad over a packed weight.";
   let description = [{

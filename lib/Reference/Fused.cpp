@@ -2,6 +2,7 @@
 #include "lib/Reference/Interpreter.h"
 
 #include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -63,8 +64,22 @@ LogicalResult ropeCacheWrite(nn::RopeCacheWriteOp op, Call &call) {
   return success();
 }
 
+template <typename Op, typename Linear> LogicalResult linearSwiglu(Op op, Call &call) {
+  Steps steps(call);
+  Type type = op.getY().getType();
+  auto gate = steps.run<Linear>(type, op.getX(), op.getGate(), mlir::Value(), mlir::Value());
+  auto up = gate ? steps.run<Linear>(type, op.getX(), op.getUp(), mlir::Value(), mlir::Value()) : Linear();
+  auto y = up ? steps.run<nn::SwigluOp>(type, gate.getY(), up.getY()) : nn::SwigluOp();
+  if (!y)
+    return failure();
+  call.set(op.getY(), call.handle(y.getY()));
+  return success();
+}
+
 } // namespace
 
 void reference::addFusedKernels(KernelTable &table) {
   table.add<&ropeCacheWrite>();
+  table.add<&linearSwiglu<nn::LinearSwigluOp, nn::LinearOp>>();
+  table.add<&linearSwiglu<qat::LinearSwigluOp, qat::LinearOp>>();
 }

@@ -192,7 +192,7 @@ void nibble::registerBufferizationModels(DialectRegistry &registry) {
            nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
            nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp, nn::PagedAttentionOp,
            nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
-           nn::AdamWOp>(context);
+           nn::AdamWOp, nn::LinearSwigluOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {
@@ -204,8 +204,8 @@ void nibble::registerBufferizationModels(DialectRegistry &registry) {
     context->loadDialect<memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
-    attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp>(
-        context);
+    attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp,
+           qat::LinearSwigluOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
 }

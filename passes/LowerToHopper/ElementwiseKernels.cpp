@@ -1,5 +1,6 @@
 // Kernels without a sum across threads: lookups, rotary embedding, activations, and sums down the tokens.
 #include "passes/LowerToHopper/Flat.h"
+#include "passes/LowerToHopper/Swiglu.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -211,7 +212,6 @@ FlatSpec flatLike(Kernel &k, StringRef name, Value like) {
   return spec;
 }
 
-// y = E(E(gate / (1 + exp(-gate))) * up)
 LogicalResult emitSwiglu(Kernel &k) {
   if (failed(checkActivations(k, k.output(0))))
     return failure();
@@ -220,8 +220,7 @@ LogicalResult emitSwiglu(Kernel &k) {
   launchFlat(k.writer, k.host, k.loc(), spec, [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
     Value gate = loadFloats(b, arguments[0], element, first, width),
           up = loadFloats(b, arguments[1], element, first, width);
-    Value silu = b.div(gate, b.add(b.like(gate, 1), b.exp(b.neg(gate))));
-    storeFloats(b, b.mul(b.roundTo(silu, element), up), arguments[2], element, first, width);
+    storeFloats(b, swiglu(b, gate, up, element), arguments[2], element, first, width);
   });
   return success();
 }

@@ -83,11 +83,37 @@ public:
   }
 };
 
+// Gate and up that nobody else reads. The linears' attributes decide bits, so the fused one has them.
+template <typename LinearOp, typename FusedOp> class ActivateInLinear final : public OpRewritePattern<nn::SwigluOp> {
+public:
+  using OpRewritePattern<nn::SwigluOp>::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::SwigluOp op, PatternRewriter &rewriter) const override {
+    auto gate = op.getGate().getDefiningOp<LinearOp>(), up = op.getUp().getDefiningOp<LinearOp>();
+    if (!gate || !up || !gate->hasOneUse() || !up->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "gate and up are not linears of this kind that nobody else reads");
+    for (LinearOp linear : {gate, up})
+      if (linear.getBias() || linear.getResidual())
+        return rewriter.notifyMatchFailure(op, "a linear adds a bias or a residual");
+    if (gate.getX() != up.getX() || gate->getOperand(1).getType() != up->getOperand(1).getType())
+      return rewriter.notifyMatchFailure(op, "the linears have other rows or weights of another type");
+    if (gate->getDiscardableAttrDictionary() != up->getDiscardableAttrDictionary())
+      return rewriter.notifyMatchFailure(op, "the linears have different attributes");
+    auto fused = FusedOp::create(rewriter, op.getLoc(), op.getY().getType(), gate.getX(), gate->getOperand(1),
+                                 up->getOperand(1));
+    fused->setDiscardableAttrs(gate->getDiscardableAttrDictionary());
+    rewriter.replaceOp(op, fused);
+    rewriter.eraseOp(gate);
+    rewriter.eraseOp(up);
+    return success();
+  }
+};
+
 class FusePass final : public nibble::impl::FuseLaunchesPassBase<FusePass> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<RotateIntoCache>(&getContext());
+    patterns.add<RotateIntoCache, ActivateInLinear<nn::LinearOp, nn::LinearSwigluOp>,
+                 ActivateInLinear<qat::LinearOp, qat::LinearSwigluOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
       getOperation().emitError("nibble-fuse-launches: the patterns do not come to an end");
       signalPassFailure();

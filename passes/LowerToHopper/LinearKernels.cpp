@@ -1,6 +1,7 @@
 // Linears and their gradients: which matrix product each is, over which tiles.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
+#include "passes/LowerToHopper/Flat.h"
 #include "passes/LowerToHopper/MatrixKernel.h"
 #include "passes/LowerToHopper/QuantizeKernels.h"
 
@@ -98,8 +99,8 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b
   }
 }
 
-// y = x wT (+ bias) (+ residual); `weight` [N, K] bf16, or the bytes of `packed`.
-LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
+// y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT); weights [N, K] bf16, or the bytes of `packed`.
+LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed, Value paired = {}) {
   Value x = k.input(0), y = k.output(0);
   MatrixSpec spec;
   spec.element = elementOf(y);
@@ -109,7 +110,8 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
   spec.bias = static_cast<bool>(arguments.bias);
   spec.residual = static_cast<bool>(arguments.residual);
   spec.wholeRows = columnsOf(y) % 8 == 0;
-  if (failed(checkMatrix(k, x)))
+  spec.swiglu = static_cast<bool>(paired);
+  if (failed(checkMatrix(k, x)) || (paired && failed(checkActivations(k, y))))
     return failure();
   for (Value operand : {arguments.bias, arguments.residual})
     if (operand && elementOf(operand) != spec.element)
@@ -118,12 +120,15 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed) {
   if (packed) {
     spec.a = Operand::kPacked;
     spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
-    spec.early = isGiven(weight);
+    spec.early = isGiven(weight) && (!paired || isGiven(paired));
     arguments.a = weight;
+    arguments.pairedA = paired;
   } else {
     if (failed(checkMatrix(k, weight)))
       return failure();
-    arguments.a = mapOf(k, weight, 128);
+    arguments.a = mapOf(k, weight, paired ? 64 : 128);
+    if (paired)
+      arguments.pairedA = mapOf(k, paired, 64);
   }
   int64_t splits = k.integer(kSplitsAttr);
   spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x));
@@ -145,6 +150,16 @@ LogicalResult emitPackedLinear(Kernel &k) {
     return forward(k, k.input(1), packed);
   FailureOr<Value> weight = emitDequantized(k, k.input(1), packed);
   return failed(weight) ? failure() : forward(k, *weight, {});
+}
+
+LogicalResult emitLinearSwiglu(Kernel &k) { return forward(k, k.input(1), {}, k.input(2)); }
+
+LogicalResult emitPackedLinearSwiglu(Kernel &k) {
+  auto packed = cast<qat::PackedType>(k.inputType(1));
+  if (packed.inSlabs())
+    return forward(k, k.input(1), packed, k.input(2));
+  FailureOr<Value> gate = emitDequantized(k, k.input(1), packed), up = emitDequantized(k, k.input(2), packed);
+  return failed(gate) || failed(up) ? failure() : forward(k, *gate, {}, *up);
 }
 
 // dx = dy w: the rows of A are the columns of w.
@@ -199,9 +214,11 @@ LogicalResult emitWeightGrad(Kernel &k) {
 
 void addLinearKernels(KernelTable &table) {
   table["nn.linear"] = emitLinear;
+  table["nn.linear_swiglu"] = emitLinearSwiglu;
   table["nn.linear_input_grad"] = emitInputGrad;
   table["nn.linear_weight_grad"] = emitWeightGrad;
   table["qat.linear"] = emitPackedLinear;
+  table["qat.linear_swiglu"] = emitPackedLinearSwiglu;
   table["qat.linear_input_grad"] = emitPackedInputGrad;
 }
 

@@ -3,6 +3,7 @@
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToHopper/ClusterExchange.h"
 #include "passes/LowerToHopper/InlineAssembly.h"
+#include "passes/LowerToHopper/Swiglu.h"
 #include "passes/LowerToHopper/WarpProduct.h"
 
 using namespace mlir;
@@ -58,6 +59,9 @@ public:
   }
 
 private:
+  // Rows of the result that a block makes: with two weights half of those that it multiplies.
+  int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kRows; }
+
   // Nobody reaches into another block before its barriers are there, or after it has ended.
   void meetSharers() {
     NVVM::ClusterArriveOp::create(b, b.getUnitAttr());
@@ -71,7 +75,7 @@ private:
   }
 
   void produce() {
-    Value row = b.mulI(rowBlock, kRows);
+    Value row = b.mulI(rowBlock, rowsOfY());
     int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
                                                                 : kRows * spec.stageDepth() * 2);
     auto acquire = [&](Value use) -> Value {
@@ -114,12 +118,19 @@ private:
       if (spec.a == Operand::kPacked)
         copySlabs(slot, step, use);
       else if (spec.a == Operand::kRows)
-        copyBox(args.a, k, row, slot, 0, use);
+        copyRows(slot, k, row, use);
       else
         for (int64_t half = 0; half < 2; ++half)
           copyBox(args.a, b.addI(row, half * 64), k, slot, half * kBoxBytes, use);
       copyColumns(slot, step, use);
     });
+  }
+
+  // A's box of a stage, or one of each weight.
+  void copyRows(Value slot, Value k, Value row, Value use) {
+    copyBox(args.a, k, row, slot, 0, use);
+    if (spec.swiglu)
+      copyBox(args.pairedA, k, row, slot, kBoxBytes, use);
   }
 
   // B's boxes of a stage; with sharers, this block's part of them, to all.
@@ -147,11 +158,13 @@ private:
   void copySlabs(Value slot, Value step, Value use) {
     Value slabRows = b.ceilDivI(args.m, numerics::kSlabRows);
     Value slabs = b.wide(b.mulI(slabRows, steps));
-    Value scales = b.atByte(args.a, b.mulI(slabs, numerics::kSlabBytes));
     for (int64_t half = 0; half < 2; ++half) {
-      Value slabRow = b.minI(b.addI(b.mulI(rowBlock, 2), half), b.subI(slabRows, 1));
+      Value weight = spec.swiglu && half == 1 ? args.pairedA : args.a;
+      Value scales = b.atByte(weight, b.mulI(slabs, numerics::kSlabBytes));
+      Value slabRow = spec.swiglu ? rowBlock : b.addI(b.mulI(rowBlock, 2), half);
+      slabRow = b.minI(slabRow, b.subI(slabRows, 1));
       Value slab = b.place(slabRow, steps, step);
-      BulkCopyOp::create(b, b.atByte(args.a, b.mulI(slab, numerics::kSlabBytes)),
+      BulkCopyOp::create(b, b.atByte(weight, b.mulI(slab, numerics::kSlabBytes)),
                          b.atByte(slot, half * numerics::kSlabBytes), b.i32(numerics::kSlabBytes), ring, use,
                          /*once=*/true);
       BulkCopyOp::create(b, b.atByte(scales, b.mulI(slab, spec.scaleBytes())),
@@ -421,8 +434,8 @@ private:
         b.store(b.round(b.extract(sums, 4 * j + i), spec.element), b.at(staging, spec.element, at));
       }
     b.barrier(kConsumerBarrier, spec.consumers());
-    int64_t perToken = kRows / width; // chunks
-    Value firstRow = b.mulI(rowBlock, kRows), firstToken = b.mulI(b.block(1), spec.tile);
+    int64_t perToken = rowsOfY() / width; // chunks
+    Value firstRow = b.mulI(rowBlock, rowsOfY()), firstToken = b.mulI(b.block(1), spec.tile);
     b.loop(consumer, b.i32(spec.tile * perToken), spec.consumers(), [&](Value chunk) {
       Value token = b.divI(chunk, perToken), inTile = b.mulI(b.remI(chunk, perToken), width);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
@@ -441,37 +454,59 @@ private:
   // Each block of the cluster adds its part of the rows, in the order of the splits: all send it their sums, [split,
   // row, token].
   void storeReduced(Value sums, Value split, Value consumer) {
-    int64_t rows = kRows / spec.cluster(); // of a block: 16 or more, so that a warp's rows go to one
+    int64_t rows = kRows / spec.cluster(), part = rowsOfY() / spec.cluster(); // of sums and of y, of a block
     ClusterExchange exchange = this->exchange();
     exchange.waitForAll();
     auto placeOf = [&](Value split, Value row, Value token) {
       return b.mulI(b.addI(b.mulI(b.addI(b.mulI(split, rows), row), spec.tile), token), 4);
     };
-    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
-    Value owner = b.uniform(b.divI(row, rows)), inPart = b.remI(row, rows);
+    Value owner[2], inPart[2];
+    for (int64_t below = 0; below < 2; ++below)
+      std::tie(owner[below], inPart[below]) = ownerOf(b.addI(rowInGroup(), 8 * below), part);
     for (int64_t j = 0; j < spec.tile / 8; ++j)
       for (int64_t below = 0; below < 2; ++below) {
         int64_t i = 4 * j + 2 * below;
-        exchange.send(owner, placeOf(split, b.addI(inPart, 8 * below), b.addI(pairColumn(), 8 * j)), b.extract(sums, i),
+        exchange.send(owner[below], placeOf(split, inPart[below], b.addI(pairColumn(), 8 * j)), b.extract(sums, i),
                       b.extract(sums, i + 1));
       }
     exchange.await();
-    Value firstRow = b.addI(b.mulI(rowBlock, kRows), b.mulI(rank, rows)), firstToken = b.mulI(b.block(1), spec.tile);
-    b.loop(consumer, b.i32(spec.tile * rows), spec.consumers(), [&](Value cell) {
-      Value token = b.divI(cell, rows), inPart = b.remI(cell, rows);
+    Value firstRow = b.addI(b.mulI(rowBlock, rowsOfY()), b.mulI(rank, part)), firstToken = b.mulI(b.block(1), spec.tile);
+    b.loop(consumer, b.i32(spec.tile * part), spec.consumers(), [&](Value cell) {
+      Value token = b.divI(cell, part), inPart = b.remI(cell, part);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inPart);
       b.ifThen(b.both(b.less(y, args.n), b.less(m, args.m)), [&] {
-        Value total = b.f32(0);
-        for (int64_t split = 0; split < spec.splits; ++split)
-          total = b.add(total, exchange.load(placeOf(b.i32(split), inPart, token)));
-        finishChunk(b.round(total, spec.element), y, m, 1);
+        auto totalOf = [&](Value row) {
+          Value total = b.f32(0);
+          for (int64_t split = 0; split < spec.splits; ++split)
+            total = b.add(total, exchange.load(placeOf(b.i32(split), row, token)));
+          return b.round(total, spec.element);
+        };
+        Value value = totalOf(inPart);
+        finishChunk(spec.swiglu ? paired(value, totalOf(b.addI(inPart, part))) : value, y, m, 1);
       });
     });
   }
 
+  // Which block of the cluster finishes this row of the warpgroup, and where it takes its sums: those of up behind those
+  // of gate. A block finishes 8 rows or more, so that 8 neighbours go to one.
+  std::pair<Value, Value> ownerOf(Value row, int64_t part) {
+    if (!spec.swiglu)
+      row = b.addI(b.mulI(group, kWarpgroupRows), row);
+    Value owner = b.uniform(b.divI(row, part)), place = b.remI(row, part);
+    return {owner, spec.swiglu ? b.addI(place, b.mulI(group, part)) : place};
+  }
+
   void storeChunk(Value staged, Value token, Value m, int64_t width) {
     Type type = width == 1 ? spec.element : Type(b.vectorOf(spec.element, width));
-    finishChunk(b.load(staged, type), token, m, width);
+    Value value = b.load(staged, type);
+    if (spec.swiglu) // the other warpgroup's rows of the same token
+      value = paired(value, b.load(b.at(staged, spec.element, b.i32(kWarpgroupRows)), type));
+    finishChunk(value, token, m, width);
+  }
+
+  // Of the rounded sums, as the ops one after another.
+  Value paired(Value gate, Value up) {
+    return b.round(swiglu(b, b.widen(gate), b.widen(up), spec.element), spec.element);
   }
 
   // Bias and residual, and to memory.
@@ -565,6 +600,8 @@ std::string MatrixSpec::key() const {
     key += "_early";
   if (splits > 1)
     key += "_splits" + std::to_string(splits);
+  if (swiglu)
+    key += "_swiglu";
   return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") +
          (wholeRows ? "" : "_ragged");
 }
@@ -578,14 +615,18 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.blocksPerSM = spec.blocksPerSM();
   launch.overlap = spec.early;
   // Blocks of rows that fill the last cluster have no rows.
-  Value rowBlocks = kernel.mul(kernel.ceilDiv(arguments.m, kRows * spec.sharers), kernel.index(launch.cluster));
-  launch.grid = {rowBlocks, columnBlocks};
+  int64_t rowsOfBlock = spec.swiglu ? kWarpgroupRows : kRows;
+  Value rowBlocks = kernel.ceilDiv(arguments.m, rowsOfBlock * spec.sharers);
+  launch.grid = {kernel.mul(rowBlocks, kernel.index(launch.cluster)), columnBlocks};
   launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
   if (arguments.bias)
     launch.arguments.push_back(arguments.bias);
   if (arguments.residual)
     launch.arguments.push_back(arguments.residual);
-  launch.operations = kernel.mul(kernel.mul(kernel.index(2), arguments.m), kernel.mul(arguments.n, arguments.k));
+  if (arguments.pairedA)
+    launch.arguments.push_back(arguments.pairedA);
+  Value products = kernel.mul(arguments.m, kernel.mul(arguments.n, arguments.k));
+  launch.operations = kernel.mul(kernel.index(spec.swiglu ? 4 : 2), products);
   Builder b(kernel.op.getContext());
   launch.report = b.getDictionaryAttr({
       b.getNamedAttr("splits", b.getI64IntegerAttr(spec.splits)),
@@ -594,12 +635,14 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
                                              std::to_string(spec.stageDepth()))),
   });
   kernel.launch(launch, [&](Emitter &e, ValueRange values) {
-    MatrixArguments inside{values[0], values[1], values[2], {}, {}, values[3], values[4], values[5]};
+    MatrixArguments inside{values[0], {}, values[1], values[2], {}, {}, values[3], values[4], values[5]};
     unsigned next = 6;
     if (arguments.bias)
       inside.bias = values[next++];
     if (arguments.residual)
       inside.residual = values[next++];
+    if (arguments.pairedA)
+      inside.pairedA = values[next++];
     Matrix(e, spec, inside).write();
   });
 }

@@ -33,6 +33,9 @@ struct MatrixSpec {
   int64_t givenStages = 0;      // 0: as many as fit and help
   mlir::Type element;           // of kTokens: bf16 or f32
   bool bias = false, residual = false;
+  // Of kTokens, bf16, without bias and residual: one warpgroup has 64 rows of `a`, the other the same rows of
+  // `pairedA`, and y is swiglu(x aT, x pairedAT), [n, m]. Splits are those of `a` by itself.
+  bool swiglu = false;
   // Of kPacked: the weight was there before the kernel before this one began, so its first stages are fetched while
   // that still runs (programmatic dependent launch).
   bool early = false;
@@ -71,7 +74,8 @@ int64_t splitsOf(int64_t m, int64_t k);
 
 // Values of a launch: what the body gets, in this order.
 struct MatrixArguments {
-  mlir::Value a;              // tensor map (kRows: box [64, 128]; kTransposed: box [64, 64]), or the packed bytes
+  // Tensor map (kRows: box [64, 128], with pairedA [64, 64]; kTransposed: box [64, 64]), or the packed bytes.
+  mlir::Value a, pairedA;     // pairedA: of swiglu, else null
   mlir::Value b;              // tensor map (kRows: box [64, tile / sharers]; kTransposed: box [64, 64])
   mlir::Value result;         // y or c
   mlir::Value bias, residual; // null when there are none
@@ -81,7 +85,8 @@ struct MatrixArguments {
 // Blocks that share B, of a product of m rows in tiles of so many columns.
 int64_t sharersOf(int64_t m, int64_t tile);
 
-// Launches the product over a grid of (m / 128, n / tile) blocks; `columnBlocks` says how many there are along n.
+// Launches the product over a grid of (m / 128, of swiglu m / 64, n / tile) blocks; `columnBlocks` says how many there
+// are along n.
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, mlir::Value columnBlocks);
 
 } // namespace nibble::hopper

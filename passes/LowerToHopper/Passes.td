@@ -33,24 +33,26 @@ def FuseLaunchesPass : Pass<"nibble-fuse-launches", "::mlir::ModuleOp"> {
     In a decode step a layer's kernels are short, and what is between two of them counts. On tensors, before bufferization:
 
     - Rotations of queries and keys whose keys go into a cache become `nn.rope_cache_write`, norms of their heads included.
+    - `nn.swiglu` of two linears that nobody else reads becomes `nn.linear_swiglu` or `qat.linear_swiglu`. Where a gradient needs gate and up,
+      they stay.
 
     A host has no launches, so its programs keep the plain ops.
 
     Example:
 
     ```mlir
-    %q1 = nn.rope %q, %cos, %sin : tensor<?x64xbf16>, tensor<?x16xf32>
-    %k1 = nn.rope %k, %cos, %sin : tensor<?x32xbf16>, tensor<?x16xf32>
-    %kc1, %vc1 = nn.cache_write %k1, %v, %kc, %vc, %positions, %sequences, %pages : ...
+    %g = qat.linear %x, %wg : tensor<?x64xbf16>, !qat.packed<128x64, #int4, host> -> tensor<?x128xbf16>
+    %u = qat.linear %x, %wu : tensor<?x64xbf16>, !qat.packed<128x64, #int4, host> -> tensor<?x128xbf16>
+    %h = nn.swiglu %g, %u : tensor<?x128xbf16>
     ```
 
     becomes
 
     ```mlir
-    %q1, %kc1, %vc1 = nn.rope_cache_write %q, %k, %v, %cos, %sin, %positions, %sequences, %pages, %kc, %vc : ...
+    %h = qat.linear_swiglu %x, %wg, %wu : tensor<?x64xbf16>, !qat.packed<128x64, #int4, host> -> tensor<?x128xbf16>
     ```
   }];
-  let dependentDialects = ["::nibble::nn::NNDialect"];
+  let dependentDialects = ["::nibble::nn::NNDialect", "::nibble::qat::QATDialect"];
 }
 
 def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp"> {

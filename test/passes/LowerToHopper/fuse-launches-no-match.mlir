@@ -70,3 +70,31 @@ func.func @epsilons(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x3
       : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
   return %y, %kc1, %vc1 : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
 }
+
+// -----
+
+// A gate that a gradient needs; a bias; other rows; one packed weight; splits of one of the two.
+// CHECK-LABEL: func.func @linears(
+// CHECK-COUNT-5: nn.swiglu
+// CHECK-NOT: linear_swiglu
+func.func @linears(%x: tensor<?x64xbf16>, %z: tensor<?x64xbf16>, %g: tensor<128x64xbf16>, %u: tensor<128x64xbf16>, %b: tensor<128xbf16>,
+                   %p: !qat.packed<128x64, <int4, group_size = 32>, host>)
+    -> (tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>) {
+  %g0 = nn.linear %x, %g : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %u0 = nn.linear %x, %u : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %0 = nn.swiglu %g0, %u0 : tensor<?x128xbf16>
+  %g1 = nn.linear %x, %g bias(%b : tensor<128xbf16>) : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %u1 = nn.linear %x, %u : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %1 = nn.swiglu %g1, %u1 : tensor<?x128xbf16>
+  %g2 = nn.linear %x, %g : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %u2 = nn.linear %z, %u : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %2 = nn.swiglu %g2, %u2 : tensor<?x128xbf16>
+  %g3 = nn.linear %x, %g : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %u3 = qat.linear %x, %p : tensor<?x64xbf16>, !qat.packed<128x64, <int4, group_size = 32>, host> -> tensor<?x128xbf16>
+  %3 = nn.swiglu %g3, %u3 : tensor<?x128xbf16>
+  %g4 = nn.linear %x, %g {hopper.splits = 2 : i64} : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %u4 = nn.linear %x, %u : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %4 = nn.swiglu %g4, %u4 : tensor<?x128xbf16>
+  return %0, %g0, %1, %2, %3, %4
+      : tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<?x128xbf16>
+}

@@ -42,3 +42,30 @@ func.func @rows(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32xbf
       : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
   return %y, %kc1, %vc1 : tensor<?x64xbf16>, tensor<?x1x32x64xbf16>, tensor<?x1x64x32xbf16>
 }
+
+// -----
+
+// Gate and up that nobody else reads, packed; what the linears' attributes say stays said.
+// CHECK-LABEL: func.func @packed(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x64xbf16>, %[[G:[a-z0-9]+]]: !qat.packed{{.*}}, %[[U:[a-z0-9]+]]: !qat.packed
+// CHECK-NEXT: %[[Y:.*]] = qat.linear_swiglu %[[X]], %[[G]], %[[U]] {hopper.splits = 2 : i64} : tensor<?x64xbf16>, !qat.packed<128x64,
+// CHECK-NEXT: return %[[Y]]
+func.func @packed(%x: tensor<?x64xbf16>, %g: !qat.packed<128x64, <int4, group_size = 32>, host>, %u: !qat.packed<128x64, <int4, group_size = 32>, host>)
+    -> tensor<?x128xbf16> {
+  %gate = qat.linear %x, %g {hopper.splits = 2 : i64} : tensor<?x64xbf16>, !qat.packed<128x64, <int4, group_size = 32>, host> -> tensor<?x128xbf16>
+  %up = qat.linear %x, %u {hopper.splits = 2 : i64} : tensor<?x64xbf16>, !qat.packed<128x64, <int4, group_size = 32>, host> -> tensor<?x128xbf16>
+  %y = nn.swiglu %gate, %up : tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @plain(
+// CHECK: nn.linear_swiglu %{{.*}} : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+// CHECK-NEXT: return
+func.func @plain(%x: tensor<?x64xbf16>, %g: tensor<128x64xbf16>, %u: tensor<128x64xbf16>) -> tensor<?x128xbf16> {
+  %gate = nn.linear %x, %g : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %up = nn.linear %x, %u : tensor<?x64xbf16>, tensor<128x64xbf16> -> tensor<?x128xbf16>
+  %y = nn.swiglu %gate, %up : tensor<?x128xbf16>
+  return %y : tensor<?x128xbf16>
+}
