@@ -12,13 +12,10 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kRows = 128;          // of m in a block
 constexpr int64_t kWarpgroupRows = 64;  // of m in an instruction
 constexpr int64_t kStep = 16;           // of k in an instruction
 constexpr int64_t kBoxBytes = 64 * 128; // 64 rows of 64 bf16
 constexpr int64_t kWarpsOfUse = 8;      // that read a stage
-
-int64_t roundUp(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
 // The body of one kernel.
 class Matrix {
@@ -60,7 +57,7 @@ public:
 
 private:
   // Rows of the result that a block makes: with two weights half of those that it multiplies.
-  int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kRows; }
+  int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kBlockRows; }
 
   // Nobody reaches into another block before its barriers are there, or after it has ended.
   void meetSharers() {
@@ -77,7 +74,7 @@ private:
   void produce() {
     Value row = b.mulI(rowBlock, rowsOfY());
     int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
-                                                                : kRows * spec.stageDepth() * 2);
+                                                                : kBlockRows * spec.stageDepth() * 2);
     auto acquire = [&](Value use) -> Value {
       return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
     };
@@ -393,7 +390,7 @@ private:
 
   // Visits the thread's pairs of c inside the matrix: index of the first of the two sums, and its address.
   void forPairs(llvm::function_ref<void(int64_t, Value, Value)> body) {
-    Value row = b.addI(b.addI(b.mulI(rowBlock, kRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
+    Value row = b.addI(b.addI(b.mulI(rowBlock, kBlockRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
     Value column = b.addI(b.mulI(b.block(1), spec.tile), pairColumn());
     for (int64_t below = 0; below < 2; ++below)
       for (int64_t j = 0; j < spec.tile / 8; ++j) {
@@ -423,7 +420,7 @@ private:
   // Through shared memory, where the ring was, so that rows of y are written 16 bytes at a time.
   void storeTokens(Value sums, Value consumer) {
     int64_t bytes = spec.element.getIntOrFloatBitWidth() / 8, width = 16 / bytes;
-    int64_t stride = kRows + width; // elements of a token; the padding spreads tokens over the banks
+    int64_t stride = kBlockRows + width; // elements of a token; the padding spreads tokens over the banks
     Value staging = b.sharedMemory(0);
     b.barrier(kConsumerBarrier, spec.consumers()); // both warpgroups have read the ring to its end
     Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
@@ -454,7 +451,7 @@ private:
   // Each block of the cluster adds its part of the rows, in the order of the splits: all send it their sums, [split,
   // row, token].
   void storeReduced(Value sums, Value split, Value consumer) {
-    int64_t rows = kRows / spec.cluster(), part = rowsOfY() / spec.cluster(); // of sums and of y, of a block
+    int64_t rows = kBlockRows / spec.cluster(), part = rowsOfY() / spec.cluster(); // of sums and of y, of a block
     ClusterExchange exchange = this->exchange();
     exchange.waitForAll();
     auto placeOf = [&](Value split, Value row, Value token) {
@@ -532,80 +529,6 @@ private:
 
 } // namespace
 
-int64_t MatrixSpec::scaleBytes() const { return numerics::kSlabRows * scalesPerSlabRow * 2; }
-
-int64_t MatrixSpec::aBytes() const {
-  if (a == Operand::kPacked)
-    return roundUp(2 * (numerics::kSlabBytes + scaleBytes()), 1024);
-  return kRows * stageDepth() * 2;
-}
-
-// 64 KB of weights on their way cover the memory's latency; more stages than that help nobody. A power of two makes a
-// stage's number and phase a mask and a shift, which shows where a stage is few instructions.
-int64_t MatrixSpec::stages() const {
-  int64_t fit = (kSharedLimit / blocksPerSM() - 2048 - exchangedBytes()) / (stageBytes() + 16);
-  int64_t wanted = givenStages > 0 ? std::min(givenStages, fit)
-                                   : std::clamp<int64_t>(fit, 2, byWarps() ? 8 : a == Operand::kPacked ? 10 : 6);
-  // A stage is of one stream: its barriers are waited for by parity, so a warp has to see each of their phases.
-  return std::max<int64_t>(wanted / streams(), 1) * streams();
-}
-
-int64_t MatrixSpec::sharedBytes() const {
-  if (sideBySide())
-    return ringBytes() + ClusterExchange::sharedBytes(exchangedBytes());
-  int64_t staging = 0;
-  if (result == Result::kTokens) {
-    int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-    staging = tile * (kRows + 16 / bytes) * bytes;
-  }
-  return std::max(ringBytes(), staging);
-}
-
-int64_t sharersOf(int64_t m, int64_t tile) { return tile == 128 && m > kRows ? 2 : 1; }
-
-int64_t splitsOf(int64_t m, int64_t k) {
-  constexpr int64_t kSMs = 132;
-  int64_t blocks = (m + kRows - 1) / kRows, best = 1, least = INT64_MAX;
-  for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512); splits *= 2) {
-    // A block has two of them. Clusters of four leave SMs idle (an H200 has no place for 33 of them), so they are for
-    // weights of few rows.
-    int64_t parts = splits == 1 ? 1 : splits / 2;
-    if (parts == 4 && blocks * parts > kSMs)
-      break;
-    // In percent of a row of blocks: what the busiest SM reads, half as much again where one split leaves schedulers
-    // idle, and three for each split's end.
-    int64_t cost = 100 * ((blocks * parts + kSMs - 1) / kSMs) / parts * (splits == 1 ? 3 : 2) / 2 + 3 * splits;
-    if (cost < least) {
-      least = cost;
-      best = splits;
-    }
-  }
-  return best;
-}
-
-std::string MatrixSpec::key() const {
-  auto nameOf = [](Operand operand) {
-    return operand == Operand::kRows ? "rows" : operand == Operand::kTransposed ? "transposed" : "packed";
-  };
-  std::string key = std::string("matrix_") + nameOf(a) + "_" + nameOf(b) + "_" + std::to_string(tile);
-  if (a == Operand::kPacked)
-    key += "_s" + std::to_string(scalesPerSlabRow);
-  if (sharers > 1)
-    key += "_shared" + std::to_string(sharers);
-  if (result == Result::kAccumulate)
-    return key + "_accumulate";
-  if (givenStages > 0)
-    key += "_stages" + std::to_string(givenStages);
-  if (early)
-    key += "_early";
-  if (splits > 1)
-    key += "_splits" + std::to_string(splits);
-  if (swiglu)
-    key += "_swiglu";
-  return key + "_" + textOf(element) + (bias ? "_bias" : "") + (residual ? "_residual" : "") +
-         (wholeRows ? "" : "_ragged");
-}
-
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments &arguments, Value columnBlocks) {
   LaunchSpec launch;
   launch.key = spec.key();
@@ -615,7 +538,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.blocksPerSM = spec.blocksPerSM();
   launch.overlap = spec.early;
   // Blocks of rows that fill the last cluster have no rows.
-  int64_t rowsOfBlock = spec.swiglu ? kWarpgroupRows : kRows;
+  int64_t rowsOfBlock = spec.swiglu ? kWarpgroupRows : kBlockRows;
   Value rowBlocks = kernel.ceilDiv(arguments.m, rowsOfBlock * spec.sharers);
   launch.grid = {kernel.mul(rowBlocks, kernel.index(launch.cluster)), columnBlocks};
   launch.arguments = {arguments.a, arguments.b, arguments.result, arguments.m, arguments.n, arguments.k};
@@ -631,7 +554,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.report = b.getDictionaryAttr({
       b.getNamedAttr("splits", b.getI64IntegerAttr(spec.splits)),
       b.getNamedAttr("stages", b.getI64IntegerAttr(spec.stages())),
-      b.getNamedAttr("tile", b.getStringAttr(std::to_string(kRows) + "x" + std::to_string(spec.tile) + "x" +
+      b.getNamedAttr("tile", b.getStringAttr(std::to_string(kBlockRows) + "x" + std::to_string(spec.tile) + "x" +
                                              std::to_string(spec.stageDepth()))),
   });
   kernel.launch(launch, [&](Emitter &e, ValueRange values) {

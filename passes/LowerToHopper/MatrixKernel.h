@@ -12,6 +12,8 @@
 
 namespace nibble::hopper {
 
+inline constexpr int64_t kBlockRows = 128; // of m in a block
+
 // Where an operand of the product comes from.
 enum class Operand {
   kRows,       // [m or n, k], contiguous along k
