@@ -17,7 +17,7 @@ llvm::SmallVector<mlir::Value> emitInPlace(Emitter &b, llvm::StringRef code, mli
 
 // Until the phase of that parity of an mbarrier has ended; `ofCluster`: what other blocks wrote before is then seen as well.
 void waitParity(Emitter &b, mlir::Value barrier, mlir::Value parity, bool ofCluster = false);
-// Until every kernel before this one in the queue has ended; of one that may begin early (LaunchSpec::overlap).
+// Until every kernel before this one in the queue has ended; of one that may begin early (LaunchSpec::fetchesEarly).
 void waitForKernelBefore(Emitter &b);
 // The next kernel may begin as soon as every block has come here; it waits itself for what it needs.
 void letNextKernelBegin(Emitter &b);

@@ -39,8 +39,7 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     kernel->setAttr(kClusterAttr, b.getI64IntegerAttr(spec.cluster));
     if (spec.blocksPerSM > 1)
       kernel->setAttr(kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
-    if (spec.overlap)
-      kernel->setAttr(kOverlapAttr, b.getUnitAttr());
+    kernel->setAttr(kOverlapAttr, b.getUnitAttr());
     if (spec.report)
       kernel->setAttr(kReportAttr, spec.report);
     Emitter e(loc, b.getContext());
@@ -52,8 +51,11 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
       Value value = kernel.getArgument(i);
       arguments.push_back(value.getType().isInteger(64) ? e.narrow(value) : value);
     }
-    if (!spec.overlap)
+    // Its blocks are there when the kernel before ends: on a device a launch takes longer than many a row kernel.
+    if (!spec.fetchesEarly) {
+      waitForKernelBefore(e);
       letNextKernelBegin(e);
+    }
     body(e, arguments);
     e.setInsertionPointToEnd(&kernel.getBody().front());
     gpu::ReturnOp::create(e);

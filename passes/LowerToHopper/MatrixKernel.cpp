@@ -536,7 +536,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec, const MatrixArguments 
   launch.sharedBytes = spec.sharedBytes();
   launch.cluster = spec.cluster();
   launch.blocksPerSM = spec.blocksPerSM();
-  launch.overlap = spec.early;
+  launch.fetchesEarly = spec.early;
   // Blocks of rows that fill the last cluster have no rows.
   int64_t rowsOfBlock = spec.swiglu ? kWarpgroupRows : kBlockRows;
   Value rowBlocks = kernel.ceilDiv(arguments.m, rowsOfBlock * spec.sharers);
