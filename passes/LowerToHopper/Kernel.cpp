@@ -79,13 +79,9 @@ double Kernel::real(StringRef name) const {
 
 bool Kernel::flag(StringRef name) const { return op.getParameters().contains(name); }
 
-Type Kernel::inputType(unsigned i) const {
-  return cast<TypeAttr>(op.getInputTypes()[i]).getValue();
-}
+Type Kernel::inputType(unsigned i) const { return cast<TypeAttr>(op.getInputTypes()[i]).getValue(); }
 
-Type Kernel::outputType(unsigned i) const {
-  return cast<TypeAttr>(op.getOutputTypes()[i]).getValue();
-}
+Type Kernel::outputType(unsigned i) const { return cast<TypeAttr>(op.getOutputTypes()[i]).getValue(); }
 
 Value Kernel::optional(unsigned group) const {
   auto sizes = op.getParameters().getAs<DenseI32ArrayAttr>("operandSegmentSizes");

@@ -18,11 +18,12 @@ struct LaunchSpec {
   int64_t sharedBytes = 0;
   int64_t cluster = 1;
   int64_t blocksPerSM = 1; // that registers must be left for
-  // Every kernel begins while the one before still runs, and waits for its end. This one's body does so itself, after it has asked for what was there
-  // before (a parameter), and lets the next kernel begin.
+  // Every kernel begins while the one before still runs, and waits for its end. This one's body does so itself, after
+  // it has asked for what was there before (a parameter), and lets the next kernel begin.
   bool fetchesEarly = false;
   llvm::SmallVector<mlir::Value> grid; // 1 to 3 index values on the host, x first
-  // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic pointer).
+  // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic
+  // pointer).
   llvm::SmallVector<mlir::Value> arguments;
   mlir::DictionaryAttr report; // tile, stages, splits; may be null
   mlir::Value operations;      // on the host: of the matrix units; may be null

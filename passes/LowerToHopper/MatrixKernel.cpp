@@ -28,6 +28,9 @@ public:
     ring = RingOp::create(b, ringType, 0);
     rank = spec.cluster() > 1 ? b.remI(b.block(0), spec.cluster()) : b.i32(0);
     rowBlock = spec.sideBySide() && spec.cluster() > 1 ? b.divI(b.block(0), spec.cluster()) : b.block(0);
+    columnBlock = b.block(1);
+    if (spec.tile == 128)
+      takeTurns();
     // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around
     // them.
     steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
@@ -58,6 +61,19 @@ public:
 private:
   // Rows of the result that a block makes: with two weights half of those that it multiplies.
   int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kBlockRows; }
+
+  // Blocks that run side by side are a rectangle of the result, so that they share what they read: eight blocks of
+  // columns, one row of blocks (of a cluster) after the other.
+  void takeTurns() {
+    constexpr int64_t kColumns = 8;
+    Value rows = b.ceilDivI(args.m, rowsOfY() * spec.sharers), columns = b.ceilDivI(args.n, spec.tile);
+    Value number = b.addI(b.mulI(b.block(1), rows), b.divI(b.block(0), spec.sharers));
+    Value first = b.mulI(b.divI(number, b.mulI(rows, kColumns)), kColumns),
+          inGroup = b.remI(number, b.mulI(rows, kColumns));
+    Value width = b.minI(b.subI(columns, first), b.i32(kColumns));
+    rowBlock = b.addI(b.mulI(b.divI(inGroup, width), spec.sharers), rank);
+    columnBlock = b.addI(first, b.remI(inGroup, width));
+  }
 
   // Nobody reaches into another block before its barriers are there, or after it has ended.
   void meetSharers() {
@@ -132,7 +148,7 @@ private:
 
   // B's boxes of a stage; with sharers, this block's part of them, to all.
   void copyColumns(Value slot, Value step, Value use) {
-    Value k = b.mulI(step, spec.stageDepth()), column = b.mulI(b.block(1), spec.tile);
+    Value k = b.mulI(step, spec.stageDepth()), column = b.mulI(columnBlock, spec.tile);
     int64_t columns = spec.tile / spec.sharers, bytes = columns * 128; // of a part of 64 k
     Value part = spec.sharers > 1 ? b.atByte(slot, b.mulI(rank, bytes)) : slot;
     if (spec.sharers > 1)
@@ -163,10 +179,10 @@ private:
       Value slab = b.place(slabRow, steps, step);
       BulkCopyOp::create(b, b.atByte(weight, b.mulI(slab, numerics::kSlabBytes)),
                          b.atByte(slot, half * numerics::kSlabBytes), b.i32(numerics::kSlabBytes), ring, use,
-                         /*once=*/true);
+                         /*once=*/spec.tile < 128);
       BulkCopyOp::create(b, b.atByte(scales, b.mulI(slab, spec.scaleBytes())),
                          b.atByte(slot, 2 * numerics::kSlabBytes + half * spec.scaleBytes()), b.i32(spec.scaleBytes()),
-                         ring, use, /*once=*/true);
+                         ring, use, /*once=*/spec.tile < 128);
     }
   }
 
@@ -204,8 +220,8 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
-  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together at the last matrix
-  // instruction; another meeting here would make ptxas run those one by one.
+  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together
+  // at the last matrix instruction; another meeting here would make ptxas run those one by one.
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
@@ -391,7 +407,7 @@ private:
   // Visits the thread's pairs of c inside the matrix: index of the first of the two sums, and its address.
   void forPairs(llvm::function_ref<void(int64_t, Value, Value)> body) {
     Value row = b.addI(b.addI(b.mulI(rowBlock, kBlockRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
-    Value column = b.addI(b.mulI(b.block(1), spec.tile), pairColumn());
+    Value column = b.addI(b.mulI(columnBlock, spec.tile), pairColumn());
     for (int64_t below = 0; below < 2; ++below)
       for (int64_t j = 0; j < spec.tile / 8; ++j) {
         Value r = b.addI(row, 8 * below), c = b.addI(column, 8 * j);
@@ -432,7 +448,7 @@ private:
       }
     b.barrier(kConsumerBarrier, spec.consumers());
     int64_t perToken = rowsOfY() / width; // chunks
-    Value firstRow = b.mulI(rowBlock, rowsOfY()), firstToken = b.mulI(b.block(1), spec.tile);
+    Value firstRow = b.mulI(rowBlock, rowsOfY()), firstToken = b.mulI(columnBlock, spec.tile);
     b.loop(consumer, b.i32(spec.tile * perToken), spec.consumers(), [&](Value chunk) {
       Value token = b.divI(chunk, perToken), inTile = b.mulI(b.remI(chunk, perToken), width);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inTile);
@@ -467,7 +483,8 @@ private:
                       b.extract(sums, i + 1));
       }
     exchange.await();
-    Value firstRow = b.addI(b.mulI(rowBlock, rowsOfY()), b.mulI(rank, part)), firstToken = b.mulI(b.block(1), spec.tile);
+    Value firstRow = b.addI(b.mulI(rowBlock, rowsOfY()), b.mulI(rank, part)),
+          firstToken = b.mulI(columnBlock, spec.tile);
     b.loop(consumer, b.i32(spec.tile * part), spec.consumers(), [&](Value cell) {
       Value token = b.divI(cell, part), inPart = b.remI(cell, part);
       Value y = b.addI(firstToken, token), m = b.addI(firstRow, inPart);
@@ -484,8 +501,8 @@ private:
     });
   }
 
-  // Which block of the cluster finishes this row of the warpgroup, and where it takes its sums: those of up behind those
-  // of gate. A block finishes 8 rows or more, so that 8 neighbours go to one.
+  // Which block of the cluster finishes this row of the warpgroup, and where it takes its sums: those of up behind
+  // those of gate. A block finishes 8 rows or more, so that 8 neighbours go to one.
   std::pair<Value, Value> ownerOf(Value row, int64_t part) {
     if (!spec.swiglu)
       row = b.addI(b.mulI(group, kWarpgroupRows), row);
@@ -523,7 +540,8 @@ private:
   const MatrixArguments &args;
   RingType ringType;
   Value ring, steps;
-  Value group, stream;  // of a consumer: which 64 rows, which of the block's splits
+  Value group, stream; // of a consumer: which 64 rows, which of the block's splits
+  Value columnBlock;
   Value rowBlock, rank; // rank: of the block in its cluster
 };
 

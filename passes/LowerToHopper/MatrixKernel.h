@@ -42,7 +42,8 @@ struct MatrixSpec {
   // that still runs (programmatic dependent launch).
   bool early = false;
   bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
-  // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B and sends it to all. 1, or 2 of tiles of 128.
+  // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B and sends it to all. 1, or 2 of tiles of
+  // 128.
   int64_t sharers = 1;
 
   // Columns of k in a stage.

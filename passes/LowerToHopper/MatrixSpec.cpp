@@ -20,7 +20,10 @@ int64_t MatrixSpec::aBytes() const {
 int64_t MatrixSpec::stages() const {
   int64_t fit = (kSharedLimit / blocksPerSM() - 2048 - exchangedBytes()) / (stageBytes() + 16);
   int64_t wanted = givenStages > 0 ? std::min(givenStages, fit)
-                                   : std::clamp<int64_t>(fit, 2, byWarps() ? 8 : a == Operand::kPacked ? 10 : 6);
+                                   : std::clamp<int64_t>(fit, 2,
+                                                         byWarps()               ? 8
+                                                         : a == Operand::kPacked ? 10
+                                                                                 : 6);
   // A stage is of one stream: its barriers are waited for by parity, so a warp has to see each of their phases.
   return std::max<int64_t>(wanted / streams(), 1) * streams();
 }
