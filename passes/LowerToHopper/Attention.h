@@ -27,6 +27,9 @@ struct AttentionShape {
   int64_t boxes() const { return (size + kBoxColumns - 1) / kBoxColumns; }
   int64_t tileBytes() const { return boxes() * kBoxBytes; }
   int64_t tokensPerTile() const { return kTileRows / group; }
+  // Columns of a head whose gradient a block makes: registers do not hold the sums of more than 128.
+  int64_t partColumns() const { return size <= 128 ? size : size % 128 == 0 ? 128 : kBoxColumns; }
+  int64_t parts() const { return (size + partColumns() - 1) / partColumns(); }
 };
 
 // Boxes of 64 columns and `boxRows` rows of a matrix of bf16, of any number of dimensions: its rows are `columns`
@@ -89,9 +92,9 @@ private:
 };
 
 // Parts of addAttentionKernels.
-void addCacheWrite(KernelTable &table); // nn.cache_write
+void addCacheWrite(KernelTable &table);     // nn.cache_write
 void addRopeCacheWrite(KernelTable &table); // nn.rope_cache_write
-void addAttentionGrad(KernelTable &table); // nn.attention_grad
+void addAttentionGrad(KernelTable &table);  // nn.attention_grad
 
 // What a launch reports: a block's rows of scores and the ring's stages.
 mlir::DictionaryAttr reportOf(Kernel &k, int64_t rows, int64_t size, int64_t stages);

@@ -26,6 +26,9 @@ struct Layout {
   int64_t stageBytes() const { return shape.tileBytes() + kStatisticBytes; }
   int64_t stages() const { return std::clamp<int64_t>((224 * 1024 - 2 * keysBytes()) / stageBytes(), 2, 6); }
   int64_t bytes() const { return 2 * keysBytes() + stages() * (stageBytes() + 16); }
+  // Columns of a head whose gradient a block makes. With the products that the keys' takes, registers hold fewer sums.
+  int64_t partColumns() const { return makesKeys && shape.size > 128 ? kBoxColumns : shape.partColumns(); }
+  int64_t parts() const { return (shape.size + partColumns() - 1) / partColumns(); }
 };
 
 class KeyGrad {
@@ -90,6 +93,12 @@ private:
       copyRows(rowsOfQ, logs, i, useOfQ(i));
       copyRows(rowsOfDy, means, i, useOfDy(i));
     });
+  }
+
+  // The columns of a tile that the block makes the gradient of.
+  Value partOf(Value slot) {
+    return layout.parts() == 1 ? slot
+                               : b.atByte(slot, b.mulI(b.block(2), layout.partColumns() / kBoxColumns * kBoxBytes));
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
@@ -169,7 +178,7 @@ private:
     valueTile = storeKeys(values, layout.keysBytes());
     b.fenceAsync();
     b.barrier(kConsumerBarrier, kWarpgroup * layout.warpgroups());
-    SmallVector<Value> zeros(layout.makesKeys + layout.makesValues, b.zeros(shape.size / 2));
+    SmallVector<Value> zeros(layout.makesKeys + layout.makesValues, b.zeros(layout.partColumns() / 2));
     // At least one, which the compiler can see.
     SmallVector<Value> sums = b.loop(b.i32(0), b.maxI(count, b.i32(1)), b.i32(1), zeros,
                                      [&](Value i, ValueRange carried) { return step(i, carried); });
@@ -207,7 +216,8 @@ private:
     if (layout.makesKeys)
       products = math.multiply(valueTile, math.operand(dySlot, TileMath::kAlong), products, steps);
     if (layout.makesValues)
-      sums.back() = math.multiply(fragments, math.operand(dySlot, TileMath::kAcross), sums.back(), kTileRows / 16);
+      sums.back() =
+          math.multiply(fragments, math.operand(partOf(dySlot), TileMath::kAcross), sums.back(), kTileRows / 16);
     math.commit();
     if (layout.makesKeys) {
       sums.push_back(products);
@@ -215,7 +225,8 @@ private:
       products = sums.pop_back_val();
       SmallVector<Value> gradients = math.fragments(gradientsOfScores(weights, products, dySlot, shift));
       sums.front() = math.fence(sums.front())[0];
-      sums.front() = math.multiply(gradients, math.operand(qSlot, TileMath::kAcross), sums.front(), kTileRows / 16);
+      sums.front() =
+          math.multiply(gradients, math.operand(partOf(qSlot), TileMath::kAcross), sums.front(), kTileRows / 16);
       math.commit();
     }
     sums = math.wait(0, ValueRange(sums));
@@ -238,9 +249,14 @@ private:
   void store(Value sums, Value pointer, double scale) {
     for (int64_t half = 0; half < 2; ++half)
       b.ifThen(b.less(key[half], length), [&] {
-        for (int64_t j = 0; j < shape.size / 8; ++j) {
-          auto part = [&](int64_t e) { return b.mul(b.extract(sums, 4 * j + 2 * half + e), b.f32(scale)); };
-          b.store(b.packBf16(part(0), part(1)), keyPointer(pointer, key[half], b.addI(pair, 8 * j)));
+        for (int64_t j = 0; j < layout.partColumns() / 8; ++j) {
+          auto scaled = [&](int64_t e) { return b.mul(b.extract(sums, 4 * j + 2 * half + e), b.f32(scale)); };
+          Value column = b.addI(b.addI(b.mulI(b.block(2), layout.partColumns()), pair), 8 * j);
+          auto write = [&] { b.store(b.packBf16(scaled(0), scaled(1)), keyPointer(pointer, key[half], column)); };
+          if (shape.size % layout.partColumns() == 0)
+            write();
+          else
+            b.ifThen(b.less(column, shape.size), write);
         }
       });
   }
@@ -287,7 +303,7 @@ void launchKeyGrad(Kernel &k, const AttentionShape &shape, const AttentionGradAr
   launch.key = std::string("attention_grad_") + (dk ? "keys_" : "") + (dv ? "values_" : "") + shape.key();
   launch.threads = kWarpgroup * (1 + layout.warpgroups());
   launch.sharedBytes = layout.bytes();
-  launch.grid = {blocks, k.index(shape.kvHeads)};
+  launch.grid = {blocks, k.index(shape.kvHeads), k.index(layout.parts())};
   launch.arguments = {mapOfHeads(k, shape, arguments.q, arguments.tokens),
                       mapOfHeads(k, shape, arguments.dy, arguments.tokens),
                       mapOfStatistics(k, shape, arguments.logs, arguments.tokens),

@@ -37,7 +37,8 @@ public:
       ring = RingOp::create(b, ringType, 2 * layout.rowsBytes());
       b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
       b.barrier();
-      auto roles = RolesOp::create(b, 40, 232);
+      bool tight = shape.size > 128;
+      auto roles = RolesOp::create(b, tight ? 24 : 40, tight ? 240 : 232);
       b.writeRegion(roles.getProducer(), [&] { produce(); });
       b.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
@@ -60,6 +61,12 @@ private:
       copyTile(keys, row, useOfKeys(i));
       copyTile(values, row, useOfValues(i));
     });
+  }
+
+  // The columns of a tile of keys that the block makes the gradient with.
+  Value partOf(Value slot) {
+    return shape.parts() == 1 ? slot
+                              : b.atByte(slot, b.mulI(b.block(2), shape.partColumns() / kBoxColumns * kBoxBytes));
   }
 
   Value waitFor(Value use) { return RingWaitOp::create(b, b.sharedPointer(), ring, use); }
@@ -86,7 +93,7 @@ private:
     }
     int64_t steps = shape.size / 16;
     Value inBits = b.f32(shape.scale * std::numbers::log2e);
-    Value zeros = b.zeros(shape.size / 2);
+    Value zeros = b.zeros(shape.partColumns() / 2);
     // At least one, which the compiler can see.
     Value count = b.maxI(at.blocks, b.i32(1));
     Value sums = b.loop(b.i32(0), count, b.i32(1), {zeros}, [&](Value i, ValueRange carried) -> SmallVector<Value> {
@@ -116,7 +123,7 @@ private:
         weights[j] = b.mul(weights[j], b.sub(b.extract(products, j), mean[j / 2 % 2]));
       SmallVector<Value> fragments = math.fragments(weights);
       Value sums = math.fence(carried[0])[0];
-      sums = math.multiply(fragments, math.operand(keySlot, TileMath::kAcross), sums, kTileRows / 16);
+      sums = math.multiply(fragments, math.operand(partOf(keySlot), TileMath::kAcross), sums, kTileRows / 16);
       math.commit();
       sums = math.wait(0, sums);
       release(useOfKeys(i));
@@ -124,9 +131,14 @@ private:
     })[0];
     for (int64_t half = 0; half < 2; ++half)
       b.ifThen(at.rows[half].there, [&] {
-        for (int64_t j = 0; j < shape.size / 8; ++j) {
-          auto part = [&](int64_t e) { return b.mul(b.extract(sums, 4 * j + 2 * half + e), b.f32(shape.scale)); };
-          b.store(b.packBf16(part(0), part(1)), at.rowPointer(dq, at.rows[half], b.addI(at.pair, 8 * j)));
+        for (int64_t j = 0; j < shape.partColumns() / 8; ++j) {
+          auto scaled = [&](int64_t e) { return b.mul(b.extract(sums, 4 * j + 2 * half + e), b.f32(shape.scale)); };
+          Value column = b.addI(b.addI(b.mulI(b.block(2), shape.partColumns()), at.pair), 8 * j);
+          auto write = [&] { b.store(b.packBf16(scaled(0), scaled(1)), at.rowPointer(dq, at.rows[half], column)); };
+          if (shape.size % shape.partColumns() == 0)
+            write();
+          else
+            b.ifThen(b.less(column, shape.size), write);
         }
       });
   }
@@ -150,7 +162,7 @@ void launchQueryGrad(Kernel &k, const AttentionShape &shape, const AttentionGrad
   launch.key = "attention_grad_queries_" + shape.key();
   launch.threads = kWarpgroup * (1 + kWarpgroups);
   launch.sharedBytes = layout.bytes();
-  launch.grid = {blocks, k.index(shape.kvHeads)};
+  launch.grid = {blocks, k.index(shape.kvHeads), k.index(shape.parts())};
   launch.arguments = {mapOfRows(k, arguments.keys, arguments.tokens, columnsOf(arguments.keys), kTileRows),
                       mapOfRows(k, arguments.values, arguments.tokens, columnsOf(arguments.values), kTileRows),
                       arguments.q,

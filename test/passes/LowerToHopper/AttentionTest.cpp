@@ -251,7 +251,7 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
 
 std::string caseName(const testing::TestParamInfo<Case> &info) { return "Case" + std::to_string(info.index); }
 
-// Groups that divide a tile and one that does not, heads with a cut last box, windows shorter and longer than a block,
+// Groups that divide a tile and one that does not, heads with a cut last box, of more than 128 elements, windows shorter and longer than a block,
 // pages of several blocks.
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttention,
                          testing::Values(Case{4, 2, 64}, Case{1, 1, 128}, Case{8, 1, 32, 40}, Case{4, 1, 96, 100, 128},
@@ -259,7 +259,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttention,
                          caseName);
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttentionGrad,
                          testing::Values(Case{4, 2, 64}, Case{1, 1, 128}, Case{8, 1, 32, 40}, Case{4, 1, 96, 100, 128},
-                                         Case{3, 1, 80, 64}, Case{2, 2, 16}),
+                                         Case{3, 1, 80, 64}, Case{2, 2, 16}, Case{2, 1, 256}, Case{1, 1, 144}),
                          caseName);
 
 } // namespace
