@@ -1,10 +1,11 @@
 #include "test/passes/LowerToHopper/DeviceProgram.h"
+#include "test/passes/LowerToHost/CallArguments.h"
 
 #include "include/nibble/InitAll.h"
 #include "lib/Reference/Reference.h"
 #include "lib/Target/NVPTX/Compile.h"
-#include "runtime/bundle/device_backend.h"
 #include "runtime/bundle/bundle.h"
+#include "runtime/bundle/device_backend.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/device/recorded_case.h"
 
@@ -54,7 +55,8 @@ static std::optional<DeviceProgram> compileSource(const std::string &source, std
   return std::move(*compiled);
 }
 
-// What ptxas says against the PTX: errors, functions that spill, matrix instructions that it runs one by one. Empty without ptxas.
+// What ptxas says against the PTX: errors, functions that spill, matrix instructions that it runs one by one. Empty
+// without ptxas.
 static std::string complaintOfPtxas(const std::string &ptx) {
   const char *wish = std::getenv("NIBBLE_TEST_PTXAS");
   auto ptxas = llvm::sys::findProgramByName("ptxas");
@@ -120,15 +122,10 @@ std::vector<Tensor> CompiledForDevice::call(const std::string &name, const std::
 }
 
 static std::vector<Tensor> callWith(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &arguments) {
-  std::vector<Tensor> own;
-  std::vector<const Tensor *> pointers;
-  for (const Tensor &argument : arguments)
-    own.push_back(copyOf(argument));
-  for (const Tensor &argument : own)
-    pointers.push_back(&argument);
-  std::vector<Tensor> results = program.call("f", pointers);
+  CallArguments call(arguments);
+  std::vector<Tensor> results = program.call("f", call.pointers);
   for (auto [argument, result] : c.inPlace)
-    results.insert(results.begin() + result, copyOf(own[argument]));
+    results.insert(results.begin() + result, copyOf(call.own[argument]));
   return results;
 }
 

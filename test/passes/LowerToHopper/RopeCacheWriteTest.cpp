@@ -1,6 +1,7 @@
 // Rotation and cache write in one launch, on the PTX machine: against the reference, and bit for bit against the ops
 // one after another.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
+#include "test/passes/LowerToHost/CallArguments.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -104,15 +105,10 @@ protected:
 
   static std::vector<Tensor> call(CompiledForDevice &program, const char *function,
                                   const std::vector<Tensor> &arguments) {
-    std::vector<Tensor> own;
-    std::vector<const Tensor *> pointers;
-    for (const Tensor &argument : arguments)
-      own.push_back(copyOf(argument));
-    for (const Tensor &argument : own)
-      pointers.push_back(&argument);
-    std::vector<Tensor> results = program.call(function, pointers);
-    results.push_back(std::move(own[8]));
-    results.push_back(std::move(own[9]));
+    CallArguments copies(arguments);
+    std::vector<Tensor> results = program.call(function, copies.pointers);
+    results.push_back(std::move(copies.own[8]));
+    results.push_back(std::move(copies.own[9]));
     return results;
   }
 };

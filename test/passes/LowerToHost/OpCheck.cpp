@@ -1,4 +1,5 @@
 #include "test/passes/LowerToHost/OpCheck.h"
+#include "test/passes/LowerToHost/CallArguments.h"
 
 #include "include/nibble/InitAll.h"
 #include "lib/Reference/Packed.h"
@@ -19,16 +20,11 @@ std::string withElement(std::string source, DType dtype) {
 
 static std::vector<Tensor> callOn(HostProgram &program, const OpCase &c, const std::vector<Tensor> &arguments,
                                   int threads) {
-  std::vector<Tensor> own;
-  std::vector<const Tensor *> pointers;
-  for (const Tensor &argument : arguments)
-    own.push_back(copyOf(argument));
-  for (const Tensor &argument : own)
-    pointers.push_back(&argument);
-  std::vector<Tensor> results = program.call("f", pointers, threads);
+  CallArguments call(arguments);
+  std::vector<Tensor> results = program.call("f", call.pointers, threads);
   // Results that are an argument's buffer are not returned: put them in their places.
   for (auto [argument, result] : c.inPlace)
-    results.insert(results.begin() + result, copyOf(own[argument]));
+    results.insert(results.begin() + result, copyOf(call.own[argument]));
   return results;
 }
 

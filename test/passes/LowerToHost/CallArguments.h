@@ -1,0 +1,24 @@
+// Arguments of one call, copied: a call may write into those that are state.
+#pragma once
+
+#include "test/passes/LowerToHost/HostProgram.h"
+
+#include <vector>
+
+namespace nibble::test {
+
+struct CallArguments {
+  std::vector<Tensor> own;
+  std::vector<const Tensor *> pointers; // to each of `own`
+
+  explicit CallArguments(const std::vector<Tensor> &arguments) {
+    for (const Tensor &argument : arguments)
+      own.push_back(copyOf(argument));
+    for (const Tensor &argument : own)
+      pointers.push_back(&argument);
+  }
+  CallArguments(const CallArguments &) = delete;
+  CallArguments &operator=(const CallArguments &) = delete;
+};
+
+} // namespace nibble::test
