@@ -33,10 +33,14 @@ inline constexpr llvm::StringLiteral kBlocksPerSMAttr = "hopper.blocks_per_sm";
 inline constexpr llvm::StringLiteral kOverlapAttr = "hopper.overlap";
 // On an argument of a gpu.func: it is a tensor map.
 inline constexpr llvm::StringLiteral kTensorMapAttr = "hopper.tensor_map";
+// On a gpu.func: its last argument is a generic pointer to a table of so many values of eight bytes, part of its parameters.
+inline constexpr llvm::StringLiteral kTableAttr = "hopper.table";
 // On a gpu.func: what the kernel report says of it, a dictionary (tile, stages, splits).
 inline constexpr llvm::StringLiteral kReportAttr = "hopper.report";
 
 // Shared memory that a block can have on sm_90.
 inline constexpr int64_t kSharedLimit = 227 << 10;
+// Bytes of a kernel's parameters on sm_90 (PTX ISA 8.1, kernel function parameters).
+inline constexpr int64_t kParameterLimit = 32764;
 
 } // namespace nibble::hopper

@@ -43,10 +43,19 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<gpu::GPUFuncOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError() << "launches " << getKernel() << ", which is no gpu.func";
-  if (kernel.getNumArguments() != getArguments().size())
+  auto tableAttr = kernel->getAttrOfType<IntegerAttr>(kTableAttr);
+  size_t table = tableAttr ? tableAttr.getInt() : 0, single = kernel.getNumArguments() - (tableAttr ? 1 : 0);
+  if (tableAttr && (tableAttr.getInt() < 1 || kernel.getNumArguments() == 0 ||
+                    !isa<LLVM::LLVMPointerType>(kernel.getArgumentTypes().back())))
+    return emitOpError() << getKernel() << " has a table of " << tableAttr.getInt() << " values and no pointer to it";
+  if (single + table != getArguments().size())
     return emitOpError() << "gives " << getArguments().size() << " arguments to " << getKernel() << ", which takes "
-                         << kernel.getNumArguments();
-  for (auto [i, argument] : llvm::enumerate(getArguments())) {
+                         << single + table;
+  for (Value entry : getArguments().drop_front(single))
+    if (!isa<MemRefType, IndexType>(entry.getType()))
+      return emitOpError() << "has " << entry.getType() << " in the table of " << getKernel()
+                           << "; there are buffers and indices in it";
+  for (auto [i, argument] : llvm::enumerate(getArguments().take_front(single))) {
     Type type = argument.getType(), wanted = kernel.getArgument(i).getType();
     bool map = isa<TensorMapType>(type);
     bool pointer = map || isa<MemRefType>(type);

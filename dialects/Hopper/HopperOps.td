@@ -21,7 +21,8 @@ def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpIn
   let description = [{
     `kernel` is a `gpu.func` of a `gpu.module`. Arguments: a buffer becomes a pointer to its first element, an index an i64, a tensor map a
     pointer to its 128 bytes. A grid with an extent of 0 launches nothing. Threads, shared memory and cluster are the kernel's own
-    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`). `operations` counts those of the matrix units, two for each
+    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`). A kernel with `hopper.table` = n takes the last n arguments, buffers and
+    indices, as one parameter, a table of eight bytes each: so one launch works on any number of buffers. `operations` counts those of the matrix units, two for each
     multiply-add, for reports.
 
     Example:

@@ -125,19 +125,20 @@ def NN_BroadcastOp : NN_Op<"broadcast", [AllTypesMatch<["like", "y"]>]> {
 }
 
 def NN_SquareSumOp : NN_Op<"square_sum", [AllTypesMatch<["init", "sum"]>]> {
-  let summary = "Sum of squares of a tensor, added to a running sum: for the gradient norm.";
+  let summary = "Sum of squares of tensors, added to a running sum: for the gradient norm.";
   let description = [{
-    `sum = init + sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
+    `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
+    Each addition is to what the ones before came to.
 
     Example:
 
     ```mlir
-    %s1 = nn.square_sum %g, %s0 : tensor<2048x1024xf32>, tensor<f32>
+    %s1 = nn.square_sum %s0, %g, %h : tensor<f32>, tensor<2048x1024xf32>, tensor<1024xf32>
     ```
   }];
-  let arguments = (ins NN_FloatTensor:$x, NN_FloatScalar:$init);
+  let arguments = (ins NN_FloatScalar:$init, Variadic<NN_FloatTensor>:$xs);
   let results = (outs NN_FloatScalar:$sum);
-  let assemblyFormat = "$x `,` $init attr-dict `:` type($x) `,` type($init)";
+  let assemblyFormat = "$init (`,` $xs^)? attr-dict `:` type($init) (`,` type($xs)^)?";
 }
 
 def NN_AdamWOp : NN_Op<"adamw", [

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a struct below or the meaning of a field changes. A program of another version is refused. */
-#define NIBBLE_ABI_VERSION 1
+#define NIBBLE_ABI_VERSION 2
 
 /* Largest rank of a tensor that crosses the seam. */
 #define NIBBLE_MAX_RANK 8

@@ -93,8 +93,9 @@ LogicalResult broadcast(nn::BroadcastOp op, Call &call) {
 
 LogicalResult squareSum(nn::SquareSumOp op, Call &call) {
   double total = call[op.getInit()].reals[0];
-  for (double element : call[op.getX()].reals)
-    total += element * element;
+  for (mlir::Value x : op.getXs())
+    for (double element : call[x].reals)
+      total += element * element;
   ReferenceValue *result = call.make(op.getSum(), {});
   result->reals[0] = call.round(total, result->elementType());
   return success();

@@ -30,7 +30,7 @@ constexpr std::array kInPlace<nibble::nn::LinearWeightGradOp> = {InPlace{2, 0}};
 template <>
 constexpr std::array kInPlace<nibble::nn::SumTokensOp> = {InPlace{1, 0}};
 template <>
-constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{1, 0}};
+constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{0, 0}};
 template <>
 constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0}, InPlace{3, 1}};
 template <>

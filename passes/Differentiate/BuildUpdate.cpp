@@ -8,7 +8,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -173,19 +172,12 @@ void BuildUpdatePass::buildNorm(func::FuncOp function, ArrayRef<Trained> paramet
   auto builder = OpBuilder::atBlockBegin(&function.getBody().front());
   Type f32 = builder.getF32Type();
   auto scalar = RankedTensorType::get({}, f32);
-  Value sum = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(scalar, 0.0f));
-  constexpr int64_t kTermsOfOneBuffer = 16;
-  int64_t terms = 0;
-  for (const Trained &parameter : parameters) {
-    Value gradient = addArgument(function, RankedTensorType::get(parameter.weight.getShape(), f32), nn::kStateAttr,
-                                 "gradient:" + parameter.name);
-    sum = nn::SquareSumOp::create(builder, loc, gradient, sum);
-    // Bufferization compares every two ops that share a buffer: after some of them the sum goes on in another one.
-    if (++terms % kTermsOfOneBuffer == 0) {
-      Value element = tensor::ExtractOp::create(builder, loc, sum, ValueRange());
-      sum = tensor::FromElementsOp::create(builder, loc, scalar, element);
-    }
-  }
+  Value zero = arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(scalar, 0.0f));
+  SmallVector<Value> gradients;
+  for (const Trained &parameter : parameters)
+    gradients.push_back(addArgument(function, RankedTensorType::get(parameter.weight.getShape(), f32), nn::kStateAttr,
+                                    "gradient:" + parameter.name));
+  Value sum = nn::SquareSumOp::create(builder, loc, zero, gradients);
   finish(function, math::SqrtOp::create(builder, loc, sum).getResult(), {"norm"});
 }
 

@@ -98,8 +98,8 @@ def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
   let options = [
     Option<"functionName", "function", "std::string", /*default=*/"\"train_step\"", "the training step">
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect",
-                           "::nibble::nn::NNDialect", "::nibble::qat::QATDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::math::MathDialect", "::nibble::nn::NNDialect",
+                           "::nibble::qat::QATDialect"];
 }
 
 def HoistQuantizePass : Pass<"nibble-hoist-quantize", "::mlir::ModuleOp"> {

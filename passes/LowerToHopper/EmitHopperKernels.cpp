@@ -1,5 +1,5 @@
-#include "passes/LowerToHopper/Kernels.h"
 #include "passes/LowerToHopper/Passes.h"
+#include "passes/LowerToHopper/UpdateBatches.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -20,7 +20,7 @@ public:
     addNormKernels(table);
     addElementwiseKernels(table);
     addLossKernels(table);
-    addUpdateKernels(table);
+    addSumKernels(table);
     addSampleKernels(table);
     addAttentionKernels(table);
     addLinearKernels(table);
@@ -28,6 +28,9 @@ public:
 
     getOperation().walk([](memref::StoreOp store) { copyOnDevice(store); });
     KernelWriter writer(getOperation());
+    for (const UpdateBatch &batch : findUpdateBatches(getOperation()))
+      if (failed(emitUpdate(writer, batch)))
+        return signalPassFailure();
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
       if (isa<nibble::kernel::ComputeOp, linalg::LinalgOp>(op))

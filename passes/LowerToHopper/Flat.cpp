@@ -32,15 +32,19 @@ void launchFlat(KernelWriter &writer, OpBuilder &host, Location loc, const FlatS
   launch.grid = {host.createOrFold<arith::CeilDivUIOp>(loc, threads, index(kThreads))};
   writer.launch(host, loc, launch, [&](Emitter &b, ValueRange arguments) {
     size_t count = spec.arguments.size();
-    ValueRange own = arguments.take_front(count);
-    Value wide = arguments[count];
     Value thread = b.addI(b.mulI(b.block(), kThreads), b.thread());
-    b.ifThen(b.less(thread, wide), [&] { body(b, own, b.mulI(b.wide(thread), width), width); });
-    if (!rest)
-      return;
-    b.ifThen(b.both(b.lessEqual(wide, thread), b.less(thread, arguments[count + 1])),
-             [&] { body(b, own, b.addI(b.mulI(b.wide(wide), width), b.wide(b.subI(thread, wide))), 1); });
+    forFlat(b, thread, arguments[count], rest ? arguments[count + 1] : Value(), width,
+            [&](Value first, int64_t width) { body(b, arguments.take_front(count), first, width); });
   });
+}
+
+void forFlat(Emitter &b, Value thread, Value vectors, Value threads, int64_t width,
+             llvm::function_ref<void(Value, int64_t)> body) {
+  b.ifThen(b.less(thread, vectors), [&] { body(b.mulI(b.wide(thread), width), width); });
+  if (!threads)
+    return;
+  b.ifThen(b.both(b.lessEqual(vectors, thread), b.less(thread, threads)),
+           [&] { body(b.addI(b.mulI(b.wide(vectors), width), b.wide(b.subI(thread, vectors))), 1); });
 }
 
 Value elementsOf(OpBuilder &host, Location loc, Value buffer) {

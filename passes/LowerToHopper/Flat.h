@@ -18,6 +18,11 @@ struct FlatSpec {
 using FlatBody = llvm::function_ref<void(Emitter &, mlir::ValueRange, mlir::Value first, int64_t width)>;
 void launchFlat(KernelWriter &writer, mlir::OpBuilder &host, mlir::Location loc, const FlatSpec &spec, FlatBody body);
 
+// What a thread of such a kernel does: `vectors` threads have `width` elements each, those after them up to `threads`
+// (null: there are none) one.
+void forFlat(Emitter &b, mlir::Value thread, mlir::Value vectors, mlir::Value threads, int64_t width,
+             llvm::function_ref<void(mlir::Value first, int64_t width)> body);
+
 // All elements of a buffer, an index value on the host.
 mlir::Value elementsOf(mlir::OpBuilder &host, mlir::Location loc, mlir::Value buffer);
 // Whether their number is known to be a multiple of `width`: some extent is.

@@ -31,6 +31,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
       else
         types.push_back(b.getI64Type());
     }
+    if (!spec.table.empty())
+      types.push_back(LLVM::LLVMPointerType::get(b.getContext()));
     std::string name = spec.key + "_" + std::to_string(written_.size() - 1);
     kernel = gpu::GPUFuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
@@ -40,6 +42,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     if (spec.blocksPerSM > 1)
       kernel->setAttr(kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
     kernel->setAttr(kOverlapAttr, b.getUnitAttr());
+    if (!spec.table.empty())
+      kernel->setAttr(kTableAttr, b.getI64IntegerAttr(spec.table.size()));
     if (spec.report)
       kernel->setAttr(kReportAttr, spec.report);
     Emitter e(loc, b.getContext());
@@ -51,6 +55,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
       Value value = kernel.getArgument(i);
       arguments.push_back(value.getType().isInteger(64) ? e.narrow(value) : value);
     }
+    if (!spec.table.empty())
+      arguments.push_back(kernel.getArguments().back());
     // Its blocks are there when the kernel before ends: on a device a launch takes longer than many a row kernel.
     if (!spec.fetchesEarly) {
       waitForKernelBefore(e);
@@ -64,7 +70,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
   while (grid.size() < 3)
     grid.push_back(arith::ConstantIndexOp::create(host, loc, 1));
   auto symbol = SymbolRefAttr::get(kernels_.getNameAttr(), {SymbolRefAttr::get(kernel.getNameAttr())});
-  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], spec.arguments, spec.operations);
+  SmallVector<Value> given = llvm::to_vector(llvm::concat<const Value>(spec.arguments, spec.table));
+  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given, spec.operations);
 }
 
 int64_t Kernel::integer(StringRef name) const {

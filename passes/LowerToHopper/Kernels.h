@@ -25,6 +25,9 @@ struct LaunchSpec {
   // On the host: buffers (a global pointer in the body), index values (an i32 in the body), tensor maps (a generic
   // pointer).
   llvm::SmallVector<mlir::Value> arguments;
+  // Buffers and index values behind the arguments, eight bytes each: the body's last argument is a generic pointer to
+  // them. Their number is part of the key.
+  llvm::SmallVector<mlir::Value> table;
   mlir::DictionaryAttr report; // tile, stages, splits; may be null
   mlir::Value operations;      // on the host: of the matrix units; may be null
 };
@@ -87,12 +90,12 @@ using KernelTable = llvm::StringMap<EmitKernelFn>;
 // Each file of kernels adds its own.
 void addNormKernels(KernelTable &table);        // rms_norm and gradient
 void addElementwiseKernels(KernelTable &table); // embedding, rope, swiglu, take_rows, ... and their gradients
-void addLossKernels(KernelTable &table);        // log_probability, sums
-void addUpdateKernels(KernelTable &table);      // adamw
+void addLossKernels(KernelTable &table);        // log_probability and gradient
+void addSumKernels(KernelTable &table);         // sum, square_sum
 void addSampleKernels(KernelTable &table);      // sample
 void addAttentionKernels(KernelTable &table);   // attention, gradient, paged attention, cache write
 void addLinearKernels(KernelTable &table);      // linear and gradients, bf16 and packed
-void addQuantizeKernels(KernelTable &table);    // quantize, dequantize, fake_quant, repack
+void addQuantizeKernels(KernelTable &table);    // dequantize, fake_quant, repack
 
 // Elementwise linalg over buffers.
 mlir::LogicalResult emitElementwise(KernelWriter &writer, mlir::linalg::LinalgOp op);

@@ -1,4 +1,4 @@
-// What stands behind the logits: log-probabilities, and sums to a scalar.
+// What stands behind the logits: log-probabilities.
 #include "passes/LowerToHopper/Flat.h"
 
 #include <cfloat>
@@ -165,90 +165,11 @@ LogicalResult emitLogProbabilityGrad(Kernel &k) {
   return success();
 }
 
-// One block: thread t adds elements t, t + 1024, ... ascending, then the block's tree: an order of the length only.
-constexpr int64_t kSumThreads = 1024;
-
-Value stridedSum(Emitter &b, Value x, Value count) {
-  Value sum =
-      b.loop(b.thread(), count, b.i32(kSumThreads), {b.f32(0)}, [&](Value i, ValueRange sums) -> SmallVector<Value> {
-        return {b.add(sums[0], b.load(b.at(x, b.getF32Type(), i), b.getF32Type()))};
-      })[0];
-  return b.blockSum(sum, b.sharedMemory(0), kSumThreads);
-}
-
-LogicalResult emitSum(Kernel &k) {
-  LaunchSpec spec;
-  spec.key = "sum";
-  spec.threads = kSumThreads;
-  spec.sharedBytes = kSumThreads / 32 * 4;
-  spec.grid = {k.index(1)};
-  spec.arguments = {k.input(0), k.output(0), k.extent(k.input(0), 0)};
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value sum = stridedSum(b, arguments[0], arguments[2]);
-    b.ifThen(b.equal(b.thread(), 0), [&] { b.store(sum, arguments[1]); });
-  });
-  return success();
-}
-
-// The tensor as one row, in chunks of 16384 elements: in a chunk each thread adds 16 vectors of four, one chain, then
-// the block's tree; the chunks as nn.sum does; then the up to three elements behind the last vector; and that is added
-// to init. An order of the number of elements only.
-LogicalResult emitSquareSum(Kernel &k) {
-  constexpr int64_t kVectors = 16, kChunk = kThreads * kVectors; // vectors of a chunk
-  Value x = k.input(0), count = elementsOf(k.host, k.loc(), x);
-  Value vectors = k.host.createOrFold<arith::DivUIOp>(k.loc(), count, k.index(4)), chunks = k.ceilDiv(vectors, kChunk);
-  Value rest = k.host.createOrFold<arith::SubIOp>(k.loc(), count, k.mul(vectors, k.index(4)));
-  Value partial = k.scratch({ShapedType::kDynamic}, {chunks}, k.host.getF32Type());
-  LaunchSpec spec;
-  spec.key = "square_sum_chunks";
-  spec.threads = kThreads;
-  spec.sharedBytes = kThreads / 32 * 4;
-  spec.grid = {chunks};
-  spec.arguments = {x, partial, vectors};
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Type f32 = b.getF32Type();
-    SmallVector<Value> loaded;
-    for (int64_t i = 0; i < kVectors; ++i) {
-      Value vector = b.addI(b.addI(b.mulI(b.block(), kChunk), b.thread()), i * kThreads);
-      loaded.push_back(b.ifValue(
-          b.less(vector, arguments[2]), [&] { return loadFloats(b, arguments[0], f32, b.mulI(b.wide(vector), 4), 4); },
-          [&] { return b.zeros(4); }));
-    }
-    Value sum = b.f32(0);
-    for (Value vector : loaded)
-      for (int64_t i = 0; i < 4; ++i)
-        sum = b.fma(b.extract(vector, i), b.extract(vector, i), sum);
-    sum = b.blockSum(sum, b.sharedMemory(0), kThreads);
-    b.ifThen(b.equal(b.thread(), 0), [&] { b.store(sum, b.at(arguments[1], f32, b.block())); });
-  });
-
-  LaunchSpec total;
-  total.key = "square_sum";
-  total.threads = kSumThreads;
-  total.sharedBytes = kSumThreads / 32 * 4;
-  total.grid = {k.index(1)};
-  total.arguments = {partial, x, k.output(0), chunks, vectors, rest};
-  k.launch(total, [&](Emitter &b, ValueRange arguments) {
-    Type f32 = b.getF32Type();
-    Value sum = stridedSum(b, arguments[0], arguments[3]), first = b.mulI(b.wide(arguments[4]), 4);
-    b.ifThen(b.equal(b.thread(), 0), [&] {
-      Value all = b.loop(b.i32(0), arguments[5], b.i32(1), {sum}, [&](Value i, ValueRange sums) -> SmallVector<Value> {
-        Value v = b.load(b.at(arguments[1], f32, b.addI(first, b.wide(i))), f32);
-        return {b.fma(v, v, sums[0])};
-      })[0];
-      b.store(b.add(b.load(arguments[2], f32), all), arguments[2]);
-    });
-  });
-  return success();
-}
-
 } // namespace
 
 void addLossKernels(KernelTable &table) {
   table["nn.log_probability"] = emitLogProbability;
   table["nn.log_probability_grad"] = emitLogProbabilityGrad;
-  table["nn.sum"] = emitSum;
-  table["nn.square_sum"] = emitSquareSum;
 }
 
 } // namespace nibble::hopper

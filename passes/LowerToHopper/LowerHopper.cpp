@@ -281,14 +281,21 @@ private:
     if (int64_t cluster = integer(kClusterAttr); cluster > 1)
       kernel->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
                       b.getDenseI32ArrayAttr({static_cast<int32_t>(cluster), 1, 1}));
-    for (StringRef name : {kThreadsAttr, kSharedBytesAttr, kClusterAttr, kOverlapAttr, kReportAttr})
+    for (StringRef name : {kThreadsAttr, kSharedBytesAttr, kClusterAttr, kOverlapAttr, kTableAttr, kReportAttr})
       if (Attribute attribute = function->getAttr(name))
         kernel->setAttr(name, attribute);
+    auto passByValue = [&](unsigned i, int64_t bytes, int64_t alignment) {
+      Type type = LLVM::LLVMArrayType::get(b.getI8Type(), bytes);
+      kernel.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(type));
+      kernel.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(alignment));
+      kernel.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), b.getUnitAttr());
+    };
+    auto table = function->getAttrOfType<IntegerAttr>(kTableAttr);
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       if (function.getArgAttr(i, kTensorMapAttr)) {
-        kernel.setArgAttr(i, LLVM::LLVMDialect::getByValAttrName(), TypeAttr::get(LLVM::LLVMArrayType::get(b.getI8Type(), 128)));
-        kernel.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(64));
-        kernel.setArgAttr(i, NVVM::NVVMDialect::getGridConstantAttrName(), b.getUnitAttr());
+        passByValue(i, 128, 64);
+      } else if (table && i + 1 == function.getNumArguments()) {
+        passByValue(i, 8 * table.getInt(), 8);
       } else if (isa<LLVM::LLVMPointerType>(function.getArgument(i).getType())) {
         kernel.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
       }

@@ -3,7 +3,8 @@
 // A weight holds no NaN and no infinity: the runtime refused it before (N7).
 #include "passes/LowerToHopper/QuantizeKernels.h"
 
-#include "passes/LowerToHopper/Flat.h"
+#include "lib/Numerics/fragment.h"
+#include "passes/LowerToHopper/Pieces.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -19,21 +20,27 @@ LogicalResult checkLayout(Kernel &k, qat::PackedType type) {
   return k.op.emitError() << "has a weight " << type << "; on an H200 int4 lies in layout hopper or interchange";
 }
 
-LogicalResult emitQuantize(Kernel &k) {
-  auto type = cast<qat::PackedType>(k.outputType(0));
-  if (failed(checkLayout(k, type)))
-    return failure();
-  Value weight = k.input(0), scales = launchSharedScales(k, weight, type.getScheme());
-  if (type.inSlabs())
-    launchQuantizeSlabs(k, weight, type, scales, k.output(0));
-  else
-    launchQuantizeRows(k, weight, type, scales, k.output(0));
-  return success();
+void quantizeSlabs(Kernel &k, qat::PackedType type, ArrayRef<QuantizedWeight> weights, ValueRange scales) {
+  bool rowScales = type.getScheme().getGroupSize() == 0;
+  Type element = elementOf(weights.front().weight);
+  SmallVector<TableRow> rows;
+  for (auto [weight, scale] : llvm::zip(weights, scales)) {
+    TableRow &row = rows.emplace_back(TableRow{{weight.bytes}, slabsOf(k, type)});
+    if (rowScales)
+      row.values.push_back(scale);
+    row.values.push_back(weight.weight);
+  }
+  LaunchSpec spec;
+  spec.key = "quantize_slabs_" + textOf(element);
+  launchQuantizeSlabs(k, spec, type, rows, [&](Emitter &b, ValueRange, ValueRange tableRow, Value row, Value column) {
+    PieceMatrix matrix{element, type.getN(), type.getK(), tableRow.back()};
+    return matrix.load(b, row, column, type.getN() % numerics::kSlabRows == 0);
+  });
 }
 
 LogicalResult emitFakeQuant(Kernel &k) {
   auto scheme = k.op.getParameters().getAs<qat::SchemeAttr>("scheme");
-  launchFakeQuant(k, k.input(0), scheme, launchSharedScales(k, k.input(0), scheme), k.output(0));
+  launchFakeQuant(k, k.input(0), scheme, launchSharedScales(k, k.input(0), scheme).front(), k.output(0));
   return success();
 }
 
@@ -72,8 +79,21 @@ FailureOr<Value> emitDequantized(Kernel &k, Value bytes, qat::PackedType packed)
   return weight;
 }
 
+LogicalResult emitQuantizes(Kernel &k, qat::PackedType type, ArrayRef<QuantizedWeight> weights) {
+  if (failed(checkLayout(k, type)))
+    return failure();
+  SmallVector<Value> sources;
+  for (const QuantizedWeight &weight : weights)
+    sources.push_back(weight.weight);
+  SmallVector<Value> scales = launchSharedScales(k, sources, type.getScheme());
+  if (type.inSlabs())
+    quantizeSlabs(k, type, weights, scales);
+  else
+    launchQuantizeRows(k, weights, type, scales);
+  return success();
+}
+
 void addQuantizeKernels(KernelTable &table) {
-  table["qat.quantize"] = emitQuantize;
   table["qat.fake_quant"] = emitFakeQuant;
   table["qat.dequantize"] = emitDequantize;
   table["qat.repack"] = emitRepack;

@@ -57,32 +57,38 @@ struct Piece {
   }
 };
 
-using PieceBody =
-    llvm::function_ref<void(Emitter &, ValueRange arguments, const Piece &, Value codes, const GridScale &)>;
+// A weight with its scales, null unless they are shared, and the buffer that the body gets.
+struct PieceRow {
+  Value weight, sharedScales, result;
+};
 
-// A launch over the pieces of `weight` with their codes. Arguments of the body: `others`.
-void launchPieces(Kernel &k, StringRef name, Value weight, qat::SchemeAttr scheme, Value sharedScales,
-                  ValueRange others, PieceBody body) {
-  PieceMatrix shape = matrixOf(weight, Value());
+using PieceBody = llvm::function_ref<void(Emitter &, Value result, const Piece &, Value codes, const GridScale &)>;
+
+// A launch over the pieces of weights of one type with their codes.
+void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme, ArrayRef<PieceRow> weights, PieceBody body) {
+  Value first = weights.front().weight;
+  PieceMatrix shape = matrixOf(first, Value());
   int64_t count = shape.n * shape.perRow();
+  bool shared = isShared(scheme);
   LaunchSpec spec;
   spec.key = keyOf(name, shape.n, shape.k, scheme, shape.element);
   spec.threads = kThreads;
-  spec.grid = {k.index((count + kThreads - 1) / kThreads)};
-  spec.arguments = {weight};
-  llvm::append_range(spec.arguments, others);
-  if (sharedScales)
-    spec.arguments.push_back(sharedScales);
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    PieceMatrix matrix = matrixOf(weight, arguments[0]);
+  SmallVector<TableRow> rows;
+  for (const PieceRow &weight : weights) {
+    rows.push_back({{weight.weight, weight.result}, k.index((count + kThreads - 1) / kThreads)});
+    if (shared)
+      rows.back().values.push_back(weight.sharedScales);
+  }
+  launchTable(k, spec, rows, [&](Emitter &b, ValueRange, ValueRange row, Value block) {
+    PieceMatrix matrix = matrixOf(first, row[0]);
     Grid grid(b, scheme);
-    Value index = b.addI(b.mulI(b.block(), kThreads), b.thread()), exists = b.less(index, count);
+    Value index = b.addI(b.mulI(block, kThreads), b.thread()), exists = b.less(index, count);
     // Threads behind the last piece stay with their warp.
     Piece piece(b, b.select(exists, index, b.i32(0)), matrix, scheme);
     Value words = matrix.load(b, piece.row, piece.column, /*inside=*/true);
     GridScale scale;
-    if (sharedScales) {
-      scale.used = b.load(b.at(arguments.back(), b.getF32Type(), piece.scaleIndex), b.getF32Type());
+    if (shared) {
+      scale.used = b.load(b.at(row[2], b.getF32Type(), piece.scaleIndex), b.getF32Type());
       Value bits = b.bitcast(isFp8(scheme) ? scale.used : b.roundTo(scale.used, b.getBF16Type()), b.getI32Type());
       scale.stored = isFp8(scheme) ? bits : b.shrI(bits, 16);
     } else {
@@ -92,7 +98,7 @@ void launchPieces(Kernel &k, StringRef name, Value weight, qat::SchemeAttr schem
       scale = grid.scaleOf(largest);
     }
     Value codes = grid.codes(floatsOfWords(b, words), scale.used);
-    b.ifThen(exists, [&] { body(b, arguments.drop_front(), piece, codes, scale); });
+    b.ifThen(exists, [&] { body(b, row[1], piece, codes, scale); });
   });
 }
 
@@ -159,62 +165,67 @@ Value loadCodes(Emitter &b, qat::PackedType type, Value bytes, const Piece &piec
 
 } // namespace
 
-Value launchSharedScales(Kernel &k, Value weight, qat::SchemeAttr scheme) {
+SmallVector<Value> launchSharedScales(Kernel &k, ValueRange weights, qat::SchemeAttr scheme) {
   if (!isShared(scheme))
-    return Value();
-  PieceMatrix shape = matrixOf(weight, Value());
+    return SmallVector<Value>(weights.size());
+  PieceMatrix shape = matrixOf(weights.front(), Value());
   bool blocks = isFp8(scheme);
   int64_t across = (shape.k + kBlock - 1) / kBlock;
   int64_t count = blocks ? (shape.n + kBlock - 1) / kBlock * across : shape.n;
-  Value scales = k.scratch({count}, {}, k.host.getF32Type());
+  SmallVector<Value> scales;
+  SmallVector<TableRow> rows;
+  for (Value weight : weights) {
+    scales.push_back(k.scratch({count}, {}, k.host.getF32Type()));
+    rows.push_back({{weight, scales.back()}, k.index(count)});
+  }
   LaunchSpec spec;
   spec.key = keyOf("shared_scales", shape.n, shape.k, scheme, shape.element);
   spec.threads = kThreads;
   spec.sharedBytes = kThreads / 32 * 4;
-  spec.grid = {k.index(count)};
-  spec.arguments = {weight, scales};
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    PieceMatrix matrix = matrixOf(weight, arguments[0]);
+  launchTable(k, spec, rows, [&](Emitter &b, ValueRange, ValueRange tableRow, Value block) {
+    PieceMatrix matrix = matrixOf(weights.front(), tableRow[0]);
     Value largest = b.i32(0);
     if (blocks) {
-      Value row = b.addI(b.mulI(b.divI(b.block(), across), kBlock), b.shrI(b.thread(), 4));
-      Value column = b.addI(b.mulI(b.remI(b.block(), across), kBlock), b.mulI(b.andI(b.thread(), 15), kPiece));
+      Value row = b.addI(b.mulI(b.divI(block, across), kBlock), b.shrI(b.thread(), 4));
+      Value column = b.addI(b.mulI(b.remI(block, across), kBlock), b.mulI(b.andI(b.thread(), 15), kPiece));
       for (int64_t step = 0; step < kBlock; step += kThreads / 16)
         largest = b.maxI(largest, largestOfWords(b, matrix.load(b, b.addI(row, step), column)));
     } else {
       largest = b.loop(b.thread(), b.i32(matrix.perRow()), b.i32(kThreads), {largest},
                        [&](Value piece, ValueRange best) -> SmallVector<Value> {
-                         return {b.maxI(best[0], largestOfWords(b, matrix.load(b, b.block(), b.mulI(piece, kPiece),
+                         return {b.maxI(best[0], largestOfWords(b, matrix.load(b, block, b.mulI(piece, kPiece),
                                                                                /*inside=*/true)))};
                        })[0];
     }
     // Bits of magnitudes order like the numbers.
     Value all = b.blockMax(b.bitcast(largest, b.getF32Type()), b.sharedMemory(0), kThreads);
     Value used = Grid(b, scheme).scaleOf(b.bitcast(all, b.getI32Type())).used;
-    b.ifThen(b.equal(b.thread(), 0), [&] { b.store(used, b.at(arguments[1], b.getF32Type(), b.block())); });
+    b.ifThen(b.equal(b.thread(), 0), [&] { b.store(used, b.at(tableRow[1], b.getF32Type(), block)); });
   });
   return scales;
 }
 
-void launchQuantizeRows(Kernel &k, Value weight, qat::PackedType type, Value sharedScales, Value bytes) {
-  launchPieces(k, "quantize_rows", weight, type.getScheme(), sharedScales, {bytes},
-               [&](Emitter &b, ValueRange arguments, const Piece &piece, Value codes, const GridScale &scale) {
-                 storeCodes(b, type, arguments[0], piece, codes);
+void launchQuantizeRows(Kernel &k, ArrayRef<QuantizedWeight> weights, qat::PackedType type, ValueRange sharedScales) {
+  SmallVector<PieceRow> rows;
+  for (auto [weight, scales] : llvm::zip(weights, sharedScales))
+    rows.push_back({weight.weight, scales, weight.bytes});
+  launchPieces(k, "quantize_rows", type.getScheme(), rows,
+               [&](Emitter &b, Value bytes, const Piece &piece, Value codes, const GridScale &scale) {
+                 storeCodes(b, type, bytes, piece, codes);
                  ScalePlace place(type);
                  b.ifThen(piece.isFirst, [&] {
-                   storeBytes(b, scale.stored, place.bytes, arguments[0], place.offset(b, piece.scaleIndex),
+                   storeBytes(b, scale.stored, place.bytes, bytes, place.offset(b, piece.scaleIndex),
                               place.alignment());
                  });
                });
 }
 
 void launchFakeQuant(Kernel &k, Value weight, qat::SchemeAttr scheme, Value sharedScales, Value result) {
-  launchPieces(
-      k, "fake_quant", weight, scheme, sharedScales, {result},
-      [&](Emitter &b, ValueRange arguments, const Piece &piece, Value codes, const GridScale &scale) {
-        Value values = Grid(b, scheme).values(codes, scale.used);
-        matrixOf(result, arguments[0]).store(b, wordsOfFloats(b, values), piece.row, piece.column, /*inside=*/true);
-      });
+  launchPieces(k, "fake_quant", scheme, PieceRow{weight, sharedScales, result},
+               [&](Emitter &b, Value pointer, const Piece &piece, Value codes, const GridScale &scale) {
+                 Value values = Grid(b, scheme).values(codes, scale.used);
+                 matrixOf(result, pointer).store(b, wordsOfFloats(b, values), piece.row, piece.column, /*inside=*/true);
+               });
 }
 
 void launchDequantizeRows(Kernel &k, Value bytes, qat::PackedType type, Value weight) {

@@ -22,16 +22,16 @@ struct SlabThread {
   int64_t columnsOfSlabs, perRow; // slabs side by side; scales of a row in one
   Value bytes, piece, rowInPair, pairGroup, slabRow, slabColumn, slab;
 
-  SlabThread(Emitter &b, qat::PackedType type, Value bytes)
+  SlabThread(Emitter &b, qat::PackedType type, Value bytes, Value block)
       : b(b), columnsOfSlabs((type.getK() + kSlabColumns - 1) / kSlabColumns), perRow(type.getScalesPerSlabRow()),
         bytes(bytes) {
     Value rows = b.shrI(b.thread(), 4);
     piece = b.andI(b.thread(), 15);
     rowInPair = b.andI(rows, 7);
     pairGroup = b.shrI(rows, 3);
-    slabRow = b.divI(b.block(), columnsOfSlabs);
-    slabColumn = b.remI(b.block(), columnsOfSlabs);
-    slab = b.wide(b.block());
+    slabRow = b.divI(block, columnsOfSlabs);
+    slabColumn = b.remI(block, columnsOfSlabs);
+    slab = b.wide(block);
   }
   // The lower row of pair `i`, in the slab; the other is 8 below it.
   Value rowOf(int64_t i) const { return b.addI(b.mulI(b.addI(pairGroup, 2 * i), 16), rowInPair); }
@@ -69,8 +69,10 @@ Value largestOfGroup(Emitter &b, Value largest, int64_t pieces) {
   return largest;
 }
 
-void quantizeSlab(Emitter &b, qat::PackedType type, PieceMatrix weight, Value rowScales, Value bytes) {
-  SlabThread at(b, type, bytes);
+// `source(row, column)` gives a piece's words.
+void quantizeSlab(Emitter &b, qat::PackedType type, llvm::function_ref<Value(Value, Value)> source, Value rowScales,
+                  Value bytes, Value block) {
+  SlabThread at(b, type, bytes, block);
   Grid grid(b, type.getScheme());
   int64_t n = type.getN(), group = type.getScheme().getGroupSize(), scaleBytes = kSlabRows * at.perRow * 2;
   bool wholeRows = n % kSlabRows == 0, whole = wholeRows && type.getK() % kSlabColumns == 0;
@@ -79,7 +81,7 @@ void quantizeSlab(Emitter &b, qat::PackedType type, PieceMatrix weight, Value ro
   SmallVector<Value> rows, words;
   for (int64_t i = 0; i < 2 * kPairs; ++i) {
     rows.push_back(b.addI(at.rowOf(i / 2), 8 * (i % 2)));
-    words.push_back(weight.load(b, at.inMatrix(rows[i]), column, wholeRows));
+    words.push_back(source(at.inMatrix(rows[i]), column));
   }
   SmallVector<SmallVector<Value>> pairs;
   for (int64_t i = 0; i < 2 * kPairs; ++i) {
@@ -125,7 +127,7 @@ void quantizeSlab(Emitter &b, qat::PackedType type, PieceMatrix weight, Value ro
 }
 
 void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes, PieceMatrix weight) {
-  SlabThread at(b, type, bytes);
+  SlabThread at(b, type, bytes, b.block());
   Type i32 = b.getI32Type();
   Value column = at.column(), shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
@@ -149,33 +151,32 @@ void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes, PieceMatrix w
   }
 }
 
-std::string keyOf(StringRef name, qat::PackedType type, Type element) {
-  return name.str() + "_" + std::to_string(type.getN()) + "x" + std::to_string(type.getK()) + "_" +
-         textOf(type.getScheme()) + "_" + textOf(element);
+std::string shapeText(qat::PackedType type) {
+  return std::to_string(type.getN()) + "x" + std::to_string(type.getK()) + "_" + textOf(type.getScheme());
 }
 
 } // namespace
 
-void launchQuantizeSlabs(Kernel &k, Value weight, qat::PackedType type, Value rowScales, Value bytes) {
-  LaunchSpec spec;
-  spec.key = keyOf("quantize_slabs", type, elementOf(weight));
+Value slabsOf(Kernel &k, qat::PackedType type) { return k.index(type.getCodeBytes() / kSlabBytes); }
+
+void launchQuantizeSlabs(Kernel &k, LaunchSpec spec, qat::PackedType type, ArrayRef<TableRow> rows,
+                         PieceSource source) {
+  spec.key += "_" + shapeText(type);
   spec.threads = kThreads;
   spec.sharedBytes = kSlabBytes + kSlabRows * type.getScalesPerSlabRow() * 2;
-  spec.grid = {k.index(type.getCodeBytes() / kSlabBytes)};
-  spec.arguments = {weight, bytes};
-  if (rowScales)
-    spec.arguments.push_back(rowScales);
-  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    PieceMatrix matrix{elementOf(weight), type.getN(), type.getK(), arguments[0]};
-    quantizeSlab(b, type, matrix, rowScales ? arguments[2] : Value(), arguments[1]);
+  bool rowScales = type.getScheme().getGroupSize() == 0;
+  launchTable(k, spec, rows, [&](Emitter &b, ValueRange arguments, ValueRange tableRow, Value block) {
+    quantizeSlab(
+        b, type, [&](Value row, Value column) { return source(b, arguments, tableRow, row, column); },
+        rowScales ? tableRow[1] : Value(), tableRow[0], block);
   });
 }
 
 void launchDequantizeSlabs(Kernel &k, Value bytes, qat::PackedType type, Value weight) {
   LaunchSpec spec;
-  spec.key = keyOf("dequantize_slabs", type, elementOf(weight));
+  spec.key = "dequantize_slabs_" + textOf(elementOf(weight)) + "_" + shapeText(type);
   spec.threads = kThreads;
-  spec.grid = {k.index(type.getCodeBytes() / kSlabBytes)};
+  spec.grid = {slabsOf(k, type)};
   spec.arguments = {bytes, weight};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     dequantizeSlab(b, type, arguments[0], {elementOf(weight), type.getN(), type.getK(), arguments[1]});

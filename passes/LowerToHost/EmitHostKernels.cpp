@@ -22,6 +22,17 @@ Attribute identityOf(nibble::kernel::ComputeOp op) {
   return b.getArrayAttr({op.getSourceAttr(), op.getParameters(), op.getInputTypes(), op.getOutputTypes(), b.getArrayAttr(types)});
 }
 
+// A sum over many tensors goes on in its buffer, tensor after tensor: one kernel for all of a shape.
+void takeOneByOne(nibble::kernel::ComputeOp op) {
+  if (op.getSource() != "nn.square_sum" || op.getInputs().size() == 1)
+    return;
+  OpBuilder b(op);
+  for (auto [x, type] : llvm::zip(op.getInputs(), op.getInputTypes()))
+    nibble::kernel::ComputeOp::create(b, op.getLoc(), op.getSource(), x, op.getOutputs(), op.getParameters(),
+                                      b.getArrayAttr(type), op.getOutputTypes());
+  op.erase();
+}
+
 // Scratch memory lives as long as the kernel.
 void releaseScratch(func::FuncOp function, Emitter &b) {
   for (auto allocation : function.getBody().front().getOps<memref::AllocOp>())
@@ -44,6 +55,7 @@ public:
     MachineModel machine{vectorRegisters, vectorFloats, l1Bytes, l2Bytes};
     SymbolTable symbols(getOperation());
     DenseMap<Attribute, func::FuncOp> outlined;
+    getOperation().walk(takeOneByOne);
     SmallVector<nibble::kernel::ComputeOp> kernels;
     getOperation().walk([&](nibble::kernel::ComputeOp op) { kernels.push_back(op); });
     for (nibble::kernel::ComputeOp op : kernels) {

@@ -161,6 +161,7 @@ bool Planner::launch(Frame &frame, const Command &command) {
   planned.kernel = static_cast<int32_t>(command.value);
   planned.launch.threads = kernel.threads;
   planned.launch.sharedBytes = kernel.sharedBytes;
+  planned.launch.table = kernel.table;
   planned.launch.cluster = kernel.cluster;
   // The first of a call waits for the call before, which may still write the weights that it would fetch early.
   planned.launch.overlap = kernel.overlap && !plan.commands.empty();

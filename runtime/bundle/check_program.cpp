@@ -15,6 +15,7 @@ namespace {
 constexpr int32_t kMostSlots = 1 << 22;          // registers or buffers of a function
 constexpr uint32_t kMostSharedBytes = 227 << 10; // of a block (sm_90)
 constexpr uint32_t kMostThreads = 1024, kMostCluster = 16;
+constexpr uint32_t kMostTable = 4095; // values of a kernel's table: its parameters have 32764 bytes at most
 constexpr int kMostCallDepth = 64;
 
 bool isDtype(nibble_dtype dtype) { return dtype >= NIBBLE_DTYPE_F32 && dtype <= NIBBLE_DTYPE_I1; }
@@ -133,8 +134,13 @@ private:
     for (int32_t extent : command.operands)
       if (!register_(extent))
         return false;
-    if (command.arguments.size() > 256)
-      return refuse("has more than 256 arguments");
+    uint32_t table = program_.kernels[static_cast<size_t>(command.value)].table;
+    if (command.arguments.size() < table || command.arguments.size() - table > 256)
+      return refuse(fmt::format("has {} arguments, for a table of {} and at most 256 others", command.arguments.size(),
+                                table));
+    for (size_t i = command.arguments.size() - table; i < command.arguments.size(); ++i)
+      if (command.arguments[i].kind == CommandArgument::kTensorMap)
+        return refuse("has a tensor map in a table");
     for (const CommandArgument &argument : command.arguments) {
       bool fine = argument.kind == CommandArgument::kBuffer      ? buffer_(argument.index)
                   : argument.kind == CommandArgument::kInteger   ? register_(argument.index)
@@ -244,6 +250,10 @@ Status checkKernels(const DeviceProgram &program) {
       return Status::badInput(fmt::format("device program: kernel '{}' wants {} threads, {} bytes of shared memory, "
                                           "clusters of {}, which no device has; compile it again",
                                           kernel.name, kernel.threads, kernel.sharedBytes, kernel.cluster));
+    if (kernel.table > kMostTable)
+      return Status::badInput(fmt::format("device program: kernel '{}' has a table of {} values, more than the {} that "
+                                          "a device takes; compile it again",
+                                          kernel.name, kernel.table, kMostTable));
   }
   return Status::ok();
 }

@@ -29,6 +29,7 @@ struct ProgramKernel {
   std::string name; // the entry's
   uint32_t threads = 0, sharedBytes = 0, cluster = 1;
   bool overlap = false;
+  uint32_t table = 0; // of its arguments the last so many, buffers and integers, lie in one parameter (Launch::table)
   std::string description = {}; // for reports: tile, stages, splits
 };
 

@@ -217,6 +217,7 @@ std::string toJson(const DeviceProgram &program) {
                        {"shared_bytes", kernel.sharedBytes},
                        {"cluster", kernel.cluster},
                        {"overlap", kernel.overlap},
+                       {"table", kernel.table},
                        {"description", kernel.description}});
   for (const ProgramConstant &constant : program.constants)
     constants.push_back(
@@ -252,6 +253,7 @@ Result<DeviceProgram> parseDeviceProgram(std::string_view text, std::string_view
       kernel.sharedBytes = static_cast<uint32_t>(reader.integer(item, "shared_bytes", 0, UINT32_MAX, 0));
       kernel.cluster = static_cast<uint32_t>(reader.integer(item, "cluster", 0, UINT32_MAX, 1));
       kernel.overlap = reader.flag(item, "overlap");
+      kernel.table = static_cast<uint32_t>(reader.integer(item, "table", 0, UINT32_MAX, 0));
       kernel.description = reader.text(item, "description");
       program.kernels.push_back(std::move(kernel));
     });

@@ -48,6 +48,7 @@ struct Launch {
   uint32_t sharedBytes = 0;     // dynamic shared memory
   uint32_t cluster = 1;         // blocks of a cluster, along x
   bool overlap = false; // may begin before the kernel before it has ended; it waits where it says (griddepcontrol)
+  uint32_t table = 0; // the last so many arguments, 64 bits each, are one parameter: a table by value
 };
 
 // A recorded list of commands that can be run again at little cost.

@@ -380,8 +380,9 @@ FailureOr<DeviceProgram> translateCommands(ModuleOp module) {
     for (auto kernel : kernelModule.getOps<gpu::GPUFuncOp>()) {
       auto integer = [&](StringRef name) { return static_cast<uint32_t>(kernel->getAttrOfType<IntegerAttr>(name).getInt()); };
       kernels[kernel.getName()] = static_cast<int>(program.kernels.size());
+      uint32_t table = kernel->hasAttr(hopper::kTableAttr) ? integer(hopper::kTableAttr) : 0;
       program.kernels.push_back({kernel.getName().str(), integer(hopper::kThreadsAttr), integer(hopper::kSharedBytesAttr),
-                                 integer(hopper::kClusterAttr), kernel->hasAttr(hopper::kOverlapAttr), describe(kernel)});
+                                 integer(hopper::kClusterAttr), kernel->hasAttr(hopper::kOverlapAttr), table, describe(kernel)});
     }
   SmallVector<func::FuncOp> ordered;
   if (failed(order(module, ordered)))

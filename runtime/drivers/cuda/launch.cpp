@@ -69,6 +69,10 @@ Status CudaDevice::launch(DeviceModule &module, int kernel, const Launch &launch
   std::vector<uint64_t> integers(arguments.size());
   std::vector<EncodedTensorMap> maps(arguments.size()); // where the driver reads them
   std::vector<void *> parameters;
+  if (launch.table > arguments.size())
+    return Status::failed(fmt::format("cuda: {} has {} arguments, fewer than its table of {}", entry.name,
+                                      arguments.size(), launch.table));
+  size_t table = arguments.size() - launch.table; // its values lie side by side, so the first one's place is the table's
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (const auto *map = std::get_if<TensorMap>(&arguments[i])) {
       NIBBLE_ASSIGN(const EncodedTensorMap *encoded, encode(*map));
@@ -76,7 +80,8 @@ Status CudaDevice::launch(DeviceModule &module, int kernel, const Launch &launch
       parameters.push_back(&maps[i]);
     } else {
       integers[i] = std::get<uint64_t>(arguments[i]);
-      parameters.push_back(&integers[i]);
+      if (i <= table)
+        parameters.push_back(&integers[i]);
     }
   }
   LaunchAttribute attributes[2];

@@ -124,7 +124,7 @@ public:
       return Status::ok();
     std::shared_ptr<Code> code = own.kernels[static_cast<size_t>(kernel)];
     std::vector<uint8_t> parameters(code->parameterBytes);
-    NIBBLE_TRY(encode(*code, arguments, parameters));
+    NIBBLE_TRY(encode(*code, shape.table, arguments, parameters));
     return record(
         [this, code, shape, parameters = std::move(parameters)] { return runKernel(*code, shape, parameters); });
   }
@@ -203,10 +203,30 @@ private:
     return Status::ok();
   }
 
-  static Status encode(const Code &code, std::span<const KernelArgument> arguments, std::vector<uint8_t> &parameters) {
-    if (arguments.size() != code.parameters.size())
+  // The last parameter, values of eight bytes one behind the other.
+  static Status encodeTable(const Code &code, std::span<const KernelArgument> values,
+                            std::vector<uint8_t> &parameters) {
+    const Parameter &parameter = code.parameters.back();
+    if (parameter.bytes != 8 * values.size())
+      return Status::usage("simt: kernel " + code.name + " has a last parameter of " + std::to_string(parameter.bytes) +
+                           " bytes, given a table of " + std::to_string(values.size()) + " values");
+    for (size_t i = 0; i < values.size(); ++i) {
+      const auto *value = std::get_if<uint64_t>(&values[i]);
+      if (!value)
+        return Status::usage("simt: kernel " + code.name + " is given a tensor map in its table");
+      std::memcpy(parameters.data() + parameter.offset + 8 * i, value, 8);
+    }
+    return Status::ok();
+  }
+
+  static Status encode(const Code &code, uint32_t table, std::span<const KernelArgument> arguments,
+                       std::vector<uint8_t> &parameters) {
+    if (arguments.size() < table || arguments.size() - table + (table > 0 ? 1 : 0) != code.parameters.size())
       return Status::usage("simt: kernel " + code.name + " takes " + std::to_string(code.parameters.size()) +
                            " arguments, not " + std::to_string(arguments.size()));
+    if (table > 0)
+      NIBBLE_TRY(encodeTable(code, arguments.last(table), parameters));
+    arguments = arguments.first(arguments.size() - table);
     for (size_t i = 0; i < arguments.size(); ++i) {
       const Parameter &parameter = code.parameters[i];
       uint8_t *to = parameters.data() + parameter.offset;

@@ -203,3 +203,43 @@ func.func @transposed(%a: vector<4xi32>, %b: i64, %d: vector<4xf32>) {
   %e = hopper.wgmma %a, %b, %d a_transposed : vector<4xi32>, vector<4xf32>
   return
 }
+
+// -----
+
+func.func @short_table(%n: index, %x: memref<4x8xf32>) {
+  // expected-error @+1 {{gives 2 arguments to @kernels::@k, which takes 4}}
+  hopper.launch @kernels::@k grid(%n, %n, %n) args(%x, %n : memref<4x8xf32>, index)
+  return
+}
+gpu.module @kernels {
+  gpu.func @k(%a: !llvm.ptr<1>, %table: !llvm.ptr) kernel attributes {hopper.table = 3 : i64} {
+    gpu.return
+  }
+}
+
+// -----
+
+func.func @map_in_table(%n: index, %x: memref<4x8xf32>) {
+  %map = hopper.tensor_map %x extents(%n, %n) strides(%n) box [8, 4] swizzle 0 : memref<4x8xf32>
+  // expected-error @+1 {{has '!hopper.tensor_map' in the table of @kernels::@k; there are buffers and indices in it}}
+  hopper.launch @kernels::@k grid(%n, %n, %n) args(%x, %map : memref<4x8xf32>, !hopper.tensor_map)
+  return
+}
+gpu.module @kernels {
+  gpu.func @k(%a: !llvm.ptr<1>, %table: !llvm.ptr) kernel attributes {hopper.table = 1 : i64} {
+    gpu.return
+  }
+}
+
+// -----
+
+func.func @no_pointer(%n: index, %x: memref<4x8xf32>) {
+  // expected-error @+1 {{@kernels::@k has a table of 1 values and no pointer to it}}
+  hopper.launch @kernels::@k grid(%n, %n, %n) args(%x : memref<4x8xf32>)
+  return
+}
+gpu.module @kernels {
+  gpu.func @k(%a: i64) kernel attributes {hopper.table = 1 : i64} {
+    gpu.return
+  }
+}

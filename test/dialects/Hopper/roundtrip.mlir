@@ -16,6 +16,8 @@ func.func @launches(%x: memref<?x64xbf16>, %rows: index) {
   %row = hopper.tensor_map %x extents(%c64) strides() box [256] swizzle 0 : memref<?x64xbf16>
   // CHECK: hopper.launch @kernels::@mapped grid({{.*}}) args(%[[MAP]] : !hopper.tensor_map)
   hopper.launch @kernels::@mapped grid(%rows, %c1, %c1) args(%map : !hopper.tensor_map)
+  // CHECK: hopper.launch @kernels::@tabled grid({{.*}}) args(%[[ROWS]], %[[X]], %[[X]], %[[ROWS]] : index, memref<?x64xbf16>, memref<?x64xbf16>, index)
+  hopper.launch @kernels::@tabled grid(%rows, %c1, %c1) args(%rows, %x, %x, %rows : index, memref<?x64xbf16>, memref<?x64xbf16>, index)
   return
 }
 
@@ -27,6 +29,9 @@ gpu.module @kernels {
     gpu.return
   }
   gpu.func @mapped(%map: !llvm.ptr {hopper.tensor_map}) kernel {
+    gpu.return
+  }
+  gpu.func @tabled(%rows: i64, %table: !llvm.ptr) kernel attributes {hopper.table = 3 : i64} {
     gpu.return
   }
 

@@ -45,8 +45,8 @@ TEST_P(LossOpsTest, Sums) {
       -> (tensor<f32>, tensor<?xf32>, tensor<f32>, tensor<f32>) {
     %s = nn.sum %x : tensor<?xf32> -> tensor<f32>
     %y = nn.broadcast %i, %x : tensor<f32>, tensor<?xf32>
-    %q = nn.square_sum %m, %i : tensor<?x21xf32>, tensor<f32>
-    %v = nn.square_sum %x, %i : tensor<?xf32>, tensor<f32>
+    %q = nn.square_sum %i, %m : tensor<f32>, tensor<?x21xf32>
+    %v = nn.square_sum %i, %x, %m, %x : tensor<f32>, tensor<?xf32>, tensor<?x21xf32>, tensor<?xf32>
     return %s, %y, %q, %v : tensor<f32>, tensor<?xf32>, tensor<f32>, tensor<f32>
   })",
           {0, 1, 5, 33, 1000}, [&](int64_t T) {

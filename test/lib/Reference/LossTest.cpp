@@ -43,14 +43,14 @@ TEST_F(LossTest, Sums) {
       -> (tensor<f32>, tensor<?xf32>, tensor<f32>) {
     %s = nn.sum %x : tensor<?xf32> -> tensor<f32>
     %y = nn.broadcast %s, %x : tensor<f32>, tensor<?xf32>
-    %q = nn.square_sum %m, %s : tensor<2x2xf32>, tensor<f32>
+    %q = nn.square_sum %s, %m, %x : tensor<f32>, tensor<2x2xf32>, tensor<?xf32>
     return %s, %y, %q : tensor<f32>, tensor<?xf32>, tensor<f32>
   })",
                      {f32({3}, {1, 2, 4}), f32({2, 2}, {1, 2, 3, 4})});
   ASSERT_EQ(results.size(), 3u) << errors;
   EXPECT_THAT(results[0].reals, ElementsAre(7));
   EXPECT_THAT(results[1].reals, ElementsAre(7, 7, 7));
-  EXPECT_THAT(results[2].reals, ElementsAre(37));
+  EXPECT_THAT(results[2].reals, ElementsAre(37 + 21));
 }
 
 // The third step, with its gradient given four times too large and a clip scale of a quarter.

@@ -23,9 +23,8 @@
 // CHECK-SAME: %[[G1:[a-z0-9]+]]: tensor<32x64xf32> {nn.state = "gradient:w"}, %[[G2:[a-z0-9]+]]: tensor<64xf32> {nn.state = "gradient:n"})
 // CHECK-SAME: -> (tensor<f32> {nn.output = "norm"})
 // CHECK: %[[ZERO:.*]] = arith.constant dense<0.000000e+00> : tensor<f32>
-// CHECK: %[[S1:.*]] = nn.square_sum %[[G1]], %[[ZERO]]
-// CHECK: %[[S2:.*]] = nn.square_sum %[[G2]], %[[S1]]
-// CHECK: %[[R:.*]] = math.sqrt %[[S2]] : tensor<f32>
+// CHECK: %[[S:.*]] = nn.square_sum %[[ZERO]], %[[G1]], %[[G2]] : tensor<f32>, tensor<32x64xf32>, tensor<64xf32>
+// CHECK: %[[R:.*]] = math.sqrt %[[S]] : tensor<f32>
 // CHECK: return %[[R]]
 func.func private @layer(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16>) -> tensor<?x32xbf16> {
   %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<32x64xbf16>

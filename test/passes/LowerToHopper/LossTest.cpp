@@ -77,7 +77,7 @@ TEST(HopperLoss, SquareSumIsAddedToInit) {
     c.name = "square_sum of " + extents;
     c.source = fmt::format(R"mlir(
 func.func @f(%x: tensor<{0}f32>, %s: tensor<f32> {{nn.state = "norm"}}) -> tensor<f32> {{
-  %y = nn.square_sum %x, %s : tensor<{0}f32>, tensor<f32>
+  %y = nn.square_sum %s, %x : tensor<f32>, tensor<{0}f32>
   return %y : tensor<f32>
 }})mlir",
                            extents);

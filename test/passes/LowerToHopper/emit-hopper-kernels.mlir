@@ -75,3 +75,50 @@ func.func @scalar(%a: memref<f32>, %b: memref<f32>) {
   memref.store %v, %b[] : memref<f32>
   return
 }
+
+// -----
+
+// Steps of an update are one launch, those that end in whole slabs with the packed weight; the pointers are a table that is a parameter by
+// value. What stands between two of them and has nothing to do with them stays.
+// CHECK-LABEL: func.func @update(
+// CHECK: memref.copy
+// CHECK-NOT: memref.copy
+// CHECK: hopper.launch @kernels::@adamw_bf16_x1_0 {{.*}} args(%[[HYPER:.*]], %{{.*}} : memref<8xf32>, memref<8xf32>, memref<8xf32>, memref<8xf32>, memref<8xf32>, memref<8xbf16>, index)
+// CHECK: hopper.launch @kernels::@adamw_quantize_slabs_bf16_64x128_int4_g32_nibble_x1_1
+// CHECK-NOT: hopper.launch
+// CHECK: gpu.func @adamw_bf16_x1_0(%{{.*}}: !llvm.ptr<1>, %{{.*}}: !llvm.ptr) kernel
+// CHECK-SAME: hopper.table = 6 : i64
+// CHECK: gpu.func @adamw_quantize_slabs_bf16_64x128_int4_g32_nibble_x1_1(
+// CHECK-SAME: hopper.table = 6 : i64
+func.func @update(%h: memref<8xf32>, %g: memref<64x128xf32>, %p: memref<64x128xf32>, %m: memref<64x128xf32>, %v: memref<64x128xf32>, %w: memref<64x128xbf16>,
+                  %q: memref<4608xi8>, %gn: memref<8xf32>, %pn: memref<8xf32>, %mn: memref<8xf32>, %vn: memref<8xf32>, %wn: memref<8xbf16>,
+                  %a: memref<4xf32>, %b: memref<4xf32>) {
+  kernel.compute "nn.adamw" ins(%g, %h : memref<64x128xf32>, memref<8xf32>) outs(%p, %m, %v, %w : memref<64x128xf32>, memref<64x128xf32>, memref<64x128xf32>, memref<64x128xbf16>)
+      {parameters = {}, input_types = [tensor<64x128xf32>, tensor<8xf32>], output_types = [tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xbf16>]}
+  kernel.compute "qat.quantize" ins(%w : memref<64x128xbf16>) outs(%q : memref<4608xi8>)
+      {parameters = {}, input_types = [tensor<64x128xbf16>], output_types = [!qat.packed<64x128, <int4, group_size = 32>, hopper>]}
+  memref.copy %a, %b : memref<4xf32> to memref<4xf32>
+  kernel.compute "nn.adamw" ins(%gn, %h : memref<8xf32>, memref<8xf32>) outs(%pn, %mn, %vn, %wn : memref<8xf32>, memref<8xf32>, memref<8xf32>, memref<8xbf16>)
+      {parameters = {}, input_types = [tensor<8xf32>, tensor<8xf32>], output_types = [tensor<8xf32>, tensor<8xf32>, tensor<8xf32>, tensor<8xbf16>]}
+  return
+}
+
+// -----
+
+// What depends on another op stays behind it: a step after what it reads was written, a weight quantized before it is written anew.
+// CHECK-LABEL: func.func @ordered(
+// CHECK: hopper.launch @kernels::@quantize_slabs_bf16_64x128_int4_g32_nibble_x1_0
+// CHECK: hopper.launch @kernels::@[[STEP:adamw_bf16_x1_1]]
+// CHECK: memref.copy
+// CHECK: hopper.launch @kernels::@[[STEP]]
+func.func @ordered(%h: memref<8xf32>, %g: memref<64x128xf32>, %p: memref<64x128xf32>, %m: memref<64x128xf32>, %v: memref<64x128xf32>, %w: memref<64x128xbf16>,
+                   %q: memref<4608xi8>, %next: memref<64x128xf32>) {
+  kernel.compute "qat.quantize" ins(%w : memref<64x128xbf16>) outs(%q : memref<4608xi8>)
+      {parameters = {}, input_types = [tensor<64x128xbf16>], output_types = [!qat.packed<64x128, <int4, group_size = 32>, hopper>]}
+  kernel.compute "nn.adamw" ins(%g, %h : memref<64x128xf32>, memref<8xf32>) outs(%p, %m, %v, %w : memref<64x128xf32>, memref<64x128xf32>, memref<64x128xf32>, memref<64x128xbf16>)
+      {parameters = {}, input_types = [tensor<64x128xf32>, tensor<8xf32>], output_types = [tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xbf16>]}
+  memref.copy %next, %g : memref<64x128xf32> to memref<64x128xf32>
+  kernel.compute "nn.adamw" ins(%g, %h : memref<64x128xf32>, memref<8xf32>) outs(%p, %m, %v, %w : memref<64x128xf32>, memref<64x128xf32>, memref<64x128xf32>, memref<64x128xbf16>)
+      {parameters = {}, input_types = [tensor<64x128xf32>, tensor<8xf32>], output_types = [tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xf32>, tensor<64x128xbf16>]}
+  return
+}

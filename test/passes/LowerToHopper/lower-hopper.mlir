@@ -139,3 +139,15 @@ gpu.module @small {
     gpu.return
   }
 }
+
+// -----
+
+// A table is a parameter by value, of eight bytes for each of its values.
+// CHECK-LABEL: gpu.module @table
+// CHECK: llvm.func @kernel(%{{.*}}: !llvm.ptr<1> {llvm.align = 16 : i64}, %{{.*}}: !llvm.ptr {llvm.align = 8 : i64, llvm.byval = !llvm.array<48 x i8>, nvvm.grid_constant})
+gpu.module @table {
+  gpu.func @kernel(%x: !llvm.ptr<1>, %table: !llvm.ptr) kernel
+      attributes {hopper.threads = 128 : i64, hopper.cluster = 1 : i64, hopper.shared_bytes = 0 : i64, hopper.table = 6 : i64} {
+    gpu.return
+  }
+}

@@ -44,7 +44,7 @@ func.func @log_probability(%logits: tensor<?x20000xf32>, %targets: tensor<?xi32>
 
 // Four 16-byte loads of a thread are under way before the first is used; codes leave sixteen bytes at a time.
 // CHECK-LABEL: func.func @quantize
-// CHECK: gpu.func @quantize_slabs_64x128_int4_g128_nibble_bf16_0
+// CHECK: gpu.func @quantize_slabs_bf16_64x128_int4_g128_nibble_x1_0
 // CHECK-COUNT-4: llvm.load {{.*}} vector<4xi32>
 // CHECK: nvvm.shfl.sync bfly
 // CHECK: nvvm.barrier

@@ -50,11 +50,11 @@ float sum16(const float *x, int64_t count, bool square) {
 TEST(Loss, SumsFollowTheTree) {
   HostProgram program(std::string(kSumSource) + R"mlir(
 func.func @matrix(%x: tensor<7x100xf32>, %s: tensor<f32> {nn.state = "norm"}) -> tensor<f32> {
-  %y = nn.square_sum %x, %s : tensor<7x100xf32>, tensor<f32>
+  %y = nn.square_sum %s, %x : tensor<f32>, tensor<7x100xf32>
   return %y : tensor<f32>
 }
 func.func @vector(%x: tensor<100xf32>, %s: tensor<f32> {nn.state = "norm"}) -> tensor<f32> {
-  %y = nn.square_sum %x, %s : tensor<100xf32>, tensor<f32>
+  %y = nn.square_sum %s, %x : tensor<f32>, tensor<100xf32>
   return %y : tensor<f32>
 })mlir");
   Random random(4);

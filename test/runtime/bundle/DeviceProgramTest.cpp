@@ -59,6 +59,9 @@ TEST(DeviceProgram, RefusesWhatIsNotSound) {
   auto commands = [](DeviceProgram &p) -> std::vector<Command> & { return p.functions[0].commands; };
   refused([](auto &p) { p.kernels[0].threads = 2048; }, "'add'");
   refused([](auto &p) { p.kernels[0].sharedBytes = 1 << 20; }, "shared memory");
+  refused([](auto &p) { p.kernels[0].table = 4096; }, "a table of 4096 values");
+  refused([](auto &p) { p.kernels[0].table = 9; }, "for a table of 9");
+  refused([](auto &p) { p.kernels[0].table = 1; }, "a tensor map in a table");
   refused([](auto &p) { p.constants[0].bytes += 'x'; }, "constant 0");
   refused([](auto &p) { p.functions[1].name = "main"; }, "two functions");
   refused([&](auto &p) { commands(p)[1].operands = {9}; }, "function 'main': command 1 uses buffer 9");

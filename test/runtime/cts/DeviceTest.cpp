@@ -86,6 +86,20 @@ TEST_P(Conformance, LaunchesWithArguments) {
   EXPECT_EQ(get<float>(out, 1001), expected);
 }
 
+TEST_P(Conformance, ATableIsOneParameter) {
+  DeviceAddress out = put(std::vector<int64_t>(20, -1));
+  std::vector<KernelArgument> arguments = {out, uint64_t{7}};
+  std::vector<int64_t> expected;
+  for (int64_t i = 0; i < 20; ++i) {
+    arguments.emplace_back(static_cast<uint64_t>(int64_t{1} << 40) + static_cast<uint64_t>(i));
+    expected.push_back((int64_t{1} << 40) + (i + 7) % 20);
+  }
+  Launch shape{{1, 1, 1}, 32};
+  shape.table = 20;
+  EXPECT_OK(launch(kFromTable, shape, arguments));
+  EXPECT_EQ(get<int64_t>(out, 20), expected);
+}
+
 TEST_P(Conformance, GridsHaveThreeDimensionsAndMayBeEmpty) {
   DeviceAddress out = put(std::vector<int32_t>(24, -1));
   for (int empty = 0; empty < 3; ++empty) {

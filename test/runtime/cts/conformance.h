@@ -13,8 +13,9 @@
 
 namespace nibble::test {
 
-inline const std::vector<std::string> kKernels = {"add", "where_am_i", "through_shared", "copy_box", "write_nowhere"};
-enum : int { kAdd, kWhereAmI, kThroughShared, kCopyBox, kWriteNowhere };
+inline const std::vector<std::string> kKernels = {"add", "where_am_i", "through_shared", "copy_box", "write_nowhere",
+                                                  "from_table"};
+enum : int { kAdd, kWhereAmI, kThroughShared, kCopyBox, kWriteNowhere, kFromTable };
 
 // kernels.ptx, for "sm_90a".
 inline KernelImage kernelImage() {

@@ -50,10 +50,10 @@ struct CudaTest : testing::Test {
     return opened.isOk() ? *opened : nullptr;
   }
   KernelImage image(const std::string &more = "") {
-    return {"kernels", ".entry add( .entry mapped( " + more, "", "sm_90a"};
+    return {"kernels", ".entry add( .entry mapped( .entry tabled( " + more, "", "sm_90a"};
   }
   std::unique_ptr<DeviceModule> load(Device &device) {
-    auto module = device.load(image(), std::vector<std::string>{"add", "mapped"});
+    auto module = device.load(image(), std::vector<std::string>{"add", "mapped", "tabled"});
     EXPECT_TRUE(module.isOk()) << module.status().message();
     return module.isOk() ? *std::move(module) : nullptr;
   }
@@ -231,6 +231,18 @@ TEST_F(CudaTest, LaunchesAsAsked) {
   EXPECT_EQ(lastLaunch(), "");
   EXPECT_EQ(cuda->launch(*module, 7, launch, arguments).code(), Code::kFailed);
   cuda->release(map.address);
+}
+
+TEST_F(CudaTest, ATableIsOneParameter) {
+  auto cuda = device();
+  auto module = load(*cuda);
+  Launch launch{{1, 1, 1}, 32};
+  launch.table = 3;
+  KernelArgument arguments[] = {uint64_t{5}, uint64_t{70}, uint64_t{80}, uint64_t{90}};
+  ASSERT_TRUE(cuda->launch(*module, 2, launch, arguments).isOk());
+  EXPECT_THAT(lastLaunch(), HasSubstr("tabled grid 1 threads 32 shared 0 of 5: 70 80 90"));
+  launch.table = 5;
+  EXPECT_THAT(cuda->launch(*module, 2, launch, arguments).message(), HasSubstr("fewer than its table of 5"));
 }
 
 TEST_F(CudaTest, AFaultNamesTheKernelsThatMayHaveCausedIt) {

@@ -62,6 +62,12 @@ FAKE(cuLaunchKernelEx, (const LaunchConfig *config, Kernel kernel, void **parame
     *lastLaunch += " map " + std::to_string(map->words[0]);
     return reinterpret_cast<uintptr_t>(map) % 64 == 0 ? kSuccess : 1;
   }
+  if (*reinterpret_cast<std::string *>(kernel) == "tabled") {
+    auto *table = static_cast<uint64_t *>(parameters[1]);
+    *lastLaunch += " of " + std::to_string(*static_cast<uint64_t *>(parameters[0])) + ": " + std::to_string(table[0]) +
+                   " " + std::to_string(table[1]) + " " + std::to_string(table[2]);
+    return kSuccess;
+  }
   auto address = [&](int i) { return *static_cast<Pointer *>(parameters[i]); };
   issue([x = address(0), y = address(1), out = address(2), n = address(3)] {
     for (uint64_t i = 0; i < n; ++i)

@@ -14,7 +14,7 @@ struct EmulatedModule;
 struct EmulatedKernel {
   EmulatedModule *module = nullptr;
   int index = 0;
-  std::vector<uint64_t> parameterBytes;
+  std::vector<nibble::simt::Variable> parameters;
 };
 
 struct EmulatedModule {
@@ -90,8 +90,7 @@ FAKE(cuModuleLoadData, (Module * module, const void *image), {
     if (!function.isEntry)
       continue;
     EmulatedKernel kernel{own, static_cast<int>(names.size()), {}};
-    for (const nibble::simt::Variable &parameter : function.parameters)
-      kernel.parameterBytes.push_back(parameter.bytes);
+    kernel.parameters = function.parameters;
     own->kernels.push_back(std::move(kernel));
     names.emplace_back(name);
   }
@@ -134,16 +133,19 @@ FAKE(cuLaunchKernelEx, (const LaunchConfig *config, Kernel handle, void **parame
       launch.overlap = config->attributes[i].allowed != 0;
   }
   std::vector<nibble::KernelArgument> arguments;
-  for (size_t i = 0; i < kernel->parameterBytes.size(); ++i) {
-    if (kernel->parameterBytes[i] == sizeof(EncodedTensorMap)) {
+  for (size_t i = 0; i < kernel->parameters.size(); ++i) {
+    const nibble::simt::Variable &parameter = kernel->parameters[i];
+    if (parameter.align >= 64) {
       nibble::TensorMap map;
       std::memcpy(&map, parameters[i], sizeof map);
       arguments.emplace_back(map);
-    } else {
-      uint64_t value = 0;
-      std::memcpy(&value, parameters[i], kernel->parameterBytes[i]);
-      arguments.emplace_back(value);
+      continue;
     }
+    std::vector<uint64_t> values((parameter.bytes + 7) / 8);
+    std::memcpy(values.data(), parameters[i], parameter.bytes);
+    arguments.insert(arguments.end(), values.begin(), values.end());
+    if (values.size() > 1) // the last parameter
+      launch.table = static_cast<uint32_t>(values.size());
   }
   return queue([=] { return device().launch(*kernel->module->loaded, kernel->index, launch, arguments); });
 })
