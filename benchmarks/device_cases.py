@@ -2,7 +2,8 @@
 
     device_cases.py OUT
 
-The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>, attention_<heads>_<kv heads>_<head>,
+The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>,
+update_<N>x<K>_<copies> and squares_<N>x<K>_<copies>: the optimizer's, attention_<heads>_<kv heads>_<head>,
 gradient_<heads>_<kv heads>_<head>, variant_<N>x<K>_<copies>_<tile>_<splits>: a linear with both given instead of chosen,
 sample_<vocabulary>.
 """
@@ -12,6 +13,7 @@ import sys
 LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (8192, 16384, 3), (20480, 7168, 3), (7168, 20480, 3), (8192, 81920, 1)]
 VARIED = [(8192, 8192, 4, tile, splits) for tile in (8, 16, 32, 64, 128) for splits in (1, 2, 4, 8)]
 QUANTIZED = [(8192, 8192, 2)]
+UPDATED = [(4096, 8192, 2)]
 ATTENTION = [(32, 8, 128)]
 VOCABULARIES = [151936]
 GROUP = 128
@@ -46,6 +48,37 @@ def quantize(n, k, copies):
     body = "".join(f"  %q{i} = qat.quantize %w{i} : tensor<{n}x{k}xbf16> -> {packed(n, k)}\n" for i in range(copies))
     values = ", ".join(f"%q{i}" for i in range(copies)) + " : " + ", ".join([packed(n, k)] * copies)
     return f"func.func @f({weights}, {states}) -> ({results}) {{\n{body}  return {values}\n}}\n"
+
+
+def update(n, k, copies):
+    """AdamW of weights that become packed ones, and of as many vectors, which stay."""
+    h = "tensor<8xf32>"
+    inputs, results, values, body = [f'%h: {h} {{nn.input = "hyper"}}'], [], [], ""
+    for i in range(2 * copies):
+        shape = f"{n}x{k}" if i < copies else f"{k}"
+        wide, narrow = f"tensor<{shape}xf32>", f"tensor<{shape}xbf16>"
+        state = {"master": wide, "moment1": wide, "moment2": wide, "weight": narrow}
+        body += f"  %new_master{i}, %new_moment1{i}, %new_moment2{i}, %new_weight{i} = nn.adamw %master{i}, %moment1{i}, %moment2{i}, %gradient{i}, %h"
+        body += f" : {wide}, {h} -> {narrow}\n"
+        if i < copies:
+            state["packed"] = packed(n, k)
+            body += f"  %new_packed{i} = qat.quantize %new_weight{i} : {narrow} -> {packed(n, k)}\n"
+        inputs += [f'%{kind}{i}: {type} {{nn.state = "{kind}:{i}"}}' for kind, type in ({"gradient": wide} | state).items()]
+        results += [f'{type} {{nn.state = "{kind}:{i}"}}' for kind, type in state.items()]
+        values += [(f"%new_{kind}{i}", type) for kind, type in state.items()]
+    names, types = (", ".join(column) for column in zip(*values))
+    return f"func.func @f({', '.join(inputs)}) -> ({', '.join(results)}) {{\n{body}  return {names} : {types}\n}}\n"
+
+
+def squares(n, k, copies):
+    x = f"tensor<{n}x{k}xf32>"
+    inputs = ", ".join(f'%x{i}: {x} {{nn.state = "gradient:{i}"}}' for i in range(copies))
+    return f"""func.func @f({inputs}) -> (tensor<f32> {{nn.output = "norm"}}) {{
+  %zero = arith.constant dense<0.0> : tensor<f32>
+  %sum = nn.square_sum %zero, {", ".join(f"%x{i}" for i in range(copies))} : tensor<f32>, {", ".join([x] * copies)}
+  return %sum : tensor<f32>
+}}
+"""
 
 
 def attention(heads, kv_heads, head):
@@ -88,6 +121,8 @@ def main():
     out = sys.argv[1]
     cases = {f"linear_{n}x{k}_{c}": linear(n, k, c) for n, k, c in LINEARS}
     cases |= {f"quantize_{n}x{k}_{c}": quantize(n, k, c) for n, k, c in QUANTIZED}
+    cases |= {f"update_{n}x{k}_{c}": update(n, k, c) for n, k, c in UPDATED}
+    cases |= {f"squares_{n}x{k}_{c}": squares(n, k, c) for n, k, c in UPDATED}
     cases |= {f"attention_{h}_{g}_{d}": attention(h, g, d) for h, g, d in ATTENTION}
     cases |= {f"gradient_{h}_{g}_{d}": gradient(h, g, d) for h, g, d in ATTENTION}
     for n, k, c, tile, splits in VARIED:

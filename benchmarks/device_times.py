@@ -189,6 +189,40 @@ def quantize_rows(runner, bundle, n, k, copies):
            "operations": 0}
 
 
+def update_rows(runner, bundle, n, k, copies):
+    """The floor reads and writes master and moments, reads the gradient, writes the weight and its packed form."""
+    state, inputs = {}, {"hyper": torch.tensor([1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 0.1, 0.05])}
+    for i in range(2 * copies):
+        shape = (n, k) if i < copies else (k,)
+        for kind in ("master", "moment1", "moment2", "gradient"):
+            values = torch.randn(*shape, device="cuda")
+            state[f"{kind}:{i}"] = values.abs() if kind == "moment2" else values
+        state[f"weight:{i}"] = torch.zeros(*shape, device="cuda", dtype=torch.bfloat16)
+        if i < copies:
+            state[f"packed:{i}"] = torch.zeros(n * k // 2 + 2 * n * k // GROUP, device="cuda", dtype=torch.uint8)
+    seconds = runner.seconds(bundle, [inputs, state], 20) / copies
+    masters = [torch.nn.Parameter(state[f"master:{i}"]) for i in range(copies)]
+    weights = [state[f"weight:{i}"] for i in range(copies)]
+    for i, master in enumerate(masters):
+        master.grad = state[f"gradient:{i}"]
+    optimizer = torch.optim.AdamW(masters, fused=True, capturable=True)
+
+    def step():
+        optimizer.step()
+        torch._foreach_copy_(weights, [master.detach() for master in masters])
+
+    yield {"case": f"update {n}x{k}", "seconds": seconds, "floor": n * k * (30.5 + 2 / GROUP) / COPY, "peer": timed(step) / copies,
+           "peer_name": "torch fused AdamW and bf16, not quantized", "operations": 0}
+
+
+def squares_rows(runner, bundle, n, k, copies):
+    gradients = [torch.randn(n, k, device="cuda") for _ in range(copies)]
+    seconds = runner.seconds(bundle, [{f"gradient:{i}": gradient for i, gradient in enumerate(gradients)}], 20) / copies
+    peer = timed(lambda: torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) / copies
+    yield {"case": f"gradient norm {n}x{k}", "seconds": seconds, "floor": n * k * 4 / COPY, "peer": peer, "peer_name": "torch foreach norm",
+           "operations": 0}
+
+
 def attention_rows(runner, bundle, heads, kv_heads, head):
     for length, count in ((4096, 4), (16384, 1)):
         tokens = length * count
@@ -257,7 +291,7 @@ def gradient_rows(runner, bundle, heads, kv_heads, head):
 
 def rows_of(runner, kit):
     """Every row, in the order of the table."""
-    makers = {"linear": linear_rows, "quantize": quantize_rows, "attention": attention_rows, "gradient": gradient_rows, "sample": sample_rows}
+    makers = {"linear": linear_rows, "quantize": quantize_rows, "update": update_rows, "squares": squares_rows, "attention": attention_rows, "gradient": gradient_rows, "sample": sample_rows}
     files = sorted(os.listdir(kit + "/bench"))
     for file in files:
         match = re.fullmatch(r"([a-z]+)_([0-9x_]+)\.nbl", file)

@@ -14,7 +14,7 @@ struct RecordedCase {
   std::string name;
   std::vector<Tensor> arguments;
   std::vector<Tensor> expected;              // float64, a tensor for each result, those updated in place too
-  std::vector<double> bounds;                // of relative errors, one for each result
+  std::vector<double> bounds;                // of relative errors, one for each result; 0: exactly what is expected
   std::vector<std::pair<int, int>> inPlace;  // argument, and the result that it stands for
   std::vector<int> perToken;                 // arguments with a row for each token
   std::vector<std::pair<int64_t, int64_t>> parts; // rows that must come out the same by themselves

@@ -1,5 +1,6 @@
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/CallArguments.h"
+#include "test/passes/LowerToHost/OpCases.h"
 
 #include "include/nibble/InitAll.h"
 #include "lib/Reference/Reference.h"
@@ -151,8 +152,9 @@ static double boundOf(const OpCase &c, const Tensor &result) {
   return c.bound > 0 ? c.bound : isBf16 ? 4e-3 : 1e-5;
 }
 
-static void record(const OpCase &c, const CompiledForDevice &program, const std::vector<Tensor> &results,
-                   const std::vector<ReferenceValue> &expected) {
+// `bounds` of the errors of the results, and what is expected of them.
+static void record(const OpCase &c, const CompiledForDevice &program, std::vector<double> bounds,
+                   std::vector<Tensor> expected) {
   const char *folder = std::getenv("NIBBLE_RECORD");
   if (!folder)
     return;
@@ -165,12 +167,8 @@ static void record(const OpCase &c, const CompiledForDevice &program, const std:
   recorded.parts = partsOf(c);
   for (const Tensor &argument : c.arguments)
     recorded.arguments.push_back(copyOf(argument));
-  for (size_t i = 0; i < results.size(); ++i) {
-    recorded.bounds.push_back(boundOf(c, results[i]));
-    Tensor numbers = orThrow(Tensor::create(DType::kF64, results[i].shape()));
-    std::copy(expected[i].reals.begin(), expected[i].reals.end(), numbers.as<double>());
-    recorded.expected.push_back(std::move(numbers));
-  }
+  recorded.bounds = std::move(bounds);
+  recorded.expected = std::move(expected);
   orThrow(recorded.write(path));
   orThrow(writeBundle(path + "/program.nbl", program.deviceProgram()));
 }
@@ -180,7 +178,13 @@ void checkOnDevice(const OpCase &c) {
   std::vector<Tensor> results = runOnDevice(program, c);
   std::vector<ReferenceValue> expected = reference(c);
   ASSERT_EQ(results.size(), expected.size()) << c.name;
-  record(c, program, results, expected);
+  std::vector<double> bounds;
+  std::vector<Tensor> numbers;
+  for (size_t i = 0; i < results.size(); ++i) {
+    bounds.push_back(boundOf(c, results[i]));
+    numbers.push_back(makeTensor(DType::kF64, results[i].shape(), expected[i].reals));
+  }
+  record(c, program, std::move(bounds), std::move(numbers));
   std::string errors;
   for (size_t i = 0; i < results.size(); ++i) {
     double error = relativeError(valuesOf(results[i]), expected[i].reals);
@@ -199,6 +203,19 @@ void checkOnDevice(const OpCase &c) {
       EXPECT_EQ(difference(alone[i], rowsOf(results[i], first, last)), "the same")
           << c.name << " result " << i << " of tokens " << first << " to " << last;
   }
+}
+
+void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected) {
+  std::vector<Tensor> results = runOnDevice(program, c), numbers;
+  ASSERT_EQ(results.size(), expected.size()) << c.name;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < results.size(); ++i) {
+    EXPECT_EQ(differentBytes(results[i], expected[i]), 0) << c.name << " result " << i;
+    numbers.push_back(makeTensor(DType::kF64, expected[i].shape(), valuesOf(expected[i])));
+    bytes += expected[i].bytes();
+  }
+  fmt::print("{}: {} bytes compared\n", c.name, bytes);
+  record(c, program, std::vector<double>(expected.size(), 0.0), std::move(numbers));
 }
 
 } // namespace nibble::test

@@ -39,4 +39,7 @@ std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c);
 // case is also written below DIR, for nibble-replay (test/device).
 void checkOnDevice(const OpCase &c);
 
+// Expects exactly these results of `f`, in order, those updated in place read from the arguments' copies. Recorded as well.
+void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected);
+
 } // namespace nibble::test

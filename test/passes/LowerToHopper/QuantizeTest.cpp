@@ -30,8 +30,12 @@ TEST_P(HopperQuantize, quantizesAsNumerics) {
     for (const char *element : {"bf16", "f32"}) {
       CompiledForDevice program(
           quantizeSource(c.tensor(element), c.packed(order)));
-      Tensor slab = std::move(program.call("f", {element[0] == 'b' ? &plain : &wide}).front());
-      EXPECT_EQ(differentBytes(slab, c.slabOf(plain, order)), 0) << element << " " << c.packed(order);
+      OpCase op;
+      op.name = fmt::format("quantize {} {}", element, c.packed(order));
+      op.arguments.push_back(copyOf(element[0] == 'b' ? plain : wide));
+      std::vector<Tensor> expected;
+      expected.push_back(c.slabOf(plain, order));
+      checkExactlyOnDevice(program, op, expected);
     }
 }
 

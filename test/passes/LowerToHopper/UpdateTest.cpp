@@ -17,17 +17,10 @@ struct Parameter {
   std::string scheme; // empty: it is not quantized
 };
 
-// @update as nibble-build-update makes it, for a device: its arguments and what they should be afterwards.
+// What nibble-build-update makes, for a device, and what its results should be: all of them state.
 struct Update {
-  std::string source;
-  std::vector<Tensor> arguments, expected;
-
-  std::vector<const Tensor *> pointers() const {
-    std::vector<const Tensor *> pointers;
-    for (const Tensor &argument : arguments)
-      pointers.push_back(&argument);
-    return pointers;
-  }
+  OpCase op;
+  std::vector<Tensor> expected;
 };
 
 std::string typeOf(const Shape &shape, const char *element) {
@@ -39,10 +32,11 @@ Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
   std::vector<std::string> inputs = {"%h: tensor<8xf32> {nn.input = \"hyper\"}"}, results, values, ops, types;
   auto add = [&](const std::string &kind, size_t number, const std::string &type, Tensor before, Tensor after) {
     inputs.push_back(fmt::format("%{0}{1}: {2} {{nn.state = \"{0}:{1}\"}}", kind, number, type));
-    update.arguments.push_back(std::move(before));
-    update.expected.push_back(std::move(after));
+    update.op.arguments.push_back(std::move(before));
     if (kind == "gradient")
       return;
+    update.op.inPlace.push_back({static_cast<int>(update.op.arguments.size()) - 1, static_cast<int>(update.expected.size())});
+    update.expected.push_back(std::move(after));
     results.push_back(fmt::format("{} {{nn.output = \"{}:{}\"}}", type, kind, number));
     values.push_back(fmt::format("%new_{}{}", kind, number));
     types.push_back(type);
@@ -50,16 +44,14 @@ Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
   DType dtype = element[0] == 'b' ? DType::kBF16 : DType::kF32;
   for (const auto &[number, parameter] : llvm::enumerate(parameters)) {
     AdamWCase c = adamWCase(dtype, parameter.shape, random);
-    if (number == 0) {
-      update.arguments.push_back(copyOf(c.arguments[4]));
-      update.expected.push_back(copyOf(c.arguments[4]));
-    }
+    if (number == 0)
+      update.op.arguments.push_back(copyOf(c.arguments[4]));
     std::string wide = typeOf(parameter.shape, "f32"), narrow = typeOf(parameter.shape, element);
     Tensor weight = copyOf(c.expected[3]);
     for (int i = 0; i < 3; ++i)
       add(i == 0 ? "master" : fmt::format("moment{}_", i), number, wide, std::move(c.arguments[i]),
           std::move(c.expected[i]));
-    add("gradient", number, wide, copyOf(c.arguments[3]), copyOf(c.arguments[3]));
+    add("gradient", number, wide, std::move(c.arguments[3]), Tensor());
     add("weight", number, narrow, *Tensor::create(dtype, parameter.shape), std::move(c.expected[3]));
     ops.push_back(fmt::format("  %new_master{0}, %new_moment1_{0}, %new_moment2_{0}, %new_weight{0} = nn.adamw %master{0}, "
                               "%moment1_{0}, %moment2_{0}, %gradient{0}, %h : {1}, tensor<8xf32> -> {2}",
@@ -72,7 +64,8 @@ Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
     add("packed", number, quantized.packed(Layout::kHopper), *Tensor::create(DType::kU8, slab.shape()), copyOf(slab));
     ops.push_back(fmt::format("  %new_packed{0} = qat.quantize %new_weight{0} : {1} -> {2}", number, narrow, types.back()));
   }
-  update.source = fmt::format("func.func @update({}) -> ({}) {{\n{}\n  return {} : {}\n}}\n", fmt::join(inputs, ", "),
+  update.op.name = fmt::format("update of {} parameters", parameters.size());
+  update.op.source = fmt::format("func.func @f({}) -> ({}) {{\n{}\n  return {} : {}\n}}\n", fmt::join(inputs, ", "),
                               fmt::join(results, ", "), fmt::join(ops, "\n"), fmt::join(values, ", "),
                               fmt::join(types, ", "));
   return update;
@@ -91,16 +84,18 @@ std::vector<std::string> launchesOf(const CompiledForDevice &program, std::strin
 }
 
 void expectUpdated(const Update &update, size_t launches) {
-  CompiledForDevice program(update.source);
-  std::vector<std::string> names = launchesOf(program, "update");
+  CompiledForDevice program(update.op.source);
+  std::vector<std::string> names = launchesOf(program, "f");
   EXPECT_EQ(names.size(), launches) << fmt::format("{}", fmt::join(names, ", "));
-  program.call("update", update.pointers());
-  int64_t bytes = 0;
-  for (size_t i = 0; i < update.arguments.size(); ++i) {
-    EXPECT_EQ(differentBytes(update.arguments[i], update.expected[i]), 0) << "argument " << i;
-    bytes += update.expected[i].bytes();
-  }
-  std::cout << bytes << " bytes compared, " << names.size() << " launches\n";
+  checkExactlyOnDevice(program, update.op, update.expected);
+}
+
+// Alone: every operation rounded once.
+TEST(HopperUpdate, AdamWIsTheFormula) {
+  Random random(6);
+  for (const char *element : {"bf16", "f32"})
+    for (const Shape &shape : {Shape{5, 48}, Shape{3, 7}, Shape{33}})
+      expectUpdated(makeUpdate({{shape, ""}}, element, random), 1);
 }
 
 TEST(HopperUpdate, AllParametersInFewLaunches) {
@@ -138,8 +133,8 @@ TEST(HopperUpdate, MoreParametersThanATableHolds) {
 TEST(HopperUpdate, StepsOfOneParameterStayInOrder) {
   Random random(14);
   Update one = makeUpdate({{{5, 48}, ""}}, "bf16", random);
-  CompiledForDevice once(one.source), twice(R"mlir(
-func.func @update(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.state = "master:w"},
+  CompiledForDevice once(one.op.source), twice(R"mlir(
+func.func @f(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.state = "master:w"},
     %m: tensor<5x48xf32> {nn.state = "moment1:w"}, %v: tensor<5x48xf32> {nn.state = "moment2:w"},
     %g: tensor<5x48xf32> {nn.state = "gradient:w"}, %w: tensor<5x48xbf16> {nn.state = "weight:w"})
     -> (tensor<5x48xf32> {nn.output = "master:w"}, tensor<5x48xf32> {nn.output = "moment1:w"},
@@ -148,18 +143,13 @@ func.func @update(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {
   %p2, %m2, %v2, %w2 = nn.adamw %p1, %m1, %v1, %g, %h : tensor<5x48xf32>, tensor<8xf32> -> tensor<5x48xbf16>
   return %p2, %m2, %v2, %w2 : tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xbf16>
 })mlir");
-  std::vector<Tensor> arguments;
-  std::vector<const Tensor *> pointers;
-  for (const Tensor &argument : one.arguments)
-    arguments.push_back(copyOf(argument));
-  for (const Tensor &argument : arguments)
-    pointers.push_back(&argument);
-  twice.call("update", pointers);
-  for (int i = 0; i < 2; ++i)
-    once.call("update", one.pointers());
-  for (size_t i = 1; i <= 5; ++i)
-    EXPECT_EQ(differentBytes(arguments[i], one.arguments[i]), 0) << "argument " << i;
-  EXPECT_NE(differentBytes(arguments[1], one.expected[1]), 0);
+  std::vector<Tensor> first = runOnDevice(once, one.op), both = runOnDevice(twice, one.op);
+  for (auto [argument, result] : one.op.inPlace)
+    one.op.arguments[argument] = copyOf(first[result]);
+  std::vector<Tensor> second = runOnDevice(once, one.op);
+  for (size_t i = 0; i < both.size(); ++i)
+    EXPECT_EQ(differentBytes(both[i], second[i]), 0) << "result " << i;
+  EXPECT_NE(differentBytes(both[0], first[0]), 0);
 }
 
 // Many tensors are one after another: the same bits, in three launches.
