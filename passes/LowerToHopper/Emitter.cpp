@@ -55,6 +55,7 @@ Value Emitter::max(Value a, Value b) { return arith::MaxNumFOp::create(*this, a,
 Value Emitter::min(Value a, Value b) { return arith::MinNumFOp::create(*this, a, b); }
 Value Emitter::neg(Value a) { return arith::NegFOp::create(*this, a); }
 Value Emitter::sqrt(Value a) { return LLVM::SqrtOp::create(*this, a.getType(), a); }
+Value Emitter::approximateReciprocal(Value a) { return NVVM::RcpApproxFtzF32Op::create(*this, a.getType(), a); }
 Value Emitter::greater(Value a, Value b) { return arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, a, b); }
 Value Emitter::toFloat(Value x) { return arith::SIToFPOp::create(*this, getF32Type(), x); }
 
@@ -74,6 +75,11 @@ Value Emitter::round(Value x, Type element) {
   if (!element.isBF16())
     return x;
   return arith::TruncFOp::create(*this, withElement(x.getType(), element), x);
+}
+
+Value Emitter::maxHalves(Value a, Value b) {
+  Type halves = vectorOf(getI16Type(), 2);
+  return bitcast(maxI(bitcast(a, halves), bitcast(b, halves)), getI32Type());
 }
 
 Value Emitter::packBf16(Value low, Value high) {

@@ -76,6 +76,8 @@ public:
   Value min(Value a, Value b);
   Value neg(Value a);
   Value sqrt(Value a); // IEEE
+  // 1 / a but for a unit in the last place (PTX ISA, rcp.approx.ftz); which one is the machine's choice.
+  Value approximateReciprocal(Value a);
   Value exp(Value x) { return elementary::exp(*this, x); }
   Value log(Value x) { return elementary::log(*this, x); }
   std::pair<Value, Value> sinCos(Value x) { return elementary::sinCos(*this, x); }
@@ -86,6 +88,8 @@ public:
   Value round(Value x, Type element);
   // Rounds to the element type and widens again.
   Value roundTo(Value x, Type element) { return widen(round(x, element)); }
+  // In each half of a register the larger of two unsigned 16-bit integers.
+  Value maxHalves(Value a, Value b);
   // Two float32 to a register of two bf16, `low` in bits 0..15.
   Value packBf16(Value low, Value high);
   Value bitcast(Value x, Type type);

@@ -26,16 +26,19 @@ GridScale Grid::scaleOf(Value largest) const {
     Value scale = b_.div(amax, b_.f32(448));
     return {scale, bits(scale)};
   }
-  auto bf16Bits = [&](Value scale) { return b_.shrI(bits(b_.roundTo(scale, b_.getBF16Type())), 16); };
+  // The bits of a float32 that is the bf16.
+  auto rounded = [&](Value scale) { return b_.packBf16(b_.f32(0), scale); };
   if (isInt4() && scheme_.getConvention() == qat::Convention::Slime) {
     Value scale = b_.max(b_.mul(amax, floats(b_.i32(0x3E124925))), b_.f32(1e-5f));
-    return {scale, bf16Bits(scale)};
+    return {scale, b_.shrI(rounded(scale), 16)};
   }
   float steps = scheme_.getKind() == qat::Kind::Int8                            ? 127.0f
                 : scheme_.getConvention() == qat::Convention::CompressedTensors ? 7.5f
                                                                                 : 7.0f;
-  Value stored = bf16Bits(b_.div(amax, b_.f32(steps)));
-  return {floats(b_.shlI(stored, 16)), stored};
+  // A quotient of a bf16 by 7, 7.5 or 127 is a bf16 or at least 2^-17 of itself away from where the rounding to bf16
+  // changes, so that the product with the float32 reciprocal is rounded to the same one. Tested for each bf16.
+  Value used = rounded(b_.mul(amax, b_.f32(1.0f / steps)));
+  return {floats(used), b_.shrI(used, 16)};
 }
 
 float Grid::lowest() const {
@@ -67,14 +70,42 @@ Value Grid::multiply(Value numbers, Value reciprocal) const {
   return bits(b_.add(quotient, b_.like(quotient, magic() - shift)));
 }
 
-// The reciprocal of a scale near the ends of the range is not a normal number: those divide.
-Value Grid::codes(Value numbers, Value scale) const {
-  if (!hasReciprocals())
-    return divide(numbers, scale);
-  const int32_t least = std::bit_cast<int32_t>(0x1p-120f), range = std::bit_cast<int32_t>(0x1p120f) - least;
-  Value isOrdinary = b_.less(b_.subI(bits(scale), least), range);
-  return b_.ifValue(
-      isOrdinary, [&] { return multiply(numbers, b_.div(b_.f32(1), scale)); }, [&] { return divide(numbers, scale); });
+// The reciprocal of a scale near the ends of the range is not a normal number: those divide. An approximate one is near
+// enough: 7.03 or 127.497 of its units in the last place are less than half of what the first rounding keeps.
+SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers, ArrayRef<Value> scales) const {
+  auto each = [&](llvm::function_ref<Value(Value, Value)> codesOf) {
+    SmallVector<Value> elements;
+    for (auto [piece, scale] : llvm::zip(numbers, scales)) {
+      Value own = codesOf(piece, scale);
+      for (int64_t i = 0; i < kPiece; ++i)
+        elements.push_back(b_.extract(own, i));
+    }
+    return b_.fromElements(elements);
+  };
+  auto byDivision = [&] { return each([&](Value piece, Value scale) { return divide(piece, scale); }); };
+  Value all;
+  if (hasReciprocals()) {
+    const int32_t least = std::bit_cast<int32_t>(0x1p-120f), range = std::bit_cast<int32_t>(0x1p120f) - least;
+    Value ordinary;
+    for (Value scale : scales) {
+      Value own = b_.less(b_.subI(bits(scale), least), range);
+      ordinary = ordinary ? b_.both(ordinary, own) : own;
+    }
+    auto byReciprocal = [&] {
+      return each([&](Value piece, Value scale) { return multiply(piece, b_.approximateReciprocal(scale)); });
+    };
+    all = b_.ifValue(ordinary, byReciprocal, byDivision);
+  } else {
+    all = byDivision();
+  }
+  SmallVector<Value> codes;
+  for (size_t piece = 0; piece < numbers.size(); ++piece) {
+    SmallVector<Value> own;
+    for (int64_t i = 0; i < kPiece; ++i)
+      own.push_back(b_.extract(all, static_cast<int64_t>(piece) * kPiece + i));
+    codes.push_back(b_.fromElements(own));
+  }
+  return codes;
 }
 
 // E4M3 of float32 numbers without NaN: round to nearest even, magnitudes above 448 become 448.
@@ -142,15 +173,25 @@ Value wordsOfFloats(Emitter &b, Value floats) {
   return b.fromElements(words);
 }
 
-Value largestOfWords(Emitter &b, Value words) {
+// The largest magnitudes of the words' low halves and of their high halves.
+static Value largestHalves(Emitter &b, Value words) {
   Value largest;
   for (int64_t i = 0; i < kPiece / 2; ++i) {
-    Value word = b.extract(words, i);
-    Value high = b.andI(word, 0x7FFF0000), low = b.andI(b.shlI(word, 16), 0x7FFF0000);
-    Value both = b.maxI(high, low);
-    largest = largest ? b.maxI(largest, both) : both;
+    Value magnitudes = b.andI(b.extract(words, i), 0x7FFF7FFF);
+    largest = largest ? b.maxHalves(largest, magnitudes) : magnitudes;
   }
   return largest;
+}
+
+Value largestOfPieces(Emitter &b, Value low, Value high) {
+  Value a = largestHalves(b, low), c = largestHalves(b, high);
+  Value lows = b.orI(b.andI(a, 0xFFFF), b.shlI(c, 16)), highs = b.orI(b.shrI(a, 16), b.andI(c, -0x10000));
+  return b.maxHalves(lows, highs);
+}
+
+Value largestOfWords(Emitter &b, Value words) {
+  Value halves = largestHalves(b, words);
+  return b.andI(b.maxHalves(halves, b.shlI(halves, 16)), -0x10000);
 }
 
 } // namespace nibble::hopper

@@ -10,6 +10,9 @@ namespace nibble::hopper {
 // Eight neighbours of a row are a piece: what one thread loads, quantizes and stores.
 constexpr int64_t kPiece = 8;
 
+// Bits of 1.5 * 2^23, which adds a float32 up to a whole number.
+constexpr int32_t kAboveCode = 0x4B400000;
+
 struct GridScale {
   mlir::Value used;   // float32: divides in quantize, multiplies in the weight that is trained on
   mlir::Value stored; // i32: the bits of a bf16, or of a float32 (fp8)
@@ -22,8 +25,12 @@ public:
   // `largest` is the bits (i32) of the group's or block's largest magnitude as a float32.
   GridScale scaleOf(mlir::Value largest) const;
   // Codes of eight float32 numbers that are bf16, vector<8xi32>: in the low bits u = q + 8 (int4), q in two's
-  // complement (int8) or E4M3 (fp8); of the integers the rest of the bits makes a float32 of it that `value` reads.
-  mlir::Value codes(mlir::Value numbers, mlir::Value scale) const;
+  // complement (int8) or E4M3 (fp8); of the integers the rest of the bits makes a float32 of it that `value` reads: it
+  // is kAboveCode + u of int4.
+  mlir::Value codes(mlir::Value numbers, mlir::Value scale) const { return codesOfPieces(numbers, scale).front(); }
+  // The same of some pieces, each with its scale, at one decision for all of how to divide.
+  llvm::SmallVector<mlir::Value> codesOfPieces(mlir::ArrayRef<mlir::Value> numbers,
+                                               mlir::ArrayRef<mlir::Value> scales) const;
   // What the codes stand for, float32 numbers that are bf16; `codes` as they come from `codes`.
   mlir::Value values(mlir::Value codes, mlir::Value scale) const;
   // The same of stored codes, vector<8xi32>: u, sign-extended q, or the byte.
@@ -55,7 +62,9 @@ std::string textOf(qat::SchemeAttr scheme);
 // are bf16).
 mlir::Value floatsOfWords(Emitter &b, mlir::Value words);
 mlir::Value wordsOfFloats(Emitter &b, mlir::Value floats);
-// Bits of the largest magnitude among the eight of a piece, as a float32 (i32).
+// The largest magnitude among the eight of a piece, a bf16, in the high half of an i32: the bits of a float32.
 mlir::Value largestOfWords(Emitter &b, mlir::Value words);
+// Those of two pieces, `low`'s in the low half.
+mlir::Value largestOfPieces(Emitter &b, mlir::Value low, mlir::Value high);
 
 } // namespace nibble::hopper

@@ -52,20 +52,19 @@ struct SlabThread {
   }
 };
 
-// Eight codes to four words that hold a pair each, in bits 0..3 and 16..19.
-SmallVector<Value> pairsOf(Emitter &b, Value codes) {
-  SmallVector<Value> pairs;
-  for (int64_t c = 0; c < 4; ++c) {
-    Value low = b.extract(codes, 2 * c), high = b.extract(codes, 2 * c + 1);
-    pairs.push_back(b.andI(b.orI(b.shlI(high, 16), b.andI(low, 0xFFFF)), 0x000F000F));
-  }
-  return pairs;
+// Of columns 2c and 2c + 1 of two rows, `upper` and `lower` of them codes as the grid gives them: four codes in bits 0, 4,
+// 16 and 20 of a word, plus kAboveFour.
+constexpr uint32_t kAboveFour = static_cast<uint32_t>(kAboveCode) * 17;
+
+Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
+  auto pair = [&](Value codes) { return b.addI(b.extract(codes, 2 * c), b.shlI(b.extract(codes, 2 * c + 1), 16)); };
+  return b.addI(pair(upper), b.shlI(pair(lower), 4));
 }
 
-// The largest magnitude of the group of a piece: over the group's threads, which stand side by side.
-Value largestOfGroup(Emitter &b, Value largest, int64_t pieces) {
+// The largest magnitudes of the groups of two pieces: over a group's threads, which stand side by side.
+Value largestOfGroups(Emitter &b, Value largest, int64_t pieces) {
   for (int64_t mask = 1; mask < pieces; mask *= 2)
-    largest = b.maxI(largest, b.shuffleXor(largest, mask));
+    largest = b.maxHalves(largest, b.shuffleXor(largest, mask));
   return largest;
 }
 
@@ -83,38 +82,45 @@ void quantizeSlab(Emitter &b, qat::PackedType type, llvm::function_ref<Value(Val
     rows.push_back(b.addI(at.rowOf(i / 2), 8 * (i % 2)));
     words.push_back(source(at.inMatrix(rows[i]), column));
   }
-  SmallVector<SmallVector<Value>> pairs;
+  SmallVector<Value> numbers, used, stored;
   for (int64_t i = 0; i < 2 * kPairs; ++i) {
-    Value row = at.inMatrix(rows[i]), exists = whole ? Value() : b.both(b.less(row, n), b.less(column, type.getK()));
-    GridScale scale;
+    Value row = at.inMatrix(rows[i]);
+    numbers.push_back(floatsOfWords(b, words[i]));
     if (group == 0) {
       Value own = b.select(b.less(row, n), row, b.i32(0));
-      scale.used = b.load(b.at(rowScales, b.getF32Type(), own), b.getF32Type());
-      scale.stored = b.shrI(b.bitcast(b.roundTo(scale.used, b.getBF16Type()), b.getI32Type()), 16);
+      used.push_back(b.load(b.at(rowScales, b.getF32Type(), own), b.getF32Type()));
+      stored.push_back(b.shrI(b.packBf16(b.f32(0), used.back()), 16));
+      if (!wholeRows) // of a row's last slab every place holds the row's scale
+        stored.back() = b.select(b.less(row, n), stored.back(), b.i32(0));
     } else {
-      scale = grid.scaleOf(largestOfGroup(b, largestOfWords(b, words[i]), group / kPiece));
+      if (i % 2 == 0) {
+        Value both = largestOfGroups(b, largestOfPieces(b, words[i], words[i + 1]), group / kPiece);
+        for (Value largest : {b.shlI(both, 16), b.andI(both, -0x10000)}) {
+          GridScale scale = grid.scaleOf(largest);
+          used.push_back(scale.used);
+          stored.push_back(scale.stored);
+        }
+      }
+      // What lies beyond the matrix has code 0; its scale is stored as 0.
+      if (!whole)
+        stored[i] = b.select(b.both(b.less(row, n), b.less(column, type.getK())), stored[i], b.i32(0));
     }
-    // What lies beyond the matrix has code 0; its scale is stored as 0.
-    pairs.push_back(pairsOf(b, grid.codes(floatsOfWords(b, words[i]), scale.used)));
-    Value stored = exists ? b.select(exists, scale.stored, b.i32(0)) : scale.stored;
-    if (group == 0 && !wholeRows) // of a row's last slab every place holds the row's scale
-      stored = b.select(b.less(row, n), scale.stored, b.i32(0));
-    else if (group == 0)
-      stored = scale.stored;
     b.ifThen(b.equal(b.remI(at.piece, 16 / at.perRow), 0), [&] {
-      Value half = arith::TruncIOp::create(b, b.getI16Type(), stored);
+      Value half = arith::TruncIOp::create(b, b.getI16Type(), stored[i]);
       b.store(half, b.at(scales, b.getI16Type(), at.scaleOf(rows[i])));
     });
   }
+  SmallVector<Value> pieces = grid.codesOfPieces(numbers, used);
   Value odd = at.isOdd(), shift = b.select(odd, b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
     SmallVector<Value> own;
     for (int64_t c = 0; c < 4; ++c)
-      own.push_back(b.shlI(b.orI(pairs[2 * pair][c], b.shlI(pairs[2 * pair + 1][c], 4)), shift));
+      own.push_back(b.shlI(fourOf(b, pieces[2 * pair], pieces[2 * pair + 1], c), shift));
     // The even thread finishes words 0 and 1, the odd one 2 and 3.
     for (int64_t i = 0; i < 2; ++i) {
       Value theirs = b.shuffleXor(b.select(odd, own[i], own[2 + i]), 1);
-      Value word = b.orI(b.select(odd, own[2 + i], own[i]), theirs);
+      Value sum = b.addI(b.select(odd, own[2 + i], own[i]), theirs);
+      Value word = b.subI(sum, static_cast<int32_t>(kAboveFour + (kAboveFour << 8)));
       Value c = b.select(odd, b.i32(2 + i), b.i32(i));
       b.store(word, b.atByte(codes, at.wordOf(rows[2 * pair], c)));
     }

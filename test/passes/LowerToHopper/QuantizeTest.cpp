@@ -97,6 +97,26 @@ TEST(HopperQuotientTest, codesAreThoseOfTheDivision) {
   std::cout << plain.elements() << " quotients compared for each scheme\n";
 }
 
+// N3 for each positive bf16 there is as a group's largest magnitude.
+TEST(HopperScaleTest, isThatOfTheDivision) {
+  constexpr int64_t kRows = 0x7F80; // 0 to the largest finite number
+  Tensor plain = *Tensor::create(DType::kBF16, {kRows, 16});
+  for (int64_t row = 0; row < kRows; ++row)
+    for (int64_t i = 0; i < 16; ++i)
+      plain.as<uint16_t>()[row * 16 + i] = static_cast<uint16_t>(i == row % 16 ? row | (row & 1) << 15 : 0);
+  for (const char *scheme : {"<int4, group_size = 16>", "<int4, group_size = 16, convention = compressed_tensors>",
+                             "<int4, group_size = 16, convention = slime>", "<int8, group_size = 16>"}) {
+    QuantizeCase c{kRows, 16, scheme};
+    CompiledForDevice program(quantizeSource(c.tensor("bf16"), c.packed(Layout::kHopper)));
+    OpCase op;
+    op.name = fmt::format("scales of {}", scheme);
+    op.arguments.push_back(copyOf(plain));
+    std::vector<Tensor> expected;
+    expected.push_back(c.slabOf(plain, Layout::kHopper));
+    checkExactlyOnDevice(program, op, expected);
+  }
+}
+
 // N5 for each code and each bf16 there is as a scale: zero, subnormal, negative, infinite, NaN.
 TEST(HopperDequantizeTest, isExactForEveryScale) {
   for (Layout order : {Layout::kHopper, Layout::kInterchange}) {
