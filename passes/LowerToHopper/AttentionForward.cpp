@@ -167,11 +167,26 @@ private:
     return weights;
   }
 
+  // PTX orders register operations and the wait for matrix instructions by nothing, and ptxas moves the wait to the
+  // front of the softmax, which should run beside them. A store it does not move, and this one needs the whole softmax.
+  void keepBeforeWait(const Softmax &softmax) {
+    Value place = b.addI(b.mulI(b.subI(b.thread(), kWarpgroup), 8), spec.sharedBytes() - spec.scratchBytes());
+    b.store(b.fromElements({softmax.sum[0], softmax.sum[1]}), b.atByte(b.sharedMemory(0), place));
+  }
+
+  // Times decay. Where no row of a warp has a new largest score they are all 1, and the products what they were.
   Value shrink(Value sums, Value (&decay)[2]) {
-    SmallVector<Value> results;
-    for (int64_t i = 0; i < shape.size / 2; ++i)
-      results.push_back(b.mul(b.extract(sums, i), decay[i / 2 % 2]));
-    return b.fromElements(results);
+    auto isOne = [&](Value x) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, b.f32(1)); };
+    Value stays = b.both(isOne(decay[0]), isOne(decay[1]));
+    Value all = NVVM::VoteSyncOp::create(b, b.getI1Type(), b.i32(-1), stays, NVVM::VoteSyncKind::all);
+    return b.ifValue(
+        all, [&] { return sums; },
+        [&] {
+          SmallVector<Value> results;
+          for (int64_t i = 0; i < shape.size / 2; ++i)
+            results.push_back(b.mul(b.extract(sums, i), decay[i / 2 % 2]));
+          return b.fromElements(results);
+        });
   }
 
   void consume() {
@@ -214,6 +229,7 @@ private:
       Softmax softmax{{in[4], in[5]}, {in[6], in[7]}};
       Value decay[2];
       SmallVector<Value> next = math.fragments(step(at.masked(scores, i), softmax, decay));
+      keepBeforeWait(softmax);
       sums = math.wait(0, sums);
       release(valueUse);
       next.append({softmax.largest[0], softmax.largest[1], softmax.sum[0], softmax.sum[1], shrink(sums, decay)});
@@ -267,7 +283,11 @@ int64_t AttentionForwardSpec::stages() const {
   return std::clamp<int64_t>(bytes / shape.tileBytes(), 3, 8);
 }
 
-int64_t AttentionForwardSpec::sharedBytes() const { return queryBytes() + stages() * (shape.tileBytes() + 16); }
+int64_t AttentionForwardSpec::scratchBytes() const { return 8 * kWarpgroup * warpgroups; }
+
+int64_t AttentionForwardSpec::sharedBytes() const {
+  return queryBytes() + stages() * (shape.tileBytes() + 16) + scratchBytes();
+}
 
 std::string AttentionForwardSpec::key() const {
   std::string key = paged ? "attention_paged" + std::to_string(pageSize) : "attention";

@@ -15,6 +15,7 @@ struct AttentionForwardSpec {
   int64_t tokensPerBlock() const { return warpgroups * shape.tokensPerTile(); }
   int64_t queryBytes() const; // of shared memory; 0: queries stay in registers
   int64_t stages() const;
+  int64_t scratchBytes() const; // at the end of shared memory: 8 for each consumer
   int64_t sharedBytes() const;
   std::string key() const;
 };
