@@ -1,6 +1,6 @@
 #include "passes/LowerToHopper/AttentionForward.h"
 
-#include "passes/LowerToHopper/AttentionQueries.h"
+#include "passes/LowerToHopper/AttentionTiles.h"
 
 #include <cmath>
 #include <numbers>
@@ -11,39 +11,142 @@ namespace nibble::hopper {
 
 namespace {
 
-// The body of one kernel. A block has `warpgroups` tiles of rows, of neighbouring tokens of one sequence and one key
-// head; a producer thread brings keys and values, tile by tile, ascending.
+// The body of one kernel. A tile is `warpgroups` tiles of rows, of neighbouring tokens of one sequence and one key
+// head; a producer thread brings keys and values, block by block, ascending.
+//
+// A block has one tile; or, of a list, as many blocks as there are multiprocessors go on from tile to tile: the
+// producer takes the next one from the list, and while the consumers end one, the keys and values of the next are on
+// their way.
 class Forward {
 public:
   Forward(Emitter &b, const AttentionForwardSpec &spec, const AttentionForwardArguments &args)
-      : b(b), spec(spec), shape(spec.shape), args(args), math(b),
-        at(b, spec.shape, spec.warpgroups, args.positions, !spec.paged),
-        ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(), spec.warpgroups * kWarpgroup / 32)) {}
+      : b(b), spec(spec), shape(spec.shape), args(args), math(b), at(newTile()),
+        ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(), consumerWarps())),
+        tilesType(RingType::get(b.getContext(), AttentionForwardSpec::kTileSlots, AttentionForwardSpec::kTileSlotBytes,
+                                consumerWarps())) {}
 
   void write() {
+    if (spec.listed())
+      return writeRoles([&] { produceTiles(); }, [&] { consumeTiles(); });
     // The last tiles see the most keys: they begin first.
     Value number = b.subI(b.subI(args.blocks, b.block(0)), 1);
     BatchTile tile = findTile(b, args.sequences, args.sequenceCount, number, at.tokens());
     b.ifThen(tile.found, [&] {
-      at.locate(tile);
-      writeBlock();
+      at.locate(tile, b.block(1));
+      firstUse = b.i32(0);
+      writeRoles([&] { produce(); },
+                 [&] {
+                   at.beginConsumer();
+                   consume(loadQueries(at), [] {});
+                 });
     });
   }
 
 private:
-  void writeBlock() {
+  int64_t consumerWarps() const { return spec.warpgroups * kWarpgroup / 32; }
+  QueryBlock newTile() const { return {b, shape, spec.warpgroups, args.positions, !spec.paged}; }
+
+  void writeRoles(llvm::function_ref<void()> producer, llvm::function_ref<void()> consumers) {
     ring = RingOp::create(b, ringType, spec.queryBytes());
-    b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
+    if (spec.listed())
+      tiles = RingOp::create(b, tilesType, spec.tilesOffset());
+    b.ifThen(b.equal(b.thread(), 0), [&] {
+      RingInitOp::create(b, ring);
+      if (tiles)
+        RingInitOp::create(b, tiles);
+    });
     b.barrier();
     // With one warpgroup of consumers two blocks share a multiprocessor's registers.
     auto roles = RolesOp::create(b, 40, spec.warpgroups == 1 ? 216 : 232);
-    b.writeRegion(roles.getProducer(), [&] { produce(); });
-    b.writeRegion(roles.getConsumers(), [&] { consume(); });
+    b.writeRegion(roles.getProducer(), producer);
+    b.writeRegion(roles.getConsumers(), consumers);
   }
 
-  // Tiles go round the ring in the order in which they are multiplied: keys 0, keys 1, values 0, keys 2, values 1, ...
-  Value useOfKeys(Value i) { return b.subI(b.mulI(i, 2), 1); } // of i > 0; keys 0 are use 0
-  Value useOfValues(Value i, bool last) { return last ? b.addI(b.mulI(i, 2), 1) : b.addI(b.mulI(i, 2), 2); }
+  // Blocks of keys go round the ring in the order in which they are multiplied: keys 0, keys 1, values 0, keys 2,
+  // values 1, ...
+  Value useOfKeys(Value i) { return b.addI(firstUse, b.subI(b.mulI(i, 2), 1)); } // of i > 0; keys 0 are use 0
+  Value useOfValues(Value i, bool last) {
+    return b.addI(firstUse, last ? b.addI(b.mulI(i, 2), 1) : b.addI(b.mulI(i, 2), 2));
+  }
+  Value usesOf(const QueryBlock &tile) { return b.mulI(tile.blocks, 2); }
+
+  // --- tiles of the list --------------------------------------------------------
+
+  void sendRecord(Value item, Value use) {
+    Value slot = RingAcquireOp::create(b, b.sharedPointer(), tiles, use, b.i32(kTileRecordBytes));
+    Value record = b.at(args.records, b.getI32Type(), b.mulI(b.wide(item), 8));
+    BulkCopyOp::create(b, record, slot, b.i32(kTileRecordBytes), tiles, use, UnitAttr());
+  }
+
+  void produceTiles() {
+    Value zero = b.i32(0);
+    SmallVector<Value> ended = b.loopWhile(
+        {b.block(0), zero, zero}, [&](ValueRange in) { return b.less(in[0], args.items); },
+        [&](ValueRange in) -> SmallVector<Value> {
+          Value item = in[0], use = in[1];
+          firstUse = in[2];
+          Value taken = LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::add, args.taken, b.i32(1),
+                                                  LLVM::AtomicOrdering::monotonic);
+          SmallVector<Value> record;
+          for (int64_t half : {0, 4}) {
+            Value part = b.load(b.at(args.records, b.getI32Type(), b.addI(b.mulI(b.wide(item), 8), half)),
+                                b.vectorOf(b.getI32Type(), 4));
+            for (int64_t i = 0; i < 4; ++i)
+              record.push_back(b.extract(part, i));
+          }
+          at.locate(record);
+          b.ifThen(at.tile.found, [&] {
+            sendRecord(item, use);
+            produce();
+          });
+          Value blocks = NVVM::GridDimXOp::create(b, b.getI32Type());
+          return {b.addI(taken, blocks), b.select(at.tile.found, b.addI(use, 1), use),
+                  b.select(at.tile.found, b.addI(firstUse, usesOf(at)), firstUse)};
+        });
+    sendRecord(args.items, ended[1]); // the end of the list
+  }
+
+  SmallVector<Value> receiveRecord(Value use) {
+    Value slot = RingWaitOp::create(b, b.sharedPointer(), tiles, use);
+    SmallVector<Value> record;
+    for (int64_t half : {0, 16}) {
+      Value part = b.load(b.atByte(slot, half), b.vectorOf(b.getI32Type(), 4));
+      for (int64_t i = 0; i < 4; ++i)
+        record.push_back(b.extract(part, i));
+    }
+    b.syncWarp();
+    b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, tiles, use); });
+    return record;
+  }
+
+  void consumeTiles() {
+    at.beginThread();
+    SmallVector<Value> record = receiveRecord(b.i32(0));
+    at.locate(record);
+    at.findRows();
+    b.ifThen(at.tile.found, [&] {
+      SmallVector<Value> init = {b.i32(1), b.i32(0)};
+      init.append(record);
+      init.append(loadQueries(at));
+      b.doWhile(init, [&](ValueRange in) -> std::pair<Value, SmallVector<Value>> {
+        QueryBlock next = at; // of the same thread
+        firstUse = in[1];
+        at.locate(in.slice(2, 8));
+        at.findRows();
+        SmallVector<Value> carried;
+        // What the next tile needs is fetched while this one ends.
+        consume(SmallVector<Value>(in.drop_front(10)), [&] {
+          SmallVector<Value> record = receiveRecord(in[0]);
+          next.locate(record);
+          next.findRows();
+          carried = {b.addI(in[0], 1), b.addI(firstUse, usesOf(at))};
+          carried.append(record);
+          carried.append(loadQueries(next));
+        });
+        return {next.tile.found, carried};
+      });
+    });
+  }
 
   // --- the producer -----------------------------------------------------------
 
@@ -91,7 +194,7 @@ private:
   }
 
   void produce() {
-    copyKeys(placeOf(b.i32(0)), b.i32(0));
+    copyKeys(placeOf(b.i32(0)), firstUse);
     b.loop(b.i32(1), at.blocks, 1, [&](Value i) {
       Value before = b.subI(i, 1);
       copyKeys(placeOf(i), useOfKeys(i));
@@ -103,13 +206,16 @@ private:
 
   // --- the consumers ----------------------------------------------------------
 
-  SmallVector<Value> loadQueries() {
+  // Fragments of the thread's rows; none where queries are in shared memory.
+  SmallVector<Value> loadQueries(QueryBlock &tile) {
     SmallVector<Value> queries;
+    if (spec.queryBytes() != 0)
+      return queries;
     for (int64_t step = 0; step < shape.size / 16; ++step) {
       SmallVector<Value> registers;
       for (int64_t i = 0; i < 4; ++i)
-        registers.push_back(
-            b.load(at.rowPointer(args.q, at.rows[i % 2], b.addI(at.pair, 16 * step + 8 * (i / 2))), b.getI32Type()));
+        registers.push_back(b.load(
+            tile.rowPointer(args.q, tile.rows[i % 2], b.addI(tile.pair, 16 * step + 8 * (i / 2))), b.getI32Type()));
       queries.push_back(b.fromElements(registers));
     }
     return queries;
@@ -189,14 +295,13 @@ private:
         });
   }
 
-  void consume() {
-    at.beginConsumer();
+  // One tile, whose queries are these fragments. `beforeEnd` is written where the last products run.
+  void consume(SmallVector<Value> fragments, llvm::function_ref<void()> beforeEnd) {
+    queries = std::move(fragments);
     if (spec.queryBytes() != 0) {
       queryTile = at.storeRows(args.q, 0);
       b.fenceAsync();
       b.barrier(kConsumerBarrier, kWarpgroup * spec.warpgroups);
-    } else {
-      queries = loadQueries();
     }
 
     Softmax softmax;
@@ -205,11 +310,11 @@ private:
       softmax.sum[half] = b.f32(0);
     }
     Value decay[2];
-    Value firstKeys = waitFor(b.i32(0));
+    Value firstKeys = waitFor(firstUse);
     Value scores = multiplyKeys(firstKeys, math.fence(b.zeros(kTileRows / 2))[0]);
     math.commit();
     scores = math.wait(0, scores);
-    release(b.i32(0));
+    release(firstUse);
     SmallVector<Value> carried = math.fragments(step(at.masked(scores, b.i32(0)), softmax, decay));
     carried.append({softmax.largest[0], softmax.largest[1], softmax.sum[0], softmax.sum[1], b.zeros(shape.size / 2)});
     // The scores of a block are made while the values of the block before are added; the softmax runs beside the
@@ -239,7 +344,10 @@ private:
     at.blank(valueSlot, last);
     Value sums = multiplyValues(valueSlot, ArrayRef<Value>(carried).take_front(4), math.fence(carried[8])[0]);
     math.commit();
+    beforeEnd();
     sums = math.wait(0, sums);
+    if (spec.listed()) // the ring goes on
+      release(valueUse);
     for (int64_t half = 0; half < 2; ++half)
       finish(at.rows[half], half, carried[4 + half], carried[6 + half], sums);
   }
@@ -268,8 +376,9 @@ private:
   const AttentionForwardArguments &args;
   TileMath math;
   QueryBlock at;
-  RingType ringType;
-  Value ring;
+  RingType ringType, tilesType;
+  Value ring, tiles;          // tiles: of records; null without a list
+  Value firstUse;             // of the ring by the tile
   SmallVector<Value> queries; // fragments, or
   Value queryTile;            // of shared memory
 };
@@ -279,14 +388,19 @@ private:
 int64_t AttentionForwardSpec::queryBytes() const { return shape.size > 128 ? warpgroups * shape.tileBytes() : 0; }
 
 int64_t AttentionForwardSpec::stages() const {
-  int64_t bytes = (warpgroups == 1 ? 112 : 224) * 1024 - queryBytes();
+  int64_t bytes = (warpgroups == 1 ? 110 : 220) * 1024 - queryBytes();
   return std::clamp<int64_t>(bytes / shape.tileBytes(), 3, 8);
 }
 
 int64_t AttentionForwardSpec::scratchBytes() const { return 8 * kWarpgroup * warpgroups; }
 
+int64_t AttentionForwardSpec::tilesOffset() const {
+  int64_t end = queryBytes() + stages() * (shape.tileBytes() + 16);
+  return (end + 1023) / 1024 * 1024;
+}
+
 int64_t AttentionForwardSpec::sharedBytes() const {
-  return queryBytes() + stages() * (shape.tileBytes() + 16) + scratchBytes();
+  return tilesOffset() + (listed() ? kTileSlots * (kTileSlotBytes + 16) : 0) + scratchBytes();
 }
 
 std::string AttentionForwardSpec::key() const {
@@ -299,19 +413,29 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const A
   launch.key = spec.key();
   launch.threads = kWarpgroup * (1 + spec.warpgroups);
   launch.sharedBytes = spec.sharedBytes();
-  launch.grid = {arguments.blocks, k.index(spec.shape.kvHeads)};
-  launch.arguments = {arguments.keys,      arguments.values,    arguments.q,      arguments.y,
-                      arguments.positions, arguments.sequences, arguments.blocks, arguments.sequenceCount};
+  launch.report = reportOf(k, spec.warpgroups * kTileRows, spec.shape.size, spec.stages());
+  launch.arguments = {arguments.keys, arguments.values, arguments.q, arguments.y, arguments.positions};
+  if (spec.listed()) {
+    TileList list = launchTileList(k, spec.shape, spec.warpgroups, arguments.positions, arguments.sequences,
+                                   arguments.blocks, arguments.sequenceCount);
+    launch.grid = {k.host.createOrFold<arith::MinUIOp>(k.loc(), list.items, k.index(kMultiprocessors))};
+    launch.arguments.append({list.records, list.taken, list.items});
+  } else {
+    launch.grid = {arguments.blocks, k.index(spec.shape.kvHeads)};
+    launch.arguments.append({arguments.sequences, arguments.blocks, arguments.sequenceCount});
+  }
   if (spec.paged)
     launch.arguments.append({arguments.pages, arguments.pageColumns});
   else
     launch.arguments.push_back(arguments.lse);
-  launch.report = reportOf(k, spec.warpgroups * kTileRows, spec.shape.size, spec.stages());
   k.launch(launch, [&](Emitter &e, ValueRange values) {
     AttentionForwardArguments inside;
     inside.keys = values[0], inside.values = values[1], inside.q = values[2], inside.y = values[3];
-    inside.positions = values[4], inside.sequences = values[5], inside.blocks = values[6],
-    inside.sequenceCount = values[7];
+    inside.positions = values[4];
+    if (spec.listed())
+      inside.records = values[5], inside.taken = values[6], inside.items = values[7];
+    else
+      inside.sequences = values[5], inside.blocks = values[6], inside.sequenceCount = values[7];
     if (spec.paged)
       inside.pages = values[8], inside.pageColumns = values[9];
     else

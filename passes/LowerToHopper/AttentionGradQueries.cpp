@@ -33,7 +33,7 @@ public:
     Value number = b.subI(b.subI(blocks, b.block(0)), 1);
     BatchTile tile = findTile(b, sequences, sequenceCount, number, at.tokens());
     b.ifThen(tile.found, [&] {
-      at.locate(tile);
+      at.locate(tile, b.block(1));
       ring = RingOp::create(b, ringType, 2 * layout.rowsBytes());
       b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
       b.barrier();

@@ -13,23 +13,42 @@ Value QueryBlock::lowestSeen(Value position) {
   return b.select(b.less(b.addI(base, shape.window), next), b.subI(next, shape.window), base);
 }
 
-void QueryBlock::locate(const BatchTile &place) {
+void QueryBlock::locate(const BatchTile &place, Value head) {
   tile = place;
-  kvHead = b.block(1);
+  kvHead = head;
   firstToken = b.addI(tile.begin, b.mulI(tile.tile, tokens()));
   lastToken = b.subI(b.minI(b.addI(firstToken, tokens()), tile.end), 1);
   firstPosition = positionOf(firstToken);
   lastPosition = positionOf(lastToken);
   base = fromBatch ? positionOf(tile.begin) : b.i32(0);
+  derive();
+}
+
+SmallVector<Value> QueryBlock::recordOf() {
+  return {b.i32(1), kvHead, tile.begin, tile.end, firstToken, firstPosition, lastPosition, base};
+}
+
+void QueryBlock::locate(ValueRange record) {
+  tile.found = b.less(b.i32(0), record[0]);
+  kvHead = record[1], tile.begin = record[2], tile.end = record[3], firstToken = record[4];
+  firstPosition = record[5], lastPosition = record[6], base = record[7];
+  lastToken = b.subI(b.minI(b.addI(firstToken, tokens()), tile.end), 1);
+  derive();
+}
+
+void QueryBlock::derive() {
   firstBlock = b.divI(lowestSeen(firstPosition), kTileRows);
   blocks = b.addI(b.subI(b.divI(lastPosition, kTileRows), firstBlock), 1);
 }
 
-void QueryBlock::beginConsumer() {
+void QueryBlock::beginThread() {
   Value consumer = b.subI(b.thread(), kWarpgroup);
   inGroup = b.remI(consumer, kWarpgroup);
   group = b.uniform(b.divI(consumer, kWarpgroup));
   pair = b.mulI(b.remI(inGroup, 4), 2);
+}
+
+void QueryBlock::findRows() {
   Value first = b.addI(b.mulI(b.divI(inGroup, 32), 16), b.divI(b.remI(inGroup, 32), 4));
   rows[0] = rowOf(first);
   rows[1] = rowOf(b.addI(first, 8));

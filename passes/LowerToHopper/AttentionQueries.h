@@ -6,7 +6,6 @@
 
 namespace nibble::hopper {
 
-
 class QueryBlock {
 public:
   using Value = mlir::Value;
@@ -16,10 +15,16 @@ public:
       : b(b), shape(shape), warpgroups(warpgroups), positions(positions), fromBatch(fromBatch) {}
 
   int64_t tokens() const { return warpgroups * shape.tokensPerTile(); }
-  // By every thread: finds the place of block `number`. `found` says whether there is one.
-  void locate(const BatchTile &place);
-  // By the consumers, before what follows.
-  void beginConsumer();
+  // By every thread: the tokens of a tile that is found, and what they see.
+  void locate(const BatchTile &place, Value head);
+  // The same from eight i32, whether the tile is found or not, and those of a block that is located. The sequence's
+  // number is not among them.
+  void locate(mlir::ValueRange record);
+  llvm::SmallVector<Value> recordOf();
+  // By the consumers, before what follows: which thread it is, and its rows of the located tile.
+  void beginConsumer() { beginThread(), findRows(); }
+  void beginThread();
+  void findRows();
 
   // Of 16-row strips of a warpgroup's tile, a thread has parts of two rows, 8 apart.
   struct Row {
@@ -50,6 +55,7 @@ public:
   Row rows[2];
 
 private:
+  void derive();
   Value positionOf(Value token) { return b.load(b.at(positions, b.getI32Type(), token), b.getI32Type()); }
   // Lowest position that a token at `position` sees.
   Value lowestSeen(Value position);

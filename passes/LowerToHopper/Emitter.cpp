@@ -211,6 +211,25 @@ SmallVector<Value> Emitter::loop(Value lower, Value upper, Value step, ValueRang
     scf::YieldOp::create(*this, next);
   return SmallVector<Value>(loop.getResults());
 }
+void Emitter::doWhile(ValueRange init, llvm::function_ref<std::pair<Value, SmallVector<Value>>(ValueRange)> body) {
+  scf::WhileOp::create(
+      *this, init.getTypes(), init,
+      [&](OpBuilder &, Location, ValueRange carried) {
+        auto [again, next] = body(carried);
+        scf::ConditionOp::create(*this, again, next);
+      },
+      [&](OpBuilder &, Location, ValueRange carried) { scf::YieldOp::create(*this, carried); });
+}
+SmallVector<Value> Emitter::loopWhile(ValueRange init, llvm::function_ref<Value(ValueRange)> condition,
+                                      llvm::function_ref<SmallVector<Value>(ValueRange)> body) {
+  auto loop = scf::WhileOp::create(
+      *this, init.getTypes(), init,
+      [&](OpBuilder &, Location, ValueRange carried) {
+        scf::ConditionOp::create(*this, condition(carried), carried);
+      },
+      [&](OpBuilder &, Location, ValueRange carried) { scf::YieldOp::create(*this, body(carried)); });
+  return SmallVector<Value>(loop.getResults());
+}
 void Emitter::ifThen(Value condition, llvm::function_ref<void()> body) {
   auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(*this);

@@ -145,6 +145,12 @@ public:
   void loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
   llvm::SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange init,
                                 llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)> body);
+  // The body at least once; it returns whether it is to run again, and what is carried.
+  void doWhile(mlir::ValueRange init,
+               llvm::function_ref<std::pair<Value, llvm::SmallVector<Value>>(mlir::ValueRange)> body);
+  // As long as the condition holds, tested first.
+  llvm::SmallVector<Value> loopWhile(mlir::ValueRange init, llvm::function_ref<Value(mlir::ValueRange)> condition,
+                                     llvm::function_ref<llvm::SmallVector<Value>(mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
   void ifThenElse(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise);
   // Writes the one block of a region: what a role does.

@@ -2,8 +2,16 @@
 
 // Keys come as 64 x 64 boxes of rows in training; the scores of a block are products of 16 elements of the head at a time, and the
 // weights are the next product's operand without leaving registers.
+// A first kernel lists the tiles; the producer of each block takes one after another, and sends what it is before its keys.
+// CHECK: hopper.launch @kernels::@attention_tiles_2_2_1_64_
+// CHECK: arith.minui {{.*}} %c132
+// CHECK: hopper.launch @kernels::@attention_2_1_64_
+// CHECK: gpu.func @attention_tiles_2_2_1_64_
 // CHECK: gpu.func @attention_2_1_64_{{.*}} kernel
 // CHECK: hopper.roles registers 40, 232
+// CHECK: scf.while
+// CHECK: llvm.atomicrmw add
+// CHECK: hopper.bulk_copy
 // CHECK: hopper.tensor_copy
 // CHECK-COUNT-4: hopper.wgmma {{.*}} : vector<4xi32>, vector<32xf32>
 // CHECK: hopper.wgmma_wait 0
@@ -11,6 +19,11 @@
 // CHECK-COUNT-4: hopper.wgmma {{.*}} : vector<4xi32>, vector<32xf32>
 // CHECK-COUNT-4: hopper.wgmma {{.*}} b_transposed : vector<4xi32>, vector<32xf32>
 // CHECK: hopper.wgmma_wait 1
+// The softmax stays in front of the wait for the products with values.
+// CHECK: llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
+// CHECK: hopper.wgmma_wait 0
+// CHECK: nvvm.vote.sync all
+// CHECK: scf.if
 func.func @attention(%q: memref<?x128xbf16>, %k: memref<?x64xbf16>, %v: memref<?x64xbf16>, %positions: memref<?xi32>,
     %sequences: memref<?xi32>, %y: memref<?x128xbf16>, %lse: memref<?x2xf32>) {
   kernel.compute "nn.attention" ins(%q, %k, %v, %positions, %sequences : memref<?x128xbf16>, memref<?x64xbf16>, memref<?x64xbf16>, memref<?xi32>, memref<?xi32>)
