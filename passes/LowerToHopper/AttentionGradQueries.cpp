@@ -111,6 +111,12 @@ private:
       Value scores = multiply(qTile, keySlot, zeros[0]), products;
       if (both)
         products = multiply(dyTile, valueSlot, zeros[1]);
+      // The sums of the block before run until here, where the ring can do without its keys as long.
+      Value before = carried[0];
+      if (both) {
+        before = math.wait(2, before);
+        b.ifThen(b.less(b.i32(0), i), [&] { release(useOfKeys(b.subI(i, 1))); });
+      }
       scores = at.masked(math.wait(both ? 1 : 0, scores), i);
       SmallVector<Value> weights;
       for (int64_t j = 0; j < kTileRows / 2; ++j)
@@ -122,13 +128,16 @@ private:
       for (int64_t j = 0; j < kTileRows / 2; ++j)
         weights[j] = b.mul(weights[j], b.sub(b.extract(products, j), mean[j / 2 % 2]));
       SmallVector<Value> fragments = math.fragments(weights);
-      Value sums = math.fence(carried[0])[0];
+      Value sums = math.fence(before)[0];
       sums = math.multiply(fragments, math.operand(partOf(keySlot), TileMath::kAcross), sums, kTileRows / 16);
       math.commit();
-      sums = math.wait(0, sums);
-      release(useOfKeys(i));
+      if (!both) {
+        sums = math.wait(0, sums);
+        release(useOfKeys(i));
+      }
       return {sums};
     })[0];
+    sums = math.wait(0, sums);
     for (int64_t half = 0; half < 2; ++half)
       b.ifThen(at.rows[half].there, [&] {
         for (int64_t j = 0; j < shape.partColumns() / 8; ++j) {
