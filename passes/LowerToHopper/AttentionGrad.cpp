@@ -1,5 +1,6 @@
 // nn.attention_grad: what it launches, and the statistics of rows that both kernels read.
 #include "passes/LowerToHopper/AttentionGrad.h"
+#include "passes/LowerToHopper/NormRows.h"
 
 #include <numbers>
 
@@ -11,11 +12,11 @@ namespace {
 
 constexpr int64_t kRowsPerBlock = 8; // a warp each
 
-// logs = -lse in powers of two, means = sum(dy * y), of every row. A sum is as of the norms: a chain of each lane, then
-// the warp's tree, an order of the size only (N13).
+// logs = -lse in powers of two, means = sum(dy * y), of every row. A sum is as of the norms, an order of the size only
+// (N13).
 void launchStatistics(Kernel &k, const AttentionShape &shape, const AttentionGradArguments &arguments, Value y,
                       Value lse) {
-  int64_t width = shape.size % 256 == 0 ? 8 : shape.size % 128 == 0 ? 4 : shape.size % 64 == 0 ? 2 : 1;
+  NormRows norm(shape.size, k.host.getBF16Type(), 0);
   Value rows = k.mul(arguments.tokens, k.index(shape.heads));
   LaunchSpec launch;
   launch.key = "attention_grad_statistics_" + std::to_string(shape.heads) + "_" + std::to_string(shape.kvHeads) + "_" +
@@ -28,18 +29,9 @@ void launchStatistics(Kernel &k, const AttentionShape &shape, const AttentionGra
     Value rows = values[5], tokens = values[6];
     Value row = b.addI(b.mulI(b.block(), kRowsPerBlock), b.warp());
     b.ifThen(b.less(row, rows), [&] {
-      Type element = b.getBF16Type(), vector = b.vectorOf(element, width), f32 = b.getF32Type();
-      Value first = b.mulI(b.lane(), width), end = b.i32(shape.size), step = b.i32(32 * width);
-      Value sum = b.loop(first, end, step, {b.f32(0)}, [&](Value column, ValueRange sums) -> SmallVector<Value> {
-        auto load = [&](Value pointer) {
-          return b.widen(b.load(b.at(pointer, element, b.place(row, shape.size, column)), vector));
-        };
-        Value u = load(dy), v = load(y), sum = sums[0];
-        for (int64_t i = 0; i < width; ++i)
-          sum = b.fma(b.extract(u, i), b.extract(v, i), sum);
-        return {sum};
-      })[0];
-      sum = b.warpSum(sum);
+      Type f32 = b.getF32Type();
+      Value sum = norm.dot(
+          b, [&](Value column) { return std::pair(norm.load(b, dy, row, column), norm.load(b, y, row, column)); });
       b.ifThen(b.equal(b.lane(), 0), [&] {
         Value token = b.divI(row, shape.heads), head = b.remI(row, shape.heads);
         Value cell = b.place(b.place(b.divI(head, shape.group), tokens, token), shape.group, b.remI(head, shape.group));
