@@ -57,8 +57,8 @@ LogicalResult emitAttentionGrad(Kernel &k) {
     *statistic = k.scratch({shape->kvHeads, ShapedType::kDynamic, shape->group}, arguments.tokens, k.host.getF32Type());
   launchStatistics(k, *shape, arguments, k.input(4), k.input(5));
   launchQueryGrad(k, *shape, arguments, k.output(0));
-  // The sums of both do not fit into registers of longer heads.
-  if (shape->size > 64) {
+  // Registers do not hold the sums of both of longer heads.
+  if (shape->size > 128) {
     launchKeyGrad(k, *shape, arguments, k.output(1), {});
     launchKeyGrad(k, *shape, arguments, {}, k.output(2));
   } else {

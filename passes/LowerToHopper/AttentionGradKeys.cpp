@@ -2,6 +2,7 @@
 // keys; rows of queries come by. Products are made transposed (keys by rows), so that p and ds are in registers as the
 // next products take them.
 #include "passes/LowerToHopper/AttentionGrad.h"
+#include "passes/LowerToHopper/InlineAssembly.h"
 
 #include <numbers>
 
@@ -25,7 +26,8 @@ struct Layout {
   int64_t keysBytes() const { return warpgroups() * shape.tileBytes(); } // of keys, and of values
   int64_t stageBytes() const { return shape.tileBytes() + kStatisticBytes; }
   int64_t stages() const { return std::clamp<int64_t>((224 * 1024 - 2 * keysBytes()) / stageBytes(), 2, 6); }
-  int64_t bytes() const { return 2 * keysBytes() + stages() * (stageBytes() + 16); }
+  int64_t placeOffset() const { return 2 * keysBytes() + stages() * (stageBytes() + 16); } // eight i32
+  int64_t bytes() const { return placeOffset() + 32; }
   // Columns of a head whose gradient a block makes. With the products that the keys' takes, registers hold fewer sums.
   int64_t partColumns() const { return makesKeys && shape.size > 128 ? kBoxColumns : shape.partColumns(); }
   int64_t parts() const { return (shape.size + partColumns() - 1) / partColumns(); }
@@ -60,15 +62,38 @@ public:
         lastToken = b.minI(lastToken, b.addI(b.minI(lastKey, lastToken), shape.window - 1));
       count = b.addI(b.subI(b.divI(lastToken, shape.tokensPerTile()), firstTile), 1);
       ring = RingOp::create(b, ringType, 2 * layout.keysBytes());
-      b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
+      b.ifThen(b.equal(b.thread(), 0), [&] {
+        RingInitOp::create(b, ring);
+        park();
+      });
       b.barrier();
-      auto roles = RolesOp::create(b, 40, 232);
+      auto roles = RolesOp::create(b, 24, 240);
       b.writeRegion(roles.getProducer(), [&] { produce(); });
       b.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
   }
 
 private:
+  // Where the block is, in shared memory: what the consumers read there again when they need it takes no registers
+  // beside the sums.
+  void park() {
+    for (int64_t half : {0, 4})
+      b.store(
+          b.fromElements(
+              ArrayRef<Value>({kvHead, length, firstKey, lastKey, firstTile, tile.begin, count, count}).slice(half, 4)),
+          b.sharedMemory(layout.placeOffset() + 4 * half));
+  }
+  void readPlace() {
+    SmallVector<Value> place;
+    for (int64_t half : {0, 4}) {
+      Value words = b.load(b.sharedMemory(layout.placeOffset() + 4 * half), b.vectorOf(b.getI32Type(), 4));
+      for (int64_t i = 0; i < 4; ++i)
+        place.push_back(b.extract(words, i));
+    }
+    kvHead = place[0], length = place[1], firstKey = place[2], lastKey = place[3], firstTile = place[4];
+    tile.begin = place[5];
+  }
+
   int64_t rowsPerTile() const { return shape.tokensPerTile() * shape.group; }
   Value tokenOf(Value i) { return b.mulI(b.addI(firstTile, i), shape.tokensPerTile()); } // in the sequence
   Value useOfQ(Value i) { return b.mulI(i, 2); }
@@ -113,19 +138,23 @@ private:
     return b.at(pointer, b.getBF16Type(), b.addI(b.mulI(row, shape.size), b.wide(column)));
   }
 
-  TileMath::Operand storeKeys(Value source, int64_t offset) {
-    Value place = b.atByte(b.sharedMemory(offset), b.mulI(group, shape.tileBytes()));
+  // The warpgroup's tile of keys, or of values.
+  Value tileAt(int64_t offset, Value group) {
+    return b.atByte(b.sharedMemory(offset), b.mulI(group, shape.tileBytes()));
+  }
+
+  void storeKeys(Value source, int64_t offset) {
+    Value place = tileAt(offset, group);
     fillTile(b, place, shape.size, inGroup, [&](Value inTile) {
       Value key = b.addI(groupKey, inTile);
       return std::pair(keyPointer(source, key, b.i32(0)), b.less(key, length));
     });
-    return math.operand(place, TileMath::kAlong);
   }
 
   // Rows of a tile that belong to no token of the sequence become zeros, and so do their statistics.
   void blank(Value qSlot, Value dySlot, Value valid, Value shift) {
     b.ifThen(b.less(valid, kTileRows), [&] {
-      Value consumer = b.subI(b.thread(), kWarpgroup);
+      Value consumer = b.subI(threadAnew(), kWarpgroup);
       int64_t threads = kWarpgroup * layout.warpgroups();
       for (Value slot : {qSlot, dySlot}) {
         zeroRows(b, slot, shape.boxes(), valid, b.i32(kTileRows), consumer, threads);
@@ -153,6 +182,7 @@ private:
         cut,
         [&] {
           Value lowest[2], next[2];
+          auto key = keysOf(threadAnew());
           for (int64_t half = 0; half < 2; ++half) {
             Value from = b.mulI(b.subI(key[half], token), shape.group); // signed
             Value to = valid;
@@ -172,10 +202,8 @@ private:
     group = b.uniform(b.divI(consumer, kWarpgroup));
     pair = b.mulI(b.remI(inGroup, 4), 2);
     groupKey = b.addI(firstKey, b.mulI(group, kTileRows));
-    key[0] = b.addI(groupKey, b.addI(b.mulI(b.divI(inGroup, 32), 16), b.divI(b.remI(inGroup, 32), 4)));
-    key[1] = b.addI(key[0], 8);
-    keyTile = storeKeys(keys, 0);
-    valueTile = storeKeys(values, layout.keysBytes());
+    storeKeys(keys, 0);
+    storeKeys(values, layout.keysBytes());
     b.fenceAsync();
     b.barrier(kConsumerBarrier, kWarpgroup * layout.warpgroups());
     SmallVector<Value> zeros(layout.makesKeys + layout.makesValues, b.zeros(layout.partColumns() / 2));
@@ -190,6 +218,10 @@ private:
 
   SmallVector<Value> step(Value i, ValueRange carried) {
     int64_t steps = shape.size / 16;
+    readPlace();
+    Value group = b.uniform(b.divI(b.subI(threadAnew(), kWarpgroup), kWarpgroup));
+    TileMath::Operand keyTile = math.operand(tileAt(0, group), TileMath::kAlong);
+    TileMath::Operand valueTile = math.operand(tileAt(layout.keysBytes(), group), TileMath::kAlong);
     Value token = tokenOf(i);
     Value valid = b.mulI(b.minI(b.i32(shape.tokensPerTile()), b.subI(length, token)), shape.group);
     Value qSlot = waitFor(useOfQ(i)), dySlot = waitFor(useOfDy(i));
@@ -246,7 +278,18 @@ private:
     return results;
   }
 
+  // The thread's number, read where it is needed: what follows from it takes no registers in the loop.
+  Value threadAnew() { return emitValue(b, "mov.u32 $0, %tid.x;", b.getI32Type(), {}, /*readsMemory=*/true); }
+  // Keys of a thread's two rows, in the sequence.
+  std::array<Value, 2> keysOf(Value thread) {
+    Value consumer = b.subI(thread, kWarpgroup), row = b.divI(b.remI(consumer, 32), 4);
+    Value first = b.addI(b.addI(firstKey, b.mulI(b.divI(consumer, 32), 16)), row);
+    return {first, b.addI(first, 8)};
+  }
+
   void store(Value sums, Value pointer, double scale) {
+    readPlace();
+    auto key = keysOf(threadAnew());
     for (int64_t half = 0; half < 2; ++half)
       b.ifThen(b.less(key[half], length), [&] {
         for (int64_t j = 0; j < layout.partColumns() / 8; ++j) {
@@ -273,8 +316,7 @@ private:
   Value firstKey, lastKey;    // of the block, in the sequence
   Value firstTile, count;     // of rows
   Value inGroup, group, pair; // as of QueryBlock
-  Value groupKey, key[2];     // first key of the warpgroup, keys of the thread's two rows
-  TileMath::Operand keyTile, valueTile;
+  Value groupKey;             // first key of the warpgroup
 };
 
 // Boxes of 64 columns of a tile's rows: the heads of a group of some tokens.
