@@ -14,24 +14,25 @@ namespace nibble::hopper {
 
 namespace {
 
-// Tiles of tokens, and up to how many tokens each serves. The bits are the same with each.
-constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128};
+// Tiles of tokens. The bits are the same with each.
+constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128, 256};
 
 // Boxes of a bf16 matrix [rows, columns].
 Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
   Value columns = k.extent(matrix, 1), rows = k.extent(matrix, 0);
-  return TensorMapOp::create(k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix, ValueRange{columns, rows},
-                             ValueRange{k.mul(columns, k.index(2))}, k.host.getDenseI64ArrayAttr({64, boxRows}),
-                             k.host.getI64IntegerAttr(128));
+  return TensorMapOp::create(k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix,
+                             ValueRange{columns, rows}, ValueRange{k.mul(columns, k.index(2))},
+                             k.host.getDenseI64ArrayAttr({64, boxRows}), k.host.getI64IntegerAttr(128));
 }
 
-// On a linear: what the cost model would choose otherwise. Splits decide bits, so training and rollout must be given the same.
+// On a linear: what the cost model would choose otherwise. Splits decide bits, so training and rollout must be given
+// the same.
 constexpr StringLiteral kTileAttr = "hopper.tile", kStagesAttr = "hopper.stages", kSplitsAttr = "hopper.splits";
 
 LogicalResult checkChoices(Kernel &k, int64_t splits, int64_t columns) {
   int64_t tile = k.integer(kTileAttr), stages = k.integer(kStagesAttr);
   if (tile != 0 && !llvm::is_contained(kTokenTiles, tile))
-    return k.op.emitError() << "has " << kTileAttr << " = " << tile << "; there are 8, 16, 32, 64 and 128";
+    return k.op.emitError() << "has " << kTileAttr << " = " << tile << "; there are 8, 16, 32, 64, 128 and 256";
   if (stages < 0 || stages == 1)
     return k.op.emitError() << "has " << kStagesAttr << " = " << stages << "; give 2 or more";
   if (!llvm::is_contained({1, 2, 4, 8}, splits) || (splits > 1 && columns < 128 * splits))
@@ -59,6 +60,28 @@ Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
     return above(lower);
   Value result = k.host.createOrFold<arith::SubIOp>(k.loc(), k.index(1), above(upper));
   return lower == 0 ? result : k.mul(result, above(lower));
+}
+
+// Whether tiles of 256 columns take less time than tiles of 128: one takes that of 1.8 of those, and what counts is the
+// number of the busiest SM. Never for 128 columns or less.
+constexpr int64_t kNarrowTime = 5, kWideTime = 9;
+
+bool isWideFaster(int64_t rows, int64_t columns) {
+  auto ofBusiest = [&](int64_t tile) {
+    return llvm::divideCeil(llvm::divideCeil(rows, kBlockRows) * llvm::divideCeil(columns, tile), kSMs);
+  };
+  return kWideTime * ofBusiest(256) <= kNarrowTime * ofBusiest(128);
+}
+
+// The same of a number of tokens that the host has: 1 or 0.
+Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
+  auto ofBusiest = [&](int64_t tile) {
+    return k.ceilDiv(k.mul(k.ceilDiv(tokens, tile), k.index(llvm::divideCeil(rows, kBlockRows))), kSMs);
+  };
+  Value narrow = k.mul(ofBusiest(128), k.index(kNarrowTime)), wide = k.mul(ofBusiest(256), k.index(kWideTime));
+  Value some = k.host.createOrFold<arith::MaxUIOp>(k.loc(), wide, k.index(1));
+  Value quotient = k.host.createOrFold<arith::DivUIOp>(k.loc(), narrow, some);
+  return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
 }
 
 // A parameter of the program, handed down through calls: read only, so whoever made it did so in an earlier call.
@@ -89,14 +112,16 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b
   if (int64_t tile = k.integer(kTileAttr))
     return launch(tile, k.ceilDiv(arguments.n, tile));
   // Few rows make few blocks: tiles of 64 go twice as far there, so that more SMs have one.
-  bool fewRows = columnsOf(k.output(0)) < 100 * 128;
-  int64_t lower = 0;
-  for (int64_t tile : kTokenTiles) {
-    bool last = tile == kTokenTiles[std::size(kTokenTiles) - 1];
-    int64_t upper = last ? ShapedType::kDynamic : tile == 64 && fewRows ? 128 : tile;
+  int64_t rows = columnsOf(k.output(0)), lower = 0;
+  for (int64_t tile : {8, 16, 32, 64}) {
+    int64_t upper = tile == 64 && rows < 100 * 128 ? 128 : tile;
     launch(tile, k.mul(k.ceilDiv(arguments.n, tile), inRange(k, arguments.n, lower, upper)));
     lower = upper;
   }
+  Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic),
+        wide = k.mul(many, isWideFaster(k, rows, arguments.n));
+  launch(128, k.mul(k.ceilDiv(arguments.n, 128), k.host.createOrFold<arith::SubIOp>(k.loc(), many, wide)));
+  launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
 }
 
 // y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT); weights [N, K] bf16, or the bytes of `packed`.
@@ -197,7 +222,10 @@ LogicalResult emitWeightGrad(Kernel &k) {
   MatrixSpec spec;
   spec.a = spec.b = Operand::kTransposed;
   spec.result = Result::kAccumulate;
-  spec.tile = 128;
+  int64_t given = k.integer(kTileAttr), rows = columnsOf(dy), columns = columnsOf(x);
+  if (given != 0 && given != 128 && given != 256)
+    return k.op.emitError() << "has " << kTileAttr << " = " << given << "; a weight gradient has 128 and 256";
+  spec.tile = given ? given : isWideFaster(rows, columns) ? 256 : 128;
   spec.sharers = sharersOf(columnsOf(dy), spec.tile);
   MatrixArguments arguments;
   arguments.a = mapOf(k, dy, 64);

@@ -3,6 +3,7 @@
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToHopper/ClusterExchange.h"
 #include "passes/LowerToHopper/InlineAssembly.h"
+#include "passes/LowerToHopper/SlabFragments.h"
 #include "passes/LowerToHopper/Swiglu.h"
 #include "passes/LowerToHopper/WarpProduct.h"
 
@@ -29,11 +30,11 @@ public:
     rank = spec.cluster() > 1 ? b.remI(b.block(0), spec.cluster()) : b.i32(0);
     rowBlock = spec.sideBySide() && spec.cluster() > 1 ? b.divI(b.block(0), spec.cluster()) : b.block(0);
     columnBlock = b.block(1);
-    if (spec.tile == 128)
+    if (spec.tile >= 128)
       takeTurns();
     // At least one, which the compiler can see: ptxas runs matrix instructions one by one where a path goes around
     // them.
-    steps = b.maxI(b.ceilDivI(args.k, spec.stageDepth()), b.i32(1));
+    steps = b.mulI(b.maxI(b.ceilDivI(args.k, spec.unitDepth()), b.i32(1)), spec.unitDepth() / spec.stageDepth());
     b.ifThen(b.equal(b.thread(), 0), [&] {
       if (spec.sideBySide())
         exchange().init();
@@ -49,7 +50,7 @@ public:
       b.barrier();
     // setmaxnreg moves registers between the warps of a block, which has what it was launched with.
     int64_t threads = 128 + spec.consumers(), launched = 65536 / spec.blocksPerSM() / threads / 8 * 8;
-    int64_t producer = spec.blocksPerSM() * spec.streams() > 1 ? 24 : 40;
+    int64_t producer = spec.blocksPerSM() * spec.streams() > 1 || spec.tile > 128 ? 24 : 40;
     int64_t consumer = (launched * threads - producer * 128) / spec.consumers() / 8 * 8;
     auto roles = RolesOp::create(b, producer, consumer);
     b.writeRegion(roles.getProducer(), [&] { produce(); });
@@ -62,15 +63,16 @@ private:
   // Rows of the result that a block makes: with two weights half of those that it multiplies.
   int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kBlockRows; }
 
-  // Blocks that run side by side are a rectangle of the result, so that they share what they read: eight blocks of
-  // columns, one row of blocks (of a cluster) after the other.
+  // Blocks that run side by side are a rectangle of the result, so that they share what they read: some blocks of
+  // columns, one row of blocks (of a cluster) after the other. Packed weights are a quarter of bf16 ones, so that
+  // fewer columns make a rectangle of which less is read.
   void takeTurns() {
-    constexpr int64_t kColumns = 8;
+    int64_t sideBySide = spec.tile == 256 && spec.a == Operand::kPacked ? 4 : 8;
     Value rows = b.ceilDivI(args.m, rowsOfY() * spec.sharers), columns = b.ceilDivI(args.n, spec.tile);
     Value number = b.addI(b.mulI(b.block(1), rows), b.divI(b.block(0), spec.sharers));
-    Value first = b.mulI(b.divI(number, b.mulI(rows, kColumns)), kColumns),
-          inGroup = b.remI(number, b.mulI(rows, kColumns));
-    Value width = b.minI(b.subI(columns, first), b.i32(kColumns));
+    Value first = b.mulI(b.divI(number, b.mulI(rows, sideBySide)), sideBySide),
+          inGroup = b.remI(number, b.mulI(rows, sideBySide));
+    Value width = b.minI(b.subI(columns, first), b.i32(sideBySide));
     rowBlock = b.addI(b.mulI(b.divI(inGroup, width), spec.sharers), rank);
     columnBlock = b.addI(first, b.remI(inGroup, width));
   }
@@ -89,7 +91,7 @@ private:
 
   void produce() {
     Value row = b.mulI(rowBlock, rowsOfY());
-    int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (numerics::kSlabBytes + spec.scaleBytes())
+    int64_t bytes = spec.bBytes() + (spec.a == Operand::kPacked ? 2 * (spec.codeBytes() + spec.scaleBytes())
                                                                 : kBlockRows * spec.stageDepth() * 2);
     auto acquire = [&](Value use) -> Value {
       return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
@@ -167,22 +169,34 @@ private:
     }
   }
 
-  // Two slabs and their scales. The last block of an odd number of slabs has no second one: it takes the first again.
+  // Slabs in a row of them.
+  Value slabsOfRow() { return b.ceilDivI(args.k, numerics::kSlabColumns); }
+  // Number of the slab of a step, in the first or second row of slabs of the block, an i64. The last block of an odd
+  // number of slabs has no second one: it takes the first again.
+  Value slabOf(Value step, Value half) {
+    Value slabRow = spec.swiglu ? rowBlock : b.addI(b.mulI(rowBlock, 2), half);
+    slabRow = b.minI(slabRow, b.subI(b.ceilDivI(args.m, numerics::kSlabRows), 1));
+    return b.place(slabRow, slabsOfRow(), b.divI(b.mulI(step, spec.stageDepth()), numerics::kSlabColumns));
+  }
+  // The scales of a slab stand behind all codes.
+  Value scalesOf(Value weight, Value slab) {
+    Value slabs = b.wide(b.mulI(b.ceilDivI(args.m, numerics::kSlabRows), slabsOfRow()));
+    return b.atByte(weight, b.addI(b.mulI(slabs, numerics::kSlabBytes), b.mulI(slab, spec.scaleBytes())));
+  }
+
+  // Two slabs, or their halves, and their scales.
   void copySlabs(Value slot, Value step, Value use) {
-    Value slabRows = b.ceilDivI(args.m, numerics::kSlabRows);
-    Value slabs = b.wide(b.mulI(slabRows, steps));
     for (int64_t half = 0; half < 2; ++half) {
       Value weight = spec.swiglu && half == 1 ? args.pairedA : args.a;
-      Value scales = b.atByte(weight, b.mulI(slabs, numerics::kSlabBytes));
-      Value slabRow = spec.swiglu ? rowBlock : b.addI(b.mulI(rowBlock, 2), half);
-      slabRow = b.minI(slabRow, b.subI(slabRows, 1));
-      Value slab = b.place(slabRow, steps, step);
-      BulkCopyOp::create(b, b.atByte(weight, b.mulI(slab, numerics::kSlabBytes)),
-                         b.atByte(slot, half * numerics::kSlabBytes), b.i32(numerics::kSlabBytes), ring, use,
-                         /*once=*/spec.tile < 128);
-      BulkCopyOp::create(b, b.atByte(scales, b.mulI(slab, spec.scaleBytes())),
-                         b.atByte(slot, 2 * numerics::kSlabBytes + half * spec.scaleBytes()), b.i32(spec.scaleBytes()),
-                         ring, use, /*once=*/spec.tile < 128);
+      Value slab = slabOf(step, b.i32(half));
+      auto copy = [&](Value source, int64_t to, int64_t bytes) {
+        BulkCopyOp::create(b, source, b.atByte(slot, to), b.i32(bytes), ring, use, /*once=*/spec.tile < 128);
+      };
+      Value codes = b.atByte(weight, b.mulI(slab, numerics::kSlabBytes));
+      if (spec.codeBytes() < numerics::kSlabBytes)
+        codes = b.atByte(codes, b.mulI(b.andI(step, 1), spec.codeBytes()));
+      copy(codes, half * spec.codeBytes(), spec.codeBytes());
+      copy(scalesOf(weight, slab), 2 * spec.codeBytes() + half * spec.scaleBytes(), spec.scaleBytes());
     }
   }
 
@@ -248,109 +262,55 @@ private:
     return sums;
   }
 
-  // Codes and scales of this thread's rows in a stage.
-  struct Slab {
-    Value codes, scales;
-  };
-  Slab slabOf(Value slot) {
-    Value thread = b.remI(b.thread(), 128);
-    Value codes = b.atByte(slot, b.addI(b.mulI(group, numerics::kSlabBytes), b.mulI(thread, 16)));
-    Value scales =
-        b.atByte(slot, b.addI(b.addI(b.mulI(group, spec.scaleBytes()), b.mulI(rowInGroup(), 2 * spec.scalesPerSlabRow)),
-                              2 * numerics::kSlabBytes));
-    return {codes, scales};
-  }
-  Value codesOf(const Slab &slab, int64_t half) {
-    return b.load(b.atByte(slab.codes, half * 2048), b.vectorOf(b.getI32Type(), 4));
-  }
-  // The bf16 fragment of a step of 16; low and high are the scales of the step before.
-  Value fragmentOf(const Slab &slab, Value words, int64_t step, Value &low, Value &high) {
-    int64_t stepsPerScale = 8 / spec.scalesPerSlabRow;
-    if (step % stepsPerScale == 0) {
-      low = scale(slab.scales, step / stepsPerScale);
-      high = scale(slab.scales, step / stepsPerScale + 8 * spec.scalesPerSlabRow);
-    }
-    return DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), b.extract(words, step % 4), low, high);
-  }
-
   // By each warp for itself. Nearly all scales are small; a warp that has another one takes longer for the stage.
   Value stageOfWarps(WarpProduct &product, Value use, Value slot, Value sums) {
-    Slab slab = slabOf(slot);
-    SmallVector<Value> scales; // of the upper row, then of the lower
-    Value largest;
-    for (int64_t i = 0; i < 2 * spec.scalesPerSlabRow; ++i) {
-      int64_t at = i < spec.scalesPerSlabRow ? i : i + 7 * spec.scalesPerSlabRow;
-      Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(slab.scales, 2 * at), b.getI16Type()));
-      Value less = b.subI(bits, 1); // 0 becomes the largest
-      largest = largest ? b.maxI(largest, less) : less;
-      scales.push_back(b.mulI(bits, 0x00010001));
-    }
-    Value small =
-        NVVM::VoteSyncOp::create(b, b.getI1Type(), b.i32(-1), b.less(largest, 0x3D00 - 1), NVVM::VoteSyncKind::all);
+    SlabFragments slab(b, spec, slot, use, group);
+    Value small = slab.loadScales();
     sums = b.ifValue(
-        small, [&] { return productOfWarp(product, slot, slab, scales, /*small=*/true, sums); },
-        [&] { return productOfWarp(product, slot, slab, scales, /*small=*/false, sums); });
+        small, [&] { return productOfWarp(product, slot, slab, /*small=*/true, sums); },
+        [&] { return productOfWarp(product, slot, slab, /*small=*/false, sums); });
     release(use);
     return sums;
   }
 
-  // `scales`: those of the upper row, then of the lower, each twice in a register.
-  Value productOfWarp(WarpProduct &product, Value slot, const Slab &slab, ArrayRef<Value> scales, bool small,
-                      Value sums) {
-    int64_t perRow = spec.scalesPerSlabRow;
-    auto times = [&](Value x, int64_t bits) {
-      return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(), {x, b.i32(bits)});
-    };
-    Value words, low, high, minusLow, minusHigh;
+  // Of a copy of `slab`, since what it keeps is of one branch.
+  Value productOfWarp(WarpProduct &product, Value slot, SlabFragments slab, bool small, Value sums) {
     SmallVector<Value> columns;
     for (int64_t step = 0; step < 8; ++step) {
-      if (step % 4 == 0)
-        words = codesOf(slab, step / 4);
-      if (step * perRow % 8 == 0) {
-        low = scales[step * perRow / 8];
-        high = scales[step * perRow / 8 + perRow];
-        if (small) {
-          minusLow = times(low, 0xC100C100); // -8
-          minusHigh = times(high, 0xC100C100);
-          low = times(times(low, 0x7F007F00), 0x42804280);   // 2^127, 2^6
-          high = times(times(high, 0x7F007F00), 0x40804080); // 2^127, 2^2
-        }
-      }
+      Value fragment = slab.fragment(step, small);
       if (step % product.stepsOfLoad() == 0)
         columns = product.load(b.atByte(slot, spec.aBytes() + step / 4 * spec.tile * 128), step % 4);
-      Value codes = b.extract(words, step % 4);
-      Type four = b.vectorOf(b.getI32Type(), 4);
-      Value fragment = small ? Value(DequantizeSmallOp::create(b, four, codes, low, minusLow, high, minusHigh))
-                             : Value(DequantizeOp::create(b, four, codes, low, high));
       sums = product.multiply(fragment, columns, step, sums);
     }
     return sums;
   }
 
-  // Two buffers of four fragments: while the instructions of one run, the codes of the other become bf16.
-  Value stageOfSlabs(Value use, Value slot, Value sums) {
-    Slab slab = slabOf(slot);
+  // Two buffers of fragments: while the instructions of one run, the codes of the other become bf16.
+  Value stageOfSlabs(Value use, Value slot, bool small, Value sums) {
+    SlabFragments slab(b, spec, slot, use, group);
     Value bTile = bDescriptor(slot);
-    Value low, high;
-    for (int64_t half = 0; half < 2; ++half) {
-      Value words = codesOf(slab, half);
+    int64_t inBuffer = spec.stageDepth() / kStep / 2;
+    for (int64_t first = 0; first < 2 * inBuffer; first += inBuffer) {
       // The instructions that read these registers last have ended.
       sums = wait(1, sums);
-      if (half == 1)
+      if (first > 0)
         releaseBefore(use);
       SmallVector<Value> fragments;
-      for (int64_t s = 0; s < 4; ++s)
-        fragments.push_back(fragmentOf(slab, words, 4 * half + s, low, high));
+      for (int64_t step = first; step < first + inBuffer; ++step)
+        fragments.push_back(slab.fragment(step, small));
       sums = fence(sums);
-      for (int64_t s = 0; s < 4; ++s)
-        sums = multiply(fragments[s], advance(bTile, bStep(4 * half + s)), sums);
+      for (int64_t i = 0; i < inBuffer; ++i)
+        sums = multiply(fragments[i], advance(bTile, bStep(first + i)), sums);
       commit();
     }
     return sums;
   }
-  Value scale(Value scales, int64_t i) {
-    Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * i), b.getI16Type()));
-    return b.orI(bits, b.shlI(bits, 16));
+
+  Value areScalesSmall(Value consumer) {
+    Value weight = spec.swiglu ? b.select(b.equal(group, 0), args.a, args.pairedA) : args.a;
+    Value begin = scalesOf(weight, slabOf(b.i32(0), group));
+    return scalesAreSmall(b, begin, b.mulI(slabsOfRow(), spec.scaleBytes()), b.sharedMemory(spec.flagsAt()), consumer,
+                          spec.consumers());
   }
 
   void consume() {
@@ -359,6 +319,8 @@ private:
     stream = spec.streams() > 1 ? b.shrI(warpgroup, 1) : b.i32(0);
     if (spec.result == Result::kAccumulate)
       return storeSums(sumOf(b.i32(0), steps, loadSums()));
+    if (spec.choosesDecode())
+      smallScales = areScalesSmall(consumer);
     Value zeros = b.zeros(spec.tile / 2);
     if (spec.sideBySide()) {
       Value split = b.addI(b.mulI(rank, spec.streams()), stream);
@@ -367,17 +329,57 @@ private:
     }
     if (spec.splits == 1)
       return storeTokens(sumOf(b.i32(0), steps, zeros), consumer);
-    Value total = zeros;
-    total = b.loop(b.i32(0), b.i32(spec.splits), b.i32(1), {total},
-                   [&](Value split, ValueRange carried) -> SmallVector<Value> {
-                     Value sums = sumOf(splitBegin(split), splitBegin(b.addI(split, 1)), b.zeros(spec.tile / 2));
-                     return {b.add(carried[0], sums)};
-                   })[0];
-    storeTokens(total, consumer);
+    storeTokens(sumOfSplits(consumer), consumer);
   }
 
-  // The products of the stream's uses [first, end) of the ring, added to what `sums` holds.
+  // One split after the other. What of the sums so far does not fit into registers waits in shared memory, where each
+  // thread has its own place.
+  Value sumOfSplits(Value consumer) {
+    int64_t count = spec.tile / 2, kept = count - spec.totalsInShared();
+    auto placeOf = [&](int64_t i) {
+      return b.atByte(b.sharedMemory(spec.totalsAt() + (i - kept) * 4 * spec.consumers()), b.mulI(consumer, 16));
+    };
+    for (int64_t i = kept; i < count; i += 4)
+      b.store(b.zeros(4), placeOf(i));
+    SmallVector<Value> begin = {b.zeros(count)};
+    if (kept < count)
+      begin = {b.zeros(kept), b.zeros(count - kept)};
+    auto totals = b.loop(b.i32(0), b.i32(spec.splits), b.i32(1), begin,
+                         [&](Value split, ValueRange carried) -> SmallVector<Value> {
+                           Value sums = sumOf(splitBegin(split), splitBegin(b.addI(split, 1)), b.zeros(count));
+                           if (kept == count)
+                             return {b.add(carried[0], sums)};
+                           SmallVector<Value> inRegisters, waiting;
+                           for (int64_t i = 0; i < kept; ++i)
+                             inRegisters.push_back(b.add(b.extract(carried[0], i), b.extract(sums, i)));
+                           for (int64_t i = kept; i < count; i += 4) {
+                             Value four = b.load(placeOf(i), b.vectorOf(b.getF32Type(), 4));
+                             SmallVector<Value> added;
+                             for (int64_t j = 0; j < 4; ++j)
+                               added.push_back(b.add(b.extract(four, j), b.extract(sums, i + j)));
+                             b.store(b.fromElements(added), placeOf(i));
+                             waiting.append(added);
+                           }
+                           return {b.fromElements(inRegisters), b.fromElements(waiting)};
+                         });
+    if (kept == count)
+      return totals[0];
+    SmallVector<Value> all;
+    for (int64_t i = 0; i < count; ++i)
+      all.push_back(i < kept ? b.extract(totals[0], i) : b.extract(totals[1], i - kept));
+    return b.fromElements(all);
+  }
+
+  // The products of the stream's uses [first, end) of the ring, added to what `sums` holds. A loop for small scales and
+  // one for others: a branch inside of it would make ptxas run the matrix instructions one by one.
   Value sumOf(Value first, Value end, Value sums) {
+    if (smallScales)
+      return b.ifValue(
+          smallScales, [&] { return sumOf(first, end, /*small=*/true, sums); },
+          [&] { return sumOf(first, end, /*small=*/false, sums); });
+    return sumOf(first, end, /*small=*/false, sums);
+  }
+  Value sumOf(Value first, Value end, bool small, Value sums) {
     std::optional<WarpProduct> product;
     if (spec.byWarps())
       product.emplace(b, spec.tile);
@@ -387,7 +389,7 @@ private:
       Value use = b.addI(b.mulI(b.addI(first, i), spec.streams()), stream);
       Value slot = RingWaitOp::create(b, b.sharedPointer(), ring, use);
       return {product                      ? stageOfWarps(*product, use, slot, carried[0])
-              : spec.a == Operand::kPacked ? stageOfSlabs(use, slot, carried[0])
+              : spec.a == Operand::kPacked ? stageOfSlabs(use, slot, small, carried[0])
                                            : stageOfTiles(use, slot, carried[0])};
     })[0];
     if (!product)
@@ -397,16 +399,12 @@ private:
     return sums;
   }
 
-  // Of the thread: row of D in its 64 (and 8 below), column of the pair in each 8.
-  Value rowInGroup() {
-    Value thread = b.remI(b.thread(), 128);
-    return b.addI(b.mulI(b.divI(thread, 32), 16), b.divI(b.remI(thread, 32), 4));
-  }
+  // Of the thread: column of the pair in each 8.
   Value pairColumn() { return b.mulI(b.remI(b.thread(), 4), 2); }
 
   // Visits the thread's pairs of c inside the matrix: index of the first of the two sums, and its address.
   void forPairs(llvm::function_ref<void(int64_t, Value, Value)> body) {
-    Value row = b.addI(b.addI(b.mulI(rowBlock, kBlockRows), b.mulI(group, kWarpgroupRows)), rowInGroup());
+    Value row = b.addI(b.addI(b.mulI(rowBlock, kBlockRows), b.mulI(group, kWarpgroupRows)), rowInGroup(b));
     Value column = b.addI(b.mulI(columnBlock, spec.tile), pairColumn());
     for (int64_t below = 0; below < 2; ++below)
       for (int64_t j = 0; j < spec.tile / 8; ++j) {
@@ -439,7 +437,7 @@ private:
     int64_t stride = kBlockRows + width; // elements of a token; the padding spreads tokens over the banks
     Value staging = b.sharedMemory(0);
     b.barrier(kConsumerBarrier, spec.consumers()); // both warpgroups have read the ring to its end
-    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup());
+    Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup(b));
     for (int64_t j = 0; j < spec.tile / 8; ++j)
       for (int64_t i = 0; i < 4; ++i) {
         Value token = b.addI(pairColumn(), 8 * j + i % 2);
@@ -475,7 +473,7 @@ private:
     };
     Value owner[2], inPart[2];
     for (int64_t below = 0; below < 2; ++below)
-      std::tie(owner[below], inPart[below]) = ownerOf(b.addI(rowInGroup(), 8 * below), part);
+      std::tie(owner[below], inPart[below]) = ownerOf(b.addI(rowInGroup(b), 8 * below), part);
     for (int64_t j = 0; j < spec.tile / 8; ++j)
       for (int64_t below = 0; below < 2; ++below) {
         int64_t i = 4 * j + 2 * below;
@@ -541,6 +539,7 @@ private:
   RingType ringType;
   Value ring, steps;
   Value group, stream; // of a consumer: which 64 rows, which of the block's splits
+  Value smallScales;   // of a consumer, i1: those of the block's rows all are; null where that is not asked
   Value columnBlock;
   Value rowBlock, rank; // rank: of the block in its cluster
 };

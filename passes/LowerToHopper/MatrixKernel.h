@@ -5,7 +5,7 @@
 // of k; the sums of the splits are added in their order, to 0. How many splits there are is a function of m and k
 // (splitsOf), so the order of sums is one too (N10, N12), whatever the tile. With few columns splits run side by side:
 // two in a block, which take turns in its ring and keep the schedulers busy, and the blocks of a cluster; with many
-// columns a block makes one after the other.
+// columns a block makes one after the other, of 256 columns with a part of the sums so far in shared memory.
 #pragma once
 
 #include "passes/LowerToHopper/Kernels.h"
@@ -13,6 +13,7 @@
 namespace nibble::hopper {
 
 inline constexpr int64_t kBlockRows = 128; // of m in a block
+inline constexpr int64_t kSMs = 132;       // of an H200
 
 // Where an operand of the product comes from.
 enum class Operand {
@@ -43,11 +44,13 @@ struct MatrixSpec {
   bool early = false;
   bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
   // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B and sends it to all. 1, or 2 of tiles of
-  // 128.
+  // 128 and 256.
   int64_t sharers = 1;
 
-  // Columns of k in a stage.
-  int64_t stageDepth() const { return a == Operand::kPacked ? 128 : 64; }
+  // Columns of k in a stage, and in what it is all or half of (a slab).
+  int64_t stageDepth() const { return a == Operand::kPacked && tile <= 128 ? 128 : 64; }
+  int64_t unitDepth() const { return a == Operand::kPacked ? 128 : 64; }
+  int64_t codeBytes() const;  // of kPacked: bytes of a slab's codes in a stage
   int64_t aBytes() const;     // of a stage, a multiple of 1024
   int64_t scaleBytes() const; // of kPacked: bytes of a slab's scales
   int64_t bBytes() const { return tile * stageDepth() * 2; }
@@ -67,6 +70,14 @@ struct MatrixSpec {
   // Products by mma.sync of each warp: the bits of wgmma, in less time where columns are few and A is in registers.
   bool byWarps() const { return a == Operand::kPacked && tile <= 16; }
   int64_t ringBytes() const { return stages() * (stageBytes() + 16); }
+  // Of the sums so far, while a block makes one split after the other: how many of a thread's tile / 2 wait in shared
+  // memory, a multiple of 4, and where.
+  int64_t totalsInShared() const;
+  int64_t totalsAt() const { return ringBytes(); }
+  // Of kPacked, by warpgroups: whether a block first looks whether all its scales are small, and where its warps say
+  // so.
+  bool choosesDecode() const { return a == Operand::kPacked && !byWarps() && scalesPerSlabRow <= 4; }
+  int64_t flagsAt() const;
   int64_t sharedBytes() const;
   std::string key() const;
 };

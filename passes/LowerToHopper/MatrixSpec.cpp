@@ -9,16 +9,26 @@ static int64_t roundUp(int64_t value, int64_t multiple) { return (value + multip
 
 int64_t MatrixSpec::scaleBytes() const { return numerics::kSlabRows * scalesPerSlabRow * 2; }
 
+int64_t MatrixSpec::codeBytes() const { return numerics::kSlabBytes * stageDepth() / numerics::kSlabColumns; }
+
+// With 256 columns sums and totals are more than there are registers; fragments of packed weights take some more.
+int64_t MatrixSpec::totalsInShared() const {
+  if (tile <= 128 || splits == 1 || result == Result::kAccumulate)
+    return 0;
+  return a == Operand::kPacked ? 76 : 64;
+}
+
 int64_t MatrixSpec::aBytes() const {
   if (a == Operand::kPacked)
-    return roundUp(2 * (numerics::kSlabBytes + scaleBytes()), 1024);
+    return roundUp(2 * (codeBytes() + scaleBytes()), 1024);
   return kBlockRows * stageDepth() * 2;
 }
 
 // 64 KB of weights on their way cover the memory's latency; more stages than that help nobody. A power of two makes a
 // stage's number and phase a mask and a shift, which shows where a stage is few instructions.
 int64_t MatrixSpec::stages() const {
-  int64_t fit = (kSharedLimit / blocksPerSM() - 2048 - exchangedBytes()) / (stageBytes() + 16);
+  int64_t others = exchangedBytes() + totalsInShared() * 4 * consumers() + 2048;
+  int64_t fit = (kSharedLimit / blocksPerSM() - others) / (stageBytes() + 16);
   int64_t wanted = givenStages > 0 ? std::min(givenStages, fit)
                                    : std::clamp<int64_t>(fit, 2,
                                                          byWarps()               ? 8
@@ -28,21 +38,23 @@ int64_t MatrixSpec::stages() const {
   return std::max<int64_t>(wanted / streams(), 1) * streams();
 }
 
+int64_t MatrixSpec::flagsAt() const {
+  return ringBytes() +
+         (sideBySide() ? ClusterExchange::sharedBytes(exchangedBytes()) : totalsInShared() * 4 * consumers());
+}
+
 int64_t MatrixSpec::sharedBytes() const {
-  if (sideBySide())
-    return ringBytes() + ClusterExchange::sharedBytes(exchangedBytes());
-  int64_t staging = 0;
-  if (result == Result::kTokens) {
+  int64_t staging = 0; // where the ring was
+  if (result == Result::kTokens && !sideBySide()) {
     int64_t bytes = element.getIntOrFloatBitWidth() / 8;
     staging = tile * (kBlockRows + 16 / bytes) * bytes;
   }
-  return std::max(ringBytes(), staging);
+  return std::max(flagsAt() + (choosesDecode() ? consumers() / 8 : 0), staging);
 }
 
-int64_t sharersOf(int64_t m, int64_t tile) { return tile == 128 && m > kBlockRows ? 2 : 1; }
+int64_t sharersOf(int64_t m, int64_t tile) { return tile >= 128 && m > kBlockRows ? 2 : 1; }
 
 int64_t splitsOf(int64_t m, int64_t k) {
-  constexpr int64_t kSMs = 132;
   int64_t blocks = (m + kBlockRows - 1) / kBlockRows, best = 1, least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512); splits *= 2) {
     // A block has two of them. Clusters of four leave SMs idle (an H200 has no place for 33 of them), so they are for

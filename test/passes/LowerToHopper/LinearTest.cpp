@@ -84,6 +84,32 @@ OpCase inputGradCase(const LinearCase &c, Random &random) {
   return op;
 }
 
+// Results of the same op with two tiles: those of one where both have the same bits, else a number that is far away.
+OpCase tilesCase(OpCase op, const std::string &operation, const std::string &type, int64_t tile, int64_t other) {
+  auto withTile = [&](const char *result, int64_t tile) {
+    size_t at = operation.find(" : ");
+    return fmt::format("  {} = {} {{hopper.tile = {} : i64}}{}\n", result, operation.substr(0, at), tile, operation.substr(at));
+  };
+  std::string element = type.find("xbf16") != std::string::npos ? "bf16" : "f32";
+  op.name = fmt::format("{}, tiles of {} and {}", op.name, tile, other);
+  size_t body = op.source.find("  %");
+  op.source = "#id = affine_map<(d0, d1) -> (d0, d1)>\n" + op.source.substr(0, body) + withTile("%y", tile) + withTile("%z", other) +
+              fmt::format(R"mlir(  %c0 = arith.constant 0 : index
+  %n = tensor.dim %y, %c0 : {0}
+  %e = tensor.empty(%n) : {0}
+  %far = arith.constant 1.0e+30 : {1}
+  %r = linalg.generic {{indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}} ins(%y, %z : {0}, {0}) outs(%e : {0}) {{
+  ^bb0(%a: {1}, %b: {1}, %o: {1}):
+    %same = arith.cmpf oeq, %a, %b : {1}
+    %s = arith.select %same, %a, %far : {1}
+    linalg.yield %s : {1}
+  }} -> {0}
+  return %r : {0}
+}})mlir",
+                          type, element);
+  return op;
+}
+
 OpCase weightGradCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("weight gradient");
@@ -130,6 +156,27 @@ TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
     checkOnDevice(forwardCase(c, random));
 }
 
+// Tiles of 256 tokens, where totals of splits wait in shared memory and codes come by halves of a slab, against others: the same bits, of
+// small scales and of large ones.
+TEST(HopperLinear, WideTilesHaveTheBitsOfOthers) {
+  Random random(6);
+  auto check = [&](const LinearCase &c, int64_t other) {
+    std::string y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+    std::string operation = fmt::format("{}.linear %x, %w : tensor<?x{}xbf16>, {} -> {}", c.dialect(), c.k, c.weightType("hopper"), y);
+    checkOnDevice(tilesCase(forwardCase(c, random), operation, y, 256, other));
+  };
+  check({260, 72, 1024, kInt4}, 64);
+  check({130, 136, 2304, "<int4, group_size = 128>", false, false, "f32", 1.0}, 128);
+  check({131, 64, 1088, "<int4, group_size = 16>"}, 32);
+  check({130, 136, 200, "<int4, group_size = 0>"}, 128);
+  check({258, 136, 1096}, 128);
+  check({140, 270, 72, "bf16", false, false, "f32"}, 64);
+  LinearCase c{140, 136, 264};
+  std::string dx = fmt::format("tensor<?x{}xbf16>", c.k);
+  std::string operation = fmt::format("nn.linear_input_grad %dy, %w : tensor<?x{}xbf16>, {} -> {}", c.n, c.weightType("hopper"), dx);
+  checkOnDevice(tilesCase(inputGradCase(c, random), operation, dx, 256, 64));
+}
+
 TEST(HopperLinear, InputGradientMeansWhatTheReferenceSays) {
   Random random(2);
   for (const LinearCase &c : {LinearCase{1, 64, 128}, {10, 72, 200}, {33, 272, 136}, {140, 128, 264}, {5, 200, 704, kInt4},
@@ -141,6 +188,14 @@ TEST(HopperLinear, WeightGradientMeansWhatTheReferenceSays) {
   Random random(3);
   for (const LinearCase &c : {LinearCase{1, 64, 128}, {70, 72, 200}, {131, 136, 136}, {20, 272, 256, "bf16", false, false, "f32"}})
     checkOnDevice(weightGradCase(c, random));
+  // The same with tiles of 256 columns, to the bit.
+  OpCase c = weightGradCase({70, 136, 264}, random);
+  CompiledForDevice narrow(withElement(c.source, c.dtype));
+  c.name += ", tiles of 256";
+  c.source.insert(c.source.find(" : ", c.source.find("%dw =")), " {hopper.tile = 256 : i64}");
+  CompiledForDevice wide(withElement(c.source, c.dtype));
+  EXPECT_EQ(difference(runOnDevice(narrow, c)[0], runOnDevice(wide, c)[0]), "the same");
+  checkOnDevice(c);
 }
 
 } // namespace

@@ -35,6 +35,8 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_64_
 // CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 128] swizzle 128 : memref<?x256xbf16>
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_128_
+// CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 256] swizzle 128 : memref<?x256xbf16>
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_256_
 // CHECK: gpu.func @matrix_packed_rows_8_s4_bf16_{{.*}} kernel
 // CHECK: hopper.ring_init
 // CHECK: hopper.roles registers
@@ -53,10 +55,15 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 // CHECK: nvvm.mma.sync
 // CHECK: hopper.ring_release
 // CHECK: gpu.func @matrix_packed_rows_32_s4_bf16_{{.*}} kernel
-// CHECK: hopper.dequantize %
+// CHECK: nvvm.vote.sync all
+// CHECK: scf.if
+// CHECK: hopper.dequantize_small
 // CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<16xf32>
 // CHECK: hopper.wgmma_wait
 // CHECK: hopper.ring_release
+// CHECK: } else {
+// CHECK: hopper.dequantize %
+// CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<16xf32>
 func.func @linear(%x: memref<?x256xbf16>, %w: memref<18432xi8>, %y: memref<?x128xbf16>) {
   kernel.compute "qat.linear" ins(%x, %w : memref<?x256xbf16>, memref<18432xi8>) outs(%y : memref<?x128xbf16>)
       {parameters = {}, input_types = [tensor<?x256xbf16>, !qat.packed<128x256, <int4, group_size = 32>, hopper>], output_types = [tensor<?x128xbf16>]}

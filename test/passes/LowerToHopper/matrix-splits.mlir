@@ -18,11 +18,22 @@ func.func @one(%x: tensor<?x1016xbf16> {nn.input = "x"}, %w: tensor<128x1016xbf1
 // CHECK-LABEL: func.func @two
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits2_bf16_
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_128_splits2_bf16_
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_256_splits2_bf16_
 // CHECK: gpu.func @matrix_rows_rows_8_splits2_bf16_{{.*}}hopper.cluster = 1 : i64
 // CHECK-SAME: hopper.threads = 640 : i64
 // CHECK-NOT: st.async
 // CHECK: gpu.func @matrix_rows_rows_64_splits2_bf16_{{.*}}hopper.cluster = 1 : i64
 // CHECK-SAME: hopper.threads = 384 : i64
+// CHECK: gpu.func @matrix_rows_rows_128_splits2_bf16_
+// CHECK: arith.addf %{{.*}} : vector<64xf32>
+// Of 256 columns half of the totals are in registers; the others wait in shared memory.
+// CHECK: gpu.func @matrix_rows_rows_256_splits2_bf16_
+// CHECK: scf.for
+// CHECK: hopper.wgmma_wait 0
+// CHECK-COUNT-64: arith.addf
+// CHECK: llvm.load {{.*}} -> vector<4xf32>
+// CHECK-COUNT-4: arith.addf
+// CHECK: llvm.store {{.*}} vector<4xf32>
 func.func @two(%x: tensor<?x1024xbf16> {nn.input = "x"}, %w: tensor<128x1024xbf16> {nn.parameter = "w"}) -> (tensor<?x128xbf16> {nn.output = "y"}) {
   %y = nn.linear %x, %w : tensor<?x1024xbf16>, tensor<128x1024xbf16> -> tensor<?x128xbf16>
   return %y : tensor<?x128xbf16>
