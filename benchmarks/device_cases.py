@@ -11,7 +11,7 @@ sample_<vocabulary>.
 import sys
 
 LINEARS = [(8192, 8192, 4), (16384, 8192, 3), (8192, 16384, 3), (20480, 7168, 3), (7168, 20480, 3), (8192, 81920, 1)]
-VARIED = [(8192, 8192, 4, tile, splits) for tile in (8, 16, 32, 64, 128) for splits in (1, 2, 4, 8)]
+VARIED = [(8192, 8192, 4, tile, splits) for tile in (8, 16, 32, 64, 128, 256) for splits in (1, 2, 4, 8)]
 QUANTIZED = [(8192, 8192, 2)]
 UPDATED = [(4096, 8192, 2)]
 ATTENTION = [(32, 8, 128)]
