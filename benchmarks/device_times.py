@@ -55,7 +55,7 @@ def safetensors(path, tensors):
 
 def timed(call, repeats=1):
     """Seconds of the recorded call: the median of five replays of `repeats` of them, after one. So does nibble-run --profile, and as many have to be
-    asked for there: under its power limit an H200 slows down within some 20 ms."""
+    asked for there: under its power limit an H200 slows down within tens of milliseconds."""
     call()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()

@@ -100,6 +100,13 @@ bool isGiven(Value buffer) {
   return given;
 }
 
+// Whether splits of up to 64 tokens are better side by side: their exchange takes what some 8000 columns of weights
+// take one after the other, and each cluster of two needs its place.
+bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns) {
+  int64_t blocks = llvm::divideCeil(rows, spec.swiglu ? kBlockRows / 2 : kBlockRows);
+  return spec.a == Operand::kPacked && spec.splits == 4 && 2 * blocks <= kSMs && columns >= 10240;
+}
+
 // One launch for each tile of tokens; all but one have an empty grid.
 void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b) {
   spec.givenStages = k.integer(kStagesAttr);
@@ -111,15 +118,20 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments, Value b
   };
   if (int64_t tile = k.integer(kTileAttr))
     return launch(tile, k.ceilDiv(arguments.n, tile));
-  // Few rows make few blocks: tiles of 64 go twice as far there, so that more SMs have one.
   int64_t rows = columnsOf(k.output(0)), lower = 0;
-  for (int64_t tile : {8, 16, 32, 64}) {
-    int64_t upper = tile == 64 && rows < 100 * 128 ? 128 : tile;
+  auto launchUpTo = [&](int64_t upper, int64_t tile) {
     launch(tile, k.mul(k.ceilDiv(arguments.n, tile), inRange(k, arguments.n, lower, upper)));
     lower = upper;
-  }
+  };
+  for (int64_t tile : {8, 16, 32})
+    launchUpTo(tile, tile);
+  if (spec.beside = isDeep(spec, rows, columnsOf(b)); spec.beside)
+    launchUpTo(64, 64);
+  spec.beside = false;
+  // Few rows make few blocks: tiles of 64 go twice as far there, so that more SMs have one.
+  launchUpTo(rows < 100 * 128 ? 128 : 64, 64);
   Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic),
-        wide = k.mul(many, isWideFaster(k, rows, arguments.n));
+        wide = k.mul(many, isWideFaster(k, spec.swiglu ? 2 * rows : rows, arguments.n));
   launch(128, k.mul(k.ceilDiv(arguments.n, 128), k.host.createOrFold<arith::SubIOp>(k.loc(), many, wide)));
   launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
 }

@@ -67,14 +67,13 @@ private:
   // columns, one row of blocks (of a cluster) after the other. Packed weights are a quarter of bf16 ones, so that
   // fewer columns make a rectangle of which less is read.
   void takeTurns() {
-    int64_t sideBySide = spec.tile == 256 && spec.a == Operand::kPacked ? 4 : 8;
+    int64_t width = spec.tile == 256 && spec.a == Operand::kPacked ? 4 : 8;
     Value rows = b.ceilDivI(args.m, rowsOfY() * spec.sharers), columns = b.ceilDivI(args.n, spec.tile);
     Value number = b.addI(b.mulI(b.block(1), rows), b.divI(b.block(0), spec.sharers));
-    Value first = b.mulI(b.divI(number, b.mulI(rows, sideBySide)), sideBySide),
-          inGroup = b.remI(number, b.mulI(rows, sideBySide));
-    Value width = b.minI(b.subI(columns, first), b.i32(sideBySide));
-    rowBlock = b.addI(b.mulI(b.divI(inGroup, width), spec.sharers), rank);
-    columnBlock = b.addI(first, b.remI(inGroup, width));
+    Value first = b.mulI(b.divI(number, b.mulI(rows, width)), width), inGroup = b.remI(number, b.mulI(rows, width));
+    Value ofGroup = b.minI(b.subI(columns, first), b.i32(width));
+    rowBlock = b.addI(b.mulI(b.divI(inGroup, ofGroup), spec.sharers), rank);
+    columnBlock = b.addI(first, b.remI(inGroup, ofGroup));
   }
 
   // Nobody reaches into another block before its barriers are there, or after it has ended.

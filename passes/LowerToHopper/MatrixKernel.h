@@ -43,6 +43,8 @@ struct MatrixSpec {
   // that still runs (programmatic dependent launch).
   bool early = false;
   bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
+  // Of tiles of 64: splits run side by side, as with fewer columns.
+  bool beside = false;
   // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B and sends it to all. 1, or 2 of tiles of
   // 128 and 256.
   int64_t sharers = 1;
@@ -57,7 +59,7 @@ struct MatrixSpec {
   int64_t stageBytes() const { return aBytes() + bBytes(); }
   int64_t stages() const;
   // Splits side by side, and how many of them in a block.
-  bool sideBySide() const { return splits > 1 && tile <= 32; }
+  bool sideBySide() const { return splits > 1 && (tile <= 32 || beside); }
   int64_t streams() const { return sideBySide() ? 2 : 1; }
   int64_t cluster() const { return sideBySide() ? splits / streams() : sharers; }
   int64_t consumers() const { return 256 * streams(); } // threads

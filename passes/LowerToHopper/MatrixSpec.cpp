@@ -88,6 +88,8 @@ std::string MatrixSpec::key() const {
     key += "_stages" + std::to_string(givenStages);
   if (early)
     key += "_early";
+  if (beside)
+    key += "_beside";
   if (splits > 1)
     key += "_splits" + std::to_string(splits);
   if (swiglu)

@@ -119,6 +119,7 @@ TEST(HopperLinearSwiglu, SplitsAreTheLinears) {
                         {12, 130, 4096},
                         {30, 72, 1024, kInt4, "{hopper.splits = 1 : i64}"},
                         {30, 72, 1024, kInt4, "{hopper.splits = 4 : i64, hopper.tile = 16 : i64}"},
+                        {40, 72, 10240, "<int4, group_size = 128>", "{hopper.splits = 4 : i64}"},
                         {100, 72, 1024, kInt4, "{hopper.tile = 256 : i64}"},
                         {100, 72, 1096, "bf16", "{hopper.tile = 256 : i64}"}})
     checkFused(c, random);

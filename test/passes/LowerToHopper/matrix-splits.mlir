@@ -79,6 +79,32 @@ func.func @eight(%x: tensor<?x4096xbf16> {nn.input = "x"}, %w: tensor<128x4096xb
 
 // -----
 
+// Up to 64 tokens four splits of packed weights of many columns run side by side; with more tokens one after the other.
+// CHECK-LABEL: func.func @deep
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_32_s1_splits4_bf16_
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_64_s1_beside_splits4_bf16_
+// CHECK: hopper.launch @kernels::@matrix_packed_rows_64_s1_splits4_bf16_
+// CHECK: gpu.func @matrix_packed_rows_64_s1_beside_splits4_bf16_{{.*}}hopper.cluster = 2 : i64
+// CHECK-SAME: hopper.threads = 640 : i64
+// CHECK: st.async.shared::cluster
+func.func @deep(%x: tensor<?x10240xbf16> {nn.input = "x"}, %w: !qat.packed<7168x10240, <int4, group_size = 128>, hopper>) -> (tensor<?x7168xbf16> {nn.output = "y"}) {
+  %y = qat.linear %x, %w : tensor<?x10240xbf16>, !qat.packed<7168x10240, <int4, group_size = 128>, hopper> -> tensor<?x7168xbf16>
+  return %y : tensor<?x7168xbf16>
+}
+
+// -----
+
+// Not of fewer columns.
+// CHECK-LABEL: func.func @shallow
+// CHECK-NOT: beside
+// CHECK: gpu.func
+func.func @shallow(%x: tensor<?x8192xbf16> {nn.input = "x"}, %w: !qat.packed<7168x8192, <int4, group_size = 128>, hopper>) -> (tensor<?x7168xbf16> {nn.output = "y"}) {
+  %y = qat.linear %x, %w : tensor<?x8192xbf16>, !qat.packed<7168x8192, <int4, group_size = 128>, hopper> -> tensor<?x7168xbf16>
+  return %y : tensor<?x7168xbf16>
+}
+
+// -----
+
 // An attribute stands over what would be chosen.
 // CHECK-LABEL: func.func @given
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_16_splits2_bf16_
