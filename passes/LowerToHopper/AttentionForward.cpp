@@ -418,7 +418,7 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const A
   if (spec.listed()) {
     TileList list = launchTileList(k, spec.shape, spec.warpgroups, arguments.positions, arguments.sequences,
                                    arguments.blocks, arguments.sequenceCount);
-    launch.grid = {k.host.createOrFold<arith::MinUIOp>(k.loc(), list.items, k.index(kMultiprocessors))};
+    launch.grid = {k.host.createOrFold<arith::MinUIOp>(k.loc(), list.items, k.index(kSMs))};
     launch.arguments.append({list.records, list.taken, list.items});
   } else {
     launch.grid = {arguments.blocks, k.index(spec.shape.kvHeads)};

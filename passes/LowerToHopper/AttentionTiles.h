@@ -6,8 +6,6 @@
 
 namespace nibble::hopper {
 
-// Multiprocessors of an H200, an H100 SXM as well: so many blocks are there at once.
-inline constexpr int64_t kMultiprocessors = 132;
 inline constexpr int64_t kTileRecordBytes = 32; // eight i32: what QueryBlock::recordOf gives
 
 struct TileList {

@@ -9,6 +9,9 @@
 
 namespace nibble::hopper {
 
+// Multiprocessors of an H200, and of an H100 SXM.
+inline constexpr int64_t kSMs = 132;
+
 // One launch to be written.
 struct LaunchSpec {
   // What the code is, with everything in it that the body's code depends on ("rms_norm_bf16_1024"): kernels of one key

@@ -13,7 +13,6 @@
 namespace nibble::hopper {
 
 inline constexpr int64_t kBlockRows = 128; // of m in a block
-inline constexpr int64_t kSMs = 132;       // of an H200
 
 // Where an operand of the product comes from.
 enum class Operand {
