@@ -214,14 +214,14 @@ def update_rows(runner, bundle, n, k, copies):
         optimizer.step()
         torch._foreach_copy_(weights, [master.detach() for master in masters])
 
-    yield {"case": f"update {n}x{k}", "seconds": seconds, "floor": n * k * (30.5 + 2 / GROUP) / COPY, "peer": timed(step) / copies,
+    yield {"case": f"update {n}x{k}", "seconds": seconds, "floor": n * k * (30.5 + 2 / GROUP) / COPY, "peer": timed(step, 20) / copies,
            "peer_name": "torch fused AdamW and bf16, not quantized", "operations": 0}
 
 
 def squares_rows(runner, bundle, n, k, copies):
     gradients = [torch.randn(n, k, device="cuda") for _ in range(copies)]
     seconds = runner.seconds(bundle, [{f"gradient:{i}": gradient for i, gradient in enumerate(gradients)}], 20) / copies
-    peer = timed(lambda: torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) / copies
+    peer = timed(lambda: torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))), 20) / copies
     yield {"case": f"gradient norm {n}x{k}", "seconds": seconds, "floor": n * k * 4 / COPY, "peer": peer, "peer_name": "torch foreach norm",
            "operations": 0}
 

@@ -4,7 +4,7 @@
 #   lit -v build/release/test --filter passes/Fuse   some of them
 #
 # Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
-# %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
+# %test_bin, the folder of the test programs; %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
 # %simt_cuda: a CUDA driver for NIBBLE_LIBCUDA that executes kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp).
 # The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
 # a namespace of its own (root without further limits may). "ptxas": the assembler of the CUDA toolkit is where nibble looks for it.
@@ -36,6 +36,7 @@ if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"
 toolkits = [os.path.join(folder, "bin") for folder in (os.environ.get("CUDA_HOME"), "/usr/local/cuda") if folder]
 if shutil.which(os.environ.get("NIBBLE_PTXAS", "ptxas"), path=os.pathsep.join([os.environ.get("PATH", ""), *toolkits])):
     config.available_features.add("ptxas")
+config.substitutions.append(("%test_bin", os.path.join(config.nibble_build, "test", "bin")))
 config.substitutions.append(("%root", config.nibble_source))
 config.substitutions.append(("%examples", os.path.join(config.nibble_source, "examples")))
 config.substitutions.append(("%data", config.test_source_root))

@@ -152,6 +152,12 @@ static double boundOf(const OpCase &c, const Tensor &result) {
   return c.bound > 0 ? c.bound : isBf16 ? 4e-3 : 1e-5;
 }
 
+static Tensor doubles(const Shape &shape, const std::vector<double> &values) {
+  Tensor tensor = orThrow(Tensor::create(DType::kF64, shape));
+  std::copy(values.begin(), values.end(), tensor.as<double>());
+  return tensor;
+}
+
 // `bounds` of the errors of the results, and what is expected of them.
 static void record(const OpCase &c, const CompiledForDevice &program, std::vector<double> bounds,
                    std::vector<Tensor> expected) {
@@ -182,7 +188,7 @@ void checkOnDevice(const OpCase &c) {
   std::vector<Tensor> numbers;
   for (size_t i = 0; i < results.size(); ++i) {
     bounds.push_back(boundOf(c, results[i]));
-    numbers.push_back(makeTensor(DType::kF64, results[i].shape(), expected[i].reals));
+    numbers.push_back(doubles(results[i].shape(), expected[i].reals));
   }
   record(c, program, std::move(bounds), std::move(numbers));
   std::string errors;
@@ -211,7 +217,7 @@ void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std
   int64_t bytes = 0;
   for (size_t i = 0; i < results.size(); ++i) {
     EXPECT_EQ(differentBytes(results[i], expected[i]), 0) << c.name << " result " << i;
-    numbers.push_back(makeTensor(DType::kF64, expected[i].shape(), valuesOf(expected[i])));
+    numbers.push_back(doubles(expected[i].shape(), numbersOf(expected[i].view())));
     bytes += expected[i].bytes();
   }
   fmt::print("{}: {} bytes compared\n", c.name, bytes);

@@ -20,6 +20,8 @@ template <typename T> static T orThrow(Result<T> result) {
 }
 
 Tensor makeTensor(DType dtype, Shape shape, const std::vector<double> &values) {
+  if (dtype != DType::kBF16 && dtype != DType::kF32)
+    throw std::runtime_error("a tensor of numbers is of bf16 or float32");
   Tensor tensor = orThrow(Tensor::create(dtype, std::move(shape)));
   if (tensor.elements() != static_cast<int64_t>(values.size()))
     throw std::runtime_error(fmt::format("{} values for {}", values.size(), toString(tensor.shape())));
@@ -61,8 +63,10 @@ std::vector<double> valuesOf(const Tensor &tensor) {
       values[i] = numerics::floatFromBf16(tensor.as<uint16_t>()[i]);
     else if (tensor.dtype() == DType::kF32)
       values[i] = tensor.as<float>()[i];
-    else
+    else if (tensor.dtype() == DType::kI32)
       values[i] = tensor.as<int32_t>()[i];
+    else
+      throw std::runtime_error("numbers are read of tensors of bf16, float32 or i32");
   }
   return values;
 }
