@@ -72,10 +72,20 @@ private:
 
   // --- tiles of the list --------------------------------------------------------
 
+  Value recordAt(Value item) { return b.at(args.records, b.getI32Type(), b.mulI(b.wide(item), 8)); }
+  SmallVector<Value> loadRecord(Value pointer) {
+    SmallVector<Value> record;
+    for (int64_t half : {0, 16}) {
+      Value part = b.load(b.atByte(pointer, half), b.vectorOf(b.getI32Type(), 4));
+      for (int64_t i = 0; i < 4; ++i)
+        record.push_back(b.extract(part, i));
+    }
+    return record;
+  }
+
   void sendRecord(Value item, Value use) {
     Value slot = RingAcquireOp::create(b, b.sharedPointer(), tiles, use, b.i32(kTileRecordBytes));
-    Value record = b.at(args.records, b.getI32Type(), b.mulI(b.wide(item), 8));
-    BulkCopyOp::create(b, record, slot, b.i32(kTileRecordBytes), tiles, use, UnitAttr());
+    BulkCopyOp::create(b, recordAt(item), slot, b.i32(kTileRecordBytes), tiles, use, UnitAttr());
   }
 
   void produceTiles() {
@@ -87,14 +97,7 @@ private:
           firstUse = in[2];
           Value taken = LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::add, args.taken, b.i32(1),
                                                   LLVM::AtomicOrdering::monotonic);
-          SmallVector<Value> record;
-          for (int64_t half : {0, 4}) {
-            Value part = b.load(b.at(args.records, b.getI32Type(), b.addI(b.mulI(b.wide(item), 8), half)),
-                                b.vectorOf(b.getI32Type(), 4));
-            for (int64_t i = 0; i < 4; ++i)
-              record.push_back(b.extract(part, i));
-          }
-          at.locate(record);
+          at.locate(loadRecord(recordAt(item)));
           b.ifThen(at.tile.found, [&] {
             sendRecord(item, use);
             produce();
@@ -107,13 +110,7 @@ private:
   }
 
   SmallVector<Value> receiveRecord(Value use) {
-    Value slot = RingWaitOp::create(b, b.sharedPointer(), tiles, use);
-    SmallVector<Value> record;
-    for (int64_t half : {0, 16}) {
-      Value part = b.load(b.atByte(slot, half), b.vectorOf(b.getI32Type(), 4));
-      for (int64_t i = 0; i < 4; ++i)
-        record.push_back(b.extract(part, i));
-    }
+    SmallVector<Value> record = loadRecord(RingWaitOp::create(b, b.sharedPointer(), tiles, use));
     b.syncWarp();
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, tiles, use); });
     return record;

@@ -37,7 +37,7 @@ struct AttentionForwardArguments {
   mlir::Value records, taken, items;
 };
 
-// One launch over (blocks of tokens, key heads).
+// One launch, over (tiles, key heads); of a list a second one before it, which writes the list.
 void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const AttentionForwardArguments &arguments);
 
 } // namespace nibble::hopper
