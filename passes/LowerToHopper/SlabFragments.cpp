@@ -24,11 +24,15 @@ SlabFragments::SlabFragments(Emitter &b, const MatrixSpec &spec, Value slot, Val
   scales = b.atByte(slot, b.addI(rows, 2 * spec.codeBytes()));
 }
 
+Value SlabFragments::scaleBits(int64_t i) {
+  int64_t at = i < perRow ? i : i - perRow + 8 * perSlabRow;
+  return arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * at), b.getI16Type()));
+}
+
 Value SlabFragments::loadScales() {
   Value largest;
   for (int64_t i = 0; i < 2 * perRow; ++i) {
-    int64_t at = i < perRow ? i : i - perRow + 8 * perSlabRow;
-    Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * at), b.getI16Type()));
+    Value bits = scaleBits(i);
     Value less = b.subI(bits, 1); // 0 becomes the largest
     largest = largest ? b.maxI(largest, less) : less;
     loaded.push_back(b.mulI(bits, 0x00010001));
@@ -40,8 +44,7 @@ Value SlabFragments::loadScales() {
 Value SlabFragments::scale(int64_t i) {
   if (!loaded.empty())
     return loaded[i];
-  int64_t at = i < perRow ? i : i - perRow + 8 * perSlabRow;
-  Value bits = arith::ExtUIOp::create(b, b.getI32Type(), b.load(b.atByte(scales, 2 * at), b.getI16Type()));
+  Value bits = scaleBits(i);
   return b.orI(bits, b.shlI(bits, 16));
 }
 

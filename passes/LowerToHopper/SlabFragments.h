@@ -22,6 +22,8 @@ public:
   mlir::Value fragment(int64_t s, bool small);
 
 private:
+  // Scale i of the upper row, then of the lower: its bf16's bits, and in both halves of a register.
+  mlir::Value scaleBits(int64_t i);
   mlir::Value scale(int64_t i);
   mlir::Value times(mlir::Value x, int64_t bits);
 
