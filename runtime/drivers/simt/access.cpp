@@ -25,36 +25,65 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane, const AllocationMa
   uint64_t begin = address - entry.begin, end = begin + bytes;
   for (uint64_t cell = begin / 4; cell * 4 < end; ++cell) {
     std::atomic<uint64_t> &slot = entry.last[cell];
-    uint64_t old = slot.load(std::memory_order_relaxed);
-    uint64_t writer = 0, reader = 0;
-    if (old >> 48 == serial) {
-      writer = old >> 24 & kSeveral;
-      reader = old & kSeveral;
-    }
-    bool conflict = (writer != 0 && writer != self) || (touch == Touch::kWrite && reader != 0 && reader != self);
-    if (conflict) {
-      uint64_t other = writer != 0 && writer != self ? writer : reader;
-      std::string who = other == kSeveral
-                            ? "several blocks"
-                            : (cluster.launch->clusterSize > 1 ? "cluster " : "block ") + std::to_string(other - 1);
-      fault(warp, inst, lane,
-            std::string("race between blocks: ") + verbOf(touch) + " global memory at " + hex(entry.begin + cell * 4) +
-                " of '" + entry.what + "', which " + who + (writer != 0 && writer != self ? " wrote" : " read") +
-                " in the same launch");
-      return false;
-    }
     bool whole = cell * 4 >= begin && cell * 4 + 4 <= end;
-    if (!whole)
-      continue;
-    if (touch == Touch::kWrite)
-      writer = self;
-    else
-      reader = reader == 0 || reader == self ? self : kSeveral;
-    uint64_t now = packCell(serial, writer, reader);
-    if (now != old)
-      slot.store(now, std::memory_order_relaxed);
+    uint64_t old = slot.load(std::memory_order_relaxed), now = 0;
+    // Of two blocks that come here at once, one finds the other.
+    do {
+      uint64_t writer = 0, reader = 0;
+      if (old >> 48 == serial) {
+        writer = old >> 24 & kSeveral;
+        reader = old & kSeveral;
+      }
+      bool conflict = (writer != 0 && writer != self) || (touch == Touch::kWrite && reader != 0 && reader != self);
+      if (conflict) {
+        uint64_t other = writer != 0 && writer != self ? writer : reader;
+        std::string who = other == kSeveral
+                              ? "several blocks"
+                              : (cluster.launch->clusterSize > 1 ? "cluster " : "block ") + std::to_string(other - 1);
+        fault(warp, inst, lane,
+              std::string("race between blocks: ") + verbOf(touch) + " global memory at " +
+                  hex(entry.begin + cell * 4) + " of '" + entry.what + "', which " + who +
+                  (writer != 0 && writer != self ? " wrote" : " read") + " in the same launch");
+        return false;
+      }
+      if (!whole)
+        break;
+      if (touch == Touch::kWrite)
+        writer = self;
+      else
+        reader = reader == 0 || reader == self ? self : kSeveral;
+      now = packCell(serial, writer, reader);
+    } while (now != old && !slot.compare_exchange_weak(old, now, std::memory_order_relaxed));
   }
   return true;
+}
+
+// The marks of `bytes` bytes, in the widest words that fit; each is 1 where something was written. Blocks on other
+// threads of the host mark and look at the same time; what hands the data on hands the marks on.
+template <typename Word, typename F> bool forMarks(uint8_t *written, uint64_t bytes, F f) {
+  for (uint64_t i = 0; i < bytes; i += sizeof(Word))
+    if (!f(reinterpret_cast<Word *>(written + i), static_cast<Word>(0x0101010101010101u)))
+      return false;
+  return true;
+}
+
+template <typename F> bool forMarks(uint8_t *written, uint64_t bytes, F f) {
+  uint64_t bits = reinterpret_cast<uintptr_t>(written) | bytes;
+  return bits % 8 == 0   ? forMarks<uint64_t>(written, bytes, f)
+         : bits % 4 == 0 ? forMarks<uint32_t>(written, bytes, f)
+                         : forMarks<uint8_t>(written, bytes, f);
+}
+
+void markWritten(uint8_t *written, uint64_t bytes) {
+  forMarks(written, bytes, [](auto *word, auto marks) {
+    __atomic_store_n(word, marks, __ATOMIC_RELAXED);
+    return true;
+  });
+}
+
+bool isWritten(uint8_t *written, uint64_t bytes) {
+  return forMarks(written, bytes,
+                  [](auto *word, auto marks) { return __atomic_load_n(word, __ATOMIC_RELAXED) == marks; });
 }
 
 } // namespace
@@ -68,6 +97,7 @@ Block *sharedBlock(Warp &warp, uint32_t address, uint32_t &offset) {
 }
 
 uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes, Touch touch) {
+  warp.cluster->looksOutside = true;
   if (!warp.cluster->checks)
     return reinterpret_cast<uint8_t *>(address);
   const AllocationMap::Entry *entry = warp.lastAllocation;
@@ -88,15 +118,17 @@ uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t add
   if (entry->written != nullptr) {
     uint8_t *written = entry->written.get() + (address - entry->begin);
     if (touch != Touch::kWrite) {
-      if (const void *hole = std::memchr(written, 0, bytes)) {
-        uint64_t at = address + static_cast<uint64_t>(static_cast<const uint8_t *>(hole) - written);
+      if (!isWritten(written, bytes)) {
+        uint64_t at = address;
+        while (at + 1 < address + bytes && isWritten(written + (at - address), 1))
+          ++at;
         fault(warp, inst, lane,
               "reads global memory that nothing wrote: " + hex(at) + ", byte " + std::to_string(at - entry->begin) +
                   " of '" + entry->what + "'");
         return nullptr;
       }
     } else {
-      std::memset(written, 1, bytes);
+      markWritten(written, bytes);
     }
   }
   if (!judgeGlobal(warp, inst, lane, *entry, address, bytes, touch))

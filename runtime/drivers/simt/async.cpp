@@ -9,8 +9,10 @@ constexpr uint32_t kLongestDelay = 12; // rounds of the scheduler
 
 Outcome issue(Warp &warp, std::unique_ptr<AsyncOp> op) {
   Cluster &cluster = *warp.cluster;
-  if (!cluster.checks)
+  if (!cluster.checks) {
+    noteChange(cluster, op->storesGlobal());
     return op->perform();
+  }
   op->due = cluster.round + cluster.random.below(kLongestDelay);
   cluster.pending.push_back(std::move(op));
   return Outcome::kNext;
@@ -19,7 +21,7 @@ Outcome issue(Warp &warp, std::unique_ptr<AsyncOp> op) {
 Outcome completeAt(Cluster &cluster, size_t i) {
   std::unique_ptr<AsyncOp> op = std::move(cluster.pending[i]);
   cluster.pending.erase(cluster.pending.begin() + static_cast<std::ptrdiff_t>(i));
-  ++cluster.progress;
+  noteChange(cluster, op->storesGlobal());
   return op->perform();
 }
 

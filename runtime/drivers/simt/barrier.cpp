@@ -38,7 +38,7 @@ Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
   // A warp counts as whole: lanes beyond the block's threads, and those that have ended, come with the others.
   bool isWhole = (warp.live & ~mask) == 0;
   barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
-  ++warp.cluster->progress;
+  noteChange(*warp.cluster, false);
   releaseTo(warp, barrier.knowledge);
   if (barrier.arrived > barrier.expected)
     return fault(warp, inst, lane,
@@ -66,7 +66,7 @@ Outcome clusterArrive(Warp &warp, const Inst &inst, Mask mask) {
   bool isWhole = (warp.live & ~mask) == 0;
   barrier.expected = expected;
   barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
-  ++warp.cluster->progress;
+  noteChange(*warp.cluster, false);
   releaseTo(warp, barrier.knowledge);
   forLanes(mask, [&](uint32_t i) { warp.clusterPhase[i] = barrier.phase; });
   if (barrier.arrived > expected)

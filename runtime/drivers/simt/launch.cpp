@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace nibble::simt {
 
@@ -118,11 +119,15 @@ public:
     }
   }
 
+  // Why the last run failed: all clusters waited for each other.
+  bool waitedForOthers() const { return cluster_.waitedForOthers; }
   bool hasMemory() const { return files_ != nullptr && shared_ != nullptr; }
 
   Status run(uint32_t index) {
     reset(index);
     Status status = runCluster(cluster_);
+    if (cluster_.hasWritten)
+      launch_.quiescence.publish();
     for (Warp *warp : cluster_.warps) {
       steps += warp->stepCount;
       lanes += warp->laneCount;
@@ -141,6 +146,8 @@ private:
     cluster_.pending.clear();
     cluster_.barrier = {};
     cluster_.atomics.clear();
+    cluster_.hasStored = cluster_.hasWritten = cluster_.looksOutside = cluster_.isWatched = false;
+    cluster_.waitedForOthers = false;
     cluster_.ordersGlobal = false;
     cluster_.error = Status::ok();
     uint32_t clustersX = launch_.shape.grid[0] / launch_.clusterSize;
@@ -167,8 +174,9 @@ private:
     warp.live = count == kLanes ? kAllLanes : (Mask{1} << count) - 1;
     warp.fragments.assign(1, {Fragment::kReady, warp.live, 0, nullptr});
     warp.current = 0;
-    warp.avoid = 0;
-    warp.yielded = false;
+    warp.avoid = warp.haveRun = 0;
+    warp.jumpsBack = 0;
+    warp.yielded = warp.isUnrepeatable = false;
     warp.sinceWait = 0;
     warp.copyGroups = warp.bulkGroups = {};
     warp.matrixGroup = warp.pendingMatrix = warp.matrixWaited = 0;
@@ -259,28 +267,32 @@ Status runLaunch(LaunchState &state) {
   uint32_t wanted = state.options.threads > 0 ? static_cast<uint32_t>(state.options.threads)
                                               : std::max(1u, std::thread::hardware_concurrency());
   uint32_t workers = std::min(wanted, clusters);
-  std::atomic<uint32_t> next{0}, failedAt{~0u};
+  std::atomic<uint32_t> next{0}, begun{0}, failedAt{~0u};
   std::mutex mutex;
   Status status;
+  // The first block's report, whoever is faster. A block that waits for what a failed one would have done has no say.
+  std::pair<bool, uint32_t> reported{true, ~0u}; // waited for others, cluster
+  auto report = [&](Status own, uint32_t index, bool waitedForOthers) {
+    std::lock_guard lock(mutex);
+    failedAt = std::min(failedAt.load(), index);
+    if (std::pair key{waitedForOthers, index}; key < reported) {
+      reported = key;
+      status = std::move(own);
+    }
+  };
+  state.quiescence.begin(workers);
   auto work = [&] {
     Worker worker(state);
-    if (!worker.hasMemory()) {
-      std::lock_guard lock(mutex);
-      failedAt = 0;
-      status = Status::environment("simt: no memory on the host for the registers of kernel " + state.code->name);
-      return;
+    if (!worker.hasMemory())
+      report(Status::environment("simt: no memory on the host for the registers of kernel " + state.code->name), 0,
+             false);
+    for (uint32_t index; worker.hasMemory() && (index = next.fetch_add(1)) < clusters && index < failedAt.load();) {
+      ++begun;
+      if (Status own = worker.run(index); !own.isOk())
+        report(std::move(own), index, worker.waitedForOthers());
     }
-    for (uint32_t index; (index = next.fetch_add(1)) < clusters && index < failedAt.load();) {
-      Status own = worker.run(index);
-      if (own.isOk())
-        continue;
-      std::lock_guard lock(mutex);
-      // The first block's report, whoever is faster.
-      if (index < failedAt.load()) {
-        failedAt = index;
-        status = std::move(own);
-      }
-    }
+    // What failed is reported by now: who waits for it learns nothing new from the verdict.
+    state.quiescence.leave();
     std::lock_guard lock(mutex);
     state.stepCount += worker.steps;
     state.laneCount += worker.lanes;
@@ -292,6 +304,11 @@ Status runLaunch(LaunchState &state) {
   work();
   for (std::thread &thread : threads)
     thread.join();
+  if (!status.isOk() && reported.first && begun < clusters)
+    return Status::failed(status.message() + "; " + std::to_string(clusters - begun) + " of " +
+                          std::to_string(clusters) + (state.clusterSize > 1 ? " clusters" : " blocks") +
+                          " have not begun: they begin in order, on " + std::to_string(workers) +
+                          " host thread(s), and can wait for earlier ones only");
   return status;
 }
 

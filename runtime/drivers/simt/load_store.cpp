@@ -12,6 +12,8 @@ namespace nibble::simt {
 
 namespace {
 
+bool mayBeGlobal(Space space) { return space == Space::kGlobal || space == Space::kGeneric; }
+
 // An atomic access or a fence hands on what the warp knows, to every later one of the cluster: more order than the ISA
 // gives for some, so a race may stay hidden, but none is invented.
 void synchronize(Warp &warp, Space space) {
@@ -19,54 +21,113 @@ void synchronize(Warp &warp, Space space) {
     return;
   acquireFrom(warp, warp.cluster->atomics);
   releaseTo(warp, warp.cluster->atomics);
-  if (space == Space::kGlobal || space == Space::kGeneric)
+  if (mayBeGlobal(space))
     warp.cluster->ordersGlobal = true;
 }
 
-template <typename Memory, typename Lane>
-void loadLanes(Warp &warp, uint32_t offset, Mask mask, uint8_t *const *host, uint32_t at) {
-  Lane *d = warp.reg<Lane>(offset);
-  forLanes(mask, [&](uint32_t i) {
-    Memory value;
-    std::memcpy(&value, host[i] + at, sizeof value);
-    d[i] = static_cast<Lane>(value);
-  });
-}
+// Where the lanes of one access lead. Blocks on other threads of the host may access the same bytes: what is aligned is
+// one of the host's atomics, in release and acquire order if the access is a strong one. The rest is a thread's own.
+struct Places {
+  uint8_t *host[kLanes];
+  bool isAligned = false, isStrong = false;
+  bool mustCompare = false; // a store is to say whether it changes something
+};
 
 template <typename Memory, typename Lane>
-void storeLanes(Warp &warp, uint32_t offset, Mask mask, uint8_t *const *host, uint32_t at) {
+void loadLanes(Warp &warp, uint32_t offset, Mask mask, const Places &places, uint32_t at) {
+  Lane *d = warp.reg<Lane>(offset);
+  auto load = [&](auto read) {
+    forLanes(mask,
+             [&](uint32_t i) { d[i] = static_cast<Lane>(read(reinterpret_cast<Memory *>(places.host[i] + at))); });
+  };
+  if (!places.isAligned)
+    load([](const Memory *cell) {
+      Memory value;
+      std::memcpy(&value, cell, sizeof value);
+      return value;
+    });
+  else if (places.isStrong)
+    load([](const Memory *cell) { return __atomic_load_n(cell, __ATOMIC_ACQUIRE); });
+  else
+    load([](const Memory *cell) { return __atomic_load_n(cell, __ATOMIC_RELAXED); });
+}
+
+// Whether it has changed something, if that is asked for.
+template <typename Memory, typename Lane>
+bool storeLanes(Warp &warp, uint32_t offset, Mask mask, const Places &places, uint32_t at) {
   const Lane *a = warp.reg<Lane>(offset);
-  forLanes(mask, [&](uint32_t i) {
-    Memory value = static_cast<Memory>(a[i]);
-    std::memcpy(host[i] + at, &value, sizeof value);
-  });
+  auto store = [&](auto write) {
+    forLanes(mask,
+             [&](uint32_t i) { write(reinterpret_cast<Memory *>(places.host[i] + at), static_cast<Memory>(a[i])); });
+  };
+  bool hasChanged = false;
+  if (!places.isAligned)
+    store([](Memory *cell, Memory value) { std::memcpy(cell, &value, sizeof value); });
+  else if (places.mustCompare)
+    store(
+        [&](Memory *cell, Memory value) { hasChanged |= __atomic_exchange_n(cell, value, __ATOMIC_ACQ_REL) != value; });
+  else if (places.isStrong)
+    store([](Memory *cell, Memory value) { __atomic_store_n(cell, value, __ATOMIC_RELEASE); });
+  else
+    store([](Memory *cell, Memory value) { __atomic_store_n(cell, value, __ATOMIC_RELAXED); });
+  return hasChanged;
 }
 
 template <typename Memory, bool kStore>
-void moveLanes(Warp &warp, const Inst &inst, uint32_t offset, Mask mask, uint8_t *const *host, uint32_t at) {
+bool moveLanes(Warp &warp, const Inst &inst, uint32_t offset, Mask mask, const Places &places, uint32_t at) {
   if constexpr (kStore)
-    inst.lanesWidth == 2   ? storeLanes<Memory, uint16_t>(warp, offset, mask, host, at)
-    : inst.lanesWidth == 4 ? storeLanes<Memory, uint32_t>(warp, offset, mask, host, at)
-                           : storeLanes<Memory, uint64_t>(warp, offset, mask, host, at);
-  else
-    inst.lanesWidth == 2   ? loadLanes<Memory, uint16_t>(warp, offset, mask, host, at)
-    : inst.lanesWidth == 4 ? loadLanes<Memory, uint32_t>(warp, offset, mask, host, at)
-                           : loadLanes<Memory, uint64_t>(warp, offset, mask, host, at);
+    return inst.lanesWidth == 2   ? storeLanes<Memory, uint16_t>(warp, offset, mask, places, at)
+           : inst.lanesWidth == 4 ? storeLanes<Memory, uint32_t>(warp, offset, mask, places, at)
+                                  : storeLanes<Memory, uint64_t>(warp, offset, mask, places, at);
+  inst.lanesWidth == 2   ? loadLanes<Memory, uint16_t>(warp, offset, mask, places, at)
+  : inst.lanesWidth == 4 ? loadLanes<Memory, uint32_t>(warp, offset, mask, places, at)
+                         : loadLanes<Memory, uint64_t>(warp, offset, mask, places, at);
+  return false;
+}
+
+// An ordinary store counts as a change, unless it was compared with what was there.
+void noteStore(Cluster &cluster, bool isCompared, bool hasChanged, bool isGlobal) {
+  if (isCompared && !hasChanged)
+    return;
+  cluster.hasStored = true;
+  cluster.hasWritten |= isGlobal;
+  cluster.progress += isCompared;
+}
+
+// A thread's own memory is none that others wait for.
+bool isLocal(const Warp &warp, const uint8_t *host) {
+  return static_cast<size_t>(host - warp.local.data()) < warp.local.size();
+}
+
+bool isLocal(const Warp &warp, const Inst &inst, Mask mask, const Places &places) {
+  if (inst.space != Space::kGeneric)
+    return inst.space == Space::kLocal;
+  for (; mask != 0; mask &= mask - 1)
+    if (!isLocal(warp, places.host[__builtin_ctz(mask)]))
+      return false;
+  return true;
 }
 
 template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
-  uint8_t *host[kLanes];
+  Places places;
   uint32_t bytes = uint32_t{inst.width} * inst.count;
   Touch touch = kStore ? Touch::kWrite : Touch::kRead;
   // A strong access stands between two such synchronizations, so the history takes it as an ordinary one.
   if (inst.mode & kStrong)
     synchronize(warp, inst.space);
+  uintptr_t bits = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
-    host[i] = resolve(warp, inst, i, inst.space, laneAddress(warp, inst, i), bytes, bytes, touch);
-    if (host[i] == nullptr)
+    uint8_t *host = resolve(warp, inst, i, inst.space, laneAddress(warp, inst, i), bytes, bytes, touch);
+    if (host == nullptr)
       return Outcome::kFault;
+    places.host[i] = host;
+    bits |= reinterpret_cast<uintptr_t>(host);
   }
+  places.isAligned = bits % inst.width == 0;
+  places.isStrong = (inst.mode & kStrong) != 0;
+  places.mustCompare = kStore && warp.cluster->isWatched;
+  bool hasChanged = false;
   if (inst.space == Space::kLocal)
     ++warp.localCount;
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
@@ -74,23 +135,23 @@ template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
     uint32_t offset = list[j], at = j * inst.width;
     switch (inst.width) {
     case 1:
-      inst.isSigned ? moveLanes<int8_t, kStore>(warp, inst, offset, mask, host, at)
-                    : moveLanes<uint8_t, kStore>(warp, inst, offset, mask, host, at);
+      hasChanged |= inst.isSigned ? moveLanes<int8_t, kStore>(warp, inst, offset, mask, places, at)
+                                  : moveLanes<uint8_t, kStore>(warp, inst, offset, mask, places, at);
       break;
     case 2:
-      inst.isSigned ? moveLanes<int16_t, kStore>(warp, inst, offset, mask, host, at)
-                    : moveLanes<uint16_t, kStore>(warp, inst, offset, mask, host, at);
+      hasChanged |= inst.isSigned ? moveLanes<int16_t, kStore>(warp, inst, offset, mask, places, at)
+                                  : moveLanes<uint16_t, kStore>(warp, inst, offset, mask, places, at);
       break;
     case 4:
-      inst.isSigned ? moveLanes<int32_t, kStore>(warp, inst, offset, mask, host, at)
-                    : moveLanes<uint32_t, kStore>(warp, inst, offset, mask, host, at);
+      hasChanged |= inst.isSigned ? moveLanes<int32_t, kStore>(warp, inst, offset, mask, places, at)
+                                  : moveLanes<uint32_t, kStore>(warp, inst, offset, mask, places, at);
       break;
     default:
-      moveLanes<uint64_t, kStore>(warp, inst, offset, mask, host, at);
+      hasChanged |= moveLanes<uint64_t, kStore>(warp, inst, offset, mask, places, at);
     }
   }
-  if (kStore)
-    ++warp.cluster->progress;
+  if (kStore && !isLocal(warp, inst, mask, places))
+    noteStore(*warp.cluster, places.mustCompare, hasChanged, mayBeGlobal(inst.space));
   if (inst.mode & kStrong)
     synchronize(warp, inst.space);
   return Outcome::kNext;
@@ -204,7 +265,7 @@ uint64_t combineOne(uint64_t old, uint64_t operand, const Inst &inst, Type type)
 
 // Other blocks may run on other threads of the host: the update is one of the host's atomics.
 template <typename T>
-uint64_t update(Cluster &cluster, uint8_t *host, uint64_t operand, uint64_t expected, const Inst &inst, Type type) {
+uint64_t update(Warp &warp, uint8_t *host, uint64_t operand, uint64_t expected, const Inst &inst, Type type) {
   std::atomic_ref<T> cell(*reinterpret_cast<T *>(host));
   T old = cell.load();
   T next;
@@ -213,7 +274,8 @@ uint64_t update(Cluster &cluster, uint8_t *host, uint64_t operand, uint64_t expe
                                     : static_cast<T>(combineOne(old, operand, inst, type));
   } while (!cell.compare_exchange_weak(old, next));
   // A lock that somebody tries to take in vain is no progress.
-  cluster.progress += next != old;
+  if (next != old && !isLocal(warp, host))
+    noteChange(*warp.cluster, mayBeGlobal(inst.space));
   return old;
 }
 
@@ -239,9 +301,9 @@ Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
       expected = operand;
       operand = readLane(warp, inst.c, inst.width, i);
     }
-    uint64_t old = inst.width == 2   ? update<uint16_t>(*warp.cluster, host, operand, expected, inst, type)
-                   : inst.width == 4 ? update<uint32_t>(*warp.cluster, host, operand, expected, inst, type)
-                                     : update<uint64_t>(*warp.cluster, host, operand, expected, inst, type);
+    uint64_t old = inst.width == 2   ? update<uint16_t>(warp, host, operand, expected, inst, type)
+                   : inst.width == 4 ? update<uint32_t>(warp, host, operand, expected, inst, type)
+                                     : update<uint64_t>(warp, host, operand, expected, inst, type);
     if (inst.dst == kNone)
       continue;
     if (inst.width == 2)
@@ -305,6 +367,8 @@ Outcome fenceAll(Warp &warp, const Inst &inst, Mask) {
     return Outcome::kNext;
   }
   synchronize(warp, inst.space);
+  if (inst.space == Space::kGlobal)
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   return Outcome::kNext;
 }
 

@@ -3,6 +3,7 @@
 
 #include "runtime/drivers/simt/code.h"
 #include "runtime/drivers/simt/memory_map.h"
+#include "runtime/drivers/simt/quiescence.h"
 #include "runtime/drivers/simt/shadow.h"
 #include "runtime/drivers/simt/simt.h"
 
@@ -34,7 +35,6 @@ struct Random {
 struct AsyncOp {
   enum Kind : uint8_t { kCopy, kBulk, kMatrix } kind = kCopy; // cp.async, cp.async.bulk, wgmma
   bool grouped = true;                                        // waited for by groups, not by an mbarrier
-  bool reads = false; // a store to global memory: wait_group.read waits for it too
   Warp *warp = nullptr;
   const Inst *inst = nullptr;
   Mask lanes = 0;
@@ -42,6 +42,8 @@ struct AsyncOp {
   uint32_t time = 0;  // of the warp's engine
   uint64_t due = 0;   // round of the scheduler in which it completes by itself
   std::function<Outcome()> perform;
+  // A bulk store is waited for by groups, a bulk load by an mbarrier.
+  bool storesGlobal() const { return kind == kBulk && grouped; }
 };
 
 // Lanes of a warp that are at the same instruction.
@@ -84,11 +86,14 @@ struct Warp {
   uint8_t *file = nullptr;
   Mask live = 0;
   std::vector<Fragment> fragments;
-  uint32_t current = 0;       // the fragment that runs
-  Mask avoid = 0;             // lanes that have had their turn
-  uint32_t sinceWait = 0;     // instructions since a wait failed
-  bool yielded = false;       // the last slice ended in a wait that failed
-  std::vector<uint8_t> local; // 32 threads' .local memory
+  uint32_t current = 0;        // the fragment that runs
+  Mask avoid = 0;              // lanes that have had their turn
+  uint32_t jumpsBack = 0;      // since lanes had to give up their turn because of them
+  Mask haveRun = 0;            // lanes that have executed something since an Observation began
+  bool isUnrepeatable = false; // an instruction's result depended on time or on the order of turns
+  uint32_t sinceWait = 0;      // instructions since a wait failed
+  bool yielded = false;        // the last slice ended in a wait that failed
+  std::vector<uint8_t> local;  // 32 threads' .local memory
   GroupCounter copyGroups, bulkGroups;
   uint32_t matrixGroup = 0; // the group that is being filled
   std::vector<uint32_t> matrixClosedAt;
@@ -136,8 +141,13 @@ struct Cluster {
   std::vector<std::unique_ptr<AsyncOp>> pending;
   Random random;
   uint64_t round = 0;
-  uint64_t progress = 0; // counts what can end somebody's wait
-  Knowledge atomics;     // what atomic accesses and fences hand on
+  uint64_t progress = 0;        // counts changes of what other warps of the cluster can see, but for ordinary stores
+  bool hasStored = false;       // there were ordinary stores, which may have changed nothing
+  bool hasWritten = false;      // to global memory, which is not published yet
+  bool looksOutside = false;    // has accessed global memory, so that others can end its wait
+  bool isWatched = false;       // an Observation is under way: stores say whether they change something
+  bool waitedForOthers = false; // the error is the verdict of all clusters together, not this one's fault
+  Knowledge atomics;            // what atomic accesses and fences hand on
   bool ordersGlobal =
       false; // it has used an atomic access or a fence on global memory: its accesses are not judged any more
   Status error;
@@ -151,9 +161,8 @@ struct LaunchState {
   SimtOptions options;
   AllocationMap *memory = nullptr;
   std::vector<uint8_t> parameters;
-  uint32_t serial = 0;                          // of the launch
-  std::atomic<uint64_t> heartbeat{0};           // counts rounds in which some cluster came on
-  std::atomic<uint32_t> running{0}, waiting{0}; // clusters
+  uint32_t serial = 0; // of the launch
+  Quiescence quiescence;
   uint64_t stepCount = 0, laneCount = 0, localCount = 0;
 };
 
@@ -163,6 +172,12 @@ Outcome fault(Warp &warp, const Inst &inst, uint32_t lane, const std::string &wh
 template <typename F> inline void forLanes(Mask mask, F f) {
   for (; mask != 0; mask &= mask - 1)
     f(static_cast<uint32_t>(__builtin_ctz(mask)));
+}
+
+// Something that other warps can see has changed; in global memory, if `isGlobal`.
+inline void noteChange(Cluster &cluster, bool isGlobal) {
+  ++cluster.progress;
+  cluster.hasWritten |= isGlobal;
 }
 
 // Where a shared address leads: block and offset. Null when there is no such block of the cluster.

@@ -44,7 +44,7 @@ template <bool kStore> Outcome matrixLanes(Warp &warp, const Inst &inst, Mask) {
     }
   }
   if (kStore)
-    ++warp.cluster->progress;
+    noteChange(*warp.cluster, false);
   return Outcome::kNext;
 }
 

@@ -14,7 +14,7 @@ constexpr uint32_t kMostArrivals = (1u << 20) - 1;
 constexpr int64_t kMostTransactions = (1 << 20) - 1;
 
 void settle(Cluster &cluster, MBarrier &barrier) {
-  ++cluster.progress;
+  noteChange(cluster, false);
   if (barrier.pending != 0 || barrier.transactions != 0)
     return;
   ++barrier.phase;
@@ -74,7 +74,7 @@ Outcome initialize(Warp &warp, const Inst &inst, Mask mask) {
     barrier.madeBy = warp.agent;
     barrier.madeAt = warp.cluster->checks ? warp.knowledge.seen[warp.agent] : 0;
   }
-  ++warp.cluster->progress;
+  noteChange(*warp.cluster, false);
   return Outcome::kNext;
 }
 
@@ -88,12 +88,14 @@ Outcome invalidate(Warp &warp, const Inst &inst, Mask mask) {
     Block *block = sharedBlock(warp, static_cast<uint32_t>(address), offset);
     markGranules(warp, *block, offset, false);
     block->mbarriers.erase(offset);
+    noteChange(*warp.cluster, false);
   }
   return Outcome::kNext;
 }
 
 bool addTransactions(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barrier, int64_t bytes) {
   barrier.transactions += bytes;
+  noteChange(*warp.cluster, false);
   if (barrier.transactions <= kMostTransactions && barrier.transactions >= -kMostTransactions)
     return true;
   fault(warp, inst, lane,
@@ -157,6 +159,8 @@ Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
   }
   Mask &p = warp.predicate(inst.dst);
   p = (p & ~mask) | done;
+  if (done == mask && warp.failedWait == &inst)
+    warp.failedWait = nullptr;
   return done == mask ? Outcome::kNext : Outcome::kYield;
 }
 

@@ -56,11 +56,13 @@ Outcome unpackLanes(Warp &warp, const Inst &inst, Mask mask) {
 Outcome clockLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint64_t now = inst.mode == 0 ? warp.stepCount
                                 : static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  warp.isUnrepeatable = true;
   forLanes(mask, [&](uint32_t i) { writeLane(warp, inst.dst, inst.lanesWidth, i, now); });
   return Outcome::kNext;
 }
 
 Outcome activeMask(Warp &warp, const Inst &inst, Mask mask) {
+  warp.isUnrepeatable = true; // which lanes stand side by side is a matter of their turns
   forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = mask; });
   return Outcome::kNext;
 }

@@ -1,9 +1,9 @@
 // Which lanes run next. Within a warp the lanes with the lowest pc run, so that branches come together again where the
 // text does; a wait that fails gives the others a turn. Warps take turns in an order that the seed chooses.
-#include "runtime/drivers/simt/machine.h"
+#include "runtime/drivers/simt/observation.h"
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 namespace nibble::simt {
 
@@ -52,7 +52,7 @@ void wakeParked(Warp &warp) {
 void endLanes(Warp &warp, Mask lanes) {
   warp.live &= ~lanes;
   warp.block->liveThreads -= static_cast<uint32_t>(__builtin_popcount(lanes));
-  ++warp.cluster->progress;
+  noteChange(*warp.cluster, false);
   // What waited for these lanes waits for fewer now.
   wakeParked(warp);
 }
@@ -68,15 +68,17 @@ bool touchesPending(Warp &warp, const Inst &inst) {
 
 class Slice {
 public:
-  Slice(Warp &warp, uint32_t steps) : warp_(warp), code_(*warp.cluster->launch->code), steps_(steps) {}
+  Slice(Warp &warp, uint32_t steps)
+      : warp_(warp), code_(*warp.cluster->launch->code), steps_(steps), isWatched_(warp.cluster->isWatched) {}
 
-  // Runs until the steps are used up, nothing is ready, or a wait fails. False: the launch failed.
+  // Runs until the steps are used up, nothing is ready, or a wait fails; of a watched cluster, until lanes have ended
+  // their turn, so that a loop is met at the same place each time. False: the launch failed.
   bool run() {
     warp_.yielded = false;
     while (steps_ > 0 && select(warp_)) {
       if (!runFragment())
         return false;
-      if (warp_.yielded)
+      if (warp_.yielded || turnIsOver_)
         return true;
     }
     return true;
@@ -100,7 +102,7 @@ private:
   bool runFragment() {
     bool checkRegisters = warp_.cluster->checks && warp_.cluster->launch->options.pendingRegisters;
     uint32_t pc = fragment().pc;
-    uint32_t backward = 0;
+    warp_.haveRun |= fragment().lanes;
     while (steps_ > 0) {
       const Inst &inst = code_.instructions[pc];
       Mask lanes = fragment().lanes, mask = lanes;
@@ -124,10 +126,12 @@ private:
           return false;
         if (next == kReselect)
           return true;
-        if (next == kJumpedBack && ++backward >= kTurn && warp_.fragments.size() > 1) {
-          // A loop that other lanes of the warp may have to end.
+        // A loop that other lanes of the warp may have to end.
+        if (next == kJumpedBack && (isWatched_ || (warp_.fragments.size() > 1 && ++warp_.jumpsBack >= kTurn))) {
+          warp_.jumpsBack = 0;
+          turnIsOver_ = isWatched_;
           fragment().pc = pc;
-          warp_.avoid = fragment().lanes;
+          warp_.avoid |= fragment().lanes;
           return true;
         }
       }
@@ -169,12 +173,12 @@ private:
       return kGoOn;
     case Outcome::kYield:
       fragment().pc = pc + 1;
-      warp_.avoid = lanes;
+      warp_.avoid |= lanes;
       warp_.yielded = true;
       return kReselect;
     case Outcome::kRetry:
       fragment().pc = pc;
-      warp_.avoid = lanes;
+      warp_.avoid |= lanes;
       warp_.yielded = true;
       return kReselect;
     case Outcome::kPark:
@@ -240,12 +244,8 @@ private:
   Warp &warp_;
   const Code &code_;
   uint32_t steps_;
+  bool isWatched_, turnIsOver_ = false;
 };
-
-bool isReady(const Warp &warp) {
-  return std::any_of(warp.fragments.begin(), warp.fragments.end(),
-                     [](const Fragment &f) { return f.state == Fragment::kReady; });
-}
 
 std::string threads(const Warp &warp, Mask lanes) {
   uint32_t first = static_cast<uint32_t>(__builtin_ctz(lanes));
@@ -325,57 +325,120 @@ void release(Cluster &cluster, const void *barrier) {
 
 namespace {
 
-// Whether this cluster, and all others that run, wait: then nobody can end the wait. One may wait for what another
-// does.
-class Patience {
+// Why a cluster does not go on.
+struct Standstill {
+  const char *how = nullptr; // null: it may go on
+  bool isOwn = false;        // nothing outside the cluster can end it
+};
+
+// What is known of a cluster since something last changed in it or, if it was published, outside.
+class Calm {
 public:
-  explicit Patience(LaunchState &launch) : launch_(launch) { ++launch_.running; }
-  ~Patience() {
-    goOn();
-    --launch_.running;
+  explicit Calm(Cluster &cluster)
+      : cluster_(cluster), launch_(cluster.launch->quiescence), observation_(cluster), since_(launch_.changes()) {}
+
+  bool recurs(const Warp &warp) const { return cluster_.isWatched && observation_.recurs(warp); }
+  void look(Warp &warp) {
+    if (cluster_.isWatched)
+      observation_.look(warp);
   }
-  // This cluster came on.
-  void goOn() {
-    ++launch_.heartbeat;
-    idle_ = 0;
-    if (waits_)
-      --launch_.waiting;
-    waits_ = false;
+  void count(uint64_t steps) {
+    steps_ += steps;
+    unwatched_ += cluster_.isWatched ? 0 : steps;
   }
-  // A round in which nothing happened. True: nobody came on for long enough.
+
+  // After each round. True: something has changed in the cluster, or may have.
   bool isOver() {
-    constexpr uint32_t kIdleRounds = 256;
-    if (uint64_t beat = launch_.heartbeat.load(); beat != beat_) {
-      beat_ = beat;
-      idle_ = 0;
+    if (std::exchange(cluster_.hasWritten, false))
+      launch_.publish();
+    bool hasStored = std::exchange(cluster_.hasStored, false);
+    bool hasChanged = std::exchange(progress_, cluster_.progress) != cluster_.progress;
+    if (hasChanged || hasStored) {
+      steps_ = 0;
+      cluster_.looksOutside = lookedBefore_ = false;
+      since_ = launch_.changes();
+    } else if (uint64_t now = launch_.changes(); now != since_) {
+      since_ = now;
+      lookAgain();
     }
-    if (++idle_ <= kIdleRounds)
-      return false;
-    if (!waits_)
-      ++launch_.waiting;
-    waits_ = true;
-    if (launch_.waiting >= launch_.running)
+    if (hasChanged) {
+      cluster_.isWatched = false;
+      unwatched_ = 0;
+      scale_ = 1;
       return true;
-    std::this_thread::yield();
+    }
+    // When to look, and for how long, is a matter of cost; what is seen then decides. Both double, so that every circle
+    // is found.
+    if (!cluster_.isWatched && unwatched_ >= kStepsUnwatched * scale_) {
+      cluster_.isWatched = true;
+      observe();
+    } else if (cluster_.isWatched && ++watched_ > kRoundsWatched * scale_) {
+      cluster_.isWatched = false;
+      unwatched_ = 0;
+      scale_ *= 2;
+    }
+    return hasStored;
+  }
+
+  Standstill standstill() const {
+    if (steps_ > cluster_.launch->options.spinLimit)
+      return {"never ends: nothing was stored and nobody arrived anywhere for a long time",
+              !cluster_.looksOutside && !lookedBefore_};
+    bool parked = false, waiting = false, ready = false;
+    for (Warp *warp : cluster_.warps)
+      for (const Fragment &fragment : warp->fragments) {
+        parked |= fragment.state == Fragment::kParked;
+        waiting |= fragment.state != Fragment::kParked;
+        ready |= fragment.state == Fragment::kReady;
+      }
+    if (ready && !(cluster_.isWatched && observation_.allWait()))
+      return {};
+    return {parked && !waiting ? "diverged: lanes of a warp wait for each other" : "never ends: everybody waits",
+            !ready || !cluster_.looksOutside};
+  }
+
+  // The verdict of all clusters. False: another has changed something, this one has to look again.
+  bool isForEver() {
+    if (launch_.waitsForEver(since_))
+      return true;
+    since_ = launch_.changes();
+    lookAgain();
     return false;
   }
 
 private:
-  LaunchState &launch_;
-  uint32_t idle_ = 0;
-  uint64_t beat_ = 0;
-  bool waits_ = false;
+  static constexpr uint64_t kStepsUnwatched = 1 << 17, kRoundsWatched = 32;
+
+  void lookAgain() {
+    steps_ = 0;
+    if (cluster_.isWatched)
+      observe();
+  }
+  void observe() {
+    watched_ = 0;
+    lookedBefore_ |= std::exchange(cluster_.looksOutside, false);
+    observation_.begin();
+  }
+
+  Cluster &cluster_;
+  Quiescence &launch_;
+  Observation observation_;
+  uint64_t since_;         // published changes that came before all that is observed
+  uint64_t progress_ = 0;  // of the cluster, as of the last round
+  uint64_t steps_ = 0;     // instructions since something changed here or elsewhere
+  uint64_t unwatched_ = 0; // instructions since it was last observed
+  uint64_t watched_ = 0;   // rounds since the observation began
+  uint64_t scale_ = 1;
+  bool lookedBefore_ = false; // accessed global memory before the observation began
 };
 
 } // namespace
 
 Status runCluster(Cluster &cluster) {
-  Patience patience(*cluster.launch);
   constexpr uint32_t kLongSlice = 2048;
   constexpr uint32_t kLongestLoop = 512; // instructions of a loop that waits
+  Calm calm(cluster);
   std::vector<Warp *> order = cluster.warps;
-  uint64_t lastProgress = 0, stepsWithout = 0;
-  const uint64_t spinLimit = cluster.launch->options.spinLimit;
   for (;;) {
     ++cluster.round;
     bool anyLive = false, anyRan = false;
@@ -386,16 +449,17 @@ Status runCluster(Cluster &cluster) {
       if (warp->live == 0)
         continue;
       anyLive = true;
-      if (!isReady(*warp))
+      if (!isReady(*warp) || calm.recurs(*warp))
         continue;
       uint64_t before = warp->stepCount;
-      uint32_t steps = cluster.checks ? 1 + cluster.random.below(256) : kLongSlice;
+      uint32_t steps = cluster.checks && !cluster.isWatched ? 1 + cluster.random.below(256) : kLongSlice;
       if (!Slice(*warp, steps).run())
         return cluster.error;
+      calm.look(*warp);
       // Whoever has executed much since a wait failed computes; the others may be going around in a loop of waiting.
       warp->sinceWait = warp->yielded ? 0 : warp->sinceWait + static_cast<uint32_t>(warp->stepCount - before);
       anyRan |= !warp->yielded && isReady(*warp) && warp->sinceWait > kLongestLoop;
-      stepsWithout += warp->stepCount - before;
+      calm.count(warp->stepCount - before);
     }
     if (!anyLive)
       break;
@@ -408,31 +472,18 @@ Status runCluster(Cluster &cluster) {
         return cluster.error;
       i = 0;
     }
-    if (cluster.progress != lastProgress || anyRan)
-      patience.goOn();
-    if (cluster.progress != lastProgress) {
-      lastProgress = cluster.progress;
-      stepsWithout = 0;
+    if (calm.isOver())
       continue;
-    }
-    if (stepsWithout > spinLimit) {
-      reportStuck(cluster, "never ends: nothing was stored and nobody arrived anywhere for a long time");
-      return cluster.error;
-    }
-    if (anyRan)
-      continue;
+    // What is pending completes by itself. When all others wait for it, it need not take its time.
     if (!cluster.pending.empty()) {
-      if (completeAt(cluster, cluster.random.below(static_cast<uint32_t>(cluster.pending.size()))) == Outcome::kFault)
+      if (!anyRan &&
+          completeAt(cluster, cluster.random.below(static_cast<uint32_t>(cluster.pending.size()))) == Outcome::kFault)
         return cluster.error;
-    } else if (patience.isOver()) {
-      bool parked = false, waiting = false;
-      for (Warp *warp : cluster.warps)
-        for (const Fragment &fragment : warp->fragments) {
-          parked |= fragment.state == Fragment::kParked;
-          waiting |= fragment.state != Fragment::kParked;
-        }
-      reportStuck(cluster,
-                  parked && !waiting ? "diverged: lanes of a warp wait for each other" : "never ends: everybody waits");
+      continue;
+    }
+    if (Standstill still = calm.standstill(); still.how != nullptr && (still.isOwn || calm.isForEver())) {
+      cluster.waitedForOthers = !still.isOwn;
+      reportStuck(cluster, still.how);
       return cluster.error;
     }
   }

@@ -22,8 +22,9 @@ struct SimtOptions {
   enum Checks { kOff, kFull } checks = kFull;
   // Whether touching a register of a pending wgmma is an error (with kFull). The assembler mends it by waiting.
   bool pendingRegisters = true;
-  // Instructions that the warps of a cluster may execute without any store, arrival or exit before a launch counts as
-  // one that never ends.
+  // Instructions that the warps of a cluster may execute while nothing changes in it (no store, arrival or exit), nor
+  // in another cluster that it may be waiting for, before a launch counts as one that never ends. Only loops that never
+  // come back to the same state need it: others are seen to be waits.
   uint64_t spinLimit = uint64_t{1} << 26;
 
   // NIBBLE_SIMT_CHECKS: full (default) or off. NIBBLE_SIMT_SEED: the seed. Usage error for anything else.

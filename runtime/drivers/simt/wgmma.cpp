@@ -185,7 +185,7 @@ Outcome fence(Warp &warp, const Inst &, Mask) {
 Outcome commit(Warp &warp, const Inst &, Mask) {
   ++warp.matrixGroup;
   warp.matrixClosedAt.push_back(leaderOf(warp).engineTime);
-  ++warp.cluster->progress;
+  noteChange(*warp.cluster, false);
   return Outcome::kNext;
 }
 

@@ -142,17 +142,4 @@ TEST(SimtDevice, SameReportOnAnyNumberOfThreads) {
   }
 }
 
-// A block may wait for what one before it does, as long as both have been started.
-TEST(SimtDevice, BlockWaitsForTheOneBefore) {
-  std::string body = "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %ctaid.x;\nLOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\n"
-                     "setp.ne.u32 %p1, %r2, %r1;\n@%p1 nanosleep.u32 100;\n@%p1 bra LOOP;\nadd.u32 %r2, %r2, 1;\n"
-                     "st.release.gpu.global.u32 [%rd1], %r2;";
-  for (int threads : {1, 2, 3}) {
-    Simt simt({.threads = threads});
-    DeviceAddress turn = simt.upload(std::vector<uint32_t>(1, 0), "turn");
-    expectOk(simt.run(kernelText(1, body), "k", blocks(200, 1), {turn}));
-    EXPECT_EQ(simt.download<uint32_t>(turn, 1)[0], 200u);
-  }
-}
-
 } // namespace
