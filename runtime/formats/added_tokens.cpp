@@ -5,14 +5,6 @@
 namespace nibble {
 namespace {
 
-// Start of the character that ends at `end` > 0.
-size_t previousCharacter(std::string_view text, size_t end) {
-  do
-    --end;
-  while (end > 0 && (text[end] & 0xC0) == 0x80);
-  return end;
-}
-
 char32_t characterAt(std::string_view text, size_t at) { return stepUtf8(text.substr(at)).codePoint; }
 
 bool standsAlone(std::string_view text, size_t begin, size_t end) {

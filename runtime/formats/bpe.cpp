@@ -3,11 +3,13 @@
 #include "runtime/formats/byte_level.h"
 #include "runtime/formats/io.h"
 #include "runtime/formats/tokenizer_fields.h"
+#include "runtime/formats/utf8.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <queue>
+#include <utility>
 
 namespace nibble {
 namespace {
@@ -65,19 +67,62 @@ std::optional<std::string_view> Bpe::bytesOf(int32_t id) const {
 }
 
 void Bpe::encode(std::string_view piece, std::vector<int32_t> &out) const {
-  if (ignoreMerges_) {
-    std::string entry;
+  std::string alphabet;
+  if (symbols_ == Symbols::kBytes && (ignoreMerges_ || !hasEveryByte_))
     for (char c : piece)
-      entry += byteCharacter(static_cast<uint8_t>(c));
-    if (auto id = idOf(entry)) {
+      alphabet += byteCharacter(static_cast<uint8_t>(c));
+  std::string_view spelled = symbols_ == Symbols::kBytes ? alphabet : piece;
+  if (ignoreMerges_)
+    if (auto id = idOf(spelled)) {
       out.push_back(*id);
       return;
     }
+  size_t begin = out.size();
+  if (symbols_ == Symbols::kBytes && hasEveryByte_)
+    for (char c : piece)
+      out.push_back(byteIds_[static_cast<uint8_t>(c)]);
+  else
+    appendSymbols(spelled, out);
+  merge(out, begin);
+}
+
+void Bpe::appendSymbols(std::string_view spelled, std::vector<int32_t> &out) const {
+  // An unknown token waits for the next known character, also when bytes come in between: the reference implementation
+  // puts it behind them.
+  bool isWaiting = false;
+  auto endUnknown = [&] {
+    if (std::exchange(isWaiting, false))
+      out.push_back(unknownId_);
+  };
+  for (size_t at = 0; at < spelled.size();) {
+    std::string_view character = spelled.substr(at, stepUtf8(spelled.substr(at)).bytes);
+    at += character.size();
+    if (std::optional<int32_t> id = idOf(character)) {
+      endUnknown();
+      out.push_back(*id);
+      continue;
+    }
+    auto fallback = [&](char c) { return fallbackIds_[static_cast<uint8_t>(c)]; };
+    if (byteFallback_ && std::ranges::all_of(character, [&](char c) { return fallback(c) >= 0; })) {
+      for (char c : character)
+        out.push_back(fallback(c));
+      continue;
+    }
+    if (unknownId_ < 0)
+      continue;
+    if (!fuseUnknown_)
+      endUnknown();
+    isWaiting = true;
   }
-  std::vector<Symbol> symbols(piece.size());
-  int32_t count = static_cast<int32_t>(piece.size());
+  endUnknown();
+}
+
+void Bpe::merge(std::vector<int32_t> &out, size_t begin) const {
+  int32_t count = static_cast<int32_t>(out.size() - begin);
+  std::vector<Symbol> symbols(count);
   for (int32_t i = 0; i < count; ++i)
-    symbols[i] = {byteIds_[static_cast<uint8_t>(piece[i])], i - 1, i + 1 < count ? i + 1 : -1};
+    symbols[i] = {out[begin + i], i - 1, i + 1 < count ? i + 1 : -1};
+  out.resize(begin);
 
   std::priority_queue<Candidate> queue;
   auto consider = [&](int32_t at) {
@@ -131,21 +176,34 @@ Status Bpe::readVocabulary(const Json &model) {
     if (tokens_[id].length >= 0)
       return Status::badInput(fmt::format("vocab gives id {} to two entries, one of them '{}'", id, printable(entry)));
     // Entries outside the alphabet are added tokens that were also put here: their text is meant as it is.
-    std::string bytes = fromByteAlphabet(entry).value_or(entry);
+    std::string bytes = symbols_ == Symbols::kBytes ? fromByteAlphabet(entry).value_or(entry) : entry;
     tokens_[id] = {static_cast<uint32_t>(bytes_.size()), static_cast<int32_t>(bytes.size())};
     bytes_ += bytes;
     ids_.emplace(entry, id);
   }
   for (int byte = 0; byte < 256; ++byte) {
-    std::optional<int32_t> id = idOf(byteCharacter(static_cast<uint8_t>(byte)));
-    if (!id)
-      return Status::badInput(
-          fmt::format("vocab has no entry for byte 0x{:02X} ('{}'): a byte-level vocabulary has all "
-                      "256",
-                      byte, byteCharacter(static_cast<uint8_t>(byte))));
-    byteIds_[byte] = *id;
+    byteIds_[byte] = idOf(byteCharacter(static_cast<uint8_t>(byte))).value_or(-1);
+    fallbackIds_[byte] = idOf(fmt::format("<0x{:02X}>", byte)).value_or(-1);
   }
   return Status::ok();
+}
+
+// Bytes that are in no UTF-8 may be missing.
+void Bpe::warnOfMissingBytes() {
+  int missing = 0, first = -1;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (byteIds_[byte] >= 0)
+      continue;
+    hasEveryByte_ = false;
+    if (byte == 0xC0 || byte == 0xC1 || byte > 0xF4)
+      continue;
+    first = missing++ == 0 ? byte : first;
+  }
+  if (missing > 0)
+    warnings_.push_back(fmt::format("vocab has no entry for {} of the bytes that text is made of, the first 0x{:02X} "
+                                    "('{}'): {}; train the tokenizer with the whole alphabet",
+                                    missing, first, byteCharacter(static_cast<uint8_t>(first)),
+                                    unknownId_ >= 0 ? "they become unk_token" : "they are lost when text is encoded"));
 }
 
 Status Bpe::readMerges(const Json &model) {
@@ -169,19 +227,34 @@ Status Bpe::readMerges(const Json &model) {
   return Status::ok();
 }
 
-Result<Bpe> Bpe::create(const Json &model) {
+Result<Bpe> Bpe::create(const Json &model, Symbols symbols) {
   if (!model.is_object())
     return fields::wrong("model", "an object");
   // Old files leave the type out.
   if (model.contains("type") && model["type"] != "BPE")
     return Status::badInput(
-        fmt::format("model is {}: only byte-level BPE is supported", printable(model["type"].dump())));
-  for (const char *key : {"byte_fallback", "fuse_unk", "dropout", "continuing_subword_prefix", "end_of_word_suffix"})
+        fmt::format("model is {}: only BPE is supported", printable(model["type"].dump(-1, ' ', true))));
+  for (const char *key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
     if (fields::isSet(model, key))
-      return Status::badInput(fmt::format("model has {}: only byte-level BPE without it is supported", key));
+      return Status::badInput(fmt::format("model has {}: only BPE without it is supported", key));
   Bpe bpe;
+  bpe.symbols_ = symbols;
   NIBBLE_ASSIGN(bpe.ignoreMerges_, fields::flag(model, "ignore_merges", false));
+  NIBBLE_ASSIGN(bpe.byteFallback_, fields::flag(model, "byte_fallback", false));
+  NIBBLE_ASSIGN(bpe.fuseUnknown_, fields::flag(model, "fuse_unk", false));
+  std::optional<std::string> unknownToken;
+  if (auto unknown = model.find("unk_token"); unknown != model.end() && !unknown->is_null()) {
+    NIBBLE_ASSIGN(unknownToken, fields::text(model, "unk_token"));
+  }
   NIBBLE_TRY(bpe.readVocabulary(model).within("model"));
+  if (unknownToken) {
+    std::optional<int32_t> id = bpe.idOf(*unknownToken);
+    if (!id)
+      return Status::badInput(fmt::format("model has unk_token '{}', which is not in vocab", printable(*unknownToken)));
+    bpe.unknownId_ = *id;
+  }
+  if (symbols == Symbols::kBytes)
+    bpe.warnOfMissingBytes();
   NIBBLE_TRY(bpe.readMerges(model).within("model"));
   return bpe;
 }

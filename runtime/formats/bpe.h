@@ -1,4 +1,4 @@
-// Byte-pair encoding over bytes: the `model` of a tokenizer.json.
+// Byte-pair encoding over bytes or characters: the `model` of a tokenizer.json.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -19,18 +19,28 @@ public:
   // Ids are below this: a file cannot ask for more memory than it has entries for.
   static constexpr int64_t kMaximumId = int64_t{1} << 22;
 
-  // From the value of `model`. Bad input naming the entry: another type than BPE, byte_fallback, fused unknown tokens,
-  // dropout, prefixes or suffixes, a byte that is no entry, ids out of range or given twice, merges of or to what is no
-  // entry, and merges given twice.
-  static Result<Bpe> create(const nlohmann::json &model);
+  // Longest piece that encode takes, in bytes.
+  static constexpr size_t kLongestPiece = size_t{1} << 30;
 
-  // Appends the ids of one piece: its bytes are merged pair by pair, the pair of the lowest rank first and of equal
-  // ones the leftmost. With ignore_merges a piece that is an entry is that entry.
+  // What entries are spelled in: bytes in GPT-2's alphabet (byte_level.h), or the characters of the text.
+  enum class Symbols { kBytes, kCharacters };
+
+  // From the value of `model`. Bad input naming the entry: another type than BPE, dropout, prefixes or suffixes, an
+  // unk_token that is no entry, ids out of range or given twice, merges of or to what is no entry, and merges given
+  // twice. Bytes of text that no entry stands for are a warning.
+  static Result<Bpe> create(const nlohmann::json &model, Symbols symbols = Symbols::kBytes);
+  const std::vector<std::string> &warnings() const { return warnings_; }
+
+  // Appends the ids of one piece, valid UTF-8 of at most kLongestPiece bytes: its symbols are merged pair by pair, the
+  // pair of the lowest rank first and of equal ones the leftmost, in O(n log n). With ignore_merges a piece that is an
+  // entry is that entry. A symbol that is no entry becomes the tokens "<0x..>" of its bytes where byte_fallback says so
+  // and all of them are entries; else unk_token, one for a run of them with fuse_unk; else nothing, as in the reference
+  // implementation.
   void encode(std::string_view piece, std::vector<int32_t> &out) const;
 
   // The id of an entry as the file spells it.
   std::optional<int32_t> idOf(std::string_view entry) const;
-  // The bytes of an id; nullopt when there is no such entry.
+  // The bytes of an id, over characters those of its spelling; nullopt when there is no such entry.
   std::optional<std::string_view> bytesOf(int32_t id) const;
   // One more than the largest id.
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
@@ -52,13 +62,24 @@ private:
 
   Status readVocabulary(const nlohmann::json &model);
   Status readMerges(const nlohmann::json &model);
+  void warnOfMissingBytes();
+  // Appends the tokens of the characters of `spelled` before any merge.
+  void appendSymbols(std::string_view spelled, std::vector<int32_t> &out) const;
+  // Merges out[begin...].
+  void merge(std::vector<int32_t> &out, size_t begin) const;
   // The merge of two neighbours; null when there is none.
   const Merge *find(int32_t left, int32_t right) const;
 
   std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
   std::vector<Span> tokens_;
   std::string bytes_;
-  int32_t byteIds_[256] = {};
+  Symbols symbols_ = Symbols::kBytes;
+  int32_t byteIds_[256] = {};     // kBytes: by byte of the text, -1 for none
+  bool hasEveryByte_ = true;      // kBytes
+  int32_t fallbackIds_[256] = {}; // of "<0x00>" and so on, -1 for none
+  int32_t unknownId_ = -1;        // of unk_token
+  bool byteFallback_ = false, fuseUnknown_ = false;
+  std::vector<std::string> warnings_;
   std::unordered_map<uint64_t, Merge> merges_;
   bool ignoreMerges_ = false;
 };

@@ -2,6 +2,7 @@
 
 #include "runtime/formats/io.h"
 #include "runtime/formats/tokenizer_fields.h"
+#include "runtime/formats/utf8.h"
 
 #include <fmt/format.h>
 
@@ -28,30 +29,6 @@ Result<SplitBehavior> parseBehavior(const std::string &name) {
   return Status::badInput(fmt::format("Split has behavior '{}': known are Removed, Isolated, MergedWithPrevious, "
                                       "MergedWithNext, Contiguous",
                                       printable(name)));
-}
-
-// A regular expression that matches exactly `text`.
-std::string escape(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (std::string_view(R"(\.+*?()|[]{}^$#&-~ )").find(c) != std::string_view::npos)
-      out.push_back('\\');
-    out.push_back(c);
-  }
-  return out;
-}
-
-Result<std::string> parseExpression(const Json &split) {
-  auto it = split.find("pattern");
-  if (it == split.end() || !it->is_object() || it->size() != 1 || !it->begin()->is_string())
-    return Status::badInput("Split has no pattern: want {\"Regex\": \"...\"} or {\"String\": \"...\"}");
-  const std::string &text = it->begin()->get_ref<const std::string &>();
-  if (it->begin().key() == "Regex")
-    return text;
-  if (it->begin().key() == "String")
-    return escape(text);
-  return Status::badInput(
-      fmt::format("Split has a pattern of kind '{}': want Regex or String", printable(it->begin().key())));
 }
 
 // A match takes the piece before it (or, from the other side, after it) along, once.
@@ -101,81 +78,130 @@ std::vector<Piece> applyBehavior(std::vector<Piece> pieces, SplitBehavior behavi
   return pieces;
 }
 
-Status PreTokenizer::addStep(const Json &value, bool last) {
+Result<Metaspace> Metaspace::create(const Json &value) {
+  Metaspace out;
+  NIBBLE_ASSIGN(out.replacement, fields::text(value, "replacement"));
+  if (out.replacement.empty() || stepUtf8(out.replacement).bytes != static_cast<int>(out.replacement.size()))
+    return Status::badInput(
+        fmt::format("Metaspace has replacement '{}': want one character", printable(out.replacement)));
+  std::string scheme = "always";
+  if (value.contains("prepend_scheme")) {
+    NIBBLE_ASSIGN(scheme, fields::text(value, "prepend_scheme"));
+  }
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    return Status::badInput(
+        fmt::format("Metaspace has prepend_scheme '{}': known are always, first, never", printable(scheme)));
+  out.prepend = scheme == "always" ? Prepend::kAlways : scheme == "first" ? Prepend::kFirst : Prepend::kNever;
+  NIBBLE_ASSIGN(bool addPrefixSpace, fields::flag(value, "add_prefix_space", true));
+  if (!addPrefixSpace && out.prepend != Prepend::kNever)
+    return Status::badInput(
+        fmt::format("Metaspace has add_prefix_space false and prepend_scheme {}; remove one", scheme));
+  NIBBLE_ASSIGN(out.split, fields::flag(value, "split", true));
+  return out;
+}
+
+Status PreTokenizer::addStep(const Json &value, bool isLast) {
   NIBBLE_ASSIGN(std::string type, fields::type(value));
   if (type == "Split") {
-    NIBBLE_ASSIGN(std::string expression, parseExpression(value));
+    NIBBLE_ASSIGN(fields::PatternText text, fields::pattern(value, "Split"));
     NIBBLE_ASSIGN(std::string behaviorName, fields::text(value, "behavior"));
     NIBBLE_ASSIGN(SplitBehavior behavior, parseBehavior(behaviorName));
     NIBBLE_ASSIGN(bool invert, fields::flag(value, "invert", false));
-    NIBBLE_ASSIGN(Pattern pattern, Pattern::compile(expression));
-    steps_.push_back({std::move(pattern), behavior, invert});
+    NIBBLE_ASSIGN(Pattern pattern, Pattern::compile(text.expression()));
+    steps_.push_back(Split{std::move(pattern), behavior, invert});
     return Status::ok();
   }
   if (type == "Digits") {
     NIBBLE_ASSIGN(bool individual, fields::flag(value, "individual_digits", false));
     NIBBLE_ASSIGN(Pattern pattern, Pattern::compile(R"(\p{N})"));
-    steps_.push_back({std::move(pattern), individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
+    steps_.push_back(Split{std::move(pattern), individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous});
+    return Status::ok();
+  }
+  if (type == "Metaspace") {
+    NIBBLE_ASSIGN(Metaspace metaspace, Metaspace::create(value));
+    steps_.push_back(std::move(metaspace));
     return Status::ok();
   }
   if (type == "ByteLevel") {
-    if (!last)
+    if (!isLast)
       return Status::badInput("ByteLevel is not the last of the Sequence: nothing can split bytes further");
     NIBBLE_ASSIGN(bool addPrefixSpace, fields::flag(value, "add_prefix_space", true));
     NIBBLE_ASSIGN(bool useRegex, fields::flag(value, "use_regex", true));
+    if (addPrefixSpace)
+      steps_.push_back(PrefixSpace{});
     if (useRegex) {
       NIBBLE_ASSIGN(Pattern pattern, Pattern::compile(kGpt2Expression));
-      steps_.push_back({std::move(pattern), SplitBehavior::kIsolated, false, addPrefixSpace});
-    } else {
-      addPrefixSpaceOnly_ = addPrefixSpace;
+      steps_.push_back(Split{std::move(pattern), SplitBehavior::kIsolated});
     }
+    isByteLevel_ = true;
     return Status::ok();
   }
-  return Status::badInput(
-      fmt::format("'{}' is not supported: known are Sequence, Split, Digits, ByteLevel", printable(type)));
+  return Status::badInput(fmt::format("'{}' is not supported: known are null, Sequence, Split, Digits, Metaspace, "
+                                      "ByteLevel",
+                                      printable(type)));
 }
 
 Result<PreTokenizer> PreTokenizer::create(const Json &value) {
   PreTokenizer out;
-  if (value.is_null())
-    return Status::badInput("pre_tokenizer is null: only byte-level tokenizers are supported");
-  NIBBLE_ASSIGN(std::string type, fields::type(value));
-  std::vector<const Json *> parts = {&value};
-  if (type == "Sequence") {
-    NIBBLE_ASSIGN(parts, fields::items(value, "pretokenizers"));
-  }
+  NIBBLE_ASSIGN(std::vector<const Json *> parts, fields::parts(value, "pretokenizers"));
   for (const Json *part : parts)
-    NIBBLE_TRY(out.addStep(*part, part == parts.back()).within("pre_tokenizer"));
-  if (parts.empty() || parts.back()->value("type", "") != "ByteLevel")
-    return Status::badInput("pre_tokenizer does not end with ByteLevel: only byte-level tokenizers are supported");
+    NIBBLE_TRY(out.addStep(*part, part == parts.back()));
   return out;
 }
 
-Result<PreTokenizer::Pieces> PreTokenizer::split(std::string_view text) const {
+// A piece on its way through the steps.
+struct PreTokenizer::Part {
+  std::string_view text;
+  bool isFirst; // begins where what is encoded begins
+};
+
+Status PreTokenizer::apply(const Split &step, const Part &part, Pieces &, std::vector<Part> &out) {
+  NIBBLE_ASSIGN(std::vector<Piece> found, step.pattern.findAll(part.text));
+  if (step.invert)
+    for (Piece &piece : found)
+      piece.isMatch = !piece.isMatch;
+  for (const Piece &piece : applyBehavior(std::move(found), step.behavior))
+    out.push_back({part.text.substr(piece.begin, piece.end - piece.begin), part.isFirst && piece.begin == 0});
+  return Status::ok();
+}
+
+Status PreTokenizer::apply(const PrefixSpace &, const Part &part, Pieces &pieces, std::vector<Part> &out) {
+  bool hasSpace = part.text.starts_with(' ');
+  out.push_back({hasSpace ? part.text : pieces.owned.emplace_back(" " + std::string(part.text)), part.isFirst});
+  return Status::ok();
+}
+
+Status PreTokenizer::apply(const Metaspace &step, const Part &part, Pieces &pieces, std::vector<Part> &out) {
+  std::string written;
+  for (char c : part.text)
+    c == ' ' ? written.append(step.replacement) : written.append(1, c);
+  bool prepends =
+      step.prepend == Metaspace::Prepend::kAlways || (step.prepend == Metaspace::Prepend::kFirst && part.isFirst);
+  if (prepends && !written.starts_with(step.replacement))
+    written.insert(0, step.replacement);
+  std::string_view view = pieces.owned.emplace_back(std::move(written));
+  for (size_t begin = 0; begin < view.size();) {
+    size_t end = step.split ? view.find(step.replacement, begin + 1) : std::string_view::npos;
+    end = std::min(end, view.size());
+    out.push_back({view.substr(begin, end - begin), part.isFirst && begin == 0});
+    begin = end;
+  }
+  return Status::ok();
+}
+
+Result<PreTokenizer::Pieces> PreTokenizer::split(std::string_view text, bool isFirst) const {
   Pieces pieces;
   if (text.empty())
     return pieces;
-  auto withSpace = [&](std::string_view view) -> std::string_view {
-    return view.starts_with(' ') ? view : pieces.owned.emplace_back(" " + std::string(view));
-  };
-  pieces.views.push_back(text);
+  std::vector<Part> parts = {{text, isFirst}};
   for (const Step &step : steps_) {
-    std::vector<std::string_view> next;
-    for (std::string_view view : pieces.views) {
-      if (step.addPrefixSpace)
-        view = withSpace(view);
-      NIBBLE_ASSIGN(std::vector<Piece> found, step.pattern.findAll(view));
-      if (step.invert)
-        for (Piece &piece : found)
-          piece.isMatch = !piece.isMatch;
-      for (const Piece &piece : applyBehavior(std::move(found), step.behavior))
-        next.push_back(view.substr(piece.begin, piece.end - piece.begin));
-    }
-    pieces.views = std::move(next);
+    std::vector<Part> next;
+    for (const Part &part : parts)
+      NIBBLE_TRY(std::visit([&](const auto &kind) { return apply(kind, part, pieces, next); }, step));
+    parts = std::move(next);
   }
-  if (addPrefixSpaceOnly_)
-    for (std::string_view &view : pieces.views)
-      view = withSpace(view);
+  for (const Part &part : parts)
+    pieces.views.push_back(part.text);
   return pieces;
 }
 

@@ -8,25 +8,22 @@
 
 namespace nibble {
 
-Result<std::string> Tokenizer::normalize(std::string_view text) const {
-  if (!isNfc_)
-    return std::string(text);
-  return normalizeNfc(text);
-}
-
-Status Tokenizer::encodeText(std::string_view text, std::vector<int32_t> &out) const {
-  NIBBLE_ASSIGN(std::string normal, normalize(text));
-  for (const AddedTokenMatcher::Part &part : normalizedMatcher_.split(normal)) {
+Status Tokenizer::encodeText(std::string_view text, bool isFirst, std::vector<int32_t> &out) const {
+  NIBBLE_ASSIGN(Normalizer::Normalized normal, normalizer_.apply(text));
+  isFirst &= normal.keepsFront;
+  // A word of bytes has a bound, as its expression has; a vocabulary over characters may see a whole text as one piece.
+  size_t longest = preTokenizer_.isByteLevel() ? Pattern::kLongestMatch : Bpe::kLongestPiece;
+  for (const AddedTokenMatcher::Part &part : normalizedMatcher_.split(normal.text)) {
     if (part.id >= 0) {
       out.push_back(part.id);
       continue;
     }
-    NIBBLE_ASSIGN(PreTokenizer::Pieces pieces,
-                  preTokenizer_.split(std::string_view(normal).substr(part.begin, part.end - part.begin)));
+    std::string_view plain = std::string_view(normal.text).substr(part.begin, part.end - part.begin);
+    NIBBLE_ASSIGN(PreTokenizer::Pieces pieces, preTokenizer_.split(plain, isFirst && part.begin == 0));
     for (std::string_view piece : pieces.views) {
-      if (piece.size() > Pattern::kLongestMatch)
-        return Status::badInput(fmt::format("word of {} bytes is too long: the limit is {}; break the text up",
-                                            piece.size(), Pattern::kLongestMatch));
+      if (piece.size() > longest)
+        return Status::badInput(
+            fmt::format("word of {} bytes is too long: the limit is {}; break the text up", piece.size(), longest));
       bpe_.encode(piece, out);
     }
   }
@@ -44,7 +41,7 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSp
     if (part.id >= 0)
       ids.push_back(part.id);
     else
-      NIBBLE_TRY(encodeText(text.substr(part.begin, part.end - part.begin), ids));
+      NIBBLE_TRY(encodeText(text.substr(part.begin, part.end - part.begin), part.begin == 0, ids));
   }
   if (addSpecialTokens)
     ids.insert(ids.end(), suffix_.begin(), suffix_.end());
@@ -87,6 +84,8 @@ std::string StreamDecoder::push(int32_t id) {
   std::optional<std::string_view> bytes = tokenizer_->tokenBytes(id);
   if (!bytes || (skipSpecial_ && tokenizer_->isSpecial(id)))
     return {};
+  if (!tokenizer_->decoder_.isByteLevel())
+    return tokenizer_->decoder_.push(state_, *bytes);
   std::string pending = std::exchange(held_, {});
   pending += *bytes;
   std::string text;
@@ -95,6 +94,8 @@ std::string StreamDecoder::push(int32_t id) {
 }
 
 std::string StreamDecoder::finish() {
+  if (!tokenizer_->decoder_.isByteLevel())
+    return tokenizer_->decoder_.finish(state_);
   std::string text;
   appendLossy(std::exchange(held_, {}), text);
   return text;

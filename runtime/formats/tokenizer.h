@@ -1,5 +1,5 @@
-// Text to tokens and back: the byte-level BPE tokenizers of a HuggingFace `tokenizer.json` (Llama 3, Qwen, GPT-2,
-// DeepSeek).
+// Text to tokens and back: the BPE tokenizers of a HuggingFace `tokenizer.json`, over bytes (Llama 3, Qwen, GPT-2,
+// DeepSeek) or over characters with byte fallback (Llama 2, TinyLlama, Yi, Mistral).
 //
 // The order of work is that of the reference implementation: added tokens, normalizer, added tokens of normalized text,
 // pre_tokenizer, model, post_processor. `truncation` and `padding` of the file are not applied.
@@ -8,7 +8,9 @@
 #include "runtime/core/status.h"
 #include "runtime/formats/added_tokens.h"
 #include "runtime/formats/bpe.h"
+#include "runtime/formats/normalizer.h"
 #include "runtime/formats/pre_tokenizer.h"
+#include "runtime/formats/token_decoder.h"
 
 #include <filesystem>
 #include <optional>
@@ -23,8 +25,10 @@ namespace nibble {
 class Tokenizer {
 public:
   // A tokenizer.json, or the folder that holds one. Bad input naming file, field and reason: no file, not JSON, and
-  // every feature that we do not have (other models and normalizers than null and NFC, byte_fallback, ...).
+  // every feature that we do not have (other models than BPE, normalizers with a table of their own, ...).
   static Result<Tokenizer> load(const std::filesystem::path &path);
+  // Whether that file exists, good or bad.
+  static bool isThere(const std::filesystem::path &path);
   // The content of a tokenizer.json.
   static Result<Tokenizer> parse(std::string_view content);
 
@@ -32,29 +36,34 @@ public:
   // in the text become their ids either way. Bad input when the text is not UTF-8, naming the byte, or is pathological.
   Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecialTokens) const;
 
+  // What to tell who loads it: text that cannot be encoded without loss.
+  const std::vector<std::string> &warnings() const { return bpe_.warnings(); }
+
   // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's embedding may have spare rows) give
   // nothing.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
 
   // Of an added token's text or a vocabulary entry as the file spells it.
   std::optional<int32_t> tokenId(std::string_view token) const;
-  // The bytes of one token, which need not be UTF-8; nullopt when there is none of that id.
+  // The bytes of one token, which need not be UTF-8; over characters its spelling ("\u2581the", "<0x0A>"). nullopt when
+  // there is none of that id.
   std::optional<std::string_view> tokenBytes(int32_t id) const;
   bool isSpecial(int32_t id) const;
   // One more than the largest id.
   int64_t vocabularySize() const;
 
 private:
-  // What turns the text into its normal form.
-  Result<std::string> normalize(std::string_view text) const;
-  Status encodeText(std::string_view text, std::vector<int32_t> &out) const;
+  // `isFirst`: the text stands at the beginning of what is encoded.
+  Status encodeText(std::string_view text, bool isFirst, std::vector<int32_t> &out) const;
 
   friend class TokenizerFile;
+  friend class StreamDecoder;
   Tokenizer(Bpe bpe, PreTokenizer preTokenizer) : bpe_(std::move(bpe)), preTokenizer_(std::move(preTokenizer)) {}
 
   Bpe bpe_;
+  Normalizer normalizer_;
   PreTokenizer preTokenizer_;
-  bool isNfc_ = false;
+  TokenDecoder decoder_;
   std::unordered_map<int32_t, AddedToken> added_;
   std::unordered_map<std::string, int32_t> addedIds_;
   AddedTokenMatcher rawMatcher_;
@@ -67,7 +76,8 @@ private:
 // character. Keeps a pointer to the tokenizer.
 class StreamDecoder {
 public:
-  StreamDecoder(const Tokenizer &tokenizer, bool skipSpecial) : tokenizer_(&tokenizer), skipSpecial_(skipSpecial) {}
+  StreamDecoder(const Tokenizer &tokenizer, bool skipSpecial)
+      : tokenizer_(&tokenizer), skipSpecial_(skipSpecial), state_(tokenizer.decoder_.begin()) {}
 
   // The text that is certain now that this token came; possibly none.
   std::string push(int32_t id);
@@ -77,7 +87,8 @@ public:
 private:
   const Tokenizer *tokenizer_;
   bool skipSpecial_;
-  std::string held_;
+  std::string held_;          // over bytes
+  TokenDecoder::State state_; // over characters
 };
 
 } // namespace nibble

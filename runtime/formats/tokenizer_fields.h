@@ -2,9 +2,13 @@
 #pragma once
 
 #include "runtime/core/status.h"
+#include "runtime/formats/io.h"
 #include "runtime/formats/json.h"
 
+#include <fmt/format.h>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nibble::fields {
@@ -46,6 +50,53 @@ inline Result<std::vector<const nlohmann::json *>> items(const nlohmann::json &v
   for (const nlohmann::json &element : *it)
     out.push_back(&element);
   return out;
+}
+
+// The parts of a value that is null, one part, or a Sequence of parts below `key`; Sequences inside it in order.
+inline Result<std::vector<const nlohmann::json *>> parts(const nlohmann::json &value, const std::string &key) {
+  std::vector<const nlohmann::json *> out;
+  if (value.is_null())
+    return out;
+  NIBBLE_ASSIGN(std::string kind, type(value));
+  if (kind != "Sequence")
+    return std::vector<const nlohmann::json *>{&value};
+  NIBBLE_ASSIGN(std::vector<const nlohmann::json *> elements, items(value, key));
+  for (const nlohmann::json *element : elements) {
+    NIBBLE_ASSIGN(std::vector<const nlohmann::json *> inner, parts(*element, key));
+    out.insert(out.end(), inner.begin(), inner.end());
+  }
+  return out;
+}
+
+// A `pattern`: text to be found as it is, or a regular expression.
+struct PatternText {
+  std::string text;
+  bool isRegex = false;
+
+  // A regular expression that matches the same.
+  std::string expression() const {
+    if (isRegex)
+      return text;
+    std::string out;
+    for (char c : text) {
+      if (std::string_view(R"(\.+*?()|[]{}^$#&-~ )").find(c) != std::string_view::npos)
+        out.push_back('\\');
+      out.push_back(c);
+    }
+    return out;
+  }
+};
+
+// Of the part called `name` in messages.
+inline Result<PatternText> pattern(const nlohmann::json &value, const char *name) {
+  auto it = value.find("pattern");
+  if (it == value.end() || !it->is_object() || it->size() != 1 || !it->begin()->is_string())
+    return Status::badInput(
+        fmt::format("{} has no pattern: want {{\"Regex\": \"...\"}} or {{\"String\": \"...\"}}", name));
+  const std::string &kind = it->begin().key();
+  if (kind != "Regex" && kind != "String")
+    return Status::badInput(fmt::format("{} has a pattern of kind '{}': want Regex or String", name, printable(kind)));
+  return PatternText{it->begin()->get<std::string>(), kind == "Regex"};
 }
 
 // Whether the field says something: neither absent, null, false, 0 nor "".

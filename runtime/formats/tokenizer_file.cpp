@@ -34,17 +34,6 @@ Result<AddedToken> parseAddedToken(const Json &value) {
   return token;
 }
 
-// The parts of a value that may be null, one part, or a Sequence of parts below `key`.
-Result<std::vector<const Json *>> partsOf(const Json &root, const std::string &field, const std::string &key) {
-  auto it = root.find(field);
-  if (it == root.end() || it->is_null())
-    return std::vector<const Json *>{};
-  NIBBLE_ASSIGN(std::string type, fields::type(*it));
-  if (type == "Sequence")
-    return fields::items(*it, key);
-  return std::vector<const Json *>{&*it};
-}
-
 } // namespace
 
 class TokenizerFile {
@@ -52,27 +41,30 @@ public:
   static Result<Tokenizer> read(const Json &root) {
     if (!root.is_object() || !root.contains("model"))
       return Status::badInput("has no field 'model'; want a tokenizer.json of the HuggingFace tokenizers library");
-    NIBBLE_ASSIGN(Bpe bpe, Bpe::create(root["model"]));
-    NIBBLE_ASSIGN(PreTokenizer preTokenizer, PreTokenizer::create(root.value("pre_tokenizer", Json())));
+    NIBBLE_ASSIGN(PreTokenizer preTokenizer, part<PreTokenizer>(root, "pre_tokenizer"));
+    NIBBLE_ASSIGN(TokenDecoder decoder, part<TokenDecoder>(root, "decoder"));
+    if (preTokenizer.isByteLevel() != decoder.isByteLevel())
+      return Status::badInput(fmt::format("{} is ByteLevel and {} is not: they do not belong together",
+                                          preTokenizer.isByteLevel() ? "pre_tokenizer" : "decoder",
+                                          preTokenizer.isByteLevel() ? "decoder" : "pre_tokenizer"));
+    NIBBLE_ASSIGN(Bpe bpe, Bpe::create(root["model"],
+                                       preTokenizer.isByteLevel() ? Bpe::Symbols::kBytes : Bpe::Symbols::kCharacters));
     Tokenizer tokenizer(std::move(bpe), std::move(preTokenizer));
-    NIBBLE_TRY(readNormalizer(root, tokenizer).within("normalizer"));
+    tokenizer.decoder_ = std::move(decoder);
+    NIBBLE_ASSIGN(tokenizer.normalizer_, part<Normalizer>(root, "normalizer"));
     NIBBLE_TRY(readAddedTokens(root, tokenizer).within("added_tokens"));
     NIBBLE_TRY(readPostProcessor(root, tokenizer).within("post_processor"));
-    NIBBLE_TRY(checkDecoder(root).within("decoder"));
     return tokenizer;
   }
 
 private:
-  static Status readNormalizer(const Json &root, Tokenizer &tokenizer) {
-    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "normalizer", "normalizers"));
-    for (const Json *part : parts) {
-      NIBBLE_ASSIGN(std::string type, fields::type(*part));
-      if (type != "NFC")
-        return Status::badInput(
-            fmt::format("'{}' is not supported: known are null, NFC and a Sequence of it", printable(type)));
-      tokenizer.isNfc_ = true;
-    }
-    return Status::ok();
+  // Of one field, null when it is absent.
+  template <typename Part> static Result<Part> part(const Json &root, const char *field) {
+    auto value = root.find(field);
+    Result<Part> made = Part::create(value == root.end() ? Json() : *value);
+    if (!made.isOk())
+      return std::move(made).takeStatus().within(field);
+    return made;
   }
 
   static Status readAddedTokens(const Json &root, Tokenizer &tokenizer) {
@@ -86,12 +78,15 @@ private:
         return std::move(parsed).takeStatus().within(fmt::format("entry {}", i));
       AddedToken token = *std::move(parsed);
       NIBBLE_TRY(checkId(token, tokenizer));
-      tokenizer.added_.emplace(token.id, token);
       tokenizer.addedIds_.emplace(token.content, token.id);
+      // It is found, and becomes text again, in its normal form.
       if (token.normalized) {
-        NIBBLE_ASSIGN(token.content, tokenizer.normalize(token.content));
+        NIBBLE_ASSIGN(Normalizer::Normalized normal, tokenizer.normalizer_.apply(token.content));
+        token.content = std::move(normal.text);
       }
-      (token.normalized ? normalized : raw).push_back(std::move(token));
+      tokenizer.added_.emplace(token.id, token);
+      if (!token.content.empty())
+        (token.normalized ? normalized : raw).push_back(std::move(token));
     }
     tokenizer.rawMatcher_ = AddedTokenMatcher(std::move(raw));
     tokenizer.normalizedMatcher_ = AddedTokenMatcher(std::move(normalized));
@@ -113,7 +108,10 @@ private:
   }
 
   static Status readPostProcessor(const Json &root, Tokenizer &tokenizer) {
-    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "post_processor", "processors"));
+    auto value = root.find("post_processor");
+    if (value == root.end())
+      return Status::ok();
+    NIBBLE_ASSIGN(std::vector<const Json *> parts, fields::parts(*value, "processors"));
     for (const Json *part : parts) {
       NIBBLE_ASSIGN(std::string type, fields::type(*part));
       if (type == "ByteLevel")
@@ -156,18 +154,6 @@ private:
     tokenizer.suffix_.insert(tokenizer.suffix_.end(), behind.begin(), behind.end());
     return Status::ok();
   }
-
-  static Status checkDecoder(const Json &root) {
-    NIBBLE_ASSIGN(std::vector<const Json *> parts, partsOf(root, "decoder", "decoders"));
-    for (const Json *part : parts) {
-      NIBBLE_ASSIGN(std::string type, fields::type(*part));
-      if (type != "ByteLevel")
-        return Status::badInput(fmt::format("'{}' is not supported: only ByteLevel is", printable(type)));
-    }
-    if (parts.empty())
-      return Status::badInput("is null: only byte-level tokenizers are supported");
-    return Status::ok();
-  }
 };
 
 Result<Tokenizer> Tokenizer::parse(std::string_view content) {
@@ -177,15 +163,29 @@ Result<Tokenizer> Tokenizer::parse(std::string_view content) {
   return TokenizerFile::read(root);
 }
 
-Result<Tokenizer> Tokenizer::load(const std::filesystem::path &path) {
-  namespace fs = std::filesystem;
+namespace fs = std::filesystem;
+
+static fs::path fileOf(const fs::path &path) {
   std::error_code error;
-  fs::path file = fs::is_directory(path, error) ? path / "tokenizer.json" : path;
+  return fs::is_directory(path, error) ? path / "tokenizer.json" : path;
+}
+
+bool Tokenizer::isThere(const fs::path &path) {
+  std::error_code error; // a link that points nowhere is there too
+  return fs::symlink_status(fileOf(path), error).type() != fs::file_type::not_found;
+}
+
+Result<Tokenizer> Tokenizer::load(const fs::path &path) {
+  std::error_code error;
+  fs::path file = fileOf(path);
   if (!fs::exists(file, error)) {
-    const char *hint = fs::exists(file.parent_path() / "tiktoken.model", error)
-                           ? "there is a tiktoken.model, which is not supported; convert it"
-                           : "give a tokenizer.json or the folder that holds it";
-    return Status::badInput(fmt::format("no tokenizer at {}: {}", file.string(), hint));
+    for (const char *other : {"tiktoken.model", "tokenizer.model"})
+      if (fs::exists(file.parent_path() / other, error))
+        return Status::badInput(fmt::format("no tokenizer at {}: there is a {}, which is not read; convert it with "
+                                            "transformers' AutoTokenizer and save_pretrained",
+                                            file.string(), other));
+    return Status::badInput(
+        fmt::format("no tokenizer at {}: give a tokenizer.json or the folder that holds it", file.string()));
   }
   NIBBLE_ASSIGN(std::string content, readFile(file, kLargestFile));
   Result<Tokenizer> tokenizer = parse(content);

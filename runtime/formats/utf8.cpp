@@ -12,17 +12,18 @@ uint8_t byteAt(std::string_view text, size_t i) { return static_cast<uint8_t>(te
 
 int combiningClass(int32_t codePoint) { return utf8proc_get_property(codePoint)->combining_class; }
 
-// Below U+0300 nothing combines and nothing decomposes further than NFC puts together again.
-bool isSurelyNfc(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) < 0xCC; });
+// Below U+0300 nothing combines and nothing decomposes further than NFC puts together again; ASCII is in every form.
+bool isSurelyNormal(std::string_view text, UnicodeForm form) {
+  uint8_t limit = form == UnicodeForm::kNfc ? 0xCC : 0x80;
+  return std::ranges::all_of(text, [&](char c) { return static_cast<uint8_t>(c) < limit; });
 }
 
 // Marks between two starters go in order of their class; equal classes keep their order.
 void orderMarks(std::vector<int32_t> &codePoints) {
-  auto isMark = [](int32_t c) { return combiningClass(c) != 0; };
+  auto moves = [](int32_t c) { return combiningClass(c) != 0; };
   for (auto first = codePoints.begin(); first != codePoints.end();) {
-    first = std::find_if(first, codePoints.end(), isMark);
-    auto last = std::find_if_not(first, codePoints.end(), isMark);
+    first = std::find_if(first, codePoints.end(), moves);
+    auto last = std::find_if_not(first, codePoints.end(), moves);
     // Class, then place.
     std::vector<std::pair<uint64_t, int32_t>> marks;
     for (auto it = first; it != last; ++it)
@@ -115,10 +116,34 @@ bool isWord(char32_t c) {
   }
 }
 
-Result<std::string> normalizeNfc(std::string_view text) {
-  if (isSurelyNfc(text))
+bool isMark(char32_t c) {
+  utf8proc_category_t category = utf8proc_category(static_cast<int32_t>(c));
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
+}
+
+void appendLowercase(char32_t c, std::string &out) {
+  // The one character whose lower case is two: dotted capital I.
+  if (c == 0x130)
+    out += "i\u0307";
+  else
+    appendUtf8(static_cast<char32_t>(utf8proc_tolower(static_cast<int32_t>(c))), out);
+}
+
+size_t previousCharacter(std::string_view text, size_t end) {
+  do
+    --end;
+  while (end > 0 && (text[end] & 0xC0) == 0x80);
+  return end;
+}
+
+Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
+  bool composes = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+  bool isCompatible = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+  if (isSurelyNormal(text, form))
     return std::string(text);
   // utf8proc orders marks by exchanging neighbours, which is quadratic in their number: it gets them in order.
+  auto options =
+      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (isCompatible ? UTF8PROC_COMPAT : 0));
   std::vector<int32_t> codePoints;
   codePoints.reserve(text.size() + 1);
   for (size_t at = 0; at < text.size();) {
@@ -126,16 +151,17 @@ Result<std::string> normalizeNfc(std::string_view text) {
     int32_t parts[32];
     int boundary = 0;
     utf8proc_ssize_t count =
-        utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts, std::size(parts),
-                                static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE), &boundary);
+        utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts, std::size(parts), options, &boundary);
     if (count < 0 || count > static_cast<utf8proc_ssize_t>(std::size(parts)))
       return Status::failed("cannot normalize text at byte " + std::to_string(at) + ": " + utf8proc_errmsg(count));
     codePoints.insert(codePoints.end(), parts, parts + count);
     at += step.bytes;
   }
   orderMarks(codePoints);
-  utf8proc_ssize_t length = utf8proc_normalize_utf32(
-      codePoints.data(), codePoints.size(), static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+  utf8proc_ssize_t length = static_cast<utf8proc_ssize_t>(codePoints.size());
+  if (composes)
+    length = utf8proc_normalize_utf32(codePoints.data(), length,
+                                      static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   if (length < 0)
     return Status::failed(std::string("cannot normalize text: ") + utf8proc_errmsg(length));
   std::string out;

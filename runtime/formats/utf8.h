@@ -45,8 +45,18 @@ bool isSpace(char32_t codePoint);
 // expression.
 bool isWord(char32_t codePoint);
 
-// Canonical composition (NFC) of valid UTF-8. Linear in time but for one sort of each run of combining marks, so that a
-// text made of marks alone cannot stall it. Environment error when there is no memory for it.
-Result<std::string> normalizeNfc(std::string_view text);
+// General category Mark.
+bool isMark(char32_t codePoint);
+// Appends the lower case of one character, whatever stands beside it: Unicode's full mapping without conditions.
+void appendLowercase(char32_t codePoint, std::string &out);
+// Start of the character of valid UTF-8 that ends at `end` > 0.
+size_t previousCharacter(std::string_view text, size_t end);
+
+// The normalization forms of Unicode: D decomposes, C composes again, K does so by compatibility.
+enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
+
+// A normalization form of valid UTF-8. Linear in time but for one sort of each run of combining marks, so that a text
+// made of marks alone cannot stall it. Environment error when there is no memory for it.
+Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form);
 
 } // namespace nibble

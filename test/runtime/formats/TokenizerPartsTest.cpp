@@ -3,8 +3,10 @@
 #include "runtime/formats/bpe.h"
 #include "runtime/formats/byte_level.h"
 #include "runtime/formats/json.h"
+#include "runtime/formats/normalizer.h"
 #include "runtime/formats/pattern.h"
 #include "runtime/formats/pre_tokenizer.h"
+#include "runtime/formats/token_decoder.h"
 #include "runtime/formats/utf8.h"
 
 #include <gmock/gmock.h>
@@ -57,7 +59,7 @@ TEST(Utf8, ReplacesMaximalIllFormedParts) {
 }
 
 TEST(Utf8, ComposesCanonically) {
-  auto nfc = [](std::string_view text) { return *normalizeNfc(text); };
+  auto nfc = [](std::string_view text) { return *normalizeUnicode(text, UnicodeForm::kNfc); };
   EXPECT_EQ(nfc("e\u0301"), "\u00E9");
   EXPECT_EQ(nfc("q\u0307\u0323"), "q\u0323\u0307");
   EXPECT_EQ(nfc("\u1E9B\u0323"), "\u1E9B\u0323");
@@ -65,6 +67,20 @@ TEST(Utf8, ComposesCanonically) {
   EXPECT_EQ(nfc("\u1100\u1161\u11A8"), "\uAC01");
   EXPECT_EQ(nfc("\u212B"), "\u00C5");
   EXPECT_EQ(nfc(std::string_view("a\0b\u0301", 5)), std::string("a\0b\u0301", 5));
+}
+
+TEST(Utf8, KnowsTheOtherFormsAndCases) {
+  auto form = [](std::string_view text, UnicodeForm kind) { return *normalizeUnicode(text, kind); };
+  EXPECT_EQ(form("\u00E9\uFB01", UnicodeForm::kNfd), "e\u0301\uFB01");
+  EXPECT_EQ(form("e\u0301\uFB01", UnicodeForm::kNfkc), "\u00E9fi");
+  EXPECT_EQ(form("\u00E9\u00B2\uAC01", UnicodeForm::kNfkd), "e\u03012\u1100\u1161\u11A8");
+  EXPECT_EQ(form("\uFDFA", UnicodeForm::kNfkd).size(), 33u) << "the longest decomposition";
+  std::string lower;
+  for (char32_t c : {U'A', U'\u0130', U'\u1E9E', U'\u01C5', U'\u03A3', U'z'})
+    appendLowercase(c, lower);
+  EXPECT_EQ(lower, "ai\u0307\u00DF\u01C6\u03C3z");
+  EXPECT_TRUE(isMark(0x301) && isMark(0x903) && isMark(0x20DD)) << "nonspacing, spacing, enclosing";
+  EXPECT_FALSE(isMark('a') || isMark(0x5E));
 }
 
 std::vector<std::string> cut(std::string_view text, std::string_view expression, SplitBehavior behavior) {
@@ -94,6 +110,86 @@ TEST(Split, FindsMatchesFarBehindTheWindow) {
   ASSERT_TRUE(pieces.isOk());
   ASSERT_EQ(pieces->size(), 3u);
   EXPECT_EQ((*pieces)[1].begin, 3 * Pattern::kLongestMatch + 17);
+}
+
+std::string normalized(const Json &normalizer, std::string_view text) {
+  return Normalizer::create(normalizer)->apply(text)->text;
+}
+
+TEST(Normalizer, AppliesStepsInOrder) {
+  Json prepend = {{"type", "Prepend"}, {"prepend", "\u2581"}};
+  Json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}};
+  Json both = {{"type", "Sequence"}, {"normalizers", {prepend, {{"type", "Sequence"}, {"normalizers", {replace}}}}}};
+  EXPECT_EQ(normalized(nullptr, " a "), " a ");
+  EXPECT_EQ(normalized(both, " a b"), "\u2581\u2581a\u2581b");
+  EXPECT_EQ(normalized(both, ""), "");
+  EXPECT_EQ(normalized({{"type", "Strip"}}, "\u3000 a \n"), "a");
+  EXPECT_EQ(normalized({{"type", "Strip"}, {"strip_left", false}}, " a "), " a");
+  EXPECT_EQ(normalized({{"type", "Strip"}}, " \u00A0\n"), "");
+  Json dollars = {{"type", "Replace"}, {"pattern", {{"Regex", "(x+)"}}}, {"content", "$1\\1"}};
+  EXPECT_EQ(normalized(dollars, "axxb"), "a$1\\1b") << "nothing in it refers to the match";
+  Json dot = {{"type", "Replace"}, {"pattern", {{"String", "."}}}, {"content", ""}};
+  EXPECT_EQ(normalized(dot, ".a..b."), "ab") << "text is no expression";
+  EXPECT_FALSE(Normalizer::create(dot)->apply(".a")->keepsFront);
+  EXPECT_TRUE(Normalizer::create(dot)->apply("a.")->keepsFront);
+}
+
+std::vector<std::string> piecesOf(const Json &preTokenizer, std::string_view text, bool isFirst = true) {
+  auto pieces = *PreTokenizer::create(preTokenizer)->split(text, isFirst);
+  return {pieces.views.begin(), pieces.views.end()};
+}
+
+TEST(PreTokenizer, MetaspacePutsItsCharacter) {
+  using testing::ElementsAre;
+  auto metaspace = [](const char *scheme, bool split) {
+    return Json{{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", scheme}, {"split", split}};
+  };
+  EXPECT_THAT(piecesOf(metaspace("always", true), "a b  c", false), ElementsAre("_a", "_b", "_", "_c"));
+  EXPECT_THAT(piecesOf(metaspace("first", true), "a b", false), ElementsAre("a", "_b"));
+  EXPECT_THAT(piecesOf(metaspace("first", true), "a b", true), ElementsAre("_a", "_b"));
+  EXPECT_THAT(piecesOf(metaspace("never", true), "a b"), ElementsAre("a", "_b"));
+  EXPECT_THAT(piecesOf(metaspace("always", false), "a b"), ElementsAre("_a_b"));
+  EXPECT_THAT(piecesOf(metaspace("always", true), " a"), ElementsAre("_a")) << "one is there already";
+  EXPECT_THAT(piecesOf(nullptr, "a b"), ElementsAre("a b"));
+}
+
+// Pushes tokens one by one: what comes out at each, and at last.
+std::vector<std::string> streamed(const Json &decoder, const std::vector<std::string> &tokens) {
+  auto created = TokenDecoder::create(decoder);
+  if (!created.isOk())
+    return {created.status().message()};
+  TokenDecoder made = *std::move(created);
+  TokenDecoder::State state = made.begin();
+  std::vector<std::string> out;
+  for (const std::string &token : tokens)
+    out.push_back(made.push(state, token));
+  out.push_back(made.finish(state));
+  return out;
+}
+
+TEST(TokenDecoder, SaysWhatIsCertain) {
+  using testing::ElementsAre;
+  auto steps = [](std::initializer_list<Json> parts) {
+    return Json{{"type", "Sequence"}, {"decoders", std::vector<Json>(parts)}};
+  };
+  Json bytes = {{"type", "ByteFallback"}}, fuse = {{"type", "Fuse"}};
+  Json space = {{"type", "Replace"}, {"pattern", {{"String", "_"}}}, {"content", " "}};
+  Json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
+  Json both = {{"type", "Strip"}, {"content", " "}, {"start", 2}, {"stop", 1}};
+  // A run of bytes is certain when it ends: one bad byte makes all of them U+FFFD.
+  EXPECT_THAT(streamed(steps({bytes}), {"<0xC3>", "<0xA9>", "a"}), ElementsAre("", "", "\u00E9a", ""));
+  EXPECT_THAT(streamed(steps({bytes}), {"<0xc3>", "<0xA9>", "<0xFF>"}), ElementsAre("", "", "", "\uFFFD\uFFFD\uFFFD"));
+  EXPECT_THAT(streamed(steps({bytes}), {"<0xGG>", "<0x0A"}), ElementsAre("<0xGG>", "<0x0A", ""));
+  EXPECT_THAT(streamed(steps({space, bytes, fuse, strip}), {"_", "_a", "_", "<0x41>", "b_"}),
+              ElementsAre("", " a", " ", "", "Ab ", ""));
+  EXPECT_THAT(streamed(steps({strip}), {" a", " b"}), ElementsAre("a", "b", "")) << "without Fuse, of every token";
+  EXPECT_THAT(streamed(steps({fuse, both}), {" ", "", "  a", " ", " ", "b "}),
+              ElementsAre("", "", " a", "", " ", " b", ""));
+  EXPECT_THAT(streamed(steps({fuse, {{"type", "Replace"}, {"pattern", {{"Regex", "a+b"}}}, {"content", "x"}}}),
+                       {"a", "a", "bc"}),
+              ElementsAre("", "", "", "xc"));
+  Json metaspace = {{"type", "Metaspace"}, {"replacement", "_"}, {"prepend_scheme", "always"}};
+  EXPECT_THAT(streamed(metaspace, {"__a_", "_b", "_"}), ElementsAre("a", " b", " ", ""));
 }
 
 TEST(AddedTokens, AreLeftmostAndLongest) {
