@@ -1,6 +1,7 @@
 #include "runtime/formats/checkpoint.h"
 
 #include "runtime/formats/json.h"
+#include "runtime/formats/tensor_names.h"
 
 #include <filesystem>
 #include <fmt/format.h>
@@ -94,6 +95,25 @@ Result<Checkpoint> Checkpoint::open(const std::string &folder) {
   for (const auto &[name, place] : checkpoint.places_)
     checkpoint.names_.push_back(name);
   return checkpoint;
+}
+
+Status Checkpoint::useStandardNames() {
+  auto standard = standardNames(names_);
+  if (!standard.isOk())
+    return std::move(standard).takeStatus().within("checkpoint " + folder_);
+  if (standard->example.empty())
+    return Status::ok();
+  warnings_.push_back(
+      fmt::format("checkpoint {}: names are not the standard ones and are read as such, \"{}\" as \"{}\"", folder_,
+                  printable(standard->example), printable(standard->byStored.at(standard->example))));
+  std::map<std::string, Place, std::less<>> places;
+  names_.clear();
+  for (auto &[stored, place] : places_)
+    places.emplace(standard->byStored.at(stored), place);
+  places_ = std::move(places);
+  for (const auto &[name, place] : places_)
+    names_.push_back(name);
+  return Status::ok();
 }
 
 const Checkpoint::Place *Checkpoint::find(std::string_view name) const {

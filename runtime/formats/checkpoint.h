@@ -17,8 +17,12 @@ public:
   // Opens every shard and checks the rules; reads headers only. Bad input naming file and tensor.
   static Result<Checkpoint> open(const std::string &folder);
 
+  // From now on tensors go by their standard names (tensor_names.h). TensorInfo::name stays the one in the file. Bad
+  // input naming both when two tensors would have one name; a warning when any name is another than the file's.
+  Status useStandardNames();
+
   const std::string &folder() const { return folder_; }
-  // Sorted by name.
+  // Sorted.
   const std::vector<std::string> &names() const { return names_; }
   // Null when there is none of that name.
   const TensorInfo *info(std::string_view name) const;

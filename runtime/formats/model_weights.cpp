@@ -41,6 +41,12 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
   return tensors;
 }
 
+// Tables that old checkpoints carry; they follow from config.json.
+static bool isRopeTable(const std::string &name) {
+  return name.ends_with("rotary_emb.inv_freq") || name.ends_with("rotary_emb.original_inv_freq") ||
+         name.ends_with("rotary_emb.cos_cached") || name.ends_with("rotary_emb.sin_cached");
+}
+
 static Status checkTiedHead(const QuantizedCheckpoint &checkpoint, WeightReport &report) {
   const char *head = "lm_head.weight", *embedding = "model.embed_tokens.weight";
   NIBBLE_ASSIGN(Tensor headTensor, checkpoint.read(head));
@@ -56,6 +62,18 @@ static Status checkTiedHead(const QuantizedCheckpoint &checkpoint, WeightReport 
   return Status::ok();
 }
 
+// What is there instead: the usual reasons have their own line.
+static Status missing(const QuantizedCheckpoint &checkpoint, const std::string &name) {
+  std::string why = "is config.json of another model?";
+  if (name == "model.embed_tokens.weight" && !checkpoint.names().empty())
+    why = fmt::format("names there are like \"{}\"; save the model with transformers' save_pretrained",
+                      printable(checkpoint.names().front()));
+  else if (name == "lm_head.weight")
+    why = "it was saved without its head, as AutoModel does; save it as AutoModelForCausalLM, or set "
+          "tie_word_embeddings to true if the head is the embedding";
+  return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" is missing: {}", checkpoint.folder(), name, why));
+}
+
 Result<WeightReport> checkWeights(const ModelConfig &config, const QuantizedCheckpoint &checkpoint) {
   WeightReport report;
   std::set<std::string> expected;
@@ -66,7 +84,7 @@ Result<WeightReport> checkWeights(const ModelConfig &config, const QuantizedChec
     };
     auto info = checkpoint.info(tensor.name);
     if (!info)
-      return wrong("is missing");
+      return missing(checkpoint, tensor.name);
     if (info->shape != tensor.shape)
       return wrong(fmt::format("is {}, not {}", toString(info->shape), toString(tensor.shape)));
     if (info->dtype != DType::kBF16 && info->dtype != DType::kF32 && info->dtype != DType::kF16)
@@ -79,7 +97,7 @@ Result<WeightReport> checkWeights(const ModelConfig &config, const QuantizedChec
     report.unused.push_back(name);
     if (config.tieWordEmbeddings && name == "lm_head.weight")
       NIBBLE_TRY(checkTiedHead(checkpoint, report));
-    else if (!name.ends_with("rotary_emb.inv_freq")) // a table that old checkpoints carry
+    else if (!isRopeTable(name))
       return Status::badInput(fmt::format(
           "checkpoint {}: tensor \"{}\" is not used by a model of type {}; remove it or correct config.json",
           checkpoint.folder(), printable(name), config.modelType));

@@ -57,12 +57,14 @@ Result<bool> isIgnored(const std::vector<std::string> &ignore, const std::string
   return false;
 }
 
-std::string moduleOf(const std::string &weight) { return weight.substr(0, weight.size() - kWeight.size()); }
+// Of "X.weight" or "X.weight_packed".
+std::string moduleOf(const std::string &weight) { return weight.substr(0, weight.rfind(kWeight)); }
 
 } // namespace
 
 Result<QuantizedCheckpoint> QuantizedCheckpoint::open(const std::string &folder) {
   NIBBLE_ASSIGN(Checkpoint files, Checkpoint::open(folder));
+  NIBBLE_TRY(files.useStandardNames());
   QuantizedCheckpoint checkpoint(std::move(files));
   std::string path = folder + "/config.json";
   NIBBLE_ASSIGN(Json config, readJsonFile(path));
@@ -118,7 +120,7 @@ Status QuantizedCheckpoint::addPacked(const std::string &name) {
     return wrong(fmt::format("{}{} is missing", name, scales ? kShapeSuffix : kScaleSuffix));
   if (shape->shape != Shape{2} || (shape->dtype != DType::kI64 && shape->dtype != DType::kI32))
     return wrong(fmt::format("weight_shape is {} {}, not I64 [2]", nameOf(shape->dtype), toString(shape->shape)));
-  NIBBLE_ASSIGN(Tensor extents, files_.read(shape->name));
+  NIBBLE_ASSIGN(Tensor extents, files_.read(name + std::string(kShapeSuffix)));
   auto extent = [&](int i) {
     return shape->dtype == DType::kI64 ? extents.as<int64_t>()[i] : extents.as<int32_t>()[i];
   };
@@ -147,7 +149,12 @@ Status QuantizedCheckpoint::checkIgnored(const std::vector<std::string> &ignore)
     bool isPacked = packed_.contains(name), isEmbedding = module.ends_with("embed_tokens");
     if (!isPacked && (isEmbedding || files_.info(name)->shape.size() != 2))
       continue;
+    // The list may name modules as the file does.
+    std::string stored = moduleOf(files_.info(isPacked ? name + std::string(kPackedSuffix) : name)->name);
     NIBBLE_ASSIGN(bool ignored, isIgnored(ignore, module));
+    if (!ignored && stored != module) {
+      NIBBLE_ASSIGN(ignored, isIgnored(ignore, stored));
+    }
     if (isPacked == ignored)
       return Status::badInput(
           fmt::format("checkpoint {}: module \"{}\" is {} the ignore list of config.json; correct the list", folder(),

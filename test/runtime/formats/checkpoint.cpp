@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 
 using namespace nibble;
 using nibble::testing::contentOf;
@@ -249,6 +250,134 @@ TEST(ModelWeights, WhatMayStandBeside) {
   add("model.embed_tokens.extra", *Tensor::create(DType::kI8, {8}));
   EXPECT_TRUE(fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(), Code::kBadInput,
                     {"embed_tokens.extra"}));
+}
+
+using NameChange = std::function<std::string(std::string)>;
+
+// The tensors of a fixture under other names, in one file; a name that becomes empty is left out.
+void writeRenamed(const std::string &from, const std::string &folder, const NameChange &rename) {
+  auto checkpoint = Checkpoint::open(from);
+  ASSERT_TRUE(checkpoint.isOk());
+  std::vector<Tensor> tensors;
+  std::vector<NamedTensor> named;
+  for (const std::string &name : checkpoint->names()) {
+    std::string changed = rename(name);
+    if (changed.empty())
+      continue;
+    tensors.push_back(*checkpoint->read(name));
+    named.push_back({changed, tensors.back().view()});
+  }
+  fs::remove(folder + "/" + kSingleFile);
+  fs::remove(folder + "/" + kIndexFile);
+  ASSERT_TRUE(writeSafetensors(folder + "/" + kSingleFile, named).isOk());
+}
+
+// What wrappers and other models put before and into names; every tensor is found under its standard name, by its
+// bytes.
+TEST(ModelWeights, NamesOfWrappersAreRead) {
+  auto without = [](std::string name, const std::string &part) {
+    return name.starts_with(part) ? name.substr(part.size()) : name;
+  };
+  auto before = [](std::string prefix) { return [=](std::string name) { return prefix + name; }; };
+  auto bodyBefore = [=](std::string prefix, std::string head) -> NameChange {
+    return
+        [=](std::string name) { return name.starts_with("model.") ? prefix + without(name, "model.") : head + name; };
+  };
+  auto inside = [](std::string part, std::string wrapper) -> NameChange {
+    return [=](std::string name) {
+      size_t at = name.find(part);
+      return at == std::string::npos ? name : name.insert(at + part.size(), wrapper);
+    };
+  };
+  struct Case {
+    const char *what;
+    NameChange rename;
+  };
+  const Case cases[] = {
+      {"bare model", bodyBefore("", "")},
+      {"distributed training", before("module.")},
+      {"compiled", before("_orig_mod.")},
+      {"both", before("module._orig_mod.")},
+      {"bare and wrapped", bodyBefore("module.", "module.")},
+      {"compiled layers", inside("self_attn.", "_orig_mod.")},
+      {"fully sharded, checkpointed layers", inside("mlp.", "_fsdp_wrapped_module._checkpoint_wrapped_module.")},
+      {"decoder of a larger model", before("language_model.")},
+      {"the same, later", bodyBefore("model.language_model.", "")},
+      {"another base name", bodyBefore("transformer.", "")},
+  };
+  for (const char *kind : {"llama", "qwen2"}) { // with a head, and tied
+    auto original = QuantizedCheckpoint::open(fixture(kind));
+    auto config = ModelConfig::read(fixture(kind));
+    ASSERT_TRUE(original.isOk() && config.isOk());
+    for (const Case &test : cases) {
+      SCOPED_TRACE(std::string(kind) + ", " + test.what);
+      Scratch scratch;
+      std::string folder = copyOf(scratch, kind);
+      writeRenamed(fixture(kind), folder, test.rename);
+      auto checkpoint = QuantizedCheckpoint::open(folder);
+      ASSERT_TRUE(checkpoint.isOk()) << checkpoint.status().message();
+      EXPECT_EQ(checkpoint->names(), original->names());
+      EXPECT_EQ(checkpoint->files().warnings().size(), 1u);
+      auto report = checkWeights(*config, *checkpoint);
+      ASSERT_TRUE(report.isOk()) << report.status().message();
+      for (const std::string &name : original->names()) {
+        Tensor left = *original->read(name), right = *checkpoint->read(name);
+        ASSERT_EQ(left.bytes(), right.bytes());
+        EXPECT_EQ(std::memcmp(left.data(), right.data(), static_cast<size_t>(left.bytes())), 0) << name;
+      }
+      // Packed: what is written has standard names; the same under the other names is the same checkpoint, its ignore
+      // list in either spelling.
+      std::vector<std::string> names;
+      for (const ExpectedTensor &tensor : expectedTensors(*config))
+        if (tensor.isLinear && tensor.name != "lm_head.weight")
+          names.push_back(tensor.name);
+      numerics::Scheme scheme{numerics::Kind::kInt4, 32, numerics::Convention::kNibble};
+      auto written = writeQuantizedCheckpoint(folder, scratch / "packed", scheme, names);
+      ASSERT_TRUE(written.isOk()) << written.status().message();
+      auto packed = Checkpoint::open(scratch / "packed");
+      ASSERT_TRUE(packed.isOk());
+      EXPECT_TRUE(packed->info("model.layers.0.mlp.up_proj.weight_packed"));
+      auto direct = verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
+      EXPECT_TRUE(direct.isOk() && direct->isEqual());
+      writeRenamed(scratch / "packed", scratch / "packed", test.rename);
+      for (bool renamesIgnore : {false, true}) {
+        Json file = Json::parse(contentOf(scratch / "packed/config.json"));
+        if (renamesIgnore)
+          for (Json &entry : file["quantization_config"]["ignore"])
+            entry = test.rename(entry.get<std::string>());
+        putContent(scratch / "packed/config.json", file.dump());
+        auto verified = verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
+        ASSERT_TRUE(verified.isOk()) << verified.status().message();
+        EXPECT_TRUE(verified->isEqual()) << verified->firstDifference;
+        EXPECT_EQ(verified->packedTensors, static_cast<int64_t>(names.size()));
+      }
+    }
+    std::printf("%s: %zu tensors under %zu other namings\n", kind, original->names().size(), std::size(cases));
+  }
+}
+
+TEST(ModelWeights, NamesThatAreNotOfADecoderAreRefused) {
+  auto verdict = [](const char *kind, const NameChange &rename) -> Status {
+    Scratch scratch;
+    std::string folder = copyOf(scratch, kind);
+    writeRenamed(fixture(kind), folder, rename);
+    NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(folder));
+    NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint, QuantizedCheckpoint::open(folder));
+    return checkWeights(config, checkpoint).status();
+  };
+  // A bare model has no head.
+  auto bare = [](const std::string &name) { return name.starts_with("model.") ? name.substr(6) : ""; };
+  EXPECT_TRUE(fails(verdict("llama", bare), Code::kBadInput, {"lm_head.weight", "AutoModelForCausalLM"}));
+  EXPECT_TRUE(verdict("qwen2", bare).isOk());
+  auto tables = [](const std::string &name) {
+    return name == "model.embed_tokens.weight" ? "tok_embeddings.weight" : name;
+  };
+  EXPECT_TRUE(fails(verdict("qwen2", tables), Code::kBadInput, {"model.embed_tokens.weight", "names there are like"}));
+  auto twice = [](const std::string &name) {
+    return name.find("layers.1.mlp.up_proj") != std::string::npos ? "_orig_mod.model.layers.0.mlp.up_proj.weight"
+                                                                  : name;
+  };
+  EXPECT_TRUE(fails(verdict("qwen2", twice), Code::kBadInput, {"_orig_mod.model.layers.0.mlp.up_proj", "are both"}));
 }
 
 TEST(ModelWeights, WrongOnesAreNamed) {
