@@ -1,5 +1,6 @@
 #include "runtime/formats/model_config.h"
 
+#include "runtime/formats/config_keys.h"
 #include "runtime/formats/io.h"
 
 #include <algorithm>
@@ -15,45 +16,33 @@ constexpr int64_t kMostTokens = int64_t{1} << 24; // a vocabulary
 constexpr int64_t kMostWidth = int64_t{1} << 20;  // a hidden, intermediate or head size
 constexpr int64_t kMostPositions = int64_t{1} << 40;
 
-// Fields that this reader takes, and fields that say nothing about the forward pass.
+// Fields that this reader takes, and fields of the libraries' own configurations that say nothing about the forward
+// pass.
 constexpr std::array kKnown = {
     "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "num_attention_heads",
     "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling",
     "rope_parameters", "attention_bias", "mlp_bias", "tie_word_embeddings", "dtype", "torch_dtype", "eos_token_id",
     "bos_token_id", "pad_token_id", "quantization_config", "hidden_act", "sliding_window", "use_sliding_window",
     "max_window_layers", "layer_types", "partial_rotary_factor", "attention_dropout",
-    // harmless
-    "architectures", "auto_map", "_name_or_path", "transformers_version", "initializer_range", "use_cache",
-    "pretraining_tp", "is_decoder", "is_encoder_decoder", "id2label", "label2id", "torchscript", "output_attentions",
-    "output_hidden_states", "return_dict", "problem_type", "chunk_size_feed_forward", "_attn_implementation",
-    "_attn_implementation_autoset", "gradient_checkpointing", "name_or_path", "original_max_position_embeddings"};
-
-// An unknown field with one of these in its name, unless it is null or false, means other mathematics than ours.
-constexpr std::array kMathWords = {
-    "softcap",  "multiplier", "scal",       "clip",     "norm", "bias",   "window", "rotary",    "rope",
-    "expert",   "alibi",      "moe",        "router",   "lora", "mscale", "attn",   "attention", "logit",
-    "residual", "activation", "hidden_act", "parallel", "conv", "mamba",  "ssm",    "mtp"};
+    "original_max_position_embeddings",
+    // where it comes from and how it runs
+    "architectures", "auto_map", "_name_or_path", "name_or_path", "_commit_hash", "transformers_version",
+    "transformers.js_config", "initializer_range", "use_cache", "pretraining_tp", "is_decoder", "torchscript",
+    "output_attentions", "output_hidden_states", "return_dict", "chunk_size_feed_forward", "_attn_implementation",
+    "_attn_implementation_autoset", "_attn_implementation_internal", "gradient_checkpointing", "use_bfloat16",
+    "tf_legacy_loss", "tie_encoder_decoder",
+    // heads for classification
+    "id2label", "label2id", "num_labels", "problem_type", "finetuning_task", "task_specific_params",
+    // tokens and sampling, which older files keep here
+    "tokenizer_class", "prefix", "sep_token_id", "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
+    "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "max_length", "min_length", "do_sample",
+    "early_stopping", "num_beams", "num_beam_groups", "num_return_sequences", "diversity_penalty", "temperature",
+    "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size", "output_scores", "return_dict_in_generate", "remove_invalid_values",
+    "exponential_decay_length_penalty"};
 
 Status unsupported(const std::string &where, const std::string &what) {
   return Status::badInput(fmt::format("{}: {}; plain llama, qwen2 and qwen3 decoders are supported", where, what));
-}
-
-bool isOff(const Json &value) {
-  return value.is_null() || value == false || value == 0 || (value.is_structured() && value.empty());
-}
-
-Status refuseUnknown(const Json &config, const std::string &where, std::vector<std::string> &warnings) {
-  for (const auto &[key, value] : config.items()) {
-    if (std::find(kKnown.begin(), kKnown.end(), key) != kKnown.end() || isOff(value))
-      continue;
-    for (const char *word : kMathWords)
-      if (key.find(word) != std::string::npos)
-        return unsupported(
-            where,
-            fmt::format("field \"{}\" is set, which changes the mathematics and is not known here", printable(key)));
-    warnings.push_back(fmt::format("{}: unknown field \"{}\" is ignored", where, printable(key)));
-  }
-  return Status::ok();
 }
 
 // An integer, a list of integers, or nothing.
@@ -69,6 +58,25 @@ Result<std::vector<int64_t>> tokenList(const Json &object, const char *key, cons
   return tokens;
 }
 
+// A sampler would wait forever for a stop token that the model cannot say.
+Status checkStopTokens(const std::vector<int64_t> &tokens, int64_t vocabSize, const std::string &where) {
+  for (int64_t token : tokens)
+    if (token >= vocabSize)
+      return Status::badInput(
+          fmt::format("{}: eos_token_id {} is outside the vocabulary of {} tokens; correct eos_token_id or vocab_size",
+                      where, token, vocabSize));
+  return Status::ok();
+}
+
+// Nothing here looks at these tokens, but who wrote them expects them to exist.
+void warnOfToken(std::optional<int64_t> token, const char *key, int64_t vocabSize, const std::string &where,
+                 std::vector<std::string> &warnings) {
+  if (token && *token >= vocabSize)
+    warnings.push_back(
+        fmt::format("{}: {} {} is outside the vocabulary of {} tokens and is ignored; correct or remove it", where, key,
+                    *token, vocabSize));
+}
+
 // Old checkpoints of Qwen say -1 where they mean none.
 Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key, const std::string &where) {
   if (const Json *field = findField(object, key); field && field->is_array())
@@ -77,22 +85,26 @@ Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key, 
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
-Status readAttentionKind(const Json &config, const std::string &where, int64_t layers, std::vector<int64_t> &windows) {
+Status readAttentionKind(const Json &config, const std::string &where, Architecture architecture, int64_t layers,
+                         std::vector<int64_t> &windows) {
   NIBBLE_ASSIGN(double partial, numberFieldOr(config, "partial_rotary_factor", where, 1.0));
-  if (const Json *rope = findField(config, "rope_parameters"); rope && rope->is_object()) {
-    NIBBLE_ASSIGN(partial, numberFieldOr(*rope, "partial_rotary_factor", where, partial));
-  }
+  for (const char *holder : {"rope_parameters", "rope_scaling"})
+    if (const Json *rope = findField(config, holder); rope && rope->is_object()) {
+      NIBBLE_ASSIGN(partial, numberFieldOr(*rope, "partial_rotary_factor", where, partial));
+    }
   if (partial != 1.0)
     return unsupported(where, fmt::format("partial_rotary_factor is {}", partial));
   NIBBLE_ASSIGN(std::string activation, stringFieldOr(config, "hidden_act", where, "silu"));
-  if (activation != "silu")
+  if (activation != "silu" && activation != "swish") // two names of one function
     return unsupported(where, fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
 
   // Qwen: sliding_window counts only with use_sliding_window, in the layers that layer_types names, else from
-  // max_window_layers on.
+  // max_window_layers on (28 when the file does not say, as in Qwen2Config). Plain llama has no window.
+  bool isLlama = architecture == Architecture::kLlama;
   NIBBLE_ASSIGN(bool usesWindow, boolFieldOr(config, "use_sliding_window", where, false));
-  NIBBLE_ASSIGN(int64_t firstWindowLayer, integerFieldOr(config, "max_window_layers", where, 0, kMostWidth, 0));
-  if (!config.contains("use_sliding_window") && findField(config, "sliding_window"))
+  NIBBLE_ASSIGN(int64_t firstWindowLayer,
+                integerFieldOr(config, "max_window_layers", where, 0, kMostWidth, isLlama ? 0 : 28));
+  if (isLlama && !config.contains("use_sliding_window") && findField(config, "sliding_window"))
     return unsupported(where, "sliding_window is set");
   NIBBLE_ASSIGN(int64_t window, integerFieldOr(config, "sliding_window", where, 0, INT32_MAX, 0));
   const Json *types = findField(config, "layer_types");
@@ -177,8 +189,8 @@ Result<ModelConfig> ModelConfig::parse(const Json &config, const std::string &wh
   if (!(model.normEpsilon > 0.0 && model.normEpsilon < 1.0))
     return Status::badInput(
         fmt::format("{}: rms_norm_eps is {}, not between 0 and 1; correct the file", where, model.normEpsilon));
-  NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions));
-  NIBBLE_TRY(readAttentionKind(config, where, model.layers, model.windows));
+  NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions, model.warnings));
+  NIBBLE_TRY(readAttentionKind(config, where, model.architecture, model.layers, model.windows));
 
   NIBBLE_ASSIGN(bool attentionBias, boolFieldOr(config, "attention_bias", where, false));
   // Of qwen2 the bias of q, k and v is no choice; qwen2 and qwen3 have no bias in the MLP.
@@ -195,12 +207,16 @@ Result<ModelConfig> ModelConfig::parse(const Json &config, const std::string &wh
   NIBBLE_ASSIGN(model.dtype, stringFieldOr(config, "dtype", where, olderDtype));
   NIBBLE_ASSIGN(double dropout, numberFieldOr(config, "attention_dropout", where, 0.0));
   if (dropout != 0.0)
-    model.warnings.push_back(fmt::format("{}: attention_dropout = {} is ignored", where, dropout));
+    model.warnings.push_back(fmt::format(
+        "{}: attention_dropout = {} is ignored: nothing is dropped here; set it to 0 to silence this", where, dropout));
   NIBBLE_ASSIGN(model.eosTokens, tokenList(config, "eos_token_id", where));
   NIBBLE_ASSIGN(model.bosToken, tokenOrNone(config, "bos_token_id", where));
   NIBBLE_ASSIGN(model.padToken, tokenOrNone(config, "pad_token_id", where));
+  NIBBLE_TRY(checkStopTokens(model.eosTokens, model.vocabSize, where));
+  warnOfToken(model.bosToken, "bos_token_id", model.vocabSize, where, model.warnings);
+  warnOfToken(model.padToken, "pad_token_id", model.vocabSize, where, model.warnings);
   NIBBLE_TRY(readQuantization(config, where, model.quantization));
-  NIBBLE_TRY(refuseUnknown(config, where, model.warnings));
+  NIBBLE_TRY(checkUnknownKeys(config, kKnown, where, "", model.warnings));
   return model;
 }
 
@@ -216,6 +232,11 @@ Result<ModelConfig> ModelConfig::read(const std::string &folder) {
   if (!generation.is_object())
     return Status::badInput(generationPath + ": not an object; correct or remove it");
   NIBBLE_ASSIGN(std::vector<int64_t> eosTokens, tokenList(generation, "eos_token_id", generationPath));
+  NIBBLE_TRY(checkStopTokens(eosTokens, model.vocabSize, generationPath));
+  for (const char *key : {"bos_token_id", "pad_token_id"}) {
+    NIBBLE_ASSIGN(std::optional<int64_t> token, tokenOrNone(generation, key, generationPath));
+    warnOfToken(token, key, model.vocabSize, generationPath, model.warnings);
+  }
   if (!eosTokens.empty())
     model.eosTokens = eosTokens;
   return model;

@@ -30,7 +30,9 @@ struct Rope {
 };
 
 // Reads `rope_parameters` (transformers 5) or `rope_theta` and `rope_scaling` (4). Bad input naming the field; a
-// rope_type that is not one of the four is refused with the list of those.
-Result<Rope> readRope(const Json &config, const std::string &where, double defaultTheta, int64_t maxPositions);
+// rope_type that is not one of the four is refused with the list of those, and so are fields of a type without a type.
+// Fields that are not known follow the rule of config_keys.h; those of another type than the file's are warnings.
+Result<Rope> readRope(const Json &config, const std::string &where, double defaultTheta, int64_t maxPositions,
+                      std::vector<std::string> &warnings);
 
 } // namespace nibble

@@ -2,14 +2,18 @@
 
 #include "runtime/formats/model_weights.h"
 
+#include <span>
+#include <utility>
+
 namespace nibble {
 
 Result<std::unique_ptr<Model>> Model::open(const std::string &folder) {
   NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(folder));
   NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint, QuantizedCheckpoint::open(folder));
   NIBBLE_ASSIGN(WeightReport report, checkWeights(config, checkpoint));
-  for (const std::string &warning : report.warnings)
-    config.warnings.push_back(warning);
+  for (std::span<const std::string> warnings :
+       {std::span(checkpoint.files().warnings()), std::span(std::as_const(report.warnings))})
+    config.warnings.insert(config.warnings.end(), warnings.begin(), warnings.end());
   return std::unique_ptr<Model>(new Model(std::move(config), std::move(checkpoint)));
 }
 

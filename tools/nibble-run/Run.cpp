@@ -3,7 +3,7 @@
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/check.h"
 #include "runtime/core/profile.h"
-#include "runtime/train/model.h"
+#include "tools/CheckpointFolder.h"
 #include "tools/nibble-run/Inputs.h"
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ Result<ParameterStore> makeStore(const RunOptions &options, const Program &progr
   if (options.model.empty()) {
     source = std::make_unique<RandomWeights>(*options.random, store);
   } else {
-    NIBBLE_ASSIGN(source, Model::open(options.model));
+    NIBBLE_ASSIGN(source, openModel(options.model));
   }
   NIBBLE_TRY(store.initialize(*source));
   return store;

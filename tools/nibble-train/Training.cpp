@@ -8,7 +8,7 @@
 #include "runtime/rl/run_folder.h"
 #include "runtime/rl/sft.h"
 #include "runtime/train/export.h"
-#include "tools/Text.h"
+#include "tools/CheckpointFolder.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -52,9 +52,10 @@ struct Parts {
 };
 
 Status build(const Config &config, bool supervised, const TrainArguments &arguments, const ProgramSource &programs, Parts &parts) {
-  NIBBLE_ASSIGN(parts.tokenizer, loadTokenizer(config.model.path, parts.model->config()));
+  NIBBLE_ASSIGN(TextParts text, loadText(config.model.path, parts.model->config()));
+  parts.tokenizer.emplace(std::move(text.tokenizer));
+  parts.stopTokens = std::move(text.stopTokens);
   parts.codec.emplace(*parts.tokenizer);
-  NIBBLE_ASSIGN(parts.stopTokens, stopTokensOf(parts.model->config(), config.model.path));
   int64_t contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
   NIBBLE_ASSIGN(parts.task, createTask(config, *parts.codec, contextLength,
                                        [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }));
@@ -214,9 +215,7 @@ Status train(const TrainArguments &arguments, bool supervised, const ProgramSour
   if (std::error_code none; !std::filesystem::exists(config.model.path, none))
     return Status::badInput(fmt::format("{}: model.path: there is no folder '{}'; make that checkpoint first or give another with --model",
                                         arguments.config, config.model.path));
-  NIBBLE_ASSIGN(parts.model, Model::open(config.model.path));
-  for (const std::string &warning : parts.model->config().warnings)
-    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  NIBBLE_ASSIGN(parts.model, openModel(config.model.path));
   NIBBLE_TRY(build(config, supervised, arguments, programs, parts));
   if (arguments.dryRun)
     return describePlan(config, supervised, parts);

@@ -7,6 +7,7 @@
 #include "lib/Driver/Stages.h"
 #include "runtime/bundle/bundle.h"
 #include "runtime/rl/program_properties.h"
+#include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/RunPrograms.h"
 
@@ -40,7 +41,7 @@ llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
 Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const CompileArguments &arguments, const ProgramOptions &options) {
   if (arguments.input.ends_with(".mlir"))
     return session.parseFile(arguments.input);
-  NIBBLE_ASSIGN(auto model, Model::open(arguments.input));
+  NIBBLE_ASSIGN(auto model, openModel(arguments.input));
   return ModelCompiler(session, model->config(), options).importModule();
 }
 

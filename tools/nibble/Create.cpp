@@ -6,6 +6,7 @@
 #include "runtime/formats/companion_files.h"
 #include "runtime/formats/model_weights.h"
 #include "runtime/formats/safetensors.h"
+#include "tools/CheckpointFolder.h"
 
 #include "lib/Numerics/bf16.h"
 
@@ -34,6 +35,7 @@ float normal(uint64_t seed, uint32_t tensor, uint64_t index) {
 
 Status create(const CreateArguments &arguments) {
   NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(arguments.config));
+  printWarnings(config.warnings);
   std::vector<TensorSpec> specs;
   std::map<std::string, uint32_t> numbers;
   int64_t parameters = 0;

@@ -4,9 +4,9 @@
 #include "lib/Driver/Model.h"
 #include "runtime/core/stop.h"
 #include "runtime/rollout/engine.h"
+#include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"
-#include "tools/Text.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -27,9 +27,10 @@ struct GenerateArguments {
 };
 
 Status generate(GenerateArguments arguments) {
-  NIBBLE_ASSIGN(auto model, Model::open(arguments.model));
-  NIBBLE_ASSIGN(Tokenizer tokenizer, loadTokenizer(arguments.model, model->config()));
-  NIBBLE_ASSIGN(arguments.sampling.stopTokens, stopTokensOf(model->config(), arguments.model));
+  NIBBLE_ASSIGN(auto model, openModel(arguments.model));
+  NIBBLE_ASSIGN(TextParts text, loadText(arguments.model, model->config()));
+  const Tokenizer &tokenizer = text.tokenizer;
+  arguments.sampling.stopTokens = text.stopTokens;
   if (arguments.prompts.empty())
     for (std::string line; std::getline(std::cin, line);)
       arguments.prompts.push_back(line);
@@ -63,12 +64,12 @@ Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto samples, engine.generate(requests, 0, [] { return stopRequested(); }));
   for (size_t i = 0; i < samples.size(); ++i)
     for (const Sample &sample : samples[i]) {
-      std::string text = tokenizer.decode(sample.tokens, /*skipSpecial=*/true);
+      std::string response = tokenizer.decode(sample.tokens, /*skipSpecial=*/true);
       if (!arguments.json) {
-        fmt::print("{}{}\n", arguments.prompts[i], text);
+        fmt::print("{}{}\n", arguments.prompts[i], response);
         continue;
       }
-      Json line = {{"prompt", arguments.prompts[i]},  {"response", text},
+      Json line = {{"prompt", arguments.prompts[i]},  {"response", response},
                    {"tokens", sample.tokens},         {"log_probability", sample.logProbability},
                    {"finish", nameOf(sample.finish)}, {"sample", sample.sample}};
       fmt::print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -5,6 +5,7 @@
 #include "lib/Driver/Stages.h"
 #include "runtime/core/file.h"
 #include "runtime/formats/model_weights.h"
+#include "tools/CheckpointFolder.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -14,10 +15,16 @@ namespace nibble {
 namespace {
 
 Status inspect(const std::string &folder, bool listTensors) {
-  NIBBLE_ASSIGN(auto model, Model::open(folder));
+  NIBBLE_ASSIGN(auto model, openModel(folder));
   const ModelConfig &config = model->config();
-  for (const std::string &warning : config.warnings)
-    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  // Weights alone are a checkpoint too; a tokenizer that is there must do.
+  std::string tokens = "none";
+  if (Tokenizer::isThere(folder)) {
+    NIBBLE_ASSIGN(TextParts text, loadText(folder, config));
+    tokens = fmt::format("{} tokens", text.tokenizer.vocabularySize());
+  } else {
+    printWarnings({folder + ": there is no tokenizer.json; generate, sft and rl need one"});
+  }
   const QuantizedCheckpoint &checkpoint = model->checkpoint();
   int64_t parameters = 0, packed = 0;
   for (const ExpectedTensor &tensor : expectedTensors(config)) {
@@ -35,6 +42,7 @@ Status inspect(const std::string &folder, bool listTensors) {
   fmt::print("hidden             {}, inner {}\n", config.hiddenSize, config.intermediateSize);
   fmt::print("heads              {} of {}, key/value {}\n", config.heads, config.headDim, config.kvHeads);
   fmt::print("vocabulary         {}\n", config.vocabSize);
+  fmt::print("tokenizer          {}\n", tokens);
   fmt::print("context            {}\n", config.maxPositions);
   if (checkpoint.scheme())
     fmt::print("quantized          {}: {} of {} parameters\n", numerics::toString(*checkpoint.scheme()), packed, parameters);
@@ -44,7 +52,7 @@ Status inspect(const std::string &folder, bool listTensors) {
 }
 
 Status importModel(const std::string &folder, const std::string &out, bool float32) {
-  NIBBLE_ASSIGN(auto model, Model::open(folder));
+  NIBBLE_ASSIGN(auto model, openModel(folder));
   Session session;
   ProgramOptions options;
   options.float32 = float32;

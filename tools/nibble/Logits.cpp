@@ -4,6 +4,7 @@
 #include "lib/Driver/Model.h"
 #include "runtime/formats/json.h"
 #include "runtime/formats/safetensors.h"
+#include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"
 
@@ -59,7 +60,7 @@ Result<Batch> readBatch(const std::string &path, int64_t vocabulary) {
 Status logits(const LogitsArguments &arguments) {
   if (arguments.dtype != "bfloat16" && arguments.dtype != "float32")
     return Status::usage("--dtype '" + arguments.dtype + "' is unknown; there are bfloat16 and float32");
-  NIBBLE_ASSIGN(auto model, Model::open(arguments.model));
+  NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(Batch batch, readBatch(arguments.tokens, model->config().vocabSize));
 
   ProgramOptions options;

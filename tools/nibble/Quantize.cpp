@@ -1,9 +1,10 @@
 // nibble quantize: a checkpoint with its linears packed to INT4. nibble verify: the proof that it is exactly that.
 #include "tools/nibble/Commands.h"
 
-#include "tools/nibble/RecipeOptions.h"
 #include "runtime/formats/model_weights.h"
 #include "runtime/formats/quantized_checkpoint.h"
+#include "tools/CheckpointFolder.h"
+#include "tools/nibble/RecipeOptions.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,13 +20,9 @@ struct QuantizeArguments {
 };
 
 Status quantize(const QuantizeArguments &arguments) {
-  NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(arguments.model));
-  NIBBLE_ASSIGN(auto checkpoint, QuantizedCheckpoint::open(arguments.model));
-  NIBBLE_ASSIGN(WeightReport weights, checkWeights(config, checkpoint));
-  for (const std::string &warning : weights.warnings)
-    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
-  NIBBLE_ASSIGN(auto names, selectTensors(arguments.recipe, config));
+  NIBBLE_ASSIGN(auto names, selectTensors(arguments.recipe, model->config()));
   if (arguments.dryRun) {
     for (const std::string &name : names)
       fmt::print("{}\n", name);

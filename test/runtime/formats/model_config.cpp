@@ -5,6 +5,7 @@
 #include "runtime/formats/checkpoint.h"
 #include "test/runtime/formats/scratch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -156,9 +157,37 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"rope_scaling":{"rope_type":"dynamic","factor":2}})", {"dynamic"}},
       {R"({"rope_scaling":{"rope_type":"linear"}})", {"factor", "missing"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":0}})", {"factor"}},
-      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":1}})",
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"original_max_position_embeddings":32,"low_freq_factor":4,"high_freq_factor":1}})",
        {"high_freq_factor"}},
-      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1}})", {"high_freq_factor", "missing"}},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"original_max_position_embeddings":32,"low_freq_factor":1}})",
+       {"high_freq_factor", "missing"}},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4}})",
+       {"original_max_position_embeddings", "missing"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":-2}})", {"factor"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":null}})", {"factor", "missing"}},
+      {R"({"rope_scaling":{"factor":2}})", {"rope_scaling.factor", "rope_type"}},
+      {R"({"rope_scaling":{"factor":2,"foo":1}})", {"rope_scaling.factor", "rope_type"}},
+      {R"({"rope_parameters":{"rope_theta":500000.0,"beta_fast":32}})", {"rope_parameters.beta_fast", "rope_type"}},
+      {R"({"rope_scaling":{"type":"linear","rope_type":"yarn","factor":2}})", {"linear", "yarn"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":-1}})", {"attention_factor"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":"1"}})", {"attention_factor"}},
+      {R"({"rope_scaling":{"rope_type":"default","mrope_section":[16,24,24]}})", {"rope_scaling.mrope_section"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"attn_temperature":0.5}})",
+       {"rope_scaling.attn_temperature"}},
+      {R"({"extras":{"deep":[{"final_logit_softcapping":30.0}]}})", {"extras.deep[0].final_logit_softcapping"}},
+      {R"({"eos_token_id":320})", {"eos_token_id 320", "vocabulary of 320"}},
+      {R"({"eos_token_id":[2,1000]})", {"eos_token_id 1000"}},
+      {R"({"is_causal":false})", {"is_causal"}},
+      {R"({"rope_scaling":{"rope_type":"default","partial_rotary_factor":0.5}})", {"partial_rotary_factor"}},
+      {R"({"pruned_heads":{"0":[1]}})", {"pruned_heads"}},
+      {R"({"flash_attention_window_size":64})", {"flash_attention_window_size"}},
+      {R"({"clip_qkv":8.0})", {"clip_qkv"}},
+      {R"({"query_pre_attn_scalar":144})", {"query_pre_attn_scalar"}},
+      {R"({"embedding_multiplier":12.0})", {"embedding_multiplier"}},
+      {R"({"use_parallel_residual":true})", {"use_parallel_residual"}},
+      {R"({"dual_chunk_attention_config":{"chunk_size":262144}})", {"dual_chunk_attention_config"}},
+      {R"({"rope_interleaved":true})", {"rope_interleaved"}},
+      {R"({"no_rope_layers":[0,1]})", {"no_rope_layers"}},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":"4"}})", {"factor"}},
       {R"({"rope_scaling":"yarn"})", {"rope_scaling"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":3}})",
@@ -238,6 +267,133 @@ TEST(ModelConfig, HarmlessThingsAreNot) {
   EXPECT_TRUE(ModelConfig::parse(windowOff, "x").isOk());
 }
 
+// One rule for every depth: what is said of each key, and that nothing else is said.
+TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
+  struct Case {
+    const char *patch;
+    std::vector<const char *> warnings; // one each, with these words
+  };
+  const Case cases[] = {
+      {R"({"foo":1})", {"unknown field \"foo\""}},
+      {R"({"foo":false,"bar":null,"baz":[]})", {"unknown field \"foo\""}},
+      {R"({"foo":{"factor":2}})", {"unknown field \"foo\""}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"foo":1}})", {"unknown field \"rope_scaling.foo\""}},
+      {R"({"rope_parameters":{"rope_type":"default","rope_theta":500000.0,"foo":1,"bar":"x"}})",
+       {"\"rope_parameters.bar\"", "\"rope_parameters.foo\""}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":32,"truncat":false}})",
+       {"\"rope_scaling.truncat\""}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2}})", {"original_max_position_embeddings"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":0.5}})", {"factor is 0.5"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"beta_fast":32}})",
+       {"\"rope_scaling.beta_fast\" has no effect"}},
+      {R"({"rope_scaling":{"rope_type":"default","factor":2}})", {"\"rope_scaling.factor\" has no effect"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":32,"beta_fast":1,"beta_slow":32}})",
+       {"beta_fast"}},
+      {R"({"bos_token_id":320,"pad_token_id":5000})", {"bos_token_id 320", "pad_token_id 5000"}},
+      {R"({"attention_dropout":0.1})", {"attention_dropout"}},
+      {R"({"attn_implementation":"flash_attention_2"})", {"\"attn_implementation\" says how"}},
+      {R"({"attention_implementation":"sdpa"})", {"\"attention_implementation\" says how"}},
+      {R"({"use_flash_attention_2":true})", {"\"use_flash_attention_2\" says how"}},
+      {R"({"_flash_attn_2_enabled":true})", {"\"_flash_attn_2_enabled\" says how"}},
+      {R"({"use_flash_attn":true,"flash_attn":true,"use_flashattn":true})",
+       {"\"flash_attn\"", "\"use_flash_attn\"", "\"use_flashattn\""}},
+      {R"({"use_sdpa":true,"use_memory_efficient_attention":true,"use_xformers_attention":true})",
+       {"efficient", "sdpa", "xformers"}},
+      {R"({"fused_rms_norm":true,"attention_softmax_in_fp32":true})", {"softmax_in_fp32", "fused_rms_norm"}},
+      {R"({"attn_pdrop":0.1,"resid_pdrop":0.1,"hidden_dropout_prob":0.1,"residual_dropout":0.1})",
+       {"attn_pdrop", "hidden_dropout_prob", "resid_pdrop", "residual_dropout"}},
+      {R"({"sequence_parallel":true,"tensor_parallel_size":8})", {"sequence_parallel", "tensor_parallel_size"}},
+      // Silent: fields of the libraries' own configurations, and what is switched off.
+      {R"({"_attn_implementation":"sdpa","_attn_implementation_autoset":true,"use_cache":false,"pretraining_tp":1,
+           "torch_dtype":"bfloat16","dtype":"bfloat16","transformers_version":"4.51.3","output_attentions":true,
+           "gradient_checkpointing":true,"sliding_window":null,"use_sliding_window":false,"max_window_layers":28,
+           "layer_types":["full_attention","full_attention"],"attention_dropout":0.0,"use_flash_attention_2":false,
+           "partial_rotary_factor":1.0,"hidden_act":"swish","is_causal":true})",
+       {}},
+  };
+  for (const Case &test : cases) {
+    Json config = base();
+    config.update(Json::parse(test.patch));
+    auto parsed = ModelConfig::parse(config, "config.json");
+    ASSERT_TRUE(parsed.isOk()) << test.patch << ": " << parsed.status().message();
+    ASSERT_EQ(parsed->warnings.size(), test.warnings.size())
+        << test.patch << ": " << (parsed->warnings.empty() ? "" : parsed->warnings.back());
+    for (const char *words : test.warnings)
+      EXPECT_TRUE(std::any_of(parsed->warnings.begin(), parsed->warnings.end(),
+                              [&](const std::string &line) {
+                                return line.starts_with("config.json: ") && line.find(words) != std::string::npos;
+                              }))
+          << test.patch << " does not warn of " << words << ": " << parsed->warnings[0];
+  }
+  std::printf("%zu key sets warned of exactly\n", std::size(cases));
+}
+
+// The keys that public checkpoints of the three families carry, with the values that matter here; sizes are ours.
+TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
+  struct Case {
+    const char *name, *type, *keys;
+    size_t warnings;
+  };
+  const Case cases[] = {
+      {"Llama 2", "llama",
+       R"({"_name_or_path":"x","architectures":["LlamaForCausalLM"],"bos_token_id":1,"eos_token_id":2,"hidden_act":"silu",
+           "initializer_range":0.02,"pretraining_tp":1,"rope_scaling":null,"tie_word_embeddings":false,
+           "torch_dtype":"float16","transformers_version":"4.31.0.dev0","use_cache":true,"pad_token_id":0})",
+       0},
+      {"Llama 3.1", "llama",
+       R"({"architectures":["LlamaForCausalLM"],"attention_bias":false,"attention_dropout":0.0,"bos_token_id":300,
+           "eos_token_id":[301,308,309],"hidden_act":"silu","initializer_range":0.02,"mlp_bias":false,"pretraining_tp":1,
+           "rope_scaling":{"factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,
+           "original_max_position_embeddings":32,"rope_type":"llama3"},"tie_word_embeddings":false,
+           "torch_dtype":"bfloat16","transformers_version":"4.42.3","use_cache":true})",
+       0},
+      {"CodeLlama, DeepSeek-Coder", "llama",
+       R"({"rope_scaling":{"factor":4.0,"type":"linear"},"rope_theta":100000,"pretraining_tp":1,"bos_token_id":313,
+           "eos_token_id":314,"use_cache":true})",
+       0},
+      {"Vicuna", "llama",
+       R"({"max_sequence_length":2048,"pad_token_id":0,"tokenizer_class":"LlamaTokenizer","num_labels":2,"max_length":20,
+           "temperature":1.0,"top_k":50,"do_sample":false,"id2label":{"0":"LABEL_0"},"tie_encoder_decoder":false,
+           "add_cross_attention":false,"is_encoder_decoder":false,"cross_attention_hidden_size":null})",
+       1},
+      {"SmolLM2", "llama",
+       R"({"is_llama_config":true,"rope_interleaved":false,"pad_token_id":2,"transformers.js_config":{"kv_cache_dtype":
+           {"q4f16":"float16"}},"rope_theta":100000,"tie_word_embeddings":true,"pretraining_tp":1})",
+       1},
+      {"InternLM as llama", "llama",
+       R"({"attn_implementation":"eager","bias":false,"pad_token_id":2,"rope_scaling":{"type":"linear","factor":2.0}})",
+       1},
+      {"Llama 2 with yarn", "llama",
+       R"({"rope_scaling":{"factor":16.0,"finetuned":true,"original_max_position_embeddings":32,"type":"yarn"},
+           "_flash_attn_2_enabled":true})",
+       2},
+      {"Qwen2.5", "qwen2",
+       R"({"attention_dropout":0.0,"bos_token_id":300,"eos_token_id":302,"hidden_act":"silu","max_window_layers":21,
+           "rope_theta":1000000.0,"sliding_window":32768,"tie_word_embeddings":true,"use_cache":true,"use_mrope":false,
+           "use_sliding_window":false})",
+       0},
+      {"early Qwen2", "qwen2", R"({"sliding_window":32768,"max_window_layers":28,"use_cache":true})", 0},
+      {"Qwen3, transformers 5", "qwen3",
+       R"({"attention_bias":false,"dtype":"bfloat16","head_dim":16,"layer_types":["full_attention","full_attention"],
+           "max_window_layers":36,"rope_parameters":{"rope_theta":1000000,"rope_type":"default"},"rope_theta":1000000,
+           "sliding_window":null,"use_sliding_window":false,"pad_token_id":null})",
+       0},
+      {"R1-Distill-Qwen", "qwen2",
+       R"({"bos_token_id":303,"eos_token_id":303,"max_window_layers":21,"sliding_window":64,"use_mrope":false,
+           "use_sliding_window":false,"torch_dtype":"bfloat16"})",
+       0},
+  };
+  for (const Case &test : cases) {
+    Json config = base(test.type);
+    config.update(Json::parse(test.keys));
+    auto parsed = ModelConfig::parse(config, test.name);
+    ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
+    EXPECT_EQ(parsed->warnings.size(), test.warnings)
+        << test.name << ": " << (parsed->warnings.empty() ? "" : parsed->warnings[0]);
+    EXPECT_TRUE(parsed->windows.empty());
+  }
+}
+
 TEST(ModelConfig, GenerationConfigWinsForStopping) {
   Scratch scratch;
   Json config = base();
@@ -248,6 +404,13 @@ TEST(ModelConfig, GenerationConfigWinsForStopping) {
   EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, (std::vector<int64_t>{7, 9}));
   scratch.put("generation_config.json", R"({"temperature":1.0})");
   EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{2});
+  scratch.put("generation_config.json", R"({"eos_token_id":[7,320]})");
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput,
+                    {"generation_config.json", "eos_token_id 320", "vocabulary of 320"}));
+  scratch.put("generation_config.json", R"({"eos_token_id":7,"pad_token_id":999,"bos_token_id":1})");
+  ASSERT_TRUE(ModelConfig::read(scratch.path()).isOk());
+  ASSERT_EQ(ModelConfig::read(scratch.path())->warnings.size(), 1u);
+  EXPECT_NE(ModelConfig::read(scratch.path())->warnings[0].find("pad_token_id 999"), std::string::npos);
   scratch.put("generation_config.json", "[]");
   EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"generation_config.json"}));
   scratch.put("generation_config.json", "{nonsense");
