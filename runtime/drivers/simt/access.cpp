@@ -86,20 +86,9 @@ bool isWritten(uint8_t *written, uint64_t bytes) {
                   [](auto *word, auto marks) { return __atomic_load_n(word, __ATOMIC_RELAXED) == marks; });
 }
 
-} // namespace
-
-Block *sharedBlock(Warp &warp, uint32_t address, uint32_t &offset) {
-  offset = address & 0xffffffu;
-  uint32_t rank = address >> 24;
-  if (rank == 0)
-    return warp.block;
-  return rank <= warp.cluster->blocks.size() ? warp.cluster->blocks[rank - 1].get() : nullptr;
-}
-
-uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes, Touch touch) {
-  warp.cluster->looksOutside = true;
-  if (!warp.cluster->checks)
-    return reinterpret_cast<uint8_t *>(address);
+// Apart from resolveGlobal, which has little to do without checks.
+[[gnu::noinline]] uint8_t *checkGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes,
+                                       Touch touch) {
   const AllocationMap::Entry *entry = warp.lastAllocation;
   if (entry == nullptr || address < entry->begin || address >= entry->end || bytes > entry->end - address) {
     entry = warp.cluster->launch->memory->find(address, bytes);
@@ -134,6 +123,22 @@ uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t add
   if (!judgeGlobal(warp, inst, lane, *entry, address, bytes, touch))
     return nullptr;
   return reinterpret_cast<uint8_t *>(address);
+}
+
+} // namespace
+
+Block *sharedBlock(Warp &warp, uint32_t address, uint32_t &offset) {
+  offset = address & 0xffffffu;
+  uint32_t rank = address >> 24;
+  if (rank == 0)
+    return warp.block;
+  return rank <= warp.cluster->blocks.size() ? warp.cluster->blocks[rank - 1].get() : nullptr;
+}
+
+uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes, Touch touch) {
+  warp.cluster->looksOutside = true;
+  return warp.cluster->checks ? checkGlobal(warp, inst, lane, address, bytes, touch)
+                              : reinterpret_cast<uint8_t *>(address);
 }
 
 uint8_t *resolveShared(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address, uint32_t bytes, uint32_t align,

@@ -91,7 +91,6 @@ void noteStore(Cluster &cluster, bool isCompared, bool hasChanged, bool isGlobal
     return;
   cluster.hasStored = true;
   cluster.hasWritten |= isGlobal;
-  cluster.progress += isCompared;
 }
 
 // A thread's own memory is none that others wait for.

@@ -367,12 +367,13 @@ public:
       scale_ = 1;
       return true;
     }
-    // When to look, and for how long, is a matter of cost; what is seen then decides. Both double, so that every circle
-    // is found.
-    if (!cluster_.isWatched && unwatched_ >= kStepsUnwatched * scale_) {
+    // When to look, and for how long, is a matter of cost; what is seen then decides. The time grows, so that longer
+    // circles are found too, and the time between grows faster, so that it costs who computes next to nothing. A store
+    // ends a look as well, because it is compared and has changed something.
+    if (!cluster_.isWatched && unwatched_ >= kStepsUnwatched * scale_ * scale_) {
       cluster_.isWatched = true;
       observe();
-    } else if (cluster_.isWatched && ++watched_ > kRoundsWatched * scale_) {
+    } else if (cluster_.isWatched && (hasStored || ++watched_ > kRoundsWatched * scale_)) {
       cluster_.isWatched = false;
       unwatched_ = 0;
       scale_ *= 2;
@@ -407,7 +408,7 @@ public:
   }
 
 private:
-  static constexpr uint64_t kStepsUnwatched = 1 << 17, kRoundsWatched = 32;
+  static constexpr uint64_t kStepsUnwatched = 1 << 14, kRoundsWatched = 4;
 
   void lookAgain() {
     steps_ = 0;
