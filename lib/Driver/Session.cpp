@@ -88,6 +88,14 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code cod
   bool parsed = true;
   auto build = [&](mlir::OpPassManager &manager) {
     llvm::raw_string_ostream stream(message);
+    // Added to the manager of the module, "builtin.module(...)" would be a pipeline of the modules inside it: of none.
+    if (llvm::StringRef(pipeline).ltrim().starts_with("builtin.module(")) {
+      auto whole = mlir::parsePassPipeline(pipeline, stream);
+      parsed = succeeded(whole);
+      if (parsed)
+        manager = std::move(*whole);
+      return;
+    }
     parsed = succeeded(mlir::parsePassPipeline(pipeline, manager, stream));
   };
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
@@ -132,7 +140,8 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module, bool asse
     std::vector<std::string> said = errors_;
     bool valid = succeeded(mlir::verify(module));
     errors_ = std::move(said);
-    return valid ? failure(Code::kBadInput, "an H200 has no kernels for this module") : ours("kernels are written wrongly");
+    return valid ? failure(Code::kBadInput, "an H200 has no kernels for this module")
+                 : ours("kernels are written wrongly");
   }
   if (failed(nvptx::compileKernels(module, *program)))
     return ours("kernels cannot be lowered");

@@ -132,54 +132,13 @@ LogicalResult structured(Call &call) {
 
 } // namespace
 
+template <typename... Ops> static void addStructured(KernelTable &table) {
+  (table.add(Ops::getOperationName(), structured), ...);
+}
+
 void reference::addLinalgKernels(KernelTable &table) {
-#define NAME(op) linalg::op::getOperationName()
-  for (StringRef name : {NAME(GenericOp),
-                         NAME(FillOp),
-                         NAME(CopyOp),
-                         NAME(MapOp),
-                         NAME(ReduceOp),
-                         NAME(TransposeOp),
-                         NAME(BroadcastOp),
-                         NAME(MatmulOp),
-                         NAME(BatchMatmulOp),
-                         NAME(BatchReduceMatmulOp),
-                         NAME(MatvecOp),
-                         NAME(VecmatOp),
-                         NAME(DotOp),
-                         NAME(BatchMatvecOp),
-                         NAME(BatchVecmatOp),
-                         NAME(ContractOp),
-                         NAME(ElementwiseOp),
-                         NAME(AddOp),
-                         NAME(SubOp),
-                         NAME(MulOp),
-                         NAME(DivOp),
-                         NAME(DivUnsignedOp),
-                         NAME(MaxOp),
-                         NAME(MinOp),
-                         NAME(ExpOp),
-                         NAME(LogOp),
-                         NAME(AbsOp),
-                         NAME(CeilOp),
-                         NAME(FloorOp),
-                         NAME(NegFOp),
-                         NAME(ReciprocalOp),
-                         NAME(RoundOp),
-                         NAME(SqrtOp),
-                         NAME(RsqrtOp),
-                         NAME(SquareOp),
-                         NAME(TanhOp),
-                         NAME(PowFOp),
-                         NAME(ErfOp),
-                         NAME(SelectOp),
-                         NAME(Mmt4DOp),
-                         NAME(Conv1DOp),
-                         NAME(Conv2DOp),
-                         NAME(Conv1DNwcWcfOp),
-                         NAME(Conv2DNhwcHwcfOp),
-                         NAME(PoolingNhwcSumOp),
-                         NAME(PoolingNhwcMaxOp)})
-    table.add(name, structured);
-#undef NAME
+  addStructured<
+#define GET_OP_LIST
+#include "mlir/Dialect/Linalg/IR/LinalgStructuredOps.cpp.inc"
+      >(table);
 }

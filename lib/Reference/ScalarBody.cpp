@@ -1,6 +1,7 @@
 #include "lib/Reference/ScalarBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -47,6 +48,10 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded
         step.in.push_back(use(index));
     } else if (auto index = dyn_cast<linalg::IndexOp>(op)) {
       step.dimension = index.getDim();
+    } else if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
+      step.in.push_back(use(assertion.getArg()));
+      body.steps.push_back(std::move(step));
+      continue;
     } else {
       step.function = findScalarFunction(op.getName().getStringRef());
       if (!step.function)
@@ -82,6 +87,10 @@ FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments, ArrayRef
     if (step.table) {
       if (failed(extract(step, out)))
         return failure();
+    } else if (auto assertion = dyn_cast<cf::AssertOp>(step.op)) {
+      if (!slots[step.in.front()].integer)
+        return step.op->emitOpError() << "in the reference: does not hold: " << assertion.getMsg();
+      continue;
     } else if (!step.function) {
       out.integer = indices[step.dimension];
     } else {

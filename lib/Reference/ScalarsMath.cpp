@@ -21,8 +21,11 @@ static double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 void nibble::reference::addMathScalars(ScalarTable &table) {
   table["math.absf"] = unary<std::fabs>;
   table["math.acos"] = unary<std::acos>;
+  table["math.acosh"] = unary<std::acosh>;
   table["math.asin"] = unary<std::asin>;
+  table["math.asinh"] = unary<std::asinh>;
   table["math.atan"] = unary<std::atan>;
+  table["math.atanh"] = unary<std::atanh>;
   table["math.cbrt"] = unary<std::cbrt>;
   table["math.ceil"] = unary<std::ceil>;
   table["math.cos"] = unary<std::cos>;
@@ -51,6 +54,10 @@ void nibble::reference::addMathScalars(ScalarTable &table) {
   table["math.powf"] = binary<std::pow>;
   table["math.fma"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
     out.real = std::fma(in[0].real, in[1].real, in[2].real);
+    return true;
+  };
+  table["math.clampf"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
+    out.real = std::fmin(std::fmax(in[0].real, in[1].real), in[2].real);
     return true;
   };
   table["math.fpowi"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {

@@ -56,6 +56,11 @@ public:
     return {*builder, loc, mlir::arith::SelectOp::create(*builder, loc, condition, like(0.0).value, value)};
   }
 
+  // `other` where `condition` holds, this elsewhere.
+  Expression butWhere(mlir::Value condition, Expression other) const {
+    return {*builder, loc, mlir::arith::SelectOp::create(*builder, loc, condition, other.value, value)};
+  }
+
   template <typename Op> Expression unary() const { return {*builder, loc, Op::create(*builder, loc, value)}; }
   template <typename Op> Expression make(Expression b) const {
     return {*builder, loc, Op::create(*builder, loc, value, b.value)};

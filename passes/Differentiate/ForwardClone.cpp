@@ -1,6 +1,7 @@
 // Copies of forward functions, and the dead code that a reverse sweep leaves.
 #include "passes/Differentiate/FunctionGradients.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -54,6 +55,17 @@ LogicalResult simplifyForward(func::FuncOp function) {
   tensor::ExtractOp::getCanonicalizationPatterns(patterns, function.getContext());
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
     return function.emitOpError() << "@" << function.getSymName() << " could not be simplified";
+  // linalg.softmax and its like, which have no body of their own.
+  SmallVector<linalg::AggregatedOpInterface> whole;
+  function.walk([&](linalg::AggregatedOpInterface op) { whole.push_back(op); });
+  IRRewriter rewriter(function.getContext());
+  for (linalg::AggregatedOpInterface op : whole) {
+    rewriter.setInsertionPoint(op);
+    FailureOr<SmallVector<Value>> parts = op.decomposeOperation(rewriter);
+    if (failed(parts))
+      return op.emitOpError() << "could not be written as the ops that it is made of";
+    rewriter.replaceOp(op, *parts);
+  }
   return success();
 }
 

@@ -28,7 +28,13 @@ def GradientOpInterface : OpInterface<"GradientOpInterface"> {
         The operand whose gradient is the result's gradient, unchanged (N8: straight-through); null for every other op. Gradients of the
         result are then accumulated for the operand at once, in its precision.
       }],
-      "::mlir::Value", "getIdentityOperand", (ins), /*methodBody=*/"", /*defaultImplementation=*/"return {};">
+      "::mlir::Value", "getIdentityOperand", (ins), /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<
+      /*desc=*/[{
+        True when the rule also builds the gradients of values from outside that the op's regions read. Otherwise an op that reads such a
+        value is refused.
+      }],
+      "bool", "servesCaptured", (ins), /*methodBody=*/"", /*defaultImplementation=*/"return false;">
   ];
 }
 

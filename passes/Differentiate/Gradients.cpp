@@ -106,10 +106,11 @@ LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
       continue;
     SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);
-    if (llvm::any_of(captured, [&](Value value) { return gradients.isNeeded(value); }))
+    bool needsCaptured = llvm::any_of(captured, [&](Value value) { return gradients.isNeeded(value); });
+    if (needsCaptured && !(rule && rule.servesCaptured()))
       return op->emitOpError()
              << "reads inside its body a value from outside that needs a gradient; pass it as an operand";
-    if (llvm::none_of(op->getOperands(), [&](Value operand) { return gradients.isNeeded(operand); }))
+    if (!needsCaptured && llvm::none_of(op->getOperands(), [&](Value operand) { return gradients.isNeeded(operand); }))
       continue;
     if (!rule)
       return op->emitOpError()

@@ -22,6 +22,20 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
     backward. With `recompute=none` the forward becomes `@callee_forward`, which returns what the backward needs as well. Calls of public
     functions are written out.
 
+    Structured linalg ops, named or generic, are differentiated by their bodies and indexing maps: contractions, convolutions (strides,
+    dilations, groups, depth-wise), poolings, elementwise ops and reductions. A reduction is a sum, or a maximum or minimum, alone or with the
+    index of the chosen term as an integer result. A body may read tensors from outside by `tensor.extract` at computed indices (embedding,
+    index_select, gather); their gradients are loops that add at the index that was read. `tensor` ops that move elements move their
+    gradients back. This covers what torch-mlir (`linalg-on-tensors`) and JAX write for linears, attention, norms, losses, poolings and
+    convolutions.
+
+    Where a function has no derivative the gradient is PyTorch's. Terms of a plain maximum that are equal share the gradient; in a window the first
+    has it; beside an index result the term at that index has it. Two equal operands of `arith.maximumf` share it, unless only one needs a
+    gradient: that one has all of it, as a clamp at its bound. A power's gradient at 0 is 0 where the exponent makes it so. Roundings
+    (`math.floor`, `math.roundeven`, ...) have the gradient 0, with a warning.
+
+    Errors name op and place: an op without a rule, another reduction (a product), an output map that writes an element twice.
+
     Example: `--nibble-differentiate="function=loss"` turns
 
     ```mlir
@@ -44,7 +58,7 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
     Option<"seed", "seed", "std::string", /*default=*/"\"one\"", "'one': the first result's gradient is 1; 'arguments': the gradient of each float result is an argument">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::nibble::nn::NNDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::nibble::nn::NNDialect"];
 }
 
 def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {

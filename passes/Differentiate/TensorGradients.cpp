@@ -102,11 +102,29 @@ LogicalResult pad(tensor::PadOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// Zeros with dy at the element's place.
+// What arrived so far, with dy added at the element's place.
 LogicalResult extract(tensor::ExtractOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
-  Value zeros = constantLike(b, op.getLoc(), op.getTensor(), dy.getType(), 0.0);
-  g.add(op.getTensor(), tensor::InsertOp::create(b, op.getLoc(), dy, zeros, op.getIndices()));
+  g.accumulate(op.getTensor(), [&](Value init) {
+    Expression before(b, loc, tensor::ExtractOp::create(b, loc, init, op.getIndices()));
+    Expression sum = before + Expression(b, loc, convertFloat(b, loc, dy, Value(before).getType()));
+    return tensor::InsertOp::create(b, loc, sum, init, op.getIndices()).getResult();
+  });
+  return success();
+}
+
+// The element's part of dy is its own; the rest is that of the tensor it was put into.
+LogicalResult insert(tensor::InsertOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  if (g.isNeeded(op.getScalar()))
+    g.add(op.getScalar(), tensor::ExtractOp::create(b, loc, dy, op.getIndices()));
+  if (g.isNeeded(op.getDest())) {
+    Type element = getElementTypeOrSelf(dy.getType());
+    Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(element, 0.0));
+    g.add(op.getDest(), tensor::InsertOp::create(b, loc, zero, dy, op.getIndices()));
+  }
   return success();
 }
 
@@ -139,6 +157,7 @@ void nibble::registerTensorGradients(DialectRegistry &registry) {
     tensor::ConcatOp::attachInterface<Model<tensor::ConcatOp, concat>>(*context);
     tensor::PadOp::attachInterface<Model<tensor::PadOp, pad>>(*context);
     tensor::ExtractOp::attachInterface<Model<tensor::ExtractOp, extract>>(*context);
+    tensor::InsertOp::attachInterface<Model<tensor::InsertOp, insert>>(*context);
     tensor::FromElementsOp::attachInterface<Model<tensor::FromElementsOp, fromElements>>(*context);
   });
 }

@@ -7,6 +7,7 @@
 #include "dialects/QAT/QAT.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -65,45 +66,83 @@ std::string pipelineOf(func::FuncOp function, const GradientCase &gradientCase) 
          " recompute=" + gradientCase.recompute + "})";
 }
 
+// A module with @f, and the same with @step beside it.
+struct Differentiated {
+  std::string errors;
+  MLIRContext context{makeRegistry()};
+  OwningOpRef<ModuleOp> before, module;
+
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    registry.insert<func::FuncDialect, arith::ArithDialect, cf::ControlFlowDialect, math::MathDialect,
+                    tensor::TensorDialect, linalg::LinalgDialect, nn::NNDialect, qat::QATDialect>();
+    registerGradientModels(registry);
+    return registry;
+  }
+
+  func::FuncOp forward() { return before->lookupSymbol<func::FuncOp>("f"); }
+  func::FuncOp step() { return module->lookupSymbol<func::FuncOp>("step"); }
+
+  void differentiate(const GradientCase &gradientCase) {
+    static const bool registered = [] {
+      return registerNibbleDifferentiatePasses(), mlir::registerCanonicalizer(), true;
+    }();
+    ASSERT_TRUE(registered);
+    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+    module = parseSourceString<ModuleOp>(gradientCase.text, &context);
+    ASSERT_TRUE(module) << errors;
+    ASSERT_TRUE(module->lookupSymbol("f")) << "no @f";
+    // The forward by itself, its loop bodies cleaned of what foreign front ends leave in them, as the reference wants
+    // them.
+    before = module->clone();
+    PassManager clean(&context);
+    ASSERT_TRUE(succeeded(parsePassPipeline("canonicalize", clean)));
+    ASSERT_TRUE(succeeded(clean.run(*before))) << errors;
+    std::string pipeline = pipelineOf(module->lookupSymbol<func::FuncOp>("f"), gradientCase);
+    FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(pipeline));
+    ASSERT_TRUE(succeeded(parsed)) << pipeline;
+    PassManager manager(&context);
+    static_cast<OpPassManager &>(manager) = std::move(*parsed);
+    ASSERT_TRUE(succeeded(manager.run(*module))) << errors;
+    ASSERT_TRUE(succeeded(verify(*module))) << errors;
+  }
+};
+
 } // namespace
 
-void nibble::checkGradients(const GradientCase &gradientCase) {
-  DialectRegistry registry;
-  registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect, tensor::TensorDialect,
-                  linalg::LinalgDialect, nn::NNDialect, qat::QATDialect>();
-  registerGradientModels(registry);
-  static const bool registered = [] {
-    return registerNibbleDifferentiatePasses(), mlir::registerCanonicalizer(), true;
-  }();
-  ASSERT_TRUE(registered);
-  MLIRContext context(registry);
-  std::string errors;
-  context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
-  auto module = parseSourceString<ModuleOp>(gradientCase.text, &context);
-  ASSERT_TRUE(module) << errors;
-  auto forward = module->lookupSymbol<func::FuncOp>("f");
-  ASSERT_TRUE(forward) << "no @f";
-  // The forward by itself, its loop bodies cleaned of what foreign front ends leave in them, as the reference wants
-  // them.
-  OwningOpRef<ModuleOp> before(module->clone());
-  PassManager clean(&context);
-  ASSERT_TRUE(succeeded(parsePassPipeline("canonicalize", clean)));
-  ASSERT_TRUE(succeeded(clean.run(*before))) << errors;
-  std::string pipeline = pipelineOf(forward, gradientCase);
-  FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(pipeline));
-  ASSERT_TRUE(succeeded(parsed)) << pipeline;
-  PassManager manager(&context);
-  static_cast<OpPassManager &>(manager) = std::move(*parsed);
-  ASSERT_TRUE(succeeded(manager.run(*module))) << errors;
-  ASSERT_TRUE(succeeded(verify(*module))) << errors;
+std::vector<double> nibble::gradientsAt(const std::string &text, const std::vector<double> &arguments) {
+  Differentiated made;
+  made.differentiate({"", text});
+  if (::testing::Test::HasFatalFailure())
+    return {};
+  SmallVector<ReferenceValue> values;
+  for (double argument : arguments) {
+    values.push_back(ReferenceValue::zero(Float64Type::get(&made.context)));
+    values.back().reals = {argument};
+  }
+  values.push_back(values.front());
+  values.back().reals = {1.0}; // the gradient of the result
+  auto results = evaluate(made.step(), values, ReferenceOptions::exact());
+  std::vector<double> gradients;
+  EXPECT_TRUE(succeeded(results)) << made.errors;
+  if (succeeded(results))
+    for (size_t i = 0; i < arguments.size(); ++i)
+      gradients.push_back((*results)[i + 1].reals[0]);
+  return gradients;
+}
 
+void nibble::checkGradients(const GradientCase &gradientCase) {
+  Differentiated made;
+  made.differentiate(gradientCase);
+  if (::testing::Test::HasFatalFailure())
+    return;
+  func::FuncOp forward = made.forward();
   std::mt19937_64 random(7);
   SmallVector<ReferenceValue> arguments;
   for (unsigned i = 0; i < forward.getNumArguments(); ++i)
     arguments.push_back(argumentOf(forward, i, gradientCase, random));
-  auto comparisons =
-      compareGradients(before->lookupSymbol<func::FuncOp>("f"), module->lookupSymbol<func::FuncOp>("step"), arguments);
-  ASSERT_TRUE(succeeded(comparisons)) << errors;
+  auto comparisons = compareGradients(forward, made.step(), arguments);
+  ASSERT_TRUE(succeeded(comparisons)) << made.errors;
   for (const GradientComparison &comparison : *comparisons) {
     EXPECT_LT(comparison.relativeError, 1e-7)
         << comparison.name << ": gradient " << ::testing::PrintToString(comparison.fromGradient) << ", differences "

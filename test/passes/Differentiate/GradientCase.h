@@ -7,6 +7,7 @@
 
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace nibble {
 
@@ -26,6 +27,10 @@ inline void PrintTo(const GradientCase &value, std::ostream *out) { *out << valu
 // Differentiates @f, with the gradients of its results as arguments, and expects every gradient to agree with finite
 // differences to 1e-7 of its norm.
 void checkGradients(const GradientCase &gradientCase);
+
+// The gradients of @f, a scalar function of float64 scalars, at `arguments`, in float64. Empty, after a failure of the
+// test, when it cannot be differentiated.
+std::vector<double> gradientsAt(const std::string &text, const std::vector<double> &arguments);
 
 class GradientTest : public ::testing::TestWithParam<GradientCase> {};
 

@@ -133,6 +133,245 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<2xf32>
     return %y : tensor<2xf32>
   })"},
+    // As torch-mlir writes a softmax's maximum: the value and its place in one reduction.
+    {"MaximumWithIndex", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #i = affine_map<(i, j) -> (i)>
+  func.func @f(%a: tensor<3x5xf32>) -> tensor<3xf32> {
+    %low = arith.constant dense<0xFF800000> : tensor<3xf32>
+    %none = arith.constant dense<0> : tensor<3xi64>
+    %y:2 = linalg.generic {indexing_maps = [#ij, #i, #i], iterator_types = ["parallel", "reduction"]} ins(%a : tensor<3x5xf32>) outs(%low, %none : tensor<3xf32>, tensor<3xi64>) {
+    ^bb0(%x: f32, %o: f32, %p: i64):
+      %n = linalg.index 1 : index
+      %k = arith.index_cast %n : index to i64
+      %s = math.sin %x : f32
+      %m = arith.maximumf %s, %o : f32
+      %c = arith.cmpf ogt, %s, %o : f32
+      %q = arith.select %c, %k, %p : i64
+      linalg.yield %m, %q : f32, i64
+    } -> (tensor<3xf32>, tensor<3xi64>)
+    return %y#0 : tensor<3xf32>
+  })"},
+    // A minimum by comparison and choice, its place as an index, both from one condition.
+    {"MinimumBySelectWithIndex", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #j = affine_map<(i, j) -> (j)>
+  func.func @f(%a: tensor<3x5xf32>) -> tensor<5xf32> {
+    %high = arith.constant dense<0x7F800000> : tensor<5xf32>
+    %none = arith.constant dense<0> : tensor<5xindex>
+    %y:2 = linalg.generic {indexing_maps = [#ij, #j, #j], iterator_types = ["reduction", "parallel"]} ins(%a : tensor<3x5xf32>) outs(%high, %none : tensor<5xf32>, tensor<5xindex>) {
+    ^bb0(%x: f32, %o: f32, %p: index):
+      %n = linalg.index 0 : index
+      %c = arith.cmpf olt, %x, %o : f32
+      %m = arith.select %c, %x, %o : f32
+      %q = arith.select %c, %n, %p : index
+      linalg.yield %m, %q : f32, index
+    } -> (tensor<5xf32>, tensor<5xindex>)
+    return %y#0 : tensor<5xf32>
+  })"},
+    // The largest and the smallest in one reduction over two loops, each with its row and its column.
+    {"BothExtremaWithRowAndColumn", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #s = affine_map<(i, j) -> ()>
+  func.func @f(%a: tensor<3x5xf32>) -> (tensor<f32>, tensor<f32>) {
+    %low = arith.constant dense<0xFF800000> : tensor<f32>
+    %high = arith.constant dense<0x7F800000> : tensor<f32>
+    %none = arith.constant dense<0> : tensor<i64>
+    %y:5 = linalg.generic {indexing_maps = [#ij, #s, #s, #s, #s, #s], iterator_types = ["reduction", "reduction"]} ins(%a : tensor<3x5xf32>) outs(%high, %low, %none, %none, %none : tensor<f32>, tensor<f32>, tensor<i64>, tensor<i64>, tensor<i64>) {
+    ^bb0(%x: f32, %least: f32, %most: f32, %row: i64, %column: i64, %other: i64):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %i64 = arith.index_cast %i : index to i64
+      %j64 = arith.index_cast %j : index to i64
+      %c = arith.cmpf ogt, %x, %most : f32
+      %m = arith.select %c, %x, %most : f32
+      %r = arith.select %c, %i64, %row : i64
+      %q = arith.select %c, %j64, %column : i64
+      %d = arith.cmpf olt, %x, %least : f32
+      %n = arith.minimumf %least, %x : f32
+      %o = arith.select %d, %i64, %other : i64
+      linalg.yield %n, %m, %r, %q, %o : f32, f32, i64, i64, i64
+    } -> (tensor<f32>, tensor<f32>, tensor<i64>, tensor<i64>, tensor<i64>)
+    return %y#0, %y#1 : tensor<f32>, tensor<f32>
+  })"},
+    // A sum of several terms, one subtracted, one only where a condition holds.
+    {"SumOfTerms", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #i = affine_map<(i, j) -> (i)>
+  func.func @f(%a: tensor<3x5xf32>, %b: tensor<3x5xf32>, %c: tensor<3xf32>) -> tensor<3xf32> {
+    %zero = arith.constant 0.0 : f32
+    %y = linalg.generic {indexing_maps = [#ij, #ij, #i], iterator_types = ["parallel", "reduction"]} ins(%a, %b : tensor<3x5xf32>, tensor<3x5xf32>) outs(%c : tensor<3xf32>) {
+    ^bb0(%x: f32, %z: f32, %o: f32):
+      %p = arith.mulf %x, %z : f32
+      %s = arith.addf %p, %o : f32
+      %e = math.exp %z : f32
+      %d = arith.subf %s, %e : f32
+      %t = arith.cmpf ogt, %x, %zero : f32
+      %r = arith.select %t, %d, %o : f32
+      linalg.yield %r : f32
+    } -> tensor<3xf32>
+    return %y : tensor<3xf32>
+  })"},
+    // A scalar from outside that needs a gradient is one more input.
+    {"ScalarFromOutside", R"(
+  #i = affine_map<(i) -> (i)>
+  func.func @f(%a: tensor<4xf32>, %s: f32) -> tensor<4xf32> {
+    %e = tensor.empty() : tensor<4xf32>
+    %q = math.exp %s : f32
+    %y = linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel"]} ins(%a : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%x: f32, %o: f32):
+      %p = arith.mulf %x, %q : f32
+      %r = arith.addf %p, %s : f32
+      linalg.yield %r : f32
+    } -> tensor<4xf32>
+    return %y : tensor<4xf32>
+  })"},
+};
+
+// What the body reads at places that it computes.
+static const GradientCase kGatherCases[] = {
+    {"Embedding", R"(
+  #t = affine_map<(t, d) -> (t)>
+  #td = affine_map<(t, d) -> (t, d)>
+  func.func @f(%tokens: tensor<6xi64> {nn.input = "tokens"}, %table: tensor<4x3xf32>, %x: tensor<6x3xf32>) -> tensor<6x3xf32> {
+    %bound = arith.constant 4 : i64
+    %e = tensor.empty() : tensor<6x3xf32>
+    %y = linalg.generic {indexing_maps = [#t, #td, #td], iterator_types = ["parallel", "parallel"]} ins(%tokens, %x : tensor<6xi64>, tensor<6x3xf32>) outs(%e : tensor<6x3xf32>) {
+    ^bb0(%token: i64, %z: f32, %o: f32):
+      %row = arith.index_cast %token : i64 to index
+      %d = linalg.index 1 : index
+      %inside = arith.cmpi slt, %token, %bound : i64
+      cf.assert %inside, "index must be smaller than dim size"
+      %v = tensor.extract %table[%row, %d] : tensor<4x3xf32>
+      %p = arith.mulf %v, %z : f32
+      %s = math.sin %p : f32
+      linalg.yield %s : f32
+    } -> tensor<6x3xf32>
+    return %y : tensor<6x3xf32>
+  })"},
+    {"EmbeddingParameter", R"(
+  #t = affine_map<(t, d) -> (t)>
+  #td = affine_map<(t, d) -> (t, d)>
+  func.func @f(%tokens: tensor<6xi64> {nn.input = "tokens"}, %table: tensor<4x3xbf16> {nn.parameter = "e"}) -> tensor<6x3xf32> {
+    %e = tensor.empty() : tensor<6x3xf32>
+    %y = linalg.generic {indexing_maps = [#t, #td], iterator_types = ["parallel", "parallel"]} ins(%tokens : tensor<6xi64>) outs(%e : tensor<6x3xf32>) {
+    ^bb0(%token: i64, %o: f32):
+      %row = arith.index_cast %token : i64 to index
+      %d = linalg.index 1 : index
+      %v = tensor.extract %table[%row, %d] : tensor<4x3xbf16>
+      %w = arith.extf %v : bf16 to f32
+      linalg.yield %w : f32
+    } -> tensor<6x3xf32>
+    return %y : tensor<6x3xf32>
+  })",
+     "parameters"},
+    // Averages over windows whose bounds are computed, as an adaptive pooling has them: a gather in a reduction, of a
+    // computed tensor.
+    {"AdaptiveAverage", R"(
+  #k = affine_map<(i, k) -> (k)>
+  #i = affine_map<(i, k) -> (i)>
+  func.func @f(%a: tensor<8xf32>) -> tensor<3xf32> {
+    %window = tensor.empty() : tensor<4xf32>
+    %zero = arith.constant 0.0 : f32
+    %zeros = arith.constant dense<0.0> : tensor<3xf32>
+    %three = arith.constant 3 : index
+    %eight = arith.constant 8 : index
+    %b = math.exp %a : tensor<8xf32>
+    %y = linalg.generic {indexing_maps = [#k, #i], iterator_types = ["parallel", "reduction"]} ins(%window : tensor<4xf32>) outs(%zeros : tensor<3xf32>) {
+    ^bb0(%w: f32, %o: f32):
+      %i = linalg.index 0 : index
+      %k = linalg.index 1 : index
+      %m = arith.muli %i, %eight : index
+      %low = arith.divui %m, %three : index
+      %at = arith.addi %low, %k : index
+      %inside = arith.cmpi ult, %at, %eight : index
+      %safe = arith.select %inside, %at, %i : index
+      %v = tensor.extract %b[%safe] : tensor<8xf32>
+      %t = arith.select %inside, %v, %zero : f32
+      %r = arith.addf %o, %t : f32
+      linalg.yield %r : f32
+    } -> tensor<3xf32>
+    return %y : tensor<3xf32>
+  })"},
+};
+
+// Maps that are no permutation: windows.
+static const GradientCase kWindowCases[] = {
+    {"Convolution1D", R"(
+  func.func @f(%x: tensor<2x3x11xf32>, %w: tensor<4x3x3xf32>, %b: tensor<2x4x3xf32>) -> tensor<2x4x3xf32> {
+    %y = linalg.conv_1d_ncw_fcw {strides = dense<3> : vector<1xi64>, dilations = dense<2> : vector<1xi64>} ins(%x, %w : tensor<2x3x11xf32>, tensor<4x3x3xf32>) outs(%b : tensor<2x4x3xf32>) -> tensor<2x4x3xf32>
+    return %y : tensor<2x4x3xf32>
+  })"},
+    {"Convolution1DPlain", R"(
+  func.func @f(%x: tensor<8xf32>, %k: tensor<3xf32>) -> tensor<6xf32> {
+    %z = arith.constant dense<0.0> : tensor<6xf32>
+    %y = linalg.conv_1d ins(%x, %k : tensor<8xf32>, tensor<3xf32>) outs(%z : tensor<6xf32>) -> tensor<6xf32>
+    return %y : tensor<6xf32>
+  })"},
+    {"Convolution2DPadded", R"(
+  func.func @f(%x: tensor<1x2x5x6xf32>, %w: tensor<3x2x3x2xf32>) -> tensor<1x3x3x4xf32> {
+    %zero = arith.constant 0.0 : f32
+    %p = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {
+    ^bb0(%i: index, %j: index, %k: index, %l: index):
+      tensor.yield %zero : f32
+    } : tensor<1x2x5x6xf32> to tensor<1x2x7x8xf32>
+    %e = tensor.empty() : tensor<1x3x3x4xf32>
+    %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3x3x4xf32>) -> tensor<1x3x3x4xf32>
+    %y = linalg.conv_2d_nchw_fchw {strides = dense<2> : vector<2xi64>} ins(%p, %w : tensor<1x2x7x8xf32>, tensor<3x2x3x2xf32>) outs(%z : tensor<1x3x3x4xf32>) -> tensor<1x3x3x4xf32>
+    return %y : tensor<1x3x3x4xf32>
+  })"},
+    {"Convolution2DOpenBatch", R"(
+  func.func @f(%x: tensor<?x4x5x2xf32>, %w: tensor<2x2x2x3xf32>, %b: tensor<?x3x4x3xf32>) -> tensor<?x3x4x3xf32> {
+    %y = linalg.conv_2d_nhwc_hwcf ins(%x, %w : tensor<?x4x5x2xf32>, tensor<2x2x2x3xf32>) outs(%b : tensor<?x3x4x3xf32>) -> tensor<?x3x4x3xf32>
+    return %y : tensor<?x3x4x3xf32>
+  })"},
+    {"ConvolutionGrouped", R"(
+  func.func @f(%x: tensor<1x2x2x4x4xf32>, %w: tensor<2x3x2x2x2xf32>) -> tensor<1x2x3x2x2xf32> {
+    %z = arith.constant dense<0.0> : tensor<1x2x3x2x2xf32>
+    %y = linalg.conv_2d_ngchw_gfchw {dilations = dense<2> : vector<2xi64>} ins(%x, %w : tensor<1x2x2x4x4xf32>, tensor<2x3x2x2x2xf32>) outs(%z : tensor<1x2x3x2x2xf32>) -> tensor<1x2x3x2x2xf32>
+    return %y : tensor<1x2x3x2x2xf32>
+  })"},
+    {"ConvolutionDepthwise", R"(
+  func.func @f(%x: tensor<1x3x5x5xbf16>, %w: tensor<3x2x2xbf16> {nn.parameter = "w"}) -> tensor<1x3x4x4xf32> {
+    %z = arith.constant dense<0.0> : tensor<1x3x4x4xf32>
+    %y = linalg.depthwise_conv_2d_nchw_chw ins(%x, %w : tensor<1x3x5x5xbf16>, tensor<3x2x2xbf16>) outs(%z : tensor<1x3x4x4xf32>) -> tensor<1x3x4x4xf32>
+    return %y : tensor<1x3x4x4xf32>
+  })"},
+    {"SumPooling", R"(
+  func.func @f(%x: tensor<1x2x6x7xf32>) -> tensor<1x2x2x3xf32> {
+    %k = tensor.empty() : tensor<3x2xf32>
+    %z = arith.constant dense<0.0> : tensor<1x2x2x3xf32>
+    %y = linalg.pooling_nchw_sum {strides = dense<2> : vector<2xi64>} ins(%x, %k : tensor<1x2x6x7xf32>, tensor<3x2xf32>) outs(%z : tensor<1x2x2x3xf32>) -> tensor<1x2x2x3xf32>
+    return %y : tensor<1x2x2x3xf32>
+  })"},
+    {"MaxPooling", R"(
+  func.func @f(%x: tensor<1x1x?x7xf32>) -> tensor<1x1x2x3xf32> {
+    %k = tensor.empty() : tensor<3x3xf32>
+    %low = arith.constant dense<0xFF800000> : tensor<1x1x2x3xf32>
+    %y = linalg.pooling_nchw_max {strides = dense<2> : vector<2xi64>} ins(%x, %k : tensor<1x1x?x7xf32>, tensor<3x3xf32>) outs(%low : tensor<1x1x2x3xf32>) -> tensor<1x1x2x3xf32>
+    return %y : tensor<1x1x2x3xf32>
+  })"},
+    {"MinPooling1D", R"(
+  func.func @f(%x: tensor<1x7x2xf32>) -> tensor<1x3x2xf32> {
+    %k = tensor.empty() : tensor<3xf32>
+    %high = arith.constant dense<0x7F800000> : tensor<1x3x2xf32>
+    %y = linalg.pooling_nwc_min {strides = dense<2> : vector<1xi64>} ins(%x, %k : tensor<1x7x2xf32>, tensor<3xf32>) outs(%high : tensor<1x3x2xf32>) -> tensor<1x3x2xf32>
+    return %y : tensor<1x3x2xf32>
+  })"},
+    // Every second element, and the diagonal.
+    {"StridedAndDiagonal", R"(
+  #i = affine_map<(i) -> (i)>
+  #twice = affine_map<(i) -> (2 * i + 1)>
+  #diagonal = affine_map<(i) -> (i, i)>
+  func.func @f(%a: tensor<7xf32>, %b: tensor<3x3xf32>) -> tensor<3xf32> {
+    %e = tensor.empty() : tensor<3xf32>
+    %y = linalg.generic {indexing_maps = [#twice, #diagonal, #i], iterator_types = ["parallel"]} ins(%a, %b : tensor<7xf32>, tensor<3x3xf32>) outs(%e : tensor<3xf32>) {
+    ^bb0(%x: f32, %z: f32, %o: f32):
+      %r = arith.mulf %x, %z : f32
+      linalg.yield %r : f32
+    } -> tensor<3xf32>
+    return %y : tensor<3xf32>
+  })"},
 };
 
 static const GradientCase kTensorCases[] = {
@@ -173,6 +412,13 @@ static const GradientCase kTensorCases[] = {
     %s = math.sin %x : f32
     %y = tensor.from_elements %s, %x : tensor<2xf32>
     return %e, %y : tensor<?xf32>, tensor<2xf32>
+  })"},
+    {"Insert", R"(
+  func.func @f(%a: tensor<4xf32>, %s: f32) -> tensor<4xf32> {
+    %one = arith.constant 1 : index
+    %i = tensor.insert %s into %a[%one] : tensor<4xf32>
+    %y = math.exp %i : tensor<4xf32>
+    return %y : tensor<4xf32>
   })"},
 };
 
@@ -219,5 +465,7 @@ static const GradientCase kCallCases[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Linalg, GradientTest, ::testing::ValuesIn(kLinalgCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Gather, GradientTest, ::testing::ValuesIn(kGatherCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Window, GradientTest, ::testing::ValuesIn(kWindowCases), caseName);
 INSTANTIATE_TEST_SUITE_P(Tensor, GradientTest, ::testing::ValuesIn(kTensorCases), caseName);
 INSTANTIATE_TEST_SUITE_P(Call, GradientTest, ::testing::ValuesIn(kCallCases), caseName);

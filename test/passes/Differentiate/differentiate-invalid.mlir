@@ -2,9 +2,9 @@
 
 // An op on the gradient path without a rule is named, where it stands.
 func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
-  // expected-error @below {{'math.roundeven' op is on the gradient path and has no gradient rule; write it with ops that have one, or wrap it in qat.straight_through}}
-  %r = math.roundeven %w : tensor<4xf32>
-  %loss = nn.sum %r : tensor<4xf32> -> tensor<f32>
+  // expected-error @below {{'math.sincos' op is on the gradient path and has no gradient rule; write it with ops that have one, or wrap it in qat.straight_through}}
+  %s, %c = math.sincos %w : tensor<4xf32>
+  %loss = nn.sum %s : tensor<4xf32> -> tensor<f32>
   return %loss : tensor<f32>
 }
 
@@ -16,10 +16,20 @@ func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
   %e = tensor.empty() : tensor<4xf32>
   %r = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]} ins(%w : tensor<4xf32>) outs(%e : tensor<4xf32>) {
   ^bb0(%a: f32, %out: f32):
-    // expected-error @below {{'math.floor' op is on the gradient path and has no gradient rule}}
-    %f = math.floor %a : f32
-    linalg.yield %f : f32
+    // expected-error @below {{'math.sincos' op is on the gradient path and has no gradient rule}}
+    %s, %c = math.sincos %a : f32
+    linalg.yield %s : f32
   } -> tensor<4xf32>
+  %loss = nn.sum %r : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// A rounding has the gradient 0, which is seldom what was meant: a warning.
+func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
+  // expected-warning @below {{'math.roundeven' has the gradient 0 everywhere, so nothing before it is trained through it; wrap it in qat.straight_through}}
+  %r = math.roundeven %w : tensor<4xf32>
   %loss = nn.sum %r : tensor<4xf32> -> tensor<f32>
   return %loss : tensor<f32>
 }
@@ -68,12 +78,35 @@ func.func @loss(%x: tensor<2x3xf32>, %w: tensor<4x3xf32> {nn.parameter = "w"}) -
 
 // -----
 
-// A convolution reads a window: no dimension of its own.
-func.func @loss(%x: tensor<8xf32> {nn.parameter = "x"}, %k: tensor<3xf32>) -> tensor<f32> {
-  %z = arith.constant dense<0.0> : tensor<6xf32>
-  // expected-error @below {{'linalg.conv_1d' op has no gradient with indexing map affine_map<(d0, d1) -> (d0 + d1)>: each result must be a dimension of its own}}
-  %y = linalg.conv_1d ins(%x, %k : tensor<8xf32>, tensor<3xf32>) outs(%z : tensor<6xf32>) -> tensor<6xf32>
-  %loss = nn.sum %y : tensor<6xf32> -> tensor<f32>
+// Two iterations write one element of a result: its gradient would be that of the last one only.
+#i = affine_map<(i, j) -> (i, j)>
+#sum = affine_map<(i, j) -> (i + j)>
+func.func @loss(%x: tensor<3x2xf32> {nn.parameter = "x"}) -> tensor<f32> {
+  %e = tensor.empty() : tensor<4xf32>
+  // expected-error @below {{'linalg.generic' op has no gradient with indexing map affine_map<(d0, d1) -> (d0 + d1)> of result 0: it must name each dimension by itself}}
+  %y = linalg.generic {indexing_maps = [#i, #sum], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<3x2xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    linalg.yield %a : f32
+  } -> tensor<4xf32>
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+// A body reads a tensor from outside by tensor.extract only.
+#id = affine_map<(d0) -> (d0)>
+func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
+  %e = tensor.empty() : tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]} outs(%e : tensor<4xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    // expected-error @below {{'tensor.extract_slice' op reads a tensor from outside the body that needs a gradient, which only tensor.extract may do; pass the tensor as an operand of the linalg op}}
+    %s = tensor.extract_slice %x[%i] [1] [1] : tensor<4xf32> to tensor<f32>
+    %v = tensor.extract %s[] : tensor<f32>
+    linalg.yield %v : f32
+  } -> tensor<4xf32>
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
   return %loss : tensor<f32>
 }
 

@@ -25,6 +25,9 @@
 // RUN: %refuses 3 "inputs.test.mlir" -- nibble-run %t.inputs.test.mlir --entry=f
 // RUN: %refuses 2 "--nonsense" -- nibble-run %s --entry=f --nonsense
 // RUN: %refuses 2 "nibble-nonsense" -- nibble-run %s --entry=f --pipeline=nibble-nonsense
+// RUN: %refuses 2 "nibble-nonsense" -- nibble-run %s --entry=f "--pipeline=builtin.module(nibble-nonsense)"
+// RUN: %refuses 2 "no function 'f'" weigh -- nibble-run %s --entry=f "--pipeline=builtin.module(symbol-privatize{exclude=weigh},symbol-dce)"
+// RUN: %refuses 2 "no function 'f'" weigh -- nibble-run %s --entry=f "--pipeline=symbol-privatize{exclude=weigh},symbol-dce"
 
 // JSON: y F32 [3]: 6 7.5 2
 // JSON-NEXT: s F32 [2, 2]: 5 5 5 5
