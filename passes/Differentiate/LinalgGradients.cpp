@@ -9,6 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -155,6 +156,13 @@ SmallVector<StructuredGradient::Place, 1> StructuredGradient::findPlaces(Value o
       places.push_back({op->getResult(number), inBody});
   }
   return places;
+}
+
+// Whatever an infinity is compared with wins, so a place is that of a term.
+static bool isInfinite(Value init) {
+  if (auto fill = init.getDefiningOp<linalg::FillOp>())
+    init = fill.getInputs()[0];
+  return matchPattern(init, m_NegInfFloat()) || matchPattern(init, m_PosInfFloat());
 }
 
 bool StructuredGradient::namesIteration(const Place &place) {
@@ -486,7 +494,8 @@ LogicalResult StructuredGradient::build() {
     if (result.kind != Kind::Selected)
       continue;
     Place *own = llvm::find_if(result.places, [&](const Place &place) { return namesIteration(place); });
-    result.isNumbered = own == result.places.end();
+    // From any other initial value the places may be the initial ones, of no term.
+    result.isNumbered = own == result.places.end() || !isInfinite(op.getDpsInits()[result.number]);
     if (!result.isNumbered)
       std::swap(*own, result.places.front());
     result.further = {result.isNumbered ? findFirst(result) : result.places.front().chosen};

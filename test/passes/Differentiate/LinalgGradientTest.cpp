@@ -169,6 +169,24 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<5xf32>, tensor<5xindex>)
     return %y#0 : tensor<5xf32>
   })"},
+    // No term is larger than the initial value of the second row, whose index then is that of no term.
+    {"MaximumFromConstantsWithIndex", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  #i = affine_map<(i, j) -> (i)>
+  func.func @f(%a: tensor<2x3xf32>) -> tensor<2xf32> {
+    %low = arith.constant dense<[-4.0, 4.0]> : tensor<2xf32>
+    %none = arith.constant dense<0> : tensor<2xi64>
+    %y:2 = linalg.generic {indexing_maps = [#ij, #i, #i], iterator_types = ["parallel", "reduction"]} ins(%a : tensor<2x3xf32>) outs(%low, %none : tensor<2xf32>, tensor<2xi64>) {
+    ^bb0(%x: f32, %o: f32, %p: i64):
+      %n = linalg.index 1 : index
+      %k = arith.index_cast %n : index to i64
+      %m = arith.maximumf %x, %o : f32
+      %c = arith.cmpf ogt, %x, %o : f32
+      %q = arith.select %c, %k, %p : i64
+      linalg.yield %m, %q : f32, i64
+    } -> (tensor<2xf32>, tensor<2xi64>)
+    return %y#0 : tensor<2xf32>
+  })"},
     // The largest and the smallest in one reduction over two loops, each with its row and its column.
     {"BothExtremaWithRowAndColumn", R"(
   #ij = affine_map<(i, j) -> (i, j)>
