@@ -1,9 +1,9 @@
 """Runs every forward of a folder through recognize, quantize, differentiate and nibble-run, and compares with what torch computed.
 
-    compare_with_torch.py <folder of modules> <work folder> [name ...]
+    compare_with_torch.py <folder of modules> <work folder> [--all] [name ...]
 
 Prints a table: linears recognized, and the largest difference of results and of gradients, relative to the largest magnitude of the
-tensor; rows "int4" have the weights of linears on the int4 grid. Exit code 1 where a difference is above 1e-5, a linear was not
+tensor. Forwards with linears have their weights on the int4 grid; with --all they are run with plain weights as well. Exit code 1 where a difference is above 1e-5, a linear was not
 recognized, or something did not run.
 """
 import json
@@ -91,7 +91,7 @@ def compare(module, record, work, scheme):
 
 
 def main():
-    folder, work, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
+    folder, work, wanted = sys.argv[1], sys.argv[2], [argument for argument in sys.argv[3:] if argument != "--all"]
     os.makedirs(work, exist_ok=True)
     failures = []
     print(f"{'forward':24} {'weights':8} {'linears':>7} {'results':>9} {'gradients':>9}")
@@ -101,9 +101,10 @@ def main():
             continue
         with open(os.path.join(folder, file)) as stream:
             record = json.load(stream)
-        for scheme in ("plain", "int4"):
-            if scheme not in record:
-                continue
+        schemes = ["int4"] if "int4" in record else ["plain"]
+        if "--all" in sys.argv and "int4" in record:
+            schemes.insert(0, "plain")
+        for scheme in schemes:
             try:
                 linears, results, gradients = compare(os.path.join(folder, name + ".mlir"), record, work, scheme)
             except RuntimeError as error:
