@@ -233,8 +233,9 @@ private:
     return WgmmaWaitOp::create(b, sums.getType(), b.getI64IntegerAttr(pending), sums).getResult(0);
   }
 
-  // By every warp for itself: a warp that is ahead says nothing of what another has read. Its lanes have come together
-  // at the last matrix instruction; another meeting here would make ptxas run those one by one.
+  // By every warp for itself: a warp that is ahead says nothing of what another has read. Neither does the arrival of
+  // one lane say what the others have read by ordinary loads (PTX ISA, "Memory Consistency Model"), so they must have
+  // met (syncWarp) since. That stands before the matrix instructions: here it would make ptxas run those one by one.
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0), [&] { RingReleaseOp::create(b, ring, use); });
   }
@@ -268,6 +269,7 @@ private:
     sums = b.ifValue(
         small, [&] { return productOfWarp(product, slot, slab, /*small=*/true, sums); },
         [&] { return productOfWarp(product, slot, slab, /*small=*/false, sums); });
+    b.syncWarp(); // all lanes have read codes and scales
     release(use);
     return sums;
   }
@@ -297,6 +299,8 @@ private:
       SmallVector<Value> fragments;
       for (int64_t step = first; step < first + inBuffer; ++step)
         fragments.push_back(slab.fragment(step, small));
+      if (first > 0)
+        b.syncWarp(); // all lanes have read codes and scales of this stage; the next one releases it
       sums = fence(sums);
       for (int64_t i = 0; i < inBuffer; ++i)
         sums = multiply(fragments[i], advance(bTile, bStep(first + i)), sums);
