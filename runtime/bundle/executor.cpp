@@ -285,7 +285,11 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan, std::spa
     return Status::ok();
   }
   Kept &own = kept_[{function, -1}];
+  int64_t before = own.bytes;
   NIBBLE_TRY(reserve(own, end));
+  // The gaps between the results come back with them, so something must have written those too.
+  if (own.bytes != before)
+    NIBBLE_TRY(residence_->device().fill(own.address, 0, own.bytes));
   piece_ = {own.address, end};
   for (size_t i = stay; i < placed_.size(); ++i)
     placed_[i].second += own.address;

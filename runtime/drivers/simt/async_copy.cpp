@@ -88,10 +88,12 @@ Outcome waitGroups(Warp &warp, GroupCounter &groups, AsyncOp::Kind kind, Mask ma
     uint32_t first = static_cast<uint32_t>(__builtin_ctz(op.lanes & mask));
     return op.group + keep < groups.open[first];
   });
+  uint32_t time = 0;
   forLanes(mask, [&](uint32_t i) {
     if (groups.open[i] > keep)
-      seeEngine(warp, warp, groups.closedAt[groups.open[i] - keep - 1]);
+      time = std::max(time, groups.closedAt[groups.open[i] - keep - 1]);
   });
+  seeEngine(warp, mask, warp, time);
   return outcome;
 }
 
@@ -112,7 +114,7 @@ Outcome waitAllCopies(Warp &warp, const Inst &, Mask mask) {
   Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &op) {
     return op.kind == AsyncOp::kCopy && op.warp == &warp && op.grouped && (op.lanes & mask) != 0;
   });
-  seeEngine(warp, warp, warp.engineTime);
+  seeEngine(warp, mask, warp, warp.engineTime);
   return outcome;
 }
 

@@ -39,7 +39,7 @@ Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
   bool isWhole = (warp.live & ~mask) == 0;
   barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
   noteChange(*warp.cluster, false);
-  releaseTo(warp, barrier.knowledge);
+  releaseTo(warp, mask, barrier.knowledge);
   if (barrier.arrived > barrier.expected)
     return fault(warp, inst, lane,
                  "barrier " + std::to_string(id) + " has " + std::to_string(barrier.arrived) +
@@ -50,7 +50,7 @@ Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
     return Outcome::kNext;
   }
   if (barrier.arrived == barrier.expected) {
-    acquireFrom(warp, barrier.knowledge);
+    leaveBarrier(warp, mask, barrier.knowledge);
     complete(warp, barrier);
     return Outcome::kNext;
   }
@@ -67,7 +67,7 @@ Outcome clusterArrive(Warp &warp, const Inst &inst, Mask mask) {
   barrier.expected = expected;
   barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
   noteChange(*warp.cluster, false);
-  releaseTo(warp, barrier.knowledge);
+  releaseTo(warp, mask, barrier.knowledge);
   forLanes(mask, [&](uint32_t i) { warp.clusterPhase[i] = barrier.phase; });
   if (barrier.arrived > expected)
     return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
@@ -84,7 +84,7 @@ Outcome clusterWait(Warp &warp, const Inst &, Mask mask) {
   Barrier &barrier = warp.cluster->barrier;
   uint32_t lane = static_cast<uint32_t>(__builtin_ctz(mask));
   if (warp.clusterPhase[lane] != barrier.phase) {
-    acquireFrom(warp, barrier.complete);
+    acquireFrom(warp, mask, barrier.complete);
     return Outcome::kNext;
   }
   warp.currentBarrier = &barrier;

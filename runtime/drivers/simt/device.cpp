@@ -66,26 +66,35 @@ public:
   SimtCounters counters() const override { return counters_; }
 
   Status upload(DeviceAddress to, const void *from, int64_t bytes) override {
-    NIBBLE_TRY(range(to, bytes, "upload", true));
+    NIBBLE_TRY(write(to, bytes, "upload"));
     std::memcpy(reinterpret_cast<void *>(to), from, static_cast<size_t>(bytes));
     return Status::ok();
   }
   Status download(void *to, DeviceAddress from, int64_t bytes) override {
-    NIBBLE_TRY(range(from, bytes, "download", false));
+    NIBBLE_ASSIGN(const AllocationMap::Entry *entry, range(from, bytes, "download"));
+    if (const void *hole =
+            entry->written ? std::memchr(entry->writtenAt(from), 0, static_cast<size_t>(bytes)) : nullptr)
+      return Status::failed("simt: download of " + std::to_string(bytes) + " bytes: nothing wrote byte " +
+                            std::to_string(static_cast<const uint8_t *>(hole) - entry->written.get()) + " of '" +
+                            entry->what + "'");
     std::memcpy(to, reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
     return Status::ok();
   }
   Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override {
     return record([this, to, from, bytes] {
-      NIBBLE_TRY(range(from, bytes, "copy", false));
-      NIBBLE_TRY(range(to, bytes, "copy", true));
+      NIBBLE_ASSIGN(const AllocationMap::Entry *source, range(from, bytes, "copy"));
+      NIBBLE_ASSIGN(const AllocationMap::Entry *target, range(to, bytes, "copy"));
+      if (target->written != nullptr && source->written != nullptr)
+        std::memmove(target->writtenAt(to), source->writtenAt(from), static_cast<size_t>(bytes));
+      else if (target->written != nullptr)
+        std::memset(target->writtenAt(to), 1, static_cast<size_t>(bytes));
       std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
       return Status::ok();
     });
   }
   Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override {
     return record([this, to, value, bytes] {
-      NIBBLE_TRY(range(to, bytes, "fill", true));
+      NIBBLE_TRY(write(to, bytes, "fill"));
       std::memset(reinterpret_cast<void *>(to), value, static_cast<size_t>(bytes));
       return Status::ok();
     });
@@ -161,14 +170,18 @@ private:
     return Status::ok();
   }
 
-  // Reading what nothing wrote is no error here: a caller may download a buffer that a kernel filled in part.
-  Status range(DeviceAddress address, int64_t bytes, const char *what, bool writes) {
+  // Where `bytes` bytes are, inside of one allocation.
+  Result<const AllocationMap::Entry *> range(DeviceAddress address, int64_t bytes, const char *what) const {
     const AllocationMap::Entry *entry = bytes < 0 ? nullptr : memory_->find(address, static_cast<uint64_t>(bytes));
     if (entry == nullptr)
       return Status::usage(std::string("simt: ") + what + " of " + std::to_string(bytes) + " bytes at " + hex(address) +
                            ": " + memory_->nearest(address, static_cast<uint64_t>(bytes < 0 ? 0 : bytes)));
-    if (writes && entry->written != nullptr)
-      std::memset(entry->written.get() + (address - entry->begin), 1, static_cast<size_t>(bytes));
+    return entry;
+  }
+  Status write(DeviceAddress address, int64_t bytes, const char *what) {
+    NIBBLE_ASSIGN(const AllocationMap::Entry *entry, range(address, bytes, what));
+    if (entry->written != nullptr)
+      std::memset(entry->writtenAt(address), 1, static_cast<size_t>(bytes));
     return Status::ok();
   }
 

@@ -182,16 +182,18 @@ private:
     warp.matrixGroup = warp.pendingMatrix = warp.matrixWaited = 0;
     warp.matrixClosedAt.clear();
     warp.matrixFence = false;
-    warp.knowledge = {};
+    warp.now = 1;
+    warp.touched = 0;
+    warp.lastTouch = 0;
+    warp.apart.clear();
     warp.engineTime = 0;
     warp.registers = 0;
     warp.lastAllocation = nullptr;
     warp.stepCount = warp.laneCount = warp.localCount = 0;
     warp.failedWait = nullptr;
     if (cluster_.checks) {
-      warp.knowledge.seen.assign(2 * cluster_.warps.size(), 0);
-      warp.knowledge.proxied.assign(2 * cluster_.warps.size(), 0);
-      warp.knowledge.seen[warp.agent] = 1;
+      warp.knowledge.seen.assign(2 * cluster_.warps.size());
+      warp.knowledge.proxied.assign(2 * cluster_.warps.size());
       warp.pendingRegister.assign(fileBytes_ / 64 + 1, 0);
     }
     for (const Preset &preset : launch_.code->presets) {

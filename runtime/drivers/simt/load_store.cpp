@@ -14,13 +14,13 @@ namespace {
 
 bool mayBeGlobal(Space space) { return space == Space::kGlobal || space == Space::kGeneric; }
 
-// An atomic access or a fence hands on what the warp knows, to every later one of the cluster: more order than the ISA
+// An atomic access or a fence hands on what its lanes know, to every later one of the cluster: more order than the ISA
 // gives for some, so a race may stay hidden, but none is invented.
-void synchronize(Warp &warp, Space space) {
+void synchronize(Warp &warp, Mask mask, Space space) {
   if (!warp.cluster->checks)
     return;
-  acquireFrom(warp, warp.cluster->atomics);
-  releaseTo(warp, warp.cluster->atomics);
+  acquireFrom(warp, mask, warp.cluster->atomics);
+  releaseTo(warp, mask, warp.cluster->atomics);
   if (mayBeGlobal(space))
     warp.cluster->ordersGlobal = true;
 }
@@ -113,7 +113,7 @@ template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
   Touch touch = kStore ? Touch::kWrite : Touch::kRead;
   // A strong access stands between two such synchronizations, so the history takes it as an ordinary one.
   if (inst.mode & kStrong)
-    synchronize(warp, inst.space);
+    synchronize(warp, mask, inst.space);
   uintptr_t bits = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
@@ -152,7 +152,7 @@ template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
   if (kStore && !isLocal(warp, inst, mask, places))
     noteStore(*warp.cluster, places.mustCompare, hasChanged, mayBeGlobal(inst.space));
   if (inst.mode & kStrong)
-    synchronize(warp, inst.space);
+    synchronize(warp, mask, inst.space);
   return Outcome::kNext;
 }
 
@@ -285,7 +285,7 @@ uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
 }
 
 Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
-  synchronize(warp, inst.space);
+  synchronize(warp, mask, inst.space);
   Type type{static_cast<char>(inst.target & 0xff), static_cast<uint8_t>(inst.target >> 8 & 0xff),
             (inst.target >> 16 & 1) != 0};
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
@@ -312,7 +312,7 @@ Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
     else
       warp.reg<uint64_t>(inst.dst)[i] = old;
   }
-  synchronize(warp, inst.space);
+  synchronize(warp, mask, inst.space);
   return Outcome::kNext;
 }
 
@@ -357,15 +357,12 @@ void atomic(Builder &b) {
 
 // --- fences, prefetches ---
 
-Outcome fenceAll(Warp &warp, const Inst &inst, Mask) {
+Outcome fenceAll(Warp &warp, const Inst &inst, Mask mask) {
   if (inst.mode == 1) { // the asynchronous proxy
-    if (warp.cluster->checks) {
-      join(warp.knowledge.proxied, warp.knowledge.seen);
-      ++warp.knowledge.seen[warp.agent];
-    }
+    fenceProxy(warp, mask);
     return Outcome::kNext;
   }
-  synchronize(warp, inst.space);
+  synchronize(warp, mask, inst.space);
   if (inst.space == Space::kGlobal)
     std::atomic_thread_fence(std::memory_order_seq_cst);
   return Outcome::kNext;

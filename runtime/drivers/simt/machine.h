@@ -70,6 +70,7 @@ struct MBarrier {
   uint64_t phase = 0; // phases that are complete
   Knowledge arriving, complete;
   uint32_t madeBy = 0, madeAt = 0; // agent and time of its init
+  Mask madeIn = 0;                 // lane
 };
 
 // Groups of asynchronous operations, per thread.
@@ -101,7 +102,11 @@ struct Warp {
   uint32_t pendingMatrix = 0;            // wgmma that nobody waited for
   std::vector<uint32_t> pendingRegister; // by offset / 64: 1 + the last group that uses it; only with checks
   bool matrixFence = false;              // there was a wgmma.fence
-  Knowledge knowledge;
+  uint32_t now = 1;                      // time of the lanes' accesses
+  Mask touched = 0;                      // lanes that have touched shared memory since all lanes were ordered
+  uint32_t lastTouch = 0;                // time
+  Knowledge knowledge;                   // of all lanes
+  std::vector<KnowledgeApart> apart;     // of lanes that know more; each lane is in one at most
   uint32_t engineTime = 0;
   uint32_t clusterPhase[kLanes] = {};   // in which the lane arrived at the cluster's barrier
   uint32_t registers = 0;               // by setmaxnreg; 0: not set
@@ -192,21 +197,26 @@ bool touchShared(Warp &warp, const Inst &inst, uint32_t lane, Block &block, uint
 // asynchronous proxy, else (cp.async) through the ordinary one.
 bool touchSharedAsync(Warp &warp, const Warp &engine, const Inst &inst, uint32_t lane, Block &block, uint32_t offset,
                       uint32_t bytes, Touch touch, bool async, uint32_t time);
-// Lanes of the warp see each other's accesses from here on.
-inline void orderLanes(Warp &warp) {
-  if (warp.cluster->checks)
-    ++warp.knowledge.seen[warp.agent];
-}
-// What the warp knows goes to `into`, and later accesses are not part of it.
-inline void releaseTo(Warp &warp, Knowledge &into) {
-  if (!warp.cluster->checks)
-    return;
-  into.join(warp.knowledge);
-  ++warp.knowledge.seen[warp.agent];
-}
-inline void acquireFrom(Warp &warp, const Knowledge &from) {
-  if (warp.cluster->checks)
-    warp.knowledge.join(from);
+
+// --- what orders accesses (knowledge.cpp); nothing without checks ---
+// What these lanes know and have done goes to `into`; later accesses are not part of it. An instruction's lanes release
+// together.
+void releaseTo(Warp &warp, Mask lanes, Knowledge &into);
+// These lanes know it from here on; others do when something orders the lanes.
+void acquireFrom(Warp &warp, Mask lanes, const Knowledge &from);
+// These lanes see each other's accesses from here on.
+void orderLanes(Warp &warp, Mask lanes);
+// These lanes have released to a barrier and waited for it: `met` is what all brought.
+void leaveBarrier(Warp &warp, Mask lanes, const Knowledge &met);
+// The asynchronous proxy sees what these lanes have done and know.
+void fenceProxy(Warp &warp, Mask lanes);
+// What the warp's engine has done up to `time` is past for these lanes.
+void seeEngine(Warp &warp, Mask lanes, const Warp &engine, uint32_t time);
+inline const Knowledge &knowledgeOf(const Warp &warp, uint32_t lane) {
+  for (const KnowledgeApart &apart : warp.apart)
+    if ((apart.lanes >> lane & 1) != 0)
+      return apart.knowledge;
+  return warp.knowledge;
 }
 
 // --- asynchronous work (async.cpp) ---
@@ -218,14 +228,6 @@ Outcome completeAt(Cluster &cluster, size_t i);
 Outcome completeWhere(Cluster &cluster, const std::function<bool(const AsyncOp &)> &which);
 // The time of the next operation of the warp's engine.
 inline uint32_t engineTime(Warp &warp) { return ++warp.engineTime; }
-
-// What the warp's engine has done up to `time` is past for `warp`.
-inline void seeEngine(Warp &warp, const Warp &engine, uint32_t time) {
-  if (!warp.cluster->checks)
-    return;
-  uint32_t &seen = warp.knowledge.seen[warp.cluster->warps.size() + engine.agent];
-  seen = seen < time ? time : seen;
-}
 
 // --- mbarriers (mbarrier.cpp) ---
 // Null: the launch failed.

@@ -17,7 +17,6 @@ namespace {
 // Inst::count matrices of 8 x 8 elements of 16 bits; lanes 8i..8i+7 give the rows of matrix i. Inst::mode: 1
 // transposed.
 template <bool kStore> Outcome matrixLanes(Warp &warp, const Inst &inst, Mask) {
-  orderLanes(warp);
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   for (uint32_t m = 0; m < inst.count; ++m) {
     uint8_t *rows[8];
@@ -71,7 +70,6 @@ template <typename F> float element(const uint32_t *reg, uint32_t lane, uint32_t
 
 // d[16][8] = a[16][k] b[k][8] + c: lists d0-3, a0..., b0..., c0-3.
 template <typename F, uint32_t kK> Outcome multiplyLanes(Warp &warp, const Inst &inst, Mask) {
-  orderLanes(warp);
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   constexpr uint32_t aCount = kK / 4, bCount = kK / 8;
   double a[16][kK], b[kK][8];
@@ -125,7 +123,6 @@ void multiply(Builder &b) {
 
 // movmatrix: an 8 x 8 matrix across the warp, transposed.
 Outcome transposeLanes(Warp &warp, const Inst &inst, Mask) {
-  orderLanes(warp);
   uint32_t source[kLanes];
   std::memcpy(source, warp.reg<uint32_t>(inst.a), sizeof source);
   for (uint32_t lane = 0; lane < kLanes; ++lane) {

@@ -6,6 +6,8 @@
 #include "runtime/drivers/simt/builder.h"
 #include "runtime/drivers/simt/machine.h"
 
+#include <utility>
+
 namespace nibble::simt {
 
 namespace {
@@ -72,7 +74,8 @@ Outcome initialize(Warp &warp, const Inst &inst, Mask mask) {
     barrier.expected = count;
     barrier.pending = count;
     barrier.madeBy = warp.agent;
-    barrier.madeAt = warp.cluster->checks ? warp.knowledge.seen[warp.agent] : 0;
+    barrier.madeIn = Mask{1} << i;
+    barrier.madeAt = warp.now;
   }
   noteChange(*warp.cluster, false);
   return Outcome::kNext;
@@ -107,6 +110,8 @@ bool addTransactions(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barr
 // Inst::mode: 1 expects transactions (operand b), 2 drops the arrival for later phases too, 4 no arrival, 8 completes
 // transactions, 16 must not complete the phase.
 Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
+  const MBarrier *released = nullptr;
+  uint64_t phase = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
     MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i), inst.dst == kNone);
@@ -132,7 +137,11 @@ Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
     }
     if (inst.mode & 16 && barrier->pending - static_cast<int64_t>(count) == 0 && barrier->transactions == 0)
       return fault(warp, inst, i, "an arrival that must not complete the phase does");
-    releaseTo(warp, barrier->arriving);
+    // Lanes of one instruction that arrive in the same phase release together.
+    if (barrier != released || barrier->phase != phase)
+      releaseTo(warp, mask, barrier->arriving);
+    released = barrier;
+    phase = barrier->phase;
     if (!arriveAt(warp, inst, i, *barrier, count))
       return Outcome::kFault;
   }
@@ -141,7 +150,8 @@ Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
 
 // Inst::mode: 1 parity, 2 may suspend the thread.
 Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
-  Mask done = 0;
+  Mask done = 0, ofSame = 0; // ofSame: done, of `same`
+  const MBarrier *same = nullptr;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
     MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i), false);
@@ -151,12 +161,17 @@ Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
                                   : barrier->phase > warp.reg<uint64_t>(inst.b)[i] >> 21;
     if (complete) {
       done |= Mask{1} << i;
-      acquireFrom(warp, barrier->complete);
+      if (barrier != same && same != nullptr)
+        acquireFrom(warp, std::exchange(ofSame, 0), same->complete);
+      same = barrier;
+      ofSame |= Mask{1} << i;
     } else {
       warp.failedWait = &inst;
       warp.failedLane = i;
     }
   }
+  if (same != nullptr)
+    acquireFrom(warp, ofSame, same->complete);
   Mask &p = warp.predicate(inst.dst);
   p = (p & ~mask) | done;
   if (done == mask && warp.failedWait == &inst)
@@ -228,7 +243,8 @@ MBarrier *findMBarrier(Warp &warp, const Inst &inst, uint32_t lane, uint64_t add
     return nullptr;
   }
   MBarrier &barrier = found->second;
-  if (warp.cluster->checks && barrier.madeBy != warp.agent && barrier.madeAt > warp.knowledge.seen[barrier.madeBy]) {
+  if (warp.cluster->checks && !(barrier.madeBy == warp.agent && barrier.madeIn == Mask{1} << lane) &&
+      !knowledgeOf(warp, lane).seen.covers(barrier.madeBy, barrier.madeIn, barrier.madeAt)) {
     fault(warp, inst, lane,
           "race: the mbarrier at " + hex(offset) + " is used with nothing that orders this behind its init by warp " +
               std::to_string(warp.cluster->warps[barrier.madeBy]->index));
@@ -253,10 +269,7 @@ namespace {
 void handOnEngine(Warp &warp, MBarrier &barrier, uint32_t time) {
   if (!warp.cluster->checks)
     return;
-  size_t engine = warp.cluster->warps.size() + warp.agent;
-  if (barrier.arriving.seen.size() <= engine)
-    barrier.arriving.seen.resize(engine + 1, 0);
-  barrier.arriving.seen[engine] = std::max(barrier.arriving.seen[engine], time);
+  barrier.arriving.seen.raise(static_cast<uint32_t>(warp.cluster->warps.size()) + warp.agent, time);
 }
 } // namespace
 

@@ -27,6 +27,7 @@ public:
     std::unique_ptr<std::atomic<uint64_t>[], Freed> last;
     bool readOnly = false;
     uint64_t bytes() const { return end - begin; }
+    uint8_t *writtenAt(uint64_t address) const { return written.get() + (address - begin); }
   };
 
   ~AllocationMap();

@@ -318,7 +318,7 @@ void release(Cluster &cluster, const void *barrier) {
       if (fragment.state != Fragment::kWaiting || fragment.waitsFor != barrier)
         continue;
       fragment.state = Fragment::kReady;
-      acquireFrom(*warp, static_cast<const Barrier *>(barrier)->knowledge);
+      leaveBarrier(*warp, fragment.lanes, static_cast<const Barrier *>(barrier)->knowledge);
     }
   }
 }

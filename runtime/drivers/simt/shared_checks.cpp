@@ -2,6 +2,7 @@
 #include "runtime/drivers/simt/machine.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace nibble::simt {
 
@@ -11,28 +12,27 @@ struct Toucher {
   Warp &warp;
   const Inst &inst;
   uint32_t lane;
+  Mask lanes; // that touch together
   Block &block;
   bool async;     // through the asynchronous proxy
   uint16_t agent; // that the access is recorded as
   uint32_t time;
+  const Knowledge &knowledge;
 };
 
 bool isEngine(const Cluster &cluster, const Epoch &epoch) { return epoch.agent >= cluster.warps.size(); }
 
-// Whether `epoch` is past for the warp that does or issues the access.
+// Whether `epoch` is past for the lanes that do or issue the access.
 bool isPast(const Toucher &toucher, const Epoch &epoch) {
   const Warp &warp = toucher.warp;
-  if (epoch.agent == warp.agent) {
-    if (epoch.lane == toucher.lane || epoch.step == static_cast<uint32_t>(warp.stepCount))
-      return true;
-    return epoch.time < warp.knowledge.seen[epoch.agent];
-  }
-  return epoch.time <= warp.knowledge.seen[epoch.agent];
+  if (epoch.agent == warp.agent &&
+      ((epoch.lanes & ~toucher.lanes) == 0 || epoch.step == static_cast<uint32_t>(warp.stepCount)))
+    return true;
+  return toucher.knowledge.seen.covers(epoch.agent, epoch.lanes, epoch.time);
 }
 
 bool isProxied(const Toucher &toucher, const Epoch &epoch) {
-  const Clock &proxied = toucher.warp.knowledge.proxied;
-  return epoch.agent < proxied.size() && epoch.time <= proxied[epoch.agent];
+  return toucher.knowledge.proxied.covers(epoch.agent, epoch.lanes, epoch.time);
 }
 
 std::string describe(const Toucher &toucher, const Epoch &epoch) {
@@ -42,9 +42,10 @@ std::string describe(const Toucher &toucher, const Epoch &epoch) {
   if (engine)
     agent -= static_cast<uint32_t>(cluster.warps.size());
   const Warp &other = *cluster.warps[agent];
-  std::string who = engine                ? "an asynchronous operation of warp " + std::to_string(other.index)
-                    : epoch.lane < kLanes ? "thread " + std::to_string(other.thread(epoch.lane))
-                                          : "several threads of warp " + std::to_string(other.index);
+  std::string who = engine ? "an asynchronous operation of warp " + std::to_string(other.index)
+                    : std::has_single_bit(epoch.lanes)
+                        ? "thread " + std::to_string(other.thread(std::countr_zero(epoch.lanes)))
+                        : "several threads of warp " + std::to_string(other.index);
   if (other.block != toucher.warp.block)
     who += " of block rank " + std::to_string(other.block->rank);
   return who;
@@ -54,26 +55,49 @@ bool race(const Toucher &toucher, const Epoch &epoch, uint32_t offset, const cha
   std::string what = std::string("race in shared memory at ") + hex(offset) + ": " + now + " what " +
                      describe(toucher, epoch) + " " + before;
   what += isEngine(*toucher.warp.cluster, epoch) ? ", which nothing waited for" : ", without a barrier between them";
-  fault(toucher.warp, toucher.inst, toucher.lane < kLanes ? toucher.lane : 0, what);
+  fault(toucher.warp, toucher.inst, toucher.lane, what);
   return false;
 }
 
 bool missesFence(const Toucher &toucher, const Epoch &epoch, uint32_t offset) {
-  fault(toucher.warp, toucher.inst, toucher.lane < kLanes ? toucher.lane : 0,
+  fault(toucher.warp, toucher.inst, toucher.lane,
         "the asynchronous proxy touches shared memory at " + hex(offset) + " that " + describe(toucher, epoch) +
             " wrote; no fence.proxy.async stands between them");
   return false;
 }
 
+// A reader takes the place of an earlier one that everybody knows of who knows of this one.
+void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
+  Epoch *free = nullptr;
+  for (Epoch &reader : granule.readers) {
+    if (reader.time == 0) {
+      free = free ? free : &reader;
+      continue;
+    }
+    if (reader.agent != epoch.agent)
+      continue;
+    bool sameLanes = reader.lanes == epoch.lanes, sameBytes = reader.bytes == epoch.bytes;
+    if (reader.time == epoch.time && (sameLanes || sameBytes)) {
+      epoch.lanes |= reader.lanes;
+      epoch.bytes |= reader.bytes;
+    } else if ((reader.lanes & ~epoch.lanes) != 0 &&
+               !toucher.knowledge.seen.covers(reader.agent, reader.lanes, reader.time)) {
+      continue;
+    }
+    reader = epoch;
+    return;
+  }
+  (free ? *free : granule.readers[granule.next++ % Granule::kReaders]) = epoch;
+}
+
 bool touchGranule(const Toucher &toucher, Granule &granule, uint32_t offset, uint8_t bytes, Touch touch) {
   const char *now = touch == Touch::kRead ? "reads" : touch == Touch::kWrite ? "overwrites" : "updates";
   if (touch != Touch::kWrite && (granule.written & bytes) != bytes) {
-    fault(toucher.warp, toucher.inst, toucher.lane < kLanes ? toucher.lane : 0,
-          "reads shared memory that nothing wrote, at " + hex(offset));
+    fault(toucher.warp, toucher.inst, toucher.lane, "reads shared memory that nothing wrote, at " + hex(offset));
     return false;
   }
   if (granule.isBarrier) {
-    fault(toucher.warp, toucher.inst, toucher.lane < kLanes ? toucher.lane : 0,
+    fault(toucher.warp, toucher.inst, toucher.lane,
           std::string(now) + " the mbarrier at " + hex(offset) + " as if it were ordinary memory");
     return false;
   }
@@ -88,29 +112,13 @@ bool touchGranule(const Toucher &toucher, Granule &granule, uint32_t offset, uin
   Epoch epoch;
   epoch.time = toucher.time;
   epoch.step = static_cast<uint32_t>(toucher.warp.stepCount);
+  epoch.lanes = toucher.lanes;
   epoch.agent = toucher.agent;
-  epoch.lane = static_cast<uint8_t>(toucher.lane);
-  epoch.bytes = bytes;
+  epoch.bytes = bytes & 15;
   epoch.atomic = touch == Touch::kAtomic;
   epoch.ordinary = !toucher.async;
   if (touch == Touch::kRead) {
-    for (Epoch &reader : granule.readers) {
-      if (reader.time == 0 || reader.agent != epoch.agent)
-        continue;
-      // A later time replaces an earlier one; within one time, lanes and bytes add up.
-      if (reader.time == epoch.time) {
-        epoch.lane = reader.lane == epoch.lane ? epoch.lane : static_cast<uint8_t>(kLanes);
-        epoch.bytes |= reader.bytes;
-      }
-      reader = epoch;
-      return true;
-    }
-    for (Epoch &reader : granule.readers)
-      if (reader.time == 0) {
-        reader = epoch;
-        return true;
-      }
-    granule.readers[granule.next++ % Granule::kReaders] = epoch;
+    rememberReader(toucher, granule, epoch);
     return true;
   }
   for (Epoch &reader : granule.readers) {
@@ -141,7 +149,11 @@ bool touchAll(const Toucher &toucher, uint32_t offset, uint32_t bytes, Touch tou
 
 bool touchShared(Warp &warp, const Inst &inst, uint32_t lane, Block &block, uint32_t offset, uint32_t bytes,
                  Touch touch) {
-  Toucher toucher{warp, inst, lane, block, false, static_cast<uint16_t>(warp.agent), warp.knowledge.seen[warp.agent]};
+  Mask lanes = Mask{1} << lane;
+  warp.touched |= lanes;
+  warp.lastTouch = warp.now;
+  Toucher toucher{
+      warp, inst, lane, lanes, block, false, static_cast<uint16_t>(warp.agent), warp.now, knowledgeOf(warp, lane)};
   return touchAll(toucher, offset, bytes, touch);
 }
 
@@ -149,8 +161,17 @@ bool touchSharedAsync(Warp &warp, const Warp &engine, const Inst &inst, uint32_t
                       uint32_t bytes, Touch touch, bool async, uint32_t time) {
   if (!warp.cluster->checks)
     return true;
-  Toucher toucher{warp, inst, lane, block, async, static_cast<uint16_t>(engine.agent + warp.cluster->warps.size()),
-                  time};
+  // A warp issues a matrix instruction when all of its lanes have come to it.
+  Mask lanes = inst.isMatrix ? kAllLanes : Mask{1} << lane;
+  Toucher toucher{warp,
+                  inst,
+                  lane,
+                  lanes,
+                  block,
+                  async,
+                  static_cast<uint16_t>(engine.agent + warp.cluster->warps.size()),
+                  time,
+                  knowledgeOf(warp, lane)};
   return touchAll(toucher, offset, bytes, touch);
 }
 

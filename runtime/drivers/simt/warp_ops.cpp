@@ -26,7 +26,6 @@ Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister, u
     if (!membersAreHere(warp, own, mask))
       return Outcome::kPark;
   }
-  orderLanes(warp);
   return Outcome::kNext;
 }
 
@@ -240,9 +239,18 @@ void trap(Builder &b) {
   };
 }
 
+// The one instruction among these that orders the lanes' accesses to memory (PTX ISA, "bar.warp.sync").
 Outcome warpBarrier(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  return gather(warp, inst, mask, inst.b, members);
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+    return outcome;
+  // Lanes of one mask meet; usually there is one.
+  for (Mask rest = mask; rest != 0;) {
+    Mask group = warp.reg<uint32_t>(inst.b)[__builtin_ctz(rest)] & mask;
+    orderLanes(warp, group);
+    rest &= ~group;
+  }
+  return Outcome::kNext;
 }
 
 } // namespace

@@ -217,7 +217,7 @@ Outcome waitGroups(Warp &warp, const Inst &inst, Mask) {
                op.group < group;
       }) == Outcome::kFault)
     return Outcome::kFault;
-  seeEngine(warp, leaderOf(warp), time);
+  seeEngine(warp, kAllLanes, leaderOf(warp), time);
   warp.matrixWaited = std::max(warp.matrixWaited, group);
   if (keep == 0)
     warp.pendingMatrix = 0;

@@ -116,6 +116,25 @@ TEST(SimtDevice, ChecksCopies) {
   EXPECT_FALSE(simt.device->upload(a, values, 4).isOk());
 }
 
+TEST(SimtDevice, ReportsDownloadsOfWhatNothingWrote) {
+  Simt simt;
+  DeviceAddress a = simt.allocate<uint32_t>(4, "small"), b = simt.allocate<uint32_t>(4, "other");
+  uint32_t values[4] = {};
+  expectOk(simt.device->upload(a, values, 12));
+  expectOk(simt.device->download(values, a, 12));
+  expectFails(simt.device->download(values, a, 16), "download of 16 bytes: nothing wrote byte 12 of 'small'");
+  // A copy is no reading, but what was not written is not written in the copy either.
+  expectOk(simt.device->fill(b, 0, 16));
+  expectOk(simt.device->copy(b, a, 16));
+  expectFails(simt.device->download(values, b, 16), "nothing wrote byte 12 of 'other'");
+  expectOk(simt.device->fill(b + 12, 0, 4));
+  expectOk(simt.device->download(values, b, 16));
+  SimtOptions options;
+  options.checks = SimtOptions::kOff;
+  Simt unchecked(options);
+  expectOk(unchecked.device->download(values, unchecked.allocate<uint32_t>(4), 16));
+}
+
 TEST(SimtDevice, Counts) {
   Simt simt;
   auto &device = static_cast<SimtDevice &>(*simt.device);
