@@ -8,12 +8,13 @@ mkdir -p "$2"
 out=$(cd "$2" && pwd)
 root=$(cd "$(dirname "$0")/.." && pwd)
 export LD_LIBRARY_PATH="$kit/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+export NIBBLE_TEST_DATA="$kit/data"
 status=0
 
 say() { echo "== $*"; }
 
 say conformance
-cd "$root" && timeout 60 "$kit/bin/RuntimeConformanceTests" --gtest_filter='*cuda*' > "$out/conformance.log" 2>&1 || status=1
+timeout 60 "$kit/bin/RuntimeConformanceTests" --gtest_filter='*cuda*' > "$out/conformance.log" 2>&1 || status=1
 grep -E '^\[  (PASSED|FAILED|SKIPPED)|tests ran|Failure' "$out/conformance.log" | head -20
 
 say recorded tests

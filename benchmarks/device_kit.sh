@@ -1,43 +1,72 @@
 #!/bin/sh
-# Everything that benchmarks/device.sh needs on a machine with a GPU and without a compiler, in one folder: programs and the
-# libraries that they link, recorded tests, compiled kernels to time, the demonstration's checkpoint and programs.
+# Everything that a machine with a GPU and without a compiler needs, in one folder: programs and the libraries that they link,
+# the conformance suite with its inputs, recorded tests, compiled kernels to time, the demonstration's checkpoint and programs.
+# The folder may be moved: benchmarks/device.sh and benchmarks/device_sanitize.sh find everything in it.
 #
-#     benchmarks/device_kit.sh BUILD OUT      BUILD: a build folder with everything in it (build/release)
+#     benchmarks/device_kit.sh BUILD OUT [--only PART,...]
+#
+# BUILD: a build folder with everything in it (build/release). PART: conformance, cases, sanitize (some of the cases, which cover
+# all kernels), bench, demo; all but sanitize without --only.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
+usage="usage: device_kit.sh BUILD OUT [--only conformance,cases,sanitize,bench,demo]"
+[ $# -eq 2 ] || { [ $# -eq 4 ] && [ "$3" = --only ]; } || { echo "$usage" >&2; exit 2; }
+parts=,${4:-conformance,cases,bench,demo},
+for part in $(echo "$parts" | tr , ' '); do
+  case $part in conformance | cases | sanitize | bench | demo) ;; *) echo "device_kit: no part '$part'; $usage" >&2; exit 2 ;; esac
+done
+has() { case $parts in *,"$1",*) ;; *) return 1 ;; esac; }
+
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
-rm -rf "$out/bin" "$out/lib" "$out/cases" "$out/bench" "$out/demo"
-mkdir -p "$out/bin" "$out/lib" "$out/cases" "$out/bench" "$out/demo"
+rm -rf "$out/bin" "$out/lib" "$out/data" "$out/cases" "$out/bench" "$out/demo"
+mkdir -p "$out/bin" "$out/lib"
 
-cp "$build/bin/nibble-run" "$build/bin/nibble-train" "$build/test/bin/nibble-replay" "$build/test/bin/RuntimeConformanceTests" "$out/bin"
+if has conformance; then
+  cp "$build/test/bin/RuntimeConformanceTests" "$out/bin"
+  mkdir -p "$out/data/runtime/cts"
+  cp -r "$root/test/runtime/cts/kernels.ptx" "$root/test/runtime/cts/Inputs" "$out/data/runtime/cts"
+fi
+if has cases || has sanitize; then cp "$build/test/bin/nibble-replay" "$out/bin"; fi
+if has bench; then cp "$build/bin/nibble-run" "$out/bin"; fi
+if has demo; then cp "$build/bin/nibble-train" "$out/bin"; fi
 strip "$out"/bin/*
 # Not the C library: the machine has one that is as new or newer.
 for binary in "$out"/bin/*; do
   ldd "$binary" | awk '$2 == "=>" { print $3 }'
 done | sort -u | grep -vE '/(libc|libm|libdl|libpthread|ld-linux[^/]*)\.so' | while read -r library; do cp -L "$library" "$out/lib"; done
 
-NIBBLE_RECORD="$out/cases" "$build/test/bin/LowerToHopperTests" > "$out/cases.log" || { tail -5 "$out/cases.log" >&2; exit 1; }
+if has cases || has sanitize; then
+  NIBBLE_RECORD="$out/cases" "$build/test/bin/LowerToHopperTests" > "$out/cases.log" || { tail -5 "$out/cases.log" >&2; exit 1; }
+  python3 "$root/benchmarks/device_cover.py" "$out/cases" > "$out/sanitize.txt"
+  if ! has cases; then
+    for case in "$out"/cases/*; do grep -qx "$(basename "$case")" "$out/sanitize.txt" || rm -r "$case"; done
+  fi
+fi
 
-python3 "$root/benchmarks/device_cases.py" "$out/bench"
-for module in "$out"/bench/*.mlir; do
-  "$build/bin/nibble" compile "$module" --program none --target cuda -o "${module%.mlir}.nbl" --kernel-report > "${module%.mlir}.report"
-done
-# Of a model its shape alone is needed; the weights are made where they are used.
-for model in qwen3-0.6b qwen3-8b-4-layers; do
+if has bench; then
+  mkdir -p "$out/bench"
+  python3 "$root/benchmarks/device_cases.py" "$out/bench"
+  for module in "$out"/bench/*.mlir; do
+    "$build/bin/nibble" compile "$module" --program none --target cuda -o "${module%.mlir}.nbl" --kernel-report > "${module%.mlir}.report"
+  done
+  # Of a model its shape alone is needed; the weights are made where they are used.
+  for model in qwen3-0.6b qwen3-8b-4-layers; do
+    rm -rf "$out/shape"
+    python3 "$root/benchmarks/device_models.py" "$model" "$out/shape"
+    "$build/bin/nibble" compile "$out/shape" --program rollout --group-size 128 --target cuda -o "$out/bench/decode-$model.nbl" > /dev/null
+  done
   rm -rf "$out/shape"
-  python3 "$root/benchmarks/device_models.py" "$model" "$out/shape"
-  "$build/bin/nibble" compile "$out/shape" --program rollout --group-size 128 --target cuda -o "$out/bench/decode-$model.nbl" > /dev/null
-done
-rm -rf "$out/shape"
+fi
 
-if [ -f "$root/out/addition/warm/model/config.json" ]; then
+if has demo && [ -f "$root/out/addition/warm/model/config.json" ]; then
+  mkdir -p "$out/demo"
   cp -r "$root/out/addition/warm/model" "$out/demo/model"
   cp "$root/examples/addition/int4.toml" "$out/demo"
   "$build/bin/nibble" compile "$out/demo/model" --config "$out/demo/int4.toml" --program train --target cuda -o "$out/demo/train.nbl" > /dev/null
   "$build/bin/nibble" compile "$out/demo/model" --config "$out/demo/int4.toml" --program rollout --target cuda -o "$out/demo/rollout.nbl" > /dev/null
-else
+elif has demo; then
   echo "device_kit: no out/addition/warm/model (./dev demo makes it): the demonstration's loop is left out" >&2
 fi
 du -sh "$out" | cut -f1

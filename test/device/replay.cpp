@@ -113,6 +113,7 @@ Result<int> replayAll(const std::string &target, std::span<char *> folders) {
     if (!fine.isOk())
       fmt::print("FAIL {}: {}\n", folder, fine.status().message());
     failed += !fine.isOk() || !*fine;
+    std::fflush(stdout); // in order with what a tool that watches the device says of the case
   }
   fmt::print("{} of {} cases failed\n", failed, folders.size());
   return failed;

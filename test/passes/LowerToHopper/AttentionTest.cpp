@@ -51,7 +51,7 @@ func.func @f(%q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, %v: tensor<?xKxbf16>, %
 )mlir";
 
 constexpr const char *kPaged = R"mlir(
-func.func @paged(%q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, %v: tensor<?xKxbf16>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
+func.func @f(%q: tensor<?xQxbf16>, %k: tensor<?xKxbf16>, %v: tensor<?xKxbf16>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
     %pages: tensor<?x?xi32>, %kc: tensor<?xGxDxBxbf16> {nn.state = "key_cache:0"}, %vc: tensor<?xGxBxDxbf16> {nn.state = "value_cache:0"})
     -> (tensor<?xQxbf16>, tensor<?xGxDxBxbf16>, tensor<?xGxBxDxbf16>) {
   %kc1, %vc1 = nn.cache_write %k, %v, %kc, %vc, %positions, %sequences, %pages
@@ -221,7 +221,8 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
     std::swap(order[i], order[random.below(i + 1)]);
 
   std::vector<int> begins = {0, 150, 216}, done(3, 0);
-  auto stepTo = [&](const std::vector<int> &targets) {
+  // `recorded`: of some steps, as cases for nibble-replay.
+  auto stepTo = [&](const std::vector<int> &targets, bool recorded) {
     Batch part;
     std::vector<int> rows, pages;
     for (int s = 0; s < 3; ++s) {
@@ -245,16 +246,25 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
     };
     Tensor q1 = take(q), k1 = take(k), v1 = take(v), expected = take(training[0]);
     Tensor positions1 = part.positions(), sequences1 = part.sequences(), pages1 = makeIndices({3, kColumns}, pages);
-    auto results =
-        programOf(c, kPaged).call("paged", {&q1, &k1, &v1, &positions1, &sequences1, &pages1, &keyCache, &valueCache});
+    std::vector<const Tensor *> arguments = {&q1, &k1, &v1, &positions1, &sequences1, &pages1, &keyCache, &valueCache};
+    if (recorded) {
+      OpCase op;
+      op.name = "over pages, " + c.name();
+      for (const Tensor *argument : arguments)
+        op.arguments.push_back(copyOf(*argument));
+      std::vector<Tensor> only;
+      only.push_back(copyOf(expected));
+      checkExactlyOnDevice(programOf(c, kPaged), op, only);
+    }
+    auto results = programOf(c, kPaged).call("f", arguments);
     EXPECT_EQ(difference(results[0], expected), "the same")
         << "at " << targets[0] << " " << targets[1] << " " << targets[2];
   };
-  stepTo({37, 64, 1});  // whole and cut prompts
-  stepTo({100, 64, 5}); // a chunk that goes on
+  stepTo({37, 64, 1}, /*recorded=*/false); // whole and cut prompts
+  stepTo({100, 64, 5}, true);              // a chunk that goes on
   for (int i = 1; i <= 6; ++i)
-    stepTo({100 + i, 64 + i, 5 + i}); // decode; the shorter ones end on the way
-  stepTo({150, 66, 9});
+    stepTo({100 + i, 64 + i, 5 + i}, i == 1); // decode; the shorter ones end on the way
+  stepTo({150, 66, 9}, false);
 }
 
 std::string caseName(const testing::TestParamInfo<Case> &info) { return "Case" + std::to_string(info.index); }
