@@ -37,14 +37,18 @@ inline std::string usageMessage(const CLI::App &app, const CLI::ParseError &erro
   return (command == &app && error.get_name() == "RequiredError" ? "no command given" : text) + help;
 }
 
-// Where memory ends and no status can be returned from: in a parallel region of generated code. No destructor may run,
-// other threads may be at work.
-inline void installMemoryHandler(const std::string &tool) {
+// Where memory ends or an assertion does not hold, and no status can be returned from: in a parallel region of
+// generated code. No destructor may run, other threads may be at work.
+inline void installNoWayOut(const std::string &tool) {
   static std::string name;
   name = tool;
-  onNoWayOut([](int64_t bytes) {
+  onNoWayOut([](EarlyEnd why) {
+    if (why.violated) {
+      fmt::print(stderr, "{}: {} (an assertion in a parallel region)\n", name, why.violated);
+      std::_Exit(static_cast<int>(Code::kFailed));
+    }
     fmt::print(stderr, "{}: no memory for {} bytes in a parallel region; use a smaller batch, or a machine with more\n",
-               name, bytes);
+               name, why.bytes);
     std::_Exit(static_cast<int>(Code::kEnvironment));
   });
 }
@@ -53,7 +57,7 @@ inline void installMemoryHandler(const std::string &tool) {
 // message and the exit code; so does what a library throws.
 inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const std::function<Status()> &work = {}) {
   std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(2), told as any other
-  installMemoryHandler(app.get_name());
+  installNoWayOut(app.get_name());
   try {
     app.parse(argc, argv);
     if (work)

@@ -73,6 +73,10 @@ typedef struct nibble_program {
 void *nibble_arena_allocate(int64_t alignment, int64_t bytes);
 void nibble_arena_release(void *pointer);
 
+/* An assertion of a program does not hold (cf.assert): does not return, and the call that entered the code fails with
+ * `text`, "<where>: <what>", which lives as long as the program. */
+void nibble_assert_failed(const char *text);
+
 /* A check of a program (the check dialect): compares two dense tensors of one element type and rank and records a
  * failure, with `where` in front, for whoever ran the program. Elements are floats of 16 (bf16), 32 or 64 bits, or
  * integers of 1 (a byte in memory), 8, 32 or 64. `ulp` < 0 and `relative` < 0: not asked. Shapes are of `rank` extents.

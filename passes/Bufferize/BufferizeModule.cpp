@@ -31,24 +31,31 @@ public:
     bufferization::OneShotBufferizationOptions options;
     options.bufferizeFunctionBoundaries = true;
     options.bufferAlignment = 64;
+    options.allowReturnAllocsFromLoops = true;
     options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
+    if (failed(checkOps(options)))
+      return signalPassFailure();
     bufferization::BufferizationState state;
     if (failed(bufferization::runOneShotModuleBufferize(getOperation(), options, state)))
       return signalPassFailure();
-    // State comes back in the buffer it came in with: such a result says nothing and is dropped. Upstream spares public functions, whose
-    // callers it cannot see; ours are called through the program's table, which is read after this.
+    // State comes back in the buffer it came in with: such a result says nothing and is dropped. Upstream spares public
+    // functions, whose callers it cannot see; ours are called through the program's table, which is read after this.
+    // Those that functions here call as well are dropped from first, so that their callers see the buffers behind the
+    // calls.
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal())
         entries.push_back(function);
     for (func::FuncOp entry : entries)
+      if (!SymbolTable::symbolKnownUseEmpty(entry, getOperation()))
+        entry.setPrivate();
+    LogicalResult dropped = dropArguments();
+    for (func::FuncOp entry : entries) {
+      settleResults(entry);
       entry.setPrivate();
-    // Once for each level of calls: a caller that stands before its callee learns only in the next round that it returns an argument.
-    LogicalResult dropped = success();
-    for (int64_t before = -1, after = countResults(); succeeded(dropped) && before != after; after = countResults()) {
-      before = after;
-      dropped = bufferization::dropEquivalentBufferResults(getOperation());
     }
+    if (succeeded(dropped))
+      dropped = dropArguments();
     for (func::FuncOp entry : entries)
       entry.setPublic();
     if (failed(dropped))
@@ -59,6 +66,20 @@ public:
   }
 
 private:
+  // Upstream would say of an op that it does not know only that it was not bufferized.
+  LogicalResult checkOps(const bufferization::BufferizationOptions &options) {
+    WalkResult walked = getOperation().walk([&](Operation *op) {
+      auto isTensor = [](Type type) { return isa<bufferization::TensorLikeType>(type); };
+      if (llvm::none_of(op->getOperandTypes(), isTensor) && llvm::none_of(op->getResultTypes(), isTensor))
+        return WalkResult::advance();
+      if (isa<bufferization::BufferizableOpInterface>(op) && options.dynCastBufferizableOp(op))
+        return WalkResult::advance();
+      op->emitError() << "'" << op->getName() << "' has no form over buffers, so no program can be made of it";
+      return WalkResult::interrupt();
+    });
+    return failure(walked.wasInterrupted());
+  }
+
   // The state that a result is the new value of; null when it is an output.
   static StringAttr stateOfResult(func::FuncOp function, unsigned result) {
     if (auto state = function.getResultAttrOfType<StringAttr>(result, nibble::nn::kStateAttr))
@@ -91,6 +112,69 @@ private:
     }
   }
 
+  // Results that are arguments' buffers go. Once for each level of calls: a caller that stands before its callee learns
+  // only in the next round that it returns an argument.
+  LogicalResult dropArguments() {
+    for (int64_t before = -1, after = countResults(); before != after; after = countResults()) {
+      before = after;
+      if (failed(bufferization::dropEquivalentBufferResults(getOperation())))
+        return failure();
+    }
+    return success();
+  }
+
+  // The function's argument behind a buffer that is a view of one; null when it is another's.
+  static BlockArgument argumentBehind(Value buffer) {
+    while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
+      buffer = view.getViewSource();
+    return dyn_cast<BlockArgument>(buffer);
+  }
+
+  // A copy of a buffer, made where the function ends.
+  static Value saved(OpBuilder &b, Location loc, Value buffer) {
+    auto type = cast<MemRefType>(buffer.getType());
+    SmallVector<Value> extents;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim)
+      if (type.isDynamicDim(dim))
+        extents.push_back(memref::DimOp::create(b, loc, buffer, dim));
+    Value copy = memref::AllocOp::create(b, loc, type, extents, b.getI64IntegerAttr(64));
+    memref::CopyOp::create(b, loc, buffer, copy);
+    return copy;
+  }
+
+  // What the caller finds in its buffers when the function ends. State whose new value came to lie in another buffer,
+  // because the old value was still read when the new one was made, is copied to its own. What is returned out of an
+  // argument's buffer is saved before.
+  static void settleResults(func::FuncOp function) {
+    auto end = dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
+    if (!end || !llvm::hasSingleElement(function.getBody()))
+      return;
+    OpBuilder b(end);
+    SmallVector<std::pair<Value, BlockArgument>> copies;
+    for (OpOperand &operand : end->getOpOperands()) {
+      BlockArgument state = argumentOfState(function, operand.getOperandNumber());
+      Value value = operand.get();
+      if (state == value || !isa<MemRefType>(value.getType()) || (state && state.getType() != value.getType()))
+        continue;
+      if (argumentBehind(value))
+        value = saved(b, end.getLoc(), value);
+      if (state)
+        copies.emplace_back(value, state);
+      operand.set(state ? Value(state) : value);
+    }
+    for (auto [value, state] : copies)
+      memref::CopyOp::create(b, end.getLoc(), value, state);
+  }
+
+  // The state that a result is the new value of; null when it is an output or the state is no argument.
+  static BlockArgument argumentOfState(func::FuncOp function, unsigned result) {
+    StringAttr name = stateOfResult(function, result);
+    for (BlockArgument argument : function.getArguments())
+      if (name && function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nibble::nn::kStateAttr) == name)
+        return argument;
+    return {};
+  }
+
   int64_t countResults() {
     int64_t count = 0;
     for (auto function : getOperation().getOps<func::FuncOp>())
@@ -100,12 +184,11 @@ private:
 
   // Every result that carries a state's name has become that state.
   static LogicalResult verifyState(func::FuncOp function) {
-    for (unsigned i = 0; i < function.getNumResults(); ++i) {
-      StringAttr name = stateOfResult(function, i);
-      for (unsigned j = 0; name && j < function.getNumArguments(); ++j)
-        if (function.getArgAttrOfType<StringAttr>(j, nibble::nn::kStateAttr) == name)
-          return function.emitError() << "state '" << name.getValue() << "' could not be updated in place";
-    }
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (BlockArgument state = argumentOfState(function, i))
+        return function.emitError() << "state '" << stateOfResult(function, i).getValue()
+                                    << "' could not be updated in place: its new value is of type "
+                                    << function.getResultTypes()[i] << ", its buffer of " << state.getType();
     return success();
   }
 

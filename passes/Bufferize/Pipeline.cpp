@@ -12,6 +12,7 @@
 using namespace mlir;
 
 void nibble::buildBufferizePipeline(OpPassManager &pm) {
+  pm.addPass(createDecomposeTensorsPass());
   // Elementwise chains over tensors (objectives, imported linalg) become one loop each.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());

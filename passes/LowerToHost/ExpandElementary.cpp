@@ -1,5 +1,6 @@
 #include "passes/LowerToHost/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
+#include "passes/LowerToHost/ScalarExpansions.h"
 
 #include "mlir/Dialect/Math/Transforms/Approximation.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -11,6 +12,7 @@ namespace nibble {
 } // namespace nibble
 
 using namespace mlir;
+using namespace nibble::host;
 
 namespace {
 
@@ -35,6 +37,7 @@ public:
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandWithEmitter<math::ExpOp, &nibble::host::Emitter::exp>,
                  ExpandWithEmitter<math::LogOp, &nibble::host::Emitter::log>>(&getContext(), /*benefit=*/2);
+    populateScalarExpansions(patterns);
     populateMathPolynomialApproximationPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

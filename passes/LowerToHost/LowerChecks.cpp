@@ -4,8 +4,10 @@
 #include "passes/LowerToHost/RuntimeCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -19,13 +21,24 @@ using namespace mlir;
 namespace {
 
 // "test.mlir:12: check.expect_eq"
-std::string placeOf(Operation *op) {
+std::string placeOf(Operation *op, StringRef what) {
   std::string text;
   llvm::raw_string_ostream out(text);
   if (auto file = op->getLoc()->findInstanceOf<FileLineColLoc>())
     out << file.getFilename().getValue() << ":" << file.getLine() << ": ";
-  out << op->getName();
+  out << what;
   return text;
+}
+
+// Upstream's lowering ends the process, without a word.
+void lowerAssert(ModuleOp module, cf::AssertOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value violated = arith::XOrIOp::create(b, op.getArg(), arith::ConstantIntOp::create(b, 1, 1));
+  auto branch = scf::IfOp::create(b, violated, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(branch.thenBlock());
+  Value text = nibble::host::textAddress(b, module, "assert_text", placeOf(op, op.getMsg()));
+  nibble::host::callRuntime(b, module, "nibble_assert_failed", TypeRange(), text);
+  op->erase();
 }
 
 // Every operand of the call is an integer: addresses, extents, the element type; and `relative`.
@@ -36,14 +49,15 @@ public:
   void lower(StringRef callee, ArrayRef<Value> further) {
     Value actual = op->getOperand(0), expected = op->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
-    SmallVector<Value> operands{nibble::host::textAddress(b, module, "check_place", placeOf(op)),
-                                integer(isa<FloatType>(type.getElementType())),
-                                integer(type.getElementTypeBitWidth()),
-                                integer(type.getRank()),
-                                shapeAddress(actual),
-                                shapeAddress(expected),
-                                address(actual),
-                                address(expected)};
+    SmallVector<Value> operands{
+        nibble::host::textAddress(b, module, "check_place", placeOf(op, op->getName().getStringRef())),
+        integer(isa<FloatType>(type.getElementType())),
+        integer(type.getElementTypeBitWidth()),
+        integer(type.getRank()),
+        shapeAddress(actual),
+        shapeAddress(expected),
+        address(actual),
+        address(expected)};
     llvm::append_range(operands, further);
     nibble::host::callRuntime(b, module, callee, TypeRange(), operands);
     op->erase();
@@ -78,6 +92,7 @@ private:
 class LowerChecks final : public nibble::impl::LowerChecksPassBase<LowerChecks> {
 public:
   void runOnOperation() override {
+    getOperation().walk([&](cf::AssertOp op) { lowerAssert(getOperation(), op); });
     SmallVector<Operation *> checks;
     getOperation().walk([&](Operation *op) {
       if (isa<nibble::check::ExpectEqOp, nibble::check::ExpectCloseOp>(op))

@@ -35,6 +35,19 @@ def ProfileKernelsPass : Pass<"nibble-profile-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def LowerCopiesPass : Pass<"nibble-lower-copies", "::mlir::ModuleOp"> {
+  let summary = "Copies from or to a strided buffer as elementwise linalg.";
+  let description = [{
+    A `memref.copy` between row-major buffers stays, since one `memcpy` moves it. Any other, as `tensor.pad`, slices and concatenations
+    leave them, becomes a `linalg.generic` that yields its input, of any rank and element type. It is then walked like all elementwise
+    linalg, in lanes and over the threads. Upstream's lowering would call a C function for it (`memrefCopy`) that no program of ours has.
+
+    Example: `memref.copy %a, %b : memref<4x2xf32, strided<[6, 1], offset: 2>> to memref<4x2xf32>` becomes
+    `linalg.generic ins(%a) outs(%b) { ^bb0(%x: f32, %y: f32): linalg.yield %x : f32 }`.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
 def WalkInLanesPass : Pass<"nibble-walk-in-lanes", "::mlir::ModuleOp"> {
   let summary = "Elementwise linalg over buffers in steps of sixteen lanes, rows over the threads.";
   let description = [{
@@ -56,9 +69,13 @@ def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> 
     Replaces `math.exp` and `math.log` of float32 by the same polynomials that the kernels use, so that no program's bits depend on the
     C library it runs with. Other elementary functions go through upstream's polynomial approximations.
 
+    What neither LLVM nor a library gives is written out: `math.fpowi` and `math.ipowi` as products by repeated squaring (of an exponent of
+    any width, known or not), `math.isinf` and `math.isnormal` as comparisons, `math.fma` of bf16 and f16 in float32, and `arith.truncf` from
+    f64 to bf16 by way of float32 rounded to odd, which is one rounding in all.
+
     Example: `math.exp %x : f32` becomes a chain of `math.fma`.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerLaneLookupPass : Pass<"nibble-lower-lane-lookup", "::mlir::ModuleOp"> {
@@ -100,15 +117,18 @@ def MoveAsIntegersPass : Pass<"nibble-move-as-integers", "::mlir::ModuleOp"> {
 }
 
 def LowerChecksPass : Pass<"nibble-lower-checks", "::mlir::ModuleOp"> {
-  let summary = "Checks over buffers to calls of the runtime.";
+  let summary = "Checks over buffers and assertions to calls of the runtime.";
   let description = [{
     Each `check.expect_eq` and `check.expect_close` becomes a call of the function of that name in ABI.h, with the op's location as a
     constant text, the addresses of the two buffers and of their extents. Runs after buffers have owners, so that nothing frees a buffer whose
     address is on its way.
 
+    A `cf.assert`, which exporters write in front of every indexed read, becomes a branch to `nibble_assert_failed` with its place and message.
+    The call that entered the program then fails with them, where upstream's lowering would end the process.
+
     Example: `check.expect_eq %a, %b : memref<?xf32>` becomes `call @nibble_check_expect_eq(%where, %is_float, %bits, ...)`.
   }];
-  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
 def RoundToBf16Pass : Pass<"nibble-round-to-bf16", "::mlir::ModuleOp"> {

@@ -20,7 +20,10 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   // Who owns a buffer is decided while kernels are still single ops with stated effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
+  // Which clones a buffer that would else have two owners.
+  pm.addPass(createConvertBufferizationToMemRefPass());
   pm.addPass(createLowerChecksPass());
+  pm.addPass(createLowerCopiesPass());
   // Kernels are still single ops.
   if (profile)
     pm.addPass(createProfileKernelsPass());
@@ -40,6 +43,7 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   LowerLaneLookupPassOptions lookup;
   lookup.vectorFloats = machine.vectorFloats;
   pm.addPass(createLowerLaneLookupPass(lookup));
+  pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createExpandElementaryPass());
   // No arithmetic in bf16: widen, compute in float32, round.
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
@@ -70,6 +74,7 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   memory.useGenericFunctions = true;
   memory.useAlignedAlloc = true;
   pm.addPass(createFinalizeMemRefToLLVMConversionPass(memory));
+  pm.addPass(createConvertComplexToLLVMPass());
   pm.addPass(createConvertIndexToLLVMPass());
   pm.addPass(createArithToLLVMConversionPass());
   pm.addPass(createConvertFuncToLLVMPass());

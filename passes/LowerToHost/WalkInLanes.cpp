@@ -27,12 +27,19 @@ bool isLanewise(Operation &op) {
 // Of the loop over the last dimension: an operand's elements lie side by side, or it has one for all of them.
 enum class Access { kLanes, kSplat, kOther };
 
-Access accessOf(AffineMap map, Type type) {
-  auto buffer = dyn_cast<MemRefType>(type);
-  if (!buffer || !map.isProjectedPermutation())
-    return Access::kOther;
-  Type element = buffer.getElementType();
-  if (!element.isF32() && !element.isBF16() && !element.isInteger(32))
+// Elements of these types may be computed with in lanes. A copy may have any that fill their bytes.
+bool hasLanes(Type element, bool isCopy) {
+  if (isCopy)
+    return element.isIntOrFloat() && llvm::is_contained({8u, 16u, 32u, 64u}, element.getIntOrFloatBitWidth());
+  return element.isF32() || element.isBF16() || element.isInteger(32);
+}
+
+bool isCopy(linalg::GenericOp op) { return llvm::hasSingleElement(*op.getBody()); }
+
+Access accessOf(linalg::GenericOp op, OpOperand &operand) {
+  auto buffer = dyn_cast<MemRefType>(operand.get().getType());
+  AffineMap map = op.getMatchingIndexingMap(&operand);
+  if (!buffer || !map.isProjectedPermutation() || !hasLanes(buffer.getElementType(), isCopy(op)))
     return Access::kOther;
   unsigned last = map.getNumDims() - 1;
   if (!map.isFunctionOfDim(last))
@@ -99,7 +106,7 @@ private:
       if (argument.use_empty())
         continue;
       SmallVector<Value> place = placeOf(operand, indices);
-      Access access = accessOf(op.getMatchingIndexingMap(&operand), operand.get().getType());
+      Access access = accessOf(op, operand);
       Value value = width > 1 && access == Access::kLanes
                         ? b.loadVector(operand.get(), place, VectorType::get({width}, argument.getType()))
                         : spread(memref::LoadOp::create(b, operand.get(), place), width);
@@ -148,11 +155,10 @@ public:
     if (op.getNumParallelLoops() != op.getNumLoops())
       return rewriter.notifyMatchFailure(op, "a reduction keeps the order of its loop");
     for (OpOperand &operand : op->getOpOperands()) {
-      AffineMap map = op.getMatchingIndexingMap(&operand);
-      Access access = accessOf(map, operand.get().getType());
+      Access access = accessOf(op, operand);
       if (access == Access::kOther)
         return rewriter.notifyMatchFailure(op, "an operand's elements do not lie side by side");
-      if (op.isDpsInit(&operand) && !map.isIdentity())
+      if (op.isDpsInit(&operand) && !op.getMatchingIndexingMap(&operand).isIdentity())
         return rewriter.notifyMatchFailure(op, "a result is not written in the order of the loops");
     }
     for (Operation &inner : op.getBody()->without_terminator())

@@ -198,7 +198,7 @@ Arena &Arena::current() { return currentArena ? *currentArena : sharedArena(); }
 extern "C" void *nibble_arena_allocate(int64_t alignment, int64_t bytes) {
   void *pointer = nibble::Arena::current().allocate(alignment, bytes);
   if (!pointer)
-    nibble::leaveGuardedCall(bytes);
+    nibble::leaveGuardedCall({bytes, nullptr});
   return pointer;
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/core/guarded_call.h"
 
+#include "include/nibble/ABI.h"
+
 #include <atomic>
 #include <csetjmp>
 #include <exception>
@@ -13,7 +15,8 @@ namespace {
 
 struct Guard {
   std::jmp_buf place;
-  volatile int64_t bytes = 0; // that could not be had; written before longjmp, read after
+  volatile int64_t bytes = 0; // of EarlyEnd; written before longjmp, read after
+  const char *volatile violated = nullptr;
   int level = 0;              // parallel regions open around the call
   Guard *outer = nullptr;
 };
@@ -25,7 +28,7 @@ int openRegions() { return omp_get_level ? omp_get_level() : 0; }
 
 } // namespace
 
-int64_t callGuarded(void (*entry)(void **), void **values) {
+EarlyEnd callGuarded(void (*entry)(void **), void **values) {
   // Nothing here has a destructor, and nothing local changes between setjmp and longjmp but through `innermost`.
   Guard guard;
   guard.level = openRegions();
@@ -34,19 +37,22 @@ int64_t callGuarded(void (*entry)(void **), void **values) {
   if (setjmp(guard.place) == 0)
     entry(values);
   innermost = guard.outer;
-  return guard.bytes;
+  return {guard.bytes, guard.violated};
 }
 
-void leaveGuardedCall(int64_t bytes) {
+void leaveGuardedCall(EarlyEnd why) {
   if (Guard *guard = innermost; guard && guard->level == openRegions()) {
-    guard->bytes = bytes;
+    guard->bytes = why.bytes;
+    guard->violated = why.violated;
     std::longjmp(guard->place, 1);
   }
   if (NoWayOut handler = noWayOut.load())
-    handler(bytes);
+    handler(why);
   std::terminate();
 }
 
 void onNoWayOut(NoWayOut handler) { noWayOut.store(handler); }
 
 } // namespace nibble
+
+extern "C" void nibble_assert_failed(const char *text) { nibble::leaveGuardedCall({0, text}); }

@@ -85,8 +85,7 @@ public:
     values_.push_back(&descriptors_.back());
   }
 
-  // Bytes that could not be had; 0: the function came to its end.
-  int64_t enter() { return callGuarded(info_.entry, values_.data()); }
+  EarlyEnd enter() { return callGuarded(info_.entry, values_.data()); }
 
   Result<std::vector<TensorView>> results() const {
     std::vector<TensorView> views;
@@ -183,11 +182,14 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
     frame.pass(tensor);
   {
     Arena::Scope scope(arena);
-    if (int64_t bytes = frame.enter())
+    EarlyEnd end = frame.enter();
+    if (end.violated)
+      return Status::failed(fmt::format("{} (an assertion of '{}')", end.violated, info_->name));
+    if (end)
       return Status::environment(
           fmt::format("program: no memory for {} bytes in '{}'; let a call take fewer tokens (max_tokens, "
                       "max_tokens_per_call) or use a machine with more",
-                      bytes, info_->name));
+                      end.bytes, info_->name));
   }
   return frame.results();
 }

@@ -117,6 +117,13 @@ uint32_t hashOf(const std::string &name) {
   return hash;
 }
 
+// Box and Muller (1958): one normal number of two uniform ones, the same for one seed, name and index.
+double normalNumber(uint64_t seed, const std::string &name, int64_t index) {
+  uint64_t bits = randomBits(seed, RandomStream::kInitialize, hashOf(name), static_cast<uint64_t>(index) >> 32, index);
+  double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32, v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
+  return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
+}
+
 } // namespace
 
 Result<InputFiles> InputFiles::open(const std::vector<std::string> &paths) {
@@ -153,6 +160,25 @@ Result<std::optional<Tensor>> InputFiles::read(const nibble_value_info &argument
   return std::optional<Tensor>();
 }
 
+Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info &argument) {
+  auto dtype = static_cast<DType>(argument.dtype);
+  Shape shape(argument.shape, argument.shape + argument.rank);
+  bool isFloat = dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kBF16;
+  if (argument.role != NIBBLE_ROLE_INPUT || !isFloat || std::find(shape.begin(), shape.end(), -1) != shape.end())
+    return std::optional<Tensor>();
+  NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, shape));
+  for (int64_t i = 0; i < tensor.elements(); ++i) {
+    double number = normalNumber(seed, argument.name, i);
+    if (dtype == DType::kF64)
+      tensor.as<double>()[i] = number;
+    else if (dtype == DType::kF32)
+      tensor.as<float>()[i] = static_cast<float>(number);
+    else
+      tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>(number));
+  }
+  return std::optional<Tensor>(std::move(tensor));
+}
+
 Result<Tensor> RandomWeights::read(const std::string &name) {
   Shape shape;
   for (const auto &[key, tensor] : store_.tensors())
@@ -162,11 +188,8 @@ Result<Tensor> RandomWeights::read(const std::string &name) {
   bool isVector = shape.size() < 2;
   double deviation = isVector ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
   for (int64_t i = 0; i < tensor.elements(); ++i) {
-    uint64_t bits = randomBits(seed_, RandomStream::kInitialize, hashOf(name), static_cast<uint64_t>(i) >> 32, i);
-    // Box and Muller (1958): one normal number of two uniform ones.
-    double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32, v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
-    double normal = std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
-    tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>((isVector ? 1.0 : 0.0) + deviation * normal));
+    tensor.as<uint16_t>()[i] =
+        numerics::bf16FromFloat(static_cast<float>((isVector ? 1.0 : 0.0) + deviation * normalNumber(seed_, name, i)));
   }
   return tensor;
 }

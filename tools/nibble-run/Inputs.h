@@ -29,6 +29,10 @@ private:
   std::vector<std::variant<JsonFile, SafetensorsFile>> files_;
 };
 
+// A tensor for an input of float elements and known extents that no file has, of standard normal numbers by counter.
+// Null for another one: nobody knows which whole numbers mean something.
+Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info &argument);
+
 // Normal weights by counter: the same for one seed, name and shape whatever program asks. Matrices [N, K] have deviation 1 / sqrt(K),
 // vectors lie around one with 0.1.
 class RandomWeights final : public WeightSource {

@@ -10,7 +10,9 @@ void addRunOptions(CLI::App &app, RunOptions &options) {
                  "with .json; may be given again")
       ->allow_extra_args(false);
   auto *model = app.add_option("--model", options.model, "checkpoint folder for parameters and state that no file has");
-  app.add_option("--random", options.random, "seed of random weights for them instead")->excludes(model);
+  app.add_option("--random", options.random,
+                 "seed of random weights for them instead, and of inputs of floats whose extents are known")
+      ->excludes(model);
   app.add_option("--out", options.out,
                  "safetensors to write: results and updated state; default: print the first values of each");
   app.add_option("--target", options.target,

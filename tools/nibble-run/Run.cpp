@@ -93,6 +93,9 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
   for (int i = 0; i < info.argument_count; ++i) {
     const nibble_value_info &argument = info.arguments[i];
     NIBBLE_ASSIGN(std::optional<Tensor> given, files.read(argument));
+    if (!given && options.random) {
+      NIBBLE_ASSIGN(given, randomInput(*options.random, argument));
+    }
     TensorView view;
     if (given) {
       arguments.push_back(std::move(*given));

@@ -122,6 +122,27 @@ void dropNames(ModuleOp module) {
   }
 }
 
+// Lowering leaves what it has no rule for as it is. The op itself says more than the cast that is left beside it.
+LogicalResult checkLowered(ModuleOp module) {
+  Operation *left = nullptr;
+  module.walk([&](Operation *op) {
+    StringRef dialect = op->getName().getDialectNamespace();
+    if (isa<ModuleOp>(op) || dialect == "llvm" || dialect == "omp")
+      return;
+    if (!left || isa<UnrealizedConversionCastOp>(left))
+      left = op;
+  });
+  if (!left)
+    return success();
+  InFlightDiagnostic diagnostic = left->emitError();
+  diagnostic << "'" << left->getName() << "'";
+  if (left->getNumOperands() > 0)
+    diagnostic << " of " << left->getOperandTypes();
+  if (left->getNumResults() > 0)
+    diagnostic << " to " << left->getResultTypes();
+  return diagnostic << " has no form on a CPU";
+}
+
 } // namespace
 
 LogicalResult nibble::host::report(ModuleOp module, llvm::Error error) {
@@ -146,7 +167,7 @@ FailureOr<Code> nibble::host::generate(ModuleOp module, const CompileOptions &op
   dropNames(module);
   PassManager lowering(module.getContext());
   buildHostLLVMPipeline(lowering, cpu.machine);
-  if (failed(lowering.run(module)))
+  if (failed(lowering.run(module)) || failed(checkLowered(module)))
     return failure();
 
   registerBuiltinDialectTranslation(*module.getContext());

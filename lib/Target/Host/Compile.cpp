@@ -2,6 +2,7 @@
 
 #include "lib/Target/Host/Code.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/ExecutionEngine/Orc/ThreadSafeModule.h"
@@ -74,6 +75,7 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
   define("_mlir_memref_to_llvm_alloc", &allocate);
   define("_mlir_memref_to_llvm_aligned_alloc", &allocateAligned);
   define("_mlir_memref_to_llvm_free", &nibble_arena_release);
+  define("nibble_assert_failed", &nibble_assert_failed);
   define("nibble_check_expect_eq", &nibble_check_expect_eq);
   define("nibble_check_expect_close", &nibble_check_expect_close);
   define("nibble_profile_begin", &nibble_profile_begin);
@@ -85,6 +87,36 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
 
 } // namespace
 
+// Names that linking could not find, of functions that lowering or the module's writer asked for. By itself LLVM prints
+// them, and returns only that something is missing.
+static std::shared_ptr<std::vector<std::string>> collectMissing(llvm::orc::LLJIT &jit) {
+  auto missing = std::make_shared<std::vector<std::string>>();
+  jit.getExecutionSession().setErrorReporter([missing](llvm::Error error) {
+    llvm::handleAllErrors(
+        std::move(error),
+        [&](const llvm::orc::SymbolsNotFound &notFound) {
+          for (const llvm::orc::SymbolStringPtr &symbol : notFound.getSymbols())
+            missing->push_back((*symbol).str());
+        },
+        [](const llvm::ErrorInfoBase &) {}); // link returns it
+  });
+  return missing;
+}
+
+// At the first call of each.
+static LogicalResult reportMissing(ModuleOp module, const std::vector<std::string> &missing) {
+  for (const std::string &name : missing) {
+    Operation *first = nullptr;
+    module.walk([&](LLVM::CallOp call) {
+      if (!first && call.getCallee() == StringRef(name))
+        first = call;
+    });
+    InFlightDiagnostic diagnostic = first ? first->emitError() : module.emitError();
+    diagnostic << "calls the function '" << name << "', which neither the module, the runtime nor the C library has";
+  }
+  return success(missing.empty());
+}
+
 FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp module, const CompileOptions &options) {
   FailureOr<Code> code = generate(module, options, /*library=*/false);
   if (failed(code))
@@ -92,12 +124,17 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   auto jit = makeJit(code->target);
   if (!jit)
     return report(module, jit.takeError());
+  auto missing = collectMissing(**jit);
   if (auto error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(std::move(code->module), std::move(code->context))))
     return report(module, std::move(error));
   auto program = std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
   auto error = program->link(); // which compiles
   if (failed(reportRefusal(module, *code->refused))) {
     llvm::consumeError(std::move(error)); // says less
+    return failure();
+  }
+  if (failed(reportMissing(module, *missing))) {
+    llvm::consumeError(std::move(error));
     return failure();
   }
   if (error)

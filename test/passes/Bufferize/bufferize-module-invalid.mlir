@@ -1,10 +1,18 @@
-// RUN: nibble-opt %s --nibble-bufferize-module --verify-diagnostics
+// RUN: nibble-opt %s --nibble-bufferize-module --split-input-file --verify-diagnostics
 
-// The old state is read after the new one was made: it cannot be updated where it lies.
-// expected-error @below {{state 'gradient:b' could not be updated in place}}
+// The new state is of another type than the buffer that it has to go to.
+// expected-error @below {{state 'gradient:b' could not be updated in place: its new value is of type 'memref<1x64xf32>', its buffer of 'memref<64xf32>'}}
 func.func @f(%x: tensor<?x64xf32> {nn.input = "x"}, %g: tensor<64xf32> {nn.state = "gradient:b"})
-    -> (tensor<64xf32> {nn.output = "gradient:b"}, tensor<f32> {nn.output = "old"}) {
+    -> (tensor<1x64xf32> {nn.output = "gradient:b"}) {
   %s = nn.sum_tokens %x, %g : tensor<?x64xf32>, tensor<64xf32>
-  %old = nn.sum %g : tensor<64xf32> -> tensor<f32>
-  return %s, %old : tensor<64xf32>, tensor<f32>
+  %r = tensor.expand_shape %s [[0, 1]] output_shape [1, 64] : tensor<64xf32> into tensor<1x64xf32>
+  return %r : tensor<1x64xf32>
+}
+
+// -----
+
+func.func @g(%x: tensor<4x2xf32>, %i: tensor<2x1xi64>) -> tensor<2x2xf32> {
+  // expected-error @below {{'tensor.gather' has no form over buffers}}
+  %y = tensor.gather %x[%i] gather_dims([0]) : (tensor<4x2xf32>, tensor<2x1xi64>) -> tensor<2x2xf32>
+  return %y : tensor<2x2xf32>
 }

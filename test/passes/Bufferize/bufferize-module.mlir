@@ -36,3 +36,46 @@ func.func private @inner(%x: tensor<?x64xf32>, %p: !qat.packed<64x64, #qat.schem
   %s = nn.sum_tokens %y, %g : tensor<?x64xf32>, tensor<64xf32>
   return %y, %s : tensor<?x64xf32>, tensor<64xf32>
 }
+
+// -----
+
+// The old state is read after the new one was made, which therefore lies elsewhere and is copied at the end.
+// CHECK-LABEL: func.func @old_and_new(
+// CHECK-SAME: %[[G:[a-z0-9]+]]: memref<64xf32> {nn.state = "gradient:b"}) -> (memref<f32> {nn.output = "old"})
+// CHECK: %[[NEW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<64xf32>
+// CHECK: kernel.compute "nn.sum_tokens" ins(%{{.*}}) outs(%[[NEW]] : memref<64xf32>)
+// CHECK: kernel.compute "nn.sum" ins(%[[G]] : memref<64xf32>)
+// CHECK: memref.copy %[[NEW]], %[[G]]
+// CHECK-NEXT: return
+func.func @old_and_new(%x: tensor<?x64xf32> {nn.input = "x"}, %g: tensor<64xf32> {nn.state = "gradient:b"})
+    -> (tensor<64xf32> {nn.output = "gradient:b"}, tensor<f32> {nn.output = "old"}) {
+  %s = nn.sum_tokens %x, %g : tensor<?x64xf32>, tensor<64xf32>
+  %old = nn.sum %g : tensor<64xf32> -> tensor<f32>
+  return %s, %old : tensor<64xf32>, tensor<f32>
+}
+
+// -----
+
+// Two states change places: both are saved before either is overwritten.
+// CHECK-LABEL: func.func @exchange(
+// CHECK-SAME: %[[A:[a-z0-9]+]]: memref<64xf32> {nn.state = "a"}, %[[B:[a-z0-9]+]]: memref<64xf32> {nn.state = "b"}) {
+// CHECK: memref.copy %[[B]], %[[SAVED_B:.*]] :
+// CHECK: memref.copy %[[A]], %[[SAVED_A:.*]] :
+// CHECK: memref.copy %[[SAVED_B]], %[[A]]
+// CHECK: memref.copy %[[SAVED_A]], %[[B]]
+// CHECK-NEXT: return
+func.func @exchange(%a: tensor<64xf32> {nn.state = "a"}, %b: tensor<64xf32> {nn.state = "b"})
+    -> (tensor<64xf32> {nn.output = "a"}, tensor<64xf32> {nn.output = "b"}) {
+  return %b, %a : tensor<64xf32>, tensor<64xf32>
+}
+
+// -----
+
+// A result that is no state comes back even when it is an argument.
+// CHECK-LABEL: func.func @same(
+// CHECK-SAME: -> (memref<64xf32> {nn.output = "y"})
+// CHECK: memref.copy
+// CHECK: return
+func.func @same(%x: tensor<64xf32> {nn.input = "x"}) -> (tensor<64xf32> {nn.output = "y"}) {
+  return %x : tensor<64xf32>
+}

@@ -20,20 +20,21 @@ TEST(GuardedCall, LeavesTheInnermostCall) {
   inner = steps = 0;
   auto outer = [](void **) {
     inner = callGuarded(
-        [](void **) {
-          ++steps;
-          nibble_arena_allocate(64, kTooMuch);
-          steps += 100; // not reached
-        },
-        nullptr);
+                [](void **) {
+                  ++steps;
+                  nibble_arena_allocate(64, kTooMuch);
+                  steps += 100; // not reached
+                },
+                nullptr)
+                .bytes;
     ++steps;
     nibble_arena_allocate(64, kTooMuch - 1);
     steps += 100; // not reached
   };
-  EXPECT_EQ(callGuarded(outer, nullptr), kTooMuch - 1);
+  EXPECT_EQ(callGuarded(outer, nullptr).bytes, kTooMuch - 1);
   EXPECT_EQ(inner, kTooMuch);
   EXPECT_EQ(steps, 2);
-  EXPECT_EQ(callGuarded([](void **) {}, nullptr), 0);
+  EXPECT_FALSE(callGuarded([](void **) {}, nullptr));
 }
 
 TEST(GuardedCall, FailsAFunctionAndLeavesItUsable) {
@@ -67,11 +68,30 @@ TEST(GuardedCall, FailsAFunctionAndLeavesItUsable) {
   EXPECT_NE(&Arena::current(), &arena);
 }
 
+TEST(GuardedCall, FailsAFunctionWhoseAssertionDoesNotHold) {
+  FakeProgram fake;
+  fake.function("f").state("calls", DType::kI32, {1}).body([](FakeCall &call) {
+    if (++*call.as<int32_t>("calls") == 1)
+      nibble_assert_failed("m.mlir:3: index out of range");
+  });
+  Program program = fake.program();
+  Function function = *program.function("f");
+  Tensor calls = *Tensor::create(DType::kI32, {1});
+  ASSERT_TRUE(function.bind("calls", calls.view()).isOk());
+  Arena arena;
+  auto failed = function.call(arena);
+  ASSERT_FALSE(failed.isOk());
+  EXPECT_EQ(failed.status().code(), Code::kFailed);
+  EXPECT_EQ(failed.status().message(), "m.mlir:3: index out of range (an assertion of 'f')");
+  EXPECT_TRUE(function.call(arena).isOk());
+  EXPECT_EQ(*calls.as<int32_t>(), 2);
+}
+
 TEST(GuardedCallDeathTest, EndsTheProcessWhereThereIsNoWayOut) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto die = [] {
-    onNoWayOut([](int64_t bytes) {
-      std::fprintf(stderr, "no way out for %lld bytes\n", static_cast<long long>(bytes));
+    onNoWayOut([](EarlyEnd why) {
+      std::fprintf(stderr, "no way out for %lld bytes\n", static_cast<long long>(why.bytes));
       std::_Exit(4);
     });
     // A thread that a parallel region started: it never entered the call.

@@ -8,6 +8,8 @@
 // RUN: nibble-run %s --entry=weigh --random 3 > %t.a && nibble-run %s --entry=weigh --random 3 > %t.b && nibble-run %s --entry=weigh --random 4 > %t.c
 // RUN: diff %t.a %t.b && not diff %t.a %t.c
 // RUN: FileCheck %s --check-prefix=WEIGH < %t.a
+// RUN: nibble-run %s --entry=mix --random 3 | FileCheck %s --check-prefix=MIX
+// RUN: %refuses 3 "'ids'" -- nibble-run %s --entry=look --random 3
 
 // RUN: %refuses 3 "'x'" "argument of 'f'" -- nibble-run %s --entry=f
 // RUN: %refuses 3 "'w'" --random -- nibble-run %s --entry=weigh
@@ -35,6 +37,8 @@
 // AGAIN-NEXT: s F32 [2, 2]: 7 7 7 7
 // WEIGH: y BF16 [16, 32]: {{[-0-9.e]+}} {{[-0-9.e]+}} {{[-0-9.e]+}} {{[-0-9.e]+}} ...
 
+// MIX: y F32 [2, 2]: {{[-0-9.e]+}} {{[-0-9.e]+}} {{[-0-9.e]+}} {{[-0-9.e]+}}
+
 // y = x + n; s + n.
 func.func @f(%x: tensor<?xf32> {nn.input = "x"}, %n: tensor<i32> {nn.input = "n"}, %s: tensor<?x?xf32> {nn.input = "s"})
     -> (tensor<?xf32> {nn.output = "y"}, tensor<?x?xf32> {nn.output = "s"}) {
@@ -55,4 +59,15 @@ func.func @f(%x: tensor<?xf32> {nn.input = "x"}, %n: tensor<i32> {nn.input = "n"
 func.func @weigh(%w: tensor<16x32xbf16> {nn.parameter = "w"}) -> (tensor<16x32xbf16> {nn.output = "y"}) {
   %y = arith.addf %w, %w : tensor<16x32xbf16>
   return %y : tensor<16x32xbf16>
+}
+
+// Inputs of floats may be random too; nobody knows which whole numbers would mean something.
+func.func @mix(%x: tensor<2x2xf32> {nn.input = "x"}, %w: tensor<2x2xbf16> {nn.parameter = "w"}) -> (tensor<2x2xf32> {nn.output = "y"}) {
+  %f = arith.extf %w : tensor<2x2xbf16> to tensor<2x2xf32>
+  %y = arith.addf %x, %f : tensor<2x2xf32>
+  return %y : tensor<2x2xf32>
+}
+func.func @look(%ids: tensor<2xi64> {nn.input = "ids"}, %w: tensor<2x2xbf16> {nn.parameter = "w"}) -> (tensor<2xi64> {nn.output = "y"}) {
+  %y = arith.addi %ids, %ids : tensor<2xi64>
+  return %y : tensor<2xi64>
 }

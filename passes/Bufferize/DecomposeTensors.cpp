@@ -1,0 +1,77 @@
+#include "passes/Bufferize/Passes.h"
+
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace nibble {
+#define GEN_PASS_DEF_DECOMPOSETENSORSPASS
+#include "passes/Bufferize/Passes.h.inc"
+} // namespace nibble
+
+using namespace mlir;
+
+namespace {
+
+// linalg.softmax and what else says of itself of which ops it is made.
+class DecomposeAggregate final : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
+public:
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op, PatternRewriter &rewriter) const override {
+    FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
+    if (failed(values))
+      return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    rewriter.replaceOp(op, *values);
+    return success();
+  }
+};
+
+// Padded, cut into tiles, and the tiles' dimensions moved to the end; and back.
+class DecomposePack final : public OpRewritePattern<linalg::PackOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::PackOp op, PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || failed(linalg::lowerPack(rewriter, op)))
+      return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    return success();
+  }
+};
+
+class DecomposeUnpack final : public OpRewritePattern<linalg::UnPackOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::UnPackOp op, PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() || failed(linalg::lowerUnPack(rewriter, op)))
+      return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    return success();
+  }
+};
+
+class BitcastElements final : public OpRewritePattern<tensor::BitcastOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::BitcastOp op, PatternRewriter &rewriter) const override {
+    auto from = getElementTypeOrSelf(op.getSource().getType()), to = getElementTypeOrSelf(op.getType());
+    auto isPlain = [](Type type) { return isa<FloatType>(type) || type.isSignlessInteger(); };
+    if (!isPlain(from) || !isPlain(to))
+      return rewriter.notifyMatchFailure(op, "arith takes no integers with a sign");
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), op.getSource());
+    return success();
+  }
+};
+
+class DecomposeTensors final : public nibble::impl::DecomposeTensorsPassBase<DecomposeTensors> {
+public:
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<DecomposeAggregate, DecomposePack, DecomposeUnpack, BitcastElements>(&getContext());
+    linalg::populateDecomposeWinogradOpsPatterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
