@@ -65,8 +65,12 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    if (!function.getName().starts_with("nibble_entry_"))
+    if (!function.getName().starts_with("nibble_entry_")) {
       function.setLinkage(llvm::Function::InternalLinkage);
+      // What the backend makes of intrinsics calls functions of the C library: one of the program's may have such a
+      // name.
+      function.setName("nibble_internal_" + function.getName());
+    }
     function.addFnAttr("prefer-vector-width", width);
     function.addFnAttr("min-legal-vector-width", width);
     function.addFnAttr(llvm::Attribute::NoUnwind);

@@ -143,7 +143,7 @@ m.op("winograd", [([each(square, lambda v: [v])], "f32"), ([each(small, lambda v
      %z = arith.constant dense<0.0> : tensor<36x1x1xf32>
      %m = linalg.batch_matmul ins(%ic, %fc : tensor<36x1x1xf32>, tensor<36x1x1xf32>) outs(%z : tensor<36x1x1xf32>) -> tensor<36x1x1xf32>
      %me = tensor.expand_shape %m [[0, 1], [2, 3, 4], [5]] output_shape [6, 6, 1, 1, 1, 1] : tensor<36x1x1xf32> into tensor<6x6x1x1x1x1xf32>
-     %e2 = tensor.empty() : tensor<1x4x4x1xf32>
+     %e2 = arith.constant dense<0.0> : tensor<1x4x4x1xf32>
      %r = linalg.winograd_output_transform fmr(F_4_3) ins(%me : tensor<6x6x1x1x1x1xf32>) outs(%e2 : tensor<1x4x4x1xf32>) -> tensor<1x4x4x1xf32>""",
      [each(sums((4, 4), (3, 3), lambda i, k: square[i[0] + k[0]][i[1] + k[1]] * small[k[0]][k[1]]), lambda v: [v])], "f32", "relative = 1.0e-5 : f64")
 m.print()
