@@ -15,6 +15,9 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     they quantize (`exclude="layers\.0\."`), the second kind gets its own copy of the function. A weight that is quantized already
     stays as it is, so one recipe may run after another with another scheme.
 
+    A parameter of two dimensions or more that the recipe names and that some product or nothing but other ops read in full precision is a
+    warning at that op, with the reason; with `strict` it is an error.
+
     Errors: a group size that does not divide K (N2, naming tensor, K and group size); a recipe that matches nothing; an unknown
     scheme; a malformed expression.
 
@@ -42,6 +45,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed_tensors">,
     Option<"functionName", "function", "std::string", /*default=*/"\"\"",
            "quantize only in this function and what it calls; empty: everywhere">,
+    Option<"strict", "strict", "bool", /*default=*/"false", "what is named and stays in full precision is an error, not a warning">,
   ];
   let statistics = [Statistic<"quantized", "quantized", "weights read through fake_quant">,
                     Statistic<"copied", "copied", "functions copied for another choice of weights">];

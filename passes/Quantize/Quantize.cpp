@@ -2,6 +2,7 @@
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Quantize/Passes.h"
+#include "passes/Quantize/Unquantized.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -42,6 +43,8 @@ class Quantizer {
 public:
   Quantizer(ModuleOp module, const Recipe &recipe) : module(module), symbols(module), recipe(recipe) {}
   LogicalResult run();
+  // A word for each named parameter that is still read in full precision; returns how many.
+  int64_t reportUnquantized(bool strict);
 
   int64_t quantized = 0; // weights
   int64_t copied = 0;    // functions
@@ -53,6 +56,8 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   const Recipe &recipe;
+  // Functions whose own names the recipe judges, not those of their callers.
+  SmallVector<func::FuncOp> judged;
   // Of each function the copies there are, by which arguments they quantize.
   std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies;
   // Functions as they were read, for copies that are asked for after the original was rewritten.
@@ -179,7 +184,17 @@ LogicalResult Quantizer::run() {
   for (func::FuncOp root : roots)
     if (failed(quantize(root, recipe.choiceOf(root))))
       return failure();
+  judged = std::move(roots);
   return success();
+}
+
+int64_t Quantizer::reportUnquantized(bool strict) {
+  int64_t count = 0;
+  for (func::FuncOp root : judged)
+    for (auto [argument, name] : llvm::zip(root.getArguments(), recipe.choiceOf(root)))
+      if (name)
+        count += nibble::reportUnquantized(module, argument, name.getValue(), strict);
+  return count;
 }
 
 FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
@@ -220,6 +235,8 @@ void QuantizePass::runOnOperation() {
   Recipe recipe{regex(include), regex(exclude), *schemeAttr, functionName};
   Quantizer quantizer(getOperation(), recipe);
   if (failed(quantizer.run()))
+    return signalPassFailure();
+  if (quantizer.reportUnquantized(strict) > 0 && strict)
     return signalPassFailure();
   quantized += quantizer.quantized;
   copied += quantizer.copied;

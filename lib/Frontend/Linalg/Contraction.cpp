@@ -1,58 +1,58 @@
 #include "lib/Frontend/Linalg/Contraction.h"
 
+#include "lib/Frontend/Linalg/WeightSource.h"
+
 #include "dialects/NN/NN.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace nibble;
 
-// The body argument a value is, through extensions of its type; -1 when it is something else.
-static int64_t argumentOf(Value value) {
-  while (auto extended = value.getDefiningOp<arith::ExtFOp>())
-    value = extended.getIn();
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument ? argument.getArgNumber() : -1;
+ParameterArguments::ParameterArguments(ModuleOp module) {
+  DenseMap<StringAttr, SmallVector<func::CallOp>> calls;
+  module.walk([&](func::CallOp call) { calls[call.getCalleeAttr().getAttr()].push_back(call); });
+  for (auto function : module.getOps<func::FuncOp>())
+    for (BlockArgument argument : function.isExternal() ? ArrayRef<BlockArgument>() : function.getArguments())
+      if (function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr))
+        arguments.insert(argument);
+  auto isPassed = [&](func::FuncOp function, unsigned number) {
+    return llvm::all_of(calls[function.getSymNameAttr()], [&](func::CallOp call) {
+      auto operand = dyn_cast<BlockArgument>(call.getOperand(number));
+      return operand && contains(operand);
+    });
+  };
+  // One round more for each level of calls.
+  for (size_t before = ~size_t(0); before != arguments.size();) {
+    before = arguments.size();
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isExternal() && function.isPrivate() && !calls[function.getSymNameAttr()].empty())
+        for (BlockArgument argument : function.getArguments())
+          if (isPassed(function, argument.getArgNumber()))
+            arguments.insert(argument);
+  }
 }
 
-// out + a * b, in any order of operands, nothing else.
+// out + a * b, in any order of operands, nothing else; as two operations or as one.
 static bool isMultiplyAdd(linalg::LinalgOp op) {
   Block &body = *op.getBlock();
-  auto add = body.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
-  if (!add)
+  if (body.getNumArguments() != 3)
     return false;
-  for (unsigned i : {0, 1}) {
-    auto product = add->getOperand(i).getDefiningOp<arith::MulFOp>();
-    if (!product || argumentOf(add->getOperand(1 - i)) != 2)
-      continue;
-    int64_t a = argumentOf(product.getLhs()), b = argumentOf(product.getRhs());
+  auto isProduct = [](Value lhs, Value rhs) {
+    int64_t a = argumentOf(lhs), b = argumentOf(rhs);
     return (a == 0 && b == 1) || (a == 1 && b == 0);
-  }
+  };
+  Operation *last = body.getTerminator()->getOperand(0).getDefiningOp();
+  if (auto fused = dyn_cast_or_null<math::FmaOp>(last))
+    return argumentOf(fused.getC()) == 2 && isProduct(fused.getA(), fused.getB());
+  auto add = dyn_cast_or_null<arith::AddFOp>(last);
+  for (unsigned i : {0, 1})
+    if (auto product = add ? add->getOperand(i).getDefiningOp<arith::MulFOp>() : arith::MulFOp())
+      if (argumentOf(add->getOperand(1 - i)) == 2)
+        return isProduct(product.getLhs(), product.getRhs());
   return false;
-}
-
-static bool isParameter(BlockArgument argument) {
-  auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
-  return function && function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr);
-}
-
-// The parameter that `value` is a copy of, moved or repeated; `map`, of loops to elements of `value`, becomes one to
-// elements of the parameter.
-static BlockArgument parameterOf(Value value, AffineMap &map) {
-  while (true) {
-    if (auto argument = dyn_cast<BlockArgument>(value))
-      return isParameter(argument) ? argument : BlockArgument();
-    auto copy = value.getDefiningOp<linalg::LinalgOp>();
-    if (!copy || copy.getNumDpsInputs() != 1 || copy.getNumDpsInits() != 1 || copy.getNumReductionLoops() != 0 ||
-        argumentOf(copy.getBlock()->getTerminator()->getOperand(0)) != 0 || !llvm::hasSingleElement(*copy.getBlock()))
-      return {};
-    SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
-    if (!maps[1].isPermutation() || !isa<RankedTensorType>(copy->getOperand(0).getType()))
-      return {};
-    map = maps[0].compose(inversePermutation(maps[1])).compose(map);
-    value = copy->getOperand(0);
-  }
 }
 
 static bool isZero(Value value) {
@@ -61,49 +61,100 @@ static bool isZero(Value value) {
   return matchPattern(value, m_AnyZeroFloat());
 }
 
-FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, std::string &reason) {
-  auto refuse = [&](const char *why) {
-    reason = why;
-    return failure();
-  };
-  if (!op.hasPureTensorSemantics() || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
-      op.getNumReductionLoops() != 1)
-    return refuse("it is no contraction of two tensors over one dimension");
-  if (!isMultiplyAdd(op))
-    return refuse("its body is not out + x * w");
-  auto out = cast<RankedTensorType>(op->getResult(0).getType());
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  unsigned loops = op.getNumLoops(), rank = out.getRank();
-  // Named ops and those of StableHLO number the loops [..., n, k].
-  if (rank < 2 || loops != rank + 1 ||
-      maps[2] != AffineMap::getMultiDimIdentityMap(loops, op.getContext()).getMajorSubMap(rank))
-    return refuse("its result is not indexed by [..., n] in the order of the loops");
-  unsigned n = rank - 1, k = rank;
-  for (unsigned weight : {1, 0}) {
-    AffineMap weightMap = maps[weight], xMap = maps[1 - weight];
-    BlockArgument parameter = parameterOf(op->getOperand(weight), weightMap);
-    if (!parameter || weightMap.getNumResults() != 2)
-      continue;
-    SmallVector<AffineExpr> expected;
-    for (unsigned dim = 0; dim < n; ++dim)
-      expected.push_back(getAffineDimExpr(dim, op.getContext()));
-    expected.push_back(getAffineDimExpr(k, op.getContext()));
-    if (xMap.getResults() != ArrayRef<AffineExpr>(expected))
-      return refuse("its left side is not indexed by [..., k]");
-    bool straight = weightMap.getResult(0) == getAffineDimExpr(n, op.getContext()) &&
-                    weightMap.getResult(1) == getAffineDimExpr(k, op.getContext());
-    bool turned = weightMap.getResult(0) == getAffineDimExpr(k, op.getContext()) &&
-                  weightMap.getResult(1) == getAffineDimExpr(n, op.getContext());
-    if (!straight && !turned)
-      return refuse("its weight is not indexed by [n, k] or [k, n]");
-    auto weightType = cast<RankedTensorType>(parameter.getType());
-    auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
-    Value x = op->getOperand(1 - weight);
-    if (!weightType.hasStaticShape() || !isFloat(weightType.getElementType()) || !isFloat(out.getElementType()) ||
-        !isFloat(cast<RankedTensorType>(x.getType()).getElementType()))
-      return refuse("an nn.linear has a weight of known extents and bf16 or float32 elements");
-    Value init = op.getDpsInits()[0];
-    return Contraction{x, parameter, turned, isZero(init) ? Value() : init};
+// The loops that a map's results are, one each; nothing when they are something else.
+static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
+  SmallVector<int64_t> loops;
+  for (AffineExpr result : map.getResults()) {
+    auto loop = dyn_cast<AffineDimExpr>(result);
+    if (!loop || llvm::is_contained(loops, loop.getPosition()))
+      return std::nullopt;
+    loops.push_back(loop.getPosition());
   }
-  return refuse("neither side is a parameter");
+  return loops;
+}
+
+// Fills in how the loops of x, the weight and the result fit together; false when they are no [tokens..., K] times [N,
+// K].
+static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap, Contraction &found) {
+  auto x = loopsOf(xMap), weight = loopsOf(weightMap), result = loopsOf(resultMap);
+  if (!x || !weight || !result || weight->size() != 2)
+    return false;
+  found.turned = llvm::is_contained(*result, weight->back());
+  int64_t n = (*weight)[found.turned ? 1 : 0], k = (*weight)[found.turned ? 0 : 1];
+  if (!llvm::is_contained(*result, n) || llvm::is_contained(*x, n) || llvm::is_contained(*result, k) ||
+      !llvm::is_contained(*x, k) || x->size() != result->size())
+    return false;
+  int64_t place = 0, tokens = static_cast<int64_t>(result->size()) - 1;
+  for (int64_t loop : *result) {
+    found.resultOrder.push_back(loop == n ? tokens : place++);
+    if (loop == n)
+      continue;
+    auto it = llvm::find(*x, loop);
+    if (it == x->end())
+      return false;
+    found.xOrder.push_back(it - x->begin());
+  }
+  found.xOrder.push_back(llvm::find(*x, k) - x->begin());
+  return true;
+}
+
+// Why nn.linear does not take the products of `op` with the weight on `side`; empty, and `found` filled in, when it
+// does.
+static std::string matchSide(linalg::LinalgOp op, unsigned side, const WeightSource &source, Contraction &found) {
+  std::string why, name = source.describe();
+  llvm::raw_string_ostream text(why);
+  if (!source.obstacle.empty()) {
+    text << name << " " << source.obstacle;
+    return why;
+  }
+  auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
+  auto weight = dyn_cast<RankedTensorType>(source.parameter.getType());
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Value x = op->getOperand(1 - side), init = op.getDpsInits()[0];
+  Type xElement = getElementTypeOrSelf(x.getType()), result = getElementTypeOrSelf(init.getType());
+  if (!weight || weight.getRank() != 2)
+    text << name << " is of type " << source.parameter.getType() << ", and nn.linear takes a weight of two dimensions";
+  else if (!weight.hasStaticShape())
+    text << name << " is of type " << weight << ", and nn.linear takes a weight of known extents";
+  else if (!isFloat(weight.getElementType()))
+    text << name << " has elements of type " << weight.getElementType() << ", and nn.linear takes bf16 and f32";
+  else if (!isFloat(xElement) || !isFloat(result))
+    text << "it takes elements of type " << xElement << " to a result of " << result
+         << ", and nn.linear takes bf16 and f32";
+  else if (!matchLoops(maps[1 - side], source.map, maps[2], found))
+    text << "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " << name << " as w";
+  found.x = x;
+  found.parameter = source.parameter;
+  found.init = isZero(init) ? Value() : init;
+  return why;
+}
+
+FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, const ParameterArguments &parameters,
+                                                Mismatch &mismatch) {
+  mismatch = {};
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 || !isMultiplyAdd(op)) {
+    mismatch.reason = "it is no sum of products of two operands";
+    return failure();
+  }
+  if (!op.hasPureTensorSemantics()) {
+    mismatch.hasWeight = llvm::any_of(op.getDpsInputs(), [&](Value value) {
+      auto argument = dyn_cast<BlockArgument>(value);
+      return argument && parameters.contains(argument);
+    });
+    mismatch.reason = "its operands are memrefs, and nn.linear takes tensors: recognize it before bufferization";
+    return failure();
+  }
+  mismatch.reason = "neither side is a parameter";
+  for (unsigned side : {1, 0}) {
+    WeightSource source = traceWeight(op->getOperand(side), op.getIndexingMapsArray()[side], parameters);
+    if (!source.isWeight)
+      continue;
+    Contraction found;
+    std::string why = matchSide(op, side, source, found);
+    if (why.empty())
+      return found;
+    if (!mismatch.hasWeight)
+      mismatch = {why, /*hasWeight=*/true};
+  }
+  return failure();
 }

@@ -2,18 +2,43 @@
 #pragma once
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/BuiltinOps.h"
 
 namespace nibble {
 
+// The function arguments that are parameters: those with nn.parameter, and those of private functions to which every
+// call passes one.
+class ParameterArguments {
+public:
+  explicit ParameterArguments(mlir::ModuleOp module);
+  bool contains(mlir::BlockArgument argument) const { return arguments.contains(argument); }
+
+private:
+  llvm::DenseSet<mlir::BlockArgument> arguments;
+};
+
 struct Contraction {
-  mlir::Value x;                 // [..., K]
+  mlir::Value x;
   mlir::BlockArgument parameter; // [N, K], or [K, N] when `turned`
   bool turned = false;
   mlir::Value init; // null when it is zero
+  // The dimensions of x that are [tokens..., K], the tokens in the order of the result.
+  llvm::SmallVector<int64_t> xOrder;
+  // For each dimension of the result its place in [tokens..., N].
+  llvm::SmallVector<int64_t> resultOrder;
 };
 
-// `op` as a contraction with a parameter on its right side; else the reason why not. A value is a parameter when it is
-// a function argument with nn.parameter, or such a one transposed or broadcast.
-mlir::FailureOr<Contraction> matchContraction(mlir::linalg::LinalgOp op, std::string &reason);
+// Why an op is no such contraction.
+struct Mismatch {
+  std::string reason;
+  // A product with a weight all the same: one side comes from a parameter or a constant matrix. It is worth a word to
+  // the user.
+  bool hasWeight = false;
+};
+
+// `op` as a contraction with a parameter on one side; else why it is none. A value is a parameter when it is one of
+// `parameters`, or such a one widened, transposed, broadcast, or with extents of one added.
+mlir::FailureOr<Contraction> matchContraction(mlir::linalg::LinalgOp op, const ParameterArguments &parameters,
+                                              Mismatch &mismatch);
 
 } // namespace nibble

@@ -23,42 +23,34 @@ using namespace nibble;
 
 namespace {
 
-// The transpose of a matrix.
-Value transpose(OpBuilder &b, Location loc, Value matrix) {
-  auto type = cast<RankedTensorType>(matrix.getType());
-  Value out = tensor::EmptyOp::create(b, loc, {type.getDimSize(1), type.getDimSize(0)}, type.getElementType());
-  return linalg::TransposeOp::create(b, loc, matrix, out, ArrayRef<int64_t>{1, 0})->getResult(0);
+// The tensor with its dimensions in another order.
+Value transpose(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> order) {
+  if (llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
+    return value;
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, value);
+  SmallVector<OpFoldResult> moved = llvm::map_to_vector(order, [&](int64_t dim) { return extents[dim]; });
+  Value out = tensor::EmptyOp::create(b, loc, moved, cast<RankedTensorType>(value.getType()).getElementType());
+  return linalg::TransposeOp::create(b, loc, value, out, order)->getResult(0);
 }
 
 class RecognizeLinear final : public OpInterfaceRewritePattern<linalg::LinalgOp> {
 public:
-  RecognizeLinear(MLIRContext *context, std::function<void()> count)
-      : OpInterfaceRewritePattern(context), count(std::move(count)) {}
+  RecognizeLinear(MLIRContext *context, const ParameterArguments &parameters, std::function<void()> count)
+      : OpInterfaceRewritePattern(context), parameters(parameters), count(std::move(count)) {}
 
   LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
-    std::string reason;
-    FailureOr<Contraction> found = matchContraction(op, reason);
+    Mismatch mismatch;
+    FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
     if (failed(found))
-      return rewriter.notifyMatchFailure(op, reason);
+      return rewriter.notifyMatchFailure(op, mismatch.reason);
     Location loc = op.getLoc();
     auto out = cast<RankedTensorType>(op->getResult(0).getType());
-    int64_t rank = out.getRank();
-    Value x = found->x, weight = found->parameter;
-    SmallVector<OpFoldResult> extents = tensor::getMixedSizes(rewriter, loc, x);
+    Value x = transpose(rewriter, loc, found->x, found->xOrder);
+    Value weight = found->parameter;
     if (found->turned)
-      weight = transpose(rewriter, loc, weight);
-    // Everything but the features is tokens.
-    auto leading = llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1));
-    SmallVector<ReassociationIndices> groups = {leading, {rank - 1}};
-    if (rank > 2)
-      x = tensor::CollapseShapeOp::create(rewriter, loc, x, groups);
-    auto rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
-    auto flat = RankedTensorType::get({rows, out.getDimSize(rank - 1)}, out.getElementType());
-    Value y = nn::LinearOp::create(rewriter, loc, flat, x, weight, Value(), Value());
-    if (rank > 2) {
-      extents.back() = rewriter.getIndexAttr(out.getDimSize(rank - 1));
-      y = tensor::ExpandShapeOp::create(rewriter, loc, out, y, groups, extents);
-    }
+      weight = transpose(rewriter, loc, weight, {1, 0});
+    Value y = product(rewriter, loc, x, weight, out.getElementType());
+    y = transpose(rewriter, loc, y, found->resultOrder);
     if (y.getType() != out)
       y = tensor::CastOp::create(rewriter, loc, out, y);
     if (found->init)
@@ -69,6 +61,35 @@ public:
   }
 
 private:
+  // [tokens..., N] of x, [tokens..., K], and a weight, [N, K]. Everything but the features is tokens; one vector is a
+  // single token.
+  static Value product(OpBuilder &b, Location loc, Value x, Value weight, Type element) {
+    int64_t features = cast<RankedTensorType>(weight.getType()).getDimSize(0);
+    auto shape = llvm::to_vector(cast<RankedTensorType>(x.getType()).getShape());
+    int64_t rank = static_cast<int64_t>(shape.size());
+    shape.back() = features;
+    auto out = RankedTensorType::get(shape, element);
+    SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, x);
+    extents.back() = b.getIndexAttr(features);
+    auto linear = [&](Value rows) -> Value {
+      auto type = RankedTensorType::get({cast<RankedTensorType>(rows.getType()).getDimSize(0), features}, element);
+      return nn::LinearOp::create(b, loc, type, rows, weight, Value(), Value());
+    };
+    if (rank == 1) {
+      auto row = RankedTensorType::get({1, cast<RankedTensorType>(x.getType()).getDimSize(0)},
+                                       getElementTypeOrSelf(x.getType()));
+      SmallVector<ReassociationIndices> whole = {{0, 1}};
+      return tensor::CollapseShapeOp::create(b, loc, linear(tensor::ExpandShapeOp::create(b, loc, row, x, whole)),
+                                             whole);
+    }
+    if (rank == 2)
+      return linear(x);
+    SmallVector<ReassociationIndices> groups = {llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
+    return tensor::ExpandShapeOp::create(b, loc, out, linear(tensor::CollapseShapeOp::create(b, loc, x, groups)),
+                                         groups, extents);
+  }
+
+  const ParameterArguments &parameters;
   std::function<void()> count;
 };
 
@@ -83,15 +104,17 @@ public:
     }
     if (failed(nameArguments()))
       return signalPassFailure();
+    ParameterArguments parameters(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (!function.isExternal() && failed(recognize(function)))
+      if (!function.isExternal() && failed(recognize(function, parameters)))
         return signalPassFailure();
   }
 
 private:
   LogicalResult nameArguments();
-  LogicalResult recognize(func::FuncOp function);
-  void turnArguments(func::FuncOp function);
+  LogicalResult recognize(func::FuncOp function, const ParameterArguments &parameters);
+  void turnArguments(func::FuncOp function, const ParameterArguments &parameters);
+  LogicalResult reportLeft(func::FuncOp function, const ParameterArguments &parameters);
 };
 
 } // namespace
@@ -126,15 +149,20 @@ LogicalResult RecognizeLinearPass::nameArguments() {
   return success();
 }
 
-// [K, N] parameters of a function that nobody calls become [N, K]; what else reads them reads their transpose.
-void RecognizeLinearPass::turnArguments(func::FuncOp function) {
+// [K, N] parameters of a function that nobody calls become [N, K]; what else reads them reads their transpose. One that
+// is read as [N, K] too stays.
+void RecognizeLinearPass::turnArguments(func::FuncOp function, const ParameterArguments &parameters) {
   llvm::SetVector<BlockArgument> turned;
+  DenseSet<BlockArgument> straight; // by some other product, which would then have to turn it back
   function.walk([&](linalg::LinalgOp op) {
-    std::string reason;
-    FailureOr<Contraction> found = matchContraction(op, reason);
-    if (succeeded(found) && found->turned && found->parameter.getOwner() == &function.getBody().front())
+    Mismatch mismatch;
+    FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
+    if (succeeded(found) && !found->turned)
+      straight.insert(found->parameter);
+    else if (succeeded(found) && found->parameter.getOwner() == &function.getBody().front())
       turned.insert(found->parameter);
   });
+  turned.remove_if([&](BlockArgument argument) { return straight.contains(argument); });
   auto uses = SymbolTable::getSymbolUses(function, getOperation());
   if (!uses || !uses->empty())
     return;
@@ -142,25 +170,40 @@ void RecognizeLinearPass::turnArguments(func::FuncOp function) {
   for (BlockArgument argument : turned) {
     auto type = cast<RankedTensorType>(argument.getType());
     argument.setType(RankedTensorType::get({type.getDimSize(1), type.getDimSize(0)}, type.getElementType()));
-    Value back = transpose(b, function.getLoc(), argument);
+    Value back = transpose(b, function.getLoc(), argument, {1, 0});
     argument.replaceAllUsesExcept(back, back.getDefiningOp());
     function.setArgAttr(argument.getArgNumber(), nn::kTransposedAttr, b.getUnitAttr());
   }
   function.setFunctionType(b.getFunctionType(function.getBody().getArgumentTypes(), function.getResultTypes()));
 }
 
-LogicalResult RecognizeLinearPass::recognize(func::FuncOp function) {
+// A word for each product with a weight that stays linalg: nothing quantizes it.
+LogicalResult RecognizeLinearPass::reportLeft(func::FuncOp function, const ParameterArguments &parameters) {
+  bool left = false;
+  function.walk([&](linalg::LinalgOp op) {
+    Mismatch mismatch;
+    if (succeeded(matchContraction(op, parameters, mismatch)) || !mismatch.hasWeight)
+      return;
+    left = true;
+    InFlightDiagnostic diagnostic = strict ? op.emitError() : op.emitWarning();
+    diagnostic << "nibble-recognize-linear: '" << op->getName()
+               << "' does not become nn.linear, so its weight cannot be quantized: " << mismatch.reason;
+  });
+  return failure(left && strict);
+}
+
+LogicalResult RecognizeLinearPass::recognize(func::FuncOp function, const ParameterArguments &parameters) {
   // StableHLO's legalization packs elements of loop bodies into tensors and takes them out again.
   RewritePatternSet simplify(&getContext());
   tensor::ExtractOp::getCanonicalizationPatterns(simplify, &getContext());
   if (failed(applyPatternsGreedily(function, std::move(simplify))))
     return function.emitError() << "nibble-recognize-linear: @" << function.getSymName() << " could not be simplified";
   if (layout == "argument")
-    turnArguments(function);
+    turnArguments(function, parameters);
   RewritePatternSet patterns(&getContext());
-  patterns.add<RecognizeLinear>(&getContext(), [this] { ++recognized; });
+  patterns.add<RecognizeLinear>(&getContext(), parameters, [this] { ++recognized; });
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
     return function.emitError() << "nibble-recognize-linear: the rewriting of @" << function.getSymName()
                                 << " did not end";
-  return success();
+  return reportLeft(function, parameters);
 }
