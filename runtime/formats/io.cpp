@@ -202,6 +202,16 @@ bool isUtf8(std::string_view text) {
   return true;
 }
 
+std::string_view withoutLineMarks(std::string_view line, bool isFirst) {
+  if (isFirst && line.starts_with("\xEF\xBB\xBF"))
+    line.remove_prefix(3);
+  if (line.ends_with('\r'))
+    line.remove_suffix(1);
+  return line;
+}
+
+bool isBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+
 std::string printable(std::string_view text, size_t most) {
   bool isText = isUtf8(text);
   std::string out;

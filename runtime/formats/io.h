@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nibble {
@@ -74,6 +75,12 @@ private:
 // True when `path`, all links followed, lies in `folder`; or, when `folder` is a revision of the HuggingFace cache
 // (.../snapshots/<revision>), in the blobs folder that such a revision links to. False also when it does not exist.
 bool staysInside(const std::string &folder, const std::string &path);
+
+// A line without what editors and systems put around it: a byte order mark before the first line of a text, and the
+// carriage return of a CRLF line end.
+std::string_view withoutLineMarks(std::string_view line, bool isFirst);
+// Whether there is nothing but spaces, tabs and carriage returns.
+bool isBlank(std::string_view line);
 
 // Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool isUtf8(std::string_view text);

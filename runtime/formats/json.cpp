@@ -9,10 +9,68 @@ namespace nibble {
 
 namespace {
 
+bool isDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Whether the text is a number as RFC 8259 writes them.
+bool isNumber(std::string_view text) {
+  auto digits = [&] {
+    size_t count = 0;
+    while (count < text.size() && isDigit(text[count]))
+      ++count;
+    text.remove_prefix(count);
+    return count;
+  };
+  auto skip = [&](std::string_view characters) {
+    bool found = !text.empty() && characters.find(text[0]) != std::string_view::npos;
+    text.remove_prefix(found);
+    return found;
+  };
+  skip("-");
+  if (!skip("0") && digits() == 0)
+    return false;
+  if (skip(".") && digits() == 0)
+    return false;
+  if (skip("eE")) {
+    skip("+-");
+    if (digits() == 0)
+      return false;
+  }
+  return text.empty();
+}
+
+// The text with a 0 and spaces in the place of each of its numbers, which `numbers` gets in their order. What is no
+// number stays, to be refused; so do the byte offsets of errors.
+std::string takeNumbers(std::string_view text, std::vector<std::string_view> &numbers) {
+  std::string rest(text);
+  bool isInString = false;
+  for (size_t i = 0; i < text.size();) {
+    char c = text[i];
+    if (isInString || (c != '-' && !isDigit(c))) {
+      if (isInString && c == '\\')
+        ++i;
+      else if (c == '"')
+        isInString = !isInString;
+      ++i;
+      continue;
+    }
+    std::string_view token = text.substr(i);
+    token = token.substr(0, token.find_first_not_of("+-.0123456789eE"));
+    if (isNumber(token)) {
+      numbers.push_back(token);
+      rest.replace(i, token.size(), token.size(), ' ');
+      rest[i] = '0';
+    }
+    i += token.size();
+  }
+  return rest;
+}
+
 // Builds the document and says no where nlohmann's own builder would go on.
 class Builder final : public nlohmann::json_sax<Json> {
 public:
-  explicit Builder(const JsonLimits &limits) : limits_(limits) {}
+  // `numbers`: the texts that stand for the document's numbers, in their order; null: its own values do.
+  Builder(const JsonLimits &limits, const std::vector<std::string_view> *numbers)
+      : limits_(limits), numbers_(numbers) {}
 
   Json &document() { return document_; }
   const std::string &problem() const { return problem_; }
@@ -20,7 +78,14 @@ public:
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
   bool number_integer(number_integer_t value) override { return put(value); }
-  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (!numbers_)
+      return put(value);
+    if (nextNumber_ == numbers_->size())
+      return refuse("a number that JSON does not write so, such as one with a leading 0");
+    std::string_view text = (*numbers_)[nextNumber_++];
+    return put(Json::binary(std::vector<uint8_t>(text.begin(), text.end())));
+  }
   bool number_float(number_float_t value, const string_t &text) override {
     return std::isfinite(value) ? put(value) : refuse("number " + text.substr(0, 40) + " is not finite");
   }
@@ -44,6 +109,8 @@ public:
     // ..."
     if (size_t begin = text.find("] "); begin != std::string::npos)
       text = text.substr(begin + 2);
+    if (numbers_) // what it read last has other numbers
+      text = text.substr(0, text.find("; last read: "));
     return refuse(fmt::format("byte {}: {}", position, printable(text, 200)));
   }
 
@@ -91,6 +158,8 @@ private:
   }
 
   JsonLimits limits_;
+  const std::vector<std::string_view> *numbers_;
+  size_t nextNumber_ = 0;
   Json document_;
   std::vector<Json *> open_; // from the root down; a parent's container stands still while a child is open
   std::string key_, problem_;
@@ -120,7 +189,7 @@ std::optional<std::string> problemOfJsonText(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits) {
+Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits, JsonNumbers numbers) {
   auto wrong = [&](const std::string &why) {
     return Status::badInput(fmt::format("JSON {}: {}; correct the file or fetch it again", where, why));
   };
@@ -128,10 +197,21 @@ Result<Json> parseJson(std::string_view text, const std::string &where, const Js
     return wrong(fmt::format("{} bytes, more than the {} allowed", text.size(), limits.bytes));
   if (auto problem = problemOfJsonText(text))
     return wrong(*problem);
-  Builder builder(limits);
-  if (!Json::sax_parse(text.begin(), text.end(), &builder, nlohmann::detail::input_format_t::json, /*strict=*/true))
+  std::vector<std::string_view> texts;
+  std::string rest;
+  if (numbers == JsonNumbers::kText)
+    rest = takeNumbers(text, texts);
+  Builder builder(limits, numbers == JsonNumbers::kText ? &texts : nullptr);
+  std::string_view parsed = numbers == JsonNumbers::kText ? rest : text;
+  if (!Json::sax_parse(parsed.begin(), parsed.end(), &builder, nlohmann::detail::input_format_t::json, /*strict=*/true))
     return wrong(builder.problem());
   return std::move(builder.document());
+}
+
+std::optional<std::string> numberText(const Json &value) {
+  if (!value.is_binary())
+    return std::nullopt;
+  return std::string(value.get_binary().begin(), value.get_binary().end());
 }
 
 Result<Json> readJsonFile(const std::string &path, const JsonLimits &limits) {

@@ -27,9 +27,20 @@ struct JsonLimits {
 // lexer would skip, and take for the end). The reason when not.
 std::optional<std::string> problemOfJsonText(std::string_view text);
 
+// How a document holds its numbers.
+enum class JsonNumbers {
+  kValue, // 64-bit integers where they fit, doubles otherwise
+  kText,  // each as it is written, however long (numberText); nothing is rounded and nothing overflows
+};
+
 // `where` stands in messages: a file's path.
-Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits = {});
+Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits = {},
+                       JsonNumbers numbers = JsonNumbers::kValue);
 Result<Json> readJsonFile(const std::string &path, const JsonLimits &limits = {});
+
+// The characters of a number in a document that was parsed with JsonNumbers::kText; nullopt for any other value. The
+// document holds them as binary values, which JSON text does not have.
+std::optional<std::string> numberText(const Json &value);
 
 // Two spaces of indentation and a newline at the end.
 std::string toText(const Json &json);

@@ -2,11 +2,14 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"
+#include "runtime/formats/decimal.h"
+#include "runtime/formats/io.h"
 #include "runtime/formats/json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <numeric>
 #include <optional>
 
@@ -61,24 +64,119 @@ private:
   size_t begin_ = 0;
 };
 
-Result<PromptRow> parseRow(const std::string &text, const std::string &where, const DataOptions &options) {
+// "prompt", "label": the names of an object's fields, for messages.
+std::string namesIn(const Json &object) {
+  std::string names;
+  int count = 0;
+  for (const auto &[key, value] : object.items()) {
+    if (++count > 8)
+      return names + ", ...";
+    names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", printable(key, 40));
+  }
+  return names.empty() ? "no field" : names;
+}
+
+// What a value is, for messages.
+std::string kindOf(const Json &value) {
+  if (value.is_boolean())
+    return value.get<bool>() ? "true" : "false";
+  if (numberText(value))
+    return "a number";
+  return value.is_null() ? "null" : value.is_array() ? "a list" : value.is_object() ? "an object" : "a text";
+}
+
+// Whether this is a conversation: [{"role": "user", "content": "..."}, ...].
+bool isMessages(const Json &value) {
+  return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), [](const Json &message) {
+           return message.is_object() && (message.contains("role") || message.contains("content"));
+         });
+}
+
+// The value at a path of a row (DataOptions). `setting` names the path to the user: "task.answer_field".
+Result<const Json *> findPath(const Json &row, const std::string &path, const char *setting, const std::string &where) {
+  auto wrong = [&](const std::string &why) {
+    return Status::badInput(fmt::format("data {}: field \"{}\" {}", where, path, why));
+  };
+  const Json *value = &row;
+  std::string_view rest = path;
+  std::string walked;
+  while (true) {
+    // The longest name that there is.
+    const Json *next = nullptr;
+    size_t end = rest.size();
+    for (; value->is_object() && end != std::string_view::npos; end = end == 0 ? rest.npos : rest.rfind('.', end - 1))
+      if (auto found = value->find(rest.substr(0, end)); found != value->end()) {
+        next = &*found;
+        break;
+      }
+    if (value->is_array()) {
+      end = std::min(rest.find('.'), rest.size());
+      size_t place = 0;
+      auto [stop, error] = std::from_chars(rest.data(), rest.data() + end, place);
+      if (error == std::errc() && stop == rest.data() + end && place < value->size())
+        next = &(*value)[place];
+    }
+    if (!next) {
+      std::string part(rest.substr(0, rest.find('.')));
+      std::string has = value->is_object()  ? namesIn(*value)
+                        : value->is_array() ? fmt::format("{} entries, from 0", value->size())
+                                            : "no fields, it is " + kindOf(*value);
+      if (walked.empty())
+        return wrong(fmt::format("is missing: the row has {}; add it, or name another in {}", has, setting));
+      return wrong(fmt::format("is missing: \"{}\" has no \"{}\", it has {}; add it, or name another in {}",
+                               printable(walked), printable(part), has, setting));
+    }
+    walked += (walked.empty() ? "" : ".") + std::string(rest.substr(0, end));
+    value = next;
+    if (end == rest.size())
+      return value;
+    rest.remove_prefix(end + 1);
+  }
+}
+
+// The text at a path of a row; a number's plain decimal, where numbers may be.
+Result<std::string> textAt(const Json &row, const std::string &path, const char *setting, bool mayBeNumber,
+                           const std::string &where) {
+  NIBBLE_ASSIGN(const Json *value, findPath(row, path, setting, where));
+  if (value->is_string())
+    return value->get<std::string>();
+  auto wrong = [&](const std::string &why) {
+    return Status::badInput(fmt::format("data {}: field \"{}\" is {}", where, path, why));
+  };
+  if (auto number = numberText(*value); number && mayBeNumber) {
+    if (auto text = plainDecimal(*number))
+      return *text;
+    return wrong(fmt::format("the number {}, too long to write out; write the text that is wanted in quotes",
+                             printable(*number, 40)));
+  }
+  if (isMessages(*value))
+    return wrong(fmt::format("a list of chat messages, and chat templates are not supported yet; name a field of plain "
+                             "text in {}, such as \"{}.0.content\" for the first message alone",
+                             setting, path));
+  const char *wanted = mayBeNumber ? "a text or a number" : "a text";
+  if (value->is_array() && !value->empty())
+    return wrong(fmt::format("a list, not {}; name a place in it in {}, such as \"{}.0\"", wanted, setting, path));
+  if (value->is_object() && !value->empty())
+    return wrong(fmt::format("an object, not {}; name a field in it in {}, such as \"{}.{}\"", wanted, setting, path,
+                             printable(value->begin().key(), 40)));
+  return wrong(fmt::format("{}, not {}; {}", kindOf(*value), wanted,
+                           value->is_null() ? "give it a value or remove the row" : "write it in quotes"));
+}
+
+Result<PromptRow> parseRow(std::string_view text, const std::string &where, const DataOptions &options) {
   JsonLimits limits;
   limits.bytes = options.longestLineBytes;
-  NIBBLE_ASSIGN(Json object, parseJson(text, where, limits));
+  NIBBLE_ASSIGN(Json object, parseJson(text, where, limits, JsonNumbers::kText));
   if (!object.is_object())
     return Status::badInput(
         fmt::format("data {}: not an object; want {{\"{}\": \"...\"}}", where, options.promptField));
   PromptRow row;
-  NIBBLE_ASSIGN(row.prompt, stringField(object, options.promptField.c_str(), where));
+  NIBBLE_ASSIGN(row.prompt, textAt(object, options.promptField, "task.prompt_field", /*mayBeNumber=*/false, where));
   if (row.prompt.empty())
     return Status::badInput(fmt::format("data {}: field \"{}\" is empty; remove the row", where, options.promptField));
-  if (options.referenceField.empty())
-    return row;
-  const Json *reference = findField(object, options.referenceField.c_str());
-  if (reference && reference->is_number())
-    row.reference = reference->dump();
-  else {
-    NIBBLE_ASSIGN(row.reference, stringField(object, options.referenceField.c_str(), where));
+  if (!options.referenceField.empty()) {
+    NIBBLE_ASSIGN(row.reference,
+                  textAt(object, options.referenceField, "task.answer_field", /*mayBeNumber=*/true, where));
   }
   return row;
 }
@@ -95,11 +193,10 @@ Result<PromptDataset> PromptDataset::load(const std::filesystem::path &path, con
     NIBBLE_ASSIGN(std::optional<std::string> line, reader.next());
     if (!line)
       break;
-    if (reader.line() == 1 && line->starts_with("\xEF\xBB\xBF"))
-      line->erase(0, 3);
-    if (line->find_first_not_of(" \t\r") == std::string::npos)
+    std::string_view text = withoutLineMarks(*line, /*isFirst=*/reader.line() == 1);
+    if (isBlank(text))
       continue;
-    NIBBLE_ASSIGN(PromptRow row, parseRow(*line, reader.where(), options));
+    NIBBLE_ASSIGN(PromptRow row, parseRow(text, reader.where(), options));
     row.line = reader.line();
     ++data.report_.rows;
     if (options.maximumPromptTokens > 0) {

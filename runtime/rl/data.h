@@ -14,6 +14,8 @@
 
 namespace nibble {
 
+// A field's name may be a path: "a.b" is the field of that name where a row has one, else field "b" of the object in
+// field "a". A number names a place in a list, from 0: "messages.0.content".
 struct DataOptions {
   std::string promptField = "prompt";
   // Empty: rows have no reference.
@@ -46,9 +48,10 @@ public:
   using CountTokens = std::function<Result<int64_t>(std::string_view)>;
 
   // Bad input naming file and line: no row that can be used, a line that is no JSON object (a last line that was cut
-  // off among them), a field that is missing or is no string (a number is taken as its text in the reference), an empty
-  // prompt, a line beyond the limit (which is not read whole). Blank lines and a byte order mark at the start are
-  // passed over.
+  // off among them), a field that is missing or is no string, a list of chat messages (which needs a chat template), an
+  // empty prompt, a line beyond the limit (which is not read whole). A reference may be a number, and is then its plain
+  // decimal (runtime/formats/decimal.h). Blank lines, CRLF line ends and a byte order mark at the start are passed
+  // over.
   static Result<PromptDataset> load(const std::filesystem::path &path, const DataOptions &options,
                                     const CountTokens &countTokens = {});
 

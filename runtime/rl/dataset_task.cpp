@@ -50,14 +50,14 @@ Result<std::unique_ptr<DatasetTask>> DatasetTask::load(const DatasetTaskOptions 
   NIBBLE_ASSIGN(PromptDataset data, PromptDataset::load(options.path, options.data, count));
   std::string summary = data.report().summary;
   std::vector<PromptRow> training = std::move(data).takeRows(), heldOut;
-  if (options.heldOutPath.empty()) {
+  if (options.heldOutPath.empty() && options.isEvaluated) {
     heldOut = takeIf(training, [&](const PromptRow &row) {
       ContentHash hash;
       hash.add(row.prompt);
       return hash.value() % static_cast<uint64_t>(options.heldOutOneIn) == 0;
     });
     summary += fmt::format(", {} of them held out", heldOut.size());
-  } else {
+  } else if (!options.heldOutPath.empty()) {
     NIBBLE_ASSIGN(PromptDataset other, PromptDataset::load(options.heldOutPath, options.data, count));
     summary += "; held out: " + other.report().summary;
     heldOut = std::move(other).takeRows();
@@ -68,10 +68,11 @@ Result<std::unique_ptr<DatasetTask>> DatasetTask::load(const DatasetTaskOptions 
     if (!shared.empty())
       summary += fmt::format("; {} left out of training because they are held out", shared.size());
   }
-  if (training.empty() || heldOut.empty())
-    return Status::badInput(fmt::format("{}: nothing is left to {}; give more prompts{}", summary,
-                                        training.empty() ? "train on" : "hold out",
-                                        options.heldOutPath.empty() ? " or a held_out_path" : ""));
+  if (training.empty() || (heldOut.empty() && options.isEvaluated))
+    return Status::badInput(fmt::format(
+        "{}: nothing is left to {}; give more prompts{}", summary, training.empty() ? "train on" : "hold out",
+        options.heldOutPath.empty() && !training.empty() ? ", a held_out_path, or eval.every = 0 to evaluate nothing"
+                                                         : ""));
   std::unique_ptr<DatasetTask> task(new DatasetTask(options, std::move(training), std::move(heldOut)));
   task->summary_ = std::move(summary);
   return task;

@@ -8,20 +8,22 @@ namespace nibble {
 
 struct DatasetTaskOptions {
   std::filesystem::path path = {};
-  // Held-out problems; empty: rows of `path`, by `heldOutOneIn`.
+  // Held-out problems; empty: rows of `path`, by `heldOutOneIn`, if the run evaluates.
   std::filesystem::path heldOutPath = {};
   DataOptions data = {};
   uint64_t seed = 0; // of the order of training
   // One prompt of this many, by its hash, is held out: equal prompts stand in one split; 2 .. 1000.
   int heldOutOneIn = 8;
+  // Whether anything is evaluated. If not, no row of `path` is held out for it.
+  bool isEvaluated = true;
   // Put before and behind every prompt, and counted into its tokens.
   std::string promptPrefix = {}, promptSuffix = {};
 };
 
 class DatasetTask final : public Task {
 public:
-  // Bad input as of PromptDataset::load, and when a split has no problem. A row of `path` whose prompt is held out in
-  // `heldOutPath` is left out and counted.
+  // Bad input as of PromptDataset::load, and when a split that is needed has no problem. A row of `path` whose prompt
+  // is held out in `heldOutPath` is left out and counted.
   static Result<std::unique_ptr<DatasetTask>> load(const DatasetTaskOptions &options,
                                                    const PromptDataset::CountTokens &countTokens = {});
 

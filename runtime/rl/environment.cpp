@@ -19,6 +19,7 @@ static Result<std::unique_ptr<Task>> loadDataset(const Config &config, const Tex
   options.data.maximumPromptTokens = contextLength - config.rollout.sampling.maxNewTokens;
   options.seed = config.run.seed;
   options.heldOutOneIn = static_cast<int>(config.task.heldOutOneIn);
+  options.isEvaluated = config.eval.every > 0;
   options.promptPrefix = config.task.promptPrefix;
   options.promptSuffix = config.task.promptSuffix;
   if (options.data.maximumPromptTokens < 1)

@@ -3,6 +3,7 @@
 
 #include "lib/Driver/Model.h"
 #include "runtime/core/stop.h"
+#include "runtime/formats/io.h"
 #include "runtime/rollout/engine.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
@@ -26,16 +27,38 @@ struct GenerateArguments {
   bool json = false;
 };
 
+// One a line; blank lines are no prompts.
+std::vector<std::string> readPrompts(std::istream &stream) {
+  std::vector<std::string> prompts;
+  bool isFirst = true;
+  for (std::string line; std::getline(stream, line); isFirst = false)
+    if (std::string_view prompt = withoutLineMarks(line, isFirst); !isBlank(prompt))
+      prompts.emplace_back(prompt);
+  return prompts;
+}
+
 Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(TextParts text, loadText(arguments.model, model->config()));
   const Tokenizer &tokenizer = text.tokenizer;
   arguments.sampling.stopTokens = text.stopTokens;
   if (arguments.prompts.empty())
-    for (std::string line; std::getline(std::cin, line);)
-      arguments.prompts.push_back(line);
+    arguments.prompts = readPrompts(std::cin);
   if (arguments.prompts.empty())
     return Status::usage("there is no prompt; give --prompt, or one a line on standard input");
+  std::vector<Request> requests;
+  for (size_t i = 0; i < arguments.prompts.size(); ++i) {
+    Request request;
+    NIBBLE_ASSIGN(request.prompt, tokenizer.encode(arguments.prompts[i], /*addSpecialTokens=*/true));
+    if (request.prompt.empty())
+      return Status::usage(
+          fmt::format("prompt {} ('{}') has no token; give a longer one", i + 1, printable(arguments.prompts[i], 40)));
+    request.samples = arguments.samples;
+    request.sampling = arguments.sampling;
+    request.seed = static_cast<uint64_t>(arguments.seed);
+    request.firstSample = i * static_cast<uint64_t>(arguments.samples);
+    requests.push_back(std::move(request));
+  }
   installStopSignals();
 
   ProgramOptions options;
@@ -51,16 +74,6 @@ Status generate(GenerateArguments arguments) {
   rollout.contextLength = model->config().maxPositions;
   NIBBLE_ASSIGN(RolloutEngine engine, RolloutEngine::create(program, store.lookupFunction(), rollout));
 
-  std::vector<Request> requests;
-  for (size_t i = 0; i < arguments.prompts.size(); ++i) {
-    Request request;
-    NIBBLE_ASSIGN(request.prompt, tokenizer.encode(arguments.prompts[i], /*addSpecialTokens=*/true));
-    request.samples = arguments.samples;
-    request.sampling = arguments.sampling;
-    request.seed = static_cast<uint64_t>(arguments.seed);
-    request.firstSample = i * static_cast<uint64_t>(arguments.samples);
-    requests.push_back(std::move(request));
-  }
   NIBBLE_ASSIGN(auto samples, engine.generate(requests, 0, [] { return stopRequested(); }));
   for (size_t i = 0; i < samples.size(); ++i)
     for (const Sample &sample : samples[i]) {
@@ -83,7 +96,7 @@ void addGenerate(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand("generate", "Generate text from prompts, with packed weights.");
   auto arguments = std::make_shared<GenerateArguments>();
   command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--prompt", arguments->prompts, "prompt; may be given again; default: one a line on standard input")->allow_extra_args(false);
+  command->add_option("--prompt", arguments->prompts, "prompt; may be given again; default: one a line on standard input, without blank lines")->allow_extra_args(false);
   command->add_option("--samples", arguments->samples, "samples of each prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   command->add_option("--max-new-tokens", arguments->sampling.maxNewTokens, "of a sample")->capture_default_str();
   command->add_option("--temperature", arguments->sampling.temperature, "0 is greedy")->capture_default_str();

@@ -87,4 +87,54 @@ TEST(Json, FieldsNameThemselves) {
   EXPECT_TRUE(fails(stringField(object, "i", "x").status(), Code::kBadInput, {"\"i\"", "a string"}));
 }
 
+// Nothing of a number is lost, however it is written, and the grammar is as strict as before.
+TEST(Json, KeepsTheTextOfNumbers) {
+  for (const char *text : {"0", "-0", "7", "-12", "5.0", "-0.0", "0.10", "1e3", "1E+3", "1e-400", "1E400", "0.1e1",
+                           "123456789012345678901234567890", "18446744073709551616", "3.14159265358979323846264338"}) {
+    auto json = parseJson(std::string("{\"a\": [") + text + ",\"1\"]}", "x.json", {}, JsonNumbers::kText);
+    ASSERT_TRUE(json.isOk()) << json.status().message();
+    EXPECT_EQ(numberText((*json)["a"][0]), text);
+    EXPECT_EQ(numberText((*json)["a"][1]), std::nullopt);
+    EXPECT_EQ((*json)["a"][1], "1");
+  }
+  std::string factorial(400, '9');
+  auto json = parseJson(factorial, "x.json", {}, JsonNumbers::kText);
+  ASSERT_TRUE(json.isOk()) << json.status().message();
+  EXPECT_EQ(numberText(*json), factorial);
+  // Digits in strings and in keys are no numbers.
+  json = parseJson(R"({"1": "2\"3\\", "4": 5, "b": {"c": 6.50}})", "x.json", {}, JsonNumbers::kText);
+  ASSERT_TRUE(json.isOk()) << json.status().message();
+  EXPECT_EQ((*json)["1"], "2\"3\\");
+  EXPECT_EQ(numberText((*json)["4"]), "5");
+  EXPECT_EQ(numberText((*json)["b"]["c"]), "6.50");
+  for (const char *text : {"01",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "-",
+                           "1e",
+                           "1e+",
+                           "1.5.2",
+                           "1-2",
+                           "--1",
+                           "0x1",
+                           "1_000",
+                           "1 2",
+                           "[1,]",
+                           "NaN",
+                           "Infinity",
+                           "-Infinity",
+                           "nul1",
+                           "{\"a\":1,\"a\":2}",
+                           "\"1",
+                           "1\\"}) {
+    EXPECT_FALSE(parseJson(text, "x.json", {}, JsonNumbers::kText).isOk()) << text;
+    EXPECT_FALSE(parseJson(text, "x.json").isOk()) << text;
+  }
+  // Errors name the same place.
+  for (auto numbers : {JsonNumbers::kValue, JsonNumbers::kText})
+    EXPECT_TRUE(
+        fails(parseJson("[12, 345, ?]", "x.json", {}, numbers).status(), Code::kBadInput, {"byte 11", "column 11"}));
+}
+
 } // namespace

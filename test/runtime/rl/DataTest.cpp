@@ -70,6 +70,85 @@ TEST_F(PromptData, NamesTheLineThatIsWrong) {
   EXPECT_FALSE(PromptDataset::load(folder_.path(), {}).isOk());
 }
 
+// A number is its plain decimal, and no digit of it is lost.
+TEST_F(PromptData, ANumberThatIsAnAnswerKeepsItsValue) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"5.0", "5"},
+      {"19", "19"},
+      {"-0.0", "0"},
+      {"0.10", "0.1"},
+      {"1e3", "1000"},
+      {"\"5.0\"", "5.0"},
+      {"\"\"", ""},
+      {"123456789012345678901234567890", "123456789012345678901234567890"},
+      {"-98765432109876543210.5", "-98765432109876543210.5"}};
+  std::string content;
+  for (const auto &[number, text] : cases)
+    content += std::string("{\"prompt\":\"p\",\"answer\":") + number + "}\n";
+  Result<PromptDataset> data = load(content);
+  ASSERT_TRUE(data.isOk()) << data.status().message();
+  for (size_t i = 0; i < std::size(cases); ++i)
+    EXPECT_EQ((*data)[i].reference, cases[i].second) << cases[i].first;
+  expectBad("{\"prompt\":\"p\",\"answer\":05}\n", "data.jsonl:1: a number that JSON does not write so");
+  for (const char *number : {"NaN", "Infinity", "-Infinity", "5."})
+    expectBad(std::string("{\"prompt\":\"p\",\"answer\":") + number + "}\n", "data.jsonl:1: byte");
+  expectBad("{\"prompt\":\"p\",\"answer\":1e99999}\n", "\"answer\" is the number 1e99999, too long to write out");
+  expectBad("{\"prompt\":\"p\",\"answer\":true}\n", "\"answer\" is true, not a text or a number; write it in quotes");
+  expectBad("{\"prompt\":\"p\",\"answer\":null}\n", "\"answer\" is null, not a text or a number; give it a value");
+  expectBad("{\"prompt\":5,\"answer\":\"a\"}\n", "\"prompt\" is a number, not a text");
+}
+
+TEST_F(PromptData, AFieldMayLieBelowAnother) {
+  DataOptions options;
+  options.referenceField = "reward_model.ground_truth";
+  Result<PromptDataset> data = load(R"({"prompt":"a","reward_model":{"style":"rule","ground_truth":"1"}}
+{"prompt":"b","reward_model":{"ground_truth":2.0}}
+{"prompt":"c","reward_model.ground_truth":"3","reward_model":{"ground_truth":"no"}}
+)",
+                                    options);
+  ASSERT_TRUE(data.isOk()) << data.status().message();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ((*data)[i].reference, std::to_string(i + 1));
+  options.promptField = "x.messages.1.content";
+  options.referenceField = "a.b.c";
+  data = load(R"({"x":{"messages":[{},{"content":"hello"}]},"a.b":{"c":"4"}})", options);
+  ASSERT_TRUE(data.isOk()) << data.status().message();
+  EXPECT_EQ((*data)[0].prompt, "hello");
+  EXPECT_EQ((*data)[0].reference, "4");
+
+  options = {};
+  options.referenceField = "reward_model.ground_truth";
+  expectBad(
+      "\n{\"prompt\":\"p\",\"answer\":\"a\"}\n",
+      "data.jsonl:2: field \"reward_model.ground_truth\" is missing: the row has \"answer\", \"prompt\"; add it, or "
+      "name another in task.answer_field",
+      options);
+  expectBad("{\"prompt\":\"p\",\"reward_model\":{\"style\":\"rule\"}}\n",
+            "\"reward_model\" has no \"ground_truth\", it has \"style\"", options);
+  expectBad("{\"prompt\":\"p\",\"reward_model\":\"1\"}\n", "it has no fields, it is a text", options);
+  expectBad("{\"prompt\":\"p\",\"reward_model\":{\"ground_truth\":[\"1\"]}}\n",
+            "is a list, not a text or a number; name a place in it in task.answer_field, such as "
+            "\"reward_model.ground_truth.0\"",
+            options);
+  expectBad("{\"prompt\":\"p\",\"reward_model\":{\"ground_truth\":{\"v\":1}}}\n",
+            "is an object, not a text or a number; name a field in it in task.answer_field, such as "
+            "\"reward_model.ground_truth.v\"",
+            options);
+  options.promptField = "messages.3.content";
+  expectBad("{\"messages\":[{\"content\":\"x\"}]}\n", "\"messages\" has no \"3\", it has 1 entries, from 0", options);
+}
+
+TEST_F(PromptData, ChatMessagesAreNotSupportedYet) {
+  expectBad(
+      R"({"prompt":[{"role":"user","content":"1+1="}],"answer":"2"})",
+      "data.jsonl:1: field \"prompt\" is a list of chat messages, and chat templates are not supported yet; name a "
+      "field of plain text in task.prompt_field, such as \"prompt.0.content\"");
+  DataOptions options;
+  options.promptField = "messages";
+  expectBad(R"({"messages":[{"role":"system","content":"x"},{"role":"user","content":"y"}],"answer":"2"})",
+            "chat templates are not supported yet", options);
+}
+
 TEST_F(PromptData, RefusesALongLineWithoutReadingIt) {
   // Two gigabytes of nothing, which take no room on disk.
   int fd = open(path_.c_str(), O_CREAT | O_WRONLY, 0600);

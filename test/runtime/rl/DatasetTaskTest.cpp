@@ -97,6 +97,30 @@ TEST_F(DatasetTaskTest, AFileOfItsOwnIsHeldOutAndNeverTrainedOn) {
   EXPECT_THAT(all.status().message(), HasSubstr("nothing is left to train on"));
 }
 
+TEST_F(DatasetTaskTest, NoRowIsHeldOutWhereNothingIsEvaluated) {
+  auto all = write("all.jsonl", rowsOf(0, 40));
+  auto task = load({.path = all, .heldOutOneIn = 2, .isEvaluated = false});
+  ASSERT_TRUE(task);
+  EXPECT_EQ(*task->count(Split::kTrain), 40u);
+  EXPECT_EQ(*task->count(Split::kHeldOut), 0u);
+  EXPECT_THAT(task->summary(), testing::Not(HasSubstr("held out")));
+  // One row is enough to train on; a file of held-out rows is still kept out of training.
+  EXPECT_EQ(*load({.path = write("one.jsonl", rowsOf(0, 1)), .isEvaluated = false})->count(Split::kTrain), 1u);
+  task = load({.path = all, .heldOutPath = write("held.jsonl", rowsOf(0, 3)), .isEvaluated = false});
+  EXPECT_EQ(*task->count(Split::kTrain), 37u);
+
+  Config config;
+  config.task.name = "jsonl";
+  config.task.path = write("letters.jsonl", "{\"prompt\":\"a\",\"answer\":\"h\"}\n");
+  config.eval.every = 0;
+  LetterCodec codec;
+  auto made = createTask(config, codec, 1000, {});
+  ASSERT_TRUE(made.isOk()) << made.status().message();
+  EXPECT_EQ(*(*made)->count(Split::kTrain), 1u);
+  config.eval.every = 1;
+  EXPECT_THAT(createTask(config, codec, 1000, {}).status().message(), HasSubstr("nothing is left to hold out"));
+}
+
 TEST_F(DatasetTaskTest, TheAnswerIsTheReward) {
   auto task = load({.path = write("a.jsonl", rowsOf(0, 40) + "{\"prompt\":\"blank\",\"answer\":\" a b \"}\n"),
                     .heldOutPath = write("b.jsonl", rowsOf(40, 1)),
