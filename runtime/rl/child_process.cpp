@@ -1,5 +1,7 @@
 #include "runtime/rl/child_process.h"
 
+#include "runtime/formats/io.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,6 +48,9 @@ private:
   bool wasPending_;
 };
 
+// What stands around a line, a blank one among it.
+constexpr std::string_view kSpace = " \t\r\n";
+
 // Both ends close on exec; the child gets copies under its own numbers.
 Result<std::pair<Descriptor, Descriptor>> makePipe() {
   int ends[2];
@@ -91,17 +96,16 @@ int millisecondsTo(std::chrono::steady_clock::time_point deadline) {
 
 } // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &command, const ChildLimits &limits,
-                                         const std::string &logPath) {
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &command, const ChildLimits &limits) {
   if (command.empty())
     return Status::usage("reward program is empty: give a program and its arguments");
   NIBBLE_ASSIGN(auto toChild, makePipe());
   NIBBLE_ASSIGN(auto fromChild, makePipe());
+  NIBBLE_ASSIGN(auto errors, makePipe());
   SpawnPlan plan;
-  const char *log = logPath.empty() ? "/dev/null" : logPath.c_str();
   posix_spawn_file_actions_adddup2(&plan.actions, toChild.first.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&plan.actions, fromChild.second.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_addopen(&plan.actions, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+  posix_spawn_file_actions_adddup2(&plan.actions, errors.second.get(), STDERR_FILENO);
   posix_spawn_file_actions_addclosefrom_np(&plan.actions, STDERR_FILENO + 1);
   std::vector<char *> arguments;
   for (const std::string &argument : command)
@@ -115,17 +119,18 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &command
   limitResource(pid, RLIMIT_FSIZE, limits.fileBytes);
   limitResource(pid, RLIMIT_NOFILE, limits.openFiles);
   limitResource(pid, RLIMIT_CORE, 0);
-  fcntl(toChild.second.get(), F_SETFL, O_NONBLOCK);
-  fcntl(fromChild.first.get(), F_SETFL, O_NONBLOCK);
-  return ChildProcess(pid, std::move(toChild.second), std::move(fromChild.first), limits.lineBytes);
+  for (const Descriptor *ours : {&toChild.second, &fromChild.first, &errors.first})
+    fcntl(ours->get(), F_SETFL, O_NONBLOCK);
+  Pipes pipes{std::move(toChild.second), std::move(fromChild.first), std::move(errors.first)};
+  return ChildProcess(pid, std::move(pipes), limits.lineBytes);
 }
 
-ChildProcess::ChildProcess(pid_t pid, Descriptor in, Descriptor out, size_t lineBytes)
-    : pid_(pid), in_(std::move(in)), out_(std::move(out)), lineBytes_(lineBytes) {}
+ChildProcess::ChildProcess(pid_t pid, Pipes pipes, size_t lineBytes)
+    : pid_(pid), pipes_(std::move(pipes)), lineBytes_(lineBytes) {}
 
 ChildProcess::ChildProcess(ChildProcess &&other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), in_(std::move(other.in_)), out_(std::move(other.out_)),
-      lineBytes_(other.lineBytes_), pending_(std::move(other.pending_)) {}
+    : pid_(std::exchange(other.pid_, -1)), pipes_(std::move(other.pipes_)), lineBytes_(other.lineBytes_),
+      pending_(std::move(other.pending_)), errors_(std::move(other.errors_)) {}
 
 ChildProcess::~ChildProcess() {
   if (pid_ < 0)
@@ -154,21 +159,73 @@ std::string ChildProcess::ending() {
 }
 
 bool ChildProcess::hasEnded() const {
-  pollfd state{out_.get(), POLLIN, 0};
+  pollfd state{pipes_.out.get(), POLLIN, 0};
   return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) && !(state.revents & POLLIN);
 }
 
+void ChildProcess::readErrors() {
+  constexpr size_t kKept = 4096;
+  char buffer[4096];
+  if (!pipes_.error.isOpen())
+    return;
+  ssize_t got = read(pipes_.error.get(), buffer, sizeof(buffer));
+  if (got == 0)
+    pipes_.error = Descriptor(); // closed: it would count as ready for ever
+  if (got <= 0)
+    return;
+  errors_.append(buffer, got);
+  if (errors_.size() > 2 * kKept)
+    errors_.erase(0, errors_.size() - kKept);
+}
+
+std::string ChildProcess::lastWords() {
+  for (int i = 0; i < 32; ++i) // more than a pipe holds, and no end to wait for
+    readErrors();
+  size_t end = errors_.find_last_not_of(" \t\r\n");
+  if (end == std::string::npos)
+    return {};
+  size_t begin = errors_.find_last_of("\r\n", end);
+  begin = errors_.find_first_not_of(kSpace, begin == std::string::npos ? 0 : begin);
+  return printable(std::string_view(errors_).substr(begin, end + 1 - begin), 200);
+}
+
+bool ChildProcess::wait(const Descriptor &descriptor, short events, Clock::time_point deadline) {
+  while (true) {
+    int left = millisecondsTo(deadline);
+    pollfd ready[] = {{descriptor.get(), events, 0}, {pipes_.error.get(), POLLIN, 0}}; // -1 is passed over
+    if (left == 0 || poll(ready, 2, left) == 0)
+      return false;
+    if (ready[1].revents)
+      readErrors();
+    if (ready[0].revents)
+      return true;
+  }
+}
+
+Status ChildProcess::isLate(const char *what) const {
+  return Status::failed(fmt::format("reward program does not {} in time, within {:g} s (reward.time_limit_seconds)",
+                                    what, static_cast<double>(limit_.count()) / 1000));
+}
+
 Status ChildProcess::expectSilence() {
-  char byte;
-  if (!pending_.empty() || read(out_.get(), &byte, 1) > 0)
-    return Status::failed("reward program said something unasked");
+  char buffer[4096];
+  ssize_t got = read(pipes_.out.get(), buffer, sizeof(buffer));
+  pending_.append(buffer, std::max<ssize_t>(got, 0));
+  size_t begin = pending_.find_first_not_of(kSpace);
+  if (begin != std::string::npos) {
+    size_t end = std::min(pending_.find('\n', begin), pending_.size());
+    return Status::failed(fmt::format("reward program said something unasked: '{}'; it may write answers only to its "
+                                      "standard output, the rest belongs to standard error",
+                                      printable(std::string_view(pending_).substr(begin, end - begin), 80)));
+  }
+  pending_.clear();
   return Status::ok();
 }
 
 Status ChildProcess::send(std::string_view bytes, Clock::time_point deadline) {
   NoBrokenPipeSignal guard;
   while (!bytes.empty()) {
-    ssize_t written = write(in_.get(), bytes.data(), bytes.size());
+    ssize_t written = write(pipes_.in.get(), bytes.data(), bytes.size());
     if (written > 0) {
       bytes.remove_prefix(written);
       continue;
@@ -177,39 +234,43 @@ Status ChildProcess::send(std::string_view bytes, Clock::time_point deadline) {
       return Status::failed("reward program " + ending());
     if (errno != EAGAIN && errno != EINTR)
       return Status::failed(fmt::format("cannot write to the reward program: {}", strerror(errno)));
-    pollfd ready{in_.get(), POLLOUT, 0};
-    if (int left = millisecondsTo(deadline); left == 0 || poll(&ready, 1, left) == 0)
-      return Status::failed("reward program does not read its request in time");
+    if (!wait(pipes_.in, POLLOUT, deadline))
+      return isLate("read its request");
   }
   return Status::ok();
 }
 
 Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
   while (true) {
-    char buffer[4096];
-    ssize_t got = read(out_.get(), buffer, sizeof(buffer));
-    if (got == 0)
-      return Status::failed("reward program " + ending());
-    if (got > 0) {
-      pending_.append(buffer, got);
-      size_t end = pending_.find('\n', pending_.size() - got);
-      if (std::min(end, pending_.size()) > lineBytes_)
-        return Status::failed(fmt::format("reward program answers a line of more than {} bytes", lineBytes_));
-      if (end == std::string::npos)
-        continue;
+    size_t begin = std::min(pending_.find_first_not_of(kSpace), pending_.size());
+    pending_.erase(0, begin);
+    size_t end = pending_.find('\n');
+    if (std::min(end, pending_.size()) > lineBytes_)
+      return Status::failed(fmt::format("reward program answers a line of more than {} bytes", lineBytes_));
+    if (end != std::string::npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       return line;
     }
-    if (errno != EAGAIN && errno != EINTR)
+    char buffer[4096];
+    ssize_t got = read(pipes_.out.get(), buffer, sizeof(buffer));
+    if (got == 0 && !pending_.empty())
+      return std::exchange(pending_, {}); // the last line, without a newline
+    if (got == 0)
+      return Status::failed("reward program " + ending());
+    if (got > 0) {
+      pending_.append(buffer, got);
+      if (millisecondsTo(deadline) > 0) // blank lines without end are no answer either
+        continue;
+    } else if (errno != EAGAIN && errno != EINTR)
       return Status::failed(fmt::format("cannot read from the reward program: {}", strerror(errno)));
-    pollfd ready{out_.get(), POLLIN, 0};
-    if (int left = millisecondsTo(deadline); left == 0 || poll(&ready, 1, left) == 0)
-      return Status::failed("reward program does not answer in time");
+    if (!wait(pipes_.out, POLLIN, deadline))
+      return isLate("answer");
   }
 }
 
 Result<std::string> ChildProcess::exchange(std::string_view line, std::chrono::milliseconds limit) {
+  limit_ = limit;
   Clock::time_point deadline = Clock::now() + limit;
   NIBBLE_TRY(expectSilence());
   NIBBLE_TRY(send(std::string(line) + '\n', deadline));

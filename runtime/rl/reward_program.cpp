@@ -1,5 +1,7 @@
 #include "runtime/rl/reward_program.h"
 
+#include "runtime/formats/io.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -15,14 +17,16 @@ Result<double> parseAnswer(const std::string &line, uint64_t id) {
   // Depth is bounded by the length of a line; the parser does not recurse.
   Json answer = Json::parse(line, nullptr, false);
   if (!answer.is_object())
-    return Status::failed("reward program answers what is not a JSON object: " +
-                          Json(line.substr(0, 80)).dump(-1, ' ', true, Json::error_handler_t::replace));
+    return Status::failed(fmt::format("reward program answers what is not a JSON object: '{}'", printable(line, 80)));
   auto answerId = answer.find("id");
   if (answerId == answer.end() || *answerId != id)
-    return Status::failed(fmt::format("reward program answers another id than {}", id));
+    return Status::failed(fmt::format("reward program answers another id than {}: '{}'", id, printable(line, 80)));
   auto reward = answer.find("reward");
+  if (reward != answer.end() && reward->is_boolean())
+    return reward->get<bool>() ? 1.0 : 0.0;
   if (reward == answer.end() || !reward->is_number() || !std::isfinite(reward->get<double>()))
-    return Status::failed("reward program answers without a finite number 'reward'");
+    return Status::failed(
+        fmt::format("reward program answers without a finite number \"reward\": '{}'", printable(line, 80)));
   return reward->get<double>();
 }
 
@@ -35,7 +39,7 @@ Result<std::unique_ptr<RewardProgram>> RewardProgram::create(const RewardProgram
     return Status::usage(fmt::format("reward program has {} workers: want 1 to 256", options.workers));
   std::unique_ptr<RewardProgram> program(new RewardProgram(options));
   program->workers_.resize(options.workers);
-  NIBBLE_ASSIGN(ChildProcess first, ChildProcess::start(options.command, options.limits, options.logPath));
+  NIBBLE_ASSIGN(ChildProcess first, ChildProcess::start(options.command, options.limits));
   program->workers_[0].emplace(std::move(first));
   program->starts_ = 1;
   return program;
@@ -46,7 +50,7 @@ Result<double> RewardProgram::exchange(std::optional<ChildProcess> &worker, uint
   if (worker && worker->hasEnded())
     worker.reset();
   if (!worker) {
-    NIBBLE_ASSIGN(ChildProcess child, ChildProcess::start(options_.command, options_.limits, options_.logPath));
+    NIBBLE_ASSIGN(ChildProcess child, ChildProcess::start(options_.command, options_.limits));
     worker.emplace(std::move(child));
     ++starts_;
   }
@@ -61,8 +65,11 @@ RewardOutcome RewardProgram::ask(std::optional<ChildProcess> &worker, uint64_t i
   Result<double> reward = exchange(worker, id, request);
   if (reward.isOk())
     return {*reward, false, {}};
+  RewardOutcome outcome{0, true, reward.status().message()};
+  if (std::string words = worker ? worker->lastWords() : ""; !words.empty())
+    outcome.problem += fmt::format("; it says: {}", words);
   worker.reset();
-  return {0, true, reward.status().message()};
+  return outcome;
 }
 
 Result<std::vector<RewardOutcome>> RewardProgram::score(std::span<const RewardRequest> requests) {

@@ -2,8 +2,9 @@
 //
 //   {"id": 7, "prompt": "...", "response": "...", "reference": "..."}   ->   {"id": 7, "reward": 0.5}
 //
-// A program that crashes, hangs, answers nonsense or floods us costs the sample it was asked about, never the run; it
-// is killed and started anew for the next one.
+// A reward is a finite number, or true or false, which count 1 and 0. A program that crashes, hangs, answers nonsense
+// or floods us costs the sample it was asked about, never the run; it is killed and started anew for the next one. What
+// it last wrote to stderr stands in the message.
 #pragma once
 
 #include "runtime/rl/child_process.h"
@@ -23,8 +24,6 @@ struct RewardProgramOptions {
   // From request to answer.
   std::chrono::milliseconds timeLimit{10000};
   ChildLimits limits;
-  // Where stderr of the program goes; empty: nowhere.
-  std::string logPath;
 };
 
 class RewardProgram final : public RewardFunction {

@@ -136,12 +136,12 @@ TEST(RewardProgram, NonsenseCostsTheSample) {
     std::string answer, reason;
   };
   for (const Case &test :
-       {Case{"hello", "not a JSON object"}, Case{"[1]", "not a JSON object"}, Case{"{", "not a JSON object"},
-        Case{"", "not a JSON object"}, Case{R"({"id":%s})", "without a finite number"},
-        Case{R"({"id":%s,"reward":"1"})", "without a finite number"}, Case{R"({"id":%s,"reward":null})", "finite"},
-        Case{R"({"id":%s,"reward":NaN})", "not a JSON object"}, Case{R"({"id":%s,"reward":1e999})", "not a JSON"},
-        Case{R"({"id":99%s,"reward":1})", "another id"}, Case{R"({"reward":1})", "another id"},
-        Case{R"({"id":%s,"reward":0.5}\n{"id":%s,"reward":0.5})", "unasked"}}) {
+       {Case{"hello", "not a JSON object: 'hello'"}, Case{"[1]", "not a JSON object"}, Case{"{", "not a JSON object"},
+        Case{R"({"id":%s})", "without a finite number"},
+        Case{R"({"id":%s,"reward":"1"})", R"(without a finite number "reward": '{"id":)"},
+        Case{R"({"id":%s,"reward":null})", "finite"}, Case{R"({"id":%s,"reward":NaN})", "not a JSON object"},
+        Case{R"({"id":%s,"reward":1e999})", "not a JSON"}, Case{R"({"id":99%s,"reward":1})", "another id"},
+        Case{R"({"reward":1})", "another id"}, Case{R"({"id":%s,"reward":0.5}\n{"id":%s,"reward":0.5})", "unasked"}}) {
     auto program = start(answering("printf '" + test.answer + "\\n' \"$id\" \"$id\"; sleep 0.05"));
     Outcomes outcomes;
     for (int i = 0; i < 2; ++i) {
@@ -150,6 +150,48 @@ TEST(RewardProgram, NonsenseCostsTheSample) {
     }
     EXPECT_EQ(failures(outcomes, test.reason), 1) << test.answer;
   }
+}
+
+TEST(RewardProgram, TrueAndFalseAreRewards) {
+  auto program = start(
+      answering(R"(if [ $((n%2)) = 1 ]; then r=true; else r=false; fi; printf '{"id":%s,"reward":%s}\n' "$id" $r)"));
+  Outcomes outcomes = scoreSome(*program, 4);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(outcomes[i].isFailed) << outcomes[i].problem;
+    EXPECT_EQ(outcomes[i].reward, i % 2 == 0 ? 1.0 : 0.0);
+  }
+}
+
+// CRLF line ends, blank lines, and a last line without a newline are no mistakes.
+TEST(RewardProgram, LinesEndAsTheyMay) {
+  auto program = start(answering(R"(printf '\r\n\n{"id":%s,"reward":0.5}\r\n\n' "$id"; sleep 0.05)"));
+  EXPECT_EQ(failures(scoreSome(*program, 3), ""), 0);
+  EXPECT_EQ(program->starts(), 1);
+  auto unfinished = start(answering(R"(printf '{"id":%s,"reward":0.5}' "$id"; exit 0)"));
+  EXPECT_EQ(failures(scoreSome(*unfinished, 3), ""), 0);
+  RewardProgramOptions options;
+  options.timeLimit = milliseconds(100);
+  auto blank = start("while :; do echo; done", options);
+  EXPECT_EQ(failures(scoreSome(*blank, 1), "in time"), 1);
+}
+
+TEST(RewardProgram, ItsOwnWordsStandInTheMessage) {
+  auto crash =
+      start("echo loading >&2; read -r line; printf 'Traceback:\n  ModuleNotFoundError: no module\n\n' >&2; exit 1");
+  EXPECT_EQ(
+      failures(scoreSome(*crash, 2), "reward program exited with status 1; it says: ModuleNotFoundError: no module"),
+      2);
+  auto chatty = start("echo loading model; " + answering("sleep 0.05; " + kHalf));
+  usleep(50000);
+  EXPECT_EQ(failures(scoreSome(*chatty, 1), "said something unasked: 'loading model'; it may write answers only"), 1);
+  auto nonsense = start(answering("echo 'cannot parse' >&2; echo what"));
+  EXPECT_EQ(failures(scoreSome(*nonsense, 1), "not a JSON object: 'what'; it says: cannot parse"), 1);
+  // More than a pipe holds, while it works and beside its answers: nobody waits.
+  auto loud = start(answering("head -c 300000 /dev/zero | tr '\\0' x >&2; " + kHalf));
+  Outcomes outcomes = scoreSome(*loud, 3);
+  EXPECT_EQ(failures(outcomes, ""), 0);
+  auto loudAndWrong = start(answering("head -c 300000 /dev/zero | tr '\\0' x >&2; echo >&2; echo the end >&2; exit 2"));
+  EXPECT_EQ(failures(scoreSome(*loudAndWrong, 1), "exited with status 2; it says: the end"), 1);
 }
 
 TEST(RewardProgram, AFloodIsCutOff) {
