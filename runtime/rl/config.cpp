@@ -1,7 +1,6 @@
 #include "runtime/rl/config.h"
 
 #include "runtime/core/file.h"
-#include "runtime/core/hash.h"
 #include "runtime/rl/config_fields.h"
 
 #include <fmt/format.h>
@@ -195,8 +194,6 @@ Result<toml::table> parseToml(std::string_view text, const std::string &where) {
   }
 }
 
-bool isFile(const std::string &objective) { return objective.ends_with(".mlir"); }
-
 // "clip_low=0.1"; nullopt for anything else.
 std::optional<std::pair<std::string, double>> parseOption(const std::string &text) {
   size_t equals = text.find('=');
@@ -218,10 +215,7 @@ Status checkTogether(const Config &config, const std::string &where) {
   if (config.rl.updatesPerStep > config.rl.promptsPerStep)
     return Status::usage(fmt::format("{}: rl.updates_per_step: {} updates need as many prompts_per_step, there are {}",
                                      where, config.rl.updatesPerStep, config.rl.promptsPerStep));
-  if (config.rollout.sampling.greedy() && config.rl.samplesPerPrompt > 1)
-    return Status::usage(
-        fmt::format("{}: rollout.temperature: 0 makes all samples of a prompt equal; raise it", where));
-  if (config.rl.objective != "grpo" && config.rl.objective != "reinforce" && !isFile(config.rl.objective))
+  if (config.rl.objective != "grpo" && config.rl.objective != "reinforce" && !isObjectiveFile(config.rl.objective))
     return Status::usage(
         fmt::format("{}: rl.objective: '{}' is neither grpo nor reinforce nor the path of an .mlir file", where,
                     config.rl.objective));
@@ -242,6 +236,8 @@ Status checkTogether(const Config &config, const std::string &where) {
 }
 
 } // namespace
+
+bool isObjectiveFile(const std::string &objective) { return objective.ends_with(".mlir"); }
 
 Result<Config> parseConfig(std::string_view text, const std::string &where, std::span<const std::string> overrides) {
   NIBBLE_ASSIGN(toml::table root, parseToml(text, where));
@@ -266,6 +262,39 @@ Result<Config> loadConfig(const std::string &path, std::span<const std::string> 
   return parseConfig(*text, path, overrides);
 }
 
+Status checkCanLearn(const Config &config, bool supervised) {
+  const OptimizerOptions &optimizer = config.train.optimizer;
+  // What the update gets is float32.
+  if (static_cast<float>(optimizer.learningRate) == 0)
+    return Status::usage(fmt::format("train.learning_rate: {} changes no weight; raise it", optimizer.learningRate));
+  if (optimizer.clipNorm > 0 && static_cast<float>(optimizer.clipNorm) == 0)
+    return Status::usage(fmt::format(
+        "train.clip_norm: {} leaves nothing of a gradient; raise it, or set 0 for no limit", optimizer.clipNorm));
+  if ((supervised ? config.sft.steps : config.rl.steps) == 0)
+    return Status::usage(fmt::format("{}.steps: 0 steps train nothing; raise it", supervised ? "sft" : "rl"));
+  if (supervised)
+    return Status::ok();
+  const RLConfig &rl = config.rl;
+  const SamplingOptions &sampling = config.rollout.sampling;
+  // An objective of the user's may do without advantages, if groups without any are kept.
+  bool needsAdvantages = rl.filterEqualRewards || !isObjectiveFile(rl.objective);
+  if (rl.samplesPerPrompt == 1 && needsAdvantages)
+    return Status::usage("rl.samples_per_prompt: a group of 1 has no advantage, which is relative to the group; "
+                         "raise it to 2 or more");
+  const std::pair<bool, const char *> equal[] = {{sampling.greedy(), "rollout.temperature: 0"},
+                                                 {sampling.topK == 1, "rollout.top_k: 1"},
+                                                 {sampling.minP == 1, "rollout.min_p: 1"}};
+  for (const auto &[isEqual, key] : equal)
+    if (isEqual && needsAdvantages)
+      return Status::usage(fmt::format("{} makes all samples of a prompt equal, and equal rewards have no advantage; "
+                                       "let it leave more than one token",
+                                       key));
+  if (rl.maskTruncated && sampling.maxNewTokens == 1)
+    return Status::usage("rl.mask_truncated: with rollout.max_new_tokens = 1 every response but the empty one is "
+                         "truncated and left out; raise max_new_tokens");
+  return Status::ok();
+}
+
 Json toJson(const Config &config) {
   Writer writer;
   Config copy = config; // an archive may write; this one does not
@@ -273,27 +302,11 @@ Json toJson(const Config &config) {
   return std::move(writer.json);
 }
 
-std::string hashOf(const Config &config) {
-  Json json = toJson(config);
-  for (const char *key : {"out", "threads", "checkpoint_every", "keep_checkpoints"})
-    json["run"].erase(key);
-  for (const char *key : {"max_tokens_per_call", "max_running", "cache_megabytes"})
-    json["rollout"].erase(key);
-  // On a device the sums over tokens know where a step was cut (docs/numerics.md).
-  if (config.run.target == "host")
-    json["train"].erase("max_tokens");
-  json["reward"].erase("workers");
-  if (isFile(config.rl.objective))
-    if (auto text = readFile(config.rl.objective, 1 << 20); text.isOk()) // one that cannot be read is refused later
-      json["rl"]["objective"] = *text;
-  return hash128(json.dump());
-}
-
 std::map<std::string, double> objectiveConstants(const RLConfig &config) {
   std::map<std::string, double> constants;
   if (config.objective == "reinforce")
     constants = {{"entropy", config.entropyCoefficient}};
-  else if (!isFile(config.objective))
+  else if (!isObjectiveFile(config.objective))
     constants = {{"clip_low", config.clipLow},
                  {"clip_high", config.clipHigh},
                  {"dual_clip", config.dualClip},

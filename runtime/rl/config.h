@@ -1,8 +1,7 @@
 // The configuration of a run: one TOML file, every key known, every value in range.
 //
 // The keys, their ranges and their one-line meanings stand in one place, config_fields.h; the reader, the canonical
-// text (whose hash tells whether a checkpoint belongs to a configuration) and the list of keys for the documentation
-// come from it.
+// text and the list of keys for the documentation come from it.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -39,6 +38,7 @@ struct RolloutConfig {
 struct TrainConfig {
   OptimizerOptions optimizer = {};
   int64_t maxTokens = 2048;
+  int64_t maxStepsWithoutUpdate = 10; // 0: no limit
 };
 
 enum class Advantage { kGroupStd, kGroupMean };
@@ -112,12 +112,14 @@ Result<Config> loadConfig(const std::string &path, std::span<const std::string> 
 Result<Config> parseConfig(std::string_view text, const std::string &where,
                            std::span<const std::string> overrides = {});
 
+// Usage error naming the key when a run of this configuration cannot learn anything, whatever the rewards are:
+// `supervised` says which loop it is for.
+Status checkCanLearn(const Config &config, bool supervised);
+
 // Every value, by section and key.
 Json toJson(const Config &config);
-// Hash of all that the result of a run depends on, the text of an objective's file too: not `run.out`, `run.threads`,
-// `run.checkpoint_every`, `run.keep_checkpoints`, nor the sizes of calls and of the cache: a run that ran out of memory
-// goes on with smaller ones. (On a device `train.max_tokens` counts.)
-std::string hashOf(const Config &config);
+// Whether an objective is the path of an MLIR file rather than the name of a built-in one.
+bool isObjectiveFile(const std::string &objective);
 
 // The constants of config.rl.objective by the names they have in lib/Objectives; of a file only those of
 // objective_options.

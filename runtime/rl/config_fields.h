@@ -52,6 +52,7 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.integer("warmup_steps", optimizer.warmupSteps, 0, 1 << 30, "linear rise of the learning rate");
   a.number("final_fraction", optimizer.finalFraction, 0, 1, "of the learning rate, at the end of the schedule");
   a.integer("max_tokens", c.train.maxTokens, 1, 1 << 24, "computed at a time; on target host results do not depend on it");
+  a.integer("max_steps_without_update", c.train.maxStepsWithoutUpdate, 0, 1 << 30, "so many steps one after the other in which no weight is updated end the run with an error; 0: no limit");
 
   a.section("rl");
   a.integer("steps", c.rl.steps, 0, 1 << 30, "rollout and training, once each");
@@ -96,13 +97,14 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.integer("min_digits", c.task.minDigits, 1, 18, "addition: of an operand at least");
   a.integer("count", c.task.count, 1, 64, "countdown, sort: numbers in a problem");
   a.integer("maximum", c.task.maximum, 1, 999999, "countdown, sort: largest number");
-  a.integer("held_out_one_in", c.task.heldOutOneIn, 2, 1000, "of so many problems one is only evaluated on");
+  a.integer("held_out_one_in", c.task.heldOutOneIn, 2, 1000,
+            "of so many problems one is only evaluated on; of a file none where eval.every is 0");
   a.text("prompt_prefix", c.task.promptPrefix, "before every prompt");
   a.text("prompt_suffix", c.task.promptSuffix, "after every prompt");
   a.text("path", c.task.path, "jsonl: the file, an object with a prompt and its answer in each line");
-  a.text("held_out_path", c.task.heldOutPath, "jsonl: file of held-out problems; empty: one in held_out_one_in of the other");
-  a.text("prompt_field", c.task.promptField, "jsonl: name of the prompt in an object");
-  a.text("answer_field", c.task.answerField, "jsonl: name of the answer; empty: there is none, a reward program knows");
+  a.text("held_out_path", c.task.heldOutPath, "jsonl: file of held-out problems; empty: one in held_out_one_in of the other, where eval.every is not 0");
+  a.text("prompt_field", c.task.promptField, "jsonl: name of the prompt in an object; a.b: field b of the object in field a, a.0: the first of the list");
+  a.text("answer_field", c.task.answerField, "jsonl: name of the answer, as of the prompt; a number is its plain decimal (5.0: 5); empty: there is none, a reward program knows");
 
   a.section("reward");
   a.texts("command", c.reward.command, "program that scores responses, and its arguments; empty: the task does");

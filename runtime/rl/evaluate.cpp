@@ -42,10 +42,17 @@ Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &envi
     tokens += static_cast<double>(group[0].tokens.size());
   }
   NIBBLE_ASSIGN(auto outcomes, scoreResponses(environment, problems, responses));
-  for (const RewardOutcome &outcome : outcomes)
+  Evaluation evaluation;
+  evaluation.problems = wanted;
+  for (const RewardOutcome &outcome : outcomes) {
     reward += outcome.isFailed ? 0.0 : outcome.reward;
+    if (outcome.isFailed && evaluation.failed++ == 0)
+      evaluation.rewardProblem = outcome.problem;
+  }
   double count = static_cast<double>(problems.size());
-  return Evaluation{reward / count, tokens / count, wanted};
+  evaluation.reward = reward / count;
+  evaluation.length = tokens / count;
+  return evaluation;
 }
 
 } // namespace nibble

@@ -13,6 +13,8 @@ struct Evaluation {
   double reward = 0; // mean over problems; a failed reward counts 0
   double length = 0; // mean tokens of a response
   int64_t problems = 0;
+  int64_t failed = 0;        // responses without a reward
+  std::string rewardProblem; // why the first of them has none
 };
 
 // The first config.eval.problems of the held-out split (all, where there are fewer), one response each at

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <utility>
+#include <set>
 
 namespace nibble {
 
 // Of all updates of a step.
 struct UpdateTotals {
-  int64_t updates = 0, tokens = 0;
+  int64_t updates = 0, moving = 0, tokens = 0; // moving: updates that could move a weight
   double loss = 0, gradientNorm = 0, clipScale = 0, learningRate = 0;
   std::map<std::string, double> perCall;  // over updates, of the objective's metrics that are one number
   std::map<std::string, double> perToken; // over trained tokens, of those that are one number a token
@@ -61,6 +61,43 @@ void describeSamples(const Collected &collected, std::map<std::string, double> &
   values["groups_kept"] = static_cast<double>(collected.kept.size());
   values["groups_dropped"] = static_cast<double>(collected.dropped.size());
   values["sampling_rounds"] = static_cast<double>(collected.rounds);
+}
+
+// Why a step updated no weight: what became of its responses.
+std::string describeNoUpdate(const Collected &collected, const Config &config) {
+  int64_t responses = 0, failed = 0, truncated = 0, groupCount = 0, unequal = 0, usable = 0;
+  std::set<double> rewards;
+  for (const auto *groups : {&collected.kept, &collected.dropped})
+    for (const Group &group : *groups) {
+      bool teaches = !isUniform(group);
+      ++groupCount;
+      unequal += teaches;
+      for (const ScoredSample &scored : group.samples) {
+        ++responses;
+        failed += scored.failed;
+        if (!scored.failed)
+          rewards.insert(scored.reward);
+        bool isCutOff = config.rl.maskTruncated && scored.sample.finish != FinishReason::kStop;
+        truncated += teaches && isCutOff;
+        usable += teaches && !scored.failed && !isCutOff && !scored.sample.tokens.empty();
+      }
+    }
+  if (failed == responses)
+    return fmt::format("none of {} responses has a reward; the first: {}", responses, collected.rewardProblem);
+  std::string also = failed == 0 ? ""
+                                 : fmt::format(", and {} of {} responses have none; the first: {}", failed, responses,
+                                               collected.rewardProblem);
+  if (unequal == 0 && rewards.size() == 1)
+    return fmt::format("all rewards are {}, which says nothing about which response is better{}", *rewards.begin(),
+                       also);
+  if (unequal == 0)
+    return fmt::format("the rewards in each of {} groups are all equal{}", groupCount, also);
+  if (usable == 0 && truncated > 0)
+    return fmt::format(
+        "all responses that could teach something ({}) were truncated at rollout.max_new_tokens = {} and "
+        "left out (rl.mask_truncated){}",
+        truncated, config.rollout.sampling.maxNewTokens, also);
+  return fmt::format("what the update makes of {} responses is 0{}", usable, also);
 }
 
 } // namespace
@@ -149,6 +186,7 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
   for (const auto &[name, value] : result.metrics)
     totals.perCall[name] += value;
   ++totals.updates;
+  totals.moving += movesWeights(result);
   totals.loss += result.loss;
   totals.gradientNorm += result.gradientNorm;
   totals.clipScale += result.clipScale;
@@ -156,7 +194,7 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
   return Status::ok();
 }
 
-Status GrpoLoop::takeStep(StepMetrics &line) {
+Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   uint64_t version = static_cast<uint64_t>(parts().trainer->steps());
   NIBBLE_ASSIGN(Collected collected, collectGroups(config(), parts().environment, *parts().rollout, line.step,
                                                    nextProblem_, version, stop()));
@@ -180,9 +218,10 @@ Status GrpoLoop::takeStep(StepMetrics &line) {
 
   std::map<std::string, double> &values = line.values;
   describeSamples(collected, values);
-  if (!collected.rewardProblem.empty() && !std::exchange(toldOfFailures_, true))
-    warn(fmt::format("step {}: {} of {} responses have no reward and are not trained on; the first: {}", line.step,
-                     values["reward_failed"], values["samples"], collected.rewardProblem));
+  warnOfRewards(line.step, values["reward_failed"], values["samples"], collected.rewardProblem, "are not trained on",
+                toldOfFailures_);
+  if (totals.moving == 0)
+    noUpdate = describeNoUpdate(collected, config());
   if (config().rl.compare != Comparison::kNone) {
     values["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
     values["train_rollout_logprob_mismatches"] = static_cast<double>(mismatch.mismatches);

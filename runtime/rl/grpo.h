@@ -13,7 +13,7 @@ public:
                                                   LoopCallbacks callbacks);
 
 protected:
-  Status takeStep(StepMetrics &line) override;
+  Status takeStep(StepMetrics &line, std::string &noUpdate) override;
   double goal() const override { return config().rl.untilReward; }
 
 private:

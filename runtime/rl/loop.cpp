@@ -23,6 +23,11 @@ OptimizerOptions optimizerFor(const Config &config, int64_t updates) {
   return options;
 }
 
+bool movesWeights(const StepResult &result) {
+  return result.gradientNorm > 0 && static_cast<float>(result.clipScale) > 0 &&
+         static_cast<float>(result.learningRate) > 0;
+}
+
 Loop::Loop(const Config &config, const LoopParts &parts, LoopCallbacks callbacks, int64_t steps, const char *kind)
     : config_(config), parts_(parts), callbacks_(std::move(callbacks)), steps_(steps), kind_(kind) {}
 
@@ -30,13 +35,15 @@ Status Loop::run(bool resume) {
   if (config_.run.out.empty())
     return Status::usage("run.out: no folder for metrics and checkpoints; set it or pass --out");
   NIBBLE_ASSIGN(RunFolder folder,
-                RunFolder::open({config_.run.out, hashOf(config_), kind_, config_.run.keepCheckpoints, resume}));
+                RunFolder::open({config_.run.out, identityOf(config_, std::string_view(kind_) == "sft"), kind_,
+                                 config_.run.keepCheckpoints, resume}));
   return run(folder);
 }
 
 Status Loop::run(RunFolder &folder) {
   for (const std::string &warning : folder.warnings())
     warn(warning);
+  int64_t firstLine = 0; // that this run writes
   if (!folder.state().is_null()) {
     std::string where = config_.run.out + " state.json";
     NIBBLE_ASSIGN(int64_t problem, integerField(folder.state(), "next_problem", where, 0, INT64_MAX));
@@ -44,14 +51,27 @@ Status Loop::run(RunFolder &folder) {
     NIBBLE_ASSIGN(evaluatedAtEnd_, boolFieldOr(folder.state(), "evaluated_at_end", where, false));
     NIBBLE_ASSIGN(std::string data, stringFieldOr(folder.state(), "data", where, ""));
     if (data != parts_.environment.task->fingerprint())
-      return Status::usage(config_.run.out + ": the prompts are others than those the run began with; give those back "
-                                             "or choose another folder");
+      return Status::usage(config_.run.out + ": the prompts are others than those the run began with (task.path, "
+                                             "task.held_out_path and their fields); give those back or choose another "
+                                             "folder");
+    // What an older version saved does not say: it then counts as if every step had been of use.
+    NIBBLE_ASSIGN(learnedSteps_, integerFieldOr(folder.state(), "learned_steps", where, 0, INT64_MAX, updates));
+    NIBBLE_ASSIGN(idleSteps_, integerFieldOr(folder.state(), "steps_without_update", where, 0, INT64_MAX, 0));
+    NIBBLE_ASSIGN(noUpdate_, stringFieldOr(folder.state(), "no_update", where, ""));
     nextProblem_ = static_cast<uint64_t>(problem);
     NIBBLE_TRY(folder.restore(*parts_.store));
     parts_.trainer->setSteps(updates);
     step_ = folder.startStep();
+    if (step_ > steps_)
+      warn(fmt::format("{}.steps is {}, but the run has taken {} already; it ends here", kind_, steps_, step_));
+    // A run that has more steps now takes them, in the place of the evaluation that ended it; one whose goal ended it
+    // finds that it still does. Whether that evaluation is on record only its line says, which trained nothing.
+    NIBBLE_ASSIGN(auto line, folder.recorded(step_));
+    bool isEvaluated = line && !line->values.contains("loss");
+    evaluatedAtEnd_ = evaluatedAtEnd_ && step_ >= steps_ && (isEvaluated || config_.eval.every == 0);
+    firstLine = evaluatedAtEnd_ && isEvaluated ? step_ + 1 : step_;
   }
-  NIBBLE_TRY(folder.beginMetrics(evaluatedAtEnd_ ? step_ + 1 : step_));
+  NIBBLE_TRY(folder.beginMetrics(firstLine));
   Status status = runSteps(folder);
   if (status.code() != Code::kInterrupted)
     return status;
@@ -69,7 +89,28 @@ bool Loop::isGoalReached(const StepMetrics &line) const {
   return goal() > 0 && reward != line.values.end() && reward->second >= goal();
 }
 
+Status Loop::countStep(RunFolder &folder, std::string noUpdate) {
+  if (noUpdate.empty()) {
+    ++learnedSteps_;
+    idleSteps_ = 0;
+    noUpdate_.clear();
+    return Status::ok();
+  }
+  noUpdate_ = std::move(noUpdate);
+  int64_t limit = config_.train.maxStepsWithoutUpdate;
+  if (++idleSteps_ < limit || limit == 0)
+    return Status::ok();
+  idleSteps_ = 0; // whoever goes on after mending the cause has as many steps again
+  NIBBLE_TRY(save(folder, step_));
+  hasEnded_ = true;
+  return Status::failed(fmt::format("{}: {} steps one after the other updated no weight "
+                                    "(train.max_steps_without_update): {}; the run is saved, mend this and go on with "
+                                    "--resume",
+                                    config_.run.out, limit, noUpdate_));
+}
+
 Status Loop::runSteps(RunFolder &folder) {
+  bool isGoalMet = false;
   // A resumed run may have come to its end before its last step.
   while (step_ < steps_ && !evaluatedAtEnd_) {
     StepMetrics line = beginLine();
@@ -79,15 +120,17 @@ Status Loop::runSteps(RunFolder &folder) {
       NIBBLE_TRY(evaluateInto(line));
     if (isGoalReached(line)) {
       NIBBLE_TRY(report(folder, line));
-      evaluatedAtEnd_ = true;
+      evaluatedAtEnd_ = isGoalMet = true;
       break;
     }
-    NIBBLE_TRY(takeStep(line));
+    std::string noUpdate;
+    NIBBLE_TRY(takeStep(line, noUpdate));
     ++step_;
     line.values["memory_peak_bytes"] = static_cast<double>(peakResidentBytes());
     line.values["memory_parameter_bytes"] = static_cast<double>(parts_.store->bytes());
     line.values["memory_train_arena_bytes"] = static_cast<double>(parts_.trainer->arenaBytes());
     NIBBLE_TRY(report(folder, line)); // before the checkpoint: what it holds is on record
+    NIBBLE_TRY(countStep(folder, std::move(noUpdate)));
     if (config_.run.checkpointEvery > 0 && step_ % config_.run.checkpointEvery == 0 && step_ < steps_)
       NIBBLE_TRY(save(folder, step_));
   }
@@ -97,7 +140,13 @@ Status Loop::runSteps(RunFolder &folder) {
     NIBBLE_TRY(report(folder, line));
   }
   evaluatedAtEnd_ = true;
-  return save(folder, step_);
+  NIBBLE_TRY(save(folder, step_));
+  hasEnded_ = true;
+  if (learnedSteps_ > 0 || isGoalMet)
+    return Status::ok();
+  return Status::failed(fmt::format("{}: nothing was learned, none of {} steps updated a weight: {}; mend this and "
+                                    "begin anew, or go on with --resume and more steps",
+                                    config_.run.out, step_, noUpdate_));
 }
 
 Status Loop::evaluateInto(StepMetrics &line) {
@@ -109,8 +158,19 @@ Status Loop::evaluateInto(StepMetrics &line) {
                                 static_cast<uint64_t>(parts_.trainer->steps()), callbacks_.stop));
   line.values["heldout_reward"] = evaluation.reward;
   line.values["heldout_length_mean"] = evaluation.length;
+  if (evaluation.failed > 0)
+    line.values["heldout_reward_failed"] = static_cast<double>(evaluation.failed);
+  warnOfRewards(line.step, static_cast<double>(evaluation.failed), static_cast<double>(evaluation.problems),
+                evaluation.rewardProblem, "count 0 in the evaluation", toldOfEvaluation_);
   line.values["time_eval"] = watch.lap();
   return Status::ok();
+}
+
+void Loop::warnOfRewards(int64_t step, double failed, double responses, const std::string &firstProblem,
+                         const char *consequence, bool &told) const {
+  if (failed > 0 && !std::exchange(told, true))
+    warn(fmt::format("step {}: {} of {} responses have no reward and {}; the first: {}", step, failed, responses,
+                     consequence, firstProblem));
 }
 
 Status Loop::save(RunFolder &folder, int64_t step) {
@@ -118,6 +178,9 @@ Status Loop::save(RunFolder &folder, int64_t step) {
                      {{"next_problem", nextProblem_},
                       {"optimizer_steps", parts_.trainer->steps()},
                       {"evaluated_at_end", evaluatedAtEnd_},
+                      {"learned_steps", learnedSteps_},
+                      {"steps_without_update", idleSteps_},
+                      {"no_update", noUpdate_},
                       {"data", parts_.environment.task->fingerprint()},
                       {"seed", config_.run.seed}},
                      *parts_.store);

@@ -48,15 +48,22 @@ public:
   virtual ~Loop() = default;
 
   // From the start, or from the checkpoint that the folder found. Everything but timings.jsonl is a function of
-  // configuration and seed. Interrupted after a stop: saved, and resuming arrives at the same bits.
+  // configuration and seed. Interrupted after a stop: saved, and resuming arrives at the same bits. Failed, saved too
+  // and with the reason, when config.train.maxStepsWithoutUpdate steps one after the other updated no weight, or none
+  // of all steps did and no goal ended the run.
   Status run(RunFolder &folder);
   // In config.run.out, opened for it.
   Status run(bool resume);
+  // Whether the run has come to its end in good order, learned or not: its weights are the result.
+  bool hasEnded() const { return hasEnded_; }
+  // Whether any step has updated the weights.
+  bool hasLearned() const { return learnedSteps_ > 0; }
 
 protected:
-  // One step; fills its line (what isTiming may depend on the machine, nothing else may). Interrupted: nothing of the
-  // step may have happened.
-  virtual Status takeStep(StepMetrics &line) = 0;
+  // One step; fills its line (what isTiming may depend on the machine, nothing else may). `noUpdate` gets the reason
+  // when no weight was updated, in words for the user, and stays empty otherwise. Interrupted: nothing of the step may
+  // have happened.
+  virtual Status takeStep(StepMetrics &line, std::string &noUpdate) = 0;
   // The held-out reward that ends the run before its last step; 0: none does.
   virtual double goal() const = 0;
 
@@ -70,12 +77,17 @@ protected:
     if (callbacks_.warn)
       callbacks_.warn(line);
   }
+  // Warns of responses without a reward, the first time that `told` is false; the metrics count them all.
+  void warnOfRewards(int64_t step, double failed, double responses, const std::string &firstProblem,
+                     const char *consequence, bool &told) const;
 
 private:
   Status runSteps(RunFolder &folder);
   StepMetrics beginLine() const;
   bool isGoalReached(const StepMetrics &line) const;
   Status evaluateInto(StepMetrics &line);
+  // Failed when the steps without an update have reached their limit; the run is saved then.
+  Status countStep(RunFolder &folder, std::string noUpdate);
   Status save(RunFolder &folder, int64_t step);
   Status report(RunFolder &folder, const StepMetrics &line);
 
@@ -86,7 +98,15 @@ private:
   const char *kind_;
   int64_t step_ = 0;            // steps done
   bool evaluatedAtEnd_ = false; // the line after the last step is written
+  bool hasEnded_ = false;
+  int64_t learnedSteps_ = 0;      // steps that updated the weights
+  int64_t idleSteps_ = 0;         // those without an update since the last one with
+  std::string noUpdate_;          // why the last of those had none
+  bool toldOfEvaluation_ = false; // that it has responses without a reward
 };
+
+// Whether the update of a step could move a weight: its gradient, scale and learning rate are not 0 in float32.
+bool movesWeights(const StepResult &result);
 
 // The optimizer's options for a run of that many updates.
 OptimizerOptions optimizerFor(const Config &config, int64_t updates);

@@ -1,8 +1,10 @@
 #include "runtime/rl/run_folder.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -10,7 +12,8 @@ namespace nibble {
 
 namespace {
 
-constexpr int64_t kStateFormat = 1;
+// Format 1 had `config_hash` in the place of `config` and `contents`.
+constexpr int64_t kStateFormat = 2, kOldestFormat = 1;
 
 // "model.tmp.123" of a process 123 that is no more. One that runs may be writing beside the lock (nibble report).
 bool isLeftover(std::string_view name, std::string_view prefix) {
@@ -21,6 +24,26 @@ bool isLeftover(std::string_view name, std::string_view prefix) {
   auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), process);
   return error == std::errc() && end == name.data() + name.size() && process > 0 && kill(process, 0) != 0 &&
          errno == ESRCH;
+}
+
+// The keys that differ from those of a checkpoint's state, as one text; empty when none does.
+Result<std::string> differencesFrom(const Json &state, int64_t format, const RunIdentity &now,
+                                    const std::string &file) {
+  if (format == 1) {
+    NIBBLE_ASSIGN(std::string hash, stringField(state, "config_hash", file));
+    return hash == now.legacyHash ? std::string()
+                                  : std::string("which keys differ is not known, an older version saved it with no "
+                                                "more than a hash of them");
+  }
+  RunIdentity began;
+  for (auto [name, json] : {std::pair("config", &began.config), std::pair("contents", &began.contents)}) {
+    const Json *field = findField(state, name);
+    if (!field || !field->is_object())
+      return Status::badInput(
+          fmt::format("{}: field \"{}\" is missing or no object; the checkpoint is damaged", file, name));
+    *json = *field;
+  }
+  return fmt::format("{}", fmt::join(differences(began, now), ", "));
 }
 
 // What a process that was killed while it wrote the results of a run left half-written.
@@ -56,15 +79,15 @@ Result<RunFolder> RunFolder::open(const Options &options) {
     std::string file = (run.checkpoint_->path / "state.json").string();
     NIBBLE_ASSIGN(int64_t format, integerField(state, "format", file, 0, INT64_MAX));
     NIBBLE_ASSIGN(std::string kind, stringField(state, "kind", file));
-    NIBBLE_ASSIGN(std::string hash, stringField(state, "config_hash", file));
     NIBBLE_ASSIGN(int64_t step, integerField(state, "step", file, 0, INT64_MAX));
-    if (format != kStateFormat || step != run.checkpoint_->step || !findField(state, "loop"))
+    if (format < kOldestFormat || format > kStateFormat || step != run.checkpoint_->step || !findField(state, "loop"))
       return Status::badInput(fmt::format("{}: not a checkpoint of this version", file));
-    if (kind != options.kind || hash != options.configHash)
-      return Status::usage(
-          fmt::format("{}: holds a run of {}; go on with the configuration it began with or choose another "
-                      "folder",
-                      where, kind != options.kind ? "'nibble " + kind + "'" : "another configuration"));
+    constexpr const char *kMend = "go on with the configuration it began with or choose another folder";
+    if (kind != options.kind)
+      return Status::usage(fmt::format("{}: holds a run of 'nibble {}'; {}", where, kind, kMend));
+    NIBBLE_ASSIGN(std::string differs, differencesFrom(state, format, options.identity, file));
+    if (!differs.empty())
+      return Status::usage(fmt::format("{}: holds a run of another configuration: {}; {}", where, differs, kMend));
     run.lastSaved_ = step;
   }
   // Only now: a run that is refused loses nothing.
@@ -90,6 +113,15 @@ Status RunFolder::restore(ParameterStore &store) const {
   return checkpoint_ ? loadCheckpoint(*checkpoint_, store) : Status::ok();
 }
 
+Result<std::optional<StepMetrics>> RunFolder::recorded(int64_t step) const {
+  std::error_code none;
+  if (!std::filesystem::exists(options_.folder / "metrics.jsonl", none))
+    return std::optional<StepMetrics>();
+  NIBBLE_ASSIGN(RunSeries series, readRun(options_.folder, {}));
+  auto line = std::ranges::find(series.steps, step, &StepMetrics::step);
+  return line == series.steps.end() ? std::optional<StepMetrics>() : std::optional(*line);
+}
+
 Status RunFolder::beginMetrics(int64_t firstStep) {
   unused_.reset();
   NIBBLE_ASSIGN(metrics_, MetricsWriter::open(options_.folder, firstStep));
@@ -101,7 +133,8 @@ Status RunFolder::save(int64_t step, Json state, const ParameterStore &store) {
     return Status::ok();
   Json whole = {{"format", kStateFormat},
                 {"kind", options_.kind},
-                {"config_hash", options_.configHash},
+                {"config", options_.identity.config},
+                {"contents", options_.identity.contents},
                 {"step", step},
                 {"loop", std::move(state)}};
   NIBBLE_TRY(saveCheckpoint(checkpoints(), step, whole, store, options_.keepCheckpoints));

@@ -9,6 +9,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/report/metrics.h"
+#include "runtime/rl/run_identity.h"
 #include "runtime/train/checkpoint.h"
 
 #include <filesystem>
@@ -23,13 +24,13 @@ class RunFolder {
 public:
   struct Options {
     std::filesystem::path folder;
-    std::string configHash;
+    RunIdentity identity;
     std::string kind; // "rl" or "sft": a checkpoint of one does not start the other
     int64_t keepCheckpoints = 2;
     bool resume = false; // go on from the newest checkpoint, if there is one
   };
   // Environment error when another process works in the folder or it cannot be written; usage error when it holds a run
-  // and `resume` is false, or a run of another configuration.
+  // and `resume` is false, or a run of another configuration, with every key that differs, its old and its new value.
   static Result<RunFolder> open(const Options &options);
   RunFolder(RunFolder &&) = default;
   RunFolder &operator=(RunFolder &&) = default;
@@ -43,6 +44,10 @@ public:
   Status restore(ParameterStore &store) const;
   // Lines about damaged checkpoints that were passed over.
   const std::vector<std::string> &warnings() const { return warnings_; }
+
+  // The line that metrics.jsonl and timings.jsonl have of a step; nullopt when there is none. Bad input when one of the
+  // files is not as a run writes it.
+  Result<std::optional<StepMetrics>> recorded(int64_t step) const;
 
   // Call once, before the first record: lines of `firstStep` and later are cut off.
   Status beginMetrics(int64_t firstStep);

@@ -15,7 +15,7 @@ Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config, const Loo
   return std::unique_ptr<SftLoop>(new SftLoop(config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 
-Status SftLoop::takeStep(StepMetrics &line) {
+Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   const Environment &environment = parts().environment;
   StopWatch watch;
   std::vector<TrainSequence> sequences;
@@ -40,6 +40,8 @@ Status SftLoop::takeStep(StepMetrics &line) {
   }
   NIBBLE_ASSIGN(StepResult result, parts().trainer->step(sequences));
   nextProblem_ = problemIndex;
+  if (!movesWeights(result))
+    noUpdate = fmt::format("what the update makes of {} answers is 0", sequences.size());
   double seconds = watch.lap();
   line.values["loss"] = result.loss;
   line.values["gradient_norm"] = result.gradientNorm;

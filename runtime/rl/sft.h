@@ -13,7 +13,7 @@ public:
 
 protected:
   // Prompt, answer and the first stop token; the loss is the mean over tokens of answers and stop tokens.
-  Status takeStep(StepMetrics &line) override;
+  Status takeStep(StepMetrics &line, std::string &noUpdate) override;
   double goal() const override { return config().sft.untilReward; }
 
 private:

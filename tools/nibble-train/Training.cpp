@@ -62,8 +62,9 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   NIBBLE_ASSIGN(parts.reward, createReward(config));
   // Before the seconds of compiling: a folder that holds another run or that another process works in is told at once.
   if (!arguments.dryRun) {
-    NIBBLE_ASSIGN(parts.folder, RunFolder::open({config.run.out, hashOf(config), supervised ? "sft" : "rl",
-                                                 config.run.keepCheckpoints, arguments.resume}));
+    NIBBLE_ASSIGN(parts.folder,
+                  RunFolder::open({config.run.out, identityOf(config, supervised), supervised ? "sft" : "rl",
+                                   config.run.keepCheckpoints, arguments.resume}));
   }
 
   NIBBLE_ASSIGN(TrainingPrograms made, programs({config, parts.model->config(), supervised, !arguments.noHoist, arguments.dryRun}));
@@ -165,8 +166,20 @@ std::string detail(const StepMetrics &line) {
   return text;
 }
 
+// What a run leaves at its end; `withModel`: its weights too.
+Status finish(const Config &config, const Parts &parts, bool withModel) {
+  std::string model = config.run.out + "/model";
+  if (withModel) {
+    NIBBLE_TRY(removeTree(model));
+    NIBBLE_TRY(exportCheckpoint(parts.store, config.model.path, model));
+  }
+  NIBBLE_ASSIGN(RunSeries series, readRun(config.run.out, std::filesystem::path(config.run.out).filename().string()));
+  NIBBLE_TRY(writeReport(std::span(&series, 1), config.run.out + "/report.html"));
+  return Status::ok();
+}
+
 // The line of progress ends with this, so that what is said afterwards begins on its own.
-Status runLoop(const Config &config, bool supervised, Parts &parts) {
+Status runLoop(const Config &config, bool supervised, Parts &parts, std::unique_ptr<Loop> &loop) {
   int64_t steps = supervised ? config.sft.steps : config.rl.steps;
   Progress progress(supervised ? "sft" : "rl", std::min(parts.folder->startStep(), steps), steps);
   LoopCallbacks callbacks;
@@ -174,21 +187,11 @@ Status runLoop(const Config &config, bool supervised, Parts &parts) {
   callbacks.warn = [&](const std::string &line) { progress.say("nibble: warning: " + line); };
   callbacks.stop = [] { return stopRequested(); };
   if (supervised) {
-    NIBBLE_ASSIGN(auto loop, SftLoop::create(config, parts.loopParts(), callbacks));
-    return loop->run(*parts.folder);
+    NIBBLE_ASSIGN(loop, SftLoop::create(config, parts.loopParts(), callbacks));
+  } else {
+    NIBBLE_ASSIGN(loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
   }
-  NIBBLE_ASSIGN(auto loop, GrpoLoop::create(config, parts.loopParts(), callbacks));
   return loop->run(*parts.folder);
-}
-
-Status finish(const Config &config, const Parts &parts) {
-  std::string model = config.run.out + "/model";
-  NIBBLE_TRY(removeTree(model));
-  NIBBLE_TRY(exportCheckpoint(parts.store, config.model.path, model));
-  NIBBLE_ASSIGN(RunSeries series, readRun(config.run.out, std::filesystem::path(config.run.out).filename().string()));
-  NIBBLE_TRY(writeReport(std::span(&series, 1), config.run.out + "/report.html"));
-  fmt::print("{0}/model: the trained weights\n{0}/report.html: the report\n", config.run.out);
-  return Status::ok();
 }
 
 Status train(const TrainArguments &arguments, bool supervised, const ProgramSource &programs) {
@@ -205,6 +208,7 @@ Status train(const TrainArguments &arguments, bool supervised, const ProgramSour
   if (arguments.threads)
     set.push_back(fmt::format("run.threads={}", *arguments.threads));
   NIBBLE_ASSIGN(Config config, loadConfig(arguments.config, set));
+  NIBBLE_TRY(checkCanLearn(config, supervised).within(arguments.config));
   if (config.run.out.empty())
     return Status::usage(arguments.config + ": run.out is not set; give a folder with --out");
   if (config.run.threads > 0)
@@ -220,8 +224,18 @@ Status train(const TrainArguments &arguments, bool supervised, const ProgramSour
   if (arguments.dryRun)
     return describePlan(config, supervised, parts);
 
-  NIBBLE_TRY(runLoop(config, supervised, parts));
-  return finish(config, parts);
+  std::unique_ptr<Loop> loop;
+  Status status = runLoop(config, supervised, parts, loop);
+  if (!loop || !loop->hasEnded())
+    return status;
+  // Weights that nothing was learned with are not given out as trained.
+  NIBBLE_TRY(finish(config, parts, status.isOk() || loop->hasLearned()));
+  if (status.isOk())
+    fmt::print("{0}/model: the trained weights\n{0}/report.html: the report\n", config.run.out);
+  else if (loop->hasLearned())
+    return Status(status.code(),
+                  fmt::format("{}; {}/model holds what it had learned", status.message(), config.run.out));
+  return status;
 }
 
 void addLoop(CLI::App &app, Status &status, const ProgramSource &programs, const char *name, const char *description, bool supervised) {

@@ -68,6 +68,7 @@ const words = {
   groups_kept: ["Prompts kept", "whose rewards differ: trained on"],
   groups_dropped: ["Prompts dropped", "whose rewards are all equal"],
   heldout_length_mean: ["Held-out response length", "tokens, mean"],
+  heldout_reward_failed: ["Held-out failed rewards", "responses of an evaluation without a reward: count 0"],
   log_kept_mass: ["Kept mass", "log of the share that top-k, top-p and min-p kept, mean"],
   reward_failed: ["Failed rewards", "responses without a reward: not trained on"],
   samples: ["Samples", "responses of the step"],

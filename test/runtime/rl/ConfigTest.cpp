@@ -1,6 +1,4 @@
 #include "runtime/rl/config.h"
-#include "runtime/core/file.h"
-#include "test/runtime/core/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -70,7 +68,6 @@ TEST(Config, ErrorsNameFileLineAndKey) {
   EXPECT_THAT(problemOf("[rl]\nsteps = 1\nsteps = 2\n").message(), HasSubstr("run.toml:3: "));
   EXPECT_THAT(problemOf("[quantize]\ngroup_size = 48\n").message(), HasSubstr("N2"));
   EXPECT_THAT(problemOf("[rl]\nupdates_per_step = 17\n").message(), HasSubstr("rl.updates_per_step"));
-  EXPECT_THAT(problemOf("[rollout]\ntemperature = 0\n").message(), HasSubstr("rollout.temperature"));
   EXPECT_EQ(loadConfig("/nowhere/run.toml").status().code(), Code::kUsage);
 }
 
@@ -103,20 +100,50 @@ TEST(Config, EveryKeyHasAPlaceAndADefaultInRange) {
   std::printf("%zu keys\n", names.size());
 }
 
-TEST(Config, HashTellsRunsApart) {
-  Config config, other;
-  other.run.out = "elsewhere";
-  other.run.threads = 2;
-  other.rollout.maxRunning = 3;
-  other.train.maxTokens = 5;
-  EXPECT_EQ(hashOf(config), hashOf(other));
-  // Where a step is cut shows in a device's weight gradients.
-  config.run.target = other.run.target = "cuda";
-  EXPECT_NE(hashOf(config), hashOf(other));
-  other.train.maxTokens = config.train.maxTokens;
-  EXPECT_EQ(hashOf(config), hashOf(other));
-  other.rl.clipHigh = 0.28;
-  EXPECT_NE(hashOf(config), hashOf(other));
+// What can be seen from the configuration alone.
+TEST(Config, RefusesWhatCannotLearn) {
+  struct Case {
+    std::vector<std::string> set;
+    const char *says; // null: may learn
+    bool supervised = false;
+  };
+  const Case cases[] = {
+      {{}, nullptr},
+      {{}, nullptr, true},
+      {{"rl.samples_per_prompt=1"}, "rl.samples_per_prompt: a group of 1 has no advantage"},
+      {{"rl.samples_per_prompt=1", "rl.advantage=\"group_mean\""}, "rl.samples_per_prompt"},
+      {{"rl.samples_per_prompt=1", "rl.filter_equal_rewards=false", "rl.entropy_coefficient=0.1"},
+       "rl.samples_per_prompt"},
+      {{"rl.samples_per_prompt=1", "rl.objective=\"own.mlir\""}, "rl.samples_per_prompt"},
+      {{"rl.samples_per_prompt=1", "rl.objective=\"own.mlir\"", "rl.filter_equal_rewards=false"}, nullptr},
+      {{"rl.samples_per_prompt=1"}, nullptr, true},
+      {{"rl.samples_per_prompt=2"}, nullptr},
+      {{"rollout.temperature=0"}, "rollout.temperature: 0 makes all samples of a prompt equal"},
+      {{"rollout.temperature=0"}, nullptr, true},
+      {{"rollout.top_k=1"}, "rollout.top_k: 1 makes all samples of a prompt equal"},
+      {{"rollout.min_p=1"}, "rollout.min_p: 1 makes all samples of a prompt equal"},
+      {{"rl.mask_truncated=true", "rollout.max_new_tokens=1"}, "rl.mask_truncated: with rollout.max_new_tokens = 1"},
+      {{"rl.mask_truncated=true", "rollout.max_new_tokens=2"}, nullptr},
+      {{"train.learning_rate=0"}, "train.learning_rate: 0 changes no weight"},
+      {{"train.learning_rate=1e-60"}, "train.learning_rate: 1e-60 changes no weight", true},
+      {{"train.clip_norm=1e-60"}, "train.clip_norm: 1e-60 leaves nothing of a gradient"},
+      {{"train.clip_norm=0"}, nullptr},
+      {{"rl.steps=0"}, "rl.steps: 0 steps train nothing"},
+      {{"rl.steps=0"}, nullptr, true},
+      {{"sft.steps=0"}, "sft.steps: 0 steps train nothing", true},
+      {{"sft.steps=0"}, nullptr},
+      {{"rl.negative_weight=0", "rl.clip_low=0", "rl.clip_high=0"}, nullptr},
+  };
+  for (const Case &test : cases) {
+    auto config = parseConfig("", "run.toml", test.set);
+    ASSERT_TRUE(config.isOk()) << config.status().message();
+    Status status = checkCanLearn(*config, test.supervised);
+    std::string what = test.set.empty() ? "defaults" : test.set.front();
+    EXPECT_EQ(status.code(), test.says ? Code::kUsage : Code::kOk) << what << ": " << status.message();
+    if (test.says)
+      EXPECT_THAT(status.message(), HasSubstr(test.says));
+  }
+  std::printf("%zu configurations\n", std::size(cases));
 }
 
 TEST(Config, AnObjectiveIsBuiltInOrAFile) {
@@ -129,17 +156,6 @@ TEST(Config, AnObjectiveIsBuiltInOrAFile) {
   EXPECT_EQ(objectiveConstants(config->rl), (std::map<std::string, double>{{"margin", 0.5}}));
   config->rl.objective = "reinforce";
   EXPECT_EQ(objectiveConstants(config->rl), (std::map<std::string, double>{{"entropy", 0}, {"margin", 0.5}}));
-}
-
-TEST(Config, HashKnowsTheTextOfAnObjective) {
-  test::TemporaryFolder folder;
-  Config config;
-  config.rl.objective = (folder / "own.mlir").string();
-  std::set<std::string> hashes = {hashOf(config)}; // not there yet
-  for (const char *text : {"a", "b"}) {
-    ASSERT_TRUE(writeFileAtomically(config.rl.objective, text).isOk());
-    EXPECT_TRUE(hashes.insert(hashOf(config)).second);
-  }
 }
 
 } // namespace

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <sstream>
 #include <sys/wait.h>
 #include <thread>
 
@@ -15,14 +14,6 @@ using namespace nibble::test;
 using testing::HasSubstr;
 
 namespace {
-
-std::vector<Json> linesOf(const std::filesystem::path &path) {
-  std::vector<Json> lines;
-  std::istringstream text(*readFile(path));
-  for (std::string line; std::getline(text, line);)
-    lines.push_back(Json::parse(line));
-  return lines;
-}
 
 TEST(Grpo, LearnsWithoutAnyMismatch) {
   TemporaryFolder folder;
@@ -124,15 +115,6 @@ TEST(Grpo, EveryVariantRuns) {
   run([](Config &c) { c.rl.maskTruncated = true; });
   run([](Config &c) { c.rl.lossNormalization = LossNormalization::kConstant; });
   run([](Config &c) { c.rollout.sampling.topP = 0.8; });
-  run([](Config &c) {
-    c.rl.samplesPerPrompt = 1;
-    c.rl.filterEqualRewards = false;
-  });
-  // One sample a prompt never differs from its group: everything is dropped, nothing is learned, the run goes on.
-  lines = run([](Config &c) { c.rl.samplesPerPrompt = 1; });
-  EXPECT_EQ(lines[2]["updates"], 0);
-  EXPECT_EQ(lines[2]["weight_version"], 0);
-  EXPECT_EQ(lines[2]["groups_dropped"], 24);
   lines = run([](Config &c) {
     c.rl.steps = 3;
     c.eval.every = 0;
@@ -166,9 +148,10 @@ TEST(Grpo, FailedRewardsCostTheSampleNotTheRun) {
   Status status =
       world.grpo({.progress = {}, .warn = [&](const std::string &line) { warnings.push_back(line); }, .stop = {}});
   ASSERT_TRUE(status.isOk()) << status.message();
-  ASSERT_EQ(warnings.size(), 1u); // of the first step, not of each
-  EXPECT_THAT(warnings[0], HasSubstr("step 0: "));
-  EXPECT_THAT(warnings[0], HasSubstr("have no reward and are not trained on; the first: timed out"));
+  ASSERT_EQ(warnings.size(), 2u); // of the first evaluation and the first step, not of each
+  EXPECT_THAT(warnings[0], HasSubstr("count 0 in the evaluation; the first: timed out"));
+  EXPECT_THAT(warnings[1], HasSubstr("step 0: "));
+  EXPECT_THAT(warnings[1], HasSubstr("have no reward and are not trained on; the first: timed out"));
   for (const Json &line : linesOf(folder / "out/metrics.jsonl"))
     if (line.contains("samples"))
       EXPECT_GT(line["reward_failed"].get<int>(), line["samples"].get<int>() / 3);
@@ -321,7 +304,8 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
   Config other = config;
   other.rl.clipLow = 0.1;
-  EXPECT_THAT(FakeWorld(other).grpo({}, true).message(), HasSubstr("another configuration"));
+  EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
+              HasSubstr("holds a run of another configuration: rl.clip_low was 0.2, is 0.1; go on with"));
   EXPECT_THAT(FakeWorld(config, {.objective = FakeObjective::kSft}).sft({}, true).message(), HasSubstr("'nibble rl'"));
   auto lock = FolderLock::acquire(folder / "out");
   EXPECT_EQ(FakeWorld(config).grpo({}, true).code(), Code::kEnvironment);

@@ -1,6 +1,7 @@
 // A whole small world for the loops: a table model, letters as tokens, and a task that the table can learn.
 #pragma once
 
+#include "runtime/core/file.h"
 #include "runtime/core/philox.h"
 #include "runtime/rl/evaluate.h"
 #include "runtime/rl/grpo.h"
@@ -10,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <sstream>
 
 namespace nibble::test {
 
@@ -136,6 +138,15 @@ inline Config letterConfig(const std::filesystem::path &out) {
   config.sft.steps = 40;
   config.sft.sequencesPerStep = 16;
   return config;
+}
+
+// The lines of metrics.jsonl or timings.jsonl.
+inline std::vector<Json> linesOf(const std::filesystem::path &path) {
+  std::vector<Json> lines;
+  std::istringstream text(*readFile(path));
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(Json::parse(line));
+  return lines;
 }
 
 } // namespace nibble::test
