@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/Numerics/bf16.h"
+#include "lib/Numerics/compressed_tensors.h"
 #include "lib/Numerics/fp8.h"
 #include "lib/Numerics/scheme.h"
 
@@ -14,9 +15,6 @@ namespace nibble::numerics {
 // float(1/7) as the public stack's kernel multiplies with it.
 inline constexpr float kSlimeOneSeventh = std::bit_cast<float>(0x3E124925u);
 inline constexpr float kSlimeLeastScale = 1e-5f;
-
-// round-half-to-even of |x| < 2^22: adding 1.5 * 2^23 puts the unit at the last place of a float32.
-inline float roundHalfEven(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 // Scale of a group.
 struct Scale {
@@ -31,23 +29,23 @@ inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
     float scale = std::max(largest * kSlimeOneSeventh, kSlimeLeastScale);
     return {scale, bf16FromFloat(scale)};
   }
-  float steps = scheme.kind == Kind::kInt8 ? 127.0f : scheme.convention == Convention::kCompressedTensors ? 7.5f : 7.0f;
-  uint16_t stored = bf16FromFloat(largest / steps);
+  if (scheme.convention == Convention::kCompressedTensors) {
+    float scale = compressedTensorsScale(largest, WeightType::kBF16);
+    return {scale, bf16FromFloat(scale)};
+  }
+  uint16_t stored = bf16FromFloat(largest / (scheme.kind == Kind::kInt8 ? 127.0f : 7.0f));
   return {floatFromBf16(stored), stored};
 }
 
-inline float lowestCode(const Scheme &scheme) {
-  if (scheme.kind == Kind::kInt8)
-    return -127.0f;
-  return scheme.convention == Convention::kCompressedTensors ? -8.0f : -7.0f;
-}
-inline float highestCode(const Scheme &scheme) { return scheme.kind == Kind::kInt8 ? 127.0f : 7.0f; }
-
-// N4. The bounds are integers, so clamping before rounding gives the same as after, and keeps the argument small.
-inline int8_t codeOf(float x, float scale, float lowest, float highest) {
+// N4 and the table of other schemes; `x` is a bf16 number. The bounds are integers, so clamping before rounding gives the
+// same as after, and keeps the argument small.
+inline int8_t codeOf(float x, float scale, const Scheme &scheme) {
+  if (scheme.convention == Convention::kCompressedTensors)
+    return compressedTensorsCode(x, scale, WeightType::kBF16);
   if (scale == 0.0f)
     return 0;
-  return static_cast<int8_t>(roundHalfEven(std::min(std::max(x / scale, lowest), highest)));
+  float most = scheme.kind == Kind::kInt8 ? 127.0f : 7.0f;
+  return static_cast<int8_t>(roundHalfEven(std::min(std::max(x / scale, -most), most)));
 }
 
 // N5, bf16 bits. Of a stored (bf16) scale the product is exact.

@@ -64,7 +64,6 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight, const PackedLayout &
     return quantizeFp8(weight, layout, rowBegin, rowEnd, slab);
 
   int64_t k = layout.k, length = scheme.groupLength(k), groups = layout.groupsPerRow();
-  float lowest = lowestCode(scheme), highest = highestCode(scheme);
   std::vector<int8_t> codes(static_cast<size_t>(k));
   std::vector<uint16_t> scales(static_cast<size_t>(groups));
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
@@ -77,7 +76,7 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight, const PackedLayout &
       scales[static_cast<size_t>(group)] = scale.stored;
       int8_t *q = codes.data() + group * length;
       for (int64_t i = 0; i < length; ++i)
-        q[i] = codeOf(floatFromBf16(x[i]), scale.used, lowest, highest);
+        q[i] = codeOf(floatFromBf16(x[i]), scale.used, scheme);
     }
     packCodes(layout, row, row + 1, codes.data(), slab);
     for (int64_t group = 0; group < groups; ++group)
@@ -129,14 +128,13 @@ std::optional<int64_t> fakeQuantizeMatrix(const uint16_t *weight, int64_t n, int
     return std::nullopt;
   }
   int64_t length = scheme.groupLength(k);
-  float lowest = lowestCode(scheme), highest = highestCode(scheme);
   for (int64_t begin = 0; begin < n * k; begin += length) {
     uint16_t amax = largestMagnitude(weight + begin, length);
     if (amax > kBf16LargestFinite)
       return begin + *firstNotFinite(weight + begin, length);
     float scale = scaleOf(amax, scheme).used;
     for (int64_t i = begin; i < begin + length; ++i)
-      out[i] = valueOf(codeOf(floatFromBf16(weight[i]), scale, lowest, highest), scale);
+      out[i] = valueOf(codeOf(floatFromBf16(weight[i]), scale, scheme), scale);
   }
   return std::nullopt;
 }

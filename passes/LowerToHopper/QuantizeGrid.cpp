@@ -1,5 +1,7 @@
 #include "passes/LowerToHopper/QuantizeGrid.h"
 
+#include "lib/Numerics/compressed_tensors.h"
+
 #include <bit>
 
 using namespace mlir;
@@ -32,26 +34,30 @@ GridScale Grid::scaleOf(Value largest) const {
     Value scale = b_.max(b_.mul(amax, floats(b_.i32(0x3E124925))), b_.f32(1e-5f));
     return {scale, b_.shrI(rounded(scale), 16)};
   }
-  float steps = scheme_.getKind() == qat::Kind::Int8                            ? 127.0f
-                : scheme_.getConvention() == qat::Convention::CompressedTensors ? 7.5f
-                                                                                : 7.0f;
+  float steps = isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
   // A quotient of a bf16 by 7, 7.5 or 127 is a bf16 or at least 2^-17 of itself away from where the rounding to bf16
   // changes, so that the product with the float32 reciprocal is rounded to the same one. Tested for each bf16.
   Value used = rounded(b_.mul(amax, b_.f32(1.0f / steps)));
+  if (isCompressedTensors()) {
+    const float epsilon = numerics::epsilonOf(numerics::WeightType::kBF16);
+    used = b_.select(b_.equal(used, 0), b_.i32(std::bit_cast<int32_t>(epsilon)), used);
+  }
   return {floats(used), b_.shrI(used, 16)};
 }
 
-float Grid::lowest() const {
-  if (scheme_.getKind() == qat::Kind::Int8)
-    return -127.0f;
-  return scheme_.getConvention() == qat::Convention::CompressedTensors ? -8.0f : -7.0f;
+Value Grid::roundQuotient(Value quotients) const {
+  Value rounded = b_.roundTo(quotients, b_.getBF16Type());
+  return b_.min(b_.max(rounded, b_.like(rounded, numerics::kCompressedTensorsLowest)),
+                b_.like(rounded, numerics::kCompressedTensorsHighest));
 }
 
 // By the rule: one division for each element. A scale of zero gives NaN and infinities, whose code is that of zero.
 Value Grid::divide(Value numbers, Value scale) const {
   Value quotient = b_.div(numbers, b_.splat(scale, kPiece));
+  if (isCompressedTensors()) // whose scale is never zero
+    return bits(b_.add(roundQuotient(quotient), b_.like(quotient, magic())));
   if (!isFp8())
-    quotient = b_.min(b_.max(quotient, b_.like(quotient, lowest())), b_.like(quotient, highest()));
+    quotient = b_.min(b_.max(quotient, b_.like(quotient, -highest())), b_.like(quotient, highest()));
   Value isZero = arith::CmpFOp::create(b_, arith::CmpFPredicate::OEQ, scale, b_.f32(0));
   quotient = b_.select(isZero, b_.zeros(kPiece), quotient);
   return isFp8() ? encode(quotient) : bits(b_.add(quotient, b_.like(quotient, magic())));
@@ -62,11 +68,17 @@ Value Grid::divide(Value numbers, Value scale) const {
 // off by less than 2^-12 and exact at half-way points, which the second rounding then treats as the division would.
 // An ordinary scale, amax / 7 or amax / 127 rounded to eight bits, is at most a part in 2^8 too small: quotients stay
 // below 7.03 and 127.497, which round to codes without a clamp.
+//
+// The convention compressed_tensors rounds the quotient to bf16. Between two bf16 numbers lies one of nine significant
+// bits, which no quotient of two numbers of eight bits is: it is at least a part in 2^17 away. The product with the
+// reciprocal is off by less than a part in 2^22 and is rounded to the same bf16.
 Value Grid::multiply(Value numbers, Value reciprocal) const {
+  if (isCompressedTensors()) {
+    Value rounded = roundQuotient(b_.mul(numbers, b_.splat(reciprocal, kPiece)));
+    return bits(b_.add(rounded, b_.like(rounded, magic())));
+  }
   const float shift = 3072.0f;
   Value quotient = b_.fma(numbers, b_.splat(reciprocal, kPiece), b_.like(numbers, shift));
-  if (scheme_.getConvention() == qat::Convention::CompressedTensors)
-    quotient = b_.min(b_.max(quotient, b_.like(quotient, shift + lowest())), b_.like(quotient, shift + highest()));
   return bits(b_.add(quotient, b_.like(quotient, magic() - shift)));
 }
 

@@ -40,12 +40,15 @@ private:
   bool isInt4() const { return scheme_.getKind() == qat::Kind::Int4; }
   bool isFp8() const { return scheme_.getKind() == qat::Kind::Fp8; }
   bool hasReciprocals() const { return !isFp8() && scheme_.getConvention() != qat::Convention::Slime; }
-  float lowest() const;
+  bool isCompressedTensors() const { return scheme_.getConvention() == qat::Convention::CompressedTensors; }
+  // The largest code's magnitude where the convention is not compressed_tensors.
   float highest() const { return scheme_.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f; }
   // 1.5 * 2^23 puts the unit at the last place of a float32, half to even; the eight of u = q + 8 is even as well.
   float magic() const { return 0x1.8p23f + (isInt4() ? 8.0f : 0.0f); }
   mlir::Value divide(mlir::Value numbers, mlir::Value scale) const;
   mlir::Value multiply(mlir::Value numbers, mlir::Value reciprocal) const;
+  // Quotients of bf16 numbers by a bf16 scale to what is rounded for the code, by the convention compressed_tensors.
+  mlir::Value roundQuotient(mlir::Value quotients) const;
   mlir::Value encode(mlir::Value numbers) const;
   mlir::Value decode(mlir::Value codes) const;
   mlir::Value bits(mlir::Value floats) const;

@@ -1,5 +1,7 @@
 #include "passes/LowerToHost/QuantizeGrid.h"
 
+#include "lib/Numerics/compressed_tensors.h"
+
 #include <bit>
 
 using namespace mlir;
@@ -16,10 +18,13 @@ GridScale Grid::scaleOf(Value largest) const {
     Value scale = b.max(b.mul(largest, b.like(largest, std::bit_cast<float>(0x3E124925u))), b.like(largest, 1e-5f));
     return {scale, b.roundTo(scale, bf16)};
   }
-  float steps = scheme.getKind() == qat::Kind::Int8                            ? 127.0f
-                : scheme.getConvention() == qat::Convention::CompressedTensors ? 7.5f
-                                                                               : 7.0f;
+  float steps = isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
   Value scale = b.roundTo(b.div(largest, b.like(largest, steps)), bf16);
+  if (isCompressedTensors()) {
+    Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, scale, b.like(scale, 0.0));
+    Value epsilon = b.like(scale, numerics::epsilonOf(numerics::WeightType::kBF16));
+    scale = arith::SelectOp::create(b, isZero, epsilon, scale);
+  }
   return {scale, scale};
 }
 
@@ -56,24 +61,26 @@ Value Grid::aboveOrdinary(Value scale) const {
   return arith::SubIOp::create(b, bits, b.like(bits, kLeastOrdinary));
 }
 
-float Grid::lowest() const {
-  if (scheme.getKind() == qat::Kind::Int8)
-    return -127.0f;
-  return scheme.getConvention() == qat::Convention::CompressedTensors ? -8.0f : -7.0f;
-}
-
 float Grid::highest() const { return scheme.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f; }
 
 // Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to even; the eight of u = q + 8 is even as well.
 const int32_t Grid::int4Base = std::bit_cast<int32_t>(0x1.8p23f);
 float Grid::magic() const { return 0x1.8p23f + (scheme.getKind() == qat::Kind::Int4 ? 8.0f : 0.0f); }
 
+Value Grid::roundQuotient(Value lanes) const {
+  Value rounded = roundLanesToBf16(b, lanes);
+  return b.min(b.max(rounded, b.lanes(numerics::kCompressedTensorsLowest)),
+               b.lanes(numerics::kCompressedTensorsHighest));
+}
+
 // By the rule: one division for each element. A scale of zero gives NaN and infinities, whose code is that of zero.
 Value Grid::divide(Value lanes, Value scale) const {
   Value all = b.splat(scale), zero = b.lanes(0.0f);
   Value quotient = b.div(lanes, all);
+  if (isCompressedTensors()) // whose scale is never zero
+    return bitsOf(b, b.add(roundQuotient(quotient), b.lanes(magic())));
   if (!isFp8())
-    quotient = b.min(b.max(quotient, b.lanes(lowest())), b.lanes(highest()));
+    quotient = b.min(b.max(quotient, b.lanes(-highest())), b.lanes(highest()));
   Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, all, zero);
   quotient = arith::SelectOp::create(b, isZero, zero, quotient);
   return isFp8() ? encodeE4M3(b, quotient) : bitsOf(b, b.add(quotient, b.lanes(magic())));
@@ -84,11 +91,15 @@ Value Grid::divide(Value lanes, Value scale) const {
 // off by less than 2^-12 and exact at half-way points, which the second rounding then treats as the division would.
 // An ordinary scale, amax / 7 or amax / 127 rounded to eight bits, is at most a part in 2^8 too small: quotients stay
 // below 7.03 and 127.497, which round to codes without a clamp.
+//
+// The convention compressed_tensors rounds the quotient to bf16. Between two bf16 numbers lies one of nine significant
+// bits, which no quotient of two numbers of eight bits is: it is at least a part in 2^17 away. The product with the
+// reciprocal is off by less than a part in 2^22 and is rounded to the same bf16.
 Value Grid::multiply(Value lanes, Value reciprocal) const {
+  if (isCompressedTensors())
+    return bitsOf(b, b.add(roundQuotient(b.mul(lanes, b.splat(reciprocal))), b.lanes(magic())));
   const float shift = 3072.0f;
   Value quotient = b.fma(lanes, b.splat(reciprocal), b.lanes(shift));
-  if (mayExceed())
-    quotient = b.min(b.max(quotient, b.lanes(shift + lowest())), b.lanes(shift + highest()));
   return bitsOf(b, b.add(quotient, b.lanes(magic() - shift)));
 }
 

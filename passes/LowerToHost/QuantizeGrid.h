@@ -38,13 +38,13 @@ public:
   mlir::Value value(mlir::Value code, mlir::Value scale) const;
 
 private:
-  float lowest() const;
+  bool isCompressedTensors() const { return scheme.getConvention() == qat::Convention::CompressedTensors; }
+  // The largest code's magnitude where the convention is not compressed_tensors.
   float highest() const;
+  // Quotients of bf16 numbers by a bf16 scale to what is rounded for the code, by the convention compressed_tensors.
+  mlir::Value roundQuotient(mlir::Value lanes) const;
   // What is added to a quotient to have its code in the low bits.
   float magic() const;
-  // Whether a quotient of a bf16 number by an ordinary scale may round to a number that is no code.
-  bool mayExceed() const { return scheme.getConvention() == qat::Convention::CompressedTensors; }
-
   Emitter &b;
   qat::SchemeAttr scheme;
 };

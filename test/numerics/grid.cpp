@@ -74,11 +74,11 @@ TEST(Grid, N4CodeOfEveryWeight) {
         continue;
       float quotient = std::nearbyint(floatFromBf16(x) / scale);
       int expected = static_cast<int>(std::min(std::max(quotient, -7.0f), 7.0f));
-      ASSERT_EQ(codeOf(floatFromBf16(x), scale, -7.0f, 7.0f), expected) << std::hex << x << " / " << scaleBits;
+      ASSERT_EQ(codeOf(floatFromBf16(x), scale, kInt4Row), expected) << std::hex << x << " / " << scaleBits;
       ++count;
     }
   }
-  EXPECT_EQ(codeOf(3.0f, 0.0f, -7.0f, 7.0f), 0) << "no scale, no code";
+  EXPECT_EQ(codeOf(3.0f, 0.0f, kInt4Row), 0) << "no scale, no code";
   std::printf("N4: %lld quotients\n", static_cast<long long>(count));
 }
 
