@@ -58,7 +58,7 @@ Result<ModelConfig> demoShape() { return ModelConfig::read(NIBBLE_EXAMPLES "/add
 
 Recipe everythingInt4() {
   Recipe recipe;
-  recipe.exclude = "";
+  recipe.defaultExclude = false;
   return recipe;
 }
 

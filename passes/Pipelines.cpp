@@ -113,8 +113,10 @@ namespace {
 
 // The options that a command line is likely to set; each stage's own flag takes all of them.
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  Option<std::string> include{*this, "include", llvm::cl::desc("what to quantize"), llvm::cl::init(".*")};
-  Option<std::string> exclude{*this, "exclude", llvm::cl::desc("what not to"), llvm::cl::init("lm_head|embed_tokens")};
+  ListOption<std::string> include{*this, "include", llvm::cl::desc("what to quantize")};
+  ListOption<std::string> exclude{*this, "exclude", llvm::cl::desc("what not to")};
+  Option<bool> defaultExclude{*this, "default-exclude", llvm::cl::desc("leave lm_head and embed_tokens out as well"),
+                              llvm::cl::init(true)};
   Option<std::string> scheme{*this, "scheme", llvm::cl::desc("int4, int8, fp8 or none"), llvm::cl::init("int4")};
   Option<int64_t> groupSize{*this, "group-size", llvm::cl::desc("elements that share a scale"), llvm::cl::init(32)};
   Option<std::string> convention{*this, "convention", llvm::cl::desc("whose rule of rounding"),
@@ -126,7 +128,12 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
   StageOptions stageOptions() const {
     StageOptions options;
-    options.quantize = {include, exclude, scheme, groupSize, convention, ""};
+    options.quantize.include = {include.begin(), include.end()};
+    options.quantize.exclude = {exclude.begin(), exclude.end()};
+    options.quantize.defaultExclude = defaultExclude;
+    options.quantize.scheme = scheme;
+    options.quantize.groupSize = groupSize;
+    options.quantize.convention = convention;
     options.objective.objective = objective;
     options.rollout.weights = weights;
     options.hoist = hoist;

@@ -31,6 +31,9 @@ StageOptions ProgramOptions::stageOptions(const Recipe &recipe) const {
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
+  if (recipe.quantizes())
+    if (auto selected = selectTensors(recipe, config_); !selected.isOk())
+      return std::move(selected).takeStatus();
   NIBBLE_ASSIGN(auto module, importModule());
   NIBBLE_TRY(StageRunner(session_, options_.stageOptions(recipe), "").run(*module, stages));
   return module;

@@ -2,9 +2,6 @@
 
 #include "runtime/formats/model_weights.h"
 
-#include "llvm/ADT/StringRef.h"
-#include "llvm/Support/Regex.h"
-
 #include <fmt/format.h>
 
 namespace nibble {
@@ -28,29 +25,31 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
 
 QuantizePassOptions Recipe::passOptions() const {
   QuantizePassOptions options;
-  options.include = include;
-  options.exclude = exclude;
+  options.include = {include.begin(), include.end()};
+  options.exclude = {exclude.begin(), exclude.end()};
+  options.defaultExclude = defaultExclude;
   options.scheme = scheme;
   options.groupSize = groupSize;
   options.convention = convention == "compressed-tensors" ? "compressed_tensors" : convention;
   return options;
 }
 
-Result<std::vector<std::string>> selectTensors(const Recipe &recipe, const ModelConfig &config) {
-  llvm::Regex include(recipe.include), exclude(recipe.exclude);
-  std::string error;
-  if (!include.isValid(error))
-    return Status::usage("include '" + recipe.include + "': " + error);
-  if (!recipe.exclude.empty() && !exclude.isValid(error))
-    return Status::usage("exclude '" + recipe.exclude + "': " + error);
-  std::vector<std::string> names;
+Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &config) {
+  std::string problem;
+  auto selection =
+      names::Selection::parse(recipe.include, recipe.exclude, recipe.defaultExclude, recipe.spelling, problem);
+  if (!selection)
+    return Status::usage(problem);
+  std::vector<names::NamedWeight> weights;
   for (const ExpectedTensor &tensor : expectedTensors(config))
-    if (tensor.isLinear && include.match(tensor.name) && (recipe.exclude.empty() || !exclude.match(tensor.name)))
-      names.push_back(tensor.name);
-  if (names.empty())
-    return Status::usage("the recipe names no weight: include '" + recipe.include + "', exclude '" + recipe.exclude +
-                         "'");
-  return names;
+    weights.push_back({tensor.name, tensor.isLinear, tensor.shape.size() == 2 ? "an embedding" : "a norm or a bias"});
+  if (std::string wrong = selection->problemWith(weights); !wrong.empty())
+    return Status::usage(wrong);
+  SelectedTensors selected{{}, selection->warningsWith(weights)};
+  for (const names::NamedWeight &weight : weights)
+    if (weight.canPack && selection->chooses(weight.name))
+      selected.names.push_back(weight.name);
+  return selected;
 }
 
 } // namespace nibble

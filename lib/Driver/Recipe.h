@@ -1,6 +1,7 @@
 // What is quantized and how: the recipe that the command line, a run's configuration and the quantize pass share.
 #pragma once
 
+#include "lib/Names/selection.h"
 #include "lib/Numerics/scheme.h"
 #include "passes/Quantize/Passes.h"
 #include "runtime/core/status.h"
@@ -15,10 +16,10 @@ struct Recipe {
   std::string scheme = "int4"; // int4, int8, fp8, none
   int64_t groupSize = 32;      // 16, 32, 64, 128; 0: the whole row
   std::string convention = "nibble";
-  // POSIX extended regular expressions on parameter names. A linear weight is quantized when include finds a match and exclude
-  // none; an empty exclude finds none.
-  std::string include = ".*";
-  std::string exclude = "lm_head|embed_tokens";
+  // Patterns on names of weights (lib/Names): no include is every weight; names::kDefaultExclude is left out as well.
+  std::vector<std::string> include, exclude;
+  bool defaultExclude = true;
+  names::Selection::Spelling spelling; // of these three where the user wrote them
 
   bool quantizes() const { return scheme != "none"; }
   // Usage error for a scheme, group size or convention that there is not.
@@ -29,7 +30,13 @@ struct Recipe {
 
 Result<numerics::Convention> parseConvention(const std::string &text);
 
-// The linear weights of a model that the recipe names. Usage error for a broken regular expression, or when it names none.
-Result<std::vector<std::string>> selectTensors(const Recipe &recipe, const ModelConfig &config);
+struct SelectedTensors {
+  std::vector<std::string> names;
+  std::vector<std::string> warnings; // patterns that have no effect
+};
+
+// The linear weights of a model that the recipe names. Usage error as of names::Selection: a pattern that is none, that
+// matches nothing (with the names that are close) or only what cannot be packed, or when no weight is left.
+Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &config);
 
 } // namespace nibble

@@ -8,8 +8,13 @@ include "mlir/Pass/PassBase.td"
 def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
   let summary = "Put fake_quant on the weights of linears that a recipe names.";
   let description = [{
-    The weight of an `nn.linear` that is a parameter whose name matches `include` and not `exclude` is read through `qat.fake_quant` from
-    then on. Other uses of the parameter (the embedding of a tied head) keep the unrounded weight.
+    The weight of an `nn.linear` that is a parameter whose name matches a pattern of `include` (all do when there is none) and none of
+    `exclude` is read through `qat.fake_quant` from then on; where both match, `exclude` wins. The patterns `lm_head` and `embed_tokens` are
+    always among those of `exclude`, unless `default-exclude=false`. Other uses of the parameter (the embedding of a tied head) keep the
+    unrounded weight.
+
+    A pattern is a regular expression in Python's syntax, searched in the parameter's name (`layers.0.mlp.up_proj.weight`). After `re:` it
+    must match from the start of the module's name (`layers.0.mlp.up_proj`), as in the ignore lists of compressed-tensors.
 
     Names are the checkpoint's: a layer function is judged by the parameters that its callers pass. Where two calls differ in what
     they quantize (`exclude="layers\.0\."`), the second kind gets its own copy of the function. A weight that is quantized already
@@ -18,8 +23,9 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     A parameter of two dimensions or more that the recipe names and that some product or nothing but other ops read in full precision is a
     warning at that op, with the reason; with `strict` it is an error.
 
-    Errors: a group size that does not divide K (N2, naming tensor, K and group size); a recipe that matches nothing; an unknown
-    scheme; a malformed expression.
+    Errors: a group size that does not divide K (N2, naming tensor, K and group size); a pattern that matches no parameter (with the
+    names that are close) or only what is not the weight of a linear; a recipe that leaves no weight; an unknown scheme; a malformed
+    expression.
 
     Example: `--nibble-quantize="include=mlp group-size=32"` turns
 
@@ -35,10 +41,10 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"include", "include", "std::string", /*default=*/"\".*\"",
-           "extended regular expression, searched in the parameter's name: what to quantize">,
-    Option<"exclude", "exclude", "std::string", /*default=*/"\"lm_head|embed_tokens\"",
-           "extended regular expression: what not to; empty for nothing">,
+    ListOption<"include", "include", "std::string",
+               "what to quantize: expressions searched in the parameter's name, or re: and one that its module's name begins with; none: everything">,
+    ListOption<"exclude", "exclude", "std::string", "what not to, like include and stronger">,
+    Option<"defaultExclude", "default-exclude", "bool", /*default=*/"true", "leave lm_head and embed_tokens out, beside what exclude names">,
     Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "int4, int8, fp8, or none to leave the module alone">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
            "elements along K that share a scale: 16, 32, 64, 128, or 0 for the whole row; fp8 has blocks of 128x128 whatever this says">,

@@ -1,13 +1,13 @@
 // nibble-quantize: reads the weights that a recipe names through qat.fake_quant.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
+#include "lib/Names/selection.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Unquantized.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/Support/Regex.h"
 
 #include <map>
 
@@ -28,13 +28,10 @@ namespace {
 
 // What to quantize and how, read from the options.
 struct Recipe {
-  std::optional<llvm::Regex> include, exclude; // absent: matches nothing
+  names::Selection selection;
   qat::SchemeAttr scheme;
   StringRef functionName; // empty: every function
 
-  bool names(StringRef parameter) const {
-    return include && include->match(parameter) && !(exclude && exclude->match(parameter));
-  }
   Choice choiceOf(func::FuncOp function) const;
 };
 
@@ -42,6 +39,8 @@ struct Recipe {
 class Quantizer {
 public:
   Quantizer(ModuleOp module, const Recipe &recipe) : module(module), symbols(module), recipe(recipe) {}
+  // The parameters that the recipe judges, and whether linears read them.
+  std::vector<names::NamedWeight> parameters();
   LogicalResult run();
   // A word for each named parameter that is still read in full precision; returns how many.
   int64_t reportUnquantized(bool strict);
@@ -50,6 +49,8 @@ public:
   int64_t copied = 0;    // functions
 
 private:
+  SmallVector<func::FuncOp> roots();
+  bool isWeightOfLinear(BlockArgument argument);
   LogicalResult quantize(func::FuncOp function, const Choice &choice);
   FailureOr<StringAttr> calleeFor(func::CallOp call, const Choice &choice);
 
@@ -60,6 +61,8 @@ private:
   SmallVector<func::FuncOp> judged;
   // Of each function the copies there are, by which arguments they quantize.
   std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies;
+  // What isWeightOfLinear found out.
+  DenseMap<Value, bool> weights;
   // Functions as they were read, for copies that are asked for after the original was rewritten.
   DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals;
 };
@@ -71,7 +74,6 @@ public:
 
 private:
   FailureOr<qat::SchemeAttr> readScheme();
-  LogicalResult checkExpression(StringRef option, StringRef expression);
 };
 
 } // namespace
@@ -81,7 +83,7 @@ Choice Recipe::choiceOf(func::FuncOp function) const {
   if (!functionName.empty() && function.getSymName() != functionName)
     return choice;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr); name && names(name.getValue()))
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr); name && selection.chooses(name.getValue()))
       choice[i] = name;
   return choice;
 }
@@ -163,20 +165,57 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
   return success();
 }
 
-LogicalResult Quantizer::run() {
+// Public functions, and private ones that nobody calls, are judged by their own names; all others by their callers'.
+// Those that stay as they are come first and keep the functions that they share with others.
+SmallVector<func::FuncOp> Quantizer::roots() {
   DenseSet<Operation *> called;
   module.walk([&](func::CallOp call) {
     if (Operation *callee = symbols.lookup(call.getCallee()))
       called.insert(callee);
   });
-  // Public functions, and private ones that nobody calls, are judged by their own names; all others by their callers'.
-  // Those that stay as they are come first and keep the functions that they share with others.
   SmallVector<func::FuncOp> roots;
   for (bool chosen : {false, true})
     for (auto function : module.getOps<func::FuncOp>())
       if (!function.isDeclaration() && (function.isPublic() || !called.contains(function)) &&
           chosen == (function.getSymName() == recipe.functionName))
         roots.push_back(function);
+  return roots;
+}
+
+// Whether a linear reads it, here or in a function that is called with it; through fake_quant as well.
+bool Quantizer::isWeightOfLinear(BlockArgument argument) {
+  auto [entry, isNew] = weights.try_emplace(argument, false); // false while it is being found out: functions may recurse
+  if (!isNew)
+    return entry->second;
+  bool isWeight = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
+    if (auto linear = dyn_cast<nn::LinearOp>(use.getOwner()))
+      return linear.getWeight() == argument;
+    if (auto rounded = dyn_cast<qat::FakeQuantOp>(use.getOwner()))
+      return llvm::any_of(rounded->getUsers(), [](Operation *user) { return isa<nn::LinearOp>(user); });
+    auto call = dyn_cast<func::CallOp>(use.getOwner());
+    auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+    return callee && !callee.isDeclaration() && isWeightOfLinear(callee.getArgument(use.getOperandNumber()));
+  });
+  return weights[argument] = isWeight;
+}
+
+std::vector<names::NamedWeight> Quantizer::parameters() {
+  llvm::MapVector<StringRef, bool> isWeight;
+  for (func::FuncOp root : roots()) {
+    if (!recipe.functionName.empty() && root.getSymName() != recipe.functionName)
+      continue;
+    for (BlockArgument argument : root.getArguments())
+      if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kParameterAttr))
+        isWeight[name.getValue()] |= isWeightOfLinear(argument);
+  }
+  std::vector<names::NamedWeight> result;
+  for (auto [name, isRead] : isWeight)
+    result.push_back({name.str(), isRead});
+  return result;
+}
+
+LogicalResult Quantizer::run() {
+  SmallVector<func::FuncOp> roots = this->roots();
   for (func::FuncOp root : roots) {
     originals[root] = OwningOpRef<func::FuncOp>(root.clone());
     copies[{root.getOperation(), bits(recipe.choiceOf(root))}] = root.getSymNameAttr();
@@ -215,34 +254,35 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
   return attribute;
 }
 
-LogicalResult QuantizePass::checkExpression(StringRef option, StringRef expression) {
-  std::string why;
-  if (expression.empty() || llvm::Regex(expression).isValid(why)) // empty: nothing matches
-    return success();
-  return emitError(getOperation().getLoc())
-         << "nibble-quantize: " << option << "='" << expression << "' is no regular expression: " << why;
-}
-
 void QuantizePass::runOnOperation() {
   if (scheme == "none")
     return;
   FailureOr<qat::SchemeAttr> schemeAttr = readScheme();
-  if (failed(schemeAttr) || failed(checkExpression("include", include)) || failed(checkExpression("exclude", exclude)))
+  if (failed(schemeAttr))
     return signalPassFailure();
-  auto regex = [](StringRef expression) {
-    return expression.empty() ? std::nullopt : std::optional<llvm::Regex>(expression);
+  ModuleOp module = getOperation();
+  auto refuse = [&](const std::string &problem) {
+    module.emitError() << "nibble-quantize: " << problem;
+    signalPassFailure();
   };
-  Recipe recipe{regex(include), regex(exclude), *schemeAttr, functionName};
-  Quantizer quantizer(getOperation(), recipe);
+  std::string problem;
+  std::vector<std::string> included(include.begin(), include.end()), excluded(exclude.begin(), exclude.end());
+  auto selection = names::Selection::parse(included, excluded, defaultExclude, {}, problem);
+  if (!selection)
+    return refuse(problem);
+  Recipe recipe{std::move(*selection), *schemeAttr, functionName};
+  Quantizer quantizer(module, recipe);
+  std::vector<names::NamedWeight> parameters = quantizer.parameters();
+  if (problem = recipe.selection.problemWith(parameters); !problem.empty())
+    return refuse(problem);
+  for (const std::string &warning : recipe.selection.warningsWith(parameters))
+    module.emitWarning() << "nibble-quantize: " << warning;
   if (failed(quantizer.run()))
     return signalPassFailure();
   if (quantizer.reportUnquantized(strict) > 0 && strict)
     return signalPassFailure();
   quantized += quantizer.quantized;
   copied += quantizer.copied;
-  if (quantizer.quantized == 0) {
-    getOperation().emitError() << "nibble-quantize: include='" << include << "' exclude='" << exclude
-                               << "' names no unquantized weight of a linear";
-    signalPassFailure();
-  }
+  if (quantizer.quantized == 0)
+    refuse("the weights that include and exclude name are quantized already");
 }

@@ -212,6 +212,10 @@ Status checkTogether(const Config &config, const std::string &where) {
   if (group != 0 && group != 16 && group != 32 && group != 64 && group != 128)
     return Status::usage(
         fmt::format("{}: quantize.group_size: must be 16, 32, 64, 128 or 0, not {} (N2)", where, group));
+  std::string problem;
+  if (!names::Selection::parse(config.quantize.include, config.quantize.exclude, config.quantize.defaultExclude,
+                               kQuantizeSpelling, problem))
+    return Status::usage(where + ": " + problem);
   if (config.rl.updatesPerStep > config.rl.promptsPerStep)
     return Status::usage(fmt::format("{}: rl.updates_per_step: {} updates need as many prompts_per_step, there are {}",
                                      where, config.rl.updatesPerStep, config.rl.promptsPerStep));

@@ -4,6 +4,7 @@
 // text and the list of keys for the documentation come from it.
 #pragma once
 
+#include "lib/Names/selection.h"
 #include "runtime/core/status.h"
 #include "runtime/formats/json.h"
 #include "runtime/rollout/sampler.h"
@@ -27,8 +28,13 @@ struct QuantizeConfig {
   std::string train = "int4", rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
   int64_t groupSize = 32;
   std::string convention = "nibble";
-  std::vector<std::string> include, exclude; // regular expressions on parameter names; both empty: the built-in recipe
+  std::vector<std::string> include, exclude; // patterns on names of weights, see lib/Names/selection.h
+  bool defaultExclude = true;
 };
+
+// How messages spell its patterns.
+inline const names::Selection::Spelling kQuantizeSpelling = {"quantize.include", "quantize.exclude",
+                                                             "quantize.default_exclude = false"};
 
 struct RolloutConfig {
   SamplingOptions sampling = {};

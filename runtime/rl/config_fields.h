@@ -24,8 +24,9 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.choice("rollout", c.quantize.rollout, {"int4", "int8", "fp8", "none"}, "grid that rollout weights are packed on");
   a.integer("group_size", c.quantize.groupSize, 0, 128, "weights that share a scale: 16, 32, 64, 128, or 0 for a row; of fp8 always 128x128");
   a.choice("convention", c.quantize.convention, {"nibble", "slime"}, "slime: scales in float32 while training");
-  a.texts("include", c.quantize.include, "regular expressions on the names of what is quantized");
-  a.texts("exclude", c.quantize.exclude, "regular expressions on the names of what is not");
+  a.texts("include", c.quantize.include, "what is quantized: expressions searched in tensor names, or re: and one that module names begin with; empty: all");
+  a.texts("exclude", c.quantize.exclude, "what is not, like include and stronger");
+  a.flag("default_exclude", c.quantize.defaultExclude, "leave lm_head and embed_tokens out, beside what exclude names");
 
   a.section("rollout");
   SamplingOptions &sampling = c.rollout.sampling;

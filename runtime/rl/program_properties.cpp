@@ -14,6 +14,7 @@ Json programProperties(const Config &config, bool supervised, std::string_view p
     properties["convention"] = config.quantize.convention;
     properties["include"] = config.quantize.include;
     properties["exclude"] = config.quantize.exclude;
+    properties["default_exclude"] = config.quantize.defaultExclude;
   }
   if (trains) {
     properties["objective"] = supervised ? "sft" : config.rl.objective;

@@ -1,6 +1,6 @@
 """Layers: who may include whom.
 
-Numerics <- dialects <- passes <- Driver <- tools; ABI.h <- {Target, runtime}; Numerics <- runtime. A stage of passes/ includes no other
+Numerics <- dialects <- passes <- Driver <- tools; ABI.h <- {Target, runtime}; Numerics <- runtime. Names <- {passes, runtime}. A stage of passes/ includes no other
 stage; passes/Weights and passes/Elementary are no stages but what two of them do alike. runtime/ never sees MLIR or LLVM. A system header comes in angle brackets, a header of the repository by its path from the root.
 """
 
@@ -12,18 +12,19 @@ import lint
 # First match wins: files below the prefix may include what begins with one of these. {stage} is the first folder below passes/.
 ALLOWED = [
     ("lib/Numerics/", ["lib/Numerics/"]),
+    ("lib/Names/", ["lib/Names/"]),
     ("dialects/", ["dialects/", "lib/Numerics/", "mlir/", "llvm/"]),
     ("passes/Pipelines.", ["passes/", "dialects/", "mlir/", "llvm/"]),
     # What generated code calls of the runtime is in ABI.h.
     ("passes/LowerTo", ["passes/{stage}/", "passes/Elementary/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
-    ("passes/", ["passes/{stage}/", "passes/Weights/", "dialects/", "lib/Numerics/", "lib/Objectives/", "mlir/", "llvm/"]),
+    ("passes/", ["passes/{stage}/", "passes/Weights/", "dialects/", "lib/Numerics/", "lib/Names/", "lib/Objectives/", "mlir/", "llvm/"]),
     ("lib/Objectives/", ["lib/Objectives/", "llvm/"]),
     ("lib/Frontend/", ["lib/Frontend/", "dialects/", "lib/Numerics/", "runtime/formats/", "runtime/core/", "mlir/", "llvm/"]),
     ("lib/Reference/", ["lib/Reference/", "dialects/", "lib/Numerics/", "mlir/", "llvm/"]),
     ("lib/Target/", ["lib/Target/", "passes/LowerTo", "passes/Bufferize/", "dialects/", "lib/Numerics/", "runtime/bundle/", "runtime/core/", "include/nibble/", "mlir/", "llvm/"]),
     ("lib/Driver/", ["lib/", "passes/", "dialects/", "runtime/", "include/nibble/", "mlir/", "llvm/"]),
     ("include/nibble/", ["include/nibble/"]),
-    ("runtime/", ["runtime/", "lib/Numerics/", "include/nibble/ABI.h", "include/nibble/Runtime.h"]),
+    ("runtime/", ["runtime/", "lib/Numerics/", "lib/Names/", "include/nibble/ABI.h", "include/nibble/Runtime.h"]),
     ("tools/", ["tools/", "lib/", "runtime/", "include/nibble/", "mlir/", "llvm/"]),
     ("benchmarks/", [""]),
     ("test/", [""]),

@@ -38,10 +38,14 @@ llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
 }
 
 // A checkpoint is imported, a file read.
-Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const CompileArguments &arguments, const ProgramOptions &options) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const CompileArguments &arguments, const ProgramOptions &options,
+                                                   const Recipe &recipe) {
   if (arguments.input.ends_with(".mlir"))
     return session.parseFile(arguments.input);
   NIBBLE_ASSIGN(auto model, openModel(arguments.input));
+  if (arguments.program != "none" && recipe.quantizes())
+    if (auto selected = selectTensors(recipe, model->config()); !selected.isOk())
+      return std::move(selected).takeStatus();
   return ModelCompiler(session, model->config(), options).importModule();
 }
 
@@ -93,7 +97,7 @@ Status compile(const CompileArguments &arguments) {
   options.hoist = !arguments.noHoist;
   options.host.cpu = arguments.cpu;
   Session session;
-  NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options));
+  NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
   StageOptions stages = options.stageOptions(recipe);
   stages.rollout.sample = arguments.target != "host";
@@ -160,7 +164,7 @@ void addCompile(CLI::App &app, Status &status) {
                     "of --target cuda: tile, stages, shared memory, registers and spills (by ptxas), bytes, operations and floor time of each kernel");
   command->add_option("--tokens", arguments->tokens, "of the calls that --kernel-report counts")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   addRecipeOptions(*command, arguments->recipe);
-  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include", "--exclude"})
+  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include", "--exclude", "--no-default-exclude"})
     command->get_option("--config")->excludes(command->get_option(given));
   command->callback([arguments, command, &status] {
     arguments->recomputeGiven = command->count("--recompute") > 0;

@@ -22,16 +22,18 @@ struct QuantizeArguments {
 Status quantize(const QuantizeArguments &arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
-  NIBBLE_ASSIGN(auto names, selectTensors(arguments.recipe, model->config()));
+  NIBBLE_ASSIGN(SelectedTensors selected, selectTensors(arguments.recipe, model->config()));
+  for (const std::string &warning : selected.warnings)
+    fmt::print(stderr, "nibble: warning: {}\n", warning);
   if (arguments.dryRun) {
-    for (const std::string &name : names)
+    for (const std::string &name : selected.names)
       fmt::print("{}\n", name);
-    fmt::print("{} tensors would be packed\n", names.size());
+    fmt::print("{} tensors would be packed\n", selected.names.size());
     return Status::ok();
   }
   if (arguments.out.empty())
     return Status::usage("--out is required; name a folder to write, or say --dry-run");
-  NIBBLE_ASSIGN(ExportReport report, writeQuantizedCheckpoint(arguments.model, arguments.out, scheme, names));
+  NIBBLE_ASSIGN(ExportReport report, writeQuantizedCheckpoint(arguments.model, arguments.out, scheme, selected.names));
   for (const std::string &warning : report.warnings)
     fmt::print(stderr, "nibble: warning: {}\n", warning);
   fmt::print("{}: {} tensors packed, {} kept; {} bytes of weights became {}\n", arguments.out, report.packedTensors,

@@ -1,4 +1,4 @@
-// --scheme, --group-size, --convention, --include, --exclude
+// --scheme, --group-size, --convention, --include, --exclude, --no-default-exclude
 #pragma once
 
 #include "lib/Driver/Recipe.h"
@@ -11,8 +11,13 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
   command.add_option("--scheme", recipe.scheme, "int4, int8, fp8 or none")->capture_default_str();
   command.add_option("--group-size", recipe.groupSize, "elements along K that share a scale: 16, 32, 64, 128; 0: the row")->capture_default_str();
   command.add_option("--convention", recipe.convention, "nibble, slime or compressed-tensors")->capture_default_str();
-  command.add_option("--include", recipe.include, "regular expression on tensor names: what to quantize")->capture_default_str();
-  command.add_option("--exclude", recipe.exclude, "regular expression on tensor names: what not to")->capture_default_str();
+  command.add_option("--include", recipe.include,
+                     "what to quantize: an expression searched in tensor names, or re: and one that module names begin with; may be given again; default: all")
+      ->allow_extra_args(false);
+  command.add_option("--exclude", recipe.exclude, "what not to, like --include and stronger; may be given again; lm_head and embed_tokens are left out as well")
+      ->allow_extra_args(false);
+  command.add_flag("!--no-default-exclude", recipe.defaultExclude, "quantize lm_head and embed_tokens as well");
+  recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
 }
 
 } // namespace nibble

@@ -4,21 +4,15 @@ namespace nibble {
 
 namespace {
 
-// One expression that matches what any of the list does.
-std::string joinExpressions(const std::vector<std::string> &expressions, const std::string &otherwise) {
-  std::string joined;
-  for (const std::string &expression : expressions)
-    joined += (joined.empty() ? "(" : "|(") + expression + ")";
-  return joined.empty() ? otherwise : joined;
-}
-
 Recipe recipeOf(const Config &config, const std::string &scheme) {
   Recipe recipe;
   recipe.scheme = scheme;
   recipe.groupSize = config.quantize.groupSize;
   recipe.convention = config.quantize.convention;
-  recipe.include = joinExpressions(config.quantize.include, recipe.include);
-  recipe.exclude = joinExpressions(config.quantize.exclude, config.quantize.include.empty() ? recipe.exclude : "");
+  recipe.include = config.quantize.include;
+  recipe.exclude = config.quantize.exclude;
+  recipe.defaultExclude = config.quantize.defaultExclude;
+  recipe.spelling = kQuantizeSpelling;
   return recipe;
 }
 

@@ -5,13 +5,19 @@
 // RUN: not nibble-opt %s --nibble-quantize="scheme=int8 convention=slime" 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not nibble-opt %s --nibble-quantize="include=(" 2>&1 | FileCheck %s --check-prefix=REGEX
 // RUN: not nibble-opt %s --nibble-quantize="exclude=[" 2>&1 | FileCheck %s --check-prefix=REGEX2
+// RUN: not nibble-opt %s --nibble-quantize="exclude=re:.*up_prj" 2>&1 | FileCheck %s --check-prefix=UNMATCHED
+// RUN: not nibble-opt %s --nibble-quantize="include=re:up_proj" 2>&1 | FileCheck %s --check-prefix=ANCHORED
+// RUN: not nibble-opt %s --nibble-quantize="exclude=re:" 2>&1 | FileCheck %s --check-prefix=EMPTY
 
 // SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8 and none
 // CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed_tensors
 // GROUP: nibble-quantize: N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not 48
 // KIND: nibble-quantize: convention 'slime' is defined for int4 only
-// REGEX: nibble-quantize: include='(' is no regular expression
-// REGEX2: nibble-quantize: exclude='[' is no regular expression
+// REGEX: nibble-quantize: include '(' is no regular expression
+// REGEX2: nibble-quantize: exclude '[' is no regular expression
+// UNMATCHED: nibble-quantize: exclude 're:.*up_prj' matches no weight of this model; close names: layers.7.up_proj
+// ANCHORED: nibble-quantize: include 're:up_proj' matches no weight of this model; re: matches from the start of the module's name
+// EMPTY: nibble-quantize: exclude 're:' is an empty expression, which would match every name; leave it out, or write default-exclude=false
 
 // N2, with the name that the checkpoint gives the tensor.
 func.func private @layer(%x: tensor<?x100xbf16>, %w: tensor<64x100xbf16> {nn.parameter = "up_proj.weight"}) -> tensor<?x64xbf16> {
@@ -26,7 +32,7 @@ func.func @f(%x: tensor<?x100xbf16> {nn.input = "x"}, %w: tensor<64x100xbf16> {n
 
 // -----
 
-// expected-error @below {{nibble-quantize: include='.*' exclude='lm_head|embed_tokens' names no unquantized weight of a linear}}
+// expected-error @below {{nibble-quantize: nothing is left to quantize: lm_head and embed_tokens are left out by default; write default-exclude=false}}
 module {
   func.func @f(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<96x64xbf16> {nn.parameter = "lm_head.weight"}) -> tensor<?x96xf32> {
     %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-quantize | FileCheck %s
 // RUN: nibble-opt %s --nibble-quantize="include=down_proj group-size=64 convention=slime" | FileCheck %s --check-prefix=DOWN
-// RUN: nibble-opt %s --nibble-quantize="exclude=layers\.0\.|lm_head scheme=int8 group-size=0" | FileCheck %s --check-prefix=SKIP
-// RUN: nibble-opt %s --nibble-quantize="include=embed exclude= scheme=fp8" | FileCheck %s --check-prefix=TIED
+// RUN: nibble-opt %s --nibble-quantize="exclude=layers\.0\. scheme=int8 group-size=0" | FileCheck %s --check-prefix=SKIP
+// RUN: nibble-opt %s --nibble-quantize="include=embed default-exclude=false scheme=fp8" | FileCheck %s --check-prefix=TIED
 // RUN: nibble-opt %s --nibble-quantize=scheme=none | FileCheck %s --check-prefix=NONE
 // One recipe after another: what the first quantized stays as it is.
 // RUN: nibble-opt %s --nibble-quantize=include=down_proj --nibble-quantize=group-size=64 | FileCheck %s --check-prefix=TWO
