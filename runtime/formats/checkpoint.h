@@ -58,7 +58,7 @@ private:
 inline constexpr const char *kSingleFile = "model.safetensors";
 inline constexpr const char *kIndexFile = "model.safetensors.index.json";
 
-// A floating-point tensor (F64, F32, BF16, F16) as F32 or BF16, rounded to nearest even; F64 is rounded to float32
+// A floating-point tensor (F64, F32, BF16, F16) as F32, BF16 or F16, rounded to nearest even; F64 is rounded to float32
 // first. Usage error for other pairs of dtypes.
 Result<Tensor> convert(const Tensor &tensor, DType dtype);
 

@@ -1,4 +1,4 @@
-// Floating-point tensors of files as the two dtypes that programs work in.
+// Floating-point tensors of files as the dtypes that programs work in, and back.
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/half.h"
 #include "runtime/formats/checkpoint.h"
@@ -34,9 +34,9 @@ template <typename Visit> bool withFloats(const Tensor &tensor, Visit visit) {
 } // namespace
 
 Result<Tensor> convert(const Tensor &tensor, DType dtype) {
-  Status refused = Status::usage(fmt::format("cannot convert {} to {}; use F32 or BF16 of a floating-point tensor",
+  Status refused = Status::usage(fmt::format("cannot convert {} to {}; use F32, BF16 or F16 of a floating-point tensor",
                                              nameOf(tensor.dtype()), nameOf(dtype)));
-  if (dtype != DType::kF32 && dtype != DType::kBF16)
+  if (dtype != DType::kF32 && dtype != DType::kBF16 && dtype != DType::kF16)
     return refused;
   NIBBLE_ASSIGN(Tensor out, Tensor::create(dtype, tensor.shape()));
   int64_t count = tensor.elements();
@@ -44,6 +44,8 @@ Result<Tensor> convert(const Tensor &tensor, DType dtype) {
     for (int64_t i = 0; i < count; ++i)
       if (dtype == DType::kF32)
         out.as<float>()[i] = load(i);
+      else if (dtype == DType::kF16)
+        out.as<uint16_t>()[i] = numerics::halfFromFloat(load(i));
       else
         out.as<uint16_t>()[i] = numerics::bf16FromFloat(load(i));
   });

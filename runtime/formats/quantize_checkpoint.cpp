@@ -4,7 +4,6 @@
 #include "runtime/formats/quantized_checkpoint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
 #include <set>
@@ -20,9 +19,9 @@ namespace {
 constexpr std::string_view kWeight = ".weight";
 
 // What one tensor of the model becomes in the file.
-std::vector<TensorSpec> packedSpecs(const std::string &name, const PackedLayout &layout) {
+std::vector<TensorSpec> packedSpecs(const std::string &name, const PackedLayout &layout, DType scaleType) {
   return {{name + "_packed", DType::kI32, {layout.n, layout.codeRowBytes() / 4}},
-          {name + "_scale", DType::kBF16, {layout.n, layout.groupsPerRow()}},
+          {name + "_scale", scaleType, {layout.n, layout.groupsPerRow()}},
           {name + "_shape", DType::kI64, {2}}};
 }
 
@@ -71,6 +70,8 @@ void warnAboutServing(const std::map<std::string, PackedLayout> &plan, std::vect
   const std::vector<std::vector<std::string>> fused = {{".q_proj", ".k_proj", ".v_proj"}, {".gate_proj", ".up_proj"}};
   std::string slow; // the first of them
   int64_t slowCount = 0;
+  if (plan.contains("lm_head.weight"))
+    warnings.push_back("lm_head.weight is packed; few serving engines read a packed head");
   for (const auto &[name, layout] : plan) {
     std::string module = name.substr(0, name.size() - kWeight.size());
     for (const auto &parts : fused) {
@@ -114,7 +115,7 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
     std::string file = source.files().fileOf(source.packed(name) ? name + "_packed" : name);
     auto entry = plan.find(name);
     std::vector<TensorSpec> specs = entry == plan.end() ? std::vector<TensorSpec>{{name, info.dtype, info.shape}}
-                                                        : packedSpecs(name, entry->second);
+                                                        : packedSpecs(name, entry->second, source.packedType(name, scheme));
     ++(entry == plan.end() ? report.keptTensors : report.packedTensors);
     report.bytesRead += *elementCount(info.shape) * bitsOf(info.dtype) / 8;
     for (TensorSpec &spec : specs) {
@@ -136,23 +137,20 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
       return source.read(spec.name);
     const std::string &name = entry->second;
     const PackedLayout &layout = plan.at(name);
-    NIBBLE_ASSIGN(Tensor tensor, Tensor::create(spec.dtype, spec.shape));
     if (spec.name.ends_with("_shape")) {
+      NIBBLE_ASSIGN(Tensor tensor, Tensor::create(spec.dtype, spec.shape));
       tensor.as<int64_t>()[0] = layout.n;
       tensor.as<int64_t>()[1] = layout.k;
       return tensor;
     }
     if (auto kept = scales.find(spec.name); kept != scales.end()) {
-      tensor = std::move(kept->second);
+      Tensor tensor = std::move(kept->second);
       scales.erase(kept);
       return tensor;
     }
-    NIBBLE_ASSIGN(Tensor slab, source.quantize(name, layout));
-    std::memcpy(tensor.data(), slab.data(), static_cast<size_t>(layout.codeBytes()));
-    NIBBLE_ASSIGN(Tensor scale, Tensor::create(DType::kBF16, {layout.n, layout.groupsPerRow()}));
-    std::memcpy(scale.data(), slab.data() + layout.codeBytes(), static_cast<size_t>(layout.scaleBytes()));
-    scales.emplace(name + "_scale", std::move(scale));
-    return tensor;
+    NIBBLE_ASSIGN(PackedWeight packed, source.pack(name, layout));
+    scales.emplace(name + "_scale", std::move(packed.scales));
+    return std::move(packed.codes);
   };
   for (const auto &[file, specs] : files)
     NIBBLE_TRY(writeSafetensors(target / file, specs, produce));

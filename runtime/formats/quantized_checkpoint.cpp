@@ -2,12 +2,14 @@
 #include "runtime/formats/quantized_checkpoint.h"
 
 #include "lib/Numerics/bf16.h"
+#include "lib/Numerics/compressed_tensors.h"
 #include "lib/Numerics/quantize.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
-#include <oniguruma.h>
+#include <set>
 
 namespace nibble {
 
@@ -17,48 +19,27 @@ using numerics::PackedLayout;
 namespace {
 
 constexpr std::string_view kPackedSuffix = "_packed", kScaleSuffix = "_scale", kShapeSuffix = "_shape",
-                           kWeight = ".weight";
+                           kZeroPointSuffix = "_zero_point", kOrderSuffix = "_g_idx", kWeight = ".weight";
 
-// "re:<expression>": Python's re.match, anchored at the start. Bounded work; an expression that does not compile or
-// takes too long is an error.
-Result<bool> matchesExpression(const std::string &entry, const std::string &module) {
-  auto *pattern = reinterpret_cast<const OnigUChar *>(entry.data() + 3), *patternEnd = pattern + entry.size() - 3;
-  OnigEncoding encoding = ONIG_ENCODING_UTF8;
-  onig_initialize(&encoding, 1);
-  regex_t *compiled = nullptr;
-  OnigErrorInfo error;
-  int status = onig_new(&compiled, pattern, patternEnd, ONIG_OPTION_NONE, encoding, ONIG_SYNTAX_PYTHON, &error);
-  int found = ONIG_MISMATCH;
-  if (status == ONIG_NORMAL) {
-    auto *text = reinterpret_cast<const OnigUChar *>(module.data()), *end = text + module.size();
-    OnigMatchParam *limits = onig_new_match_param();
-    onig_initialize_match_param(limits);
-    onig_set_retry_limit_in_match_of_match_param(limits, 1'000'000);
-    found = onig_match_with_param(compiled, text, end, text, nullptr, ONIG_OPTION_NONE, limits);
-    onig_free_match_param(limits);
-    onig_free(compiled);
-  }
-  if (status != ONIG_NORMAL || (found < 0 && found != ONIG_MISMATCH))
-    return Status::badInput(
-        fmt::format("ignore entry \"{}\" is no usable regular expression; list the modules by name", printable(entry)));
-  return found >= 0;
+// Of the matrix `weight`, a tensor or a part of which has the name `stored` in the file.
+ModuleName moduleOf(const std::string &weight, const std::string &stored) {
+  std::string name(names::moduleOf(weight));
+  bool isEmbedding = name.ends_with("embed_tokens");
+  return {std::move(name), stored.substr(0, stored.rfind(kWeight)), isEmbedding};
 }
 
-Result<bool> isIgnored(const std::vector<std::string> &ignore, const std::string &module) {
-  for (const std::string &entry : ignore) {
-    if (entry == module)
-      return true;
-    if (!entry.starts_with("re:"))
-      continue;
-    NIBBLE_ASSIGN(bool matches, matchesExpression(entry, module));
-    if (matches)
-      return true;
-  }
-  return false;
+bool isFloat(DType dtype) { return dtype == DType::kBF16 || dtype == DType::kF16 || dtype == DType::kF32; }
+
+numerics::WeightType weightTypeOf(DType dtype) {
+  return dtype == DType::kF16   ? numerics::WeightType::kF16
+         : dtype == DType::kF32 ? numerics::WeightType::kF32
+                                : numerics::WeightType::kBF16;
 }
 
-// Of "X.weight" or "X.weight_packed".
-std::string moduleOf(const std::string &weight) { return weight.substr(0, weight.rfind(kWeight)); }
+// Numbers that the type holds, to that type: exact.
+Result<Tensor> storedAs(Tensor floats, DType dtype) {
+  return dtype == DType::kF32 ? Result<Tensor>(std::move(floats)) : convert(floats, dtype);
+}
 
 } // namespace
 
@@ -70,50 +51,60 @@ Result<QuantizedCheckpoint> QuantizedCheckpoint::open(const std::string &folder)
   NIBBLE_ASSIGN(Json config, readJsonFile(path));
   if (!config.is_object())
     return Status::badInput(path + ": not an object; is it a config.json?");
-  const Json *quantization = findField(config, "quantization_config");
-  std::vector<std::string> ignore;
-  if (quantization) {
-    NIBBLE_ASSIGN(DeclaredQuantization declared, readQuantizationConfig(*quantization, path));
-    checkpoint.scheme_ = declared.scheme;
-    ignore = std::move(declared.ignore);
+  std::optional<DeclaredQuantization> declared;
+  if (const Json *quantization = findField(config, "quantization_config")) {
+    NIBBLE_ASSIGN(declared, DeclaredQuantization::parse(*quantization, path));
+    checkpoint.warnings_ = declared->warnings();
   }
   for (const std::string &name : checkpoint.files_.names()) {
     size_t end = name.rfind(kWeight);
     std::string_view suffix = end == std::string::npos ? "" : std::string_view(name).substr(end + kWeight.size());
     std::string base = end == std::string::npos ? name : name.substr(0, end + kWeight.size());
-    if (suffix == "_zero_point" || suffix == "_g_idx")
-      return Status::badInput(
-          fmt::format("checkpoint {}: tensor \"{}\": zero points and activation order are not supported; "
-                      "use a symmetric checkpoint",
-                      folder, printable(name)));
+    bool isPart = suffix == kScaleSuffix || suffix == kShapeSuffix || suffix == kZeroPointSuffix;
+    if (suffix == kOrderSuffix)
+      return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\": activation order by groups is not supported; "
+                                          "use a checkpoint without actorder, or with actorder \"weight\"",
+                                          folder, printable(name)));
     if (suffix == kPackedSuffix) {
-      NIBBLE_TRY(checkpoint.addPacked(base));
+      NIBBLE_TRY(checkpoint.addPacked(base, declared ? &*declared : nullptr));
       checkpoint.names_.push_back(base);
-    } else if (suffix == kScaleSuffix || suffix == kShapeSuffix) {
-      if (!checkpoint.files_.info(base + std::string(kPackedSuffix)))
-        return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" has no {}{} beside it; fetch it again",
-                                            folder, printable(name), printable(base), kPackedSuffix));
-    } else {
+    } else if (!isPart) {
       checkpoint.names_.push_back(name);
+    } else if (!checkpoint.files_.info(base + std::string(kPackedSuffix))) {
+      return Status::badInput(
+          fmt::format("checkpoint {}: tensor \"{}\" has no {}{} beside it; only pack-quantized tensors "
+                      "are read, fetch it again if it is one",
+                      folder, printable(name), printable(base), kPackedSuffix));
     }
   }
   std::sort(checkpoint.names_.begin(), checkpoint.names_.end());
-  if (quantization)
-    NIBBLE_TRY(checkpoint.checkIgnored(ignore));
+  if (declared) {
+    NIBBLE_TRY(checkpoint.checkKept(*declared));
+    checkpoint.warnOfGroups(*declared);
+  }
   return checkpoint;
 }
 
-// The parts fit each other and the declared group size.
-Status QuantizedCheckpoint::addPacked(const std::string &name) {
-  auto wrong = [&](const std::string &why) {
+// The parts fit each other and what config.json says of their group.
+Status QuantizedCheckpoint::addPacked(const std::string &name, const DeclaredQuantization *declared) {
+  auto wrong = [&](const std::string &why, const char *mend = "export it again") {
     return Status::badInput(
-        fmt::format("checkpoint {}: packed tensor \"{}\": {}; export it again", folder(), printable(name), why));
+        fmt::format("checkpoint {}: packed tensor \"{}\": {}; {}", folder(), printable(name), why, mend));
   };
-  if (!scheme_)
+  if (!declared)
     return wrong("config.json has no quantization_config");
   if (files_.info(name))
     return wrong("it is also there unpacked");
   const TensorInfo *codes = files_.info(name + std::string(kPackedSuffix));
+  ModuleName module = moduleOf(name, codes->name);
+  NIBBLE_ASSIGN(const QuantizationGroup *group, declared->groupOf(module));
+  if (!group)
+    return wrong("it is on the ignore list of config.json, or no group targets it", "correct the list");
+  if (!group->problem.empty())
+    return wrong(fmt::format("quantization_config.config_groups.{}: {}", group->name, group->problem),
+                 "symmetric 4-bit integers, pack-quantized, are supported");
+  if (module.name.ends_with(".mlp.gate") || module.name.ends_with(".router"))
+    return wrong("it is a router, which serving engines read as zeros when it is packed", "export it again without it");
   const TensorInfo *scales = files_.info(name + std::string(kScaleSuffix));
   const TensorInfo *shape = files_.info(name + std::string(kShapeSuffix));
   if (!scales || !shape)
@@ -124,74 +115,110 @@ Status QuantizedCheckpoint::addPacked(const std::string &name) {
   auto extent = [&](int i) {
     return shape->dtype == DType::kI64 ? extents.as<int64_t>()[i] : extents.as<int32_t>()[i];
   };
-  PackedLayout layout{extent(0), extent(1), *scheme_, Layout::kInterchange};
+  PackedLayout layout{extent(0), extent(1), group->scheme, Layout::kInterchange};
   if (std::string problem = layout.problem(); !problem.empty())
     return wrong(problem);
   Shape codeShape{layout.n, layout.codeRowBytes() / 4}, scaleShape{layout.n, layout.groupsPerRow()};
   if (codes->dtype != DType::kI32 || codes->shape != codeShape)
     return wrong(fmt::format("codes are {} {}, not I32 {} as weight_shape [{}, {}] says", nameOf(codes->dtype),
                              toString(codes->shape), toString(codeShape), layout.n, layout.k));
-  if ((scales->dtype != DType::kBF16 && scales->dtype != DType::kF16 && scales->dtype != DType::kF32) ||
-      scales->shape != scaleShape)
-    return wrong(fmt::format("scales are {} {}, not BF16 {} as group_size {} says", nameOf(scales->dtype),
-                             toString(scales->shape), toString(scaleShape), scheme_->groupSize));
-  packed_[name] = layout;
-  return Status::ok();
+  if (!isFloat(scales->dtype) || scales->shape != scaleShape)
+    return wrong(fmt::format("scales are {} {}, not BF16, F16 or F32 {} as group_size {} says", nameOf(scales->dtype),
+                             toString(scales->shape), toString(scaleShape), layout.scheme.groupSize));
+  packed_[name] = {layout, scales->dtype, group->name};
+  return checkZeroPoint(name);
 }
 
-// A serving engine packs what the ignore list does not name: list and tensors must say the same, or it loads random
-// weights.
-Status QuantizedCheckpoint::checkIgnored(const std::vector<std::string> &ignore) const {
+// A symmetric tensor may have zero points that are all zero: older tools write them, as integers [N, K/G] or packed
+// like codes, along N.
+Status QuantizedCheckpoint::checkZeroPoint(const std::string &name) const {
+  const TensorInfo *info = files_.info(name + std::string(kZeroPointSuffix));
+  if (!info)
+    return Status::ok();
+  const PackedLayout &layout = packed_.at(name).layout;
+  bool isPlain = info->shape == Shape{layout.n, layout.groupsPerRow()};
+  bool isPacked = info->dtype == DType::kI32 && info->shape == Shape{(layout.n + 7) / 8, layout.groupsPerRow()};
+  if (isPlain || isPacked) {
+    NIBBLE_ASSIGN(Tensor zeros, files_.read(name + std::string(kZeroPointSuffix)));
+    auto *bytes = zeros.as<uint8_t>();
+    auto isAll = [&](uint8_t byte) {
+      return std::all_of(bytes, bytes + zeros.bytes(), [&](uint8_t other) { return other == byte; });
+    };
+    if ((isPlain && isAll(0)) || (isPacked && isAll(0x88)))
+      return Status::ok();
+  }
+  return Status::badInput(
+      fmt::format("checkpoint {}: tensor \"{}\": zero points other than zero (asymmetric weights) are "
+                  "not supported; use a symmetric checkpoint",
+                  folder(), printable(info->name)));
+}
+
+// A serving engine packs what targets and the ignore list say: they and the tensors must say the same, or it loads
+// random weights.
+Status QuantizedCheckpoint::checkKept(const DeclaredQuantization &declared) const {
   for (const std::string &name : names_) {
-    if (!name.ends_with(kWeight))
+    if (!name.ends_with(kWeight) || packed_.contains(name) || files_.info(name)->shape.size() != 2)
       continue;
-    std::string module = moduleOf(name);
-    bool isPacked = packed_.contains(name), isEmbedding = module.ends_with("embed_tokens");
-    if (!isPacked && (isEmbedding || files_.info(name)->shape.size() != 2))
+    ModuleName module = moduleOf(name, files_.info(name)->name);
+    if (module.isEmbedding)
       continue;
-    // The list may name modules as the file does.
-    std::string stored = moduleOf(files_.info(isPacked ? name + std::string(kPackedSuffix) : name)->name);
-    NIBBLE_ASSIGN(bool ignored, isIgnored(ignore, module));
-    if (!ignored && stored != module) {
-      NIBBLE_ASSIGN(ignored, isIgnored(ignore, stored));
-    }
-    if (isPacked == ignored)
+    NIBBLE_ASSIGN(const QuantizationGroup *group, declared.groupOf(module));
+    if (group)
       return Status::badInput(
-          fmt::format("checkpoint {}: module \"{}\" is {} the ignore list of config.json; correct the list", folder(),
-                      printable(module), isPacked ? "packed but on" : "neither packed nor on"));
-    if (isPacked && (module.ends_with(".mlp.gate") || module.ends_with(".router")))
-      return Status::badInput(
-          fmt::format("checkpoint {}: router \"{}\" is packed, which serving engines read as zeros; export "
-                      "again without it",
-                      folder(), printable(module)));
+          fmt::format("checkpoint {}: module \"{}\" is a target of config_groups.{} and neither packed "
+                      "nor on the ignore list of config.json; correct the list",
+                      folder(), printable(module.name), group->name));
   }
   return Status::ok();
 }
 
+void QuantizedCheckpoint::warnOfGroups(const DeclaredQuantization &declared) {
+  std::set<std::string> used;
+  int64_t wide = 0;
+  for (const auto &[name, packed] : packed_) {
+    used.insert(packed.group);
+    wide += packed.scaleType != DType::kBF16;
+  }
+  for (const QuantizationGroup &group : declared.groups())
+    if (!used.contains(group.name))
+      warnings_.push_back(
+          fmt::format("checkpoint {}: config_groups.{} targets no packed tensor", folder(), group.name));
+  if (wide > 0)
+    warnings_.push_back(
+        fmt::format("checkpoint {}: {} packed tensors have scales of another type than BF16; --dtype "
+                    "float32 --scheme none holds their weights exactly, bfloat16 and four bits round them",
+                    folder(), wide));
+}
+
+std::vector<numerics::Scheme> QuantizedCheckpoint::schemes() const {
+  std::map<int64_t, numerics::Scheme> found;
+  for (const auto &[name, packed] : packed_)
+    found.emplace(packed.layout.scheme.groupSize, packed.layout.scheme);
+  std::vector<numerics::Scheme> schemes;
+  for (const auto &[size, scheme] : found)
+    schemes.push_back(scheme);
+  return schemes;
+}
+
 std::optional<QuantizedCheckpoint::Info> QuantizedCheckpoint::info(const std::string &name) const {
-  if (const PackedLayout *layout = packed(name))
-    return Info{DType::kBF16, {layout->n, layout->k}};
+  if (auto found = packed_.find(name); found != packed_.end())
+    return Info{found->second.scaleType, {found->second.layout.n, found->second.layout.k}};
   const TensorInfo *found = files_.info(name);
   return found ? std::optional(Info{found->dtype, found->shape}) : std::nullopt;
 }
 
 const PackedLayout *QuantizedCheckpoint::packed(const std::string &name) const {
   auto found = packed_.find(name);
-  return found == packed_.end() ? nullptr : &found->second;
+  return found == packed_.end() ? nullptr : &found->second.layout;
 }
 
-Result<Tensor> QuantizedCheckpoint::readPacked(const std::string &name, Layout order) const {
+Result<PackedWeight> QuantizedCheckpoint::readPacked(const std::string &name) const {
   const PackedLayout *layout = packed(name);
   if (!layout)
     return Status::usage(fmt::format("checkpoint {}: tensor \"{}\" is not packed", folder(), printable(name)));
   NIBBLE_ASSIGN(Tensor codes, files_.read(name + std::string(kPackedSuffix)));
-  NIBBLE_ASSIGN(Tensor stored, files_.readAs(name + std::string(kScaleSuffix), DType::kF32));
-  NIBBLE_ASSIGN(Tensor scales, convert(stored, DType::kBF16));
-  NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout->bytes()}));
-  auto *bytes = slab.as<uint8_t>();
-  std::memcpy(bytes, codes.data(), static_cast<size_t>(layout->codeBytes()));
-  std::memcpy(bytes + layout->codeBytes(), scales.data(), static_cast<size_t>(layout->scaleBytes()));
-
+  NIBBLE_ASSIGN(Tensor scales, files_.read(name + std::string(kScaleSuffix)));
+  NIBBLE_ASSIGN(Tensor wide, files_.readAs(name + std::string(kScaleSuffix), DType::kF32));
   auto wrong = [&](int64_t index, const std::string &why) {
     return Status::badInput(fmt::format("checkpoint {}: tensor \"{}{}\" at index {}: {}; export it again", folder(),
                                         printable(name), kScaleSuffix, index, why));
@@ -199,36 +226,105 @@ Result<Tensor> QuantizedCheckpoint::readPacked(const std::string &name, Layout o
   int64_t groups = layout->groupsPerRow(), length = layout->scheme.groupLength(layout->k);
   std::vector<int8_t> row(static_cast<size_t>(layout->k));
   for (int64_t index = 0; index < layout->scaleCount(); ++index) {
-    uint16_t bits = scales.as<uint16_t>()[index];
-    if (bits > numerics::kBf16LargestFinite) // the sign, or no number
-      return wrong(index, fmt::format("scale {} is no number from 0 up", numerics::floatFromBf16(bits)));
-    float wide = stored.as<float>()[index];
-    if (numerics::floatFromBf16(bits) != wide)
-      return wrong(index, fmt::format("scale {} is no bf16 number, and rounding it would change the weights", wide));
-    if (bits != 0)
+    float scale = wide.as<float>()[index];
+    if (!std::isfinite(scale) || std::signbit(scale))
+      return wrong(index, fmt::format("scale {} is no number from 0 up", scale));
+    if (scale != 0)
       continue;
-    numerics::unpackCodes(*layout, index / groups, index / groups + 1, bytes, row.data());
+    numerics::unpackCodes(*layout, index / groups, index / groups + 1, codes.as<uint8_t>(), row.data());
     auto begin = row.begin() + index % groups * length;
     if (std::any_of(begin, begin + length, [](int8_t code) { return code != 0; }))
       return wrong(index, "scale 0 under codes that are not 0");
   }
+  return PackedWeight{std::move(codes), std::move(scales)};
+}
+
+Result<Tensor> QuantizedCheckpoint::readSlab(const std::string &name, Layout order) const {
+  NIBBLE_ASSIGN(PackedWeight weight, readPacked(name));
+  const PackedLayout &layout = packed_.at(name).layout;
+  NIBBLE_ASSIGN(Tensor wide, convert(weight.scales, DType::kF32));
+  NIBBLE_ASSIGN(Tensor scales, convert(wide, DType::kBF16));
+  NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout.bytes()}));
+  auto *bytes = slab.as<uint8_t>();
+  std::memcpy(bytes, weight.codes.data(), static_cast<size_t>(layout.codeBytes()));
+  std::memcpy(bytes + layout.codeBytes(), scales.data(), static_cast<size_t>(layout.scaleBytes()));
   if (order == Layout::kInterchange)
     return slab;
-  PackedLayout target = *layout;
+  PackedLayout target = layout;
   target.layout = order;
   NIBBLE_ASSIGN(Tensor moved, Tensor::create(DType::kU8, {target.bytes()}));
-  numerics::repack(*layout, bytes, order, moved.as<uint8_t>());
+  numerics::repack(layout, bytes, order, moved.as<uint8_t>());
   return moved;
 }
 
 Result<Tensor> QuantizedCheckpoint::read(const std::string &name) const {
-  const PackedLayout *layout = packed(name);
-  if (!layout)
+  auto found = packed_.find(name);
+  if (found == packed_.end())
     return files_.read(name);
-  NIBBLE_ASSIGN(Tensor slab, readPacked(name));
-  NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, {layout->n, layout->k}));
-  numerics::dequantizeMatrix(slab.as<uint8_t>(), *layout, weight.as<uint16_t>());
-  return weight;
+  const auto &[layout, type, group] = found->second;
+  if (type == DType::kBF16) {
+    NIBBLE_ASSIGN(Tensor slab, readSlab(name, Layout::kInterchange));
+    NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, {layout.n, layout.k}));
+    numerics::dequantizeMatrix(slab.as<uint8_t>(), layout, weight.as<uint16_t>());
+    return weight;
+  }
+  NIBBLE_ASSIGN(PackedWeight stored, readPacked(name));
+  NIBBLE_ASSIGN(Tensor scales, convert(stored.scales, DType::kF32));
+  NIBBLE_ASSIGN(Tensor values, Tensor::create(DType::kF32, {layout.n, layout.k}));
+  std::vector<int8_t> codes(static_cast<size_t>(layout.k));
+  int64_t length = layout.scheme.groupLength(layout.k), groups = layout.groupsPerRow();
+  for (int64_t row = 0; row < layout.n; ++row) {
+    numerics::unpackCodes(layout, row, row + 1, stored.codes.as<uint8_t>(), codes.data());
+    for (int64_t i = 0; i < layout.k; ++i)
+      values.as<float>()[row * layout.k + i] = numerics::compressedTensorsValue(
+          codes[static_cast<size_t>(i)], scales.as<float>()[row * groups + i / length], weightTypeOf(type));
+  }
+  return storedAs(std::move(values), type);
+}
+
+DType QuantizedCheckpoint::packedType(const std::string &name, const numerics::Scheme &scheme) const {
+  auto found = info(name);
+  bool isTheirs = scheme.convention == numerics::Convention::kCompressedTensors;
+  return found && isTheirs && isFloat(found->dtype) ? found->dtype : DType::kBF16;
+}
+
+Status QuantizedCheckpoint::notFinite(const std::string &name, float value, int64_t index, int64_t k) const {
+  return Status::badInput(
+      fmt::format("N7: checkpoint {}: tensor \"{}\" has {} at index {} (row {}, column {}); a weight "
+                  "must be finite to be quantized",
+                  folder(), printable(name), value, index, index / k, index % k));
+}
+
+Result<PackedWeight> QuantizedCheckpoint::pack(const std::string &name, const PackedLayout &layout) const {
+  DType type = packedType(name, layout.scheme);
+  NIBBLE_ASSIGN(Tensor words, Tensor::create(DType::kI32, {layout.n, layout.codeRowBytes() / 4}));
+  if (type == DType::kBF16) {
+    NIBBLE_ASSIGN(Tensor slab, quantize(name, layout));
+    NIBBLE_ASSIGN(Tensor scales, Tensor::create(DType::kBF16, {layout.n, layout.groupsPerRow()}));
+    std::memcpy(words.data(), slab.data(), static_cast<size_t>(layout.codeBytes()));
+    std::memcpy(scales.data(), slab.data() + layout.codeBytes(), static_cast<size_t>(layout.scaleBytes()));
+    return PackedWeight{std::move(words), std::move(scales)};
+  }
+  NIBBLE_ASSIGN(Tensor weight, readAs(name, DType::kF32));
+  NIBBLE_ASSIGN(Tensor scales, Tensor::create(DType::kF32, {layout.n, layout.groupsPerRow()}));
+  auto theirs = weightTypeOf(type);
+  int64_t length = layout.scheme.groupLength(layout.k);
+  std::vector<int8_t> codes(static_cast<size_t>(layout.n * layout.k));
+  for (int64_t group = 0; group < layout.scaleCount(); ++group) {
+    const float *x = weight.as<float>() + group * length;
+    float amax = 0;
+    for (int64_t i = 0; i < length; ++i) {
+      if (!std::isfinite(x[i]))
+        return notFinite(name, x[i], group * length + i, layout.k);
+      amax = std::max(amax, std::fabs(x[i]));
+    }
+    float scale = scales.as<float>()[group] = numerics::compressedTensorsScale(amax, theirs);
+    for (int64_t i = 0; i < length; ++i)
+      codes[static_cast<size_t>(group * length + i)] = numerics::compressedTensorsCode(x[i], scale, theirs);
+  }
+  numerics::packCodes(layout, 0, layout.n, codes.data(), words.as<uint8_t>());
+  NIBBLE_ASSIGN(Tensor stored, storedAs(std::move(scales), type));
+  return PackedWeight{std::move(words), std::move(stored)};
 }
 
 Result<Tensor> QuantizedCheckpoint::readAs(const std::string &name, DType dtype) const {
@@ -247,11 +343,7 @@ Result<Tensor> QuantizedCheckpoint::quantize(const std::string &name, const Pack
   NIBBLE_ASSIGN(Tensor weight, readAs(name, DType::kBF16));
   NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout.bytes()}));
   if (auto index = numerics::quantizeMatrix(weight.as<uint16_t>(), layout, slab.as<uint8_t>()))
-    return Status::badInput(
-        fmt::format("N7: checkpoint {}: tensor \"{}\" has {} at index {} (row {}, column {}); a weight "
-                    "must be finite to be quantized",
-                    folder(), printable(name), numerics::floatFromBf16(weight.as<uint16_t>()[*index]), *index,
-                    *index / layout.k, *index % layout.k));
+    return notFinite(name, numerics::floatFromBf16(weight.as<uint16_t>()[*index]), *index, layout.k);
   return slab;
 }
 

@@ -45,21 +45,22 @@ Result<VerifyReport> verifyQuantizedCheckpoint(const std::string &sourceFolder, 
     ++report.packedTensors;
     PackedLayout layout = *packed;
     layout.scheme.convention = convention;
-    NIBBLE_ASSIGN(Tensor wanted, source.quantize(name, layout));
-    NIBBLE_ASSIGN(Tensor found, quantized.readPacked(name));
+    NIBBLE_ASSIGN(PackedWeight wanted, source.pack(name, layout));
+    NIBBLE_ASSIGN(PackedWeight found, quantized.readPacked(name));
     std::vector<int8_t> wantedRow(static_cast<size_t>(layout.k)), foundRow(wantedRow.size());
     for (int64_t row = 0; row < layout.n; ++row) {
-      numerics::unpackCodes(layout, row, row + 1, wanted.as<uint8_t>(), wantedRow.data());
-      numerics::unpackCodes(layout, row, row + 1, found.as<uint8_t>(), foundRow.data());
+      numerics::unpackCodes(layout, row, row + 1, wanted.codes.as<uint8_t>(), wantedRow.data());
+      numerics::unpackCodes(layout, row, row + 1, found.codes.as<uint8_t>(), foundRow.data());
       for (size_t i = 0; i < wantedRow.size(); ++i)
         if (wantedRow[i] != foundRow[i]) {
           ++report.differingCodes;
           differ(name, fmt::format("code at row {}, column {} is {}, not {}", row, i, foundRow[i], wantedRow[i]));
         }
     }
+    NIBBLE_ASSIGN(Tensor wantedScales, convert(wanted.scales, DType::kF32));
+    NIBBLE_ASSIGN(Tensor foundScales, convert(found.scales, DType::kF32));
     for (int64_t i = 0; i < layout.scaleCount(); ++i) {
-      float want = numerics::loadScale(layout, wanted.as<uint8_t>(), i),
-            have = numerics::loadScale(layout, found.as<uint8_t>(), i);
+      float want = wantedScales.as<float>()[i], have = foundScales.as<float>()[i];
       if (want != have) {
         ++report.differingScales;
         differ(name, fmt::format("scale at index {} is {}, not {}", i, have, want));

@@ -20,6 +20,8 @@ public:
   const QuantizedCheckpoint &checkpoint() const { return checkpoint_; }
   // BF16 or F32, packed tensors by value; see WeightSource.
   Result<Tensor> read(const std::string &name) override;
+  // The stored codes of a tensor that is packed with the same groups, whoever chose the scales; scales rounded to bf16.
+  Result<std::optional<Tensor>> readPacked(const std::string &name, const numerics::PackedLayout &layout) override;
 
 private:
   Model(ModelConfig config, QuantizedCheckpoint checkpoint)

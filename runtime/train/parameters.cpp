@@ -159,13 +159,36 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
   return Status::ok();
 }
 
+Result<Tensor> readWeight(WeightSource &source, const std::string &name) {
+  NIBBLE_ASSIGN(Tensor tensor, source.read(name));
+  if (tensor.dtype() != DType::kBF16 && tensor.dtype() != DType::kF32)
+    return Status::badInput(fmt::format("{}: weights are BF16 or F32, not {}", name, nameOf(tensor.dtype())));
+  if (Status finite = checkFinite("weight", tensor.view()); !finite.isOk())
+    return Status::badInput(fmt::format("{}: {}; such a weight has no place on a grid", name, finite.message()));
+  return tensor;
+}
+
+// Fills the packed forms that the source has; their keys.
+Result<std::set<std::string>> ParameterStore::takePacked(const std::string &name, WeightSource &source) {
+  std::set<std::string> written;
+  for (auto packed = tensors_.lower_bound("packed:" + name + " ");
+       packed != tensors_.end() && nameOfKey(packed->first) == name && packed->first.starts_with("packed:"); ++packed) {
+    auto layout = numerics::parsePacked(packedText(packed->first));
+    if (!layout)
+      continue; // derive says so
+    NIBBLE_ASSIGN(std::optional<Tensor> slab, source.readPacked(name, *layout));
+    if (!slab || slab->bytes() != packed->second.bytes())
+      continue;
+    std::memcpy(packed->second.data(), slab->data(), static_cast<size_t>(slab->bytes()));
+    NIBBLE_TRY(push(packed->second));
+    written.insert(packed->first);
+  }
+  return written;
+}
+
 Status ParameterStore::initialize(WeightSource &source) {
   for (const std::string &name : names_) {
-    NIBBLE_ASSIGN(Tensor tensor, source.read(name));
-    if (tensor.dtype() != DType::kBF16 && tensor.dtype() != DType::kF32)
-      return Status::badInput(fmt::format("{}: weights are BF16 or F32, not {}", name, nibble::nameOf(tensor.dtype())));
-    if (Status finite = checkFinite("weight", tensor.view()); !finite.isOk())
-      return Status::badInput(fmt::format("{}: {}; such a weight has no place on a grid", name, finite.message()));
+    NIBBLE_ASSIGN(Tensor tensor, readWeight(source, name));
     int64_t count = tensor.elements();
     std::vector<float> values(count);
     if (tensor.dtype() == DType::kF32)
@@ -197,12 +220,14 @@ Status ParameterStore::initialize(WeightSource &source) {
       NIBBLE_TRY(derive(name, {}));
       continue;
     }
-    // Only the packed form is kept: the weight is needed for a moment.
+    // Only the packed form is kept. What the source has in this form is taken as it is: quantizing its values again would
+    // choose other scales where somebody else's rule chose them. For the rest the weight is needed for a moment.
+    NIBBLE_ASSIGN(std::set<std::string> written, takePacked(name, source));
     std::string key = "weight:" + name;
     NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, tensor.shape()));
     numerics::bf16FromFloats(values.data(), count, weight.as<uint16_t>());
     tensors_.emplace(key, std::move(weight));
-    Status derived = derive(name, {});
+    Status derived = derive(name, written);
     tensors_.erase(key);
     NIBBLE_TRY(std::move(derived));
   }

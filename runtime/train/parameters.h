@@ -5,12 +5,14 @@
 // the host's is brought up to date where the host reads it, by `fetch`.
 #pragma once
 
+#include "lib/Numerics/pack.h"
 #include "runtime/core/bind.h"
 #include "runtime/core/tensor.h"
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -25,7 +27,17 @@ public:
   // The tensor of that checkpoint name as BF16 or F32, [N, K] or as the checkpoint has it. Bad input when there is
   // none.
   virtual Result<Tensor> read(const std::string &name) = 0;
+  // The tensor as a slab (U8 [layout.bytes()], lib/Numerics/pack.h) when the checkpoint holds it packed on that grid; null
+  // when it does not.
+  virtual Result<std::optional<Tensor>> readPacked(const std::string &name, const numerics::PackedLayout &layout) {
+    (void)name, (void)layout;
+    return std::optional<Tensor>();
+  }
 };
+
+// A weight that a run may begin with. Bad input naming it when it is missing, of another dtype than BF16 and F32, or holds
+// NaN or infinity (N7; with the index).
+Result<Tensor> readWeight(WeightSource &source, const std::string &name);
 
 // Tensors are kept under keys:
 //   weight:<name>          bf16 (or f32), what the graph calls the parameter
@@ -38,8 +50,8 @@ public:
   // on different devices.
   Status declare(const Program &program, const std::vector<std::string_view> &functions = {});
 
-  // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. Bad input when a tensor is
-  // missing, has another shape, or holds NaN or infinity (N7; named with its index).
+  // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. A weight of which programs have
+  // the packed form alone is taken as the source packed it, if it did. Bad input as of readWeight, and for another shape.
   Status initialize(WeightSource &source);
 
   // The tensor for a parameter or state argument of any of the declared functions.
@@ -75,6 +87,7 @@ private:
   };
 
   Status derive(const std::string &name, const std::set<std::string> &written);
+  Result<std::set<std::string>> takePacked(const std::string &name, WeightSource &source);
 
   std::map<std::string, Tensor> tensors_;
   std::unique_ptr<Mirrors> mirrors_; // null: programs work on tensors_ themselves

@@ -30,6 +30,9 @@ Status inspect(const std::string &folder, bool listTensors) {
   for (const ExpectedTensor &tensor : expectedTensors(config)) {
     int64_t elements = elementCount(tensor.shape).value_or(0);
     parameters += elements;
+    // What a run would refuse when it loads the weights is refused here.
+    if (auto weight = readWeight(*model, tensor.name); !weight.isOk())
+      return std::move(weight).takeStatus();
     if (checkpoint.packed(tensor.name))
       packed += elements;
     if (listTensors)
@@ -44,8 +47,11 @@ Status inspect(const std::string &folder, bool listTensors) {
   fmt::print("vocabulary         {}\n", config.vocabSize);
   fmt::print("tokenizer          {}\n", tokens);
   fmt::print("context            {}\n", config.maxPositions);
-  if (checkpoint.scheme())
-    fmt::print("quantized          {}: {} of {} parameters\n", numerics::toString(*checkpoint.scheme()), packed, parameters);
+  std::string schemes;
+  for (const numerics::Scheme &scheme : checkpoint.schemes())
+    schemes += (schemes.empty() ? "" : ", ") + numerics::toString(scheme);
+  if (!schemes.empty())
+    fmt::print("quantized          {}: {} of {} parameters\n", schemes, packed, parameters);
   fmt::print("cache              {} bytes a token in bf16\n", 2 * 2 * config.layers * config.kvHeads * config.headDim);
   fmt::print("training state     {} bytes (masters, two moments, gradients in float32)\n", 16 * parameters);
   return Status::ok();

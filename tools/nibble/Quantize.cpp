@@ -23,8 +23,7 @@ Status quantize(const QuantizeArguments &arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
   NIBBLE_ASSIGN(SelectedTensors selected, selectTensors(arguments.recipe, model->config()));
-  for (const std::string &warning : selected.warnings)
-    fmt::print(stderr, "nibble: warning: {}\n", warning);
+  printWarnings(selected.warnings);
   if (arguments.dryRun) {
     for (const std::string &name : selected.names)
       fmt::print("{}\n", name);

@@ -64,6 +64,57 @@ TEST(Parameters, OneTensorPerNameSharedByAllFunctions) {
   EXPECT_EQ(store.lookup(update.arguments[2])->data, store.lookup(program.functions()[1].arguments[0])->data);
 }
 
+// A source that holds the weight packed by another rule: -8 is a code, and the scale is not the largest magnitude / 7.
+class PackedSource : public WeightSource {
+public:
+  PackedSource() : slab_(static_cast<size_t>(layout().bytes())) {
+    std::vector<int8_t> codes(128);
+    for (size_t i = 0; i < codes.size(); ++i)
+      codes[i] = static_cast<int8_t>(i % 16) - 8;
+    numerics::packCodes(layout(), 0, 4, codes.data(), slab_.data());
+    for (int64_t i = 0; i < layout().scaleCount(); ++i)
+      numerics::storeScale(layout(), slab_.data(), i, static_cast<uint32_t>(0x3C11 + i));
+  }
+  Result<Tensor> read(const std::string &) override {
+    NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, {4, 32}));
+    numerics::dequantizeMatrix(slab_.data(), layout(), weight.as<uint16_t>());
+    return weight;
+  }
+  Result<std::optional<Tensor>> readPacked(const std::string &, const numerics::PackedLayout &asked) override {
+    EXPECT_EQ(asked, layout());
+    NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout().bytes()}));
+    std::memcpy(slab.data(), slab_.data(), slab_.size());
+    return std::optional<Tensor>(std::move(slab));
+  }
+  const std::vector<uint8_t> &slab() const { return slab_; }
+
+private:
+  std::vector<uint8_t> slab_;
+};
+
+// Where programs have the packed form alone it is what the source packed; where they have a master it follows from that.
+TEST(Parameters, WhatTheSourcePackedStays) {
+  FakeProgram fake;
+  fake.function("forward").parameter("w", DType::kU8, {layout().bytes()}, kPacked).body([](FakeCall &) {});
+  Program program = fake.program();
+  ParameterStore store;
+  ASSERT_TRUE(store.declare(program).isOk());
+  PackedSource source;
+  ASSERT_TRUE(store.initialize(source).isOk());
+  const Tensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
+  EXPECT_EQ(std::memcmp(packed.data(), source.slab().data(), source.slab().size()), 0);
+
+  FakeProgram trains;
+  addUpdate(trains, true, true);
+  Program training = trains.program();
+  ParameterStore trained;
+  ASSERT_TRUE(trained.declare(training).isOk());
+  ASSERT_TRUE(trained.initialize(source).isOk());
+  expectPublished(trained);
+  const Tensor &derived = trained.tensors().at(std::string("packed:w ") + kPacked);
+  EXPECT_NE(std::memcmp(derived.data(), source.slab().data(), source.slab().size()), 0) << "on the grid of N3 it is another";
+}
+
 // Whatever the update leaves to the runtime is derived from the master, by the same grid.
 TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
   for (bool writesWeight : {false, true}) {
