@@ -64,15 +64,16 @@ static std::string complaintOfPtxas(const std::string &ptx) {
   if (!ptxas || (wish && std::string_view(wish) == "0"))
     return {};
   std::filesystem::path base = std::filesystem::temp_directory_path() / fmt::format("nibble-ptxas-{}", getpid());
-  std::string input = base.string() + ".ptx", log = base.string() + ".log";
+  std::string input = base.string() + ".ptx", log = base.string() + ".log", output = base.string() + ".cubin";
   std::ofstream(input) << ptx;
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(), llvm::StringRef(log), llvm::StringRef(log)};
-  int code = llvm::sys::ExecuteAndWait(*ptxas, {*ptxas, "-arch=sm_90a", "-v", input, "-o", "/dev/null"}, std::nullopt,
-                                       redirects);
+  int code =
+      llvm::sys::ExecuteAndWait(*ptxas, {*ptxas, "-arch=sm_90a", "-v", input, "-o", output}, std::nullopt, redirects);
   std::ostringstream text;
   text << std::ifstream(log).rdbuf();
   std::filesystem::remove(input);
   std::filesystem::remove(log);
+  std::filesystem::remove(output); // not /dev/null: when ptxas fails it removes what it was to write
   if (code != 0)
     return text.str();
   std::istringstream lines(text.str());
