@@ -48,6 +48,9 @@ std::string legacyHashOf(const Config &config) {
   erase(json, "run", {"out", "threads", "checkpoint_every", "keep_checkpoints"});
   erase(json, "rollout", {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
+  // Lists of the user's took the place of the default.
+  if (config.quantize.defaultExclude == (config.quantize.include.empty() && config.quantize.exclude.empty()))
+    erase(json, "quantize", {"default_exclude"});
   erase(json, "reward", {"workers"});
   if (config.run.target == "host")
     erase(json, "train", {"max_tokens"});

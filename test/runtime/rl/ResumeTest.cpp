@@ -1,5 +1,6 @@
 // Runs that go on with more than they began with.
 #include "runtime/core/file.h"
+#include "runtime/core/hash.h"
 #include "test/runtime/core/temporary_folder.h"
 #include "test/runtime/rl/fake_world.h"
 
@@ -107,6 +108,44 @@ TEST(Sft, AHigherGoalGoesOn) {
   ASSERT_TRUE(run("higher", 0.9, true).isOk());
   EXPECT_NE(*readFile(folder / "higher/metrics.jsonl"), metrics);
   EXPECT_EQ(*readFile(folder / "higher/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
+}
+
+// The newest checkpoint as an older version wrote it, with a hash in the place of the keys.
+void makeFirstFormat(const std::filesystem::path &checkpoint, const std::string &hash) {
+  Json state = *readJsonFile(checkpoint / "state.json");
+  state["format"] = 1;
+  state["config_hash"] = hash;
+  for (const char *key : {"config", "contents"})
+    state.erase(key);
+  for (const char *key : {"learned_steps", "steps_without_update", "no_update"})
+    state["loop"].erase(key);
+  ASSERT_TRUE(writeFileAtomically(checkpoint / "state.json", toText(state)).isOk());
+  Json manifest = *readJsonFile(checkpoint / "manifest.json");
+  FileHash written = *hashFile(checkpoint / "state.json");
+  manifest["files"]["state.json"] = {{"bytes", written.bytes}, {"xxh3", written.hash}};
+  manifest["xxh3"] = hash128(manifest["files"].dump());
+  ASSERT_TRUE(writeFileAtomically(checkpoint / "manifest.json", manifest.dump()).isOk());
+}
+
+TEST(RunFolder, GoesOnWithACheckpointOfTheFirstFormat) {
+  TemporaryFolder folder;
+  Config config = letterConfig(folder / "out");
+  config.rl.steps = 4;
+  int looks = 0;
+  ASSERT_EQ(FakeWorld(config).grpo({.progress = {}, .warn = {}, .stop = [&] { return ++looks > 30; }}).code(),
+            Code::kInterrupted);
+  makeFirstFormat(folder / "out/checkpoints/latest", identityOf(config, false).legacyHash);
+  Config other = config;
+  other.rl.clipLow = 0.1;
+  EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
+              testing::HasSubstr("another configuration: which keys differ is not known, an older version saved it"));
+  FakeWorld resumed(config);
+  ASSERT_TRUE(resumed.grpo({}, true).isOk());
+  config.run.out = (folder / "straight").string();
+  FakeWorld straight(config);
+  ASSERT_TRUE(straight.grpo().isOk());
+  EXPECT_TRUE(resumed.bytes() == straight.bytes());
+  EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
 }
 
 } // namespace

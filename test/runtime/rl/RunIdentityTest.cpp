@@ -122,6 +122,8 @@ TEST(RunIdentity, TheHashOfOlderCheckpointsTellsRunsApart) {
   EXPECT_EQ(hash({"run.out=\"x\"", "run.threads=2", "rollout.max_running=3", "train.max_tokens=5"}), began);
   EXPECT_EQ(hash({"train.max_steps_without_update=3"}), began);
   EXPECT_NE(hash({"rl.clip_high=0.28"}), began);
+  // What an older version wrote for the defaults.
+  EXPECT_EQ(began, "0f9f6ac2e1ab7d7fa01270b46dfd8dc2");
   EXPECT_NE(hash({"run.target=\"cuda\"", "train.max_tokens=5"}), hash({"run.target=\"cuda\""}));
 }
 
