@@ -4,7 +4,7 @@
 //   scale  s = T(amax / 7.5), and the type's epsilon where that is 0; T is bf16, float16 or float32
 //   code   q = rne(clamp(T(x / s), -8, 7)), half to even
 //   value  w = T(q * s)
-// Source: calculate_qparams, quantize and dequantize of compressed-tensors 0.9 to 0.20. The quotients themselves are
+// Source: calculate_qparams, quantize and dequantize of compressed-tensors 0.20. The quotients themselves are
 // float32's. Rounding them to T first moves codes: bf16 has eight bits, so 2.498 becomes 2.5 and then 2.
 #pragma once
 

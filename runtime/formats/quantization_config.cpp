@@ -1,12 +1,12 @@
 #include "runtime/formats/quantization_config.h"
 
+#include "runtime/formats/config_keys.h"
 #include "runtime/formats/io.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <fmt/format.h>
-#include <span>
 
 namespace nibble {
 
@@ -14,30 +14,21 @@ namespace {
 
 constexpr const char *kSupported = "symmetric 4-bit integers, pack-quantized, are supported";
 
-constexpr std::array<std::string_view, 11> kConfigKeys = {"quant_method",
-                                                          "format",
-                                                          "quantization_status",
-                                                          "kv_cache_scheme",
-                                                          "global_compression_ratio",
-                                                          "ignore",
-                                                          "config_groups",
-                                                          "version",
-                                                          "sparsity_config",
-                                                          "transform_config",
-                                                          "run_compressed"};
-constexpr std::array<std::string_view, 5> kGroupKeys = {"targets", "weights", "input_activations", "output_activations",
-                                                        "format"};
+constexpr std::array kConfigKeys = {"quant_method",
+                                    "format",
+                                    "quantization_status",
+                                    "kv_cache_scheme",
+                                    "global_compression_ratio",
+                                    "ignore",
+                                    "config_groups",
+                                    "version",
+                                    "sparsity_config",
+                                    "transform_config",
+                                    "run_compressed"};
+constexpr std::array kGroupKeys = {"targets", "weights", "input_activations", "output_activations", "format"};
 // Those that are not read say how scales were found, or the type in which they lie in the file.
-constexpr std::array<std::string_view, 12> kWeightKeys = {
-    "num_bits", "type",     "symmetric", "group_size",  "strategy", "block_structure",
-    "dynamic",  "actorder", "observer",  "scale_dtype", "zp_dtype", "observer_kwargs"};
-
-void warnOfUnknown(const Json &object, std::span<const std::string_view> known, const std::string &where,
-                   std::vector<std::string> &warnings) {
-  for (const auto &[key, value] : object.items())
-    if (!value.is_null() && std::find(known.begin(), known.end(), key) == known.end())
-      warnings.push_back(fmt::format("{}: field \"{}\" is not known and is ignored", where, printable(key)));
-}
+constexpr std::array kWeightKeys = {"num_bits", "type",     "symmetric", "group_size",  "strategy", "block_structure",
+                                    "dynamic",  "actorder", "observer",  "scale_dtype", "zp_dtype", "observer_kwargs"};
 
 std::string lowered(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -95,8 +86,10 @@ Status readWeights(const Json &weights, const std::string &where, QuantizationGr
   return Status::ok();
 }
 
-Status readGroup(const Json &json, const std::string &where, const std::string &modelFormat, QuantizationGroup &group,
-                 std::vector<std::string> &warnings) {
+// `path`: where the group stands in `file`.
+Status readGroup(const Json &json, const std::string &file, const std::string &path, const std::string &modelFormat,
+                 QuantizationGroup &group, std::vector<std::string> &warnings) {
+  std::string where = file + ": " + path;
   if (json.is_array()) { // the name of a preset and its targets
     NIBBLE_ASSIGN(group.targets, ModuleList::parse(&json, where));
     if (lowered(group.name) == "w4a16")
@@ -107,7 +100,7 @@ Status readGroup(const Json &json, const std::string &where, const std::string &
   }
   if (!json.is_object())
     return Status::badInput(where + " is not an object; correct the file");
-  warnOfUnknown(json, kGroupKeys, where, warnings);
+  NIBBLE_TRY(checkUnknownKeys(json, kGroupKeys, file, path, warnings));
   const Json *targets = findField(json, "targets");
   if (!targets)
     return Status::badInput(where + " has no targets; correct the file");
@@ -120,7 +113,7 @@ Status readGroup(const Json &json, const std::string &where, const std::string &
   }
   if (!weights->is_object())
     return Status::badInput(where + ".weights is not an object; correct the file");
-  warnOfUnknown(*weights, kWeightKeys, where + ".weights", warnings);
+  NIBBLE_TRY(checkUnknownKeys(*weights, kWeightKeys, file, keyPath(path, "weights"), warnings));
   NIBBLE_TRY(readWeights(*weights, where + ".weights", group));
   if (findField(json, "input_activations") || findField(json, "output_activations"))
     group.problem = "activations are quantized too";
@@ -197,7 +190,8 @@ Result<ModuleList::Fit> ModuleList::fitOf(const ModuleName &module) const {
 
 Result<DeclaredQuantization> DeclaredQuantization::parse(const Json &config, const std::string &file) {
   DeclaredQuantization declared;
-  declared.where_ = file + ": quantization_config";
+  constexpr const char *kPath = "quantization_config";
+  declared.where_ = file + ": " + kPath;
   const std::string &where = declared.where_;
   auto unsupported = [&](const std::string &what) {
     return Status::badInput(fmt::format("{}: {}; {}", where, what, kSupported));
@@ -220,14 +214,15 @@ Result<DeclaredQuantization> DeclaredQuantization::parse(const Json &config, con
     if (sparse != "dense")
       return unsupported(fmt::format("sparsity_config: format \"{}\"", printable(sparse)));
   }
-  warnOfUnknown(config, kConfigKeys, where, declared.warnings_);
+  NIBBLE_TRY(checkUnknownKeys(config, kConfigKeys, file, kPath, declared.warnings_));
   const Json *groups = findField(config, "config_groups");
   if (!groups || !groups->is_object() || groups->empty())
     return unsupported("config_groups is no object with at least one group");
   for (const auto &[name, json] : groups->items()) {
     QuantizationGroup group;
     group.name = printable(name);
-    NIBBLE_TRY(readGroup(json, where + ".config_groups." + group.name, format, group, declared.warnings_));
+    std::string path = keyPath(keyPath(kPath, "config_groups"), group.name);
+    NIBBLE_TRY(readGroup(json, file, path, format, group, declared.warnings_));
     declared.groups_.push_back(std::move(group));
   }
   NIBBLE_ASSIGN(declared.ignore_, ModuleList::parse(findField(config, "ignore"), where + ".ignore"));

@@ -16,7 +16,9 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
       ->allow_extra_args(false);
   command.add_option("--exclude", recipe.exclude, "what not to, like --include and stronger; may be given again; lm_head and embed_tokens are left out as well")
       ->allow_extra_args(false);
-  command.add_flag("!--no-default-exclude", recipe.defaultExclude, "quantize lm_head and embed_tokens as well");
+  command.add_flag_callback(
+      "--no-default-exclude", [&recipe] { recipe.defaultExclude = false; },
+      "quantize lm_head and embed_tokens as well");
   recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
 }
 

@@ -212,7 +212,8 @@ void checkOnDevice(const OpCase &c) {
   }
 }
 
-void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected) {
+void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected,
+                          double recordedBound) {
   std::vector<Tensor> results = runOnDevice(program, c), numbers;
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   int64_t bytes = 0;
@@ -222,7 +223,7 @@ void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std
     bytes += expected[i].bytes();
   }
   fmt::print("{}: {} bytes compared\n", c.name, bytes);
-  record(c, program, std::vector<double>(expected.size(), 0.0), std::move(numbers));
+  record(c, program, std::vector<double>(expected.size(), recordedBound), std::move(numbers));
 }
 
 } // namespace nibble::test

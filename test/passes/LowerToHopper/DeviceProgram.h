@@ -35,11 +35,14 @@ std::string whyNotForDevice(const std::string &source);
 // All results of the op in order, those updated in place read from the arguments' copies.
 std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c);
 
-// Expects: close to the reference (prints by how much), and, per token, the same bits alone and in the batch. With NIBBLE_RECORD=DIR the
-// case is also written below DIR, for nibble-replay (test/device).
+// Expects: close to the reference (prints by how much), and, per token, the same bits alone and in the batch. With
+// NIBBLE_RECORD=DIR the case is also written below DIR, for nibble-replay (test/device).
 void checkOnDevice(const OpCase &c);
 
-// Expects exactly these results of `f`, in order, those updated in place read from the arguments' copies. Recorded as well.
-void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected);
+// Expects exactly these results of `f`, in order, those updated in place read from the arguments' copies. Recorded as
+// well: a GPU's results are to be within `recordedBound` (relative; 0: the same numbers). It is not 0 where matrix
+// instructions add, which simt does in an order of its own.
+void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected,
+                          double recordedBound = 0);
 
 } // namespace nibble::test

@@ -152,7 +152,13 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
   readsPatch("/config_groups/group_0/weights/rounding_of_tomorrow", "up");
   auto warnings = QuantizedCheckpoint::open(folder_)->warnings();
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_NE(warnings[0].find("rounding_of_tomorrow"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[0].find("\"quantization_config.config_groups.group_0.weights.rounding_of_tomorrow\""),
+            std::string::npos)
+      << warnings[0];
+  // The rule of every object of the file: what an unknown field says of the mathematics is not passed over.
+  config_ = good;
+  config_["quantization_config"]["config_groups"]["group_0"]["weights"]["scale_multiplier"] = 2;
+  refuses({"config_groups.group_0.weights.scale_multiplier", "changes the mathematics"});
 }
 
 TEST_F(TwoGroups, ChannelStrategies) {
