@@ -47,4 +47,14 @@ for tool in $tools; do
   tail -1 "$out/$tool.txt"
 done
 for tool in $tools; do [ "$(wc -l < "$out/$tool.txt")" -eq 1 ] || { echo "== $tool"; sed '$d' "$out/$tool.txt" | head -40; }; done
+
+# What racecheck can judge: 0 and 1 are in order by the ISA, 2 is a race (benchmarks/racecheck_limits.cu).
+limits=$(cd "$(dirname "$0")" && pwd)/racecheck_limits.cu
+if nvcc=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc) && [ "$target" = cuda ] &&
+  "$nvcc" -arch=sm_90a -o "$out/racecheck_limits" "$limits" > "$out/racecheck_limits.log" 2>&1; then
+  echo "== racecheck_limits"
+  for release in 0 1 2; do
+    "$sanitizer" --tool racecheck --racecheck-report all "$out/racecheck_limits" $release 2>&1 | sed -n "s/^=* RACECHECK/  $release: RACECHECK/p"
+  done
+fi
 exit $status
