@@ -130,6 +130,11 @@ private:
     return dyn_cast<BlockArgument>(buffer);
   }
 
+  static bool isState(func::FuncOp function, Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    return argument && function.getArgAttr(argument.getArgNumber(), nibble::nn::kStateAttr) != nullptr;
+  }
+
   // A copy of a buffer, made where the function ends.
   static Value saved(OpBuilder &b, Location loc, Value buffer) {
     auto type = cast<MemRefType>(buffer.getType());
@@ -155,6 +160,9 @@ private:
       BlockArgument state = argumentOfState(function, operand.getOperandNumber());
       Value value = operand.get();
       if (state == value || !isa<MemRefType>(value.getType()) || (state && state.getType() != value.getType()))
+        continue;
+      // An output that is the state itself: the caller finds it in the state's buffer, so it is dropped below.
+      if (!state && isState(function, value))
         continue;
       if (argumentBehind(value))
         value = saved(b, end.getLoc(), value);

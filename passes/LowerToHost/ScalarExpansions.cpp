@@ -196,6 +196,19 @@ public:
   }
 };
 
+// LLVM's intrinsic of both, with a struct as its result, ends the optimizer of release 22 with a fault.
+class SineAndCosine final : public OpRewritePattern<math::SincosOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::SincosOp op, PatternRewriter &rewriter) const override {
+    Value sine = math::SinOp::create(rewriter, op.getLoc(), op.getOperand());
+    Value cosine = math::CosOp::create(rewriter, op.getLoc(), op.getOperand());
+    rewriter.replaceOp(op, {sine, cosine});
+    return success();
+  }
+};
+
 // By way of float32, rounded to odd there: toward zero, with the last bit set when something was cut off. Two roundings
 // to nearest would go wrong where the first one ends half-way between two bf16 numbers (Boldo and Melquiond, "When
 // double rounding is odd", 2005).
@@ -227,6 +240,7 @@ public:
 } // namespace
 
 void nibble::host::populateScalarExpansions(RewritePatternSet &patterns) {
-  patterns.add<FloatPower, IntegerPower, IsInfinite, IsNormal, NarrowFma, DoubleToBf16>(patterns.getContext(),
-                                                                                        /*benefit=*/2);
+  patterns.add<FloatPower, IntegerPower, IsInfinite, IsNormal, NarrowFma, SineAndCosine, DoubleToBf16>(
+      patterns.getContext(),
+      /*benefit=*/2);
 }

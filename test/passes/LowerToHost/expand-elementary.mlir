@@ -83,3 +83,11 @@ func.func @double_to_bf16(%x: f64) -> bf16 {
   %y = arith.truncf %x : f64 to bf16
   return %y : bf16
 }
+
+// Both of one argument are computed one after the other.
+// CHECK-LABEL: @sine_and_cosine
+// CHECK-NOT: math.sincos
+func.func @sine_and_cosine(%x: f32) -> (f32, f32) {
+  %s, %c = math.sincos %x : f32
+  return %s, %c : f32, f32
+}

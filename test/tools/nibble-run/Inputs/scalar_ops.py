@@ -141,4 +141,5 @@ body("complex_exp", """%half = arith.constant 0.5 : f32
      %c = complex.create %half, %x : complex<f32>
      %d = complex.exp %c : complex<f32>
      %y = complex.im %d : complex<f32>""", [xs], "f32", [math.exp(0.5) * math.sin(x) for x in xs], check="ulp = 16 : i64")
+body("sincos", "%s, %c = math.sincos %x : f32\n%y = arith.addf %s, %c : f32", [xs], "f32", [math.sin(x) + math.cos(x) for x in xs], check="ulp = 16 : i64")
 m.print()
