@@ -40,7 +40,7 @@ private:
     Kind kind;
     // In the op's body: what is yielded (Map, Sum), or f.
     mlir::Value term;
-    // Of a Selected: where the op itself returns them.
+    // Where the op itself returns them; only a Selected has these.
     llvm::SmallVector<Place, 1> places;
     // What arrived.
     mlir::Value gradient;
@@ -113,7 +113,7 @@ private:
   llvm::SmallVector<Target> targets;
   // Tensors from outside that need a gradient.
   llvm::SmallVector<mlir::Value> tables;
-  // Of the loops, where they are needed.
+  // The loops' values, where they are needed.
   llvm::SmallVector<mlir::Value> extents;
 };
 

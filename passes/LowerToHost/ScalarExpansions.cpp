@@ -76,7 +76,7 @@ Value unknownPower(ImplicitLocOpBuilder &b, Value base, Value magnitude, Value o
   return loop.getResult(1);
 }
 
-// Of a number and whether it is negative, as an unsigned number: the magnitude of the least integer is itself.
+// The magnitude of a number as an unsigned one, given whether it is negative: that of the least integer is itself.
 std::pair<Value, Value> magnitudeOf(ImplicitLocOpBuilder &b, Value exponent) {
   Value zero = constantLike(b, exponent.getType(), int64_t{0});
   Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, exponent, zero);

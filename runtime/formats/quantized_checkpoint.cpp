@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view kPackedSuffix = "_packed", kScaleSuffix = "_scale", kShapeSuffix = "_shape",
                            kZeroPointSuffix = "_zero_point", kOrderSuffix = "_g_idx", kWeight = ".weight";
 
-// Of the matrix `weight`, a tensor or a part of which has the name `stored` in the file.
+// The module of the matrix `weight`; a tensor of it, or a part of one, has the name `stored` in the file.
 ModuleName moduleOf(const std::string &weight, const std::string &stored) {
   std::string name(names::moduleOf(weight));
   bool isEmbedding = name.ends_with("embed_tokens");

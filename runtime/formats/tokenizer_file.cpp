@@ -58,7 +58,7 @@ public:
   }
 
 private:
-  // Of one field, null when it is absent.
+  // One field's value; null when it is absent.
   template <typename Part> static Result<Part> part(const Json &root, const char *field) {
     auto value = root.find(field);
     Result<Part> made = Part::create(value == root.end() ? Json() : *value);

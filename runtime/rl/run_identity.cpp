@@ -20,7 +20,7 @@ Json contentOfFile(const fs::path &path) {
   return hash.isOk() ? Json(hash->hash) : Json();
 }
 
-// Of a checkpoint folder: everything that is read of one.
+// Everything that is read of a checkpoint folder.
 Json contentOfModel(const fs::path &folder) {
   std::error_code none;
   if (!fs::is_directory(folder, none))

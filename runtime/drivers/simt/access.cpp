@@ -27,7 +27,7 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane, const AllocationMa
     std::atomic<uint64_t> &slot = entry.last[cell];
     bool whole = cell * 4 >= begin && cell * 4 + 4 <= end;
     uint64_t old = slot.load(std::memory_order_relaxed), now = 0;
-    // Of two blocks that come here at once, one finds the other.
+    // When two blocks come here at once, one finds the other.
     do {
       uint64_t writer = 0, reader = 0;
       if (old >> 48 == serial) {

@@ -74,7 +74,7 @@ struct Knowledge {
   }
 };
 
-// Of lanes that have waited for something by themselves: what they know, all that the warp does and more.
+// What lanes know that have waited for something by themselves: all that the warp knows, and more.
 struct KnowledgeApart {
   Mask lanes;
   Knowledge knowledge;
