@@ -36,6 +36,23 @@ LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError, int
   return success();
 }
 
+LogicalResult LaunchOp::verify() {
+  auto check = [&](std::optional<ArrayRef<int32_t>> numbers, StringRef name, bool maps) -> LogicalResult {
+    for (int32_t number : numbers.value_or(ArrayRef<int32_t>())) {
+      bool there = number >= 0 && static_cast<size_t>(number) < getArguments().size();
+      Type type = there ? getArguments()[number].getType() : Type();
+      if (!there || !(isa<MemRefType>(type) || (maps && isa<TensorMapType>(type))))
+        return emitOpError() << "names argument " << number << " in '" << name << "', which is no buffer";
+    }
+    return success();
+  };
+  if (failed(check(getPartly(), "partly", /*maps=*/true)) || failed(check(getConsumed(), "consumed", /*maps=*/false)))
+    return failure();
+  if (getTouches() && !getPartly())
+    return emitOpError() << "counts what it touches of buffers, and names none in 'partly'";
+  return success();
+}
+
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   // Lowered on, a kernel is a function of llvm, of the same arguments.
   if (symbols.lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(*this, getKernelAttr()))

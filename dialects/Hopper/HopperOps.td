@@ -25,18 +25,25 @@ def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpIn
     indices, as one parameter, a table of eight bytes each: so one launch works on any number of buffers. `operations` counts those of the matrix units, two for each
     multiply-add, for reports.
 
+    For reports, too, a launch touches all bytes of its buffers but of the arguments numbered in `partly`: of these at most `touches` bytes, all together, or a
+    number that is not known before it runs, where there is no `touches`. `consumed` numbers buffers that the launch uses up, as a list from
+    which blocks take their work: whoever runs it again by itself, as a profile does, puts them back first.
+
     Example:
 
     ```mlir
+    hopper.launch @kernels::@gather_1 grid(%blocks, %c1, %c1) args(%table, %rows, %y : memref<1000x64xbf16>, memref<?xi32>, memref<?x64xbf16>) touches(%bytes) {partly = array<i32: 0>}
     hopper.launch @kernels::@rms_norm_0 grid(%rows, %c1, %c1) args(%x, %w, %y, %rows : memref<?x64xbf16>, memref<64xbf16>, memref<?x64xbf16>, index)
     ```
   }];
   let arguments = (ins SymbolRefAttr:$kernel, Index:$grid_x, Index:$grid_y, Index:$grid_z, Variadic<AnyType>:$arguments,
-                       Optional<Index>:$operations);
+                       Optional<Index>:$operations, Optional<Index>:$touches, OptionalAttr<DenseI32ArrayAttr>:$partly,
+                       OptionalAttr<DenseI32ArrayAttr>:$consumed);
   let assemblyFormat = [{
     $kernel `grid` `(` $grid_x `,` $grid_y `,` $grid_z `)` `args` `(` ($arguments^ `:` type($arguments))? `)`
-    (`operations` `(` $operations^ `)`)? attr-dict
+    (`operations` `(` $operations^ `)`)? (`touches` `(` $touches^ `)`)? attr-dict
   }];
+  let hasVerifier = 1;
 }
 
 def Hopper_TensorMapOp : Hopper_Op<"tensor_map", [Pure, AttrSizedOperandSegments]> {

@@ -12,6 +12,7 @@ namespace {
 
 struct Work {
   int64_t launches = 0;
+  bool isKnown = true;                         // what it touches
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
 };
 
@@ -27,8 +28,10 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::
     if (command.kind != PlannedCommand::Kind::kLaunch)
       continue;
     Work &of = work[command.kernel];
-    double bytes = static_cast<double>(bytesGiven(plan, command)), operations = static_cast<double>(command.operations);
+    std::optional<int64_t> touched = bytesTouched(plan, command);
+    double bytes = static_cast<double>(touched.value_or(0)), operations = static_cast<double>(command.operations);
     ++of.launches;
+    of.isKnown &= touched.has_value();
     of.bytes += bytes;
     of.operations += operations;
     of.floor += std::max(bytes / kCopyRate, operations / kMatrixRate);
@@ -56,9 +59,11 @@ Result<std::string> kernelReport(const DeviceProgram &program, const nvptx::Asse
       registers = std::to_string(found->second.registers);
       spills = std::to_string(found->second.spillStoreBytes + found->second.spillLoadBytes);
     }
-    text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10.2f} {:>10.2f} {:>10.2f}  {}{}{}\n", kernel.threads, kernel.sharedBytes,
-                        registers, spills, work[i].launches, 1e-6 * work[i].bytes, 1e-9 * work[i].operations, 1e6 * work[i].floor,
-                        kernel.name, kernel.description.empty() ? "" : ": ", kernel.description);
+    auto known = [&](double value) { return work[i].isKnown ? fmt::format("{:.2f}", value) : std::string("-"); };
+    text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10.2f} {:>10}  {}{}{}\n", kernel.threads,
+                        kernel.sharedBytes, registers, spills, work[i].launches, known(1e-6 * work[i].bytes),
+                        1e-9 * work[i].operations, known(1e6 * work[i].floor), kernel.name,
+                        kernel.description.empty() ? "" : ": ", kernel.description);
   }
   if (!assembly.warnings.empty())
     text += assembly.warnings;

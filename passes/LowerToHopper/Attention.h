@@ -35,6 +35,10 @@ struct AttentionShape {
 // Boxes of 64 columns and `boxRows` rows of a matrix of bf16, of any number of dimensions: its rows are `columns`
 // elements.
 mlir::Value mapOfRows(Kernel &k, mlir::Value buffer, mlir::Value rows, int64_t columns, int64_t boxRows);
+// What a write of new keys and values touches (LaunchSpec): of the `caches` the slots of `tokens` tokens, of `elements`
+// bf16 each, and where they are in `sequences` and `pages`.
+void countCacheWrite(Kernel &k, LaunchSpec &spec, mlir::Value tokens, int64_t elements,
+                     llvm::ArrayRef<mlir::Value> caches, mlir::Value sequences, mlir::Value pages);
 // Blocks that surely suffice for a ragged batch whose sequences are cut into tiles of that many tokens.
 mlir::Value tilesOfBatch(Kernel &k, mlir::Value tokens, mlir::Value sequences, int64_t tokensPerTile);
 

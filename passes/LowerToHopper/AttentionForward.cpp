@@ -417,13 +417,21 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec, const A
                                    arguments.blocks, arguments.sequenceCount);
     launch.grid = {k.host.createOrFold<arith::MinUIOp>(k.loc(), list.items, k.index(kSMs))};
     launch.arguments.append({list.records, list.taken, list.items});
+    launch.consumed = {list.taken};
+    launch.partly = {list.records}; // those of the tiles that are found
+    launch.touches = k.mul(k.extent(list.records, 0), k.index(8 * 4));
   } else {
     launch.grid = {arguments.blocks, k.index(spec.shape.kvHeads)};
     launch.arguments.append({arguments.sequences, arguments.blocks, arguments.sequenceCount});
   }
-  if (spec.paged)
+  if (spec.paged) {
     launch.arguments.append({arguments.pages, arguments.pageColumns});
-  else
+    // As many pages as the sequences have, whose lengths are on the device.
+    for (Value map : {arguments.keys, arguments.values})
+      launch.partly.push_back(map.getDefiningOp<TensorMapOp>().getBuffer());
+    launch.partly.push_back(arguments.pages);
+  }
+  if (!spec.paged)
     launch.arguments.push_back(arguments.lse);
   k.launch(launch, [&](Emitter &e, ValueRange values) {
     AttentionForwardArguments inside;

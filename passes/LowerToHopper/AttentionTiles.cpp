@@ -25,6 +25,7 @@ TileList launchTileList(Kernel &k, const AttentionShape &shape, int64_t warpgrou
   launch.threads = 32 * kWarps;
   launch.grid = {k.ceilDiv(blocks, kWarps)};
   launch.arguments = {list.records, list.taken, positions, sequences, blocks, sequenceCount};
+  launch.partly = {positions, sequences}; // where the tiles begin
   k.launch(launch, [&](Emitter &b, ValueRange arguments) {
     Value number = b.addI(b.mulI(b.block(), kWarps), b.warp()), blocks = arguments[4];
     b.ifThen(b.both(b.equal(number, 0), b.equal(b.lane(), 0)), [&] {

@@ -48,6 +48,7 @@ LogicalResult emitCacheWrite(Kernel &k) {
                     tokens,
                     k.extent(sequences, 0),
                     k.extent(pages, 1)};
+  countCacheWrite(k, spec, tokens, heads * size, {k.output(0), k.output(1)}, sequences, pages);
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value keys = arguments[0], values = arguments[1], positions = arguments[2], sequences = arguments[3],
           pages = arguments[4];
@@ -79,6 +80,16 @@ LogicalResult emitCacheWrite(Kernel &k) {
 }
 
 } // namespace
+
+void countCacheWrite(Kernel &k, LaunchSpec &spec, Value tokens, int64_t elements, ArrayRef<Value> caches,
+                     Value sequences, Value pages) {
+  spec.partly.append(caches.begin(), caches.end());
+  spec.partly.append({sequences, pages});
+  // Of each token a key, a value and the number of its page; and where the sequences begin.
+  Value ofToken = k.index(static_cast<int64_t>(caches.size()) * elements * 2 + 4);
+  Value begins = k.host.createOrFold<arith::SubIOp>(k.loc(), k.extent(sequences, 0), k.index(1));
+  spec.touches = k.host.createOrFold<arith::AddIOp>(k.loc(), k.mul(tokens, ofToken), k.mul(begins, k.index(4)));
+}
 
 void addCacheWrite(KernelTable &table) { table["nn.cache_write"] = emitCacheWrite; }
 

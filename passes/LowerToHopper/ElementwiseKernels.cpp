@@ -22,6 +22,8 @@ void emitGather(Kernel &k, Value x, Value rows, Value y) {
   spec.width = 1;
   spec.arguments = {x, rows, y};
   spec.count = k.mul(k.extent(rows, 0), k.index(perRow));
+  spec.partly = {x};
+  spec.touches = bytesOf(k, k.mul(k.extent(rows, 0), k.index(columns)), element);
   launchFlat(k.writer, k.host, k.loc(), spec, [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
     Value piece = b.narrow(first), row = b.divI(piece, perRow), column = b.mulI(b.remI(piece, perRow), width);
     Value from = b.load(b.at(arguments[1], b.getI32Type(), row), b.getI32Type());
@@ -57,6 +59,7 @@ LogicalResult emitEmbeddingGrad(Kernel &k) {
   spec.sharedBytes = kThreads / 32 * 4;
   spec.grid = {k.extent(tokens, 0)};
   spec.arguments = {dy, tokens, table, k.extent(tokens, 0)};
+  spec.partly = {table}; // as many rows as there are different tokens
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value dy = arguments[0], tokens = arguments[1], table = arguments[2], count = arguments[3];
     auto token = [&](Value t) { return b.load(b.at(tokens, b.getI32Type(), t), b.getI32Type()); };

@@ -22,6 +22,8 @@ void launchFlat(KernelWriter &writer, OpBuilder &host, Location loc, const FlatS
   launch.key = spec.key + (rest ? "_rest" : "");
   launch.threads = kThreads;
   launch.arguments = spec.arguments;
+  launch.partly = spec.partly;
+  launch.touches = spec.touches;
   launch.arguments.push_back(wide);
   if (rest) {
     Value covered = host.createOrFold<arith::MulIOp>(loc, wide, index(width));

@@ -11,6 +11,8 @@ struct FlatSpec {
   bool whole = false; // the count is known to be a multiple of width
   llvm::SmallVector<mlir::Value> arguments;
   mlir::Value count; // elements, an index value on the host; up to 2^32 * width
+  llvm::SmallVector<mlir::Value> partly = {}; // see LaunchSpec
+  mlir::Value touches = {};
 };
 
 // body(b, arguments, first, width): the elements [first, first + width), first an i64. Written twice when a rest of

@@ -17,6 +17,17 @@ KernelWriter::KernelWriter(ModuleOp module) {
   SymbolTable(module).insert(kernels_); // under another name where a function is called kernels
 }
 
+// Numbers of those of a launch's arguments that are, or describe boxes of, one of the buffers; null when there is none.
+static DenseI32ArrayAttr numbersOf(OpBuilder &host, ArrayRef<Value> arguments, ArrayRef<Value> buffers) {
+  SmallVector<int32_t> numbers;
+  for (auto [i, argument] : llvm::enumerate(arguments)) {
+    auto map = argument.getDefiningOp<TensorMapOp>();
+    if (llvm::is_contained(buffers, map ? map.getBuffer() : argument))
+      numbers.push_back(static_cast<int32_t>(i));
+  }
+  return numbers.empty() ? DenseI32ArrayAttr() : host.getDenseI32ArrayAttr(numbers);
+}
+
 void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec, Body body) {
   gpu::GPUFuncOp &kernel = written_[spec.key];
   if (!kernel) {
@@ -71,7 +82,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     grid.push_back(arith::ConstantIndexOp::create(host, loc, 1));
   auto symbol = SymbolRefAttr::get(kernels_.getNameAttr(), {SymbolRefAttr::get(kernel.getNameAttr())});
   SmallVector<Value> given = llvm::to_vector(llvm::concat<const Value>(spec.arguments, spec.table));
-  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given, spec.operations);
+  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given, spec.operations, spec.touches,
+                   numbersOf(host, given, spec.partly), numbersOf(host, given, spec.consumed));
 }
 
 int64_t Kernel::integer(StringRef name) const {
@@ -122,6 +134,10 @@ std::string textOf(Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << type;
   return text;
+}
+
+Value bytesOf(const Kernel &kernel, Value count, Type element) {
+  return kernel.mul(count, kernel.index(element.getIntOrFloatBitWidth() / 8));
 }
 
 int64_t columnsOf(Value memref) { return cast<MemRefType>(memref.getType()).getShape().back(); }

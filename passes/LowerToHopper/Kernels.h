@@ -33,6 +33,12 @@ struct LaunchSpec {
   llvm::SmallVector<mlir::Value> table;
   mlir::DictionaryAttr report; // tile, stages, splits; may be null
   mlir::Value operations;      // on the host: of the matrix units; may be null
+  // What it touches, for reports: of its buffers all bytes, but of these at most `touches` bytes together (an index
+  // value on the host); null: not known before it runs. test/passes/LowerToHopper holds them against what simt sees.
+  llvm::SmallVector<mlir::Value> partly;
+  mlir::Value touches;
+  // Buffers that it uses up, as a list from which blocks take their work: put back before it runs again by itself.
+  llvm::SmallVector<mlir::Value> consumed;
 };
 
 // Writes launches where the op stands, and kernels into the module of kernels.
@@ -82,6 +88,8 @@ struct Kernel {
 
 // Text of a type for a key: "bf16".
 std::string textOf(mlir::Type type);
+// Bytes of `count` elements (an index value on the host).
+mlir::Value bytesOf(const Kernel &kernel, mlir::Value count, mlir::Type element);
 // The last extent of a buffer, which is known at compile time.
 int64_t columnsOf(mlir::Value memref);
 

@@ -120,6 +120,7 @@ private:
       if (isa<MemRefType>(operand.get().getType()))
         spec.arguments.push_back(operand.get());
     spec.count = elementsOf(host, loc, first_);
+    countPartlyRead(host, loc, spec);
     int64_t width = std::clamp<int64_t>(128 / widest_, 1, 8);
     auto type = cast<MemRefType>(first_.getType());
     if (isFlat_) {
@@ -150,6 +151,30 @@ private:
       unravel(b, arguments, b.narrow(first), width);
       emit(b, arguments, width, [&](OpOperand &operand, int64_t i) { return placeOf(b, arguments, operand, i); });
     });
+  }
+
+  // Inputs that the loops do not walk as a whole: at a constant place of a dimension, or not at all.
+  void countPartlyRead(OpBuilder &host, Location loc, FlatSpec &spec) {
+    for (OpOperand *operand : op_.getDpsInputOperands()) {
+      auto type = dyn_cast<MemRefType>(operand->get().getType());
+      AffineMap map = op_.getMatchingIndexingMap(operand);
+      bool isRead = !op_.getMatchingBlockArgument(operand).use_empty();
+      if (!type || (isRead && llvm::all_of(map.getResults(), [](AffineExpr e) { return isa<AffineDimExpr>(e); })))
+        continue;
+      if (!spec.touches)
+        spec.touches = arith::ConstantIndexOp::create(host, loc, 0);
+      spec.partly.push_back(operand->get());
+      if (!isRead)
+        continue;
+      Value bytes = arith::ConstantIndexOp::create(host, loc, std::max(1u, type.getElementTypeBitWidth() / 8));
+      for (auto [dim, expression] : llvm::enumerate(map.getResults()))
+        if (isa<AffineDimExpr>(expression)) {
+          Value number = arith::ConstantIndexOp::create(host, loc, dim);
+          Value extent = host.createOrFold<memref::DimOp>(loc, operand->get(), number);
+          bytes = host.createOrFold<arith::MulIOp>(loc, bytes, extent);
+        }
+      spec.touches = host.createOrFold<arith::AddIOp>(loc, spec.touches, bytes);
+    }
   }
 
   // Number of an operand's buffer among the launch's arguments.

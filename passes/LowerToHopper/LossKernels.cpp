@@ -93,6 +93,8 @@ void launchRows(Kernel &k, const LogitParts &logits, Value sums) {
   spec.threads = 32 * kRows;
   spec.grid = {k.ceilDiv(rows, kRows)};
   spec.arguments = {k.input(0), k.input(1), k.input(2), sums, k.output(0), k.output(1), k.output(2), rows};
+  spec.partly = {k.input(0)}; // of each row the target's logit
+  spec.touches = bytesOf(k, rows, k.host.getF32Type());
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
     Value row = b.addI(b.mulI(b.block(), kRows), b.warp());

@@ -52,8 +52,8 @@ struct SlabThread {
   }
 };
 
-// Of columns 2c and 2c + 1 of two rows, `upper` and `lower` of them codes as the grid gives them: four codes in bits 0, 4,
-// 16 and 20 of a word, plus kAboveFour.
+// Of columns 2c and 2c + 1 of two rows, `upper` and `lower` of them codes as the grid gives them: four codes in bits 0,
+// 4, 16 and 20 of a word, plus kAboveFour.
 constexpr uint32_t kAboveFour = static_cast<uint32_t>(kAboveCode) * 17;
 
 Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
@@ -184,6 +184,11 @@ void launchDequantizeSlabs(Kernel &k, Value bytes, qat::PackedType type, Value w
   spec.threads = kThreads;
   spec.grid = {slabsOf(k, type)};
   spec.arguments = {bytes, weight};
+  if (type.getN() % kSlabRows != 0 ||
+      type.getK() % kSlabColumns != 0) { // slabs that they do not fill are not read to their ends
+    spec.partly = {bytes};
+    spec.touches = k.index(columnsOf(bytes));
+  }
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     dequantizeSlab(b, type, arguments[0], {elementOf(weight), type.getN(), type.getK(), arguments[1]});
   });

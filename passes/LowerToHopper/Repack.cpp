@@ -29,8 +29,12 @@ struct Shape {
 
 using WordBody = llvm::function_ref<void(Emitter &, Value in, Value out, Value index)>;
 
-void launchWords(Kernel &k, const std::string &key, Value in, Value out, int64_t count, WordBody body) {
+// `touches`: bytes of both buffers.
+void launchWords(Kernel &k, const std::string &key, Value in, Value out, int64_t count, int64_t touches,
+                 WordBody body) {
   FlatSpec spec;
+  spec.partly = {in, out};
+  spec.touches = k.index(touches);
   spec.key = key;
   spec.width = 1;
   spec.arguments = {in, out};
@@ -45,9 +49,10 @@ Value loadWord(Emitter &b, Value bytes, Value word) {
 }
 
 // A word of a row from the four words of the slab that its pairs of columns lie in.
-void codesToRows(Kernel &k, const Shape &s, Value in, Value out) {
+void codesToRows(Kernel &k, const Shape &s, Value in, Value out, int64_t touches) {
   launchWords(
-      k, s.key("repack_codes_to_rows"), in, out, s.n * s.pieces, [&](Emitter &b, Value in, Value out, Value index) {
+      k, s.key("repack_codes_to_rows"), in, out, s.n * s.pieces, touches,
+      [&](Emitter &b, Value in, Value out, Value index) {
         Value row = b.divI(index, s.pieces), piece = b.remI(index, s.pieces), inSlab = b.remI(row, kSlabRows),
               step = b.remI(b.divI(piece, 2), 8);
         Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross), b.divI(piece, kSlabColumns / kPiece));
@@ -66,9 +71,9 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out) {
 
 // A word of a slab from byte c of four words of rows: two rows 8 apart, two pieces side by side. What is not there
 // is 8.
-void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out) {
+void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out, int64_t touches) {
   launchWords(
-      k, s.key("repack_codes_to_slabs"), in, out, s.slabs * kSlabBytes / 4,
+      k, s.key("repack_codes_to_slabs"), in, out, s.slabs * kSlabBytes / 4, touches,
       [&](Emitter &b, Value in, Value out, Value index) {
         Value slab = b.divI(index, kSlabBytes / 4), inSlab = b.remI(index, kSlabBytes / 4),
               inHalf = b.remI(inSlab, kSlabBytes / 8);
@@ -95,25 +100,28 @@ void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out) {
 void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out, qat::PackedType to) {
   bool toSlabs = to.inSlabs();
   Shape s(from, toSlabs ? to : from);
-  if (toSlabs)
-    codesToSlabs(k, s, in, out);
-  else
-    codesToRows(k, s, in, out);
   int64_t inBegin = from.getCodeBytes(), outBegin = to.getCodeBytes();
+  // At most: where rows and columns do not fill the slabs, some bytes are left out.
+  int64_t codes = inBegin + outBegin, scales = columnsOf(in) + columnsOf(out) - codes;
+  if (toSlabs)
+    codesToSlabs(k, s, in, out, codes);
+  else
+    codesToRows(k, s, in, out, codes);
   auto scaleAt = [](Emitter &b, Value bytes, Value index, int64_t begin) {
     return b.atByte(bytes, b.addI(b.mulI(b.wide(index), 2), begin));
   };
   // Number of a slab's scale for the row's group.
   if (!toSlabs)
     return launchWords(
-        k, s.key("repack_scales_to_rows"), in, out, s.n * s.groups, [&](Emitter &b, Value in, Value out, Value index) {
+        k, s.key("repack_scales_to_rows"), in, out, s.n * s.groups, scales,
+        [&](Emitter &b, Value in, Value out, Value index) {
           Value row = b.divI(index, s.groups), group = b.remI(index, s.groups);
           Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross), b.divI(group, s.perRow));
           Value source = b.addI(b.mulI(b.addI(b.mulI(slab, kSlabRows), b.remI(row, kSlabRows)), s.perRow),
                                 b.remI(group, s.perRow));
           b.store(b.load(scaleAt(b, in, source, inBegin), b.getI16Type()), scaleAt(b, out, index, outBegin));
         });
-  launchWords(k, s.key("repack_scales_to_slabs"), in, out, s.slabs * kSlabRows * s.perRow,
+  launchWords(k, s.key("repack_scales_to_slabs"), in, out, s.slabs * kSlabRows * s.perRow, scales,
               [&](Emitter &b, Value in, Value out, Value index) {
                 Value inSlab = b.remI(index, kSlabRows * s.perRow), slab = b.divI(index, kSlabRows * s.perRow);
                 Value row = b.addI(b.mulI(b.divI(slab, s.slabsAcross), kSlabRows), b.divI(inSlab, s.perRow));

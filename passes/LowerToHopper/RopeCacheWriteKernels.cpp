@@ -227,6 +227,7 @@ LogicalResult emitRopeCacheWrite(Kernel &k) {
   llvm::append_range(spec.arguments, k.op.getOutputs());
   spec.arguments.append({tokens, k.extent(k.input(6), 0), k.extent(k.input(7), 1)});
   llvm::append_range(spec.arguments, k.op.getInputs().drop_front(kOperands));
+  countCacheWrite(k, spec, tokens, shape.kvHeads * shape.size, {k.output(1), k.output(2)}, k.input(6), k.input(7));
   k.launch(spec, [&](Emitter &b, ValueRange arguments) { Block(b, shape, arguments).write(); });
   return success();
 }

@@ -47,6 +47,9 @@ struct Sample {
     spec.sharedBytes = kWarps * 8;
     spec.grid = {blocks};
     spec.arguments.assign(arguments.begin(), arguments.end());
+    // Rows without a draw, filters and the token decide what is read; all of it by the first launch alone.
+    if (name != "sample_maxima")
+      spec.partly.assign(arguments.begin(), arguments.end());
     return spec;
   }
   Value blocksOf(Value rows) const { return k.mul(rows, k.index(parts)); }

@@ -233,6 +233,7 @@ void launchPivots(Kernel &k, const SampleRows &shape, Value maxima, Value masses
   spec.grid = {k.extent(k.input(3), 0)};
   spec.arguments = {k.input(0), k.input(1), k.input(3), k.input(4), k.input(5),
                     k.input(6), maxima,     masses,     pivots,     leasts};
+  spec.partly = spec.arguments; // depends on what the rows draw from
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type i64 = b.getI64Type(), i32 = b.getI32Type(), f64 = b.getF64Type();
     Value row = b.load(b.at(arguments[2], i32, b.block()), i32);

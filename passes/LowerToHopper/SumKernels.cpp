@@ -64,9 +64,14 @@ void launchSquaredChunks(Kernel &k, ArrayRef<SquaredTensor> tensors, Value parti
   spec.threads = kThreads;
   spec.sharedBytes = kThreads / 32 * 4;
   spec.arguments = {partial};
+  spec.partly = {partial};
   SmallVector<TableRow> rows;
-  for (const SquaredTensor &tensor : tensors)
-    rows.push_back({{tensor.x, tensor.vectors, tensor.firstChunk}, tensor.chunks});
+  for (const SquaredTensor &tensor : tensors) {
+    spec.partly.push_back(tensor.x);
+    Value touches = k.host.createOrFold<arith::AddIOp>(k.loc(), k.mul(tensor.vectors, k.index(16)),
+                                                       k.mul(tensor.chunks, k.index(4)));
+    rows.push_back({{tensor.x, tensor.vectors, tensor.firstChunk}, tensor.chunks, touches});
+  }
   launchTable(k, spec, rows, [&](Emitter &b, ValueRange arguments, ValueRange row, Value chunk) {
     Type f32 = b.getF32Type();
     SmallVector<Value> loaded;
@@ -92,11 +97,17 @@ void launchSquaredTensors(Kernel &k, ArrayRef<SquaredTensor> tensors, Value part
   spec.threads = kSumThreads;
   spec.sharedBytes = kSumThreads / 32 * 4;
   spec.arguments = {partial, sums};
+  spec.partly = {partial, sums};
   SmallVector<TableRow> rows;
-  for (auto [i, tensor] : llvm::enumerate(tensors))
+  for (auto [i, tensor] : llvm::enumerate(tensors)) {
+    spec.partly.push_back(tensor.x);
+    Value read = k.host.createOrFold<arith::AddIOp>(k.loc(), tensor.rest, tensor.chunks);
+    Value numbers = k.host.createOrFold<arith::AddIOp>(k.loc(), read, k.index(1)); // and the sum
     rows.push_back(
         {{tensor.x, tensor.firstChunk, tensor.chunks, tensor.vectors, tensor.rest, k.index(static_cast<int64_t>(i))},
-         k.index(1)});
+         k.index(1),
+         k.mul(numbers, k.index(4))});
+  }
   launchTable(k, spec, rows, [&](Emitter &b, ValueRange arguments, ValueRange row, Value) {
     Type f32 = b.getF32Type();
     Value sum = stridedSum(b, b.at(arguments[0], f32, row[1]), row[2]);

@@ -47,6 +47,9 @@ void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<TableRow> rows, bool same, 
   int64_t count = static_cast<int64_t>(rows.size()), skipped = same ? 0 : 1;
   Value end = k.index(0);
   for (const TableRow &row : rows) {
+    if (row.touches)
+      spec.touches =
+          spec.touches ? k.host.createOrFold<arith::AddIOp>(k.loc(), spec.touches, row.touches) : row.touches;
     end = k.host.createOrFold<arith::AddIOp>(k.loc(), end, row.blocks);
     if (!same)
       spec.table.push_back(end);

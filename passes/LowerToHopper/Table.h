@@ -8,6 +8,7 @@ namespace nibble::hopper {
 struct TableRow {
   llvm::SmallVector<mlir::Value> values; // on the host: buffers and index values, of the same types in each row
   mlir::Value blocks;                    // an index value on the host: blocks that work on this row
+  mlir::Value touches = {};              // likewise: bytes that they touch of the spec's `partly`; all rows or none
 };
 
 // body(b, arguments, row, block): `arguments` are the spec's, the same for all; `row` the values of the block's row

@@ -177,13 +177,16 @@ bool Planner::launch(Frame &frame, const Command &command) {
     return true;
   if (command.operands.size() > 3)
     planned.operations = frame.registers[command.operands[3]];
+  if (command.operands.size() > 4 && (planned.partlyBytes = frame.registers[command.operands[4]]) < 0)
+    return refuse(frame, fmt::format("touches {} bytes", planned.partlyBytes));
   for (const CommandArgument &argument : command.arguments) {
     if (argument.kind == CommandArgument::kInteger) {
       planned.arguments.push_back(static_cast<uint64_t>(frame.registers[argument.index]));
     } else if (argument.kind == CommandArgument::kBuffer) {
-      planned.arguments.push_back(PlannedPointer{frame.buffers[argument.index]});
+      planned.arguments.push_back(PlannedPointer{frame.buffers[argument.index], argument.partly, argument.consumed});
     } else {
       PlannedTensorMap map;
+      map.partly = argument.partly;
       if (!tensorMap(frame, argument.map, map))
         return false;
       planned.arguments.push_back(map);

@@ -5,6 +5,7 @@
 #include "runtime/bundle/device_program.h"
 #include "runtime/core/tensor.h"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -31,9 +32,11 @@ struct PlannedTensorMap {
   int32_t buffer = 0;
   int64_t offset = 0;
   TensorMap map;
+  bool partly = false; // see CommandArgument
 };
 struct PlannedPointer {
   int32_t buffer = 0;
+  bool partly = false, consumed = false; // see CommandArgument
 };
 using PlannedArgument = std::variant<uint64_t, PlannedPointer, PlannedTensorMap>;
 
@@ -45,6 +48,7 @@ struct PlannedCommand {
   int32_t from = -1, to = -1; // buffers of a copy; of a fill `to`
   uint8_t value = 0;          // of a fill
   int64_t operations = 0;     // of a launch: of the matrix units, when it says so
+  int64_t partlyBytes = -1;   // of a launch: bytes of the buffers that it touches partly; -1: not known before it runs
 };
 
 struct CallPlan {
@@ -60,8 +64,9 @@ struct CallPlan {
 // a tensor map that leaves its buffer, a grid that no device takes. The program is checked already.
 Result<CallPlan> planCall(const DeviceProgram &program, int function, std::span<const Shape> arguments);
 
-// Bytes of every buffer that a launch is given, each once: more than it moves when it looks up rows.
-int64_t bytesGiven(const CallPlan &plan, const PlannedCommand &command);
+// Bytes that a command touches: of a buffer each once, also where it reads and writes them, and of rows that it looks
+// up as often as they are looked up. Null when that depends on what is in its buffers, as of attention over pages.
+std::optional<int64_t> bytesTouched(const CallPlan &plan, const PlannedCommand &command);
 
 // What the call keeps in memory, in lines for people: parameters, state, inputs, temporaries at their peak, results,
 // total, and the `largest` buffers that are alive at the peak.

@@ -128,7 +128,7 @@ private:
   }
 
   bool launch(const Command &command) {
-    if ((command.operands.size() != 4 && !counts(command, 3)) ||
+    if ((command.operands.size() != 4 && command.operands.size() != 5 && !counts(command, 3)) ||
         !names(command.value, program_.kernels.size(), "kernel"))
       return false;
     for (int32_t extent : command.operands)

@@ -7,17 +7,30 @@
 
 namespace nibble {
 
-int64_t bytesGiven(const CallPlan &plan, const PlannedCommand &command) {
-  std::set<int32_t> buffers;
+std::optional<int64_t> bytesTouched(const CallPlan &plan, const PlannedCommand &command) {
+  if (command.kind == PlannedCommand::Kind::kCopy)
+    return 2 * plan.buffers[command.to].bytes;
+  if (command.kind == PlannedCommand::Kind::kFill)
+    return plan.buffers[command.to].bytes;
+  std::set<int32_t> wholly;
+  bool partly = false;
+  auto add = [&](const auto &argument) {
+    partly |= argument.partly;
+    if (!argument.partly)
+      wholly.insert(argument.buffer);
+  };
   for (const PlannedArgument &argument : command.arguments) {
     if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
-      buffers.insert(pointer->buffer);
+      add(*pointer);
     else if (const auto *map = std::get_if<PlannedTensorMap>(&argument))
-      buffers.insert(map->buffer);
+      add(*map);
   }
-  int64_t bytes = 0;
-  for (int32_t buffer : buffers)
-    bytes += plan.buffers[buffer].bytes;
+  if (partly && command.partlyBytes < 0)
+    return std::nullopt;
+  int64_t bytes = partly ? command.partlyBytes : 0;
+  for (int32_t buffer : wholly)
+    if (__builtin_add_overflow(bytes, plan.buffers[buffer].bytes, &bytes))
+      return std::nullopt;
   return bytes;
 }
 

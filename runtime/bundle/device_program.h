@@ -46,6 +46,9 @@ struct TensorMapArgument {
 struct CommandArgument {
   enum Kind : int32_t { kBuffer, kInteger, kTensorMap } kind = kBuffer;
   int32_t index = 0;     // buffer or register
+  // Of a launch's buffer or tensor map: the launch touches a part of it (else all); and it uses it up, as a list from
+  // which blocks take their work, so that it has to be as it was before the launch can run again.
+  bool partly = false, consumed = false;
   TensorMapArgument map; // of kTensorMap
 };
 
@@ -65,7 +68,8 @@ enum class Opcode : int32_t {
   kCopy,           // buffer operands[0] into buffer operands[1], of the same bytes
   kFill,           // every byte of buffer operands[0] becomes `value`
   kLaunch,         // kernel `value`, grid r[operands[0..2]], arguments; a grid with an extent 0 launches nothing. A
-                   // fourth operand: operations of the matrix units, two for each multiply-add, for reports
+                   // fourth operand: operations of the matrix units, two for each multiply-add; a fifth: bytes that
+                   // it touches of the buffers that it touches partly, all together. Both are for reports
   kCall,           // function `value`, buffers operands..., its results are buffers results...
 };
 

@@ -11,6 +11,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,15 +42,20 @@ public:
     std::string kernel;
     int64_t launches = 0;
     double seconds = 0;     // of all of them, each the mean of its repetitions
-    int64_t bytes = 0;      // of every buffer that they are given, once a launch
+    // Bytes that they touch (bytesTouched), and those of the launch that touches most; null when they are not known.
+    std::optional<int64_t> bytes = 0;
+    int64_t largest = 0;
     int64_t operations = 0; // of the matrix units
   };
   struct CallTime {
     double seconds = 0;              // of a call, its graph replayed, without uploads and downloads
+    DeviceLimits limits;
     std::vector<LaunchTime> kernels; // by kernel; what takes longest first
   };
-  // Runs a call `repeats` times in one piece, and each of its launches `repeats` times by itself. State goes on from
-  // run to run. Usage error on a device that checks accesses: its time says nothing.
+  // Runs a call `repeats` times in one piece, and then each of its launches `repeats` times by itself, in the order of
+  // the call: a launch finds its buffers as in a call, each time. What it uses up is put back off the clock, and so are
+  // temporaries behind its last time; state goes on from run to run. Usage error on a device that checks accesses: its
+  // time says nothing.
   Result<CallTime> time(int function, std::span<const TensorView> arguments, int repeats);
 
   const ExecutorStatistics &statistics() const { return statistics_; }
@@ -85,7 +91,10 @@ private:
   Status reserve(Kept &kept, int64_t bytes);
   Status place(Prepared &prepared, std::span<const TensorView> arguments, DeviceAddress base);
   Status runAsOne(Prepared &prepared);
-  Result<double> secondsOf(int repeats, const std::function<Status()> &issueOnce);
+  Result<double> secondsOf(int repeats, const std::function<Status(int)> &issueOnce,
+                           const std::function<Status()> &before);
+  Result<double> secondsOf(const CallPlan &plan, const PlannedCommand &command,
+                           std::span<const DeviceAddress> addresses, int repeats);
   Result<std::vector<TensorView>> callChecked(const CallPlan &plan, std::span<const TensorView> arguments,
                                               std::span<const int> kept, Arena &arena);
 
@@ -106,8 +115,8 @@ private:
   ExecutorStatistics statistics_;
 };
 
-// A table: time, rates and name of each kernel. Bytes are those of every buffer that a launch is given, which is more
-// than it moves when it looks up rows.
+// A table: time, rates and name of each kernel; "-" where bytes or operations are not known. A rate above what the
+// device can do is marked and explained.
 std::string describe(const DeviceExecutor::CallTime &time);
 
 } // namespace nibble

@@ -51,10 +51,13 @@ Json jsonOf(const Command &command) {
   if (!command.results.empty())
     json["results"] = command.results;
   for (const CommandArgument &argument : command.arguments) {
-    if (argument.kind == CommandArgument::kTensorMap)
-      json["arguments"].push_back({{"tensor_map", jsonOf(argument.map)}});
-    else
-      json["arguments"].push_back({{kArguments[argument.kind], argument.index}});
+    Json item = argument.kind == CommandArgument::kTensorMap ? Json{{"tensor_map", jsonOf(argument.map)}}
+                                                             : Json{{kArguments[argument.kind], argument.index}};
+    if (argument.partly)
+      item["partly"] = true;
+    if (argument.consumed)
+      item["consumed"] = true;
+    json["arguments"].push_back(std::move(item));
   }
   return json;
 }
@@ -161,6 +164,8 @@ ProgramValue readValue(Reader &reader, const Json &json) {
 
 CommandArgument readArgument(Reader &reader, const Json &json) {
   CommandArgument argument;
+  argument.partly = reader.flag(json, "partly");
+  argument.consumed = reader.flag(json, "consumed");
   if (const Json *map = findField(json, "tensor_map")) {
     argument.kind = CommandArgument::kTensorMap;
     if (!map->is_object()) {

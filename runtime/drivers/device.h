@@ -6,6 +6,7 @@
 
 #include "runtime/core/status.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -69,8 +70,16 @@ public:
   virtual ~DeviceModule() = default;
 };
 
-struct DeviceMemory {
-  int64_t total = 0, free = 0; // bytes
+struct DeviceMemory {              // bytes
+  int64_t total = 0, free = 0;     // of the device, whoever takes the rest
+  int64_t allocated = 0, peak = 0; // by `allocate`: now, and at most so far
+};
+
+// What a device can do at most; 0 where it is not known.
+struct DeviceLimits {
+  double bytesPerSecond = 0;      // of its memory
+  double operationsPerSecond = 0; // of its matrix units on bf16, two for each multiply-add
+  int64_t cacheBytes = 0;         // of the cache before its memory
 };
 
 class Device {
@@ -80,10 +89,20 @@ public:
   // "NVIDIA H200, 132 multiprocessors, 139.8 GiB, driver 13.0"
   virtual std::string describe() const = 0;
   virtual DeviceMemory memory() const = 0;
+  // For reports: no rate that is measured is higher.
+  virtual DeviceLimits limits() const { return {}; }
 
   // 256-byte aligned. `what` is for the message: environment error naming it, the bytes and what is free.
   virtual Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) = 0;
   virtual void release(DeviceAddress address) = 0;
+
+  // Memory of the host from and to which copies are fast, for as long as the device lives; null where there is none or
+  // any is as good.
+  virtual std::byte *allocatePinned(int64_t bytes) {
+    (void)bytes;
+    return nullptr;
+  }
+  virtual void releasePinned(std::byte *memory) { (void)memory; }
 
   // Whether an address is a host pointer and the host's memory can be made the device's, by `adopt`, without a copy.
   // What is adopted counts as written; it stays the caller's and is taken out again by `disown`.

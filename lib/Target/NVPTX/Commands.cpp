@@ -301,8 +301,10 @@ private:
     command.value = kernels_.lookup(op.getKernel().getLeafReference().getValue());
     for (Value extent : {op.getGridX(), op.getGridY(), op.getGridZ()})
       command.operands.push_back(registerOf(extent));
-    if (op.getOperations())
-      command.operands.push_back(registerOf(op.getOperations()));
+    if (op.getOperations() || op.getTouches())
+      command.operands.push_back(op.getOperations() ? registerOf(op.getOperations()) : constant(0));
+    if (op.getTouches())
+      command.operands.push_back(registerOf(op.getTouches()));
     for (Value value : op.getArguments()) {
       if (auto map = value.getDefiningOp<hopper::TensorMapOp>()) {
         command.arguments.push_back(tensorMap(map));
@@ -314,6 +316,10 @@ private:
       argument.index = buffer ? buffers_.lookup(rootOf(value)) : registerOf(value);
       command.arguments.push_back(argument);
     }
+    for (int32_t number : op.getPartly().value_or(ArrayRef<int32_t>()))
+      command.arguments[number].partly = true;
+    for (int32_t number : op.getConsumed().value_or(ArrayRef<int32_t>()))
+      command.arguments[number].consumed = true;
     function_.commands.push_back(std::move(command));
     return success();
   }

@@ -127,8 +127,23 @@ Status CudaDevice::check(Result result, std::string_view call, std::string_view 
 DeviceMemory CudaDevice::memory() const {
   size_t free = 0, total = 0;
   if ((*driver_)->cuMemGetInfo(&free, &total) != kSuccess)
-    return {};
-  return {static_cast<int64_t>(total), static_cast<int64_t>(free)};
+    total = free = 0;
+  return {static_cast<int64_t>(total), static_cast<int64_t>(free), allocated_, peak_};
+}
+
+// Of a compute capability of 9.0: two transfers for each clock of the memory, and 4096 operations of bf16 for each
+// clock of a multiprocessor (NVIDIA H100 Tensor Core GPU Architecture).
+DeviceLimits CudaDevice::limits() const {
+  constexpr double kTransfers = 2, kOperations = 4096;
+  auto attribute = [&](int which) -> double {
+    int value = 0;
+    return (*driver_)->cuDeviceGetAttribute(&value, which, device_) == kSuccess ? value : 0;
+  };
+  DeviceLimits limits;
+  limits.bytesPerSecond = attribute(kMemoryClockKilohertz) * 1e3 * kTransfers * attribute(kMemoryBusBits) / 8;
+  limits.operationsPerSecond = attribute(kClockKilohertz) * 1e3 * kOperations * attribute(kMultiprocessors);
+  limits.cacheBytes = static_cast<int64_t>(attribute(kCacheBytes));
+  return limits;
 }
 
 nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_view what) {
@@ -140,12 +155,30 @@ nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_vi
                                            memory.free, memory.total, kSmaller));
   }
   NIBBLE_TRY(check(result, "cuMemAlloc", what));
+  allocations_[address] = bytes;
+  allocated_ += bytes;
+  peak_ = std::max(peak_, allocated_);
   return DeviceAddress{address};
 }
 
 void CudaDevice::release(DeviceAddress address) {
-  if (address)
-    (void)(*driver_)->cuMemFree(address); // fails only after a fault, which was told
+  auto found = allocations_.find(address);
+  if (found == allocations_.end())
+    return;
+  (void)(*driver_)->cuMemFree(address); // fails only after a fault, which was told
+  allocated_ -= found->second;
+  allocations_.erase(found);
+}
+
+std::byte *CudaDevice::allocatePinned(int64_t bytes) {
+  void *memory = nullptr;
+  return (*driver_)->cuMemHostAlloc(&memory, static_cast<size_t>(bytes), 0) == kSuccess
+             ? static_cast<std::byte *>(memory)
+             : nullptr;
+}
+
+void CudaDevice::releasePinned(std::byte *memory) {
+  (void)(*driver_)->cuMemFreeHost(memory); // fails only after a fault, which was told
 }
 
 Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {

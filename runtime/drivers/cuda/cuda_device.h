@@ -23,8 +23,11 @@ public:
 
   std::string describe() const override { return description_; }
   DeviceMemory memory() const override;
+  DeviceLimits limits() const override;
   nibble::Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override;
   void release(DeviceAddress address) override;
+  std::byte *allocatePinned(int64_t bytes) override;
+  void releasePinned(std::byte *memory) override;
   Status upload(DeviceAddress to, const void *from, int64_t bytes) override;
   Status download(void *to, DeviceAddress from, int64_t bytes) override;
   Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override;
@@ -58,6 +61,8 @@ private:
   Stream stream_ = nullptr;
   std::string architecture_, description_;
   std::deque<std::string> last_; // kernels, the newest at the end
+  std::map<DeviceAddress, int64_t> allocations_; // bytes of each
+  int64_t allocated_ = 0, peak_ = 0;
 
   // Pinned memory that small uploads go through without waiting: they are used up one after the other, then the queue
   // is waited for.

@@ -35,7 +35,11 @@ enum : Result {
 };
 
 enum DeviceAttribute : int {
+  kClockKilohertz = 13,
   kMultiprocessors = 16,
+  kMemoryClockKilohertz = 36,
+  kMemoryBusBits = 37,
+  kCacheBytes = 38,
   kComputeCapabilityMajor = 75,
   kComputeCapabilityMinor = 76,
 };

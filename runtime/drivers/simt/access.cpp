@@ -122,6 +122,8 @@ bool isWritten(uint8_t *written, uint64_t bytes) {
   }
   if (!judgeGlobal(warp, inst, lane, *entry, address, bytes, touch))
     return nullptr;
+  if (entry->touched != nullptr)
+    std::memset(entry->touched.get() + (address - entry->begin), 1, bytes);
   return reinterpret_cast<uint8_t *>(address);
 }
 

@@ -44,7 +44,8 @@ public:
   }
   DeviceMemory memory() const override {
     int64_t page = sysconf(_SC_PAGESIZE);
-    return {page * sysconf(_SC_PHYS_PAGES), page * sysconf(_SC_AVPHYS_PAGES)};
+    return {page * sysconf(_SC_PHYS_PAGES), page * sysconf(_SC_AVPHYS_PAGES),
+            static_cast<int64_t>(memory_->liveBytes()), static_cast<int64_t>(memory_->peakBytes())};
   }
 
   Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override {
@@ -195,6 +196,7 @@ private:
       std::string what = "variable " + std::string(variable.name);
       NIBBLE_ASSIGN(AllocationMap::Entry * entry, memory_->allocate(variable.bytes, what, checks()));
       module.variables.push_back(entry->begin);
+      entry->isVariable = true;
       auto *bytes = reinterpret_cast<uint8_t *>(entry->begin);
       std::memset(bytes, 0, variable.bytes);
       if (!variable.value.empty())
@@ -268,7 +270,10 @@ private:
     state.memory = memory_.get();
     state.parameters = parameters;
     state.serial = ++serial_;
+    if (options_.countTouched && checks())
+      NIBBLE_TRY(memory_->beginTouching());
     Status status = runLaunch(state);
+    counters_.touchedBytes += memory_->touchedBytes();
     ++counters_.launches;
     counters_.warpInstructions += state.stepCount;
     counters_.threadInstructions += state.laneCount;

@@ -1,5 +1,6 @@
 #include "runtime/drivers/simt/memory_map.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <type_traits>
@@ -43,6 +44,7 @@ Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin, uint64_t byt
   if (checks)
     entry.last.reset(zeroes<std::atomic<uint64_t>>(bytes / 4 + 1));
   liveBytes_ += bytes;
+  peakBytes_ = std::max(peakBytes_, liveBytes_);
   return &entry;
 }
 
@@ -90,6 +92,26 @@ const AllocationMap::Entry *AllocationMap::find(uint64_t address, uint64_t bytes
     return nullptr;
   const Entry &entry = std::prev(next)->second;
   return address >= entry.begin && address <= entry.end && bytes <= entry.end - address ? &entry : nullptr;
+}
+
+Status AllocationMap::beginTouching() {
+  for (auto &[begin, entry] : entries_) {
+    if (entry.isVariable)
+      continue;
+    if (entry.touched != nullptr)
+      std::memset(entry.touched.get(), 0, entry.bytes());
+    else if (entry.touched.reset(zeroes<uint8_t>(entry.bytes() + 1)); entry.touched == nullptr)
+      return Status::environment("no memory on the host to count what is touched of '" + entry.what + "'");
+  }
+  return Status::ok();
+}
+
+uint64_t AllocationMap::touchedBytes() const {
+  uint64_t bytes = 0;
+  for (const auto &[begin, entry] : entries_)
+    if (entry.touched != nullptr)
+      bytes += static_cast<uint64_t>(std::count(entry.touched.get(), entry.touched.get() + entry.bytes(), 1));
+  return bytes;
 }
 
 std::string AllocationMap::nearest(uint64_t address, uint64_t bytes) const {

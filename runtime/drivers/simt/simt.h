@@ -27,6 +27,9 @@ struct SimtOptions {
   // come back to the same state need it: others are seen to be waits.
   uint64_t spinLimit = uint64_t{1} << 26;
 
+  // Whether to count the bytes that launches touch (with kFull).
+  bool countTouched = false;
+
   // NIBBLE_SIMT_CHECKS: full (default) or off. NIBBLE_SIMT_SEED: the seed. Usage error for anything else.
   static Result<SimtOptions> fromEnvironment();
 };
@@ -37,6 +40,7 @@ struct SimtCounters {
   uint64_t warpInstructions = 0;   // one per instruction and warp
   uint64_t threadInstructions = 0; // one per instruction and active thread
   uint64_t localAccesses = 0;      // loads and stores of .local memory, one per warp: spills and stack arrays
+  uint64_t touchedBytes = 0;       // of global memory, by each launch each byte once; with SimtOptions::countTouched
 };
 
 class SimtDevice : public Device {

@@ -30,6 +30,30 @@ func.func private @far_too_large(!hopper.ring<4611686018427387904 x 4096, consum
 
 // Launches.
 
+func.func @partly_an_index(%n: index, %x: memref<8xf32>) {
+  // expected-error @+1 {{names argument 1 in 'partly', which is no buffer}}
+  hopper.launch @kernels::@copy grid(%n, %n, %n) args(%x, %n : memref<8xf32>, index) touches(%n) {partly = array<i32: 1>}
+  return
+}
+
+// -----
+
+func.func @consumes_what_is_not_there(%n: index, %x: memref<8xf32>) {
+  // expected-error @+1 {{names argument 2 in 'consumed', which is no buffer}}
+  hopper.launch @kernels::@copy grid(%n, %n, %n) args(%x, %n : memref<8xf32>, index) {consumed = array<i32: 2>}
+  return
+}
+
+// -----
+
+func.func @touches_of_nothing(%n: index, %x: memref<8xf32>) {
+  // expected-error @+1 {{counts what it touches of buffers, and names none in 'partly'}}
+  hopper.launch @kernels::@copy grid(%n, %n, %n) args(%x, %n : memref<8xf32>, index) touches(%n)
+  return
+}
+
+// -----
+
 func.func @none(%n: index) {
   // expected-error @+1 {{launches @kernels::@none, which is no gpu.func}}
   hopper.launch @kernels::@none grid(%n, %n, %n) args()

@@ -10,6 +10,8 @@ func.func @launches(%x: memref<?x64xbf16>, %rows: index) {
   hopper.launch @kernels::@nothing grid(%rows, %c1, %c1) args()
   // CHECK: hopper.launch @kernels::@copy grid(%[[ROWS]], %[[ONE]], %[[ONE]]) args(%[[X:.*]], %[[ROWS]] : memref<?x64xbf16>, index) operations(%[[ROWS]])
   hopper.launch @kernels::@copy grid(%rows, %c1, %c1) args(%x, %rows : memref<?x64xbf16>, index) operations(%rows)
+  // CHECK: hopper.launch @kernels::@copy grid({{.*}}) args(%[[X]], %[[ROWS]] : memref<?x64xbf16>, index) touches(%[[ROWS]]) {consumed = array<i32: 0>, partly = array<i32: 0>}
+  hopper.launch @kernels::@copy grid(%rows, %c1, %c1) args(%x, %rows : memref<?x64xbf16>, index) touches(%rows) {consumed = array<i32: 0>, partly = array<i32: 0>}
   // CHECK: %[[MAP:.*]] = hopper.tensor_map %[[X]] extents(%{{.*}}, %[[ROWS]]) strides(%{{.*}}) box [64, 128] swizzle 128 : memref<?x64xbf16>
   %map = hopper.tensor_map %x extents(%c64, %rows) strides(%c128) box [64, 128] swizzle 128 : memref<?x64xbf16>
   // CHECK: hopper.tensor_map %[[X]] extents(%{{.*}}) strides() box [256] swizzle 0 : memref<?x64xbf16>

@@ -6,6 +6,7 @@
 #include "lib/Reference/Reference.h"
 #include "lib/Target/NVPTX/Compile.h"
 #include "runtime/bundle/bundle.h"
+#include "runtime/bundle/call_plan.h"
 #include "runtime/bundle/device_backend.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/device/recorded_case.h"
@@ -14,6 +15,7 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/Program.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
@@ -99,7 +101,8 @@ CompiledForDevice::CompiledForDevice(const std::string &source) {
     throw std::runtime_error("ptxas: " + complaint);
   orThrow(check(*compiled));
   compiled_ = *compiled;
-  residence_ = std::make_shared<DeviceResidence>(orThrow(openSimt({})));
+  device_ = orThrow(WatchedDevice::open(/*hidesChecks=*/false));
+  residence_ = std::make_shared<DeviceResidence>(device_);
   program_ = std::make_unique<Program>(orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
 }
 
@@ -114,13 +117,41 @@ std::vector<Tensor> CompiledForDevice::call(const std::string &name, const std::
     orThrow(function.bind(static_cast<int>(i), arguments[i]->view()));
   Arena arena;
   std::vector<Tensor> results;
+  device_->launched.clear();
   for (const TensorView &view : orThrow(function.call(arena)))
     results.push_back(copyOf(view));
+  checkTouched(name, arguments);
   for (const Tensor *argument : arguments) {
     orThrow(residence_->fetch(argument->view()));
     residence_->forget(argument->view());
   }
   return results;
+}
+
+// Exactly; of buffers that are touched partly at most: rows that are looked up count as often as they are looked up,
+// and a list of tiles has room for more than are found.
+void CompiledForDevice::checkTouched(const std::string &name, const std::vector<const Tensor *> &arguments) const {
+  std::vector<Shape> shapes;
+  for (const Tensor *argument : arguments)
+    shapes.push_back(argument->shape());
+  auto function = std::find_if(compiled_.functions.begin(), compiled_.functions.end(),
+                               [&](const ProgramFunction &function) { return function.name == name; });
+  CallPlan plan = orThrow(planCall(compiled_, static_cast<int>(function - compiled_.functions.begin()), shapes));
+  size_t next = 0;
+  for (const PlannedCommand &command : plan.commands) {
+    if (command.kind != PlannedCommand::Kind::kLaunch)
+      continue;
+    ASSERT_LT(next, device_->launched.size());
+    int64_t seen = device_->launched[next++];
+    std::optional<int64_t> told = bytesTouched(plan, command);
+    if (!told)
+      continue;
+    if (command.partlyBytes >= 0)
+      EXPECT_GE(*told, seen) << "bytes of " << compiled_.kernels[command.kernel].name;
+    else
+      EXPECT_EQ(*told, seen) << "bytes of " << compiled_.kernels[command.kernel].name;
+  }
+  EXPECT_EQ(next, device_->launched.size());
 }
 
 static std::vector<Tensor> callWith(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &arguments) {

@@ -4,6 +4,7 @@
 
 #include "runtime/bundle/device_program.h"
 #include "runtime/bundle/device_residence.h"
+#include "test/passes/LowerToHopper/WatchedDevice.h"
 #include "test/passes/LowerToHost/OpCheck.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -17,13 +18,17 @@ public:
   explicit CompiledForDevice(const std::string &source);
 
   // The function's results. Arguments that are state are updated in place. Throws when the device reports an error.
+  // Expects of every launch that it touches the bytes that it says (bytesTouched).
   std::vector<Tensor> call(const std::string &function, const std::vector<const Tensor *> &arguments);
   std::string ptx() const { return ptx_; }
   // What was compiled.
   const DeviceProgram &deviceProgram() const { return compiled_; }
 
 private:
+  void checkTouched(const std::string &function, const std::vector<const Tensor *> &arguments) const;
+
   DeviceProgram compiled_;
+  std::shared_ptr<WatchedDevice> device_;
   std::shared_ptr<DeviceResidence> residence_;
   std::unique_ptr<Program> program_;
   std::string ptx_;

@@ -227,4 +227,28 @@ TEST(Executor, OnlyAResultCanStay) {
             "program function 'main': program: there is no result 7 to keep on the device");
 }
 
+// A device of 4 TB/s and 900 TFLOP/s with a cache of 64 MiB.
+TEST(Executor, RatesThatCannotBeAreMarked) {
+  DeviceExecutor::CallTime time;
+  time.seconds = 1e-3;
+  time.limits = {4e12, 900e12, 64 << 20};
+  auto add = [&](const char *name, double seconds, std::optional<int64_t> bytes, int64_t largest, int64_t operations) {
+    time.kernels.push_back({name, 1, seconds, bytes, largest, operations});
+  };
+  add("copies", 1e-3, 3'000'000'000, 3'000'000'000, 0);
+  add("small", 1e-6, 8'000'000, 8'000'000, 100'000'000);
+  add("used_up", 1e-3, 15'000'000'000, 15'000'000'000, 1'000'000'000'000);
+  add("lookup", 1e-3, std::nullopt, 0, 0);
+  EXPECT_EQ(describe(time),
+            "    1000.0 us a call\n"
+            "    1000.0 us     1 launches   3.000 TB/s        - TFLOP/s   copies\n"
+            "       1.0 us     1 launches   8.000 TB/s*   100.0 TFLOP/s   small\n"
+            "    1000.0 us     1 launches  15.000 TB/s!  1000.0 TFLOP/s!  used_up\n"
+            "    1000.0 us     1 launches       - TB/s        - TFLOP/s   lookup\n"
+            "* more than the 4.0 TB/s of the device's memory: between repetitions the buffers stay in its cache of 64 "
+            "MiB\n"
+            "! more than the device can do (4.0 TB/s, 900 TFLOP/s): what was counted or timed is wrong, do not believe "
+            "it\n");
+}
+
 } // namespace

@@ -88,6 +88,10 @@ TEST_F(CudaTest, OpensByNameWithTheEnvironmentsOptions) {
   ASSERT_TRUE(opened.isOk()) << opened.status().message();
   EXPECT_EQ((*opened)->describe(), "Fake H200, 132 multiprocessors, 150.0 GiB, driver 13.0");
   EXPECT_EQ((*opened)->memory().free, 1000);
+  DeviceLimits limits = (*opened)->limits();
+  EXPECT_DOUBLE_EQ(limits.bytesPerSecond, 3.201e9 * 2 * 6144 / 8);
+  EXPECT_DOUBLE_EQ(limits.operationsPerSecond, 1.98e9 * 132 * 4096);
+  EXPECT_EQ(limits.cacheBytes, 50 << 20);
   set("NIBBLE_CUDA_DEVICE", "first");
   EXPECT_EQ(openDevice("cuda").status().code(), Code::kUsage);
   EXPECT_EQ(openDevice("tpu").status().code(), Code::kEnvironment);

@@ -99,6 +99,10 @@ FAKE(cuDeviceGetAttribute, (int *value, int attribute, DeviceNumber), {
   int capability = number("FAKE_CUDA_CAPABILITY", 90);
   *value = attribute == kComputeCapabilityMajor   ? capability / 10
            : attribute == kComputeCapabilityMinor ? capability % 10
+           : attribute == kClockKilohertz         ? 1'980'000
+           : attribute == kMemoryClockKilohertz   ? 3'201'000
+           : attribute == kMemoryBusBits          ? 6144
+           : attribute == kCacheBytes             ? 50 << 20
                                                   : 132;
 })
 FAKE(cuDevicePrimaryCtxRetain, (Context * context, DeviceNumber), *context = reinterpret_cast<Context>(16);)
