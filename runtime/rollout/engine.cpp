@@ -78,7 +78,7 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program, const Tensor
   if (it.pages < perContext)
     return Status::usage(
         fmt::format("rollout: a key and value cache of {} pages of {} bytes cannot hold one context of {} "
-                    "tokens ({} pages); raise cache_bytes or lower the context length",
+                    "tokens ({} pages); raise rollout.cache_megabytes or lower model.context_length",
                     it.pages, it.cache.bytesPerPage(), options.contextLength, perContext));
   NIBBLE_TRY(it.cache.allocate(it.pages, it.forward));
   // State is the cache, bound above; parameters come from outside.

@@ -51,6 +51,9 @@ struct Parts {
   std::vector<int32_t> stopTokens;
 };
 
+// Whether the run samples, and so has a cache of keys and values. Supervised training does where it evaluates.
+bool generates(const Config &config, bool supervised) { return !supervised || config.eval.every > 0; }
+
 Status build(const Config &config, bool supervised, const TrainArguments &arguments, const ProgramSource &programs, Parts &parts) {
   NIBBLE_ASSIGN(TextParts text, loadText(config.model.path, parts.model->config()));
   parts.tokenizer.emplace(std::move(text.tokenizer));
@@ -77,6 +80,8 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   int64_t steps = supervised ? config.sft.steps : config.rl.steps * config.rl.updatesPerStep;
   NIBBLE_ASSIGN(parts.trainer, Trainer::create(*parts.training, parts.store,
                                               TrainerOptions{optimizerFor(config, steps), config.train.maxTokens}));
+  if (!generates(config, supervised))
+    return Status::ok();
   RolloutOptions rollout;
   rollout.maxTokensPerCall = config.rollout.maxTokensPerCall;
   rollout.maxRunning = config.rollout.maxRunning;
@@ -96,7 +101,7 @@ std::string megabytes(int64_t bytes) { return fmt::format("{:.1f} MiB", static_c
 
 // Of a run on a device: the arena of each function's largest call, and what the run takes beside that, of what the device has. Parameters and
 // cache stay there; a call at a time has the arena.
-Status describeDevice(const Config &config, const Parts &parts, const Residence &device) {
+Status describeDevice(const Config &config, bool supervised, const Parts &parts, const Residence &device) {
   int64_t largest = 0;
   auto calls = [&](const char *option, const Program &program, int64_t tokens) -> Status {
     std::string text;
@@ -110,15 +115,22 @@ Status describeDevice(const Config &config, const Parts &parts, const Residence 
     return Status::ok();
   };
   NIBBLE_TRY(calls("train.max_tokens", *parts.training, config.train.maxTokens));
-  NIBBLE_TRY(calls("rollout.max_tokens_per_call", *parts.rollout, config.rollout.maxTokensPerCall));
-  // Logits stay on the device beside the arena (Function::keepOnDevice).
-  NIBBLE_ASSIGN(Function forward, parts.rollout->function("forward"));
-  if (int logits = forward.result("logits"); logits >= 0 && parts.rollout->has("sample"))
-    largest += config.rollout.maxTokensPerCall * forward.info().results[logits].shape[1] * static_cast<int64_t>(sizeof(float));
-  int64_t total = parts.store.bytes() + parts.initial.bytes() + (config.rollout.cacheMegabytes << 20) + largest;
+  int64_t cache = 0;
+  if (generates(config, supervised)) {
+    cache = config.rollout.cacheMegabytes << 20;
+    NIBBLE_TRY(calls("rollout.max_tokens_per_call", *parts.rollout, config.rollout.maxTokensPerCall));
+    // Logits stay on the device beside the arena (Function::keepOnDevice).
+    NIBBLE_ASSIGN(Function forward, parts.rollout->function("forward"));
+    if (int logits = forward.result("logits"); logits >= 0 && parts.rollout->has("sample"))
+      largest += config.rollout.maxTokensPerCall * forward.info().results[logits].shape[1] *
+                 static_cast<int64_t>(sizeof(float));
+  }
+  int64_t most = device.memory().total, total = parts.store.bytes() + parts.initial.bytes() + cache + largest;
   fmt::print("{:<12} {}\n{:<12} {} at most, of {}{}\n", "device", device.describe(), "on it", megabytes(total),
-             megabytes(device.memoryBytes()),
-             total <= device.memoryBytes() ? "" : ": too much; lower train.max_tokens, rollout.max_tokens_per_call or rollout.cache_megabytes");
+             megabytes(most),
+             total <= most
+                 ? ""
+                 : ": too much; lower train.max_tokens, rollout.max_tokens_per_call or rollout.cache_megabytes");
   return Status::ok();
 }
 
@@ -135,12 +147,16 @@ Status describePlan(const Config &config, bool supervised, const Parts &parts) {
   line("parameters", fmt::format("{}", parameters));
   line("memory", fmt::format("{}: weights {}, packed {}, masters {}, moments {}, gradients {}", megabytes(parts.store.bytes()),
                              megabytes(bytes[0]), megabytes(bytes[1]), megabytes(bytes[2]), megabytes(bytes[3]), megabytes(bytes[4])));
-  line("cache", fmt::format("{} at most, of keys and values (rollout.cache_megabytes)", megabytes(config.rollout.cacheMegabytes << 20)));
+  line("cache", generates(config, supervised) ? fmt::format("{} at most, of keys and values (rollout.cache_megabytes)",
+                                                            megabytes(config.rollout.cacheMegabytes << 20))
+                                              : "none, nothing is generated (eval.every = 0)");
   if (std::shared_ptr<Residence> device = parts.training->residence())
-    NIBBLE_TRY(describeDevice(config, parts, *device));
+    NIBBLE_TRY(describeDevice(config, supervised, parts, *device));
   else
-    line("activations", fmt::format("grow with train.max_tokens = {} and rollout.max_tokens_per_call = {}", config.train.maxTokens,
-                                    config.rollout.maxTokensPerCall));
+    line("activations", fmt::format("grow with train.max_tokens = {}{}", config.train.maxTokens,
+                                    generates(config, supervised) ? fmt::format(" and rollout.max_tokens_per_call = {}",
+                                                                                config.rollout.maxTokensPerCall)
+                                                                  : std::string()));
   if (supervised)
     line("steps", fmt::format("{} of {} sequences", config.sft.steps, config.sft.sequencesPerStep));
   else
