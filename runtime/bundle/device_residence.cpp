@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 
 namespace nibble {
 
@@ -13,6 +14,8 @@ DeviceResidence::~DeviceResidence() {
     device_->release(address);
   if (arena_)
     device_->release(arena_);
+  if (pinned_)
+    device_->releasePinned(pinned_);
 }
 
 Status DeviceResidence::mirror(const TensorView &tensor, std::string_view what) {
@@ -77,11 +80,6 @@ Status DeviceResidence::push(const TensorView &tensor) {
   return device_->upload(found->second.address, tensor.data, found->second.bytes);
 }
 
-Status DeviceResidence::zero(const TensorView &tensor) {
-  auto found = mirrors_.find(tensor.data);
-  return found == mirrors_.end() ? Status::ok() : device_->fill(found->second.address, 0, found->second.bytes);
-}
-
 Result<TensorView> DeviceResidence::allocate(DType dtype, Shape shape, std::string_view what) {
   TensorView view{dtype, std::move(shape), nullptr};
   auto elements = elementCount(view.shape);
@@ -107,10 +105,45 @@ void DeviceResidence::release(const TensorView &tensor) {
   alone_.erase(found);
 }
 
-Status DeviceResidence::copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) {
+bool DeviceResidence::holds(const TensorView &tensor, int64_t offset, int64_t bytes) const {
   auto found = alone_.find(tensor.device);
-  if (found == alone_.end() || bytes < 0 || to < 0 || from < 0 || to > found->second - bytes ||
-      from > found->second - bytes)
+  return found != alone_.end() && bytes >= 0 && offset >= 0 && offset <= found->second - bytes;
+}
+
+Status DeviceResidence::read(const TensorView &tensor, int64_t offset, std::span<std::byte> to) {
+  if (!holds(tensor, offset, std::ssize(to)))
+    return Status::failed(fmt::format("device: a read of {} bytes from {} leaves its tensor", to.size(), offset));
+  return device_->download(to.data(), tensor.device + static_cast<uint64_t>(offset), std::ssize(to));
+}
+
+Status DeviceResidence::write(const TensorView &tensor, int64_t offset, std::span<const std::byte> from) {
+  if (!holds(tensor, offset, std::ssize(from)))
+    return Status::failed(fmt::format("device: a write of {} bytes to {} leaves its tensor", from.size(), offset));
+  return device_->upload(tensor.device + static_cast<uint64_t>(offset), from.data(), std::ssize(from));
+}
+
+Status DeviceResidence::zero(const TensorView &tensor) { return device_->fill(tensor.device, 0, tensor.bytes()); }
+
+Result<std::span<std::byte>> DeviceResidence::staging() {
+  if (!pinned_ && !unpinned_)
+    pinned_ = device_->allocatePinned(stagingBytes_);
+  if (!pinned_ && !unpinned_)
+    unpinned_.reset(new (std::nothrow) std::byte[static_cast<size_t>(stagingBytes_)]);
+  std::byte *memory = pinned_ ? pinned_ : unpinned_.get();
+  if (!memory)
+    return Status::environment(fmt::format("device: no memory on the host for {} bytes that copies to and from the "
+                                           "device go through; use a machine with more",
+                                           stagingBytes_));
+  return std::span(memory, static_cast<size_t>(stagingBytes_));
+}
+
+ResidenceMemory DeviceResidence::memory() const {
+  DeviceMemory memory = device_->memory();
+  return {memory.total, memory.free, memory.allocated, memory.peak};
+}
+
+Status DeviceResidence::copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) {
+  if (!holds(tensor, to, bytes) || !holds(tensor, from, bytes))
     return Status::failed(fmt::format("device: a copy of {} bytes from {} to {} leaves its tensor", bytes, from, to));
   return device_->copy(tensor.device + static_cast<uint64_t>(to), tensor.device + static_cast<uint64_t>(from), bytes);
 }

@@ -1,5 +1,6 @@
 #include "runtime/core/tensor.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 
@@ -107,7 +108,26 @@ std::string toString(std::span<const int64_t> shape) {
 int64_t TensorView::elements() const { return elementCount(shape).value_or(0); }
 int64_t TensorView::bytes() const { return (elements() * bitsOf(dtype) + 7) / 8; }
 
-void Tensor::Free::operator()(std::byte *pointer) const { std::free(pointer); }
+namespace {
+
+std::atomic<int64_t> tensorBytes{0}, tensorPeak{0};
+
+void countTensor(int64_t bytes) {
+  int64_t now = tensorBytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  for (int64_t peak = tensorPeak.load(std::memory_order_relaxed);
+       now > peak && !tensorPeak.compare_exchange_weak(peak, now, std::memory_order_relaxed);)
+    continue;
+}
+
+} // namespace
+
+HostTensorMemory hostTensorMemory() { return {tensorBytes.load(), tensorPeak.load()}; }
+void resetHostTensorPeak() { tensorPeak.store(tensorBytes.load()); }
+
+void Tensor::Free::operator()(std::byte *pointer) const {
+  std::free(pointer);
+  countTensor(-bytes);
+}
 
 Result<Tensor> Tensor::create(DType dtype, Shape shape) {
   auto elements = elementCount(shape);
@@ -122,7 +142,8 @@ Result<Tensor> Tensor::create(DType dtype, Shape shape) {
                                " bytes; use a smaller model or batch");
   std::memset(memory, 0, rounded ? rounded : 64);
   Tensor tensor;
-  tensor.memory_.reset(memory);
+  countTensor(bytes);
+  tensor.memory_ = std::unique_ptr<std::byte, Free>(memory, Free{bytes});
   tensor.view_ = TensorView{dtype, std::move(shape), memory};
   return tensor;
 }

@@ -67,6 +67,15 @@ struct TensorView {
   }
 };
 
+// Bytes of all tensors that own memory of the host.
+struct HostTensorMemory {
+  int64_t now = 0, peak = 0; // peak: at most at a time so far
+};
+// Thread-safe.
+HostTensorMemory hostTensorMemory();
+// The peak becomes what there is now, for whoever asks what one thing takes.
+void resetHostTensorPeak();
+
 // Owns its memory, 64-byte aligned, zeroed at creation. Move only.
 class Tensor {
 public:
@@ -87,10 +96,11 @@ public:
 
 private:
   struct Free {
+    int64_t bytes;
     void operator()(std::byte *pointer) const;
   };
   TensorView view_;
-  std::unique_ptr<std::byte, Free> memory_;
+  std::unique_ptr<std::byte, Free> memory_{nullptr, Free{0}};
 };
 
 } // namespace nibble

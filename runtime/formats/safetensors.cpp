@@ -3,7 +3,6 @@
 #include "runtime/formats/json.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 
 namespace nibble {
@@ -41,8 +40,15 @@ const TensorInfo *SafetensorsFile::find(std::string_view name) const {
 
 Result<Tensor> SafetensorsFile::read(const TensorInfo &info) const {
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(info.dtype, info.shape));
-  NIBBLE_TRY(file_.readAt(dataBegin_ + info.begin, std::span(tensor.data(), static_cast<size_t>(info.bytes()))));
+  NIBBLE_TRY(readInto(info, 0, std::span(tensor.data(), static_cast<size_t>(info.bytes()))));
   return tensor;
+}
+
+Status SafetensorsFile::readInto(const TensorInfo &info, uint64_t offset, std::span<std::byte> out) const {
+  if (offset > info.bytes() || out.size() > info.bytes() - offset)
+    return Status::usage(fmt::format("safetensors {}: \"{}\" has {} bytes, {} from {} are asked for", path(), info.name,
+                                     info.bytes(), out.size(), offset));
+  return file_.readAt(dataBegin_ + info.begin + offset, out);
 }
 
 Metadata defaultMetadata() { return {{"format", "pt"}}; }
@@ -91,8 +97,9 @@ static Result<std::string> headerOf(const std::vector<TensorSpec> &specs, const 
   return std::string(reinterpret_cast<const char *>(&length), 8) + text;
 }
 
-Status writeSafetensors(const std::string &path, std::vector<TensorSpec> specs,
-                        const std::function<Result<Tensor>(const TensorSpec &)> &produce, const Metadata &metadata) {
+Result<FileHash> streamSafetensors(const std::string &path, std::vector<TensorSpec> specs,
+                                   const std::function<Status(const TensorSpec &, const TensorSink &)> &produce,
+                                   const Metadata &metadata) {
   std::sort(specs.begin(), specs.end(), [](const auto &a, const auto &b) { return a.name < b.name; });
   auto twice =
       std::adjacent_find(specs.begin(), specs.end(), [](const auto &a, const auto &b) { return a.name == b.name; });
@@ -104,16 +111,38 @@ Status writeSafetensors(const std::string &path, std::vector<TensorSpec> specs,
     return std::move(header).takeStatus().within("safetensors " + path);
 
   NIBBLE_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  NIBBLE_TRY(file.write(*header));
+  FileHash written;
+  Hasher hasher;
+  TensorSink sink = [&](std::span<const std::byte> piece) {
+    hasher.add(piece);
+    written.bytes += std::ssize(piece);
+    return file.write(piece);
+  };
+  NIBBLE_TRY(sink(std::as_bytes(std::span(*header))));
   for (const TensorSpec &spec : specs) {
+    int64_t begin = written.bytes, bytes = TensorView{spec.dtype, spec.shape}.bytes();
+    NIBBLE_TRY(produce(spec, sink));
+    if (written.bytes - begin != bytes)
+      return Status::usage(fmt::format("safetensors {}: \"{}\" has {} bytes, not {} as announced", path, spec.name,
+                                       written.bytes - begin, bytes));
+  }
+  NIBBLE_TRY(file.commit());
+  written.hash = hasher.digest();
+  return written;
+}
+
+Status writeSafetensors(const std::string &path, std::vector<TensorSpec> specs,
+                        const std::function<Result<Tensor>(const TensorSpec &)> &produce, const Metadata &metadata) {
+  auto whole = [&](const TensorSpec &spec, const TensorSink &sink) -> Status {
     NIBBLE_ASSIGN(Tensor tensor, produce(spec));
     if (tensor.dtype() != spec.dtype || tensor.shape() != spec.shape)
       return Status::usage(fmt::format("safetensors {}: \"{}\" is {} {}, not {} {} as announced", path, spec.name,
                                        nameOf(tensor.dtype()), toString(tensor.shape()), nameOf(spec.dtype),
                                        toString(spec.shape)));
-    NIBBLE_TRY(file.write(std::span(tensor.data(), static_cast<size_t>(tensor.bytes()))));
-  }
-  return file.commit();
+    return sink(std::span(tensor.data(), static_cast<size_t>(tensor.bytes())));
+  };
+  auto written = streamSafetensors(path, std::move(specs), whole, metadata);
+  return written.isOk() ? Status::ok() : std::move(written).takeStatus();
 }
 
 Status writeSafetensors(const std::string &path, const std::vector<NamedTensor> &tensors, const Metadata &metadata) {
@@ -123,13 +152,12 @@ Status writeSafetensors(const std::string &path, const std::vector<NamedTensor> 
     specs.push_back({tensor.name, tensor.view.dtype, tensor.view.shape});
     views[tensor.name] = &tensor.view;
   }
-  auto copy = [&](const TensorSpec &spec) -> Result<Tensor> {
-    NIBBLE_ASSIGN(Tensor tensor, Tensor::create(spec.dtype, spec.shape));
-    if (tensor.bytes() > 0)
-      std::memcpy(tensor.data(), views.at(spec.name)->data, static_cast<size_t>(tensor.bytes()));
-    return tensor;
+  auto inPlace = [&](const TensorSpec &spec, const TensorSink &sink) {
+    const TensorView &view = *views.at(spec.name);
+    return sink(std::span(view.data, static_cast<size_t>(view.bytes())));
   };
-  return writeSafetensors(path, std::move(specs), copy, metadata);
+  auto written = streamSafetensors(path, std::move(specs), inPlace, metadata);
+  return written.isOk() ? Status::ok() : std::move(written).takeStatus();
 }
 
 } // namespace nibble

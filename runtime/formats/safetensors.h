@@ -16,6 +16,7 @@
 // characters in names, at most a million tensors.
 #pragma once
 
+#include "runtime/core/hash.h"
 #include "runtime/core/tensor.h"
 #include "runtime/formats/io.h"
 
@@ -57,6 +58,8 @@ public:
 
   // A copy in memory of our own. Never a mapping: a file cut by someone else is an error and not a signal.
   Result<Tensor> read(const TensorInfo &tensor) const;
+  // A part of one, from byte `offset` of it on.
+  Status readInto(const TensorInfo &tensor, uint64_t offset, std::span<std::byte> out) const;
 
 private:
   SafetensorsFile(OpenedFile file, SafetensorsHeader header, uint64_t dataBegin)
@@ -83,6 +86,13 @@ Metadata defaultMetadata();
 Status writeSafetensors(const std::string &path, std::vector<TensorSpec> specs,
                         const std::function<Result<Tensor>(const TensorSpec &)> &produce,
                         const Metadata &metadata = defaultMetadata());
+
+// Writes them piece by piece: `produce` gives a tensor's bytes to `sink`, in their order. Size and hash of the file, of
+// the bytes as they were given.
+using TensorSink = std::function<Status(std::span<const std::byte> piece)>;
+Result<FileHash> streamSafetensors(const std::string &path, std::vector<TensorSpec> specs,
+                                   const std::function<Status(const TensorSpec &, const TensorSink &sink)> &produce,
+                                   const Metadata &metadata = defaultMetadata());
 
 // The same of tensors that are in memory.
 struct NamedTensor {

@@ -80,6 +80,20 @@ Status Loop::run(RunFolder &folder) {
       fmt::format("{}: stopped after step {} and saved; resume to go on", config_.run.out, step_));
 }
 
+// Of the process on the host; and of a run on a device, what it takes there, of all that is in `memory_parameter_bytes`
+// and `memory_rollout_cache_bytes` as well.
+void Loop::addMemory(StepMetrics &line) const {
+  auto add = [&](const char *key, int64_t bytes) { line.values[key] = static_cast<double>(bytes); };
+  add("memory_peak_bytes", peakResidentBytes());
+  add("memory_host_tensor_peak_bytes", hostTensorMemory().peak);
+  if (!parts_.store->residence())
+    return;
+  ResidenceMemory memory = parts_.store->residence()->memory();
+  add("memory_device_bytes", memory.allocated);
+  add("memory_device_peak_bytes", memory.peak);
+  add("memory_device_free_bytes", memory.free);
+}
+
 StepMetrics Loop::beginLine() const {
   return {step_, {{"weight_version", static_cast<double>(parts_.trainer->steps())}}};
 }
@@ -126,9 +140,9 @@ Status Loop::runSteps(RunFolder &folder) {
     std::string noUpdate;
     NIBBLE_TRY(takeStep(line, noUpdate));
     ++step_;
-    line.values["memory_peak_bytes"] = static_cast<double>(peakResidentBytes());
     line.values["memory_parameter_bytes"] = static_cast<double>(parts_.store->bytes());
     line.values["memory_train_arena_bytes"] = static_cast<double>(parts_.trainer->arenaBytes());
+    addMemory(line);
     NIBBLE_TRY(report(folder, line)); // before the checkpoint: what it holds is on record
     NIBBLE_TRY(countStep(folder, std::move(noUpdate)));
     if (config_.run.checkpointEvery > 0 && step_ % config_.run.checkpointEvery == 0 && step_ < steps_)

@@ -84,6 +84,7 @@ protected:
 private:
   Status runSteps(RunFolder &folder);
   StepMetrics beginLine() const;
+  void addMemory(StepMetrics &line) const;
   bool isGoalReached(const StepMetrics &line) const;
   Status evaluateInto(StepMetrics &line);
   // Failed when the steps without an update have reached their limit; the run is saved then.

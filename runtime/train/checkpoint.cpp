@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <unistd.h>
 
 namespace fs = std::filesystem;
@@ -46,22 +45,28 @@ Json manifestOf(Json files) {
   return {{"format", kFormat}, {"files", std::move(files)}, {"xxh3", hash}};
 }
 
+// Tensors go from where they are into the file piece by piece. Their hash is that of what was handed to the system, so
+// that reading the file back shows what the disk made of it.
 Status writeInto(const fs::path &folder, const Json &state, const ParameterStore &store) {
-  std::map<std::string, std::vector<NamedTensor>> files = {{"weights.safetensors", {}}};
+  std::map<std::string, std::vector<TensorSpec>> files = {{"weights.safetensors", {}}};
   for (const auto &[key, tensor] : store.tensors())
-    if (const char *file = fileOf(key)) {
-      NIBBLE_TRY(store.fetch(tensor));
-      files[file].push_back({key, tensor.view()});
-    }
-  for (const auto &[file, tensors] : files)
-    NIBBLE_TRY(writeSafetensors((folder / file).string(), tensors));
-  NIBBLE_TRY(writeFileAtomically(folder / kState, toText(state)));
+    if (const char *file = fileOf(key))
+      files[file].push_back({key, tensor.dtype(), tensor.shape()});
+  auto produce = [&](const TensorSpec &spec, const TensorSink &sink) {
+    return store.tensors().at(spec.name).readPieces(
+        [&](int64_t, std::span<const std::byte> piece) { return sink(piece); });
+  };
   Json hashes = Json::object();
-  NIBBLE_ASSIGN(auto names, listFolder(folder));
-  for (const std::string &name : names) {
-    NIBBLE_ASSIGN(FileHash hash, hashFile(folder / name));
+  auto add = [&](const std::string &name, const FileHash &hash) {
     hashes[name] = {{"bytes", hash.bytes}, {"xxh3", hash.hash}};
+  };
+  for (auto &[file, specs] : files) {
+    NIBBLE_ASSIGN(FileHash hash, streamSafetensors((folder / file).string(), std::move(specs), produce));
+    add(file, hash);
   }
+  std::string text = toText(state);
+  NIBBLE_TRY(writeFileAtomically(folder / kState, text));
+  add(kState, {std::ssize(text), hash128(text)});
   return writeFileAtomically(folder / kManifest, manifestOf(std::move(hashes)).dump());
 }
 
@@ -164,7 +169,7 @@ Result<std::optional<TrainCheckpoint>> newestCheckpoint(const fs::path &folder, 
 
 Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) {
   std::map<std::string, SafetensorsFile> files;
-  for (const auto &[key, tensor] : store.tensors()) {
+  for (auto &[key, tensor] : store.tensors()) {
     const char *name = fileOf(key);
     if (!name)
       continue;
@@ -177,9 +182,9 @@ Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) 
     if (!info || info->dtype != tensor.dtype() || info->shape != tensor.shape())
       return Status::badInput(fmt::format("{}: has no '{}' of {} {}; it is a checkpoint of another model or recipe",
                                           file->second.path(), key, nameOf(tensor.dtype()), toString(tensor.shape())));
-    NIBBLE_ASSIGN(Tensor loaded, file->second.read(*info));
-    std::memcpy(tensor.data(), loaded.data(), tensor.bytes());
-    NIBBLE_TRY(store.push(tensor));
+    NIBBLE_TRY(tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
+      return file->second.readInto(*info, static_cast<uint64_t>(offset), piece);
+    }));
   }
   return Status::ok();
 }

@@ -1,9 +1,13 @@
 #include "runtime/train/export.h"
 
+#include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
 #include "runtime/formats/checkpoint.h"
 #include "runtime/formats/companion_files.h"
 #include "runtime/formats/json.h"
+#include "runtime/formats/safetensors.h"
+
+#include <algorithm>
 
 namespace nibble {
 
@@ -16,12 +20,24 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source, 
     specs.push_back({name, DType::kBF16, master->second.shape()});
   }
   NIBBLE_ASSIGN(AtomicFolder folder, AtomicFolder::create(target));
-  NIBBLE_TRY(writeSafetensors(folder / kSingleFile, specs, [&](const TensorSpec &spec) {
-    const Tensor &master = store.tensors().at("master:" + spec.name);
-    if (Status fetched = store.fetch(master); !fetched.isOk())
-      return Result<Tensor>(std::move(fetched));
-    return convert(master, DType::kBF16);
-  }));
+  std::vector<uint16_t> rounded;
+  auto produce = [&](const TensorSpec &spec, const TensorSink &sink) {
+    const ResidentTensor &master = store.tensors().at("master:" + spec.name);
+    return master.readPieces([&](int64_t, std::span<const std::byte> piece) {
+      // The pieces of a tensor on the host are cut as well.
+      constexpr size_t kPiece = size_t{1} << 20;
+      for (auto rest = piece; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kPiece))) {
+        size_t count = std::min(rest.size(), kPiece) / sizeof(float);
+        rounded.resize(count);
+        numerics::bf16FromFloats(reinterpret_cast<const float *>(rest.data()), static_cast<int64_t>(count),
+                                 rounded.data());
+        NIBBLE_TRY(sink(std::as_bytes(std::span(rounded))));
+      }
+      return Status::ok();
+    });
+  };
+  if (auto written = streamSafetensors(folder / kSingleFile, std::move(specs), produce); !written.isOk())
+    return std::move(written).takeStatus();
   NIBBLE_ASSIGN(Json config, readJsonFile(source + "/config.json"));
   config.erase("quantization_config");
   NIBBLE_TRY(writeFileAtomically(folder / "config.json", toText(config)));

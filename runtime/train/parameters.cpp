@@ -40,37 +40,31 @@ std::string_view nameOfKey(std::string_view key) {
 
 } // namespace
 
-Status checkFinite(const std::string &what, const TensorView &tensor) {
-  auto report = [&](int64_t index, float value) {
-    return Status::failed(fmt::format("{} holds {} at index {}", what, value, index));
-  };
-  for (int64_t i = 0, count = tensor.elements(); i < count; ++i) {
-    float value =
-        tensor.dtype == DType::kBF16 ? numerics::floatFromBf16(tensor.as<uint16_t>()[i]) : tensor.as<float>()[i];
+// `first`: index of the piece's first element in its tensor.
+static Status checkFinite(const std::string &what, DType dtype, int64_t first, std::span<const std::byte> piece) {
+  for (int64_t i = 0, count = std::ssize(piece) * 8 / bitsOf(dtype); i < count; ++i) {
+    float value = dtype == DType::kBF16 ? numerics::floatFromBf16(reinterpret_cast<const uint16_t *>(piece.data())[i])
+                                        : reinterpret_cast<const float *>(piece.data())[i];
     if (!std::isfinite(value))
-      return report(i, value);
+      return Status::failed(fmt::format("{} holds {} at index {}", what, value, first + i));
   }
   return Status::ok();
 }
 
-ParameterStore::Mirrors::~Mirrors() {
-  for (const TensorView &tensor : tensors)
-    residence->forget(tensor);
+Status checkFinite(const std::string &what, const TensorView &tensor) {
+  return checkFinite(what, tensor.dtype, 0, std::span(tensor.data, static_cast<size_t>(tensor.bytes())));
 }
 
-Status ParameterStore::fetch(const Tensor &tensor) const {
-  return mirrors_ ? mirrors_->residence->fetch(tensor.view()) : Status::ok();
-}
-
-Status ParameterStore::push(const Tensor &tensor) const {
-  return mirrors_ ? mirrors_->residence->push(tensor.view()) : Status::ok();
+Status checkFinite(const std::string &what, const ResidentTensor &tensor) {
+  return tensor.readPieces([&](int64_t offset, std::span<const std::byte> piece) {
+    return checkFinite(what, tensor.dtype(), offset * 8 / bitsOf(tensor.dtype()), piece);
+  });
 }
 
 Status ParameterStore::declare(const Program &program, const std::vector<std::string_view> &functions) {
-  std::shared_ptr<Residence> residence = program.residence();
-  if (tensors_.empty() && residence)
-    mirrors_ = std::make_unique<Mirrors>(residence);
-  if (residence != (mirrors_ ? mirrors_->residence : nullptr))
+  if (tensors_.empty())
+    residence_ = program.residence();
+  if (program.residence() != residence_)
     return Status::failed("program: it runs on another device than the programs that it shares weights with");
   for (const nibble_function &function : program.functions()) {
     if (!functions.empty() && std::find(functions.begin(), functions.end(), function.name) == functions.end())
@@ -94,9 +88,7 @@ Status ParameterStore::declare(const Program &program, const std::vector<std::st
                           nibble::nameOf(found->second.dtype()), toString(found->second.shape())));
         continue;
       }
-      NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, std::move(shape)));
-      if (mirrors_)
-        mirrors_->tensors.push_back(tensor.view());
+      NIBBLE_ASSIGN(ResidentTensor tensor, ResidentTensor::create(residence_, dtype, std::move(shape), info.name));
       names_.insert(std::string(nameOfKey(key)));
       tensors_.emplace(std::move(key), std::move(tensor));
     }
@@ -111,50 +103,31 @@ Result<TensorView> ParameterStore::lookup(const nibble_value_info &argument) con
   return found->second.view();
 }
 
-// Weight and packed weights of one parameter from its master or, when it has none, from its bf16 weight.
-Status ParameterStore::derive(const std::string &name, const std::set<std::string> &written) {
-  std::vector<uint16_t> rounded;
-  const uint16_t *bits = nullptr;
-  auto weight = tensors_.find("weight:" + name), master = tensors_.find("master:" + name);
-  if (master != tensors_.end()) {
-    NIBBLE_TRY(fetch(master->second));
-    NIBBLE_TRY(checkFinite("master of " + name, master->second.view()));
-    const float *from = master->second.as<float>();
-    int64_t count = master->second.elements();
-    bool needed = weight != tensors_.end() && !written.contains(weight->first);
-    if (needed && weight->second.dtype() == DType::kF32)
-      std::memcpy(weight->second.data(), from, count * sizeof(float));
-    else if (needed)
-      numerics::bf16FromFloats(from, count, weight->second.as<uint16_t>());
-    if (weight != tensors_.end())
-      NIBBLE_TRY(needed ? push(weight->second) : fetch(weight->second));
-    if (weight != tensors_.end() && weight->second.dtype() == DType::kBF16) {
-      bits = weight->second.as<uint16_t>();
-    } else {
-      rounded.resize(count); // N1: the grid starts from bf16
-      numerics::bf16FromFloats(from, count, rounded.data());
-      bits = rounded.data();
-    }
-  } else if (weight != tensors_.end()) {
-    NIBBLE_TRY(fetch(weight->second));
-    int64_t count = weight->second.elements();
-    bits = weight->second.as<uint16_t>();
-    if (weight->second.dtype() == DType::kF32) {
-      rounded.resize(count);
-      numerics::bf16FromFloats(weight->second.as<float>(), count, rounded.data());
-      bits = rounded.data();
-    }
-  }
+ResidentTensor *ParameterStore::find(const std::string &key) {
+  auto found = tensors_.find(key);
+  return found == tensors_.end() ? nullptr : &found->second;
+}
+
+// Every packed form of a parameter that is not `written`, from its weight in bf16.
+Status ParameterStore::pack(const std::string &name, const TensorView &weight, const std::set<std::string> &written) {
   for (auto packed = tensors_.lower_bound("packed:" + name + " ");
        packed != tensors_.end() && nameOfKey(packed->first) == name && packed->first.starts_with("packed:"); ++packed) {
-    if (!bits || written.contains(packed->first))
+    if (written.contains(packed->first))
       continue;
     auto layout = numerics::parsePacked(packedText(packed->first));
     if (!layout || layout->bytes() != packed->second.bytes())
       return Status::failed(fmt::format("program: packed form '{}' of {} is unknown", packedText(packed->first), name));
-    if (auto bad = numerics::quantizeMatrix(bits, *layout, packed->second.as<uint8_t>()))
+    if (weight.shape != Shape{layout->n, layout->k})
+      return Status::badInput(fmt::format("{}: the checkpoint has {}, the program {}; compile it for this checkpoint",
+                                          name, toString(weight.shape), toString(Shape{layout->n, layout->k})));
+    // On a device a weight is packed as a whole, in memory of the host that goes again.
+    bool onHost = packed->second.data() != nullptr;
+    std::vector<uint8_t> bytes(onHost ? 0 : static_cast<size_t>(layout->bytes()));
+    if (auto bad = numerics::quantizeMatrix(weight.as<uint16_t>(), *layout,
+                                            onHost ? packed->second.as<uint8_t>() : bytes.data()))
       return Status::failed(fmt::format("weight of {} holds NaN or infinity at index {}", name, *bad));
-    NIBBLE_TRY(push(packed->second));
+    if (!onHost)
+      NIBBLE_TRY(packed->second.write(std::as_bytes(std::span(bytes))));
   }
   return Status::ok();
 }
@@ -175,62 +148,111 @@ Result<std::set<std::string>> ParameterStore::takePacked(const std::string &name
        packed != tensors_.end() && nameOfKey(packed->first) == name && packed->first.starts_with("packed:"); ++packed) {
     auto layout = numerics::parsePacked(packedText(packed->first));
     if (!layout)
-      continue; // derive says so
+      continue; // pack says so
     NIBBLE_ASSIGN(std::optional<Tensor> slab, source.readPacked(name, *layout));
     if (!slab || slab->bytes() != packed->second.bytes())
       continue;
-    std::memcpy(packed->second.data(), slab->data(), static_cast<size_t>(slab->bytes()));
-    NIBBLE_TRY(push(packed->second));
+    NIBBLE_TRY(packed->second.write(std::span(slab->data(), static_cast<size_t>(slab->bytes()))));
     written.insert(packed->first);
   }
   return written;
 }
 
-Status ParameterStore::initialize(WeightSource &source) {
-  for (const std::string &name : names_) {
-    NIBBLE_ASSIGN(Tensor tensor, readWeight(source, name));
-    int64_t count = tensor.elements();
-    std::vector<float> values(count);
-    if (tensor.dtype() == DType::kF32)
-      std::memcpy(values.data(), tensor.data(), count * sizeof(float));
+namespace {
+
+// Whole tensors in memory of the host: where they are, or copies of what a device has.
+struct OnHost {
+  Tensor copy;
+  TensorView view;
+
+  static Result<OnHost> of(const ResidentTensor &tensor) {
+    OnHost held;
+    held.view = tensor.view();
+    if (!tensor.data()) {
+      NIBBLE_ASSIGN(held.copy, tensor.read());
+      held.view = held.copy.view();
+    }
+    return held;
+  }
+};
+
+Result<Tensor> roundedOf(const TensorView &floats) {
+  NIBBLE_ASSIGN(Tensor rounded, Tensor::create(DType::kBF16, floats.shape));
+  numerics::bf16FromFloats(floats.as<float>(), floats.elements(), rounded.as<uint16_t>());
+  return rounded;
+}
+
+// The tensor (bf16 or f32) from numbers of the other or the same type.
+Status fill(ResidentTensor &tensor, const float *floats, const uint16_t *rounded) {
+  return tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
+    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2, first = offset / bytes, count = std::ssize(piece) / bytes;
+    auto *to = reinterpret_cast<float *>(piece.data());
+    if (tensor.dtype() == DType::kBF16)
+      std::memcpy(piece.data(), rounded + first, piece.size());
+    else if (floats)
+      std::memcpy(to, floats + first, piece.size());
     else
       for (int64_t i = 0; i < count; ++i)
-        values[i] = numerics::floatFromBf16(tensor.as<uint16_t>()[i]);
-    bool packedOnly = true;
-    for (const char *kind : {"weight:", "master:"}) {
-      auto target = tensors_.find(kind + name);
-      if (target == tensors_.end())
-        continue;
-      packedOnly = false;
-      if (target->second.shape() != tensor.shape())
-        return Status::badInput(fmt::format("{}: the checkpoint has {}, the program {}; compile it for this checkpoint",
-                                            name, toString(tensor.shape()), toString(target->second.shape())));
-      if (target->second.dtype() == DType::kF32)
-        std::memcpy(target->second.data(), values.data(), count * sizeof(float));
-      else
-        numerics::bf16FromFloats(values.data(), count, target->second.as<uint16_t>());
-      NIBBLE_TRY(push(target->second));
-    }
-    for (const char *kind : {"moment1:", "moment2:", "gradient:"})
-      if (auto state = tensors_.find(kind + name); state != tensors_.end()) {
-        std::memset(state->second.data(), 0, state->second.bytes());
-        NIBBLE_TRY(push(state->second));
-      }
-    if (!packedOnly) {
-      NIBBLE_TRY(derive(name, {}));
-      continue;
-    }
-    // Only the packed form is kept. What the source has in this form is taken as it is: quantizing its values again would
-    // choose other scales where somebody else's rule chose them. For the rest the weight is needed for a moment.
-    NIBBLE_ASSIGN(std::set<std::string> written, takePacked(name, source));
-    std::string key = "weight:" + name;
-    NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, tensor.shape()));
-    numerics::bf16FromFloats(values.data(), count, weight.as<uint16_t>());
-    tensors_.emplace(key, std::move(weight));
-    Status derived = derive(name, written);
-    tensors_.erase(key);
-    NIBBLE_TRY(std::move(derived));
+        to[i] = numerics::floatFromBf16(rounded[first + i]);
+    return Status::ok();
+  });
+}
+
+} // namespace
+
+// Weight and packed weights of one parameter from its master. N1: the grid starts from bf16.
+Status ParameterStore::derive(const std::string &name, const std::set<std::string> &written) {
+  ResidentTensor *weight = find("weight:" + name), *master = find("master:" + name);
+  NIBBLE_ASSIGN(OnHost values, OnHost::of(*master));
+  NIBBLE_TRY(checkFinite("master of " + name, values.view));
+  bool needed = weight && !written.contains("weight:" + name);
+  if (weight && weight->dtype() == DType::kBF16 && (weight->data() || !needed)) {
+    if (needed)
+      numerics::bf16FromFloats(values.view.as<float>(), master->elements(), weight->as<uint16_t>());
+    NIBBLE_ASSIGN(OnHost bits, OnHost::of(*weight));
+    return pack(name, bits.view, written);
   }
+  NIBBLE_ASSIGN(Tensor rounded, roundedOf(values.view));
+  if (needed)
+    NIBBLE_TRY(fill(*weight, values.view.as<float>(), rounded.as<uint16_t>()));
+  return pack(name, rounded.view(), written);
+}
+
+// All that a parameter has, from its weight in the source.
+Status ParameterStore::load(const std::string &name, WeightSource &source) {
+  NIBBLE_ASSIGN(Tensor tensor, readWeight(source, name));
+  const float *floats = tensor.dtype() == DType::kF32 ? tensor.as<float>() : nullptr;
+  Tensor rounded;
+  if (floats) {
+    NIBBLE_ASSIGN(rounded, roundedOf(tensor.view()));
+  }
+  const TensorView &bits = floats ? rounded.view() : tensor.view();
+  bool packedOnly = true;
+  for (const char *kind : {"weight:", "master:"}) {
+    ResidentTensor *target = find(kind + name);
+    if (!target)
+      continue;
+    packedOnly = false;
+    if (target->shape() != tensor.shape())
+      return Status::badInput(fmt::format("{}: the checkpoint has {}, the program {}; compile it for this checkpoint",
+                                          name, toString(tensor.shape()), toString(target->shape())));
+    NIBBLE_TRY(fill(*target, floats, bits.as<uint16_t>()));
+  }
+  for (const char *kind : {"moment1:", "moment2:", "gradient:"})
+    if (ResidentTensor *state = find(kind + name))
+      NIBBLE_TRY(state->zero());
+  std::set<std::string> written;
+  // Only the packed form is kept. What the source has in this form is taken as it is: quantizing its values again would
+  // choose other scales where somebody else's rule chose them.
+  if (packedOnly) {
+    NIBBLE_ASSIGN(written, takePacked(name, source));
+  }
+  return pack(name, bits, written);
+}
+
+Status ParameterStore::initialize(WeightSource &source) {
+  for (const std::string &name : names_)
+    NIBBLE_TRY(load(name, source));
   return Status::ok();
 }
 
@@ -251,14 +273,9 @@ Status ParameterStore::publish(const Function *update) {
 }
 
 Status ParameterStore::zeroGradients() {
-  for (auto &[key, tensor] : tensors_) {
-    if (!key.starts_with("gradient:"))
-      continue;
-    if (mirrors_ && mirrors_->residence->has(tensor.view()))
-      NIBBLE_TRY(mirrors_->residence->zero(tensor.view()));
-    else
-      std::memset(tensor.data(), 0, tensor.bytes());
-  }
+  for (auto &[key, tensor] : tensors_)
+    if (key.starts_with("gradient:"))
+      NIBBLE_TRY(tensor.zero());
   return Status::ok();
 }
 

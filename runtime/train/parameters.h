@@ -1,13 +1,13 @@
 // Every tensor that the programs of one run share, by name: weights, packed weights, masters, moments, gradients.
 //
 // One copy of each: the weight that the update writes is the memory that training and rollout read, so publishing new
-// weights is nothing but counting their version. Of a program for a device that copy is the device's (runtime/core/residence.h);
-// the host's is brought up to date where the host reads it, by `fetch`.
+// weights is nothing but counting their version. Of a program for a device that copy is the device's, and the host has
+// none: what it reads and writes goes through a small piece of its memory (runtime/core/residence.h).
 #pragma once
 
 #include "lib/Numerics/pack.h"
 #include "runtime/core/bind.h"
-#include "runtime/core/tensor.h"
+#include "runtime/core/residence.h"
 
 #include <cstdint>
 #include <map>
@@ -66,35 +66,29 @@ public:
 
   Status zeroGradients();
 
-  // The host's copy of a tensor of `tensors()` becomes what programs see; and what programs see becomes the host's copy,
-  // after it was written. Nothing for programs of the host.
-  Status fetch(const Tensor &tensor) const;
-  Status push(const Tensor &tensor) const;
-
   // By key, sorted.
-  const std::map<std::string, Tensor> &tensors() const { return tensors_; }
+  const std::map<std::string, ResidentTensor> &tensors() const { return tensors_; }
+  std::map<std::string, ResidentTensor> &tensors() { return tensors_; }
+  // Where they are; null: on the host.
+  const std::shared_ptr<Residence> &residence() const { return residence_; }
   // TrainCheckpoint names, sorted.
   const std::set<std::string> &names() const { return names_; }
   int64_t bytes() const;
 
 private:
-  // Takes the mirrors along when the store goes.
-  struct Mirrors {
-    explicit Mirrors(std::shared_ptr<Residence> residence) : residence(std::move(residence)) {}
-    ~Mirrors();
-    std::shared_ptr<Residence> residence;
-    std::vector<TensorView> tensors;
-  };
-
+  ResidentTensor *find(const std::string &key);
+  Status load(const std::string &name, WeightSource &source);
   Status derive(const std::string &name, const std::set<std::string> &written);
   Result<std::set<std::string>> takePacked(const std::string &name, WeightSource &source);
+  Status pack(const std::string &name, const TensorView &weight, const std::set<std::string> &written);
 
-  std::map<std::string, Tensor> tensors_;
-  std::unique_ptr<Mirrors> mirrors_; // null: programs work on tensors_ themselves
+  std::shared_ptr<Residence> residence_;
+  std::map<std::string, ResidentTensor> tensors_;
   std::set<std::string> names_;
 };
 
 // Failed when the tensor (F32 or BF16) holds a NaN or infinity, "<what> holds nan at index 17".
 Status checkFinite(const std::string &what, const TensorView &tensor);
+Status checkFinite(const std::string &what, const ResidentTensor &tensor);
 
 } // namespace nibble

@@ -98,10 +98,10 @@ Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, co
 }
 
 // Extents of the weight behind a key of the store; empty when it is of another tensor.
-Shape weightShape(const std::string &key, const Tensor &tensor, const std::string &name) {
+Shape weightShape(const std::string &key, const Shape &tensor, const std::string &name) {
   for (const char *kind : {"weight:", "master:", "gradient:"})
     if (key == kind + name)
-      return tensor.shape();
+      return tensor;
   std::string packed = "packed:" + name + " ";
   if (!key.starts_with(packed))
     return {};
@@ -182,7 +182,7 @@ Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info
 Result<Tensor> RandomWeights::read(const std::string &name) {
   Shape shape;
   for (const auto &[key, tensor] : store_.tensors())
-    if (shape = weightShape(key, tensor, name); !shape.empty())
+    if (shape = weightShape(key, tensor.shape(), name); !shape.empty())
       break;
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kBF16, shape));
   bool isVector = shape.size() < 2;

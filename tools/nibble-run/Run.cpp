@@ -10,7 +10,7 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
+#include <map>
 
 namespace nibble {
 
@@ -60,6 +60,40 @@ std::string describe(const NamedTensor &tensor) {
   return shown < view.elements() ? text + " ..." : text;
 }
 
+// Where the host can read the tensor: where it is, or in `copy`, of what a device has alone.
+Result<TensorView> onHost(const TensorView &tensor, Residence *residence, Tensor &copy) {
+  if (!tensor.device)
+    return tensor;
+  NIBBLE_ASSIGN(copy, Tensor::create(tensor.dtype, tensor.shape));
+  NIBBLE_TRY(residence->read(tensor, 0, std::span(copy.data(), static_cast<size_t>(copy.bytes()))));
+  return copy.view();
+}
+
+Status print(const std::vector<NamedTensor> &outputs, Residence *residence) {
+  for (const NamedTensor &output : outputs) {
+    Tensor copy;
+    NIBBLE_ASSIGN(TensorView view, onHost(output.view, residence, copy));
+    fmt::print("{}\n", describe({output.name, view}));
+  }
+  return Status::ok();
+}
+
+Status write(const std::string &path, const std::vector<NamedTensor> &outputs, Residence *residence) {
+  std::vector<TensorSpec> specs;
+  std::map<std::string, TensorView> views;
+  for (const NamedTensor &output : outputs) {
+    specs.push_back({output.name, output.view.dtype, output.view.shape});
+    views[output.name] = output.view;
+  }
+  auto produce = [&](const TensorSpec &spec, const TensorSink &sink) -> Status {
+    Tensor copy;
+    NIBBLE_ASSIGN(TensorView view, onHost(views.at(spec.name), residence, copy));
+    return sink(std::span(view.data, static_cast<size_t>(view.bytes())));
+  };
+  auto written = streamSafetensors(path, std::move(specs), produce);
+  return written.isOk() ? Status::ok() : std::move(written).takeStatus();
+}
+
 // Calls again and again; the last results stay. On standard error, what the kernels take.
 Status profile(const RunOptions &options, Function &function, Arena &arena, std::vector<TensorView> &results) {
   if (function.residence()) {
@@ -87,7 +121,9 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
   NIBBLE_ASSIGN(ParameterStore store, makeStore(options, program));
 
   const nibble_function &info = function.info();
-  std::vector<Tensor> arguments; // those of files
+  // Those of files; of a program on a device only inputs stay on the host.
+  std::vector<Tensor> arguments;
+  std::vector<ResidentTensor> resident;
   std::shared_ptr<Residence> residence = program.residence();
   std::vector<NamedTensor> outputs;
   for (int i = 0; i < info.argument_count; ++i) {
@@ -97,7 +133,13 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
       NIBBLE_ASSIGN(given, randomInput(*options.random, argument));
     }
     TensorView view;
-    if (given) {
+    if (given && residence && argument.role != NIBBLE_ROLE_INPUT) {
+      NIBBLE_ASSIGN(ResidentTensor tensor,
+                    ResidentTensor::create(residence, given->dtype(), given->shape(), argument.name));
+      NIBBLE_TRY(tensor.write(std::span(given->data(), static_cast<size_t>(given->bytes()))));
+      resident.push_back(std::move(tensor));
+      view = resident.back().view();
+    } else if (given) {
       arguments.push_back(std::move(*given));
       view = arguments.back().view();
     } else if (auto stored = store.lookup(argument); stored.isOk()) {
@@ -121,16 +163,9 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
     fmt::print(stderr, "nibble-run: {}\n", failures[i - 1]);
   if (!failures.empty())
     return Status::failed(failures.back());
-  if (residence)
-    for (const NamedTensor &state : outputs)
-      NIBBLE_TRY(residence->fetch(state.view));
   for (int i = 0; i < info.result_count; ++i)
     outputs.insert(outputs.begin() + i, {info.results[i].name, results[i]});
-  if (!options.out.empty())
-    return writeSafetensors(options.out, outputs);
-  for (const NamedTensor &output : outputs)
-    fmt::print("{}\n", describe(output));
-  return Status::ok();
+  return options.out.empty() ? print(outputs, residence.get()) : write(options.out, outputs, residence.get());
 }
 
 } // namespace nibble

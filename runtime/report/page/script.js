@@ -57,9 +57,12 @@ const sections = [
     { stack: true, title: "Time of a step", note: "seconds in each phase" },
     { key: "tokens_per_second", title: "Throughput", note: "tokens per second", floor: true },
     { key: "memory_peak_bytes", title: "Memory", note: "of the whole process, peak so far", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_device_peak_bytes", title: "Memory of the device", note: "allocated there, peak so far", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_device_free_bytes", title: "Free memory of the device", note: "whoever takes the rest", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_host_tensor_peak_bytes", title: "Tensors on the host", note: "peak so far", format: bytes, exact: true, floor: true, unit: byteUnit },
     { key: "memory_parameter_bytes", title: "Memory of the state", note: "weights, packed weights, masters, moments, gradients", format: bytes, exact: true, floor: true, unit: byteUnit },
-    { key: "memory_train_arena_bytes", title: "Memory of training", note: "activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
-    { key: "memory_rollout_arena_bytes", title: "Memory of rollout", note: "activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_train_arena_bytes", title: "Memory of training", note: "on the host: activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
+    { key: "memory_rollout_arena_bytes", title: "Memory of rollout", note: "on the host: activations and what they need", format: bytes, exact: true, floor: true, unit: byteUnit },
     { key: "memory_rollout_cache_bytes", title: "Memory of the cache", note: "keys and values of the rollout", format: bytes, exact: true, floor: true, unit: byteUnit }]],
 ];
 // What else a run may have measured.
@@ -315,6 +318,7 @@ const summary = [
   ["Step", "median", (run) => phaseKeys.length ? median(run.total) : null, seconds],
   ["Wall time", "all steps", (run) => phaseKeys.length ? run.axes.time.at(-1) : null, seconds],
   ["Memory", "peak", (run) => present(column(run, "memory_peak_bytes")).reduce((a, b) => Math.max(a, b), -Infinity), bytes],
+  ["Device memory", "peak", (run) => present(column(run, "memory_device_peak_bytes")).reduce((a, b) => Math.max(a, b), -Infinity), bytes],
 ];
 function buildSummary() {
   const cells = summary.map(([, , value]) => runs.map(value)).map((values) => values.map((value) => typeof value === "number" && !Number.isFinite(value) ? null : value));

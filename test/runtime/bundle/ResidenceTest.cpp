@@ -1,17 +1,23 @@
-// Parameters, state and cache of a device program: who reads fetches, who writes pushes.
+// Parameters, state and cache of a device program: they are on the device alone.
 #include "lib/Numerics/bf16.h"
 #include "runtime/bundle/device_backend.h"
+#include "runtime/core/file.h"
 #include "runtime/rollout/cache.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/export.h"
 #include "runtime/train/trainer.h"
 #include "test/runtime/bundle/small_program.h"
+#include "test/runtime/core/fake_program.h"
 #include "test/runtime/core/temporary_folder.h"
+#include "test/runtime/train/fake_source.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 using namespace nibble;
 using namespace nibble::test;
@@ -126,10 +132,10 @@ struct TrainingRun {
     EXPECT_TRUE(made.isOk()) << made.status().message();
     trainer = *std::move(made);
   }
-  const Tensor &fetched(const std::string &key) {
-    const Tensor &tensor = store.tensors().at(key);
-    EXPECT_TRUE(store.fetch(tensor).isOk());
-    return tensor;
+  Tensor read(const std::string &key) {
+    auto tensor = store.tensors().at(key).read();
+    EXPECT_TRUE(tensor.isOk()) << tensor.status().message();
+    return *std::move(tensor);
   }
 };
 
@@ -137,17 +143,16 @@ TEST(Residence, ATrainerRunsOnADevice) {
   TrainingRun run;
   float rate = 0;
   for (int step = 0; step < 5; ++step) {
-    float before = run.fetched("master:w").as<float>()[0];
+    float before = run.read("master:w").as<float>()[0];
     auto result = run.trainer->step(run.batch);
     ASSERT_TRUE(result.isOk()) << result.status().message();
     EXPECT_EQ(result->gradientNorm, 2.0); // four ones: zeroed before, added once
     EXPECT_EQ(result->rows, 3);
     EXPECT_EQ(result->values.logProbability[0], numerics::floatFromBf16(numerics::bf16FromFloat(before)));
-    rate = before - run.fetched("master:w").as<float>()[0];
+    rate = before - run.read("master:w").as<float>()[0];
     EXPECT_GT(rate, 0);
     // Published: the weight that the next step reads is the master's.
-    EXPECT_EQ(run.fetched("weight:w").as<uint16_t>()[0],
-              numerics::bf16FromFloat(run.fetched("master:w").as<float>()[0]));
+    EXPECT_EQ(run.read("weight:w").as<uint16_t>()[0], numerics::bf16FromFloat(run.read("master:w").as<float>()[0]));
   }
 }
 
@@ -166,22 +171,142 @@ TEST(Residence, CheckpointsHoldWhatTheDeviceHasAndBringItBack) {
   TrainingRun run;
   ASSERT_TRUE(run.trainer->step(run.batch).isOk());
   ASSERT_TRUE(saveCheckpoint(folder.path(), 1, Json::object(), run.store, 1).isOk());
-  std::vector<float> saved(run.fetched("master:w").as<float>(), run.fetched("master:w").as<float>() + kRows);
+  Tensor master = run.read("master:w");
+  std::vector<float> saved(master.as<float>(), master.as<float>() + kRows);
   ASSERT_TRUE(run.trainer->step(run.batch).isOk());
-  EXPECT_NE(run.fetched("master:w").as<float>()[0], saved[0]);
+  EXPECT_NE(run.read("master:w").as<float>()[0], saved[0]);
 
   std::vector<std::string> warnings;
   auto newest = newestCheckpoint(folder.path(), warnings);
   ASSERT_TRUE(newest.isOk() && *newest);
   ASSERT_TRUE(loadCheckpoint(**newest, run.store).isOk());
   for (int i = 0; i < kRows; ++i)
-    EXPECT_EQ(run.fetched("master:w").as<float>()[i], saved[i]); // as the device has it now
+    EXPECT_EQ(run.read("master:w").as<float>()[i], saved[i]); // as the device has it now
   auto step = run.trainer->step(run.batch);
   ASSERT_TRUE(step.isOk());
   EXPECT_EQ(step->values.logProbability[0], numerics::floatFromBf16(numerics::bf16FromFloat(saved[0])));
 }
 
-TEST(Residence, MirrorsGoWithTheStore) {
+// The state of a parameter "w" of 5003 elements, of a program for the host and of the same for a device: tensors that
+// are no whole number of pieces.
+constexpr int64_t kElements = 5003, kPiece = 4096;
+
+struct StateOnHost {
+  FakeProgram fake;
+  ParameterStore store;
+  StateOnHost() {
+    FakeFunction &update = fake.function("update");
+    for (const char *name : {"master:w", "moment1:w", "moment2:w", "gradient:w"})
+      update.state(name, DType::kF32, {kElements});
+    update.state("weight:w", DType::kBF16, {kElements}).body([](FakeCall &) {});
+    EXPECT_TRUE(store.declare(fake.program()).isOk());
+  }
+};
+
+struct StateOnDevice {
+  std::shared_ptr<FakeDevice> device = std::make_shared<FakeDevice>();
+  ParameterStore store;
+  StateOnDevice() {
+    ProgramFunction update;
+    update.name = "update";
+    for (const char *name : {"master:w", "moment1:w", "moment2:w", "gradient:w"})
+      update.arguments.push_back({name, "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kElements}});
+    update.arguments.push_back({"weight:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_BF16, {kElements}});
+    update.buffers = static_cast<int32_t>(update.arguments.size());
+    DeviceProgram program;
+    program.functions = {update};
+    program.image = {"update", "ptx", "", "sm_90a"};
+    auto loaded = loadDeviceProgram(program, std::make_shared<DeviceResidence>(device, kPiece));
+    EXPECT_TRUE(loaded.isOk()) << loaded.status().message();
+    EXPECT_TRUE(store.declare(*loaded).isOk());
+  }
+};
+
+FakeSource waves() {
+  return sourceOf({kElements}, [](int64_t i) { return std::sin(static_cast<float>(i)); });
+}
+
+// Moments as after a step.
+void fillMoments(ParameterStore &store) {
+  for (const char *key : {"moment1:w", "moment2:w"}) {
+    std::vector<float> values(kElements);
+    for (int64_t i = 0; i < kElements; ++i)
+      values[i] = static_cast<float>(i) + (key[6] == '1' ? 0.5f : 0.25f);
+    ASSERT_TRUE(store.tensors().at(key).write(std::as_bytes(std::span(values))).isOk());
+  }
+}
+
+std::string contentOf(const std::filesystem::path &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void expectSameBytes(const ParameterStore &a, const ParameterStore &b) {
+  ASSERT_EQ(a.tensors().size(), b.tensors().size());
+  for (const auto &[key, tensor] : a.tensors()) {
+    auto one = tensor.read(), other = b.tensors().at(key).read();
+    ASSERT_TRUE(one.isOk() && other.isOk());
+    EXPECT_EQ(std::memcmp(one->data(), other->data(), static_cast<size_t>(one->bytes())), 0) << key;
+  }
+}
+
+TEST(Residence, CheckpointsOfADeviceAreTheHostsByteForByte) {
+  TemporaryFolder folder;
+  StateOnHost host;
+  StateOnDevice device;
+  for (ParameterStore *store : {&host.store, &device.store}) {
+    FakeSource source = waves();
+    ASSERT_TRUE(store->initialize(source).isOk());
+    fillMoments(*store);
+    std::string name = store == &host.store ? "host" : "device";
+    ASSERT_TRUE(saveCheckpoint(folder / name, 3, {{"step", 3}}, *store, 1).isOk());
+    ASSERT_TRUE(makeFolders(folder / "source").isOk());
+    std::ofstream(folder / "source/config.json") << "{}";
+    Status exported = exportCheckpoint(*store, folder / "source", folder / (name + "-model"));
+    ASSERT_TRUE(exported.isOk()) << exported.message();
+  }
+  int64_t bytes = 0;
+  for (const char *file : {"weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"}) {
+    std::string expected = contentOf(folder / "host/step-000003" / file);
+    EXPECT_EQ(contentOf(folder / "device/step-000003" / file), expected) << file;
+    bytes += static_cast<int64_t>(expected.size());
+  }
+  EXPECT_EQ(contentOf(folder / "device-model/model.safetensors"), contentOf(folder / "host-model/model.safetensors"));
+  EXPECT_GT(bytes, 14 * kElements);
+  std::printf("%lld bytes compared\n", static_cast<long long>(bytes));
+
+  std::vector<std::string> warnings;
+  auto newest = newestCheckpoint(folder / "host", warnings);
+  ASSERT_TRUE(newest.isOk() && *newest);
+  StateOnDevice loaded;
+  ASSERT_TRUE(loadCheckpoint(**newest, loaded.store).isOk());
+  ASSERT_TRUE(host.store.zeroGradients().isOk());
+  expectSameBytes(host.store, loaded.store);
+}
+
+TEST(Residence, TheHostHoldsOneTensorWhileADeviceIsFilledAndNoneAfterwards) {
+  TemporaryFolder folder;
+  StateOnDevice device;
+  int64_t before = hostTensorMemory().now;
+  resetHostTensorPeak();
+  FakeSource source = waves();
+  ASSERT_TRUE(device.store.initialize(source).isOk());
+  // The weight as the checkpoint has it, and rounded.
+  EXPECT_EQ(hostTensorMemory().peak - before, kElements * 6);
+  EXPECT_EQ(hostTensorMemory().now, before);
+  resetHostTensorPeak();
+  ASSERT_TRUE(saveCheckpoint(folder.path(), 1, Json::object(), device.store, 1).isOk());
+  std::vector<std::string> warnings;
+  auto newest = newestCheckpoint(folder.path(), warnings);
+  ASSERT_TRUE(newest.isOk() && *newest);
+  ASSERT_TRUE(loadCheckpoint(**newest, device.store).isOk());
+  ASSERT_TRUE(device.store.zeroGradients().isOk());
+  EXPECT_EQ(hostTensorMemory().peak, before);
+  EXPECT_EQ(device.store.bytes(), kElements * 18);
+  EXPECT_EQ(device.device->used, device.store.bytes());
+}
+
+TEST(Residence, TensorsGoWithTheStore) {
   TrainingProgram training;
   Program program = training.load();
   {

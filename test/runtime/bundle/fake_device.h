@@ -3,6 +3,7 @@
 
 #include "runtime/drivers/device.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -14,7 +15,7 @@ using FakeKernel = std::function<void(const Launch &, std::span<const KernelArgu
 
 struct FakeDevice final : Device {
   std::map<std::string, FakeKernel> kernels;
-  int64_t capacity = int64_t{1} << 30, used = 0;
+  int64_t capacity = int64_t{1} << 30, used = 0, peak = 0;
   bool graphs = true, checks = false, adopts = false;
   int launches = 0, uploads = 0, downloads = 0, recorded = 0, replays = 0;
   std::map<DeviceAddress, std::vector<std::byte>> blocks;
@@ -29,7 +30,7 @@ struct FakeDevice final : Device {
   std::unique_ptr<Graph> recording;
 
   std::string describe() const override { return "fake"; }
-  DeviceMemory memory() const override { return {capacity, capacity - used}; }
+  DeviceMemory memory() const override { return {capacity, capacity - used, used, peak}; }
   bool checksAccesses() const override { return checks; }
   bool sharesHostMemory() const override { return adopts; }
   Status adopt(void *memory, int64_t, std::string_view) override {
@@ -43,6 +44,7 @@ struct FakeDevice final : Device {
     std::vector<std::byte> block(bytes + 256, std::byte{0xCD});
     auto address = (reinterpret_cast<DeviceAddress>(block.data()) + 255) / 256 * 256;
     used += bytes;
+    peak = std::max(peak, used);
     blocks[address] = std::move(block);
     return address;
   }

@@ -45,7 +45,7 @@ void expectPublished(const ParameterStore &store) {
     ASSERT_EQ(weight[i], numerics::bf16FromFloat(master[i])) << i;
   std::vector<uint8_t> slab(layout().bytes());
   ASSERT_FALSE(numerics::quantizeMatrix(weight, layout(), slab.data()));
-  const Tensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
+  const ResidentTensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
   EXPECT_EQ(std::memcmp(packed.data(), slab.data(), slab.size()), 0);
 }
 
@@ -101,7 +101,7 @@ TEST(Parameters, WhatTheSourcePackedStays) {
   ASSERT_TRUE(store.declare(program).isOk());
   PackedSource source;
   ASSERT_TRUE(store.initialize(source).isOk());
-  const Tensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
+  const ResidentTensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
   EXPECT_EQ(std::memcmp(packed.data(), source.slab().data(), source.slab().size()), 0);
 
   FakeProgram trains;
@@ -111,7 +111,7 @@ TEST(Parameters, WhatTheSourcePackedStays) {
   ASSERT_TRUE(trained.declare(training).isOk());
   ASSERT_TRUE(trained.initialize(source).isOk());
   expectPublished(trained);
-  const Tensor &derived = trained.tensors().at(std::string("packed:w ") + kPacked);
+  const ResidentTensor &derived = trained.tensors().at(std::string("packed:w ") + kPacked);
   EXPECT_NE(std::memcmp(derived.data(), source.slab().data(), source.slab().size()), 0) << "on the grid of N3 it is another";
 }
 

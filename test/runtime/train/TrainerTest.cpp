@@ -37,7 +37,7 @@ protected:
     EXPECT_TRUE(store.initialize(source).isOk());
   }
   std::vector<std::byte> bytesOf(const char *key) const {
-    const Tensor &tensor = store.tensors().at(key);
+    const ResidentTensor &tensor = store.tensors().at(key);
     return {tensor.data(), tensor.data() + tensor.bytes()};
   }
   FakeProgram fake;

@@ -3,6 +3,8 @@
 
     runs.py same A B...                 metrics.jsonl and every file of model/ are the same bytes in all; prints what was compared
     runs.py trained RUN                 every line of the metrics of `nibble rl` comes from an update with a gradient; prints how many
+    runs.py memory host|device RUN...   timings.jsonl says what a run takes where; of a run on a device the host holds one tensor at a time;
+                                        prints how much
     runs.py mismatch zero|above RUN...  train_rollout_logprob_abs_diff of every step is exactly 0, or above 0; prints what was compared
 """
 
@@ -75,5 +77,27 @@ def mismatch(kind, *runs):
         print(f"{os.path.basename(run)}: {len(lines)} steps, {sum(tokens):.0f} tokens, {unequal:.0f} differ, mismatch {min(values):g} to {max(values):g}")
 
 
-COMMANDS = {"same": same, "trained": trained, "mismatch": mismatch}
+def memory(where, *runs):
+    for run in runs:
+        with open(os.path.join(run, "timings.jsonl")) as file:
+            lines = [line for line in map(json.loads, file) if "memory_peak_bytes" in line]
+        if not lines:
+            sys.exit(f"{run}: no memory in timings.jsonl")
+        for line in lines:
+            state, held = line["memory_parameter_bytes"], line["memory_host_tensor_peak_bytes"]
+            on_device = [key for key in line if key.startswith("memory_device_")]
+            if where == "host":
+                if held < state or on_device:
+                    sys.exit(f"{run}: tensors take {held} bytes of the host for a state of {state}; of a device {on_device}")
+                continue
+            now, peak, free = (line[f"memory_device_{key}"] for key in ("bytes", "peak_bytes", "free_bytes"))
+            cache = line.get("memory_rollout_cache_bytes", 0)
+            if not state + cache < now <= peak or free <= 0 or held > state / 5:
+                sys.exit(f"{run}: on the device {now} bytes, {peak} at most, {free} free, for a state of {state} and a cache of {cache}; "
+                         f"tensors took {held} bytes of the host")
+        print(f"{os.path.basename(run)}: {len(lines)} steps, state {state:.0f} bytes, tensors on the host {held:.0f} at most, on the device "
+              f"{'none' if where == 'host' else f'{peak:.0f} at most'}")
+
+
+COMMANDS = {"memory": memory, "same": same, "trained": trained, "mismatch": mismatch}
 COMMANDS[sys.argv[1]](*sys.argv[2:])
