@@ -3,8 +3,10 @@
 #include "include/nibble/ABI.h"
 
 #include <atomic>
+#include <chrono>
 #include <csetjmp>
 #include <exception>
+#include <thread>
 
 // Null in a program without OpenMP, where no region can be open.
 extern "C" __attribute__((weak)) int omp_get_level();
@@ -46,6 +48,10 @@ void leaveGuardedCall(EarlyEnd why) {
     guard->violated = why.violated;
     std::longjmp(guard->place, 1);
   }
+  // Threads of one region fail together; the first one says so and ends the process, the others wait for that.
+  static std::atomic_flag isEnding;
+  while (isEnding.test_and_set())
+    std::this_thread::sleep_for(std::chrono::seconds(1));
   if (NoWayOut handler = noWayOut.load())
     handler(why);
   std::terminate();

@@ -27,8 +27,8 @@ EarlyEnd callGuarded(void (*entry)(void **), void **values);
 // Leaves the innermost callGuarded of this thread.
 [[noreturn]] void leaveGuardedCall(EarlyEnd why);
 
-// Called with the reason where there is no way out; must end the process. Without one, or when it returns,
-// std::terminate does.
+// Called with the reason where there is no way out, once, by the first thread that gets there; must end the process.
+// Without one, or when it returns, std::terminate does.
 using NoWayOut = void (*)(EarlyEnd why);
 void onNoWayOut(NoWayOut handler);
 

@@ -2,11 +2,15 @@
 
 #include "runtime/core/guarded_call.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
+#include <vector>
 
 using namespace nibble;
 using namespace nibble::test;
@@ -87,18 +91,25 @@ TEST(GuardedCall, FailsAFunctionWhoseAssertionDoesNotHold) {
   EXPECT_EQ(*calls.as<int32_t>(), 2);
 }
 
-TEST(GuardedCallDeathTest, EndsTheProcessWhereThereIsNoWayOut) {
+TEST(GuardedCallDeathTest, EndsTheProcessOnceWhereThereIsNoWayOut) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto die = [] {
     onNoWayOut([](EarlyEnd why) {
       std::fprintf(stderr, "no way out for %lld bytes\n", static_cast<long long>(why.bytes));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100)); // for the other threads to get here
       std::_Exit(4);
     });
-    // A thread that a parallel region started: it never entered the call.
-    static auto body = [](void **) { std::thread([] { nibble_arena_allocate(64, kTooMuch); }).join(); };
+    // Threads that a parallel region started: they never entered the call.
+    static auto body = [](void **) {
+      std::vector<std::thread> threads;
+      for (int i = 0; i < 4; ++i)
+        threads.emplace_back([] { nibble_arena_allocate(64, kTooMuch); });
+      for (std::thread &thread : threads)
+        thread.join();
+    };
     callGuarded([](void **values) { body(values); }, nullptr);
   };
-  EXPECT_EXIT(die(), testing::ExitedWithCode(4), "no way out for 9223372036854775807 bytes");
+  EXPECT_EXIT(die(), testing::ExitedWithCode(4), testing::Eq("no way out for 9223372036854775807 bytes\n"));
 }
 
 } // namespace
