@@ -49,7 +49,8 @@ def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
       it is always 128, the side of the block.
     - `convention`: `nibble` (default) rounds the scale to bf16 before it is used, so that training and rollout are the same
       numbers. `slime` keeps a float32 scale in training and rounds it in rollout, as the public stack does, to reproduce its
-      mismatch. `compressed_tensors` divides by 7.5 and allows the code -8: for import and export only.
+      mismatch. `compressed_tensors` is the arithmetic of llm-compressor (`lib/Numerics/compressed_tensors.h`): amax / 7.5, the
+      code -8, and scale and quotient rounded to the type of the weights. It is for import and export only.
 
     Example:
 

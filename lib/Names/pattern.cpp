@@ -11,25 +11,10 @@ namespace nibble::names {
 namespace {
 
 constexpr std::string_view kRegex = "re:", kWeight = ".weight";
-constexpr size_t kLongestExpression = size_t{16} << 10;
 // A name has a few dozen bytes: an expression that needs more steps is pathological.
 constexpr unsigned long kRetryLimit = 1'000'000;
 
 const OnigUChar *toOnig(const char *text) { return reinterpret_cast<const OnigUChar *>(text); }
-
-std::string reasonOf(int code, OnigErrorInfo &info) {
-  OnigUChar buffer[ONIG_MAX_ERROR_MESSAGE_LEN];
-  int length = onig_error_code_to_str(buffer, code, &info);
-  return {reinterpret_cast<char *>(buffer), static_cast<size_t>(std::max(length, 0))};
-}
-
-void initializeEngine() {
-  static const int once = [] {
-    OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
-    return onig_initialize(encodings, 1);
-  }();
-  (void)once;
-}
 
 // Whether the expression matches at the start of `text`, or anywhere in it.
 std::optional<bool> run(void *regex, std::string_view text, bool atStart) {
@@ -111,8 +96,6 @@ std::string_view moduleOf(std::string_view tensor) {
   return tensor.ends_with(kWeight) ? tensor.substr(0, tensor.size() - kWeight.size()) : tensor;
 }
 
-void Pattern::Free::operator()(void *regex) const { onig_free(static_cast<regex_t *>(regex)); }
-
 std::optional<Pattern> Pattern::compile(std::string_view text, Kind kind, std::string_view expression,
                                         std::string &problem) {
   if (expression.empty()) {
@@ -126,20 +109,9 @@ std::optional<Pattern> Pattern::compile(std::string_view text, Kind kind, std::s
   Pattern pattern(text, kind);
   if (kind == Kind::kModule)
     return pattern;
-  if (expression.size() > kLongestExpression) {
-    problem = "an expression of more than 16 KiB";
+  pattern.regex_ = compileExpression(expression, Syntax::kPython, problem);
+  if (!pattern.regex_)
     return std::nullopt;
-  }
-  initializeEngine();
-  regex_t *regex = nullptr;
-  OnigErrorInfo info{};
-  int code = onig_new(&regex, toOnig(expression.data()), toOnig(expression.data() + expression.size()),
-                      ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_PYTHON, &info);
-  if (code != ONIG_NORMAL) {
-    problem = "no regular expression: " + reasonOf(code, info);
-    return std::nullopt;
-  }
-  pattern.regex_.reset(regex);
   return pattern;
 }
 

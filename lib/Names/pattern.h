@@ -4,7 +4,8 @@
 // lists of patterns come from files and command lines that we did not write.
 #pragma once
 
-#include <memory>
+#include "lib/Names/expression.h"
+
 #include <optional>
 #include <span>
 #include <string>
@@ -38,16 +39,13 @@ public:
 
 private:
   enum class Kind { kSearch, kModuleStart, kModule };
-  struct Free {
-    void operator()(void *regex) const;
-  };
   Pattern(std::string_view text, Kind kind) : text_(text), kind_(kind) {}
   static std::optional<Pattern> compile(std::string_view text, Kind kind, std::string_view expression,
                                         std::string &problem);
 
   std::string text_;
   Kind kind_;
-  std::unique_ptr<void, Free> regex_; // null: the whole name of a module
+  Expression regex_; // null: the whole name of a module
 };
 
 // Up to three modules of these tensors that hold a text close to the longest literal part of the pattern, the closest

@@ -37,8 +37,8 @@ inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
   return {floatFromBf16(stored), stored};
 }
 
-// N4 and the table of other schemes; `x` is a bf16 number. The bounds are integers, so clamping before rounding gives the
-// same as after, and keeps the argument small.
+// N4 and the table of other schemes; `x` is a bf16 number. The bounds are integers, so clamping before rounding gives
+// the same as after, and keeps the argument small.
 inline int8_t codeOf(float x, float scale, const Scheme &scheme) {
   if (scheme.convention == Convention::kCompressedTensors)
     return compressedTensorsCode(x, scale, WeightType::kBF16);

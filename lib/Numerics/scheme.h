@@ -18,7 +18,7 @@ enum class Kind : int32_t {
 enum class Convention : int32_t {
   kNibble = 0,            // N3: the scale is bf16 before it is used
   kSlime = 1,             // float32 scale in training, its bf16 in rollout
-  kCompressedTensors = 2, // amax / 7.5 and the code -8; import and export only
+  kCompressedTensors = 2, // amax / 7.5 and the code -8 (compressed_tensors.h); import and export only
 };
 
 enum class Layout : int32_t {

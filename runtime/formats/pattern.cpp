@@ -11,7 +11,6 @@
 namespace nibble {
 namespace {
 
-constexpr size_t kLongestExpression = size_t{16} << 10;
 // Backtracks in one search. Expressions in use need a few per byte of the match.
 constexpr unsigned long kRetryLimit = 4 * Pattern::kLongestMatch;
 constexpr unsigned kStackLimit = 16 * Pattern::kLongestMatch;
@@ -20,20 +19,6 @@ constexpr double kSecondsAtMost = 10;
 constexpr double kSecondsPerByte = 1e-5;
 
 const OnigUChar *toOnig(const char *text) { return reinterpret_cast<const OnigUChar *>(text); }
-
-std::string reason(int code, OnigErrorInfo *info = nullptr) {
-  OnigUChar buffer[ONIG_MAX_ERROR_MESSAGE_LEN];
-  int length = info ? onig_error_code_to_str(buffer, code, info) : onig_error_code_to_str(buffer, code);
-  return {reinterpret_cast<char *>(buffer), static_cast<size_t>(std::max(length, 0))};
-}
-
-void initializeEngine() {
-  static const int once = [] {
-    OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
-    return onig_initialize(encodings, 1);
-  }();
-  (void)once;
-}
 
 // One pass over one text.
 class Search {
@@ -65,7 +50,7 @@ public:
       if (at < 0 && at != ONIG_MISMATCH)
         return Status::badInput(fmt::format("cannot split text near byte {}: {}; the text is pathological for this "
                                             "tokenizer's expression",
-                                            start, reason(at)));
+                                            start, names::expressionError(at)));
       if (at >= 0 && (end == text_.size() || static_cast<size_t>(at) < last)) {
         Piece piece{static_cast<size_t>(match_->beg[0]), static_cast<size_t>(match_->end[0]), true};
         if (piece.end - piece.begin > Pattern::kLongestMatch)
@@ -101,20 +86,12 @@ private:
 
 } // namespace
 
-void Pattern::Free::operator()(void *regex) const { onig_free(static_cast<regex_t *>(regex)); }
-
 Result<Pattern> Pattern::compile(std::string_view expression) {
-  if (expression.size() > kLongestExpression)
-    return Status::badInput(
-        fmt::format("regular expression has {} bytes: the limit is {}", expression.size(), kLongestExpression));
-  initializeEngine();
-  regex_t *regex = nullptr;
-  OnigErrorInfo info{};
-  int code = onig_new(&regex, toOnig(expression.data()), toOnig(expression.data() + expression.size()),
-                      ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
-  if (code != ONIG_NORMAL)
-    return Status::badInput("regular expression does not compile: " + reason(code, &info));
-  return Pattern(regex);
+  std::string problem;
+  names::Expression regex = names::compileExpression(expression, names::Syntax::kRuby, problem);
+  if (!regex)
+    return Status::badInput(problem);
+  return Pattern(std::move(regex));
 }
 
 Result<std::vector<Piece>> Pattern::findAll(std::string_view text) const {

@@ -2,10 +2,10 @@
 // neither the expression nor the text may come from a friend.
 #pragma once
 
+#include "lib/Names/expression.h"
 #include "runtime/core/status.h"
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -34,11 +34,9 @@ public:
   Result<std::vector<Piece>> findAll(std::string_view text) const;
 
 private:
-  struct Free {
-    void operator()(void *regex) const;
-  };
-  explicit Pattern(void *regex) : regex_(regex) {}
-  std::unique_ptr<void, Free> regex_;
+  explicit Pattern(names::Expression regex) : regex_(std::move(regex)) {}
+
+  names::Expression regex_;
 };
 
 } // namespace nibble

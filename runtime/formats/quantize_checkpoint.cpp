@@ -114,8 +114,9 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
     auto info = *source.info(name);
     std::string file = source.files().fileOf(source.packed(name) ? name + "_packed" : name);
     auto entry = plan.find(name);
-    std::vector<TensorSpec> specs = entry == plan.end() ? std::vector<TensorSpec>{{name, info.dtype, info.shape}}
-                                                        : packedSpecs(name, entry->second, source.packedType(name, scheme));
+    std::vector<TensorSpec> specs = entry == plan.end()
+                                        ? std::vector<TensorSpec>{{name, info.dtype, info.shape}}
+                                        : packedSpecs(name, entry->second, source.packedType(name, scheme));
     ++(entry == plan.end() ? report.keptTensors : report.packedTensors);
     report.bytesRead += *elementCount(info.shape) * bitsOf(info.dtype) / 8;
     for (TensorSpec &spec : specs) {

@@ -27,16 +27,16 @@ public:
   // The tensor of that checkpoint name as BF16 or F32, [N, K] or as the checkpoint has it. Bad input when there is
   // none.
   virtual Result<Tensor> read(const std::string &name) = 0;
-  // The tensor as a slab (U8 [layout.bytes()], lib/Numerics/pack.h) when the checkpoint holds it packed on that grid; null
-  // when it does not.
+  // The tensor as a slab (U8 [layout.bytes()], lib/Numerics/pack.h) when the checkpoint holds it packed on that grid;
+  // null when it does not.
   virtual Result<std::optional<Tensor>> readPacked(const std::string &name, const numerics::PackedLayout &layout) {
     (void)name, (void)layout;
     return std::optional<Tensor>();
   }
 };
 
-// A weight that a run may begin with. Bad input naming it when it is missing, of another dtype than BF16 and F32, or holds
-// NaN or infinity (N7; with the index).
+// A weight that a run may begin with. Bad input naming it when it is missing, of another dtype than BF16 and F32, or
+// holds NaN or infinity (N7; with the index).
 Result<Tensor> readWeight(WeightSource &source, const std::string &name);
 
 // Tensors are kept under keys:
@@ -51,7 +51,8 @@ public:
   Status declare(const Program &program, const std::vector<std::string_view> &functions = {});
 
   // Reads every weight: masters, bf16 weights and packed weights from it, moments zero. A weight of which programs have
-  // the packed form alone is taken as the source packed it, if it did. Bad input as of readWeight, and for another shape.
+  // the packed form alone is taken as the source packed it, if it did. Bad input as of readWeight, and for another
+  // shape.
   Status initialize(WeightSource &source);
 
   // The tensor for a parameter or state argument of any of the declared functions.

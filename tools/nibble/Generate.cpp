@@ -96,7 +96,10 @@ void addGenerate(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand("generate", "Generate text from prompts, with packed weights.");
   auto arguments = std::make_shared<GenerateArguments>();
   command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--prompt", arguments->prompts, "prompt; may be given again; default: one a line on standard input, without blank lines")->allow_extra_args(false);
+  command
+      ->add_option("--prompt", arguments->prompts,
+                   "prompt; may be given again; default: one a line on standard input, without blank lines")
+      ->allow_extra_args(false);
   command->add_option("--samples", arguments->samples, "samples of each prompt")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   command->add_option("--max-new-tokens", arguments->sampling.maxNewTokens, "of a sample")->capture_default_str();
   command->add_option("--temperature", arguments->sampling.temperature, "0 is greedy")->capture_default_str();

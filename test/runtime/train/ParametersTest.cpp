@@ -92,7 +92,8 @@ private:
   std::vector<uint8_t> slab_;
 };
 
-// Where programs have the packed form alone it is what the source packed; where they have a master it follows from that.
+// Where programs have the packed form alone it is what the source packed; where they have a master it follows from
+// that.
 TEST(Parameters, WhatTheSourcePackedStays) {
   FakeProgram fake;
   fake.function("forward").parameter("w", DType::kU8, {layout().bytes()}, kPacked).body([](FakeCall &) {});
@@ -112,7 +113,8 @@ TEST(Parameters, WhatTheSourcePackedStays) {
   ASSERT_TRUE(trained.initialize(source).isOk());
   expectPublished(trained);
   const ResidentTensor &derived = trained.tensors().at(std::string("packed:w ") + kPacked);
-  EXPECT_NE(std::memcmp(derived.data(), source.slab().data(), source.slab().size()), 0) << "on the grid of N3 it is another";
+  EXPECT_NE(std::memcmp(derived.data(), source.slab().data(), source.slab().size()), 0)
+      << "on the grid of N3 it is another";
 }
 
 // Whatever the update leaves to the runtime is derived from the master, by the same grid.
