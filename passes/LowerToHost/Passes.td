@@ -48,6 +48,20 @@ def LowerCopiesPass : Pass<"nibble-lower-copies", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def WidenSumsPass : Pass<"nibble-widen-sums", "::mlir::ModuleOp"> {
+  let summary = "Sums of linalg over buffers in float64, rounded once.";
+  let description = [{
+    A linalg op with a reduction whose body adds to an output of float32, bf16 or float16 adds to a buffer of float64 instead. Before it,
+    that buffer takes what the output holds; behind it, the output takes the rounded sums. A chain of float32 additions over a million
+    numbers loses four digits, and one of bf16 stands still at 256. Frameworks avoid both by orders of their own, which linalg does not
+    state. The kernels of the nn dialect are not touched: their orders are stated (docs/numerics.md).
+
+    Example: `linalg.generic ins(%x : memref<1000xf32>) outs(%s : memref<f32>)` whose body is `arith.addf %in, %out : f32` becomes one with
+    `outs(%wide : memref<f64>)` and the body `arith.addf %out, %wide_in : f64`, between an `arith.extf` of `%s` and an `arith.truncf` to it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def WalkInLanesPass : Pass<"nibble-walk-in-lanes", "::mlir::ModuleOp"> {
   let summary = "Elementwise linalg over buffers in steps of sixteen lanes, rows over the threads.";
   let description = [{

@@ -27,6 +27,7 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   // Kernels are still single ops.
   if (profile)
     pm.addPass(createProfileKernelsPass());
+  pm.addPass(createWidenSumsPass());
   pm.addPass(createWalkInLanesPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   EmitHostKernelsPassOptions emit;
