@@ -117,6 +117,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   ListOption<std::string> exclude{*this, "exclude", llvm::cl::desc("what not to")};
   Option<bool> defaultExclude{*this, "default-exclude", llvm::cl::desc("leave lm_head and embed_tokens out as well"),
                               llvm::cl::init(true)};
+  Option<bool> strict{*this, "strict", llvm::cl::desc("what is named and stays in full precision is an error"),
+                      llvm::cl::init(false)};
   Option<std::string> scheme{*this, "scheme", llvm::cl::desc("int4, int8, fp8 or none"), llvm::cl::init("int4")};
   Option<int64_t> groupSize{*this, "group-size", llvm::cl::desc("elements that share a scale"), llvm::cl::init(32)};
   Option<std::string> convention{*this, "convention", llvm::cl::desc("whose rule of rounding"),
@@ -131,6 +133,7 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
     options.quantize.include = {include.begin(), include.end()};
     options.quantize.exclude = {exclude.begin(), exclude.end()};
     options.quantize.defaultExclude = defaultExclude;
+    options.quantize.strict = strict;
     options.quantize.scheme = scheme;
     options.quantize.groupSize = groupSize;
     options.quantize.convention = convention;

@@ -4,14 +4,17 @@
 #include "runtime/formats/model_config.h"
 #include "runtime/formats/tokenizer.h"
 #include "runtime/train/model.h"
+#include "runtime/train/rounding.h"
 
 #include <fmt/format.h>
 
 namespace nibble {
 
+inline void printWarning(const std::string &warning) { fmt::print(stderr, "nibble: warning: {}\n", warning); }
+
 inline void printWarnings(const std::vector<std::string> &warnings) {
   for (const std::string &warning : warnings)
-    fmt::print(stderr, "nibble: warning: {}\n", warning);
+    printWarning(warning);
 }
 
 // Configuration and weights; warnings go to standard error.
@@ -19,6 +22,14 @@ inline Result<std::unique_ptr<Model>> openModel(const std::string &folder) {
   NIBBLE_ASSIGN(auto model, Model::open(folder));
   printWarnings(model->config().warnings);
   return model;
+}
+
+// The warning of roundingWarning, where there is one.
+inline Status printRounding(const Model &model, const GridChoice &choice) {
+  NIBBLE_ASSIGN(std::string warning, roundingWarning(model.checkpoint(), choice));
+  if (!warning.empty())
+    printWarning(warning);
+  return Status::ok();
 }
 
 // Text at the edges of a command: the tokenizer, and the tokens that end a text.

@@ -23,11 +23,18 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
   return result;
 }
 
+Result<names::Selection> Recipe::selection() const {
+  std::string problem;
+  auto parsed = names::Selection::parse(include, exclude, defaultExclude, spelling, problem);
+  return parsed ? Result<names::Selection>(std::move(*parsed)) : Status::usage(problem);
+}
+
 QuantizePassOptions Recipe::passOptions() const {
   QuantizePassOptions options;
   options.include = {include.begin(), include.end()};
   options.exclude = {exclude.begin(), exclude.end()};
   options.defaultExclude = defaultExclude;
+  options.strict = strict;
   options.scheme = scheme;
   options.groupSize = groupSize;
   options.convention = convention == "compressed-tensors" ? "compressed_tensors" : convention;
@@ -35,20 +42,22 @@ QuantizePassOptions Recipe::passOptions() const {
 }
 
 Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &config) {
-  std::string problem;
-  auto selection =
-      names::Selection::parse(recipe.include, recipe.exclude, recipe.defaultExclude, recipe.spelling, problem);
-  if (!selection)
-    return Status::usage(problem);
+  NIBBLE_ASSIGN(names::Selection selection, recipe.selection());
   std::vector<names::NamedWeight> weights;
-  for (const ExpectedTensor &tensor : expectedTensors(config))
-    weights.push_back({tensor.name, tensor.isLinear, tensor.shape.size() == 2 ? "an embedding" : "a norm or a bias"});
-  if (std::string wrong = selection->problemWith(weights); !wrong.empty())
+  std::vector<ExpectedTensor> tensors = expectedTensors(config);
+  for (const ExpectedTensor &tensor : tensors)
+    weights.push_back({tensor.name, tensor.isLinear, tensor.shape.size() == 2 ? "an embedding" : "a norm or a bias",
+                       tensor.shape.size() < 2});
+  if (std::string wrong = selection.problemWith(weights); !wrong.empty())
     return Status::usage(wrong);
-  SelectedTensors selected{{}, selection->warningsWith(weights)};
-  for (const names::NamedWeight &weight : weights)
-    if (weight.canPack && selection->chooses(weight.name))
-      selected.names.push_back(weight.name);
+  SelectedTensors selected{{}, selection.warningsWith(weights), {}};
+  if (recipe.strict && !selected.warnings.empty())
+    return Status::usage(selected.warnings.front());
+  for (const ExpectedTensor &tensor : tensors) {
+    if (tensor.shape.size() != 2 || !selection.chooses(tensor.name))
+      continue;
+    (tensor.isLinear ? selected.names : selected.embeddings).push_back(tensor.name);
+  }
   return selected;
 }
 

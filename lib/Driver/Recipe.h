@@ -19,11 +19,15 @@ struct Recipe {
   // Patterns on names of weights (lib/Names): no include is every weight; names::kDefaultExclude is left out as well.
   std::vector<std::string> include, exclude;
   bool defaultExclude = true;
-  names::Selection::Spelling spelling; // of these three where the user wrote them
+  // What it names and what stays in full precision, and a pattern without effect, is an error, not a warning.
+  bool strict = false;
+  names::Selection::Spelling spelling; // of the patterns and of defaultExclude, where the user wrote them
 
   bool quantizes() const { return scheme != "none"; }
   // Usage error for a scheme, group size or convention that there is not.
   Result<numerics::Scheme> numericsScheme() const;
+  // Usage error for a pattern that is none.
+  Result<names::Selection> selection() const;
   // These options of nibble-quantize.
   QuantizePassOptions passOptions() const;
 };
@@ -32,11 +36,13 @@ Result<numerics::Convention> parseConvention(const std::string &text);
 
 struct SelectedTensors {
   std::vector<std::string> names;
-  std::vector<std::string> warnings; // patterns that have no effect
+  std::vector<std::string> warnings;   // patterns that have no effect
+  std::vector<std::string> embeddings; // which the recipe names: only a product with them could be quantized
 };
 
 // The linear weights of a model that the recipe names. Usage error as of names::Selection: a pattern that is none, that
-// matches nothing (with the names that are close) or only what cannot be packed, or when no weight is left.
+// matches nothing (with the names that are close) or only what cannot be packed, or when no weight is left. A strict
+// recipe's patterns without effect are usage errors too.
 Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &config);
 
 } // namespace nibble

@@ -44,16 +44,19 @@ static std::string oneLine(const mlir::Diagnostic &diagnostic) {
   return place.empty() ? text : place + ": " + text;
 }
 
-Session::Session() {
+Session::Session(Warn warn) : warn_(std::move(warn)) {
   static std::once_flag once;
   std::call_once(once, [] { registerAllPasses(); });
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
   context_ = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
   context_->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error)
+    if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+      errors_.push_back(oneLine(diagnostic));
+    if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Warning || !warn_)
       return;
-    errors_.push_back(oneLine(diagnostic));
+    if (std::string line = oneLine(diagnostic); warned_.insert(line).second)
+      warn_(line);
   });
 }
 

@@ -1,4 +1,4 @@
-// One MLIR context with everything registered, whose diagnostics become a Status.
+// One MLIR context with everything registered, whose errors become a Status and whose warnings go to who asks for them.
 #pragma once
 
 #include "lib/Target/NVPTX/Assemble.h"
@@ -11,7 +11,9 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +31,10 @@ struct HostOptions {
 
 class Session {
 public:
-  Session();
+  // Called with each warning as one line, with its place. The same line comes once: the programs of a run are compiled
+  // from one model. Empty: nobody asks.
+  using Warn = std::function<void(const std::string &line)>;
+  explicit Session(Warn warn = {});
   ~Session();
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
@@ -62,6 +67,8 @@ public:
 private:
   std::unique_ptr<mlir::MLIRContext> context_;
   std::vector<std::string> errors_;
+  Warn warn_;
+  std::set<std::string> warned_;
 };
 
 } // namespace nibble

@@ -143,8 +143,8 @@ std::vector<std::string> Selection::warningsWith(std::span<const NamedWeight> we
     bool hasEffect = pattern.matches(kHead).value_or(false);
     for (const NamedWeight &weight : weights) {
       bool matches = pattern.matches(weight.name).value_or(false);
-      hasEffect |= matches && weight.canPack;
-      if (matches && !weight.canPack && !other)
+      hasEffect |= matches && !weight.isVector; // of a matrix that cannot be packed it says that this is meant
+      if (matches && weight.isVector && !other)
         other = &weight;
     }
     if (!hasEffect && other)

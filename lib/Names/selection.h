@@ -19,8 +19,9 @@ inline constexpr std::array<std::string_view, 2> kDefaultExclude = {"lm_head", "
 
 struct NamedWeight {
   std::string name;                                     // of the tensor
-  bool canPack;                                         // the weight of a linear
+  bool canPack = false;                                 // the weight of a linear
   std::string_view what = "not the weight of a linear"; // of one that cannot be packed, what it is
+  bool isVector = false; // fewer than two dimensions: nobody expects it to be packed, so excluding it means nothing
 };
 
 class Selection {
@@ -41,7 +42,8 @@ public:
   // nothing, an include pattern that matches only what cannot be packed or what exclude leaves out, or patterns that
   // leave no weight. Exclude patterns may name a head that is tied to the embedding and so has no tensor.
   std::string problemWith(std::span<const NamedWeight> weights) const;
-  // What is not wrong but surely not meant: exclude patterns that match only what is never packed. One line each.
+  // What is not wrong but surely not meant: exclude patterns that match only vectors, which are never packed. One line
+  // each.
   std::vector<std::string> warningsWith(std::span<const NamedWeight> weights) const;
 
 private:

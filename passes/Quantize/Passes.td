@@ -21,7 +21,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     stays as it is, so one recipe may run after another with another scheme.
 
     A parameter of two dimensions or more that the recipe names and that some product or nothing but other ops read in full precision is a
-    warning at that op, with the reason; with `strict` it is an error.
+    warning at that op, with the reason. So is a pattern of `exclude` that matches only vectors, which are never quantized. With `strict` both are errors.
 
     Errors: a group size that does not divide K (N2, naming tensor, K and group size); a pattern that matches no parameter (with the
     names that are close) or only what is not the weight of a linear; a recipe that leaves no weight; an unknown scheme; a malformed
@@ -51,7 +51,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed_tensors">,
     Option<"functionName", "function", "std::string", /*default=*/"\"\"",
            "quantize only in this function and what it calls; empty: everywhere">,
-    Option<"strict", "strict", "bool", /*default=*/"false", "what is named and stays in full precision is an error, not a warning">,
+    Option<"strict", "strict", "bool", /*default=*/"false", "what is named and stays in full precision, and a pattern without effect, is an error, not a warning">,
   ];
   let statistics = [Statistic<"quantized", "quantized", "weights read through fake_quant">,
                     Statistic<"copied", "copied", "functions copied for another choice of weights">];

@@ -200,17 +200,21 @@ bool Quantizer::isWeightOfLinear(BlockArgument argument) {
 }
 
 std::vector<names::NamedWeight> Quantizer::parameters() {
-  llvm::MapVector<StringRef, bool> isWeight;
+  llvm::MapVector<StringRef, names::NamedWeight> found;
   for (func::FuncOp root : roots()) {
     if (!recipe.functionName.empty() && root.getSymName() != recipe.functionName)
       continue;
     for (BlockArgument argument : root.getArguments())
-      if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kParameterAttr))
-        isWeight[name.getValue()] |= isWeightOfLinear(argument);
+      if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kParameterAttr)) {
+        names::NamedWeight &weight = found.try_emplace(name.getValue()).first->second;
+        weight.name = name.str();
+        weight.canPack |= isWeightOfLinear(argument);
+        weight.isVector = isVector(argument);
+      }
   }
   std::vector<names::NamedWeight> result;
-  for (auto [name, isRead] : isWeight)
-    result.push_back({name.str(), isRead});
+  for (auto &[name, weight] : found)
+    result.push_back(std::move(weight));
   return result;
 }
 
@@ -228,11 +232,18 @@ LogicalResult Quantizer::run() {
 }
 
 int64_t Quantizer::reportUnquantized(bool strict) {
-  int64_t count = 0;
+  SmallVector<std::pair<StringAttr, BlockArgument>> named;
+  DenseSet<StringAttr> rounded; // in some function
   for (func::FuncOp root : judged)
     for (auto [argument, name] : llvm::zip(root.getArguments(), recipe.choiceOf(root)))
-      if (name)
-        count += nibble::reportUnquantized(module, argument, name.getValue(), strict);
+      if (name) {
+        named.push_back({name, argument});
+        if (isQuantized(module, argument))
+          rounded.insert(name);
+      }
+  int64_t count = 0;
+  for (auto [name, argument] : named)
+    count += nibble::reportUnquantized(module, argument, name.getValue(), rounded.contains(name), strict);
   return count;
 }
 
@@ -273,10 +284,15 @@ void QuantizePass::runOnOperation() {
   Recipe recipe{std::move(*selection), *schemeAttr, functionName};
   Quantizer quantizer(module, recipe);
   std::vector<names::NamedWeight> parameters = quantizer.parameters();
-  if (problem = recipe.selection.problemWith(parameters); !problem.empty())
-    return refuse(problem);
-  for (const std::string &warning : recipe.selection.warningsWith(parameters))
+  if (problem = recipe.selection.problemWith(parameters); !problem.empty()) {
+    bool isLinear = llvm::any_of(parameters, [](const names::NamedWeight &weight) { return weight.canPack; });
+    return refuse(isLinear ? problem : problem + "; nibble-recognize-linear makes linears of products in linalg");
+  }
+  for (const std::string &warning : recipe.selection.warningsWith(parameters)) {
+    if (strict)
+      return refuse(warning);
     module.emitWarning() << "nibble-quantize: " << warning;
+  }
   if (failed(quantizer.run()))
     return signalPassFailure();
   if (quantizer.reportUnquantized(strict) > 0 && strict)

@@ -75,10 +75,18 @@ private:
 
 } // namespace
 
-int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, StringRef name, bool strict) {
+bool nibble::isVector(BlockArgument parameter) {
   auto type = dyn_cast<ShapedType>(parameter.getType());
-  if (!type || !type.hasRank() || type.getRank() < 2)
+  return !type || !type.hasRank() || type.getRank() < 2;
+}
+
+bool nibble::isQuantized(ModuleOp module, BlockArgument parameter) { return Reads(module, parameter).isQuantized; }
+
+int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, StringRef name, bool quantizedElsewhere,
+                                  bool strict) {
+  if (isVector(parameter))
     return 0;
+  auto type = cast<ShapedType>(parameter.getType());
   Reads reads(module, parameter);
   int64_t count = 0;
   auto report = [&](Location loc) {
@@ -112,7 +120,7 @@ int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, Stri
     report(read.op->getLoc())
         << "'" << read.op->getName()
         << "' reads it, and only weights of 'nn.linear' are quantized; nibble-recognize-linear says why it is none";
-  if (count > 0 || reads.isQuantized)
+  if (count > 0 || reads.isQuantized || quantizedElsewhere)
     return count;
   if (reads.others.empty())
     report(parameter.getOwner()->getParentOp()->getLoc()) << "nothing reads it";

@@ -30,6 +30,7 @@ struct QuantizeConfig {
   std::string convention = "nibble";
   std::vector<std::string> include, exclude; // patterns on names of weights, see lib/Names/selection.h
   bool defaultExclude = true;
+  bool strict = false;
 };
 
 // How messages spell its patterns.

@@ -27,6 +27,8 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.texts("include", c.quantize.include, "what is quantized: expressions searched in tensor names, or re: and one that module names begin with; empty: all");
   a.texts("exclude", c.quantize.exclude, "what is not, like include and stronger");
   a.flag("default_exclude", c.quantize.defaultExclude, "leave lm_head and embed_tokens out, beside what exclude names");
+  a.flag("strict", c.quantize.strict,
+         "what is named and stays in full precision, and a pattern without effect, is an error, not a warning");
 
   a.section("rollout");
   SamplingOptions &sampling = c.rollout.sampling;

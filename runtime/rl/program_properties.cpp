@@ -15,6 +15,8 @@ Json programProperties(const Config &config, bool supervised, std::string_view p
     properties["include"] = config.quantize.include;
     properties["exclude"] = config.quantize.exclude;
     properties["default_exclude"] = config.quantize.defaultExclude;
+    if (config.quantize.strict) // it changes no program, but only a strict compilation has refused what it refuses
+      properties["strict"] = true;
   }
   if (trains) {
     properties["objective"] = supervised ? "sft" : config.rl.objective;
@@ -41,7 +43,7 @@ Status checkProperties(const Json &found, const Json &wanted, const std::string 
   for (const auto &[name, value] : wanted.items())
     NIBBLE_TRY(compare(name, value));
   for (const auto &[name, value] : found.items())
-    if (!wanted.contains(name))
+    if (!wanted.contains(name) && name != "strict")
       return Status::usage(fmt::format("{}: has {} {}, which the configuration does not ask for; compile it again with "
                                        "--config",
                                        where, name, value.dump()));

@@ -48,6 +48,7 @@ std::string legacyHashOf(const Config &config) {
   erase(json, "run", {"out", "threads", "checkpoint_every", "keep_checkpoints"});
   erase(json, "rollout", {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
+  erase(json, "quantize", {"strict"});
   // Lists of the user's took the place of the default.
   if (config.quantize.defaultExclude == (config.quantize.include.empty() && config.quantize.exclude.empty()))
     erase(json, "quantize", {"default_exclude"});
@@ -96,6 +97,7 @@ RunIdentity identityOf(const Config &config, bool supervised) {
   erase(json, "run", {"out", "threads", "checkpoint_every", "keep_checkpoints"});
   erase(json, "rollout", {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
+  erase(json, "quantize", {"strict"});
   erase(json, "reward", {"workers", "time_limit_seconds"});
   // On a device the sums over tokens know where a step was cut (docs/numerics.md).
   if (config.run.target == "host")

@@ -12,8 +12,8 @@ namespace nibble {
 struct RunIdentity {
   // Every key of the configuration that counts, by section and key. Not among them: where a run ends (steps, unless the
   // learning rate decays to the last one; until_reward; max_steps_without_update), folders and cadence of output,
-  // threads, workers, time limits, sizes of calls and of the cache (train.max_tokens counts on a device), sections of
-  // the other loop, and where the rows of a dataset stand: the loop compares the rows themselves.
+  // threads, workers, time limits, quantize.strict, sizes of calls and of the cache (train.max_tokens counts on a
+  // device), sections of the other loop, and where the rows of a dataset stand: the loop compares the rows themselves.
   Json config = Json::object();
   // By "section.key": the hash of what a path names, so that a file may move. Null, or absent, for what is no file.
   Json contents = Json::object();

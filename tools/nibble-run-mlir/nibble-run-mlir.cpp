@@ -12,7 +12,7 @@ int main(int argc, char **argv) {
   nibble::Status status;
   return nibble::runTool(app, argc, argv, status, [&] {
     return nibble::runProgram(options, [&]() -> nibble::Result<nibble::Program> {
-      nibble::Session session;
+      nibble::Session session([](const std::string &line) { fmt::print(stderr, "nibble-run: warning: {}\n", line); });
       NIBBLE_ASSIGN(auto module, session.parseFile(options.program));
       if (!options.pipeline.empty())
         NIBBLE_TRY(session.run(*module, options.pipeline));

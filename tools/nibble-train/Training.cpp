@@ -54,6 +54,25 @@ struct Parts {
 // Whether the run samples, and so has a cache of keys and values. Supervised training does where it evaluates.
 bool generates(const Config &config, bool supervised) { return !supervised || config.eval.every > 0; }
 
+// Says when training begins with other weights than a packed checkpoint has. Masters are the values of its codes, and
+// the grid rounds them.
+Status warnOfRounding(const Config &config, const Model &model) {
+  const QuantizeConfig &quantize = config.quantize;
+  auto trained = numerics::kindNamed(quantize.train), kind = trained ? trained : numerics::kindNamed(quantize.rollout);
+  if (!kind)
+    return Status::ok();
+  std::string problem;
+  auto selection =
+      names::Selection::parse(quantize.include, quantize.exclude, quantize.defaultExclude, kQuantizeSpelling, problem);
+  auto convention = numerics::conventionNamed(quantize.convention);
+  if (!selection || !convention)
+    return Status::usage("quantize: " + problem);
+  numerics::Scheme scheme{*kind, *kind == numerics::Kind::kFp8 ? 128 : quantize.groupSize, *convention};
+  GridSpelling spelling = {trained ? "quantize.train = \"{}\"" : "quantize.rollout = \"{}\"",
+                           "quantize.group_size = {}", "quantize.convention = \"{}\""};
+  return printRounding(model, {scheme, std::move(*selection), std::move(spelling)});
+}
+
 Status build(const Config &config, bool supervised, const TrainArguments &arguments, const ProgramSource &programs, Parts &parts) {
   NIBBLE_ASSIGN(TextParts text, loadText(config.model.path, parts.model->config()));
   parts.tokenizer.emplace(std::move(text.tokenizer));
@@ -76,6 +95,8 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   NIBBLE_TRY(parts.store.declare(*parts.training));
   NIBBLE_TRY(parts.store.declare(*parts.rollout));
   NIBBLE_TRY(parts.store.initialize(*parts.model));
+  if (!parts.folder || parts.folder->startStep() == 0) // a run that goes on has weights of its own
+    NIBBLE_TRY(warnOfRounding(config, *parts.model));
 
   int64_t steps = supervised ? config.sft.steps : config.rl.steps * config.rl.updatesPerStep;
   NIBBLE_ASSIGN(parts.trainer, Trainer::create(*parts.training, parts.store,

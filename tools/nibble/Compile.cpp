@@ -96,7 +96,7 @@ Status compile(const CompileArguments &arguments) {
   }
   options.hoist = !arguments.noHoist;
   options.host.cpu = arguments.cpu;
-  Session session;
+  Session session(printWarning);
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
   StageOptions stages = options.stageOptions(recipe);
@@ -164,7 +164,8 @@ void addCompile(CLI::App &app, Status &status) {
                     "of --target cuda: tile, stages, shared memory, registers and spills (by ptxas), bytes, operations and floor time of each kernel");
   command->add_option("--tokens", arguments->tokens, "of the calls that --kernel-report counts")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   addRecipeOptions(*command, arguments->recipe);
-  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include", "--exclude", "--no-default-exclude"})
+  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include",
+                            "--exclude", "--no-default-exclude", "--strict"})
     command->get_option("--config")->excludes(command->get_option(given));
   command->callback([arguments, command, &status] {
     arguments->recomputeGiven = command->count("--recompute") > 0;

@@ -65,11 +65,12 @@ Status generate(GenerateArguments arguments) {
   options.float32 = arguments.dtype == "float32";
   options.rollout = arguments.recipe;
   NIBBLE_ASSIGN(options.residence, openResidence(arguments.target));
-  Session session;
+  Session session(printWarning);
   NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).rollout());
   ParameterStore store;
   NIBBLE_TRY(store.declare(program));
   NIBBLE_TRY(store.initialize(*model));
+  NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/true));
   RolloutOptions rollout;
   rollout.contextLength = model->config().maxPositions;
   NIBBLE_ASSIGN(RolloutEngine engine, RolloutEngine::create(program, store.lookupFunction(), rollout));

@@ -59,7 +59,7 @@ Status inspect(const std::string &folder, bool listTensors) {
 
 Status importModel(const std::string &folder, const std::string &out, bool float32) {
   NIBBLE_ASSIGN(auto model, openModel(folder));
-  Session session;
+  Session session(printWarning);
   ProgramOptions options;
   options.float32 = float32;
   NIBBLE_ASSIGN(auto module, ModelCompiler(session, model->config(), options).importModule());

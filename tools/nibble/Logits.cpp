@@ -68,11 +68,12 @@ Status logits(const LogitsArguments &arguments) {
   options.train = arguments.recipe;
   options.host.cpu = arguments.cpu;
   NIBBLE_ASSIGN(options.residence, openResidence(arguments.target));
-  Session session;
+  Session session(printWarning);
   NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).logits());
   ParameterStore store;
   NIBBLE_TRY(store.declare(program));
   NIBBLE_TRY(store.initialize(*model));
+  NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/false));
   NIBBLE_ASSIGN(Function function, program.function("logits"));
   NIBBLE_TRY(bindTensors(function, store.lookupFunction()));
   NIBBLE_TRY(bindIfTaken(function, "tokens", viewOf(batch.tokens)));

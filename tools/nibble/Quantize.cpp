@@ -24,6 +24,13 @@ Status quantize(const QuantizeArguments &arguments) {
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
   NIBBLE_ASSIGN(SelectedTensors selected, selectTensors(arguments.recipe, model->config()));
   printWarnings(selected.warnings);
+  for (const std::string &name : selected.embeddings) {
+    std::string left =
+        name + " is named by the recipe and stays in full precision: it is an embedding; exclude it to say so";
+    if (arguments.recipe.strict)
+      return Status::usage(left);
+    printWarning(left);
+  }
   if (arguments.dryRun) {
     for (const std::string &name : selected.names)
       fmt::print("{}\n", name);

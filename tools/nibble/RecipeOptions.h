@@ -1,7 +1,9 @@
-// --scheme, --group-size, --convention, --include, --exclude, --no-default-exclude
+// --scheme, --group-size, --convention, --include, --exclude, --no-default-exclude, --strict
 #pragma once
 
 #include "lib/Driver/Recipe.h"
+#include "runtime/train/rounding.h"
+#include "tools/CheckpointFolder.h"
 
 #include <CLI/CLI.hpp>
 
@@ -19,7 +21,20 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
   command.add_flag_callback(
       "--no-default-exclude", [&recipe] { recipe.defaultExclude = false; },
       "quantize lm_head and embed_tokens as well");
+  command.add_flag(
+      "--strict", recipe.strict,
+      "what is named and stays in full precision, and a pattern without effect, is an error, not a warning");
   recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
+}
+
+// Says when the recipe rounds weights again that the checkpoint has packed. `keepsStored` as of GridChoice.
+inline Status warnOfRounding(const Recipe &recipe, const Model &model, bool keepsStored) {
+  if (!recipe.quantizes())
+    return Status::ok();
+  NIBBLE_ASSIGN(numerics::Scheme scheme, recipe.numericsScheme());
+  NIBBLE_ASSIGN(names::Selection selection, recipe.selection());
+  GridSpelling spelling = {"--scheme {}", "--group-size {}", "--convention {}"};
+  return printRounding(model, {scheme, std::move(selection), std::move(spelling), keepsStored});
 }
 
 } // namespace nibble

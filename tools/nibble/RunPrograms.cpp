@@ -12,6 +12,7 @@ Recipe recipeOf(const Config &config, const std::string &scheme) {
   recipe.include = config.quantize.include;
   recipe.exclude = config.quantize.exclude;
   recipe.defaultExclude = config.quantize.defaultExclude;
+  recipe.strict = config.quantize.strict;
   recipe.spelling = kQuantizeSpelling;
   return recipe;
 }

@@ -1,6 +1,7 @@
 // nibble sft, nibble rl: programs compiled for the run's configuration.
 #include "tools/nibble/Commands.h"
 
+#include "tools/CheckpointFolder.h"
 #include "tools/nibble-train/Training.h"
 #include "tools/nibble/RunPrograms.h"
 
@@ -11,7 +12,7 @@ namespace nibble {
 namespace {
 
 Result<TrainingPrograms> compile(const ProgramRequest &request) {
-  Session session;
+  Session session(printWarning);
   ProgramOptions options = programOptions(request.config, request.supervised);
   options.hoist = request.hoist;
   NIBBLE_ASSIGN(options.residence, openResidence(request.config.run.target, request.planOnly));

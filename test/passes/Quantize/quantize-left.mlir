@@ -1,7 +1,9 @@
 // What a recipe names and what stays in full precision is a warning at the op that reads it; with strict an error.
 // RUN: nibble-opt %s -split-input-file --nibble-quantize --verify-diagnostics -o /dev/null
 // RUN: not nibble-opt %s -split-input-file --nibble-quantize=strict 2>&1 | FileCheck %s
+// RUN: not nibble-opt %s -split-input-file --nibble-quantize="strict exclude=^b$" 2>&1 | FileCheck %s --check-prefix=PATTERN
 // CHECK-COUNT-7: error: nibble-quantize: parameter '{{[a-z.]+}}' is named by the recipe and stays in full precision
+// PATTERN: error: nibble-quantize: exclude '^b$' matches only what is never packed: b is not the weight of a linear
 
 // A product that is no nn.linear, behind a transpose; a vector is none of a grid's concern, nor is what is excluded.
 func.func @f(%x: tensor<4x64xf32>, %w: tensor<96x64xf32> {nn.parameter = "w"}, %v: tensor<64x64xf32> {nn.parameter = "v"},
@@ -58,4 +60,18 @@ func.func @f(%x: tensor<4x64xf32>, %c: tensor<4x3x3x3xf32> {nn.parameter = "conv
   %e = nn.embedding %i, %t : tensor<4xi32>, tensor<64x64xf32> -> tensor<4x64xf32>
   %y = nn.linear %e, %w : tensor<4x64xf32>, tensor<64x64xf32> -> tensor<4x64xf32>
   return %y, %c, %h : tensor<4x64xf32>, tensor<4x3x3x3xf32>, tensor<64x64xf16>
+}
+
+// -----
+
+// A function that has a parameter and does not multiply with it gets no word where another one reads it on the grid.
+func.func @body(%i: tensor<4xi32>, %e: tensor<64x64xf32> {nn.parameter = "tied"}, %h: tensor<64x64xf32> {nn.parameter = "head"}) -> tensor<4x64xf32> {
+  %x = nn.embedding %i, %e : tensor<4xi32>, tensor<64x64xf32> -> tensor<4x64xf32>
+  return %x : tensor<4x64xf32>
+}
+func.func @whole(%i: tensor<4xi32>, %e: tensor<64x64xf32> {nn.parameter = "tied"}, %h: tensor<64x64xf32> {nn.parameter = "head"}) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  %x = call @body(%i, %e, %h) : (tensor<4xi32>, tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<4x64xf32>
+  %y = nn.linear %x, %e : tensor<4x64xf32>, tensor<64x64xf32> -> tensor<4x64xf32>
+  %z = nn.linear %x, %h : tensor<4x64xf32>, tensor<64x64xf32> -> tensor<4x64xf32>
+  return %y, %z : tensor<4x64xf32>, tensor<4x64xf32>
 }

@@ -44,8 +44,8 @@ TEST(RunIdentity, WhatChangesNoStepMayDiffer) {
   for (const char *set :
        {"run.out=\"elsewhere\"", "run.threads=3", "run.checkpoint_every=1", "run.keep_checkpoints=5",
         "rollout.max_tokens_per_call=7", "rollout.max_running=3", "rollout.cache_megabytes=9", "train.max_tokens=5",
-        "train.max_steps_without_update=2", "reward.workers=4", "reward.time_limit_seconds=60", "rl.until_reward=0.5",
-        "rl.steps=200", "sft.steps=7", "sft.sequences_per_step=2"})
+        "train.max_steps_without_update=2", "quantize.strict=true", "reward.workers=4", "reward.time_limit_seconds=60",
+        "rl.until_reward=0.5", "rl.steps=200", "sft.steps=7", "sft.sequences_per_step=2"})
     EXPECT_THAT(changes({}, {set}), IsEmpty()) << set;
   for (const char *set : {"sft.steps=7", "sft.until_reward=0.5", "rl.clip_low=0.1", "rollout.temperature=0.7"})
     EXPECT_THAT(changes({}, {set}, /*supervised=*/true), IsEmpty()) << set;
@@ -121,6 +121,7 @@ TEST(RunIdentity, TheHashOfOlderCheckpointsTellsRunsApart) {
   std::string began = hash({});
   EXPECT_EQ(hash({"run.out=\"x\"", "run.threads=2", "rollout.max_running=3", "train.max_tokens=5"}), began);
   EXPECT_EQ(hash({"train.max_steps_without_update=3"}), began);
+  EXPECT_EQ(hash({"quantize.strict=true"}), began);
   EXPECT_NE(hash({"rl.clip_high=0.28"}), began);
   // What an older version wrote for the defaults.
   EXPECT_EQ(began, "0f9f6ac2e1ab7d7fa01270b46dfd8dc2");
