@@ -42,6 +42,15 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded
       body.slots[define(constant)] = elementOf(inner[constant], 0);
       continue;
     }
+    // The size of a tensor from outside is the same in every iteration.
+    if (auto dim = dyn_cast<tensor::DimOp>(op); dim && dim.getConstantIndex()) {
+      const ReferenceValue &source = call[dim.getSource()];
+      int64_t dimension = *dim.getConstantIndex();
+      if (dimension < 0 || dimension >= static_cast<int64_t>(source.shape.size()))
+        return op.emitOpError() << "in the reference: no dimension " << dimension;
+      body.slots[define(dim)].integer = source.extent(dimension);
+      continue;
+    }
     if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       step.table = call.handle(extract.getTensor());
       for (mlir::Value index : extract.getIndices())

@@ -4,6 +4,7 @@
 #include "passes/Differentiate/GradientOpInterface.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -15,6 +16,17 @@ namespace nibble {
 static bool keepsParameterLike(Operation *op) {
   StringRef dialect = op->getName().getDialectNamespace();
   return dialect == "tensor" || dialect == "linalg" || dialect == "arith" || dialect == "qat";
+}
+
+bool readsSize(Operation *op) { return isa<tensor::DimOp, tensor::RankOp>(op); }
+
+SetVector<Value> valuesReadInside(Operation *op) {
+  SetVector<Value> values;
+  visitUsedValuesDefinedAbove(op->getRegions(), [&](OpOperand *use) {
+    if (!readsSize(use->getOwner()))
+      values.insert(use->get());
+  });
+  return values;
 }
 
 void Gradients::wantWide(Value value) {
@@ -30,7 +42,7 @@ void Gradients::wantInto(Value value, Value accumulator) {
 void Gradients::propagate(ArrayRef<Operation *> ops) {
   for (Operation *op : ops) {
     SetVector<Value> used(op->operand_begin(), op->operand_end());
-    getUsedValuesDefinedAbove(op->getRegions(), used);
+    used.set_union(valuesReadInside(op));
     bool any = false, allParameters = true;
     for (Value value : used) {
       any |= isNeeded(value);
@@ -104,9 +116,7 @@ LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
       continue;
     if (llvm::none_of(op->getResults(), [&](Value result) { return gradients.of(result); }))
       continue;
-    SetVector<Value> captured;
-    getUsedValuesDefinedAbove(op->getRegions(), captured);
-    bool needsCaptured = llvm::any_of(captured, [&](Value value) { return gradients.isNeeded(value); });
+    bool needsCaptured = llvm::any_of(valuesReadInside(op), [&](Value value) { return gradients.isNeeded(value); });
     if (needsCaptured && !(rule && rule.servesCaptured()))
       return op->emitOpError()
              << "reads inside its body a value from outside that needs a gradient; pass it as an operand";

@@ -12,6 +12,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace nibble {
 
@@ -70,6 +71,12 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> arrived;
   llvm::DenseMap<mlir::Value, mlir::Value> accumulators;
 };
+
+// True when `op` reads only the sizes of its operand, which have no gradient.
+bool readsSize(mlir::Operation *op);
+
+// The values from outside whose elements the regions of `op` read. A size alone is no such reading.
+llvm::SetVector<mlir::Value> valuesReadInside(mlir::Operation *op);
 
 // Runs the rules of `ops` from last to first. Failure, after an error that names the op, when one has no rule.
 llvm::LogicalResult reverseSweep(llvm::ArrayRef<mlir::Operation *> ops, Gradients &gradients);

@@ -11,7 +11,6 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "mlir/Transforms/RegionUtils.h"
 
 #include <limits>
 
@@ -234,9 +233,7 @@ LogicalResult StructuredGradient::collectReads() {
     Value inBody = number < body.getNumArguments() ? body.getArgument(number) : Value();
     reads.push_back({operand.get(), op.getMatchingIndexingMap(&operand), inBody});
   }
-  SetVector<Value> captured;
-  getUsedValuesDefinedAbove(op->getRegions(), captured);
-  for (Value value : captured) {
+  for (Value value : valuesReadInside(op)) {
     if (!gradients.isNeeded(value))
       continue;
     if (isa<FloatType>(value.getType())) {
@@ -245,7 +242,8 @@ LogicalResult StructuredGradient::collectReads() {
     }
     for (OpOperand &use : value.getUses()) {
       Operation *user = use.getOwner();
-      if (op->isProperAncestor(user) && (user->getBlock() != &body || !isa<tensor::ExtractOp>(user)))
+      if (op->isProperAncestor(user) && !readsSize(user) &&
+          (user->getBlock() != &body || !isa<tensor::ExtractOp>(user)))
         return user->emitOpError() << "reads a tensor from outside the body that needs a gradient, which only "
                                       "tensor.extract may do; pass the tensor as an operand of the linalg op";
     }

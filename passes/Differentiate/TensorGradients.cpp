@@ -49,6 +49,27 @@ LogicalResult collapseShape(tensor::CollapseShapeOp op, OpBuilder &b, Gradients 
   return success();
 }
 
+// The elements stand in one order under both shapes, so dy goes back by the same op.
+LogicalResult reshape(tensor::ReshapeOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  auto type = dyn_cast<RankedTensorType>(op.getSource().getType());
+  if (!type || !isa<RankedTensorType>(dy.getType()))
+    return op.emitOpError() << "has a gradient only between tensors whose ranks are known; cast them to ranked types";
+  auto shapeType = RankedTensorType::get({type.getRank()}, b.getIndexType());
+  Value shape;
+  if (type.hasStaticShape()) {
+    SmallVector<Attribute> extents(
+        llvm::map_range(type.getShape(), [&](int64_t extent) { return b.getIndexAttr(extent); }));
+    shape = arith::ConstantOp::create(b, loc, DenseElementsAttr::get(shapeType, extents));
+  } else {
+    SmallVector<Value> extents = getValueOrCreateConstantIndexOp(b, loc, extentsOf(b, loc, op.getSource()));
+    shape = tensor::FromElementsOp::create(b, loc, shapeType, extents);
+  }
+  g.add(op.getSource(), tensor::ReshapeOp::create(b, loc, shapeOf(op.getSource(), dy), dy, shape));
+  return success();
+}
+
 // Zeros with dy in the slice's place.
 LogicalResult extractSlice(tensor::ExtractSliceOp op, OpBuilder &b, Gradients &g) {
   Value dy = g.of(op.getResult());
@@ -152,6 +173,7 @@ void nibble::registerTensorGradients(DialectRegistry &registry) {
     tensor::CastOp::attachInterface<Model<tensor::CastOp, castRule>>(*context);
     tensor::ExpandShapeOp::attachInterface<Model<tensor::ExpandShapeOp, expandShape>>(*context);
     tensor::CollapseShapeOp::attachInterface<Model<tensor::CollapseShapeOp, collapseShape>>(*context);
+    tensor::ReshapeOp::attachInterface<Model<tensor::ReshapeOp, reshape>>(*context);
     tensor::ExtractSliceOp::attachInterface<Model<tensor::ExtractSliceOp, extractSlice>>(*context);
     tensor::InsertSliceOp::attachInterface<Model<tensor::InsertSliceOp, insertSlice>>(*context);
     tensor::ConcatOp::attachInterface<Model<tensor::ConcatOp, concat>>(*context);

@@ -283,6 +283,44 @@ static const GradientCase kGatherCases[] = {
     return %y : tensor<6x3xf32>
   })",
      "parameters"},
+    // A broadcast whose extent is open, as torch-mlir writes it: the body reads a size of the tensor that it gathers from.
+    {"SizeReadInBody", R"(
+  #ij = affine_map<(i, j) -> (i, j)>
+  func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+    %zero = arith.constant 0 : index
+    %one = arith.constant 1 : index
+    %n = tensor.dim %x, %zero : tensor<?x4xf32>
+    %e = tensor.empty(%n) : tensor<?x4xf32>
+    %y = linalg.generic {indexing_maps = [#ij], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<?x4xf32>) {
+    ^bb0(%o: f32):
+      %i = linalg.index 0 : index
+      %j = linalg.index 1 : index
+      %d = tensor.dim %x, %zero : tensor<?x4xf32>
+      %single = arith.cmpi eq, %d, %one : index
+      %k = arith.select %single, %zero, %i : index
+      %v = tensor.extract %x[%k, %j] : tensor<?x4xf32>
+      %s = math.sin %v : f32
+      linalg.yield %s : f32
+    } -> tensor<?x4xf32>
+    return %y : tensor<?x4xf32>
+  })"},
+    // Only the size of %x is read inside: its gradient comes of the other use alone.
+    {"SizeAloneReadInBody", R"(
+  #i = affine_map<(i) -> (i)>
+  func.func @f(%x: tensor<?xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<?xf32>) {
+    %zero = arith.constant 0 : index
+    %e = tensor.empty() : tensor<3xf32>
+    %s = math.sin %x : tensor<?xf32>
+    %r = linalg.generic {indexing_maps = [#i, #i], iterator_types = ["parallel"]} ins(%y : tensor<3xf32>) outs(%e : tensor<3xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %d = tensor.dim %s, %zero : tensor<?xf32>
+      %k = arith.index_cast %d : index to i64
+      %n = arith.sitofp %k : i64 to f32
+      %p = arith.mulf %a, %n : f32
+      linalg.yield %p : f32
+    } -> tensor<3xf32>
+    return %r, %s : tensor<3xf32>, tensor<?xf32>
+  })"},
     // Averages over windows whose bounds are computed, as an adaptive pooling has them: a gather in a reduction, of a
     // computed tensor.
     {"AdaptiveAverage", R"(
@@ -401,6 +439,23 @@ static const GradientCase kTensorCases[] = {
     %s = math.sin %a : tensor<?x6xf32>
     %e = tensor.expand_shape %s [[0], [1, 2]] output_shape [%n, 2, 3] : tensor<?x6xf32> into tensor<?x2x3xf32>
     return %c, %e : tensor<?xf32>, tensor<?x2x3xf32>
+  })"},
+    // As torch-mlir writes a view whose sizes are known only when it runs.
+    {"ReshapeToComputedShape", R"(
+  func.func @f(%a: tensor<?x6xf32>, %b: tensor<2x6xf32>, %c: tensor<1xf32>) -> (tensor<?x2x3xf32>, tensor<3x4xf32>, tensor<f32>) {
+    %zero = arith.constant 0 : index
+    %two = arith.constant 2 : index
+    %three = arith.constant 3 : index
+    %n = tensor.dim %a, %zero : tensor<?x6xf32>
+    %s = tensor.from_elements %n, %two, %three : tensor<3xindex>
+    %e = math.exp %a : tensor<?x6xf32>
+    %y = tensor.reshape %e(%s) : (tensor<?x6xf32>, tensor<3xindex>) -> tensor<?x2x3xf32>
+    %t = arith.constant dense<[3, 4]> : tensor<2xi32>
+    %d = math.sin %b : tensor<2x6xf32>
+    %z = tensor.reshape %d(%t) : (tensor<2x6xf32>, tensor<2xi32>) -> tensor<3x4xf32>
+    %u = arith.constant dense<> : tensor<0xindex>
+    %w = tensor.reshape %c(%u) : (tensor<1xf32>, tensor<0xindex>) -> tensor<f32>
+    return %y, %z, %w : tensor<?x2x3xf32>, tensor<3x4xf32>, tensor<f32>
   })"},
     {"Slices", R"(
   func.func @f(%a: tensor<4x6xf32>, %b: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<4x6xf32>, tensor<6xf32>) {
