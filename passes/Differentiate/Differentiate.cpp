@@ -9,6 +9,7 @@
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
+#include "passes/Differentiate/ShiftInvariance.h"
 
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
@@ -164,6 +165,8 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
     gradients.wantInto(block->getArgument(i), block->getArgument(position));
   }
   SmallVector<Operation *> forwardOps = opsOf(step);
+  for (Value value : findShiftInvariant(forwardOps))
+    gradients.setGradientZero(value);
   gradients.propagate(forwardOps);
   SmallVector<Value> returned(terminator->getOperands());
   if (failed(addSeeds(step, returned, gradients)) || failed(reverseSweep(forwardOps, gradients)))

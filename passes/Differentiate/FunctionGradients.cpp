@@ -2,6 +2,7 @@
 
 #include "passes/Differentiate/Expression.h"
 #include "passes/Differentiate/GradientOpInterface.h"
+#include "passes/Differentiate/ShiftInvariance.h"
 
 #include "dialects/NN/NN.h"
 
@@ -88,6 +89,8 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee, ArrayRef<Gradi
     auto state = builder.getNamedAttr(nn::kStateAttr, builder.getStringAttr("gradient:" + name));
     states.emplace_back(block->getNumArguments() - 1, builder.getDictionaryAttr(state));
   }
+  for (Value value : findShiftInvariant(forwardOps))
+    gradients.setGradientZero(value);
   gradients.propagate(forwardOps);
   for (auto [value, seed] : llvm::zip(returned, seeds))
     if (seed)

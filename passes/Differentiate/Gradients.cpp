@@ -51,7 +51,7 @@ void Gradients::propagate(ArrayRef<Operation *> ops) {
     if (!any)
       continue;
     for (Value result : op->getResults()) {
-      if (!isa<FloatType>(getElementTypeOrSelf(result.getType())))
+      if (!isa<FloatType>(getElementTypeOrSelf(result.getType())) || zero.contains(result))
         continue;
       needed.insert(result);
       if (allParameters && keepsParameterLike(op))

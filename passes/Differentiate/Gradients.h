@@ -29,6 +29,8 @@ public:
   void wantInto(mlir::Value value, mlir::Value accumulator);
   // `value` wants a float32 gradient: it stands for a parameter whose accumulator is elsewhere.
   void wantWide(mlir::Value value);
+  // `value`, a result of an op, wants no gradient whatever it is computed from: the gradient is known to be 0.
+  void setGradientZero(mlir::Value value) { zero.insert(value); }
   // Spreads the want forward over `ops`, in order: a float result of an op with a needed operand is needed.
   void propagate(llvm::ArrayRef<mlir::Operation *> ops);
 
@@ -68,6 +70,7 @@ private:
   mlir::Location location = builder.getUnknownLoc();
   llvm::DenseSet<mlir::Value> needed;
   llvm::DenseSet<mlir::Value> parameterLike;
+  llvm::DenseSet<mlir::Value> zero;
   llvm::DenseMap<mlir::Value, mlir::Value> arrived;
   llvm::DenseMap<mlir::Value, mlir::Value> accumulators;
 };

@@ -34,6 +34,11 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
     gradient: that one has all of it, as a clamp at its bound. A power's gradient at 0 is 0 where the exponent makes it so. Roundings
     (`math.floor`, `math.roundeven`, ...) have the gradient 0, with a warning.
 
+    A maximum that cancels out has no gradient: softmax, log_softmax, logsumexp and what is built of them do not depend on the maximum that
+    they subtract. The pass proves it by the ops that
+    the maximum flows into (passes/Differentiate/ShiftInvariance.h), and the gradient by the maximum is then exactly 0. Without a proof it is
+    computed.
+
     Errors name op and place: an op without a rule, another reduction (a product), an output map that writes an element twice.
 
     Example: `--nibble-differentiate="function=loss"` turns
