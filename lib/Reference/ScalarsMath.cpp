@@ -57,7 +57,9 @@ void nibble::reference::addMathScalars(ScalarTable &table) {
     return true;
   };
   table["math.clampf"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
-    out.real = std::fmin(std::fmax(in[0].real, in[1].real), in[2].real);
+    // A NaN stays a NaN.
+    bool isNumber = !std::isnan(in[0].real) && !std::isnan(in[1].real) && !std::isnan(in[2].real);
+    out.real = isNumber ? std::fmin(std::fmax(in[0].real, in[1].real), in[2].real) : std::nan("");
     return true;
   };
   table["math.fpowi"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {

@@ -4,6 +4,7 @@
 #include "passes/Differentiate/GradientOpInterface.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -108,6 +109,17 @@ void Gradients::accumulate(Value value, function_ref<Value(Value init)> build) {
   add(value, build(constantLike(builder, location, value, element, 0.0)));
 }
 
+// What to write instead of an op without a rule.
+static StringRef adviceFor(Operation *op) {
+  if (isa<scf::IfOp>(op))
+    return "compute both sides and choose between them with arith.select";
+  if (isa<scf::ForOp, scf::WhileOp, scf::ForallOp>(op))
+    return "unroll the loop, or write it as linalg ops, whose bodies may read tensors by tensor.extract";
+  if (isa<tensor::GenerateOp>(op))
+    return "write it as a linalg.generic, with linalg.index for the indices and tensor.extract for what it reads";
+  return "write it with ops that have one, or wrap it in qat.straight_through to pass its gradient on unchanged";
+}
+
 LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
   for (Operation *op : llvm::reverse(ops)) {
     auto rule = dyn_cast<GradientOpInterface>(op);
@@ -117,15 +129,16 @@ LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
     if (llvm::none_of(op->getResults(), [&](Value result) { return gradients.of(result); }))
       continue;
     bool needsCaptured = llvm::any_of(valuesReadInside(op), [&](Value value) { return gradients.isNeeded(value); });
-    if (needsCaptured && !(rule && rule.servesCaptured()))
-      return op->emitOpError()
-             << "reads inside its body a value from outside that needs a gradient; pass it as an operand";
     if (!needsCaptured && llvm::none_of(op->getOperands(), [&](Value operand) { return gradients.isNeeded(operand); }))
       continue;
     if (!rule)
+      return op->emitOpError() << "is on the gradient path and has no gradient rule; " << adviceFor(op);
+    if (isa<tensor::PadOp>(op) && needsCaptured)
+      return op->emitOpError() << "has no gradient for the value that it pads with; fill a tensor with that value and "
+                                  "put the rest into it by tensor.insert_slice";
+    if (needsCaptured && !rule.servesCaptured())
       return op->emitOpError()
-             << "is on the gradient path and has no gradient rule; write it with ops that have one, or wrap "
-                "it in qat.straight_through to pass its gradient on unchanged";
+             << "reads inside its body a value from outside that needs a gradient; pass it as an operand";
     gradients.setLocation(op->getLoc());
     if (failed(rule.buildGradients(gradients.getBuilder(), gradients)))
       return failure();

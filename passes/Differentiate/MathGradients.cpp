@@ -3,6 +3,7 @@
 #include "passes/Differentiate/GradientOpInterface.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Matchers.h"
 
 #include <numbers>
 
@@ -51,7 +52,7 @@ struct PowModel : GradientOpInterface::ExternalModel<PowModel, math::PowFOp> {
   }
 };
 
-// y = a^n with an integer n: da = dy n a^(n-1), 0 at n = 0.
+// y = a^n with an integer n: da = dy n a^(n-1), 0 at n = 0. The least integer has no n - 1: a^(n-1) is a^n / a there.
 struct IntegerPowModel : GradientOpInterface::ExternalModel<IntegerPowModel, math::FPowIOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
     Location loc = op->getLoc();
@@ -70,8 +71,13 @@ struct IntegerPowModel : GradientOpInterface::ExternalModel<IntegerPowModel, mat
     };
     Value less = builder.createOrFold<arith::SubIOp>(loc, n, integer(1));
     Value real = builder.createOrFold<arith::SIToFPOp>(loc, Value(a).getType(), n);
-    Expression slope =
-        Expression(builder, loc, real) * Expression(builder, loc, math::FPowIOp::create(builder, loc, a, less));
+    Expression lower(builder, loc, math::FPowIOp::create(builder, loc, a, less));
+    int64_t least = llvm::minIntN(getElementTypeOrSelf(n.getType()).getIntOrFloatBitWidth());
+    if (llvm::APInt known; !matchPattern(n, m_ConstantInt(&known)) || known.isMinSignedValue()) {
+      Value isLeast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, n, integer(least));
+      lower = lower.butWhere(isLeast, Expression(builder, loc, math::FPowIOp::create(builder, loc, a, n)) / a);
+    }
+    Expression slope = Expression(builder, loc, real) * lower;
     Value none = builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::eq, n, integer(0));
     gradients.add(power.getLhs(), dy * slope.unless(none));
     return success();

@@ -25,8 +25,8 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
     Structured linalg ops, named or generic, are differentiated by their bodies and indexing maps: contractions, convolutions (strides,
     dilations, groups, depth-wise), poolings, elementwise ops and reductions. A reduction is a sum, or a maximum or minimum, alone or with the
     index of the chosen term as an integer result. A body may read tensors from outside by `tensor.extract` at computed indices (embedding,
-    index_select, gather); their gradients are loops that add at the index that was read. `tensor` ops that move elements move their
-    gradients back. This covers what torch-mlir (`linalg-on-tensors`) and JAX write for linears, attention, norms, losses, poolings and
+    index_select, gather); their gradients are loops that add at the index that was read. `tensor` ops that move elements, and `linalg.pack`
+    and `linalg.unpack`, move their gradients back. This covers what torch-mlir (`linalg-on-tensors`) and JAX write for linears, attention, norms, losses, poolings and
     convolutions.
 
     Where a function has no derivative the gradient is PyTorch's. Terms of a plain maximum that are equal share the gradient; in a window the first

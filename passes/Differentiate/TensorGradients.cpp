@@ -1,4 +1,4 @@
-// Gradient rules of tensor: ops that move elements move their gradients back.
+// Gradient rules of tensor, and of pack and unpack: ops that move elements move their gradients back.
 #include "passes/Differentiate/Expression.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 
@@ -149,6 +149,51 @@ LogicalResult insert(tensor::InsertOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
+// The scalar stands in every element: the sum of dy.
+LogicalResult splat(tensor::SplatOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = wide(b, loc, g.of(op.getAggregate()));
+  auto type = cast<RankedTensorType>(dy.getType());
+  auto none = RankedTensorType::get({}, type.getElementType());
+  Value zero =
+      arith::ConstantOp::create(b, loc, DenseElementsAttr::get(none, b.getFloatAttr(none.getElementType(), 0.0)));
+  AffineMap maps[] = {b.getMultiDimIdentityMap(type.getRank()), AffineMap::get(type.getRank(), 0, b.getContext())};
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::reduction);
+  auto sum = linalg::GenericOp::create(b, loc, none, dy, zero, maps, iterators,
+                                       [](OpBuilder &nested, Location where, ValueRange values) {
+                                         Value sum = arith::AddFOp::create(nested, where, values[1], values[0]);
+                                         linalg::YieldOp::create(nested, where, sum);
+                                       });
+  g.add(op.getInput(), tensor::ExtractOp::create(b, loc, sum.getResult(0), ValueRange()));
+  return success();
+}
+
+// Each element has one place in the tiles; what pads them has no gradient.
+LogicalResult pack(linalg::PackOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  if (op.getPaddingValue() && g.isNeeded(op.getPaddingValue()))
+    return op.emitOpError() << "has a gradient only when it pads with a constant";
+  Value dy = g.of(op.getResult());
+  Value empty = emptyLike(b, loc, op.getSource(), getElementTypeOrSelf(dy.getType()));
+  auto unpacked =
+      linalg::UnPackOp::create(b, loc, dy, empty, op.getInnerDimsPos(), op.getMixedTiles(), op.getOuterDimsPerm());
+  g.add(op.getSource(), unpacked.getResult());
+  return success();
+}
+
+// What stands in the tiles outside the result is not read: its gradient is 0.
+LogicalResult unpack(linalg::UnPackOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  Type element = getElementTypeOrSelf(dy.getType());
+  Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(element, 0.0));
+  Value empty = emptyLike(b, loc, op.getSource(), element);
+  auto packed =
+      linalg::PackOp::create(b, loc, dy, empty, op.getInnerDimsPos(), op.getMixedTiles(), zero, op.getOuterDimsPerm());
+  g.add(op.getSource(), packed.getResult());
+  return success();
+}
+
 LogicalResult fromElements(tensor::FromElementsOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(op.getResult().getType());
@@ -181,5 +226,10 @@ void nibble::registerTensorGradients(DialectRegistry &registry) {
     tensor::ExtractOp::attachInterface<Model<tensor::ExtractOp, extract>>(*context);
     tensor::InsertOp::attachInterface<Model<tensor::InsertOp, insert>>(*context);
     tensor::FromElementsOp::attachInterface<Model<tensor::FromElementsOp, fromElements>>(*context);
+    tensor::SplatOp::attachInterface<Model<tensor::SplatOp, splat>>(*context);
+  });
+  registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
+    linalg::PackOp::attachInterface<Model<linalg::PackOp, pack>>(*context);
+    linalg::UnPackOp::attachInterface<Model<linalg::UnPackOp, unpack>>(*context);
   });
 }

@@ -84,7 +84,7 @@ def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> 
     C library it runs with. Other elementary functions go through upstream's polynomial approximations.
 
     What neither LLVM nor a library gives is written out: `math.fpowi` and `math.ipowi` as products by repeated squaring (of an exponent of
-    any width, known or not), `math.isinf` and `math.isnormal` as comparisons, `math.fma` of bf16 and f16 in float32, and `arith.truncf` from
+    any width, known or not), `math.isinf` and `math.isnormal` as comparisons, `math.clampf` as a maximum and a minimum, `math.fma` of bf16 and f16 in float32, and `arith.truncf` from
     f64 to bf16 by way of float32 rounded to odd, which is one rounding in all.
 
     Example: `math.exp %x : f32` becomes a chain of `math.fma`.

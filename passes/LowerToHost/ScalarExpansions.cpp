@@ -178,6 +178,19 @@ public:
   }
 };
 
+// min(max(x, low), high); a NaN stays a NaN. Upstream's own expansion takes the bounds the other way round.
+class Clamp final : public OpRewritePattern<math::ClampFOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ClampFOp op, PatternRewriter &rewriter) const override {
+    arith::FastMathFlags flags = op.getFastmath();
+    Value raised = arith::MaximumFOp::create(rewriter, op.getLoc(), op.getValue(), op.getMin(), flags);
+    rewriter.replaceOpWithNewOp<arith::MinimumFOp>(op, raised, op.getMax(), flags);
+    return success();
+  }
+};
+
 // Like all arithmetic of narrow types: widened, computed in float32, rounded.
 class NarrowFma final : public OpRewritePattern<math::FmaOp> {
 public:
@@ -240,7 +253,7 @@ public:
 } // namespace
 
 void nibble::host::populateScalarExpansions(RewritePatternSet &patterns) {
-  patterns.add<FloatPower, IntegerPower, IsInfinite, IsNormal, NarrowFma, SineAndCosine, DoubleToBf16>(
+  patterns.add<FloatPower, IntegerPower, IsInfinite, IsNormal, Clamp, NarrowFma, SineAndCosine, DoubleToBf16>(
       patterns.getContext(),
       /*benefit=*/2);
 }

@@ -186,6 +186,9 @@ TEST(GradientAtKinks, IsPyTorch) {
            Case{"math.fpowi %a, %n1 : f64, i64", 0.0, 0.0, 1.0, 0.0},
            Case{"math.fpowi %a, %n2 : f64, i64", 0.0, 0.0, 0.0, 0.0},
            Case{"math.fpowi %a, %n3 : f64, i64", -2.0, 0.0, 12.0, 0.0},
+           Case{"math.fpowi %a, %least : f64, i64", 3.0, 0.0, 0.0, 0.0},
+           Case{"math.fpowi %a, %least : f64, i64", -1.0, 0.0, 9223372036854775808.0, 0.0},
+           Case{"math.fpowi %a, %few : f64, i8", 2.0, 0.0, -std::ldexp(1.0, -122), 0.0}, // -128 * 2^-129
            Case{"math.absf %a : f64", 0.0, 0.0, 0.0, 0.0},
            Case{"math.sqrt %a : f64", 0.0, 0.0, kInf, 0.0},
            Case{"math.log %a : f64", 0.0, 0.0, kInf, 0.0},
@@ -212,6 +215,8 @@ TEST(GradientAtKinks, IsPyTorch) {
     %n1 = arith.constant 1 : i64
     %n2 = arith.constant 2 : i64
     %n3 = arith.constant 3 : i64
+    %least = arith.constant -9223372036854775808 : i64
+    %few = arith.constant -128 : i8
     %zero = arith.constant 0.0 : f64
     %half = arith.constant 0.5 : f64
     %greater = arith.cmpf ugt, %a, %zero : f64

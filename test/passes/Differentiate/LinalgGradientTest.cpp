@@ -486,6 +486,14 @@ static const GradientCase kTensorCases[] = {
     %y = tensor.from_elements %s, %x : tensor<2xf32>
     return %e, %y : tensor<?xf32>, tensor<2xf32>
   })"},
+    {"Splat", R"(
+  func.func @f(%x: f32, %z: bf16, %w: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<4xbf16>) {
+    %s = math.sin %x : f32
+    %a = tensor.splat %s : tensor<2x3xf32>
+    %y = arith.mulf %a, %w : tensor<2x3xf32>
+    %b = tensor.splat %z : tensor<4xbf16>
+    return %y, %b : tensor<2x3xf32>, tensor<4xbf16>
+  })"},
     {"Insert", R"(
   func.func @f(%a: tensor<4xf32>, %s: f32) -> tensor<4xf32> {
     %one = arith.constant 1 : index

@@ -112,6 +112,62 @@ func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
 
 // -----
 
+// A choice, a loop and a generated tensor: what can be written instead.
+func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}, %b: i1) -> tensor<f32> {
+  // expected-error @below {{'scf.if' op is on the gradient path and has no gradient rule; compute both sides and choose between them with arith.select}}
+  %y = scf.if %b -> tensor<4xf32> {
+    %e = math.exp %x : tensor<4xf32>
+    scf.yield %e : tensor<4xf32>
+  } else {
+    scf.yield %x : tensor<4xf32>
+  }
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
+  %zero = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %four = arith.constant 4 : index
+  // expected-error @below {{'scf.for' op is on the gradient path and has no gradient rule; unroll the loop, or write it as linalg ops, whose bodies may read tensors by tensor.extract}}
+  %y = scf.for %i = %zero to %four step %one iter_args(%a = %x) -> tensor<4xf32> {
+    %p = arith.mulf %a, %x : tensor<4xf32>
+    scf.yield %p : tensor<4xf32>
+  }
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
+  // expected-error @below {{'tensor.generate' op is on the gradient path and has no gradient rule; write it as a linalg.generic, with linalg.index for the indices and tensor.extract for what it reads}}
+  %y = tensor.generate {
+  ^bb0(%i: index):
+    %v = tensor.extract %x[%i] : tensor<4xf32>
+    tensor.yield %v : f32
+  } : tensor<4xf32>
+  %loss = nn.sum %y : tensor<4xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
+func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}, %s: tensor<f32> {nn.parameter = "s"}) -> tensor<f32> {
+  %v = tensor.extract %s[] : tensor<f32>
+  // expected-error @below {{'tensor.pad' op has no gradient for the value that it pads with; fill a tensor with that value and put the rest into it by tensor.insert_slice}}
+  %y = tensor.pad %x low[1] high[0] {
+  ^bb0(%i: index):
+    tensor.yield %v : f32
+  } : tensor<4xf32> to tensor<5xf32>
+  %loss = nn.sum %y : tensor<5xf32> -> tensor<f32>
+  return %loss : tensor<f32>
+}
+
+// -----
+
 // A product as reduction has no rule.
 func.func @loss(%x: tensor<4x8xf32> {nn.parameter = "x"}) -> tensor<f32> {
   %one = arith.constant dense<1.0> : tensor<4xf32>

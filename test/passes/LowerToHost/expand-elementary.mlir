@@ -54,6 +54,15 @@ func.func @integer_power(%x: i64, %k: i64) -> i64 {
   return %y : i64
 }
 
+// CHECK-LABEL: @clamp
+// CHECK-SAME: (%[[X:.*]]: bf16, %[[LOW:.*]]: bf16, %[[HIGH:.*]]: bf16)
+// CHECK: %[[RAISED:.*]] = arith.maximumf %[[X]], %[[LOW]] : bf16
+// CHECK: arith.minimumf %[[RAISED]], %[[HIGH]] : bf16
+func.func @clamp(%x: bf16, %low: bf16, %high: bf16) -> bf16 {
+  %y = math.clampf %x to [%low, %high] : bf16
+  return %y : bf16
+}
+
 // CHECK-LABEL: @classes
 // CHECK-NOT: math.is
 // CHECK: arith.cmpf oeq

@@ -64,6 +64,8 @@ for T in ("f32", "f64", "bf16"):
         body(f"fpowi_{I}_{T}", f"%k = arith.fptosi %x : {T} to {I}\n%y = math.fpowi %x, %k : {T}, {I}", [[-2.5, -1.0, 2.5, 3.0, 0.5]], T,
              [rounded(x ** math.trunc(x), T) for x in (-2.5, -1.0, 2.5, 3.0, 0.5)], check=ulp(2, T))
     body(f"fma_{T}", f"%k = arith.constant 3.0 : {T}\n%y = math.fma %x, %k, %k : {T}", [SIGNED], T, [rounded(3 * x + 3, T) for x in SIGNED])
+    body(f"clampf_{T}", f"%a = arith.constant -0.5 : {T}\n%b = arith.constant 1.5 : {T}\n%y = math.clampf %x to [%a, %b] : {T}", [SIGNED], T,
+         [min(max(x, -0.5), 1.5) for x in SIGNED])
     body(f"negf_{T}", f"%y = arith.negf %x : {T}", [SIGNED], T, [-x for x in SIGNED])
     for name, f in (("isnan", math.isnan), ("isinf", math.isinf), ("isfinite", math.isfinite)):
         body(f"{name}_{T}", f"%y = math.{name} %x : {T}", [SPECIAL], T, [f(x) for x in SPECIAL], "i1")
