@@ -73,9 +73,11 @@ public:
   WeightSource trace(Value value, AffineMap map) {
     WeightSource source;
     source.map = map;
+    // The map fits the elements behind an obstacle no more.
     auto obstruct = [&](const Twine &why) {
       if (source.obstacle.empty())
         source.obstacle = why.str();
+      source.map = AffineMap();
     };
     while (Operation *op = value.getDefiningOp()) {
       Value next;
@@ -86,7 +88,8 @@ public:
       }
       if (auto copy = dyn_cast<linalg::LinalgOp>(op); (next = copiedBy(copy))) {
         SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
-        source.map = maps[0].compose(inversePermutation(maps[1])).compose(source.map);
+        if (source.map)
+          source.map = maps[0].compose(inversePermutation(maps[1])).compose(source.map);
       } else if (isa<arith::ExtFOp, tensor::CastOp>(op)) {
         next = op->getOperand(0);
       } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
@@ -95,10 +98,9 @@ public:
         auto groups =
             expand ? expand.getReassociationIndices() : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
         auto more = cast<RankedTensorType>((expand ? value : next).getType());
-        AffineMap through = throughUnitExtents(source.map, more, groups, expand != nullptr);
-        if (through)
-          source.map = through;
-        else
+        if (source.map)
+          source.map = throughUnitExtents(source.map, more, groups, expand != nullptr);
+        if (!source.map)
           obstruct(reshaped(next.getType(), value.getType()));
       } else if (isa<tensor::ReshapeOp>(op)) {
         next = op->getOperand(0);

@@ -9,7 +9,7 @@ struct WeightSource {
   // The value is made of parameters and constants alone, of at least one parameter or of a constant matrix.
   bool isWeight = false;
   mlir::BlockArgument parameter; // the one that it is made of; null for a constant
-  mlir::AffineMap map;           // of loops to the parameter's elements, when there is no obstacle
+  mlir::AffineMap map;           // of loops to the parameter's elements; null behind an obstacle
   // What follows the name of the parameter to say why nn.linear cannot read it: "is reshaped from ... first". Empty
   // when it can.
   std::string obstacle;

@@ -155,3 +155,44 @@ func.func @main(%x: tensor<4x64xf32>, %w1: tensor<64x64xf32> {nn.parameter = "w1
   %z = call @dense(%y, %w2) : (tensor<4x64xf32>, tensor<64x64xf32>) -> tensor<4x64xf32>
   return %z : tensor<4x64xf32>
 }
+
+// -----
+
+// nn.MultiheadAttention of torch-mlir: one projection to queries and keys, which are reshaped, cut apart and turned, and
+// the product of the two, which is no linear; then the output's projection.
+// CHECK-LABEL: func.func @attention(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<12x16xf32>, %[[W:[a-z0-9]+]]: tensor<32x16xf32> {nn.parameter = "in_proj"}, %[[O:[a-z0-9]+]]: tensor<16x16xf32> {nn.parameter = "out_proj"}
+// CHECK: nn.linear %[[X]], %[[W]] : tensor<12x16xf32>, tensor<32x16xf32> -> tensor<12x32xf32>
+// CHECK: linalg.batch_matmul
+// CHECK: nn.linear %{{.*}}, %[[O]] : tensor<6x16xf32>, tensor<16x16xf32> -> tensor<6x16xf32>
+// QUANT-LABEL: func.func @attention(
+// QUANT-DAG: qat.fake_quant {{.*}} : tensor<32x16xf32>
+// QUANT-DAG: qat.fake_quant {{.*}} : tensor<16x16xf32>
+func.func @attention(%x: tensor<12x16xf32>, %w: tensor<32x16xf32> {nn.parameter = "in_proj"}, %o: tensor<16x16xf32> {nn.parameter = "out_proj"}) -> tensor<6x16xf32> {
+  %z = arith.constant dense<0.0> : tensor<12x32xf32>
+  %zs = arith.constant dense<0.0> : tensor<6x4x4xf32>
+  %zo = arith.constant dense<0.0> : tensor<6x16xf32>
+  %ew = tensor.empty() : tensor<16x32xf32>
+  %wt = linalg.transpose ins(%w : tensor<32x16xf32>) outs(%ew : tensor<16x32xf32>) permutation = [1, 0]
+  %y = linalg.matmul ins(%x, %wt : tensor<12x16xf32>, tensor<16x32xf32>) outs(%z : tensor<12x32xf32>) -> tensor<12x32xf32>
+  %split = tensor.expand_shape %y [[0, 1, 2], [3, 4]] output_shape [1, 4, 3, 2, 16] : tensor<12x32xf32> into tensor<1x4x3x2x16xf32>
+  %e5 = tensor.empty() : tensor<2x4x3x1x16xf32>
+  %front = linalg.transpose ins(%split : tensor<1x4x3x2x16xf32>) outs(%e5 : tensor<2x4x3x1x16xf32>) permutation = [3, 1, 2, 0, 4]
+  %both = tensor.collapse_shape %front [[0], [1], [2, 3], [4]] : tensor<2x4x3x1x16xf32> into tensor<2x4x3x16xf32>
+  %qs = tensor.extract_slice %both[0, 0, 0, 0] [1, 4, 3, 16] [1, 1, 1, 1] : tensor<2x4x3x16xf32> to tensor<1x4x3x16xf32>
+  %ks = tensor.extract_slice %both[1, 0, 0, 0] [1, 4, 3, 16] [1, 1, 1, 1] : tensor<2x4x3x16xf32> to tensor<1x4x3x16xf32>
+  %qm = tensor.collapse_shape %qs [[0, 1], [2, 3]] : tensor<1x4x3x16xf32> into tensor<4x48xf32>
+  %km = tensor.collapse_shape %ks [[0, 1], [2, 3]] : tensor<1x4x3x16xf32> into tensor<4x48xf32>
+  %qh = tensor.expand_shape %qm [[0], [1, 2]] output_shape [4, 6, 8] : tensor<4x48xf32> into tensor<4x6x8xf32>
+  %kh = tensor.expand_shape %km [[0], [1, 2]] output_shape [4, 6, 8] : tensor<4x48xf32> into tensor<4x6x8xf32>
+  %eq = tensor.empty() : tensor<6x4x8xf32>
+  %ek = tensor.empty() : tensor<6x8x4xf32>
+  %q = linalg.transpose ins(%qh : tensor<4x6x8xf32>) outs(%eq : tensor<6x4x8xf32>) permutation = [1, 0, 2]
+  %k = linalg.transpose ins(%kh : tensor<4x6x8xf32>) outs(%ek : tensor<6x8x4xf32>) permutation = [1, 2, 0]
+  %s = linalg.batch_matmul ins(%q, %k : tensor<6x4x8xf32>, tensor<6x8x4xf32>) outs(%zs : tensor<6x4x4xf32>) -> tensor<6x4x4xf32>
+  %rows = tensor.collapse_shape %s [[0], [1, 2]] : tensor<6x4x4xf32> into tensor<6x16xf32>
+  %eo = tensor.empty() : tensor<16x16xf32>
+  %ot = linalg.transpose ins(%o : tensor<16x16xf32>) outs(%eo : tensor<16x16xf32>) permutation = [1, 0]
+  %r = linalg.matmul ins(%rows, %ot : tensor<6x16xf32>, tensor<16x16xf32>) outs(%zo : tensor<6x16xf32>) -> tensor<6x16xf32>
+  return %r : tensor<6x16xf32>
+}

@@ -1,7 +1,7 @@
 // A product with a weight that stays linalg gets a word at its place, with the reason; with strict that is an error.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear --verify-diagnostics
 // RUN: not nibble-opt %s -split-input-file --nibble-recognize-linear=strict 2>&1 | FileCheck %s
-// CHECK-COUNT-8: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
+// CHECK-COUNT-9: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
 
 func.func @main(%x: tensor<4x64xf16>, %w: tensor<64x32xf16> {nn.parameter = "w"}) -> tensor<4x32xf16> {
   %z = arith.constant dense<0.0> : tensor<4x32xf16>
@@ -83,4 +83,23 @@ func.func @main(%x: tensor<4x64xbf16>, %w: tensor<64x32xf32> {nn.parameter = "w"
   // expected-warning @below {{parameter 'w' is rounded to a narrower type first}}
   %y = linalg.matmul ins(%x, %s : tensor<4x64xbf16>, tensor<64x32xbf16>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
   return %y : tensor<4x32xf32>
+}
+
+// -----
+
+// A weight that is reshaped, cut and turned: the reason is the change next to the product.
+func.func @main(%x: tensor<6x4x8xf32>, %w: tensor<12x48xf32> {nn.parameter = "w"}) -> tensor<6x4x4xf32> {
+  %z = arith.constant dense<0.0> : tensor<6x4x4xf32>
+  %f = tensor.expand_shape %w [[0, 1, 2], [3, 4]] output_shape [1, 4, 3, 3, 16] : tensor<12x48xf32> into tensor<1x4x3x3x16xf32>
+  %e5 = tensor.empty() : tensor<3x4x3x1x16xf32>
+  %t = linalg.transpose ins(%f : tensor<1x4x3x3x16xf32>) outs(%e5 : tensor<3x4x3x1x16xf32>) permutation = [3, 1, 2, 0, 4]
+  %c = tensor.collapse_shape %t [[0], [1], [2, 3], [4]] : tensor<3x4x3x1x16xf32> into tensor<3x4x3x16xf32>
+  %s = tensor.extract_slice %c[0, 0, 0, 0] [1, 4, 3, 16] [1, 1, 1, 1] : tensor<3x4x3x16xf32> to tensor<1x4x3x16xf32>
+  %m = tensor.collapse_shape %s [[0, 1], [2, 3]] : tensor<1x4x3x16xf32> into tensor<4x48xf32>
+  %h = tensor.expand_shape %m [[0], [1, 2]] output_shape [4, 6, 8] : tensor<4x48xf32> into tensor<4x6x8xf32>
+  %e3 = tensor.empty() : tensor<6x8x4xf32>
+  %k = linalg.transpose ins(%h : tensor<4x6x8xf32>) outs(%e3 : tensor<6x8x4xf32>) permutation = [1, 2, 0]
+  // expected-warning @below {{parameter 'w' is reshaped from tensor<4x48xf32> to tensor<4x6x8xf32> first}}
+  %y = linalg.batch_matmul ins(%x, %k : tensor<6x4x8xf32>, tensor<6x8x4xf32>) outs(%z : tensor<6x4x4xf32>) -> tensor<6x4x4xf32>
+  return %y : tensor<6x4x4xf32>
 }
