@@ -1,11 +1,11 @@
 #include "lib/Frontend/Linalg/Contraction.h"
 
+#include "lib/Frontend/Linalg/SumOfProducts.h"
 #include "lib/Frontend/Linalg/WeightSource.h"
 
 #include "dialects/NN/NN.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -33,26 +33,6 @@ ParameterArguments::ParameterArguments(ModuleOp module) {
           if (isPassed(function, argument.getArgNumber()))
             arguments.insert(argument);
   }
-}
-
-// out + a * b, in any order of operands, nothing else; as two operations or as one.
-static bool isMultiplyAdd(linalg::LinalgOp op) {
-  Block &body = *op.getBlock();
-  if (body.getNumArguments() != 3)
-    return false;
-  auto isProduct = [](Value lhs, Value rhs) {
-    int64_t a = argumentOf(lhs), b = argumentOf(rhs);
-    return (a == 0 && b == 1) || (a == 1 && b == 0);
-  };
-  Operation *last = body.getTerminator()->getOperand(0).getDefiningOp();
-  if (auto fused = dyn_cast_or_null<math::FmaOp>(last))
-    return argumentOf(fused.getC()) == 2 && isProduct(fused.getA(), fused.getB());
-  auto add = dyn_cast_or_null<arith::AddFOp>(last);
-  for (unsigned i : {0, 1})
-    if (auto product = add ? add->getOperand(i).getDefiningOp<arith::MulFOp>() : arith::MulFOp())
-      if (argumentOf(add->getOperand(1 - i)) == 2)
-        return isProduct(product.getLhs(), product.getRhs());
-  return false;
 }
 
 static bool isZero(Value value) {
@@ -98,63 +78,124 @@ static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
   return true;
 }
 
-// Why nn.linear does not take the products of `op` with the weight on `side`; empty, and `found` filled in, when it
-// does.
-static std::string matchSide(linalg::LinalgOp op, unsigned side, const WeightSource &source, Contraction &found) {
-  std::string why, name = source.describe();
+// Why nn.linear does not take such a product with `weight`; empty when it does, as far as the types say.
+static std::string problemOfTypes(const WeightSource &weight, Type x, Type result) {
+  std::string why, name = weight.describe();
   llvm::raw_string_ostream text(why);
-  if (!source.obstacle.empty()) {
-    text << name << " " << source.obstacle;
-    return why;
-  }
   auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
-  auto weight = dyn_cast<RankedTensorType>(source.parameter.getType());
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  Value x = op->getOperand(1 - side), init = op.getDpsInits()[0];
-  Type xElement = getElementTypeOrSelf(x.getType()), result = getElementTypeOrSelf(init.getType());
-  if (!weight || weight.getRank() != 2)
-    text << name << " is of type " << source.parameter.getType() << ", and nn.linear takes a weight of two dimensions";
-  else if (!weight.hasStaticShape())
-    text << name << " is of type " << weight << ", and nn.linear takes a weight of known extents";
-  else if (!isFloat(weight.getElementType()))
-    text << name << " has elements of type " << weight.getElementType() << ", and nn.linear takes bf16 and f32";
-  else if (!isFloat(xElement) || !isFloat(result))
-    text << "it takes elements of type " << xElement << " to a result of " << result
-         << ", and nn.linear takes bf16 and f32";
-  else if (!matchLoops(maps[1 - side], source.map, maps[2], found))
-    text << "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " << name << " as w";
-  found.x = x;
-  found.parameter = source.parameter;
-  found.init = isZero(init) ? Value() : init;
+  if (!weight.obstacle.empty())
+    return weight.explain();
+  Type shaped = weight.parameters[0].getType();
+  auto type = dyn_cast<RankedTensorType>(shaped);
+  if (!type || type.getRank() != 2)
+    text << name << " is of type " << shaped << ", and nn.linear takes a weight of two dimensions";
+  else if (!type.hasStaticShape())
+    text << name << " is of type " << type << ", and nn.linear takes a weight of known extents";
+  else if (!isFloat(type.getElementType()))
+    text << name << " has elements of type " << type.getElementType() << ", and nn.linear takes bf16 and f32";
+  else if (!isFloat(x) || !isFloat(result))
+    text << "it takes elements of type " << x << " to a result of " << result << ", and nn.linear takes bf16 and f32";
   return why;
+}
+
+// Why nn.linear does not take the products of `sum` with the weight on `side`; empty, and `found` filled in, when it
+// does.
+static std::string matchSide(const SumOfProducts &sum, unsigned side, const WeightSource &weight, Contraction &found) {
+  TensorRead x = sum.sides[1 - side];
+  std::string why =
+      problemOfTypes(weight, getElementTypeOrSelf(x.tensor.getType()), getElementTypeOrSelf(sum.init.getType()));
+  if (!why.empty())
+    return why;
+  // A product of its own has its operands repeated to one shape; nn.linear reads what was there before.
+  if (sum.isApart)
+    for (auto copied = readBehindCopy(x);
+         copied && copied->change.empty() &&
+         getElementTypeOrSelf(copied->read.tensor.getType()) == getElementTypeOrSelf(x.tensor.getType());
+         copied = readBehindCopy(x))
+      x = copied->read;
+  if (!matchLoops(x.map, weight.map, sum.resultMap, found))
+    return "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " + weight.describe() + " as w";
+  found.x = x.tensor;
+  found.parameter = weight.parameters[0];
+  found.init = isZero(sum.init) ? Value() : sum.init;
+  return {};
+}
+
+static constexpr char kMemrefs[] =
+    "its operands are memrefs, and nn.linear takes tensors: recognize it before bufferization";
+
+// What to say of an op that is not the sum of two tensors' products and yet adds products with a parameter up.
+static Mismatch matchOther(linalg::LinalgOp op, const ParameterArguments &parameters) {
+  SmallVector<Factor> factors = factorsOf(op, parameters);
+  SmallVector<unsigned> reductions;
+  op.getReductionDims(reductions);
+  // A factor that is the same for all that is added up is none of a contraction.
+  auto isSummedAlong = [&](AffineMap map) {
+    return !map || llvm::any_of(reductions, [&](unsigned loop) { return map.isFunctionOfDim(loop); });
+  };
+  std::optional<WeightSource> weight;
+  bool isWithOther = false;
+  for (const Factor &factor : factors) {
+    std::optional<WeightSource> made;
+    bool isOther = false;
+    for (const TensorRead &read : factor.reads) {
+      WeightSource source = traceWeight(read, parameters);
+      isOther |= !source.isWeight && !source.isConstant;
+      if (!source.parameters.empty() && isSummedAlong(source.map))
+        made = source;
+    }
+    isWithOther |= isOther;
+    if (!isOther && made && !weight)
+      weight = made;
+  }
+  Mismatch mismatch{"it is no sum of products of two operands", /*hasWeight=*/false};
+  if (!weight || !isWithOther)
+    return mismatch;
+  // The scale of a norm is a vector, and so is its product with one side of another product.
+  auto isMatrix = [](BlockArgument parameter) { return isMatrixType(parameter.getType()); };
+  if (factors.size() > 2 && llvm::none_of(weight->parameters, isMatrix))
+    return mismatch;
+  if (!op.hasPureTensorSemantics())
+    return {kMemrefs, /*hasWeight=*/true};
+  Type result = getElementTypeOrSelf(op.getDpsInits()[0].getType());
+  std::string why = problemOfTypes(*weight, result, result);
+  return {why.empty()
+              ? "it is more than the sum of the products of two operands, with " + weight->describe() + " as one"
+              : why,
+          /*hasWeight=*/true};
 }
 
 FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, const ParameterArguments &parameters,
                                                 Mismatch &mismatch) {
   mismatch = {};
-  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 || !isMultiplyAdd(op)) {
-    mismatch.reason = "it is no sum of products of two operands";
-    return failure();
-  }
-  if (!op.hasPureTensorSemantics()) {
+  std::optional<SumOfProducts> sum = matchSumOfProducts(op);
+  if (sum && !op.hasPureTensorSemantics()) {
     mismatch.hasWeight = llvm::any_of(op.getDpsInputs(), [&](Value value) {
       auto argument = dyn_cast<BlockArgument>(value);
       return argument && parameters.contains(argument);
     });
-    mismatch.reason = "its operands are memrefs, and nn.linear takes tensors: recognize it before bufferization";
+    mismatch.reason = kMemrefs;
     return failure();
   }
   mismatch.reason = "neither side is a parameter";
-  for (unsigned side : {1, 0}) {
-    WeightSource source = traceWeight(op->getOperand(side), op.getIndexingMapsArray()[side], parameters);
+  for (unsigned side : sum ? std::initializer_list<unsigned>{1, 0} : std::initializer_list<unsigned>{}) {
+    WeightSource source = traceWeight(sum->sides[side], parameters);
     if (!source.isWeight)
       continue;
+    // A parameter's products with itself or with another, added up, are a regularizer's more often than a linear's.
+    WeightSource other = traceWeight(sum->sides[1 - side], parameters);
+    if (sum->isApart && (other.isWeight || other.isConstant))
+      continue;
     Contraction found;
-    std::string why = matchSide(op, side, source, found);
+    std::string why = matchSide(*sum, side, source, found);
     if (why.empty())
       return found;
     if (!mismatch.hasWeight)
       mismatch = {why, /*hasWeight=*/true};
   }
+  if (sum && !sum->isApart)
+    return failure();
+  Mismatch other = matchOther(op, parameters);
+  mismatch = {mismatch.hasWeight && other.hasWeight ? mismatch.reason : other.reason, other.hasWeight};
   return failure();
 }

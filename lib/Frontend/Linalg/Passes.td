@@ -8,14 +8,16 @@ include "mlir/Pass/PassBase.td"
 def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
   let summary = "Matmuls with a parameter to nn.linear, so that they can be quantized.";
   let description = [{
-    A contraction `y[..., n] = sum_k x[..., k] w[n, k]` (linalg.matmul and contract, batched, vector and generic forms, the operands in either
-    order) with a parameter on one side becomes `nn.linear`: its sum gets the order N11, which linalg leaves open, and nibble-quantize and
-    nibble-differentiate know it. The parameter is read directly or through any chain of transposes, broadcasts, widenings (bf16 to f32, which
+    A contraction `y[..., n] = sum_k x[..., k] w[n, k]` with a parameter on one side becomes `nn.linear`: its sum gets the order N11, which
+    linalg leaves open, and nibble-quantize and nibble-differentiate know it. Contractions are linalg.matmul and contract, batched, vector
+    and generic forms, the operands in either order, and an elementwise product with its sum behind it, as exporters write a matrix times a
+    vector. The parameter is read directly or through any chain of transposes, broadcasts, widenings (bf16 to f32, which
     changes no product) and added extents of one. An argument of a private function is a parameter when every call passes one. Leading
     dimensions of x are collapsed into one, tokens. An initial value other than zero is added afterwards. Everything else stays linalg.
 
     A product with a weight that stays linalg is a warning with its place and the reason: the weight's element type or rank, open
-    extents, memrefs, a constant instead of a parameter, what is done to the weight before. With `strict` it is an error.
+    extents, memrefs, a constant instead of a parameter, what is done to the weight before, factors beside the two. A sum that does not run
+    along the parameter is no such product. With `strict` it is an error.
 
     Weights of Nibble are [N out, K in], because a group of the grid runs along K. A parameter that the graph keeps as [K, N], as JAX
     does, is turned: with `layout=argument` (default) the argument itself becomes [N, K] and carries `nn.transposed`, so that it is

@@ -99,7 +99,8 @@ public:
 
   void runOnOperation() override {
     if (layout != "argument" && layout != "value") {
-      getOperation().emitError() << "nibble-recognize-linear: layout is 'argument' or 'value', not '" << layout << "'";
+      emitError(getOperation().getLoc()) << "nibble-recognize-linear: layout is 'argument' or 'value', not '" << layout
+                                         << "'";
       return signalPassFailure();
     }
     if (failed(nameArguments()))
@@ -125,8 +126,8 @@ LogicalResult RecognizeLinearPass::nameArguments() {
   if (!function) {
     if (parameters.empty())
       return success();
-    return getOperation().emitError() << "nibble-recognize-linear: there is no function @" << functionName
-                                      << " to name parameters of";
+    return emitError(getOperation().getLoc())
+           << "nibble-recognize-linear: there is no function @" << functionName << " to name parameters of";
   }
   Builder b(&getContext());
   SmallVector<StringRef> entries;
@@ -135,8 +136,8 @@ LogicalResult RecognizeLinearPass::nameArguments() {
     auto [number, name] = entry.split(':');
     unsigned index;
     if (number.getAsInteger(10, index) || name.empty() || index >= function.getNumArguments())
-      return function.emitError() << "nibble-recognize-linear: parameters has '" << entry
-                                  << "', not <number of an argument of @" << functionName << ">:<name>";
+      return emitError(function.getLoc()) << "nibble-recognize-linear: parameters has '" << entry
+                                          << "', not <number of an argument of @" << functionName << ">:<name>";
     function.setArgAttr(index, nn::kParameterAttr, b.getStringAttr(name));
   }
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
@@ -185,7 +186,7 @@ LogicalResult RecognizeLinearPass::reportLeft(func::FuncOp function, const Param
     if (succeeded(matchContraction(op, parameters, mismatch)) || !mismatch.hasWeight)
       return;
     left = true;
-    InFlightDiagnostic diagnostic = strict ? op.emitError() : op.emitWarning();
+    InFlightDiagnostic diagnostic = strict ? emitError(op.getLoc()) : emitWarning(op.getLoc());
     diagnostic << "nibble-recognize-linear: '" << op->getName()
                << "' does not become nn.linear, so its weight cannot be quantized: " << mismatch.reason;
   });
@@ -197,13 +198,14 @@ LogicalResult RecognizeLinearPass::recognize(func::FuncOp function, const Parame
   RewritePatternSet simplify(&getContext());
   tensor::ExtractOp::getCanonicalizationPatterns(simplify, &getContext());
   if (failed(applyPatternsGreedily(function, std::move(simplify))))
-    return function.emitError() << "nibble-recognize-linear: @" << function.getSymName() << " could not be simplified";
+    return emitError(function.getLoc()) << "nibble-recognize-linear: @" << function.getSymName()
+                                        << " could not be simplified";
   if (layout == "argument")
     turnArguments(function, parameters);
   RewritePatternSet patterns(&getContext());
   patterns.add<RecognizeLinear>(&getContext(), parameters, [this] { ++recognized; });
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
-    return function.emitError() << "nibble-recognize-linear: the rewriting of @" << function.getSymName()
-                                << " did not end";
+    return emitError(function.getLoc()) << "nibble-recognize-linear: the rewriting of @" << function.getSymName()
+                                        << " did not end";
   return reportLeft(function, parameters);
 }

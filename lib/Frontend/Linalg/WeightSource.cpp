@@ -6,18 +6,38 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace nibble;
 
-std::string WeightSource::describe() const {
-  if (!parameter)
-    return "a constant";
+static std::string nameOf(BlockArgument parameter, bool &isNamed) {
   auto function = cast<func::FuncOp>(parameter.getOwner()->getParentOp());
-  if (auto name = function.getArgAttrOfType<StringAttr>(parameter.getArgNumber(), nn::kParameterAttr))
-    return ("parameter '" + name.getValue() + "'").str();
+  auto name = function.getArgAttrOfType<StringAttr>(parameter.getArgNumber(), nn::kParameterAttr);
+  isNamed = name != nullptr;
+  if (name)
+    return ("'" + name.getValue() + "'").str();
   return ("argument " + Twine(parameter.getArgNumber()) + " of @" + function.getSymName()).str();
 }
+
+std::string WeightSource::describe() const {
+  if (parameters.empty())
+    return "a constant of the module";
+  std::string text;
+  for (auto [i, parameter] : llvm::enumerate(parameters)) {
+    bool isNamed = false;
+    std::string name = nameOf(parameter, isNamed);
+    if (i > 0)
+      text += i + 1 == parameters.size() ? " and " : ", ";
+    else if (isNamed)
+      text += parameters.size() > 1 ? "parameters " : "parameter ";
+    text += name;
+  }
+  return text;
+}
+
+std::string WeightSource::explain() const { return describe() + (parameters.size() > 1 ? " are " : " is ") + obstacle; }
 
 int64_t nibble::argumentOf(Value value) {
   while (auto extended = value.getDefiningOp<arith::ExtFOp>())
@@ -57,10 +77,51 @@ static AffineMap throughUnitExtents(AffineMap map, RankedTensorType more, ArrayR
   return AffineMap::get(map.getNumDims(), 0, results, map.getContext());
 }
 
-// A constant of two dimensions or more that are not of extent one.
-static bool isConstantMatrix(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  return type && llvm::count_if(type.getShape(), [](int64_t extent) { return extent != 1; }) >= 2;
+bool nibble::isMatrixType(Type type) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  return shaped && shaped.hasRank() &&
+         llvm::count_if(shaped.getShape(), [](int64_t extent) { return extent != 1; }) >= 2;
+}
+
+static std::string textOf(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
+std::optional<CopiedRead> nibble::readBehindCopy(const TensorRead &read) {
+  Operation *op = read.tensor.getDefiningOp();
+  if (!op)
+    return std::nullopt;
+  if (auto copy = dyn_cast<linalg::LinalgOp>(op)) {
+    Value source = copiedBy(copy);
+    if (!source)
+      return std::nullopt;
+    SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
+    AffineMap map = read.map ? maps[0].compose(inversePermutation(maps[1])).compose(read.map) : AffineMap();
+    return CopiedRead{{source, map}, {}};
+  }
+  if (isa<arith::ExtFOp, tensor::CastOp>(op))
+    return CopiedRead{{op->getOperand(0), read.map}, {}};
+  Value source = op->getNumOperands() > 0 ? op->getOperand(0) : Value();
+  AffineMap map;
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
+    auto expand = dyn_cast<tensor::ExpandShapeOp>(op);
+    auto groups =
+        expand ? expand.getReassociationIndices() : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
+    auto more = cast<RankedTensorType>((expand ? read.tensor : source).getType());
+    AffineMap whole =
+        AffineMap::getMultiDimIdentityMap(cast<RankedTensorType>(read.tensor.getType()).getRank(), op->getContext());
+    map = throughUnitExtents(read.map ? read.map : whole, more, groups, expand != nullptr);
+  } else if (isa<tensor::ExtractSliceOp>(op)) {
+    return CopiedRead{{source, {}}, "cut to a slice of type " + textOf(read.tensor.getType()) + " first"};
+  } else if (!isa<tensor::ReshapeOp>(op)) {
+    return std::nullopt;
+  }
+  std::string change;
+  if (!map)
+    change = "reshaped from " + textOf(source.getType()) + " to " + textOf(read.tensor.getType()) + " first";
+  return CopiedRead{{source, read.map ? map : AffineMap()}, change};
 }
 
 namespace {
@@ -70,92 +131,69 @@ class Tracer {
 public:
   Tracer(const ParameterArguments &parameters) : parameters(parameters) {}
 
-  WeightSource trace(Value value, AffineMap map) {
+  WeightSource trace(TensorRead read) {
     WeightSource source;
-    source.map = map;
-    // The map fits the elements behind an obstacle no more.
-    auto obstruct = [&](const Twine &why) {
+    while (std::optional<CopiedRead> copied = readBehindCopy(read)) {
       if (source.obstacle.empty())
-        source.obstacle = why.str();
-      source.map = AffineMap();
-    };
-    while (Operation *op = value.getDefiningOp()) {
-      Value next;
-      if (op->hasTrait<OpTrait::ConstantLike>()) {
-        source.isWeight = isConstantMatrix(value);
-        obstruct("of the module is no parameter; make it an argument with nn.parameter");
-        return source;
-      }
-      if (auto copy = dyn_cast<linalg::LinalgOp>(op); (next = copiedBy(copy))) {
-        SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
-        if (source.map)
-          source.map = maps[0].compose(inversePermutation(maps[1])).compose(source.map);
-      } else if (isa<arith::ExtFOp, tensor::CastOp>(op)) {
-        next = op->getOperand(0);
-      } else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
-        next = op->getOperand(0);
-        auto expand = dyn_cast<tensor::ExpandShapeOp>(op);
-        auto groups =
-            expand ? expand.getReassociationIndices() : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
-        auto more = cast<RankedTensorType>((expand ? value : next).getType());
-        if (source.map)
-          source.map = throughUnitExtents(source.map, more, groups, expand != nullptr);
-        if (!source.map)
-          obstruct(reshaped(next.getType(), value.getType()));
-      } else if (isa<tensor::ReshapeOp>(op)) {
-        next = op->getOperand(0);
-        obstruct(reshaped(next.getType(), value.getType()));
-      } else if (isa<tensor::ExtractSliceOp>(op)) {
-        next = op->getOperand(0);
-        obstruct("is cut to a slice of type " + textOf(value.getType()) + " first");
-      } else {
-        return computed(op, source);
-      }
-      value = next;
+        source.obstacle = copied->change;
+      read = copied->read;
     }
-    auto argument = dyn_cast<BlockArgument>(value);
-    source.isWeight = argument && parameters.contains(argument);
-    source.parameter = source.isWeight ? argument : BlockArgument();
+    source.map = read.map;
+    Operation *op = read.tensor.getDefiningOp();
+    if (op && op->hasTrait<OpTrait::ConstantLike>()) {
+      source.isConstant = true;
+      source.isWeight = isMatrixType(read.tensor.getType());
+      if (source.obstacle.empty())
+        source.obstacle = "no parameter; make it an argument with nn.parameter";
+    } else if (op) {
+      computed(op, source);
+    } else if (auto argument = cast<BlockArgument>(read.tensor); parameters.contains(argument)) {
+      source.isWeight = true;
+      source.parameters.push_back(argument);
+    }
     return source;
   }
 
 private:
-  static std::string textOf(Type type) {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    return text;
-  }
-  static std::string reshaped(Type from, Type to) {
-    return "is reshaped from " + textOf(from) + " to " + textOf(to) + " first";
-  }
-
   // Any other op of the dialects that compute: a weight when all that goes in is.
-  WeightSource computed(Operation *op, WeightSource source) {
+  void computed(Operation *op, WeightSource &source) {
     if (!isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) ||
         ++steps > kMostSteps)
-      return source;
-    BlockArgument parameter;
-    for (Value operand : op->getOperands()) {
-      if (!isa<RankedTensorType>(operand.getType()) || operand.getDefiningOp<tensor::EmptyOp>() || isConstant(operand))
+      return;
+    // Bodies read tensors from outside too, element by element.
+    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end()), captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    operands.insert(captured.begin(), captured.end());
+    llvm::SetVector<BlockArgument> made;
+    bool isConstant = true;
+    for (Value operand : operands) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      if (operand.getDefiningOp<tensor::EmptyOp>() || isFilled(operand))
         continue;
-      WeightSource part = trace(operand, AffineMap::getMultiDimIdentityMap(
-                                             cast<RankedTensorType>(operand.getType()).getRank(), op->getContext()));
-      if (!part.parameter)
-        return source;
-      parameter = parameter ? parameter : part.parameter;
+      if (!type) {
+        isConstant = false;
+        continue;
+      }
+      WeightSource part = trace({operand, AffineMap::getMultiDimIdentityMap(type.getRank(), op->getContext())});
+      if (!part.isWeight && !part.isConstant)
+        return;
+      made.insert(part.parameters.begin(), part.parameters.end());
     }
-    if (!parameter)
-      return source;
+    source.isConstant = isConstant && made.empty();
+    if (made.empty())
+      return;
     source.isWeight = true;
-    source.parameter = parameter;
+    source.parameters.assign(made.begin(), made.end());
+    auto isTensor = [](Value value) { return isa<RankedTensorType>(value.getType()); };
+    std::string by = (" by '" + op->getName().getStringRef() + "' first").str();
     if (source.obstacle.empty())
-      source.obstacle = narrows(op) ? "is rounded to a narrower type first"
-                                    : ("is changed by '" + op->getName().getStringRef() + "' first").str();
-    return source;
+      source.obstacle = narrows(op)                        ? "rounded to a narrower type first"
+                        : llvm::any_of(captured, isTensor) ? "read element by element" + by
+                                                           : "changed" + by;
   }
 
   // A constant, or a tensor filled with one.
-  static bool isConstant(Value value) {
+  static bool isFilled(Value value) {
     auto fill = value.getDefiningOp<linalg::FillOp>();
     return matchPattern(fill ? fill.getInputs()[0] : value, m_Constant());
   }
@@ -173,6 +211,6 @@ private:
 
 } // namespace
 
-WeightSource nibble::traceWeight(Value value, AffineMap map, const ParameterArguments &parameters) {
-  return Tracer(parameters).trace(value, map);
+WeightSource nibble::traceWeight(const TensorRead &read, const ParameterArguments &parameters) {
+  return Tracer(parameters).trace(read);
 }

@@ -1,7 +1,7 @@
 // A product with a weight that stays linalg gets a word at its place, with the reason; with strict that is an error.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear --verify-diagnostics
 // RUN: not nibble-opt %s -split-input-file --nibble-recognize-linear=strict 2>&1 | FileCheck %s
-// CHECK-COUNT-9: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
+// CHECK-COUNT-16: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
 
 func.func @main(%x: tensor<4x64xf16>, %w: tensor<64x32xf16> {nn.parameter = "w"}) -> tensor<4x32xf16> {
   %z = arith.constant dense<0.0> : tensor<4x32xf16>
@@ -69,7 +69,7 @@ func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x64xf32> {nn.parameter = "w"}
 func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x32xf32> {nn.parameter = "w"}, %m: tensor<64x32xf32> {nn.parameter = "m"}) -> tensor<4x32xf32> {
   %z = arith.constant dense<0.0> : tensor<4x32xf32>
   %s = arith.mulf %w, %m : tensor<64x32xf32>
-  // expected-warning @below {{parameter 'w' is changed by 'arith.mulf' first}}
+  // expected-warning @below {{parameters 'w' and 'm' are changed by 'arith.mulf' first}}
   %y = linalg.matmul ins(%x, %s : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
   return %y : tensor<4x32xf32>
 }
@@ -102,4 +102,125 @@ func.func @main(%x: tensor<6x4x8xf32>, %w: tensor<12x48xf32> {nn.parameter = "w"
   // expected-warning @below {{parameter 'w' is reshaped from tensor<4x48xf32> to tensor<4x6x8xf32> first}}
   %y = linalg.batch_matmul ins(%x, %k : tensor<6x4x8xf32>, tensor<6x8x4xf32>) outs(%z : tensor<6x4x4xf32>) -> tensor<6x4x4xf32>
   return %y : tensor<6x4x4xf32>
+}
+
+// -----
+
+// A weight that is put together from several parameters, with a constant among them: all of them are left.
+func.func @main(%x: tensor<4x64xf32>, %q: tensor<8x64xf32> {nn.parameter = "wq"}, %k: tensor<8x64xf32> {nn.parameter = "wk"}, %v: tensor<8x64xf32> {nn.parameter = "wv"}) -> tensor<4x26xf32> {
+  %z = arith.constant dense<0.0> : tensor<4x26xf32>
+  %c = arith.constant dense<1.0> : tensor<2x64xf32>
+  %w = tensor.concat dim(0) %q, %k, %c, %v : (tensor<8x64xf32>, tensor<8x64xf32>, tensor<2x64xf32>, tensor<8x64xf32>) -> tensor<26x64xf32>
+  %e = tensor.empty() : tensor<64x26xf32>
+  %t = linalg.transpose ins(%w : tensor<26x64xf32>) outs(%e : tensor<64x26xf32>) permutation = [1, 0]
+  // expected-warning @below {{parameters 'wq', 'wk' and 'wv' are changed by 'tensor.concat' first}}
+  %y = linalg.matmul ins(%x, %t : tensor<4x64xf32>, tensor<64x26xf32>) outs(%z : tensor<4x26xf32>) -> tensor<4x26xf32>
+  return %y : tensor<4x26xf32>
+}
+
+// -----
+
+// A transposed convolution, as torch-mlir writes it: its kernel is flipped element by element.
+#flip = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+func.func @main(%x: tensor<2x4x12xf32>, %w: tensor<4x3x3xf32> {nn.parameter = "w"}) -> tensor<2x3x10xf32> {
+  %c2 = arith.constant 2 : index
+  %z = arith.constant dense<0.0> : tensor<2x3x10xf32>
+  %e = tensor.empty() : tensor<3x4x3xf32>
+  %k = linalg.generic {indexing_maps = [#flip], iterator_types = ["parallel", "parallel", "parallel"]} outs(%e : tensor<3x4x3xf32>) {
+  ^bb0(%out: f32):
+    %f = linalg.index 0 : index
+    %c = linalg.index 1 : index
+    %t = linalg.index 2 : index
+    %s = arith.subi %c2, %t : index
+    %v = tensor.extract %w[%c, %f, %s] : tensor<4x3x3xf32>
+    linalg.yield %v : f32
+  } -> tensor<3x4x3xf32>
+  // expected-warning @below {{parameter 'w' is read element by element by 'linalg.generic' first}}
+  %y = linalg.conv_1d_ncw_fcw {dilations = dense<1> : vector<1xi64>, strides = dense<1> : vector<1xi64>} ins(%x, %k : tensor<2x4x12xf32>, tensor<3x4x3xf32>) outs(%z : tensor<2x3x10xf32>) -> tensor<2x3x10xf32>
+  return %y : tensor<2x3x10xf32>
+}
+
+// -----
+
+// Codes that the body converts, and a product of integers.
+#mk = affine_map<(m, n, k) -> (m, k)>
+#nk = affine_map<(m, n, k) -> (n, k)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+func.func @main(%x: tensor<4x64xbf16>, %i: tensor<4x64xi8>, %w: tensor<32x64xi8> {nn.parameter = "w"}) -> (tensor<4x32xf32>, tensor<4x32xi32>) {
+  %z = arith.constant dense<0.0> : tensor<4x32xf32>
+  %zi = arith.constant dense<0> : tensor<4x32xi32>
+  // expected-warning @below {{parameter 'w' has elements of type i8, and nn.linear takes bf16 and f32}}
+  %y = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %w : tensor<4x64xbf16>, tensor<32x64xi8>) outs(%z : tensor<4x32xf32>) {
+  ^bb0(%a: bf16, %b: i8, %o: f32):
+    %p = arith.extf %a : bf16 to f32
+    %q = arith.sitofp %b : i8 to f32
+    %r = arith.mulf %p, %q : f32
+    %s = arith.addf %o, %r : f32
+    linalg.yield %s : f32
+  } -> tensor<4x32xf32>
+  // expected-warning @below {{parameter 'w' has elements of type i8, and nn.linear takes bf16 and f32}}
+  %j = linalg.matmul indexing_maps = [#mk, #nk, #mn] ins(%i, %w : tensor<4x64xi8>, tensor<32x64xi8>) outs(%zi : tensor<4x32xi32>) -> tensor<4x32xi32>
+  return %y, %j : tensor<4x32xf32>, tensor<4x32xi32>
+}
+
+// -----
+
+// F.bilinear: a weight with two other factors, and the sums one after the other.
+#b = affine_map<(b, i, j) -> (b, i)>
+#ij = affine_map<(b, i, j) -> (i, j)>
+#bj = affine_map<(b, i, j) -> (b, j)>
+#bij = affine_map<(b, i, j) -> (b, i, j)>
+func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x16xf32>, %w: tensor<8x16xf32> {nn.parameter = "w"}) -> tensor<4x8xf32> {
+  %z = arith.constant dense<0.0> : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8x16xf32>
+  %p = linalg.generic {indexing_maps = [#b, #ij, #bij], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%e : tensor<4x8x16xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %r = arith.mulf %a, %c : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8x16xf32>
+  %q = linalg.generic {indexing_maps = [#bij, #bj, #bij], iterator_types = ["parallel", "parallel", "parallel"]} ins(%p, %y : tensor<4x8x16xf32>, tensor<4x16xf32>) outs(%e : tensor<4x8x16xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %r = arith.mulf %a, %c : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8x16xf32>
+  // expected-warning @below {{it is more than the sum of the products of two operands, with parameter 'w' as one}}
+  %s = linalg.reduce { arith.addf } ins(%q : tensor<4x8x16xf32>) outs(%z : tensor<4x8xf32>) dimensions = [2]
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+// Products in an op of their own, whose sum is no linear: each row has a weight of its own, and somebody else reads the products.
+func.func @main(%x: tensor<4x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"}) -> (tensor<4xf32>, tensor<4xf32>, tensor<4x8xf32>) {
+  %z = arith.constant dense<0.0> : tensor<4xf32>
+  %p = arith.mulf %x, %w : tensor<4x8xf32>
+  // expected-warning @below {{it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with parameter 'w' as w}}
+  %s = linalg.reduce { arith.addf } ins(%p : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
+  %e = tensor.empty() : tensor<4x8xf32>
+  %b = linalg.broadcast ins(%v : tensor<8xf32>) outs(%e : tensor<4x8xf32>) dimensions = [0]
+  %q = arith.mulf %b, %w : tensor<4x8xf32>
+  // expected-warning @below {{it is more than the sum of the products of two operands, with parameter 'w' as one}}
+  %t = linalg.reduce { arith.addf } ins(%q : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
+  return %s, %t, %q : tensor<4xf32>, tensor<4xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// No word for what is no product with a weight: the square of a parameter, a parameter under a mask, a scale that the sum does not
+// run along, and the scale of a norm in the product of two activations.
+func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"}, %g: tensor<8xf32> {nn.parameter = "g"}) -> (tensor<4xf32>, tensor<4xf32>, tensor<8xf32>, tensor<4xf32>) {
+  %z = arith.constant dense<0.0> : tensor<4xf32>
+  %z8 = arith.constant dense<0.0> : tensor<8xf32>
+  %m = arith.constant dense<2.0> : tensor<4x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %b = linalg.broadcast ins(%g : tensor<8xf32>) outs(%e : tensor<4x8xf32>) dimensions = [0]
+  %p = arith.mulf %w, %w : tensor<4x8xf32>
+  %q = arith.mulf %w, %m : tensor<4x8xf32>
+  %r = arith.mulf %x, %b : tensor<4x8xf32>
+  %s = arith.mulf %r, %y : tensor<4x8xf32>
+  %0 = linalg.reduce { arith.addf } ins(%p : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
+  %1 = linalg.reduce { arith.addf } ins(%q : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
+  %2 = linalg.reduce { arith.addf } ins(%r : tensor<4x8xf32>) outs(%z8 : tensor<8xf32>) dimensions = [0]
+  %3 = linalg.reduce { arith.addf } ins(%s : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
+  return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<8xf32>, tensor<4xf32>
 }
