@@ -7,9 +7,9 @@
 namespace nibble {
 
 Result<numerics::Convention> parseConvention(const std::string &text) {
-  if (auto convention = numerics::conventionNamed(text == "compressed-tensors" ? "compressed_tensors" : text))
+  if (auto convention = numerics::conventionSpelled(text))
     return *convention;
-  return Status::usage("convention '" + text + "' is unknown; there are nibble, slime and compressed-tensors");
+  return Status::usage("convention '" + text + "' is unknown; there are " + numerics::kConventionChoices);
 }
 
 Result<numerics::Scheme> Recipe::numericsScheme() const {
@@ -37,7 +37,7 @@ QuantizePassOptions Recipe::passOptions() const {
   options.strict = strict;
   options.scheme = scheme;
   options.groupSize = groupSize;
-  options.convention = convention == "compressed-tensors" ? "compressed_tensors" : convention;
+  options.convention = convention;
   return options;
 }
 

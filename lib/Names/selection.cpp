@@ -39,6 +39,16 @@ bool matchesAny(const std::vector<Pattern> &patterns, std::string_view tensor) {
 
 } // namespace
 
+std::string firstOf(std::span<const std::string> names) {
+  constexpr size_t kShown = 4;
+  std::string text;
+  for (size_t i = 0; i < names.size() && i < kShown; ++i)
+    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  if (names.size() > kShown)
+    text += " and " + std::to_string(names.size() - kShown) + " more";
+  return text;
+}
+
 std::optional<Selection> Selection::parse(std::span<const std::string> include, std::span<const std::string> exclude,
                                           bool defaultExclude, const Spelling &spelling, std::string &problem) {
   Selection selection;
@@ -110,8 +120,14 @@ std::string Selection::problemOfInclude(const Pattern &pattern, std::span<const 
 }
 
 std::string Selection::problemWith(std::span<const NamedWeight> weights) const {
-  if (std::none_of(weights.begin(), weights.end(), [](const NamedWeight &weight) { return weight.canPack; }))
-    return "nothing can be quantized: no parameter is the weight of a linear";
+  if (std::none_of(weights.begin(), weights.end(), [](const NamedWeight &weight) { return weight.canPack; })) {
+    std::vector<std::string> names;
+    for (const NamedWeight &weight : weights)
+      names.push_back(weight.name);
+    return "nothing can be quantized: " +
+           (names.empty() ? "there are no parameters"
+                          : "no parameter is the weight of a linear (there are " + firstOf(names) + ")");
+  }
   for (const std::vector<Pattern> *patterns : {&include_, &exclude_})
     for (const Pattern &pattern : *patterns)
       for (const NamedWeight &weight : weights)

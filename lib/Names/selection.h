@@ -17,6 +17,9 @@ namespace nibble::names {
 // Heads and embeddings: they lose the most by four bits, and few serving engines read them packed.
 inline constexpr std::array<std::string_view, 2> kDefaultExclude = {"lm_head", "embed_tokens"};
 
+// "a, b, c and 5 more": the first names of many, for messages.
+std::string firstOf(std::span<const std::string> names);
+
 struct NamedWeight {
   std::string name;                                     // of the tensor
   bool canPack = false;                                 // the weight of a linear

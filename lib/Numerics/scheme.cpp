@@ -44,6 +44,10 @@ std::optional<Kind> kindNamed(std::string_view name) { return named<Kind>(kKinds
 std::optional<Convention> conventionNamed(std::string_view name) { return named<Convention>(kConventions, name); }
 std::optional<Layout> layoutNamed(std::string_view name) { return named<Layout>(kLayouts, name); }
 
+std::optional<Convention> conventionSpelled(std::string_view text) {
+  return conventionNamed(text == "compressed-tensors" ? nameOf(Convention::kCompressedTensors) : text);
+}
+
 std::string problemOf(const Scheme &scheme) {
   int64_t size = scheme.groupSize;
   if (scheme.kind == Kind::kFp8 && size != 128)

@@ -51,6 +51,9 @@ const char *nameOf(Layout layout);
 std::optional<Kind> kindNamed(std::string_view name);
 std::optional<Convention> conventionNamed(std::string_view name);
 std::optional<Layout> layoutNamed(std::string_view name);
+// As command lines, configurations and pass options spell it, "compressed-tensors", or as #qat.scheme does.
+std::optional<Convention> conventionSpelled(std::string_view text);
+inline constexpr const char *kConventionChoices = "nibble, slime and compressed-tensors";
 
 // "<int4, group_size = 32>" or "<int4, group_size = 32, convention = slime>": the body of #qat.scheme.
 std::string toString(const Scheme &scheme);

@@ -24,8 +24,8 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     warning at that op, with the reason. So is a pattern of `exclude` that matches only vectors, which are never quantized. With `strict` both are errors.
 
     Errors: a group size that does not divide K (N2, naming tensor, K and group size); a pattern that matches no parameter (with the
-    names that are close) or only what is not the weight of a linear; a recipe that leaves no weight; an unknown scheme; a malformed
-    expression.
+    names that are close) or only what is not the weight of a linear; a recipe that leaves no weight; a module without linears (with its
+    parameters); a function that there is not (with those that there are); an unknown scheme; a malformed expression.
 
     Example: `--nibble-quantize="include=mlp group-size=32"` turns
 
@@ -48,7 +48,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
     Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "int4, int8, fp8, or none to leave the module alone">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
            "elements along K that share a scale: 16, 32, 64, 128, or 0 for the whole row; fp8 has blocks of 128x128 whatever this says">,
-    Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed_tensors">,
+    Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed-tensors (also compressed_tensors, as in #qat.scheme)">,
     Option<"functionName", "function", "std::string", /*default=*/"\"\"",
            "quantize only in this function and what it calls; empty: everywhere">,
     Option<"strict", "strict", "bool", /*default=*/"false", "what is named and stays in full precision, and a pattern without effect, is an error, not a warning">,

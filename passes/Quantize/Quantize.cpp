@@ -2,6 +2,7 @@
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "lib/Names/selection.h"
+#include "lib/Numerics/scheme.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Unquantized.h"
 
@@ -39,6 +40,10 @@ struct Recipe {
 class Quantizer {
 public:
   Quantizer(ModuleOp module, const Recipe &recipe) : module(module), symbols(module), recipe(recipe) {}
+  // Why the recipe cannot be for its function alone; empty when it can, or is for all.
+  std::string problemOfFunction();
+  // Where the recipe's function is, or the first one with parameters.
+  Location location();
   // The parameters that the recipe judges, and whether linears read them.
   std::vector<names::NamedWeight> parameters();
   LogicalResult run();
@@ -83,7 +88,8 @@ Choice Recipe::choiceOf(func::FuncOp function) const {
   if (!functionName.empty() && function.getSymName() != functionName)
     return choice;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr); name && selection.chooses(name.getValue()))
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr);
+        name && selection.chooses(name.getValue()))
       choice[i] = name;
   return choice;
 }
@@ -184,7 +190,8 @@ SmallVector<func::FuncOp> Quantizer::roots() {
 
 // Whether a linear reads it, here or in a function that is called with it; through fake_quant as well.
 bool Quantizer::isWeightOfLinear(BlockArgument argument) {
-  auto [entry, isNew] = weights.try_emplace(argument, false); // false while it is being found out: functions may recurse
+  auto [entry, isNew] =
+      weights.try_emplace(argument, false); // false while it is being found out: functions may recurse
   if (!isNew)
     return entry->second;
   bool isWeight = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
@@ -197,6 +204,37 @@ bool Quantizer::isWeightOfLinear(BlockArgument argument) {
     return callee && !callee.isDeclaration() && isWeightOfLinear(callee.getArgument(use.getOperandNumber()));
   });
   return weights[argument] = isWeight;
+}
+
+std::string Quantizer::problemOfFunction() {
+  StringRef name = recipe.functionName;
+  if (name.empty())
+    return {};
+  std::vector<std::string> names;
+  for (func::FuncOp root : roots()) {
+    if (root.getSymName() == name)
+      return {};
+    names.push_back(("@" + root.getSymName()).str());
+  }
+  std::string problem = ("there is no function @" + name).str();
+  if (auto function = symbols.lookup<func::FuncOp>(name))
+    problem = ("@" + name).str() + (function.isDeclaration() ? " is declared and not defined"
+                                                             : " is called by others, which it is quantized with");
+  return problem + (names.empty() ? "" : "; there are " + names::firstOf(names));
+}
+
+Location Quantizer::location() {
+  std::optional<Location> first;
+  for (func::FuncOp root : roots()) {
+    if (!recipe.functionName.empty() && root.getSymName() != recipe.functionName)
+      continue;
+    if (llvm::any_of(root.getArguments(), [&](BlockArgument argument) {
+          return root.getArgAttr(argument.getArgNumber(), nn::kParameterAttr);
+        }))
+      return root.getLoc();
+    first = first.value_or(root.getLoc());
+  }
+  return first.value_or(module.getLoc());
 }
 
 std::vector<names::NamedWeight> Quantizer::parameters() {
@@ -253,10 +291,11 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
   if (!kind)
     return emitError(loc) << "nibble-quantize: scheme '" << scheme
                           << "' is not one; there are int4, int8, fp8 and none";
-  auto rule = qat::symbolizeConvention(convention);
+  auto spelled = numerics::conventionSpelled(convention);
+  auto rule = spelled ? qat::symbolizeConvention(numerics::nameOf(*spelled)) : std::nullopt;
   if (!rule)
-    return emitError(loc) << "nibble-quantize: convention '" << convention
-                          << "' is not one; there are nibble, slime and compressed_tensors";
+    return emitError(loc) << "nibble-quantize: convention '" << convention << "' is not one; there are "
+                          << numerics::kConventionChoices;
   int64_t group = *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
   auto attribute = qat::SchemeAttr::getChecked([&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(),
                                                *kind, group, *rule);
@@ -272,8 +311,10 @@ void QuantizePass::runOnOperation() {
   if (failed(schemeAttr))
     return signalPassFailure();
   ModuleOp module = getOperation();
+  // At a place, not of an operation, which would be printed whole.
+  Location loc = module.getLoc();
   auto refuse = [&](const std::string &problem) {
-    module.emitError() << "nibble-quantize: " << problem;
+    emitError(loc) << "nibble-quantize: " << problem;
     signalPassFailure();
   };
   std::string problem;
@@ -283,6 +324,9 @@ void QuantizePass::runOnOperation() {
     return refuse(problem);
   Recipe recipe{std::move(*selection), *schemeAttr, functionName};
   Quantizer quantizer(module, recipe);
+  if (problem = quantizer.problemOfFunction(); !problem.empty())
+    return refuse(problem);
+  loc = quantizer.location();
   std::vector<names::NamedWeight> parameters = quantizer.parameters();
   if (problem = recipe.selection.problemWith(parameters); !problem.empty()) {
     bool isLinear = llvm::any_of(parameters, [](const names::NamedWeight &weight) { return weight.canPack; });
@@ -291,7 +335,7 @@ void QuantizePass::runOnOperation() {
   for (const std::string &warning : recipe.selection.warningsWith(parameters)) {
     if (strict)
       return refuse(warning);
-    module.emitWarning() << "nibble-quantize: " << warning;
+    emitWarning(loc) << "nibble-quantize: " << warning;
   }
   if (failed(quantizer.run()))
     return signalPassFailure();

@@ -94,8 +94,16 @@ TEST(Selection, AModelWithoutLinears) {
   auto selection = Selection::parse({}, {}, true, {}, problem);
   ASSERT_TRUE(selection);
   std::vector<NamedWeight> weights = {{"norm.weight", false, "a norm or a bias"}};
-  EXPECT_NE(selection->problemWith(weights).find("no parameter is the weight of a linear"), std::string::npos);
-  EXPECT_NE(selection->problemWith({}).find("no parameter is the weight of a linear"), std::string::npos);
+  EXPECT_EQ(selection->problemWith({}), "nothing can be quantized: there are no parameters");
+  EXPECT_EQ(selection->problemWith(weights),
+            "nothing can be quantized: no parameter is the weight of a linear (there are norm.weight)");
+  weights.insert(weights.end(), {{"a", false}, {"b", false}, {"c", false}});
+  EXPECT_EQ(selection->problemWith(weights),
+            "nothing can be quantized: no parameter is the weight of a linear (there are norm.weight, a, b and c)");
+  weights.insert(weights.end(), {{"d", false}, {"e", false}});
+  EXPECT_EQ(
+      selection->problemWith(weights),
+      "nothing can be quantized: no parameter is the weight of a linear (there are norm.weight, a, b, c and 2 more)");
 }
 
 TEST(Selection, ATiedHeadMayBeExcluded) {

@@ -1,6 +1,9 @@
 // RUN: nibble-opt %s --nibble-quantize --split-input-file --verify-diagnostics
+// RUN: not nibble-opt %s --nibble-quantize --split-input-file 2>&1 | FileCheck %s --check-prefix=PLACE --implicit-check-not=builtin.module
 // RUN: not nibble-opt %s --nibble-quantize=scheme=int3 2>&1 | FileCheck %s --check-prefix=SCHEME
 // RUN: not nibble-opt %s --nibble-quantize=convention=ours 2>&1 | FileCheck %s --check-prefix=CONVENTION
+// RUN: not nibble-opt %s --nibble-quantize=function=nosuch 2>&1 | FileCheck %s --check-prefix=FUNCTION --implicit-check-not="current operation"
+// RUN: not nibble-opt %s --nibble-quantize=function=layer 2>&1 | FileCheck %s --check-prefix=CALLED
 // RUN: not nibble-opt %s --nibble-quantize=group-size=48 2>&1 | FileCheck %s --check-prefix=GROUP
 // RUN: not nibble-opt %s --nibble-quantize="scheme=int8 convention=slime" 2>&1 | FileCheck %s --check-prefix=KIND
 // RUN: not nibble-opt %s --nibble-quantize="include=(" 2>&1 | FileCheck %s --check-prefix=REGEX
@@ -10,7 +13,10 @@
 // RUN: not nibble-opt %s --nibble-quantize="exclude=re:" 2>&1 | FileCheck %s --check-prefix=EMPTY
 
 // SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8 and none
-// CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed_tensors
+// CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed-tensors
+// PLACE: error: nibble-quantize: nothing can be quantized: no parameter is the weight of a linear
+// FUNCTION: error: nibble-quantize: there is no function @nosuch; there are @f{{$}}
+// CALLED: nibble-quantize: @layer is called by others, which it is quantized with; there are @f
 // GROUP: nibble-quantize: N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not 48
 // KIND: nibble-quantize: convention 'slime' is defined for int4 only
 // REGEX: nibble-quantize: include '(' is no regular expression
@@ -32,10 +38,34 @@ func.func @f(%x: tensor<?x100xbf16> {nn.input = "x"}, %w: tensor<64x100xbf16> {n
 
 // -----
 
-// expected-error @below {{nibble-quantize: nothing is left to quantize: lm_head and embed_tokens are left out by default; write default-exclude=false}}
 module {
+  // expected-error @below {{nibble-quantize: nothing is left to quantize: lm_head and embed_tokens are left out by default; write default-exclude=false}}
   func.func @f(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<96x64xbf16> {nn.parameter = "lm_head.weight"}) -> tensor<?x96xf32> {
     %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
     return %y : tensor<?x96xf32>
   }
 }
+
+// -----
+
+// No linear at all: the first function with parameters, and a few of their names.
+module {
+  func.func @none(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+    return %x : tensor<4x64xf32>
+  }
+  // expected-error @below {{nibble-quantize: nothing can be quantized: no parameter is the weight of a linear (there are a, b, c, d and 1 more); nibble-recognize-linear makes linears of products in linalg}}
+  func.func @f(%a: tensor<4x64xf32> {nn.parameter = "a"}, %b: tensor<4x64xf32> {nn.parameter = "b"}, %c: tensor<4xf32> {nn.parameter = "c"},
+               %d: tensor<4xf32> {nn.parameter = "d"}, %e: tensor<4xf32> {nn.parameter = "e"}) -> tensor<4x64xf32> {
+    return %a : tensor<4x64xf32>
+  }
+}
+
+// -----
+
+module {
+  // expected-error @below {{nibble-quantize: nothing can be quantized: there are no parameters; nibble-recognize-linear}}
+  func.func @f(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
+    return %x : tensor<4x64xf32>
+  }
+}
+

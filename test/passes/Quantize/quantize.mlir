@@ -1,5 +1,9 @@
 // RUN: nibble-opt %s --nibble-quantize | FileCheck %s
 // RUN: nibble-opt %s --nibble-quantize="include=down_proj group-size=64 convention=slime" | FileCheck %s --check-prefix=DOWN
+// The spelling of command lines and the attribute's own.
+// RUN: nibble-opt %s --nibble-quantize="include=down_proj convention=compressed-tensors" | FileCheck %s --check-prefix=THEIRS
+// RUN: nibble-opt %s --nibble-quantize="include=down_proj convention=compressed_tensors" | FileCheck %s --check-prefix=THEIRS
+// THEIRS: qat.fake_quant {{.*}}convention = compressed_tensors
 // RUN: nibble-opt %s --nibble-quantize="exclude=layers\.0\. scheme=int8 group-size=0" | FileCheck %s --check-prefix=SKIP
 // RUN: nibble-opt %s --nibble-quantize="include=embed default-exclude=false scheme=fp8" | FileCheck %s --check-prefix=TIED
 // RUN: nibble-opt %s --nibble-quantize=scheme=none | FileCheck %s --check-prefix=NONE
