@@ -106,15 +106,16 @@ static std::string matchSide(const SumOfProducts &sum, unsigned side, const Weig
       problemOfTypes(weight, getElementTypeOrSelf(x.tensor.getType()), getElementTypeOrSelf(sum.init.getType()));
   if (!why.empty())
     return why;
-  // A product of its own has its operands repeated to one shape; nn.linear reads what was there before.
-  if (sum.isApart)
-    for (auto copied = readBehindCopy(x);
-         copied && copied->change.empty() &&
-         getElementTypeOrSelf(copied->read.tensor.getType()) == getElementTypeOrSelf(x.tensor.getType());
-         copied = readBehindCopy(x))
-      x = copied->read;
-  if (!matchLoops(x.map, weight.map, sum.resultMap, found))
-    return "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " + weight.describe() + " as w";
+  if (sum.isShared)
+    return "its products, with " + weight.describe() + ", are read by others too, and nn.linear gives their sum alone";
+  while (!matchLoops(x.map, weight.map, sum.resultMap, found = {})) {
+    // A product in an op of its own has its operands repeated to one shape; nn.linear reads what was there before.
+    auto copied = sum.isApart ? readBehindCopy(x) : std::nullopt;
+    if (!copied || !copied->change.empty() ||
+        getElementTypeOrSelf(copied->read.tensor.getType()) != getElementTypeOrSelf(x.tensor.getType()))
+      return "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " + weight.describe() + " as w";
+    x = copied->read;
+  }
   found.x = x.tensor;
   found.parameter = weight.parameters[0];
   found.init = isZero(sum.init) ? Value() : sum.init;

@@ -36,7 +36,8 @@ struct Mismatch {
   bool hasWeight = false;
 };
 
-// `op` as a contraction with a parameter on one side; else why it is none. A value is a parameter when it is one of
+// `op` as a contraction with a parameter on one side; else why it is none. The products may be in an elementwise op
+// before it. A value is a parameter when it is one of
 // `parameters`, or such a one widened, transposed, broadcast, or with extents of one added.
 mlir::FailureOr<Contraction> matchContraction(mlir::linalg::LinalgOp op, const ParameterArguments &parameters,
                                               Mismatch &mismatch);

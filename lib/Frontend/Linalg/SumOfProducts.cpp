@@ -67,14 +67,13 @@ std::optional<SumOfProducts> nibble::matchSumOfProducts(linalg::LinalgOp op) {
     return std::nullopt;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   if (op.getNumDpsInputs() == 2 && isMultiplyAdd(op))
-    return SumOfProducts{
-        {{{op->getOperand(0), maps[0]}, {op->getOperand(1), maps[1]}}}, maps[2], op.getDpsInits()[0], false};
-  if (op.getNumDpsInputs() != 1 || !isSum(op) || !op.hasPureTensorSemantics() || !op->getOperand(0).hasOneUse())
+    return SumOfProducts{{{{op->getOperand(0), maps[0]}, {op->getOperand(1), maps[1]}}}, maps[2], op.getDpsInits()[0]};
+  if (op.getNumDpsInputs() != 1 || !isSum(op) || !op.hasPureTensorSemantics())
     return std::nullopt;
   auto sides = elementwiseProduct({op->getOperand(0), maps[0]});
   if (!sides)
     return std::nullopt;
-  return SumOfProducts{*sides, maps[1], op.getDpsInits()[0], true};
+  return SumOfProducts{*sides, maps[1], op.getDpsInits()[0], /*isApart=*/true, !op->getOperand(0).hasOneUse()};
 }
 
 namespace {

@@ -10,8 +10,8 @@ struct SumOfProducts {
   std::array<TensorRead, 2> sides; // by the loops of the op that adds up
   mlir::AffineMap resultMap;
   mlir::Value init;
-  // The products are elementwise and in an op before, whose only reader is the sum.
-  bool isApart = false;
+  bool isApart = false;  // the products are elementwise and in an op before
+  bool isShared = false; // others read those products too
 };
 std::optional<SumOfProducts> matchSumOfProducts(mlir::linalg::LinalgOp op);
 

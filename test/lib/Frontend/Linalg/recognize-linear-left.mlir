@@ -199,7 +199,7 @@ func.func @main(%x: tensor<4x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32> {nn.
   %e = tensor.empty() : tensor<4x8xf32>
   %b = linalg.broadcast ins(%v : tensor<8xf32>) outs(%e : tensor<4x8xf32>) dimensions = [0]
   %q = arith.mulf %b, %w : tensor<4x8xf32>
-  // expected-warning @below {{it is more than the sum of the products of two operands, with parameter 'w' as one}}
+  // expected-warning @below {{its products, with parameter 'w', are read by others too, and nn.linear gives their sum alone}}
   %t = linalg.reduce { arith.addf } ins(%q : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
   return %s, %t, %q : tensor<4xf32>, tensor<4xf32>, tensor<4x8xf32>
 }
