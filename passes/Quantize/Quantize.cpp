@@ -326,11 +326,13 @@ void QuantizePass::runOnOperation() {
   Quantizer quantizer(module, recipe);
   if (problem = quantizer.problemOfFunction(); !problem.empty())
     return refuse(problem);
-  loc = quantizer.location();
   std::vector<names::NamedWeight> parameters = quantizer.parameters();
   if (problem = recipe.selection.problemWith(parameters); !problem.empty()) {
     bool isLinear = llvm::any_of(parameters, [](const names::NamedWeight &weight) { return weight.canPack; });
-    return refuse(isLinear ? problem : problem + "; nibble-recognize-linear makes linears of products in linalg");
+    if (isLinear)
+      return refuse(problem);
+    loc = quantizer.location();
+    return refuse(problem + "; nibble-recognize-linear makes linears of products in linalg");
   }
   for (const std::string &warning : recipe.selection.warningsWith(parameters)) {
     if (strict)

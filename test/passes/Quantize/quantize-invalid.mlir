@@ -38,8 +38,8 @@ func.func @f(%x: tensor<?x100xbf16> {nn.input = "x"}, %w: tensor<64x100xbf16> {n
 
 // -----
 
+// expected-error @below {{nibble-quantize: nothing is left to quantize: lm_head and embed_tokens are left out by default; write default-exclude=false}}
 module {
-  // expected-error @below {{nibble-quantize: nothing is left to quantize: lm_head and embed_tokens are left out by default; write default-exclude=false}}
   func.func @f(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<96x64xbf16> {nn.parameter = "lm_head.weight"}) -> tensor<?x96xf32> {
     %y = nn.linear %x, %w : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
     return %y : tensor<?x96xf32>
