@@ -61,6 +61,10 @@ std::string legacyHashOf(const Config &config) {
   return hash128(json.dump());
 }
 
+// Keys whose path stands for what it names: replaced at its place, that is another run. The words of a reward command
+// are no such: a program that was mended at its place is the same (docs/recipes.md).
+bool isContentStrict(const std::string &name) { return name == "model.path" || name == "rl.objective"; }
+
 // Whether the two values stand for the same. `strict`: of files only the content counts, even at one path.
 bool isSame(const Json &began, const Json &now, const Json &contentBegan, const Json &contentNow, bool strict) {
   if (began.is_array() && now.is_array() && contentBegan.is_array() && contentNow.is_array() &&
@@ -121,10 +125,10 @@ std::vector<std::string> differences(const RunIdentity &began, const RunIdentity
   static const Json defaults = toJson(Config());
   std::vector<std::string> lines;
   auto compare = [&](const std::string &name, const Json &before, const Json &after) {
-    if (isSame(before, after, at(began.contents, name), at(now.contents, name), name == "rl.objective"))
+    if (isSame(before, after, at(began.contents, name), at(now.contents, name), isContentStrict(name)))
       return;
     if (before == after)
-      lines.push_back(fmt::format("{}: the content of {} has changed", name, after.dump()));
+      lines.push_back(fmt::format("{}: the content of {} has changed since the run began (put back what it was)", name, after.dump()));
     else
       lines.push_back(fmt::format("{} was {}, is {}", name, before.dump(), after.dump()));
     if (name == "rl.steps" || name == "sft.steps")

@@ -113,7 +113,24 @@ TEST(RunIdentity, AFileMayMove) {
   write("a.mlir", "edited");
   write("a.py", "mended");
   auto edited = differences(began, identity("a", "a.mlir", "a.py"));
-  EXPECT_THAT(edited, ElementsAre("rl.objective: the content of \"" + path("a.mlir") + "\" has changed"));
+  EXPECT_THAT(edited, ElementsAre("rl.objective: the content of \"" + path("a.mlir") +
+                                  "\" has changed since the run began (put back what it was)"));
+  // So is a model whose weights or whose tokenizer were replaced at their place, and none that was written again.
+  write("a.mlir", "the same");
+  for (const char *file : {"a/model.safetensors", "a/config.json", "a/tokenizer.json"}) {
+    auto before = readFile(folder / file);
+    write(file, "another");
+    EXPECT_THAT(differences(began, identity("a", "a.mlir", "a.py")),
+                ElementsAre("model.path: the content of \"" + path("a") + "\" has changed since the run began (put back what it was)"))
+        << file;
+    // The same content elsewhere still is the same.
+    EXPECT_THAT(differences(began, identity("b", "a.mlir", "a.py")), IsEmpty());
+    if (before.isOk())
+      write(file, *before);
+    else
+      std::filesystem::remove(folder / file);
+    EXPECT_THAT(differences(began, identity("a", "a.mlir", "a.py")), IsEmpty()) << file;
+  }
 }
 
 TEST(RunIdentity, TheHashOfOlderCheckpointsTellsRunsApart) {
