@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 namespace nibble {
 namespace {
@@ -17,6 +19,32 @@ void addRows(Hasher &hasher, const std::vector<PromptRow> &rows) {
     hasher.add(std::as_bytes(std::span(text)));
   }
   hasher.add(std::as_bytes(std::span("end", 3)));
+}
+
+// Leaves out the rows that are too long with their answers; one line about them, empty when there is none.
+Result<std::string> leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
+                                 const PromptDataset::CountTokens &countPrompt,
+                                 const PromptDataset::CountTokens &countAnswer) {
+  if (!countPrompt || !countAnswer)
+    return Status::usage("data has a limit of tokens but no tokenizer; give one");
+  std::vector<PromptRow> kept;
+  int64_t longest = 0;
+  for (PromptRow &row : rows) {
+    auto where = [&] { return fmt::format("data {}:{}", options.path.string(), row.line); };
+    Result<int64_t> prompt = countPrompt(row.prompt), answer = countAnswer(row.reference);
+    for (Result<int64_t> *tokens : {&prompt, &answer})
+      if (!tokens->isOk())
+        return std::move(*tokens).takeStatus().within(where());
+    int64_t tokens = *prompt + *answer + 1; // and the end of the text
+    longest = std::max(longest, tokens);
+    if (tokens <= options.maximumTokens)
+      kept.push_back(std::move(row));
+  }
+  size_t before = std::exchange(rows, std::move(kept)).size();
+  if (before == rows.size())
+    return std::string();
+  return fmt::format("{} left out of training as longer than {} tokens with their answers (longest {}; {})",
+                     before - rows.size(), options.maximumTokens, longest, options.maximumTokensKey);
 }
 
 // Moves some rows out of the list; both keep their order.
@@ -41,7 +69,8 @@ DatasetTask::DatasetTask(const DatasetTaskOptions &options, std::vector<PromptRo
 }
 
 Result<std::unique_ptr<DatasetTask>> DatasetTask::load(const DatasetTaskOptions &options,
-                                                       const PromptDataset::CountTokens &countTokens) {
+                                                       const PromptDataset::CountTokens &countTokens,
+                                                       const PromptDataset::CountTokens &countAnswer) {
   PromptDataset::CountTokens count;
   if (countTokens)
     count = [&](std::string_view prompt) {
@@ -68,6 +97,15 @@ Result<std::unique_ptr<DatasetTask>> DatasetTask::load(const DatasetTaskOptions 
     if (!shared.empty())
       summary += fmt::format("; {} left out of training because they are held out", shared.size());
   }
+  bool hadTraining = !training.empty();
+  if (options.maximumTokens > 0) {
+    NIBBLE_ASSIGN(std::string leftOut, leaveOutLong(training, options, count, countAnswer));
+    if (!leftOut.empty())
+      summary += "; " + leftOut;
+  }
+  if (hadTraining && training.empty())
+    return Status::badInput(
+        fmt::format("{}: nothing is left to train on; raise the limit or give shorter answers", summary));
   if (training.empty() || (heldOut.empty() && options.isEvaluated))
     return Status::badInput(fmt::format(
         "{}: nothing is left to {}; give more prompts{}", summary, training.empty() ? "train on" : "hold out",

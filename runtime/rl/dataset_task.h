@@ -18,14 +18,21 @@ struct DatasetTaskOptions {
   bool isEvaluated = true;
   // Put before and behind every prompt, and counted into its tokens.
   std::string promptPrefix = {}, promptSuffix = {};
+  // Tokens of a prompt, its answer and the end of a text together, for rows whose answers are trained on: training rows
+  // of more are left out and counted. 0: no limit.
+  int64_t maximumTokens = 0;
+  // What sets this limit, for messages: "train.max_tokens = 2048".
+  std::string maximumTokensKey = {};
 };
 
 class DatasetTask final : public Task {
 public:
   // Bad input as of PromptDataset::load, and when a split that is needed has no problem. A row of `path` whose prompt
-  // is held out in `heldOutPath` is left out and counted.
+  // is held out in `heldOutPath` is left out and counted. `countAnswer` counts the tokens of an answer; it is asked only
+  // when there is a limit of them.
   static Result<std::unique_ptr<DatasetTask>> load(const DatasetTaskOptions &options,
-                                                   const PromptDataset::CountTokens &countTokens = {});
+                                                   const PromptDataset::CountTokens &countTokens = {},
+                                                   const PromptDataset::CountTokens &countAnswer = {});
 
   // Training takes every row once in each epoch, in an order of its own; held-out rows come as they stand in the file.
   Problem problem(Split split, uint64_t index) const override;

@@ -10,7 +10,7 @@
 namespace nibble {
 
 static Result<std::unique_ptr<Task>> loadDataset(const Config &config, const TextCodec &codec, int64_t contextLength,
-                                                 const std::function<void(const std::string &)> &say) {
+                                                 const std::function<void(const std::string &)> &say, bool supervised) {
   DatasetTaskOptions options;
   options.path = config.task.path;
   options.heldOutPath = config.task.heldOutPath;
@@ -25,20 +25,31 @@ static Result<std::unique_ptr<Task>> loadDataset(const Config &config, const Tex
   if (options.data.maximumPromptTokens < 1)
     return Status::usage(fmt::format("rollout.max_new_tokens: {} leaves no room for a prompt in a context of {}",
                                      config.rollout.sampling.maxNewTokens, contextLength));
-  NIBBLE_ASSIGN(std::unique_ptr<DatasetTask> task,
-                DatasetTask::load(options, [&](std::string_view prompt) -> Result<int64_t> {
-                  NIBBLE_ASSIGN(std::vector<int32_t> tokens, codec.encode(prompt, true));
-                  return static_cast<int64_t>(tokens.size());
-                }));
+  if (supervised) {
+    // The last token is asked for and not read, so a call of max_tokens rows has room for one token more.
+    bool isCall = config.train.maxTokens < contextLength - 1;
+    options.maximumTokens = isCall ? config.train.maxTokens + 1 : contextLength;
+    options.maximumTokensKey = isCall ? fmt::format("train.max_tokens = {}", config.train.maxTokens)
+                               : config.model.contextLength > 0
+                                   ? fmt::format("model.context_length = {}", config.model.contextLength)
+                                   : "the context of the model";
+  }
+  auto counter = [&](bool isPrompt) {
+    return [&codec, isPrompt](std::string_view text) -> Result<int64_t> {
+      NIBBLE_ASSIGN(std::vector<int32_t> tokens, codec.encode(text, isPrompt));
+      return static_cast<int64_t>(tokens.size());
+    };
+  };
+  NIBBLE_ASSIGN(std::unique_ptr<DatasetTask> task, DatasetTask::load(options, counter(true), counter(false)));
   if (say)
     say(task->summary());
   return std::unique_ptr<Task>(std::move(task));
 }
 
 Result<std::unique_ptr<Task>> createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
-                                         const std::function<void(const std::string &)> &say) {
+                                         const std::function<void(const std::string &)> &say, bool supervised) {
   if (config.task.name == "jsonl")
-    return loadDataset(config, codec, contextLength, say);
+    return loadDataset(config, codec, contextLength, say, supervised);
   TaskOptions options;
   options.seed = config.run.seed;
   options.digits = static_cast<int>(config.task.digits);

@@ -32,6 +32,7 @@ struct Environment {
   const TextCodec *codec = nullptr;
   RewardFunction *reward = nullptr; // null: the task's own
   std::vector<int32_t> stopTokens;  // the first one ends an answer in supervised training
+  int64_t contextLength = 0;        // tokens of prompt and response together; 0: no limit
 };
 
 // The codec of a HuggingFace tokenizer, which outlives it.
@@ -48,10 +49,11 @@ private:
 };
 
 // The task. `contextLength`: tokens of prompt and response together; prompts of a file that leave no room for
-// max_new_tokens are left out. `say` gets a line about what was read, if anything was. Errors as of Task::create and
+// max_new_tokens are left out, and with `supervised` training rows that are longer with their answers than this or than
+// one call computes (train.max_tokens). `say` gets a line about what was read, if anything was. Errors as of Task::create and
 // DatasetTask::load.
 Result<std::unique_ptr<Task>> createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
-                                         const std::function<void(const std::string &)> &say);
+                                         const std::function<void(const std::string &)> &say, bool supervised = false);
 // The reward program, when the configuration names a command; else null. Usage error as of its create.
 Result<std::unique_ptr<RewardFunction>> createReward(const Config &config);
 

@@ -52,8 +52,8 @@ Status Loop::run(RunFolder &folder) {
     NIBBLE_ASSIGN(std::string data, stringFieldOr(folder.state(), "data", where, ""));
     if (data != parts_.environment.task->fingerprint())
       return Status::usage(config_.run.out + ": the prompts are others than those the run began with (task.path, "
-                                             "task.held_out_path and their fields); give those back or choose another "
-                                             "folder");
+                                             "task.held_out_path and their fields, or limits of tokens that leave out other "
+                                             "rows); give those back or choose another folder");
     // What an older version saved does not say: it then counts as if every step had been of use.
     NIBBLE_ASSIGN(learnedSteps_, integerFieldOr(folder.state(), "learned_steps", where, 0, INT64_MAX, updates));
     NIBBLE_ASSIGN(idleSteps_, integerFieldOr(folder.state(), "steps_without_update", where, 0, INT64_MAX, 0));

@@ -15,6 +15,23 @@ Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config, const Loo
   return std::unique_ptr<SftLoop>(new SftLoop(config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 
+// Usage error when a problem with its answer is longer than what the model reads or one call computes. Rows of a file
+// are left out beforehand; only generated problems come here with such a length.
+static Status checkLength(const TrainSequence &sequence, const Problem &problem, int64_t contextLength,
+                          int64_t maxTokens) {
+  int64_t tokens = std::ssize(sequence.tokens);
+  auto tooLong = [&](const std::string &limit) {
+    return Status::usage(fmt::format("sft: the problem '{}' has {} tokens with its answer, more than {}; raise that or "
+                                     "make the problems of the task smaller",
+                                     problem.prompt, tokens, limit));
+  };
+  if (contextLength > 0 && tokens > contextLength)
+    return tooLong(fmt::format("the context of {} (model.context_length)", contextLength));
+  if (sequence.rows() > maxTokens) // the last token is asked for and not read
+    return tooLong(fmt::format("train.max_tokens = {} has room for", maxTokens));
+  return Status::ok();
+}
+
 Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   const Environment &environment = parts().environment;
   StopWatch watch;
@@ -31,6 +48,7 @@ Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
     answer.tokens.push_back(environment.stopTokens.front());
     TrainSequence &sequence = sequences.emplace_back(toSequence(prompt, answer));
     sequence.oldLogProbability.clear();
+    NIBBLE_TRY(checkLength(sequence, problem, environment.contextLength, config().train.maxTokens));
     answers += static_cast<double>(answer.tokens.size());
   }
   for (TrainSequence &sequence : sequences) {

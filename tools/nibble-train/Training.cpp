@@ -45,10 +45,11 @@ struct Parts {
     parts.store = &store;
     parts.rollout = engine ? &*engine : nullptr;
     parts.reference = reference ? &*reference : nullptr;
-    parts.environment = {task.get(), &*codec, reward.get(), stopTokens};
+    parts.environment = {task.get(), &*codec, reward.get(), stopTokens, contextLength};
     return parts;
   }
   std::vector<int32_t> stopTokens;
+  int64_t contextLength = 0; // tokens of prompt and response
 };
 
 // Whether the run samples, and so has a cache of keys and values. Supervised training does where it evaluates.
@@ -78,9 +79,10 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   parts.tokenizer.emplace(std::move(text.tokenizer));
   parts.stopTokens = std::move(text.stopTokens);
   parts.codec.emplace(*parts.tokenizer);
-  int64_t contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
-  NIBBLE_ASSIGN(parts.task, createTask(config, *parts.codec, contextLength,
-                                       [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }));
+  parts.contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  NIBBLE_ASSIGN(parts.task, createTask(
+                                config, *parts.codec, parts.contextLength,
+                                [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }, supervised));
   NIBBLE_ASSIGN(parts.reward, createReward(config));
   // Before the seconds of compiling: a folder that holds another run or that another process works in is told at once.
   if (!arguments.dryRun) {
@@ -108,7 +110,7 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   rollout.maxRunning = config.rollout.maxRunning;
   rollout.cacheBytes = config.rollout.cacheMegabytes << 20;
   rollout.threads = omp_get_max_threads();
-  rollout.contextLength = contextLength;
+  rollout.contextLength = parts.contextLength;
   NIBBLE_ASSIGN(parts.engine, RolloutEngine::create(*parts.rollout, parts.store.lookupFunction(), rollout));
   if (!supervised && config.rl.klCoefficient > 0) {
     NIBBLE_TRY(parts.initial.declare(*parts.training, {"log_probability"}));

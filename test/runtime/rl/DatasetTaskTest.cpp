@@ -186,6 +186,53 @@ TEST_F(DatasetTaskTest, LeavesOutPromptsThatLeaveNoRoomForAResponse) {
   EXPECT_EQ(createTask(config, codec, 4, say).status().code(), Code::kUsage);
 }
 
+// Answers are trained on in supervised training, so they count; the end of a text is one token more.
+TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
+  Config config;
+  config.task.name = "jsonl";
+  config.task.path = write("letters.jsonl", R"({"prompt":"abc","answer":"h"}
+{"prompt":"abc","answer":"hijklm"}
+{"prompt":"abc","answer":"hijklmn"}
+{"prompt":"abcd","answer":"hijklmn"}
+)");
+  config.task.heldOutPath = write("held.jsonl", "{\"prompt\":\"a\",\"answer\":\"hijklmnhijklmn\"}\n");
+  config.task.promptPrefix = "bb";
+  config.rollout.sampling.maxNewTokens = 4;
+  LetterCodec codec;
+  std::string said;
+  auto create = [&](int64_t context, bool supervised) {
+    said.clear();
+    return createTask(config, codec, context, [&](const std::string &line) { said += line; }, supervised);
+  };
+  auto kept = [&](int64_t context, bool supervised) {
+    auto task = create(context, supervised);
+    EXPECT_TRUE(task.isOk()) << task.status().message();
+    EXPECT_EQ((*task)->problem(Split::kHeldOut, 0).prompt, "bba"); // its answer is not trained on
+    return *(*task)->count(Split::kTrain);
+  };
+  EXPECT_EQ(kept(12, true), 2u); // 2 + 3 + 6 + 1 tokens just fit
+  EXPECT_THAT(said, HasSubstr("4 prompts; held out: "));
+  EXPECT_THAT(said, HasSubstr("; 2 left out of training as longer than 12 tokens with their answers (longest 14; the "
+                              "context of the model)"));
+  config.model.contextLength = 13;
+  EXPECT_EQ(kept(13, true), 3u);
+  EXPECT_THAT(said, HasSubstr("; 1 left out of training as longer than 13 tokens with their answers (longest 14; "
+                              "model.context_length = 13)"));
+  EXPECT_EQ(kept(14, true), 4u);
+  EXPECT_THAT(said, testing::Not(HasSubstr("left out")));
+  // A call reads all tokens but the last.
+  config.train.maxTokens = 11;
+  EXPECT_EQ(kept(100, true), 2u);
+  EXPECT_THAT(said, HasSubstr("as longer than 12 tokens with their answers (longest 14; train.max_tokens = 11)"));
+  config.train.maxTokens = 5;
+  auto none = create(100, true);
+  EXPECT_EQ(none.status().code(), Code::kBadInput);
+  EXPECT_THAT(none.status().message(),
+              HasSubstr("4 left out of training as longer than 6 tokens with their answers (longest 14; "
+                        "train.max_tokens = 5): nothing is left to train on; raise the limit"));
+  EXPECT_EQ(kept(100, false), 4u); // reinforcement learning trains on what it samples
+}
+
 // A loop on a file: evaluates each held-out problem once, and does not go on with other prompts.
 TEST_F(DatasetTaskTest, ARunGoesOnOnlyWithThePromptsItBeganWith) {
   auto rows = [](int count) {

@@ -145,6 +145,28 @@ TEST(Sft, ARunThatUpdatesNothingFails) {
   EXPECT_THAT(status.message(), HasSubstr("2 steps one after the other updated no weight"));
 }
 
+// Rows of a file are left out; a generated problem that is too long ends the run.
+TEST(Sft, AProblemThatIsTooLongWithItsAnswerIsRefused) {
+  TemporaryFolder folder;
+  auto run = [&](const char *out, int64_t context, int64_t maxTokens) {
+    Config config = letterConfig(folder / out);
+    config.sft.steps = 1;
+    config.eval.every = 0;
+    config.train.maxTokens = maxTokens;
+    FakeWorld world(config, {.objective = FakeObjective::kSft});
+    world.parts.environment.contextLength = context;
+    return world.sft();
+  };
+  EXPECT_TRUE(run("fits", 6, 5).isOk()); // a prompt of four letters, its answer and the end
+  Status status = run("context", 5, 5);
+  EXPECT_EQ(status.code(), Code::kUsage);
+  EXPECT_THAT(status.message(),
+              HasSubstr("has 6 tokens with its answer, more than the context of 5 (model.context_length)"));
+  status = run("call", 6, 4);
+  EXPECT_EQ(status.code(), Code::kUsage);
+  EXPECT_THAT(status.message(), HasSubstr("has 6 tokens with its answer, more than train.max_tokens = 4 has room for"));
+}
+
 TEST(Grpo, AnEvaluationWithoutRewardsIsCountedAndTold) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
