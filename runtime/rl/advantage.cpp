@@ -1,41 +1,61 @@
 #include "runtime/rl/advantage.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace nibble {
 
+Moments momentsOf(std::span<const double> values) {
+  Moments moments;
+  double largest = 0, count = static_cast<double>(values.size());
+  for (double value : values)
+    largest = std::max(largest, std::abs(value));
+  if (largest == 0)
+    return moments;
+  if (largest > 0x1p500 || largest < 0x1p-500)
+    moments.unit = std::ldexp(1.0, std::ilogb(largest));
+  double sum = 0, squares = 0, rest = 0;
+  for (double value : values)
+    sum += value / moments.unit;
+  moments.mean = sum / count;
+  for (double value : values) {
+    double distance = value / moments.unit - moments.mean;
+    squares += distance * distance;
+    rest += distance; // 0 but for the rounding of the mean
+  }
+  moments.deviation = std::sqrt(std::max(0.0, squares - rest * rest / count) / count);
+  return moments;
+}
+
 void assignAdvantages(Group &group, Advantage kind, double epsilon, double negativeWeight) {
-  double sum = 0, count = 0;
-  for (const ScoredSample &sample : group.samples)
-    if (!sample.failed) {
-      sum += sample.reward;
-      ++count;
-    }
-  bool uniform = isUniform(group);
-  double mean = count > 0 ? sum / count : 0, squares = 0;
+  std::vector<double> rewards;
   for (const ScoredSample &sample : group.samples)
     if (!sample.failed)
-      squares += (sample.reward - mean) * (sample.reward - mean);
-  double scale = kind == Advantage::kGroupStd && !uniform ? std::sqrt(squares / count) + epsilon : 1.0;
+      rewards.push_back(sample.reward);
+  bool uniform = isUniform(group);
+  Moments moments = momentsOf(rewards);
+  double scale = kind == Advantage::kGroupStd ? moments.deviation + epsilon / moments.unit : 1 / moments.unit;
   for (ScoredSample &sample : group.samples) {
-    sample.advantage = uniform || sample.failed ? 0.0 : (sample.reward - mean) / scale;
+    sample.advantage = uniform || sample.failed ? 0.0 : (sample.reward / moments.unit - moments.mean) / scale;
     if (sample.advantage < 0)
       sample.advantage *= negativeWeight;
   }
 }
 
 bool isUniform(const Group &group) {
-  const ScoredSample *first = nullptr;
-  for (const ScoredSample &sample : group.samples) {
-    if (sample.failed)
-      continue;
-    if (first && sample.reward != first->reward)
-      return false;
-    if (!first)
-      first = &sample;
-  }
-  return true;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  double least = kInfinity, most = -kInfinity;
+  for (const ScoredSample &sample : group.samples)
+    if (!sample.failed) {
+      least = std::min(least, sample.reward);
+      most = std::max(most, sample.reward);
+    }
+  if (least >= most) // one, or none
+    return true;
+  double largest = std::max(std::abs(least), std::abs(most));
+  return most - least <= 4 * (largest - std::nextafter(largest, 0.0));
 }
 
 TrainSequence toSequence(std::span<const int32_t> prompt, const Sample &sample) {

@@ -26,14 +26,24 @@ struct Group {
   std::vector<ScoredSample> samples;
 };
 
+// Mean and population standard deviation, in multiples of `unit`: a power of two, 1 unless squares of the values would
+// overflow or underflow.
+struct Moments {
+  double unit = 1, mean = 0, deviation = 0;
+};
+// In two passes, the second corrected by the rounding of the mean (Chan, Golub & LeVeque, "Algorithms for computing the
+// sample variance", 1983). Of no values: 0.
+Moments momentsOf(std::span<const double> values);
+
 // Group-relative advantages (Shao et al., "DeepSeekMath", 2024): reward minus the mean of the group, over its
 // population standard deviation plus epsilon; with kGroupMean without the division (Liu et al., "Understanding
 // R1-Zero-like training", 2025). Those below 0 are then multiplied by `negativeWeight`: where one answer only is right,
 // the gradient of a wrong one is mostly noise. Failed samples are left out. All in double, in order of the samples;
-// equal rewards give exactly 0.
+// equal rewards (isUniform) give exactly 0.
 void assignAdvantages(Group &group, Advantage kind, double epsilon, double negativeWeight = 1.0);
 
-// Whether a group teaches nothing: fewer than two scored samples, or all rewards equal.
+// Whether a group teaches nothing: fewer than two scored samples, or all rewards equal. Rewards that differ by no more
+// than 4 units in the last place of the largest count as equal: sums of the same parts in another order do.
 bool isUniform(const Group &group);
 
 // Sequences of the samples that are trained on, with mask, advantage, old log-probabilities and weights. A sample

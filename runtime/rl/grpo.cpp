@@ -33,11 +33,12 @@ private:
 
 // Rewards, lengths and entropy of everything that was sampled.
 void describeSamples(const Collected &collected, std::map<std::string, double> &values) {
-  double count = 0, reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0, entropy = 0, kept = 0;
+  std::vector<double> rewards;
+  double reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0, entropy = 0, kept = 0;
   for (const auto *groups : {&collected.kept, &collected.dropped})
     for (const Group &group : *groups)
       for (const ScoredSample &scored : group.samples) {
-        ++count;
+        rewards.push_back(scored.reward);
         reward += scored.reward;
         squares += scored.reward * scored.reward;
         tokens += static_cast<double>(scored.sample.tokens.size());
@@ -48,11 +49,17 @@ void describeSamples(const Collected &collected, std::map<std::string, double> &
         for (float value : scored.sample.logKeptMass)
           kept += value;
       }
-  double mean = count > 0 ? reward / count : 0;
+  double count = static_cast<double>(rewards.size());
+  Moments moments = momentsOf(rewards);
+  double mean = count > 0 && moments.unit == 1 ? reward / count : moments.mean * moments.unit;
+  // Where the spread is no small part of the values, this has the same digits but for the last ones, and metrics keep
+  // those that they have had. Elsewhere it would be rounding noise.
+  double meanSquare = count > 0 ? squares / count : 0, variance = meanSquare - mean * mean;
+  bool hasDigits = moments.unit == 1 && variance > 0x1p-20 * meanSquare;
   values["samples"] = count;
   values["tokens"] = tokens;
   values["reward_mean"] = mean;
-  values["reward_std"] = count > 0 ? std::sqrt(std::max(0.0, squares / count - mean * mean)) : 0;
+  values["reward_std"] = hasDigits ? std::sqrt(variance) : moments.deviation * moments.unit;
   values["reward_failed"] = failed;
   values["response_length_mean"] = count > 0 ? tokens / count : 0;
   values["truncated_fraction"] = count > 0 ? truncated / count : 0;
@@ -61,6 +68,17 @@ void describeSamples(const Collected &collected, std::map<std::string, double> &
   values["groups_kept"] = static_cast<double>(collected.kept.size());
   values["groups_dropped"] = static_cast<double>(collected.dropped.size());
   values["sampling_rounds"] = static_cast<double>(collected.rounds);
+}
+
+// Training takes advantages in float32. Failed: one does not fit, naming it and its reward.
+Status checkAdvantages(std::span<const Group> groups, int64_t step) {
+  for (const Group &group : groups)
+    for (const ScoredSample &scored : group.samples)
+      if (!std::isfinite(static_cast<float>(scored.advantage)))
+        return Status::failed(fmt::format("step {}: the advantage of a response with reward {} overflows float32 ({}); "
+                                          "make rewards smaller, or set rl.advantage = \"group_std\"",
+                                          step, scored.reward, scored.advantage));
+  return Status::ok();
 }
 
 // Why a step updated no weight: what became of its responses.
@@ -198,6 +216,7 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   uint64_t version = static_cast<uint64_t>(parts().trainer->steps());
   NIBBLE_ASSIGN(Collected collected, collectGroups(config(), parts().environment, *parts().rollout, line.step,
                                                    nextProblem_, version, stop()));
+  NIBBLE_TRY(checkAdvantages(collected.kept, line.step));
   StopWatch watch;
   Mismatch mismatch;
   NIBBLE_TRY(compareUntrained(collected, mismatch));

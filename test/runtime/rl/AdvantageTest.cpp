@@ -56,6 +56,48 @@ TEST(Advantage, EqualRewardsGiveExactlyZero) {
   }
 }
 
+// Sums of the same parts in another order differ in the last bits, which teach nothing.
+TEST(Advantage, RewardsThatDifferByRoundingAreEqual) {
+  double ulp = 0x1p-54; // of 0.3
+  for (auto rewards : {std::vector<double>{0.1 + 0.2, 0.3}, {-0.3, -0.3 - 4 * ulp}, {0.3, 0.3 + 4 * ulp, 0.3 + ulp}}) {
+    Group group = groupOf(rewards);
+    ASSERT_NE(group.samples[0].reward, group.samples[1].reward);
+    EXPECT_TRUE(isUniform(group));
+    assignAdvantages(group, Advantage::kGroupStd, 0);
+    for (const auto &sample : group.samples)
+      EXPECT_EQ(sample.advantage, 0.0);
+  }
+  for (auto rewards :
+       {std::vector<double>{0.3, 0.3 + 5 * ulp}, {0.3, 0.3 + 1e-15}, {0, 1e-300}, {-1e-20, 1e-20}, {1e308, -1e308}})
+    EXPECT_FALSE(isUniform(groupOf(rewards))) << rewards[1];
+}
+
+TEST(Advantage, MomentsHoldTheirDigits) {
+  auto near = [](std::vector<double> values, double mean, double deviation) {
+    Moments moments = momentsOf(values);
+    EXPECT_DOUBLE_EQ(moments.mean * moments.unit, mean);
+    EXPECT_DOUBLE_EQ(moments.deviation * moments.unit, deviation);
+  };
+  near({}, 0, 0);
+  near({0, 0}, 0, 0);
+  near(std::vector<double>(7, 0.1), 0.1, 0); // 0.1 * 7 / 7 is not 0.1
+  near({0.1 + 0.2, 0.3}, 0.3, 0x1p-55);
+  near({1e9, 1e9 + 1, 1e9 + 2, 1e9 + 3}, 1e9 + 1.5, std::sqrt(1.25));
+  near({1e308, -1e308}, 0, 1e308);
+  near({1e308, 1.5e308, 1e308, 1.5e308}, 1.25e308, 0.25e308);
+  near({1e-308, 3e-308}, 2e-308, 1e-308);
+  // So does what comes of them.
+  for (double scale : {1.0, 1e308, 1e-200}) {
+    Group group = groupOf({scale, -scale, -scale, scale});
+    assignAdvantages(group, Advantage::kGroupStd, 0);
+    for (const auto &sample : group.samples)
+      EXPECT_EQ(sample.advantage, sample.reward > 0 ? 1 : -1);
+    assignAdvantages(group, Advantage::kGroupMean, 0);
+    for (const auto &sample : group.samples)
+      EXPECT_EQ(sample.advantage, sample.reward);
+  }
+}
+
 TEST(Advantage, FailedSamplesAreLeftOut) {
   Group group = groupOf({1, 0, 100});
   group.samples[2].failed = true;

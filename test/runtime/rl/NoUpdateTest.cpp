@@ -167,6 +167,39 @@ TEST(Sft, AProblemThatIsTooLongWithItsAnswerIsRefused) {
   EXPECT_THAT(status.message(), HasSubstr("has 6 tokens with its answer, more than train.max_tokens = 4 has room for"));
 }
 
+// The spread of rewards that lie close together beside their size, or that are huge.
+TEST(Grpo, TheSpreadOfRewardsIsNoRoundingNoise) {
+  TemporaryFolder folder;
+  auto run = [&](const char *out, double even, double odd, auto change) {
+    Config config = letterConfig(folder / out);
+    config.rl.steps = 1;
+    config.eval.every = 0;
+    change(config);
+    FakeWorld world(config);
+    int asked = 0;
+    GivenReward reward([&](const RewardRequest &) { return RewardOutcome{asked++ % 2 ? odd : even, false, {}}; });
+    world.parts.environment.reward = &reward;
+    Status status = world.grpo();
+    auto lines = linesOf(folder / out / "metrics.jsonl");
+    return std::pair(std::move(status), lines.empty() ? Json() : lines[0]);
+  };
+  auto nothing = [](Config &) {};
+  auto [equal, line] = run("equal", 0.1 + 0.2, 0.3, nothing);
+  EXPECT_EQ(equal.code(), Code::kFailed);
+  EXPECT_THAT(equal.message(), HasSubstr("the rewards in each of 24 groups are all equal"));
+  EXPECT_EQ(line["groups_kept"], 0);
+  EXPECT_DOUBLE_EQ(line["reward_std"], 0x1p-55);
+  auto [huge, learned] = run("huge", 1e308, -1e308, nothing);
+  EXPECT_TRUE(huge.isOk()) << huge.message();
+  EXPECT_DOUBLE_EQ(learned["reward_std"], 1e308);
+  EXPECT_EQ(learned["updates"], 1);
+  auto [tooMuch, none] = run("mean", 1e308, -1e308, [](Config &c) { c.rl.advantage = Advantage::kGroupMean; });
+  EXPECT_EQ(tooMuch.code(), Code::kFailed);
+  EXPECT_THAT(tooMuch.message(),
+              HasSubstr("step 0: the advantage of a response with reward 1e+308 overflows float32 (1e+308); make "));
+  EXPECT_TRUE(none.is_null()) << none.dump();
+}
+
 TEST(Grpo, AnEvaluationWithoutRewardsIsCountedAndTold) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
