@@ -29,6 +29,9 @@ struct HostOptions {
   bool profile = false; // times each kernel; see runtime/core/profile.h
 };
 
+// Pipeline of a module that others wrote, before it is compiled: what they take for granted is asserted.
+inline constexpr char kCheckExtents[] = "nibble-check-extents";
+
 class Session {
 public:
   // Called with each warning as one line, with its place. The same line comes once: the programs of a run are compiled

@@ -99,6 +99,9 @@ Status compile(const CompileArguments &arguments) {
   Session session(printWarning);
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
+  // A module as it is may be anybody's. A device has no assertions.
+  if (arguments.program == "none" && arguments.target == "host" && arguments.stopAfter != kLowerToHopper)
+    NIBBLE_TRY(session.run(*module, kCheckExtents));
   StageOptions stages = options.stageOptions(recipe);
   stages.rollout.sample = arguments.target != "host";
   StageRunner runner(session, stages, arguments.dumpStages);

@@ -53,4 +53,23 @@ def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
                            "::nibble::nn::NNDialect"];
 }
 
+def CheckExtentsPass : Pass<"nibble-check-extents", "::mlir::ModuleOp"> {
+  let summary = "Asserts what ops on tensors take for granted of their extents and indices.";
+  let description = [{
+    An exporter may write what its example input fulfilled and no other does: a `tensor.cast` from `?` to 1, a `linalg` op on two `?` that
+    differ. Such a program would read and write outside of its buffers. This pass puts a `cf.assert` in front of every op of the tensor and
+    linalg dialects, and of every elementwise op on tensors, whose extents or indices can be wrong when the program runs. nibble-run runs it
+    on modules in text, and `nibble compile --program=none` does.
+
+    What is known before needs no assertion: static extents, extents that are the same value, indices of a loop over the tensor, indices that the
+    body asserts of itself. The extents of a `linalg` op are compared outside of it, and so is an index of its loops that reads an element;
+    only an index that is computed in the body is compared there. Not checked are `linalg.pack`, `linalg.unpack`, and buffers.
+
+    Example: `tensor.cast %x : tensor<?x?xf32> to tensor<?x1xf32>` gets
+    `cf.assert %ok, "'tensor.cast' says that dimension 1 is 1, and it is not"` before it, of `tensor.dim %x, %c1` compared with 1.
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // NIBBLE_LIB_FRONTEND_LINALG_PASSES
