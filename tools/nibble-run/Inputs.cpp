@@ -34,6 +34,10 @@ template <typename T> bool storeInteger(const Json &value, T *out) {
 }
 
 bool storeNumber(const Json &value, const Tensor &tensor, int64_t index) {
+  if (tensor.dtype() == DType::kBool && (value.is_boolean() || value == 0 || value == 1)) {
+    tensor.as<uint8_t>()[index] = value.is_boolean() ? value.get<bool>() : value == 1;
+    return true;
+  }
   if (!value.is_number())
     return false;
   switch (tensor.dtype()) {
@@ -75,7 +79,7 @@ Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, co
   auto dtype = static_cast<DType>(argument.dtype);
   auto wrong = [&](const std::string &why) {
     return Status::badInput(fmt::format(
-        "{}: '{}' {}; give a number, nested lists of one shape, or {{\"zeros\": [shape]}}", path, argument.name, why));
+        "{}: '{}' {}; give a number, true or false, nested lists of one shape, or {{\"zeros\": [shape]}}", path, argument.name, why));
   };
   if (const Json *zeros = value.is_object() ? findField(value, "zeros") : nullptr) {
     if (value.size() != 1 || !zeros->is_array())
