@@ -26,8 +26,13 @@ public:
   void runOnOperation() override {
     recordPackedArguments();
     for (auto function : getOperation().getOps<func::FuncOp>())
-      if (function.isPublic() && !function.isExternal())
+      if (function.isPublic() && !function.isExternal()) {
+        if (!function.getBody().hasOneBlock()) {
+          function.emitError() << "has several blocks; run lift-cf-to-scf first, which makes scf.if and scf.while of them";
+          return signalPassFailure();
+        }
         prepareEntry(function);
+      }
     bufferization::OneShotBufferizationOptions options;
     options.bufferizeFunctionBoundaries = true;
     options.bufferAlignment = 64;

@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
       NIBBLE_ASSIGN(auto module, session.parseFile(options.program));
       if (!options.pipeline.empty())
         NIBBLE_TRY(session.run(*module, options.pipeline));
-      NIBBLE_TRY(session.run(*module, nibble::kCheckExtents));
+      NIBBLE_TRY(session.run(*module, nibble::kPrepareForeign));
       return session.compileForHost(*module, {options.cpu, options.dumpLLVM, options.profile > 0});
     });
   });

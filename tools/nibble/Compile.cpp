@@ -101,7 +101,7 @@ Status compile(const CompileArguments &arguments) {
   auto begin = std::chrono::steady_clock::now();
   // A module as it is may be anybody's. A device has no assertions.
   if (arguments.program == "none" && arguments.target == "host" && arguments.stopAfter != kLowerToHopper)
-    NIBBLE_TRY(session.run(*module, kCheckExtents));
+    NIBBLE_TRY(session.run(*module, kPrepareForeign));
   StageOptions stages = options.stageOptions(recipe);
   stages.rollout.sample = arguments.target != "host";
   StageRunner runner(session, stages, arguments.dumpStages);
