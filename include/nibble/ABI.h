@@ -32,7 +32,8 @@ typedef enum nibble_dtype {
   NIBBLE_DTYPE_I32 = 4,
   NIBBLE_DTYPE_I64 = 5,
   NIBBLE_DTYPE_U8 = 6,
-  NIBBLE_DTYPE_I1 = 7
+  NIBBLE_DTYPE_I1 = 7,
+  NIBBLE_DTYPE_F16 = 8
 } nibble_dtype;
 
 /* What an argument of a program's function is; the runtime binds it accordingly. */

@@ -1,4 +1,4 @@
-// IEEE half precision (float16) as its 16 bits: files hold it, programs do not.
+// IEEE half precision (float16) as its 16 bits, as files and foreign programs hold it.
 #pragma once
 
 #include <bit>

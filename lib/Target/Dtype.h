@@ -9,12 +9,14 @@
 
 namespace nibble {
 
-// Of f32, bf16, f64, i1, i8, i32 and i64; nullopt for the others.
+// Of f32, bf16, f16, f64, i1, i8, i32 and i64; nullopt for the others.
 inline std::optional<nibble_dtype> dtypeOf(mlir::Type type) {
   if (type.isF32())
     return NIBBLE_DTYPE_F32;
   if (type.isBF16())
     return NIBBLE_DTYPE_BF16;
+  if (type.isF16())
+    return NIBBLE_DTYPE_F16;
   if (type.isF64())
     return NIBBLE_DTYPE_F64;
   if (type.isInteger(1))

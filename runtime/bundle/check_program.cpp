@@ -18,7 +18,7 @@ constexpr uint32_t kMostThreads = 1024, kMostCluster = 16;
 constexpr uint32_t kMostTable = 4095; // values of a kernel's table: its parameters have 32764 bytes at most
 constexpr int kMostCallDepth = 64;
 
-bool isDtype(nibble_dtype dtype) { return dtype >= NIBBLE_DTYPE_F32 && dtype <= NIBBLE_DTYPE_I1; }
+bool isDtype(nibble_dtype dtype) { return dtype >= NIBBLE_DTYPE_F32 && dtype <= NIBBLE_DTYPE_F16; }
 
 std::string problemOf(const ProgramValue &value, bool named) {
   if (named && (value.name.empty() || value.name.find('\0') != std::string::npos))
@@ -187,7 +187,7 @@ private:
     case Opcode::kMax:
       return counts(command, 2) && register_(operands[0]) && register_(operands[1]) && defineRegister(command.result);
     case Opcode::kAllocate:
-      if (operands.size() > NIBBLE_MAX_RANK || command.value < 0 || command.value > NIBBLE_DTYPE_I1)
+      if (operands.size() > NIBBLE_MAX_RANK || command.value < 0 || command.value > NIBBLE_DTYPE_F16)
         return refuse("allocates an unknown dtype or too large a rank");
       for (int32_t extent : operands)
         if (!register_(extent))

@@ -19,7 +19,7 @@ constexpr const char *kOpcodes[] = {
 constexpr const char *kArguments[] = {"buffer", "integer", "tensor_map"};
 // In the order of nibble_role and nibble_dtype.
 constexpr const char *kRoles[] = {"input", "parameter", "state"};
-constexpr const char *kDtypes[] = {"f32", "bf16", "f64", "i8", "i32", "i64", "u8", "i1"};
+constexpr const char *kDtypes[] = {"f32", "bf16", "f64", "i8", "i32", "i64", "u8", "i1", "f16"};
 
 Json jsonOf(const ProgramValue &value) {
   Json json = {

@@ -41,7 +41,7 @@ Status check(const char *function, const nibble_value_info *values, int32_t coun
   for (int32_t i = 0; i < count; ++i) {
     const nibble_value_info &info = values[i];
     if (!info.name || info.rank < 0 || info.rank > NIBBLE_MAX_RANK || info.dtype < NIBBLE_DTYPE_F32 ||
-        info.dtype > NIBBLE_DTYPE_I1)
+        info.dtype > NIBBLE_DTYPE_F16)
       return Status::badInput(fmt::format(
           "program: value {} of function '{}' has no name or an unknown rank or dtype; compile it again", i, function));
   }

@@ -13,7 +13,7 @@
 
 namespace nibble {
 
-// The element types that a file or a program can hold. The first eight are those of the program seam (nibble_dtype) with
+// The element types that a file or a program can hold. The first nine are those of the program seam (nibble_dtype) with
 // the same values; the rest only ever come from files.
 enum class DType : int32_t {
   kF32 = NIBBLE_DTYPE_F32,
@@ -24,8 +24,8 @@ enum class DType : int32_t {
   kI64 = NIBBLE_DTYPE_I64,
   kU8 = NIBBLE_DTYPE_U8,
   kBool = NIBBLE_DTYPE_I1,
-  kF16 = 16,
-  kI16,
+  kF16 = NIBBLE_DTYPE_F16,
+  kI16 = 16,
   kU16,
   kU32,
   kU64,

@@ -1,6 +1,7 @@
 #include "tools/nibble-run/Inputs.h"
 
 #include "lib/Numerics/bf16.h"
+#include "lib/Numerics/half.h"
 #include "lib/Numerics/pack.h"
 #include "runtime/core/philox.h"
 
@@ -50,6 +51,9 @@ bool storeNumber(const Json &value, const Tensor &tensor, int64_t index) {
   case DType::kBF16:
     tensor.as<uint16_t>()[index] = numerics::bf16FromFloat(value.get<float>());
     return true;
+  case DType::kF16:
+    tensor.as<uint16_t>()[index] = numerics::halfFromFloat(value.get<float>());
+    return true;
   case DType::kI32:
     return storeInteger(value, tensor.as<int32_t>() + index);
   case DType::kI64:
@@ -78,8 +82,9 @@ bool fill(const Json &value, const Tensor &tensor, size_t depth, int64_t &index)
 Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, const std::string &path) {
   auto dtype = static_cast<DType>(argument.dtype);
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(fmt::format(
-        "{}: '{}' {}; give a number, true or false, nested lists of one shape, or {{\"zeros\": [shape]}}", path, argument.name, why));
+    return Status::badInput(
+        fmt::format("{}: '{}' {}; give a number, true or false, nested lists of one shape, or {{\"zeros\": [shape]}}",
+                    path, argument.name, why));
   };
   if (const Json *zeros = value.is_object() ? findField(value, "zeros") : nullptr) {
     if (value.size() != 1 || !zeros->is_array())
@@ -167,7 +172,7 @@ Result<std::optional<Tensor>> InputFiles::read(const nibble_value_info &argument
 Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info &argument) {
   auto dtype = static_cast<DType>(argument.dtype);
   Shape shape(argument.shape, argument.shape + argument.rank);
-  bool isFloat = dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kBF16;
+  bool isFloat = dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kBF16 || dtype == DType::kF16;
   if (argument.role != NIBBLE_ROLE_INPUT || !isFloat || std::find(shape.begin(), shape.end(), -1) != shape.end())
     return std::optional<Tensor>();
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, shape));
@@ -177,6 +182,8 @@ Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info
       tensor.as<double>()[i] = number;
     else if (dtype == DType::kF32)
       tensor.as<float>()[i] = static_cast<float>(number);
+    else if (dtype == DType::kF16)
+      tensor.as<uint16_t>()[i] = numerics::halfFromFloat(static_cast<float>(number));
     else
       tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>(number));
   }

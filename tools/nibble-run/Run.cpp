@@ -1,6 +1,7 @@
 #include "tools/nibble-run/Run.h"
 
 #include "lib/Numerics/bf16.h"
+#include "lib/Numerics/half.h"
 #include "runtime/core/check.h"
 #include "runtime/core/profile.h"
 #include "tools/CheckpointFolder.h"
@@ -47,6 +48,9 @@ std::string describe(const NamedTensor &tensor) {
       break;
     case DType::kBF16:
       text += fmt::format(" {:.9g}", numerics::floatFromBf16(view.as<uint16_t>()[i]));
+      break;
+    case DType::kF16:
+      text += fmt::format(" {:.9g}", numerics::floatFromHalf(view.as<uint16_t>()[i]));
       break;
     case DType::kI32:
       text += fmt::format(" {}", view.as<int32_t>()[i]);

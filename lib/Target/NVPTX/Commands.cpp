@@ -20,7 +20,7 @@ FailureOr<nibble_dtype> dtypeOf(Operation *op, Type type) {
   if (std::optional<nibble_dtype> dtype = nibble::dtypeOf(type))
     return *dtype;
   return op->emitError() << "elements of " << type
-                         << " do not cross into the runtime; use f32, bf16, f64, i1, i8, i32 or i64";
+                         << " do not cross into the runtime; use f32, bf16, f16, f64, i1, i8, i32 or i64";
 }
 
 FailureOr<ProgramValue> describe(Operation *op, Type type) {

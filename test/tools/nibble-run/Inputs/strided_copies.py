@@ -26,7 +26,7 @@ for T in ("f32", "bf16", "f64", "i1", "i8", "i32", "i64"):
          f"%r = tensor.insert_slice %a0 into %a1[0, 4] [2, 3] [1, 2] : tensor<2x3x{T}> into tensor<2x18x{T}>",
          [q[:4] + [p[0], q[5], p[1], q[7], p[2]] + q[9:] for p, q in zip(x, y)], T)
 
-# f16 does not cross into the runtime, but programs have it inside.
+# f16 inside of a program, of float32 arguments.
 x, y = counting(2, 3), counting(2, 18)
 m.op("concat_f16", [(x, "f32"), (y, "f32")],
      """%h = arith.truncf %a0 : tensor<2x3xf32> to tensor<2x3xf16>
