@@ -74,6 +74,10 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseText(const std::string &
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, name), llvm::SMLoc());
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, mlir::ParserConfig(context_.get()));
+  // The parser says only that it does not know the dialect.
+  if (!module && !errors_.empty() && llvm::StringRef(errors_.front()).contains("not found for custom op"))
+    errors_.front() += "; known are the dialects of MLIR and Nibble, so let the exporter decompose the op into linalg "
+                       "(torch-mlir leaves cumsum, sort, topk and scatter as ops of tm_tensor)";
   if (!module)
     return failure(Code::kBadInput, name + ": is not a module");
   return module;
@@ -104,9 +108,13 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code cod
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
   if (parsed)
     return status;
-  // The parser draws where it stopped on further lines; what it says comes first.
-  llvm::StringRef reason = llvm::StringRef(message).split('\n').first;
-  return Status(Code::kUsage, "pipeline '" + pipeline + "': " + reason.rsplit("error: ").second.str());
+  // The parser draws where it stopped on further lines; what it says comes first. What a pass manager says goes to the
+  // diagnostics, and has no prefix.
+  llvm::StringRef reason = llvm::StringRef(message).trim().split('\n').first;
+  if (size_t prefix = reason.rfind("error: "); prefix != llvm::StringRef::npos)
+    reason = reason.substr(prefix).drop_front(llvm::StringRef("error: ").size());
+  std::string said = reason.empty() ? failure(code, "cannot be built").message() : reason.str();
+  return Status(Code::kUsage, "pipeline '" + pipeline + "': " + said);
 }
 
 Status Session::run(mlir::ModuleOp module, const std::string &name,

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -15,16 +16,32 @@ const char *Interface::keep(std::string text) {
   return texts_.back().c_str();
 }
 
-static LogicalResult describe(Operation *function, Type type, nibble_value_info &info) {
+// `what`: "argument 0" or "result 1".
+static LogicalResult describe(Operation *function, const std::string &what, Type type, nibble_value_info &info) {
   auto memref = dyn_cast<MemRefType>(type);
   auto dtype = memref ? nibble::dtypeOf(memref.getElementType()) : std::nullopt;
-  if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity())
-    return function->emitError() << "cannot be an entry: " << type << " does not cross into the runtime; use a tensor of rank <= "
-                                 << NIBBLE_MAX_RANK << " of f32, bf16, f64, i1, i8, i32 or i64";
+  if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity()) {
+    // As its writer knows it, not as the buffer that it became.
+    if (memref)
+      type = RankedTensorType::get(memref.getShape(), memref.getElementType());
+    return function->emitError() << "cannot be an entry: " << what << " is " << type
+                                 << ", which does not cross into the runtime; use a tensor of rank <= "
+                                 << NIBBLE_MAX_RANK << " of f32, bf16, f16, f64, i1, i8, i32 or i64";
+  }
   info.dtype = *dtype;
   info.rank = memref.getRank();
   for (int64_t dim = 0; dim < memref.getRank(); ++dim)
     info.shape[dim] = memref.isDynamicDim(dim) ? -1 : memref.getDimSize(dim);
+  return success();
+}
+
+// Files and callers find a value by its name alone.
+static LogicalResult checkNames(Operation *function, const char *what, ArrayRef<nibble_value_info> values) {
+  llvm::StringSet<> names;
+  for (const nibble_value_info &value : values)
+    if (!names.insert(value.name).second)
+      return function->emitError() << "has two " << what << " of the name '" << value.name
+                                   << "'; give each a name of its own";
   return success();
 }
 
@@ -37,7 +54,7 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
     entry.name = function.getName().str();
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       nibble_value_info info{};
-      if (failed(describe(function, function.getArgument(i).getType(), info)))
+      if (failed(describe(function, "argument " + std::to_string(i), function.getArgument(i).getType(), info)))
         return failure();
       std::string name = "arg" + std::to_string(i);
       auto named = [&](StringRef attribute, nibble_role role) {
@@ -60,12 +77,15 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
       nibble_value_info info{};
-      if (failed(describe(function, function.getResultTypes()[i], info)))
+      if (failed(describe(function, "result " + std::to_string(i), function.getResultTypes()[i], info)))
         return failure();
       auto name = function.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr);
       info.name = interface.keep(name ? name.str() : "result" + std::to_string(i));
       entry.results.push_back(info);
     }
+    if (failed(checkNames(function, "arguments", entry.arguments)) ||
+        failed(checkNames(function, "results", entry.results)))
+      return failure();
     function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(module.getContext()));
   }
   return interface;
