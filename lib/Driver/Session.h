@@ -29,8 +29,8 @@ struct HostOptions {
   bool profile = false; // times each kernel; see runtime/core/profile.h
 };
 
-// Pipeline of a module that others wrote, before it is compiled for the host: branches between blocks become structured,
-// what they take for granted of extents is asserted.
+// Pipeline of a module that others wrote, before it is compiled for the host: branches between blocks become
+// structured, what they take for granted of extents is asserted.
 inline constexpr char kPrepareForeign[] = "lift-cf-to-scf,nibble-check-extents";
 
 class Session {

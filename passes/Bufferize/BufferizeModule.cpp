@@ -28,7 +28,8 @@ public:
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal()) {
         if (!function.getBody().hasOneBlock()) {
-          function.emitError() << "has several blocks; run lift-cf-to-scf first, which makes scf.if and scf.while of them";
+          function.emitError()
+              << "has several blocks; run lift-cf-to-scf first, which makes scf.if and scf.while of them";
           return signalPassFailure();
         }
         prepareEntry(function);
