@@ -75,7 +75,8 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseText(const std::string &
   sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, name), llvm::SMLoc());
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, mlir::ParserConfig(context_.get()));
   // The parser says only that it does not know the dialect.
-  if (!module && !errors_.empty() && llvm::StringRef(errors_.front()).contains("not found for custom op"))
+  if (llvm::StringRef said = errors_.empty() ? llvm::StringRef() : llvm::StringRef(errors_.front());
+      !module && (said.contains("not found for custom op") || said.contains("with an unregistered dialect")))
     errors_.front() += "; known are the dialects of MLIR and Nibble, so let the exporter decompose the op into linalg "
                        "(torch-mlir leaves cumsum, sort, topk and scatter as ops of tm_tensor)";
   if (!module)

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/ParallelCombiningOpInterface.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -66,7 +67,11 @@ Bounds boundsOf(AffineExpr expression) {
 // Asserts of one op, in front of it.
 class Checks {
 public:
-  Checks(Operation *op, KnownEqual &known) : op(op), b(op->getLoc(), op), known(known) {}
+  Checks(Operation *op, KnownEqual &known) : op(op), b(op->getLoc(), op), known(known) {
+    // Nothing but what it combines may stand in there.
+    if (isa_and_nonnull<InParallelOpInterface>(op->getParentOp()))
+      b.setInsertionPoint(op->getParentOp());
+  }
 
   void elementwise() {
     SmallVector<Value> tensors = rankedOperands();
