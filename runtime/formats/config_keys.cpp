@@ -1,5 +1,6 @@
 #include "runtime/formats/config_keys.h"
 
+#include "runtime/formats/config_properties.h"
 #include "runtime/formats/io.h"
 
 #include <algorithm>
@@ -16,40 +17,34 @@ namespace {
 constexpr std::array kTrainingWords = {"dropout", "pdrop_"};
 
 // How something is computed elsewhere. The result is the same up to rounding.
-constexpr std::array kHowWords = {"flash",
-                                  "sdpa",
-                                  "xformers",
-                                  "implementation",
-                                  "attn_impl",
-                                  "eager",
-                                  "memory_efficient",
-                                  "mem_efficient",
-                                  "fused",
-                                  "liger",
-                                  "triton",
-                                  "backend",
-                                  "compile",
-                                  "cuda_graph",
-                                  "checkpointing",
-                                  "offload",
-                                  "_fp32_",
-                                  "upcast",
-                                  "tensor_parallel",
-                                  "sequence_parallel",
-                                  "pipeline_parallel",
-                                  "context_parallel",
-                                  "data_parallel",
-                                  "model_parallel",
-                                  "parallelize",
-                                  "tp_plan",
-                                  "output_attentions",
-                                  "initializer",
-                                  "init_std"};
+constexpr std::array kHowWords = {
+    // programs that compute it
+    "flash", "sdpa", "xformers", "eager", "efficient", "fused", "liger", "triton", "cudnn", "transformer_engine",
+    "_flex_", "_flexattn", "_sage", "_paged", "_fa2_", "_fa3_", "_fa4_",
+    // words for such a program
+    "_kernel_", "_kernels_", "_impl_", "implementation", "_class_", "backend", "_provider", "_engine_", "compile",
+    "cuda_graph",
+    // where and in which pieces
+    "tensor_parallel", "sequence_parallel", "pipeline_parallel", "context_parallel", "data_parallel", "model_parallel",
+    "vocab_parallel", "parallelize", "parallelism", "parallel_size", "tp_plan", "_ring_", "ulysses", "checkpointing",
+    "offload",
+    // types, what is returned, how it began
+    "_fp32_", "upcast", "output_attentions", "initializer", "init_std"};
+
+// Ways to write words of these lists.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kSynonyms = {
+    {{"scaled_dot_product", "sdpa"},
+     {"expert_parallel", "model_parallel"},
+     {"expert_model_parallel", "model_parallel"}}};
 
 // Other mathematics than ours, also beside one of the words above ("flash_attention_window").
 constexpr std::array kMathWords = {"softcap",
                                    "multiplier",
                                    "scal",
+                                   "kernel_size",
+                                   "geglu",
+                                   "reglu",
+                                   "_nope_",
                                    "clip",
                                    "bias",
                                    "window",
@@ -80,49 +75,100 @@ constexpr std::array kMathWords = {"softcap",
 constexpr std::array kMathUnlessHowWords = {"attn",  "attention",  "norm",       "_rope",    "rope_", "rotary",
                                             "logit", "activation", "hidden_act", "parallel", "causal"};
 
-enum class About { kHow, kMathematics, kUnknown };
+// Other mathematics as the value of a key that says how: "attn_implementation": "linear_attention".
+constexpr std::array kMathValueWords = {"window",  "sliding", "linear",        "sparse",   "_local",
+                                        "alibi",   "mamba",   "bidirectional", "softcap",  "chunked",
+                                        "sigmoid", "relu",    "_elu_",         "performer"};
 
-About aboutOf(std::string_view key) {
-  std::string padded = "_";
-  for (char c : key)
-    padded += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  padded += '_';
-  auto hasOneOf = [&](const auto &words) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](const char *word) { return padded.find(word) != std::string::npos; });
-  };
-  if (hasOneOf(kTrainingWords))
+std::string padded(std::string_view text) {
+  std::string words = "_";
+  for (char c : text)
+    words += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  words += '_';
+  for (const auto &[spelling, word] : kSynonyms)
+    if (size_t at = words.find(spelling); at != std::string::npos)
+      words.replace(at, spelling.size(), word);
+  return words;
+}
+
+template <typename Words> bool hasOneOf(const std::string &text, const Words &words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char *word) { return text.find(word) != std::string::npos; });
+}
+
+enum class About { kHow, kMathematics, kMathematicsUnlessHow, kUnknown };
+
+// `outer`: the words of the unknown keys around it, padded, or "". They count as words of this key: "impl" inside
+// "attn_config" is about attention.
+About aboutOf(const std::string &outer, std::string_view key, const Json &value) {
+  std::string own = padded(key), all = outer + own;
+  bool isText = value.is_string();
+  std::string text = isText ? padded(value.get_ref<const std::string &>()) : "";
+  if (hasOneOf(own, kTrainingWords))
     return About::kHow;
-  if (hasOneOf(kMathWords))
+  if (hasOneOf(all, kMathWords))
     return About::kMathematics;
-  if (hasOneOf(kHowWords))
+  if (hasOneOf(all, kTrainingWords))
     return About::kHow;
-  return hasOneOf(kMathUnlessHowWords) ? About::kMathematics : About::kUnknown;
+  bool isOfAttention = all.find("attn") != std::string::npos || all.find("attention") != std::string::npos;
+  if (hasOneOf(all, kHowWords) || (isText && isOfAttention && hasOneOf(text, kHowWords)))
+    return hasOneOf(text, kMathValueWords) ? About::kMathematics : About::kHow;
+  return hasOneOf(all, kMathUnlessHowWords) ? About::kMathematicsUnlessHow : About::kUnknown;
 }
 
 bool isEmpty(const Json &value) { return value.is_null() || (value.is_structured() && value.empty()); }
 bool isOff(const Json &value) { return isEmpty(value) || value == false || value == 0 || value == ""; }
 
-Status refused(const std::string &file, const std::string &path, const Json &value) {
-  return Status::badInput(fmt::format("{}: field \"{}\" is {}, which changes the mathematics and is not known here; "
-                                      "plain llama, qwen2 and qwen3 decoders are supported",
-                                      file, printable(path), printable(value.dump(-1, ' ', true), 40)));
-}
+// What a value says, the strongest of what is inside it.
+enum class Says { kNothing, kHow, kUnknown };
 
-// Refuses mathematics anywhere below a value that is not known.
-Status checkNested(const Json &value, const std::string &file, const std::string &path) {
-  if (!value.is_structured())
-    return Status::ok();
-  for (const auto &[key, inner] : value.items()) {
-    std::string here = value.is_array() ? fmt::format("{}[{}]", path, key) : keyPath(path, key);
-    About about = value.is_array() ? About::kUnknown : aboutOf(key);
-    if (about == About::kMathematics && !isOff(inner))
-      return refused(file, here, inner);
-    if (about == About::kUnknown)
-      NIBBLE_TRY(checkNested(inner, file, here));
+class KeyCheck {
+public:
+  KeyCheck(const std::string &file, bool hasQkNorm) : file_(file), hasQkNorm_(hasQkNorm) {}
+
+  // Bad input for mathematics that is not known, in the value of a key that is not known or anywhere below it. `path`
+  // names the key in messages.
+  Result<Says> check(const std::string &outer, std::string_view key, const Json &value, const std::string &path) const {
+    if (isEmpty(value))
+      return Says::kNothing;
+    About about = aboutOf(outer, key, value);
+    switch (agreementOf(key, value, hasQkNorm_)) {
+    case Agreement::kAgrees:
+      return Says::kNothing;
+    case Agreement::kDiffers:
+      return refused(path, value);
+    case Agreement::kNone:
+      break;
+    }
+    bool isMathematics = about == About::kMathematics || about == About::kMathematicsUnlessHow;
+    if (isMathematics && isOff(value))
+      return Says::kNothing;
+    if (about == About::kMathematics || (isMathematics && !value.is_object()))
+      return refused(path, value);
+    Says says = about == About::kUnknown                ? Says::kUnknown
+                : about == About::kHow && !isOff(value) ? Says::kHow
+                                                        : Says::kNothing;
+    if (!value.is_structured())
+      return says;
+    std::string words = outer + padded(key);
+    for (const auto &[name, inner] : value.items()) {
+      std::string here = value.is_array() ? fmt::format("{}[{}]", path, name) : keyPath(path, name);
+      NIBBLE_ASSIGN(Says more, check(words, value.is_array() ? std::string() : name, inner, here));
+      says = std::max(says, more);
+    }
+    return about == About::kHow ? Says::kHow : says;
   }
-  return Status::ok();
-}
+
+private:
+  Status refused(const std::string &path, const Json &value) const {
+    return Status::badInput(fmt::format("{}: field \"{}\" is {}, which changes the mathematics and is not known here; "
+                                        "plain llama, qwen2 and qwen3 decoders are supported",
+                                        file_, printable(path), printable(value.dump(-1, ' ', true), 40)));
+  }
+
+  const std::string &file_;
+  bool hasQkNorm_;
+};
 
 } // namespace
 
@@ -131,30 +177,20 @@ std::string keyPath(const std::string &path, std::string_view key) {
 }
 
 Status checkUnknownKeys(const Json &object, std::span<const char *const> known, const std::string &file,
-                        const std::string &path, std::vector<std::string> &warnings) {
+                        const std::string &path, std::vector<std::string> &warnings, bool hasQkNorm) {
+  KeyCheck keys(file, hasQkNorm);
   for (const auto &[key, value] : object.items()) {
-    if (std::find(known.begin(), known.end(), key) != known.end() || isEmpty(value))
+    if (std::find(known.begin(), known.end(), key) != known.end())
       continue;
     std::string here = keyPath(path, key);
-    switch (aboutOf(key)) {
-    case About::kMathematics:
-      // Attention that sees what comes later: there it is `false` that is other mathematics.
-      if (key == "is_causal" ? value != true : !isOff(value))
-        return refused(file, here, value);
-      break;
-    case About::kHow:
-      if (!isOff(value))
-        warnings.push_back(
-            fmt::format("{}: field \"{}\" says how a model is computed or trained elsewhere, not what it "
-                        "computes, and is ignored; remove it to silence this",
-                        file, printable(here)));
-      break;
-    case About::kUnknown:
-      NIBBLE_TRY(checkNested(value, file, here));
+    NIBBLE_ASSIGN(Says says, keys.check("", key, value, here));
+    if (says == Says::kHow)
+      warnings.push_back(fmt::format("{}: field \"{}\" says how a model is computed or trained elsewhere, not what it "
+                                     "computes, and is ignored; remove it to silence this",
+                                     file, printable(here)));
+    else if (says == Says::kUnknown)
       warnings.push_back(fmt::format(
           "{}: unknown field \"{}\" is ignored; correct its name or remove it to silence this", file, printable(here)));
-      break;
-    }
   }
   return Status::ok();
 }

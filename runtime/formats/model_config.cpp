@@ -216,7 +216,7 @@ Result<ModelConfig> ModelConfig::parse(const Json &config, const std::string &wh
   warnOfToken(model.bosToken, "bos_token_id", model.vocabSize, where, model.warnings);
   warnOfToken(model.padToken, "pad_token_id", model.vocabSize, where, model.warnings);
   NIBBLE_TRY(readQuantization(config, where, model.quantization));
-  NIBBLE_TRY(checkUnknownKeys(config, kKnown, where, "", model.warnings));
+  NIBBLE_TRY(checkUnknownKeys(config, kKnown, where, "", model.warnings, model.qkNorm));
   return model;
 }
 

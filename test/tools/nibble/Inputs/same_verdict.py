@@ -50,6 +50,7 @@ CASES = [
     (CONFIG, {"logit_scale": 0.5}, "refused", "logit_scale", False),
     (CONFIG, {"extras": {"attn_logit_softcapping": 50.0}}, "refused", "extras.attn_logit_softcapping", False),
     (CONFIG, {"is_causal": False}, "refused", "is_causal", False),
+    (CONFIG, {"use_rope": False}, "refused", "use_rope", False),
     (CONFIG, rope(factor=2.0), "refused", "rope_scaling.factor", False),
     (CONFIG, rope(type="linear"), "refused", "factor", False),
     (CONFIG, rope(type="linear", factor=0), "refused", "factor", False),
@@ -75,6 +76,7 @@ CASES = [
     (TOKENIZER, [], "refused", "tokenizer.json", True),
     (CONFIG, {"foo": 1, "bos_token_id": 5000, "use_flash_attention_2": True, "rope_scaling": {**YARN, "foo": 1}}, "warned",
      "rope_scaling.foo", False),
+    (CONFIG, {"attn_config": {"attn_impl": "flash"}, "use_rope": True}, "warned", "\"attn_config\" says how", False),
     (GENERATION, {"pad_token_id": 5000}, "warned", "generation_config.json: pad_token_id 5000", False),
 ]
 
