@@ -1,5 +1,6 @@
 #include "runtime/formats/config_keys.h"
 
+#include "lib/Names/pattern.h"
 #include "runtime/formats/config_properties.h"
 #include "runtime/formats/io.h"
 
@@ -176,6 +177,20 @@ std::string keyPath(const std::string &path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+std::string unknownKeyWarning(const std::string &file, const std::string &path, std::string_view key,
+                              std::span<const char *const> known) {
+  // A short key is found inside many long ones.
+  std::vector<std::string> alike, close;
+  for (std::string_view other : known)
+    if (other.size() <= key.size() + key.size() / 3 && key.size() <= other.size() + other.size() / 3)
+      alike.emplace_back(other);
+  std::string problem;
+  if (auto pattern = names::Pattern::parseModule(key, problem))
+    close = names::closeNames(*pattern, alike);
+  return fmt::format("{}: unknown field \"{}\" is ignored{}{}; correct its name or remove it to silence this", file,
+                     printable(keyPath(path, key)), close.empty() ? "" : "; close names: ", fmt::join(close, ", "));
+}
+
 Status checkUnknownKeys(const Json &object, std::span<const char *const> known, const std::string &file,
                         const std::string &path, std::vector<std::string> &warnings, bool hasQkNorm) {
   KeyCheck keys(file, hasQkNorm);
@@ -189,8 +204,7 @@ Status checkUnknownKeys(const Json &object, std::span<const char *const> known, 
                                      "computes, and is ignored; remove it to silence this",
                                      file, printable(here)));
     else if (says == Says::kUnknown)
-      warnings.push_back(fmt::format(
-          "{}: unknown field \"{}\" is ignored; correct its name or remove it to silence this", file, printable(here)));
+      warnings.push_back(unknownKeyWarning(file, path, key, known));
   }
   return Status::ok();
 }

@@ -21,6 +21,10 @@ namespace nibble {
 // A key as messages name it: "rope_scaling.factor"; at the top of the file, where `path` is empty, the key alone.
 std::string keyPath(const std::string &path, std::string_view key);
 
+// The warning of a key that is ignored because nobody knows it, with those of the known keys that are close to it.
+std::string unknownKeyWarning(const std::string &file, const std::string &path, std::string_view key,
+                              std::span<const char *const> known);
+
 // Applies the rule to every key of `object` that is not in `known`. `file` and `path` say in messages where the object
 // stands: config.json's path, and "" or "rope_scaling". `hasQkNorm`: the model has an RMS norm of the heads of q and k.
 // Warnings say how to silence them.

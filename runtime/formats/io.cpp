@@ -147,7 +147,8 @@ Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
     return Status::usage(fmt::format("cannot write {}: it is there already; remove it or choose another name", target));
   std::string temporary = fmt::format("{}.tmp.{}", target, ::getpid());
   AtomicFolder folder(target, "");
-  for (fs::path parent = fs::path(target).parent_path(); !parent.empty() && !fs::exists(parent, error); parent = parent.parent_path())
+  for (fs::path parent = fs::path(target).parent_path(); !parent.empty() && !fs::exists(parent, error);
+       parent = parent.parent_path())
     folder.madeParents_.push_back(parent.string());
   if (!folder.madeParents_.empty())
     NIBBLE_TRY(makeFolders(folder.madeParents_.front()));
@@ -202,9 +203,13 @@ bool isUtf8(std::string_view text) {
   return true;
 }
 
+std::string_view withoutByteOrderMark(std::string_view text) {
+  return text.substr(text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+}
+
 std::string_view withoutLineMarks(std::string_view line, bool isFirst) {
-  if (isFirst && line.starts_with("\xEF\xBB\xBF"))
-    line.remove_prefix(3);
+  if (isFirst)
+    line = withoutByteOrderMark(line);
   if (line.ends_with('\r'))
     line.remove_suffix(1);
   return line;

@@ -50,8 +50,8 @@ private:
 // The bytes of `from` as file `to`.
 Status copyFileAtomically(const std::string &from, const std::string &to);
 
-// A folder that appears whole or not at all: filled under a temporary name beside its place, then renamed. Folders above
-// it are made as needed. Without commit() nothing is left behind.
+// A folder that appears whole or not at all: filled under a temporary name beside its place, then renamed. Folders
+// above it are made as needed. Without commit() nothing is left behind.
 class AtomicFolder {
 public:
   // Usage error when there is something of that name already.
@@ -68,7 +68,7 @@ public:
 
 private:
   AtomicFolder(std::string target, std::string temporary);
-  std::string target_, temporary_; // temporary_ is empty once committed or moved from
+  std::string target_, temporary_;       // temporary_ is empty once committed or moved from
   std::vector<std::string> madeParents_; // deepest first; not there before
 };
 
@@ -76,6 +76,8 @@ private:
 // (.../snapshots/<revision>), in the blobs folder that such a revision links to. False also when it does not exist.
 bool staysInside(const std::string &folder, const std::string &path);
 
+// A text without the byte order mark that editors may put before it.
+std::string_view withoutByteOrderMark(std::string_view text);
 // A line without what editors and systems put around it: a byte order mark before the first line of a text, and the
 // carriage return of a CRLF line end.
 std::string_view withoutLineMarks(std::string_view line, bool isFirst);

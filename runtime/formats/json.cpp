@@ -216,7 +216,7 @@ std::optional<std::string> numberText(const Json &value) {
 
 Result<Json> readJsonFile(const std::string &path, const JsonLimits &limits) {
   NIBBLE_ASSIGN(std::string text, readWholeFile(path, limits.bytes));
-  return parseJson(text, path, limits);
+  return parseJson(withoutByteOrderMark(text), path, limits);
 }
 
 std::string toText(const Json &json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }

@@ -36,6 +36,7 @@ enum class JsonNumbers {
 // `where` stands in messages: a file's path.
 Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits = {},
                        JsonNumbers numbers = JsonNumbers::kValue);
+// Passes over a byte order mark at the start of the file: editors put it there.
 Result<Json> readJsonFile(const std::string &path, const JsonLimits &limits = {});
 
 // The characters of a number in a document that was parsed with JsonNumbers::kText; nullopt for any other value. The

@@ -41,6 +41,81 @@ constexpr std::array kKnown = {
     "encoder_no_repeat_ngram_size", "output_scores", "return_dict_in_generate", "remove_invalid_values",
     "exponential_decay_length_penalty"};
 
+// Fields of generation_config.json.
+constexpr std::array kGenerationKnown = {"max_length",
+                                         "max_new_tokens",
+                                         "min_length",
+                                         "min_new_tokens",
+                                         "early_stopping",
+                                         "max_time",
+                                         "stop_strings",
+                                         "do_sample",
+                                         "num_beams",
+                                         "num_beam_groups",
+                                         "penalty_alpha",
+                                         "dola_layers",
+                                         "use_cache",
+                                         "cache_implementation",
+                                         "cache_config",
+                                         "return_legacy_cache",
+                                         "prefill_chunk_size",
+                                         "temperature",
+                                         "top_k",
+                                         "top_p",
+                                         "min_p",
+                                         "top_h",
+                                         "typical_p",
+                                         "epsilon_cutoff",
+                                         "eta_cutoff",
+                                         "diversity_penalty",
+                                         "repetition_penalty",
+                                         "encoder_repetition_penalty",
+                                         "length_penalty",
+                                         "no_repeat_ngram_size",
+                                         "encoder_no_repeat_ngram_size",
+                                         "bad_words_ids",
+                                         "force_words_ids",
+                                         "renormalize_logits",
+                                         "constraints",
+                                         "forced_bos_token_id",
+                                         "forced_eos_token_id",
+                                         "remove_invalid_values",
+                                         "exponential_decay_length_penalty",
+                                         "suppress_tokens",
+                                         "begin_suppress_tokens",
+                                         "sequence_bias",
+                                         "token_healing",
+                                         "guidance_scale",
+                                         "low_memory",
+                                         "watermarking_config",
+                                         "num_return_sequences",
+                                         "output_attentions",
+                                         "output_hidden_states",
+                                         "output_scores",
+                                         "output_logits",
+                                         "return_dict_in_generate",
+                                         "pad_token_id",
+                                         "bos_token_id",
+                                         "eos_token_id",
+                                         "decoder_start_token_id",
+                                         "is_assistant",
+                                         "num_assistant_tokens",
+                                         "num_assistant_tokens_schedule",
+                                         "assistant_confidence_threshold",
+                                         "prompt_lookup_num_tokens",
+                                         "max_matching_ngram_size",
+                                         "assistant_early_exit",
+                                         "assistant_lookbehind",
+                                         "target_lookbehind",
+                                         "compile_config",
+                                         "disable_compile",
+                                         "generation_kwargs",
+                                         "custom_generate",
+                                         "trust_remote_code",
+                                         "_from_model_config",
+                                         "_commit_hash",
+                                         "transformers_version"};
+
 Status unsupported(const std::string &where, const std::string &what) {
   return Status::badInput(fmt::format("{}: {}; plain llama, qwen2 and qwen3 decoders are supported", where, what));
 }
@@ -75,6 +150,16 @@ void warnOfToken(std::optional<int64_t> token, const char *key, int64_t vocabSiz
     warnings.push_back(
         fmt::format("{}: {} {} is outside the vocabulary of {} tokens and is ignored; correct or remove it", where, key,
                     *token, vocabSize));
+}
+
+// Fields of generation_config.json that would change where a text ends, and names that nobody knows.
+void warnOfGeneration(const Json &generation, const std::string &where, std::vector<std::string> &warnings) {
+  for (const auto &[key, value] : generation.items())
+    if (!value.is_null() && std::find(kGenerationKnown.begin(), kGenerationKnown.end(), key) == kGenerationKnown.end())
+      warnings.push_back(unknownKeyWarning(where, "", key, kGenerationKnown));
+  if (const Json *stop = findField(generation, "stop_strings"); stop && *stop != "" && !stop->empty())
+    warnings.push_back(where +
+                       ": stop_strings is not applied: only eos_token_id ends a text; remove it to silence this");
 }
 
 // Old checkpoints of Qwen say -1 where they mean none.
@@ -237,6 +322,7 @@ Result<ModelConfig> ModelConfig::read(const std::string &folder) {
     NIBBLE_ASSIGN(std::optional<int64_t> token, tokenOrNone(generation, key, generationPath));
     warnOfToken(token, key, model.vocabSize, generationPath, model.warnings);
   }
+  warnOfGeneration(generation, generationPath, model.warnings);
   if (!eosTokens.empty())
     model.eosTokens = eosTokens;
   return model;

@@ -188,7 +188,7 @@ Result<Tokenizer> Tokenizer::load(const fs::path &path) {
         fmt::format("no tokenizer at {}: give a tokenizer.json or the folder that holds it", file.string()));
   }
   NIBBLE_ASSIGN(std::string content, readFile(file, kLargestFile));
-  Result<Tokenizer> tokenizer = parse(content);
+  Result<Tokenizer> tokenizer = parse(withoutByteOrderMark(content));
   if (!tokenizer.isOk())
     return std::move(tokenizer).takeStatus().within("cannot use tokenizer " + file.string());
   return tokenizer;

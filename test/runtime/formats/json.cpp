@@ -51,6 +51,12 @@ TEST(Json, Limits) {
   std::string path = scratch.put("a.json", "[1,2,3]");
   EXPECT_TRUE(readJsonFile(path).isOk());
   EXPECT_TRUE(fails(readJsonFile(path, {.bytes = 6}).status(), Code::kBadInput, {path, "7 bytes"}));
+  // Editors put the mark before files; it is no part of JSON that comes from elsewhere.
+  auto marked = readJsonFile(scratch.put("marked.json", "\xEF\xBB\xBF[7]"));
+  ASSERT_TRUE(marked.isOk()) << marked.status().message();
+  EXPECT_EQ(*marked, Json::array({7}));
+  EXPECT_TRUE(fails(readJsonFile(scratch.put("two.json", "\xEF\xBB\xBF\xEF\xBB\xBF[7]")).status(), Code::kBadInput,
+                    {"byte order mark"}));
   EXPECT_TRUE(fails(readJsonFile(scratch / "no.json").status(), Code::kBadInput, {"no.json", "No such file"}));
 }
 

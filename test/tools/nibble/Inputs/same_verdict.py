@@ -77,6 +77,8 @@ CASES = [
     (CONFIG, {"foo": 1, "bos_token_id": 5000, "use_flash_attention_2": True, "rope_scaling": {**YARN, "foo": 1}}, "warned",
      "rope_scaling.foo", False),
     (CONFIG, {"attn_config": {"attn_impl": "flash"}, "use_rope": True}, "warned", "\"attn_config\" says how", False),
+    (GENERATION, {"eos_tokn_id": 7}, "warned", "close names: eos_token_id", False),
+    (GENERATION, {"stop_strings": ["###"]}, "warned", "stop_strings is not applied", False),
     (GENERATION, {"pad_token_id": 5000}, "warned", "generation_config.json: pad_token_id 5000", False),
 ]
 
