@@ -115,7 +115,7 @@ Status readGroup(const Json &json, const std::string &file, const std::string &p
     return Status::badInput(where + ".weights is not an object; correct the file");
   NIBBLE_TRY(checkUnknownKeys(*weights, kWeightKeys, file, keyPath(path, "weights"), warnings));
   NIBBLE_TRY(readWeights(*weights, where + ".weights", group));
-  if (findField(json, "input_activations") || findField(json, "output_activations"))
+  if (contentOf(json, "input_activations") || contentOf(json, "output_activations"))
     group.problem = "activations are quantized too";
   if (format != "pack-quantized")
     group.problem = fmt::format("format \"{}\"", printable(format));
@@ -170,22 +170,71 @@ Result<ModuleList> ModuleList::parse(const Json *list, const std::string &where)
   return modules;
 }
 
+Result<ModuleList::Fit> ModuleList::fitOf(const names::Pattern &entry, const ModuleName &module) const {
+  std::optional<bool> matches = entry.matches(module.name);
+  if (matches == false && module.stored != module.name)
+    matches = entry.matches(module.stored);
+  if (!matches)
+    return Status::badInput(fmt::format("{}: entry \"{}\" is no usable regular expression: it takes too many steps; "
+                                        "list the modules by name",
+                                        where_, printable(entry.text())));
+  return *matches                             ? (entry.isAnchored() ? Fit::kExpression : Fit::kName)
+         : entry.text() == module.className() ? Fit::kClass
+                                              : Fit::kNone;
+}
+
 Result<ModuleList::Fit> ModuleList::fitOf(const ModuleName &module) const {
   Fit closest = Fit::kNone;
   for (const names::Pattern &entry : entries_) {
-    std::optional<bool> matches = entry.matches(module.name);
-    if (matches == false && module.stored != module.name)
-      matches = entry.matches(module.stored);
-    if (!matches)
-      return Status::badInput(fmt::format("{}: entry \"{}\" is no usable regular expression: it takes too many steps; "
-                                          "list the modules by name",
-                                          where_, printable(entry.text())));
-    Fit fit = *matches                             ? (entry.isAnchored() ? Fit::kExpression : Fit::kName)
-              : entry.text() == module.className() ? Fit::kClass
-                                                   : Fit::kNone;
+    NIBBLE_ASSIGN(Fit fit, fitOf(entry, module));
     closest = std::max(closest, fit);
   }
   return closest;
+}
+
+// Parts of names of heads, which may be tied, and of modules of models with experts, images, sound, states or further
+// heads: recipes for all of them list these.
+constexpr std::array<std::string_view, 19> kElsewhere = {
+    "head",        "router",     "expert",    "vision", "visual",      "image",       "audio",
+    "multi_modal", "mm_",        "projector", "merger", "patch_embed", "linear_attn", "mtp",
+    "mamba",       "rotary_emb", "act_fn",    "conv1d", "kv_a_proj"};
+
+// Whether a model of this or another architecture may have such a module, though none of its tensors says so.
+static bool mayBeElsewhere(const std::string &entry, std::span<const ModuleName> modules) {
+  if (entry.find('.') == std::string::npos && std::isupper(static_cast<unsigned char>(entry[0])))
+    return true; // a class
+  for (std::string_view word : kElsewhere)
+    if (entry.find(word) != std::string::npos)
+      return true;
+  for (std::string_view gate : {"mlp.gate", "mlp\\.gate"}) // a router; not mlp.gate_proj
+    if (size_t at = entry.find(gate);
+        at != std::string::npos && entry[std::min(at + gate.size(), entry.size() - 1)] != '_')
+      return true;
+  // A module that holds others has no tensor of its own.
+  return std::any_of(modules.begin(), modules.end(), [&](const ModuleName &module) {
+    return module.name.starts_with(entry + ".") || module.stored.starts_with(entry + ".");
+  });
+}
+
+Result<std::vector<std::string>> ModuleList::unmatched(std::span<const ModuleName> modules) const {
+  std::vector<std::string> lines, all;
+  for (const ModuleName &module : modules)
+    all.push_back(module.name);
+  for (const names::Pattern &entry : entries_) {
+    bool fitsOne = false;
+    for (const ModuleName &module : modules) {
+      NIBBLE_ASSIGN(Fit fit, fitOf(entry, module));
+      if (fitsOne = fit != Fit::kNone; fitsOne)
+        break;
+    }
+    if (fitsOne || mayBeElsewhere(entry.text(), modules))
+      continue;
+    std::vector<std::string> close = names::closeNames(entry, all);
+    lines.push_back(
+        fmt::format("{}: entry \"{}\" matches no module{}{}; correct or remove it", where_, printable(entry.text()),
+                    close.empty() ? "" : "; close names: ", printable(fmt::format("{}", fmt::join(close, ", ")))));
+  }
+  return lines;
 }
 
 Result<DeclaredQuantization> DeclaredQuantization::parse(const Json &config, const std::string &file) {

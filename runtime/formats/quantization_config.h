@@ -6,6 +6,7 @@
 #include "runtime/core/status.h"
 #include "runtime/formats/json.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,13 @@ public:
   static Result<ModuleList> parse(const Json *list, const std::string &where);
   // The closest entry's fit. Bad input for an expression that takes too many steps.
   Result<Fit> fitOf(const ModuleName &module) const;
+  // A line for each entry that fits none of these modules, a model's, with names that are close. Silent about what
+  // tools write into every list: classes, heads that may be tied, and modules of other architectures.
+  Result<std::vector<std::string>> unmatched(std::span<const ModuleName> modules) const;
 
 private:
+  Result<Fit> fitOf(const names::Pattern &entry, const ModuleName &module) const;
+
   std::vector<names::Pattern> entries_;
   std::string where_;
 };
@@ -60,6 +66,7 @@ public:
   // differ fit it alike.
   Result<const QuantizationGroup *> groupOf(const ModuleName &module) const;
   const std::vector<QuantizationGroup> &groups() const { return groups_; }
+  const ModuleList &ignore() const { return ignore_; }
   // Fields that are not known, one line each.
   const std::vector<std::string> &warnings() const { return warnings_; }
 

@@ -80,7 +80,7 @@ Result<QuantizedCheckpoint> QuantizedCheckpoint::open(const std::string &folder)
   std::sort(checkpoint.names_.begin(), checkpoint.names_.end());
   if (declared) {
     NIBBLE_TRY(checkpoint.checkKept(*declared));
-    checkpoint.warnOfGroups(*declared);
+    NIBBLE_TRY(checkpoint.warnOfGroups(*declared));
   }
   return checkpoint;
 }
@@ -172,7 +172,7 @@ Status QuantizedCheckpoint::checkKept(const DeclaredQuantization &declared) cons
   return Status::ok();
 }
 
-void QuantizedCheckpoint::warnOfGroups(const DeclaredQuantization &declared) {
+Status QuantizedCheckpoint::warnOfGroups(const DeclaredQuantization &declared) {
   std::set<std::string> used;
   int64_t wide = 0;
   for (const auto &[name, packed] : packed_) {
@@ -183,11 +183,24 @@ void QuantizedCheckpoint::warnOfGroups(const DeclaredQuantization &declared) {
     if (!used.contains(group.name))
       warnings_.push_back(
           fmt::format("checkpoint {}: config_groups.{} targets no packed tensor", folder(), group.name));
+  std::vector<ModuleName> modules;
+  for (const std::string &name : names_) {
+    const TensorInfo *stored = files_.info(packed_.contains(name) ? name + std::string(kPackedSuffix) : name);
+    modules.push_back(moduleOf(name, stored->name));
+  }
+  NIBBLE_ASSIGN(std::vector<std::string> dead, declared.ignore().unmatched(modules));
+  for (const QuantizationGroup &group : declared.groups())
+    if (used.contains(group.name)) {
+      NIBBLE_ASSIGN(std::vector<std::string> more, group.targets.unmatched(modules));
+      dead.insert(dead.end(), more.begin(), more.end());
+    }
+  warnings_.insert(warnings_.end(), dead.begin(), dead.end());
   if (wide > 0)
     warnings_.push_back(
         fmt::format("checkpoint {}: {} packed tensors have scales of another type than BF16; --dtype "
                     "float32 --scheme none holds their weights exactly, bfloat16 and four bits round them",
                     folder(), wide));
+  return Status::ok();
 }
 
 std::vector<numerics::Scheme> QuantizedCheckpoint::schemes() const {

@@ -71,7 +71,7 @@ private:
   Status checkZeroPoint(const std::string &name) const;
   Status checkKept(const DeclaredQuantization &declared) const;
   Status notFinite(const std::string &name, float value, int64_t index, int64_t k) const;
-  void warnOfGroups(const DeclaredQuantization &declared);
+  Status warnOfGroups(const DeclaredQuantization &declared);
 
   struct Packed {
     numerics::PackedLayout layout; // interchange

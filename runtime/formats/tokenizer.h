@@ -36,8 +36,8 @@ public:
   // in the text become their ids either way. Bad input when the text is not UTF-8, naming the byte, or is pathological.
   Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecialTokens) const;
 
-  // What to tell who loads it: text that cannot be encoded without loss.
-  const std::vector<std::string> &warnings() const { return bpe_.warnings(); }
+  // What to tell who loads it: text that cannot be encoded without loss, fields that are not applied.
+  const std::vector<std::string> &warnings() const { return warnings_; }
 
   // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's embedding may have spare rows) give
   // nothing.
@@ -70,6 +70,7 @@ private:
   AddedTokenMatcher normalizedMatcher_;
   std::vector<int32_t> prefix_;
   std::vector<int32_t> suffix_;
+  std::vector<std::string> warnings_;
 };
 
 // Decodes token by token: what it has returned so far is a prefix of decode of all of them, and never ends inside a

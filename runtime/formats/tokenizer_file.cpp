@@ -54,6 +54,11 @@ public:
     NIBBLE_ASSIGN(tokenizer.normalizer_, part<Normalizer>(root, "normalizer"));
     NIBBLE_TRY(readAddedTokens(root, tokenizer).within("added_tokens"));
     NIBBLE_TRY(readPostProcessor(root, tokenizer).within("post_processor"));
+    tokenizer.warnings_ = tokenizer.bpe_.warnings();
+    for (const char *field : {"truncation", "padding"})
+      if (fields::isSet(root, field))
+        tokenizer.warnings_.push_back(fmt::format(
+            "{} is set and is not applied: texts keep their length; set it to null to silence this", field));
     return tokenizer;
   }
 

@@ -146,6 +146,23 @@ TEST(Tokenizer, WarnsOfTextThatItWouldLose) {
   EXPECT_NE(few.warnings()[0].find("they become unk_token"), std::string::npos) << few.warnings()[0];
 }
 
+TEST(Tokenizer, WarnsOfWhatIsNotApplied) {
+  auto read = readJsonFile(tokenizerFixture("qwen_style", "tokenizer.json"));
+  ASSERT_TRUE(read.isOk()) << read.status().message();
+  const Json &file = *read;
+  for (const char *field : {"truncation", "padding"}) {
+    Json changed = file;
+    changed[field] = {{"max_length", 8}, {"strategy", "LongestFirst"}};
+    auto tokenizer = Tokenizer::parse(changed.dump());
+    ASSERT_TRUE(tokenizer.isOk()) << tokenizer.status().message();
+    ASSERT_EQ(tokenizer->warnings().size(), 1u) << field;
+    EXPECT_EQ(tokenizer->warnings()[0].find(std::string(field) + " is set and is not applied"), 0u)
+        << tokenizer->warnings()[0];
+    changed[field] = nullptr;
+    EXPECT_TRUE(Tokenizer::parse(changed.dump())->warnings().empty()) << field;
+  }
+}
+
 TEST(Tokenizer, NormalizesBeforeItEncodes) {
   Tokenizer tokenizer = loadFixture("qwen_style");
   std::mt19937 random(8);

@@ -120,6 +120,35 @@ TEST_F(TwoGroups, AGroupOfNothingIsAWarning) {
   EXPECT_NE(warnings[0].find("config_groups.group_2 targets no packed tensor"), std::string::npos) << warnings[0];
 }
 
+// An entry that fits no module does nothing, and is mentioned with what it may have meant.
+TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
+  auto warningsAre = [&](std::vector<std::vector<const char *>> expected) {
+    reads(kUp);
+    auto warnings = QuantizedCheckpoint::open(folder_)->warnings();
+    ASSERT_EQ(warnings.size(), expected.size()) << (warnings.empty() ? "" : warnings.back());
+    for (size_t i = 0; i < warnings.size(); ++i)
+      for (const char *word : expected[i])
+        EXPECT_NE(warnings[i].find(word), std::string::npos) << warnings[i];
+  };
+  auto ignored = ignored_;
+  // What tools write into the lists of every model.
+  for (const char *entry : {"lm_head", "re:.*lm_head", "re:.*mlp.gate$", "re:.*\\.mlp\\.gate$", "re:visual.*",
+                            "re:.*vision_tower.*", "re:.*shared_expert_gate$", "re:.*router", "Embedding",
+                            "LlamaRMSNorm", "model.layers.0.self_attn", "model.norm", "model.embed_tokens"})
+    ignored.push_back(entry);
+  ignore() = ignored;
+  warningsAre({});
+  ignored.push_back("re:.*nothing.*");
+  ignored.push_back("model.layers.9.mlp.down_proj");
+  ignored.push_back("re:.*mlp.gate_projs$");
+  ignore() = ignored;
+  group("group_1")["targets"] = {"model.layers.1.mlp.up_proj", "nothing.at.all", "Linear"};
+  warningsAre({{"quantization_config.ignore: entry \"re:.*nothing.*\" matches no module"},
+               {"\"model.layers.9.mlp.down_proj\"", "close names: model.layers.0.mlp.down_proj"},
+               {"\"re:.*mlp.gate_projs$\"", "mlp.gate_proj"},
+               {"config_groups.group_1.targets", "\"nothing.at.all\""}});
+}
+
 // Each of these says something that changes no stored number.
 TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
   Json good = config_;
@@ -140,6 +169,8 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
     readsPatch((weights + "/strategy").c_str(), "GROUP");
     readsPatch((weights + "/strategy").c_str(), nullptr); // follows from group_size
     readsPatch((std::string(group) + "/format").c_str(), nullptr);
+    readsPatch((std::string(group) + "/input_activations").c_str(), Json::object());
+    readsPatch((std::string(group) + "/output_activations").c_str(), Json::object());
   }
   readsPatch("/version", "0.12.2");
   readsPatch("/sparsity_config", Json::object());

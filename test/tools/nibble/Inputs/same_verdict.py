@@ -79,6 +79,7 @@ CASES = [
     (CONFIG, {"attn_config": {"attn_impl": "flash"}, "use_rope": True}, "warned", "\"attn_config\" says how", False),
     (GENERATION, {"eos_tokn_id": 7}, "warned", "close names: eos_token_id", False),
     (GENERATION, {"stop_strings": ["###"]}, "warned", "stop_strings is not applied", False),
+    (TOKENIZER, {"truncation": {"max_length": 8}}, "warned", "truncation is set and is not applied", True),
     (GENERATION, {"pad_token_id": 5000}, "warned", "generation_config.json: pad_token_id 5000", False),
 ]
 
