@@ -23,8 +23,9 @@ def said(*command):
 def section(title, help_text):
     lines = help_text.splitlines()
     for line, below in zip(lines, lines[1:] + [""]):
-        # "  --name TYPE      description", or the description by itself on the next line.
-        if re.match(r"  [-\w]", line) and not re.match(r" {10}", below) and not re.match(r"  \S.*\S {2,}\S", line):
+        # "  --name TYPE      description", or the description by itself on the next line. CLI11 leaves one space where the name takes its column.
+        described = re.match(r"  \S.*\S {2,}\S", line) or re.match(r"  \S.* Excludes:( --[-\w]+)+ \w", line)
+        if re.match(r"  [-\w]", line) and not re.match(r" {10}", below) and not described:
             sys.exit(f"{title}: has no description: {line.strip()}")
     return f"## {title}\n\n{lines[0]}\n\n```\n" + "\n".join(lines[1:]).strip("\n") + "\n```\n"
 
