@@ -35,11 +35,11 @@ static LogicalResult describe(Operation *function, const std::string &what, Type
   return success();
 }
 
-// Files and callers find a value by its name alone.
+// Files and callers find a value by its name; a weight and its packed forms share one.
 static LogicalResult checkNames(Operation *function, const char *what, ArrayRef<nibble_value_info> values) {
   llvm::StringSet<> names;
   for (const nibble_value_info &value : values)
-    if (!names.insert(value.name).second)
+    if (!names.insert(value.packed ? std::string(value.name) + " " + value.packed : value.name).second)
       return function->emitError() << "has two " << what << " of the name '" << value.name
                                    << "'; give each a name of its own";
   return success();
