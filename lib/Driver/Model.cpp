@@ -31,7 +31,7 @@ StageOptions ProgramOptions::stageOptions(const Recipe &recipe) const {
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
-  if (recipe.quantizes())
+  if (recipe.selects())
     if (auto selected = selectTensors(recipe, config_); !selected.isOk())
       return std::move(selected).takeStatus();
   NIBBLE_ASSIGN(auto module, importModule());

@@ -14,6 +14,8 @@ Result<numerics::Convention> parseConvention(const std::string &text) {
 
 Result<numerics::Scheme> Recipe::numericsScheme() const {
   auto kind = numerics::kindNamed(scheme);
+  if (!quantizes())
+    return Status::usage("scheme 'none' has no codes; choose int4, int8 or fp8");
   if (!kind)
     return Status::usage("scheme '" + scheme + "' is unknown; there are int4, int8, fp8 and none");
   NIBBLE_ASSIGN(numerics::Convention parsed, parseConvention(convention));

@@ -24,6 +24,10 @@ struct Recipe {
   names::Selection::Spelling spelling; // of the patterns and of defaultExclude, where the user wrote them
 
   bool quantizes() const { return scheme != "none"; }
+  bool hasPatterns() const { return !include.empty() || !exclude.empty(); }
+  // Whether there is something to hold against the names of weights: a pattern that matches none is wrong where nothing
+  // is quantized, too.
+  bool selects() const { return quantizes() || hasPatterns(); }
   // Usage error for a scheme, group size or convention that there is not.
   Result<numerics::Scheme> numericsScheme() const;
   // Usage error for a pattern that is none.

@@ -276,6 +276,10 @@ Status checkCanLearn(const Config &config, bool supervised) {
         "train.clip_norm: {} leaves nothing of a gradient; raise it, or set 0 for no limit", optimizer.clipNorm));
   if ((supervised ? config.sft.steps : config.rl.steps) == 0)
     return Status::usage(fmt::format("{}.steps: 0 steps train nothing; raise it", supervised ? "sft" : "rl"));
+  if ((supervised ? config.sft.untilReward : config.rl.untilReward) > 0 && config.eval.every == 0)
+    return Status::usage(fmt::format("{}.until_reward: no reward ends the run, since eval.every = 0 evaluates nothing; "
+                                     "set eval.every, or until_reward to 0",
+                                     supervised ? "sft" : "rl"));
   if (supervised)
     return Status::ok();
   const RLConfig &rl = config.rl;

@@ -43,7 +43,7 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const Compi
   if (arguments.input.ends_with(".mlir"))
     return session.parseFile(arguments.input);
   NIBBLE_ASSIGN(auto model, openModel(arguments.input));
-  if (arguments.program != "none" && recipe.quantizes())
+  if (arguments.program == "none" ? recipe.hasPatterns() : recipe.selects())
     if (auto selected = selectTensors(recipe, model->config()); !selected.isOk())
       return std::move(selected).takeStatus();
   return ModelCompiler(session, model->config(), options).importModule();

@@ -131,6 +131,9 @@ TEST(Config, RefusesWhatCannotLearn) {
       {{"rl.steps=0"}, "rl.steps: 0 steps train nothing"},
       {{"rl.steps=0"}, nullptr, true},
       {{"sft.steps=0"}, "sft.steps: 0 steps train nothing", true},
+      {{"sft.until_reward=0.5", "eval.every=0"}, "sft.until_reward: no reward ends the run", true},
+      {{"rl.until_reward=0.5", "eval.every=0"}, "rl.until_reward: no reward ends the run"},
+      {{"rl.until_reward=0.5", "eval.every=0"}, nullptr, true},
       {{"sft.steps=0"}, nullptr},
       {{"rl.negative_weight=0", "rl.clip_low=0", "rl.clip_high=0"}, nullptr},
   };
