@@ -9,7 +9,7 @@
 
 namespace nibble {
 
-// Of f32, bf16, f16, f64, i1, i8, i32 and i64; nullopt for the others.
+// Knows f32, bf16, f16, f64, i1, i8, i32 and i64; nullopt for the others.
 inline std::optional<nibble_dtype> dtypeOf(mlir::Type type) {
   if (type.isF32())
     return NIBBLE_DTYPE_F32;

@@ -85,7 +85,7 @@ void countCacheWrite(Kernel &k, LaunchSpec &spec, Value tokens, int64_t elements
                      Value sequences, Value pages) {
   spec.partly.append(caches.begin(), caches.end());
   spec.partly.append({sequences, pages});
-  // Of each token a key, a value and the number of its page; and where the sequences begin.
+  // Each token has a key, a value and the number of its page; sequences have their beginnings.
   Value ofToken = k.index(static_cast<int64_t>(caches.size()) * elements * 2 + 4);
   Value begins = k.host.createOrFold<arith::SubIOp>(k.loc(), k.extent(sequences, 0), k.index(1));
   spec.touches = k.host.createOrFold<arith::AddIOp>(k.loc(), k.mul(tokens, ofToken), k.mul(begins, k.index(4)));

@@ -5,8 +5,8 @@
 
 namespace nibble::host {
 
-// math.fpowi, math.ipowi, math.isinf, math.isnormal, math.clampf, math.sincos, math.fma of bf16 and f16, arith.truncf from f64 to
-// bf16.
+// math.fpowi, math.ipowi, math.isinf, math.isnormal, math.clampf, math.sincos, math.fma of bf16 and f16, arith.truncf
+// from f64 to bf16.
 void populateScalarExpansions(mlir::RewritePatternSet &patterns);
 
 } // namespace nibble::host

@@ -46,8 +46,8 @@ struct TensorMapArgument {
 struct CommandArgument {
   enum Kind : int32_t { kBuffer, kInteger, kTensorMap } kind = kBuffer;
   int32_t index = 0;     // buffer or register
-  // Of a launch's buffer or tensor map: the launch touches a part of it (else all); and it uses it up, as a list from
-  // which blocks take their work, so that it has to be as it was before the launch can run again.
+  // A buffer or tensor map of a launch: `partly`, it touches a part of it and not all; `consumed`, it uses it up, as a
+  // list from which blocks take their work, so that it has to be as it was before the launch can run again.
   bool partly = false, consumed = false;
   TensorMapArgument map; // of kTensorMap
 };

@@ -37,7 +37,7 @@ public:
   // Memory of the device alone, zeroed: TensorView::device is set, data null.
   virtual Result<TensorView> allocate(DType dtype, Shape shape, std::string_view what) = 0;
   virtual void release(const TensorView &tensor) = 0;
-  // Of a tensor of `allocate`, byte offsets. `copyWithin`: the two ranges do not overlap.
+  // These take a tensor of `allocate` and byte offsets. The two ranges of `copyWithin` do not overlap.
   virtual Status copyWithin(const TensorView &tensor, int64_t to, int64_t from, int64_t bytes) = 0;
   virtual Status read(const TensorView &tensor, int64_t offset, std::span<std::byte> to) = 0;
   virtual Status write(const TensorView &tensor, int64_t offset, std::span<const std::byte> from) = 0;

@@ -28,8 +28,8 @@ struct DatasetTaskOptions {
 class DatasetTask final : public Task {
 public:
   // Bad input as of PromptDataset::load, and when a split that is needed has no problem. A row of `path` whose prompt
-  // is held out in `heldOutPath` is left out and counted. `countAnswer` counts the tokens of an answer; it is asked only
-  // when there is a limit of them.
+  // is held out in `heldOutPath` is left out and counted. `countAnswer` counts the tokens of an answer; it is asked
+  // only when there is a limit of them.
   static Result<std::unique_ptr<DatasetTask>> load(const DatasetTaskOptions &options,
                                                    const PromptDataset::CountTokens &countTokens = {},
                                                    const PromptDataset::CountTokens &countAnswer = {});

@@ -50,8 +50,8 @@ private:
 
 // The task. `contextLength`: tokens of prompt and response together; prompts of a file that leave no room for
 // max_new_tokens are left out, and with `supervised` training rows that are longer with their answers than this or than
-// one call computes (train.max_tokens). `say` gets a line about what was read, if anything was. Errors as of Task::create and
-// DatasetTask::load.
+// one call computes (train.max_tokens). `say` gets a line about what was read, if anything was. Errors as of
+// Task::create and DatasetTask::load.
 Result<std::unique_ptr<Task>> createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
                                          const std::function<void(const std::string &)> &say, bool supervised = false);
 // The reward program, when the configuration names a command; else null. Usage error as of its create.

@@ -51,9 +51,10 @@ Status Loop::run(RunFolder &folder) {
     NIBBLE_ASSIGN(evaluatedAtEnd_, boolFieldOr(folder.state(), "evaluated_at_end", where, false));
     NIBBLE_ASSIGN(std::string data, stringFieldOr(folder.state(), "data", where, ""));
     if (data != parts_.environment.task->fingerprint())
-      return Status::usage(config_.run.out + ": the prompts are others than those the run began with (task.path, "
-                                             "task.held_out_path and their fields, or limits of tokens that leave out other "
-                                             "rows); give those back or choose another folder");
+      return Status::usage(config_.run.out +
+                           ": the prompts are others than those the run began with (task.path, "
+                           "task.held_out_path and their fields, or limits of tokens that leave out other "
+                           "rows); give those back or choose another folder");
     // What an older version saved does not say: it then counts as if every step had been of use.
     NIBBLE_ASSIGN(learnedSteps_, integerFieldOr(folder.state(), "learned_steps", where, 0, INT64_MAX, updates));
     NIBBLE_ASSIGN(idleSteps_, integerFieldOr(folder.state(), "steps_without_update", where, 0, INT64_MAX, 0));
@@ -80,8 +81,8 @@ Status Loop::run(RunFolder &folder) {
       fmt::format("{}: stopped after step {} and saved; resume to go on", config_.run.out, step_));
 }
 
-// Of the process on the host; and of a run on a device, what it takes there, of all that is in `memory_parameter_bytes`
-// and `memory_rollout_cache_bytes` as well.
+// Adds what the process takes on the host. A run on a device also tells what it takes there, which includes
+// `memory_parameter_bytes` and `memory_rollout_cache_bytes`.
 void Loop::addMemory(StepMetrics &line) const {
   auto add = [&](const char *key, int64_t bytes) { line.values[key] = static_cast<double>(bytes); };
   add("memory_peak_bytes", peakResidentBytes());

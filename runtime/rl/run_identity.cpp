@@ -128,7 +128,8 @@ std::vector<std::string> differences(const RunIdentity &began, const RunIdentity
     if (isSame(before, after, at(began.contents, name), at(now.contents, name), isContentStrict(name)))
       return;
     if (before == after)
-      lines.push_back(fmt::format("{}: the content of {} has changed since the run began (put back what it was)", name, after.dump()));
+      lines.push_back(fmt::format("{}: the content of {} has changed since the run began (put back what it was)", name,
+                                  after.dump()));
     else
       lines.push_back(fmt::format("{} was {}, is {}", name, before.dump(), after.dump()));
     if (name == "rl.steps" || name == "sft.steps")

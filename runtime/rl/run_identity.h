@@ -24,9 +24,10 @@ struct RunIdentity {
 // Reads the model's files, the objective and the files among the words of the reward command, for their hashes.
 RunIdentity identityOf(const Config &config, bool supervised);
 
-// One text for each key whose value differs: "rl.clip_low was 0.2, is 0.1". Paths of the same content do not differ. The
-// model and the objective differ where their content was replaced at an unchanged path: "model.path: the content of
-// "a/b" has changed since the run began (put back what it was)". A key that is new since the run began had its default value then.
+// One text for each key whose value differs: "rl.clip_low was 0.2, is 0.1". Paths of the same content do not differ.
+// The model and the objective differ where their content was replaced at an unchanged path: "model.path: the content of
+// "a/b" has changed since the run began (put back what it was)". A key that is new since the run began had its default
+// value then.
 std::vector<std::string> differences(const RunIdentity &began, const RunIdentity &now);
 
 } // namespace nibble

@@ -1,7 +1,7 @@
 // Every tensor that the programs of one run share, by name: weights, packed weights, masters, moments, gradients.
 //
 // One copy of each: the weight that the update writes is the memory that training and rollout read, so publishing new
-// weights is nothing but counting their version. Of a program for a device that copy is the device's, and the host has
+// weights is nothing but counting their version. A program for a device has that copy on the device, and the host has
 // none: what it reads and writes goes through a small piece of its memory (runtime/core/residence.h).
 #pragma once
 

@@ -64,7 +64,7 @@ std::string describe(const NamedTensor &tensor) {
   return shown < view.elements() ? text + " ..." : text;
 }
 
-// Where the host can read the tensor: where it is, or in `copy`, of what a device has alone.
+// Where the host can read the tensor: at its place, or in `copy` if a device has it alone.
 Result<TensorView> onHost(const TensorView &tensor, Residence *residence, Tensor &copy) {
   if (!tensor.device)
     return tensor;

@@ -79,7 +79,8 @@ Status build(const Config &config, bool supervised, const TrainArguments &argume
   parts.tokenizer.emplace(std::move(text.tokenizer));
   parts.stopTokens = std::move(text.stopTokens);
   parts.codec.emplace(*parts.tokenizer);
-  parts.contextLength = config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
+  parts.contextLength =
+      config.model.contextLength > 0 ? config.model.contextLength : parts.model->config().maxPositions;
   NIBBLE_ASSIGN(parts.task, createTask(
                                 config, *parts.codec, parts.contextLength,
                                 [](const std::string &line) { fmt::print(stderr, "nibble: {}\n", line); }, supervised));

@@ -118,7 +118,7 @@ public:
     });
   }
 
-  // Of an element that is read or written. A loop's own index is compared once, outside of the loop.
+  // Checks an element that is read or written. A loop's own index is compared once, outside of the loop.
   void element(Value tensor, ValueRange indices, StringRef reaches) {
     for (auto [dim, index] : llvm::enumerate(indices)) {
       Extent extent = Extent::of(tensor, dim);
@@ -243,7 +243,7 @@ public:
         require(compare(Predicate::eq, size, b.getIndexAttr(to.getDimSize(dim))),
                 "says that dimension " + Twine(dim) + " is " + Twine(to.getDimSize(dim)) + ", and it is not");
     }
-    // Of a buffer in memory; no product overflows.
+    // The elements fit into a buffer in memory, so no product overflows.
     AffineExpr left = b.getAffineSymbolExpr(0), right = b.getAffineSymbolExpr(1);
     OpFoldResult count = b.getIndexAttr(1);
     for (int64_t dim = 0; dim < from.getRank(); ++dim)
@@ -278,7 +278,7 @@ private:
           visit(operand, dimension, expression);
   }
 
-  // Of `symbols` values, or of dimensions when there are none.
+  // It takes `symbols` values, or dimensions when there are none.
   OpFoldResult apply(AffineExpr expression, ArrayRef<OpFoldResult> operands, int64_t symbols = 0) {
     auto map = AffineMap::get(symbols ? 0 : operands.size(), symbols, expression);
     return affine::makeComposedFoldedAffineApply(b, b.getLoc(), map, operands);

@@ -131,8 +131,8 @@ DeviceMemory CudaDevice::memory() const {
   return {static_cast<int64_t>(total), static_cast<int64_t>(free), allocated_, peak_};
 }
 
-// Of a compute capability of 9.0: two transfers for each clock of the memory, and 4096 operations of bf16 for each
-// clock of a multiprocessor (NVIDIA H100 Tensor Core GPU Architecture).
+// A device of compute capability 9.0 has two transfers for each clock of the memory, and 4096 operations of bf16 for
+// each clock of a multiprocessor (NVIDIA H100 Tensor Core GPU Architecture).
 DeviceLimits CudaDevice::limits() const {
   constexpr double kTransfers = 2, kOperations = 4096;
   auto attribute = [&](int which) -> double {

@@ -283,7 +283,8 @@ static const GradientCase kGatherCases[] = {
     return %y : tensor<6x3xf32>
   })",
      "parameters"},
-    // A broadcast whose extent is open, as torch-mlir writes it: the body reads a size of the tensor that it gathers from.
+    // A broadcast whose extent is open, as torch-mlir writes it: the body reads a size of the tensor that it gathers
+    // from.
     {"SizeReadInBody", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {

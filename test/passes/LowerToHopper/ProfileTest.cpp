@@ -96,7 +96,7 @@ TEST(HopperProfile, AColumnThatIsReadIsCounted) {
                   {&x});
 }
 
-// Of three sequences, the next token of each.
+// Three sequences get their next token each.
 TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
   Tensor k = *Tensor::create(DType::kBF16, {3, 64}), v = *Tensor::create(DType::kBF16, {3, 64});
   Tensor positions = *Tensor::create(DType::kI32, {3}), sequences = *Tensor::create(DType::kI32, {4}),
@@ -144,7 +144,7 @@ TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
   };
   std::string table;
   std::vector<int64_t> once = replaysOf(1, table), thrice = replaysOf(3, table);
-  // Of the call, the list's launch and attention's: six replays each.
+  // The call, the list's launch and attention's are replayed six times each.
   ASSERT_EQ(once.size(), 18u);
   ASSERT_EQ(thrice.size(), 18u);
   for (size_t i = 0; i < once.size(); ++i) {

@@ -121,7 +121,8 @@ TEST(RunIdentity, AFileMayMove) {
     auto before = readFile(folder / file);
     write(file, "another");
     EXPECT_THAT(differences(began, identity("a", "a.mlir", "a.py")),
-                ElementsAre("model.path: the content of \"" + path("a") + "\" has changed since the run began (put back what it was)"))
+                ElementsAre("model.path: the content of \"" + path("a") +
+                            "\" has changed since the run began (put back what it was)"))
         << file;
     // The same content elsewhere still is the same.
     EXPECT_THAT(differences(began, identity("b", "a.mlir", "a.py")), IsEmpty());
