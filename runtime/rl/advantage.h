@@ -32,7 +32,7 @@ struct Moments {
   double unit = 1, mean = 0, deviation = 0;
 };
 // In two passes, the second corrected by the rounding of the mean (Chan, Golub & LeVeque, "Algorithms for computing the
-// sample variance", 1983). Of no values: 0.
+// sample variance", 1983). Both are 0 where there are no values.
 Moments momentsOf(std::span<const double> values);
 
 // Group-relative advantages (Shao et al., "DeepSeekMath", 2024): reward minus the mean of the group, over its
