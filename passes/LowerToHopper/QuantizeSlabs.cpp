@@ -52,8 +52,8 @@ struct SlabThread {
   }
 };
 
-// Of columns 2c and 2c + 1 of two rows, `upper` and `lower` of them codes as the grid gives them: four codes in bits 0,
-// 4, 16 and 20 of a word, plus kAboveFour.
+// A word with four codes in bits 0, 4, 16 and 20, plus kAboveFour. The codes stand in columns 2c and 2c + 1 of two
+// rows; `upper` and `lower` hold them as the grid gives them.
 constexpr uint32_t kAboveFour = static_cast<uint32_t>(kAboveCode) * 17;
 
 Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
