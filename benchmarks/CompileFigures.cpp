@@ -4,7 +4,8 @@
 
 namespace nibble::benchmarks {
 
-static Result<Seconds> timeCompile(const Plan &plan, int64_t layers, bool training) {
+static Result<Seconds> timeCompile(const Plan &plan, int64_t layers,
+                                   bool training) {
   NIBBLE_ASSIGN(ModelConfig config, qwenShape(layers));
   ProgramOptions options;
   options.train = options.rollout = everythingInt4();
@@ -12,7 +13,8 @@ static Result<Seconds> timeCompile(const Plan &plan, int64_t layers, bool traini
   return timeCalls(plan.repetitions, [&]() -> Status {
     Session session;
     ModelCompiler compiler(session, config, options);
-    NIBBLE_ASSIGN(Program program, training ? compiler.training() : compiler.rollout());
+    NIBBLE_ASSIGN(Program program,
+                  training ? compiler.training() : compiler.rollout());
     return Status::ok();
   });
 }
@@ -20,7 +22,8 @@ static Result<Seconds> timeCompile(const Plan &plan, int64_t layers, bool traini
 Result<std::vector<Figure>> compileFigures(const Plan &plan) {
   std::vector<Figure> figures;
   for (bool training : {false, true}) {
-    std::string name = std::string("compile/qwen3-0.6b/") + (training ? "train" : "rollout");
+    std::string name =
+        std::string("compile/qwen3-0.6b/") + (training ? "train" : "rollout");
     if (!plan.wants(name))
       continue;
     NIBBLE_ASSIGN(Seconds few, timeCompile(plan, 2, training));

@@ -10,7 +10,9 @@
 
 namespace nibble::benchmarks {
 
-bool Plan::wants(const std::string &name) const { return std::regex_search(name, std::regex(filter)); }
+bool Plan::wants(const std::string &name) const {
+  return std::regex_search(name, std::regex(filter));
+}
 
 void Plan::printProfile(const std::string &name) const {
   if (host.profile)
@@ -18,10 +20,13 @@ void Plan::printProfile(const std::string &name) const {
 }
 
 double secondsNow() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
-Result<Seconds> timeCalls(int repetitions, const std::function<Status()> &call) {
+Result<Seconds> timeCalls(int repetitions,
+                          const std::function<Status()> &call) {
   std::vector<double> times;
   for (int run = -2; run < repetitions; ++run) {
     double begin = secondsNow();
@@ -33,7 +38,8 @@ Result<Seconds> timeCalls(int repetitions, const std::function<Status()> &call) 
   return Seconds{times[times.size() / 2], times.front()};
 }
 
-Figure Figure::of(const Plan &plan, const std::string &name, const std::string &unit, double work, Seconds seconds) {
+Figure Figure::of(const Plan &plan, const std::string &name,
+                  const std::string &unit, double work, Seconds seconds) {
   return Figure{{{"name", name},
                  {"unit", unit},
                  {"threads", plan.threads},

@@ -1,4 +1,5 @@
-// Kernels compiled as programs are, each with the work it does: the cases of nibble-bench.
+// Kernels compiled as programs are, each with the work it does: the cases of
+// nibble-bench.
 #pragma once
 
 #include "benchmarks/Figure.h"
@@ -15,12 +16,14 @@ struct Case {
   std::string name;
   std::string unit;
   Limit limit; // what it is measured against
-  double work; // of one call, in units of the figure (operations, bytes, weights)
+  double
+      work; // of one call, in units of the figure (operations, bytes, weights)
   double goal; // ratio to the limit; without one, units a second and core
   std::function<Status()> call;
 };
 
-// The linears, their gradients and the grid, of an [N, K] as they are in a model. `plan` outlives the cases.
+// The linears, their gradients and the grid, of an [N, K] as they are in a
+// model. `plan` outlives the cases.
 Result<std::vector<Case>> kernelCases(const Plan &plan);
 
 } // namespace nibble::benchmarks

@@ -14,14 +14,18 @@ using Half = float __attribute__((vector_size(32)));
 using Integers = int64_t __attribute__((vector_size(64)));
 
 double secondsNow() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
-// Twelve independent chains of fused multiply-adds hide the latency of two units with four to five cycles.
+// Twelve independent chains of fused multiply-adds hide the latency of two
+// units with four to five cycles.
 constexpr int64_t kRounds = 4'000'000;
 constexpr int kChains = 12;
 
-template <typename Vector> __attribute__((always_inline)) inline float chains(float start) {
+template <typename Vector>
+__attribute__((always_inline)) inline float chains(float start) {
   Vector sums[kChains];
   Vector factor = start - (Vector){}, term = start * 0.5f - (Vector){};
   for (int i = 0; i < kChains; ++i)
@@ -37,10 +41,15 @@ template <typename Vector> __attribute__((always_inline)) inline float chains(fl
   return total;
 }
 
-__attribute__((target("avx512f,fma"))) float chains512(float start) { return chains<Wide>(start); }
-__attribute__((target("avx2,fma"))) float chains256(float start) { return chains<Half>(start); }
+__attribute__((target("avx512f,fma"))) float chains512(float start) {
+  return chains<Wide>(start);
+}
+__attribute__((target("avx2,fma"))) float chains256(float start) {
+  return chains<Half>(start);
+}
 
-__attribute__((target("avx512f"))) int64_t sum512(const Integers *data, int64_t count) {
+__attribute__((target("avx512f"))) int64_t sum512(const Integers *data,
+                                                  int64_t count) {
   Integers sums[8] = {};
   for (int64_t i = 0; i + 8 <= count; i += 8)
     for (int j = 0; j < 8; ++j)
@@ -60,12 +69,14 @@ int64_t sumPlain(const Integers *data, int64_t count) {
 }
 
 double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  std::nth_element(values.begin(), values.begin() + values.size() / 2,
+                   values.end());
   return values[values.size() / 2];
 }
 
 // Median of `runs` measurements of `work` done by all threads together.
-template <typename Body> double medianRate(int threads, int runs, double work, Body body) {
+template <typename Body>
+double medianRate(int threads, int runs, double work, Body body) {
   std::vector<double> rates;
   std::vector<float> results(threads); // what is computed is needed
   for (int run = 0; run < runs; ++run) {
@@ -84,8 +95,9 @@ template <typename Body> double medianRate(int threads, int runs, double work, B
 } // namespace
 
 double fmaPeak(int threads, bool wide) {
-  return medianRate(threads, 7, 2.0 * kRounds * kChains * (wide ? 16 : 8) * threads,
-                    [&](int) { return wide ? chains512(0.5f) : chains256(0.5f); });
+  return medianRate(
+      threads, 7, 2.0 * kRounds * kChains * (wide ? 16 : 8) * threads,
+      [&](int) { return wide ? chains512(0.5f) : chains256(0.5f); });
 }
 
 double readBandwidth(int threads) {
@@ -93,10 +105,12 @@ double readBandwidth(int threads) {
   bool wide = __builtin_cpu_supports("avx512f");
   std::vector<Integers> buffer(kVectors, Integers{1, 2, 3, 4, 5, 6, 7, 8});
   int64_t share = kVectors / threads;
-  return medianRate(threads, 5, 64.0 * static_cast<double>(share * threads), [&](int thread) {
-    const Integers *mine = buffer.data() + share * thread;
-    return static_cast<float>(wide ? sum512(mine, share) : sumPlain(mine, share));
-  });
+  return medianRate(threads, 5, 64.0 * static_cast<double>(share * threads),
+                    [&](int thread) {
+                      const Integers *mine = buffer.data() + share * thread;
+                      return static_cast<float>(wide ? sum512(mine, share)
+                                                     : sumPlain(mine, share));
+                    });
 }
 
 } // namespace nibble::benchmarks

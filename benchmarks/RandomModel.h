@@ -13,8 +13,8 @@ Result<ModelConfig> demoShape();
 // INT4 in groups of 32, the head included.
 Recipe everythingInt4();
 
-// Takes memory for all parameters of the program and fills it: codes and scales of packed weights, bf16 of the others,
-// each as large as a trained model's.
+// Takes memory for all parameters of the program and fills it: codes and scales
+// of packed weights, bf16 of the others, each as large as a trained model's.
 Status fillParameters(const Program &program, ParameterStore &store);
 
 // Random weights for ParameterStore::initialize.

@@ -1,4 +1,5 @@
-// Tokens a second of a rollout's forward, beside what the machine's arithmetic or memory would allow.
+// Tokens a second of a rollout's forward, beside what the machine's arithmetic
+// or memory would allow.
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 
@@ -13,11 +14,14 @@ namespace nibble::benchmarks {
 
 namespace {
 
-// The program's forward with a cache that holds numbers, called with batches of one shape.
+// The program's forward with a cache that holds numbers, called with batches of
+// one shape.
 class Rollout {
 public:
-  static Result<std::unique_ptr<Rollout>> create(const Program &program, const ParameterStore &store, int64_t pages);
-  // `count` new tokens of each of the first `sequences` sequences, the first of them at `position`; logits of the last.
+  static Result<std::unique_ptr<Rollout>>
+  create(const Program &program, const ParameterStore &store, int64_t pages);
+  // `count` new tokens of each of the first `sequences` sequences, the first of
+  // them at `position`; logits of the last.
   Status shape(int64_t sequences, int64_t position, int64_t count);
   Status call() {
     NIBBLE_ASSIGN(auto results, forward_.call(arena_));
@@ -37,7 +41,9 @@ private:
   std::vector<int32_t> tokens_, positions_, sequences_, rows_, pages_;
 };
 
-Result<std::unique_ptr<Rollout>> Rollout::create(const Program &program, const ParameterStore &store, int64_t pages) {
+Result<std::unique_ptr<Rollout>> Rollout::create(const Program &program,
+                                                 const ParameterStore &store,
+                                                 int64_t pages) {
   NIBBLE_ASSIGN(Function forward, program.function("forward"));
   NIBBLE_ASSIGN(KeyValueCache layout, KeyValueCache::describe(forward));
   std::unique_ptr<Rollout> rollout(new Rollout(std::move(forward)));
@@ -61,11 +67,14 @@ Status Rollout::fillCache(int64_t pages) {
       continue;
     Shape shape(argument.shape, argument.shape + argument.rank);
     shape[0] = pages;
-    NIBBLE_ASSIGN(Tensor tensor, Tensor::create(static_cast<DType>(argument.dtype), shape));
+    NIBBLE_ASSIGN(Tensor tensor,
+                  Tensor::create(static_cast<DType>(argument.dtype), shape));
     auto *values = tensor.as<uint16_t>();
-    for (int64_t j = 0, count = tensor.elements(); j < count; ++j) { // of magnitude 0.5 .. 1, either sign
+    for (int64_t j = 0, count = tensor.elements(); j < count;
+         ++j) { // of magnitude 0.5 .. 1, either sign
       uint32_t bits = random() >> 8;
-      values[j] = static_cast<uint16_t>(0x3F00u + bits % 0x80u + (bits & 0x8000u));
+      values[j] =
+          static_cast<uint16_t>(0x3F00u + bits % 0x80u + (bits & 0x8000u));
     }
     NIBBLE_TRY(forward_.bind(i, tensor.view()));
     cache_.push_back(std::move(tensor));
@@ -115,21 +124,25 @@ constexpr RolloutCase kCases[] = {
 };
 constexpr int64_t kPages = 8 * 1024 / 64; // the largest of these
 
-// Tokens a second if nothing but the weights counted, for each operation or byte a second: each weight is multiplied
-// once a token (the head by the rows whose logits are asked for), and is read once a call at 4 bits and its share of a
-// scale.
+// Tokens a second if nothing but the weights counted, for each operation or
+// byte a second: each weight is multiplied once a token (the head by the rows
+// whose logits are asked for), and is read once a call at 4 bits and its share
+// of a scale.
 double shareOf(const RolloutCase &c, const WeightCount &weights) {
   auto tokens = static_cast<double>(c.sequences * c.count);
   if (!c.ofArithmetic)
     return tokens / ((weights.layers + weights.head) * (0.5 + 2.0 / 32));
-  return tokens / (2 * (tokens * weights.layers + (c.count > 1 ? 0.0 : tokens) * weights.head));
+  return tokens / (2 * (tokens * weights.layers +
+                        (c.count > 1 ? 0.0 : tokens) * weights.head));
 }
 
 } // namespace
 
 Result<std::vector<Figure>> rolloutFigures(const Plan &plan) {
   std::vector<Figure> figures;
-  auto nameOf = [](const RolloutCase &c) { return fmt::format("rollout/qwen3-0.6b/int4/{}", c.name); };
+  auto nameOf = [](const RolloutCase &c) {
+    return fmt::format("rollout/qwen3-0.6b/int4/{}", c.name);
+  };
   auto wanted = [&](const RolloutCase &c) { return plan.wants(nameOf(c)); };
   if (std::none_of(std::begin(kCases), std::end(kCases), wanted))
     return figures;
@@ -138,7 +151,8 @@ Result<std::vector<Figure>> rolloutFigures(const Plan &plan) {
   options.rollout = everythingInt4();
   options.host = plan.host;
   Session session;
-  NIBBLE_ASSIGN(Program program, ModelCompiler(session, config, options).rollout());
+  NIBBLE_ASSIGN(Program program,
+                ModelCompiler(session, config, options).rollout());
   ParameterStore store;
   NIBBLE_TRY(fillParameters(program, store));
   NIBBLE_ASSIGN(auto rollout, Rollout::create(program, store, kPages));
@@ -146,9 +160,12 @@ Result<std::vector<Figure>> rolloutFigures(const Plan &plan) {
     if (!wanted(c))
       continue;
     NIBBLE_TRY(rollout->shape(c.sequences, c.position, c.count));
-    NIBBLE_ASSIGN(Seconds seconds, timeCalls(plan.repetitions, [&] { return rollout->call(); }));
+    NIBBLE_ASSIGN(Seconds seconds,
+                  timeCalls(plan.repetitions, [&] { return rollout->call(); }));
     plan.printProfile(nameOf(c));
-    Figure figure = Figure::of(plan, nameOf(c), "tokens/s", static_cast<double>(c.sequences * c.count), seconds);
+    Figure figure =
+        Figure::of(plan, nameOf(c), "tokens/s",
+                   static_cast<double>(c.sequences * c.count), seconds);
     figure.limit = c.ofArithmetic ? Limit::kFma : Limit::kRead;
     figure.share = shareOf(c, countWeights(config));
     figure.goal = c.goal;

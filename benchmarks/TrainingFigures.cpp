@@ -1,4 +1,5 @@
-// The optimizer step of a small model: arithmetic a second, and what INT4 costs beside BF16.
+// The optimizer step of a small model: arithmetic a second, and what INT4 costs
+// beside BF16.
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 
@@ -20,14 +21,16 @@ struct Training {
   std::optional<Trainer> trainer;
   std::vector<TrainSequence> sequences;
 
-  static Result<std::unique_ptr<Training>> create(const Plan &plan, const std::string &scheme);
+  static Result<std::unique_ptr<Training>> create(const Plan &plan,
+                                                  const std::string &scheme);
   Status step() {
     NIBBLE_ASSIGN(StepResult result, trainer->step(sequences));
     return Status::ok();
   }
 };
 
-Result<std::unique_ptr<Training>> Training::create(const Plan &plan, const std::string &scheme) {
+Result<std::unique_ptr<Training>> Training::create(const Plan &plan,
+                                                   const std::string &scheme) {
   auto training = std::make_unique<Training>();
   NIBBLE_ASSIGN(training->config, demoShape());
   ProgramOptions options;
@@ -35,18 +38,22 @@ Result<std::unique_ptr<Training>> Training::create(const Plan &plan, const std::
   options.recompute = "none";
   options.objective = "sft";
   options.host = plan.host;
-  NIBBLE_ASSIGN(training->program, ModelCompiler(training->session, training->config, options).training());
+  NIBBLE_ASSIGN(
+      training->program,
+      ModelCompiler(training->session, training->config, options).training());
   NIBBLE_TRY(training->store.declare(*training->program));
   RandomWeights weights(training->config);
   NIBBLE_TRY(training->store.initialize(weights));
   TrainerOptions trainer;
   trainer.maxTokens = kRows;
   trainer.optimizer.learningRate = 1e-5;
-  NIBBLE_ASSIGN(training->trainer, Trainer::create(*training->program, training->store, trainer));
+  NIBBLE_ASSIGN(training->trainer,
+                Trainer::create(*training->program, training->store, trainer));
   for (int64_t s = 0; s < kRows / kSequence; ++s) {
     TrainSequence sequence;
     for (int64_t i = 0; i <= kSequence; ++i)
-      sequence.tokens.push_back(static_cast<int32_t>((s * 31 + i * 17) % training->config.vocabSize));
+      sequence.tokens.push_back(
+          static_cast<int32_t>((s * 31 + i * 17) % training->config.vocabSize));
     sequence.mask.assign(kSequence, 1.0f);
     sequence.weight.assign(kSequence, 1.0f / kRows);
     training->sequences.push_back(std::move(sequence));
@@ -62,18 +69,23 @@ Result<std::vector<Figure>> trainingFigures(const Plan &plan) {
     return figures;
   NIBBLE_ASSIGN(auto quantized, Training::create(plan, "int4"));
   NIBBLE_ASSIGN(auto plain, Training::create(plan, "none"));
-  NIBBLE_ASSIGN(Seconds int4, timeCalls(plan.repetitions, [&] { return quantized->step(); }));
+  NIBBLE_ASSIGN(Seconds int4,
+                timeCalls(plan.repetitions, [&] { return quantized->step(); }));
   plan.printProfile("training/demo/step/int4");
-  NIBBLE_ASSIGN(Seconds bf16, timeCalls(plan.repetitions, [&] { return plain->step(); }));
+  NIBBLE_ASSIGN(Seconds bf16,
+                timeCalls(plan.repetitions, [&] { return plain->step(); }));
   plan.printProfile("training/demo/step/bf16");
-  // Forward, gradient of the input and of the weight: one multiply-add each a weight and token. Attention, about a
-  // hundredth of that here, is not counted.
+  // Forward, gradient of the input and of the weight: one multiply-add each a
+  // weight and token. Attention, about a hundredth of that here, is not
+  // counted.
   WeightCount weights = countWeights(quantized->config);
-  double operations = 6 * static_cast<double>(kRows) * (weights.layers + weights.head);
-  for (auto [name, seconds] :
-       {std::pair("training/demo/step/int4", int4), std::pair("training/demo/step/bf16", bf16)}) {
+  double operations =
+      6 * static_cast<double>(kRows) * (weights.layers + weights.head);
+  for (auto [name, seconds] : {std::pair("training/demo/step/int4", int4),
+                               std::pair("training/demo/step/bf16", bf16)}) {
     Figure figure = Figure::of(plan, name, "FLOP/s", operations, seconds);
-    figure.line["tokens_per_second"] = static_cast<double>(kRows) / seconds.median;
+    figure.line["tokens_per_second"] =
+        static_cast<double>(kRows) / seconds.median;
     figure.limit = Limit::kFma;
     figure.goal = 0.4;
     figures.push_back(std::move(figure));

@@ -1,4 +1,5 @@
-// nibble-bench: kernels and whole models beside the limits of the machine they run on, as JSON.
+// nibble-bench: kernels and whole models beside the limits of the machine they
+// run on, as JSON.
 #include "benchmarks/Figure.h"
 #include "benchmarks/Kernels.h"
 #include "benchmarks/Peak.h"
@@ -25,11 +26,13 @@ public:
   bool ReportContext(const Context &) override { return true; }
   void ReportRuns(const std::vector<Run> &runs) override {
     for (const Run &run : runs) {
-      double each = run.real_accumulated_time / static_cast<double>(std::max<int64_t>(run.iterations, 1));
+      double each = run.real_accumulated_time /
+                    static_cast<double>(std::max<int64_t>(run.iterations, 1));
       if (run.run_type == Run::RT_Iteration)
         seconds[run.run_name.function_name].push_back(each);
       if (run.error_occurred)
-        failures.push_back(run.run_name.function_name + ": " + run.error_message);
+        failures.push_back(run.run_name.function_name + ": " +
+                           run.error_message);
     }
   }
   std::map<std::string, std::vector<double>> seconds;
@@ -38,7 +41,8 @@ public:
 
 Figure describe(const Case &c, std::vector<double> times, const Plan &plan) {
   std::sort(times.begin(), times.end());
-  Figure figure = Figure::of(plan, c.name, c.unit, c.work, {times[times.size() / 2], times.front()});
+  Figure figure = Figure::of(plan, c.name, c.unit, c.work,
+                             {times[times.size() / 2], times.front()});
   figure.limit = c.limit;
   figure.goal = c.goal;
   if (c.limit == Limit::kNone) { // the goal is a rate of one core
@@ -55,7 +59,8 @@ void registerCase(const Case &c, int repetitions, double seconds) {
                                [call = c.call](benchmark::State &state) {
                                  for (auto _ : state)
                                    if (Status status = call(); !status.isOk())
-                                     return state.SkipWithError(status.message().c_str());
+                                     return state.SkipWithError(
+                                         status.message().c_str());
                                })
       ->Repetitions(repetitions)
       ->UseRealTime()
@@ -66,25 +71,33 @@ void registerCase(const Case &c, int repetitions, double seconds) {
 } // namespace
 
 int main(int argc, char **argv) {
-  CLI::App app("Measures kernels and whole models beside this machine's own limits; prints JSON with times.");
+  CLI::App app("Measures kernels and whole models beside this machine's own "
+               "limits; prints JSON with times.");
   Plan plan;
   plan.threads = omp_get_num_procs();
   double seconds = 0.2;
-  app.add_option("--filter", plan.filter, "regular expression on the names of cases");
+  app.add_option("--filter", plan.filter,
+                 "regular expression on the names of cases");
   app.add_option("--threads", plan.threads, "threads");
-  app.add_option("--repetitions", plan.repetitions, "measurements of each case, of which the median counts");
+  app.add_option("--repetitions", plan.repetitions,
+                 "measurements of each case, of which the median counts");
   app.add_option("--seconds", seconds, "length of one measurement of a kernel");
-  app.add_option("--cpu", plan.host.cpu, "CPU to compile for: host, or a name LLVM knows (haswell: AVX2)");
-  app.add_flag("--profile", plan.host.profile, "list the time of each kernel of whole models on standard error");
+  app.add_option(
+      "--cpu", plan.host.cpu,
+      "CPU to compile for: host, or a name LLVM knows (haswell: AVX2)");
+  app.add_flag(
+      "--profile", plan.host.profile,
+      "list the time of each kernel of whole models on standard error");
   CLI11_PARSE(app, argc, argv);
 
   omp_set_num_threads(plan.threads);
   bool wide = host::describeCpu(plan.host.cpu).machine.vectorFloats == 16;
-  // Measured around every figure; the largest counts. On a machine that others use too it must not be a bad moment that
-  // a figure is compared with.
+  // Measured around every figure; the largest counts. On a machine that others
+  // use too it must not be a bad moment that a figure is compared with.
   Limits limits;
   auto measureLimits = [&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300)); // libomp's threads spin for 200 after their last work
+    std::this_thread::sleep_for(std::chrono::milliseconds(
+        300)); // libomp's threads spin for 200 after their last work
     limits.fma = std::max(limits.fma, fmaPeak(plan.threads, wide));
     limits.read = std::max(limits.read, readBandwidth(plan.threads));
   };
@@ -113,7 +126,9 @@ int main(int argc, char **argv) {
   append(rolloutFigures(plan));
   append(trainingFigures(plan));
   append(compileFigures(plan));
-  nlohmann::ordered_json report{{"threads", plan.threads}, {"fma_peak", limits.fma}, {"read_bandwidth", limits.read}};
+  nlohmann::ordered_json report{{"threads", plan.threads},
+                                {"fma_peak", limits.fma},
+                                {"read_bandwidth", limits.read}};
   for (const Figure &figure : figures)
     report["cases"].push_back(figure.beside(limits));
   fmt::print("{}\n", report.dump(2));

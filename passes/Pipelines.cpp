@@ -1,5 +1,6 @@
-// THE order of lowering. Each stage says why it stands where it stands and ends with its contract, so that a mistake is
-// reported where it was made. What follows the last stage is bufferize, then the lowering to one of the targets
+// THE order of lowering. Each stage says why it stands where it stands and ends
+// with its contract, so that a mistake is reported where it was made. What
+// follows the last stage is bufferize, then the lowering to one of the targets
 // (passes/LowerToHost/Pipeline.cpp, passes/LowerToHopper/Pipeline.cpp).
 #include "passes/Pipelines.h"
 
@@ -29,7 +30,9 @@ static void keepOnly(OpPassManager &pm, ArrayRef<std::string> entries) {
   pm.addPass(createSymbolDCEPass());
 }
 
-static void buildImport(OpPassManager &pm, const StageOptions &) { addContract(pm, "import"); }
+static void buildImport(OpPassManager &pm, const StageOptions &) {
+  addContract(pm, "import");
+}
 
 // First of all: everything later must see the weight that the rollout will use.
 static void buildQuantize(OpPassManager &pm, const StageOptions &options) {
@@ -42,19 +45,21 @@ static void buildObjective(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createAttachObjectivePass(options.objective));
 }
 
-// Before fusing: gradient rules know the plain ops. fake_quant is still there and passes its gradient straight through
-// (N8).
+// Before fusing: gradient rules know the plain ops. fake_quant is still there
+// and passes its gradient straight through (N8).
 static void buildDifferentiate(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDifferentiatePass(options.differentiate));
   addContract(pm, "differentiate");
 }
 
-// The optimizer update is a function of its own, so that gradients can be accumulated over any number of steps before
-// it.
-static void buildUpdate(OpPassManager &pm, const StageOptions &) { pm.addPass(createBuildUpdatePass()); }
+// The optimizer update is a function of its own, so that gradients can be
+// accumulated over any number of steps before it.
+static void buildUpdate(OpPassManager &pm, const StageOptions &) {
+  pm.addPass(createBuildUpdatePass());
+}
 
-// Behind the update, which must exist to take the quantization; before fusing, which then sees packed weights in
-// forward and backward.
+// Behind the update, which must exist to take the quantization; before fusing,
+// which then sees packed weights in forward and backward.
 static void buildHoist(OpPassManager &pm, const StageOptions &options) {
   if (!options.hoist)
     return;
@@ -62,11 +67,13 @@ static void buildHoist(OpPassManager &pm, const StageOptions &options) {
   addContract(pm, "hoist");
 }
 
-// A rollout is derived from the quantized forward, never from a differentiated one: the pair is compared while both
-// still have the ops that they were written with.
+// A rollout is derived from the quantized forward, never from a differentiated
+// one: the pair is compared while both still have the ops that they were
+// written with.
 static void buildRollout(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDeriveRolloutPass(options.rollout));
-  // Another choice of weights is an ablation, which differs from its training on purpose.
+  // Another choice of weights is an ablation, which differs from its training
+  // on purpose.
   if (options.rollout.weights == "packed") {
     addContract(pm, "rollout");
     if (options.quantize.convention == "nibble")
@@ -74,7 +81,8 @@ static void buildRollout(OpPassManager &pm, const StageOptions &options) {
   }
 }
 
-// Last on tensors: everything that fusing hides from the stages above has been looked at by then.
+// Last on tensors: everything that fusing hides from the stages above has been
+// looked at by then.
 static void buildFuse(OpPassManager &pm) {
   pm.addPass(createFusePass());
   addContract(pm, "fuse");
@@ -95,15 +103,20 @@ static void buildLogitsFuse(OpPassManager &pm, const StageOptions &) {
   buildFuse(pm);
 }
 
-static constexpr Stage kLogits[] = {{"import", buildImport}, {"quantize", buildQuantize}, {"fuse", buildLogitsFuse}};
+static constexpr Stage kLogits[] = {{"import", buildImport},
+                                    {"quantize", buildQuantize},
+                                    {"fuse", buildLogitsFuse}};
 
-static constexpr Stage kTraining[] = {{"import", buildImport},       {"quantize", buildQuantize},
-                                      {"objective", buildObjective}, {"differentiate", buildDifferentiate},
-                                      {"update", buildUpdate},       {"hoist", buildHoist},
-                                      {"fuse", buildTrainingFuse}};
+static constexpr Stage kTraining[] = {
+    {"import", buildImport},       {"quantize", buildQuantize},
+    {"objective", buildObjective}, {"differentiate", buildDifferentiate},
+    {"update", buildUpdate},       {"hoist", buildHoist},
+    {"fuse", buildTrainingFuse}};
 
-static constexpr Stage kRollout[] = {
-    {"import", buildImport}, {"quantize", buildQuantize}, {"rollout", buildRollout}, {"fuse", buildRolloutFuse}};
+static constexpr Stage kRollout[] = {{"import", buildImport},
+                                     {"quantize", buildQuantize},
+                                     {"rollout", buildRollout},
+                                     {"fuse", buildRolloutFuse}};
 
 ArrayRef<Stage> nibble::logitsStages() { return kLogits; }
 ArrayRef<Stage> nibble::trainingStages() { return kTraining; }
@@ -111,22 +124,40 @@ ArrayRef<Stage> nibble::rolloutStages() { return kRollout; }
 
 namespace {
 
-// The options that a command line is likely to set; each stage's own flag takes all of them.
+// The options that a command line is likely to set; each stage's own flag takes
+// all of them.
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
-  ListOption<std::string> include{*this, "include", llvm::cl::desc("what to quantize")};
-  ListOption<std::string> exclude{*this, "exclude", llvm::cl::desc("what not to")};
-  Option<bool> defaultExclude{*this, "default-exclude", llvm::cl::desc("leave lm_head and embed_tokens out as well"),
-                              llvm::cl::init(true)};
-  Option<bool> strict{*this, "strict", llvm::cl::desc("what is named and stays in full precision is an error"),
-                      llvm::cl::init(false)};
-  Option<std::string> scheme{*this, "scheme", llvm::cl::desc("int4, int8, fp8 or none"), llvm::cl::init("int4")};
-  Option<int64_t> groupSize{*this, "group-size", llvm::cl::desc("elements that share a scale"), llvm::cl::init(32)};
-  Option<std::string> convention{*this, "convention", llvm::cl::desc("whose rule of rounding"),
+  ListOption<std::string> include{*this, "include",
+                                  llvm::cl::desc("what to quantize")};
+  ListOption<std::string> exclude{*this, "exclude",
+                                  llvm::cl::desc("what not to")};
+  Option<bool> defaultExclude{
+      *this, "default-exclude",
+      llvm::cl::desc("leave lm_head and embed_tokens out as well"),
+      llvm::cl::init(true)};
+  Option<bool> strict{
+      *this, "strict",
+      llvm::cl::desc("what is named and stays in full precision is an error"),
+      llvm::cl::init(false)};
+  Option<std::string> scheme{*this, "scheme",
+                             llvm::cl::desc("int4, int8, fp8 or none"),
+                             llvm::cl::init("int4")};
+  Option<int64_t> groupSize{*this, "group-size",
+                            llvm::cl::desc("elements that share a scale"),
+                            llvm::cl::init(32)};
+  Option<std::string> convention{*this, "convention",
+                                 llvm::cl::desc("whose rule of rounding"),
                                  llvm::cl::init("nibble")};
-  Option<std::string> objective{*this, "objective", llvm::cl::desc("objective to train by"), llvm::cl::init("sft")};
-  Option<bool> hoist{*this, "hoist", llvm::cl::desc("quantize once per step, in the update"), llvm::cl::init(true)};
-  Option<std::string> weights{*this, "weights", llvm::cl::desc("of a rollout: packed, dequantized, unquantized"),
-                              llvm::cl::init("packed")};
+  Option<std::string> objective{*this, "objective",
+                                llvm::cl::desc("objective to train by"),
+                                llvm::cl::init("sft")};
+  Option<bool> hoist{*this, "hoist",
+                     llvm::cl::desc("quantize once per step, in the update"),
+                     llvm::cl::init(true)};
+  Option<std::string> weights{
+      *this, "weights",
+      llvm::cl::desc("of a rollout: packed, dequantized, unquantized"),
+      llvm::cl::init("packed")};
 
   StageOptions stageOptions() const {
     StageOptions options;
@@ -146,7 +177,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
 } // namespace
 
-static void buildAll(OpPassManager &pm, ArrayRef<Stage> stages, const StageOptions &options) {
+static void buildAll(OpPassManager &pm, ArrayRef<Stage> stages,
+                     const StageOptions &options) {
   for (const Stage &stage : stages)
     stage.build(pm, options);
 }
@@ -159,32 +191,43 @@ void nibble::buildLowerToHopperPipeline(OpPassManager &pm) {
 }
 
 void nibble::registerStagePipelines() {
-  PassPipelineRegistration<PipelineOptions>("nibble-training", "An imported model to its training program, on tensors",
-                                            [](OpPassManager &pm, const PipelineOptions &options) {
-                                              buildAll(pm, trainingStages(), options.stageOptions());
-                                            });
+  PassPipelineRegistration<PipelineOptions>(
+      "nibble-training",
+      "An imported model to its training program, on tensors",
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        buildAll(pm, trainingStages(), options.stageOptions());
+      });
   PassPipelineRegistration<PipelineOptions>(
       "nibble-rollout", "An imported model to its rollout program, on tensors",
-      [](OpPassManager &pm, const PipelineOptions &options) { buildAll(pm, rolloutStages(), options.stageOptions()); });
+      [](OpPassManager &pm, const PipelineOptions &options) {
+        buildAll(pm, rolloutStages(), options.stageOptions());
+      });
   registerBufferizePipeline();
   PassPipelineRegistration<>("nibble-host-loops",
-                             "Tensors to loops over buffers, kernels written (first half of lower-to-host)",
+                             "Tensors to loops over buffers, kernels written "
+                             "(first half of lower-to-host)",
                              [](OpPassManager &pm) {
                                buildBufferizePipeline(pm);
-                               host::buildHostLoopsPipeline(pm, host::MachineModel());
+                               host::buildHostLoopsPipeline(
+                                   pm, host::MachineModel());
                              });
-  PassPipelineRegistration<>("nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU", [](OpPassManager &pm) {
-    buildBufferizePipeline(pm);
-    host::buildHostLoopsPipeline(pm, host::MachineModel());
-    host::buildHostLLVMPipeline(pm, host::MachineModel());
-  });
+  PassPipelineRegistration<>(
+      "nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU",
+      [](OpPassManager &pm) {
+        buildBufferizePipeline(pm);
+        host::buildHostLoopsPipeline(pm, host::MachineModel());
+        host::buildHostLLVMPipeline(pm, host::MachineModel());
+      });
   PassPipelineRegistration<>("nibble-hopper-kernels",
-                             "Tensors to launches and kernels of the hopper dialect (first half of lower-to-hopper)",
+                             "Tensors to launches and kernels of the hopper "
+                             "dialect (first half of lower-to-hopper)",
                              [](OpPassManager &pm) {
                                hopper::buildHopperTensorPipeline(pm);
                                buildBufferizePipeline(pm);
                                hopper::buildHopperKernelsPipeline(pm);
                              });
-  PassPipelineRegistration<>("nibble-lower-to-hopper", "Tensors to launches and kernels of the nvvm dialect",
-                             [](OpPassManager &pm) { buildLowerToHopperPipeline(pm); });
+  PassPipelineRegistration<>(
+      "nibble-lower-to-hopper",
+      "Tensors to launches and kernels of the nvvm dialect",
+      [](OpPassManager &pm) { buildLowerToHopperPipeline(pm); });
 }

@@ -1,5 +1,5 @@
-// What every tool with a command line of CLI11 does around it: one line on standard error and the exit code of
-// status.h.
+// What every tool with a command line of CLI11 does around it: one line on
+// standard error and the exit code of status.h.
 #pragma once
 
 #include "runtime/core/guarded_call.h"
@@ -16,47 +16,64 @@
 
 namespace nibble {
 
-// One line for an argument that cannot be understood: what it is, then where help stands.
-inline std::string usageMessage(const CLI::App &app, const CLI::ParseError &error) {
+// One line for an argument that cannot be understood: what it is, then where
+// help stands.
+inline std::string usageMessage(const CLI::App &app,
+                                const CLI::ParseError &error) {
   const CLI::App *command = &app;
   while (!command->get_subcommands().empty())
     command = command->get_subcommands().front();
-  std::string name = command == &app ? app.get_name() : app.get_name() + " " + command->get_name();
+  std::string name = command == &app
+                         ? app.get_name()
+                         : app.get_name() + " " + command->get_name();
   std::string help = "; see " + name + " --help";
-  // CLI11 speaks of what is missing first, though what is there and unknown is the likelier mistake.
+  // CLI11 speaks of what is missing first, though what is there and unknown is
+  // the likelier mistake.
   if (auto unknown = app.remaining(/*recurse=*/true); !unknown.empty()) {
-    if (command != &app || app.get_subcommands(nullptr).empty() || unknown.front().starts_with('-'))
+    if (command != &app || app.get_subcommands(nullptr).empty() ||
+        unknown.front().starts_with('-'))
       return "unknown argument '" + unknown.front() + "'" + help;
     std::string commands;
-    for (const CLI::App *known : app.get_subcommands([](const CLI::App *) { return true; }))
+    for (const CLI::App *known :
+         app.get_subcommands([](const CLI::App *) { return true; }))
       commands += (commands.empty() ? "" : ", ") + known->get_name();
     return "unknown command '" + unknown.front() + "'; there are " + commands;
   }
   std::string text = error.what();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return (command == &app && error.get_name() == "RequiredError" ? "no command given" : text) + help;
+  return (command == &app && error.get_name() == "RequiredError"
+              ? "no command given"
+              : text) +
+         help;
 }
 
-// Where memory ends or an assertion does not hold, and no status can be returned from: in a parallel region of
-// generated code. No destructor may run, other threads may be at work.
+// Where memory ends or an assertion does not hold, and no status can be
+// returned from: in a parallel region of generated code. No destructor may run,
+// other threads may be at work.
 inline void installNoWayOut(const std::string &tool) {
   static std::string name;
   name = tool;
   onNoWayOut([](EarlyEnd why) {
     if (why.violated) {
-      fmt::print(stderr, "{}: {} (an assertion in a parallel region)\n", name, why.violated);
+      fmt::print(stderr, "{}: {} (an assertion in a parallel region)\n", name,
+                 why.violated);
       std::_Exit(static_cast<int>(Code::kFailed));
     }
-    fmt::print(stderr, "{}: no memory for {} bytes in a parallel region; use a smaller batch, or a machine with more\n",
+    fmt::print(stderr,
+               "{}: no memory for {} bytes in a parallel region; use a smaller "
+               "batch, or a machine with more\n",
                name, why.bytes);
     std::_Exit(static_cast<int>(Code::kEnvironment));
   });
 }
 
-// Parses, which runs the callbacks of commands, then `work` when there is any. What is left in `status` becomes the
-// message and the exit code; so does what a library throws.
-inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const std::function<Status()> &work = {}) {
-  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of write(2), told as any other
+// Parses, which runs the callbacks of commands, then `work` when there is any.
+// What is left in `status` becomes the message and the exit code; so does what
+// a library throws.
+inline int runTool(CLI::App &app, int argc, char **argv, Status &status,
+                   const std::function<Status()> &work = {}) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of
+                                 // write(2), told as any other
   installNoWayOut(app.get_name());
   try {
     app.parse(argc, argv);
@@ -67,7 +84,8 @@ inline int runTool(CLI::App &app, int argc, char **argv, Status &status, const s
       return app.exit(error); // --help, --version
     status = Status::usage(usageMessage(app, error));
   } catch (const std::bad_alloc &) {
-    status = Status::environment("out of memory; use a smaller model or batch, or a machine with more");
+    status = Status::environment(
+        "out of memory; use a smaller model or batch, or a machine with more");
   } catch (const std::exception &error) {
     status = Status::failed(std::string("unexpected: ") + error.what());
   }

@@ -1,4 +1,5 @@
-// What a tool does that has LLVM inside, when there is no memory to compile with or LLVM gives up.
+// What a tool does that has LLVM inside, when there is no memory to compile
+// with or LLVM gives up.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -13,18 +14,24 @@
 
 namespace nibble {
 
-// LLVM returns no status: one line and the exit code, then the end. No destructor may run, other threads may be at
-// work.
+// LLVM returns no status: one line and the exit code, then the end. No
+// destructor may run, other threads may be at work.
 inline void installCompilerHandlers(const std::string &tool) {
   static std::string name;
   name = tool;
   llvm::install_bad_alloc_error_handler([](void *, const char *reason, bool) {
-    fmt::print(stderr, "{}: no memory to compile ({}); use a machine with more\n", name, reason);
+    fmt::print(stderr,
+               "{}: no memory to compile ({}); use a machine with more\n", name,
+               reason);
     std::_Exit(static_cast<int>(Code::kEnvironment));
   });
   llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
-    fmt::print(stderr, "{}: code generation failed, a defect of this compiler: LLVM: {}\n", name,
-               std::string_view(reason).substr(0, std::string_view(reason).find('\n')));
+    fmt::print(
+        stderr,
+        "{}: code generation failed, a defect of this compiler: LLVM: {}\n",
+        name,
+        std::string_view(reason).substr(0,
+                                        std::string_view(reason).find('\n')));
     std::_Exit(static_cast<int>(Code::kFailed));
   });
 }

@@ -1,4 +1,5 @@
-// The check dialect: assertions that tests execute. See the generated page docs/dialects/check.md.
+// The check dialect: assertions that tests execute. See the generated page
+// docs/dialects/check.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

@@ -18,8 +18,11 @@ void CheckDialect::initialize() {
 LogicalResult ExpectCloseOp::verify() {
   if (!getUlp() && !getRelative())
     return emitOpError() << "says neither 'ulp' nor 'relative'";
-  if (getUlp() && (static_cast<int64_t>(*getUlp()) < 0 || !isa<FloatType>(getElementTypeOrSelf(getActual().getType()))))
-    return emitOpError() << "'ulp' is a count of steps, 0 or more, between floating-point numbers";
+  if (getUlp() &&
+      (static_cast<int64_t>(*getUlp()) < 0 ||
+       !isa<FloatType>(getElementTypeOrSelf(getActual().getType()))))
+    return emitOpError() << "'ulp' is a count of steps, 0 or more, between "
+                            "floating-point numbers";
   if (getRelative() && !(getRelative()->convertToDouble() >= 0))
     return emitOpError() << "'relative' is 0 or more";
   return success();

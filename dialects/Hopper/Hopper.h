@@ -1,4 +1,5 @@
-// The hopper dialect: what one SM does. See the generated page docs/dialects/hopper.md.
+// The hopper dialect: what one SM does. See the generated page
+// docs/dialects/hopper.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -23,24 +24,30 @@
 
 namespace nibble::hopper {
 
-// On a gpu.func: threads of a block, bytes of dynamic shared memory, blocks of a cluster.
+// On a gpu.func: threads of a block, bytes of dynamic shared memory, blocks of
+// a cluster.
 inline constexpr llvm::StringLiteral kThreadsAttr = "hopper.threads";
 inline constexpr llvm::StringLiteral kSharedBytesAttr = "hopper.shared_bytes";
 inline constexpr llvm::StringLiteral kClusterAttr = "hopper.cluster";
-// On a gpu.func: blocks that share an SM, which bounds the registers of a thread; 1 when it is not there.
+// On a gpu.func: blocks that share an SM, which bounds the registers of a
+// thread; 1 when it is not there.
 inline constexpr llvm::StringLiteral kBlocksPerSMAttr = "hopper.blocks_per_sm";
-// On a gpu.func: may begin before the kernel before it has ended; it waits itself.
+// On a gpu.func: may begin before the kernel before it has ended; it waits
+// itself.
 inline constexpr llvm::StringLiteral kOverlapAttr = "hopper.overlap";
 // On an argument of a gpu.func: it is a tensor map.
 inline constexpr llvm::StringLiteral kTensorMapAttr = "hopper.tensor_map";
-// On a gpu.func: its last argument is a generic pointer to a table of so many values of eight bytes, part of its parameters.
+// On a gpu.func: its last argument is a generic pointer to a table of so many
+// values of eight bytes, part of its parameters.
 inline constexpr llvm::StringLiteral kTableAttr = "hopper.table";
-// On a gpu.func: what the kernel report says of it, a dictionary (tile, stages, splits).
+// On a gpu.func: what the kernel report says of it, a dictionary (tile, stages,
+// splits).
 inline constexpr llvm::StringLiteral kReportAttr = "hopper.report";
 
 // Shared memory that a block can have on sm_90.
 inline constexpr int64_t kSharedLimit = 227 << 10;
-// Bytes of a kernel's parameters on sm_90 (PTX ISA 8.1, kernel function parameters).
+// Bytes of a kernel's parameters on sm_90 (PTX ISA 8.1, kernel function
+// parameters).
 inline constexpr int64_t kParameterLimit = 32764;
 
 } // namespace nibble::hopper

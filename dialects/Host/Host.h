@@ -1,4 +1,5 @@
-// The host dialect: lane operations. See the generated page docs/dialects/host.md.
+// The host dialect: lane operations. See the generated page
+// docs/dialects/host.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

@@ -1,4 +1,5 @@
-// The kernel dialect: nn and qat ops over buffers. See the generated page docs/dialects/kernel.md.
+// The kernel dialect: nn and qat ops over buffers. See the generated page
+// docs/dialects/kernel.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

@@ -15,7 +15,9 @@ void KernelDialect::initialize() {
       >();
 }
 
-void ComputeOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+void ComputeOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
   for (OpOperand &input : getInputsMutable())
     effects.emplace_back(MemoryEffects::Read::get(), &input);
   for (OpOperand &output : getOutputsMutable()) {
@@ -25,9 +27,12 @@ void ComputeOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEff
 }
 
 LogicalResult ComputeOp::verify() {
-  if (getInputTypes().size() != getInputs().size() || getOutputTypes().size() != getOutputs().size())
-    return emitOpError() << "has " << getInputs().size() << " inputs and " << getOutputs().size()
-                         << " outputs but as many tensor types as " << getInputTypes().size() << " and "
+  if (getInputTypes().size() != getInputs().size() ||
+      getOutputTypes().size() != getOutputs().size())
+    return emitOpError() << "has " << getInputs().size() << " inputs and "
+                         << getOutputs().size()
+                         << " outputs but as many tensor types as "
+                         << getInputTypes().size() << " and "
                          << getOutputTypes().size();
   return success();
 }

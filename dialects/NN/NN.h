@@ -1,4 +1,5 @@
-// The nn dialect: what a language model is made of. See the generated page docs/dialects/nn.md.
+// The nn dialect: what a language model is made of. See the generated page
+// docs/dialects/nn.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -18,11 +19,13 @@
 
 namespace nibble::nn {
 
-// Attributes of function arguments; each holds a string. See the dialect's description.
+// Attributes of function arguments; each holds a string. See the dialect's
+// description.
 inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
 inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
 inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
-// Of a parameter: the argument is the transpose of the graph's tensor of that name (nibble-recognize-linear).
+// Of a parameter: the argument is the transpose of the graph's tensor of that
+// name (nibble-recognize-linear).
 inline constexpr llvm::StringLiteral kTransposedAttr = "nn.transposed";
 // Of a result.
 inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";

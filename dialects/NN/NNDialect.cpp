@@ -14,12 +14,15 @@ void NNDialect::initialize() {
       >();
 }
 
-// The dialect's attributes stand on ops only as `nn.model`, the import's record of the configuration, a dictionary on a module.
-LogicalResult NNDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+// The dialect's attributes stand on ops only as `nn.model`, the import's record
+// of the configuration, a dictionary on a module.
+LogicalResult NNDialect::verifyOperationAttribute(Operation *op,
+                                                  NamedAttribute attribute) {
   if (attribute.getName() == "nn.model") {
     if (!isa<ModuleOp>(op) || !isa<DictionaryAttr>(attribute.getValue()))
       return op->emitOpError() << "'nn.model' is a dictionary on a module";
     return success();
   }
-  return op->emitOpError() << "'" << attribute.getName().getValue() << "' is not an attribute of an operation";
+  return op->emitOpError() << "'" << attribute.getName().getValue()
+                           << "' is not an attribute of an operation";
 }

@@ -1,4 +1,5 @@
-// The qat dialect: schemes, packed weights, fake-quant. See the generated page docs/dialects/qat.md.
+// The qat dialect: schemes, packed weights, fake-quant. See the generated page
+// docs/dialects/qat.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

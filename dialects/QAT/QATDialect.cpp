@@ -28,15 +28,22 @@ void QATDialect::registerAttributes() {
 }
 
 // N2: the group sizes there are.
-LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError, Kind kind, int64_t groupSize,
+LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 Kind kind, int64_t groupSize,
                                  Convention convention) {
   if (kind == Kind::Fp8) {
     if (groupSize != 128)
-      return emitError() << "N2: scheme fp8 has blocks of 128x128, not group_size = " << groupSize;
-  } else if (groupSize != 0 && groupSize != 16 && groupSize != 32 && groupSize != 64 && groupSize != 128) {
-    return emitError() << "N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not " << groupSize;
+      return emitError()
+             << "N2: scheme fp8 has blocks of 128x128, not group_size = "
+             << groupSize;
+  } else if (groupSize != 0 && groupSize != 16 && groupSize != 32 &&
+             groupSize != 64 && groupSize != 128) {
+    return emitError()
+           << "N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not "
+           << groupSize;
   }
   if (convention != Convention::Nibble && kind != Kind::Int4)
-    return emitError() << "convention '" << stringifyConvention(convention) << "' is defined for int4 only";
+    return emitError() << "convention '" << stringifyConvention(convention)
+                       << "' is defined for int4 only";
   return success();
 }

@@ -8,14 +8,19 @@ using namespace nibble::qat;
 
 // N2: the groups of a weight are whole.
 static LogicalResult verifyGroups(Operation *op, int64_t k, SchemeAttr scheme) {
-  if (scheme.getKind() != Kind::Fp8 && scheme.getGroupSize() != 0 && k % scheme.getGroupSize() != 0)
-    return op->emitOpError() << "N2: K = " << k << " does not divide by group_size = " << scheme.getGroupSize();
+  if (scheme.getKind() != Kind::Fp8 && scheme.getGroupSize() != 0 &&
+      k % scheme.getGroupSize() != 0)
+    return op->emitOpError()
+           << "N2: K = " << k
+           << " does not divide by group_size = " << scheme.getGroupSize();
   return success();
 }
 
-static LogicalResult verifyExtents(Operation *op, RankedTensorType weight, PackedType packed) {
+static LogicalResult verifyExtents(Operation *op, RankedTensorType weight,
+                                   PackedType packed) {
   if (weight.getShape() != ArrayRef<int64_t>{packed.getN(), packed.getK()})
-    return op->emitOpError() << "weight " << weight << " and packed " << packed << " differ in shape";
+    return op->emitOpError() << "weight " << weight << " and packed " << packed
+                             << " differ in shape";
   return success();
 }
 
@@ -26,32 +31,46 @@ LogicalResult FakeQuantOp::verify() {
   return verifyGroups(*this, type.getDimSize(1), getScheme());
 }
 
-// N6: a second time with the same scheme changes nothing. Only the exact convention is a fixed point.
+// N6: a second time with the same scheme changes nothing. Only the exact
+// convention is a fixed point.
 OpFoldResult FakeQuantOp::fold(FoldAdaptor) {
   auto inner = getWeight().getDefiningOp<FakeQuantOp>();
-  if (inner && inner.getScheme() == getScheme() && getScheme().isExact() && getScheme().getKind() == Kind::Int4)
+  if (inner && inner.getScheme() == getScheme() && getScheme().isExact() &&
+      getScheme().getKind() == Kind::Int4)
     return getWeight();
   return {};
 }
 
 LogicalResult StraightThroughOp::verify() {
   Block &block = getBody().front();
-  if (block.getNumArguments() != 1 || block.getArgument(0).getType() != getInput().getType())
-    return emitOpError() << "the body takes one argument of type " << getInput().getType();
+  if (block.getNumArguments() != 1 ||
+      block.getArgument(0).getType() != getInput().getType())
+    return emitOpError() << "the body takes one argument of type "
+                         << getInput().getType();
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || !yield.getValue() || yield.getValue().getType() != getResult().getType())
-    return emitOpError() << "the body yields one value of type " << getResult().getType();
+  if (!yield || !yield.getValue() ||
+      yield.getValue().getType() != getResult().getType())
+    return emitOpError() << "the body yields one value of type "
+                         << getResult().getType();
   return success();
 }
 
-LogicalResult QuantizeOp::verify() { return verifyExtents(*this, cast<RankedTensorType>(getWeight().getType()), getPacked().getType()); }
+LogicalResult QuantizeOp::verify() {
+  return verifyExtents(*this, cast<RankedTensorType>(getWeight().getType()),
+                       getPacked().getType());
+}
 
-LogicalResult DequantizeOp::verify() { return verifyExtents(*this, cast<RankedTensorType>(getWeight().getType()), getPacked().getType()); }
+LogicalResult DequantizeOp::verify() {
+  return verifyExtents(*this, cast<RankedTensorType>(getWeight().getType()),
+                       getPacked().getType());
+}
 
 LogicalResult RepackOp::verify() {
   PackedType from = getInput().getType(), to = getResult().getType();
-  if (from.getN() != to.getN() || from.getK() != to.getK() || from.getScheme() != to.getScheme())
-    return emitOpError() << "changes the layout only, not " << from << " to " << to;
+  if (from.getN() != to.getN() || from.getK() != to.getK() ||
+      from.getScheme() != to.getScheme())
+    return emitOpError() << "changes the layout only, not " << from << " to "
+                         << to;
   return success();
 }
 
@@ -65,35 +84,44 @@ OpFoldResult RepackOp::fold(FoldAdaptor) {
 }
 
 LogicalResult LinearOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()), y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType()),
+       y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getPacked().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
   if (y.getDimSize(1) != packed.getN() || y.getDimSize(0) != x.getDimSize(0))
-    return emitOpError() << "y " << y << " is not [T, N] of x " << x << " and " << packed;
-  if (getBias() && cast<RankedTensorType>(getBias().getType()).getDimSize(0) != packed.getN())
-    return emitOpError() << "bias " << getBias().getType() << " is not [N = " << packed.getN() << "]";
+    return emitOpError() << "y " << y << " is not [T, N] of x " << x << " and "
+                         << packed;
+  if (getBias() && cast<RankedTensorType>(getBias().getType()).getDimSize(0) !=
+                       packed.getN())
+    return emitOpError() << "bias " << getBias().getType()
+                         << " is not [N = " << packed.getN() << "]";
   if (getResidual() && getResidual().getType() != y)
-    return emitOpError() << "residual " << getResidual().getType() << " is not of y's type " << y;
+    return emitOpError() << "residual " << getResidual().getType()
+                         << " is not of y's type " << y;
   return success();
 }
 
 LogicalResult LinearSwigluOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()), y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType()),
+       y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getGate().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
   if (y.getDimSize(1) != packed.getN() || y.getDimSize(0) != x.getDimSize(0))
-    return emitOpError() << "y " << y << " is not [T, N] of x " << x << " and " << packed;
+    return emitOpError() << "y " << y << " is not [T, N] of x " << x << " and "
+                         << packed;
   return success();
 }
 
 LogicalResult LinearInputGradOp::verify() {
-  auto dy = cast<RankedTensorType>(getDy().getType()), dx = cast<RankedTensorType>(getDx().getType());
+  auto dy = cast<RankedTensorType>(getDy().getType()),
+       dx = cast<RankedTensorType>(getDx().getType());
   PackedType packed = getPacked().getType();
   if (dy.getDimSize(1) != packed.getN())
     return emitOpError() << "dy " << dy << " has another N than " << packed;
   if (dx.getDimSize(1) != packed.getK() || dx.getDimSize(0) != dy.getDimSize(0))
-    return emitOpError() << "dx " << dx << " is not [T, K] of dy " << dy << " and " << packed;
+    return emitOpError() << "dx " << dx << " is not [T, K] of dy " << dy
+                         << " and " << packed;
   return success();
 }

@@ -1,4 +1,5 @@
-// Registers everything that Nibble's tools know: dialects, interface models, passes, pipelines.
+// Registers everything that Nibble's tools know: dialects, interface models,
+// passes, pipelines.
 #pragma once
 
 namespace mlir {
@@ -7,10 +8,12 @@ class DialectRegistry;
 
 namespace nibble {
 
-// Our dialects, the upstream dialects our stages use, and every interface model (gradients, bufferization, translation).
+// Our dialects, the upstream dialects our stages use, and every interface model
+// (gradients, bufferization, translation).
 void registerAllDialects(mlir::DialectRegistry &registry);
 
-// Our passes and pipelines, and the upstream passes that the walk-through and the tests name.
+// Our passes and pipelines, and the upstream passes that the walk-through and
+// the tests name.
 void registerAllPasses();
 
 } // namespace nibble

@@ -28,29 +28,38 @@ std::string findLinker() {
 Result<std::string> link(const std::string &object) {
   std::string linker = findLinker();
   if (linker.empty())
-    return Status::environment("bundle: no linker; install lld-22 (./dev setup does)");
+    return Status::environment(
+        "bundle: no linker; install lld-22 (./dev setup does)");
   llvm::SmallString<128> folder;
   if (auto error = llvm::sys::fs::createUniqueDirectory("nibble-link", folder))
-    return Status::environment("bundle: no folder for temporary files: " + error.message() + "; set TMPDIR");
-  auto cleanUp = llvm::scope_exit([&] { (void)llvm::sys::fs::remove_directories(folder); });
-  std::string base = folder.str().str(), input = base + "/program.o", output = base + "/program.so",
-              errors = base + "/errors";
+    return Status::environment("bundle: no folder for temporary files: " +
+                               error.message() + "; set TMPDIR");
+  auto cleanUp = llvm::scope_exit(
+      [&] { (void)llvm::sys::fs::remove_directories(folder); });
+  std::string base = folder.str().str(), input = base + "/program.o",
+              output = base + "/program.so", errors = base + "/errors";
   NIBBLE_TRY(writeFileAtomically(input, object));
-  llvm::StringRef arguments[] = {linker, "-shared", "-z", "noexecstack", "--build-id=none", "-o", output, input};
+  llvm::StringRef arguments[] = {
+      linker, "-shared", "-z", "noexecstack", "--build-id=none",
+      "-o",   output,    input};
   std::optional<llvm::StringRef> redirects[] = {"", errors, errors};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects, 0, 0, &message);
+  int code = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt,
+                                       redirects, 0, 0, &message);
   if (code != 0) {
     auto text = readWholeFile(errors, 1 << 20);
-    std::string first = text.isOk() ? text->substr(0, text->find('\n')) : message;
-    return Status::environment(fmt::format("bundle: {} failed ({}): {}", linker, code, first));
+    std::string first =
+        text.isOk() ? text->substr(0, text->find('\n')) : message;
+    return Status::environment(
+        fmt::format("bundle: {} failed ({}): {}", linker, code, first));
   }
   return readWholeFile(output, uint64_t{1} << 34);
 }
 
 } // namespace
 
-Status writeHostBundle(Session &session, mlir::ModuleOp module, const HostOptions &options, const std::string &path,
+Status writeHostBundle(Session &session, mlir::ModuleOp module,
+                       const HostOptions &options, const std::string &path,
                        const std::string &properties) {
   host::CompileOptions compile;
   compile.cpu = options.cpu;

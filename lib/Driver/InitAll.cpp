@@ -28,7 +28,9 @@ using namespace mlir;
 void nibble::registerAllDialects(DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect, host::HostDialect, kernel::KernelDialect, hopper::HopperDialect>();
+  registry.insert<qat::QATDialect, nn::NNDialect, check::CheckDialect,
+                  host::HostDialect, kernel::KernelDialect,
+                  hopper::HopperDialect>();
   registerBufferizationModels(registry);
   registerGradientModels(registry);
 }

@@ -16,7 +16,8 @@ struct Work {
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
 };
 
-Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::vector<Work> &work) {
+Status addWork(const DeviceProgram &program, int function, int64_t tokens,
+               std::vector<Work> &work) {
   std::vector<Shape> shapes;
   for (const ProgramValue &argument : program.functions[function].arguments) {
     Shape shape = argument.shape;
@@ -29,7 +30,8 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::
       continue;
     Work &of = work[command.kernel];
     std::optional<int64_t> touched = bytesTouched(plan, command);
-    double bytes = static_cast<double>(touched.value_or(0)), operations = static_cast<double>(command.operations);
+    double bytes = static_cast<double>(touched.value_or(0)),
+           operations = static_cast<double>(command.operations);
     ++of.launches;
     of.isKnown &= touched.has_value();
     of.bytes += bytes;
@@ -41,29 +43,42 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens, std::
 
 } // namespace
 
-Result<std::string> kernelReport(const DeviceProgram &program, const nvptx::Assembly &assembly, int64_t tokens) {
+Result<std::string> kernelReport(const DeviceProgram &program,
+                                 const nvptx::Assembly &assembly,
+                                 int64_t tokens) {
   std::vector<Work> work(program.kernels.size());
   for (size_t i = 0; i < program.functions.size(); ++i)
     if (program.functions[i].exported)
       NIBBLE_TRY(addWork(program, static_cast<int>(i), tokens, work));
   bool assembled = !assembly.kernels.empty();
-  std::string text = fmt::format("of every function called once with {} tokens; floors of {:g} bytes/s and {:g} operations/s; {}\n", tokens, kCopyRate,
-                                 kMatrixRate, assembled ? "registers and spills by ptxas" : "no ptxas: registers and spills are not known");
-  text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10}  {}\n", "threads", "shared", "registers", "spills",
-                      "launches", "MB", "GFLOP", "floor us", "kernel");
+  std::string text =
+      fmt::format("of every function called once with {} tokens; floors of "
+                  "{:g} bytes/s and {:g} operations/s; {}\n",
+                  tokens, kCopyRate, kMatrixRate,
+                  assembled ? "registers and spills by ptxas"
+                            : "no ptxas: registers and spills are not known");
+  text +=
+      fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10}  {}\n",
+                  "threads", "shared", "registers", "spills", "launches", "MB",
+                  "GFLOP", "floor us", "kernel");
   for (size_t i = 0; i < program.kernels.size(); ++i) {
     const ProgramKernel &kernel = program.kernels[i];
     auto found = assembly.kernels.find(kernel.name);
     std::string registers = "?", spills = "?";
     if (found != assembly.kernels.end()) {
       registers = std::to_string(found->second.registers);
-      spills = std::to_string(found->second.spillStoreBytes + found->second.spillLoadBytes);
+      spills = std::to_string(found->second.spillStoreBytes +
+                              found->second.spillLoadBytes);
     }
-    auto known = [&](double value) { return work[i].isKnown ? fmt::format("{:.2f}", value) : std::string("-"); };
-    text += fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10.2f} {:>10}  {}{}{}\n", kernel.threads,
-                        kernel.sharedBytes, registers, spills, work[i].launches, known(1e-6 * work[i].bytes),
-                        1e-9 * work[i].operations, known(1e6 * work[i].floor), kernel.name,
-                        kernel.description.empty() ? "" : ": ", kernel.description);
+    auto known = [&](double value) {
+      return work[i].isKnown ? fmt::format("{:.2f}", value) : std::string("-");
+    };
+    text += fmt::format(
+        "{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10.2f} {:>10}  {}{}{}\n",
+        kernel.threads, kernel.sharedBytes, registers, spills, work[i].launches,
+        known(1e-6 * work[i].bytes), 1e-9 * work[i].operations,
+        known(1e6 * work[i].floor), kernel.name,
+        kernel.description.empty() ? "" : ": ", kernel.description);
   }
   if (!assembly.warnings.empty())
     text += assembly.warnings;

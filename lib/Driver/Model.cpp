@@ -23,19 +23,22 @@ StageOptions ProgramOptions::stageOptions(const Recipe &recipe) const {
   stages.quantize = recipe.passOptions();
   stages.objective.objective = objective;
   for (const auto &[name, value] : objectiveConstants)
-    stages.objective.settings += fmt::format("{}{}={}", stages.objective.settings.empty() ? "" : ",", name, value);
+    stages.objective.settings += fmt::format(
+        "{}{}={}", stages.objective.settings.empty() ? "" : ",", name, value);
   stages.differentiate.recompute = recompute;
   stages.hoist = hoist;
   stages.rollout.sample = residence != nullptr;
   return stages;
 }
 
-Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+ModelCompiler::runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe) {
   if (recipe.selects())
     if (auto selected = selectTensors(recipe, config_); !selected.isOk())
       return std::move(selected).takeStatus();
   NIBBLE_ASSIGN(auto module, importModule());
-  NIBBLE_TRY(StageRunner(session_, options_.stageOptions(recipe), "").run(*module, stages));
+  NIBBLE_TRY(StageRunner(session_, options_.stageOptions(recipe), "")
+                 .run(*module, stages));
   return module;
 }
 
@@ -47,7 +50,8 @@ Result<mlir::OwningOpRef<mlir::ModuleOp>> ModelCompiler::rolloutModule() {
   return runStages(rolloutStages(), options_.rollout);
 }
 
-Result<Program> ModelCompiler::compile(Result<mlir::OwningOpRef<mlir::ModuleOp>> module) {
+Result<Program>
+ModelCompiler::compile(Result<mlir::OwningOpRef<mlir::ModuleOp>> module) {
   if (!module.isOk())
     return std::move(module).takeStatus();
   if (!options_.residence)
@@ -56,14 +60,18 @@ Result<Program> ModelCompiler::compile(Result<mlir::OwningOpRef<mlir::ModuleOp>>
   return loadDeviceProgram(std::move(program), options_.residence);
 }
 
-Result<Program> ModelCompiler::logits() { return compile(runStages(logitsStages(), options_.train)); }
+Result<Program> ModelCompiler::logits() {
+  return compile(runStages(logitsStages(), options_.train));
+}
 Result<Program> ModelCompiler::training() { return compile(trainingModule()); }
 Result<Program> ModelCompiler::rollout() { return compile(rolloutModule()); }
 
-Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target, bool planOnly) {
+Result<std::shared_ptr<DeviceResidence>>
+openResidence(const std::string &target, bool planOnly) {
   if (target == "host")
     return std::shared_ptr<DeviceResidence>();
-  NIBBLE_ASSIGN(std::shared_ptr<Device> device, planOnly ? openPlanDevice(target) : openDevice(target));
+  NIBBLE_ASSIGN(std::shared_ptr<Device> device,
+                planOnly ? openPlanDevice(target) : openDevice(target));
   return std::make_shared<DeviceResidence>(std::move(device));
 }
 

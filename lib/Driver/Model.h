@@ -14,27 +14,36 @@
 namespace nibble {
 
 struct ProgramOptions {
-  bool float32 = false;            // element type of weights and activations
-  Recipe train, rollout;           // what each half quantizes; they differ only in ablations
-  bool hoist = true;               // quantize in the optimizer update instead of in every forward
+  bool float32 = false; // element type of weights and activations
+  Recipe train,
+      rollout; // what each half quantizes; they differ only in ablations
+  bool hoist =
+      true; // quantize in the optimizer update instead of in every forward
   std::string recompute = "layer"; // or "none": keep what the backward needs
-  std::string objective = "grpo";  // name of a built-in objective, or the path of an MLIR file
-  std::map<std::string, double> objectiveConstants; // clip_low, kl_coefficient, ...
+  std::string objective =
+      "grpo"; // name of a built-in objective, or the path of an MLIR file
+  std::map<std::string, double>
+      objectiveConstants; // clip_low, kl_coefficient, ...
   HostOptions host;
-  // Where the programs run; programs that share weights get the same one. Null: on the host.
+  // Where the programs run; programs that share weights get the same one. Null:
+  // on the host.
   std::shared_ptr<DeviceResidence> residence;
 
   StageOptions stageOptions(const Recipe &recipe) const;
 };
 
-// A place for programs on "cuda" or "simt"; null for "host". With `planOnly` a place where nothing runs and that needs no device
+// A place for programs on "cuda" or "simt"; null for "host". With `planOnly` a
+// place where nothing runs and that needs no device
 // (runtime/bundle/plan_device.h). Errors as of openDevice.
-Result<std::shared_ptr<DeviceResidence>> openResidence(const std::string &target, bool planOnly = false);
+Result<std::shared_ptr<DeviceResidence>>
+openResidence(const std::string &target, bool planOnly = false);
 
-// The pipelines of one model. Each call imports anew: a program's module is consumed by its compilation.
+// The pipelines of one model. Each call imports anew: a program's module is
+// consumed by its compilation.
 class ModelCompiler {
 public:
-  ModelCompiler(Session &session, const ModelConfig &config, ProgramOptions options)
+  ModelCompiler(Session &session, const ModelConfig &config,
+                ProgramOptions options)
       : session_(session), config_(config), options_(std::move(options)) {}
 
   // The module as imported.
@@ -52,7 +61,8 @@ public:
 
 private:
   Result<Program> compile(Result<mlir::OwningOpRef<mlir::ModuleOp>> module);
-  Result<mlir::OwningOpRef<mlir::ModuleOp>> runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe);
+  Result<mlir::OwningOpRef<mlir::ModuleOp>>
+  runStages(llvm::ArrayRef<Stage> stages, const Recipe &recipe);
 
   Session &session_;
   const ModelConfig &config_;

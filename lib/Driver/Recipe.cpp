@@ -9,17 +9,21 @@ namespace nibble {
 Result<numerics::Convention> parseConvention(const std::string &text) {
   if (auto convention = numerics::conventionSpelled(text))
     return *convention;
-  return Status::usage("convention '" + text + "' is unknown; there are " + numerics::kConventionChoices);
+  return Status::usage("convention '" + text + "' is unknown; there are " +
+                       numerics::kConventionChoices);
 }
 
 Result<numerics::Scheme> Recipe::numericsScheme() const {
   auto kind = numerics::kindNamed(scheme);
   if (!quantizes())
-    return Status::usage("scheme 'none' has no codes; choose int4, int8 or fp8");
+    return Status::usage(
+        "scheme 'none' has no codes; choose int4, int8 or fp8");
   if (!kind)
-    return Status::usage("scheme '" + scheme + "' is unknown; there are int4, int8, fp8 and none");
+    return Status::usage("scheme '" + scheme +
+                         "' is unknown; there are int4, int8, fp8 and none");
   NIBBLE_ASSIGN(numerics::Convention parsed, parseConvention(convention));
-  numerics::Scheme result{*kind, *kind == numerics::Kind::kFp8 ? 128 : groupSize, parsed};
+  numerics::Scheme result{
+      *kind, *kind == numerics::Kind::kFp8 ? 128 : groupSize, parsed};
   if (std::string problem = numerics::problemOf(result); !problem.empty())
     return Status::usage("scheme '" + scheme + "': " + problem);
   return result;
@@ -27,8 +31,10 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
 
 Result<names::Selection> Recipe::selection() const {
   std::string problem;
-  auto parsed = names::Selection::parse(include, exclude, defaultExclude, spelling, problem);
-  return parsed ? Result<names::Selection>(std::move(*parsed)) : Status::usage(problem);
+  auto parsed = names::Selection::parse(include, exclude, defaultExclude,
+                                        spelling, problem);
+  return parsed ? Result<names::Selection>(std::move(*parsed))
+                : Status::usage(problem);
 }
 
 QuantizePassOptions Recipe::passOptions() const {
@@ -43,13 +49,16 @@ QuantizePassOptions Recipe::passOptions() const {
   return options;
 }
 
-Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &config) {
+Result<SelectedTensors> selectTensors(const Recipe &recipe,
+                                      const ModelConfig &config) {
   NIBBLE_ASSIGN(names::Selection selection, recipe.selection());
   std::vector<names::NamedWeight> weights;
   std::vector<ExpectedTensor> tensors = expectedTensors(config);
   for (const ExpectedTensor &tensor : tensors)
-    weights.push_back({tensor.name, tensor.isLinear, tensor.shape.size() == 2 ? "an embedding" : "a norm or a bias",
-                       tensor.shape.size() < 2});
+    weights.push_back(
+        {tensor.name, tensor.isLinear,
+         tensor.shape.size() == 2 ? "an embedding" : "a norm or a bias",
+         tensor.shape.size() < 2});
   if (std::string wrong = selection.problemWith(weights); !wrong.empty())
     return Status::usage(wrong);
   SelectedTensors selected{{}, selection.warningsWith(weights), {}};
@@ -58,7 +67,8 @@ Result<SelectedTensors> selectTensors(const Recipe &recipe, const ModelConfig &c
   for (const ExpectedTensor &tensor : tensors) {
     if (tensor.shape.size() != 2 || !selection.chooses(tensor.name))
       continue;
-    (tensor.isLinear ? selected.names : selected.embeddings).push_back(tensor.name);
+    (tensor.isLinear ? selected.names : selected.embeddings)
+        .push_back(tensor.name);
   }
   return selected;
 }

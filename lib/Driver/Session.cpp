@@ -16,14 +16,16 @@
 
 namespace nibble {
 
-// "model.mlir:3:5" of a place in a file, the name of a named one, the inner place of one that was called or fused;
-// empty when there is none to tell.
+// "model.mlir:3:5" of a place in a file, the name of a named one, the inner
+// place of one that was called or fused; empty when there is none to tell.
 static std::string placeOf(mlir::Location location) {
   if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
-    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) + ":" + llvm::Twine(file.getColumn()))
+    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) +
+            ":" + llvm::Twine(file.getColumn()))
         .str();
   if (auto range = mlir::dyn_cast<mlir::FileLineColRange>(location))
-    return (range.getFilename().getValue() + ":" + llvm::Twine(range.getStartLine()) + ":" +
+    return (range.getFilename().getValue() + ":" +
+            llvm::Twine(range.getStartLine()) + ":" +
             llvm::Twine(range.getStartColumn()))
         .str();
   if (auto named = mlir::dyn_cast<mlir::NameLoc>(location))
@@ -37,9 +39,11 @@ static std::string placeOf(mlir::Location location) {
   return "";
 }
 
-// Where and what. Of a text of several lines the first: dumps of ops follow there.
+// Where and what. Of a text of several lines the first: dumps of ops follow
+// there.
 static std::string oneLine(const mlir::Diagnostic &diagnostic) {
-  std::string place = placeOf(diagnostic.getLocation()), text = diagnostic.str();
+  std::string place = placeOf(diagnostic.getLocation()),
+              text = diagnostic.str();
   text = llvm::StringRef(text).trim().split('\n').first.str();
   return place.empty() ? text : place + ": " + text;
 }
@@ -49,8 +53,10 @@ Session::Session(Warn warn) : warn_(std::move(warn)) {
   std::call_once(once, [] { registerAllPasses(); });
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
-  context_ = std::make_unique<mlir::MLIRContext>(registry, mlir::MLIRContext::Threading::DISABLED);
-  context_->getDiagEngine().registerHandler([this](mlir::Diagnostic &diagnostic) {
+  context_ = std::make_unique<mlir::MLIRContext>(
+      registry, mlir::MLIRContext::Threading::DISABLED);
+  context_->getDiagEngine().registerHandler([this](
+                                                mlir::Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
       errors_.push_back(oneLine(diagnostic));
     if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Warning || !warn_)
@@ -68,35 +74,47 @@ Status Session::failure(Code code, const std::string &otherwise) {
   return status;
 }
 
-Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseText(const std::string &text, const std::string &name) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+Session::parseText(const std::string &text, const std::string &name) {
   if (llvm::StringRef(text).starts_with("ML\xEFR"))
-    return Status::badInput(name + ": is MLIR bytecode, which is not read; print it as text with mlir-opt first");
+    return Status::badInput(name + ": is MLIR bytecode, which is not read; "
+                                   "print it as text with mlir-opt first");
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, name), llvm::SMLoc());
-  auto module = mlir::parseSourceFile<mlir::ModuleOp>(sources, mlir::ParserConfig(context_.get()));
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, name),
+                             llvm::SMLoc());
+  auto module = mlir::parseSourceFile<mlir::ModuleOp>(
+      sources, mlir::ParserConfig(context_.get()));
   // The parser says only that it does not know the dialect.
-  if (llvm::StringRef said = errors_.empty() ? llvm::StringRef() : llvm::StringRef(errors_.front());
-      !module && (said.contains("not found for custom op") || said.contains("with an unregistered dialect")))
-    errors_.front() += "; known are the dialects of MLIR and Nibble, so let the exporter decompose the op into linalg "
-                       "(torch-mlir leaves cumsum, sort, topk and scatter as ops of tm_tensor)";
+  if (llvm::StringRef said = errors_.empty() ? llvm::StringRef()
+                                             : llvm::StringRef(errors_.front());
+      !module && (said.contains("not found for custom op") ||
+                  said.contains("with an unregistered dialect")))
+    errors_.front() += "; known are the dialects of MLIR and Nibble, so let "
+                       "the exporter decompose the op into linalg "
+                       "(torch-mlir leaves cumsum, sort, topk and scatter as "
+                       "ops of tm_tensor)";
   if (!module)
     return failure(Code::kBadInput, name + ": is not a module");
   return module;
 }
 
-Result<mlir::OwningOpRef<mlir::ModuleOp>> Session::parseFile(const std::string &path) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+Session::parseFile(const std::string &path) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer)
-    return Status::badInput(path + ": cannot be read: " + buffer.getError().message() + "; check the path");
+    return Status::badInput(path + ": cannot be read: " +
+                            buffer.getError().message() + "; check the path");
   return parseText((*buffer)->getBuffer().str(), path);
 }
 
-Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code code) {
+Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
+                    Code code) {
   std::string message;
   bool parsed = true;
   auto build = [&](mlir::OpPassManager &manager) {
     llvm::raw_string_ostream stream(message);
-    // Added to the manager of the module, "builtin.module(...)" would be a pipeline of the modules inside it: of none.
+    // Added to the manager of the module, "builtin.module(...)" would be a
+    // pipeline of the modules inside it: of none.
     if (llvm::StringRef(pipeline).ltrim().starts_with("builtin.module(")) {
       auto whole = mlir::parsePassPipeline(pipeline, stream);
       parsed = succeeded(whole);
@@ -109,17 +127,20 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline, Code cod
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
   if (parsed)
     return status;
-  // The parser draws where it stopped on further lines; what it says comes first. What a pass manager says goes to the
-  // diagnostics, and has no prefix.
+  // The parser draws where it stopped on further lines; what it says comes
+  // first. What a pass manager says goes to the diagnostics, and has no prefix.
   llvm::StringRef reason = llvm::StringRef(message).trim().split('\n').first;
   if (size_t prefix = reason.rfind("error: "); prefix != llvm::StringRef::npos)
-    reason = reason.substr(prefix).drop_front(llvm::StringRef("error: ").size());
-  std::string said = reason.empty() ? failure(code, "cannot be built").message() : reason.str();
+    reason =
+        reason.substr(prefix).drop_front(llvm::StringRef("error: ").size());
+  std::string said = reason.empty() ? failure(code, "cannot be built").message()
+                                    : reason.str();
   return Status(Code::kUsage, "pipeline '" + pipeline + "': " + said);
 }
 
 Status Session::run(mlir::ModuleOp module, const std::string &name,
-                    llvm::function_ref<void(mlir::OpPassManager &)> build, Code code) {
+                    llvm::function_ref<void(mlir::OpPassManager &)> build,
+                    Code code) {
   mlir::PassManager manager(context_.get());
   build(manager);
   errors_.clear();
@@ -128,7 +149,8 @@ Status Session::run(mlir::ModuleOp module, const std::string &name,
   return Status::ok();
 }
 
-Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions &options) {
+Result<Program> Session::compileForHost(mlir::ModuleOp module,
+                                        const HostOptions &options) {
   errors_.clear();
   host::CompileOptions compile;
   compile.cpu = options.cpu;
@@ -141,18 +163,23 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module, const HostOptions
   return Program::create(table, *program);
 }
 
-Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module, bool assemble, nvptx::Assembly *log) {
+Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
+                                                bool assemble,
+                                                nvptx::Assembly *log) {
   errors_.clear();
   auto ours = [&](const char *what) {
-    return failure(Code::kFailed, "nothing more is known").within(std::string(what) + ", a defect of this compiler");
+    return failure(Code::kFailed, "nothing more is known")
+        .within(std::string(what) + ", a defect of this compiler");
   };
   auto program = nvptx::compileCommands(module);
   if (failed(program)) {
-    // What came in was valid: a pass that leaves something else is wrong, whatever came in.
+    // What came in was valid: a pass that leaves something else is wrong,
+    // whatever came in.
     std::vector<std::string> said = errors_;
     bool valid = succeeded(mlir::verify(module));
     errors_ = std::move(said);
-    return valid ? failure(Code::kBadInput, "an H200 has no kernels for this module")
+    return valid ? failure(Code::kBadInput,
+                           "an H200 has no kernels for this module")
                  : ours("kernels are written wrongly");
   }
   if (failed(nvptx::compileKernels(module, *program)))
@@ -163,7 +190,8 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module, bool asse
   }
   if (!ptxas.empty()) {
     nvptx::Assembly assembly;
-    NIBBLE_TRY(nvptx::assemble(ptxas, program->image.ptx, program->image.target, assembly));
+    NIBBLE_TRY(nvptx::assemble(ptxas, program->image.ptx, program->image.target,
+                               assembly));
     program->image.cubin = assembly.cubin;
     if (log)
       *log = std::move(assembly);

@@ -1,4 +1,5 @@
-// One MLIR context with everything registered, whose errors become a Status and whose warnings go to who asks for them.
+// One MLIR context with everything registered, whose errors become a Status and
+// whose warnings go to who asks for them.
 #pragma once
 
 #include "lib/Target/NVPTX/Assemble.h"
@@ -24,19 +25,22 @@ class OpPassManager;
 namespace nibble {
 
 struct HostOptions {
-  std::string cpu = "host"; // or a name LLVM knows; see lib/Target/Host/Machine.h
+  std::string cpu =
+      "host"; // or a name LLVM knows; see lib/Target/Host/Machine.h
   bool dumpLLVM = false;
   bool profile = false; // times each kernel; see runtime/core/profile.h
 };
 
-// Pipeline of a module that others wrote, before it is compiled for the host: branches between blocks become
-// structured, what they take for granted of extents is asserted.
+// Pipeline of a module that others wrote, before it is compiled for the host:
+// branches between blocks become structured, what they take for granted of
+// extents is asserted.
 inline constexpr char kPrepareForeign[] = "lift-cf-to-scf,nibble-check-extents";
 
 class Session {
 public:
-  // Called with each warning as one line, with its place. The same line comes once: the programs of a run are compiled
-  // from one model. Empty: nobody asks.
+  // Called with each warning as one line, with its place. The same line comes
+  // once: the programs of a run are compiled from one model. Empty: nobody
+  // asks.
   using Warn = std::function<void(const std::string &line)>;
   explicit Session(Warn warn = {});
   ~Session();
@@ -45,27 +49,38 @@ public:
 
   mlir::MLIRContext &context() { return *context_; }
 
-  // Textual IR only: the bytecode reader of this MLIR release aborts on damaged input. Bad input naming file, line and
-  // reason.
+  // Textual IR only: the bytecode reader of this MLIR release aborts on damaged
+  // input. Bad input naming file, line and reason.
   Result<mlir::OwningOpRef<mlir::ModuleOp>> parseFile(const std::string &path);
-  Result<mlir::OwningOpRef<mlir::ModuleOp>> parseText(const std::string &text, const std::string &name);
+  Result<mlir::OwningOpRef<mlir::ModuleOp>> parseText(const std::string &text,
+                                                      const std::string &name);
 
-  // Runs a textual pass pipeline, "builtin.module(nibble-quantize{...},...)" or a list of passes on the module.
-  // The code is that of a failure: kBadInput when the input is at fault, kFailed when it is ours.
-  Status run(mlir::ModuleOp module, const std::string &pipeline, Code code = Code::kBadInput);
-  // The passes that `build` adds; `name` stands in the message when they fail and say nothing.
-  Status run(mlir::ModuleOp module, const std::string &name, llvm::function_ref<void(mlir::OpPassManager &)> build,
+  // Runs a textual pass pipeline, "builtin.module(nibble-quantize{...},...)" or
+  // a list of passes on the module. The code is that of a failure: kBadInput
+  // when the input is at fault, kFailed when it is ours.
+  Status run(mlir::ModuleOp module, const std::string &pipeline,
+             Code code = Code::kBadInput);
+  // The passes that `build` adds; `name` stands in the message when they fail
+  // and say nothing.
+  Status run(mlir::ModuleOp module, const std::string &name,
+             llvm::function_ref<void(mlir::OpPassManager &)> build,
              Code code = Code::kBadInput);
 
   // Compiles for this machine; the module is consumed.
-  Result<Program> compileForHost(mlir::ModuleOp module, const HostOptions &options = {});
+  Result<Program> compileForHost(mlir::ModuleOp module,
+                                 const HostOptions &options = {});
 
-  // Compiles for a device (cuda, or simt: the same kernels); the module is consumed. With `assemble` and where ptxas is installed, machine
-  // code goes with it, and `log` gets what ptxas says. Bad input for what has no kernel there; failed where the fault is the compiler's, which the
-  // message says; errors of findPtxas and assemble.
-  Result<DeviceProgram> compileForDevice(mlir::ModuleOp module, bool assemble = false, nvptx::Assembly *log = nullptr);
+  // Compiles for a device (cuda, or simt: the same kernels); the module is
+  // consumed. With `assemble` and where ptxas is installed, machine code goes
+  // with it, and `log` gets what ptxas says. Bad input for what has no kernel
+  // there; failed where the fault is the compiler's, which the message says;
+  // errors of findPtxas and assemble.
+  Result<DeviceProgram> compileForDevice(mlir::ModuleOp module,
+                                         bool assemble = false,
+                                         nvptx::Assembly *log = nullptr);
 
-  // What the last failed MLIR call reported, as one line; `otherwise` when it said nothing.
+  // What the last failed MLIR call reported, as one line; `otherwise` when it
+  // said nothing.
   Status failure(Code code, const std::string &otherwise);
 
 private:

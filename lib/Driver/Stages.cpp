@@ -24,19 +24,30 @@ Status StageRunner::dump(mlir::ModuleOp module, const std::string &stage) {
   if (dumpStages_.empty())
     return Status::ok();
   NIBBLE_TRY(makeFolders(dumpStages_));
-  return writeFileAtomically(fmt::format("{}/{:02}-{}.mlir", dumpStages_, ++dumped_, stage), textOf(module));
+  return writeFileAtomically(
+      fmt::format("{}/{:02}-{}.mlir", dumpStages_, ++dumped_, stage),
+      textOf(module));
 }
 
-Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages, const std::string &last) {
-  if (!last.empty() && last != kLowerToHost && last != kLowerToHopper && llvm::none_of(stages, [&](const Stage &stage) { return stage.name == last; })) {
+Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
+                        const std::string &last) {
+  if (!last.empty() && last != kLowerToHost && last != kLowerToHopper &&
+      llvm::none_of(stages,
+                    [&](const Stage &stage) { return stage.name == last; })) {
     std::string known;
     for (const Stage &stage : stages)
       known += stage.name.str() + ", ";
-    return Status::usage(fmt::format("stage '{}' is not one of this program's: {}{}, {}", last, known, kLowerToHost, kLowerToHopper));
+    return Status::usage(
+        fmt::format("stage '{}' is not one of this program's: {}{}, {}", last,
+                    known, kLowerToHost, kLowerToHopper));
   }
   for (const Stage &stage : stages) {
     std::string name = stage.name.str();
-    NIBBLE_TRY(session_.run(module, name, [&](mlir::OpPassManager &pm) { stage.build(pm, options_); }).within("stage " + name));
+    NIBBLE_TRY(
+        session_
+            .run(module, name,
+                 [&](mlir::OpPassManager &pm) { stage.build(pm, options_); })
+            .within("stage " + name));
     NIBBLE_TRY(dump(module, name));
     if (name == last)
       break;
@@ -54,7 +65,8 @@ Status StageRunner::lower(mlir::ModuleOp module, const HostOptions &host) {
     contract.stage = kLowerToHost;
     pm.addPass(createVerifyStagePass(contract));
   };
-  NIBBLE_TRY(session_.run(module, kLowerToHost, build).within(std::string("stage ") + kLowerToHost));
+  NIBBLE_TRY(session_.run(module, kLowerToHost, build)
+                 .within(std::string("stage ") + kLowerToHost));
   return dump(module, kLowerToHost);
 }
 
@@ -65,7 +77,8 @@ Status StageRunner::lowerToHopper(mlir::ModuleOp module) {
     contract.stage = kLowerToHopper;
     pm.addPass(createVerifyStagePass(contract));
   };
-  NIBBLE_TRY(session_.run(module, kLowerToHopper, build).within(std::string("stage ") + kLowerToHopper));
+  NIBBLE_TRY(session_.run(module, kLowerToHopper, build)
+                 .within(std::string("stage ") + kLowerToHopper));
   return dump(module, kLowerToHopper);
 }
 

@@ -1,4 +1,5 @@
-// Regular expressions (Oniguruma) from files and command lines that we did not write.
+// Regular expressions (Oniguruma) from files and command lines that we did not
+// write.
 #pragma once
 
 #include <memory>
@@ -13,12 +14,14 @@ struct FreeExpression {
 // A regex_t of Oniguruma, on UTF-8.
 using Expression = std::unique_ptr<void, FreeExpression>;
 
-// kPython: of names. kRuby: of tokenizer files, whose reference implementation uses Oniguruma's default.
+// kPython: of names. kRuby: of tokenizer files, whose reference implementation
+// uses Oniguruma's default.
 enum class Syntax { kPython, kRuby };
 
-// Null when the expression has more than 16 KiB or does not compile, with the reason as a noun in `problem`: "no
-// regular expression: empty char-class".
-Expression compileExpression(std::string_view expression, Syntax syntax, std::string &problem);
+// Null when the expression has more than 16 KiB or does not compile, with the
+// reason as a noun in `problem`: "no regular expression: empty char-class".
+Expression compileExpression(std::string_view expression, Syntax syntax,
+                             std::string &problem);
 
 // What a negative result of Oniguruma's search or match means, in its words.
 std::string expressionError(int code);

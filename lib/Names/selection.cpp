@@ -6,10 +6,13 @@ namespace nibble::names {
 
 namespace {
 
-// A head that is tied to the embedding is a module of the model and has no tensor.
+// A head that is tied to the embedding is a module of the model and has no
+// tensor.
 constexpr std::string_view kHead = "lm_head.weight";
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
 
 std::string joined(const std::vector<std::string> &texts) {
   std::string result;
@@ -18,8 +21,8 @@ std::string joined(const std::vector<std::string> &texts) {
   return result;
 }
 
-bool parseAll(std::span<const std::string> texts, const std::string &option, std::vector<Pattern> &out,
-              std::string &problem) {
+bool parseAll(std::span<const std::string> texts, const std::string &option,
+              std::vector<Pattern> &out, std::string &problem) {
   for (const std::string &text : texts) {
     std::string why;
     auto pattern = Pattern::parse(text, why);
@@ -34,7 +37,9 @@ bool parseAll(std::span<const std::string> texts, const std::string &option, std
 
 bool matchesAny(const std::vector<Pattern> &patterns, std::string_view tensor) {
   return std::any_of(patterns.begin(), patterns.end(),
-                     [&](const Pattern &pattern) { return pattern.matches(tensor).value_or(false); });
+                     [&](const Pattern &pattern) {
+                       return pattern.matches(tensor).value_or(false);
+                     });
 }
 
 } // namespace
@@ -49,14 +54,18 @@ std::string firstOf(std::span<const std::string> names) {
   return text;
 }
 
-std::optional<Selection> Selection::parse(std::span<const std::string> include, std::span<const std::string> exclude,
-                                          bool defaultExclude, const Spelling &spelling, std::string &problem) {
+std::optional<Selection> Selection::parse(std::span<const std::string> include,
+                                          std::span<const std::string> exclude,
+                                          bool defaultExclude,
+                                          const Spelling &spelling,
+                                          std::string &problem) {
   Selection selection;
   selection.spelling_ = spelling;
   if (!parseAll(include, spelling.include, selection.include_, problem) ||
       !parseAll(exclude, spelling.exclude, selection.exclude_, problem)) {
     if (problem.find("an empty expression") != std::string::npos)
-      problem += "; leave it out, or write " + spelling.noDefault + " to quantize what is left out by default";
+      problem += "; leave it out, or write " + spelling.noDefault +
+                 " to quantize what is left out by default";
     return std::nullopt;
   }
   if (defaultExclude)
@@ -70,21 +79,30 @@ bool Selection::isExcluded(std::string_view tensor) const {
 }
 
 bool Selection::chooses(std::string_view tensor) const {
-  return (include_.empty() || matchesAny(include_, tensor)) && !isExcluded(tensor);
+  return (include_.empty() || matchesAny(include_, tensor)) &&
+         !isExcluded(tensor);
 }
 
-std::string Selection::unmatched(const std::string &option, const Pattern &pattern,
+std::string Selection::unmatched(const std::string &option,
+                                 const Pattern &pattern,
                                  std::span<const NamedWeight> weights) const {
-  std::string problem = option + " " + quoted(pattern.text()) + " matches no weight of this model";
+  std::string problem = option + " " + quoted(pattern.text()) +
+                        " matches no weight of this model";
   std::vector<std::string> names;
   for (const NamedWeight &weight : weights)
     names.push_back(weight.name);
   if (pattern.isAnchored()) {
     auto found =
-        std::find_if(names.begin(), names.end(), [&](const std::string &name) { return pattern.isFoundIn(name); });
+        std::find_if(names.begin(), names.end(), [&](const std::string &name) {
+          return pattern.isFoundIn(name);
+        });
     if (found != names.end())
-      return problem + "; re: matches from the start of the module's name, which has no .weight (" +
-             quoted(moduleOf(*found)) + "): write re:.* before it, or leave re: away to search in names of tensors";
+      return problem +
+             "; re: matches from the start of the module's name, which has no "
+             ".weight (" +
+             quoted(moduleOf(*found)) +
+             "): write re:.* before it, or leave re: away to search in names "
+             "of tensors";
   }
   std::vector<std::string> close = closeNames(pattern, names);
   if (!close.empty())
@@ -92,10 +110,13 @@ std::string Selection::unmatched(const std::string &option, const Pattern &patte
   for (const NamedWeight &weight : weights)
     if (weight.canPack && close.size() < 3)
       close.emplace_back(moduleOf(weight.name));
-  return close.empty() ? problem : problem + "; names are such as " + joined(close);
+  return close.empty() ? problem
+                       : problem + "; names are such as " + joined(close);
 }
 
-std::string Selection::problemOfInclude(const Pattern &pattern, std::span<const NamedWeight> weights) const {
+std::string
+Selection::problemOfInclude(const Pattern &pattern,
+                            std::span<const NamedWeight> weights) const {
   const NamedWeight *other = nullptr, *left = nullptr;
   for (const NamedWeight &weight : weights) {
     if (!pattern.matches(weight.name).value_or(false))
@@ -109,63 +130,81 @@ std::string Selection::problemOfInclude(const Pattern &pattern, std::span<const 
   }
   std::string what = spelling_.include + " " + quoted(pattern.text());
   if (left && matchesAny(exclude_, left->name))
-    return what + " matches only what " + spelling_.exclude + " leaves out (" + left->name +
-           "): exclude wins; take one of the two away";
+    return what + " matches only what " + spelling_.exclude + " leaves out (" +
+           left->name + "): exclude wins; take one of the two away";
   if (left)
-    return what + " matches only what is left out by default (" + left->name + "); write " + spelling_.noDefault +
-           " as well";
+    return what + " matches only what is left out by default (" + left->name +
+           "); write " + spelling_.noDefault + " as well";
   if (other)
-    return what + " matches only what cannot be packed: " + other->name + " is " + std::string(other->what);
+    return what + " matches only what cannot be packed: " + other->name +
+           " is " + std::string(other->what);
   return unmatched(spelling_.include, pattern, weights);
 }
 
 std::string Selection::problemWith(std::span<const NamedWeight> weights) const {
-  if (std::none_of(weights.begin(), weights.end(), [](const NamedWeight &weight) { return weight.canPack; })) {
+  if (std::none_of(weights.begin(), weights.end(),
+                   [](const NamedWeight &weight) { return weight.canPack; })) {
     std::vector<std::string> names;
     for (const NamedWeight &weight : weights)
       names.push_back(weight.name);
     return "nothing can be quantized: " +
-           (names.empty() ? "there are no parameters"
-                          : "no parameter is the weight of a linear (there are " + firstOf(names) + ")");
+           (names.empty()
+                ? "there are no parameters"
+                : "no parameter is the weight of a linear (there are " +
+                      firstOf(names) + ")");
   }
   for (const std::vector<Pattern> *patterns : {&include_, &exclude_})
     for (const Pattern &pattern : *patterns)
       for (const NamedWeight &weight : weights)
         if (!pattern.matches(weight.name))
-          return (patterns == &include_ ? spelling_.include : spelling_.exclude) + " " + quoted(pattern.text()) +
-                 " takes too many steps to match " + weight.name + "; write it without nested repetitions";
+          return (patterns == &include_ ? spelling_.include
+                                        : spelling_.exclude) +
+                 " " + quoted(pattern.text()) +
+                 " takes too many steps to match " + weight.name +
+                 "; write it without nested repetitions";
   for (const Pattern &pattern : include_)
-    if (std::string problem = problemOfInclude(pattern, weights); !problem.empty())
+    if (std::string problem = problemOfInclude(pattern, weights);
+        !problem.empty())
       return problem;
   for (const Pattern &pattern : exclude_)
     if (!pattern.matches(kHead).value_or(false) &&
         std::none_of(weights.begin(), weights.end(),
-                     [&](const NamedWeight &weight) { return pattern.matches(weight.name).value_or(false); }))
+                     [&](const NamedWeight &weight) {
+                       return pattern.matches(weight.name).value_or(false);
+                     }))
       return unmatched(spelling_.exclude, pattern, weights);
   if (std::none_of(weights.begin(), weights.end(),
-                   [&](const NamedWeight &weight) { return weight.canPack && chooses(weight.name); })) {
+                   [&](const NamedWeight &weight) {
+                     return weight.canPack && chooses(weight.name);
+                   })) {
     bool isByDefault = exclude_.empty() && !defaults_.empty();
     return "nothing is left to quantize: " +
-           (isByDefault ? "lm_head and embed_tokens are left out by default; write " + spelling_.noDefault
-                        : spelling_.exclude + " leaves out every weight of a linear");
+           (isByDefault
+                ? "lm_head and embed_tokens are left out by default; write " +
+                      spelling_.noDefault
+                : spelling_.exclude + " leaves out every weight of a linear");
   }
   return {};
 }
 
-std::vector<std::string> Selection::warningsWith(std::span<const NamedWeight> weights) const {
+std::vector<std::string>
+Selection::warningsWith(std::span<const NamedWeight> weights) const {
   std::vector<std::string> warnings;
   for (const Pattern &pattern : exclude_) {
     const NamedWeight *other = nullptr;
     bool hasEffect = pattern.matches(kHead).value_or(false);
     for (const NamedWeight &weight : weights) {
       bool matches = pattern.matches(weight.name).value_or(false);
-      hasEffect |= matches && !weight.isVector; // of a matrix that cannot be packed it says that this is meant
+      hasEffect |=
+          matches && !weight.isVector; // of a matrix that cannot be packed it
+                                       // says that this is meant
       if (matches && weight.isVector && !other)
         other = &weight;
     }
     if (!hasEffect && other)
       warnings.push_back(spelling_.exclude + " " + quoted(pattern.text()) +
-                         " matches only what is never packed: " + other->name + " is " + std::string(other->what));
+                         " matches only what is never packed: " + other->name +
+                         " is " + std::string(other->what));
   }
   return warnings;
 }

@@ -1,11 +1,13 @@
-// The grid of the public tools (llm-compressor with compressed-tensors, symmetric int4): convention compressed_tensors.
+// The grid of the public tools (llm-compressor with compressed-tensors,
+// symmetric int4): convention compressed_tensors.
 //
 // They compute in the type of the weight, and round every result to it:
-//   scale  s = T(amax / 7.5), and the type's epsilon where that is 0; T is bf16, float16 or float32
-//   code   q = rne(clamp(T(x / s), -8, 7)), half to even
-//   value  w = T(q * s)
-// Source: calculate_qparams, quantize and dequantize of compressed-tensors 0.20. The quotients themselves are
-// float32's. Rounding them to T first moves codes: bf16 has eight bits, so 2.498 becomes 2.5 and then 2.
+//   scale  s = T(amax / 7.5), and the type's epsilon where that is 0; T is
+//   bf16, float16 or float32 code   q = rne(clamp(T(x / s), -8, 7)), half to
+//   even value  w = T(q * s)
+// Source: calculate_qparams, quantize and dequantize of compressed-tensors
+// 0.20. The quotients themselves are float32's. Rounding them to T first moves
+// codes: bf16 has eight bits, so 2.498 becomes 2.5 and then 2.
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -15,7 +17,8 @@
 
 namespace nibble::numerics {
 
-// round-half-to-even of |x| < 2^22: adding 1.5 * 2^23 puts the unit at the last place of a float32.
+// round-half-to-even of |x| < 2^22: adding 1.5 * 2^23 puts the unit at the last
+// place of a float32.
 inline float roundHalfEven(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 enum class WeightType { kBF16, kF16, kF32 };
@@ -34,10 +37,13 @@ inline float roundTo(WeightType type, float value) {
 
 // The distance from 1 to the next number.
 inline float epsilonOf(WeightType type) {
-  return type == WeightType::kBF16 ? 0x1p-7f : type == WeightType::kF16 ? 0x1p-10f : 0x1p-23f;
+  return type == WeightType::kBF16  ? 0x1p-7f
+         : type == WeightType::kF16 ? 0x1p-10f
+                                    : 0x1p-23f;
 }
 
-inline constexpr float kCompressedTensorsSteps = 7.5f, kCompressedTensorsLowest = -8.0f,
+inline constexpr float kCompressedTensorsSteps = 7.5f,
+                       kCompressedTensorsLowest = -8.0f,
                        kCompressedTensorsHighest = 7.0f;
 
 // `amax` is the group's largest magnitude, finite. The scale is above 0.
@@ -46,11 +52,13 @@ inline float compressedTensorsScale(float amax, WeightType type) {
   return scale == 0.0f ? epsilonOf(type) : scale;
 }
 
-// Clamping is exact, so that it may come before the rounding, and keeps the argument small.
+// Clamping is exact, so that it may come before the rounding, and keeps the
+// argument small.
 inline int8_t compressedTensorsCode(float x, float scale, WeightType type) {
   float quotient = roundTo(type, x / scale);
   return static_cast<int8_t>(
-      roundHalfEven(std::min(std::max(quotient, kCompressedTensorsLowest), kCompressedTensorsHighest)));
+      roundHalfEven(std::min(std::max(quotient, kCompressedTensorsLowest),
+                             kCompressedTensorsHighest)));
 }
 
 inline float compressedTensorsValue(int8_t code, float scale, WeightType type) {

@@ -1,6 +1,8 @@
-// The grid, one group and one element at a time: scale, code, value. Everything else is these three in a loop.
+// The grid, one group and one element at a time: scale, code, value. Everything
+// else is these three in a loop.
 //
-// Needs the default rounding mode and IEEE semantics (no fast-math, no flush to zero).
+// Needs the default rounding mode and IEEE semantics (no fast-math, no flush to
+// zero).
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -18,11 +20,14 @@ inline constexpr float kSlimeLeastScale = 1e-5f;
 
 // Scale of a group.
 struct Scale {
-  float used;      // divides in quantize; multiplies in the weight that is trained on
-  uint16_t stored; // bf16 bits; multiplies in the packed weight. float(stored) == used unless the convention is slime.
+  float
+      used; // divides in quantize; multiplies in the weight that is trained on
+  uint16_t stored; // bf16 bits; multiplies in the packed weight. float(stored)
+                   // == used unless the convention is slime.
 };
 
-// N3 and the table of other schemes. `amax` is the bits of the group's largest magnitude (sign removed), finite.
+// N3 and the table of other schemes. `amax` is the bits of the group's largest
+// magnitude (sign removed), finite.
 inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
   float largest = floatFromBf16(amax);
   if (scheme.kind == Kind::kInt4 && scheme.convention == Convention::kSlime) {
@@ -33,27 +38,39 @@ inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
     float scale = compressedTensorsScale(largest, WeightType::kBF16);
     return {scale, bf16FromFloat(scale)};
   }
-  uint16_t stored = bf16FromFloat(largest / (scheme.kind == Kind::kInt8 ? 127.0f : 7.0f));
+  uint16_t stored =
+      bf16FromFloat(largest / (scheme.kind == Kind::kInt8 ? 127.0f : 7.0f));
   return {floatFromBf16(stored), stored};
 }
 
-// N4 and the table of other schemes; `x` is a bf16 number. The bounds are integers, so clamping before rounding gives
-// the same as after, and keeps the argument small.
+// N4 and the table of other schemes; `x` is a bf16 number. The bounds are
+// integers, so clamping before rounding gives the same as after, and keeps the
+// argument small.
 inline int8_t codeOf(float x, float scale, const Scheme &scheme) {
   if (scheme.convention == Convention::kCompressedTensors)
     return compressedTensorsCode(x, scale, WeightType::kBF16);
   if (scale == 0.0f)
     return 0;
   float most = scheme.kind == Kind::kInt8 ? 127.0f : 7.0f;
-  return static_cast<int8_t>(roundHalfEven(std::min(std::max(x / scale, -most), most)));
+  return static_cast<int8_t>(
+      roundHalfEven(std::min(std::max(x / scale, -most), most)));
 }
 
 // N5, bf16 bits. Of a stored (bf16) scale the product is exact.
-inline uint16_t valueOf(int8_t code, float scale) { return bf16FromFloat(static_cast<float>(code) * scale); }
+inline uint16_t valueOf(int8_t code, float scale) {
+  return bf16FromFloat(static_cast<float>(code) * scale);
+}
 
-// fp8: the block's scale, an element's code and its value. The float32 product is rounded, then rounded to bf16.
-inline float fp8ScaleOf(uint16_t amax) { return floatFromBf16(amax) / kE4M3Largest; }
-inline uint8_t fp8CodeOf(float x, float scale) { return scale == 0.0f ? 0 : e4m3FromFloat(x / scale); }
-inline uint16_t fp8ValueOf(uint8_t code, float scale) { return bf16FromFloat(floatFromE4M3(code) * scale); }
+// fp8: the block's scale, an element's code and its value. The float32 product
+// is rounded, then rounded to bf16.
+inline float fp8ScaleOf(uint16_t amax) {
+  return floatFromBf16(amax) / kE4M3Largest;
+}
+inline uint8_t fp8CodeOf(float x, float scale) {
+  return scale == 0.0f ? 0 : e4m3FromFloat(x / scale);
+}
+inline uint16_t fp8ValueOf(uint8_t code, float scale) {
+  return bf16FromFloat(floatFromE4M3(code) * scale);
+}
 
 } // namespace nibble::numerics

@@ -11,23 +11,28 @@
 
 namespace nibble::numerics {
 
-static_assert(std::endian::native == std::endian::little, "words and scales are copied as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "words and scales are copied as they lie in memory");
 
 namespace {
 
-constexpr int64_t kLanes = 16;             // of N11
-constexpr int64_t kHostBlock = 8 * kLanes; // elements in one 64-byte block of the host layout
+constexpr int64_t kLanes = 16; // of N11
+constexpr int64_t kHostBlock =
+    8 * kLanes; // elements in one 64-byte block of the host layout
 constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
-// Both layouts are one: a block of 8*lanes elements is `lanes` words, and bits 4*s of word l hold element lanes*s + l
-// of the block. Interchange has one lane, host has sixteen.
+// Both layouts are one: a block of 8*lanes elements is `lanes` words, and bits
+// 4*s of word l hold element lanes*s + l of the block. Interchange has one
+// lane, host has sixteen.
 template <int64_t lanes> void packBlock(const int8_t *codes, uint8_t *out) {
   uint32_t words[lanes] = {};
   for (int64_t step = 0; step < 8; ++step)
     for (int64_t lane = 0; lane < lanes; ++lane)
-      words[lane] |= (static_cast<uint32_t>(codes[lanes * step + lane] + 8) & 0xFu) << (4 * step);
+      words[lane] |=
+          (static_cast<uint32_t>(codes[lanes * step + lane] + 8) & 0xFu)
+          << (4 * step);
   std::memcpy(out, words, sizeof words);
 }
 
@@ -36,11 +41,13 @@ template <int64_t lanes> void unpackBlock(const uint8_t *in, int8_t *codes) {
   std::memcpy(words, in, sizeof words);
   for (int64_t step = 0; step < 8; ++step)
     for (int64_t lane = 0; lane < lanes; ++lane)
-      codes[lanes * step + lane] = static_cast<int8_t>(static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - 8);
+      codes[lanes * step + lane] = static_cast<int8_t>(
+          static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - 8);
 }
 
 // A row of k codes; the last block is filled up with q = 0.
-template <int64_t lanes> void packRow(const int8_t *codes, int64_t k, uint8_t *row) {
+template <int64_t lanes>
+void packRow(const int8_t *codes, int64_t k, uint8_t *row) {
   constexpr int64_t block = 8 * lanes;
   for (; k >= block; k -= block, codes += block, row += 4 * lanes)
     packBlock<lanes>(codes, row);
@@ -51,7 +58,8 @@ template <int64_t lanes> void packRow(const int8_t *codes, int64_t k, uint8_t *r
   }
 }
 
-template <int64_t lanes> void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
+template <int64_t lanes>
+void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
   constexpr int64_t block = 8 * lanes;
   for (; k >= block; k -= block, codes += block, row += 4 * lanes)
     unpackBlock<lanes>(row, codes);
@@ -62,50 +70,77 @@ template <int64_t lanes> void unpackRow(const uint8_t *row, int64_t k, int8_t *c
   }
 }
 
-// The scales of a slab's row: groups that begin in it, or the one that covers it.
+// The scales of a slab's row: groups that begin in it, or the one that covers
+// it.
 int64_t scalesPerSlabRow(const Scheme &scheme) {
-  return scheme.groupSize == 0 ? 1 : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
+  return scheme.groupSize == 0
+             ? 1
+             : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
 }
 
-// Of a layout in slabs: byte offset of the place of scale `index` in column `slab` of slabs.
-int64_t slabScaleOffset(const PackedLayout &layout, int64_t index, int64_t slab) {
-  int64_t groups = layout.groupsPerRow(), row = index / groups, group = index % groups;
+// Of a layout in slabs: byte offset of the place of scale `index` in column
+// `slab` of slabs.
+int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
+                        int64_t slab) {
+  int64_t groups = layout.groupsPerRow(), row = index / groups,
+          group = index % groups;
   int64_t perRow = scalesPerSlabRow(layout.scheme);
-  int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows + row % kSlabRows) * perRow;
+  int64_t place =
+      ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows +
+       row % kSlabRows) *
+      perRow;
   return layout.codeBytes() + 2 * (place + group % perRow);
 }
 
 // The columns of slabs, [first, end), that hold the scale.
-std::pair<int64_t, int64_t> slabsOfScale(const PackedLayout &layout, int64_t index) {
+std::pair<int64_t, int64_t> slabsOfScale(const PackedLayout &layout,
+                                         int64_t index) {
   int64_t slabs = ceilDiv(layout.k, kSlabColumns);
   if (layout.scheme.groupSize == 0)
     return {0, slabs};
-  int64_t first = index % layout.groupsPerRow() * layout.scheme.groupSize / kSlabColumns;
+  int64_t first =
+      index % layout.groupsPerRow() * layout.scheme.groupSize / kSlabColumns;
   return {first, first + 1};
 }
 
-uint8_t *nibbleOf(const PackedLayout &layout, uint8_t *slab, int64_t row, int64_t k, int64_t &shift) {
+uint8_t *nibbleOf(const PackedLayout &layout, uint8_t *slab, int64_t row,
+                  int64_t k, int64_t &shift) {
   NibblePlace place = nibblePlace(row % kSlabRows, k % kSlabColumns);
   shift = place.shift;
-  return slab + (row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + k / kSlabColumns) * kSlabBytes + place.byte;
+  return slab +
+         (row / kSlabRows * ceilDiv(layout.k, kSlabColumns) +
+          k / kSlabColumns) *
+             kSlabBytes +
+         place.byte;
 }
 
-// Rows of codes into their slabs; the last row of all fills up what is beyond it.
-void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab) {
+// Rows of codes into their slabs; the last row of all fills up what is beyond
+// it.
+void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
+               const int8_t *codes, uint8_t *slab) {
   int64_t columns = ceilDiv(layout.k, kSlabColumns) * kSlabColumns;
-  int64_t rows = rowEnd == layout.n ? ceilDiv(layout.n, kSlabRows) * kSlabRows : rowEnd;
+  int64_t rows =
+      rowEnd == layout.n ? ceilDiv(layout.n, kSlabRows) * kSlabRows : rowEnd;
   for (int64_t row = rowBegin; row < rows; ++row)
     for (int64_t k = 0; k < columns; ++k) {
       int64_t shift;
       uint8_t *byte = nibbleOf(layout, slab, row, k, shift);
-      int code = row < rowEnd && k < layout.k ? codes[(row - rowBegin) * layout.k + k] : 0;
-      *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) | (((code + 8) & 0xF) << shift));
+      int code = row < rowEnd && k < layout.k
+                     ? codes[(row - rowBegin) * layout.k + k]
+                     : 0;
+      *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) |
+                                   (((code + 8) & 0xF) << shift));
     }
   for (int64_t row = layout.n; row < rows; ++row)
     for (int64_t k = 0; k < layout.k; k += kSlabColumns) {
       int64_t perRow = scalesPerSlabRow(layout.scheme);
-      int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + k / kSlabColumns) * kSlabRows + row % kSlabRows) * perRow;
-      std::memset(slab + layout.codeBytes() + 2 * place, 0, static_cast<size_t>(2 * perRow));
+      int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) +
+                        k / kSlabColumns) *
+                           kSlabRows +
+                       row % kSlabRows) *
+                      perRow;
+      std::memset(slab + layout.codeBytes() + 2 * place, 0,
+                  static_cast<size_t>(2 * perRow));
     }
 }
 
@@ -113,40 +148,52 @@ void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, con
 
 std::string PackedLayout::problem() const {
   if (n <= 0 || k <= 0)
-    return "a packed weight needs positive extents, not " + std::to_string(n) + "x" + std::to_string(k);
+    return "a packed weight needs positive extents, not " + std::to_string(n) +
+           "x" + std::to_string(k);
   if (std::string reason = problemOf(scheme); !reason.empty())
     return reason;
-  if (scheme.kind != Kind::kFp8 && scheme.groupSize != 0 && k % scheme.groupSize != 0)
-    return "N2: K = " + std::to_string(k) + " does not divide by group_size = " + std::to_string(scheme.groupSize);
-  // A row has at most 2 bytes of codes for each element (padding included, k >= 1 gives <= 64) and as much of scales.
+  if (scheme.kind != Kind::kFp8 && scheme.groupSize != 0 &&
+      k % scheme.groupSize != 0)
+    return "N2: K = " + std::to_string(k) +
+           " does not divide by group_size = " +
+           std::to_string(scheme.groupSize);
+  // A row has at most 2 bytes of codes for each element (padding included, k >=
+  // 1 gives <= 64) and as much of scales.
   if (k > kMostBytes / 256 || n > kMostBytes / (4 * k + 256))
-    return "a packed weight of " + std::to_string(n) + "x" + std::to_string(k) + " does not fit in memory";
+    return "a packed weight of " + std::to_string(n) + "x" + std::to_string(k) +
+           " does not fit in memory";
   return {};
 }
 
 int64_t PackedLayout::codeRowBytes() const {
   if (scheme.kind != Kind::kInt4)
     return k;
-  return layout == Layout::kInterchange ? ceilDiv(k, 8) * 4 : ceilDiv(k, kHostBlock) * kLanes * 4;
+  return layout == Layout::kInterchange ? ceilDiv(k, 8) * 4
+                                        : ceilDiv(k, kHostBlock) * kLanes * 4;
 }
 
 int64_t PackedLayout::codeBytes() const {
-  return inSlabs() ? ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabBytes : n * codeRowBytes();
+  return inSlabs()
+             ? ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabBytes
+             : n * codeRowBytes();
 }
 
 int64_t PackedLayout::scaleBytes() const {
   if (inSlabs())
-    return ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabRows * scalesPerSlabRow(scheme) * 2;
+    return ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabRows *
+           scalesPerSlabRow(scheme) * 2;
   return scaleCount() * (scheme.kind == Kind::kFp8 ? 4 : 2);
 }
 
 int64_t PackedLayout::scaleCount() const {
-  return scheme.kind == Kind::kFp8 ? ceilDiv(n, 128) * ceilDiv(k, 128) : n * groupsPerRow();
+  return scheme.kind == Kind::kFp8 ? ceilDiv(n, 128) * ceilDiv(k, 128)
+                                   : n * groupsPerRow();
 }
 
 std::string toString(const PackedLayout &layout) {
-  return "!qat.packed<" + std::to_string(layout.n) + "x" + std::to_string(layout.k) + ", " + toString(layout.scheme) +
-         ", " + nameOf(layout.layout) + ">";
+  return "!qat.packed<" + std::to_string(layout.n) + "x" +
+         std::to_string(layout.k) + ", " + toString(layout.scheme) + ", " +
+         nameOf(layout.layout) + ">";
 }
 
 std::optional<PackedLayout> parsePacked(std::string_view text) {
@@ -167,7 +214,8 @@ std::optional<PackedLayout> parsePacked(std::string_view text) {
   auto second = std::from_chars(first.ptr + 1, end, packed.k);
   if (second.ec != std::errc() || second.ptr != end)
     return std::nullopt;
-  auto scheme = parseScheme(text.substr(firstComma + 1, lastComma - firstComma - 1));
+  auto scheme =
+      parseScheme(text.substr(firstComma + 1, lastComma - firstComma - 1));
   std::string_view layoutName = text.substr(lastComma + 1);
   while (layoutName.starts_with(" "))
     layoutName.remove_prefix(1);
@@ -179,12 +227,14 @@ std::optional<PackedLayout> parsePacked(std::string_view text) {
   return packed.problem().empty() ? std::optional(packed) : std::nullopt;
 }
 
-void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const int8_t *codes, uint8_t *slab) {
+void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
+               const int8_t *codes, uint8_t *slab) {
   if (layout.inSlabs())
     return packSlabs(layout, rowBegin, rowEnd, codes, slab);
   int64_t rowBytes = layout.codeRowBytes();
   if (layout.scheme.kind != Kind::kInt4) {
-    std::memcpy(slab + rowBegin * rowBytes, codes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
+    std::memcpy(slab + rowBegin * rowBytes, codes,
+                static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
   }
   auto *pack = layout.layout == Layout::kHost ? packRow<kLanes> : packRow<1>;
@@ -192,27 +242,33 @@ void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, con
     pack(codes + (row - rowBegin) * layout.k, layout.k, slab + row * rowBytes);
 }
 
-void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, const uint8_t *slab, int8_t *codes) {
+void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
+                 const uint8_t *slab, int8_t *codes) {
   if (layout.inSlabs()) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
       for (int64_t k = 0; k < layout.k; ++k) {
         int64_t shift;
-        uint8_t byte = *nibbleOf(layout, const_cast<uint8_t *>(slab), row, k, shift);
+        uint8_t byte =
+            *nibbleOf(layout, const_cast<uint8_t *>(slab), row, k, shift);
         *codes++ = static_cast<int8_t>(((byte >> shift) & 0xF) - 8);
       }
     return;
   }
   int64_t rowBytes = layout.codeRowBytes();
   if (layout.scheme.kind != Kind::kInt4) {
-    std::memcpy(codes, slab + rowBegin * rowBytes, static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
+    std::memcpy(codes, slab + rowBegin * rowBytes,
+                static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
   }
-  auto *unpack = layout.layout == Layout::kHost ? unpackRow<kLanes> : unpackRow<1>;
+  auto *unpack =
+      layout.layout == Layout::kHost ? unpackRow<kLanes> : unpackRow<1>;
   for (int64_t row = rowBegin; row < rowEnd; ++row)
-    unpack(slab + row * rowBytes, layout.k, codes + (row - rowBegin) * layout.k);
+    unpack(slab + row * rowBytes, layout.k,
+           codes + (row - rowBegin) * layout.k);
 }
 
-float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index) {
+float loadScale(const PackedLayout &layout, const uint8_t *slab,
+                int64_t index) {
   const uint8_t *scales = slab + layout.codeBytes();
   if (layout.scheme.kind == Kind::kFp8) {
     float scale;
@@ -221,12 +277,16 @@ float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index) 
   }
   uint16_t scale;
   const uint8_t *place =
-      layout.inSlabs() ? slab + slabScaleOffset(layout, index, slabsOfScale(layout, index).first) : scales + 2 * index;
+      layout.inSlabs()
+          ? slab + slabScaleOffset(layout, index,
+                                   slabsOfScale(layout, index).first)
+          : scales + 2 * index;
   std::memcpy(&scale, place, 2);
   return floatFromBf16(scale);
 }
 
-void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index, uint32_t bits) {
+void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
+                uint32_t bits) {
   if (layout.scheme.kind == Kind::kFp8) {
     std::memcpy(slab + layout.codeBytes() + 4 * index, &bits, 4);
     return;
@@ -240,12 +300,15 @@ void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index, uint32
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
     std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
-  int64_t groups = layout.groupsPerRow(), perRow = scalesPerSlabRow(layout.scheme);
+  int64_t groups = layout.groupsPerRow(),
+          perRow = scalesPerSlabRow(layout.scheme);
   if (index % groups == groups - 1 && groups % perRow != 0)
-    std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0, static_cast<size_t>(2 * (perRow - groups % perRow)));
+    std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0,
+                static_cast<size_t>(2 * (perRow - groups % perRow)));
 }
 
-void repack(const PackedLayout &from, const uint8_t *in, Layout to, uint8_t *out) {
+void repack(const PackedLayout &from, const uint8_t *in, Layout to,
+            uint8_t *out) {
   PackedLayout target = from;
   target.layout = to;
   std::vector<int8_t> codes(static_cast<size_t>(from.k));
@@ -255,7 +318,9 @@ void repack(const PackedLayout &from, const uint8_t *in, Layout to, uint8_t *out
   }
   for (int64_t index = 0; index < from.scaleCount(); ++index) {
     float scale = loadScale(from, in, index);
-    storeScale(target, out, index, from.scheme.kind == Kind::kFp8 ? std::bit_cast<uint32_t>(scale) : bf16FromFloat(scale));
+    storeScale(target, out, index,
+               from.scheme.kind == Kind::kFp8 ? std::bit_cast<uint32_t>(scale)
+                                              : bf16FromFloat(scale));
   }
 }
 

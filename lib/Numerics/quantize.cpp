@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kBlock = 128; // side of an fp8 block
 
-// Bits order like magnitudes once the sign is gone; infinity and NaN come out above kBf16LargestFinite.
+// Bits order like magnitudes once the sign is gone; infinity and NaN come out
+// above kBf16LargestFinite.
 uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
   uint16_t largest = 0;
   for (int64_t i = 0; i < count; ++i)
@@ -19,32 +20,42 @@ uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
   return largest;
 }
 
-// Walks the blocks of rows [rowBegin, rowEnd): visit(scale index, row range, column range).
-template <typename Visit> void forEachBlock(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, Visit visit) {
+// Walks the blocks of rows [rowBegin, rowEnd): visit(scale index, row range,
+// column range).
+template <typename Visit>
+void forEachBlock(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
+                  Visit visit) {
   int64_t blocksPerRow = (layout.k + kBlock - 1) / kBlock;
   for (int64_t row = rowBegin / kBlock * kBlock; row < rowEnd; row += kBlock)
     for (int64_t column = 0; column < layout.k; column += kBlock)
-      visit(row / kBlock * blocksPerRow + column / kBlock, std::max(row, rowBegin), std::min(row + kBlock, rowEnd),
-            column, std::min(column + kBlock, layout.k));
+      visit(row / kBlock * blocksPerRow + column / kBlock,
+            std::max(row, rowBegin), std::min(row + kBlock, rowEnd), column,
+            std::min(column + kBlock, layout.k));
 }
 
-std::optional<int64_t> quantizeFp8(const uint16_t *weight, const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
-                                   uint8_t *slab) {
+std::optional<int64_t> quantizeFp8(const uint16_t *weight,
+                                   const PackedLayout &layout, int64_t rowBegin,
+                                   int64_t rowEnd, uint8_t *slab) {
   int64_t k = layout.k;
-  if (auto index = firstNotFinite(weight + rowBegin * k, (rowEnd - rowBegin) * k))
+  if (auto index =
+          firstNotFinite(weight + rowBegin * k, (rowEnd - rowBegin) * k))
     return rowBegin * k + *index;
   uint8_t *scales = slab + layout.codeBytes();
-  forEachBlock(layout, rowBegin, rowEnd,
-               [&](int64_t index, int64_t row0, int64_t row1, int64_t column0, int64_t column1) {
-                 uint16_t amax = 0;
-                 for (int64_t row = row0; row < row1; ++row)
-                   amax = std::max(amax, largestMagnitude(weight + row * k + column0, column1 - column0));
-                 float scale = fp8ScaleOf(amax);
-                 std::memcpy(scales + 4 * index, &scale, 4);
-                 for (int64_t row = row0; row < row1; ++row)
-                   for (int64_t column = column0; column < column1; ++column)
-                     slab[row * k + column] = fp8CodeOf(floatFromBf16(weight[row * k + column]), scale);
-               });
+  forEachBlock(
+      layout, rowBegin, rowEnd,
+      [&](int64_t index, int64_t row0, int64_t row1, int64_t column0,
+          int64_t column1) {
+        uint16_t amax = 0;
+        for (int64_t row = row0; row < row1; ++row)
+          amax = std::max(amax, largestMagnitude(weight + row * k + column0,
+                                                 column1 - column0));
+        float scale = fp8ScaleOf(amax);
+        std::memcpy(scales + 4 * index, &scale, 4);
+        for (int64_t row = row0; row < row1; ++row)
+          for (int64_t column = column0; column < column1; ++column)
+            slab[row * k + column] =
+                fp8CodeOf(floatFromBf16(weight[row * k + column]), scale);
+      });
   return std::nullopt;
 }
 
@@ -57,13 +68,16 @@ std::optional<int64_t> firstNotFinite(const uint16_t *weight, int64_t count) {
   return std::nullopt;
 }
 
-std::optional<int64_t> quantizeRows(const uint16_t *weight, const PackedLayout &layout, int64_t rowBegin,
-                                    int64_t rowEnd, uint8_t *slab) {
+std::optional<int64_t> quantizeRows(const uint16_t *weight,
+                                    const PackedLayout &layout,
+                                    int64_t rowBegin, int64_t rowEnd,
+                                    uint8_t *slab) {
   const Scheme &scheme = layout.scheme;
   if (scheme.kind == Kind::kFp8)
     return quantizeFp8(weight, layout, rowBegin, rowEnd, slab);
 
-  int64_t k = layout.k, length = scheme.groupLength(k), groups = layout.groupsPerRow();
+  int64_t k = layout.k, length = scheme.groupLength(k),
+          groups = layout.groupsPerRow();
   std::vector<int8_t> codes(static_cast<size_t>(k));
   std::vector<uint16_t> scales(static_cast<size_t>(groups));
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
@@ -80,24 +94,30 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight, const PackedLayout &
     }
     packCodes(layout, row, row + 1, codes.data(), slab);
     for (int64_t group = 0; group < groups; ++group)
-      storeScale(layout, slab, row * groups + group, scales[static_cast<size_t>(group)]);
+      storeScale(layout, slab, row * groups + group,
+                 scales[static_cast<size_t>(group)]);
   }
   return std::nullopt;
 }
 
-std::optional<int64_t> quantizeMatrix(const uint16_t *weight, const PackedLayout &layout, uint8_t *slab) {
+std::optional<int64_t> quantizeMatrix(const uint16_t *weight,
+                                      const PackedLayout &layout,
+                                      uint8_t *slab) {
   return quantizeRows(weight, layout, 0, layout.n, slab);
 }
 
-void dequantizeRows(const uint8_t *slab, const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd, uint16_t *out) {
+void dequantizeRows(const uint8_t *slab, const PackedLayout &layout,
+                    int64_t rowBegin, int64_t rowEnd, uint16_t *out) {
   int64_t k = layout.k;
   if (layout.scheme.kind == Kind::kFp8) {
     forEachBlock(layout, rowBegin, rowEnd,
-                 [&](int64_t index, int64_t row0, int64_t row1, int64_t column0, int64_t column1) {
+                 [&](int64_t index, int64_t row0, int64_t row1, int64_t column0,
+                     int64_t column1) {
                    float scale = loadScale(layout, slab, index);
                    for (int64_t row = row0; row < row1; ++row)
                      for (int64_t column = column0; column < column1; ++column)
-                       out[row * k + column] = fp8ValueOf(slab[row * k + column], scale);
+                       out[row * k + column] =
+                           fp8ValueOf(slab[row * k + column], scale);
                  });
     return;
   }
@@ -113,11 +133,13 @@ void dequantizeRows(const uint8_t *slab, const PackedLayout &layout, int64_t row
   }
 }
 
-void dequantizeMatrix(const uint8_t *slab, const PackedLayout &layout, uint16_t *out) {
+void dequantizeMatrix(const uint8_t *slab, const PackedLayout &layout,
+                      uint16_t *out) {
   dequantizeRows(slab, layout, 0, layout.n, out);
 }
 
-std::optional<int64_t> fakeQuantizeMatrix(const uint16_t *weight, int64_t n, int64_t k, const Scheme &scheme,
+std::optional<int64_t> fakeQuantizeMatrix(const uint16_t *weight, int64_t n,
+                                          int64_t k, const Scheme &scheme,
                                           uint16_t *out) {
   if (scheme.kind == Kind::kFp8) {
     PackedLayout layout{n, k, scheme, Layout::kInterchange};

@@ -1,5 +1,6 @@
-// The arithmetic of drawing a token (N16): exp and log in double precision from IEEE operations only, and what a token
-// weighs. The same bits with every libm, every vector width and on a GPU.
+// The arithmetic of drawing a token (N16): exp and log in double precision from
+// IEEE operations only, and what a token weighs. The same bits with every libm,
+// every vector width and on a GPU.
 #pragma once
 
 #include <algorithm>
@@ -9,17 +10,22 @@
 
 namespace nibble::numerics {
 
-// x = k ln 2 + r with |r| <= ln(2) / 2. Adding 1.5 * 2^52 rounds to the nearest integer and leaves it in the low bits.
-// kLn2High has so few bits that k * kLn2High is exact.
-inline constexpr double kExpMagic = 0x1.8p52, kLog2E = 0x1.71547652b82fep0, kLn2High = 0x1.62e42fefap-1,
+// x = k ln 2 + r with |r| <= ln(2) / 2. Adding 1.5 * 2^52 rounds to the nearest
+// integer and leaves it in the low bits. kLn2High has so few bits that k *
+// kLn2High is exact.
+inline constexpr double kExpMagic = 0x1.8p52, kLog2E = 0x1.71547652b82fep0,
+                        kLn2High = 0x1.62e42fefap-1,
                         kLn2Low = 0x1.cf79abc9e3b3ap-40;
 // Below it exp is 0 by definition.
 inline constexpr double kExpLowest = -708.0;
-// Taylor series to r^13 / 13!, remainder below 2^-57, by Horner: sum = 1 + sum * (r * inverse).
-inline constexpr double kExpInverses[] = {1. / 13, 1. / 12, 1. / 11, 1. / 10, 1. / 9, 1. / 8, 1. / 7,
-                                          1. / 6,  1. / 5,  1. / 4,  1. / 3,  1. / 2, 1.};
+// Taylor series to r^13 / 13!, remainder below 2^-57, by Horner: sum = 1 + sum
+// * (r * inverse).
+inline constexpr double kExpInverses[] = {
+    1. / 13, 1. / 12, 1. / 11, 1. / 10, 1. / 9, 1. / 8, 1. / 7,
+    1. / 6,  1. / 5,  1. / 4,  1. / 3,  1. / 2, 1.};
 
-// exp(x) for x <= 0, within 4 ulp; 0 below -708 and of NaN. Without branches, so that a loop over it becomes vectors.
+// exp(x) for x <= 0, within 4 ulp; 0 below -708 and of NaN. Without branches,
+// so that a loop over it becomes vectors.
 inline double exactExp(double x) {
   double clamped = x > kExpLowest ? x : kExpLowest;
   double shifted = clamped * kLog2E + kExpMagic, k = shifted - kExpMagic;
@@ -27,7 +33,8 @@ inline double exactExp(double x) {
   double sum = 1.0;
   for (double inverse : kExpInverses)
     sum = 1.0 + sum * (r * inverse);
-  double power = std::bit_cast<double>((std::bit_cast<uint64_t>(shifted) << 52) + (uint64_t{1023} << 52));
+  double power = std::bit_cast<double>(
+      (std::bit_cast<uint64_t>(shifted) << 52) + (uint64_t{1023} << 52));
   return x > kExpLowest ? sum * power : 0.0;
 }
 
@@ -39,7 +46,8 @@ inline constexpr int kLogTerms = 23; // the last term of the series: s^23 / 23
 inline double exactLog(double x) {
   uint64_t bits = std::bit_cast<uint64_t>(x);
   int64_t exponent = static_cast<int64_t>(bits >> 52) - 1023;
-  double mantissa = std::bit_cast<double>((bits & 0xFFFFFFFFFFFFFull) | 0x3FF0000000000000ull);
+  double mantissa = std::bit_cast<double>((bits & 0xFFFFFFFFFFFFFull) |
+                                          0x3FF0000000000000ull);
   if (mantissa > kSquareRootOf2) { // keeps |s| below 0.172
     mantissa *= 0.5;
     ++exponent;
@@ -54,15 +62,21 @@ inline double exactLog(double x) {
 inline constexpr int64_t kMostTokens = int64_t{1} << 19;
 // The mass of the most likely token.
 inline constexpr double kLargestMass = 0x1p44;
-// Adding it rounds a number of 0..2^52 to an integer, which is then its low bits.
+// Adding it rounds a number of 0..2^52 to an integer, which is then its low
+// bits.
 inline constexpr double kIntegerMagic = 0x1p52;
 
-// What a token weighs in a draw: exp(x / T - x_max / T) * 2^44, rounded to an integer, so that sums have no order. The
-// quotients are float32, as those of the program's log-probability. `largestQuotient` is largest / temperature.
-inline uint64_t massOf(float logit, float largest, float temperature, float largestQuotient) {
-  double distance = static_cast<double>(logit / temperature) - static_cast<double>(largestQuotient);
-  distance = logit == largest ? 0.0 : distance; // also where the quotients overflow
-  return std::bit_cast<uint64_t>(exactExp(distance) * kLargestMass + kIntegerMagic) -
+// What a token weighs in a draw: exp(x / T - x_max / T) * 2^44, rounded to an
+// integer, so that sums have no order. The quotients are float32, as those of
+// the program's log-probability. `largestQuotient` is largest / temperature.
+inline uint64_t massOf(float logit, float largest, float temperature,
+                       float largestQuotient) {
+  double distance = static_cast<double>(logit / temperature) -
+                    static_cast<double>(largestQuotient);
+  distance =
+      logit == largest ? 0.0 : distance; // also where the quotients overflow
+  return std::bit_cast<uint64_t>(exactExp(distance) * kLargestMass +
+                                 kIntegerMagic) -
          std::bit_cast<uint64_t>(kIntegerMagic);
 }
 
@@ -73,25 +87,36 @@ inline uint64_t ceiling(double x) {
 }
 // The mass that top_p asks for, of what top_k has left.
 inline uint64_t wantedMass(double topP, uint64_t left) {
-  return std::clamp<uint64_t>(ceiling(topP * static_cast<double>(left)), 1, left);
+  return std::clamp<uint64_t>(ceiling(topP * static_cast<double>(left)), 1,
+                              left);
 }
 // The least mass that min_p lets through.
 inline uint64_t leastMass(double minP) { return ceiling(minP * kLargestMass); }
 // Logarithm of the share that filters kept.
 inline float logKeptMass(uint64_t kept, uint64_t all) {
-  return static_cast<float>(exactLog(static_cast<double>(kept) / static_cast<double>(all)));
+  return static_cast<float>(
+      exactLog(static_cast<double>(kept) / static_cast<double>(all)));
 }
 
-// The place of a token in the ranking, most likely first, the lower of equal tokens first: codes ascend.
+// The place of a token in the ranking, most likely first, the lower of equal
+// tokens first: codes ascend.
 inline constexpr int kRankTokenBits = 20, kRankBits = 32 + kRankTokenBits;
 inline uint64_t rankOf(float logit, uint32_t token) {
-  auto bits = std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit); // -0 equals 0
-  uint32_t descending = (bits & 0x80000000u) != 0 ? bits : ~(bits | 0x80000000u);
+  auto bits =
+      std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit); // -0 equals 0
+  uint32_t descending =
+      (bits & 0x80000000u) != 0 ? bits : ~(bits | 0x80000000u);
   return static_cast<uint64_t>(descending) << kRankTokenBits | token;
 }
 
-// Why nothing can be drawn from a row, as a number: kind + 4 * the lowest token that is to blame.
-enum class BadRow : int32_t { kNone = 0, kNaN = 1, kInfinite = 2, kNoneFinite = 3 };
+// Why nothing can be drawn from a row, as a number: kind + 4 * the lowest token
+// that is to blame.
+enum class BadRow : int32_t {
+  kNone = 0,
+  kNaN = 1,
+  kInfinite = 2,
+  kNoneFinite = 3
+};
 inline constexpr int32_t kBadRowKinds = 4;
 
 } // namespace nibble::numerics

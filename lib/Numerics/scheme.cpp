@@ -8,11 +8,14 @@ namespace nibble::numerics {
 namespace {
 
 constexpr std::array<const char *, 3> kKinds = {"int4", "int8", "fp8"};
-constexpr std::array<const char *, 3> kConventions = {"nibble", "slime", "compressed_tensors"};
-constexpr std::array<const char *, 3> kLayouts = {"interchange", "host", "hopper"};
+constexpr std::array<const char *, 3> kConventions = {"nibble", "slime",
+                                                      "compressed_tensors"};
+constexpr std::array<const char *, 3> kLayouts = {"interchange", "host",
+                                                  "hopper"};
 
 template <typename Enum, size_t Size>
-std::optional<Enum> named(const std::array<const char *, Size> &names, std::string_view name) {
+std::optional<Enum> named(const std::array<const char *, Size> &names,
+                          std::string_view name) {
   for (size_t i = 0; i < Size; ++i)
     if (name == names[i])
       return static_cast<Enum>(i);
@@ -28,7 +31,8 @@ std::string_view trim(std::string_view text) {
 }
 
 // "key = value" -> value.
-std::optional<std::string_view> valueOf(std::string_view field, std::string_view key) {
+std::optional<std::string_view> valueOf(std::string_view field,
+                                        std::string_view key) {
   size_t equals = field.find('=');
   if (equals == std::string_view::npos || trim(field.substr(0, equals)) != key)
     return std::nullopt;
@@ -38,30 +42,45 @@ std::optional<std::string_view> valueOf(std::string_view field, std::string_view
 } // namespace
 
 const char *nameOf(Kind kind) { return kKinds[static_cast<size_t>(kind)]; }
-const char *nameOf(Convention convention) { return kConventions[static_cast<size_t>(convention)]; }
-const char *nameOf(Layout layout) { return kLayouts[static_cast<size_t>(layout)]; }
-std::optional<Kind> kindNamed(std::string_view name) { return named<Kind>(kKinds, name); }
-std::optional<Convention> conventionNamed(std::string_view name) { return named<Convention>(kConventions, name); }
-std::optional<Layout> layoutNamed(std::string_view name) { return named<Layout>(kLayouts, name); }
+const char *nameOf(Convention convention) {
+  return kConventions[static_cast<size_t>(convention)];
+}
+const char *nameOf(Layout layout) {
+  return kLayouts[static_cast<size_t>(layout)];
+}
+std::optional<Kind> kindNamed(std::string_view name) {
+  return named<Kind>(kKinds, name);
+}
+std::optional<Convention> conventionNamed(std::string_view name) {
+  return named<Convention>(kConventions, name);
+}
+std::optional<Layout> layoutNamed(std::string_view name) {
+  return named<Layout>(kLayouts, name);
+}
 
 std::optional<Convention> conventionSpelled(std::string_view text) {
-  return conventionNamed(text == "compressed-tensors" ? nameOf(Convention::kCompressedTensors) : text);
+  return conventionNamed(text == "compressed-tensors"
+                             ? nameOf(Convention::kCompressedTensors)
+                             : text);
 }
 
 std::string problemOf(const Scheme &scheme) {
   int64_t size = scheme.groupSize;
   if (scheme.kind == Kind::kFp8 && size != 128)
-    return "N2: the block of fp8 is 128x128, so group_size is 128, not " + std::to_string(size);
+    return "N2: the block of fp8 is 128x128, so group_size is 128, not " +
+           std::to_string(size);
   if (size != 0 && size != 16 && size != 32 && size != 64 && size != 128)
-    return "N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not " + std::to_string(size);
+    return "N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not " +
+           std::to_string(size);
   if (scheme.convention != Convention::kNibble && scheme.kind != Kind::kInt4)
-    return std::string("convention ") + nameOf(scheme.convention) + " exists for int4 only, not for " +
-           nameOf(scheme.kind);
+    return std::string("convention ") + nameOf(scheme.convention) +
+           " exists for int4 only, not for " + nameOf(scheme.kind);
   return {};
 }
 
 std::string toString(const Scheme &scheme) {
-  std::string text = std::string("<") + nameOf(scheme.kind) + ", group_size = " + std::to_string(scheme.groupSize);
+  std::string text = std::string("<") + nameOf(scheme.kind) +
+                     ", group_size = " + std::to_string(scheme.groupSize);
   if (scheme.convention != Convention::kNibble)
     text += std::string(", convention = ") + nameOf(scheme.convention);
   return text + ">";
@@ -96,7 +115,8 @@ std::optional<Scheme> parseScheme(std::string_view text) {
   if (!kind || !group)
     return std::nullopt;
   scheme.kind = *kind;
-  auto [end, error] = std::from_chars(group->data(), group->data() + group->size(), scheme.groupSize);
+  auto [end, error] = std::from_chars(
+      group->data(), group->data() + group->size(), scheme.groupSize);
   if (error != std::errc() || end != group->data() + group->size())
     return std::nullopt;
   if (count == 3) {

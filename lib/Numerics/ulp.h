@@ -1,4 +1,5 @@
-// Distance between two floating-point numbers, counted in representable values between them.
+// Distance between two floating-point numbers, counted in representable values
+// between them.
 #pragma once
 
 #include <bit>
@@ -7,13 +8,16 @@
 
 namespace nibble::numerics {
 
-// Larger than any distance of two numbers: what a comparison with NaN gives, so that NaN never passes a bound.
+// Larger than any distance of two numbers: what a comparison with NaN gives, so
+// that NaN never passes a bound.
 inline constexpr int64_t kUlpNever = std::numeric_limits<int64_t>::max();
 
 namespace detail {
-// Sign and magnitude to a line on which neighbours differ by one; -0 and +0 are the same point.
+// Sign and magnitude to a line on which neighbours differ by one; -0 and +0 are
+// the same point.
 inline int64_t pointOnLine(uint32_t magnitude, bool negative) {
-  return negative ? -static_cast<int64_t>(magnitude) : static_cast<int64_t>(magnitude);
+  return negative ? -static_cast<int64_t>(magnitude)
+                  : static_cast<int64_t>(magnitude);
 }
 inline int64_t distance(int64_t a, int64_t b) { return a > b ? a - b : b - a; }
 } // namespace detail
@@ -23,14 +27,16 @@ inline int64_t ulpDistance(float a, float b) {
   if (a != a || b != b)
     return kUlpNever;
   uint32_t x = std::bit_cast<uint32_t>(a), y = std::bit_cast<uint32_t>(b);
-  return detail::distance(detail::pointOnLine(x & 0x7FFFFFFFu, x >> 31), detail::pointOnLine(y & 0x7FFFFFFFu, y >> 31));
+  return detail::distance(detail::pointOnLine(x & 0x7FFFFFFFu, x >> 31),
+                          detail::pointOnLine(y & 0x7FFFFFFFu, y >> 31));
 }
 
 // In bf16 steps, of the bits of two bf16 numbers.
 inline int64_t ulpDistanceBf16(uint16_t a, uint16_t b) {
   if ((a & 0x7FFFu) > 0x7F80u || (b & 0x7FFFu) > 0x7F80u)
     return kUlpNever;
-  return detail::distance(detail::pointOnLine(a & 0x7FFFu, a >> 15), detail::pointOnLine(b & 0x7FFFu, b >> 15));
+  return detail::distance(detail::pointOnLine(a & 0x7FFFu, a >> 15),
+                          detail::pointOnLine(b & 0x7FFFu, b >> 15));
 }
 
 } // namespace nibble::numerics

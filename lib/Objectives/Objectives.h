@@ -1,8 +1,11 @@
-// The objectives that come with Nibble, as MLIR text: lib/Objectives/<name>.mlir.
+// The objectives that come with Nibble, as MLIR text:
+// lib/Objectives/<name>.mlir.
 //
-// An objective is `func.func @objective` on float32 scalars, applied to every token: it takes named inputs
-// (`nn.input = "logp"`, "entropy", "advantage", ...) and returns the token's loss, then metrics (`nn.output = "kl"`).
-// Or it is the same on tensor<?xf32>, one entry for each token, where a token's loss depends on its neighbours.
+// An objective is `func.func @objective` on float32 scalars, applied to every
+// token: it takes named inputs
+// (`nn.input = "logp"`, "entropy", "advantage", ...) and returns the token's
+// loss, then metrics (`nn.output = "kl"`). Or it is the same on tensor<?xf32>,
+// one entry for each token, where a token's loss depends on its neighbours.
 // Constants that carry `option = "clip_low"` are its options.
 #pragma once
 

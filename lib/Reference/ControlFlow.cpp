@@ -8,7 +8,8 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::reference;
 
-static LogicalResult setResults(Call &call, const FailureOr<SmallVector<Handle>> &values) {
+static LogicalResult setResults(Call &call,
+                                const FailureOr<SmallVector<Handle>> &values) {
   if (failed(values))
     return failure();
   for (auto [result, value] : llvm::zip_equal(call.op->getResults(), *values))
@@ -24,10 +25,12 @@ static SmallVector<Handle> handlesOf(Call &call, ValueRange operands) {
 }
 
 static LogicalResult callFunction(func::CallOp op, Call &call) {
-  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, op.getCalleeAttr());
+  auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
+      op, op.getCalleeAttr());
   if (!callee)
     return call.error() << "no function '" << op.getCallee() << "'";
-  return setResults(call, call.interpreter.callFunction(callee, handlesOf(call, op.getOperands())));
+  return setResults(call, call.interpreter.callFunction(
+                              callee, handlesOf(call, op.getOperands())));
 }
 
 static LogicalResult runIf(scf::IfOp op, Call &call) {
@@ -35,12 +38,14 @@ static LogicalResult runIf(scf::IfOp op, Call &call) {
   Region &region = taken ? op.getThenRegion() : op.getElseRegion();
   if (region.empty())
     return success();
-  return setResults(call, call.interpreter.runBlock(region.front(), {}, call.environment));
+  return setResults(
+      call, call.interpreter.runBlock(region.front(), {}, call.environment));
 }
 
 // The carried values go round: what an iteration yields, the next one gets.
 static LogicalResult runFor(scf::ForOp op, Call &call) {
-  int64_t lower = call[op.getLowerBound()].integers[0], upper = call[op.getUpperBound()].integers[0];
+  int64_t lower = call[op.getLowerBound()].integers[0],
+          upper = call[op.getUpperBound()].integers[0];
   int64_t step = call[op.getStep()].integers[0];
   if (step <= 0)
     return call.error() << "a step of " << step;
@@ -48,11 +53,13 @@ static LogicalResult runFor(scf::ForOp op, Call &call) {
   for (int64_t i = lower; i<upper; i = i> upper - step ? upper : i + step) {
     if (failed(call.interpreter.count(op)))
       return failure();
-    auto induction = std::make_shared<ReferenceValue>(ReferenceValue::zero(op.getInductionVar().getType()));
+    auto induction = std::make_shared<ReferenceValue>(
+        ReferenceValue::zero(op.getInductionVar().getType()));
     induction->integers[0] = i;
     SmallVector<Handle> arguments{std::move(induction)};
     llvm::append_range(arguments, *carried);
-    carried = call.interpreter.runBlock(*op.getBody(), arguments, call.environment);
+    carried =
+        call.interpreter.runBlock(*op.getBody(), arguments, call.environment);
     if (failed(carried))
       return failure();
   }

@@ -7,7 +7,8 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::reference;
 
-// out[i] = f(a[i], b[i], ...); an operand that is a scalar (arith.select's condition) counts for every i.
+// out[i] = f(a[i], b[i], ...); an operand that is a scalar (arith.select's
+// condition) counts for every i.
 static LogicalResult elementwise(Call &call) {
   Operation *op = call.op;
   ArrayRef<int64_t> shape;
@@ -16,17 +17,20 @@ static LogicalResult elementwise(Call &call) {
       shape = call[operand].shape;
   SmallVector<const ReferenceValue *> operands;
   for (mlir::Value operand : op->getOperands()) {
-    if (isa<RankedTensorType>(operand.getType()) && failed(call.expectShape(operand, shape)))
+    if (isa<RankedTensorType>(operand.getType()) &&
+        failed(call.expectShape(operand, shape)))
       return failure();
     operands.push_back(&call[operand]);
   }
-  // `make` may move the environment's entries; the values themselves stay where they are.
+  // `make` may move the environment's entries; the values themselves stay where
+  // they are.
   SmallVector<int64_t> extents(shape);
   ReferenceValue *result = call.make(op->getResult(0), extents);
   if (!result)
     return failure();
   ScalarFunction function = findScalarFunction(op->getName().getStringRef());
-  bool rounded = call.options().rounding == ReferenceOptions::Rounding::kRounded;
+  bool rounded =
+      call.options().rounding == ReferenceOptions::Rounding::kRounded;
   Type element = result->elementType();
   SmallVector<Scalar> in(operands.size());
   for (int64_t i = 0, count = result->count(); i < count; ++i) {
@@ -34,13 +38,16 @@ static LogicalResult elementwise(Call &call) {
       value = elementOf(*operand, isa<RankedTensorType>(operand->type) ? i : 0);
     Scalar out;
     if (!function(op, in, out))
-      return call.error() << "element " << i << " has no value (division by zero, or a number that does not fit)";
+      return call.error() << "element " << i
+                          << " has no value (division by zero, or a number "
+                             "that does not fit)";
     setElement(*result, i, finish(out, element, rounded));
   }
   return success();
 }
 
-// The value of a float attribute in float64; every float type that tensors here hold is contained in it.
+// The value of a float attribute in float64; every float type that tensors here
+// hold is contained in it.
 static double realOf(APFloat value) {
   bool lossy = false;
   value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
@@ -52,12 +59,16 @@ static LogicalResult constant(arith::ConstantOp op, Call &call) {
   Type element = getElementTypeOrSelf(op.getType());
   auto tensor = dyn_cast<RankedTensorType>(op.getType());
   if (!element.isIntOrIndex() && !isa<FloatType>(element))
-    return call.error() << "a constant of type " << op.getType() << " has no meaning here";
-  ReferenceValue *result = call.make(op.getResult(), tensor ? tensor.getShape() : ArrayRef<int64_t>());
+    return call.error() << "a constant of type " << op.getType()
+                        << " has no meaning here";
+  ReferenceValue *result = call.make(
+      op.getResult(), tensor ? tensor.getShape() : ArrayRef<int64_t>());
   if (!result)
     return failure();
   // i1: 0 or 1.
-  auto integerOf = [&](const APInt &value) { return wrapTo(value.sextOrTrunc(64).getSExtValue(), element); };
+  auto integerOf = [&](const APInt &value) {
+    return wrapTo(value.sextOrTrunc(64).getSExtValue(), element);
+  };
   if (auto real = dyn_cast<FloatAttr>(attribute)) {
     result->reals[0] = realOf(real.getValue());
     return success();
@@ -68,12 +79,15 @@ static LogicalResult constant(arith::ConstantOp op, Call &call) {
   }
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   if (!dense)
-    return call.error() << "a constant of this form has no meaning here: " << attribute;
+    return call.error() << "a constant of this form has no meaning here: "
+                        << attribute;
   if (result->isReal())
-    for (auto [to, from] : llvm::zip_equal(result->reals, dense.getValues<APFloat>()))
+    for (auto [to, from] :
+         llvm::zip_equal(result->reals, dense.getValues<APFloat>()))
       to = realOf(from);
   else
-    for (auto [to, from] : llvm::zip_equal(result->integers, dense.getValues<APInt>()))
+    for (auto [to, from] :
+         llvm::zip_equal(result->integers, dense.getValues<APInt>()))
       to = integerOf(from);
   return success();
 }

@@ -7,7 +7,8 @@
 using namespace mlir;
 using namespace nibble;
 
-ReferenceValue nibble::randomValue(Type type, std::mt19937_64 &random, ArrayRef<int64_t> shape) {
+ReferenceValue nibble::randomValue(Type type, std::mt19937_64 &random,
+                                   ArrayRef<int64_t> shape) {
   ReferenceValue value = ReferenceValue::zero(type, shape);
   for (double &element : value.reals)
     element = static_cast<double>(random() >> 11) * 0x1p-52 - 1.0;
@@ -20,14 +21,16 @@ constexpr StringLiteral kGradientPrefix = "gradient:";
 
 // "<name>" of an attribute "gradient:<name>", else empty.
 StringRef gradientName(DictionaryAttr attributes, StringRef attribute) {
-  auto text = attributes ? attributes.getAs<StringAttr>(attribute) : StringAttr();
+  auto text =
+      attributes ? attributes.getAs<StringAttr>(attribute) : StringAttr();
   StringRef name = text ? text.getValue() : StringRef();
   return name.consume_front(kGradientPrefix) ? name : StringRef();
 }
 
 // The name under which the step returns the gradient of an argument.
 std::string nameOf(func::FuncOp forward, unsigned argument) {
-  for (StringRef attribute : {StringRef(nn::kParameterAttr), StringRef(nn::kInputAttr)})
+  for (StringRef attribute :
+       {StringRef(nn::kParameterAttr), StringRef(nn::kInputAttr)})
     if (auto name = forward.getArgAttrOfType<StringAttr>(argument, attribute))
       return name.str();
   return "arg" + std::to_string(argument);
@@ -35,10 +38,11 @@ std::string nameOf(func::FuncOp forward, unsigned argument) {
 
 class Checker {
 public:
-  Checker(func::FuncOp forward, func::FuncOp step, ArrayRef<ReferenceValue> arguments,
+  Checker(func::FuncOp forward, func::FuncOp step,
+          ArrayRef<ReferenceValue> arguments,
           const FiniteDifferenceOptions &options)
-      : forward(forward), step(step), point(arguments.begin(), arguments.end()), options(options),
-        random(options.seed) {}
+      : forward(forward), step(step), point(arguments.begin(), arguments.end()),
+        options(options), random(options.seed) {}
 
   FailureOr<std::vector<GradientComparison>> run() {
     if (failed(fillArguments()))
@@ -51,11 +55,13 @@ public:
       std::string name = nameOf(forward, i);
       for (unsigned r = 0; r < step.getNumResults(); ++r) {
         DictionaryAttr attributes = step.getResultAttrDict(r);
-        if (gradientName(attributes, nn::kStateAttr) != name && gradientName(attributes, nn::kOutputAttr) != name)
+        if (gradientName(attributes, nn::kStateAttr) != name &&
+            gradientName(attributes, nn::kOutputAttr) != name)
           continue;
         std::vector<double> gradient = (*results)[r].reals;
         if (accumulators.contains(name))
-          for (auto [element, before] : llvm::zip_equal(gradient, accumulators[name].reals))
+          for (auto [element, before] :
+               llvm::zip_equal(gradient, accumulators[name].reals))
             element -= before;
         auto comparison = compare(i, name, gradient);
         if (failed(comparison))
@@ -64,7 +70,8 @@ public:
       }
     }
     if (comparisons.empty())
-      return step.emitError() << "returns no gradient of an argument of '" << forward.getName() << "'";
+      return step.emitError() << "returns no gradient of an argument of '"
+                              << forward.getName() << "'";
     return comparisons;
   }
 
@@ -76,33 +83,44 @@ private:
       return failure();
     seeds.resize(results->size());
     stepArguments.assign(point.begin(), point.end());
-    for (unsigned i = forward.getNumArguments(); i < step.getNumArguments(); ++i) {
+    for (unsigned i = forward.getNumArguments(); i < step.getNumArguments();
+         ++i) {
       Type type = step.getArgumentTypes()[i];
-      StringRef accumulated = gradientName(step.getArgAttrDict(i), nn::kStateAttr);
+      StringRef accumulated =
+          gradientName(step.getArgAttrDict(i), nn::kStateAttr);
       StringRef seeded = gradientName(step.getArgAttrDict(i), nn::kInputAttr);
       unsigned result = 0;
       if (!accumulated.empty()) {
         ReferenceValue value = randomValue(type, random);
         accumulators[accumulated] = value;
         stepArguments.push_back(std::move(value));
-      } else if (seeded.consume_front("result") && !seeded.getAsInteger(10, result) && result < seeds.size()) {
-        ReferenceValue value = randomValue(type, random, (*results)[result].shape);
+      } else if (seeded.consume_front("result") &&
+                 !seeded.getAsInteger(10, result) && result < seeds.size()) {
+        ReferenceValue value =
+            randomValue(type, random, (*results)[result].shape);
         seeds[result] = value.reals;
         stepArguments.push_back(std::move(value));
       } else {
-        return step.emitError() << "argument " << i << " is neither an accumulator nor a seed of a gradient";
+        return step.emitError()
+               << "argument " << i
+               << " is neither an accumulator nor a seed of a gradient";
       }
     }
-    if (llvm::all_of(seeds, [](const std::vector<double> &seed) { return seed.empty(); })) {
+    if (llvm::all_of(seeds, [](const std::vector<double> &seed) {
+          return seed.empty();
+        })) {
       if (results->empty() || results->front().reals.size() != 1)
-        return forward.emitError() << "the first result is not a float scalar, and the step takes no seeds";
+        return forward.emitError() << "the first result is not a float scalar, "
+                                      "and the step takes no seeds";
       seeds.front() = {1.0};
     }
     return success();
   }
 
-  // sum_i <seed_i, result_i> with argument `index` moved by h along `direction`.
-  FailureOr<double> valueAt(unsigned index, ArrayRef<double> direction, double h) {
+  // sum_i <seed_i, result_i> with argument `index` moved by h along
+  // `direction`.
+  FailureOr<double> valueAt(unsigned index, ArrayRef<double> direction,
+                            double h) {
     std::vector<double> kept = point[index].reals;
     for (auto [element, d] : llvm::zip_equal(point[index].reals, direction))
       element += h * d;
@@ -120,7 +138,8 @@ private:
 
   FailureOr<double> derivative(unsigned index, ArrayRef<double> direction) {
     // Five-point formula: weights of f(-2h), f(-h), f(h), f(2h), over 12 h.
-    const std::pair<double, double> points[] = {{-2, 1}, {-1, -8}, {1, 8}, {2, -1}};
+    const std::pair<double, double> points[] = {
+        {-2, 1}, {-1, -8}, {1, 8}, {2, -1}};
     double sum = 0.0;
     for (auto [at, weight] : points) {
       FailureOr<double> value = valueAt(index, direction, at * options.step);
@@ -131,14 +150,17 @@ private:
     return sum / (12.0 * options.step);
   }
 
-  FailureOr<GradientComparison> compare(unsigned index, StringRef name, ArrayRef<double> gradient) {
+  FailureOr<GradientComparison> compare(unsigned index, StringRef name,
+                                        ArrayRef<double> gradient) {
     GradientComparison comparison{index, name.str(), {}, {}, 0.0};
     size_t elements = point[index].reals.size();
     if (gradient.size() != elements)
-      return step.emitError() << "the gradient of '" << name << "' has " << gradient.size() << " elements, not "
-                              << elements;
+      return step.emitError()
+             << "the gradient of '" << name << "' has " << gradient.size()
+             << " elements, not " << elements;
     bool each = elements <= static_cast<size_t>(options.directions);
-    for (size_t number = 0, count = each ? elements : options.directions; number < count; ++number) {
+    for (size_t number = 0, count = each ? elements : options.directions;
+         number < count; ++number) {
       std::vector<double> direction(elements, 0.0);
       if (each)
         direction[number] = 1.0;
@@ -154,7 +176,8 @@ private:
       comparison.fromGradient.push_back(dot);
       comparison.fromDifferences.push_back(*difference);
     }
-    comparison.relativeError = relativeError(comparison.fromGradient, comparison.fromDifferences);
+    comparison.relativeError =
+        relativeError(comparison.fromGradient, comparison.fromDifferences);
     return comparison;
   }
 
@@ -162,14 +185,16 @@ private:
   std::vector<ReferenceValue> point, stepArguments;
   FiniteDifferenceOptions options;
   std::mt19937_64 random;
-  std::vector<std::vector<double>> seeds; // of each result of forward; empty: not part of the sum
+  std::vector<std::vector<double>>
+      seeds; // of each result of forward; empty: not part of the sum
   llvm::StringMap<ReferenceValue> accumulators;
 };
 
 } // namespace
 
-FailureOr<std::vector<GradientComparison>> nibble::compareGradients(func::FuncOp forward, func::FuncOp step,
-                                                                    ArrayRef<ReferenceValue> arguments,
-                                                                    const FiniteDifferenceOptions &options) {
+FailureOr<std::vector<GradientComparison>>
+nibble::compareGradients(func::FuncOp forward, func::FuncOp step,
+                         ArrayRef<ReferenceValue> arguments,
+                         const FiniteDifferenceOptions &options) {
   return Checker(forward, step, arguments, options).run();
 }

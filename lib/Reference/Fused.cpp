@@ -1,4 +1,5 @@
-// Ops that stand for several: those ops one after another, each as it is defined.
+// Ops that stand for several: those ops one after another, each as it is
+// defined.
 #include "lib/Reference/Interpreter.h"
 
 #include "dialects/NN/NN.h"
@@ -10,7 +11,8 @@ using namespace nibble::reference;
 
 namespace {
 
-// Ops that stand in no block: they are run, and taken back when the fused op has its results.
+// Ops that stand in no block: they are run, and taken back when the fused op
+// has its results.
 class Steps {
 public:
   explicit Steps(Call &call) : call(call), builder(call.op->getContext()) {}
@@ -25,11 +27,14 @@ public:
   }
 
   // The op, whose results are in the environment then; null after an error.
-  template <typename Op, typename... Arguments> Op run(Arguments &&...arguments) {
-    auto op = Op::create(builder, call.op->getLoc(), std::forward<Arguments>(arguments)...);
+  template <typename Op, typename... Arguments>
+  Op run(Arguments &&...arguments) {
+    auto op = Op::create(builder, call.op->getLoc(),
+                         std::forward<Arguments>(arguments)...);
     ops.push_back(op);
     Call inner(call.interpreter, call.environment, op);
-    return succeeded(kernelTable().find(Op::getOperationName())(inner)) ? op : Op();
+    return succeeded(kernelTable().find(Op::getOperationName())(inner)) ? op
+                                                                        : Op();
   }
 
 private:
@@ -43,19 +48,22 @@ LogicalResult ropeCacheWrite(nn::RopeCacheWriteOp op, Call &call) {
   mlir::Value rotated[] = {op.getQ(), op.getK()};
   for (auto [i, x] : llvm::enumerate(rotated)) {
     if (!op.getNorms().empty()) {
-      auto norm = steps.run<nn::RMSNormOp>(x.getType(), x, op.getNorms()[i], op.getEpsilonAttr());
+      auto norm = steps.run<nn::RMSNormOp>(x.getType(), x, op.getNorms()[i],
+                                           op.getEpsilonAttr());
       if (!norm)
         return failure();
       x = norm.getY();
     }
-    auto rope = steps.run<nn::RopeOp>(x.getType(), x, op.getCos(), op.getSin(), UnitAttr());
+    auto rope = steps.run<nn::RopeOp>(x.getType(), x, op.getCos(), op.getSin(),
+                                      UnitAttr());
     if (!rope)
       return failure();
     x = rope.getY();
   }
-  auto write = steps.run<nn::CacheWriteOp>(op.getKeyCache().getType(), op.getValueCache().getType(), rotated[1],
-                                           op.getV(), op.getKeyCache(), op.getValueCache(), op.getPositions(),
-                                           op.getSequences(), op.getPages());
+  auto write = steps.run<nn::CacheWriteOp>(
+      op.getKeyCache().getType(), op.getValueCache().getType(), rotated[1],
+      op.getV(), op.getKeyCache(), op.getValueCache(), op.getPositions(),
+      op.getSequences(), op.getPages());
   if (!write)
     return failure();
   call.set(op.getRotated(), call.handle(rotated[0]));
@@ -64,12 +72,17 @@ LogicalResult ropeCacheWrite(nn::RopeCacheWriteOp op, Call &call) {
   return success();
 }
 
-template <typename Op, typename Linear> LogicalResult linearSwiglu(Op op, Call &call) {
+template <typename Op, typename Linear>
+LogicalResult linearSwiglu(Op op, Call &call) {
   Steps steps(call);
   Type type = op.getY().getType();
-  auto gate = steps.run<Linear>(type, op.getX(), op.getGate(), mlir::Value(), mlir::Value());
-  auto up = gate ? steps.run<Linear>(type, op.getX(), op.getUp(), mlir::Value(), mlir::Value()) : Linear();
-  auto y = up ? steps.run<nn::SwigluOp>(type, gate.getY(), up.getY()) : nn::SwigluOp();
+  auto gate = steps.run<Linear>(type, op.getX(), op.getGate(), mlir::Value(),
+                                mlir::Value());
+  auto up = gate ? steps.run<Linear>(type, op.getX(), op.getUp(), mlir::Value(),
+                                     mlir::Value())
+                 : Linear();
+  auto y = up ? steps.run<nn::SwigluOp>(type, gate.getY(), up.getY())
+              : nn::SwigluOp();
   if (!y)
     return failure();
   call.set(op.getY(), call.handle(y.getY()));

@@ -1,4 +1,5 @@
-// Every structured op of linalg, named or generic: its region, run over its loops.
+// Every structured op of linalg, named or generic: its region, run over its
+// loops.
 #include "lib/Reference/ScalarBody.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -9,7 +10,8 @@ using namespace nibble::reference;
 
 namespace {
 
-// Where an operand's element lies as the loops run: offset + sum over loops of stride[l] * i[l].
+// Where an operand's element lies as the loops run: offset + sum over loops of
+// stride[l] * i[l].
 struct Walk {
   int64_t offset = 0;
   SmallVector<int64_t> strides;
@@ -24,21 +26,25 @@ struct Walk {
 
 bool isLinear(AffineExpr expression) {
   WalkResult result = expression.walk([](AffineExpr part) {
-    bool divides = part.getKind() == AffineExprKind::Mod || part.getKind() == AffineExprKind::FloorDiv ||
+    bool divides = part.getKind() == AffineExprKind::Mod ||
+                   part.getKind() == AffineExprKind::FloorDiv ||
                    part.getKind() == AffineExprKind::CeilDiv;
     return divides ? WalkResult::interrupt() : WalkResult::advance();
   });
   return !result.wasInterrupted();
 }
 
-// The map's value at an index, one extent at a time; a linear map is known from its values at 0 and at each unit.
-FailureOr<Walk> walkOf(Call &call, AffineMap map, const ReferenceValue &value, ArrayRef<int64_t> loops) {
+// The map's value at an index, one extent at a time; a linear map is known from
+// its values at 0 and at each unit.
+FailureOr<Walk> walkOf(Call &call, AffineMap map, const ReferenceValue &value,
+                       ArrayRef<int64_t> loops) {
   Walk walk;
   walk.strides.assign(loops.size(), 0);
   SmallVector<int64_t> origin(loops.size(), 0);
   SmallVector<int64_t> base = map.compose(origin);
   if (!llvm::all_of(map.getResults(), isLinear) || map.getNumSymbols() != 0)
-    return call.error() << "an indexing map that is not linear: " << AffineMapAttr::get(map);
+    return call.error() << "an indexing map that is not linear: "
+                        << AffineMapAttr::get(map);
   if (map.getNumResults() == 0)
     return walk; // a scalar: the same for every index
   for (auto [dimension, extent] : llvm::enumerate(value.shape)) {
@@ -52,7 +58,8 @@ FailureOr<Walk> walkOf(Call &call, AffineMap map, const ReferenceValue &value, A
       walk.strides[loop] += stride * rowLength;
     }
     if (lowest < 0 || highest >= extent)
-      return call.error() << "an indexing map reaches " << lowest << ".." << highest << " in an extent of " << extent;
+      return call.error() << "an indexing map reaches " << lowest << ".."
+                          << highest << " in an extent of " << extent;
     walk.offset += base[dimension] * rowLength;
   }
   return walk;
@@ -69,12 +76,14 @@ LogicalResult structured(Call &call) {
     llvm::append_range(extents, call[operand].shape);
   AffineMap shapesToLoops = op.getShapesToLoopsMap();
   if (!shapesToLoops)
-    return call.error() << "the extents of the loops do not follow from the operands' shapes";
+    return call.error() << "the extents of the loops do not follow from the "
+                           "operands' shapes";
   loops = shapesToLoops.compose(extents);
 
   // Results begin as the outs.
   SmallVector<ReferenceValue *> outs;
-  for (auto [init, result] : llvm::zip_equal(op.getDpsInits(), call.op->getResults())) {
+  for (auto [init, result] :
+       llvm::zip_equal(op.getDpsInits(), call.op->getResults())) {
     SmallVector<int64_t> shape = call[init].shape;
     ReferenceValue *out = call.make(result, shape);
     if (!out)
@@ -96,31 +105,37 @@ LogicalResult structured(Call &call) {
   for (OpOperand &operand : call.op->getOpOperands()) {
     bool isInit = op.isDpsInit(&operand);
     const ReferenceValue &value = call[operand.get()];
-    FailureOr<Walk> walk = walkOf(call, op.getMatchingIndexingMap(&operand), value, loops);
+    FailureOr<Walk> walk =
+        walkOf(call, op.getMatchingIndexingMap(&operand), value, loops);
     if (failed(walk))
       return failure();
     walks.push_back(std::move(*walk));
-    values.push_back(isInit ? outs[walks.size() - 1 - op.getNumDpsInputs()] : &value);
+    values.push_back(isInit ? outs[walks.size() - 1 - op.getNumDpsInputs()]
+                            : &value);
   }
 
   bool reduces = op.getNumReductionLoops() != 0;
   bool exact = call.options().rounding == ReferenceOptions::Rounding::kExact;
-  FailureOr<ScalarBody> body = ScalarBody::compile(*op.getBlock(), call, !exact && !reduces);
+  FailureOr<ScalarBody> body =
+      ScalarBody::compile(*op.getBlock(), call, !exact && !reduces);
   if (failed(body))
     return failure();
 
   SmallVector<int64_t> indices(loops.size(), 0);
   SmallVector<Scalar> arguments(values.size());
   for (int64_t iteration = 0; iteration < total; ++iteration) {
-    for (auto [argument, value, walk] : llvm::zip_equal(arguments, values, walks))
+    for (auto [argument, value, walk] :
+         llvm::zip_equal(arguments, values, walks))
       argument = elementOf(*value, walk.at(indices));
     FailureOr<ArrayRef<Scalar>> yields = body->run(arguments, indices);
     if (failed(yields))
       return failure();
     for (auto [i, out] : llvm::enumerate(outs))
-      setElement(*out, walks[op.getNumDpsInputs() + i].at(indices), (*yields)[i]);
+      setElement(*out, walks[op.getNumDpsInputs() + i].at(indices),
+                 (*yields)[i]);
     // The next index, the last loop fastest.
-    for (int64_t loop = loops.size() - 1; loop >= 0 && ++indices[loop] == loops[loop]; --loop)
+    for (int64_t loop = loops.size() - 1;
+         loop >= 0 && ++indices[loop] == loops[loop]; --loop)
       indices[loop] = 0;
   }
   // A sum that ran in float64 becomes an element.

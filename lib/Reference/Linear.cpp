@@ -10,12 +10,15 @@ using namespace nibble::reference;
 
 namespace {
 
-// y[t, n] = E(sum_k x[t, k] w[n, k]), then E(y + bias[n]), then E(y + residual[t, n]): bias and residual may be null.
-LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input, const ReferenceValue &w, mlir::Value bias,
+// y[t, n] = E(sum_k x[t, k] w[n, k]), then E(y + bias[n]), then E(y +
+// residual[t, n]): bias and residual may be null.
+LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input,
+                       const ReferenceValue &w, mlir::Value bias,
                        mlir::Value residual) {
   const ReferenceValue &x = call[input];
   int64_t tokens = x.extent(0), N = w.extent(0), K = w.extent(1);
-  if (failed(call.expectShape(input, {tokens, K})) || (bias && failed(call.expectShape(bias, {N}))) ||
+  if (failed(call.expectShape(input, {tokens, K})) ||
+      (bias && failed(call.expectShape(bias, {N}))) ||
       (residual && failed(call.expectShape(residual, {tokens, N}))))
     return failure();
   ReferenceValue *y = call.make(result, {tokens, N});
@@ -38,7 +41,8 @@ LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input, const 
 }
 
 // dx[t, k] = E(sum_n dy[t, n] w[n, k])
-LogicalResult inputGradOf(Call &call, mlir::Value result, mlir::Value gradient, const ReferenceValue &w) {
+LogicalResult inputGradOf(Call &call, mlir::Value result, mlir::Value gradient,
+                          const ReferenceValue &w) {
   const ReferenceValue &dy = call[gradient];
   int64_t tokens = dy.extent(0), N = w.extent(0), K = w.extent(1);
   if (failed(call.expectShape(gradient, {tokens, N})))
@@ -57,7 +61,8 @@ LogicalResult inputGradOf(Call &call, mlir::Value result, mlir::Value gradient, 
 }
 
 LogicalResult linear(nn::LinearOp op, Call &call) {
-  return linearOf(call, op.getY(), op.getX(), call[op.getWeight()], op.getBias(), op.getResidual());
+  return linearOf(call, op.getY(), op.getX(), call[op.getWeight()],
+                  op.getBias(), op.getResidual());
 }
 
 LogicalResult linearInputGrad(nn::LinearInputGradOp op, Call &call) {
@@ -66,9 +71,11 @@ LogicalResult linearInputGrad(nn::LinearInputGradOp op, Call &call) {
 
 // dw[n, k] = init[n, k] + sum_t dy[t, n] x[t, k]
 LogicalResult linearWeightGrad(nn::LinearWeightGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()], &init = call[op.getInit()];
+  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()],
+                       &init = call[op.getInit()];
   int64_t tokens = dy.extent(0), N = init.extent(0), K = init.extent(1);
-  if (failed(call.expectShape(op.getDy(), {tokens, N})) || failed(call.expectShape(op.getX(), {tokens, K})))
+  if (failed(call.expectShape(op.getDy(), {tokens, N})) ||
+      failed(call.expectShape(op.getX(), {tokens, K})))
     return failure();
   ReferenceValue *dw = call.make(op.getDweight(), {N, K});
   if (!dw)
@@ -83,14 +90,18 @@ LogicalResult linearWeightGrad(nn::LinearWeightGradOp op, Call &call) {
   return success();
 }
 
-// The weight that the packed one stands for has the element type of the rows beside it.
+// The weight that the packed one stands for has the element type of the rows
+// beside it.
 LogicalResult packedLinear(qat::LinearOp op, Call &call) {
-  ReferenceValue weight = dequantized(call[op.getPacked()], call[op.getX()].elementType());
-  return linearOf(call, op.getY(), op.getX(), weight, op.getBias(), op.getResidual());
+  ReferenceValue weight =
+      dequantized(call[op.getPacked()], call[op.getX()].elementType());
+  return linearOf(call, op.getY(), op.getX(), weight, op.getBias(),
+                  op.getResidual());
 }
 
 LogicalResult packedLinearInputGrad(qat::LinearInputGradOp op, Call &call) {
-  ReferenceValue weight = dequantized(call[op.getPacked()], call[op.getDy()].elementType());
+  ReferenceValue weight =
+      dequantized(call[op.getPacked()], call[op.getDy()].elementType());
   return inputGradOf(call, op.getDx(), op.getDy(), weight);
 }
 

@@ -19,7 +19,8 @@ struct Batch {
   std::vector<int64_t> positions; // of each token, in its sequence
   std::vector<int64_t> sequenceOf;
 
-  // Tokens that token t sees: those of its sequence up to itself, the last `window` positions of them.
+  // Tokens that token t sees: those of its sequence up to itself, the last
+  // `window` positions of them.
   int64_t firstKey(int64_t t) const {
     int64_t first = begins[sequenceOf[t]];
     if (window != 0)
@@ -27,16 +28,21 @@ struct Batch {
         ++first;
     return first;
   }
-  // Where a head's elements begin in a row of queries, and those of the keys it reads.
+  // Where a head's elements begin in a row of queries, and those of the keys it
+  // reads.
   int64_t queryColumn(int64_t head) const { return head * D; }
   int64_t keyColumn(int64_t head) const { return head / (heads / kvHeads) * D; }
 };
 
 template <typename Op> FailureOr<Batch> batchOf(Op op, Call &call) {
-  int64_t tokens = call[op.getQ()].extent(0), features = call[op.getQ()].extent(1);
-  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(), D = features / heads;
-  auto sequenceOf = sequencesOfTokens(call, op.getPositions(), op.getSequences(), tokens);
-  if (failed(sequenceOf) || failed(call.expectShape(op.getK(), {tokens, kvHeads * D})) ||
+  int64_t tokens = call[op.getQ()].extent(0),
+          features = call[op.getQ()].extent(1);
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(),
+          D = features / heads;
+  auto sequenceOf =
+      sequencesOfTokens(call, op.getPositions(), op.getSequences(), tokens);
+  if (failed(sequenceOf) ||
+      failed(call.expectShape(op.getK(), {tokens, kvHeads * D})) ||
       failed(call.expectShape(op.getV(), {tokens, kvHeads * D})))
     return failure();
   return Batch{heads,
@@ -49,8 +55,9 @@ template <typename Op> FailureOr<Batch> batchOf(Op op, Call &call) {
                std::move(*sequenceOf)};
 }
 
-double dot(const ReferenceValue &a, int64_t aRow, int64_t aColumn, const ReferenceValue &b, int64_t bRow,
-           int64_t bColumn, int64_t length) {
+double dot(const ReferenceValue &a, int64_t aRow, int64_t aColumn,
+           const ReferenceValue &b, int64_t bRow, int64_t bColumn,
+           int64_t length) {
   double sum = 0.0;
   for (int64_t d = 0; d < length; ++d)
     sum += a(aRow, aColumn + d) * b(bRow, bColumn + d);
@@ -62,7 +69,8 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
   FailureOr<Batch> batch = batchOf(op, call);
   if (failed(batch))
     return failure();
-  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()], &v = call[op.getV()];
+  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()],
+                       &v = call[op.getV()];
   int64_t tokens = q.extent(0);
   ReferenceValue *y = call.make(op.getY(), {tokens, q.extent(1)});
   ReferenceValue *lse = call.make(op.getLse(), {tokens, batch->heads});
@@ -70,7 +78,8 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t head = 0; head < batch->heads; ++head) {
-      int64_t qc = batch->queryColumn(head), kc = batch->keyColumn(head), first = batch->firstKey(t);
+      int64_t qc = batch->queryColumn(head), kc = batch->keyColumn(head),
+              first = batch->firstKey(t);
       std::vector<double> scores;
       for (int64_t j = first; j <= t; ++j)
         scores.push_back(dot(q, t, qc, k, j, kc, batch->D) * batch->scale);
@@ -86,21 +95,26 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
   return success();
 }
 
-// With p the probabilities: dv_j += p_j dy; dp_j = dy.v_j; ds_j = p_j (dp_j - sum_i p_i dp_i) * scale, where the sum
-// is dy.y; dq += ds_j k_j; dk_j += ds_j q. Keys of a group collect from every query head that reads them.
+// With p the probabilities: dv_j += p_j dy; dp_j = dy.v_j; ds_j = p_j (dp_j -
+// sum_i p_i dp_i) * scale, where the sum is dy.y; dq += ds_j k_j; dk_j += ds_j
+// q. Keys of a group collect from every query head that reads them.
 LogicalResult attentionGrad(nn::AttentionGradOp op, Call &call) {
   FailureOr<Batch> batch = batchOf(op, call);
   if (failed(batch))
     return failure();
-  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()], &v = call[op.getV()];
-  const ReferenceValue &y = call[op.getY()], &dy = call[op.getDy()], &lse = call[op.getLse()];
+  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()],
+                       &v = call[op.getV()];
+  const ReferenceValue &y = call[op.getY()], &dy = call[op.getDy()],
+                       &lse = call[op.getLse()];
   int64_t tokens = q.extent(0), D = batch->D;
-  if (failed(call.expectShape(op.getDy(), q.shape)) || failed(call.expectShape(op.getY(), q.shape)) ||
+  if (failed(call.expectShape(op.getDy(), q.shape)) ||
+      failed(call.expectShape(op.getY(), q.shape)) ||
       failed(call.expectShape(op.getLse(), {tokens, batch->heads})))
     return failure();
   SmallVector<int64_t> queryShape = q.shape, keyShape = k.shape;
   ReferenceValue *dq = call.make(op.getDq(), queryShape);
-  ReferenceValue *dk = call.make(op.getDk(), keyShape), *dv = call.make(op.getDv(), keyShape);
+  ReferenceValue *dk = call.make(op.getDk(), keyShape),
+                 *dv = call.make(op.getDv(), keyShape);
   if (!dq || !dk || !dv)
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
@@ -108,7 +122,8 @@ LogicalResult attentionGrad(nn::AttentionGradOp op, Call &call) {
       int64_t qc = batch->queryColumn(head), kc = batch->keyColumn(head);
       double mean = dot(dy, t, qc, y, t, qc, D);
       for (int64_t j = batch->firstKey(t); j <= t; ++j) {
-        double p = std::exp(dot(q, t, qc, k, j, kc, D) * batch->scale - lse(t, head));
+        double p =
+            std::exp(dot(q, t, qc, k, j, kc, D) * batch->scale - lse(t, head));
         double ds = p * (dot(dy, t, qc, v, j, kc, D) - mean) * batch->scale;
         for (int64_t d = 0; d < D; ++d) {
           (*dq)(t, qc + d) += ds * k(j, kc + d);

@@ -1,4 +1,5 @@
-// nn: gradients of embedding, norms, swiglu; sums over tokens. (rope is its own gradient, with `inverse`.)
+// nn: gradients of embedding, norms, swiglu; sums over tokens. (rope is its own
+// gradient, with `inverse`.)
 #include "lib/Reference/Interpreter.h"
 
 #include "dialects/NN/NN.h"
@@ -28,7 +29,8 @@ LogicalResult roundAll(Call &call, ReferenceValue &value) {
 
 // Each row of dy is added to the row of the table that its token names.
 LogicalResult embeddingGrad(nn::EmbeddingGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &tokens = call[op.getTokens()], &init = call[op.getInit()];
+  const ReferenceValue &dy = call[op.getDy()], &tokens = call[op.getTokens()],
+                       &init = call[op.getInit()];
   int64_t count = tokens.count(), features = init.extent(1);
   if (failed(call.expectInRange(op.getTokens(), init.extent(0))) ||
       failed(call.expectShape(op.getDy(), {count, features})))
@@ -42,10 +44,11 @@ LogicalResult embeddingGrad(nn::EmbeddingGradOp op, Call &call) {
   return roundAll(call, *dtable);
 }
 
-// y = w * n with n = x * r(x), r = 1 / sqrt(mean(x^2) + epsilon), so dr/dx = -r^3 x / D and
-// dx = r * (g - n * mean(g * n)) with g = dy * w.
+// y = w * n with n = x * r(x), r = 1 / sqrt(mean(x^2) + epsilon), so dr/dx =
+// -r^3 x / D and dx = r * (g - n * mean(g * n)) with g = dy * w.
 LogicalResult rmsNormGrad(nn::RMSNormGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()], &weight = call[op.getWeight()];
+  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()],
+                       &weight = call[op.getWeight()];
   int64_t tokens = x.extent(0), features = x.extent(1), D = weight.extent(0);
   if (failed(call.expectShape(op.getDy(), {tokens, features})))
     return failure();
@@ -68,23 +71,29 @@ LogicalResult rmsNormGrad(nn::RMSNormGradOp op, Call &call) {
         dweight->reals[d] += dy(t, block + d) * n;
       }
     }
-  return success(succeeded(roundAll(call, *dx)) && succeeded(roundAll(call, *dweight)));
+  return success(succeeded(roundAll(call, *dx)) &&
+                 succeeded(roundAll(call, *dweight)));
 }
 
 LogicalResult swigluGrad(nn::SwigluGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &gate = call[op.getGate()], &up = call[op.getUp()];
+  const ReferenceValue &dy = call[op.getDy()], &gate = call[op.getGate()],
+                       &up = call[op.getUp()];
   SmallVector<int64_t> shape = dy.shape;
-  if (failed(call.expectShape(op.getGate(), shape)) || failed(call.expectShape(op.getUp(), shape)))
+  if (failed(call.expectShape(op.getGate(), shape)) ||
+      failed(call.expectShape(op.getUp(), shape)))
     return failure();
-  ReferenceValue *dgate = call.make(op.getDgate(), shape), *dup = call.make(op.getDup(), shape);
+  ReferenceValue *dgate = call.make(op.getDgate(), shape),
+                 *dup = call.make(op.getDup(), shape);
   if (!dgate || !dup)
     return failure();
   for (int64_t i = 0; i < dy.count(); ++i) {
     double s = 1.0 / (1.0 + std::exp(-gate.reals[i]));
-    dgate->reals[i] = dy.reals[i] * up.reals[i] * s * (1.0 + gate.reals[i] * (1.0 - s));
+    dgate->reals[i] =
+        dy.reals[i] * up.reals[i] * s * (1.0 + gate.reals[i] * (1.0 - s));
     dup->reals[i] = dy.reals[i] * gate.reals[i] * s;
   }
-  return success(succeeded(roundAll(call, *dgate)) && succeeded(roundAll(call, *dup)));
+  return success(succeeded(roundAll(call, *dgate)) &&
+                 succeeded(roundAll(call, *dup)));
 }
 
 LogicalResult sumTokens(nn::SumTokensOp op, Call &call) {

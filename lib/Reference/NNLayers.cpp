@@ -12,7 +12,8 @@ using namespace nibble::reference;
 namespace {
 
 // Row r of y is the row of `table` that entry r of `indices` names.
-LogicalResult gatherRows(Call &call, mlir::Value y, mlir::Value table, mlir::Value indices) {
+LogicalResult gatherRows(Call &call, mlir::Value y, mlir::Value table,
+                         mlir::Value indices) {
   const ReferenceValue &from = call[table], &rows = call[indices];
   if (failed(call.expectInRange(indices, from.extent(0))))
     return failure();
@@ -30,7 +31,9 @@ LogicalResult embedding(nn::EmbeddingOp op, Call &call) {
   return gatherRows(call, op.getY(), op.getTable(), op.getTokens());
 }
 
-LogicalResult takeRows(nn::TakeRowsOp op, Call &call) { return gatherRows(call, op.getY(), op.getX(), op.getRows()); }
+LogicalResult takeRows(nn::TakeRowsOp op, Call &call) {
+  return gatherRows(call, op.getY(), op.getX(), op.getRows());
+}
 
 // Each block of D elements is divided by its root mean square, then scaled.
 LogicalResult rmsNorm(nn::RMSNormOp op, Call &call) {
@@ -48,12 +51,14 @@ LogicalResult rmsNorm(nn::RMSNormOp op, Call &call) {
         squares += x(t, block + d) * x(t, block + d);
       double r = 1.0 / std::sqrt(squares / D + epsilon);
       for (int64_t d = 0; d < D; ++d)
-        (*y)(t, block + d) = call.round(weight.reals[d] * call.round(x(t, block + d) * r, E), E);
+        (*y)(t, block + d) =
+            call.round(weight.reals[d] * call.round(x(t, block + d) * r, E), E);
     }
   return success();
 }
 
-// angle = position * frequency, a float32 product: at large positions its rounding is far above that of the cosine.
+// angle = position * frequency, a float32 product: at large positions its
+// rounding is far above that of the cosine.
 LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   const ReferenceValue &positions = call[op.getPositions()];
   ArrayRef<float> frequencies = op.getInverseFrequencies();
@@ -66,18 +71,23 @@ LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   Type f32 = cosines->elementType();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t i = 0; i < half; ++i) {
-      double angle = call.round(call.round(positions.integers[t], f32) * frequencies[i], f32);
+      double angle = call.round(
+          call.round(positions.integers[t], f32) * frequencies[i], f32);
       (*cosines)(t, i) = call.round(std::cos(angle) * factor, f32);
       (*sines)(t, i) = call.round(std::sin(angle) * factor, f32);
     }
   return success();
 }
 
-// Of each head, element i and element i + D/2 are turned as the two coordinates of a point; `inverse` turns back.
+// Of each head, element i and element i + D/2 are turned as the two coordinates
+// of a point; `inverse` turns back.
 LogicalResult rope(nn::RopeOp op, Call &call) {
-  const ReferenceValue &x = call[op.getX()], &cosines = call[op.getCos()], &sines = call[op.getSin()];
-  int64_t tokens = x.extent(0), features = x.extent(1), half = cosines.extent(1);
-  if (failed(call.expectShape(op.getCos(), {tokens, half})) || failed(call.expectShape(op.getSin(), {tokens, half})))
+  const ReferenceValue &x = call[op.getX()], &cosines = call[op.getCos()],
+                       &sines = call[op.getSin()];
+  int64_t tokens = x.extent(0), features = x.extent(1),
+          half = cosines.extent(1);
+  if (failed(call.expectShape(op.getCos(), {tokens, half})) ||
+      failed(call.expectShape(op.getSin(), {tokens, half})))
     return failure();
   double sign = op.getInverse() ? -1.0 : 1.0;
   ReferenceValue *y = call.make(op.getY(), {tokens, features});
@@ -86,7 +96,8 @@ LogicalResult rope(nn::RopeOp op, Call &call) {
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t head = 0; head < features; head += 2 * half)
       for (int64_t i = 0; i < half; ++i) {
-        double a = x(t, head + i), b = x(t, head + half + i), c = cosines(t, i), s = sign * sines(t, i);
+        double a = x(t, head + i), b = x(t, head + half + i), c = cosines(t, i),
+               s = sign * sines(t, i);
         (*y)(t, head + i) = call.round(a * c - b * s, y->elementType());
         (*y)(t, head + half + i) = call.round(b * c + a * s, y->elementType());
       }

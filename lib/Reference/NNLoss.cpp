@@ -12,28 +12,35 @@ using namespace nibble::reference;
 
 namespace {
 
-LogicalResult checkRows(Call &call, mlir::Value logits, mlir::Value targets, mlir::Value temperature) {
+LogicalResult checkRows(Call &call, mlir::Value logits, mlir::Value targets,
+                        mlir::Value temperature) {
   int64_t tokens = call[logits].extent(0);
-  if (failed(call.expectShape(targets, {tokens})) || failed(call.expectShape(temperature, {tokens})))
+  if (failed(call.expectShape(targets, {tokens})) ||
+      failed(call.expectShape(temperature, {tokens})))
     return failure();
   return call.expectInRange(targets, call[logits].extent(1));
 }
 
-// Softmax of x = logits / temperature: the target's log-probability, log of the sum of exponentials, entropy.
+// Softmax of x = logits / temperature: the target's log-probability, log of the
+// sum of exponentials, entropy.
 LogicalResult logProbability(nn::LogProbabilityOp op, Call &call) {
-  const ReferenceValue &logits = call[op.getLogits()], &targets = call[op.getTargets()];
+  const ReferenceValue &logits = call[op.getLogits()],
+                       &targets = call[op.getTargets()];
   const ReferenceValue &temperature = call[op.getTemperature()];
   int64_t tokens = logits.extent(0), V = logits.extent(1);
-  if (failed(checkRows(call, op.getLogits(), op.getTargets(), op.getTemperature())))
+  if (failed(checkRows(call, op.getLogits(), op.getTargets(),
+                       op.getTemperature())))
     return failure();
-  ReferenceValue *logp = call.make(op.getLogp(), {tokens}), *lse = call.make(op.getLse(), {tokens});
+  ReferenceValue *logp = call.make(op.getLogp(), {tokens}),
+                 *lse = call.make(op.getLse(), {tokens});
   ReferenceValue *entropy = call.make(op.getEntropy(), {tokens});
   if (!logp || !lse || !entropy)
     return failure();
   Type f32 = lse->elementType();
   for (int64_t t = 0; t < tokens; ++t) {
     auto x = [&](int64_t v) { return logits(t, v) / temperature.reals[t]; };
-    double m = -std::numeric_limits<double>::infinity(), z = 0.0, weighted = 0.0;
+    double m = -std::numeric_limits<double>::infinity(), z = 0.0,
+           weighted = 0.0;
     for (int64_t v = 0; v < V; ++v)
       m = std::fmax(m, x(v));
     for (int64_t v = 0; v < V; ++v) {
@@ -41,23 +48,29 @@ LogicalResult logProbability(nn::LogProbabilityOp op, Call &call) {
       weighted += std::exp(x(v) - m) * x(v);
     }
     lse->reals[t] = call.round(m + std::log(z), f32);
-    logp->reals[t] = call.round(x(targets.integers[t]) - (m + std::log(z)), f32);
+    logp->reals[t] =
+        call.round(x(targets.integers[t]) - (m + std::log(z)), f32);
     entropy->reals[t] = call.round(m + std::log(z) - weighted / z, f32);
   }
   return success();
 }
 
-// d logp / d x_v = 1[v == target] - p_v; d entropy / d x_v = -p_v (x_v - lse + entropy); d x / d logits = 1 /
-// temperature.
+// d logp / d x_v = 1[v == target] - p_v; d entropy / d x_v = -p_v (x_v - lse +
+// entropy); d x / d logits = 1 / temperature.
 LogicalResult logProbabilityGrad(nn::LogProbabilityGradOp op, Call &call) {
-  const ReferenceValue &dlogp = call[op.getDlogp()], &dentropy = call[op.getDentropy()];
-  const ReferenceValue &logits = call[op.getLogits()], &targets = call[op.getTargets()];
-  const ReferenceValue &temperature = call[op.getTemperature()], &lse = call[op.getLse()];
+  const ReferenceValue &dlogp = call[op.getDlogp()],
+                       &dentropy = call[op.getDentropy()];
+  const ReferenceValue &logits = call[op.getLogits()],
+                       &targets = call[op.getTargets()];
+  const ReferenceValue &temperature = call[op.getTemperature()],
+                       &lse = call[op.getLse()];
   const ReferenceValue &entropy = call[op.getEntropy()];
   int64_t tokens = logits.extent(0), V = logits.extent(1);
-  if (failed(checkRows(call, op.getLogits(), op.getTargets(), op.getTemperature())))
+  if (failed(checkRows(call, op.getLogits(), op.getTargets(),
+                       op.getTemperature())))
     return failure();
-  for (mlir::Value row : {op.getDlogp(), op.getDentropy(), op.getLse(), op.getEntropy()})
+  for (mlir::Value row :
+       {op.getDlogp(), op.getDentropy(), op.getLse(), op.getEntropy()})
     if (failed(call.expectShape(row, {tokens})))
       return failure();
   ReferenceValue *dlogits = call.make(op.getDlogits(), {tokens, V});
@@ -65,10 +78,13 @@ LogicalResult logProbabilityGrad(nn::LogProbabilityGradOp op, Call &call) {
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t v = 0; v < V; ++v) {
-      double x = logits(t, v) / temperature.reals[t], p = std::exp(x - lse.reals[t]);
+      double x = logits(t, v) / temperature.reals[t],
+             p = std::exp(x - lse.reals[t]);
       double isTarget = v == targets.integers[t] ? 1.0 : 0.0;
-      double dx = dlogp.reals[t] * (isTarget - p) - dentropy.reals[t] * p * (x - lse.reals[t] + entropy.reals[t]);
-      (*dlogits)(t, v) = call.round(dx / temperature.reals[t], dlogits->elementType());
+      double dx = dlogp.reals[t] * (isTarget - p) -
+                  dentropy.reals[t] * p * (x - lse.reals[t] + entropy.reals[t]);
+      (*dlogits)(t, v) =
+          call.round(dx / temperature.reals[t], dlogits->elementType());
     }
   return success();
 }
@@ -101,20 +117,26 @@ LogicalResult squareSum(nn::SquareSumOp op, Call &call) {
   return success();
 }
 
-// AdamW with decoupled weight decay (Loshchilov and Hutter). hyper = learning rate a, beta1, beta2, epsilon, decay d,
-// clip scale c, 1 - beta1^t, 1 - beta2^t.
+// AdamW with decoupled weight decay (Loshchilov and Hutter). hyper = learning
+// rate a, beta1, beta2, epsilon, decay d, clip scale c, 1 - beta1^t, 1 -
+// beta2^t.
 LogicalResult adamW(nn::AdamWOp op, Call &call) {
-  const ReferenceValue &master = call[op.getMaster()], &moment1 = call[op.getMoment1()];
-  const ReferenceValue &moment2 = call[op.getMoment2()], &gradient = call[op.getGradient()];
+  const ReferenceValue &master = call[op.getMaster()],
+                       &moment1 = call[op.getMoment1()];
+  const ReferenceValue &moment2 = call[op.getMoment2()],
+                       &gradient = call[op.getGradient()];
   SmallVector<int64_t> shape = master.shape;
-  for (mlir::Value operand : {op.getMoment1(), op.getMoment2(), op.getGradient()})
+  for (mlir::Value operand :
+       {op.getMoment1(), op.getMoment2(), op.getGradient()})
     if (failed(call.expectShape(operand, shape)))
       return failure();
   if (failed(call.expectShape(op.getHyper(), {8})))
     return failure();
   const std::vector<double> &h = call[op.getHyper()].reals;
-  double a = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], d = h[4], c = h[5];
-  ReferenceValue *newMaster = call.make(op.getNewMaster(), shape), *weight = call.make(op.getWeight(), shape);
+  double a = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], d = h[4],
+         c = h[5];
+  ReferenceValue *newMaster = call.make(op.getNewMaster(), shape),
+                 *weight = call.make(op.getWeight(), shape);
   ReferenceValue *newMoment1 = call.make(op.getNewMoment1(), shape);
   ReferenceValue *newMoment2 = call.make(op.getNewMoment2(), shape);
   if (!newMaster || !weight || !newMoment1 || !newMoment2)

@@ -15,13 +15,16 @@ numerics::Scheme nibble::numericsScheme(qat::SchemeAttr scheme) {
 }
 
 numerics::PackedLayout nibble::numericsLayout(qat::PackedType type) {
-  return {type.getN(), type.getK(), numericsScheme(type.getScheme()), static_cast<numerics::Layout>(type.getLayout())};
+  return {type.getN(), type.getK(), numericsScheme(type.getScheme()),
+          static_cast<numerics::Layout>(type.getLayout())};
 }
 
-ReferenceValue nibble::packedValue(qat::PackedType type, ArrayRef<uint8_t> slab) {
+ReferenceValue nibble::packedValue(qat::PackedType type,
+                                   ArrayRef<uint8_t> slab) {
   numerics::PackedLayout layout = numericsLayout(type);
   ReferenceValue value = ReferenceValue::zero(type);
-  assert(static_cast<int64_t>(slab.size()) == layout.bytes() && "a slab of the type's size");
+  assert(static_cast<int64_t>(slab.size()) == layout.bytes() &&
+         "a slab of the type's size");
   std::vector<int8_t> codes(value.count());
   numerics::unpackCodes(layout, 0, layout.n, slab.data(), codes.data());
   bool isBits = layout.scheme.kind == numerics::Kind::kFp8;
@@ -33,14 +36,17 @@ ReferenceValue nibble::packedValue(qat::PackedType type, ArrayRef<uint8_t> slab)
 }
 
 std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
-  numerics::PackedLayout layout = numericsLayout(cast<qat::PackedType>(packed.type));
+  numerics::PackedLayout layout =
+      numericsLayout(cast<qat::PackedType>(packed.type));
   std::vector<uint8_t> slab(layout.bytes());
   std::vector<int8_t> codes(packed.integers.begin(), packed.integers.end());
   numerics::packCodes(layout, 0, layout.n, codes.data(), slab.data());
   for (auto [index, real] : llvm::enumerate(packed.reals)) {
     float scale = static_cast<float>(real);
     bool wide = layout.scheme.kind == numerics::Kind::kFp8;
-    numerics::storeScale(layout, slab.data(), index, wide ? llvm::bit_cast<uint32_t>(scale) : numerics::bf16FromFloat(scale));
+    numerics::storeScale(layout, slab.data(), index,
+                         wide ? llvm::bit_cast<uint32_t>(scale)
+                              : numerics::bf16FromFloat(scale));
   }
   return slab;
 }
@@ -50,16 +56,19 @@ ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   numerics::Scheme scheme = numericsScheme(type.getScheme());
   int64_t n = type.getN(), k = type.getK(), groups = scheme.groupsPerRow(k);
   bool isFp8 = scheme.kind == numerics::Kind::kFp8;
-  ReferenceValue weight = ReferenceValue::zero(RankedTensorType::get({n, k}, element));
+  ReferenceValue weight =
+      ReferenceValue::zero(RankedTensorType::get({n, k}, element));
   for (int64_t row = 0; row < n; ++row)
     for (int64_t column = 0; column < k; ++column) {
       int64_t code = packed.integers[row * k + column];
-      // fp8 has a scale for each 128x128 block, the others for each group of a row.
-      int64_t group =
-          isFp8 ? row / 128 * ((k + 127) / 128) + column / 128 : row * groups + column / scheme.groupLength(k);
+      // fp8 has a scale for each 128x128 block, the others for each group of a
+      // row.
+      int64_t group = isFp8 ? row / 128 * ((k + 127) / 128) + column / 128
+                            : row * groups + column / scheme.groupLength(k);
       float scale = static_cast<float>(packed.reals[group]);
-      uint16_t value = isFp8 ? numerics::fp8ValueOf(static_cast<uint8_t>(code), scale)
-                             : numerics::valueOf(static_cast<int8_t>(code), scale);
+      uint16_t value =
+          isFp8 ? numerics::fp8ValueOf(static_cast<uint8_t>(code), scale)
+                : numerics::valueOf(static_cast<int8_t>(code), scale);
       weight(row, column) = numerics::floatFromBf16(value);
     }
   return weight;

@@ -1,4 +1,5 @@
-// qat: the grid. Scale, code and value are lib/Numerics' (rules N1 to N7), the one definition there is.
+// qat: the grid. Scale, code and value are lib/Numerics' (rules N1 to N7), the
+// one definition there is.
 #include "lib/Reference/Interpreter.h"
 #include "lib/Reference/Packed.h"
 
@@ -21,7 +22,8 @@ std::vector<uint16_t> bf16Of(const ReferenceValue &weight) {
 
 // N7
 LogicalResult notFinite(Call &call, int64_t index, int64_t k) {
-  return call.error() << "N7: element [" << index / k << ", " << index % k << "] of a weight is not finite";
+  return call.error() << "N7: element [" << index / k << ", " << index % k
+                      << "] of a weight is not finite";
 }
 
 LogicalResult fakeQuant(qat::FakeQuantOp op, Call &call) {
@@ -35,7 +37,8 @@ LogicalResult fakeQuant(qat::FakeQuantOp op, Call &call) {
   if (!result)
     return failure();
   std::vector<uint16_t> bits = bf16Of(weight);
-  if (auto bad = numerics::fakeQuantizeMatrix(bits.data(), n, k, numericsScheme(op.getScheme()), bits.data()))
+  if (auto bad = numerics::fakeQuantizeMatrix(
+          bits.data(), n, k, numericsScheme(op.getScheme()), bits.data()))
     return notFinite(call, *bad, k);
   for (auto [to, from] : llvm::zip_equal(result->reals, bits))
     to = numerics::floatFromBf16(from);
@@ -49,7 +52,8 @@ LogicalResult straightThrough(qat::StraightThroughOp op, Call &call) {
     return success();
   }
   Environment inner;
-  auto results = call.interpreter.runBlock(op.getBody().front(), {call.handle(op.getInput())}, inner);
+  auto results = call.interpreter.runBlock(op.getBody().front(),
+                                           {call.handle(op.getInput())}, inner);
   if (failed(results))
     return failure();
   call.set(op.getResult(), results->front());
@@ -62,18 +66,21 @@ LogicalResult quantize(qat::QuantizeOp op, Call &call) {
     return failure();
   numerics::PackedLayout layout = numericsLayout(type);
   if (layout.bytes() > call.options().maxElements)
-    return call.error() << "a packed weight of more than " << call.options().maxElements << " bytes";
+    return call.error() << "a packed weight of more than "
+                        << call.options().maxElements << " bytes";
   std::vector<uint16_t> bits = bf16Of(call[op.getWeight()]);
   std::vector<uint8_t> slab(layout.bytes());
   if (auto bad = numerics::quantizeMatrix(bits.data(), layout, slab.data()))
     return notFinite(call, *bad, type.getK());
-  call.set(op.getPacked(), std::make_shared<ReferenceValue>(packedValue(type, slab)));
+  call.set(op.getPacked(),
+           std::make_shared<ReferenceValue>(packedValue(type, slab)));
   return success();
 }
 
 LogicalResult dequantize(qat::DequantizeOp op, Call &call) {
   Type element = getElementTypeOrSelf(op.getWeight().getType());
-  call.set(op.getWeight(), std::make_shared<ReferenceValue>(dequantized(call[op.getPacked()], element)));
+  call.set(op.getWeight(), std::make_shared<ReferenceValue>(
+                               dequantized(call[op.getPacked()], element)));
   return success();
 }
 

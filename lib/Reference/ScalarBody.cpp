@@ -9,7 +9,8 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::reference;
 
-FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded) {
+FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
+                                          bool rounded) {
   ScalarBody body;
   DenseMap<mlir::Value, unsigned> slotOf;
   auto define = [&](mlir::Value value) {
@@ -32,7 +33,14 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded
     define(argument);
   bool exact = call.options().rounding == ReferenceOptions::Rounding::kExact;
   for (Operation &op : block.without_terminator()) {
-    Step step{&op, nullptr, nullptr, 0, {}, 0, op.getNumResults() ? op.getResult(0).getType() : Type(), false};
+    Step step{&op,
+              nullptr,
+              nullptr,
+              0,
+              {},
+              0,
+              op.getNumResults() ? op.getResult(0).getType() : Type(),
+              false};
     step.rounded = !exact && (rounded || isa<arith::TruncFOp>(op));
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       Environment own;
@@ -46,8 +54,10 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded
     if (auto dim = dyn_cast<tensor::DimOp>(op); dim && dim.getConstantIndex()) {
       const ReferenceValue &source = call[dim.getSource()];
       int64_t dimension = *dim.getConstantIndex();
-      if (dimension < 0 || dimension >= static_cast<int64_t>(source.shape.size()))
-        return op.emitOpError() << "in the reference: no dimension " << dimension;
+      if (dimension < 0 ||
+          dimension >= static_cast<int64_t>(source.shape.size()))
+        return op.emitOpError()
+               << "in the reference: no dimension " << dimension;
       body.slots[define(dim)].integer = source.extent(dimension);
       continue;
     }
@@ -64,8 +74,9 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call, bool rounded
     } else {
       step.function = findScalarFunction(op.getName().getStringRef());
       if (!step.function)
-        return op.emitError() << "the reference does not know '" << op.getName() << "' in the body of '"
-                              << call.op->getName() << "'";
+        return op.emitError()
+               << "the reference does not know '" << op.getName()
+               << "' in the body of '" << call.op->getName() << "'";
       for (mlir::Value operand : op.getOperands())
         step.in.push_back(use(operand));
     }
@@ -82,14 +93,16 @@ LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
   for (auto [dimension, slot] : llvm::enumerate(step.in)) {
     int64_t index = slots[slot].integer, extent = step.table->extent(dimension);
     if (index < 0 || index >= extent)
-      return step.op->emitOpError() << "in the reference: index " << index << " is not in 0.." << extent - 1;
+      return step.op->emitOpError() << "in the reference: index " << index
+                                    << " is not in 0.." << extent - 1;
     offset = offset * extent + index;
   }
   out = elementOf(*step.table, offset);
   return success();
 }
 
-FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments, ArrayRef<int64_t> indices) {
+FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments,
+                                            ArrayRef<int64_t> indices) {
   llvm::copy(arguments, slots.begin());
   for (const Step &step : steps) {
     Scalar out;
@@ -98,7 +111,8 @@ FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments, ArrayRef
         return failure();
     } else if (auto assertion = dyn_cast<cf::AssertOp>(step.op)) {
       if (!slots[step.in.front()].integer)
-        return step.op->emitOpError() << "in the reference: does not hold: " << assertion.getMsg();
+        return step.op->emitOpError()
+               << "in the reference: does not hold: " << assertion.getMsg();
       continue;
     } else if (!step.function) {
       out.integer = indices[step.dimension];
@@ -107,7 +121,9 @@ FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments, ArrayRef
       for (unsigned slot : step.in)
         operands.push_back(slots[slot]);
       if (!step.function(step.op, operands, out))
-        return step.op->emitOpError() << "in the reference: no value (division by zero, or a number that does not fit)";
+        return step.op->emitOpError()
+               << "in the reference: no value (division by zero, or a number "
+                  "that does not fit)";
       out = finish(out, step.type, step.rounded);
     }
     slots[step.out] = out;

@@ -13,7 +13,8 @@ Scalar reference::elementOf(const ReferenceValue &value, int64_t index) {
   return scalar;
 }
 
-void reference::setElement(ReferenceValue &value, int64_t index, const Scalar &scalar) {
+void reference::setElement(ReferenceValue &value, int64_t index,
+                           const Scalar &scalar) {
   if (value.isReal())
     value.reals[index] = scalar.real;
   else
@@ -38,4 +39,6 @@ static const ScalarTable &scalarTable() {
   return table;
 }
 
-ScalarFunction reference::findScalarFunction(StringRef name) { return scalarTable().lookup(name); }
+ScalarFunction reference::findScalarFunction(StringRef name) {
+  return scalarTable().lookup(name);
+}

@@ -1,11 +1,13 @@
-// arith and math on one element: the meaning that elementwise ops on tensors and the bodies of linalg ops share.
+// arith and math on one element: the meaning that elementwise ops on tensors
+// and the bodies of linalg ops share.
 #pragma once
 
 #include "lib/Reference/Interpreter.h"
 
 namespace nibble::reference {
 
-// One element; `real` of a float type, `integer` (as ReferenceValue holds it) of an integer or index type.
+// One element; `real` of a float type, `integer` (as ReferenceValue holds it)
+// of an integer or index type.
 struct Scalar {
   double real = 0.0;
   int64_t integer = 0;
@@ -14,14 +16,17 @@ struct Scalar {
 Scalar elementOf(const ReferenceValue &value, int64_t index);
 void setElement(ReferenceValue &value, int64_t index, const Scalar &scalar);
 
-// `op` applied to one element of each operand. Operand and result types are the op's element types; the result is not
-// yet rounded or wrapped. False when there is no result: integer division by zero.
-using ScalarFunction = bool (*)(mlir::Operation *op, llvm::ArrayRef<Scalar> in, Scalar &out);
+// `op` applied to one element of each operand. Operand and result types are the
+// op's element types; the result is not yet rounded or wrapped. False when
+// there is no result: integer division by zero.
+using ScalarFunction = bool (*)(mlir::Operation *op, llvm::ArrayRef<Scalar> in,
+                                Scalar &out);
 
 // Null when the op is not elementwise arith or math.
 ScalarFunction findScalarFunction(llvm::StringRef name);
 
-// Result of a scalar function made an element of type `element`: integers wrapped, floats rounded if `rounded`.
+// Result of a scalar function made an element of type `element`: integers
+// wrapped, floats rounded if `rounded`.
 Scalar finish(Scalar value, mlir::Type element, bool rounded);
 
 using ScalarTable = llvm::StringMap<ScalarFunction>;

@@ -1,4 +1,5 @@
-// The arith dialect on one element. Integers are computed in 64 bits and wrapped to their width by the caller.
+// The arith dialect on one element. Integers are computed in 64 bits and
+// wrapped to their width by the caller.
 #include "lib/Reference/Scalars.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,47 +21,67 @@ unsigned widthOf(Type type) {
 // The bits of an operand read as an unsigned number.
 uint64_t unsignedOf(int64_t value, Type type) {
   unsigned width = widthOf(type);
-  return width >= 64 ? static_cast<uint64_t>(value) : static_cast<uint64_t>(value) & ((uint64_t(1) << width) - 1);
+  return width >= 64
+             ? static_cast<uint64_t>(value)
+             : static_cast<uint64_t>(value) & ((uint64_t(1) << width) - 1);
 }
 
 // The value of an operand read as a signed number: an i1 that is set is -1.
-int64_t signedOf(int64_t value, Type type) { return widthOf(type) == 1 ? -value : value; }
+int64_t signedOf(int64_t value, Type type) {
+  return widthOf(type) == 1 ? -value : value;
+}
 
 using RealFunction = double (*)(double, double);
-template <RealFunction function> bool real(Operation *, ArrayRef<Scalar> in, Scalar &out) {
+template <RealFunction function>
+bool real(Operation *, ArrayRef<Scalar> in, Scalar &out) {
   out.real = function(in[0].real, in[1].real);
   return true;
 }
 
 using UnsignedFunction = uint64_t (*)(uint64_t, uint64_t);
-template <UnsignedFunction function> bool bits(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
+template <UnsignedFunction function>
+bool bits(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   Type type = op->getOperand(0).getType();
-  out.integer = static_cast<int64_t>(function(unsignedOf(in[0].integer, type), unsignedOf(in[1].integer, type)));
+  out.integer = static_cast<int64_t>(function(unsignedOf(in[0].integer, type),
+                                              unsignedOf(in[1].integer, type)));
   return true;
 }
 
 using SignedFunction = int64_t (*)(int64_t, int64_t);
-template <SignedFunction function> bool integers(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
+template <SignedFunction function>
+bool integers(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   Type type = op->getOperand(0).getType();
-  out.integer = function(signedOf(in[0].integer, type), signedOf(in[1].integer, type));
+  out.integer =
+      function(signedOf(in[0].integer, type), signedOf(in[1].integer, type));
   return true;
 }
 
 // Division: no result for a divisor of 0, nor where the quotient does not fit.
-template <SignedFunction function> bool signedDivision(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
-  bool overflows = in[1].integer == -1 && in[0].integer == std::numeric_limits<int64_t>::min();
+template <SignedFunction function>
+bool signedDivision(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
+  bool overflows = in[1].integer == -1 &&
+                   in[0].integer == std::numeric_limits<int64_t>::min();
   return in[1].integer != 0 && !overflows && integers<function>(op, in, out);
 }
-template <UnsignedFunction function> bool unsignedDivision(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
+template <UnsignedFunction function>
+bool unsignedDivision(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   return in[1].integer != 0 && bits<function>(op, in, out);
 }
 
-int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-int64_t ceilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0 && (a < 0) == (b < 0)); }
+int64_t floorDivide(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+int64_t ceilDivide(int64_t a, int64_t b) {
+  return a / b + (a % b != 0 && (a < 0) == (b < 0));
+}
 
 // maximumf and minimumf hand a NaN on; maxnumf and minnumf prefer the number.
-double maximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? a + b : std::fmax(a, b); }
-double minimum(double a, double b) { return std::isnan(a) || std::isnan(b) ? a + b : std::fmin(a, b); }
+double maximum(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? a + b : std::fmax(a, b);
+}
+double minimum(double a, double b) {
+  return std::isnan(a) || std::isnan(b) ? a + b : std::fmin(a, b);
+}
 
 bool compareReals(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   double a = in[0].real, b = in[1].real;
@@ -123,7 +144,8 @@ bool compareReals(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
 bool compareIntegers(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   Type type = op->getOperand(0).getType();
   int64_t a = signedOf(in[0].integer, type), b = signedOf(in[1].integer, type);
-  uint64_t ua = unsignedOf(in[0].integer, type), ub = unsignedOf(in[1].integer, type);
+  uint64_t ua = unsignedOf(in[0].integer, type),
+           ub = unsignedOf(in[1].integer, type);
   using P = arith::CmpIPredicate;
   switch (cast<arith::CmpIOp>(op).getPredicate()) {
   case P::eq:
@@ -171,7 +193,8 @@ bool signedValue(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
 }
 
 bool unsignedValue(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
-  out.integer = static_cast<int64_t>(unsignedOf(in[0].integer, op->getOperand(0).getType()));
+  out.integer = static_cast<int64_t>(
+      unsignedOf(in[0].integer, op->getOperand(0).getType()));
   return true;
 }
 
@@ -191,11 +214,14 @@ void reference::addArithScalars(ScalarTable &table) {
   table["arith.subf"] = real<[](double a, double b) { return a - b; }>;
   table["arith.mulf"] = real<[](double a, double b) { return a * b; }>;
   table["arith.divf"] = real<[](double a, double b) { return a / b; }>;
-  table["arith.remf"] = real<[](double a, double b) { return std::fmod(a, b); }>;
+  table["arith.remf"] =
+      real<[](double a, double b) { return std::fmod(a, b); }>;
   table["arith.maximumf"] = real<maximum>;
   table["arith.minimumf"] = real<minimum>;
-  table["arith.maxnumf"] = real<[](double a, double b) { return std::fmax(a, b); }>;
-  table["arith.minnumf"] = real<[](double a, double b) { return std::fmin(a, b); }>;
+  table["arith.maxnumf"] =
+      real<[](double a, double b) { return std::fmax(a, b); }>;
+  table["arith.minnumf"] =
+      real<[](double a, double b) { return std::fmin(a, b); }>;
   table["arith.negf"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
     out.real = -in[0].real;
     return true;
@@ -204,11 +230,13 @@ void reference::addArithScalars(ScalarTable &table) {
   table["arith.extf"] = same;
   table["arith.truncf"] = same; // rounded by the caller
   table["arith.sitofp"] = [](Operation *op, ArrayRef<Scalar> in, Scalar &out) {
-    out.real = static_cast<double>(signedOf(in[0].integer, op->getOperand(0).getType()));
+    out.real = static_cast<double>(
+        signedOf(in[0].integer, op->getOperand(0).getType()));
     return true;
   };
   table["arith.uitofp"] = [](Operation *op, ArrayRef<Scalar> in, Scalar &out) {
-    out.real = static_cast<double>(unsignedOf(in[0].integer, op->getOperand(0).getType()));
+    out.real = static_cast<double>(
+        unsignedOf(in[0].integer, op->getOperand(0).getType()));
     return true;
   };
   table["arith.fptosi"] = truncateReal;
@@ -220,20 +248,34 @@ void reference::addArithScalars(ScalarTable &table) {
   table["arith.andi"] = bits<[](uint64_t a, uint64_t b) { return a & b; }>;
   table["arith.ori"] = bits<[](uint64_t a, uint64_t b) { return a | b; }>;
   table["arith.xori"] = bits<[](uint64_t a, uint64_t b) { return a ^ b; }>;
-  table["arith.shli"] = bits<[](uint64_t a, uint64_t b) { return b < 64 ? a << b : 0; }>;
-  table["arith.shrui"] = bits<[](uint64_t a, uint64_t b) { return b < 64 ? a >> b : 0; }>;
-  table["arith.shrsi"] = integers<[](int64_t a, int64_t b) { return a >> (b >= 0 && b < 64 ? b : 63); }>;
-  table["arith.maxsi"] = integers<[](int64_t a, int64_t b) { return a > b ? a : b; }>;
-  table["arith.minsi"] = integers<[](int64_t a, int64_t b) { return a < b ? a : b; }>;
-  table["arith.maxui"] = bits<[](uint64_t a, uint64_t b) { return a > b ? a : b; }>;
-  table["arith.minui"] = bits<[](uint64_t a, uint64_t b) { return a < b ? a : b; }>;
-  table["arith.divsi"] = signedDivision<[](int64_t a, int64_t b) { return a / b; }>;
-  table["arith.remsi"] = signedDivision<[](int64_t a, int64_t b) { return a % b; }>;
+  table["arith.shli"] =
+      bits<[](uint64_t a, uint64_t b) { return b < 64 ? a << b : 0; }>;
+  table["arith.shrui"] =
+      bits<[](uint64_t a, uint64_t b) { return b < 64 ? a >> b : 0; }>;
+  table["arith.shrsi"] = integers<[](int64_t a, int64_t b) {
+    return a >> (b >= 0 && b < 64 ? b : 63);
+  }>;
+  table["arith.maxsi"] =
+      integers<[](int64_t a, int64_t b) { return a > b ? a : b; }>;
+  table["arith.minsi"] =
+      integers<[](int64_t a, int64_t b) { return a < b ? a : b; }>;
+  table["arith.maxui"] =
+      bits<[](uint64_t a, uint64_t b) { return a > b ? a : b; }>;
+  table["arith.minui"] =
+      bits<[](uint64_t a, uint64_t b) { return a < b ? a : b; }>;
+  table["arith.divsi"] =
+      signedDivision<[](int64_t a, int64_t b) { return a / b; }>;
+  table["arith.remsi"] =
+      signedDivision<[](int64_t a, int64_t b) { return a % b; }>;
   table["arith.floordivsi"] = signedDivision<floorDivide>;
   table["arith.ceildivsi"] = signedDivision<ceilDivide>;
-  table["arith.divui"] = unsignedDivision<[](uint64_t a, uint64_t b) { return a / b; }>;
-  table["arith.remui"] = unsignedDivision<[](uint64_t a, uint64_t b) { return a % b; }>;
-  table["arith.ceildivui"] = unsignedDivision<[](uint64_t a, uint64_t b) { return a / b + (a % b != 0); }>;
+  table["arith.divui"] =
+      unsignedDivision<[](uint64_t a, uint64_t b) { return a / b; }>;
+  table["arith.remui"] =
+      unsignedDivision<[](uint64_t a, uint64_t b) { return a % b; }>;
+  table["arith.ceildivui"] = unsignedDivision<[](uint64_t a, uint64_t b) {
+    return a / b + (a % b != 0);
+  }>;
   table["arith.cmpi"] = compareIntegers;
   table["arith.extsi"] = signedValue;
   table["arith.extui"] = unsignedValue;

@@ -6,12 +6,14 @@
 using namespace mlir;
 using namespace nibble::reference;
 
-template <double (*function)(double)> static bool unary(Operation *, ArrayRef<Scalar> in, Scalar &out) {
+template <double (*function)(double)>
+static bool unary(Operation *, ArrayRef<Scalar> in, Scalar &out) {
   out.real = function(in[0].real);
   return true;
 }
 
-template <double (*function)(double, double)> static bool binary(Operation *, ArrayRef<Scalar> in, Scalar &out) {
+template <double (*function)(double, double)>
+static bool binary(Operation *, ArrayRef<Scalar> in, Scalar &out) {
   out.real = function(in[0].real, in[1].real);
   return true;
 }
@@ -58,8 +60,11 @@ void nibble::reference::addMathScalars(ScalarTable &table) {
   };
   table["math.clampf"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
     // A NaN stays a NaN.
-    bool isNumber = !std::isnan(in[0].real) && !std::isnan(in[1].real) && !std::isnan(in[2].real);
-    out.real = isNumber ? std::fmin(std::fmax(in[0].real, in[1].real), in[2].real) : std::nan("");
+    bool isNumber = !std::isnan(in[0].real) && !std::isnan(in[1].real) &&
+                    !std::isnan(in[2].real);
+    out.real = isNumber
+                   ? std::fmin(std::fmax(in[0].real, in[1].real), in[2].real)
+                   : std::nan("");
     return true;
   };
   table["math.fpowi"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
@@ -67,7 +72,8 @@ void nibble::reference::addMathScalars(ScalarTable &table) {
     return true;
   };
   table["math.absi"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {
-    out.integer = in[0].integer < 0 ? 0 - static_cast<uint64_t>(in[0].integer) : in[0].integer;
+    out.integer = in[0].integer < 0 ? 0 - static_cast<uint64_t>(in[0].integer)
+                                    : in[0].integer;
     return true;
   };
   table["math.isnan"] = [](Operation *, ArrayRef<Scalar> in, Scalar &out) {

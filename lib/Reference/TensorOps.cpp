@@ -11,13 +11,15 @@ using namespace nibble::reference;
 namespace {
 
 // A value like `from` with another type and shape; the elements stay in order.
-LogicalResult reshaped(Call &call, mlir::Value result, mlir::Value source, ArrayRef<int64_t> shape) {
+LogicalResult reshaped(Call &call, mlir::Value result, mlir::Value source,
+                       ArrayRef<int64_t> shape) {
   ReferenceValue *room = call.make(result, shape);
   if (!room)
     return failure();
   const ReferenceValue &from = call[source];
   if (room->count() != from.count())
-    return call.error() << from.count() << " elements do not fill a shape of " << room->count();
+    return call.error() << from.count() << " elements do not fill a shape of "
+                        << room->count();
   room->reals = from.reals;
   room->integers = from.integers;
   return success();
@@ -44,16 +46,20 @@ SmallVector<int64_t> numbersOf(Call &call, ArrayRef<OpFoldResult> mixed) {
   SmallVector<int64_t> numbers;
   for (OpFoldResult number : mixed) {
     std::optional<int64_t> constant = getConstantIntValue(number);
-    numbers.push_back(constant ? *constant : call[cast<mlir::Value>(number)].integers[0]);
+    numbers.push_back(constant ? *constant
+                               : call[cast<mlir::Value>(number)].integers[0]);
   }
   return numbers;
 }
 
-LogicalResult indicesOf(Call &call, ValueRange operands, const ReferenceValue &into, SmallVector<int64_t> &indices) {
+LogicalResult indicesOf(Call &call, ValueRange operands,
+                        const ReferenceValue &into,
+                        SmallVector<int64_t> &indices) {
   for (auto [operand, extent] : llvm::zip_equal(operands, into.shape)) {
     indices.push_back(call[operand].integers[0]);
     if (indices.back() < 0 || indices.back() >= extent)
-      return call.error() << "index " << indices.back() << " is not in 0.." << extent - 1;
+      return call.error() << "index " << indices.back() << " is not in 0.."
+                          << extent - 1;
   }
   return success();
 }
@@ -91,11 +97,13 @@ LogicalResult collapse(tensor::CollapseShapeOp op, Call &call) {
 }
 
 LogicalResult expand(tensor::ExpandShapeOp op, Call &call) {
-  return reshaped(call, op, op.getSrc(), numbersOf(call, op.getMixedOutputShape()));
+  return reshaped(call, op, op.getSrc(),
+                  numbersOf(call, op.getMixedOutputShape()));
 }
 
 LogicalResult reshape(tensor::ReshapeOp op, Call &call) {
-  SmallVector<int64_t> shape(call[op.getShape()].integers.begin(), call[op.getShape()].integers.end());
+  SmallVector<int64_t> shape(call[op.getShape()].integers.begin(),
+                             call[op.getShape()].integers.end());
   return reshaped(call, op, op.getSource(), shape);
 }
 
@@ -136,24 +144,31 @@ LogicalResult extract(tensor::ExtractOp op, Call &call) {
 LogicalResult insert(tensor::InsertOp op, Call &call) {
   const ReferenceValue &dest = call[op.getDest()];
   SmallVector<int64_t> indices, shape = dest.shape;
-  if (failed(indicesOf(call, op.getIndices(), dest, indices)) || failed(reshaped(call, op, op.getDest(), shape)))
+  if (failed(indicesOf(call, op.getIndices(), dest, indices)) ||
+      failed(reshaped(call, op, op.getDest(), shape)))
     return failure();
   auto result = std::make_shared<ReferenceValue>(call[op]);
-  setElement(*result, positionOf(indices, shape), elementOf(call[op.getScalar()], 0));
+  setElement(*result, positionOf(indices, shape),
+             elementOf(call[op.getScalar()], 0));
   call.set(op, result);
   return success();
 }
 
 // The elements of a slice, in row-major order, as positions in the whole.
-FailureOr<std::vector<int64_t>> slicePositions(Call &call, OffsetSizeAndStrideOpInterface op,
-                                               ArrayRef<int64_t> wholeShape, SmallVector<int64_t> &sizes) {
-  SmallVector<int64_t> offsets = numbersOf(call, op.getMixedOffsets()), strides = numbersOf(call, op.getMixedStrides());
+FailureOr<std::vector<int64_t>>
+slicePositions(Call &call, OffsetSizeAndStrideOpInterface op,
+               ArrayRef<int64_t> wholeShape, SmallVector<int64_t> &sizes) {
+  SmallVector<int64_t> offsets = numbersOf(call, op.getMixedOffsets()),
+                       strides = numbersOf(call, op.getMixedStrides());
   sizes = numbersOf(call, op.getMixedSizes());
   int64_t count = 1;
-  for (auto [offset, size, stride, extent] : llvm::zip_equal(offsets, sizes, strides, wholeShape)) {
+  for (auto [offset, size, stride, extent] :
+       llvm::zip_equal(offsets, sizes, strides, wholeShape)) {
     if (offset < 0 || size < 0 || stride <= 0 ||
-        (size > 0 && (size - 1 > (extent - 1) / stride || offset > extent - 1 - (size - 1) * stride)))
-      return call.error() << "a slice of " << size << " from " << offset << " in steps of " << stride
+        (size > 0 && (size - 1 > (extent - 1) / stride ||
+                      offset > extent - 1 - (size - 1) * stride)))
+      return call.error() << "a slice of " << size << " from " << offset
+                          << " in steps of " << stride
                           << " leaves an extent of " << extent;
     count *= size;
   }
@@ -161,7 +176,8 @@ FailureOr<std::vector<int64_t>> slicePositions(Call &call, OffsetSizeAndStrideOp
   SmallVector<int64_t> indices(sizes.size(), 0);
   for (int64_t i = 0; i < count; ++i, advance(indices, sizes)) {
     int64_t position = 0;
-    for (auto [index, offset, stride, extent] : llvm::zip_equal(indices, offsets, strides, wholeShape))
+    for (auto [index, offset, stride, extent] :
+         llvm::zip_equal(indices, offsets, strides, wholeShape))
       position = position * extent + offset + index * stride;
     positions.push_back(position);
   }
@@ -171,7 +187,8 @@ FailureOr<std::vector<int64_t>> slicePositions(Call &call, OffsetSizeAndStrideOp
 LogicalResult extractSlice(tensor::ExtractSliceOp op, Call &call) {
   const ReferenceValue &source = call[op.getSource()];
   SmallVector<int64_t> sizes, shape;
-  FailureOr<std::vector<int64_t>> positions = slicePositions(call, op, source.shape, sizes);
+  FailureOr<std::vector<int64_t>> positions =
+      slicePositions(call, op, source.shape, sizes);
   if (failed(positions))
     return failure();
   llvm::SmallBitVector dropped = op.getDroppedDims();
@@ -188,12 +205,14 @@ LogicalResult extractSlice(tensor::ExtractSliceOp op, Call &call) {
 
 LogicalResult insertSlice(tensor::InsertSliceOp op, Call &call) {
   SmallVector<int64_t> sizes, shape = call[op.getDest()].shape;
-  FailureOr<std::vector<int64_t>> positions = slicePositions(call, op, shape, sizes);
+  FailureOr<std::vector<int64_t>> positions =
+      slicePositions(call, op, shape, sizes);
   if (failed(positions) || failed(reshaped(call, op, op.getDest(), shape)))
     return failure();
   const ReferenceValue &source = call[op.getSource()];
   if (source.count() != static_cast<int64_t>(positions->size()))
-    return call.error() << source.count() << " elements do not fill a slice of " << positions->size();
+    return call.error() << source.count() << " elements do not fill a slice of "
+                        << positions->size();
   auto result = std::make_shared<ReferenceValue>(call[op]);
   for (auto [i, position] : llvm::enumerate(*positions))
     setElement(*result, position, elementOf(source, i));
@@ -215,12 +234,15 @@ LogicalResult concat(tensor::ConcatOp op, Call &call) {
   ReferenceValue *result = call.make(op, shape);
   if (!result)
     return failure();
-  // Row after row: what stands before the dimension counts rows, each input brings its part of one.
-  int64_t row = result->countFrom(along), rows = row ? result->count() / row : 0, begin = 0;
+  // Row after row: what stands before the dimension counts rows, each input
+  // brings its part of one.
+  int64_t row = result->countFrom(along),
+          rows = row ? result->count() / row : 0, begin = 0;
   for (mlir::Value input : op.getInputs()) {
     int64_t part = call[input].countFrom(along);
     for (int64_t i = 0; i < rows * part; ++i)
-      setElement(*result, i / part * row + begin + i % part, elementOf(call[input], i));
+      setElement(*result, i / part * row + begin + i % part,
+                 elementOf(call[input], i));
     begin += part;
   }
   return success();
@@ -233,17 +255,21 @@ LogicalResult pad(tensor::PadOp op, Call &call) {
   if (!constant || !matchPattern(constant, m_Constant(&number)))
     return call.error() << "pads with something that is no float constant";
   const ReferenceValue &source = call[op.getSource()];
-  SmallVector<int64_t> low = numbersOf(call, op.getMixedLowPad()), high = numbersOf(call, op.getMixedHighPad());
+  SmallVector<int64_t> low = numbersOf(call, op.getMixedLowPad()),
+                       high = numbersOf(call, op.getMixedHighPad());
   SmallVector<int64_t> shape;
-  for (auto [extent, before, after] : llvm::zip_equal(source.shape, low, high)) {
+  for (auto [extent, before, after] :
+       llvm::zip_equal(source.shape, low, high)) {
     if (before < 0 || after < 0)
-      return call.error() << "padding of " << before << " and " << after << " is negative";
+      return call.error() << "padding of " << before << " and " << after
+                          << " is negative";
     shape.push_back(extent + before + after);
   }
   ReferenceValue *result = call.make(op, shape);
   if (!result)
     return failure();
-  std::fill(result->reals.begin(), result->reals.end(), number.getValueAsDouble());
+  std::fill(result->reals.begin(), result->reals.end(),
+            number.getValueAsDouble());
   SmallVector<int64_t> indices(shape.size(), 0);
   for (int64_t i = 0; i < source.count(); ++i, advance(indices, source.shape)) {
     SmallVector<int64_t> moved = indices;
@@ -262,8 +288,10 @@ LogicalResult generate(tensor::GenerateOp op, Call &call) {
     if (ShapedType::isDynamic(extent))
       extent = call[op.getDynamicExtents()[next++]].integers[0];
   ReferenceValue *result = call.make(op, shape);
-  bool rounded = call.options().rounding == ReferenceOptions::Rounding::kRounded;
-  FailureOr<ScalarBody> body = ScalarBody::compile(op.getBody().front(), call, rounded);
+  bool rounded =
+      call.options().rounding == ReferenceOptions::Rounding::kRounded;
+  FailureOr<ScalarBody> body =
+      ScalarBody::compile(op.getBody().front(), call, rounded);
   if (!result || failed(body))
     return failure();
   SmallVector<int64_t> indices(shape.size(), 0);

@@ -21,17 +21,22 @@ int64_t ReferenceValue::countFrom(size_t first) const {
 
 int64_t ReferenceValue::count() const { return countFrom(0); }
 
-ReferenceValue ReferenceValue::tensor(ArrayRef<int64_t> shape, Type element, ArrayRef<double> elements) {
+ReferenceValue ReferenceValue::tensor(ArrayRef<int64_t> shape, Type element,
+                                      ArrayRef<double> elements) {
   ReferenceValue value = zero(RankedTensorType::get(shape, element));
-  assert(elements.size() == value.reals.size() && "as many elements as the shape has");
+  assert(elements.size() == value.reals.size() &&
+         "as many elements as the shape has");
   for (auto [to, from] : llvm::zip(value.reals, elements))
     to = roundTo(from, element);
   return value;
 }
 
-ReferenceValue ReferenceValue::integerTensor(ArrayRef<int64_t> shape, Type element, ArrayRef<int64_t> elements) {
+ReferenceValue ReferenceValue::integerTensor(ArrayRef<int64_t> shape,
+                                             Type element,
+                                             ArrayRef<int64_t> elements) {
   ReferenceValue value = zero(RankedTensorType::get(shape, element));
-  assert(elements.size() == value.integers.size() && "as many elements as the shape has");
+  assert(elements.size() == value.integers.size() &&
+         "as many elements as the shape has");
   for (auto [to, from] : llvm::zip(value.integers, elements))
     to = wrapTo(from, element);
   return value;
@@ -61,7 +66,8 @@ double nibble::roundTo(double value, Type element) {
   if (element.isBF16())
     return numerics::roundToBf16(static_cast<float>(value));
   if (element.isF16())
-    return static_cast<double>(static_cast<_Float16>(static_cast<float>(value)));
+    return static_cast<double>(
+        static_cast<_Float16>(static_cast<float>(value)));
   return value;
 }
 
@@ -75,7 +81,8 @@ int64_t nibble::wrapTo(int64_t value, Type element) {
   return static_cast<int64_t>(static_cast<uint64_t>(value) << unused) >> unused;
 }
 
-double nibble::relativeError(ArrayRef<double> actual, ArrayRef<double> expected) {
+double nibble::relativeError(ArrayRef<double> actual,
+                             ArrayRef<double> expected) {
   const double never = std::numeric_limits<double>::infinity();
   if (actual.size() != expected.size())
     return never;
@@ -91,7 +98,8 @@ double nibble::relativeError(ArrayRef<double> actual, ArrayRef<double> expected)
   return norm == 0.0 ? never : std::sqrt(difference / norm);
 }
 
-double nibble::relativeError(const ReferenceValue &actual, const ReferenceValue &expected) {
+double nibble::relativeError(const ReferenceValue &actual,
+                             const ReferenceValue &expected) {
   if (actual.shape != expected.shape || actual.integers != expected.integers)
     return std::numeric_limits<double>::infinity();
   return relativeError(actual.reals, expected.reals);

@@ -1,4 +1,5 @@
-// What an SSA value is while the reference runs: a scalar, a tensor or a packed weight, held as float64 or int64.
+// What an SSA value is while the reference runs: a scalar, a tensor or a packed
+// weight, held as float64 or int64.
 #pragma once
 
 #include "mlir/IR/BuiltinTypes.h"
@@ -14,11 +15,11 @@ struct ReferenceValue {
   mlir::Type type;
   // Extents of a tensor; empty of a scalar; [N, K] of a packed weight.
   llvm::SmallVector<int64_t> shape;
-  // Elements of a float type, row-major. Of a packed weight its scales as it is decoded with them, [N, K/G]
-  // (fp8: [ceil(N/128), ceil(K/128)]).
+  // Elements of a float type, row-major. Of a packed weight its scales as it is
+  // decoded with them, [N, K/G] (fp8: [ceil(N/128), ceil(K/128)]).
   std::vector<double> reals;
-  // Elements of an integer or index type, row-major, sign-extended (i1: 0 or 1). Of a packed weight its codes [N, K]
-  // (fp8: the bits of E4M3, 0..255).
+  // Elements of an integer or index type, row-major, sign-extended (i1: 0 or
+  // 1). Of a packed weight its codes [N, K] (fp8: the bits of E4M3, 0..255).
   std::vector<int64_t> integers;
 
   // Element type of a tensor, the type itself of a scalar.
@@ -31,31 +32,43 @@ struct ReferenceValue {
   int64_t extent(size_t dimension) const { return shape[dimension]; }
 
   // Element [i, j] of a float matrix.
-  double operator()(int64_t i, int64_t j) const { return reals[i * shape[1] + j]; }
+  double operator()(int64_t i, int64_t j) const {
+    return reals[i * shape[1] + j];
+  }
   double &operator()(int64_t i, int64_t j) { return reals[i * shape[1] + j]; }
 
   // A float tensor; `elements` are rounded to `element` (f32, bf16, f64).
-  static ReferenceValue tensor(llvm::ArrayRef<int64_t> shape, mlir::Type element, llvm::ArrayRef<double> elements);
+  static ReferenceValue tensor(llvm::ArrayRef<int64_t> shape,
+                               mlir::Type element,
+                               llvm::ArrayRef<double> elements);
   // An integer tensor.
-  static ReferenceValue integerTensor(llvm::ArrayRef<int64_t> shape, mlir::Type element,
+  static ReferenceValue integerTensor(llvm::ArrayRef<int64_t> shape,
+                                      mlir::Type element,
                                       llvm::ArrayRef<int64_t> elements);
-  // All zero; of a packed weight codes and scales 0. `shape` is ignored where the type knows it.
-  static ReferenceValue zero(mlir::Type type, llvm::ArrayRef<int64_t> shape = {});
+  // All zero; of a packed weight codes and scales 0. `shape` is ignored where
+  // the type knows it.
+  static ReferenceValue zero(mlir::Type type,
+                             llvm::ArrayRef<int64_t> shape = {});
 };
 
-// `value` rounded to a float type (f32, bf16, f16 to nearest, ties to even; f64 as it is). A bf16 is rounded through
-// float32, as a kernel that accumulates in float32 does.
+// `value` rounded to a float type (f32, bf16, f16 to nearest, ties to even; f64
+// as it is). A bf16 is rounded through float32, as a kernel that accumulates in
+// float32 does.
 double roundTo(double value, mlir::Type element);
 
-// `value` cut to the width of an integer type and sign-extended; i1 to 0 or 1; index stays.
+// `value` cut to the width of an integer type and sign-extended; i1 to 0 or 1;
+// index stays.
 int64_t wrapTo(int64_t value, mlir::Type element);
 
-// |actual - expected| / |expected| in Euclidean norms over all elements (0 when both are 0). Infinity when shapes
-// differ or any element is NaN or infinite.
-double relativeError(llvm::ArrayRef<double> actual, llvm::ArrayRef<double> expected);
-double relativeError(const ReferenceValue &actual, const ReferenceValue &expected);
+// |actual - expected| / |expected| in Euclidean norms over all elements (0 when
+// both are 0). Infinity when shapes differ or any element is NaN or infinite.
+double relativeError(llvm::ArrayRef<double> actual,
+                     llvm::ArrayRef<double> expected);
+double relativeError(const ReferenceValue &actual,
+                     const ReferenceValue &expected);
 
-// "tensor<2x2xf32> [1, 2, 3, 4]", at most `limit` elements: for messages of tests.
+// "tensor<2x2xf32> [1, 2, 3, 4]", at most `limit` elements: for messages of
+// tests.
 std::string toString(const ReferenceValue &value, int64_t limit = 16);
 
 } // namespace nibble

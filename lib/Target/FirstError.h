@@ -1,4 +1,5 @@
-// Keeps the first error that LLVM reports of a module, which by itself would print it and end the process.
+// Keeps the first error that LLVM reports of a module, which by itself would
+// print it and end the process.
 #pragma once
 
 #include "llvm/IR/DiagnosticHandler.h"
@@ -12,7 +13,8 @@
 
 namespace nibble {
 
-// The text of the first error from here on; empty while there is none. The context keeps it alive as well.
+// The text of the first error from here on; empty while there is none. The
+// context keeps it alive as well.
 inline std::shared_ptr<std::string> keepFirstError(llvm::LLVMContext &context) {
   struct Handler : llvm::DiagnosticHandler {
     bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {

@@ -17,10 +17,12 @@ using namespace mlir;
 
 namespace {
 
-class BufferizeModule final : public nibble::impl::BufferizeModulePassBase<BufferizeModule> {
+class BufferizeModule final
+    : public nibble::impl::BufferizeModulePassBase<BufferizeModule> {
 public:
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<bufferization::BufferizationDialect, memref::MemRefDialect, nibble::kernel::KernelDialect>();
+    registry.insert<bufferization::BufferizationDialect, memref::MemRefDialect,
+                    nibble::kernel::KernelDialect>();
   }
 
   void runOnOperation() override {
@@ -29,7 +31,8 @@ public:
       if (function.isPublic() && !function.isExternal()) {
         if (!function.getBody().hasOneBlock()) {
           function.emitError()
-              << "has several blocks; run lift-cf-to-scf first, which makes scf.if and scf.while of them";
+              << "has several blocks; run lift-cf-to-scf first, which makes "
+                 "scf.if and scf.while of them";
           return signalPassFailure();
         }
         prepareEntry(function);
@@ -38,16 +41,19 @@ public:
     options.bufferizeFunctionBoundaries = true;
     options.bufferAlignment = 64;
     options.allowReturnAllocsFromLoops = true;
-    options.setFunctionBoundaryTypeConversion(bufferization::LayoutMapOption::IdentityLayoutMap);
+    options.setFunctionBoundaryTypeConversion(
+        bufferization::LayoutMapOption::IdentityLayoutMap);
     if (failed(checkOps(options)))
       return signalPassFailure();
     bufferization::BufferizationState state;
-    if (failed(bufferization::runOneShotModuleBufferize(getOperation(), options, state)))
+    if (failed(bufferization::runOneShotModuleBufferize(getOperation(), options,
+                                                        state)))
       return signalPassFailure();
-    // State comes back in the buffer it came in with: such a result says nothing and is dropped. Upstream spares public
-    // functions, whose callers it cannot see; ours are called through the program's table, which is read after this.
-    // Those that functions here call as well are dropped from first, so that their callers see the buffers behind the
-    // calls.
+    // State comes back in the buffer it came in with: such a result says
+    // nothing and is dropped. Upstream spares public functions, whose callers
+    // it cannot see; ours are called through the program's table, which is read
+    // after this. Those that functions here call as well are dropped from
+    // first, so that their callers see the buffers behind the calls.
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
       if (function.isPublic() && !function.isExternal())
@@ -72,15 +78,22 @@ public:
   }
 
 private:
-  // Upstream would say of an op that it does not know only that it was not bufferized.
+  // Upstream would say of an op that it does not know only that it was not
+  // bufferized.
   LogicalResult checkOps(const bufferization::BufferizationOptions &options) {
     WalkResult walked = getOperation().walk([&](Operation *op) {
-      auto isTensor = [](Type type) { return isa<bufferization::TensorLikeType>(type); };
-      if (llvm::none_of(op->getOperandTypes(), isTensor) && llvm::none_of(op->getResultTypes(), isTensor))
+      auto isTensor = [](Type type) {
+        return isa<bufferization::TensorLikeType>(type);
+      };
+      if (llvm::none_of(op->getOperandTypes(), isTensor) &&
+          llvm::none_of(op->getResultTypes(), isTensor))
         return WalkResult::advance();
-      if (isa<bufferization::BufferizableOpInterface>(op) && options.dynCastBufferizableOp(op))
+      if (isa<bufferization::BufferizableOpInterface>(op) &&
+          options.dynCastBufferizableOp(op))
         return WalkResult::advance();
-      op->emitError() << "'" << op->getName() << "' has no form over buffers, so no program can be made of it";
+      op->emitError()
+          << "'" << op->getName()
+          << "' has no form over buffers, so no program can be made of it";
       return WalkResult::interrupt();
     });
     return failure(walked.wasInterrupted());
@@ -88,40 +101,53 @@ private:
 
   // The state that a result is the new value of; null when it is an output.
   static StringAttr stateOfResult(func::FuncOp function, unsigned result) {
-    if (auto state = function.getResultAttrOfType<StringAttr>(result, nibble::nn::kStateAttr))
+    if (auto state = function.getResultAttrOfType<StringAttr>(
+            result, nibble::nn::kStateAttr))
       return state;
-    return function.getResultAttrOfType<StringAttr>(result, nibble::nn::kOutputAttr);
+    return function.getResultAttrOfType<StringAttr>(result,
+                                                    nibble::nn::kOutputAttr);
   }
 
-  // Calls write into state and nothing else that was given to them. State that the function only writes (the weights of an optimizer
-  // update) is the destination of the result of its name.
+  // Calls write into state and nothing else that was given to them. State that
+  // the function only writes (the weights of an optimizer update) is the
+  // destination of the result of its name.
   static void prepareEntry(func::FuncOp function) {
     OpBuilder b(function.getContext());
     llvm::StringMap<BlockArgument> destinations;
     for (BlockArgument argument : function.getArguments()) {
-      auto state = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nibble::nn::kStateAttr);
+      auto state = function.getArgAttrOfType<StringAttr>(
+          argument.getArgNumber(), nibble::nn::kStateAttr);
       if (isa<bufferization::TensorLikeType>(argument.getType()))
-        function.setArgAttr(argument.getArgNumber(), bufferization::BufferizationDialect::kWritableAttrName,
-                            b.getBoolAttr(state != nullptr));
+        function.setArgAttr(
+            argument.getArgNumber(),
+            bufferization::BufferizationDialect::kWritableAttrName,
+            b.getBoolAttr(state != nullptr));
       if (state && argument.use_empty())
         destinations[state.getValue()] = argument;
     }
-    auto end = dyn_cast<func::ReturnOp>(function.getBody().front().getTerminator());
+    auto end =
+        dyn_cast<func::ReturnOp>(function.getBody().front().getTerminator());
     if (!end)
       return;
     b.setInsertionPoint(end);
     for (OpOperand &operand : end->getOpOperands()) {
       StringAttr name = stateOfResult(function, operand.getOperandNumber());
-      auto destination = name ? destinations.find(name.getValue()) : destinations.end();
-      if (destination != destinations.end() && destination->second.getType() == operand.get().getType())
-        operand.set(nibble::kernel::WriteStateOp::create(b, end.getLoc(), operand.get().getType(), operand.get(), destination->second));
+      auto destination =
+          name ? destinations.find(name.getValue()) : destinations.end();
+      if (destination != destinations.end() &&
+          destination->second.getType() == operand.get().getType())
+        operand.set(nibble::kernel::WriteStateOp::create(
+            b, end.getLoc(), operand.get().getType(), operand.get(),
+            destination->second));
     }
   }
 
-  // Results that are arguments' buffers go. Once for each level of calls: a caller that stands before its callee learns
-  // only in the next round that it returns an argument.
+  // Results that are arguments' buffers go. Once for each level of calls: a
+  // caller that stands before its callee learns only in the next round that it
+  // returns an argument.
   LogicalResult dropArguments() {
-    for (int64_t before = -1, after = countResults(); before != after; after = countResults()) {
+    for (int64_t before = -1, after = countResults(); before != after;
+         after = countResults()) {
       before = after;
       if (failed(bufferization::dropEquivalentBufferResults(getOperation())))
         return failure();
@@ -129,7 +155,8 @@ private:
     return success();
   }
 
-  // The function's argument behind a buffer that is a view of one; null when it is another's.
+  // The function's argument behind a buffer that is a view of one; null when it
+  // is another's.
   static BlockArgument argumentBehind(Value buffer) {
     while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
       buffer = view.getViewSource();
@@ -138,7 +165,8 @@ private:
 
   static bool isState(func::FuncOp function, Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
-    return argument && function.getArgAttr(argument.getArgNumber(), nibble::nn::kStateAttr) != nullptr;
+    return argument && function.getArgAttr(argument.getArgNumber(),
+                                           nibble::nn::kStateAttr) != nullptr;
   }
 
   // A copy of a buffer, made where the function ends.
@@ -148,26 +176,32 @@ private:
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
       if (type.isDynamicDim(dim))
         extents.push_back(memref::DimOp::create(b, loc, buffer, dim));
-    Value copy = memref::AllocOp::create(b, loc, type, extents, b.getI64IntegerAttr(64));
+    Value copy =
+        memref::AllocOp::create(b, loc, type, extents, b.getI64IntegerAttr(64));
     memref::CopyOp::create(b, loc, buffer, copy);
     return copy;
   }
 
-  // What the caller finds in its buffers when the function ends. State whose new value came to lie in another buffer,
-  // because the old value was still read when the new one was made, is copied to its own. What is returned out of an
-  // argument's buffer is saved before.
+  // What the caller finds in its buffers when the function ends. State whose
+  // new value came to lie in another buffer, because the old value was still
+  // read when the new one was made, is copied to its own. What is returned out
+  // of an argument's buffer is saved before.
   static void settleResults(func::FuncOp function) {
-    auto end = dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
+    auto end =
+        dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
     if (!end || !llvm::hasSingleElement(function.getBody()))
       return;
     OpBuilder b(end);
     SmallVector<std::pair<Value, BlockArgument>> copies;
     for (OpOperand &operand : end->getOpOperands()) {
-      BlockArgument state = argumentOfState(function, operand.getOperandNumber());
+      BlockArgument state =
+          argumentOfState(function, operand.getOperandNumber());
       Value value = operand.get();
-      if (state == value || !isa<MemRefType>(value.getType()) || (state && state.getType() != value.getType()))
+      if (state == value || !isa<MemRefType>(value.getType()) ||
+          (state && state.getType() != value.getType()))
         continue;
-      // An output that is the state itself: the caller finds it in the state's buffer, so it is dropped below.
+      // An output that is the state itself: the caller finds it in the state's
+      // buffer, so it is dropped below.
       if (!state && isState(function, value))
         continue;
       if (argumentBehind(value))
@@ -180,11 +214,13 @@ private:
       memref::CopyOp::create(b, end.getLoc(), value, state);
   }
 
-  // The state that a result is the new value of; null when it is an output or the state is no argument.
+  // The state that a result is the new value of; null when it is an output or
+  // the state is no argument.
   static BlockArgument argumentOfState(func::FuncOp function, unsigned result) {
     StringAttr name = stateOfResult(function, result);
     for (BlockArgument argument : function.getArguments())
-      if (name && function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nibble::nn::kStateAttr) == name)
+      if (name && function.getArgAttrOfType<StringAttr>(
+                      argument.getArgNumber(), nibble::nn::kStateAttr) == name)
         return argument;
     return {};
   }
@@ -200,18 +236,23 @@ private:
   static LogicalResult verifyState(func::FuncOp function) {
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       if (BlockArgument state = argumentOfState(function, i))
-        return function.emitError() << "state '" << stateOfResult(function, i).getValue()
-                                    << "' could not be updated in place: its new value is of type "
-                                    << function.getResultTypes()[i] << ", its buffer of " << state.getType();
+        return function.emitError()
+               << "state '" << stateOfResult(function, i).getValue()
+               << "' could not be updated in place: its new value is of type "
+               << function.getResultTypes()[i] << ", its buffer of "
+               << state.getType();
     return success();
   }
 
-  // A packed argument becomes bytes: what they mean stays readable on the argument, for the program's table.
+  // A packed argument becomes bytes: what they mean stays readable on the
+  // argument, for the program's table.
   void recordPackedArguments() {
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (unsigned i = 0; i < function.getNumArguments(); ++i)
-        if (auto packed = dyn_cast<nibble::qat::PackedType>(function.getArgument(i).getType()))
-          function.setArgAttr(i, nibble::nn::kPackedAttr, TypeAttr::get(packed));
+        if (auto packed = dyn_cast<nibble::qat::PackedType>(
+                function.getArgument(i).getType()))
+          function.setArgAttr(i, nibble::nn::kPackedAttr,
+                              TypeAttr::get(packed));
   }
 };
 

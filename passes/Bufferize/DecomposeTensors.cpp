@@ -13,11 +13,13 @@ using namespace mlir;
 namespace {
 
 // linalg.softmax and what else says of itself of which ops it is made.
-class DecomposeAggregate final : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
+class DecomposeAggregate final
+    : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
 public:
   using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(linalg::AggregatedOpInterface op,
+                                PatternRewriter &rewriter) const override {
     FailureOr<SmallVector<Value>> values = op.decomposeOperation(rewriter);
     if (failed(values))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
@@ -31,7 +33,8 @@ class DecomposePack final : public OpRewritePattern<linalg::PackOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::PackOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(linalg::PackOp op,
+                                PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics() || failed(linalg::lowerPack(rewriter, op)))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
     return success();
@@ -42,8 +45,10 @@ class DecomposeUnpack final : public OpRewritePattern<linalg::UnPackOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::UnPackOp op, PatternRewriter &rewriter) const override {
-    if (!op.hasPureTensorSemantics() || failed(linalg::lowerUnPack(rewriter, op)))
+  LogicalResult matchAndRewrite(linalg::UnPackOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureTensorSemantics() ||
+        failed(linalg::lowerUnPack(rewriter, op)))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
     return success();
   }
@@ -53,21 +58,29 @@ class BitcastElements final : public OpRewritePattern<tensor::BitcastOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(tensor::BitcastOp op, PatternRewriter &rewriter) const override {
-    auto from = getElementTypeOrSelf(op.getSource().getType()), to = getElementTypeOrSelf(op.getType());
-    auto isPlain = [](Type type) { return isa<FloatType>(type) || type.isSignlessInteger(); };
+  LogicalResult matchAndRewrite(tensor::BitcastOp op,
+                                PatternRewriter &rewriter) const override {
+    auto from = getElementTypeOrSelf(op.getSource().getType()),
+         to = getElementTypeOrSelf(op.getType());
+    auto isPlain = [](Type type) {
+      return isa<FloatType>(type) || type.isSignlessInteger();
+    };
     if (!isPlain(from) || !isPlain(to))
-      return rewriter.notifyMatchFailure(op, "arith takes no integers with a sign");
-    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), op.getSource());
+      return rewriter.notifyMatchFailure(op,
+                                         "arith takes no integers with a sign");
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(),
+                                                  op.getSource());
     return success();
   }
 };
 
-class DecomposeTensors final : public nibble::impl::DecomposeTensorsPassBase<DecomposeTensors> {
+class DecomposeTensors final
+    : public nibble::impl::DecomposeTensorsPassBase<DecomposeTensors> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<DecomposeAggregate, DecomposePack, DecomposeUnpack, BitcastElements>(&getContext());
+    patterns.add<DecomposeAggregate, DecomposePack, DecomposeUnpack,
+                 BitcastElements>(&getContext());
     linalg::populateDecomposeWinogradOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

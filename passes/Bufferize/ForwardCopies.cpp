@@ -11,20 +11,25 @@ using namespace mlir;
 
 namespace {
 
-// True when `target`, an argument, is touched by nothing but this copy, and the allocation behind the copy's source is used only by ops
-// of the same block, so that writing the argument early is not seen by anyone.
+// True when `target`, an argument, is touched by nothing but this copy, and the
+// allocation behind the copy's source is used only by ops of the same block, so
+// that writing the argument early is not seen by anyone.
 bool canWriteInPlace(memref::CopyOp copy, memref::AllocOp allocation) {
   auto target = dyn_cast<BlockArgument>(copy.getTarget());
-  if (!target || !target.hasOneUse() || !isa<FunctionOpInterface>(target.getOwner()->getParentOp()))
+  if (!target || !target.hasOneUse() ||
+      !isa<FunctionOpInterface>(target.getOwner()->getParentOp()))
     return false;
   if (target.getType() != allocation.getType())
     return false;
   return llvm::all_of(allocation->getUsers(), [&](Operation *user) {
-    return user == copy || isa<nibble::kernel::ComputeOp, memref::DeallocOp, func::CallOp>(user);
+    return user == copy ||
+           isa<nibble::kernel::ComputeOp, memref::DeallocOp, func::CallOp>(
+               user);
   });
 }
 
-class ForwardCopies final : public nibble::impl::ForwardCopiesPassBase<ForwardCopies> {
+class ForwardCopies final
+    : public nibble::impl::ForwardCopiesPassBase<ForwardCopies> {
 public:
   void runOnOperation() override {
     SmallVector<memref::CopyOp> copies;

@@ -13,14 +13,14 @@ using namespace mlir::bufferization;
 
 namespace {
 
-// A result that continues in an operand's buffer: the accumulators, caches and optimizer states.
+// A result that continues in an operand's buffer: the accumulators, caches and
+// optimizer states.
 struct InPlace {
   unsigned operand;
   unsigned result;
 };
 
-template <typename Op>
-constexpr std::array<InPlace, 0> kInPlace = {};
+template <typename Op> constexpr std::array<InPlace, 0> kInPlace = {};
 template <>
 constexpr std::array kInPlace<nibble::nn::EmbeddingGradOp> = {InPlace{2, 0}};
 template <>
@@ -32,11 +32,14 @@ constexpr std::array kInPlace<nibble::nn::SumTokensOp> = {InPlace{1, 0}};
 template <>
 constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{0, 0}};
 template <>
-constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0}, InPlace{3, 1}};
+constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0},
+                                                           InPlace{3, 1}};
 template <>
-constexpr std::array kInPlace<nibble::nn::RopeCacheWriteOp> = {InPlace{8, 1}, InPlace{9, 2}};
+constexpr std::array kInPlace<nibble::nn::RopeCacheWriteOp> = {InPlace{8, 1},
+                                                               InPlace{9, 2}};
 template <>
-constexpr std::array kInPlace<nibble::nn::AdamWOp> = {InPlace{0, 0}, InPlace{1, 1}, InPlace{2, 2}};
+constexpr std::array kInPlace<nibble::nn::AdamWOp> = {
+    InPlace{0, 0}, InPlace{1, 1}, InPlace{2, 2}};
 
 // Kernels walk plain row-major memory: a strided view is copied first.
 Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
@@ -48,16 +51,21 @@ Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
     if (type.isDynamicDim(dim))
       dynamic.push_back(memref::DimOp::create(rewriter, loc, buffer, dim));
   auto plain = MemRefType::get(type.getShape(), type.getElementType());
-  Value copy = memref::AllocOp::create(rewriter, loc, plain, dynamic, rewriter.getI64IntegerAttr(64));
+  Value copy = memref::AllocOp::create(rewriter, loc, plain, dynamic,
+                                       rewriter.getI64IntegerAttr(64));
   memref::CopyOp::create(rewriter, loc, buffer, copy);
   return copy;
 }
 
-// The operand whose first extent is the result's, where that is known at run time only.
-unsigned rowsOperand(Operation *op) { return isa<nibble::nn::TakeRowsOp, nibble::nn::BroadcastOp>(op) ? 1 : 0; }
+// The operand whose first extent is the result's, where that is known at run
+// time only.
+unsigned rowsOperand(Operation *op) {
+  return isa<nibble::nn::TakeRowsOp, nibble::nn::BroadcastOp>(op) ? 1 : 0;
+}
 
 template <typename Op>
-struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op> {
+struct KernelModel
+    : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op> {
   static std::optional<unsigned> resultOf(unsigned operand) {
     for (InPlace pair : kInPlace<Op>)
       if (pair.operand == operand)
@@ -71,13 +79,18 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
     return std::nullopt;
   }
 
-  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
 
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand,
+                               const AnalysisState &) const {
     return resultOf(operand.getOperandNumber()).has_value();
   }
 
-  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
+                                      const AnalysisState &) const {
     if (auto result = resultOf(operand.getOperandNumber()))
       return {{op->getResult(*result), BufferRelation::Equivalent}};
     return {};
@@ -87,13 +100,15 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
     return !operandOf(cast<OpResult>(value).getResultNumber()).has_value();
   }
 
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
                           BufferizationState &state) const {
     Location loc = op->getLoc();
     SmallVector<Value> operands, inputs, outputs;
     SmallVector<Attribute> inputTypes, outputTypes;
     for (OpOperand &operand : op->getOpOperands()) {
-      FailureOr<Value> buffer = getBuffer(rewriter, operand.get(), options, state);
+      FailureOr<Value> buffer =
+          getBuffer(rewriter, operand.get(), options, state);
       if (failed(buffer))
         return failure();
       operands.push_back(*buffer);
@@ -119,37 +134,51 @@ struct KernelModel : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op>
         type = MemRefType::get(tensor.getShape(), tensor.getElementType());
         for (int64_t dim = 0; dim < type.getRank(); ++dim)
           if (type.isDynamicDim(dim))
-            dynamic.push_back(memref::DimOp::create(rewriter, loc, operands[rowsOperand(op)], dim));
+            dynamic.push_back(memref::DimOp::create(
+                rewriter, loc, operands[rowsOperand(op)], dim));
       }
-      outputs.push_back(memref::AllocOp::create(rewriter, loc, type, dynamic, rewriter.getI64IntegerAttr(64)));
+      outputs.push_back(memref::AllocOp::create(
+          rewriter, loc, type, dynamic, rewriter.getI64IntegerAttr(64)));
     }
     for (Value &output : outputs)
       if (!cast<MemRefType>(output.getType()).getLayout().isIdentity())
-        return op->emitOpError() << "updates a strided view in place, which no kernel can";
-    nibble::kernel::ComputeOp::create(rewriter, loc, op->getName().getStringRef(), inputs, outputs, op->getAttrDictionary(),
-                                   rewriter.getArrayAttr(inputTypes), rewriter.getArrayAttr(outputTypes));
+        return op->emitOpError()
+               << "updates a strided view in place, which no kernel can";
+    nibble::kernel::ComputeOp::create(
+        rewriter, loc, op->getName().getStringRef(), inputs, outputs,
+        op->getAttrDictionary(), rewriter.getArrayAttr(inputTypes),
+        rewriter.getArrayAttr(outputTypes));
     replaceOpWithBufferizedValues(rewriter, op, outputs);
     return success();
   }
 };
 
-// The value is copied to the destination; ForwardCopies makes the copy unnecessary where a kernel can write there.
-struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel, nibble::kernel::WriteStateOp> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &operand, const AnalysisState &) const {
+// The value is copied to the destination; ForwardCopies makes the copy
+// unnecessary where a kernel can write there.
+struct WriteStateModel
+    : BufferizableOpInterface::ExternalModel<WriteStateModel,
+                                             nibble::kernel::WriteStateOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &operand,
+                              const AnalysisState &) const {
     return operand.getOperandNumber() == 0;
   }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand, const AnalysisState &) const {
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &operand,
+                               const AnalysisState &) const {
     return operand.getOperandNumber() == 1;
   }
-  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand, const AnalysisState &) const {
+  AliasingValueList getAliasingValues(Operation *op, OpOperand &operand,
+                                      const AnalysisState &) const {
     if (operand.getOperandNumber() == 1)
       return {{op->getResult(0), BufferRelation::Equivalent}};
     return {};
   }
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
                           BufferizationState &state) const {
-    FailureOr<Value> value = getBuffer(rewriter, op->getOperand(0), options, state);
-    FailureOr<Value> destination = getBuffer(rewriter, op->getOperand(1), options, state);
+    FailureOr<Value> value =
+        getBuffer(rewriter, op->getOperand(0), options, state);
+    FailureOr<Value> destination =
+        getBuffer(rewriter, op->getOperand(1), options, state);
     if (failed(value) || failed(destination))
       return failure();
     memref::CopyOp::create(rewriter, op->getLoc(), *value, *destination);
@@ -161,10 +190,20 @@ struct WriteStateModel : BufferizableOpInterface::ExternalModel<WriteStateModel,
 // A check stays what it is, over buffers.
 template <typename Op>
 struct CheckModel : BufferizableOpInterface::ExternalModel<CheckModel<Op>, Op> {
-  bool bufferizesToMemoryRead(Operation *, OpOperand &, const AnalysisState &) const { return true; }
-  bool bufferizesToMemoryWrite(Operation *, OpOperand &, const AnalysisState &) const { return false; }
-  AliasingValueList getAliasingValues(Operation *, OpOperand &, const AnalysisState &) const { return {}; }
-  LogicalResult bufferize(Operation *op, RewriterBase &rewriter, const BufferizationOptions &options,
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return true;
+  }
+  bool bufferizesToMemoryWrite(Operation *, OpOperand &,
+                               const AnalysisState &) const {
+    return false;
+  }
+  AliasingValueList getAliasingValues(Operation *, OpOperand &,
+                                      const AnalysisState &) const {
+    return {};
+  }
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
                           BufferizationState &state) const {
     SmallVector<Value> buffers;
     for (Value operand : op->getOperands()) {
@@ -179,8 +218,7 @@ struct CheckModel : BufferizableOpInterface::ExternalModel<CheckModel<Op>, Op> {
   }
 };
 
-template <typename... Ops>
-void attach(MLIRContext *context) {
+template <typename... Ops> void attach(MLIRContext *context) {
   (Ops::template attachInterface<KernelModel<Ops>>(*context), ...);
 }
 
@@ -188,10 +226,13 @@ void attach(MLIRContext *context) {
 
 void nibble::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
-    attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp, nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
-           nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp, nn::SwigluOp, nn::SwigluGradOp,
-           nn::TakeRowsOp, nn::AttentionOp, nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp, nn::PagedAttentionOp,
-           nn::LogProbabilityOp, nn::LogProbabilityGradOp, nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
+    attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp,
+           nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
+           nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp,
+           nn::SwigluOp, nn::SwigluGradOp, nn::TakeRowsOp, nn::AttentionOp,
+           nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp,
+           nn::PagedAttentionOp, nn::LogProbabilityOp, nn::LogProbabilityGradOp,
+           nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
            nn::AdamWOp, nn::LinearSwigluOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
@@ -200,12 +241,13 @@ void nibble::registerBufferizationModels(DialectRegistry &registry) {
   });
   registry.addExtension(+[](MLIRContext *context, check::CheckDialect *) {
     check::ExpectEqOp::attachInterface<CheckModel<check::ExpectEqOp>>(*context);
-    check::ExpectCloseOp::attachInterface<CheckModel<check::ExpectCloseOp>>(*context);
+    check::ExpectCloseOp::attachInterface<CheckModel<check::ExpectCloseOp>>(
+        *context);
     context->loadDialect<memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
-    attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp, qat::LinearOp, qat::LinearInputGradOp,
-           qat::LinearSwigluOp>(context);
+    attach<qat::FakeQuantOp, qat::QuantizeOp, qat::DequantizeOp, qat::RepackOp,
+           qat::LinearOp, qat::LinearInputGradOp, qat::LinearSwigluOp>(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
 }

@@ -1,4 +1,5 @@
-// Teaches one-shot bufferization the ops of nn and qat: each becomes a kernel.compute over buffers.
+// Teaches one-shot bufferization the ops of nn and qat: each becomes a
+// kernel.compute over buffers.
 #pragma once
 
 namespace mlir {

@@ -13,18 +13,22 @@ using namespace mlir;
 
 void nibble::buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(createDecomposeTensorsPass());
-  // Elementwise chains over tensors (objectives, imported linalg) become one loop each.
+  // Elementwise chains over tensors (objectives, imported linalg) become one
+  // loop each.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   pm.addPass(createCSEPass());
   // Unused inits of linalg ops should not become allocations that are copied.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
-  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorToAllocTensorPass());
+  pm.addNestedPass<func::FuncOp>(
+      bufferization::createEmptyTensorToAllocTensorPass());
   pm.addPass(createBufferizeModulePass());
   pm.addPass(createForwardCopiesPass());
 }
 
 void nibble::registerBufferizePipeline() {
-  PassPipelineRegistration<>("nibble-bufferize", "Tensors to buffers, each nn and qat op to one kernel.compute",
-                             [](OpPassManager &pm) { buildBufferizePipeline(pm); });
+  PassPipelineRegistration<>(
+      "nibble-bufferize",
+      "Tensors to buffers, each nn and qat op to one kernel.compute",
+      [](OpPassManager &pm) { buildBufferizePipeline(pm); });
 }

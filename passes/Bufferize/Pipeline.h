@@ -7,7 +7,8 @@ class OpPassManager;
 
 namespace nibble {
 
-// Leaves kernel.compute and linalg ops over row-major buffers, allocations without owners.
+// Leaves kernel.compute and linalg ops over row-major buffers, allocations
+// without owners.
 void buildBufferizePipeline(mlir::OpPassManager &pm);
 
 // --nibble-bufferize

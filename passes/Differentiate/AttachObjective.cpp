@@ -1,4 +1,5 @@
-//===- AttachObjective.cpp - logits and an objective to a loss -------------===//
+//===- AttachObjective.cpp - logits and an objective to a loss
+//-------------===//
 
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/Passes.h"
@@ -27,7 +28,8 @@ using namespace nibble;
 
 namespace {
 
-class AttachObjectivePass : public nibble::impl::AttachObjectivePassBase<AttachObjectivePass> {
+class AttachObjectivePass
+    : public nibble::impl::AttachObjectivePassBase<AttachObjectivePass> {
 public:
   using AttachObjectivePassBase::AttachObjectivePassBase;
 
@@ -38,18 +40,24 @@ public:
 
 private:
   LogicalResult run();
-  InFlightDiagnostic error() { return getOperation().emitError() << "nibble-attach-objective: "; }
+  InFlightDiagnostic error() {
+    return getOperation().emitError() << "nibble-attach-objective: ";
+  }
   OwningOpRef<ModuleOp> load();
   LogicalResult applyOptions(func::FuncOp objective);
   LogicalResult check(func::FuncOp objective);
   func::FuncOp begin(func::FuncOp forward, StringRef name);
-  FailureOr<nn::LogProbabilityOp> logProbability(func::FuncOp function, func::FuncOp forward, OpBuilder &builder);
-  void finish(func::FuncOp function, ArrayRef<Value> results, ArrayRef<std::string> names, OpBuilder &builder);
+  FailureOr<nn::LogProbabilityOp> logProbability(func::FuncOp function,
+                                                 func::FuncOp forward,
+                                                 OpBuilder &builder);
+  void finish(func::FuncOp function, ArrayRef<Value> results,
+              ArrayRef<std::string> names, OpBuilder &builder);
   LogicalResult buildLogProbability(func::FuncOp forward);
   LogicalResult buildLoss(func::FuncOp forward, func::FuncOp objective);
   FailureOr<Value> inputNamed(func::FuncOp loss, StringRef name, Type type);
-  FailureOr<SmallVector<Value>> applyObjective(func::FuncOp objective, ArrayRef<Value> inputs, Value like,
-                                               OpBuilder &builder);
+  FailureOr<SmallVector<Value>> applyObjective(func::FuncOp objective,
+                                               ArrayRef<Value> inputs,
+                                               Value like, OpBuilder &builder);
 
   // True of an objective on scalars, applied to every token alike.
   bool perToken = true;
@@ -62,13 +70,15 @@ OwningOpRef<ModuleOp> AttachObjectivePass::load() {
   std::string_view text = builtinObjective(objective.getValue());
   std::unique_ptr<llvm::MemoryBuffer> file;
   if (!text.empty()) {
-    file = llvm::MemoryBuffer::getMemBuffer(StringRef(text), objective + ".mlir");
+    file =
+        llvm::MemoryBuffer::getMemBuffer(StringRef(text), objective + ".mlir");
   } else {
     auto opened = llvm::MemoryBuffer::getFile(objective, /*IsText=*/true);
     if (!opened) {
       std::vector<std::string_view> known = builtinObjectiveNames();
-      error() << "objective '" << objective << "' is neither built in (" << llvm::join(known, ", ")
-              << ") nor a file that can be read: " << opened.getError().message();
+      error() << "objective '" << objective << "' is neither built in ("
+              << llvm::join(known, ", ") << ") nor a file that can be read: "
+              << opened.getError().message();
       return {};
     }
     file = std::move(*opened);
@@ -94,14 +104,15 @@ LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
     if (found == constants.end()) {
       SmallVector<StringRef> known(constants.keys());
       llvm::sort(known);
-      return error() << "objective '" << objective << "' has no option '" << name << "'; it has "
+      return error() << "objective '" << objective << "' has no option '"
+                     << name << "'; it has "
                      << (known.empty() ? "none" : llvm::join(known, ", "));
     }
     double number;
     auto type = dyn_cast<FloatType>(found->second.getType());
     if (!type || value.getAsDouble(number))
-      return error() << "option '" << name << "' of objective '" << objective << "' needs a number, not '" << value
-                     << "'";
+      return error() << "option '" << name << "' of objective '" << objective
+                     << "' needs a number, not '" << value << "'";
     found->second.setValueAttr(FloatAttr::get(type, number));
   }
   for (auto &constant : constants)
@@ -110,42 +121,54 @@ LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
 }
 
 LogicalResult AttachObjectivePass::check(func::FuncOp function) {
-  if (function.isExternal() || !function.getBody().hasOneBlock() || function.getNumResults() == 0)
-    return error() << "@objective in '" << objective << "' needs a body of one block and at least a loss as its result";
+  if (function.isExternal() || !function.getBody().hasOneBlock() ||
+      function.getNumResults() == 0)
+    return error()
+           << "@objective in '" << objective
+           << "' needs a body of one block and at least a loss as its result";
   perToken = isa<Float32Type>(function.getResultTypes().front());
   Type element = Float32Type::get(&getContext());
-  Type expected = perToken ? element : RankedTensorType::get({ShapedType::kDynamic}, element);
+  Type expected = perToken
+                      ? element
+                      : RankedTensorType::get({ShapedType::kDynamic}, element);
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
     if (function.getResultTypes()[i] != expected)
-      return error() << "result " << i << " of @objective in '" << objective << "' is " << function.getResultTypes()[i]
-                     << ", not f32 (one token) or tensor<?xf32> (all tokens), the same for all results";
+      return error() << "result " << i << " of @objective in '" << objective
+                     << "' is " << function.getResultTypes()[i]
+                     << ", not f32 (one token) or tensor<?xf32> (all tokens), "
+                        "the same for all results";
     if (i > 0 && !function.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr))
       return error() << "metric " << i << " of @objective in '" << objective
                      << "' has no name: give the result nn.output";
   }
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
     if (argumentName(function, i, nn::kInputAttr).empty())
-      return error() << "argument " << i << " of @objective in '" << objective << "' has no name: give it nn.input";
+      return error() << "argument " << i << " of @objective in '" << objective
+                     << "' has no name: give it nn.input";
     if (perToken && function.getArgumentTypes()[i] != expected)
-      return error() << "argument " << i << " of @objective in '" << objective << "' is "
-                     << function.getArgumentTypes()[i] << ", not f32 as the results are";
+      return error() << "argument " << i << " of @objective in '" << objective
+                     << "' is " << function.getArgumentTypes()[i]
+                     << ", not f32 as the results are";
   }
   return success();
 }
 
-// The argument with this nn.input, or a new one before the parameters' end: inputs come last, so that no number
-// changes.
-FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss, StringRef name, Type type) {
+// The argument with this nn.input, or a new one before the parameters' end:
+// inputs come last, so that no number changes.
+FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss,
+                                                 StringRef name, Type type) {
   for (unsigned i = 0; i < loss.getNumArguments(); ++i) {
     if (argumentName(loss, i, nn::kInputAttr) != name)
       continue;
     if (loss.getArgumentTypes()[i] != type)
-      return error() << "input '" << name << "' is " << loss.getArgumentTypes()[i] << ", not " << type
+      return error() << "input '" << name << "' is "
+                     << loss.getArgumentTypes()[i] << ", not " << type
                      << " as the loss needs";
     return Value(loss.getArgument(i));
   }
   Builder builder(&getContext());
-  auto attributes = builder.getDictionaryAttr(builder.getNamedAttr(nn::kInputAttr, builder.getStringAttr(name)));
+  auto attributes = builder.getDictionaryAttr(
+      builder.getNamedAttr(nn::kInputAttr, builder.getStringAttr(name)));
   unsigned position = loss.getNumArguments();
   if (failed(loss.insertArgument(position, type, attributes, loss.getLoc())))
     return failure();
@@ -153,8 +176,10 @@ FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss, StringRef na
 }
 
 // The objective's results for all tokens, tensor<?xf32> each.
-FailureOr<SmallVector<Value>> AttachObjectivePass::applyObjective(func::FuncOp function, ArrayRef<Value> inputs,
-                                                                  Value like, OpBuilder &builder) {
+FailureOr<SmallVector<Value>>
+AttachObjectivePass::applyObjective(func::FuncOp function,
+                                    ArrayRef<Value> inputs, Value like,
+                                    OpBuilder &builder) {
   if (!perToken)
     return cloneForward(function, inputs, builder);
   Location loc = function.getLoc();
@@ -163,24 +188,32 @@ FailureOr<SmallVector<Value>> AttachObjectivePass::applyObjective(func::FuncOp f
   Value tokens = tensor::DimOp::create(builder, loc, like, 0);
   SmallVector<Value> outs(count);
   for (Value &out : outs)
-    out = tensor::EmptyOp::create(builder, loc, ArrayRef<OpFoldResult>{tokens}, element);
-  SmallVector<AffineMap> maps(inputs.size() + count, builder.getMultiDimIdentityMap(1));
+    out = tensor::EmptyOp::create(builder, loc, ArrayRef<OpFoldResult>{tokens},
+                                  element);
+  SmallVector<AffineMap> maps(inputs.size() + count,
+                              builder.getMultiDimIdentityMap(1));
   LogicalResult status = success();
   auto generic = linalg::GenericOp::create(
-      builder, loc, ValueRange(outs).getTypes(), inputs, outs, maps, utils::IteratorType::parallel,
+      builder, loc, ValueRange(outs).getTypes(), inputs, outs, maps,
+      utils::IteratorType::parallel,
       [&](OpBuilder &nested, Location where, ValueRange arguments) {
-        FailureOr<SmallVector<Value>> results = cloneForward(function, arguments.take_front(inputs.size()), nested);
+        FailureOr<SmallVector<Value>> results =
+            cloneForward(function, arguments.take_front(inputs.size()), nested);
         status = results;
-        linalg::YieldOp::create(nested, where, failed(results) ? arguments.take_back(count) : ValueRange(*results));
+        linalg::YieldOp::create(nested, where,
+                                failed(results) ? arguments.take_back(count)
+                                                : ValueRange(*results));
       });
   if (failed(status))
     return failure();
   return SmallVector<Value>(generic.getResults());
 }
 
-// A function behind `forward` that takes what it takes; its results come with finish.
+// A function behind `forward` that takes what it takes; its results come with
+// finish.
 func::FuncOp AttachObjectivePass::begin(func::FuncOp forward, StringRef name) {
-  auto made = func::FuncOp::create(forward.getLoc(), name, forward.getFunctionType());
+  auto made =
+      func::FuncOp::create(forward.getLoc(), name, forward.getFunctionType());
   if (ArrayAttr attributes = forward.getArgAttrsAttr())
     made.setArgAttrsAttr(attributes);
   SymbolTable(getOperation()).insert(made, std::next(Block::iterator(forward)));
@@ -188,51 +221,64 @@ func::FuncOp AttachObjectivePass::begin(func::FuncOp forward, StringRef name) {
   return made;
 }
 
-void AttachObjectivePass::finish(func::FuncOp made, ArrayRef<Value> results, ArrayRef<std::string> names,
+void AttachObjectivePass::finish(func::FuncOp made, ArrayRef<Value> results,
+                                 ArrayRef<std::string> names,
                                  OpBuilder &builder) {
   func::ReturnOp::create(builder, made.getLoc(), results);
   made.setFunctionType(
-      builder.getFunctionType(made.getBody().front().getArgumentTypes(), ValueRange(results).getTypes()));
+      builder.getFunctionType(made.getBody().front().getArgumentTypes(),
+                              ValueRange(results).getTypes()));
   made.removeResAttrsAttr();
   for (auto [i, name] : llvm::enumerate(names))
     made.setResultAttr(i, nn::kOutputAttr, builder.getStringAttr(name));
 }
 
 // The logits of `forward` and the log-probability of the targets under them.
-FailureOr<nn::LogProbabilityOp> AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
-                                                                    OpBuilder &builder) {
-  Type vector = RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
-  Type indices = RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  FailureOr<Value> targets = inputNamed(made, "targets", indices), temperature = inputNamed(made, "temperature", vector);
+FailureOr<nn::LogProbabilityOp>
+AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
+                                    OpBuilder &builder) {
+  Type vector =
+      RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
+  Type indices =
+      RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
+  FailureOr<Value> targets = inputNamed(made, "targets", indices),
+                   temperature = inputNamed(made, "temperature", vector);
   if (failed(targets) || failed(temperature))
     return failure();
   Block &block = made.getBody().front();
   builder.setInsertionPointToStart(&block);
-  FailureOr<SmallVector<Value>> logits =
-      cloneForward(forward, block.getArguments().take_front(forward.getNumArguments()), builder);
+  FailureOr<SmallVector<Value>> logits = cloneForward(
+      forward, block.getArguments().take_front(forward.getNumArguments()),
+      builder);
   if (failed(logits))
     return failure();
-  return nn::LogProbabilityOp::create(builder, forward.getLoc(), logits->front(), *targets, *temperature);
+  return nn::LogProbabilityOp::create(builder, forward.getLoc(),
+                                      logits->front(), *targets, *temperature);
 }
 
-// What training says to given tokens, without a gradient: for comparing with the rollout and for reference weights.
+// What training says to given tokens, without a gradient: for comparing with
+// the rollout and for reference weights.
 LogicalResult AttachObjectivePass::buildLogProbability(func::FuncOp forward) {
   OpBuilder builder(&getContext());
   func::FuncOp made = begin(forward, "log_probability");
   FailureOr<nn::LogProbabilityOp> logp = logProbability(made, forward, builder);
   if (failed(logp))
     return failure();
-  finish(made, {logp->getLogp(), logp->getEntropy()}, {"logp", "entropy"}, builder);
+  finish(made, {logp->getLogp(), logp->getEntropy()}, {"logp", "entropy"},
+         builder);
   return success();
 }
 
-LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp objectiveFunction) {
+LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward,
+                                             func::FuncOp objectiveFunction) {
   Location loc = forward.getLoc();
   OpBuilder builder(&getContext());
   func::FuncOp loss = begin(forward, "loss");
-  Type vector = RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
+  Type vector =
+      RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
   FailureOr<nn::LogProbabilityOp> made = logProbability(loss, forward, builder);
-  FailureOr<Value> mask = inputNamed(loss, "mask", vector), weight = inputNamed(loss, "weight", vector);
+  FailureOr<Value> mask = inputNamed(loss, "mask", vector),
+                   weight = inputNamed(loss, "weight", vector);
   if (failed(made) || failed(mask) || failed(weight))
     return failure();
   nn::LogProbabilityOp logp = *made;
@@ -240,31 +286,38 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp 
   for (unsigned i = 0; i < objectiveFunction.getNumArguments(); ++i) {
     StringRef name = argumentName(objectiveFunction, i, nn::kInputAttr);
     Type type = perToken ? vector : objectiveFunction.getArgumentTypes()[i];
-    FailureOr<Value> input = name == "logp"      ? FailureOr<Value>(logp.getLogp())
-                             : name == "entropy" ? FailureOr<Value>(logp.getEntropy())
-                                                 : inputNamed(loss, name, type);
+    FailureOr<Value> input = name == "logp" ? FailureOr<Value>(logp.getLogp())
+                             : name == "entropy"
+                                 ? FailureOr<Value>(logp.getEntropy())
+                                 : inputNamed(loss, name, type);
     if (failed(input))
       return failure();
     inputs.push_back(*input);
   }
-  FailureOr<SmallVector<Value>> terms = applyObjective(objectiveFunction, inputs, logp.getLogp(), builder);
+  FailureOr<SmallVector<Value>> terms =
+      applyObjective(objectiveFunction, inputs, logp.getLogp(), builder);
   if (failed(terms))
     return failure();
 
-  // Every term counts mask * weight; the sums of the microbatches of a step add up to its means. A float32 sum of sums
-  // shows where the step was cut, so the rows are results too: added up one by one, they do not.
+  // Every term counts mask * weight; the sums of the microbatches of a step add
+  // up to its means. A float32 sum of sums shows where the step was cut, so the
+  // rows are results too: added up one by one, they do not.
   SmallVector<Value> results, rows;
   SmallVector<std::string> names = {"loss"};
   for (Value term : *terms) {
     Value masked = arith::MulFOp::create(builder, loc, term, *mask);
     Value weighted = arith::MulFOp::create(builder, loc, masked, *weight);
-    results.push_back(nn::SumOp::create(builder, loc, RankedTensorType::get({}, builder.getF32Type()), weighted));
+    results.push_back(nn::SumOp::create(
+        builder, loc, RankedTensorType::get({}, builder.getF32Type()),
+        weighted));
     rows.push_back(weighted);
   }
   results.insert(results.begin() + 1, {logp.getLogp(), logp.getEntropy()});
   names.append({"logp", "entropy"});
   for (unsigned i = 1; i < terms->size(); ++i)
-    names.push_back(objectiveFunction.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr).str());
+    names.push_back(
+        objectiveFunction.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr)
+            .str());
   results.append(rows);
   for (unsigned i = 0; i < rows.size(); ++i)
     names.push_back("rows:" + (i == 0 ? "loss" : names[i + 2]));
@@ -275,11 +328,15 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward, func::FuncOp 
 LogicalResult AttachObjectivePass::run() {
   auto forward = getOperation().lookupSymbol<func::FuncOp>(function);
   if (!forward)
-    return error() << "there is no function @" << function << "; name one with function=";
+    return error() << "there is no function @" << function
+                   << "; name one with function=";
   auto type =
-      forward.getNumResults() == 0 ? RankedTensorType() : dyn_cast<RankedTensorType>(forward.getResultTypes().front());
+      forward.getNumResults() == 0
+          ? RankedTensorType()
+          : dyn_cast<RankedTensorType>(forward.getResultTypes().front());
   if (!type || type.getRank() != 2 || !type.getElementType().isF32())
-    return error() << "the first result of @" << function << " must be the logits, tensor<?xVxf32>";
+    return error() << "the first result of @" << function
+                   << " must be the logits, tensor<?xVxf32>";
   for (StringRef name : {"loss", "log_probability"})
     if (getOperation().lookupSymbol(name))
       return error() << "@" << name << " exists already";
@@ -288,8 +345,11 @@ LogicalResult AttachObjectivePass::run() {
     return failure();
   auto objectiveFunction = file->lookupSymbol<func::FuncOp>("objective");
   if (!objectiveFunction)
-    return error() << "objective '" << objective << "' defines no func.func @objective";
-  if (failed(check(objectiveFunction)) || failed(applyOptions(objectiveFunction)))
+    return error() << "objective '" << objective
+                   << "' defines no func.func @objective";
+  if (failed(check(objectiveFunction)) ||
+      failed(applyOptions(objectiveFunction)))
     return failure();
-  return success(succeeded(buildLogProbability(forward)) && succeeded(buildLoss(forward, objectiveFunction)));
+  return success(succeeded(buildLogProbability(forward)) &&
+                 succeeded(buildLoss(forward, objectiveFunction)));
 }

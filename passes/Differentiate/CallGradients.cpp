@@ -9,18 +9,22 @@ using namespace nibble;
 namespace {
 
 struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
-  LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
+  LogicalResult buildGradients(Operation *op, OpBuilder &builder,
+                               Gradients &gradients) const {
     auto call = cast<func::CallOp>(op);
     FunctionGradients *functions = gradients.getFunctions();
-    func::FuncOp callee = functions ? functions->lookup(call.getCallee()) : func::FuncOp();
+    func::FuncOp callee =
+        functions ? functions->lookup(call.getCallee()) : func::FuncOp();
     if (!callee)
-      return op->emitOpError() << "calls @" << call.getCallee() << ", which has no body to differentiate";
+      return op->emitOpError() << "calls @" << call.getCallee()
+                               << ", which has no body to differentiate";
 
     SmallVector<GradientMode> modes;
     SmallVector<Value> accumulators;
     for (Value operand : call.getOperands()) {
       Value accumulator = gradients.accumulatorOf(operand);
-      // A parameter passed twice is accumulated once in place; its second gradient is added.
+      // A parameter passed twice is accumulated once in place; its second
+      // gradient is added.
       bool again = llvm::is_contained(accumulators, accumulator);
       if (accumulator && !again) {
         modes.push_back(GradientMode::Accumulate);
@@ -28,7 +32,9 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
       } else if (!gradients.isNeeded(operand)) {
         modes.push_back(GradientMode::None);
       } else {
-        modes.push_back(accumulator || gradients.isParameterLike(operand) ? GradientMode::Wide : GradientMode::Own);
+        modes.push_back(accumulator || gradients.isParameterLike(operand)
+                            ? GradientMode::Wide
+                            : GradientMode::Own);
       }
     }
     SmallVector<bool> hasGradient;
@@ -37,7 +43,8 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
       Value gradient = gradients.of(result);
       hasGradient.push_back(gradient != nullptr);
       if (gradient)
-        seeds.push_back(convertFloat(builder, op->getLoc(), gradient, result.getType()));
+        seeds.push_back(
+            convertFloat(builder, op->getLoc(), gradient, result.getType()));
     }
     FailureOr<Backward> backward = functions->get(callee, modes, hasGradient);
     if (failed(backward))
@@ -45,15 +52,20 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
 
     SmallVector<Value> operands(call.getOperands());
     if (backward->forward) {
-      // The forward call also returns what the backward needs; the old call, now without uses, goes with the dead code.
+      // The forward call also returns what the backward needs; the old call,
+      // now without uses, goes with the dead code.
       OpBuilder before(call);
-      auto kept = func::CallOp::create(before, op->getLoc(), backward->forward, call.getOperands());
-      call.replaceAllUsesWith(kept.getResults().take_front(call.getNumResults()));
-      llvm::append_range(operands, kept.getResults().drop_front(call.getNumResults()));
+      auto kept = func::CallOp::create(before, op->getLoc(), backward->forward,
+                                       call.getOperands());
+      call.replaceAllUsesWith(
+          kept.getResults().take_front(call.getNumResults()));
+      llvm::append_range(operands,
+                         kept.getResults().drop_front(call.getNumResults()));
     }
     llvm::append_range(operands, seeds);
     llvm::append_range(operands, accumulators);
-    auto reverse = func::CallOp::create(builder, op->getLoc(), backward->function, operands);
+    auto reverse = func::CallOp::create(builder, op->getLoc(),
+                                        backward->function, operands);
     unsigned next = 0;
     for (auto [operand, mode] : llvm::zip(call.getOperands(), modes)) {
       if (mode == GradientMode::None)
@@ -71,6 +83,7 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
 } // namespace
 
 void nibble::registerCallGradients(DialectRegistry &registry) {
-  registry.addExtension(
-      +[](MLIRContext *context, func::FuncDialect *) { func::CallOp::attachInterface<CallModel>(*context); });
+  registry.addExtension(+[](MLIRContext *context, func::FuncDialect *) {
+    func::CallOp::attachInterface<CallModel>(*context);
+  });
 }

@@ -1,7 +1,9 @@
-//===- Differentiate.cpp - forward function to training step ---------------===//
+//===- Differentiate.cpp - forward function to training step
+//---------------===//
 //
-// The step is the forward function followed by its reverse sweep. Rules are in *Gradients.cpp; calls of private
-// functions become calls of their backward functions (FunctionGradients.h).
+// The step is the forward function followed by its reverse sweep. Rules are in
+// *Gradients.cpp; calls of private functions become calls of their backward
+// functions (FunctionGradients.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,20 +30,23 @@ using namespace nibble;
 
 namespace {
 
-class DifferentiatePass : public nibble::impl::DifferentiatePassBase<DifferentiatePass> {
+class DifferentiatePass
+    : public nibble::impl::DifferentiatePassBase<DifferentiatePass> {
 public:
   using DifferentiatePassBase::DifferentiatePassBase;
 
   void runOnOperation() override {
     auto forward = getOperation().lookupSymbol<func::FuncOp>(function);
     if (!forward) {
-      getOperation().emitError() << "nibble-differentiate: there is no function @" << function
-                                 << "; name one with function=";
+      getOperation().emitError()
+          << "nibble-differentiate: there is no function @" << function
+          << "; name one with function=";
       return signalPassFailure();
     }
     if (getOperation().lookupSymbol(resultFunction)) {
-      getOperation().emitError() << "nibble-differentiate: @" << resultFunction
-                                 << " exists already; choose another name with result-function=";
+      getOperation().emitError()
+          << "nibble-differentiate: @" << resultFunction
+          << " exists already; choose another name with result-function=";
       return signalPassFailure();
     }
     if (failed(chooseArguments(forward)) || failed(buildStep(forward)))
@@ -50,7 +55,8 @@ public:
 
 private:
   LogicalResult chooseArguments(func::FuncOp forward);
-  LogicalResult addSeeds(func::FuncOp step, ValueRange returned, Gradients &gradients);
+  LogicalResult addSeeds(func::FuncOp step, ValueRange returned,
+                         Gradients &gradients);
   LogicalResult buildStep(func::FuncOp forward);
 
   // Numbers of the arguments to differentiate with respect to, ascending.
@@ -67,19 +73,24 @@ LogicalResult DifferentiatePass::chooseArguments(func::FuncOp forward) {
       if (!argumentName(forward, i, nn::kParameterAttr).empty())
         chosen.push_back(i);
     if (chosen.empty())
-      return forward.emitError() << "nibble-differentiate: no argument of @" << forward.getSymName()
-                                 << " carries nn.parameter; mark the parameters, or name arguments with wrt=args=0,2";
+      return forward.emitError()
+             << "nibble-differentiate: no argument of @" << forward.getSymName()
+             << " carries nn.parameter; mark the parameters, or name arguments "
+                "with wrt=args=0,2";
   } else {
     if (!text.consume_front("args="))
-      return forward.emitError() << "nibble-differentiate: wrt is 'parameters' or 'args=<numbers>', not '" << text
-                                 << "'";
+      return forward.emitError() << "nibble-differentiate: wrt is 'parameters' "
+                                    "or 'args=<numbers>', not '"
+                                 << text << "'";
     SmallVector<StringRef> numbers;
     text.split(numbers, ',');
     for (StringRef number : numbers) {
       unsigned value;
       if (number.getAsInteger(10, value) || value >= forward.getNumArguments())
-        return forward.emitError() << "nibble-differentiate: wrt names argument '" << number << "'; @"
-                                   << forward.getSymName() << " has " << forward.getNumArguments();
+        return forward.emitError()
+               << "nibble-differentiate: wrt names argument '" << number
+               << "'; @" << forward.getSymName() << " has "
+               << forward.getNumArguments();
       chosen.push_back(value);
     }
     llvm::sort(chosen);
@@ -87,56 +98,74 @@ LogicalResult DifferentiatePass::chooseArguments(func::FuncOp forward) {
   }
   for (unsigned i : chosen)
     if (!isa<FloatType>(getElementTypeOrSelf(forward.getArgumentTypes()[i])))
-      return forward.emitError() << "nibble-differentiate: argument " << i << " of @" << forward.getSymName()
-                                 << " has type " << forward.getArgumentTypes()[i] << ", which has no gradient";
+      return forward.emitError()
+             << "nibble-differentiate: argument " << i << " of @"
+             << forward.getSymName() << " has type "
+             << forward.getArgumentTypes()[i] << ", which has no gradient";
   return success();
 }
 
-// The gradient of what is returned: 1 of the first result, a scalar, or one more argument for each float result.
-LogicalResult DifferentiatePass::addSeeds(func::FuncOp step, ValueRange returned, Gradients &gradients) {
+// The gradient of what is returned: 1 of the first result, a scalar, or one
+// more argument for each float result.
+LogicalResult DifferentiatePass::addSeeds(func::FuncOp step,
+                                          ValueRange returned,
+                                          Gradients &gradients) {
   Block &block = step.getBody().front();
   if (seed == "arguments") {
     for (auto [number, value] : llvm::enumerate(returned)) {
       if (!isa<FloatType>(getElementTypeOrSelf(value.getType())))
         continue;
-      auto name = StringAttr::get(&getContext(), "gradient:result" + std::to_string(number));
-      auto attributes =
-          DictionaryAttr::get(&getContext(), NamedAttribute(StringAttr::get(&getContext(), nn::kInputAttr), name));
+      auto name = StringAttr::get(&getContext(),
+                                  "gradient:result" + std::to_string(number));
+      auto attributes = DictionaryAttr::get(
+          &getContext(),
+          NamedAttribute(StringAttr::get(&getContext(), nn::kInputAttr), name));
       unsigned position = step.getNumArguments();
-      if (failed(step.insertArgument(position, value.getType(), attributes, step.getLoc())))
+      if (failed(step.insertArgument(position, value.getType(), attributes,
+                                     step.getLoc())))
         return failure();
       gradients.add(value, block.getArgument(position));
     }
     return success();
   }
   if (seed != "one")
-    return step.emitError() << "nibble-differentiate: seed is 'one' or 'arguments', not '" << seed << "'";
+    return step.emitError()
+           << "nibble-differentiate: seed is 'one' or 'arguments', not '"
+           << seed << "'";
   Type type = returned.empty() ? Type() : returned.front().getType();
   auto tensor = dyn_cast_or_null<RankedTensorType>(type);
-  bool scalar =
-      type && (isa<FloatType>(type) || (tensor && tensor.getRank() == 0 && isa<FloatType>(tensor.getElementType())));
+  bool scalar = type && (isa<FloatType>(type) ||
+                         (tensor && tensor.getRank() == 0 &&
+                          isa<FloatType>(tensor.getElementType())));
   if (!scalar)
     return step.emitError()
            << "nibble-differentiate: the first result of @" << function
-           << " must be a float scalar, the loss; give the gradients of the results yourself with seed=arguments";
+           << " must be a float scalar, the loss; give the gradients of the "
+              "results yourself with seed=arguments";
   gradients.add(returned.front(),
-                constantLike(gradients.getBuilder(), step.getLoc(), returned.front(), getElementTypeOrSelf(type), 1.0));
+                constantLike(gradients.getBuilder(), step.getLoc(),
+                             returned.front(), getElementTypeOrSelf(type),
+                             1.0));
   return success();
 }
 
 LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
   FunctionGradients functions(getOperation(), recompute == "layer");
   if (recompute != "layer" && recompute != "none")
-    return forward.emitError() << "nibble-differentiate: recompute is 'layer' or 'none', not '" << recompute << "'";
+    return forward.emitError()
+           << "nibble-differentiate: recompute is 'layer' or 'none', not '"
+           << recompute << "'";
   Location loc = forward.getLoc();
   OpBuilder builder(&getContext());
-  auto step = func::FuncOp::create(loc, resultFunction, forward.getFunctionType());
+  auto step =
+      func::FuncOp::create(loc, resultFunction, forward.getFunctionType());
   if (ArrayAttr attributes = forward.getArgAttrsAttr())
     step.setArgAttrsAttr(attributes);
   functions.insert(step, forward);
   Block *block = step.addEntryBlock();
   builder.setInsertionPointToStart(block);
-  FailureOr<SmallVector<Value>> cloned = cloneForward(forward, block->getArguments(), builder);
+  FailureOr<SmallVector<Value>> cloned =
+      cloneForward(forward, block->getArguments(), builder);
   if (failed(cloned))
     return failure();
   func::ReturnOp::create(builder, loc, *cloned);
@@ -159,8 +188,9 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
     }
     auto type = cast<RankedTensorType>(block->getArgument(i).getType());
     unsigned position = step.getNumArguments();
-    if (failed(step.insertArgument(position, withElement(type, computeType(type.getElementType())),
-                                   attribute(nn::kStateAttr, "gradient:" + name), loc)))
+    if (failed(step.insertArgument(
+            position, withElement(type, computeType(type.getElementType())),
+            attribute(nn::kStateAttr, "gradient:" + name), loc)))
       return failure();
     gradients.wantInto(block->getArgument(i), block->getArgument(position));
   }
@@ -169,10 +199,12 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
     gradients.setGradientZero(value);
   gradients.propagate(forwardOps);
   SmallVector<Value> returned(terminator->getOperands());
-  if (failed(addSeeds(step, returned, gradients)) || failed(reverseSweep(forwardOps, gradients)))
+  if (failed(addSeeds(step, returned, gradients)) ||
+      failed(reverseSweep(forwardOps, gradients)))
     return failure();
 
-  // Results: the forward's, then updated accumulators and the gradients of other arguments, in argument order.
+  // Results: the forward's, then updated accumulators and the gradients of
+  // other arguments, in argument order.
   SmallVector<Value> results(terminator->getOperands());
   SmallVector<DictionaryAttr> resultAttributes;
   for (unsigned i = 0; i < results.size(); ++i)
@@ -182,20 +214,28 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
     Value argument = block->getArgument(i);
     if (Value accumulator = gradients.accumulatorOf(argument)) {
       results.push_back(accumulator);
-      resultAttributes.push_back(attribute(nn::kOutputAttr, "gradient:" + argumentName(step, i, nn::kParameterAttr)));
+      resultAttributes.push_back(
+          attribute(nn::kOutputAttr,
+                    "gradient:" + argumentName(step, i, nn::kParameterAttr)));
       continue;
     }
     Value gradient = gradients.of(argument);
     Type element = getElementTypeOrSelf(gradients.gradientType(argument));
-    results.push_back(gradient ? gradient : constantLike(builder, loc, argument, element, 0.0));
+    results.push_back(gradient
+                          ? gradient
+                          : constantLike(builder, loc, argument, element, 0.0));
     StringRef input = argumentName(step, i, nn::kInputAttr);
     resultAttributes.push_back(
-        attribute(nn::kOutputAttr, "gradient:" + (input.empty() ? "arg" + std::to_string(i) : input.str())));
+        attribute(nn::kOutputAttr,
+                  "gradient:" + (input.empty() ? "arg" + std::to_string(i)
+                                               : input.str())));
   }
   terminator->setOperands(results);
-  step.setFunctionType(builder.getFunctionType(block->getArgumentTypes(), ValueRange(results).getTypes()));
+  step.setFunctionType(builder.getFunctionType(block->getArgumentTypes(),
+                                               ValueRange(results).getTypes()));
   for (auto [i, attributes] : llvm::enumerate(resultAttributes))
-    step.setResultAttrs(i, attributes ? attributes : builder.getDictionaryAttr({}));
+    step.setResultAttrs(i, attributes ? attributes
+                                      : builder.getDictionaryAttr({}));
   SymbolTable symbols(getOperation());
   eraseDeadCode(step, symbols);
   return success();

@@ -20,7 +20,8 @@ Type withElement(Type type, Type element) {
 
 Value wide(OpBuilder &builder, Location loc, Value value) {
   Type element = getElementTypeOrSelf(value.getType());
-  return convertFloat(builder, loc, value, withElement(value.getType(), computeType(element)));
+  return convertFloat(builder, loc, value,
+                      withElement(value.getType(), computeType(element)));
 }
 
 Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type) {
@@ -30,7 +31,8 @@ Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type) {
   if (from == to)
     return value;
   // What was widened for a moment goes back as it was.
-  if (auto extended = value.getDefiningOp<arith::ExtFOp>(); extended && extended.getIn().getType() == result)
+  if (auto extended = value.getDefiningOp<arith::ExtFOp>();
+      extended && extended.getIn().getType() == result)
     return extended.getIn();
   if (from.getWidth() < to.getWidth())
     return arith::ExtFOp::create(builder, loc, result, value);
@@ -40,25 +42,34 @@ Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type) {
   return convertFloat(builder, loc, wide(builder, loc, value), type);
 }
 
-SmallVector<OpFoldResult> extentsOf(OpBuilder &builder, Location loc, Value tensor) {
+SmallVector<OpFoldResult> extentsOf(OpBuilder &builder, Location loc,
+                                    Value tensor) {
   return tensor::getMixedSizes(builder, loc, tensor);
 }
 
 Value emptyLike(OpBuilder &builder, Location loc, Value like, Type element) {
-  return tensor::EmptyOp::create(builder, loc, extentsOf(builder, loc, like), element);
+  return tensor::EmptyOp::create(builder, loc, extentsOf(builder, loc, like),
+                                 element);
 }
 
-Value constantLike(OpBuilder &builder, Location loc, Value like, Type element, double number) {
-  Value scalar = arith::ConstantOp::create(builder, loc, builder.getFloatAttr(element, number));
+Value constantLike(OpBuilder &builder, Location loc, Value like, Type element,
+                   double number) {
+  Value scalar = arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(element, number));
   auto tensor = dyn_cast<RankedTensorType>(like.getType());
   if (!tensor)
     return scalar;
   if (tensor.getRank() == 0) {
     auto type = RankedTensorType::get({}, element);
-    return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, builder.getFloatAttr(element, number)));
+    return arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(type, builder.getFloatAttr(element, number)));
   }
-  // Filled rather than constant: a large splat would become data of the program.
-  return linalg::FillOp::create(builder, loc, scalar, emptyLike(builder, loc, like, element)).getResult(0);
+  // Filled rather than constant: a large splat would become data of the
+  // program.
+  return linalg::FillOp::create(builder, loc, scalar,
+                                emptyLike(builder, loc, like, element))
+      .getResult(0);
 }
 
 } // namespace nibble

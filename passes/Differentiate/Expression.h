@@ -1,4 +1,5 @@
-// Small float arithmetic on scalars and tensors alike, so that a rule reads as its formula.
+// Small float arithmetic on scalars and tensors alike, so that a rule reads as
+// its formula.
 #pragma once
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -13,18 +14,23 @@ mlir::Type computeType(mlir::Type element);
 // `type` with another element type; a scalar becomes that type.
 mlir::Type withElement(mlir::Type type, mlir::Type element);
 // `value` in float32 (or float64) element type.
-mlir::Value wide(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+mlir::Value wide(mlir::OpBuilder &builder, mlir::Location loc,
+                 mlir::Value value);
 // `value` in the element type of `type`.
-mlir::Value convertFloat(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value, mlir::Type type);
+mlir::Value convertFloat(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value value, mlir::Type type);
 // Extents of a tensor, constant or tensor.dim.
-llvm::SmallVector<mlir::OpFoldResult> extentsOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
+llvm::SmallVector<mlir::OpFoldResult>
+extentsOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
 // An uninitialized tensor of the shape of `like`.
-mlir::Value emptyLike(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value like, mlir::Type element);
+mlir::Value emptyLike(mlir::OpBuilder &builder, mlir::Location loc,
+                      mlir::Value like, mlir::Type element);
 // A tensor or scalar of the shape of `like`, every element `number`.
-mlir::Value constantLike(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value like, mlir::Type element,
-                         double number);
+mlir::Value constantLike(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value like, mlir::Type element, double number);
 
-// A float value with operators. All operands of one expression have one type; a double takes the type of its neighbour.
+// A float value with operators. All operands of one expression have one type; a
+// double takes the type of its neighbour.
 class Expression {
 public:
   Expression(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value)
@@ -32,10 +38,18 @@ public:
 
   operator mlir::Value() const { return value; }
 
-  Expression operator+(Expression b) const { return make<mlir::arith::AddFOp>(b); }
-  Expression operator-(Expression b) const { return make<mlir::arith::SubFOp>(b); }
-  Expression operator*(Expression b) const { return make<mlir::arith::MulFOp>(b); }
-  Expression operator/(Expression b) const { return make<mlir::arith::DivFOp>(b); }
+  Expression operator+(Expression b) const {
+    return make<mlir::arith::AddFOp>(b);
+  }
+  Expression operator-(Expression b) const {
+    return make<mlir::arith::SubFOp>(b);
+  }
+  Expression operator*(Expression b) const {
+    return make<mlir::arith::MulFOp>(b);
+  }
+  Expression operator/(Expression b) const {
+    return make<mlir::arith::DivFOp>(b);
+  }
   Expression operator-() const { return unary<mlir::arith::NegFOp>(); }
   Expression operator+(double b) const { return *this + like(b); }
   Expression operator-(double b) const { return *this - like(b); }
@@ -45,28 +59,40 @@ public:
   friend Expression operator/(double a, Expression b) { return b.like(a) / b; }
 
   // i1 of the same shape.
-  mlir::Value compare(mlir::arith::CmpFPredicate predicate, Expression b) const {
-    return mlir::arith::CmpFOp::create(*builder, loc, predicate, value, b.value);
+  mlir::Value compare(mlir::arith::CmpFPredicate predicate,
+                      Expression b) const {
+    return mlir::arith::CmpFOp::create(*builder, loc, predicate, value,
+                                       b.value);
   }
   // This where `condition` holds, zero elsewhere.
   Expression where(mlir::Value condition) const {
-    return {*builder, loc, mlir::arith::SelectOp::create(*builder, loc, condition, value, like(0.0).value)};
+    return {*builder, loc,
+            mlir::arith::SelectOp::create(*builder, loc, condition, value,
+                                          like(0.0).value)};
   }
   Expression unless(mlir::Value condition) const {
-    return {*builder, loc, mlir::arith::SelectOp::create(*builder, loc, condition, like(0.0).value, value)};
+    return {*builder, loc,
+            mlir::arith::SelectOp::create(*builder, loc, condition,
+                                          like(0.0).value, value)};
   }
 
   // `other` where `condition` holds, this elsewhere.
   Expression butWhere(mlir::Value condition, Expression other) const {
-    return {*builder, loc, mlir::arith::SelectOp::create(*builder, loc, condition, other.value, value)};
+    return {*builder, loc,
+            mlir::arith::SelectOp::create(*builder, loc, condition, other.value,
+                                          value)};
   }
 
-  template <typename Op> Expression unary() const { return {*builder, loc, Op::create(*builder, loc, value)}; }
+  template <typename Op> Expression unary() const {
+    return {*builder, loc, Op::create(*builder, loc, value)};
+  }
   template <typename Op> Expression make(Expression b) const {
     return {*builder, loc, Op::create(*builder, loc, value, b.value)};
   }
   Expression like(double number) const {
-    return {*builder, loc, constantLike(*builder, loc, value, mlir::getElementTypeOrSelf(value.getType()), number)};
+    return {*builder, loc,
+            constantLike(*builder, loc, value,
+                         mlir::getElementTypeOrSelf(value.getType()), number)};
   }
 
 private:

@@ -12,19 +12,25 @@ using namespace mlir;
 
 namespace nibble {
 
-static FailureOr<SmallVector<Value>> cloneInto(func::FuncOp source, ValueRange arguments, OpBuilder &builder,
-                                               SymbolTableCollection &symbols, SmallVectorImpl<func::FuncOp> &active) {
+static FailureOr<SmallVector<Value>>
+cloneInto(func::FuncOp source, ValueRange arguments, OpBuilder &builder,
+          SymbolTableCollection &symbols,
+          SmallVectorImpl<func::FuncOp> &active) {
   if (source.isExternal() || !source.getBody().hasOneBlock())
-    return source.emitOpError() << "@" << source.getSymName()
-                                << " cannot be differentiated: it needs a body of one block";
+    return source.emitOpError()
+           << "@" << source.getSymName()
+           << " cannot be differentiated: it needs a body of one block";
   if (llvm::is_contained(active, source))
-    return source.emitOpError() << "@" << source.getSymName() << " cannot be differentiated: it calls itself";
+    return source.emitOpError() << "@" << source.getSymName()
+                                << " cannot be differentiated: it calls itself";
   active.push_back(source);
   IRMapping mapping;
   mapping.map(source.getArguments(), arguments);
   for (Operation &op : source.getBody().front().without_terminator()) {
     auto call = dyn_cast<func::CallOp>(op);
-    auto callee = call ? symbols.lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr()) : func::FuncOp();
+    auto callee = call ? symbols.lookupNearestSymbolFrom<func::FuncOp>(
+                             call, call.getCalleeAttr())
+                       : func::FuncOp();
     if (!callee || callee.isPrivate()) {
       builder.clone(op, mapping);
       continue;
@@ -32,7 +38,8 @@ static FailureOr<SmallVector<Value>> cloneInto(func::FuncOp source, ValueRange a
     SmallVector<Value> operands;
     for (Value operand : call.getOperands())
       operands.push_back(mapping.lookup(operand));
-    FailureOr<SmallVector<Value>> returned = cloneInto(callee, operands, builder, symbols, active);
+    FailureOr<SmallVector<Value>> returned =
+        cloneInto(callee, operands, builder, symbols, active);
     if (failed(returned))
       return failure();
     mapping.map(call.getResults(), *returned);
@@ -44,7 +51,8 @@ static FailureOr<SmallVector<Value>> cloneInto(func::FuncOp source, ValueRange a
   return returned;
 }
 
-FailureOr<SmallVector<Value>> cloneForward(func::FuncOp source, ValueRange arguments, OpBuilder &builder) {
+FailureOr<SmallVector<Value>>
+cloneForward(func::FuncOp source, ValueRange arguments, OpBuilder &builder) {
   SymbolTableCollection symbols;
   SmallVector<func::FuncOp> active;
   return cloneInto(source, arguments, builder, symbols, active);
@@ -52,9 +60,11 @@ FailureOr<SmallVector<Value>> cloneForward(func::FuncOp source, ValueRange argum
 
 LogicalResult simplifyForward(func::FuncOp function) {
   RewritePatternSet patterns(function.getContext());
-  tensor::ExtractOp::getCanonicalizationPatterns(patterns, function.getContext());
+  tensor::ExtractOp::getCanonicalizationPatterns(patterns,
+                                                 function.getContext());
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
-    return function.emitOpError() << "@" << function.getSymName() << " could not be simplified";
+    return function.emitOpError()
+           << "@" << function.getSymName() << " could not be simplified";
   // linalg.softmax and its like, which have no body of their own.
   SmallVector<linalg::AggregatedOpInterface> whole;
   function.walk([&](linalg::AggregatedOpInterface op) { whole.push_back(op); });
@@ -63,7 +73,8 @@ LogicalResult simplifyForward(func::FuncOp function) {
     rewriter.setInsertionPoint(op);
     FailureOr<SmallVector<Value>> parts = op.decomposeOperation(rewriter);
     if (failed(parts))
-      return op.emitOpError() << "could not be written as the ops that it is made of";
+      return op.emitOpError()
+             << "could not be written as the ops that it is made of";
     rewriter.replaceOp(op, *parts);
   }
   return success();
@@ -83,17 +94,21 @@ static bool hasNoEffects(Operation *op, SymbolTable &symbols) {
   auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
   if (!callee || callee.isExternal() || !callee.getBody().hasOneBlock())
     return false;
-  return llvm::all_of(callee.getBody().front(), [&](Operation &inner) { return hasNoEffects(&inner, symbols); });
+  return llvm::all_of(callee.getBody().front(), [&](Operation &inner) {
+    return hasNoEffects(&inner, symbols);
+  });
 }
 
 void eraseDeadCode(func::FuncOp function, SymbolTable &symbols) {
   SmallVector<Operation *> ops = opsOf(function);
   for (Operation *op : llvm::reverse(ops))
-    if (isOpTriviallyDead(op) || (isa<func::CallOp>(op) && op->use_empty() && hasNoEffects(op, symbols)))
+    if (isOpTriviallyDead(op) ||
+        (isa<func::CallOp>(op) && op->use_empty() && hasNoEffects(op, symbols)))
       op->erase();
 }
 
-StringRef argumentName(func::FuncOp function, unsigned argument, StringRef name) {
+StringRef argumentName(func::FuncOp function, unsigned argument,
+                       StringRef name) {
   auto value = function.getArgAttrOfType<StringAttr>(argument, name);
   return value ? value.getValue() : StringRef();
 }

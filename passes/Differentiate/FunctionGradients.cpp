@@ -14,7 +14,8 @@ using namespace mlir;
 namespace nibble {
 
 // "-,o,w,a|01": what tells one backward of a callee from another.
-static std::string keyOf(ArrayRef<GradientMode> arguments, ArrayRef<bool> hasGradient) {
+static std::string keyOf(ArrayRef<GradientMode> arguments,
+                         ArrayRef<bool> hasGradient) {
   std::string key;
   for (GradientMode mode : arguments)
     key += "-owa"[static_cast<int>(mode)];
@@ -24,9 +25,11 @@ static std::string keyOf(ArrayRef<GradientMode> arguments, ArrayRef<bool> hasGra
   return key;
 }
 
-FailureOr<Backward> FunctionGradients::get(func::FuncOp callee, ArrayRef<GradientMode> arguments,
+FailureOr<Backward> FunctionGradients::get(func::FuncOp callee,
+                                           ArrayRef<GradientMode> arguments,
                                            ArrayRef<bool> hasGradient) {
-  auto key = std::pair(callee.getSymName().str(), keyOf(arguments, hasGradient));
+  auto key =
+      std::pair(callee.getSymName().str(), keyOf(arguments, hasGradient));
   if (auto found = made.find(key); found != made.end())
     return found->second;
   FailureOr<Backward> backward = build(callee, arguments, hasGradient);
@@ -39,23 +42,27 @@ void FunctionGradients::insert(func::FuncOp function, func::FuncOp after) {
   symbols.insert(function, std::next(Block::iterator(after)));
 }
 
-FailureOr<Backward> FunctionGradients::build(func::FuncOp callee, ArrayRef<GradientMode> modes,
+FailureOr<Backward> FunctionGradients::build(func::FuncOp callee,
+                                             ArrayRef<GradientMode> modes,
                                              ArrayRef<bool> hasGradient) {
   MLIRContext *context = callee.getContext();
   Location loc = callee.getLoc();
   OpBuilder builder(context);
-  auto function = func::FuncOp::create(loc, (callee.getSymName() + "_backward").str(), callee.getFunctionType());
+  auto function = func::FuncOp::create(
+      loc, (callee.getSymName() + "_backward").str(), callee.getFunctionType());
   function.setPrivate();
   if (ArrayAttr attributes = callee.getArgAttrsAttr())
     function.setArgAttrsAttr(attributes);
   insert(function, callee);
   Block *block = function.addEntryBlock();
   builder.setInsertionPointToStart(block);
-  FailureOr<SmallVector<Value>> cloned = cloneForward(callee, block->getArguments(), builder);
+  FailureOr<SmallVector<Value>> cloned =
+      cloneForward(callee, block->getArguments(), builder);
   if (failed(cloned))
     return failure();
   func::ReturnOp::create(builder, loc, *cloned);
-  function.setFunctionType(builder.getFunctionType(block->getArgumentTypes(), ValueRange(*cloned).getTypes()));
+  function.setFunctionType(builder.getFunctionType(
+      block->getArgumentTypes(), ValueRange(*cloned).getTypes()));
   if (failed(simplifyForward(function)))
     return failure();
 
@@ -64,7 +71,8 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee, ArrayRef<Gradi
   SmallVector<Operation *> forwardOps = opsOf(function);
   builder.setInsertionPoint(terminator);
   // Stands between the halves: rules may replace forward ops, never this one.
-  Operation *middle = arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
+  Operation *middle =
+      arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
 
   Gradients gradients(builder, this);
   gradients.setLocation(loc);
@@ -81,13 +89,17 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee, ArrayRef<Gradi
       gradients.wantWide(argument);
     if (mode != GradientMode::Accumulate)
       continue;
-    Type wideType = withElement(argument.getType(), computeType(getElementTypeOrSelf(argument.getType())));
+    Type wideType =
+        withElement(argument.getType(),
+                    computeType(getElementTypeOrSelf(argument.getType())));
     gradients.wantInto(argument, block->addArgument(wideType, loc));
     StringRef name = argumentName(callee, number, nn::kParameterAttr);
     if (name.empty())
       continue;
-    auto state = builder.getNamedAttr(nn::kStateAttr, builder.getStringAttr("gradient:" + name));
-    states.emplace_back(block->getNumArguments() - 1, builder.getDictionaryAttr(state));
+    auto state = builder.getNamedAttr(
+        nn::kStateAttr, builder.getStringAttr("gradient:" + name));
+    states.emplace_back(block->getNumArguments() - 1,
+                        builder.getDictionaryAttr(state));
   }
   for (Value value : findShiftInvariant(forwardOps))
     gradients.setGradientZero(value);
@@ -110,12 +122,15 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee, ArrayRef<Gradi
     }
     Value gradient = gradients.of(argument);
     Type type = gradients.gradientType(argument);
-    results.push_back(gradient ? gradient : constantLike(builder, loc, argument, getElementTypeOrSelf(type), 0.0));
+    results.push_back(gradient ? gradient
+                               : constantLike(builder, loc, argument,
+                                              getElementTypeOrSelf(type), 0.0));
   }
   // Rules may have replaced forward ops.
   returned.assign(terminator->operand_begin(), terminator->operand_end());
   terminator->setOperands(results);
-  function.setFunctionType(builder.getFunctionType(block->getArgumentTypes(), ValueRange(results).getTypes()));
+  function.setFunctionType(builder.getFunctionType(
+      block->getArgumentTypes(), ValueRange(results).getTypes()));
   if (ArrayAttr attributes = callee.getArgAttrsAttr()) {
     SmallVector<Attribute> extended(attributes.begin(), attributes.end());
     extended.resize(block->getNumArguments(), builder.getDictionaryAttr({}));
@@ -140,20 +155,25 @@ static bool isRepeatable(Operation *op) {
          (isa<tensor::DimOp>(op) && isa<BlockArgument>(op->getOperand(0)));
 }
 
-func::FuncOp FunctionGradients::splitForward(func::FuncOp callee, func::FuncOp backward, Operation *end,
+func::FuncOp FunctionGradients::splitForward(func::FuncOp callee,
+                                             func::FuncOp backward,
+                                             Operation *end,
                                              ArrayRef<Value> returned) {
   Location loc = callee.getLoc();
   Block &block = backward.getBody().front();
   SetVector<Value> kept;
   auto keep = [&](Value value) {
     Operation *op = value.getDefiningOp();
-    if (op && op->getBlock() == &block && op->isBeforeInBlock(end) && !isRepeatable(op))
+    if (op && op->getBlock() == &block && op->isBeforeInBlock(end) &&
+        !isRepeatable(op))
       kept.insert(value);
   };
   for (Operation *op = end->getNextNode(); op; op = op->getNextNode())
-    op->walk([&](Operation *inner) { llvm::for_each(inner->getOperands(), keep); });
+    op->walk(
+        [&](Operation *inner) { llvm::for_each(inner->getOperands(), keep); });
 
-  auto forward = func::FuncOp::create(loc, (callee.getSymName() + "_forward").str(), callee.getFunctionType());
+  auto forward = func::FuncOp::create(
+      loc, (callee.getSymName() + "_forward").str(), callee.getFunctionType());
   forward.setPrivate();
   if (ArrayAttr attributes = callee.getArgAttrsAttr())
     forward.setArgAttrsAttr(attributes);
@@ -161,14 +181,16 @@ func::FuncOp FunctionGradients::splitForward(func::FuncOp callee, func::FuncOp b
   Block *copy = forward.addEntryBlock();
   OpBuilder builder = OpBuilder::atBlockEnd(copy);
   IRMapping mapping;
-  mapping.map(block.getArguments().take_front(copy->getNumArguments()), copy->getArguments());
+  mapping.map(block.getArguments().take_front(copy->getNumArguments()),
+              copy->getArguments());
   for (Operation &op : llvm::make_range(block.begin(), Block::iterator(end)))
     builder.clone(op, mapping);
   SmallVector<Value> results;
   for (Value value : llvm::concat<const Value>(returned, kept.getArrayRef()))
     results.push_back(mapping.lookup(value));
   func::ReturnOp::create(builder, loc, results);
-  forward.setFunctionType(builder.getFunctionType(copy->getArgumentTypes(), ValueRange(results).getTypes()));
+  forward.setFunctionType(builder.getFunctionType(
+      copy->getArgumentTypes(), ValueRange(results).getTypes()));
 
   // The backward takes them behind the callee's own arguments.
   unsigned position = callee.getNumArguments();

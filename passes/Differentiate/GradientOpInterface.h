@@ -13,7 +13,8 @@ class DialectRegistry;
 
 namespace nibble {
 
-// Attaches every rule to its op: nn, qat, arith, math, tensor, linalg and func.call.
+// Attaches every rule to its op: nn, qat, arith, math, tensor, linalg and
+// func.call.
 void registerGradientModels(mlir::DialectRegistry &registry);
 
 void registerNNGradients(mlir::DialectRegistry &registry);

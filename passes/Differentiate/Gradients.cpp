@@ -12,11 +12,13 @@ using namespace mlir;
 
 namespace nibble {
 
-// Upstream's shape and arithmetic ops carry a parameter's gradient on in float32; what an op of a model makes of a
-// parameter (an embedding's rows) is an activation.
+// Upstream's shape and arithmetic ops carry a parameter's gradient on in
+// float32; what an op of a model makes of a parameter (an embedding's rows) is
+// an activation.
 static bool keepsParameterLike(Operation *op) {
   StringRef dialect = op->getName().getDialectNamespace();
-  return dialect == "tensor" || dialect == "linalg" || dialect == "arith" || dialect == "qat";
+  return dialect == "tensor" || dialect == "linalg" || dialect == "arith" ||
+         dialect == "qat";
 }
 
 bool readsSize(Operation *op) { return isa<tensor::DimOp, tensor::RankOp>(op); }
@@ -52,7 +54,8 @@ void Gradients::propagate(ArrayRef<Operation *> ops) {
     if (!any)
       continue;
     for (Value result : op->getResults()) {
-      if (!isa<FloatType>(getElementTypeOrSelf(result.getType())) || zero.contains(result))
+      if (!isa<FloatType>(getElementTypeOrSelf(result.getType())) ||
+          zero.contains(result))
         continue;
       needed.insert(result);
       if (allParameters && keepsParameterLike(op))
@@ -84,12 +87,16 @@ void Gradients::add(Value value, Value gradient) {
     return;
   if (Value accumulator = accumulators.lookup(value)) {
     gradient = convertFloat(builder, location, gradient, accumulator.getType());
-    accumulators[value] = arith::AddFOp::create(builder, location, accumulator, gradient);
+    accumulators[value] =
+        arith::AddFOp::create(builder, location, accumulator, gradient);
     return;
   }
   gradient = convertFloat(builder, location, gradient, gradientType(value));
   Value &slot = arrived[value];
-  slot = slot ? arith::AddFOp::create(builder, location, slot, gradient).getResult() : gradient;
+  slot =
+      slot
+          ? arith::AddFOp::create(builder, location, slot, gradient).getResult()
+          : gradient;
 }
 
 void Gradients::accumulate(Value value, function_ref<Value(Value init)> build) {
@@ -114,10 +121,13 @@ static StringRef adviceFor(Operation *op) {
   if (isa<scf::IfOp>(op))
     return "compute both sides and choose between them with arith.select";
   if (isa<scf::ForOp, scf::WhileOp, scf::ForallOp>(op))
-    return "unroll the loop, or write it as linalg ops, whose bodies may read tensors by tensor.extract";
+    return "unroll the loop, or write it as linalg ops, whose bodies may read "
+           "tensors by tensor.extract";
   if (isa<tensor::GenerateOp>(op))
-    return "write it as a linalg.generic, with linalg.index for the indices and tensor.extract for what it reads";
-  return "write it with ops that have one, or wrap it in qat.straight_through to pass its gradient on unchanged";
+    return "write it as a linalg.generic, with linalg.index for the indices "
+           "and tensor.extract for what it reads";
+  return "write it with ops that have one, or wrap it in qat.straight_through "
+         "to pass its gradient on unchanged";
 }
 
 LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
@@ -126,19 +136,28 @@ LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
     // The gradient of an identity op's result went to its operand already.
     if (rule && rule.getIdentityOperand())
       continue;
-    if (llvm::none_of(op->getResults(), [&](Value result) { return gradients.of(result); }))
+    if (llvm::none_of(op->getResults(),
+                      [&](Value result) { return gradients.of(result); }))
       continue;
-    bool needsCaptured = llvm::any_of(valuesReadInside(op), [&](Value value) { return gradients.isNeeded(value); });
-    if (!needsCaptured && llvm::none_of(op->getOperands(), [&](Value operand) { return gradients.isNeeded(operand); }))
+    bool needsCaptured = llvm::any_of(valuesReadInside(op), [&](Value value) {
+      return gradients.isNeeded(value);
+    });
+    if (!needsCaptured && llvm::none_of(op->getOperands(), [&](Value operand) {
+          return gradients.isNeeded(operand);
+        }))
       continue;
     if (!rule)
-      return op->emitOpError() << "is on the gradient path and has no gradient rule; " << adviceFor(op);
+      return op->emitOpError()
+             << "is on the gradient path and has no gradient rule; "
+             << adviceFor(op);
     if (isa<tensor::PadOp>(op) && needsCaptured)
-      return op->emitOpError() << "has no gradient for the value that it pads with; fill a tensor with that value and "
+      return op->emitOpError() << "has no gradient for the value that it pads "
+                                  "with; fill a tensor with that value and "
                                   "put the rest into it by tensor.insert_slice";
     if (needsCaptured && !rule.servesCaptured())
       return op->emitOpError()
-             << "reads inside its body a value from outside that needs a gradient; pass it as an operand";
+             << "reads inside its body a value from outside that needs a "
+                "gradient; pass it as an operand";
     gradients.setLocation(op->getLoc());
     if (failed(rule.buildGradients(gradients.getBuilder(), gradients)))
       return failure();

@@ -1,9 +1,11 @@
-// The running state of one reverse sweep: which values need a gradient, and what has arrived so far.
+// The running state of one reverse sweep: which values need a gradient, and
+// what has arrived so far.
 //
-// Types. The gradient of a tensor of activations has the tensor's own type: a bf16 activation has a bf16 gradient,
-// rounded once by the rule that made it. Inside a rule arithmetic is float32 (`wide`). The gradient of a parameter, and
-// of what is computed from parameters alone (a transposed weight), is float32. The gradient of a scalar is float32, or
-// float64 of a float64 scalar.
+// Types. The gradient of a tensor of activations has the tensor's own type: a
+// bf16 activation has a bf16 gradient, rounded once by the rule that made it.
+// Inside a rule arithmetic is float32 (`wide`). The gradient of a parameter,
+// and of what is computed from parameters alone (a transposed weight), is
+// float32. The gradient of a scalar is float32, or float64 of a float64 scalar.
 #pragma once
 
 #include "mlir/IR/Builders.h"
@@ -20,38 +22,59 @@ class FunctionGradients;
 
 class Gradients {
 public:
-  // `functions` makes the backward of callees; null inside the body of a linalg op, where nothing is called.
-  Gradients(mlir::OpBuilder &builder, FunctionGradients *functions) : builder(builder), functions(functions) {}
+  // `functions` makes the backward of callees; null inside the body of a linalg
+  // op, where nothing is called.
+  Gradients(mlir::OpBuilder &builder, FunctionGradients *functions)
+      : builder(builder), functions(functions) {}
 
   // `value` wants a gradient, in its own type.
   void want(mlir::Value value) { needed.insert(value); }
-  // `value` wants a gradient that continues `accumulator`, a float32 tensor of its shape.
+  // `value` wants a gradient that continues `accumulator`, a float32 tensor of
+  // its shape.
   void wantInto(mlir::Value value, mlir::Value accumulator);
-  // `value` wants a float32 gradient: it stands for a parameter whose accumulator is elsewhere.
+  // `value` wants a float32 gradient: it stands for a parameter whose
+  // accumulator is elsewhere.
   void wantWide(mlir::Value value);
-  // `value`, a result of an op, wants no gradient whatever it is computed from: the gradient is known to be 0.
+  // `value`, a result of an op, wants no gradient whatever it is computed from:
+  // the gradient is known to be 0.
   void setGradientZero(mlir::Value value) { zero.insert(value); }
-  // Spreads the want forward over `ops`, in order: a float result of an op with a needed operand is needed.
+  // Spreads the want forward over `ops`, in order: a float result of an op with
+  // a needed operand is needed.
   void propagate(llvm::ArrayRef<mlir::Operation *> ops);
 
   bool isNeeded(mlir::Value value) const { return needed.contains(value); }
   // True when `value` has an accumulator, itself or through an identity op.
-  bool hasAccumulator(mlir::Value value) const { return accumulators.contains(resolve(value)); }
-  // True when the value's gradient is float32 whatever its type: a parameter, or computed from parameters alone.
-  bool isParameterLike(mlir::Value value) const { return parameterLike.contains(value); }
+  bool hasAccumulator(mlir::Value value) const {
+    return accumulators.contains(resolve(value));
+  }
+  // True when the value's gradient is float32 whatever its type: a parameter,
+  // or computed from parameters alone.
+  bool isParameterLike(mlir::Value value) const {
+    return parameterLike.contains(value);
+  }
 
-  // The gradient that arrived at `value`, in gradientType(value); null when none did.
-  mlir::Value of(mlir::Value value) const { return arrived.lookup(resolve(value)); }
+  // The gradient that arrived at `value`, in gradientType(value); null when
+  // none did.
+  mlir::Value of(mlir::Value value) const {
+    return arrived.lookup(resolve(value));
+  }
   // The value's accumulator as it stands; null when it has none.
-  mlir::Value accumulatorOf(mlir::Value value) const { return accumulators.lookup(resolve(value)); }
+  mlir::Value accumulatorOf(mlir::Value value) const {
+    return accumulators.lookup(resolve(value));
+  }
 
-  // One more contribution, of any float element type. Ignored when nobody needs it.
+  // One more contribution, of any float element type. Ignored when nobody needs
+  // it.
   void add(mlir::Value value, mlir::Value gradient);
-  // One more contribution by an op that continues a sum: `build(init)` returns init plus the contribution, both float32
-  // of the value's shape. The init is the accumulator, what has arrived so far, or zeros.
-  void accumulate(mlir::Value value, llvm::function_ref<mlir::Value(mlir::Value init)> build);
+  // One more contribution by an op that continues a sum: `build(init)` returns
+  // init plus the contribution, both float32 of the value's shape. The init is
+  // the accumulator, what has arrived so far, or zeros.
+  void accumulate(mlir::Value value,
+                  llvm::function_ref<mlir::Value(mlir::Value init)> build);
   // Replaces the accumulator of `value` by a later one that a callee returned.
-  void setAccumulator(mlir::Value value, mlir::Value accumulator) { accumulators[resolve(value)] = accumulator; }
+  void setAccumulator(mlir::Value value, mlir::Value accumulator) {
+    accumulators[resolve(value)] = accumulator;
+  }
 
   mlir::Type gradientType(mlir::Value value) const;
   mlir::OpBuilder &getBuilder() { return builder; }
@@ -62,7 +85,8 @@ public:
   mlir::Location getLocation() const { return location; }
 
 private:
-  // The value that stands for this one's gradient: itself, or the operand of an identity op.
+  // The value that stands for this one's gradient: itself, or the operand of an
+  // identity op.
   mlir::Value resolve(mlir::Value value) const;
 
   mlir::OpBuilder &builder;
@@ -78,10 +102,13 @@ private:
 // True when `op` reads only the sizes of its operand, which have no gradient.
 bool readsSize(mlir::Operation *op);
 
-// The values from outside whose elements the regions of `op` read. A size alone is no such reading.
+// The values from outside whose elements the regions of `op` read. A size alone
+// is no such reading.
 llvm::SetVector<mlir::Value> valuesReadInside(mlir::Operation *op);
 
-// Runs the rules of `ops` from last to first. Failure, after an error that names the op, when one has no rule.
-llvm::LogicalResult reverseSweep(llvm::ArrayRef<mlir::Operation *> ops, Gradients &gradients);
+// Runs the rules of `ops` from last to first. Failure, after an error that
+// names the op, when one has no rule.
+llvm::LogicalResult reverseSweep(llvm::ArrayRef<mlir::Operation *> ops,
+                                 Gradients &gradients);
 
 } // namespace nibble

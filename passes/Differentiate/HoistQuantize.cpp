@@ -1,7 +1,9 @@
-//===- HoistQuantize.cpp - quantize once per optimizer step ----------------===//
+//===- HoistQuantize.cpp - quantize once per optimizer step
+//----------------===//
 //
-// A training step reads its weights and never writes them: they are the same in every microbatch between two updates,
-// and so is their fake-quant. The update quantizes; the step reads the packed weight.
+// A training step reads its weights and never writes them: they are the same in
+// every microbatch between two updates, and so is their fake-quant. The update
+// quantizes; the step reads the packed weight.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +23,8 @@ using namespace nibble;
 
 namespace {
 
-class HoistQuantizePass final : public nibble::impl::HoistQuantizePassBase<HoistQuantizePass> {
+class HoistQuantizePass final
+    : public nibble::impl::HoistQuantizePassBase<HoistQuantizePass> {
 public:
   using HoistQuantizePassBase::HoistQuantizePassBase;
 
@@ -35,8 +38,9 @@ public:
       if (entry && !entry.isDeclaration())
         entries.push_back(entry);
       else if (entries.empty()) {
-        getOperation().emitError() << "nibble-hoist-quantize: there is no function @" << name
-                                   << "; name one with function=";
+        getOperation().emitError()
+            << "nibble-hoist-quantize: there is no function @" << name
+            << "; name one with function=";
         return signalPassFailure();
       }
     }
@@ -47,7 +51,8 @@ public:
     for (func::FuncOp function : reachableFunctions(entries, symbols))
       function.walk([&](qat::FakeQuantOp op) {
         if (StringRef reason = refusal(op); !reason.empty())
-          op.emitRemark() << "nibble-hoist-quantize: stays inside the step: " << reason;
+          op.emitRemark() << "nibble-hoist-quantize: stays inside the step: "
+                          << reason;
       });
     if (failed(packWeights(entries, symbols, "nibble-hoist-quantize", accept)))
       return signalPassFailure();
@@ -58,7 +63,8 @@ public:
 
 private:
   static StringRef refusal(qat::FakeQuantOp op);
-  static LogicalResult checkWeightsStay(func::FuncOp step, SymbolTable &symbols);
+  static LogicalResult checkWeightsStay(func::FuncOp step,
+                                        SymbolTable &symbols);
   LogicalResult checkUpdate(func::FuncOp step, SymbolTable &symbols);
 };
 
@@ -67,18 +73,22 @@ private:
 // Why this fake-quant cannot be replaced by a packed weight; empty when it can.
 StringRef HoistQuantizePass::refusal(qat::FakeQuantOp op) {
   if (!op.getScheme().isExact())
-    return "with this convention the weight trained on is not the packed weight, bit for bit";
+    return "with this convention the weight trained on is not the packed "
+           "weight, bit for bit";
   if (!isa<BlockArgument>(op.getWeight()))
     return "the weight is computed here, not an argument";
   return {};
 }
 
-// The weight does not change between its uses: arguments are values, so only an optimizer update inside the step could.
-LogicalResult HoistQuantizePass::checkWeightsStay(func::FuncOp step, SymbolTable &symbols) {
+// The weight does not change between its uses: arguments are values, so only an
+// optimizer update inside the step could.
+LogicalResult HoistQuantizePass::checkWeightsStay(func::FuncOp step,
+                                                  SymbolTable &symbols) {
   for (func::FuncOp function : reachableFunctions(step, symbols)) {
     WalkResult found = function.walk([&](nn::AdamWOp op) {
       op.emitError() << "nibble-hoist-quantize: @" << step.getSymName()
-                     << " updates a weight, so what it quantizes is not the same from one use to the next";
+                     << " updates a weight, so what it quantizes is not the "
+                        "same from one use to the next";
       return WalkResult::interrupt();
     });
     if (found.wasInterrupted())
@@ -87,8 +97,10 @@ LogicalResult HoistQuantizePass::checkWeightsStay(func::FuncOp step, SymbolTable
   return success();
 }
 
-// Where the module has an update, it writes every packed weight that the step reads.
-LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step, SymbolTable &symbols) {
+// Where the module has an update, it writes every packed weight that the step
+// reads.
+LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step,
+                                             SymbolTable &symbols) {
   auto update = symbols.lookup<func::FuncOp>(updateName);
   if (!update)
     return success();
@@ -105,9 +117,11 @@ LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step, SymbolTable &sym
     if (!quantized && !written.contains(("weight:" + name.getValue()).str()))
       continue; // not trained: packed once, when it is loaded
     if (quantized != type)
-      return update.emitError() << "nibble-hoist-quantize: @" << updateName
-                                << " does not write 'packed:" << name.getValue() << "' as " << type << ", which @"
-                                << step.getSymName() << " reads; make it with nibble-build-update before hoisting";
+      return update.emitError()
+             << "nibble-hoist-quantize: @" << updateName
+             << " does not write 'packed:" << name.getValue() << "' as " << type
+             << ", which @" << step.getSymName()
+             << " reads; make it with nibble-build-update before hoisting";
   }
   return success();
 }

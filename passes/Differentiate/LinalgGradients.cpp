@@ -49,7 +49,8 @@ static void eraseDeadOps(Block &block) {
       op->erase();
 }
 
-// Inputs that the body does not read go, as long as the loops can still be sized.
+// Inputs that the body does not read go, as long as the loops can still be
+// sized.
 static void eraseUnusedInputs(linalg::GenericOp generic) {
   Block &body = *generic.getBody();
   SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
@@ -63,12 +64,15 @@ static void eraseUnusedInputs(linalg::GenericOp generic) {
     maps = fewer;
     body.eraseArgument(i);
     generic.getInputsMutable().erase(i);
-    generic.setIndexingMapsAttr(Builder(generic.getContext()).getAffineMapArrayAttr(maps));
+    generic.setIndexingMapsAttr(
+        Builder(generic.getContext()).getAffineMapArrayAttr(maps));
   }
 }
 
-// A dimension that `map` names by itself and nowhere else takes each element once.
-static void markParallel(AffineMap map, SmallVectorImpl<IteratorType> &iterators) {
+// A dimension that `map` names by itself and nowhere else takes each element
+// once.
+static void markParallel(AffineMap map,
+                         SmallVectorImpl<IteratorType> &iterators) {
   llvm::SmallDenseSet<unsigned> compound;
   for (AffineExpr expr : map.getResults())
     if (!isa<AffineDimExpr>(expr))
@@ -77,7 +81,8 @@ static void markParallel(AffineMap map, SmallVectorImpl<IteratorType> &iterators
           compound.insert(dim.getPosition());
       });
   for (AffineExpr expr : map.getResults())
-    if (auto dim = dyn_cast<AffineDimExpr>(expr); dim && !compound.contains(dim.getPosition()))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr);
+        dim && !compound.contains(dim.getPosition()))
       iterators[dim.getPosition()] = IteratorType::parallel;
 }
 
@@ -87,11 +92,14 @@ bool StructuredGradient::namesEveryDimension(AffineMap map) {
 
 bool StructuredGradient::dependsOn(Value value, Value out) {
   llvm::SmallDenseSet<Value> dependent;
-  for (BlockArgument argument : op.getBlock()->getArguments().drop_front(op.getNumDpsInputs()))
+  for (BlockArgument argument :
+       op.getBlock()->getArguments().drop_front(op.getNumDpsInputs()))
     if (!out || argument == out)
       dependent.insert(argument);
   for (Operation &inner : op.getBlock()->without_terminator())
-    if (llvm::any_of(inner.getOperands(), [&](Value operand) { return dependent.contains(operand); }))
+    if (llvm::any_of(inner.getOperands(), [&](Value operand) {
+          return dependent.contains(operand);
+        }))
       dependent.insert(inner.result_begin(), inner.result_end());
   return dependent.contains(value);
 }
@@ -103,7 +111,8 @@ bool StructuredGradient::isSumWith(Value value, Value out) {
   if (!sum || sum->getBlock() != op.getBlock())
     return false;
   auto carries = [&](unsigned operand, unsigned other) {
-    return isSumWith(sum->getOperand(operand), out) && !dependsOnOuts(sum->getOperand(other));
+    return isSumWith(sum->getOperand(operand), out) &&
+           !dependsOnOuts(sum->getOperand(other));
   };
   if (isa<arith::AddFOp>(sum))
     return carries(0, 1) || carries(1, 0);
@@ -112,7 +121,8 @@ bool StructuredGradient::isSumWith(Value value, Value out) {
   if (isa<arith::ExtFOp, arith::TruncFOp>(sum))
     return isSumWith(sum->getOperand(0), out);
   if (auto select = dyn_cast<arith::SelectOp>(sum))
-    return !dependsOnOuts(select.getCondition()) && isSumWith(select.getTrueValue(), out) &&
+    return !dependsOnOuts(select.getCondition()) &&
+           isSumWith(select.getTrueValue(), out) &&
            isSumWith(select.getFalseValue(), out);
   return false;
 }
@@ -124,7 +134,8 @@ bool StructuredGradient::readsWindows() {
   return !op.getBlock()->getOps<tensor::ExtractOp>().empty();
 }
 
-// The operand of `combiner` that is not `out`; null when it has none or depends on `out` itself.
+// The operand of `combiner` that is not `out`; null when it has none or depends
+// on `out` itself.
 static Value otherOperand(Operation *combiner, Value out) {
   unsigned first = isa<arith::SelectOp>(combiner) ? 1 : 0;
   if (combiner->getNumOperands() != first + 2)
@@ -133,25 +144,33 @@ static Value otherOperand(Operation *combiner, Value out) {
   return a == out ? b : b == out ? a : Value();
 }
 
-// select(x > y, x, y) and its like, where the one is `out` and the other `term`: a maximum or a minimum.
+// select(x > y, x, y) and its like, where the one is `out` and the other
+// `term`: a maximum or a minimum.
 static bool choosesExtremum(arith::SelectOp select, Value out, Value term) {
   auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
   auto isOneOf = [&](Value value) { return value == out || value == term; };
   using P = arith::CmpFPredicate;
-  return compare && isOneOf(compare.getLhs()) && isOneOf(compare.getRhs()) && compare.getLhs() != compare.getRhs() &&
-         llvm::is_contained({P::OGT, P::OGE, P::OLT, P::OLE, P::UGT, P::UGE, P::ULT, P::ULE}, compare.getPredicate());
+  return compare && isOneOf(compare.getLhs()) && isOneOf(compare.getRhs()) &&
+         compare.getLhs() != compare.getRhs() &&
+         llvm::is_contained(
+             {P::OGT, P::OGE, P::OLT, P::OLE, P::UGT, P::UGE, P::ULT, P::ULE},
+             compare.getPredicate());
 }
 
-SmallVector<StructuredGradient::Place, 1> StructuredGradient::findPlaces(Value out) {
+SmallVector<StructuredGradient::Place, 1>
+StructuredGradient::findPlaces(Value out) {
   // Integer results that take the term's own number under a condition on `out`.
   SmallVector<Place, 1> places;
-  for (auto [number, yielded] : llvm::enumerate(op.getBlock()->getTerminator()->getOperands())) {
+  for (auto [number, yielded] :
+       llvm::enumerate(op.getBlock()->getTerminator()->getOperands())) {
     unsigned position = op.getNumDpsInputs() + number;
     auto select = yielded.getDefiningOp<arith::SelectOp>();
-    if (!select || !isa<IntegerType, IndexType>(yielded.getType()) || position >= op.getBlock()->getNumArguments())
+    if (!select || !isa<IntegerType, IndexType>(yielded.getType()) ||
+        position >= op.getBlock()->getNumArguments())
       continue;
     Value inBody = otherOperand(select, op.getBlock()->getArgument(position));
-    if (inBody && !dependsOnOuts(inBody) && dependsOn(select.getCondition(), out))
+    if (inBody && !dependsOnOuts(inBody) &&
+        dependsOn(select.getCondition(), out))
       places.push_back({op->getResult(number), inBody});
   }
   return places;
@@ -161,7 +180,8 @@ SmallVector<StructuredGradient::Place, 1> StructuredGradient::findPlaces(Value o
 static bool isInfinite(Value init) {
   if (auto fill = init.getDefiningOp<linalg::FillOp>())
     init = fill.getInputs()[0];
-  return matchPattern(init, m_NegInfFloat()) || matchPattern(init, m_PosInfFloat());
+  return matchPattern(init, m_NegInfFloat()) ||
+         matchPattern(init, m_PosInfFloat());
 }
 
 bool StructuredGradient::namesIteration(const Place &place) {
@@ -173,16 +193,21 @@ bool StructuredGradient::namesIteration(const Place &place) {
          op.getIteratorTypesArray()[index.getDim()] == IteratorType::reduction;
 }
 
-LogicalResult StructuredGradient::classifyResult(unsigned number, Value gradient) {
+LogicalResult StructuredGradient::classifyResult(unsigned number,
+                                                 Value gradient) {
   Block &body = *op.getBlock();
   Value yielded = body.getTerminator()->getOperand(number);
   unsigned position = op.getNumDpsInputs() + number;
-  Value out = position < body.getNumArguments() ? body.getArgument(position) : Value();
+  Value out =
+      position < body.getNumArguments() ? body.getArgument(position) : Value();
   AffineMap map = op.getIndexingMapMatchingResult(op->getResult(number));
   if (!isInvertible(map))
-    return op.emitOpError() << "has no gradient with indexing map " << AffineMapAttr::get(map) << " of result "
-                            << number << ": it must name each dimension by itself; write the op so that every element "
-                            << "of the result has iterations of its own";
+    return op.emitOpError()
+           << "has no gradient with indexing map " << AffineMapAttr::get(map)
+           << " of result " << number
+           << ": it must name each dimension by itself; write the op so that "
+              "every element "
+           << "of the result has iterations of its own";
   if (op.getNumReductionLoops() == 0) {
     // Without reductions an out that is read is one more input.
     results.push_back({number, Kind::Map, yielded, {}, gradient, {}});
@@ -197,20 +222,28 @@ LogicalResult StructuredGradient::classifyResult(unsigned number, Value gradient
   Operation *combiner = yielded.getDefiningOp();
   Value term = out && combiner ? otherOperand(combiner, out) : Value();
   auto select = dyn_cast_or_null<arith::SelectOp>(combiner);
-  bool extremum = isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(combiner) ||
-                  (select && term && choosesExtremum(select, out, term));
+  bool extremum =
+      isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+                      arith::MinNumFOp>(combiner) ||
+      (select && term && choosesExtremum(select, out, term));
   if (!term || dependsOnOuts(term) || !(extremum || select))
     term = {};
   SmallVector<Place, 1> places;
   if (term)
     places = findPlaces(out);
   if (!term || !(extremum || !places.empty()))
-    return op.emitOpError() << "has a gradient only when its reduction is a sum, a maximum or a minimum of result "
-                            << number << " and a value that does not depend on it; write another reduction as "
-                            << "one of these, or as a loop of ops that have gradients";
+    return op.emitOpError()
+           << "has a gradient only when its reduction is a sum, a maximum or a "
+              "minimum of result "
+           << number
+           << " and a value that does not depend on it; write another "
+              "reduction as "
+           << "one of these, or as a loop of ops that have gradients";
   if (gradients.isNeeded(init))
-    return op.emitOpError() << "has no gradient for the initial value of a maximum or minimum; begin it with a "
-                            << "constant and take the larger or smaller of both afterwards";
+    return op.emitOpError()
+           << "has no gradient for the initial value of a maximum or minimum; "
+              "begin it with a "
+           << "constant and take the larger or smaller of both afterwards";
   Kind kind = !places.empty() || readsWindows() ? Kind::Selected : Kind::Shared;
   results.push_back({number, kind, term, places, gradient, {}});
   return success();
@@ -230,22 +263,27 @@ LogicalResult StructuredGradient::collectReads() {
   Block &body = *op.getBlock();
   for (OpOperand &operand : op->getOpOperands()) {
     unsigned number = operand.getOperandNumber();
-    Value inBody = number < body.getNumArguments() ? body.getArgument(number) : Value();
-    reads.push_back({operand.get(), op.getMatchingIndexingMap(&operand), inBody});
+    Value inBody =
+        number < body.getNumArguments() ? body.getArgument(number) : Value();
+    reads.push_back(
+        {operand.get(), op.getMatchingIndexingMap(&operand), inBody});
   }
   for (Value value : valuesReadInside(op)) {
     if (!gradients.isNeeded(value))
       continue;
     if (isa<FloatType>(value.getType())) {
-      reads.push_back({value, AffineMap::get(op.getNumLoops(), 0, op.getContext()), value});
+      reads.push_back(
+          {value, AffineMap::get(op.getNumLoops(), 0, op.getContext()), value});
       continue;
     }
     for (OpOperand &use : value.getUses()) {
       Operation *user = use.getOwner();
       if (op->isProperAncestor(user) && !readsSize(user) &&
           (user->getBlock() != &body || !isa<tensor::ExtractOp>(user)))
-        return user->emitOpError() << "reads a tensor from outside the body that needs a gradient, which only "
-                                      "tensor.extract may do; pass the tensor as an operand of the linalg op";
+        return user->emitOpError() << "reads a tensor from outside the body "
+                                      "that needs a gradient, which only "
+                                      "tensor.extract may do; pass the tensor "
+                                      "as an operand of the linalg op";
     }
     tables.push_back(value);
   }
@@ -256,11 +294,15 @@ void StructuredGradient::collectTargets() {
   for (auto [number, read] : llvm::enumerate(reads)) {
     if (!gradients.isNeeded(read.value))
       continue;
-    bool isInit = number < op->getNumOperands() && op.isDpsInit(&op->getOpOperand(number));
+    bool isInit = number < op->getNumOperands() &&
+                  op.isDpsInit(&op->getOpOperand(number));
     // Inits of reductions were served as a whole.
-    if (isInit && (op.getNumReductionLoops() != 0 || !read.inBody || read.inBody.use_empty()))
+    if (isInit && (op.getNumReductionLoops() != 0 || !read.inBody ||
+                   read.inBody.use_empty()))
       continue;
-    Target *same = llvm::find_if(targets, [&](Target &t) { return t.value == read.value && t.map == read.map; });
+    Target *same = llvm::find_if(targets, [&](Target &t) {
+      return t.value == read.value && t.map == read.map;
+    });
     if (same == targets.end()) {
       targets.push_back({read.value, read.map, {}});
       same = &targets.back();
@@ -269,7 +311,9 @@ void StructuredGradient::collectTargets() {
   }
 }
 
-SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested, ValueRange arguments, ValueRange loops,
+SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested,
+                                                       ValueRange arguments,
+                                                       ValueRange loops,
                                                        IRMapping &mapping) {
   for (auto [read, argument] : llvm::zip(reads, arguments))
     if (read.inBody)
@@ -287,31 +331,44 @@ SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested, ValueR
 
 void StructuredGradient::collectExtents() {
   extents.resize(op.getNumLoops());
-  // Every loop is the result of some map by itself: linalg's verifier makes sure of it.
+  // Every loop is the result of some map by itself: linalg's verifier makes
+  // sure of it.
   for (OpOperand &operand : op->getOpOperands())
-    for (auto [position, expr] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
-      if (auto dim = dyn_cast<AffineDimExpr>(expr); dim && !extents[dim.getPosition()])
+    for (auto [position, expr] :
+         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+      if (auto dim = dyn_cast<AffineDimExpr>(expr);
+          dim && !extents[dim.getPosition()])
         extents[dim.getPosition()] = getValueOrCreateConstantIndexOp(
-            builder, op.getLoc(), tensor::getMixedSize(builder, op.getLoc(), operand.get(), position));
+            builder, op.getLoc(),
+            tensor::getMixedSize(builder, op.getLoc(), operand.get(),
+                                 position));
 }
 
-Value StructuredGradient::iterationNumber(OpBuilder &nested, Location where, ValueRange loops) {
+Value StructuredGradient::iterationNumber(OpBuilder &nested, Location where,
+                                          ValueRange loops) {
   Value number;
   for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
     if (iterator != IteratorType::reduction)
       continue;
-    Value index = loops.empty() ? linalg::IndexOp::create(nested, where, loop).getResult() : loops[loop];
+    Value index = loops.empty()
+                      ? linalg::IndexOp::create(nested, where, loop).getResult()
+                      : loops[loop];
     if (number)
-      index = arith::AddIOp::create(nested, where, arith::MulIOp::create(nested, where, number, extents[loop]), index);
+      index = arith::AddIOp::create(
+          nested, where,
+          arith::MulIOp::create(nested, where, number, extents[loop]), index);
     number = index;
   }
   return arith::IndexCastOp::create(nested, where, nested.getI64Type(), number);
 }
 
-Value StructuredGradient::reduceTerms(const Result &result, Value init,
-                                      function_ref<Value(OpBuilder &, Location, Value isMine, Value out)> combine) {
+Value StructuredGradient::reduceTerms(
+    const Result &result, Value init,
+    function_ref<Value(OpBuilder &, Location, Value isMine, Value out)>
+        combine) {
   Location loc = op.getLoc();
-  AffineMap outMap = op.getIndexingMapMatchingResult(op->getResult(result.number));
+  AffineMap outMap =
+      op.getIndexingMapMatchingResult(op->getResult(result.number));
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   for (const Read &read : reads) {
@@ -323,19 +380,24 @@ Value StructuredGradient::reduceTerms(const Result &result, Value init,
     inputs.push_back(place.chosen);
   maps.append(result.places.size() + 2, outMap);
   auto generic = linalg::GenericOp::create(
-      builder, loc, init.getType(), inputs, init, maps, op.getIteratorTypesArray(),
+      builder, loc, init.getType(), inputs, init, maps,
+      op.getIteratorTypesArray(),
       [&](OpBuilder &nested, Location where, ValueRange arguments) {
         IRMapping mapping;
         cloneBody(nested, arguments, {}, mapping);
         ValueRange further = arguments.drop_front(reads.size());
-        Value isMine = arith::CmpFOp::create(nested, where, arith::CmpFPredicate::OEQ,
-                                             mapping.lookupOrDefault(result.term), further.front());
-        for (auto [place, chosen] : llvm::zip(result.places, further.drop_front())) {
-          Value same = arith::CmpIOp::create(nested, where, arith::CmpIPredicate::eq,
-                                             mapping.lookupOrDefault(place.inBody), chosen);
+        Value isMine = arith::CmpFOp::create(
+            nested, where, arith::CmpFPredicate::OEQ,
+            mapping.lookupOrDefault(result.term), further.front());
+        for (auto [place, chosen] :
+             llvm::zip(result.places, further.drop_front())) {
+          Value same = arith::CmpIOp::create(
+              nested, where, arith::CmpIPredicate::eq,
+              mapping.lookupOrDefault(place.inBody), chosen);
           isMine = arith::AndIOp::create(nested, where, isMine, same);
         }
-        linalg::YieldOp::create(nested, where, combine(nested, where, isMine, arguments.back()));
+        linalg::YieldOp::create(
+            nested, where, combine(nested, where, isMine, arguments.back()));
       });
   eraseDeadOps(*generic.getBody());
   eraseUnusedInputs(generic);
@@ -347,26 +409,36 @@ Value StructuredGradient::countTies(const Result &result) {
   Value winner = op->getResult(result.number);
   Type element = computeType(getElementTypeOrSelf(winner.getType()));
   Value zeros = constantLike(builder, op.getLoc(), winner, element, 0.0);
-  return reduceTerms(result, zeros, [&](OpBuilder &nested, Location where, Value isMine, Value out) {
-    Expression count(nested, where, out);
-    return Value(count + count.like(1.0).where(isMine));
-  });
+  return reduceTerms(
+      result, zeros,
+      [&](OpBuilder &nested, Location where, Value isMine, Value out) {
+        Expression count(nested, where, out);
+        return Value(count + count.like(1.0).where(isMine));
+      });
 }
 
-// first[out(i)] = the lowest iteration number of a term that is equal to the winner.
+// first[out(i)] = the lowest iteration number of a term that is equal to the
+// winner.
 Value StructuredGradient::findFirst(const Result &result) {
   Location loc = op.getLoc();
   Type type = builder.getI64Type();
-  Value none = arith::ConstantOp::create(builder, loc, builder.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
+  Value none = arith::ConstantOp::create(
+      builder, loc,
+      builder.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
   Value empty = emptyLike(builder, loc, op->getResult(result.number), type);
   Value init = linalg::FillOp::create(builder, loc, none, empty).getResult(0);
-  return reduceTerms(result, init, [&](OpBuilder &nested, Location where, Value isMine, Value out) {
-    Value lower = arith::MinSIOp::create(nested, where, iterationNumber(nested, where, {}), out);
-    return arith::SelectOp::create(nested, where, isMine, lower, out).getResult();
-  });
+  return reduceTerms(
+      result, init,
+      [&](OpBuilder &nested, Location where, Value isMine, Value out) {
+        Value lower = arith::MinSIOp::create(
+            nested, where, iterationNumber(nested, where, {}), out);
+        return arith::SelectOp::create(nested, where, isMine, lower, out)
+            .getResult();
+      });
 }
 
-void StructuredGradient::collectInputs(SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps) {
+void StructuredGradient::collectInputs(SmallVectorImpl<Value> &inputs,
+                                       SmallVectorImpl<AffineMap> &maps) {
   for (const Read &read : reads) {
     inputs.push_back(read.value);
     maps.push_back(read.map);
@@ -374,14 +446,18 @@ void StructuredGradient::collectInputs(SmallVectorImpl<Value> &inputs, SmallVect
   for (const Result &result : results) {
     inputs.push_back(result.gradient);
     llvm::append_range(inputs, result.further);
-    maps.append(1 + result.further.size(), op.getIndexingMapMatchingResult(op->getResult(result.number)));
+    maps.append(1 + result.further.size(),
+                op.getIndexingMapMatchingResult(op->getResult(result.number)));
   }
 }
 
-LogicalResult StructuredGradient::sweepBody(OpBuilder &nested, Location where, ValueRange arguments, ValueRange loops,
+LogicalResult StructuredGradient::sweepBody(OpBuilder &nested, Location where,
+                                            ValueRange arguments,
+                                            ValueRange loops,
                                             Gradients &inner) {
   IRMapping mapping;
-  SmallVector<Operation *> clones = cloneBody(nested, arguments, loops, mapping);
+  SmallVector<Operation *> clones =
+      cloneBody(nested, arguments, loops, mapping);
   inner.propagate(clones);
   unsigned next = reads.size();
   for (const Result &result : results) {
@@ -390,25 +466,31 @@ LogicalResult StructuredGradient::sweepBody(OpBuilder &nested, Location where, V
     if (result.kind == Kind::Shared) {
       Value winner = arguments[next++];
       Expression ties(nested, where, arguments[next++]);
-      Value equal = arith::CmpFOp::create(nested, where, arith::CmpFPredicate::OEQ, term, winner);
+      Value equal = arith::CmpFOp::create(
+          nested, where, arith::CmpFPredicate::OEQ, term, winner);
       seed = (seed / ties).where(equal);
     }
     if (result.kind == Kind::Selected) {
-      Value place = result.isNumbered ? iterationNumber(nested, where, loops)
-                                      : mapping.lookupOrDefault(result.places.front().inBody);
-      seed = seed.where(arith::CmpIOp::create(nested, where, arith::CmpIPredicate::eq, place, arguments[next++]));
+      Value place = result.isNumbered
+                        ? iterationNumber(nested, where, loops)
+                        : mapping.lookupOrDefault(result.places.front().inBody);
+      seed = seed.where(arith::CmpIOp::create(
+          nested, where, arith::CmpIPredicate::eq, place, arguments[next++]));
     }
     inner.add(term, seed);
   }
   return reverseSweep(clones, inner);
 }
 
-FailureOr<linalg::GenericOp> StructuredGradient::buildGeneric(ArrayRef<Target> group, ArrayRef<Value> outs, bool sum) {
+FailureOr<linalg::GenericOp>
+StructuredGradient::buildGeneric(ArrayRef<Target> group, ArrayRef<Value> outs,
+                                 bool sum) {
   Location loc = op.getLoc();
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   collectInputs(inputs, maps);
-  SmallVector<IteratorType> iterators(op.getNumLoops(), IteratorType::reduction);
+  SmallVector<IteratorType> iterators(op.getNumLoops(),
+                                      IteratorType::reduction);
   for (const Target &target : group) {
     maps.push_back(target.map);
     markParallel(target.map, iterators);
@@ -422,20 +504,26 @@ FailureOr<linalg::GenericOp> StructuredGradient::buildGeneric(ArrayRef<Target> g
         inner.want(arguments[read]);
     status = sweepBody(nested, where, arguments, {}, inner);
     SmallVector<Value> yields;
-    for (auto [target, out] : llvm::zip(group, arguments.take_back(group.size()))) {
+    for (auto [target, out] :
+         llvm::zip(group, arguments.take_back(group.size()))) {
       Value total;
       for (unsigned read : target.reads)
         if (Value part = inner.of(arguments[read]))
-          total = total ? arith::AddFOp::create(nested, where, total, part).getResult() : part;
+          total = total ? arith::AddFOp::create(nested, where, total, part)
+                              .getResult()
+                        : part;
       if (!total)
         total = constantLike(nested, where, out, out.getType(), 0.0);
       total = convertFloat(nested, where, total, out.getType());
-      yields.push_back(sum ? arith::AddFOp::create(nested, where, out, total).getResult() : total);
+      yields.push_back(
+          sum ? arith::AddFOp::create(nested, where, out, total).getResult()
+              : total);
     }
     linalg::YieldOp::create(nested, where, yields);
   };
   auto generic =
-      linalg::GenericOp::create(builder, loc, ValueRange(outs).getTypes(), inputs, outs, maps, iterators, body);
+      linalg::GenericOp::create(builder, loc, ValueRange(outs).getTypes(),
+                                inputs, outs, maps, iterators, body);
   if (failed(status))
     return failure();
   eraseDeadOps(*generic.getBody());
@@ -448,11 +536,13 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   collectInputs(inputs, maps);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0), one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
+        one = arith::ConstantIndexOp::create(builder, loc, 1);
   SmallVector<Value> lower(extents.size(), zero), step(extents.size(), one);
   LogicalResult status = success();
   Block *innermost = builder.getInsertionBlock();
-  auto body = [&](OpBuilder &nested, Location where, ValueRange loops, ValueRange carried) -> scf::ValueVector {
+  auto body = [&](OpBuilder &nested, Location where, ValueRange loops,
+                  ValueRange carried) -> scf::ValueVector {
     innermost = nested.getInsertionBlock();
     SmallVector<Value> arguments;
     for (auto [input, map] : llvm::zip(inputs, maps)) {
@@ -462,8 +552,10 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
       }
       SmallVector<Value> place;
       for (AffineExpr expr : map.getResults())
-        place.push_back(affine::expandAffineExpr(nested, where, expr, loops, ValueRange()));
-      arguments.push_back(tensor::ExtractOp::create(nested, where, input, place));
+        place.push_back(
+            affine::expandAffineExpr(nested, where, expr, loops, ValueRange()));
+      arguments.push_back(
+          tensor::ExtractOp::create(nested, where, input, place));
     }
     Gradients inner(nested, nullptr);
     inner.setLocation(where);
@@ -471,7 +563,8 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
     status = sweepBody(nested, where, arguments, loops, inner);
     return {inner.accumulatorOf(table)};
   };
-  scf::LoopNest nest = scf::buildLoopNest(builder, loc, lower, extents, step, init, body);
+  scf::LoopNest nest =
+      scf::buildLoopNest(builder, loc, lower, extents, step, init, body);
   if (failed(status))
     return failure();
   if (!nest.loops.empty())
@@ -483,7 +576,9 @@ LogicalResult StructuredGradient::build() {
   if (failed(classify()) || failed(collectReads()))
     return failure();
   Location loc = op.getLoc();
-  bool countsIterations = llvm::any_of(results, [](const Result &result) { return result.kind == Kind::Selected; });
+  bool countsIterations = llvm::any_of(results, [](const Result &result) {
+    return result.kind == Kind::Selected;
+  });
   if (countsIterations || !tables.empty())
     collectExtents();
   for (Result &result : results) {
@@ -491,23 +586,32 @@ LogicalResult StructuredGradient::build() {
       result.further = {op->getResult(result.number), countTies(result)};
     if (result.kind != Kind::Selected)
       continue;
-    Place *own = llvm::find_if(result.places, [&](const Place &place) { return namesIteration(place); });
-    // From any other initial value the places may be the initial ones, of no term.
-    result.isNumbered = own == result.places.end() || !isInfinite(op.getDpsInits()[result.number]);
+    Place *own = llvm::find_if(result.places, [&](const Place &place) {
+      return namesIteration(place);
+    });
+    // From any other initial value the places may be the initial ones, of no
+    // term.
+    result.isNumbered = own == result.places.end() ||
+                        !isInfinite(op.getDpsInits()[result.number]);
     if (!result.isNumbered)
       std::swap(*own, result.places.front());
-    result.further = {result.isNumbered ? findFirst(result) : result.places.front().chosen};
+    result.further = {result.isNumbered ? findFirst(result)
+                                        : result.places.front().chosen};
   }
   collectTargets();
-  // Operands read once in every iteration share one generic; the others are sums, each with its own reductions.
+  // Operands read once in every iteration share one generic; the others are
+  // sums, each with its own reductions.
   SmallVector<Target> maps, sums;
   for (Target &target : targets)
     (namesEveryDimension(target.map) ? maps : sums).push_back(target);
   if (!maps.empty()) {
     SmallVector<Value> outs;
     for (Target &target : maps)
-      outs.push_back(emptyLike(builder, loc, target.value, getElementTypeOrSelf(gradients.gradientType(target.value))));
-    FailureOr<linalg::GenericOp> generic = buildGeneric(maps, outs, /*sum=*/false);
+      outs.push_back(emptyLike(
+          builder, loc, target.value,
+          getElementTypeOrSelf(gradients.gradientType(target.value))));
+    FailureOr<linalg::GenericOp> generic =
+        buildGeneric(maps, outs, /*sum=*/false);
     if (failed(generic))
       return failure();
     for (auto [target, gradient] : llvm::zip(maps, generic->getResults()))
@@ -516,7 +620,8 @@ LogicalResult StructuredGradient::build() {
   for (Target &target : sums) {
     LogicalResult status = success();
     auto build = [&](Value init) -> Value {
-      FailureOr<linalg::GenericOp> generic = buildGeneric(target, init, /*sum=*/true);
+      FailureOr<linalg::GenericOp> generic =
+          buildGeneric(target, init, /*sum=*/true);
       status = generic;
       return failed(generic) ? init : generic->getResult(0);
     };
@@ -525,8 +630,11 @@ LogicalResult StructuredGradient::build() {
     } else {
       Type element = computeType(target.value.getType());
       Value zero = arith::ConstantOp::create(
-          builder, loc, DenseElementsAttr::get(RankedTensorType::get({}, element), builder.getFloatAttr(element, 0.0)));
-      gradients.add(target.value, tensor::ExtractOp::create(builder, loc, build(zero), ValueRange()));
+          builder, loc,
+          DenseElementsAttr::get(RankedTensorType::get({}, element),
+                                 builder.getFloatAttr(element, 0.0)));
+      gradients.add(target.value, tensor::ExtractOp::create(
+                                      builder, loc, build(zero), ValueRange()));
     }
     if (failed(status))
       return failure();
@@ -546,9 +654,13 @@ LogicalResult StructuredGradient::build() {
 
 namespace {
 
-template <typename Op> struct StructuredModel : GradientOpInterface::ExternalModel<StructuredModel<Op>, Op> {
-  LogicalResult buildGradients(Operation *op, OpBuilder &builder, Gradients &gradients) const {
-    return StructuredGradient(cast<linalg::LinalgOp>(op), builder, gradients).build();
+template <typename Op>
+struct StructuredModel
+    : GradientOpInterface::ExternalModel<StructuredModel<Op>, Op> {
+  LogicalResult buildGradients(Operation *op, OpBuilder &builder,
+                               Gradients &gradients) const {
+    return StructuredGradient(cast<linalg::LinalgOp>(op), builder, gradients)
+        .build();
   }
   bool servesCaptured(Operation *) const { return true; }
 };

@@ -8,7 +8,9 @@ using namespace nibble;
 
 namespace {
 
-template <typename Op> struct StraightThrough : GradientOpInterface::ExternalModel<StraightThrough<Op>, Op> {
+template <typename Op>
+struct StraightThrough
+    : GradientOpInterface::ExternalModel<StraightThrough<Op>, Op> {
   Value getIdentityOperand(Operation *op) const { return op->getOperand(0); }
   LogicalResult buildGradients(Operation *op, OpBuilder &, Gradients &) const {
     return op->emitOpError() << "passes its gradient on before a rule is asked";
@@ -19,7 +21,9 @@ template <typename Op> struct StraightThrough : GradientOpInterface::ExternalMod
 
 void nibble::registerQATGradients(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, qat::QATDialect *) {
-    qat::FakeQuantOp::attachInterface<StraightThrough<qat::FakeQuantOp>>(*context);
-    qat::StraightThroughOp::attachInterface<StraightThrough<qat::StraightThroughOp>>(*context);
+    qat::FakeQuantOp::attachInterface<StraightThrough<qat::FakeQuantOp>>(
+        *context);
+    qat::StraightThroughOp::attachInterface<
+        StraightThrough<qat::StraightThroughOp>>(*context);
   });
 }

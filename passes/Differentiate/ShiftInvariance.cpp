@@ -15,7 +15,8 @@ namespace nibble {
 
 namespace {
 
-// How a value depends on the root m. The maps go to the indices of m's dimensions whose extent is not 1.
+// How a value depends on the root m. The maps go to the indices of m's
+// dimensions whose extent is not 1.
 struct Dependence {
   enum class Kind { None, Additive, Multiplicative, Unknown };
   Kind kind = Kind::None;
@@ -33,14 +34,16 @@ class Walk {
 public:
   explicit Walk(Value root) : root(root), block(root.getParentBlock()) {}
 
-  // True when nothing that leaves `following`, the ops after the root's, depends on the root.
+  // True when nothing that leaves `following`, the ops after the root's,
+  // depends on the root.
   bool provesInvariance(ArrayRef<Operation *> following);
 
 private:
   bool record(Value value, const Dependence &dependence);
   bool visit(Operation *op);
   bool visitLinalg(linalg::LinalgOp op);
-  bool visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups, Value expanded, bool expands);
+  bool visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
+                    Value expanded, bool expands);
   Dependence ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody);
 
   Value root;
@@ -50,20 +53,28 @@ private:
 
 } // namespace
 
-static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
+static bool isFloat(Value value) {
+  return isa<FloatType>(getElementTypeOrSelf(value.getType()));
+}
 
-// The value that a block argument of a linalg op's body stands for; every other value itself.
+// The value that a block argument of a linalg op's body stands for; every other
+// value itself.
 static Value outsideOf(Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
-    if (auto op = dyn_cast_or_null<linalg::LinalgOp>(argument.getOwner()->getParentOp()))
+    if (auto op = dyn_cast_or_null<linalg::LinalgOp>(
+            argument.getOwner()->getParentOp()))
       value = op->getOperand(argument.getArgNumber());
   if (auto fill = value.getDefiningOp<linalg::FillOp>())
     value = fill.getInputs()[0];
   return value;
 }
 
-static bool isZero(Value value) { return matchPattern(outsideOf(value), m_AnyZeroFloat()); }
-static bool isNegativeInfinity(Value value) { return matchPattern(outsideOf(value), m_NegInfFloat()); }
+static bool isZero(Value value) {
+  return matchPattern(outsideOf(value), m_AnyZeroFloat());
+}
+static bool isNegativeInfinity(Value value) {
+  return matchPattern(outsideOf(value), m_NegInfFloat());
+}
 
 static Value withoutRounding(Value value) {
   while (isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(value.getDefiningOp()))
@@ -71,31 +82,40 @@ static Value withoutRounding(Value value) {
   return value;
 }
 
-// The form that two values share, where a constant that has every form takes the other's; Unknown when there is none.
+// The form that two values share, where a constant that has every form takes
+// the other's; Unknown when there is none.
 static Dependence common(Value a, Value b, Lookup of) {
   Dependence left = of(a), right = of(b);
   auto takesAny = [](Value value, const Dependence &other) {
-    return other.is(Kind::Multiplicative) ? isZero(value) : isNegativeInfinity(value);
+    return other.is(Kind::Multiplicative) ? isZero(value)
+                                          : isNegativeInfinity(value);
   };
   if (!left.exists() && takesAny(a, right))
     return right;
   if (!right.exists() && takesAny(b, left))
     return left;
-  if (left.kind == right.kind && left.degree == right.degree && left.map == right.map)
+  if (left.kind == right.kind && left.degree == right.degree &&
+      left.map == right.map)
     return left;
   return {Kind::Unknown};
 }
 
-// Two values of one kind, where None counts as degree 0; the degree of the second counts `sign` times.
-static Dependence combined(Kind kind, const Dependence &a, const Dependence &b, int64_t sign) {
-  auto fits = [&](const Dependence &one) { return !one.exists() || one.is(kind); };
+// Two values of one kind, where None counts as degree 0; the degree of the
+// second counts `sign` times.
+static Dependence combined(Kind kind, const Dependence &a, const Dependence &b,
+                           int64_t sign) {
+  auto fits = [&](const Dependence &one) {
+    return !one.exists() || one.is(kind);
+  };
   if (!fits(a) || !fits(b) || (a.exists() && b.exists() && a.map != b.map))
     return {Kind::Unknown};
   int64_t degree = a.degree + sign * b.degree;
-  return degree == 0 ? Dependence() : Dependence{kind, degree, a.exists() ? a.map : b.map};
+  return degree == 0 ? Dependence()
+                     : Dependence{kind, degree, a.exists() ? a.map : b.map};
 }
 
-// The form of the one result of an elementwise op, of scalars or of tensors. Some operand depends on m.
+// The form of the one result of an elementwise op, of scalars or of tensors.
+// Some operand depends on m.
 static Dependence transfer(Operation *op, Lookup of) {
   auto operand = [&](unsigned number) { return of(op->getOperand(number)); };
   if (isa<arith::ExtFOp, arith::TruncFOp>(op))
@@ -105,11 +125,15 @@ static Dependence transfer(Operation *op, Lookup of) {
     return a.is(Kind::Additive) ? Dependence{a.kind, -a.degree, a.map} : a;
   }
   if (isa<arith::AddFOp, arith::SubFOp>(op)) {
-    Dependence sum = combined(Kind::Additive, operand(0), operand(1), isa<arith::AddFOp>(op) ? 1 : -1);
-    return sum.is(Kind::Unknown) ? common(op->getOperand(0), op->getOperand(1), of) : sum;
+    Dependence sum = combined(Kind::Additive, operand(0), operand(1),
+                              isa<arith::AddFOp>(op) ? 1 : -1);
+    return sum.is(Kind::Unknown)
+               ? common(op->getOperand(0), op->getOperand(1), of)
+               : sum;
   }
   if (isa<arith::MulFOp, arith::DivFOp>(op))
-    return combined(Kind::Multiplicative, operand(0), operand(1), isa<arith::MulFOp>(op) ? 1 : -1);
+    return combined(Kind::Multiplicative, operand(0), operand(1),
+                    isa<arith::MulFOp>(op) ? 1 : -1);
   if (isa<math::ExpOp>(op) && operand(0).is(Kind::Additive))
     return {Kind::Multiplicative, operand(0).degree, operand(0).map};
   if (isa<math::LogOp>(op) && operand(0).is(Kind::Multiplicative))
@@ -119,8 +143,10 @@ static Dependence transfer(Operation *op, Lookup of) {
   return {Kind::Unknown};
 }
 
-// `map` with its dimensions replaced by `exprs` over `rank` dimensions; null when it needs one that has no expression.
-static AffineMap replaceDimensions(AffineMap map, ArrayRef<AffineExpr> exprs, unsigned rank) {
+// `map` with its dimensions replaced by `exprs` over `rank` dimensions; null
+// when it needs one that has no expression.
+static AffineMap replaceDimensions(AffineMap map, ArrayRef<AffineExpr> exprs,
+                                   unsigned rank) {
   SmallVector<AffineExpr> replacements(exprs);
   for (auto [number, expr] : llvm::enumerate(replacements)) {
     if (!expr && map.isFunctionOfDim(number))
@@ -137,35 +163,44 @@ bool Walk::record(Value value, const Dependence &dependence) {
   if (!dependence.exists())
     return true;
   known[value] = dependence;
-  // What a region reads by itself, and not as an operand of its op, is not followed.
-  return llvm::all_of(value.getUses(),
-                      [&](OpOperand &use) { return use.getOwner()->getBlock() == block || readsSize(use.getOwner()); });
+  // What a region reads by itself, and not as an operand of its op, is not
+  // followed.
+  return llvm::all_of(value.getUses(), [&](OpOperand &use) {
+    return use.getOwner()->getBlock() == block || readsSize(use.getOwner());
+  });
 }
 
-// Index i of an expanded dimension of extent 1 is 0, so a group with one other dimension has that dimension's index.
-bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups, Value expanded, bool expands) {
+// Index i of an expanded dimension of extent 1 is 0, so a group with one other
+// dimension has that dimension's index.
+bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
+                        Value expanded, bool expands) {
   MLIRContext *context = op->getContext();
   auto type = cast<RankedTensorType>(expanded.getType());
   SmallVector<AffineExpr> exprs(expands ? groups.size() : type.getRank());
   for (auto [collapsed, group] : llvm::enumerate(groups)) {
     SmallVector<int64_t> longer;
-    llvm::copy_if(group, std::back_inserter(longer), [&](int64_t dim) { return type.getDimSize(dim) != 1; });
+    llvm::copy_if(group, std::back_inserter(longer),
+                  [&](int64_t dim) { return type.getDimSize(dim) != 1; });
     if (!expands)
       for (int64_t dim : group)
-        exprs[dim] = type.getDimSize(dim) == 1 ? getAffineConstantExpr(0, context)
-                     : longer.size() == 1      ? getAffineDimExpr(collapsed, context)
-                                               : AffineExpr();
+        exprs[dim] = type.getDimSize(dim) == 1
+                         ? getAffineConstantExpr(0, context)
+                     : longer.size() == 1 ? getAffineDimExpr(collapsed, context)
+                                          : AffineExpr();
     else if (longer.size() <= 1)
-      exprs[collapsed] = longer.empty() ? getAffineConstantExpr(0, context) : getAffineDimExpr(longer[0], context);
+      exprs[collapsed] = longer.empty() ? getAffineConstantExpr(0, context)
+                                        : getAffineDimExpr(longer[0], context);
   }
   Dependence dependence = known.lookup(op->getOperand(0));
-  dependence.map = replaceDimensions(dependence.map, exprs, expands ? type.getRank() : groups.size());
+  dependence.map = replaceDimensions(dependence.map, exprs,
+                                     expands ? type.getRank() : groups.size());
   return dependence.map && record(op->getResult(0), dependence);
 }
 
 Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   Block &body = *op.getBlock();
-  Value yielded = body.getTerminator()->getOperand(number), init = op.getDpsInits()[number];
+  Value yielded = body.getTerminator()->getOperand(number),
+        init = op.getDpsInits()[number];
   Dependence dependence = inBody(yielded);
   if (dependence.is(Kind::Unknown)) {
     // A sum over loops: the out, which no other op reads, plus a term.
@@ -173,11 +208,13 @@ Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
     auto sum = withoutRounding(yielded).getDefiningOp<arith::AddFOp>();
     if (!sum || known.contains(init))
       return dependence;
-    Value lhs = withoutRounding(sum.getLhs()), rhs = withoutRounding(sum.getRhs());
+    Value lhs = withoutRounding(sum.getLhs()),
+          rhs = withoutRounding(sum.getRhs());
     if (lhs != out && rhs != out)
       return dependence;
     dependence = inBody(lhs == out ? rhs : lhs);
-    if (dependence.exists() && !(dependence.is(Kind::Multiplicative) && isZero(init)))
+    if (dependence.exists() &&
+        !(dependence.is(Kind::Multiplicative) && isZero(init)))
       return {Kind::Unknown};
   }
   if (!dependence.exists() || dependence.is(Kind::Unknown))
@@ -188,7 +225,8 @@ Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   for (auto [position, expr] : llvm::enumerate(map.getResults()))
     if (auto dim = dyn_cast<AffineDimExpr>(expr))
       exprs[dim.getPosition()] = getAffineDimExpr(position, op.getContext());
-  dependence.map = replaceDimensions(dependence.map, exprs, map.getNumResults());
+  dependence.map =
+      replaceDimensions(dependence.map, exprs, map.getNumResults());
   return dependence.map ? dependence : Dependence{Kind::Unknown};
 }
 
@@ -206,32 +244,39 @@ bool Walk::visitLinalg(linalg::LinalgOp op) {
     if (argument.use_empty())
       continue;
     // An out holds what earlier iterations left.
-    if (op.isDpsInit(&operand) && (dependence.exists() || op.getNumReductionLoops() != 0))
+    if (op.isDpsInit(&operand) &&
+        (dependence.exists() || op.getNumReductionLoops() != 0))
       inBody[argument] = {Kind::Unknown};
     else if (dependence.exists())
-      inBody[argument] = {dependence.kind, dependence.degree,
-                          dependence.map.compose(op.getMatchingIndexingMap(&operand))};
+      inBody[argument] = {
+          dependence.kind, dependence.degree,
+          dependence.map.compose(op.getMatchingIndexingMap(&operand))};
   }
   for (Operation &inner : body.without_terminator()) {
-    if (llvm::none_of(inner.getOperands(), [&](Value operand) { return lookup(operand).exists(); }))
+    if (llvm::none_of(inner.getOperands(),
+                      [&](Value operand) { return lookup(operand).exists(); }))
       continue;
     bool follows = inner.getNumResults() == 1 && inner.getNumRegions() == 0;
     for (Value result : inner.getResults())
       if (isFloat(result))
-        inBody[result] = follows ? transfer(&inner, lookup) : Dependence{Kind::Unknown};
+        inBody[result] =
+            follows ? transfer(&inner, lookup) : Dependence{Kind::Unknown};
   }
   return llvm::all_of(op->getResults(), [&](OpResult result) {
-    return !isFloat(result) || record(result, ofResult(op, result.getResultNumber(), lookup));
+    return !isFloat(result) ||
+           record(result, ofResult(op, result.getResultNumber(), lookup));
   });
 }
 
 bool Walk::visit(Operation *op) {
-  if (llvm::none_of(op->getOperands(), [&](Value operand) { return known.contains(operand); }))
+  if (llvm::none_of(op->getOperands(),
+                    [&](Value operand) { return known.contains(operand); }))
     return true;
   if (op->hasTrait<OpTrait::IsTerminator>())
     return false;
   // No gradient goes through integers.
-  if (llvm::none_of(op->getResults(), [](Value result) { return isFloat(result); }))
+  if (llvm::none_of(op->getResults(),
+                    [](Value result) { return isFloat(result); }))
     return true;
   if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
     return visitLinalg(linalgOp);
@@ -239,12 +284,15 @@ bool Walk::visit(Operation *op) {
     return isa<RankedTensorType>(op->getResult(0).getType()) &&
            record(op->getResult(0), known.lookup(op->getOperand(0)));
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
-    return visitReshape(op, expand.getReassociationIndices(), expand.getResult(), /*expands=*/true);
+    return visitReshape(op, expand.getReassociationIndices(),
+                        expand.getResult(), /*expands=*/true);
   if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
-    return visitReshape(op, collapse.getReassociationIndices(), collapse.getSrc(), /*expands=*/false);
+    return visitReshape(op, collapse.getReassociationIndices(),
+                        collapse.getSrc(), /*expands=*/false);
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return false;
-  return record(op->getResult(0), transfer(op, [&](Value value) { return known.lookup(value); }));
+  return record(op->getResult(0),
+                transfer(op, [&](Value value) { return known.lookup(value); }));
 }
 
 bool Walk::provesInvariance(ArrayRef<Operation *> following) {
@@ -256,7 +304,8 @@ bool Walk::provesInvariance(ArrayRef<Operation *> following) {
     if (type.getDimSize(dim) != 1)
       indices.push_back(getAffineDimExpr(dim, root.getContext()));
   AffineMap map = AffineMap::get(type.getRank(), 0, indices, root.getContext());
-  return record(root, {Kind::Additive, 1, map}) && llvm::all_of(following, [&](Operation *op) { return visit(op); }) &&
+  return record(root, {Kind::Additive, 1, map}) &&
+         llvm::all_of(following, [&](Operation *op) { return visit(op); }) &&
          visit(block->getTerminator());
 }
 
@@ -264,8 +313,10 @@ static bool isExtremum(OpResult result) {
   auto op = dyn_cast<linalg::LinalgOp>(result.getOwner());
   if (!op || op.getNumReductionLoops() == 0 || !isFloat(result))
     return false;
-  Value yielded = op.getBlock()->getTerminator()->getOperand(result.getResultNumber());
-  return isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp, arith::SelectOp>(
+  Value yielded =
+      op.getBlock()->getTerminator()->getOperand(result.getResultNumber());
+  return isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+                         arith::MinNumFOp, arith::SelectOp>(
       yielded.getDefiningOp());
 }
 
@@ -277,12 +328,18 @@ DenseSet<Value> findShiftInvariant(ArrayRef<Operation *> ops) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
     for (OpOperand &operand : op->getOpOperands()) {
       bool isShape = linalgOp && linalgOp.isDpsInit(&operand);
-      if (!isShape && isFloat(operand.get()) && !matchPattern(outsideOf(operand.get()), m_Constant()))
+      if (!isShape && isFloat(operand.get()) &&
+          !matchPattern(outsideOf(operand.get()), m_Constant()))
         sources.push_back(operand.get());
     }
-    bool isDerived = !sources.empty() && llvm::all_of(sources, [&](Value source) { return tried.contains(source); });
+    bool isDerived =
+        !sources.empty() && llvm::all_of(sources, [&](Value source) {
+          return tried.contains(source);
+        });
     // Nobody asks for the gradient of what is computed from these.
-    if (isDerived && llvm::all_of(sources, [&](Value source) { return invariant.contains(source); }))
+    if (isDerived && llvm::all_of(sources, [&](Value source) {
+          return invariant.contains(source);
+        }))
       continue;
     for (OpResult result : op->getResults()) {
       if (!isFloat(result) || !(isDerived || isExtremum(result)))

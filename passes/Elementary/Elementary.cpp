@@ -1,8 +1,11 @@
-// exp, log, sin and cos as polynomials: what a program computes never depends on a C library or on a compiler's choice.
+// exp, log, sin and cos as polynomials: what a program computes never depends
+// on a C library or on a compiler's choice.
 //
-// Each uses fused multiply-adds where it says fma and one rounding per operation elsewhere. The coefficients are
-// minimax fits (Remez exchange, 50 digits), rounded once to the type they are used in. Errors were measured against
-// float64 over the float32 numbers: exp < 1.0 ulp, log < 0.83 ulp, sine and cosine < 0.501 ulp.
+// Each uses fused multiply-adds where it says fma and one rounding per
+// operation elsewhere. The coefficients are minimax fits (Remez exchange, 50
+// digits), rounded once to the type they are used in. Errors were measured
+// against float64 over the float32 numbers: exp < 1.0 ulp, log < 0.83 ulp, sine
+// and cosine < 0.501 ulp.
 #include "passes/Elementary/Elementary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,13 +32,23 @@ struct Shaped {
   }
   Value constant(TypedAttr scalar) const {
     if (auto vector = dyn_cast<VectorType>(like))
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(vector.clone(scalar.getType()), Attribute(scalar)));
+      return arith::ConstantOp::create(
+          b, DenseElementsAttr::get(vector.clone(scalar.getType()),
+                                    Attribute(scalar)));
     return arith::ConstantOp::create(b, scalar);
   }
-  Value integer(Type element, int64_t value) const { return constant(b.getIntegerAttr(element, value)); }
-  Value real(Type element, double value) const { return constant(b.getFloatAttr(element, value)); }
-  Value bits(Value value, Type element) const { return arith::BitcastOp::create(b, withElement(element), value); }
-  Value fma(Value x, Value y, Value z) const { return math::FmaOp::create(b, x, y, z); }
+  Value integer(Type element, int64_t value) const {
+    return constant(b.getIntegerAttr(element, value));
+  }
+  Value real(Type element, double value) const {
+    return constant(b.getFloatAttr(element, value));
+  }
+  Value bits(Value value, Type element) const {
+    return arith::BitcastOp::create(b, withElement(element), value);
+  }
+  Value fma(Value x, Value y, Value z) const {
+    return math::FmaOp::create(b, x, y, z);
+  }
   // c[0] + c[1] x + ... by Horner's rule, one fma a step.
   Value polynomial(Value x, Type element, ArrayRef<double> coefficients) const {
     Value sum = real(element, coefficients.back());
@@ -46,21 +59,26 @@ struct Shaped {
   Value compare(arith::CmpFPredicate predicate, Value x, Value y) const {
     return arith::CmpFOp::create(b, predicate, x, y);
   }
-  Value choose(Value condition, Value x, Value y) const { return arith::SelectOp::create(b, condition, x, y); }
+  Value choose(Value condition, Value x, Value y) const {
+    return arith::SelectOp::create(b, condition, x, y);
+  }
 };
 
 } // namespace
 
-// exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r + r^2 q(r). Above 89 the result overflows
-// to infinity by itself; a NaN passes the comparisons and stays one. 2^n is applied in two factors, so that results
-// below the normal range are rounded once instead of lost. What is smaller than that is chosen to be 0 rather than
-// computed: a product that underflows costs the CPU a hundred cycles, and masked scores of attention are all such.
+// exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r +
+// r^2 q(r). Above 89 the result overflows to infinity by itself; a NaN passes
+// the comparisons and stays one. 2^n is applied in two factors, so that results
+// below the normal range are rounded once instead of lost. What is smaller than
+// that is chosen to be 0 rather than computed: a product that underflows costs
+// the CPU a hundred cycles, and masked scores of attention are all such.
 Value exp(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type(), i = b.getI32Type();
   Value high = s.real(f, 89.0), zero = s.real(f, 0.0);
   Value vanishes = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, -104.0));
-  Value c = s.choose(s.compare(arith::CmpFPredicate::OGT, x, high), high, s.choose(vanishes, zero, x));
+  Value c = s.choose(s.compare(arith::CmpFPredicate::OGT, x, high), high,
+                     s.choose(vanishes, zero, x));
 
   // Adding 1.5 * 2^23 leaves round(x / ln 2) in the low bits of z.
   Value magic = s.real(f, 12582912.0);
@@ -70,8 +88,9 @@ Value exp(ImplicitLocOpBuilder &b, Value x) {
   r = s.fma(n, s.real(f, -0x1.7f7d1cp-20), r);
 
   Value q = s.polynomial(r, f,
-                         {0.49999993447938323853, 0.16666520628716953453, 0.041668387991020655609,
-                          0.0083687171570509596727, 0.0013814602454714600973});
+                         {0.49999993447938323853, 0.16666520628716953453,
+                          0.041668387991020655609, 0.0083687171570509596727,
+                          0.0013814602454714600973});
   Value square = arith::MulFOp::create(b, r, r);
   Value p = arith::AddFOp::create(b, s.fma(square, q, r), s.real(f, 1.0));
 
@@ -82,47 +101,62 @@ Value exp(ImplicitLocOpBuilder &b, Value x) {
     return s.bits(arith::ShLIOp::create(b, biased, s.integer(i, 23)), f);
   };
   p = arith::MulFOp::create(b, p, powerOfTwo(half));
-  p = arith::MulFOp::create(b, p, powerOfTwo(arith::SubIOp::create(b, k, half)));
+  p = arith::MulFOp::create(b, p,
+                            powerOfTwo(arith::SubIOp::create(b, k, half)));
   return s.choose(vanishes, zero, p);
 }
 
-// x = 2^e m with m in [sqrt(1/2), sqrt(2)), g = m - 1, u = g / (2 + g), log(1 + g) = 2 atanh(u) = g - h + u (h + R)
-// with h = g^2 / 2 and R the series of 2 atanh(u) / u beyond its first term. 0 gives -infinity, negative numbers NaN.
+// x = 2^e m with m in [sqrt(1/2), sqrt(2)), g = m - 1, u = g / (2 + g), log(1 +
+// g) = 2 atanh(u) = g - h + u (h + R) with h = g^2 / 2 and R the series of 2
+// atanh(u) / u beyond its first term. 0 gives -infinity, negative numbers NaN.
 Value log(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type(), i = b.getI32Type();
-  Value one = s.real(f, 1.0), zero = s.real(f, 0.0), infinity = s.real(f, INFINITY);
+  Value one = s.real(f, 1.0), zero = s.real(f, 0.0),
+        infinity = s.real(f, INFINITY);
 
   // Numbers below the normal range are brought into it.
   Value tiny = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, 0x1p-126));
   Value y = s.choose(tiny, arith::MulFOp::create(b, x, s.real(f, 0x1p23)), x);
   Value bits = s.bits(y, i);
-  Value k =
-      arith::ShRSIOp::create(b, arith::SubIOp::create(b, bits, s.integer(i, 0x3f3504f3)), s.integer(i, 23));
-  Value m = s.bits(arith::SubIOp::create(b, bits, arith::ShLIOp::create(b, k, s.integer(i, 23))), f);
-  k = arith::SubIOp::create(b, k, s.choose(tiny, s.integer(i, 23), s.integer(i, 0)));
+  Value k = arith::ShRSIOp::create(
+      b, arith::SubIOp::create(b, bits, s.integer(i, 0x3f3504f3)),
+      s.integer(i, 23));
+  Value m = s.bits(arith::SubIOp::create(
+                       b, bits, arith::ShLIOp::create(b, k, s.integer(i, 23))),
+                   f);
+  k = arith::SubIOp::create(b, k,
+                            s.choose(tiny, s.integer(i, 23), s.integer(i, 0)));
   Value e = arith::SIToFPOp::create(b, s.withElement(f), k);
 
   Value g = arith::SubFOp::create(b, m, one);
-  Value u = arith::DivFOp::create(b, g, arith::AddFOp::create(b, s.real(f, 2.0), g));
+  Value u =
+      arith::DivFOp::create(b, g, arith::AddFOp::create(b, s.real(f, 2.0), g));
   Value t = arith::MulFOp::create(b, u, u);
-  Value series = s.polynomial(
-      t, f, {0.66666665641279154357, 0.40000336221537987282, 0.28537238212077967972, 0.23583570619309356039});
+  Value series = s.polynomial(t, f,
+                              {0.66666665641279154357, 0.40000336221537987282,
+                               0.28537238212077967972, 0.23583570619309356039});
   series = arith::MulFOp::create(b, series, t);
-  Value h = arith::MulFOp::create(b, arith::MulFOp::create(b, s.real(f, 0.5), g), g);
-  Value small = arith::MulFOp::create(b, u, arith::AddFOp::create(b, h, series));
+  Value h =
+      arith::MulFOp::create(b, arith::MulFOp::create(b, s.real(f, 0.5), g), g);
+  Value small =
+      arith::MulFOp::create(b, u, arith::AddFOp::create(b, h, series));
   small = s.fma(e, s.real(f, 0x1.2fefa2p-17), small);
   Value inner = arith::SubFOp::create(b, arith::SubFOp::create(b, h, small), g);
-  Value result = arith::SubFOp::create(b, arith::MulFOp::create(b, e, s.real(f, 0x1.62e3p-1)), inner);
+  Value result = arith::SubFOp::create(
+      b, arith::MulFOp::create(b, e, s.real(f, 0x1.62e3p-1)), inner);
 
   result = s.choose(s.compare(arith::CmpFPredicate::OGT, x, zero), result,
-                    s.choose(s.compare(arith::CmpFPredicate::OEQ, x, zero), s.real(f, -INFINITY), s.real(f, NAN)));
-  return s.choose(s.compare(arith::CmpFPredicate::OEQ, x, infinity), infinity, result);
+                    s.choose(s.compare(arith::CmpFPredicate::OEQ, x, zero),
+                             s.real(f, -INFINITY), s.real(f, NAN)));
+  return s.choose(s.compare(arith::CmpFPredicate::OEQ, x, infinity), infinity,
+                  result);
 }
 
-// The angle minus n quarter turns, in float64 with the quarter turn in two parts, then the sine or cosine polynomial
-// that the quadrant asks for. Float64 holds 2^24 quarter turns with 29 bits to spare, so one rounding to float32 is all
-// that is left.
+// The angle minus n quarter turns, in float64 with the quarter turn in two
+// parts, then the sine or cosine polynomial that the quadrant asks for. Float64
+// holds 2^24 quarter turns with 29 bits to spare, so one rounding to float32 is
+// all that is left.
 std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type(), d = b.getF64Type(), i = b.getI64Type();
@@ -135,20 +169,24 @@ std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Value t = arith::MulFOp::create(b, r, r);
 
   Value a = s.polynomial(t, d,
-                         {-0.16666666666631589675, 0.0083333333252707687767, -0.00019841263822266099611,
-                          2.7555357578976243022e-6, -2.4761638006980113904e-8});
+                         {-0.16666666666631589675, 0.0083333333252707687767,
+                          -0.00019841263822266099611, 2.7555357578976243022e-6,
+                          -2.4761638006980113904e-8});
   Value sine = s.fma(arith::MulFOp::create(b, r, t), a, r);
   Value c = s.polynomial(t, d,
-                         {0.041666666666602192144, -0.0013888888878265756347, 0.000024801580967833651298,
-                          -2.7555566423221616239e-7, 2.0647691701577772761e-9});
-  Value cosine = s.fma(arith::MulFOp::create(b, t, t), c, s.fma(t, s.real(d, -0.5), s.real(d, 1.0)));
+                         {0.041666666666602192144, -0.0013888888878265756347,
+                          0.000024801580967833651298, -2.7555566423221616239e-7,
+                          2.0647691701577772761e-9});
+  Value cosine = s.fma(arith::MulFOp::create(b, t, t), c,
+                       s.fma(t, s.real(d, -0.5), s.real(d, 1.0)));
 
-  // Quadrant n mod 4: odd ones swap the two, the second and third turn the sine's sign, the first and second the
-  // cosine's.
+  // Quadrant n mod 4: odd ones swap the two, the second and third turn the
+  // sine's sign, the first and second the cosine's.
   Value quadrant = s.bits(z, i);
   auto hasBit = [&](Value value, int64_t bit) -> Value {
     Value masked = arith::AndIOp::create(b, value, s.integer(i, bit));
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked, s.integer(i, 0));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, masked,
+                                 s.integer(i, 0));
   };
   auto negateIf = [&](Value condition, Value value) {
     return s.choose(condition, arith::NegFOp::create(b, value), value);
@@ -158,7 +196,8 @@ std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Value shifted = arith::AddIOp::create(b, quadrant, s.integer(i, 1));
   Value cosineOut = negateIf(hasBit(shifted, 2), s.choose(odd, sine, cosine));
   Type narrow = s.withElement(f);
-  return {arith::TruncFOp::create(b, narrow, sineOut), arith::TruncFOp::create(b, narrow, cosineOut)};
+  return {arith::TruncFOp::create(b, narrow, sineOut),
+          arith::TruncFOp::create(b, narrow, cosineOut)};
 }
 
 } // namespace nibble::elementary

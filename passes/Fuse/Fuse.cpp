@@ -1,4 +1,5 @@
-// nibble-fuse: packed weights and additions into linears, without changing a bit.
+// nibble-fuse: packed weights and additions into linears, without changing a
+// bit.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Fuse/Passes.h"
@@ -24,51 +25,68 @@ namespace {
 class ReadPackedWeightInLinear final : public OpRewritePattern<nn::LinearOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::LinearOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(nn::LinearOp op,
+                                PatternRewriter &rewriter) const override {
     auto dequantize = op.getWeight().getDefiningOp<qat::DequantizeOp>();
     if (!dequantize)
-      return rewriter.notifyMatchFailure(op, "the weight is not dequantized here");
-    rewriter.replaceOpWithNewOp<qat::LinearOp>(op, op.getY().getType(), op.getX(), dequantize.getPacked(), op.getBias(),
-                                               op.getResidual());
+      return rewriter.notifyMatchFailure(op,
+                                         "the weight is not dequantized here");
+    rewriter.replaceOpWithNewOp<qat::LinearOp>(
+        op, op.getY().getType(), op.getX(), dequantize.getPacked(),
+        op.getBias(), op.getResidual());
     return success();
   }
 };
 
-class ReadPackedWeightInLinearInputGrad final : public OpRewritePattern<nn::LinearInputGradOp> {
+class ReadPackedWeightInLinearInputGrad final
+    : public OpRewritePattern<nn::LinearInputGradOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::LinearInputGradOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(nn::LinearInputGradOp op,
+                                PatternRewriter &rewriter) const override {
     auto dequantize = op.getWeight().getDefiningOp<qat::DequantizeOp>();
     if (!dequantize)
-      return rewriter.notifyMatchFailure(op, "the weight is not dequantized here");
-    rewriter.replaceOpWithNewOp<qat::LinearInputGradOp>(op, op.getDx().getType(), op.getDy(), dequantize.getPacked());
+      return rewriter.notifyMatchFailure(op,
+                                         "the weight is not dequantized here");
+    rewriter.replaceOpWithNewOp<qat::LinearInputGradOp>(
+        op, op.getDx().getType(), op.getDy(), dequantize.getPacked());
     return success();
   }
 };
 
 // N6: a decoded weight lies on its grid already.
-class DropFakeQuantOfDequantized final : public OpRewritePattern<qat::FakeQuantOp> {
+class DropFakeQuantOfDequantized final
+    : public OpRewritePattern<qat::FakeQuantOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(qat::FakeQuantOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(qat::FakeQuantOp op,
+                                PatternRewriter &rewriter) const override {
     auto dequantize = op.getWeight().getDefiningOp<qat::DequantizeOp>();
     if (!dequantize)
-      return rewriter.notifyMatchFailure(op, "the weight is not dequantized here");
+      return rewriter.notifyMatchFailure(op,
+                                         "the weight is not dequantized here");
     qat::SchemeAttr scheme = op.getScheme();
-    if (cast<qat::PackedType>(dequantize.getPacked().getType()).getScheme() != scheme)
-      return rewriter.notifyMatchFailure(op, "the packed weight has another scheme");
+    if (cast<qat::PackedType>(dequantize.getPacked().getType()).getScheme() !=
+        scheme)
+      return rewriter.notifyMatchFailure(
+          op, "the packed weight has another scheme");
     if (!scheme.isExact() || scheme.getKind() != qat::Kind::Int4)
-      return rewriter.notifyMatchFailure(op, "N6 is shown for int4 with convention nibble only");
+      return rewriter.notifyMatchFailure(
+          op, "N6 is shown for int4 with convention nibble only");
     rewriter.replaceOp(op, dequantize.getWeight());
     return success();
   }
 };
 
-// Of an addition the operand that a linear made for it alone; the other operand becomes what is added.
-template <typename LinearOp> LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
-  for (unsigned i : {1, 0}) { // of two linears the later one: the residual comes first where people write it
+// Of an addition the operand that a linear made for it alone; the other operand
+// becomes what is added.
+template <typename LinearOp>
+LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
+  for (unsigned i : {1, 0}) { // of two linears the later one: the residual
+                              // comes first where people write it
     auto linear = add->getOperand(i).getDefiningOp<LinearOp>();
-    if (!linear || !linear->hasOneUse() || linear.getResidual() || linear->getBlock() != add->getBlock())
+    if (!linear || !linear->hasOneUse() || linear.getResidual() ||
+        linear->getBlock() != add->getBlock())
       continue;
     other = add->getOperand(1 - i);
     return linear;
@@ -76,25 +94,31 @@ template <typename LinearOp> LinearOp linearAddedTo(arith::AddFOp add, Value &ot
   return {};
 }
 
-// y = E(E(sum) + residual) both ways; an addition in float32 commutes bit for bit. The new linear stands where the
-// addition stood, so that the residual exists by then.
-template <typename LinearOp> class AddResidualInLinear final : public OpRewritePattern<arith::AddFOp> {
+// y = E(E(sum) + residual) both ways; an addition in float32 commutes bit for
+// bit. The new linear stands where the addition stood, so that the residual
+// exists by then.
+template <typename LinearOp>
+class AddResidualInLinear final : public OpRewritePattern<arith::AddFOp> {
 public:
   using OpRewritePattern<arith::AddFOp>::OpRewritePattern;
-  LogicalResult matchAndRewrite(arith::AddFOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(arith::AddFOp op,
+                                PatternRewriter &rewriter) const override {
     if (op.getFastmath() != arith::FastMathFlags::none)
-      return rewriter.notifyMatchFailure(op, "fast-math says nothing about bits");
+      return rewriter.notifyMatchFailure(op,
+                                         "fast-math says nothing about bits");
     Value residual;
     LinearOp linear = linearAddedTo<LinearOp>(op, residual);
     if (!linear)
       return rewriter.notifyMatchFailure(
-          op, "neither operand is a linear of this block without residual whose only use this is");
+          op, "neither operand is a linear of this block without residual "
+              "whose only use this is");
     if (linear.getY().getType() != op.getType())
       return rewriter.notifyMatchFailure(op, "the addition is of another type");
     if (residual.getDefiningOp<linalg::BroadcastOp>())
       return rewriter.notifyMatchFailure(op, "the other operand is a bias");
-    rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(), linear->getOperand(1), linear.getBias(),
-                                          residual);
+    rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(),
+                                          linear->getOperand(1),
+                                          linear.getBias(), residual);
     rewriter.eraseOp(linear);
     return success();
   }
@@ -104,21 +128,28 @@ public:
 class AddBiasInLinear final : public OpRewritePattern<arith::AddFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(arith::AddFOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(arith::AddFOp op,
+                                PatternRewriter &rewriter) const override {
     if (op.getFastmath() != arith::FastMathFlags::none)
-      return rewriter.notifyMatchFailure(op, "fast-math says nothing about bits");
+      return rewriter.notifyMatchFailure(op,
+                                         "fast-math says nothing about bits");
     Value other;
     auto linear = linearAddedTo<nn::LinearOp>(op, other);
     if (!linear || linear.getBias())
       return rewriter.notifyMatchFailure(
-          op, "neither operand is a linear of this block without bias whose only use this is");
+          op, "neither operand is a linear of this block without bias whose "
+              "only use this is");
     auto broadcast = other.getDefiningOp<linalg::BroadcastOp>();
     if (!broadcast || broadcast.getDimensions() != ArrayRef<int64_t>{0})
-      return rewriter.notifyMatchFailure(op, "the other operand is not one vector for every row");
+      return rewriter.notifyMatchFailure(
+          op, "the other operand is not one vector for every row");
     Value bias = broadcast.getInput();
-    if (cast<ShapedType>(bias.getType()).getRank() != 1 || linear.getY().getType() != op.getType())
-      return rewriter.notifyMatchFailure(op, "the bias is no vector of the linear's element type");
-    rewriter.replaceOpWithNewOp<nn::LinearOp>(op, op.getType(), linear.getX(), linear.getWeight(), bias, Value());
+    if (cast<ShapedType>(bias.getType()).getRank() != 1 ||
+        linear.getY().getType() != op.getType())
+      return rewriter.notifyMatchFailure(
+          op, "the bias is no vector of the linear's element type");
+    rewriter.replaceOpWithNewOp<nn::LinearOp>(
+        op, op.getType(), linear.getX(), linear.getWeight(), bias, Value());
     rewriter.eraseOp(linear);
     return success();
   }
@@ -129,16 +160,20 @@ public:
   using FusePassBase::FusePassBase;
 
   void runOnOperation() override {
-    // Equal ops first: a linear with two uses would otherwise be two linears with one each.
+    // Equal ops first: a linear with two uses would otherwise be two linears
+    // with one each.
     IRRewriter rewriter(&getContext());
     DominanceInfo dominance(getOperation());
     eliminateCommonSubExpressions(rewriter, dominance, getOperation());
 
     RewritePatternSet patterns(&getContext());
-    patterns.add<ReadPackedWeightInLinear, ReadPackedWeightInLinearInputGrad, DropFakeQuantOfDequantized,
-                 AddBiasInLinear, AddResidualInLinear<nn::LinearOp>, AddResidualInLinear<qat::LinearOp>>(&getContext());
+    patterns.add<ReadPackedWeightInLinear, ReadPackedWeightInLinearInputGrad,
+                 DropFakeQuantOfDequantized, AddBiasInLinear,
+                 AddResidualInLinear<nn::LinearOp>,
+                 AddResidualInLinear<qat::LinearOp>>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
-      getOperation().emitError("nibble-fuse: the patterns do not come to an end");
+      getOperation().emitError(
+          "nibble-fuse: the patterns do not come to an end");
       signalPassFailure();
     }
   }

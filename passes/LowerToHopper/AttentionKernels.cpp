@@ -9,22 +9,27 @@ namespace nibble::hopper {
 
 namespace {
 
-Value sub(Kernel &k, Value a, int64_t b) { return k.host.createOrFold<arith::SubIOp>(k.loc(), a, k.index(b)); }
+Value sub(Kernel &k, Value a, int64_t b) {
+  return k.host.createOrFold<arith::SubIOp>(k.loc(), a, k.index(b));
+}
 
 // How the op's tokens are cut. The bits do not depend on it.
-void fillCommon(Kernel &k, const AttentionForwardSpec &spec, AttentionForwardArguments &arguments, Value positions,
+void fillCommon(Kernel &k, const AttentionForwardSpec &spec,
+                AttentionForwardArguments &arguments, Value positions,
                 Value sequences) {
   arguments.q = k.input(0);
   arguments.y = k.output(0);
   arguments.positions = positions;
   arguments.sequences = sequences;
   arguments.sequenceCount = sub(k, k.extent(sequences, 0), 1);
-  arguments.blocks = tilesOfBatch(k, k.extent(arguments.q, 0), sequences, spec.tokensPerBlock());
+  arguments.blocks = tilesOfBatch(k, k.extent(arguments.q, 0), sequences,
+                                  spec.tokensPerBlock());
 }
 
 LogicalResult emitAttention(Kernel &k) {
   Value q = k.input(0), keys = k.input(1), values = k.input(2);
-  FailureOr<AttentionShape> shape = AttentionShape::of(k, columnsOf(q) / k.integer("heads"));
+  FailureOr<AttentionShape> shape =
+      AttentionShape::of(k, columnsOf(q) / k.integer("heads"));
   if (failed(shape))
     return failure();
   AttentionForwardSpec spec;
@@ -41,7 +46,8 @@ LogicalResult emitAttention(Kernel &k) {
 
 LogicalResult emitPagedAttention(Kernel &k) {
   Value keys = k.input(1), values = k.input(2), pages = k.input(5);
-  ArrayRef<int64_t> cache = cast<MemRefType>(keys.getType()).getShape(); // [pages, kv heads, size, slots]
+  ArrayRef<int64_t> cache = cast<MemRefType>(keys.getType())
+                                .getShape(); // [pages, kv heads, size, slots]
   FailureOr<AttentionShape> shape = AttentionShape::of(k, cache[2]);
   if (failed(shape))
     return failure();
@@ -51,8 +57,11 @@ LogicalResult emitPagedAttention(Kernel &k) {
   spec.pageSize = cache[3];
   AttentionForwardArguments arguments;
   Value count = k.extent(keys, 0);
-  arguments.keys = mapOfRows(k, keys, k.mul(count, k.index(cache[1] * cache[2])), cache[3], cache[2]);
-  arguments.values = mapOfRows(k, values, k.mul(count, k.index(cache[1] * cache[3])), cache[2], kTileRows);
+  arguments.keys = mapOfRows(
+      k, keys, k.mul(count, k.index(cache[1] * cache[2])), cache[3], cache[2]);
+  arguments.values =
+      mapOfRows(k, values, k.mul(count, k.index(cache[1] * cache[3])), cache[2],
+                kTileRows);
   arguments.pages = pages;
   arguments.pageColumns = k.extent(pages, 1);
   fillCommon(k, spec, arguments, k.input(3), k.input(4));

@@ -12,17 +12,21 @@ using namespace mlir;
 
 namespace {
 
-class ChoosePackedLayout final : public nibble::impl::ChoosePackedLayoutPassBase<ChoosePackedLayout> {
+class ChoosePackedLayout final
+    : public nibble::impl::ChoosePackedLayoutPassBase<ChoosePackedLayout> {
 public:
   void runOnOperation() override {
     AttrTypeReplacer replacer;
-    replacer.addReplacement([](nibble::qat::PackedType type) -> std::optional<Type> {
-      if (type.getLayout() != nibble::qat::Layout::Host)
-        return std::nullopt;
-      return nibble::qat::PackedType::get(type.getContext(), type.getN(), type.getK(), type.getScheme(),
-                                          nibble::qat::Layout::Hopper);
-    });
-    replacer.recursivelyReplaceElementsIn(getOperation(), /*replaceAttrs=*/true, /*replaceLocs=*/false,
+    replacer.addReplacement(
+        [](nibble::qat::PackedType type) -> std::optional<Type> {
+          if (type.getLayout() != nibble::qat::Layout::Host)
+            return std::nullopt;
+          return nibble::qat::PackedType::get(type.getContext(), type.getN(),
+                                              type.getK(), type.getScheme(),
+                                              nibble::qat::Layout::Hopper);
+        });
+    replacer.recursivelyReplaceElementsIn(getOperation(), /*replaceAttrs=*/true,
+                                          /*replaceLocs=*/false,
                                           /*replaceTypes=*/true);
   }
 };

@@ -13,7 +13,8 @@ using namespace nibble::hopper;
 
 namespace {
 
-class EmitHopperKernels final : public nibble::impl::EmitHopperKernelsPassBase<EmitHopperKernels> {
+class EmitHopperKernels final
+    : public nibble::impl::EmitHopperKernelsPassBase<EmitHopperKernels> {
 public:
   void runOnOperation() override {
     KernelTable table;
@@ -49,25 +50,30 @@ public:
   }
 
 private:
-  // A scalar that is loaded only to be stored elsewhere is copied where it lies: the host never sees it.
+  // A scalar that is loaded only to be stored elsewhere is copied where it
+  // lies: the host never sees it.
   static void copyOnDevice(memref::StoreOp store) {
     auto load = store.getValueToStore().getDefiningOp<memref::LoadOp>();
-    if (!load || !load.getIndices().empty() || !store.getIndices().empty() || !load->hasOneUse() ||
-        load->getBlock() != store->getBlock())
+    if (!load || !load.getIndices().empty() || !store.getIndices().empty() ||
+        !load->hasOneUse() || load->getBlock() != store->getBlock())
       return;
-    for (Operation *op = load->getNextNode(); op != store; op = op->getNextNode())
+    for (Operation *op = load->getNextNode(); op != store;
+         op = op->getNextNode())
       if (!isa<memref::AllocOp>(op) && !isMemoryEffectFree(op))
         return;
     OpBuilder b(store);
-    memref::CopyOp::create(b, store.getLoc(), load.getMemRef(), store.getMemRef());
+    memref::CopyOp::create(b, store.getLoc(), load.getMemRef(),
+                           store.getMemRef());
     store.erase();
     load.erase();
   }
 
-  static LogicalResult emit(nibble::kernel::ComputeOp op, const KernelTable &table, KernelWriter &writer) {
+  static LogicalResult emit(nibble::kernel::ComputeOp op,
+                            const KernelTable &table, KernelWriter &writer) {
     auto emit = table.find(op.getSource());
     if (emit == table.end())
-      return op.emitError() << "there is no kernel for '" << op.getSource() << "' on an H200";
+      return op.emitError()
+             << "there is no kernel for '" << op.getSource() << "' on an H200";
     OpBuilder host(op);
     Kernel kernel{writer, host, op};
     return emit->second(kernel);

@@ -1,7 +1,9 @@
 // Writing kernels: a builder whose values are those of one thread.
 //
-// Integers are i32 (element counts, indices) unless a name says i64; pointers are LLVM's, global (address space 1) or shared
-// (3). Floating-point operations are float32, one rounding each; nothing is contracted behind the writer's back.
+// Integers are i32 (element counts, indices) unless a name says i64; pointers
+// are LLVM's, global (address space 1) or shared (3). Floating-point operations
+// are float32, one rounding each; nothing is contracted behind the writer's
+// back.
 #pragma once
 
 #include "dialects/Hopper/Hopper.h"
@@ -29,10 +31,12 @@ public:
   Value i64(int64_t value);
   Value f32(double value);
   Value boolean(bool value);
-  // A constant of the type of `like`: an integer, a float, or a vector of them with it in each.
+  // A constant of the type of `like`: an integer, a float, or a vector of them
+  // with it in each.
   Value like(Value like, double value);
 
-  // Integers of one width (i32 or i64); constants fold. Division and comparisons are unsigned.
+  // Integers of one width (i32 or i64); constants fold. Division and
+  // comparisons are unsigned.
   Value addI(Value a, Value b);
   Value subI(Value a, Value b);
   Value mulI(Value a, Value b);
@@ -76,11 +80,14 @@ public:
   Value min(Value a, Value b);
   Value neg(Value a);
   Value sqrt(Value a); // IEEE
-  // 1 / a but for a unit in the last place (PTX ISA, rcp.approx.ftz); which one is the machine's choice.
+  // 1 / a but for a unit in the last place (PTX ISA, rcp.approx.ftz); which one
+  // is the machine's choice.
   Value approximateReciprocal(Value a);
   Value exp(Value x) { return elementary::exp(*this, x); }
   Value log(Value x) { return elementary::log(*this, x); }
-  std::pair<Value, Value> sinCos(Value x) { return elementary::sinCos(*this, x); }
+  std::pair<Value, Value> sinCos(Value x) {
+    return elementary::sinCos(*this, x);
+  }
   Value greater(Value a, Value b);
   Value toFloat(Value i32); // signed
   // bf16 (or float32, which stays) to float32 and back, to nearest even.
@@ -106,61 +113,91 @@ public:
   Value block(int dimension = 0); // in the grid
   Value lane();                   // thread mod 32
   Value warp();                   // thread / 32
-  // The same, when every lane of the warp has it: the value is in a uniform register.
+  // The same, when every lane of the warp has it: the value is in a uniform
+  // register.
   Value uniform(Value i32);
 
-  // Memory. `element` is the type at `pointer`, `index` (i32 or i64) counts elements of it.
+  // Memory. `element` is the type at `pointer`, `index` (i32 or i64) counts
+  // elements of it.
   Value at(Value pointer, Type element, Value index);
   Value atByte(Value pointer, Value index);
-  Value atByte(Value pointer, int64_t index) { return atByte(pointer, i32(index)); }
+  Value atByte(Value pointer, int64_t index) {
+    return atByte(pointer, i32(index));
+  }
   // row * stride + column as an i64.
   Value place(Value row, Value stride, Value column);
-  Value place(Value row, int64_t stride, Value column) { return place(row, i32(stride), column); }
-  Value load(Value pointer, Type type, int64_t alignment = 0); // 0: natural of the whole type
+  Value place(Value row, int64_t stride, Value column) {
+    return place(row, i32(stride), column);
+  }
+  Value load(Value pointer, Type type,
+             int64_t alignment = 0); // 0: natural of the whole type
   void store(Value value, Value pointer, int64_t alignment = 0);
-  mlir::VectorType vectorOf(Type element, int64_t width) { return mlir::VectorType::get({width}, element); }
-  Type sharedPointer() { return mlir::LLVM::LLVMPointerType::get(getContext(), 3); }
-  Value sharedMemory(int64_t offset) { return SharedMemoryOp::create(*this, sharedPointer(), offset); }
+  mlir::VectorType vectorOf(Type element, int64_t width) {
+    return mlir::VectorType::get({width}, element);
+  }
+  Type sharedPointer() {
+    return mlir::LLVM::LLVMPointerType::get(getContext(), 3);
+  }
+  Value sharedMemory(int64_t offset) {
+    return SharedMemoryOp::create(*this, sharedPointer(), offset);
+  }
   // The 32-bit shared address.
   Value sharedAddress(Value shared);
 
   // Between threads.
-  void barrier();                           // of the block
+  void barrier();                            // of the block
   void barrier(int64_t id, int64_t threads); // of `threads` threads, id 1..15
   void syncWarp();
   Value shuffleXor(Value x, int64_t mask); // f32 or i32, of the whole warp
   Value shuffle(Value x, Value lane);      // f32 or i32: the value of that lane
-  // Over the 32 lanes by xor of 16, 8, 4, 2, 1: every lane gets the result. A fixed tree (N13).
+  // Over the 32 lanes by xor of 16, 8, 4, 2, 1: every lane gets the result. A
+  // fixed tree (N13).
   Value warpSum(Value x);
   Value warpMax(Value x);
-  // Over all warps of a block: warpSum, then the warps' sums in a second warp tree. `scratch`: shared, 4 bytes for each
-  // warp. Every thread gets the result. `threads` a multiple of 32, at most 1024. Has barriers: all threads call it.
+  // Over all warps of a block: warpSum, then the warps' sums in a second warp
+  // tree. `scratch`: shared, 4 bytes for each warp. Every thread gets the
+  // result. `threads` a multiple of 32, at most 1024. Has barriers: all threads
+  // call it.
   Value blockSum(Value x, Value scratch, int64_t threads);
   Value blockMax(Value x, Value scratch, int64_t threads);
-  // Shared memory written by this thread before is seen by matrix instructions and bulk copies after the next barrier.
+  // Shared memory written by this thread before is seen by matrix instructions
+  // and bulk copies after the next barrier.
   void fenceAsync();
 
-  // Control. A body gets the induction value (of the type of `lower`) and carried values, and returns the next ones.
-  void loop(Value lower, Value upper, int64_t step, llvm::function_ref<void(Value)> body);
-  void loop(Value lower, Value upper, Value step, llvm::function_ref<void(Value)> body);
-  llvm::SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange init,
-                                llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)> body);
-  // The body at least once; it returns whether it is to run again, and what is carried.
+  // Control. A body gets the induction value (of the type of `lower`) and
+  // carried values, and returns the next ones.
+  void loop(Value lower, Value upper, int64_t step,
+            llvm::function_ref<void(Value)> body);
+  void loop(Value lower, Value upper, Value step,
+            llvm::function_ref<void(Value)> body);
+  llvm::SmallVector<Value>
+  loop(Value lower, Value upper, Value step, mlir::ValueRange init,
+       llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
+           body);
+  // The body at least once; it returns whether it is to run again, and what is
+  // carried.
   void doWhile(mlir::ValueRange init,
-               llvm::function_ref<std::pair<Value, llvm::SmallVector<Value>>(mlir::ValueRange)> body);
+               llvm::function_ref<
+                   std::pair<Value, llvm::SmallVector<Value>>(mlir::ValueRange)>
+                   body);
   // As long as the condition holds, tested first.
-  llvm::SmallVector<Value> loopWhile(mlir::ValueRange init, llvm::function_ref<Value(mlir::ValueRange)> condition,
-                                     llvm::function_ref<llvm::SmallVector<Value>(mlir::ValueRange)> body);
+  llvm::SmallVector<Value> loopWhile(
+      mlir::ValueRange init,
+      llvm::function_ref<Value(mlir::ValueRange)> condition,
+      llvm::function_ref<llvm::SmallVector<Value>(mlir::ValueRange)> body);
   void ifThen(Value condition, llvm::function_ref<void()> body);
-  void ifThenElse(Value condition, llvm::function_ref<void()> body, llvm::function_ref<void()> otherwise);
+  void ifThenElse(Value condition, llvm::function_ref<void()> body,
+                  llvm::function_ref<void()> otherwise);
   // Writes the one block of a region: what a role does.
   void writeRegion(mlir::Region &region, llvm::function_ref<void()> body);
   // A value of either branch; `otherwise` for the other.
-  Value ifValue(Value condition, llvm::function_ref<Value()> body, llvm::function_ref<Value()> otherwise);
+  Value ifValue(Value condition, llvm::function_ref<Value()> body,
+                llvm::function_ref<Value()> otherwise);
 
 private:
   Value constantLike(Value like, int64_t value);
-  Value blockReduce(Value x, Value scratch, int64_t threads, Value (Emitter::*warpReduce)(Value), double identity);
+  Value blockReduce(Value x, Value scratch, int64_t threads,
+                    Value (Emitter::*warpReduce)(Value), double identity);
 };
 
 // Element type of a buffer.

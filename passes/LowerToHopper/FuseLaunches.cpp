@@ -1,4 +1,5 @@
-// nibble-fuse-launches: neighbouring ops of a layer as one kernel, without changing a bit.
+// nibble-fuse-launches: neighbouring ops of a layer as one kernel, without
+// changing a bit.
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -13,11 +14,12 @@ using namespace nibble;
 
 namespace {
 
-// The rotation that made `x` for one reader, before `user` in its block; null when there is none.
+// The rotation that made `x` for one reader, before `user` in its block; null
+// when there is none.
 nn::RopeOp rotationBefore(Value x, Operation *user) {
   auto rope = x.getDefiningOp<nn::RopeOp>();
-  if (!rope || rope.getInverse() || !rope->hasOneUse() || rope->getBlock() != user->getBlock() ||
-      !rope->isBeforeInBlock(user))
+  if (!rope || rope.getInverse() || !rope->hasOneUse() ||
+      rope->getBlock() != user->getBlock() || !rope->isBeforeInBlock(user))
     return {};
   return rope;
 }
@@ -25,7 +27,8 @@ nn::RopeOp rotationBefore(Value x, Operation *user) {
 // The norm of single heads of `size` elements that made `x` for one reader.
 nn::RMSNormOp normOfHeads(Value x, int64_t size) {
   auto norm = x.getDefiningOp<nn::RMSNormOp>();
-  if (!norm || !norm->hasOneUse() || cast<ShapedType>(norm.getWeight().getType()).getDimSize(0) != size)
+  if (!norm || !norm->hasOneUse() ||
+      cast<ShapedType>(norm.getWeight().getType()).getDimSize(0) != size)
     return {};
   return norm;
 }
@@ -37,40 +40,50 @@ nn::PagedAttentionOp attentionOver(nn::CacheWriteOp write) {
   return {};
 }
 
-// Everything that the fused op reads stands before one of the rotations, so before the write, where the fused op comes
-// to stand; its queries are read behind that.
+// Everything that the fused op reads stands before one of the rotations, so
+// before the write, where the fused op comes to stand; its queries are read
+// behind that.
 class RotateIntoCache final : public OpRewritePattern<nn::CacheWriteOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::CacheWriteOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(nn::CacheWriteOp op,
+                                PatternRewriter &rewriter) const override {
     nn::PagedAttentionOp attention = attentionOver(op);
     if (!attention)
-      return rewriter.notifyMatchFailure(op, "nothing attends to what it writes");
-    nn::RopeOp queries = rotationBefore(attention.getQ(), op), keys = rotationBefore(op.getK(), op);
+      return rewriter.notifyMatchFailure(op,
+                                         "nothing attends to what it writes");
+    nn::RopeOp queries = rotationBefore(attention.getQ(), op),
+               keys = rotationBefore(op.getK(), op);
     if (!queries || !keys)
       return rewriter.notifyMatchFailure(
-          op, "queries and keys are not both rotated here, before the write and for nothing else");
+          op, "queries and keys are not both rotated here, before the write "
+              "and for nothing else");
     if (queries.getCos() != keys.getCos() || queries.getSin() != keys.getSin())
-      return rewriter.notifyMatchFailure(op, "queries and keys are rotated by different angles");
+      return rewriter.notifyMatchFailure(
+          op, "queries and keys are rotated by different angles");
     int64_t size = cast<ShapedType>(op.getKeyCache().getType()).getDimSize(2);
     if (cast<ShapedType>(keys.getCos().getType()).getDimSize(1) * 2 != size)
-      return rewriter.notifyMatchFailure(op, "what is rotated is not a head of the cache");
+      return rewriter.notifyMatchFailure(
+          op, "what is rotated is not a head of the cache");
 
     Value q = queries.getX(), k = keys.getX();
     SmallVector<Value> weights;
     FloatAttr epsilon = rewriter.getF32FloatAttr(0);
-    nn::RMSNormOp queryNorm = normOfHeads(q, size), keyNorm = normOfHeads(k, size);
-    bool normed = queryNorm && keyNorm && queryNorm.getEpsilonAttr() == keyNorm.getEpsilonAttr();
+    nn::RMSNormOp queryNorm = normOfHeads(q, size),
+                  keyNorm = normOfHeads(k, size);
+    bool normed = queryNorm && keyNorm &&
+                  queryNorm.getEpsilonAttr() == keyNorm.getEpsilonAttr();
     if (normed) {
       q = queryNorm.getX();
       k = keyNorm.getX();
       weights = {queryNorm.getWeight(), keyNorm.getWeight()};
       epsilon = queryNorm.getEpsilonAttr();
     }
-    auto fused = nn::RopeCacheWriteOp::create(rewriter, op.getLoc(), q.getType(), op.getKeyCache().getType(),
-                                              op.getValueCache().getType(), q, k, op.getV(), keys.getCos(),
-                                              keys.getSin(), op.getPositions(), op.getSequences(), op.getPages(),
-                                              op.getKeyCache(), op.getValueCache(), weights, epsilon);
+    auto fused = nn::RopeCacheWriteOp::create(
+        rewriter, op.getLoc(), q.getType(), op.getKeyCache().getType(),
+        op.getValueCache().getType(), q, k, op.getV(), keys.getCos(),
+        keys.getSin(), op.getPositions(), op.getSequences(), op.getPages(),
+        op.getKeyCache(), op.getValueCache(), weights, epsilon);
     rewriter.replaceAllUsesWith(queries.getY(), fused.getRotated());
     rewriter.replaceOp(op, {fused.getNewKeyCache(), fused.getNewValueCache()});
     for (Operation *done : {queries.getOperation(), keys.getOperation()})
@@ -83,23 +96,35 @@ public:
   }
 };
 
-// Gate and up that nobody else reads. The linears' attributes decide bits, so the fused one has them.
-template <typename LinearOp, typename FusedOp> class ActivateInLinear final : public OpRewritePattern<nn::SwigluOp> {
+// Gate and up that nobody else reads. The linears' attributes decide bits, so
+// the fused one has them.
+template <typename LinearOp, typename FusedOp>
+class ActivateInLinear final : public OpRewritePattern<nn::SwigluOp> {
 public:
   using OpRewritePattern<nn::SwigluOp>::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::SwigluOp op, PatternRewriter &rewriter) const override {
-    auto gate = op.getGate().getDefiningOp<LinearOp>(), up = op.getUp().getDefiningOp<LinearOp>();
+  LogicalResult matchAndRewrite(nn::SwigluOp op,
+                                PatternRewriter &rewriter) const override {
+    auto gate = op.getGate().getDefiningOp<LinearOp>(),
+         up = op.getUp().getDefiningOp<LinearOp>();
     if (!gate || !up || !gate->hasOneUse() || !up->hasOneUse())
-      return rewriter.notifyMatchFailure(op, "gate and up are not linears of this kind that nobody else reads");
+      return rewriter.notifyMatchFailure(
+          op,
+          "gate and up are not linears of this kind that nobody else reads");
     for (LinearOp linear : {gate, up})
       if (linear.getBias() || linear.getResidual())
-        return rewriter.notifyMatchFailure(op, "a linear adds a bias or a residual");
-    if (gate.getX() != up.getX() || gate->getOperand(1).getType() != up->getOperand(1).getType())
-      return rewriter.notifyMatchFailure(op, "the linears have other rows or weights of another type");
-    if (gate->getDiscardableAttrDictionary() != up->getDiscardableAttrDictionary())
-      return rewriter.notifyMatchFailure(op, "the linears have different attributes");
-    auto fused = FusedOp::create(rewriter, op.getLoc(), op.getY().getType(), gate.getX(), gate->getOperand(1),
-                                 up->getOperand(1));
+        return rewriter.notifyMatchFailure(
+            op, "a linear adds a bias or a residual");
+    if (gate.getX() != up.getX() ||
+        gate->getOperand(1).getType() != up->getOperand(1).getType())
+      return rewriter.notifyMatchFailure(
+          op, "the linears have other rows or weights of another type");
+    if (gate->getDiscardableAttrDictionary() !=
+        up->getDiscardableAttrDictionary())
+      return rewriter.notifyMatchFailure(
+          op, "the linears have different attributes");
+    auto fused =
+        FusedOp::create(rewriter, op.getLoc(), op.getY().getType(), gate.getX(),
+                        gate->getOperand(1), up->getOperand(1));
     fused->setDiscardableAttrs(gate->getDiscardableAttrDictionary());
     rewriter.replaceOp(op, fused);
     rewriter.eraseOp(gate);
@@ -112,10 +137,13 @@ class FusePass final : public nibble::impl::FuseLaunchesPassBase<FusePass> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<RotateIntoCache, ActivateInLinear<nn::LinearOp, nn::LinearSwigluOp>,
-                 ActivateInLinear<qat::LinearOp, qat::LinearSwigluOp>>(&getContext());
+    patterns.add<RotateIntoCache,
+                 ActivateInLinear<nn::LinearOp, nn::LinearSwigluOp>,
+                 ActivateInLinear<qat::LinearOp, qat::LinearSwigluOp>>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
-      getOperation().emitError("nibble-fuse-launches: the patterns do not come to an end");
+      getOperation().emitError(
+          "nibble-fuse-launches: the patterns do not come to an end");
       signalPassFailure();
     }
   }

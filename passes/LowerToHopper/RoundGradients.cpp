@@ -15,12 +15,14 @@ using namespace mlir;
 
 namespace {
 
-class RoundGradients final : public nibble::impl::RoundGradientsPassBase<RoundGradients> {
+class RoundGradients final
+    : public nibble::impl::RoundGradientsPassBase<RoundGradients> {
 public:
   void runOnOperation() override {
     llvm::MapVector<Value, SmallVector<OpOperand *>> uses;
     getOperation().walk([&](Operation *op) {
-      if (!isa<nibble::nn::LinearInputGradOp, nibble::nn::LinearWeightGradOp, nibble::qat::LinearInputGradOp>(op))
+      if (!isa<nibble::nn::LinearInputGradOp, nibble::nn::LinearWeightGradOp,
+               nibble::qat::LinearInputGradOp>(op))
         return;
       OpOperand &dy = op->getOpOperand(0);
       if (cast<RankedTensorType>(dy.get().getType()).getElementType().isF32())

@@ -9,8 +9,8 @@ namespace nibble::hopper {
 
 namespace {
 
-// The allocation or argument that a buffer is all or part of. Different ones do not overlap: arguments of a program are
-// memory of their own.
+// The allocation or argument that a buffer is all or part of. Different ones do
+// not overlap: arguments of a program are memory of their own.
 Value rootOf(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
     buffer = view.getViewSource();
@@ -22,7 +22,8 @@ class Footprint {
 public:
   // Whether all that the op does to memory is known.
   bool add(Operation *op) {
-    std::optional<SmallVector<MemoryEffects::EffectInstance>> effects = getEffectsRecursively(op);
+    std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
+        getEffectsRecursively(op);
     if (!effects)
       return false;
     for (const MemoryEffects::EffectInstance &effect : *effects) {
@@ -31,15 +32,17 @@ public:
       if (!effect.getValue())
         return false;
       Value root = rootOf(effect.getValue());
-      (isa<MemoryEffects::Read>(effect.getEffect()) ? read_ : written_).insert(root);
+      (isa<MemoryEffects::Read>(effect.getEffect()) ? read_ : written_)
+          .insert(root);
     }
     return true;
   }
   // Whether the order of the two sides matters.
   bool meets(const Footprint &other) const {
     auto writes = [](const Footprint &one, const Footprint &two) {
-      return llvm::any_of(one.written_,
-                          [&](Value root) { return two.read_.contains(root) || two.written_.contains(root); });
+      return llvm::any_of(one.written_, [&](Value root) {
+        return two.read_.contains(root) || two.written_.contains(root);
+      });
     };
     return writes(*this, other) || writes(other, *this);
   }
@@ -65,7 +68,8 @@ public:
          quantize = compute && compute.getSource() == "qat.quantize";
     if (step) {
       if (own.meets(steps_) || own.meets(quantizes_) ||
-          (!batch_.steps.empty() && hyperOf(batch_.steps.front()) != hyperOf(compute)))
+          (!batch_.steps.empty() &&
+           hyperOf(batch_.steps.front()) != hyperOf(compute)))
         close();
       join(batch_.steps, steps_, compute, own);
     } else if (quantize) {
@@ -86,7 +90,8 @@ public:
 
 private:
   static Value hyperOf(kernel::ComputeOp step) { return step.getInputs()[1]; }
-  void join(SmallVector<kernel::ComputeOp> &ops, Footprint &footprint, kernel::ComputeOp op, const Footprint &own) {
+  void join(SmallVector<kernel::ComputeOp> &ops, Footprint &footprint,
+            kernel::ComputeOp op, const Footprint &own) {
     ops.push_back(op);
     footprint.addAll(own);
     batch_.last = op;

@@ -4,18 +4,22 @@ using namespace mlir;
 
 namespace nibble::host {
 
-Value loadPart(Emitter &b, Value buffer, ValueRange indices, Value count, float fill) {
-  return count ? b.loadLanes(buffer, indices, count, fill) : b.loadLanes(buffer, indices);
+Value loadPart(Emitter &b, Value buffer, ValueRange indices, Value count,
+               float fill) {
+  return count ? b.loadLanes(buffer, indices, count, fill)
+               : b.loadLanes(buffer, indices);
 }
 
-void storePart(Emitter &b, Value lanes, Value buffer, ValueRange indices, Value count) {
+void storePart(Emitter &b, Value lanes, Value buffer, ValueRange indices,
+               Value count) {
   if (count)
     b.storeLanes(lanes, buffer, indices, count);
   else
     b.storeLanes(lanes, buffer, indices);
 }
 
-SmallVector<Value> ColumnBlock::place(ArrayRef<Value> leading, int64_t i, Value offset) {
+SmallVector<Value> ColumnBlock::place(ArrayRef<Value> leading, int64_t i,
+                                      Value offset) {
   Value column = b.addI(first, b.index(i * kLanes));
   if (offset)
     column = b.addI(column, offset);
@@ -24,16 +28,22 @@ SmallVector<Value> ColumnBlock::place(ArrayRef<Value> leading, int64_t i, Value 
   return indices;
 }
 
-Value ColumnBlock::load(Value buffer, ArrayRef<Value> leading, int64_t i, Value offset) {
-  return loadPart(b, buffer, place(leading, i, offset), i + 1 == vectors ? tail : Value());
+Value ColumnBlock::load(Value buffer, ArrayRef<Value> leading, int64_t i,
+                        Value offset) {
+  return loadPart(b, buffer, place(leading, i, offset),
+                  i + 1 == vectors ? tail : Value());
 }
 
-void ColumnBlock::store(Value lanes, Value buffer, ArrayRef<Value> leading, int64_t i) {
-  storePart(b, lanes, buffer, place(leading, i, {}), i + 1 == vectors ? tail : Value());
+void ColumnBlock::store(Value lanes, Value buffer, ArrayRef<Value> leading,
+                        int64_t i) {
+  storePart(b, lanes, buffer, place(leading, i, {}),
+            i + 1 == vectors ? tail : Value());
 }
 
-void parallelColumns(Emitter &b, int64_t columns, function_ref<void(ColumnBlock)> body) {
-  // Four vectors read a whole cache line of bf16 twice; ragged widths go by one vector with a tail.
+void parallelColumns(Emitter &b, int64_t columns,
+                     function_ref<void(ColumnBlock)> body) {
+  // Four vectors read a whole cache line of bf16 twice; ragged widths go by one
+  // vector with a tail.
   int64_t vectors = columns % 64 == 0 ? 4 : columns % 32 == 0 ? 2 : 1;
   int64_t width = vectors * kLanes;
   b.parallel(b.index((columns + width - 1) / width), [&](Value block) {
@@ -56,13 +66,15 @@ Value asRows(Emitter &b, Value buffer) {
       shape.push_back(b.dim(buffer, 0));
     else
       shape.push_back(b.getIndexAttr(extent));
-    return memref::ExpandShapeOp::create(b, SmallVector<int64_t>{1, extent}, buffer,
-                                         SmallVector<ReassociationIndices>{{0, 1}}, shape);
+    return memref::ExpandShapeOp::create(
+        b, SmallVector<int64_t>{1, extent}, buffer,
+        SmallVector<ReassociationIndices>{{0, 1}}, shape);
   }
   ReassociationIndices leading;
   for (int64_t i = 0; i + 1 < rank; ++i)
     leading.push_back(i);
-  return memref::CollapseShapeOp::create(b, buffer, SmallVector<ReassociationIndices>{leading, {rank - 1}});
+  return memref::CollapseShapeOp::create(
+      b, buffer, SmallVector<ReassociationIndices>{leading, {rank - 1}});
 }
 
 } // namespace nibble::host

@@ -19,17 +19,21 @@ Attribute identityOf(nibble::kernel::ComputeOp op) {
   SmallVector<Attribute> types;
   for (Value value : op->getOperands())
     types.push_back(TypeAttr::get(value.getType()));
-  return b.getArrayAttr({op.getSourceAttr(), op.getParameters(), op.getInputTypes(), op.getOutputTypes(), b.getArrayAttr(types)});
+  return b.getArrayAttr({op.getSourceAttr(), op.getParameters(),
+                         op.getInputTypes(), op.getOutputTypes(),
+                         b.getArrayAttr(types)});
 }
 
-// A sum over many tensors goes on in its buffer, tensor after tensor: one kernel for all of a shape.
+// A sum over many tensors goes on in its buffer, tensor after tensor: one
+// kernel for all of a shape.
 void takeOneByOne(nibble::kernel::ComputeOp op) {
   if (op.getSource() != "nn.square_sum" || op.getInputs().size() == 1)
     return;
   OpBuilder b(op);
   for (auto [x, type] : llvm::zip(op.getInputs(), op.getInputTypes()))
-    nibble::kernel::ComputeOp::create(b, op.getLoc(), op.getSource(), x, op.getOutputs(), op.getParameters(),
-                                      b.getArrayAttr(type), op.getOutputTypes());
+    nibble::kernel::ComputeOp::create(
+        b, op.getLoc(), op.getSource(), x, op.getOutputs(), op.getParameters(),
+        b.getArrayAttr(type), op.getOutputTypes());
   op.erase();
 }
 
@@ -39,7 +43,8 @@ void releaseScratch(func::FuncOp function, Emitter &b) {
     memref::DeallocOp::create(b, allocation);
 }
 
-class EmitHostKernels final : public nibble::impl::EmitHostKernelsPassBase<EmitHostKernels> {
+class EmitHostKernels final
+    : public nibble::impl::EmitHostKernelsPassBase<EmitHostKernels> {
 public:
   using EmitHostKernelsPassBase::EmitHostKernelsPassBase;
 
@@ -57,16 +62,19 @@ public:
     DenseMap<Attribute, func::FuncOp> outlined;
     getOperation().walk(takeOneByOne);
     SmallVector<nibble::kernel::ComputeOp> kernels;
-    getOperation().walk([&](nibble::kernel::ComputeOp op) { kernels.push_back(op); });
+    getOperation().walk(
+        [&](nibble::kernel::ComputeOp op) { kernels.push_back(op); });
     for (nibble::kernel::ComputeOp op : kernels) {
       func::FuncOp &function = outlined[identityOf(op)];
       if (!function) {
         auto emit = table.find(op.getSource());
         if (emit == table.end()) {
-          op.emitError() << "there is no host kernel for '" << op.getSource() << "'";
+          op.emitError() << "there is no host kernel for '" << op.getSource()
+                         << "'";
           return signalPassFailure();
         }
-        FailureOr<func::FuncOp> written = outline(op, emit->second, machine, symbols);
+        FailureOr<func::FuncOp> written =
+            outline(op, emit->second, machine, symbols);
         if (failed(written))
           return signalPassFailure();
         function = *written;
@@ -78,7 +86,10 @@ public:
   }
 
 private:
-  FailureOr<func::FuncOp> outline(nibble::kernel::ComputeOp op, EmitKernelFn emit, const MachineModel &machine, SymbolTable &symbols) {
+  FailureOr<func::FuncOp> outline(nibble::kernel::ComputeOp op,
+                                  EmitKernelFn emit,
+                                  const MachineModel &machine,
+                                  SymbolTable &symbols) {
     OpBuilder builder(op.getContext());
     std::string name = op.getSource().str();
     std::replace(name.begin(), name.end(), '.', '_');

@@ -1,4 +1,5 @@
-// Loads and stores of the kernel builder: bf16 is widened on the way in and rounded to nearest even on the way out.
+// Loads and stores of the kernel builder: bf16 is widened on the way in and
+// rounded to nearest even on the way out.
 #include "passes/LowerToHost/Emitter.h"
 
 #include "mlir/IR/Matchers.h"
@@ -6,7 +7,9 @@
 using namespace mlir;
 using namespace nibble::host;
 
-static Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
+static Type elementOf(Value memref) {
+  return cast<MemRefType>(memref.getType()).getElementType();
+}
 
 // float32 of the same shape as `type`.
 static Type widened(OpBuilder &b, Type type) {
@@ -25,7 +28,8 @@ static Value widen(Emitter &b, Value value) {
 }
 
 static Value narrow(Emitter &b, Value value, Type element) {
-  if (getElementTypeOrSelf(value.getType()) == element || !isa<FloatType>(element))
+  if (getElementTypeOrSelf(value.getType()) == element ||
+      !isa<FloatType>(element))
     return value;
   Type type = element;
   if (auto vector = dyn_cast<VectorType>(value.getType()))
@@ -45,7 +49,8 @@ Value Emitter::load(Value memref, ValueRange indices) {
 }
 
 void Emitter::store(Value value, Value memref, ValueRange indices) {
-  memref::StoreOp::create(*this, narrow(*this, value, elementOf(memref)), memref, indices);
+  memref::StoreOp::create(*this, narrow(*this, value, elementOf(memref)),
+                          memref, indices);
 }
 
 Value Emitter::loadVector(Value memref, ValueRange indices, VectorType type) {
@@ -53,39 +58,54 @@ Value Emitter::loadVector(Value memref, ValueRange indices, VectorType type) {
 }
 
 Value Emitter::loadLanes(Value memref, ValueRange indices) {
-  return widen(*this, loadVector(memref, indices, VectorType::get({kLanes}, elementOf(memref))));
+  return widen(*this, loadVector(memref, indices,
+                                 VectorType::get({kLanes}, elementOf(memref))));
 }
 
 void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices) {
-  vector::StoreOp::create(*this, narrow(*this, lanes, elementOf(memref)), memref, indices);
+  vector::StoreOp::create(*this, narrow(*this, lanes, elementOf(memref)),
+                          memref, indices);
 }
 
-Value Emitter::loadLanes(Value memref, ValueRange indices, Value count, float fill) {
+Value Emitter::loadLanes(Value memref, ValueRange indices, Value count,
+                         float fill) {
   if (!count)
     return loadLanes(memref, indices);
   Type element = elementOf(memref);
   auto type = VectorType::get({kLanes}, element);
-  Value mask = vector::CreateMaskOp::create(*this, VectorType::get({kLanes}, getI1Type()), count);
-  TypedAttr value =
-      isa<FloatType>(element) ? TypedAttr(getFloatAttr(element, fill)) : TypedAttr(getIntegerAttr(element, fill));
-  Value pass = arith::ConstantOp::create(*this, type, DenseElementsAttr::get(type, {Attribute(value)}));
-  return widen(*this, vector::MaskedLoadOp::create(*this, type, memref, indices, mask, pass));
+  Value mask = vector::CreateMaskOp::create(
+      *this, VectorType::get({kLanes}, getI1Type()), count);
+  TypedAttr value = isa<FloatType>(element)
+                        ? TypedAttr(getFloatAttr(element, fill))
+                        : TypedAttr(getIntegerAttr(element, fill));
+  Value pass = arith::ConstantOp::create(
+      *this, type, DenseElementsAttr::get(type, {Attribute(value)}));
+  return widen(*this, vector::MaskedLoadOp::create(*this, type, memref, indices,
+                                                   mask, pass));
 }
 
-void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices, Value count) {
+void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices,
+                         Value count) {
   if (!count)
     return storeLanes(lanes, memref, indices);
-  // LLVM 22 makes a masked store of one lane that was truncated before a store of the untruncated lane, over what stands beside it.
+  // LLVM 22 makes a masked store of one lane that was truncated before a store
+  // of the untruncated lane, over what stands beside it.
   APInt constant;
   if (matchPattern(count, m_ConstantInt(&constant)) && constant == 1)
-    return store(vector::ExtractOp::create(*this, lanes, ArrayRef<int64_t>{0}), memref, indices);
-  Value mask = vector::CreateMaskOp::create(*this, VectorType::get({kLanes}, getI1Type()), count);
-  vector::MaskedStoreOp::create(*this, memref, indices, mask, narrow(*this, lanes, elementOf(memref)));
+    return store(vector::ExtractOp::create(*this, lanes, ArrayRef<int64_t>{0}),
+                 memref, indices);
+  Value mask = vector::CreateMaskOp::create(
+      *this, VectorType::get({kLanes}, getI1Type()), count);
+  vector::MaskedStoreOp::create(*this, memref, indices, mask,
+                                narrow(*this, lanes, elementOf(memref)));
 }
 
-Value Emitter::roundTo(Value value, Type elementType) { return widen(*this, narrow(*this, value, elementType)); }
+Value Emitter::roundTo(Value value, Type elementType) {
+  return widen(*this, narrow(*this, value, elementType));
+}
 
-Value Emitter::scratch(ArrayRef<int64_t> shape, ValueRange dynamic, Type elementType) {
+Value Emitter::scratch(ArrayRef<int64_t> shape, ValueRange dynamic,
+                       Type elementType) {
   auto type = MemRefType::get(shape, elementType);
   return memref::AllocOp::create(*this, type, dynamic, getI64IntegerAttr(64));
 }

@@ -16,14 +16,17 @@ using namespace nibble::host;
 
 namespace {
 
-// math.exp / math.log of float32, scalar or sixteen lanes, by the kernels' polynomials.
+// math.exp / math.log of float32, scalar or sixteen lanes, by the kernels'
+// polynomials.
 template <typename Op, Value (nibble::host::Emitter::*expand)(Value)>
 class ExpandWithEmitter final : public OpRewritePattern<Op> {
 public:
   using OpRewritePattern<Op>::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32() || isa<TensorType>(op.getType()))
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32() ||
+        isa<TensorType>(op.getType()))
       return rewriter.notifyMatchFailure(op, "not a float32 scalar or vector");
     nibble::host::Emitter b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, (b.*expand)(op.getOperand()));
@@ -31,12 +34,14 @@ public:
   }
 };
 
-class ExpandElementary final : public nibble::impl::ExpandElementaryPassBase<ExpandElementary> {
+class ExpandElementary final
+    : public nibble::impl::ExpandElementaryPassBase<ExpandElementary> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<ExpandWithEmitter<math::ExpOp, &nibble::host::Emitter::exp>,
-                 ExpandWithEmitter<math::LogOp, &nibble::host::Emitter::log>>(&getContext(), /*benefit=*/2);
+                 ExpandWithEmitter<math::LogOp, &nibble::host::Emitter::log>>(
+        &getContext(), /*benefit=*/2);
     populateScalarExpansions(patterns);
     populateMathPolynomialApproximationPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

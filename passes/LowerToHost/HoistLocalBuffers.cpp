@@ -15,23 +15,29 @@ using namespace mlir;
 
 namespace {
 
-class HoistLocalBuffers final : public nibble::impl::HoistLocalBuffersPassBase<HoistLocalBuffers> {
+class HoistLocalBuffers final
+    : public nibble::impl::HoistLocalBuffersPassBase<HoistLocalBuffers> {
 public:
   void runOnOperation() override {
     SmallVector<memref::AllocaScopeOp> scopes;
-    getOperation().walk([&](memref::AllocaScopeOp scope) { scopes.push_back(scope); });
+    getOperation().walk(
+        [&](memref::AllocaScopeOp scope) { scopes.push_back(scope); });
     IRRewriter rewriter(&getContext());
     for (memref::AllocaScopeOp scope : scopes)
-      if (auto threads = scope->getParentOfType<omp::ParallelOp>(); threads && scope.getNumResults() == 0)
+      if (auto threads = scope->getParentOfType<omp::ParallelOp>();
+          threads && scope.getNumResults() == 0)
         hoist(rewriter, scope, threads);
   }
 
 private:
-  // A buffer of known size that is taken anew in each iteration can as well be the same one each time.
-  static void hoist(IRRewriter &rewriter, memref::AllocaScopeOp scope, omp::ParallelOp threads) {
+  // A buffer of known size that is taken anew in each iteration can as well be
+  // the same one each time.
+  static void hoist(IRRewriter &rewriter, memref::AllocaScopeOp scope,
+                    omp::ParallelOp threads) {
     Block *entry = &threads.getRegion().front();
     Block *body = &scope.getBodyRegion().front();
-    for (auto buffer : llvm::make_early_inc_range(body->getOps<memref::AllocaOp>())) {
+    for (auto buffer :
+         llvm::make_early_inc_range(body->getOps<memref::AllocaOp>())) {
       if (buffer->getNumOperands() != 0)
         return;
       rewriter.moveOpBefore(buffer, entry, entry->begin());

@@ -14,15 +14,23 @@ float Kernel::real(StringRef name) const {
   return attribute ? attribute.getValue().convertToFloat() : 0.0f;
 }
 
-bool Kernel::flag(StringRef name) const { return op.getParameters().contains(name); }
+bool Kernel::flag(StringRef name) const {
+  return op.getParameters().contains(name);
+}
 
-Type Kernel::inputType(unsigned i) const { return cast<TypeAttr>(op.getInputTypes()[i]).getValue(); }
+Type Kernel::inputType(unsigned i) const {
+  return cast<TypeAttr>(op.getInputTypes()[i]).getValue();
+}
 
-Type Kernel::outputType(unsigned i) const { return cast<TypeAttr>(op.getOutputTypes()[i]).getValue(); }
+Type Kernel::outputType(unsigned i) const {
+  return cast<TypeAttr>(op.getOutputTypes()[i]).getValue();
+}
 
 Value Kernel::optional(unsigned group) const {
-  auto sizes = op.getParameters().getAs<DenseI32ArrayAttr>("operandSegmentSizes");
-  if (!sizes || group >= static_cast<unsigned>(sizes.size()) || sizes[group] == 0)
+  auto sizes =
+      op.getParameters().getAs<DenseI32ArrayAttr>("operandSegmentSizes");
+  if (!sizes || group >= static_cast<unsigned>(sizes.size()) ||
+      sizes[group] == 0)
     return Value();
   unsigned position = 0;
   for (unsigned i = 0; i < group; ++i)

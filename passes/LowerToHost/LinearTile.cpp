@@ -8,7 +8,8 @@ namespace nibble::host {
 
 namespace {
 
-// Sixteen lanes on their way through the tree: lane p holds partial sum `index` of accumulator `row`.
+// Sixteen lanes on their way through the tree: lane p holds partial sum `index`
+// of accumulator `row`.
 struct Lane {
   int64_t row, index;
 };
@@ -24,9 +25,10 @@ struct Partial {
   }
 };
 
-// One level of the tree of both: v[i] + v[i + half] for i < half. Lanes with i < half stay where they are in `x`, those
-// with i >= half where they are in `y` (a blend); one shuffle brings each its partner. The sum of two numbers does not
-// depend on which comes first.
+// One level of the tree of both: v[i] + v[i + half] for i < half. Lanes with i
+// < half stay where they are in `x`, those with i >= half where they are in `y`
+// (a blend); one shuffle brings each its partner. The sum of two numbers does
+// not depend on which comes first.
 Partial merge(Emitter &b, const Partial &x, const Partial &y, int64_t half) {
   Partial result;
   SmallVector<int64_t> stay(kLanes), partner(kLanes);
@@ -34,7 +36,8 @@ Partial merge(Emitter &b, const Partial &x, const Partial &y, int64_t half) {
     bool isLow = x.lanes[p].index < half;
     const Lane &lane = isLow ? x.lanes[p] : y.lanes[p];
     stay[p] = isLow ? p : kLanes + p;
-    partner[p] = isLow ? x.find(lane.row, lane.index + half) : kLanes + y.find(lane.row, lane.index - half);
+    partner[p] = isLow ? x.find(lane.row, lane.index + half)
+                       : kLanes + y.find(lane.row, lane.index - half);
     result.lanes[p] = {lane.row, isLow ? lane.index : lane.index - half};
   }
   Value kept = vector::ShuffleOp::create(b, x.value, y.value, stay);
@@ -46,10 +49,12 @@ Partial merge(Emitter &b, const Partial &x, const Partial &y, int64_t half) {
 // `width` elements as they are in memory, widened to float32.
 Value loadWide(Emitter &b, Value memref, ValueRange indices, int64_t width) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  Value loaded = b.loadVector(memref, indices, VectorType::get({width}, element));
+  Value loaded =
+      b.loadVector(memref, indices, VectorType::get({width}, element));
   if (element.isF32())
     return loaded;
-  return arith::ExtFOp::create(b, VectorType::get({width}, b.getF32Type()), loaded);
+  return arith::ExtFOp::create(b, VectorType::get({width}, b.getF32Type()),
+                               loaded);
 }
 
 void storeRounded(Emitter &b, Value value, Value memref, ValueRange indices) {
@@ -89,7 +94,8 @@ Value reduceRows(Emitter &b, ArrayRef<Value> accumulators) {
   return b.add(low, high);
 }
 
-void LinearEpilogue::store(Emitter &b, Value sums, Value token, Value row, int64_t count) const {
+void LinearEpilogue::store(Emitter &b, Value sums, Value token, Value row,
+                           int64_t count) const {
   Type element = cast<MemRefType>(y.getType()).getElementType();
   if (count == cast<VectorType>(sums.getType()).getNumElements()) {
     Value value = sums;

@@ -33,24 +33,30 @@ std::string placeOf(Operation *op, StringRef what) {
 // Upstream's lowering ends the process, without a word.
 void lowerAssert(ModuleOp module, cf::AssertOp op) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
-  Value violated = arith::XOrIOp::create(b, op.getArg(), arith::ConstantIntOp::create(b, 1, 1));
+  Value violated = arith::XOrIOp::create(b, op.getArg(),
+                                         arith::ConstantIntOp::create(b, 1, 1));
   auto branch = scf::IfOp::create(b, violated, /*withElseRegion=*/false);
   b.setInsertionPointToStart(branch.thenBlock());
-  Value text = nibble::host::textAddress(b, module, "assert_text", placeOf(op, op.getMsg()));
-  nibble::host::callRuntime(b, module, "nibble_assert_failed", TypeRange(), text);
+  Value text = nibble::host::textAddress(b, module, "assert_text",
+                                         placeOf(op, op.getMsg()));
+  nibble::host::callRuntime(b, module, "nibble_assert_failed", TypeRange(),
+                            text);
   op->erase();
 }
 
-// Every operand of the call is an integer: addresses, extents, the element type; and `relative`.
+// Every operand of the call is an integer: addresses, extents, the element
+// type; and `relative`.
 class CheckLowering {
 public:
-  CheckLowering(ModuleOp module, Operation *op) : module(module), op(op), b(op->getLoc(), op) {}
+  CheckLowering(ModuleOp module, Operation *op)
+      : module(module), op(op), b(op->getLoc(), op) {}
 
   void lower(StringRef callee, ArrayRef<Value> further) {
     Value actual = op->getOperand(0), expected = op->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
     SmallVector<Value> operands{
-        nibble::host::textAddress(b, module, "check_place", placeOf(op, op->getName().getStringRef())),
+        nibble::host::textAddress(b, module, "check_place",
+                                  placeOf(op, op->getName().getStringRef())),
         integer(isa<FloatType>(type.getElementType())),
         integer(type.getElementTypeBitWidth()),
         integer(type.getRank()),
@@ -63,8 +69,12 @@ public:
     op->erase();
   }
 
-  Value integer(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
-  Value real(double value) { return arith::ConstantFloatOp::create(b, b.getF64Type(), APFloat(value)); }
+  Value integer(int64_t value) {
+    return arith::ConstantIntOp::create(b, value, 64);
+  }
+  Value real(double value) {
+    return arith::ConstantFloatOp::create(b, b.getF64Type(), APFloat(value));
+  }
 
 private:
   Value address(Value memref) {
@@ -72,14 +82,18 @@ private:
     return arith::IndexCastOp::create(b, b.getI64Type(), index);
   }
 
-  // The extents in memory of the stack. A scalar has none; the call gets a place all the same.
+  // The extents in memory of the stack. A scalar has none; the call gets a
+  // place all the same.
   Value shapeAddress(Value memref) {
     auto type = cast<MemRefType>(memref.getType());
-    Value room = memref::AllocaOp::create(b, MemRefType::get({std::max<int64_t>(1, type.getRank())}, b.getI64Type()));
+    Value room = memref::AllocaOp::create(
+        b, MemRefType::get({std::max<int64_t>(1, type.getRank())},
+                           b.getI64Type()));
     for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
       Value extent = memref::DimOp::create(b, memref, dimension);
-      memref::StoreOp::create(b, arith::IndexCastOp::create(b, b.getI64Type(), extent), room,
-                              ValueRange{arith::ConstantIndexOp::create(b, dimension)});
+      memref::StoreOp::create(
+          b, arith::IndexCastOp::create(b, b.getI64Type(), extent), room,
+          ValueRange{arith::ConstantIndexOp::create(b, dimension)});
     }
     return address(room);
   }
@@ -89,10 +103,12 @@ private:
   ImplicitLocOpBuilder b;
 };
 
-class LowerChecks final : public nibble::impl::LowerChecksPassBase<LowerChecks> {
+class LowerChecks final
+    : public nibble::impl::LowerChecksPassBase<LowerChecks> {
 public:
   void runOnOperation() override {
-    getOperation().walk([&](cf::AssertOp op) { lowerAssert(getOperation(), op); });
+    getOperation().walk(
+        [&](cf::AssertOp op) { lowerAssert(getOperation(), op); });
     SmallVector<Operation *> checks;
     getOperation().walk([&](Operation *op) {
       if (isa<nibble::check::ExpectEqOp, nibble::check::ExpectCloseOp>(op))
@@ -101,7 +117,9 @@ public:
     for (Operation *op : checks) {
       auto type = dyn_cast<MemRefType>(op->getOperand(0).getType());
       if (!type || !type.getLayout().isIdentity()) {
-        op->emitOpError() << "is lowered after bufferization, on dense buffers, not on " << op->getOperand(0).getType();
+        op->emitOpError()
+            << "is lowered after bufferization, on dense buffers, not on "
+            << op->getOperand(0).getType();
         return signalPassFailure();
       }
       CheckLowering lowering(getOperation(), op);
@@ -111,8 +129,10 @@ public:
         continue;
       }
       int64_t ulp = close.getUlp() ? static_cast<int64_t>(*close.getUlp()) : -1;
-      double relative = close.getRelative() ? close.getRelative()->convertToDouble() : -1.0;
-      lowering.lower("nibble_check_expect_close", {lowering.integer(ulp), lowering.real(relative)});
+      double relative =
+          close.getRelative() ? close.getRelative()->convertToDouble() : -1.0;
+      lowering.lower("nibble_check_expect_close",
+                     {lowering.integer(ulp), lowering.real(relative)});
     }
   }
 };

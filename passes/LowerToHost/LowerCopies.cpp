@@ -18,24 +18,32 @@ class CopyByElement final : public OpRewritePattern<memref::CopyOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(memref::CopyOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(memref::CopyOp op,
+                                PatternRewriter &rewriter) const override {
     auto source = dyn_cast<MemRefType>(op.getSource().getType());
     auto target = dyn_cast<MemRefType>(op.getTarget().getType());
     if (!source || !target)
-      return rewriter.notifyMatchFailure(op, "a buffer of unknown rank has no loops");
+      return rewriter.notifyMatchFailure(
+          op, "a buffer of unknown rank has no loops");
     if (source.getLayout().isIdentity() && target.getLayout().isIdentity())
-      return rewriter.notifyMatchFailure(op, "both buffers are row-major: one call of memcpy moves all");
+      return rewriter.notifyMatchFailure(
+          op, "both buffers are row-major: one call of memcpy moves all");
     AffineMap identity = rewriter.getMultiDimIdentityMap(target.getRank());
-    SmallVector<utils::IteratorType> loops(target.getRank(), utils::IteratorType::parallel);
+    SmallVector<utils::IteratorType> loops(target.getRank(),
+                                           utils::IteratorType::parallel);
     linalg::GenericOp::create(
-        rewriter, op.getLoc(), op.getSource(), op.getTarget(), ArrayRef<AffineMap>{identity, identity}, loops,
-        [](OpBuilder &b, Location loc, ValueRange elements) { linalg::YieldOp::create(b, loc, elements[0]); });
+        rewriter, op.getLoc(), op.getSource(), op.getTarget(),
+        ArrayRef<AffineMap>{identity, identity}, loops,
+        [](OpBuilder &b, Location loc, ValueRange elements) {
+          linalg::YieldOp::create(b, loc, elements[0]);
+        });
     rewriter.eraseOp(op);
     return success();
   }
 };
 
-class LowerCopies final : public nibble::impl::LowerCopiesPassBase<LowerCopies> {
+class LowerCopies final
+    : public nibble::impl::LowerCopiesPassBase<LowerCopies> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());

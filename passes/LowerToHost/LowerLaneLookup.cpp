@@ -1,4 +1,5 @@
-// host.lane_lookup to what the CPU has: a permute, two permutes and a blend, or extracts.
+// host.lane_lookup to what the CPU has: a permute, two permutes and a blend, or
+// extracts.
 #include "dialects/Host/Host.h"
 #include "passes/LowerToHost/Emitter.h"
 #include "passes/LowerToHost/LinearWeight.h"
@@ -18,41 +19,52 @@ using namespace nibble::host;
 namespace {
 
 Value callPermute(Emitter &b, StringRef intrinsic, Value table, Value index) {
-  return LLVM::CallIntrinsicOp::create(b, table.getType(), b.getStringAttr(intrinsic), ValueRange{table, index})
+  return LLVM::CallIntrinsicOp::create(b, table.getType(),
+                                       b.getStringAttr(intrinsic),
+                                       ValueRange{table, index})
       .getResult(0);
 }
 
 Value eight(Emitter &b, Value sixteen, int64_t first) {
-  return vector::ExtractStridedSliceOp::create(b, sixteen, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{8},
-                                               ArrayRef<int64_t>{1});
+  return vector::ExtractStridedSliceOp::create(
+      b, sixteen, ArrayRef<int64_t>{first}, ArrayRef<int64_t>{8},
+      ArrayRef<int64_t>{1});
 }
 
 class LowerLookup final : public OpRewritePattern<LaneLookupOp> {
 public:
-  LowerLookup(MLIRContext *context, int64_t width) : OpRewritePattern(context), width(width) {}
+  LowerLookup(MLIRContext *context, int64_t width)
+      : OpRewritePattern(context), width(width) {}
 
-  LogicalResult matchAndRewrite(LaneLookupOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(LaneLookupOp op,
+                                PatternRewriter &rewriter) const override {
     Emitter b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, width >= 16 ? permute(b, op) : width >= 8 ? permuteHalves(b, op) : extract(b, op));
+    rewriter.replaceOp(op, width >= 16  ? permute(b, op)
+                           : width >= 8 ? permuteHalves(b, op)
+                                        : extract(b, op));
     return success();
   }
 
 private:
   // vpermps of 512 bits looks at the four low bits of an index.
   static Value permute(Emitter &b, LaneLookupOp op) {
-    return callPermute(b, "llvm.x86.avx512.permvar.sf.512", op.getTable(), op.getIndex());
+    return callPermute(b, "llvm.x86.avx512.permvar.sf.512", op.getTable(),
+                       op.getIndex());
   }
 
-  // vpermps of 256 bits looks at the three low bits: once through each half of the table, and bit 3 chooses.
+  // vpermps of 256 bits looks at the three low bits: once through each half of
+  // the table, and bit 3 chooses.
   static Value permuteHalves(Emitter &b, LaneLookupOp op) {
     Value low = eight(b, op.getTable(), 0), high = eight(b, op.getTable(), 8);
     SmallVector<Value> halves;
     for (int64_t first : {0, 8}) {
       Value index = eight(b, op.getIndex(), first);
       Value bit = arith::AndIOp::create(b, index, splatInteger(b, 8, 8));
-      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bit, splatInteger(b, 0, 8));
-      halves.push_back(arith::SelectOp::create(b, isHigh, callPermute(b, "llvm.x86.avx2.permps", high, index),
-                                               callPermute(b, "llvm.x86.avx2.permps", low, index)));
+      Value isHigh = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bit,
+                                           splatInteger(b, 0, 8));
+      halves.push_back(arith::SelectOp::create(
+          b, isHigh, callPermute(b, "llvm.x86.avx2.permps", high, index),
+          callPermute(b, "llvm.x86.avx2.permps", low, index)));
     }
     SmallVector<int64_t> both;
     for (int64_t i = 0; i < kLanes; ++i)
@@ -61,11 +73,13 @@ private:
   }
 
   static Value extract(Emitter &b, LaneLookupOp op) {
-    Value index = arith::AndIOp::create(b, op.getIndex(), splatInteger(b, kLanes - 1));
+    Value index =
+        arith::AndIOp::create(b, op.getIndex(), splatInteger(b, kLanes - 1));
     Value result = b.lanes(0.0f);
     for (int64_t i = 0; i < kLanes; ++i) {
       Value at = b.toIndex(vector::ExtractOp::create(b, index, i));
-      result = vector::InsertOp::create(b, vector::ExtractOp::create(b, op.getTable(), at), result, i);
+      result = vector::InsertOp::create(
+          b, vector::ExtractOp::create(b, op.getTable(), at), result, i);
     }
     return result;
   }
@@ -73,7 +87,8 @@ private:
   int64_t width;
 };
 
-class LowerLaneLookup final : public nibble::impl::LowerLaneLookupPassBase<LowerLaneLookup> {
+class LowerLaneLookup final
+    : public nibble::impl::LowerLaneLookupPassBase<LowerLaneLookup> {
 public:
   using LowerLaneLookupPassBase::LowerLaneLookupPassBase;
 

@@ -26,13 +26,16 @@ class LoadIntegers final : public OpRewritePattern<LLVM::LoadOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(LLVM::LoadOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(LLVM::LoadOp op,
+                                PatternRewriter &rewriter) const override {
     if (!isBf16(op.getType()))
       return rewriter.notifyMatchFailure(op, "not of bf16");
     rewriter.setInsertionPointAfter(op);
     Type type = op.getType();
-    auto bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getResult());
-    rewriter.modifyOpInPlace(op, [&] { op.getResult().setType(asIntegers(type)); });
+    auto bits =
+        LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getResult());
+    rewriter.modifyOpInPlace(op,
+                             [&] { op.getResult().setType(asIntegers(type)); });
     rewriter.replaceAllUsesExcept(op.getResult(), bits, bits);
     return success();
   }
@@ -42,11 +45,13 @@ class StoreIntegers final : public OpRewritePattern<LLVM::StoreOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(LLVM::StoreOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(LLVM::StoreOp op,
+                                PatternRewriter &rewriter) const override {
     Type type = op.getValue().getType();
     if (!isBf16(type))
       return rewriter.notifyMatchFailure(op, "not of bf16");
-    Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), asIntegers(type), op.getValue());
+    Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(),
+                                         asIntegers(type), op.getValue());
     rewriter.modifyOpInPlace(op, [&] { op.getValueMutable().assign(bits); });
     return success();
   }
@@ -56,15 +61,18 @@ class LoadMaskedIntegers final : public OpRewritePattern<LLVM::MaskedLoadOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(LLVM::MaskedLoadOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(LLVM::MaskedLoadOp op,
+                                PatternRewriter &rewriter) const override {
     if (!isBf16(op.getType()))
       return rewriter.notifyMatchFailure(op, "not of bf16");
     Type type = asIntegers(op.getType());
     Value otherwise = op.getPassThru();
     if (otherwise)
-      otherwise = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, otherwise);
-    Value loaded = LLVM::MaskedLoadOp::create(rewriter, op.getLoc(), type, op.getData(), op.getMask(), otherwise,
-                                              op.getAlignmentAttr(), op.getNontemporalAttr());
+      otherwise =
+          LLVM::BitcastOp::create(rewriter, op.getLoc(), type, otherwise);
+    Value loaded = LLVM::MaskedLoadOp::create(
+        rewriter, op.getLoc(), type, op.getData(), op.getMask(), otherwise,
+        op.getAlignmentAttr(), op.getNontemporalAttr());
     rewriter.replaceOpWithNewOp<LLVM::BitcastOp>(op, op.getType(), loaded);
     return success();
   }
@@ -74,21 +82,26 @@ class StoreMaskedIntegers final : public OpRewritePattern<LLVM::MaskedStoreOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(LLVM::MaskedStoreOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(LLVM::MaskedStoreOp op,
+                                PatternRewriter &rewriter) const override {
     if (!isBf16(op.getValue().getType()))
       return rewriter.notifyMatchFailure(op, "not of bf16");
     Type type = asIntegers(op.getValue().getType());
-    Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getValue());
-    rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(op, bits, op.getData(), op.getMask(), op.getAlignmentAttr());
+    Value bits =
+        LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getValue());
+    rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(
+        op, bits, op.getData(), op.getMask(), op.getAlignmentAttr());
     return success();
   }
 };
 
-class MoveAsIntegers final : public nibble::impl::MoveAsIntegersPassBase<MoveAsIntegers> {
+class MoveAsIntegers final
+    : public nibble::impl::MoveAsIntegersPassBase<MoveAsIntegers> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<LoadIntegers, StoreIntegers, LoadMaskedIntegers, StoreMaskedIntegers>(&getContext());
+    patterns.add<LoadIntegers, StoreIntegers, LoadMaskedIntegers,
+                 StoreMaskedIntegers>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

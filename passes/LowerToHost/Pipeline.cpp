@@ -16,8 +16,11 @@
 using namespace mlir;
 using namespace nibble::host;
 
-void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel &machine, bool profile) {
-  // Who owns a buffer is decided while kernels are still single ops with stated effects.
+void nibble::host::buildHostLoopsPipeline(OpPassManager &pm,
+                                          const MachineModel &machine,
+                                          bool profile) {
+  // Who owns a buffer is decided while kernels are still single ops with stated
+  // effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
   // Which clones a buffer that would else have two owners.
@@ -40,7 +43,8 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, const MachineModel 
   pm.addPass(createCSEPass());
 }
 
-void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &machine) {
+void nibble::host::buildHostLLVMPipeline(OpPassManager &pm,
+                                         const MachineModel &machine) {
   LowerLaneLookupPassOptions lookup;
   lookup.vectorFloats = machine.vectorFloats;
   pm.addPass(createLowerLaneLookupPass(lookup));
@@ -54,7 +58,8 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm, const MachineModel &
   math::MathExtendToSupportedTypesOptions extend;
   pm.addPass(math::createMathExtendToSupportedTypes(extend));
   pm.addPass(createRoundToBf16Pass());
-  // bf16 is widened and rounded with integers: what the CPU's own conversion does with subnormals is not N5.
+  // bf16 is widened and rounded with integers: what the CPU's own conversion
+  // does with subnormals is not N5.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));

@@ -9,10 +9,13 @@ class OpPassManager;
 
 namespace nibble::host {
 
-// From kernel.compute and linalg over buffers (passes/Bufferize) to loops, kernels outlined and written; still func, scf, vector, memref. `profile`: each
-// kernel is timed.
-void buildHostLoopsPipeline(mlir::OpPassManager &pm, const MachineModel &machine, bool profile = false);
+// From kernel.compute and linalg over buffers (passes/Bufferize) to loops,
+// kernels outlined and written; still func, scf, vector, memref. `profile`:
+// each kernel is timed.
+void buildHostLoopsPipeline(mlir::OpPassManager &pm,
+                            const MachineModel &machine, bool profile = false);
 // From there to the LLVM dialect with OpenMP regions.
-void buildHostLLVMPipeline(mlir::OpPassManager &pm, const MachineModel &machine);
+void buildHostLLVMPipeline(mlir::OpPassManager &pm,
+                           const MachineModel &machine);
 
 } // namespace nibble::host

@@ -14,7 +14,8 @@ using namespace mlir;
 
 namespace {
 
-// "nn.rms_norm ?x64xbf16, 64xbf16 -> ?x64xbf16": what the report calls the kernel.
+// "nn.rms_norm ?x64xbf16, 64xbf16 -> ?x64xbf16": what the report calls the
+// kernel.
 std::string labelOf(Operation *op) {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -29,7 +30,9 @@ std::string labelOf(Operation *op) {
     });
   };
   if (auto kernel = dyn_cast<nibble::kernel::ComputeOp>(op)) {
-    auto types = [](ArrayAttr list) { return llvm::to_vector(list.getAsValueRange<TypeAttr>()); };
+    auto types = [](ArrayAttr list) {
+      return llvm::to_vector(list.getAsValueRange<TypeAttr>());
+    };
     out << kernel.getSource() << " ";
     print(types(kernel.getInputTypes()));
     out << " -> ";
@@ -44,7 +47,8 @@ std::string labelOf(Operation *op) {
   return text;
 }
 
-class ProfileKernels final : public nibble::impl::ProfileKernelsPassBase<ProfileKernels> {
+class ProfileKernels final
+    : public nibble::impl::ProfileKernelsPassBase<ProfileKernels> {
 public:
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -54,15 +58,20 @@ public:
         kernels.push_back(op);
     });
     for (Operation *op : kernels) {
-      if (isa<linalg::LinalgOp>(op) && !cast<linalg::LinalgOp>(op).hasPureBufferSemantics()) {
+      if (isa<linalg::LinalgOp>(op) &&
+          !cast<linalg::LinalgOp>(op).hasPureBufferSemantics()) {
         op->emitOpError() << "is timed after bufferization, on buffers";
         return signalPassFailure();
       }
       ImplicitLocOpBuilder b(op->getLoc(), op);
-      Value began = nibble::host::callRuntime(b, module, "nibble_profile_begin", b.getI64Type(), {}).getResult(0);
+      Value began = nibble::host::callRuntime(b, module, "nibble_profile_begin",
+                                              b.getI64Type(), {})
+                        .getResult(0);
       b.setInsertionPointAfter(op);
-      Value label = nibble::host::textAddress(b, module, "profile_label", labelOf(op));
-      nibble::host::callRuntime(b, module, "nibble_profile_end", {}, {label, began});
+      Value label =
+          nibble::host::textAddress(b, module, "profile_label", labelOf(op));
+      nibble::host::callRuntime(b, module, "nibble_profile_end", {},
+                                {label, began});
     }
   }
 };

@@ -21,37 +21,47 @@ Type withElement(Type like, Type element) {
   return shaped ? Type(shaped.clone(element)) : element;
 }
 
-// lib/Numerics/bf16.h: bits + 0x7FFF + (bit 16), upper half; a NaN becomes quiet and keeps its sign and upper payload.
+// lib/Numerics/bf16.h: bits + 0x7FFF + (bit 16), upper half; a NaN becomes
+// quiet and keeps its sign and upper payload.
 class RoundByIntegers final : public OpRewritePattern<arith::TruncFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
     Type from = op.getIn().getType();
-    if (!getElementTypeOrSelf(op.getType()).isBF16() || !getElementTypeOrSelf(from).isF32() || isa<TensorType>(from))
-      return rewriter.notifyMatchFailure(op, "does not round float32 scalars or vectors to bf16");
+    if (!getElementTypeOrSelf(op.getType()).isBF16() ||
+        !getElementTypeOrSelf(from).isF32() || isa<TensorType>(from))
+      return rewriter.notifyMatchFailure(
+          op, "does not round float32 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type wide = withElement(from, b.getI32Type()), narrow = withElement(from, b.getI16Type());
+    Type wide = withElement(from, b.getI32Type()),
+         narrow = withElement(from, b.getI16Type());
     auto constant = [&](int32_t value) -> Value {
       TypedAttr attribute = b.getI32IntegerAttr(value);
       if (auto shaped = dyn_cast<ShapedType>(wide))
-        attribute = DenseElementsAttr::get(shaped, b.getI32IntegerAttr(value).getValue());
+        attribute = DenseElementsAttr::get(
+            shaped, b.getI32IntegerAttr(value).getValue());
       return arith::ConstantOp::create(b, attribute);
     };
     Value bits = arith::BitcastOp::create(b, wide, op.getIn());
     Value upper = arith::ShRUIOp::create(b, bits, constant(16));
     Value biased = arith::AddIOp::create(b, bits, constant(0x7FFF));
-    Value sum = arith::AddIOp::create(b, biased, arith::AndIOp::create(b, upper, constant(1)));
+    Value sum = arith::AddIOp::create(
+        b, biased, arith::AndIOp::create(b, upper, constant(1)));
     Value rounded = arith::ShRUIOp::create(b, sum, constant(16));
     Value quiet = arith::OrIOp::create(b, upper, constant(0x40));
-    Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, op.getIn(), op.getIn());
-    Value half = arith::TruncIOp::create(b, narrow, arith::SelectOp::create(b, isNaN, quiet, rounded));
+    Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO,
+                                        op.getIn(), op.getIn());
+    Value half = arith::TruncIOp::create(
+        b, narrow, arith::SelectOp::create(b, isNaN, quiet, rounded));
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
     return success();
   }
 };
 
-class RoundToBf16 final : public nibble::impl::RoundToBf16PassBase<RoundToBf16> {
+class RoundToBf16 final
+    : public nibble::impl::RoundToBf16PassBase<RoundToBf16> {
 public:
   void runOnOperation() override {
     keepRoundings();
@@ -62,7 +72,8 @@ public:
   }
 
 private:
-  // The passes that widen bf16 arithmetic allow what they insert to be contracted: a fold would take a rounding and the widening behind it
+  // The passes that widen bf16 arithmetic allow what they insert to be
+  // contracted: a fold would take a rounding and the widening behind it
   // together as nothing.
   void keepRoundings() {
     getOperation().walk([](arith::ArithFastMathInterface op) {
@@ -70,8 +81,10 @@ private:
       if (!flags || !isa<arith::ExtFOp, arith::TruncFOp>(op.getOperation()))
         return;
       op->removeAttr(op.getFastMathAttrName());
-      if (auto left = flags.getValue() & ~arith::FastMathFlags::contract; left != arith::FastMathFlags::none)
-        op->setAttr(op.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op.getContext(), left));
+      if (auto left = flags.getValue() & ~arith::FastMathFlags::contract;
+          left != arith::FastMathFlags::none)
+        op->setAttr(op.getFastMathAttrName(),
+                    arith::FastMathFlagsAttr::get(op.getContext(), left));
     });
   }
 };

@@ -5,7 +5,8 @@
 
 using namespace mlir;
 
-func::CallOp nibble::host::callRuntime(ImplicitLocOpBuilder &b, ModuleOp module, StringRef callee, TypeRange results,
+func::CallOp nibble::host::callRuntime(ImplicitLocOpBuilder &b, ModuleOp module,
+                                       StringRef callee, TypeRange results,
                                        ValueRange operands) {
   if (!module.lookupSymbol(callee)) {
     OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
@@ -15,18 +16,24 @@ func::CallOp nibble::host::callRuntime(ImplicitLocOpBuilder &b, ModuleOp module,
   return func::CallOp::create(b, callee, results, operands);
 }
 
-Value nibble::host::textAddress(ImplicitLocOpBuilder &b, ModuleOp module, StringRef symbol, StringRef text) {
+Value nibble::host::textAddress(ImplicitLocOpBuilder &b, ModuleOp module,
+                                StringRef symbol, StringRef text) {
   SmallVector<int8_t> bytes(text.begin(), text.end());
   bytes.push_back(0);
-  auto tensor = RankedTensorType::get({static_cast<int64_t>(bytes.size())}, b.getI8Type());
+  auto tensor = RankedTensorType::get({static_cast<int64_t>(bytes.size())},
+                                      b.getI8Type());
   auto type = MemRefType::get(tensor.getShape(), b.getI8Type());
   std::string name;
-  for (int64_t number = 0; module.lookupSymbol(name = (symbol + "_" + std::to_string(number)).str()); ++number) {
+  for (int64_t number = 0; module.lookupSymbol(
+           name = (symbol + "_" + std::to_string(number)).str());
+       ++number) {
   }
   OpBuilder atBegin = OpBuilder::atBlockBegin(module.getBody());
-  auto global = memref::GlobalOp::create(atBegin, b.getLoc(), name, b.getStringAttr("private"), type,
-                                         DenseElementsAttr::get(tensor, ArrayRef<int8_t>(bytes)), /*constant=*/true,
-                                         /*alignment=*/IntegerAttr());
+  auto global = memref::GlobalOp::create(
+      atBegin, b.getLoc(), name, b.getStringAttr("private"), type,
+      DenseElementsAttr::get(tensor, ArrayRef<int8_t>(bytes)),
+      /*constant=*/true,
+      /*alignment=*/IntegerAttr());
   Value memory = memref::GetGlobalOp::create(b, type, global.getName());
   Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, memory);
   return arith::IndexCastOp::create(b, b.getI64Type(), index);

@@ -1,12 +1,13 @@
-// Operations of math and arith that neither LLVM nor a library gives us, by others.
+// Operations of math and arith that neither LLVM nor a library gives us, by
+// others.
 #pragma once
 
 #include "mlir/IR/PatternMatch.h"
 
 namespace nibble::host {
 
-// math.fpowi, math.ipowi, math.isinf, math.isnormal, math.clampf, math.sincos, math.fma of bf16 and f16, arith.truncf
-// from f64 to bf16.
+// math.fpowi, math.ipowi, math.isinf, math.isnormal, math.clampf, math.sincos,
+// math.fma of bf16 and f16, arith.truncf from f64 to bf16.
 void populateScalarExpansions(mlir::RewritePatternSet &patterns);
 
 } // namespace nibble::host

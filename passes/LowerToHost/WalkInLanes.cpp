@@ -1,4 +1,5 @@
-// Elementwise linalg over buffers in steps of sixteen lanes, rows cut over the threads.
+// Elementwise linalg over buffers in steps of sixteen lanes, rows cut over the
+// threads.
 #include "passes/LowerToHost/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 
@@ -18,34 +19,45 @@ namespace {
 
 // Operations that give each lane the bits that they give a scalar.
 bool isLanewise(Operation &op) {
-  if (op.getNumRegions() != 0 || op.getNumResults() != 1 || !OpTrait::hasElementwiseMappableTraits(&op))
+  if (op.getNumRegions() != 0 || op.getNumResults() != 1 ||
+      !OpTrait::hasElementwiseMappableTraits(&op))
     return false;
   return isa<arith::ArithDialect>(op.getDialect()) ||
-         isa<math::ExpOp, math::LogOp, math::SqrtOp, math::FmaOp, math::AbsFOp>(op);
+         isa<math::ExpOp, math::LogOp, math::SqrtOp, math::FmaOp, math::AbsFOp>(
+             op);
 }
 
-// Of the loop over the last dimension: an operand's elements lie side by side, or it has one for all of them.
+// Of the loop over the last dimension: an operand's elements lie side by side,
+// or it has one for all of them.
 enum class Access { kLanes, kSplat, kOther };
 
-// Elements of these types may be computed with in lanes. A copy may have any that fill their bytes.
+// Elements of these types may be computed with in lanes. A copy may have any
+// that fill their bytes.
 bool hasLanes(Type element, bool isCopy) {
   if (isCopy)
-    return element.isIntOrFloat() && llvm::is_contained({8u, 16u, 32u, 64u}, element.getIntOrFloatBitWidth());
+    return element.isIntOrFloat() &&
+           llvm::is_contained({8u, 16u, 32u, 64u},
+                              element.getIntOrFloatBitWidth());
   return element.isF32() || element.isBF16() || element.isInteger(32);
 }
 
-bool isCopy(linalg::GenericOp op) { return llvm::hasSingleElement(*op.getBody()); }
+bool isCopy(linalg::GenericOp op) {
+  return llvm::hasSingleElement(*op.getBody());
+}
 
 Access accessOf(linalg::GenericOp op, OpOperand &operand) {
   auto buffer = dyn_cast<MemRefType>(operand.get().getType());
   AffineMap map = op.getMatchingIndexingMap(&operand);
-  if (!buffer || !map.isProjectedPermutation() || !hasLanes(buffer.getElementType(), isCopy(op)))
+  if (!buffer || !map.isProjectedPermutation() ||
+      !hasLanes(buffer.getElementType(), isCopy(op)))
     return Access::kOther;
   unsigned last = map.getNumDims() - 1;
   if (!map.isFunctionOfDim(last))
     return Access::kSplat;
-  bool isLast = map.getResult(map.getNumResults() - 1) == getAffineDimExpr(last, map.getContext());
-  return isLast && buffer.isLastDimUnitStride() ? Access::kLanes : Access::kOther;
+  bool isLast = map.getResult(map.getNumResults() - 1) ==
+                getAffineDimExpr(last, map.getContext());
+  return isLast && buffer.isLastDimUnitStride() ? Access::kLanes
+                                                : Access::kOther;
 }
 
 class Walk {
@@ -64,7 +76,8 @@ public:
 
 private:
   void innerLoops(SmallVector<Value> indices) {
-    if (static_cast<int64_t>(indices.size()) + 1 == static_cast<int64_t>(op.getNumLoops()))
+    if (static_cast<int64_t>(indices.size()) + 1 ==
+        static_cast<int64_t>(op.getNumLoops()))
       return lastLoop(indices);
     b.loop(b.index(0), extents[indices.size()], 1, [&](Value i) {
       SmallVector<Value> next(indices);
@@ -87,8 +100,12 @@ private:
     b.loop(whole, extent, 1, body(1));
   }
 
-  Type ofWidth(Type element, int64_t width) { return width == 1 ? element : VectorType::get({width}, element); }
-  Value spread(Value scalar, int64_t width) { return width == 1 ? scalar : b.splat(scalar, width); }
+  Type ofWidth(Type element, int64_t width) {
+    return width == 1 ? element : VectorType::get({width}, element);
+  }
+  Value spread(Value scalar, int64_t width) {
+    return width == 1 ? scalar : b.splat(scalar, width);
+  }
 
   SmallVector<Value> placeOf(OpOperand &operand, ArrayRef<Value> indices) {
     SmallVector<Value> place;
@@ -97,7 +114,8 @@ private:
     return place;
   }
 
-  // The body for `width` elements from `indices`; everything is read before anything is written.
+  // The body for `width` elements from `indices`; everything is read before
+  // anything is written.
   void step(ArrayRef<Value> indices, int64_t width) {
     IRMapping values;
     Block *body = op.getBody();
@@ -107,9 +125,11 @@ private:
         continue;
       SmallVector<Value> place = placeOf(operand, indices);
       Access access = accessOf(op, operand);
-      Value value = width > 1 && access == Access::kLanes
-                        ? b.loadVector(operand.get(), place, VectorType::get({width}, argument.getType()))
-                        : spread(memref::LoadOp::create(b, operand.get(), place), width);
+      Value value =
+          width > 1 && access == Access::kLanes
+              ? b.loadVector(operand.get(), place,
+                             VectorType::get({width}, argument.getType()))
+              : spread(memref::LoadOp::create(b, operand.get(), place), width);
       values.map(argument, value);
     }
     auto valueOf = [&](Value value) {
@@ -120,17 +140,20 @@ private:
     };
     for (Operation &inner : body->without_terminator()) {
       if (inner.hasTrait<OpTrait::ConstantLike>()) {
-        values.map(inner.getResult(0), spread(b.clone(inner)->getResult(0), width));
+        values.map(inner.getResult(0),
+                   spread(b.clone(inner)->getResult(0), width));
         continue;
       }
-      SmallVector<Value> operands = llvm::map_to_vector(inner.getOperands(), valueOf);
+      SmallVector<Value> operands =
+          llvm::map_to_vector(inner.getOperands(), valueOf);
       OperationState state(inner.getLoc(), inner.getName());
       state.addOperands(operands);
       state.addTypes(ofWidth(inner.getResult(0).getType(), width));
       state.addAttributes(inner.getAttrs());
       values.map(inner.getResult(0), b.create(state)->getResult(0));
     }
-    for (auto [i, result] : llvm::enumerate(body->getTerminator()->getOperands())) {
+    for (auto [i, result] :
+         llvm::enumerate(body->getTerminator()->getOperands())) {
       OpOperand &init = *op.getDpsInitOperand(i);
       SmallVector<Value> place = placeOf(init, indices);
       if (width > 1)
@@ -149,21 +172,28 @@ class WalkGeneric final : public OpRewritePattern<linalg::GenericOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
-    if (!op.hasPureBufferSemantics() || op.getNumLoops() == 0 || op.getNumDpsInits() == 0)
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.hasPureBufferSemantics() || op.getNumLoops() == 0 ||
+        op.getNumDpsInits() == 0)
       return rewriter.notifyMatchFailure(op, "no loop over buffers");
     if (op.getNumParallelLoops() != op.getNumLoops())
-      return rewriter.notifyMatchFailure(op, "a reduction keeps the order of its loop");
+      return rewriter.notifyMatchFailure(
+          op, "a reduction keeps the order of its loop");
     for (OpOperand &operand : op->getOpOperands()) {
       Access access = accessOf(op, operand);
       if (access == Access::kOther)
-        return rewriter.notifyMatchFailure(op, "an operand's elements do not lie side by side");
-      if (op.isDpsInit(&operand) && !op.getMatchingIndexingMap(&operand).isIdentity())
-        return rewriter.notifyMatchFailure(op, "a result is not written in the order of the loops");
+        return rewriter.notifyMatchFailure(
+            op, "an operand's elements do not lie side by side");
+      if (op.isDpsInit(&operand) &&
+          !op.getMatchingIndexingMap(&operand).isIdentity())
+        return rewriter.notifyMatchFailure(
+            op, "a result is not written in the order of the loops");
     }
     for (Operation &inner : op.getBody()->without_terminator())
       if (!inner.hasTrait<OpTrait::ConstantLike>() && !isLanewise(inner))
-        return rewriter.notifyMatchFailure(op, "the body has an operation that is not one lane's");
+        return rewriter.notifyMatchFailure(
+            op, "the body has an operation that is not one lane's");
     Emitter b(op.getLoc(), rewriter);
     Walk(b, op).emit();
     rewriter.eraseOp(op);
@@ -171,7 +201,8 @@ public:
   }
 };
 
-class WalkInLanes final : public nibble::impl::WalkInLanesPassBase<WalkInLanes> {
+class WalkInLanes final
+    : public nibble::impl::WalkInLanesPassBase<WalkInLanes> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());

@@ -1,4 +1,5 @@
-// nibble-quantize: reads the weights that a recipe names through qat.fake_quant.
+// nibble-quantize: reads the weights that a recipe names through
+// qat.fake_quant.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "lib/Names/selection.h"
@@ -22,7 +23,8 @@ namespace nibble {
 using namespace mlir;
 using namespace nibble;
 
-// For each argument of a function the checkpoint's name of the weight to quantize, null where there is none.
+// For each argument of a function the checkpoint's name of the weight to
+// quantize, null where there is none.
 using Choice = SmallVector<StringAttr>;
 
 namespace {
@@ -36,18 +38,22 @@ struct Recipe {
   Choice choiceOf(func::FuncOp function) const;
 };
 
-// Applies a recipe to a module, to each function once for each choice that its callers make.
+// Applies a recipe to a module, to each function once for each choice that its
+// callers make.
 class Quantizer {
 public:
-  Quantizer(ModuleOp module, const Recipe &recipe) : module(module), symbols(module), recipe(recipe) {}
-  // Why the recipe cannot be for its function alone; empty when it can, or is for all.
+  Quantizer(ModuleOp module, const Recipe &recipe)
+      : module(module), symbols(module), recipe(recipe) {}
+  // Why the recipe cannot be for its function alone; empty when it can, or is
+  // for all.
   std::string problemOfFunction();
   // Where the recipe's function is, or the first one with parameters.
   Location location();
   // The parameters that the recipe judges, and whether linears read them.
   std::vector<names::NamedWeight> parameters();
   LogicalResult run();
-  // A word for each named parameter that is still read in full precision; returns how many.
+  // A word for each named parameter that is still read in full precision;
+  // returns how many.
   int64_t reportUnquantized(bool strict);
 
   int64_t quantized = 0; // weights
@@ -68,7 +74,8 @@ private:
   std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies;
   // What isWeightOfLinear found out.
   DenseMap<Value, bool> weights;
-  // Functions as they were read, for copies that are asked for after the original was rewritten.
+  // Functions as they were read, for copies that are asked for after the
+  // original was rewritten.
   DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals;
 };
 
@@ -88,7 +95,8 @@ Choice Recipe::choiceOf(func::FuncOp function) const {
   if (!functionName.empty() && function.getSymName() != functionName)
     return choice;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr);
+    if (auto name =
+            function.getArgAttrOfType<StringAttr>(i, nn::kParameterAttr);
         name && selection.chooses(name.getValue()))
       choice[i] = name;
   return choice;
@@ -101,25 +109,30 @@ static std::vector<bool> bits(const Choice &choice) {
   return result;
 }
 
-// The symbol of the copy of the callee that quantizes what this call's operands ask for; makes it if there is none yet.
-FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call, const Choice &choice) {
+// The symbol of the copy of the callee that quantizes what this call's operands
+// ask for; makes it if there is none yet.
+FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
+                                           const Choice &choice) {
   auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
   if (!callee || callee.isDeclaration())
     return call.getCalleeAttr().getAttr();
   Choice inner(callee.getNumArguments());
   for (auto [i, operand] : llvm::enumerate(call.getOperands()))
     if (auto argument = dyn_cast<BlockArgument>(operand);
-        argument && argument.getOwner() == &call->getParentOfType<func::FuncOp>().front())
+        argument &&
+        argument.getOwner() == &call->getParentOfType<func::FuncOp>().front())
       inner[i] = choice[argument.getArgNumber()];
 
   auto key = std::make_pair(callee.getOperation(), bits(inner));
   if (auto it = copies.find(key); it != copies.end())
     return it->second;
-  // The first choice takes the function itself; only private functions are free to be taken.
+  // The first choice takes the function itself; only private functions are free
+  // to be taken.
   bool taken = !callee.isPrivate() || originals.contains(callee);
   func::FuncOp target = callee;
   if (taken) {
-    target = originals.contains(callee) ? originals[callee]->clone() : callee.clone();
+    target = originals.contains(callee) ? originals[callee]->clone()
+                                        : callee.clone();
     target.setPrivate();
     symbols.insert(target); // renames it
     ++copied;
@@ -149,21 +162,26 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
   function.walk([&](nn::LinearOp linear) { linears.push_back(linear); });
   for (nn::LinearOp linear : linears) {
     auto argument = dyn_cast<BlockArgument>(linear.getWeight());
-    if (!argument || argument.getOwner() != &entry || !choice[argument.getArgNumber()])
+    if (!argument || argument.getOwner() != &entry ||
+        !choice[argument.getArgNumber()])
       continue;
     Value &weight = rounded[argument];
     if (!weight) {
       StringAttr name = choice[argument.getArgNumber()];
-      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1), group = recipe.scheme.getGroupSize();
+      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1),
+              group = recipe.scheme.getGroupSize();
       // N2; blocks of fp8 may be cut by the edge.
-      if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 && k % group != 0)
-        return linear.emitError() << "N2: parameter '" << name.getValue() << "' has K = " << k
-                                  << ", which does not divide by group_size = " << group
-                                  << "; exclude it or choose another group size";
+      if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 &&
+          k % group != 0)
+        return linear.emitError()
+               << "N2: parameter '" << name.getValue() << "' has K = " << k
+               << ", which does not divide by group_size = " << group
+               << "; exclude it or choose another group size";
       OpBuilder b(linear);
       if (linear->getBlock() != &entry)
         b.setInsertionPointToStart(&entry);
-      weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(), argument, recipe.scheme);
+      weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(),
+                                        argument, recipe.scheme);
       ++quantized;
     }
     linear.getWeightMutable().assign(weight);
@@ -171,8 +189,9 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
   return success();
 }
 
-// Public functions, and private ones that nobody calls, are judged by their own names; all others by their callers'.
-// Those that stay as they are come first and keep the functions that they share with others.
+// Public functions, and private ones that nobody calls, are judged by their own
+// names; all others by their callers'. Those that stay as they are come first
+// and keep the functions that they share with others.
 SmallVector<func::FuncOp> Quantizer::roots() {
   DenseSet<Operation *> called;
   module.walk([&](func::CallOp call) {
@@ -182,26 +201,33 @@ SmallVector<func::FuncOp> Quantizer::roots() {
   SmallVector<func::FuncOp> roots;
   for (bool chosen : {false, true})
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isDeclaration() && (function.isPublic() || !called.contains(function)) &&
+      if (!function.isDeclaration() &&
+          (function.isPublic() || !called.contains(function)) &&
           chosen == (function.getSymName() == recipe.functionName))
         roots.push_back(function);
   return roots;
 }
 
-// Whether a linear reads it, here or in a function that is called with it; through fake_quant as well.
+// Whether a linear reads it, here or in a function that is called with it;
+// through fake_quant as well.
 bool Quantizer::isWeightOfLinear(BlockArgument argument) {
-  auto [entry, isNew] =
-      weights.try_emplace(argument, false); // false while it is being found out: functions may recurse
+  auto [entry, isNew] = weights.try_emplace(
+      argument,
+      false); // false while it is being found out: functions may recurse
   if (!isNew)
     return entry->second;
   bool isWeight = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
     if (auto linear = dyn_cast<nn::LinearOp>(use.getOwner()))
       return linear.getWeight() == argument;
     if (auto rounded = dyn_cast<qat::FakeQuantOp>(use.getOwner()))
-      return llvm::any_of(rounded->getUsers(), [](Operation *user) { return isa<nn::LinearOp>(user); });
+      return llvm::any_of(rounded->getUsers(), [](Operation *user) {
+        return isa<nn::LinearOp>(user);
+      });
     auto call = dyn_cast<func::CallOp>(use.getOwner());
-    auto callee = call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
-    return callee && !callee.isDeclaration() && isWeightOfLinear(callee.getArgument(use.getOperandNumber()));
+    auto callee =
+        call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+    return callee && !callee.isDeclaration() &&
+           isWeightOfLinear(callee.getArgument(use.getOperandNumber()));
   });
   return weights[argument] = isWeight;
 }
@@ -218,15 +244,19 @@ std::string Quantizer::problemOfFunction() {
   }
   std::string problem = ("there is no function @" + name).str();
   if (auto function = symbols.lookup<func::FuncOp>(name))
-    problem = ("@" + name).str() + (function.isDeclaration() ? " is declared and not defined"
-                                                             : " is called by others, which it is quantized with");
-  return problem + (names.empty() ? "" : "; there are " + names::firstOf(names));
+    problem = ("@" + name).str() +
+              (function.isDeclaration()
+                   ? " is declared and not defined"
+                   : " is called by others, which it is quantized with");
+  return problem +
+         (names.empty() ? "" : "; there are " + names::firstOf(names));
 }
 
 Location Quantizer::location() {
   std::optional<Location> first;
   for (func::FuncOp root : roots()) {
-    if (!recipe.functionName.empty() && root.getSymName() != recipe.functionName)
+    if (!recipe.functionName.empty() &&
+        root.getSymName() != recipe.functionName)
       continue;
     if (llvm::any_of(root.getArguments(), [&](BlockArgument argument) {
           return root.getArgAttr(argument.getArgNumber(), nn::kParameterAttr);
@@ -240,11 +270,14 @@ Location Quantizer::location() {
 std::vector<names::NamedWeight> Quantizer::parameters() {
   llvm::MapVector<StringRef, names::NamedWeight> found;
   for (func::FuncOp root : roots()) {
-    if (!recipe.functionName.empty() && root.getSymName() != recipe.functionName)
+    if (!recipe.functionName.empty() &&
+        root.getSymName() != recipe.functionName)
       continue;
     for (BlockArgument argument : root.getArguments())
-      if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(), nn::kParameterAttr)) {
-        names::NamedWeight &weight = found.try_emplace(name.getValue()).first->second;
+      if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                        nn::kParameterAttr)) {
+        names::NamedWeight &weight =
+            found.try_emplace(name.getValue()).first->second;
         weight.name = name.str();
         weight.canPack |= isWeightOfLinear(argument);
         weight.isVector = isVector(argument);
@@ -260,7 +293,8 @@ LogicalResult Quantizer::run() {
   SmallVector<func::FuncOp> roots = this->roots();
   for (func::FuncOp root : roots) {
     originals[root] = OwningOpRef<func::FuncOp>(root.clone());
-    copies[{root.getOperation(), bits(recipe.choiceOf(root))}] = root.getSymNameAttr();
+    copies[{root.getOperation(), bits(recipe.choiceOf(root))}] =
+        root.getSymNameAttr();
   }
   for (func::FuncOp root : roots)
     if (failed(quantize(root, recipe.choiceOf(root))))
@@ -273,7 +307,8 @@ int64_t Quantizer::reportUnquantized(bool strict) {
   SmallVector<std::pair<StringAttr, BlockArgument>> named;
   DenseSet<StringAttr> rounded; // in some function
   for (func::FuncOp root : judged)
-    for (auto [argument, name] : llvm::zip(root.getArguments(), recipe.choiceOf(root)))
+    for (auto [argument, name] :
+         llvm::zip(root.getArguments(), recipe.choiceOf(root)))
       if (name) {
         named.push_back({name, argument});
         if (isQuantized(module, argument))
@@ -281,7 +316,8 @@ int64_t Quantizer::reportUnquantized(bool strict) {
       }
   int64_t count = 0;
   for (auto [name, argument] : named)
-    count += nibble::reportUnquantized(module, argument, name.getValue(), rounded.contains(name), strict);
+    count += nibble::reportUnquantized(module, argument, name.getValue(),
+                                       rounded.contains(name), strict);
   return count;
 }
 
@@ -292,13 +328,17 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
     return emitError(loc) << "nibble-quantize: scheme '" << scheme
                           << "' is not one; there are int4, int8, fp8 and none";
   auto spelled = numerics::conventionSpelled(convention);
-  auto rule = spelled ? qat::symbolizeConvention(numerics::nameOf(*spelled)) : std::nullopt;
+  auto rule = spelled ? qat::symbolizeConvention(numerics::nameOf(*spelled))
+                      : std::nullopt;
   if (!rule)
-    return emitError(loc) << "nibble-quantize: convention '" << convention << "' is not one; there are "
+    return emitError(loc) << "nibble-quantize: convention '" << convention
+                          << "' is not one; there are "
                           << numerics::kConventionChoices;
-  int64_t group = *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
-  auto attribute = qat::SchemeAttr::getChecked([&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(),
-                                               *kind, group, *rule);
+  int64_t group =
+      *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
+  auto attribute = qat::SchemeAttr::getChecked(
+      [&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(),
+      *kind, group, *rule);
   if (!attribute)
     return failure();
   return attribute;
@@ -318,8 +358,10 @@ void QuantizePass::runOnOperation() {
     signalPassFailure();
   };
   std::string problem;
-  std::vector<std::string> included(include.begin(), include.end()), excluded(exclude.begin(), exclude.end());
-  auto selection = names::Selection::parse(included, excluded, defaultExclude, {}, problem);
+  std::vector<std::string> included(include.begin(), include.end()),
+      excluded(exclude.begin(), exclude.end());
+  auto selection =
+      names::Selection::parse(included, excluded, defaultExclude, {}, problem);
   if (!selection)
     return refuse(problem);
   Recipe recipe{std::move(*selection), *schemeAttr, functionName};
@@ -328,11 +370,16 @@ void QuantizePass::runOnOperation() {
     return refuse(problem);
   std::vector<names::NamedWeight> parameters = quantizer.parameters();
   if (problem = recipe.selection.problemWith(parameters); !problem.empty()) {
-    bool isLinear = llvm::any_of(parameters, [](const names::NamedWeight &weight) { return weight.canPack; });
+    bool isLinear =
+        llvm::any_of(parameters, [](const names::NamedWeight &weight) {
+          return weight.canPack;
+        });
     if (isLinear)
       return refuse(problem);
     loc = quantizer.location();
-    return refuse(problem + "; nibble-recognize-linear makes linears of products in linalg");
+    return refuse(
+        problem +
+        "; nibble-recognize-linear makes linears of products in linalg");
   }
   for (const std::string &warning : recipe.selection.warningsWith(parameters)) {
     if (strict)

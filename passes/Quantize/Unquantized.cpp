@@ -13,8 +13,8 @@ using namespace nibble;
 
 namespace {
 
-// An op that a parameter ends up in, and the first op on the way that made another value of it (null: it is read
-// directly).
+// An op that a parameter ends up in, and the first op on the way that made
+// another value of it (null: it is read directly).
 struct Read {
   Operation *op;
   Operation *through;
@@ -23,7 +23,9 @@ struct Read {
 // All reads of a parameter, in functions that are called with it too.
 class Reads {
 public:
-  Reads(ModuleOp module, BlockArgument parameter) : symbols(module) { collect(parameter, nullptr); }
+  Reads(ModuleOp module, BlockArgument parameter) : symbols(module) {
+    collect(parameter, nullptr);
+  }
 
   bool isQuantized = false;
   SmallVector<Read> linears;  // which read it in full precision
@@ -34,14 +36,17 @@ private:
   // Something comes in beside the parameter, and something is added up.
   static bool isProduct(Operation *op) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-    return linalgOp && linalgOp.getNumDpsInputs() >= 2 && linalgOp.getNumReductionLoops() > 0;
+    return linalgOp && linalgOp.getNumDpsInputs() >= 2 &&
+           linalgOp.getNumReductionLoops() > 0;
   }
   // Ops that give the parameter's elements on, moved or converted.
   static bool isCopy(Operation *op) {
-    if (op->getNumResults() != 1 || !isa<TensorType>(op->getResult(0).getType()))
+    if (op->getNumResults() != 1 ||
+        !isa<TensorType>(op->getResult(0).getType()))
       return false;
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
-      return linalgOp.getNumDpsInputs() == 1 && linalgOp.getNumReductionLoops() == 0;
+      return linalgOp.getNumDpsInputs() == 1 &&
+             linalgOp.getNumReductionLoops() == 0;
     return isa<tensor::TensorDialect, arith::ArithDialect>(op->getDialect());
   }
 
@@ -57,7 +62,8 @@ private:
         if (callee && !callee.isDeclaration())
           collect(callee.getArgument(use.getOperandNumber()), through);
       } else if (auto linear = dyn_cast<nn::LinearOp>(op)) {
-        (linear.getWeight() == value ? linears : others).push_back({op, through});
+        (linear.getWeight() == value ? linears : others)
+            .push_back({op, through});
       } else if (isProduct(op)) {
         products.push_back({op, through});
       } else if (isCopy(op)) {
@@ -80,9 +86,12 @@ bool nibble::isVector(BlockArgument parameter) {
   return !type || !type.hasRank() || type.getRank() < 2;
 }
 
-bool nibble::isQuantized(ModuleOp module, BlockArgument parameter) { return Reads(module, parameter).isQuantized; }
+bool nibble::isQuantized(ModuleOp module, BlockArgument parameter) {
+  return Reads(module, parameter).isQuantized;
+}
 
-int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, StringRef name, bool quantizedElsewhere,
+int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter,
+                                  StringRef name, bool quantizedElsewhere,
                                   bool strict) {
   if (isVector(parameter))
     return 0;
@@ -92,7 +101,8 @@ int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, Stri
   auto report = [&](Location loc) {
     ++count;
     InFlightDiagnostic diagnostic = strict ? emitError(loc) : emitWarning(loc);
-    diagnostic << "nibble-quantize: parameter '" << name << "' is named by the recipe and stays in full precision";
+    diagnostic << "nibble-quantize: parameter '" << name
+               << "' is named by the recipe and stays in full precision";
     diagnostic << (reads.isQuantized ? " here: " : ": ");
     return diagnostic;
   };
@@ -100,32 +110,39 @@ int64_t nibble::reportUnquantized(ModuleOp module, BlockArgument parameter, Stri
   if (!reads.isQuantized) {
     Location loc = parameter.getOwner()->getParentOp()->getLoc();
     if (!isa<RankedTensorType>(type)) {
-      report(loc) << "it is of type " << type << ", and what is quantized are tensors: quantize before bufferization";
+      report(loc) << "it is of type " << type
+                  << ", and what is quantized are tensors: quantize before "
+                     "bufferization";
       return count;
     }
     if (type.getRank() != 2 || !(element.isBF16() || element.isF32())) {
       report(loc) << "it is of type " << type
-                  << ", and what is quantized are matrices [N, K] of bf16 or f32; exclude it to say so";
+                  << ", and what is quantized are matrices [N, K] of bf16 or "
+                     "f32; exclude it to say so";
       return count;
     }
   }
   for (Read read : reads.linears) {
     InFlightDiagnostic diagnostic = report(read.op->getLoc());
     if (read.through)
-      diagnostic << "'nn.linear' reads it through '" << read.through->getName() << "', not as it is";
+      diagnostic << "'nn.linear' reads it through '" << read.through->getName()
+                 << "', not as it is";
     else
-      diagnostic << "'nn.linear' reads it in a function that the recipe leaves out";
+      diagnostic
+          << "'nn.linear' reads it in a function that the recipe leaves out";
   }
   for (Read read : reads.products)
     report(read.op->getLoc())
         << "'" << read.op->getName()
-        << "' reads it, and only weights of 'nn.linear' are quantized; nibble-recognize-linear says why it is none";
+        << "' reads it, and only weights of 'nn.linear' are quantized; "
+           "nibble-recognize-linear says why it is none";
   if (count > 0 || reads.isQuantized || quantizedElsewhere)
     return count;
   if (reads.others.empty())
     report(parameter.getOwner()->getParentOp()->getLoc()) << "nothing reads it";
   else
     report(reads.others.front().op->getLoc())
-        << "no 'nn.linear' reads it, but '" << reads.others.front().op->getName() << "' does; exclude it to say so";
+        << "no 'nn.linear' reads it, but '"
+        << reads.others.front().op->getName() << "' does; exclude it to say so";
   return count;
 }

@@ -13,7 +13,8 @@ using namespace mlir;
 
 namespace {
 
-class PackWeightsPass final : public nibble::impl::PackWeightsPassBase<PackWeightsPass> {
+class PackWeightsPass final
+    : public nibble::impl::PackWeightsPassBase<PackWeightsPass> {
 public:
   using PackWeightsPassBase::PackWeightsPassBase;
 
@@ -21,7 +22,9 @@ public:
     SymbolTable symbols(getOperation());
     auto entry = symbols.lookup<func::FuncOp>(functionName);
     if (!entry || entry.isDeclaration()) {
-      getOperation().emitError() << "nibble-pack-weights: there is no function '" << functionName << "'";
+      getOperation().emitError()
+          << "nibble-pack-weights: there is no function '" << functionName
+          << "'";
       return signalPassFailure();
     }
     if (failed(nibble::packWeights(entry, symbols)))

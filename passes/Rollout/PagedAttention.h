@@ -1,4 +1,5 @@
-// Functions that attend over a paged cache instead of over their own keys and values.
+// Functions that attend over a paged cache instead of over their own keys and
+// values.
 #pragma once
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -15,15 +16,20 @@ struct CacheTypes {
 // Makes rollout functions out of training functions.
 class PagedAttention {
 public:
-  PagedAttention(mlir::SymbolTable &symbols, int64_t pageSize) : symbols(symbols), pageSize(pageSize) {}
+  PagedAttention(mlir::SymbolTable &symbols, int64_t pageSize)
+      : symbols(symbols), pageSize(pageSize) {}
 
-  // Rewrites the function in place: every attention reads and writes pages, every function called on the way is
-  // replaced by its copy
-  // "<name>_rollout" if it attends or quantizes. `pages` (i32 [S, max]) becomes an argument at `pagesIndex` if anything
-  // attends; the caches become the last arguments and the last results, keys before values, in the order of the ops.
-  mlir::FailureOr<llvm::SmallVector<CacheTypes>> rewrite(mlir::func::FuncOp function, unsigned pagesIndex);
+  // Rewrites the function in place: every attention reads and writes pages,
+  // every function called on the way is replaced by its copy
+  // "<name>_rollout" if it attends or quantizes. `pages` (i32 [S, max]) becomes
+  // an argument at `pagesIndex` if anything attends; the caches become the last
+  // arguments and the last results, keys before values, in the order of the
+  // ops.
+  mlir::FailureOr<llvm::SmallVector<CacheTypes>>
+  rewrite(mlir::func::FuncOp function, unsigned pagesIndex);
 
-  // The last op of the rewritten function that reads other tokens than its own; null when none does.
+  // The last op of the rewritten function that reads other tokens than its own;
+  // null when none does.
   mlir::Operation *lastAcrossTokens(mlir::func::FuncOp function);
 
   // Whether the function attends, itself or in what it calls.
@@ -36,7 +42,8 @@ private:
   };
   class Rewriter;
 
-  bool contains(mlir::func::FuncOp function, llvm::function_ref<bool(mlir::Operation *)> what);
+  bool contains(mlir::func::FuncOp function,
+                llvm::function_ref<bool(mlir::Operation *)> what);
   mlir::FailureOr<Copy *> copyFor(mlir::func::CallOp call);
 
   mlir::SymbolTable &symbols;

@@ -1,4 +1,5 @@
-// nibble-verify-consistency: refuses a rollout that could differ from its training by a bit.
+// nibble-verify-consistency: refuses a rollout that could differ from its
+// training by a bit.
 #include "passes/Verify/Passes.h"
 #include "passes/Verify/Terms.h"
 
@@ -26,8 +27,10 @@ public:
   std::optional<Difference> compare(const Term *training, const Term *rollout);
 
 private:
-  std::optional<std::string> compareThemselves(const Term *training, const Term *rollout);
-  std::optional<Difference> compareOperands(const Term *training, const Term *rollout, bool swapped);
+  std::optional<std::string> compareThemselves(const Term *training,
+                                               const Term *rollout);
+  std::optional<Difference> compareOperands(const Term *training,
+                                            const Term *rollout, bool swapped);
 
   llvm::DenseSet<std::pair<const Term *, const Term *>> same;
 };
@@ -58,7 +61,8 @@ static std::string describe(const Term *term) {
   return "";
 }
 
-static std::optional<std::string> compareAttributes(const Term *training, const Term *rollout) {
+static std::optional<std::string> compareAttributes(const Term *training,
+                                                    const Term *rollout) {
   auto find = [](const Term *term, StringAttr name) -> Attribute {
     for (NamedAttribute attribute : term->attributes)
       if (attribute.getName() == name)
@@ -70,49 +74,64 @@ static std::optional<std::string> compareAttributes(const Term *training, const 
       StringAttr name = attribute.getName();
       Attribute here = find(rollout, name), there = find(training, name);
       if (here != there)
-        return name.str() + " = " + (here ? text(here) : "absent") + " here, " + (there ? text(there) : "absent") +
-               " in training";
+        return name.str() + " = " + (here ? text(here) : "absent") + " here, " +
+               (there ? text(there) : "absent") + " in training";
     }
   return std::nullopt;
 }
 
 // What decides bits apart from the operands.
-std::optional<std::string> Comparison::compareThemselves(const Term *training, const Term *rollout) {
-  if (training->kind != rollout->kind || (training->kind != Term::Kind::kDecoded && training->name != rollout->name))
+std::optional<std::string> Comparison::compareThemselves(const Term *training,
+                                                         const Term *rollout) {
+  if (training->kind != rollout->kind ||
+      (training->kind != Term::Kind::kDecoded &&
+       training->name != rollout->name))
     return describe(rollout) + " here, " + describe(training) + " in training";
   if (training->kind == Term::Kind::kArgument) {
     // A packed argument is told by how it is decoded.
-    if (training->type != rollout->type && !isa<qat::PackedType>(training->type) &&
+    if (training->type != rollout->type &&
+        !isa<qat::PackedType>(training->type) &&
         !isa<qat::PackedType>(rollout->type))
-      return describe(rollout) + " is " + text(rollout->type) + " here, " + text(training->type) + " in training";
+      return describe(rollout) + " is " + text(rollout->type) + " here, " +
+             text(training->type) + " in training";
     return std::nullopt;
   }
   if (training->kind == Term::Kind::kDecoded) {
     if (training->scheme != rollout->scheme)
-      return describe(rollout) + " here, " + describe(training) + " in training";
+      return describe(rollout) + " here, " + describe(training) +
+             " in training";
     if (training->packed != rollout->packed && !training->scheme.isExact())
-      return describe(rollout) + ": this scheme decodes packed weights with another scale than training does";
+      return describe(rollout) + ": this scheme decodes packed weights with "
+                                 "another scale than training does";
     return std::nullopt;
   }
-  if (training->result != rollout->result || training->operands.size() != rollout->operands.size())
-    return describe(rollout) + " has other operands or results than in training";
-  if (getElementTypeOrSelf(training->type) != getElementTypeOrSelf(rollout->type))
-    return describe(rollout) + " is " + text(rollout->type) + " here, " + text(training->type) + " in training";
+  if (training->result != rollout->result ||
+      training->operands.size() != rollout->operands.size())
+    return describe(rollout) +
+           " has other operands or results than in training";
+  if (getElementTypeOrSelf(training->type) !=
+      getElementTypeOrSelf(rollout->type))
+    return describe(rollout) + " is " + text(rollout->type) + " here, " +
+           text(training->type) + " in training";
   if (auto difference = compareAttributes(training, rollout))
     return difference;
-  auto regions = [](const Term *term) { return term->op ? term->op->getNumRegions() : 0; };
+  auto regions = [](const Term *term) {
+    return term->op ? term->op->getNumRegions() : 0;
+  };
   if (regions(training) != 0 || regions(rollout) != 0) {
-    // Operands are compared as terms; inside the regions values correspond by place.
+    // Operands are compared as terms; inside the regions values correspond by
+    // place.
     if (!OperationEquivalence::isEquivalentTo(
-            training->op, rollout->op, [](Value, Value) { return success(); }, nullptr,
-            OperationEquivalence::IgnoreLocations))
+            training->op, rollout->op, [](Value, Value) { return success(); },
+            nullptr, OperationEquivalence::IgnoreLocations))
       return describe(rollout) + " has another body than in training";
   }
   return std::nullopt;
 }
 
-std::optional<Comparison::Difference> Comparison::compareOperands(const Term *training, const Term *rollout,
-                                                                  bool swapped) {
+std::optional<Comparison::Difference>
+Comparison::compareOperands(const Term *training, const Term *rollout,
+                            bool swapped) {
   for (auto [i, operand] : llvm::enumerate(rollout->operands)) {
     size_t other = swapped ? rollout->operands.size() - 1 - i : i;
     if (auto difference = compare(training->operands[other], operand))
@@ -121,14 +140,16 @@ std::optional<Comparison::Difference> Comparison::compareOperands(const Term *tr
   return std::nullopt;
 }
 
-std::optional<Comparison::Difference> Comparison::compare(const Term *training, const Term *rollout) {
+std::optional<Comparison::Difference> Comparison::compare(const Term *training,
+                                                          const Term *rollout) {
   if (same.contains({training, rollout}))
     return std::nullopt;
   if (auto what = compareThemselves(training, rollout))
     return Difference{training, rollout, *what};
   auto difference = compareOperands(training, rollout, /*swapped=*/false);
   // Sums and products of two numbers commute bit for bit.
-  if (difference && (rollout->name == "arith.addf" || rollout->name == "arith.mulf") &&
+  if (difference &&
+      (rollout->name == "arith.addf" || rollout->name == "arith.mulf") &&
       !compareOperands(training, rollout, /*swapped=*/true))
     difference = std::nullopt;
   if (!difference)
@@ -138,7 +159,8 @@ std::optional<Comparison::Difference> Comparison::compare(const Term *training, 
 
 namespace {
 
-class VerifyConsistencyPass final : public nibble::impl::VerifyConsistencyPassBase<VerifyConsistencyPass> {
+class VerifyConsistencyPass final
+    : public nibble::impl::VerifyConsistencyPassBase<VerifyConsistencyPass> {
 public:
   using VerifyConsistencyPassBase::VerifyConsistencyPassBase;
 
@@ -156,18 +178,21 @@ private:
     for (StringRef name : {StringRef(training), StringRef(rollout)}) {
       auto function = symbols.lookup<func::FuncOp>(name);
       if (!function || function.getNumResults() == 0)
-        return getOperation().emitError("nibble-verify-consistency: there is no function '")
+        return getOperation().emitError(
+                   "nibble-verify-consistency: there is no function '")
                << name << "' with a result";
       auto terms = builder.resultsOf(function);
       if (failed(terms))
         return failure();
-      results.push_back(terms->front()); // the logits; a rollout's caches follow
+      results.push_back(
+          terms->front()); // the logits; a rollout's caches follow
     }
     auto difference = Comparison().compare(results[0], results[1]);
     if (!difference)
       return success();
     InFlightDiagnostic error = emitError(difference->rollout->loc)
-                               << "rollout differs from training: " << difference->what;
+                               << "rollout differs from training: "
+                               << difference->what;
     error.attachNote(difference->training->loc) << "in training";
     return error;
   }

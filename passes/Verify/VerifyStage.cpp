@@ -28,7 +28,8 @@ struct Promise {
 
 } // namespace
 
-template <typename Predicate> static Operation *findOp(Operation *root, Predicate broken) {
+template <typename Predicate>
+static Operation *findOp(Operation *root, Predicate broken) {
   Operation *found = nullptr;
   root->walk([&](Operation *op) {
     if (!broken(op))
@@ -40,11 +41,13 @@ template <typename Predicate> static Operation *findOp(Operation *root, Predicat
 }
 
 static Operation *foreignDialect(ModuleOp module) {
-  static constexpr StringLiteral kKnown[] = {"builtin", "func",  "nn",   "qat", "linalg",
-                                             "tensor",  "arith", "math", "scf", "check"};
+  static constexpr StringLiteral kKnown[] = {
+      "builtin", "func",  "nn",   "qat", "linalg",
+      "tensor",  "arith", "math", "scf", "check"};
   return findOp(module, [](Operation *op) {
     // Exporters assert that an index is in range.
-    return !isa<cf::AssertOp>(op) && !llvm::is_contained(kKnown, op->getName().getDialectNamespace());
+    return !isa<cf::AssertOp>(op) &&
+           !llvm::is_contained(kKnown, op->getName().getDialectNamespace());
   });
 }
 
@@ -54,7 +57,8 @@ static Operation *unnamedArgument(ModuleOp module) {
     if (!function || !function.isPublic())
       return false;
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
-      if (!function.getArgAttr(i, nn::kParameterAttr) && !function.getArgAttr(i, nn::kInputAttr) &&
+      if (!function.getArgAttr(i, nn::kParameterAttr) &&
+          !function.getArgAttr(i, nn::kInputAttr) &&
           !function.getArgAttr(i, nn::kStateAttr))
         return true;
     return false;
@@ -66,12 +70,14 @@ static Operation *twoSchemes(ModuleOp module) {
   return findOp(module, [&](Operation *op) {
     auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
     return fakeQuant &&
-           schemes.try_emplace(fakeQuant.getWeight(), fakeQuant.getScheme()).first->second != fakeQuant.getScheme();
+           schemes.try_emplace(fakeQuant.getWeight(), fakeQuant.getScheme())
+                   .first->second != fakeQuant.getScheme();
   });
 }
 
 // Arguments of a function by "<attribute> <name>".
-static llvm::StringMap<Type> argumentTypes(func::FuncOp function, StringRef attribute) {
+static llvm::StringMap<Type> argumentTypes(func::FuncOp function,
+                                           StringRef attribute) {
   llvm::StringMap<Type> types;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto name = function.getArgAttrOfType<StringAttr>(i, attribute))
@@ -93,7 +99,8 @@ static Operation *misshapenGradient(ModuleOp module) {
     auto function = dyn_cast<func::FuncOp>(op);
     if (!function)
       return false;
-    llvm::StringMap<Type> parameters = argumentTypes(function, nn::kParameterAttr);
+    llvm::StringMap<Type> parameters =
+        argumentTypes(function, nn::kParameterAttr);
     for (auto &[name, type] : argumentTypes(function, nn::kStateAttr)) {
       StringRef parameter = name;
       if (!parameter.consume_front("gradient:"))
@@ -103,7 +110,8 @@ static Operation *misshapenGradient(ModuleOp module) {
         return true;
       std::array<int64_t, 2> storage;
       auto it = parameters.find(parameter);
-      if (it != parameters.end() && shapeOf(it->second, storage) != gradient.getShape())
+      if (it != parameters.end() &&
+          shapeOf(it->second, storage) != gradient.getShape())
         return true;
     }
     return false;
@@ -111,7 +119,9 @@ static Operation *misshapenGradient(ModuleOp module) {
 }
 
 // Walks functions that `is` holds for and all that they call.
-template <typename Predicate> static Operation *findBelow(ModuleOp module, bool (*is)(func::FuncOp), Predicate broken) {
+template <typename Predicate>
+static Operation *findBelow(ModuleOp module, bool (*is)(func::FuncOp),
+                            Predicate broken) {
   SymbolTable symbols(module);
   SmallVector<func::FuncOp> work;
   DenseSet<Operation *> seen;
@@ -133,69 +143,96 @@ template <typename Predicate> static Operation *findBelow(ModuleOp module, bool 
 
 static bool hasState(func::FuncOp function, StringRef kind) {
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kStateAttr); name && name.getValue().starts_with(kind))
+    if (auto name = function.getArgAttrOfType<StringAttr>(i, nn::kStateAttr);
+        name && name.getValue().starts_with(kind))
       return true;
   return false;
 }
 
-// A weight that training only reads is the same in every microbatch: the update has quantized it.
+// A weight that training only reads is the same in every microbatch: the update
+// has quantized it.
 static Operation *repeatedQuantization(ModuleOp module) {
-  auto trains = [](func::FuncOp function) { return hasState(function, "gradient:") && !hasState(function, "master:"); };
+  auto trains = [](func::FuncOp function) {
+    return hasState(function, "gradient:") && !hasState(function, "master:");
+  };
   return findBelow(module, trains, [](Operation *op) {
     auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
-    return fakeQuant && fakeQuant.getScheme().isExact() && isa<BlockArgument>(fakeQuant.getWeight());
+    return fakeQuant && fakeQuant.getScheme().isExact() &&
+           isa<BlockArgument>(fakeQuant.getWeight());
   });
 }
 
-static bool isRollout(func::FuncOp function) { return hasState(function, "key_cache:"); }
+static bool isRollout(func::FuncOp function) {
+  return hasState(function, "key_cache:");
+}
 
 static Operation *fakeQuantInRollout(ModuleOp module) {
-  return findBelow(module, isRollout, [](Operation *op) { return isa<qat::FakeQuantOp>(op); });
+  return findBelow(module, isRollout,
+                   [](Operation *op) { return isa<qat::FakeQuantOp>(op); });
 }
 
 static Operation *keysOfItsOwn(ModuleOp module) {
-  return findBelow(module, isRollout, [](Operation *op) { return isa<nn::AttentionOp>(op); });
+  return findBelow(module, isRollout,
+                   [](Operation *op) { return isa<nn::AttentionOp>(op); });
 }
 
 static Operation *dequantizedLinear(ModuleOp module) {
   return findOp(module, [](Operation *op) {
-    return isa<nn::LinearOp, nn::LinearInputGradOp>(op) && op->getOperand(1).getDefiningOp<qat::DequantizeOp>();
+    return isa<nn::LinearOp, nn::LinearInputGradOp>(op) &&
+           op->getOperand(1).getDefiningOp<qat::DequantizeOp>();
   });
 }
 
 // Threads are OpenMP regions until the very translation to LLVM IR.
 static Operation *notLLVM(ModuleOp module) {
   return findOp(module, [](Operation *op) {
-    return op->getName().getDialectNamespace() != "llvm" && op->getName().getDialectNamespace() != "omp" &&
-           !isa<ModuleOp>(op);
+    return op->getName().getDialectNamespace() != "llvm" &&
+           op->getName().getDialectNamespace() != "omp" && !isa<ModuleOp>(op);
   });
 }
 
 static Operation *notCommands(ModuleOp module) {
-  static constexpr StringLiteral kDialects[] = {"builtin", "func", "memref", "arith", "hopper", "gpu", "llvm", "nvvm"};
+  static constexpr StringLiteral kDialects[] = {
+      "builtin", "func", "memref", "arith", "hopper", "gpu", "llvm", "nvvm"};
   return findOp(module, [](Operation *op) {
-    bool tensors = llvm::any_of(op->getResultTypes(), [](Type type) { return isa<TensorType, qat::PackedType>(type); });
-    return tensors || !llvm::is_contained(kDialects, op->getName().getDialectNamespace());
+    bool tensors = llvm::any_of(op->getResultTypes(), [](Type type) {
+      return isa<TensorType, qat::PackedType>(type);
+    });
+    return tensors ||
+           !llvm::is_contained(kDialects, op->getName().getDialectNamespace());
   });
 }
 
 static constexpr Promise kPromises[] = {
     {"import", "has only ops that later stages know", foreignDialect},
-    {"import", "names every argument of a public function (nn.input, nn.parameter or nn.state)", unnamedArgument},
+    {"import",
+     "names every argument of a public function (nn.input, nn.parameter or "
+     "nn.state)",
+     unnamedArgument},
     {"quantize", "reads every weight under one scheme", twoSchemes},
-    {"differentiate", "accumulates each gradient in float32 in the shape of its parameter", misshapenGradient},
-    {"hoist", "leaves no fake_quant of an argument in training, where it would be the same for every microbatch",
+    {"differentiate",
+     "accumulates each gradient in float32 in the shape of its parameter",
+     misshapenGradient},
+    {"hoist",
+     "leaves no fake_quant of an argument in training, where it would be the "
+     "same for every microbatch",
      repeatedQuantization},
-    {"rollout", "leaves no fake_quant in functions with a cache", fakeQuantInRollout},
+    {"rollout", "leaves no fake_quant in functions with a cache",
+     fakeQuantInRollout},
     {"rollout", "attends over pages in functions with a cache", keysOfItsOwn},
-    {"fuse", "leaves no dequantized weight that feeds a linear", dequantizedLinear},
-    {"lower-to-hopper", "leaves nothing but commands over buffers and kernels of llvm and nvvm", notCommands},
-    {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP", notLLVM},
+    {"fuse", "leaves no dequantized weight that feeds a linear",
+     dequantizedLinear},
+    {"lower-to-hopper",
+     "leaves nothing but commands over buffers and kernels of llvm and nvvm",
+     notCommands},
+    {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP",
+     notLLVM},
 };
 
 namespace {
 
-class VerifyStagePass final : public nibble::impl::VerifyStagePassBase<VerifyStagePass> {
+class VerifyStagePass final
+    : public nibble::impl::VerifyStagePassBase<VerifyStagePass> {
 public:
   using VerifyStagePassBase::VerifyStagePassBase;
 
@@ -207,13 +244,15 @@ public:
         continue;
       known = true;
       if (Operation *op = promise.check(getOperation())) {
-        op->emitError() << "stage " << stage << " " << promise.statement << "; this breaks it";
+        op->emitError() << "stage " << stage << " " << promise.statement
+                        << "; this breaks it";
         return signalPassFailure();
       }
     }
     if (known)
       return;
-    getOperation().emitError() << "nibble-verify-stage: there is no stage '" << stage << "'";
+    getOperation().emitError()
+        << "nibble-verify-stage: there is no stage '" << stage << "'";
     signalPassFailure();
   }
 };

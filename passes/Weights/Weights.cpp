@@ -8,8 +8,11 @@
 using namespace mlir;
 using namespace nibble;
 
-static void collect(func::FuncOp function, SymbolTable &symbols, llvm::SetVector<Operation *> &done, DenseSet<Operation *> &open) {
-  if (function.isDeclaration() || done.contains(function) || !open.insert(function).second)
+static void collect(func::FuncOp function, SymbolTable &symbols,
+                    llvm::SetVector<Operation *> &done,
+                    DenseSet<Operation *> &open) {
+  if (function.isDeclaration() || done.contains(function) ||
+      !open.insert(function).second)
     return;
   function.walk([&](func::CallOp call) {
     if (auto callee = symbols.lookup<func::FuncOp>(call.getCallee()))
@@ -18,12 +21,15 @@ static void collect(func::FuncOp function, SymbolTable &symbols, llvm::SetVector
   done.insert(function);
 }
 
-SmallVector<func::FuncOp> nibble::reachableFunctions(ArrayRef<func::FuncOp> entries, SymbolTable &symbols) {
+SmallVector<func::FuncOp>
+nibble::reachableFunctions(ArrayRef<func::FuncOp> entries,
+                           SymbolTable &symbols) {
   llvm::SetVector<Operation *> done;
   DenseSet<Operation *> open;
   for (func::FuncOp entry : entries)
     collect(entry, symbols, done, open);
-  return llvm::map_to_vector(done, [](Operation *op) { return cast<func::FuncOp>(op); });
+  return llvm::map_to_vector(
+      done, [](Operation *op) { return cast<func::FuncOp>(op); });
 }
 
 void nibble::dropFakeQuant(ArrayRef<func::FuncOp> functions) {
@@ -39,12 +45,14 @@ namespace {
 // Rewrites functions whose callees are rewritten already.
 class WeightPacker {
 public:
-  WeightPacker(ArrayRef<func::FuncOp> entries, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
+  WeightPacker(ArrayRef<func::FuncOp> entries, SymbolTable &symbols,
+               StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
       : entries(entries), symbols(symbols), pass(pass.str()), accept(accept) {}
   LogicalResult run();
 
 private:
-  // What happened to the arguments of a function: of each the type of the packed one, null where it stays; whether the plain one is gone.
+  // What happened to the arguments of a function: of each the type of the
+  // packed one, null where it stays; whether the plain one is gone.
   struct Packed {
     SmallVector<qat::PackedType> types;
     SmallVector<bool> plainGone;
@@ -53,8 +61,10 @@ private:
   void separateFromOthers(ArrayRef<func::FuncOp> functions);
   FailureOr<qat::PackedType> packedTypeOf(BlockArgument argument);
   LogicalResult pack(func::FuncOp function);
-  LogicalResult rewriteCalls(func::FuncOp function, DenseMap<Value, Value> &packedOf);
-  static bool isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr, Packed> &done);
+  LogicalResult rewriteCalls(func::FuncOp function,
+                             DenseMap<Value, Value> &packedOf);
+  static bool isPackedCallOperand(OpOperand &use,
+                                  const DenseMap<StringAttr, Packed> &done);
 
   bool packs(Operation *op) {
     auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
@@ -70,9 +80,11 @@ private:
 
 } // namespace
 
-// Functions that are about to change but are called from elsewhere as well get copies for these entries.
+// Functions that are about to change but are called from elsewhere as well get
+// copies for these entries.
 void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
-  llvm::SetVector<Operation *> ours; // as they are now: a copy in place of what was copied
+  llvm::SetVector<Operation *>
+      ours; // as they are now: a copy in place of what was copied
   for (func::FuncOp function : functions)
     ours.insert(function);
   auto hasOtherCallers = [&](func::FuncOp function) {
@@ -81,24 +93,33 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
       return !ours.contains(use.getUser()->getParentOfType<func::FuncOp>());
     });
   };
-  // From the entries downwards: a copy of a caller needs no copy of its callee unless that is shared, too.
+  // From the entries downwards: a copy of a caller needs no copy of its callee
+  // unless that is shared, too.
   for (func::FuncOp function : llvm::reverse(functions)) {
     bool changes = false;
     for (func::FuncOp inner : reachableFunctions(function, symbols))
-      changes |= inner.walk([&](Operation *op) { return packs(op) ? WalkResult::interrupt() : WalkResult::advance(); }).wasInterrupted();
-    if (llvm::is_contained(entries, function) || !changes || (function.isPrivate() && !hasOtherCallers(function)))
+      changes |= inner
+                     .walk([&](Operation *op) {
+                       return packs(op) ? WalkResult::interrupt()
+                                        : WalkResult::advance();
+                     })
+                     .wasInterrupted();
+    if (llvm::is_contained(entries, function) || !changes ||
+        (function.isPrivate() && !hasOtherCallers(function)))
       continue;
     func::FuncOp copy = function.clone();
     copy.setPrivate();
     symbols.insert(copy);
     ours.remove(function);
     for (Operation *caller : ours)
-      (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(), caller);
+      (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(),
+                                              caller);
     ours.insert(copy);
   }
 }
 
-bool WeightPacker::isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr, Packed> &done) {
+bool WeightPacker::isPackedCallOperand(
+    OpOperand &use, const DenseMap<StringAttr, Packed> &done) {
   auto call = dyn_cast<func::CallOp>(use.getOwner());
   if (!call)
     return false;
@@ -106,7 +127,8 @@ bool WeightPacker::isPackedCallOperand(OpOperand &use, const DenseMap<StringAttr
   return it != done.end() && it->second.types[use.getOperandNumber()];
 }
 
-// The packed type under which the function and its callees read the argument; null when none does.
+// The packed type under which the function and its callees read the argument;
+// null when none does.
 FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
   qat::PackedType found;
   for (OpOperand &use : argument.getUses()) {
@@ -115,21 +137,29 @@ FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
       auto fakeQuant = cast<qat::FakeQuantOp>(use.getOwner());
       auto weight = cast<RankedTensorType>(argument.getType());
       if (!weight.hasStaticShape())
-        return fakeQuant.emitError(pass + ": a packed weight needs known extents, not ") << weight;
-      type = qat::PackedType::get(argument.getContext(), weight.getDimSize(0), weight.getDimSize(1), fakeQuant.getScheme(),
+        return fakeQuant.emitError(
+                   pass + ": a packed weight needs known extents, not ")
+               << weight;
+      type = qat::PackedType::get(argument.getContext(), weight.getDimSize(0),
+                                  weight.getDimSize(1), fakeQuant.getScheme(),
                                   qat::Layout::Host);
     } else if (isPackedCallOperand(use, done)) {
-      type = done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()].types[use.getOperandNumber()];
+      type = done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
+                 .types[use.getOperandNumber()];
     }
     if (type && found && type != found)
-      return use.getOwner()->emitError(pass + ": one weight is read under two schemes, ") << found << " and " << type;
+      return use.getOwner()->emitError(
+                 pass + ": one weight is read under two schemes, ")
+             << found << " and " << type;
     found = type ? type : found;
   }
   return found;
 }
 
-// Hands packed values to callees that take them now. `packedOf`: of a plain argument of this function its packed one.
-LogicalResult WeightPacker::rewriteCalls(func::FuncOp function, DenseMap<Value, Value> &packedOf) {
+// Hands packed values to callees that take them now. `packedOf`: of a plain
+// argument of this function its packed one.
+LogicalResult WeightPacker::rewriteCalls(func::FuncOp function,
+                                         DenseMap<Value, Value> &packedOf) {
   SmallVector<func::CallOp> calls;
   function.walk([&](func::CallOp call) { calls.push_back(call); });
   for (func::CallOp call : calls) {
@@ -144,8 +174,9 @@ LogicalResult WeightPacker::rewriteCalls(func::FuncOp function, DenseMap<Value, 
         continue;
       Value packed = packedOf.lookup(operand);
       if (!packed)
-        return call.emitError(pass + ": operand ") << i << " is read as a packed weight but is no argument of '"
-                                                               << function.getSymName() << "'";
+        return call.emitError(pass + ": operand ")
+               << i << " is read as a packed weight but is no argument of '"
+               << function.getSymName() << "'";
       operands.push_back(packed);
     }
     call->setOperands(operands);
@@ -167,17 +198,22 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     // A call that takes both keeps the plain one alive.
     for (OpOperand &use : argument.getUses())
       if (isPackedCallOperand(use, done))
-        other |= !done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()].plainGone[use.getOperandNumber()];
+        other |=
+            !done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
+                 .plainGone[use.getOperandNumber()];
     packed.types.push_back(*type);
     packed.plainGone.push_back(*type && !other);
   }
 
-  // The packed argument stands right behind the plain one, whose attributes it shares.
+  // The packed argument stands right behind the plain one, whose attributes it
+  // shares.
   for (auto [argument, type] : llvm::zip(plain, packed.types)) {
     if (!type)
       continue;
     unsigned index = argument.getArgNumber();
-    if (failed(function.insertArgument(index + 1, type, function.getArgAttrDict(index), argument.getLoc())))
+    if (failed(function.insertArgument(index + 1, type,
+                                       function.getArgAttrDict(index),
+                                       argument.getLoc())))
       return failure();
     packedOf[argument] = function.getArgument(index + 1);
   }
@@ -189,15 +225,20 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
   for (qat::FakeQuantOp op : fakeQuants) {
     Value argument = packedOf.lookup(op.getWeight());
     if (!argument)
-      return op.emitError(pass + ": fake_quant of a value that is no argument of '") << function.getSymName() << "'";
+      return op.emitError(pass +
+                          ": fake_quant of a value that is no argument of '")
+             << function.getSymName() << "'";
     OpBuilder b(op);
-    op.replaceAllUsesWith(qat::DequantizeOp::create(b, op.getLoc(), op.getType(), argument).getResult());
+    op.replaceAllUsesWith(
+        qat::DequantizeOp::create(b, op.getLoc(), op.getType(), argument)
+            .getResult());
     op.erase();
   }
   if (failed(rewriteCalls(function, packedOf)))
     return failure();
   for (int64_t i = static_cast<int64_t>(plain.size()) - 1; i >= 0; --i)
-    if (packed.plainGone[i] && failed(function.eraseArgument(plain[i].getArgNumber())))
+    if (packed.plainGone[i] &&
+        failed(function.eraseArgument(plain[i].getArgNumber())))
       return failure();
   done[function.getSymNameAttr()] = std::move(packed);
   return success();
@@ -211,6 +252,8 @@ LogicalResult WeightPacker::run() {
   return success();
 }
 
-LogicalResult nibble::packWeights(ArrayRef<func::FuncOp> entries, SymbolTable &symbols, StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept) {
+LogicalResult nibble::packWeights(ArrayRef<func::FuncOp> entries,
+                                  SymbolTable &symbols, StringRef pass,
+                                  function_ref<bool(qat::FakeQuantOp)> accept) {
   return WeightPacker(entries, symbols, pass, accept).run();
 }

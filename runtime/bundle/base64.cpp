@@ -5,7 +5,8 @@
 
 namespace nibble {
 
-static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static constexpr std::string_view kDigits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string base64(std::string_view bytes) {
   std::string text;
@@ -13,7 +14,8 @@ std::string base64(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t word = 0;
     for (size_t j = 0; j < 3; ++j)
-      word = word << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
+      word = word << 8 |
+             (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0);
     for (size_t j = 0; j < 4; ++j)
       text += j <= bytes.size() - i ? kDigits[word >> (18 - 6 * j) & 63] : '=';
   }

@@ -10,15 +10,19 @@ namespace nibble {
 
 namespace {
 
-constexpr size_t kMostCommands = size_t{1} << 22; // of one call, all frames together
+constexpr size_t kMostCommands = size_t{1}
+                                 << 22; // of one call, all frames together
 
 class Planner {
 public:
   explicit Planner(const DeviceProgram &program) : program_(program) {}
   CallPlan plan;
 
-  // Runs one function on buffers of the plan; gives the buffers that it returns, each held once for the caller.
-  Status frame(const ProgramFunction &function, const std::vector<int32_t> &arguments, std::vector<int32_t> &returned);
+  // Runs one function on buffers of the plan; gives the buffers that it
+  // returns, each held once for the caller.
+  Status frame(const ProgramFunction &function,
+               const std::vector<int32_t> &arguments,
+               std::vector<int32_t> &returned);
   int32_t add(PlannedBuffer buffer) {
     holders_.push_back(0);
     plan.buffers.push_back(std::move(buffer));
@@ -40,14 +44,17 @@ private:
   bool allocate(Frame &frame, const Command &command);
   bool copyOrFill(Frame &frame, const Command &command);
   bool launch(Frame &frame, const Command &command);
-  bool tensorMap(Frame &frame, const TensorMapArgument &from, PlannedTensorMap &to);
+  bool tensorMap(Frame &frame, const TensorMapArgument &from,
+                 PlannedTensorMap &to);
   bool call(Frame &frame, const Command &command, Status &status);
-  bool fits(Frame &frame, const ProgramValue &value, int32_t buffer, std::string_view what);
+  bool fits(Frame &frame, const ProgramValue &value, int32_t buffer,
+            std::string_view what);
 
   int64_t now() const { return static_cast<int64_t>(plan.commands.size()); }
   bool append(Frame &frame, PlannedCommand command) {
     plan.commands.push_back(std::move(command));
-    return plan.commands.size() < kMostCommands || refuse(frame, "is one of too many");
+    return plan.commands.size() < kMostCommands ||
+           refuse(frame, "is one of too many");
   }
   // A buffer of the arena ends when nobody holds it any more.
   void drop(int32_t buffer) {
@@ -60,12 +67,14 @@ private:
   }
 
   const DeviceProgram &program_;
-  std::vector<int32_t> holders_; // of each buffer, frames that have not released it
+  std::vector<int32_t>
+      holders_; // of each buffer, frames that have not released it
   size_t steps_ = 0;
 };
 
 bool Planner::arithmetic(Frame &frame, const Command &command) {
-  int64_t a = frame.registers[command.operands[0]], b = frame.registers[command.operands[1]];
+  int64_t a = frame.registers[command.operands[0]],
+          b = frame.registers[command.operands[1]];
   int64_t &result = frame.registers[command.result];
   bool overflow = false;
   switch (command.opcode) {
@@ -90,7 +99,8 @@ bool Planner::arithmetic(Frame &frame, const Command &command) {
   default:
     result = std::max(a, b);
   }
-  return !overflow || refuse(frame, fmt::format("overflows with {} and {}", a, b));
+  return !overflow ||
+         refuse(frame, fmt::format("overflows with {} and {}", a, b));
 }
 
 bool Planner::allocate(Frame &frame, const Command &command) {
@@ -99,7 +109,8 @@ bool Planner::allocate(Frame &frame, const Command &command) {
   for (int32_t extent : command.operands)
     buffer.shape.push_back(frame.registers[extent]);
   auto elements = elementCount(buffer.shape);
-  if (!elements || __builtin_mul_overflow(*elements, bitsOf(buffer.dtype) / 8, &buffer.bytes))
+  if (!elements || __builtin_mul_overflow(*elements, bitsOf(buffer.dtype) / 8,
+                                          &buffer.bytes))
     return refuse(frame, fmt::format("allocates {}", toString(buffer.shape)));
   buffer.begin = now();
   buffer.end = -1;
@@ -113,21 +124,25 @@ bool Planner::allocate(Frame &frame, const Command &command) {
 bool Planner::copyOrFill(Frame &frame, const Command &command) {
   PlannedCommand planned;
   bool copy = command.opcode == Opcode::kCopy;
-  planned.kind = copy ? PlannedCommand::Kind::kCopy : PlannedCommand::Kind::kFill;
+  planned.kind =
+      copy ? PlannedCommand::Kind::kCopy : PlannedCommand::Kind::kFill;
   planned.to = frame.buffers[command.operands.back()];
   planned.value = static_cast<uint8_t>(command.value);
   if (copy) {
     planned.from = frame.buffers[command.operands[0]];
-    int64_t from = plan.buffers[planned.from].bytes, to = plan.buffers[planned.to].bytes;
+    int64_t from = plan.buffers[planned.from].bytes,
+            to = plan.buffers[planned.to].bytes;
     if (from != to)
       return refuse(frame, fmt::format("copies {} bytes into {}", from, to));
   }
   if (plan.buffers[planned.to].place == PlannedBuffer::Place::kConstant)
     return refuse(frame, "writes into a constant");
-  return plan.buffers[planned.to].bytes == 0 || planned.from == planned.to || append(frame, std::move(planned));
+  return plan.buffers[planned.to].bytes == 0 || planned.from == planned.to ||
+         append(frame, std::move(planned));
 }
 
-bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from, PlannedTensorMap &to) {
+bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from,
+                        PlannedTensorMap &to) {
   to.buffer = frame.buffers[from.buffer];
   to.offset = from.offsetBytes;
   to.map.elementBytes = from.elementBytes;
@@ -137,12 +152,17 @@ bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from, PlannedTens
   int64_t span = from.elementBytes, reach = 0;
   for (uint32_t i = 0; i < from.rank; ++i) {
     int64_t extent = frame.registers[from.extents[i]];
-    int64_t stride = i == 0 ? from.elementBytes : frame.registers[from.strides[i - 1]];
-    if (extent < 1 || extent > int64_t{1} << 32 || stride < 1 || stride >= int64_t{1} << 40 ||
-        (i > 0 && stride % 16 != 0))
-      return refuse(frame,
-                    fmt::format("has a tensor map with extent {} and stride {} in dimension {}", extent, stride, i));
-    if (__builtin_mul_overflow(extent - 1, stride, &reach) || __builtin_add_overflow(span, reach, &span))
+    int64_t stride =
+        i == 0 ? from.elementBytes : frame.registers[from.strides[i - 1]];
+    if (extent < 1 || extent > int64_t{1} << 32 || stride < 1 ||
+        stride >= int64_t{1} << 40 || (i > 0 && stride % 16 != 0))
+      return refuse(
+          frame,
+          fmt::format(
+              "has a tensor map with extent {} and stride {} in dimension {}",
+              extent, stride, i));
+    if (__builtin_mul_overflow(extent - 1, stride, &reach) ||
+        __builtin_add_overflow(span, reach, &span))
       return refuse(frame, "has a tensor map that overflows");
     to.map.extents[i] = static_cast<uint64_t>(extent);
     if (i > 0)
@@ -152,7 +172,9 @@ bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from, PlannedTens
   int64_t bytes = plan.buffers[to.buffer].bytes;
   return (from.offsetBytes <= bytes && span <= bytes - from.offsetBytes) ||
          refuse(frame,
-                fmt::format("has a tensor map of {} bytes from {} of a buffer of {}", span, from.offsetBytes, bytes));
+                fmt::format(
+                    "has a tensor map of {} bytes from {} of a buffer of {}",
+                    span, from.offsetBytes, bytes));
 }
 
 bool Planner::launch(Frame &frame, const Command &command) {
@@ -163,13 +185,17 @@ bool Planner::launch(Frame &frame, const Command &command) {
   planned.launch.sharedBytes = kernel.sharedBytes;
   planned.launch.table = kernel.table;
   planned.launch.cluster = kernel.cluster;
-  // The first of a call waits for the call before, which may still write the weights that it would fetch early.
+  // The first of a call waits for the call before, which may still write the
+  // weights that it would fetch early.
   planned.launch.overlap = kernel.overlap && !plan.commands.empty();
   bool empty = false;
   for (int i = 0; i < 3; ++i) {
     int64_t extent = frame.registers[command.operands[i]];
-    if (extent < 0 || extent > (i == 0 ? INT32_MAX : 65535) || (i == 0 && extent % kernel.cluster != 0))
-      return refuse(frame, fmt::format("launches '{}' with {} blocks in dimension {}", kernel.name, extent, i));
+    if (extent < 0 || extent > (i == 0 ? INT32_MAX : 65535) ||
+        (i == 0 && extent % kernel.cluster != 0))
+      return refuse(frame,
+                    fmt::format("launches '{}' with {} blocks in dimension {}",
+                                kernel.name, extent, i));
     empty |= extent == 0;
     planned.launch.grid[i] = static_cast<uint32_t>(extent);
   }
@@ -177,13 +203,16 @@ bool Planner::launch(Frame &frame, const Command &command) {
     return true;
   if (command.operands.size() > 3)
     planned.operations = frame.registers[command.operands[3]];
-  if (command.operands.size() > 4 && (planned.partlyBytes = frame.registers[command.operands[4]]) < 0)
+  if (command.operands.size() > 4 &&
+      (planned.partlyBytes = frame.registers[command.operands[4]]) < 0)
     return refuse(frame, fmt::format("touches {} bytes", planned.partlyBytes));
   for (const CommandArgument &argument : command.arguments) {
     if (argument.kind == CommandArgument::kInteger) {
-      planned.arguments.push_back(static_cast<uint64_t>(frame.registers[argument.index]));
+      planned.arguments.push_back(
+          static_cast<uint64_t>(frame.registers[argument.index]));
     } else if (argument.kind == CommandArgument::kBuffer) {
-      planned.arguments.push_back(PlannedPointer{frame.buffers[argument.index], argument.partly, argument.consumed});
+      planned.arguments.push_back(PlannedPointer{
+          frame.buffers[argument.index], argument.partly, argument.consumed});
     } else {
       PlannedTensorMap map;
       map.partly = argument.partly;
@@ -195,14 +224,18 @@ bool Planner::launch(Frame &frame, const Command &command) {
   return append(frame, std::move(planned));
 }
 
-bool Planner::fits(Frame &frame, const ProgramValue &value, int32_t buffer, std::string_view what) {
+bool Planner::fits(Frame &frame, const ProgramValue &value, int32_t buffer,
+                   std::string_view what) {
   const PlannedBuffer &given = plan.buffers[buffer];
-  bool fits = static_cast<DType>(value.dtype) == given.dtype && value.shape.size() == given.shape.size();
+  bool fits = static_cast<DType>(value.dtype) == given.dtype &&
+              value.shape.size() == given.shape.size();
   for (size_t i = 0; fits && i < value.shape.size(); ++i)
     fits = value.shape[i] < 0 || value.shape[i] == given.shape[i];
   return fits ||
-         refuse(frame, fmt::format("{} {} {} where {} {} is declared", what, nameOf(given.dtype), toString(given.shape),
-                                   nameOf(static_cast<DType>(value.dtype)), toString(value.shape)));
+         refuse(frame, fmt::format("{} {} {} where {} {} is declared", what,
+                                   nameOf(given.dtype), toString(given.shape),
+                                   nameOf(static_cast<DType>(value.dtype)),
+                                   toString(value.shape)));
 }
 
 bool Planner::call(Frame &caller, const Command &command, Status &status) {
@@ -210,7 +243,8 @@ bool Planner::call(Frame &caller, const Command &command, Status &status) {
   std::vector<int32_t> arguments, returned;
   for (size_t i = 0; i < command.operands.size(); ++i) {
     arguments.push_back(caller.buffers[command.operands[i]]);
-    if (!fits(caller, callee.arguments[i], arguments.back(), fmt::format("passes to '{}'", callee.name)))
+    if (!fits(caller, callee.arguments[i], arguments.back(),
+              fmt::format("passes to '{}'", callee.name)))
       return false;
   }
   if (status = frame(callee, arguments, returned); !status.isOk())
@@ -228,7 +262,8 @@ bool Planner::execute(Frame &frame, const Command &command, Status &status) {
     frame.registers[command.result] = command.value;
     return true;
   case Opcode::kExtent:
-    frame.registers[command.result] = plan.buffers[frame.buffers[command.operands[0]]].shape[command.value];
+    frame.registers[command.result] =
+        plan.buffers[frame.buffers[command.operands[0]]].shape[command.value];
     return true;
   case Opcode::kAllocate:
     return allocate(frame, command);
@@ -259,14 +294,17 @@ bool Planner::execute(Frame &frame, const Command &command, Status &status) {
   }
 }
 
-Status Planner::frame(const ProgramFunction &function, const std::vector<int32_t> &arguments,
+Status Planner::frame(const ProgramFunction &function,
+                      const std::vector<int32_t> &arguments,
                       std::vector<int32_t> &returned) {
-  Frame frame{function, std::vector<int64_t>(function.registers), std::vector<int32_t>(function.buffers, -1),
+  Frame frame{function, std::vector<int64_t>(function.registers),
+              std::vector<int32_t>(function.buffers, -1),
               std::vector<bool>(function.buffers)};
   std::copy(arguments.begin(), arguments.end(), frame.buffers.begin());
   auto wrong = [&](const std::string &where) {
     return Status::badInput(
-        fmt::format("device program: function '{}': {} {}; compile it again", function.name, where, frame.problem));
+        fmt::format("device program: function '{}': {} {}; compile it again",
+                    function.name, where, frame.problem));
   };
   for (size_t i = 0; i < function.commands.size(); ++i) {
     // Calls of calls may be many more than what is written.
@@ -305,8 +343,10 @@ Status Planner::place() {
     owners.push_back(static_cast<int32_t>(i));
   }
   int64_t temporaries = layOut(items);
-  if (temporaries < 0 || __builtin_add_overflow(plan.inputBytes, temporaries, &plan.arenaBytes))
-    return Status::badInput("device program: a call needs more memory than there can be; use a smaller batch");
+  if (temporaries < 0 ||
+      __builtin_add_overflow(plan.inputBytes, temporaries, &plan.arenaBytes))
+    return Status::badInput("device program: a call needs more memory than "
+                            "there can be; use a smaller batch");
   for (size_t i = 0; i < items.size(); ++i)
     plan.buffers[owners[i]].offset = plan.inputBytes + items[i].offset;
   return Status::ok();
@@ -314,31 +354,39 @@ Status Planner::place() {
 
 } // namespace
 
-Result<CallPlan> planCall(const DeviceProgram &program, int function, std::span<const Shape> arguments) {
+Result<CallPlan> planCall(const DeviceProgram &program, int function,
+                          std::span<const Shape> arguments) {
   const ProgramFunction &called = program.functions[function];
   Planner planner(program);
   std::vector<int32_t> buffers;
   for (size_t i = 0; i < called.arguments.size(); ++i) {
     const ProgramValue &value = called.arguments[i];
     PlannedBuffer buffer;
-    buffer.place = value.role == NIBBLE_ROLE_INPUT ? PlannedBuffer::Place::kInput : PlannedBuffer::Place::kBound;
+    buffer.place = value.role == NIBBLE_ROLE_INPUT
+                       ? PlannedBuffer::Place::kInput
+                       : PlannedBuffer::Place::kBound;
     buffer.index = static_cast<int32_t>(i);
     buffer.dtype = static_cast<DType>(value.dtype);
     buffer.shape = arguments[i];
     auto elements = elementCount(buffer.shape);
     bool fits = elements && buffer.shape.size() == value.shape.size() &&
-                !__builtin_mul_overflow(*elements, bitsOf(buffer.dtype) / 8, &buffer.bytes) &&
+                !__builtin_mul_overflow(*elements, bitsOf(buffer.dtype) / 8,
+                                        &buffer.bytes) &&
                 buffer.bytes < int64_t{1} << 62;
     for (size_t d = 0; fits && d < value.shape.size(); ++d)
       fits = value.shape[d] < 0 || value.shape[d] == buffer.shape[d];
     if (!fits)
-      return Status::usage(fmt::format("program: argument '{}' of '{}' takes {}, not {}", value.name, called.name,
-                                       toString(value.shape), toString(buffer.shape)));
+      return Status::usage(fmt::format(
+          "program: argument '{}' of '{}' takes {}, not {}", value.name,
+          called.name, toString(value.shape), toString(buffer.shape)));
     if (buffer.place == PlannedBuffer::Place::kInput) {
       buffer.offset = planner.plan.inputBytes;
-      int64_t rounded = (buffer.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-      if (__builtin_add_overflow(planner.plan.inputBytes, rounded, &planner.plan.inputBytes))
-        return Status::usage(fmt::format("program: the inputs of '{}' are too large", called.name));
+      int64_t rounded = (buffer.bytes + kBufferAlignment - 1) /
+                        kBufferAlignment * kBufferAlignment;
+      if (__builtin_add_overflow(planner.plan.inputBytes, rounded,
+                                 &planner.plan.inputBytes))
+        return Status::usage(fmt::format(
+            "program: the inputs of '{}' are too large", called.name));
     }
     buffers.push_back(planner.add(std::move(buffer)));
   }

@@ -13,20 +13,22 @@ namespace nibble {
 
 namespace {
 
-// The loader knows a library by its path, so the descriptor's number is not given to another while it is loaded.
+// The loader knows a library by its path, so the descriptor's number is not
+// given to another while it is loaded.
 struct Library {
-  Library(Descriptor memory, void *handle) : memory(std::move(memory)), handle(handle) {}
+  Library(Descriptor memory, void *handle)
+      : memory(std::move(memory)), handle(handle) {}
   ~Library() { dlclose(handle); }
   Descriptor memory;
   void *handle;
 };
 
-// What can be asked of this CPU; other features (prefetch hints, tuning) are taken on trust. The names are LLVM's,
-// which the compiler's builtin shares.
+// What can be asked of this CPU; other features (prefetch hints, tuning) are
+// taken on trust. The names are LLVM's, which the compiler's builtin shares.
 bool hasFeature(std::string_view name) {
   __builtin_cpu_init();
-#define NIBBLE_CPU_FEATURE(feature)                                                                                    \
-  if (name == feature)                                                                                                 \
+#define NIBBLE_CPU_FEATURE(feature)                                            \
+  if (name == feature)                                                         \
   return __builtin_cpu_supports(feature)
   NIBBLE_CPU_FEATURE("sse4.1");
   NIBBLE_CPU_FEATURE("sse4.2");
@@ -55,7 +57,8 @@ bool hasFeature(std::string_view name) {
 
 } // namespace
 
-Bundle hostBundle(std::string library, const std::string &cpu, const std::vector<std::string> &features) {
+Bundle hostBundle(std::string library, const std::string &cpu,
+                  const std::vector<std::string> &features) {
   Bundle bundle;
   bundle.target = "host";
   bundle.sections["manifest"] = toText({{"cpu", cpu}, {"features", features}});
@@ -64,37 +67,48 @@ Bundle hostBundle(std::string library, const std::string &cpu, const std::vector
 }
 
 Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path) {
-  auto manifest = bundle.sections.find("manifest"), library = bundle.sections.find("library");
-  if (bundle.target != "host" || manifest == bundle.sections.end() || library == bundle.sections.end())
-    return Status::badInput(
-        fmt::format("bundle {}: holds no program for the host; compile it with --target=host", path));
+  auto manifest = bundle.sections.find("manifest"),
+       library = bundle.sections.find("library");
+  if (bundle.target != "host" || manifest == bundle.sections.end() ||
+      library == bundle.sections.end())
+    return Status::badInput(fmt::format("bundle {}: holds no program for the "
+                                        "host; compile it with --target=host",
+                                        path));
   NIBBLE_ASSIGN(Json needs, parseJson(manifest->second, path));
-  const Json *features = needs.is_object() ? findField(needs, "features") : nullptr;
+  const Json *features =
+      needs.is_object() ? findField(needs, "features") : nullptr;
   if (!features || !features->is_array())
-    return Status::badInput(fmt::format("bundle {}: its manifest lists no features; compile it again", path));
+    return Status::badInput(fmt::format(
+        "bundle {}: its manifest lists no features; compile it again", path));
   for (const Json &feature : *features)
     if (feature.is_string() && !hasFeature(feature.get<std::string>()))
       return Status::environment(
-          fmt::format("bundle {}: needs a CPU with {}, which this one lacks; compile it with --cpu", path,
-                      feature.get<std::string>()));
+          fmt::format("bundle {}: needs a CPU with {}, which this one lacks; "
+                      "compile it with --cpu",
+                      path, feature.get<std::string>()));
 
   Descriptor memory(memfd_create("nibble-program", MFD_CLOEXEC));
   std::string name = fmt::format("/proc/self/fd/{}", memory.get());
   if (!memory.isOpen())
-    return Status::environment(fmt::format("bundle {}: no memory for its code: {}", path, std::strerror(errno)));
+    return Status::environment(fmt::format(
+        "bundle {}: no memory for its code: {}", path, std::strerror(errno)));
   NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(name, path));
   NIBBLE_TRY(writer.write(library->second));
   NIBBLE_TRY(writer.close());
   void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *error = dlerror();
-    return Status::environment(fmt::format("bundle {}: its code cannot be loaded: {}; compile it on this machine", path,
-                                           error ? error : "no reason given"));
+    return Status::environment(fmt::format(
+        "bundle {}: its code cannot be loaded: {}; compile it on this machine",
+        path, error ? error : "no reason given"));
   }
   auto owner = std::make_shared<Library>(std::move(memory), handle);
-  auto *table = static_cast<const nibble_program *>(dlsym(handle, "nibble_program"));
+  auto *table =
+      static_cast<const nibble_program *>(dlsym(handle, "nibble_program"));
   if (!table)
-    return Status::badInput(fmt::format("bundle {}: its code has no table of functions; compile it again", path));
+    return Status::badInput(fmt::format(
+        "bundle {}: its code has no table of functions; compile it again",
+        path));
   return Program::create(*table, owner);
 }
 

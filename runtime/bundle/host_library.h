@@ -10,11 +10,14 @@
 
 namespace nibble {
 
-// A bundle for the host. `features` are LLVM's names of CPU features that the code may use ("avx2", "avx512f").
-Bundle hostBundle(std::string library, const std::string &cpu, const std::vector<std::string> &features);
+// A bundle for the host. `features` are LLVM's names of CPU features that the
+// code may use ("avx2", "avx512f").
+Bundle hostBundle(std::string library, const std::string &cpu,
+                  const std::vector<std::string> &features);
 
-// Environment error when this CPU lacks a feature (named) or the library cannot be loaded; bad input when the bundle is
-// not one for the host or its library has no table.
+// Environment error when this CPU lacks a feature (named) or the library cannot
+// be loaded; bad input when the bundle is not one for the host or its library
+// has no table.
 Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path);
 
 } // namespace nibble

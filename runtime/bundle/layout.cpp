@@ -27,7 +27,8 @@ public:
     }
     // A free piece at the very end grows.
     int64_t offset = top;
-    if (!byPlace_.empty() && byPlace_.rbegin()->first + byPlace_.rbegin()->second == top) {
+    if (!byPlace_.empty() &&
+        byPlace_.rbegin()->first + byPlace_.rbegin()->second == top) {
       offset = byPlace_.rbegin()->first;
       erase(offset, byPlace_.rbegin()->second);
     }
@@ -42,7 +43,8 @@ public:
       erase(next->first, next->second);
     }
     auto previous = byPlace_.lower_bound(offset);
-    if (previous != byPlace_.begin() && (--previous)->first + previous->second == offset) {
+    if (previous != byPlace_.begin() &&
+        (--previous)->first + previous->second == offset) {
       auto [place, size] = *previous;
       erase(place, size);
       offset = place;
@@ -73,9 +75,13 @@ int64_t layOut(std::span<Lifetime> items) {
   std::priority_queue<End, std::vector<End>, std::greater<>> alive;
   for (size_t i = 0; i < items.size(); ++i) {
     Lifetime &item = items[i];
-    auto rounded = [](int64_t bytes) { return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment; };
+    auto rounded = [](int64_t bytes) {
+      return (bytes + kBufferAlignment - 1) / kBufferAlignment *
+             kBufferAlignment;
+    };
     for (; !alive.empty() && alive.top().first <= item.begin; alive.pop())
-      free.giveBack(items[alive.top().second].offset, rounded(items[alive.top().second].bytes));
+      free.giveBack(items[alive.top().second].offset,
+                    rounded(items[alive.top().second].bytes));
     item.offset = 0;
     if (item.bytes == 0)
       continue;

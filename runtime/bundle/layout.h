@@ -1,4 +1,5 @@
-// Where the buffers of a call lie in one piece of memory: two that are alive at the same time do not overlap.
+// Where the buffers of a call lie in one piece of memory: two that are alive at
+// the same time do not overlap.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,10 @@ struct Lifetime {
   int64_t offset = 0;         // out, bytes; a multiple of kBufferAlignment
 };
 
-// Sets the offsets. Each buffer goes, in the order of `begin`, into the smallest gap that holds it, else to the end.
-// Returns the bytes of the whole; -1 when that does not fit in 62 bits. Deterministic. Items are sorted by begin
-// already.
+// Sets the offsets. Each buffer goes, in the order of `begin`, into the
+// smallest gap that holds it, else to the end. Returns the bytes of the whole;
+// -1 when that does not fit in 62 bits. Deterministic. Items are sorted by
+// begin already.
 int64_t layOut(std::span<Lifetime> items);
 
 } // namespace nibble

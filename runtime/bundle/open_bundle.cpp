@@ -6,16 +6,19 @@
 
 namespace nibble {
 
-Result<Program> openBundle(const std::string &path, const OpenBundleOptions &options) {
+Result<Program> openBundle(const std::string &path,
+                           const OpenBundleOptions &options) {
   NIBBLE_ASSIGN(Bundle bundle, readBundle(path));
   return openBundle(bundle, path, options);
 }
 
-Result<Program> openBundle(const Bundle &bundle, const std::string &path, const OpenBundleOptions &options) {
+Result<Program> openBundle(const Bundle &bundle, const std::string &path,
+                           const OpenBundleOptions &options) {
   std::string target = options.target.empty() ? bundle.target : options.target;
   if ((target == "host") != (bundle.target == "host"))
-    return Status::usage(fmt::format("bundle {}: is for target {}, not {}; compile it with --target={}", path,
-                                     bundle.target, target, target));
+    return Status::usage(fmt::format(
+        "bundle {}: is for target {}, not {}; compile it with --target={}",
+        path, bundle.target, target, target));
   if (target == "host")
     return loadHostProgram(bundle, path);
   NIBBLE_ASSIGN(DeviceProgram program, deviceProgramOf(bundle, path));

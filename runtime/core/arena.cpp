@@ -1,6 +1,7 @@
-// Every block is its own piece of system memory behind a 64-byte header; a released block waits in the list of its size
-// class, for a request of that size or down to half of it. Eight classes per power of two keep the waste of rounding up
-// below 1/8.
+// Every block is its own piece of system memory behind a 64-byte header; a
+// released block waits in the list of its size class, for a request of that
+// size or down to half of it. Eight classes per power of two keep the waste of
+// rounding up below 1/8.
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"
@@ -21,22 +22,26 @@ namespace {
 
 constexpr int64_t kHeaderBytes = 64;
 constexpr int64_t kHugePage = int64_t{1} << 21;
-constexpr int64_t kLargestBlock = int64_t{1} << 46; // beyond any machine: a size that was computed wrongly
+constexpr int64_t kLargestBlock =
+    int64_t{1} << 46; // beyond any machine: a size that was computed wrongly
 constexpr int kStepsPerPower = 8;
 constexpr int kClasses = 64 * kStepsPerPower;
 
-// Smallest class whose size holds `bytes` (> 0). Class c of power p and step s has (8 + s) << p bytes.
+// Smallest class whose size holds `bytes` (> 0). Class c of power p and step s
+// has (8 + s) << p bytes.
 int classOf(int64_t bytes) {
   if (bytes <= kStepsPerPower)
     return 0;
-  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) - 4; // 8 << power <= bytes - 1 < 16 << power
+  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) -
+              4; // 8 << power <= bytes - 1 < 16 << power
   power = power < 0 ? 0 : power;
   int64_t steps = ((bytes - 1) >> power) + 1; // in 9..16
   return static_cast<int>(power * kStepsPerPower + (steps - kStepsPerPower));
 }
 
 int64_t sizeOfClass(int index) {
-  return static_cast<int64_t>(kStepsPerPower + index % kStepsPerPower) << (index / kStepsPerPower);
+  return static_cast<int64_t>(kStepsPerPower + index % kStepsPerPower)
+         << (index / kStepsPerPower);
 }
 
 } // namespace
@@ -54,13 +59,15 @@ struct Arena::Implementation {
   };
   static_assert(sizeof(Header) == kHeaderBytes);
 
-  std::mutex mutex; // generated code may allocate from the threads of a parallel loop
+  std::mutex
+      mutex; // generated code may allocate from the threads of a parallel loop
   std::array<Header *, kClasses> freeBlocks{};
   Header *liveBlocks = nullptr;
   int64_t reserved = 0, allocations = 0, live = 0, peak = 0;
 
   static Header *headerOf(void *pointer) {
-    return reinterpret_cast<Header *>(static_cast<std::byte *>(pointer) - kHeaderBytes);
+    return reinterpret_cast<Header *>(static_cast<std::byte *>(pointer) -
+                                      kHeaderBytes);
   }
 
   void *take(int64_t alignment, int64_t bytes);
@@ -71,16 +78,19 @@ struct Arena::Implementation {
 void *Arena::Implementation::take(int64_t alignment, int64_t bytes) {
   if (bytes < 0 || bytes > kLargestBlock || alignment > kHugePage)
     return nullptr;
-  // A block of an unusual alignment gets room to move; blocks are then not shared with the usual ones of its class,
-  // because each remembers where the system's piece begins but not how far it may move.
+  // A block of an unusual alignment gets room to move; blocks are then not
+  // shared with the usual ones of its class, because each remembers where the
+  // system's piece begins but not how far it may move.
   bool usual = alignment <= kHeaderBytes;
   int index = classOf(std::max<int64_t>(bytes, 1));
   int64_t size = sizeOfClass(index);
   std::lock_guard lock(mutex);
-  // A free block of up to twice the size will do: batches differ in tokens, and a set of blocks for every size of batch
-  // would pile up.
+  // A free block of up to twice the size will do: batches differ in tokens, and
+  // a set of blocks for every size of batch would pile up.
   Header *header = nullptr;
-  for (int from = index; usual && !header && from <= index + kStepsPerPower && from < kClasses; ++from)
+  for (int from = index;
+       usual && !header && from <= index + kStepsPerPower && from < kClasses;
+       ++from)
     if ((header = freeBlocks[from]))
       freeBlocks[from] = header->next;
   if (!header) {
@@ -91,12 +101,14 @@ void *Arena::Implementation::take(int64_t alignment, int64_t bytes) {
     if (!base)
       return nullptr;
     if (boundary == kHugePage)
-      madvise(base, total, MADV_HUGEPAGE); // a hint: refused is as good as granted
+      madvise(base, total,
+              MADV_HUGEPAGE); // a hint: refused is as good as granted
     auto address = reinterpret_cast<uintptr_t>(base) + kHeaderBytes;
     if (!usual)
       address = (address + alignment - 1) / alignment * alignment;
     header = headerOf(reinterpret_cast<void *>(address));
-    *header = Header{this, nullptr, nullptr, base, size, total, usual ? index : -1, 0};
+    *header = Header{
+        this, nullptr, nullptr, base, size, total, usual ? index : -1, 0};
     reserved += total;
     ++allocations;
   }
@@ -142,12 +154,15 @@ Arena::Implementation::~Implementation() {
 Arena::Arena() : implementation_(std::make_unique<Implementation>()) {}
 Arena::~Arena() = default;
 
-void *Arena::allocate(int64_t alignment, int64_t bytes) { return implementation_->take(alignment, bytes); }
+void *Arena::allocate(int64_t alignment, int64_t bytes) {
+  return implementation_->take(alignment, bytes);
+}
 
 void Arena::release(void *pointer) {
   if (!pointer)
     return;
-  // The block knows its arena: generated code may release on another thread than it allocated on.
+  // The block knows its arena: generated code may release on another thread
+  // than it allocated on.
   auto *header = Implementation::headerOf(pointer);
   std::lock_guard lock(header->owner->mutex);
   header->owner->giveBack(header);
@@ -180,7 +195,8 @@ namespace {
 
 thread_local Arena *currentArena = nullptr;
 
-// Of threads that generated code started itself; their blocks are released before the call returns.
+// Of threads that generated code started itself; their blocks are released
+// before the call returns.
 Arena &sharedArena() {
   static Arena arena;
   return arena;
@@ -188,7 +204,9 @@ Arena &sharedArena() {
 
 } // namespace
 
-Arena::Scope::Scope(Arena &arena) : previous_(currentArena) { currentArena = &arena; }
+Arena::Scope::Scope(Arena &arena) : previous_(currentArena) {
+  currentArena = &arena;
+}
 Arena::Scope::~Scope() { currentArena = previous_; }
 
 Arena &Arena::current() { return currentArena ? *currentArena : sharedArena(); }
@@ -202,4 +220,6 @@ extern "C" void *nibble_arena_allocate(int64_t alignment, int64_t bytes) {
   return pointer;
 }
 
-extern "C" void nibble_arena_release(void *pointer) { nibble::Arena::current().release(pointer); }
+extern "C" void nibble_arena_release(void *pointer) {
+  nibble::Arena::current().release(pointer);
+}

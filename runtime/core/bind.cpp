@@ -11,13 +11,15 @@ Status bindTensors(Function &function, const TensorLookup &lookup) {
       continue;
     auto tensor = lookup(info.arguments[i]);
     if (!tensor.isOk())
-      return std::move(tensor).takeStatus().within(fmt::format("program function '{}'", info.name));
+      return std::move(tensor).takeStatus().within(
+          fmt::format("program function '{}'", info.name));
     NIBBLE_TRY(function.bind(i, *tensor));
   }
   return Status::ok();
 }
 
-Status bindIfTaken(Function &function, std::string_view name, const TensorView &tensor) {
+Status bindIfTaken(Function &function, std::string_view name,
+                   const TensorView &tensor) {
   int index = function.argument(name);
   return index < 0 ? Status::ok() : function.bind(index, tensor);
 }

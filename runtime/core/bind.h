@@ -9,14 +9,19 @@
 
 namespace nibble {
 
-// The tensor for a parameter or state argument; an error says why there is none.
-using TensorLookup = std::function<Result<TensorView>(const nibble_value_info &)>;
+// The tensor for a parameter or state argument; an error says why there is
+// none.
+using TensorLookup =
+    std::function<Result<TensorView>(const nibble_value_info &)>;
 
-// Binds every argument of role PARAMETER or STATE through the lookup; errors name the function.
+// Binds every argument of role PARAMETER or STATE through the lookup; errors
+// name the function.
 Status bindTensors(Function &function, const TensorLookup &lookup);
 
-// Binds the input of that name when the function has it: a program's table says which inputs its objective uses.
-Status bindIfTaken(Function &function, std::string_view name, const TensorView &tensor);
+// Binds the input of that name when the function has it: a program's table says
+// which inputs its objective uses.
+Status bindIfTaken(Function &function, std::string_view name,
+                   const TensorView &tensor);
 
 // A vector seen as a one-dimensional tensor, or as [rows, columns].
 template <typename T> TensorView viewOf(std::vector<T> &values) {
@@ -24,8 +29,11 @@ template <typename T> TensorView viewOf(std::vector<T> &values) {
                            : std::is_same_v<T, double>  ? DType::kF64
                            : std::is_same_v<T, int32_t> ? DType::kI32
                                                         : DType::kI64;
-  static_assert(std::is_floating_point_v<T> || std::is_same_v<T, int32_t> || std::is_same_v<T, int64_t>);
-  return {kDType, {static_cast<int64_t>(values.size())}, reinterpret_cast<std::byte *>(values.data())};
+  static_assert(std::is_floating_point_v<T> || std::is_same_v<T, int32_t> ||
+                std::is_same_v<T, int64_t>);
+  return {kDType,
+          {static_cast<int64_t>(values.size())},
+          reinterpret_cast<std::byte *>(values.data())};
 }
 
 } // namespace nibble

@@ -75,25 +75,36 @@ DType dtypeOf(bool isFloat, int64_t bits) {
 }
 
 // Empty after a failure was recorded: shapes differ.
-std::optional<Operands> operandsOf(const char *where, bool isFloat, int64_t bits, int64_t rank,
-                                   const int64_t *actualShape, const int64_t *expectedShape, const void *actual,
-                                   const void *expected) {
-  Shape shape(actualShape, actualShape + rank), other(expectedShape, expectedShape + rank);
+std::optional<Operands> operandsOf(const char *where, bool isFloat,
+                                   int64_t bits, int64_t rank,
+                                   const int64_t *actualShape,
+                                   const int64_t *expectedShape,
+                                   const void *actual, const void *expected) {
+  Shape shape(actualShape, actualShape + rank),
+      other(expectedShape, expectedShape + rank);
   if (shape != other) {
-    record(where, fmt::format("shapes differ: actual {}, expected {}", toString(shape), toString(other)));
+    record(where, fmt::format("shapes differ: actual {}, expected {}",
+                              toString(shape), toString(other)));
     return std::nullopt;
   }
   int64_t elements = elementCount(shape).value_or(0);
   DType dtype = dtypeOf(isFloat, bits);
-  return Operands{dtype,    std::move(shape), static_cast<const char *>(actual), static_cast<const char *>(expected),
-                  elements, bitsOf(dtype) / 8};
+  return Operands{dtype,
+                  std::move(shape),
+                  static_cast<const char *>(actual),
+                  static_cast<const char *>(expected),
+                  elements,
+                  bitsOf(dtype) / 8};
 }
 
-// Distance in units of the last place; of float64 it is measured after rounding to float32.
+// Distance in units of the last place; of float64 it is measured after rounding
+// to float32.
 int64_t ulpsBetween(const Operands &both, int64_t i) {
-  float a = static_cast<float>(both.number(both.actual, i)), e = static_cast<float>(both.number(both.expected, i));
+  float a = static_cast<float>(both.number(both.actual, i)),
+        e = static_cast<float>(both.number(both.expected, i));
   if (both.dtype == DType::kBF16)
-    return numerics::ulpDistanceBf16(numerics::bf16FromFloat(a), numerics::bf16FromFloat(e));
+    return numerics::ulpDistanceBf16(numerics::bf16FromFloat(a),
+                                     numerics::bf16FromFloat(e));
   return numerics::ulpDistance(a, e);
 }
 
@@ -109,48 +120,67 @@ std::vector<std::string> takeCheckFailures() {
 
 using namespace nibble;
 
-extern "C" void nibble_check_expect_eq(const char *where, int64_t is_float, int64_t bits, int64_t rank,
-                                       const int64_t *actual_shape, const int64_t *expected_shape, const void *actual,
+extern "C" void nibble_check_expect_eq(const char *where, int64_t is_float,
+                                       int64_t bits, int64_t rank,
+                                       const int64_t *actual_shape,
+                                       const int64_t *expected_shape,
+                                       const void *actual,
                                        const void *expected) {
-  auto both = operandsOf(where, is_float, bits, rank, actual_shape, expected_shape, actual, expected);
+  auto both = operandsOf(where, is_float, bits, rank, actual_shape,
+                         expected_shape, actual, expected);
   if (!both)
     return;
   int64_t first = -1, count = 0;
   for (int64_t i = 0; i < both->elements; ++i)
-    if (std::memcmp(both->actual + i * both->bytesEach, both->expected + i * both->bytesEach, both->bytesEach) != 0) {
+    if (std::memcmp(both->actual + i * both->bytesEach,
+                    both->expected + i * both->bytesEach,
+                    both->bytesEach) != 0) {
       first = count == 0 ? i : first;
       ++count;
     }
   if (count > 0)
     record(where,
-           fmt::format("{} of {} elements differ, first {}: actual {}, expected {}", count, both->elements,
-                       both->indexOf(first), both->number(both->actual, first), both->number(both->expected, first)));
+           fmt::format(
+               "{} of {} elements differ, first {}: actual {}, expected {}",
+               count, both->elements, both->indexOf(first),
+               both->number(both->actual, first),
+               both->number(both->expected, first)));
 }
 
-extern "C" void nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits, int64_t rank,
-                                          const int64_t *actual_shape, const int64_t *expected_shape,
-                                          const void *actual, const void *expected, int64_t ulp, double relative) {
-  auto both = operandsOf(where, is_float, bits, rank, actual_shape, expected_shape, actual, expected);
+extern "C" void
+nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits,
+                          int64_t rank, const int64_t *actual_shape,
+                          const int64_t *expected_shape, const void *actual,
+                          const void *expected, int64_t ulp, double relative) {
+  auto both = operandsOf(where, is_float, bits, rank, actual_shape,
+                         expected_shape, actual, expected);
   if (!both)
     return;
   int64_t furthest = -1, distance = -1;
   double difference = 0.0, norm = 0.0;
   for (int64_t i = 0; i < both->elements; ++i) {
-    double a = both->number(both->actual, i), e = both->number(both->expected, i);
+    double a = both->number(both->actual, i),
+           e = both->number(both->expected, i);
     difference += (a - e) * (a - e);
     norm += e * e;
-    if (int64_t steps = ulp >= 0 ? ulpsBetween(*both, i) : -1; steps > distance) {
+    if (int64_t steps = ulp >= 0 ? ulpsBetween(*both, i) : -1;
+        steps > distance) {
       furthest = i;
       distance = steps;
     }
   }
   if (distance > ulp)
-    record(where, fmt::format("{} ulp apart at {}, allowed {}: actual {}, expected {}",
-                              distance == numerics::kUlpNever ? "infinitely many" : std::to_string(distance),
-                              both->indexOf(furthest), ulp, both->number(both->actual, furthest),
-                              both->number(both->expected, furthest)));
+    record(where,
+           fmt::format("{} ulp apart at {}, allowed {}: actual {}, expected {}",
+                       distance == numerics::kUlpNever
+                           ? "infinitely many"
+                           : std::to_string(distance),
+                       both->indexOf(furthest), ulp,
+                       both->number(both->actual, furthest),
+                       both->number(both->expected, furthest)));
   // Written so that NaN fails.
   double error = difference == 0.0 ? 0.0 : std::sqrt(difference / norm);
   if (relative >= 0 && !(error <= relative))
-    record(where, fmt::format("relative error {:.3e}, allowed {:.3e}", error, relative));
+    record(where, fmt::format("relative error {:.3e}, allowed {:.3e}", error,
+                              relative));
 }

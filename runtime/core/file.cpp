@@ -27,7 +27,8 @@ Status systemError(const char *what, const fs::path &path, int error = errno) {
     remedy = "; choose a folder that can be written";
   else if (error == ENOENT || error == ENOTDIR || error == EISDIR)
     remedy = "; check the path";
-  return Status::environment(fmt::format("{} {}: {}{}", what, path.string(), std::strerror(error), remedy));
+  return Status::environment(fmt::format("{} {}: {}{}", what, path.string(),
+                                         std::strerror(error), remedy));
 }
 
 int openRetrying(const fs::path &path, int flags, mode_t mode = 0644) {
@@ -53,7 +54,9 @@ Descriptor &Descriptor::operator=(Descriptor &&other) noexcept {
   return *this;
 }
 Descriptor::~Descriptor() { close(); }
-int Descriptor::close() { return fd_ < 0 ? 0 : ::close(std::exchange(fd_, -1)); }
+int Descriptor::close() {
+  return fd_ < 0 ? 0 : ::close(std::exchange(fd_, -1));
+}
 
 Result<FileReader> FileReader::open(const fs::path &path) {
   FileReader reader;
@@ -71,7 +74,8 @@ Result<FileReader> FileReader::open(const fs::path &path) {
 Result<size_t> FileReader::read(std::span<std::byte> buffer) {
   size_t done = 0;
   while (done < buffer.size()) {
-    ssize_t count = ::read(file_.get(), buffer.data() + done, buffer.size() - done);
+    ssize_t count =
+        ::read(file_.get(), buffer.data() + done, buffer.size() - done);
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
@@ -83,7 +87,8 @@ Result<size_t> FileReader::read(std::span<std::byte> buffer) {
   return done;
 }
 
-Result<FileWriter> FileWriter::create(const fs::path &path, const fs::path &shownAs) {
+Result<FileWriter> FileWriter::create(const fs::path &path,
+                                      const fs::path &shownAs) {
   FileWriter writer;
   writer.file_ = Descriptor(openRetrying(path, O_WRONLY | O_CREAT | O_TRUNC));
   if (!writer.file_.isOpen())
@@ -104,8 +109,10 @@ Result<FileWriter> FileWriter::append(const fs::path &path, int64_t keep) {
   writer.size_ = info.st_size;
   if (keep >= 0) {
     if (info.st_size < keep)
-      return Status::badInput(fmt::format("{}: has {} bytes where the checkpoint knows {}; it was cut by someone else",
-                                          path.string(), info.st_size, keep));
+      return Status::badInput(
+          fmt::format("{}: has {} bytes where the checkpoint knows {}; it was "
+                      "cut by someone else",
+                      path.string(), info.st_size, keep));
     if (ftruncate(writer.file_.get(), keep) != 0)
       return systemError("cannot cut", path);
     writer.size_ = keep;
@@ -117,7 +124,8 @@ Result<FileWriter> FileWriter::append(const fs::path &path, int64_t keep) {
 
 Status FileWriter::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    ssize_t count = ::write(file_.get(), bytes.data(), std::min<size_t>(bytes.size(), 1 << 30));
+    ssize_t count = ::write(file_.get(), bytes.data(),
+                            std::min<size_t>(bytes.size(), 1 << 30));
     if (count < 0 && errno == EINTR)
       continue;
     if (count <= 0)
@@ -136,13 +144,16 @@ Status FileWriter::sync() {
   return failed ? systemError("cannot sync", path_) : Status::ok();
 }
 
-Status FileWriter::close() { return file_.close() ? systemError("cannot close", path_) : Status::ok(); }
+Status FileWriter::close() {
+  return file_.close() ? systemError("cannot close", path_) : Status::ok();
+}
 
 Status writeFileAtomically(const fs::path &path, std::string_view content) {
   fs::path temporary = path;
   temporary += fmt::format(".tmp.{}", getpid());
   auto write = [&]() -> Status {
-    NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary, /*shownAs=*/path));
+    NIBBLE_ASSIGN(FileWriter writer,
+                  FileWriter::create(temporary, /*shownAs=*/path));
     NIBBLE_TRY(writer.write(content));
     NIBBLE_TRY(writer.sync());
     NIBBLE_TRY(writer.close());
@@ -151,7 +162,9 @@ Status writeFileAtomically(const fs::path &path, std::string_view content) {
   };
   Status status = write();
   if (!status.isOk())
-    ::unlink(temporary.c_str()); // no partial output; the first error is the one to tell
+    ::unlink(
+        temporary
+            .c_str()); // no partial output; the first error is the one to tell
   return status;
 }
 
@@ -161,10 +174,14 @@ Result<std::string> readFile(const fs::path &path, int64_t limit) {
   while (true) {
     size_t before = content.size();
     content.resize(before + (1 << 16));
-    NIBBLE_ASSIGN(size_t count, reader.read(std::as_writable_bytes(std::span(content)).subspan(before)));
+    NIBBLE_ASSIGN(
+        size_t count,
+        reader.read(
+            std::as_writable_bytes(std::span(content)).subspan(before)));
     content.resize(before + count);
     if (static_cast<int64_t>(content.size()) > limit)
-      return Status::badInput(fmt::format("{}: larger than the {} bytes allowed here", path.string(), limit));
+      return Status::badInput(fmt::format(
+          "{}: larger than the {} bytes allowed here", path.string(), limit));
     if (count < (1 << 16))
       return content;
   }
@@ -174,14 +191,17 @@ Status syncFolder(const fs::path &folder) {
   Descriptor descriptor(openRetrying(folder, O_RDONLY | O_DIRECTORY));
   if (!descriptor.isOpen())
     return systemError("cannot open folder", folder);
-  // Some file systems cannot sync a folder and say EINVAL; they keep names by themselves.
+  // Some file systems cannot sync a folder and say EINVAL; they keep names by
+  // themselves.
   if (fsync(descriptor.get()) != 0 && errno != EINVAL)
     return systemError("cannot sync folder", folder);
   return Status::ok();
 }
 
 Status renamePath(const fs::path &from, const fs::path &to) {
-  return std::rename(from.c_str(), to.c_str()) ? systemError("cannot rename to", to) : Status::ok();
+  return std::rename(from.c_str(), to.c_str())
+             ? systemError("cannot rename to", to)
+             : Status::ok();
 }
 
 Status replaceLink(const fs::path &link, const std::string &target) {
@@ -197,19 +217,22 @@ Status replaceLink(const fs::path &link, const std::string &target) {
 Status makeFolders(const fs::path &folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  return error ? systemError("cannot create folder", folder, error.value()) : Status::ok();
+  return error ? systemError("cannot create folder", folder, error.value())
+               : Status::ok();
 }
 
 Status removeTree(const fs::path &path) {
   std::error_code error;
   fs::remove_all(path, error);
-  return error ? systemError("cannot remove", path, error.value()) : Status::ok();
+  return error ? systemError("cannot remove", path, error.value())
+               : Status::ok();
 }
 
 Result<std::vector<std::string>> listFolder(const fs::path &folder) {
   std::error_code error;
   std::vector<std::string> names;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error))
     names.push_back(entry->path().filename().string());
   if (error)
     return systemError("cannot list folder", folder, error.value());
@@ -220,14 +243,15 @@ Result<std::vector<std::string>> listFolder(const fs::path &folder) {
 // Whether the open file still is the one of that name.
 static bool isStillAt(const Descriptor &file, const fs::path &path) {
   struct stat held, named;
-  return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino &&
-         held.st_dev == named.st_dev;
+  return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 Result<FolderLock> FolderLock::acquire(const fs::path &folder) {
   fs::path path = folder / kFile;
   FolderLock lock;
-  do { // again when the holder before removed the file between our opening and locking it
+  do { // again when the holder before removed the file between our opening and
+       // locking it
     lock.file_ = Descriptor(openRetrying(path, O_RDWR | O_CREAT));
     if (!lock.file_.isOpen())
       return systemError("cannot write", path);
@@ -236,15 +260,18 @@ Result<FolderLock> FolderLock::acquire(const fs::path &folder) {
         return systemError("cannot lock", path);
       char holder[32] = {};
       ssize_t count = pread(lock.file_.get(), holder, sizeof(holder) - 1, 0);
-      std::string_view process(holder, count > 0 ? static_cast<size_t>(count) : 0);
+      std::string_view process(holder,
+                               count > 0 ? static_cast<size_t>(count) : 0);
       return Status::environment(
-          fmt::format("{}: process {} is working in this folder; wait for it or choose another folder", folder.string(),
-                      process.empty() ? "unknown" : process));
+          fmt::format("{}: process {} is working in this folder; wait for it "
+                      "or choose another folder",
+                      folder.string(), process.empty() ? "unknown" : process));
     }
   } while (!isStillAt(lock.file_, path));
   std::string self = std::to_string(getpid());
   if (ftruncate(lock.file_.get(), 0) != 0 ||
-      pwrite(lock.file_.get(), self.data(), self.size(), 0) != static_cast<ssize_t>(self.size()))
+      pwrite(lock.file_.get(), self.data(), self.size(), 0) !=
+          static_cast<ssize_t>(self.size()))
     return systemError("cannot write", path);
   return lock;
 }

@@ -1,5 +1,6 @@
-// Files that survive a crash: written beside their place, synced, renamed into it, and the folder synced after.
-// Every error is an environment status that names the path and what the system said.
+// Files that survive a crash: written beside their place, synced, renamed into
+// it, and the folder synced after. Every error is an environment status that
+// names the path and what the system said.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -42,15 +43,20 @@ private:
 
 class FileWriter {
 public:
-  // An empty file: what was there is gone. Errors speak of `shownAs`, when given: what a temporary file will become.
-  static Result<FileWriter> create(const std::filesystem::path &path, const std::filesystem::path &shownAs = {});
-  // At the end of what is there; creates the file. `keep` >= 0 first cuts the file to that many bytes
-  // (bad input when it is shorter).
-  static Result<FileWriter> append(const std::filesystem::path &path, int64_t keep = -1);
+  // An empty file: what was there is gone. Errors speak of `shownAs`, when
+  // given: what a temporary file will become.
+  static Result<FileWriter> create(const std::filesystem::path &path,
+                                   const std::filesystem::path &shownAs = {});
+  // At the end of what is there; creates the file. `keep` >= 0 first cuts the
+  // file to that many bytes (bad input when it is shorter).
+  static Result<FileWriter> append(const std::filesystem::path &path,
+                                   int64_t keep = -1);
 
   // All of it, whatever the system takes at a time.
   Status write(std::span<const std::byte> bytes);
-  Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+  Status write(std::string_view text) {
+    return write(std::as_bytes(std::span(text)));
+  }
   // To the disk, not only to the system.
   Status sync();
   Status close();
@@ -63,29 +69,38 @@ private:
   int64_t size_ = 0;
 };
 
-// Replaces `path` by these bytes: afterwards, and after a crash at any moment, either the old or the new file is there.
-Status writeFileAtomically(const std::filesystem::path &path, std::string_view content);
+// Replaces `path` by these bytes: afterwards, and after a crash at any moment,
+// either the old or the new file is there.
+Status writeFileAtomically(const std::filesystem::path &path,
+                           std::string_view content);
 // Bad input when the file has more than `limit` bytes.
-Result<std::string> readFile(const std::filesystem::path &path, int64_t limit = int64_t{1} << 30);
+Result<std::string> readFile(const std::filesystem::path &path,
+                             int64_t limit = int64_t{1} << 30);
 
-// Makes names that were created, renamed or removed in the folder survive a power loss.
+// Makes names that were created, renamed or removed in the folder survive a
+// power loss.
 Status syncFolder(const std::filesystem::path &folder);
 // Replaces `to`; does not sync.
-Status renamePath(const std::filesystem::path &from, const std::filesystem::path &to);
-// Makes `link` point to `target` (a name in the same folder), replacing what `link` was, and syncs the folder.
-Status replaceLink(const std::filesystem::path &link, const std::string &target);
+Status renamePath(const std::filesystem::path &from,
+                  const std::filesystem::path &to);
+// Makes `link` point to `target` (a name in the same folder), replacing what
+// `link` was, and syncs the folder.
+Status replaceLink(const std::filesystem::path &link,
+                   const std::string &target);
 Status makeFolders(const std::filesystem::path &folder);
 // With everything below it; a path that is not there is fine.
 Status removeTree(const std::filesystem::path &path);
 // Names (not paths) in the folder, sorted.
-Result<std::vector<std::string>> listFolder(const std::filesystem::path &folder);
+Result<std::vector<std::string>>
+listFolder(const std::filesystem::path &folder);
 
-// Held by one process at a time, until destroyed or the process ends however it ends.
+// Held by one process at a time, until destroyed or the process ends however it
+// ends.
 class FolderLock {
 public:
   static constexpr const char *kFile = "lock";
-  // Takes `<folder>/lock`; the holder may remove the file. Environment error naming the holder's process id when
-  // another process holds it.
+  // Takes `<folder>/lock`; the holder may remove the file. Environment error
+  // naming the holder's process id when another process holds it.
   static Result<FolderLock> acquire(const std::filesystem::path &folder);
 
 private:

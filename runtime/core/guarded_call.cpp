@@ -19,11 +19,12 @@ struct Guard {
   std::jmp_buf place;
   volatile int64_t bytes = 0; // of EarlyEnd; written before longjmp, read after
   const char *volatile violated = nullptr;
-  int level = 0;              // parallel regions open around the call
+  int level = 0; // parallel regions open around the call
   Guard *outer = nullptr;
 };
 
-thread_local Guard *innermost = nullptr; // none on the threads that a parallel region started
+thread_local Guard *innermost =
+    nullptr; // none on the threads that a parallel region started
 std::atomic<NoWayOut> noWayOut{nullptr};
 
 int openRegions() { return omp_get_level ? omp_get_level() : 0; }
@@ -31,7 +32,8 @@ int openRegions() { return omp_get_level ? omp_get_level() : 0; }
 } // namespace
 
 EarlyEnd callGuarded(void (*entry)(void **), void **values) {
-  // Nothing here has a destructor, and nothing local changes between setjmp and longjmp but through `innermost`.
+  // Nothing here has a destructor, and nothing local changes between setjmp and
+  // longjmp but through `innermost`.
   Guard guard;
   guard.level = openRegions();
   guard.outer = innermost;
@@ -48,7 +50,8 @@ void leaveGuardedCall(EarlyEnd why) {
     guard->violated = why.violated;
     std::longjmp(guard->place, 1);
   }
-  // Threads of one region fail together; the first one says so and ends the process, the others wait for that.
+  // Threads of one region fail together; the first one says so and ends the
+  // process, the others wait for that.
   static std::atomic_flag isEnding;
   while (isEnding.test_and_set())
     std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -61,4 +64,6 @@ void onNoWayOut(NoWayOut handler) { noWayOut.store(handler); }
 
 } // namespace nibble
 
-extern "C" void nibble_assert_failed(const char *text) { nibble::leaveGuardedCall({0, text}); }
+extern "C" void nibble_assert_failed(const char *text) {
+  nibble::leaveGuardedCall({0, text});
+}

@@ -11,11 +11,17 @@
 namespace nibble {
 
 namespace {
-std::string toHex(XXH128_hash_t hash) { return fmt::format("{:016x}{:016x}", hash.high64, hash.low64); }
+std::string toHex(XXH128_hash_t hash) {
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
 } // namespace
 
-std::string hash128(std::span<const std::byte> bytes) { return toHex(XXH3_128bits(bytes.data(), bytes.size())); }
-std::string hash128(std::string_view text) { return toHex(XXH3_128bits(text.data(), text.size())); }
+std::string hash128(std::span<const std::byte> bytes) {
+  return toHex(XXH3_128bits(bytes.data(), bytes.size()));
+}
+std::string hash128(std::string_view text) {
+  return toHex(XXH3_128bits(text.data(), text.size()));
+}
 
 struct Hasher::State {
   XXH3_state_t *xxh = XXH3_createState();
@@ -28,8 +34,12 @@ Hasher::Hasher() : state_(std::make_unique<State>()) {
   XXH3_128bits_reset(state_->xxh);
 }
 Hasher::~Hasher() = default;
-void Hasher::add(std::span<const std::byte> bytes) { XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size()); }
-std::string Hasher::digest() const { return toHex(XXH3_128bits_digest(state_->xxh)); }
+void Hasher::add(std::span<const std::byte> bytes) {
+  XXH3_128bits_update(state_->xxh, bytes.data(), bytes.size());
+}
+std::string Hasher::digest() const {
+  return toHex(XXH3_128bits_digest(state_->xxh));
+}
 
 Result<FileHash> hashFile(const std::filesystem::path &path) {
   NIBBLE_ASSIGN(FileReader reader, FileReader::open(path));

@@ -1,4 +1,5 @@
-// XXH3 with 128 bits: against accidents (flipped bits, torn files), not against an adversary.
+// XXH3 with 128 bits: against accidents (flipped bits, torn files), not against
+// an adversary.
 #pragma once
 
 #include "runtime/core/status.h"

@@ -34,9 +34,11 @@ std::vector<KernelTime> takeProfile() {
   std::vector<KernelTime> kernels;
   for (auto &[label, time] : taken)
     kernels.push_back(std::move(time));
-  std::sort(kernels.begin(), kernels.end(), [](const KernelTime &a, const KernelTime &b) {
-    return a.seconds != b.seconds ? a.seconds > b.seconds : a.label < b.label;
-  });
+  std::sort(kernels.begin(), kernels.end(),
+            [](const KernelTime &a, const KernelTime &b) {
+              return a.seconds != b.seconds ? a.seconds > b.seconds
+                                            : a.label < b.label;
+            });
   return kernels;
 }
 
@@ -45,18 +47,22 @@ std::string describeProfile(const std::vector<KernelTime> &kernels) {
   for (const KernelTime &kernel : kernels)
     total += kernel.seconds;
   std::string text =
-      fmt::format("{:>6} {:>10} {:>8} {:>10} {:>10}  kernel\n", "share", "seconds", "calls", "mean us", "fastest us");
+      fmt::format("{:>6} {:>10} {:>8} {:>10} {:>10}  kernel\n", "share",
+                  "seconds", "calls", "mean us", "fastest us");
   for (const KernelTime &kernel : kernels)
-    text += fmt::format("{:5.1f}% {:10.6f} {:8} {:10.2f} {:10.2f}  {}\n",
-                        total > 0 ? 100 * kernel.seconds / total : 0.0, kernel.seconds, kernel.calls,
-                        1e6 * kernel.seconds / static_cast<double>(kernel.calls), 1e6 * kernel.fastest, kernel.label);
+    text += fmt::format(
+        "{:5.1f}% {:10.6f} {:8} {:10.2f} {:10.2f}  {}\n",
+        total > 0 ? 100 * kernel.seconds / total : 0.0, kernel.seconds,
+        kernel.calls, 1e6 * kernel.seconds / static_cast<double>(kernel.calls),
+        1e6 * kernel.fastest, kernel.label);
   return text;
 }
 
 } // namespace nibble
 
 extern "C" int64_t nibble_profile_begin() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 

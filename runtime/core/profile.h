@@ -18,8 +18,8 @@ struct KernelTime {
 // What was timed since the last call of this, longest first. Thread-safe.
 std::vector<KernelTime> takeProfile();
 
-// The kernels as a table, one line each: share of the sum, seconds, calls, microseconds of the mean and the fastest
-// call.
+// The kernels as a table, one line each: share of the sum, seconds, calls,
+// microseconds of the mean and the fastest call.
 std::string describeProfile(const std::vector<KernelTime> &kernels);
 
 } // namespace nibble

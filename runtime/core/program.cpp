@@ -16,14 +16,17 @@ int indexOf(const nibble_value_info *values, int count, std::string_view name) {
   return -1;
 }
 
-std::vector<std::string_view> namesOf(const nibble_value_info *values, int count) {
+std::vector<std::string_view> namesOf(const nibble_value_info *values,
+                                      int count) {
   std::vector<std::string_view> names;
   for (int i = 0; i < count; ++i)
     names.push_back(values[i].name);
   return names;
 }
 
-Shape shapeOf(const nibble_value_info &info) { return Shape(info.shape, info.shape + info.rank); }
+Shape shapeOf(const nibble_value_info &info) {
+  return Shape(info.shape, info.shape + info.rank);
+}
 
 bool fits(const nibble_value_info &info, const Shape &shape) {
   if (static_cast<int32_t>(shape.size()) != info.rank)
@@ -34,24 +37,32 @@ bool fits(const nibble_value_info &info, const Shape &shape) {
   return true;
 }
 
-// What a table must hold before anything in it is used; it may come from a file.
-Status check(const char *function, const nibble_value_info *values, int32_t count) {
+// What a table must hold before anything in it is used; it may come from a
+// file.
+Status check(const char *function, const nibble_value_info *values,
+             int32_t count) {
   if (count < 0 || (count > 0 && !values))
-    return Status::badInput(fmt::format("program: function '{}' has a broken table; compile it again", function));
+    return Status::badInput(fmt::format(
+        "program: function '{}' has a broken table; compile it again",
+        function));
   for (int32_t i = 0; i < count; ++i) {
     const nibble_value_info &info = values[i];
-    if (!info.name || info.rank < 0 || info.rank > NIBBLE_MAX_RANK || info.dtype < NIBBLE_DTYPE_F32 ||
-        info.dtype > NIBBLE_DTYPE_F16)
-      return Status::badInput(fmt::format(
-          "program: value {} of function '{}' has no name or an unknown rank or dtype; compile it again", i, function));
+    if (!info.name || info.rank < 0 || info.rank > NIBBLE_MAX_RANK ||
+        info.dtype < NIBBLE_DTYPE_F32 || info.dtype > NIBBLE_DTYPE_F16)
+      return Status::badInput(
+          fmt::format("program: value {} of function '{}' has no name or an "
+                      "unknown rank or dtype; compile it again",
+                      i, function));
   }
   return Status::ok();
 }
 
 constexpr int wordsOf(int rank) { return 3 + 2 * rank; }
 
-// The one place that knows how MLIR's packed C interface passes tensors: `values` points, per argument, to a pointer to
-// a descriptor (layout: ABI.h); the descriptors of all results lie one after the other where values[0] points.
+// The one place that knows how MLIR's packed C interface passes tensors:
+// `values` points, per argument, to a pointer to a descriptor (layout: ABI.h);
+// the descriptors of all results lie one after the other where values[0]
+// points.
 class Frame {
 public:
   explicit Frame(const nibble_function &info) : info_(info) {
@@ -93,16 +104,21 @@ public:
     for (int i = 0; i < info_.result_count; ++i) {
       const nibble_value_info &result = info_.results[i];
       int rank = result.rank;
-      TensorView view{static_cast<DType>(result.dtype), Shape(word + 3, word + 3 + rank), nullptr};
+      TensorView view{static_cast<DType>(result.dtype),
+                      Shape(word + 3, word + 3 + rank), nullptr};
       int64_t stride = 1;
       bool dense = true;
       for (int d = rank; d-- > 0; stride *= view.shape[d])
         dense &= word[3 + rank + d] == stride || view.shape[d] <= 1;
       if (!fits(result, view.shape) || (!dense && view.elements() > 0))
-        return Status::failed(fmt::format("program: result '{}' of '{}' came back as {} where the table says {}{}",
-                                          result.name, info_.name, toString(view.shape), toString(shapeOf(result)),
-                                          dense ? "" : ", and not densely packed"));
-      view.data = reinterpret_cast<std::byte *>(word[1]) + word[2] * bitsOf(view.dtype) / 8;
+        return Status::failed(
+            fmt::format("program: result '{}' of '{}' came back as {} where "
+                        "the table says {}{}",
+                        result.name, info_.name, toString(view.shape),
+                        toString(shapeOf(result)),
+                        dense ? "" : ", and not densely packed"));
+      view.data = reinterpret_cast<std::byte *>(word[1]) +
+                  word[2] * bitsOf(view.dtype) / 8;
       views.push_back(std::move(view));
       word += wordsOf(rank);
     }
@@ -118,33 +134,46 @@ private:
 
 } // namespace
 
-Function::Function(const nibble_function &info, int index, std::shared_ptr<void> owner,
+Function::Function(const nibble_function &info, int index,
+                   std::shared_ptr<void> owner,
                    std::shared_ptr<ProgramBackend> backend)
-    : info_(&info), index_(index), owner_(std::move(owner)), backend_(std::move(backend)), bound_(info.argument_count),
+    : info_(&info), index_(index), owner_(std::move(owner)),
+      backend_(std::move(backend)), bound_(info.argument_count),
       isBound_(info.argument_count) {}
 
-int Function::argument(std::string_view name) const { return indexOf(info_->arguments, info_->argument_count, name); }
-int Function::result(std::string_view name) const { return indexOf(info_->results, info_->result_count, name); }
+int Function::argument(std::string_view name) const {
+  return indexOf(info_->arguments, info_->argument_count, name);
+}
+int Function::result(std::string_view name) const {
+  return indexOf(info_->results, info_->result_count, name);
+}
 
 Status Function::bind(std::string_view name, const TensorView &tensor) {
   int index = argument(name);
   if (index < 0)
-    return Status::usage(fmt::format("program: function '{}' has no argument '{}'; it takes {}", info_->name, name,
-                                     fmt::join(namesOf(info_->arguments, info_->argument_count), ", ")));
+    return Status::usage(fmt::format(
+        "program: function '{}' has no argument '{}'; it takes {}", info_->name,
+        name,
+        fmt::join(namesOf(info_->arguments, info_->argument_count), ", ")));
   return bind(index, tensor);
 }
 
 Status Function::bind(int index, const TensorView &tensor) {
   if (index < 0 || index >= info_->argument_count)
     return Status::usage(
-        fmt::format("program: function '{}' has {} arguments, not {}", info_->name, info_->argument_count, index + 1));
+        fmt::format("program: function '{}' has {} arguments, not {}",
+                    info_->name, info_->argument_count, index + 1));
   const nibble_value_info &info = info_->arguments[index];
-  if (static_cast<DType>(info.dtype) != tensor.dtype || !fits(info, tensor.shape))
-    return Status::usage(fmt::format("program: argument '{}' of '{}' takes {} {}, not {} {}", info.name, info_->name,
-                                     nameOf(static_cast<DType>(info.dtype)), toString(shapeOf(info)),
-                                     nameOf(tensor.dtype), toString(tensor.shape)));
+  if (static_cast<DType>(info.dtype) != tensor.dtype ||
+      !fits(info, tensor.shape))
+    return Status::usage(fmt::format(
+        "program: argument '{}' of '{}' takes {} {}, not {} {}", info.name,
+        info_->name, nameOf(static_cast<DType>(info.dtype)),
+        toString(shapeOf(info)), nameOf(tensor.dtype), toString(tensor.shape)));
   if (!tensor.data && !(backend_ && tensor.device) && tensor.elements() > 0)
-    return Status::usage(fmt::format("program: argument '{}' of '{}' has no memory", info.name, info_->name));
+    return Status::usage(
+        fmt::format("program: argument '{}' of '{}' has no memory", info.name,
+                    info_->name));
   if (backend_ && info.role != NIBBLE_ROLE_INPUT)
     NIBBLE_TRY(backend_->bind(info, tensor));
   bound_[index] = tensor;
@@ -160,13 +189,15 @@ void Function::keepOnDevice(int result) {
 
 Result<std::string> Function::profile(int repeats) {
   if (!backend_)
-    return Status::usage("profile: a program for this machine is timed when it was compiled to be");
+    return Status::usage("profile: a program for this machine is timed when it "
+                         "was compiled to be");
   return backend_->profile(index_, bound_, repeats);
 }
 
 Result<int64_t> Function::planBytes(int64_t extent) const {
   if (!backend_)
-    return Status::usage("plan: what a call takes is known of a program for a device only");
+    return Status::usage(
+        "plan: what a call takes is known of a program for a device only");
   return backend_->planBytes(index_, extent);
 }
 
@@ -174,7 +205,8 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
   for (int i = 0; i < info_->argument_count; ++i)
     if (!isBound_[i])
       return Status::failed(
-          fmt::format("program: argument '{}' of '{}' was never bound", info_->arguments[i].name, info_->name));
+          fmt::format("program: argument '{}' of '{}' was never bound",
+                      info_->arguments[i].name, info_->name));
   if (backend_)
     return backend_->call(index_, bound_, kept_, arena);
   Frame frame(*info_);
@@ -184,32 +216,41 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
     Arena::Scope scope(arena);
     EarlyEnd end = frame.enter();
     if (end.violated)
-      return Status::failed(fmt::format("{} (an assertion of '{}')", end.violated, info_->name));
+      return Status::failed(
+          fmt::format("{} (an assertion of '{}')", end.violated, info_->name));
     if (end)
       return Status::environment(
-          fmt::format("program: no memory for {} bytes in '{}'; let a call take fewer tokens (max_tokens, "
+          fmt::format("program: no memory for {} bytes in '{}'; let a call "
+                      "take fewer tokens (max_tokens, "
                       "max_tokens_per_call) or use a machine with more",
                       end.bytes, info_->name));
   }
   return frame.results();
 }
 
-Result<Program> Program::create(const nibble_program &table, std::shared_ptr<void> owner) {
+Result<Program> Program::create(const nibble_program &table,
+                                std::shared_ptr<void> owner) {
   return create(table, std::move(owner), nullptr);
 }
 
-Result<Program> Program::create(const nibble_program &table, std::shared_ptr<void> owner,
+Result<Program> Program::create(const nibble_program &table,
+                                std::shared_ptr<void> owner,
                                 std::shared_ptr<ProgramBackend> backend) {
   if (table.abi_version != NIBBLE_ABI_VERSION)
     return Status::environment(
-        fmt::format("program: made for interface version {}, this runtime has {}; compile it again", table.abi_version,
-                    NIBBLE_ABI_VERSION));
-  if (table.function_count < 0 || (table.function_count > 0 && !table.functions))
+        fmt::format("program: made for interface version {}, this runtime has "
+                    "{}; compile it again",
+                    table.abi_version, NIBBLE_ABI_VERSION));
+  if (table.function_count < 0 ||
+      (table.function_count > 0 && !table.functions))
     return Status::badInput("program: broken function table; compile it again");
-  for (const nibble_function &function : std::span(table.functions, table.function_count)) {
+  for (const nibble_function &function :
+       std::span(table.functions, table.function_count)) {
     if (!function.name || (!function.entry && !backend))
-      return Status::badInput("program: a function has no name or no code; compile it again");
-    NIBBLE_TRY(check(function.name, function.arguments, function.argument_count));
+      return Status::badInput(
+          "program: a function has no name or no code; compile it again");
+    NIBBLE_TRY(
+        check(function.name, function.arguments, function.argument_count));
     NIBBLE_TRY(check(function.name, function.results, function.result_count));
   }
   Program program;
@@ -223,10 +264,12 @@ Result<Function> Program::function(std::string_view name) const {
   std::vector<std::string_view> names;
   for (const nibble_function &function : functions()) {
     if (name == function.name)
-      return Function(function, static_cast<int>(&function - table_->functions), owner_, backend_);
+      return Function(function, static_cast<int>(&function - table_->functions),
+                      owner_, backend_);
     names.push_back(function.name);
   }
-  return Status::usage(fmt::format("program: no function '{}'; it has {}", name, fmt::join(names, ", ")));
+  return Status::usage(fmt::format("program: no function '{}'; it has {}", name,
+                                   fmt::join(names, ", ")));
 }
 
 bool Program::has(std::string_view name) const {
@@ -237,7 +280,8 @@ bool Program::has(std::string_view name) const {
 }
 
 std::span<const nibble_function> Program::functions() const {
-  return table_ ? std::span(table_->functions, static_cast<size_t>(table_->function_count))
+  return table_ ? std::span(table_->functions,
+                            static_cast<size_t>(table_->function_count))
                 : std::span<const nibble_function>();
 }
 

@@ -5,11 +5,13 @@
 
 namespace nibble {
 
-Result<ResidentTensor> ResidentTensor::create(std::shared_ptr<Residence> residence, DType dtype, Shape shape,
-                                              std::string_view what) {
+Result<ResidentTensor>
+ResidentTensor::create(std::shared_ptr<Residence> residence, DType dtype,
+                       Shape shape, std::string_view what) {
   ResidentTensor tensor;
   if (residence) {
-    NIBBLE_ASSIGN(tensor.view_, residence->allocate(dtype, std::move(shape), what));
+    NIBBLE_ASSIGN(tensor.view_,
+                  residence->allocate(dtype, std::move(shape), what));
     tensor.residence_ = std::move(residence);
     return tensor;
   }
@@ -48,12 +50,15 @@ Status ResidentTensor::zero() {
   return Status::ok();
 }
 
-Status ResidentTensor::readPieces(const std::function<Status(int64_t, std::span<const std::byte>)> &use) const {
+Status ResidentTensor::readPieces(
+    const std::function<Status(int64_t, std::span<const std::byte>)> &use)
+    const {
   if (!residence_)
     return use(0, std::span(view_.data, static_cast<size_t>(bytes())));
   NIBBLE_ASSIGN(std::span<std::byte> staging, residence_->staging());
   for (int64_t offset = 0, end = bytes(); offset < end;) {
-    auto piece = staging.first(static_cast<size_t>(std::min<int64_t>(end - offset, std::ssize(staging))));
+    auto piece = staging.first(static_cast<size_t>(
+        std::min<int64_t>(end - offset, std::ssize(staging))));
     NIBBLE_TRY(residence_->read(view_, offset, piece));
     NIBBLE_TRY(use(offset, piece));
     offset += std::ssize(piece);
@@ -61,12 +66,14 @@ Status ResidentTensor::readPieces(const std::function<Status(int64_t, std::span<
   return Status::ok();
 }
 
-Status ResidentTensor::writePieces(const std::function<Status(int64_t, std::span<std::byte>)> &make) {
+Status ResidentTensor::writePieces(
+    const std::function<Status(int64_t, std::span<std::byte>)> &make) {
   if (!residence_)
     return make(0, std::span(view_.data, static_cast<size_t>(bytes())));
   NIBBLE_ASSIGN(std::span<std::byte> staging, residence_->staging());
   for (int64_t offset = 0, end = bytes(); offset < end;) {
-    auto piece = staging.first(static_cast<size_t>(std::min<int64_t>(end - offset, std::ssize(staging))));
+    auto piece = staging.first(static_cast<size_t>(
+        std::min<int64_t>(end - offset, std::ssize(staging))));
     NIBBLE_TRY(make(offset, piece));
     NIBBLE_TRY(residence_->write(view_, offset, piece));
     offset += std::ssize(piece);

@@ -1,6 +1,8 @@
-// What went wrong, where, why and how to mend it; and the exit code that a tool returns for it.
+// What went wrong, where, why and how to mend it; and the exit code that a tool
+// returns for it.
 //
-// Every call of the runtime that can fail returns Status or Result<T>. A message is one line and reads
+// Every call of the runtime that can fail returns Status or Result<T>. A
+// message is one line and reads
 // "<what> <where>: <why>; <how to mend>".
 #pragma once
 
@@ -14,24 +16,37 @@ namespace nibble {
 // The numeric value is the process exit code.
 enum class Code : int {
   kOk = 0,
-  kFailed = 1,        // the work itself failed: a check did not hold, an invariant broke
-  kUsage = 2,         // the command line or configuration is wrong
-  kBadInput = 3,      // a file or a stream that we did not write is wrong
-  kEnvironment = 4,   // the machine: cannot write, disk full, no memory, no such device
+  kFailed =
+      1, // the work itself failed: a check did not hold, an invariant broke
+  kUsage = 2,    // the command line or configuration is wrong
+  kBadInput = 3, // a file or a stream that we did not write is wrong
+  kEnvironment =
+      4, // the machine: cannot write, disk full, no memory, no such device
   kInterrupted = 130, // stopped by a signal, state saved
 };
 
 class [[nodiscard]] Status {
 public:
   Status() = default;
-  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(Code code, std::string message)
+      : code_(code), message_(std::move(message)) {}
 
   static Status ok() { return {}; }
-  static Status failed(std::string message) { return {Code::kFailed, std::move(message)}; }
-  static Status usage(std::string message) { return {Code::kUsage, std::move(message)}; }
-  static Status badInput(std::string message) { return {Code::kBadInput, std::move(message)}; }
-  static Status environment(std::string message) { return {Code::kEnvironment, std::move(message)}; }
-  static Status interrupted(std::string message) { return {Code::kInterrupted, std::move(message)}; }
+  static Status failed(std::string message) {
+    return {Code::kFailed, std::move(message)};
+  }
+  static Status usage(std::string message) {
+    return {Code::kUsage, std::move(message)};
+  }
+  static Status badInput(std::string message) {
+    return {Code::kBadInput, std::move(message)};
+  }
+  static Status environment(std::string message) {
+    return {Code::kEnvironment, std::move(message)};
+  }
+  static Status interrupted(std::string message) {
+    return {Code::kInterrupted, std::move(message)};
+  }
 
   bool isOk() const { return code_ == Code::kOk; }
   Code code() const { return code_; }
@@ -51,11 +66,13 @@ private:
 };
 
 // A value, or the Status that says why there is none.
-template <typename T>
-class [[nodiscard]] Result {
+template <typename T> class [[nodiscard]] Result {
 public:
-  Result(T value) : value_(std::move(value)) {}                                      // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) { assert(!status_.isOk()); }    // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : value_(std::move(value)) {} // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {
+    assert(!status_.isOk());
+  } // NOLINT(google-explicit-constructor)
 
   bool isOk() const { return value_.has_value(); }
   const Status &status() const { return status_; }
@@ -78,16 +95,18 @@ private:
 #define NIBBLE_CONCAT(a, b) NIBBLE_CONCAT_IMPL(a, b)
 
 // Returns from the calling function when `expr`, a Status, is not ok.
-#define NIBBLE_TRY(expr)                                                                                                \
-  do {                                                                                                                 \
-    if (::nibble::Status nibble_status = (expr); !nibble_status.isOk())                                                \
-      return nibble_status;                                                                                            \
+#define NIBBLE_TRY(expr)                                                       \
+  do {                                                                         \
+    if (::nibble::Status nibble_status = (expr); !nibble_status.isOk())        \
+      return nibble_status;                                                    \
   } while (false)
 
-// NIBBLE_ASSIGN(auto x, f()): binds the value of a Result, or returns its Status.
-#define NIBBLE_ASSIGN(lhs, expr) NIBBLE_ASSIGN_IMPL(NIBBLE_CONCAT(nibble_result_, __COUNTER__), lhs, expr)
-#define NIBBLE_ASSIGN_IMPL(result, lhs, expr)                                                                          \
-  auto result = (expr);                                                                                                \
-  if (!result.isOk())                                                                                                  \
-    return std::move(result).takeStatus();                                                                             \
+// NIBBLE_ASSIGN(auto x, f()): binds the value of a Result, or returns its
+// Status.
+#define NIBBLE_ASSIGN(lhs, expr)                                               \
+  NIBBLE_ASSIGN_IMPL(NIBBLE_CONCAT(nibble_result_, __COUNTER__), lhs, expr)
+#define NIBBLE_ASSIGN_IMPL(result, lhs, expr)                                  \
+  auto result = (expr);                                                        \
+  if (!result.isOk())                                                          \
+    return std::move(result).takeStatus();                                     \
   lhs = *std::move(result)

@@ -7,7 +7,8 @@ namespace nibble {
 
 namespace {
 std::atomic<bool> stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only use what cannot block");
+static_assert(std::atomic<bool>::is_always_lock_free,
+              "a signal handler may only use what cannot block");
 
 void onSignal(int) { stop.store(true); }
 } // namespace
@@ -16,7 +17,8 @@ void installStopSignals() {
   struct sigaction action = {};
   action.sa_handler = onSignal;
   sigemptyset(&action.sa_mask);
-  // SA_RESETHAND: the second signal does what it does by default, which is to end the process.
+  // SA_RESETHAND: the second signal does what it does by default, which is to
+  // end the process.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

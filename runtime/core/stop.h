@@ -1,5 +1,5 @@
-// Stopping in good order: the first SIGINT or SIGTERM asks, and the work stops at its next safe point and saves; the
-// second one ends the process at once.
+// Stopping in good order: the first SIGINT or SIGTERM asks, and the work stops
+// at its next safe point and saves; the second one ends the process at once.
 #pragma once
 
 namespace nibble {
@@ -8,7 +8,8 @@ namespace nibble {
 void installStopSignals();
 // Whether a signal came, or requestStop was called.
 bool stopRequested();
-// What a signal does; for tests and for front ends that have another way to ask.
+// What a signal does; for tests and for front ends that have another way to
+// ask.
 void requestStop();
 void clearStop();
 

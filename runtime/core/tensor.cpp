@@ -106,7 +106,9 @@ std::string toString(std::span<const int64_t> shape) {
 }
 
 int64_t TensorView::elements() const { return elementCount(shape).value_or(0); }
-int64_t TensorView::bytes() const { return (elements() * bitsOf(dtype) + 7) / 8; }
+int64_t TensorView::bytes() const {
+  return (elements() * bitsOf(dtype) + 7) / 8;
+}
 
 namespace {
 
@@ -115,13 +117,16 @@ std::atomic<int64_t> tensorBytes{0}, tensorPeak{0};
 void countTensor(int64_t bytes) {
   int64_t now = tensorBytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   for (int64_t peak = tensorPeak.load(std::memory_order_relaxed);
-       now > peak && !tensorPeak.compare_exchange_weak(peak, now, std::memory_order_relaxed);)
+       now > peak &&
+       !tensorPeak.compare_exchange_weak(peak, now, std::memory_order_relaxed);)
     continue;
 }
 
 } // namespace
 
-HostTensorMemory hostTensorMemory() { return {tensorBytes.load(), tensorPeak.load()}; }
+HostTensorMemory hostTensorMemory() {
+  return {tensorBytes.load(), tensorPeak.load()};
+}
 void resetHostTensorPeak() { tensorPeak.store(tensorBytes.load()); }
 
 void Tensor::Free::operator()(std::byte *pointer) const {
@@ -132,13 +137,17 @@ void Tensor::Free::operator()(std::byte *pointer) const {
 Result<Tensor> Tensor::create(DType dtype, Shape shape) {
   auto elements = elementCount(shape);
   int64_t bits = 0;
-  if (!elements || __builtin_mul_overflow(*elements, bitsOf(dtype), &bits) || bits > INT64_MAX - 1024)
-    return Status::badInput("tensor of shape " + toString(shape) + ": its size does not fit in 64 bits");
+  if (!elements || __builtin_mul_overflow(*elements, bitsOf(dtype), &bits) ||
+      bits > INT64_MAX - 1024)
+    return Status::badInput("tensor of shape " + toString(shape) +
+                            ": its size does not fit in 64 bits");
   int64_t bytes = (bits + 7) / 8;
   size_t rounded = (static_cast<size_t>(bytes) + 63) / 64 * 64;
-  auto *memory = static_cast<std::byte *>(std::aligned_alloc(64, rounded ? rounded : 64));
+  auto *memory =
+      static_cast<std::byte *>(std::aligned_alloc(64, rounded ? rounded : 64));
   if (!memory)
-    return Status::environment("tensor of shape " + toString(shape) + ": no memory for " + std::to_string(bytes) +
+    return Status::environment("tensor of shape " + toString(shape) +
+                               ": no memory for " + std::to_string(bytes) +
                                " bytes; use a smaller model or batch");
   std::memset(memory, 0, rounded ? rounded : 64);
   Tensor tensor;

@@ -1,4 +1,5 @@
-// A dense row-major tensor in host memory: dtype, shape, bytes. Owning (Tensor) and not (TensorView).
+// A dense row-major tensor in host memory: dtype, shape, bytes. Owning (Tensor)
+// and not (TensorView).
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -13,8 +14,9 @@
 
 namespace nibble {
 
-// The element types that a file or a program can hold. The first nine are those of the program seam (nibble_dtype) with
-// the same values; the rest only ever come from files.
+// The element types that a file or a program can hold. The first nine are those
+// of the program seam (nibble_dtype) with the same values; the rest only ever
+// come from files.
 enum class DType : int32_t {
   kF32 = NIBBLE_DTYPE_F32,
   kBF16 = NIBBLE_DTYPE_BF16,
@@ -47,7 +49,8 @@ const char *nameOf(DType dtype);
 
 using Shape = std::vector<int64_t>;
 
-// Product of the dimensions; nullopt when it does not fit in int64 or a dimension is negative.
+// Product of the dimensions; nullopt when it does not fit in int64 or a
+// dimension is negative.
 std::optional<int64_t> elementCount(std::span<const int64_t> shape);
 // "[2, 3]"
 std::string toString(std::span<const int64_t> shape);
@@ -57,14 +60,12 @@ struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   std::byte *data = nullptr;
-  uint64_t device = 0; // address in a device's memory of what the host has no copy of (data is null), else 0
+  uint64_t device = 0; // address in a device's memory of what the host has no
+                       // copy of (data is null), else 0
 
   int64_t elements() const;
   int64_t bytes() const;
-  template <typename T>
-  T *as() const {
-    return reinterpret_cast<T *>(data);
-  }
+  template <typename T> T *as() const { return reinterpret_cast<T *>(data); }
 };
 
 // Bytes of all tensors that own memory of the host.
@@ -89,10 +90,7 @@ public:
   int64_t bytes() const { return view_.bytes(); }
   const TensorView &view() const { return view_; }
   std::byte *data() const { return view_.data; }
-  template <typename T>
-  T *as() const {
-    return view_.as<T>();
-  }
+  template <typename T> T *as() const { return view_.as<T>(); }
 
 private:
   struct Free {

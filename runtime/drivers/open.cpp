@@ -12,7 +12,8 @@ Result<std::shared_ptr<Device>> openDevice(std::string_view name) {
     NIBBLE_ASSIGN(SimtOptions options, SimtOptions::fromEnvironment());
     return openSimt(options);
   }
-  return Status::environment("device: there is no '" + std::string(name) + "' in this build; use another target");
+  return Status::environment("device: there is no '" + std::string(name) +
+                             "' in this build; use another target");
 }
 
 } // namespace nibble

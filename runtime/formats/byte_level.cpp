@@ -16,7 +16,8 @@ struct Alphabet {
     bytes.fill(-1);
     char32_t next = 0x100;
     for (int byte = 0; byte < 256; ++byte) {
-      bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      bool printable = (byte >= 0x21 && byte <= 0x7E) ||
+                       (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
       char32_t codePoint = printable ? static_cast<char32_t>(byte) : next++;
       appendUtf8(codePoint, characters[byte]);
       bytes[codePoint] = static_cast<int16_t>(byte);
@@ -31,14 +32,17 @@ const Alphabet &alphabet() {
 
 } // namespace
 
-std::string_view byteCharacter(uint8_t byte) { return alphabet().characters[byte]; }
+std::string_view byteCharacter(uint8_t byte) {
+  return alphabet().characters[byte];
+}
 
 std::optional<std::string> fromByteAlphabet(std::string_view text) {
   const auto &bytes = alphabet().bytes;
   std::string out;
   for (size_t at = 0; at < text.size();) {
     Utf8Step step = stepUtf8(text.substr(at));
-    if (step.kind != Utf8Step::Kind::kCharacter || step.codePoint >= bytes.size() || bytes[step.codePoint] < 0)
+    if (step.kind != Utf8Step::Kind::kCharacter ||
+        step.codePoint >= bytes.size() || bytes[step.codePoint] < 0)
       return std::nullopt;
     out.push_back(static_cast<char>(bytes[step.codePoint]));
     at += step.bytes;

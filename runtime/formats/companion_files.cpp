@@ -13,17 +13,21 @@ namespace {
 
 // Weights of other formats would be those of before.
 bool isOtherWeights(const fs::path &path) {
-  constexpr const char *extensions[] = {".safetensors", ".bin", ".pt",      ".pth", ".ckpt",
-                                        ".gguf",        ".h5",  ".msgpack", ".onnx"};
+  constexpr const char *extensions[] = {".safetensors", ".bin",     ".pt",
+                                        ".pth",         ".ckpt",    ".gguf",
+                                        ".h5",          ".msgpack", ".onnx"};
   std::string name = path.filename().string();
-  return name.ends_with(".index.json") || std::any_of(std::begin(extensions), std::end(extensions),
-                                                      [&](const char *extension) { return name.ends_with(extension); });
+  return name.ends_with(".index.json") ||
+         std::any_of(
+             std::begin(extensions), std::end(extensions),
+             [&](const char *extension) { return name.ends_with(extension); });
 }
 
 } // namespace
 
-Result<CompanionFiles> copyCompanionFiles(const std::string &source, const AtomicFolder &target,
-                                          const std::vector<std::string> &written) {
+Result<CompanionFiles>
+copyCompanionFiles(const std::string &source, const AtomicFolder &target,
+                   const std::vector<std::string> &written) {
   CompanionFiles files;
   NIBBLE_ASSIGN(std::vector<std::string> names, listFolder(source));
   for (const std::string &name : names) {
@@ -31,7 +35,8 @@ Result<CompanionFiles> copyCompanionFiles(const std::string &source, const Atomi
     std::error_code error;
     if (std::find(written.begin(), written.end(), name) != written.end())
       continue;
-    if (!fs::is_regular_file(path, error) || isOtherWeights(path) || !staysInside(source, path)) {
+    if (!fs::is_regular_file(path, error) || isOtherWeights(path) ||
+        !staysInside(source, path)) {
       files.skipped.push_back(name);
       continue;
     }

@@ -1,5 +1,7 @@
-// Fields of other tools' config.json that spell out what every supported decoder does: rope, causal attention, RMS
-// norm, a gated MLP of SiLU. There `false`, or another kind, is other mathematics, and the usual value changes nothing.
+// Fields of other tools' config.json that spell out what every supported
+// decoder does: rope, causal attention, RMS norm, a gated MLP of SiLU. There
+// `false`, or another kind, is other mathematics, and the usual value changes
+// nothing.
 #pragma once
 
 #include "runtime/formats/json.h"
@@ -15,9 +17,11 @@ enum class Agreement {
   kDiffers, // it is anything else
 };
 
-// What the value of `key` says. `hasQkNorm`: whether the model has an RMS norm of the heads of q and k, which qwen3 has
-// and the others have not. A property is recognized by the words of the key, all of which must belong to it:
-// "use_rope", "rotary_emb", "use_causal_mask", "norm_type", "embedding_multiplier".
+// What the value of `key` says. `hasQkNorm`: whether the model has an RMS norm
+// of the heads of q and k, which qwen3 has and the others have not. A property
+// is recognized by the words of the key, all of which must belong to it:
+// "use_rope", "rotary_emb", "use_causal_mask", "norm_type",
+// "embedding_multiplier".
 Agreement agreementOf(std::string_view key, const Json &value, bool hasQkNorm);
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// Floating-point tensors of files as the dtypes that programs work in, and back.
+// Floating-point tensors of files as the dtypes that programs work in, and
+// back.
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/half.h"
 #include "runtime/formats/checkpoint.h"
@@ -11,20 +12,27 @@ namespace nibble {
 
 namespace {
 
-// visit(load), where load(i) is element i as float32; false for dtypes that are not floating-point.
+// visit(load), where load(i) is element i as float32; false for dtypes that are
+// not floating-point.
 template <typename Visit> bool withFloats(const Tensor &tensor, Visit visit) {
   switch (tensor.dtype()) {
   case DType::kF64:
-    visit([data = tensor.as<double>()](int64_t i) { return static_cast<float>(data[i]); });
+    visit([data = tensor.as<double>()](int64_t i) {
+      return static_cast<float>(data[i]);
+    });
     return true;
   case DType::kF32:
     visit([data = tensor.as<float>()](int64_t i) { return data[i]; });
     return true;
   case DType::kBF16:
-    visit([data = tensor.as<uint16_t>()](int64_t i) { return numerics::floatFromBf16(data[i]); });
+    visit([data = tensor.as<uint16_t>()](int64_t i) {
+      return numerics::floatFromBf16(data[i]);
+    });
     return true;
   case DType::kF16:
-    visit([data = tensor.as<uint16_t>()](int64_t i) { return numerics::floatFromHalf(data[i]); });
+    visit([data = tensor.as<uint16_t>()](int64_t i) {
+      return numerics::floatFromHalf(data[i]);
+    });
     return true;
   default:
     return false;
@@ -34,8 +42,10 @@ template <typename Visit> bool withFloats(const Tensor &tensor, Visit visit) {
 } // namespace
 
 Result<Tensor> convert(const Tensor &tensor, DType dtype) {
-  Status refused = Status::usage(fmt::format("cannot convert {} to {}; use F32, BF16 or F16 of a floating-point tensor",
-                                             nameOf(tensor.dtype()), nameOf(dtype)));
+  Status refused =
+      Status::usage(fmt::format("cannot convert {} to {}; use F32, BF16 or F16 "
+                                "of a floating-point tensor",
+                                nameOf(tensor.dtype()), nameOf(dtype)));
   if (dtype != DType::kF32 && dtype != DType::kBF16 && dtype != DType::kF16)
     return refused;
   NIBBLE_ASSIGN(Tensor out, Tensor::create(dtype, tensor.shape()));

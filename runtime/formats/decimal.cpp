@@ -9,7 +9,8 @@ namespace nibble {
 std::optional<std::string> plainDecimal(std::string_view number) {
   constexpr size_t kMost = 4096;
   bool isNegative = number.starts_with('-');
-  std::string_view mantissa = number.substr(isNegative, number.find_first_of("eE") - isNegative);
+  std::string_view mantissa =
+      number.substr(isNegative, number.find_first_of("eE") - isNegative);
   size_t dot = std::min(mantissa.find('.'), mantissa.size());
   std::string digits(mantissa.substr(0, dot));
   int64_t point = static_cast<int64_t>(dot); // digits before the decimal point
@@ -27,14 +28,17 @@ std::optional<std::string> plainDecimal(std::string_view number) {
     if (text.starts_with('+'))
       text.remove_prefix(1);
     int64_t exponent = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), exponent);
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), exponent);
     constexpr int64_t kLargest = int64_t{1} << 40;
     if (error != std::errc() || exponent > kLargest || exponent < -kLargest)
       return std::nullopt;
     point += exponent;
   }
   int64_t size = static_cast<int64_t>(digits.size());
-  int64_t length = point <= 0 ? 2 - point + size : point < size ? size + 1 : point;
+  int64_t length = point <= 0     ? 2 - point + size
+                   : point < size ? size + 1
+                                  : point;
   if (length > static_cast<int64_t>(std::max(kMost, number.size())))
     return std::nullopt;
   if (point <= 0)

@@ -17,9 +17,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What is not there or is no file is wrong input; a machine that refuses is not.
+// What is not there or is no file is wrong input; a machine that refuses is
+// not.
 Status readError(const std::string &path, int errorNumber) {
-  std::string message = fmt::format("cannot read {}: {}", path, std::strerror(errorNumber));
+  std::string message =
+      fmt::format("cannot read {}: {}", path, std::strerror(errorNumber));
   switch (errorNumber) {
   case ENOENT:
   case ENOTDIR:
@@ -50,22 +52,25 @@ Result<OpenedFile> OpenedFile::open(const std::string &path) {
   if (::fstat(descriptor, &info) != 0)
     return readError(path, errno);
   if (!S_ISREG(info.st_mode))
-    return Status::badInput(fmt::format("cannot read {}: it is not a regular file; check the path", path));
+    return Status::badInput(fmt::format(
+        "cannot read {}: it is not a regular file; check the path", path));
   opened.size = static_cast<uint64_t>(info.st_size);
   return opened;
 }
 
 Status OpenedFile::readAt(uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
-    ssize_t count =
-        ::pread(file.get(), out.data(), std::min<size_t>(out.size(), size_t{1} << 30), static_cast<off_t>(offset));
+    ssize_t count = ::pread(file.get(), out.data(),
+                            std::min<size_t>(out.size(), size_t{1} << 30),
+                            static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR)
       continue;
     if (count < 0)
       return readError(path, errno);
     if (count == 0)
-      return Status::badInput(
-          fmt::format("cannot read {}: it ends at byte {}, {} bytes early; copy it again", path, offset, out.size()));
+      return Status::badInput(fmt::format(
+          "cannot read {}: it ends at byte {}, {} bytes early; copy it again",
+          path, offset, out.size()));
     out = out.subspan(static_cast<size_t>(count));
     offset += static_cast<uint64_t>(count);
   }
@@ -75,18 +80,22 @@ Status OpenedFile::readAt(uint64_t offset, std::span<std::byte> out) const {
 Result<std::string> readWholeFile(const std::string &path, uint64_t mostBytes) {
   NIBBLE_ASSIGN(OpenedFile file, OpenedFile::open(path));
   if (file.size > mostBytes)
-    return Status::badInput(
-        fmt::format("cannot read {}: {} bytes, more than the {} allowed; check the path", path, file.size, mostBytes));
+    return Status::badInput(fmt::format(
+        "cannot read {}: {} bytes, more than the {} allowed; check the path",
+        path, file.size, mostBytes));
   std::string content(static_cast<size_t>(file.size), '\0');
   NIBBLE_TRY(file.readAt(0, std::as_writable_bytes(std::span(content))));
   return content;
 }
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, FileWriter writer)
-    : path_(std::move(path)), temporary_(std::move(temporary)), writer_(std::move(writer)) {}
+AtomicFile::AtomicFile(std::string path, std::string temporary,
+                       FileWriter writer)
+    : path_(std::move(path)), temporary_(std::move(temporary)),
+      writer_(std::move(writer)) {}
 
 AtomicFile::AtomicFile(AtomicFile &&other) noexcept
-    : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})),
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
       writer_(std::move(other.writer_)) {}
 
 AtomicFile::~AtomicFile() {
@@ -96,8 +105,10 @@ AtomicFile::~AtomicFile() {
 
 Result<AtomicFile> AtomicFile::create(const std::string &path) {
   static std::atomic<unsigned> counter{0};
-  std::string temporary = fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter.fetch_add(1));
-  NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(temporary, /*shownAs=*/path));
+  std::string temporary =
+      fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter.fetch_add(1));
+  NIBBLE_ASSIGN(FileWriter writer,
+                FileWriter::create(temporary, /*shownAs=*/path));
   return AtomicFile(path, std::move(temporary), std::move(writer));
 }
 
@@ -113,9 +124,11 @@ Status AtomicFile::commit() {
 Status copyFileAtomically(const std::string &from, const std::string &to) {
   NIBBLE_ASSIGN(OpenedFile source, OpenedFile::open(from));
   NIBBLE_ASSIGN(AtomicFile target, AtomicFile::create(to));
-  std::vector<std::byte> buffer(static_cast<size_t>(std::min<uint64_t>(source.size, uint64_t{4} << 20)));
+  std::vector<std::byte> buffer(
+      static_cast<size_t>(std::min<uint64_t>(source.size, uint64_t{4} << 20)));
   for (uint64_t offset = 0; offset < source.size;) {
-    auto chunk = std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(buffer.size(), source.size - offset)));
+    auto chunk = std::span(buffer).first(static_cast<size_t>(
+        std::min<uint64_t>(buffer.size(), source.size - offset)));
     NIBBLE_TRY(source.readAt(offset, chunk));
     NIBBLE_TRY(target.write(chunk));
     offset += chunk.size();
@@ -127,7 +140,8 @@ AtomicFolder::AtomicFolder(std::string target, std::string temporary)
     : target_(std::move(target)), temporary_(std::move(temporary)) {}
 
 AtomicFolder::AtomicFolder(AtomicFolder &&other) noexcept
-    : target_(std::move(other.target_)), temporary_(std::exchange(other.temporary_, {})),
+    : target_(std::move(other.target_)),
+      temporary_(std::exchange(other.temporary_, {})),
       madeParents_(std::exchange(other.madeParents_, {})) {}
 
 AtomicFolder::~AtomicFolder() {
@@ -144,18 +158,23 @@ Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
     target.pop_back();
   std::error_code error;
   if (fs::symlink_status(target, error).type() != fs::file_type::not_found)
-    return Status::usage(fmt::format("cannot write {}: it is there already; remove it or choose another name", target));
+    return Status::usage(fmt::format("cannot write {}: it is there already; "
+                                     "remove it or choose another name",
+                                     target));
   std::string temporary = fmt::format("{}.tmp.{}", target, ::getpid());
   AtomicFolder folder(target, "");
-  for (fs::path parent = fs::path(target).parent_path(); !parent.empty() && !fs::exists(parent, error);
+  for (fs::path parent = fs::path(target).parent_path();
+       !parent.empty() && !fs::exists(parent, error);
        parent = parent.parent_path())
     folder.madeParents_.push_back(parent.string());
   if (!folder.madeParents_.empty())
     NIBBLE_TRY(makeFolders(folder.madeParents_.front()));
-  fs::remove_all(temporary, error); // of a process with our number that was killed
+  fs::remove_all(temporary,
+                 error); // of a process with our number that was killed
   if (!fs::create_directory(temporary, error))
-    return Status::environment(fmt::format("cannot write {}: {}; choose a place that can be written", target,
-                                           error ? error.message() : "its temporary folder is there already"));
+    return Status::environment(fmt::format(
+        "cannot write {}: {}; choose a place that can be written", target,
+        error ? error.message() : "its temporary folder is there already"));
   folder.temporary_ = std::move(temporary);
   return folder;
 }
@@ -178,13 +197,15 @@ bool staysInside(const std::string &folder, const std::string &path) {
   if (error)
     return false;
   auto within = [&](const fs::path &parent) {
-    auto [end, ignored] = std::mismatch(parent.begin(), parent.end(), file.begin(), file.end());
+    auto [end, ignored] =
+        std::mismatch(parent.begin(), parent.end(), file.begin(), file.end());
     return end == parent.end();
   };
   if (within(root))
     return true;
   fs::path snapshots = root.parent_path();
-  return snapshots.filename() == "snapshots" && within(snapshots.parent_path() / "blobs");
+  return snapshots.filename() == "snapshots" &&
+         within(snapshots.parent_path() / "blobs");
 }
 
 bool isUtf8(std::string_view text) {
@@ -195,7 +216,8 @@ bool isUtf8(std::string_view text) {
       continue;
     }
     utf8proc_int32_t codepoint;
-    utf8proc_ssize_t length = utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &codepoint);
+    utf8proc_ssize_t length = utf8proc_iterate(
+        bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &codepoint);
     if (length <= 0)
       return false;
     i += static_cast<size_t>(length);
@@ -215,7 +237,9 @@ std::string_view withoutLineMarks(std::string_view line, bool isFirst) {
   return line;
 }
 
-bool isBlank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool isBlank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 std::string printable(std::string_view text, size_t most) {
   bool isText = isUtf8(text);

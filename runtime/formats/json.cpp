@@ -21,7 +21,8 @@ bool isNumber(std::string_view text) {
     return count;
   };
   auto skip = [&](std::string_view characters) {
-    bool found = !text.empty() && characters.find(text[0]) != std::string_view::npos;
+    bool found =
+        !text.empty() && characters.find(text[0]) != std::string_view::npos;
     text.remove_prefix(found);
     return found;
   };
@@ -38,9 +39,11 @@ bool isNumber(std::string_view text) {
   return text.empty();
 }
 
-// The text with a 0 and spaces in the place of each of its numbers, which `numbers` gets in their order. What is no
-// number stays, to be refused; so do the byte offsets of errors.
-std::string takeNumbers(std::string_view text, std::vector<std::string_view> &numbers) {
+// The text with a 0 and spaces in the place of each of its numbers, which
+// `numbers` gets in their order. What is no number stays, to be refused; so do
+// the byte offsets of errors.
+std::string takeNumbers(std::string_view text,
+                        std::vector<std::string_view> &numbers) {
   std::string rest(text);
   bool isInString = false;
   for (size_t i = 0; i < text.size();) {
@@ -68,8 +71,10 @@ std::string takeNumbers(std::string_view text, std::vector<std::string_view> &nu
 // Builds the document and says no where nlohmann's own builder would go on.
 class Builder final : public nlohmann::json_sax<Json> {
 public:
-  // `numbers`: the texts that stand for the document's numbers, in their order; null: its own values do.
-  Builder(const JsonLimits &limits, const std::vector<std::string_view> *numbers)
+  // `numbers`: the texts that stand for the document's numbers, in their order;
+  // null: its own values do.
+  Builder(const JsonLimits &limits,
+          const std::vector<std::string_view> *numbers)
       : limits_(limits), numbers_(numbers) {}
 
   Json &document() { return document_; }
@@ -82,12 +87,15 @@ public:
     if (!numbers_)
       return put(value);
     if (nextNumber_ == numbers_->size())
-      return refuse("a number that JSON does not write so, such as one with a leading 0");
+      return refuse(
+          "a number that JSON does not write so, such as one with a leading 0");
     std::string_view text = (*numbers_)[nextNumber_++];
     return put(Json::binary(std::vector<uint8_t>(text.begin(), text.end())));
   }
   bool number_float(number_float_t value, const string_t &text) override {
-    return std::isfinite(value) ? put(value) : refuse("number " + text.substr(0, 40) + " is not finite");
+    return std::isfinite(value)
+               ? put(value)
+               : refuse("number " + text.substr(0, 40) + " is not finite");
   }
   bool string(string_t &value) override { return put(std::move(value)); }
   bool binary(binary_t &) override { return refuse("binary data"); }
@@ -103,9 +111,11 @@ public:
     return true;
   }
 
-  bool parse_error(size_t position, const std::string &, const nlohmann::detail::exception &error) override {
+  bool parse_error(size_t position, const std::string &,
+                   const nlohmann::detail::exception &error) override {
     std::string text = error.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing value - invalid
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax
+    // error while parsing value - invalid
     // ..."
     if (size_t begin = text.find("] "); begin != std::string::npos)
       text = text.substr(begin + 2);
@@ -134,7 +144,10 @@ private:
     return &(parent[std::move(key_)] = std::move(value));
   }
 
-  bool count() { return ++values_ <= limits_.values || refuse(fmt::format("more than {} values", limits_.values)); }
+  bool count() {
+    return ++values_ <= limits_.values ||
+           refuse(fmt::format("more than {} values", limits_.values));
+  }
 
   bool put(Json value) {
     if (!count())
@@ -161,20 +174,25 @@ private:
   const std::vector<std::string_view> *numbers_;
   size_t nextNumber_ = 0;
   Json document_;
-  std::vector<Json *> open_; // from the root down; a parent's container stands still while a child is open
+  std::vector<Json *> open_; // from the root down; a parent's container stands
+                             // still while a child is open
   std::string key_, problem_;
   uint64_t values_ = 0;
 };
 
-Status wrongField(const std::string &where, const char *key, const Json &found, const std::string &wanted) {
+Status wrongField(const std::string &where, const char *key, const Json &found,
+                  const std::string &wanted) {
   std::string text = found.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > 60)
     text = text.substr(0, 60) + "...";
-  return Status::badInput(fmt::format("{}: field \"{}\" is {}, not {}; correct the file", where, key, text, wanted));
+  return Status::badInput(
+      fmt::format("{}: field \"{}\" is {}, not {}; correct the file", where,
+                  key, text, wanted));
 }
 
 Status missingField(const std::string &where, const char *key) {
-  return Status::badInput(fmt::format("{}: field \"{}\" is missing; add it", where, key));
+  return Status::badInput(
+      fmt::format("{}: field \"{}\" is missing; add it", where, key));
 }
 
 } // namespace
@@ -189,12 +207,15 @@ std::optional<std::string> problemOfJsonText(std::string_view text) {
   return std::nullopt;
 }
 
-Result<Json> parseJson(std::string_view text, const std::string &where, const JsonLimits &limits, JsonNumbers numbers) {
+Result<Json> parseJson(std::string_view text, const std::string &where,
+                       const JsonLimits &limits, JsonNumbers numbers) {
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(fmt::format("JSON {}: {}; correct the file or fetch it again", where, why));
+    return Status::badInput(fmt::format(
+        "JSON {}: {}; correct the file or fetch it again", where, why));
   };
   if (text.size() > limits.bytes)
-    return wrong(fmt::format("{} bytes, more than the {} allowed", text.size(), limits.bytes));
+    return wrong(fmt::format("{} bytes, more than the {} allowed", text.size(),
+                             limits.bytes));
   if (auto problem = problemOfJsonText(text))
     return wrong(*problem);
   std::vector<std::string_view> texts;
@@ -203,7 +224,8 @@ Result<Json> parseJson(std::string_view text, const std::string &where, const Js
     rest = takeNumbers(text, texts);
   Builder builder(limits, numbers == JsonNumbers::kText ? &texts : nullptr);
   std::string_view parsed = numbers == JsonNumbers::kText ? rest : text;
-  if (!Json::sax_parse(parsed.begin(), parsed.end(), &builder, nlohmann::detail::input_format_t::json, /*strict=*/true))
+  if (!Json::sax_parse(parsed.begin(), parsed.end(), &builder,
+                       nlohmann::detail::input_format_t::json, /*strict=*/true))
     return wrong(builder.problem());
   return std::move(builder.document());
 }
@@ -219,14 +241,17 @@ Result<Json> readJsonFile(const std::string &path, const JsonLimits &limits) {
   return parseJson(withoutByteOrderMark(text), path, limits);
 }
 
-std::string toText(const Json &json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string toText(const Json &json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
 const Json *findField(const Json &object, const char *key) {
   auto found = object.find(key);
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-Result<int64_t> integerFieldOr(const Json &object, const char *key, const std::string &where, int64_t least,
+Result<int64_t> integerFieldOr(const Json &object, const char *key,
+                               const std::string &where, int64_t least,
                                int64_t most, int64_t fallback) {
   const Json *field = findField(object, key);
   if (!field)
@@ -235,18 +260,21 @@ Result<int64_t> integerFieldOr(const Json &object, const char *key, const std::s
   if (field->is_number_unsigned())
     fits = field->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX);
   if (!fits || field->get<int64_t>() < least || field->get<int64_t>() > most)
-    return wrongField(where, key, *field, fmt::format("an integer from {} to {}", least, most));
+    return wrongField(where, key, *field,
+                      fmt::format("an integer from {} to {}", least, most));
   return field->get<int64_t>();
 }
 
-Result<int64_t> integerField(const Json &object, const char *key, const std::string &where, int64_t least,
+Result<int64_t> integerField(const Json &object, const char *key,
+                             const std::string &where, int64_t least,
                              int64_t most) {
   if (!findField(object, key))
     return missingField(where, key);
   return integerFieldOr(object, key, where, least, most, 0);
 }
 
-Result<double> numberFieldOr(const Json &object, const char *key, const std::string &where, double fallback) {
+Result<double> numberFieldOr(const Json &object, const char *key,
+                             const std::string &where, double fallback) {
   const Json *field = findField(object, key);
   if (!field)
     return fallback;
@@ -255,7 +283,8 @@ Result<double> numberFieldOr(const Json &object, const char *key, const std::str
   return field->get<double>();
 }
 
-Result<bool> boolFieldOr(const Json &object, const char *key, const std::string &where, bool fallback) {
+Result<bool> boolFieldOr(const Json &object, const char *key,
+                         const std::string &where, bool fallback) {
   const Json *field = findField(object, key);
   if (!field)
     return fallback;
@@ -264,7 +293,9 @@ Result<bool> boolFieldOr(const Json &object, const char *key, const std::string 
   return field->get<bool>();
 }
 
-Result<std::string> stringFieldOr(const Json &object, const char *key, const std::string &where, std::string fallback) {
+Result<std::string> stringFieldOr(const Json &object, const char *key,
+                                  const std::string &where,
+                                  std::string fallback) {
   const Json *field = findField(object, key);
   if (!field)
     return fallback;
@@ -273,7 +304,8 @@ Result<std::string> stringFieldOr(const Json &object, const char *key, const std
   return field->get<std::string>();
 }
 
-Result<std::string> stringField(const Json &object, const char *key, const std::string &where) {
+Result<std::string> stringField(const Json &object, const char *key,
+                                const std::string &where) {
   if (!findField(object, key))
     return missingField(where, key);
   return stringFieldOr(object, key, where, {});

@@ -12,7 +12,8 @@ template <typename... Parts> struct Visitor : Parts... {
   using Parts::operator()...;
 };
 
-// Appends what `map` makes of each character; whether it made something of the first one.
+// Appends what `map` makes of each character; whether it made something of the
+// first one.
 template <typename Map> bool mapCharacters(std::string &text, Map map) {
   std::string out;
   out.reserve(text.size());
@@ -33,10 +34,11 @@ template <typename Map> bool mapCharacters(std::string &text, Map map) {
 
 Result<Normalizer::Step> Normalizer::parse(const Json &value) {
   NIBBLE_ASSIGN(std::string type, fields::type(value));
-  constexpr std::pair<const char *, UnicodeForm> forms[] = {{"NFC", UnicodeForm::kNfc},
-                                                            {"NFD", UnicodeForm::kNfd},
-                                                            {"NFKC", UnicodeForm::kNfkc},
-                                                            {"NFKD", UnicodeForm::kNfkd}};
+  constexpr std::pair<const char *, UnicodeForm> forms[] = {
+      {"NFC", UnicodeForm::kNfc},
+      {"NFD", UnicodeForm::kNfd},
+      {"NFKC", UnicodeForm::kNfkc},
+      {"NFKD", UnicodeForm::kNfkd}};
   for (auto [name, form] : forms)
     if (type == name)
       return Step(Unicode{form});
@@ -57,14 +59,16 @@ Result<Normalizer::Step> Normalizer::parse(const Json &value) {
     NIBBLE_ASSIGN(TextReplacement replacement, TextReplacement::create(value));
     return Step(std::move(replacement));
   }
-  return Status::badInput(fmt::format("'{}' is not supported: known are null, Sequence, NFC, NFD, NFKC, NFKD, "
-                                      "Lowercase, StripAccents, Strip, Prepend, Replace",
-                                      printable(type)));
+  return Status::badInput(fmt::format(
+      "'{}' is not supported: known are null, Sequence, NFC, NFD, NFKC, NFKD, "
+      "Lowercase, StripAccents, Strip, Prepend, Replace",
+      printable(type)));
 }
 
 Result<Normalizer> Normalizer::create(const Json &value) {
   Normalizer normalizer;
-  NIBBLE_ASSIGN(std::vector<const Json *> parts, fields::parts(value, "normalizers"));
+  NIBBLE_ASSIGN(std::vector<const Json *> parts,
+                fields::parts(value, "normalizers"));
   for (const Json *part : parts) {
     NIBBLE_ASSIGN(Step step, parse(*part));
     normalizer.steps_.push_back(std::move(step));
@@ -74,50 +78,58 @@ Result<Normalizer> Normalizer::create(const Json &value) {
 
 Status Normalizer::apply(const Step &step, Normalized &normalized) {
   std::string &text = normalized.text;
-  return std::visit(Visitor{
-                        [&](const Unicode &unicode) -> Status {
-                          NIBBLE_ASSIGN(text, normalizeUnicode(text, unicode.form));
-                          return Status::ok();
-                        },
-                        [&](const Lowercase &) {
-                          mapCharacters(text, [](char32_t c, std::string &out) { appendLowercase(c, out); });
-                          return Status::ok();
-                        },
-                        [&](const StripAccents &) {
-                          normalized.keepsFront &= mapCharacters(text, [](char32_t c, std::string &out) {
-                            if (!isMark(c))
-                              appendUtf8(c, out);
-                          });
-                          return Status::ok();
-                        },
-                        [&](const Strip &strip) {
-                          size_t begin = 0, end = text.size();
-                          while (strip.left && begin < end &&
-                                 isSpace(stepUtf8(std::string_view(text).substr(begin)).codePoint))
-                            begin += stepUtf8(std::string_view(text).substr(begin)).bytes;
-                          while (strip.right && begin < end) {
-                            size_t last = previousCharacter(text, end);
-                            if (!isSpace(stepUtf8(std::string_view(text).substr(last)).codePoint))
-                              break;
-                            end = last;
-                          }
-                          text = text.substr(begin, end - begin);
-                          normalized.keepsFront &= begin == 0;
-                          return Status::ok();
-                        },
-                        [&](const Prepend &prepend) {
-                          if (!text.empty())
-                            text.insert(0, prepend.text);
-                          return Status::ok();
-                        },
-                        [&](const TextReplacement &replacement) -> Status {
-                          NIBBLE_ASSIGN(TextReplacement::Replaced replaced, replacement.apply(text));
-                          text = std::move(replaced.text);
-                          normalized.keepsFront &= replaced.keepsFront;
-                          return Status::ok();
-                        },
-                    },
-                    step);
+  return std::visit(
+      Visitor{
+          [&](const Unicode &unicode) -> Status {
+            NIBBLE_ASSIGN(text, normalizeUnicode(text, unicode.form));
+            return Status::ok();
+          },
+          [&](const Lowercase &) {
+            mapCharacters(text, [](char32_t c, std::string &out) {
+              appendLowercase(c, out);
+            });
+            return Status::ok();
+          },
+          [&](const StripAccents &) {
+            normalized.keepsFront &=
+                mapCharacters(text, [](char32_t c, std::string &out) {
+                  if (!isMark(c))
+                    appendUtf8(c, out);
+                });
+            return Status::ok();
+          },
+          [&](const Strip &strip) {
+            size_t begin = 0, end = text.size();
+            while (
+                strip.left && begin < end &&
+                isSpace(
+                    stepUtf8(std::string_view(text).substr(begin)).codePoint))
+              begin += stepUtf8(std::string_view(text).substr(begin)).bytes;
+            while (strip.right && begin < end) {
+              size_t last = previousCharacter(text, end);
+              if (!isSpace(
+                      stepUtf8(std::string_view(text).substr(last)).codePoint))
+                break;
+              end = last;
+            }
+            text = text.substr(begin, end - begin);
+            normalized.keepsFront &= begin == 0;
+            return Status::ok();
+          },
+          [&](const Prepend &prepend) {
+            if (!text.empty())
+              text.insert(0, prepend.text);
+            return Status::ok();
+          },
+          [&](const TextReplacement &replacement) -> Status {
+            NIBBLE_ASSIGN(TextReplacement::Replaced replaced,
+                          replacement.apply(text));
+            text = std::move(replaced.text);
+            normalized.keepsFront &= replaced.keepsFront;
+            return Status::ok();
+          },
+      },
+      step);
 }
 
 Result<Normalizer::Normalized> Normalizer::apply(std::string_view text) const {

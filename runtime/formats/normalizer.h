@@ -1,4 +1,5 @@
-// What a tokenizer does to text before it is cut up: the `normalizer` of a tokenizer.json.
+// What a tokenizer does to text before it is cut up: the `normalizer` of a
+// tokenizer.json.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -17,15 +18,18 @@ namespace nibble {
 class Normalizer {
 public:
   Normalizer() = default;
-  // From the value of `normalizer`: null, one part, or a Sequence. Bad input naming the part that we do not have.
+  // From the value of `normalizer`: null, one part, or a Sequence. Bad input
+  // naming the part that we do not have.
   static Result<Normalizer> create(const nlohmann::json &value);
 
   struct Normalized {
     std::string text;
-    // Whether the first character still stands for the first one of what came in: nothing was cut off there.
+    // Whether the first character still stands for the first one of what came
+    // in: nothing was cut off there.
     bool keepsFront = true;
   };
-  // `text` is valid UTF-8. Errors of normalizeUnicode, and bad input when an expression finds the text pathological.
+  // `text` is valid UTF-8. Errors of normalizeUnicode, and bad input when an
+  // expression finds the text pathological.
   Result<Normalized> apply(std::string_view text) const;
 
 private:
@@ -40,7 +44,8 @@ private:
   struct Prepend {
     std::string text;
   };
-  using Step = std::variant<Unicode, Lowercase, StripAccents, Strip, Prepend, TextReplacement>;
+  using Step = std::variant<Unicode, Lowercase, StripAccents, Strip, Prepend,
+                            TextReplacement>;
   static Result<Step> parse(const nlohmann::json &value);
   static Status apply(const Step &step, Normalized &normalized);
 

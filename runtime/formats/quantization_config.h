@@ -1,4 +1,5 @@
-// quantization_config of compressed-tensors: what we write, and what of others' we read.
+// quantization_config of compressed-tensors: what we write, and what of others'
+// we read.
 #pragma once
 
 #include "lib/Names/pattern.h"
@@ -12,9 +13,11 @@
 
 namespace nibble {
 
-// The quantization_config that writing puts into config.json: format pack-quantized, one group of Linear modules,
-// symmetric 4-bit, and these modules ignored.
-Json quantizationConfig(const numerics::Scheme &scheme, const std::vector<std::string> &ignore);
+// The quantization_config that writing puts into config.json: format
+// pack-quantized, one group of Linear modules, symmetric 4-bit, and these
+// modules ignored.
+Json quantizationConfig(const numerics::Scheme &scheme,
+                        const std::vector<std::string> &ignore);
 
 // What a module is to `targets` and `ignore`: its name and its class.
 struct ModuleName {
@@ -25,23 +28,29 @@ struct ModuleName {
   const char *className() const { return isEmbedding ? "Embedding" : "Linear"; }
 };
 
-// A list of `targets` or `ignore`: each entry is "re:" and an expression that matches from the start of a module's
-// name, the whole name of a module, or the class of modules (Linear, Embedding).
+// A list of `targets` or `ignore`: each entry is "re:" and an expression that
+// matches from the start of a module's name, the whole name of a module, or the
+// class of modules (Linear, Embedding).
 class ModuleList {
 public:
   // How closely an entry fits; more is closer, as the public tools order them.
   enum class Fit { kNone, kClass, kExpression, kName };
 
-  // Bad input naming `where` for a list that is none or an expression that does not compile. Null is the empty list.
+  // Bad input naming `where` for a list that is none or an expression that does
+  // not compile. Null is the empty list.
   static Result<ModuleList> parse(const Json *list, const std::string &where);
-  // The closest entry's fit. Bad input for an expression that takes too many steps.
+  // The closest entry's fit. Bad input for an expression that takes too many
+  // steps.
   Result<Fit> fitOf(const ModuleName &module) const;
-  // A line for each entry that fits none of these modules, a model's, with names that are close. Silent about what
-  // tools write into every list: classes, heads that may be tied, and modules of other architectures.
-  Result<std::vector<std::string>> unmatched(std::span<const ModuleName> modules) const;
+  // A line for each entry that fits none of these modules, a model's, with
+  // names that are close. Silent about what tools write into every list:
+  // classes, heads that may be tied, and modules of other architectures.
+  Result<std::vector<std::string>>
+  unmatched(std::span<const ModuleName> modules) const;
 
 private:
-  Result<Fit> fitOf(const names::Pattern &entry, const ModuleName &module) const;
+  Result<Fit> fitOf(const names::Pattern &entry,
+                    const ModuleName &module) const;
 
   std::vector<names::Pattern> entries_;
   std::string where_;
@@ -51,19 +60,22 @@ private:
 struct QuantizationGroup {
   std::string name; // "group_0"
   ModuleList targets;
-  numerics::Scheme scheme; // convention nibble: the files do not say how scales were chosen
-  std::string problem;     // why its tensors cannot be read, empty when they can
+  numerics::Scheme
+      scheme; // convention nibble: the files do not say how scales were chosen
+  std::string problem; // why its tensors cannot be read, empty when they can
 };
 
 class DeclaredQuantization {
 public:
-  // Bad input naming `where` (the file) for another method or format, a quantized cache, sparsity, transforms of
-  // weights, or what is no compressed-tensors configuration. What a single group has that is not supported is said when
-  // a tensor of it is asked for: a group may have none.
-  static Result<DeclaredQuantization> parse(const Json &config, const std::string &where);
+  // Bad input naming `where` (the file) for another method or format, a
+  // quantized cache, sparsity, transforms of weights, or what is no
+  // compressed-tensors configuration. What a single group has that is not
+  // supported is said when a tensor of it is asked for: a group may have none.
+  static Result<DeclaredQuantization> parse(const Json &config,
+                                            const std::string &where);
 
-  // The group that quantizes the module; null when none does or `ignore` names it. Bad input when two groups that
-  // differ fit it alike.
+  // The group that quantizes the module; null when none does or `ignore` names
+  // it. Bad input when two groups that differ fit it alike.
   Result<const QuantizationGroup *> groupOf(const ModuleName &module) const;
   const std::vector<QuantizationGroup> &groups() const { return groups_; }
   const ModuleList &ignore() const { return ignore_; }

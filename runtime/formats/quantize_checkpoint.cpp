@@ -19,46 +19,62 @@ namespace {
 constexpr std::string_view kWeight = ".weight";
 
 // What one tensor of the model becomes in the file.
-std::vector<TensorSpec> packedSpecs(const std::string &name, const PackedLayout &layout, DType scaleType) {
-  return {{name + "_packed", DType::kI32, {layout.n, layout.codeRowBytes() / 4}},
-          {name + "_scale", scaleType, {layout.n, layout.groupsPerRow()}},
-          {name + "_shape", DType::kI64, {2}}};
+std::vector<TensorSpec> packedSpecs(const std::string &name,
+                                    const PackedLayout &layout,
+                                    DType scaleType) {
+  return {
+      {name + "_packed", DType::kI32, {layout.n, layout.codeRowBytes() / 4}},
+      {name + "_scale", scaleType, {layout.n, layout.groupsPerRow()}},
+      {name + "_shape", DType::kI64, {2}}};
 }
 
 Result<std::map<std::string, PackedLayout>>
-planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme, const std::vector<std::string> &names) {
+planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme,
+            const std::vector<std::string> &names) {
   if (scheme.kind != numerics::Kind::kInt4)
-    return Status::usage(fmt::format("cannot write {} as pack-quantized; choose int4", numerics::toString(scheme)));
-  bool legal = numerics::problemOf(scheme).empty(); // else it is the scheme that is at fault, whatever the tensor
+    return Status::usage(
+        fmt::format("cannot write {} as pack-quantized; choose int4",
+                    numerics::toString(scheme)));
+  bool legal =
+      numerics::problemOf(scheme).empty(); // else it is the scheme that is at
+                                           // fault, whatever the tensor
   std::map<std::string, PackedLayout> plan;
   for (const std::string &name : names) {
     auto wrong = [&](const std::string &why, Code code = Code::kUsage) {
-      return Status(code,
-                    fmt::format("cannot quantize tensor \"{}\" of {}: {}", printable(name), source.folder(), why));
+      return Status(code, fmt::format("cannot quantize tensor \"{}\" of {}: {}",
+                                      printable(name), source.folder(), why));
     };
     auto info = source.info(name);
     if (!info)
-      return wrong("there is none of that name; see the names in the checkpoint");
+      return wrong(
+          "there is none of that name; see the names in the checkpoint");
     if (!std::string_view(name).ends_with(kWeight) || info->shape.size() != 2)
-      return wrong(fmt::format("it is {} {}, not the matrix \"....weight\" of a linear layer", nameOf(info->dtype),
-                               toString(info->shape)));
-    if (name.ends_with(".mlp.gate.weight") || name.ends_with("embed_tokens.weight"))
-      return wrong("serving engines read a packed router or embedding as zeros; leave it out");
-    PackedLayout layout{info->shape[0], info->shape[1], scheme, Layout::kInterchange};
+      return wrong(fmt::format(
+          "it is {} {}, not the matrix \"....weight\" of a linear layer",
+          nameOf(info->dtype), toString(info->shape)));
+    if (name.ends_with(".mlp.gate.weight") ||
+        name.ends_with("embed_tokens.weight"))
+      return wrong("serving engines read a packed router or embedding as "
+                   "zeros; leave it out");
+    PackedLayout layout{info->shape[0], info->shape[1], scheme,
+                        Layout::kInterchange};
     if (std::string problem = layout.problem(); !problem.empty())
-      return wrong(problem + "; choose another group size", legal ? Code::kBadInput : Code::kUsage);
+      return wrong(problem + "; choose another group size",
+                   legal ? Code::kBadInput : Code::kUsage);
     plan[name] = layout;
   }
   return plan;
 }
 
-// Modules with a matrix that stays as it is, by their exact names; and the head, which exists in the model even when
-// its tensor does not.
-std::vector<std::string> ignoreList(const QuantizedCheckpoint &source,
-                                    const std::map<std::string, PackedLayout> &plan) {
+// Modules with a matrix that stays as it is, by their exact names; and the
+// head, which exists in the model even when its tensor does not.
+std::vector<std::string>
+ignoreList(const QuantizedCheckpoint &source,
+           const std::map<std::string, PackedLayout> &plan) {
   std::set<std::string> ignore;
   for (const std::string &name : source.names())
-    if (name.ends_with(kWeight) && !plan.contains(name) && source.info(name)->shape.size() == 2)
+    if (name.ends_with(kWeight) && !plan.contains(name) &&
+        source.info(name)->shape.size() == 2)
       ignore.insert(name.substr(0, name.size() - kWeight.size()));
   if (!plan.contains("lm_head.weight"))
     ignore.insert("lm_head");
@@ -66,40 +82,52 @@ std::vector<std::string> ignoreList(const QuantizedCheckpoint &source,
 }
 
 // What a serving engine will stumble over, though the files are right.
-void warnAboutServing(const std::map<std::string, PackedLayout> &plan, std::vector<std::string> &warnings) {
-  const std::vector<std::vector<std::string>> fused = {{".q_proj", ".k_proj", ".v_proj"}, {".gate_proj", ".up_proj"}};
+void warnAboutServing(const std::map<std::string, PackedLayout> &plan,
+                      std::vector<std::string> &warnings) {
+  const std::vector<std::vector<std::string>> fused = {
+      {".q_proj", ".k_proj", ".v_proj"}, {".gate_proj", ".up_proj"}};
   std::string slow; // the first of them
   int64_t slowCount = 0;
   if (plan.contains("lm_head.weight"))
-    warnings.push_back("lm_head.weight is packed; few serving engines read a packed head");
+    warnings.push_back(
+        "lm_head.weight is packed; few serving engines read a packed head");
   for (const auto &[name, layout] : plan) {
     std::string module = name.substr(0, name.size() - kWeight.size());
     for (const auto &parts : fused) {
-      auto mine =
-          std::find_if(parts.begin(), parts.end(), [&](const std::string &part) { return module.ends_with(part); });
+      auto mine = std::find_if(
+          parts.begin(), parts.end(),
+          [&](const std::string &part) { return module.ends_with(part); });
       if (mine == parts.end())
         continue;
       for (const std::string &other : parts) {
-        std::string sibling = module.substr(0, module.size() - mine->size()) + other + std::string(kWeight);
+        std::string sibling = module.substr(0, module.size() - mine->size()) +
+                              other + std::string(kWeight);
         if (!plan.contains(sibling))
-          warnings.push_back(fmt::format("{} is packed and {} is not; serving engines fuse them", name, sibling));
+          warnings.push_back(fmt::format(
+              "{} is packed and {} is not; serving engines fuse them", name,
+              sibling));
       }
     }
     int64_t group = layout.scheme.groupSize;
-    if ((group != 0 && group != 32 && group != 64 && group != 128) || layout.n % 64 != 0 || layout.k % 128 != 0)
+    if ((group != 0 && group != 32 && group != 64 && group != 128) ||
+        layout.n % 64 != 0 || layout.k % 128 != 0)
       if (slowCount++ == 0)
-        slow = fmt::format("{} [{}, {}], group_size {}", name, layout.n, layout.k, group);
+        slow = fmt::format("{} [{}, {}], group_size {}", name, layout.n,
+                           layout.k, group);
   }
   if (slowCount > 0)
-    warnings.push_back(fmt::format("{} tensors, the first {}: fast kernels of serving engines want group_size 32, 64, "
+    warnings.push_back(fmt::format("{} tensors, the first {}: fast kernels of "
+                                   "serving engines want group_size 32, 64, "
                                    "128 or the row, N % 64 = 0 and K % 128 = 0",
                                    slowCount, slow));
 }
 
 } // namespace
 
-Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std::string &to,
-                                              const numerics::Scheme &scheme, const std::vector<std::string> &names) {
+Result<ExportReport>
+writeQuantizedCheckpoint(const std::string &from, const std::string &to,
+                         const numerics::Scheme &scheme,
+                         const std::vector<std::string> &names) {
   NIBBLE_ASSIGN(QuantizedCheckpoint source, QuantizedCheckpoint::open(from));
   NIBBLE_ASSIGN(auto plan, planPacking(source, scheme, names));
   NIBBLE_ASSIGN(AtomicFolder target, AtomicFolder::create(to));
@@ -108,29 +136,34 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
   // The same files, each with what its tensors became.
   std::map<std::string, std::vector<TensorSpec>> files;
   Json weightMap = Json::object();
-  std::map<std::string, std::string> packedName; // of a written tensor, which tensor of the model it is a part of
+  std::map<std::string, std::string>
+      packedName; // of a written tensor, which tensor of the model it is a part
+                  // of
   uint64_t totalBytes = 0;
   for (const std::string &name : source.names()) {
     auto info = *source.info(name);
-    std::string file = source.files().fileOf(source.packed(name) ? name + "_packed" : name);
+    std::string file =
+        source.files().fileOf(source.packed(name) ? name + "_packed" : name);
     auto entry = plan.find(name);
-    std::vector<TensorSpec> specs = entry == plan.end()
-                                        ? std::vector<TensorSpec>{{name, info.dtype, info.shape}}
-                                        : packedSpecs(name, entry->second, source.packedType(name, scheme));
+    std::vector<TensorSpec> specs =
+        entry == plan.end()
+            ? std::vector<TensorSpec>{{name, info.dtype, info.shape}}
+            : packedSpecs(name, entry->second, source.packedType(name, scheme));
     ++(entry == plan.end() ? report.keptTensors : report.packedTensors);
     report.bytesRead += *elementCount(info.shape) * bitsOf(info.dtype) / 8;
     for (TensorSpec &spec : specs) {
       if (entry != plan.end())
         packedName[spec.name] = name;
       weightMap[spec.name] = file;
-      totalBytes += static_cast<uint64_t>(*elementCount(spec.shape) * bitsOf(spec.dtype) / 8);
+      totalBytes += static_cast<uint64_t>(*elementCount(spec.shape) *
+                                          bitsOf(spec.dtype) / 8);
       files[file].push_back(std::move(spec));
     }
   }
   report.bytesWritten = static_cast<int64_t>(totalBytes);
 
-  // The scales of a tensor are asked for long after its codes (widest dtype first): they are kept, a small part of the
-  // whole.
+  // The scales of a tensor are asked for long after its codes (widest dtype
+  // first): they are kept, a small part of the whole.
   std::map<std::string, Tensor> scales;
   auto produce = [&](const TensorSpec &spec) -> Result<Tensor> {
     auto entry = packedName.find(spec.name);
@@ -156,17 +189,20 @@ Result<ExportReport> writeQuantizedCheckpoint(const std::string &from, const std
   for (const auto &[file, specs] : files)
     NIBBLE_TRY(writeSafetensors(target / file, specs, produce));
   if (source.files().hasIndex())
-    NIBBLE_TRY(writeFileAtomically(target / kIndexFile,
-                                   toText({{"metadata", {{"total_size", totalBytes}}}, {"weight_map", weightMap}})));
+    NIBBLE_TRY(writeFileAtomically(
+        target / kIndexFile, toText({{"metadata", {{"total_size", totalBytes}}},
+                                     {"weight_map", weightMap}})));
 
   NIBBLE_ASSIGN(Json config, readJsonFile(from + "/config.json"));
   config.erase("quantization_config");
   if (!plan.empty())
-    config["quantization_config"] = quantizationConfig(scheme, ignoreList(source, plan));
+    config["quantization_config"] =
+        quantizationConfig(scheme, ignoreList(source, plan));
   NIBBLE_TRY(writeFileAtomically(target / "config.json", toText(config)));
   std::vector<std::string> written = source.files().files();
   written.insert(written.end(), {"config.json", kIndexFile});
-  NIBBLE_ASSIGN(CompanionFiles companions, copyCompanionFiles(from, target, written));
+  NIBBLE_ASSIGN(CompanionFiles companions,
+                copyCompanionFiles(from, target, written));
   report.copied = std::move(companions.copied);
   report.skipped = std::move(companions.skipped);
   warnAboutServing(plan, report.warnings);

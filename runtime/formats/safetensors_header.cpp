@@ -1,5 +1,6 @@
-// The header: rules 4 to 10. Parsed event by event into TensorInfo, never into a JSON tree, so that memory stays a
-// small multiple of the header whatever it says.
+// The header: rules 4 to 10. Parsed event by event into TensorInfo, never into
+// a JSON tree, so that memory stays a small multiple of the header whatever it
+// says.
 #include "runtime/formats/json.h"
 #include "runtime/formats/safetensors.h"
 
@@ -14,18 +15,22 @@ namespace {
 constexpr size_t kMostTensors = 1'000'000;
 constexpr size_t kMostRank = 64;
 
-constexpr std::array kDTypes = {DType::kF32,    DType::kBF16,       DType::kF64,        DType::kI8,     DType::kI32,
-                                DType::kI64,    DType::kU8,         DType::kBool,       DType::kF16,    DType::kI16,
-                                DType::kU16,    DType::kU32,        DType::kU64,        DType::kF8E4M3, DType::kF8E5M2,
-                                DType::kF8E8M0, DType::kF8E4M3FNUZ, DType::kF8E5M2FNUZ, DType::kF6E2M3, DType::kF6E3M2,
-                                DType::kF4,     DType::kC64};
+constexpr std::array kDTypes = {
+    DType::kF32,        DType::kBF16,       DType::kF64,    DType::kI8,
+    DType::kI32,        DType::kI64,        DType::kU8,     DType::kBool,
+    DType::kF16,        DType::kI16,        DType::kU16,    DType::kU32,
+    DType::kU64,        DType::kF8E4M3,     DType::kF8E5M2, DType::kF8E8M0,
+    DType::kF8E4M3FNUZ, DType::kF8E5M2FNUZ, DType::kF6E2M3, DType::kF6E3M2,
+    DType::kF4,         DType::kC64};
 
 bool hasControlCharacter(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
 }
 
-// The shape of the header is three levels deep: root, tensor (or metadata), list.
+// The shape of the header is three levels deep: root, tensor (or metadata),
+// list.
 class HeaderReader final : public nlohmann::json_sax<Json> {
 public:
   SafetensorsHeader header;
@@ -33,8 +38,12 @@ public:
 
   bool null() override { return refuse("null"); }
   bool boolean(bool) override { return refuse("true or false"); }
-  bool number_integer(number_integer_t) override { return refuse("a negative number"); }
-  bool number_float(number_float_t, const string_t &) override { return refuse("a number that is no integer"); }
+  bool number_integer(number_integer_t) override {
+    return refuse("a negative number");
+  }
+  bool number_float(number_float_t, const string_t &) override {
+    return refuse("a number that is no integer");
+  }
   bool binary(binary_t &) override { return refuse("binary data"); }
 
   bool number_unsigned(number_unsigned_t value) override {
@@ -42,7 +51,9 @@ public:
       if (tensor_.shape.size() == kMostRank)
         return refuse("a shape of more than 64 dimensions");
       // Kept for rule 7, which reports sizes that do not fit.
-      tensor_.shape.push_back(value > static_cast<uint64_t>(INT64_MAX) ? -1 : static_cast<int64_t>(value));
+      tensor_.shape.push_back(value > static_cast<uint64_t>(INT64_MAX)
+                                  ? -1
+                                  : static_cast<int64_t>(value));
       return true;
     }
     if (place_ != Place::kOffsets || offsets_ == 2)
@@ -135,7 +146,8 @@ public:
     return true;
   }
 
-  bool parse_error(size_t position, const std::string &, const nlohmann::detail::exception &) override {
+  bool parse_error(size_t position, const std::string &,
+                   const nlohmann::detail::exception &) override {
     return refuse(fmt::format("no JSON at byte {}", position));
   }
 
@@ -158,7 +170,8 @@ private:
 };
 
 Status wrong(const char *rule, const std::string &why) {
-  return Status::badInput(fmt::format("{}: {}; fetch the file again", rule, why));
+  return Status::badInput(
+      fmt::format("{}: {}; fetch the file again", rule, why));
 }
 
 Result<SafetensorsHeader> readShape(std::string_view text) {
@@ -170,14 +183,18 @@ Result<SafetensorsHeader> readShape(std::string_view text) {
   if (text.find('\0') != std::string_view::npos)
     return wrong(rule, "a NUL byte in the header");
   HeaderReader reader;
-  if (!Json::sax_parse(text.begin(), text.end(), &reader, nlohmann::detail::input_format_t::json, /*strict=*/true))
+  if (!Json::sax_parse(text.begin(), text.end(), &reader,
+                       nlohmann::detail::input_format_t::json, /*strict=*/true))
     return wrong(rule, "unexpected in the header: " + reader.problem);
   auto &tensors = reader.header.tensors;
-  std::sort(tensors.begin(), tensors.end(), [](const auto &a, const auto &b) { return a.name < b.name; });
-  auto twice =
-      std::adjacent_find(tensors.begin(), tensors.end(), [](const auto &a, const auto &b) { return a.name == b.name; });
+  std::sort(tensors.begin(), tensors.end(),
+            [](const auto &a, const auto &b) { return a.name < b.name; });
+  auto twice = std::adjacent_find(
+      tensors.begin(), tensors.end(),
+      [](const auto &a, const auto &b) { return a.name == b.name; });
   if (twice != tensors.end())
-    return wrong(rule, fmt::format("tensor \"{}\" twice", printable(twice->name)));
+    return wrong(rule,
+                 fmt::format("tensor \"{}\" twice", printable(twice->name)));
   return std::move(reader.header);
 }
 
@@ -190,7 +207,8 @@ std::optional<DType> dtypeNamed(std::string_view name) {
   return std::nullopt;
 }
 
-Result<SafetensorsHeader> parseSafetensorsHeader(std::string_view text, uint64_t fileSize) {
+Result<SafetensorsHeader> parseSafetensorsHeader(std::string_view text,
+                                                 uint64_t fileSize) {
   if (!isUtf8(text))
     return wrong("InvalidHeader", "the header is not UTF-8");
   NIBBLE_ASSIGN(SafetensorsHeader header, readShape(text));
@@ -199,32 +217,42 @@ Result<SafetensorsHeader> parseSafetensorsHeader(std::string_view text, uint64_t
   byOffset.reserve(header.tensors.size());
   for (const TensorInfo &tensor : header.tensors)
     byOffset.push_back(&tensor);
-  std::sort(byOffset.begin(), byOffset.end(),
-            [](const auto *a, const auto *b) { return std::pair(a->begin, a->end) < std::pair(b->begin, b->end); });
+  std::sort(byOffset.begin(), byOffset.end(), [](const auto *a, const auto *b) {
+    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  });
   uint64_t end = 0;
   for (const TensorInfo *tensor : byOffset) {
     if (tensor->begin != end || tensor->end < tensor->begin)
-      return wrong(fmt::format("InvalidOffset({})", printable(tensor->name)).c_str(),
-                   fmt::format("bytes [{}, {}) where byte {} is next", tensor->begin, tensor->end, end));
+      return wrong(
+          fmt::format("InvalidOffset({})", printable(tensor->name)).c_str(),
+          fmt::format("bytes [{}, {}) where byte {} is next", tensor->begin,
+                      tensor->end, end));
     end = tensor->end;
   }
   for (const TensorInfo *tensor : byOffset) {
     auto elements = elementCount(tensor->shape);
     int64_t bits = 0;
-    if (!elements || __builtin_mul_overflow(*elements, bitsOf(tensor->dtype), &bits))
+    if (!elements ||
+        __builtin_mul_overflow(*elements, bitsOf(tensor->dtype), &bits))
       return wrong("ValidationOverflow",
-                   fmt::format("size of \"{}\" does not fit in 64 bits", printable(tensor->name)));
+                   fmt::format("size of \"{}\" does not fit in 64 bits",
+                               printable(tensor->name)));
     if (bits % 8 != 0)
-      return wrong("MisalignedSlice", fmt::format("\"{}\" is not a whole number of bytes", printable(tensor->name)));
+      return wrong("MisalignedSlice",
+                   fmt::format("\"{}\" is not a whole number of bytes",
+                               printable(tensor->name)));
     if (tensor->bytes() != static_cast<uint64_t>(bits / 8))
       return wrong("TensorInvalidInfo",
-                   fmt::format("\"{}\", {} {}, needs {} bytes and has {}", printable(tensor->name),
-                               nameOf(tensor->dtype), toString(tensor->shape), bits / 8, tensor->bytes()));
+                   fmt::format("\"{}\", {} {}, needs {} bytes and has {}",
+                               printable(tensor->name), nameOf(tensor->dtype),
+                               toString(tensor->shape), bits / 8,
+                               tensor->bytes()));
   }
   uint64_t before = 8 + static_cast<uint64_t>(text.size());
   if (fileSize < before || end != fileSize - before)
     return wrong("MetadataIncompleteBuffer",
-                 fmt::format("tensors end at byte {} of {}", end, fileSize < before ? 0 : fileSize - before));
+                 fmt::format("tensors end at byte {} of {}", end,
+                             fileSize < before ? 0 : fileSize - before));
   return header;
 }
 

@@ -14,7 +14,8 @@
 namespace nibble {
 namespace {
 
-// "<0x0A>" stands for a byte, as the reference implementation reads it: two hexadecimal digits of either case.
+// "<0x0A>" stands for a byte, as the reference implementation reads it: two
+// hexadecimal digits of either case.
 std::optional<char> byteOf(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>')
     return std::nullopt;
@@ -27,7 +28,8 @@ std::optional<char> byteOf(std::string_view token) {
   return static_cast<char>(value);
 }
 
-// A run of bytes: its characters, or, when it is not UTF-8, U+FFFD for each of its bytes.
+// A run of bytes: its characters, or, when it is not UTF-8, U+FFFD for each of
+// its bytes.
 std::string textOfRun(std::string run) {
   if (isUtf8(run))
     return run;
@@ -37,13 +39,16 @@ std::string textOfRun(std::string run) {
   return out;
 }
 
-// The text after the replacement; a text that the expression cannot take in bounded work stays as it is.
-std::string replaced(const TextReplacement &replacement, const std::string &text) {
+// The text after the replacement; a text that the expression cannot take in
+// bounded work stays as it is.
+std::string replaced(const TextReplacement &replacement,
+                     const std::string &text) {
   Result<TextReplacement::Replaced> result = replacement.apply(text);
   return result.isOk() ? std::move(result->text) : text;
 }
 
-// How many times `part` stands at the front, or at the end, of `text`: at most `most`.
+// How many times `part` stands at the front, or at the end, of `text`: at most
+// `most`.
 size_t countAtFront(std::string_view text, std::string_view part, size_t most) {
   size_t count = 0;
   for (; count < most && text.starts_with(part); ++count)
@@ -57,8 +62,10 @@ size_t countAtEnd(std::string_view text, std::string_view part, size_t most) {
   return count;
 }
 
-// The replacement becomes a space; in the first token it is dropped where the pre-tokenizer put one before the text.
-std::string metaspaceText(const Metaspace &metaspace, std::string_view token, bool isFirst) {
+// The replacement becomes a space; in the first token it is dropped where the
+// pre-tokenizer put one before the text.
+std::string metaspaceText(const Metaspace &metaspace, std::string_view token,
+                          bool isFirst) {
   bool drops = isFirst && metaspace.prepend != Metaspace::Prepend::kNever;
   std::string out;
   for (size_t done = 0; done < token.size();) {
@@ -97,23 +104,30 @@ Result<TokenDecoder::Kind> TokenDecoder::parse(const Json &value) {
   if (type == "Strip") {
     Strip strip;
     NIBBLE_ASSIGN(strip.content, fields::text(value, "content"));
-    if (strip.content.empty() || stepUtf8(strip.content).bytes != static_cast<int>(strip.content.size()))
-      return Status::badInput(fmt::format("Strip has content '{}': want one character", printable(strip.content)));
+    if (strip.content.empty() ||
+        stepUtf8(strip.content).bytes != static_cast<int>(strip.content.size()))
+      return Status::badInput(
+          fmt::format("Strip has content '{}': want one character",
+                      printable(strip.content)));
     NIBBLE_ASSIGN(strip.start, countField(value, "start"));
     NIBBLE_ASSIGN(strip.stop, countField(value, "stop"));
     return Kind(std::move(strip));
   }
-  return Status::badInput(fmt::format("'{}' is not supported: known are ByteLevel alone, Sequence, Replace, "
-                                      "ByteFallback, Fuse, Strip, Metaspace",
-                                      printable(type)));
+  return Status::badInput(fmt::format(
+      "'{}' is not supported: known are ByteLevel alone, Sequence, Replace, "
+      "ByteFallback, Fuse, Strip, Metaspace",
+      printable(type)));
 }
 
 Result<TokenDecoder> TokenDecoder::create(const Json &value) {
   if (value.is_null())
-    return Status::badInput("is null, which would put a space between all tokens; give the decoder of the tokenizer");
+    return Status::badInput("is null, which would put a space between all "
+                            "tokens; give the decoder of the tokenizer");
   TokenDecoder decoder;
-  NIBBLE_ASSIGN(std::vector<const Json *> parts, fields::parts(value, "decoders"));
-  if (!parts.empty() && std::all_of(parts.begin(), parts.end(), [](const Json *part) {
+  NIBBLE_ASSIGN(std::vector<const Json *> parts,
+                fields::parts(value, "decoders"));
+  if (!parts.empty() &&
+      std::all_of(parts.begin(), parts.end(), [](const Json *part) {
         return part->is_object() && part->value("type", Json()) == "ByteLevel";
       })) {
     decoder.isByteLevel_ = true;
@@ -130,7 +144,8 @@ Result<TokenDecoder> TokenDecoder::create(const Json &value) {
 }
 
 // One step over the tokens that have come, each of them whole.
-TokenDecoder::Tokens TokenDecoder::apply(const Kind &kind, StepState &state, Tokens tokens, bool isEnd) {
+TokenDecoder::Tokens TokenDecoder::apply(const Kind &kind, StepState &state,
+                                         Tokens tokens, bool isEnd) {
   if (std::holds_alternative<ByteFallback>(kind)) {
     Tokens out;
     auto endRun = [&] {
@@ -153,18 +168,21 @@ TokenDecoder::Tokens TokenDecoder::apply(const Kind &kind, StepState &state, Tok
     if (auto *replacement = std::get_if<TextReplacement>(&kind)) {
       token = replaced(*replacement, token);
     } else if (auto *metaspace = std::get_if<Metaspace>(&kind)) {
-      token = metaspaceText(*metaspace, token, !std::exchange(state.begun, true));
+      token =
+          metaspaceText(*metaspace, token, !std::exchange(state.begun, true));
     } else if (auto *strip = std::get_if<Strip>(&kind)) {
       size_t size = strip->content.size();
       token.erase(0, size * countAtFront(token, strip->content, strip->start));
-      token.resize(token.size() - size * countAtEnd(token, strip->content, strip->stop));
+      token.resize(token.size() -
+                   size * countAtEnd(token, strip->content, strip->stop));
     }
   }
   return tokens;
 }
 
 // One step over a part of the one token that Fuse makes.
-std::string TokenDecoder::applyFused(const Kind &kind, StepState &state, const std::string &text, bool isEnd) {
+std::string TokenDecoder::applyFused(const Kind &kind, StepState &state,
+                                     const std::string &text, bool isEnd) {
   if (auto *metaspace = std::get_if<Metaspace>(&kind))
     return metaspaceText(*metaspace, text, /*isFirst=*/true);
   if (std::holds_alternative<Fuse>(kind))
@@ -173,13 +191,15 @@ std::string TokenDecoder::applyFused(const Kind &kind, StepState &state, const s
   if (auto *strip = std::get_if<Strip>(&kind)) {
     size_t size = strip->content.size();
     if (!state.begun) {
-      size_t count = countAtFront(all, strip->content, strip->start - state.count);
+      size_t count =
+          countAtFront(all, strip->content, strip->start - state.count);
       state.count += count;
       all.erase(0, size * count);
       state.begun = state.count == strip->start || !all.empty();
     }
     // What may be the end is held back.
-    size_t kept = all.size() - size * countAtEnd(all, strip->content, strip->stop);
+    size_t kept =
+        all.size() - size * countAtEnd(all, strip->content, strip->stop);
     if (!isEnd)
       state.held = all.substr(kept);
     return all.substr(0, kept);
@@ -201,7 +221,8 @@ static std::string joined(const std::vector<std::string> &tokens) {
   return text;
 }
 
-TokenDecoder::Tokens TokenDecoder::run(State &state, Tokens tokens, bool isEnd) const {
+TokenDecoder::Tokens TokenDecoder::run(State &state, Tokens tokens,
+                                       bool isEnd) const {
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step &step = steps_[i];
     if (step.isFused)

@@ -8,32 +8,41 @@
 
 namespace nibble {
 
-Status Tokenizer::encodeText(std::string_view text, bool isFirst, std::vector<int32_t> &out) const {
+Status Tokenizer::encodeText(std::string_view text, bool isFirst,
+                             std::vector<int32_t> &out) const {
   NIBBLE_ASSIGN(Normalizer::Normalized normal, normalizer_.apply(text));
   isFirst &= normal.keepsFront;
-  // A word of bytes has a bound, as its expression has; a vocabulary over characters may see a whole text as one piece.
-  size_t longest = preTokenizer_.isByteLevel() ? Pattern::kLongestMatch : Bpe::kLongestPiece;
-  for (const AddedTokenMatcher::Part &part : normalizedMatcher_.split(normal.text)) {
+  // A word of bytes has a bound, as its expression has; a vocabulary over
+  // characters may see a whole text as one piece.
+  size_t longest =
+      preTokenizer_.isByteLevel() ? Pattern::kLongestMatch : Bpe::kLongestPiece;
+  for (const AddedTokenMatcher::Part &part :
+       normalizedMatcher_.split(normal.text)) {
     if (part.id >= 0) {
       out.push_back(part.id);
       continue;
     }
-    std::string_view plain = std::string_view(normal.text).substr(part.begin, part.end - part.begin);
-    NIBBLE_ASSIGN(PreTokenizer::Pieces pieces, preTokenizer_.split(plain, isFirst && part.begin == 0));
+    std::string_view plain =
+        std::string_view(normal.text).substr(part.begin, part.end - part.begin);
+    NIBBLE_ASSIGN(PreTokenizer::Pieces pieces,
+                  preTokenizer_.split(plain, isFirst && part.begin == 0));
     for (std::string_view piece : pieces.views) {
       if (piece.size() > longest)
-        return Status::badInput(
-            fmt::format("word of {} bytes is too long: the limit is {}; break the text up", piece.size(), longest));
+        return Status::badInput(fmt::format(
+            "word of {} bytes is too long: the limit is {}; break the text up",
+            piece.size(), longest));
       bpe_.encode(piece, out);
     }
   }
   return Status::ok();
 }
 
-Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSpecialTokens) const {
+Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
+                                               bool addSpecialTokens) const {
   if (std::optional<size_t> at = findInvalidUtf8(text))
     return Status::badInput(
-        fmt::format("text is not UTF-8 at byte {} (0x{:02X}); convert it first", *at, static_cast<uint8_t>(text[*at])));
+        fmt::format("text is not UTF-8 at byte {} (0x{:02X}); convert it first",
+                    *at, static_cast<uint8_t>(text[*at])));
   std::vector<int32_t> ids;
   if (addSpecialTokens)
     ids = prefix_;
@@ -41,14 +50,16 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSp
     if (part.id >= 0)
       ids.push_back(part.id);
     else
-      NIBBLE_TRY(encodeText(text.substr(part.begin, part.end - part.begin), part.begin == 0, ids));
+      NIBBLE_TRY(encodeText(text.substr(part.begin, part.end - part.begin),
+                            part.begin == 0, ids));
   }
   if (addSpecialTokens)
     ids.insert(ids.end(), suffix_.begin(), suffix_.end());
   return ids;
 }
 
-std::string Tokenizer::decode(std::span<const int32_t> ids, bool skipSpecial) const {
+std::string Tokenizer::decode(std::span<const int32_t> ids,
+                              bool skipSpecial) const {
   StreamDecoder decoder(*this, skipSpecial);
   std::string text;
   for (int32_t id : ids)

@@ -1,4 +1,5 @@
-// Reading the fields of a tokenizer.json: every accessor says which field is missing or of the wrong kind.
+// Reading the fields of a tokenizer.json: every accessor says which field is
+// missing or of the wrong kind.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -19,12 +20,14 @@ inline Status wrong(const std::string &key, const char *want) {
 
 // The `type` of a part; bad input when the value is no object with one.
 inline Result<std::string> type(const nlohmann::json &value) {
-  if (!value.is_object() || !value.contains("type") || !value["type"].is_string())
+  if (!value.is_object() || !value.contains("type") ||
+      !value["type"].is_string())
     return wrong("type", "a string");
   return value["type"].get<std::string>();
 }
 
-inline Result<std::string> text(const nlohmann::json &value, const std::string &key) {
+inline Result<std::string> text(const nlohmann::json &value,
+                                const std::string &key) {
   auto it = value.find(key);
   if (it == value.end() || !it->is_string())
     return wrong(key, "a string");
@@ -32,7 +35,8 @@ inline Result<std::string> text(const nlohmann::json &value, const std::string &
 }
 
 // `otherwise` when the field is absent or null.
-inline Result<bool> flag(const nlohmann::json &value, const std::string &key, bool otherwise) {
+inline Result<bool> flag(const nlohmann::json &value, const std::string &key,
+                         bool otherwise) {
   auto it = value.find(key);
   if (it == value.end() || it->is_null())
     return otherwise;
@@ -42,7 +46,8 @@ inline Result<bool> flag(const nlohmann::json &value, const std::string &key, bo
 }
 
 // The elements of an array.
-inline Result<std::vector<const nlohmann::json *>> items(const nlohmann::json &value, const std::string &key) {
+inline Result<std::vector<const nlohmann::json *>>
+items(const nlohmann::json &value, const std::string &key) {
   auto it = value.find(key);
   if (it == value.end() || !it->is_array())
     return wrong(key, "an array");
@@ -52,17 +57,21 @@ inline Result<std::vector<const nlohmann::json *>> items(const nlohmann::json &v
   return out;
 }
 
-// The parts of a value that is null, one part, or a Sequence of parts below `key`; Sequences inside it in order.
-inline Result<std::vector<const nlohmann::json *>> parts(const nlohmann::json &value, const std::string &key) {
+// The parts of a value that is null, one part, or a Sequence of parts below
+// `key`; Sequences inside it in order.
+inline Result<std::vector<const nlohmann::json *>>
+parts(const nlohmann::json &value, const std::string &key) {
   std::vector<const nlohmann::json *> out;
   if (value.is_null())
     return out;
   NIBBLE_ASSIGN(std::string kind, type(value));
   if (kind != "Sequence")
     return std::vector<const nlohmann::json *>{&value};
-  NIBBLE_ASSIGN(std::vector<const nlohmann::json *> elements, items(value, key));
+  NIBBLE_ASSIGN(std::vector<const nlohmann::json *> elements,
+                items(value, key));
   for (const nlohmann::json *element : elements) {
-    NIBBLE_ASSIGN(std::vector<const nlohmann::json *> inner, parts(*element, key));
+    NIBBLE_ASSIGN(std::vector<const nlohmann::json *> inner,
+                  parts(*element, key));
     out.insert(out.end(), inner.begin(), inner.end());
   }
   return out;
@@ -79,7 +88,8 @@ struct PatternText {
       return text;
     std::string out;
     for (char c : text) {
-      if (std::string_view(R"(\.+*?()|[]{}^$#&-~ )").find(c) != std::string_view::npos)
+      if (std::string_view(R"(\.+*?()|[]{}^$#&-~ )").find(c) !=
+          std::string_view::npos)
         out.push_back('\\');
       out.push_back(c);
     }
@@ -88,14 +98,19 @@ struct PatternText {
 };
 
 // Of the part called `name` in messages.
-inline Result<PatternText> pattern(const nlohmann::json &value, const char *name) {
+inline Result<PatternText> pattern(const nlohmann::json &value,
+                                   const char *name) {
   auto it = value.find("pattern");
-  if (it == value.end() || !it->is_object() || it->size() != 1 || !it->begin()->is_string())
-    return Status::badInput(
-        fmt::format("{} has no pattern: want {{\"Regex\": \"...\"}} or {{\"String\": \"...\"}}", name));
+  if (it == value.end() || !it->is_object() || it->size() != 1 ||
+      !it->begin()->is_string())
+    return Status::badInput(fmt::format("{} has no pattern: want {{\"Regex\": "
+                                        "\"...\"}} or {{\"String\": \"...\"}}",
+                                        name));
   const std::string &kind = it->begin().key();
   if (kind != "Regex" && kind != "String")
-    return Status::badInput(fmt::format("{} has a pattern of kind '{}': want Regex or String", name, printable(kind)));
+    return Status::badInput(
+        fmt::format("{} has a pattern of kind '{}': want Regex or String", name,
+                    printable(kind)));
   return PatternText{it->begin()->get<std::string>(), kind == "Regex"};
 }
 

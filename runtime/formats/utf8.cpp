@@ -8,17 +8,24 @@
 namespace nibble {
 namespace {
 
-uint8_t byteAt(std::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
-
-int combiningClass(int32_t codePoint) { return utf8proc_get_property(codePoint)->combining_class; }
-
-// Below U+0300 nothing combines and nothing decomposes further than NFC puts together again; ASCII is in every form.
-bool isSurelyNormal(std::string_view text, UnicodeForm form) {
-  uint8_t limit = form == UnicodeForm::kNfc ? 0xCC : 0x80;
-  return std::ranges::all_of(text, [&](char c) { return static_cast<uint8_t>(c) < limit; });
+uint8_t byteAt(std::string_view text, size_t i) {
+  return static_cast<uint8_t>(text[i]);
 }
 
-// Marks between two starters go in order of their class; equal classes keep their order.
+int combiningClass(int32_t codePoint) {
+  return utf8proc_get_property(codePoint)->combining_class;
+}
+
+// Below U+0300 nothing combines and nothing decomposes further than NFC puts
+// together again; ASCII is in every form.
+bool isSurelyNormal(std::string_view text, UnicodeForm form) {
+  uint8_t limit = form == UnicodeForm::kNfc ? 0xCC : 0x80;
+  return std::ranges::all_of(
+      text, [&](char c) { return static_cast<uint8_t>(c) < limit; });
+}
+
+// Marks between two starters go in order of their class; equal classes keep
+// their order.
 void orderMarks(std::vector<int32_t> &codePoints) {
   auto moves = [](int32_t c) { return combiningClass(c) != 0; };
   for (auto first = codePoints.begin(); first != codePoints.end();) {
@@ -27,7 +34,10 @@ void orderMarks(std::vector<int32_t> &codePoints) {
     // Class, then place.
     std::vector<std::pair<uint64_t, int32_t>> marks;
     for (auto it = first; it != last; ++it)
-      marks.emplace_back(uint64_t{static_cast<uint32_t>(combiningClass(*it))} << 32 | marks.size(), *it);
+      marks.emplace_back(uint64_t{static_cast<uint32_t>(combiningClass(*it))}
+                                 << 32 |
+                             marks.size(),
+                         *it);
     std::ranges::sort(marks);
     for (auto [key, mark] : marks)
       *first++ = mark;
@@ -41,10 +51,14 @@ Utf8Step stepUtf8(std::string_view text) {
   uint8_t lead = byteAt(text, 0);
   if (lead < 0x80)
     return {kCharacter, 1, lead};
-  int length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+  int length = lead >= 0xC2 && lead <= 0xDF   ? 2
+               : (lead & 0xF0) == 0xE0        ? 3
+               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                              : 0;
   if (length == 0)
     return {kInvalid, 1, 0};
-  // The second byte carries the bounds against overlong forms, surrogates and what lies beyond U+10FFFF.
+  // The second byte carries the bounds against overlong forms, surrogates and
+  // what lies beyond U+10FFFF.
   uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   char32_t codePoint = lead & (0xFF >> (length + 1));
@@ -86,13 +100,15 @@ void appendLossy(std::string_view bytes, std::string &out, std::string *held) {
 
 void appendUtf8(char32_t codePoint, std::string &out) {
   utf8proc_uint8_t bytes[4];
-  utf8proc_ssize_t length = utf8proc_encode_char(static_cast<int32_t>(codePoint), bytes);
+  utf8proc_ssize_t length =
+      utf8proc_encode_char(static_cast<int32_t>(codePoint), bytes);
   out.append(reinterpret_cast<const char *>(bytes), length);
 }
 
 bool isSpace(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 ||
+         c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 bool isWord(char32_t c) {
@@ -118,7 +134,8 @@ bool isWord(char32_t c) {
 
 bool isMark(char32_t c) {
   utf8proc_category_t category = utf8proc_category(static_cast<int32_t>(c));
-  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC ||
+         category == UTF8PROC_CATEGORY_ME;
 }
 
 void appendLowercase(char32_t c, std::string &out) {
@@ -126,7 +143,8 @@ void appendLowercase(char32_t c, std::string &out) {
   if (c == 0x130)
     out += "i\u0307";
   else
-    appendUtf8(static_cast<char32_t>(utf8proc_tolower(static_cast<int32_t>(c))), out);
+    appendUtf8(static_cast<char32_t>(utf8proc_tolower(static_cast<int32_t>(c))),
+               out);
 }
 
 size_t previousCharacter(std::string_view text, size_t end) {
@@ -141,9 +159,11 @@ Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
   bool isCompatible = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
   if (isSurelyNormal(text, form))
     return std::string(text);
-  // utf8proc orders marks by exchanging neighbours, which is quadratic in their number: it gets them in order.
+  // utf8proc orders marks by exchanging neighbours, which is quadratic in their
+  // number: it gets them in order.
   auto options =
-      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (isCompatible ? UTF8PROC_COMPAT : 0));
+      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE |
+                                     (isCompatible ? UTF8PROC_COMPAT : 0));
   std::vector<int32_t> codePoints;
   codePoints.reserve(text.size() + 1);
   for (size_t at = 0; at < text.size();) {
@@ -151,19 +171,23 @@ Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
     int32_t parts[32];
     int boundary = 0;
     utf8proc_ssize_t count =
-        utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts, std::size(parts), options, &boundary);
+        utf8proc_decompose_char(static_cast<int32_t>(step.codePoint), parts,
+                                std::size(parts), options, &boundary);
     if (count < 0 || count > static_cast<utf8proc_ssize_t>(std::size(parts)))
-      return Status::failed("cannot normalize text at byte " + std::to_string(at) + ": " + utf8proc_errmsg(count));
+      return Status::failed("cannot normalize text at byte " +
+                            std::to_string(at) + ": " + utf8proc_errmsg(count));
     codePoints.insert(codePoints.end(), parts, parts + count);
     at += step.bytes;
   }
   orderMarks(codePoints);
   utf8proc_ssize_t length = static_cast<utf8proc_ssize_t>(codePoints.size());
   if (composes)
-    length = utf8proc_normalize_utf32(codePoints.data(), length,
-                                      static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+    length = utf8proc_normalize_utf32(
+        codePoints.data(), length,
+        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   if (length < 0)
-    return Status::failed(std::string("cannot normalize text: ") + utf8proc_errmsg(length));
+    return Status::failed(std::string("cannot normalize text: ") +
+                          utf8proc_errmsg(length));
   std::string out;
   out.reserve(text.size());
   for (utf8proc_ssize_t i = 0; i < length; ++i)

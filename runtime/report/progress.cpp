@@ -49,14 +49,21 @@ std::string formatDuration(double seconds) {
 Progress::Output Progress::standardError() {
   winsize size{};
   bool isTerminal = isatty(STDERR_FILENO) == 1;
-  int columns = isTerminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-  return {[](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }, isTerminal, columns,
-          [] { return Clock::now(); }};
+  int columns = isTerminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 &&
+                        size.ws_col > 0
+                    ? size.ws_col
+                    : 80;
+  return {[](std::string_view text) {
+            std::fwrite(text.data(), 1, text.size(), stderr);
+          },
+          isTerminal, columns, [] { return Clock::now(); }};
 }
 
-Progress::Progress(std::string label, int64_t first, int64_t total, Output output, std::chrono::seconds interval)
-    : label_(std::move(label)), done_(first), total_(total), output_(std::move(output)), interval_(interval),
-      last_(output_.now()), shown_(last_) {}
+Progress::Progress(std::string label, int64_t first, int64_t total,
+                   Output output, std::chrono::seconds interval)
+    : label_(std::move(label)), done_(first), total_(total),
+      output_(std::move(output)), interval_(interval), last_(output_.now()),
+      shown_(last_) {}
 
 Progress::~Progress() {
   if (isLineOpen_)
@@ -72,7 +79,9 @@ std::string Progress::line(std::string_view detail) const {
   if (secondsPerStep_ >= 0)
     text += fmt::format("  {}/step", formatDuration(secondsPerStep_));
   if (secondsPerStep_ >= 0 && done_ < total_)
-    text += fmt::format("  left {}", formatDuration(secondsPerStep_ * static_cast<double>(total_ - done_)));
+    text += fmt::format(
+        "  left {}",
+        formatDuration(secondsPerStep_ * static_cast<double>(total_ - done_)));
   return text;
 }
 
@@ -81,7 +90,8 @@ void Progress::draw(const std::string &text) {
     output_.write(text + "\n");
     return;
   }
-  // Back to the start, erase what stands there; the last column stays free, or some terminals break the line.
+  // Back to the start, erase what stands there; the last column stays free, or
+  // some terminals break the line.
   output_.write(fmt::format("\r\x1b[K{}", cut(text, output_.columns - 1)));
   isLineOpen_ = true;
 }
@@ -89,13 +99,17 @@ void Progress::draw(const std::string &text) {
 void Progress::update(int64_t done, std::string_view detail) {
   Clock::time_point now = output_.now();
   if (done > done_) {
-    double seconds = std::chrono::duration<double>(now - last_).count() / static_cast<double>(done - done_);
-    secondsPerStep_ = secondsPerStep_ < 0 ? seconds : (1 - kNewest) * secondsPerStep_ + kNewest * seconds;
+    double seconds = std::chrono::duration<double>(now - last_).count() /
+                     static_cast<double>(done - done_);
+    secondsPerStep_ = secondsPerStep_ < 0
+                          ? seconds
+                          : (1 - kNewest) * secondsPerStep_ + kNewest * seconds;
   }
   done_ = done;
   last_ = now;
   current_ = line(detail);
-  auto pause = output_.isTerminal ? Clock::duration(kRedraw) : Clock::duration(interval_);
+  auto pause = output_.isTerminal ? Clock::duration(kRedraw)
+                                  : Clock::duration(interval_);
   if (!isFirst_ && done_ < total_ && now - shown_ < pause)
     return;
   isFirst_ = false;

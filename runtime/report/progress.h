@@ -1,4 +1,5 @@
-// How far a run is, for the person who waits: one line that is redrawn on a terminal, plain lines elsewhere.
+// How far a run is, for the person who waits: one line that is redrawn on a
+// terminal, plain lines elsewhere.
 //
 //   train  128/400  32%  reward 0.41  3.1 s/step  left 14 min
 #pragma once
@@ -17,7 +18,8 @@ std::string formatDuration(double seconds);
 class Progress {
 public:
   using Clock = std::chrono::steady_clock;
-  // Where it writes, what it is drawn on and what time it is; the default is the process's stderr.
+  // Where it writes, what it is drawn on and what time it is; the default is
+  // the process's stderr.
   struct Output {
     std::function<void(std::string_view)> write;
     bool isTerminal = false;
@@ -26,18 +28,22 @@ public:
   };
   static Output standardError();
 
-  // `label` stands first; `first` steps of `total` are done already (a continued run). Plain lines come at most every
-  // `interval`, but for the first and the last step.
-  Progress(std::string label, int64_t first, int64_t total, Output output = standardError(),
+  // `label` stands first; `first` steps of `total` are done already (a
+  // continued run). Plain lines come at most every `interval`, but for the
+  // first and the last step.
+  Progress(std::string label, int64_t first, int64_t total,
+           Output output = standardError(),
            std::chrono::seconds interval = std::chrono::seconds(10));
   // Ends a line that was being redrawn.
   ~Progress();
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
-  // `done` steps are done; `detail` is what is worth saying about the last one. Ascending.
+  // `done` steps are done; `detail` is what is worth saying about the last one.
+  // Ascending.
   void update(int64_t done, std::string_view detail = {});
-  // A line of its own that stays: it does not collide with the one being redrawn.
+  // A line of its own that stays: it does not collide with the one being
+  // redrawn.
   void say(std::string_view line);
 
 private:

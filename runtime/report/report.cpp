@@ -40,7 +40,8 @@ std::string dataOf(std::span<const RunSeries> runs) {
   for (const RunSeries &run : runs)
     data["runs"].push_back(columnsOf(run));
   std::string text = data.dump(-1, ' ', false, Json::error_handler_t::replace);
-  // '<' stands in strings only; escaped, a run's name cannot end the script element that holds the data.
+  // '<' stands in strings only; escaped, a run's name cannot end the script
+  // element that holds the data.
   std::string escaped;
   for (char c : text)
     c == '<' ? escaped += "\\u003c" : escaped += c;
@@ -59,13 +60,16 @@ std::string renderReport(std::span<const RunSeries> runs) {
     if (begin == std::string_view::npos)
       break;
     std::string_view part = frame.substr(begin + 2, end - begin - 2);
-    page += part == "style" ? std::string(page::kStyle) : part == "script" ? std::string(page::kScript) : dataOf(runs);
+    page += part == "style"    ? std::string(page::kStyle)
+            : part == "script" ? std::string(page::kScript)
+                               : dataOf(runs);
     frame.remove_prefix(end + 2);
   }
   return page;
 }
 
-Status writeReport(std::span<const RunSeries> runs, const std::filesystem::path &path) {
+Status writeReport(std::span<const RunSeries> runs,
+                   const std::filesystem::path &path) {
   if (runs.empty())
     return Status::usage("cannot write a report: no run is given");
   return writeFileAtomically(path, renderReport(runs));

@@ -25,20 +25,27 @@ Moments momentsOf(std::span<const double> values) {
     squares += distance * distance;
     rest += distance; // 0 but for the rounding of the mean
   }
-  moments.deviation = std::sqrt(std::max(0.0, squares - rest * rest / count) / count);
+  moments.deviation =
+      std::sqrt(std::max(0.0, squares - rest * rest / count) / count);
   return moments;
 }
 
-void assignAdvantages(Group &group, Advantage kind, double epsilon, double negativeWeight) {
+void assignAdvantages(Group &group, Advantage kind, double epsilon,
+                      double negativeWeight) {
   std::vector<double> rewards;
   for (const ScoredSample &sample : group.samples)
     if (!sample.failed)
       rewards.push_back(sample.reward);
   bool uniform = isUniform(group);
   Moments moments = momentsOf(rewards);
-  double scale = kind == Advantage::kGroupStd ? moments.deviation + epsilon / moments.unit : 1 / moments.unit;
+  double scale = kind == Advantage::kGroupStd
+                     ? moments.deviation + epsilon / moments.unit
+                     : 1 / moments.unit;
   for (ScoredSample &sample : group.samples) {
-    sample.advantage = uniform || sample.failed ? 0.0 : (sample.reward / moments.unit - moments.mean) / scale;
+    sample.advantage =
+        uniform || sample.failed
+            ? 0.0
+            : (sample.reward / moments.unit - moments.mean) / scale;
     if (sample.advantage < 0)
       sample.advantage *= negativeWeight;
   }
@@ -58,21 +65,25 @@ bool isUniform(const Group &group) {
   return most - least <= 4 * (largest - std::nextafter(largest, 0.0));
 }
 
-TrainSequence toSequence(std::span<const int32_t> prompt, const Sample &sample) {
+TrainSequence toSequence(std::span<const int32_t> prompt,
+                         const Sample &sample) {
   TrainSequence sequence;
   sequence.tokens.assign(prompt.begin(), prompt.end());
-  sequence.tokens.insert(sequence.tokens.end(), sample.tokens.begin(), sample.tokens.end());
+  sequence.tokens.insert(sequence.tokens.end(), sample.tokens.begin(),
+                         sample.tokens.end());
   sequence.temperature = sample.temperature;
   size_t before = prompt.size() - 1; // rows whose target still is the prompt's
   sequence.mask.assign(before, 0.0f);
   sequence.mask.insert(sequence.mask.end(), sample.tokens.size(), 1.0f);
   sequence.oldLogProbability.assign(before, 0.0f);
-  sequence.oldLogProbability.insert(sequence.oldLogProbability.end(), sample.logProbability.begin(),
+  sequence.oldLogProbability.insert(sequence.oldLogProbability.end(),
+                                    sample.logProbability.begin(),
                                     sample.logProbability.end());
   return sequence;
 }
 
-std::vector<TrainSequence> toSequences(std::span<const Group> groups, const Config &config,
+std::vector<TrainSequence> toSequences(std::span<const Group> groups,
+                                       const Config &config,
                                        std::vector<SamplePlace> &places) {
   std::vector<TrainSequence> sequences;
   places.clear();
@@ -81,20 +92,26 @@ std::vector<TrainSequence> toSequences(std::span<const Group> groups, const Conf
     for (size_t s = 0; s < groups[g].samples.size(); ++s) {
       const ScoredSample &scored = groups[g].samples[s];
       bool truncated = scored.sample.finish != FinishReason::kStop;
-      if (scored.failed || scored.sample.tokens.empty() || (config.rl.maskTruncated && truncated))
+      if (scored.failed || scored.sample.tokens.empty() ||
+          (config.rl.maskTruncated && truncated))
         continue;
-      TrainSequence &sequence = sequences.emplace_back(toSequence(groups[g].prompt, scored.sample));
-      sequence.advantage.assign(sequence.mask.size(), static_cast<float>(scored.advantage));
+      TrainSequence &sequence =
+          sequences.emplace_back(toSequence(groups[g].prompt, scored.sample));
+      sequence.advantage.assign(sequence.mask.size(),
+                                static_cast<float>(scored.advantage));
       places.push_back({g, s});
       tokens += static_cast<double>(scored.sample.tokens.size());
     }
   for (size_t i = 0; i < sequences.size(); ++i) {
-    double own = static_cast<double>(groups[places[i].group].samples[places[i].sample].sample.tokens.size());
-    double responses = static_cast<double>(sequences.size()), denominator = tokens;
+    double own = static_cast<double>(
+        groups[places[i].group].samples[places[i].sample].sample.tokens.size());
+    double responses = static_cast<double>(sequences.size()),
+           denominator = tokens;
     if (config.rl.lossNormalization == LossNormalization::kSequence)
       denominator = responses * own;
     else if (config.rl.lossNormalization == LossNormalization::kConstant)
-      denominator = responses * static_cast<double>(config.rollout.sampling.maxNewTokens);
+      denominator =
+          responses * static_cast<double>(config.rollout.sampling.maxNewTokens);
     sequences[i].weight = sequences[i].mask;
     for (float &weight : sequences[i].weight)
       weight *= static_cast<float>(1.0 / denominator);

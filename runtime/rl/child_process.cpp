@@ -22,7 +22,8 @@ extern char **environ;
 namespace nibble {
 namespace {
 
-// A write to a pipe that nobody reads raises SIGPIPE in this thread: it is kept from being delivered, and taken back.
+// A write to a pipe that nobody reads raises SIGPIPE in this thread: it is kept
+// from being delivered, and taken back.
 class NoBrokenPipeSignal {
 public:
   NoBrokenPipeSignal() {
@@ -55,7 +56,8 @@ constexpr std::string_view kSpace = " \t\r\n";
 Result<std::pair<Descriptor, Descriptor>> makePipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return Status::environment(fmt::format("cannot make a pipe: {}", strerror(errno)));
+    return Status::environment(
+        fmt::format("cannot make a pipe: {}", strerror(errno)));
   return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
@@ -66,8 +68,11 @@ struct SpawnPlan {
   SpawnPlan() {
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    // A process group of its own, and the signals as a fresh program expects them.
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    // A process group of its own, and the signals as a fresh program expects
+    // them.
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
+                                              POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setpgroup(&attributes, 0);
     sigset_t all, none;
     sigfillset(&all);
@@ -90,38 +95,51 @@ void limitResource(pid_t pid, __rlimit_resource resource, int64_t limit) {
 
 // Milliseconds left, rounded up; 0 when there are none.
 int millisecondsTo(std::chrono::steady_clock::time_point deadline) {
-  auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(
+                  deadline - std::chrono::steady_clock::now())
+                  .count();
   return static_cast<int>(std::clamp<int64_t>(left, 0, 1 << 30));
 }
 
 } // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string> &command, const ChildLimits &limits) {
+Result<ChildProcess>
+ChildProcess::start(const std::vector<std::string> &command,
+                    const ChildLimits &limits) {
   if (command.empty())
-    return Status::usage("reward program is empty: give a program and its arguments");
+    return Status::usage(
+        "reward program is empty: give a program and its arguments");
   NIBBLE_ASSIGN(auto toChild, makePipe());
   NIBBLE_ASSIGN(auto fromChild, makePipe());
   NIBBLE_ASSIGN(auto errors, makePipe());
   SpawnPlan plan;
-  posix_spawn_file_actions_adddup2(&plan.actions, toChild.first.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&plan.actions, fromChild.second.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&plan.actions, errors.second.get(), STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, toChild.first.get(),
+                                   STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, fromChild.second.get(),
+                                   STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&plan.actions, errors.second.get(),
+                                   STDERR_FILENO);
   posix_spawn_file_actions_addclosefrom_np(&plan.actions, STDERR_FILENO + 1);
   std::vector<char *> arguments;
   for (const std::string &argument : command)
     arguments.push_back(const_cast<char *>(argument.c_str()));
   arguments.push_back(nullptr);
   pid_t pid = 0;
-  if (int error = posix_spawnp(&pid, arguments[0], &plan.actions, &plan.attributes, arguments.data(), environ))
-    return Status::usage(fmt::format("cannot start reward program '{}': {}", command[0], strerror(error)));
-  // It holds nothing of ours yet but its own code: the limits are in force before the first request.
+  if (int error = posix_spawnp(&pid, arguments[0], &plan.actions,
+                               &plan.attributes, arguments.data(), environ))
+    return Status::usage(fmt::format("cannot start reward program '{}': {}",
+                                     command[0], strerror(error)));
+  // It holds nothing of ours yet but its own code: the limits are in force
+  // before the first request.
   limitResource(pid, RLIMIT_AS, limits.addressSpaceBytes);
   limitResource(pid, RLIMIT_FSIZE, limits.fileBytes);
   limitResource(pid, RLIMIT_NOFILE, limits.openFiles);
   limitResource(pid, RLIMIT_CORE, 0);
-  for (const Descriptor *ours : {&toChild.second, &fromChild.first, &errors.first})
+  for (const Descriptor *ours :
+       {&toChild.second, &fromChild.first, &errors.first})
     fcntl(ours->get(), F_SETFL, O_NONBLOCK);
-  Pipes pipes{std::move(toChild.second), std::move(fromChild.first), std::move(errors.first)};
+  Pipes pipes{std::move(toChild.second), std::move(fromChild.first),
+              std::move(errors.first)};
   return ChildProcess(pid, std::move(pipes), limits.lineBytes);
 }
 
@@ -129,8 +147,9 @@ ChildProcess::ChildProcess(pid_t pid, Pipes pipes, size_t lineBytes)
     : pid_(pid), pipes_(std::move(pipes)), lineBytes_(lineBytes) {}
 
 ChildProcess::ChildProcess(ChildProcess &&other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), pipes_(std::move(other.pipes_)), lineBytes_(other.lineBytes_),
-      pending_(std::move(other.pending_)), errors_(std::move(other.errors_)) {}
+    : pid_(std::exchange(other.pid_, -1)), pipes_(std::move(other.pipes_)),
+      lineBytes_(other.lineBytes_), pending_(std::move(other.pending_)),
+      errors_(std::move(other.errors_)) {}
 
 ChildProcess::~ChildProcess() {
   if (pid_ < 0)
@@ -150,8 +169,9 @@ std::string ChildProcess::ending() {
       // Descendants may still be there.
       kill(-pid_, SIGKILL);
       pid_ = -1;
-      return WIFEXITED(state) ? fmt::format("exited with status {}", WEXITSTATUS(state))
-                              : fmt::format("was ended by signal {}", WTERMSIG(state));
+      return WIFEXITED(state)
+                 ? fmt::format("exited with status {}", WEXITSTATUS(state))
+                 : fmt::format("was ended by signal {}", WTERMSIG(state));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -160,7 +180,8 @@ std::string ChildProcess::ending() {
 
 bool ChildProcess::hasEnded() const {
   pollfd state{pipes_.out.get(), POLLIN, 0};
-  return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) && !(state.revents & POLLIN);
+  return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) &&
+         !(state.revents & POLLIN);
 }
 
 void ChildProcess::readErrors() {
@@ -185,14 +206,18 @@ std::string ChildProcess::lastWords() {
   if (end == std::string::npos)
     return {};
   size_t begin = errors_.find_last_of("\r\n", end);
-  begin = errors_.find_first_not_of(kSpace, begin == std::string::npos ? 0 : begin);
-  return printable(std::string_view(errors_).substr(begin, end + 1 - begin), 200);
+  begin =
+      errors_.find_first_not_of(kSpace, begin == std::string::npos ? 0 : begin);
+  return printable(std::string_view(errors_).substr(begin, end + 1 - begin),
+                   200);
 }
 
-bool ChildProcess::wait(const Descriptor &descriptor, short events, Clock::time_point deadline) {
+bool ChildProcess::wait(const Descriptor &descriptor, short events,
+                        Clock::time_point deadline) {
   while (true) {
     int left = millisecondsTo(deadline);
-    pollfd ready[] = {{descriptor.get(), events, 0}, {pipes_.error.get(), POLLIN, 0}}; // -1 is passed over
+    pollfd ready[] = {{descriptor.get(), events, 0},
+                      {pipes_.error.get(), POLLIN, 0}}; // -1 is passed over
     if (left == 0 || poll(ready, 2, left) == 0)
       return false;
     if (ready[1].revents)
@@ -203,8 +228,10 @@ bool ChildProcess::wait(const Descriptor &descriptor, short events, Clock::time_
 }
 
 Status ChildProcess::isLate(const char *what) const {
-  return Status::failed(fmt::format("reward program does not {} in time, within {:g} s (reward.time_limit_seconds)",
-                                    what, static_cast<double>(limit_.count()) / 1000));
+  return Status::failed(
+      fmt::format("reward program does not {} in time, within {:g} s "
+                  "(reward.time_limit_seconds)",
+                  what, static_cast<double>(limit_.count()) / 1000));
 }
 
 Status ChildProcess::expectSilence() {
@@ -214,9 +241,11 @@ Status ChildProcess::expectSilence() {
   size_t begin = pending_.find_first_not_of(kSpace);
   if (begin != std::string::npos) {
     size_t end = std::min(pending_.find('\n', begin), pending_.size());
-    return Status::failed(fmt::format("reward program said something unasked: '{}'; it may write answers only to its "
-                                      "standard output, the rest belongs to standard error",
-                                      printable(std::string_view(pending_).substr(begin, end - begin), 80)));
+    return Status::failed(fmt::format(
+        "reward program said something unasked: '{}'; it may write answers "
+        "only to its "
+        "standard output, the rest belongs to standard error",
+        printable(std::string_view(pending_).substr(begin, end - begin), 80)));
   }
   pending_.clear();
   return Status::ok();
@@ -233,7 +262,8 @@ Status ChildProcess::send(std::string_view bytes, Clock::time_point deadline) {
     if (errno == EPIPE)
       return Status::failed("reward program " + ending());
     if (errno != EAGAIN && errno != EINTR)
-      return Status::failed(fmt::format("cannot write to the reward program: {}", strerror(errno)));
+      return Status::failed(fmt::format(
+          "cannot write to the reward program: {}", strerror(errno)));
     if (!wait(pipes_.in, POLLOUT, deadline))
       return isLate("read its request");
   }
@@ -242,11 +272,13 @@ Status ChildProcess::send(std::string_view bytes, Clock::time_point deadline) {
 
 Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
   while (true) {
-    size_t begin = std::min(pending_.find_first_not_of(kSpace), pending_.size());
+    size_t begin =
+        std::min(pending_.find_first_not_of(kSpace), pending_.size());
     pending_.erase(0, begin);
     size_t end = pending_.find('\n');
     if (std::min(end, pending_.size()) > lineBytes_)
-      return Status::failed(fmt::format("reward program answers a line of more than {} bytes", lineBytes_));
+      return Status::failed(fmt::format(
+          "reward program answers a line of more than {} bytes", lineBytes_));
     if (end != std::string::npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
@@ -260,16 +292,19 @@ Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
       return Status::failed("reward program " + ending());
     if (got > 0) {
       pending_.append(buffer, got);
-      if (millisecondsTo(deadline) > 0) // blank lines without end are no answer either
+      if (millisecondsTo(deadline) >
+          0) // blank lines without end are no answer either
         continue;
     } else if (errno != EAGAIN && errno != EINTR)
-      return Status::failed(fmt::format("cannot read from the reward program: {}", strerror(errno)));
+      return Status::failed(fmt::format(
+          "cannot read from the reward program: {}", strerror(errno)));
     if (!wait(pipes_.out, POLLIN, deadline))
       return isLate("answer");
   }
 }
 
-Result<std::string> ChildProcess::exchange(std::string_view line, std::chrono::milliseconds limit) {
+Result<std::string> ChildProcess::exchange(std::string_view line,
+                                           std::chrono::milliseconds limit) {
   limit_ = limit;
   Clock::time_point deadline = Clock::now() + limit;
   NIBBLE_TRY(expectSilence());

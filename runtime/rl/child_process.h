@@ -1,4 +1,5 @@
-// A program that we talk to line by line, and that may do whatever it likes without taking us along.
+// A program that we talk to line by line, and that may do whatever it likes
+// without taking us along.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -20,25 +21,32 @@ struct ChildLimits {
   size_t lineBytes = size_t{64} << 10; // of each line it answers
 };
 
-// The child leads a process group of its own, which is killed and waited for when the object goes: no zombie is left.
+// The child leads a process group of its own, which is killed and waited for
+// when the object goes: no zombie is left.
 class ChildProcess {
 public:
-  // Starts `command` (a program, found in PATH, and its arguments; no shell). Its stdin, stdout and stderr are pipes to
-  // us. Usage error when the program cannot be started.
-  static Result<ChildProcess> start(const std::vector<std::string> &command, const ChildLimits &limits);
+  // Starts `command` (a program, found in PATH, and its arguments; no shell).
+  // Its stdin, stdout and stderr are pipes to us. Usage error when the program
+  // cannot be started.
+  static Result<ChildProcess> start(const std::vector<std::string> &command,
+                                    const ChildLimits &limits);
   ChildProcess(ChildProcess &&other) noexcept;
   ChildProcess &operator=(ChildProcess &&) = delete;
   ~ChildProcess();
 
-  // Writes `line` and a newline and waits for one line back, without its newline; blank lines are passed over, and the
-  // end of its output ends a line too. Failed, with the reason, when the child is gone, answers too long a line, has
-  // said something unasked, or the time is over; it is of no use after.
-  Result<std::string> exchange(std::string_view line, std::chrono::milliseconds limit);
+  // Writes `line` and a newline and waits for one line back, without its
+  // newline; blank lines are passed over, and the end of its output ends a line
+  // too. Failed, with the reason, when the child is gone, answers too long a
+  // line, has said something unasked, or the time is over; it is of no use
+  // after.
+  Result<std::string> exchange(std::string_view line,
+                               std::chrono::milliseconds limit);
 
   // Whether it has closed its output and everything it said was read.
   bool hasEnded() const;
 
-  // The last line that it wrote to stderr, for a message of one line; empty when there is none.
+  // The last line that it wrote to stderr, for a message of one line; empty
+  // when there is none.
   std::string lastWords();
 
 private:
@@ -52,8 +60,10 @@ private:
   Status send(std::string_view bytes, Clock::time_point deadline);
   // Appends what the child sends to pending_ until there is a line.
   Result<std::string> receive(Clock::time_point deadline);
-  // Until `descriptor` is ready for `events`, reading stderr meanwhile; false when the time is over.
-  bool wait(const Descriptor &descriptor, short events, Clock::time_point deadline);
+  // Until `descriptor` is ready for `events`, reading stderr meanwhile; false
+  // when the time is over.
+  bool wait(const Descriptor &descriptor, short events,
+            Clock::time_point deadline);
   // Reads some of stderr, if there is any, and keeps the end of it.
   void readErrors();
   Status isLate(const char *what) const;

@@ -8,24 +8,29 @@ namespace nibble {
 namespace {
 
 // One round: `count` groups, scored.
-Result<std::vector<Group>> collectRound(const Config &config, const Environment &environment, RolloutEngine &rollout,
-                                        int64_t step, uint64_t firstSample, uint64_t firstProblem, int64_t count,
-                                        uint64_t weightVersion, const std::function<bool()> &stop, Collected &totals) {
+Result<std::vector<Group>>
+collectRound(const Config &config, const Environment &environment,
+             RolloutEngine &rollout, int64_t step, uint64_t firstSample,
+             uint64_t firstProblem, int64_t count, uint64_t weightVersion,
+             const std::function<bool()> &stop, Collected &totals) {
   std::vector<Group> groups(count);
   std::vector<Request> requests(count);
   std::vector<Problem> problems;
   StopWatch watch;
   for (int64_t i = 0; i < count; ++i) {
     groups[i].problem = firstProblem + static_cast<uint64_t>(i);
-    problems.push_back(environment.task->problem(Split::kTrain, groups[i].problem));
-    NIBBLE_ASSIGN(groups[i].prompt, environment.codec->encode(problems.back().prompt, true));
+    problems.push_back(
+        environment.task->problem(Split::kTrain, groups[i].problem));
+    NIBBLE_ASSIGN(groups[i].prompt,
+                  environment.codec->encode(problems.back().prompt, true));
     requests[i].prompt = groups[i].prompt;
     requests[i].samples = config.rl.samplesPerPrompt;
     requests[i].sampling = config.rollout.sampling;
     requests[i].sampling.stopTokens = environment.stopTokens;
     requests[i].seed = config.run.seed;
     requests[i].step = static_cast<uint64_t>(step);
-    requests[i].firstSample = firstSample + static_cast<uint64_t>(i * config.rl.samplesPerPrompt);
+    requests[i].firstSample =
+        firstSample + static_cast<uint64_t>(i * config.rl.samplesPerPrompt);
   }
   NIBBLE_ASSIGN(auto samples, rollout.generate(requests, weightVersion, stop));
   totals.rolloutSeconds += watch.lap();
@@ -49,7 +54,8 @@ Result<std::vector<Group>> collectRound(const Config &config, const Environment 
         totals.rewardProblem = outcomes[next].problem;
       ++next;
     }
-    assignAdvantages(group, config.rl.advantage, config.rl.advantageEpsilon, config.rl.negativeWeight);
+    assignAdvantages(group, config.rl.advantage, config.rl.advantageEpsilon,
+                     config.rl.negativeWeight);
   }
   totals.rewardSeconds += watch.lap();
   return groups;
@@ -57,22 +63,30 @@ Result<std::vector<Group>> collectRound(const Config &config, const Environment 
 
 } // namespace
 
-Result<Collected> collectGroups(const Config &config, const Environment &environment, RolloutEngine &rollout,
-                                int64_t step, uint64_t nextProblem, uint64_t weightVersion,
+Result<Collected> collectGroups(const Config &config,
+                                const Environment &environment,
+                                RolloutEngine &rollout, int64_t step,
+                                uint64_t nextProblem, uint64_t weightVersion,
                                 const std::function<bool()> &stop) {
   Collected result;
   result.nextProblem = nextProblem;
   while (result.rounds < config.rl.maxSamplingRounds) {
-    int64_t missing = config.rl.promptsPerStep - static_cast<int64_t>(result.kept.size());
+    int64_t missing =
+        config.rl.promptsPerStep - static_cast<int64_t>(result.kept.size());
     if (missing <= 0)
       break;
-    uint64_t firstSample = (result.nextProblem - nextProblem) * static_cast<uint64_t>(config.rl.samplesPerPrompt);
-    NIBBLE_ASSIGN(auto groups, collectRound(config, environment, rollout, step, firstSample, result.nextProblem,
-                                            missing, weightVersion, stop, result));
+    uint64_t firstSample = (result.nextProblem - nextProblem) *
+                           static_cast<uint64_t>(config.rl.samplesPerPrompt);
+    NIBBLE_ASSIGN(auto groups,
+                  collectRound(config, environment, rollout, step, firstSample,
+                               result.nextProblem, missing, weightVersion, stop,
+                               result));
     result.nextProblem += static_cast<uint64_t>(missing);
     ++result.rounds;
     for (Group &group : groups)
-      (config.rl.filterEqualRewards && isUniform(group) ? result.dropped : result.kept).push_back(std::move(group));
+      (config.rl.filterEqualRewards && isUniform(group) ? result.dropped
+                                                        : result.kept)
+          .push_back(std::move(group));
   }
   return result;
 }

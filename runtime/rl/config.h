@@ -1,7 +1,9 @@
-// The configuration of a run: one TOML file, every key known, every value in range.
+// The configuration of a run: one TOML file, every key known, every value in
+// range.
 //
-// The keys, their ranges and their one-line meanings stand in one place, config_fields.h; the reader, the canonical
-// text and the list of keys for the documentation come from it.
+// The keys, their ranges and their one-line meanings stand in one place,
+// config_fields.h; the reader, the canonical text and the list of keys for the
+// documentation come from it.
 #pragma once
 
 #include "lib/Names/selection.h"
@@ -25,17 +27,19 @@ struct ModelSection {
 };
 
 struct QuantizeConfig {
-  std::string train = "int4", rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
+  std::string train = "int4",
+              rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
   int64_t groupSize = 32;
   std::string convention = "nibble";
-  std::vector<std::string> include, exclude; // patterns on names of weights, see lib/Names/selection.h
+  std::vector<std::string> include,
+      exclude; // patterns on names of weights, see lib/Names/selection.h
   bool defaultExclude = true;
   bool strict = false;
 };
 
 // How messages spell its patterns.
-inline const names::Selection::Spelling kQuantizeSpelling = {"quantize.include", "quantize.exclude",
-                                                             "quantize.default_exclude = false"};
+inline const names::Selection::Spelling kQuantizeSpelling = {
+    "quantize.include", "quantize.exclude", "quantize.default_exclude = false"};
 
 struct RolloutConfig {
   SamplingOptions sampling = {};
@@ -64,7 +68,8 @@ struct RLConfig {
   Comparison compare = Comparison::kAll;
   std::string objective = "grpo"; // a built-in one, or the path of an MLIR file
   std::vector<std::string> objectiveOptions = {};
-  double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0, entropyCoefficient = 0;
+  double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0,
+         entropyCoefficient = 0;
   double untilReward = 0; // 0: all steps
 };
 
@@ -77,7 +82,8 @@ struct TaskConfig {
   std::string name = "addition";
   int64_t digits = 2, minDigits = 1, count = 4, maximum = 99, heldOutOneIn = 8;
   std::string promptPrefix, promptSuffix;
-  std::string path, heldOutPath, promptField = "prompt", answerField = "answer"; // of jsonl
+  std::string path, heldOutPath, promptField = "prompt",
+                                 answerField = "answer"; // of jsonl
 };
 
 struct RewardConfig {
@@ -94,7 +100,7 @@ struct EvalConfig {
 struct RunConfig {
   uint64_t seed = 0;
   std::string out;
-  int64_t threads = 0; // 0: as many as the machine has cores
+  int64_t threads = 0;         // 0: as many as the machine has cores
   std::string target = "host"; // where programs run: host, cuda, simt
   int64_t checkpointEvery = 10, keepCheckpoints = 2;
 };
@@ -112,24 +118,28 @@ struct Config {
   RunConfig run;
 };
 
-// Usage error naming file, line and key: a syntax error, an unknown key (with the known ones), a wrong type, a value
-// out of range. Each override is "section.key=value" with the value as TOML spells it, and comes after the file.
-Result<Config> loadConfig(const std::string &path, std::span<const std::string> overrides = {});
+// Usage error naming file, line and key: a syntax error, an unknown key (with
+// the known ones), a wrong type, a value out of range. Each override is
+// "section.key=value" with the value as TOML spells it, and comes after the
+// file.
+Result<Config> loadConfig(const std::string &path,
+                          std::span<const std::string> overrides = {});
 // `where` stands in messages.
 Result<Config> parseConfig(std::string_view text, const std::string &where,
                            std::span<const std::string> overrides = {});
 
-// Usage error naming the key when a run of this configuration cannot learn anything, whatever the rewards are:
-// `supervised` says which loop it is for.
+// Usage error naming the key when a run of this configuration cannot learn
+// anything, whatever the rewards are: `supervised` says which loop it is for.
 Status checkCanLearn(const Config &config, bool supervised);
 
 // Every value, by section and key.
 Json toJson(const Config &config);
-// Whether an objective is the path of an MLIR file rather than the name of a built-in one.
+// Whether an objective is the path of an MLIR file rather than the name of a
+// built-in one.
 bool isObjectiveFile(const std::string &objective);
 
-// The constants of config.rl.objective by the names they have in lib/Objectives; of a file only those of
-// objective_options.
+// The constants of config.rl.objective by the names they have in
+// lib/Objectives; of a file only those of objective_options.
 std::map<std::string, double> objectiveConstants(const RLConfig &config);
 
 struct ConfigKey {

@@ -5,7 +5,8 @@
 namespace nibble {
 
 namespace {
-// Sample numbers of evaluations begin here, those of training at 0: no draw is shared (N16).
+// Sample numbers of evaluations begin here, those of training at 0: no draw is
+// shared (N16).
 constexpr uint64_t kFirstEvaluationSample = uint64_t{1} << 31;
 } // namespace
 
@@ -16,17 +17,23 @@ std::string responseText(const Environment &environment, const Sample &sample) {
   return environment.codec->decode(tokens);
 }
 
-Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &environment, RolloutEngine &rollout,
-                                   int64_t step, uint64_t weightVersion, const std::function<bool()> &stop) {
+Result<Evaluation> evaluateHeldOut(const Config &config,
+                                   const Environment &environment,
+                                   RolloutEngine &rollout, int64_t step,
+                                   uint64_t weightVersion,
+                                   const std::function<bool()> &stop) {
   std::vector<Problem> problems;
   std::vector<Request> requests;
   int64_t wanted = config.eval.problems;
-  if (auto there = environment.task->count(Split::kHeldOut)) // none counts twice
+  if (auto there =
+          environment.task->count(Split::kHeldOut)) // none counts twice
     wanted = std::min(wanted, static_cast<int64_t>(*there));
   for (int64_t i = 0; i < wanted; ++i) {
-    problems.push_back(environment.task->problem(Split::kHeldOut, static_cast<uint64_t>(i)));
+    problems.push_back(
+        environment.task->problem(Split::kHeldOut, static_cast<uint64_t>(i)));
     Request &request = requests.emplace_back();
-    NIBBLE_ASSIGN(request.prompt, environment.codec->encode(problems.back().prompt, true));
+    NIBBLE_ASSIGN(request.prompt,
+                  environment.codec->encode(problems.back().prompt, true));
     request.sampling.temperature = config.eval.temperature;
     request.sampling.maxNewTokens = config.rollout.sampling.maxNewTokens;
     request.sampling.stopTokens = environment.stopTokens;
@@ -41,7 +48,8 @@ Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &envi
     responses.push_back(responseText(environment, group[0]));
     tokens += static_cast<double>(group[0].tokens.size());
   }
-  NIBBLE_ASSIGN(auto outcomes, scoreResponses(environment, problems, responses));
+  NIBBLE_ASSIGN(auto outcomes,
+                scoreResponses(environment, problems, responses));
   Evaluation evaluation;
   evaluation.problems = wanted;
   for (const RewardOutcome &outcome : outcomes) {

@@ -17,10 +17,13 @@ struct Evaluation {
   std::string rewardProblem; // why the first of them has none
 };
 
-// The first config.eval.problems of the held-out split (all, where there are fewer), one response each at
-// config.eval.temperature.
-Result<Evaluation> evaluateHeldOut(const Config &config, const Environment &environment, RolloutEngine &rollout,
-                                   int64_t step, uint64_t weightVersion, const std::function<bool()> &stop);
+// The first config.eval.problems of the held-out split (all, where there are
+// fewer), one response each at config.eval.temperature.
+Result<Evaluation> evaluateHeldOut(const Config &config,
+                                   const Environment &environment,
+                                   RolloutEngine &rollout, int64_t step,
+                                   uint64_t weightVersion,
+                                   const std::function<bool()> &stop);
 
 // The text of a response: its tokens without a stop token at the end.
 std::string responseText(const Environment &environment, const Sample &sample);

@@ -11,8 +11,8 @@ using Wide = __int128;
 constexpr size_t kLongestText = 1024;
 constexpr int kDeepest = 64;
 
-// nullopt when the lowest terms do not fit. What combine makes of two fractions, whose parts are
-// below 2^63, stays below 2 * (2^63)^2 = 2^127.
+// nullopt when the lowest terms do not fit. What combine makes of two
+// fractions, whose parts are below 2^63, stays below 2 * (2^63)^2 = 2^127.
 std::optional<Rational> reduce(Wide numerator, Wide denominator) {
   if (denominator == 0)
     return std::nullopt;
@@ -26,10 +26,12 @@ std::optional<Rational> reduce(Wide numerator, Wide denominator) {
   constexpr Wide kMost = std::numeric_limits<int64_t>::max();
   if (numerator > kMost || numerator < -kMost || denominator > kMost)
     return std::nullopt;
-  return Rational{static_cast<int64_t>(numerator), static_cast<int64_t>(denominator)};
+  return Rational{static_cast<int64_t>(numerator),
+                  static_cast<int64_t>(denominator)};
 }
 
-std::optional<Rational> combine(char operation, const Rational &x, const Rational &y) {
+std::optional<Rational> combine(char operation, const Rational &x,
+                                const Rational &y) {
   Wide a = x.numerator, b = x.denominator, c = y.numerator, d = y.denominator;
   switch (operation) {
   case '+':
@@ -43,7 +45,8 @@ std::optional<Rational> combine(char operation, const Rational &x, const Rationa
   }
 }
 
-// Recursive descent: sum = product {(+|-) product}, product = atom {(*|/) atom}, atom = number | ( sum ).
+// Recursive descent: sum = product {(+|-) product}, product = atom {(*|/)
+// atom}, atom = number | ( sum ).
 class Parser {
 public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -64,9 +67,12 @@ private:
   }
 
   std::optional<Rational> chain(std::string_view operations, int depth) {
-    auto operand = [&] { return operations == "+-" ? chain("*/", depth) : atom(depth); };
+    auto operand = [&] {
+      return operations == "+-" ? chain("*/", depth) : atom(depth);
+    };
     std::optional<Rational> value = operand();
-    while (value && next() != '\0' && operations.find(text_[at_]) != std::string_view::npos) {
+    while (value && next() != '\0' &&
+           operations.find(text_[at_]) != std::string_view::npos) {
       char operation = text_[at_++];
       std::optional<Rational> right = operand();
       if (!right)
@@ -90,7 +96,8 @@ private:
       return std::nullopt;
     int64_t number = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_)
-      if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, text_[at_] - '0', &number))
+      if (__builtin_mul_overflow(number, 10, &number) ||
+          __builtin_add_overflow(number, text_[at_] - '0', &number))
         return std::nullopt;
     numbers_.push_back(number);
     return Rational{number, 1};

@@ -21,9 +21,10 @@ struct ExpressionValue {
   std::vector<int64_t> numbers;
 };
 
-// Value of an expression of non-negative integers, + - * /, parentheses and spaces; * and / bind stronger, equal ones
-// go from left to right. nullopt for anything else, for division by zero, more than 1024 bytes, parentheses deeper than
-// 64 and values whose fraction does not fit in 64 bits.
+// Value of an expression of non-negative integers, + - * /, parentheses and
+// spaces; * and / bind stronger, equal ones go from left to right. nullopt for
+// anything else, for division by zero, more than 1024 bytes, parentheses deeper
+// than 64 and values whose fraction does not fit in 64 bits.
 std::optional<ExpressionValue> evaluate(std::string_view text);
 
 } // namespace nibble

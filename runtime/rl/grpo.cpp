@@ -9,10 +9,13 @@ namespace nibble {
 
 // Of all updates of a step.
 struct UpdateTotals {
-  int64_t updates = 0, moving = 0, tokens = 0; // moving: updates that could move a weight
+  int64_t updates = 0, moving = 0,
+          tokens = 0; // moving: updates that could move a weight
   double loss = 0, gradientNorm = 0, clipScale = 0, learningRate = 0;
-  std::map<std::string, double> perCall;  // over updates, of the objective's metrics that are one number
-  std::map<std::string, double> perToken; // over trained tokens, of those that are one number a token
+  std::map<std::string, double>
+      perCall; // over updates, of the objective's metrics that are one number
+  std::map<std::string, double>
+      perToken; // over trained tokens, of those that are one number a token
 };
 
 namespace {
@@ -32,9 +35,11 @@ private:
 };
 
 // Rewards, lengths and entropy of everything that was sampled.
-void describeSamples(const Collected &collected, std::map<std::string, double> &values) {
+void describeSamples(const Collected &collected,
+                     std::map<std::string, double> &values) {
   std::vector<double> rewards;
-  double reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0, entropy = 0, kept = 0;
+  double reward = 0, squares = 0, tokens = 0, truncated = 0, failed = 0,
+         entropy = 0, kept = 0;
   for (const auto *groups : {&collected.kept, &collected.dropped})
     for (const Group &group : *groups)
       for (const ScoredSample &scored : group.samples) {
@@ -51,15 +56,19 @@ void describeSamples(const Collected &collected, std::map<std::string, double> &
       }
   double count = static_cast<double>(rewards.size());
   Moments moments = momentsOf(rewards);
-  double mean = count > 0 && moments.unit == 1 ? reward / count : moments.mean * moments.unit;
-  // Where the spread is no small part of the values, this has the same digits but for the last ones, and metrics keep
-  // those that they have had. Elsewhere it would be rounding noise.
-  double meanSquare = count > 0 ? squares / count : 0, variance = meanSquare - mean * mean;
+  double mean = count > 0 && moments.unit == 1 ? reward / count
+                                               : moments.mean * moments.unit;
+  // Where the spread is no small part of the values, this has the same digits
+  // but for the last ones, and metrics keep those that they have had. Elsewhere
+  // it would be rounding noise.
+  double meanSquare = count > 0 ? squares / count : 0,
+         variance = meanSquare - mean * mean;
   bool hasDigits = moments.unit == 1 && variance > 0x1p-20 * meanSquare;
   values["samples"] = count;
   values["tokens"] = tokens;
   values["reward_mean"] = mean;
-  values["reward_std"] = hasDigits ? std::sqrt(variance) : moments.deviation * moments.unit;
+  values["reward_std"] =
+      hasDigits ? std::sqrt(variance) : moments.deviation * moments.unit;
   values["reward_failed"] = failed;
   values["response_length_mean"] = count > 0 ? tokens / count : 0;
   values["truncated_fraction"] = count > 0 ? truncated / count : 0;
@@ -70,20 +79,24 @@ void describeSamples(const Collected &collected, std::map<std::string, double> &
   values["sampling_rounds"] = static_cast<double>(collected.rounds);
 }
 
-// Training takes advantages in float32. Failed: one does not fit, naming it and its reward.
+// Training takes advantages in float32. Failed: one does not fit, naming it and
+// its reward.
 Status checkAdvantages(std::span<const Group> groups, int64_t step) {
   for (const Group &group : groups)
     for (const ScoredSample &scored : group.samples)
       if (!std::isfinite(static_cast<float>(scored.advantage)))
-        return Status::failed(fmt::format("step {}: the advantage of a response with reward {} overflows float32 ({}); "
-                                          "make rewards smaller, or set rl.advantage = \"group_std\"",
-                                          step, scored.reward, scored.advantage));
+        return Status::failed(fmt::format(
+            "step {}: the advantage of a response with reward {} overflows "
+            "float32 ({}); "
+            "make rewards smaller, or set rl.advantage = \"group_std\"",
+            step, scored.reward, scored.advantage));
   return Status::ok();
 }
 
 // Why a step updated no weight: what became of its responses.
 std::string describeNoUpdate(const Collected &collected, const Config &config) {
-  int64_t responses = 0, failed = 0, truncated = 0, groupCount = 0, unequal = 0, usable = 0;
+  int64_t responses = 0, failed = 0, truncated = 0, groupCount = 0, unequal = 0,
+          usable = 0;
   std::set<double> rewards;
   for (const auto *groups : {&collected.kept, &collected.dropped})
     for (const Group &group : *groups) {
@@ -95,46 +108,64 @@ std::string describeNoUpdate(const Collected &collected, const Config &config) {
         failed += scored.failed;
         if (!scored.failed)
           rewards.insert(scored.reward);
-        bool isCutOff = config.rl.maskTruncated && scored.sample.finish != FinishReason::kStop;
+        bool isCutOff = config.rl.maskTruncated &&
+                        scored.sample.finish != FinishReason::kStop;
         truncated += teaches && isCutOff;
-        usable += teaches && !scored.failed && !isCutOff && !scored.sample.tokens.empty();
+        usable += teaches && !scored.failed && !isCutOff &&
+                  !scored.sample.tokens.empty();
       }
     }
   if (failed == responses)
-    return fmt::format("none of {} responses has a reward; the first: {}", responses, collected.rewardProblem);
-  std::string also = failed == 0 ? ""
-                                 : fmt::format(", and {} of {} responses have none; the first: {}", failed, responses,
-                                               collected.rewardProblem);
+    return fmt::format("none of {} responses has a reward; the first: {}",
+                       responses, collected.rewardProblem);
+  std::string also =
+      failed == 0
+          ? ""
+          : fmt::format(", and {} of {} responses have none; the first: {}",
+                        failed, responses, collected.rewardProblem);
   if (unequal == 0 && rewards.size() == 1)
-    return fmt::format("all rewards are {}, which says nothing about which response is better{}", *rewards.begin(),
-                       also);
+    return fmt::format("all rewards are {}, which says nothing about which "
+                       "response is better{}",
+                       *rewards.begin(), also);
   if (unequal == 0)
-    return fmt::format("the rewards in each of {} groups are all equal{}", groupCount, also);
+    return fmt::format("the rewards in each of {} groups are all equal{}",
+                       groupCount, also);
   if (usable == 0 && truncated > 0)
-    return fmt::format(
-        "all responses that could teach something ({}) were truncated at rollout.max_new_tokens = {} and "
-        "left out (rl.mask_truncated){}",
-        truncated, config.rollout.sampling.maxNewTokens, also);
-  return fmt::format("what the update makes of {} responses is 0{}", usable, also);
+    return fmt::format("all responses that could teach something ({}) were "
+                       "truncated at rollout.max_new_tokens = {} and "
+                       "left out (rl.mask_truncated){}",
+                       truncated, config.rollout.sampling.maxNewTokens, also);
+  return fmt::format("what the update makes of {} responses is 0{}", usable,
+                     also);
 }
 
 } // namespace
 
-Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config, const LoopParts &parts,
+Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config,
+                                                   const LoopParts &parts,
                                                    LoopCallbacks callbacks) {
-  if (!parts.trainer || !parts.store || !parts.rollout || !parts.environment.task || !parts.environment.codec)
-    return Status::usage("rl: needs a trainer, a rollout, a task and a tokenizer");
-  if (config.rl.klCoefficient > 0 && !parts.reference)
-    return Status::usage("rl.kl_coefficient: there is no reference model to keep near; set it to 0");
-  bool comparesMore = config.rl.compare == Comparison::kAll || config.rl.updatesPerStep > 1;
-  if (config.rl.compare != Comparison::kNone && comparesMore && !parts.trainer->hasLogProbability())
+  if (!parts.trainer || !parts.store || !parts.rollout ||
+      !parts.environment.task || !parts.environment.codec)
     return Status::usage(
-        "rl.compare: the training program has no 'log_probability'; compile it with one or set \"none\"");
-  return std::unique_ptr<GrpoLoop>(new GrpoLoop(config, parts, std::move(callbacks), config.rl.steps, "rl"));
+        "rl: needs a trainer, a rollout, a task and a tokenizer");
+  if (config.rl.klCoefficient > 0 && !parts.reference)
+    return Status::usage("rl.kl_coefficient: there is no reference model to "
+                         "keep near; set it to 0");
+  bool comparesMore =
+      config.rl.compare == Comparison::kAll || config.rl.updatesPerStep > 1;
+  if (config.rl.compare != Comparison::kNone && comparesMore &&
+      !parts.trainer->hasLogProbability())
+    return Status::usage(
+        "rl.compare: the training program has no 'log_probability'; compile it "
+        "with one or set \"none\"");
+  return std::unique_ptr<GrpoLoop>(
+      new GrpoLoop(config, parts, std::move(callbacks), config.rl.steps, "rl"));
 }
 
-// Samples whose training log-probabilities the update itself will not show under the weights that sampled them.
-Status GrpoLoop::compareUntrained(const Collected &collected, Mismatch &mismatch) {
+// Samples whose training log-probabilities the update itself will not show
+// under the weights that sampled them.
+Status GrpoLoop::compareUntrained(const Collected &collected,
+                                  Mismatch &mismatch) {
   if (config().rl.compare == Comparison::kNone)
     return Status::ok();
   bool single = config().rl.updatesPerStep == 1;
@@ -151,7 +182,9 @@ Status GrpoLoop::compareUntrained(const Collected &collected, Mismatch &mismatch
   size_t nextPlace = 0;
   for (size_t g = 0; g < collected.kept.size(); ++g)
     for (size_t s = 0; s < collected.kept[g].samples.size(); ++s) {
-      bool trained = nextPlace < places.size() && places[nextPlace].group == g && places[nextPlace].sample == s;
+      bool trained = nextPlace < places.size() &&
+                     places[nextPlace].group == g &&
+                     places[nextPlace].sample == s;
       nextPlace += trained;
       if (trained ? !single : config().rl.compare == Comparison::kAll)
         add(collected.kept[g], collected.kept[g].samples[s]);
@@ -169,14 +202,17 @@ Status GrpoLoop::compareUntrained(const Collected &collected, Mismatch &mismatch
   return Status::ok();
 }
 
-// One optimizer step on these groups. `mismatch`: when the weights still are the ones that sampled.
-Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, UpdateTotals &totals) {
+// One optimizer step on these groups. `mismatch`: when the weights still are
+// the ones that sampled.
+Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch,
+                        UpdateTotals &totals) {
   std::vector<SamplePlace> places;
   std::vector<TrainSequence> sequences = toSequences(groups, config(), places);
   if (sequences.empty())
     return Status::ok();
   if (parts().trainer->takes("reference_logp") && !parts().reference)
-    for (TrainSequence &sequence : sequences) // its coefficient is 0: any finite distance will do
+    for (TrainSequence &sequence :
+         sequences) // its coefficient is 0: any finite distance will do
       sequence.referenceLogProbability = sequence.oldLogProbability;
   else if (parts().trainer->takes("reference_logp")) {
     NIBBLE_ASSIGN(RowValues reference, parts().reference->compute(sequences));
@@ -192,7 +228,8 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
   for (size_t i = 0; i < sequences.size(); ++i) {
     auto rows = walk.next(sequences[i]);
     if (mismatch)
-      mismatch->add(groups[places[i].group].samples[places[i].sample].sample, rows);
+      mismatch->add(groups[places[i].group].samples[places[i].sample].sample,
+                    rows);
     for (size_t t = 0; t < rows.size(); ++t, ++row) {
       if (sequences[i].mask[t] == 0)
         continue;
@@ -214,8 +251,9 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch, Updat
 
 Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   uint64_t version = static_cast<uint64_t>(parts().trainer->steps());
-  NIBBLE_ASSIGN(Collected collected, collectGroups(config(), parts().environment, *parts().rollout, line.step,
-                                                   nextProblem_, version, stop()));
+  NIBBLE_ASSIGN(Collected collected,
+                collectGroups(config(), parts().environment, *parts().rollout,
+                              line.step, nextProblem_, version, stop()));
   NIBBLE_TRY(checkAdvantages(collected.kept, line.step));
   StopWatch watch;
   Mismatch mismatch;
@@ -225,26 +263,30 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
     return Status::interrupted("stopped by a signal");
 
   UpdateTotals totals;
-  int64_t updates = config().rl.updatesPerStep, count = static_cast<int64_t>(collected.kept.size());
+  int64_t updates = config().rl.updatesPerStep,
+          count = static_cast<int64_t>(collected.kept.size());
   bool compareHere = updates == 1 && config().rl.compare != Comparison::kNone;
   for (int64_t i = 0; i < updates; ++i) {
     int64_t begin = count * i / updates, end = count * (i + 1) / updates;
-    NIBBLE_TRY(
-        update(std::span(collected.kept).subspan(begin, end - begin), compareHere ? &mismatch : nullptr, totals));
+    NIBBLE_TRY(update(std::span(collected.kept).subspan(begin, end - begin),
+                      compareHere ? &mismatch : nullptr, totals));
   }
   double trainSeconds = watch.lap();
   nextProblem_ = collected.nextProblem;
 
   std::map<std::string, double> &values = line.values;
   describeSamples(collected, values);
-  warnOfRewards(line.step, values["reward_failed"], values["samples"], collected.rewardProblem, "are not trained on",
-                toldOfFailures_);
+  warnOfRewards(line.step, values["reward_failed"], values["samples"],
+                collected.rewardProblem, "are not trained on", toldOfFailures_);
   if (totals.moving == 0)
     noUpdate = describeNoUpdate(collected, config());
   if (config().rl.compare != Comparison::kNone) {
-    values["train_rollout_logprob_abs_diff"] = mismatch.meanAbsoluteDifference();
-    values["train_rollout_logprob_mismatches"] = static_cast<double>(mismatch.mismatches);
-    values["train_rollout_logprob_tokens"] = static_cast<double>(mismatch.tokens);
+    values["train_rollout_logprob_abs_diff"] =
+        mismatch.meanAbsoluteDifference();
+    values["train_rollout_logprob_mismatches"] =
+        static_cast<double>(mismatch.mismatches);
+    values["train_rollout_logprob_tokens"] =
+        static_cast<double>(mismatch.tokens);
   }
   double n = static_cast<double>(std::max<int64_t>(totals.updates, 1));
   values["updates"] = static_cast<double>(totals.updates);
@@ -264,9 +306,12 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   values["time_reward"] = collected.rewardSeconds;
   values["time_compare"] = compareSeconds;
   values["time_train"] = trainSeconds;
-  values["tokens_per_second"] = static_cast<double>(collected.sampledTokens) / collected.rolloutSeconds;
-  values["memory_rollout_cache_bytes"] = static_cast<double>(parts().rollout->statistics().cacheBytes);
-  values["memory_rollout_arena_bytes"] = static_cast<double>(parts().rollout->statistics().arenaBytes);
+  values["tokens_per_second"] =
+      static_cast<double>(collected.sampledTokens) / collected.rolloutSeconds;
+  values["memory_rollout_cache_bytes"] =
+      static_cast<double>(parts().rollout->statistics().cacheBytes);
+  values["memory_rollout_arena_bytes"] =
+      static_cast<double>(parts().rollout->statistics().arenaBytes);
   return Status::ok();
 }
 

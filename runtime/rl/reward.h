@@ -1,4 +1,5 @@
-// What a response is worth, whoever says so: a generated task or a program of the user.
+// What a response is worth, whoever says so: a generated task or a program of
+// the user.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -18,7 +19,8 @@ struct RewardRequest {
 
 struct RewardOutcome {
   double reward = 0;
-  // No reward could be had, for the reason in `problem`: the sample takes no part in training.
+  // No reward could be had, for the reason in `problem`: the sample takes no
+  // part in training.
   bool isFailed = false;
   std::string problem;
 };
@@ -27,18 +29,24 @@ class RewardFunction {
 public:
   virtual ~RewardFunction() = default;
   // One outcome per request, in their order.
-  virtual Result<std::vector<RewardOutcome>> score(std::span<const RewardRequest> requests) = 0;
+  virtual Result<std::vector<RewardOutcome>>
+  score(std::span<const RewardRequest> requests) = 0;
 };
 
-// The rewards of a generated task, which never fail. Keeps a reference to the task.
+// The rewards of a generated task, which never fail. Keeps a reference to the
+// task.
 class TaskReward final : public RewardFunction {
 public:
   explicit TaskReward(const Task &task) : task_(task) {}
 
-  Result<std::vector<RewardOutcome>> score(std::span<const RewardRequest> requests) override {
+  Result<std::vector<RewardOutcome>>
+  score(std::span<const RewardRequest> requests) override {
     std::vector<RewardOutcome> outcomes;
     for (const RewardRequest &request : requests)
-      outcomes.push_back({task_.reward({request.prompt, request.reference}, request.response), false, {}});
+      outcomes.push_back(
+          {task_.reward({request.prompt, request.reference}, request.response),
+           false,
+           {}});
     return outcomes;
   }
 

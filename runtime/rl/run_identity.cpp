@@ -35,9 +35,12 @@ Json contentOfModel(const fs::path &folder) {
   return hash128(files.dump());
 }
 
-bool decays(const Config &config) { return config.train.optimizer.decay != Decay::kConstant; }
+bool decays(const Config &config) {
+  return config.train.optimizer.decay != Decay::kConstant;
+}
 
-void erase(Json &json, const char *section, std::initializer_list<const char *> keys) {
+void erase(Json &json, const char *section,
+           std::initializer_list<const char *> keys) {
   for (const char *key : keys)
     json[section].erase(key);
 }
@@ -45,12 +48,15 @@ void erase(Json &json, const char *section, std::initializer_list<const char *> 
 // As checkpoints of state format 1 have it. Keys that came later are not in it.
 std::string legacyHashOf(const Config &config) {
   Json json = toJson(config);
-  erase(json, "run", {"out", "threads", "checkpoint_every", "keep_checkpoints"});
-  erase(json, "rollout", {"max_tokens_per_call", "max_running", "cache_megabytes"});
+  erase(json, "run",
+        {"out", "threads", "checkpoint_every", "keep_checkpoints"});
+  erase(json, "rollout",
+        {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
   erase(json, "quantize", {"strict"});
   // Lists of the user's took the place of the default.
-  if (config.quantize.defaultExclude == (config.quantize.include.empty() && config.quantize.exclude.empty()))
+  if (config.quantize.defaultExclude ==
+      (config.quantize.include.empty() && config.quantize.exclude.empty()))
     erase(json, "quantize", {"default_exclude"});
   erase(json, "reward", {"workers"});
   if (config.run.target == "host")
@@ -61,14 +67,20 @@ std::string legacyHashOf(const Config &config) {
   return hash128(json.dump());
 }
 
-// Keys whose path stands for what it names: replaced at its place, that is another run. The words of a reward command
-// are no such: a program that was mended at its place is the same (docs/recipes.md).
-bool isContentStrict(const std::string &name) { return name == "model.path" || name == "rl.objective"; }
+// Keys whose path stands for what it names: replaced at its place, that is
+// another run. The words of a reward command are no such: a program that was
+// mended at its place is the same (docs/recipes.md).
+bool isContentStrict(const std::string &name) {
+  return name == "model.path" || name == "rl.objective";
+}
 
-// Whether the two values stand for the same. `strict`: of files only the content counts, even at one path.
-bool isSame(const Json &began, const Json &now, const Json &contentBegan, const Json &contentNow, bool strict) {
-  if (began.is_array() && now.is_array() && contentBegan.is_array() && contentNow.is_array() &&
-      began.size() == contentBegan.size() && now.size() == contentNow.size()) {
+// Whether the two values stand for the same. `strict`: of files only the
+// content counts, even at one path.
+bool isSame(const Json &began, const Json &now, const Json &contentBegan,
+            const Json &contentNow, bool strict) {
+  if (began.is_array() && now.is_array() && contentBegan.is_array() &&
+      contentNow.is_array() && began.size() == contentBegan.size() &&
+      now.size() == contentNow.size()) {
     if (began.size() != now.size())
       return false;
     for (size_t i = 0; i < now.size(); ++i)
@@ -77,7 +89,8 @@ bool isSame(const Json &began, const Json &now, const Json &contentBegan, const 
     return true;
   }
   bool sameContent = !contentNow.is_null() && contentBegan == contentNow;
-  return sameContent || (began == now && (!strict || contentBegan == contentNow));
+  return sameContent ||
+         (began == now && (!strict || contentBegan == contentNow));
 }
 
 const Json &at(const Json &object, const std::string &key) {
@@ -98,12 +111,15 @@ RunIdentity identityOf(const Config &config, bool supervised) {
     identity.contents["rl.objective"] = contentOfFile(config.rl.objective);
 
   Json json = toJson(config);
-  erase(json, "run", {"out", "threads", "checkpoint_every", "keep_checkpoints"});
-  erase(json, "rollout", {"max_tokens_per_call", "max_running", "cache_megabytes"});
+  erase(json, "run",
+        {"out", "threads", "checkpoint_every", "keep_checkpoints"});
+  erase(json, "rollout",
+        {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
   erase(json, "quantize", {"strict"});
   erase(json, "reward", {"workers", "time_limit_seconds"});
-  // On a device the sums over tokens know where a step was cut (docs/numerics.md).
+  // On a device the sums over tokens know where a step was cut
+  // (docs/numerics.md).
   if (config.run.target == "host")
     erase(json, "train", {"max_tokens"});
   const char *loop = supervised ? "sft" : "rl";
@@ -116,36 +132,48 @@ RunIdentity identityOf(const Config &config, bool supervised) {
   if (config.eval.every == 0)
     erase(json, "eval", {"problems", "temperature"});
   if (config.task.name == "jsonl")
-    erase(json, "task", {"path", "held_out_path", "prompt_field", "answer_field", "held_out_one_in"});
+    erase(json, "task",
+          {"path", "held_out_path", "prompt_field", "answer_field",
+           "held_out_one_in"});
   identity.config = std::move(json);
   return identity;
 }
 
-std::vector<std::string> differences(const RunIdentity &began, const RunIdentity &now) {
+std::vector<std::string> differences(const RunIdentity &began,
+                                     const RunIdentity &now) {
   static const Json defaults = toJson(Config());
   std::vector<std::string> lines;
-  auto compare = [&](const std::string &name, const Json &before, const Json &after) {
-    if (isSame(before, after, at(began.contents, name), at(now.contents, name), isContentStrict(name)))
+  auto compare = [&](const std::string &name, const Json &before,
+                     const Json &after) {
+    if (isSame(before, after, at(began.contents, name), at(now.contents, name),
+               isContentStrict(name)))
       return;
     if (before == after)
-      lines.push_back(fmt::format("{}: the content of {} has changed since the run began (put back what it was)", name,
-                                  after.dump()));
+      lines.push_back(fmt::format("{}: the content of {} has changed since the "
+                                  "run began (put back what it was)",
+                                  name, after.dump()));
     else
-      lines.push_back(fmt::format("{} was {}, is {}", name, before.dump(), after.dump()));
+      lines.push_back(
+          fmt::format("{} was {}, is {}", name, before.dump(), after.dump()));
     if (name == "rl.steps" || name == "sft.steps")
       lines.back() +=
-          fmt::format(" (train.schedule {} ends at the last step)", at(at(now.config, "train"), "schedule").dump());
+          fmt::format(" (train.schedule {} ends at the last step)",
+                      at(at(now.config, "train"), "schedule").dump());
     if (name == "train.max_tokens")
-      lines.back() += " (on a device it shows in the last bits of weight gradients)";
+      lines.back() +=
+          " (on a device it shows in the last bits of weight gradients)";
   };
-  // Then what is new since the run began, which had its default value. (A key may also have been left out because it
-  // did not count beside another, which then differs.)
+  // Then what is new since the run began, which had its default value. (A key
+  // may also have been left out because it did not count beside another, which
+  // then differs.)
   for (bool isNew : {false, true})
     if (!isNew || lines.empty())
       for (const auto &[section, values] : now.config.items())
         for (const auto &[key, value] : values.items())
-          if (const Json &was = at(at(began.config, section), key); was.is_null() == isNew)
-            compare(section + "." + key, isNew ? at(at(defaults, section), key) : was, value);
+          if (const Json &was = at(at(began.config, section), key);
+              was.is_null() == isNew)
+            compare(section + "." + key,
+                    isNew ? at(at(defaults, section), key) : was, value);
   return lines;
 }
 

@@ -4,31 +4,40 @@
 
 namespace nibble {
 
-Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config, const LoopParts &parts,
+Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config,
+                                                 const LoopParts &parts,
                                                  LoopCallbacks callbacks) {
-  if (!parts.trainer || !parts.store || !parts.environment.task || !parts.environment.codec)
+  if (!parts.trainer || !parts.store || !parts.environment.task ||
+      !parts.environment.codec)
     return Status::usage("sft: needs a trainer, a task and a tokenizer");
   if (parts.environment.stopTokens.empty())
-    return Status::usage("sft: the model names no end-of-text token; set eos_token_id in its config.json");
+    return Status::usage("sft: the model names no end-of-text token; set "
+                         "eos_token_id in its config.json");
   if (config.task.name == "jsonl" && config.task.answerField.empty())
-    return Status::usage("sft: task.answer_field is empty; supervised training needs an answer to each prompt");
-  return std::unique_ptr<SftLoop>(new SftLoop(config, parts, std::move(callbacks), config.sft.steps, "sft"));
+    return Status::usage("sft: task.answer_field is empty; supervised training "
+                         "needs an answer to each prompt");
+  return std::unique_ptr<SftLoop>(new SftLoop(
+      config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 
-// Usage error when a problem with its answer is longer than what the model reads or one call computes. Rows of a file
-// are left out beforehand; only generated problems come here with such a length.
-static Status checkLength(const TrainSequence &sequence, const Problem &problem, int64_t contextLength,
-                          int64_t maxTokens) {
+// Usage error when a problem with its answer is longer than what the model
+// reads or one call computes. Rows of a file are left out beforehand; only
+// generated problems come here with such a length.
+static Status checkLength(const TrainSequence &sequence, const Problem &problem,
+                          int64_t contextLength, int64_t maxTokens) {
   int64_t tokens = std::ssize(sequence.tokens);
   auto tooLong = [&](const std::string &limit) {
-    return Status::usage(fmt::format("sft: the problem '{}' has {} tokens with its answer, more than {}; raise that or "
+    return Status::usage(fmt::format("sft: the problem '{}' has {} tokens with "
+                                     "its answer, more than {}; raise that or "
                                      "make the problems of the task smaller",
                                      problem.prompt, tokens, limit));
   };
   if (contextLength > 0 && tokens > contextLength)
-    return tooLong(fmt::format("the context of {} (model.context_length)", contextLength));
+    return tooLong(
+        fmt::format("the context of {} (model.context_length)", contextLength));
   if (sequence.rows() > maxTokens) // the last token is asked for and not read
-    return tooLong(fmt::format("train.max_tokens = {} has room for", maxTokens));
+    return tooLong(
+        fmt::format("train.max_tokens = {} has room for", maxTokens));
   return Status::ok();
 }
 
@@ -40,15 +49,20 @@ Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   uint64_t problemIndex = nextProblem_;
   for (int64_t i = 0; i < config().sft.sequencesPerStep; ++i) {
     Problem problem = environment.task->problem(Split::kTrain, problemIndex++);
-    NIBBLE_ASSIGN(std::vector<int32_t> prompt, environment.codec->encode(problem.prompt, true));
+    NIBBLE_ASSIGN(std::vector<int32_t> prompt,
+                  environment.codec->encode(problem.prompt, true));
     if (prompt.empty())
-      return Status::failed(fmt::format("sft: the prompt '{}' has no token", problem.prompt));
+      return Status::failed(
+          fmt::format("sft: the prompt '{}' has no token", problem.prompt));
     Sample answer;
-    NIBBLE_ASSIGN(answer.tokens, environment.codec->encode(problem.reference, false));
+    NIBBLE_ASSIGN(answer.tokens,
+                  environment.codec->encode(problem.reference, false));
     answer.tokens.push_back(environment.stopTokens.front());
-    TrainSequence &sequence = sequences.emplace_back(toSequence(prompt, answer));
+    TrainSequence &sequence =
+        sequences.emplace_back(toSequence(prompt, answer));
     sequence.oldLogProbability.clear();
-    NIBBLE_TRY(checkLength(sequence, problem, environment.contextLength, config().train.maxTokens));
+    NIBBLE_TRY(checkLength(sequence, problem, environment.contextLength,
+                           config().train.maxTokens));
     answers += static_cast<double>(answer.tokens.size());
   }
   for (TrainSequence &sequence : sequences) {
@@ -59,7 +73,8 @@ Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   NIBBLE_ASSIGN(StepResult result, parts().trainer->step(sequences));
   nextProblem_ = problemIndex;
   if (!movesWeights(result))
-    noUpdate = fmt::format("what the update makes of {} answers is 0", sequences.size());
+    noUpdate = fmt::format("what the update makes of {} answers is 0",
+                           sequences.size());
   double seconds = watch.lap();
   line.values["loss"] = result.loss;
   line.values["gradient_norm"] = result.gradientNorm;

@@ -1,5 +1,5 @@
-// Supervised training on a task's problems and their answers: what gives reinforcement learning something to begin
-// with.
+// Supervised training on a task's problems and their answers: what gives
+// reinforcement learning something to begin with.
 #pragma once
 
 #include "runtime/rl/advantage.h"
@@ -9,10 +9,12 @@ namespace nibble {
 
 class SftLoop : public Loop {
 public:
-  static Result<std::unique_ptr<SftLoop>> create(const Config &config, const LoopParts &parts, LoopCallbacks callbacks);
+  static Result<std::unique_ptr<SftLoop>>
+  create(const Config &config, const LoopParts &parts, LoopCallbacks callbacks);
 
 protected:
-  // Prompt, answer and the first stop token; the loss is the mean over tokens of answers and stop tokens.
+  // Prompt, answer and the first stop token; the loss is the mean over tokens
+  // of answers and stop tokens.
   Status takeStep(StepMetrics &line, std::string &noUpdate) override;
   double goal() const override { return config().sft.untilReward; }
 

@@ -35,15 +35,18 @@ public:
       for (uint64_t index = 0; index < 64; ++index)
         if (!tryProblem(split, index, 4096))
           return Status::usage(
-              fmt::format("cannot hold out one of {} problems: the task has too few different ones; raise "
+              fmt::format("cannot hold out one of {} problems: the task has "
+                          "too few different ones; raise "
                           "digits, count or maximum",
                           options_.heldOutOneIn));
     return Status::ok();
   }
 
 protected:
-  // One problem, without prefix and suffix, and its content, free of the order of numbers. nullopt: draw anew.
-  virtual std::optional<Problem> draw(ProblemRandom &random, ContentHash &content) const = 0;
+  // One problem, without prefix and suffix, and its content, free of the order
+  // of numbers. nullopt: draw anew.
+  virtual std::optional<Problem> draw(ProblemRandom &random,
+                                      ContentHash &content) const = 0;
 
   TaskOptions options_;
 
@@ -51,15 +54,19 @@ private:
   // What the random words have room for.
   static constexpr uint32_t kAttemptsAtMost = 1 << 24;
 
-  std::optional<Problem> tryProblem(Split split, uint64_t index, uint32_t attempts) const {
+  std::optional<Problem> tryProblem(Split split, uint64_t index,
+                                    uint32_t attempts) const {
     for (uint32_t attempt = 0; attempt < attempts; ++attempt) {
-      ProblemRandom random(options_.seed, split == Split::kTrain ? 0 : 1, index, attempt);
+      ProblemRandom random(options_.seed, split == Split::kTrain ? 0 : 1, index,
+                           attempt);
       ContentHash content;
       std::optional<Problem> drawn = draw(random, content);
-      bool isHeldOut = content.value() % static_cast<uint64_t>(options_.heldOutOneIn) == 0;
+      bool isHeldOut =
+          content.value() % static_cast<uint64_t>(options_.heldOutOneIn) == 0;
       if (!drawn || isHeldOut != (split == Split::kHeldOut))
         continue;
-      drawn->prompt = options_.promptPrefix + drawn->prompt + options_.promptSuffix;
+      drawn->prompt =
+          options_.promptPrefix + drawn->prompt + options_.promptSuffix;
       return drawn;
     }
     return std::nullopt;
@@ -70,7 +77,8 @@ class Addition final : public GeneratedTask {
 public:
   using GeneratedTask::GeneratedTask;
 
-  double reward(const Problem &problem, std::string_view response) const override {
+  double reward(const Problem &problem,
+                std::string_view response) const override {
     return exactMatch(response, problem.reference);
   }
 
@@ -83,7 +91,8 @@ private:
     return random.between(digits == 1 ? 0 : least, 10 * (least - 1) + 9);
   }
 
-  std::optional<Problem> draw(ProblemRandom &random, ContentHash &content) const override {
+  std::optional<Problem> draw(ProblemRandom &random,
+                              ContentHash &content) const override {
     int64_t a = drawOperand(random), b = drawOperand(random);
     content.add(std::min(a, b));
     content.add(std::max(a, b));
@@ -95,12 +104,14 @@ class Sort final : public GeneratedTask {
 public:
   using GeneratedTask::GeneratedTask;
 
-  double reward(const Problem &problem, std::string_view response) const override {
+  double reward(const Problem &problem,
+                std::string_view response) const override {
     return exactMatch(response, problem.reference);
   }
 
 private:
-  std::optional<Problem> draw(ProblemRandom &random, ContentHash &content) const override {
+  std::optional<Problem> draw(ProblemRandom &random,
+                              ContentHash &content) const override {
     std::vector<int64_t> numbers(options_.count);
     for (int64_t &number : numbers)
       number = random.between(0, options_.maximum);
@@ -108,7 +119,8 @@ private:
     std::ranges::sort(numbers);
     for (int64_t number : numbers)
       content.add(number);
-    return Problem{std::move(prompt), fmt::format("{}", fmt::join(numbers, " "))};
+    return Problem{std::move(prompt),
+                   fmt::format("{}", fmt::join(numbers, " "))};
   }
 };
 
@@ -116,10 +128,13 @@ class Countdown final : public GeneratedTask {
 public:
   using GeneratedTask::GeneratedTask;
 
-  // Right is any expression of the target's value that takes each of the numbers at most once.
-  double reward(const Problem &problem, std::string_view response) const override {
+  // Right is any expression of the target's value that takes each of the
+  // numbers at most once.
+  double reward(const Problem &problem,
+                std::string_view response) const override {
     std::string_view question = problem.prompt;
-    question.remove_prefix(std::min(options_.promptPrefix.size(), question.size()));
+    question.remove_prefix(
+        std::min(options_.promptPrefix.size(), question.size()));
     std::vector<int64_t> numbers;
     int64_t target = 0;
     if (!parseQuestion(question, numbers, target))
@@ -134,9 +149,11 @@ public:
 
 private:
   // "3 5 7->22:"
-  static bool parseQuestion(std::string_view text, std::vector<int64_t> &numbers, int64_t &target) {
+  static bool parseQuestion(std::string_view text,
+                            std::vector<int64_t> &numbers, int64_t &target) {
     size_t arrow = text.find("->"), end = text.find(':');
-    if (arrow == std::string_view::npos || end == std::string_view::npos || end < arrow)
+    if (arrow == std::string_view::npos || end == std::string_view::npos ||
+        end < arrow)
       return false;
     auto goal = evaluate(text.substr(arrow + 2, end - arrow - 2));
     // "3 5 7" is a list: as a sum it is read by the same careful reader.
@@ -150,9 +167,10 @@ private:
     return true;
   }
 
-  // A target that can be reached: numbers are joined one by one, in a random order, while the value stays a whole
-  // number from 1 to 10 times the maximum.
-  std::optional<Problem> draw(ProblemRandom &random, ContentHash &content) const override {
+  // A target that can be reached: numbers are joined one by one, in a random
+  // order, while the value stays a whole number from 1 to 10 times the maximum.
+  std::optional<Problem> draw(ProblemRandom &random,
+                              ContentHash &content) const override {
     std::vector<int64_t> numbers(options_.count);
     for (int64_t &number : numbers)
       number = random.between(1, options_.maximum);
@@ -180,8 +198,10 @@ private:
     }
     // The answer is not to be read off the order of the numbers.
     for (size_t i = numbers.size() - 1; i > 0; --i)
-      std::swap(numbers[i], numbers[random.between(0, static_cast<int64_t>(i))]);
-    Problem problem{fmt::format("{}->{}:", fmt::join(numbers, " "), value), std::move(expression)};
+      std::swap(numbers[i],
+                numbers[random.between(0, static_cast<int64_t>(i))]);
+    Problem problem{fmt::format("{}->{}:", fmt::join(numbers, " "), value),
+                    std::move(expression)};
     std::ranges::sort(numbers);
     for (int64_t number : numbers)
       content.add(number);
@@ -190,13 +210,16 @@ private:
   }
 };
 
-Status checkRange(const char *option, int64_t value, int64_t least, int64_t most) {
+Status checkRange(const char *option, int64_t value, int64_t least,
+                  int64_t most) {
   if (value >= least && value <= most)
     return Status::ok();
-  return Status::usage(fmt::format("option {} of the task is {}: want {} to {}", option, value, least, most));
+  return Status::usage(fmt::format("option {} of the task is {}: want {} to {}",
+                                   option, value, least, most));
 }
 
-template <typename T> Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
+template <typename T>
+Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
   auto task = std::make_unique<T>(options);
   NIBBLE_TRY(task->checkSplits());
   return std::unique_ptr<Task>(std::move(task));
@@ -208,7 +231,8 @@ double exactMatch(std::string_view response, std::string_view reference) {
   return trim(response) == trim(reference) ? 1.0 : 0.0;
 }
 
-Result<std::unique_ptr<Task>> Task::create(std::string_view name, const TaskOptions &options) {
+Result<std::unique_ptr<Task>> Task::create(std::string_view name,
+                                           const TaskOptions &options) {
   NIBBLE_TRY(checkRange("held_out_one_in", options.heldOutOneIn, 2, 1000));
   if (name == "addition") {
     NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
@@ -225,7 +249,8 @@ Result<std::unique_ptr<Task>> Task::create(std::string_view name, const TaskOpti
     NIBBLE_TRY(checkRange("maximum", options.maximum, 1, 999999));
     return make<Countdown>(options);
   }
-  return Status::usage(fmt::format("no task '{}': known are addition, countdown, sort", name));
+  return Status::usage(
+      fmt::format("no task '{}': known are addition, countdown, sort", name));
 }
 
 } // namespace nibble

@@ -8,17 +8,22 @@
 
 namespace nibble {
 
-// Draws in order, each a function of (seed, split, index, attempt, number of the draw).
+// Draws in order, each a function of (seed, split, index, attempt, number of
+// the draw).
 class ProblemRandom {
 public:
   ProblemRandom(uint64_t seed, uint32_t split, uint64_t index, uint32_t attempt)
-      : seed_(seed), step_(index & 0xFFFFFFFF), sample_((index >> 32) << 1 | split), attempt_(attempt) {}
+      : seed_(seed), step_(index & 0xFFFFFFFF),
+        sample_((index >> 32) << 1 | split), attempt_(attempt) {}
 
   // Uniform in least .. most.
   int64_t between(int64_t least, int64_t most) {
-    // Token words carry attempt and draw: an attempt takes fewer than 256 draws.
-    uint64_t bits = randomBits(seed_, RandomStream::kTask, step_, sample_, uint64_t{attempt_} << 8 | draw_++);
-    return least + static_cast<int64_t>(toBelow(bits, static_cast<uint64_t>(most - least) + 1));
+    // Token words carry attempt and draw: an attempt takes fewer than 256
+    // draws.
+    uint64_t bits = randomBits(seed_, RandomStream::kTask, step_, sample_,
+                               uint64_t{attempt_} << 8 | draw_++);
+    return least + static_cast<int64_t>(
+                       toBelow(bits, static_cast<uint64_t>(most - least) + 1));
   }
 
 private:
@@ -26,13 +31,15 @@ private:
   uint32_t attempt_, draw_ = 0;
 };
 
-// A hash of what a problem asks, the same on every machine: it says in which split the problem is.
+// A hash of what a problem asks, the same on every machine: it says in which
+// split the problem is.
 class ContentHash {
 public:
   void add(int64_t value) {
-    PhiloxCounter words = philox({static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32),
-                                  static_cast<uint32_t>(state_), static_cast<uint32_t>(state_ >> 32)},
-                                 {0x6E696262, 0x6C650000});
+    PhiloxCounter words = philox(
+        {static_cast<uint32_t>(value), static_cast<uint32_t>(value >> 32),
+         static_cast<uint32_t>(state_), static_cast<uint32_t>(state_ >> 32)},
+        {0x6E696262, 0x6C650000});
     state_ = uint64_t{words[1]} << 32 | words[0];
   }
   // Its length and its bytes, eight at a time, the first one lowest.

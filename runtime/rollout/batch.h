@@ -12,25 +12,29 @@ namespace nibble {
 
 class RolloutBatch {
 public:
-  // `tokensOf` gives the tokens of a planned sequence, `drawsOf` how many tokens are drawn behind its last one: that
-  // many rows are asked for, one for each draw. Buffers are reused from call to call.
-  template <typename TokensOf, typename DrawsOf> void build(const Plan &plan, TokensOf &&tokensOf, DrawsOf &&drawsOf) {
+  // `tokensOf` gives the tokens of a planned sequence, `drawsOf` how many
+  // tokens are drawn behind its last one: that many rows are asked for, one for
+  // each draw. Buffers are reused from call to call.
+  template <typename TokensOf, typename DrawsOf>
+  void build(const Plan &plan, TokensOf &&tokensOf, DrawsOf &&drawsOf) {
     clear();
     for (const PlannedTokens &planned : plan.tokens)
-      add(planned, tokensOf(*planned.sequence), planned.last ? drawsOf(*planned.sequence) : 0);
+      add(planned, tokensOf(*planned.sequence),
+          planned.last ? drawsOf(*planned.sequence) : 0);
     if (rows_.empty())
       rows_.push_back(0); // programs get at least one row; nobody reads it
   }
 
-  // tokens [T], positions [T], sequences [S+1], pages [S, max_pages], rows [R], all i32. Usage error when they do not
-  // fit.
+  // tokens [T], positions [T], sequences [S+1], pages [S, max_pages], rows [R],
+  // all i32. Usage error when they do not fit.
   Status bind(Function &forward);
 
   int64_t tokens() const { return static_cast<int64_t>(tokens_.size()); }
 
 private:
   void clear();
-  void add(const PlannedTokens &planned, std::span<const int32_t> tokens, int64_t draws);
+  void add(const PlannedTokens &planned, std::span<const int32_t> tokens,
+           int64_t draws);
 
   std::vector<int32_t> tokens_, positions_, sequences_, pages_, rows_;
   std::vector<const std::vector<int32_t> *> pageLists_;

@@ -12,25 +12,32 @@ Result<KeyValueCache> KeyValueCache::describe(const Function &forward) {
   for (int i = 0; i < info.argument_count; ++i) {
     const nibble_value_info &argument = info.arguments[i];
     std::string_view name = argument.name;
-    bool key = name.starts_with("key_cache:"), value = name.starts_with("value_cache:");
+    bool key = name.starts_with("key_cache:"),
+         value = name.starts_with("value_cache:");
     if (!key && !value)
       continue;
-    if (argument.role != NIBBLE_ROLE_STATE || argument.rank != 4 || argument.shape[0] >= 0)
-      return Status::failed(
-          fmt::format("program: '{}' of '{}' is not a paged cache [?, heads, ., .]", name, info.name));
-    Layout layout{i, static_cast<DType>(argument.dtype), Shape(argument.shape + 1, argument.shape + 4)};
+    if (argument.role != NIBBLE_ROLE_STATE || argument.rank != 4 ||
+        argument.shape[0] >= 0)
+      return Status::failed(fmt::format(
+          "program: '{}' of '{}' is not a paged cache [?, heads, ., .]", name,
+          info.name));
+    Layout layout{i, static_cast<DType>(argument.dtype),
+                  Shape(argument.shape + 1, argument.shape + 4)};
     int64_t pageSize = layout.page[key ? 2 : 1];
     auto elements = elementCount(layout.page);
-    if (!elements || *elements == 0 || (cache.pageSize_ && pageSize != cache.pageSize_))
-      return Status::failed(fmt::format("program: '{}' of '{}' has pages {} unlike the others ({} tokens)", name,
-                                        info.name, toString(layout.page), cache.pageSize_));
+    if (!elements || *elements == 0 ||
+        (cache.pageSize_ && pageSize != cache.pageSize_))
+      return Status::failed(fmt::format(
+          "program: '{}' of '{}' has pages {} unlike the others ({} tokens)",
+          name, info.name, toString(layout.page), cache.pageSize_));
     cache.pageSize_ = pageSize;
     cache.bytesPerPage_ += *elements * bitsOf(layout.dtype) / 8;
     cache.layouts_.push_back(std::move(layout));
   }
   if (cache.layouts_.empty())
-    return Status::failed(
-        fmt::format("program: '{}' has no key_cache: or value_cache: state; it is not a rollout", info.name));
+    return Status::failed(fmt::format("program: '{}' has no key_cache: or "
+                                      "value_cache: state; it is not a rollout",
+                                      info.name));
   return cache;
 }
 
@@ -40,7 +47,9 @@ Status KeyValueCache::allocate(int64_t pages, Function &forward) {
     Shape shape = {pages};
     shape.insert(shape.end(), layout.page.begin(), layout.page.end());
     NIBBLE_ASSIGN(ResidentTensor tensor,
-                  ResidentTensor::create(forward.residence(), layout.dtype, std::move(shape), "key and value cache"));
+                  ResidentTensor::create(forward.residence(), layout.dtype,
+                                         std::move(shape),
+                                         "key and value cache"));
     NIBBLE_TRY(forward.bind(layout.argument, tensor.view()));
     tensors_.push_back(std::move(tensor));
   }

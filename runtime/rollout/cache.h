@@ -1,5 +1,6 @@
-// The memory of the paged key and value cache: one tensor per state argument of the rollout's `forward` function. It lies where the
-// program runs; the host never reads it.
+// The memory of the paged key and value cache: one tensor per state argument of
+// the rollout's `forward` function. It lies where the program runs; the host
+// never reads it.
 #pragma once
 
 #include "runtime/core/program.h"
@@ -11,8 +12,10 @@ namespace nibble {
 
 class KeyValueCache {
 public:
-  // Reads the layout off the function's state arguments `key_cache:<layer>` [pages, kv_heads, head_dim, page_size] and
-  // `value_cache:<layer>` [pages, kv_heads, page_size, head_dim]. Failed when they are not like that or disagree.
+  // Reads the layout off the function's state arguments `key_cache:<layer>`
+  // [pages, kv_heads, head_dim, page_size] and `value_cache:<layer>` [pages,
+  // kv_heads, page_size, head_dim]. Failed when they are not like that or
+  // disagree.
   static Result<KeyValueCache> describe(const Function &forward);
 
   // Tokens a page holds.

@@ -9,31 +9,39 @@
 
 namespace nibble {
 
-Result<TokenDrawer> TokenDrawer::create(const Program &program, Function &forward, int64_t threads) {
+Result<TokenDrawer> TokenDrawer::create(const Program &program,
+                                        Function &forward, int64_t threads) {
   bool samples = program.has("sample");
-  NIBBLE_ASSIGN(Function function, program.function(samples ? "sample" : "sample_log_probability"));
+  NIBBLE_ASSIGN(
+      Function function,
+      program.function(samples ? "sample" : "sample_log_probability"));
   std::vector<const char *> needed = {"logp"};
   if (samples)
     needed = {"tokens", "log_kept_mass", "status", "logp"};
   for (const char *name : needed)
     if (function.result(name) < 0)
-      return Status::failed(fmt::format("program: '{}' has no result '{}'", function.info().name, name));
+      return Status::failed(fmt::format("program: '{}' has no result '{}'",
+                                        function.info().name, name));
   if (samples)
     forward.keepOnDevice(forward.result("logits"));
   return TokenDrawer(std::move(function), samples, threads);
 }
 
 // Rows are independent, so threads change nothing.
-void TokenDrawer::choose(const TensorView &logits, std::span<const RowDraw> draws) {
+void TokenDrawer::choose(const TensorView &logits,
+                         std::span<const RowDraw> draws) {
   constexpr int64_t kWorthAThread = 1 << 16; // logits
   auto count = static_cast<int64_t>(draws.size());
   int64_t vocabulary = logits.shape[1];
-  int64_t threads = std::clamp<int64_t>(std::min(threads_, count * vocabulary / kWorthAThread), 1, count);
+  int64_t threads = std::clamp<int64_t>(
+      std::min(threads_, count * vocabulary / kWorthAThread), 1, count);
   samplers_.resize(std::max<size_t>(samplers_.size(), threads));
   auto work = [&](int64_t thread) {
     for (int64_t i = thread; i < count; i += threads) {
-      auto row = std::span(logits.as<const float>() + i * vocabulary, static_cast<size_t>(vocabulary));
-      auto choice = samplers_[thread].choose(row, *draws[i].sampling, draws[i].randomBits);
+      auto row = std::span(logits.as<const float>() + i * vocabulary,
+                           static_cast<size_t>(vocabulary));
+      auto choice = samplers_[thread].choose(row, *draws[i].sampling,
+                                             draws[i].randomBits);
       if (choice.isOk()) {
         drawn_.tokens[i] = choice->token;
         drawn_.logKeptMass[i] = choice->logKeptMass;
@@ -50,7 +58,8 @@ void TokenDrawer::choose(const TensorView &logits, std::span<const RowDraw> draw
     thread.join();
 }
 
-Status TokenDrawer::bindDraws(std::span<const RowDraw> draws, int64_t vocabulary) {
+Status TokenDrawer::bindDraws(std::span<const RowDraw> draws,
+                              int64_t vocabulary) {
   bits_.clear();
   for (auto *list : {&filtered_, &topK_})
     list->clear();
@@ -77,7 +86,9 @@ Status TokenDrawer::bindDraws(std::span<const RowDraw> draws, int64_t vocabulary
   return function_.bind("min_p", viewOf(minP_));
 }
 
-Result<const DrawnTokens *> TokenDrawer::draw(const TensorView &logits, std::span<const RowDraw> draws, Arena &arena) {
+Result<const DrawnTokens *> TokenDrawer::draw(const TensorView &logits,
+                                              std::span<const RowDraw> draws,
+                                              Arena &arena) {
   size_t count = draws.size();
   drawn_.tokens.assign(count, 0);
   drawn_.logKeptMass.assign(count, 0);

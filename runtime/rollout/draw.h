@@ -1,5 +1,6 @@
-// Draws a token for each row of logits and says what the program thinks of its probability: by the program's function
-// `sample`, which a program for a device has, so that logits never leave it, or by threads of the host. Both draw the
+// Draws a token for each row of logits and says what the program thinks of its
+// probability: by the program's function `sample`, which a program for a device
+// has, so that logits never leave it, or by threads of the host. Both draw the
 // same token of the same logits (N16).
 #pragma once
 
@@ -29,13 +30,17 @@ struct DrawnTokens {
 
 class TokenDrawer {
 public:
-  // Functions used: `sample`, or else `sample_log_probability`. The logits of `forward` then stay where they are made.
-  // `threads` are the host's. Failed when the functions do not fit together.
-  static Result<TokenDrawer> create(const Program &program, Function &forward, int64_t threads);
+  // Functions used: `sample`, or else `sample_log_probability`. The logits of
+  // `forward` then stay where they are made. `threads` are the host's. Failed
+  // when the functions do not fit together.
+  static Result<TokenDrawer> create(const Program &program, Function &forward,
+                                    int64_t threads);
 
-  // logits: [R, V], result of `forward`; draws: R. The results belong to this object and are good until the next call.
-  // Failed when a program is; a row's own trouble is in its status.
-  Result<const DrawnTokens *> draw(const TensorView &logits, std::span<const RowDraw> draws, Arena &arena);
+  // logits: [R, V], result of `forward`; draws: R. The results belong to this
+  // object and are good until the next call. Failed when a program is; a row's
+  // own trouble is in its status.
+  Result<const DrawnTokens *>
+  draw(const TensorView &logits, std::span<const RowDraw> draws, Arena &arena);
 
 private:
   TokenDrawer(Function function, bool samples, int64_t threads)

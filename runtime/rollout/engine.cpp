@@ -33,7 +33,8 @@ struct Sequence : ScheduledSequence {
   const Request *request = nullptr;
   Sample *sample = nullptr;
   std::vector<int32_t> tokens;      // prompt and sample
-  std::vector<Sequence *> siblings; // samples of the same prompt that wait for this one to compute it
+  std::vector<Sequence *> siblings; // samples of the same prompt that wait for
+                                    // this one to compute it
 };
 
 } // namespace
@@ -52,34 +53,53 @@ struct RolloutEngine::Implementation {
   Status checkRequest(const Request &request, size_t index) const;
   bool finished(const Sequence &sequence) const;
   Status sample(const std::vector<Sequence *> &draws, const TensorView &logits);
-  Result<std::vector<Sequence *>> compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
+  Result<std::vector<Sequence *>>
+  compute(const Plan &plan, Scheduler &scheduler, TensorView &logits);
 };
 
-Result<RolloutEngine> RolloutEngine::create(const Program &program, const TensorLookup &parameters,
+Result<RolloutEngine> RolloutEngine::create(const Program &program,
+                                            const TensorLookup &parameters,
                                             const RolloutOptions &options) {
-  if (options.maxTokensPerCall < 1 || options.maxRunning < 1 || options.contextLength < 1)
-    return Status::usage("rollout: max_tokens_per_call, max_running and the context length must be at least 1");
+  if (options.maxTokensPerCall < 1 || options.maxRunning < 1 ||
+      options.contextLength < 1)
+    return Status::usage("rollout: max_tokens_per_call, max_running and the "
+                         "context length must be at least 1");
   NIBBLE_ASSIGN(Function forward, program.function("forward"));
   NIBBLE_ASSIGN(KeyValueCache cache, KeyValueCache::describe(forward));
   int logits = forward.result("logits");
-  if (logits < 0 || forward.info().results[logits].rank != 2 || forward.info().results[logits].shape[1] < 1)
+  if (logits < 0 || forward.info().results[logits].rank != 2 ||
+      forward.info().results[logits].shape[1] < 1)
     return Status::failed("program: 'forward' must return logits [?, V]");
-  NIBBLE_ASSIGN(TokenDrawer drawer, TokenDrawer::create(program, forward, options.threads));
-  auto implementation = std::unique_ptr<Implementation>(
-      new Implementation{options, std::move(forward), std::move(drawer), std::move(cache), 0, 0, {}, {}, {}, {}});
+  NIBBLE_ASSIGN(TokenDrawer drawer,
+                TokenDrawer::create(program, forward, options.threads));
+  auto implementation =
+      std::unique_ptr<Implementation>(new Implementation{options,
+                                                         std::move(forward),
+                                                         std::move(drawer),
+                                                         std::move(cache),
+                                                         0,
+                                                         0,
+                                                         {},
+                                                         {},
+                                                         {},
+                                                         {}});
   Implementation &it = *implementation;
   it.vocabulary = it.forward.info().results[logits].shape[1];
 
   int64_t pageSize = it.cache.pageSize();
-  int64_t perContext = (options.contextLength + pageSize - 1) / pageSize + 1; // one more to copy a shared page into
+  int64_t perContext = (options.contextLength + pageSize - 1) / pageSize +
+                       1; // one more to copy a shared page into
   it.pages = options.pages > 0
                  ? options.pages
-                 : std::min(perContext * options.maxRunning, options.cacheBytes / it.cache.bytesPerPage());
+                 : std::min(perContext * options.maxRunning,
+                            options.cacheBytes / it.cache.bytesPerPage());
   if (it.pages < perContext)
-    return Status::usage(
-        fmt::format("rollout: a key and value cache of {} pages of {} bytes cannot hold one context of {} "
-                    "tokens ({} pages); raise rollout.cache_megabytes or lower model.context_length",
-                    it.pages, it.cache.bytesPerPage(), options.contextLength, perContext));
+    return Status::usage(fmt::format(
+        "rollout: a key and value cache of {} pages of {} bytes cannot hold "
+        "one context of {} "
+        "tokens ({} pages); raise rollout.cache_megabytes or lower "
+        "model.context_length",
+        it.pages, it.cache.bytesPerPage(), options.contextLength, perContext));
   NIBBLE_TRY(it.cache.allocate(it.pages, it.forward));
   // State is the cache, bound above; parameters come from outside.
   const nibble_function &info = it.forward.info();
@@ -96,16 +116,23 @@ RolloutEngine::RolloutEngine(std::unique_ptr<Implementation> implementation)
 RolloutEngine::RolloutEngine(RolloutEngine &&) noexcept = default;
 RolloutEngine &RolloutEngine::operator=(RolloutEngine &&) noexcept = default;
 RolloutEngine::~RolloutEngine() = default;
-const RolloutStatistics &RolloutEngine::statistics() const { return implementation_->statistics; }
+const RolloutStatistics &RolloutEngine::statistics() const {
+  return implementation_->statistics;
+}
 
-Status RolloutEngine::Implementation::checkRequest(const Request &request, size_t index) const {
+Status RolloutEngine::Implementation::checkRequest(const Request &request,
+                                                   size_t index) const {
   if (request.prompt.empty() || request.samples < 0)
-    return Status::usage(fmt::format("rollout: request {} has no prompt token or a negative number of samples", index));
+    return Status::usage(fmt::format("rollout: request {} has no prompt token "
+                                     "or a negative number of samples",
+                                     index));
   for (int32_t token : request.prompt)
     if (token < 0 || token >= vocabulary)
       return Status::usage(
-          fmt::format("rollout: request {} has token {}; the vocabulary has {}", index, token, vocabulary));
-  return check(request.sampling).within(fmt::format("rollout: request {}", index));
+          fmt::format("rollout: request {} has token {}; the vocabulary has {}",
+                      index, token, vocabulary));
+  return check(request.sampling)
+      .within(fmt::format("rollout: request {}", index));
 }
 
 // Whether the sample is complete; sets its finish reason.
@@ -113,33 +140,40 @@ bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
   const SamplingOptions &sampling = sequence.request->sampling;
   Sample &sample = *sequence.sample;
   const auto &stops = sampling.stopTokens;
-  if (!sample.tokens.empty() && std::find(stops.begin(), stops.end(), sample.tokens.back()) != stops.end())
+  if (!sample.tokens.empty() && std::find(stops.begin(), stops.end(),
+                                          sample.tokens.back()) != stops.end())
     sample.finish = FinishReason::kStop;
   else if (static_cast<int64_t>(sample.tokens.size()) >= sampling.maxNewTokens)
     sample.finish = FinishReason::kLength;
-  else if (static_cast<int64_t>(sequence.tokens.size()) >= options.contextLength)
+  else if (static_cast<int64_t>(sequence.tokens.size()) >=
+           options.contextLength)
     sample.finish = FinishReason::kContext;
   else
     return false;
   return true;
 }
 
-// Draws a token for each entry, from the row of logits with its number, and records what the program says of its
-// probability.
-Status RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws, const TensorView &logits) {
+// Draws a token for each entry, from the row of logits with its number, and
+// records what the program says of its probability.
+Status
+RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws,
+                                      const TensorView &logits) {
   rowDraws.clear();
   for (const Sequence *sequence : draws) {
     const Request &request = *sequence->request;
     const Sample &sample = *sequence->sample;
-    rowDraws.push_back({&request.sampling, randomBits(request.seed, RandomStream::kSampler, request.step, sample.sample,
-                                                      sample.tokens.size())});
+    rowDraws.push_back(
+        {&request.sampling,
+         randomBits(request.seed, RandomStream::kSampler, request.step,
+                    sample.sample, sample.tokens.size())});
   }
   NIBBLE_ASSIGN(const DrawnTokens *drawn, drawer.draw(logits, rowDraws, arena));
   for (size_t i = 0; i < draws.size(); ++i)
     if (!drawn->status[i].isOk())
       return Status(drawn->status[i])
-          .within(
-              fmt::format("rollout: sample {} token {}", draws[i]->sample->sample, draws[i]->sample->tokens.size()));
+          .within(fmt::format("rollout: sample {} token {}",
+                              draws[i]->sample->sample,
+                              draws[i]->sample->tokens.size()));
   for (size_t i = 0; i < draws.size(); ++i) {
     Sequence &sequence = *draws[i];
     sequence.tokens.push_back(drawn->tokens[i]);
@@ -154,17 +188,21 @@ Status RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draw
   return Status::ok();
 }
 
-// Runs a plan; says which sequences are to get a token, one from each row of the logits. Several samples of one prompt
-// get a row each of its last token.
-Result<std::vector<Sequence *>> RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
-                                                                       TensorView &logits) {
+// Runs a plan; says which sequences are to get a token, one from each row of
+// the logits. Several samples of one prompt get a row each of its last token.
+Result<std::vector<Sequence *>>
+RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
+                                       TensorView &logits) {
   for (auto [from, to] : plan.copies)
     NIBBLE_TRY(cache.copyPage(from, to));
   batch.build(
       plan,
-      [](ScheduledSequence &sequence) -> std::span<const int32_t> { return static_cast<Sequence &>(sequence).tokens; },
+      [](ScheduledSequence &sequence) -> std::span<const int32_t> {
+        return static_cast<Sequence &>(sequence).tokens;
+      },
       [](ScheduledSequence &sequence) {
-        return 1 + static_cast<int64_t>(static_cast<Sequence &>(sequence).siblings.size());
+        return 1 + static_cast<int64_t>(
+                       static_cast<Sequence &>(sequence).siblings.size());
       });
   NIBBLE_TRY(batch.bind(forward));
   NIBBLE_ASSIGN(auto results, forward.call(arena));
@@ -190,11 +228,15 @@ Result<std::vector<Sequence *>> RolloutEngine::Implementation::compute(const Pla
 }
 
 Result<std::vector<std::vector<Sample>>>
-RolloutEngine::generate(std::span<const Request> requests, uint64_t weightVersion, const std::function<bool()> &stop) {
+RolloutEngine::generate(std::span<const Request> requests,
+                        uint64_t weightVersion,
+                        const std::function<bool()> &stop) {
   Implementation &it = *implementation_;
   it.statistics = {};
   PagePool pool(it.pages);
-  Scheduler scheduler({it.options.maxTokensPerCall, it.options.maxRunning, it.cache.pageSize()}, pool);
+  Scheduler scheduler(
+      {it.options.maxTokensPerCall, it.options.maxRunning, it.cache.pageSize()},
+      pool);
   std::vector<std::vector<Sample>> samples(requests.size());
   std::deque<Sequence> sequences;
   int64_t unfinished = 0;
@@ -228,12 +270,15 @@ RolloutEngine::generate(std::span<const Request> requests, uint64_t weightVersio
 
   while (unfinished > 0) {
     if (stop && stop())
-      return Status::interrupted("rollout: stopped by a signal; the samples of this step are dropped");
+      return Status::interrupted(
+          "rollout: stopped by a signal; the samples of this step are dropped");
     Plan plan = scheduler.next();
     if (plan.tokens.empty())
-      return Status::failed("rollout: no sequence can go on; the cache is too small");
+      return Status::failed(
+          "rollout: no sequence can go on; the cache is too small");
     TensorView logits;
-    NIBBLE_ASSIGN(std::vector<Sequence *> draws, it.compute(plan, scheduler, logits));
+    NIBBLE_ASSIGN(std::vector<Sequence *> draws,
+                  it.compute(plan, scheduler, logits));
     if (!draws.empty())
       NIBBLE_TRY(it.sample(draws, logits));
     for (Sequence *sequence : draws)

@@ -8,8 +8,9 @@
 
 namespace nibble {
 
-// Samples of one prompt. Sample i draws with randomBits(seed, step, firstSample + i, token): give every sample of a
-// step its own number, and it does not matter which requests stand together in a batch.
+// Samples of one prompt. Sample i draws with randomBits(seed, step, firstSample
+// + i, token): give every sample of a step its own number, and it does not
+// matter which requests stand together in a batch.
 struct Request {
   std::vector<int32_t> prompt = {}; // token ids
   int64_t samples = 1;
@@ -27,10 +28,13 @@ const char *nameOf(FinishReason reason);
 // Per token lists have one entry per sampled token.
 struct Sample {
   std::vector<int32_t> tokens;
-  std::vector<float> logProbability; // under the temperature-scaled full distribution (rl.md); greedy: temperature 1
-  std::vector<float> logKeptMass;    // 0 where no filter removed anything
-  std::vector<float> entropy;        // of the temperature-scaled full distribution; empty when the program has none
-  float temperature = 1;             // of the recorded log-probabilities
+  std::vector<float>
+      logProbability; // under the temperature-scaled full distribution (rl.md);
+                      // greedy: temperature 1
+  std::vector<float> logKeptMass; // 0 where no filter removed anything
+  std::vector<float> entropy; // of the temperature-scaled full distribution;
+                              // empty when the program has none
+  float temperature = 1;      // of the recorded log-probabilities
   FinishReason finish = FinishReason::kLength;
   uint64_t sample = 0;        // its number, the request's firstSample + i
   uint64_t weightVersion = 0; // of every token

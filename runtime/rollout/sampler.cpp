@@ -16,27 +16,35 @@ using numerics::massOf;
 
 Status check(const SamplingOptions &options) {
   if (!(options.temperature >= 0.0 && options.temperature <= 100.0))
-    return Status::usage(fmt::format("temperature: {} is not in 0..100", options.temperature));
+    return Status::usage(
+        fmt::format("temperature: {} is not in 0..100", options.temperature));
   if (options.topK < 0)
-    return Status::usage(fmt::format("top_k: {} is negative; 0 switches it off", options.topK));
+    return Status::usage(
+        fmt::format("top_k: {} is negative; 0 switches it off", options.topK));
   if (!(options.topP > 0.0 && options.topP <= 1.0))
-    return Status::usage(fmt::format("top_p: {} is not in (0, 1]; 1 switches it off", options.topP));
+    return Status::usage(fmt::format(
+        "top_p: {} is not in (0, 1]; 1 switches it off", options.topP));
   if (!(options.minP >= 0.0 && options.minP <= 1.0))
-    return Status::usage(fmt::format("min_p: {} is not in 0..1; 0 switches it off", options.minP));
+    return Status::usage(fmt::format(
+        "min_p: {} is not in 0..1; 0 switches it off", options.minP));
   if (options.maxNewTokens < 0)
-    return Status::usage(fmt::format("max_new_tokens: {} is negative", options.maxNewTokens));
+    return Status::usage(
+        fmt::format("max_new_tokens: {} is negative", options.maxNewTokens));
   return Status::ok();
 }
 
 namespace {
 
-// Loops over all of a vocabulary, compiled for several vector widths. IEEE operations without contraction and integers
-// give the same bits in each.
-#define NIBBLE_ANY_WIDTH __attribute__((target_clones("avx512f", "avx2", "default")))
+// Loops over all of a vocabulary, compiled for several vector widths. IEEE
+// operations without contraction and integers give the same bits in each.
+#define NIBBLE_ANY_WIDTH                                                       \
+  __attribute__((target_clones("avx512f", "avx2", "default")))
 constexpr int64_t kLanes = 16;
 constexpr int64_t kBlock = 512; // tokens that a draw walks over at a time
 
-NIBBLE_ANY_WIDTH void massesOf(const float *logits, int64_t count, float temperature, float largest, uint64_t *mass) {
+NIBBLE_ANY_WIDTH void massesOf(const float *logits, int64_t count,
+                               float temperature, float largest,
+                               uint64_t *mass) {
   float quotient = largest / temperature;
   for (int64_t i = 0; i < count; ++i)
     mass[i] = massOf(logits[i], largest, temperature, quotient);
@@ -49,15 +57,21 @@ NIBBLE_ANY_WIDTH uint64_t sumOf(const uint64_t *mass, int64_t count) {
   return sum;
 }
 
-NIBBLE_ANY_WIDTH void ranksOf(const float *logits, int64_t count, uint64_t *ranks) {
+NIBBLE_ANY_WIDTH void ranksOf(const float *logits, int64_t count,
+                              uint64_t *ranks) {
   for (int64_t i = 0; i < count; ++i)
     ranks[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i));
 }
 
-// What is behind the pivot in the ranking, or weighs less than `least`, loses its mass.
-NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count, uint64_t pivot, uint64_t least, uint64_t *mass) {
+// What is behind the pivot in the ranking, or weighs less than `least`, loses
+// its mass.
+NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count,
+                               uint64_t pivot, uint64_t least, uint64_t *mass) {
   for (int64_t i = 0; i < count; ++i)
-    mass[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i)) <= pivot && mass[i] >= least ? mass[i] : 0;
+    mass[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i)) <= pivot &&
+                      mass[i] >= least
+                  ? mass[i]
+                  : 0;
 }
 
 // The largest logit; NaN when one is NaN.
@@ -87,11 +101,13 @@ NIBBLE_ANY_WIDTH float largestValue(const float *logits, int64_t count) {
 // What is wrong with a row that has a NaN, or a largest logit that is infinite.
 Status whyBad(std::span<const float> logits) {
   for (size_t i = 0; i < logits.size(); ++i) {
-    BadRow kind = std::isnan(logits[i])                                 ? BadRow::kNaN
-                  : logits[i] == std::numeric_limits<float>::infinity() ? BadRow::kInfinite
-                                                                        : BadRow::kNone;
+    BadRow kind = std::isnan(logits[i]) ? BadRow::kNaN
+                  : logits[i] == std::numeric_limits<float>::infinity()
+                      ? BadRow::kInfinite
+                      : BadRow::kNone;
     if (kind != BadRow::kNone)
-      return describeBadRow(static_cast<int32_t>(kind) + numerics::kBadRowKinds * static_cast<int32_t>(i));
+      return describeBadRow(static_cast<int32_t>(kind) +
+                            numerics::kBadRowKinds * static_cast<int32_t>(i));
   }
   return describeBadRow(static_cast<int32_t>(BadRow::kNoneFinite));
 }
@@ -115,14 +131,17 @@ Status describeBadRow(int32_t status) {
 }
 
 // The last token in the ranking that top_k and top_p keep.
-uint64_t Sampler::pivotOf(std::span<const float> logits, const SamplingOptions &options, uint64_t all) {
+uint64_t Sampler::pivotOf(std::span<const float> logits,
+                          const SamplingOptions &options, uint64_t all) {
   auto count = static_cast<int64_t>(logits.size());
   bool fewer = options.topK > 0 && options.topK < count;
   if (!fewer && options.topP >= 1.0)
     return kEverything;
   ranks_.resize(logits.size());
   ranksOf(logits.data(), count, ranks_.data());
-  auto massAt = [&](int64_t i) { return mass_[ranks_[i] & ((uint64_t{1} << numerics::kRankTokenBits) - 1)]; };
+  auto massAt = [&](int64_t i) {
+    return mass_[ranks_[i] & ((uint64_t{1} << numerics::kRankTokenBits) - 1)];
+  };
   uint64_t left = all; // mass that top_k leaves
   int64_t most = fewer ? options.topK : count;
   if (fewer) {
@@ -138,7 +157,8 @@ uint64_t Sampler::pivotOf(std::span<const float> logits, const SamplingOptions &
   for (int64_t sorted = 0, next = 0;; sorted = next) {
     next = std::min(most, std::max<int64_t>(64, 4 * sorted));
     if (next < most)
-      std::nth_element(ranks_.begin() + sorted, ranks_.begin() + next, ranks_.begin() + most);
+      std::nth_element(ranks_.begin() + sorted, ranks_.begin() + next,
+                       ranks_.begin() + most);
     std::sort(ranks_.begin() + sorted, ranks_.begin() + next);
     for (int64_t i = sorted; i < next; ++i)
       if (sum += massAt(i); sum >= wanted)
@@ -146,21 +166,29 @@ uint64_t Sampler::pivotOf(std::span<const float> logits, const SamplingOptions &
   }
 }
 
-Result<Choice> Sampler::choose(std::span<const float> logits, const SamplingOptions &options, uint64_t randomBits) {
+Result<Choice> Sampler::choose(std::span<const float> logits,
+                               const SamplingOptions &options,
+                               uint64_t randomBits) {
   auto count = static_cast<int64_t>(logits.size());
   if (count > numerics::kMostTokens)
-    return Status::failed(fmt::format("{} logits; a vocabulary may have {}", count, numerics::kMostTokens));
+    return Status::failed(fmt::format("{} logits; a vocabulary may have {}",
+                                      count, numerics::kMostTokens));
   float largest = largestValue(logits.data(), count);
   if (!std::isfinite(largest))
     return whyBad(logits);
   if (options.greedy())
-    return Choice{static_cast<int32_t>(std::find(logits.begin(), logits.end(), largest) - logits.begin()), 0};
+    return Choice{
+        static_cast<int32_t>(std::find(logits.begin(), logits.end(), largest) -
+                             logits.begin()),
+        0};
 
   mass_.resize(logits.size());
-  massesOf(logits.data(), count, static_cast<float>(options.temperature), largest, mass_.data());
+  massesOf(logits.data(), count, static_cast<float>(options.temperature),
+           largest, mass_.data());
   uint64_t all = sumOf(mass_.data(), count), kept = all;
   if (options.filtered()) {
-    keepOnly(logits.data(), count, pivotOf(logits, options, all), numerics::leastMass(options.minP), mass_.data());
+    keepOnly(logits.data(), count, pivotOf(logits, options, all),
+             numerics::leastMass(options.minP), mass_.data());
     kept = sumOf(mass_.data(), count);
   }
   // The first token at which the sum of masses passes a threshold below `kept`.

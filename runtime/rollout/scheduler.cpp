@@ -5,8 +5,11 @@
 namespace nibble {
 
 void Scheduler::insert(ScheduledSequence &sequence) {
-  auto place = std::lower_bound(sequences_.begin(), sequences_.end(), sequence.priority,
-                                [](const ScheduledSequence *s, int64_t priority) { return s->priority < priority; });
+  auto place =
+      std::lower_bound(sequences_.begin(), sequences_.end(), sequence.priority,
+                       [](const ScheduledSequence *s, int64_t priority) {
+                         return s->priority < priority;
+                       });
   sequences_.insert(place, &sequence);
 }
 
@@ -16,10 +19,12 @@ void Scheduler::add(ScheduledSequence &sequence) {
   insert(sequence);
 }
 
-void Scheduler::addSharing(ScheduledSequence &sequence, const ScheduledSequence &source) {
+void Scheduler::addSharing(ScheduledSequence &sequence,
+                           const ScheduledSequence &source) {
   sequence.computed = source.computed;
   sequence.running = false;
-  sequence.pages.assign(source.pages.begin(), source.pages.begin() + pagesFor(source.computed));
+  sequence.pages.assign(source.pages.begin(),
+                        source.pages.begin() + pagesFor(source.computed));
   for (int32_t page : sequence.pages)
     pool_.retain(page);
   insert(sequence);
@@ -39,9 +44,11 @@ void Scheduler::remove(ScheduledSequence &sequence) {
   std::erase(sequences_, &sequence);
 }
 
-// Takes the pages of the holder of lowest priority; false when nobody below `priority` holds any.
+// Takes the pages of the holder of lowest priority; false when nobody below
+// `priority` holds any.
 bool Scheduler::preemptBelow(int64_t priority) {
-  for (size_t i = sequences_.size(); i-- > 0 && sequences_[i]->priority > priority;)
+  for (size_t i = sequences_.size();
+       i-- > 0 && sequences_[i]->priority > priority;)
     if (!sequences_[i]->pages.empty()) {
       releasePages(*sequences_[i]);
       ++preemptions_;
@@ -50,9 +57,12 @@ bool Scheduler::preemptBelow(int64_t priority) {
   return false;
 }
 
-// Every page that tokens begin .. begin+count-1 lie in becomes the sequence's own. False when there are not enough.
-bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin, int64_t count, Plan &plan) {
-  for (int64_t index = begin / limits_.pageSize; index < pagesFor(begin + count); ++index) {
+// Every page that tokens begin .. begin+count-1 lie in becomes the sequence's
+// own. False when there are not enough.
+bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin,
+                             int64_t count, Plan &plan) {
+  for (int64_t index = begin / limits_.pageSize;
+       index < pagesFor(begin + count); ++index) {
     while (true) {
       bool there = index < static_cast<int64_t>(sequence.pages.size());
       if (there && pool_.holders(sequence.pages[index]) == 1)
@@ -78,24 +88,30 @@ bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin, int64_t
 
 Plan Scheduler::next() {
   Plan plan = attempt();
-  // When all that ran had to give way to waiting ones of higher priority, those have their turn now.
+  // When all that ran had to give way to waiting ones of higher priority, those
+  // have their turn now.
   return plan.tokens.empty() ? attempt() : plan;
 }
 
 Plan Scheduler::attempt() {
   Plan plan;
   int64_t budget = limits_.maxTokens;
-  // By index: preemption changes sequences behind this one, never the list itself.
+  // By index: preemption changes sequences behind this one, never the list
+  // itself.
   for (size_t i = 0; i < sequences_.size() && budget > 0; ++i) {
     ScheduledSequence &sequence = *sequences_[i];
     if (!sequence.running) {
-      // A newcomer waits until there is room for all its tokens (and a copy of a shared page), rather than push
-      // others out; unless nothing has a place in this call yet.
-      int64_t needed = pagesFor(sequence.length) - static_cast<int64_t>(sequence.pages.size()) + 1;
-      if (running_ >= limits_.maxRunning || (!plan.tokens.empty() && needed > pool_.free()))
+      // A newcomer waits until there is room for all its tokens (and a copy of
+      // a shared page), rather than push others out; unless nothing has a place
+      // in this call yet.
+      int64_t needed = pagesFor(sequence.length) -
+                       static_cast<int64_t>(sequence.pages.size()) + 1;
+      if (running_ >= limits_.maxRunning ||
+          (!plan.tokens.empty() && needed > pool_.free()))
         continue;
     }
-    int64_t begin = sequence.computed, count = std::min(sequence.length - begin, budget);
+    int64_t begin = sequence.computed,
+            count = std::min(sequence.length - begin, budget);
     if (!makeWritable(sequence, begin, count, plan)) {
       releasePages(sequence);
       ++preemptions_;
@@ -105,7 +121,8 @@ Plan Scheduler::attempt() {
       sequence.running = true;
       ++running_;
     }
-    plan.tokens.push_back({&sequence, begin, count, begin + count == sequence.length});
+    plan.tokens.push_back(
+        {&sequence, begin, count, begin + count == sequence.length});
     budget -= count;
   }
   return plan;

@@ -1,8 +1,11 @@
-// Which tokens of which sequences go into the next call (continuous batching), and which pages they may write.
+// Which tokens of which sequences go into the next call (continuous batching),
+// and which pages they may write.
 //
-// Sequences have a fixed priority, the order in which they were added. A sequence that needs a page when none is free
-// takes it from the sequence of lowest priority that holds any: that one starts over later, from its own tokens, and by
-// N10-N14 arrives at the same bits. The sequence of highest priority always gets on, so every run ends.
+// Sequences have a fixed priority, the order in which they were added. A
+// sequence that needs a page when none is free takes it from the sequence of
+// lowest priority that holds any: that one starts over later, from its own
+// tokens, and by N10-N14 arrives at the same bits. The sequence of highest
+// priority always gets on, so every run ends.
 #pragma once
 
 #include "runtime/rollout/pages.h"
@@ -29,8 +32,9 @@ struct PlannedTokens {
 };
 
 struct Plan {
-  std::vector<std::pair<int32_t, int32_t>> copies; // pages to copy before the call: from, to
-  std::vector<PlannedTokens> tokens;               // in order of priority
+  std::vector<std::pair<int32_t, int32_t>>
+      copies;                        // pages to copy before the call: from, to
+  std::vector<PlannedTokens> tokens; // in order of priority
 };
 
 class Scheduler {
@@ -43,24 +47,29 @@ public:
   Scheduler(Limits limits, PagePool &pool) : limits_(limits), pool_(pool) {}
 
   void add(ScheduledSequence &sequence);
-  // Adds `sequence` with the computed tokens of `source`, whose pages it shares from now on.
+  // Adds `sequence` with the computed tokens of `source`, whose pages it shares
+  // from now on.
   void addSharing(ScheduledSequence &sequence, const ScheduledSequence &source);
   // Gives its pages back.
   void remove(ScheduledSequence &sequence);
 
-  // Empty only when there is no sequence, or the pool is too small for the first one alone. The caller computes the
-  // plan, then sets `computed` and `length`.
+  // Empty only when there is no sequence, or the pool is too small for the
+  // first one alone. The caller computes the plan, then sets `computed` and
+  // `length`.
   Plan next();
 
   int64_t preemptions() const { return preemptions_; }
 
 private:
-  int64_t pagesFor(int64_t tokens) const { return (tokens + limits_.pageSize - 1) / limits_.pageSize; }
+  int64_t pagesFor(int64_t tokens) const {
+    return (tokens + limits_.pageSize - 1) / limits_.pageSize;
+  }
   void insert(ScheduledSequence &sequence);
   Plan attempt();
   void releasePages(ScheduledSequence &sequence);
   bool preemptBelow(int64_t priority);
-  bool makeWritable(ScheduledSequence &sequence, int64_t begin, int64_t count, Plan &plan);
+  bool makeWritable(ScheduledSequence &sequence, int64_t begin, int64_t count,
+                    Plan &plan);
 
   Limits limits_;
   PagePool &pool_;

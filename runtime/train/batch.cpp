@@ -10,17 +10,23 @@ Status check(std::span<const TrainSequence> sequences) {
   for (size_t i = 0; i < sequences.size(); ++i) {
     const TrainSequence &sequence = sequences[i];
     if (sequence.rows() < 1)
-      return Status::usage(fmt::format("train: sequence {} has {} tokens; two are needed", i, sequence.tokens.size()));
-    for (const auto *list : {&sequence.mask, &sequence.weight, &sequence.advantage, &sequence.oldLogProbability,
-                             &sequence.referenceLogProbability})
-      if (!list->empty() && static_cast<int64_t>(list->size()) != sequence.rows())
+      return Status::usage(
+          fmt::format("train: sequence {} has {} tokens; two are needed", i,
+                      sequence.tokens.size()));
+    for (const auto *list :
+         {&sequence.mask, &sequence.weight, &sequence.advantage,
+          &sequence.oldLogProbability, &sequence.referenceLogProbability})
+      if (!list->empty() &&
+          static_cast<int64_t>(list->size()) != sequence.rows())
         return Status::usage(
-            fmt::format("train: sequence {} of {} rows has a list of {} values", i, sequence.rows(), list->size()));
+            fmt::format("train: sequence {} of {} rows has a list of {} values",
+                        i, sequence.rows(), list->size()));
   }
   return Status::ok();
 }
 
-std::vector<Microbatch> splitByTokens(std::span<const TrainSequence> sequences, int64_t maxTokens) {
+std::vector<Microbatch> splitByTokens(std::span<const TrainSequence> sequences,
+                                      int64_t maxTokens) {
   std::vector<Microbatch> result;
   int64_t used = 0;
   for (int64_t i = 0; i < static_cast<int64_t>(sequences.size()); ++i) {
@@ -38,7 +44,8 @@ std::vector<Microbatch> splitByTokens(std::span<const TrainSequence> sequences, 
 void TrainInputs::build(std::span<const TrainSequence> sequences) {
   for (auto *list : {&tokens_, &targets_, &positions_})
     list->clear();
-  for (auto *list : {&temperature_, &mask_, &weight_, &advantage_, &oldLogp_, &referenceLogp_})
+  for (auto *list : {&temperature_, &mask_, &weight_, &advantage_, &oldLogp_,
+                     &referenceLogp_})
     list->clear();
   sequences_.assign(1, 0);
   for (const TrainSequence &sequence : sequences) {

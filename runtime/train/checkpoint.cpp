@@ -27,16 +27,21 @@ std::optional<int64_t> stepOf(const std::string &name) {
   int64_t step = -1;
   if (!name.starts_with("step-"))
     return std::nullopt;
-  auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-  return error == std::errc() && end == name.data() + name.size() && folderName(step) == name ? std::optional(step)
-                                                                                              : std::nullopt;
+  auto [end, error] =
+      std::from_chars(name.data() + 5, name.data() + name.size(), step);
+  return error == std::errc() && end == name.data() + name.size() &&
+                 folderName(step) == name
+             ? std::optional(step)
+             : std::nullopt;
 }
 
 // File of a tensor; null for what is not saved.
 const char *fileOf(const std::string &key) {
   if (key.starts_with("gradient:"))
     return nullptr;
-  return key.starts_with("weight:") || key.starts_with("packed:") ? "weights.safetensors" : "optimizer.safetensors";
+  return key.starts_with("weight:") || key.starts_with("packed:")
+             ? "weights.safetensors"
+             : "optimizer.safetensors";
 }
 
 // {"file": {"bytes": .., "xxh3": ".."}, ..} and, beside it, its own hash.
@@ -45,10 +50,13 @@ Json manifestOf(Json files) {
   return {{"format", kFormat}, {"files", std::move(files)}, {"xxh3", hash}};
 }
 
-// Tensors go from where they are into the file piece by piece. Their hash is that of what was handed to the system, so
-// that reading the file back shows what the disk made of it.
-Status writeInto(const fs::path &folder, const Json &state, const ParameterStore &store) {
-  std::map<std::string, std::vector<TensorSpec>> files = {{"weights.safetensors", {}}};
+// Tensors go from where they are into the file piece by piece. Their hash is
+// that of what was handed to the system, so that reading the file back shows
+// what the disk made of it.
+Status writeInto(const fs::path &folder, const Json &state,
+                 const ParameterStore &store) {
+  std::map<std::string, std::vector<TensorSpec>> files = {
+      {"weights.safetensors", {}}};
   for (const auto &[key, tensor] : store.tensors())
     if (const char *file = fileOf(key))
       files[file].push_back({key, tensor.dtype(), tensor.shape()});
@@ -61,13 +69,15 @@ Status writeInto(const fs::path &folder, const Json &state, const ParameterStore
     hashes[name] = {{"bytes", hash.bytes}, {"xxh3", hash.hash}};
   };
   for (auto &[file, specs] : files) {
-    NIBBLE_ASSIGN(FileHash hash, streamSafetensors((folder / file).string(), std::move(specs), produce));
+    NIBBLE_ASSIGN(FileHash hash, streamSafetensors((folder / file).string(),
+                                                   std::move(specs), produce));
     add(file, hash);
   }
   std::string text = toText(state);
   NIBBLE_TRY(writeFileAtomically(folder / kState, text));
   add(kState, {std::ssize(text), hash128(text)});
-  return writeFileAtomically(folder / kManifest, manifestOf(std::move(hashes)).dump());
+  return writeFileAtomically(folder / kManifest,
+                             manifestOf(std::move(hashes)).dump());
 }
 
 // Steps of the complete checkpoints, newest first.
@@ -84,8 +94,10 @@ Result<std::vector<int64_t>> stepsIn(const fs::path &folder) {
 // Removes all but the `keep` newest. The caller has verified the newest.
 Status prune(const fs::path &folder, int64_t keep) {
   NIBBLE_ASSIGN(auto steps, stepsIn(folder));
-  for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 1)); i < steps.size(); ++i) {
-    // Renamed first, so that a crash in between leaves no checkpoint that is half there.
+  for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 1));
+       i < steps.size(); ++i) {
+    // Renamed first, so that a crash in between leaves no checkpoint that is
+    // half there.
     fs::path path = folder / folderName(steps[i]), going = path;
     going += fmt::format(".tmp.{}", getpid());
     NIBBLE_TRY(renamePath(path, going));
@@ -100,9 +112,11 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
   NIBBLE_ASSIGN(Json manifest, readJsonFile((checkpoint / kManifest).string()));
   std::string where = (checkpoint / kManifest).string();
   auto damaged = [&](const std::string &why) {
-    return Status::badInput(fmt::format("{}: {}; the checkpoint is damaged", where, why));
+    return Status::badInput(
+        fmt::format("{}: {}; the checkpoint is damaged", where, why));
   };
-  const Json *files = manifest.is_object() ? findField(manifest, "files") : nullptr;
+  const Json *files =
+      manifest.is_object() ? findField(manifest, "files") : nullptr;
   if (!files || !files->is_object() || manifest != manifestOf(*files))
     return damaged("its content does not match its own hash");
   if (!files->contains(kState))
@@ -112,20 +126,23 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
       return damaged(fmt::format("'{}' is no plain file name", name));
     NIBBLE_ASSIGN(FileHash found, hashFile(checkpoint / name));
     if (entry != Json{{"bytes", found.bytes}, {"xxh3", found.hash}})
-      return Status::badInput(fmt::format("{}: its bytes are not those that were saved; the checkpoint is damaged",
-                                          (checkpoint / name).string()));
+      return Status::badInput(
+          fmt::format("{}: its bytes are not those that were saved; the "
+                      "checkpoint is damaged",
+                      (checkpoint / name).string()));
   }
   return Status::ok();
 }
 
-Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state, const ParameterStore &store,
-                      int64_t keep) {
+Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state,
+                      const ParameterStore &store, int64_t keep) {
   NIBBLE_TRY(makeFolders(folder));
   fs::path target = folder / folderName(step), temporary = target;
   temporary += fmt::format(".tmp.{}", getpid());
   std::error_code ignored;
   if (fs::exists(target, ignored)) {
-    // A run that fell back from a damaged checkpoint comes by the same step again.
+    // A run that fell back from a damaged checkpoint comes by the same step
+    // again.
     if (verifyCheckpoint(target).isOk())
       return replaceLink(folder / "latest", folderName(step));
     NIBBLE_TRY(removeTree(target));
@@ -137,7 +154,8 @@ Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state, c
   if (status.isOk())
     status = renamePath(temporary, target);
   if (!status.isOk()) {
-    (void)removeTree(temporary); // best effort: the first error is the one to tell
+    (void)removeTree(
+        temporary); // best effort: the first error is the one to tell
     return std::move(status).within(fmt::format("checkpoint of step {}", step));
   }
   NIBBLE_TRY(syncFolder(folder));
@@ -146,7 +164,8 @@ Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state, c
   return prune(folder, keep);
 }
 
-Result<std::optional<TrainCheckpoint>> newestCheckpoint(const fs::path &folder, std::vector<std::string> &warnings) {
+Result<std::optional<TrainCheckpoint>>
+newestCheckpoint(const fs::path &folder, std::vector<std::string> &warnings) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored))
     return std::optional<TrainCheckpoint>();
@@ -162,12 +181,14 @@ Result<std::optional<TrainCheckpoint>> newestCheckpoint(const fs::path &folder, 
       }
       status = std::move(state).takeStatus();
     }
-    warnings.push_back(fmt::format("{}; going back to an older one", status.message()));
+    warnings.push_back(
+        fmt::format("{}; going back to an older one", status.message()));
   }
   return std::optional<TrainCheckpoint>();
 }
 
-Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) {
+Status loadCheckpoint(const TrainCheckpoint &checkpoint,
+                      ParameterStore &store) {
   std::map<std::string, SafetensorsFile> files;
   for (auto &[key, tensor] : store.tensors()) {
     const char *name = fileOf(key);
@@ -175,14 +196,19 @@ Status loadCheckpoint(const TrainCheckpoint &checkpoint, ParameterStore &store) 
       continue;
     auto file = files.find(name);
     if (file == files.end()) {
-      NIBBLE_ASSIGN(SafetensorsFile opened, SafetensorsFile::open((checkpoint.path / name).string()));
+      NIBBLE_ASSIGN(SafetensorsFile opened,
+                    SafetensorsFile::open((checkpoint.path / name).string()));
       file = files.emplace(name, std::move(opened)).first;
     }
     const TensorInfo *info = file->second.find(key);
     if (!info || info->dtype != tensor.dtype() || info->shape != tensor.shape())
-      return Status::badInput(fmt::format("{}: has no '{}' of {} {}; it is a checkpoint of another model or recipe",
-                                          file->second.path(), key, nameOf(tensor.dtype()), toString(tensor.shape())));
-    NIBBLE_TRY(tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
+      return Status::badInput(
+          fmt::format("{}: has no '{}' of {} {}; it is a checkpoint of another "
+                      "model or recipe",
+                      file->second.path(), key, nameOf(tensor.dtype()),
+                      toString(tensor.shape())));
+    NIBBLE_TRY(tensor.writePieces([&](int64_t offset,
+                                      std::span<std::byte> piece) {
       return file->second.readInto(*info, static_cast<uint64_t>(offset), piece);
     }));
   }
@@ -195,13 +221,17 @@ Status tidyCheckpoints(const fs::path &folder, int64_t keep) {
     return Status::ok();
   NIBBLE_ASSIGN(auto names, listFolder(folder));
   for (const std::string &name : names)
-    if (name.find(".tmp.") != name.npos && (name.starts_with("step-") || name.starts_with("latest")))
+    if (name.find(".tmp.") != name.npos &&
+        (name.starts_with("step-") || name.starts_with("latest")))
       NIBBLE_TRY(removeTree(folder / name));
   NIBBLE_ASSIGN(auto steps, stepsIn(folder));
-  bool sound = !steps.empty() && verifyCheckpoint(folder / folderName(steps[0])).isOk();
+  bool sound =
+      !steps.empty() && verifyCheckpoint(folder / folderName(steps[0])).isOk();
   if (!sound)
     return Status::ok();
-  NIBBLE_TRY(replaceLink(folder / "latest", folderName(steps[0]))); // the power may have gone before the link moved
+  NIBBLE_TRY(replaceLink(
+      folder / "latest",
+      folderName(steps[0]))); // the power may have gone before the link moved
   return prune(folder, keep);
 }
 

@@ -11,12 +11,15 @@
 
 namespace nibble {
 
-Status exportCheckpoint(const ParameterStore &store, const std::string &source, const std::string &target) {
+Status exportCheckpoint(const ParameterStore &store, const std::string &source,
+                        const std::string &target) {
   std::vector<TensorSpec> specs;
   for (const std::string &name : store.names()) {
     auto master = store.tensors().find("master:" + name);
     if (master == store.tensors().end())
-      return Status::failed("weights of '" + name + "' are not trained by this run and cannot be exported");
+      return Status::failed(
+          "weights of '" + name +
+          "' are not trained by this run and cannot be exported");
     specs.push_back({name, DType::kBF16, master->second.shape()});
   }
   NIBBLE_ASSIGN(AtomicFolder folder, AtomicFolder::create(target));
@@ -26,22 +29,27 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source, 
     return master.readPieces([&](int64_t, std::span<const std::byte> piece) {
       // The pieces of a tensor on the host are cut as well.
       constexpr size_t kPiece = size_t{1} << 20;
-      for (auto rest = piece; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kPiece))) {
+      for (auto rest = piece; !rest.empty();
+           rest = rest.subspan(std::min(rest.size(), kPiece))) {
         size_t count = std::min(rest.size(), kPiece) / sizeof(float);
         rounded.resize(count);
-        numerics::bf16FromFloats(reinterpret_cast<const float *>(rest.data()), static_cast<int64_t>(count),
-                                 rounded.data());
+        numerics::bf16FromFloats(reinterpret_cast<const float *>(rest.data()),
+                                 static_cast<int64_t>(count), rounded.data());
         NIBBLE_TRY(sink(std::as_bytes(std::span(rounded))));
       }
       return Status::ok();
     });
   };
-  if (auto written = streamSafetensors(folder / kSingleFile, std::move(specs), produce); !written.isOk())
+  if (auto written =
+          streamSafetensors(folder / kSingleFile, std::move(specs), produce);
+      !written.isOk())
     return std::move(written).takeStatus();
   NIBBLE_ASSIGN(Json config, readJsonFile(source + "/config.json"));
   config.erase("quantization_config");
   NIBBLE_TRY(writeFileAtomically(folder / "config.json", toText(config)));
-  if (auto companions = copyCompanionFiles(source, folder, {"config.json", kIndexFile}); !companions.isOk())
+  if (auto companions =
+          copyCompanionFiles(source, folder, {"config.json", kIndexFile});
+      !companions.isOk())
     return std::move(companions).takeStatus();
   return folder.commit();
 }

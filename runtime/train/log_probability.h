@@ -1,4 +1,5 @@
-// Log-probabilities of given tokens under given weights: the program's `log_probability`, call by call.
+// Log-probabilities of given tokens under given weights: the program's
+// `log_probability`, call by call.
 #pragma once
 
 #include "runtime/core/bind.h"
@@ -10,25 +11,33 @@
 
 namespace nibble {
 
-// Per row, sequences one after the other. Entropy is empty when the program has none.
+// Per row, sequences one after the other. Entropy is empty when the program has
+// none.
 struct RowValues {
   std::vector<float> logProbability, entropy;
 };
 
-// Adds the per-row results `logp` and `entropy` of a call to `values`; others to `more` unless it is null. Failed when
-// the call gave no log-probability per row.
-Status collectRows(const Function &function, const std::vector<TensorView> &results, int64_t rows, RowValues &values,
+// Adds the per-row results `logp` and `entropy` of a call to `values`; others
+// to `more` unless it is null. Failed when the call gave no log-probability per
+// row.
+Status collectRows(const Function &function,
+                   const std::vector<TensorView> &results, int64_t rows,
+                   RowValues &values,
                    std::map<std::string, std::vector<float>> *more);
 
 class LogProbability {
 public:
-  // Parameters are bound now and read at every call. maxTokens: rows of one call.
-  static Result<LogProbability> create(const Program &program, const TensorLookup &parameters, int64_t maxTokens);
+  // Parameters are bound now and read at every call. maxTokens: rows of one
+  // call.
+  static Result<LogProbability> create(const Program &program,
+                                       const TensorLookup &parameters,
+                                       int64_t maxTokens);
 
   Result<RowValues> compute(std::span<const TrainSequence> sequences);
 
 private:
-  LogProbability(Function function, int64_t maxTokens) : function_(std::move(function)), maxTokens_(maxTokens) {}
+  LogProbability(Function function, int64_t maxTokens)
+      : function_(std::move(function)), maxTokens_(maxTokens) {}
   Function function_;
   int64_t maxTokens_;
   TrainInputs inputs_;

@@ -9,13 +9,17 @@ namespace nibble {
 
 Result<std::unique_ptr<Model>> Model::open(const std::string &folder) {
   NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(folder));
-  NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint, QuantizedCheckpoint::open(folder));
+  NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint,
+                QuantizedCheckpoint::open(folder));
   NIBBLE_ASSIGN(WeightReport report, checkWeights(config, checkpoint));
   for (std::span<const std::string> warnings :
-       {std::span(checkpoint.files().warnings()), std::span(checkpoint.warnings()),
+       {std::span(checkpoint.files().warnings()),
+        std::span(checkpoint.warnings()),
         std::span(std::as_const(report.warnings))})
-    config.warnings.insert(config.warnings.end(), warnings.begin(), warnings.end());
-  return std::unique_ptr<Model>(new Model(std::move(config), std::move(checkpoint)));
+    config.warnings.insert(config.warnings.end(), warnings.begin(),
+                           warnings.end());
+  return std::unique_ptr<Model>(
+      new Model(std::move(config), std::move(checkpoint)));
 }
 
 Result<Tensor> Model::read(const std::string &name) {
@@ -25,9 +29,12 @@ Result<Tensor> Model::read(const std::string &name) {
   return convert(tensor, DType::kF32);
 }
 
-Result<std::optional<Tensor>> Model::readPacked(const std::string &name, const numerics::PackedLayout &layout) {
+Result<std::optional<Tensor>>
+Model::readPacked(const std::string &name,
+                  const numerics::PackedLayout &layout) {
   const numerics::PackedLayout *stored = checkpoint_.packed(name);
-  if (!stored || stored->n != layout.n || stored->k != layout.k || stored->scheme.kind != layout.scheme.kind ||
+  if (!stored || stored->n != layout.n || stored->k != layout.k ||
+      stored->scheme.kind != layout.scheme.kind ||
       stored->scheme.groupSize != layout.scheme.groupSize)
     return std::optional<Tensor>();
   NIBBLE_ASSIGN(Tensor slab, checkpoint_.readSlab(name, layout.layout));

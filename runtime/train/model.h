@@ -10,7 +10,8 @@
 
 namespace nibble {
 
-// A checkpoint, opened and checked: every tensor of it is used, every tensor that its configuration asks for is there.
+// A checkpoint, opened and checked: every tensor of it is used, every tensor
+// that its configuration asks for is there.
 class Model final : public WeightSource {
 public:
   static Result<std::unique_ptr<Model>> open(const std::string &folder);
@@ -20,8 +21,11 @@ public:
   const QuantizedCheckpoint &checkpoint() const { return checkpoint_; }
   // BF16 or F32, packed tensors by value; see WeightSource.
   Result<Tensor> read(const std::string &name) override;
-  // The stored codes of a tensor that is packed with the same groups, whoever chose the scales; scales rounded to bf16.
-  Result<std::optional<Tensor>> readPacked(const std::string &name, const numerics::PackedLayout &layout) override;
+  // The stored codes of a tensor that is packed with the same groups, whoever
+  // chose the scales; scales rounded to bf16.
+  Result<std::optional<Tensor>>
+  readPacked(const std::string &name,
+             const numerics::PackedLayout &layout) override;
 
 private:
   Model(ModelConfig config, QuantizedCheckpoint checkpoint)

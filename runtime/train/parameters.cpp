@@ -13,10 +13,14 @@ namespace nibble {
 
 namespace {
 
-bool isCache(std::string_view name) { return name.starts_with("key_cache:") || name.starts_with("value_cache:"); }
+bool isCache(std::string_view name) {
+  return name.starts_with("key_cache:") || name.starts_with("value_cache:");
+}
 
 // "gradient:model.norm.weight" -> "model.norm.weight".
-std::string_view afterColon(std::string_view name) { return name.substr(name.find(':') + 1); }
+std::string_view afterColon(std::string_view name) {
+  return name.substr(name.find(':') + 1);
+}
 
 std::string keyOf(const nibble_value_info &info) {
   std::string_view name = info.name;
@@ -30,7 +34,8 @@ std::string keyOf(const nibble_value_info &info) {
 // The text of a key "packed:<name> <text>", empty for other keys.
 std::string_view packedText(std::string_view key) {
   size_t space = key.find(' ');
-  return key.starts_with("packed:") && space != key.npos ? key.substr(space + 1) : std::string_view();
+  return key.starts_with("packed:") && space != key.npos ? key.substr(space + 1)
+                                                         : std::string_view();
 }
 
 std::string_view nameOfKey(std::string_view key) {
@@ -41,33 +46,45 @@ std::string_view nameOfKey(std::string_view key) {
 } // namespace
 
 // `first`: index of the piece's first element in its tensor.
-static Status checkFinite(const std::string &what, DType dtype, int64_t first, std::span<const std::byte> piece) {
-  for (int64_t i = 0, count = std::ssize(piece) * 8 / bitsOf(dtype); i < count; ++i) {
-    float value = dtype == DType::kBF16 ? numerics::floatFromBf16(reinterpret_cast<const uint16_t *>(piece.data())[i])
-                                        : reinterpret_cast<const float *>(piece.data())[i];
+static Status checkFinite(const std::string &what, DType dtype, int64_t first,
+                          std::span<const std::byte> piece) {
+  for (int64_t i = 0, count = std::ssize(piece) * 8 / bitsOf(dtype); i < count;
+       ++i) {
+    float value = dtype == DType::kBF16
+                      ? numerics::floatFromBf16(
+                            reinterpret_cast<const uint16_t *>(piece.data())[i])
+                      : reinterpret_cast<const float *>(piece.data())[i];
     if (!std::isfinite(value))
-      return Status::failed(fmt::format("{} holds {} at index {}", what, value, first + i));
+      return Status::failed(
+          fmt::format("{} holds {} at index {}", what, value, first + i));
   }
   return Status::ok();
 }
 
 Status checkFinite(const std::string &what, const TensorView &tensor) {
-  return checkFinite(what, tensor.dtype, 0, std::span(tensor.data, static_cast<size_t>(tensor.bytes())));
+  return checkFinite(
+      what, tensor.dtype, 0,
+      std::span(tensor.data, static_cast<size_t>(tensor.bytes())));
 }
 
 Status checkFinite(const std::string &what, const ResidentTensor &tensor) {
-  return tensor.readPieces([&](int64_t offset, std::span<const std::byte> piece) {
-    return checkFinite(what, tensor.dtype(), offset * 8 / bitsOf(tensor.dtype()), piece);
-  });
+  return tensor.readPieces(
+      [&](int64_t offset, std::span<const std::byte> piece) {
+        return checkFinite(what, tensor.dtype(),
+                           offset * 8 / bitsOf(tensor.dtype()), piece);
+      });
 }
 
-Status ParameterStore::declare(const Program &program, const std::vector<std::string_view> &functions) {
+Status ParameterStore::declare(const Program &program,
+                               const std::vector<std::string_view> &functions) {
   if (tensors_.empty())
     residence_ = program.residence();
   if (program.residence() != residence_)
-    return Status::failed("program: it runs on another device than the programs that it shares weights with");
+    return Status::failed("program: it runs on another device than the "
+                          "programs that it shares weights with");
   for (const nibble_function &function : program.functions()) {
-    if (!functions.empty() && std::find(functions.begin(), functions.end(), function.name) == functions.end())
+    if (!functions.empty() && std::find(functions.begin(), functions.end(),
+                                        function.name) == functions.end())
       continue;
     for (int i = 0; i < function.argument_count; ++i) {
       const nibble_value_info &info = function.arguments[i];
@@ -77,18 +94,23 @@ Status ParameterStore::declare(const Program &program, const std::vector<std::st
       DType dtype = static_cast<DType>(info.dtype);
       if (!elementCount(shape))
         return Status::failed(
-            fmt::format("program: '{}' of '{}' has the open shape {}", info.name, function.name, toString(shape)));
+            fmt::format("program: '{}' of '{}' has the open shape {}",
+                        info.name, function.name, toString(shape)));
       std::string key = keyOf(info);
       if (auto found = tensors_.find(key); found != tensors_.end()) {
         if (found->second.dtype() != dtype || found->second.shape() != shape)
-          return Status::badInput(
-              fmt::format("program: '{}' of '{}' is {} {}, elsewhere {} {}; compile all programs of a "
-                          "run from one model",
-                          info.name, function.name, nibble::nameOf(dtype), toString(shape),
-                          nibble::nameOf(found->second.dtype()), toString(found->second.shape())));
+          return Status::badInput(fmt::format(
+              "program: '{}' of '{}' is {} {}, elsewhere {} {}; compile all "
+              "programs of a "
+              "run from one model",
+              info.name, function.name, nibble::nameOf(dtype), toString(shape),
+              nibble::nameOf(found->second.dtype()),
+              toString(found->second.shape())));
         continue;
       }
-      NIBBLE_ASSIGN(ResidentTensor tensor, ResidentTensor::create(residence_, dtype, std::move(shape), info.name));
+      NIBBLE_ASSIGN(ResidentTensor tensor,
+                    ResidentTensor::create(residence_, dtype, std::move(shape),
+                                           info.name));
       names_.insert(std::string(nameOfKey(key)));
       tensors_.emplace(std::move(key), std::move(tensor));
     }
@@ -96,10 +118,12 @@ Status ParameterStore::declare(const Program &program, const std::vector<std::st
   return Status::ok();
 }
 
-Result<TensorView> ParameterStore::lookup(const nibble_value_info &argument) const {
+Result<TensorView>
+ParameterStore::lookup(const nibble_value_info &argument) const {
   auto found = tensors_.find(keyOf(argument));
   if (found == tensors_.end())
-    return Status::failed(fmt::format("no tensor '{}' in this run", keyOf(argument)));
+    return Status::failed(
+        fmt::format("no tensor '{}' in this run", keyOf(argument)));
   return found->second.view();
 }
 
@@ -108,24 +132,36 @@ ResidentTensor *ParameterStore::find(const std::string &key) {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-// Every packed form of a parameter that is not `written`, from its weight in bf16.
-Status ParameterStore::pack(const std::string &name, const TensorView &weight, const std::set<std::string> &written) {
+// Every packed form of a parameter that is not `written`, from its weight in
+// bf16.
+Status ParameterStore::pack(const std::string &name, const TensorView &weight,
+                            const std::set<std::string> &written) {
   for (auto packed = tensors_.lower_bound("packed:" + name + " ");
-       packed != tensors_.end() && nameOfKey(packed->first) == name && packed->first.starts_with("packed:"); ++packed) {
+       packed != tensors_.end() && nameOfKey(packed->first) == name &&
+       packed->first.starts_with("packed:");
+       ++packed) {
     if (written.contains(packed->first))
       continue;
     auto layout = numerics::parsePacked(packedText(packed->first));
     if (!layout || layout->bytes() != packed->second.bytes())
-      return Status::failed(fmt::format("program: packed form '{}' of {} is unknown", packedText(packed->first), name));
+      return Status::failed(
+          fmt::format("program: packed form '{}' of {} is unknown",
+                      packedText(packed->first), name));
     if (weight.shape != Shape{layout->n, layout->k})
-      return Status::badInput(fmt::format("{}: the checkpoint has {}, the program {}; compile it for this checkpoint",
-                                          name, toString(weight.shape), toString(Shape{layout->n, layout->k})));
-    // On a device a weight is packed as a whole, in memory of the host that goes again.
+      return Status::badInput(fmt::format(
+          "{}: the checkpoint has {}, the program {}; compile it for this "
+          "checkpoint",
+          name, toString(weight.shape), toString(Shape{layout->n, layout->k})));
+    // On a device a weight is packed as a whole, in memory of the host that
+    // goes again.
     bool onHost = packed->second.data() != nullptr;
-    std::vector<uint8_t> bytes(onHost ? 0 : static_cast<size_t>(layout->bytes()));
-    if (auto bad = numerics::quantizeMatrix(weight.as<uint16_t>(), *layout,
-                                            onHost ? packed->second.as<uint8_t>() : bytes.data()))
-      return Status::failed(fmt::format("weight of {} holds NaN or infinity at index {}", name, *bad));
+    std::vector<uint8_t> bytes(onHost ? 0
+                                      : static_cast<size_t>(layout->bytes()));
+    if (auto bad = numerics::quantizeMatrix(
+            weight.as<uint16_t>(), *layout,
+            onHost ? packed->second.as<uint8_t>() : bytes.data()))
+      return Status::failed(fmt::format(
+          "weight of {} holds NaN or infinity at index {}", name, *bad));
     if (!onHost)
       NIBBLE_TRY(packed->second.write(std::as_bytes(std::span(bytes))));
   }
@@ -135,24 +171,31 @@ Status ParameterStore::pack(const std::string &name, const TensorView &weight, c
 Result<Tensor> readWeight(WeightSource &source, const std::string &name) {
   NIBBLE_ASSIGN(Tensor tensor, source.read(name));
   if (tensor.dtype() != DType::kBF16 && tensor.dtype() != DType::kF32)
-    return Status::badInput(fmt::format("{}: weights are BF16 or F32, not {}", name, nameOf(tensor.dtype())));
+    return Status::badInput(fmt::format("{}: weights are BF16 or F32, not {}",
+                                        name, nameOf(tensor.dtype())));
   if (Status finite = checkFinite("weight", tensor.view()); !finite.isOk())
-    return Status::badInput(fmt::format("{}: {}; such a weight has no place on a grid", name, finite.message()));
+    return Status::badInput(
+        fmt::format("{}: {}; such a weight has no place on a grid", name,
+                    finite.message()));
   return tensor;
 }
 
 // Fills the packed forms that the source has; their keys.
-Result<std::set<std::string>> ParameterStore::takePacked(const std::string &name, WeightSource &source) {
+Result<std::set<std::string>>
+ParameterStore::takePacked(const std::string &name, WeightSource &source) {
   std::set<std::string> written;
   for (auto packed = tensors_.lower_bound("packed:" + name + " ");
-       packed != tensors_.end() && nameOfKey(packed->first) == name && packed->first.starts_with("packed:"); ++packed) {
+       packed != tensors_.end() && nameOfKey(packed->first) == name &&
+       packed->first.starts_with("packed:");
+       ++packed) {
     auto layout = numerics::parsePacked(packedText(packed->first));
     if (!layout)
       continue; // pack says so
     NIBBLE_ASSIGN(std::optional<Tensor> slab, source.readPacked(name, *layout));
     if (!slab || slab->bytes() != packed->second.bytes())
       continue;
-    NIBBLE_TRY(packed->second.write(std::span(slab->data(), static_cast<size_t>(slab->bytes()))));
+    NIBBLE_TRY(packed->second.write(
+        std::span(slab->data(), static_cast<size_t>(slab->bytes()))));
     written.insert(packed->first);
   }
   return written;
@@ -160,7 +203,8 @@ Result<std::set<std::string>> ParameterStore::takePacked(const std::string &name
 
 namespace {
 
-// Whole tensors in memory of the host: where they are, or copies of what a device has.
+// Whole tensors in memory of the host: where they are, or copies of what a
+// device has.
 struct OnHost {
   Tensor copy;
   TensorView view;
@@ -178,14 +222,17 @@ struct OnHost {
 
 Result<Tensor> roundedOf(const TensorView &floats) {
   NIBBLE_ASSIGN(Tensor rounded, Tensor::create(DType::kBF16, floats.shape));
-  numerics::bf16FromFloats(floats.as<float>(), floats.elements(), rounded.as<uint16_t>());
+  numerics::bf16FromFloats(floats.as<float>(), floats.elements(),
+                           rounded.as<uint16_t>());
   return rounded;
 }
 
 // The tensor (bf16 or f32) from numbers of the other or the same type.
-Status fill(ResidentTensor &tensor, const float *floats, const uint16_t *rounded) {
+Status fill(ResidentTensor &tensor, const float *floats,
+            const uint16_t *rounded) {
   return tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
-    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2, first = offset / bytes, count = std::ssize(piece) / bytes;
+    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2,
+            first = offset / bytes, count = std::ssize(piece) / bytes;
     auto *to = reinterpret_cast<float *>(piece.data());
     if (tensor.dtype() == DType::kBF16)
       std::memcpy(piece.data(), rounded + first, piece.size());
@@ -200,15 +247,20 @@ Status fill(ResidentTensor &tensor, const float *floats, const uint16_t *rounded
 
 } // namespace
 
-// Weight and packed weights of one parameter from its master. N1: the grid starts from bf16.
-Status ParameterStore::derive(const std::string &name, const std::set<std::string> &written) {
-  ResidentTensor *weight = find("weight:" + name), *master = find("master:" + name);
+// Weight and packed weights of one parameter from its master. N1: the grid
+// starts from bf16.
+Status ParameterStore::derive(const std::string &name,
+                              const std::set<std::string> &written) {
+  ResidentTensor *weight = find("weight:" + name),
+                 *master = find("master:" + name);
   NIBBLE_ASSIGN(OnHost values, OnHost::of(*master));
   NIBBLE_TRY(checkFinite("master of " + name, values.view));
   bool needed = weight && !written.contains("weight:" + name);
-  if (weight && weight->dtype() == DType::kBF16 && (weight->data() || !needed)) {
+  if (weight && weight->dtype() == DType::kBF16 &&
+      (weight->data() || !needed)) {
     if (needed)
-      numerics::bf16FromFloats(values.view.as<float>(), master->elements(), weight->as<uint16_t>());
+      numerics::bf16FromFloats(values.view.as<float>(), master->elements(),
+                               weight->as<uint16_t>());
     NIBBLE_ASSIGN(OnHost bits, OnHost::of(*weight));
     return pack(name, bits.view, written);
   }
@@ -221,7 +273,8 @@ Status ParameterStore::derive(const std::string &name, const std::set<std::strin
 // All that a parameter has, from its weight in the source.
 Status ParameterStore::load(const std::string &name, WeightSource &source) {
   NIBBLE_ASSIGN(Tensor tensor, readWeight(source, name));
-  const float *floats = tensor.dtype() == DType::kF32 ? tensor.as<float>() : nullptr;
+  const float *floats =
+      tensor.dtype() == DType::kF32 ? tensor.as<float>() : nullptr;
   Tensor rounded;
   if (floats) {
     NIBBLE_ASSIGN(rounded, roundedOf(tensor.view()));
@@ -234,16 +287,19 @@ Status ParameterStore::load(const std::string &name, WeightSource &source) {
       continue;
     packedOnly = false;
     if (target->shape() != tensor.shape())
-      return Status::badInput(fmt::format("{}: the checkpoint has {}, the program {}; compile it for this checkpoint",
-                                          name, toString(tensor.shape()), toString(target->shape())));
+      return Status::badInput(fmt::format(
+          "{}: the checkpoint has {}, the program {}; compile it for this "
+          "checkpoint",
+          name, toString(tensor.shape()), toString(target->shape())));
     NIBBLE_TRY(fill(*target, floats, bits.as<uint16_t>()));
   }
   for (const char *kind : {"moment1:", "moment2:", "gradient:"})
     if (ResidentTensor *state = find(kind + name))
       NIBBLE_TRY(state->zero());
   std::set<std::string> written;
-  // Only the packed form is kept. What the source has in this form is taken as it is: quantizing its values again would
-  // choose other scales where somebody else's rule chose them.
+  // Only the packed form is kept. What the source has in this form is taken as
+  // it is: quantizing its values again would choose other scales where somebody
+  // else's rule chose them.
   if (packedOnly) {
     NIBBLE_ASSIGN(written, takePacked(name, source));
   }
@@ -264,7 +320,8 @@ Status ParameterStore::publish(const Function *update) {
         written.insert(keyOf(update->info().arguments[i]));
   std::set<std::string> stale;
   for (const auto &[key, tensor] : tensors_)
-    if ((key.starts_with("weight:") || key.starts_with("packed:")) && !written.contains(key))
+    if ((key.starts_with("weight:") || key.starts_with("packed:")) &&
+        !written.contains(key))
       stale.insert(std::string(nameOfKey(key)));
   for (const std::string &name : stale)
     if (tensors_.contains("master:" + name)) // the others are frozen

@@ -15,16 +15,18 @@ using numerics::Scheme;
 
 namespace {
 
-// How a tensor is packed, if it is and the program rounds it to `scheme`; else null.
-const numerics::PackedLayout *roundedLayout(const QuantizedCheckpoint &checkpoint, const GridChoice &choice,
-                                            const Scheme &scheme, const std::string &name) {
+// How a tensor is packed, if it is and the program rounds it to `scheme`; else
+// null.
+const numerics::PackedLayout *
+roundedLayout(const QuantizedCheckpoint &checkpoint, const GridChoice &choice,
+              const Scheme &scheme, const std::string &name) {
   const numerics::PackedLayout *stored = checkpoint.packed(name);
   if (!stored || !choice.selection.chooses(name))
     return nullptr;
   numerics::PackedLayout layout = *stored;
   layout.scheme = scheme;
-  bool isTaken =
-      choice.keepsStored && stored->scheme.kind == scheme.kind && stored->scheme.groupSize == scheme.groupSize;
+  bool isTaken = choice.keepsStored && stored->scheme.kind == scheme.kind &&
+                 stored->scheme.groupSize == scheme.groupSize;
   return isTaken || !layout.problem().empty() ? nullptr : stored;
 }
 
@@ -33,30 +35,39 @@ std::string settingsFor(const Scheme &own, const GridChoice &choice) {
   std::vector<std::string> settings;
   const GridSpelling &spelling = choice.spelling;
   if (own.kind != choice.scheme.kind)
-    settings.push_back(fmt::format(fmt::runtime(spelling.scheme), nameOf(own.kind)));
+    settings.push_back(
+        fmt::format(fmt::runtime(spelling.scheme), nameOf(own.kind)));
   if (own.groupSize != choice.scheme.groupSize)
-    settings.push_back(fmt::format(fmt::runtime(spelling.groupSize), own.groupSize));
+    settings.push_back(
+        fmt::format(fmt::runtime(spelling.groupSize), own.groupSize));
   if (own.convention != choice.scheme.convention && !choice.keepsStored)
-    settings.push_back(fmt::format(fmt::runtime(spelling.convention), nameOf(own.convention)));
+    settings.push_back(
+        fmt::format(fmt::runtime(spelling.convention), nameOf(own.convention)));
   return fmt::format("{}", fmt::join(settings, " and "));
 }
 
 // With `scheme` instead of that of `choice`.
-Result<RoundingReport> roundTo(const Scheme &scheme, const QuantizedCheckpoint &checkpoint, const GridChoice &choice) {
+Result<RoundingReport> roundTo(const Scheme &scheme,
+                               const QuantizedCheckpoint &checkpoint,
+                               const GridChoice &choice) {
   RoundingReport report;
   for (const std::string &name : checkpoint.names()) {
-    const numerics::PackedLayout *stored = roundedLayout(checkpoint, choice, scheme, name);
+    const numerics::PackedLayout *stored =
+        roundedLayout(checkpoint, choice, scheme, name);
     if (!stored)
       continue;
     NIBBLE_ASSIGN(Tensor values, checkpoint.readAs(name, DType::kF32));
     int64_t count = values.elements(), changed = 0;
     std::vector<uint16_t> rounded(static_cast<size_t>(count));
     numerics::bf16FromFloats(values.as<float>(), count, rounded.data());
-    if (auto bad = numerics::fakeQuantizeMatrix(rounded.data(), stored->n, stored->k, scheme, rounded.data()))
-      return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" is not finite at index {}", checkpoint.folder(),
-                                          printable(name), *bad));
+    if (auto bad = numerics::fakeQuantizeMatrix(
+            rounded.data(), stored->n, stored->k, scheme, rounded.data()))
+      return Status::badInput(
+          fmt::format("checkpoint {}: tensor \"{}\" is not finite at index {}",
+                      checkpoint.folder(), printable(name), *bad));
     for (int64_t i = 0; i < count; ++i)
-      changed += numerics::floatFromBf16(rounded[static_cast<size_t>(i)]) != values.as<float>()[i];
+      changed += numerics::floatFromBf16(rounded[static_cast<size_t>(i)]) !=
+                 values.as<float>()[i];
     ++report.tensors;
     report.changedTensors += changed > 0;
     report.values += count;
@@ -67,38 +78,48 @@ Result<RoundingReport> roundTo(const Scheme &scheme, const QuantizedCheckpoint &
 
 } // namespace
 
-Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint, const GridChoice &choice) {
+Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint,
+                                  const GridChoice &choice) {
   return roundTo(choice.scheme, checkpoint, choice);
 }
 
-Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint, const GridChoice &choice) {
+Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint,
+                                    const GridChoice &choice) {
   NIBBLE_ASSIGN(RoundingReport report, roundAgain(checkpoint, choice));
   if (report.changedValues == 0)
     return std::string();
-  std::vector<Scheme> grids; // the checkpoint's own, of convention nibble: files do not say the rule
+  std::vector<Scheme> grids; // the checkpoint's own, of convention nibble:
+                             // files do not say the rule
   for (const std::string &name : checkpoint.names())
-    if (const numerics::PackedLayout *stored = roundedLayout(checkpoint, choice, choice.scheme, name))
+    if (const numerics::PackedLayout *stored =
+            roundedLayout(checkpoint, choice, choice.scheme, name))
       if (std::find(grids.begin(), grids.end(), stored->scheme) == grids.end())
         grids.push_back(stored->scheme);
-  std::string line = fmt::format("checkpoint {}: its packed weights are rounded again, to the grid {}: {} of {} values "
-                                 "in {} of {} tensors change",
-                                 checkpoint.folder(), toString(choice.scheme), report.changedValues, report.values,
-                                 report.changedTensors, report.tensors);
-  constexpr const char *kStart = "start from the checkpoint as it was before it was packed";
+  std::string line = fmt::format(
+      "checkpoint {}: its packed weights are rounded again, to the grid {}: {} "
+      "of {} values "
+      "in {} of {} tensors change",
+      checkpoint.folder(), toString(choice.scheme), report.changedValues,
+      report.values, report.changedTensors, report.tensors);
+  constexpr const char *kStart =
+      "start from the checkpoint as it was before it was packed";
   if (grids.size() > 1) {
     std::vector<std::string> texts;
     for (const Scheme &grid : grids)
       texts.push_back(toString(grid));
-    return fmt::format("{}; its own grids are {}: {}", line, fmt::join(texts, ", "), kStart);
+    return fmt::format("{}; its own grids are {}: {}", line,
+                       fmt::join(texts, ", "), kStart);
   }
   const Scheme &own = grids.front();
   if (own == choice.scheme)
-    return fmt::format("{}; its scales were chosen by another rule: {}", line, kStart);
+    return fmt::format("{}; its scales were chosen by another rule: {}", line,
+                       kStart);
   NIBBLE_ASSIGN(RoundingReport there, roundTo(own, checkpoint, choice));
   if (there.changedValues == 0)
     return fmt::format("{}; {} keeps them all", line, settingsFor(own, choice));
-  return fmt::format("{}; its own grid {} would change {}, for its scales were chosen by another rule: {}", line,
-                     toString(own), there.changedValues, kStart);
+  return fmt::format("{}; its own grid {} would change {}, for its scales were "
+                     "chosen by another rule: {}",
+                     line, toString(own), there.changedValues, kStart);
 }
 
 } // namespace nibble

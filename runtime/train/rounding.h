@@ -8,7 +8,8 @@
 
 namespace nibble {
 
-// Texts of fmt that set a part of a grid where the user chose it: "--group-size {}", "quantize.group_size = {}".
+// Texts of fmt that set a part of a grid where the user chose it: "--group-size
+// {}", "quantize.group_size = {}".
 struct GridSpelling {
   std::string scheme, groupSize, convention;
 };
@@ -18,7 +19,8 @@ struct GridChoice {
   numerics::Scheme scheme;
   names::Selection selection; // the weights that it is for
   GridSpelling spelling;
-  // The program takes what is packed in the same groups as it is stored (ParameterStore::initialize).
+  // The program takes what is packed in the same groups as it is stored
+  // (ParameterStore::initialize).
   bool keepsStored = false;
 };
 
@@ -27,13 +29,17 @@ struct RoundingReport {
   int64_t values = 0, changedValues = 0;   // of them
 };
 
-// Puts the value of each packed tensor, rounded to bf16 (N1), on the grid as qat.fake_quant does, and counts the values
-// that are then other than the checkpoint's. A tensor whose K the groups do not divide is left out: no program takes
-// it. Errors as of QuantizedCheckpoint::read. Reads the tensors, one at a time.
-Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint, const GridChoice &choice);
+// Puts the value of each packed tensor, rounded to bf16 (N1), on the grid as
+// qat.fake_quant does, and counts the values that are then other than the
+// checkpoint's. A tensor whose K the groups do not divide is left out: no
+// program takes it. Errors as of QuantizedCheckpoint::read. Reads the tensors,
+// one at a time.
+Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint,
+                                  const GridChoice &choice);
 
-// One line that says what changes and how to keep it, for whoever begins with this checkpoint; empty when nothing
-// changes. Errors as of roundAgain.
-Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint, const GridChoice &choice);
+// One line that says what changes and how to keep it, for whoever begins with
+// this checkpoint; empty when nothing changes. Errors as of roundAgain.
+Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint,
+                                    const GridChoice &choice);
 
 } // namespace nibble

@@ -6,8 +6,8 @@ namespace nibble {
 
 namespace {
 
-// cos(pi x) for x in 0..1, from sin(pi/2 - pi x) by its Taylor series; within 1e-15. Not libm's, whose last bit differs
-// between versions.
+// cos(pi x) for x in 0..1, from sin(pi/2 - pi x) by its Taylor series; within
+// 1e-15. Not libm's, whose last bit differs between versions.
 double cosineOfPi(double x) {
   constexpr double kPi = 0x1.921fb54442d18p1;
   double y = kPi * (0.5 - x), square = y * y, term = y, sum = y;
@@ -22,13 +22,19 @@ double cosineOfPi(double x) {
 
 double learningRateAt(const OptimizerOptions &options, int64_t step) {
   if (step < options.warmupSteps)
-    return options.learningRate * static_cast<double>(step + 1) / static_cast<double>(options.warmupSteps);
+    return options.learningRate * static_cast<double>(step + 1) /
+           static_cast<double>(options.warmupSteps);
   if (options.decay == Decay::kConstant)
     return options.learningRate;
-  int64_t length = std::max<int64_t>(options.totalSteps - options.warmupSteps, 1);
-  double done = std::min(1.0, static_cast<double>(step - options.warmupSteps) / static_cast<double>(length));
-  double left = options.decay == Decay::kLinear ? 1.0 - done : 0.5 * (1.0 + cosineOfPi(done));
-  return options.learningRate * (options.finalFraction + (1.0 - options.finalFraction) * left);
+  int64_t length =
+      std::max<int64_t>(options.totalSteps - options.warmupSteps, 1);
+  double done = std::min(1.0, static_cast<double>(step - options.warmupSteps) /
+                                  static_cast<double>(length));
+  double left = options.decay == Decay::kLinear
+                    ? 1.0 - done
+                    : 0.5 * (1.0 + cosineOfPi(done));
+  return options.learningRate *
+         (options.finalFraction + (1.0 - options.finalFraction) * left);
 }
 
 double integerPower(double base, int64_t exponent) {
@@ -39,7 +45,8 @@ double integerPower(double base, int64_t exponent) {
   return result;
 }
 
-std::array<float, 8> hyperOf(const OptimizerOptions &options, int64_t step, double clipScale) {
+std::array<float, 8> hyperOf(const OptimizerOptions &options, int64_t step,
+                             double clipScale) {
   return {static_cast<float>(learningRateAt(options, step)),
           static_cast<float>(options.beta1),
           static_cast<float>(options.beta2),

@@ -1,4 +1,5 @@
-// One optimizer step with a compiled training program: gradients over microbatches, norm, clipping, update.
+// One optimizer step with a compiled training program: gradients over
+// microbatches, norm, clipping, update.
 #pragma once
 
 #include "runtime/train/log_probability.h"
@@ -14,46 +15,57 @@ namespace nibble {
 
 struct TrainerOptions {
   OptimizerOptions optimizer = {};
-  int64_t maxTokens = 2048; // rows of one call; memory of activations grows with it, gradients do not depend on it
+  int64_t maxTokens = 2048; // rows of one call; memory of activations grows
+                            // with it, gradients do not depend on it
 };
 
 struct StepResult {
-  double loss = 0; // sum over rows of weight * loss, in double over rows (over calls when the program returns no rows)
+  double loss = 0; // sum over rows of weight * loss, in double over rows (over
+                   // calls when the program returns no rows)
   double gradientNorm = 0, clipScale = 1, learningRate = 0;
   int64_t rows = 0, microbatches = 0;
   RowValues values; // before the update
-  // What else the objective returns: one number a call, weighted and summed as the loss; or one a row.
+  // What else the objective returns: one number a call, weighted and summed as
+  // the loss; or one a row.
   std::map<std::string, double> metrics;
   std::map<std::string, std::vector<float>> rowMetrics;
 };
 
 class Trainer {
 public:
-  // Functions used: `train_step`, `gradient_norm`, `update`, and `log_probability` when there is one. `store` holds
-  // their tensors (declared and initialized) and must outlive the trainer.
-  static Result<Trainer> create(const Program &program, ParameterStore &store, const TrainerOptions &options);
+  // Functions used: `train_step`, `gradient_norm`, `update`, and
+  // `log_probability` when there is one. `store` holds their tensors (declared
+  // and initialized) and must outlive the trainer.
+  static Result<Trainer> create(const Program &program, ParameterStore &store,
+                                const TrainerOptions &options);
 
-  // The next step. Failed when the loss, a gradient or their norm is NaN or infinite: weights are then as before, and
-  // the message names the step and the tensor.
+  // The next step. Failed when the loss, a gradient or their norm is NaN or
+  // infinite: weights are then as before, and the message names the step and
+  // the tensor.
   Result<StepResult> step(std::span<const TrainSequence> sequences);
 
-  // Of every row under the present weights. Usage error when the program has no `log_probability`.
+  // Of every row under the present weights. Usage error when the program has no
+  // `log_probability`.
   Result<RowValues> logProbability(std::span<const TrainSequence> sequences);
   bool hasLogProbability() const { return logProbability_.has_value(); }
 
   // Whether the objective takes an input of that name.
-  bool takes(std::string_view input) const { return trainStep_.argument(input) >= 0; }
+  bool takes(std::string_view input) const {
+    return trainStep_.argument(input) >= 0;
+  }
 
-  // Optimizer steps taken so far; also the version of the weights. Settable for resume.
+  // Optimizer steps taken so far; also the version of the weights. Settable for
+  // resume.
   int64_t steps() const { return steps_; }
   void setSteps(int64_t steps) { steps_ = steps; }
   // Bytes that calls took for activations and results so far.
   int64_t arenaBytes() const { return arena_->reservedBytes(); }
 
 private:
-  Trainer(ParameterStore &store, const TrainerOptions &options, Function trainStep, Function gradientNorm,
-          Function update);
-  Status accumulate(std::span<const TrainSequence> sequences, StepResult &result);
+  Trainer(ParameterStore &store, const TrainerOptions &options,
+          Function trainStep, Function gradientNorm, Function update);
+  Status accumulate(std::span<const TrainSequence> sequences,
+                    StepResult &result);
   Result<double> norm();
 
   ParameterStore *store_;

@@ -17,8 +17,10 @@ Result<RecordedCase> RecordedCase::read(const std::string &folder) {
   c.inPlace = json.at("in_place").get<std::vector<std::pair<int, int>>>();
   c.perToken = json.at("per_token").get<std::vector<int>>();
   c.parts = json.at("parts").get<std::vector<std::pair<int64_t, int64_t>>>();
-  NIBBLE_ASSIGN(SafetensorsFile file, SafetensorsFile::open(folder + "/tensors.safetensors"));
-  for (auto [prefix, to] : {std::pair{"argument", &c.arguments}, {"expected", &c.expected}})
+  NIBBLE_ASSIGN(SafetensorsFile file,
+                SafetensorsFile::open(folder + "/tensors.safetensors"));
+  for (auto [prefix, to] :
+       {std::pair{"argument", &c.arguments}, {"expected", &c.expected}})
     for (size_t i = 0;; ++i) {
       const TensorInfo *info = file.find(fmt::format("{}{}", prefix, i));
       if (!info)
@@ -31,7 +33,11 @@ Result<RecordedCase> RecordedCase::read(const std::string &folder) {
 
 Status RecordedCase::write(const std::string &folder) const {
   NIBBLE_TRY(makeFolders(folder));
-  Json json = {{"name", name}, {"bounds", bounds}, {"in_place", inPlace}, {"per_token", perToken}, {"parts", parts}};
+  Json json = {{"name", name},
+               {"bounds", bounds},
+               {"in_place", inPlace},
+               {"per_token", perToken},
+               {"parts", parts}};
   NIBBLE_TRY(writeFileAtomically(folder + "/case.json", json.dump() + "\n"));
   std::vector<NamedTensor> tensors;
   for (size_t i = 0; i < arguments.size(); ++i)

@@ -1,5 +1,6 @@
-// Runs recorded cases (test/passes/LowerToHopper with NIBBLE_RECORD=DIR) on a device, without a compiler: every result against the
-// reference's, and every row alone and in part of the batch, which must be the same bits.
+// Runs recorded cases (test/passes/LowerToHopper with NIBBLE_RECORD=DIR) on a
+// device, without a compiler: every result against the reference's, and every
+// row alone and in part of the batch, which must be the same bits.
 //
 //     nibble-replay TARGET DIR...
 #include "runtime/bundle/bundle.h"
@@ -29,12 +30,15 @@ double relativeError(const std::vector<double> &a, const TensorView &b) {
   return norm > 0 ? std::sqrt(difference / norm) : std::sqrt(difference);
 }
 
-Result<std::vector<Tensor>> callWith(Program &program, const RecordedCase &c, const std::vector<Tensor> &arguments) {
+Result<std::vector<Tensor>> callWith(Program &program, const RecordedCase &c,
+                                     const std::vector<Tensor> &arguments) {
   NIBBLE_ASSIGN(Function function, program.function("f"));
   std::vector<Tensor> own;
   for (const Tensor &argument : arguments) {
-    NIBBLE_ASSIGN(Tensor copy, Tensor::create(argument.dtype(), argument.shape()));
-    std::memcpy(copy.data(), argument.data(), static_cast<size_t>(argument.bytes()));
+    NIBBLE_ASSIGN(Tensor copy,
+                  Tensor::create(argument.dtype(), argument.shape()));
+    std::memcpy(copy.data(), argument.data(),
+                static_cast<size_t>(argument.bytes()));
     own.push_back(std::move(copy));
   }
   for (size_t i = 0; i < own.size(); ++i)
@@ -66,37 +70,46 @@ Result<Tensor> rowsOf(const Tensor &tensor, int64_t first, int64_t last) {
   int64_t rowBytes = shape[0] ? tensor.bytes() / shape[0] : 0;
   shape[0] = last - first;
   NIBBLE_ASSIGN(Tensor rows, Tensor::create(tensor.dtype(), shape));
-  std::memcpy(rows.data(), tensor.data() + first * rowBytes, static_cast<size_t>(rows.bytes()));
+  std::memcpy(rows.data(), tensor.data() + first * rowBytes,
+              static_cast<size_t>(rows.bytes()));
   return rows;
 }
 
 // False when a result is too far off or a row's bits depend on its company.
-Result<bool> replay(const std::string &folder, const std::shared_ptr<DeviceResidence> &residence) {
+Result<bool> replay(const std::string &folder,
+                    const std::shared_ptr<DeviceResidence> &residence) {
   NIBBLE_ASSIGN(RecordedCase c, RecordedCase::read(folder));
   NIBBLE_ASSIGN(Bundle bundle, readBundle(folder + "/program.nbl"));
   NIBBLE_ASSIGN(DeviceProgram device, deviceProgramOf(bundle, folder));
-  NIBBLE_ASSIGN(Program program, loadDeviceProgram(std::move(device), residence));
+  NIBBLE_ASSIGN(Program program,
+                loadDeviceProgram(std::move(device), residence));
   NIBBLE_ASSIGN(std::vector<Tensor> results, callWith(program, c, c.arguments));
   bool fine = results.size() == c.expected.size();
   std::string text;
   for (size_t i = 0; fine && i < results.size(); ++i) {
-    double error = relativeError(numbersOf(results[i].view()), c.expected[i].view());
+    double error =
+        relativeError(numbersOf(results[i].view()), c.expected[i].view());
     fine &= c.bounds[i] > 0 ? error < c.bounds[i] : error == 0;
     text += fmt::format(" {:.2e}", error);
   }
   for (auto [first, last] : c.parts) {
     std::vector<Tensor> part;
     for (size_t i = 0; i < c.arguments.size(); ++i) {
-      bool cut = std::find(c.perToken.begin(), c.perToken.end(), static_cast<int>(i)) != c.perToken.end();
-      NIBBLE_ASSIGN(Tensor piece, cut ? rowsOf(c.arguments[i], first, last) : rowsOf(c.arguments[i], 0, c.arguments[i].shape()[0]));
+      bool cut = std::find(c.perToken.begin(), c.perToken.end(),
+                           static_cast<int>(i)) != c.perToken.end();
+      NIBBLE_ASSIGN(Tensor piece,
+                    cut ? rowsOf(c.arguments[i], first, last)
+                        : rowsOf(c.arguments[i], 0, c.arguments[i].shape()[0]));
       part.push_back(std::move(piece));
     }
     NIBBLE_ASSIGN(std::vector<Tensor> alone, callWith(program, c, part));
     for (size_t i = 0; i < alone.size(); ++i) {
       NIBBLE_ASSIGN(Tensor rows, rowsOf(results[i], first, last));
-      bool same = std::memcmp(rows.data(), alone[i].data(), static_cast<size_t>(rows.bytes())) == 0;
+      bool same = std::memcmp(rows.data(), alone[i].data(),
+                              static_cast<size_t>(rows.bytes())) == 0;
       fine &= same;
-      text += same ? " same" : fmt::format(" DIFFERENT in tokens {} to {}", first, last);
+      text += same ? " same"
+                   : fmt::format(" DIFFERENT in tokens {} to {}", first, last);
     }
   }
   fmt::print("{} {}:{}\n", fine ? "ok  " : "FAIL", c.name, text);
@@ -113,7 +126,8 @@ Result<int> replayAll(const std::string &target, std::span<char *> folders) {
     if (!fine.isOk())
       fmt::print("FAIL {}: {}\n", folder, fine.status().message());
     failed += !fine.isOk() || !*fine;
-    std::fflush(stdout); // in order with what a tool that watches the device says of the case
+    std::fflush(stdout); // in order with what a tool that watches the device
+                         // says of the case
   }
   fmt::print("{} of {} cases failed\n", failed, folders.size());
   return failed;
@@ -128,7 +142,8 @@ int main(int argc, char **argv) {
     fmt::print(stderr, "usage: nibble-replay TARGET DIR...\n");
     return 2;
   }
-  auto failed = nibble::test::replayAll(argv[1], {argv + 2, static_cast<size_t>(argc - 2)});
+  auto failed = nibble::test::replayAll(
+      argv[1], {argv + 2, static_cast<size_t>(argc - 2)});
   if (!failed.isOk()) {
     fmt::print(stderr, "nibble-replay: {}\n", failed.status().message());
     return 4;

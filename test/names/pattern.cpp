@@ -1,4 +1,5 @@
-// Patterns: what they are searched in, what is refused, and which names are close to one that matches nothing.
+// Patterns: what they are searched in, what is refused, and which names are
+// close to one that matches nothing.
 #include "lib/Names/pattern.h"
 
 #include <gtest/gtest.h>
@@ -17,20 +18,24 @@ Pattern parsed(std::string_view text) {
 const std::string kDown = "model.layers.1.mlp.down_proj.weight";
 
 TEST(Pattern, WithoutPrefixIsSearchedInTheTensor) {
-  for (const char *text : {"down_proj", "mlp", "layers\\.1\\.", "\\.weight$", "^model", "a|down",
-                           "(lm_head)|(down_proj)", "[0-9]", "layers.[1-3]", "d.wn", "\\d", "o{1,1}wn"})
+  for (const char *text : {"down_proj", "mlp", "layers\\.1\\.", "\\.weight$",
+                           "^model", "a|down", "(lm_head)|(down_proj)", "[0-9]",
+                           "layers.[1-3]", "d.wn", "\\d", "o{1,1}wn"})
     EXPECT_EQ(parsed(text).matches(kDown), true) << text;
-  for (const char *text : {"^down_proj", "layers\\.11\\.", "Down_proj", "up_proj"})
+  for (const char *text :
+       {"^down_proj", "layers\\.11\\.", "Down_proj", "up_proj"})
     EXPECT_EQ(parsed(text).matches(kDown), false) << text;
 }
 
 // Python's re.match(expression, module): from the start, but not to the end.
 TEST(Pattern, ReMatchesFromTheStartOfTheModule) {
   for (const char *text :
-       {"re:.*down_proj", "re:.*mlp.*", "re:model", "re:.*\\.(down|up)_proj$", "re:^model\\.layers\\.1\\.",
-        "re:(?!lm_head).*", "re:.*layers\\.\\d+\\.mlp\\.(?:gate|down)_proj"})
+       {"re:.*down_proj", "re:.*mlp.*", "re:model", "re:.*\\.(down|up)_proj$",
+        "re:^model\\.layers\\.1\\.", "re:(?!lm_head).*",
+        "re:.*layers\\.\\d+\\.mlp\\.(?:gate|down)_proj"})
     EXPECT_EQ(parsed(text).matches(kDown), true) << text;
-  for (const char *text : {"re:down_proj", "re:.*down_proj\\.weight", "re:layers", "re:.*mlp$"})
+  for (const char *text :
+       {"re:down_proj", "re:.*down_proj\\.weight", "re:layers", "re:.*mlp$"})
     EXPECT_EQ(parsed(text).matches(kDown), false) << text;
 }
 
@@ -50,14 +55,15 @@ TEST(Pattern, EntriesOfFilesAreWholeModules) {
 
 TEST(Pattern, RefusesWhatIsNoPattern) {
   for (auto [text, word] :
-       std::initializer_list<std::pair<std::string, const char *>>{{"", "empty"},
-                                                                   {"re:", "empty"},
-                                                                   {" lm_head", "white space"},
-                                                                   {"lm_head\n", "white space"},
-                                                                   {"(", "no regular expression"},
-                                                                   {"re:[", "no regular expression"},
-                                                                   {"*", "no regular expression"},
-                                                                   {std::string(20000, 'a'), "16 KiB"}}) {
+       std::initializer_list<std::pair<std::string, const char *>>{
+           {"", "empty"},
+           {"re:", "empty"},
+           {" lm_head", "white space"},
+           {"lm_head\n", "white space"},
+           {"(", "no regular expression"},
+           {"re:[", "no regular expression"},
+           {"*", "no regular expression"},
+           {std::string(20000, 'a'), "16 KiB"}}) {
     std::string problem;
     EXPECT_FALSE(Pattern::parse(text, problem)) << text;
     EXPECT_NE(problem.find(word), std::string::npos) << text << ": " << problem;
@@ -74,15 +80,22 @@ TEST(Pattern, CloseNames) {
   std::vector<std::string> names = {"model.embed_tokens.weight"};
   for (const char *layer : {"0", "1", "2"})
     for (const char *module :
-         {"self_attn.q_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj", "input_layernorm"})
-      names.push_back("model.layers." + std::string(layer) + "." + module + ".weight");
-  auto close = [&](std::string_view text) { return closeNames(parsed(text), names); };
+         {"self_attn.q_proj", "self_attn.o_proj", "mlp.up_proj",
+          "mlp.down_proj", "input_layernorm"})
+      names.push_back("model.layers." + std::string(layer) + "." + module +
+                      ".weight");
+  auto close = [&](std::string_view text) {
+    return closeNames(parsed(text), names);
+  };
   using Names = std::vector<std::string>;
   EXPECT_EQ(close("down_prj"), Names{"model.layers.0.mlp.down_proj"});
   EXPECT_EQ(close("re:.*down_porj$"), Names{"model.layers.0.mlp.down_proj"});
   EXPECT_EQ(close("embed_token\\.weight"), Names{"model.embed_tokens"});
-  EXPECT_EQ(close("layers\\.7\\.mlp\\.up_proj"), Names{"model.layers.0.mlp.up_proj"});
-  EXPECT_EQ(close("re:.*self_atn.*"), (Names{"model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.o_proj"}));
+  EXPECT_EQ(close("layers\\.7\\.mlp\\.up_proj"),
+            Names{"model.layers.0.mlp.up_proj"});
+  EXPECT_EQ(close("re:.*self_atn.*"),
+            (Names{"model.layers.0.self_attn.q_proj",
+                   "model.layers.0.self_attn.o_proj"}));
   EXPECT_EQ(close("conv1d"), Names{});
   EXPECT_EQ(close("[^a]*\\d{3}"), Names{});
 }

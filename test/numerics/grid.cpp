@@ -1,4 +1,5 @@
-// N3 to N7 exhaustively: every bf16 amax, every bf16 scale with every code, NaN and infinity at every kind of place.
+// N3 to N7 exhaustively: every bf16 amax, every bf16 scale with every code, NaN
+// and infinity at every kind of place.
 #include "lib/Numerics/grid.h"
 #include "lib/Numerics/quantize.h"
 
@@ -21,17 +22,20 @@ struct Quantized {
 
 // One row, one group.
 Quantized quantizeRow(const std::vector<uint16_t> &row, Scheme scheme) {
-  PackedLayout layout{1, static_cast<int64_t>(row.size()), scheme, Layout::kInterchange};
+  PackedLayout layout{1, static_cast<int64_t>(row.size()), scheme,
+                      Layout::kInterchange};
   EXPECT_EQ(layout.problem(), "");
   std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
   EXPECT_EQ(quantizeMatrix(row.data(), layout, slab.data()), std::nullopt);
-  Quantized result{std::vector<int8_t>(row.size()), bf16FromFloat(loadScale(layout, slab.data(), 0))};
+  Quantized result{std::vector<int8_t>(row.size()),
+                   bf16FromFloat(loadScale(layout, slab.data(), 0))};
   unpackCodes(layout, 0, 1, slab.data(), result.codes.data());
   return result;
 }
 
 std::vector<uint16_t> dequantizeRow(const Quantized &quantized, Scheme scheme) {
-  PackedLayout layout{1, static_cast<int64_t>(quantized.codes.size()), scheme, Layout::kInterchange};
+  PackedLayout layout{1, static_cast<int64_t>(quantized.codes.size()), scheme,
+                      Layout::kInterchange};
   std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
   packCodes(layout, 0, 1, quantized.codes.data(), slab.data());
   std::memcpy(slab.data() + layout.codeBytes(), &quantized.scale, 2);
@@ -48,8 +52,9 @@ TEST(Grid, RoundHalfEvenIsNearbyint) {
   }
 }
 
-// N3: s = bf16(amax / 7), the quotient being float32's. Computed here in double: the quotient of two bf16-sized
-// integers is never so close to a tie of bf16 that float32's own rounding matters, which this checks for every amax.
+// N3: s = bf16(amax / 7), the quotient being float32's. Computed here in
+// double: the quotient of two bf16-sized integers is never so close to a tie of
+// bf16 that float32's own rounding matters, which this checks for every amax.
 TEST(Grid, N3ScaleOfEveryAmax) {
   int count = 0;
   for (uint16_t amax = 0; amax <= kBf16LargestFinite; ++amax) {
@@ -63,18 +68,22 @@ TEST(Grid, N3ScaleOfEveryAmax) {
   std::printf("N3: %d amax\n", count);
 }
 
-// N4: for a handful of scales, every finite bf16 x against nearbyint of the float32 quotient.
+// N4: for a handful of scales, every finite bf16 x against nearbyint of the
+// float32 quotient.
 TEST(Grid, N4CodeOfEveryWeight) {
   int64_t count = 0;
-  for (uint16_t scaleBits : {0x0001, 0x0080, 0x3C12, 0x3F80, 0x3F81, 0x3FFF, 0x42F7, 0x7E00}) {
+  for (uint16_t scaleBits :
+       {0x0001, 0x0080, 0x3C12, 0x3F80, 0x3F81, 0x3FFF, 0x42F7, 0x7E00}) {
     float scale = floatFromBf16(scaleBits);
     for (uint32_t bits = 0; bits < 0x10000; ++bits) {
       uint16_t x = static_cast<uint16_t>(bits);
       if (!isFiniteBf16(x))
         continue;
       float quotient = std::nearbyint(floatFromBf16(x) / scale);
-      int expected = static_cast<int>(std::min(std::max(quotient, -7.0f), 7.0f));
-      ASSERT_EQ(codeOf(floatFromBf16(x), scale, kInt4Row), expected) << std::hex << x << " / " << scaleBits;
+      int expected =
+          static_cast<int>(std::min(std::max(quotient, -7.0f), 7.0f));
+      ASSERT_EQ(codeOf(floatFromBf16(x), scale, kInt4Row), expected)
+          << std::hex << x << " / " << scaleBits;
       ++count;
     }
   }
@@ -82,7 +91,8 @@ TEST(Grid, N4CodeOfEveryWeight) {
   std::printf("N4: %lld quotients\n", static_cast<long long>(count));
 }
 
-// N5: the product is exact in float32, so the value is the one rounding of the exact product (made in double).
+// N5: the product is exact in float32, so the value is the one rounding of the
+// exact product (made in double).
 TEST(Grid, N5ValueOfEveryScaleAndCode) {
   int64_t count = 0;
   for (uint32_t bits = 0; bits <= kBf16LargestFinite; ++bits) {
@@ -91,19 +101,25 @@ TEST(Grid, N5ValueOfEveryScaleAndCode) {
       codes.push_back(code);
     auto values = dequantizeRow({codes, static_cast<uint16_t>(bits)}, kInt4Row);
     for (size_t i = 0; i < codes.size(); ++i, ++count) {
-      double exact = static_cast<double>(codes[i]) * static_cast<double>(floatFromBf16(static_cast<uint16_t>(bits)));
+      double exact =
+          static_cast<double>(codes[i]) *
+          static_cast<double>(floatFromBf16(static_cast<uint16_t>(bits)));
       if (std::fabs(exact) < 3.4e38)
-        ASSERT_EQ(static_cast<double>(static_cast<float>(exact)), exact) << "exact in float32";
-      ASSERT_EQ(values[i], bf16FromFloat(static_cast<float>(exact))) << std::hex << bits << " * " << int(codes[i]);
+        ASSERT_EQ(static_cast<double>(static_cast<float>(exact)), exact)
+            << "exact in float32";
+      ASSERT_EQ(values[i], bf16FromFloat(static_cast<float>(exact)))
+          << std::hex << bits << " * " << int(codes[i]);
     }
   }
   std::printf("N5: %lld products\n", static_cast<long long>(count));
 }
 
-// N6: for every positive amax, the group that holds all fifteen values of its grid is a fixed point.
+// N6: for every positive amax, the group that holds all fifteen values of its
+// grid is a fixed point.
 //
-// Exceptions, all of them: the largest amax, whose 7 s overflows, and four of the denormals, where s itself is rounded
-// so coarsely (4, 4, 5 and 6 steps of 2^-133) that the largest code is 6 and the group's amax shrinks.
+// Exceptions, all of them: the largest amax, whose 7 s overflows, and four of
+// the denormals, where s itself is rounded so coarsely (4, 4, 5 and 6 steps of
+// 2^-133) that the largest code is 6 and the group's amax shrinks.
 TEST(Grid, N6FixedPointOfEveryAmax) {
   int withScale = 0, fixed = 0;
   std::vector<uint16_t> exceptions;
@@ -120,19 +136,24 @@ TEST(Grid, N6FixedPointOfEveryAmax) {
       continue;
     }
     Quantized twice = quantizeRow(values, kInt4Row);
-    if (twice.codes != once.codes || twice.scale != once.scale || dequantizeRow(twice, kInt4Row) != values)
+    if (twice.codes != once.codes || twice.scale != once.scale ||
+        dequantizeRow(twice, kInt4Row) != values)
       exceptions.push_back(amax);
     else
       ++fixed;
   }
-  EXPECT_EQ(withScale, 32636) << "the three smallest have s = 0, and all codes 0";
-  EXPECT_EQ(exceptions, (std::vector<uint16_t>{0x0019, 0x001A, 0x0020, 0x0027, kBf16LargestFinite}));
-  std::printf("N6: %d amax with a scale, %d fixed points, %zu exceptions\n", withScale, fixed, exceptions.size());
+  EXPECT_EQ(withScale, 32636)
+      << "the three smallest have s = 0, and all codes 0";
+  EXPECT_EQ(exceptions, (std::vector<uint16_t>{0x0019, 0x001A, 0x0020, 0x0027,
+                                               kBf16LargestFinite}));
+  std::printf("N6: %d amax with a scale, %d fixed points, %zu exceptions\n",
+              withScale, fixed, exceptions.size());
 }
 
 TEST(Grid, N4NeverMinusEight) {
   for (uint16_t amax = 1; amax <= kBf16LargestFinite; ++amax) {
-    Quantized q = quantizeRow({static_cast<uint16_t>(amax | 0x8000), amax, 0, 0x8000}, kInt4Row);
+    Quantized q = quantizeRow(
+        {static_cast<uint16_t>(amax | 0x8000), amax, 0, 0x8000}, kInt4Row);
     ASSERT_GE(q.codes[0], -7);
     ASSERT_EQ(q.codes[0], -q.codes[1]);
     ASSERT_EQ(q.codes[2], 0);
@@ -152,34 +173,45 @@ TEST(Grid, N7FirstNotFiniteIsNamed) {
   for (Kind kind : {Kind::kInt4, Kind::kInt8, Kind::kFp8})
     for (uint16_t bad : {0x7F80, 0xFF80, 0x7FC0, 0xFFFF, 0x7F81})
       for (int64_t index : {0, 31, 32, 129, 300 * 128 - 1}) {
-        PackedLayout layout{300, 128, {kind, kind == Kind::kFp8 ? 128 : 32}, Layout::kHost};
+        PackedLayout layout{
+            300, 128, {kind, kind == Kind::kFp8 ? 128 : 32}, Layout::kHost};
         std::vector<uint16_t> weight(300 * 128, 0x3F80);
         weight[static_cast<size_t>(index)] = bad;
         weight.back() = bad;
         std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
-        EXPECT_EQ(quantizeMatrix(weight.data(), layout, slab.data()), index) << nameOf(kind);
-        EXPECT_EQ(fakeQuantizeMatrix(weight.data(), 300, 128, layout.scheme, weight.data()), index) << nameOf(kind);
+        EXPECT_EQ(quantizeMatrix(weight.data(), layout, slab.data()), index)
+            << nameOf(kind);
+        EXPECT_EQ(fakeQuantizeMatrix(weight.data(), 300, 128, layout.scheme,
+                                     weight.data()),
+                  index)
+            << nameOf(kind);
       }
 }
 
 TEST(Grid, OtherSchemesFollowTheirTable) {
   uint16_t one = bf16FromFloat(1.0f);
-  // slime: amax * 0x3E124925, at least 1e-5; float32 in training, bf16 in rollout.
+  // slime: amax * 0x3E124925, at least 1e-5; float32 in training, bf16 in
+  // rollout.
   Scale slime = scaleOf(one, {Kind::kInt4, 32, Convention::kSlime});
   EXPECT_EQ(std::bit_cast<uint32_t>(slime.used), 0x3E124925u);
   EXPECT_EQ(slime.stored, 0x3E12);
-  Scale least = scaleOf(bf16FromFloat(1e-6f), {Kind::kInt4, 32, Convention::kSlime});
+  Scale least =
+      scaleOf(bf16FromFloat(1e-6f), {Kind::kInt4, 32, Convention::kSlime});
   EXPECT_EQ(least.used, 1e-5f);
   EXPECT_EQ(least.stored, bf16FromFloat(1e-5f));
-  // compressed-tensors: amax / 7.5, so that -amax is -7.5, which rounds to the even -8.
+  // compressed-tensors: amax / 7.5, so that -amax is -7.5, which rounds to the
+  // even -8.
   Scheme theirs{Kind::kInt4, 0, Convention::kCompressedTensors};
   EXPECT_EQ(scaleOf(one, theirs).stored, bf16FromFloat(1.0f / 7.5f));
-  auto q = quantizeRow({bf16FromFloat(-7.5f), bf16FromFloat(7.5f), one, bf16FromFloat(-0.5f)}, theirs);
+  auto q = quantizeRow(
+      {bf16FromFloat(-7.5f), bf16FromFloat(7.5f), one, bf16FromFloat(-0.5f)},
+      theirs);
   EXPECT_EQ(q.scale, one);
   EXPECT_EQ(q.codes, (std::vector<int8_t>{-8, 7, 1, 0}));
   // int8.
   EXPECT_EQ(scaleOf(bf16FromFloat(127.0f), {Kind::kInt8, 32}).used, 1.0f);
-  auto bytes = quantizeRow({bf16FromFloat(127.0f), bf16FromFloat(-127.0f), bf16FromFloat(2.5f), bf16FromFloat(3.5f)},
+  auto bytes = quantizeRow({bf16FromFloat(127.0f), bf16FromFloat(-127.0f),
+                            bf16FromFloat(2.5f), bf16FromFloat(3.5f)},
                            {Kind::kInt8, 0});
   EXPECT_EQ(bytes.codes, (std::vector<int8_t>{127, -127, 2, 4}));
   // fp8: float32 scale of the block.
@@ -189,18 +221,20 @@ TEST(Grid, OtherSchemesFollowTheirTable) {
 }
 
 TEST(Grid, Fp8BlocksHaveTheirOwnScale) {
-  // Four blocks, [130, 140]: the block's largest element is power of two times 448, so every element is exact.
+  // Four blocks, [130, 140]: the block's largest element is power of two times
+  // 448, so every element is exact.
   PackedLayout layout{130, 140, {Kind::kFp8, 128}, Layout::kInterchange};
   std::vector<uint16_t> weight(130 * 140);
   float blockScale[2][2] = {{1.0f, 0.25f}, {8.0f, 0x1p-20f}};
   for (int n = 0; n < 130; ++n)
     for (int k = 0; k < 140; ++k)
-      weight[static_cast<size_t>(n * 140 + k)] =
-          bf16FromFloat(blockScale[n / 128][k / 128] * ((n + k) % 3 == 0 ? 448.0f : -1.0f));
+      weight[static_cast<size_t>(n * 140 + k)] = bf16FromFloat(
+          blockScale[n / 128][k / 128] * ((n + k) % 3 == 0 ? 448.0f : -1.0f));
   std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
   ASSERT_EQ(quantizeMatrix(weight.data(), layout, slab.data()), std::nullopt);
   for (int block = 0; block < 4; ++block)
-    EXPECT_EQ(loadScale(layout, slab.data(), block), blockScale[block / 2][block % 2]);
+    EXPECT_EQ(loadScale(layout, slab.data(), block),
+              blockScale[block / 2][block % 2]);
   std::vector<uint16_t> out(weight.size());
   dequantizeMatrix(slab.data(), layout, out.data());
   EXPECT_EQ(out, weight);

@@ -11,32 +11,40 @@ TEST(Scheme, SpellingIsReadBack) {
   int count = 0;
   for (Kind kind : {Kind::kInt4, Kind::kInt8, Kind::kFp8})
     for (int64_t group : {0, 16, 32, 64, 128})
-      for (Convention convention : {Convention::kNibble, Convention::kSlime, Convention::kCompressedTensors})
+      for (Convention convention : {Convention::kNibble, Convention::kSlime,
+                                    Convention::kCompressedTensors})
         for (Layout layout : {Layout::kInterchange, Layout::kHost}) {
           PackedLayout packed{256, 1024, {kind, group, convention}, layout};
           if (!packed.problem().empty())
             continue;
-          EXPECT_EQ(parseScheme(toString(packed.scheme)), packed.scheme) << toString(packed.scheme);
+          EXPECT_EQ(parseScheme(toString(packed.scheme)), packed.scheme)
+              << toString(packed.scheme);
           EXPECT_EQ(parsePacked(toString(packed)), packed) << toString(packed);
           ++count;
         }
   EXPECT_EQ(count, 2 * (3 * 5 + 5 + 1));
   EXPECT_EQ(toString(PackedLayout{2048, 1024, {}, Layout::kHost}),
             "!qat.packed<2048x1024, <int4, group_size = 32>, host>");
-  EXPECT_EQ(toString(Scheme{Kind::kInt4, 128, Convention::kSlime}), "<int4, group_size = 128, convention = slime>");
-  EXPECT_TRUE(parsePacked("!qat.packed<64x128, #qat.scheme<int4, group_size = 32>, interchange>"));
+  EXPECT_EQ(toString(Scheme{Kind::kInt4, 128, Convention::kSlime}),
+            "<int4, group_size = 128, convention = slime>");
+  EXPECT_TRUE(parsePacked(
+      "!qat.packed<64x128, #qat.scheme<int4, group_size = 32>, interchange>"));
 }
 
 TEST(Scheme, WrongTextIsRefused) {
   for (const char *text :
-       {"", "<>", "<int4>", "int4, group_size = 32", "<int5, group_size = 32>", "<int4, group_size = >",
-        "<int4, group_size = 3x>", "<int4, size = 32>", "<int4, group_size = 32, convention = other>",
-        "<int4, group_size = 32, convention = slime, more>", "<int4, group_size = 99999999999999999999>"})
+       {"", "<>", "<int4>", "int4, group_size = 32", "<int5, group_size = 32>",
+        "<int4, group_size = >", "<int4, group_size = 3x>", "<int4, size = 32>",
+        "<int4, group_size = 32, convention = other>",
+        "<int4, group_size = 32, convention = slime, more>",
+        "<int4, group_size = 99999999999999999999>"})
     EXPECT_FALSE(parseScheme(text)) << text;
   for (const char *text :
        {"", "!qat.packed<>", "!qat.packed<64, <int4, group_size = 32>, host>",
-        "!qat.packed<64x, <int4, group_size = 32>, host>", "!qat.packed<64x100, <int4, group_size = 32>, host>",
-        "!qat.packed<64x128, <int4, group_size = 32>, gpu>", "!qat.packed<64x128, <int4, group_size = 32>>",
+        "!qat.packed<64x, <int4, group_size = 32>, host>",
+        "!qat.packed<64x100, <int4, group_size = 32>, host>",
+        "!qat.packed<64x128, <int4, group_size = 32>, gpu>",
+        "!qat.packed<64x128, <int4, group_size = 32>>",
         "!qat.packed<-1x128, <int4, group_size = 32>, host>"})
     EXPECT_FALSE(parsePacked(text)) << text;
 }
@@ -46,16 +54,20 @@ TEST(Scheme, N2GroupsDivideK) {
     return PackedLayout{n, k, scheme, Layout::kHost}.problem();
   };
   EXPECT_EQ(problem(8, 96, {Kind::kInt4, 32}), "");
-  EXPECT_EQ(problem(8, 100, {Kind::kInt4, 32}), "N2: K = 100 does not divide by group_size = 32");
-  EXPECT_EQ(problem(8, 100, {Kind::kInt4, 0}), "") << "a whole row always divides";
-  EXPECT_EQ(problem(8, 100, {Kind::kFp8, 128}), "") << "blocks at the edge are smaller";
+  EXPECT_EQ(problem(8, 100, {Kind::kInt4, 32}),
+            "N2: K = 100 does not divide by group_size = 32");
+  EXPECT_EQ(problem(8, 100, {Kind::kInt4, 0}), "")
+      << "a whole row always divides";
+  EXPECT_EQ(problem(8, 100, {Kind::kFp8, 128}), "")
+      << "blocks at the edge are smaller";
   EXPECT_NE(problem(8, 96, {Kind::kInt4, 24}), "");
   EXPECT_NE(problem(8, 96, {Kind::kInt4, -32}), "");
   EXPECT_NE(problem(8, 96, {Kind::kFp8, 32}), "");
   EXPECT_NE(problem(8, 96, {Kind::kInt8, 32, Convention::kSlime}), "");
   EXPECT_NE(problem(0, 96, {}), "");
   EXPECT_NE(problem(8, -32, {}), "");
-  EXPECT_NE(problem(int64_t{1} << 40, int64_t{1} << 40, {}), "") << "2^80 elements fit nowhere";
+  EXPECT_NE(problem(int64_t{1} << 40, int64_t{1} << 40, {}), "")
+      << "2^80 elements fit nowhere";
 }
 
 TEST(Scheme, BytesOfTheSlab) {

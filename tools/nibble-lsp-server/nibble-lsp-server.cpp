@@ -1,4 +1,5 @@
-// nibble-lsp-server: an editor's view of .mlir files that hold our dialects: errors, definitions, hover.
+// nibble-lsp-server: an editor's view of .mlir files that hold our dialects:
+// errors, definitions, hover.
 #include "include/nibble/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"

@@ -19,21 +19,26 @@ static mlir::LogicalResult run(int argc, char **argv) {
   mlir::DialectRegistry registry;
   nibble::registerAllDialects(registry);
   nibble::registerAllPasses();
-  auto [input, output] = mlir::registerAndParseCLIOptions(argc, argv, "Nibble's modular optimizer\n", registry);
-  mlir::MlirOptMainConfig config = mlir::MlirOptMainConfig::createFromCLOptions();
+  auto [input, output] = mlir::registerAndParseCLIOptions(
+      argc, argv, "Nibble's modular optimizer\n", registry);
+  mlir::MlirOptMainConfig config =
+      mlir::MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses())
     return mlir::MlirOptMain(argc, argv, input, output, registry);
   std::string error;
   auto buffer = mlir::openInputFile(input, &error);
   if (!buffer)
     return fail(error);
-  // The bytecode reader of this MLIR release aborts on damaged input; the text parser does not.
+  // The bytecode reader of this MLIR release aborts on damaged input; the text
+  // parser does not.
   if (mlir::isBytecode(*buffer))
-    return fail(input + ": is MLIR bytecode, which is not read; print it as text with mlir-opt first");
+    return fail(input + ": is MLIR bytecode, which is not read; print it as "
+                        "text with mlir-opt first");
   auto file = mlir::openOutputFile(output, &error);
   if (!file)
     return fail(error);
-  if (failed(mlir::MlirOptMain(file->os(), std::move(buffer), registry, config)))
+  if (failed(
+          mlir::MlirOptMain(file->os(), std::move(buffer), registry, config)))
     return mlir::failure();
   file->keep();
   return mlir::success();

@@ -17,8 +17,10 @@ namespace nibble {
 
 namespace {
 
-// Parameters and state from a checkpoint or at random, as `options` say; nothing when they do not.
-Result<ParameterStore> makeStore(const RunOptions &options, const Program &program) {
+// Parameters and state from a checkpoint or at random, as `options` say;
+// nothing when they do not.
+Result<ParameterStore> makeStore(const RunOptions &options,
+                                 const Program &program) {
   ParameterStore store;
   if (options.model.empty() && !options.random)
     return store;
@@ -33,10 +35,12 @@ Result<ParameterStore> makeStore(const RunOptions &options, const Program &progr
   return store;
 }
 
-// "logp F32 [3]: -4.1 -4.7 -3.9": enough digits to tell a float32 from every other; of long ones the first four.
+// "logp F32 [3]: -4.1 -4.7 -3.9": enough digits to tell a float32 from every
+// other; of long ones the first four.
 std::string describe(const NamedTensor &tensor) {
   const TensorView &view = tensor.view;
-  std::string text = fmt::format("{} {} {}:", tensor.name, nameOf(view.dtype), toString(view.shape));
+  std::string text = fmt::format("{} {} {}:", tensor.name, nameOf(view.dtype),
+                                 toString(view.shape));
   int64_t shown = view.elements() > 8 ? 4 : view.elements();
   for (int64_t i = 0; i < shown; ++i)
     switch (view.dtype) {
@@ -47,10 +51,12 @@ std::string describe(const NamedTensor &tensor) {
       text += fmt::format(" {:.17g}", view.as<double>()[i]);
       break;
     case DType::kBF16:
-      text += fmt::format(" {:.9g}", numerics::floatFromBf16(view.as<uint16_t>()[i]));
+      text += fmt::format(" {:.9g}",
+                          numerics::floatFromBf16(view.as<uint16_t>()[i]));
       break;
     case DType::kF16:
-      text += fmt::format(" {:.9g}", numerics::floatFromHalf(view.as<uint16_t>()[i]));
+      text += fmt::format(" {:.9g}",
+                          numerics::floatFromHalf(view.as<uint16_t>()[i]));
       break;
     case DType::kI32:
       text += fmt::format(" {}", view.as<int32_t>()[i]);
@@ -64,12 +70,15 @@ std::string describe(const NamedTensor &tensor) {
   return shown < view.elements() ? text + " ..." : text;
 }
 
-// Where the host can read the tensor: at its place, or in `copy` if a device has it alone.
-Result<TensorView> onHost(const TensorView &tensor, Residence *residence, Tensor &copy) {
+// Where the host can read the tensor: at its place, or in `copy` if a device
+// has it alone.
+Result<TensorView> onHost(const TensorView &tensor, Residence *residence,
+                          Tensor &copy) {
   if (!tensor.device)
     return tensor;
   NIBBLE_ASSIGN(copy, Tensor::create(tensor.dtype, tensor.shape));
-  NIBBLE_TRY(residence->read(tensor, 0, std::span(copy.data(), static_cast<size_t>(copy.bytes()))));
+  NIBBLE_TRY(residence->read(
+      tensor, 0, std::span(copy.data(), static_cast<size_t>(copy.bytes()))));
   return copy.view();
 }
 
@@ -82,7 +91,8 @@ Status print(const std::vector<NamedTensor> &outputs, Residence *residence) {
   return Status::ok();
 }
 
-Status write(const std::string &path, const std::vector<NamedTensor> &outputs, Residence *residence) {
+Status write(const std::string &path, const std::vector<NamedTensor> &outputs,
+             Residence *residence) {
   std::vector<TensorSpec> specs;
   std::map<std::string, TensorView> views;
   for (const NamedTensor &output : outputs) {
@@ -91,15 +101,18 @@ Status write(const std::string &path, const std::vector<NamedTensor> &outputs, R
   }
   auto produce = [&](const TensorSpec &spec, const TensorSink &sink) -> Status {
     Tensor copy;
-    NIBBLE_ASSIGN(TensorView view, onHost(views.at(spec.name), residence, copy));
+    NIBBLE_ASSIGN(TensorView view,
+                  onHost(views.at(spec.name), residence, copy));
     return sink(std::span(view.data, static_cast<size_t>(view.bytes())));
   };
   auto written = streamSafetensors(path, std::move(specs), produce);
   return written.isOk() ? Status::ok() : std::move(written).takeStatus();
 }
 
-// Calls again and again; the last results stay. On standard error, what the kernels take.
-Status profile(const RunOptions &options, Function &function, Arena &arena, std::vector<TensorView> &results) {
+// Calls again and again; the last results stay. On standard error, what the
+// kernels take.
+Status profile(const RunOptions &options, Function &function, Arena &arena,
+               std::vector<TensorView> &results) {
   if (function.residence()) {
     NIBBLE_ASSIGN(std::string table, function.profile(options.profile));
     fmt::print(stderr, "{}", table);
@@ -116,7 +129,8 @@ Status profile(const RunOptions &options, Function &function, Arena &arena, std:
 
 } // namespace
 
-Status runProgram(const RunOptions &options, const std::function<Result<Program>()> &load) {
+Status runProgram(const RunOptions &options,
+                  const std::function<Result<Program>()> &load) {
   if (options.threads > 0)
     omp_set_num_threads(options.threads);
   NIBBLE_ASSIGN(InputFiles files, InputFiles::open(options.inputs));
@@ -139,8 +153,10 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
     TensorView view;
     if (given && residence && argument.role != NIBBLE_ROLE_INPUT) {
       NIBBLE_ASSIGN(ResidentTensor tensor,
-                    ResidentTensor::create(residence, given->dtype(), given->shape(), argument.name));
-      NIBBLE_TRY(tensor.write(std::span(given->data(), static_cast<size_t>(given->bytes()))));
+                    ResidentTensor::create(residence, given->dtype(),
+                                           given->shape(), argument.name));
+      NIBBLE_TRY(tensor.write(
+          std::span(given->data(), static_cast<size_t>(given->bytes()))));
       resident.push_back(std::move(tensor));
       view = resident.back().view();
     } else if (given) {
@@ -149,10 +165,12 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
     } else if (auto stored = store.lookup(argument); stored.isOk()) {
       view = *stored;
     } else {
-      return Status::badInput(
-          fmt::format("no tensor '{}', an argument of '{}' ({} of rank {}); give it with --inputs{}", argument.name,
-                      options.entry, nameOf(static_cast<DType>(argument.dtype)), argument.rank,
-                      argument.role == NIBBLE_ROLE_INPUT ? "" : ", --model or --random"));
+      return Status::badInput(fmt::format(
+          "no tensor '{}', an argument of '{}' ({} of rank {}); give it with "
+          "--inputs{}",
+          argument.name, options.entry,
+          nameOf(static_cast<DType>(argument.dtype)), argument.rank,
+          argument.role == NIBBLE_ROLE_INPUT ? "" : ", --model or --random"));
     }
     NIBBLE_TRY(function.bind(i, view));
     if (argument.role == NIBBLE_ROLE_STATE)
@@ -169,7 +187,8 @@ Status runProgram(const RunOptions &options, const std::function<Result<Program>
     return Status::failed(failures.back());
   for (int i = 0; i < info.result_count; ++i)
     outputs.insert(outputs.begin() + i, {info.results[i].name, results[i]});
-  return options.out.empty() ? print(outputs, residence.get()) : write(options.out, outputs, residence.get());
+  return options.out.empty() ? print(outputs, residence.get())
+                             : write(options.out, outputs, residence.get());
 }
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// The commands sft and rl, apart from where their programs come from: a compiler (nibble) or bundles (nibble-train).
+// The commands sft and rl, apart from where their programs come from: a
+// compiler (nibble) or bundles (nibble-train).
 #pragma once
 
 #include "runtime/core/program.h"
@@ -25,7 +26,8 @@ struct ProgramRequest {
   bool hoist = true;     // quantize in the update instead of in every forward
   bool planOnly = false; // nothing will run: no device is needed
 };
-using ProgramSource = std::function<Result<TrainingPrograms>(const ProgramRequest &)>;
+using ProgramSource =
+    std::function<Result<TrainingPrograms>(const ProgramRequest &)>;
 
 // Adds both commands. `status` gets what became of the one that ran.
 void addTraining(CLI::App &app, Status &status, const ProgramSource &programs);

@@ -1,4 +1,5 @@
-// nibble compile: a checkpoint's or a file's module through the stages, to the end or to one of them.
+// nibble compile: a checkpoint's or a file's module through the stages, to the
+// end or to one of them.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Bundle.h"
@@ -21,8 +22,10 @@ namespace nibble {
 namespace {
 
 struct CompileArguments {
-  std::string input, program = "train", stopAfter, dumpStages, dtype = "bfloat16", objective = "grpo", recompute = "layer", cpu = "host",
-                     output, target = "host", config, loop = "rl";
+  std::string input, program = "train", stopAfter, dumpStages,
+                     dtype = "bfloat16", objective = "grpo",
+                     recompute = "layer", cpu = "host", output, target = "host",
+                     config, loop = "rl";
   Recipe recipe;
   std::vector<std::string> set; // over --config
   bool noHoist = false, kernelReport = false, recomputeGiven = false;
@@ -38,36 +41,45 @@ llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
 }
 
 // A checkpoint is imported, a file read.
-Result<mlir::OwningOpRef<mlir::ModuleOp>> moduleOf(Session &session, const CompileArguments &arguments, const ProgramOptions &options,
-                                                   const Recipe &recipe) {
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+moduleOf(Session &session, const CompileArguments &arguments,
+         const ProgramOptions &options, const Recipe &recipe) {
   if (arguments.input.ends_with(".mlir"))
     return session.parseFile(arguments.input);
   NIBBLE_ASSIGN(auto model, openModel(arguments.input));
   if (arguments.program == "none" ? recipe.hasPatterns() : recipe.selects())
-    if (auto selected = selectTensors(recipe, model->config()); !selected.isOk())
+    if (auto selected = selectTensors(recipe, model->config());
+        !selected.isOk())
       return std::move(selected).takeStatus();
   return ModelCompiler(session, model->config(), options).importModule();
 }
 
 void describe(const Program &program) {
   for (const nibble_function &function : program.functions())
-    fmt::print("{}: {} arguments, {} results\n", function.name, function.argument_count, function.result_count);
+    fmt::print("{}: {} arguments, {} results\n", function.name,
+               function.argument_count, function.result_count);
 }
 
-Status compileForDevice(const CompileArguments &arguments, const std::string &properties, Session &session,
+Status compileForDevice(const CompileArguments &arguments,
+                        const std::string &properties, Session &session,
                         mlir::ModuleOp module) {
   nvptx::Assembly assembly;
-  NIBBLE_ASSIGN(DeviceProgram program, session.compileForDevice(module, /*assemble=*/true, &assembly));
+  NIBBLE_ASSIGN(DeviceProgram program,
+                session.compileForDevice(module, /*assemble=*/true, &assembly));
   if (!arguments.output.empty())
-    NIBBLE_TRY(writeBundle(arguments.output, program, arguments.target, properties));
+    NIBBLE_TRY(
+        writeBundle(arguments.output, program, arguments.target, properties));
   for (const ProgramFunction &function : program.functions)
     if (function.exported)
-      fmt::print("{}: {} arguments, {} results, {} commands\n", function.name, function.arguments.size(), function.results.size(),
+      fmt::print("{}: {} arguments, {} results, {} commands\n", function.name,
+                 function.arguments.size(), function.results.size(),
                  function.commands.size());
-  fmt::print("{} kernels, {} bytes of PTX, {} of machine code\n", program.kernels.size(), program.image.ptx.size(),
+  fmt::print("{} kernels, {} bytes of PTX, {} of machine code\n",
+             program.kernels.size(), program.image.ptx.size(),
              program.image.cubin.size());
   if (arguments.kernelReport) {
-    NIBBLE_ASSIGN(std::string report, kernelReport(program, assembly, arguments.tokens));
+    NIBBLE_ASSIGN(std::string report,
+                  kernelReport(program, assembly, arguments.tokens));
     fmt::print("{}", report);
   }
   return Status::ok();
@@ -75,7 +87,8 @@ Status compileForDevice(const CompileArguments &arguments, const std::string &pr
 
 Status compile(const CompileArguments &arguments) {
   if (arguments.kernelReport && arguments.target == "host")
-    return Status::usage("--kernel-report is of an H200's kernels; give --target cuda");
+    return Status::usage(
+        "--kernel-report is of an H200's kernels; give --target cuda");
   ProgramOptions options;
   Recipe recipe = arguments.recipe;
   std::string properties;
@@ -85,14 +98,16 @@ Status compile(const CompileArguments &arguments) {
     options.objective = arguments.objective;
   } else {
     if (arguments.program != "train" && arguments.program != "rollout")
-      return Status::usage("--config is for the programs of a run; give --program train or rollout");
+      return Status::usage("--config is for the programs of a run; give "
+                           "--program train or rollout");
     NIBBLE_ASSIGN(Config config, loadConfig(arguments.config, arguments.set));
     bool supervised = arguments.loop == "sft";
     options = programOptions(config, supervised);
     if (arguments.recomputeGiven)
       options.recompute = arguments.recompute;
     recipe = arguments.program == "train" ? options.train : options.rollout;
-    properties = programProperties(config, supervised, arguments.program).dump();
+    properties =
+        programProperties(config, supervised, arguments.program).dump();
   }
   options.hoist = !arguments.noHoist;
   options.host.cpu = arguments.cpu;
@@ -100,18 +115,22 @@ Status compile(const CompileArguments &arguments) {
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
   // A module as it is may be anybody's. A device has no assertions.
-  if (arguments.program == "none" && arguments.target == "host" && arguments.stopAfter != kLowerToHopper)
+  if (arguments.program == "none" && arguments.target == "host" &&
+      arguments.stopAfter != kLowerToHopper)
     NIBBLE_TRY(session.run(*module, kPrepareForeign));
   StageOptions stages = options.stageOptions(recipe);
   stages.rollout.sample = arguments.target != "host";
   StageRunner runner(session, stages, arguments.dumpStages);
-  NIBBLE_TRY(runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
+  NIBBLE_TRY(
+      runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
   bool stopped = !arguments.stopAfter.empty();
   auto lower = [&](mlir::ModuleOp of) {
-    bool hopper = stopped ? arguments.stopAfter == kLowerToHopper : arguments.target != "host";
+    bool hopper = stopped ? arguments.stopAfter == kLowerToHopper
+                          : arguments.target != "host";
     return hopper ? runner.lowerToHopper(of) : runner.lower(of, options.host);
   };
-  if (arguments.stopAfter == kLowerToHost || arguments.stopAfter == kLowerToHopper) {
+  if (arguments.stopAfter == kLowerToHost ||
+      arguments.stopAfter == kLowerToHopper) {
     NIBBLE_TRY(lower(*module));
   } else if (!stopped && !arguments.dumpStages.empty()) {
     mlir::OwningOpRef<mlir::ModuleOp> copy(module->clone());
@@ -125,50 +144,91 @@ Status compile(const CompileArguments &arguments) {
   if (arguments.target != "host") {
     NIBBLE_TRY(compileForDevice(arguments, properties, session, *module));
   } else if (!arguments.output.empty()) {
-    NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output, properties));
+    NIBBLE_TRY(writeHostBundle(session, *module, options.host, arguments.output,
+                               properties));
   } else {
-    NIBBLE_ASSIGN(Program program, session.compileForHost(*module, options.host));
+    NIBBLE_ASSIGN(Program program,
+                  session.compileForHost(*module, options.host));
     describe(program);
   }
-  fmt::print("compiled in {:.2f} s\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  fmt::print(
+      "compiled in {:.2f} s\n",
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count());
   return Status::ok();
 }
 
 } // namespace
 
 void addCompile(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("compile", "Take a module through the stages and compile it for this machine.");
+  auto *command = app.add_subcommand(
+      "compile",
+      "Take a module through the stages and compile it for this machine.");
   auto arguments = std::make_shared<CompileArguments>();
-  command->add_option("input,--model", arguments->input, "checkpoint folder, or a module in text (.mlir)")->required();
-  command->add_option("-o,--output", arguments->output, "bundle to write (.nbl), which nibble-run runs; default: only compile");
+  command
+      ->add_option("input,--model", arguments->input,
+                   "checkpoint folder, or a module in text (.mlir)")
+      ->required();
+  command->add_option(
+      "-o,--output", arguments->output,
+      "bundle to write (.nbl), which nibble-run runs; default: only compile");
   command->add_option("--target", arguments->target, "what to compile for")
       ->check(CLI::IsMember({"host", "cuda", "simt"}))
       ->capture_default_str();
-  command->add_option("--program", arguments->program, "train, rollout, logits, or none: only lower what is there")
+  command
+      ->add_option("--program", arguments->program,
+                   "train, rollout, logits, or none: only lower what is there")
       ->check(CLI::IsMember({"train", "rollout", "logits", "none"}))
       ->capture_default_str();
-  command->add_option("--stop-after", arguments->stopAfter,
-                      "stage to stop after (import, quantize, ..., lower-to-host or lower-to-hopper); its module is printed, or left in --dump-stages");
-  command->add_option("--dump-stages", arguments->dumpStages, "folder for one numbered file a stage");
+  command->add_option(
+      "--stop-after", arguments->stopAfter,
+      "stage to stop after (import, quantize, ..., lower-to-host or "
+      "lower-to-hopper); its module is printed, or left in --dump-stages");
+  command->add_option("--dump-stages", arguments->dumpStages,
+                      "folder for one numbered file a stage");
   command->add_option("--config", arguments->config,
-                      "TOML file of a run: its element type, recipe and objective; such a bundle is what nibble-train runs");
-  command->add_option("--set", arguments->set, "section.key=value, over --config; may be given again")->allow_extra_args(false);
-  command->add_option("--loop", arguments->loop, "of --config, the loop that trains: rl or sft")
+                      "TOML file of a run: its element type, recipe and "
+                      "objective; such a bundle is what nibble-train runs");
+  command
+      ->add_option("--set", arguments->set,
+                   "section.key=value, over --config; may be given again")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--loop", arguments->loop,
+                   "of --config, the loop that trains: rl or sft")
       ->check(CLI::IsMember({"rl", "sft"}))
       ->capture_default_str();
-  command->add_option("--objective", arguments->objective, "sft, grpo or a path")->capture_default_str();
-  command->add_option("--recompute", arguments->recompute, "layer or none; of --config none unless it is given")->capture_default_str();
-  command->add_option("--dtype", arguments->dtype, "of weights and activations of a checkpoint")
+  command
+      ->add_option("--objective", arguments->objective, "sft, grpo or a path")
+      ->capture_default_str();
+  command
+      ->add_option("--recompute", arguments->recompute,
+                   "layer or none; of --config none unless it is given")
+      ->capture_default_str();
+  command
+      ->add_option("--dtype", arguments->dtype,
+                   "of weights and activations of a checkpoint")
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
-  command->add_option("--cpu", arguments->cpu, "CPU to compile for: host, or a name LLVM knows")->capture_default_str();
-  command->add_flag("--no-hoist", arguments->noHoist, "quantize in every forward instead of in the update");
-  command->add_flag("--kernel-report", arguments->kernelReport,
-                    "of --target cuda: tile, stages, shared memory, registers and spills (by ptxas), bytes, operations and floor time of each kernel");
-  command->add_option("--tokens", arguments->tokens, "of the calls that --kernel-report counts")->check(CLI::Range(1, 1 << 24))->capture_default_str();
+  command
+      ->add_option("--cpu", arguments->cpu,
+                   "CPU to compile for: host, or a name LLVM knows")
+      ->capture_default_str();
+  command->add_flag("--no-hoist", arguments->noHoist,
+                    "quantize in every forward instead of in the update");
+  command->add_flag(
+      "--kernel-report", arguments->kernelReport,
+      "of --target cuda: tile, stages, shared memory, registers and spills (by "
+      "ptxas), bytes, operations and floor time of each kernel");
+  command
+      ->add_option("--tokens", arguments->tokens,
+                   "of the calls that --kernel-report counts")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
   addRecipeOptions(*command, arguments->recipe);
-  for (const char *given : {"--objective", "--dtype", "--scheme", "--group-size", "--convention", "--include",
-                            "--exclude", "--no-default-exclude", "--strict"})
+  for (const char *given :
+       {"--objective", "--dtype", "--scheme", "--group-size", "--convention",
+        "--include", "--exclude", "--no-default-exclude", "--strict"})
     command->get_option("--config")->excludes(command->get_option(given));
   command->callback([arguments, command, &status] {
     arguments->recomputeGiven = command->count("--recompute") > 0;

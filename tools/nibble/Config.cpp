@@ -15,8 +15,9 @@ struct ConfigArguments {
   std::vector<std::string> set;
 };
 
-// The whole of `config` as a TOML file: each key below a comment of its meaning, its range or its choices, and its default when the value is
-// another. JSON spells texts, numbers, flags and lists as TOML does.
+// The whole of `config` as a TOML file: each key below a comment of its
+// meaning, its range or its choices, and its default when the value is another.
+// JSON spells texts, numbers, flags and lists as TOML does.
 std::string textOf(const Config &config) {
   Json values = toJson(config);
   std::string text, section;
@@ -25,14 +26,18 @@ std::string textOf(const Config &config) {
       text += fmt::format("{}[{}]\n", section.empty() ? "" : "\n", key.section);
     section = key.section;
     const Json &value = values[key.section][key.key];
-    std::string otherwise = value.dump() == key.defaultValue ? "" : "; default " + key.defaultValue;
-    text += fmt::format("# {} ({}{})\n{} = {}\n", key.meaning, key.type, otherwise, key.key, value.dump());
+    std::string otherwise =
+        value.dump() == key.defaultValue ? "" : "; default " + key.defaultValue;
+    text += fmt::format("# {} ({}{})\n{} = {}\n", key.meaning, key.type,
+                        otherwise, key.key, value.dump());
   }
   return text;
 }
 
 Status show(const ConfigArguments &arguments) {
-  auto config = arguments.file.empty() ? parseConfig("", "defaults", arguments.set) : loadConfig(arguments.file, arguments.set);
+  auto config = arguments.file.empty()
+                    ? parseConfig("", "defaults", arguments.set)
+                    : loadConfig(arguments.file, arguments.set);
   if (!config.isOk())
     return std::move(config).takeStatus();
   fmt::print("{}", textOf(*config));
@@ -42,10 +47,17 @@ Status show(const ConfigArguments &arguments) {
 } // namespace
 
 void addConfig(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("config", "Print every key of a configuration with its value, range and meaning, as TOML.");
+  auto *command =
+      app.add_subcommand("config", "Print every key of a configuration with "
+                                   "its value, range and meaning, as TOML.");
   auto arguments = std::make_shared<ConfigArguments>();
-  command->add_option("config", arguments->file, "TOML file whose values to show; default: the default of every key");
-  command->add_option("--set", arguments->set, "section.key=value, over the file; may be given again")->allow_extra_args(false);
+  command->add_option(
+      "config", arguments->file,
+      "TOML file whose values to show; default: the default of every key");
+  command
+      ->add_option("--set", arguments->set,
+                   "section.key=value, over the file; may be given again")
+      ->allow_extra_args(false);
   command->callback([arguments, &status] { status = show(*arguments); });
 }
 

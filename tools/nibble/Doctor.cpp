@@ -17,7 +17,8 @@ namespace nibble {
 
 namespace {
 
-// y = x + x over 64 elements, compiled and run: the whole way from text to machine code.
+// y = x + x over 64 elements, compiled and run: the whole way from text to
+// machine code.
 constexpr const char *kProbe = R"(
 func.func @probe(%x: tensor<64xf32> {nn.input = "x"}) -> (tensor<64xf32> {nn.output = "y"}) {
   %y = arith.addf %x, %x : tensor<64xf32>
@@ -33,7 +34,9 @@ Status probeCompiler() {
   std::vector<float> x(64);
   for (int i = 0; i < 64; ++i)
     x[i] = static_cast<float>(i);
-  NIBBLE_TRY(function.bind("x", TensorView{DType::kF32, {64}, reinterpret_cast<std::byte *>(x.data())}));
+  NIBBLE_TRY(function.bind(
+      "x",
+      TensorView{DType::kF32, {64}, reinterpret_cast<std::byte *>(x.data())}));
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
   for (int i = 0; i < 64; ++i)
@@ -42,7 +45,8 @@ Status probeCompiler() {
   return Status::ok();
 }
 
-// A line of /proc/meminfo; 0 when there is none. What the system holds for files counts as available there.
+// A line of /proc/meminfo; 0 when there is none. What the system holds for
+// files counts as available there.
 uint64_t memoryMegabytes(const std::string &key) {
   std::ifstream file("/proc/meminfo");
   uint64_t kilobytes = 0;
@@ -59,26 +63,42 @@ Status doctor() {
     fmt::print("{:<10} {:<5} {}\n", what, ok ? "ok" : "BAD", text);
     fit &= ok;
   };
-  bool avx2 = llvm::StringRef(cpu.features).contains("+avx2") && llvm::StringRef(cpu.features).contains("+fma");
+  bool avx2 = llvm::StringRef(cpu.features).contains("+avx2") &&
+              llvm::StringRef(cpu.features).contains("+fma");
   line("nibble", true, NIBBLE_VERSION);
-  line("cpu", avx2, fmt::format("{}, {} float32 a vector{}", cpu.name, cpu.machine.vectorFloats,
-                               avx2 ? "" : "; needs AVX2 and FMA: run on a newer machine"));
-  line("caches", true, fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.machine.l1Bytes >> 10, cpu.machine.l2Bytes >> 10));
-  line("threads", true, fmt::format("{} (OMP_NUM_THREADS or run.threads changes it)", omp_get_max_threads()));
-  line("memory", true, fmt::format("{} MiB, {} available", memoryMegabytes("MemTotal:"), memoryMegabytes("MemAvailable:")));
+  line("cpu", avx2,
+       fmt::format("{}, {} float32 a vector{}", cpu.name,
+                   cpu.machine.vectorFloats,
+                   avx2 ? "" : "; needs AVX2 and FMA: run on a newer machine"));
+  line("caches", true,
+       fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.machine.l1Bytes >> 10,
+                   cpu.machine.l2Bytes >> 10));
+  line("threads", true,
+       fmt::format("{} (OMP_NUM_THREADS or run.threads changes it)",
+                   omp_get_max_threads()));
+  line("memory", true,
+       fmt::format("{} MiB, {} available", memoryMegabytes("MemTotal:"),
+                   memoryMegabytes("MemAvailable:")));
   Status compiler = probeCompiler();
-  line("compiler", compiler.isOk(), compiler.isOk() ? "LLVM " NIBBLE_LLVM_VERSION ", compiled and ran a function" : compiler.message());
+  line("compiler", compiler.isOk(),
+       compiler.isOk() ? "LLVM " NIBBLE_LLVM_VERSION
+                         ", compiled and ran a function"
+                       : compiler.message());
   void *cuda = dlopen("libcuda.so.1", RTLD_LAZY);
-  line("cuda", true, cuda ? "driver found" : "no driver; programs run on the CPU");
+  line("cuda", true,
+       cuda ? "driver found" : "no driver; programs run on the CPU");
   if (cuda)
     dlclose(cuda);
-  return fit ? Status::ok() : Status::environment("this machine is not fit; see the lines marked BAD");
+  return fit ? Status::ok()
+             : Status::environment(
+                   "this machine is not fit; see the lines marked BAD");
 }
 
 } // namespace
 
 void addDoctor(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("doctor", "Look whether this machine is fit.");
+  auto *command =
+      app.add_subcommand("doctor", "Look whether this machine is fit.");
   command->callback([&status] { status = doctor(); });
 }
 

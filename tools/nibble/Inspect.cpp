@@ -1,4 +1,5 @@
-// nibble inspect: what is in a checkpoint. nibble import: the module that it becomes.
+// nibble inspect: what is in a checkpoint. nibble import: the module that it
+// becomes.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Model.h"
@@ -23,7 +24,9 @@ Status inspect(const std::string &folder, bool listTensors) {
     NIBBLE_ASSIGN(TextParts text, loadText(folder, config));
     tokens = fmt::format("{} tokens", text.tokenizer.vocabularySize());
   } else {
-    printWarnings({folder + ": there is no tokenizer.json; generate, sft and rl need one"});
+    printWarnings(
+        {folder +
+         ": there is no tokenizer.json; generate, sft and rl need one"});
   }
   const QuantizedCheckpoint &checkpoint = model->checkpoint();
   int64_t parameters = 0, packed = 0;
@@ -36,14 +39,19 @@ Status inspect(const std::string &folder, bool listTensors) {
     if (checkpoint.packed(tensor.name))
       packed += elements;
     if (listTensors)
-      fmt::print("{} {} {}{}\n", tensor.name, nameOf(checkpoint.info(tensor.name)->dtype), toString(tensor.shape),
+      fmt::print("{} {} {}{}\n", tensor.name,
+                 nameOf(checkpoint.info(tensor.name)->dtype),
+                 toString(tensor.shape),
                  checkpoint.packed(tensor.name) ? " packed" : "");
   }
   fmt::print("model type         {}\n", config.modelType);
-  fmt::print("parameters         {}{}\n", parameters, config.tieWordEmbeddings ? " (head tied to embedding)" : "");
+  fmt::print("parameters         {}{}\n", parameters,
+             config.tieWordEmbeddings ? " (head tied to embedding)" : "");
   fmt::print("layers             {}\n", config.layers);
-  fmt::print("hidden             {}, inner {}\n", config.hiddenSize, config.intermediateSize);
-  fmt::print("heads              {} of {}, key/value {}\n", config.heads, config.headDim, config.kvHeads);
+  fmt::print("hidden             {}, inner {}\n", config.hiddenSize,
+             config.intermediateSize);
+  fmt::print("heads              {} of {}, key/value {}\n", config.heads,
+             config.headDim, config.kvHeads);
   fmt::print("vocabulary         {}\n", config.vocabSize);
   fmt::print("tokenizer          {}\n", tokens);
   fmt::print("context            {}\n", config.maxPositions);
@@ -51,18 +59,25 @@ Status inspect(const std::string &folder, bool listTensors) {
   for (const numerics::Scheme &scheme : checkpoint.schemes())
     schemes += (schemes.empty() ? "" : ", ") + numerics::toString(scheme);
   if (!schemes.empty())
-    fmt::print("quantized          {}: {} of {} parameters\n", schemes, packed, parameters);
-  fmt::print("cache              {} bytes a token in bf16\n", 2 * 2 * config.layers * config.kvHeads * config.headDim);
-  fmt::print("training state     {} bytes (masters, two moments, gradients in float32)\n", 16 * parameters);
+    fmt::print("quantized          {}: {} of {} parameters\n", schemes, packed,
+               parameters);
+  fmt::print("cache              {} bytes a token in bf16\n",
+             2 * 2 * config.layers * config.kvHeads * config.headDim);
+  fmt::print("training state     {} bytes (masters, two moments, gradients in "
+             "float32)\n",
+             16 * parameters);
   return Status::ok();
 }
 
-Status importModel(const std::string &folder, const std::string &out, bool float32) {
+Status importModel(const std::string &folder, const std::string &out,
+                   bool float32) {
   NIBBLE_ASSIGN(auto model, openModel(folder));
   Session session(printWarning);
   ProgramOptions options;
   options.float32 = float32;
-  NIBBLE_ASSIGN(auto module, ModelCompiler(session, model->config(), options).importModule());
+  NIBBLE_ASSIGN(
+      auto module,
+      ModelCompiler(session, model->config(), options).importModule());
   std::string text = textOf(*module);
   if (!out.empty())
     return writeFileAtomically(out, text);
@@ -73,7 +88,8 @@ Status importModel(const std::string &folder, const std::string &out, bool float
 } // namespace
 
 void addInspect(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("inspect", "Check a checkpoint and say what it is.");
+  auto *command =
+      app.add_subcommand("inspect", "Check a checkpoint and say what it is.");
   auto folder = std::make_shared<std::string>();
   auto tensors = std::make_shared<bool>(false);
   command->add_option("model", *folder, "checkpoint folder")->required();
@@ -82,17 +98,23 @@ void addInspect(CLI::App &app, Status &status) {
 }
 
 void addImport(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("import", "Print the module that a checkpoint's configuration becomes.");
+  auto *command = app.add_subcommand(
+      "import", "Print the module that a checkpoint's configuration becomes.");
   struct Arguments {
     std::string model, out, dtype = "bfloat16";
   };
   auto arguments = std::make_shared<Arguments>();
-  command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--out", arguments->out, "file to write; default: standard output");
+  command->add_option("--model", arguments->model, "checkpoint folder")
+      ->required();
+  command->add_option("--out", arguments->out,
+                      "file to write; default: standard output");
   command->add_option("--dtype", arguments->dtype, "of weights and activations")
       ->check(CLI::IsMember({"bfloat16", "float32"}))
       ->capture_default_str();
-  command->callback([=, &status] { status = importModel(arguments->model, arguments->out, arguments->dtype == "float32"); });
+  command->callback([=, &status] {
+    status = importModel(arguments->model, arguments->out,
+                         arguments->dtype == "float32");
+  });
 }
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// nibble logits: what the model says to given tokens; for comparing with another implementation.
+// nibble logits: what the model says to given tokens; for comparing with
+// another implementation.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Model.h"
@@ -16,7 +17,8 @@ namespace nibble {
 namespace {
 
 struct LogitsArguments {
-  std::string model, tokens, out, dtype = "bfloat16", cpu = "host", target = "host";
+  std::string model, tokens, out, dtype = "bfloat16", cpu = "host",
+                                  target = "host";
   Recipe recipe;
 };
 
@@ -26,12 +28,16 @@ struct Batch {
 
   Status add(const Json &ids, int64_t vocabulary, const std::string &where) {
     if (ids.empty())
-      return Status::badInput(where + ": holds an empty sequence; give at least one token");
+      return Status::badInput(
+          where + ": holds an empty sequence; give at least one token");
     int32_t position = 0;
     for (const Json &id : ids) {
-      if (!id.is_number_integer() || id.get<int64_t>() < 0 || id.get<int64_t>() >= vocabulary)
-        return Status::badInput(fmt::format("{}: {} is not a token id below {}; encode with the model's own tokenizer", where,
-                                            id.dump(), vocabulary));
+      if (!id.is_number_integer() || id.get<int64_t>() < 0 ||
+          id.get<int64_t>() >= vocabulary)
+        return Status::badInput(
+            fmt::format("{}: {} is not a token id below {}; encode with the "
+                        "model's own tokenizer",
+                        where, id.dump(), vocabulary));
       tokens.push_back(id.get<int32_t>());
       positions.push_back(position++);
     }
@@ -44,24 +50,29 @@ struct Batch {
 Result<Batch> readBatch(const std::string &path, int64_t vocabulary) {
   NIBBLE_ASSIGN(Json ids, readJsonFile(path));
   if (!ids.is_array() || ids.empty())
-    return Status::badInput(path + ": is not a list of token ids, nor a list of such lists");
+    return Status::badInput(
+        path + ": is not a list of token ids, nor a list of such lists");
   Batch batch;
   if (!ids.front().is_array())
     NIBBLE_TRY(batch.add(ids, vocabulary, path));
   else
     for (size_t i = 0; i < ids.size(); ++i) {
       if (!ids[i].is_array())
-        return Status::badInput(fmt::format("{}: entry {} is not a list, though the first is", path, i));
-      NIBBLE_TRY(batch.add(ids[i], vocabulary, fmt::format("{}: sequence {}", path, i)));
+        return Status::badInput(fmt::format(
+            "{}: entry {} is not a list, though the first is", path, i));
+      NIBBLE_TRY(batch.add(ids[i], vocabulary,
+                           fmt::format("{}: sequence {}", path, i)));
     }
   return batch;
 }
 
 Status logits(const LogitsArguments &arguments) {
   if (arguments.dtype != "bfloat16" && arguments.dtype != "float32")
-    return Status::usage("--dtype '" + arguments.dtype + "' is unknown; there are bfloat16 and float32");
+    return Status::usage("--dtype '" + arguments.dtype +
+                         "' is unknown; there are bfloat16 and float32");
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
-  NIBBLE_ASSIGN(Batch batch, readBatch(arguments.tokens, model->config().vocabSize));
+  NIBBLE_ASSIGN(Batch batch,
+                readBatch(arguments.tokens, model->config().vocabSize));
 
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
@@ -69,7 +80,8 @@ Status logits(const LogitsArguments &arguments) {
   options.host.cpu = arguments.cpu;
   NIBBLE_ASSIGN(options.residence, openResidence(arguments.target));
   Session session(printWarning);
-  NIBBLE_ASSIGN(Program program, ModelCompiler(session, model->config(), options).logits());
+  NIBBLE_ASSIGN(Program program,
+                ModelCompiler(session, model->config(), options).logits());
   ParameterStore store;
   NIBBLE_TRY(store.declare(program));
   NIBBLE_TRY(store.initialize(*model));
@@ -81,20 +93,37 @@ Status logits(const LogitsArguments &arguments) {
   NIBBLE_TRY(bindIfTaken(function, "sequences", viewOf(batch.sequences)));
   Arena arena;
   NIBBLE_ASSIGN(auto results, function.call(arena));
-  return writeSafetensors(arguments.out, {{"logits", results[0]}, {"sequences", viewOf(batch.sequences)}});
+  return writeSafetensors(
+      arguments.out,
+      {{"logits", results[0]}, {"sequences", viewOf(batch.sequences)}});
 }
 
 } // namespace
 
 void addLogits(CLI::App &app, Status &status) {
-  auto *command = app.add_subcommand("logits", "Logits of given tokens, [tokens, vocabulary] in float32.");
+  auto *command = app.add_subcommand(
+      "logits", "Logits of given tokens, [tokens, vocabulary] in float32.");
   auto arguments = std::make_shared<LogitsArguments>();
   arguments->recipe.scheme = "none";
-  command->add_option("--model", arguments->model, "checkpoint folder")->required();
-  command->add_option("--tokens", arguments->tokens, "JSON: a list of token ids, or a list of such lists")->required();
-  command->add_option("--out", arguments->out, "safetensors to write: logits, and where each sequence begins")->required();
-  command->add_option("--dtype", arguments->dtype, "of weights and activations: bfloat16 or float32")->capture_default_str();
-  command->add_option("--cpu", arguments->cpu, "CPU to compile for: host, or a name LLVM knows")->capture_default_str();
+  command->add_option("--model", arguments->model, "checkpoint folder")
+      ->required();
+  command
+      ->add_option("--tokens", arguments->tokens,
+                   "JSON: a list of token ids, or a list of such lists")
+      ->required();
+  command
+      ->add_option(
+          "--out", arguments->out,
+          "safetensors to write: logits, and where each sequence begins")
+      ->required();
+  command
+      ->add_option("--dtype", arguments->dtype,
+                   "of weights and activations: bfloat16 or float32")
+      ->capture_default_str();
+  command
+      ->add_option("--cpu", arguments->cpu,
+                   "CPU to compile for: host, or a name LLVM knows")
+      ->capture_default_str();
   addTargetOption(*command, arguments->target);
   addRecipeOptions(*command, arguments->recipe);
   command->callback([arguments, &status] { status = logits(*arguments); });

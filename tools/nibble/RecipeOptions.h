@@ -1,4 +1,5 @@
-// --scheme, --group-size, --convention, --include, --exclude, --no-default-exclude, --strict
+// --scheme, --group-size, --convention, --include, --exclude,
+// --no-default-exclude, --strict
 #pragma once
 
 #include "lib/Driver/Recipe.h"
@@ -10,31 +11,48 @@
 namespace nibble {
 
 inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
-  command.add_option("--scheme", recipe.scheme, "int4, int8, fp8 or none")->capture_default_str();
-  command.add_option("--group-size", recipe.groupSize, "elements along K that share a scale: 16, 32, 64, 128; 0: the row")->capture_default_str();
-  command.add_option("--convention", recipe.convention, "nibble, slime or compressed-tensors")->capture_default_str();
-  command.add_option("--include", recipe.include,
-                     "what to quantize: an expression searched in tensor names, or re: and one that module names begin with; may be given again; default: all")
+  command.add_option("--scheme", recipe.scheme, "int4, int8, fp8 or none")
+      ->capture_default_str();
+  command
+      .add_option(
+          "--group-size", recipe.groupSize,
+          "elements along K that share a scale: 16, 32, 64, 128; 0: the row")
+      ->capture_default_str();
+  command
+      .add_option("--convention", recipe.convention,
+                  "nibble, slime or compressed-tensors")
+      ->capture_default_str();
+  command
+      .add_option("--include", recipe.include,
+                  "what to quantize: an expression searched in tensor names, "
+                  "or re: and one that module names begin with; may be given "
+                  "again; default: all")
       ->allow_extra_args(false);
-  command.add_option("--exclude", recipe.exclude, "what not to, like --include and stronger; may be given again; lm_head and embed_tokens are left out as well")
+  command
+      .add_option("--exclude", recipe.exclude,
+                  "what not to, like --include and stronger; may be given "
+                  "again; lm_head and embed_tokens are left out as well")
       ->allow_extra_args(false);
   command.add_flag_callback(
       "--no-default-exclude", [&recipe] { recipe.defaultExclude = false; },
       "quantize lm_head and embed_tokens as well");
-  command.add_flag(
-      "--strict", recipe.strict,
-      "what is named and stays in full precision, and a pattern without effect, is an error, not a warning");
+  command.add_flag("--strict", recipe.strict,
+                   "what is named and stays in full precision, and a pattern "
+                   "without effect, is an error, not a warning");
   recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
 }
 
-// Says when the recipe rounds weights again that the checkpoint has packed. `keepsStored` as of GridChoice.
-inline Status warnOfRounding(const Recipe &recipe, const Model &model, bool keepsStored) {
+// Says when the recipe rounds weights again that the checkpoint has packed.
+// `keepsStored` as of GridChoice.
+inline Status warnOfRounding(const Recipe &recipe, const Model &model,
+                             bool keepsStored) {
   if (!recipe.quantizes())
     return Status::ok();
   NIBBLE_ASSIGN(numerics::Scheme scheme, recipe.numericsScheme());
   NIBBLE_ASSIGN(names::Selection selection, recipe.selection());
   GridSpelling spelling = {"--scheme {}", "--group-size {}", "--convention {}"};
-  return printRounding(model, {scheme, std::move(selection), std::move(spelling), keepsStored});
+  return printRounding(
+      model, {scheme, std::move(selection), std::move(spelling), keepsStored});
 }
 
 } // namespace nibble

@@ -15,7 +15,8 @@ Result<TrainingPrograms> compile(const ProgramRequest &request) {
   Session session(printWarning);
   ProgramOptions options = programOptions(request.config, request.supervised);
   options.hoist = request.hoist;
-  NIBBLE_ASSIGN(options.residence, openResidence(request.config.run.target, request.planOnly));
+  NIBBLE_ASSIGN(options.residence,
+                openResidence(request.config.run.target, request.planOnly));
   ModelCompiler compiler(session, request.model, std::move(options));
   NIBBLE_ASSIGN(Program training, compiler.training());
   NIBBLE_ASSIGN(Program rollout, compiler.rollout());
@@ -24,6 +25,8 @@ Result<TrainingPrograms> compile(const ProgramRequest &request) {
 
 } // namespace
 
-void addTrain(CLI::App &app, Status &status) { addTraining(app, status, compile); }
+void addTrain(CLI::App &app, Status &status) {
+  addTraining(app, status, compile);
+}
 
 } // namespace nibble

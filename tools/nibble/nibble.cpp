@@ -4,7 +4,8 @@
 #include "tools/nibble/Commands.h"
 
 int main(int argc, char **argv) {
-  CLI::App app("Trains and rolls out language models in INT4 from one graph.", "nibble");
+  CLI::App app("Trains and rolls out language models in INT4 from one graph.",
+               "nibble");
   app.set_version_flag("--version", NIBBLE_VERSION);
   app.require_subcommand(1);
   app.fallthrough(false);

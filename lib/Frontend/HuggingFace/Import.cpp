@@ -18,7 +18,9 @@ using namespace nibble::huggingface;
 
 namespace {
 
-std::string layerPrefix(int64_t layer) { return "model.layers." + std::to_string(layer) + "."; }
+std::string layerPrefix(int64_t layer) {
+  return "model.layers." + std::to_string(layer) + ".";
+}
 
 // Of one decoder layer, names relative to "model.layers.<i>.".
 std::vector<ExpectedTensor> layerParameters(const ModelConfig &config) {
@@ -26,7 +28,8 @@ std::vector<ExpectedTensor> layerParameters(const ModelConfig &config) {
   std::string prefix = layerPrefix(0);
   for (ExpectedTensor &tensor : expectedTensors(config))
     if (StringRef(tensor.name).starts_with(prefix))
-      parameters.push_back({tensor.name.substr(prefix.size()), tensor.shape, tensor.isLinear});
+      parameters.push_back(
+          {tensor.name.substr(prefix.size()), tensor.shape, tensor.isLinear});
   return parameters;
 }
 
@@ -35,9 +38,12 @@ using Parameters = std::map<std::string, Value>;
 
 class Importer {
 public:
-  Importer(MLIRContext &context, const ModelConfig &config, const ImportOptions &options)
-      : config(config), options(options), b(UnknownLoc::get(&context), &context),
-        element(options.float32 ? static_cast<Type>(b.getF32Type()) : b.getBF16Type()) {}
+  Importer(MLIRContext &context, const ModelConfig &config,
+           const ImportOptions &options)
+      : config(config), options(options),
+        b(UnknownLoc::get(&context), &context),
+        element(options.float32 ? static_cast<Type>(b.getF32Type())
+                                : b.getBF16Type()) {}
 
   OwningOpRef<ModuleOp> build();
 
@@ -45,16 +51,29 @@ private:
   LogicalResult check();
   DictionaryAttr modelAttribute();
 
-  RankedTensorType rowsType(int64_t features) { return RankedTensorType::get({ShapedType::kDynamic, features}, element); }
-  RankedTensorType floatRowsType(int64_t features) { return RankedTensorType::get({ShapedType::kDynamic, features}, b.getF32Type()); }
-  RankedTensorType indexType() { return RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type()); }
+  RankedTensorType rowsType(int64_t features) {
+    return RankedTensorType::get({ShapedType::kDynamic, features}, element);
+  }
+  RankedTensorType floatRowsType(int64_t features) {
+    return RankedTensorType::get({ShapedType::kDynamic, features},
+                                 b.getF32Type());
+  }
+  RankedTensorType indexType() {
+    return RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
+  }
 
-  // A function with `inputs` before one argument for each of `parameters`; the builder stands in its body.
-  func::FuncOp beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<ExpectedTensor> parameters, Type result,
+  // A function with `inputs` before one argument for each of `parameters`; the
+  // builder stands in its body.
+  func::FuncOp beginFunction(StringRef name,
+                             ArrayRef<std::pair<StringRef, Type>> inputs,
+                             ArrayRef<ExpectedTensor> parameters, Type result,
                              bool isPrivate);
-  void nameLocation(const Twine &name) { b.setLoc(NameLoc::get(b.getStringAttr(name))); }
+  void nameLocation(const Twine &name) {
+    b.setLoc(NameLoc::get(b.getStringAttr(name)));
+  }
 
-  Value linear(Value x, const Parameters &weights, StringRef module, int64_t out, Type resultElement = {});
+  Value linear(Value x, const Parameters &weights, StringRef module,
+               int64_t out, Type resultElement = {});
   Value norm(Value x, Value weight);
   void buildLayer(StringRef name, int64_t window);
   void buildHidden();
@@ -74,24 +93,38 @@ private:
 } // namespace
 
 LogicalResult Importer::check() {
-  auto refuse = [&](const Twine &why) { return emitError(b.getLoc(), "config.json: ") << why; };
-  if (config.modelType != "llama" && config.modelType != "qwen2" && config.modelType != "qwen3")
-    return refuse("model_type '" + config.modelType + "' is not supported; there are llama, qwen2 and qwen3");
-  if (config.vocabSize <= 0 || config.hiddenSize <= 0 || config.intermediateSize <= 0 || config.layers <= 0)
-    return refuse("vocab_size, hidden_size, intermediate_size and num_hidden_layers must be positive");
-  if (config.heads <= 0 || config.kvHeads <= 0 || config.heads % config.kvHeads != 0)
-    return refuse("num_attention_heads = " + Twine(config.heads) + " is not a multiple of num_key_value_heads = " + Twine(config.kvHeads));
+  auto refuse = [&](const Twine &why) {
+    return emitError(b.getLoc(), "config.json: ") << why;
+  };
+  if (config.modelType != "llama" && config.modelType != "qwen2" &&
+      config.modelType != "qwen3")
+    return refuse("model_type '" + config.modelType +
+                  "' is not supported; there are llama, qwen2 and qwen3");
+  if (config.vocabSize <= 0 || config.hiddenSize <= 0 ||
+      config.intermediateSize <= 0 || config.layers <= 0)
+    return refuse("vocab_size, hidden_size, intermediate_size and "
+                  "num_hidden_layers must be positive");
+  if (config.heads <= 0 || config.kvHeads <= 0 ||
+      config.heads % config.kvHeads != 0)
+    return refuse(
+        "num_attention_heads = " + Twine(config.heads) +
+        " is not a multiple of num_key_value_heads = " + Twine(config.kvHeads));
   if (config.headDim <= 0 || config.headDim % 2 != 0)
-    return refuse("head_dim = " + Twine(config.headDim) + " is not a positive even number");
-  if (!config.windows.empty() && static_cast<int64_t>(config.windows.size()) != config.layers)
-    return refuse("layer_types has " + Twine(config.windows.size()) + " entries for " + Twine(config.layers) + " layers");
+    return refuse("head_dim = " + Twine(config.headDim) +
+                  " is not a positive even number");
+  if (!config.windows.empty() &&
+      static_cast<int64_t>(config.windows.size()) != config.layers)
+    return refuse("layer_types has " + Twine(config.windows.size()) +
+                  " entries for " + Twine(config.layers) + " layers");
   return success();
 }
 
 DictionaryAttr Importer::modelAttribute() {
   NamedAttrList model;
   model.append("model_type", b.getStringAttr(config.modelType));
-  auto integer = [&](StringRef name, int64_t value) { model.append(name, b.getI64IntegerAttr(value)); };
+  auto integer = [&](StringRef name, int64_t value) {
+    model.append(name, b.getI64IntegerAttr(value));
+  };
   integer("vocab_size", config.vocabSize);
   integer("hidden_size", config.hiddenSize);
   integer("intermediate_size", config.intermediateSize);
@@ -103,22 +136,27 @@ DictionaryAttr Importer::modelAttribute() {
   return model.getDictionary(b.getContext());
 }
 
-func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs, ArrayRef<ExpectedTensor> parameters,
-                                     Type result, bool isPrivate) {
+func::FuncOp Importer::beginFunction(
+    StringRef name, ArrayRef<std::pair<StringRef, Type>> inputs,
+    ArrayRef<ExpectedTensor> parameters, Type result, bool isPrivate) {
   SmallVector<Type> types;
   SmallVector<DictionaryAttr> attributes;
   for (auto [input, type] : inputs) {
     types.push_back(type);
     // The arguments of a private function are not the program's.
-    attributes.push_back(isPrivate ? b.getDictionaryAttr({})
-                                   : b.getDictionaryAttr(b.getNamedAttr(nn::kInputAttr, b.getStringAttr(input))));
+    attributes.push_back(isPrivate
+                             ? b.getDictionaryAttr({})
+                             : b.getDictionaryAttr(b.getNamedAttr(
+                                   nn::kInputAttr, b.getStringAttr(input))));
   }
   for (const ExpectedTensor &parameter : parameters) {
     types.push_back(RankedTensorType::get(parameter.shape, element));
-    attributes.push_back(b.getDictionaryAttr(b.getNamedAttr(nn::kParameterAttr, b.getStringAttr(parameter.name))));
+    attributes.push_back(b.getDictionaryAttr(
+        b.getNamedAttr(nn::kParameterAttr, b.getStringAttr(parameter.name))));
   }
   nameLocation(name);
-  auto function = func::FuncOp::create(b, name, b.getFunctionType(types, result));
+  auto function =
+      func::FuncOp::create(b, name, b.getFunctionType(types, result));
   function.setAllArgAttrs(attributes);
   if (isPrivate)
     function.setPrivate();
@@ -127,39 +165,52 @@ func::FuncOp Importer::beginFunction(StringRef name, ArrayRef<std::pair<StringRe
 }
 
 // The last arguments of the function by the names that they carry.
-static Parameters parametersOf(func::FuncOp function, ArrayRef<ExpectedTensor> specs) {
+static Parameters parametersOf(func::FuncOp function,
+                               ArrayRef<ExpectedTensor> specs) {
   Parameters parameters;
-  for (auto [spec, argument] : llvm::zip(specs, function.getArguments().take_back(specs.size())))
+  for (auto [spec, argument] :
+       llvm::zip(specs, function.getArguments().take_back(specs.size())))
     parameters[spec.name] = argument;
   return parameters;
 }
 
-Value Importer::linear(Value x, const Parameters &weights, StringRef module, int64_t out, Type resultElement) {
+Value Importer::linear(Value x, const Parameters &weights, StringRef module,
+                       int64_t out, Type resultElement) {
   nameLocation(module);
   auto bias = weights.find((module + ".bias").str());
-  Type type = RankedTensorType::get({ShapedType::kDynamic, out}, resultElement ? resultElement : element);
-  return nn::LinearOp::create(b, type, x, weights.at((module + ".weight").str()), bias == weights.end() ? Value() : bias->second,
+  Type type = RankedTensorType::get({ShapedType::kDynamic, out},
+                                    resultElement ? resultElement : element);
+  return nn::LinearOp::create(b, type, x,
+                              weights.at((module + ".weight").str()),
+                              bias == weights.end() ? Value() : bias->second,
                               /*residual=*/Value());
 }
 
 Value Importer::norm(Value x, Value weight) {
-  return nn::RMSNormOp::create(b, x.getType(), x, weight, b.getF32FloatAttr(static_cast<float>(config.normEpsilon)));
+  return nn::RMSNormOp::create(
+      b, x.getType(), x, weight,
+      b.getF32FloatAttr(static_cast<float>(config.normEpsilon)));
 }
 
-// x + Attention(RMSNorm(x)), then that + MLP(RMSNorm(that)); `window` 0: every token sees all before it.
+// x + Attention(RMSNorm(x)), then that + MLP(RMSNorm(that)); `window` 0: every
+// token sees all before it.
 void Importer::buildLayer(StringRef name, int64_t window) {
-  int64_t hidden = config.hiddenSize, queries = config.heads * config.headDim, keys = config.kvHeads * config.headDim;
+  int64_t hidden = config.hiddenSize, queries = config.heads * config.headDim,
+          keys = config.kvHeads * config.headDim;
   std::vector<ExpectedTensor> specs = layerParameters(config);
-  func::FuncOp function = beginFunction(name,
-                                        {{"x", rowsType(hidden)},
-                                         {"cos", floatRowsType(config.headDim / 2)},
-                                         {"sin", floatRowsType(config.headDim / 2)},
-                                         {"positions", indexType()},
-                                         {"sequences", indexType()}},
-                                        specs, rowsType(hidden), /*isPrivate=*/true);
+  func::FuncOp function =
+      beginFunction(name,
+                    {{"x", rowsType(hidden)},
+                     {"cos", floatRowsType(config.headDim / 2)},
+                     {"sin", floatRowsType(config.headDim / 2)},
+                     {"positions", indexType()},
+                     {"sequences", indexType()}},
+                    specs, rowsType(hidden), /*isPrivate=*/true);
   Parameters weights = parametersOf(function, specs);
-  Value x = function.getArgument(0), cos = function.getArgument(1), sin = function.getArgument(2);
-  Value positions = function.getArgument(3), sequences = function.getArgument(4);
+  Value x = function.getArgument(0), cos = function.getArgument(1),
+        sin = function.getArgument(2);
+  Value positions = function.getArgument(3),
+        sequences = function.getArgument(4);
 
   nameLocation("input_layernorm");
   Value h = norm(x, weights.at("input_layernorm.weight"));
@@ -173,11 +224,15 @@ void Importer::buildLayer(StringRef name, int64_t window) {
   }
   q = nn::RopeOp::create(b, q.getType(), q, cos, sin, /*inverse=*/UnitAttr());
   k = nn::RopeOp::create(b, k.getType(), k, cos, sin, /*inverse=*/UnitAttr());
-  float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.headDim)));
-  Value attended = nn::AttentionOp::create(b, rowsType(queries), floatRowsType(config.heads), q, k, v, positions, sequences,
-                                           b.getI64IntegerAttr(config.heads), b.getI64IntegerAttr(config.kvHeads), b.getF32FloatAttr(scale),
-                                           b.getI64IntegerAttr(options.kvBlock), b.getI64IntegerAttr(window))
-                       .getY();
+  float scale =
+      static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.headDim)));
+  Value attended =
+      nn::AttentionOp::create(
+          b, rowsType(queries), floatRowsType(config.heads), q, k, v, positions,
+          sequences, b.getI64IntegerAttr(config.heads),
+          b.getI64IntegerAttr(config.kvHeads), b.getF32FloatAttr(scale),
+          b.getI64IntegerAttr(options.kvBlock), b.getI64IntegerAttr(window))
+          .getY();
   Value o = linear(attended, weights, "self_attn.o_proj", hidden);
   x = arith::AddFOp::create(b, x, o);
 
@@ -193,23 +248,35 @@ void Importer::buildLayer(StringRef name, int64_t window) {
 }
 
 void Importer::buildHidden() {
-  std::vector<ExpectedTensor> specs = expectedTensors(config), ofLayer = layerParameters(config);
-  func::FuncOp function = beginFunction("hidden", {{"tokens", indexType()}, {"positions", indexType()}, {"sequences", indexType()}}, specs,
-                                        rowsType(config.hiddenSize), /*isPrivate=*/false);
+  std::vector<ExpectedTensor> specs = expectedTensors(config),
+                              ofLayer = layerParameters(config);
+  func::FuncOp function =
+      beginFunction("hidden",
+                    {{"tokens", indexType()},
+                     {"positions", indexType()},
+                     {"sequences", indexType()}},
+                    specs, rowsType(config.hiddenSize), /*isPrivate=*/false);
   Parameters weights = parametersOf(function, specs);
-  Value positions = function.getArgument(1), sequences = function.getArgument(2);
+  Value positions = function.getArgument(1),
+        sequences = function.getArgument(2);
 
   nameLocation("model.embed_tokens");
-  Value x = nn::EmbeddingOp::create(b, rowsType(config.hiddenSize), function.getArgument(0), weights.at("model.embed_tokens.weight"));
+  Value x = nn::EmbeddingOp::create(b, rowsType(config.hiddenSize),
+                                    function.getArgument(0),
+                                    weights.at("model.embed_tokens.weight"));
   nameLocation("model.rotary_emb");
-  auto table = nn::RopeTableOp::create(b, floatRowsType(config.headDim / 2), floatRowsType(config.headDim / 2), positions,
-                                       b.getDenseF32ArrayAttr(config.inverseFrequencies()), b.getF32FloatAttr(config.attentionFactor()));
+  auto table = nn::RopeTableOp::create(
+      b, floatRowsType(config.headDim / 2), floatRowsType(config.headDim / 2),
+      positions, b.getDenseF32ArrayAttr(config.inverseFrequencies()),
+      b.getF32FloatAttr(config.attentionFactor()));
   for (int64_t layer = 0; layer < config.layers; ++layer) {
     nameLocation("model.layers." + Twine(layer));
-    SmallVector<Value> operands = {x, table.getCos(), table.getSin(), positions, sequences};
+    SmallVector<Value> operands = {x, table.getCos(), table.getSin(), positions,
+                                   sequences};
     for (const ExpectedTensor &spec : ofLayer)
       operands.push_back(weights.at(layerPrefix(layer) + spec.name));
-    x = func::CallOp::create(b, layerFunction(layer), x.getType(), operands).getResult(0);
+    x = func::CallOp::create(b, layerFunction(layer), x.getType(), operands)
+            .getResult(0);
   }
   nameLocation("model.norm");
   func::ReturnOp::create(b, norm(x, weights.at("model.norm.weight")));
@@ -217,20 +284,28 @@ void Importer::buildHidden() {
 
 void Importer::buildLogits() {
   std::vector<ExpectedTensor> specs = expectedTensors(config);
-  func::FuncOp function = beginFunction("logits", {{"tokens", indexType()}, {"positions", indexType()}, {"sequences", indexType()}}, specs,
-                                        floatRowsType(config.vocabSize), /*isPrivate=*/false);
+  func::FuncOp function = beginFunction("logits",
+                                        {{"tokens", indexType()},
+                                         {"positions", indexType()},
+                                         {"sequences", indexType()}},
+                                        specs, floatRowsType(config.vocabSize),
+                                        /*isPrivate=*/false);
   function.setResultAttr(0, nn::kOutputAttr, b.getStringAttr("logits"));
   Parameters weights = parametersOf(function, specs);
   nameLocation("model");
-  Value hidden = func::CallOp::create(b, "hidden", rowsType(config.hiddenSize), function.getArguments()).getResult(0);
+  Value hidden = func::CallOp::create(b, "hidden", rowsType(config.hiddenSize),
+                                      function.getArguments())
+                     .getResult(0);
   // The head's sums stay in float32. A tied head is the embedding's table.
   if (config.tieWordEmbeddings)
     weights["lm_head.weight"] = weights.at("model.embed_tokens.weight");
-  func::ReturnOp::create(b, linear(hidden, weights, "lm_head", config.vocabSize, b.getF32Type()));
+  func::ReturnOp::create(
+      b, linear(hidden, weights, "lm_head", config.vocabSize, b.getF32Type()));
 }
 
 OwningOpRef<ModuleOp> Importer::build() {
-  b.getContext()->loadDialect<func::FuncDialect, arith::ArithDialect, nn::NNDialect>();
+  b.getContext()
+      ->loadDialect<func::FuncDialect, arith::ArithDialect, nn::NNDialect>();
   if (failed(check()))
     return {};
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
@@ -253,6 +328,9 @@ OwningOpRef<ModuleOp> Importer::build() {
   return module;
 }
 
-OwningOpRef<ModuleOp> nibble::huggingface::buildModule(MLIRContext &context, const ModelConfig &config, const ImportOptions &options) {
+OwningOpRef<ModuleOp>
+nibble::huggingface::buildModule(MLIRContext &context,
+                                 const ModelConfig &config,
+                                 const ImportOptions &options) {
   return Importer(context, config, options).build();
 }

@@ -24,11 +24,14 @@ namespace {
 
 using Predicate = arith::CmpIPredicate;
 
-// Equalities that hold from an op on to the end of its block, so that they are asserted once.
-using KnownEqual = DenseSet<std::pair<Block *, std::pair<std::pair<void *, int64_t>, std::pair<void *, int64_t>>>>;
+// Equalities that hold from an op on to the end of its block, so that they are
+// asserted once.
+using KnownEqual =
+    DenseSet<std::pair<Block *, std::pair<std::pair<void *, int64_t>,
+                                          std::pair<void *, int64_t>>>>;
 
-// Least and greatest value of an expression of loop indices that start at 0, as expressions of the loops' extents;
-// null where there is no such form.
+// Least and greatest value of an expression of loop indices that start at 0, as
+// expressions of the loops' extents; null where there is no such form.
 struct Bounds {
   AffineExpr least, greatest;
 };
@@ -51,8 +54,9 @@ Bounds boundsOf(AffineExpr expression) {
     return {};
   switch (binary.getKind()) {
   case AffineExprKind::Mul:
-    return number.getValue() >= 0 ? Bounds{left.least * number, left.greatest * number}
-                                  : Bounds{left.greatest * number, left.least * number};
+    return number.getValue() >= 0
+               ? Bounds{left.least * number, left.greatest * number}
+               : Bounds{left.greatest * number, left.least * number};
   case AffineExprKind::FloorDiv:
     return {left.least.floorDiv(number), left.greatest.floorDiv(number)};
   case AffineExprKind::CeilDiv:
@@ -67,7 +71,8 @@ Bounds boundsOf(AffineExpr expression) {
 // Asserts of one op, in front of it.
 class Checks {
 public:
-  Checks(Operation *op, KnownEqual &known) : op(op), b(op->getLoc(), op), known(known) {
+  Checks(Operation *op, KnownEqual &known)
+      : op(op), b(op->getLoc(), op), known(known) {
     // Nothing but what it combines may stand in there.
     if (isa_and_nonnull<InParallelOpInterface>(op->getParentOp()))
       b.setInsertionPoint(op->getParentOp());
@@ -81,7 +86,8 @@ public:
               "has operands that differ in dimension " + Twine(dim));
   }
 
-  // A loop runs as often as each operand says that it indexes alone; others hold all that the loops reach.
+  // A loop runs as often as each operand says that it indexes alone; others
+  // hold all that the loops reach.
   void loops(linalg::LinalgOp loops) {
     struct First {
       std::optional<Extent> extent;
@@ -89,7 +95,8 @@ public:
       int64_t dimension = 0;
     };
     SmallVector<First> firsts(loops.getNumLoops());
-    forEachIndex(loops, [&](OpOperand &operand, int64_t dimension, AffineExpr expression) {
+    forEachIndex(loops, [&](OpOperand &operand, int64_t dimension,
+                            AffineExpr expression) {
       auto alone = dyn_cast<AffineDimExpr>(expression);
       if (!alone)
         return;
@@ -97,43 +104,57 @@ public:
       Extent extent = Extent::of(operand.get(), dimension);
       if (first.extent)
         equal(*first.extent, extent,
-              "has extents that differ: dimension " + Twine(first.dimension) + " of operand " + Twine(first.operand) +
-                  " and dimension " + Twine(dimension) + " of operand " + Twine(operand.getOperandNumber()));
+              "has extents that differ: dimension " + Twine(first.dimension) +
+                  " of operand " + Twine(first.operand) + " and dimension " +
+                  Twine(dimension) + " of operand " +
+                  Twine(operand.getOperandNumber()));
       if (!first.extent || (!first.extent->number() && extent.number()))
         first = {extent, operand.getOperandNumber(), dimension};
     });
-    forEachIndex(loops, [&](OpOperand &operand, int64_t dimension, AffineExpr expression) {
-      Bounds bounds = isa<AffineDimExpr>(expression) ? Bounds() : boundsOf(expression);
-      bool isKnown = llvm::all_of(firsts, [](const First &first) { return first.extent.has_value(); });
+    forEachIndex(loops, [&](OpOperand &operand, int64_t dimension,
+                            AffineExpr expression) {
+      Bounds bounds =
+          isa<AffineDimExpr>(expression) ? Bounds() : boundsOf(expression);
+      bool isKnown = llvm::all_of(
+          firsts, [](const First &first) { return first.extent.has_value(); });
       if (!bounds.least || !isKnown)
         return;
       SmallVector<OpFoldResult> extents;
       for (const First &first : firsts)
         extents.push_back(first.extent->fold(b, b.getLoc()));
-      Value inside = both(compare(Predicate::sge, apply(bounds.least, extents), b.getIndexAttr(0)),
-                          compare(Predicate::slt, apply(bounds.greatest, extents),
-                                  Extent::of(operand.get(), dimension).fold(b, b.getLoc())));
-      require(orEmpty(inside, loops),
-              "reaches past dimension " + Twine(dimension) + " of operand " + Twine(operand.getOperandNumber()));
+      Value inside = both(
+          compare(Predicate::sge, apply(bounds.least, extents),
+                  b.getIndexAttr(0)),
+          compare(Predicate::slt, apply(bounds.greatest, extents),
+                  Extent::of(operand.get(), dimension).fold(b, b.getLoc())));
+      require(orEmpty(inside, loops), "reaches past dimension " +
+                                          Twine(dimension) + " of operand " +
+                                          Twine(operand.getOperandNumber()));
     });
   }
 
-  // Checks an element that is read or written. A loop's own index is compared once, outside of the loop.
+  // Checks an element that is read or written. A loop's own index is compared
+  // once, outside of the loop.
   void element(Value tensor, ValueRange indices, StringRef reaches) {
     for (auto [dim, index] : llvm::enumerate(indices)) {
       Extent extent = Extent::of(tensor, dim);
       if (nibble::isInRange(index, extent, op))
         continue;
-      std::string text = (reaches + " outside of dimension " + Twine(dim)).str();
+      std::string text =
+          (reaches + " outside of dimension " + Twine(dim)).str();
       auto of = index.getDefiningOp<linalg::IndexOp>();
-      auto loops = of ? dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp()) : linalg::LinalgOp();
-      std::optional<Extent> loop = loops ? nibble::loopExtent(loops, of.getDim()) : std::nullopt;
+      auto loops = of ? dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp())
+                      : linalg::LinalgOp();
+      std::optional<Extent> loop =
+          loops ? nibble::loopExtent(loops, of.getDim()) : std::nullopt;
       bool isOutside =
-          !extent.origin() || !loops || !loops->isAncestor(extent.origin().getParentBlock()->getParentOp());
+          !extent.origin() || !loops ||
+          !loops->isAncestor(extent.origin().getParentBlock()->getParentOp());
       if (loop && isOutside) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPoint(loops);
-        Value inside = compare(Predicate::ule, loop->fold(b, b.getLoc()), extent.fold(b, b.getLoc()));
+        Value inside = compare(Predicate::ule, loop->fold(b, b.getLoc()),
+                               extent.fold(b, b.getLoc()));
         require(orEmpty(inside, loops), text);
         continue;
       }
@@ -148,82 +169,113 @@ public:
     for (int64_t dim = 0; from && to && dim < to.getRank(); ++dim)
       if (!to.isDynamicDim(dim))
         equal(Extent::of(cast.getSource(), dim), Extent::of(to.getDimSize(dim)),
-              "says that dimension " + Twine(dim) + " is " + Twine(to.getDimSize(dim)) + ", and it is not");
+              "says that dimension " + Twine(dim) + " is " +
+                  Twine(to.getDimSize(dim)) + ", and it is not");
   }
 
-  // [offset, offset + (size - 1) * stride] of each dimension lies in the tensor, or size is 0.
+  // [offset, offset + (size - 1) * stride] of each dimension lies in the
+  // tensor, or size is 0.
   void slice(OffsetSizeAndStrideOpInterface slice, Value tensor) {
-    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(), sizes = slice.getMixedSizes(),
+    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
+                              sizes = slice.getMixedSizes(),
                               strides = slice.getMixedStrides();
     for (int64_t dim = 0; dim < rankOf(tensor); ++dim) {
       OpFoldResult extent = Extent::of(tensor, dim).fold(b, b.getLoc());
-      // size - 1 steps of at least one element each fit into the extent, so that their product cannot overflow unseen.
-      AffineExpr offset = b.getAffineSymbolExpr(0), size = b.getAffineSymbolExpr(1), stride = b.getAffineSymbolExpr(2);
-      OpFoldResult last = apply(offset + (size - 1) * stride, {offsets[dim], sizes[dim], strides[dim]}, 3);
+      // size - 1 steps of at least one element each fit into the extent, so
+      // that their product cannot overflow unseen.
+      AffineExpr offset = b.getAffineSymbolExpr(0),
+                 size = b.getAffineSymbolExpr(1),
+                 stride = b.getAffineSymbolExpr(2);
+      OpFoldResult last = apply(offset + (size - 1) * stride,
+                                {offsets[dim], sizes[dim], strides[dim]}, 3);
       Value first = compare(Predicate::ult, offsets[dim], extent);
       Value whole =
-          both(both(first, compare(Predicate::ule, sizes[dim], extent)), compare(Predicate::ult, last, extent));
+          both(both(first, compare(Predicate::ule, sizes[dim], extent)),
+               compare(Predicate::ult, last, extent));
       if (whole)
-        require(either(whole, compare(Predicate::eq, sizes[dim], b.getIndexAttr(0))),
+        require(either(whole,
+                       compare(Predicate::eq, sizes[dim], b.getIndexAttr(0))),
                 "leaves dimension " + Twine(dim) + " of its tensor");
     }
   }
 
   // What is inserted is as large as the place it goes to.
-  void inserted(OffsetSizeAndStrideOpInterface slice, Value source, const llvm::SmallBitVector &dropped) {
+  void inserted(OffsetSizeAndStrideOpInterface slice, Value source,
+                const llvm::SmallBitVector &dropped) {
     int64_t of = 0;
     for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes())) {
       if (dropped.test(dim))
         continue;
       equal(Extent::of(source, of), Extent::of(size),
-            "inserts a tensor whose dimension " + Twine(of) + " is not of the stated size");
+            "inserts a tensor whose dimension " + Twine(of) +
+                " is not of the stated size");
       ++of;
     }
   }
 
   void pad(tensor::PadOp pad) {
-    AffineExpr low = b.getAffineSymbolExpr(0), extent = b.getAffineSymbolExpr(1), high = b.getAffineSymbolExpr(2);
-    SmallVector<OpFoldResult> lows = pad.getMixedLowPad(), highs = pad.getMixedHighPad();
+    AffineExpr low = b.getAffineSymbolExpr(0),
+               extent = b.getAffineSymbolExpr(1),
+               high = b.getAffineSymbolExpr(2);
+    SmallVector<OpFoldResult> lows = pad.getMixedLowPad(),
+                              highs = pad.getMixedHighPad();
     for (int64_t dim = 0; dim < pad.getType().getRank(); ++dim) {
-      OpFoldResult source = Extent::of(pad.getSource(), dim).fold(b, b.getLoc());
-      Value inside = both(compare(Predicate::sge, lows[dim], b.getIndexAttr(0)),
-                          compare(Predicate::sge, highs[dim], b.getIndexAttr(0)));
+      OpFoldResult source =
+          Extent::of(pad.getSource(), dim).fold(b, b.getLoc());
+      Value inside =
+          both(compare(Predicate::sge, lows[dim], b.getIndexAttr(0)),
+               compare(Predicate::sge, highs[dim], b.getIndexAttr(0)));
       if (!pad.getType().isDynamicDim(dim))
-        inside = both(inside, compare(Predicate::eq, apply(low + extent + high, {lows[dim], source, highs[dim]}, 3),
-                                      b.getIndexAttr(pad.getType().getDimSize(dim))));
-      require(inside, "pads dimension " + Twine(dim) + " by a negative number, or to another size than its type says");
+        inside = both(inside,
+                      compare(Predicate::eq,
+                              apply(low + extent + high,
+                                    {lows[dim], source, highs[dim]}, 3),
+                              b.getIndexAttr(pad.getType().getDimSize(dim))));
+      require(
+          inside,
+          "pads dimension " + Twine(dim) +
+              " by a negative number, or to another size than its type says");
     }
   }
 
   void concatenation(tensor::ConcatOp concat) {
     OpFoldResult sum = b.getIndexAttr(0);
-    AffineExpr left = b.getAffineSymbolExpr(0), right = b.getAffineSymbolExpr(1);
+    AffineExpr left = b.getAffineSymbolExpr(0),
+               right = b.getAffineSymbolExpr(1);
     for (Value input : concat.getInputs()) {
       for (int64_t dim = 0; dim < rankOf(input); ++dim)
         if (dim != static_cast<int64_t>(concat.getDim()))
-          equal(Extent::of(concat.getInputs().front(), dim), Extent::of(input, dim),
+          equal(Extent::of(concat.getInputs().front(), dim),
+                Extent::of(input, dim),
                 "has inputs that differ in dimension " + Twine(dim));
-      sum = apply(left + right, {sum, Extent::of(input, concat.getDim()).fold(b, b.getLoc())}, 2);
+      sum = apply(left + right,
+                  {sum, Extent::of(input, concat.getDim()).fold(b, b.getLoc())},
+                  2);
     }
     for (int64_t dim = 0; dim < rankOf(concat.getResult()); ++dim)
       if (auto type = concat.getResultType(); !type.isDynamicDim(dim)) {
         OpFoldResult extent = dim == static_cast<int64_t>(concat.getDim())
                                   ? sum
-                                  : Extent::of(concat.getInputs().front(), dim).fold(b, b.getLoc());
-        require(compare(Predicate::eq, extent, b.getIndexAttr(type.getDimSize(dim))),
-                "is not of the size that its type says in dimension " + Twine(dim));
+                                  : Extent::of(concat.getInputs().front(), dim)
+                                        .fold(b, b.getLoc());
+        require(compare(Predicate::eq, extent,
+                        b.getIndexAttr(type.getDimSize(dim))),
+                "is not of the size that its type says in dimension " +
+                    Twine(dim));
       }
   }
 
   // Each dimension of the source has as many elements as those that it becomes.
   void expansion(tensor::ExpandShapeOp expand) {
     SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
-    for (auto [dim, group] : llvm::enumerate(expand.getReassociationIndices())) {
+    for (auto [dim, group] :
+         llvm::enumerate(expand.getReassociationIndices())) {
       SmallVector<OpFoldResult> factors;
       for (int64_t of : group)
         factors.push_back(sizes[of]);
       sameCount(Extent::of(expand.getSrc(), dim), factors,
-                "splits dimension " + Twine(dim) + " into another number of elements");
+                "splits dimension " + Twine(dim) +
+                    " into another number of elements");
     }
   }
 
@@ -240,65 +292,89 @@ public:
         size = arith::IndexCastOp::create(b, b.getIndexType(), size);
       sizes.push_back(size);
       if (!to.isDynamicDim(dim))
-        require(compare(Predicate::eq, size, b.getIndexAttr(to.getDimSize(dim))),
-                "says that dimension " + Twine(dim) + " is " + Twine(to.getDimSize(dim)) + ", and it is not");
+        require(
+            compare(Predicate::eq, size, b.getIndexAttr(to.getDimSize(dim))),
+            "says that dimension " + Twine(dim) + " is " +
+                Twine(to.getDimSize(dim)) + ", and it is not");
     }
     // The elements fit into a buffer in memory, so no product overflows.
-    AffineExpr left = b.getAffineSymbolExpr(0), right = b.getAffineSymbolExpr(1);
+    AffineExpr left = b.getAffineSymbolExpr(0),
+               right = b.getAffineSymbolExpr(1);
     OpFoldResult count = b.getIndexAttr(1);
     for (int64_t dim = 0; dim < from.getRank(); ++dim)
-      count = apply(left * right, {count, Extent::of(reshape.getSource(), dim).fold(b, b.getLoc())}, 2);
-    sameCount(Extent::of(count), sizes, "gives its tensor another number of elements");
+      count = apply(
+          left * right,
+          {count, Extent::of(reshape.getSource(), dim).fold(b, b.getLoc())}, 2);
+    sameCount(Extent::of(count), sizes,
+              "gives its tensor another number of elements");
   }
 
   void sizes(ValueRange sizes) {
     for (Value size : sizes)
       if (!size.getDefiningOp<tensor::DimOp>())
-        require(compare(Predicate::sge, size, b.getIndexAttr(0)), "has a negative extent");
+        require(compare(Predicate::sge, size, b.getIndexAttr(0)),
+                "has a negative extent");
   }
 
   void dimension(tensor::DimOp dim) {
     if (auto type = dyn_cast<RankedTensorType>(dim.getSource().getType()))
-      require(compare(Predicate::ult, dim.getIndex(), b.getIndexAttr(type.getRank())),
-              "asks for a dimension that its tensor of rank " + Twine(type.getRank()) + " does not have");
+      require(compare(Predicate::ult, dim.getIndex(),
+                      b.getIndexAttr(type.getRank())),
+              "asks for a dimension that its tensor of rank " +
+                  Twine(type.getRank()) + " does not have");
   }
 
 private:
-  static int64_t rankOf(Value tensor) { return ::cast<RankedTensorType>(tensor.getType()).getRank(); }
-
-  SmallVector<Value> rankedOperands() {
-    return llvm::filter_to_vector(op->getOperands(),
-                                  [](Value operand) { return isa<RankedTensorType>(operand.getType()); });
+  static int64_t rankOf(Value tensor) {
+    return ::cast<RankedTensorType>(tensor.getType()).getRank();
   }
 
-  static void forEachIndex(linalg::LinalgOp loops, llvm::function_ref<void(OpOperand &, int64_t, AffineExpr)> visit) {
+  SmallVector<Value> rankedOperands() {
+    return llvm::filter_to_vector(op->getOperands(), [](Value operand) {
+      return isa<RankedTensorType>(operand.getType());
+    });
+  }
+
+  static void forEachIndex(
+      linalg::LinalgOp loops,
+      llvm::function_ref<void(OpOperand &, int64_t, AffineExpr)> visit) {
     for (OpOperand &operand : loops->getOpOperands())
       if (isa<RankedTensorType>(operand.get().getType()))
-        for (auto [dimension, expression] : llvm::enumerate(loops.getMatchingIndexingMap(&operand).getResults()))
+        for (auto [dimension, expression] : llvm::enumerate(
+                 loops.getMatchingIndexingMap(&operand).getResults()))
           visit(operand, dimension, expression);
   }
 
   // It takes `symbols` values, or dimensions when there are none.
-  OpFoldResult apply(AffineExpr expression, ArrayRef<OpFoldResult> operands, int64_t symbols = 0) {
-    auto map = AffineMap::get(symbols ? 0 : operands.size(), symbols, expression);
+  OpFoldResult apply(AffineExpr expression, ArrayRef<OpFoldResult> operands,
+                     int64_t symbols = 0) {
+    auto map =
+        AffineMap::get(symbols ? 0 : operands.size(), symbols, expression);
     return affine::makeComposedFoldedAffineApply(b, b.getLoc(), map, operands);
   }
 
   // Conditions: null is one that holds always.
   Value compare(Predicate predicate, OpFoldResult left, OpFoldResult right) {
-    if (left == right && (predicate == Predicate::eq || predicate == Predicate::sge || predicate == Predicate::ule))
+    if (left == right &&
+        (predicate == Predicate::eq || predicate == Predicate::sge ||
+         predicate == Predicate::ule))
       return {};
-    std::optional<int64_t> a = getConstantIntValue(left), c = getConstantIntValue(right);
+    std::optional<int64_t> a = getConstantIntValue(left),
+                           c = getConstantIntValue(right);
     if (a && c) {
-      bool holds = arith::applyCmpPredicate(predicate, APInt(64, *a, true), APInt(64, *c, true));
+      bool holds = arith::applyCmpPredicate(predicate, APInt(64, *a, true),
+                                            APInt(64, *c, true));
       return holds ? Value() : Value(arith::ConstantIntOp::create(b, 0, 1));
     }
-    return arith::CmpIOp::create(b, predicate, getValueOrCreateConstantIndexOp(b, b.getLoc(), left),
-                                 getValueOrCreateConstantIndexOp(b, b.getLoc(), right));
+    return arith::CmpIOp::create(
+        b, predicate, getValueOrCreateConstantIndexOp(b, b.getLoc(), left),
+        getValueOrCreateConstantIndexOp(b, b.getLoc(), right));
   }
 
   Value both(Value left, Value right) {
-    return left && right ? Value(arith::AndIOp::create(b, left, right)) : left ? left : right;
+    return left && right ? Value(arith::AndIOp::create(b, left, right))
+           : left        ? left
+                         : right;
   }
 
   Value either(Value left, Value right) {
@@ -306,7 +382,9 @@ private:
       return {};
     if (matchPattern(right, m_Zero()))
       return left;
-    return matchPattern(left, m_Zero()) ? right : Value(arith::OrIOp::create(b, left, right));
+    return matchPattern(left, m_Zero())
+               ? right
+               : Value(arith::OrIOp::create(b, left, right));
   }
 
   // Where a loop does not run, nothing is reached.
@@ -316,20 +394,27 @@ private:
       if (extent && extent->number() && *extent->number() > 0)
         continue;
       if (extent)
-        condition = either(condition, compare(Predicate::eq, extent->fold(b, b.getLoc()), b.getIndexAttr(0)));
+        condition = either(condition,
+                           compare(Predicate::eq, extent->fold(b, b.getLoc()),
+                                   b.getIndexAttr(0)));
     }
     return condition;
   }
 
   void equal(Extent left, Extent right, const Twine &text) {
-    if (left == right || known.contains({b.getInsertionBlock(), {left.key(), right.key()}}))
+    if (left == right ||
+        known.contains({b.getInsertionBlock(), {left.key(), right.key()}}))
       return;
-    require(compare(Predicate::eq, left.fold(b, b.getLoc()), right.fold(b, b.getLoc())), text);
+    require(compare(Predicate::eq, left.fold(b, b.getLoc()),
+                    right.fold(b, b.getLoc())),
+            text);
     known.insert({b.getInsertionBlock(), {left.key(), right.key()}});
   }
 
-  // Extents without a sign, whose product may not overflow: what a division does not give back has been cut off.
-  void sameCount(const Extent &extent, ArrayRef<OpFoldResult> factors, const Twine &text) {
+  // Extents without a sign, whose product may not overflow: what a division
+  // does not give back has been cut off.
+  void sameCount(const Extent &extent, ArrayRef<OpFoldResult> factors,
+                 const Twine &text) {
     int64_t number = 1;
     SmallVector<Value> values;
     for (OpFoldResult factor : factors) {
@@ -345,18 +430,24 @@ private:
     Value product = arith::ConstantIndexOp::create(b, number), holds;
     for (Value factor : values) {
       Value next = arith::MulIOp::create(b, product, factor);
-      Value divisor = arith::MaxUIOp::create(b, factor, arith::ConstantIndexOp::create(b, 1));
+      Value divisor = arith::MaxUIOp::create(
+          b, factor, arith::ConstantIndexOp::create(b, 1));
       Value back = arith::DivUIOp::create(b, next, divisor);
-      Value fits = either(compare(Predicate::eq, factor, b.getIndexAttr(0)), compare(Predicate::eq, back, product));
+      Value fits = either(compare(Predicate::eq, factor, b.getIndexAttr(0)),
+                          compare(Predicate::eq, back, product));
       holds = both(holds, fits);
       product = next;
     }
-    require(both(holds, compare(Predicate::eq, extent.fold(b, b.getLoc()), product)), text);
+    require(both(holds,
+                 compare(Predicate::eq, extent.fold(b, b.getLoc()), product)),
+            text);
   }
 
   void require(Value condition, const Twine &text) {
     if (condition)
-      cf::AssertOp::create(b, condition, ("'" + op->getName().getStringRef() + "' " + text).str());
+      cf::AssertOp::create(
+          b, condition,
+          ("'" + op->getName().getStringRef() + "' " + text).str());
   }
 
   Operation *op;
@@ -367,23 +458,36 @@ private:
 void check(Operation *op, KnownEqual &known) {
   Checks checks(op, known);
   llvm::TypeSwitch<Operation *>(op)
-      .Case([&](linalg::LinalgOp loops) { return loops.hasPureTensorSemantics() ? checks.loops(loops) : void(); })
+      .Case([&](linalg::LinalgOp loops) {
+        return loops.hasPureTensorSemantics() ? checks.loops(loops) : void();
+      })
       .Case([&](linalg::SoftmaxOp) { checks.elementwise(); })
       .Case([&](tensor::CastOp cast) { checks.cast(cast); })
-      .Case([&](tensor::ExtractOp extract) { checks.element(extract.getTensor(), extract.getIndices(), "reads"); })
-      .Case([&](tensor::InsertOp insert) { checks.element(insert.getDest(), insert.getIndices(), "writes"); })
-      .Case([&](tensor::ExtractSliceOp slice) { checks.slice(slice, slice.getSource()); })
-      .Case<tensor::InsertSliceOp, tensor::ParallelInsertSliceOp>([&](auto slice) {
-        checks.slice(slice, slice.getDest());
-        checks.inserted(slice, slice.getSource(), slice.getDroppedDims());
+      .Case([&](tensor::ExtractOp extract) {
+        checks.element(extract.getTensor(), extract.getIndices(), "reads");
       })
+      .Case([&](tensor::InsertOp insert) {
+        checks.element(insert.getDest(), insert.getIndices(), "writes");
+      })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        checks.slice(slice, slice.getSource());
+      })
+      .Case<tensor::InsertSliceOp, tensor::ParallelInsertSliceOp>(
+          [&](auto slice) {
+            checks.slice(slice, slice.getDest());
+            checks.inserted(slice, slice.getSource(), slice.getDroppedDims());
+          })
       .Case([&](tensor::PadOp pad) { checks.pad(pad); })
       .Case([&](tensor::ConcatOp concat) { checks.concatenation(concat); })
       .Case([&](tensor::ExpandShapeOp expand) { checks.expansion(expand); })
       .Case([&](tensor::ReshapeOp reshape) { checks.reshape(reshape); })
-      .Case([&](tensor::EmptyOp empty) { checks.sizes(empty.getDynamicSizes()); })
-      .Case([&](tensor::SplatOp splat) { checks.sizes(splat.getDynamicSizes()); })
-      .Case([&](tensor::GenerateOp generate) { checks.sizes(generate.getDynamicExtents()); })
+      .Case(
+          [&](tensor::EmptyOp empty) { checks.sizes(empty.getDynamicSizes()); })
+      .Case(
+          [&](tensor::SplatOp splat) { checks.sizes(splat.getDynamicSizes()); })
+      .Case([&](tensor::GenerateOp generate) {
+        checks.sizes(generate.getDynamicExtents());
+      })
       .Case([&](tensor::DimOp dim) { checks.dimension(dim); })
       .Default([&](Operation *other) {
         if (OpTrait::hasElementwiseMappableTraits(other))
@@ -391,11 +495,13 @@ void check(Operation *op, KnownEqual &known) {
       });
 }
 
-class CheckExtents final : public nibble::impl::CheckExtentsPassBase<CheckExtents> {
+class CheckExtents final
+    : public nibble::impl::CheckExtentsPassBase<CheckExtents> {
 public:
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    getOperation().walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+    getOperation().walk<WalkOrder::PreOrder>(
+        [&](Operation *op) { ops.push_back(op); });
     KnownEqual known;
     for (Operation *op : ops)
       check(op, known);

@@ -13,22 +13,28 @@ using namespace nibble;
 
 ParameterArguments::ParameterArguments(ModuleOp module) {
   DenseMap<StringAttr, SmallVector<func::CallOp>> calls;
-  module.walk([&](func::CallOp call) { calls[call.getCalleeAttr().getAttr()].push_back(call); });
+  module.walk([&](func::CallOp call) {
+    calls[call.getCalleeAttr().getAttr()].push_back(call);
+  });
   for (auto function : module.getOps<func::FuncOp>())
-    for (BlockArgument argument : function.isExternal() ? ArrayRef<BlockArgument>() : function.getArguments())
+    for (BlockArgument argument : function.isExternal()
+                                      ? ArrayRef<BlockArgument>()
+                                      : function.getArguments())
       if (function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr))
         arguments.insert(argument);
   auto isPassed = [&](func::FuncOp function, unsigned number) {
-    return llvm::all_of(calls[function.getSymNameAttr()], [&](func::CallOp call) {
-      auto operand = dyn_cast<BlockArgument>(call.getOperand(number));
-      return operand && contains(operand);
-    });
+    return llvm::all_of(
+        calls[function.getSymNameAttr()], [&](func::CallOp call) {
+          auto operand = dyn_cast<BlockArgument>(call.getOperand(number));
+          return operand && contains(operand);
+        });
   };
   // One round more for each level of calls.
   for (size_t before = ~size_t(0); before != arguments.size();) {
     before = arguments.size();
     for (auto function : module.getOps<func::FuncOp>())
-      if (!function.isExternal() && function.isPrivate() && !calls[function.getSymNameAttr()].empty())
+      if (!function.isExternal() && function.isPrivate() &&
+          !calls[function.getSymNameAttr()].empty())
         for (BlockArgument argument : function.getArguments())
           if (isPassed(function, argument.getArgNumber()))
             arguments.insert(argument);
@@ -41,7 +47,8 @@ static bool isZero(Value value) {
   return matchPattern(value, m_AnyZeroFloat());
 }
 
-// The loops that a map's results are, one each; nothing when they are something else.
+// The loops that a map's results are, one each; nothing when they are something
+// else.
 static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
   SmallVector<int64_t> loops;
   for (AffineExpr result : map.getResults()) {
@@ -53,16 +60,20 @@ static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
   return loops;
 }
 
-// Fills in how the loops of x, the weight and the result fit together; false when they are no [tokens..., K] times [N,
-// K].
-static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap, Contraction &found) {
-  auto x = loopsOf(xMap), weight = loopsOf(weightMap), result = loopsOf(resultMap);
+// Fills in how the loops of x, the weight and the result fit together; false
+// when they are no [tokens..., K] times [N, K].
+static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
+                       Contraction &found) {
+  auto x = loopsOf(xMap), weight = loopsOf(weightMap),
+       result = loopsOf(resultMap);
   if (!x || !weight || !result || weight->size() != 2)
     return false;
   found.turned = llvm::is_contained(*result, weight->back());
-  int64_t n = (*weight)[found.turned ? 1 : 0], k = (*weight)[found.turned ? 0 : 1];
-  if (!llvm::is_contained(*result, n) || llvm::is_contained(*x, n) || llvm::is_contained(*result, k) ||
-      !llvm::is_contained(*x, k) || x->size() != result->size())
+  int64_t n = (*weight)[found.turned ? 1 : 0],
+          k = (*weight)[found.turned ? 0 : 1];
+  if (!llvm::is_contained(*result, n) || llvm::is_contained(*x, n) ||
+      llvm::is_contained(*result, k) || !llvm::is_contained(*x, k) ||
+      x->size() != result->size())
     return false;
   int64_t place = 0, tokens = static_cast<int64_t>(result->size()) - 1;
   for (int64_t loop : *result) {
@@ -78,8 +89,10 @@ static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
   return true;
 }
 
-// Why nn.linear does not take such a product with `weight`; empty when it does, as far as the types say.
-static std::string problemOfTypes(const WeightSource &weight, Type x, Type result) {
+// Why nn.linear does not take such a product with `weight`; empty when it does,
+// as far as the types say.
+static std::string problemOfTypes(const WeightSource &weight, Type x,
+                                  Type result) {
   std::string why, name = weight.describe();
   llvm::raw_string_ostream text(why);
   auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
@@ -88,32 +101,43 @@ static std::string problemOfTypes(const WeightSource &weight, Type x, Type resul
   Type shaped = weight.parameters[0].getType();
   auto type = dyn_cast<RankedTensorType>(shaped);
   if (!type || type.getRank() != 2)
-    text << name << " is of type " << shaped << ", and nn.linear takes a weight of two dimensions";
+    text << name << " is of type " << shaped
+         << ", and nn.linear takes a weight of two dimensions";
   else if (!type.hasStaticShape())
-    text << name << " is of type " << type << ", and nn.linear takes a weight of known extents";
+    text << name << " is of type " << type
+         << ", and nn.linear takes a weight of known extents";
   else if (!isFloat(type.getElementType()))
-    text << name << " has elements of type " << type.getElementType() << ", and nn.linear takes bf16 and f32";
+    text << name << " has elements of type " << type.getElementType()
+         << ", and nn.linear takes bf16 and f32";
   else if (!isFloat(x) || !isFloat(result))
-    text << "it takes elements of type " << x << " to a result of " << result << ", and nn.linear takes bf16 and f32";
+    text << "it takes elements of type " << x << " to a result of " << result
+         << ", and nn.linear takes bf16 and f32";
   return why;
 }
 
-// Why nn.linear does not take the products of `sum` with the weight on `side`; empty, and `found` filled in, when it
-// does.
-static std::string matchSide(const SumOfProducts &sum, unsigned side, const WeightSource &weight, Contraction &found) {
+// Why nn.linear does not take the products of `sum` with the weight on `side`;
+// empty, and `found` filled in, when it does.
+static std::string matchSide(const SumOfProducts &sum, unsigned side,
+                             const WeightSource &weight, Contraction &found) {
   TensorRead x = sum.sides[1 - side];
   std::string why =
-      problemOfTypes(weight, getElementTypeOrSelf(x.tensor.getType()), getElementTypeOrSelf(sum.init.getType()));
+      problemOfTypes(weight, getElementTypeOrSelf(x.tensor.getType()),
+                     getElementTypeOrSelf(sum.init.getType()));
   if (!why.empty())
     return why;
   if (sum.isShared)
-    return "its products, with " + weight.describe() + ", are read by others too, and nn.linear gives their sum alone";
+    return "its products, with " + weight.describe() +
+           ", are read by others too, and nn.linear gives their sum alone";
   while (!matchLoops(x.map, weight.map, sum.resultMap, found = {})) {
-    // A product in an op of its own has its operands repeated to one shape; nn.linear reads what was there before.
+    // A product in an op of its own has its operands repeated to one shape;
+    // nn.linear reads what was there before.
     auto copied = sum.isApart ? readBehindCopy(x) : std::nullopt;
     if (!copied || !copied->change.empty() ||
-        getElementTypeOrSelf(copied->read.tensor.getType()) != getElementTypeOrSelf(x.tensor.getType()))
-      return "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, with " + weight.describe() + " as w";
+        getElementTypeOrSelf(copied->read.tensor.getType()) !=
+            getElementTypeOrSelf(x.tensor.getType()))
+      return "it is not y[..., n] = sum of x[..., k] * w[n, k] over one k, "
+             "with " +
+             weight.describe() + " as w";
     x = copied->read;
   }
   found.x = x.tensor;
@@ -123,16 +147,22 @@ static std::string matchSide(const SumOfProducts &sum, unsigned side, const Weig
 }
 
 static constexpr char kMemrefs[] =
-    "its operands are memrefs, and nn.linear takes tensors: recognize it before bufferization";
+    "its operands are memrefs, and nn.linear takes tensors: recognize it "
+    "before bufferization";
 
-// What to say of an op that is not the sum of two tensors' products and yet adds products with a parameter up.
-static Mismatch matchOther(linalg::LinalgOp op, const ParameterArguments &parameters) {
+// What to say of an op that is not the sum of two tensors' products and yet
+// adds products with a parameter up.
+static Mismatch matchOther(linalg::LinalgOp op,
+                           const ParameterArguments &parameters) {
   SmallVector<Factor> factors = factorsOf(op, parameters);
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
-  // A factor that is the same for all that is added up is none of a contraction.
+  // A factor that is the same for all that is added up is none of a
+  // contraction.
   auto isSummedAlong = [&](AffineMap map) {
-    return !map || llvm::any_of(reductions, [&](unsigned loop) { return map.isFunctionOfDim(loop); });
+    return !map || llvm::any_of(reductions, [&](unsigned loop) {
+      return map.isFunctionOfDim(loop);
+    });
   };
   std::optional<WeightSource> weight;
   bool isWithOther = false;
@@ -149,25 +179,33 @@ static Mismatch matchOther(linalg::LinalgOp op, const ParameterArguments &parame
     if (!isOther && made && !weight)
       weight = made;
   }
-  Mismatch mismatch{"it is no sum of products of two operands", /*hasWeight=*/false};
+  Mismatch mismatch{"it is no sum of products of two operands",
+                    /*hasWeight=*/false};
   if (!weight || !isWithOther)
     return mismatch;
-  // The scale of a norm is a vector, and so is its product with one side of another product.
-  auto isMatrix = [](BlockArgument parameter) { return isMatrixType(parameter.getType()); };
+  // The scale of a norm is a vector, and so is its product with one side of
+  // another product.
+  auto isMatrix = [](BlockArgument parameter) {
+    return isMatrixType(parameter.getType());
+  };
   if (factors.size() > 2 && llvm::none_of(weight->parameters, isMatrix))
     return mismatch;
   if (!op.hasPureTensorSemantics())
     return {kMemrefs, /*hasWeight=*/true};
   Type result = getElementTypeOrSelf(op.getDpsInits()[0].getType());
   std::string why = problemOfTypes(*weight, result, result);
-  return {why.empty()
-              ? "it is more than the sum of the products of two operands, with " + weight->describe() + " as one"
-              : why,
-          /*hasWeight=*/true};
+  return {
+      why.empty()
+          ? "it is more than the sum of the products of two operands, with " +
+                weight->describe() + " as one"
+          : why,
+      /*hasWeight=*/true};
 }
 
-FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, const ParameterArguments &parameters,
-                                                Mismatch &mismatch) {
+FailureOr<Contraction>
+nibble::matchContraction(linalg::LinalgOp op,
+                         const ParameterArguments &parameters,
+                         Mismatch &mismatch) {
   mismatch = {};
   std::optional<SumOfProducts> sum = matchSumOfProducts(op);
   if (sum && !op.hasPureTensorSemantics()) {
@@ -179,11 +217,13 @@ FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, const Param
     return failure();
   }
   mismatch.reason = "neither side is a parameter";
-  for (unsigned side : sum ? std::initializer_list<unsigned>{1, 0} : std::initializer_list<unsigned>{}) {
+  for (unsigned side : sum ? std::initializer_list<unsigned>{1, 0}
+                           : std::initializer_list<unsigned>{}) {
     WeightSource source = traceWeight(sum->sides[side], parameters);
     if (!source.isWeight)
       continue;
-    // A parameter's products with itself or with another, added up, are a regularizer's more often than a linear's.
+    // A parameter's products with itself or with another, added up, are a
+    // regularizer's more often than a linear's.
     WeightSource other = traceWeight(sum->sides[1 - side], parameters);
     if (sum->isApart && (other.isWeight || other.isConstant))
       continue;
@@ -197,6 +237,8 @@ FailureOr<Contraction> nibble::matchContraction(linalg::LinalgOp op, const Param
   if (sum && !sum->isApart)
     return failure();
   Mismatch other = matchOther(op, parameters);
-  mismatch = {mismatch.hasWeight && other.hasWeight ? mismatch.reason : other.reason, other.hasWeight};
+  mismatch = {mismatch.hasWeight && other.hasWeight ? mismatch.reason
+                                                    : other.reason,
+              other.hasWeight};
   return failure();
 }

@@ -13,16 +13,19 @@ using nibble::Extent;
 
 namespace {
 
-std::optional<int64_t> constantOf(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+std::optional<int64_t> constantOf(Value value) {
+  return getConstantIntValue(OpFoldResult(value));
+}
 
-// The tensor that a result of `value`'s op is as large as, by the op's definition or by a check before it; null when
-// there is none.
+// The tensor that a result of `value`'s op is as large as, by the op's
+// definition or by a check before it; null when there is none.
 Value asLargeAs(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return {};
   if (auto cast = dyn_cast<tensor::CastOp>(op))
-    return isa<RankedTensorType>(cast.getSource().getType()) ? cast.getSource() : Value();
+    return isa<RankedTensorType>(cast.getSource().getType()) ? cast.getSource()
+                                                             : Value();
   if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
     return style.getTiedOpOperand(cast<OpResult>(value))->get();
   if (!OpTrait::hasElementwiseMappableTraits(op))
@@ -33,12 +36,15 @@ Value asLargeAs(Value value) {
   return {};
 }
 
-// Least and greatest value that an integer can have; nullopt when they are not known.
+// Least and greatest value that an integer can have; nullopt when they are not
+// known.
 using Interval = std::optional<std::pair<int64_t, int64_t>>;
 
 Interval rangeOf(Value value);
 
-template <typename Op> Interval rangeOfBinary(Op op, std::optional<int64_t> (*compute)(int64_t, int64_t)) {
+template <typename Op>
+Interval rangeOfBinary(Op op,
+                       std::optional<int64_t> (*compute)(int64_t, int64_t)) {
   Interval left = rangeOf(op.getLhs()), right = rangeOf(op.getRhs());
   if (!left || !right)
     return std::nullopt;
@@ -61,15 +67,19 @@ Interval rangeOf(Value value) {
     return {{*number, *number}};
   Operation *op = value.getDefiningOp();
   if (!op) {
-    auto loop = dyn_cast_or_null<scf::ForOp>(value.getParentBlock()->getParentOp());
+    auto loop =
+        dyn_cast_or_null<scf::ForOp>(value.getParentBlock()->getParentOp());
     if (!loop || loop.getInductionVar() != value)
       return std::nullopt;
-    std::optional<int64_t> lower = constantOf(loop.getLowerBound()), upper = constantOf(loop.getUpperBound());
-    return lower && upper && *lower < *upper ? Interval({*lower, *upper - 1}) : std::nullopt;
+    std::optional<int64_t> lower = constantOf(loop.getLowerBound()),
+                           upper = constantOf(loop.getUpperBound());
+    return lower && upper && *lower < *upper ? Interval({*lower, *upper - 1})
+                                             : std::nullopt;
   }
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
     auto loops = dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp());
-    auto extent = loops ? nibble::loopExtent(loops, index.getDim()) : std::nullopt;
+    auto extent =
+        loops ? nibble::loopExtent(loops, index.getDim()) : std::nullopt;
     auto number = extent ? extent->number() : std::nullopt;
     return number && *number > 0 ? Interval({0, *number - 1}) : std::nullopt;
   }
@@ -87,7 +97,8 @@ Interval rangeOf(Value value) {
 // The index as it was before casts between index and i64, which keep every bit.
 Value uncast(Value index) {
   while (auto cast = index.getDefiningOp<arith::IndexCastOp>()) {
-    if (!cast.getIn().getType().isIndex() && !cast.getIn().getType().isInteger(64))
+    if (!cast.getIn().getType().isIndex() &&
+        !cast.getIn().getType().isInteger(64))
       break;
     index = cast.getIn();
   }
@@ -97,21 +108,24 @@ Value uncast(Value index) {
 // Whether `condition` says that index >= 0, or that index < extent.
 bool saysNotNegative(arith::CmpIOp condition, Value index) {
   std::optional<int64_t> bound = constantOf(condition.getRhs());
-  return condition.getPredicate() == arith::CmpIPredicate::sge && bound && *bound >= 0 &&
-         uncast(condition.getLhs()) == index;
+  return condition.getPredicate() == arith::CmpIPredicate::sge && bound &&
+         *bound >= 0 && uncast(condition.getLhs()) == index;
 }
 
 bool saysSmaller(arith::CmpIOp condition, Value index, const Extent &extent) {
-  if (condition.getPredicate() != arith::CmpIPredicate::slt || uncast(condition.getLhs()) != index)
+  if (condition.getPredicate() != arith::CmpIPredicate::slt ||
+      uncast(condition.getLhs()) != index)
     return false;
-  std::optional<int64_t> bound = constantOf(condition.getRhs()), number = extent.number();
+  std::optional<int64_t> bound = constantOf(condition.getRhs()),
+                         number = extent.number();
   if (bound && number)
     return *bound <= *number;
   Value limit = uncast(condition.getRhs());
   return limit.getType().isIndex() && Extent::of(OpFoldResult(limit)) == extent;
 }
 
-// As torch-mlir writes a lookup: two assertions in the body, and the read behind them.
+// As torch-mlir writes a lookup: two assertions in the body, and the read
+// behind them.
 bool isAsserted(Value index, const Extent &extent, Operation *user) {
   if (!isa_and_nonnull<linalg::LinalgOp>(user->getParentOp()))
     return false;
@@ -119,7 +133,9 @@ bool isAsserted(Value index, const Extent &extent, Operation *user) {
   bool notNegative = false, smaller = false;
   for (Operation *op = user->getPrevNode(); op; op = op->getPrevNode()) {
     auto assertion = dyn_cast<cf::AssertOp>(op);
-    auto condition = assertion ? assertion.getArg().getDefiningOp<arith::CmpIOp>() : arith::CmpIOp();
+    auto condition = assertion
+                         ? assertion.getArg().getDefiningOp<arith::CmpIOp>()
+                         : arith::CmpIOp();
     if (!condition)
       continue;
     notNegative |= saysNotNegative(condition, index);
@@ -134,11 +150,13 @@ bool walksExtent(Value index, const Extent &extent) {
     auto loops = dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp());
     return loops && nibble::loopExtent(loops, op.getDim()) == extent;
   }
-  auto loop = dyn_cast_or_null<scf::ForOp>(index.getParentBlock()->getParentOp());
+  auto loop =
+      dyn_cast_or_null<scf::ForOp>(index.getParentBlock()->getParentOp());
   if (!loop || loop.getInductionVar() != index)
     return false;
   std::optional<int64_t> lower = constantOf(loop.getLowerBound());
-  return lower && *lower >= 0 && Extent::of(OpFoldResult(loop.getUpperBound())) == extent;
+  return lower && *lower >= 0 &&
+         Extent::of(OpFoldResult(loop.getUpperBound())) == extent;
 }
 
 } // namespace
@@ -149,7 +167,8 @@ Extent Extent::of(OpFoldResult size) {
   auto value = cast<Value>(size);
   if (auto dim = value.getDefiningOp<tensor::DimOp>())
     if (auto type = dyn_cast<RankedTensorType>(dim.getSource().getType()))
-      if (std::optional<int64_t> index = dim.getConstantIndex(); index && *index >= 0 && *index < type.getRank())
+      if (std::optional<int64_t> index = dim.getConstantIndex();
+          index && *index >= 0 && *index < type.getRank())
         return of(dim.getSource(), *index);
   return {value, 0};
 }
@@ -170,7 +189,9 @@ Extent Extent::of(Value tensor, int64_t dimension) {
   }
 }
 
-std::optional<int64_t> Extent::number() const { return origin_ ? std::nullopt : std::optional(number_); }
+std::optional<int64_t> Extent::number() const {
+  return origin_ ? std::nullopt : std::optional(number_);
+}
 
 Value Extent::materialize(OpBuilder &b, Location loc) const {
   if (!origin_)
@@ -181,7 +202,8 @@ Value Extent::materialize(OpBuilder &b, Location loc) const {
 }
 
 OpFoldResult Extent::fold(OpBuilder &b, Location loc) const {
-  return origin_ ? OpFoldResult(materialize(b, loc)) : OpFoldResult(b.getIndexAttr(number_));
+  return origin_ ? OpFoldResult(materialize(b, loc))
+                 : OpFoldResult(b.getIndexAttr(number_));
 }
 
 std::optional<Extent> nibble::loopExtent(linalg::LinalgOp op, unsigned loop) {
@@ -189,7 +211,8 @@ std::optional<Extent> nibble::loopExtent(linalg::LinalgOp op, unsigned loop) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<RankedTensorType>(operand.get().getType()))
       continue;
-    for (auto [dimension, expression] : llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
+    for (auto [dimension, expression] :
+         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults())) {
       auto alone = dyn_cast<AffineDimExpr>(expression);
       if (!alone || alone.getPosition() != loop)
         continue;
@@ -205,7 +228,8 @@ std::optional<Extent> nibble::loopExtent(linalg::LinalgOp op, unsigned loop) {
 
 bool nibble::isInRange(Value index, const Extent &extent, Operation *user) {
   std::optional<int64_t> number = extent.number();
-  if (Interval range = rangeOf(index); number && range && range->first >= 0 && range->second < *number)
+  if (Interval range = rangeOf(index);
+      number && range && range->first >= 0 && range->second < *number)
     return true;
   return walksExtent(index, extent) || isAsserted(index, extent, user);
 }

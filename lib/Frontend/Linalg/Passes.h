@@ -1,4 +1,5 @@
-// The passes that take in graphs of others: linalg on tensors, as torch-mlir and JAX give it.
+// The passes that take in graphs of others: linalg on tensors, as torch-mlir
+// and JAX give it.
 #pragma once
 
 #include "mlir/Pass/Pass.h"

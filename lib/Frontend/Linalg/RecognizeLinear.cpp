@@ -1,4 +1,5 @@
-//===- RecognizeLinear.cpp - parameter matmuls to nn.linear ----------------===//
+//===- RecognizeLinear.cpp - parameter matmuls to nn.linear
+//----------------===//
 
 #include "lib/Frontend/Linalg/Contraction.h"
 #include "lib/Frontend/Linalg/Passes.h"
@@ -24,21 +25,28 @@ using namespace nibble;
 namespace {
 
 // The tensor with its dimensions in another order.
-Value transpose(OpBuilder &b, Location loc, Value value, ArrayRef<int64_t> order) {
+Value transpose(OpBuilder &b, Location loc, Value value,
+                ArrayRef<int64_t> order) {
   if (llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
     return value;
   SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, value);
-  SmallVector<OpFoldResult> moved = llvm::map_to_vector(order, [&](int64_t dim) { return extents[dim]; });
-  Value out = tensor::EmptyOp::create(b, loc, moved, cast<RankedTensorType>(value.getType()).getElementType());
+  SmallVector<OpFoldResult> moved =
+      llvm::map_to_vector(order, [&](int64_t dim) { return extents[dim]; });
+  Value out = tensor::EmptyOp::create(
+      b, loc, moved, cast<RankedTensorType>(value.getType()).getElementType());
   return linalg::TransposeOp::create(b, loc, value, out, order)->getResult(0);
 }
 
-class RecognizeLinear final : public OpInterfaceRewritePattern<linalg::LinalgOp> {
+class RecognizeLinear final
+    : public OpInterfaceRewritePattern<linalg::LinalgOp> {
 public:
-  RecognizeLinear(MLIRContext *context, const ParameterArguments &parameters, std::function<void()> count)
-      : OpInterfaceRewritePattern(context), parameters(parameters), count(std::move(count)) {}
+  RecognizeLinear(MLIRContext *context, const ParameterArguments &parameters,
+                  std::function<void()> count)
+      : OpInterfaceRewritePattern(context), parameters(parameters),
+        count(std::move(count)) {}
 
-  LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(linalg::LinalgOp op,
+                                PatternRewriter &rewriter) const override {
     Mismatch mismatch;
     FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
     if (failed(found))
@@ -61,46 +69,56 @@ public:
   }
 
 private:
-  // [tokens..., N] of x, [tokens..., K], and a weight, [N, K]. Everything but the features is tokens; one vector is a
-  // single token.
-  static Value product(OpBuilder &b, Location loc, Value x, Value weight, Type element) {
+  // [tokens..., N] of x, [tokens..., K], and a weight, [N, K]. Everything but
+  // the features is tokens; one vector is a single token.
+  static Value product(OpBuilder &b, Location loc, Value x, Value weight,
+                       Type element) {
     int64_t features = cast<RankedTensorType>(weight.getType()).getDimSize(0);
-    auto shape = llvm::to_vector(cast<RankedTensorType>(x.getType()).getShape());
+    auto shape =
+        llvm::to_vector(cast<RankedTensorType>(x.getType()).getShape());
     int64_t rank = static_cast<int64_t>(shape.size());
     shape.back() = features;
     auto out = RankedTensorType::get(shape, element);
     SmallVector<OpFoldResult> extents = tensor::getMixedSizes(b, loc, x);
     extents.back() = b.getIndexAttr(features);
     auto linear = [&](Value rows) -> Value {
-      auto type = RankedTensorType::get({cast<RankedTensorType>(rows.getType()).getDimSize(0), features}, element);
+      auto type = RankedTensorType::get(
+          {cast<RankedTensorType>(rows.getType()).getDimSize(0), features},
+          element);
       return nn::LinearOp::create(b, loc, type, rows, weight, Value(), Value());
     };
     if (rank == 1) {
-      auto row = RankedTensorType::get({1, cast<RankedTensorType>(x.getType()).getDimSize(0)},
-                                       getElementTypeOrSelf(x.getType()));
+      auto row = RankedTensorType::get(
+          {1, cast<RankedTensorType>(x.getType()).getDimSize(0)},
+          getElementTypeOrSelf(x.getType()));
       SmallVector<ReassociationIndices> whole = {{0, 1}};
-      return tensor::CollapseShapeOp::create(b, loc, linear(tensor::ExpandShapeOp::create(b, loc, row, x, whole)),
-                                             whole);
+      return tensor::CollapseShapeOp::create(
+          b, loc, linear(tensor::ExpandShapeOp::create(b, loc, row, x, whole)),
+          whole);
     }
     if (rank == 2)
       return linear(x);
-    SmallVector<ReassociationIndices> groups = {llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
-    return tensor::ExpandShapeOp::create(b, loc, out, linear(tensor::CollapseShapeOp::create(b, loc, x, groups)),
-                                         groups, extents);
+    SmallVector<ReassociationIndices> groups = {
+        llvm::to_vector<2>(llvm::seq<int64_t>(0, rank - 1)), {rank - 1}};
+    return tensor::ExpandShapeOp::create(
+        b, loc, out, linear(tensor::CollapseShapeOp::create(b, loc, x, groups)),
+        groups, extents);
   }
 
   const ParameterArguments &parameters;
   std::function<void()> count;
 };
 
-class RecognizeLinearPass final : public nibble::impl::RecognizeLinearPassBase<RecognizeLinearPass> {
+class RecognizeLinearPass final
+    : public nibble::impl::RecognizeLinearPassBase<RecognizeLinearPass> {
 public:
   using RecognizeLinearPassBase::RecognizeLinearPassBase;
 
   void runOnOperation() override {
     if (layout != "argument" && layout != "value") {
-      emitError(getOperation().getLoc()) << "nibble-recognize-linear: layout is 'argument' or 'value', not '" << layout
-                                         << "'";
+      emitError(getOperation().getLoc())
+          << "nibble-recognize-linear: layout is 'argument' or 'value', not '"
+          << layout << "'";
       return signalPassFailure();
     }
     if (failed(nameArguments()))
@@ -113,9 +131,12 @@ public:
 
 private:
   LogicalResult nameArguments();
-  LogicalResult recognize(func::FuncOp function, const ParameterArguments &parameters);
-  void turnArguments(func::FuncOp function, const ParameterArguments &parameters);
-  LogicalResult reportLeft(func::FuncOp function, const ParameterArguments &parameters);
+  LogicalResult recognize(func::FuncOp function,
+                          const ParameterArguments &parameters);
+  void turnArguments(func::FuncOp function,
+                     const ParameterArguments &parameters);
+  LogicalResult reportLeft(func::FuncOp function,
+                           const ParameterArguments &parameters);
 };
 
 } // namespace
@@ -127,7 +148,8 @@ LogicalResult RecognizeLinearPass::nameArguments() {
     if (parameters.empty())
       return success();
     return emitError(getOperation().getLoc())
-           << "nibble-recognize-linear: there is no function @" << functionName << " to name parameters of";
+           << "nibble-recognize-linear: there is no function @" << functionName
+           << " to name parameters of";
   }
   Builder b(&getContext());
   SmallVector<StringRef> entries;
@@ -135,77 +157,102 @@ LogicalResult RecognizeLinearPass::nameArguments() {
   for (StringRef entry : entries) {
     auto [number, name] = entry.split(':');
     unsigned index;
-    if (number.getAsInteger(10, index) || name.empty() || index >= function.getNumArguments())
-      return emitError(function.getLoc()) << "nibble-recognize-linear: parameters has '" << entry
-                                          << "', not <number of an argument of @" << functionName << ">:<name>";
+    if (number.getAsInteger(10, index) || name.empty() ||
+        index >= function.getNumArguments())
+      return emitError(function.getLoc())
+             << "nibble-recognize-linear: parameters has '" << entry
+             << "', not <number of an argument of @" << functionName
+             << ">:<name>";
     function.setArgAttr(index, nn::kParameterAttr, b.getStringAttr(name));
   }
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    if (!function.getArgAttr(i, nn::kParameterAttr) && !function.getArgAttr(i, nn::kInputAttr) &&
+    if (!function.getArgAttr(i, nn::kParameterAttr) &&
+        !function.getArgAttr(i, nn::kInputAttr) &&
         !function.getArgAttr(i, nn::kStateAttr))
       function.setArgAttr(i, nn::kInputAttr, b.getStringAttr("arg" + Twine(i)));
   for (unsigned i = 0; i < function.getNumResults(); ++i)
     if (!function.getResultAttr(i, nn::kOutputAttr))
-      function.setResultAttr(i, nn::kOutputAttr, b.getStringAttr("result" + Twine(i)));
+      function.setResultAttr(i, nn::kOutputAttr,
+                             b.getStringAttr("result" + Twine(i)));
   return success();
 }
 
-// [K, N] parameters of a function that nobody calls become [N, K]; what else reads them reads their transpose. One that
-// is read as [N, K] too stays.
-void RecognizeLinearPass::turnArguments(func::FuncOp function, const ParameterArguments &parameters) {
+// [K, N] parameters of a function that nobody calls become [N, K]; what else
+// reads them reads their transpose. One that is read as [N, K] too stays.
+void RecognizeLinearPass::turnArguments(func::FuncOp function,
+                                        const ParameterArguments &parameters) {
   llvm::SetVector<BlockArgument> turned;
-  DenseSet<BlockArgument> straight; // by some other product, which would then have to turn it back
+  DenseSet<BlockArgument>
+      straight; // by some other product, which would then have to turn it back
   function.walk([&](linalg::LinalgOp op) {
     Mismatch mismatch;
     FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
     if (succeeded(found) && !found->turned)
       straight.insert(found->parameter);
-    else if (succeeded(found) && found->parameter.getOwner() == &function.getBody().front())
+    else if (succeeded(found) &&
+             found->parameter.getOwner() == &function.getBody().front())
       turned.insert(found->parameter);
   });
-  turned.remove_if([&](BlockArgument argument) { return straight.contains(argument); });
+  turned.remove_if(
+      [&](BlockArgument argument) { return straight.contains(argument); });
   auto uses = SymbolTable::getSymbolUses(function, getOperation());
   if (!uses || !uses->empty())
     return;
   OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
   for (BlockArgument argument : turned) {
     auto type = cast<RankedTensorType>(argument.getType());
-    argument.setType(RankedTensorType::get({type.getDimSize(1), type.getDimSize(0)}, type.getElementType()));
+    argument.setType(RankedTensorType::get(
+        {type.getDimSize(1), type.getDimSize(0)}, type.getElementType()));
     Value back = transpose(b, function.getLoc(), argument, {1, 0});
     argument.replaceAllUsesExcept(back, back.getDefiningOp());
-    function.setArgAttr(argument.getArgNumber(), nn::kTransposedAttr, b.getUnitAttr());
+    function.setArgAttr(argument.getArgNumber(), nn::kTransposedAttr,
+                        b.getUnitAttr());
   }
-  function.setFunctionType(b.getFunctionType(function.getBody().getArgumentTypes(), function.getResultTypes()));
+  function.setFunctionType(b.getFunctionType(
+      function.getBody().getArgumentTypes(), function.getResultTypes()));
 }
 
-// A word for each product with a weight that stays linalg: nothing quantizes it.
-LogicalResult RecognizeLinearPass::reportLeft(func::FuncOp function, const ParameterArguments &parameters) {
+// A word for each product with a weight that stays linalg: nothing quantizes
+// it.
+LogicalResult
+RecognizeLinearPass::reportLeft(func::FuncOp function,
+                                const ParameterArguments &parameters) {
   bool left = false;
   function.walk([&](linalg::LinalgOp op) {
     Mismatch mismatch;
-    if (succeeded(matchContraction(op, parameters, mismatch)) || !mismatch.hasWeight)
+    if (succeeded(matchContraction(op, parameters, mismatch)) ||
+        !mismatch.hasWeight)
       return;
     left = true;
-    InFlightDiagnostic diagnostic = strict ? emitError(op.getLoc()) : emitWarning(op.getLoc());
-    diagnostic << "nibble-recognize-linear: '" << op->getName()
-               << "' does not become nn.linear, so its weight cannot be quantized: " << mismatch.reason;
+    InFlightDiagnostic diagnostic =
+        strict ? emitError(op.getLoc()) : emitWarning(op.getLoc());
+    diagnostic
+        << "nibble-recognize-linear: '" << op->getName()
+        << "' does not become nn.linear, so its weight cannot be quantized: "
+        << mismatch.reason;
   });
   return failure(left && strict);
 }
 
-LogicalResult RecognizeLinearPass::recognize(func::FuncOp function, const ParameterArguments &parameters) {
-  // StableHLO's legalization packs elements of loop bodies into tensors and takes them out again.
+LogicalResult
+RecognizeLinearPass::recognize(func::FuncOp function,
+                               const ParameterArguments &parameters) {
+  // StableHLO's legalization packs elements of loop bodies into tensors and
+  // takes them out again.
   RewritePatternSet simplify(&getContext());
   tensor::ExtractOp::getCanonicalizationPatterns(simplify, &getContext());
   if (failed(applyPatternsGreedily(function, std::move(simplify))))
-    return emitError(function.getLoc()) << "nibble-recognize-linear: @" << function.getSymName()
-                                        << " could not be simplified";
+    return emitError(function.getLoc())
+           << "nibble-recognize-linear: @" << function.getSymName()
+           << " could not be simplified";
   if (layout == "argument")
     turnArguments(function, parameters);
   RewritePatternSet patterns(&getContext());
-  patterns.add<RecognizeLinear>(&getContext(), parameters, [this] { ++recognized; });
+  patterns.add<RecognizeLinear>(&getContext(), parameters,
+                                [this] { ++recognized; });
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
-    return emitError(function.getLoc()) << "nibble-recognize-linear: the rewriting of @" << function.getSymName()
-                                        << " did not end";
+    return emitError(function.getLoc())
+           << "nibble-recognize-linear: the rewriting of @"
+           << function.getSymName() << " did not end";
   return reportLeft(function, parameters);
 }

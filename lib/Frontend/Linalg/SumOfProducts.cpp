@@ -7,7 +7,9 @@
 using namespace mlir;
 using namespace nibble;
 
-static Value yieldedBy(linalg::LinalgOp op) { return op.getBlock()->getTerminator()->getOperand(0); }
+static Value yieldedBy(linalg::LinalgOp op) {
+  return op.getBlock()->getTerminator()->getOperand(0);
+}
 
 // The body's arguments 0 and 1, in any order.
 static bool isProductOfArguments(Value lhs, Value rhs) {
@@ -15,16 +17,19 @@ static bool isProductOfArguments(Value lhs, Value rhs) {
   return (a == 0 && b == 1) || (a == 1 && b == 0);
 }
 
-// out + a * b, in any order of operands, nothing else; as two operations or as one.
+// out + a * b, in any order of operands, nothing else; as two operations or as
+// one.
 static bool isMultiplyAdd(linalg::LinalgOp op) {
   if (op.getBlock()->getNumArguments() != 3)
     return false;
   Operation *last = yieldedBy(op).getDefiningOp();
   if (auto fused = dyn_cast_or_null<math::FmaOp>(last))
-    return argumentOf(fused.getC()) == 2 && isProductOfArguments(fused.getA(), fused.getB());
+    return argumentOf(fused.getC()) == 2 &&
+           isProductOfArguments(fused.getA(), fused.getB());
   auto add = dyn_cast_or_null<arith::AddFOp>(last);
   for (unsigned i : {0, 1})
-    if (auto product = add ? add->getOperand(i).getDefiningOp<arith::MulFOp>() : arith::MulFOp())
+    if (auto product = add ? add->getOperand(i).getDefiningOp<arith::MulFOp>()
+                           : arith::MulFOp())
       if (argumentOf(add->getOperand(1 - i)) == 2)
         return isProductOfArguments(product.getLhs(), product.getRhs());
   return false;
@@ -35,21 +40,28 @@ static bool isSum(linalg::LinalgOp op) {
   auto add = yieldedBy(op).getDefiningOp<arith::AddFOp>();
   Block *body = op.getBlock();
   return add && body->getNumArguments() == 2 &&
-         ((add.getLhs() == body->getArgument(0) && add.getRhs() == body->getArgument(1)) ||
-          (add.getLhs() == body->getArgument(1) && add.getRhs() == body->getArgument(0)));
+         ((add.getLhs() == body->getArgument(0) &&
+           add.getRhs() == body->getArgument(1)) ||
+          (add.getLhs() == body->getArgument(1) &&
+           add.getRhs() == body->getArgument(0)));
 }
 
-// Each element of the one result is computed from the inputs' elements; the result's loops are those of the op.
+// Each element of the one result is computed from the inputs' elements; the
+// result's loops are those of the op.
 static bool isElementwise(linalg::LinalgOp op) {
-  return op && op.getNumDpsInits() == 1 && op.getNumReductionLoops() == 0 && op.hasPureTensorSemantics() &&
+  return op && op.getNumDpsInits() == 1 && op.getNumReductionLoops() == 0 &&
+         op.hasPureTensorSemantics() &&
          op.getIndexingMapsArray().back().isPermutation();
 }
 
-// The tensors whose products the elements of `read` are; nothing when they are no products of two.
-static std::optional<std::array<TensorRead, 2>> elementwiseProduct(const TensorRead &read) {
+// The tensors whose products the elements of `read` are; nothing when they are
+// no products of two.
+static std::optional<std::array<TensorRead, 2>>
+elementwiseProduct(const TensorRead &read) {
   Operation *op = read.tensor.getDefiningOp();
   if (isa_and_nonnull<arith::MulFOp>(op))
-    return std::array<TensorRead, 2>{{{op->getOperand(0), read.map}, {op->getOperand(1), read.map}}};
+    return std::array<TensorRead, 2>{
+        {{op->getOperand(0), read.map}, {op->getOperand(1), read.map}}};
   auto linalgOp = dyn_cast_or_null<linalg::LinalgOp>(op);
   if (!isElementwise(linalgOp) || linalgOp.getNumDpsInputs() != 2)
     return std::nullopt;
@@ -59,7 +71,8 @@ static std::optional<std::array<TensorRead, 2>> elementwiseProduct(const TensorR
   SmallVector<AffineMap> maps = linalgOp.getIndexingMapsArray();
   AffineMap loops = inversePermutation(maps[2]).compose(read.map);
   return std::array<TensorRead, 2>{
-      {{op->getOperand(0), maps[0].compose(loops)}, {op->getOperand(1), maps[1].compose(loops)}}};
+      {{op->getOperand(0), maps[0].compose(loops)},
+       {op->getOperand(1), maps[1].compose(loops)}}};
 }
 
 std::optional<SumOfProducts> nibble::matchSumOfProducts(linalg::LinalgOp op) {
@@ -67,13 +80,17 @@ std::optional<SumOfProducts> nibble::matchSumOfProducts(linalg::LinalgOp op) {
     return std::nullopt;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   if (op.getNumDpsInputs() == 2 && isMultiplyAdd(op))
-    return SumOfProducts{{{{op->getOperand(0), maps[0]}, {op->getOperand(1), maps[1]}}}, maps[2], op.getDpsInits()[0]};
+    return SumOfProducts{
+        {{{op->getOperand(0), maps[0]}, {op->getOperand(1), maps[1]}}},
+        maps[2],
+        op.getDpsInits()[0]};
   if (op.getNumDpsInputs() != 1 || !isSum(op) || !op.hasPureTensorSemantics())
     return std::nullopt;
   auto sides = elementwiseProduct({op->getOperand(0), maps[0]});
   if (!sides)
     return std::nullopt;
-  return SumOfProducts{*sides, maps[1], op.getDpsInits()[0], /*isApart=*/true, !op->getOperand(0).hasOneUse()};
+  return SumOfProducts{*sides, maps[1], op.getDpsInits()[0], /*isApart=*/true,
+                       !op->getOperand(0).hasOneUse()};
 }
 
 namespace {
@@ -84,7 +101,8 @@ public:
 
   // The factors of what the body of `sum` adds up.
   void addTermsOf(linalg::LinalgOp sum) {
-    AffineMap loops = AffineMap::getMultiDimIdentityMap(sum.getNumLoops(), sum.getContext());
+    AffineMap loops =
+        AffineMap::getMultiDimIdentityMap(sum.getNumLoops(), sum.getContext());
     Operation *last = withoutCasts(yieldedBy(sum)).getDefiningOp();
     if (auto fused = dyn_cast_or_null<math::FmaOp>(last)) {
       addScalar(fused.getA(), sum, loops);
@@ -106,10 +124,12 @@ private:
   }
   static bool isAccumulator(Value value, linalg::LinalgOp op) {
     auto argument = dyn_cast<BlockArgument>(value);
-    return argument && argument.getOwner() == op.getBlock() && argument.getArgNumber() >= op.getNumDpsInputs();
+    return argument && argument.getOwner() == op.getBlock() &&
+           argument.getArgNumber() >= op.getNumDpsInputs();
   }
 
-  // A value of the body of `op`; `loops` maps the loops of the sum to those of `op`, null when that is not known.
+  // A value of the body of `op`; `loops` maps the loops of the sum to those of
+  // `op`, null when that is not known.
   void addScalar(Value value, linalg::LinalgOp op, AffineMap loops) {
     value = withoutCasts(value);
     Operation *made = value.getDefiningOp();
@@ -127,12 +147,16 @@ private:
   }
 
   // The tensors that a value of a body is computed from.
-  void collectReads(Value value, linalg::LinalgOp op, AffineMap loops, Factor &factor) {
-    if (auto argument = dyn_cast<BlockArgument>(value); argument && argument.getOwner() == op.getBlock()) {
+  void collectReads(Value value, linalg::LinalgOp op, AffineMap loops,
+                    Factor &factor) {
+    if (auto argument = dyn_cast<BlockArgument>(value);
+        argument && argument.getOwner() == op.getBlock()) {
       OpOperand *operand = op.getMatchingOpOperand(argument);
       if (isa<ShapedType>(operand->get().getType()))
         factor.reads.push_back(
-            {operand->get(), loops ? op.getMatchingIndexingMap(operand).compose(loops) : AffineMap()});
+            {operand->get(),
+             loops ? op.getMatchingIndexingMap(operand).compose(loops)
+                   : AffineMap()});
       return;
     }
     Operation *made = value.getDefiningOp();
@@ -150,7 +174,8 @@ private:
     while (std::optional<CopiedRead> copied = readBehindCopy(behind))
       behind = copied->read;
     Operation *made = behind.tensor.getDefiningOp();
-    bool isWhole = found.size() >= kMostFactors || traceWeight(read, parameters).isWeight;
+    bool isWhole =
+        found.size() >= kMostFactors || traceWeight(read, parameters).isWeight;
     if (!isWhole && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(made)) {
       for (Value operand : made->getOperands())
         addTensor({operand, behind.map});
@@ -158,20 +183,24 @@ private:
     }
     auto op = dyn_cast_or_null<linalg::LinalgOp>(made);
     if (!isWhole && isElementwise(op) &&
-        isa_and_nonnull<arith::MulFOp, arith::MulIOp>(withoutCasts(yieldedBy(op)).getDefiningOp())) {
+        isa_and_nonnull<arith::MulFOp, arith::MulIOp>(
+            withoutCasts(yieldedBy(op)).getDefiningOp())) {
       AffineMap inverse = inversePermutation(op.getIndexingMapsArray().back());
-      return addScalar(yieldedBy(op), op, behind.map ? inverse.compose(behind.map) : AffineMap());
+      return addScalar(yieldedBy(op), op,
+                       behind.map ? inverse.compose(behind.map) : AffineMap());
     }
     found.push_back({{read}});
   }
 
-  static constexpr size_t kMostFactors = 16; // products of products are followed so far
+  static constexpr size_t kMostFactors =
+      16; // products of products are followed so far
   const ParameterArguments &parameters;
 };
 
 } // namespace
 
-SmallVector<Factor> nibble::factorsOf(linalg::LinalgOp sum, const ParameterArguments &parameters) {
+SmallVector<Factor> nibble::factorsOf(linalg::LinalgOp sum,
+                                      const ParameterArguments &parameters) {
   Factors factors(parameters);
   if (sum.getNumDpsInits() == 1 && sum.getNumReductionLoops() > 0)
     factors.addTermsOf(sum);

@@ -1,4 +1,5 @@
-// Sums of products, as one linalg op or with the products in an op of their own.
+// Sums of products, as one linalg op or with the products in an op of their
+// own.
 #pragma once
 
 #include "lib/Frontend/Linalg/WeightSource.h"
@@ -15,13 +16,15 @@ struct SumOfProducts {
 };
 std::optional<SumOfProducts> matchSumOfProducts(mlir::linalg::LinalgOp op);
 
-// One factor of the products that an op adds up: the tensors that it is computed from, each read by the loops of that
-// op. A tensor that is itself a product stands as its factors, but for one that is made of parameters alone.
+// One factor of the products that an op adds up: the tensors that it is
+// computed from, each read by the loops of that op. A tensor that is itself a
+// product stands as its factors, but for one that is made of parameters alone.
 struct Factor {
   llvm::SmallVector<TensorRead, 1> reads;
 };
-// Empty for what adds no products up. Conversions, reshapes and whatever else is done to operands and to products are
-// passed over.
-llvm::SmallVector<Factor> factorsOf(mlir::linalg::LinalgOp sum, const ParameterArguments &parameters);
+// Empty for what adds no products up. Conversions, reshapes and whatever else
+// is done to operands and to products are passed over.
+llvm::SmallVector<Factor> factorsOf(mlir::linalg::LinalgOp sum,
+                                    const ParameterArguments &parameters);
 
 } // namespace nibble

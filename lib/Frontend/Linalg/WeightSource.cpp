@@ -14,11 +14,14 @@ using namespace nibble;
 
 static std::string nameOf(BlockArgument parameter, bool &isNamed) {
   auto function = cast<func::FuncOp>(parameter.getOwner()->getParentOp());
-  auto name = function.getArgAttrOfType<StringAttr>(parameter.getArgNumber(), nn::kParameterAttr);
+  auto name = function.getArgAttrOfType<StringAttr>(parameter.getArgNumber(),
+                                                    nn::kParameterAttr);
   isNamed = name != nullptr;
   if (name)
     return ("'" + name.getValue() + "'").str();
-  return ("argument " + Twine(parameter.getArgNumber()) + " of @" + function.getSymName()).str();
+  return ("argument " + Twine(parameter.getArgNumber()) + " of @" +
+          function.getSymName())
+      .str();
 }
 
 std::string WeightSource::describe() const {
@@ -37,7 +40,9 @@ std::string WeightSource::describe() const {
   return text;
 }
 
-std::string WeightSource::explain() const { return describe() + (parameters.size() > 1 ? " are " : " is ") + obstacle; }
+std::string WeightSource::explain() const {
+  return describe() + (parameters.size() > 1 ? " are " : " is ") + obstacle;
+}
 
 int64_t nibble::argumentOf(Value value) {
   while (auto extended = value.getDefiningOp<arith::ExtFOp>())
@@ -46,25 +51,30 @@ int64_t nibble::argumentOf(Value value) {
   return argument ? argument.getArgNumber() : -1;
 }
 
-// What a linalg op copies element by element, widened or not; null when it does something else.
+// What a linalg op copies element by element, widened or not; null when it does
+// something else.
 static Value copiedBy(linalg::LinalgOp op) {
-  if (!op || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0 ||
-      !op.hasPureTensorSemantics() || argumentOf(op.getBlock()->getTerminator()->getOperand(0)) != 0 ||
+  if (!op || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      op.getNumReductionLoops() != 0 || !op.hasPureTensorSemantics() ||
+      argumentOf(op.getBlock()->getTerminator()->getOperand(0)) != 0 ||
       !op.getIndexingMapsArray()[1].isPermutation())
     return {};
   Value source = op->getOperand(0);
   return isa<RankedTensorType>(source.getType()) ? source : Value();
 }
 
-// The map of loops to elements behind a reshape that adds or removes extents of one; null when it does more. `groups`
-// has, for each dimension of the side that has fewer, those of the other.
-static AffineMap throughUnitExtents(AffineMap map, RankedTensorType more, ArrayRef<ReassociationIndices> groups,
+// The map of loops to elements behind a reshape that adds or removes extents of
+// one; null when it does more. `groups` has, for each dimension of the side
+// that has fewer, those of the other.
+static AffineMap throughUnitExtents(AffineMap map, RankedTensorType more,
+                                    ArrayRef<ReassociationIndices> groups,
                                     bool fewerIsSource) {
-  SmallVector<AffineExpr> results(fewerIsSource ? groups.size() : more.getRank(),
+  SmallVector<AffineExpr> results(fewerIsSource ? groups.size()
+                                                : more.getRank(),
                                   getAffineConstantExpr(0, map.getContext()));
   for (auto [dim, group] : llvm::enumerate(groups)) {
-    SmallVector<int64_t> large =
-        llvm::filter_to_vector(group, [&](int64_t inner) { return more.getDimSize(inner) != 1; });
+    SmallVector<int64_t> large = llvm::filter_to_vector(
+        group, [&](int64_t inner) { return more.getDimSize(inner) != 1; });
     if (large.size() > 1)
       return {};
     if (large.empty())
@@ -80,7 +90,8 @@ static AffineMap throughUnitExtents(AffineMap map, RankedTensorType more, ArrayR
 bool nibble::isMatrixType(Type type) {
   auto shaped = dyn_cast<ShapedType>(type);
   return shaped && shaped.hasRank() &&
-         llvm::count_if(shaped.getShape(), [](int64_t extent) { return extent != 1; }) >= 2;
+         llvm::count_if(shaped.getShape(),
+                        [](int64_t extent) { return extent != 1; }) >= 2;
 }
 
 static std::string textOf(Type type) {
@@ -98,7 +109,10 @@ std::optional<CopiedRead> nibble::readBehindCopy(const TensorRead &read) {
     if (!source)
       return std::nullopt;
     SmallVector<AffineMap> maps = copy.getIndexingMapsArray();
-    AffineMap map = read.map ? maps[0].compose(inversePermutation(maps[1])).compose(read.map) : AffineMap();
+    AffineMap map =
+        read.map
+            ? maps[0].compose(inversePermutation(maps[1])).compose(read.map)
+            : AffineMap();
     return CopiedRead{{source, map}, {}};
   }
   if (isa<arith::ExtFOp, tensor::CastOp>(op))
@@ -108,19 +122,26 @@ std::optional<CopiedRead> nibble::readBehindCopy(const TensorRead &read) {
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
     auto expand = dyn_cast<tensor::ExpandShapeOp>(op);
     auto groups =
-        expand ? expand.getReassociationIndices() : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
-    auto more = cast<RankedTensorType>((expand ? read.tensor : source).getType());
-    AffineMap whole =
-        AffineMap::getMultiDimIdentityMap(cast<RankedTensorType>(read.tensor.getType()).getRank(), op->getContext());
-    map = throughUnitExtents(read.map ? read.map : whole, more, groups, expand != nullptr);
+        expand ? expand.getReassociationIndices()
+               : cast<tensor::CollapseShapeOp>(op).getReassociationIndices();
+    auto more =
+        cast<RankedTensorType>((expand ? read.tensor : source).getType());
+    AffineMap whole = AffineMap::getMultiDimIdentityMap(
+        cast<RankedTensorType>(read.tensor.getType()).getRank(),
+        op->getContext());
+    map = throughUnitExtents(read.map ? read.map : whole, more, groups,
+                             expand != nullptr);
   } else if (isa<tensor::ExtractSliceOp>(op)) {
-    return CopiedRead{{source, {}}, "cut to a slice of type " + textOf(read.tensor.getType()) + " first"};
+    return CopiedRead{{source, {}},
+                      "cut to a slice of type " +
+                          textOf(read.tensor.getType()) + " first"};
   } else if (!isa<tensor::ReshapeOp>(op)) {
     return std::nullopt;
   }
   std::string change;
   if (!map)
-    change = "reshaped from " + textOf(source.getType()) + " to " + textOf(read.tensor.getType()) + " first";
+    change = "reshaped from " + textOf(source.getType()) + " to " +
+             textOf(read.tensor.getType()) + " first";
   return CopiedRead{{source, read.map ? map : AffineMap()}, change};
 }
 
@@ -147,7 +168,8 @@ public:
         source.obstacle = "no parameter; make it an argument with nn.parameter";
     } else if (op) {
       computed(op, source);
-    } else if (auto argument = cast<BlockArgument>(read.tensor); parameters.contains(argument)) {
+    } else if (auto argument = cast<BlockArgument>(read.tensor);
+               parameters.contains(argument)) {
       source.isWeight = true;
       source.parameters.push_back(argument);
     }
@@ -155,13 +177,16 @@ public:
   }
 
 private:
-  // Any other op of the dialects that compute: a weight when all that goes in is.
+  // Any other op of the dialects that compute: a weight when all that goes in
+  // is.
   void computed(Operation *op, WeightSource &source) {
-    if (!isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) ||
+    if (!isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect,
+             tensor::TensorDialect>(op->getDialect()) ||
         ++steps > kMostSteps)
       return;
     // Bodies read tensors from outside too, element by element.
-    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end()), captured;
+    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end()),
+        captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);
     operands.insert(captured.begin(), captured.end());
     llvm::SetVector<BlockArgument> made;
@@ -174,7 +199,9 @@ private:
         isConstant = false;
         continue;
       }
-      WeightSource part = trace({operand, AffineMap::getMultiDimIdentityMap(type.getRank(), op->getContext())});
+      WeightSource part =
+          trace({operand, AffineMap::getMultiDimIdentityMap(type.getRank(),
+                                                            op->getContext())});
       if (!part.isWeight && !part.isConstant)
         return;
       made.insert(part.parameters.begin(), part.parameters.end());
@@ -184,12 +211,15 @@ private:
       return;
     source.isWeight = true;
     source.parameters.assign(made.begin(), made.end());
-    auto isTensor = [](Value value) { return isa<RankedTensorType>(value.getType()); };
+    auto isTensor = [](Value value) {
+      return isa<RankedTensorType>(value.getType());
+    };
     std::string by = (" by '" + op->getName().getStringRef() + "' first").str();
     if (source.obstacle.empty())
-      source.obstacle = narrows(op)                        ? "rounded to a narrower type first"
-                        : llvm::any_of(captured, isTensor) ? "read element by element" + by
-                                                           : "changed" + by;
+      source.obstacle = narrows(op) ? "rounded to a narrower type first"
+                        : llvm::any_of(captured, isTensor)
+                            ? "read element by element" + by
+                            : "changed" + by;
   }
 
   // A constant, or a tensor filled with one.
@@ -200,17 +230,20 @@ private:
 
   static bool narrows(Operation *op) {
     auto generic = dyn_cast<linalg::GenericOp>(op);
-    return isa<arith::TruncFOp>(op) || (generic && generic.getBody()->getOperations().size() == 2 &&
-                                        isa<arith::TruncFOp>(generic.getBody()->front()));
+    return isa<arith::TruncFOp>(op) ||
+           (generic && generic.getBody()->getOperations().size() == 2 &&
+            isa<arith::TruncFOp>(generic.getBody()->front()));
   }
 
-  static constexpr int kMostSteps = 64; // of values that are made of several others, so that the walk ends soon
+  static constexpr int kMostSteps = 64; // of values that are made of several
+                                        // others, so that the walk ends soon
   const ParameterArguments &parameters;
   int steps = 0;
 };
 
 } // namespace
 
-WeightSource nibble::traceWeight(const TensorRead &read, const ParameterArguments &parameters) {
+WeightSource nibble::traceWeight(const TensorRead &read,
+                                 const ParameterArguments &parameters) {
   return Tracer(parameters).trace(read);
 }

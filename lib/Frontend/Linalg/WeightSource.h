@@ -6,13 +6,15 @@
 namespace nibble {
 
 struct WeightSource {
-  // The value is made of parameters and constants alone, of at least one parameter or of a constant matrix.
+  // The value is made of parameters and constants alone, of at least one
+  // parameter or of a constant matrix.
   bool isWeight = false;
-  bool isConstant = false;                              // it is made of constants alone
+  bool isConstant = false; // it is made of constants alone
   llvm::SmallVector<mlir::BlockArgument, 1> parameters; // that it is made of
-  mlir::AffineMap map;                                  // of loops to the weight's elements; null behind an obstacle
-  // Why nn.linear cannot read it, behind its name and "is": "reshaped from ... first". Empty when it can; it is one
-  // parameter then.
+  mlir::AffineMap
+      map; // of loops to the weight's elements; null behind an obstacle
+  // Why nn.linear cannot read it, behind its name and "is": "reshaped from ...
+  // first". Empty when it can; it is one parameter then.
   std::string obstacle;
 
   std::string describe() const; // "parameter 'w'", "parameters 'v' and 'w'"
@@ -25,10 +27,12 @@ struct TensorRead {
   mlir::AffineMap map;
 };
 
-// What a read of a copy reads: a tensor that is widened, transposed, repeated, reshaped or cut.
+// What a read of a copy reads: a tensor that is widened, transposed, repeated,
+// reshaped or cut.
 struct CopiedRead {
   TensorRead read;
-  // What the copy does to the tensor that no map of loops to elements says: "reshaped from ... first"; mostly empty.
+  // What the copy does to the tensor that no map of loops to elements says:
+  // "reshaped from ... first"; mostly empty.
   std::string change;
 };
 // Nothing when the tensor is no copy of another.
@@ -37,11 +41,13 @@ std::optional<CopiedRead> readBehindCopy(const TensorRead &read);
 // A tensor or memref of two dimensions or more that are not of extent one.
 bool isMatrixType(mlir::Type type);
 
-// The number of the body's argument that a value is, through widenings of its type; -1 when it is something else.
+// The number of the body's argument that a value is, through widenings of its
+// type; -1 when it is something else.
 int64_t argumentOf(mlir::Value value);
 
-// Follows a tensor that the loops of a linalg op read to the parameter that it is a widened, transposed or repeated
-// copy of.
-WeightSource traceWeight(const TensorRead &read, const ParameterArguments &parameters);
+// Follows a tensor that the loops of a linalg op read to the parameter that it
+// is a widened, transposed or repeated copy of.
+WeightSource traceWeight(const TensorRead &read,
+                         const ParameterArguments &parameters);
 
 } // namespace nibble

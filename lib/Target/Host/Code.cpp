@@ -24,22 +24,29 @@
 using namespace mlir;
 using namespace nibble::host;
 
-std::string nibble::host::entrySymbol(StringRef name) { return ("nibble_entry_" + name).str(); }
+std::string nibble::host::entrySymbol(StringRef name) {
+  return ("nibble_entry_" + name).str();
+}
 
 namespace {
 
-// `void nibble_entry_<f>(void **values)`: unpacks what ABI.h describes and calls MLIR's C interface of f.
+// `void nibble_entry_<f>(void **values)`: unpacks what ABI.h describes and
+// calls MLIR's C interface of f.
 void addEntry(llvm::Module &module, const Interface::Entry &entry) {
   llvm::LLVMContext &context = module.getContext();
   llvm::IRBuilder<> b(context);
   llvm::Type *pointer = b.getPtrTy();
-  auto *function = llvm::Function::Create(llvm::FunctionType::get(b.getVoidTy(), {pointer}, false),
-                                          llvm::Function::ExternalLinkage, entrySymbol(entry.name), module);
+  auto *function = llvm::Function::Create(
+      llvm::FunctionType::get(b.getVoidTy(), {pointer}, false),
+      llvm::Function::ExternalLinkage, entrySymbol(entry.name), module);
   b.SetInsertPoint(llvm::BasicBlock::Create(context, "", function));
   llvm::Function *target = module.getFunction("_mlir_ciface_" + entry.name);
   SmallVector<llvm::Value *> arguments;
   unsigned slot = 0;
-  auto slotValue = [&] { return b.CreateLoad(pointer, b.CreateConstGEP1_32(pointer, function->getArg(0), slot++)); };
+  auto slotValue = [&] {
+    return b.CreateLoad(
+        pointer, b.CreateConstGEP1_32(pointer, function->getArg(0), slot++));
+  };
   if (!entry.results.empty())
     arguments.push_back(slotValue());
   for (size_t i = 0; i < entry.arguments.size(); ++i)
@@ -53,7 +60,8 @@ bool hasLoop(llvm::Function &function) {
   return !llvm::LoopInfo(tree).empty();
 }
 
-// Everything but the entries is ours to inline or drop; vectors are as wide as written.
+// Everything but the entries is ours to inline or drop; vectors are as wide as
+// written.
 void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   for (const Interface::Entry &entry : interface.entries()) {
     addEntry(module, entry);
@@ -67,8 +75,8 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
       continue;
     if (!function.getName().starts_with("nibble_entry_")) {
       function.setLinkage(llvm::Function::InternalLinkage);
-      // What the backend makes of intrinsics calls functions of the C library: one of the program's may have such a
-      // name.
+      // What the backend makes of intrinsics calls functions of the C library:
+      // one of the program's may have such a name.
       function.setName("nibble_internal_" + function.getName());
     }
     function.addFnAttr("prefer-vector-width", width);
@@ -77,9 +85,11 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   }
 }
 
-// What -O2 does to each function by itself. Of what it does between functions there is nothing to gain here, since
-// kernels are as specialized as they can be; and propagating values through the entries of a model of many layers, with
-// thousands of buffers each, takes time that grows with the square of their number.
+// What -O2 does to each function by itself. Of what it does between functions
+// there is nothing to gain here, since kernels are as specialized as they can
+// be; and propagating values through the entries of a model of many layers,
+// with thousands of buffers each, takes time that grows with the square of
+// their number.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -102,8 +112,9 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    // A function without a loop calls others, once for each layer and parameter. There is nothing in it to make faster,
-    // and its length is what compile time would grow with.
+    // A function without a loop calls others, once for each layer and
+    // parameter. There is nothing in it to make faster, and its length is what
+    // compile time would grow with.
     if (!hasLoop(function)) {
       function.addFnAttr(llvm::Attribute::OptimizeNone);
       function.addFnAttr(llvm::Attribute::NoInline);
@@ -112,13 +123,15 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   auto level = llvm::OptimizationLevel::O2;
   auto phase = llvm::ThinOrFullLTOPhase::None;
   llvm::ModulePassManager passes;
-  passes.addPass(llvm::createModuleToFunctionPassAdaptor(builder.buildFunctionSimplificationPipeline(level, phase)));
+  passes.addPass(llvm::createModuleToFunctionPassAdaptor(
+      builder.buildFunctionSimplificationPipeline(level, phase)));
   passes.addPass(builder.buildModuleOptimizationPipeline(level, phase));
   passes.run(module, modules);
 }
 
-// The names of arguments and results have been read. Translation would warn of each that it does not know it, and print
-// the function that it belongs to: minutes, for a model of many layers.
+// The names of arguments and results have been read. Translation would warn of
+// each that it does not know it, and print the function that it belongs to:
+// minutes, for a model of many layers.
 void dropNames(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     function.removeArgAttrsAttr();
@@ -126,7 +139,8 @@ void dropNames(ModuleOp module) {
   }
 }
 
-// Lowering leaves what it has no rule for as it is. The op itself says more than the cast that is left beside it.
+// Lowering leaves what it has no rule for as it is. The op itself says more
+// than the cast that is left beside it.
 LogicalResult checkLowered(ModuleOp module) {
   Operation *left = nullptr;
   module.walk([&](Operation *op) {
@@ -150,14 +164,20 @@ LogicalResult checkLowered(ModuleOp module) {
 } // namespace
 
 LogicalResult nibble::host::report(ModuleOp module, llvm::Error error) {
-  return module.emitError() << "code generation failed: " << llvm::toString(std::move(error));
+  return module.emitError()
+         << "code generation failed: " << llvm::toString(std::move(error));
 }
 
-LogicalResult nibble::host::reportRefusal(ModuleOp module, const std::string &refused) {
-  return refused.empty() ? success() : module.emitError() << "the backend refuses the code: " << refused;
+LogicalResult nibble::host::reportRefusal(ModuleOp module,
+                                          const std::string &refused) {
+  return refused.empty() ? success()
+                         : module.emitError()
+                               << "the backend refuses the code: " << refused;
 }
 
-FailureOr<Code> nibble::host::generate(ModuleOp module, const CompileOptions &options, bool library) {
+FailureOr<Code> nibble::host::generate(ModuleOp module,
+                                       const CompileOptions &options,
+                                       bool library) {
   Cpu cpu = describeCpu(options.cpu);
 
   PassManager loops(module.getContext());

@@ -12,8 +12,12 @@ using namespace mlir;
 using namespace nibble::host;
 
 // Memory of generated code, under the names that memref's lowering gives it.
-static void *allocateAligned(int64_t alignment, int64_t bytes) { return nibble_arena_allocate(alignment, bytes); }
-static void *allocate(int64_t bytes) { return nibble_arena_allocate(64, bytes); }
+static void *allocateAligned(int64_t alignment, int64_t bytes) {
+  return nibble_arena_allocate(alignment, bytes);
+}
+static void *allocate(int64_t bytes) {
+  return nibble_arena_allocate(64, bytes);
+}
 
 namespace {
 
@@ -36,7 +40,9 @@ public:
       function.entry = address->toPtr<void (*)(void **)>();
       functions_.push_back(function);
     }
-    table_ = nibble_program{NIBBLE_ABI_VERSION, static_cast<int32_t>(functions_.size()), functions_.data()};
+    table_ = nibble_program{NIBBLE_ABI_VERSION,
+                            static_cast<int32_t>(functions_.size()),
+                            functions_.data()};
     return llvm::Error::success();
   }
 
@@ -58,19 +64,22 @@ private:
   nibble_program table_{};
 };
 
-llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
-  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create();
+llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>>
+makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
+  auto jit =
+      llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create();
   if (!jit)
     return jit.takeError();
-  auto process =
-      llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess((*jit)->getDataLayout().getGlobalPrefix());
+  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      (*jit)->getDataLayout().getGlobalPrefix());
   if (!process)
     return process.takeError();
   (*jit)->getMainJITDylib().addGenerator(std::move(*process));
   llvm::orc::SymbolMap symbols;
   auto define = [&](StringRef name, auto *function) {
-    symbols[(*jit)->mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
-                                              llvm::JITSymbolFlags::Exported};
+    symbols[(*jit)->mangleAndIntern(name)] = {
+        llvm::orc::ExecutorAddr::fromPtr(function),
+        llvm::JITSymbolFlags::Exported};
   };
   define("_mlir_memref_to_llvm_alloc", &allocate);
   define("_mlir_memref_to_llvm_aligned_alloc", &allocateAligned);
@@ -80,16 +89,19 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit(const llvm::orc::JITTa
   define("nibble_check_expect_close", &nibble_check_expect_close);
   define("nibble_profile_begin", &nibble_profile_begin);
   define("nibble_profile_end", &nibble_profile_end);
-  if (auto error = (*jit)->getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))))
+  if (auto error = (*jit)->getMainJITDylib().define(
+          llvm::orc::absoluteSymbols(std::move(symbols))))
     return std::move(error);
   return jit;
 }
 
 } // namespace
 
-// Names that linking could not find, of functions that lowering or the module's writer asked for. By itself LLVM prints
-// them, and returns only that something is missing.
-static std::shared_ptr<std::vector<std::string>> collectMissing(llvm::orc::LLJIT &jit) {
+// Names that linking could not find, of functions that lowering or the module's
+// writer asked for. By itself LLVM prints them, and returns only that something
+// is missing.
+static std::shared_ptr<std::vector<std::string>>
+collectMissing(llvm::orc::LLJIT &jit) {
   auto missing = std::make_shared<std::vector<std::string>>();
   jit.getExecutionSession().setErrorReporter([missing](llvm::Error error) {
     llvm::handleAllErrors(
@@ -104,20 +116,25 @@ static std::shared_ptr<std::vector<std::string>> collectMissing(llvm::orc::LLJIT
 }
 
 // At the first call of each.
-static LogicalResult reportMissing(ModuleOp module, const std::vector<std::string> &missing) {
+static LogicalResult reportMissing(ModuleOp module,
+                                   const std::vector<std::string> &missing) {
   for (const std::string &name : missing) {
     Operation *first = nullptr;
     module.walk([&](LLVM::CallOp call) {
       if (!first && call.getCallee() == StringRef(name))
         first = call;
     });
-    InFlightDiagnostic diagnostic = first ? first->emitError() : module.emitError();
-    diagnostic << "calls the function '" << name << "', which neither the module, the runtime nor the C library has";
+    InFlightDiagnostic diagnostic =
+        first ? first->emitError() : module.emitError();
+    diagnostic
+        << "calls the function '" << name
+        << "', which neither the module, the runtime nor the C library has";
   }
   return success(missing.empty());
 }
 
-FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp module, const CompileOptions &options) {
+FailureOr<std::shared_ptr<CompiledProgram>>
+nibble::host::compile(ModuleOp module, const CompileOptions &options) {
   FailureOr<Code> code = generate(module, options, /*library=*/false);
   if (failed(code))
     return failure();
@@ -125,9 +142,11 @@ FailureOr<std::shared_ptr<CompiledProgram>> nibble::host::compile(ModuleOp modul
   if (!jit)
     return report(module, jit.takeError());
   auto missing = collectMissing(**jit);
-  if (auto error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(std::move(code->module), std::move(code->context))))
+  if (auto error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(
+          std::move(code->module), std::move(code->context))))
     return report(module, std::move(error));
-  auto program = std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
+  auto program =
+      std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
   auto error = program->link(); // which compiles
   if (failed(reportRefusal(module, *code->refused))) {
     llvm::consumeError(std::move(error)); // says less

@@ -26,9 +26,11 @@ public:
   virtual void *symbol(llvm::StringRef name) const = 0;
 };
 
-// Lowers `module` (changed on the way) and compiles it. Every public function becomes a function of the program; its
-// arguments are named by nn.input, nn.parameter or nn.state, its results by nn.output. On failure the diagnostics say
-// what was wrong.
-mlir::FailureOr<std::shared_ptr<CompiledProgram>> compile(mlir::ModuleOp module, const CompileOptions &options);
+// Lowers `module` (changed on the way) and compiles it. Every public function
+// becomes a function of the program; its arguments are named by nn.input,
+// nn.parameter or nn.state, its results by nn.output. On failure the
+// diagnostics say what was wrong.
+mlir::FailureOr<std::shared_ptr<CompiledProgram>>
+compile(mlir::ModuleOp module, const CompileOptions &options);
 
 } // namespace nibble::host

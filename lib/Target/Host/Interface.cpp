@@ -17,16 +17,20 @@ const char *Interface::keep(std::string text) {
 }
 
 // `what`: "argument 0" or "result 1".
-static LogicalResult describe(Operation *function, const std::string &what, Type type, nibble_value_info &info) {
+static LogicalResult describe(Operation *function, const std::string &what,
+                              Type type, nibble_value_info &info) {
   auto memref = dyn_cast<MemRefType>(type);
   auto dtype = memref ? nibble::dtypeOf(memref.getElementType()) : std::nullopt;
-  if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity()) {
+  if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK ||
+      !memref.getLayout().isIdentity()) {
     // As its writer knows it, not as the buffer that it became.
     if (memref)
       type = RankedTensorType::get(memref.getShape(), memref.getElementType());
-    return function->emitError() << "cannot be an entry: " << what << " is " << type
-                                 << ", which does not cross into the runtime; use a tensor of rank <= "
-                                 << NIBBLE_MAX_RANK << " of f32, bf16, f16, f64, i1, i8, i32 or i64";
+    return function->emitError()
+           << "cannot be an entry: " << what << " is " << type
+           << ", which does not cross into the runtime; use a tensor of rank "
+              "<= "
+           << NIBBLE_MAX_RANK << " of f32, bf16, f16, f64, i1, i8, i32 or i64";
   }
   info.dtype = *dtype;
   info.rank = memref.getRank();
@@ -35,13 +39,19 @@ static LogicalResult describe(Operation *function, const std::string &what, Type
   return success();
 }
 
-// Files and callers find a value by its name; a weight and its packed forms share one.
-static LogicalResult checkNames(Operation *function, const char *what, ArrayRef<nibble_value_info> values) {
+// Files and callers find a value by its name; a weight and its packed forms
+// share one.
+static LogicalResult checkNames(Operation *function, const char *what,
+                                ArrayRef<nibble_value_info> values) {
   llvm::StringSet<> names;
   for (const nibble_value_info &value : values)
-    if (!names.insert(value.packed ? std::string(value.name) + " " + value.packed : value.name).second)
-      return function->emitError() << "has two " << what << " of the name '" << value.name
-                                   << "'; give each a name of its own";
+    if (!names
+             .insert(value.packed ? std::string(value.name) + " " + value.packed
+                                  : value.name)
+             .second)
+      return function->emitError()
+             << "has two " << what << " of the name '" << value.name
+             << "'; give each a name of its own";
   return success();
 }
 
@@ -54,7 +64,8 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
     entry.name = function.getName().str();
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       nibble_value_info info{};
-      if (failed(describe(function, "argument " + std::to_string(i), function.getArgument(i).getType(), info)))
+      if (failed(describe(function, "argument " + std::to_string(i),
+                          function.getArgument(i).getType(), info)))
         return failure();
       std::string name = "arg" + std::to_string(i);
       auto named = [&](StringRef attribute, nibble_role role) {
@@ -67,7 +78,8 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
       named(nn::kParameterAttr, NIBBLE_ROLE_PARAMETER);
       named(nn::kStateAttr, NIBBLE_ROLE_STATE);
       info.name = interface.keep(name);
-      if (auto packed = function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
+      if (auto packed =
+              function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
         std::string text;
         llvm::raw_string_ostream(text) << packed.getValue();
         info.packed = interface.keep(text);
@@ -77,16 +89,19 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
     }
     for (unsigned i = 0; i < function.getNumResults(); ++i) {
       nibble_value_info info{};
-      if (failed(describe(function, "result " + std::to_string(i), function.getResultTypes()[i], info)))
+      if (failed(describe(function, "result " + std::to_string(i),
+                          function.getResultTypes()[i], info)))
         return failure();
       auto name = function.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr);
-      info.name = interface.keep(name ? name.str() : "result" + std::to_string(i));
+      info.name =
+          interface.keep(name ? name.str() : "result" + std::to_string(i));
       entry.results.push_back(info);
     }
     if (failed(checkNames(function, "arguments", entry.arguments)) ||
         failed(checkNames(function, "results", entry.results)))
       return failure();
-    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(module.getContext()));
+    function->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(),
+                      UnitAttr::get(module.getContext()));
   }
   return interface;
 }

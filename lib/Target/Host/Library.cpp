@@ -10,15 +10,18 @@
 using namespace mlir;
 using namespace nibble::host;
 
-FailureOr<ObjectFile> nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
+FailureOr<ObjectFile>
+nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
   FailureOr<Code> code = generate(module, options, /*library=*/true);
   if (failed(code))
     return failure();
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  if (code->machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
-    return module.emitError() << "code generation failed: this target writes no object files";
+  if (code->machine->addPassesToEmitFile(passes, stream, nullptr,
+                                         llvm::CodeGenFileType::ObjectFile))
+    return module.emitError()
+           << "code generation failed: this target writes no object files";
   passes.run(*code->module);
   if (failed(reportRefusal(module, *code->refused)))
     return failure();
@@ -27,7 +30,8 @@ FailureOr<ObjectFile> nibble::host::compileToObject(ModuleOp module, const Compi
   object.cpu = code->cpu.name;
   // What the name of the CPU brings along counts too.
   const llvm::MCSubtargetInfo *subtarget = code->machine->getMCSubtargetInfo();
-  for (const llvm::SubtargetFeatureKV &feature : subtarget->getAllProcessorFeatures())
+  for (const llvm::SubtargetFeatureKV &feature :
+       subtarget->getAllProcessorFeatures())
     if (subtarget->getFeatureBits().test(feature.Value))
       object.features.push_back(feature.Key);
   return object;

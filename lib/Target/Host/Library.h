@@ -9,12 +9,13 @@
 namespace nibble::host {
 
 struct ObjectFile {
-  std::string bytes;                 // ELF, position-independent; exports `nibble_program`
-  std::string cpu;                   // LLVM's name
+  std::string bytes; // ELF, position-independent; exports `nibble_program`
+  std::string cpu;   // LLVM's name
   std::vector<std::string> features; // that the code may use, LLVM's names
 };
 
 // As `compile`, but to an object file.
-mlir::FailureOr<ObjectFile> compileToObject(mlir::ModuleOp module, const CompileOptions &options);
+mlir::FailureOr<ObjectFile> compileToObject(mlir::ModuleOp module,
+                                            const CompileOptions &options);
 
 } // namespace nibble::host

@@ -4,15 +4,18 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
-#include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/SubtargetFeature.h"
+#include "llvm/TargetParser/Triple.h"
 
 #include <unistd.h>
 
 using namespace llvm;
 
-// Instructions whose results are not those of numerics.md, or that would mix two families of rounding.
-static constexpr StringLiteral kForbidden[] = {"avx512bf16", "avxneconvert", "amx-bf16", "amx-tile", "amx-int8", "avx512fp16"};
+// Instructions whose results are not those of numerics.md, or that would mix
+// two families of rounding.
+static constexpr StringLiteral kForbidden[] = {"avx512bf16", "avxneconvert",
+                                               "amx-bf16",   "amx-tile",
+                                               "amx-int8",   "avx512fp16"};
 
 static int64_t cacheBytes(int name, int64_t otherwise) {
   long bytes = sysconf(name);
@@ -39,8 +42,10 @@ nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
   Triple triple(sys::getProcessTriple());
   bool wide = false;
   if (const Target *target = TargetRegistry::lookupTarget(triple, error)) {
-    std::unique_ptr<MCSubtargetInfo> info(target->createMCSubtargetInfo(triple, cpu.name, cpu.features));
-    wide = info && info->checkFeatures("+avx512f") && info->checkFeatures("+avx512bw") && info->checkFeatures("+avx512vl");
+    std::unique_ptr<MCSubtargetInfo> info(
+        target->createMCSubtargetInfo(triple, cpu.name, cpu.features));
+    wide = info && info->checkFeatures("+avx512f") &&
+           info->checkFeatures("+avx512bw") && info->checkFeatures("+avx512vl");
   }
   cpu.machine.vectorRegisters = wide ? 32 : 16;
   cpu.machine.vectorFloats = wide ? 16 : 8;

@@ -13,8 +13,9 @@ struct Cpu {
   MachineModel machine;
 };
 
-// `name` is "host" for the machine this runs on, or a name that LLVM knows ("haswell" for plain AVX2). Features that change bits
-// (bf16 conversion instructions treat subnormals as zero) are always off.
+// `name` is "host" for the machine this runs on, or a name that LLVM knows
+// ("haswell" for plain AVX2). Features that change bits (bf16 conversion
+// instructions treat subnormals as zero) are always off.
 Cpu describeCpu(llvm::StringRef name = "host");
 
 } // namespace nibble::host

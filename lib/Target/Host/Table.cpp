@@ -14,43 +14,59 @@ namespace {
 class TableBuilder {
 public:
   explicit TableBuilder(Module &module)
-      : module_(module), b_(module.getContext()), pointer_(b_.getPtrTy()), word_(b_.getInt32Ty()),
+      : module_(module), b_(module.getContext()), pointer_(b_.getPtrTy()),
+        word_(b_.getInt32Ty()),
         extents_(ArrayType::get(b_.getInt64Ty(), NIBBLE_MAX_RANK)),
-        value_(StructType::get(b_.getContext(), {pointer_, pointer_, word_, word_, word_, extents_})),
-        function_(StructType::get(b_.getContext(), {pointer_, word_, word_, pointer_, pointer_, pointer_})) {}
+        value_(StructType::get(b_.getContext(), {pointer_, pointer_, word_,
+                                                 word_, word_, extents_})),
+        function_(
+            StructType::get(b_.getContext(), {pointer_, word_, word_, pointer_,
+                                              pointer_, pointer_})) {}
 
   Constant *function(const Interface::Entry &entry) {
-    return ConstantStruct::get(function_, {text(entry.name), number(entry.arguments.size()),
-                                           number(entry.results.size()), values(entry.arguments), values(entry.results),
-                                           module_.getFunction(entrySymbol(entry.name))});
+    return ConstantStruct::get(
+        function_,
+        {text(entry.name), number(entry.arguments.size()),
+         number(entry.results.size()), values(entry.arguments),
+         values(entry.results), module_.getFunction(entrySymbol(entry.name))});
   }
 
   void program(ArrayRef<Constant *> functions) {
     auto *type = StructType::get(b_.getContext(), {word_, word_, pointer_});
-    Constant *table =
-        ConstantStruct::get(type, {number(NIBBLE_ABI_VERSION), number(functions.size()), list(function_, functions)});
-    auto *global =
-        new GlobalVariable(module_, type, /*isConstant=*/true, GlobalValue::ExternalLinkage, table, "nibble_program");
+    Constant *table = ConstantStruct::get(type, {number(NIBBLE_ABI_VERSION),
+                                                 number(functions.size()),
+                                                 list(function_, functions)});
+    auto *global = new GlobalVariable(module_, type, /*isConstant=*/true,
+                                      GlobalValue::ExternalLinkage, table,
+                                      "nibble_program");
     global->setVisibility(GlobalValue::DefaultVisibility);
   }
 
 private:
-  Constant *number(int64_t value) { return ConstantInt::get(word_, value, /*IsSigned=*/true); }
-  Constant *text(StringRef text) { return hidden(ConstantDataArray::getString(b_.getContext(), text)); }
+  Constant *number(int64_t value) {
+    return ConstantInt::get(word_, value, /*IsSigned=*/true);
+  }
+  Constant *text(StringRef text) {
+    return hidden(ConstantDataArray::getString(b_.getContext(), text));
+  }
   Constant *hidden(Constant *content) {
-    return new GlobalVariable(module_, content->getType(), /*isConstant=*/true, GlobalValue::PrivateLinkage, content);
+    return new GlobalVariable(module_, content->getType(), /*isConstant=*/true,
+                              GlobalValue::PrivateLinkage, content);
   }
   Constant *list(Type *element, ArrayRef<Constant *> items) {
-    return hidden(ConstantArray::get(ArrayType::get(element, items.size()), items));
+    return hidden(
+        ConstantArray::get(ArrayType::get(element, items.size()), items));
   }
   Constant *values(const std::vector<nibble_value_info> &infos) {
     SmallVector<Constant *> items;
     for (const nibble_value_info &info : infos) {
       SmallVector<uint64_t> extents(info.shape, info.shape + NIBBLE_MAX_RANK);
-      Constant *packed = info.packed ? text(info.packed) : ConstantPointerNull::get(pointer_);
-      items.push_back(
-          ConstantStruct::get(value_, {text(info.name), packed, number(info.role), number(info.dtype),
-                                       number(info.rank), ConstantDataArray::get(b_.getContext(), extents)}));
+      Constant *packed =
+          info.packed ? text(info.packed) : ConstantPointerNull::get(pointer_);
+      items.push_back(ConstantStruct::get(
+          value_, {text(info.name), packed, number(info.role),
+                   number(info.dtype), number(info.rank),
+                   ConstantDataArray::get(b_.getContext(), extents)}));
     }
     return list(value_, items);
   }
@@ -64,7 +80,8 @@ private:
 };
 
 // `name` becomes a call of the runtime's function, when the code uses it.
-void forward(Module &module, StringRef name, StringRef target, bool addAlignment) {
+void forward(Module &module, StringRef name, StringRef target,
+             bool addAlignment) {
   Function *function = module.getFunction(name);
   if (!function || !function->isDeclaration())
     return;
@@ -78,7 +95,8 @@ void forward(Module &module, StringRef name, StringRef target, bool addAlignment
   for (Value *argument : arguments)
     types.push_back(argument->getType());
   auto type = FunctionType::get(function->getReturnType(), types, false);
-  CallInst *call = b.CreateCall(module.getOrInsertFunction(target, type), arguments);
+  CallInst *call =
+      b.CreateCall(module.getOrInsertFunction(target, type), arguments);
   if (function->getReturnType()->isVoidTy())
     b.CreateRetVoid();
   else
@@ -89,14 +107,18 @@ void forward(Module &module, StringRef name, StringRef target, bool addAlignment
 } // namespace
 
 void nibble::host::completeLibrary(Module &module, const Interface &interface) {
-  forward(module, "_mlir_memref_to_llvm_alloc", "nibble_arena_allocate", /*addAlignment=*/true);
-  forward(module, "_mlir_memref_to_llvm_aligned_alloc", "nibble_arena_allocate", /*addAlignment=*/false);
-  forward(module, "_mlir_memref_to_llvm_free", "nibble_arena_release", /*addAlignment=*/false);
+  forward(module, "_mlir_memref_to_llvm_alloc", "nibble_arena_allocate",
+          /*addAlignment=*/true);
+  forward(module, "_mlir_memref_to_llvm_aligned_alloc", "nibble_arena_allocate",
+          /*addAlignment=*/false);
+  forward(module, "_mlir_memref_to_llvm_free", "nibble_arena_release",
+          /*addAlignment=*/false);
   TableBuilder builder(module);
   SmallVector<Constant *> functions;
   for (const Interface::Entry &entry : interface.entries()) {
     functions.push_back(builder.function(entry));
-    module.getFunction(entrySymbol(entry.name))->setLinkage(GlobalValue::InternalLinkage);
+    module.getFunction(entrySymbol(entry.name))
+        ->setLinkage(GlobalValue::InternalLinkage);
   }
   builder.program(functions);
 }

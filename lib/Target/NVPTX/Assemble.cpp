@@ -15,9 +15,12 @@ using llvm::StringRef;
 namespace nibble::nvptx {
 
 Result<std::string> findPtxas() {
-  if (const char *given = std::getenv("NIBBLE_PTXAS"); given && StringRef(given) != "none") {
+  if (const char *given = std::getenv("NIBBLE_PTXAS");
+      given && StringRef(given) != "none") {
     if (!llvm::sys::fs::can_execute(given))
-      return Status::environment(std::string("NIBBLE_PTXAS: '") + given + "' cannot be run; give the path of ptxas, or none");
+      return Status::environment(
+          std::string("NIBBLE_PTXAS: '") + given +
+          "' cannot be run; give the path of ptxas, or none");
     return std::string(given);
   } else if (given) {
     return std::string();
@@ -25,20 +28,25 @@ Result<std::string> findPtxas() {
   if (auto found = llvm::sys::findProgramByName("ptxas"))
     return *found;
   const char *home = std::getenv("CUDA_HOME");
-  for (std::string folder : {std::string(home ? home : ""), std::string("/usr/local/cuda")})
-    if (std::string path = folder + "/bin/ptxas"; !folder.empty() && llvm::sys::fs::can_execute(path))
+  for (std::string folder :
+       {std::string(home ? home : ""), std::string("/usr/local/cuda")})
+    if (std::string path = folder + "/bin/ptxas";
+        !folder.empty() && llvm::sys::fs::can_execute(path))
       return path;
   return std::string();
 }
 
-// The number before `word` in a line like "Used 168 registers, used 2 barriers"; 0 when there is none.
+// The number before `word` in a line like "Used 168 registers, used 2
+// barriers"; 0 when there is none.
 static int64_t numberBefore(StringRef line, StringRef word) {
   size_t at = line.find(word);
   if (at == StringRef::npos)
     return 0;
   StringRef before = line.take_front(at).rtrim();
   int64_t value = 0;
-  (void)before.take_back(before.size() - (before.find_last_not_of("0123456789") + 1)).getAsInteger(10, value);
+  (void)before
+      .take_back(before.size() - (before.find_last_not_of("0123456789") + 1))
+      .getAsInteger(10, value);
   return value;
 }
 
@@ -53,40 +61,58 @@ static void readLog(StringRef log, Assembly &out) {
       kernel->stackBytes = numberBefore(line, " bytes stack frame");
       kernel->spillStoreBytes = numberBefore(line, " bytes spill stores");
       kernel->spillLoadBytes = numberBefore(line, " bytes spill loads");
-    } else if (kernel && line.contains("Used ") && line.contains(" registers")) {
+    } else if (kernel && line.contains("Used ") &&
+               line.contains(" registers")) {
       kernel->registers = numberBefore(line, " registers");
       kernel->sharedBytes = numberBefore(line, " bytes smem");
-    } else if (line.contains("Potential Performance Loss") || line.contains("warning")) {
+    } else if (line.contains("Potential Performance Loss") ||
+               line.contains("warning")) {
       out.warnings += line.str() + "\n";
     }
   }
 }
 
-// Why ptxas ended with `code`; below 0 it did not run or was killed, which `message` tells.
-static Status refusal(const std::string &ptxas, int code, const std::string &message, StringRef log) {
+// Why ptxas ended with `code`; below 0 it did not run or was killed, which
+// `message` tells.
+static Status refusal(const std::string &ptxas, int code,
+                      const std::string &message, StringRef log) {
   if (code < 0)
-    return Status::environment(ptxas + " did not run to its end: " + message + "; set NIBBLE_PTXAS to one that does, or to none");
+    return Status::environment(
+        ptxas + " did not run to its end: " + message +
+        "; set NIBBLE_PTXAS to one that does, or to none");
   std::string first;
   for (StringRef line : llvm::split(log, '\n'))
     if (first.empty() && (line.contains("error") || line.contains("fatal")))
       first = line.trim().str();
   // Of a .version or a -arch that came after it.
-  if (StringRef(first).contains("Unsupported .version") || StringRef(first).contains("is not defined for option 'gpu-name'"))
-    return Status::environment(ptxas + " is too old: " + first + "; install CUDA 12.3 or later, or set NIBBLE_PTXAS=none");
+  if (StringRef(first).contains("Unsupported .version") ||
+      StringRef(first).contains("is not defined for option 'gpu-name'"))
+    return Status::environment(
+        ptxas + " is too old: " + first +
+        "; install CUDA 12.3 or later, or set NIBBLE_PTXAS=none");
   if (first.empty())
-    return Status::environment(ptxas + " ends with code " + std::to_string(code) + " and says no error; set NIBBLE_PTXAS to another, or to none");
-  return Status::failed(ptxas + " refuses the kernels, a defect of this compiler: " + first + "; NIBBLE_PTXAS=none goes without it");
+    return Status::environment(
+        ptxas + " ends with code " + std::to_string(code) +
+        " and says no error; set NIBBLE_PTXAS to another, or to none");
+  return Status::failed(
+      ptxas + " refuses the kernels, a defect of this compiler: " + first +
+      "; NIBBLE_PTXAS=none goes without it");
 }
 
-Status assemble(const std::string &ptxas, StringRef ptx, StringRef target, Assembly &out) {
+Status assemble(const std::string &ptxas, StringRef ptx, StringRef target,
+                Assembly &out) {
   llvm::SmallString<128> folder;
   auto temporary = [](const std::error_code &failed) {
-    return Status::environment("no folder for temporary files: " + failed.message() + "; set TMPDIR");
+    return Status::environment(
+        "no folder for temporary files: " + failed.message() + "; set TMPDIR");
   };
-  if (auto failed = llvm::sys::fs::createUniqueDirectory("nibble-ptxas", folder))
+  if (auto failed =
+          llvm::sys::fs::createUniqueDirectory("nibble-ptxas", folder))
     return temporary(failed);
-  auto cleanUp = llvm::scope_exit([&] { (void)llvm::sys::fs::remove_directories(folder); });
-  std::string base = folder.str().str(), input = base + "/kernels.ptx", output = base + "/kernels.cubin", log = base + "/log";
+  auto cleanUp = llvm::scope_exit(
+      [&] { (void)llvm::sys::fs::remove_directories(folder); });
+  std::string base = folder.str().str(), input = base + "/kernels.ptx",
+              output = base + "/kernels.cubin", log = base + "/log";
   std::error_code failed;
   {
     llvm::raw_fd_ostream stream(input, failed);
@@ -101,15 +127,21 @@ Status assemble(const std::string &ptxas, StringRef ptx, StringRef target, Assem
     return temporary(failed);
   std::string architecture = ("-arch=" + target).str(), message;
   // Contraction is the compiler's choice, which has made it.
-  StringRef arguments[] = {ptxas, "-v", "--fmad=false", architecture, input, "-o", output};
+  StringRef arguments[] = {ptxas, "-v", "--fmad=false", architecture,
+                           input, "-o", output};
   std::optional<StringRef> redirects[] = {"", log, log};
-  int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, redirects, 0, 0, &message);
+  int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt,
+                                       redirects, 0, 0, &message);
   auto text = llvm::MemoryBuffer::getFile(log);
   if (code != 0)
-    return refusal(ptxas, code, message, text ? (*text)->getBuffer() : StringRef());
-  auto binary = llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    return refusal(ptxas, code, message,
+                   text ? (*text)->getBuffer() : StringRef());
+  auto binary = llvm::MemoryBuffer::getFile(output, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
   if (!binary || !text)
-    return Status::environment(ptxas + " left no machine code; set NIBBLE_PTXAS to another, or to none");
+    return Status::environment(
+        ptxas +
+        " left no machine code; set NIBBLE_PTXAS to another, or to none");
   out.cubin = (*binary)->getBuffer().str();
   readLog((*text)->getBuffer(), out);
   return Status::ok();

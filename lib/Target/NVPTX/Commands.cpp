@@ -1,4 +1,5 @@
-// Functions of allocations, integer arithmetic, calls and launches, as the commands of runtime/bundle.
+// Functions of allocations, integer arithmetic, calls and launches, as the
+// commands of runtime/bundle.
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
 #include "lib/Target/Dtype.h"
@@ -20,25 +21,30 @@ FailureOr<nibble_dtype> dtypeOf(Operation *op, Type type) {
   if (std::optional<nibble_dtype> dtype = nibble::dtypeOf(type))
     return *dtype;
   return op->emitError() << "elements of " << type
-                         << " do not cross into the runtime; use f32, bf16, f16, f64, i1, i8, i32 or i64";
+                         << " do not cross into the runtime; use f32, bf16, "
+                            "f16, f64, i1, i8, i32 or i64";
 }
 
 FailureOr<ProgramValue> describe(Operation *op, Type type) {
   auto memref = dyn_cast<MemRefType>(type);
-  if (!memref || memref.getRank() > NIBBLE_MAX_RANK || !memref.getLayout().isIdentity())
-    return op->emitError() << "cannot cross into the runtime: " << type << "; use a tensor of rank <= " << NIBBLE_MAX_RANK;
+  if (!memref || memref.getRank() > NIBBLE_MAX_RANK ||
+      !memref.getLayout().isIdentity())
+    return op->emitError() << "cannot cross into the runtime: " << type
+                           << "; use a tensor of rank <= " << NIBBLE_MAX_RANK;
   FailureOr<nibble_dtype> dtype = dtypeOf(op, memref.getElementType());
   if (failed(dtype))
     return failure();
   ProgramValue value;
   value.dtype = *dtype;
   for (int64_t dim = 0; dim < memref.getRank(); ++dim)
-    value.shape.push_back(memref.isDynamicDim(dim) ? -1 : memref.getDimSize(dim));
+    value.shape.push_back(memref.isDynamicDim(dim) ? -1
+                                                   : memref.getDimSize(dim));
   return value;
 }
 
 FailureOr<ProgramValue> describeArgument(func::FuncOp function, unsigned i) {
-  FailureOr<ProgramValue> value = describe(function, function.getArgument(i).getType());
+  FailureOr<ProgramValue> value =
+      describe(function, function.getArgument(i).getType());
   if (failed(value))
     return failure();
   value->name = "arg" + std::to_string(i);
@@ -61,9 +67,11 @@ FailureOr<ProgramValue> describeArgument(func::FuncOp function, unsigned i) {
 // One function on its way to commands.
 class FunctionWriter {
 public:
-  FunctionWriter(DeviceProgram &program, func::FuncOp function, const llvm::StringMap<int> &kernels,
+  FunctionWriter(DeviceProgram &program, func::FuncOp function,
+                 const llvm::StringMap<int> &kernels,
                  const llvm::StringMap<int> &functions)
-      : program_(program), source_(function), kernels_(kernels), functions_(functions) {}
+      : program_(program), source_(function), kernels_(kernels),
+        functions_(functions) {}
 
   FailureOr<ProgramFunction> write() {
     function_.name = source_.getName().str();
@@ -76,7 +84,8 @@ public:
       buffers_[source_.getArgument(i)] = function_.buffers++;
     }
     for (unsigned i = 0; i < source_.getNumResults(); ++i) {
-      FailureOr<ProgramValue> value = describe(source_, source_.getResultTypes()[i]);
+      FailureOr<ProgramValue> value =
+          describe(source_, source_.getResultTypes()[i]);
       if (failed(value))
         return failure();
       auto name = source_.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr);
@@ -84,7 +93,8 @@ public:
       function_.results.push_back(std::move(*value));
     }
     if (!llvm::hasSingleElement(source_.getBody()))
-      return source_.emitError() << "has branches; a program for a device is a list of commands";
+      return source_.emitError()
+             << "has branches; a program for a device is a list of commands";
     for (Operation &op : source_.getBody().front())
       if (failed(write(&op)))
         return failure();
@@ -160,12 +170,14 @@ private:
     return value;
   }
 
-  // Whether no op behind `op` uses the buffer, directly or through a tensor map or a cast.
+  // Whether no op behind `op` uses the buffer, directly or through a tensor map
+  // or a cast.
   static bool isLastUse(Value value, Operation *op) {
     for (Operation *user : value.getUsers()) {
       if (op->isBeforeInBlock(user))
         return false;
-      if (isa<hopper::TensorMapOp, memref::CastOp>(user) && !isLastUse(user->getResult(0), op))
+      if (isa<hopper::TensorMapOp, memref::CastOp>(user) &&
+          !isLastUse(user->getResult(0), op))
         return false;
     }
     return true;
@@ -184,7 +196,8 @@ private:
     if (auto dim = dyn_cast<memref::DimOp>(op)) {
       std::optional<int64_t> index = dim.getConstantIndex();
       if (!index)
-        return op->emitError() << "asks for an extent that is not known by number";
+        return op->emitError()
+               << "asks for an extent that is not known by number";
       Command &command = add(Opcode::kExtent);
       command.value = *index;
       command.operands = {buffers_.lookup(rootOf(dim.getSource()))};
@@ -216,7 +229,8 @@ private:
     if (auto global = dyn_cast<memref::GetGlobalOp>(op))
       return constantBuffer(global);
     if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-      add(Opcode::kCopy).operands = {buffers_.lookup(rootOf(copy.getSource())), buffers_.lookup(rootOf(copy.getTarget()))};
+      add(Opcode::kCopy).operands = {buffers_.lookup(rootOf(copy.getSource())),
+                                     buffers_.lookup(rootOf(copy.getTarget()))};
       return success();
     }
     if (auto launch = dyn_cast<hopper::LaunchOp>(op))
@@ -226,7 +240,8 @@ private:
       command.opcode = Opcode::kCall;
       auto callee = functions_.find(call.getCallee());
       if (callee == functions_.end())
-        return op->emitError() << "calls '" << call.getCallee() << "', which has no body here";
+        return op->emitError()
+               << "calls '" << call.getCallee() << "', which has no body here";
       command.value = callee->second;
       for (Value operand : call.getOperands())
         command.operands.push_back(buffers_.lookup(rootOf(operand)));
@@ -240,7 +255,8 @@ private:
         function_.returned.push_back(buffers_.lookup(rootOf(operand)));
       return success();
     }
-    return op->emitError() << "'" << op->getName() << "' is no command of a device's program";
+    return op->emitError() << "'" << op->getName()
+                           << "' is no command of a device's program";
   }
 
   LogicalResult allocate(memref::AllocOp alloc) {
@@ -251,7 +267,9 @@ private:
     std::vector<int32_t> extents;
     unsigned dynamic = 0;
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
-      extents.push_back(type.isDynamicDim(dim) ? registerOf(alloc.getDynamicSizes()[dynamic++]) : constant(type.getDimSize(dim)));
+      extents.push_back(type.isDynamicDim(dim)
+                            ? registerOf(alloc.getDynamicSizes()[dynamic++])
+                            : constant(type.getDimSize(dim)));
     Command &command = add(Opcode::kAllocate);
     command.value = *dtype;
     command.operands = std::move(extents);
@@ -260,10 +278,14 @@ private:
   }
 
   LogicalResult constantBuffer(memref::GetGlobalOp op) {
-    auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(op, op.getNameAttr());
-    auto values = global && global.getInitialValue() ? dyn_cast<DenseElementsAttr>(*global.getInitialValue()) : DenseElementsAttr();
+    auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(
+        op, op.getNameAttr());
+    auto values = global && global.getInitialValue()
+                      ? dyn_cast<DenseElementsAttr>(*global.getInitialValue())
+                      : DenseElementsAttr();
     if (!values)
-      return op.emitError() << "constant '" << op.getName() << "' has no values";
+      return op.emitError()
+             << "constant '" << op.getName() << "' has no values";
     FailureOr<ProgramValue> value = describe(op, op.getType());
     if (failed(value))
       return failure();
@@ -275,7 +297,8 @@ private:
     Command &command = add(Opcode::kConstantBuffer);
     command.value = static_cast<int64_t>(program_.constants.size());
     command.result = buffers_[op.getResult()] = function_.buffers++;
-    program_.constants.push_back({value->dtype, value->shape, std::move(bytes)});
+    program_.constants.push_back(
+        {value->dtype, value->shape, std::move(bytes)});
     return success();
   }
 
@@ -283,7 +306,9 @@ private:
     CommandArgument argument;
     argument.kind = CommandArgument::kTensorMap;
     argument.map.buffer = buffers_.lookup(rootOf(map.getBuffer()));
-    argument.map.elementBytes = cast<MemRefType>(map.getBuffer().getType()).getElementTypeBitWidth() / 8;
+    argument.map.elementBytes =
+        cast<MemRefType>(map.getBuffer().getType()).getElementTypeBitWidth() /
+        8;
     argument.map.rank = map.getBox().size();
     argument.map.swizzle = map.getSwizzle();
     for (auto [i, extent] : llvm::enumerate(map.getExtents()))
@@ -298,11 +323,13 @@ private:
   LogicalResult launch(hopper::LaunchOp op) {
     Command command;
     command.opcode = Opcode::kLaunch;
-    command.value = kernels_.lookup(op.getKernel().getLeafReference().getValue());
+    command.value =
+        kernels_.lookup(op.getKernel().getLeafReference().getValue());
     for (Value extent : {op.getGridX(), op.getGridY(), op.getGridZ()})
       command.operands.push_back(registerOf(extent));
     if (op.getOperations() || op.getTouches())
-      command.operands.push_back(op.getOperations() ? registerOf(op.getOperations()) : constant(0));
+      command.operands.push_back(
+          op.getOperations() ? registerOf(op.getOperations()) : constant(0));
     if (op.getTouches())
       command.operands.push_back(registerOf(op.getTouches()));
     for (Value value : op.getArguments()) {
@@ -312,8 +339,10 @@ private:
       }
       CommandArgument argument;
       bool buffer = isa<MemRefType>(value.getType());
-      argument.kind = buffer ? CommandArgument::kBuffer : CommandArgument::kInteger;
-      argument.index = buffer ? buffers_.lookup(rootOf(value)) : registerOf(value);
+      argument.kind =
+          buffer ? CommandArgument::kBuffer : CommandArgument::kInteger;
+      argument.index =
+          buffer ? buffers_.lookup(rootOf(value)) : registerOf(value);
       command.arguments.push_back(argument);
     }
     for (int32_t number : op.getPartly().value_or(ArrayRef<int32_t>()))
@@ -342,7 +371,9 @@ std::string describe(gpu::GPUFuncOp kernel) {
       if (auto string = dyn_cast<StringAttr>(entry.getValue()))
         text += (entry.getName().getValue() + " " + string.getValue()).str();
       else if (auto number = dyn_cast<IntegerAttr>(entry.getValue()))
-        text += (llvm::Twine(number.getInt()) + " " + entry.getName().getValue()).str();
+        text +=
+            (llvm::Twine(number.getInt()) + " " + entry.getName().getValue())
+                .str();
     }
   return text;
 }
@@ -354,16 +385,20 @@ LogicalResult order(ModuleOp module, SmallVector<func::FuncOp> &ordered) {
     if (!function.isExternal())
       byName[function.getName()] = function;
   llvm::StringMap<int> state; // 1: on the way, 2: done
-  std::function<LogicalResult(func::FuncOp)> visit = [&](func::FuncOp function) -> LogicalResult {
+  std::function<LogicalResult(func::FuncOp)> visit =
+      [&](func::FuncOp function) -> LogicalResult {
     int &mark = state[function.getName()];
     if (mark == 2)
       return success();
     if (mark == 1)
-      return function.emitError() << "calls itself; a program for a device is a list of commands";
+      return function.emitError()
+             << "calls itself; a program for a device is a list of commands";
     mark = 1;
     WalkResult walked = function.walk([&](func::CallOp call) {
       auto callee = byName.find(call.getCallee());
-      return callee == byName.end() || succeeded(visit(callee->second)) ? WalkResult::advance() : WalkResult::interrupt();
+      return callee == byName.end() || succeeded(visit(callee->second))
+                 ? WalkResult::advance()
+                 : WalkResult::interrupt();
     });
     if (walked.wasInterrupted())
       return failure();
@@ -384,11 +419,17 @@ FailureOr<DeviceProgram> translateCommands(ModuleOp module) {
   llvm::StringMap<int> kernels, functions;
   for (auto kernelModule : module.getOps<gpu::GPUModuleOp>())
     for (auto kernel : kernelModule.getOps<gpu::GPUFuncOp>()) {
-      auto integer = [&](StringRef name) { return static_cast<uint32_t>(kernel->getAttrOfType<IntegerAttr>(name).getInt()); };
+      auto integer = [&](StringRef name) {
+        return static_cast<uint32_t>(
+            kernel->getAttrOfType<IntegerAttr>(name).getInt());
+      };
       kernels[kernel.getName()] = static_cast<int>(program.kernels.size());
-      uint32_t table = kernel->hasAttr(hopper::kTableAttr) ? integer(hopper::kTableAttr) : 0;
-      program.kernels.push_back({kernel.getName().str(), integer(hopper::kThreadsAttr), integer(hopper::kSharedBytesAttr),
-                                 integer(hopper::kClusterAttr), kernel->hasAttr(hopper::kOverlapAttr), table, describe(kernel)});
+      uint32_t table =
+          kernel->hasAttr(hopper::kTableAttr) ? integer(hopper::kTableAttr) : 0;
+      program.kernels.push_back(
+          {kernel.getName().str(), integer(hopper::kThreadsAttr),
+           integer(hopper::kSharedBytesAttr), integer(hopper::kClusterAttr),
+           kernel->hasAttr(hopper::kOverlapAttr), table, describe(kernel)});
     }
   SmallVector<func::FuncOp> ordered;
   if (failed(order(module, ordered)))
@@ -396,7 +437,8 @@ FailureOr<DeviceProgram> translateCommands(ModuleOp module) {
   for (func::FuncOp function : ordered)
     functions[function.getName()] = static_cast<int>(functions.size());
   for (func::FuncOp function : ordered) {
-    FailureOr<ProgramFunction> written = FunctionWriter(program, function, kernels, functions).write();
+    FailureOr<ProgramFunction> written =
+        FunctionWriter(program, function, kernels, functions).write();
     if (failed(written))
       return failure();
     program.functions.push_back(std::move(*written));

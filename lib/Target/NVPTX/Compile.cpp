@@ -38,13 +38,15 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(std::string &error) {
     LLVMInitializeNVPTXAsmPrinter();
   });
   llvm::Triple triple("nvptx64-nvidia-cuda");
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return nullptr;
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, kChip, kFeatures, options, std::nullopt, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, kChip, kFeatures, options, std::nullopt, std::nullopt,
+      llvm::CodeGenOptLevel::Aggressive));
 }
 
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -61,7 +63,8 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, modules);
 }
 
 } // namespace
@@ -81,7 +84,8 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   alone->getBodyRegion().front().erase();
   llvm::LLVMContext context;
   std::shared_ptr<std::string> refused = keepFirstError(context);
-  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(*alone, context, "kernels");
+  std::unique_ptr<llvm::Module> code =
+      translateModuleToLLVMIR(*alone, context, "kernels");
   if (!code)
     return module.emitError() << "kernels could not be translated to LLVM IR";
   std::string error;
@@ -94,17 +98,20 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   llvm::SmallVector<char> text;
   llvm::raw_svector_ostream stream(text);
   llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, llvm::CodeGenFileType::AssemblyFile))
+  if (machine->addPassesToEmitFile(passes, stream, nullptr,
+                                   llvm::CodeGenFileType::AssemblyFile))
     return module.emitError() << "the NVPTX backend writes no PTX";
   passes.run(*code);
   if (!refused->empty())
-    return module.emitError() << "the NVPTX backend refuses the kernels: " << *refused;
+    return module.emitError()
+           << "the NVPTX backend refuses the kernels: " << *refused;
   return std::string(text.begin(), text.end());
 }
 
 FailureOr<DeviceProgram> compileCommands(ModuleOp module) {
   for (gpu::GPUModuleOp given : module.getOps<gpu::GPUModuleOp>())
-    return given.emitError() << "holds kernels that are written already; give the functions on tensors alone";
+    return given.emitError() << "holds kernels that are written already; give "
+                                "the functions on tensors alone";
   PassManager lowering(module.getContext());
   hopper::buildHopperTensorPipeline(lowering);
   buildBufferizePipeline(lowering);
@@ -118,7 +125,8 @@ LogicalResult compileKernels(ModuleOp module, DeviceProgram &program) {
   PassManager kernels(module.getContext());
   hopper::buildHopperNVVMPipeline(kernels);
   // The functions have been read; their launches would look for gpu.func.
-  for (auto function : llvm::make_early_inc_range(module.getOps<FunctionOpInterface>()))
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<FunctionOpInterface>()))
     function.erase();
   if (failed(kernels.run(module)))
     return failure();

@@ -1,4 +1,5 @@
-// From a module of tensors to a program for an H200: PTX, and the commands that launch it (runtime/bundle).
+// From a module of tensors to a program for an H200: PTX, and the commands that
+// launch it (runtime/bundle).
 #pragma once
 
 #include "runtime/bundle/device_program.h"
@@ -7,17 +8,24 @@
 
 namespace nibble::nvptx {
 
-// Lowers `module` (changed on the way). Every public function becomes a function of the program; its arguments are named
-// by nn.input, nn.parameter or nn.state, its results by nn.output. The two halves below, one after the other.
+// Lowers `module` (changed on the way). Every public function becomes a
+// function of the program; its arguments are named by nn.input, nn.parameter or
+// nn.state, its results by nn.output. The two halves below, one after the
+// other.
 mlir::FailureOr<DeviceProgram> compile(mlir::ModuleOp module);
 
-// Writes the kernels as gpu.func and the functions as commands; the program has no code yet. On failure the diagnostics say what an
-// H200 has no kernel or command for: the module is at fault, unless the passes left it invalid, which mlir::verify tells.
+// Writes the kernels as gpu.func and the functions as commands; the program has
+// no code yet. On failure the diagnostics say what an H200 has no kernel or
+// command for: the module is at fault, unless the passes left it invalid, which
+// mlir::verify tells.
 mlir::FailureOr<DeviceProgram> compileCommands(mlir::ModuleOp module);
-// The PTX of those kernels, into the program. Nothing of it depends on the input: a failure is ours.
-mlir::LogicalResult compileKernels(mlir::ModuleOp module, DeviceProgram &program);
+// The PTX of those kernels, into the program. Nothing of it depends on the
+// input: a failure is ours.
+mlir::LogicalResult compileKernels(mlir::ModuleOp module,
+                                   DeviceProgram &program);
 
-// Of a module whose kernels were written: the commands of its functions, and the PTX of its kernels once they are llvm.func.
+// Of a module whose kernels were written: the commands of its functions, and
+// the PTX of its kernels once they are llvm.func.
 mlir::FailureOr<DeviceProgram> translateCommands(mlir::ModuleOp module);
 mlir::FailureOr<std::string> translateKernels(mlir::ModuleOp module);
 

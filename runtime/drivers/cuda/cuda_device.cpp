@@ -11,12 +11,16 @@ namespace {
 
 constexpr size_t kPinnedBytes = 8 << 20, kPinnedPiece = 1 << 20;
 constexpr size_t kRemembered = 4; // kernels in a message
-constexpr const char *kSmaller = "; use a smaller batch, cache or model, or a device with more";
+constexpr const char *kSmaller =
+    "; use a smaller batch, cache or model, or a device with more";
 
 class CudaGraph final : public DeviceGraph {
 public:
-  CudaGraph(std::shared_ptr<Driver> driver, GraphExec exec) : driver_(std::move(driver)), exec(exec) {}
-  ~CudaGraph() override { (void)(*driver_)->cuGraphExecDestroy(exec); } // nothing to do about a failure
+  CudaGraph(std::shared_ptr<Driver> driver, GraphExec exec)
+      : driver_(std::move(driver)), exec(exec) {}
+  ~CudaGraph() override {
+    (void)(*driver_)->cuGraphExecDestroy(exec);
+  } // nothing to do about a failure
 
 private:
   std::shared_ptr<Driver> driver_;
@@ -28,8 +32,11 @@ public:
 
 class CudaMark final : public DeviceMark {
 public:
-  CudaMark(std::shared_ptr<Driver> driver, Event event) : driver_(std::move(driver)), event(event) {}
-  ~CudaMark() override { (void)(*driver_)->cuEventDestroy(event); } // nothing to do about a failure
+  CudaMark(std::shared_ptr<Driver> driver, Event event)
+      : driver_(std::move(driver)), event(event) {}
+  ~CudaMark() override {
+    (void)(*driver_)->cuEventDestroy(event);
+  } // nothing to do about a failure
 
 private:
   std::shared_ptr<Driver> driver_;
@@ -38,13 +45,19 @@ public:
   Event event;
 };
 
-std::string gibibytes(size_t bytes) { return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30)); }
+std::string gibibytes(size_t bytes) {
+  return fmt::format("{:.1f} GiB", static_cast<double>(bytes) / (1 << 30));
+}
 
 } // namespace
 
-nibble::Result<std::shared_ptr<Device>> CudaDevice::open(const CudaOptions &options) {
-  auto warn = options.warn ? options.warn : [](const std::string &line) { fmt::print(stderr, "cuda: {}\n", line); };
-  std::shared_ptr<CudaDevice> device(new CudaDevice(options, KernelCache(options.cacheFolder, warn)));
+nibble::Result<std::shared_ptr<Device>>
+CudaDevice::open(const CudaOptions &options) {
+  auto warn = options.warn ? options.warn : [](const std::string &line) {
+    fmt::print(stderr, "cuda: {}\n", line);
+  };
+  std::shared_ptr<CudaDevice> device(
+      new CudaDevice(options, KernelCache(options.cacheFolder, warn)));
   NIBBLE_ASSIGN(device->driver_, Driver::open(options.library));
   NIBBLE_TRY(device->begin(options.device));
   return std::shared_ptr<Device>(std::move(device));
@@ -55,39 +68,54 @@ Status CudaDevice::begin(int ordinal) {
   Result started = driver->cuInit(0);
   int count = 0;
   if (started == kSuccess)
-    NIBBLE_TRY(driver.check(driver->cuDeviceGetCount(&count), "cuDeviceGetCount"));
+    NIBBLE_TRY(
+        driver.check(driver->cuDeviceGetCount(&count), "cuDeviceGetCount"));
   else if (started != kNoDevice)
     return driver.check(started, "cuInit");
   if (count == 0)
-    return Status::environment("cuda: the driver sees no device; check nvidia-smi and CUDA_VISIBLE_DEVICES");
+    return Status::environment("cuda: the driver sees no device; check "
+                               "nvidia-smi and CUDA_VISIBLE_DEVICES");
   if (ordinal < 0 || ordinal >= count)
     return Status::environment(
-        fmt::format("cuda: there is no device {}, the driver sees {}; set NIBBLE_CUDA_DEVICE", ordinal, count));
-  NIBBLE_TRY(driver.check(driver->cuDeviceGet(&device_, ordinal), "cuDeviceGet"));
+        fmt::format("cuda: there is no device {}, the driver sees {}; set "
+                    "NIBBLE_CUDA_DEVICE",
+                    ordinal, count));
+  NIBBLE_TRY(
+      driver.check(driver->cuDeviceGet(&device_, ordinal), "cuDeviceGet"));
   char name[256] = {};
   int major = 0, minor = 0, processors = 0;
   size_t bytes = 0;
-  NIBBLE_TRY(driver.check(driver->cuDeviceGetName(name, sizeof(name) - 1, device_), "cuDeviceGetName"));
-  NIBBLE_TRY(driver.check(driver->cuDeviceTotalMem(&bytes, device_), "cuDeviceTotalMem"));
+  NIBBLE_TRY(
+      driver.check(driver->cuDeviceGetName(name, sizeof(name) - 1, device_),
+                   "cuDeviceGetName"));
+  NIBBLE_TRY(driver.check(driver->cuDeviceTotalMem(&bytes, device_),
+                          "cuDeviceTotalMem"));
   auto attribute = [&](int &value, int which) {
-    return driver.check(driver->cuDeviceGetAttribute(&value, which, device_), "cuDeviceGetAttribute");
+    return driver.check(driver->cuDeviceGetAttribute(&value, which, device_),
+                        "cuDeviceGetAttribute");
   };
   NIBBLE_TRY(attribute(major, kComputeCapabilityMajor));
   NIBBLE_TRY(attribute(minor, kComputeCapabilityMinor));
   NIBBLE_TRY(attribute(processors, kMultiprocessors));
   if (major != 9 || minor != 0)
     return Status::environment(
-        fmt::format("cuda: {} has compute capability {}.{}, the kernels are for 9.0 (H100, H200); "
+        fmt::format("cuda: {} has compute capability {}.{}, the kernels are "
+                    "for 9.0 (H100, H200); "
                     "use another device, or --target=simt or host",
                     name, major, minor));
   architecture_ = "sm_90a";
-  description_ = fmt::format("{}, {} multiprocessors, {}, driver {}.{}", name, processors, gibibytes(bytes),
-                             driver.version() / 1000, driver.version() % 1000 / 10);
-  NIBBLE_TRY(driver.check(driver->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
-  NIBBLE_TRY(driver.check(driver->cuCtxSetCurrent(context_), "cuCtxSetCurrent"));
-  NIBBLE_TRY(driver.check(driver->cuStreamCreate(&stream_, kStreamNonBlocking), "cuStreamCreate"));
+  description_ = fmt::format(
+      "{}, {} multiprocessors, {}, driver {}.{}", name, processors,
+      gibibytes(bytes), driver.version() / 1000, driver.version() % 1000 / 10);
+  NIBBLE_TRY(driver.check(driver->cuDevicePrimaryCtxRetain(&context_, device_),
+                          "cuDevicePrimaryCtxRetain"));
+  NIBBLE_TRY(
+      driver.check(driver->cuCtxSetCurrent(context_), "cuCtxSetCurrent"));
+  NIBBLE_TRY(driver.check(driver->cuStreamCreate(&stream_, kStreamNonBlocking),
+                          "cuStreamCreate"));
   void *pinned = nullptr;
-  NIBBLE_TRY(driver.check(driver->cuMemHostAlloc(&pinned, kPinnedBytes, 0), "cuMemHostAlloc"));
+  NIBBLE_TRY(driver.check(driver->cuMemHostAlloc(&pinned, kPinnedBytes, 0),
+                          "cuMemHostAlloc"));
   pinned_ = static_cast<std::byte *>(pinned);
   return Status::ok();
 }
@@ -112,47 +140,62 @@ void CudaDevice::remember(const std::string &kernel) {
     last_.pop_front();
 }
 
-Status CudaDevice::check(Result result, std::string_view call, std::string_view what) const {
+Status CudaDevice::check(Result result, std::string_view call,
+                         std::string_view what) const {
   Status status = driver_->check(result, call, what);
-  if (result == kOutOfMemory) // of a graph, a kernel's stack or the driver itself; no kernel is at fault
+  if (result == kOutOfMemory) // of a graph, a kernel's stack or the driver
+                              // itself; no kernel is at fault
     return Status::environment(status.message() + kSmaller);
   if (status.isOk() || last_.empty())
     return status;
   if (options_.synchronous)
-    return Status(Code::kFailed, status.message() + "; the last kernel was " + last_.back());
-  return Status(Code::kFailed, fmt::format("{}; the last kernels were {}; NIBBLE_CUDA_SYNC=1 tells which one it was",
-                                           status.message(), fmt::join(last_, ", ")));
+    return Status(Code::kFailed,
+                  status.message() + "; the last kernel was " + last_.back());
+  return Status(Code::kFailed,
+                fmt::format("{}; the last kernels were {}; NIBBLE_CUDA_SYNC=1 "
+                            "tells which one it was",
+                            status.message(), fmt::join(last_, ", ")));
 }
 
 DeviceMemory CudaDevice::memory() const {
   size_t free = 0, total = 0;
   if ((*driver_)->cuMemGetInfo(&free, &total) != kSuccess)
     total = free = 0;
-  return {static_cast<int64_t>(total), static_cast<int64_t>(free), allocated_, peak_};
+  return {static_cast<int64_t>(total), static_cast<int64_t>(free), allocated_,
+          peak_};
 }
 
-// A device of compute capability 9.0 has two transfers for each clock of the memory, and 4096 operations of bf16 for
-// each clock of a multiprocessor (NVIDIA H100 Tensor Core GPU Architecture).
+// A device of compute capability 9.0 has two transfers for each clock of the
+// memory, and 4096 operations of bf16 for each clock of a multiprocessor
+// (NVIDIA H100 Tensor Core GPU Architecture).
 DeviceLimits CudaDevice::limits() const {
   constexpr double kTransfers = 2, kOperations = 4096;
   auto attribute = [&](int which) -> double {
     int value = 0;
-    return (*driver_)->cuDeviceGetAttribute(&value, which, device_) == kSuccess ? value : 0;
+    return (*driver_)->cuDeviceGetAttribute(&value, which, device_) == kSuccess
+               ? value
+               : 0;
   };
   DeviceLimits limits;
-  limits.bytesPerSecond = attribute(kMemoryClockKilohertz) * 1e3 * kTransfers * attribute(kMemoryBusBits) / 8;
-  limits.operationsPerSecond = attribute(kClockKilohertz) * 1e3 * kOperations * attribute(kMultiprocessors);
+  limits.bytesPerSecond = attribute(kMemoryClockKilohertz) * 1e3 * kTransfers *
+                          attribute(kMemoryBusBits) / 8;
+  limits.operationsPerSecond = attribute(kClockKilohertz) * 1e3 * kOperations *
+                               attribute(kMultiprocessors);
   limits.cacheBytes = static_cast<int64_t>(attribute(kCacheBytes));
   return limits;
 }
 
-nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes, std::string_view what) {
+nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes,
+                                                   std::string_view what) {
   Pointer address = 0;
-  Result result = (*driver_)->cuMemAlloc(&address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
-  if (result == kOutOfMemory || result == kInvalidValue) { // the latter for more than addresses there are
+  Result result = (*driver_)->cuMemAlloc(
+      &address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
+  if (result == kOutOfMemory ||
+      result == kInvalidValue) { // the latter for more than addresses there are
     DeviceMemory memory = this->memory();
-    return Status::environment(fmt::format("cuda: no memory for {} bytes of {}; {} of {} bytes are free{}", bytes, what,
-                                           memory.free, memory.total, kSmaller));
+    return Status::environment(fmt::format(
+        "cuda: no memory for {} bytes of {}; {} of {} bytes are free{}", bytes,
+        what, memory.free, memory.total, kSmaller));
   }
   NIBBLE_TRY(check(result, "cuMemAlloc", what));
   allocations_[address] = bytes;
@@ -165,20 +208,23 @@ void CudaDevice::release(DeviceAddress address) {
   auto found = allocations_.find(address);
   if (found == allocations_.end())
     return;
-  (void)(*driver_)->cuMemFree(address); // fails only after a fault, which was told
+  (void)(*driver_)->cuMemFree(
+      address); // fails only after a fault, which was told
   allocated_ -= found->second;
   allocations_.erase(found);
 }
 
 std::byte *CudaDevice::allocatePinned(int64_t bytes) {
   void *memory = nullptr;
-  return (*driver_)->cuMemHostAlloc(&memory, static_cast<size_t>(bytes), 0) == kSuccess
+  return (*driver_)->cuMemHostAlloc(&memory, static_cast<size_t>(bytes), 0) ==
+                 kSuccess
              ? static_cast<std::byte *>(memory)
              : nullptr;
 }
 
 void CudaDevice::releasePinned(std::byte *memory) {
-  (void)(*driver_)->cuMemFreeHost(memory); // fails only after a fault, which was told
+  (void)(*driver_)->cuMemFreeHost(
+      memory); // fails only after a fault, which was told
 }
 
 Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {
@@ -186,15 +232,18 @@ Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {
   if (size == 0)
     return Status::ok();
   if (size > kPinnedPiece) {
-    NIBBLE_TRY(check((*driver_)->cuMemcpyHtoDAsync(to, from, size, stream_), "cuMemcpyHtoDAsync"));
+    NIBBLE_TRY(check((*driver_)->cuMemcpyHtoDAsync(to, from, size, stream_),
+                     "cuMemcpyHtoDAsync"));
     return synchronize();
   }
-  if (pinnedUsed_ + size > kPinnedBytes - kPinnedPiece) { // the last piece is for downloads
+  if (pinnedUsed_ + size >
+      kPinnedBytes - kPinnedPiece) { // the last piece is for downloads
     NIBBLE_TRY(synchronize());
     pinnedUsed_ = 0;
   }
   std::memcpy(pinned_ + pinnedUsed_, from, size);
-  Result result = (*driver_)->cuMemcpyHtoDAsync(to, pinned_ + pinnedUsed_, size, stream_);
+  Result result =
+      (*driver_)->cuMemcpyHtoDAsync(to, pinned_ + pinnedUsed_, size, stream_);
   pinnedUsed_ += (size + 63) / 64 * 64;
   return check(result, "cuMemcpyHtoDAsync");
 }
@@ -205,7 +254,9 @@ Status CudaDevice::download(void *to, DeviceAddress from, int64_t bytes) {
     return Status::ok();
   bool small = size <= kPinnedPiece;
   std::byte *through = pinned_ + kPinnedBytes - kPinnedPiece;
-  NIBBLE_TRY(check((*driver_)->cuMemcpyDtoHAsync(small ? through : to, from, size, stream_), "cuMemcpyDtoHAsync"));
+  NIBBLE_TRY(check(
+      (*driver_)->cuMemcpyDtoHAsync(small ? through : to, from, size, stream_),
+      "cuMemcpyDtoHAsync"));
   NIBBLE_TRY(synchronize());
   if (small)
     std::memcpy(to, through, size);
@@ -215,34 +266,44 @@ Status CudaDevice::download(void *to, DeviceAddress from, int64_t bytes) {
 Status CudaDevice::copy(DeviceAddress to, DeviceAddress from, int64_t bytes) {
   if (bytes == 0)
     return Status::ok();
-  return check((*driver_)->cuMemcpyDtoDAsync(to, from, static_cast<size_t>(bytes), stream_), "cuMemcpyDtoDAsync");
+  return check((*driver_)->cuMemcpyDtoDAsync(
+                   to, from, static_cast<size_t>(bytes), stream_),
+               "cuMemcpyDtoDAsync");
 }
 
 Status CudaDevice::fill(DeviceAddress to, uint8_t value, int64_t bytes) {
   if (bytes == 0)
     return Status::ok();
-  return check((*driver_)->cuMemsetD8Async(to, value, static_cast<size_t>(bytes), stream_), "cuMemsetD8Async");
+  return check((*driver_)->cuMemsetD8Async(to, value,
+                                           static_cast<size_t>(bytes), stream_),
+               "cuMemsetD8Async");
 }
 
-nibble::Result<std::unique_ptr<DeviceModule>> CudaDevice::load(const KernelImage &image,
-                                                               std::span<const std::string> kernels) {
-  NIBBLE_ASSIGN(auto module, LoadedModule::load(driver_, image, kernels, architecture_, cache_));
+nibble::Result<std::unique_ptr<DeviceModule>>
+CudaDevice::load(const KernelImage &image,
+                 std::span<const std::string> kernels) {
+  NIBBLE_ASSIGN(auto module, LoadedModule::load(driver_, image, kernels,
+                                                architecture_, cache_));
   return std::unique_ptr<DeviceModule>(std::move(module));
 }
 
-Status CudaDevice::synchronize() { return check((*driver_)->cuStreamSynchronize(stream_), "cuStreamSynchronize"); }
+Status CudaDevice::synchronize() {
+  return check((*driver_)->cuStreamSynchronize(stream_), "cuStreamSynchronize");
+}
 
 Status CudaDevice::beginGraph() {
   if (options_.synchronous)
     return Status::ok();
-  return check((*driver_)->cuStreamBeginCapture(stream_, kCaptureThreadLocal), "cuStreamBeginCapture");
+  return check((*driver_)->cuStreamBeginCapture(stream_, kCaptureThreadLocal),
+               "cuStreamBeginCapture");
 }
 
 nibble::Result<std::unique_ptr<DeviceGraph>> CudaDevice::endGraph() {
   if (options_.synchronous)
     return std::unique_ptr<DeviceGraph>();
   Graph graph = nullptr;
-  NIBBLE_TRY(check((*driver_)->cuStreamEndCapture(stream_, &graph), "cuStreamEndCapture"));
+  NIBBLE_TRY(check((*driver_)->cuStreamEndCapture(stream_, &graph),
+                   "cuStreamEndCapture"));
   GraphExec exec = nullptr;
   Result result = (*driver_)->cuGraphInstantiateWithFlags(&exec, graph, 0);
   (void)(*driver_)->cuGraphDestroy(graph); // the instance does not need it
@@ -255,7 +316,8 @@ nibble::Result<std::unique_ptr<DeviceGraph>> CudaDevice::endGraph() {
 Status CudaDevice::run(DeviceGraph &graph) {
   auto &recorded = static_cast<CudaGraph &>(graph);
   last_ = recorded.kernels;
-  return check((*driver_)->cuGraphLaunch(recorded.exec, stream_), "cuGraphLaunch");
+  return check((*driver_)->cuGraphLaunch(recorded.exec, stream_),
+               "cuGraphLaunch");
 }
 
 nibble::Result<std::unique_ptr<DeviceMark>> CudaDevice::mark() {
@@ -266,11 +328,14 @@ nibble::Result<std::unique_ptr<DeviceMark>> CudaDevice::mark() {
   return std::unique_ptr<DeviceMark>(std::move(made));
 }
 
-nibble::Result<double> CudaDevice::secondsBetween(DeviceMark &begin, DeviceMark &end) {
+nibble::Result<double> CudaDevice::secondsBetween(DeviceMark &begin,
+                                                  DeviceMark &end) {
   float milliseconds = 0;
-  Event from = static_cast<CudaMark &>(begin).event, to = static_cast<CudaMark &>(end).event;
+  Event from = static_cast<CudaMark &>(begin).event,
+        to = static_cast<CudaMark &>(end).event;
   NIBBLE_TRY(check((*driver_)->cuEventSynchronize(to), "cuEventSynchronize"));
-  NIBBLE_TRY(check((*driver_)->cuEventElapsedTime(&milliseconds, from, to), "cuEventElapsedTime"));
+  NIBBLE_TRY(check((*driver_)->cuEventElapsedTime(&milliseconds, from, to),
+                   "cuEventElapsedTime"));
   return milliseconds * 1e-3;
 }
 

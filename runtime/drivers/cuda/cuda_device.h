@@ -18,13 +18,15 @@ namespace nibble::cuda {
 
 class CudaDevice final : public Device {
 public:
-  static nibble::Result<std::shared_ptr<Device>> open(const CudaOptions &options);
+  static nibble::Result<std::shared_ptr<Device>>
+  open(const CudaOptions &options);
   ~CudaDevice() override;
 
   std::string describe() const override { return description_; }
   DeviceMemory memory() const override;
   DeviceLimits limits() const override;
-  nibble::Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override;
+  nibble::Result<DeviceAddress> allocate(int64_t bytes,
+                                         std::string_view what) override;
   void release(DeviceAddress address) override;
   std::byte *allocatePinned(int64_t bytes) override;
   void releasePinned(std::byte *memory) override;
@@ -32,8 +34,8 @@ public:
   Status download(void *to, DeviceAddress from, int64_t bytes) override;
   Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override;
   Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override;
-  nibble::Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image,
-                                                     std::span<const std::string> kernels) override;
+  nibble::Result<std::unique_ptr<DeviceModule>>
+  load(const KernelImage &image, std::span<const std::string> kernels) override;
   Status launch(DeviceModule &module, int kernel, const Launch &launch,
                 std::span<const KernelArgument> arguments) override;
   Status synchronize() override;
@@ -41,14 +43,16 @@ public:
   nibble::Result<std::unique_ptr<DeviceGraph>> endGraph() override;
   Status run(DeviceGraph &graph) override;
   nibble::Result<std::unique_ptr<DeviceMark>> mark() override;
-  nibble::Result<double> secondsBetween(DeviceMark &begin, DeviceMark &end) override;
+  nibble::Result<double> secondsBetween(DeviceMark &begin,
+                                        DeviceMark &end) override;
 
 private:
   explicit CudaDevice(CudaOptions options, KernelCache cache)
       : options_(std::move(options)), cache_(std::move(cache)) {}
   Status begin(int ordinal);
   // Names the kernels launched last: an error may be theirs.
-  Status check(Result result, std::string_view call, std::string_view what = {}) const;
+  Status check(Result result, std::string_view call,
+               std::string_view what = {}) const;
   void remember(const std::string &kernel);
   Status prepare(LoadedModule::Entry &entry, const Launch &launch);
   nibble::Result<const EncodedTensorMap *> encode(const TensorMap &map);
@@ -64,8 +68,8 @@ private:
   std::map<DeviceAddress, int64_t> allocations_; // bytes of each
   int64_t allocated_ = 0, peak_ = 0;
 
-  // Pinned memory that small uploads go through without waiting: they are used up one after the other, then the queue
-  // is waited for.
+  // Pinned memory that small uploads go through without waiting: they are used
+  // up one after the other, then the queue is waited for.
   std::byte *pinned_ = nullptr;
   size_t pinnedUsed_ = 0;
 

@@ -11,7 +11,8 @@
 namespace nibble::cuda {
 
 static constexpr size_t kHashBytes = 32;
-static constexpr std::string_view kMagic = "nibble cubin\n"; // then the hash of what follows, then the cubin
+static constexpr std::string_view kMagic =
+    "nibble cubin\n"; // then the hash of what follows, then the cubin
 
 std::string defaultCacheFolder() {
   auto variable = [](const char *name) {
@@ -26,9 +27,11 @@ std::string defaultCacheFolder() {
   return home.empty() ? "" : home + "/.cache/nibble";
 }
 
-std::string KernelCache::keyOf(std::string_view ptx, int driverVersion, std::string_view architecture,
+std::string KernelCache::keyOf(std::string_view ptx, int driverVersion,
+                               std::string_view architecture,
                                std::string_view options) {
-  return hash128(fmt::format("{}\n{}\n{}\n{}", driverVersion, architecture, options, ptx));
+  return hash128(
+      fmt::format("{}\n{}\n{}\n{}", driverVersion, architecture, options, ptx));
 }
 
 std::optional<std::string> KernelCache::find(const std::string &key) const {
@@ -37,8 +40,10 @@ std::optional<std::string> KernelCache::find(const std::string &key) const {
     return std::nullopt;
   auto content = readFile(pathOf(key));
   size_t header = kMagic.size() + kHashBytes;
-  if (content.isOk() && content->size() > header && content->starts_with(kMagic) &&
-      content->compare(kMagic.size(), kHashBytes, hash128(std::string_view(*content).substr(header))) == 0)
+  if (content.isOk() && content->size() > header &&
+      content->starts_with(kMagic) &&
+      content->compare(kMagic.size(), kHashBytes,
+                       hash128(std::string_view(*content).substr(header))) == 0)
     return content->substr(header);
   warn_(fmt::format("{}: damaged, assembling the kernels anew", pathOf(key)));
   return std::nullopt;
@@ -49,7 +54,8 @@ void KernelCache::keep(const std::string &key, std::string_view cubin) const {
     return;
   Status status = makeFolders(folder_);
   if (status.isOk())
-    status = writeFileAtomically(pathOf(key), fmt::format("{}{}{}", kMagic, hash128(cubin), cubin));
+    status = writeFileAtomically(
+        pathOf(key), fmt::format("{}{}{}", kMagic, hash128(cubin), cubin));
   if (!status.isOk())
     warn_("kernels are not kept: " + status.message());
 }

@@ -10,17 +10,20 @@
 
 namespace nibble::cuda {
 
-// $NIBBLE_CACHE_DIR, else $XDG_CACHE_HOME/nibble, else ~/.cache/nibble; empty when none of these is set: no cache.
+// $NIBBLE_CACHE_DIR, else $XDG_CACHE_HOME/nibble, else ~/.cache/nibble; empty
+// when none of these is set: no cache.
 std::string defaultCacheFolder();
 
 class KernelCache {
 public:
-  // `warn` gets one line when an entry is damaged or cannot be written; the program goes on without it.
+  // `warn` gets one line when an entry is damaged or cannot be written; the
+  // program goes on without it.
   KernelCache(std::string folder, std::function<void(const std::string &)> warn)
       : folder_(std::move(folder)), warn_(std::move(warn)) {}
 
   // XXH3-128 of all that the code depends on.
-  static std::string keyOf(std::string_view ptx, int driverVersion, std::string_view architecture,
+  static std::string keyOf(std::string_view ptx, int driverVersion,
+                           std::string_view architecture,
                            std::string_view options);
 
   // Null when there is none, or it is damaged.
@@ -28,7 +31,9 @@ public:
   void keep(const std::string &key, std::string_view cubin) const;
 
 private:
-  std::string pathOf(const std::string &key) const { return folder_ + "/" + key + ".cubin"; }
+  std::string pathOf(const std::string &key) const {
+    return folder_ + "/" + key + ".cubin";
+  }
   std::string folder_;
   std::function<void(const std::string &)> warn_;
 };

@@ -9,15 +9,22 @@ namespace {
 constexpr size_t kMostMaps = 1 << 14;
 constexpr uint32_t kPortableCluster = 8; // larger ones have to be allowed
 
-int typeOf(uint32_t elementBytes) { return elementBytes == 1 ? kUint8 : elementBytes == 2 ? kUint16 : kUint32; }
+int typeOf(uint32_t elementBytes) {
+  return elementBytes == 1 ? kUint8 : elementBytes == 2 ? kUint16 : kUint32;
+}
 int swizzleOf(uint32_t bytes) {
-  return bytes == 32 ? kSwizzle32 : bytes == 64 ? kSwizzle64 : bytes == 128 ? kSwizzle128 : kSwizzleNone;
+  return bytes == 32    ? kSwizzle32
+         : bytes == 64  ? kSwizzle64
+         : bytes == 128 ? kSwizzle128
+                        : kSwizzleNone;
 }
 
 } // namespace
 
-nibble::Result<const EncodedTensorMap *> CudaDevice::encode(const TensorMap &map) {
-  MapKey key = {map.address, map.elementBytes | uint64_t{map.rank} << 8 | uint64_t{map.swizzle} << 16};
+nibble::Result<const EncodedTensorMap *>
+CudaDevice::encode(const TensorMap &map) {
+  MapKey key = {map.address, map.elementBytes | uint64_t{map.rank} << 8 |
+                                 uint64_t{map.swizzle} << 16};
   for (int i = 0; i < 5; ++i)
     key[2 + i] = map.extents[i];
   for (int i = 0; i < 4; ++i)
@@ -29,12 +36,16 @@ nibble::Result<const EncodedTensorMap *> CudaDevice::encode(const TensorMap &map
   EncodedTensorMap encoded;
   const uint32_t steps[5] = {1, 1, 1, 1, 1};
   Result result = (*driver_)->cuTensorMapEncodeTiled(
-      &encoded, typeOf(map.elementBytes), map.rank, reinterpret_cast<void *>(map.address), map.extents, map.strides,
-      map.box, steps, kInterleaveNone, swizzleOf(map.swizzle), kPromotion128, kFillZeros);
+      &encoded, typeOf(map.elementBytes), map.rank,
+      reinterpret_cast<void *>(map.address), map.extents, map.strides, map.box,
+      steps, kInterleaveNone, swizzleOf(map.swizzle), kPromotion128,
+      kFillZeros);
   NIBBLE_TRY(check(result, "cuTensorMapEncodeTiled",
-                   fmt::format("at {:#x}, rank {}, {} x {} elements of {} bytes, box {} x {}, swizzle {}", map.address,
-                               map.rank, map.extents[0], map.extents[1], map.elementBytes, map.box[0], map.box[1],
-                               map.swizzle)));
+                   fmt::format("at {:#x}, rank {}, {} x {} elements of {} "
+                               "bytes, box {} x {}, swizzle {}",
+                               map.address, map.rank, map.extents[0],
+                               map.extents[1], map.elementBytes, map.box[0],
+                               map.box[1], map.swizzle)));
   if (maps_.size() >= kMostMaps)
     maps_.clear();
   return &(maps_[key] = encoded);
@@ -44,35 +55,47 @@ nibble::Result<const EncodedTensorMap *> CudaDevice::encode(const TensorMap &map
 Status CudaDevice::prepare(LoadedModule::Entry &entry, const Launch &launch) {
   if (launch.sharedBytes > entry.dynamicBytes) {
     NIBBLE_TRY(check(
-        (*driver_)->cuFuncSetAttribute(entry.kernel, kMaxDynamicSharedBytes, static_cast<int>(launch.sharedBytes)),
-        "cuFuncSetAttribute", fmt::format("{} with {} bytes of shared memory", entry.name, launch.sharedBytes)));
+        (*driver_)->cuFuncSetAttribute(entry.kernel, kMaxDynamicSharedBytes,
+                                       static_cast<int>(launch.sharedBytes)),
+        "cuFuncSetAttribute",
+        fmt::format("{} with {} bytes of shared memory", entry.name,
+                    launch.sharedBytes)));
     entry.dynamicBytes = launch.sharedBytes;
   }
   if (launch.cluster > kPortableCluster && !entry.wideClusters) {
-    NIBBLE_TRY(check((*driver_)->cuFuncSetAttribute(entry.kernel, kNonPortableClusters, 1), "cuFuncSetAttribute",
-                     fmt::format("{} with clusters of {}", entry.name, launch.cluster)));
+    NIBBLE_TRY(check(
+        (*driver_)->cuFuncSetAttribute(entry.kernel, kNonPortableClusters, 1),
+        "cuFuncSetAttribute",
+        fmt::format("{} with clusters of {}", entry.name, launch.cluster)));
     entry.wideClusters = true;
   }
   return Status::ok();
 }
 
-Status CudaDevice::launch(DeviceModule &module, int kernel, const Launch &launch,
+Status CudaDevice::launch(DeviceModule &module, int kernel,
+                          const Launch &launch,
                           std::span<const KernelArgument> arguments) {
   auto &entries = static_cast<LoadedModule &>(module).entries;
   if (kernel < 0 || kernel >= static_cast<int>(entries.size()))
-    return Status::failed(fmt::format("cuda: there is no kernel {} in a module of {}", kernel, entries.size()));
+    return Status::failed(
+        fmt::format("cuda: there is no kernel {} in a module of {}", kernel,
+                    entries.size()));
   LoadedModule::Entry &entry = entries[kernel];
   if (launch.grid[0] == 0 || launch.grid[1] == 0 || launch.grid[2] == 0)
     return Status::ok();
   NIBBLE_TRY(prepare(entry, launch));
 
   std::vector<uint64_t> integers(arguments.size());
-  std::vector<EncodedTensorMap> maps(arguments.size()); // where the driver reads them
+  std::vector<EncodedTensorMap> maps(
+      arguments.size()); // where the driver reads them
   std::vector<void *> parameters;
   if (launch.table > arguments.size())
-    return Status::failed(fmt::format("cuda: {} has {} arguments, fewer than its table of {}", entry.name,
-                                      arguments.size(), launch.table));
-  size_t table = arguments.size() - launch.table; // its values lie side by side, so the first one's place is the table's
+    return Status::failed(
+        fmt::format("cuda: {} has {} arguments, fewer than its table of {}",
+                    entry.name, arguments.size(), launch.table));
+  size_t table =
+      arguments.size() - launch.table; // its values lie side by side, so the
+                                       // first one's place is the table's
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (const auto *map = std::get_if<TensorMap>(&arguments[i])) {
       NIBBLE_ASSIGN(const EncodedTensorMap *encoded, encode(*map));
@@ -101,12 +124,15 @@ Status CudaDevice::launch(DeviceModule &module, int kernel, const Launch &launch
     attributes[config.attributeCount++].allowed = 1;
   }
   remember(entry.name);
-  std::string what = fmt::format("{} ({} x {} x {} blocks of {} threads, {} bytes)", entry.name, launch.grid[0],
-                                 launch.grid[1], launch.grid[2], launch.threads, launch.sharedBytes);
+  std::string what =
+      fmt::format("{} ({} x {} x {} blocks of {} threads, {} bytes)",
+                  entry.name, launch.grid[0], launch.grid[1], launch.grid[2],
+                  launch.threads, launch.sharedBytes);
   if (options_.trace)
     fmt::print(stderr, "cuda: {}\n", what);
-  NIBBLE_TRY(check((*driver_)->cuLaunchKernelEx(&config, entry.kernel, parameters.data(), nullptr), "cuLaunchKernelEx",
-                   what));
+  NIBBLE_TRY(check((*driver_)->cuLaunchKernelEx(&config, entry.kernel,
+                                                parameters.data(), nullptr),
+                   "cuLaunchKernelEx", what));
   return options_.synchronous ? synchronize() : Status::ok();
 }
 

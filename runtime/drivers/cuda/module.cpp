@@ -8,7 +8,8 @@ namespace nibble::cuda {
 
 namespace {
 
-constexpr const char *kOptions = "target 90a"; // of the assembler; part of the cache's key
+constexpr const char *kOptions =
+    "target 90a"; // of the assembler; part of the cache's key
 constexpr size_t kLogBytes = 16 << 10;
 
 std::string oneLine(std::string text) {
@@ -21,30 +22,39 @@ std::string oneLine(std::string text) {
 
 // Options of the driver's assembler, and where it writes what it has to say.
 struct Assembler {
-  std::string info = std::string(kLogBytes, '\0'), errors = std::string(kLogBytes, '\0');
-  int options[5] = {kInfoLog, kInfoLogBytes, kErrorLog, kErrorLogBytes, kJitTarget};
-  void *values[5] = {info.data(), reinterpret_cast<void *>(kLogBytes), errors.data(),
-                     reinterpret_cast<void *>(kLogBytes), reinterpret_cast<void *>(uintptr_t{kTarget90a})};
+  std::string info = std::string(kLogBytes, '\0'),
+              errors = std::string(kLogBytes, '\0');
+  int options[5] = {kInfoLog, kInfoLogBytes, kErrorLog, kErrorLogBytes,
+                    kJitTarget};
+  void *values[5] = {info.data(), reinterpret_cast<void *>(kLogBytes),
+                     errors.data(), reinterpret_cast<void *>(kLogBytes),
+                     reinterpret_cast<void *>(uintptr_t{kTarget90a})};
 
-  Status status(const Driver &driver, Result result, const char *call, const KernelImage &image) const {
+  Status status(const Driver &driver, Result result, const char *call,
+                const KernelImage &image) const {
     std::string log = oneLine(errors), more = oneLine(info);
-    std::string why = fmt::format("cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
-                                  log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
+    std::string why = fmt::format(
+        "cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
+        log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
     if (result == kUnsupportedPtx)
       return Status::environment(why + "; update the NVIDIA driver");
-    return result == kOutOfMemory ? Status::environment(why) : Status::badInput(why);
+    return result == kOutOfMemory ? Status::environment(why)
+                                  : Status::badInput(why);
   }
 };
 
 // Machine code of PTX, which can be kept.
-nibble::Result<std::string> assemble(const Driver &driver, const KernelImage &image) {
+nibble::Result<std::string> assemble(const Driver &driver,
+                                     const KernelImage &image) {
   Assembler assembler;
   LinkState state = nullptr;
-  NIBBLE_TRY(
-      driver.check(driver->cuLinkCreate(5, assembler.options, assembler.values, &state), "cuLinkCreate", image.name));
+  NIBBLE_TRY(driver.check(
+      driver->cuLinkCreate(5, assembler.options, assembler.values, &state),
+      "cuLinkCreate", image.name));
   std::string ptx = image.ptx; // with the zero at its end, which is part of it
   Result result =
-      driver->cuLinkAddData(state, kJitInputPtx, ptx.data(), ptx.size() + 1, image.name.c_str(), 0, nullptr, nullptr);
+      driver->cuLinkAddData(state, kJitInputPtx, ptx.data(), ptx.size() + 1,
+                            image.name.c_str(), 0, nullptr, nullptr);
   const char *call = "cuLinkAddData";
   void *cubin = nullptr;
   size_t bytes = 0;
@@ -55,28 +65,35 @@ nibble::Result<std::string> assemble(const Driver &driver, const KernelImage &im
   std::string code;
   if (result == kSuccess)
     code.assign(static_cast<const char *>(cubin), bytes);
-  (void)driver->cuLinkDestroy(state); // the code was copied; nothing depends on this
+  (void)driver->cuLinkDestroy(
+      state); // the code was copied; nothing depends on this
   if (result == kSuccess)
     return code;
   return assembler.status(driver, result, call, image);
 }
 
-// PTX as a module at once, for a driver whose linker does not take what its loader does.
+// PTX as a module at once, for a driver whose linker does not take what its
+// loader does.
 Status loadPtx(const Driver &driver, const KernelImage &image, Module &module) {
   Assembler assembler;
   constexpr unsigned kLogs = 4; // without the target: it is the device's
-  Result result = driver->cuModuleLoadDataEx(&module, image.ptx.c_str(), kLogs, assembler.options, assembler.values);
-  return result == kSuccess ? Status::ok() : assembler.status(driver, result, "cuModuleLoadDataEx", image);
+  Result result = driver->cuModuleLoadDataEx(
+      &module, image.ptx.c_str(), kLogs, assembler.options, assembler.values);
+  return result == kSuccess
+             ? Status::ok()
+             : assembler.status(driver, result, "cuModuleLoadDataEx", image);
 }
 
 } // namespace
 
 nibble::Result<std::unique_ptr<LoadedModule>>
-LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image, std::span<const std::string> kernels,
+LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image,
+                   std::span<const std::string> kernels,
                    const std::string &architecture, const KernelCache &cache) {
   if (image.target != architecture)
-    return Status::environment(fmt::format("cuda: the kernels of {} are for {}, this device is {}; compile for it",
-                                           image.name, image.target, architecture));
+    return Status::environment(fmt::format(
+        "cuda: the kernels of {} are for {}, this device is {}; compile for it",
+        image.name, image.target, architecture));
   const Driver &functions = *driver;
   Module module = nullptr;
   if (!image.cubin.empty()) {
@@ -86,24 +103,31 @@ LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image, std
   }
   std::string key;
   if (!module) {
-    key = KernelCache::keyOf(image.ptx, functions.version(), architecture, kOptions);
-    // What the driver does not take although its hash is right is assembled anew.
-    if (auto code = cache.find(key); code && functions->cuModuleLoadData(&module, code->data()) != kSuccess)
+    key = KernelCache::keyOf(image.ptx, functions.version(), architecture,
+                             kOptions);
+    // What the driver does not take although its hash is right is assembled
+    // anew.
+    if (auto code = cache.find(key);
+        code && functions->cuModuleLoadData(&module, code->data()) != kSuccess)
       module = nullptr;
   }
   if (!module) {
     auto code = assemble(functions, image);
-    if (code.isOk() && functions->cuModuleLoadData(&module, code->data()) == kSuccess)
+    if (code.isOk() &&
+        functions->cuModuleLoadData(&module, code->data()) == kSuccess)
       cache.keep(key, *code);
     else if (Status status = loadPtx(functions, image, module); !status.isOk())
       return code.isOk() ? status : std::move(code).takeStatus();
   }
-  std::unique_ptr<LoadedModule> loaded(new LoadedModule(std::move(driver), module));
+  std::unique_ptr<LoadedModule> loaded(
+      new LoadedModule(std::move(driver), module));
   for (const std::string &name : kernels) {
     Entry entry{name};
-    Result result = functions->cuModuleGetFunction(&entry.kernel, module, name.c_str());
+    Result result =
+        functions->cuModuleGetFunction(&entry.kernel, module, name.c_str());
     if (result == kNotFound)
-      return Status::badInput(fmt::format("cuda: {} has no kernel '{}'; compile it again", image.name, name));
+      return Status::badInput(fmt::format(
+          "cuda: {} has no kernel '{}'; compile it again", image.name, name));
     NIBBLE_TRY(functions.check(result, "cuModuleGetFunction", name));
     loaded->entries.push_back(std::move(entry));
   }
@@ -111,7 +135,8 @@ LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image, std
 }
 
 LoadedModule::~LoadedModule() {
-  (void)(*driver_)->cuModuleUnload(module_); // after a fault it fails, and there is nothing to do about it
+  (void)(*driver_)->cuModuleUnload(
+      module_); // after a fault it fails, and there is nothing to do about it
 }
 
 } // namespace nibble::cuda

@@ -1,4 +1,5 @@
-// Kernels on a GPU: machine code from the image, from the cache or from the driver's assembler.
+// Kernels on a GPU: machine code from the image, from the cache or from the
+// driver's assembler.
 #pragma once
 
 #include "runtime/drivers/cuda/driver.h"
@@ -20,18 +21,21 @@ public:
     bool wideClusters = false;        // clusters of more than 8 are allowed
   };
 
-  // `architecture`: "sm_90a", of the device. The image's machine code is taken when it is for that, then the cache's,
-  // then the driver assembles the PTX. Environment error when the image is for another architecture; bad input when the
-  // assembler refuses (with its log) or an entry is missing.
-  static nibble::Result<std::unique_ptr<LoadedModule>> load(std::shared_ptr<Driver> driver, const KernelImage &image,
-                                                            std::span<const std::string> kernels,
-                                                            const std::string &architecture, const KernelCache &cache);
+  // `architecture`: "sm_90a", of the device. The image's machine code is taken
+  // when it is for that, then the cache's, then the driver assembles the PTX.
+  // Environment error when the image is for another architecture; bad input
+  // when the assembler refuses (with its log) or an entry is missing.
+  static nibble::Result<std::unique_ptr<LoadedModule>>
+  load(std::shared_ptr<Driver> driver, const KernelImage &image,
+       std::span<const std::string> kernels, const std::string &architecture,
+       const KernelCache &cache);
   ~LoadedModule() override;
 
   std::vector<Entry> entries;
 
 private:
-  LoadedModule(std::shared_ptr<Driver> driver, Module module) : driver_(std::move(driver)), module_(module) {}
+  LoadedModule(std::shared_ptr<Driver> driver, Module module)
+      : driver_(std::move(driver)), module_(module) {}
   std::shared_ptr<Driver> driver_;
   Module module_;
 };

@@ -6,17 +6,22 @@
 
 namespace nibble {
 
-Result<std::shared_ptr<SharedLibrary>> SharedLibrary::open(const std::string &name, const std::string &remedy) {
+Result<std::shared_ptr<SharedLibrary>>
+SharedLibrary::open(const std::string &name, const std::string &remedy) {
   void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *error = dlerror();
-    return Status::environment(fmt::format("cannot load {} ({}); {}", name, error ? error : "no reason given", remedy));
+    return Status::environment(fmt::format("cannot load {} ({}); {}", name,
+                                           error ? error : "no reason given",
+                                           remedy));
   }
   return std::shared_ptr<SharedLibrary>(new SharedLibrary(name, handle));
 }
 
 SharedLibrary::~SharedLibrary() { dlclose(handle_); }
 
-void *SharedLibrary::symbol(const char *name) const { return dlsym(handle_, name); }
+void *SharedLibrary::symbol(const char *name) const {
+  return dlsym(handle_, name);
+}
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// A library of the machine that is found at run time, so that a build needs none of its headers.
+// A library of the machine that is found at run time, so that a build needs
+// none of its headers.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -11,14 +12,16 @@ namespace nibble {
 class SharedLibrary {
 public:
   // Environment error with what the loader said and `remedy`.
-  static Result<std::shared_ptr<SharedLibrary>> open(const std::string &name, const std::string &remedy);
+  static Result<std::shared_ptr<SharedLibrary>> open(const std::string &name,
+                                                     const std::string &remedy);
   ~SharedLibrary();
   // Null when there is none of that name.
   void *symbol(const char *name) const;
   const std::string &name() const { return name_; }
 
 private:
-  SharedLibrary(std::string name, void *handle) : name_(std::move(name)), handle_(handle) {}
+  SharedLibrary(std::string name, void *handle)
+      : name_(std::move(name)), handle_(handle) {}
   std::string name_;
   void *handle_;
 };

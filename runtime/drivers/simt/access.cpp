@@ -7,19 +7,27 @@ namespace nibble::simt {
 namespace {
 
 const char *verbOf(Touch touch) {
-  return touch == Touch::kRead ? "reads" : touch == Touch::kWrite ? "writes" : "updates";
+  return touch == Touch::kRead    ? "reads"
+         : touch == Touch::kWrite ? "writes"
+                                  : "updates";
 }
 
-// The history of four bytes of global memory within a launch: blocks (clusters) that wrote and read.
+// The history of four bytes of global memory within a launch: blocks (clusters)
+// that wrote and read.
 constexpr uint64_t kSeveral = 0xffffff;
-uint64_t packCell(uint64_t serial, uint64_t writer, uint64_t reader) { return serial << 48 | writer << 24 | reader; }
+uint64_t packCell(uint64_t serial, uint64_t writer, uint64_t reader) {
+  return serial << 48 | writer << 24 | reader;
+}
 
-// Two blocks of one launch, one of which writes, without anything that orders them. Parts of four bytes are held
-// against the history and do not enter it, so that blocks that write neighbouring halves are no race.
-bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane, const AllocationMap::Entry &entry, uint64_t address,
+// Two blocks of one launch, one of which writes, without anything that orders
+// them. Parts of four bytes are held against the history and do not enter it,
+// so that blocks that write neighbouring halves are no race.
+bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane,
+                 const AllocationMap::Entry &entry, uint64_t address,
                  uint64_t bytes, Touch touch) {
   Cluster &cluster = *warp.cluster;
-  if (entry.last == nullptr || cluster.ordersGlobal || touch == Touch::kAtomic || cluster.index >= kSeveral - 2)
+  if (entry.last == nullptr || cluster.ordersGlobal ||
+      touch == Touch::kAtomic || cluster.index >= kSeveral - 2)
     return true;
   uint64_t serial = cluster.launch->serial & 0xffff, self = cluster.index + 1;
   uint64_t begin = address - entry.begin, end = begin + bytes;
@@ -34,16 +42,21 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane, const AllocationMa
         writer = old >> 24 & kSeveral;
         reader = old & kSeveral;
       }
-      bool conflict = (writer != 0 && writer != self) || (touch == Touch::kWrite && reader != 0 && reader != self);
+      bool conflict = (writer != 0 && writer != self) ||
+                      (touch == Touch::kWrite && reader != 0 && reader != self);
       if (conflict) {
         uint64_t other = writer != 0 && writer != self ? writer : reader;
-        std::string who = other == kSeveral
-                              ? "several blocks"
-                              : (cluster.launch->clusterSize > 1 ? "cluster " : "block ") + std::to_string(other - 1);
+        std::string who =
+            other == kSeveral
+                ? "several blocks"
+                : (cluster.launch->clusterSize > 1 ? "cluster " : "block ") +
+                      std::to_string(other - 1);
         fault(warp, inst, lane,
-              std::string("race between blocks: ") + verbOf(touch) + " global memory at " +
-                  hex(entry.begin + cell * 4) + " of '" + entry.what + "', which " + who +
-                  (writer != 0 && writer != self ? " wrote" : " read") + " in the same launch");
+              std::string("race between blocks: ") + verbOf(touch) +
+                  " global memory at " + hex(entry.begin + cell * 4) + " of '" +
+                  entry.what + "', which " + who +
+                  (writer != 0 && writer != self ? " wrote" : " read") +
+                  " in the same launch");
         return false;
       }
       if (!whole)
@@ -53,16 +66,20 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane, const AllocationMa
       else
         reader = reader == 0 || reader == self ? self : kSeveral;
       now = packCell(serial, writer, reader);
-    } while (now != old && !slot.compare_exchange_weak(old, now, std::memory_order_relaxed));
+    } while (now != old &&
+             !slot.compare_exchange_weak(old, now, std::memory_order_relaxed));
   }
   return true;
 }
 
-// The marks of `bytes` bytes, in the widest words that fit; each is 1 where something was written. Blocks on other
-// threads of the host mark and look at the same time; what hands the data on hands the marks on.
-template <typename Word, typename F> bool forMarks(uint8_t *written, uint64_t bytes, F f) {
+// The marks of `bytes` bytes, in the widest words that fit; each is 1 where
+// something was written. Blocks on other threads of the host mark and look at
+// the same time; what hands the data on hands the marks on.
+template <typename Word, typename F>
+bool forMarks(uint8_t *written, uint64_t bytes, F f) {
   for (uint64_t i = 0; i < bytes; i += sizeof(Word))
-    if (!f(reinterpret_cast<Word *>(written + i), static_cast<Word>(0x0101010101010101u)))
+    if (!f(reinterpret_cast<Word *>(written + i),
+           static_cast<Word>(0x0101010101010101u)))
       return false;
   return true;
 }
@@ -82,26 +99,32 @@ void markWritten(uint8_t *written, uint64_t bytes) {
 }
 
 bool isWritten(uint8_t *written, uint64_t bytes) {
-  return forMarks(written, bytes,
-                  [](auto *word, auto marks) { return __atomic_load_n(word, __ATOMIC_RELAXED) == marks; });
+  return forMarks(written, bytes, [](auto *word, auto marks) {
+    return __atomic_load_n(word, __ATOMIC_RELAXED) == marks;
+  });
 }
 
 // Apart from resolveGlobal, which has little to do without checks.
-[[gnu::noinline]] uint8_t *checkGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes,
-                                       Touch touch) {
+[[gnu::noinline]] uint8_t *checkGlobal(Warp &warp, const Inst &inst,
+                                       uint32_t lane, uint64_t address,
+                                       uint64_t bytes, Touch touch) {
   const AllocationMap::Entry *entry = warp.lastAllocation;
-  if (entry == nullptr || address < entry->begin || address >= entry->end || bytes > entry->end - address) {
+  if (entry == nullptr || address < entry->begin || address >= entry->end ||
+      bytes > entry->end - address) {
     entry = warp.cluster->launch->memory->find(address, bytes);
     if (entry == nullptr) {
       fault(warp, inst, lane,
-            std::string(verbOf(touch)) + " " + std::to_string(bytes) + " bytes of global memory at " + hex(address) +
-                ": " + warp.cluster->launch->memory->nearest(address, bytes));
+            std::string(verbOf(touch)) + " " + std::to_string(bytes) +
+                " bytes of global memory at " + hex(address) + ": " +
+                warp.cluster->launch->memory->nearest(address, bytes));
       return nullptr;
     }
     warp.lastAllocation = entry;
   }
   if (touch != Touch::kRead && entry->readOnly) {
-    fault(warp, inst, lane, "writes constant memory at " + hex(address) + ", in '" + entry->what + "'");
+    fault(warp, inst, lane,
+          "writes constant memory at " + hex(address) + ", in '" + entry->what +
+              "'");
     return nullptr;
   }
   if (entry->written != nullptr) {
@@ -109,11 +132,13 @@ bool isWritten(uint8_t *written, uint64_t bytes) {
     if (touch != Touch::kWrite) {
       if (!isWritten(written, bytes)) {
         uint64_t at = address;
-        while (at + 1 < address + bytes && isWritten(written + (at - address), 1))
+        while (at + 1 < address + bytes &&
+               isWritten(written + (at - address), 1))
           ++at;
         fault(warp, inst, lane,
-              "reads global memory that nothing wrote: " + hex(at) + ", byte " + std::to_string(at - entry->begin) +
-                  " of '" + entry->what + "'");
+              "reads global memory that nothing wrote: " + hex(at) + ", byte " +
+                  std::to_string(at - entry->begin) + " of '" + entry->what +
+                  "'");
         return nullptr;
       }
     } else {
@@ -134,43 +159,56 @@ Block *sharedBlock(Warp &warp, uint32_t address, uint32_t &offset) {
   uint32_t rank = address >> 24;
   if (rank == 0)
     return warp.block;
-  return rank <= warp.cluster->blocks.size() ? warp.cluster->blocks[rank - 1].get() : nullptr;
+  return rank <= warp.cluster->blocks.size()
+             ? warp.cluster->blocks[rank - 1].get()
+             : nullptr;
 }
 
-uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, uint64_t bytes, Touch touch) {
+uint8_t *resolveGlobal(Warp &warp, const Inst &inst, uint32_t lane,
+                       uint64_t address, uint64_t bytes, Touch touch) {
   warp.cluster->looksOutside = true;
-  return warp.cluster->checks ? checkGlobal(warp, inst, lane, address, bytes, touch)
-                              : reinterpret_cast<uint8_t *>(address);
+  return warp.cluster->checks
+             ? checkGlobal(warp, inst, lane, address, bytes, touch)
+             : reinterpret_cast<uint8_t *>(address);
 }
 
-uint8_t *resolveShared(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address, uint32_t bytes, uint32_t align,
+uint8_t *resolveShared(Warp &warp, const Inst &inst, uint32_t lane,
+                       uint32_t address, uint32_t bytes, uint32_t align,
                        const char *verb, Block *&block, uint32_t &offset) {
   block = sharedBlock(warp, address, offset);
   if (block == nullptr) {
     fault(warp, inst, lane,
-          std::string(verb) + " shared memory of block " + std::to_string((address >> 24) - 1) +
+          std::string(verb) + " shared memory of block " +
+              std::to_string((address >> 24) - 1) +
               ", which is not in the cluster");
     return nullptr;
   }
   if (offset % align != 0) {
     fault(warp, inst, lane,
-          std::string(verb) + " " + std::to_string(bytes) + " bytes of shared memory at " + hex(offset) +
+          std::string(verb) + " " + std::to_string(bytes) +
+              " bytes of shared memory at " + hex(offset) +
               ", which is not a multiple of " + std::to_string(align));
     return nullptr;
   }
-  if (offset < kSharedBase || offset > block->sharedEnd || bytes > block->sharedEnd - offset) {
+  if (offset < kSharedBase || offset > block->sharedEnd ||
+      bytes > block->sharedEnd - offset) {
     fault(warp, inst, lane,
-          std::string(verb) + " " + std::to_string(bytes) + " bytes of shared memory at " + hex(offset) +
-              ", outside the block's memory from " + hex(kSharedBase) + " to " + hex(block->sharedEnd) + " (" +
-              std::to_string(warp.cluster->launch->code->staticSharedBytes) + " bytes static, " +
-              std::to_string(warp.cluster->launch->shape.sharedBytes) + " dynamic)");
+          std::string(verb) + " " + std::to_string(bytes) +
+              " bytes of shared memory at " + hex(offset) +
+              ", outside the block's memory from " + hex(kSharedBase) + " to " +
+              hex(block->sharedEnd) + " (" +
+              std::to_string(warp.cluster->launch->code->staticSharedBytes) +
+              " bytes static, " +
+              std::to_string(warp.cluster->launch->shape.sharedBytes) +
+              " dynamic)");
     return nullptr;
   }
   return block->shared + offset;
 }
 
-uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space, uint64_t address, uint32_t bytes,
-                 uint32_t align, Touch touch) {
+uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space,
+                 uint64_t address, uint32_t bytes, uint32_t align,
+                 Touch touch) {
   uint64_t window = address >> kWindowBits;
   if (space == Space::kGeneric || space == Space::kParam)
     space = window == kSharedWindow >> kWindowBits  ? Space::kSharedCluster
@@ -182,14 +220,18 @@ uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space, uint6
   case Space::kSharedCluster: {
     if (window != 0 && window != kSharedWindow >> kWindowBits) {
       fault(warp, inst, lane,
-            std::string(verbOf(touch)) + " shared memory at " + hex(address) + ", which is no shared address");
+            std::string(verbOf(touch)) + " shared memory at " + hex(address) +
+                ", which is no shared address");
       return nullptr;
     }
     Block *block = nullptr;
     uint32_t offset = 0;
     uint8_t *host =
-        resolveShared(warp, inst, lane, static_cast<uint32_t>(address), bytes, align, verbOf(touch), block, offset);
-    if (host == nullptr || (warp.cluster->checks && !touchShared(warp, inst, lane, *block, offset, bytes, touch)))
+        resolveShared(warp, inst, lane, static_cast<uint32_t>(address), bytes,
+                      align, verbOf(touch), block, offset);
+    if (host == nullptr ||
+        (warp.cluster->checks &&
+         !touchShared(warp, inst, lane, *block, offset, bytes, touch)))
       return nullptr;
     return host;
   }
@@ -198,8 +240,9 @@ uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space, uint6
     uint64_t size = warp.cluster->launch->code->localBytes;
     if (offset > size || bytes > size - offset || offset % align != 0) {
       fault(warp, inst, lane,
-            std::string(verbOf(touch)) + " " + std::to_string(bytes) + " bytes of local memory at " + hex(offset) +
-                ": a thread has " + std::to_string(size) + " bytes, accesses are aligned");
+            std::string(verbOf(touch)) + " " + std::to_string(bytes) +
+                " bytes of local memory at " + hex(offset) + ": a thread has " +
+                std::to_string(size) + " bytes, accesses are aligned");
       return nullptr;
     }
     return warp.local.data() + lane * size + offset;
@@ -207,11 +250,12 @@ uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space, uint6
   case Space::kParam: {
     uint64_t offset = address & ((uint64_t{1} << kWindowBits) - 1);
     std::vector<uint8_t> &parameters = warp.cluster->launch->parameters;
-    if (window != kParamWindow >> kWindowBits || offset > parameters.size() || bytes > parameters.size() - offset ||
-        touch != Touch::kRead) {
+    if (window != kParamWindow >> kWindowBits || offset > parameters.size() ||
+        bytes > parameters.size() - offset || touch != Touch::kRead) {
       fault(warp, inst, lane,
-            std::string(verbOf(touch)) + " " + std::to_string(bytes) + " bytes of the parameters at " + hex(offset) +
-                ": they have " + std::to_string(parameters.size()) + " bytes and are read only");
+            std::string(verbOf(touch)) + " " + std::to_string(bytes) +
+                " bytes of the parameters at " + hex(offset) + ": they have " +
+                std::to_string(parameters.size()) + " bytes and are read only");
       return nullptr;
     }
     return parameters.data() + offset;
@@ -219,7 +263,8 @@ uint8_t *resolve(Warp &warp, const Inst &inst, uint32_t lane, Space space, uint6
   default:
     if (address % align != 0) {
       fault(warp, inst, lane,
-            std::string(verbOf(touch)) + " " + std::to_string(bytes) + " bytes of global memory at " + hex(address) +
+            std::string(verbOf(touch)) + " " + std::to_string(bytes) +
+                " bytes of global memory at " + hex(address) +
                 ", which is not a multiple of " + std::to_string(align) + "; " +
                 warp.cluster->launch->memory->nearest(address, bytes));
       return nullptr;

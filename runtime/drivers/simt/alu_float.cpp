@@ -1,6 +1,8 @@
-// Floating-point arithmetic (PTX ISA, "Floating Point Instructions", "Half Precision Floating Point Instructions").
+// Floating-point arithmetic (PTX ISA, "Floating Point Instructions", "Half
+// Precision Floating Point Instructions").
 //
-// The .approx forms and div.full are only bounded by the ISA; here they are the exact value rounded once.
+// The .approx forms and div.full are only bounded by the ISA; here they are the
+// exact value rounded once.
 #include "runtime/drivers/simt/formats.h"
 #include "runtime/drivers/simt/lanes.h"
 
@@ -58,54 +60,77 @@ struct MaxOp {
   }
 };
 template <typename Op> struct NanOp {
-  template <typename T> static T run(T a, T b) { return a != a ? a : b != b ? b : Op::run(a, b); }
+  template <typename T> static T run(T a, T b) {
+    return a != a ? a : b != b ? b : Op::run(a, b);
+  }
 };
 struct FmaOp {
-  template <typename T> static T run(T a, T b, T c) { return std::fma(a, b, c); }
+  template <typename T> static T run(T a, T b, T c) {
+    return std::fma(a, b, c);
+  }
 };
 struct SqrtOp {
   template <typename T> static T run(T a) { return std::sqrt(a); }
 };
 struct RsqrtOp {
-  static float run(float a) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(a)));
+  }
   static double run(double a) { return 1.0 / std::sqrt(a); }
 };
 struct RcpOp {
   template <typename T> static T run(T a) { return T{1} / a; }
 };
 struct Exp2Op {
-  static float run(float a) { return static_cast<float>(std::exp2(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(std::exp2(static_cast<double>(a)));
+  }
   static double run(double a) { return std::exp2(a); }
 };
 struct Log2Op {
-  static float run(float a) { return static_cast<float>(std::log2(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(std::log2(static_cast<double>(a)));
+  }
   static double run(double a) { return std::log2(a); }
 };
 struct SinOp {
-  static float run(float a) { return static_cast<float>(std::sin(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(std::sin(static_cast<double>(a)));
+  }
   static double run(double a) { return std::sin(a); }
 };
 struct CosOp {
-  static float run(float a) { return static_cast<float>(std::cos(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(std::cos(static_cast<double>(a)));
+  }
   static double run(double a) { return std::cos(a); }
 };
 struct TanhOp {
-  static float run(float a) { return static_cast<float>(std::tanh(static_cast<double>(a))); }
+  static float run(float a) {
+    return static_cast<float>(std::tanh(static_cast<double>(a)));
+  }
   static double run(double a) { return std::tanh(a); }
 };
 
-template <typename F, typename Op> typename F::Bits one(typename F::Bits a) { return F::store(Op::run(F::load(a))); }
-template <typename F, typename Op> typename F::Bits two(typename F::Bits a, typename F::Bits b) {
+template <typename F, typename Op> typename F::Bits one(typename F::Bits a) {
+  return F::store(Op::run(F::load(a)));
+}
+template <typename F, typename Op>
+typename F::Bits two(typename F::Bits a, typename F::Bits b) {
   return F::store(Op::run(F::load(a), F::load(b)));
 }
-template <typename F, typename Op> typename F::Bits three(typename F::Bits a, typename F::Bits b, typename F::Bits c) {
+template <typename F, typename Op>
+typename F::Bits three(typename F::Bits a, typename F::Bits b,
+                       typename F::Bits c) {
   if constexpr (sizeof(typename F::Bits) == 2)
     return F::store(toOdd(fusedOdd(F::load(a), F::load(b), F::load(c))));
   else
     return F::store(Op::run(F::load(a), F::load(b), F::load(c)));
 }
 
-inline uint32_t pack(uint16_t lo, uint16_t hi) { return static_cast<uint32_t>(hi) << 16 | lo; }
+inline uint32_t pack(uint16_t lo, uint16_t hi) {
+  return static_cast<uint32_t>(hi) << 16 | lo;
+}
 inline uint16_t low(uint32_t x) { return static_cast<uint16_t>(x); }
 inline uint16_t high(uint32_t x) { return static_cast<uint16_t>(x >> 16); }
 
@@ -117,7 +142,8 @@ template <typename F, typename Op> void unaryOf(Builder &b) {
 template <typename F, typename Op> void unaryPacked(Builder &b) {
   using U = uint32_t;
   unaryOperands(b, 4, 4);
-  b.inst.run = unary<U, U>([](U x) { return pack(one<F, Op>(low(x)), one<F, Op>(high(x))); });
+  b.inst.run = unary<U, U>(
+      [](U x) { return pack(one<F, Op>(low(x)), one<F, Op>(high(x))); });
 }
 template <typename F, typename Op> void binaryOf(Builder &b) {
   using T = typename F::Bits;
@@ -127,7 +153,9 @@ template <typename F, typename Op> void binaryOf(Builder &b) {
 template <typename F, typename Op> void binaryPacked(Builder &b) {
   using U = uint32_t;
   binaryOperands(b, 4, 4, 4);
-  b.inst.run = binary<U, U, U>([](U x, U y) { return pack(two<F, Op>(low(x), low(y)), two<F, Op>(high(x), high(y))); });
+  b.inst.run = binary<U, U, U>([](U x, U y) {
+    return pack(two<F, Op>(low(x), low(y)), two<F, Op>(high(x), high(y)));
+  });
 }
 
 template <typename Op> void binaryAll(Builder &b) {
@@ -147,10 +175,12 @@ template <typename Op> void binaryAll(Builder &b) {
 template <typename Op> void unaryAll(Builder &b) {
   Type type = b.type();
   if (type.kind == 'f' && type.bits == 32)
-    return b.has("ftz") ? unaryOf<Single<true>, Op>(b) : unaryOf<Single<false>, Op>(b);
+    return b.has("ftz") ? unaryOf<Single<true>, Op>(b)
+                        : unaryOf<Single<false>, Op>(b);
   if (type.kind == 'f' && type.bits == 64)
     return unaryOf<Double, Op>(b);
-  // Approximations of 16 bits are flushed at neither end here: one rounding of the exact value.
+  // Approximations of 16 bits are flushed at neither end here: one rounding of
+  // the exact value.
   if (type.kind == 'f')
     return type.packed ? unaryPacked<Half, Op>(b) : unaryOf<Half, Op>(b);
   if (type.kind == 'h')
@@ -161,13 +191,15 @@ template <typename Op> void unaryAll(Builder &b) {
 template <typename F> void fusedOf(Builder &b) {
   using T = typename F::Bits;
   ternaryOperands(b, sizeof(T), sizeof(T), sizeof(T), sizeof(T));
-  b.inst.run = ternary<T, T, T, T>([](T x, T y, T z) { return three<F, FmaOp>(x, y, z); });
+  b.inst.run = ternary<T, T, T, T>(
+      [](T x, T y, T z) { return three<F, FmaOp>(x, y, z); });
 }
 template <typename F> void fusedPacked(Builder &b) {
   using U = uint32_t;
   ternaryOperands(b, 4, 4, 4, 4);
   b.inst.run = ternary<U, U, U, U>([](U x, U y, U z) {
-    return pack(three<F, FmaOp>(low(x), low(y), low(z)), three<F, FmaOp>(high(x), high(y), high(z)));
+    return pack(three<F, FmaOp>(low(x), low(y), low(z)),
+                three<F, FmaOp>(high(x), high(y), high(z)));
   });
 }
 
@@ -196,20 +228,32 @@ void sign(Builder &b) {
   uint32_t bytes = type.bytes();
   unaryOperands(b, bytes, bytes);
   if (bytes == 8)
-    b.inst.run = isNeg ? unary<uint64_t, uint64_t>([](uint64_t x) { return x ^ uint64_t{1} << 63; })
-                       : unary<uint64_t, uint64_t>([](uint64_t x) { return x & ~(uint64_t{1} << 63); });
+    b.inst.run = isNeg ? unary<uint64_t, uint64_t>(
+                             [](uint64_t x) { return x ^ uint64_t{1} << 63; })
+                       : unary<uint64_t, uint64_t>([](uint64_t x) {
+                           return x & ~(uint64_t{1} << 63);
+                         });
   else if (type.packed)
-    b.inst.run = isNeg ? unary<uint32_t, uint32_t>([](uint32_t x) { return x ^ 0x80008000u; })
-                       : unary<uint32_t, uint32_t>([](uint32_t x) { return x & 0x7fff7fffu; });
+    b.inst.run = isNeg ? unary<uint32_t, uint32_t>(
+                             [](uint32_t x) { return x ^ 0x80008000u; })
+                       : unary<uint32_t, uint32_t>(
+                             [](uint32_t x) { return x & 0x7fff7fffu; });
   else if (bytes == 2)
-    b.inst.run = isNeg ? unary<uint16_t, uint16_t>([](uint16_t x) { return static_cast<uint16_t>(x ^ 0x8000u); })
-                       : unary<uint16_t, uint16_t>([](uint16_t x) { return static_cast<uint16_t>(x & 0x7fffu); });
+    b.inst.run = isNeg ? unary<uint16_t, uint16_t>([](uint16_t x) {
+      return static_cast<uint16_t>(x ^ 0x8000u);
+    })
+                       : unary<uint16_t, uint16_t>([](uint16_t x) {
+                           return static_cast<uint16_t>(x & 0x7fffu);
+                         });
   else if (ftz)
-    b.inst.run = isNeg ? unary<float, float>([](float x) { return -flush(x); })
-                       : unary<float, float>([](float x) { return std::abs(flush(x)); });
+    b.inst.run =
+        isNeg ? unary<float, float>([](float x) { return -flush(x); })
+              : unary<float, float>([](float x) { return std::abs(flush(x)); });
   else
-    b.inst.run = isNeg ? unary<uint32_t, uint32_t>([](uint32_t x) { return x ^ 0x80000000u; })
-                       : unary<uint32_t, uint32_t>([](uint32_t x) { return x & 0x7fffffffu; });
+    b.inst.run = isNeg ? unary<uint32_t, uint32_t>(
+                             [](uint32_t x) { return x ^ 0x80000000u; })
+                       : unary<uint32_t, uint32_t>(
+                             [](uint32_t x) { return x & 0x7fffffffu; });
 }
 
 void arithmetic(Builder &b) {
@@ -259,14 +303,17 @@ void copySign(Builder &b) {
   b.allow({});
   if (b.type().bytes() == 8) {
     binaryOperands(b, 8, 8, 8);
-    b.inst.run = binary<double, double, double>([](double x, double y) { return std::copysign(y, x); });
+    b.inst.run = binary<double, double, double>(
+        [](double x, double y) { return std::copysign(y, x); });
   } else {
     binaryOperands(b, 4, 4, 4);
-    b.inst.run = binary<float, float, float>([](float x, float y) { return std::copysign(y, x); });
+    b.inst.run = binary<float, float, float>(
+        [](float x, float y) { return std::copysign(y, x); });
   }
 }
 
-template <typename T> Outcome testLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome testLanes(Warp &warp, const Inst &inst, Mask mask) {
   Mask result = 0;
   forLanes(mask, [&](uint32_t i) {
     T x = warp.reg<T>(inst.a)[i];
@@ -285,8 +332,10 @@ template <typename T> Outcome testLanes(Warp &warp, const Inst &inst, Mask mask)
 }
 
 void testp(Builder &b) {
-  constexpr std::string_view kinds[] = {"finite", "infinite", "number", "notanumber", "normal", "subnormal"};
-  b.allow({"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
+  constexpr std::string_view kinds[] = {"finite",     "infinite", "number",
+                                        "notanumber", "normal",   "subnormal"};
+  b.allow(
+      {"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
   for (uint32_t i = 0; i < 6; ++i)
     if (b.has(kinds[i]))
       b.inst.mode = i;
@@ -300,10 +349,13 @@ void testp(Builder &b) {
 
 Decoder findFloatDecoder(std::string_view head) {
   static const std::map<std::string_view, Decoder> decoders = {
-      {"add", arithmetic}, {"sub", arithmetic}, {"mul", arithmetic},    {"div", arithmetic}, {"min", arithmetic},
-      {"max", arithmetic}, {"neg", arithmetic}, {"abs", arithmetic},    {"fma", fma},        {"sqrt", function},
-      {"rsqrt", function}, {"rcp", function},   {"ex2", function},      {"lg2", function},   {"sin", function},
-      {"cos", function},   {"tanh", function},  {"copysign", copySign}, {"testp", testp},
+      {"add", arithmetic}, {"sub", arithmetic}, {"mul", arithmetic},
+      {"div", arithmetic}, {"min", arithmetic}, {"max", arithmetic},
+      {"neg", arithmetic}, {"abs", arithmetic}, {"fma", fma},
+      {"sqrt", function},  {"rsqrt", function}, {"rcp", function},
+      {"ex2", function},   {"lg2", function},   {"sin", function},
+      {"cos", function},   {"tanh", function},  {"copysign", copySign},
+      {"testp", testp},
   };
   auto found = decoders.find(head);
   return found == decoders.end() ? nullptr : found->second;

@@ -1,4 +1,5 @@
-// Integer arithmetic and logic (PTX ISA, "Integer Arithmetic Instructions", "Logic and Shift Instructions").
+// Integer arithmetic and logic (PTX ISA, "Integer Arithmetic Instructions",
+// "Logic and Shift Instructions").
 #include "runtime/drivers/simt/lanes.h"
 
 #include <bit>
@@ -9,8 +10,10 @@ namespace nibble::simt {
 
 namespace {
 
-// Arithmetic wraps: it is done in the unsigned type of the same size, 16 bits in 32.
-template <typename T> using Wrap = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+// Arithmetic wraps: it is done in the unsigned type of the same size, 16 bits
+// in 32.
+template <typename T>
+using Wrap = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
 
 template <typename T> constexpr unsigned kBits = sizeof(T) * 8;
 
@@ -33,24 +36,28 @@ template <typename F> void withInteger(Builder &b, Type type, F f) {
 
 template <typename T> T mulHigh(T a, T b) {
   if constexpr (sizeof(T) == 8) {
-    using Wide = std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
+    using Wide =
+        std::conditional_t<std::is_signed_v<T>, __int128, unsigned __int128>;
     return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b) >> 64);
   } else {
     using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
-    return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b) >> kBits<T>);
+    return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b) >>
+                          kBits<T>);
   }
 }
 
 template <typename T> T saturatingAdd(T a, T b) {
   T sum;
   if (__builtin_add_overflow(a, b, &sum))
-    return a < 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+    return a < 0 ? std::numeric_limits<T>::min()
+                 : std::numeric_limits<T>::max();
   return sum;
 }
 template <typename T> T saturatingSub(T a, T b) {
   T difference;
   if (__builtin_sub_overflow(a, b, &difference))
-    return a < 0 ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max();
+    return a < 0 ? std::numeric_limits<T>::min()
+                 : std::numeric_limits<T>::max();
   return difference;
 }
 
@@ -61,8 +68,10 @@ void add(Builder &b) {
   bool saturate = b.has("sat");
   if (b.type().packed && b.head == "add" && !saturate) {
     binaryOperands(b, 4, 4, 4);
-    b.inst.run = binary<uint32_t, uint32_t, uint32_t>(
-        [](uint32_t x, uint32_t y) { return ((x & 0xffff0000u) + (y & 0xffff0000u)) | ((x + y) & 0xffffu); });
+    b.inst.run =
+        binary<uint32_t, uint32_t, uint32_t>([](uint32_t x, uint32_t y) {
+          return ((x & 0xffff0000u) + (y & 0xffff0000u)) | ((x + y) & 0xffffu);
+        });
     return;
   }
   withInteger(b, b.type(), [&](auto t) {
@@ -70,11 +79,16 @@ void add(Builder &b) {
     binaryOperands(b, sizeof(T), sizeof(T), sizeof(T));
     bool isSub = b.head == "sub";
     if (saturate)
-      b.inst.run = isSub ? binary<T, T, T>([](T x, T y) { return saturatingSub(x, y); })
-                         : binary<T, T, T>([](T x, T y) { return saturatingAdd(x, y); });
+      b.inst.run =
+          isSub ? binary<T, T, T>([](T x, T y) { return saturatingSub(x, y); })
+                : binary<T, T, T>([](T x, T y) { return saturatingAdd(x, y); });
     else
-      b.inst.run = isSub ? binary<T, T, T>([](T x, T y) { return static_cast<T>(Wrap<T>(x) - Wrap<T>(y)); })
-                         : binary<T, T, T>([](T x, T y) { return static_cast<T>(Wrap<T>(x) + Wrap<T>(y)); });
+      b.inst.run = isSub ? binary<T, T, T>([](T x, T y) {
+        return static_cast<T>(Wrap<T>(x) - Wrap<T>(y));
+      })
+                         : binary<T, T, T>([](T x, T y) {
+                             return static_cast<T>(Wrap<T>(x) + Wrap<T>(y));
+                           });
   });
 }
 
@@ -84,11 +98,15 @@ void mul(Builder &b) {
     using T = decltype(t);
     if (b.has("wide")) {
       if constexpr (sizeof(T) < 8) {
-        using Wide = std::conditional_t<std::is_signed_v<T>, std::conditional_t<sizeof(T) == 2, int32_t, int64_t>,
-                                        std::conditional_t<sizeof(T) == 2, uint32_t, uint64_t>>;
+        using Wide = std::conditional_t<
+            std::is_signed_v<T>,
+            std::conditional_t<sizeof(T) == 2, int32_t, int64_t>,
+            std::conditional_t<sizeof(T) == 2, uint32_t, uint64_t>>;
         binaryOperands(b, sizeof(Wide), sizeof(T), sizeof(T));
-        b.inst.run = binary<Wide, T, T>(
-            [](T x, T y) { return static_cast<Wide>(static_cast<Wrap<Wide>>(x) * static_cast<Wrap<Wide>>(y)); });
+        b.inst.run = binary<Wide, T, T>([](T x, T y) {
+          return static_cast<Wide>(static_cast<Wrap<Wide>>(x) *
+                                   static_cast<Wrap<Wide>>(y));
+        });
       }
       return;
     }
@@ -96,7 +114,8 @@ void mul(Builder &b) {
     if (b.has("hi"))
       b.inst.run = binary<T, T, T>([](T x, T y) { return mulHigh(x, y); });
     else if (b.has("lo"))
-      b.inst.run = binary<T, T, T>([](T x, T y) { return static_cast<T>(Wrap<T>(x) * Wrap<T>(y)); });
+      b.inst.run = binary<T, T, T>(
+          [](T x, T y) { return static_cast<T>(Wrap<T>(x) * Wrap<T>(y)); });
   });
 }
 
@@ -106,27 +125,33 @@ void mad(Builder &b) {
     using T = decltype(t);
     if (b.has("wide")) {
       if constexpr (sizeof(T) < 8) {
-        using Wide = std::conditional_t<std::is_signed_v<T>, std::conditional_t<sizeof(T) == 2, int32_t, int64_t>,
-                                        std::conditional_t<sizeof(T) == 2, uint32_t, uint64_t>>;
+        using Wide = std::conditional_t<
+            std::is_signed_v<T>,
+            std::conditional_t<sizeof(T) == 2, int32_t, int64_t>,
+            std::conditional_t<sizeof(T) == 2, uint32_t, uint64_t>>;
         ternaryOperands(b, sizeof(Wide), sizeof(T), sizeof(T), sizeof(Wide));
         b.inst.run = ternary<Wide, T, T, Wide>([](T x, T y, Wide z) {
           using U = Wrap<Wide>;
-          return static_cast<Wide>(static_cast<U>(x) * static_cast<U>(y) + static_cast<U>(z));
+          return static_cast<Wide>(static_cast<U>(x) * static_cast<U>(y) +
+                                   static_cast<U>(z));
         });
       }
       return;
     }
     ternaryOperands(b, sizeof(T), sizeof(T), sizeof(T), sizeof(T));
     if (b.has("hi"))
-      b.inst.run =
-          ternary<T, T, T, T>([](T x, T y, T z) { return static_cast<T>(Wrap<T>(mulHigh(x, y)) + Wrap<T>(z)); });
+      b.inst.run = ternary<T, T, T, T>([](T x, T y, T z) {
+        return static_cast<T>(Wrap<T>(mulHigh(x, y)) + Wrap<T>(z));
+      });
     else if (b.has("lo"))
-      b.inst.run =
-          ternary<T, T, T, T>([](T x, T y, T z) { return static_cast<T>(Wrap<T>(x) * Wrap<T>(y) + Wrap<T>(z)); });
+      b.inst.run = ternary<T, T, T, T>([](T x, T y, T z) {
+        return static_cast<T>(Wrap<T>(x) * Wrap<T>(y) + Wrap<T>(z));
+      });
   });
 }
 
-// Division by zero gives a value that the ISA leaves open; all ones is what the device gives for unsigned ones.
+// Division by zero gives a value that the ISA leaves open; all ones is what the
+// device gives for unsigned ones.
 template <typename T> T quotient(T a, T b) {
   if (b == 0)
     return static_cast<T>(~T{0});
@@ -147,8 +172,9 @@ void divide(Builder &b) {
   withInteger(b, b.type(), [&](auto t) {
     using T = decltype(t);
     binaryOperands(b, sizeof(T), sizeof(T), sizeof(T));
-    b.inst.run = b.head == "rem" ? binary<T, T, T>([](T x, T y) { return remainder(x, y); })
-                                 : binary<T, T, T>([](T x, T y) { return quotient(x, y); });
+    b.inst.run = b.head == "rem"
+                     ? binary<T, T, T>([](T x, T y) { return remainder(x, y); })
+                     : binary<T, T, T>([](T x, T y) { return quotient(x, y); });
   });
 }
 
@@ -156,26 +182,31 @@ template <typename T> void packedMinMax(Builder &b) {
   auto min = [](uint32_t x, uint32_t y) {
     T lo = std::min(static_cast<T>(x), static_cast<T>(y)),
       hi = std::min(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
-    return static_cast<uint32_t>(static_cast<uint16_t>(lo)) | static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
+    return static_cast<uint32_t>(static_cast<uint16_t>(lo)) |
+           static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
   };
   auto max = [](uint32_t x, uint32_t y) {
     T lo = std::max(static_cast<T>(x), static_cast<T>(y)),
       hi = std::max(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
-    return static_cast<uint32_t>(static_cast<uint16_t>(lo)) | static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
+    return static_cast<uint32_t>(static_cast<uint16_t>(lo)) |
+           static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
   };
   binaryOperands(b, 4, 4, 4);
-  b.inst.run = b.head == "min" ? binary<uint32_t, uint32_t, uint32_t>(min) : binary<uint32_t, uint32_t, uint32_t>(max);
+  b.inst.run = b.head == "min" ? binary<uint32_t, uint32_t, uint32_t>(min)
+                               : binary<uint32_t, uint32_t, uint32_t>(max);
 }
 
 void minMax(Builder &b) {
   b.allow({"u16x2", "s16x2"});
   if (b.has("u16x2") || b.has("s16x2"))
-    return b.has("s16x2") ? packedMinMax<int16_t>(b) : packedMinMax<uint16_t>(b);
+    return b.has("s16x2") ? packedMinMax<int16_t>(b)
+                          : packedMinMax<uint16_t>(b);
   withInteger(b, b.type(), [&](auto t) {
     using T = decltype(t);
     binaryOperands(b, sizeof(T), sizeof(T), sizeof(T));
-    b.inst.run = b.head == "min" ? binary<T, T, T>([](T x, T y) { return x < y ? x : y; })
-                                 : binary<T, T, T>([](T x, T y) { return x < y ? y : x; });
+    b.inst.run = b.head == "min"
+                     ? binary<T, T, T>([](T x, T y) { return x < y ? x : y; })
+                     : binary<T, T, T>([](T x, T y) { return x < y ? y : x; });
   });
 }
 
@@ -184,8 +215,12 @@ void negate(Builder &b) {
   withInteger(b, b.type(), [&](auto t) {
     using T = decltype(t);
     unaryOperands(b, sizeof(T), sizeof(T));
-    b.inst.run = b.head == "neg" ? unary<T, T>([](T x) { return static_cast<T>(0 - Wrap<T>(x)); })
-                                 : unary<T, T>([](T x) { return x < 0 ? static_cast<T>(0 - Wrap<T>(x)) : x; });
+    b.inst.run =
+        b.head == "neg"
+            ? unary<T, T>([](T x) { return static_cast<T>(0 - Wrap<T>(x)); })
+            : unary<T, T>([](T x) {
+                return x < 0 ? static_cast<T>(0 - Wrap<T>(x)) : x;
+              });
   });
 }
 
@@ -196,7 +231,8 @@ void sad(Builder &b) {
     using T = decltype(t);
     ternaryOperands(b, sizeof(T), sizeof(T), sizeof(T), sizeof(T));
     b.inst.run = ternary<T, T, T, T>([](T x, T y, T z) {
-      return static_cast<T>(Wrap<T>(z) + (x < y ? Wrap<T>(y) - Wrap<T>(x) : Wrap<T>(x) - Wrap<T>(y)));
+      return static_cast<T>(Wrap<T>(z) + (x < y ? Wrap<T>(y) - Wrap<T>(x)
+                                                : Wrap<T>(x) - Wrap<T>(y)));
     });
   });
 }
@@ -230,14 +266,19 @@ void logic(Builder &b) {
     using T = decltype(t);
     if (b.head == "not" || b.head == "cnot") {
       unaryOperands(b, sizeof(T), sizeof(T));
-      b.inst.run = b.head == "not" ? unary<T, T>([](T x) { return static_cast<T>(~x); })
-                                   : unary<T, T>([](T x) { return static_cast<T>(x == 0); });
+      b.inst.run =
+          b.head == "not"
+              ? unary<T, T>([](T x) { return static_cast<T>(~x); })
+              : unary<T, T>([](T x) { return static_cast<T>(x == 0); });
       return;
     }
     binaryOperands(b, sizeof(T), sizeof(T), sizeof(T));
-    b.inst.run = b.head == "and"  ? binary<T, T, T>([](T x, T y) { return static_cast<T>(x & y); })
-                 : b.head == "or" ? binary<T, T, T>([](T x, T y) { return static_cast<T>(x | y); })
-                                  : binary<T, T, T>([](T x, T y) { return static_cast<T>(x ^ y); });
+    b.inst.run =
+        b.head == "and"
+            ? binary<T, T, T>([](T x, T y) { return static_cast<T>(x & y); })
+        : b.head == "or"
+            ? binary<T, T, T>([](T x, T y) { return static_cast<T>(x | y); })
+            : binary<T, T, T>([](T x, T y) { return static_cast<T>(x ^ y); });
   });
 }
 
@@ -269,24 +310,30 @@ void funnelShift(Builder &b) {
       return n >= 32 ? lo : static_cast<U>(v << n >> 32);
     })
                        : ternary<U, U, U, U>([](U lo, U hi, U n) {
-                           return static_cast<U>((uint64_t{hi} << 32 | lo) << (n & 31) >> 32);
+                           return static_cast<U>(
+                               (uint64_t{hi} << 32 | lo) << (n & 31) >> 32);
                          });
   else
-    b.inst.run = clamp ? ternary<U, U, U, U>([](U lo, U hi, U n) {
-      return n >= 32 ? hi : static_cast<U>((uint64_t{hi} << 32 | lo) >> n);
-    })
-                       : ternary<U, U, U, U>(
-                             [](U lo, U hi, U n) { return static_cast<U>((uint64_t{hi} << 32 | lo) >> (n & 31)); });
+    b.inst.run =
+        clamp ? ternary<U, U, U, U>([](U lo, U hi, U n) {
+          return n >= 32 ? hi : static_cast<U>((uint64_t{hi} << 32 | lo) >> n);
+        })
+              : ternary<U, U, U, U>([](U lo, U hi, U n) {
+                  return static_cast<U>((uint64_t{hi} << 32 | lo) >> (n & 31));
+                });
 }
 
 Outcome lookUp3(Warp &warp, const Inst &inst, Mask mask) {
-  const uint32_t *a = warp.reg<uint32_t>(inst.a), *b = warp.reg<uint32_t>(inst.b), *c = warp.reg<uint32_t>(inst.c);
+  const uint32_t *a = warp.reg<uint32_t>(inst.a),
+                 *b = warp.reg<uint32_t>(inst.b),
+                 *c = warp.reg<uint32_t>(inst.c);
   uint32_t *d = warp.reg<uint32_t>(inst.dst);
   uint32_t result[kLanes] = {};
   for (uint32_t row = 0; row < 8; ++row) {
     if ((inst.mode >> row & 1) == 0)
       continue;
-    uint32_t x = row & 4 ? 0 : ~0u, y = row & 2 ? 0 : ~0u, z = row & 1 ? 0 : ~0u;
+    uint32_t x = row & 4 ? 0 : ~0u, y = row & 2 ? 0 : ~0u,
+             z = row & 1 ? 0 : ~0u;
     for (int i = 0; i < kLanes; ++i)
       result[i] |= (a[i] ^ x) & (b[i] ^ y) & (c[i] ^ z);
   }
@@ -353,13 +400,25 @@ void prmt(Builder &b) {
   b.allow({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"});
   ternaryOperands(b, 4, 4, 4, 4);
   using U = uint32_t;
-  b.inst.run = b.has("f4e")    ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 1); })
-               : b.has("b4e")  ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 2); })
-               : b.has("rc8")  ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 3); })
-               : b.has("ecl")  ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 4); })
-               : b.has("ecr")  ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 5); })
-               : b.has("rc16") ? ternary<U, U, U, U>([](U x, U y, U z) { return permuteMode(x, y, z, 6); })
-                               : ternary<U, U, U, U>([](U x, U y, U z) { return permute(x, y, z); });
+  b.inst.run =
+      b.has("f4e") ? ternary<U, U, U, U>(
+                         [](U x, U y, U z) { return permuteMode(x, y, z, 1); })
+      : b.has("b4e") ? ternary<U, U, U, U>([](U x, U y, U z) {
+          return permuteMode(x, y, z, 2);
+        })
+      : b.has("rc8") ? ternary<U, U, U, U>([](U x, U y, U z) {
+          return permuteMode(x, y, z, 3);
+        })
+      : b.has("ecl") ? ternary<U, U, U, U>([](U x, U y, U z) {
+          return permuteMode(x, y, z, 4);
+        })
+      : b.has("ecr") ? ternary<U, U, U, U>([](U x, U y, U z) {
+          return permuteMode(x, y, z, 5);
+        })
+      : b.has("rc16")
+          ? ternary<U, U, U, U>(
+                [](U x, U y, U z) { return permuteMode(x, y, z, 6); })
+          : ternary<U, U, U, U>([](U x, U y, U z) { return permute(x, y, z); });
 }
 
 template <typename T> T extract(T a, uint32_t position, uint32_t length) {
@@ -369,7 +428,8 @@ template <typename T> T extract(T a, uint32_t position, uint32_t length) {
   if (length == 0)
     return 0;
   uint32_t signAt = std::min(position + length - 1, top);
-  bool sign = std::is_signed_v<T> && (static_cast<uint64_t>(a) >> signAt & 1) != 0;
+  bool sign =
+      std::is_signed_v<T> && (static_cast<uint64_t>(a) >> signAt & 1) != 0;
   uint64_t bits = static_cast<std::make_unsigned_t<T>>(a);
   bits = position > top ? 0 : bits >> position;
   uint32_t have = position > top ? 0 : std::min(length, top + 1 - position);
@@ -386,8 +446,10 @@ template <typename T> T insert(T a, T b, uint32_t position, uint32_t length) {
   if (length == 0 || position >= kBits<T>)
     return b;
   uint32_t have = std::min<uint32_t>(length, kBits<T> - position);
-  uint64_t field = (have < 64 ? (uint64_t{1} << have) - 1 : ~uint64_t{0}) << position;
-  return static_cast<T>((static_cast<uint64_t>(a) << position & field) | (static_cast<uint64_t>(b) & ~field));
+  uint64_t field = (have < 64 ? (uint64_t{1} << have) - 1 : ~uint64_t{0})
+                   << position;
+  return static_cast<T>((static_cast<uint64_t>(a) << position & field) |
+                        (static_cast<uint64_t>(b) & ~field));
 }
 
 void bfe(Builder &b) {
@@ -396,14 +458,17 @@ void bfe(Builder &b) {
     using T = decltype(t);
     ternaryOperands(b, sizeof(T), sizeof(T), 4, 4);
     if constexpr (sizeof(T) >= 4)
-      b.inst.run = ternary<T, T, uint32_t, uint32_t>([](T x, uint32_t p, uint32_t n) { return extract(x, p, n); });
+      b.inst.run = ternary<T, T, uint32_t, uint32_t>(
+          [](T x, uint32_t p, uint32_t n) { return extract(x, p, n); });
   });
 }
 
-template <typename T> Outcome insertLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome insertLanes(Warp &warp, const Inst &inst, Mask mask) {
   forLanes(mask, [&](uint32_t i) {
-    warp.reg<T>(inst.dst)[i] = insert(warp.reg<T>(inst.a)[i], warp.reg<T>(inst.b)[i], warp.reg<uint32_t>(inst.c)[i],
-                                      warp.reg<uint32_t>(inst.d)[i]);
+    warp.reg<T>(inst.dst)[i] =
+        insert(warp.reg<T>(inst.a)[i], warp.reg<T>(inst.b)[i],
+               warp.reg<uint32_t>(inst.c)[i], warp.reg<uint32_t>(inst.d)[i]);
   });
   return Outcome::kNext;
 }
@@ -428,10 +493,16 @@ void bmsk(Builder &b) {
   binaryOperands(b, 4, 4, 4);
   using U = uint32_t;
   b.inst.run =
-      b.has("wrap")
-          ? binary<U, U, U>([](U p, U n) { return static_cast<U>(((uint64_t{1} << (n & 31)) - 1) << (p & 31)); })
-          : binary<U, U, U>(
-                [](U p, U n) { return p > 31 ? 0 : static_cast<U>(((uint64_t{1} << std::min(n, 32u)) - 1) << p); });
+      b.has("wrap") ? binary<U, U, U>([](U p, U n) {
+        return static_cast<U>(((uint64_t{1} << (n & 31)) - 1) << (p & 31));
+      })
+                    : binary<U, U, U>([](U p, U n) {
+                        return p > 31
+                                   ? 0
+                                   : static_cast<U>(
+                                         ((uint64_t{1} << std::min(n, 32u)) - 1)
+                                         << p);
+                      });
 }
 
 // The position of the highest bit that differs from the sign, or all ones.
@@ -450,16 +521,25 @@ void countBits(Builder &b) {
       if (b.head == "brev") {
         unaryOperands(b, sizeof(T), sizeof(T));
         b.inst.run =
-            sizeof(T) == 4
-                ? unary<T, T>([](T x) { return static_cast<T>(__builtin_bitreverse32(static_cast<uint32_t>(x))); })
-                : unary<T, T>([](T x) { return static_cast<T>(__builtin_bitreverse64(static_cast<uint64_t>(x))); });
+            sizeof(T) == 4 ? unary<T, T>([](T x) {
+              return static_cast<T>(
+                  __builtin_bitreverse32(static_cast<uint32_t>(x)));
+            })
+                           : unary<T, T>([](T x) {
+                               return static_cast<T>(__builtin_bitreverse64(
+                                   static_cast<uint64_t>(x)));
+                             });
         return;
       }
       unaryOperands(b, 4, sizeof(T));
       if (b.head == "popc")
-        b.inst.run = unary<uint32_t, T>([](T x) { return static_cast<uint32_t>(std::popcount(static_cast<U>(x))); });
+        b.inst.run = unary<uint32_t, T>([](T x) {
+          return static_cast<uint32_t>(std::popcount(static_cast<U>(x)));
+        });
       else if (b.head == "clz")
-        b.inst.run = unary<uint32_t, T>([](T x) { return static_cast<uint32_t>(std::countl_zero(static_cast<U>(x))); });
+        b.inst.run = unary<uint32_t, T>([](T x) {
+          return static_cast<uint32_t>(std::countl_zero(static_cast<U>(x)));
+        });
       else if (shiftAmount)
         b.inst.run = unary<uint32_t, T>([](T x) {
           uint32_t at = findHighest(x);
@@ -477,15 +557,18 @@ void dp4a(Builder &b) {
   auto make = [](auto sa, auto sb) {
     using A = decltype(sa);
     using B = decltype(sb);
-    return ternary<uint32_t, uint32_t, uint32_t, uint32_t>([](uint32_t x, uint32_t y, uint32_t z) {
-      for (int i = 0; i < 4; ++i)
-        z += static_cast<uint32_t>(int32_t{static_cast<A>(x >> (8 * i))} * int32_t{static_cast<B>(y >> (8 * i))});
-      return z;
-    });
+    return ternary<uint32_t, uint32_t, uint32_t, uint32_t>(
+        [](uint32_t x, uint32_t y, uint32_t z) {
+          for (int i = 0; i < 4; ++i)
+            z += static_cast<uint32_t>(int32_t{static_cast<A>(x >> (8 * i))} *
+                                       int32_t{static_cast<B>(y >> (8 * i))});
+          return z;
+        });
   };
   bool sa = b.type(0).isSigned(), sb = b.type(1).isSigned();
-  b.inst.run = sa ? (sb ? make(int8_t{}, int8_t{}) : make(int8_t{}, uint8_t{}))
-                  : (sb ? make(uint8_t{}, int8_t{}) : make(uint8_t{}, uint8_t{}));
+  b.inst.run =
+      sa ? (sb ? make(int8_t{}, int8_t{}) : make(int8_t{}, uint8_t{}))
+         : (sb ? make(uint8_t{}, int8_t{}) : make(uint8_t{}, uint8_t{}));
 }
 
 void szext(Builder &b) {
@@ -493,20 +576,26 @@ void szext(Builder &b) {
   binaryOperands(b, 4, 4, 4);
   using U = uint32_t;
   if (b.has("wrap"))
-    b.inst.run =
-        b.type().isSigned()
-            ? binary<U, U, U>([](U x, U n) { return static_cast<U>(extract(static_cast<int32_t>(x), 0, n & 31)); })
-            : binary<U, U, U>([](U x, U n) { return extract(x, 0, n & 31); });
+    b.inst.run = b.type().isSigned() ? binary<U, U, U>([](U x, U n) {
+      return static_cast<U>(extract(static_cast<int32_t>(x), 0, n & 31));
+    })
+                                     : binary<U, U, U>([](U x, U n) {
+                                         return extract(x, 0, n & 31);
+                                       });
   else
     b.inst.run = b.type().isSigned() ? binary<U, U, U>([](U x, U n) {
-      return static_cast<U>(extract(static_cast<int32_t>(x), 0, std::min(n, 32u)));
+      return static_cast<U>(
+          extract(static_cast<int32_t>(x), 0, std::min(n, 32u)));
     })
-                                     : binary<U, U, U>([](U x, U n) { return extract(x, 0, std::min(n, 32u)); });
+                                     : binary<U, U, U>([](U x, U n) {
+                                         return extract(x, 0, std::min(n, 32u));
+                                       });
 }
 
 } // namespace
 
-// add, sub, mul, min and so on of floats come to findFloatDecoder through these names too.
+// add, sub, mul, min and so on of floats come to findFloatDecoder through these
+// names too.
 void decodeIntegerArithmetic(Builder &b) {
   if (b.head == "add" || b.head == "sub")
     return add(b);
@@ -521,11 +610,14 @@ void decodeIntegerArithmetic(Builder &b) {
 
 Decoder findIntegerDecoder(std::string_view head) {
   static const std::map<std::string_view, Decoder> decoders = {
-      {"mad", mad},         {"rem", divide},     {"sad", sad},       {"and", logic},      {"or", logic},
-      {"xor", logic},       {"not", logic},      {"cnot", logic},    {"shl", shift},      {"shr", shift},
-      {"shf", funnelShift}, {"lop3", lop3},      {"prmt", prmt},     {"bfe", bfe},        {"bfi", bfi},
-      {"bmsk", bmsk},       {"popc", countBits}, {"clz", countBits}, {"brev", countBits}, {"bfind", countBits},
-      {"dp4a", dp4a},       {"szext", szext},
+      {"mad", mad},        {"rem", divide},      {"sad", sad},
+      {"and", logic},      {"or", logic},        {"xor", logic},
+      {"not", logic},      {"cnot", logic},      {"shl", shift},
+      {"shr", shift},      {"shf", funnelShift}, {"lop3", lop3},
+      {"prmt", prmt},      {"bfe", bfe},         {"bfi", bfi},
+      {"bmsk", bmsk},      {"popc", countBits},  {"clz", countBits},
+      {"brev", countBits}, {"bfind", countBits}, {"dp4a", dp4a},
+      {"szext", szext},
   };
   auto found = decoders.find(head);
   return found == decoders.end() ? nullptr : found->second;

@@ -1,4 +1,5 @@
-// The queue of work that was issued and is not done: with checks it waits for a moment that the seed chooses.
+// The queue of work that was issued and is not done: with checks it waits for a
+// moment that the seed chooses.
 #include "runtime/drivers/simt/machine.h"
 
 namespace nibble::simt {
@@ -20,12 +21,14 @@ Outcome issue(Warp &warp, std::unique_ptr<AsyncOp> op) {
 
 Outcome completeAt(Cluster &cluster, size_t i) {
   std::unique_ptr<AsyncOp> op = std::move(cluster.pending[i]);
-  cluster.pending.erase(cluster.pending.begin() + static_cast<std::ptrdiff_t>(i));
+  cluster.pending.erase(cluster.pending.begin() +
+                        static_cast<std::ptrdiff_t>(i));
   noteChange(cluster, op->storesGlobal());
   return op->perform();
 }
 
-Outcome completeWhere(Cluster &cluster, const std::function<bool(const AsyncOp &)> &which) {
+Outcome completeWhere(Cluster &cluster,
+                      const std::function<bool(const AsyncOp &)> &which) {
   // What is performed may perform others: the search begins anew.
   for (size_t i = 0; i < cluster.pending.size();) {
     if (!which(*cluster.pending[i])) {

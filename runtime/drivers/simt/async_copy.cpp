@@ -1,4 +1,5 @@
-// cp.async and cp.async.bulk (PTX ISA, "Data Movement and Conversion Instructions: Asynchronous copy").
+// cp.async and cp.async.bulk (PTX ISA, "Data Movement and Conversion
+// Instructions: Asynchronous copy").
 #include "runtime/drivers/simt/async_copy.h"
 
 #include <algorithm>
@@ -20,7 +21,9 @@ Outcome copyLanes(Warp &warp, const Inst &inst, Mask mask) {
   for (Mask rest = mask; rest != 0;) {
     uint32_t group = warp.copyGroups.open[__builtin_ctz(rest)];
     Mask same = 0;
-    forLanes(rest, [&](uint32_t i) { same |= static_cast<Mask>(warp.copyGroups.open[i] == group) << i; });
+    forLanes(rest, [&](uint32_t i) {
+      same |= static_cast<Mask>(warp.copyGroups.open[i] == group) << i;
+    });
     rest &= ~same;
     auto op = std::make_unique<AsyncOp>();
     op->kind = AsyncOp::kCopy;
@@ -34,26 +37,35 @@ Outcome copyLanes(Warp &warp, const Inst &inst, Mask mask) {
       uint32_t i = static_cast<uint32_t>(__builtin_ctz(lanes));
       uint32_t bytes = inst.width;
       if (inst.c != kNone)
-        bytes = inst.mode == 1 ? (warp.predicate(inst.c) >> i & 1 ? 0 : bytes) : warp.reg<uint32_t>(inst.c)[i];
+        bytes = inst.mode == 1 ? (warp.predicate(inst.c) >> i & 1 ? 0 : bytes)
+                               : warp.reg<uint32_t>(inst.c)[i];
       if (bytes > inst.width)
-        return fault(warp, inst, i, "copies " + std::to_string(bytes) + " bytes of " + std::to_string(inst.width));
+        return fault(warp, inst, i,
+                     "copies " + std::to_string(bytes) + " bytes of " +
+                         std::to_string(inst.width));
       Block *block = nullptr;
       uint32_t offset = 0;
-      uint8_t *to = resolveShared(warp, inst, i, static_cast<uint32_t>(laneAddress(warp, inst, i)), inst.width,
-                                  inst.width, "copies to", block, offset);
+      uint8_t *to = resolveShared(
+          warp, inst, i, static_cast<uint32_t>(laneAddress(warp, inst, i)),
+          inst.width, inst.width, "copies to", block, offset);
       if (to == nullptr ||
-          !touchSharedAsync(warp, warp, inst, i, *block, offset, inst.width, Touch::kWrite, false, op->time))
+          !touchSharedAsync(warp, warp, inst, i, *block, offset, inst.width,
+                            Touch::kWrite, false, op->time))
         return Outcome::kFault;
       const uint8_t *from = nullptr;
       if (bytes != 0) {
         uint64_t address = warp.reg<uint64_t>(inst.b)[i] +
-                           static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(inst.target)));
-        from = resolve(warp, inst, i, Space::kGlobal, address, bytes, 1, Touch::kRead);
+                           static_cast<uint64_t>(static_cast<int64_t>(
+                               static_cast<int32_t>(inst.target)));
+        from = resolve(warp, inst, i, Space::kGlobal, address, bytes, 1,
+                       Touch::kRead);
         if (from == nullptr)
           return Outcome::kFault;
         if (address % inst.width != 0)
           return fault(warp, inst, i,
-                       "copies from " + hex(address) + ", which is not a multiple of " + std::to_string(inst.width));
+                       "copies from " + hex(address) +
+                           ", which is not a multiple of " +
+                           std::to_string(inst.width));
       }
       pieces.push_back({to, from, bytes, inst.width});
     }
@@ -81,9 +93,11 @@ void closeGroups(Warp &warp, GroupCounter &groups, Mask mask) {
 }
 
 // All groups of the lanes but the last `keep` are complete.
-Outcome waitGroups(Warp &warp, GroupCounter &groups, AsyncOp::Kind kind, Mask mask, uint32_t keep) {
+Outcome waitGroups(Warp &warp, GroupCounter &groups, AsyncOp::Kind kind,
+                   Mask mask, uint32_t keep) {
   Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &op) {
-    if (op.kind != kind || op.warp != &warp || !op.grouped || (op.lanes & mask) == 0)
+    if (op.kind != kind || op.warp != &warp || !op.grouped ||
+        (op.lanes & mask) == 0)
       return false;
     uint32_t first = static_cast<uint32_t>(__builtin_ctz(op.lanes & mask));
     return op.group + keep < groups.open[first];
@@ -103,26 +117,31 @@ Outcome commitCopies(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 Outcome waitCopies(Warp &warp, const Inst &inst, Mask mask) {
-  return waitGroups(warp, warp.copyGroups, AsyncOp::kCopy, mask, static_cast<uint32_t>(inst.offset));
+  return waitGroups(warp, warp.copyGroups, AsyncOp::kCopy, mask,
+                    static_cast<uint32_t>(inst.offset));
 }
 
 Outcome waitBulk(Warp &warp, const Inst &inst, Mask mask) {
-  return waitGroups(warp, warp.bulkGroups, AsyncOp::kBulk, mask, static_cast<uint32_t>(inst.offset));
+  return waitGroups(warp, warp.bulkGroups, AsyncOp::kBulk, mask,
+                    static_cast<uint32_t>(inst.offset));
 }
 
 Outcome waitAllCopies(Warp &warp, const Inst &, Mask mask) {
   Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &op) {
-    return op.kind == AsyncOp::kCopy && op.warp == &warp && op.grouped && (op.lanes & mask) != 0;
+    return op.kind == AsyncOp::kCopy && op.warp == &warp && op.grouped &&
+           (op.lanes & mask) != 0;
   });
   seeEngine(warp, mask, warp, warp.engineTime);
   return outcome;
 }
 
-// An arrival when all copies of the thread so far are complete; without .noinc the phase waits for one more before.
+// An arrival when all copies of the thread so far are complete; without .noinc
+// the phase waits for one more before.
 Outcome arriveAfterCopies(Warp &warp, const Inst &inst, Mask mask) {
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
-    MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i), false);
+    MBarrier *barrier =
+        findMBarrier(warp, inst, i, laneAddress(warp, inst, i), false);
     if (barrier == nullptr)
       return Outcome::kFault;
     if (inst.mode == 0)
@@ -136,11 +155,14 @@ Outcome arriveAfterCopies(Warp &warp, const Inst &inst, Mask mask) {
     op->time = warp.engineTime;
     op->perform = [&warp, &inst, i, barrier, time = op->time] {
       Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &other) {
-        return other.kind == AsyncOp::kCopy && other.warp == &warp && other.grouped && (other.lanes >> i & 1) != 0 &&
+        return other.kind == AsyncOp::kCopy && other.warp == &warp &&
+               other.grouped && (other.lanes >> i & 1) != 0 &&
                other.time <= time;
       });
-      return outcome == Outcome::kNext && engineArrives(warp, inst, i, *barrier, time) ? Outcome::kNext
-                                                                                       : Outcome::kFault;
+      return outcome == Outcome::kNext &&
+                     engineArrives(warp, inst, i, *barrier, time)
+                 ? Outcome::kNext
+                 : Outcome::kFault;
     };
     if (issue(warp, std::move(op)) == Outcome::kFault)
       return Outcome::kFault;
@@ -155,16 +177,21 @@ Outcome bulkLanes(Warp &warp, const Inst &inst, Mask mask) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
     uint32_t bytes = warp.reg<uint32_t>(inst.dst)[i];
     if (bytes == 0 || bytes % 16 != 0)
-      return fault(warp, inst, i, "copies " + std::to_string(bytes) + " bytes; a multiple of 16 is possible");
+      return fault(warp, inst, i,
+                   "copies " + std::to_string(bytes) +
+                       " bytes; a multiple of 16 is possible");
     bool toGlobal = (inst.mode & kToGlobal) != 0;
     uint64_t toAddress = laneAddress(warp, inst, i);
-    uint64_t fromAddress = (inst.width == 4 ? warp.reg<uint32_t>(inst.b)[i] : warp.reg<uint64_t>(inst.b)[i]) +
-                           static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(inst.target)));
+    uint64_t fromAddress = (inst.width == 4 ? warp.reg<uint32_t>(inst.b)[i]
+                                            : warp.reg<uint64_t>(inst.b)[i]) +
+                           static_cast<uint64_t>(static_cast<int64_t>(
+                               static_cast<int32_t>(inst.target)));
     auto op = newBulkOp(warp, inst, i, toGlobal);
     std::vector<SharedPiece> pieces;
     if (toGlobal || inst.mode & kFromShared) {
       SharedPiece piece{nullptr, 0, bytes};
-      if (resolveShared(warp, inst, i, static_cast<uint32_t>(fromAddress), bytes, 16, "copies from", piece.block,
+      if (resolveShared(warp, inst, i, static_cast<uint32_t>(fromAddress),
+                        bytes, 16, "copies from", piece.block,
                         piece.offset) == nullptr)
         return Outcome::kFault;
       pieces.push_back(piece);
@@ -172,7 +199,8 @@ Outcome bulkLanes(Warp &warp, const Inst &inst, Mask mask) {
         return Outcome::kFault;
     }
     if (toGlobal) {
-      uint8_t *to = resolve(warp, inst, i, Space::kGlobal, toAddress, bytes, 16, Touch::kWrite);
+      uint8_t *to = resolve(warp, inst, i, Space::kGlobal, toAddress, bytes, 16,
+                            Touch::kWrite);
       if (to == nullptr)
         return Outcome::kFault;
       const uint8_t *from = pieces[0].block->shared + pieces[0].offset;
@@ -183,20 +211,22 @@ Outcome bulkLanes(Warp &warp, const Inst &inst, Mask mask) {
     } else {
       const uint8_t *from = inst.mode & kFromShared
                                 ? pieces[0].block->shared + pieces[0].offset
-                                : resolve(warp, inst, i, Space::kGlobal, fromAddress, bytes, 16, Touch::kRead);
+                                : resolve(warp, inst, i, Space::kGlobal,
+                                          fromAddress, bytes, 16, Touch::kRead);
       if (from == nullptr)
         return Outcome::kFault;
       std::vector<Block *> blocks;
       std::vector<MBarrier *> barriers;
       uint32_t offset = 0;
-      if (!targetBlocks(warp, inst, i, static_cast<uint32_t>(toAddress), blocks, offset) ||
+      if (!targetBlocks(warp, inst, i, static_cast<uint32_t>(toAddress), blocks,
+                        offset) ||
           !targetBarriers(warp, inst, i, inst.dst2, blocks, barriers))
         return Outcome::kFault;
       pieces.clear();
       for (Block *block : blocks) {
         uint32_t at = 0;
-        if (resolveShared(warp, inst, i, (block->rank + 1) << 24 | offset, bytes, 16, "copies to", block, at) ==
-            nullptr)
+        if (resolveShared(warp, inst, i, (block->rank + 1) << 24 | offset,
+                          bytes, 16, "copies to", block, at) == nullptr)
           return Outcome::kFault;
         pieces.push_back({block, offset, bytes});
       }
@@ -217,14 +247,17 @@ Outcome bulkLanes(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 uint32_t offsetOf(const Operand &operand) {
-  return operand.kind == Operand::kAddress && operand.elements[0].kind == Operand::kRegister
+  return operand.kind == Operand::kAddress &&
+                 operand.elements[0].kind == Operand::kRegister
              ? static_cast<uint32_t>(operand.elements[0].offset)
              : 0;
 }
 
 void bulk(Builder &b) {
-  b.allow({"async", "bulk", "commit_group", "wait_group", "read", "shared::cluster", "shared::cta", "global",
-           "bulk_group", "mbarrier::complete_tx::bytes", "multicast::cluster", "L2::cache_hint", "prefetch", "L2"});
+  b.allow({"async", "bulk", "commit_group", "wait_group", "read",
+           "shared::cluster", "shared::cta", "global", "bulk_group",
+           "mbarrier::complete_tx::bytes", "multicast::cluster",
+           "L2::cache_hint", "prefetch", "L2"});
   if (b.has("commit_group")) {
     b.inst.mode = 1;
     b.inst.run = commitCopies;
@@ -241,14 +274,18 @@ void bulk(Builder &b) {
     int64_t ignored = 0;
     b.inst.b = b.addressRegister(b.operand(1), ignored);
     b.inst.width =
-        static_cast<uint8_t>(b.operand(1).kind == Operand::kAddress ? b.widthOf(b.operand(1).elements[0], 8) : 8);
+        static_cast<uint8_t>(b.operand(1).kind == Operand::kAddress
+                                 ? b.widthOf(b.operand(1).elements[0], 8)
+                                 : 8);
     b.inst.target = offsetOf(b.operand(1));
     b.inst.dst = b.source(b.operand(2), 4); // bytes
     size_t at = 3;
     if (!toGlobal) {
       b.inst.dst2 = b.addressRegister(b.operand(at), ignored);
       b.inst.lanesWidth = static_cast<uint8_t>(
-          b.widthOf(b.operand(at).elements.empty() ? b.operand(at) : b.operand(at).elements[0], 8));
+          b.widthOf(b.operand(at).elements.empty() ? b.operand(at)
+                                                   : b.operand(at).elements[0],
+                    8));
       b.setList({static_cast<uint32_t>(ignored)});
       ++at;
       if (multicast)
@@ -256,8 +293,11 @@ void bulk(Builder &b) {
     }
     at += b.has("L2::cache_hint");
     b.expectCount(at, at);
-    b.inst.mode = (toGlobal ? kToGlobal : 0) | (multicast ? kMulticast : 0) |
-                  (!toGlobal && b.words.size() > 3 && b.words[3] == "shared::cta" ? kFromShared : 0);
+    b.inst.mode =
+        (toGlobal ? kToGlobal : 0) | (multicast ? kMulticast : 0) |
+        (!toGlobal && b.words.size() > 3 && b.words[3] == "shared::cta"
+             ? kFromShared
+             : 0);
     b.inst.run = bulkLanes;
   }
 }
@@ -269,8 +309,9 @@ void copy(Builder &b) {
     return decodeBulkTensor(b);
   if (b.has("bulk"))
     return bulk(b);
-  b.allow({"async", "ca", "cg", "shared", "shared::cta", "global", "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B",
-           "commit_group", "wait_group", "wait_all", "mbarrier", "arrive", "noinc"});
+  b.allow({"async", "ca", "cg", "shared", "shared::cta", "global",
+           "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B", "commit_group",
+           "wait_group", "wait_all", "mbarrier", "arrive", "noinc"});
   if (b.has("commit_group")) {
     b.inst.run = commitCopies;
   } else if (b.has("wait_all")) {
@@ -279,7 +320,9 @@ void copy(Builder &b) {
     b.inst.offset = static_cast<int64_t>(b.immediate(b.operand(0)));
     b.inst.run = waitCopies;
   } else if (b.has("mbarrier")) {
-    b.address(b.operand(0), b.hasAny({"shared", "shared::cta"}) ? Space::kShared : Space::kGeneric);
+    b.address(b.operand(0), b.hasAny({"shared", "shared::cta"})
+                                ? Space::kShared
+                                : Space::kGeneric);
     b.inst.mode = b.has("noinc");
     b.inst.run = arriveAfterCopies;
   } else {
@@ -289,7 +332,8 @@ void copy(Builder &b) {
     b.inst.b = b.addressRegister(b.operand(1), ignored);
     b.inst.target = offsetOf(b.operand(1));
     uint64_t bytes = b.operand(2).bits;
-    if (b.operand(2).kind != Operand::kInteger || (bytes != 4 && bytes != 8 && bytes != 16) ||
+    if (b.operand(2).kind != Operand::kInteger ||
+        (bytes != 4 && bytes != 8 && bytes != 16) ||
         (b.has("cg") && bytes != 16))
       b.fail("it copies 4, 8 or 16 bytes (.cg: 16)");
     b.inst.width = static_cast<uint8_t>(bytes);
@@ -297,7 +341,8 @@ void copy(Builder &b) {
     if (extra == 4) {
       bool isPredicate = b.widthOf(b.operand(3), 4) == 0;
       b.inst.mode = isPredicate;
-      b.inst.c = isPredicate ? b.predicateSource(b.operand(3)) : b.source(b.operand(3), 4);
+      b.inst.c = isPredicate ? b.predicateSource(b.operand(3))
+                             : b.source(b.operand(3), 4);
     }
     b.inst.run = copyLanes;
   }
@@ -305,15 +350,18 @@ void copy(Builder &b) {
 
 } // namespace
 
-bool touchPieces(Warp &warp, const Inst &inst, uint32_t lane, const std::vector<SharedPiece> &pieces, Touch touch,
+bool touchPieces(Warp &warp, const Inst &inst, uint32_t lane,
+                 const std::vector<SharedPiece> &pieces, Touch touch,
                  uint32_t time) {
   for (const SharedPiece &piece : pieces)
-    if (!touchSharedAsync(warp, warp, inst, lane, *piece.block, piece.offset, piece.bytes, touch, true, time))
+    if (!touchSharedAsync(warp, warp, inst, lane, *piece.block, piece.offset,
+                          piece.bytes, touch, true, time))
       return false;
   return true;
 }
 
-std::unique_ptr<AsyncOp> newBulkOp(Warp &warp, const Inst &inst, uint32_t lane, bool grouped) {
+std::unique_ptr<AsyncOp> newBulkOp(Warp &warp, const Inst &inst, uint32_t lane,
+                                   bool grouped) {
   auto op = std::make_unique<AsyncOp>();
   op->kind = AsyncOp::kBulk;
   op->grouped = grouped;
@@ -325,12 +373,15 @@ std::unique_ptr<AsyncOp> newBulkOp(Warp &warp, const Inst &inst, uint32_t lane, 
   return op;
 }
 
-bool targetBlocks(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address, std::vector<Block *> &blocks,
-                  uint32_t &offset) {
+bool targetBlocks(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address,
+                  std::vector<Block *> &blocks, uint32_t &offset) {
   if (!(inst.mode & kMulticast)) {
     Block *block = sharedBlock(warp, address, offset);
     if (block == nullptr) {
-      fault(warp, inst, lane, "copies to shared memory of a block that is not in the cluster, at " + hex(address));
+      fault(
+          warp, inst, lane,
+          "copies to shared memory of a block that is not in the cluster, at " +
+              hex(address));
       return false;
     }
     blocks.push_back(block);
@@ -343,7 +394,8 @@ bool targetBlocks(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address,
       continue;
     if (rank >= warp.cluster->blocks.size()) {
       fault(warp, inst, lane,
-            "the multicast mask " + hex(mask) + " names block " + std::to_string(rank) + " of a cluster of " +
+            "the multicast mask " + hex(mask) + " names block " +
+                std::to_string(rank) + " of a cluster of " +
                 std::to_string(warp.cluster->blocks.size()));
       return false;
     }
@@ -352,15 +404,19 @@ bool targetBlocks(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address,
   return true;
 }
 
-bool targetBarriers(Warp &warp, const Inst &inst, uint32_t lane, uint32_t barrierRegister,
-                    const std::vector<Block *> &blocks, std::vector<MBarrier *> &barriers) {
-  uint64_t address =
-      inst.lanesWidth == 4 ? warp.reg<uint32_t>(barrierRegister)[lane] : warp.reg<uint64_t>(barrierRegister)[lane];
-  address +=
-      static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(warp.cluster->launch->code->lists[inst.list])));
+bool targetBarriers(Warp &warp, const Inst &inst, uint32_t lane,
+                    uint32_t barrierRegister,
+                    const std::vector<Block *> &blocks,
+                    std::vector<MBarrier *> &barriers) {
+  uint64_t address = inst.lanesWidth == 4
+                         ? warp.reg<uint32_t>(barrierRegister)[lane]
+                         : warp.reg<uint64_t>(barrierRegister)[lane];
+  address += static_cast<uint64_t>(static_cast<int64_t>(
+      static_cast<int32_t>(warp.cluster->launch->code->lists[inst.list])));
   for (Block *block : blocks) {
-    uint64_t at =
-        inst.mode & kMulticast ? (address & ~uint64_t{0xff000000u}) | uint64_t{block->rank + 1} << 24 : address;
+    uint64_t at = inst.mode & kMulticast ? (address & ~uint64_t{0xff000000u}) |
+                                               uint64_t{block->rank + 1} << 24
+                                         : address;
     MBarrier *barrier = findMBarrier(warp, inst, lane, at, true);
     if (barrier == nullptr)
       return false;
@@ -369,6 +425,8 @@ bool targetBarriers(Warp &warp, const Inst &inst, uint32_t lane, uint32_t barrie
   return true;
 }
 
-Decoder findAsyncDecoder(std::string_view head) { return head == "cp" ? copy : nullptr; }
+Decoder findAsyncDecoder(std::string_view head) {
+  return head == "cp" ? copy : nullptr;
+}
 
 } // namespace nibble::simt

@@ -8,7 +8,9 @@ void decodeWarpBarrier(Builder &b);
 
 namespace {
 
-uint32_t uniform(Warp &warp, uint32_t offset, Mask mask) { return warp.reg<uint32_t>(offset)[__builtin_ctz(mask)]; }
+uint32_t uniform(Warp &warp, uint32_t offset, Mask mask) {
+  return warp.reg<uint32_t>(offset)[__builtin_ctz(mask)];
+}
 
 void complete(Warp &warp, Barrier &barrier) {
   release(*warp.cluster, &barrier);
@@ -21,29 +23,40 @@ Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t lane = static_cast<uint32_t>(__builtin_ctz(mask));
   uint32_t id = uniform(warp, inst.a, mask);
   if (id >= 16)
-    return fault(warp, inst, lane, "there is no barrier " + std::to_string(id) + "; a block has 16");
+    return fault(warp, inst, lane,
+                 "there is no barrier " + std::to_string(id) +
+                     "; a block has 16");
   Barrier &barrier = warp.block->barriers[id];
   uint32_t threads = warp.cluster->launch->shape.threads;
-  uint32_t expected = inst.b == kNone ? (threads + kLanes - 1) / kLanes * kLanes : uniform(warp, inst.b, mask);
-  if (inst.b != kNone &&
-      (expected == 0 || expected % kLanes != 0 || expected > (threads + kLanes - 1) / kLanes * kLanes))
+  uint32_t expected = inst.b == kNone ? (threads + kLanes - 1) / kLanes * kLanes
+                                      : uniform(warp, inst.b, mask);
+  if (inst.b != kNone && (expected == 0 || expected % kLanes != 0 ||
+                          expected > (threads + kLanes - 1) / kLanes * kLanes))
     return fault(warp, inst, lane,
-                 "barrier " + std::to_string(id) + " is to wait for " + std::to_string(expected) +
-                     " threads of a block of " + std::to_string(threads) + "; whole warps of it are possible");
+                 "barrier " + std::to_string(id) + " is to wait for " +
+                     std::to_string(expected) + " threads of a block of " +
+                     std::to_string(threads) +
+                     "; whole warps of it are possible");
   if (barrier.expected != 0 && barrier.expected != expected)
     return fault(warp, inst, lane,
-                 "barrier " + std::to_string(id) + " is to wait for " + std::to_string(expected) +
-                     " threads here, and for " + std::to_string(barrier.expected) + " by those that are waiting at it");
+                 "barrier " + std::to_string(id) + " is to wait for " +
+                     std::to_string(expected) + " threads here, and for " +
+                     std::to_string(barrier.expected) +
+                     " by those that are waiting at it");
   barrier.expected = expected;
-  // A warp counts as whole: lanes beyond the block's threads, and those that have ended, come with the others.
+  // A warp counts as whole: lanes beyond the block's threads, and those that
+  // have ended, come with the others.
   bool isWhole = (warp.live & ~mask) == 0;
-  barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
+  barrier.arrived +=
+      isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
   noteChange(*warp.cluster, false);
   releaseTo(warp, mask, barrier.knowledge);
   if (barrier.arrived > barrier.expected)
     return fault(warp, inst, lane,
-                 "barrier " + std::to_string(id) + " has " + std::to_string(barrier.arrived) +
-                     " arrivals and waits for " + std::to_string(barrier.expected));
+                 "barrier " + std::to_string(id) + " has " +
+                     std::to_string(barrier.arrived) +
+                     " arrivals and waits for " +
+                     std::to_string(barrier.expected));
   if (inst.mode == 1) {
     if (barrier.arrived == barrier.expected)
       complete(warp, barrier);
@@ -65,7 +78,8 @@ Outcome clusterArrive(Warp &warp, const Inst &inst, Mask mask) {
     expected += static_cast<uint32_t>(block->warps.size()) * kLanes;
   bool isWhole = (warp.live & ~mask) == 0;
   barrier.expected = expected;
-  barrier.arrived += isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
+  barrier.arrived +=
+      isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
   noteChange(*warp.cluster, false);
   releaseTo(warp, mask, barrier.knowledge);
   forLanes(mask, [&](uint32_t i) { warp.clusterPhase[i] = barrier.phase; });
@@ -92,7 +106,8 @@ Outcome clusterWait(Warp &warp, const Inst &, Mask mask) {
 }
 
 void clusterBarrier(Builder &b) {
-  b.allow({"cluster", "arrive", "wait", "release", "acquire", "relaxed", "aligned"});
+  b.allow({"cluster", "arrive", "wait", "release", "acquire", "relaxed",
+           "aligned"});
   b.expectCount(0, 0);
   b.inst.convergent = b.has("aligned");
   b.inst.run = b.has("wait") ? clusterWait : clusterArrive;
@@ -116,19 +131,26 @@ void bar(Builder &b) {
   b.inst.run = barrierLanes;
 }
 
-// A block's registers are those that it is launched with, and warps move them among each other: an increase beyond them waits for ever. The
-// assembler launches a thread with what `.minnctapersm` blocks leave it, in eights.
+// A block's registers are those that it is launched with, and warps move them
+// among each other: an increase beyond them waits for ever. The assembler
+// launches a thread with what `.minnctapersm` blocks leave it, in eights.
 uint64_t registersOfBlock(const Code &code) {
-  uint64_t threads = code.requiredThreads, blocks = std::max<uint64_t>(code.blocksPerSM, 1);
-  return threads == 0 ? 65536 : threads * std::min<uint64_t>(65536 / (threads * blocks) / 8 * 8, 255);
+  uint64_t threads = code.requiredThreads,
+           blocks = std::max<uint64_t>(code.blocksPerSM, 1);
+  return threads == 0
+             ? 65536
+             : threads *
+                   std::min<uint64_t>(65536 / (threads * blocks) / 8 * 8, 255);
 }
 
 Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t count = static_cast<uint32_t>(inst.offset);
   uint32_t &own = warp.registers;
-  if (own != 0 && ((inst.mode == 1 && count < own) || (inst.mode == 0 && count > own)))
+  if (own != 0 &&
+      ((inst.mode == 1 && count < own) || (inst.mode == 0 && count > own)))
     return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
-                 (inst.mode ? "increases to " : "decreases to ") + std::to_string(count) + " registers from " +
+                 (inst.mode ? "increases to " : "decreases to ") +
+                     std::to_string(count) + " registers from " +
                      std::to_string(own));
   own = count;
   uint64_t total = 0;
@@ -136,7 +158,8 @@ Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
     total += uint64_t{other.registers} * kLanes;
   if (uint64_t all = registersOfBlock(*warp.cluster->launch->code); total > all)
     return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
-                 "the warps of the block hold " + std::to_string(total) + " registers; there are " + std::to_string(all));
+                 "the warps of the block hold " + std::to_string(total) +
+                     " registers; there are " + std::to_string(all));
   return Outcome::kNext;
 }
 
@@ -144,7 +167,8 @@ void setmaxnreg(Builder &b) {
   b.allow({"inc", "dec", "sync", "aligned"});
   b.expectCount(1, 1);
   const Operand &count = b.operand(0);
-  if (count.kind != Operand::kInteger || count.bits % 8 != 0 || count.bits < 24 || count.bits > 256)
+  if (count.kind != Operand::kInteger || count.bits % 8 != 0 ||
+      count.bits < 24 || count.bits > 256)
     return b.fail("the number of registers is a multiple of 8 from 24 to 256");
   b.inst.offset = static_cast<int64_t>(count.bits);
   b.inst.mode = b.has("inc");

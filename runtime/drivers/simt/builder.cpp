@@ -70,7 +70,8 @@ Type parseType(std::string_view word) {
   if (word.starts_with("bf")) {
     type.kind = 'h';
     digits.remove_prefix(2);
-  } else if (!word.empty() && (word[0] == 'u' || word[0] == 's' || word[0] == 'b' || word[0] == 'f')) {
+  } else if (!word.empty() && (word[0] == 'u' || word[0] == 's' ||
+                               word[0] == 'b' || word[0] == 'f')) {
     type.kind = word[0];
     digits.remove_prefix(1);
   } else {
@@ -81,12 +82,14 @@ Type parseType(std::string_view word) {
     digits.remove_suffix(2);
   }
   uint32_t bits = 0;
-  auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+  auto [end, code] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), bits);
   if (code != std::errc() || end != digits.data() + digits.size())
     return {};
-  bool known = type.kind == 'h'   ? bits == 16
-               : type.kind == 'f' ? bits == 16 || bits == 32 || bits == 64
-                                  : bits == 8 || bits == 16 || bits == 32 || bits == 64;
+  bool known = type.kind == 'h' ? bits == 16
+               : type.kind == 'f'
+                   ? bits == 16 || bits == 32 || bits == 64
+                   : bits == 8 || bits == 16 || bits == 32 || bits == 64;
   if (!known || (type.packed && bits != 16))
     return {};
   type.bits = static_cast<uint8_t>(bits);
@@ -95,7 +98,9 @@ Type parseType(std::string_view word) {
 
 uint32_t KernelBuilder::newRegister(uint32_t laneBytes) {
   uint32_t bytes =
-      laneBytes == 0 ? 64 : laneBytes * kLanes; // a predicate has its own 64 bytes: one bit of pendingRegister
+      laneBytes == 0 ? 64
+                     : laneBytes * kLanes; // a predicate has its own 64 bytes:
+                                           // one bit of pendingRegister
   uint32_t offset = code->fileBytes;
   code->fileBytes += bytes;
   return offset;
@@ -104,21 +109,25 @@ uint32_t KernelBuilder::newRegister(uint32_t laneBytes) {
 uint32_t KernelBuilder::constant(uint64_t value, uint32_t width) {
   if (width < 8)
     value &= (uint64_t{1} << (8 * width)) - 1;
-  auto [found, inserted] = constants.try_emplace({value, static_cast<int>(width)}, 0);
+  auto [found, inserted] =
+      constants.try_emplace({value, static_cast<int>(width)}, 0);
   if (inserted) {
     found->second = newRegister(width);
-    code->presets.push_back({Preset::kConstant, static_cast<uint8_t>(width), found->second, value});
+    code->presets.push_back(
+        {Preset::kConstant, static_cast<uint8_t>(width), found->second, value});
   }
   return found->second;
 }
 
-Builder::Builder(KernelBuilder &kernel, const Frame &frame, const Statement &statement)
+Builder::Builder(KernelBuilder &kernel, const Frame &frame,
+                 const Statement &statement)
     : kernel_(kernel), frame_(frame), statement_(statement) {
   std::string_view rest = statement.opcode;
   for (bool first = true; !rest.empty(); first = false) {
     size_t dot = rest.find('.');
     std::string_view word = rest.substr(0, dot);
-    rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
+    rest = dot == std::string_view::npos ? std::string_view()
+                                         : rest.substr(dot + 1);
     if (first)
       head = word;
     else
@@ -134,15 +143,19 @@ Builder::Builder(KernelBuilder &kernel, const Frame &frame, const Statement &sta
   }
 }
 
-bool Builder::has(std::string_view word) const { return std::find(words.begin(), words.end(), word) != words.end(); }
+bool Builder::has(std::string_view word) const {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 bool Builder::hasAny(std::initializer_list<std::string_view> list) const {
-  return std::any_of(list.begin(), list.end(), [&](std::string_view word) { return has(word); });
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view word) { return has(word); });
 }
 
 void Builder::allow(std::initializer_list<std::string_view> list) {
   for (std::string_view word : words)
-    if (parseType(word).kind == 0 && std::find(list.begin(), list.end(), word) == list.end())
+    if (parseType(word).kind == 0 &&
+        std::find(list.begin(), list.end(), word) == list.end())
       fail("the modifier ." + std::string(word) + " is not supported");
 }
 
@@ -155,7 +168,9 @@ Type Builder::type(size_t i) const {
 
 size_t Builder::types() const {
   return static_cast<size_t>(
-      std::count_if(words.begin(), words.end(), [](std::string_view word) { return parseType(word).kind != 0; }));
+      std::count_if(words.begin(), words.end(), [](std::string_view word) {
+        return parseType(word).kind != 0;
+      }));
 }
 
 void Builder::fail(std::string what) {
@@ -195,29 +210,35 @@ uint32_t Builder::source(const Operand &operand, uint32_t width) {
   switch (operand.kind) {
   case Operand::kRegister:
     if (widthOf(operand, 0) != width)
-      fail("the operand " + std::string(operand.name) + " does not have " + std::to_string(8 * width) + " bits");
+      fail("the operand " + std::string(operand.name) + " does not have " +
+           std::to_string(8 * width) + " bits");
     return frame_.registers[operand.index];
   case Operand::kInteger:
     return kernel_.constant(operand.bits, width);
   case Operand::kFloat32:
     if (width != 4)
-      fail("a float constant stands where " + std::to_string(8 * width) + " bits are needed");
+      fail("a float constant stands where " + std::to_string(8 * width) +
+           " bits are needed");
     return kernel_.constant(operand.bits, width);
   case Operand::kFloat64:
     if (width == 4)
-      return kernel_.constant(std::bit_cast<uint32_t>(static_cast<float>(std::bit_cast<double>(operand.bits))), 4);
+      return kernel_.constant(std::bit_cast<uint32_t>(static_cast<float>(
+                                  std::bit_cast<double>(operand.bits))),
+                              4);
     return kernel_.constant(operand.bits, width);
   case Operand::kSpecial:
     return special(operand.name, width);
   case Operand::kSymbol:
-    return operand.name == "WARP_SZ" ? special(operand.name, width) : symbol(operand, width);
+    return operand.name == "WARP_SZ" ? special(operand.name, width)
+                                     : symbol(operand, width);
   default:
     fail("an operand is no value");
     return 0;
   }
 }
 
-uint32_t Builder::sourceAny(const Operand &operand, uint32_t otherwise, uint32_t &width) {
+uint32_t Builder::sourceAny(const Operand &operand, uint32_t otherwise,
+                            uint32_t &width) {
   width = widthOf(operand, otherwise);
   if (width == 0) {
     fail("a predicate stands where a value is needed");
@@ -231,10 +252,13 @@ uint32_t Builder::special(std::string_view name, uint32_t width) {
     if (special.name != name)
       continue;
     // One may be read wider than it is, as by mov.u64 of %laneid.
-    auto [found, inserted] = kernel_.specials.try_emplace({special.name, width}, 0);
+    auto [found, inserted] =
+        kernel_.specials.try_emplace({special.name, width}, 0);
     if (inserted) {
       found->second = kernel_.newRegister(width);
-      kernel_.code->presets.push_back({special.kind, static_cast<uint8_t>(width), found->second, special.value});
+      kernel_.code->presets.push_back({special.kind,
+                                       static_cast<uint8_t>(width),
+                                       found->second, special.value});
     }
     return found->second;
   }
@@ -244,7 +268,8 @@ uint32_t Builder::special(std::string_view name, uint32_t width) {
 
 uint32_t Builder::symbol(const Operand &operand, uint32_t width) {
   auto found = frame_.symbols.find(operand.name);
-  const Symbol *symbol = found != frame_.symbols.end() ? &found->second : nullptr;
+  const Symbol *symbol =
+      found != frame_.symbols.end() ? &found->second : nullptr;
   if (symbol == nullptr) {
     auto global = kernel_.globals.find(operand.name);
     if (global == kernel_.globals.end()) {
@@ -253,7 +278,8 @@ uint32_t Builder::symbol(const Operand &operand, uint32_t width) {
     }
     symbol = &global->second;
   }
-  return kernel_.constant(symbol->address + static_cast<uint64_t>(operand.offset), width);
+  return kernel_.constant(
+      symbol->address + static_cast<uint64_t>(operand.offset), width);
 }
 
 uint32_t Builder::destination(const Operand &operand, uint32_t width) {
@@ -276,14 +302,18 @@ uint32_t Builder::predicateSource(const Operand &operand) {
     return frame_.registers[operand.index];
   }
   if (operand.kind != Operand::kInteger &&
-      !(operand.kind == Operand::kSymbol && (operand.name == "true" || operand.name == "false")))
+      !(operand.kind == Operand::kSymbol &&
+        (operand.name == "true" || operand.name == "false")))
     fail("the operand is no predicate");
-  bool value = operand.kind == Operand::kInteger ? operand.bits != 0 : operand.name == "true";
+  bool value = operand.kind == Operand::kInteger ? operand.bits != 0
+                                                 : operand.name == "true";
   // A mask that is the same whichever lane looks.
   return kernel_.constant(value ? kAllLanes : 0, 4);
 }
 
-uint32_t Builder::predicateDestination(const Operand &operand) { return destination(operand, 0); }
+uint32_t Builder::predicateDestination(const Operand &operand) {
+  return destination(operand, 0);
+}
 
 uint64_t Builder::immediate(const Operand &operand) {
   if (operand.kind != Operand::kInteger)
@@ -294,13 +324,16 @@ uint64_t Builder::immediate(const Operand &operand) {
 void Builder::setList(const std::vector<uint32_t> &offsets) {
   inst.list = static_cast<uint32_t>(kernel_.code->lists.size());
   inst.listSize = static_cast<uint32_t>(offsets.size());
-  kernel_.code->lists.insert(kernel_.code->lists.end(), offsets.begin(), offsets.end());
+  kernel_.code->lists.insert(kernel_.code->lists.end(), offsets.begin(),
+                             offsets.end());
 }
 
-std::vector<uint32_t> Builder::vectorOf(const Operand &operand, uint32_t width, bool isDestination) {
+std::vector<uint32_t> Builder::vectorOf(const Operand &operand, uint32_t width,
+                                        bool isDestination) {
   std::vector<uint32_t> offsets;
   auto add = [&](const Operand &element) {
-    offsets.push_back(isDestination ? destination(element, width) : source(element, width));
+    offsets.push_back(isDestination ? destination(element, width)
+                                    : source(element, width));
   };
   if (operand.kind == Operand::kVector)
     for (const Operand &element : operand.elements)
@@ -330,7 +363,8 @@ uint32_t Builder::addressRegister(const Operand &operand, int64_t &offset) {
 void Builder::address(const Operand &operand, Space space) {
   if (operand.kind != Operand::kAddress)
     fail("the operand is no address");
-  const Operand &base = operand.kind == Operand::kAddress ? operand.elements[0] : operand;
+  const Operand &base =
+      operand.kind == Operand::kAddress ? operand.elements[0] : operand;
   inst.space = space;
   inst.a = addressRegister(operand, inst.offset);
   inst.lanesWidth = inst.lanesWidth == 0 ? 8 : inst.lanesWidth;

@@ -1,7 +1,9 @@
-// Decoding one statement into one instruction: what the decoders of the instruction classes share.
+// Decoding one statement into one instruction: what the decoders of the
+// instruction classes share.
 //
-// A decoder asks for its operands in any order and sets Inst::run; the first thing that does not fit is kept as the
-// error, and the rest of the decoder may go on with offsets that mean nothing.
+// A decoder asks for its operands in any order and sets Inst::run; the first
+// thing that does not fit is kept as the error, and the rest of the decoder may
+// go on with offsets that mean nothing.
 #pragma once
 
 #include "runtime/drivers/simt/code.h"
@@ -14,7 +16,8 @@
 
 namespace nibble::simt {
 
-// A type modifier: class 'u', 's', 'b', 'f' (f16, f32, f64), 'h' (bf16), 'p' (pred), 0 (none); packed: x2.
+// A type modifier: class 'u', 's', 'b', 'f' (f16, f32, f64), 'h' (bf16), 'p'
+// (pred), 0 (none); packed: x2.
 struct Type {
   char kind = 0;
   uint8_t bits = 0; // of one number
@@ -36,9 +39,11 @@ struct Symbol {
 // What is built up over all statements of a kernel.
 struct KernelBuilder {
   Code *code = nullptr;
-  std::map<std::pair<uint64_t, int>, uint32_t> constants;             // value and width to offset
-  std::map<std::pair<std::string_view, uint32_t>, uint32_t> specials; // name and width to offset
-  std::map<std::string_view, Symbol> globals;                         // of the module
+  std::map<std::pair<uint64_t, int>, uint32_t>
+      constants; // value and width to offset
+  std::map<std::pair<std::string_view, uint32_t>, uint32_t>
+      specials;                               // name and width to offset
+  std::map<std::string_view, Symbol> globals; // of the module
   uint32_t newRegister(uint32_t laneBytes);
   uint32_t constant(uint64_t value, uint32_t width);
 };
@@ -52,7 +57,8 @@ struct Frame {
 
 class Builder {
 public:
-  Builder(KernelBuilder &kernel, const Frame &frame, const Statement &statement);
+  Builder(KernelBuilder &kernel, const Frame &frame,
+          const Statement &statement);
 
   std::string_view head;               // "ld"
   std::vector<std::string_view> words; // modifiers: "global", "v2", "b32"
@@ -61,7 +67,8 @@ public:
 
   bool has(std::string_view word) const;
   bool hasAny(std::initializer_list<std::string_view> list) const;
-  // Every modifier must be a type or in the list; a word that we do not know may change the meaning.
+  // Every modifier must be a type or in the list; a word that we do not know
+  // may change the meaning.
   void allow(std::initializer_list<std::string_view> list);
   Type type(size_t i = 0) const; // the i-th modifier that is a type
   size_t types() const;
@@ -70,24 +77,34 @@ public:
   size_t count() const { return statement_.operands.size(); }
   const Operand &operand(size_t i);
   void expectCount(size_t low, size_t high);
-  bool isRegister(const Operand &operand) const { return operand.kind == Operand::kRegister; }
-  // Bytes of a lane of the register; 0 for a predicate; `otherwise` for what is no register.
+  bool isRegister(const Operand &operand) const {
+    return operand.kind == Operand::kRegister;
+  }
+  // Bytes of a lane of the register; 0 for a predicate; `otherwise` for what is
+  // no register.
   uint32_t widthOf(const Operand &operand, uint32_t otherwise) const;
 
-  // A value of `width` bytes a lane. A float constant becomes one of `width` bytes.
+  // A value of `width` bytes a lane. A float constant becomes one of `width`
+  // bytes.
   uint32_t source(const Operand &operand, uint32_t width);
-  // Of whatever width the register has; constants take `otherwise`. The width comes back in `width`.
-  uint32_t sourceAny(const Operand &operand, uint32_t otherwise, uint32_t &width);
+  // Of whatever width the register has; constants take `otherwise`. The width
+  // comes back in `width`.
+  uint32_t sourceAny(const Operand &operand, uint32_t otherwise,
+                     uint32_t &width);
   // kNone for _.
   uint32_t destination(const Operand &operand, uint32_t width);
-  uint32_t predicateSource(const Operand &operand); // true and false may be integers
+  uint32_t
+  predicateSource(const Operand &operand); // true and false may be integers
   uint32_t predicateDestination(const Operand &operand);
   // An integer that stands in the text.
   uint64_t immediate(const Operand &operand);
-  // Appends the offsets of a vector's registers (or of one register) to Code::lists; sets list and listSize.
+  // Appends the offsets of a vector's registers (or of one register) to
+  // Code::lists; sets list and listSize.
   void setList(const std::vector<uint32_t> &offsets);
-  std::vector<uint32_t> vectorOf(const Operand &operand, uint32_t width, bool isDestination);
-  // Base register or symbol and offset into inst.a, inst.offset; the space of a symbol narrows a generic one.
+  std::vector<uint32_t> vectorOf(const Operand &operand, uint32_t width,
+                                 bool isDestination);
+  // Base register or symbol and offset into inst.a, inst.offset; the space of a
+  // symbol narrows a generic one.
   void address(const Operand &operand, Space space);
   // The base of an address, 4 or 8 bytes a lane widened to 8, into the field.
   uint32_t addressRegister(const Operand &operand, int64_t &offset);
@@ -121,7 +138,8 @@ struct DecodeContext {
 };
 
 // Bad input naming line and instruction.
-Result<std::shared_ptr<Code>> decode(std::shared_ptr<Module> module, const Function &entry,
+Result<std::shared_ptr<Code>> decode(std::shared_ptr<Module> module,
+                                     const Function &entry,
                                      const DecodeContext &context);
 
 } // namespace nibble::simt

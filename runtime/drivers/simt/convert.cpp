@@ -27,16 +27,19 @@ double roundToInteger(double x, uint32_t rounding) {
   }
 }
 
-// x within the limits of an integer of `bits`; NaN gives 0 for up to 32 bits, and the smallest for 64 (ISA: "cvt").
+// x within the limits of an integer of `bits`; NaN gives 0 for up to 32 bits,
+// and the smallest for 64 (ISA: "cvt").
 uint64_t integerOf(double x, Type type) {
   if (x != x)
     return type.bits == 64 ? uint64_t{1} << 63 : 0;
   if (type.isSigned()) {
     double limit = std::ldexp(1.0, type.bits - 1);
     if (x >= limit)
-      return static_cast<uint64_t>(std::numeric_limits<int64_t>::max() >> (64 - type.bits));
+      return static_cast<uint64_t>(std::numeric_limits<int64_t>::max() >>
+                                   (64 - type.bits));
     if (x < -limit)
-      return static_cast<uint64_t>(std::numeric_limits<int64_t>::min() >> (64 - type.bits));
+      return static_cast<uint64_t>(std::numeric_limits<int64_t>::min() >>
+                                   (64 - type.bits));
     return static_cast<uint64_t>(static_cast<int64_t>(x));
   }
   if (x <= 0)
@@ -46,7 +49,8 @@ uint64_t integerOf(double x, Type type) {
   return static_cast<uint64_t>(x);
 }
 
-// The neighbour of `rounded` (nearest) that the mode asks for, given the exact value.
+// The neighbour of `rounded` (nearest) that the mode asks for, given the exact
+// value.
 template <typename T> T directed(T rounded, double exact, uint32_t rounding) {
   double value = static_cast<double>(rounded);
   if (exact != exact || value == exact)
@@ -71,14 +75,18 @@ uint16_t brainOf(double x, uint32_t mode) {
 }
 uint16_t halfOf(double x, uint32_t mode) {
   uint16_t bits = Half::store(toOdd(x));
-  if ((mode & 7) == kZero && x == x && std::abs(static_cast<double>(Half::load(bits))) > std::abs(x))
+  if ((mode & 7) == kZero && x == x &&
+      std::abs(static_cast<double>(Half::load(bits))) > std::abs(x))
     --bits;
   return bits;
 }
 
-double clampUnit(double x) { return x != x ? 0.0 : x < 0 ? 0.0 : x > 1 ? 1.0 : x; }
+double clampUnit(double x) {
+  return x != x ? 0.0 : x < 0 ? 0.0 : x > 1 ? 1.0 : x;
+}
 
-// A value of `type` in the low bits, as a double; exact for all but 64-bit integers, which have their own path.
+// A value of `type` in the low bits, as a double; exact for all but 64-bit
+// integers, which have their own path.
 double load(uint64_t bits, Type type, uint32_t mode) {
   switch (type.kind) {
   case 'h':
@@ -92,7 +100,8 @@ double load(uint64_t bits, Type type, uint32_t mode) {
     }
     return std::bit_cast<double>(bits);
   default:
-    return type.isSigned() ? static_cast<double>(static_cast<int64_t>(bits)) : static_cast<double>(bits);
+    return type.isSigned() ? static_cast<double>(static_cast<int64_t>(bits))
+                           : static_cast<double>(bits);
   }
 }
 
@@ -116,7 +125,9 @@ uint64_t extend(uint64_t bits, Type type) {
   if (type.bits >= 64)
     return bits;
   uint32_t drop = 64u - type.bits;
-  return type.isSigned() ? static_cast<uint64_t>(static_cast<int64_t>(bits << drop) >> drop) : bits << drop >> drop;
+  return type.isSigned()
+             ? static_cast<uint64_t>(static_cast<int64_t>(bits << drop) >> drop)
+             : bits << drop >> drop;
 }
 
 uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
@@ -124,7 +135,8 @@ uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
          : width == 4 ? warp.reg<uint32_t>(offset)[lane]
                       : warp.reg<uint64_t>(offset)[lane];
 }
-void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane, uint64_t value) {
+void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
+               uint64_t value) {
   if (width == 2)
     warp.reg<uint16_t>(offset)[lane] = static_cast<uint16_t>(value);
   else if (width == 4)
@@ -134,8 +146,14 @@ void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane, uint6
 }
 
 // How many instructions of one kind: types packed into Inst::c and Inst::d.
-uint32_t encode(Type type) { return static_cast<uint32_t>(static_cast<uint8_t>(type.kind)) << 8 | type.bits; }
-Type decodeType(uint32_t code) { return {static_cast<char>(code >> 8), static_cast<uint8_t>(code & 0xff), false}; }
+uint32_t encode(Type type) {
+  return static_cast<uint32_t>(static_cast<uint8_t>(type.kind)) << 8 |
+         type.bits;
+}
+Type decodeType(uint32_t code) {
+  return {static_cast<char>(code >> 8), static_cast<uint8_t>(code & 0xff),
+          false};
+}
 
 uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
   if (from.isFloat()) {
@@ -152,7 +170,8 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
       bool negative = from.isSigned() && static_cast<int64_t>(bits) < 0;
       if (!to.isSigned())
         return negative ? 0 : std::min(bits, ~uint64_t{0} >> (64 - to.bits));
-      int64_t high = std::numeric_limits<int64_t>::max() >> (64 - to.bits), low = -high - 1;
+      int64_t high = std::numeric_limits<int64_t>::max() >> (64 - to.bits),
+              low = -high - 1;
       if (!negative)
         return std::min(bits, static_cast<uint64_t>(high));
       return static_cast<uint64_t>(std::max(static_cast<int64_t>(bits), low));
@@ -164,7 +183,9 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
     bool negative = from.isSigned() && static_cast<int64_t>(bits) < 0;
     uint64_t magnitude = negative ? 0 - bits : bits;
     int shift = magnitude >> 53 == 0 ? 0 : 11;
-    uint64_t top = magnitude >> shift | static_cast<uint64_t>((magnitude & ((uint64_t{1} << shift) - 1)) != 0);
+    uint64_t top =
+        magnitude >> shift |
+        static_cast<uint64_t>((magnitude & ((uint64_t{1} << shift) - 1)) != 0);
     double x = std::ldexp(static_cast<double>(top), shift);
     return storeFloat(negative ? -x : x, to, mode);
   }
@@ -178,8 +199,10 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
 Outcome convertLanes(Warp &warp, const Inst &inst, Mask mask) {
   Type to = decodeType(inst.c), from = decodeType(inst.d);
   forLanes(mask, [&](uint32_t i) {
-    uint64_t value = convertOne(readLane(warp, inst.a, inst.width, i), to, from, inst.mode);
-    writeLane(warp, inst.dst, inst.lanesWidth, i, to.isFloat() ? value : extend(value, to));
+    uint64_t value =
+        convertOne(readLane(warp, inst.a, inst.width, i), to, from, inst.mode);
+    writeLane(warp, inst.dst, inst.lanesWidth, i,
+              to.isFloat() ? value : extend(value, to));
   });
   return Outcome::kNext;
 }
@@ -193,16 +216,18 @@ Outcome convertPacked(Warp &warp, const Inst &inst, Mask mask) {
       hi = flush(hi);
       lo = flush(lo);
     }
-    warp.reg<uint32_t>(inst.dst)[i] = static_cast<uint32_t>(storeFloat(hi, to, inst.mode)) << 16 |
-                                      static_cast<uint32_t>(storeFloat(lo, to, inst.mode));
+    warp.reg<uint32_t>(inst.dst)[i] =
+        static_cast<uint32_t>(storeFloat(hi, to, inst.mode)) << 16 |
+        static_cast<uint32_t>(storeFloat(lo, to, inst.mode));
   });
   return Outcome::kNext;
 }
 
 Outcome toE4M3(Warp &warp, const Inst &inst, Mask mask) {
   forLanes(mask, [&](uint32_t i) {
-    warp.reg<uint16_t>(inst.dst)[i] = static_cast<uint16_t>(numerics::e4m3FromFloat(warp.reg<float>(inst.a)[i]) << 8 |
-                                                            numerics::e4m3FromFloat(warp.reg<float>(inst.b)[i]));
+    warp.reg<uint16_t>(inst.dst)[i] = static_cast<uint16_t>(
+        numerics::e4m3FromFloat(warp.reg<float>(inst.a)[i]) << 8 |
+        numerics::e4m3FromFloat(warp.reg<float>(inst.b)[i]));
   });
   return Outcome::kNext;
 }
@@ -210,14 +235,19 @@ Outcome toE4M3(Warp &warp, const Inst &inst, Mask mask) {
 Outcome fromE4M3(Warp &warp, const Inst &inst, Mask mask) {
   forLanes(mask, [&](uint32_t i) {
     uint16_t pair = warp.reg<uint16_t>(inst.a)[i];
-    auto half = [](uint8_t bits) { return static_cast<uint32_t>(Half::store(numerics::floatFromE4M3(bits))); };
-    warp.reg<uint32_t>(inst.dst)[i] = half(static_cast<uint8_t>(pair >> 8)) << 16 | half(static_cast<uint8_t>(pair));
+    auto half = [](uint8_t bits) {
+      return static_cast<uint32_t>(Half::store(numerics::floatFromE4M3(bits)));
+    };
+    warp.reg<uint32_t>(inst.dst)[i] = half(static_cast<uint8_t>(pair >> 8))
+                                          << 16 |
+                                      half(static_cast<uint8_t>(pair));
   });
   return Outcome::kNext;
 }
 
 void convert(Builder &b) {
-  b.allow({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi", "ftz", "sat", "relu", "satfinite", "e4m3x2", "rna"});
+  b.allow({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi", "ftz", "sat",
+           "relu", "satfinite", "e4m3x2", "rna"});
   Inst &inst = b.inst;
   if (b.hasAny({"rz", "rzi"}))
     inst.mode = kZero;
@@ -227,7 +257,8 @@ void convert(Builder &b) {
     inst.mode = kUp;
   if (b.hasAny({"rni", "rzi", "rmi", "rpi"}))
     inst.mode |= 64;
-  inst.mode |= (b.has("sat") ? kSaturate : 0) | (b.has("ftz") ? kFlushMode : 0) | (b.has("relu") ? kRelu : 0);
+  inst.mode |= (b.has("sat") ? kSaturate : 0) |
+               (b.has("ftz") ? kFlushMode : 0) | (b.has("relu") ? kRelu : 0);
   if (b.has("rna"))
     return b.fail("the rounding .rna is not supported");
   if (b.has("e4m3x2")) {
@@ -261,7 +292,8 @@ void convert(Builder &b) {
   uint32_t width = 0;
   inst.a = b.sourceAny(b.operand(1), std::max(from.bytes(), 2u), width);
   inst.width = static_cast<uint8_t>(width);
-  uint32_t to16 = std::max(b.widthOf(b.operand(0), std::max(to.bytes(), 2u)), 2u);
+  uint32_t to16 =
+      std::max(b.widthOf(b.operand(0), std::max(to.bytes(), 2u)), 2u);
   inst.lanesWidth = static_cast<uint8_t>(to16);
   inst.dst = b.destination(b.operand(0), to16);
   if (width < from.bytes() || to16 < to.bytes())
@@ -269,19 +301,30 @@ void convert(Builder &b) {
   inst.run = convertLanes;
   // The frequent ones, in loops that vectorize.
   bool plain = inst.mode == 0;
-  if (plain && to.kind == 'f' && to.bits == 32 && from.kind == 'h' && width == 2 && to16 == 4)
-    inst.run = unary<float, uint16_t>([](uint16_t x) { return canonical(floatFromBf16(x)); });
-  else if (plain && !to.isFloat() && !from.isFloat() && to.bits == 64 && from.bits == 32 && width == 4)
-    inst.run = from.isSigned() ? unary<int64_t, int32_t>([](int32_t x) { return int64_t{x}; })
-                               : unary<uint64_t, uint32_t>([](uint32_t x) { return uint64_t{x}; });
-  else if (plain && !to.isFloat() && !from.isFloat() && to.bits == 32 && from.bits == 64 && to16 == 4)
-    inst.run = unary<uint32_t, uint64_t>([](uint64_t x) { return static_cast<uint32_t>(x); });
-  else if (plain && to.kind == 'f' && to.bits == 32 && from.kind == 's' && from.bits == 32 && width == 4)
-    inst.run = unary<float, int32_t>([](int32_t x) { return static_cast<float>(x); });
+  if (plain && to.kind == 'f' && to.bits == 32 && from.kind == 'h' &&
+      width == 2 && to16 == 4)
+    inst.run = unary<float, uint16_t>(
+        [](uint16_t x) { return canonical(floatFromBf16(x)); });
+  else if (plain && !to.isFloat() && !from.isFloat() && to.bits == 64 &&
+           from.bits == 32 && width == 4)
+    inst.run =
+        from.isSigned()
+            ? unary<int64_t, int32_t>([](int32_t x) { return int64_t{x}; })
+            : unary<uint64_t, uint32_t>([](uint32_t x) { return uint64_t{x}; });
+  else if (plain && !to.isFloat() && !from.isFloat() && to.bits == 32 &&
+           from.bits == 64 && to16 == 4)
+    inst.run = unary<uint32_t, uint64_t>(
+        [](uint64_t x) { return static_cast<uint32_t>(x); });
+  else if (plain && to.kind == 'f' && to.bits == 32 && from.kind == 's' &&
+           from.bits == 32 && width == 4)
+    inst.run =
+        unary<float, int32_t>([](int32_t x) { return static_cast<float>(x); });
 }
 
 } // namespace
 
-Decoder findConvertDecoder(std::string_view head) { return head == "cvt" ? convert : nullptr; }
+Decoder findConvertDecoder(std::string_view head) {
+  return head == "cvt" ? convert : nullptr;
+}
 
 } // namespace nibble::simt

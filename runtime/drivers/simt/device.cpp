@@ -18,7 +18,8 @@ namespace {
 
 class SimtModule : public DeviceModule {
 public:
-  explicit SimtModule(std::shared_ptr<AllocationMap> memory) : memory(std::move(memory)) {}
+  explicit SimtModule(std::shared_ptr<AllocationMap> memory)
+      : memory(std::move(memory)) {}
   ~SimtModule() override {
     for (uint64_t variable : variables)
       memory->remove(variable);
@@ -45,13 +46,18 @@ public:
   DeviceMemory memory() const override {
     int64_t page = sysconf(_SC_PAGESIZE);
     return {page * sysconf(_SC_PHYS_PAGES), page * sysconf(_SC_AVPHYS_PAGES),
-            static_cast<int64_t>(memory_->liveBytes()), static_cast<int64_t>(memory_->peakBytes())};
+            static_cast<int64_t>(memory_->liveBytes()),
+            static_cast<int64_t>(memory_->peakBytes())};
   }
 
-  Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override {
+  Result<DeviceAddress> allocate(int64_t bytes,
+                                 std::string_view what) override {
     if (bytes < 0)
-      return Status::usage("simt: '" + std::string(what) + "' has " + std::to_string(bytes) + " bytes");
-    NIBBLE_ASSIGN(AllocationMap::Entry * entry, memory_->allocate(static_cast<uint64_t>(bytes), what, checks()));
+      return Status::usage("simt: '" + std::string(what) + "' has " +
+                           std::to_string(bytes) + " bytes");
+    NIBBLE_ASSIGN(
+        AllocationMap::Entry * entry,
+        memory_->allocate(static_cast<uint64_t>(bytes), what, checks()));
     return entry->begin;
   }
   void release(DeviceAddress address) override { memory_->remove(address); }
@@ -59,11 +65,14 @@ public:
   bool checksAccesses() const override { return checks(); }
   Status adopt(void *memory, int64_t bytes, std::string_view what) override {
     NIBBLE_ASSIGN(auto *entry,
-                  memory_->adopt(reinterpret_cast<uint64_t>(memory), static_cast<uint64_t>(bytes), what, checks()));
+                  memory_->adopt(reinterpret_cast<uint64_t>(memory),
+                                 static_cast<uint64_t>(bytes), what, checks()));
     (void)entry;
     return Status::ok();
   }
-  void disown(void *memory) override { memory_->remove(reinterpret_cast<uint64_t>(memory)); }
+  void disown(void *memory) override {
+    memory_->remove(reinterpret_cast<uint64_t>(memory));
+  }
   SimtCounters counters() const override { return counters_; }
 
   Status upload(DeviceAddress to, const void *from, int64_t bytes) override {
@@ -72,50 +81,69 @@ public:
     return Status::ok();
   }
   Status download(void *to, DeviceAddress from, int64_t bytes) override {
-    NIBBLE_ASSIGN(const AllocationMap::Entry *entry, range(from, bytes, "download"));
-    if (const void *hole =
-            entry->written ? std::memchr(entry->writtenAt(from), 0, static_cast<size_t>(bytes)) : nullptr)
-      return Status::failed("simt: download of " + std::to_string(bytes) + " bytes: nothing wrote byte " +
-                            std::to_string(static_cast<const uint8_t *>(hole) - entry->written.get()) + " of '" +
-                            entry->what + "'");
-    std::memcpy(to, reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
+    NIBBLE_ASSIGN(const AllocationMap::Entry *entry,
+                  range(from, bytes, "download"));
+    if (const void *hole = entry->written
+                               ? std::memchr(entry->writtenAt(from), 0,
+                                             static_cast<size_t>(bytes))
+                               : nullptr)
+      return Status::failed("simt: download of " + std::to_string(bytes) +
+                            " bytes: nothing wrote byte " +
+                            std::to_string(static_cast<const uint8_t *>(hole) -
+                                           entry->written.get()) +
+                            " of '" + entry->what + "'");
+    std::memcpy(to, reinterpret_cast<const void *>(from),
+                static_cast<size_t>(bytes));
     return Status::ok();
   }
   Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override {
     return record([this, to, from, bytes] {
-      NIBBLE_ASSIGN(const AllocationMap::Entry *source, range(from, bytes, "copy"));
-      NIBBLE_ASSIGN(const AllocationMap::Entry *target, range(to, bytes, "copy"));
+      NIBBLE_ASSIGN(const AllocationMap::Entry *source,
+                    range(from, bytes, "copy"));
+      NIBBLE_ASSIGN(const AllocationMap::Entry *target,
+                    range(to, bytes, "copy"));
       if (target->written != nullptr && source->written != nullptr)
-        std::memmove(target->writtenAt(to), source->writtenAt(from), static_cast<size_t>(bytes));
+        std::memmove(target->writtenAt(to), source->writtenAt(from),
+                     static_cast<size_t>(bytes));
       else if (target->written != nullptr)
         std::memset(target->writtenAt(to), 1, static_cast<size_t>(bytes));
-      std::memmove(reinterpret_cast<void *>(to), reinterpret_cast<const void *>(from), static_cast<size_t>(bytes));
+      std::memmove(reinterpret_cast<void *>(to),
+                   reinterpret_cast<const void *>(from),
+                   static_cast<size_t>(bytes));
       return Status::ok();
     });
   }
   Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override {
     return record([this, to, value, bytes] {
       NIBBLE_TRY(write(to, bytes, "fill"));
-      std::memset(reinterpret_cast<void *>(to), value, static_cast<size_t>(bytes));
+      std::memset(reinterpret_cast<void *>(to), value,
+                  static_cast<size_t>(bytes));
       return Status::ok();
     });
   }
 
-  Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image, std::span<const std::string> kernels) override {
-    auto named = [&](Status status) { return std::move(status).within("kernel image " + image.name); };
+  Result<std::unique_ptr<DeviceModule>>
+  load(const KernelImage &image,
+       std::span<const std::string> kernels) override {
+    auto named = [&](Status status) {
+      return std::move(status).within("kernel image " + image.name);
+    };
     if (image.ptx.empty())
-      return named(Status::environment("it has no PTX text, which is what simt executes"));
+      return named(Status::environment(
+          "it has no PTX text, which is what simt executes"));
     auto parsed = parsePtx(image.ptx);
     if (!parsed.isOk())
       return named(std::move(parsed).takeStatus());
     std::shared_ptr<Module> source = *parsed;
     auto module = std::make_unique<SimtModule>(memory_);
     DecodeContext context;
-    if (Status status = placeVariables(*source, *module, context); !status.isOk())
+    if (Status status = placeVariables(*source, *module, context);
+        !status.isOk())
       return named(std::move(status));
     for (const std::string &name : kernels) {
       auto found = source->functions.find(name);
-      if (found == source->functions.end() || !found->second.isEntry || !found->second.hasBody)
+      if (found == source->functions.end() || !found->second.isEntry ||
+          !found->second.hasBody)
         return named(Status::badInput("it has no kernel '" + name + "'"));
       auto code = decode(source, found->second, context);
       if (!code.isOk())
@@ -129,14 +157,16 @@ public:
                 std::span<const KernelArgument> arguments) override {
     auto &own = static_cast<SimtModule &>(module);
     if (kernel < 0 || static_cast<size_t>(kernel) >= own.kernels.size())
-      return Status::usage("simt: the module has no kernel " + std::to_string(kernel));
+      return Status::usage("simt: the module has no kernel " +
+                           std::to_string(kernel));
     if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0)
       return Status::ok();
     std::shared_ptr<Code> code = own.kernels[static_cast<size_t>(kernel)];
     std::vector<uint8_t> parameters(code->parameterBytes);
     NIBBLE_TRY(encode(*code, shape.table, arguments, parameters));
-    return record(
-        [this, code, shape, parameters = std::move(parameters)] { return runKernel(*code, shape, parameters); });
+    return record([this, code, shape, parameters = std::move(parameters)] {
+      return runKernel(*code, shape, parameters);
+    });
   }
   Status synchronize() override { return Status::ok(); }
 
@@ -152,7 +182,8 @@ public:
     return std::unique_ptr<DeviceGraph>(std::move(recording_));
   }
   Status run(DeviceGraph &graph) override {
-    for (const std::function<Status()> &command : static_cast<SimtGraph &>(graph).commands)
+    for (const std::function<Status()> &command :
+         static_cast<SimtGraph &>(graph).commands)
       NIBBLE_TRY(command());
     return Status::ok();
   }
@@ -160,8 +191,9 @@ public:
 private:
   bool checks() const { return options_.checks == SimtOptions::kFull; }
   uint32_t hostThreads() const {
-    return options_.threads > 0 ? static_cast<uint32_t>(options_.threads)
-                                : std::max(1u, std::thread::hardware_concurrency());
+    return options_.threads > 0
+               ? static_cast<uint32_t>(options_.threads)
+               : std::max(1u, std::thread::hardware_concurrency());
   }
 
   Status record(std::function<Status()> command) {
@@ -172,29 +204,40 @@ private:
   }
 
   // Where `bytes` bytes are, inside of one allocation.
-  Result<const AllocationMap::Entry *> range(DeviceAddress address, int64_t bytes, const char *what) const {
-    const AllocationMap::Entry *entry = bytes < 0 ? nullptr : memory_->find(address, static_cast<uint64_t>(bytes));
+  Result<const AllocationMap::Entry *>
+  range(DeviceAddress address, int64_t bytes, const char *what) const {
+    const AllocationMap::Entry *entry =
+        bytes < 0 ? nullptr
+                  : memory_->find(address, static_cast<uint64_t>(bytes));
     if (entry == nullptr)
-      return Status::usage(std::string("simt: ") + what + " of " + std::to_string(bytes) + " bytes at " + hex(address) +
-                           ": " + memory_->nearest(address, static_cast<uint64_t>(bytes < 0 ? 0 : bytes)));
+      return Status::usage(
+          std::string("simt: ") + what + " of " + std::to_string(bytes) +
+          " bytes at " + hex(address) + ": " +
+          memory_->nearest(address,
+                           static_cast<uint64_t>(bytes < 0 ? 0 : bytes)));
     return entry;
   }
   Status write(DeviceAddress address, int64_t bytes, const char *what) {
-    NIBBLE_ASSIGN(const AllocationMap::Entry *entry, range(address, bytes, what));
+    NIBBLE_ASSIGN(const AllocationMap::Entry *entry,
+                  range(address, bytes, what));
     if (entry->written != nullptr)
       std::memset(entry->writtenAt(address), 1, static_cast<size_t>(bytes));
     return Status::ok();
   }
 
-  Status placeVariables(const Module &source, SimtModule &module, DecodeContext &context) {
+  Status placeVariables(const Module &source, SimtModule &module,
+                        DecodeContext &context) {
     for (const Variable &variable : source.variables) {
-      if (variable.space != Variable::kGlobal && variable.space != Variable::kConst)
+      if (variable.space != Variable::kGlobal &&
+          variable.space != Variable::kConst)
         continue;
       if (variable.isExtern)
-        return Status::badInput("PTX line " + std::to_string(variable.line) + ": the variable " +
-                                std::string(variable.name) + " is defined elsewhere");
+        return Status::badInput("PTX line " + std::to_string(variable.line) +
+                                ": the variable " + std::string(variable.name) +
+                                " is defined elsewhere");
       std::string what = "variable " + std::string(variable.name);
-      NIBBLE_ASSIGN(AllocationMap::Entry * entry, memory_->allocate(variable.bytes, what, checks()));
+      NIBBLE_ASSIGN(AllocationMap::Entry * entry,
+                    memory_->allocate(variable.bytes, what, checks()));
       module.variables.push_back(entry->begin);
       entry->isVariable = true;
       auto *bytes = reinterpret_cast<uint8_t *>(entry->begin);
@@ -203,42 +246,60 @@ private:
         std::memcpy(bytes, variable.value.data(), variable.value.size());
       entry->written = nullptr; // what has no initial value is zero
       entry->readOnly = variable.space == Variable::kConst;
-      context.globals[variable.name] = {variable.space == Variable::kConst ? Space::kConst : Space::kGlobal,
-                                        entry->begin};
+      context.globals[variable.name] = {
+          variable.space == Variable::kConst ? Space::kConst : Space::kGlobal,
+          entry->begin};
     }
     for (const Variable &variable : source.variables)
       for (const Variable::Reference &reference : variable.references) {
-        auto target = context.globals.find(reference.symbol), holder = context.globals.find(variable.name);
-        if (target == context.globals.end() || holder == context.globals.end() || reference.at + 8 > variable.bytes)
-          return Status::badInput("PTX line " + std::to_string(variable.line) + ": the address of " +
-                                  std::string(reference.symbol) + " is not known");
-        uint64_t value = target->second.address + static_cast<uint64_t>(reference.offset);
-        std::memcpy(reinterpret_cast<uint8_t *>(holder->second.address) + reference.at, &value, 8);
+        auto target = context.globals.find(reference.symbol),
+             holder = context.globals.find(variable.name);
+        if (target == context.globals.end() ||
+            holder == context.globals.end() ||
+            reference.at + 8 > variable.bytes)
+          return Status::badInput("PTX line " + std::to_string(variable.line) +
+                                  ": the address of " +
+                                  std::string(reference.symbol) +
+                                  " is not known");
+        uint64_t value =
+            target->second.address + static_cast<uint64_t>(reference.offset);
+        std::memcpy(reinterpret_cast<uint8_t *>(holder->second.address) +
+                        reference.at,
+                    &value, 8);
       }
     return Status::ok();
   }
 
   // The last parameter, values of eight bytes one behind the other.
-  static Status encodeTable(const Code &code, std::span<const KernelArgument> values,
+  static Status encodeTable(const Code &code,
+                            std::span<const KernelArgument> values,
                             std::vector<uint8_t> &parameters) {
     const Parameter &parameter = code.parameters.back();
     if (parameter.bytes != 8 * values.size())
-      return Status::usage("simt: kernel " + code.name + " has a last parameter of " + std::to_string(parameter.bytes) +
-                           " bytes, given a table of " + std::to_string(values.size()) + " values");
+      return Status::usage(
+          "simt: kernel " + code.name + " has a last parameter of " +
+          std::to_string(parameter.bytes) + " bytes, given a table of " +
+          std::to_string(values.size()) + " values");
     for (size_t i = 0; i < values.size(); ++i) {
       const auto *value = std::get_if<uint64_t>(&values[i]);
       if (!value)
-        return Status::usage("simt: kernel " + code.name + " is given a tensor map in its table");
+        return Status::usage("simt: kernel " + code.name +
+                             " is given a tensor map in its table");
       std::memcpy(parameters.data() + parameter.offset + 8 * i, value, 8);
     }
     return Status::ok();
   }
 
-  static Status encode(const Code &code, uint32_t table, std::span<const KernelArgument> arguments,
+  static Status encode(const Code &code, uint32_t table,
+                       std::span<const KernelArgument> arguments,
                        std::vector<uint8_t> &parameters) {
-    if (arguments.size() < table || arguments.size() - table + (table > 0 ? 1 : 0) != code.parameters.size())
-      return Status::usage("simt: kernel " + code.name + " takes " + std::to_string(code.parameters.size()) +
-                           " arguments, not " + std::to_string(arguments.size()));
+    if (arguments.size() < table ||
+        arguments.size() - table + (table > 0 ? 1 : 0) !=
+            code.parameters.size())
+      return Status::usage("simt: kernel " + code.name + " takes " +
+                           std::to_string(code.parameters.size()) +
+                           " arguments, not " +
+                           std::to_string(arguments.size()));
     if (table > 0)
       NIBBLE_TRY(encodeTable(code, arguments.last(table), parameters));
     arguments = arguments.first(arguments.size() - table);
@@ -247,22 +308,29 @@ private:
       uint8_t *to = parameters.data() + parameter.offset;
       if (const auto *map = std::get_if<TensorMap>(&arguments[i])) {
         if (parameter.bytes != 128)
-          return Status::usage("simt: kernel " + code.name + ": argument " + std::to_string(i) +
-                               " is a tensor map, the parameter has " + std::to_string(parameter.bytes) + " bytes");
+          return Status::usage("simt: kernel " + code.name + ": argument " +
+                               std::to_string(i) +
+                               " is a tensor map, the parameter has " +
+                               std::to_string(parameter.bytes) + " bytes");
         TensorMapBytes bytes;
-        NIBBLE_TRY(encodeTensorMap(*map, bytes).within("kernel " + code.name + ", argument " + std::to_string(i)));
+        NIBBLE_TRY(encodeTensorMap(*map, bytes)
+                       .within("kernel " + code.name + ", argument " +
+                               std::to_string(i)));
         std::memcpy(to, &bytes, sizeof bytes);
       } else {
         if (parameter.bytes > 8)
-          return Status::usage("simt: kernel " + code.name + ": argument " + std::to_string(i) +
-                               " is a number, the parameter has " + std::to_string(parameter.bytes) + " bytes");
+          return Status::usage("simt: kernel " + code.name + ": argument " +
+                               std::to_string(i) +
+                               " is a number, the parameter has " +
+                               std::to_string(parameter.bytes) + " bytes");
         std::memcpy(to, &std::get<uint64_t>(arguments[i]), parameter.bytes);
       }
     }
     return Status::ok();
   }
 
-  Status runKernel(const Code &code, const Launch &shape, const std::vector<uint8_t> &parameters) {
+  Status runKernel(const Code &code, const Launch &shape,
+                   const std::vector<uint8_t> &parameters) {
     LaunchState state;
     state.code = &code;
     state.shape = shape;
@@ -297,19 +365,22 @@ Result<SimtOptions> SimtOptions::fromEnvironment() {
   const char *checks = std::getenv("NIBBLE_SIMT_CHECKS");
   std::string_view wish = checks ? checks : "full";
   if (wish != "full" && wish != "off")
-    return Status::usage("simt: NIBBLE_SIMT_CHECKS is '" + std::string(wish) + "'; set it to full or off");
+    return Status::usage("simt: NIBBLE_SIMT_CHECKS is '" + std::string(wish) +
+                         "'; set it to full or off");
   options.checks = wish == "off" ? kOff : kFull;
   if (const char *seed = std::getenv("NIBBLE_SIMT_SEED"); seed && *seed) {
     const char *end = seed + std::strlen(seed);
     auto [stop, error] = std::from_chars(seed, end, options.seed);
     if (error != std::errc() || stop != end)
-      return Status::usage(std::string("simt: NIBBLE_SIMT_SEED is '") + seed + "'; set it to a number");
+      return Status::usage(std::string("simt: NIBBLE_SIMT_SEED is '") + seed +
+                           "'; set it to a number");
   }
   return options;
 }
 
 Result<std::shared_ptr<Device>> openSimt(SimtOptions options) {
-  return std::shared_ptr<Device>(std::make_shared<simt::SimtDeviceImpl>(options));
+  return std::shared_ptr<Device>(
+      std::make_shared<simt::SimtDeviceImpl>(options));
 }
 
 } // namespace nibble

@@ -1,4 +1,5 @@
-// The number formats of PTX instructions, one number at a time: exact operations rounded once to nearest, ties to even.
+// The number formats of PTX instructions, one number at a time: exact
+// operations rounded once to nearest, ties to even.
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -14,18 +15,23 @@ using numerics::bf16FromFloat;
 using numerics::floatFromBf16;
 using numerics::floatFromHalf;
 
-inline constexpr uint32_t kNanBits = 0x7fffffff; // what the device makes of every NaN
+inline constexpr uint32_t kNanBits =
+    0x7fffffff; // what the device makes of every NaN
 
-inline float canonical(float x) { return x == x ? x : std::bit_cast<float>(kNanBits); }
+inline float canonical(float x) {
+  return x == x ? x : std::bit_cast<float>(kNanBits);
+}
 
 // A denormal becomes a zero of its sign.
 inline float flush(float x) {
   uint32_t bits = std::bit_cast<uint32_t>(x);
-  return (bits & 0x7f800000u) == 0 ? std::bit_cast<float>(bits & 0x80000000u) : x;
+  return (bits & 0x7f800000u) == 0 ? std::bit_cast<float>(bits & 0x80000000u)
+                                   : x;
 }
 
-// To 24 bits with the last one set when anything was lost, so that rounding to 11 bits or fewer afterwards rounds once
-// (Boldo and Melquiond, "When double rounding is odd").
+// To 24 bits with the last one set when anything was lost, so that rounding to
+// 11 bits or fewer afterwards rounds once (Boldo and Melquiond, "When double
+// rounding is odd").
 inline float toOdd(double x) {
   float f = static_cast<float>(x);
   if (f != f || static_cast<double>(f) == x)
@@ -47,7 +53,8 @@ inline double fusedOdd(double a, double b, double c) {
   double error = (product - (sum - back)) + (c - back); // two-sum: exact
   uint64_t bits = std::bit_cast<uint64_t>(sum);
   if (error != 0 && (bits & 1) == 0)
-    return std::bit_cast<double>((error > 0) == (sum > 0) ? bits + 1 : bits - 1);
+    return std::bit_cast<double>((error > 0) == (sum > 0) ? bits + 1
+                                                          : bits - 1);
   return sum;
 }
 
@@ -61,7 +68,8 @@ inline uint16_t halfFromFloat(float value) {
     return static_cast<uint16_t>(sign | 0x7c00u);
   if (magnitude < 0x38800000u) { // below 2^-14: counts steps of 2^-24
     float steps = std::bit_cast<float>(magnitude) * 0x1p24f;
-    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(steps)));
+    return static_cast<uint16_t>(sign |
+                                 static_cast<uint32_t>(std::nearbyint(steps)));
   }
   uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
   return static_cast<uint16_t>(sign | (rounded - 0x38000000u) >> 13);

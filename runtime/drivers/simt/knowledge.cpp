@@ -1,4 +1,5 @@
-// What orders accesses: releases and acquires of whole warps and of some of their lanes.
+// What orders accesses: releases and acquires of whole warps and of some of
+// their lanes.
 #include "runtime/drivers/simt/machine.h"
 
 namespace nibble::simt {
@@ -31,7 +32,9 @@ void Clock::raise(uint32_t agent, Mask lanes, uint32_t time) {
 void Clock::joinAhead(const Clock &from) {
   for (const Ahead &entry : from.ahead_)
     raise(entry.agent, entry.lanes, entry.time);
-  std::erase_if(ahead_, [&](const Ahead &entry) { return entry.time <= of(entry.agent); });
+  std::erase_if(ahead_, [&](const Ahead &entry) {
+    return entry.time <= of(entry.agent);
+  });
 }
 
 // --- warps ---
@@ -67,8 +70,8 @@ template <typename F> void changeKnowledge(Warp &warp, Mask lanes, F change) {
   }
 }
 
-// What the lanes themselves have done until now. When no other lane has done anything since all were ordered, this is
-// what the warp has done.
+// What the lanes themselves have done until now. When no other lane has done
+// anything since all were ordered, this is what the warp has done.
 void raiseOwn(const Warp &warp, Mask lanes, Clock &clock) {
   if ((warp.touched & ~lanes) == 0)
     clock.raise(warp.agent, warp.now);
@@ -96,7 +99,8 @@ void releaseTo(Warp &warp, Mask lanes, Knowledge &into) {
 void acquireFrom(Warp &warp, Mask lanes, const Knowledge &from) {
   if (!warp.cluster->checks)
     return;
-  changeKnowledge(warp, lanes, [&](Knowledge &knowledge) { knowledge.join(from); });
+  changeKnowledge(warp, lanes,
+                  [&](Knowledge &knowledge) { knowledge.join(from); });
   if (warp.knowledge.seen.of(warp.agent) >= warp.lastTouch)
     warp.touched = 0;
 }
@@ -136,7 +140,9 @@ void seeEngine(Warp &warp, Mask lanes, const Warp &engine, uint32_t time) {
   if (!warp.cluster->checks)
     return;
   auto agent = static_cast<uint32_t>(warp.cluster->warps.size()) + engine.agent;
-  changeKnowledge(warp, lanes, [&](Knowledge &knowledge) { knowledge.seen.raise(agent, time); });
+  changeKnowledge(warp, lanes, [&](Knowledge &knowledge) {
+    knowledge.seen.raise(agent, time);
+  });
 }
 
 } // namespace nibble::simt

@@ -6,10 +6,13 @@
 
 namespace nibble::simt {
 
-// A register may be source and result at once, so lanes are independent but arrays may be the same.
-#define NIBBLE_SIMT_LANES _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
+// A register may be source and result at once, so lanes are independent but
+// arrays may be the same.
+#define NIBBLE_SIMT_LANES                                                      \
+  _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
 
-template <typename D, typename A, typename F> Outcome unaryLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename D, typename A, typename F>
+Outcome unaryLanes(Warp &warp, const Inst &inst, Mask mask) {
   D *d = warp.reg<D>(inst.dst);
   const A *a = warp.reg<A>(inst.a);
   if (mask == kAllLanes) {
@@ -22,7 +25,8 @@ template <typename D, typename A, typename F> Outcome unaryLanes(Warp &warp, con
   return Outcome::kNext;
 }
 
-template <typename D, typename A, typename B, typename F> Outcome binaryLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename D, typename A, typename B, typename F>
+Outcome binaryLanes(Warp &warp, const Inst &inst, Mask mask) {
   D *d = warp.reg<D>(inst.dst);
   const A *a = warp.reg<A>(inst.a);
   const B *b = warp.reg<B>(inst.b);
@@ -53,9 +57,14 @@ Outcome ternaryLanes(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 // Lambdas without captures: F{} is the lambda itself.
-template <typename D, typename A, typename F> Handler unary(F) { return &unaryLanes<D, A, F>; }
-template <typename D, typename A, typename B, typename F> Handler binary(F) { return &binaryLanes<D, A, B, F>; }
-template <typename D, typename A, typename B, typename C, typename F> Handler ternary(F) {
+template <typename D, typename A, typename F> Handler unary(F) {
+  return &unaryLanes<D, A, F>;
+}
+template <typename D, typename A, typename B, typename F> Handler binary(F) {
+  return &binaryLanes<D, A, B, F>;
+}
+template <typename D, typename A, typename B, typename C, typename F>
+Handler ternary(F) {
   return &ternaryLanes<D, A, B, C, F>;
 }
 
@@ -71,7 +80,8 @@ inline void binaryOperands(Builder &b, uint32_t d, uint32_t x, uint32_t y) {
   b.inst.a = b.source(b.operand(1), x);
   b.inst.b = b.source(b.operand(2), y);
 }
-inline void ternaryOperands(Builder &b, uint32_t d, uint32_t x, uint32_t y, uint32_t z) {
+inline void ternaryOperands(Builder &b, uint32_t d, uint32_t x, uint32_t y,
+                            uint32_t z) {
   b.expectCount(4, 4);
   b.inst.dst = b.destination(b.operand(0), d);
   b.inst.a = b.source(b.operand(1), x);

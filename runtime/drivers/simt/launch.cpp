@@ -18,7 +18,8 @@ struct Freed {
 using Bytes = std::unique_ptr<uint8_t[], Freed>;
 
 Bytes allocateBytes(size_t bytes) {
-  return Bytes(static_cast<uint8_t *>(std::aligned_alloc(64, (bytes + 127) / 64 * 64)));
+  return Bytes(
+      static_cast<uint8_t *>(std::aligned_alloc(64, (bytes + 127) / 64 * 64)));
 }
 
 uint64_t presetValue(const Preset &preset, const Warp &warp, uint32_t lane) {
@@ -90,9 +91,11 @@ public:
     warpsPerBlock_ = (launch.shape.threads + kLanes - 1) / kLanes;
     fileBytes_ = (code.fileBytes + 63) / 64 * 64;
     uint32_t dynamic =
-        (kSharedBase + code.staticSharedBytes + code.dynamicAlign - 1) / code.dynamicAlign * code.dynamicAlign;
-    sharedEnd_ =
-        launch.shape.sharedBytes == 0 ? kSharedBase + code.staticSharedBytes : dynamic + launch.shape.sharedBytes;
+        (kSharedBase + code.staticSharedBytes + code.dynamicAlign - 1) /
+        code.dynamicAlign * code.dynamicAlign;
+    sharedEnd_ = launch.shape.sharedBytes == 0
+                     ? kSharedBase + code.staticSharedBytes
+                     : dynamic + launch.shape.sharedBytes;
     files_ = allocateBytes(fileBytes_ * warpsPerBlock_ * launch.clusterSize);
     shared_ = allocateBytes(size_t{sharedEnd_} * launch.clusterSize);
     cluster_.checks = launch.options.checks == SimtOptions::kFull;
@@ -141,12 +144,14 @@ public:
 private:
   void reset(uint32_t index) {
     cluster_.index = index;
-    cluster_.random.state = launch_.options.seed * 0x9e3779b97f4a7c15u + launch_.serial * 0xbf58476d1ce4e5b9u + index;
+    cluster_.random.state = launch_.options.seed * 0x9e3779b97f4a7c15u +
+                            launch_.serial * 0xbf58476d1ce4e5b9u + index;
     cluster_.round = cluster_.progress = 0;
     cluster_.pending.clear();
     cluster_.barrier = {};
     cluster_.atomics.clear();
-    cluster_.hasStored = cluster_.hasWritten = cluster_.looksOutside = cluster_.isWatched = false;
+    cluster_.hasStored = cluster_.hasWritten = cluster_.looksOutside =
+        cluster_.isWatched = false;
     cluster_.waitedForOthers = false;
     cluster_.ordersGlobal = false;
     cluster_.error = Status::ok();
@@ -170,7 +175,8 @@ private:
   }
 
   void reset(Warp &warp) {
-    uint32_t count = std::min<uint32_t>(kLanes, launch_.shape.threads - warp.index * kLanes);
+    uint32_t count =
+        std::min<uint32_t>(kLanes, launch_.shape.threads - warp.index * kLanes);
     warp.live = count == kLanes ? kAllLanes : (Mask{1} << count) - 1;
     warp.fragments.assign(1, {Fragment::kReady, warp.live, 0, nullptr});
     warp.current = 0;
@@ -201,7 +207,8 @@ private:
         continue;
       for (uint32_t lane = 0; lane < kLanes; ++lane) {
         uint64_t value = presetValue(preset, warp, lane);
-        std::memcpy(warp.file + preset.offset + size_t{lane} * preset.width, &value, preset.width);
+        std::memcpy(warp.file + preset.offset + size_t{lane} * preset.width,
+                    &value, preset.width);
       }
     }
   }
@@ -217,62 +224,81 @@ private:
 Status checkShape(LaunchState &state) {
   const Code &code = *state.code;
   const Launch &shape = state.shape;
-  auto usage = [&](const std::string &what) { return Status::usage("simt: kernel " + code.name + ": " + what); };
+  auto usage = [&](const std::string &what) {
+    return Status::usage("simt: kernel " + code.name + ": " + what);
+  };
   if (shape.threads == 0 || shape.threads > 1024)
-    return usage("a block of " + std::to_string(shape.threads) + " threads; 1 to 1024 are possible");
+    return usage("a block of " + std::to_string(shape.threads) +
+                 " threads; 1 to 1024 are possible");
   if (code.requiredThreads != 0 && code.requiredThreads != shape.threads)
-    return usage("a block of " + std::to_string(shape.threads) + " threads; .reqntid says " +
+    return usage("a block of " + std::to_string(shape.threads) +
+                 " threads; .reqntid says " +
                  std::to_string(code.requiredThreads));
   if (code.maxThreads != 0 && code.maxThreads < shape.threads)
-    return usage("a block of " + std::to_string(shape.threads) + " threads; .maxntid says " +
-                 std::to_string(code.maxThreads));
-  if (shape.cluster == 0 || shape.cluster > 16 || shape.grid[0] % shape.cluster != 0)
-    return usage("clusters of " + std::to_string(shape.cluster) + " blocks in a grid of " +
-                 std::to_string(shape.grid[0]) + " along x");
+    return usage("a block of " + std::to_string(shape.threads) +
+                 " threads; .maxntid says " + std::to_string(code.maxThreads));
+  if (shape.cluster == 0 || shape.cluster > 16 ||
+      shape.grid[0] % shape.cluster != 0)
+    return usage("clusters of " + std::to_string(shape.cluster) +
+                 " blocks in a grid of " + std::to_string(shape.grid[0]) +
+                 " along x");
   if (code.clusterSize != 0 && code.clusterSize != shape.cluster)
-    return usage("clusters of " + std::to_string(shape.cluster) + " blocks; .reqnctapercluster says " +
+    return usage("clusters of " + std::to_string(shape.cluster) +
+                 " blocks; .reqnctapercluster says " +
                  std::to_string(code.clusterSize));
   uint64_t shared = uint64_t{code.staticSharedBytes} + shape.sharedBytes;
   if (shared > kSharedLimit)
-    return usage(std::to_string(shared) + " bytes of shared memory; a block has " + std::to_string(kSharedLimit));
+    return usage(std::to_string(shared) +
+                 " bytes of shared memory; a block has " +
+                 std::to_string(kSharedLimit));
   uint64_t blocks = uint64_t{shape.grid[0]} * shape.grid[1];
-  if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0 || shape.grid[1] > 65535 ||
-      shape.grid[2] > 65535 || blocks * shape.grid[2] > 0x7fffffff)
-    return usage("a grid of " + std::to_string(shape.grid[0]) + " x " + std::to_string(shape.grid[1]) + " x " +
+  if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0 ||
+      shape.grid[1] > 65535 || shape.grid[2] > 65535 ||
+      blocks * shape.grid[2] > 0x7fffffff)
+    return usage("a grid of " + std::to_string(shape.grid[0]) + " x " +
+                 std::to_string(shape.grid[1]) + " x " +
                  std::to_string(shape.grid[2]) + " blocks");
   return Status::ok();
 }
 
 } // namespace
 
-Outcome fault(Warp &warp, const Inst &inst, uint32_t lane, const std::string &what) {
+Outcome fault(Warp &warp, const Inst &inst, uint32_t lane,
+              const std::string &what) {
   Cluster &cluster = *warp.cluster;
   if (!cluster.error.isOk())
     return Outcome::kFault;
   const Code &code = *cluster.launch->code;
   std::string_view text =
-      inst.line >= 1 && inst.line <= code.source->lines.size() ? code.source->lines[inst.line - 1] : std::string_view();
+      inst.line >= 1 && inst.line <= code.source->lines.size()
+          ? code.source->lines[inst.line - 1]
+          : std::string_view();
   size_t begin = text.find_first_not_of(" \t");
-  text = begin == std::string_view::npos ? std::string_view() : text.substr(begin);
+  text =
+      begin == std::string_view::npos ? std::string_view() : text.substr(begin);
   const Block &block = *warp.block;
-  cluster.error = Status::failed("kernel " + code.name + ", block (" + std::to_string(block.id[0]) + ", " +
-                                 std::to_string(block.id[1]) + ", " + std::to_string(block.id[2]) + "), thread " +
-                                 std::to_string(warp.thread(lane)) + ", PTX line " + std::to_string(inst.line) + " `" +
-                                 std::string(text) + "`: " + what);
+  cluster.error = Status::failed(
+      "kernel " + code.name + ", block (" + std::to_string(block.id[0]) + ", " +
+      std::to_string(block.id[1]) + ", " + std::to_string(block.id[2]) +
+      "), thread " + std::to_string(warp.thread(lane)) + ", PTX line " +
+      std::to_string(inst.line) + " `" + std::string(text) + "`: " + what);
   return Outcome::kFault;
 }
 
 Status runLaunch(LaunchState &state) {
   NIBBLE_TRY(checkShape(state));
   state.clusterSize = state.shape.cluster;
-  uint32_t clusters = state.shape.grid[0] / state.clusterSize * state.shape.grid[1] * state.shape.grid[2];
-  uint32_t wanted = state.options.threads > 0 ? static_cast<uint32_t>(state.options.threads)
-                                              : std::max(1u, std::thread::hardware_concurrency());
+  uint32_t clusters = state.shape.grid[0] / state.clusterSize *
+                      state.shape.grid[1] * state.shape.grid[2];
+  uint32_t wanted = state.options.threads > 0
+                        ? static_cast<uint32_t>(state.options.threads)
+                        : std::max(1u, std::thread::hardware_concurrency());
   uint32_t workers = std::min(wanted, clusters);
   std::atomic<uint32_t> next{0}, begun{0}, failedAt{~0u};
   std::mutex mutex;
   Status status;
-  // The first block's report, whoever is faster. A block that waits for what a failed one would have done has no say.
+  // The first block's report, whoever is faster. A block that waits for what a
+  // failed one would have done has no say.
   std::pair<bool, uint32_t> reported{true, ~0u}; // waited for others, cluster
   auto report = [&](Status own, uint32_t index, bool waitedForOthers) {
     std::lock_guard lock(mutex);
@@ -286,14 +312,19 @@ Status runLaunch(LaunchState &state) {
   auto work = [&] {
     Worker worker(state);
     if (!worker.hasMemory())
-      report(Status::environment("simt: no memory on the host for the registers of kernel " + state.code->name), 0,
-             false);
-    for (uint32_t index; worker.hasMemory() && (index = next.fetch_add(1)) < clusters && index < failedAt.load();) {
+      report(Status::environment(
+                 "simt: no memory on the host for the registers of kernel " +
+                 state.code->name),
+             0, false);
+    for (uint32_t index; worker.hasMemory() &&
+                         (index = next.fetch_add(1)) < clusters &&
+                         index < failedAt.load();) {
       ++begun;
       if (Status own = worker.run(index); !own.isOk())
         report(std::move(own), index, worker.waitedForOthers());
     }
-    // What failed is reported by now: who waits for it learns nothing new from the verdict.
+    // What failed is reported by now: who waits for it learns nothing new from
+    // the verdict.
     state.quiescence.leave();
     std::lock_guard lock(mutex);
     state.stepCount += worker.steps;
@@ -307,10 +338,12 @@ Status runLaunch(LaunchState &state) {
   for (std::thread &thread : threads)
     thread.join();
   if (!status.isOk() && reported.first && begun < clusters)
-    return Status::failed(status.message() + "; " + std::to_string(clusters - begun) + " of " +
-                          std::to_string(clusters) + (state.clusterSize > 1 ? " clusters" : " blocks") +
-                          " have not begun: they begin in order, on " + std::to_string(workers) +
-                          " host thread(s), and can wait for earlier ones only");
+    return Status::failed(
+        status.message() + "; " + std::to_string(clusters - begun) + " of " +
+        std::to_string(clusters) +
+        (state.clusterSize > 1 ? " clusters" : " blocks") +
+        " have not begun: they begin in order, on " + std::to_string(workers) +
+        " host thread(s), and can wait for earlier ones only");
   return status;
 }
 

@@ -5,7 +5,8 @@
 
 namespace nibble::simt {
 
-// Usage error when the shape does not fit the kernel. What the kernel does wrong comes as kFailed.
+// Usage error when the shape does not fit the kernel. What the kernel does
+// wrong comes as kFailed.
 Status runLaunch(LaunchState &state);
 
 } // namespace nibble::simt

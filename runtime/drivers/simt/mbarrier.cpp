@@ -1,7 +1,9 @@
-// mbarrier objects (PTX ISA, "Parallel Synchronization and Communication Instructions: mbarrier").
+// mbarrier objects (PTX ISA, "Parallel Synchronization and Communication
+// Instructions: mbarrier").
 //
-// A phase is complete when no arrivals and no transactions are pending. The object's 64 bits are opaque to a program,
-// so its state is kept beside shared memory; the bits of a state value are phase and pending arrivals.
+// A phase is complete when no arrivals and no transactions are pending. The
+// object's 64 bits are opaque to a program, so its state is kept beside shared
+// memory; the bits of a state value are phase and pending arrivals.
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/builder.h"
 #include "runtime/drivers/simt/machine.h"
@@ -25,18 +27,21 @@ void settle(Cluster &cluster, MBarrier &barrier) {
   barrier.arriving.clear();
 }
 
-bool resolveBarrier(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, bool mayBeRemote, Block *&block,
+bool resolveBarrier(Warp &warp, const Inst &inst, uint32_t lane,
+                    uint64_t address, bool mayBeRemote, Block *&block,
                     uint32_t &offset) {
   uint64_t window = address >> kWindowBits;
   if (window != 0 && window != kSharedWindow >> kWindowBits) {
-    fault(warp, inst, lane, "the mbarrier at " + hex(address) + " is not in shared memory");
+    fault(warp, inst, lane,
+          "the mbarrier at " + hex(address) + " is not in shared memory");
     return false;
   }
-  if (resolveShared(warp, inst, lane, static_cast<uint32_t>(address), 8, 8, "uses an mbarrier in", block, offset) ==
-      nullptr)
+  if (resolveShared(warp, inst, lane, static_cast<uint32_t>(address), 8, 8,
+                    "uses an mbarrier in", block, offset) == nullptr)
     return false;
   if (block != warp.block && !mayBeRemote) {
-    fault(warp, inst, lane, "the mbarrier is another block's; only arrivals may be remote");
+    fault(warp, inst, lane,
+          "the mbarrier is another block's; only arrivals may be remote");
     return false;
   }
   return true;
@@ -57,17 +62,21 @@ Outcome initialize(Warp &warp, const Inst &inst, Mask mask) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
     Block *block = nullptr;
     uint32_t offset = 0;
-    if (!resolveBarrier(warp, inst, i, laneAddress(warp, inst, i), false, block, offset))
+    if (!resolveBarrier(warp, inst, i, laneAddress(warp, inst, i), false, block,
+                        offset))
       return Outcome::kFault;
     uint32_t count = warp.reg<uint32_t>(inst.b)[i];
     if (count == 0 || count > kMostArrivals)
       return fault(warp, inst, i,
-                   "an mbarrier waits for 1 to " + std::to_string(kMostArrivals) + " arrivals, not " +
+                   "an mbarrier waits for 1 to " +
+                       std::to_string(kMostArrivals) + " arrivals, not " +
                        std::to_string(count));
     if (block->mbarriers.contains(offset))
       return fault(warp, inst, i,
-                   "there is a valid mbarrier at " + hex(offset) + " already; it must be invalidated first");
-    if (warp.cluster->checks && !(touchShared(warp, inst, i, *block, offset, 8, Touch::kWrite)))
+                   "there is a valid mbarrier at " + hex(offset) +
+                       " already; it must be invalidated first");
+    if (warp.cluster->checks &&
+        !(touchShared(warp, inst, i, *block, offset, 8, Touch::kWrite)))
       return Outcome::kFault;
     markGranules(warp, *block, offset, true);
     MBarrier &barrier = block->mbarriers[offset];
@@ -96,30 +105,36 @@ Outcome invalidate(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-bool addTransactions(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barrier, int64_t bytes) {
+bool addTransactions(Warp &warp, const Inst &inst, uint32_t lane,
+                     MBarrier &barrier, int64_t bytes) {
   barrier.transactions += bytes;
   noteChange(*warp.cluster, false);
-  if (barrier.transactions <= kMostTransactions && barrier.transactions >= -kMostTransactions)
+  if (barrier.transactions <= kMostTransactions &&
+      barrier.transactions >= -kMostTransactions)
     return true;
   fault(warp, inst, lane,
-        "the mbarrier's pending transactions are " + std::to_string(barrier.transactions) + "; at most " +
+        "the mbarrier's pending transactions are " +
+            std::to_string(barrier.transactions) + "; at most " +
             std::to_string(kMostTransactions) + " bytes can be pending");
   return false;
 }
 
-// Inst::mode: 1 expects transactions (operand b), 2 drops the arrival for later phases too, 4 no arrival, 8 completes
-// transactions, 16 must not complete the phase.
+// Inst::mode: 1 expects transactions (operand b), 2 drops the arrival for later
+// phases too, 4 no arrival, 8 completes transactions, 16 must not complete the
+// phase.
 Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
   const MBarrier *released = nullptr;
   uint64_t phase = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
-    MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i), inst.dst == kNone);
+    MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i),
+                                     inst.dst == kNone);
     if (barrier == nullptr)
       return Outcome::kFault;
     uint32_t operand = inst.b == kNone ? 1 : warp.reg<uint32_t>(inst.b)[i];
     if (inst.dst != kNone)
-      warp.reg<uint64_t>(inst.dst)[i] = barrier->phase << 21 | static_cast<uint64_t>(barrier->pending);
+      warp.reg<uint64_t>(inst.dst)[i] =
+          barrier->phase << 21 | static_cast<uint64_t>(barrier->pending);
     if (inst.mode & 1 && !addTransactions(warp, inst, i, *barrier, operand))
       return Outcome::kFault;
     if (inst.mode & 8) {
@@ -132,11 +147,14 @@ Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
     uint32_t count = inst.mode & 1 ? 1 : operand;
     if (inst.mode & 2) {
       if (barrier->expected < count)
-        return fault(warp, inst, i, "drops more arrivals than the mbarrier expects");
+        return fault(warp, inst, i,
+                     "drops more arrivals than the mbarrier expects");
       barrier->expected -= count;
     }
-    if (inst.mode & 16 && barrier->pending - static_cast<int64_t>(count) == 0 && barrier->transactions == 0)
-      return fault(warp, inst, i, "an arrival that must not complete the phase does");
+    if (inst.mode & 16 && barrier->pending - static_cast<int64_t>(count) == 0 &&
+        barrier->transactions == 0)
+      return fault(warp, inst, i,
+                   "an arrival that must not complete the phase does");
     // Lanes of one instruction that arrive in the same phase release together.
     if (barrier != released || barrier->phase != phase)
       releaseTo(warp, mask, barrier->arriving);
@@ -154,11 +172,14 @@ Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
   const MBarrier *same = nullptr;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
-    MBarrier *barrier = findMBarrier(warp, inst, i, laneAddress(warp, inst, i), false);
+    MBarrier *barrier =
+        findMBarrier(warp, inst, i, laneAddress(warp, inst, i), false);
     if (barrier == nullptr)
       return Outcome::kFault;
-    bool complete = inst.mode & 1 ? (barrier->phase & 1) != (warp.reg<uint32_t>(inst.b)[i] & 1)
-                                  : barrier->phase > warp.reg<uint64_t>(inst.b)[i] >> 21;
+    bool complete =
+        inst.mode & 1
+            ? (barrier->phase & 1) != (warp.reg<uint32_t>(inst.b)[i] & 1)
+            : barrier->phase > warp.reg<uint64_t>(inst.b)[i] >> 21;
     if (complete) {
       done |= Mask{1} << i;
       if (barrier != same && same != nullptr)
@@ -180,9 +201,10 @@ Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 void mbarrier(Builder &b) {
-  b.allow({"init", "inval", "expect_tx", "complete_tx", "arrive", "arrive_drop", "noComplete", "test_wait", "try_wait",
-           "parity", "pending_count", "shared", "shared::cta", "shared::cluster", "release", "acquire", "relaxed",
-           "cta", "cluster"});
+  b.allow({"init", "inval", "expect_tx", "complete_tx", "arrive", "arrive_drop",
+           "noComplete", "test_wait", "try_wait", "parity", "pending_count",
+           "shared", "shared::cta", "shared::cluster", "release", "acquire",
+           "relaxed", "cta", "cluster"});
   Space space = b.has("shared::cluster")              ? Space::kSharedCluster
                 : b.hasAny({"shared", "shared::cta"}) ? Space::kShared
                                                       : Space::kGeneric;
@@ -208,7 +230,8 @@ void mbarrier(Builder &b) {
     b.inst.a = b.source(b.operand(1), 8);
     b.inst.run = [](Warp &warp, const Inst &inst, Mask mask) {
       forLanes(mask, [&](uint32_t i) {
-        warp.reg<uint32_t>(inst.dst)[i] = static_cast<uint32_t>(warp.reg<uint64_t>(inst.a)[i] & ((1u << 21) - 1));
+        warp.reg<uint32_t>(inst.dst)[i] = static_cast<uint32_t>(
+            warp.reg<uint64_t>(inst.a)[i] & ((1u << 21) - 1));
       });
       return Outcome::kNext;
     };
@@ -224,40 +247,51 @@ void mbarrier(Builder &b) {
     b.address(b.operand(at), space);
     if (b.count() > at + 1)
       b.inst.b = b.source(b.operand(at + 1), 4);
-    b.inst.mode = (b.has("expect_tx") ? 1 : 0) | (b.has("arrive_drop") ? 2 : 0) | (arrives ? 0 : 4) |
-                  (b.has("complete_tx") ? 8 : 0) | (b.has("noComplete") ? 16 : 0);
+    b.inst.mode = (b.has("expect_tx") ? 1 : 0) |
+                  (b.has("arrive_drop") ? 2 : 0) | (arrives ? 0 : 4) |
+                  (b.has("complete_tx") ? 8 : 0) |
+                  (b.has("noComplete") ? 16 : 0);
     b.inst.run = arriveLanes;
   }
 }
 
 } // namespace
 
-MBarrier *findMBarrier(Warp &warp, const Inst &inst, uint32_t lane, uint64_t address, bool mayBeRemote) {
+MBarrier *findMBarrier(Warp &warp, const Inst &inst, uint32_t lane,
+                       uint64_t address, bool mayBeRemote) {
   Block *block = nullptr;
   uint32_t offset = 0;
   if (!resolveBarrier(warp, inst, lane, address, mayBeRemote, block, offset))
     return nullptr;
   auto found = block->mbarriers.find(offset);
   if (found == block->mbarriers.end()) {
-    fault(warp, inst, lane, "there is no valid mbarrier at " + hex(offset) + "; mbarrier.init makes one");
+    fault(warp, inst, lane,
+          "there is no valid mbarrier at " + hex(offset) +
+              "; mbarrier.init makes one");
     return nullptr;
   }
   MBarrier &barrier = found->second;
-  if (warp.cluster->checks && !(barrier.madeBy == warp.agent && barrier.madeIn == Mask{1} << lane) &&
-      !knowledgeOf(warp, lane).seen.covers(barrier.madeBy, barrier.madeIn, barrier.madeAt)) {
-    fault(warp, inst, lane,
-          "race: the mbarrier at " + hex(offset) + " is used with nothing that orders this behind its init by warp " +
-              std::to_string(warp.cluster->warps[barrier.madeBy]->index));
+  if (warp.cluster->checks &&
+      !(barrier.madeBy == warp.agent && barrier.madeIn == Mask{1} << lane) &&
+      !knowledgeOf(warp, lane)
+           .seen.covers(barrier.madeBy, barrier.madeIn, barrier.madeAt)) {
+    fault(
+        warp, inst, lane,
+        "race: the mbarrier at " + hex(offset) +
+            " is used with nothing that orders this behind its init by warp " +
+            std::to_string(warp.cluster->warps[barrier.madeBy]->index));
     return nullptr;
   }
   return &barrier;
 }
 
-bool arriveAt(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barrier, uint32_t count) {
+bool arriveAt(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barrier,
+              uint32_t count) {
   barrier.pending -= count;
   if (barrier.pending < 0) {
     fault(warp, inst, lane,
-          "more arrivals at the mbarrier than the " + std::to_string(barrier.expected) + " that phase " +
+          "more arrivals at the mbarrier than the " +
+              std::to_string(barrier.expected) + " that phase " +
               std::to_string(barrier.phase) + " waits for");
     return false;
   }
@@ -269,21 +303,26 @@ namespace {
 void handOnEngine(Warp &warp, MBarrier &barrier, uint32_t time) {
   if (!warp.cluster->checks)
     return;
-  barrier.arriving.seen.raise(static_cast<uint32_t>(warp.cluster->warps.size()) + warp.agent, time);
+  barrier.arriving.seen.raise(
+      static_cast<uint32_t>(warp.cluster->warps.size()) + warp.agent, time);
 }
 } // namespace
 
-void completeTransactions(Warp &warp, MBarrier &barrier, int64_t bytes, uint32_t time) {
+void completeTransactions(Warp &warp, MBarrier &barrier, int64_t bytes,
+                          uint32_t time) {
   handOnEngine(warp, barrier, time);
   barrier.transactions -= bytes;
   settle(*warp.cluster, barrier);
 }
 
-bool engineArrives(Warp &warp, const Inst &inst, uint32_t lane, MBarrier &barrier, uint32_t time) {
+bool engineArrives(Warp &warp, const Inst &inst, uint32_t lane,
+                   MBarrier &barrier, uint32_t time) {
   handOnEngine(warp, barrier, time);
   return arriveAt(warp, inst, lane, barrier, 1);
 }
 
-Decoder findMBarrierDecoder(std::string_view head) { return head == "mbarrier" ? mbarrier : nullptr; }
+Decoder findMBarrierDecoder(std::string_view head) {
+  return head == "mbarrier" ? mbarrier : nullptr;
+}
 
 } // namespace nibble::simt

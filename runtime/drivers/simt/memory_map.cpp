@@ -9,7 +9,8 @@ namespace nibble::simt {
 
 std::string hex(uint64_t value) {
   char text[20];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
   return text;
 }
 
@@ -28,15 +29,20 @@ AllocationMap::~AllocationMap() {
     std::free(entry.owned);
 }
 
-Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin, uint64_t bytes, std::string_view what,
+Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin,
+                                                    uint64_t bytes,
+                                                    std::string_view what,
                                                     bool checks) {
   uint64_t end = begin + (bytes == 0 ? 1 : bytes);
   if (begin == 0 || end < begin)
-    return Status::usage("simt: '" + std::string(what) + "' is no memory: " + hex(begin));
+    return Status::usage("simt: '" + std::string(what) +
+                         "' is no memory: " + hex(begin));
   auto next = entries_.lower_bound(begin);
   if ((next != entries_.end() && next->second.begin < end) ||
       (next != entries_.begin() && std::prev(next)->second.end > begin))
-    return Status::usage("simt: '" + std::string(what) + "' overlaps memory of the device: " + nearest(begin, bytes));
+    return Status::usage(
+        "simt: '" + std::string(what) +
+        "' overlaps memory of the device: " + nearest(begin, bytes));
   Entry &entry = entries_[begin];
   entry.begin = begin;
   entry.end = begin + bytes;
@@ -48,10 +54,13 @@ Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin, uint64_t byt
   return &entry;
 }
 
-Result<AllocationMap::Entry *> AllocationMap::allocate(uint64_t bytes, std::string_view what, bool checks) {
+Result<AllocationMap::Entry *>
+AllocationMap::allocate(uint64_t bytes, std::string_view what, bool checks) {
   auto noMemory = [&] {
-    return Status::environment("no memory on the host for '" + std::string(what) + "': " + std::to_string(bytes) +
-                               " bytes; " + std::to_string(liveBytes_) + " bytes are allocated on simt");
+    return Status::environment(
+        "no memory on the host for '" + std::string(what) +
+        "': " + std::to_string(bytes) + " bytes; " +
+        std::to_string(liveBytes_) + " bytes are allocated on simt");
   };
   if (bytes > uint64_t{1} << 46)
     return noMemory();
@@ -86,12 +95,16 @@ void AllocationMap::remove(uint64_t begin) {
   entries_.erase(found);
 }
 
-const AllocationMap::Entry *AllocationMap::find(uint64_t address, uint64_t bytes) const {
+const AllocationMap::Entry *AllocationMap::find(uint64_t address,
+                                                uint64_t bytes) const {
   auto next = entries_.upper_bound(address);
   if (next == entries_.begin())
     return nullptr;
   const Entry &entry = std::prev(next)->second;
-  return address >= entry.begin && address <= entry.end && bytes <= entry.end - address ? &entry : nullptr;
+  return address >= entry.begin && address <= entry.end &&
+                 bytes <= entry.end - address
+             ? &entry
+             : nullptr;
 }
 
 Status AllocationMap::beginTouching() {
@@ -100,8 +113,11 @@ Status AllocationMap::beginTouching() {
       continue;
     if (entry.touched != nullptr)
       std::memset(entry.touched.get(), 0, entry.bytes());
-    else if (entry.touched.reset(zeroes<uint8_t>(entry.bytes() + 1)); entry.touched == nullptr)
-      return Status::environment("no memory on the host to count what is touched of '" + entry.what + "'");
+    else if (entry.touched.reset(zeroes<uint8_t>(entry.bytes() + 1));
+             entry.touched == nullptr)
+      return Status::environment(
+          "no memory on the host to count what is touched of '" + entry.what +
+          "'");
   }
   return Status::ok();
 }
@@ -110,7 +126,8 @@ uint64_t AllocationMap::touchedBytes() const {
   uint64_t bytes = 0;
   for (const auto &[begin, entry] : entries_)
     if (entry.touched != nullptr)
-      bytes += static_cast<uint64_t>(std::count(entry.touched.get(), entry.touched.get() + entry.bytes(), 1));
+      bytes += static_cast<uint64_t>(std::count(
+          entry.touched.get(), entry.touched.get() + entry.bytes(), 1));
   return bytes;
 }
 
@@ -118,18 +135,23 @@ std::string AllocationMap::nearest(uint64_t address, uint64_t bytes) const {
   if (entries_.empty())
     return "nothing is allocated";
   auto describe = [](const Entry &entry) {
-    return "'" + entry.what + "' (" + std::to_string(entry.bytes()) + " bytes at " + hex(entry.begin) + ")";
+    return "'" + entry.what + "' (" + std::to_string(entry.bytes()) +
+           " bytes at " + hex(entry.begin) + ")";
   };
   auto next = entries_.upper_bound(address);
-  const Entry *below = next == entries_.begin() ? nullptr : &std::prev(next)->second;
+  const Entry *below =
+      next == entries_.begin() ? nullptr : &std::prev(next)->second;
   const Entry *above = next == entries_.end() ? nullptr : &next->second;
   if (below != nullptr && address < below->end)
-    return std::to_string(bytes - (below->end - address)) + " bytes reach beyond the end of " + describe(*below);
+    return std::to_string(bytes - (below->end - address)) +
+           " bytes reach beyond the end of " + describe(*below);
   uint64_t behind = below != nullptr ? address - below->end : ~uint64_t{0};
   uint64_t before = above != nullptr ? above->begin - address : ~uint64_t{0};
   if (behind <= before)
-    return std::to_string(behind) + " bytes behind the end of " + describe(*below);
-  return std::to_string(before) + " bytes before the beginning of " + describe(*above);
+    return std::to_string(behind) + " bytes behind the end of " +
+           describe(*below);
+  return std::to_string(before) + " bytes before the beginning of " +
+         describe(*above);
 }
 
 } // namespace nibble::simt

@@ -22,7 +22,8 @@ uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
          : width == 4 ? warp.reg<uint32_t>(offset)[lane]
                       : warp.reg<uint64_t>(offset)[lane];
 }
-void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane, uint64_t value) {
+void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
+               uint64_t value) {
   if (width == 2)
     warp.reg<uint16_t>(offset)[lane] = static_cast<uint16_t>(value);
   else if (width == 4)
@@ -54,15 +55,21 @@ Outcome unpackLanes(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 Outcome clockLanes(Warp &warp, const Inst &inst, Mask mask) {
-  uint64_t now = inst.mode == 0 ? warp.stepCount
-                                : static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  uint64_t now =
+      inst.mode == 0
+          ? warp.stepCount
+          : static_cast<uint64_t>(
+                std::chrono::steady_clock::now().time_since_epoch().count());
   warp.isUnrepeatable = true;
-  forLanes(mask, [&](uint32_t i) { writeLane(warp, inst.dst, inst.lanesWidth, i, now); });
+  forLanes(mask, [&](uint32_t i) {
+    writeLane(warp, inst.dst, inst.lanesWidth, i, now);
+  });
   return Outcome::kNext;
 }
 
 Outcome activeMask(Warp &warp, const Inst &inst, Mask mask) {
-  warp.isUnrepeatable = true; // which lanes stand side by side is a matter of their turns
+  warp.isUnrepeatable =
+      true; // which lanes stand side by side is a matter of their turns
   forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = mask; });
   return Outcome::kNext;
 }
@@ -109,7 +116,9 @@ void mov(Builder &b) {
     return;
   }
   b.inst.dst = b.destination(to, bytes);
-  if (from.kind == Operand::kSpecial && (from.name.starts_with("%clock") || from.name.starts_with("%globaltimer"))) {
+  if (from.kind == Operand::kSpecial &&
+      (from.name.starts_with("%clock") ||
+       from.name.starts_with("%globaltimer"))) {
     b.inst.lanesWidth = static_cast<uint8_t>(bytes);
     b.inst.mode = from.name.starts_with("%globaltimer");
     b.inst.run = clockLanes;
@@ -149,8 +158,8 @@ template <typename T> inline bool compare(T a, T b, uint32_t how) {
   }
 }
 
-// Inst::mode: bits 0-2 Compare, 3 unordered floats compare true, 4 flush, 5-6 combination, 7 negated c, 8 bf16 (else
-// f16).
+// Inst::mode: bits 0-2 Compare, 3 unordered floats compare true, 4 flush, 5-6
+// combination, 7 negated c, 8 bf16 (else f16).
 constexpr uint32_t kUnordered = 8, kFlushMode = 16;
 
 template <typename T, uint32_t kHow> Mask compareAll(const T *a, const T *b) {
@@ -181,7 +190,8 @@ template <typename T> Mask compareLanes(const T *a, const T *b, uint32_t how) {
   }
 }
 
-// With a NaN the unordered comparisons hold, and the ordered ones do not; num and nan have said so themselves.
+// With a NaN the unordered comparisons hold, and the ordered ones do not; num
+// and nan have said so themselves.
 inline Mask ordered(Mask result, Mask nan, uint32_t mode) {
   if ((mode & 7) >= kNum)
     return result;
@@ -203,7 +213,8 @@ template <typename T> Mask comparison(Warp &warp, const Inst &inst) {
           b[i] = flush(b[i]);
         }
       } else {
-        uint16_t x = warp.reg<uint16_t>(inst.a)[i], y = warp.reg<uint16_t>(inst.b)[i];
+        uint16_t x = warp.reg<uint16_t>(inst.a)[i],
+                 y = warp.reg<uint16_t>(inst.b)[i];
         bool brain = (inst.mode & 256) != 0;
         a[i] = brain ? floatFromBf16(x) : floatFromHalf(x);
         b[i] = brain ? floatFromBf16(y) : floatFromHalf(y);
@@ -235,10 +246,12 @@ inline Mask combine(Mask x, Mask c, uint32_t mode) {
   }
 }
 
-template <typename T> Outcome setPredicate(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome setPredicate(Warp &warp, const Inst &inst, Mask mask) {
   Mask result = comparison<T>(warp, inst);
   Mask c = inst.c == kNone ? 0 : warp.predicate(inst.c);
-  Mask first = combine(result, c, inst.mode), second = combine(~result, c, inst.mode);
+  Mask first = combine(result, c, inst.mode),
+       second = combine(~result, c, inst.mode);
   Mask &p = warp.predicate(inst.dst);
   p = (p & ~mask) | (first & mask);
   if (inst.dst2 != kNone) {
@@ -248,38 +261,44 @@ template <typename T> Outcome setPredicate(Warp &warp, const Inst &inst, Mask ma
   return Outcome::kNext;
 }
 
-template <typename T> Outcome setValue(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome setValue(Warp &warp, const Inst &inst, Mask mask) {
   Mask c = inst.c == kNone ? 0 : warp.predicate(inst.c);
   Mask result = combine(comparison<T>(warp, inst), c, inst.mode);
-  uint32_t one = inst.isSigned ? 0x3f800000u : ~0u; // isSigned: the result is f32
-  forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result >> i & 1 ? one : 0; });
+  uint32_t one =
+      inst.isSigned ? 0x3f800000u : ~0u; // isSigned: the result is f32
+  forLanes(mask, [&](uint32_t i) {
+    warp.reg<uint32_t>(inst.dst)[i] = result >> i & 1 ? one : 0;
+  });
   return Outcome::kNext;
 }
 
 void comparisonDecoder(Builder &b) {
   bool isSet = b.head == "set";
-  b.allow({"eq",  "ne",  "lt",  "le",  "gt",  "ge",  "lo",  "ls",  "hi", "hs",  "equ",
-           "neu", "ltu", "leu", "gtu", "geu", "num", "nan", "and", "or", "xor", "ftz"});
+  b.allow({"eq",  "ne",  "lt",  "le",  "gt",  "ge",  "lo",  "ls",
+           "hi",  "hs",  "equ", "neu", "ltu", "leu", "gtu", "geu",
+           "num", "nan", "and", "or",  "xor", "ftz"});
   b.expectCount(3, 4);
   Type type = b.type(isSet ? 1 : 0);
-  static const std::map<std::string_view, uint32_t> names = {{"eq", kEq},
-                                                             {"ne", kNe},
-                                                             {"lt", kLt},
-                                                             {"le", kLe},
-                                                             {"gt", kGt},
-                                                             {"ge", kGe},
-                                                             {"lo", kLt},
-                                                             {"ls", kLe},
-                                                             {"hi", kGt},
-                                                             {"hs", kGe},
-                                                             {"num", kNum},
-                                                             {"nan", kNan},
-                                                             {"equ", kEq | kUnordered},
-                                                             {"neu", kNe | kUnordered},
-                                                             {"ltu", kLt | kUnordered},
-                                                             {"leu", kLe | kUnordered},
-                                                             {"gtu", kGt | kUnordered},
-                                                             {"geu", kGe | kUnordered}};
+  static const std::map<std::string_view, uint32_t> names = {
+      {"eq", kEq},
+      {"ne", kNe},
+      {"lt", kLt},
+      {"le", kLe},
+      {"gt", kGt},
+      {"ge", kGe},
+      {"lo", kLt},
+      {"ls", kLe},
+      {"hi", kGt},
+      {"hs", kGe},
+      {"num", kNum},
+      {"nan", kNan},
+      {"equ", kEq | kUnordered},
+      {"neu", kNe | kUnordered},
+      {"ltu", kLt | kUnordered},
+      {"leu", kLe | kUnordered},
+      {"gtu", kGt | kUnordered},
+      {"geu", kGe | kUnordered}};
   bool known = false;
   for (std::string_view word : b.words)
     if (auto found = names.find(word); found != names.end()) {
@@ -315,7 +334,9 @@ void comparisonDecoder(Builder &b) {
     b.inst.run = isSet ? setValue<T> : setPredicate<T>;
   };
   if (type.isFloat())
-    type.bits == 16 ? choose(ShortFloat{}) : type.bits == 32 ? choose(float{}) : choose(double{});
+    type.bits == 16   ? choose(ShortFloat{})
+    : type.bits == 32 ? choose(float{})
+                      : choose(double{});
   else if (type.bits == 16)
     type.isSigned() ? choose(int16_t{}) : choose(uint16_t{});
   else if (type.bits == 32)
@@ -324,7 +345,8 @@ void comparisonDecoder(Builder &b) {
     type.isSigned() ? choose(int64_t{}) : choose(uint64_t{});
 }
 
-template <typename T> Outcome selectLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome selectLanes(Warp &warp, const Inst &inst, Mask mask) {
   Mask p = warp.predicate(inst.c);
   if (inst.mode)
     p = ~p;
@@ -349,7 +371,9 @@ void selp(Builder &b) {
   b.inst.b = b.source(b.operand(2), bytes);
   b.inst.c = b.predicateSource(b.operand(3));
   b.inst.mode = b.operand(3).negated;
-  b.inst.run = bytes == 2 ? selectLanes<uint16_t> : bytes == 4 ? selectLanes<uint32_t> : selectLanes<uint64_t>;
+  b.inst.run = bytes == 2   ? selectLanes<uint16_t>
+               : bytes == 4 ? selectLanes<uint32_t>
+                            : selectLanes<uint64_t>;
 }
 
 void slct(Builder &b) {
@@ -359,20 +383,29 @@ void slct(Builder &b) {
   bool isFloat = b.type(1).isFloat();
   if (bytes == 4)
     b.inst.run = isFloat ? ternary<uint32_t, uint32_t, uint32_t, float>(
-                               [](uint32_t x, uint32_t y, float c) { return c >= 0 ? x : y; })
+                               [](uint32_t x, uint32_t y, float c) {
+                                 return c >= 0 ? x : y;
+                               })
                          : ternary<uint32_t, uint32_t, uint32_t, int32_t>(
-                               [](uint32_t x, uint32_t y, int32_t c) { return c >= 0 ? x : y; });
+                               [](uint32_t x, uint32_t y, int32_t c) {
+                                 return c >= 0 ? x : y;
+                               });
   else if (bytes == 8)
     b.inst.run = isFloat ? ternary<uint64_t, uint64_t, uint64_t, float>(
-                               [](uint64_t x, uint64_t y, float c) { return c >= 0 ? x : y; })
+                               [](uint64_t x, uint64_t y, float c) {
+                                 return c >= 0 ? x : y;
+                               })
                          : ternary<uint64_t, uint64_t, uint64_t, int32_t>(
-                               [](uint64_t x, uint64_t y, int32_t c) { return c >= 0 ? x : y; });
+                               [](uint64_t x, uint64_t y, int32_t c) {
+                                 return c >= 0 ? x : y;
+                               });
 }
 
 // --- addresses ---
 
 void cvta(Builder &b) {
-  b.allow({"to", "global", "shared", "shared::cta", "shared::cluster", "local", "const", "param", "param::entry"});
+  b.allow({"to", "global", "shared", "shared::cta", "shared::cluster", "local",
+           "const", "param", "param::entry"});
   uint32_t bytes = b.type().bytes();
   if (bytes != 8)
     return b.fail("addresses have 64 bits here");
@@ -380,11 +413,13 @@ void cvta(Builder &b) {
   using U = uint64_t;
   bool to = b.has("to");
   if (b.hasAny({"shared", "shared::cta", "shared::cluster"}))
-    b.inst.run = to ? unary<U, U>([](U x) { return x & 0xffffffffu; })
-                    : unary<U, U>([](U x) { return (x & 0xffffffffu) | kSharedWindow; });
+    b.inst.run =
+        to ? unary<U, U>([](U x) { return x & 0xffffffffu; })
+           : unary<U, U>([](U x) { return (x & 0xffffffffu) | kSharedWindow; });
   else if (b.has("local"))
-    b.inst.run = to ? unary<U, U>([](U x) { return x & ((U{1} << kWindowBits) - 1); })
-                    : unary<U, U>([](U x) { return x | kLocalWindow; });
+    b.inst.run =
+        to ? unary<U, U>([](U x) { return x & ((U{1} << kWindowBits) - 1); })
+           : unary<U, U>([](U x) { return x | kLocalWindow; });
   else
     b.inst.run = unary<U, U>([](U x) { return x; });
 }
@@ -396,11 +431,13 @@ Outcome inSpace(Warp &warp, const Inst &inst, Mask mask) {
     uint64_t window = address >> kWindowBits;
     uint32_t rank = static_cast<uint32_t>(address >> 24 & 0xff);
     bool isShared = window == kSharedWindow >> kWindowBits;
-    bool holds = inst.space == Space::kShared          ? isShared && (rank == 0 || rank == warp.block->rank + 1)
-                 : inst.space == Space::kSharedCluster ? isShared
-                 : inst.space == Space::kLocal         ? window == kLocalWindow >> kWindowBits
-                 : inst.space == Space::kParam         ? window == kParamWindow >> kWindowBits
-                                                       : window == 0;
+    bool holds =
+        inst.space == Space::kShared
+            ? isShared && (rank == 0 || rank == warp.block->rank + 1)
+        : inst.space == Space::kSharedCluster ? isShared
+        : inst.space == Space::kLocal ? window == kLocalWindow >> kWindowBits
+        : inst.space == Space::kParam ? window == kParamWindow >> kWindowBits
+                                      : window == 0;
     result |= static_cast<Mask>(holds) << i;
   });
   Mask &d = warp.predicate(inst.dst);
@@ -409,7 +446,8 @@ Outcome inSpace(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 void isspacep(Builder &b) {
-  b.allow({"global", "shared", "shared::cta", "shared::cluster", "local", "param", "param::entry"});
+  b.allow({"global", "shared", "shared::cta", "shared::cluster", "local",
+           "param", "param::entry"});
   b.inst.dst = b.predicateDestination(b.operand(0));
   b.inst.a = b.source(b.operand(1), 8);
   b.inst.space = b.hasAny({"shared", "shared::cta"})   ? Space::kShared
@@ -421,16 +459,19 @@ void isspacep(Builder &b) {
 }
 
 // The same offset in the block of rank b.
-template <typename T> Outcome mapAddress(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome mapAddress(Warp &warp, const Inst &inst, Mask mask) {
   Outcome outcome = Outcome::kNext;
   forLanes(mask, [&](uint32_t i) {
     uint32_t rank = warp.reg<uint32_t>(inst.b)[i];
     if (rank >= warp.cluster->blocks.size() && outcome != Outcome::kFault)
-      outcome = fault(warp, inst, i,
-                      "rank " + std::to_string(rank) + " is not in the cluster of " +
-                          std::to_string(warp.cluster->blocks.size()) + " blocks");
+      outcome =
+          fault(warp, inst, i,
+                "rank " + std::to_string(rank) + " is not in the cluster of " +
+                    std::to_string(warp.cluster->blocks.size()) + " blocks");
     T address = warp.reg<T>(inst.a)[i];
-    warp.reg<T>(inst.dst)[i] = (address & ~T{0xff000000u}) | (static_cast<T>(rank + 1) << 24);
+    warp.reg<T>(inst.dst)[i] =
+        (address & ~T{0xff000000u}) | (static_cast<T>(rank + 1) << 24);
   });
   return outcome;
 }

@@ -43,17 +43,21 @@ Observation::Places Observation::placesOf(const Warp &warp) {
   return places;
 }
 
-bool Observation::isAsBefore(Trace &trace, const Warp &warp, const Places &now) const {
+bool Observation::isAsBefore(Trace &trace, const Warp &warp,
+                             const Places &now) const {
   if (!(now == trace.places))
     return false;
-  // A counter that differed before differs again: the usual answer comes from its own few bytes.
+  // A counter that differed before differs again: the usual answer comes from
+  // its own few bytes.
   const uint8_t *before = trace.registers.data();
   size_t bytes = trace.registers.size();
   if (trace.differedAt + kPart <= bytes &&
-      std::memcmp(before + trace.differedAt, warp.file + trace.differedAt, kPart) != 0)
+      std::memcmp(before + trace.differedAt, warp.file + trace.differedAt,
+                  kPart) != 0)
     return false;
   for (size_t at = 0; at < bytes; at += kPart)
-    if (std::memcmp(before + at, warp.file + at, std::min(kPart, bytes - at)) != 0) {
+    if (std::memcmp(before + at, warp.file + at, std::min(kPart, bytes - at)) !=
+        0) {
       trace.differedAt = at;
       return false;
     }
@@ -68,7 +72,8 @@ void Observation::look(Warp &warp) {
   }
   Places now = placesOf(warp);
   if (trace.isTaken) {
-    if (isAsBefore(trace, warp, now) && (readyLanes(warp) & ~warp.haveRun) == 0) {
+    if (isAsBefore(trace, warp, now) &&
+        (readyLanes(warp) & ~warp.haveRun) == 0) {
       trace.recurs = true;
       return;
     }
@@ -79,14 +84,16 @@ void Observation::look(Warp &warp) {
   trace.isTaken = true;
   trace.turns = 0;
   trace.places = now;
-  trace.registers.assign(warp.file, warp.file + cluster_.launch->code->fileBytes);
+  trace.registers.assign(warp.file,
+                         warp.file + cluster_.launch->code->fileBytes);
   trace.local = warp.local;
   warp.haveRun = 0;
 }
 
 bool Observation::allWait() const {
-  return std::all_of(cluster_.warps.begin(), cluster_.warps.end(),
-                     [&](const Warp *warp) { return !isReady(*warp) || recurs(*warp); });
+  return std::all_of(
+      cluster_.warps.begin(), cluster_.warps.end(),
+      [&](const Warp *warp) { return !isReady(*warp) || recurs(*warp); });
 }
 
 } // namespace nibble::simt

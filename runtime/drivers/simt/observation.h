@@ -1,14 +1,18 @@
 // Whether a cluster in which nothing changes goes around in circles.
 //
-// A warp waits when its state recurs: what decides what its lanes do next is their instructions, registers and local
-// memory, beside memory and barriers, which do not change while this is observed. Lanes are independent of each other
-// but where they execute an instruction together, and that one waits for all who take part: so the order in which a
-// warp's lanes have their turns decides nothing, and when all lanes that can run have done something and every lane is
-// back where it was, they go around for ever. An instruction whose result depends on that order or on time (activemask
-// of parted lanes, %clock) makes what was seen void: the warp is then not known to wait, whatever it does.
+// A warp waits when its state recurs: what decides what its lanes do next is
+// their instructions, registers and local memory, beside memory and barriers,
+// which do not change while this is observed. Lanes are independent of each
+// other but where they execute an instruction together, and that one waits for
+// all who take part: so the order in which a warp's lanes have their turns
+// decides nothing, and when all lanes that can run have done something and
+// every lane is back where it was, they go around for ever. An instruction
+// whose result depends on that order or on time (activemask of parted lanes,
+// %clock) makes what was seen void: the warp is then not known to wait,
+// whatever it does.
 //
-// A loop that counts, waits for longer and longer or looks at a clock is therefore no wait; SimtOptions::spinLimit ends
-// it.
+// A loop that counts, waits for longer and longer or looks at a clock is
+// therefore no wait; SimtOptions::spinLimit ends it.
 #pragma once
 
 #include "runtime/drivers/simt/machine.h"
@@ -26,7 +30,8 @@ public:
   // The warp has had a turn.
   void look(Warp &warp);
   bool recurs(const Warp &warp) const { return traces_[warp.agent].recurs; }
-  // All warps of the cluster recur or are blocked: none can go on before something changes.
+  // All warps of the cluster recur or are blocked: none can go on before
+  // something changes.
   bool allWait() const;
 
 private:
@@ -36,8 +41,9 @@ private:
     uint8_t state[kLanes]; // Fragment::State; kEnded
     bool operator==(const Places &) const = default;
   };
-  // A state of the warp, to be found again. Brent's method: it is replaced after 1, 2, 4, ... turns, so that a circle
-  // is found in a few times its length, whatever comes before it.
+  // A state of the warp, to be found again. Brent's method: it is replaced
+  // after 1, 2, 4, ... turns, so that a circle is found in a few times its
+  // length, whatever comes before it.
   struct Trace {
     bool isTaken = false, recurs = false;
     Places places;
@@ -54,8 +60,9 @@ private:
 };
 
 inline bool isReady(const Warp &warp) {
-  return std::any_of(warp.fragments.begin(), warp.fragments.end(),
-                     [](const Fragment &f) { return f.state == Fragment::kReady; });
+  return std::any_of(
+      warp.fragments.begin(), warp.fragments.end(),
+      [](const Fragment &f) { return f.state == Fragment::kReady; });
 }
 
 } // namespace nibble::simt

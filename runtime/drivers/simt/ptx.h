@@ -1,5 +1,6 @@
-// PTX text as data: functions of instructions whose registers, labels and variables are resolved. The grammar is that
-// of the PTX ISA 8.x, as far as LLVM's NVPTX backend and inline assembly in it use it.
+// PTX text as data: functions of instructions whose registers, labels and
+// variables are resolved. The grammar is that of the PTX ISA 8.x, as far as
+// LLVM's NVPTX backend and inline assembly in it use it.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -47,7 +48,13 @@ struct Statement {
 };
 
 struct Variable {
-  enum Space : uint8_t { kParam, kShared, kGlobal, kConst, kLocal } space = kGlobal;
+  enum Space : uint8_t {
+    kParam,
+    kShared,
+    kGlobal,
+    kConst,
+    kLocal
+  } space = kGlobal;
   std::string_view name;
   uint64_t bytes = 0; // 0: an extern array of unknown size
   uint32_t align = 1;
@@ -67,13 +74,16 @@ struct Function {
   bool isEntry = false, hasBody = false;
   uint32_t line = 0;
   std::vector<Variable> parameters, results; // results: of .func
-  std::vector<Variable> variables;           // .shared, .local and .param of the body
+  std::vector<Variable> variables; // .shared, .local and .param of the body
   std::vector<RegisterKind> registers;
   std::vector<std::string> registerNames;
   std::vector<Statement> statements;
-  std::vector<uint32_t> labels;                                  // label to index of the statement that follows it
-  std::map<std::string_view, std::vector<uint32_t>> targetLists; // .branchtargets, by label name
-  uint32_t maxThreads = 0, requiredThreads = 0, clusterSize = 0, blocksPerSM = 0; // 0: not stated
+  std::vector<uint32_t>
+      labels; // label to index of the statement that follows it
+  std::map<std::string_view, std::vector<uint32_t>>
+      targetLists; // .branchtargets, by label name
+  uint32_t maxThreads = 0, requiredThreads = 0, clusterSize = 0,
+           blocksPerSM = 0; // 0: not stated
 };
 
 struct Module {

@@ -9,8 +9,8 @@ namespace nibble::simt {
 namespace {
 
 bool isWord(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-         c == '%' || c == '.';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '%' || c == '.';
 }
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
@@ -83,7 +83,9 @@ private:
       return token;
     }
     // "shared::cta" is one word; "label:" is a word and a sign.
-    while (isWord(at(position_)) || (at(position_) == ':' && at(position_ + 1) == ':' && isWord(at(position_ + 2))))
+    while (isWord(at(position_)) ||
+           (at(position_) == ':' && at(position_ + 1) == ':' &&
+            isWord(at(position_ + 2))))
       position_ += at(position_) == ':' ? 2 : 1;
     token.kind = Token::kWord;
     token.text = text_.substr(begin, position_ - begin);
@@ -93,7 +95,8 @@ private:
   Token number(Token token) {
     size_t begin = position_;
     char mark = at(begin + 1);
-    if (at(begin) == '0' && (mark == 'f' || mark == 'F' || mark == 'd' || mark == 'D')) {
+    if (at(begin) == '0' &&
+        (mark == 'f' || mark == 'F' || mark == 'd' || mark == 'D')) {
       bool isSingle = (mark | 0x20) == 'f';
       size_t i = begin + 2;
       for (; hexDigit(at(i)) >= 0; ++i)
@@ -114,7 +117,8 @@ private:
         for (++i; isDigit(at(i));)
           ++i;
         token.kind = Token::kFloat64;
-        token.bits = std::bit_cast<uint64_t>(std::strtod(std::string(text_.substr(begin, i - begin)).c_str(), nullptr));
+        token.bits = std::bit_cast<uint64_t>(std::strtod(
+            std::string(text_.substr(begin, i - begin)).c_str(), nullptr));
       } else {
         unsigned base = at(begin) == '0' && i > begin + 1 ? 8 : 10;
         for (size_t j = begin; j < i; ++j)

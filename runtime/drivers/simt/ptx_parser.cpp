@@ -11,16 +11,19 @@ namespace {
 uint32_t bytesOf(std::string_view type) {
   if (type == ".b8" || type == ".u8" || type == ".s8")
     return 1;
-  if (type == ".b16" || type == ".u16" || type == ".s16" || type == ".f16" || type == ".bf16")
+  if (type == ".b16" || type == ".u16" || type == ".s16" || type == ".f16" ||
+      type == ".bf16")
     return 2;
-  if (type == ".b32" || type == ".u32" || type == ".s32" || type == ".f32" || type == ".f16x2" || type == ".bf16x2")
+  if (type == ".b32" || type == ".u32" || type == ".s32" || type == ".f32" ||
+      type == ".f16x2" || type == ".bf16x2")
     return 4;
   if (type == ".b64" || type == ".u64" || type == ".s64" || type == ".f64")
     return 8;
   return 0;
 }
 
-// What a name means within a pair of braces, and the branches that wait for a label.
+// What a name means within a pair of braces, and the branches that wait for a
+// label.
 struct Scope {
   std::map<std::string, uint32_t, std::less<>> registers;
   std::map<std::string_view, uint32_t> labels;
@@ -30,7 +33,8 @@ constexpr size_t kDeepest = 64;
 
 class Parser {
 public:
-  explicit Parser(Module &module) : module_(module), tokens_(tokenize(module.text)) {}
+  explicit Parser(Module &module)
+      : module_(module), tokens_(tokenize(module.text)) {}
 
   Status run() {
     while (!atEnd()) {
@@ -40,7 +44,9 @@ public:
   }
 
 private:
-  const Token &peek(size_t ahead = 0) const { return tokens_[std::min(position_ + ahead, tokens_.size() - 1)]; }
+  const Token &peek(size_t ahead = 0) const {
+    return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
+  }
   bool atEnd() const { return peek().kind == Token::kEnd; }
   Token take() {
     Token token = peek();
@@ -48,7 +54,9 @@ private:
       ++position_;
     return token;
   }
-  bool isSign(char c, size_t ahead = 0) const { return peek(ahead).kind == Token::kSign && peek(ahead).text[0] == c; }
+  bool isSign(char c, size_t ahead = 0) const {
+    return peek(ahead).kind == Token::kSign && peek(ahead).text[0] == c;
+  }
   bool accept(char c) {
     bool found = isSign(c);
     position_ += found;
@@ -61,20 +69,26 @@ private:
   }
   Status error(std::string what) const {
     uint32_t line = peek().line;
-    std::string_view text = line >= 1 && line <= module_.lines.size() ? module_.lines[line - 1] : std::string_view();
+    std::string_view text = line >= 1 && line <= module_.lines.size()
+                                ? module_.lines[line - 1]
+                                : std::string_view();
     size_t begin = text.find_first_not_of(" \t");
-    text = begin == std::string_view::npos ? std::string_view() : text.substr(begin);
-    return Status::badInput("PTX line " + std::to_string(line) + " `" + std::string(text) + "`: " + what);
+    text = begin == std::string_view::npos ? std::string_view()
+                                           : text.substr(begin);
+    return Status::badInput("PTX line " + std::to_string(line) + " `" +
+                            std::string(text) + "`: " + what);
   }
   Status expect(char c) {
     if (accept(c))
       return Status::ok();
-    return error("expected '" + std::string(1, c) + "' before '" + std::string(peek().text) + "'");
+    return error("expected '" + std::string(1, c) + "' before '" +
+                 std::string(peek().text) + "'");
   }
   Result<uint64_t> integer() {
     bool negative = accept('-');
     if (peek().kind != Token::kInteger)
-      return error("expected an integer before '" + std::string(peek().text) + "'");
+      return error("expected an integer before '" + std::string(peek().text) +
+                   "'");
     uint64_t value = take().bits;
     return negative ? 0 - value : value;
   }
@@ -107,7 +121,8 @@ private:
       return Status::ok();
     }
     bool isExtern = false;
-    while (word == ".visible" || word == ".extern" || word == ".weak" || word == ".common") {
+    while (word == ".visible" || word == ".extern" || word == ".weak" ||
+           word == ".common") {
       isExtern |= word == ".extern";
       take();
       word = peek().text;
@@ -152,7 +167,8 @@ private:
     while (peek().kind == Token::kWord && peek().text[0] == '.') {
       std::string_view word = take().text;
       if (word == ".align") {
-        // Within ".ptr .global .align 16" it speaks of what is pointed to; the type was read before it then.
+        // Within ".ptr .global .align 16" it speaks of what is pointed to; the
+        // type was read before it then.
         NIBBLE_ASSIGN(uint64_t value, integer());
         if (element == 0)
           align = static_cast<uint32_t>(value);
@@ -160,9 +176,11 @@ private:
         vector = word == ".v2" ? 2 : 4;
       } else if (uint32_t bytes = bytesOf(word)) {
         element = bytes;
-      } else if (word != ".ptr" && word != ".global" && word != ".shared" && word != ".const" && word != ".local" &&
-                 word != ".param" && word != ".attribute" && word != ".managed") {
-        return error("unknown type or attribute " + std::string(word) + " of a variable");
+      } else if (word != ".ptr" && word != ".global" && word != ".shared" &&
+                 word != ".const" && word != ".local" && word != ".param" &&
+                 word != ".attribute" && word != ".managed") {
+        return error("unknown type or attribute " + std::string(word) +
+                     " of a variable");
       }
     }
     if (element == 0 || peek().kind != Token::kWord)
@@ -253,9 +271,11 @@ private:
       NIBBLE_TRY(parameterList(function.parameters));
     for (;;) {
       std::string_view word = peek().text;
-      if (word == ".noreturn" || word == ".blocksareclusters" || word == ".explicitcluster") {
+      if (word == ".noreturn" || word == ".blocksareclusters" ||
+          word == ".explicitcluster") {
         take();
-      } else if (word == ".maxntid" || word == ".reqntid" || word == ".reqnctapercluster" || word == ".minnctapersm" ||
+      } else if (word == ".maxntid" || word == ".reqntid" ||
+                 word == ".reqnctapercluster" || word == ".minnctapersm" ||
                  word == ".maxnreg" || word == ".maxclusterrank") {
         take();
         uint64_t product = 1;
@@ -285,7 +305,8 @@ private:
     }
     auto [found, inserted] = module_.functions.try_emplace(function.name);
     if (!inserted && found->second.hasBody && function.hasBody)
-      return error("the function " + std::string(function.name) + " is defined twice");
+      return error("the function " + std::string(function.name) +
+                   " is defined twice");
     if (inserted || function.hasBody)
       found->second = std::move(function);
     return Status::ok();
@@ -294,7 +315,8 @@ private:
   // Statements up to the closing brace, which is taken.
   Status block() {
     if (scopes_.size() >= kDeepest)
-      return error("braces are nested more than " + std::to_string(kDeepest) + " deep");
+      return error("braces are nested more than " + std::to_string(kDeepest) +
+                   " deep");
     scopes_.emplace_back();
     size_t firstUnresolved = unresolved_.size();
     while (!accept('}')) {
@@ -307,14 +329,16 @@ private:
     for (size_t i = firstUnresolved; i < unresolved_.size(); ++i) {
       auto found = scopes_.back().labels.find(unresolved_[i].first);
       if (found != scopes_.back().labels.end())
-        current_->labels[unresolved_[i].second] = current_->labels[found->second];
+        current_->labels[unresolved_[i].second] =
+            current_->labels[found->second];
       else
         unresolved_[kept++] = unresolved_[i];
     }
     unresolved_.resize(kept);
     scopes_.pop_back();
     if (scopes_.empty() && !unresolved_.empty())
-      return error("no variable, register, function or label is named '" + std::string(unresolved_[0].first) + "'");
+      return error("no variable, register, function or label is named '" +
+                   std::string(unresolved_[0].first) + "'");
     return Status::ok();
   }
 
@@ -332,7 +356,8 @@ private:
     else if (bytes == 8)
       kind = RegisterKind::k64;
     else
-      return error("registers of type " + std::string(type) + " are not supported");
+      return error("registers of type " + std::string(type) +
+                   " are not supported");
     do {
       if (peek().kind != Token::kWord)
         return error("expected the name of a register");
@@ -352,7 +377,8 @@ private:
   }
 
   void addRegister(std::string name, RegisterKind kind) {
-    scopes_.back().registers[name] = static_cast<uint32_t>(current_->registers.size());
+    scopes_.back().registers[name] =
+        static_cast<uint32_t>(current_->registers.size());
     current_->registers.push_back(kind);
     current_->registerNames.push_back(std::move(name));
   }
@@ -375,7 +401,8 @@ private:
           take();
         return Status::ok();
       }
-      if (token.text == ".shared" || token.text == ".local" || token.text == ".param") {
+      if (token.text == ".shared" || token.text == ".local" ||
+          token.text == ".param") {
         current_->variables.emplace_back();
         NIBBLE_TRY(declare(current_->variables.back()));
         return expect(';');
@@ -401,21 +428,26 @@ private:
       return error("indirect calls are not supported");
     if (scopes_.back().labels.contains(name))
       return error("the label " + std::string(name) + " is defined twice");
-    scopes_.back().labels[name] = static_cast<uint32_t>(current_->labels.size());
-    current_->labels.push_back(static_cast<uint32_t>(current_->statements.size()));
+    scopes_.back().labels[name] =
+        static_cast<uint32_t>(current_->labels.size());
+    current_->labels.push_back(
+        static_cast<uint32_t>(current_->statements.size()));
     return Status::ok();
   }
 
-  // A label of its own for every reference: it is filled in when the block that defines the name is closed.
+  // A label of its own for every reference: it is filled in when the block that
+  // defines the name is closed.
   uint32_t labelReference(std::string_view name) {
-    unresolved_.push_back({name, static_cast<uint32_t>(current_->labels.size())});
+    unresolved_.push_back(
+        {name, static_cast<uint32_t>(current_->labels.size())});
     current_->labels.push_back(0);
     return unresolved_.back().second;
   }
 
   const uint32_t *findRegister(std::string_view name) const {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
-      if (auto found = scope->registers.find(name); found != scope->registers.end())
+      if (auto found = scope->registers.find(name);
+          found != scope->registers.end())
         return &found->second;
     return nullptr;
   }
@@ -427,14 +459,17 @@ private:
       statement.predicateNegated = accept('!');
       const uint32_t *found = findRegister(peek().text);
       if (found == nullptr)
-        return error("no predicate register is named '" + std::string(peek().text) + "'");
+        return error("no predicate register is named '" +
+                     std::string(peek().text) + "'");
       statement.predicate = static_cast<int32_t>(*found);
       take();
     }
     if (peek().kind != Token::kWord)
-      return error("expected an instruction before '" + std::string(peek().text) + "'");
+      return error("expected an instruction before '" +
+                   std::string(peek().text) + "'");
     statement.opcode = take().text;
-    bool isBranch = statement.opcode.starts_with("bra") || statement.opcode.starts_with("brx");
+    bool isBranch = statement.opcode.starts_with("bra") ||
+                    statement.opcode.starts_with("brx");
     if (!isSign(';')) {
       do {
         statement.operands.emplace_back();
@@ -471,7 +506,8 @@ private:
     if (accept('[')) {
       operand.kind = Operand::kAddress;
       NIBBLE_TRY(list(operand, ']', depth));
-      return operand.elements.empty() ? error("an address is empty") : Status::ok();
+      return operand.elements.empty() ? error("an address is empty")
+                                      : Status::ok();
     }
     operand.negated = accept('!');
     NIBBLE_TRY(simpleOperand(operand, isBranch));
@@ -490,20 +526,23 @@ private:
   Status simpleOperand(Operand &operand, bool isBranch) {
     bool negative = accept('-');
     Token token = peek();
-    if (token.kind == Token::kInteger || token.kind == Token::kFloat32 || token.kind == Token::kFloat64) {
+    if (token.kind == Token::kInteger || token.kind == Token::kFloat32 ||
+        token.kind == Token::kFloat64) {
       take();
       operand.kind = token.kind == Token::kInteger   ? Operand::kInteger
                      : token.kind == Token::kFloat32 ? Operand::kFloat32
                                                      : Operand::kFloat64;
       operand.bits = token.bits;
       if (negative)
-        operand.bits = operand.kind == Operand::kInteger   ? 0 - token.bits
-                       : operand.kind == Operand::kFloat32 ? token.bits ^ 0x80000000u
-                                                           : token.bits ^ (uint64_t{1} << 63);
+        operand.bits = operand.kind == Operand::kInteger ? 0 - token.bits
+                       : operand.kind == Operand::kFloat32
+                           ? token.bits ^ 0x80000000u
+                           : token.bits ^ (uint64_t{1} << 63);
       return Status::ok();
     }
     if (token.kind != Token::kWord || negative)
-      return error("expected an operand before '" + std::string(token.text) + "'");
+      return error("expected an operand before '" + std::string(token.text) +
+                   "'");
     if (token.text == "_") {
       take();
       operand.kind = Operand::kSink;
@@ -536,7 +575,8 @@ private:
   size_t position_ = 0;
   Function *current_ = nullptr;
   std::vector<Scope> scopes_;
-  std::vector<std::pair<std::string_view, uint32_t>> unresolved_; // name and label
+  std::vector<std::pair<std::string_view, uint32_t>>
+      unresolved_; // name and label
   uint32_t ignored_ = 0;
 };
 
@@ -552,7 +592,8 @@ Result<std::shared_ptr<Module>> parsePtx(std::string text) {
   while (!rest.empty()) {
     size_t end = rest.find('\n');
     module->lines.push_back(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    rest = end == std::string_view::npos ? std::string_view()
+                                         : rest.substr(end + 1);
   }
   NIBBLE_TRY(Parser(*module).run());
   return module;

@@ -1,5 +1,6 @@
-// Which lanes run next. Within a warp the lanes with the lowest pc run, so that branches come together again where the
-// text does; a wait that fails gives the others a turn. Warps take turns in an order that the seed chooses.
+// Which lanes run next. Within a warp the lanes with the lowest pc run, so that
+// branches come together again where the text does; a wait that fails gives the
+// others a turn. Warps take turns in an order that the seed chooses.
 #include "runtime/drivers/simt/observation.h"
 
 #include <algorithm>
@@ -9,16 +10,19 @@ namespace nibble::simt {
 
 namespace {
 
-// Merges what stands at one pc and picks the fragment to run. False: none is ready.
+// Merges what stands at one pc and picks the fragment to run. False: none is
+// ready.
 bool select(Warp &warp) {
   std::vector<Fragment> &fragments = warp.fragments;
   for (size_t i = 0; i < fragments.size(); ++i) {
     if (fragments[i].state == Fragment::kWaiting)
       continue;
     for (size_t j = i + 1; j < fragments.size();) {
-      if (fragments[j].state != Fragment::kWaiting && fragments[j].pc == fragments[i].pc) {
+      if (fragments[j].state != Fragment::kWaiting &&
+          fragments[j].pc == fragments[i].pc) {
         fragments[i].lanes |= fragments[j].lanes;
-        fragments[i].state = Fragment::kReady; // more lanes than before: it may begin now
+        fragments[i].state =
+            Fragment::kReady; // more lanes than before: it may begin now
         fragments.erase(fragments.begin() + static_cast<std::ptrdiff_t>(j));
       } else {
         ++j;
@@ -69,10 +73,12 @@ bool touchesPending(Warp &warp, const Inst &inst) {
 class Slice {
 public:
   Slice(Warp &warp, uint32_t steps)
-      : warp_(warp), code_(*warp.cluster->launch->code), steps_(steps), isWatched_(warp.cluster->isWatched) {}
+      : warp_(warp), code_(*warp.cluster->launch->code), steps_(steps),
+        isWatched_(warp.cluster->isWatched) {}
 
-  // Runs until the steps are used up, nothing is ready, or a wait fails; of a watched cluster, until lanes have ended
-  // their turn, so that a loop is met at the same place each time. False: the launch failed.
+  // Runs until the steps are used up, nothing is ready, or a wait fails; of a
+  // watched cluster, until lanes have ended their turn, so that a loop is met
+  // at the same place each time. False: the launch failed.
   bool run() {
     warp_.yielded = false;
     while (steps_ > 0 && select(warp_)) {
@@ -87,20 +93,23 @@ public:
 private:
   Fragment &fragment() { return warp_.fragments[warp_.current]; }
 
-  // A fragment that is as far as another: merge, or let the one that is behind come up.
+  // A fragment that is as far as another: merge, or let the one that is behind
+  // come up.
   bool mustSelect(uint32_t pc) const {
     for (uint32_t i = 0; i < warp_.fragments.size(); ++i) {
       const Fragment &other = warp_.fragments[i];
       if (i == warp_.current || other.state == Fragment::kWaiting)
         continue;
-      if (other.pc == pc || (other.state == Fragment::kReady && other.pc < pc && (other.lanes & warp_.avoid) == 0))
+      if (other.pc == pc || (other.state == Fragment::kReady && other.pc < pc &&
+                             (other.lanes & warp_.avoid) == 0))
         return true;
     }
     return false;
   }
 
   bool runFragment() {
-    bool checkRegisters = warp_.cluster->checks && warp_.cluster->launch->options.pendingRegisters;
+    bool checkRegisters = warp_.cluster->checks &&
+                          warp_.cluster->launch->options.pendingRegisters;
     uint32_t pc = fragment().pc;
     warp_.haveRun |= fragment().lanes;
     while (steps_ > 0) {
@@ -116,9 +125,11 @@ private:
       if (mask == 0) {
         ++pc;
       } else {
-        if (checkRegisters && warp_.pendingMatrix != 0 && !inst.isMatrix && touchesPending(warp_, inst)) {
+        if (checkRegisters && warp_.pendingMatrix != 0 && !inst.isMatrix &&
+            touchesPending(warp_, inst)) {
           fault(warp_, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
-                "touches a register of a wgmma that nothing has waited for; wgmma.wait_group must come first");
+                "touches a register of a wgmma that nothing has waited for; "
+                "wgmma.wait_group must come first");
           return false;
         }
         Next next = step(inst, mask, lanes, pc);
@@ -127,7 +138,9 @@ private:
         if (next == kReselect)
           return true;
         // A loop that other lanes of the warp may have to end.
-        if (next == kJumpedBack && (isWatched_ || (warp_.fragments.size() > 1 && ++warp_.jumpsBack >= kTurn))) {
+        if (next == kJumpedBack &&
+            (isWatched_ ||
+             (warp_.fragments.size() > 1 && ++warp_.jumpsBack >= kTurn))) {
           warp_.jumpsBack = 0;
           turnIsOver_ = isWatched_;
           fragment().pc = pc;
@@ -188,7 +201,8 @@ private:
       if (mask != lanes) { // the others go on
         fragment().lanes &= ~mask;
         fragment().pc = pc + 1;
-        warp_.fragments.push_back({Fragment::kWaiting, mask, pc + 1, warp_.currentBarrier});
+        warp_.fragments.push_back(
+            {Fragment::kWaiting, mask, pc + 1, warp_.currentBarrier});
       } else {
         fragment() = {Fragment::kWaiting, mask, pc + 1, warp_.currentBarrier};
       }
@@ -228,12 +242,17 @@ private:
       uint32_t entry = index[first];
       if (entry >= inst.listSize) {
         fault(warp_, inst, first,
-              "index " + std::to_string(entry) + " of a table of " + std::to_string(inst.listSize) + " targets");
+              "index " + std::to_string(entry) + " of a table of " +
+                  std::to_string(inst.listSize) + " targets");
         return kFailed;
       }
       Mask same = 0;
-      forLanes(rest, [&](uint32_t i) { same |= static_cast<Mask>(index[i] == entry) << i; });
-      warp_.fragments.push_back({Fragment::kReady, same, code_.branchTable[inst.target + entry], nullptr});
+      forLanes(rest, [&](uint32_t i) {
+        same |= static_cast<Mask>(index[i] == entry) << i;
+      });
+      warp_.fragments.push_back({Fragment::kReady, same,
+                                 code_.branchTable[inst.target + entry],
+                                 nullptr});
       rest &= ~same;
     }
     if (mask == lanes)
@@ -251,22 +270,27 @@ std::string threads(const Warp &warp, Mask lanes) {
   uint32_t first = static_cast<uint32_t>(__builtin_ctz(lanes));
   return lanes == Mask{1} << first
              ? "thread " + std::to_string(warp.thread(first))
-             : std::to_string(__builtin_popcount(lanes)) + " threads from " + std::to_string(warp.thread(first));
+             : std::to_string(__builtin_popcount(lanes)) + " threads from " +
+                   std::to_string(warp.thread(first));
 }
 
 // "block (0, 0, 0) 32 threads from 64 wait at line 12 `bar.sync 1, 64;`"
 std::string describeWaiting(const Warp &warp, const Fragment &fragment) {
   const Code &code = *warp.cluster->launch->code;
-  uint32_t pc = fragment.state == Fragment::kWaiting ? fragment.pc - 1 : fragment.pc;
+  uint32_t pc =
+      fragment.state == Fragment::kWaiting ? fragment.pc - 1 : fragment.pc;
   const Inst *inst = &code.instructions[pc];
   std::string what = threads(warp, fragment.lanes);
   if (fragment.state == Fragment::kReady && warp.failedWait != nullptr)
     inst = warp.failedWait;
   std::string_view text = code.source->lines[inst->line - 1];
   size_t begin = text.find_first_not_of(" \t");
-  what += fragment.state == Fragment::kParked ? " wait for the other lanes of the warp" : " wait";
+  what += fragment.state == Fragment::kParked
+              ? " wait for the other lanes of the warp"
+              : " wait";
   return what + " at PTX line " + std::to_string(inst->line) + " `" +
-         std::string(text.substr(begin == std::string_view::npos ? 0 : begin)) + "`";
+         std::string(text.substr(begin == std::string_view::npos ? 0 : begin)) +
+         "`";
 }
 
 // The report of a launch in which nothing can happen any more.
@@ -279,7 +303,8 @@ Outcome reportStuck(Cluster &cluster, const char *how) {
     for (const Fragment &fragment : warp->fragments) {
       if (culprit == nullptr) {
         culprit = warp;
-        uint32_t pc = fragment.state == Fragment::kWaiting ? fragment.pc - 1 : fragment.pc;
+        uint32_t pc = fragment.state == Fragment::kWaiting ? fragment.pc - 1
+                                                           : fragment.pc;
         inst = fragment.state == Fragment::kReady && warp->failedWait != nullptr
                    ? warp->failedWait
                    : &cluster.launch->code->instructions[pc];
@@ -287,23 +312,31 @@ Outcome reportStuck(Cluster &cluster, const char *how) {
       }
       if (what.size() < 1500)
         what += (what.empty() ? "" : "; ") +
-                (warp->cluster->blocks.size() > 1 ? "block rank " + std::to_string(warp->block->rank) + ": " : "") +
+                (warp->cluster->blocks.size() > 1
+                     ? "block rank " + std::to_string(warp->block->rank) + ": "
+                     : "") +
                 describeWaiting(*warp, fragment);
     }
   }
   for (const auto &block : cluster.blocks) {
     for (uint32_t i = 0; i < 16; ++i)
       if (const Barrier &barrier = block->barriers[i]; barrier.expected != 0)
-        what += "; barrier " + std::to_string(i) + " of block rank " + std::to_string(block->rank) + " has " +
-                std::to_string(barrier.arrived) + " of " + std::to_string(barrier.expected) + " threads";
+        what += "; barrier " + std::to_string(i) + " of block rank " +
+                std::to_string(block->rank) + " has " +
+                std::to_string(barrier.arrived) + " of " +
+                std::to_string(barrier.expected) + " threads";
     for (const auto &[offset, barrier] : block->mbarriers)
-      if (barrier.pending != barrier.expected || barrier.transactions != 0 || what.size() < 1500)
-        what += "; mbarrier at " + hex(offset) + ": phase " + std::to_string(barrier.phase) + ", " +
-                std::to_string(barrier.pending) + " of " + std::to_string(barrier.expected) + " arrivals and " +
+      if (barrier.pending != barrier.expected || barrier.transactions != 0 ||
+          what.size() < 1500)
+        what += "; mbarrier at " + hex(offset) + ": phase " +
+                std::to_string(barrier.phase) + ", " +
+                std::to_string(barrier.pending) + " of " +
+                std::to_string(barrier.expected) + " arrivals and " +
                 std::to_string(barrier.transactions) + " bytes pending";
   }
   if (cluster.barrier.arrived != 0)
-    what += "; the cluster's barrier has " + std::to_string(cluster.barrier.arrived) + " of " +
+    what += "; the cluster's barrier has " +
+            std::to_string(cluster.barrier.arrived) + " of " +
             std::to_string(cluster.barrier.expected) + " threads";
   if (culprit == nullptr)
     return Outcome::kFault;
@@ -318,7 +351,8 @@ void release(Cluster &cluster, const void *barrier) {
       if (fragment.state != Fragment::kWaiting || fragment.waitsFor != barrier)
         continue;
       fragment.state = Fragment::kReady;
-      leaveBarrier(*warp, fragment.lanes, static_cast<const Barrier *>(barrier)->knowledge);
+      leaveBarrier(*warp, fragment.lanes,
+                   static_cast<const Barrier *>(barrier)->knowledge);
     }
   }
 }
@@ -331,13 +365,17 @@ struct Standstill {
   bool isOwn = false;        // nothing outside the cluster can end it
 };
 
-// What is known of a cluster since something last changed in it or, if it was published, outside.
+// What is known of a cluster since something last changed in it or, if it was
+// published, outside.
 class Calm {
 public:
   explicit Calm(Cluster &cluster)
-      : cluster_(cluster), launch_(cluster.launch->quiescence), observation_(cluster), since_(launch_.changes()) {}
+      : cluster_(cluster), launch_(cluster.launch->quiescence),
+        observation_(cluster), since_(launch_.changes()) {}
 
-  bool recurs(const Warp &warp) const { return cluster_.isWatched && observation_.recurs(warp); }
+  bool recurs(const Warp &warp) const {
+    return cluster_.isWatched && observation_.recurs(warp);
+  }
   void look(Warp &warp) {
     if (cluster_.isWatched)
       observation_.look(warp);
@@ -352,7 +390,8 @@ public:
     if (std::exchange(cluster_.hasWritten, false))
       launch_.publish();
     bool hasStored = std::exchange(cluster_.hasStored, false);
-    bool hasChanged = std::exchange(progress_, cluster_.progress) != cluster_.progress;
+    bool hasChanged =
+        std::exchange(progress_, cluster_.progress) != cluster_.progress;
     if (hasChanged || hasStored) {
       steps_ = 0;
       cluster_.looksOutside = lookedBefore_ = false;
@@ -367,13 +406,17 @@ public:
       scale_ = 1;
       return true;
     }
-    // When to look, and for how long, is a matter of cost; what is seen then decides. The time grows, so that longer
-    // circles are found too, and the time between grows faster, so that it costs who computes next to nothing. A store
-    // ends a look as well, because it is compared and has changed something.
-    if (!cluster_.isWatched && unwatched_ >= kStepsUnwatched * scale_ * scale_) {
+    // When to look, and for how long, is a matter of cost; what is seen then
+    // decides. The time grows, so that longer circles are found too, and the
+    // time between grows faster, so that it costs who computes next to nothing.
+    // A store ends a look as well, because it is compared and has changed
+    // something.
+    if (!cluster_.isWatched &&
+        unwatched_ >= kStepsUnwatched * scale_ * scale_) {
       cluster_.isWatched = true;
       observe();
-    } else if (cluster_.isWatched && (hasStored || ++watched_ > kRoundsWatched * scale_)) {
+    } else if (cluster_.isWatched &&
+               (hasStored || ++watched_ > kRoundsWatched * scale_)) {
       cluster_.isWatched = false;
       unwatched_ = 0;
       scale_ *= 2;
@@ -383,7 +426,8 @@ public:
 
   Standstill standstill() const {
     if (steps_ > cluster_.launch->options.spinLimit)
-      return {"never ends: nothing was stored and nobody arrived anywhere for a long time",
+      return {"never ends: nothing was stored and nobody arrived anywhere for "
+              "a long time",
               !cluster_.looksOutside && !lookedBefore_};
     bool parked = false, waiting = false, ready = false;
     for (Warp *warp : cluster_.warps)
@@ -394,11 +438,13 @@ public:
       }
     if (ready && !(cluster_.isWatched && observation_.allWait()))
       return {};
-    return {parked && !waiting ? "diverged: lanes of a warp wait for each other" : "never ends: everybody waits",
+    return {parked && !waiting ? "diverged: lanes of a warp wait for each other"
+                               : "never ends: everybody waits",
             !ready || !cluster_.looksOutside};
   }
 
-  // The verdict of all clusters. False: another has changed something, this one has to look again.
+  // The verdict of all clusters. False: another has changed something, this one
+  // has to look again.
   bool isForEver() {
     if (launch_.waitsForEver(since_))
       return true;
@@ -424,13 +470,14 @@ private:
   Cluster &cluster_;
   Quiescence &launch_;
   Observation observation_;
-  uint64_t since_;         // published changes that came before all that is observed
-  uint64_t progress_ = 0;  // of the cluster, as of the last round
-  uint64_t steps_ = 0;     // instructions since something changed here or elsewhere
+  uint64_t since_; // published changes that came before all that is observed
+  uint64_t progress_ = 0; // of the cluster, as of the last round
+  uint64_t steps_ = 0; // instructions since something changed here or elsewhere
   uint64_t unwatched_ = 0; // instructions since it was last observed
   uint64_t watched_ = 0;   // rounds since the observation began
   uint64_t scale_ = 1;
-  bool lookedBefore_ = false; // accessed global memory before the observation began
+  bool lookedBefore_ =
+      false; // accessed global memory before the observation began
 };
 
 } // namespace
@@ -444,8 +491,9 @@ Status runCluster(Cluster &cluster) {
     ++cluster.round;
     bool anyLive = false, anyRan = false;
     if (cluster.checks)
-      std::swap(order[cluster.random.below(static_cast<uint32_t>(order.size()))],
-                order[cluster.random.below(static_cast<uint32_t>(order.size()))]);
+      std::swap(
+          order[cluster.random.below(static_cast<uint32_t>(order.size()))],
+          order[cluster.random.below(static_cast<uint32_t>(order.size()))]);
     for (Warp *warp : order) {
       if (warp->live == 0)
         continue;
@@ -453,13 +501,20 @@ Status runCluster(Cluster &cluster) {
       if (!isReady(*warp) || calm.recurs(*warp))
         continue;
       uint64_t before = warp->stepCount;
-      uint32_t steps = cluster.checks && !cluster.isWatched ? 1 + cluster.random.below(256) : kLongSlice;
+      uint32_t steps = cluster.checks && !cluster.isWatched
+                           ? 1 + cluster.random.below(256)
+                           : kLongSlice;
       if (!Slice(*warp, steps).run())
         return cluster.error;
       calm.look(*warp);
-      // Whoever has executed much since a wait failed computes; the others may be going around in a loop of waiting.
-      warp->sinceWait = warp->yielded ? 0 : warp->sinceWait + static_cast<uint32_t>(warp->stepCount - before);
-      anyRan |= !warp->yielded && isReady(*warp) && warp->sinceWait > kLongestLoop;
+      // Whoever has executed much since a wait failed computes; the others may
+      // be going around in a loop of waiting.
+      warp->sinceWait =
+          warp->yielded ? 0
+                        : warp->sinceWait +
+                              static_cast<uint32_t>(warp->stepCount - before);
+      anyRan |=
+          !warp->yielded && isReady(*warp) && warp->sinceWait > kLongestLoop;
       calm.count(warp->stepCount - before);
     }
     if (!anyLive)
@@ -475,21 +530,25 @@ Status runCluster(Cluster &cluster) {
     }
     if (calm.isOver())
       continue;
-    // What is pending completes by itself. When all others wait for it, it need not take its time.
+    // What is pending completes by itself. When all others wait for it, it need
+    // not take its time.
     if (!cluster.pending.empty()) {
       if (!anyRan &&
-          completeAt(cluster, cluster.random.below(static_cast<uint32_t>(cluster.pending.size()))) == Outcome::kFault)
+          completeAt(cluster, cluster.random.below(static_cast<uint32_t>(
+                                  cluster.pending.size()))) == Outcome::kFault)
         return cluster.error;
       continue;
     }
-    if (Standstill still = calm.standstill(); still.how != nullptr && (still.isOwn || calm.isForEver())) {
+    if (Standstill still = calm.standstill();
+        still.how != nullptr && (still.isOwn || calm.isForEver())) {
       cluster.waitedForOthers = !still.isOwn;
       reportStuck(cluster, still.how);
       return cluster.error;
     }
   }
   // What nobody waited for still reaches memory.
-  if (completeWhere(cluster, [](const AsyncOp &) { return true; }) == Outcome::kFault)
+  if (completeWhere(cluster, [](const AsyncOp &) { return true; }) ==
+      Outcome::kFault)
     return cluster.error;
   return Status::ok();
 }

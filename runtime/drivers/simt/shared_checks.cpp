@@ -1,4 +1,5 @@
-// What may touch shared memory when: the history of every four bytes held against what the warp knows.
+// What may touch shared memory when: the history of every four bytes held
+// against what the warp knows.
 #include "runtime/drivers/simt/machine.h"
 
 #include <algorithm>
@@ -20,13 +21,16 @@ struct Toucher {
   const Knowledge &knowledge;
 };
 
-bool isEngine(const Cluster &cluster, const Epoch &epoch) { return epoch.agent >= cluster.warps.size(); }
+bool isEngine(const Cluster &cluster, const Epoch &epoch) {
+  return epoch.agent >= cluster.warps.size();
+}
 
 // Whether `epoch` is past for the lanes that do or issue the access.
 bool isPast(const Toucher &toucher, const Epoch &epoch) {
   const Warp &warp = toucher.warp;
   if (epoch.agent == warp.agent &&
-      ((epoch.lanes & ~toucher.lanes) == 0 || epoch.step == static_cast<uint32_t>(warp.stepCount)))
+      ((epoch.lanes & ~toucher.lanes) == 0 ||
+       epoch.step == static_cast<uint32_t>(warp.stepCount)))
     return true;
   return toucher.knowledge.seen.covers(epoch.agent, epoch.lanes, epoch.time);
 }
@@ -42,31 +46,40 @@ std::string describe(const Toucher &toucher, const Epoch &epoch) {
   if (engine)
     agent -= static_cast<uint32_t>(cluster.warps.size());
   const Warp &other = *cluster.warps[agent];
-  std::string who = engine ? "an asynchronous operation of warp " + std::to_string(other.index)
-                    : std::has_single_bit(epoch.lanes)
-                        ? "thread " + std::to_string(other.thread(std::countr_zero(epoch.lanes)))
-                        : "several threads of warp " + std::to_string(other.index);
+  std::string who =
+      engine
+          ? "an asynchronous operation of warp " + std::to_string(other.index)
+      : std::has_single_bit(epoch.lanes)
+          ? "thread " +
+                std::to_string(other.thread(std::countr_zero(epoch.lanes)))
+          : "several threads of warp " + std::to_string(other.index);
   if (other.block != toucher.warp.block)
     who += " of block rank " + std::to_string(other.block->rank);
   return who;
 }
 
-bool race(const Toucher &toucher, const Epoch &epoch, uint32_t offset, const char *now, const char *before) {
-  std::string what = std::string("race in shared memory at ") + hex(offset) + ": " + now + " what " +
-                     describe(toucher, epoch) + " " + before;
-  what += isEngine(*toucher.warp.cluster, epoch) ? ", which nothing waited for" : ", without a barrier between them";
+bool race(const Toucher &toucher, const Epoch &epoch, uint32_t offset,
+          const char *now, const char *before) {
+  std::string what = std::string("race in shared memory at ") + hex(offset) +
+                     ": " + now + " what " + describe(toucher, epoch) + " " +
+                     before;
+  what += isEngine(*toucher.warp.cluster, epoch)
+              ? ", which nothing waited for"
+              : ", without a barrier between them";
   fault(toucher.warp, toucher.inst, toucher.lane, what);
   return false;
 }
 
 bool missesFence(const Toucher &toucher, const Epoch &epoch, uint32_t offset) {
   fault(toucher.warp, toucher.inst, toucher.lane,
-        "the asynchronous proxy touches shared memory at " + hex(offset) + " that " + describe(toucher, epoch) +
+        "the asynchronous proxy touches shared memory at " + hex(offset) +
+            " that " + describe(toucher, epoch) +
             " wrote; no fence.proxy.async stands between them");
   return false;
 }
 
-// A reader takes the place of an earlier one that everybody knows of who knows of this one.
+// A reader takes the place of an earlier one that everybody knows of who knows
+// of this one.
 void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
   Epoch *free = nullptr;
   for (Epoch &reader : granule.readers) {
@@ -76,12 +89,14 @@ void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
     }
     if (reader.agent != epoch.agent)
       continue;
-    bool sameLanes = reader.lanes == epoch.lanes, sameBytes = reader.bytes == epoch.bytes;
+    bool sameLanes = reader.lanes == epoch.lanes,
+         sameBytes = reader.bytes == epoch.bytes;
     if (reader.time == epoch.time && (sameLanes || sameBytes)) {
       epoch.lanes |= reader.lanes;
       epoch.bytes |= reader.bytes;
     } else if ((reader.lanes & ~epoch.lanes) != 0 &&
-               !toucher.knowledge.seen.covers(reader.agent, reader.lanes, reader.time)) {
+               !toucher.knowledge.seen.covers(reader.agent, reader.lanes,
+                                              reader.time)) {
       continue;
     }
     reader = epoch;
@@ -90,15 +105,20 @@ void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
   (free ? *free : granule.readers[granule.next++ % Granule::kReaders]) = epoch;
 }
 
-bool touchGranule(const Toucher &toucher, Granule &granule, uint32_t offset, uint8_t bytes, Touch touch) {
-  const char *now = touch == Touch::kRead ? "reads" : touch == Touch::kWrite ? "overwrites" : "updates";
+bool touchGranule(const Toucher &toucher, Granule &granule, uint32_t offset,
+                  uint8_t bytes, Touch touch) {
+  const char *now = touch == Touch::kRead    ? "reads"
+                    : touch == Touch::kWrite ? "overwrites"
+                                             : "updates";
   if (touch != Touch::kWrite && (granule.written & bytes) != bytes) {
-    fault(toucher.warp, toucher.inst, toucher.lane, "reads shared memory that nothing wrote, at " + hex(offset));
+    fault(toucher.warp, toucher.inst, toucher.lane,
+          "reads shared memory that nothing wrote, at " + hex(offset));
     return false;
   }
   if (granule.isBarrier) {
     fault(toucher.warp, toucher.inst, toucher.lane,
-          std::string(now) + " the mbarrier at " + hex(offset) + " as if it were ordinary memory");
+          std::string(now) + " the mbarrier at " + hex(offset) +
+              " as if it were ordinary memory");
     return false;
   }
   const Epoch &writer = granule.writer;
@@ -133,7 +153,8 @@ bool touchGranule(const Toucher &toucher, Granule &granule, uint32_t offset, uin
   return true;
 }
 
-bool touchAll(const Toucher &toucher, uint32_t offset, uint32_t bytes, Touch touch) {
+bool touchAll(const Toucher &toucher, uint32_t offset, uint32_t bytes,
+              Touch touch) {
   uint32_t end = offset + bytes;
   for (uint32_t at = offset; at < end;) {
     uint32_t next = std::min(end, at / 4 * 4 + 4);
@@ -147,31 +168,40 @@ bool touchAll(const Toucher &toucher, uint32_t offset, uint32_t bytes, Touch tou
 
 } // namespace
 
-bool touchShared(Warp &warp, const Inst &inst, uint32_t lane, Block &block, uint32_t offset, uint32_t bytes,
-                 Touch touch) {
+bool touchShared(Warp &warp, const Inst &inst, uint32_t lane, Block &block,
+                 uint32_t offset, uint32_t bytes, Touch touch) {
   Mask lanes = Mask{1} << lane;
   warp.touched |= lanes;
   warp.lastTouch = warp.now;
-  Toucher toucher{
-      warp, inst, lane, lanes, block, false, static_cast<uint16_t>(warp.agent), warp.now, knowledgeOf(warp, lane)};
-  return touchAll(toucher, offset, bytes, touch);
-}
-
-bool touchSharedAsync(Warp &warp, const Warp &engine, const Inst &inst, uint32_t lane, Block &block, uint32_t offset,
-                      uint32_t bytes, Touch touch, bool async, uint32_t time) {
-  if (!warp.cluster->checks)
-    return true;
-  // A warp issues a matrix instruction when all of its lanes have come to it.
-  Mask lanes = inst.isMatrix ? kAllLanes : Mask{1} << lane;
   Toucher toucher{warp,
                   inst,
                   lane,
                   lanes,
                   block,
-                  async,
-                  static_cast<uint16_t>(engine.agent + warp.cluster->warps.size()),
-                  time,
+                  false,
+                  static_cast<uint16_t>(warp.agent),
+                  warp.now,
                   knowledgeOf(warp, lane)};
+  return touchAll(toucher, offset, bytes, touch);
+}
+
+bool touchSharedAsync(Warp &warp, const Warp &engine, const Inst &inst,
+                      uint32_t lane, Block &block, uint32_t offset,
+                      uint32_t bytes, Touch touch, bool async, uint32_t time) {
+  if (!warp.cluster->checks)
+    return true;
+  // A warp issues a matrix instruction when all of its lanes have come to it.
+  Mask lanes = inst.isMatrix ? kAllLanes : Mask{1} << lane;
+  Toucher toucher{
+      warp,
+      inst,
+      lane,
+      lanes,
+      block,
+      async,
+      static_cast<uint16_t>(engine.agent + warp.cluster->warps.size()),
+      time,
+      knowledgeOf(warp, lane)};
   return touchAll(toucher, offset, bytes, touch);
 }
 

@@ -1,4 +1,5 @@
-// The 128 bytes that a kernel gets for a tensor map. The device's encoding is not published; this is ours.
+// The 128 bytes that a kernel gets for a tensor map. The device's encoding is
+// not published; this is ours.
 #pragma once
 
 #include "runtime/drivers/device.h"

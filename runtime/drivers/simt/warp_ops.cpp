@@ -1,4 +1,5 @@
-// What the lanes of a warp do together: shuffles, votes, matches, reductions, elections.
+// What the lanes of a warp do together: shuffles, votes, matches, reductions,
+// elections.
 #include "runtime/drivers/simt/builder.h"
 #include "runtime/drivers/simt/machine.h"
 
@@ -8,11 +9,16 @@ namespace nibble::simt {
 
 namespace {
 
-// Whether all live lanes that the member mask names are here; they all name the same one.
-bool membersAreHere(Warp &warp, uint32_t members, Mask mask) { return (members & warp.live & ~mask) == 0; }
+// Whether all live lanes that the member mask names are here; they all name the
+// same one.
+bool membersAreHere(Warp &warp, uint32_t members, Mask mask) {
+  return (members & warp.live & ~mask) == 0;
+}
 
-// The member mask of an instruction is a register; lanes that are here must agree. kNext: go on.
-Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister, uint32_t &members) {
+// The member mask of an instruction is a register; lanes that are here must
+// agree. kNext: go on.
+Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister,
+               uint32_t &members) {
   uint32_t first = static_cast<uint32_t>(__builtin_ctz(mask));
   members = warp.reg<uint32_t>(maskRegister)[first];
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
@@ -20,9 +26,11 @@ Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister, u
     uint32_t own = warp.reg<uint32_t>(maskRegister)[i];
     if ((own >> i & 1) == 0)
       return fault(warp, inst, i,
-                   "the member mask " + hex(own) + " does not name the thread's own lane " + std::to_string(i));
-    // Lanes with another mask form another group; they come here together only by chance, and all masks must be
-    // complete.
+                   "the member mask " + hex(own) +
+                       " does not name the thread's own lane " +
+                       std::to_string(i));
+    // Lanes with another mask form another group; they come here together only
+    // by chance, and all masks must be complete.
     if (!membersAreHere(warp, own, mask))
       return Outcome::kPark;
   }
@@ -31,15 +39,20 @@ Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister, u
 
 Outcome shuffle(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.d, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.d, members);
+      outcome != Outcome::kNext)
     return outcome;
-  const uint32_t *a = warp.reg<uint32_t>(inst.a), *b = warp.reg<uint32_t>(inst.b), *c = warp.reg<uint32_t>(inst.c);
+  const uint32_t *a = warp.reg<uint32_t>(inst.a),
+                 *b = warp.reg<uint32_t>(inst.b),
+                 *c = warp.reg<uint32_t>(inst.c);
   uint32_t result[kLanes] = {};
   Mask within = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t lane = static_cast<uint32_t>(__builtin_ctz(rest));
-    uint32_t bval = b[lane] & 31, cval = c[lane] & 31, segment = c[lane] >> 8 & 31;
-    uint32_t maxLane = (lane & segment) | (cval & ~segment), minLane = lane & segment;
+    uint32_t bval = b[lane] & 31, cval = c[lane] & 31,
+             segment = c[lane] >> 8 & 31;
+    uint32_t maxLane = (lane & segment) | (cval & ~segment),
+             minLane = lane & segment;
     uint32_t j = 0;
     bool p = false;
     switch (inst.mode) {
@@ -62,11 +75,14 @@ Outcome shuffle(Warp &warp, const Inst &inst, Mask mask) {
     if (!p)
       j = lane;
     if ((mask >> j & 1) == 0)
-      return fault(warp, inst, lane, "reads the value of lane " + std::to_string(j) + ", which does not take part");
+      return fault(warp, inst, lane,
+                   "reads the value of lane " + std::to_string(j) +
+                       ", which does not take part");
     result[lane] = a[j];
     within |= static_cast<Mask>(p) << lane;
   }
-  forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
+  forLanes(mask,
+           [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
   if (inst.dst2 != kNone) {
     Mask &p = warp.predicate(inst.dst2);
     p = (p & ~mask) | within;
@@ -80,7 +96,8 @@ void shfl(Builder &b) {
     return b.fail("only shfl.sync is supported");
   b.expectCount(5, 5);
   const Operand &to = b.operand(0);
-  b.inst.dst = b.destination(to.kind == Operand::kPair ? to.elements[0] : to, 4);
+  b.inst.dst =
+      b.destination(to.kind == Operand::kPair ? to.elements[0] : to, 4);
   if (to.kind == Operand::kPair)
     b.inst.dst2 = b.predicateDestination(to.elements[1]);
   b.inst.a = b.source(b.operand(1), 4);
@@ -93,7 +110,8 @@ void shfl(Builder &b) {
 
 Outcome voteLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
+      outcome != Outcome::kNext)
     return outcome;
   Mask source = warp.predicate(inst.a);
   if (inst.c != 0)
@@ -105,9 +123,12 @@ Outcome voteLanes(Warp &warp, const Inst &inst, Mask mask) {
     Mask group = warp.reg<uint32_t>(inst.b)[first] & mask;
     Mask ballot = source & group;
     if (inst.mode == 3) {
-      forLanes(group, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = ballot; });
+      forLanes(group,
+               [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = ballot; });
     } else {
-      bool result = inst.mode == 0 ? ballot == group : inst.mode == 1 ? ballot != 0 : ballot == 0 || ballot == group;
+      bool result = inst.mode == 0   ? ballot == group
+                    : inst.mode == 1 ? ballot != 0
+                                     : ballot == 0 || ballot == group;
       Mask &d = warp.predicate(inst.dst);
       d = (d & ~group) | (result ? group : 0);
     }
@@ -120,7 +141,8 @@ void vote(Builder &b) {
   b.allow({"sync", "all", "any", "uni", "ballot"});
   b.expectCount(3, 3);
   b.inst.mode = b.has("all") ? 0 : b.has("any") ? 1 : b.has("uni") ? 2 : 3;
-  b.inst.dst = b.has("ballot") ? b.destination(b.operand(0), 4) : b.predicateDestination(b.operand(0));
+  b.inst.dst = b.has("ballot") ? b.destination(b.operand(0), 4)
+                               : b.predicateDestination(b.operand(0));
   b.inst.a = b.predicateSource(b.operand(1));
   b.inst.c = b.operand(1).negated;
   b.inst.b = b.source(b.operand(2), 4);
@@ -128,23 +150,28 @@ void vote(Builder &b) {
     b.inst.run = voteLanes;
 }
 
-template <typename T> Outcome matchLanes(Warp &warp, const Inst &inst, Mask mask) {
+template <typename T>
+Outcome matchLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
+      outcome != Outcome::kNext)
     return outcome;
   const T *a = warp.reg<T>(inst.a);
   uint32_t result[kLanes] = {};
   Mask agree = 0;
   forLanes(mask, [&](uint32_t i) {
     Mask group = warp.reg<uint32_t>(inst.b)[i] & mask;
-    forLanes(group, [&](uint32_t j) { result[i] |= static_cast<uint32_t>(a[i] == a[j]) << j; });
+    forLanes(group, [&](uint32_t j) {
+      result[i] |= static_cast<uint32_t>(a[i] == a[j]) << j;
+    });
     if (inst.mode == 1) { // all
       bool all = result[i] == group;
       agree |= static_cast<Mask>(all) << i;
       result[i] = all ? group : 0;
     }
   });
-  forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
+  forLanes(mask,
+           [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
   if (inst.dst2 != kNone) {
     Mask &p = warp.predicate(inst.dst2);
     p = (p & ~mask) | agree;
@@ -156,7 +183,8 @@ void match(Builder &b) {
   b.allow({"sync", "any", "all"});
   b.expectCount(3, 3);
   const Operand &to = b.operand(0);
-  b.inst.dst = b.destination(to.kind == Operand::kPair ? to.elements[0] : to, 4);
+  b.inst.dst =
+      b.destination(to.kind == Operand::kPair ? to.elements[0] : to, 4);
   if (to.kind == Operand::kPair)
     b.inst.dst2 = b.predicateDestination(to.elements[1]);
   uint32_t bytes = b.type().bytes();
@@ -168,7 +196,8 @@ void match(Builder &b) {
 
 Outcome reduceLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
+      outcome != Outcome::kNext)
     return outcome;
   uint32_t result[kLanes] = {};
   forLanes(mask, [&](uint32_t i) {
@@ -179,15 +208,20 @@ Outcome reduceLanes(Warp &warp, const Inst &inst, Mask mask) {
       auto sx = static_cast<int32_t>(x), sy = static_cast<int32_t>(y);
       result[i] = first            ? x
                   : inst.mode == 0 ? x + y
-                  : inst.mode == 1 ? (inst.isSigned ? static_cast<uint32_t>(std::min(sx, sy)) : std::min(x, y))
-                  : inst.mode == 2 ? (inst.isSigned ? static_cast<uint32_t>(std::max(sx, sy)) : std::max(x, y))
+                  : inst.mode == 1
+                      ? (inst.isSigned ? static_cast<uint32_t>(std::min(sx, sy))
+                                       : std::min(x, y))
+                  : inst.mode == 2
+                      ? (inst.isSigned ? static_cast<uint32_t>(std::max(sx, sy))
+                                       : std::max(x, y))
                   : inst.mode == 3 ? x & y
                   : inst.mode == 4 ? x | y
                                    : x ^ y;
       first = false;
     });
   });
-  forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
+  forLanes(mask,
+           [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = result[i]; });
   return Outcome::kNext;
 }
 
@@ -200,14 +234,20 @@ void redux(Builder &b) {
   b.inst.a = b.source(b.operand(1), 4);
   b.inst.b = b.source(b.operand(2), 4);
   b.inst.isSigned = b.type().isSigned();
-  b.inst.mode = b.has("add") ? 0 : b.has("min") ? 1 : b.has("max") ? 2 : b.has("and") ? 3 : b.has("or") ? 4 : 5;
+  b.inst.mode = b.has("add")   ? 0
+                : b.has("min") ? 1
+                : b.has("max") ? 2
+                : b.has("and") ? 3
+                : b.has("or")  ? 4
+                               : 5;
   b.inst.run = reduceLanes;
 }
 
 // The lowest lane of the mask.
 Outcome electLane(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
+      outcome != Outcome::kNext)
     return outcome;
   uint32_t leader = static_cast<uint32_t>(__builtin_ctz(members & mask));
   Mask &p = warp.predicate(inst.dst2);
@@ -235,14 +275,17 @@ void nanosleep(Builder &b) {
 
 void trap(Builder &b) {
   b.inst.run = [](Warp &warp, const Inst &inst, Mask mask) {
-    return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)), "the kernel stopped itself");
+    return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
+                 "the kernel stopped itself");
   };
 }
 
-// The one instruction among these that orders the lanes' accesses to memory (PTX ISA, "bar.warp.sync").
+// The one instruction among these that orders the lanes' accesses to memory
+// (PTX ISA, "bar.warp.sync").
 Outcome warpBarrier(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
-  if (Outcome outcome = gather(warp, inst, mask, inst.b, members); outcome != Outcome::kNext)
+  if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
+      outcome != Outcome::kNext)
     return outcome;
   // Lanes of one mask meet; usually there is one.
   for (Mask rest = mask; rest != 0;) {
@@ -264,8 +307,9 @@ void decodeWarpBarrier(Builder &b) {
 
 Decoder findWarpDecoder(std::string_view head) {
   static const std::map<std::string_view, Decoder> decoders = {
-      {"shfl", shfl},   {"vote", vote}, {"match", match},         {"redux", redux},
-      {"elect", elect}, {"trap", trap}, {"nanosleep", nanosleep}, {"brkpt", trap},
+      {"shfl", shfl},           {"vote", vote},   {"match", match},
+      {"redux", redux},         {"elect", elect}, {"trap", trap},
+      {"nanosleep", nanosleep}, {"brkpt", trap},
   };
   auto found = decoders.find(head);
   return found == decoders.end() ? nullptr : found->second;

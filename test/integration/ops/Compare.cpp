@@ -17,7 +17,8 @@ static DType dtypeOf(Type element) {
     return DType::kBF16;
   if (element.isInteger(32))
     return DType::kI32;
-  EXPECT_TRUE(element.isF32()) << "an element type that these tests do not pass";
+  EXPECT_TRUE(element.isF32())
+      << "an element type that these tests do not pass";
   return DType::kF32;
 }
 
@@ -35,7 +36,8 @@ Tensor tensorOf(const ReferenceValue &value) {
     std::memcpy(tensor.data(), bytes.data(), bytes.size());
   else if (value.elementType().isBF16())
     for (auto [i, real] : llvm::enumerate(value.reals))
-      tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>(real));
+      tensor.as<uint16_t>()[i] =
+          numerics::bf16FromFloat(static_cast<float>(real));
   else if (value.isReal())
     for (auto [i, real] : llvm::enumerate(value.reals))
       tensor.as<float>()[i] = static_cast<float>(real);
@@ -48,17 +50,22 @@ Tensor tensorOf(const ReferenceValue &value) {
 ReferenceValue valueOf(const TensorView &view, Type type) {
   if (auto packed = dyn_cast<qat::PackedType>(type))
     return packedValue(packed, ArrayRef(view.as<uint8_t>(), view.elements()));
-  ReferenceValue value = ReferenceValue::zero(
-      RankedTensorType::get(ArrayRef<int64_t>(view.shape.data(), view.shape.size()), getElementTypeOrSelf(type)));
+  ReferenceValue value = ReferenceValue::zero(RankedTensorType::get(
+      ArrayRef<int64_t>(view.shape.data(), view.shape.size()),
+      getElementTypeOrSelf(type)));
   for (auto [i, real] : llvm::enumerate(value.reals))
-    real = view.dtype == DType::kBF16 ? numerics::floatFromBf16(view.as<uint16_t>()[i]) : view.as<float>()[i];
+    real = view.dtype == DType::kBF16
+               ? numerics::floatFromBf16(view.as<uint16_t>()[i])
+               : view.as<float>()[i];
   for (auto [i, integer] : llvm::enumerate(value.integers))
     integer = view.as<int32_t>()[i];
   return value;
 }
 
-ReferenceValue OpTest::numbers(ArrayRef<int64_t> shape, Type element, double scale, double center) {
-  ReferenceValue value = ReferenceValue::zero(RankedTensorType::get(shape, element));
+ReferenceValue OpTest::numbers(ArrayRef<int64_t> shape, Type element,
+                               double scale, double center) {
+  ReferenceValue value =
+      ReferenceValue::zero(RankedTensorType::get(shape, element));
   std::normal_distribution<double> normal(center, scale);
   for (double &real : value.reals)
     real = roundTo(normal(random), element);
@@ -66,14 +73,16 @@ ReferenceValue OpTest::numbers(ArrayRef<int64_t> shape, Type element, double sca
 }
 
 ReferenceValue OpTest::indices(ArrayRef<int64_t> shape, int64_t bound) {
-  ReferenceValue value = ReferenceValue::zero(RankedTensorType::get(shape, b.getI32Type()));
+  ReferenceValue value =
+      ReferenceValue::zero(RankedTensorType::get(shape, b.getI32Type()));
   for (int64_t &integer : value.integers)
     integer = static_cast<int64_t>(random() % bound);
   return value;
 }
 
 ReferenceValue OpTest::integers(ArrayRef<int64_t> elements) {
-  return ReferenceValue::integerTensor({static_cast<int64_t>(elements.size())}, b.getI32Type(), elements);
+  return ReferenceValue::integerTensor({static_cast<int64_t>(elements.size())},
+                                       b.getI32Type(), elements);
 }
 
 OwningOpRef<ModuleOp> OpTest::parse(std::string &text) {
@@ -84,17 +93,21 @@ OwningOpRef<ModuleOp> OpTest::parse(std::string &text) {
   return module.isOk() ? *std::move(module) : OwningOpRef<ModuleOp>();
 }
 
-std::vector<ReferenceValue> OpTest::reference(std::string text, const Arguments &arguments) {
+std::vector<ReferenceValue> OpTest::reference(std::string text,
+                                              const Arguments &arguments) {
   OwningOpRef<ModuleOp> module = parse(text);
   if (!module)
     return {};
   auto results = evaluate(module->lookupSymbol<func::FuncOp>("f"), arguments);
-  EXPECT_TRUE(succeeded(results)) << session.failure(Code::kFailed, "no reason given").message();
-  return succeeded(results) ? std::vector<ReferenceValue>(results->begin(), results->end())
-                            : std::vector<ReferenceValue>();
+  EXPECT_TRUE(succeeded(results))
+      << session.failure(Code::kFailed, "no reason given").message();
+  return succeeded(results)
+             ? std::vector<ReferenceValue>(results->begin(), results->end())
+             : std::vector<ReferenceValue>();
 }
 
-static void expectSame(const ReferenceValue &actual, const ReferenceValue &expected, bool exactly,
+static void expectSame(const ReferenceValue &actual,
+                       const ReferenceValue &expected, bool exactly,
                        const std::string &what) {
   EXPECT_EQ(actual.shape, expected.shape) << what;
   EXPECT_EQ(actual.integers, expected.integers) << what;
@@ -104,11 +117,13 @@ static void expectSame(const ReferenceValue &actual, const ReferenceValue &expec
   }
   double bound = expected.elementType().isBF16() ? 4e-3 : 1e-5;
   EXPECT_LT(relativeError(actual.reals, expected.reals), bound)
-      << what << "\n  host      " << toString(actual) << "\n  reference " << toString(expected);
+      << what << "\n  host      " << toString(actual) << "\n  reference "
+      << toString(expected);
 }
 
 void OpTest::compare(std::string text, const std::vector<int64_t> &tokens,
-                     const std::function<Arguments(int64_t)> &arguments, bool exactly) {
+                     const std::function<Arguments(int64_t)> &arguments,
+                     bool exactly) {
   OwningOpRef<ModuleOp> module = parse(text), compiled = parse(text);
   ASSERT_TRUE(module && compiled);
   auto forward = module->lookupSymbol<func::FuncOp>("f");
@@ -119,7 +134,8 @@ void OpTest::compare(std::string text, const std::vector<int64_t> &tokens,
   for (int64_t T : tokens) {
     Arguments given = arguments(T);
     auto expected = evaluate(forward, given);
-    ASSERT_TRUE(succeeded(expected)) << session.failure(Code::kFailed, "no reason given").message();
+    ASSERT_TRUE(succeeded(expected))
+        << session.failure(Code::kFailed, "no reason given").message();
     std::vector<Tensor> tensors;
     for (const ReferenceValue &value : given)
       tensors.push_back(tensorOf(value));
@@ -132,8 +148,9 @@ void OpTest::compare(std::string text, const std::vector<int64_t> &tokens,
     ASSERT_TRUE(results.isOk()) << results.status().message();
     ASSERT_EQ(results->size(), expected->size());
     for (auto [i, view] : llvm::enumerate(*results))
-      expectSame(valueOf(view, forward.getResultTypes()[i]), (*expected)[i], exactly,
-                 "result " + std::to_string(i) + " for T = " + std::to_string(T));
+      expectSame(
+          valueOf(view, forward.getResultTypes()[i]), (*expected)[i], exactly,
+          "result " + std::to_string(i) + " for T = " + std::to_string(T));
   }
 }
 

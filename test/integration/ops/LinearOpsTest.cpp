@@ -1,4 +1,5 @@
-// Linears and their gradients over plain and packed weights: the host against the reference.
+// Linears and their gradients over plain and packed weights: the host against
+// the reference.
 #include "test/integration/ops/Compare.h"
 
 #include "lib/Numerics/bf16.h"
@@ -16,54 +17,72 @@ NIBBLE_FOR_EACH_TYPE(LinearOpsTest);
 // Nothing; decode; around a tile; many.
 const std::vector<int64_t> kTokens = {0, 1, 3, 7, 65};
 
-// Rows and columns of weights: smaller than a tile, ragged, and tiles with a rest.
-const std::pair<int64_t, int64_t> kShapes[] = {{5, 17}, {50, 130}, {1, 1}, {16, 64}};
+// Rows and columns of weights: smaller than a tile, ragged, and tiles with a
+// rest.
+const std::pair<int64_t, int64_t> kShapes[] = {
+    {5, 17}, {50, 130}, {1, 1}, {16, 64}};
 
 std::string matrix(int64_t columns, const std::string &element) {
   return "tensor<?x" + std::to_string(columns) + "x" + element + ">";
 }
 std::string matrix(int64_t rows, int64_t columns, const std::string &element) {
-  return "tensor<" + std::to_string(rows) + "x" + std::to_string(columns) + "x" + element + ">";
+  return "tensor<" + std::to_string(rows) + "x" + std::to_string(columns) +
+         "x" + element + ">";
 }
 
 TEST_P(LinearOpsTest, Linear) {
   for (auto [n, k] : someOf(kShapes, 2)) {
-    std::string x = matrix(k, "$E"), w = matrix(n, k, "$E"), y = matrix(n, "$E"), logits = matrix(n, "f32");
+    std::string x = matrix(k, "$E"), w = matrix(n, k, "$E"),
+                y = matrix(n, "$E"), logits = matrix(n, "f32");
     std::string bias = "tensor<" + std::to_string(n) + "x$E>";
-    compare("func.func @f(%x: " + x + ", %w: " + w + ", %b: " + bias + ", %r: " + y + ") -> (" + y + ", " + y + ", " +
-                y + ", " + logits + ") {\n%y0 = nn.linear %x, %w : " + x + ", " + w + " -> " + y +
-                "\n%y1 = nn.linear %x, %w bias(%b : " + bias + ") : " + x + ", " + w + " -> " + y +
-                "\n%y2 = nn.linear %x, %w bias(%b : " + bias + ") residual(%r : " + y + ") : " + x + ", " + w + " -> " +
-                y + "\n%y3 = nn.linear %x, %w : " + x + ", " + w + " -> " + logits +
-                "\nreturn %y0, %y1, %y2, %y3 : " + y + ", " + y + ", " + y + ", " + logits + "\n}",
+    compare("func.func @f(%x: " + x + ", %w: " + w + ", %b: " + bias +
+                ", %r: " + y + ") -> (" + y + ", " + y + ", " + y + ", " +
+                logits + ") {\n%y0 = nn.linear %x, %w : " + x + ", " + w +
+                " -> " + y + "\n%y1 = nn.linear %x, %w bias(%b : " + bias +
+                ") : " + x + ", " + w + " -> " + y +
+                "\n%y2 = nn.linear %x, %w bias(%b : " + bias +
+                ") residual(%r : " + y + ") : " + x + ", " + w + " -> " + y +
+                "\n%y3 = nn.linear %x, %w : " + x + ", " + w + " -> " + logits +
+                "\nreturn %y0, %y1, %y2, %y3 : " + y + ", " + y + ", " + y +
+                ", " + logits + "\n}",
             kTokens, [&, n = n, k = k](int64_t T) {
-              return Arguments{numbers({T, k}, E), numbers({n, k}, E), numbers({n}, E), numbers({T, n}, E)};
+              return Arguments{numbers({T, k}, E), numbers({n, k}, E),
+                               numbers({n}, E), numbers({T, n}, E)};
             });
   }
 }
 
 TEST_P(LinearOpsTest, Gradients) {
   for (auto [n, k] : someOf(kShapes, 2)) {
-    std::string dy = matrix(n, "$E"), x = matrix(k, "$E"), w = matrix(n, k, "$E"), dw = matrix(n, k, "f32");
-    compare("func.func @f(%dy: " + dy + ", %x: " + x + ", %w: " + w + ", %i: " + dw + ") -> (" + x + ", " + dw +
-                ") {\n%dx = nn.linear_input_grad %dy, %w : " + dy + ", " + w + " -> " + x +
-                "\n%dw = nn.linear_weight_grad %dy, %x, %i : " + dy + ", " + x + ", " + dw +
-                "\nreturn %dx, %dw : " + x + ", " + dw + "\n}",
+    std::string dy = matrix(n, "$E"), x = matrix(k, "$E"),
+                w = matrix(n, k, "$E"), dw = matrix(n, k, "f32");
+    compare("func.func @f(%dy: " + dy + ", %x: " + x + ", %w: " + w +
+                ", %i: " + dw + ") -> (" + x + ", " + dw +
+                ") {\n%dx = nn.linear_input_grad %dy, %w : " + dy + ", " + w +
+                " -> " + x +
+                "\n%dw = nn.linear_weight_grad %dy, %x, %i : " + dy + ", " + x +
+                ", " + dw + "\nreturn %dx, %dw : " + x + ", " + dw + "\n}",
             kTokens, [&, n = n, k = k](int64_t T) {
-              return Arguments{numbers({T, n}, E), numbers({T, k}, E), numbers({n, k}, E), numbers({n, k}, f32)};
+              return Arguments{numbers({T, n}, E), numbers({T, k}, E),
+                               numbers({n, k}, E), numbers({n, k}, f32)};
             });
   }
 }
 
 TEST_P(LinearOpsTest, PackedLinearAndInputGradient) {
   const std::tuple<int64_t, int64_t, const char *> cases[] = {
-      {5, 96, "<int4, group_size = 32>"},    {33, 50, "<int4, group_size = 0>"},
-      {130, 140, "<fp8, group_size = 128>"}, {40, 128, "<int4, group_size = 128>"},
-      {17, 192, "<int4, group_size = 64>"},  {9, 64, "<int8, group_size = 32>"},
+      {5, 96, "<int4, group_size = 32>"},
+      {33, 50, "<int4, group_size = 0>"},
+      {130, 140, "<fp8, group_size = 128>"},
+      {40, 128, "<int4, group_size = 128>"},
+      {17, 192, "<int4, group_size = 64>"},
+      {9, 64, "<int8, group_size = 32>"},
       {1, 16, "<int4, group_size = 16>"}};
   for (auto [n, k, scheme] : someOf(cases, 3)) {
-    std::string p = "!qat.packed<" + std::to_string(n) + "x" + std::to_string(k) + ", #qat.scheme" + scheme + ", host>";
-    std::string x = matrix(k, "$E"), y = matrix(n, "$E"), bias = "tensor<" + std::to_string(n) + "x$E>";
+    std::string p = "!qat.packed<" + std::to_string(n) + "x" +
+                    std::to_string(k) + ", #qat.scheme" + scheme + ", host>";
+    std::string x = matrix(k, "$E"), y = matrix(n, "$E"),
+                bias = "tensor<" + std::to_string(n) + "x$E>";
     SCOPED_TRACE(p);
     auto type = cast<qat::PackedType>(mlir::parseType(p, &session.context()));
     ReferenceValue weight = numbers({n, k}, b.getBF16Type());
@@ -71,14 +90,20 @@ TEST_P(LinearOpsTest, PackedLinearAndInputGradient) {
     for (double element : weight.reals)
       bits.push_back(numerics::bf16FromFloat(static_cast<float>(element)));
     std::vector<uint8_t> slab(type.getBytes());
-    ASSERT_FALSE(numerics::quantizeMatrix(bits.data(), numericsLayout(type), slab.data()).has_value());
-    compare("func.func @f(%x: " + x + ", %dy: " + y + ", %p: " + p + ", %b: " + bias + ") -> (" + y + ", " + y + ", " +
-                x + ") {\n%y0 = qat.linear %x, %p : " + x + ", " + p + " -> " + y +
-                "\n%y1 = qat.linear %x, %p bias(%b : " + bias + ") residual(%dy : " + y + ") : " + x + ", " + p +
-                " -> " + y + "\n%dx = qat.linear_input_grad %dy, %p : " + y + ", " + p + " -> " + x +
-                "\nreturn %y0, %y1, %dx : " + y + ", " + y + ", " + x + "\n}",
+    ASSERT_FALSE(
+        numerics::quantizeMatrix(bits.data(), numericsLayout(type), slab.data())
+            .has_value());
+    compare("func.func @f(%x: " + x + ", %dy: " + y + ", %p: " + p +
+                ", %b: " + bias + ") -> (" + y + ", " + y + ", " + x +
+                ") {\n%y0 = qat.linear %x, %p : " + x + ", " + p + " -> " + y +
+                "\n%y1 = qat.linear %x, %p bias(%b : " + bias +
+                ") residual(%dy : " + y + ") : " + x + ", " + p + " -> " + y +
+                "\n%dx = qat.linear_input_grad %dy, %p : " + y + ", " + p +
+                " -> " + x + "\nreturn %y0, %y1, %dx : " + y + ", " + y + ", " +
+                x + "\n}",
             kTokens, [&, n = n, k = k](int64_t T) {
-              return Arguments{numbers({T, k}, E), numbers({T, n}, E), packedValue(type, slab), numbers({n}, E)};
+              return Arguments{numbers({T, k}, E), numbers({T, n}, E),
+                               packedValue(type, slab), numbers({n}, E)};
             });
   }
 }

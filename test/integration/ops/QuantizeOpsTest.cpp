@@ -1,4 +1,5 @@
-// The grid on the host: codes, scales, padding, values, all equal to those of lib/Numerics.
+// The grid on the host: codes, scales, padding, values, all equal to those of
+// lib/Numerics.
 #include "test/integration/ops/Compare.h"
 
 namespace nibble {
@@ -12,11 +13,17 @@ struct Case {
   std::string scheme;
 };
 const Case kCases[] = {
-    {5, 96, "<int4, group_size = 32>"},    {7, 50, "<int4, group_size = 0>"},  {4, 33, "<int8, group_size = 0>"},
-    {130, 140, "<fp8, group_size = 128>"}, {1, 16, "<int4, group_size = 16>"}, {3, 192, "<int4, group_size = 64>"},
-    {40, 256, "<int4, group_size = 128>"}, {9, 64, "<int8, group_size = 32>"},
+    {5, 96, "<int4, group_size = 32>"},
+    {7, 50, "<int4, group_size = 0>"},
+    {4, 33, "<int8, group_size = 0>"},
+    {130, 140, "<fp8, group_size = 128>"},
+    {1, 16, "<int4, group_size = 16>"},
+    {3, 192, "<int4, group_size = 64>"},
+    {40, 256, "<int4, group_size = 128>"},
+    {9, 64, "<int8, group_size = 32>"},
 };
-// Not exact: fake_quant and dequantize(quantize) differ, and each is compared on its own.
+// Not exact: fake_quant and dequantize(quantize) differ, and each is compared
+// on its own.
 const Case kOtherConventions[] = {
     {5, 96, "<int4, group_size = 32, convention = slime>"},
     {5, 128, "<int4, group_size = 128, convention = compressed_tensors>"},
@@ -25,31 +32,41 @@ const Case kOtherConventions[] = {
 struct Text {
   std::string n, k, w, host, interchange, scheme;
   explicit Text(const Case &c)
-      : n(std::to_string(c.n)), k(std::to_string(c.k)), w("tensor<" + n + "x" + k + "x$E>"),
-        host("!qat.packed<" + n + "x" + k + ", #qat.scheme" + c.scheme + ", host>"),
-        interchange("!qat.packed<" + n + "x" + k + ", #qat.scheme" + c.scheme + ", interchange>"),
+      : n(std::to_string(c.n)), k(std::to_string(c.k)),
+        w("tensor<" + n + "x" + k + "x$E>"),
+        host("!qat.packed<" + n + "x" + k + ", #qat.scheme" + c.scheme +
+             ", host>"),
+        interchange("!qat.packed<" + n + "x" + k + ", #qat.scheme" + c.scheme +
+                    ", interchange>"),
         scheme("#qat.scheme" + c.scheme) {}
 
   std::string program() const {
-    return "func.func @f(%w: " + w + ") -> (" + host + ", " + interchange + ", " + host + ", " + w + ", " + w +
-           ") {\n%h = qat.quantize %w : " + w + " -> " + host + "\n%i = qat.quantize %w : " + w + " -> " + interchange +
-           "\n%r = qat.repack %i : " + interchange + " -> " + host + "\n%d = qat.dequantize %h : " + host + " -> " + w +
-           "\n%q = qat.fake_quant %w {scheme = " + scheme + "} : " + w + "\nreturn %h, %i, %r, %d, %q : " + host +
-           ", " + interchange + ", " + host + ", " + w + ", " + w + "\n}";
+    return "func.func @f(%w: " + w + ") -> (" + host + ", " + interchange +
+           ", " + host + ", " + w + ", " + w +
+           ") {\n%h = qat.quantize %w : " + w + " -> " + host +
+           "\n%i = qat.quantize %w : " + w + " -> " + interchange +
+           "\n%r = qat.repack %i : " + interchange + " -> " + host +
+           "\n%d = qat.dequantize %h : " + host + " -> " + w +
+           "\n%q = qat.fake_quant %w {scheme = " + scheme + "} : " + w +
+           "\nreturn %h, %i, %r, %d, %q : " + host + ", " + interchange + ", " +
+           host + ", " + w + ", " + w + "\n}";
   }
 };
 
 TEST_P(QuantizeOpsTest, RandomWeights) {
-  for (llvm::ArrayRef<Case> cases : {someOf(kCases, 4), llvm::ArrayRef<Case>(kOtherConventions)})
+  for (llvm::ArrayRef<Case> cases :
+       {someOf(kCases, 4), llvm::ArrayRef<Case>(kOtherConventions)})
     for (const Case &c : cases) {
       SCOPED_TRACE(c.scheme);
       compare(
-          Text(c).program(), {0, 1, 2}, [&](int64_t) { return Arguments{numbers({c.n, c.k}, E, 0.05)}; },
+          Text(c).program(), {0, 1, 2},
+          [&](int64_t) { return Arguments{numbers({c.n, c.k}, E, 0.05)}; },
           /*exactly=*/true);
     }
 }
 
-// Groups of zeros, of -0, of subnormals, of the largest numbers; and ties, which weights in bf16 often are.
+// Groups of zeros, of -0, of subnormals, of the largest numbers; and ties,
+// which weights in bf16 often are.
 TEST_P(QuantizeOpsTest, TheEdgesOfTheGrid) {
   for (const Case &c : someOf(kCases, 4)) {
     SCOPED_TRACE(c.scheme);
@@ -57,10 +74,12 @@ TEST_P(QuantizeOpsTest, TheEdgesOfTheGrid) {
         Text(c).program(), {0},
         [&](int64_t) {
           ReferenceValue weight = numbers({c.n, c.k}, E);
-          const double special[] = {0.0, -0.0, 0x1p-133, 0x1p-126, 1e38, 1.5, 7.0, 10.5};
+          const double special[] = {0.0,  -0.0, 0x1p-133, 0x1p-126,
+                                    1e38, 1.5,  7.0,      10.5};
           for (size_t i = 0; i < weight.reals.size(); ++i) {
             double size = special[i / 16 % 8];
-            weight.reals[i] = roundTo(size * std::round(weight.reals[i] * 6.0) / 14.0, E);
+            weight.reals[i] =
+                roundTo(size * std::round(weight.reals[i] * 6.0) / 14.0, E);
           }
           return Arguments{weight};
         },

@@ -1,4 +1,5 @@
-// The built-in objectives: their values by the formulas of the papers, their gradients by finite differences.
+// The built-in objectives: their values by the formulas of the papers, their
+// gradients by finite differences.
 #include "lib/Objectives/Objectives.h"
 #include "lib/Reference/FiniteDifference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -30,17 +31,21 @@ constexpr const char *kLogits = R"(
     return %x : tensor<?x4xf32>
   })";
 
-// Six tokens of two sequences; the mask leaves the first of each out. Ratios lie on both sides of every clip.
+// Six tokens of two sequences; the mask leaves the first of each out. Ratios
+// lie on both sides of every clip.
 using Numbers = std::vector<double>;
-const Numbers kLogitValues = {0.1,  0.9, -0.4, 0.3, -0.2, 0.5, 0.7,  -0.9, 0.4, 0.4, -0.1, 0.2,
-                              -0.6, 0.8, 0.3,  0.1, 0.9,  0.2, -0.3, 0.5,  0.0, 0.6, -0.7, 0.4};
-const std::map<std::string, Numbers> kInputs = {{"temperature", {1, 1, 0.5, 1, 2, 1}},
-                                                {"mask", {0, 1, 1, 0, 1, 1}},
-                                                {"weight", {0.25, 0.25, 0.25, 0.5, 0.5, 0.5}},
-                                                {"advantage", {1.5, 1.5, 1.5, -0.5, -0.5, -0.5}},
-                                                {"old_logp", {-1.5, -1.0, -2.4, -1.2, -2.9, -1.3}},
-                                                {"reference_logp", {-1.4, -1.6, -1.1, -1.3, -1.2, -1.9}}};
-const std::vector<int64_t> kTargets = {1, 2, 0, 1, 3, 2}, kSequences = {0, 3, 6};
+const Numbers kLogitValues = {0.1, 0.9, -0.4, 0.3, -0.2, 0.5, 0.7,  -0.9,
+                              0.4, 0.4, -0.1, 0.2, -0.6, 0.8, 0.3,  0.1,
+                              0.9, 0.2, -0.3, 0.5, 0.0,  0.6, -0.7, 0.4};
+const std::map<std::string, Numbers> kInputs = {
+    {"temperature", {1, 1, 0.5, 1, 2, 1}},
+    {"mask", {0, 1, 1, 0, 1, 1}},
+    {"weight", {0.25, 0.25, 0.25, 0.5, 0.5, 0.5}},
+    {"advantage", {1.5, 1.5, 1.5, -0.5, -0.5, -0.5}},
+    {"old_logp", {-1.5, -1.0, -2.4, -1.2, -2.9, -1.3}},
+    {"reference_logp", {-1.4, -1.6, -1.1, -1.3, -1.2, -1.9}}};
+const std::vector<int64_t> kTargets = {1, 2, 0, 1, 3, 2},
+                           kSequences = {0, 3, 6};
 
 struct ObjectiveTest : ::testing::Test {
   MLIRContext context{makeRegistry()};
@@ -48,15 +53,19 @@ struct ObjectiveTest : ::testing::Test {
   OwningOpRef<ModuleOp> module;
 
   ObjectiveTest() {
-    context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
-    static const bool registered = [] { return registerNibbleDifferentiatePasses(), true; }();
+    context.getDiagEngine().registerHandler(
+        [this](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+    static const bool registered = [] {
+      return registerNibbleDifferentiatePasses(), true;
+    }();
     EXPECT_TRUE(registered);
   }
 
   static DialectRegistry makeRegistry() {
     DialectRegistry registry;
-    registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect, tensor::TensorDialect,
-                    linalg::LinalgDialect, nn::NNDialect>();
+    registry
+        .insert<func::FuncDialect, arith::ArithDialect, math::MathDialect,
+                tensor::TensorDialect, linalg::LinalgDialect, nn::NNDialect>();
     registerGradientModels(registry);
     return registry;
   }
@@ -64,9 +73,9 @@ struct ObjectiveTest : ::testing::Test {
   // @loss and @train_step, its gradient by the logits.
   bool build(const std::string &objective, const std::string &options) {
     module = parseSourceString<ModuleOp>(kLogits, &context);
-    FailureOr<OpPassManager> parsed =
-        parsePassPipeline(StringRef("builtin.module(nibble-attach-objective{objective=" + objective +
-                                    " options=" + options + "},nibble-differentiate{wrt=args=0})"));
+    FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(
+        "builtin.module(nibble-attach-objective{objective=" + objective +
+        " options=" + options + "},nibble-differentiate{wrt=args=0})"));
     if (!module || failed(parsed))
       return false;
     PassManager manager(&context);
@@ -79,14 +88,18 @@ struct ObjectiveTest : ::testing::Test {
     auto loss = module->lookupSymbol<func::FuncOp>("loss");
     Builder b(&context);
     for (unsigned i = 0; i < loss.getNumArguments(); ++i) {
-      std::string name = loss.getArgAttrOfType<StringAttr>(i, nn::kInputAttr).str();
+      std::string name =
+          loss.getArgAttrOfType<StringAttr>(i, nn::kInputAttr).str();
       if (name == "x")
-        values.push_back(ReferenceValue::tensor({6, 4}, b.getF64Type(), kLogitValues));
+        values.push_back(
+            ReferenceValue::tensor({6, 4}, b.getF64Type(), kLogitValues));
       else if (name == "targets" || name == "sequences")
-        values.push_back(ReferenceValue::integerTensor({name == "targets" ? 6 : 3}, b.getI32Type(),
-                                                       name == "targets" ? kTargets : kSequences));
+        values.push_back(ReferenceValue::integerTensor(
+            {name == "targets" ? 6 : 3}, b.getI32Type(),
+            name == "targets" ? kTargets : kSequences));
       else
-        values.push_back(ReferenceValue::tensor({6}, b.getF64Type(), kInputs.at(name)));
+        values.push_back(
+            ReferenceValue::tensor({6}, b.getF64Type(), kInputs.at(name)));
       // The numbers are float64, the type is the graph's.
       values.back().type = loss.getArgumentTypes()[i];
     }
@@ -100,17 +113,20 @@ struct ObjectiveTest : ::testing::Test {
     EXPECT_TRUE(succeeded(results)) << errors;
     std::map<std::string, Numbers> named;
     for (unsigned i = 0; succeeded(results) && i < results->size(); ++i)
-      named[loss.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr).str()] = (*results)[i].reals;
+      named[loss.getResultAttrOfType<StringAttr>(i, nn::kOutputAttr).str()] =
+          (*results)[i].reals;
     return named;
   }
 
   void expectGradients() {
-    auto comparisons = compareGradients(module->lookupSymbol<func::FuncOp>("loss"),
-                                        module->lookupSymbol<func::FuncOp>("train_step"), arguments());
+    auto comparisons = compareGradients(
+        module->lookupSymbol<func::FuncOp>("loss"),
+        module->lookupSymbol<func::FuncOp>("train_step"), arguments());
     ASSERT_TRUE(succeeded(comparisons)) << errors;
     ASSERT_EQ(comparisons->size(), 1u);
     EXPECT_LT(comparisons->front().relativeError, 1e-7);
-    EXPECT_GT(std::abs(comparisons->front().fromDifferences[4]), 1e-3) << "a loss that does not depend on the logits";
+    EXPECT_GT(std::abs(comparisons->front().fromDifferences[4]), 1e-3)
+        << "a loss that does not depend on the logits";
   }
 };
 
@@ -132,7 +148,8 @@ TEST_F(ObjectiveTest, Reinforce) {
   auto results = evaluateLoss();
   double expected = 0;
   for (int t = 0; t < 6; ++t)
-    expected -= factor(t) * (at("advantage", t) * results["logp"][t] + 0.25 * results["entropy"][t]);
+    expected -= factor(t) * (at("advantage", t) * results["logp"][t] +
+                             0.25 * results["entropy"][t]);
   EXPECT_NEAR(results["loss"][0], expected, 1e-12);
   expectGradients();
 }
@@ -141,19 +158,24 @@ TEST_F(ObjectiveTest, Grpo) {
   for (double dualClip : {0.0, 2.0}) {
     SCOPED_TRACE(dualClip);
     ASSERT_TRUE(
-        build("grpo", "clip_low=0.25,clip_high=0.5,kl=0.125,entropy=0.0625,dual_clip=" + std::to_string(dualClip)))
+        build("grpo",
+              "clip_low=0.25,clip_high=0.5,kl=0.125,entropy=0.0625,dual_clip=" +
+                  std::to_string(dualClip)))
         << errors;
     auto results = evaluateLoss();
     double loss = 0, kls = 0, clips = 0;
     int bounded = 0;
     for (int t = 0; t < 6; ++t) {
-      double a = at("advantage", t), ratio = std::exp(results["logp"][t] - at("old_logp", t));
-      double clipped = std::min(std::max(ratio, 0.75), 1.5), gain = std::min(ratio * a, clipped * a);
+      double a = at("advantage", t),
+             ratio = std::exp(results["logp"][t] - at("old_logp", t));
+      double clipped = std::min(std::max(ratio, 0.75), 1.5),
+             gain = std::min(ratio * a, clipped * a);
       if (dualClip > 0 && a < 0 && gain < dualClip * a) {
         gain = dualClip * a;
         bounded += at("mask", t) > 0;
       }
-      double d = at("reference_logp", t) - results["logp"][t], kl = std::exp(d) - d - 1;
+      double d = at("reference_logp", t) - results["logp"][t],
+             kl = std::exp(d) - d - 1;
       loss += factor(t) * (-gain + 0.125 * kl - 0.0625 * results["entropy"][t]);
       kls += factor(t) * kl;
       clips += factor(t) * (clipped * a < ratio * a);
@@ -169,11 +191,13 @@ TEST_F(ObjectiveTest, Grpo) {
 }
 
 TEST_F(ObjectiveTest, GspoHasOneRatioForASequence) {
-  for (const char *clip : {"clip_low=0.0078125,clip_high=0.0078125", "clip_low=0.96875,clip_high=64"}) {
+  for (const char *clip : {"clip_low=0.0078125,clip_high=0.0078125",
+                           "clip_low=0.96875,clip_high=64"}) {
     SCOPED_TRACE(clip);
     ASSERT_TRUE(build("gspo", clip)) << errors;
     bool tight = std::string(clip).ends_with("125");
-    double low = tight ? 1 - 0.0078125 : 1 - 0.96875, high = tight ? 1.0078125 : 65;
+    double low = tight ? 1 - 0.0078125 : 1 - 0.96875,
+           high = tight ? 1.0078125 : 65;
     auto results = evaluateLoss();
     double loss = 0;
     for (int s = 0; s < 2; ++s) {
@@ -184,8 +208,9 @@ TEST_F(ObjectiveTest, GspoHasOneRatioForASequence) {
       }
       double ratio = std::exp(sum / length);
       for (int t = 3 * s; t < 3 * s + 3; ++t)
-        loss -=
-            factor(t) * std::min(ratio * at("advantage", t), std::min(std::max(ratio, low), high) * at("advantage", t));
+        loss -= factor(t) * std::min(ratio * at("advantage", t),
+                                     std::min(std::max(ratio, low), high) *
+                                         at("advantage", t));
     }
     EXPECT_NEAR(results["loss"][0], loss, 1e-12);
     if (!tight)
@@ -194,8 +219,10 @@ TEST_F(ObjectiveTest, GspoHasOneRatioForASequence) {
 }
 
 TEST(Objectives, AreFoundByName) {
-  EXPECT_THAT(builtinObjectiveNames(), ::testing::ElementsAre("grpo", "gspo", "reinforce", "sft"));
-  EXPECT_NE(builtinObjective("grpo").find("func.func @objective"), std::string_view::npos);
+  EXPECT_THAT(builtinObjectiveNames(),
+              ::testing::ElementsAre("grpo", "gspo", "reinforce", "sft"));
+  EXPECT_NE(builtinObjective("grpo").find("func.func @objective"),
+            std::string_view::npos);
   EXPECT_TRUE(builtinObjective("dpo").empty());
 }
 

@@ -1,4 +1,5 @@
-// The checker of gradients, with gradients written by hand: right ones pass, wrong ones are seen.
+// The checker of gradients, with gradients written by hand: right ones pass,
+// wrong ones are seen.
 #include "test/lib/Reference/Run.h"
 
 #include "lib/Reference/FiniteDifference.h"
@@ -9,19 +10,21 @@ using ::testing::HasSubstr;
 namespace {
 
 struct FiniteDifferenceTest : ReferenceTest {
-  llvm::FailureOr<std::vector<GradientComparison>> compare(const std::string &text,
-                                                           llvm::ArrayRef<ReferenceValue> arguments,
-                                                           const FiniteDifferenceOptions &options = {}) {
+  llvm::FailureOr<std::vector<GradientComparison>>
+  compare(const std::string &text, llvm::ArrayRef<ReferenceValue> arguments,
+          const FiniteDifferenceOptions &options = {}) {
     errors.clear();
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     if (!module)
       return mlir::failure();
     return compareGradients(module->lookupSymbol<mlir::func::FuncOp>("f"),
-                            module->lookupSymbol<mlir::func::FuncOp>("step"), arguments, options);
+                            module->lookupSymbol<mlir::func::FuncOp>("step"),
+                            arguments, options);
   }
 };
 
-// f = sum(w * w * x); df/dw = 2 w x, df/dx = w^2. The factor stands in for a mistake.
+// f = sum(w * w * x); df/dw = 2 w x, df/dx = w^2. The factor stands in for a
+// mistake.
 std::string program(const std::string &factor) {
   return R"(
   func.func @f(%x: tensor<?xf32> {nn.input = "x"}, %w: tensor<?xf32> {nn.parameter = "w"}) -> tensor<f32> {
@@ -50,7 +53,9 @@ TEST_F(FiniteDifferenceTest, RightGradientsPass) {
   for (int directions : {64, 2}) { // each element; random directions
     FiniteDifferenceOptions options;
     options.directions = directions;
-    auto comparisons = compare(program("2.0"), {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})}, options);
+    auto comparisons =
+        compare(program("2.0"),
+                {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})}, options);
     ASSERT_TRUE(succeeded(comparisons)) << errors;
     ASSERT_EQ(comparisons->size(), 2u);
     for (const GradientComparison &comparison : *comparisons)
@@ -59,7 +64,8 @@ TEST_F(FiniteDifferenceTest, RightGradientsPass) {
 }
 
 TEST_F(FiniteDifferenceTest, AWrongGradientIsSeen) {
-  auto comparisons = compare(program("2.001"), {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})});
+  auto comparisons = compare(program("2.001"),
+                             {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})});
   ASSERT_TRUE(succeeded(comparisons)) << errors;
   EXPECT_LT((*comparisons)[0].relativeError, 1e-10);
   EXPECT_GT((*comparisons)[1].relativeError, 4e-4);
@@ -68,8 +74,10 @@ TEST_F(FiniteDifferenceTest, AWrongGradientIsSeen) {
 TEST_F(FiniteDifferenceTest, AnArgumentThatIsNeitherIsRefused) {
   std::string text = program("2.0");
   text.replace(text.find("{nn.state"), 9, "{nn.other");
-  EXPECT_TRUE(failed(compare(text, {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})})));
-  EXPECT_THAT(errors, HasSubstr("argument 2 is neither an accumulator nor a seed"));
+  EXPECT_TRUE(
+      failed(compare(text, {f32({3}, {1, -2, 0.5}), f32({3}, {0.25, 3, -1})})));
+  EXPECT_THAT(errors,
+              HasSubstr("argument 2 is neither an accumulator nor a seed"));
 }
 
 TEST_F(FiniteDifferenceTest, SeedsWeighTheResults) {

@@ -11,9 +11,12 @@ using ::testing::HasSubstr;
 namespace {
 
 struct QATTest : ReferenceTest {
-  // One row of 16: amax 14, so the scale is 2 and the codes are x / 2, halves to even.
-  const std::vector<double> row = {14, -14, 1, 3, 5, -1, -3, 0, 2, 4, 6, 8, 10, 12, 13, 7};
-  const std::vector<int64_t> codes = {7, -7, 0, 2, 2, 0, -2, 0, 1, 2, 3, 4, 5, 6, 6, 4};
+  // One row of 16: amax 14, so the scale is 2 and the codes are x / 2, halves
+  // to even.
+  const std::vector<double> row = {14, -14, 1, 3, 5,  -1, -3, 0,
+                                   2,  4,   6, 8, 10, 12, 13, 7};
+  const std::vector<int64_t> codes = {7, -7, 0, 2, 2, 0, -2, 0,
+                                      1, 2,  3, 4, 5, 6, 6,  4};
   std::vector<double> values() const {
     std::vector<double> all;
     for (int64_t code : codes)
@@ -39,7 +42,8 @@ TEST_F(QATTest, QuantizeDequantizeAndFakeQuant) {
   EXPECT_THAT(results[2].reals, ElementsAreArray(values()));
 }
 
-// The interchange layout of the row above: element i in bits 4 * (i % 8) of word i / 8, as q + 8; then the scale 2.0.
+// The interchange layout of the row above: element i in bits 4 * (i % 8) of
+// word i / 8, as q + 8; then the scale 2.0.
 TEST_F(QATTest, PackedBytesAreThoseOfTheLayout) {
   auto results = run(R"(func.func @f(%w: tensor<1x16xbf16>)
       -> (!qat.packed<1x16, #qat.scheme<int4, group_size = 16>, interchange>,
@@ -52,16 +56,20 @@ TEST_F(QATTest, PackedBytesAreThoseOfTheLayout) {
   })",
                      {bf16({1, 16}, row)});
   ASSERT_EQ(results.size(), 2u) << errors;
-  EXPECT_THAT(packedBytes(results[0]), ElementsAre(0x1F, 0xA8, 0x8A, 0x86, 0xA9, 0xCB, 0xED, 0xCE, 0x00, 0x40));
+  EXPECT_THAT(
+      packedBytes(results[0]),
+      ElementsAre(0x1F, 0xA8, 0x8A, 0x86, 0xA9, 0xCB, 0xED, 0xCE, 0x00, 0x40));
   for (const ReferenceValue &packed : results) {
-    ReferenceValue again = packedValue(cast<qat::PackedType>(packed.type), packedBytes(packed));
+    ReferenceValue again =
+        packedValue(cast<qat::PackedType>(packed.type), packedBytes(packed));
     EXPECT_EQ(again.integers, packed.integers);
     EXPECT_EQ(again.reals, packed.reals);
   }
 }
 
 TEST_F(QATTest, PackedLinearIsLinearOfTheDequantizedWeight) {
-  auto results = run(R"(func.func @f(%x: tensor<?x16xf32>, %dy: tensor<?x1xf32>, %w: tensor<1x16xbf16>)
+  auto results = run(
+      R"(func.func @f(%x: tensor<?x16xf32>, %dy: tensor<?x1xf32>, %w: tensor<1x16xbf16>)
       -> (tensor<?x1xf32>, tensor<?x16xf32>) {
     %p = qat.quantize %w : tensor<1x16xbf16> -> !qat.packed<1x16, #qat.scheme<int4, group_size = 0>, host>
     %y = qat.linear %x, %p : tensor<?x16xf32>, !qat.packed<1x16, #qat.scheme<int4, group_size = 0>, host>
@@ -70,7 +78,8 @@ TEST_F(QATTest, PackedLinearIsLinearOfTheDequantizedWeight) {
         -> tensor<?x16xf32>
     return %y, %dx : tensor<?x1xf32>, tensor<?x16xf32>
   })",
-                     {f32({1, 16}, std::vector<double>(16, 1.0)), f32({1, 1}, {3}), bf16({1, 16}, row)});
+      {f32({1, 16}, std::vector<double>(16, 1.0)), f32({1, 1}, {3}),
+       bf16({1, 16}, row)});
   ASSERT_EQ(results.size(), 2u) << errors;
   EXPECT_THAT(results[0].reals, ElementsAre(2 * 33));
   std::vector<double> threefold;
@@ -88,7 +97,8 @@ TEST_F(QATTest, AWeightThatIsNotFiniteIsRefused) { // N7
   })",
                   {bf16({1, 16}, bad)})
                   .empty());
-  EXPECT_THAT(errors, HasSubstr("N7: element [0, 5] of a weight is not finite"));
+  EXPECT_THAT(errors,
+              HasSubstr("N7: element [0, 5] of a weight is not finite"));
 }
 
 TEST_F(QATTest, StraightThroughRunsItsBodyUnlessItIsToBeTheIdentity) {
@@ -103,7 +113,8 @@ TEST_F(QATTest, StraightThroughRunsItsBodyUnlessItIsToBeTheIdentity) {
   auto grid = run(text, {f32({2}, {2.5, -1.25})});
   ASSERT_EQ(grid.size(), 1u) << errors;
   EXPECT_THAT(grid[0].reals, ElementsAre(2, -1));
-  auto identity = run(text, {f32({2}, {2.5, -1.25})}, ReferenceOptions::exact());
+  auto identity =
+      run(text, {f32({2}, {2.5, -1.25})}, ReferenceOptions::exact());
   ASSERT_EQ(identity.size(), 1u) << errors;
   EXPECT_THAT(identity[0].reals, ElementsAre(2.5, -1.25));
 }

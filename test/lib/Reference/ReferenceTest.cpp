@@ -1,4 +1,5 @@
-// What the interpreter does with programs it cannot run: it says so. And that it knows every op that we define.
+// What the interpreter does with programs it cannot run: it says so. And that
+// it knows every op that we define.
 #include "test/lib/Reference/Run.h"
 
 using namespace nibble;
@@ -11,7 +12,8 @@ TEST_F(ReferenceTest, EveryOpOfNnAndQatHasAMeaning) {
     llvm::StringRef dialect = name.getDialectNamespace();
     bool terminates = name.getStringRef() == "qat.yield";
     if ((dialect == "nn" || dialect == "qat") && !terminates) {
-      EXPECT_TRUE(referenceKnows(name.getStringRef())) << name.getStringRef().str();
+      EXPECT_TRUE(referenceKnows(name.getStringRef()))
+          << name.getStringRef().str();
     }
   }
   EXPECT_FALSE(referenceKnows("nn.nothing"));
@@ -24,15 +26,19 @@ TEST_F(ReferenceTest, AnUnknownOpIsNamed) {
   })",
                   {f32({2}, {1, 2})})
                   .empty());
-  EXPECT_THAT(errors, HasSubstr("the reference does not know 'linalg.softmax'"));
+  EXPECT_THAT(errors,
+              HasSubstr("the reference does not know 'linalg.softmax'"));
 }
 
 TEST_F(ReferenceTest, ArgumentsMustBeTheFunctions) {
-  const char *text = "func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> { return %x : tensor<?x2xf32> }";
+  const char *text = "func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> { "
+                     "return %x : tensor<?x2xf32> }";
   EXPECT_TRUE(run(text, {}).empty());
   EXPECT_THAT(errors, HasSubstr("takes 1 arguments, not 0"));
   EXPECT_TRUE(run(text, {f32({2, 3}, {1, 2, 3, 4, 5, 6})}).empty());
-  EXPECT_THAT(errors, HasSubstr("argument 0 of 'f' is 'tensor<?x2xf32>', not what was given"));
+  EXPECT_THAT(
+      errors,
+      HasSubstr("argument 0 of 'f' is 'tensor<?x2xf32>', not what was given"));
   EXPECT_TRUE(run(text, {bf16({1, 2}, {1, 2})}).empty());
   EXPECT_TRUE(run(text, {ReferenceValue()}).empty());
   ReferenceValue tooFew = f32({1, 2}, {1, 2});
@@ -54,25 +60,28 @@ TEST_F(ReferenceTest, RecursionEnds) {
 TEST_F(ReferenceTest, AnEndlessLoopEnds) {
   ReferenceOptions options;
   options.maxSteps = 1000;
-  EXPECT_TRUE(run(R"(func.func @f(%n: index) {
+  EXPECT_TRUE(
+      run(R"(func.func @f(%n: index) {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     scf.for %i = %c0 to %n step %c1 {
     }
     return
   })",
-                  {ReferenceValue{b.getIndexType(), {}, {}, {int64_t(1) << 62}}}, options)
-                  .empty());
+          {ReferenceValue{b.getIndexType(), {}, {}, {int64_t(1) << 62}}},
+          options)
+          .empty());
   EXPECT_THAT(errors, HasSubstr("stopped after 1000 steps"));
 }
 
 TEST_F(ReferenceTest, ATensorBeyondTheLimitIsRefused) {
-  EXPECT_TRUE(run(R"(func.func @f(%n: index) -> tensor<?x?xf32> {
+  EXPECT_TRUE(
+      run(R"(func.func @f(%n: index) -> tensor<?x?xf32> {
     %e = tensor.empty(%n, %n) : tensor<?x?xf32>
     return %e : tensor<?x?xf32>
   })",
-                  {ReferenceValue{b.getIndexType(), {}, {}, {int64_t(1) << 40}}})
-                  .empty());
+          {ReferenceValue{b.getIndexType(), {}, {}, {int64_t(1) << 40}}})
+          .empty());
   EXPECT_THAT(errors, HasSubstr("a result of more than"));
 }
 
@@ -89,12 +98,14 @@ TEST_F(ReferenceTest, BranchesBetweenBlocksAreRefused) {
 }
 
 TEST_F(ReferenceTest, AnEmptyBatchIsABatch) {
-  auto results =
-      run(R"(func.func @f(%x: tensor<?x2xf32>, %w: tensor<3x2xf32>) -> tensor<?x3xf32> {
+  auto results = run(
+      R"(func.func @f(%x: tensor<?x2xf32>, %w: tensor<3x2xf32>) -> tensor<?x3xf32> {
     %y = nn.linear %x, %w : tensor<?x2xf32>, tensor<3x2xf32> -> tensor<?x3xf32>
     return %y : tensor<?x3xf32>
   })",
-          {ReferenceValue::zero(mlir::RankedTensorType::get({0, 2}, b.getF32Type())), f32({3, 2}, {1, 2, 3, 4, 5, 6})});
+      {ReferenceValue::zero(
+           mlir::RankedTensorType::get({0, 2}, b.getF32Type())),
+       f32({3, 2}, {1, 2, 3, 4, 5, 6})});
   ASSERT_EQ(results.size(), 1u) << errors;
   EXPECT_EQ(results[0].shape, (llvm::SmallVector<int64_t>{0, 3}));
 }

@@ -28,43 +28,57 @@ protected:
   std::string errors; // everything reported since the last run began
 
   ReferenceTest() {
-    context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
-                        mlir::tensor::TensorDialect, mlir::linalg::LinalgDialect, mlir::scf::SCFDialect, nn::NNDialect,
-                        qat::QATDialect>();
+    context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect,
+                        mlir::math::MathDialect, mlir::tensor::TensorDialect,
+                        mlir::linalg::LinalgDialect, mlir::scf::SCFDialect,
+                        nn::NNDialect, qat::QATDialect>();
     context.getDiagEngine().registerHandler(
-        [this](mlir::Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+        [this](mlir::Diagnostic &diagnostic) {
+          errors += diagnostic.str() + "\n";
+        });
   }
 
   // Results of @f of `text`; none after a failure, whose report is in `errors`.
-  llvm::SmallVector<ReferenceValue> run(const std::string &text, llvm::ArrayRef<ReferenceValue> arguments,
-                                        const ReferenceOptions &options = {}) {
+  llvm::SmallVector<ReferenceValue>
+  run(const std::string &text, llvm::ArrayRef<ReferenceValue> arguments,
+      const ReferenceOptions &options = {}) {
     errors.clear();
     module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
     if (!module)
       return {};
-    auto results = evaluate(module->lookupSymbol<mlir::func::FuncOp>("f"), arguments, options);
+    auto results = evaluate(module->lookupSymbol<mlir::func::FuncOp>("f"),
+                            arguments, options);
     return failed(results) ? llvm::SmallVector<ReferenceValue>() : *results;
   }
 
-  ReferenceValue f32(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<double> elements) {
+  ReferenceValue f32(llvm::ArrayRef<int64_t> shape,
+                     llvm::ArrayRef<double> elements) {
     return ReferenceValue::tensor(shape, b.getF32Type(), elements);
   }
-  ReferenceValue bf16(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<double> elements) {
+  ReferenceValue bf16(llvm::ArrayRef<int64_t> shape,
+                      llvm::ArrayRef<double> elements) {
     return ReferenceValue::tensor(shape, b.getBF16Type(), elements);
   }
-  ReferenceValue i32(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> elements) {
+  ReferenceValue i32(llvm::ArrayRef<int64_t> shape,
+                     llvm::ArrayRef<int64_t> elements) {
     return ReferenceValue::integerTensor(shape, b.getI32Type(), elements);
   }
-  // A float32 tensor whose elements are float64 as they are, for runs that round nothing.
-  ReferenceValue f64In32(llvm::ArrayRef<int64_t> shape, const std::vector<double> &elements) {
-    ReferenceValue value = ReferenceValue::zero(mlir::RankedTensorType::get(shape, b.getF32Type()));
+  // A float32 tensor whose elements are float64 as they are, for runs that
+  // round nothing.
+  ReferenceValue f64In32(llvm::ArrayRef<int64_t> shape,
+                         const std::vector<double> &elements) {
+    ReferenceValue value = ReferenceValue::zero(
+        mlir::RankedTensorType::get(shape, b.getF32Type()));
     value.reals = elements;
     return value;
   }
 
-  static void expectClose(const ReferenceValue &actual, const std::vector<double> &expected, double bound = 1e-12) {
+  static void expectClose(const ReferenceValue &actual,
+                          const std::vector<double> &expected,
+                          double bound = 1e-12) {
     EXPECT_LT(relativeError(actual.reals, expected), bound)
-        << toString(actual, 64) << "\nexpected " << ::testing::PrintToString(expected);
+        << toString(actual, 64) << "\nexpected "
+        << ::testing::PrintToString(expected);
   }
 };
 

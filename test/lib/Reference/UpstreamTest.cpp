@@ -10,19 +10,22 @@ namespace {
 struct UpstreamTest : ReferenceTest {};
 
 TEST_F(UpstreamTest, ArithRoundsToItsTypeAndOnlyThen) {
-  const char *text = R"(func.func @f(%a: tensor<2xbf16>, %b: tensor<2xbf16>) -> (tensor<2xbf16>, tensor<2xf32>) {
+  const char *text =
+      R"(func.func @f(%a: tensor<2xbf16>, %b: tensor<2xbf16>) -> (tensor<2xbf16>, tensor<2xf32>) {
     %s = arith.addf %a, %b : tensor<2xbf16>
     %x = arith.extf %a : tensor<2xbf16> to tensor<2xf32>
     %y = arith.extf %b : tensor<2xbf16> to tensor<2xf32>
     %t = arith.addf %x, %y : tensor<2xf32>
     return %s, %t : tensor<2xbf16>, tensor<2xf32>
   })";
-  // 256 + 1 is half-way between two bf16, 256 the even one; 258 + 1 half-way too, 260 the even one.
+  // 256 + 1 is half-way between two bf16, 256 the even one; 258 + 1 half-way
+  // too, 260 the even one.
   auto rounded = run(text, {bf16({2}, {256, 258}), bf16({2}, {1, 1})});
   ASSERT_EQ(rounded.size(), 2u) << errors;
   EXPECT_THAT(rounded[0].reals, ElementsAre(256, 260));
   EXPECT_THAT(rounded[1].reals, ElementsAre(257, 259));
-  auto exact = run(text, {bf16({2}, {256, 258}), bf16({2}, {1, 1})}, ReferenceOptions::exact());
+  auto exact = run(text, {bf16({2}, {256, 258}), bf16({2}, {1, 1})},
+                   ReferenceOptions::exact());
   ASSERT_EQ(exact.size(), 2u) << errors;
   EXPECT_THAT(exact[0].reals, ElementsAre(257, 259));
 }
@@ -54,13 +57,15 @@ TEST_F(UpstreamTest, DivisionByZeroIsReported) {
     %q = arith.divsi %a, %b : i32
     return %q : i32
   })",
-                  {ReferenceValue{b.getI32Type(), {}, {}, {1}}, ReferenceValue{b.getI32Type(), {}, {}, {0}}})
+                  {ReferenceValue{b.getI32Type(), {}, {}, {1}},
+                   ReferenceValue{b.getI32Type(), {}, {}, {0}}})
                   .empty());
   EXPECT_THAT(errors, HasSubstr("no value (division by zero"));
 }
 
 TEST_F(UpstreamTest, SelectConstantsAndMath) {
-  auto results = run(R"(func.func @f(%x: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
+  auto results =
+      run(R"(func.func @f(%x: tensor<3xf32>) -> (tensor<3xf32>, tensor<3xf32>) {
     %zero = arith.constant dense<0.0> : tensor<3xf32>
     %table = arith.constant dense<[1.0, 2.0, 4.0]> : tensor<3xf32>
     %c = arith.cmpf ogt, %x, %zero : tensor<3xf32>
@@ -68,7 +73,7 @@ TEST_F(UpstreamTest, SelectConstantsAndMath) {
     %l = math.log2 %table : tensor<3xf32>
     return %y, %l : tensor<3xf32>, tensor<3xf32>
   })",
-                     {f32({3}, {-1, 1, 5})});
+          {f32({3}, {-1, 1, 5})});
   ASSERT_EQ(results.size(), 2u) << errors;
   EXPECT_THAT(results[0].reals, ElementsAre(0, 2, 4));
   EXPECT_THAT(results[1].reals, ElementsAre(0, 1, 2));
@@ -107,9 +112,11 @@ TEST_F(UpstreamTest, NamedAndGenericLinalgRunTheirRegions) {
   EXPECT_THAT(results[2].reals, ElementsAre(1, 3, 2, 4, 3, 7));
 }
 
-// What a front end makes of an embedding: a body that reads a tensor from outside.
+// What a front end makes of an embedding: a body that reads a tensor from
+// outside.
 TEST_F(UpstreamTest, ABodyMayReadATensorFromOutside) {
-  const char *text = R"(func.func @f(%t: tensor<?xi32>, %w: tensor<3x2xf32>) -> tensor<?x2xf32> {
+  const char *text =
+      R"(func.func @f(%t: tensor<?xi32>, %w: tensor<3x2xf32>) -> tensor<?x2xf32> {
     %c0 = arith.constant 0 : index
     %n = tensor.dim %t, %c0 : tensor<?xi32>
     %e = tensor.empty(%n) : tensor<?x2xf32>
@@ -127,7 +134,8 @@ TEST_F(UpstreamTest, ABodyMayReadATensorFromOutside) {
   auto results = run(text, {i32({2}, {2, 0}), f32({3, 2}, {1, 2, 3, 4, 5, 6})});
   ASSERT_EQ(results.size(), 1u) << errors;
   EXPECT_THAT(results[0].reals, ElementsAre(5, 6, 1, 2));
-  EXPECT_TRUE(run(text, {i32({1}, {3}), f32({3, 2}, {1, 2, 3, 4, 5, 6})}).empty());
+  EXPECT_TRUE(
+      run(text, {i32({1}, {3}), f32({3, 2}, {1, 2, 3, 4, 5, 6})}).empty());
   EXPECT_THAT(errors, HasSubstr("index 3 is not in 0..2"));
 }
 
@@ -146,7 +154,8 @@ TEST_F(UpstreamTest, SlicesAndShapes) {
   EXPECT_THAT(results[0].reals, ElementsAre(4, 5, 6));
   EXPECT_THAT(results[1].reals, ElementsAre(4, 5, 6, 4, 5, 6));
   EXPECT_THAT(results[2].reals, ElementsAre(1, 2, 3, 4, 5, 6));
-  EXPECT_THAT(results[3].reals, ElementsAre(1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6));
+  EXPECT_THAT(results[3].reals,
+              ElementsAre(1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5, 6));
   EXPECT_THAT(results[4].reals, ElementsAre(1, 3, 4, 6));
 }
 
@@ -179,7 +188,8 @@ TEST_F(UpstreamTest, LoopsBranchesAndCalls) {
     } : tensor<3xindex>
     return %r, %g : f32, tensor<3xindex>
   })",
-                     {ReferenceValue{b.getIndexType(), {}, {}, {3}}, ReferenceValue{b.getF32Type(), {}, {1.0}, {}}});
+                     {ReferenceValue{b.getIndexType(), {}, {}, {3}},
+                      ReferenceValue{b.getF32Type(), {}, {1.0}, {}}});
   ASSERT_EQ(results.size(), 2u) << errors;
   // 1 -> +1 = 2 -> doubled = 4 -> +1 = 5
   EXPECT_THAT(results[0].reals, ElementsAre(5));

@@ -1,4 +1,5 @@
-// arith and math, on tensors and on scalars inside a linalg body, against finite differences.
+// arith and math, on tensors and on scalars inside a linalg body, against
+// finite differences.
 #include "test/passes/Differentiate/GradientCase.h"
 
 #include <cmath>
@@ -56,12 +57,16 @@ const Elementwise kOps[] = {
     {"arith.remf", 2, 2.0, 0.5},
 };
 
-std::string operands(int arity) { return arity == 1 ? "%a" : arity == 2 ? "%a, %b" : "%a, %b, %c"; }
+std::string operands(int arity) {
+  return arity == 1 ? "%a" : arity == 2 ? "%a, %b" : "%a, %b, %c";
+}
 
 // On a tensor of open extent.
 std::string onTensors(const Elementwise &e) {
-  return "func.func @f(%a: tensor<?xf32>" + std::string(e.arity > 1 ? ", %b: tensor<?xf32>" : "") +
-         (e.arity > 2 ? ", %c: tensor<?xf32>" : "") + ") -> tensor<?xf32> {\n  %y = " + e.op + " " + operands(e.arity) +
+  return "func.func @f(%a: tensor<?xf32>" +
+         std::string(e.arity > 1 ? ", %b: tensor<?xf32>" : "") +
+         (e.arity > 2 ? ", %c: tensor<?xf32>" : "") +
+         ") -> tensor<?xf32> {\n  %y = " + e.op + " " + operands(e.arity) +
          " : tensor<?xf32>\n  return %y : tensor<?xf32>\n}";
 }
 
@@ -79,9 +84,11 @@ std::string inBody(const Elementwise &e) {
   return "#id = affine_map<(i, j) -> (i, j)>\nfunc.func @f(" + arguments +
          ") -> tensor<2x3xf32> {\n  %e = tensor.empty() : " +
          "tensor<2x3xf32>\n  %y = linalg.generic {indexing_maps = [" + maps +
-         "#id], iterator_types = [\"parallel\", \"parallel\"]} ins(" + inputs + " : " + types +
-         ") outs(%e : tensor<2x3xf32>) {\n  ^bb0(" + block + "%o: f32):\n    %r = " + e.op + " " + operands(e.arity) +
-         " : f32\n    linalg.yield %r : f32\n  } -> tensor<2x3xf32>\n  return %y : tensor<2x3xf32>\n}";
+         "#id], iterator_types = [\"parallel\", \"parallel\"]} ins(" + inputs +
+         " : " + types + ") outs(%e : tensor<2x3xf32>) {\n  ^bb0(" + block +
+         "%o: f32):\n    %r = " + e.op + " " + operands(e.arity) +
+         " : f32\n    linalg.yield %r : f32\n  } -> tensor<2x3xf32>\n  return "
+         "%y : tensor<2x3xf32>\n}";
 }
 
 std::vector<GradientCase> cases() {
@@ -132,8 +139,11 @@ std::vector<GradientCase> cases() {
   })",
                  "0"});
   for (int exponent : {-2, -1, 1, 2, 3}) {
-    std::string name = "IntegerPower" + std::string(exponent < 0 ? "Minus" : "") + std::to_string(std::abs(exponent));
-    std::string constant = "arith.constant " + std::to_string(exponent) + " : i64";
+    std::string name = "IntegerPower" +
+                       std::string(exponent < 0 ? "Minus" : "") +
+                       std::to_string(std::abs(exponent));
+    std::string constant =
+        "arith.constant " + std::to_string(exponent) + " : i64";
     all.push_back({name, R"(
   #id = affine_map<(i) -> (i)>
   func.func @f(%t: tensor<5xf32>) -> tensor<5xf32> {
@@ -168,7 +178,8 @@ std::vector<GradientCase> cases() {
 
 } // namespace
 
-// Where a function has no derivative, or a factor of its formula has no value: the gradients that PyTorch gives.
+// Where a function has no derivative, or a factor of its formula has no value:
+// the gradients that PyTorch gives.
 TEST(GradientAtKinks, IsPyTorch) {
   struct Case {
     const char *body; // %y of %a, %b, and the constants below
@@ -187,8 +198,10 @@ TEST(GradientAtKinks, IsPyTorch) {
            Case{"math.fpowi %a, %n2 : f64, i64", 0.0, 0.0, 0.0, 0.0},
            Case{"math.fpowi %a, %n3 : f64, i64", -2.0, 0.0, 12.0, 0.0},
            Case{"math.fpowi %a, %least : f64, i64", 3.0, 0.0, 0.0, 0.0},
-           Case{"math.fpowi %a, %least : f64, i64", -1.0, 0.0, 9223372036854775808.0, 0.0},
-           Case{"math.fpowi %a, %few : f64, i8", 2.0, 0.0, -std::ldexp(1.0, -122), 0.0}, // -128 * 2^-129
+           Case{"math.fpowi %a, %least : f64, i64", -1.0, 0.0,
+                9223372036854775808.0, 0.0},
+           Case{"math.fpowi %a, %few : f64, i8", 2.0, 0.0,
+                -std::ldexp(1.0, -122), 0.0}, // -128 * 2^-129
            Case{"math.absf %a : f64", 0.0, 0.0, 0.0, 0.0},
            Case{"math.sqrt %a : f64", 0.0, 0.0, kInf, 0.0},
            Case{"math.log %a : f64", 0.0, 0.0, kInf, 0.0},
@@ -197,18 +210,24 @@ TEST(GradientAtKinks, IsPyTorch) {
            Case{"arith.maximumf %a, %b : f64", 0.25, 0.25, 0.5, 0.5},
            Case{"arith.minimumf %a, %b : f64", 0.25, 0.25, 0.5, 0.5},
            Case{"arith.maxnumf %a, %b : f64", 0.25, 0.25, 1.0, 0.0},
-           Case{"arith.maximumf %a, %half : f64", 0.5, 0.0, 1.0, 0.0}, // a clamp at its bound
+           Case{"arith.maximumf %a, %half : f64", 0.5, 0.0, 1.0,
+                0.0}, // a clamp at its bound
            Case{"arith.minimumf %half, %a : f64", 0.5, 0.0, 1.0, 0.0},
-           Case{"arith.select %greater, %a, %zero : f64", 0.0, 0.0, 0.0, 0.0}, // relu
-           Case{"arith.select %below, %zero, %a : f64", 0.0, 0.0, 1.0, 0.0},   // clamp
-           Case{"arith.select %larger, %a, %b : f64", 0.25, 0.25, 0.5, 0.5},   // torch.maximum
-           Case{"arith.select %above, %zero, %a : f64", 0.0, 0.0, 0.5, 0.0},   // torch.maximum with a constant
+           Case{"arith.select %greater, %a, %zero : f64", 0.0, 0.0, 0.0,
+                0.0}, // relu
+           Case{"arith.select %below, %zero, %a : f64", 0.0, 0.0, 1.0,
+                0.0}, // clamp
+           Case{"arith.select %larger, %a, %b : f64", 0.25, 0.25, 0.5,
+                0.5}, // torch.maximum
+           Case{"arith.select %above, %zero, %a : f64", 0.0, 0.0, 0.5,
+                0.0}, // torch.maximum with a constant
            Case{"math.clampf %a to [%zero, %half] : f64", 0.5, 0.0, 1.0, 0.0},
            Case{"math.clampf %a to [%zero, %half] : f64", 0.75, 0.0, 0.0, 0.0},
            Case{"math.floor %a : f64", 0.25, 0.0, 0.0, 0.0},
            Case{"arith.remf %a, %b : f64", 7.0, 2.0, 1.0, -3.0},
        }) {
-    SCOPED_TRACE(::testing::Message() << c.body << " at " << c.a << ", " << c.b);
+    SCOPED_TRACE(::testing::Message()
+                 << c.body << " at " << c.a << ", " << c.b);
     std::string text = R"(
   func.func @f(%a: f64, %b: f64) -> f64 {
     %n0 = arith.constant 0 : i64
@@ -232,4 +251,5 @@ TEST(GradientAtKinks, IsPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Elementwise, GradientTest, ::testing::ValuesIn(cases()), caseName);
+INSTANTIATE_TEST_SUITE_P(Elementwise, GradientTest,
+                         ::testing::ValuesIn(cases()), caseName);

@@ -34,7 +34,8 @@ std::vector<int64_t> integersOf(StringRef name) {
   return {2, 0, 3, 1, 3, 0}; // tokens, targets, rows: some twice
 }
 
-ReferenceValue argumentOf(func::FuncOp function, unsigned i, const GradientCase &gradientCase,
+ReferenceValue argumentOf(func::FuncOp function, unsigned i,
+                          const GradientCase &gradientCase,
                           std::mt19937_64 &random) {
   Type type = function.getArgumentTypes()[i];
   SmallVector<int64_t> shape;
@@ -50,10 +51,12 @@ ReferenceValue argumentOf(func::FuncOp function, unsigned i, const GradientCase 
   }
   auto name = function.getArgAttrOfType<StringAttr>(i, nn::kInputAttr);
   std::vector<int64_t> integers = integersOf(name ? name.getValue() : "");
-  return ReferenceValue::integerTensor({static_cast<int64_t>(integers.size())}, element, integers);
+  return ReferenceValue::integerTensor({static_cast<int64_t>(integers.size())},
+                                       element, integers);
 }
 
-std::string pipelineOf(func::FuncOp function, const GradientCase &gradientCase) {
+std::string pipelineOf(func::FuncOp function,
+                       const GradientCase &gradientCase) {
   std::string wrt = gradientCase.wrt;
   if (wrt.empty()) {
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
@@ -62,8 +65,9 @@ std::string pipelineOf(func::FuncOp function, const GradientCase &gradientCase) 
   }
   if (wrt != "parameters")
     wrt = "args=" + wrt;
-  return "builtin.module(nibble-differentiate{function=f result-function=step seed=arguments wrt=" + wrt +
-         " recompute=" + gradientCase.recompute + "})";
+  return "builtin.module(nibble-differentiate{function=f result-function=step "
+         "seed=arguments wrt=" +
+         wrt + " recompute=" + gradientCase.recompute + "})";
 }
 
 // A module with @f, and the same with @step beside it.
@@ -74,8 +78,10 @@ struct Differentiated {
 
   static DialectRegistry makeRegistry() {
     DialectRegistry registry;
-    registry.insert<func::FuncDialect, arith::ArithDialect, cf::ControlFlowDialect, math::MathDialect,
-                    tensor::TensorDialect, linalg::LinalgDialect, nn::NNDialect, qat::QATDialect>();
+    registry
+        .insert<func::FuncDialect, arith::ArithDialect, cf::ControlFlowDialect,
+                math::MathDialect, tensor::TensorDialect, linalg::LinalgDialect,
+                nn::NNDialect, qat::QATDialect>();
     registerGradientModels(registry);
     return registry;
   }
@@ -85,20 +91,23 @@ struct Differentiated {
 
   void differentiate(const GradientCase &gradientCase) {
     static const bool registered = [] {
-      return registerNibbleDifferentiatePasses(), mlir::registerCanonicalizer(), true;
+      return registerNibbleDifferentiatePasses(), mlir::registerCanonicalizer(),
+             true;
     }();
     ASSERT_TRUE(registered);
-    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+    context.getDiagEngine().registerHandler(
+        [&](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
     module = parseSourceString<ModuleOp>(gradientCase.text, &context);
     ASSERT_TRUE(module) << errors;
     ASSERT_TRUE(module->lookupSymbol("f")) << "no @f";
-    // The forward by itself, its loop bodies cleaned of what foreign front ends leave in them, as the reference wants
-    // them.
+    // The forward by itself, its loop bodies cleaned of what foreign front ends
+    // leave in them, as the reference wants them.
     before = module->clone();
     PassManager clean(&context);
     ASSERT_TRUE(succeeded(parsePassPipeline("canonicalize", clean)));
     ASSERT_TRUE(succeeded(clean.run(*before))) << errors;
-    std::string pipeline = pipelineOf(module->lookupSymbol<func::FuncOp>("f"), gradientCase);
+    std::string pipeline =
+        pipelineOf(module->lookupSymbol<func::FuncOp>("f"), gradientCase);
     FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(pipeline));
     ASSERT_TRUE(succeeded(parsed)) << pipeline;
     PassManager manager(&context);
@@ -110,7 +119,8 @@ struct Differentiated {
 
 } // namespace
 
-std::vector<double> nibble::gradientsAt(const std::string &text, const std::vector<double> &arguments) {
+std::vector<double> nibble::gradientsAt(const std::string &text,
+                                        const std::vector<double> &arguments) {
   Differentiated made;
   made.differentiate({"", text});
   if (::testing::Test::HasFatalFailure())
@@ -145,13 +155,18 @@ void nibble::checkGradients(const GradientCase &gradientCase) {
   ASSERT_TRUE(succeeded(comparisons)) << made.errors;
   for (const GradientComparison &comparison : *comparisons) {
     EXPECT_LT(comparison.relativeError, 1e-7)
-        << comparison.name << ": gradient " << ::testing::PrintToString(comparison.fromGradient) << ", differences "
+        << comparison.name << ": gradient "
+        << ::testing::PrintToString(comparison.fromGradient) << ", differences "
         << ::testing::PrintToString(comparison.fromDifferences);
     double size = 0;
     for (double value : comparison.fromDifferences)
       size += value * value;
-    EXPECT_GT(size, 0.0) << comparison.name << " has no influence on the result: the case tests nothing";
+    EXPECT_GT(size, 0.0)
+        << comparison.name
+        << " has no influence on the result: the case tests nothing";
   }
 }
 
-TEST_P(GradientTest, AgreesWithFiniteDifferences) { checkGradients(GetParam()); }
+TEST_P(GradientTest, AgreesWithFiniteDifferences) {
+  checkGradients(GetParam());
+}

@@ -52,7 +52,8 @@ static const GradientCase kLinalgCases[] = {
     %y = linalg.map { arith.mulf } ins(%a, %b : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>)
     return %y : tensor<2x3xf32>
   })"},
-    // Two results, a broadcast of an extent of 1, one operand read twice, an out that is read.
+    // Two results, a broadcast of an extent of 1, one operand read twice, an
+    // out that is read.
     {"Generic", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #j = affine_map<(i, j) -> (j)>
@@ -71,7 +72,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<2x3xf32>, tensor<2x3xf32>)
     return %y, %z : tensor<2x3xf32>, tensor<2x3xf32>
   })"},
-    // As StableHLO's legalization prints a maximum over rows: elements packed into tensors inside the body.
+    // As StableHLO's legalization prints a maximum over rows: elements packed
+    // into tensors inside the body.
     {"MaximumOfRows", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -112,7 +114,8 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<2x5xf32>
     return %q : tensor<2x5xf32>
   })"},
-    // Sums inside segments, as a sequence-level objective has them: the iteration number decides what counts.
+    // Sums inside segments, as a sequence-level objective has them: the
+    // iteration number decides what counts.
     {"IndexInBody", R"(
   #t = affine_map<(s, t) -> (t)>
   #s = affine_map<(s, t) -> (s)>
@@ -133,7 +136,8 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<2xf32>
     return %y : tensor<2xf32>
   })"},
-    // As torch-mlir writes a softmax's maximum: the value and its place in one reduction.
+    // As torch-mlir writes a softmax's maximum: the value and its place in one
+    // reduction.
     {"MaximumWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -152,7 +156,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<3xf32>, tensor<3xi64>)
     return %y#0 : tensor<3xf32>
   })"},
-    // A minimum by comparison and choice, its place as an index, both from one condition.
+    // A minimum by comparison and choice, its place as an index, both from one
+    // condition.
     {"MinimumBySelectWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #j = affine_map<(i, j) -> (j)>
@@ -169,7 +174,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<5xf32>, tensor<5xindex>)
     return %y#0 : tensor<5xf32>
   })"},
-    // No term is larger than the initial value of the second row, whose index then is that of no term.
+    // No term is larger than the initial value of the second row, whose index
+    // then is that of no term.
     {"MaximumFromConstantsWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -187,7 +193,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<2xf32>, tensor<2xi64>)
     return %y#0 : tensor<2xf32>
   })"},
-    // The largest and the smallest in one reduction over two loops, each with its row and its column.
+    // The largest and the smallest in one reduction over two loops, each with
+    // its row and its column.
     {"BothExtremaWithRowAndColumn", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #s = affine_map<(i, j) -> ()>
@@ -283,8 +290,8 @@ static const GradientCase kGatherCases[] = {
     return %y : tensor<6x3xf32>
   })",
      "parameters"},
-    // A broadcast whose extent is open, as torch-mlir writes it: the body reads a size of the tensor that it gathers
-    // from.
+    // A broadcast whose extent is open, as torch-mlir writes it: the body reads
+    // a size of the tensor that it gathers from.
     {"SizeReadInBody", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
@@ -305,7 +312,8 @@ static const GradientCase kGatherCases[] = {
     } -> tensor<?x4xf32>
     return %y : tensor<?x4xf32>
   })"},
-    // Only the size of %x is read inside: its gradient comes of the other use alone.
+    // Only the size of %x is read inside: its gradient comes of the other use
+    // alone.
     {"SizeAloneReadInBody", R"(
   #i = affine_map<(i) -> (i)>
   func.func @f(%x: tensor<?xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<?xf32>) {
@@ -322,8 +330,8 @@ static const GradientCase kGatherCases[] = {
     } -> tensor<3xf32>
     return %r, %s : tensor<3xf32>, tensor<?xf32>
   })"},
-    // Averages over windows whose bounds are computed, as an adaptive pooling has them: a gather in a reduction, of a
-    // computed tensor.
+    // Averages over windows whose bounds are computed, as an adaptive pooling
+    // has them: a gather in a reduction, of a computed tensor.
     {"AdaptiveAverage", R"(
   #k = affine_map<(i, k) -> (k)>
   #i = affine_map<(i, k) -> (i)>
@@ -504,7 +512,8 @@ static const GradientCase kTensorCases[] = {
   })"},
 };
 
-// A block of two linears and a residual, called twice; the middle of it is a function of its own.
+// A block of two linears and a residual, called twice; the middle of it is a
+// function of its own.
 static const char kCalls[] = R"(
   func.func private @act(%g: tensor<?x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
     %t = math.tanh %g : tensor<?x4xf32>
@@ -546,8 +555,13 @@ static const GradientCase kCallCases[] = {
     {"WeightsOnly", kCalls, "parameters", 0.0, 1.0, "none"},
 };
 
-INSTANTIATE_TEST_SUITE_P(Linalg, GradientTest, ::testing::ValuesIn(kLinalgCases), caseName);
-INSTANTIATE_TEST_SUITE_P(Gather, GradientTest, ::testing::ValuesIn(kGatherCases), caseName);
-INSTANTIATE_TEST_SUITE_P(Window, GradientTest, ::testing::ValuesIn(kWindowCases), caseName);
-INSTANTIATE_TEST_SUITE_P(Tensor, GradientTest, ::testing::ValuesIn(kTensorCases), caseName);
-INSTANTIATE_TEST_SUITE_P(Call, GradientTest, ::testing::ValuesIn(kCallCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Linalg, GradientTest,
+                         ::testing::ValuesIn(kLinalgCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Gather, GradientTest,
+                         ::testing::ValuesIn(kGatherCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Window, GradientTest,
+                         ::testing::ValuesIn(kWindowCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Tensor, GradientTest,
+                         ::testing::ValuesIn(kTensorCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Call, GradientTest, ::testing::ValuesIn(kCallCases),
+                         caseName);

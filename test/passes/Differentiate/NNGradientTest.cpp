@@ -107,4 +107,5 @@ static const GradientCase kCases[] = {
      "parameters"},
 };
 
-INSTANTIATE_TEST_SUITE_P(NN, GradientTest, ::testing::ValuesIn(kCases), caseName);
+INSTANTIATE_TEST_SUITE_P(NN, GradientTest, ::testing::ValuesIn(kCases),
+                         caseName);

@@ -5,8 +5,10 @@
 
 using namespace nibble;
 
-// The cases are put together of these pieces. ROWS stands for the type of the argument: three rows.
-static const std::string kRows = "ROWS", kRowsOf5 = "tensor<3x5xf32>", kRowsOf3 = "tensor<3x3xf32>";
+// The cases are put together of these pieces. ROWS stands for the type of the
+// argument: three rows.
+static const std::string kRows = "ROWS", kRowsOf5 = "tensor<3x5xf32>",
+                         kRowsOf3 = "tensor<3x3xf32>";
 
 // %m#0, the maximum of each row, and %column, the same as a column.
 static const std::string kMaximum = R"(
@@ -28,9 +30,11 @@ static const std::string kMaximum = R"(
     } -> (tensor<3xf32>, tensor<3xi64>)
     %column = tensor.expand_shape %m#0 [[0, 1]] output_shape [3, 1] : tensor<3xf32> into tensor<3x1xf32>)";
 
-// %d, what is left of %x behind `%r`, computed from an element %a0 and the %a1 of its row in `column`.
-static std::string difference(const std::string &column = "%column",
-                              const std::string &body = "%r = arith.subf %a0, %a1 : f32") {
+// %d, what is left of %x behind `%r`, computed from an element %a0 and the %a1
+// of its row in `column`.
+static std::string
+difference(const std::string &column = "%column",
+           const std::string &body = "%r = arith.subf %a0, %a1 : f32") {
   return R"(
     %d = linalg.generic {indexing_maps = [#ij, #one, #ij], iterator_types = ["parallel", "parallel"]}
         ins(%x, )" +
@@ -63,7 +67,8 @@ static std::string sums(const std::string &begin = "%zeros") {
     } -> tensor<3xf32>)";
 }
 
-// %y, the exponentials divided by the sum of their row (#i) or of their column (#j).
+// %y, the exponentials divided by the sum of their row (#i) or of their column
+// (#j).
 static std::string quotients(const std::string &map = "#i") {
   return R"(
     %y = linalg.generic {indexing_maps = [#ij, )" +
@@ -76,7 +81,8 @@ static std::string quotients(const std::string &map = "#i") {
 }
 
 // @f of %x, which begins with kMaximum and returns `values` of `types`.
-static std::string function(const std::string &rows, const std::string &values, const std::string &types,
+static std::string function(const std::string &rows, const std::string &values,
+                            const std::string &types,
                             std::initializer_list<std::string> pieces) {
   std::string text = R"(
   #ij = affine_map<(i, j) -> (i, j)>
@@ -94,7 +100,8 @@ static std::string function(const std::string &rows, const std::string &values, 
 }
 
 static const GradientCase kSoftmaxCases[] = {
-    // The maximum of each row cancels out of what is returned, but for the constant that replaces an infinite one.
+    // The maximum of each row cancels out of what is returned, but for the
+    // constant that replaces an infinite one.
     {"LogSumExp", function(kRowsOf5, "%y", "tensor<3xf32>",
                            {R"(
     %high = arith.constant 0x7F800000 : f32
@@ -124,21 +131,29 @@ static const GradientCase kSoftmaxCases[] = {
     } -> ROWS)",
                                 sums(), quotients()})},
     {"MaximumReturnedToo",
-     function(kRowsOf5, "%y, %m#0", "ROWS, tensor<3xf32>", {difference(), kExponentials, sums(), quotients()})},
+     function(kRowsOf5, "%y, %m#0", "ROWS, tensor<3xf32>",
+              {difference(), kExponentials, sums(), quotients()})},
     {"TwiceTheMaximum",
      function(kRowsOf5, "%y", "tensor<3xf32>",
-              {difference("%column", "%t = arith.addf %a1, %a1 : f32\n      %r = arith.subf %a0, %t : f32"),
+              {difference("%column", "%t = arith.addf %a1, %a1 : f32\n      %r "
+                                     "= arith.subf %a0, %t : f32"),
                kExponentials, sums(), R"(
     %l = math.log %s : tensor<3xf32>
     %y = arith.addf %l, %m#0 : tensor<3xf32>)"})},
-    // Each row is divided by the sums of other rows, which belong to other maxima.
-    {"SumsOfOtherRows", function(kRowsOf3, "%y", kRows, {difference(), kExponentials, sums(), quotients("#j")})},
+    // Each row is divided by the sums of other rows, which belong to other
+    // maxima.
+    {"SumsOfOtherRows",
+     function(kRowsOf3, "%y", kRows,
+              {difference(), kExponentials, sums(), quotients("#j")})},
     // One sum over rows of different maxima.
     {"SumOverMaxima", function(kRowsOf3, "%y", kRows,
                                {difference(), kExponentials, R"(
     %s = linalg.reduce {arith.addf} ins(%e : ROWS) outs(%zeros : tensor<3xf32>) dimensions = [0])",
                                 quotients("#j")})},
-    {"SumFromOne", function(kRowsOf5, "%y", kRows, {difference(), kExponentials, sums("%ones"), quotients()})},
+    {"SumFromOne",
+     function(kRowsOf5, "%y", kRows,
+              {difference(), kExponentials, sums("%ones"), quotients()})},
 };
 
-INSTANTIATE_TEST_SUITE_P(Softmax, GradientTest, ::testing::ValuesIn(kSoftmaxCases), caseName);
+INSTANTIATE_TEST_SUITE_P(Softmax, GradientTest,
+                         ::testing::ValuesIn(kSoftmaxCases), caseName);

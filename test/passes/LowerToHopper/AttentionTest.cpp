@@ -18,7 +18,8 @@ struct Case {
   int page = 64;
 
   std::string name() const {
-    return fmt::format("heads {}/{} of {} window {} pages {}", heads, kvHeads, size, window, page);
+    return fmt::format("heads {}/{} of {} window {} pages {}", heads, kvHeads,
+                       size, window, page);
   }
 };
 
@@ -28,11 +29,13 @@ constexpr double kScale = 0.25;
 
 std::string sourceOf(const Case &c, const std::string &text) {
   std::string source = text;
-  auto replace = [&](const std::string &from, const std::string &to) { replaceEach(source, from, to); };
+  auto replace = [&](const std::string &from, const std::string &to) {
+    replaceEach(source, from, to);
+  };
   replace("ATTRIBUTES",
-          fmt::format(
-              "{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : f32, kv_block = 64 : i64, window = {} : i64}}",
-              c.heads, c.kvHeads, kScale, c.window));
+          fmt::format("{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : "
+                      "f32, kv_block = 64 : i64, window = {} : i64}}",
+                      c.heads, c.kvHeads, kScale, c.window));
   replace("xQx", fmt::format("x{}x", c.heads * c.size));
   replace("xKx", fmt::format("x{}x", c.kvHeads * c.size));
   replace("xGxDxBx", fmt::format("x{}x{}x{}x", c.kvHeads, c.size, c.page));
@@ -99,13 +102,18 @@ protected:
   const Case c = GetParam();
   Random random{7};
 
-  Tensor queries(int tokens) { return random.normal(DType::kBF16, {tokens, c.heads * c.size}); }
-  Tensor keys(int tokens) { return random.normal(DType::kBF16, {tokens, c.kvHeads * c.size}); }
+  Tensor queries(int tokens) {
+    return random.normal(DType::kBF16, {tokens, c.heads * c.size});
+  }
+  Tensor keys(int tokens) {
+    return random.normal(DType::kBF16, {tokens, c.kvHeads * c.size});
+  }
 };
 
 using HopperAttentionGrad = HopperAttention;
 
-// More tiles than an H200 has multiprocessors: some blocks have several, of few and of many keys.
+// More tiles than an H200 has multiprocessors: some blocks have several, of few
+// and of many keys.
 std::vector<int> manyLengths() {
   std::vector<int> lengths;
   for (int i = 0; i < 200; ++i)
@@ -114,7 +122,8 @@ std::vector<int> manyLengths() {
 }
 
 TEST_P(HopperAttention, MeansWhatTheReferenceSays) {
-  for (std::vector<int> lengths : {std::vector<int>{1}, {70, 1, 0, 131, 17}, manyLengths()}) {
+  for (std::vector<int> lengths :
+       {std::vector<int>{1}, {70, 1, 0, 131, 17}, manyLengths()}) {
     Batch batch(lengths);
     OpCase op;
     op.name = c.name();
@@ -129,19 +138,22 @@ TEST_P(HopperAttention, MeansWhatTheReferenceSays) {
   }
 }
 
-// The gradients of the only key's query are nothing but rounding: no sequence of one token alone.
+// The gradients of the only key's query are nothing but rounding: no sequence
+// of one token alone.
 TEST_P(HopperAttentionGrad, MeansWhatTheReferenceSays) {
   for (std::vector<int> lengths : {std::vector<int>{2}, {70, 1, 0, 131, 17}}) {
     Batch batch(lengths);
-    Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()),
-           dy = queries(batch.tokens());
+    Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+           v = keys(batch.tokens()), dy = queries(batch.tokens());
     Tensor positions = batch.positions(), sequences = batch.sequences();
-    auto forward = programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
+    auto forward =
+        programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
     OpCase op;
     op.name = "gradients of " + c.name();
     op.source = sourceOf(c, kGrad);
     op.dtype = DType::kBF16;
-    for (const Tensor *tensor : {&dy, &q, &k, &v, &forward[0], &forward[1], &positions, &sequences})
+    for (const Tensor *tensor :
+         {&dy, &q, &k, &v, &forward[0], &forward[1], &positions, &sequences})
       op.arguments.push_back(copyOf(tensor->view()));
     checkOnDevice(op);
   }
@@ -150,9 +162,11 @@ TEST_P(HopperAttentionGrad, MeansWhatTheReferenceSays) {
 TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   CompiledForDevice &program = programOf(c, kGrad);
   Batch batch({33, 70, 5});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()), dy = queries(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens()), dy = queries(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
-  auto forward = programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
+  auto forward =
+      programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
   int begin = 0;
   for (int length : batch.lengths) {
     int end = begin + length;
@@ -170,9 +184,11 @@ TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
         list.push_back(&tensor);
       return list;
     };
-    auto expected = program.call("f", pointers(alone)), actual = program.call("f", pointers(beside));
+    auto expected = program.call("f", pointers(alone)),
+         actual = program.call("f", pointers(beside));
     for (int i = 0; i < 3; ++i)
-      EXPECT_EQ(difference(rowsOf(actual[i], begin, end), expected[i]), "the same")
+      EXPECT_EQ(difference(rowsOf(actual[i], begin, end), expected[i]),
+                "the same")
           << "gradient " << i << " from " << begin;
     begin = end;
   }
@@ -181,40 +197,51 @@ TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
 TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   CompiledForDevice &program = programOf(c, kForward);
   Batch batch({33, 70, 64, 5});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
   auto forward = program.call("f", {&q, &k, &v, &positions, &sequences});
   int begin = 0;
   for (int length : batch.lengths) {
     int end = begin + length;
     Batch alone({length});
-    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end), v1 = rowsOf(v, begin, end);
+    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end),
+           v1 = rowsOf(v, begin, end);
     Tensor positions1 = alone.positions(), sequences1 = alone.sequences();
-    auto forward1 = program.call("f", {&q1, &k1, &v1, &positions1, &sequences1});
-    Tensor q2 = nanOutside(q, begin, end), k2 = nanOutside(k, begin, end), v2 = nanOutside(v, begin, end);
+    auto forward1 =
+        program.call("f", {&q1, &k1, &v1, &positions1, &sequences1});
+    Tensor q2 = nanOutside(q, begin, end), k2 = nanOutside(k, begin, end),
+           v2 = nanOutside(v, begin, end);
     auto forward2 = program.call("f", {&q2, &k2, &v2, &positions, &sequences});
     for (int i = 0; i < 2; ++i) {
-      EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]), "the same")
+      EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]),
+                "the same")
           << "result " << i << " from " << begin;
-      EXPECT_EQ(difference(rowsOf(forward2[i], begin, end), forward1[i]), "the same")
+      EXPECT_EQ(difference(rowsOf(forward2[i], begin, end), forward1[i]),
+                "the same")
           << "result " << i << " beside NaN from " << begin;
     }
     begin = end;
   }
 }
 
-// Prefill in chunks, then token by token, several sequences at a time, pages in any order and full of NaN: the bits of
-// the training forward.
+// Prefill in chunks, then token by token, several sequences at a time, pages in
+// any order and full of NaN: the bits of the training forward.
 TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
   Batch batch({150, 66, 9});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
-  auto training = programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
+  auto training =
+      programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
 
   constexpr int kPages = 16, kColumns = 4;
-  std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page, NAN);
-  Tensor keyCache = makeTensor(DType::kBF16, {kPages, c.kvHeads, c.size, c.page}, garbage);
-  Tensor valueCache = makeTensor(DType::kBF16, {kPages, c.kvHeads, c.page, c.size}, garbage);
+  std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page,
+                              NAN);
+  Tensor keyCache =
+      makeTensor(DType::kBF16, {kPages, c.kvHeads, c.size, c.page}, garbage);
+  Tensor valueCache =
+      makeTensor(DType::kBF16, {kPages, c.kvHeads, c.page, c.size}, garbage);
   std::vector<int> order(kPages);
   std::iota(order.begin(), order.end(), 0);
   for (int i = kPages - 1; i > 0; --i)
@@ -241,12 +268,17 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
       Tensor to = *Tensor::create(from.dtype(), shape);
       int64_t stride = from.bytes() / from.shape()[0];
       for (size_t i = 0; i < rows.size(); ++i)
-        std::memcpy(to.data() + i * stride, from.data() + rows[i] * stride, stride);
+        std::memcpy(to.data() + i * stride, from.data() + rows[i] * stride,
+                    stride);
       return to;
     };
-    Tensor q1 = take(q), k1 = take(k), v1 = take(v), expected = take(training[0]);
-    Tensor positions1 = part.positions(), sequences1 = part.sequences(), pages1 = makeIndices({3, kColumns}, pages);
-    std::vector<const Tensor *> arguments = {&q1, &k1, &v1, &positions1, &sequences1, &pages1, &keyCache, &valueCache};
+    Tensor q1 = take(q), k1 = take(k), v1 = take(v),
+           expected = take(training[0]);
+    Tensor positions1 = part.positions(), sequences1 = part.sequences(),
+           pages1 = makeIndices({3, kColumns}, pages);
+    std::vector<const Tensor *> arguments = {&q1,         &k1,         &v1,
+                                             &positions1, &sequences1, &pages1,
+                                             &keyCache,   &valueCache};
     if (recorded) {
       OpCase op;
       op.name = "over pages, " + c.name();
@@ -254,7 +286,8 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
         op.arguments.push_back(copyOf(*argument));
       std::vector<Tensor> only;
       only.push_back(copyOf(expected));
-      checkExactlyOnDevice(programOf(c, kPaged), op, only, /*recordedBound=*/4e-3); // bf16 operands
+      checkExactlyOnDevice(programOf(c, kPaged), op, only,
+                           /*recordedBound=*/4e-3); // bf16 operands
     }
     auto results = programOf(c, kPaged).call("f", arguments);
     EXPECT_EQ(difference(results[0], expected), "the same")
@@ -263,21 +296,31 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
   stepTo({37, 64, 1}, /*recorded=*/false); // whole and cut prompts
   stepTo({100, 64, 5}, true);              // a chunk that goes on
   for (int i = 1; i <= 6; ++i)
-    stepTo({100 + i, 64 + i, 5 + i}, i == 1); // decode; the shorter ones end on the way
+    stepTo({100 + i, 64 + i, 5 + i},
+           i == 1); // decode; the shorter ones end on the way
   stepTo({150, 66, 9}, false);
 }
 
-std::string caseName(const testing::TestParamInfo<Case> &info) { return "Case" + std::to_string(info.index); }
+std::string caseName(const testing::TestParamInfo<Case> &info) {
+  return "Case" + std::to_string(info.index);
+}
 
-// Groups that divide a tile and one that does not, heads with a cut last box, of more than 128 elements, windows shorter and longer than a block,
-// pages of several blocks.
+// Groups that divide a tile and one that does not, heads with a cut last box,
+// of more than 128 elements, windows shorter and longer than a block, pages of
+// several blocks.
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttention,
-                         testing::Values(Case{4, 2, 64}, Case{1, 1, 128}, Case{8, 1, 32, 40}, Case{4, 1, 96, 100, 128},
-                                         Case{3, 1, 80, 64}, Case{2, 2, 16}, Case{2, 1, 256}),
+                         testing::Values(Case{4, 2, 64}, Case{1, 1, 128},
+                                         Case{8, 1, 32, 40},
+                                         Case{4, 1, 96, 100, 128},
+                                         Case{3, 1, 80, 64}, Case{2, 2, 16},
+                                         Case{2, 1, 256}),
                          caseName);
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttentionGrad,
-                         testing::Values(Case{4, 2, 64}, Case{1, 1, 128}, Case{8, 1, 32, 40}, Case{4, 1, 96, 100, 128},
-                                         Case{3, 1, 80, 64}, Case{2, 2, 16}, Case{2, 1, 256}, Case{1, 1, 144}),
+                         testing::Values(Case{4, 2, 64}, Case{1, 1, 128},
+                                         Case{8, 1, 32, 40},
+                                         Case{4, 1, 96, 100, 128},
+                                         Case{3, 1, 80, 64}, Case{2, 2, 16},
+                                         Case{2, 1, 256}, Case{1, 1, 144}),
                          caseName);
 
 } // namespace

@@ -39,14 +39,16 @@ static void orThrow(const Status &status) {
 }
 
 // The module's program, or the diagnostics.
-static std::optional<DeviceProgram> compileSource(const std::string &source, std::string &diagnostics) {
+static std::optional<DeviceProgram> compileSource(const std::string &source,
+                                                  std::string &diagnostics) {
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
   mlir::MLIRContext context(registry);
-  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
-    diagnostics += diagnostic.str() + "\n";
-    return mlir::success();
-  });
+  mlir::ScopedDiagnosticHandler handler(
+      &context, [&](mlir::Diagnostic &diagnostic) {
+        diagnostics += diagnostic.str() + "\n";
+        return mlir::success();
+      });
   auto module = mlir::parseSourceString<mlir::ModuleOp>(source, &context);
   if (!module) {
     diagnostics = "does not parse: " + diagnostics;
@@ -58,24 +60,29 @@ static std::optional<DeviceProgram> compileSource(const std::string &source, std
   return std::move(*compiled);
 }
 
-// What ptxas says against the PTX: errors, functions that spill, matrix instructions that it runs one by one. Empty
-// without ptxas.
+// What ptxas says against the PTX: errors, functions that spill, matrix
+// instructions that it runs one by one. Empty without ptxas.
 static std::string complaintOfPtxas(const std::string &ptx) {
   const char *wish = std::getenv("NIBBLE_TEST_PTXAS");
   auto ptxas = llvm::sys::findProgramByName("ptxas");
   if (!ptxas || (wish && std::string_view(wish) == "0"))
     return {};
-  std::filesystem::path base = std::filesystem::temp_directory_path() / fmt::format("nibble-ptxas-{}", getpid());
-  std::string input = base.string() + ".ptx", log = base.string() + ".log", output = base.string() + ".cubin";
+  std::filesystem::path base = std::filesystem::temp_directory_path() /
+                               fmt::format("nibble-ptxas-{}", getpid());
+  std::string input = base.string() + ".ptx", log = base.string() + ".log",
+              output = base.string() + ".cubin";
   std::ofstream(input) << ptx;
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(), llvm::StringRef(log), llvm::StringRef(log)};
-  int code =
-      llvm::sys::ExecuteAndWait(*ptxas, {*ptxas, "-arch=sm_90a", "-v", input, "-o", output}, std::nullopt, redirects);
+  std::optional<llvm::StringRef> redirects[] = {
+      llvm::StringRef(), llvm::StringRef(log), llvm::StringRef(log)};
+  int code = llvm::sys::ExecuteAndWait(
+      *ptxas, {*ptxas, "-arch=sm_90a", "-v", input, "-o", output}, std::nullopt,
+      redirects);
   std::ostringstream text;
   text << std::ifstream(log).rdbuf();
   std::filesystem::remove(input);
   std::filesystem::remove(log);
-  std::filesystem::remove(output); // not /dev/null: when ptxas fails it removes what it was to write
+  std::filesystem::remove(output); // not /dev/null: when ptxas fails it removes
+                                   // what it was to write
   if (code != 0)
     return text.str();
   std::istringstream lines(text.str());
@@ -83,8 +90,8 @@ static std::string complaintOfPtxas(const std::string &ptx) {
   for (std::string line; std::getline(lines, line);) {
     if (line.find("Compiling entry function") != std::string::npos)
       function = line;
-    bool spills =
-        line.find("spill stores") != std::string::npos && line.find(" 0 bytes spill stores") == std::string::npos;
+    bool spills = line.find("spill stores") != std::string::npos &&
+                  line.find(" 0 bytes spill stores") == std::string::npos;
     if (spills || line.find("Potential Performance Loss") != std::string::npos)
       complaint += function + "\n" + line + "\n";
   }
@@ -103,7 +110,8 @@ CompiledForDevice::CompiledForDevice(const std::string &source) {
   compiled_ = *compiled;
   device_ = orThrow(WatchedDevice::open(/*hidesChecks=*/false));
   residence_ = std::make_shared<DeviceResidence>(device_);
-  program_ = std::make_unique<Program>(orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
+  program_ = std::make_unique<Program>(
+      orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
 }
 
 std::string whyNotForDevice(const std::string &source) {
@@ -111,7 +119,9 @@ std::string whyNotForDevice(const std::string &source) {
   return compileSource(source, diagnostics) ? "" : diagnostics;
 }
 
-std::vector<Tensor> CompiledForDevice::call(const std::string &name, const std::vector<const Tensor *> &arguments) {
+std::vector<Tensor>
+CompiledForDevice::call(const std::string &name,
+                        const std::vector<const Tensor *> &arguments) {
   Function function = orThrow(program_->function(name));
   for (size_t i = 0; i < arguments.size(); ++i)
     orThrow(function.bind(static_cast<int>(i), arguments[i]->view()));
@@ -128,15 +138,21 @@ std::vector<Tensor> CompiledForDevice::call(const std::string &name, const std::
   return results;
 }
 
-// Exactly; of buffers that are touched partly at most: rows that are looked up count as often as they are looked up,
-// and a list of tiles has room for more than are found.
-void CompiledForDevice::checkTouched(const std::string &name, const std::vector<const Tensor *> &arguments) const {
+// Exactly; of buffers that are touched partly at most: rows that are looked up
+// count as often as they are looked up, and a list of tiles has room for more
+// than are found.
+void CompiledForDevice::checkTouched(
+    const std::string &name,
+    const std::vector<const Tensor *> &arguments) const {
   std::vector<Shape> shapes;
   for (const Tensor *argument : arguments)
     shapes.push_back(argument->shape());
-  auto function = std::find_if(compiled_.functions.begin(), compiled_.functions.end(),
-                               [&](const ProgramFunction &function) { return function.name == name; });
-  CallPlan plan = orThrow(planCall(compiled_, static_cast<int>(function - compiled_.functions.begin()), shapes));
+  auto function = std::find_if(
+      compiled_.functions.begin(), compiled_.functions.end(),
+      [&](const ProgramFunction &function) { return function.name == name; });
+  CallPlan plan = orThrow(planCall(
+      compiled_, static_cast<int>(function - compiled_.functions.begin()),
+      shapes));
   size_t next = 0;
   for (const PlannedCommand &command : plan.commands) {
     if (command.kind != PlannedCommand::Kind::kLaunch)
@@ -147,14 +163,17 @@ void CompiledForDevice::checkTouched(const std::string &name, const std::vector<
     if (!told)
       continue;
     if (command.partlyBytes >= 0)
-      EXPECT_GE(*told, seen) << "bytes of " << compiled_.kernels[command.kernel].name;
+      EXPECT_GE(*told, seen)
+          << "bytes of " << compiled_.kernels[command.kernel].name;
     else
-      EXPECT_EQ(*told, seen) << "bytes of " << compiled_.kernels[command.kernel].name;
+      EXPECT_EQ(*told, seen)
+          << "bytes of " << compiled_.kernels[command.kernel].name;
   }
   EXPECT_EQ(next, device_->launched.size());
 }
 
-static std::vector<Tensor> callWith(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &arguments) {
+static std::vector<Tensor> callWith(CompiledForDevice &program, const OpCase &c,
+                                    const std::vector<Tensor> &arguments) {
   CallArguments call(arguments);
   std::vector<Tensor> results = program.call("f", call.pointers);
   for (auto [argument, result] : c.inPlace)
@@ -171,7 +190,8 @@ static std::vector<std::pair<int64_t, int64_t>> partsOf(const OpCase &c) {
   if (c.perToken.empty())
     return {};
   int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
-  std::vector<std::pair<int64_t, int64_t>> parts = {{0, 1}, {tokens / 2, tokens}};
+  std::vector<std::pair<int64_t, int64_t>> parts = {{0, 1},
+                                                    {tokens / 2, tokens}};
   // Enough of them for every tile: a row's bits are the same in each.
   if (tokens > 128)
     for (int64_t count : {8, 9, 17, 33, 65})
@@ -191,8 +211,8 @@ static Tensor doubles(const Shape &shape, const std::vector<double> &values) {
 }
 
 // `bounds` of the errors of the results, and what is expected of them.
-static void record(const OpCase &c, const CompiledForDevice &program, std::vector<double> bounds,
-                   std::vector<Tensor> expected) {
+static void record(const OpCase &c, const CompiledForDevice &program,
+                   std::vector<double> bounds, std::vector<Tensor> expected) {
   const char *folder = std::getenv("NIBBLE_RECORD");
   if (!folder)
     return;
@@ -233,28 +253,36 @@ void checkOnDevice(const OpCase &c) {
   for (auto [first, last] : partsOf(c)) {
     std::vector<Tensor> part;
     for (size_t i = 0; i < c.arguments.size(); ++i) {
-      bool cut = std::find(c.perToken.begin(), c.perToken.end(), static_cast<int>(i)) != c.perToken.end();
-      part.push_back(cut ? rowsOf(c.arguments[i], first, last) : copyOf(c.arguments[i]));
+      bool cut = std::find(c.perToken.begin(), c.perToken.end(),
+                           static_cast<int>(i)) != c.perToken.end();
+      part.push_back(cut ? rowsOf(c.arguments[i], first, last)
+                         : copyOf(c.arguments[i]));
     }
     std::vector<Tensor> alone = callWith(program, c, part);
     for (size_t i = 0; i < alone.size(); ++i)
-      EXPECT_EQ(difference(alone[i], rowsOf(results[i], first, last)), "the same")
-          << c.name << " result " << i << " of tokens " << first << " to " << last;
+      EXPECT_EQ(difference(alone[i], rowsOf(results[i], first, last)),
+                "the same")
+          << c.name << " result " << i << " of tokens " << first << " to "
+          << last;
   }
 }
 
-void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c, const std::vector<Tensor> &expected,
+void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c,
+                          const std::vector<Tensor> &expected,
                           double recordedBound) {
   std::vector<Tensor> results = runOnDevice(program, c), numbers;
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   int64_t bytes = 0;
   for (size_t i = 0; i < results.size(); ++i) {
-    EXPECT_EQ(differentBytes(results[i], expected[i]), 0) << c.name << " result " << i;
-    numbers.push_back(doubles(expected[i].shape(), numbersOf(expected[i].view())));
+    EXPECT_EQ(differentBytes(results[i], expected[i]), 0)
+        << c.name << " result " << i;
+    numbers.push_back(
+        doubles(expected[i].shape(), numbersOf(expected[i].view())));
     bytes += expected[i].bytes();
   }
   fmt::print("{}: {} bytes compared\n", c.name, bytes);
-  record(c, program, std::vector<double>(expected.size(), recordedBound), std::move(numbers));
+  record(c, program, std::vector<double>(expected.size(), recordedBound),
+         std::move(numbers));
 }
 
 } // namespace nibble::test

@@ -10,9 +10,12 @@ using namespace nibble::test;
 
 namespace {
 
-// Exactly `expected` for these arguments, one of which may be updated instead of a result.
-void expectExactly(CompiledForDevice &program, const std::string &name, std::vector<const Tensor *> arguments,
-                   const Tensor &expected, std::vector<std::pair<int, int>> inPlace = {}) {
+// Exactly `expected` for these arguments, one of which may be updated instead
+// of a result.
+void expectExactly(CompiledForDevice &program, const std::string &name,
+                   std::vector<const Tensor *> arguments,
+                   const Tensor &expected,
+                   std::vector<std::pair<int, int>> inPlace = {}) {
   OpCase op;
   op.name = name;
   op.inPlace = std::move(inPlace);
@@ -23,7 +26,8 @@ void expectExactly(CompiledForDevice &program, const std::string &name, std::vec
   checkExactlyOnDevice(program, op, results);
 }
 
-// Rows of 16-byte pieces, of 4- and 2-byte ones, and more than a block's threads have.
+// Rows of 16-byte pieces, of 4- and 2-byte ones, and more than a block's
+// threads have.
 constexpr int kFeatures[] = {256, 96, 20, 21, 2056};
 
 TEST(HopperElementwise, EmbeddingAndTakeRowsCopyRows) {
@@ -37,8 +41,10 @@ TEST(HopperElementwise, EmbeddingAndTakeRowsCopyRows) {
         Tensor expected = *Tensor::create(DType::kBF16, {count, features});
         for (int t = 0; t < count; ++t)
           std::memcpy(expected.data() + int64_t{t} * features * 2,
-                      x.data() + int64_t{i.as<int32_t>()[t]} * features * 2, size_t(features) * 2);
-        expectExactly(program, fmt::format("{} rows of {}", count, features), {&x, &i}, expected);
+                      x.data() + int64_t{i.as<int32_t>()[t]} * features * 2,
+                      size_t(features) * 2);
+        expectExactly(program, fmt::format("{} rows of {}", count, features),
+                      {&x, &i}, expected);
       }
     }
 }
@@ -48,13 +54,18 @@ TEST(HopperElementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   Random random(2);
   for (DType dtype : {DType::kBF16, DType::kF32})
     for (int features : kFeatures) {
-      CompiledForDevice program(withElement(embeddingGradSource(90, features), dtype));
+      CompiledForDevice program(
+          withElement(embeddingGradSource(90, features), dtype));
       for (int count : {0, 1, 31, 67, 300}) {
         if (count == 300 && features > 100)
           continue;
-        Tensor dy = random.normal(dtype, {count, features}), tokens = random.indices({count}, count == 67 ? 3 : 90);
-        Tensor table = random.normal(DType::kF32, {90, features}), expected = embeddingGradOf(dy, tokens, table);
-        expectExactly(program, fmt::format("embedding_grad {} {} of {} tokens", nameOf(dtype), features, count),
+        Tensor dy = random.normal(dtype, {count, features}),
+               tokens = random.indices({count}, count == 67 ? 3 : 90);
+        Tensor table = random.normal(DType::kF32, {90, features}),
+               expected = embeddingGradOf(dy, tokens, table);
+        expectExactly(program,
+                      fmt::format("embedding_grad {} {} of {} tokens",
+                                  nameOf(dtype), features, count),
                       {&dy, &tokens, &table}, expected, {{2, 0}});
       }
     }
@@ -66,10 +77,13 @@ TEST(HopperElementwise, SumTokensAddsInTheOrderOfTheTokens) {
     for (int features : kFeatures) {
       CompiledForDevice program(withElement(sumTokensSource(features), dtype));
       for (int count : {45, 8, 3, 0}) {
-        Tensor x = random.normal(dtype, {count, features}), sum = random.normal(DType::kF32, {features});
+        Tensor x = random.normal(dtype, {count, features}),
+               sum = random.normal(DType::kF32, {features});
         Tensor expected = sumTokensOf(x, sum);
-        expectExactly(program, fmt::format("sum_tokens {} {} of {} tokens", nameOf(dtype), features, count), {&x, &sum},
-                      expected, {{1, 0}});
+        expectExactly(program,
+                      fmt::format("sum_tokens {} {} of {} tokens",
+                                  nameOf(dtype), features, count),
+                      {&x, &sum}, expected, {{1, 0}});
       }
     }
 }
@@ -102,7 +116,8 @@ func.func @f(%gate: tensor<?x40xbf16>, %up: tensor<?x40xbf16>) -> tensor<?x40xbf
   return %y : tensor<?x40xbf16>
 })mlir";
   Random random(7);
-  Tensor gate = random.normal(DType::kBF16, {100, 40}, 20.0), up = random.normal(DType::kBF16, {100, 40});
+  Tensor gate = random.normal(DType::kBF16, {100, 40}, 20.0),
+         up = random.normal(DType::kBF16, {100, 40});
   auto device = CompiledForDevice(source).call("f", {&gate, &up});
   auto host = HostProgram(source).call("f", {&gate, &up});
   EXPECT_EQ(difference(device[0], host[0]), "the same");

@@ -9,35 +9,43 @@ using namespace nibble::test;
 
 namespace {
 
-std::vector<Tensor> callWith(auto &&program, const std::vector<Tensor> &arguments) {
+std::vector<Tensor> callWith(auto &&program,
+                             const std::vector<Tensor> &arguments) {
   std::vector<const Tensor *> pointers;
   for (const Tensor &argument : arguments)
     pointers.push_back(&argument);
   return program.call("f", pointers);
 }
 
-void expectSame(const std::string &name, const std::vector<Tensor> &device, const std::vector<Tensor> &host) {
+void expectSame(const std::string &name, const std::vector<Tensor> &device,
+                const std::vector<Tensor> &host) {
   ASSERT_EQ(device.size(), host.size()) << name;
   for (size_t i = 0; i < host.size(); ++i)
-    EXPECT_EQ(difference(device[i], host[i]), "the same") << name << " result " << i;
+    EXPECT_EQ(difference(device[i], host[i]), "the same")
+        << name << " result " << i;
 }
 
-void expectTheHosts(const std::string &name, const std::string &source, const std::vector<Tensor> &arguments) {
-  expectSame(name, callWith(CompiledForDevice(source), arguments), callWith(HostProgram(source), arguments));
+void expectTheHosts(const std::string &name, const std::string &source,
+                    const std::vector<Tensor> &arguments) {
+  expectSame(name, callWith(CompiledForDevice(source), arguments),
+             callWith(HostProgram(source), arguments));
 }
 
 struct Line {
   const char *result, *op, *operands;
 };
-constexpr Line kBody[] = {{"0", "arith.mulf", "%a, %b"},    {"1", "arith.addf", "%0, %t"}, {"2", "math.exp", "%1"},
-                          {"3", "arith.mulf", "%2, %half"}, {"4", "math.tanh", "%3"},      {"5", "math.absf", "%a"},
-                          {"6", "arith.addf", "%5, %half"}, {"7", "math.log", "%6"},       {"8", "math.rsqrt", "%6"},
-                          {"9", "arith.divf", "%7, %8"}};
+constexpr Line kBody[] = {
+    {"0", "arith.mulf", "%a, %b"},    {"1", "arith.addf", "%0, %t"},
+    {"2", "math.exp", "%1"},          {"3", "arith.mulf", "%2, %half"},
+    {"4", "math.tanh", "%3"},         {"5", "math.absf", "%a"},
+    {"6", "arith.addf", "%5, %half"}, {"7", "math.log", "%6"},
+    {"8", "math.rsqrt", "%6"},        {"9", "arith.divf", "%7, %8"}};
 
 std::string flatSource(const std::string &element, int features) {
   std::string body;
   for (const Line &line : kBody)
-    body += fmt::format("    %{} = {} {} : {}\n", line.result, line.op, line.operands, element);
+    body += fmt::format("    %{} = {} {} : {}\n", line.result, line.op,
+                        line.operands, element);
   return fmt::format(R"mlir(
 #id = affine_map<(d0, d1) -> (d0, d1)>
 #none = affine_map<(d0, d1) -> ()>
@@ -58,7 +66,8 @@ func.func @f(%x: tensor<?x{0}x{1}>, %y: tensor<?x{0}x{1}>, %s: tensor<{1}>) -> (
                      features, element, body);
 }
 
-// exp, log and tanh are the program's own polynomials; bf16 is computed in float32 and rounded after every operation.
+// exp, log and tanh are the program's own polynomials; bf16 is computed in
+// float32 and rounded after every operation.
 TEST(HopperLinalg, FlatBodiesAreTheHosts) {
   Random random(1);
   for (DType dtype : {DType::kBF16, DType::kF32})
@@ -68,11 +77,13 @@ TEST(HopperLinalg, FlatBodiesAreTheHosts) {
       arguments.push_back(random.normal(dtype, {7, features}));
       arguments.push_back(random.normal(dtype, {7, features}));
       arguments.push_back(makeTensor(dtype, {}, {0.25}));
-      expectTheHosts(fmt::format("{} {}", element, features), flatSource(element, features), arguments);
+      expectTheHosts(fmt::format("{} {}", element, features),
+                     flatSource(element, features), arguments);
     }
 }
 
-// Broadcast dimensions, a transposed operand, constants as indices, indices in the body, ranks 0 to 4.
+// Broadcast dimensions, a transposed operand, constants as indices, indices in
+// the body, ranks 0 to 4.
 TEST(HopperLinalg, MapsAreTheHosts) {
   Random random(2);
   for (int last : {8, 6, 5}) {

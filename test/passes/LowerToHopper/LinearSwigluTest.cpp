@@ -1,5 +1,6 @@
-// SwiGLU as the end of two linears, on the PTX machine: against the reference, and bit for bit against two linears and
-// nn.swiglu, for every tile of tokens, with splits and without.
+// SwiGLU as the end of two linears, on the PTX machine: against the reference,
+// and bit for bit against two linears and nn.swiglu, for every tile of tokens,
+// with splits and without.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
@@ -20,20 +21,23 @@ struct Case {
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string weightType() const {
-    return isPacked() ? fmt::format("!qat.packed<{}x{}, {}, hopper>", n, k, weight)
-                      : fmt::format("tensor<{}x{}xbf16>", n, k);
+    return isPacked()
+               ? fmt::format("!qat.packed<{}x{}, {}, hopper>", n, k, weight)
+               : fmt::format("tensor<{}x{}xbf16>", n, k);
   }
 };
 
 Tensor makeWeight(const Case &c, Random &random) {
-  Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, 2.0 / std::sqrt(static_cast<double>(c.k)));
+  Tensor plain = random.normal(DType::kBF16, {c.n, c.k},
+                               2.0 / std::sqrt(static_cast<double>(c.k)));
   if (!c.isPacked())
     return plain;
   auto layout = numerics::parsePacked(c.weightType());
   if (!layout)
     throw std::runtime_error(c.weightType() + " is no packed type");
   Tensor slab = *Tensor::create(DType::kU8, {layout->bytes()});
-  if (numerics::quantizeMatrix(plain.as<uint16_t>(), *layout, slab.as<uint8_t>()))
+  if (numerics::quantizeMatrix(plain.as<uint16_t>(), *layout,
+                               slab.as<uint8_t>()))
     throw std::runtime_error("not finite");
   return slab;
 }
@@ -41,7 +45,8 @@ Tensor makeWeight(const Case &c, Random &random) {
 // @f is the fused op; @g, whose results include gate and up, the plain ones.
 OpCase makeCase(const Case &c, Random &random) {
   OpCase op;
-  op.name = fmt::format("linear_swiglu {} tokens {}x{} {} {}", c.tokens, c.n, c.k, c.weight, c.attributes);
+  op.name = fmt::format("linear_swiglu {} tokens {}x{} {} {}", c.tokens, c.n,
+                        c.k, c.weight, c.attributes);
   op.dtype = DType::kBF16;
   op.source = R"mlir(
 func.func @f(%x: ROWS, %g: WEIGHT GIVENG, %u: WEIGHT GIVENU) -> RESULT {
@@ -56,7 +61,8 @@ func.func @g(%x: ROWS, %g: WEIGHT GIVENG, %u: WEIGHT GIVENU) -> (RESULT, RESULT,
 }
 )mlir";
   auto replace = [&](const std::string &from, const std::string &to) {
-    for (size_t at = op.source.find(from); at != std::string::npos; at = op.source.find(from, at + to.size()))
+    for (size_t at = op.source.find(from); at != std::string::npos;
+         at = op.source.find(from, at + to.size()))
       op.source.replace(at, from.size(), to);
   };
   replace("DIALECT", c.isPacked() ? "qat" : "nn");
@@ -86,8 +92,8 @@ void checkFused(const Case &c, Random &random) {
 
 const std::string kInt4 = "<int4, group_size = 32>";
 
-// One row, every tile of tokens, rows of y that are no multiple of a slab, of 16 bytes, of a group; weights that the
-// program makes.
+// One row, every tile of tokens, rows of y that are no multiple of a slab, of
+// 16 bytes, of a group; weights that the program makes.
 TEST(HopperLinearSwiglu, GivesTheBitsOfTwoLinearsAndSwiglu) {
   Random random(1);
   for (const Case &c : {Case{1, 64, 128, kInt4},
@@ -106,7 +112,8 @@ TEST(HopperLinearSwiglu, GivesTheBitsOfTwoLinearsAndSwiglu) {
     checkFused(c, random);
 }
 
-// The number of splits is that of one of the linears, whatever the blocks of the fused kernel are.
+// The number of splits is that of one of the linears, whatever the blocks of
+// the fused kernel are.
 TEST(HopperLinearSwiglu, SplitsAreTheLinears) {
   Random random(2);
   for (const Case &c : {Case{3, 72, 1024, kInt4},
@@ -118,8 +125,10 @@ TEST(HopperLinearSwiglu, SplitsAreTheLinears) {
                         {65, 72, 2048},
                         {12, 130, 4096},
                         {30, 72, 1024, kInt4, "{hopper.splits = 1 : i64}"},
-                        {30, 72, 1024, kInt4, "{hopper.splits = 4 : i64, hopper.tile = 16 : i64}"},
-                        {40, 72, 10240, "<int4, group_size = 128>", "{hopper.splits = 4 : i64}"},
+                        {30, 72, 1024, kInt4,
+                         "{hopper.splits = 4 : i64, hopper.tile = 16 : i64}"},
+                        {40, 72, 10240, "<int4, group_size = 128>",
+                         "{hopper.splits = 4 : i64}"},
                         {100, 72, 1024, kInt4, "{hopper.tile = 256 : i64}"},
                         {100, 72, 1096, "bf16", "{hopper.tile = 256 : i64}"}})
     checkFused(c, random);

@@ -1,5 +1,6 @@
-// Linears and their gradients on the PTX machine against the reference: every tile of tokens, ragged extents, every kind of
-// weight; and a token's bits alone, in a small batch and in a large one, which other tiles serve.
+// Linears and their gradients on the PTX machine against the reference: every
+// tile of tokens, ragged extents, every kind of weight; and a token's bits
+// alone, in a small batch and in a large one, which other tiles serve.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
@@ -20,16 +21,20 @@ struct LinearCase {
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string weightType(const char *layout) const {
-    return isPacked() ? fmt::format("!qat.packed<{}x{}, {}, {}>", n, k, weight, layout)
-                      : fmt::format("tensor<{}x{}xbf16>", n, k);
+    return isPacked()
+               ? fmt::format("!qat.packed<{}x{}, {}, {}>", n, k, weight, layout)
+               : fmt::format("tensor<{}x{}xbf16>", n, k);
   }
   std::string dialect() const { return isPacked() ? "qat" : "nn"; }
   std::string name(const char *op) const {
-    return fmt::format("{} {} tokens {}x{} {}{}{} -> {}", op, tokens, n, k, weight, bias ? " bias" : "", residual ? " residual" : "", result);
+    return fmt::format("{} {} tokens {}x{} {}{}{} -> {}", op, tokens, n, k,
+                       weight, bias ? " bias" : "", residual ? " residual" : "",
+                       result);
   }
 };
 
-// In the layout of the program, whatever the reference is given: the same weight.
+// In the layout of the program, whatever the reference is given: the same
+// weight.
 Tensor makeWeight(const LinearCase &c, Random &random) {
   Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, c.deviation);
   if (!c.isPacked())
@@ -38,7 +43,8 @@ Tensor makeWeight(const LinearCase &c, Random &random) {
   if (!layout)
     throw std::runtime_error(c.weightType("hopper") + " is no packed type");
   Tensor slab = *Tensor::create(DType::kU8, {layout->bytes()});
-  if (numerics::quantizeMatrix(plain.as<uint16_t>(), *layout, slab.as<uint8_t>()))
+  if (numerics::quantizeMatrix(plain.as<uint16_t>(), *layout,
+                               slab.as<uint8_t>()))
     throw std::runtime_error("not finite");
   return slab;
 }
@@ -47,9 +53,13 @@ OpCase forwardCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("linear");
   op.dtype = DType::kBF16;
-  std::string x = fmt::format("tensor<?x{}xbf16>", c.k), y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
-  std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result), w = c.weightType("hopper");
-  std::string arguments = fmt::format("%x: {}, %w: {} {{nn.parameter = \"w\"}}", x, w), optional;
+  std::string x = fmt::format("tensor<?x{}xbf16>", c.k),
+              y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+  std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result),
+              w = c.weightType("hopper");
+  std::string arguments =
+                  fmt::format("%x: {}, %w: {} {{nn.parameter = \"w\"}}", x, w),
+              optional;
   op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
   op.arguments.push_back(makeWeight(c, random));
   op.perToken = {0};
@@ -65,8 +75,9 @@ OpCase forwardCase(const LinearCase &c, Random &random) {
     op.perToken.push_back(static_cast<int>(op.arguments.size()));
     op.arguments.push_back(random.normal(result, {c.tokens, c.n}, 1.0));
   }
-  op.source = fmt::format("func.func @f({}) -> {} {{\n  %y = {}.linear %x, %w{} : {}, {} -> {}\n  return %y : {}\n}}", arguments,
-                          y, c.dialect(), optional, x, w, y, y);
+  op.source = fmt::format("func.func @f({}) -> {} {{\n  %y = {}.linear %x, "
+                          "%w{} : {}, {} -> {}\n  return %y : {}\n}}",
+                          arguments, y, c.dialect(), optional, x, w, y, y);
   return op;
 }
 
@@ -74,8 +85,11 @@ OpCase inputGradCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("input gradient");
   op.dtype = DType::kBF16;
-  std::string dy = fmt::format("tensor<?x{}xbf16>", c.n), dx = fmt::format("tensor<?x{}xbf16>", c.k), w = c.weightType("hopper");
-  op.source = fmt::format("func.func @f(%dy: {}, %w: {}) -> {} {{\n  %dx = {}.linear_input_grad %dy, %w : {}, {} -> {}\n"
+  std::string dy = fmt::format("tensor<?x{}xbf16>", c.n),
+              dx = fmt::format("tensor<?x{}xbf16>", c.k),
+              w = c.weightType("hopper");
+  op.source = fmt::format("func.func @f(%dy: {}, %w: {}) -> {} {{\n  %dx = "
+                          "{}.linear_input_grad %dy, %w : {}, {} -> {}\n"
                           "  return %dx : {}\n}}",
                           dy, w, dx, c.dialect(), dy, w, dx, dx);
   op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.n}, 1.0));
@@ -84,16 +98,22 @@ OpCase inputGradCase(const LinearCase &c, Random &random) {
   return op;
 }
 
-// Results of the same op with two tiles: those of one where both have the same bits, else a number that is far away.
-OpCase tilesCase(OpCase op, const std::string &operation, const std::string &type, int64_t tile, int64_t other) {
+// Results of the same op with two tiles: those of one where both have the same
+// bits, else a number that is far away.
+OpCase tilesCase(OpCase op, const std::string &operation,
+                 const std::string &type, int64_t tile, int64_t other) {
   auto withTile = [&](const char *result, int64_t tile) {
     size_t at = operation.find(" : ");
-    return fmt::format("  {} = {} {{hopper.tile = {} : i64}}{}\n", result, operation.substr(0, at), tile, operation.substr(at));
+    return fmt::format("  {} = {} {{hopper.tile = {} : i64}}{}\n", result,
+                       operation.substr(0, at), tile, operation.substr(at));
   };
-  std::string element = type.find("xbf16") != std::string::npos ? "bf16" : "f32";
+  std::string element =
+      type.find("xbf16") != std::string::npos ? "bf16" : "f32";
   op.name = fmt::format("{}, tiles of {} and {}", op.name, tile, other);
   size_t body = op.source.find("  %");
-  op.source = "#id = affine_map<(d0, d1) -> (d0, d1)>\n" + op.source.substr(0, body) + withTile("%y", tile) + withTile("%z", other) +
+  op.source = "#id = affine_map<(d0, d1) -> (d0, d1)>\n" +
+              op.source.substr(0, body) + withTile("%y", tile) +
+              withTile("%z", other) +
               fmt::format(R"mlir(  %c0 = arith.constant 0 : index
   %n = tensor.dim %y, %c0 : {0}
   %e = tensor.empty(%n) : {0}
@@ -114,12 +134,16 @@ OpCase weightGradCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("weight gradient");
   op.dtype = DType::kBF16;
-  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.result), x = fmt::format("tensor<?x{}xbf16>", c.k),
+  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.result),
+              x = fmt::format("tensor<?x{}xbf16>", c.k),
               dw = fmt::format("tensor<{}x{}xf32>", c.n, c.k);
-  op.source = fmt::format("func.func @f(%dy: {0}, %x: {1}, %i: {2} {{nn.state = \"g\"}}) -> ({2} {{nn.state = \"g\"}}) {{\n"
-                          "  %dw = nn.linear_weight_grad %dy, %x, %i : {0}, {1}, {2}\n  return %dw : {2}\n}}",
+  op.source = fmt::format("func.func @f(%dy: {0}, %x: {1}, %i: {2} {{nn.state "
+                          "= \"g\"}}) -> ({2} {{nn.state = \"g\"}}) {{\n"
+                          "  %dw = nn.linear_weight_grad %dy, %x, %i : {0}, "
+                          "{1}, {2}\n  return %dw : {2}\n}}",
                           dy, x, dw);
-  op.arguments.push_back(random.normal(c.result == "f32" ? DType::kF32 : DType::kBF16, {c.tokens, c.n}, 1.0));
+  op.arguments.push_back(random.normal(
+      c.result == "f32" ? DType::kF32 : DType::kBF16, {c.tokens, c.n}, 1.0));
   op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
   op.arguments.push_back(random.normal(DType::kF32, {c.n, c.k}, 1.0));
   op.inPlace = {{2, 0}};
@@ -130,71 +154,105 @@ const std::string kInt4 = "<int4, group_size = 32>";
 
 TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
   Random random(1);
-  for (const LinearCase &c : {
-           LinearCase{1, 64, 128, kInt4}, {5, 128, 256, "<int4, group_size = 128>"}, {9, 200, 704, kInt4, true, true},
-           {20, 72, 192, "<int4, group_size = 64>", false, true}, {40, 136, 160, "<int4, group_size = 16>", true},
-           {130, 272, 384, kInt4}, {7, 64, 264, "<int4, group_size = 0>"}, {3, 272, 256, kInt4, false, false, "f32"},
-           {1, 64, 64}, {6, 200, 72, "bf16", true, true}, {17, 270, 256, "bf16", false, false, "f32"}, {67, 128, 320},
-           {150, 136, 128, "bf16", false, true}, {4, 128, 128, "<int8, group_size = 32>"}, {4, 136, 128, "<fp8, group_size = 128>"}})
+  for (const LinearCase &c :
+       {LinearCase{1, 64, 128, kInt4},
+        {5, 128, 256, "<int4, group_size = 128>"},
+        {9, 200, 704, kInt4, true, true},
+        {20, 72, 192, "<int4, group_size = 64>", false, true},
+        {40, 136, 160, "<int4, group_size = 16>", true},
+        {130, 272, 384, kInt4},
+        {7, 64, 264, "<int4, group_size = 0>"},
+        {3, 272, 256, kInt4, false, false, "f32"},
+        {1, 64, 64},
+        {6, 200, 72, "bf16", true, true},
+        {17, 270, 256, "bf16", false, false, "f32"},
+        {67, 128, 320},
+        {150, 136, 128, "bf16", false, true},
+        {4, 128, 128, "<int8, group_size = 32>"},
+        {4, 136, 128, "<fp8, group_size = 128>"}})
     checkOnDevice(forwardCase(c, random));
 }
 
-// Small scales are decoded in another way than large ones and 0; a batch of 40 tokens never is.
+// Small scales are decoded in another way than large ones and 0; a batch of 40
+// tokens never is.
 TEST(HopperLinear, ScalesOfEverySize) {
   Random random(5);
   for (double deviation : {0.0, 1e-38, 0.01, 0.08, 1.0, 1e20})
-    for (const char *scheme : {"<int4, group_size = 32>", "<int4, group_size = 128>"})
-      checkOnDevice(forwardCase({40, 72, 256, scheme, false, false, "f32", deviation}, random));
+    for (const char *scheme :
+         {"<int4, group_size = 32>", "<int4, group_size = 128>"})
+      checkOnDevice(forwardCase(
+          {40, 72, 256, scheme, false, false, "f32", deviation}, random));
 }
 
-// Splits of k: blocks of a cluster for few tokens, one block after the other for many.
+// Splits of k: blocks of a cluster for few tokens, one block after the other
+// for many.
 TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
   Random random(4);
-  for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true}, {70, 72, 1024, kInt4, false, true}, {17, 136, 2304, kInt4},
-                              {5, 64, 4096, "<int4, group_size = 128>"}, {66, 64, 4096, "<int4, group_size = 128>"},
-                              {2, 70, 1096, "bf16", true, false, "f32"}, {65, 72, 2048, "bf16", false, true}, {12, 130, 4096}})
+  for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true},
+                              {70, 72, 1024, kInt4, false, true},
+                              {17, 136, 2304, kInt4},
+                              {5, 64, 4096, "<int4, group_size = 128>"},
+                              {66, 64, 4096, "<int4, group_size = 128>"},
+                              {2, 70, 1096, "bf16", true, false, "f32"},
+                              {65, 72, 2048, "bf16", false, true},
+                              {12, 130, 4096}})
     checkOnDevice(forwardCase(c, random));
 }
 
-// Tiles of 256 tokens, where totals of splits wait in shared memory and codes come by halves of a slab, against others: the same bits, of
-// small scales and of large ones.
+// Tiles of 256 tokens, where totals of splits wait in shared memory and codes
+// come by halves of a slab, against others: the same bits, of small scales and
+// of large ones.
 TEST(HopperLinear, WideTilesHaveTheBitsOfOthers) {
   Random random(6);
   auto check = [&](const LinearCase &c, int64_t other) {
     std::string y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
-    std::string operation = fmt::format("{}.linear %x, %w : tensor<?x{}xbf16>, {} -> {}", c.dialect(), c.k, c.weightType("hopper"), y);
+    std::string operation =
+        fmt::format("{}.linear %x, %w : tensor<?x{}xbf16>, {} -> {}",
+                    c.dialect(), c.k, c.weightType("hopper"), y);
     checkOnDevice(tilesCase(forwardCase(c, random), operation, y, 256, other));
   };
   check({260, 72, 1024, kInt4}, 64);
-  check({130, 136, 2304, "<int4, group_size = 128>", false, false, "f32", 1.0}, 128);
+  check({130, 136, 2304, "<int4, group_size = 128>", false, false, "f32", 1.0},
+        128);
   check({131, 64, 1088, "<int4, group_size = 16>"}, 32);
   check({130, 136, 200, "<int4, group_size = 0>"}, 128);
   check({258, 136, 1096}, 128);
   check({140, 270, 72, "bf16", false, false, "f32"}, 64);
   LinearCase c{140, 136, 264};
   std::string dx = fmt::format("tensor<?x{}xbf16>", c.k);
-  std::string operation = fmt::format("nn.linear_input_grad %dy, %w : tensor<?x{}xbf16>, {} -> {}", c.n, c.weightType("hopper"), dx);
+  std::string operation =
+      fmt::format("nn.linear_input_grad %dy, %w : tensor<?x{}xbf16>, {} -> {}",
+                  c.n, c.weightType("hopper"), dx);
   checkOnDevice(tilesCase(inputGradCase(c, random), operation, dx, 256, 64));
 }
 
 TEST(HopperLinear, InputGradientMeansWhatTheReferenceSays) {
   Random random(2);
-  for (const LinearCase &c : {LinearCase{1, 64, 128}, {10, 72, 200}, {33, 272, 136}, {140, 128, 264}, {5, 200, 704, kInt4},
+  for (const LinearCase &c : {LinearCase{1, 64, 128},
+                              {10, 72, 200},
+                              {33, 272, 136},
+                              {140, 128, 264},
+                              {5, 200, 704, kInt4},
                               {70, 64, 128, "<int4, group_size = 128>"}})
     checkOnDevice(inputGradCase(c, random));
 }
 
 TEST(HopperLinear, WeightGradientMeansWhatTheReferenceSays) {
   Random random(3);
-  for (const LinearCase &c : {LinearCase{1, 64, 128}, {70, 72, 200}, {131, 136, 136}, {20, 272, 256, "bf16", false, false, "f32"}})
+  for (const LinearCase &c : {LinearCase{1, 64, 128},
+                              {70, 72, 200},
+                              {131, 136, 136},
+                              {20, 272, 256, "bf16", false, false, "f32"}})
     checkOnDevice(weightGradCase(c, random));
   // The same with tiles of 256 columns, to the bit.
   OpCase c = weightGradCase({70, 136, 264}, random);
   CompiledForDevice narrow(withElement(c.source, c.dtype));
   c.name += ", tiles of 256";
-  c.source.insert(c.source.find(" : ", c.source.find("%dw =")), " {hopper.tile = 256 : i64}");
+  c.source.insert(c.source.find(" : ", c.source.find("%dw =")),
+                  " {hopper.tile = 256 : i64}");
   CompiledForDevice wide(withElement(c.source, c.dtype));
-  EXPECT_EQ(difference(runOnDevice(narrow, c)[0], runOnDevice(wide, c)[0]), "the same");
+  EXPECT_EQ(difference(runOnDevice(narrow, c)[0], runOnDevice(wide, c)[0]),
+            "the same");
   checkOnDevice(c);
 }
 

@@ -10,24 +10,32 @@ using namespace nibble::test;
 
 namespace {
 
-// Several parts with a ragged last one, one whole part, rows whose begin is 16-, 8- or 4-byte aligned.
+// Several parts with a ragged last one, one whole part, rows whose begin is
+// 16-, 8- or 4-byte aligned.
 constexpr int kVocabularies[] = {151936, 8192, 32002, 8193, 100, 5};
 
 TEST(HopperLoss, LogProbabilityMeansWhatTheReferenceSays) {
   Random random(1);
   for (int vocabulary : kVocabularies)
-    checkOnDevice(logProbabilityCase(vocabulary, vocabulary > 100000 ? 2 : 6, random));
+    checkOnDevice(
+        logProbabilityCase(vocabulary, vocabulary > 100000 ? 2 : 6, random));
 }
 
-// Tokens that are ruled out have probability 0 and add nothing to the entropy, though they be whole parts of the row.
+// Tokens that are ruled out have probability 0 and add nothing to the entropy,
+// though they be whole parts of the row.
 TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
-  CompiledForDevice program(logProbabilitySource(20000)), small(logProbabilitySource(8));
+  CompiledForDevice program(logProbabilitySource(20000)),
+      small(logProbabilitySource(8));
   Random random(2);
-  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})), many(20000, -INFINITY);
+  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})),
+                      many(20000, -INFINITY);
   std::copy(few.begin(), few.end(), many.begin());
-  Tensor x = makeTensor(DType::kF32, {1, 20000}, many), y = makeTensor(DType::kF32, {1, 8}, few);
-  Tensor target = makeIndices({1}, {3}), temperature = makeTensor(DType::kF32, {1}, {0.9});
-  auto all = program.call("f", {&x, &target, &temperature}), rest = small.call("f", {&y, &target, &temperature});
+  Tensor x = makeTensor(DType::kF32, {1, 20000}, many),
+         y = makeTensor(DType::kF32, {1, 8}, few);
+  Tensor target = makeIndices({1}, {3}),
+         temperature = makeTensor(DType::kF32, {1}, {0.9});
+  auto all = program.call("f", {&x, &target, &temperature}),
+       rest = small.call("f", {&y, &target, &temperature});
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(difference(all[i], rest[i]), "the same") << i;
 }
@@ -35,10 +43,12 @@ TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
 TEST(HopperLoss, LogProbabilityGradMeansWhatTheReferenceSays) {
   Random random(3);
   for (int vocabulary : kVocabularies)
-    checkOnDevice(logProbabilityGradCase(vocabulary, vocabulary > 100000 ? 2 : 6, random));
+    checkOnDevice(logProbabilityGradCase(vocabulary,
+                                         vocabulary > 100000 ? 2 : 6, random));
 }
 
-// 1024 threads, strided; warps by xor of 16, 8, 4, 2, 1, then the warps' sums likewise.
+// 1024 threads, strided; warps by xor of 16, 8, 4, 2, 1, then the warps' sums
+// likewise.
 float tree(std::vector<float> values) {
   for (size_t half = values.size() / 2; half >= 1; half /= 2)
     for (size_t i = 0; i < half; ++i)
@@ -51,7 +61,8 @@ float stridedSum(const float *x, int64_t count) {
   for (int64_t i = 0; i < count; ++i)
     threads[i % 1024] += x[i];
   for (int warp = 0; warp < 32; ++warp)
-    warps.push_back(tree({threads.begin() + 32 * warp, threads.begin() + 32 * warp + 32}));
+    warps.push_back(
+        tree({threads.begin() + 32 * warp, threads.begin() + 32 * warp + 32}));
   return tree(warps);
 }
 
@@ -63,13 +74,15 @@ TEST(HopperLoss, SumsFollowTheTree) {
     auto sum = program.call("sum", {&x});
     EXPECT_EQ(sum[0].as<float>()[0], stridedSum(x.as<float>(), count)) << count;
     auto back = program.call("broadcast", {&sum[0], &x});
-    EXPECT_EQ(valuesOf(back[0]), std::vector<double>(count, sum[0].as<float>()[0]));
+    EXPECT_EQ(valuesOf(back[0]),
+              std::vector<double>(count, sum[0].as<float>()[0]));
   }
 }
 
 TEST(HopperLoss, SquareSumIsAddedToInit) {
   Random random(5);
-  for (const Shape &shape : {Shape{7, 100}, Shape{3}, Shape{33, 1001}, Shape{2, 3, 5}, Shape{40000}}) {
+  for (const Shape &shape : {Shape{7, 100}, Shape{3}, Shape{33, 1001},
+                             Shape{2, 3, 5}, Shape{40000}}) {
     std::string extents;
     for (int64_t extent : shape)
       extents += std::to_string(extent) + "x";

@@ -13,9 +13,11 @@ struct Extents {
   int features, block;
 };
 // Whole rows and heads; widths of 8, 4, 2 and 1.
-constexpr Extents kExtents[] = {{1024, 1024}, {256, 128}, {256, 64}, {96, 48}, {60, 20}, {33, 33}, {8, 8}};
+constexpr Extents kExtents[] = {{1024, 1024}, {256, 128}, {256, 64}, {96, 48},
+                                {60, 20},     {33, 33},   {8, 8}};
 // More weights than a lane has at a time, and rows that no registers hold.
-constexpr Extents kLongExtents[] = {{2560, 2560}, {8192, 8192}, {8448, 8448}, {257, 257}};
+constexpr Extents kLongExtents[] = {
+    {2560, 2560}, {8192, 8192}, {8448, 8448}, {257, 257}};
 
 TEST(HopperNorm, MeansWhatTheReferenceSays) {
   Random random(1);
@@ -38,9 +40,12 @@ func.func @f(%x: tensor<?x{0}xE>, %w: tensor<{1}xE>) -> tensor<?x{0}xE> {{
   }
 }
 
-float bf16(float x) { return numerics::floatFromBf16(numerics::bf16FromFloat(x)); }
+float bf16(float x) {
+  return numerics::floatFromBf16(numerics::bf16FromFloat(x));
+}
 
-// The order that docs/numerics.md states, operation by operation: rows in registers and longer ones have the same.
+// The order that docs/numerics.md states, operation by operation: rows in
+// registers and longer ones have the same.
 TEST(HopperNorm, AddsInTheOrderOfLanes) {
   Random random(4);
   for (int size : {1024, 8192, 8448, 2560, 640, 192, 96, 33}) {
@@ -50,10 +55,14 @@ func.func @f(%x: tensor<?x{0}xbf16>, %w: tensor<{0}xbf16>) -> tensor<?x{0}xbf16>
   return %y : tensor<?x{0}xbf16>
 }})mlir",
                                           size));
-    Tensor x = random.normal(DType::kBF16, {3, size}, 3.0), w = random.normal(DType::kBF16, {size}, 0.2, 1.0);
+    Tensor x = random.normal(DType::kBF16, {3, size}, 3.0),
+           w = random.normal(DType::kBF16, {size}, 0.2, 1.0);
     Tensor expected = copyOf(x);
     auto values = valuesOf(x), weights = valuesOf(w);
-    int width = size % 256 == 0 ? 8 : size % 128 == 0 ? 4 : size % 64 == 0 ? 2 : 1;
+    int width = size % 256 == 0   ? 8
+                : size % 128 == 0 ? 4
+                : size % 64 == 0  ? 2
+                                  : 1;
     for (int t = 0; t < 3; ++t) {
       float lanes[32] = {};
       for (int i = 0; i < size; ++i) {
@@ -66,15 +75,18 @@ func.func @f(%x: tensor<?x{0}xbf16>, %w: tensor<{0}xbf16>) -> tensor<?x{0}xbf16>
       float r = 1.0f / std::sqrt(lanes[0] / static_cast<float>(size) + 1.0e-5f);
       for (int i = 0; i < size; ++i)
         expected.as<uint16_t>()[t * size + i] = numerics::bf16FromFloat(
-            static_cast<float>(weights[i]) * bf16(static_cast<float>(values[t * size + i]) * r));
+            static_cast<float>(weights[i]) *
+            bf16(static_cast<float>(values[t * size + i]) * r));
     }
-    EXPECT_EQ(difference(program.call("f", {&x, &w})[0], expected), "the same") << size;
+    EXPECT_EQ(difference(program.call("f", {&x, &w})[0], expected), "the same")
+        << size;
   }
 }
 
 OpCase gradient(Extents extents, int tokens, Random &random) {
   OpCase c;
-  c.name = fmt::format("rms_norm_grad {}/{} of {} tokens", extents.features, extents.block, tokens);
+  c.name = fmt::format("rms_norm_grad {}/{} of {} tokens", extents.features,
+                       extents.block, tokens);
   c.source = fmt::format(R"mlir(
 func.func @f(%dy: tensor<?x{0}xE>, %x: tensor<?x{0}xE>, %w: tensor<{1}xE>, %init: tensor<{1}xf32> {{nn.state = "gradient:w"}})
     -> (tensor<?x{0}xE>, tensor<{1}xf32>) {{
@@ -83,8 +95,10 @@ func.func @f(%dy: tensor<?x{0}xE>, %x: tensor<?x{0}xE>, %w: tensor<{1}xE>, %init
 }})mlir",
                          extents.features, extents.block);
   c.dtype = DType::kBF16;
-  c.arguments.push_back(random.normal(DType::kBF16, {tokens, extents.features}));
-  c.arguments.push_back(random.normal(DType::kBF16, {tokens, extents.features}, 3.0));
+  c.arguments.push_back(
+      random.normal(DType::kBF16, {tokens, extents.features}));
+  c.arguments.push_back(
+      random.normal(DType::kBF16, {tokens, extents.features}, 3.0));
   c.arguments.push_back(random.normal(DType::kBF16, {extents.block}, 0.2, 1.0));
   c.arguments.push_back(random.normal(DType::kF32, {extents.block}));
   c.inPlace = {{3, 1}};
@@ -107,10 +121,12 @@ TEST(HopperNorm, GradientOfARowIsItsOwn) {
     CompiledForDevice program(withElement(c.source, c.dtype));
     std::vector<Tensor> whole = runOnDevice(program, c);
     for (auto [first, last] : {std::pair<int, int>{0, 1}, {6, 17}, {3, 3}}) {
-      Tensor dy = rowsOf(c.arguments[0], first, last), x = rowsOf(c.arguments[1], first, last),
+      Tensor dy = rowsOf(c.arguments[0], first, last),
+             x = rowsOf(c.arguments[1], first, last),
              sum = copyOf(c.arguments[3]);
       auto part = program.call("f", {&dy, &x, &c.arguments[2], &sum});
-      EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same") << c.name;
+      EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same")
+          << c.name;
       EXPECT_EQ(sameBits(sum, c.arguments[3]), first == last) << c.name;
     }
   }

@@ -1,4 +1,5 @@
-// What a profile counts: each replay does the same work, and bytes are those that a launch touches.
+// What a profile counts: each replay does the same work, and bytes are those
+// that a launch touches.
 #include "runtime/bundle/call_plan.h"
 #include "runtime/bundle/device_backend.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
@@ -27,9 +28,12 @@ struct Watched {
   std::vector<TensorView> arguments;
   int function = 0;
 
-  Watched(const std::string &source, const std::vector<const Tensor *> &tensors, bool hidesChecks)
-      : device(*WatchedDevice::open(hidesChecks)), residence(std::make_shared<DeviceResidence>(device)) {
-    auto loaded = loadDeviceProgram(CompiledForDevice(source).deviceProgram(), residence, executor);
+  Watched(const std::string &source, const std::vector<const Tensor *> &tensors,
+          bool hidesChecks)
+      : device(*WatchedDevice::open(hidesChecks)),
+        residence(std::make_shared<DeviceResidence>(device)) {
+    auto loaded = loadDeviceProgram(CompiledForDevice(source).deviceProgram(),
+                                    residence, executor);
     EXPECT_TRUE(loaded.isOk()) << loaded.status().message();
     program = *std::move(loaded);
     for (const Tensor *tensor : tensors)
@@ -43,16 +47,20 @@ struct Watched {
   }
 };
 
-// The launches of a call, each with what it touches on simt and what is told of it: the same.
-void expectToldBytes(const std::string &source, const std::vector<const Tensor *> &tensors) {
+// The launches of a call, each with what it touches on simt and what is told of
+// it: the same.
+void expectToldBytes(const std::string &source,
+                     const std::vector<const Tensor *> &tensors) {
   Watched watched(source, tensors, /*hidesChecks=*/false);
   Arena arena;
-  auto results = watched.executor->call(watched.function, watched.arguments, arena);
+  auto results =
+      watched.executor->call(watched.function, watched.arguments, arena);
   ASSERT_TRUE(results.isOk()) << results.status().message();
   std::vector<Shape> shapes;
   for (const TensorView &argument : watched.arguments)
     shapes.push_back(argument.shape);
-  CallPlan plan = *planCall(watched.executor->program(), watched.function, shapes);
+  CallPlan plan =
+      *planCall(watched.executor->program(), watched.function, shapes);
   std::vector<int64_t> told, given;
   for (const PlannedCommand &command : plan.commands) {
     if (command.kind != PlannedCommand::Kind::kLaunch)
@@ -63,20 +71,23 @@ void expectToldBytes(const std::string &source, const std::vector<const Tensor *
       if (const auto *pointer = std::get_if<PlannedPointer>(&argument))
         all += plan.buffers[pointer->buffer].bytes;
   }
-  fmt::print("told {}, touched {}, given {}\n", told, watched.device->launched, given);
+  fmt::print("told {}, touched {}, given {}\n", told, watched.device->launched,
+             given);
   EXPECT_EQ(told, watched.device->launched);
   EXPECT_NE(told, given); // or the case is none
 }
 
 TEST(HopperProfile, RowsThatAreLookedUpAreCounted) {
-  Tensor table = *Tensor::create(DType::kBF16, {500, 64}), rows = *Tensor::create(DType::kI32, {3});
+  Tensor table = *Tensor::create(DType::kBF16, {500, 64}),
+         rows = *Tensor::create(DType::kI32, {3});
   for (int i = 0; i < 3; ++i)
     rows.as<int32_t>()[i] = 100 * i + 7;
-  expectToldBytes(R"(func.func @f(%rows: tensor<?xi32>, %table: tensor<500x64xbf16>) -> tensor<?x64xbf16> {
+  expectToldBytes(
+      R"(func.func @f(%rows: tensor<?xi32>, %table: tensor<500x64xbf16>) -> tensor<?x64xbf16> {
     %y = nn.embedding %rows, %table : tensor<?xi32>, tensor<500x64xbf16> -> tensor<?x64xbf16>
     return %y : tensor<?x64xbf16>
   })",
-                  {&rows, &table});
+      {&rows, &table});
 }
 
 TEST(HopperProfile, AColumnThatIsReadIsCounted) {
@@ -98,8 +109,10 @@ TEST(HopperProfile, AColumnThatIsReadIsCounted) {
 
 // Three sequences get their next token each.
 TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
-  Tensor k = *Tensor::create(DType::kBF16, {3, 64}), v = *Tensor::create(DType::kBF16, {3, 64});
-  Tensor positions = *Tensor::create(DType::kI32, {3}), sequences = *Tensor::create(DType::kI32, {4}),
+  Tensor k = *Tensor::create(DType::kBF16, {3, 64}),
+         v = *Tensor::create(DType::kBF16, {3, 64});
+  Tensor positions = *Tensor::create(DType::kI32, {3}),
+         sequences = *Tensor::create(DType::kI32, {4}),
          pages = *Tensor::create(DType::kI32, {3, 2});
   Tensor keyCache = *Tensor::create(DType::kBF16, {6, 2, 32, 64}),
          valueCache = *Tensor::create(DType::kBF16, {6, 2, 64, 32});
@@ -118,15 +131,18 @@ TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
       {&k, &v, &positions, &sequences, &pages, &keyCache, &valueCache});
 }
 
-// More tiles than an H200 has multiprocessors, so that blocks take them from a list.
+// More tiles than an H200 has multiprocessors, so that blocks take them from a
+// list.
 TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
   constexpr int kSequences = 90;
   Random random(3);
-  Tensor q = random.normal(DType::kBF16, {kSequences, 128}), k = random.normal(DType::kBF16, {kSequences, 128}),
+  Tensor q = random.normal(DType::kBF16, {kSequences, 128}),
+         k = random.normal(DType::kBF16, {kSequences, 128}),
          v = random.normal(DType::kBF16, {kSequences, 128});
   Tensor positions = *Tensor::create(DType::kI32, {kSequences}),
          sequences = *Tensor::create(DType::kI32, {kSequences + 1});
-  std::iota(sequences.as<int32_t>(), sequences.as<int32_t>() + kSequences + 1, 0);
+  std::iota(sequences.as<int32_t>(), sequences.as<int32_t>() + kSequences + 1,
+            0);
   constexpr const char *kSource =
       R"(func.func @f(%q: tensor<?x128xbf16>, %k: tensor<?x128xbf16>, %v: tensor<?x128xbf16>,
       %positions: tensor<?xi32>, %sequences: tensor<?xi32>) -> (tensor<?x128xbf16>, tensor<?x2xf32>) {
@@ -136,8 +152,10 @@ TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
     return %y, %lse : tensor<?x128xbf16>, tensor<?x2xf32>
   })";
   auto replaysOf = [&](int repeats, std::string &table) {
-    Watched watched(kSource, {&q, &k, &v, &positions, &sequences}, /*hidesChecks=*/true);
-    auto time = watched.executor->time(watched.function, watched.arguments, repeats);
+    Watched watched(kSource, {&q, &k, &v, &positions, &sequences},
+                    /*hidesChecks=*/true);
+    auto time =
+        watched.executor->time(watched.function, watched.arguments, repeats);
     EXPECT_TRUE(time.isOk()) << time.status().message();
     table = time.isOk() ? describe(*time) : "";
     return watched.device->replayed;

@@ -1,5 +1,5 @@
-// Rotation and cache write in one launch, on the PTX machine: against the reference, and bit for bit against the ops
-// one after another.
+// Rotation and cache write in one launch, on the PTX machine: against the
+// reference, and bit for bit against the ops one after another.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 
@@ -17,7 +17,8 @@ struct Case {
   bool normed = true;
 
   std::string name() const {
-    return fmt::format("heads {}/{} of {} pages of {}{}", heads, kvHeads, size, page, normed ? " normed" : "");
+    return fmt::format("heads {}/{} of {} pages of {}{}", heads, kvHeads, size,
+                       page, normed ? " normed" : "");
   }
 };
 
@@ -25,7 +26,8 @@ void PrintTo(const Case &c, std::ostream *out) { *out << c.name(); }
 
 constexpr int kPages = 12, kColumns = 4;
 
-// @f is the fused op, @g the plain ones: what reads their results keeps them apart.
+// @f is the fused op, @g the plain ones: what reads their results keeps them
+// apart.
 std::string sourceOf(const Case &c) {
   std::string fused = R"mlir(
 func.func @f(%q: QUERIES, %k: KEYS, %v: KEYS, %cos: ANGLES, %sin: ANGLES, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
@@ -45,10 +47,13 @@ PLAIN
 }
 )mlir";
   auto replace = [&](const std::string &from, const std::string &to) {
-    for (size_t at = fused.find(from); at != std::string::npos; at = fused.find(from, at + to.size()))
+    for (size_t at = fused.find(from); at != std::string::npos;
+         at = fused.find(from, at + to.size()))
       fused.replace(at, from.size(), to);
   };
-  replace("NORMS", c.normed ? "norms(%nq, %nk : NORM, NORM) {epsilon = 1.0e-5 : f32}" : "");
+  replace("NORMS", c.normed
+                       ? "norms(%nq, %nk : NORM, NORM) {epsilon = 1.0e-5 : f32}"
+                       : "");
   replace("PLAIN", c.normed ? R"mlir(
   %q1 = nn.rms_norm %q, %nq {epsilon = 1.0e-5 : f32} : QUERIES, NORM
   %k1 = nn.rms_norm %k, %nk {epsilon = 1.0e-5 : f32} : KEYS, NORM
@@ -60,15 +65,18 @@ PLAIN
   replace("QUERIES", fmt::format("tensor<?x{}xbf16>", c.heads * c.size));
   replace("KEYS", fmt::format("tensor<?x{}xbf16>", c.kvHeads * c.size));
   replace("ANGLES", fmt::format("tensor<?x{}xf32>", c.size / 2));
-  replace("KCACHE", fmt::format("tensor<?x{}x{}x{}xbf16>", c.kvHeads, c.size, c.page));
-  replace("VCACHE", fmt::format("tensor<?x{}x{}x{}xbf16>", c.kvHeads, c.page, c.size));
+  replace("KCACHE",
+          fmt::format("tensor<?x{}x{}x{}xbf16>", c.kvHeads, c.size, c.page));
+  replace("VCACHE",
+          fmt::format("tensor<?x{}x{}x{}xbf16>", c.kvHeads, c.page, c.size));
   replace("NORM", fmt::format("tensor<{}xbf16>", c.size));
   return fused;
 }
 
-// Arguments of @f and @g for sequences of these lengths, the first of whose tokens has position first[s].
-std::vector<Tensor> argumentsOf(const Case &c, const std::vector<int> &lengths, const std::vector<int> &first,
-                                Random &random) {
+// Arguments of @f and @g for sequences of these lengths, the first of whose
+// tokens has position first[s].
+std::vector<Tensor> argumentsOf(const Case &c, const std::vector<int> &lengths,
+                                const std::vector<int> &first, Random &random) {
   std::vector<int> positions, offsets = {0};
   for (size_t s = 0; s < lengths.size(); ++s) {
     for (int i = 0; i < lengths[s]; ++i)
@@ -83,16 +91,20 @@ std::vector<Tensor> argumentsOf(const Case &c, const std::vector<int> &lengths, 
     std::swap(pages[i], pages[random.below(i + 1)]);
   pages.resize(sequences * kColumns);
   std::vector<Tensor> arguments;
-  arguments.push_back(random.normal(DType::kBF16, {tokens, c.heads * c.size}, 3.0));
+  arguments.push_back(
+      random.normal(DType::kBF16, {tokens, c.heads * c.size}, 3.0));
   for (int i = 0; i < 2; ++i)
-    arguments.push_back(random.normal(DType::kBF16, {tokens, c.kvHeads * c.size}));
+    arguments.push_back(
+        random.normal(DType::kBF16, {tokens, c.kvHeads * c.size}));
   for (int i = 0; i < 2; ++i)
     arguments.push_back(random.normal(DType::kF32, {tokens, c.size / 2}));
   arguments.push_back(makeIndices({tokens}, positions));
   arguments.push_back(makeIndices({sequences + 1}, offsets));
   arguments.push_back(makeIndices({sequences, kColumns}, pages));
-  arguments.push_back(random.normal(DType::kBF16, {allPages, c.kvHeads, c.size, c.page}));
-  arguments.push_back(random.normal(DType::kBF16, {allPages, c.kvHeads, c.page, c.size}));
+  arguments.push_back(
+      random.normal(DType::kBF16, {allPages, c.kvHeads, c.size, c.page}));
+  arguments.push_back(
+      random.normal(DType::kBF16, {allPages, c.kvHeads, c.page, c.size}));
   for (int i = 0; i < 2; ++i)
     arguments.push_back(random.normal(DType::kBF16, {c.size}, 0.2, 1.0));
   return arguments;
@@ -103,7 +115,8 @@ protected:
   const Case c = GetParam();
   Random random{5};
 
-  static std::vector<Tensor> call(CompiledForDevice &program, const char *function,
+  static std::vector<Tensor> call(CompiledForDevice &program,
+                                  const char *function,
                                   const std::vector<Tensor> &arguments) {
     CallArguments copies(arguments);
     std::vector<Tensor> results = program.call(function, copies.pointers);
@@ -123,7 +136,8 @@ TEST_P(HopperRopeCacheWrite, MeansWhatTheReferenceSays) {
   checkOnDevice(op);
 }
 
-// Prompts, pages begun and crossed, empty sequences, one token, decode of more sequences than a warp has lanes.
+// Prompts, pages begun and crossed, empty sequences, one token, decode of more
+// sequences than a warp has lanes.
 TEST_P(HopperRopeCacheWrite, GivesTheBitsOfTheOpsOneAfterAnother) {
   CompiledForDevice program(sourceOf(c));
   struct Batch {
@@ -132,29 +146,40 @@ TEST_P(HopperRopeCacheWrite, GivesTheBitsOfTheOpsOneAfterAnother) {
   Batch decode{std::vector<int>(40, 1), {}};
   for (int s = 0; s < 40; ++s)
     decode.first.push_back(s * 13 % (kColumns * c.page));
-  for (const Batch &batch : {Batch{{1}, {0}},
-                             {{1}, {c.page}},
-                             {{c.page + 1, 16, 0, 17}, {c.page - 1, 3, 0, 2 * c.page - 9}},
-                             {{0, 0, 1, 1, 0}, {0, 5, c.page - 1, 2 * c.page, 0}},
-                             decode,
-                             {{0}, {0}}}) {
-    std::vector<Tensor> arguments = argumentsOf(c, batch.lengths, batch.first, random);
-    auto fused = call(program, "f", arguments), plain = call(program, "g", arguments);
+  for (const Batch &batch :
+       {Batch{{1}, {0}},
+        {{1}, {c.page}},
+        {{c.page + 1, 16, 0, 17}, {c.page - 1, 3, 0, 2 * c.page - 9}},
+        {{0, 0, 1, 1, 0}, {0, 5, c.page - 1, 2 * c.page, 0}},
+        decode,
+        {{0}, {0}}}) {
+    std::vector<Tensor> arguments =
+        argumentsOf(c, batch.lengths, batch.first, random);
+    auto fused = call(program, "f", arguments),
+         plain = call(program, "g", arguments);
     ASSERT_EQ(fused.size(), 3u);
     for (int i = 0; i < 3; ++i)
       EXPECT_EQ(difference(fused[i], plain[i]), "the same")
-          << c.name() << " result " << i << " of " << batch.lengths.size() << " sequences";
-    EXPECT_EQ(sameBits(fused[1], arguments[8]), arguments[0].shape()[0] == 0) << "keys were written";
+          << c.name() << " result " << i << " of " << batch.lengths.size()
+          << " sequences";
+    EXPECT_EQ(sameBits(fused[1], arguments[8]), arguments[0].shape()[0] == 0)
+        << "keys were written";
   }
 }
 
-std::string caseName(const testing::TestParamInfo<Case> &info) { return "Case" + std::to_string(info.index); }
+std::string caseName(const testing::TestParamInfo<Case> &info) {
+  return "Case" + std::to_string(info.index);
+}
 
-// Pairs of 1, 2 and 4 neighbours; halves that are no multiple of a warp; pages of several blocks.
+// Pairs of 1, 2 and 4 neighbours; halves that are no multiple of a warp; pages
+// of several blocks.
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperRopeCacheWrite,
-                         testing::Values(Case{4, 2, 64}, Case{2, 1, 128}, Case{2, 1, 128, 64, false}, Case{8, 1, 32},
-                                         Case{4, 1, 96, 128}, Case{3, 1, 80, 64, false}, Case{2, 2, 16},
-                                         Case{2, 1, 256}, Case{6, 3, 48, 64}),
+                         testing::Values(Case{4, 2, 64}, Case{2, 1, 128},
+                                         Case{2, 1, 128, 64, false},
+                                         Case{8, 1, 32}, Case{4, 1, 96, 128},
+                                         Case{3, 1, 80, 64, false},
+                                         Case{2, 2, 16}, Case{2, 1, 256},
+                                         Case{6, 3, 48, 64}),
                          caseName);
 
 } // namespace

@@ -1,5 +1,5 @@
-// nn.sample on the device against the host's sampler: the same tokens and the same bits of kept mass, for every row by
-// itself and in the batch.
+// nn.sample on the device against the host's sampler: the same tokens and the
+// same bits of kept mass, for every row by itself and in the batch.
 #include "runtime/bundle/bundle.h"
 #include "runtime/core/philox.h"
 #include "runtime/rollout/sampler.h"
@@ -34,7 +34,8 @@ struct Row {
   uint64_t bits = 0;
 };
 
-template <typename T> Tensor tensorOf(DType dtype, const std::vector<T> &values, Shape shape = {}) {
+template <typename T>
+Tensor tensorOf(DType dtype, const std::vector<T> &values, Shape shape = {}) {
   if (shape.empty())
     shape = {static_cast<int64_t>(values.size())};
   Tensor tensor = std::move(*Tensor::create(dtype, shape));
@@ -61,7 +62,8 @@ std::vector<Tensor> argumentsOf(std::span<const Row> rows) {
     minP.push_back(row.options.minP);
   }
   std::vector<Tensor> arguments;
-  arguments.push_back(tensorOf(DType::kF32, logits, {static_cast<int64_t>(rows.size()), vocabulary}));
+  arguments.push_back(tensorOf(
+      DType::kF32, logits, {static_cast<int64_t>(rows.size()), vocabulary}));
   arguments.push_back(tensorOf(DType::kF32, temperatures));
   arguments.push_back(tensorOf(DType::kI64, bits));
   arguments.push_back(tensorOf(DType::kI32, filtered));
@@ -80,10 +82,12 @@ std::vector<Tensor> run(CompiledForDevice &program, std::span<const Row> rows) {
 }
 
 std::string describe(const SamplingOptions &o) {
-  return fmt::format("temperature {} top_k {} top_p {} min_p {}", o.temperature, o.topK, o.topP, o.minP);
+  return fmt::format("temperature {} top_k {} top_p {} min_p {}", o.temperature,
+                     o.topK, o.topP, o.minP);
 }
 
-// What the sampler says, as files for nibble-replay (NIBBLE_RECORD): a GPU must give the same numbers.
+// What the sampler says, as files for nibble-replay (NIBBLE_RECORD): a GPU must
+// give the same numbers.
 void record(const CompiledForDevice &program, std::span<const Row> rows) {
   const char *folder = std::getenv("NIBBLE_RECORD");
   if (!folder)
@@ -92,20 +96,24 @@ void record(const CompiledForDevice &program, std::span<const Row> rows) {
   std::string path = fmt::format("{}/sample-{}", folder, number++);
   auto count = static_cast<int64_t>(rows.size());
   RecordedCase recorded;
-  recorded.name = fmt::format("sample from {} rows of {}", count, rows[0].logits.size());
+  recorded.name =
+      fmt::format("sample from {} rows of {}", count, rows[0].logits.size());
   recorded.arguments = argumentsOf(rows);
   for (int i = 0; i < 3; ++i) {
-    recorded.expected.push_back(std::move(*Tensor::create(DType::kF64, {count})));
+    recorded.expected.push_back(
+        std::move(*Tensor::create(DType::kF64, {count})));
     recorded.bounds.push_back(1e-30); // equal
   }
   for (int64_t i = 0; i < count; ++i) {
-    auto choice = Sampler().choose(rows[i].logits, rows[i].options, rows[i].bits);
+    auto choice =
+        Sampler().choose(rows[i].logits, rows[i].options, rows[i].bits);
     ASSERT_TRUE(choice.isOk());
     recorded.expected[0].as<double>()[i] = choice->token;
     recorded.expected[1].as<double>()[i] = choice->logKeptMass;
   }
   ASSERT_TRUE(recorded.write(path).isOk());
-  ASSERT_TRUE(writeBundle(path + "/program.nbl", program.deviceProgram()).isOk());
+  ASSERT_TRUE(
+      writeBundle(path + "/program.nbl", program.deviceProgram()).isOk());
 }
 
 // All rows at once against the sampler, and each tenth by itself.
@@ -114,19 +122,24 @@ void check(CompiledForDevice &program, std::span<const Row> rows) {
   Sampler sampler;
   for (size_t i = 0; i < rows.size(); ++i) {
     auto choice = sampler.choose(rows[i].logits, rows[i].options, rows[i].bits);
-    std::string where = fmt::format("row {} of {} logits, {}", i, rows[i].logits.size(), describe(rows[i].options));
+    std::string where =
+        fmt::format("row {} of {} logits, {}", i, rows[i].logits.size(),
+                    describe(rows[i].options));
     Status status = describeBadRow(results[2].as<int32_t>()[i]);
     ASSERT_EQ(status.message(), choice.status().message()) << where;
     if (choice.isOk()) {
       EXPECT_EQ(results[0].as<int32_t>()[i], choice->token) << where;
-      EXPECT_EQ(std::memcmp(results[1].as<float>() + i, &choice->logKeptMass, 4), 0)
-          << where << ": " << results[1].as<float>()[i] << " instead of " << choice->logKeptMass;
+      EXPECT_EQ(
+          std::memcmp(results[1].as<float>() + i, &choice->logKeptMass, 4), 0)
+          << where << ": " << results[1].as<float>()[i] << " instead of "
+          << choice->logKeptMass;
     }
     if (i % 10 != 3)
       continue;
     std::vector<Tensor> alone = run(program, rows.subspan(i, 1));
     for (size_t r = 0; r < alone.size(); ++r)
-      EXPECT_EQ(difference(alone[r], rowsOf(results[r], static_cast<int64_t>(i), static_cast<int64_t>(i) + 1)),
+      EXPECT_EQ(difference(alone[r], rowsOf(results[r], static_cast<int64_t>(i),
+                                            static_cast<int64_t>(i) + 1)),
                 "the same")
           << where << " alone, result " << r;
   }
@@ -134,8 +147,10 @@ void check(CompiledForDevice &program, std::span<const Row> rows) {
 
 float normalOf(uint64_t seed, uint64_t row, uint64_t token) {
   uint64_t bits = randomBits(seed, RandomStream::kTask, 0, row, token);
-  double u = toUnit(bits << 32) + 0x1p-60, v = toUnit(bits & 0xFFFFFFFF00000000ull);
-  return static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(6.283185307179586 * v));
+  double u = toUnit(bits << 32) + 0x1p-60,
+         v = toUnit(bits & 0xFFFFFFFF00000000ull);
+  return static_cast<float>(std::sqrt(-2 * std::log(u)) *
+                            std::cos(6.283185307179586 * v));
 }
 
 // Logits of many kinds, under options in every combination.
@@ -144,12 +159,14 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
   for (int64_t i = 0; i < count; ++i) {
     auto number = static_cast<uint64_t>(i);
     auto pick = [&](uint64_t what, uint64_t below) {
-      return toBelow(randomBits(7, RandomStream::kData, 1, number, what), below);
+      return toBelow(randomBits(7, RandomStream::kData, 1, number, what),
+                     below);
     };
     Row row;
     float scale = std::array{1.0f, 3.0f, 0.05f, 20.0f}[pick(0, 4)];
     for (int64_t v = 0; v < vocabulary; ++v)
-      row.logits.push_back(scale * normalOf(11, number, static_cast<uint64_t>(v)));
+      row.logits.push_back(scale *
+                           normalOf(11, number, static_cast<uint64_t>(v)));
     switch (i % 6) {
     case 1: // many ties, of both zeros too
       for (float &x : row.logits)
@@ -167,24 +184,35 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
     default:
       break;
     }
-    row.options.temperature = std::array{1.0, 0.7, 1.3, 0.1, 0.0, 1e-38}[i % 13 == 5 ? 5 : pick(1, 5)];
+    row.options.temperature = std::array{
+        1.0, 0.7, 1.3, 0.1, 0.0, 1e-38}[i % 13 == 5 ? 5 : pick(1, 5)];
     if (pick(2, 2) == 0)
-      row.options.topK = static_cast<int64_t>(1 + pick(3, pick(4, 2) == 0 ? 5 : static_cast<uint64_t>(vocabulary) + 2));
+      row.options.topK = static_cast<int64_t>(
+          1 +
+          pick(3, pick(4, 2) == 0 ? 5 : static_cast<uint64_t>(vocabulary) + 2));
     if (pick(5, 2) == 0)
       row.options.topP = std::array{0.9, 0.5, 1e-12, 0.999999, 0.3}[pick(6, 5)];
     if (i % 12 == 3)
       row.options.topP = 0.5; // all in one bucket, more than are listed
     if (pick(7, 3) == 0)
       row.options.minP = std::array{0.05, 1.0, 1e-12, 0.5}[pick(8, 4)];
-    row.bits = i % 9 == 4 ? 0 : i % 9 == 7 ? ~uint64_t{0} : randomBits(5, RandomStream::kSampler, 0, number, 0);
+    row.bits = i % 9 == 4 ? 0
+               : i % 9 == 7
+                   ? ~uint64_t{0}
+                   : randomBits(5, RandomStream::kSampler, 0, number, 0);
     rows.push_back(std::move(row));
   }
   return rows;
 }
 
 TEST(HopperSample, DrawsWhatTheHostDraws) {
-  for (auto [vocabulary, count] :
-       {std::pair<int64_t, int64_t>{5, 200}, {1, 10}, {100, 200}, {1002, 100}, {4097, 40}, {8192, 20}, {20002, 20}}) {
+  for (auto [vocabulary, count] : {std::pair<int64_t, int64_t>{5, 200},
+                                   {1, 10},
+                                   {100, 200},
+                                   {1002, 100},
+                                   {4097, 40},
+                                   {8192, 20},
+                                   {20002, 20}}) {
     CompiledForDevice program(sampleOf(vocabulary));
     std::vector<Row> rows = someRows(count, vocabulary);
     check(program, rows);

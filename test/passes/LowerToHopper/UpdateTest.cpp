@@ -1,4 +1,5 @@
-// The optimizer's update of several parameters at once: the bits of the formula and of lib/Numerics, in few launches.
+// The optimizer's update of several parameters at once: the bits of the formula
+// and of lib/Numerics, in few launches.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 
@@ -17,7 +18,8 @@ struct Parameter {
   std::string scheme; // empty: it is not quantized
 };
 
-// What nibble-build-update makes, for a device, and what its results should be: all of them state.
+// What nibble-build-update makes, for a device, and what its results should be:
+// all of them state.
 struct Update {
   OpCase op;
   std::vector<Tensor> expected;
@@ -27,17 +29,25 @@ std::string typeOf(const Shape &shape, const char *element) {
   return fmt::format("tensor<{}x{}>", fmt::join(shape, "x"), element);
 }
 
-Update makeUpdate(const std::vector<Parameter> &parameters, const char *element, Random &random) {
+Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
+                  Random &random) {
   Update update;
-  std::vector<std::string> inputs = {"%h: tensor<8xf32> {nn.input = \"hyper\"}"}, results, values, ops, types;
-  auto add = [&](const std::string &kind, size_t number, const std::string &type, Tensor before, Tensor after) {
-    inputs.push_back(fmt::format("%{0}{1}: {2} {{nn.state = \"{0}:{1}\"}}", kind, number, type));
+  std::vector<std::string> inputs =
+                               {"%h: tensor<8xf32> {nn.input = \"hyper\"}"},
+                           results, values, ops, types;
+  auto add = [&](const std::string &kind, size_t number,
+                 const std::string &type, Tensor before, Tensor after) {
+    inputs.push_back(fmt::format("%{0}{1}: {2} {{nn.state = \"{0}:{1}\"}}",
+                                 kind, number, type));
     update.op.arguments.push_back(std::move(before));
     if (kind == "gradient")
       return;
-    update.op.inPlace.push_back({static_cast<int>(update.op.arguments.size()) - 1, static_cast<int>(update.expected.size())});
+    update.op.inPlace.push_back(
+        {static_cast<int>(update.op.arguments.size()) - 1,
+         static_cast<int>(update.expected.size())});
     update.expected.push_back(std::move(after));
-    results.push_back(fmt::format("{} {{nn.output = \"{}:{}\"}}", type, kind, number));
+    results.push_back(
+        fmt::format("{} {{nn.output = \"{}:{}\"}}", type, kind, number));
     values.push_back(fmt::format("%new_{}{}", kind, number));
     types.push_back(type);
   };
@@ -46,33 +56,45 @@ Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
     AdamWCase c = adamWCase(dtype, parameter.shape, random);
     if (number == 0)
       update.op.arguments.push_back(copyOf(c.arguments[4]));
-    std::string wide = typeOf(parameter.shape, "f32"), narrow = typeOf(parameter.shape, element);
+    std::string wide = typeOf(parameter.shape, "f32"),
+                narrow = typeOf(parameter.shape, element);
     Tensor weight = copyOf(c.expected[3]);
     for (int i = 0; i < 3; ++i)
-      add(i == 0 ? "master" : fmt::format("moment{}_", i), number, wide, std::move(c.arguments[i]),
-          std::move(c.expected[i]));
+      add(i == 0 ? "master" : fmt::format("moment{}_", i), number, wide,
+          std::move(c.arguments[i]), std::move(c.expected[i]));
     add("gradient", number, wide, std::move(c.arguments[3]), Tensor());
-    add("weight", number, narrow, *Tensor::create(dtype, parameter.shape), std::move(c.expected[3]));
-    ops.push_back(fmt::format("  %new_master{0}, %new_moment1_{0}, %new_moment2_{0}, %new_weight{0} = nn.adamw %master{0}, "
-                              "%moment1_{0}, %moment2_{0}, %gradient{0}, %h : {1}, tensor<8xf32> -> {2}",
-                              number, wide, narrow));
+    add("weight", number, narrow, *Tensor::create(dtype, parameter.shape),
+        std::move(c.expected[3]));
+    ops.push_back(
+        fmt::format("  %new_master{0}, %new_moment1_{0}, %new_moment2_{0}, "
+                    "%new_weight{0} = nn.adamw %master{0}, "
+                    "%moment1_{0}, %moment2_{0}, %gradient{0}, %h : {1}, "
+                    "tensor<8xf32> -> {2}",
+                    number, wide, narrow));
     if (parameter.scheme.empty())
       continue;
-    QuantizeCase quantized{parameter.shape[0], parameter.shape[1], parameter.scheme};
-    Tensor rounded = makeTensor(DType::kBF16, parameter.shape, valuesOf(weight));
+    QuantizeCase quantized{parameter.shape[0], parameter.shape[1],
+                           parameter.scheme};
+    Tensor rounded =
+        makeTensor(DType::kBF16, parameter.shape, valuesOf(weight));
     Tensor slab = quantized.slabOf(rounded, Layout::kHopper);
-    add("packed", number, quantized.packed(Layout::kHopper), *Tensor::create(DType::kU8, slab.shape()), copyOf(slab));
-    ops.push_back(fmt::format("  %new_packed{0} = qat.quantize %new_weight{0} : {1} -> {2}", number, narrow, types.back()));
+    add("packed", number, quantized.packed(Layout::kHopper),
+        *Tensor::create(DType::kU8, slab.shape()), copyOf(slab));
+    ops.push_back(fmt::format(
+        "  %new_packed{0} = qat.quantize %new_weight{0} : {1} -> {2}", number,
+        narrow, types.back()));
   }
   update.op.name = fmt::format("update of {} parameters", parameters.size());
-  update.op.source = fmt::format("func.func @f({}) -> ({}) {{\n{}\n  return {} : {}\n}}\n", fmt::join(inputs, ", "),
-                              fmt::join(results, ", "), fmt::join(ops, "\n"), fmt::join(values, ", "),
-                              fmt::join(types, ", "));
+  update.op.source = fmt::format(
+      "func.func @f({}) -> ({}) {{\n{}\n  return {} : {}\n}}\n",
+      fmt::join(inputs, ", "), fmt::join(results, ", "), fmt::join(ops, "\n"),
+      fmt::join(values, ", "), fmt::join(types, ", "));
   return update;
 }
 
 // Names of the kernels that a function launches.
-std::vector<std::string> launchesOf(const CompiledForDevice &program, std::string_view function) {
+std::vector<std::string> launchesOf(const CompiledForDevice &program,
+                                    std::string_view function) {
   std::vector<std::string> names;
   const DeviceProgram &compiled = program.deviceProgram();
   for (const ProgramFunction &one : compiled.functions)
@@ -86,7 +108,8 @@ std::vector<std::string> launchesOf(const CompiledForDevice &program, std::strin
 void expectUpdated(const Update &update, size_t launches) {
   CompiledForDevice program(update.op.source);
   std::vector<std::string> names = launchesOf(program, "f");
-  EXPECT_EQ(names.size(), launches) << fmt::format("{}", fmt::join(names, ", "));
+  EXPECT_EQ(names.size(), launches)
+      << fmt::format("{}", fmt::join(names, ", "));
   checkExactlyOnDevice(program, update.op, update.expected);
 }
 
@@ -101,25 +124,38 @@ TEST(HopperUpdate, AdamWIsTheFormula) {
 TEST(HopperUpdate, AllParametersInFewLaunches) {
   const std::string int4 = "<int4, group_size = 32>";
   Random random(11);
-  // Steps of everything that does not end in whole slabs; steps and slabs of 64x128, and of 128x256; slabs of 33x96.
+  // Steps of everything that does not end in whole slabs; steps and slabs of
+  // 64x128, and of 128x256; slabs of 33x96.
   for (const char *element : {"bf16", "f32"})
-    expectUpdated(makeUpdate({{{64}, ""}, {{64, 128}, int4}, {{7}, ""}, {{128, 256}, int4}, {{64, 128}, int4}, {{33, 96}, int4},
-                              {{33, 96}, int4}, {{5, 48}, ""}, {{64, 128}, int4}},
+    expectUpdated(makeUpdate({{{64}, ""},
+                              {{64, 128}, int4},
+                              {{7}, ""},
+                              {{128, 256}, int4},
+                              {{64, 128}, int4},
+                              {{33, 96}, int4},
+                              {{33, 96}, int4},
+                              {{5, 48}, ""},
+                              {{64, 128}, int4}},
                              element, random),
                   4);
 }
 
 TEST(HopperUpdate, EverySchemeInFewLaunches) {
   Random random(12);
-  // Steps; then for each scheme the scales that many threads share, where there are any, and the packed weights.
-  expectUpdated(makeUpdate({{{64, 128}, "<int4, group_size = 0>"}, {{64, 128}, "<int4, group_size = 0>"},
-                            {{24, 96}, "<int8, group_size = 32>"}, {{24, 96}, "<int8, group_size = 32>"},
-                            {{130, 140}, "<fp8, group_size = 128>"}, {{130, 140}, "<fp8, group_size = 128>"}},
+  // Steps; then for each scheme the scales that many threads share, where there
+  // are any, and the packed weights.
+  expectUpdated(makeUpdate({{{64, 128}, "<int4, group_size = 0>"},
+                            {{64, 128}, "<int4, group_size = 0>"},
+                            {{24, 96}, "<int8, group_size = 32>"},
+                            {{24, 96}, "<int8, group_size = 32>"},
+                            {{130, 140}, "<fp8, group_size = 128>"},
+                            {{130, 140}, "<fp8, group_size = 128>"}},
                            "bf16", random),
                 1 + 2 + 1 + 2);
 }
 
-// 6 or 7 values for each: more than the 32764 bytes of a kernel's parameters hold.
+// 6 or 7 values for each: more than the 32764 bytes of a kernel's parameters
+// hold.
 TEST(HopperUpdate, MoreParametersThanATableHolds) {
   Random random(13);
   std::vector<Parameter> same(700, {{4}, ""}), different;
@@ -143,7 +179,8 @@ func.func @f(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.st
   %p2, %m2, %v2, %w2 = nn.adamw %p1, %m1, %v1, %g, %h : tensor<5x48xf32>, tensor<8xf32> -> tensor<5x48xbf16>
   return %p2, %m2, %v2, %w2 : tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xbf16>
 })mlir");
-  std::vector<Tensor> first = runOnDevice(once, one.op), both = runOnDevice(twice, one.op);
+  std::vector<Tensor> first = runOnDevice(once, one.op),
+                      both = runOnDevice(twice, one.op);
   for (auto [argument, result] : one.op.inPlace)
     one.op.arguments[argument] = copyOf(first[result]);
   std::vector<Tensor> second = runOnDevice(once, one.op);
@@ -165,13 +202,18 @@ TEST(HopperUpdate, SquareSumOfManyIsAChain) {
     arguments += fmt::format(", %x{}: {}", i, type);
     names += fmt::format(", %x{}", i);
     types += ", " + type;
-    chain += fmt::format("  %y{0} = nn.square_sum {1}, %x{0} : tensor<f32>, {2}\n", i, last, type);
+    chain +=
+        fmt::format("  %y{0} = nn.square_sum {1}, %x{0} : tensor<f32>, {2}\n",
+                    i, last, type);
     last = fmt::format("%y{}", i);
   }
-  std::string head = "(%s: tensor<f32> {nn.state = \"norm\"}" + arguments + ") -> tensor<f32> {\n";
-  CompiledForDevice program("func.func @all" + head + "  %y = nn.square_sum %s" + names + " : tensor<f32>" + types +
-                            "\n  return %y : tensor<f32>\n}\nfunc.func @chain" + head + chain + "  return " + last +
-                            " : tensor<f32>\n}");
+  std::string head = "(%s: tensor<f32> {nn.state = \"norm\"}" + arguments +
+                     ") -> tensor<f32> {\n";
+  CompiledForDevice program(
+      "func.func @all" + head + "  %y = nn.square_sum %s" + names +
+      " : tensor<f32>" + types +
+      "\n  return %y : tensor<f32>\n}\nfunc.func @chain" + head + chain +
+      "  return " + last + " : tensor<f32>\n}");
   Tensor all = makeTensor(DType::kF32, {}, {2.5}), one = copyOf(all);
   for (const Tensor &tensor : tensors)
     pointers.push_back(&tensor);

@@ -1,4 +1,5 @@
-// The device "simt", whose launches and replays are written down with the bytes that they touch.
+// The device "simt", whose launches and replays are written down with the bytes
+// that they touch.
 #pragma once
 
 #include "runtime/drivers/simt/simt.h"
@@ -9,39 +10,59 @@ namespace nibble::test {
 
 class WatchedDevice final : public Device {
 public:
-  // Without `hidesChecks` programs run as on simt; with it as on a GPU, from one arena and by graphs, and simt checks
-  // what it can see of that.
+  // Without `hidesChecks` programs run as on simt; with it as on a GPU, from
+  // one arena and by graphs, and simt checks what it can see of that.
   static Result<std::shared_ptr<WatchedDevice>> open(bool hidesChecks) {
     SimtOptions options;
     options.countTouched = true;
     NIBBLE_ASSIGN(std::shared_ptr<Device> simt, openSimt(options));
-    return std::shared_ptr<WatchedDevice>(new WatchedDevice(std::static_pointer_cast<SimtDevice>(simt), hidesChecks));
+    return std::shared_ptr<WatchedDevice>(new WatchedDevice(
+        std::static_pointer_cast<SimtDevice>(simt), hidesChecks));
   }
 
-  // Bytes that each launch outside of a graph, and each replay of a graph, has touched.
+  // Bytes that each launch outside of a graph, and each replay of a graph, has
+  // touched.
   std::vector<int64_t> launched, replayed;
 
   std::string describe() const override { return simt_->describe(); }
   DeviceMemory memory() const override { return simt_->memory(); }
-  Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override { return simt_->allocate(bytes, what); }
+  Result<DeviceAddress> allocate(int64_t bytes,
+                                 std::string_view what) override {
+    return simt_->allocate(bytes, what);
+  }
   void release(DeviceAddress address) override { simt_->release(address); }
   bool sharesHostMemory() const override { return simt_->sharesHostMemory(); }
-  bool checksAccesses() const override { return !hidesChecks_ && simt_->checksAccesses(); }
+  bool checksAccesses() const override {
+    return !hidesChecks_ && simt_->checksAccesses();
+  }
   Status adopt(void *memory, int64_t bytes, std::string_view what) override {
     return simt_->adopt(memory, bytes, what);
   }
   void disown(void *memory) override { simt_->disown(memory); }
-  Status upload(DeviceAddress to, const void *from, int64_t bytes) override { return simt_->upload(to, from, bytes); }
-  Status download(void *to, DeviceAddress from, int64_t bytes) override { return simt_->download(to, from, bytes); }
-  Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override { return simt_->copy(to, from, bytes); }
-  Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override { return simt_->fill(to, value, bytes); }
-  Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image, std::span<const std::string> kernels) override {
+  Status upload(DeviceAddress to, const void *from, int64_t bytes) override {
+    return simt_->upload(to, from, bytes);
+  }
+  Status download(void *to, DeviceAddress from, int64_t bytes) override {
+    return simt_->download(to, from, bytes);
+  }
+  Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) override {
+    return simt_->copy(to, from, bytes);
+  }
+  Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override {
+    return simt_->fill(to, value, bytes);
+  }
+  Result<std::unique_ptr<DeviceModule>>
+  load(const KernelImage &image,
+       std::span<const std::string> kernels) override {
     return simt_->load(image, kernels);
   }
   Status launch(DeviceModule &module, int kernel, const Launch &launch,
                 std::span<const KernelArgument> arguments) override {
-    return recording_ ? simt_->launch(module, kernel, launch, arguments)
-                      : watch(launched, [&] { return simt_->launch(module, kernel, launch, arguments); });
+    return recording_
+               ? simt_->launch(module, kernel, launch, arguments)
+               : watch(launched, [&] {
+                   return simt_->launch(module, kernel, launch, arguments);
+                 });
   }
   Status synchronize() override { return simt_->synchronize(); }
   Status beginGraph() override {
@@ -62,7 +83,8 @@ private:
   template <typename Run> Status watch(std::vector<int64_t> &log, Run &&run) {
     uint64_t before = simt_->counters().touchedBytes;
     Status status = run();
-    log.push_back(static_cast<int64_t>(simt_->counters().touchedBytes - before));
+    log.push_back(
+        static_cast<int64_t>(simt_->counters().touchedBytes - before));
     return status;
   }
 

@@ -18,10 +18,12 @@ struct Case {
   int page = 64;
   int block = 64;
 
-  DType dtype() const { return std::string(element) == "bf16" ? DType::kBF16 : DType::kF32; }
+  DType dtype() const {
+    return std::string(element) == "bf16" ? DType::kBF16 : DType::kF32;
+  }
   std::string name() const {
-    return fmt::format("{} heads {}/{} of {} window {} pages {} blocks {}", element, heads, kvHeads, size, window, page,
-                       block);
+    return fmt::format("{} heads {}/{} of {} window {} pages {} blocks {}",
+                       element, heads, kvHeads, size, window, page, block);
   }
 };
 
@@ -55,15 +57,19 @@ func.func @paged(%q: tensor<?xQxE>, %k: tensor<?xKxE>, %v: tensor<?xKxE>, %posit
   return %y, %kc1, %vc1 : tensor<?xQxE>, tensor<?xGxDxBxE>, tensor<?xGxBxDxE>
 }
 )mlir";
-  auto replace = [&](const std::string &from, const std::string &to) { replaceEach(text, from, to); };
+  auto replace = [&](const std::string &from, const std::string &to) {
+    replaceEach(text, from, to);
+  };
   replace("ATTRIBUTES",
-          fmt::format(
-              "{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : f32, kv_block = {} : i64, window = {} : i64}}",
-              c.heads, c.kvHeads, kScale, c.block, c.window));
+          fmt::format("{{heads = {} : i64, kv_heads = {} : i64, scale = {:f} : "
+                      "f32, kv_block = {} : i64, window = {} : i64}}",
+                      c.heads, c.kvHeads, kScale, c.block, c.window));
   replace("xQxE", fmt::format("x{}x{}", c.heads * c.size, c.element));
   replace("xKxE", fmt::format("x{}x{}", c.kvHeads * c.size, c.element));
-  replace("xGxDxBxE", fmt::format("x{}x{}x{}x{}", c.kvHeads, c.size, c.page, c.element));
-  replace("xGxBxDxE", fmt::format("x{}x{}x{}x{}", c.kvHeads, c.page, c.size, c.element));
+  replace("xGxDxBxE",
+          fmt::format("x{}x{}x{}x{}", c.kvHeads, c.size, c.page, c.element));
+  replace("xGxBxDxE",
+          fmt::format("x{}x{}x{}x{}", c.kvHeads, c.page, c.size, c.element));
   replace("xHxf32", fmt::format("x{}xf32", c.heads));
   return text;
 }
@@ -72,14 +78,18 @@ func.func @paged(%q: tensor<?xQxE>, %k: tensor<?xKxE>, %v: tensor<?xKxE>, %posit
 struct Naive {
   std::vector<double> y, dq, dk, dv;
 
-  Naive(const Case &c, const Batch &batch, const Tensor &qs, const Tensor &ks, const Tensor &vs, const Tensor &dys) {
-    auto q = valuesOf(qs), k = valuesOf(ks), v = valuesOf(vs), dy = valuesOf(dys);
-    y.assign(q.size(), 0), dq.assign(q.size(), 0), dk.assign(k.size(), 0), dv.assign(k.size(), 0);
+  Naive(const Case &c, const Batch &batch, const Tensor &qs, const Tensor &ks,
+        const Tensor &vs, const Tensor &dys) {
+    auto q = valuesOf(qs), k = valuesOf(ks), v = valuesOf(vs),
+         dy = valuesOf(dys);
+    y.assign(q.size(), 0), dq.assign(q.size(), 0), dk.assign(k.size(), 0),
+        dv.assign(k.size(), 0);
     int D = c.size, Q = c.heads * D, K = c.kvHeads * D, begin = 0;
     for (int length : batch.lengths) {
       for (int t = begin; t < begin + length; ++t)
         for (int h = 0; h < c.heads; ++h) {
-          int g = h / (c.heads / c.kvHeads), low = c.window ? std::max(begin, t - c.window + 1) : begin;
+          int g = h / (c.heads / c.kvHeads),
+              low = c.window ? std::max(begin, t - c.window + 1) : begin;
           std::vector<double> p;
           double sum = 0, delta = 0;
           for (int j = low; j <= t; ++j) {
@@ -111,7 +121,8 @@ struct Naive {
   }
 };
 
-double relativeError(const Tensor &actual, const std::vector<double> &expected) {
+double relativeError(const Tensor &actual,
+                     const std::vector<double> &expected) {
   auto values = valuesOf(actual);
   double difference = 0, norm = 0;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -136,45 +147,63 @@ protected:
   HostProgram &program = programOf(c);
   Random random{7};
 
-  Tensor queries(int tokens) { return random.normal(c.dtype(), {tokens, c.heads * c.size}); }
-  Tensor keys(int tokens) { return random.normal(c.dtype(), {tokens, c.kvHeads * c.size}); }
+  Tensor queries(int tokens) {
+    return random.normal(c.dtype(), {tokens, c.heads * c.size});
+  }
+  Tensor keys(int tokens) {
+    return random.normal(c.dtype(), {tokens, c.kvHeads * c.size});
+  }
 };
 
 TEST_P(Attention, MeansWhatFloat64Says) {
   Batch batch{{70, 1, 0, 131, 17}, {0, 0, 0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()), dy = queries(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens()), dy = queries(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
   Naive naive(c, batch, q, k, v, dy);
-  auto forward = program.call("attention", {&q, &k, &v, &positions, &sequences});
-  auto gradients = program.call("attention_grad", {&dy, &q, &k, &v, &positions, &sequences});
+  auto forward =
+      program.call("attention", {&q, &k, &v, &positions, &sequences});
+  auto gradients =
+      program.call("attention_grad", {&dy, &q, &k, &v, &positions, &sequences});
   double bound = c.dtype() == DType::kBF16 ? 4e-3 : 1e-5;
-  double errors[] = {relativeError(forward[0], naive.y), relativeError(gradients[0], naive.dq),
-                     relativeError(gradients[1], naive.dk), relativeError(gradients[2], naive.dv)};
-  fmt::print("{}: y {:.2e} dq {:.2e} dk {:.2e} dv {:.2e}\n", c.name(), errors[0], errors[1], errors[2], errors[3]);
+  double errors[] = {relativeError(forward[0], naive.y),
+                     relativeError(gradients[0], naive.dq),
+                     relativeError(gradients[1], naive.dk),
+                     relativeError(gradients[2], naive.dv)};
+  fmt::print("{}: y {:.2e} dq {:.2e} dk {:.2e} dv {:.2e}\n", c.name(),
+             errors[0], errors[1], errors[2], errors[3]);
   for (double error : errors)
     EXPECT_LT(error, bound);
 }
 
 TEST_P(Attention, ASequenceAloneAndInABatchGiveTheSameBits) {
   Batch batch{{33, 70, 64, 5}, {0, 0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()), dy = queries(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens()), dy = queries(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
-  auto forward = program.call("attention", {&q, &k, &v, &positions, &sequences}, 2);
-  auto gradients = program.call("attention_grad", {&dy, &q, &k, &v, &positions, &sequences}, 2);
+  auto forward =
+      program.call("attention", {&q, &k, &v, &positions, &sequences}, 2);
+  auto gradients = program.call("attention_grad",
+                                {&dy, &q, &k, &v, &positions, &sequences}, 2);
   int begin = 0;
   for (int length : batch.lengths) {
     int end = begin + length;
     Batch alone{{length}, {0}};
-    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end), v1 = rowsOf(v, begin, end),
-           dy1 = rowsOf(dy, begin, end);
+    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end),
+           v1 = rowsOf(v, begin, end), dy1 = rowsOf(dy, begin, end);
     Tensor positions1 = alone.positions(), sequences1 = alone.sequences();
-    auto forward1 = program.call("attention", {&q1, &k1, &v1, &positions1, &sequences1}, 1);
-    auto gradients1 = program.call("attention_grad", {&dy1, &q1, &k1, &v1, &positions1, &sequences1}, 1);
+    auto forward1 =
+        program.call("attention", {&q1, &k1, &v1, &positions1, &sequences1}, 1);
+    auto gradients1 = program.call(
+        "attention_grad", {&dy1, &q1, &k1, &v1, &positions1, &sequences1}, 1);
     for (int i = 0; i < 2; ++i)
-      EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]), "the same")
+      EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]),
+                "the same")
           << "result " << i << " from " << begin;
     for (int i = 0; i < 3; ++i)
-      EXPECT_EQ(difference(rowsOf(gradients[i], begin, end), gradients1[i]), "the same") << "gradient " << i;
+      EXPECT_EQ(difference(rowsOf(gradients[i], begin, end), gradients1[i]),
+                "the same")
+          << "gradient " << i;
     begin = end;
   }
 }
@@ -184,31 +213,40 @@ using AttentionWidths = Attention;
 // Other registers, other tiles, the same chains.
 TEST_P(AttentionWidths, AnotherVectorWidthGivesTheSameBits) {
   Batch batch{{90, 21}, {0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens()), dy = queries(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens()), dy = queries(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
   HostProgram narrow(sourceOf(c), "haswell");
   for (const char *function : {"attention", "attention_grad"}) {
-    std::vector<const Tensor *> arguments = {&q, &k, &v, &positions, &sequences};
+    std::vector<const Tensor *> arguments = {&q, &k, &v, &positions,
+                                             &sequences};
     if (std::string(function) == "attention_grad")
       arguments.insert(arguments.begin(), &dy);
-    auto here = program.call(function, arguments), there = narrow.call(function, arguments);
+    auto here = program.call(function, arguments),
+         there = narrow.call(function, arguments);
     for (size_t i = 0; i < here.size(); ++i)
-      EXPECT_EQ(difference(here[i], there[i]), "the same") << function << " result " << i;
+      EXPECT_EQ(difference(here[i], there[i]), "the same")
+          << function << " result " << i;
   }
 }
 
-// Prefill in chunks, then token by token, several sequences at a time, pages in any order and full of NaN: the bits of
-// the training forward.
+// Prefill in chunks, then token by token, several sequences at a time, pages in
+// any order and full of NaN: the bits of the training forward.
 TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
   Batch batch{{150, 66, 9}, {0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()), v = keys(batch.tokens());
+  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
+         v = keys(batch.tokens());
   Tensor positions = batch.positions(), sequences = batch.sequences();
-  auto training = program.call("attention", {&q, &k, &v, &positions, &sequences});
+  auto training =
+      program.call("attention", {&q, &k, &v, &positions, &sequences});
 
   constexpr int kPages = 16, kColumns = 4;
-  std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page, NAN);
-  Tensor keyCache = makeTensor(c.dtype(), {kPages, c.kvHeads, c.size, c.page}, garbage);
-  Tensor valueCache = makeTensor(c.dtype(), {kPages, c.kvHeads, c.page, c.size}, garbage);
+  std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page,
+                              NAN);
+  Tensor keyCache =
+      makeTensor(c.dtype(), {kPages, c.kvHeads, c.size, c.page}, garbage);
+  Tensor valueCache =
+      makeTensor(c.dtype(), {kPages, c.kvHeads, c.page, c.size}, garbage);
   std::vector<int> order(kPages);
   std::iota(order.begin(), order.end(), 0);
   for (int i = kPages - 1; i > 0; --i)
@@ -234,12 +272,17 @@ TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
       Tensor to = *Tensor::create(from.dtype(), shape);
       int64_t stride = from.bytes() / from.shape()[0];
       for (size_t i = 0; i < rows.size(); ++i)
-        std::memcpy(to.data() + i * stride, from.data() + rows[i] * stride, stride);
+        std::memcpy(to.data() + i * stride, from.data() + rows[i] * stride,
+                    stride);
       return to;
     };
-    Tensor q1 = take(q), k1 = take(k), v1 = take(v), expected = take(training[0]);
-    Tensor positions1 = part.positions(), sequences1 = part.sequences(), pages1 = makeIndices({3, kColumns}, pages);
-    auto results = program.call("paged", {&q1, &k1, &v1, &positions1, &sequences1, &pages1, &keyCache, &valueCache});
+    Tensor q1 = take(q), k1 = take(k), v1 = take(v),
+           expected = take(training[0]);
+    Tensor positions1 = part.positions(), sequences1 = part.sequences(),
+           pages1 = makeIndices({3, kColumns}, pages);
+    auto results =
+        program.call("paged", {&q1, &k1, &v1, &positions1, &sequences1, &pages1,
+                               &keyCache, &valueCache});
     EXPECT_EQ(difference(results[0], expected), "the same")
         << "at " << targets[0] << " " << targets[1] << " " << targets[2];
   };
@@ -249,16 +292,22 @@ TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
     stepTo({100 + i, 64 + i, 5 + i}); // decode; the shorter ones end on the way
 }
 
-std::string caseName(const testing::TestParamInfo<Case> &info) { return "Case" + std::to_string(info.index); }
+std::string caseName(const testing::TestParamInfo<Case> &info) {
+  return "Case" + std::to_string(info.index);
+}
 
-// Tiles of one token and of several, heads with a cut last vector, windows shorter and longer than a block, pages of
-// several blocks.
-INSTANTIATE_TEST_SUITE_P(Shapes, Attention,
-                         testing::Values(Case{4, 2, 64}, Case{2, 2, 32, 0, "f32"}, Case{8, 1, 128},
-                                         Case{6, 2, 40, 40, "f32", 128}, Case{3, 1, 80, 64, "bf16", 128},
-                                         Case{5, 1, 8, 0, "bf16"}, Case{4, 4, 16, 7, "bf16", 64, 16}),
-                         caseName);
-INSTANTIATE_TEST_SUITE_P(Shapes, AttentionWidths, testing::Values(Case{4, 2, 64}, Case{6, 2, 40, 40, "f32", 128}),
+// Tiles of one token and of several, heads with a cut last vector, windows
+// shorter and longer than a block, pages of several blocks.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Attention,
+    testing::Values(Case{4, 2, 64}, Case{2, 2, 32, 0, "f32"}, Case{8, 1, 128},
+                    Case{6, 2, 40, 40, "f32", 128},
+                    Case{3, 1, 80, 64, "bf16", 128}, Case{5, 1, 8, 0, "bf16"},
+                    Case{4, 4, 16, 7, "bf16", 64, 16}),
+    caseName);
+INSTANTIATE_TEST_SUITE_P(Shapes, AttentionWidths,
+                         testing::Values(Case{4, 2, 64},
+                                         Case{6, 2, 40, 40, "f32", 128}),
                          caseName);
 
 } // namespace

@@ -11,10 +11,13 @@ namespace {
 // |value - expected| in units of the last place of float32 at `expected`.
 double ulps(float value, double expected) {
   if (std::isinf(value) || std::fabs(expected) >= 0x1.ffffffp127)
-    return std::isinf(value) && std::fabs(expected) >= 0x1.fffffep127 ? 0 : INFINITY;
+    return std::isinf(value) && std::fabs(expected) >= 0x1.fffffep127
+               ? 0
+               : INFINITY;
   int exponent;
   std::frexp(expected, &exponent);
-  return std::fabs(value - expected) / std::ldexp(1.0, std::max(exponent, -125) - 24);
+  return std::fabs(value - expected) /
+         std::ldexp(1.0, std::max(exponent, -125) - 24);
 }
 
 constexpr const char *kElementary = R"mlir(
@@ -59,15 +62,16 @@ TEST(Elementary, ExpIsWithinOneUlpOverAllFloats) {
     if (expected > 0x1p-126 && expected < 0x1p127)
       relative = std::max(relative, std::fabs(out / expected - 1));
   }
-  std::printf("exp: %lld values, %.4f ulp, relative 2^%.2f\n", static_cast<long long>(x.elements()), worst,
-              std::log2(relative));
+  std::printf("exp: %lld values, %.4f ulp, relative 2^%.2f\n",
+              static_cast<long long>(x.elements()), worst, std::log2(relative));
   EXPECT_LT(worst, 1.0);
   EXPECT_LT(relative, 0x1p-22);
 }
 
 TEST(Elementary, ExpMeetsItsEnds) {
   HostProgram program(kElementary);
-  Tensor x = makeTensor(DType::kF32, {7}, {-INFINITY, -104, -1e30, INFINITY, 88.73, 1e30, 0});
+  Tensor x = makeTensor(DType::kF32, {7},
+                        {-INFINITY, -104, -1e30, INFINITY, 88.73, 1e30, 0});
   Tensor y = std::move(program.call("exp", {&x})[0]);
   std::vector<double> expected = {0, 0, 0, INFINITY, INFINITY, INFINITY, 1};
   EXPECT_EQ(valuesOf(y), expected);
@@ -82,11 +86,13 @@ TEST(Elementary, LogIsWithinOneUlpOverAllFloats) {
     float in = x.as<float>()[i], out = y.as<float>()[i];
     double expected = std::log(static_cast<double>(in));
     if (std::isnan(expected) || std::isinf(expected))
-      EXPECT_TRUE(std::isnan(expected) ? std::isnan(out) : out == expected) << in;
+      EXPECT_TRUE(std::isnan(expected) ? std::isnan(out) : out == expected)
+          << in;
     else
       worst = std::max(worst, ulps(out, expected));
   }
-  std::printf("log: %lld values, %.4f ulp\n", static_cast<long long>(x.elements()), worst);
+  std::printf("log: %lld values, %.4f ulp\n",
+              static_cast<long long>(x.elements()), worst);
   EXPECT_LT(worst, 0.83);
 }
 
@@ -101,9 +107,10 @@ TEST(Elementary, SineAndCosineAreRoundedOnce) {
   const float frequencies[] = {1.0f, 0.31622776f, 0.0131f, 0.00001f};
   double worst = 0;
   for (int64_t i = 0; i < kCount * 4; ++i) {
-    double angle = static_cast<float>(positions[i / 4]) * frequencies[i % 4]; // float32 product
-    worst = std::max(
-        {worst, ulps(tables[0].as<float>()[i], std::cos(angle)), ulps(tables[1].as<float>()[i], std::sin(angle))});
+    double angle = static_cast<float>(positions[i / 4]) *
+                   frequencies[i % 4]; // float32 product
+    worst = std::max({worst, ulps(tables[0].as<float>()[i], std::cos(angle)),
+                      ulps(tables[1].as<float>()[i], std::sin(angle))});
   }
   std::printf("sine and cosine: %d angles, %.4f ulp\n", kCount * 4, worst);
   EXPECT_LT(worst, 0.501);

@@ -17,26 +17,33 @@ TEST(Elementwise, EmbeddingAndTakeRowsCopyRows) {
     for (int features : kFeatures) {
       for (const std::string &source : gatherSources(features)) {
         HostProgram program(withElement(source, dtype));
-        Tensor x = random.normal(dtype, {50, features}), i = random.indices({19}, 50);
+        Tensor x = random.normal(dtype, {50, features}),
+               i = random.indices({19}, 50);
         auto y = program.call("f", {&x, &i});
         for (int t = 0; t < 19; ++t) {
           int row = i.as<int32_t>()[t];
-          EXPECT_EQ(difference(rowsOf(y[0], t, t + 1), rowsOf(x, row, row + 1)), "the same") << source;
+          EXPECT_EQ(difference(rowsOf(y[0], t, t + 1), rowsOf(x, row, row + 1)),
+                    "the same")
+              << source;
         }
       }
     }
 }
 
-// One ascending chain of float32 additions per element, whatever the threads: compared with that chain.
+// One ascending chain of float32 additions per element, whatever the threads:
+// compared with that chain.
 TEST(Elementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   Random random(2);
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
       HostProgram program(withElement(embeddingGradSource(9, features), dtype));
-      Tensor dy = random.normal(dtype, {64, features}), tokens = random.indices({64}, 9);
-      Tensor table = random.normal(DType::kF32, {9, features}), expected = embeddingGradOf(dy, tokens, table);
+      Tensor dy = random.normal(dtype, {64, features}),
+             tokens = random.indices({64}, 9);
+      Tensor table = random.normal(DType::kF32, {9, features}),
+             expected = embeddingGradOf(dy, tokens, table);
       program.call("f", {&dy, &tokens, &table});
-      EXPECT_EQ(difference(table, expected), "the same") << nameOf(dtype) << " " << features;
+      EXPECT_EQ(difference(table, expected), "the same")
+          << nameOf(dtype) << " " << features;
     }
 }
 
@@ -45,9 +52,12 @@ TEST(Elementwise, SumTokensAddsInTheOrderOfTheTokens) {
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
       HostProgram program(withElement(sumTokensSource(features), dtype));
-      Tensor x = random.normal(dtype, {45, features}), sum = random.normal(DType::kF32, {features}), expected = sumTokensOf(x, sum);
+      Tensor x = random.normal(dtype, {45, features}),
+             sum = random.normal(DType::kF32, {features}),
+             expected = sumTokensOf(x, sum);
       program.call("f", {&x, &sum});
-      EXPECT_EQ(difference(sum, expected), "the same") << nameOf(dtype) << " " << features;
+      EXPECT_EQ(difference(sum, expected), "the same")
+          << nameOf(dtype) << " " << features;
     }
 }
 
@@ -73,7 +83,8 @@ TEST(Elementwise, SwigluAndItsGradientMeanWhatTheReferenceSays) {
     }
 }
 
-// Chains of tensor arithmetic round after each operation, in lanes as in what is left of a row, whatever the threads.
+// Chains of tensor arithmetic round after each operation, in lanes as in what
+// is left of a row, whatever the threads.
 TEST(Elementwise, ChainsOfTensorsRoundEachOperation) {
   Random random(8);
   int64_t compared = 0;
@@ -90,13 +101,16 @@ func.func @f(%a: tensor<?x{0}xbf16>, %b: tensor<?x{0}xbf16>, %s: tensor<?xf32>) 
                                       features),
                           cpu);
       for (int64_t rows : {1, 5, 19}) {
-        Tensor a = random.normal(DType::kBF16, {rows, features}), b = random.normal(DType::kBF16, {rows, features});
+        Tensor a = random.normal(DType::kBF16, {rows, features}),
+               b = random.normal(DType::kBF16, {rows, features});
         Tensor s = random.normal(DType::kF32, {rows});
         std::vector<double> expected, list;
         auto x = valuesOf(a), y = valuesOf(b), z = valuesOf(s);
         for (size_t i = 0; i < x.size(); ++i) {
-          float sum = numerics::roundToBf16(static_cast<float>(x[i]) + static_cast<float>(y[i]));
-          expected.push_back(numerics::roundToBf16(sum * static_cast<float>(y[i])));
+          float sum = numerics::roundToBf16(static_cast<float>(x[i]) +
+                                            static_cast<float>(y[i]));
+          expected.push_back(
+              numerics::roundToBf16(sum * static_cast<float>(y[i])));
         }
         for (double value : z) {
           auto single = static_cast<float>(value);
@@ -105,8 +119,10 @@ func.func @f(%a: tensor<?x{0}xbf16>, %b: tensor<?x{0}xbf16>, %s: tensor<?xf32>) 
         }
         for (int threads : {1, 2}) {
           auto results = program.call("f", {&a, &b, &s}, threads);
-          EXPECT_EQ(valuesOf(results[0]), expected) << cpu << ", " << rows << " rows of " << features;
-          EXPECT_EQ(valuesOf(results[1]), list) << cpu << ", " << rows << " rows";
+          EXPECT_EQ(valuesOf(results[0]), expected)
+              << cpu << ", " << rows << " rows of " << features;
+          EXPECT_EQ(valuesOf(results[1]), list)
+              << cpu << ", " << rows << " rows";
           compared += static_cast<int64_t>(expected.size() + list.size());
         }
       }

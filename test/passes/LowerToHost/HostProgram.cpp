@@ -24,7 +24,8 @@ Tensor makeTensor(DType dtype, Shape shape, const std::vector<double> &values) {
     throw std::runtime_error("a tensor of numbers is of bf16 or float32");
   Tensor tensor = orThrow(Tensor::create(dtype, std::move(shape)));
   if (tensor.elements() != static_cast<int64_t>(values.size()))
-    throw std::runtime_error(fmt::format("{} values for {}", values.size(), toString(tensor.shape())));
+    throw std::runtime_error(fmt::format("{} values for {}", values.size(),
+                                         toString(tensor.shape())));
   for (size_t i = 0; i < values.size(); ++i) {
     float value = static_cast<float>(values[i]);
     if (dtype == DType::kBF16)
@@ -52,7 +53,8 @@ Tensor rowsOf(const Tensor &tensor, int64_t first, int64_t last) {
   int64_t stride = tensor.bytes() / shape[0];
   shape[0] = last - first;
   Tensor part = orThrow(Tensor::create(tensor.dtype(), shape));
-  std::memcpy(part.data(), tensor.data() + first * stride, (last - first) * stride);
+  std::memcpy(part.data(), tensor.data() + first * stride,
+              (last - first) * stride);
   return part;
 }
 
@@ -66,25 +68,30 @@ std::vector<double> valuesOf(const Tensor &tensor) {
     else if (tensor.dtype() == DType::kI32)
       values[i] = tensor.as<int32_t>()[i];
     else
-      throw std::runtime_error("numbers are read of tensors of bf16, float32 or i32");
+      throw std::runtime_error(
+          "numbers are read of tensors of bf16, float32 or i32");
   }
   return values;
 }
 
 bool sameBits(const Tensor &a, const Tensor &b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         std::memcmp(a.data(), b.data(), a.bytes()) == 0;
 }
 
 std::string difference(const Tensor &a, const Tensor &b) {
   if (a.dtype() != b.dtype() || a.shape() != b.shape())
     return toString(a.shape()) + " and " + toString(b.shape());
-  int64_t size = a.elements() == 0 ? 1 : a.bytes() / a.elements(), count = 0, first = -1;
+  int64_t size = a.elements() == 0 ? 1 : a.bytes() / a.elements(), count = 0,
+          first = -1;
   for (int64_t i = 0; i < a.elements(); ++i)
-    if (std::memcmp(a.data() + i * size, b.data() + i * size, size) != 0 && count++ == 0)
+    if (std::memcmp(a.data() + i * size, b.data() + i * size, size) != 0 &&
+        count++ == 0)
       first = i;
   if (count == 0)
     return "the same";
-  return fmt::format("{} of {} differ, first at {}: {} and {}", count, a.elements(), first, valuesOf(a)[first],
+  return fmt::format("{} of {} differ, first at {}: {} and {}", count,
+                     a.elements(), first, valuesOf(a)[first],
                      valuesOf(b)[first]);
 }
 
@@ -108,10 +115,11 @@ HostProgram::HostProgram(const std::string &source, const std::string &cpu) {
   registerAllDialects(registry);
   context_ = std::make_unique<mlir::MLIRContext>(registry);
   std::string diagnostics;
-  mlir::ScopedDiagnosticHandler handler(context_.get(), [&](mlir::Diagnostic &diagnostic) {
-    diagnostics += diagnostic.str() + "\n";
-    return mlir::success();
-  });
+  mlir::ScopedDiagnosticHandler handler(
+      context_.get(), [&](mlir::Diagnostic &diagnostic) {
+        diagnostics += diagnostic.str() + "\n";
+        return mlir::success();
+      });
   auto module = mlir::parseSourceString<mlir::ModuleOp>(source, context_.get());
   if (!module)
     throw std::runtime_error("does not parse: " + diagnostics);
@@ -120,15 +128,19 @@ HostProgram::HostProgram(const std::string &source, const std::string &cpu) {
   auto compiled = host::compile(*module, options);
   if (mlir::failed(compiled))
     throw std::runtime_error("does not compile: " + diagnostics);
-  program_ = std::make_unique<Program>(orThrow(Program::create((*compiled)->table(), *compiled)));
+  program_ = std::make_unique<Program>(
+      orThrow(Program::create((*compiled)->table(), *compiled)));
 }
 
-std::vector<Tensor> HostProgram::call(const std::string &name, const std::vector<const Tensor *> &arguments,
-                                      int threads) {
+std::vector<Tensor>
+HostProgram::call(const std::string &name,
+                  const std::vector<const Tensor *> &arguments, int threads) {
   omp_set_num_threads(threads);
   Function function = orThrow(program_->function(name));
   for (size_t i = 0; i < arguments.size(); ++i)
-    if (Status status = function.bind(static_cast<int>(i), arguments[i]->view()); !status.isOk())
+    if (Status status =
+            function.bind(static_cast<int>(i), arguments[i]->view());
+        !status.isOk())
       throw std::runtime_error(status.message());
   Arena arena;
   std::vector<Tensor> results;

@@ -1,4 +1,5 @@
-// A program compiled for this machine from a few lines of IR, called with tensors made here.
+// A program compiled for this machine from a few lines of IR, called with
+// tensors made here.
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -33,9 +34,12 @@ std::string difference(const Tensor &a, const Tensor &b);
 class Random {
 public:
   explicit Random(uint32_t seed) : engine_(seed) {}
-  Tensor normal(DType dtype, Shape shape, double scale = 1.0, double mean = 0.0);
+  Tensor normal(DType dtype, Shape shape, double scale = 1.0,
+                double mean = 0.0);
   Tensor indices(Shape shape, int bound);
-  int below(int bound) { return static_cast<int>(engine_() % static_cast<uint32_t>(bound)); }
+  int below(int bound) {
+    return static_cast<int>(engine_() % static_cast<uint32_t>(bound));
+  }
 
 private:
   std::mt19937 engine_;
@@ -43,11 +47,15 @@ private:
 
 class HostProgram {
 public:
-  // Throws with the diagnostics when the module does not compile: a test that cannot run fails. `pipeline` runs first.
-  explicit HostProgram(const std::string &source, const std::string &cpu = "host");
+  // Throws with the diagnostics when the module does not compile: a test that
+  // cannot run fails. `pipeline` runs first.
+  explicit HostProgram(const std::string &source,
+                       const std::string &cpu = "host");
 
   // The function's results. Arguments that are state are updated in place.
-  std::vector<Tensor> call(const std::string &function, const std::vector<const Tensor *> &arguments, int threads = 2);
+  std::vector<Tensor> call(const std::string &function,
+                           const std::vector<const Tensor *> &arguments,
+                           int threads = 2);
   Program &program() { return *program_; }
 
 private:

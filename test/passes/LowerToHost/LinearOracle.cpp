@@ -8,16 +8,21 @@
 namespace nibble::test {
 
 Matrix::Matrix(const Tensor &tensor)
-    : Matrix(tensor.shape().size() == 1 ? 1 : tensor.shape()[0], tensor.shape().back()) {
+    : Matrix(tensor.shape().size() == 1 ? 1 : tensor.shape()[0],
+             tensor.shape().back()) {
   std::vector<double> exact = valuesOf(tensor);
   for (size_t i = 0; i < exact.size(); ++i)
     values[i] = static_cast<float>(exact[i]);
 }
 
-static float rounded(float value, bool bf16) { return bf16 ? numerics::roundToBf16(value) : value; }
+static float rounded(float value, bool bf16) {
+  return bf16 ? numerics::roundToBf16(value) : value;
+}
 
-// N11: lane l takes k = l, l + 16, ...; rows are padded with +0 to whole steps; then the tree 8, 4, 2, 1.
-static float dotProduct(const Matrix &x, int64_t t, const Matrix &w, int64_t n) {
+// N11: lane l takes k = l, l + 16, ...; rows are padded with +0 to whole steps;
+// then the tree 8, 4, 2, 1.
+static float dotProduct(const Matrix &x, int64_t t, const Matrix &w,
+                        int64_t n) {
   std::array<float, 16> lanes{};
   for (int64_t k = 0; k < (x.columns + 15) / 16 * 16; ++k) {
     float a = k < x.columns ? x.at(t, k) : 0.0f;
@@ -30,7 +35,8 @@ static float dotProduct(const Matrix &x, int64_t t, const Matrix &w, int64_t n) 
   return lanes[0];
 }
 
-Matrix linear(const Matrix &x, const Matrix &w, const Matrix *bias, const Matrix *residual, bool bf16) {
+Matrix linear(const Matrix &x, const Matrix &w, const Matrix *bias,
+              const Matrix *residual, bool bf16) {
   Matrix y(x.rows, w.rows);
   for (int64_t t = 0; t < y.rows; ++t)
     for (int64_t n = 0; n < y.columns; ++n) {
@@ -66,7 +72,8 @@ Matrix linearWeightGrad(const Matrix &dy, const Matrix &x, const Matrix &init) {
 }
 
 Tensor tensorOf(const Matrix &matrix, DType dtype) {
-  return makeTensor(dtype, {matrix.rows, matrix.columns}, {matrix.values.begin(), matrix.values.end()});
+  return makeTensor(dtype, {matrix.rows, matrix.columns},
+                    {matrix.values.begin(), matrix.values.end()});
 }
 
 } // namespace nibble::test

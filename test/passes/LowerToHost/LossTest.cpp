@@ -21,11 +21,15 @@ TEST(Loss, LogProbabilityMeansWhatTheReferenceSays) {
 TEST(Loss, LogitsOfMinusInfinityAreAbsent) {
   HostProgram program(logProbabilitySource(40)), small(logProbabilitySource(8));
   Random random(2);
-  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})), many(40, -INFINITY);
+  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})),
+                      many(40, -INFINITY);
   std::copy(few.begin(), few.end(), many.begin());
-  Tensor x = makeTensor(DType::kF32, {1, 40}, many), y = makeTensor(DType::kF32, {1, 8}, few);
-  Tensor target = makeIndices({1}, {3}), temperature = makeTensor(DType::kF32, {1}, {0.9});
-  auto all = program.call("f", {&x, &target, &temperature}), rest = small.call("f", {&y, &target, &temperature});
+  Tensor x = makeTensor(DType::kF32, {1, 40}, many),
+         y = makeTensor(DType::kF32, {1, 8}, few);
+  Tensor target = makeIndices({1}, {3}),
+         temperature = makeTensor(DType::kF32, {1}, {0.9});
+  auto all = program.call("f", {&x, &target, &temperature}),
+       rest = small.call("f", {&y, &target, &temperature});
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(difference(all[i], rest[i]), "the same") << i;
 }
@@ -40,7 +44,8 @@ TEST(Loss, LogProbabilityGradMeansWhatTheReferenceSays) {
 float sum16(const float *x, int64_t count, bool square) {
   float lanes[16] = {};
   for (int64_t i = 0; i < count; ++i)
-    lanes[i % 16] = square ? std::fma(x[i], x[i], lanes[i % 16]) : lanes[i % 16] + x[i];
+    lanes[i % 16] =
+        square ? std::fma(x[i], x[i], lanes[i % 16]) : lanes[i % 16] + x[i];
   for (int half = 8; half >= 1; half /= 2)
     for (int i = 0; i < half; ++i)
       lanes[i] += lanes[i + half];
@@ -61,11 +66,14 @@ func.func @vector(%x: tensor<100xf32>, %s: tensor<f32> {nn.state = "norm"}) -> t
   for (int count : {0, 1, 15, 16, 17, 1000}) {
     Tensor x = random.normal(DType::kF32, {count});
     auto sum = program.call("sum", {&x});
-    EXPECT_EQ(sum[0].as<float>()[0], sum16(x.as<float>(), count, false)) << count;
+    EXPECT_EQ(sum[0].as<float>()[0], sum16(x.as<float>(), count, false))
+        << count;
     auto back = program.call("broadcast", {&sum[0], &x});
-    EXPECT_EQ(valuesOf(back[0]), std::vector<double>(count, sum[0].as<float>()[0]));
+    EXPECT_EQ(valuesOf(back[0]),
+              std::vector<double>(count, sum[0].as<float>()[0]));
   }
-  Tensor x = random.normal(DType::kF32, {7, 100}), norm = makeTensor(DType::kF32, {}, {2.5});
+  Tensor x = random.normal(DType::kF32, {7, 100}),
+         norm = makeTensor(DType::kF32, {}, {2.5});
   float expected = 2.5f;
   for (int row = 0; row < 7; ++row)
     expected += sum16(x.as<float>() + row * 100, 100, true);

@@ -12,7 +12,8 @@ struct Extents {
   int features, block;
 };
 // Whole rows and heads, with and without a tail in the last step of lanes.
-constexpr Extents kExtents[] = {{1024, 1024}, {256, 64}, {96, 48}, {60, 20}, {33, 33}, {8, 8}};
+constexpr Extents kExtents[] = {{1024, 1024}, {256, 64}, {96, 48},
+                                {60, 20},     {33, 33},  {8, 8}};
 
 TEST(Norm, MeansWhatTheReferenceSays) {
   Random random(1);
@@ -36,7 +37,8 @@ func.func @f(%x: tensor<?x{0}xE>, %w: tensor<{1}xE>) -> tensor<?x{0}xE> {{
 
 OpCase gradient(DType dtype, Extents extents, int tokens, Random &random) {
   OpCase c;
-  c.name = fmt::format("rms_norm_grad {} {}/{}", nameOf(dtype), extents.features, extents.block);
+  c.name = fmt::format("rms_norm_grad {} {}/{}", nameOf(dtype),
+                       extents.features, extents.block);
   c.source = fmt::format(R"mlir(
 func.func @f(%dy: tensor<?x{0}xE>, %x: tensor<?x{0}xE>, %w: tensor<{1}xE>, %init: tensor<{1}xf32> {{nn.state = "gradient:w"}})
     -> (tensor<?x{0}xE>, tensor<{1}xf32>) {{
@@ -60,8 +62,8 @@ TEST(Norm, GradientMeansWhatTheReferenceSays) {
       checkOp(gradient(dtype, extents, 13, random));
 }
 
-// The weight's gradient is one chain: cutting the tokens in two calls that accumulate changes no bit, and a row of dx
-// is its own.
+// The weight's gradient is one chain: cutting the tokens in two calls that
+// accumulate changes no bit, and a row of dx is its own.
 TEST(Norm, CuttingTheTokensChangesNothing) {
   Random random(3);
   for (Extents extents : kExtents) {
@@ -70,9 +72,11 @@ TEST(Norm, CuttingTheTokensChangesNothing) {
     std::vector<Tensor> whole = runOp(program, c);
     Tensor accumulator = copyOf(c.arguments[3]);
     for (auto [first, last] : {std::pair<int, int>{0, 6}, {6, 17}}) {
-      Tensor dy = rowsOf(c.arguments[0], first, last), x = rowsOf(c.arguments[1], first, last);
+      Tensor dy = rowsOf(c.arguments[0], first, last),
+             x = rowsOf(c.arguments[1], first, last);
       auto part = program.call("f", {&dy, &x, &c.arguments[2], &accumulator});
-      EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same") << c.name;
+      EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same")
+          << c.name;
     }
     EXPECT_EQ(difference(accumulator, whole[1]), "the same") << c.name;
     EXPECT_NE(difference(accumulator, c.arguments[3]), "the same") << c.name;

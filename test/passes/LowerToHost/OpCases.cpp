@@ -12,8 +12,12 @@ namespace nibble::test {
 using numerics::Layout;
 using numerics::PackedLayout;
 
-PackedLayout QuantizeCase::layout(Layout order) const { return {n, k, *numerics::parseScheme(scheme), order}; }
-std::string QuantizeCase::packed(Layout order) const { return numerics::toString(layout(order)); }
+PackedLayout QuantizeCase::layout(Layout order) const {
+  return {n, k, *numerics::parseScheme(scheme), order};
+}
+std::string QuantizeCase::packed(Layout order) const {
+  return numerics::toString(layout(order));
+}
 std::string QuantizeCase::tensor(const std::string &element) const {
   return fmt::format("tensor<{}x{}x{}>", n, k, element);
 }
@@ -29,7 +33,8 @@ Tensor QuantizeCase::weight(Random &random) const {
     if (group % 7 == 1)
       value = 0.0f;
     else if (group % 7 == 2)
-      value = std::ldexp(static_cast<float>(random.below(15) - 7) / 2, random.below(3) - 20);
+      value = std::ldexp(static_cast<float>(random.below(15) - 7) / 2,
+                         random.below(3) - 20);
     else if (group % 7 == 3)
       value = std::ldexp(value, -130);
     else if (group % 7 == 4)
@@ -41,11 +46,15 @@ Tensor QuantizeCase::weight(Random &random) const {
 
 Tensor QuantizeCase::slabOf(const Tensor &plain, Layout order) const {
   Tensor slab = *Tensor::create(DType::kU8, {layout(order).bytes()});
-  EXPECT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout(order), slab.as<uint8_t>()).has_value());
+  EXPECT_FALSE(numerics::quantizeMatrix(plain.as<uint16_t>(), layout(order),
+                                        slab.as<uint8_t>())
+                   .has_value());
   return slab;
 }
 
-void PrintTo(const QuantizeCase &c, std::ostream *out) { *out << c.n << "x" << c.k << " " << c.scheme; }
+void PrintTo(const QuantizeCase &c, std::ostream *out) {
+  *out << c.n << "x" << c.k << " " << c.scheme;
+}
 
 Tensor quotientWeight() {
   std::vector<uint16_t> values;
@@ -57,7 +66,8 @@ Tensor quotientWeight() {
         values.push_back(static_cast<uint16_t>(x | (x + i) % 2 << 15));
     }
   }
-  Tensor plain = *Tensor::create(DType::kBF16, {static_cast<int64_t>(values.size()) / 32, 32});
+  Tensor plain = *Tensor::create(
+      DType::kBF16, {static_cast<int64_t>(values.size()) / 32, 32});
   std::copy(values.begin(), values.end(), plain.as<uint16_t>());
   return plain;
 }
@@ -70,15 +80,24 @@ int64_t differentBytes(const Tensor &a, const Tensor &b) {
   return count;
 }
 
-std::string quantizeSource(const std::string &tensor, const std::string &packed) {
-  return fmt::format("func.func @f(%w: {0}) -> {1} {{\n  %p = qat.quantize %w : {0} -> {1}\n  return %p : {1}\n}}", tensor, packed);
+std::string quantizeSource(const std::string &tensor,
+                           const std::string &packed) {
+  return fmt::format("func.func @f(%w: {0}) -> {1} {{\n  %p = qat.quantize %w "
+                     ": {0} -> {1}\n  return %p : {1}\n}}",
+                     tensor, packed);
 }
-std::string dequantizeSource(const std::string &packed, const std::string &tensor) {
-  return fmt::format("func.func @f(%p: {0}) -> {1} {{\n  %w = qat.dequantize %p : {0} -> {1}\n  return %w : {1}\n}}", packed, tensor);
+std::string dequantizeSource(const std::string &packed,
+                             const std::string &tensor) {
+  return fmt::format("func.func @f(%p: {0}) -> {1} {{\n  %w = qat.dequantize "
+                     "%p : {0} -> {1}\n  return %w : {1}\n}}",
+                     packed, tensor);
 }
-std::string fakeQuantSource(const std::string &tensor, const std::string &scheme) {
-  return fmt::format("func.func @f(%w: {0}) -> {0} {{\n  %q = qat.fake_quant %w {{scheme = #qat.scheme{1}}} : {0}\n  return %q : {0}\n}}", tensor,
-                     scheme);
+std::string fakeQuantSource(const std::string &tensor,
+                            const std::string &scheme) {
+  return fmt::format(
+      "func.func @f(%w: {0}) -> {0} {{\n  %q = qat.fake_quant %w {{scheme = "
+      "#qat.scheme{1}}} : {0}\n  return %q : {0}\n}}",
+      tensor, scheme);
 }
 
 std::string logProbabilitySource(int vocabulary) {
@@ -127,7 +146,8 @@ func.func @f(%dlogp: tensor<?xf32>, %dentropy: tensor<?xf32>, %logits: tensor<?x
   c.arguments.push_back(random.normal(DType::kF32, {rows}, 0.1));
   addRows(c, vocabulary, rows, random);
   c.perToken = {0, 1, 2, 3, 4};
-  c.bound = 2e-5; // exp(x - lse) carries the rounding of x - lse, up to 2^-19 at |x| = 30
+  c.bound = 2e-5; // exp(x - lse) carries the rounding of x - lse, up to 2^-19
+                  // at |x| = 30
   return c;
 }
 
@@ -142,7 +162,9 @@ func.func @broadcast(%x: tensor<f32>, %like: tensor<?xf32>) -> tensor<?xf32> {
 })mlir";
 
 AdamWCase adamWCase(DType dtype, const Shape &shape, Random &random) {
-  std::string extents = shape.size() == 1 ? fmt::format("{}", shape[0]) : fmt::format("{}x{}", shape[0], shape[1]);
+  std::string extents = shape.size() == 1
+                            ? fmt::format("{}", shape[0])
+                            : fmt::format("{}x{}", shape[0], shape[1]);
   AdamWCase c;
   c.source = withElement(fmt::format(R"mlir(
 func.func @f(%p: tensor<{0}xf32> {{nn.state = "master:w"}}, %m: tensor<{0}xf32> {{nn.state = "moment1:w"}},
@@ -153,16 +175,20 @@ func.func @f(%p: tensor<{0}xf32> {{nn.state = "master:w"}}, %m: tensor<{0}xf32> 
 }})mlir",
                                      extents),
                          dtype);
-  Tensor p = random.normal(DType::kF32, shape), m = random.normal(DType::kF32, shape), g = random.normal(DType::kF32, shape);
+  Tensor p = random.normal(DType::kF32, shape),
+         m = random.normal(DType::kF32, shape),
+         g = random.normal(DType::kF32, shape);
   Tensor v = random.normal(DType::kF32, shape, 0.1, 1.0);
   float h[8] = {0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0.271f, 0.1426f};
   for (const Tensor *tensor : {&p, &m, &v, &g})
     c.arguments.push_back(copyOf(*tensor));
-  c.arguments.push_back(makeTensor(DType::kF32, {8}, std::vector<double>(h, h + 8)));
+  c.arguments.push_back(
+      makeTensor(DType::kF32, {8}, std::vector<double>(h, h + 8)));
   std::vector<double> weights;
   for (int64_t i = 0; i < p.elements(); ++i) {
     float gradient = g.as<float>()[i] * h[5];
-    float &mi = m.as<float>()[i], &vi = v.as<float>()[i], &pi = p.as<float>()[i];
+    float &mi = m.as<float>()[i], &vi = v.as<float>()[i],
+          &pi = p.as<float>()[i];
     mi = h[1] * mi + (1 - h[1]) * gradient;
     vi = h[2] * vi + (1 - h[2]) * gradient * gradient;
     pi = pi - h[0] * ((mi / h[6]) / (std::sqrt(vi / h[7]) + h[3]) + h[4] * pi);
@@ -177,13 +203,16 @@ func.func @f(%p: tensor<{0}xf32> {{nn.state = "master:w"}}, %m: tensor<{0}xf32> 
 
 std::vector<std::string> gatherSources(int features) {
   std::vector<std::string> sources;
-  for (const char *op : {"nn.embedding %i, %x : tensor<?xi32>, tensor<50x{0}xE>", "nn.take_rows %x, %i : tensor<50x{0}xE>, tensor<?xi32>"})
+  for (const char *op :
+       {"nn.embedding %i, %x : tensor<?xi32>, tensor<50x{0}xE>",
+        "nn.take_rows %x, %i : tensor<50x{0}xE>, tensor<?xi32>"})
     sources.push_back(fmt::format(R"mlir(
 func.func @f(%x: tensor<50x{0}xE>, %i: tensor<?xi32>) -> tensor<?x{0}xE> {{
   %y = {1} -> tensor<?x{0}xE>
   return %y : tensor<?x{0}xE>
 }})mlir",
-                                  features, fmt::format(fmt::runtime(op), features)));
+                                  features,
+                                  fmt::format(fmt::runtime(op), features)));
   return sources;
 }
 
@@ -196,13 +225,15 @@ func.func @f(%dy: tensor<?x{1}xE>, %tokens: tensor<?xi32>, %init: tensor<{0}x{1}
                      rows, features);
 }
 
-Tensor embeddingGradOf(const Tensor &dy, const Tensor &tokens, const Tensor &init) {
+Tensor embeddingGradOf(const Tensor &dy, const Tensor &tokens,
+                       const Tensor &init) {
   Tensor result = copyOf(init);
   int64_t features = init.shape()[1];
   auto values = valuesOf(dy);
   for (int64_t t = 0; t < tokens.elements(); ++t)
     for (int64_t j = 0; j < features; ++j)
-      result.as<float>()[tokens.as<int32_t>()[t] * features + j] += static_cast<float>(values[t * features + j]);
+      result.as<float>()[tokens.as<int32_t>()[t] * features + j] +=
+          static_cast<float>(values[t * features + j]);
   return result;
 }
 
@@ -219,11 +250,13 @@ Tensor sumTokensOf(const Tensor &x, const Tensor &init) {
   Tensor result = copyOf(init);
   auto values = valuesOf(x);
   for (size_t i = 0; i < values.size(); ++i)
-    result.as<float>()[static_cast<int64_t>(i) % init.elements()] += static_cast<float>(values[i]);
+    result.as<float>()[static_cast<int64_t>(i) % init.elements()] +=
+        static_cast<float>(values[i]);
   return result;
 }
 
-static OpCase opCase(std::string name, DType dtype, std::string source, std::vector<int> perToken) {
+static OpCase opCase(std::string name, DType dtype, std::string source,
+                     std::vector<int> perToken) {
   OpCase c;
   c.name = fmt::format("{} {}", name, nameOf(dtype));
   c.source = std::move(source);
@@ -305,10 +338,14 @@ Tensor Batch::sequences() const {
   return makeIndices({static_cast<int64_t>(offsets.size())}, offsets);
 }
 
-int Batch::tokens() const { return std::accumulate(lengths.begin(), lengths.end(), 0); }
+int Batch::tokens() const {
+  return std::accumulate(lengths.begin(), lengths.end(), 0);
+}
 
-void replaceEach(std::string &text, const std::string &from, const std::string &to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+void replaceEach(std::string &text, const std::string &from,
+                 const std::string &to) {
+  for (size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
 }
 

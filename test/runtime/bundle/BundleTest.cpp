@@ -52,7 +52,9 @@ TEST_F(BundleTest, EveryCutIsRefused) {
   for (size_t length = 0; length < content.size(); ++length) {
     Status status = reading(content.substr(0, length));
     ASSERT_EQ(status.code(), Code::kBadInput) << length;
-    EXPECT_THAT(status.message(), HasSubstr(length < 8 ? "is not a bundle" : "is cut")) << length;
+    EXPECT_THAT(status.message(),
+                HasSubstr(length < 8 ? "is not a bundle" : "is cut"))
+        << length;
   }
 }
 
@@ -71,27 +73,37 @@ TEST_F(BundleTest, EveryFlippedBitIsSeen) {
   std::string all;
   for (const std::string &kind : kinds)
     all += kind + "\n";
-  for (const char *what : {"is not a bundle", "made for interface version", "its header is damaged",
-                           "section 'ptx' is damaged", "section 'manifest' is damaged", "section 'cubin' is damaged"})
+  for (const char *what :
+       {"is not a bundle", "made for interface version",
+        "its header is damaged", "section 'ptx' is damaged",
+        "section 'manifest' is damaged", "section 'cubin' is damaged"})
     EXPECT_THAT(all, HasSubstr(what));
 }
 
 TEST_F(BundleTest, WhatIsMissingOrForAnotherTargetIsNamed) {
   ASSERT_TRUE(writeBundle(path, Bundle{"tpu", {}}).isOk());
-  EXPECT_THAT(readBundle(path).status().message(), HasSubstr("is for target 'tpu'"));
-  EXPECT_THAT(deviceProgramOf({"cuda", {{"manifest", "{}"}}}, path).status().message(),
-              HasSubstr("no section 'image'"));
-  EXPECT_THAT(loadHostProgram({"cuda", {}}, path).status().message(), HasSubstr("no program for the host"));
+  EXPECT_THAT(readBundle(path).status().message(),
+              HasSubstr("is for target 'tpu'"));
+  EXPECT_THAT(
+      deviceProgramOf({"cuda", {{"manifest", "{}"}}}, path).status().message(),
+      HasSubstr("no section 'image'"));
+  EXPECT_THAT(loadHostProgram({"cuda", {}}, path).status().message(),
+              HasSubstr("no program for the host"));
   written();
   auto opened = openBundle(path, {"host", nullptr});
   EXPECT_EQ(opened.status().code(), Code::kUsage);
-  EXPECT_THAT(opened.status().message(), HasSubstr("is for target cuda, not host"));
-  EXPECT_EQ(readBundle((folder.path() / "none.nbl").string()).status().code(), Code::kBadInput);
+  EXPECT_THAT(opened.status().message(),
+              HasSubstr("is for target cuda, not host"));
+  EXPECT_EQ(readBundle((folder.path() / "none.nbl").string()).status().code(),
+            Code::kBadInput);
 }
 
 TEST_F(BundleTest, AHostProgramNeedsItsCpuAndALibrary) {
-  Status feature = loadHostProgram(hostBundle("", "x", {"avx512f", "no-such-tuning"}), path).status();
-  Status library = loadHostProgram(hostBundle("no library", "x", {}), path).status();
+  Status feature =
+      loadHostProgram(hostBundle("", "x", {"avx512f", "no-such-tuning"}), path)
+          .status();
+  Status library =
+      loadHostProgram(hostBundle("no library", "x", {}), path).status();
   EXPECT_EQ(library.code(), Code::kEnvironment);
   EXPECT_THAT(library.message(), HasSubstr("its code cannot be loaded"));
   if (!__builtin_cpu_supports("avx512f"))
@@ -102,11 +114,13 @@ TEST_F(BundleTest, ProgramsRunOnTheDeviceThatIsGiven) {
   written();
   auto device = std::make_shared<FakeDevice>();
   addKernels(*device);
-  auto program = openBundle(path, {"simt", std::make_shared<DeviceResidence>(device)});
+  auto program =
+      openBundle(path, {"simt", std::make_shared<DeviceResidence>(device)});
   ASSERT_TRUE(program.isOk()) << program.status().message();
   EXPECT_TRUE(program->has("main"));
   device->kernels.clear();
-  auto missing = openBundle(path, {"", std::make_shared<DeviceResidence>(device)});
+  auto missing =
+      openBundle(path, {"", std::make_shared<DeviceResidence>(device)});
   EXPECT_THAT(missing.status().message(), HasSubstr("no kernel add"));
 }
 

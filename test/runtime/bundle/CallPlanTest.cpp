@@ -22,16 +22,19 @@ TEST(Layout, NoTwoLivingBuffersOverlap) {
     std::vector<Lifetime> items;
     for (int i = 0; i < 60; ++i) {
       int64_t begin = static_cast<int64_t>(random() % 40);
-      items.push_back({static_cast<int64_t>(random() % 3000), begin, begin + 1 + static_cast<int64_t>(random() % 10)});
+      items.push_back({static_cast<int64_t>(random() % 3000), begin,
+                       begin + 1 + static_cast<int64_t>(random() % 10)});
     }
-    std::sort(items.begin(), items.end(), [](auto &a, auto &b) { return a.begin < b.begin; });
+    std::sort(items.begin(), items.end(),
+              [](auto &a, auto &b) { return a.begin < b.begin; });
     int64_t total = layOut(items), sum = 0;
     for (size_t i = 0; i < items.size(); ++i) {
       sum += (items[i].bytes + 255) / 256 * 256;
       EXPECT_EQ(items[i].offset % kBufferAlignment, 0);
       EXPECT_LE(items[i].offset + items[i].bytes, total);
       for (size_t j = 0; j < i; ++j)
-        if (items[i].begin < items[j].end && items[j].begin < items[i].end && items[i].bytes && items[j].bytes)
+        if (items[i].begin < items[j].end && items[j].begin < items[i].end &&
+            items[i].bytes && items[j].bytes)
           EXPECT_TRUE(items[i].offset + items[i].bytes <= items[j].offset ||
                       items[j].offset + items[j].bytes <= items[i].offset);
     }
@@ -63,28 +66,37 @@ TEST(CallPlan, NothingToDoIsNoLaunch) {
 
 TEST(CallPlan, RefusesWhatDoesNotFitTogether) {
   DeviceProgram program = smallProgram();
-  EXPECT_EQ(planCall(program, 0, std::vector<Shape>{{2, 3}, {2}, {2}}).status().code(), Code::kUsage);
+  EXPECT_EQ(planCall(program, 0, std::vector<Shape>{{2, 3}, {2}, {2}})
+                .status()
+                .code(),
+            Code::kUsage);
 
   program.functions[0].commands[4] = makeCommand(Opcode::kMul, 3, 0, {0, 1});
   auto tooMany = planCall(program, 0, shapes(int64_t{1} << 40));
   EXPECT_EQ(tooMany.status().code(), Code::kBadInput);
-  EXPECT_THAT(tooMany.status().message(), HasSubstr("'inner': command 7 launches 'add' with"));
+  EXPECT_THAT(tooMany.status().message(),
+              HasSubstr("'inner': command 7 launches 'add' with"));
 
   program = smallProgram();
   program.functions[1].commands[1].value = 0;
-  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(), HasSubstr("command 3 divides 5 by 0"));
+  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(),
+              HasSubstr("command 3 divides 5 by 0"));
 
   program = smallProgram();
   program.functions[1].commands[1].value = INT64_MAX;
   program.functions[1].commands[3] = makeCommand(Opcode::kMul, 3, 0, {1, 1});
-  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(), HasSubstr("command 3 overflows"));
+  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(),
+              HasSubstr("command 3 overflows"));
 
   program = smallProgram();
-  program.functions[1].commands[4].operands = {1}; // 128 elements where [5] is passed on
+  program.functions[1].commands[4].operands = {
+      1}; // 128 elements where [5] is passed on
   program.functions[1].results[0].shape = {5};
   program.functions[1].returned = {2};
-  program.functions[1].commands.erase(program.functions[1].commands.begin() + 8);
-  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(), HasSubstr("result 0 returns F32 [128]"));
+  program.functions[1].commands.erase(program.functions[1].commands.begin() +
+                                      8);
+  EXPECT_THAT(planCall(program, 0, shapes(5)).status().message(),
+              HasSubstr("result 0 returns F32 [128]"));
 }
 
 TEST(CallPlan, ATensorMapStaysInItsBuffer) {
@@ -116,11 +128,13 @@ TEST(CallPlan, CallsOfCallsHaveAnEnd) {
     ProgramFunction function;
     function.name = "f" + std::to_string(i);
     if (i < 39)
-      function.commands = {makeCommand(Opcode::kCall, -1, i + 1), makeCommand(Opcode::kCall, -1, i + 1)};
+      function.commands = {makeCommand(Opcode::kCall, -1, i + 1),
+                           makeCommand(Opcode::kCall, -1, i + 1)};
     program.functions.push_back(function);
   }
   ASSERT_TRUE(check(program).isOk());
-  EXPECT_THAT(planCall(program, 0, {}).status().message(), HasSubstr("too many"));
+  EXPECT_THAT(planCall(program, 0, {}).status().message(),
+              HasSubstr("too many"));
 }
 
 } // namespace

@@ -13,7 +13,8 @@ namespace {
 
 struct World {
   std::shared_ptr<FakeDevice> device = std::make_shared<FakeDevice>();
-  std::shared_ptr<DeviceResidence> residence = std::make_shared<DeviceResidence>(device);
+  std::shared_ptr<DeviceResidence> residence =
+      std::make_shared<DeviceResidence>(device);
   DeviceExecutor *executor = nullptr;
   std::optional<Program> program;
   std::optional<Function> main;
@@ -21,7 +22,9 @@ struct World {
   Arena arena;
 
   static TensorView view(std::vector<float> &values) {
-    return {DType::kF32, {static_cast<int64_t>(values.size())}, reinterpret_cast<std::byte *>(values.data())};
+    return {DType::kF32,
+            {static_cast<int64_t>(values.size())},
+            reinterpret_cast<std::byte *>(values.data())};
   }
   void load() {
     addKernels(*device);
@@ -91,7 +94,8 @@ TEST(Executor, BuffersAreAllocationsOfTheirOwnWhereAccessesAreChecked) {
   world.load();
   for (int i = 0; i < 3; ++i)
     EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
-  EXPECT_THAT(world.sum, ElementsAre(33, 66, 99)); // adopted: the host's memory itself
+  EXPECT_THAT(world.sum,
+              ElementsAre(33, 66, 99)); // adopted: the host's memory itself
   EXPECT_TRUE(world.device->blocks.empty());
 }
 
@@ -112,7 +116,8 @@ TEST(Executor, OutOfMemoryNamesWhatWasPlannedAndWhatIsFree) {
   small.device->capacity = 500;
   auto results = small.main->call(small.arena);
   EXPECT_EQ(results.status().code(), Code::kEnvironment);
-  EXPECT_THAT(results.status().message(), HasSubstr("planned with 768 bytes beside 24"));
+  EXPECT_THAT(results.status().message(),
+              HasSubstr("planned with 768 bytes beside 24"));
   EXPECT_THAT(results.status().message(), HasSubstr("476 of 500 are free"));
 }
 
@@ -131,7 +136,8 @@ TEST(Executor, ProgramsOnOneDeviceShareTheirArena) {
   EXPECT_EQ(world.device->used, used);
 }
 
-// One program's result as another one's input without a way through the host, in whatever order calls use the arena.
+// One program's result as another one's input without a way through the host,
+// in whatever order calls use the arena.
 TEST(Executor, AResultCanStayOnTheDevice) {
   for (bool checks : {false, true}) {
     World world;
@@ -159,7 +165,8 @@ TEST(Executor, AResultCanStayOnTheDevice) {
       ASSERT_TRUE(next->bind("x", kept->front()).isOk());
       auto results = next->call(world.arena);
       ASSERT_TRUE(results.isOk()) << results.status().message();
-      EXPECT_THAT(std::vector<float>(results->front().as<float>(), results->front().as<float>() + 3),
+      EXPECT_THAT(std::vector<float>(results->front().as<float>(),
+                                     results->front().as<float>() + 3),
                   ElementsAre(20 + i, 42, 63));
     }
     EXPECT_EQ(world.device->replays, checks ? 0 : 8);
@@ -189,7 +196,8 @@ TEST(Executor, SmallResultsComeBackInOnePiece) {
   function.buffers = 5;
   function.commands.push_back(makeCommand(Opcode::kAllocate, 4, 0, {0}));
   function.commands.push_back(launchAdd(3, 2, 3, 1, 4, 0));
-  function.results.push_back({"more", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {-1}});
+  function.results.push_back(
+      {"more", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {-1}});
   function.returned = {3, 4};
   auto loaded = loadDeviceProgram(std::move(two), world.residence);
   ASSERT_TRUE(loaded.isOk()) << loaded.status().message();
@@ -208,7 +216,8 @@ TEST(Executor, SmallResultsComeBackInOnePiece) {
     int before = world.device->downloads;
     auto results = main->call(world.arena);
     ASSERT_TRUE(results.isOk()) << results.status().message();
-    EXPECT_EQ(world.device->downloads - before, round < 5 || round == 7 ? 1 : 2);
+    EXPECT_EQ(world.device->downloads - before,
+              round < 5 || round == 7 ? 1 : 2);
     if (round < 7)
       EXPECT_EQ((*results)[0].as<float>()[0], round + 5);
     EXPECT_EQ((*results)[1].as<float>()[0], round + 10);
@@ -224,7 +233,8 @@ TEST(Executor, OnlyAResultCanStay) {
   world.main->keepOnDevice(7);
   ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
   EXPECT_EQ(world.main->call(world.arena).status().message(),
-            "program function 'main': program: there is no result 7 to keep on the device");
+            "program function 'main': program: there is no result 7 to keep on "
+            "the device");
 }
 
 // A device of 4 TB/s and 900 TFLOP/s with a cache of 64 MiB.
@@ -232,23 +242,27 @@ TEST(Executor, RatesThatCannotBeAreMarked) {
   DeviceExecutor::CallTime time;
   time.seconds = 1e-3;
   time.limits = {4e12, 900e12, 64 << 20};
-  auto add = [&](const char *name, double seconds, std::optional<int64_t> bytes, int64_t largest, int64_t operations) {
+  auto add = [&](const char *name, double seconds, std::optional<int64_t> bytes,
+                 int64_t largest, int64_t operations) {
     time.kernels.push_back({name, 1, seconds, bytes, largest, operations});
   };
   add("copies", 1e-3, 3'000'000'000, 3'000'000'000, 0);
   add("small", 1e-6, 8'000'000, 8'000'000, 100'000'000);
   add("used_up", 1e-3, 15'000'000'000, 15'000'000'000, 1'000'000'000'000);
   add("lookup", 1e-3, std::nullopt, 0, 0);
-  EXPECT_EQ(describe(time),
-            "    1000.0 us a call\n"
-            "    1000.0 us     1 launches   3.000 TB/s        - TFLOP/s   copies\n"
-            "       1.0 us     1 launches   8.000 TB/s*   100.0 TFLOP/s   small\n"
-            "    1000.0 us     1 launches  15.000 TB/s!  1000.0 TFLOP/s!  used_up\n"
-            "    1000.0 us     1 launches       - TB/s        - TFLOP/s   lookup\n"
-            "* more than the 4.0 TB/s of the device's memory: between repetitions the buffers stay in its cache of 64 "
-            "MiB\n"
-            "! more than the device can do (4.0 TB/s, 900 TFLOP/s): what was counted or timed is wrong, do not believe "
-            "it\n");
+  EXPECT_EQ(
+      describe(time),
+      "    1000.0 us a call\n"
+      "    1000.0 us     1 launches   3.000 TB/s        - TFLOP/s   copies\n"
+      "       1.0 us     1 launches   8.000 TB/s*   100.0 TFLOP/s   small\n"
+      "    1000.0 us     1 launches  15.000 TB/s!  1000.0 TFLOP/s!  used_up\n"
+      "    1000.0 us     1 launches       - TB/s        - TFLOP/s   lookup\n"
+      "* more than the 4.0 TB/s of the device's memory: between repetitions "
+      "the buffers stay in its cache of 64 "
+      "MiB\n"
+      "! more than the device can do (4.0 TB/s, 900 TFLOP/s): what was counted "
+      "or timed is wrong, do not believe "
+      "it\n");
 }
 
 } // namespace

@@ -15,7 +15,8 @@ namespace {
 void expectSound(const DeviceProgram &program, const CallPlan &plan) {
   auto count = static_cast<int32_t>(plan.buffers.size());
   for (const PlannedBuffer &buffer : plan.buffers)
-    if (buffer.place == PlannedBuffer::Place::kArena || buffer.place == PlannedBuffer::Place::kInput)
+    if (buffer.place == PlannedBuffer::Place::kArena ||
+        buffer.place == PlannedBuffer::Place::kInput)
       if (buffer.end != buffer.begin)
         ASSERT_LE(buffer.offset + buffer.bytes, plan.arenaBytes);
   for (const PlannedCommand &command : plan.commands) {
@@ -45,7 +46,8 @@ TEST(Fuzz, ChangedTextIsRefusedOrSound) {
       else if (random() % 8 == 0)
         changed[at] = static_cast<char>(random());
       else
-        changed.insert(at, std::string(1, "0123456789,[]{}:-\""[random() % 18]));
+        changed.insert(at,
+                       std::string(1, "0123456789,[]{}:-\""[random() % 18]));
     }
     auto program = parseDeviceProgram(changed, "fuzz");
     if (!program.isOk())

@@ -1,4 +1,5 @@
-// Parameters, state and cache of a device program: they are on the device alone.
+// Parameters, state and cache of a device program: they are on the device
+// alone.
 #include "lib/Numerics/bf16.h"
 #include "runtime/bundle/device_backend.h"
 #include "runtime/core/file.h"
@@ -36,21 +37,26 @@ struct Ones final : WeightSource {
   }
 };
 
-// A training program on the fake device, small enough to follow: logp [L] = w[0]; train_step adds 1 to every element of
-// the gradient; the norm is their sum of squares; update subtracts hyper[0] * gradient from the master, and writes
-// nothing else, so that the weight has to be derived on the host.
+// A training program on the fake device, small enough to follow: logp [L] =
+// w[0]; train_step adds 1 to every element of the gradient; the norm is their
+// sum of squares; update subtracts hyper[0] * gradient from the master, and
+// writes nothing else, so that the weight has to be derived on the host.
 struct TrainingProgram {
   std::shared_ptr<FakeDevice> device = std::make_shared<FakeDevice>();
-  std::shared_ptr<DeviceResidence> residence = std::make_shared<DeviceResidence>(device);
+  std::shared_ptr<DeviceResidence> residence =
+      std::make_shared<DeviceResidence>(device);
 
-  static ProgramFunction function(const std::string &name, std::vector<ProgramValue> arguments,
-                                  std::vector<ProgramValue> results, int kernel) {
+  static ProgramFunction function(const std::string &name,
+                                  std::vector<ProgramValue> arguments,
+                                  std::vector<ProgramValue> results,
+                                  int kernel) {
     ProgramFunction made;
     made.name = name;
     made.arguments = std::move(arguments);
     made.results = std::move(results);
     made.registers = 2;
-    made.buffers = static_cast<int32_t>(made.arguments.size() + made.results.size());
+    made.buffers =
+        static_cast<int32_t>(made.arguments.size() + made.results.size());
     made.commands = {makeCommand(Opcode::kConstant, 0, 1)};
     if (name == "train_step" || name == "log_probability")
       made.commands.push_back(makeCommand(Opcode::kExtent, 1, 0, {0}));
@@ -59,8 +65,10 @@ struct TrainingProgram {
       launch.arguments.push_back(bufferArgument(static_cast<int32_t>(i)));
     for (size_t i = 0; i < made.results.size(); ++i) {
       auto buffer = static_cast<int32_t>(made.arguments.size() + i);
-      made.commands.push_back(makeCommand(Opcode::kAllocate, buffer, NIBBLE_DTYPE_F32,
-                                          made.results[i].shape.empty() ? std::vector<int32_t>{} : std::vector{1}));
+      made.commands.push_back(
+          makeCommand(Opcode::kAllocate, buffer, NIBBLE_DTYPE_F32,
+                      made.results[i].shape.empty() ? std::vector<int32_t>{}
+                                                    : std::vector{1}));
       launch.arguments.push_back(bufferArgument(buffer));
       made.returned.push_back(buffer);
     }
@@ -71,10 +79,14 @@ struct TrainingProgram {
   }
 
   DeviceProgram program() {
-    ProgramValue tokens{"tokens", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_I32, {-1}};
-    ProgramValue weight{"w", "", NIBBLE_ROLE_PARAMETER, NIBBLE_DTYPE_BF16, {kRows}};
-    ProgramValue gradient{"gradient:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kRows}};
-    ProgramValue master{"master:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kRows}};
+    ProgramValue tokens{
+        "tokens", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_I32, {-1}};
+    ProgramValue weight{
+        "w", "", NIBBLE_ROLE_PARAMETER, NIBBLE_DTYPE_BF16, {kRows}};
+    ProgramValue gradient{
+        "gradient:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kRows}};
+    ProgramValue master{
+        "master:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kRows}};
     ProgramValue hyper{"hyper", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {8}};
     ProgramValue loss{"loss", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {}};
     ProgramValue logp{"logp", "", NIBBLE_ROLE_INPUT, NIBBLE_DTYPE_F32, {-1}};
@@ -82,9 +94,10 @@ struct TrainingProgram {
     for (const char *name : {"step", "norm", "update"})
       made.kernels.push_back({name, 32, 0, 1, false});
     made.image = {"training", "ptx", "", "sm_90a"};
-    made.functions = {function("train_step", {tokens, weight, gradient}, {loss, logp}, 0),
-                      function("gradient_norm", {gradient}, {loss}, 1),
-                      function("update", {master, gradient, hyper}, {}, 2)};
+    made.functions = {
+        function("train_step", {tokens, weight, gradient}, {loss, logp}, 0),
+        function("gradient_norm", {gradient}, {loss}, 1),
+        function("update", {master, gradient, hyper}, {}, 2)};
     return made;
   }
 
@@ -92,19 +105,23 @@ struct TrainingProgram {
     auto at = [](std::span<const KernelArgument> arguments, int i) {
       return reinterpret_cast<float *>(std::get<uint64_t>(arguments[i]));
     };
-    device->kernels["step"] = [at](const Launch &, std::span<const KernelArgument> a) {
+    device->kernels["step"] = [at](const Launch &,
+                                   std::span<const KernelArgument> a) {
       *at(a, 3) = 0.5f;
       for (uint64_t i = 0; i < std::get<uint64_t>(a[5]); ++i)
-        at(a, 4)[i] = numerics::floatFromBf16(*reinterpret_cast<uint16_t *>(at(a, 1)));
+        at(a, 4)[i] =
+            numerics::floatFromBf16(*reinterpret_cast<uint16_t *>(at(a, 1)));
       for (int i = 0; i < kRows; ++i)
         at(a, 2)[i] += 1.0f;
     };
-    device->kernels["norm"] = [at](const Launch &, std::span<const KernelArgument> a) {
+    device->kernels["norm"] = [at](const Launch &,
+                                   std::span<const KernelArgument> a) {
       *at(a, 1) = 0;
       for (int i = 0; i < kRows; ++i)
         *at(a, 1) += at(a, 0)[i] * at(a, 0)[i];
     };
-    device->kernels["update"] = [at](const Launch &, std::span<const KernelArgument> a) {
+    device->kernels["update"] = [at](const Launch &,
+                                     std::span<const KernelArgument> a) {
       for (int i = 0; i < kRows; ++i)
         at(a, 0)[i] -= at(a, 2)[0] * at(a, 1)[i];
     };
@@ -120,7 +137,8 @@ struct TrainingRun {
   ParameterStore store;
   Ones source;
   std::optional<Trainer> trainer;
-  std::vector<TrainSequence> batch = {{.tokens = {1, 2, 3}}, {.tokens = {4, 5}}};
+  std::vector<TrainSequence> batch = {{.tokens = {1, 2, 3}},
+                                      {.tokens = {4, 5}}};
 
   TrainingRun() {
     EXPECT_TRUE(store.declare(program).isOk());
@@ -146,31 +164,37 @@ TEST(Residence, ATrainerRunsOnADevice) {
     float before = run.read("master:w").as<float>()[0];
     auto result = run.trainer->step(run.batch);
     ASSERT_TRUE(result.isOk()) << result.status().message();
-    EXPECT_EQ(result->gradientNorm, 2.0); // four ones: zeroed before, added once
+    EXPECT_EQ(result->gradientNorm,
+              2.0); // four ones: zeroed before, added once
     EXPECT_EQ(result->rows, 3);
-    EXPECT_EQ(result->values.logProbability[0], numerics::floatFromBf16(numerics::bf16FromFloat(before)));
+    EXPECT_EQ(result->values.logProbability[0],
+              numerics::floatFromBf16(numerics::bf16FromFloat(before)));
     rate = before - run.read("master:w").as<float>()[0];
     EXPECT_GT(rate, 0);
     // Published: the weight that the next step reads is the master's.
-    EXPECT_EQ(run.read("weight:w").as<uint16_t>()[0], numerics::bf16FromFloat(run.read("master:w").as<float>()[0]));
+    EXPECT_EQ(run.read("weight:w").as<uint16_t>()[0],
+              numerics::bf16FromFloat(run.read("master:w").as<float>()[0]));
   }
 }
 
 TEST(Residence, AGradientThatIsNotFiniteIsFoundOnTheDevice) {
   TrainingRun run;
-  run.training.device->kernels["norm"] = [](const Launch &, std::span<const KernelArgument> a) {
+  run.training.device->kernels["norm"] = [](const Launch &,
+                                            std::span<const KernelArgument> a) {
     auto *gradient = reinterpret_cast<float *>(std::get<uint64_t>(a[0]));
     gradient[2] = std::nanf("");
     *reinterpret_cast<float *>(std::get<uint64_t>(a[1])) = std::nanf("");
   };
-  EXPECT_THAT(run.trainer->step(run.batch).status().message(), HasSubstr("gradient:w holds nan at index 2"));
+  EXPECT_THAT(run.trainer->step(run.batch).status().message(),
+              HasSubstr("gradient:w holds nan at index 2"));
 }
 
 TEST(Residence, CheckpointsHoldWhatTheDeviceHasAndBringItBack) {
   TemporaryFolder folder;
   TrainingRun run;
   ASSERT_TRUE(run.trainer->step(run.batch).isOk());
-  ASSERT_TRUE(saveCheckpoint(folder.path(), 1, Json::object(), run.store, 1).isOk());
+  ASSERT_TRUE(
+      saveCheckpoint(folder.path(), 1, Json::object(), run.store, 1).isOk());
   Tensor master = run.read("master:w");
   std::vector<float> saved(master.as<float>(), master.as<float>() + kRows);
   ASSERT_TRUE(run.trainer->step(run.batch).isOk());
@@ -181,14 +205,16 @@ TEST(Residence, CheckpointsHoldWhatTheDeviceHasAndBringItBack) {
   ASSERT_TRUE(newest.isOk() && *newest);
   ASSERT_TRUE(loadCheckpoint(**newest, run.store).isOk());
   for (int i = 0; i < kRows; ++i)
-    EXPECT_EQ(run.read("master:w").as<float>()[i], saved[i]); // as the device has it now
+    EXPECT_EQ(run.read("master:w").as<float>()[i],
+              saved[i]); // as the device has it now
   auto step = run.trainer->step(run.batch);
   ASSERT_TRUE(step.isOk());
-  EXPECT_EQ(step->values.logProbability[0], numerics::floatFromBf16(numerics::bf16FromFloat(saved[0])));
+  EXPECT_EQ(step->values.logProbability[0],
+            numerics::floatFromBf16(numerics::bf16FromFloat(saved[0])));
 }
 
-// The state of a parameter "w" of 5003 elements, of a program for the host and of the same for a device: tensors that
-// are no whole number of pieces.
+// The state of a parameter "w" of 5003 elements, of a program for the host and
+// of the same for a device: tensors that are no whole number of pieces.
 constexpr int64_t kElements = 5003, kPiece = 4096;
 
 struct StateOnHost {
@@ -196,7 +222,8 @@ struct StateOnHost {
   ParameterStore store;
   StateOnHost() {
     FakeFunction &update = fake.function("update");
-    for (const char *name : {"master:w", "moment1:w", "moment2:w", "gradient:w"})
+    for (const char *name :
+         {"master:w", "moment1:w", "moment2:w", "gradient:w"})
       update.state(name, DType::kF32, {kElements});
     update.state("weight:w", DType::kBF16, {kElements}).body([](FakeCall &) {});
     EXPECT_TRUE(store.declare(fake.program()).isOk());
@@ -209,21 +236,26 @@ struct StateOnDevice {
   StateOnDevice() {
     ProgramFunction update;
     update.name = "update";
-    for (const char *name : {"master:w", "moment1:w", "moment2:w", "gradient:w"})
-      update.arguments.push_back({name, "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kElements}});
-    update.arguments.push_back({"weight:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_BF16, {kElements}});
+    for (const char *name :
+         {"master:w", "moment1:w", "moment2:w", "gradient:w"})
+      update.arguments.push_back(
+          {name, "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {kElements}});
+    update.arguments.push_back(
+        {"weight:w", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_BF16, {kElements}});
     update.buffers = static_cast<int32_t>(update.arguments.size());
     DeviceProgram program;
     program.functions = {update};
     program.image = {"update", "ptx", "", "sm_90a"};
-    auto loaded = loadDeviceProgram(program, std::make_shared<DeviceResidence>(device, kPiece));
+    auto loaded = loadDeviceProgram(
+        program, std::make_shared<DeviceResidence>(device, kPiece));
     EXPECT_TRUE(loaded.isOk()) << loaded.status().message();
     EXPECT_TRUE(store.declare(*loaded).isOk());
   }
 };
 
 FakeSource waves() {
-  return sourceOf({kElements}, [](int64_t i) { return std::sin(static_cast<float>(i)); });
+  return sourceOf({kElements},
+                  [](int64_t i) { return std::sin(static_cast<float>(i)); });
 }
 
 // Moments as after a step.
@@ -232,7 +264,8 @@ void fillMoments(ParameterStore &store) {
     std::vector<float> values(kElements);
     for (int64_t i = 0; i < kElements; ++i)
       values[i] = static_cast<float>(i) + (key[6] == '1' ? 0.5f : 0.25f);
-    ASSERT_TRUE(store.tensors().at(key).write(std::as_bytes(std::span(values))).isOk());
+    ASSERT_TRUE(
+        store.tensors().at(key).write(std::as_bytes(std::span(values))).isOk());
   }
 }
 
@@ -246,7 +279,10 @@ void expectSameBytes(const ParameterStore &a, const ParameterStore &b) {
   for (const auto &[key, tensor] : a.tensors()) {
     auto one = tensor.read(), other = b.tensors().at(key).read();
     ASSERT_TRUE(one.isOk() && other.isOk());
-    EXPECT_EQ(std::memcmp(one->data(), other->data(), static_cast<size_t>(one->bytes())), 0) << key;
+    EXPECT_EQ(std::memcmp(one->data(), other->data(),
+                          static_cast<size_t>(one->bytes())),
+              0)
+        << key;
   }
 }
 
@@ -259,19 +295,24 @@ TEST(Residence, CheckpointsOfADeviceAreTheHostsByteForByte) {
     ASSERT_TRUE(store->initialize(source).isOk());
     fillMoments(*store);
     std::string name = store == &host.store ? "host" : "device";
-    ASSERT_TRUE(saveCheckpoint(folder / name, 3, {{"step", 3}}, *store, 1).isOk());
+    ASSERT_TRUE(
+        saveCheckpoint(folder / name, 3, {{"step", 3}}, *store, 1).isOk());
     ASSERT_TRUE(makeFolders(folder / "source").isOk());
     std::ofstream(folder / "source/config.json") << "{}";
-    Status exported = exportCheckpoint(*store, folder / "source", folder / (name + "-model"));
+    Status exported =
+        exportCheckpoint(*store, folder / "source", folder / (name + "-model"));
     ASSERT_TRUE(exported.isOk()) << exported.message();
   }
   int64_t bytes = 0;
-  for (const char *file : {"weights.safetensors", "optimizer.safetensors", "state.json", "manifest.json"}) {
+  for (const char *file : {"weights.safetensors", "optimizer.safetensors",
+                           "state.json", "manifest.json"}) {
     std::string expected = contentOf(folder / "host/step-000003" / file);
-    EXPECT_EQ(contentOf(folder / "device/step-000003" / file), expected) << file;
+    EXPECT_EQ(contentOf(folder / "device/step-000003" / file), expected)
+        << file;
     bytes += static_cast<int64_t>(expected.size());
   }
-  EXPECT_EQ(contentOf(folder / "device-model/model.safetensors"), contentOf(folder / "host-model/model.safetensors"));
+  EXPECT_EQ(contentOf(folder / "device-model/model.safetensors"),
+            contentOf(folder / "host-model/model.safetensors"));
   EXPECT_GT(bytes, 14 * kElements);
   std::printf("%lld bytes compared\n", static_cast<long long>(bytes));
 
@@ -295,7 +336,8 @@ TEST(Residence, TheHostHoldsOneTensorWhileADeviceIsFilledAndNoneAfterwards) {
   EXPECT_EQ(hostTensorMemory().peak - before, kElements * 6);
   EXPECT_EQ(hostTensorMemory().now, before);
   resetHostTensorPeak();
-  ASSERT_TRUE(saveCheckpoint(folder.path(), 1, Json::object(), device.store, 1).isOk());
+  ASSERT_TRUE(
+      saveCheckpoint(folder.path(), 1, Json::object(), device.store, 1).isOk());
   std::vector<std::string> warnings;
   auto newest = newestCheckpoint(folder.path(), warnings);
   ASSERT_TRUE(newest.isOk() && *newest);
@@ -336,12 +378,18 @@ TEST(Residence, TheCacheLivesOnTheDeviceAlone) {
   DeviceProgram program;
   ProgramFunction forward;
   forward.name = "forward";
-  forward.arguments = {{"key_cache:0", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {-1, 1, 2, 4}},
-                       {"value_cache:0", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {-1, 1, 4, 2}}};
+  forward.arguments = {
+      {"key_cache:0", "", NIBBLE_ROLE_STATE, NIBBLE_DTYPE_F32, {-1, 1, 2, 4}},
+      {"value_cache:0",
+       "",
+       NIBBLE_ROLE_STATE,
+       NIBBLE_DTYPE_F32,
+       {-1, 1, 4, 2}}};
   forward.buffers = 2;
   program.functions = {forward};
   program.image = {"cache", "ptx", "", "sm_90a"};
-  auto loaded = loadDeviceProgram(program, std::make_shared<DeviceResidence>(device));
+  auto loaded =
+      loadDeviceProgram(program, std::make_shared<DeviceResidence>(device));
   ASSERT_TRUE(loaded.isOk());
   auto function = loaded->function("forward");
   {

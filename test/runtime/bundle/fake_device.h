@@ -1,4 +1,5 @@
-// A device whose memory is the host's and whose kernels are functions of the test, by name.
+// A device whose memory is the host's and whose kernels are functions of the
+// test, by name.
 #pragma once
 
 #include "runtime/drivers/device.h"
@@ -11,7 +12,8 @@
 
 namespace nibble::test {
 
-using FakeKernel = std::function<void(const Launch &, std::span<const KernelArgument>)>;
+using FakeKernel =
+    std::function<void(const Launch &, std::span<const KernelArgument>)>;
 
 struct FakeDevice final : Device {
   std::map<std::string, FakeKernel> kernels;
@@ -30,7 +32,9 @@ struct FakeDevice final : Device {
   std::unique_ptr<Graph> recording;
 
   std::string describe() const override { return "fake"; }
-  DeviceMemory memory() const override { return {capacity, capacity - used, used, peak}; }
+  DeviceMemory memory() const override {
+    return {capacity, capacity - used, used, peak};
+  }
   bool checksAccesses() const override { return checks; }
   bool sharesHostMemory() const override { return adopts; }
   Status adopt(void *memory, int64_t, std::string_view) override {
@@ -38,11 +42,13 @@ struct FakeDevice final : Device {
     return Status::ok();
   }
   void disown(void *memory) override { adopted.erase(memory); }
-  Result<DeviceAddress> allocate(int64_t bytes, std::string_view what) override {
+  Result<DeviceAddress> allocate(int64_t bytes,
+                                 std::string_view what) override {
     if (bytes > capacity - used)
       return Status::environment("fake: no memory for " + std::string(what));
     std::vector<std::byte> block(bytes + 256, std::byte{0xCD});
-    auto address = (reinterpret_cast<DeviceAddress>(block.data()) + 255) / 256 * 256;
+    auto address =
+        (reinterpret_cast<DeviceAddress>(block.data()) + 255) / 256 * 256;
     used += bytes;
     peak = std::max(peak, used);
     blocks[address] = std::move(block);
@@ -54,7 +60,9 @@ struct FakeDevice final : Device {
       blocks.erase(found);
     }
   }
-  static void *at(DeviceAddress address) { return reinterpret_cast<void *>(address); }
+  static void *at(DeviceAddress address) {
+    return reinterpret_cast<void *>(address);
+  }
   Status now(std::function<void()> command) {
     if (recording)
       recording->commands.push_back(std::move(command));
@@ -78,7 +86,8 @@ struct FakeDevice final : Device {
   Status fill(DeviceAddress to, uint8_t value, int64_t bytes) override {
     return now([=] { std::memset(at(to), value, bytes); });
   }
-  Result<std::unique_ptr<DeviceModule>> load(const KernelImage &image, std::span<const std::string> names) override {
+  Result<std::unique_ptr<DeviceModule>>
+  load(const KernelImage &image, std::span<const std::string> names) override {
     auto module = std::make_unique<Module>();
     for (const std::string &name : names) {
       if (!kernels.contains(name))
@@ -90,7 +99,8 @@ struct FakeDevice final : Device {
   Status launch(DeviceModule &module, int kernel, const Launch &launch,
                 std::span<const KernelArgument> arguments) override {
     FakeKernel run = kernels.at(static_cast<Module &>(module).names[kernel]);
-    return now([this, run, launch, values = std::vector(arguments.begin(), arguments.end())] {
+    return now([this, run, launch,
+                values = std::vector(arguments.begin(), arguments.end())] {
       ++launches;
       run(launch, values);
     });

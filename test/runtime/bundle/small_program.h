@@ -6,7 +6,8 @@
 
 namespace nibble::test {
 
-inline Command makeCommand(Opcode opcode, int32_t result, int64_t value, std::vector<int32_t> operands = {}) {
+inline Command makeCommand(Opcode opcode, int32_t result, int64_t value,
+                           std::vector<int32_t> operands = {}) {
   Command command;
   command.opcode = opcode;
   command.result = result;
@@ -28,14 +29,17 @@ inline CommandArgument integerArgument(int32_t index) {
 }
 
 // Kernel 0: `add`(x, y, out, n). One block per 128 elements.
-inline Command launchAdd(int32_t grid, int32_t one, int32_t x, int32_t y, int32_t out, int32_t n) {
+inline Command launchAdd(int32_t grid, int32_t one, int32_t x, int32_t y,
+                         int32_t out, int32_t n) {
   Command command = makeCommand(Opcode::kLaunch, -1, 0, {grid, one, one});
-  command.arguments = {bufferArgument(x), bufferArgument(y), bufferArgument(out), integerArgument(n)};
+  command.arguments = {bufferArgument(x), bufferArgument(y),
+                       bufferArgument(out), integerArgument(n)};
   return command;
 }
 
-// main(x [?] input, bias [?] parameter, sum [?] state): sum += x + bias; returns x + bias. `twice` is called for the
-// first sum, so that there is a frame within.
+// main(x [?] input, bias [?] parameter, sum [?] state): sum += x + bias;
+// returns x + bias. `twice` is called for the first sum, so that there is a
+// frame within.
 inline DeviceProgram smallProgram() {
   DeviceProgram program;
   program.kernels = {{"add", 128, 0, 1, false}};
@@ -52,11 +56,16 @@ inline DeviceProgram smallProgram() {
   inner.results = {out};
   inner.registers = 4;
   inner.buffers = 4;
-  inner.commands = {makeCommand(Opcode::kExtent, 0, 0, {0}),   makeCommand(Opcode::kConstant, 1, 128),
-                    makeCommand(Opcode::kConstant, 2, 1),      makeCommand(Opcode::kCeilDiv, 3, 0, {0, 1}),
-                    makeCommand(Opcode::kAllocate, 2, 0, {0}), makeCommand(Opcode::kFill, -1, 0, {2}),
-                    makeCommand(Opcode::kAllocate, 3, 0, {0}), launchAdd(3, 2, 0, 2, 3, 0),
-                    makeCommand(Opcode::kRelease, -1, 0, {2}), launchAdd(3, 2, 3, 1, 3, 0)};
+  inner.commands = {makeCommand(Opcode::kExtent, 0, 0, {0}),
+                    makeCommand(Opcode::kConstant, 1, 128),
+                    makeCommand(Opcode::kConstant, 2, 1),
+                    makeCommand(Opcode::kCeilDiv, 3, 0, {0, 1}),
+                    makeCommand(Opcode::kAllocate, 2, 0, {0}),
+                    makeCommand(Opcode::kFill, -1, 0, {2}),
+                    makeCommand(Opcode::kAllocate, 3, 0, {0}),
+                    launchAdd(3, 2, 0, 2, 3, 0),
+                    makeCommand(Opcode::kRelease, -1, 0, {2}),
+                    launchAdd(3, 2, 3, 1, 3, 0)};
   inner.returned = {3};
 
   ProgramFunction main;
@@ -79,10 +88,14 @@ inline DeviceProgram smallProgram() {
 }
 
 inline void addKernels(FakeDevice &device) {
-  device.kernels["add"] = [](const Launch &launch, std::span<const KernelArgument> arguments) {
-    auto pointer = [&](int i) { return reinterpret_cast<float *>(std::get<uint64_t>(arguments[i])); };
+  device.kernels["add"] = [](const Launch &launch,
+                             std::span<const KernelArgument> arguments) {
+    auto pointer = [&](int i) {
+      return reinterpret_cast<float *>(std::get<uint64_t>(arguments[i]));
+    };
     auto n = std::get<uint64_t>(arguments[3]);
-    for (uint64_t i = 0; i < n && i < uint64_t{launch.grid[0]} * launch.threads; ++i)
+    for (uint64_t i = 0; i < n && i < uint64_t{launch.grid[0]} * launch.threads;
+         ++i)
       pointer(2)[i] = pointer(0)[i] + pointer(1)[i];
   };
 }

@@ -18,12 +18,15 @@ TEST(Arena, AlignsEveryBlock) {
   for (int64_t bytes = 0; bytes < 5000; ++bytes) {
     void *pointer = arena.allocate(16, bytes);
     ASSERT_EQ(reinterpret_cast<uintptr_t>(pointer) % 64, 0u) << bytes;
-    std::memset(pointer, 1, bytes); // the sanitizer build sees a block that is too small
+    std::memset(pointer, 1,
+                bytes); // the sanitizer build sees a block that is too small
     if (bytes % 3)
       arena.release(pointer);
   }
   for (int64_t alignment : {128, 4096, 1 << 20})
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(arena.allocate(alignment, 100)) % alignment, 0u);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(arena.allocate(alignment, 100)) %
+                  alignment,
+              0u);
 }
 
 TEST(Arena, SteadyStateTakesNothingFromTheSystem) {
@@ -43,7 +46,8 @@ TEST(Arena, SteadyStateTakesNothingFromTheSystem) {
   EXPECT_EQ(arena.systemAllocations(), before);
   EXPECT_EQ(arena.liveBytes(), 0);
   EXPECT_GE(arena.peakBytes(), 100 + 4000 + 70000 + 3000000);
-  EXPECT_LE(arena.reservedBytes(), (100 + 4000 + 70000) * 9 / 8 + 4 * 64 + (4 << 20));
+  EXPECT_LE(arena.reservedBytes(),
+            (100 + 4000 + 70000) * 9 / 8 + 4 * 64 + (4 << 20));
 }
 
 TEST(Arena, ResetTakesEveryBlockBack) {

@@ -21,15 +21,21 @@ TEST(CheckTest, AFailureIsReportedOnceAndThenForgotten) {
   nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, a);
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
   nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, b);
-  EXPECT_THAT(takeCheckFailures(), ElementsAre("here: 1 of 4 elements differ, first [1, 1]: actual 4, expected 5"));
+  EXPECT_THAT(
+      takeCheckFailures(),
+      ElementsAre(
+          "here: 1 of 4 elements differ, first [1, 1]: actual 4, expected 5"));
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
 }
 
 TEST(CheckTest, ClosenessHasAnEdge) {
   int64_t shape[] = {1};
-  float one = 1.0f, next = 1.0f + std::numeric_limits<float>::epsilon(), zero = 0.0f, minus = -0.0f;
-  auto close = [&](const float &a, const float &b, int64_t ulp, double relative) {
-    nibble_check_expect_close("here", 1, 32, 1, shape, shape, &a, &b, ulp, relative);
+  float one = 1.0f, next = 1.0f + std::numeric_limits<float>::epsilon(),
+        zero = 0.0f, minus = -0.0f;
+  auto close = [&](const float &a, const float &b, int64_t ulp,
+                   double relative) {
+    nibble_check_expect_close("here", 1, 32, 1, shape, shape, &a, &b, ulp,
+                              relative);
     return takeCheckFailures().empty();
   };
   EXPECT_TRUE(close(one, next, 1, -1.0));
@@ -48,7 +54,8 @@ TEST(CheckTest, ClosenessHasAnEdge) {
 TEST(CheckTest, NothingEqualsNothing) {
   int64_t shape[] = {0, 3};
   nibble_check_expect_eq("here", 1, 16, 2, shape, shape, nullptr, nullptr);
-  nibble_check_expect_close("here", 1, 16, 2, shape, shape, nullptr, nullptr, 0, 0.0);
+  nibble_check_expect_close("here", 1, 16, 2, shape, shape, nullptr, nullptr, 0,
+                            0.0);
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
 }
 

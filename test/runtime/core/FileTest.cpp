@@ -43,7 +43,8 @@ TEST(File, ErrorsNameThePathAndTheReason) {
   EXPECT_TRUE(removeTree(folder / "none").isOk());
 }
 
-// A full disk, as a process sees it: writes beyond a limit fail. In a child, because the limit stays.
+// A full disk, as a process sees it: writes beyond a limit fail. In a child,
+// because the limit stays.
 TEST(File, FullDiskKeepsTheOldFileAndLeavesNoPart) {
   TemporaryFolder folder;
   ASSERT_TRUE(writeFileAtomically(folder / "a", "old").isOk());
@@ -53,7 +54,8 @@ TEST(File, FullDiskKeepsTheOldFileAndLeavesNoPart) {
     struct rlimit limit = {50000, 50000};
     setrlimit(RLIMIT_FSIZE, &limit);
     Status status = writeFileAtomically(folder / "a", std::string(60000, 'n'));
-    bool said = status.code() == Code::kEnvironment && status.message().find("File too large") != std::string::npos;
+    bool said = status.code() == Code::kEnvironment &&
+                status.message().find("File too large") != std::string::npos;
     _exit(said ? 0 : 1);
   }
   int result = 0;
@@ -93,7 +95,10 @@ TEST(File, SecondProcessIsRefused) {
   if (child == 0) {
     auto second = FolderLock::acquire(folder.path());
     std::string holder = "process " + std::to_string(getppid());
-    _exit(!second.isOk() && second.status().message().find(holder) != std::string::npos ? 0 : 1);
+    _exit(!second.isOk() &&
+                  second.status().message().find(holder) != std::string::npos
+              ? 0
+              : 1);
   }
   int result = 0;
   waitpid(child, &result, 0);

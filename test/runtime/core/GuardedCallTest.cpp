@@ -60,7 +60,8 @@ TEST(GuardedCall, FailsAFunctionAndLeavesItUsable) {
   ASSERT_FALSE(failed.isOk());
   EXPECT_EQ(failed.status().code(), Code::kEnvironment);
   EXPECT_EQ(failed.status().message(),
-            "program: no memory for 9223372036854775807 bytes in 'f'; let a call take fewer tokens "
+            "program: no memory for 9223372036854775807 bytes in 'f'; let a "
+            "call take fewer tokens "
             "(max_tokens, max_tokens_per_call) or use a machine with more");
   EXPECT_GE(arena.liveBytes(), 1000);
   arena.reset();
@@ -86,7 +87,8 @@ TEST(GuardedCall, FailsAFunctionWhoseAssertionDoesNotHold) {
   auto failed = function.call(arena);
   ASSERT_FALSE(failed.isOk());
   EXPECT_EQ(failed.status().code(), Code::kFailed);
-  EXPECT_EQ(failed.status().message(), "m.mlir:3: index out of range (an assertion of 'f')");
+  EXPECT_EQ(failed.status().message(),
+            "m.mlir:3: index out of range (an assertion of 'f')");
   EXPECT_TRUE(function.call(arena).isOk());
   EXPECT_EQ(*calls.as<int32_t>(), 2);
 }
@@ -95,8 +97,10 @@ TEST(GuardedCallDeathTest, EndsTheProcessOnceWhereThereIsNoWayOut) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   auto die = [] {
     onNoWayOut([](EarlyEnd why) {
-      std::fprintf(stderr, "no way out for %lld bytes\n", static_cast<long long>(why.bytes));
-      std::this_thread::sleep_for(std::chrono::milliseconds(100)); // for the other threads to get here
+      std::fprintf(stderr, "no way out for %lld bytes\n",
+                   static_cast<long long>(why.bytes));
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(100)); // for the other threads to get here
       std::_Exit(4);
     });
     // Threads that a parallel region started: they never entered the call.
@@ -109,7 +113,8 @@ TEST(GuardedCallDeathTest, EndsTheProcessOnceWhereThereIsNoWayOut) {
     };
     callGuarded([](void **values) { body(values); }, nullptr);
   };
-  EXPECT_EXIT(die(), testing::ExitedWithCode(4), testing::Eq("no way out for 9223372036854775807 bytes\n"));
+  EXPECT_EXIT(die(), testing::ExitedWithCode(4),
+              testing::Eq("no way out for 9223372036854775807 bytes\n"));
 }
 
 } // namespace

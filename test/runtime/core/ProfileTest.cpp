@@ -26,9 +26,17 @@ TEST(ProfileTest, AddsCallsOfOneLabelAndForgetsWhatWasTaken) {
 }
 
 TEST(ProfileTest, TableHasALineForEachKernel) {
-  std::string text = describeProfile({{"nn.rms_norm", 4, 0.002, 0.0004}, {"nn.rope", 2, 0.002, 0.001}});
-  EXPECT_NE(text.find(" 50.0%   0.002000        4     500.00     400.00  nn.rms_norm\n"), std::string::npos) << text;
-  EXPECT_NE(text.find(" 50.0%   0.002000        2    1000.00    1000.00  nn.rope\n"), std::string::npos) << text;
+  std::string text = describeProfile(
+      {{"nn.rms_norm", 4, 0.002, 0.0004}, {"nn.rope", 2, 0.002, 0.001}});
+  EXPECT_NE(
+      text.find(
+          " 50.0%   0.002000        4     500.00     400.00  nn.rms_norm\n"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(
+      text.find(" 50.0%   0.002000        2    1000.00    1000.00  nn.rope\n"),
+      std::string::npos)
+      << text;
 }
 
 } // namespace

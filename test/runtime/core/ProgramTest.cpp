@@ -16,7 +16,8 @@ void addScale(FakeProgram &fake) {
       .result("y", DType::kF32, {-1, 3})
       .body([](FakeCall &call) {
         TensorView x = call.argument("x");
-        float *y = call.result("y", x.shape).as<float>(), *sum = call.result("sum", {}).as<float>();
+        float *y = call.result("y", x.shape).as<float>(),
+              *sum = call.result("sum", {}).as<float>();
         for (int64_t i = 0; i < x.elements(); ++i)
           *sum += y[i] = x.as<float>()[i] * *call.as<float>("factor");
         ++*call.as<int32_t>("calls");
@@ -29,7 +30,8 @@ TEST(Program, CallsByName) {
   addScale(fake);
   Program program = fake.program();
   Function scale = *program.function("scale");
-  Tensor x = *Tensor::create(DType::kF32, {2, 3}), factor = *Tensor::create(DType::kF32, {}),
+  Tensor x = *Tensor::create(DType::kF32, {2, 3}),
+         factor = *Tensor::create(DType::kF32, {}),
          calls = *Tensor::create(DType::kI32, {1});
   for (int i = 0; i < 6; ++i)
     x.as<float>()[i] = static_cast<float>(i);
@@ -57,21 +59,30 @@ TEST(Program, BindSaysWhatDoesNotFit) {
   addScale(fake);
   Program program = fake.program();
   Function scale = *program.function("scale");
-  auto expect = [&](const char *name, DType dtype, Shape shape, const char *message) {
+  auto expect = [&](const char *name, DType dtype, Shape shape,
+                    const char *message) {
     Tensor tensor = *Tensor::create(dtype, std::move(shape));
     Status status = scale.bind(name, tensor.view());
     EXPECT_EQ(status.code(), Code::kUsage);
     EXPECT_EQ(status.message(), message);
   };
-  expect("z", DType::kF32, {1}, "program: function 'scale' has no argument 'z'; it takes x, factor, calls");
-  expect("x", DType::kBF16, {2, 3}, "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]");
-  expect("x", DType::kF32, {2, 4}, "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]");
-  expect("x", DType::kF32, {3}, "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]");
-  EXPECT_FALSE(scale.bind("x", TensorView{DType::kF32, {2, 3}, nullptr}).isOk());
+  expect("z", DType::kF32, {1},
+         "program: function 'scale' has no argument 'z'; it takes x, factor, "
+         "calls");
+  expect("x", DType::kBF16, {2, 3},
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]");
+  expect("x", DType::kF32, {2, 4},
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]");
+  expect("x", DType::kF32, {3},
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]");
+  EXPECT_FALSE(
+      scale.bind("x", TensorView{DType::kF32, {2, 3}, nullptr}).isOk());
   EXPECT_FALSE(scale.bind(3, TensorView{}).isOk());
   Arena arena;
-  EXPECT_EQ(scale.call(arena).status().message(), "program: argument 'x' of 'scale' was never bound");
-  EXPECT_EQ(program.function("train").status().message(), "program: no function 'train'; it has scale, nothing");
+  EXPECT_EQ(scale.call(arena).status().message(),
+            "program: argument 'x' of 'scale' was never bound");
+  EXPECT_EQ(program.function("train").status().message(),
+            "program: no function 'train'; it has scale, nothing");
 }
 
 TEST(Program, RefusesAnotherVersionAndBrokenTables) {
@@ -79,11 +90,14 @@ TEST(Program, RefusesAnotherVersionAndBrokenTables) {
   addScale(fake);
   nibble_program table = fake.table();
   table.abi_version = 7;
-  EXPECT_EQ(Program::create(table, nullptr).status().code(), Code::kEnvironment);
+  EXPECT_EQ(Program::create(table, nullptr).status().code(),
+            Code::kEnvironment);
   table = fake.table();
-  std::vector<nibble_function> functions(table.functions, table.functions + table.function_count);
+  std::vector<nibble_function> functions(
+      table.functions, table.functions + table.function_count);
   table.functions = functions.data();
-  std::vector<nibble_value_info> arguments(functions[0].arguments, functions[0].arguments + 3);
+  std::vector<nibble_value_info> arguments(functions[0].arguments,
+                                           functions[0].arguments + 3);
   functions[0].arguments = arguments.data();
   ASSERT_TRUE(Program::create(table, nullptr).isOk());
   arguments[1].rank = NIBBLE_MAX_RANK + 1;
@@ -97,10 +111,13 @@ TEST(Program, RefusesAnotherVersionAndBrokenTables) {
 
 TEST(Program, RefusesAResultThatIsNotWhatTheTableSays) {
   FakeProgram fake;
-  fake.function("f").result("y", DType::kF32, {4}).body([](FakeCall &call) { call.result("y", {5}); });
+  fake.function("f").result("y", DType::kF32, {4}).body([](FakeCall &call) {
+    call.result("y", {5});
+  });
   Arena arena;
-  EXPECT_EQ(fake.program().function("f")->call(arena).status().message(),
-            "program: result 'y' of 'f' came back as [5] where the table says [4]");
+  EXPECT_EQ(
+      fake.program().function("f")->call(arena).status().message(),
+      "program: result 'y' of 'f' came back as [5] where the table says [4]");
 }
 
 TEST(Program, KeepsItsOwnerAlive) {
@@ -109,7 +126,8 @@ TEST(Program, KeepsItsOwnerAlive) {
   auto owner = std::make_shared<int>(0);
   std::weak_ptr<int> watch = owner;
   {
-    Function function = *Program::create(fake.table(), std::move(owner))->function("nothing");
+    Function function =
+        *Program::create(fake.table(), std::move(owner))->function("nothing");
     EXPECT_FALSE(watch.expired());
   }
   EXPECT_TRUE(watch.expired());

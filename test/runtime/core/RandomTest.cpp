@@ -9,12 +9,16 @@ using namespace nibble;
 
 namespace {
 
-// The known answers that the authors of Philox publish with their library (kat_vectors, philox4x32 10 rounds).
+// The known answers that the authors of Philox publish with their library
+// (kat_vectors, philox4x32 10 rounds).
 TEST(Philox, KnownAnswers) {
-  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (PhiloxCounter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}),
+  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
+            (PhiloxCounter{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+                   {0xffffffff, 0xffffffff}),
             (PhiloxCounter{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+  EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+                   {0xa4093822, 0x299f31d0}),
             (PhiloxCounter{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
@@ -42,11 +46,14 @@ TEST(Philox, UnitAndBelowStayInRange) {
 }
 
 TEST(Hash, IsXXH3With128Bits) {
-  EXPECT_EQ(hash128(std::string_view("")), "99aa06d3014798d86001c324468d497f"); // published value of the empty input
+  EXPECT_EQ(
+      hash128(std::string_view("")),
+      "99aa06d3014798d86001c324468d497f"); // published value of the empty input
   std::string text(100000, 'x');
   Hasher hasher;
   for (size_t i = 0; i < text.size(); i += 777)
-    hasher.add(std::as_bytes(std::span(text).subspan(i, std::min<size_t>(777, text.size() - i))));
+    hasher.add(std::as_bytes(
+        std::span(text).subspan(i, std::min<size_t>(777, text.size() - i))));
   EXPECT_EQ(hasher.digest(), hash128(text));
   text[5] ^= 1;
   EXPECT_NE(hasher.digest(), hash128(text));

@@ -1,8 +1,10 @@
-// A compiled program without a compiler: a function table whose code is C++ lambdas. Goes through exactly the same seam
-// (ABI.h) as generated code, so that everything above runtime/core/program.h can be tested without MLIR.
+// A compiled program without a compiler: a function table whose code is C++
+// lambdas. Goes through exactly the same seam (ABI.h) as generated code, so
+// that everything above runtime/core/program.h can be tested without MLIR.
 //
 //   FakeProgram fake;
-//   fake.function("double").input("x", DType::kF32, {-1}).result("y", DType::kF32, {-1}).body([](FakeCall &call) {
+//   fake.function("double").input("x", DType::kF32, {-1}).result("y",
+//   DType::kF32, {-1}).body([](FakeCall &call) {
 //     auto x = call.argument("x");
 //     float *y = call.result("y", x.shape).as<float>();
 //     ...
@@ -25,32 +27,45 @@ namespace nibble::test {
 // The arguments and results of one call, decoded from the descriptors.
 class FakeCall {
 public:
-  FakeCall(const nibble_function &info, void **values) : info_(info), values_(values) {}
+  FakeCall(const nibble_function &info, void **values)
+      : info_(info), values_(values) {}
 
-  bool has(std::string_view name) const { return index(info_.arguments, info_.argument_count, name) >= 0; }
+  bool has(std::string_view name) const {
+    return index(info_.arguments, info_.argument_count, name) >= 0;
+  }
   TensorView argument(std::string_view name) const {
     return argument(index(info_.arguments, info_.argument_count, name));
   }
   TensorView argument(int i) const {
     const nibble_value_info &info = info_.arguments[i];
-    auto *word = *static_cast<int64_t **>(values_[i + (info_.result_count > 0)]);
-    TensorView view{static_cast<DType>(info.dtype), Shape(word + 3, word + 3 + info.rank), nullptr};
-    view.data = reinterpret_cast<std::byte *>(word[1]) + word[2] * bitsOf(view.dtype) / 8;
+    auto *word =
+        *static_cast<int64_t **>(values_[i + (info_.result_count > 0)]);
+    TensorView view{static_cast<DType>(info.dtype),
+                    Shape(word + 3, word + 3 + info.rank), nullptr};
+    view.data = reinterpret_cast<std::byte *>(word[1]) +
+                word[2] * bitsOf(view.dtype) / 8;
     return view;
   }
-  template <typename T> T *as(std::string_view name) const { return argument(name).as<T>(); }
-  int64_t size(std::string_view name, int dimension = 0) const { return argument(name).shape[dimension]; }
+  template <typename T> T *as(std::string_view name) const {
+    return argument(name).as<T>();
+  }
+  int64_t size(std::string_view name, int dimension = 0) const {
+    return argument(name).shape[dimension];
+  }
   int argumentCount() const { return info_.argument_count; }
   std::string name(int i) const { return info_.arguments[i].name; }
 
-  // Takes memory from the current arena, as generated code does, and fills the result's descriptor.
+  // Takes memory from the current arena, as generated code does, and fills the
+  // result's descriptor.
   TensorView result(std::string_view name, const Shape &shape) const {
     auto *word = static_cast<int64_t *>(values_[0]);
     int target = index(info_.results, info_.result_count, name);
     for (int i = 0; i < target; ++i)
       word += 3 + 2 * info_.results[i].rank;
-    TensorView view{static_cast<DType>(info_.results[target].dtype), shape, nullptr};
-    view.data = static_cast<std::byte *>(nibble_arena_allocate(64, view.bytes()));
+    TensorView view{static_cast<DType>(info_.results[target].dtype), shape,
+                    nullptr};
+    view.data =
+        static_cast<std::byte *>(nibble_arena_allocate(64, view.bytes()));
     std::memset(view.data, 0, view.bytes());
     word[0] = word[1] = reinterpret_cast<int64_t>(view.data);
     word[2] = 0;
@@ -63,7 +78,8 @@ public:
   }
 
 private:
-  static int index(const nibble_value_info *values, int count, std::string_view name) {
+  static int index(const nibble_value_info *values, int count,
+                   std::string_view name) {
     for (int i = 0; i < count; ++i)
       if (name == values[i].name)
         return i;
@@ -74,7 +90,8 @@ private:
 };
 
 namespace detail {
-// nibble_function.entry carries no context, so each fake function lives in one of a fixed number of slots.
+// nibble_function.entry carries no context, so each fake function lives in one
+// of a fixed number of slots.
 struct Slot {
   const nibble_function *info = nullptr;
   std::function<void(FakeCall &)> body;
@@ -85,10 +102,12 @@ template <int I> void enterSlot(void **values) {
   FakeCall call(*slots[I].info, values);
   slots[I].body(call);
 }
-template <int... I> constexpr auto slotEntries(std::integer_sequence<int, I...>) {
+template <int... I>
+constexpr auto slotEntries(std::integer_sequence<int, I...>) {
   return std::array<void (*)(void **), sizeof...(I)>{&enterSlot<I>...};
 }
-inline constexpr auto entries = slotEntries(std::make_integer_sequence<int, kSlots>());
+inline constexpr auto entries =
+    slotEntries(std::make_integer_sequence<int, kSlots>());
 } // namespace detail
 
 class FakeFunction {
@@ -96,12 +115,14 @@ public:
   FakeFunction &input(std::string name, DType dtype, Shape shape) {
     return add(arguments_, std::move(name), NIBBLE_ROLE_INPUT, dtype, shape);
   }
-  FakeFunction &parameter(std::string name, DType dtype, Shape shape, const char *packed = nullptr) {
+  FakeFunction &parameter(std::string name, DType dtype, Shape shape,
+                          const char *packed = nullptr) {
     add(arguments_, std::move(name), NIBBLE_ROLE_PARAMETER, dtype, shape);
     arguments_.back().packed = packed;
     return *this;
   }
-  FakeFunction &state(std::string name, DType dtype, Shape shape, const char *packed = nullptr) {
+  FakeFunction &state(std::string name, DType dtype, Shape shape,
+                      const char *packed = nullptr) {
     add(arguments_, std::move(name), NIBBLE_ROLE_STATE, dtype, shape);
     arguments_.back().packed = packed;
     return *this;
@@ -116,7 +137,8 @@ public:
 
 private:
   friend class FakeProgram;
-  FakeFunction &add(std::vector<nibble_value_info> &list, std::string name, int role, DType dtype, const Shape &shape) {
+  FakeFunction &add(std::vector<nibble_value_info> &list, std::string name,
+                    int role, DType dtype, const Shape &shape) {
     nibble_value_info info = {};
     info.name = names_.emplace_back(std::move(name)).c_str();
     info.role = role;
@@ -168,7 +190,8 @@ public:
         used_.push_back(slot);
       }
     }
-    table_ = nibble_program{NIBBLE_ABI_VERSION, static_cast<int32_t>(infos_.size()), infos_.data()};
+    table_ = nibble_program{NIBBLE_ABI_VERSION,
+                            static_cast<int32_t>(infos_.size()), infos_.data()};
     return table_;
   }
 

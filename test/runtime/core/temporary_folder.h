@@ -11,7 +11,9 @@ namespace nibble::test {
 class TemporaryFolder {
 public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "nibble-test-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "nibble-test-XXXXXX")
+            .string();
     if (!mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder");
     path_ = name;
@@ -22,7 +24,9 @@ public:
     std::filesystem::remove_all(path_, ignored);
   }
   const std::filesystem::path &path() const { return path_; }
-  std::filesystem::path operator/(const std::string &name) const { return path_ / name; }
+  std::filesystem::path operator/(const std::string &name) const {
+    return path_ / name;
+  }
 
 private:
   std::filesystem::path path_;

@@ -12,7 +12,8 @@ using testing::HasSubstr;
 
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Drivers, Conformance, testing::Values("simt", "cuda"), [](auto &info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Drivers, Conformance, testing::Values("simt", "cuda"),
+                         [](auto &info) { return info.param; });
 
 TEST_P(Conformance, DescribesItself) {
   EXPECT_FALSE(device->describe().empty());
@@ -39,7 +40,8 @@ TEST_P(Conformance, MemoryKeepsWhatIsUploadedCopiedAndFilled) {
   EXPECT_EQ(filled.back(), values.back());
   // From the middle of one to the middle of another.
   EXPECT_OK(device->copy(b + 400, a + 800, 40));
-  EXPECT_EQ(get<int32_t>(b + 400, 10), std::vector<int32_t>(values.begin() + 200, values.begin() + 210));
+  EXPECT_EQ(get<int32_t>(b + 400, 10),
+            std::vector<int32_t>(values.begin() + 200, values.begin() + 210));
 }
 
 TEST_P(Conformance, NothingIsNoError) {
@@ -61,7 +63,8 @@ TEST_P(Conformance, TooMuchMemoryIsAnEnvironmentErrorThatNamesIt) {
 }
 
 TEST_P(Conformance, LoadingSaysWhatIsWrong) {
-  auto missing = device->load(kernelImage(), std::vector<std::string>{"add", "no_such_kernel"});
+  auto missing = device->load(
+      kernelImage(), std::vector<std::string>{"add", "no_such_kernel"});
   ASSERT_FALSE(missing.isOk());
   EXPECT_EQ(missing.status().code(), Code::kBadInput);
   EXPECT_THAT(missing.status().message(), HasSubstr("no_such_kernel"));
@@ -80,7 +83,8 @@ TEST_P(Conformance, LaunchesWithArguments) {
     y[i] = 1.0f / static_cast<float>(i + 1);
     expected[i] = x[i] + y[i];
   }
-  DeviceAddress a = put(x), b = put(y), out = put(std::vector<float>(1001, -1.0f));
+  DeviceAddress a = put(x), b = put(y),
+                out = put(std::vector<float>(1001, -1.0f));
   EXPECT_OK(launch(kAdd, {{8, 1, 1}, 128}, {a, b, out, uint64_t{1000}}));
   expected.push_back(-1.0f); // the threads beyond n wrote nothing
   EXPECT_EQ(get<float>(out, 1001), expected);
@@ -91,7 +95,8 @@ TEST_P(Conformance, ATableIsOneParameter) {
   std::vector<KernelArgument> arguments = {out, uint64_t{7}};
   std::vector<int64_t> expected;
   for (int64_t i = 0; i < 20; ++i) {
-    arguments.emplace_back(static_cast<uint64_t>(int64_t{1} << 40) + static_cast<uint64_t>(i));
+    arguments.emplace_back(static_cast<uint64_t>(int64_t{1} << 40) +
+                           static_cast<uint64_t>(i));
     expected.push_back((int64_t{1} << 40) + (i + 7) % 20);
   }
   Launch shape{{1, 1, 1}, 32};
@@ -120,13 +125,15 @@ TEST_P(Conformance, GridsHaveThreeDimensionsAndMayBeEmpty) {
 TEST_P(Conformance, SharedMemoryBeyond48KiB) {
   for (uint32_t bytes : {1024u, 48u << 10, 100'000u & ~127u, 227u << 10}) {
     DeviceAddress out = put(std::vector<int32_t>(128, -1));
-    EXPECT_OK(launch(kThroughShared, {{1, 1, 1}, 128, bytes}, {out, uint64_t{bytes}}));
+    EXPECT_OK(launch(kThroughShared, {{1, 1, 1}, 128, bytes},
+                     {out, uint64_t{bytes}}));
     auto values = get<int32_t>(out, 128);
     for (int t = 0; t < 128; ++t)
       ASSERT_EQ(values[t], 3 * (127 - t)) << bytes;
   }
   DeviceAddress out = take(512);
-  Status tooMuch = launch(kThroughShared, {{1, 1, 1}, 128, 1 << 20}, {out, uint64_t{1} << 20});
+  Status tooMuch = launch(kThroughShared, {{1, 1, 1}, 128, 1 << 20},
+                          {out, uint64_t{1} << 20});
   ASSERT_FALSE(tooMuch.isOk());
   EXPECT_THAT(tooMuch.message(), HasSubstr("through_shared"));
 }
@@ -143,20 +150,25 @@ TEST_P(Conformance, TheCopyEngineCutsBoxesAndFillsWithZeros) {
   map.strides[0] = 48;
   map.box[0] = 8;
   map.box[1] = 4;
-  for (auto [column, row] : {std::pair{0, 0}, {4, 7}, {8, 18}, {12, 0}, {0, 19}}) {
-    EXPECT_OK(
-        launch(kCopyBox, {{1, 1, 1}, 32, 256}, {map, static_cast<uint64_t>(column), static_cast<uint64_t>(row), out}));
+  for (auto [column, row] :
+       {std::pair{0, 0}, {4, 7}, {8, 18}, {12, 0}, {0, 19}}) {
+    EXPECT_OK(launch(
+        kCopyBox, {{1, 1, 1}, 32, 256},
+        {map, static_cast<uint64_t>(column), static_cast<uint64_t>(row), out}));
     auto box = get<int32_t>(out, 32);
     for (int r = 0; r < 4; ++r)
       for (int c = 0; c < 8; ++c) {
         bool inside = row + r < 20 && column + c < 12;
-        EXPECT_EQ(box[r * 8 + c], inside ? matrix[(row + r) * 12 + column + c] : 0) << column << " " << row;
+        EXPECT_EQ(box[r * 8 + c],
+                  inside ? matrix[(row + r) * 12 + column + c] : 0)
+            << column << " " << row;
       }
   }
 }
 
 TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
-  DeviceAddress x = put(std::vector<float>{1, 2, 3}), sum = put(std::vector<float>{0, 0, 0}), out = take(12);
+  DeviceAddress x = put(std::vector<float>{1, 2, 3}),
+                sum = put(std::vector<float>{0, 0, 0}), out = take(12);
   EXPECT_OK(device->beginGraph());
   EXPECT_OK(launch(kAdd, {{1, 1, 1}, 32}, {x, sum, sum, uint64_t{3}}));
   EXPECT_OK(device->copy(out, sum, 12));
@@ -169,7 +181,8 @@ TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
   }
   EXPECT_THAT(get<float>(out, 3), ElementsAre(0, 2, 3));
   if (!*graph)
-    GTEST_SKIP() << GetParam() << " records nothing: the commands were run at once";
+    GTEST_SKIP() << GetParam()
+                 << " records nothing: the commands were run at once";
   EXPECT_OK(device->upload(x, std::vector<float>{10, 20, 30}.data(), 12));
   for (int i = 0; i < 3; ++i)
     EXPECT_OK(device->run(**graph));
@@ -177,7 +190,8 @@ TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
 }
 
 TEST_P(Conformance, CommandsRunInTheirOrder) {
-  DeviceAddress x = put(std::vector<float>(256, 1.0f)), sum = put(std::vector<float>(256, 0.0f));
+  DeviceAddress x = put(std::vector<float>(256, 1.0f)),
+                sum = put(std::vector<float>(256, 0.0f));
   for (int i = 0; i < 50; ++i) {
     EXPECT_OK(launch(kAdd, {{2, 1, 1}, 128}, {x, sum, sum, uint64_t{256}}));
     if (i == 24)
@@ -209,14 +223,16 @@ TEST_P(Conformance, AFaultNamesItsKernel) {
     auto opened = openDevice(GetParam());
     auto loaded = (*opened)->load(kernelImage(), kKernels);
     KernelArgument arguments[] = {uint64_t{64}};
-    Status status = (*opened)->launch(**loaded, kWriteNowhere, {{1, 1, 1}, 32}, arguments);
+    Status status =
+        (*opened)->launch(**loaded, kWriteNowhere, {{1, 1, 1}, 32}, arguments);
     if (status.isOk())
       status = (*opened)->synchronize();
     std::fprintf(stderr, "%s\n", status.message().c_str());
     _exit(status.exitCode());
   };
   module.reset();
-  EXPECT_EXIT(fault(), testing::ExitedWithCode(static_cast<int>(Code::kFailed)), "write_nowhere");
+  EXPECT_EXIT(fault(), testing::ExitedWithCode(static_cast<int>(Code::kFailed)),
+              "write_nowhere");
 }
 
 } // namespace

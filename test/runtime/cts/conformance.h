@@ -1,4 +1,5 @@
-// What every test of the conformance suite has: one device, by name, or the reason why there is none here.
+// What every test of the conformance suite has: one device, by name, or the
+// reason why there is none here.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -14,12 +15,21 @@
 
 namespace nibble::test {
 
-inline const std::vector<std::string> kKernels = {"add", "where_am_i", "through_shared", "copy_box", "write_nowhere",
-                                                  "from_table"};
-enum : int { kAdd, kWhereAmI, kThroughShared, kCopyBox, kWriteNowhere, kFromTable };
+inline const std::vector<std::string> kKernels = {
+    "add",      "where_am_i",    "through_shared",
+    "copy_box", "write_nowhere", "from_table"};
+enum : int {
+  kAdd,
+  kWhereAmI,
+  kThroughShared,
+  kCopyBox,
+  kWriteNowhere,
+  kFromTable
+};
 
-// A file of this folder. The environment's NIBBLE_TEST_DATA says where the folder test/ is when it has moved: in a kit
-// for another machine (benchmarks/device_kit.sh).
+// A file of this folder. The environment's NIBBLE_TEST_DATA says where the
+// folder test/ is when it has moved: in a kit for another machine
+// (benchmarks/device_kit.sh).
 inline std::string inputFile(const std::string &name) {
   const char *moved = std::getenv("NIBBLE_TEST_DATA");
   return std::string(moved ? moved : NIBBLE_TEST_DATA) + "/runtime/cts/" + name;
@@ -32,10 +42,10 @@ inline KernelImage kernelImage() {
   return {"kernels.ptx", text.isOk() ? *text : "", "", "sm_90a"};
 }
 
-#define EXPECT_OK(expression)                                                                                          \
-  {                                                                                                                    \
-    ::nibble::Status status_ = (expression);                                                                           \
-    EXPECT_TRUE(status_.isOk()) << status_.message();                                                                  \
+#define EXPECT_OK(expression)                                                  \
+  {                                                                            \
+    ::nibble::Status status_ = (expression);                                   \
+    EXPECT_TRUE(status_.isOk()) << status_.message();                          \
   }
 
 // The parameter is a name that openDevice takes.
@@ -66,12 +76,15 @@ struct Conformance : testing::TestWithParam<std::string> {
     taken_.push_back(address.isOk() ? *address : 0);
     return taken_.back();
   }
-  template <typename T> std::vector<T> get(DeviceAddress address, size_t count) {
+  template <typename T>
+  std::vector<T> get(DeviceAddress address, size_t count) {
     std::vector<T> values(count);
-    EXPECT_OK(device->download(values.data(), address, static_cast<int64_t>(count * sizeof(T))));
+    EXPECT_OK(device->download(values.data(), address,
+                               static_cast<int64_t>(count * sizeof(T))));
     return values;
   }
-  Status launch(int kernel, const Launch &launch, std::vector<KernelArgument> arguments) {
+  Status launch(int kernel, const Launch &launch,
+                std::vector<KernelArgument> arguments) {
     return device->launch(*module, kernel, launch, arguments);
   }
 

@@ -31,7 +31,8 @@ TEST(PlainDecimal, IsTheValueAndNothingElse) {
       {"1e-7", "0.0000001"},
       {"1.2345678901234567e+19", "12345678901234567000"},
       {"123456789012345678901234567890", "123456789012345678901234567890"},
-      {"0.1234567890123456789012345678901", "0.1234567890123456789012345678901"},
+      {"0.1234567890123456789012345678901",
+       "0.1234567890123456789012345678901"},
   };
   for (const auto &[number, text] : cases)
     EXPECT_EQ(plainDecimal(number), text) << number;
@@ -44,7 +45,8 @@ TEST(PlainDecimal, KeepsEveryDigitButMakesNoneUp) {
   EXPECT_EQ(plainDecimal("1e4095")->size(), 4096u);
   EXPECT_EQ(plainDecimal("1e-4094")->size(), 4096u);
   for (const char *number :
-       {"1e4096", "1e-4095", "1e1099511627776", "1e99999999999999999999", "-1e-99999999999999999999"})
+       {"1e4096", "1e-4095", "1e1099511627776", "1e99999999999999999999",
+        "-1e-99999999999999999999"})
     EXPECT_EQ(plainDecimal(number), std::nullopt) << number;
 }
 

@@ -1,4 +1,5 @@
-// Our tokenizer against the ids and texts that the HuggingFace library gave (test/fixtures/tokenizers).
+// Our tokenizer against the ids and texts that the HuggingFace library gave
+// (test/fixtures/tokenizers).
 #include "runtime/formats/byte_level.h"
 #include "runtime/formats/json.h"
 #include "runtime/formats/utf8.h"
@@ -13,21 +14,25 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-Ids encodeOrFail(const Tokenizer &tokenizer, std::string_view text, bool addSpecialTokens = false) {
+Ids encodeOrFail(const Tokenizer &tokenizer, std::string_view text,
+                 bool addSpecialTokens = false) {
   Result<Ids> ids = tokenizer.encode(text, addSpecialTokens);
   EXPECT_TRUE(ids.isOk()) << ids.status().message();
   return ids.isOk() ? *ids : Ids();
 }
 
 class RecordedTokenizer : public testing::TestWithParam<const char *> {};
-INSTANTIATE_TEST_SUITE_P(Styles, RecordedTokenizer,
-                         testing::Values("qwen_style", "llama3_style", "gpt2_style", "odd_style", "llama2_style",
-                                         "metaspace_style", "gemma_style", "plain_style", "few_bytes_style"),
-                         [](const auto &info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Styles, RecordedTokenizer,
+    testing::Values("qwen_style", "llama3_style", "gpt2_style", "odd_style",
+                    "llama2_style", "metaspace_style", "gemma_style",
+                    "plain_style", "few_bytes_style"),
+    [](const auto &info) { return std::string(info.param); });
 
 TEST_P(RecordedTokenizer, GivesTheRecordedIdsAndTexts) {
   Tokenizer tokenizer = loadFixture(GetParam());
-  Json expected = Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
+  Json expected =
+      Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
   ASSERT_GE(expected["cases"].size(), 160u);
   for (const Json &sample : expected["cases"]) {
     std::string text = sample["text"];
@@ -35,20 +40,26 @@ TEST_P(RecordedTokenizer, GivesTheRecordedIdsAndTexts) {
     Ids ids = sample["ids"], full = sample.value("ids_with_special", ids);
     EXPECT_EQ(encodeOrFail(tokenizer, text), ids);
     EXPECT_EQ(encodeOrFail(tokenizer, text, true), full);
-    EXPECT_EQ(tokenizer.decode(ids, false), sample["decoded"].get<std::string>());
-    EXPECT_EQ(tokenizer.decode(full, true), sample["decoded_without_special"].get<std::string>());
+    EXPECT_EQ(tokenizer.decode(ids, false),
+              sample["decoded"].get<std::string>());
+    EXPECT_EQ(tokenizer.decode(full, true),
+              sample["decoded_without_special"].get<std::string>());
   }
   for (const Json &sample : expected["decodes"]) {
     Ids ids = sample["ids"];
-    EXPECT_EQ(tokenizer.decode(ids, false), sample["decoded"].get<std::string>()) << sample.dump();
+    EXPECT_EQ(tokenizer.decode(ids, false),
+              sample["decoded"].get<std::string>())
+        << sample.dump();
   }
-  std::printf("%s: %zu texts and %zu lists of ids equal to what the library gave\n", GetParam(),
-              expected["cases"].size(), expected["decodes"].size());
+  std::printf(
+      "%s: %zu texts and %zu lists of ids equal to what the library gave\n",
+      GetParam(), expected["cases"].size(), expected["decodes"].size());
 }
 
 TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
   Tokenizer tokenizer = loadFixture(GetParam());
-  Json expected = Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
+  Json expected =
+      Json::parse(contentOf(tokenizerFixture(GetParam(), "expected.json")));
   for (const char *list : {"cases", "decodes"}) {
     for (const Json &sample : expected[list]) {
       Ids ids = sample["ids"];
@@ -65,7 +76,8 @@ TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
   }
 }
 
-// Of every plane and length, combining marks, controls and added tokens among them.
+// Of every plane and length, combining marks, controls and added tokens among
+// them.
 std::string randomText(std::mt19937 &random) {
   std::string text;
   for (int i = random() % 40; i > 0; --i) {
@@ -116,7 +128,8 @@ TEST(Tokenizer, DecodesWhatItEncodesForAllValidUtf8) {
 // Byte fallback loses nothing but the space that it puts before the text.
 TEST(Tokenizer, ByteFallbackDecodesWhatItEncodes) {
   std::mt19937 random(9);
-  Tokenizer llama2 = loadFixture("llama2_style"), gemma = loadFixture("gemma_style");
+  Tokenizer llama2 = loadFixture("llama2_style"),
+            gemma = loadFixture("gemma_style");
   for (int i = 0; i < 5000; ++i) {
     std::string text = randomText(random);
     ASSERT_EQ(llama2.decode(encodeOrFail(llama2, text), false), text);
@@ -132,10 +145,13 @@ TEST(Tokenizer, LongPiecesAreMergedInLittleTime) {
     text += "the weights of the model are rounded \u4ECA\u5929 ";
   auto begin = std::chrono::steady_clock::now();
   Ids ids = encodeOrFail(tokenizer, text);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   EXPECT_EQ(tokenizer.decode(ids, false), text);
   EXPECT_LT(seconds, 20);
-  std::printf("%zu bytes in one piece: %zu tokens in %.2f s\n", text.size(), ids.size(), seconds);
+  std::printf("%zu bytes in one piece: %zu tokens in %.2f s\n", text.size(),
+              ids.size(), seconds);
 }
 
 TEST(Tokenizer, WarnsOfTextThatItWouldLose) {
@@ -143,7 +159,8 @@ TEST(Tokenizer, WarnsOfTextThatItWouldLose) {
   EXPECT_TRUE(loadFixture("llama2_style").warnings().empty());
   Tokenizer few = loadFixture("few_bytes_style");
   ASSERT_EQ(few.warnings().size(), 1u);
-  EXPECT_NE(few.warnings()[0].find("they become unk_token"), std::string::npos) << few.warnings()[0];
+  EXPECT_NE(few.warnings()[0].find("they become unk_token"), std::string::npos)
+      << few.warnings()[0];
 }
 
 TEST(Tokenizer, WarnsOfWhatIsNotApplied) {
@@ -156,7 +173,9 @@ TEST(Tokenizer, WarnsOfWhatIsNotApplied) {
     auto tokenizer = Tokenizer::parse(changed.dump());
     ASSERT_TRUE(tokenizer.isOk()) << tokenizer.status().message();
     ASSERT_EQ(tokenizer->warnings().size(), 1u) << field;
-    EXPECT_EQ(tokenizer->warnings()[0].find(std::string(field) + " is set and is not applied"), 0u)
+    EXPECT_EQ(tokenizer->warnings()[0].find(std::string(field) +
+                                            " is set and is not applied"),
+              0u)
         << tokenizer->warnings()[0];
     changed[field] = nullptr;
     EXPECT_TRUE(Tokenizer::parse(changed.dump())->warnings().empty()) << field;
@@ -183,15 +202,21 @@ TEST(Tokenizer, NamesItsTokens) {
   EXPECT_EQ(tokenizer.tokenId("<|nothing|>"), std::nullopt);
   EXPECT_EQ(tokenizer.tokenBytes(*tokenizer.tokenId("\u0120zebra")), " zebra");
   EXPECT_EQ(tokenizer.tokenBytes(-1), std::nullopt);
-  EXPECT_EQ(tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize())), std::nullopt);
-  EXPECT_TRUE(tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize() - 1)).has_value());
+  EXPECT_EQ(
+      tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize())),
+      std::nullopt);
+  EXPECT_TRUE(
+      tokenizer.tokenBytes(static_cast<int32_t>(tokenizer.vocabularySize() - 1))
+          .has_value());
   EXPECT_EQ(tokenizer.decode(Ids{-5, 1 << 30, *end}, false), "<|eot_id|>");
   EXPECT_EQ(tokenizer.decode(Ids{-5, 1 << 30, *end}, true), "");
 }
 
 TEST(Tokenizer, HoldsBackAnUnfinishedCharacter) {
   Tokenizer tokenizer = loadFixture("gpt2_style");
-  auto byteToken = [&](uint8_t byte) { return *tokenizer.tokenId(byteCharacter(byte)); };
+  auto byteToken = [&](uint8_t byte) {
+    return *tokenizer.tokenId(byteCharacter(byte));
+  };
   StreamDecoder decoder(tokenizer, false);
   EXPECT_EQ(decoder.push(byteToken(0xF0)), "");
   EXPECT_EQ(decoder.push(byteToken(0x9F)), "");

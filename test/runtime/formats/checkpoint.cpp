@@ -1,4 +1,5 @@
-// Folders of weights: the rules of the index (F2), weights against the configuration (F4), conversions.
+// Folders of weights: the rules of the index (F2), weights against the
+// configuration (F4), conversions.
 #include "runtime/formats/checkpoint.h"
 
 #include "lib/Numerics/bf16.h"
@@ -22,7 +23,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string kShard1 = "model-00001-of-00003.safetensors", kShard2 = "model-00002-of-00003.safetensors",
+const std::string kShard1 = "model-00001-of-00003.safetensors",
+                  kShard2 = "model-00002-of-00003.safetensors",
                   kShard3 = "model-00003-of-00003.safetensors";
 
 void write(const std::string &path, std::initializer_list<const char *> names) {
@@ -48,7 +50,8 @@ TEST(Checkpoint, ReadsShardsAndSingleFiles) {
   auto sharded = Checkpoint::open(fixture("qwen3"));
   ASSERT_TRUE(sharded.isOk()) << sharded.status().message();
   EXPECT_TRUE(sharded->hasIndex());
-  EXPECT_EQ(sharded->files(), (std::vector<std::string>{kShard1, kShard2, kShard3}));
+  EXPECT_EQ(sharded->files(),
+            (std::vector<std::string>{kShard1, kShard2, kShard3}));
   EXPECT_EQ(sharded->names().size(), 25u);
   EXPECT_TRUE(sharded->warnings().empty());
   EXPECT_EQ(sharded->fileOf("lm_head.weight"), kShard3);
@@ -60,7 +63,8 @@ TEST(Checkpoint, ReadsShardsAndSingleFiles) {
     WeightScan scan = scanWeights(*tensor);
     EXPECT_EQ(scan.nans + scan.infinities, 0);
   }
-  EXPECT_TRUE(fails(sharded->read("nothing").status(), Code::kBadInput, {"nothing", "missing"}));
+  EXPECT_TRUE(fails(sharded->read("nothing").status(), Code::kBadInput,
+                    {"nothing", "missing"}));
   auto single = Checkpoint::open(fixture("llama"));
   ASSERT_TRUE(single.isOk());
   EXPECT_FALSE(single->hasIndex());
@@ -81,29 +85,47 @@ TEST(Checkpoint, IndexRules) {
   auto refuses = [](auto damage, std::initializer_list<std::string> words) {
     EXPECT_TRUE(fails(openDamaged(damage), Code::kBadInput, words));
   };
-  refuses([](auto &folder, auto &) { fs::remove(folder + "/" + kShard2); }, {kShard2, "missing"});
-  refuses([](auto &, auto &index) { index["weight_map"]["ghost"] = kShard1; }, {"ghost", kShard1});
-  refuses([](auto &, auto &index) { index["weight_map"].erase("lm_head.weight"); },
-          {"lm_head.weight", "not in weight_map"});
-  refuses([](auto &, auto &index) { index["weight_map"]["lm_head.weight"] = kShard1; }, {"lm_head.weight", kShard1});
+  refuses([](auto &folder, auto &) { fs::remove(folder + "/" + kShard2); },
+          {kShard2, "missing"});
+  refuses([](auto &, auto &index) { index["weight_map"]["ghost"] = kShard1; },
+          {"ghost", kShard1});
+  refuses(
+      [](auto &, auto &index) { index["weight_map"].erase("lm_head.weight"); },
+      {"lm_head.weight", "not in weight_map"});
+  refuses([](auto &,
+             auto &index) { index["weight_map"]["lm_head.weight"] = kShard1; },
+          {"lm_head.weight", kShard1});
   for (const char *escape :
-       {"../outside.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".", "", "a\nb", "./model.safetensors"})
-    refuses([&](auto &, auto &index) { index["weight_map"]["lm_head.weight"] = escape; },
-            {"lm_head.weight", "plain file name"});
-  refuses([](auto &, auto &index) { index["weight_map"]["lm_head.weight"] = 5; },
-          {"lm_head.weight", "plain file name"});
-  refuses([](auto &, auto &index) { index.erase("weight_map"); }, {"weight_map"});
-  refuses([](auto &, auto &index) { index["weight_map"] = Json::array(); }, {"weight_map"});
-  refuses([](auto &, auto &index) { index["weight_map"] = Json::object(); }, {"weight_map"});
+       {"../outside.safetensors", "/etc/passwd", "a/b.safetensors", "..", ".",
+        "", "a\nb", "./model.safetensors"})
+    refuses(
+        [&](auto &, auto &index) {
+          index["weight_map"]["lm_head.weight"] = escape;
+        },
+        {"lm_head.weight", "plain file name"});
+  refuses(
+      [](auto &, auto &index) { index["weight_map"]["lm_head.weight"] = 5; },
+      {"lm_head.weight", "plain file name"});
+  refuses([](auto &, auto &index) { index.erase("weight_map"); },
+          {"weight_map"});
+  refuses([](auto &, auto &index) { index["weight_map"] = Json::array(); },
+          {"weight_map"});
+  refuses([](auto &, auto &index) { index["weight_map"] = Json::object(); },
+          {"weight_map"});
   refuses([](auto &, auto &index) { index = Json::array(); }, {"weight_map"});
-  refuses([](auto &folder, auto &) { putContent(folder + "/" + kShard1, ""); }, {kShard1, "HeaderTooSmall"});
-  refuses([](auto &folder, auto &) { fs::resize_file(folder + "/" + kShard3, 60000); },
+  refuses([](auto &folder, auto &) { putContent(folder + "/" + kShard1, ""); },
+          {kShard1, "HeaderTooSmall"});
+  refuses([](auto &folder,
+             auto &) { fs::resize_file(folder + "/" + kShard3, 60000); },
           {kShard3, "MetadataIncompleteBuffer"});
   // Shards of mixed models, and a tensor that is in two shards.
-  refuses([](auto &folder, auto &) { write(folder + "/" + kShard3, {"other.weight"}); }, {"different models"});
+  refuses([](auto &folder,
+             auto &) { write(folder + "/" + kShard3, {"other.weight"}); },
+          {"different models"});
   refuses(
       [](auto &folder, auto &) {
-        fs::copy_file(folder + "/" + kShard1, folder + "/" + kShard2, fs::copy_options::overwrite_existing);
+        fs::copy_file(folder + "/" + kShard1, folder + "/" + kShard2,
+                      fs::copy_options::overwrite_existing);
       },
       {kShard1, kShard2, "remove one"});
   // Links: in a circle, to nowhere, out of the folder.
@@ -131,16 +153,20 @@ TEST(Checkpoint, DuplicateMappingIsRefused) {
   size_t at = text.find(entry);
   ASSERT_NE(at, std::string::npos);
   putContent(folder + "/" + kIndexFile, text.insert(at, entry));
-  EXPECT_TRUE(fails(Checkpoint::open(folder).status(), Code::kBadInput, {"lm_head.weight", "twice"}));
+  EXPECT_TRUE(fails(Checkpoint::open(folder).status(), Code::kBadInput,
+                    {"lm_head.weight", "twice"}));
 }
 
 TEST(Checkpoint, HuggingFaceCacheLinksAreFollowed) {
   Scratch scratch;
   fs::create_directories(scratch / "models--x/snapshots/abc");
   fs::create_directories(scratch / "models--x/blobs");
-  for (const std::string &name : {kShard1, kShard2, kShard3, std::string(kIndexFile)}) {
-    fs::copy_file(fixture("qwen3") + "/" + name, scratch / ("models--x/blobs/" + name));
-    fs::create_symlink("../../blobs/" + name, scratch / ("models--x/snapshots/abc/" + name));
+  for (const std::string &name :
+       {kShard1, kShard2, kShard3, std::string(kIndexFile)}) {
+    fs::copy_file(fixture("qwen3") + "/" + name,
+                  scratch / ("models--x/blobs/" + name));
+    fs::create_symlink("../../blobs/" + name,
+                       scratch / ("models--x/snapshots/abc/" + name));
   }
   auto opened = Checkpoint::open(scratch / "models--x/snapshots/abc");
   EXPECT_TRUE(opened.isOk()) << opened.status().message();
@@ -160,12 +186,15 @@ TEST(Checkpoint, WrongTotalSizeIsAWarning) {
 
 TEST(Checkpoint, NoWeights) {
   Scratch scratch;
-  EXPECT_TRUE(fails(Checkpoint::open(scratch.path()).status(), Code::kBadInput, {"model.safetensors"}));
-  EXPECT_TRUE(fails(Checkpoint::open(scratch / "absent").status(), Code::kBadInput, {"absent"}));
+  EXPECT_TRUE(fails(Checkpoint::open(scratch.path()).status(), Code::kBadInput,
+                    {"model.safetensors"}));
+  EXPECT_TRUE(fails(Checkpoint::open(scratch / "absent").status(),
+                    Code::kBadInput, {"absent"}));
 }
 
 TEST(Convert, EveryHalfAndEveryBf16) {
-  auto half = *Tensor::create(DType::kF16, {65536}), brain = *Tensor::create(DType::kBF16, {65536});
+  auto half = *Tensor::create(DType::kF16, {65536}),
+       brain = *Tensor::create(DType::kBF16, {65536});
   for (int i = 0; i < 65536; ++i)
     half.as<uint16_t>()[i] = brain.as<uint16_t>()[i] = static_cast<uint16_t>(i);
   auto wide = convert(half, DType::kF32);
@@ -174,9 +203,10 @@ TEST(Convert, EveryHalfAndEveryBf16) {
   for (int i = 0; i < 65536; ++i) {
     float value = wide->as<float>()[i];
     int exponent = i >> 10 & 31, mantissa = i & 1023;
-    double magnitude = exponent == 0    ? std::ldexp(mantissa, -24)
-                       : exponent == 31 ? (mantissa ? NAN : INFINITY)
-                                        : std::ldexp(1024 + mantissa, exponent - 25);
+    double magnitude = exponent == 0 ? std::ldexp(mantissa, -24)
+                       : exponent == 31
+                           ? (mantissa ? NAN : INFINITY)
+                           : std::ldexp(1024 + mantissa, exponent - 25);
     if (std::isnan(magnitude))
       EXPECT_TRUE(std::isnan(value));
     else
@@ -187,7 +217,9 @@ TEST(Convert, EveryHalfAndEveryBf16) {
   auto same = convert(brain, DType::kBF16);
   ASSERT_TRUE(same.isOk());
   EXPECT_EQ(same->as<uint16_t>()[0x3F81], 0x3F81);
-  EXPECT_TRUE(fails(convert(*Tensor::create(DType::kI32, {1}), DType::kF32).status(), Code::kUsage, {"I32"}));
+  EXPECT_TRUE(
+      fails(convert(*Tensor::create(DType::kI32, {1}), DType::kF32).status(),
+            Code::kUsage, {"I32"}));
   EXPECT_TRUE(fails(convert(brain, DType::kI8).status(), Code::kUsage, {"I8"}));
 }
 
@@ -211,12 +243,13 @@ TEST(ModelWeights, FixturesHaveExactlyTheirTensors) {
     ASSERT_TRUE(report.isOk()) << report.status().message();
     EXPECT_TRUE(report->unused.empty()) << report->unused[0];
     EXPECT_EQ(expectedTensors(*config).size(), checkpoint->names().size());
-    std::printf("%s: %zu tensors as expected\n", name, checkpoint->names().size());
+    std::printf("%s: %zu tensors as expected\n", name,
+                checkpoint->names().size());
   }
 }
 
-// A head beside a tied embedding must repeat it; rope tables of old checkpoints are passed over; nothing else may be
-// there.
+// A head beside a tied embedding must repeat it; rope tables of old checkpoints
+// are passed over; nothing else may be there.
 TEST(ModelWeights, WhatMayStandBeside) {
   Scratch scratch;
   std::string folder = copyOf(scratch, "qwen2");
@@ -232,7 +265,10 @@ TEST(ModelWeights, WhatMayStandBeside) {
     }
     ASSERT_TRUE(writeSafetensors(folder + "/" + kSingleFile, named).isOk());
   };
-  auto embedding = [] { return *Checkpoint::open(fixture("qwen2"))->read("model.embed_tokens.weight"); };
+  auto embedding = [] {
+    return *Checkpoint::open(fixture("qwen2"))
+                ->read("model.embed_tokens.weight");
+  };
   add("lm_head.weight", embedding());
   auto report = checkWeights(*config, *QuantizedCheckpoint::open(folder));
   ASSERT_TRUE(report.isOk()) << report.status().message();
@@ -241,21 +277,26 @@ TEST(ModelWeights, WhatMayStandBeside) {
   Tensor other = embedding();
   other.as<uint16_t>()[7] ^= 1;
   add("lm_head.weight", std::move(other));
-  EXPECT_TRUE(fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(), Code::kBadInput,
-                    {"lm_head.weight", "differs"}));
-  add("model.layers.0.self_attn.rotary_emb.inv_freq", *Tensor::create(DType::kF32, {8}));
+  EXPECT_TRUE(
+      fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(),
+            Code::kBadInput, {"lm_head.weight", "differs"}));
+  add("model.layers.0.self_attn.rotary_emb.inv_freq",
+      *Tensor::create(DType::kF32, {8}));
   report = checkWeights(*config, *QuantizedCheckpoint::open(folder));
   ASSERT_TRUE(report.isOk()) << report.status().message();
   EXPECT_TRUE(report->warnings.empty());
   add("model.embed_tokens.extra", *Tensor::create(DType::kI8, {8}));
-  EXPECT_TRUE(fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(), Code::kBadInput,
-                    {"embed_tokens.extra"}));
+  EXPECT_TRUE(
+      fails(checkWeights(*config, *QuantizedCheckpoint::open(folder)).status(),
+            Code::kBadInput, {"embed_tokens.extra"}));
 }
 
 using NameChange = std::function<std::string(std::string)>;
 
-// The tensors of a fixture under other names, in one file; a name that becomes empty is left out.
-void writeRenamed(const std::string &from, const std::string &folder, const NameChange &rename) {
+// The tensors of a fixture under other names, in one file; a name that becomes
+// empty is left out.
+void writeRenamed(const std::string &from, const std::string &folder,
+                  const NameChange &rename) {
   auto checkpoint = Checkpoint::open(from);
   ASSERT_TRUE(checkpoint.isOk());
   std::vector<Tensor> tensors;
@@ -272,21 +313,26 @@ void writeRenamed(const std::string &from, const std::string &folder, const Name
   ASSERT_TRUE(writeSafetensors(folder + "/" + kSingleFile, named).isOk());
 }
 
-// What wrappers and other models put before and into names; every tensor is found under its standard name, by its
-// bytes.
+// What wrappers and other models put before and into names; every tensor is
+// found under its standard name, by its bytes.
 TEST(ModelWeights, NamesOfWrappersAreRead) {
   auto without = [](std::string name, const std::string &part) {
     return name.starts_with(part) ? name.substr(part.size()) : name;
   };
-  auto before = [](std::string prefix) { return [=](std::string name) { return prefix + name; }; };
+  auto before = [](std::string prefix) {
+    return [=](std::string name) { return prefix + name; };
+  };
   auto bodyBefore = [=](std::string prefix, std::string head) -> NameChange {
-    return
-        [=](std::string name) { return name.starts_with("model.") ? prefix + without(name, "model.") : head + name; };
+    return [=](std::string name) {
+      return name.starts_with("model.") ? prefix + without(name, "model.")
+                                        : head + name;
+    };
   };
   auto inside = [](std::string part, std::string wrapper) -> NameChange {
     return [=](std::string name) {
       size_t at = name.find(part);
-      return at == std::string::npos ? name : name.insert(at + part.size(), wrapper);
+      return at == std::string::npos ? name
+                                     : name.insert(at + part.size(), wrapper);
     };
   };
   struct Case {
@@ -300,7 +346,8 @@ TEST(ModelWeights, NamesOfWrappersAreRead) {
       {"both", before("module._orig_mod.")},
       {"bare and wrapped", bodyBefore("module.", "module.")},
       {"compiled layers", inside("self_attn.", "_orig_mod.")},
-      {"fully sharded, checkpointed layers", inside("mlp.", "_fsdp_wrapped_module._checkpoint_wrapped_module.")},
+      {"fully sharded, checkpointed layers",
+       inside("mlp.", "_fsdp_wrapped_module._checkpoint_wrapped_module.")},
       {"decoder of a larger model", before("language_model.")},
       {"the same, later", bodyBefore("model.language_model.", "")},
       {"another base name", bodyBefore("transformer.", "")},
@@ -323,21 +370,27 @@ TEST(ModelWeights, NamesOfWrappersAreRead) {
       for (const std::string &name : original->names()) {
         Tensor left = *original->read(name), right = *checkpoint->read(name);
         ASSERT_EQ(left.bytes(), right.bytes());
-        EXPECT_EQ(std::memcmp(left.data(), right.data(), static_cast<size_t>(left.bytes())), 0) << name;
+        EXPECT_EQ(std::memcmp(left.data(), right.data(),
+                              static_cast<size_t>(left.bytes())),
+                  0)
+            << name;
       }
-      // Packed: what is written has standard names; the same under the other names is the same checkpoint, its ignore
-      // list in either spelling.
+      // Packed: what is written has standard names; the same under the other
+      // names is the same checkpoint, its ignore list in either spelling.
       std::vector<std::string> names;
       for (const ExpectedTensor &tensor : expectedTensors(*config))
         if (tensor.isLinear && tensor.name != "lm_head.weight")
           names.push_back(tensor.name);
-      numerics::Scheme scheme{numerics::Kind::kInt4, 32, numerics::Convention::kNibble};
-      auto written = writeQuantizedCheckpoint(folder, scratch / "packed", scheme, names);
+      numerics::Scheme scheme{numerics::Kind::kInt4, 32,
+                              numerics::Convention::kNibble};
+      auto written =
+          writeQuantizedCheckpoint(folder, scratch / "packed", scheme, names);
       ASSERT_TRUE(written.isOk()) << written.status().message();
       auto packed = Checkpoint::open(scratch / "packed");
       ASSERT_TRUE(packed.isOk());
       EXPECT_TRUE(packed->info("model.layers.0.mlp.up_proj.weight_packed"));
-      auto direct = verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
+      auto direct =
+          verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
       EXPECT_TRUE(direct.isOk() && direct->isEqual());
       writeRenamed(scratch / "packed", scratch / "packed", test.rename);
       for (bool renamesIgnore : {false, true}) {
@@ -346,13 +399,15 @@ TEST(ModelWeights, NamesOfWrappersAreRead) {
           for (Json &entry : file["quantization_config"]["ignore"])
             entry = test.rename(entry.get<std::string>());
         putContent(scratch / "packed/config.json", file.dump());
-        auto verified = verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
+        auto verified =
+            verifyQuantizedCheckpoint(fixture(kind), scratch / "packed");
         ASSERT_TRUE(verified.isOk()) << verified.status().message();
         EXPECT_TRUE(verified->isEqual()) << verified->firstDifference;
         EXPECT_EQ(verified->packedTensors, static_cast<int64_t>(names.size()));
       }
     }
-    std::printf("%s: %zu tensors under %zu other namings\n", kind, original->names().size(), std::size(cases));
+    std::printf("%s: %zu tensors under %zu other namings\n", kind,
+                original->names().size(), std::size(cases));
   }
 }
 
@@ -362,22 +417,29 @@ TEST(ModelWeights, NamesThatAreNotOfADecoderAreRefused) {
     std::string folder = copyOf(scratch, kind);
     writeRenamed(fixture(kind), folder, rename);
     NIBBLE_ASSIGN(ModelConfig config, ModelConfig::read(folder));
-    NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint, QuantizedCheckpoint::open(folder));
+    NIBBLE_ASSIGN(QuantizedCheckpoint checkpoint,
+                  QuantizedCheckpoint::open(folder));
     return checkWeights(config, checkpoint).status();
   };
   // A bare model has no head.
-  auto bare = [](const std::string &name) { return name.starts_with("model.") ? name.substr(6) : ""; };
-  EXPECT_TRUE(fails(verdict("llama", bare), Code::kBadInput, {"lm_head.weight", "AutoModelForCausalLM"}));
+  auto bare = [](const std::string &name) {
+    return name.starts_with("model.") ? name.substr(6) : "";
+  };
+  EXPECT_TRUE(fails(verdict("llama", bare), Code::kBadInput,
+                    {"lm_head.weight", "AutoModelForCausalLM"}));
   EXPECT_TRUE(verdict("qwen2", bare).isOk());
   auto tables = [](const std::string &name) {
     return name == "model.embed_tokens.weight" ? "tok_embeddings.weight" : name;
   };
-  EXPECT_TRUE(fails(verdict("qwen2", tables), Code::kBadInput, {"model.embed_tokens.weight", "names there are like"}));
+  EXPECT_TRUE(fails(verdict("qwen2", tables), Code::kBadInput,
+                    {"model.embed_tokens.weight", "names there are like"}));
   auto twice = [](const std::string &name) {
-    return name.find("layers.1.mlp.up_proj") != std::string::npos ? "_orig_mod.model.layers.0.mlp.up_proj.weight"
-                                                                  : name;
+    return name.find("layers.1.mlp.up_proj") != std::string::npos
+               ? "_orig_mod.model.layers.0.mlp.up_proj.weight"
+               : name;
   };
-  EXPECT_TRUE(fails(verdict("qwen2", twice), Code::kBadInput, {"_orig_mod.model.layers.0.mlp.up_proj", "are both"}));
+  EXPECT_TRUE(fails(verdict("qwen2", twice), Code::kBadInput,
+                    {"_orig_mod.model.layers.0.mlp.up_proj", "are both"}));
 }
 
 TEST(ModelWeights, WrongOnesAreNamed) {
@@ -387,13 +449,19 @@ TEST(ModelWeights, WrongOnesAreNamed) {
   auto refuses = [&](auto change, std::initializer_list<std::string> words) {
     ModelConfig config = *original;
     change(config);
-    EXPECT_TRUE(fails(checkWeights(config, *checkpoint).status(), Code::kBadInput, words));
+    EXPECT_TRUE(fails(checkWeights(config, *checkpoint).status(),
+                      Code::kBadInput, words));
   };
-  refuses([](auto &c) { c.vocabSize = 321; }, {"model.embed_tokens.weight", "[320, 64]", "[321, 64]"});
-  refuses([](auto &c) { c.layers = 3; }, {"model.layers.2.input_layernorm.weight", "missing"});
-  refuses([](auto &c) { c.qkvBias = true; }, {"model.layers.0.self_attn.q_proj.bias", "missing"});
-  refuses([](auto &c) { c.kvHeads = 4; }, {"k_proj.weight", "[32, 64]", "[64, 64]"});
-  refuses([](auto &c) { c.tieWordEmbeddings = true; }, {"lm_head.weight", "tie_word_embeddings"});
+  refuses([](auto &c) { c.vocabSize = 321; },
+          {"model.embed_tokens.weight", "[320, 64]", "[321, 64]"});
+  refuses([](auto &c) { c.layers = 3; },
+          {"model.layers.2.input_layernorm.weight", "missing"});
+  refuses([](auto &c) { c.qkvBias = true; },
+          {"model.layers.0.self_attn.q_proj.bias", "missing"});
+  refuses([](auto &c) { c.kvHeads = 4; },
+          {"k_proj.weight", "[32, 64]", "[64, 64]"});
+  refuses([](auto &c) { c.tieWordEmbeddings = true; },
+          {"lm_head.weight", "tie_word_embeddings"});
   refuses([](auto &c) { c.layers = 1; }, {"model.layers.1.", "not used"});
 }
 

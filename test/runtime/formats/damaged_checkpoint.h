@@ -8,12 +8,15 @@ namespace nibble::testing {
 
 inline const std::string kQ = "model.layers.0.self_attn.q_proj.weight";
 
-// A packed copy of llama whose tensors and config a test may change before it is opened again.
+// A packed copy of llama whose tensors and config a test may change before it
+// is opened again.
 class Damaged : public ::testing::Test {
 protected:
   void SetUp() override {
-    ASSERT_TRUE(
-        writeQuantizedCheckpoint(fixture("llama"), folder_, numerics::Scheme{numerics::Kind::kInt4, 32}, {kQ}).isOk());
+    ASSERT_TRUE(writeQuantizedCheckpoint(
+                    fixture("llama"), folder_,
+                    numerics::Scheme{numerics::Kind::kInt4, 32}, {kQ})
+                    .isOk());
     auto checkpoint = Checkpoint::open(folder_);
     ASSERT_TRUE(checkpoint.isOk());
     for (const std::string &name : checkpoint->names())
@@ -33,7 +36,8 @@ protected:
   }
   void refuses(std::initializer_list<std::string> words) {
     save();
-    EXPECT_TRUE(fails(QuantizedCheckpoint::open(folder_).status(), Code::kBadInput, words));
+    EXPECT_TRUE(fails(QuantizedCheckpoint::open(folder_).status(),
+                      Code::kBadInput, words));
   }
   void refusesToRead(std::initializer_list<std::string> words) {
     save();
@@ -41,7 +45,10 @@ protected:
     ASSERT_TRUE(opened.isOk()) << opened.status().message();
     EXPECT_TRUE(fails(opened->read(kQ).status(), Code::kBadInput, words));
   }
-  Json &weights() { return config_["quantization_config"]["config_groups"]["group_0"]["weights"]; }
+  Json &weights() {
+    return config_["quantization_config"]["config_groups"]["group_0"]
+                  ["weights"];
+  }
   Json &ignore() { return config_["quantization_config"]["ignore"]; }
 
   Scratch scratch_;

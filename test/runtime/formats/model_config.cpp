@@ -1,4 +1,5 @@
-// config.json: both spellings, the rope formulas against another implementation, and everything that is refused (F3).
+// config.json: both spellings, the rope formulas against another
+// implementation, and everything that is refused (F3).
 #include "runtime/formats/model_config.h"
 
 #include "lib/Numerics/ulp.h"
@@ -17,13 +18,16 @@ using nibble::testing::Scratch;
 namespace {
 
 Json base(const char *type = "llama") {
-  return {{"model_type", type},           {"hidden_size", 64},    {"intermediate_size", 96},
-          {"num_hidden_layers", 2},       {"vocab_size", 320},    {"num_attention_heads", 4},
-          {"num_key_value_heads", 2},     {"rms_norm_eps", 1e-5}, {"rope_theta", 500000.0},
-          {"max_position_embeddings", 64}};
+  return {{"model_type", type},       {"hidden_size", 64},
+          {"intermediate_size", 96},  {"num_hidden_layers", 2},
+          {"vocab_size", 320},        {"num_attention_heads", 4},
+          {"num_key_value_heads", 2}, {"rms_norm_eps", 1e-5},
+          {"rope_theta", 500000.0},   {"max_position_embeddings", 64}};
 }
 
-Status refusal(const Json &config) { return ModelConfig::parse(config, "config.json").status(); }
+Status refusal(const Json &config) {
+  return ModelConfig::parse(config, "config.json").status();
+}
 
 TEST(ModelConfig, FixturesAreRead) {
   auto llama = ModelConfig::read(fixture("llama"));
@@ -37,7 +41,8 @@ TEST(ModelConfig, FixturesAreRead) {
   EXPECT_EQ(llama->eosTokens, std::vector<int64_t>{2});
   EXPECT_EQ(llama->bosToken, 1);
   EXPECT_FALSE(llama->padToken);
-  EXPECT_FALSE(llama->qkvBias || llama->outputBias || llama->mlpBias || llama->qkNorm || llama->tieWordEmbeddings);
+  EXPECT_FALSE(llama->qkvBias || llama->outputBias || llama->mlpBias ||
+               llama->qkNorm || llama->tieWordEmbeddings);
   EXPECT_TRUE(llama->warnings.empty()) << llama->warnings[0];
 
   auto bias = ModelConfig::read(fixture("llama_bias"));
@@ -66,7 +71,8 @@ TEST(ModelConfig, BothSpellingsMeanTheSame) {
     auto v5 = ModelConfig::read(fixture(name));
     auto json = readJsonFile(fixture(name) + "/config_v4.json");
     ASSERT_TRUE(v5.isOk() && json.isOk());
-    EXPECT_TRUE(json->contains("rope_scaling") && json->contains("torch_dtype"));
+    EXPECT_TRUE(json->contains("rope_scaling") &&
+                json->contains("torch_dtype"));
     auto v4 = ModelConfig::parse(*json, "config_v4.json");
     ASSERT_TRUE(v4.isOk()) << v4.status().message();
     EXPECT_EQ(v4->rope, v5->rope) << name;
@@ -81,11 +87,13 @@ TEST(ModelConfig, BothSpellingsMeanTheSame) {
   EXPECT_EQ(parsed->rope.type, RopeType::kLinear);
 }
 
-// transformers works in float32: its power may be an ulp or two off, ours is rounded once.
+// transformers works in float32: its power may be an ulp or two off, ours is
+// rounded once.
 TEST(ModelConfig, RopeAgreesWithTransformers) {
   for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
     auto config = ModelConfig::read(fixture(name));
-    auto expected = SafetensorsFile::open(fixture(name) + "/expected.safetensors");
+    auto expected =
+        SafetensorsFile::open(fixture(name) + "/expected.safetensors");
     ASSERT_TRUE(config.isOk() && expected.isOk()) << name;
     auto wanted = expected->read(*expected->find("inverse_frequencies"));
     auto factor = expected->read(*expected->find("attention_factor"));
@@ -93,11 +101,17 @@ TEST(ModelConfig, RopeAgreesWithTransformers) {
     ASSERT_EQ(static_cast<int64_t>(found.size()), wanted->elements());
     int64_t worst = 0;
     for (size_t i = 0; i < found.size(); ++i)
-      worst = std::max(worst, numerics::ulpDistance(found[i], wanted->as<float>()[i]));
+      worst = std::max(worst,
+                       numerics::ulpDistance(found[i], wanted->as<float>()[i]));
     EXPECT_LE(worst, 4) << name;
-    EXPECT_LE(numerics::ulpDistance(config->attentionFactor(), factor->as<float>()[0]), 1) << name;
-    std::printf("%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n", name, found.size(),
-                static_cast<long long>(worst), static_cast<double>(config->attentionFactor()));
+    EXPECT_LE(numerics::ulpDistance(config->attentionFactor(),
+                                    factor->as<float>()[0]),
+              1)
+        << name;
+    std::printf(
+        "%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n",
+        name, found.size(), static_cast<long long>(worst),
+        static_cast<double>(config->attentionFactor()));
   }
 }
 
@@ -108,28 +122,36 @@ TEST(ModelConfig, RopeByHand) {
   // llama3: the fast one stays, the slow one is divided.
   rope = {RopeType::kLlama3, 10000.0, 8.0, 16.0, 1.0, 4.0};
   EXPECT_EQ(rope.inverseFrequencies(4)[1], static_cast<float>(0.01 / 8.0));
-  // yarn with mscale and mscale_all_dim equal: no factor. Otherwise 0.1 ln(factor) + 1.
+  // yarn with mscale and mscale_all_dim equal: no factor. Otherwise 0.1
+  // ln(factor) + 1.
   Json config = base();
-  config["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 32.0}, {"mscale", 1.0}, {"mscale_all_dim", 1.0}};
+  config["rope_scaling"] = {{"rope_type", "yarn"},
+                            {"factor", 32.0},
+                            {"mscale", 1.0},
+                            {"mscale_all_dim", 1.0}};
   EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 1.0);
-  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.originalMaxPositions, 64.0) << "max_position_embeddings by default";
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.originalMaxPositions, 64.0)
+      << "max_position_embeddings by default";
   config["rope_scaling"].erase("mscale");
-  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 0.1 * std::log(32.0) + 1.0);
+  EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor,
+            0.1 * std::log(32.0) + 1.0);
   config["rope_scaling"]["attention_factor"] = 1.25;
   EXPECT_EQ(ModelConfig::parse(config, "x")->rope.attentionFactor, 1.25);
 }
 
 TEST(ModelConfig, RequiredFieldsAreNamed) {
   for (const char *field :
-       {"model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size", "num_attention_heads"}) {
+       {"model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "vocab_size", "num_attention_heads"}) {
     Json config = base();
     config.erase(field);
-    EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {"config.json", field, "missing"}));
+    EXPECT_TRUE(fails(refusal(config), Code::kBadInput,
+                      {"config.json", field, "missing"}));
     config[field] = "text";
     if (std::string(field) != "model_type")
       EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {field, "integer"}));
-    for (Json value :
-         {Json(0), Json(-1), Json(1e300), Json(INT64_MAX), Json(UINT64_MAX), Json(true), Json(Json::array())}) {
+    for (Json value : {Json(0), Json(-1), Json(1e300), Json(INT64_MAX),
+                       Json(UINT64_MAX), Json(true), Json(Json::array())}) {
       config[field] = value;
       EXPECT_TRUE(fails(refusal(config), Code::kBadInput, {field})) << value;
     }
@@ -144,8 +166,10 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
   const Case cases[] = {
       {R"({"model_type":"gemma3"})", {"gemma3", "llama, qwen2, qwen3"}},
       {R"({"model_type":"kimi_k2"})", {"kimi_k2"}},
-      {R"({"num_key_value_heads":3})", {"num_attention_heads = 4", "num_key_value_heads = 3"}},
-      {R"({"num_attention_heads":6,"num_key_value_heads":6})", {"hidden_size = 64", "head_dim"}},
+      {R"({"num_key_value_heads":3})",
+       {"num_attention_heads = 4", "num_key_value_heads = 3"}},
+      {R"({"num_attention_heads":6,"num_key_value_heads":6})",
+       {"hidden_size = 64", "head_dim"}},
       {R"({"head_dim":15})", {"head_dim = 15"}},
       {R"({"head_dim":-8})", {"head_dim"}},
       {R"({"rms_norm_eps":0})", {"rms_norm_eps"}},
@@ -153,7 +177,8 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"rms_norm_eps":"small"})", {"rms_norm_eps"}},
       {R"({"rope_theta":0})", {"rope_theta"}},
       {R"({"rope_theta":-10000})", {"rope_theta"}},
-      {R"({"rope_scaling":{"rope_type":"longrope","factor":2}})", {"longrope", "llama3 and yarn"}},
+      {R"({"rope_scaling":{"rope_type":"longrope","factor":2}})",
+       {"longrope", "llama3 and yarn"}},
       {R"({"rope_scaling":{"rope_type":"dynamic","factor":2}})", {"dynamic"}},
       {R"({"rope_scaling":{"rope_type":"linear"}})", {"factor", "missing"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":0}})", {"factor"}},
@@ -164,17 +189,26 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4}})",
        {"original_max_position_embeddings", "missing"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":-2}})", {"factor"}},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":null}})", {"factor", "missing"}},
-      {R"({"rope_scaling":{"factor":2}})", {"rope_scaling.factor", "rope_type"}},
-      {R"({"rope_scaling":{"factor":2,"foo":1}})", {"rope_scaling.factor", "rope_type"}},
-      {R"({"rope_parameters":{"rope_theta":500000.0,"beta_fast":32}})", {"rope_parameters.beta_fast", "rope_type"}},
-      {R"({"rope_scaling":{"type":"linear","rope_type":"yarn","factor":2}})", {"linear", "yarn"}},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":-1}})", {"attention_factor"}},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":"1"}})", {"attention_factor"}},
-      {R"({"rope_scaling":{"rope_type":"default","mrope_section":[16,24,24]}})", {"rope_scaling.mrope_section"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":null}})",
+       {"factor", "missing"}},
+      {R"({"rope_scaling":{"factor":2}})",
+       {"rope_scaling.factor", "rope_type"}},
+      {R"({"rope_scaling":{"factor":2,"foo":1}})",
+       {"rope_scaling.factor", "rope_type"}},
+      {R"({"rope_parameters":{"rope_theta":500000.0,"beta_fast":32}})",
+       {"rope_parameters.beta_fast", "rope_type"}},
+      {R"({"rope_scaling":{"type":"linear","rope_type":"yarn","factor":2}})",
+       {"linear", "yarn"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":-1}})",
+       {"attention_factor"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"attention_factor":"1"}})",
+       {"attention_factor"}},
+      {R"({"rope_scaling":{"rope_type":"default","mrope_section":[16,24,24]}})",
+       {"rope_scaling.mrope_section"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":2,"attn_temperature":0.5}})",
        {"rope_scaling.attn_temperature"}},
-      {R"({"extras":{"deep":[{"final_logit_softcapping":30.0}]}})", {"extras.deep[0].final_logit_softcapping"}},
+      {R"({"extras":{"deep":[{"final_logit_softcapping":30.0}]}})",
+       {"extras.deep[0].final_logit_softcapping"}},
       {R"({"eos_token_id":320})", {"eos_token_id 320", "vocabulary of 320"}},
       {R"({"eos_token_id":[2,1000]})", {"eos_token_id 1000"}},
       {R"({"is_causal":false})", {"is_causal"}},
@@ -199,7 +233,8 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"use_qk_norm":true})", {"use_qk_norm"}},
       {R"({"model_type":"qwen2","qk_layernorm":true})", {"qk_layernorm"}},
       {R"({"model_type":"qwen3","use_qk_norm":false})", {"use_qk_norm"}},
-      {R"({"model_type":"qwen3","attn_config":{"qk_norm":false}})", {"attn_config.qk_norm"}},
+      {R"({"model_type":"qwen3","attn_config":{"qk_norm":false}})",
+       {"attn_config.qk_norm"}},
       {R"({"position_embedding_type":"alibi"})", {"position_embedding_type"}},
       {R"({"position_embedding_type":"none"})", {"position_embedding_type"}},
       {R"({"pos_emb":"learned"})", {"pos_emb"}},
@@ -211,34 +246,45 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"attn_type":"linear"})", {"attn_type"}},
       {R"({"attn_type":"sliding_window"})", {"attn_type"}},
       {R"({"attention_class":"SlidingWindowAttention"})", {"attention_class"}},
-      {R"({"attn_implementation":"linear_attention"})", {"attn_implementation"}},
+      {R"({"attn_implementation":"linear_attention"})",
+       {"attn_implementation"}},
       {R"({"attention_kernel_size":3})", {"attention_kernel_size"}},
-      {R"({"attn_config":{"attn_impl":"flash","softcap":30.0}})", {"attn_config.softcap"}},
-      {R"({"attn_config":{"attn_impl":"flash","chunk":64}})", {"attn_config.chunk"}},
-      {R"({"attn_config":{"attn_impl":"flash","alibi":true}})", {"attn_config.alibi"}},
-      {R"({"flash_config":{"sliding_window":64}})", {"flash_config.sliding_window"}},
+      {R"({"attn_config":{"attn_impl":"flash","softcap":30.0}})",
+       {"attn_config.softcap"}},
+      {R"({"attn_config":{"attn_impl":"flash","chunk":64}})",
+       {"attn_config.chunk"}},
+      {R"({"attn_config":{"attn_impl":"flash","alibi":true}})",
+       {"attn_config.alibi"}},
+      {R"({"flash_config":{"sliding_window":64}})",
+       {"flash_config.sliding_window"}},
       {R"({"backend":{"attention_bias":true}})", {"backend.attention_bias"}},
       {R"({"attention_backend_sinks":true})", {"attention_backend_sinks"}},
-      {R"({"attention_multiplier":1.0})", {"attention_multiplier"}}, // it replaces 1 / sqrt(head_dim)
+      {R"({"attention_multiplier":1.0})",
+       {"attention_multiplier"}}, // it replaces 1 / sqrt(head_dim)
       {R"({"softmax_scale":1.0})", {"softmax_scale"}},
       {R"({"logit_scale":true})", {"logit_scale"}},
       {R"({"rotary_pct":0.25})", {"rotary_pct"}},
-      {R"({"rope_scaling":{"rope_type":"default","partial_rotary_factor":0.5}})", {"partial_rotary_factor"}},
+      {R"({"rope_scaling":{"rope_type":"default","partial_rotary_factor":0.5}})",
+       {"partial_rotary_factor"}},
       {R"({"pruned_heads":{"0":[1]}})", {"pruned_heads"}},
-      {R"({"flash_attention_window_size":64})", {"flash_attention_window_size"}},
+      {R"({"flash_attention_window_size":64})",
+       {"flash_attention_window_size"}},
       {R"({"clip_qkv":8.0})", {"clip_qkv"}},
       {R"({"query_pre_attn_scalar":144})", {"query_pre_attn_scalar"}},
       {R"({"embedding_multiplier":12.0})", {"embedding_multiplier"}},
       {R"({"use_parallel_residual":true})", {"use_parallel_residual"}},
-      {R"({"dual_chunk_attention_config":{"chunk_size":262144}})", {"dual_chunk_attention_config"}},
+      {R"({"dual_chunk_attention_config":{"chunk_size":262144}})",
+       {"dual_chunk_attention_config"}},
       {R"({"rope_interleaved":true})", {"rope_interleaved"}},
       {R"({"no_rope_layers":[0,1]})", {"no_rope_layers"}},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":"4"}})", {"factor"}},
       {R"({"rope_scaling":"yarn"})", {"rope_scaling"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":2},"rope_parameters":{"rope_type":"linear","factor":3}})",
        {"differ"}},
-      {R"({"rope_parameters":{"rope_type":"default","rope_theta":1000}})", {"rope_theta", "twice"}},
-      {R"({"rope_parameters":{"full_attention":{"rope_type":"default"}}})", {"full_attention"}},
+      {R"({"rope_parameters":{"rope_type":"default","rope_theta":1000}})",
+       {"rope_theta", "twice"}},
+      {R"({"rope_parameters":{"full_attention":{"rope_type":"default"}}})",
+       {"full_attention"}},
       {R"({"partial_rotary_factor":0.5})", {"partial_rotary_factor"}},
       {R"({"hidden_act":"gelu"})", {"gelu"}},
       {R"({"mlp_bias":1})", {"mlp_bias"}},
@@ -246,7 +292,8 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"sliding_window":4096})", {"sliding_window"}},
       {R"({"model_type":"qwen2","layer_types":["full_attention","sliding_attention"],"sliding_window":16,"use_sliding_window":false})",
        {"sliding_attention", "use_sliding_window"}},
-      {R"({"layer_types":["full_attention","sliding_attention"]})", {"sliding_attention"}},
+      {R"({"layer_types":["full_attention","sliding_attention"]})",
+       {"sliding_attention"}},
       {R"({"layer_types":["full_attention"]})", {"layer_types"}},
       {R"({"attn_logit_softcapping":50.0})", {"attn_logit_softcapping"}},
       {R"({"final_logit_softcapping":30.0})", {"final_logit_softcapping"}},
@@ -257,7 +304,8 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"eos_token_id":[2,-5]})", {"eos_token_id"}},
       {R"({"bos_token_id":[1]})", {"bos_token_id"}},
       {R"({"tie_word_embeddings":"yes"})", {"tie_word_embeddings"}},
-      {R"({"quantization_config":{"quant_method":"bitsandbytes"}})", {"bitsandbytes", "compressed-tensors"}},
+      {R"({"quantization_config":{"quant_method":"bitsandbytes"}})",
+       {"bitsandbytes", "compressed-tensors"}},
       {R"({"quantization_config":{}})", {"quant_method"}},
       {R"({"quantization_config":[]})", {"quantization_config"}},
       {R"({"torch_dtype":16})", {"torch_dtype"}},
@@ -268,11 +316,13 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
     config.update(Json::parse(test.patch));
     Status status = refusal(config);
     for (const char *word : test.words)
-      EXPECT_TRUE(fails(status, Code::kBadInput, {"config.json", word})) << test.patch;
+      EXPECT_TRUE(fails(status, Code::kBadInput, {"config.json", word}))
+          << test.patch;
     ++count;
   }
   std::printf("%d configurations refused by name\n", count);
-  EXPECT_TRUE(fails(refusal(Json::array()), Code::kBadInput, {"not an object"}));
+  EXPECT_TRUE(
+      fails(refusal(Json::array()), Code::kBadInput, {"not an object"}));
 }
 
 TEST(ModelConfig, WindowsAreOfSomeLayers) {
@@ -283,13 +333,19 @@ TEST(ModelConfig, WindowsAreOfSomeLayers) {
     EXPECT_TRUE(parsed.isOk()) << patch;
     return parsed.isOk() ? parsed->windows : std::vector<int64_t>{-1};
   };
-  EXPECT_EQ(windowsOf(R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":16,"max_window_layers":1})"),
-            (std::vector<int64_t>{0, 16}));
-  EXPECT_EQ(windowsOf(R"({"model_type":"qwen2","use_sliding_window":false,"sliding_window":16,"max_window_layers":1})"),
-            std::vector<int64_t>{});
-  EXPECT_EQ(windowsOf(R"({"model_type":"qwen3","use_sliding_window":true,"sliding_window":8,"max_window_layers":2,
+  EXPECT_EQ(
+      windowsOf(
+          R"({"model_type":"qwen2","use_sliding_window":true,"sliding_window":16,"max_window_layers":1})"),
+      (std::vector<int64_t>{0, 16}));
+  EXPECT_EQ(
+      windowsOf(
+          R"({"model_type":"qwen2","use_sliding_window":false,"sliding_window":16,"max_window_layers":1})"),
+      std::vector<int64_t>{});
+  EXPECT_EQ(
+      windowsOf(
+          R"({"model_type":"qwen3","use_sliding_window":true,"sliding_window":8,"max_window_layers":2,
                           "layer_types":["sliding_attention","full_attention"]})"),
-            (std::vector<int64_t>{8, 0}));
+      (std::vector<int64_t>{8, 0}));
 }
 
 TEST(ModelConfig, HarmlessThingsAreNot) {
@@ -312,7 +368,8 @@ TEST(ModelConfig, HarmlessThingsAreNot) {
   EXPECT_TRUE(ModelConfig::parse(windowOff, "x").isOk());
 }
 
-// One rule for every depth: what is said of each key, and that nothing else is said.
+// One rule for every depth: what is said of each key, and that nothing else is
+// said.
 TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
   struct Case {
     const char *patch;
@@ -322,35 +379,47 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
       {R"({"foo":1})", {"unknown field \"foo\""}},
       {R"({"foo":false,"bar":null,"baz":[]})", {"unknown field \"foo\""}},
       {R"({"foo":{"factor":2}})", {"unknown field \"foo\""}},
-      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"foo":1}})", {"unknown field \"rope_scaling.foo\""}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":2,"foo":1}})",
+       {"unknown field \"rope_scaling.foo\""}},
       {R"({"rope_parameters":{"rope_type":"default","rope_theta":500000.0,"foo":1,"bar":"x"}})",
        {"\"rope_parameters.bar\"", "\"rope_parameters.foo\""}},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":32,"truncat":false}})",
        {"\"rope_scaling.truncat\""}},
-      {R"({"rope_scaling":{"rope_type":"yarn","factor":2}})", {"original_max_position_embeddings"}},
-      {R"({"rope_scaling":{"rope_type":"linear","factor":0.5}})", {"factor is 0.5"}},
+      {R"({"rope_scaling":{"rope_type":"yarn","factor":2}})",
+       {"original_max_position_embeddings"}},
+      {R"({"rope_scaling":{"rope_type":"linear","factor":0.5}})",
+       {"factor is 0.5"}},
       {R"({"rope_scaling":{"rope_type":"linear","factor":2,"beta_fast":32}})",
        {"\"rope_scaling.beta_fast\" has no effect"}},
-      {R"({"rope_scaling":{"rope_type":"default","factor":2}})", {"\"rope_scaling.factor\" has no effect"}},
+      {R"({"rope_scaling":{"rope_type":"default","factor":2}})",
+       {"\"rope_scaling.factor\" has no effect"}},
       {R"({"rope_scaling":{"rope_type":"yarn","factor":2,"original_max_position_embeddings":32,"beta_fast":1,"beta_slow":32}})",
        {"beta_fast"}},
-      {R"({"bos_token_id":320,"pad_token_id":5000})", {"bos_token_id 320", "pad_token_id 5000"}},
+      {R"({"bos_token_id":320,"pad_token_id":5000})",
+       {"bos_token_id 320", "pad_token_id 5000"}},
       {R"({"attention_dropout":0.1})", {"attention_dropout"}},
-      {R"({"attn_implementation":"flash_attention_2"})", {"\"attn_implementation\" says how"}},
-      {R"({"attention_implementation":"sdpa"})", {"\"attention_implementation\" says how"}},
-      {R"({"use_flash_attention_2":true})", {"\"use_flash_attention_2\" says how"}},
-      {R"({"_flash_attn_2_enabled":true})", {"\"_flash_attn_2_enabled\" says how"}},
+      {R"({"attn_implementation":"flash_attention_2"})",
+       {"\"attn_implementation\" says how"}},
+      {R"({"attention_implementation":"sdpa"})",
+       {"\"attention_implementation\" says how"}},
+      {R"({"use_flash_attention_2":true})",
+       {"\"use_flash_attention_2\" says how"}},
+      {R"({"_flash_attn_2_enabled":true})",
+       {"\"_flash_attn_2_enabled\" says how"}},
       {R"({"use_flash_attn":true,"flash_attn":true,"use_flashattn":true})",
        {"\"flash_attn\"", "\"use_flash_attn\"", "\"use_flashattn\""}},
       {R"({"use_sdpa":true,"use_memory_efficient_attention":true,"use_xformers_attention":true})",
        {"efficient", "sdpa", "xformers"}},
-      {R"({"fused_rms_norm":true,"attention_softmax_in_fp32":true})", {"softmax_in_fp32", "fused_rms_norm"}},
+      {R"({"fused_rms_norm":true,"attention_softmax_in_fp32":true})",
+       {"softmax_in_fp32", "fused_rms_norm"}},
       {R"({"attn_pdrop":0.1,"resid_pdrop":0.1,"hidden_dropout_prob":0.1,"residual_dropout":0.1})",
-       {"attn_pdrop", "hidden_dropout_prob", "resid_pdrop", "residual_dropout"}},
-      {R"({"sequence_parallel":true,"tensor_parallel_size":8})", {"sequence_parallel", "tensor_parallel_size"}},
+       {"attn_pdrop", "hidden_dropout_prob", "resid_pdrop",
+        "residual_dropout"}},
+      {R"({"sequence_parallel":true,"tensor_parallel_size":8})",
+       {"sequence_parallel", "tensor_parallel_size"}},
       {R"({"attention_kernel":"sdpa","attn_kernel":"fa3","attention_impl":"eager","attention_class":"LlamaAttention"})",
-       {"\"attention_class\" says how", "\"attention_impl\" says how", "\"attention_kernel\" says how",
-        "\"attn_kernel\" says how"}},
+       {"\"attention_class\" says how", "\"attention_impl\" says how",
+        "\"attention_kernel\" says how", "\"attn_kernel\" says how"}},
       {R"({"attn_type":"flash_attention_2","attention_mode":"sdpa"})",
        {"\"attention_mode\" says how", "\"attn_type\" says how"}},
       {R"({"use_cudnn_attention":true,"use_flex_attention":true,"use_sage_attention":true,
@@ -358,11 +427,14 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
        {"cudnn", "flex", "sage", "efficient", "dot_product"}},
       {R"({"paged_attention":true,"use_ring_attn":true,"ring_attn_size":4,"vocab_parallel":true,
            "expert_model_parallel_size":2})",
-       {"paged", "use_ring_attn", "ring_attn_size", "vocab_parallel", "expert_model_parallel_size"}},
+       {"paged", "use_ring_attn", "ring_attn_size", "vocab_parallel",
+        "expert_model_parallel_size"}},
       {R"({"attn_config":{"attn_impl":"flash","attn_pdrop":0.1,"alibi":false,"softcap":null}})",
        {"\"attn_config\" says how"}},
-      {R"({"attention_config":{"backend":"flash"}})", {"\"attention_config\" says how"}},
-      {R"({"attention":{"type":"flash","options":{"kernel":"fa3"}}})", {"\"attention\" says how"}},
+      {R"({"attention_config":{"backend":"flash"}})",
+       {"\"attention_config\" says how"}},
+      {R"({"attention":{"type":"flash","options":{"kernel":"fa3"}}})",
+       {"\"attention\" says how"}},
       // Silent: what every supported model does anyway.
       {R"({"use_rope":true,"use_rotary_embeddings":true,"position_embedding_type":"rope","pos_emb":"RoPE",
            "causal":true,"use_causal_mask":true,"use_rms_norm":true,"rms_norm":true,"norm_type":"rmsnorm",
@@ -374,7 +446,8 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
            "attn_config":{"alibi":false,"softcap":0},"rotary_embedding_base":null})",
        {}},
       {R"({"model_type":"qwen3","use_qk_norm":true,"qk_layernorm":true})", {}},
-      // Silent: fields of the libraries' own configurations, and what is switched off.
+      // Silent: fields of the libraries' own configurations, and what is
+      // switched off.
       {R"({"_attn_implementation":"sdpa","_attn_implementation_autoset":true,"use_cache":false,"pretraining_tp":1,
            "torch_dtype":"bfloat16","dtype":"bfloat16","transformers_version":"4.51.3","output_attentions":true,
            "gradient_checkpointing":true,"sliding_window":null,"use_sliding_window":false,"max_window_layers":28,
@@ -386,20 +459,25 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
     Json config = base();
     config.update(Json::parse(test.patch));
     auto parsed = ModelConfig::parse(config, "config.json");
-    ASSERT_TRUE(parsed.isOk()) << test.patch << ": " << parsed.status().message();
+    ASSERT_TRUE(parsed.isOk())
+        << test.patch << ": " << parsed.status().message();
     ASSERT_EQ(parsed->warnings.size(), test.warnings.size())
-        << test.patch << ": " << (parsed->warnings.empty() ? "" : parsed->warnings.back());
+        << test.patch << ": "
+        << (parsed->warnings.empty() ? "" : parsed->warnings.back());
     for (const char *words : test.warnings)
       EXPECT_TRUE(std::any_of(parsed->warnings.begin(), parsed->warnings.end(),
                               [&](const std::string &line) {
-                                return line.starts_with("config.json: ") && line.find(words) != std::string::npos;
+                                return line.starts_with("config.json: ") &&
+                                       line.find(words) != std::string::npos;
                               }))
-          << test.patch << " does not warn of " << words << ": " << parsed->warnings[0];
+          << test.patch << " does not warn of " << words << ": "
+          << parsed->warnings[0];
   }
   std::printf("%zu key sets warned of exactly\n", std::size(cases));
 }
 
-// The keys that public checkpoints of the three families carry, with the values that matter here; sizes are ours.
+// The keys that public checkpoints of the three families carry, with the values
+// that matter here; sizes are ours.
 TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
   struct Case {
     const char *name, *type, *keys;
@@ -443,7 +521,9 @@ TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
            "rope_theta":1000000.0,"sliding_window":32768,"tie_word_embeddings":true,"use_cache":true,"use_mrope":false,
            "use_sliding_window":false})",
        0},
-      {"early Qwen2", "qwen2", R"({"sliding_window":32768,"max_window_layers":28,"use_cache":true})", 0},
+      {"early Qwen2", "qwen2",
+       R"({"sliding_window":32768,"max_window_layers":28,"use_cache":true})",
+       0},
       {"Qwen3, transformers 5", "qwen3",
        R"({"attention_bias":false,"dtype":"bfloat16","head_dim":16,"layer_types":["full_attention","full_attention"],
            "max_window_layers":36,"rope_parameters":{"rope_theta":1000000,"rope_type":"default"},"rope_theta":1000000,
@@ -460,7 +540,8 @@ TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
     auto parsed = ModelConfig::parse(config, test.name);
     ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
     EXPECT_EQ(parsed->warnings.size(), test.warnings)
-        << test.name << ": " << (parsed->warnings.empty() ? "" : parsed->warnings[0]);
+        << test.name << ": "
+        << (parsed->warnings.empty() ? "" : parsed->warnings[0]);
     EXPECT_TRUE(parsed->windows.empty());
   }
 }
@@ -470,28 +551,40 @@ TEST(ModelConfig, GenerationConfigWinsForStopping) {
   Json config = base();
   config["eos_token_id"] = 2;
   scratch.put("config.json", config.dump());
-  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{2});
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens,
+            std::vector<int64_t>{2});
   scratch.put("generation_config.json", R"({"eos_token_id":[7,9]})");
-  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, (std::vector<int64_t>{7, 9}));
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens,
+            (std::vector<int64_t>{7, 9}));
   scratch.put("generation_config.json", R"({"temperature":1.0})");
-  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{2});
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens,
+            std::vector<int64_t>{2});
   scratch.put("generation_config.json", R"({"eos_token_id":[7,320]})");
-  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput,
-                    {"generation_config.json", "eos_token_id 320", "vocabulary of 320"}));
-  scratch.put("generation_config.json", R"({"eos_token_id":7,"pad_token_id":999,"bos_token_id":1})");
+  EXPECT_TRUE(fails(
+      ModelConfig::read(scratch.path()).status(), Code::kBadInput,
+      {"generation_config.json", "eos_token_id 320", "vocabulary of 320"}));
+  scratch.put("generation_config.json",
+              R"({"eos_token_id":7,"pad_token_id":999,"bos_token_id":1})");
   ASSERT_TRUE(ModelConfig::read(scratch.path()).isOk());
   ASSERT_EQ(ModelConfig::read(scratch.path())->warnings.size(), 1u);
-  EXPECT_NE(ModelConfig::read(scratch.path())->warnings[0].find("pad_token_id 999"), std::string::npos);
+  EXPECT_NE(
+      ModelConfig::read(scratch.path())->warnings[0].find("pad_token_id 999"),
+      std::string::npos);
   scratch.put("generation_config.json", "\xEF\xBB\xBF{\"eos_token_id\":9}\r\n");
   ASSERT_TRUE(ModelConfig::read(scratch.path()).isOk());
-  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens, std::vector<int64_t>{9});
+  EXPECT_EQ(ModelConfig::read(scratch.path())->eosTokens,
+            std::vector<int64_t>{9});
   scratch.put("generation_config.json", "[]");
-  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"generation_config.json"}));
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput,
+                    {"generation_config.json"}));
   scratch.put("generation_config.json", "{nonsense");
-  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"generation_config.json"}));
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput,
+                    {"generation_config.json"}));
   scratch.put("config.json", "{\"hidden_size\":NaN}");
-  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput, {"config.json"}));
-  EXPECT_TRUE(fails(ModelConfig::read(scratch / "nowhere").status(), Code::kBadInput, {"nowhere/config.json"}));
+  EXPECT_TRUE(fails(ModelConfig::read(scratch.path()).status(), Code::kBadInput,
+                    {"config.json"}));
+  EXPECT_TRUE(fails(ModelConfig::read(scratch / "nowhere").status(),
+                    Code::kBadInput, {"nowhere/config.json"}));
 }
 
 TEST(ModelConfig, GenerationConfigSaysWhatIsIgnored) {
@@ -505,30 +598,41 @@ TEST(ModelConfig, GenerationConfigSaysWhatIsIgnored) {
   };
   auto typo = warningsOf(R"({"eos_tokn_id":7})");
   ASSERT_EQ(typo.size(), 1u);
-  EXPECT_NE(typo[0].find("generation_config.json: unknown field \"eos_tokn_id\""), std::string::npos) << typo[0];
-  EXPECT_NE(typo[0].find("close names: eos_token_id"), std::string::npos) << typo[0];
+  EXPECT_NE(
+      typo[0].find("generation_config.json: unknown field \"eos_tokn_id\""),
+      std::string::npos)
+      << typo[0];
+  EXPECT_NE(typo[0].find("close names: eos_token_id"), std::string::npos)
+      << typo[0];
   auto far = warningsOf(R"({"zzz":7,"yyy":null})");
   ASSERT_EQ(far.size(), 1u);
   EXPECT_EQ(far[0].find("close"), std::string::npos) << far[0];
-  for (const char *stop : {R"({"stop_strings":["###"]})", R"({"stop_strings":"###"})"}) {
+  for (const char *stop :
+       {R"({"stop_strings":["###"]})", R"({"stop_strings":"###"})"}) {
     auto warnings = warningsOf(stop);
     ASSERT_EQ(warnings.size(), 1u) << stop;
-    EXPECT_NE(warnings[0].find("stop_strings is not applied"), std::string::npos) << warnings[0];
+    EXPECT_NE(warnings[0].find("stop_strings is not applied"),
+              std::string::npos)
+        << warnings[0];
   }
   EXPECT_TRUE(warningsOf(R"({"stop_strings":null})").empty());
   EXPECT_TRUE(warningsOf(R"({"stop_strings":[]})").empty());
   // What public models have.
-  EXPECT_TRUE(warningsOf(R"({"_from_model_config":true,"bos_token_id":1,"eos_token_id":[2,3],"pad_token_id":2,
+  EXPECT_TRUE(
+      warningsOf(
+          R"({"_from_model_config":true,"bos_token_id":1,"eos_token_id":[2,3],"pad_token_id":2,
                              "do_sample":true,"temperature":0.6,"top_k":20,"top_p":0.95,"min_p":0,"max_length":4096,
                              "max_new_tokens":2048,"repetition_penalty":1.05,"transformers_version":"4.51.0"})")
-                  .empty());
+          .empty());
   // In config.json as well.
   Json config = base();
   config["hiden_act"] = "silu_of_theirs";
   auto parsed = ModelConfig::parse(config, "config.json");
   ASSERT_TRUE(parsed.isOk()) << parsed.status().message();
   ASSERT_EQ(parsed->warnings.size(), 1u);
-  EXPECT_NE(parsed->warnings[0].find("close names: hidden_act"), std::string::npos) << parsed->warnings[0];
+  EXPECT_NE(parsed->warnings[0].find("close names: hidden_act"),
+            std::string::npos)
+      << parsed->warnings[0];
 }
 
 } // namespace

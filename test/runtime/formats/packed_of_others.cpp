@@ -1,4 +1,5 @@
-// Packed checkpoints as other tools write them: the same tensors, another config.json or another type of scales.
+// Packed checkpoints as other tools write them: the same tensors, another
+// config.json or another type of scales.
 #include "runtime/formats/quantized_checkpoint.h"
 
 #include "lib/Numerics/compressed_tensors.h"
@@ -34,14 +35,17 @@ bool sameBytes(const Tensor &a, const Tensor &b) {
          std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
 }
 
-// llama with q_proj of layer 0 packed by 32 and up_proj of layer 1 by 16, which only several groups can say.
+// llama with q_proj of layer 0 packed by 32 and up_proj of layer 1 by 16, which
+// only several groups can say.
 class TwoGroups : public Damaged {
 protected:
   void SetUp() override {
     Damaged::SetUp();
     Scratch scratch;
     std::string folder = scratch / "sixteen";
-    ASSERT_TRUE(writeQuantizedCheckpoint(fixture("llama"), folder, {Kind::kInt4, 16}, {kUp}).isOk());
+    ASSERT_TRUE(writeQuantizedCheckpoint(fixture("llama"), folder,
+                                         {Kind::kInt4, 16}, {kUp})
+                    .isOk());
     auto other = Checkpoint::open(folder);
     ASSERT_TRUE(other.isOk());
     for (const char *part : {"_packed", "_scale", "_shape"})
@@ -63,18 +67,23 @@ protected:
     auto source = *QuantizedCheckpoint::open(fixture("llama"));
     auto weight = *source.readAs(name, DType::kBF16);
     Tensor expected = *Tensor::create(DType::kBF16, weight.shape());
-    ASSERT_EQ(numerics::fakeQuantizeMatrix(weight.as<uint16_t>(), weight.shape()[0], weight.shape()[1],
-                                           {Kind::kInt4, name == kUp ? 16 : 32}, expected.as<uint16_t>()),
+    ASSERT_EQ(numerics::fakeQuantizeMatrix(weight.as<uint16_t>(),
+                                           weight.shape()[0], weight.shape()[1],
+                                           {Kind::kInt4, name == kUp ? 16 : 32},
+                                           expected.as<uint16_t>()),
               std::nullopt);
     EXPECT_TRUE(sameBytes(*value, expected)) << name;
   }
-  Json &group(const std::string &name) { return config_["quantization_config"]["config_groups"][name]; }
+  Json &group(const std::string &name) {
+    return config_["quantization_config"]["config_groups"][name];
+  }
 };
 
 TEST_F(TwoGroups, EachGroupHasItsTargetsAndSize) {
   reads(kQ);
   reads(kUp);
-  EXPECT_EQ(QuantizedCheckpoint::open(folder_)->schemes(), (std::vector<Scheme>{{Kind::kInt4, 16}, {Kind::kInt4, 32}}));
+  EXPECT_EQ(QuantizedCheckpoint::open(folder_)->schemes(),
+            (std::vector<Scheme>{{Kind::kInt4, 16}, {Kind::kInt4, 32}}));
   EXPECT_TRUE(QuantizedCheckpoint::open(folder_)->warnings().empty());
   // A name is closer than an expression, and an expression than a class.
   group("group_0")["targets"] = {"Linear"};
@@ -102,13 +111,16 @@ TEST_F(TwoGroups, WhatCannotBeReadIsNamed) {
   refuses({"model.layers.0.self_attn.q_proj", "group_0", "group_1", "differ"});
   group("group_1")["targets"] = {"model.layers.1.mlp.gate_proj"};
   refuses({"model.layers.1.mlp.up_proj", "no group targets it"});
-  group("group_1")["targets"] = {"model.layers.1.mlp.up_proj", "model.layers.0.mlp.up_proj"};
+  group("group_1")["targets"] = {"model.layers.1.mlp.up_proj",
+                                 "model.layers.0.mlp.up_proj"};
   std::erase(ignored_, "model.layers.0.mlp.up_proj");
   ignore() = ignored_;
-  refuses({"model.layers.0.mlp.up_proj", "config_groups.group_1", "neither packed nor on"});
+  refuses({"model.layers.0.mlp.up_proj", "config_groups.group_1",
+           "neither packed nor on"});
 }
 
-// A group without a tensor changes no number: it may have what is not supported, and is mentioned.
+// A group without a tensor changes no number: it may have what is not
+// supported, and is mentioned.
 TEST_F(TwoGroups, AGroupOfNothingIsAWarning) {
   group("group_2") = group("group_1");
   group("group_2")["targets"] = {"re:.*experts.*"};
@@ -117,24 +129,30 @@ TEST_F(TwoGroups, AGroupOfNothingIsAWarning) {
   reads(kUp);
   auto warnings = QuantizedCheckpoint::open(folder_)->warnings();
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_NE(warnings[0].find("config_groups.group_2 targets no packed tensor"), std::string::npos) << warnings[0];
+  EXPECT_NE(warnings[0].find("config_groups.group_2 targets no packed tensor"),
+            std::string::npos)
+      << warnings[0];
 }
 
-// An entry that fits no module does nothing, and is mentioned with what it may have meant.
+// An entry that fits no module does nothing, and is mentioned with what it may
+// have meant.
 TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
   auto warningsAre = [&](std::vector<std::vector<const char *>> expected) {
     reads(kUp);
     auto warnings = QuantizedCheckpoint::open(folder_)->warnings();
-    ASSERT_EQ(warnings.size(), expected.size()) << (warnings.empty() ? "" : warnings.back());
+    ASSERT_EQ(warnings.size(), expected.size())
+        << (warnings.empty() ? "" : warnings.back());
     for (size_t i = 0; i < warnings.size(); ++i)
       for (const char *word : expected[i])
         EXPECT_NE(warnings[i].find(word), std::string::npos) << warnings[i];
   };
   auto ignored = ignored_;
   // What tools write into the lists of every model.
-  for (const char *entry : {"lm_head", "re:.*lm_head", "re:.*mlp.gate$", "re:.*\\.mlp\\.gate$", "re:visual.*",
-                            "re:.*vision_tower.*", "re:.*shared_expert_gate$", "re:.*router", "Embedding",
-                            "LlamaRMSNorm", "model.layers.0.self_attn", "model.norm", "model.embed_tokens"})
+  for (const char *entry :
+       {"lm_head", "re:.*lm_head", "re:.*mlp.gate$", "re:.*\\.mlp\\.gate$",
+        "re:visual.*", "re:.*vision_tower.*", "re:.*shared_expert_gate$",
+        "re:.*router", "Embedding", "LlamaRMSNorm", "model.layers.0.self_attn",
+        "model.norm", "model.embed_tokens"})
     ignored.push_back(entry);
   ignore() = ignored;
   warningsAre({});
@@ -142,9 +160,12 @@ TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
   ignored.push_back("model.layers.9.mlp.down_proj");
   ignored.push_back("re:.*mlp.gate_projs$");
   ignore() = ignored;
-  group("group_1")["targets"] = {"model.layers.1.mlp.up_proj", "nothing.at.all", "Linear"};
-  warningsAre({{"quantization_config.ignore: entry \"re:.*nothing.*\" matches no module"},
-               {"\"model.layers.9.mlp.down_proj\"", "close names: model.layers.0.mlp.down_proj"},
+  group("group_1")["targets"] = {"model.layers.1.mlp.up_proj", "nothing.at.all",
+                                 "Linear"};
+  warningsAre({{"quantization_config.ignore: entry \"re:.*nothing.*\" matches "
+                "no module"},
+               {"\"model.layers.9.mlp.down_proj\"",
+                "close names: model.layers.0.mlp.down_proj"},
                {"\"re:.*mlp.gate_projs$\"", "mlp.gate_proj"},
                {"config_groups.group_1.targets", "\"nothing.at.all\""}});
 }
@@ -155,26 +176,33 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
   auto readsPatch = [&](const char *pointer, Json value) {
     SCOPED_TRACE(pointer + value.dump());
     config_ = good;
-    config_["quantization_config"][Json::json_pointer(pointer)] = std::move(value);
+    config_["quantization_config"][Json::json_pointer(pointer)] =
+        std::move(value);
     reads(kQ);
   };
-  for (const char *group : {"/config_groups/group_0", "/config_groups/group_1"}) {
+  for (const char *group :
+       {"/config_groups/group_0", "/config_groups/group_1"}) {
     std::string weights = std::string(group) + "/weights";
-    for (Json order : {Json("weight"), Json("static"), Json("Weight"), Json(false), Json(nullptr)})
+    for (Json order : {Json("weight"), Json("static"), Json("Weight"),
+                       Json(false), Json(nullptr)})
       readsPatch((weights + "/actorder").c_str(), order);
     readsPatch((weights + "/observer").c_str(), "mse");
     readsPatch((weights + "/observer_kwargs").c_str(), {{"grid", 20}});
     readsPatch((weights + "/scale_dtype").c_str(), nullptr);
     readsPatch((weights + "/zp_dtype").c_str(), "torch.int8");
     readsPatch((weights + "/strategy").c_str(), "GROUP");
-    readsPatch((weights + "/strategy").c_str(), nullptr); // follows from group_size
+    readsPatch((weights + "/strategy").c_str(),
+               nullptr); // follows from group_size
     readsPatch((std::string(group) + "/format").c_str(), nullptr);
-    readsPatch((std::string(group) + "/input_activations").c_str(), Json::object());
-    readsPatch((std::string(group) + "/output_activations").c_str(), Json::object());
+    readsPatch((std::string(group) + "/input_activations").c_str(),
+               Json::object());
+    readsPatch((std::string(group) + "/output_activations").c_str(),
+               Json::object());
   }
   readsPatch("/version", "0.12.2");
   readsPatch("/sparsity_config", Json::object());
-  readsPatch("/sparsity_config", {{"format", "dense"}, {"ignore", Json::array()}});
+  readsPatch("/sparsity_config",
+             {{"format", "dense"}, {"ignore", Json::array()}});
   readsPatch("/transform_config", Json::object());
   readsPatch("/kv_cache_scheme", nullptr);
   readsPatch("/quantization_status", "frozen");
@@ -183,22 +211,29 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
   readsPatch("/config_groups/group_0/weights/rounding_of_tomorrow", "up");
   auto warnings = QuantizedCheckpoint::open(folder_)->warnings();
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_NE(warnings[0].find("\"quantization_config.config_groups.group_0.weights.rounding_of_tomorrow\""),
+  EXPECT_NE(warnings[0].find("\"quantization_config.config_groups.group_0."
+                             "weights.rounding_of_tomorrow\""),
             std::string::npos)
       << warnings[0];
-  // The rule of every object of the file: what an unknown field says of the mathematics is not passed over.
+  // The rule of every object of the file: what an unknown field says of the
+  // mathematics is not passed over.
   config_ = good;
-  config_["quantization_config"]["config_groups"]["group_0"]["weights"]["scale_multiplier"] = 2;
-  refuses({"config_groups.group_0.weights.scale_multiplier", "changes the mathematics"});
+  config_["quantization_config"]["config_groups"]["group_0"]["weights"]
+         ["scale_multiplier"] = 2;
+  refuses({"config_groups.group_0.weights.scale_multiplier",
+           "changes the mathematics"});
 }
 
 TEST_F(TwoGroups, ChannelStrategies) {
   std::string folder = scratch_ / "channel";
-  ASSERT_TRUE(writeQuantizedCheckpoint(fixture("llama"), folder, {Kind::kInt4, 0}, {kQ}).isOk());
+  ASSERT_TRUE(
+      writeQuantizedCheckpoint(fixture("llama"), folder, {Kind::kInt4, 0}, {kQ})
+          .isOk());
   auto channel = *QuantizedCheckpoint::open(folder);
   Tensor expected = *channel.read(kQ);
   Json config = Json::parse(contentOf(folder + "/config.json"));
-  Json &weights = config["quantization_config"]["config_groups"]["group_0"]["weights"];
+  Json &weights =
+      config["quantization_config"]["config_groups"]["group_0"]["weights"];
   for (Json size : {Json(nullptr), Json(-1)})
     for (Json strategy : {Json("channel"), Json(nullptr)}) {
       weights["group_size"] = size;
@@ -206,7 +241,8 @@ TEST_F(TwoGroups, ChannelStrategies) {
       putContent(folder + "/config.json", config.dump());
       auto opened = QuantizedCheckpoint::open(folder);
       if (size.is_null() && strategy.is_null()) {
-        EXPECT_TRUE(fails(opened.status(), Code::kBadInput, {"strategy tensor"}));
+        EXPECT_TRUE(
+            fails(opened.status(), Code::kBadInput, {"strategy tensor"}));
         continue;
       }
       ASSERT_TRUE(opened.isOk()) << opened.status().message();
@@ -233,7 +269,8 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
   replace(kQ + "_scale", DType::kF16, {64, 2});
   auto *halves = tensors_[kQ + "_scale"].as<uint16_t>();
   for (int i = 0; i < 128; ++i)
-    halves[i] = static_cast<uint16_t>(0x2401 + 7 * i); // eleven significant bits
+    halves[i] =
+        static_cast<uint16_t>(0x2401 + 7 * i); // eleven significant bits
   save();
   auto opened = QuantizedCheckpoint::open(folder_);
   ASSERT_TRUE(opened.isOk()) << opened.status().message();
@@ -244,26 +281,32 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
   Tensor slab = *opened->readSlab(kQ, Layout::kInterchange);
   const numerics::PackedLayout layout = *opened->packed(kQ);
   std::vector<int8_t> codes(64 * 64);
-  numerics::unpackCodes(layout, 0, 64, tensors_[kQ + "_packed"].as<uint8_t>(), codes.data());
+  numerics::unpackCodes(layout, 0, 64, tensors_[kQ + "_packed"].as<uint8_t>(),
+                        codes.data());
   int64_t rounded = 0;
   for (int64_t i = 0; i < 64 * 64; ++i) {
     float scale = numerics::floatFromHalf(halves[i / 32]),
           exact = static_cast<float>(codes[static_cast<size_t>(i)]) * scale;
     ASSERT_EQ(value.as<uint16_t>()[i], numerics::halfFromFloat(exact)) << i;
-    ASSERT_EQ(wide.as<float>()[i], numerics::floatFromHalf(numerics::halfFromFloat(exact))) << "float32 holds it";
+    ASSERT_EQ(wide.as<float>()[i],
+              numerics::floatFromHalf(numerics::halfFromFloat(exact)))
+        << "float32 holds it";
     rounded += wide.as<float>()[i] != exact;
   }
   EXPECT_GT(rounded, 0) << "the public tools round to float16, and so do we";
   for (int64_t i = 0; i < 128; ++i)
     ASSERT_EQ(numerics::loadScale(layout, slab.as<uint8_t>(), i),
               numerics::roundToBf16(numerics::floatFromHalf(halves[i])));
-  EXPECT_EQ(std::memcmp(slab.data(), tensors_[kQ + "_packed"].data(), static_cast<size_t>(layout.codeBytes())), 0);
+  EXPECT_EQ(std::memcmp(slab.data(), tensors_[kQ + "_packed"].data(),
+                        static_cast<size_t>(layout.codeBytes())),
+            0);
   halves[9] = 0xBC00;
   refusesToRead({kQ + "_scale", "index 9", "-1"});
 
   replace(kQ + "_scale", DType::kF32, {64, 2});
   for (int i = 0; i < 128; ++i)
-    tensors_[kQ + "_scale"].as<float>()[i] = 0.0123456789f + 0.001f * static_cast<float>(i);
+    tensors_[kQ + "_scale"].as<float>()[i] =
+        0.0123456789f + 0.001f * static_cast<float>(i);
   save();
   opened = QuantizedCheckpoint::open(folder_);
   ASSERT_TRUE(opened.isOk()) << opened.status().message();
@@ -271,10 +314,12 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
   ASSERT_EQ(value.dtype(), DType::kF32);
   for (int64_t i = 0; i < 64 * 64; ++i)
     ASSERT_EQ(value.as<float>()[i],
-              static_cast<float>(codes[static_cast<size_t>(i)]) * tensors_[kQ + "_scale"].as<float>()[i / 32]);
+              static_cast<float>(codes[static_cast<size_t>(i)]) *
+                  tensors_[kQ + "_scale"].as<float>()[i / 32]);
 }
 
-// The convention compressed_tensors computes in the type of the weights in the file, as the public tools do.
+// The convention compressed_tensors computes in the type of the weights in the
+// file, as the public tools do.
 TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
   for (DType type : {DType::kBF16, DType::kF16, DType::kF32}) {
     Scratch scratch;
@@ -295,9 +340,11 @@ TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
     Scheme theirs{Kind::kInt4, 32, Convention::kCompressedTensors};
     auto report = writeQuantizedCheckpoint(folder, packed, theirs, {kQ, kUp});
     ASSERT_TRUE(report.isOk()) << report.status().message();
-    auto source = *QuantizedCheckpoint::open(folder), written = *QuantizedCheckpoint::open(packed);
+    auto source = *QuantizedCheckpoint::open(folder),
+         written = *QuantizedCheckpoint::open(packed);
     EXPECT_EQ(written.files().info(kQ + "_scale")->dtype, type);
-    Tensor weight = *source.readAs(kQ, DType::kF32), value = *written.readAs(kQ, DType::kF32);
+    Tensor weight = *source.readAs(kQ, DType::kF32),
+           value = *written.readAs(kQ, DType::kF32);
     auto arithmetic = type == DType::kBF16  ? numerics::WeightType::kBF16
                       : type == DType::kF16 ? numerics::WeightType::kF16
                                             : numerics::WeightType::kF32;
@@ -309,14 +356,17 @@ TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
       float scale = numerics::compressedTensorsScale(amax, arithmetic);
       for (int i = 0; i < 32; ++i)
         ASSERT_EQ(value.as<float>()[begin + i],
-                  numerics::compressedTensorsValue(numerics::compressedTensorsCode(x[i], scale, arithmetic), scale,
-                                                   arithmetic))
+                  numerics::compressedTensorsValue(
+                      numerics::compressedTensorsCode(x[i], scale, arithmetic),
+                      scale, arithmetic))
             << nameOf(type) << " at " << begin + i;
     }
-    auto verified = verifyQuantizedCheckpoint(folder, packed, Convention::kCompressedTensors);
+    auto verified = verifyQuantizedCheckpoint(folder, packed,
+                                              Convention::kCompressedTensors);
     ASSERT_TRUE(verified.isOk()) << verified.status().message();
     EXPECT_TRUE(verified->isEqual()) << verified->firstDifference;
-    std::printf("%s: %lld codes and %lld scales equal\n", nameOf(type), static_cast<long long>(verified->codes),
+    std::printf("%s: %lld codes and %lld scales equal\n", nameOf(type),
+                static_cast<long long>(verified->codes),
                 static_cast<long long>(verified->scales));
   }
 }

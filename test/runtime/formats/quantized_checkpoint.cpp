@@ -1,5 +1,5 @@
-// Packed checkpoints: written, read, compared, written again byte for byte; and every way in which one can be wrong
-// (F4).
+// Packed checkpoints: written, read, compared, written again byte for byte; and
+// every way in which one can be wrong (F4).
 #include "runtime/formats/quantized_checkpoint.h"
 
 #include "lib/Numerics/bf16.h"
@@ -50,27 +50,34 @@ std::map<std::string, std::string> contents(const std::string &folder) {
 }
 
 class Fixture : public ::testing::TestWithParam<const char *> {};
-INSTANTIATE_TEST_SUITE_P(QuantizedCheckpoint, Fixture, ::testing::Values("llama", "llama_bias", "qwen2", "qwen3"));
+INSTANTIATE_TEST_SUITE_P(QuantizedCheckpoint, Fixture,
+                         ::testing::Values("llama", "llama_bias", "qwen2",
+                                           "qwen3"));
 
 TEST_P(Fixture, RoundTrip) {
   Scratch scratch;
-  std::string source = copyOf(scratch, GetParam()), packed = scratch / "packed", again = scratch / "again",
-              plain = scratch / "plain", third = scratch / "third";
+  std::string source = copyOf(scratch, GetParam()), packed = scratch / "packed",
+              again = scratch / "again", plain = scratch / "plain",
+              third = scratch / "third";
   putContent(source + "/tokenizer.json", "{}");
   putContent(source + "/pytorch_model.bin", "old");
-  for (Scheme scheme : {kGroups32, Scheme{Kind::kInt4, 16}, Scheme{Kind::kInt4, 0}}) {
+  for (Scheme scheme :
+       {kGroups32, Scheme{Kind::kInt4, 16}, Scheme{Kind::kInt4, 0}}) {
     auto names = linears(source);
     auto report = writeQuantizedCheckpoint(source, packed, scheme, names);
     ASSERT_TRUE(report.isOk()) << report.status().message();
     EXPECT_EQ(report->packedTensors, static_cast<int64_t>(names.size()));
-    EXPECT_EQ(contentOf(packed + "/tokenizer.json"), "{}") << "other files are copied";
-    EXPECT_FALSE(fs::exists(packed + "/pytorch_model.bin")) << "other weights are not";
+    EXPECT_EQ(contentOf(packed + "/tokenizer.json"), "{}")
+        << "other files are copied";
+    EXPECT_FALSE(fs::exists(packed + "/pytorch_model.bin"))
+        << "other weights are not";
     EXPECT_FALSE(fs::exists(packed + "/expected.safetensors"));
 
     // The model reads like before, and its values are exactly the grid's.
     auto config = ModelConfig::read(packed);
     ASSERT_TRUE(config.isOk()) << config.status().message();
-    auto before = QuantizedCheckpoint::open(source), after = QuantizedCheckpoint::open(packed);
+    auto before = QuantizedCheckpoint::open(source),
+         after = QuantizedCheckpoint::open(packed);
     ASSERT_TRUE(after.isOk()) << after.status().message();
     EXPECT_EQ(after->schemes(), std::vector<Scheme>{scheme});
     auto weights = checkWeights(*config, *after);
@@ -81,15 +88,24 @@ TEST_P(Fixture, RoundTrip) {
       auto weight = *before->readAs(name, DType::kBF16);
       int64_t n = weight.shape()[0], k = weight.shape()[1];
       std::vector<uint16_t> expected(static_cast<size_t>(n * k));
-      ASSERT_EQ(numerics::fakeQuantizeMatrix(weight.as<uint16_t>(), n, k, scheme, expected.data()), std::nullopt);
+      ASSERT_EQ(numerics::fakeQuantizeMatrix(weight.as<uint16_t>(), n, k,
+                                             scheme, expected.data()),
+                std::nullopt);
       auto read = after->read(name);
       ASSERT_TRUE(read.isOk()) << read.status().message();
-      ASSERT_EQ(std::memcmp(read->data(), expected.data(), expected.size() * 2), 0) << name;
-      // In the host layout it is the slab that quantizing into that layout gives.
+      ASSERT_EQ(std::memcmp(read->data(), expected.data(), expected.size() * 2),
+                0)
+          << name;
+      // In the host layout it is the slab that quantizing into that layout
+      // gives.
       numerics::PackedLayout host{n, k, scheme, Layout::kHost};
-      auto slab = *after->readSlab(name, Layout::kHost), direct = *before->quantize(name, host);
+      auto slab = *after->readSlab(name, Layout::kHost),
+           direct = *before->quantize(name, host);
       ASSERT_EQ(slab.bytes(), direct.bytes());
-      ASSERT_EQ(std::memcmp(slab.data(), direct.data(), static_cast<size_t>(slab.bytes())), 0) << name;
+      ASSERT_EQ(std::memcmp(slab.data(), direct.data(),
+                            static_cast<size_t>(slab.bytes())),
+                0)
+          << name;
     }
 
     auto verified = verifyQuantizedCheckpoint(source, packed);
@@ -98,17 +114,22 @@ TEST_P(Fixture, RoundTrip) {
     EXPECT_EQ(verified->packedTensors, static_cast<int64_t>(names.size()));
     EXPECT_GT(verified->codes, 20000);
 
-    // N6: importing it and quantizing again gives the same bytes, file by file; by value and by way of plain bf16.
+    // N6: importing it and quantizing again gives the same bytes, file by file;
+    // by value and by way of plain bf16.
     ASSERT_TRUE(writeQuantizedCheckpoint(packed, again, scheme, names).isOk());
     EXPECT_EQ(contents(packed), contents(again));
     ASSERT_TRUE(writeQuantizedCheckpoint(packed, plain, scheme, {}).isOk());
     EXPECT_FALSE(ModelConfig::read(plain)->quantization);
     ASSERT_TRUE(writeQuantizedCheckpoint(plain, third, scheme, names).isOk());
     EXPECT_EQ(contents(packed), contents(third));
-    std::printf("%s %s: %lld codes and %lld scales equal, %lld tensors kept, %.2f of the bytes\n", GetParam(),
-                numerics::toString(scheme).c_str(), static_cast<long long>(verified->codes),
-                static_cast<long long>(verified->scales), static_cast<long long>(verified->keptTensors),
-                static_cast<double>(report->bytesWritten) / static_cast<double>(report->bytesRead));
+    std::printf("%s %s: %lld codes and %lld scales equal, %lld tensors kept, "
+                "%.2f of the bytes\n",
+                GetParam(), numerics::toString(scheme).c_str(),
+                static_cast<long long>(verified->codes),
+                static_cast<long long>(verified->scales),
+                static_cast<long long>(verified->keptTensors),
+                static_cast<double>(report->bytesWritten) /
+                    static_cast<double>(report->bytesRead));
     for (const std::string &folder : {packed, again, plain, third})
       fs::remove_all(folder);
   }
@@ -118,7 +139,8 @@ TEST(QuantizedCheckpoint, ConfigIsWhatServingEnginesRead) {
   Scratch scratch;
   auto names = linears(fixture("llama"));
   std::erase(names, kQ);
-  auto report = writeQuantizedCheckpoint(fixture("llama"), scratch / "packed", kGroups32, names);
+  auto report = writeQuantizedCheckpoint(fixture("llama"), scratch / "packed",
+                                         kGroups32, names);
   ASSERT_TRUE(report.isOk());
   Json config = Json::parse(contentOf(scratch / "packed/config.json"));
   EXPECT_EQ(config["quantization_config"], Json::parse(R"({
@@ -128,10 +150,12 @@ TEST(QuantizedCheckpoint, ConfigIsWhatServingEnginesRead) {
       "weights":{"num_bits":4,"type":"int","symmetric":true,"strategy":"group","group_size":32,"dynamic":false,
                  "actorder":null,"block_structure":null,"observer":"minmax","observer_kwargs":{}}}}})"));
   config.erase("quantization_config");
-  EXPECT_EQ(config, Json::parse(contentOf(fixture("llama") + "/config.json"))) << "nothing else changed";
+  EXPECT_EQ(config, Json::parse(contentOf(fixture("llama") + "/config.json")))
+      << "nothing else changed";
   bool isWarned = false;
   for (const std::string &warning : report->warnings)
-    isWarned |= warning.find("q_proj") != std::string::npos && warning.find("fuse") != std::string::npos;
+    isWarned |= warning.find("q_proj") != std::string::npos &&
+                warning.find("fuse") != std::string::npos;
   EXPECT_TRUE(isWarned) << "k_proj is packed and q_proj is not";
 
   auto file = SafetensorsFile::open(scratch / "packed/model.safetensors");
@@ -147,27 +171,38 @@ TEST(QuantizedCheckpoint, ConfigIsWhatServingEnginesRead) {
 
 TEST(QuantizedCheckpoint, TiedHeadIsIgnoredToo) {
   Scratch scratch;
-  ASSERT_TRUE(
-      writeQuantizedCheckpoint(fixture("qwen2"), scratch / "packed", kGroups32, linears(fixture("qwen2"))).isOk());
+  ASSERT_TRUE(writeQuantizedCheckpoint(fixture("qwen2"), scratch / "packed",
+                                       kGroups32, linears(fixture("qwen2")))
+                  .isOk());
   Json config = Json::parse(contentOf(scratch / "packed/config.json"));
-  EXPECT_EQ(config["quantization_config"]["ignore"], Json::parse(R"(["lm_head","model.embed_tokens"])"));
+  EXPECT_EQ(config["quantization_config"]["ignore"],
+            Json::parse(R"(["lm_head","model.embed_tokens"])"));
 }
 
 TEST(QuantizedCheckpoint, WhatCannotBeWritten) {
   Scratch scratch;
   std::string target = scratch / "packed";
-  auto refuses = [&](const std::string &source, Scheme scheme, std::vector<std::string> names, Code code,
+  auto refuses = [&](const std::string &source, Scheme scheme,
+                     std::vector<std::string> names, Code code,
                      std::initializer_list<std::string> words) {
-    EXPECT_TRUE(fails(writeQuantizedCheckpoint(source, target, scheme, names).status(), code, words));
-    EXPECT_TRUE(scratch.names().empty() || scratch.names() == std::vector<std::string>{"llama"})
+    EXPECT_TRUE(
+        fails(writeQuantizedCheckpoint(source, target, scheme, names).status(),
+              code, words));
+    EXPECT_TRUE(scratch.names().empty() ||
+                scratch.names() == std::vector<std::string>{"llama"})
         << "nothing is left behind";
   };
-  refuses(fixture("llama"), kGroups32, {"absent.weight"}, Code::kUsage, {"absent.weight", "none of that name"});
-  refuses(fixture("llama"), kGroups32, {"model.norm.weight"}, Code::kUsage, {"model.norm.weight", "[64]"});
-  refuses(fixture("llama"), kGroups32, {"model.embed_tokens.weight"}, Code::kUsage, {"embed_tokens", "embedding"});
-  refuses(fixture("llama"), {Kind::kInt4, 128}, {kQ}, Code::kBadInput, {kQ, "K = 64", "group_size = 128"});
+  refuses(fixture("llama"), kGroups32, {"absent.weight"}, Code::kUsage,
+          {"absent.weight", "none of that name"});
+  refuses(fixture("llama"), kGroups32, {"model.norm.weight"}, Code::kUsage,
+          {"model.norm.weight", "[64]"});
+  refuses(fixture("llama"), kGroups32, {"model.embed_tokens.weight"},
+          Code::kUsage, {"embed_tokens", "embedding"});
+  refuses(fixture("llama"), {Kind::kInt4, 128}, {kQ}, Code::kBadInput,
+          {kQ, "K = 64", "group_size = 128"});
   refuses(fixture("llama"), {Kind::kInt4, 24}, {kQ}, Code::kUsage, {kQ, "24"});
-  refuses(fixture("llama"), {Kind::kInt8, 32}, {kQ}, Code::kUsage, {"int8", "int4"});
+  refuses(fixture("llama"), {Kind::kInt8, 32}, {kQ}, Code::kUsage,
+          {"int8", "int4"});
   refuses(scratch / "absent", kGroups32, {kQ}, Code::kBadInput, {"absent"});
 
   // N7, in a copy with one infinity.
@@ -178,13 +213,19 @@ TEST(QuantizedCheckpoint, WhatCannotBeWritten) {
   uint64_t header;
   std::memcpy(&header, bytes.data(), 8);
   uint16_t infinity = 0x7F80;
-  std::memcpy(bytes.data() + 8 + header + info->begin + 2 * (3 * 64 + 5), &infinity, 2);
+  std::memcpy(bytes.data() + 8 + header + info->begin + 2 * (3 * 64 + 5),
+              &infinity, 2);
   putContent(folder + "/model.safetensors", bytes);
-  refuses(folder, kGroups32, {kQ}, Code::kBadInput, {"N7", kQ, "inf", "index 197", "row 3, column 5"});
+  refuses(folder, kGroups32, {kQ}, Code::kBadInput,
+          {"N7", kQ, "inf", "index 197", "row 3, column 5"});
 
-  EXPECT_TRUE(fails(writeQuantizedCheckpoint(fixture("llama"), folder, kGroups32, {kQ}).status(), Code::kUsage,
-                    {folder, "already"}));
-  EXPECT_TRUE(fails(writeQuantizedCheckpoint(fixture("llama"), "/proc/packed", kGroups32, {kQ}).status(),
+  EXPECT_TRUE(
+      fails(writeQuantizedCheckpoint(fixture("llama"), folder, kGroups32, {kQ})
+                .status(),
+            Code::kUsage, {folder, "already"}));
+  EXPECT_TRUE(fails(writeQuantizedCheckpoint(fixture("llama"), "/proc/packed",
+                                             kGroups32, {kQ})
+                        .status(),
                     Code::kEnvironment, {"/proc/packed"}));
 }
 
@@ -196,7 +237,9 @@ TEST(QuantizedCheckpoint, FullDiskLeavesNothing) {
   low = old;
   low.rlim_cur = 20 << 10;
   setrlimit(RLIMIT_FSIZE, &low);
-  Status status = writeQuantizedCheckpoint(fixture("llama"), scratch / "packed", kGroups32, {kQ}).status();
+  Status status = writeQuantizedCheckpoint(fixture("llama"), scratch / "packed",
+                                           kGroups32, {kQ})
+                      .status();
   setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, before);
   EXPECT_TRUE(fails(status, Code::kEnvironment, {"model.safetensors"}));
@@ -250,7 +293,8 @@ TEST_F(Damaged, Shapes) {
   replace(kQ + "_shape", DType::kF32, {2});
   refuses({kQ, "weight_shape"});
   replace(kQ + "_shape", DType::kI32, {2}); // as other writers do
-  tensors_[kQ + "_shape"].as<int32_t>()[0] = tensors_[kQ + "_shape"].as<int32_t>()[1] = 64;
+  tensors_[kQ + "_shape"].as<int32_t>()[0] =
+      tensors_[kQ + "_shape"].as<int32_t>()[1] = 64;
   save();
   EXPECT_TRUE(QuantizedCheckpoint::open(folder_).isOk());
 }
@@ -258,8 +302,10 @@ TEST_F(Damaged, Shapes) {
 TEST_F(Damaged, Scales) {
   auto *scales = tensors_[kQ + "_scale"].as<uint16_t>();
   uint16_t good = scales[5];
-  for (auto [bits, word] :
-       {std::pair<uint16_t, const char *>{0xBF80, "-1"}, {0x7FC0, "nan"}, {0x7F80, "inf"}, {0x8000, "-0"}}) {
+  for (auto [bits, word] : {std::pair<uint16_t, const char *>{0xBF80, "-1"},
+                            {0x7FC0, "nan"},
+                            {0x7F80, "inf"},
+                            {0x8000, "-0"}}) {
     scales[5] = bits;
     refusesToRead({kQ + "_scale", "index 5", word});
   }
@@ -287,7 +333,8 @@ TEST_F(Damaged, IgnoreList) {
   refuses({"neither packed nor on"});
   ignore() = {"lm_head", "re:.*(mlp|layers.1|k_proj|v_proj|o_proj).*"};
   save();
-  EXPECT_TRUE(QuantizedCheckpoint::open(folder_).isOk()) << "regular expressions are read";
+  EXPECT_TRUE(QuantizedCheckpoint::open(folder_).isOk())
+      << "regular expressions are read";
   ignore() = {"lm_head", "re:self_attn.k_proj"};
   refuses({"neither packed nor on"}); // anchored at the start
   ignore() = {"lm_head", "re:(unclosed"};
@@ -304,7 +351,8 @@ TEST_F(Damaged, PackedRouter) {
   for (const char *part : {"_packed", "_scale", "_shape"}) {
     auto moved = std::move(tensors_[kQ + part]);
     tensors_.erase(kQ + part);
-    tensors_[std::string("model.layers.0.mlp.gate.weight") + part] = std::move(moved);
+    tensors_[std::string("model.layers.0.mlp.gate.weight") + part] =
+        std::move(moved);
   }
   refuses({"router", "model.layers.0.mlp.gate"});
 }
@@ -313,16 +361,20 @@ TEST_F(Damaged, OtherQuantizations) {
   Json good = config_;
   auto refusesPatch = [&](const char *pointer, Json value, const char *word) {
     config_ = good;
-    config_["quantization_config"][Json::json_pointer(pointer)] = std::move(value);
+    config_["quantization_config"][Json::json_pointer(pointer)] =
+        std::move(value);
     refuses({"quantization_config", word});
   };
   refusesPatch("/quant_method", "gptq", "gptq");
   refusesPatch("/format", "mxfp4-pack-quantized", "mxfp4");
   refusesPatch("/kv_cache_scheme", {{"num_bits", 8}}, "cache");
-  refusesPatch("/config_groups/group_1", Json::object(), "group_1 has no targets");
+  refusesPatch("/config_groups/group_1", Json::object(),
+               "group_1 has no targets");
   refusesPatch("/config_groups/group_0/targets", nullptr, "no targets");
-  refusesPatch("/config_groups/group_0/targets", "Linear", "targets is no list");
-  refusesPatch("/config_groups/group_0/input_activations", {{"num_bits", 8}}, "activations");
+  refusesPatch("/config_groups/group_0/targets", "Linear",
+               "targets is no list");
+  refusesPatch("/config_groups/group_0/input_activations", {{"num_bits", 8}},
+               "activations");
   refusesPatch("/config_groups/group_0/weights/num_bits", 8, "8 bits");
   refusesPatch("/config_groups/group_0/weights/symmetric", false, "asymmetric");
   refusesPatch("/config_groups/group_0/weights/type", "float", "float");
@@ -331,13 +383,20 @@ TEST_F(Damaged, OtherQuantizations) {
     refusesPatch("/config_groups/group_0/weights/actorder", order, "actorder");
   refusesPatch("/config_groups/group_0/weights/actorder", true, "actorder");
   refusesPatch("/config_groups/group_0/weights/dynamic", true, "dynamic");
-  refusesPatch("/config_groups/group_0/weights/block_structure", {128, 128}, "block_structure");
-  refusesPatch("/config_groups/group_0/weights/group_size", -1, "group_size -1");
-  refusesPatch("/config_groups/group_0/weights/group_size", 8, "group_size is 16, 32, 64, 128");
-  refusesPatch("/config_groups/group_0/format", "int-quantized", "int-quantized");
+  refusesPatch("/config_groups/group_0/weights/block_structure", {128, 128},
+               "block_structure");
+  refusesPatch("/config_groups/group_0/weights/group_size", -1,
+               "group_size -1");
+  refusesPatch("/config_groups/group_0/weights/group_size", 8,
+               "group_size is 16, 32, 64, 128");
+  refusesPatch("/config_groups/group_0/format", "int-quantized",
+               "int-quantized");
   refusesPatch("/config_groups/group_0", {"Linear"}, "W4A16");
-  refusesPatch("/sparsity_config", {{"format", "sparse-24-bitmask"}}, "sparse-24-bitmask");
-  refusesPatch("/transform_config", {{"config_groups", {{"R1", Json::object()}}}}, "transform_config");
+  refusesPatch("/sparsity_config", {{"format", "sparse-24-bitmask"}},
+               "sparse-24-bitmask");
+  refusesPatch("/transform_config",
+               {{"config_groups", {{"R1", Json::object()}}}},
+               "transform_config");
   refusesPatch("/config_groups/group_0/weights", nullptr, "weights");
   refusesPatch("/config_groups", nullptr, "one group");
   config_ = good;
@@ -357,7 +416,8 @@ TEST_F(Damaged, VerifyFindsEveryKindOfDifference) {
   words[8] ^= 1u << 4; // row 1, column 1
   VerifyReport report = verify();
   EXPECT_EQ(report.differingCodes, 1);
-  EXPECT_NE(report.firstDifference.find("row 1, column 1"), std::string::npos) << report.firstDifference;
+  EXPECT_NE(report.firstDifference.find("row 1, column 1"), std::string::npos)
+      << report.firstDifference;
   words[8] ^= 1u << 4;
   tensors_[kQ + "_scale"].as<uint16_t>()[3] += 1;
   report = verify();
@@ -367,7 +427,8 @@ TEST_F(Damaged, VerifyFindsEveryKindOfDifference) {
   tensors_["model.norm.weight"].as<uint16_t>()[0] ^= 1;
   report = verify();
   EXPECT_EQ(report.differingTensors, 1);
-  EXPECT_NE(report.firstDifference.find("model.norm.weight"), std::string::npos);
+  EXPECT_NE(report.firstDifference.find("model.norm.weight"),
+            std::string::npos);
   tensors_["model.norm.weight"].as<uint16_t>()[0] ^= 1;
   tensors_.erase("model.norm.weight");
   EXPECT_FALSE(verify().isEqual());
@@ -375,9 +436,12 @@ TEST_F(Damaged, VerifyFindsEveryKindOfDifference) {
 
 TEST(QuantizedCheckpoint, ConventionsOfOthersRoundTrip) {
   Scratch scratch;
-  for (Convention convention : {Convention::kCompressedTensors, Convention::kSlime}) {
+  for (Convention convention :
+       {Convention::kCompressedTensors, Convention::kSlime}) {
     std::string packed = scratch / "packed";
-    ASSERT_TRUE(writeQuantizedCheckpoint(fixture("llama"), packed, {Kind::kInt4, 32, convention}, {kQ}).isOk());
+    ASSERT_TRUE(writeQuantizedCheckpoint(fixture("llama"), packed,
+                                         {Kind::kInt4, 32, convention}, {kQ})
+                    .isOk());
     auto same = verifyQuantizedCheckpoint(fixture("llama"), packed, convention);
     ASSERT_TRUE(same.isOk());
     EXPECT_TRUE(same->isEqual()) << same->firstDifference;

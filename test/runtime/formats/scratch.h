@@ -1,4 +1,5 @@
-// A folder of a test's own that goes away with it, and a few ways to damage files.
+// A folder of a test's own that goes away with it, and a few ways to damage
+// files.
 #pragma once
 
 #include "runtime/formats/io.h"
@@ -14,8 +15,11 @@ namespace nibble::testing {
 class Scratch {
 public:
   Scratch() {
-    // In memory where there is such a place: syncing thousands of small files to a disk takes longer than the tests.
-    std::string root = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path().string();
+    // In memory where there is such a place: syncing thousands of small files
+    // to a disk takes longer than the tests.
+    std::string root = access("/dev/shm", W_OK) == 0
+                           ? "/dev/shm"
+                           : std::filesystem::temp_directory_path().string();
     std::string pattern = root + "/nibble-formats-XXXXXX";
     if (!mkdtemp(pattern.data()))
       ADD_FAILURE() << "no scratch folder";
@@ -23,11 +27,14 @@ public:
   }
   ~Scratch() { std::filesystem::remove_all(path_); }
 
-  std::string operator/(const std::string &name) const { return path_ + "/" + name; }
+  std::string operator/(const std::string &name) const {
+    return path_ + "/" + name;
+  }
   const std::string &path() const { return path_; }
 
   std::string put(const std::string &name, std::string_view content) const {
-    std::ofstream(*this / name, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+    std::ofstream(*this / name, std::ios::binary)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
     return *this / name;
   }
   std::string get(const std::string &name) const {
@@ -47,10 +54,14 @@ private:
   std::string path_;
 };
 
-// One of the checkpoints of test/fixtures, and a copy of it that a test may damage.
-inline std::string fixture(const std::string &name) { return NIBBLE_TEST_DATA "/fixtures/" + name; }
+// One of the checkpoints of test/fixtures, and a copy of it that a test may
+// damage.
+inline std::string fixture(const std::string &name) {
+  return NIBBLE_TEST_DATA "/fixtures/" + name;
+}
 inline std::string copyOf(const Scratch &scratch, const std::string &name) {
-  std::filesystem::copy(fixture(name), scratch / name, std::filesystem::copy_options::recursive);
+  std::filesystem::copy(fixture(name), scratch / name,
+                        std::filesystem::copy_options::recursive);
   return scratch / name;
 }
 inline std::string contentOf(const std::string &path) {
@@ -59,21 +70,26 @@ inline std::string contentOf(const std::string &path) {
   return content.isOk() ? *content : std::string();
 }
 inline void putContent(const std::string &path, std::string_view content) {
-  std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
 // A status with this code and all these words in its one line.
-inline ::testing::AssertionResult fails(const Status &status, Code code, std::initializer_list<std::string> words) {
+inline ::testing::AssertionResult
+fails(const Status &status, Code code,
+      std::initializer_list<std::string> words) {
   if (status.isOk())
     return ::testing::AssertionFailure() << "no error";
   const std::string &message = status.message();
   if (status.code() != code)
-    return ::testing::AssertionFailure() << "exit code " << status.exitCode() << ": " << message;
+    return ::testing::AssertionFailure()
+           << "exit code " << status.exitCode() << ": " << message;
   if (message.find('\n') != std::string::npos)
     return ::testing::AssertionFailure() << "more than one line: " << message;
   for (const std::string &word : words)
     if (message.find(word) == std::string::npos)
-      return ::testing::AssertionFailure() << "no \"" << word << "\" in: " << message;
+      return ::testing::AssertionFailure()
+             << "no \"" << word << "\" in: " << message;
   return ::testing::AssertionSuccess();
 }
 

@@ -10,8 +10,10 @@
 
 namespace nibble {
 
-inline std::string tokenizerFixture(const std::string &style, const std::string &file) {
-  return std::string(NIBBLE_TEST_DATA) + "/fixtures/tokenizers/" + style + "/" + file;
+inline std::string tokenizerFixture(const std::string &style,
+                                    const std::string &file) {
+  return std::string(NIBBLE_TEST_DATA) + "/fixtures/tokenizers/" + style + "/" +
+         file;
 }
 
 inline std::string contentOf(const std::string &path) {
@@ -21,7 +23,8 @@ inline std::string contentOf(const std::string &path) {
 }
 
 inline Tokenizer loadFixture(const std::string &style) {
-  Result<Tokenizer> tokenizer = Tokenizer::load(tokenizerFixture(style, "tokenizer.json"));
+  Result<Tokenizer> tokenizer =
+      Tokenizer::load(tokenizerFixture(style, "tokenizer.json"));
   EXPECT_TRUE(tokenizer.isOk()) << tokenizer.status().message();
   return *std::move(tokenizer);
 }

@@ -1,4 +1,5 @@
-// Metrics files: exact numbers, exact bytes after a continuation, and no trust in what is read.
+// Metrics files: exact numbers, exact bytes after a continuation, and no trust
+// in what is read.
 #include "runtime/report/metrics.h"
 
 #include "test/runtime/core/temporary_folder.h"
@@ -60,25 +61,33 @@ TEST(Metrics, HaveOneSpelling) {
 TEST(Metrics, KeepEveryBitOfADouble) {
   std::mt19937_64 random(5);
   for (int i = 0; i < 100000; ++i) {
-    double value = i == 0      ? -0.0
-                   : i < 50000 ? std::bit_cast<double>(random())
-                               : std::ldexp(static_cast<double>(random() >> 11), -60);
+    double value = i == 0 ? -0.0
+                   : i < 50000
+                       ? std::bit_cast<double>(random())
+                       : std::ldexp(static_cast<double>(random() >> 11), -60);
     if (!std::isfinite(value))
       continue;
-    Result<StepMetrics> read = parseMetrics(formatMetrics({1, {{"x", value}}}), "here");
+    Result<StepMetrics> read =
+        parseMetrics(formatMetrics({1, {{"x", value}}}), "here");
     ASSERT_TRUE(read.isOk()) << read.status().message();
-    ASSERT_EQ(std::bit_cast<uint64_t>(read->values["x"]), std::bit_cast<uint64_t>(value)) << value;
+    ASSERT_EQ(std::bit_cast<uint64_t>(read->values["x"]),
+              std::bit_cast<uint64_t>(value))
+        << value;
   }
 }
 
 TEST(Metrics, KeepWhatTheClockSaysApart) {
   test::TemporaryFolder folder;
   write(folder.path() / "run", 0, 2, 0.5);
-  EXPECT_EQ(contentOf(folder.path() / "run/metrics.jsonl").find("time_"), std::string::npos);
+  EXPECT_EQ(contentOf(folder.path() / "run/metrics.jsonl").find("time_"),
+            std::string::npos);
   EXPECT_EQ(contentOf(folder.path() / "run/timings.jsonl"),
-            "{\"step\":0,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_peak_bytes\":1000000000.5}\n"
-            "{\"step\":1,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_peak_bytes\":1000000000.5}\n"
-            "{\"step\":2,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_peak_bytes\":1000000000.5}\n");
+            "{\"step\":0,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_"
+            "peak_bytes\":1000000000.5}\n"
+            "{\"step\":1,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_"
+            "peak_bytes\":1000000000.5}\n"
+            "{\"step\":2,\"tokens_per_second\":10,\"time_train\":0.5,\"memory_"
+            "peak_bytes\":1000000000.5}\n");
   Result<RunSeries> run = readRun(folder.path() / "run", "name");
   ASSERT_TRUE(run.isOk()) << run.status().message();
   ASSERT_EQ(run->steps.size(), 3u);
@@ -87,16 +96,20 @@ TEST(Metrics, KeepWhatTheClockSaysApart) {
 
 TEST(Metrics, AreTheSameBytesAfterAContinuation) {
   test::TemporaryFolder folder;
-  fs::path straight = folder.path() / "straight", continued = folder.path() / "continued";
+  fs::path straight = folder.path() / "straight",
+           continued = folder.path() / "continued";
   write(straight, 0, 9, 0.5);
   for (int64_t at : {0, 1, 5, 9, 10}) {
     fs::remove_all(continued);
     write(continued, 0, 9, 0.25);
     // A crash in the middle of a line.
     for (const char *name : {"metrics.jsonl", "timings.jsonl"})
-      fs::resize_file(continued / name, fs::file_size(continued / name) - (at == 10 ? 0 : 5));
+      fs::resize_file(continued / name,
+                      fs::file_size(continued / name) - (at == 10 ? 0 : 5));
     write(continued, at, 9, 0.5);
-    EXPECT_EQ(contentOf(continued / "metrics.jsonl"), contentOf(straight / "metrics.jsonl")) << at;
+    EXPECT_EQ(contentOf(continued / "metrics.jsonl"),
+              contentOf(straight / "metrics.jsonl"))
+        << at;
   }
   Result<RunSeries> run = readRun(continued, "");
   ASSERT_TRUE(run.isOk());
@@ -106,7 +119,8 @@ TEST(Metrics, AreTheSameBytesAfterAContinuation) {
 TEST(Metrics, CanBeReadWhileTheRunGoesOn) {
   test::TemporaryFolder folder;
   write(folder.path(), 0, 5, 0.5);
-  fs::resize_file(folder.path() / "metrics.jsonl", fs::file_size(folder.path() / "metrics.jsonl") - 3);
+  fs::resize_file(folder.path() / "metrics.jsonl",
+                  fs::file_size(folder.path() / "metrics.jsonl") - 3);
   Result<RunSeries> run = readRun(folder.path(), "");
   ASSERT_TRUE(run.isOk()) << run.status().message();
   EXPECT_EQ(run->steps.size(), 5u);
@@ -127,14 +141,18 @@ TEST(Metrics, StepsAscend) {
 
 TEST(Metrics, BadLinesAreNamed) {
   test::TemporaryFolder folder;
-  for (const char *bad : {"{\"step\":1}\nnonsense\n", "{\"step\":1}\n[]\n", "{\"step\":1}\n{\"step\":1}\n",
-                          "{\"step\":1}\n{\"step\":\"x\"}\n", "{\"step\":1}\n{\"step\":2,\"a\":\"b\"}\n",
-                          "{\"step\":1}\n{}\n", "{\"step\":1}\n\n", "{\"step\":1}\n{\"step\":-4}\n"}) {
-    ASSERT_TRUE(writeFileAtomically(folder.path() / "metrics.jsonl", bad).isOk());
+  for (const char *bad :
+       {"{\"step\":1}\nnonsense\n", "{\"step\":1}\n[]\n",
+        "{\"step\":1}\n{\"step\":1}\n", "{\"step\":1}\n{\"step\":\"x\"}\n",
+        "{\"step\":1}\n{\"step\":2,\"a\":\"b\"}\n", "{\"step\":1}\n{}\n",
+        "{\"step\":1}\n\n", "{\"step\":1}\n{\"step\":-4}\n"}) {
+    ASSERT_TRUE(
+        writeFileAtomically(folder.path() / "metrics.jsonl", bad).isOk());
     Result<RunSeries> run = readRun(folder.path(), "");
     ASSERT_FALSE(run.isOk()) << bad;
     EXPECT_EQ(run.status().code(), Code::kBadInput);
-    EXPECT_NE(run.status().message().find("metrics.jsonl:2"), std::string::npos) << run.status().message();
+    EXPECT_NE(run.status().message().find("metrics.jsonl:2"), std::string::npos)
+        << run.status().message();
     EXPECT_FALSE(MetricsWriter::open(folder.path(), 5).isOk()) << bad;
   }
   EXPECT_FALSE(readRun(folder.path() / "nothing", "").isOk());

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 class ProgressOutput : public testing::Test {
 protected:
   Progress::Output output(bool isTerminal, int columns = 80) {
-    return {[this](std::string_view text) { written_ += text; }, isTerminal, columns, [this] { return now_; }};
+    return {[this](std::string_view text) { written_ += text; }, isTerminal,
+            columns, [this] { return now_; }};
   }
   std::string written_;
   Progress::Clock::time_point now_{1000s};
@@ -41,10 +42,13 @@ TEST_F(ProgressOutput, PlainLinesAreFew) {
       progress.update(step, "reward 0.5");
     }
   }
-  EXPECT_TRUE(written_.starts_with("train  1/100  1%  reward 0.5  1.0 s/step  left 99 s\n"
-                                   "train  11/100  11%  reward 0.5  1.0 s/step  left 89 s\n"))
+  EXPECT_TRUE(written_.starts_with(
+      "train  1/100  1%  reward 0.5  1.0 s/step  left 99 s\n"
+      "train  11/100  11%  reward 0.5  1.0 s/step  left 89 s\n"))
       << written_;
-  EXPECT_TRUE(written_.ends_with("train  100/100  100%  reward 0.5  1.0 s/step\n")) << written_;
+  EXPECT_TRUE(
+      written_.ends_with("train  100/100  100%  reward 0.5  1.0 s/step\n"))
+      << written_;
   EXPECT_EQ(std::ranges::count(written_, '\n'), 11);
   EXPECT_EQ(written_.find('\x1b'), std::string::npos);
 }
@@ -54,7 +58,8 @@ TEST_F(ProgressOutput, ATerminalHasOneLine) {
     Progress progress("train", 10, 20, output(true, 24), 10s);
     progress.update(10);
     now_ += 2s;
-    progress.update(11, "\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4");
+    progress.update(
+        11, "\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4");
     now_ += 1ms;
     progress.update(12); // too soon to be drawn
     progress.say("saved");

@@ -1,4 +1,5 @@
-// The report page: one file, nothing loaded, and no run's name can become part of the page's code.
+// The report page: one file, nothing loaded, and no run's name can become part
+// of the page's code.
 #include "runtime/report/report.h"
 
 #include "runtime/formats/json.h"
@@ -14,7 +15,8 @@ namespace {
 RunSeries makeRun(std::string name, int64_t steps) {
   RunSeries run{std::move(name), {}};
   for (int64_t step = 0; step < steps; ++step) {
-    StepMetrics metrics{step, {{"reward_mean", step / 8.0}, {"time_train", 0.5}}};
+    StepMetrics metrics{step,
+                        {{"reward_mean", step / 8.0}, {"time_train", 0.5}}};
     if (step % 2 == 0)
       metrics.values["heldout_reward"] = step == 2 ? std::nan("") : 0.25;
     run.steps.push_back(std::move(metrics));
@@ -26,14 +28,18 @@ RunSeries makeRun(std::string name, int64_t steps) {
 Json dataOf(const std::string &page) {
   std::string opening = "<script type=\"application/json\" id=\"data\">";
   size_t begin = page.find(opening) + opening.size();
-  Result<Json> data = parseJson(std::string_view(page).substr(begin, page.find("</script>", begin) - begin), "page");
+  Result<Json> data =
+      parseJson(std::string_view(page).substr(
+                    begin, page.find("</script>", begin) - begin),
+                "page");
   EXPECT_TRUE(data.isOk()) << data.status().message();
   return data.isOk() ? *data : Json();
 }
 
 size_t count(std::string_view text, std::string_view what) {
   size_t found = 0;
-  for (size_t at = text.find(what); at != std::string_view::npos; at = text.find(what, at + 1))
+  for (size_t at = text.find(what); at != std::string_view::npos;
+       at = text.find(what, at + 1))
     ++found;
   return found;
 }
@@ -43,7 +49,9 @@ TEST(Report, HoldsTheNumbersOfEveryRun) {
   Json data = dataOf(renderReport(runs));
   ASSERT_EQ(data["runs"].size(), 2u);
   EXPECT_EQ(data["runs"][0]["name"], "first");
-  EXPECT_EQ(data["runs"][0]["columns"], Json::parse(R"({"step":[0,1,2,3],"reward_mean":[0.0,0.125,0.25,0.375],
+  EXPECT_EQ(
+      data["runs"][0]["columns"],
+      Json::parse(R"({"step":[0,1,2,3],"reward_mean":[0.0,0.125,0.25,0.375],
       "time_train":[0.5,0.5,0.5,0.5],"heldout_reward":[0.25,null,null,null]})"));
   EXPECT_EQ(data["runs"][1]["columns"]["step"].size(), 2u);
 }
@@ -52,18 +60,21 @@ TEST(Report, IsOneFileThatLoadsNothing) {
   std::vector<RunSeries> runs = {makeRun("run", 3)};
   std::string page = renderReport(runs);
   EXPECT_TRUE(page.starts_with("<!DOCTYPE html>"));
-  for (const char *loading : {"http:", "https:", "src=", "@import", "url(", "fetch(", "XMLHttpRequest", "{{"})
+  for (const char *loading : {"http:", "https:", "src=", "@import", "url(",
+                              "fetch(", "XMLHttpRequest", "{{"})
     EXPECT_EQ(count(page, loading), 0u) << loading;
   EXPECT_EQ(count(page, "default-src 'none'"), 1u);
   EXPECT_EQ(page, renderReport(runs));
 }
 
 TEST(Report, NamesAreText) {
-  std::string name = "</script><script>alert(1)</script> {{style}} & \"quoted\" \xFF";
+  std::string name =
+      "</script><script>alert(1)</script> {{style}} & \"quoted\" \xFF";
   std::vector<RunSeries> runs = {makeRun(name, 1)};
   std::string page = renderReport(runs);
   EXPECT_EQ(count(page, "</script>"), 2u); // the data's and the script's own
-  EXPECT_EQ(dataOf(page)["runs"][0]["name"], name.substr(0, name.size() - 1) + "\uFFFD");
+  EXPECT_EQ(dataOf(page)["runs"][0]["name"],
+            name.substr(0, name.size() - 1) + "\uFFFD");
 }
 
 TEST(Report, IsWritten) {

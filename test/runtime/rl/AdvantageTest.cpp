@@ -27,7 +27,8 @@ TEST(Advantage, MeanAndStandardDeviationOfTheGroup) {
   EXPECT_DOUBLE_EQ(group.samples[0].advantage, 0.75 / std::sqrt(0.1875));
   EXPECT_DOUBLE_EQ(group.samples[1].advantage, -0.25 / std::sqrt(0.1875));
   assignAdvantages(group, Advantage::kGroupStd, 0.5);
-  EXPECT_DOUBLE_EQ(group.samples[0].advantage, 0.75 / (std::sqrt(0.1875) + 0.5));
+  EXPECT_DOUBLE_EQ(group.samples[0].advantage,
+                   0.75 / (std::sqrt(0.1875) + 0.5));
   assignAdvantages(group, Advantage::kGroupMean, 0.5);
   EXPECT_EQ(group.samples[0].advantage, 0.75);
   EXPECT_FALSE(isUniform(group));
@@ -41,14 +42,16 @@ TEST(Advantage, NegativeWeightScalesWhatIsWorseThanTheMean) {
     EXPECT_EQ(group.samples[0].advantage, whole.samples[0].advantage);
     for (int i = 1; i < 4; ++i) {
       EXPECT_LT(whole.samples[i].advantage, 0);
-      EXPECT_EQ(group.samples[i].advantage, weight * whole.samples[i].advantage);
+      EXPECT_EQ(group.samples[i].advantage,
+                weight * whole.samples[i].advantage);
     }
   }
 }
 
 TEST(Advantage, EqualRewardsGiveExactlyZero) {
   for (double reward : {0.0, 1.0, 0.1}) {
-    Group group = groupOf(std::vector<double>(7, reward)); // 0.1 * 7 / 7 is not 0.1
+    Group group =
+        groupOf(std::vector<double>(7, reward)); // 0.1 * 7 / 7 is not 0.1
     assignAdvantages(group, Advantage::kGroupStd, 0);
     EXPECT_TRUE(isUniform(group));
     for (const auto &sample : group.samples)
@@ -56,10 +59,13 @@ TEST(Advantage, EqualRewardsGiveExactlyZero) {
   }
 }
 
-// Sums of the same parts in another order differ in the last bits, which teach nothing.
+// Sums of the same parts in another order differ in the last bits, which teach
+// nothing.
 TEST(Advantage, RewardsThatDifferByRoundingAreEqual) {
   double ulp = 0x1p-54; // of 0.3
-  for (auto rewards : {std::vector<double>{0.1 + 0.2, 0.3}, {-0.3, -0.3 - 4 * ulp}, {0.3, 0.3 + 4 * ulp, 0.3 + ulp}}) {
+  for (auto rewards : {std::vector<double>{0.1 + 0.2, 0.3},
+                       {-0.3, -0.3 - 4 * ulp},
+                       {0.3, 0.3 + 4 * ulp, 0.3 + ulp}}) {
     Group group = groupOf(rewards);
     ASSERT_NE(group.samples[0].reward, group.samples[1].reward);
     EXPECT_TRUE(isUniform(group));
@@ -67,8 +73,11 @@ TEST(Advantage, RewardsThatDifferByRoundingAreEqual) {
     for (const auto &sample : group.samples)
       EXPECT_EQ(sample.advantage, 0.0);
   }
-  for (auto rewards :
-       {std::vector<double>{0.3, 0.3 + 5 * ulp}, {0.3, 0.3 + 1e-15}, {0, 1e-300}, {-1e-20, 1e-20}, {1e308, -1e308}})
+  for (auto rewards : {std::vector<double>{0.3, 0.3 + 5 * ulp},
+                       {0.3, 0.3 + 1e-15},
+                       {0, 1e-300},
+                       {-1e-20, 1e-20},
+                       {1e308, -1e308}})
     EXPECT_FALSE(isUniform(groupOf(rewards))) << rewards[1];
 }
 
@@ -161,7 +170,8 @@ TEST(Mismatch, CountsBits) {
   mismatch.add(sample, std::vector<float>{9, 9, -1.0f, 0.0f});
   EXPECT_EQ(mismatch.mismatches, 0);
   EXPECT_EQ(mismatch.tokens, 2);
-  mismatch.add(sample, std::vector<float>{-1.5f, -0.0f}); // minus zero is another bit pattern
+  mismatch.add(sample, std::vector<float>{
+                           -1.5f, -0.0f}); // minus zero is another bit pattern
   EXPECT_EQ(mismatch.mismatches, 2);
   EXPECT_EQ(mismatch.meanAbsoluteDifference(), 0.125);
 }

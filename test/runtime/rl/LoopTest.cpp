@@ -31,13 +31,17 @@ TEST(Grpo, LearnsWithoutAnyMismatch) {
     EXPECT_EQ(lines[i]["train_rollout_logprob_mismatches"], 0);
     // Every sampled token was compared, those of dropped groups too.
     EXPECT_EQ(lines[i]["train_rollout_logprob_tokens"].get<double>(),
-              lines[i]["response_length_mean"].get<double>() * lines[i]["samples"].get<double>());
-    EXPECT_GE(lines[i]["groups_kept"].get<int>() + lines[i]["groups_dropped"].get<int>(), 8);
+              lines[i]["response_length_mean"].get<double>() *
+                  lines[i]["samples"].get<double>());
+    EXPECT_GE(lines[i]["groups_kept"].get<int>() +
+                  lines[i]["groups_dropped"].get<int>(),
+              8);
     EXPECT_EQ(lines[i].contains("heldout_reward"), i % 10 == 0);
     tokens += lines[i]["train_rollout_logprob_tokens"].get<int64_t>();
   }
   double first = lines[0]["heldout_reward"], last = lines[40]["heldout_reward"];
-  std::printf("held-out reward %.3f -> %.3f, %lld tokens compared\n", first, last, static_cast<long long>(tokens));
+  std::printf("held-out reward %.3f -> %.3f, %lld tokens compared\n", first,
+              last, static_cast<long long>(tokens));
   EXPECT_LT(first, 0.4);
   EXPECT_GT(last, 0.9);
   EXPECT_EQ(linesOf(folder / "out/timings.jsonl").size(), 41u);
@@ -72,7 +76,8 @@ TEST(Grpo, OnlyConfigurationAndSeedDecide) {
       config.run.seed = 12;
     FakeWorld world(config, {.pages = variant == 2 ? 12 : 0});
     ASSERT_TRUE(world.grpo().isOk());
-    std::string text = *readFile(folder / (std::to_string(variant) + "/metrics.jsonl"));
+    std::string text =
+        *readFile(folder / (std::to_string(variant) + "/metrics.jsonl"));
     if (variant == 0) {
       metrics = text;
       weights = world.bytes();
@@ -92,7 +97,8 @@ TEST(Grpo, EveryVariantRuns) {
     FakeWorld world(config);
     Status status = world.grpo();
     EXPECT_TRUE(status.isOk()) << status.message();
-    auto lines = linesOf(std::filesystem::path(config.run.out) / "metrics.jsonl");
+    auto lines =
+        linesOf(std::filesystem::path(config.run.out) / "metrics.jsonl");
     if (config.rl.compare != Comparison::kNone) {
       EXPECT_GT(lines[0]["train_rollout_logprob_tokens"], 0);
       EXPECT_EQ(lines[2]["train_rollout_logprob_mismatches"], 0);
@@ -105,7 +111,8 @@ TEST(Grpo, EveryVariantRuns) {
   EXPECT_TRUE(lines[0].contains("clipped"));
   EXPECT_TRUE(lines[0].contains("clip_fraction"));
   // Mean over tokens of all updates, and mean over updates of their means.
-  EXPECT_NEAR(lines[2]["clipped"].get<double>(), lines[2]["clip_fraction"].get<double>(), 0.1);
+  EXPECT_NEAR(lines[2]["clipped"].get<double>(),
+              lines[2]["clip_fraction"].get<double>(), 0.1);
   lines = run([](Config &c) { c.rl.compare = Comparison::kNone; });
   EXPECT_FALSE(lines[0].contains("train_rollout_logprob_abs_diff"));
   run([](Config &c) { c.rl.compare = Comparison::kTrained; });
@@ -124,12 +131,14 @@ TEST(Grpo, EveryVariantRuns) {
 
 class OddReward : public RewardFunction {
 public:
-  Result<std::vector<RewardOutcome>> score(std::span<const RewardRequest> requests) override {
+  Result<std::vector<RewardOutcome>>
+  score(std::span<const RewardRequest> requests) override {
     std::vector<RewardOutcome> outcomes;
     for (const auto &request : requests) {
       bool right = request.response == request.reference;
-      outcomes.push_back(outcomes.size() % 3 == 0 ? RewardOutcome{0, true, "timed out"}
-                                                  : RewardOutcome{right ? 1.0 : 0.0, false, {}});
+      outcomes.push_back(outcomes.size() % 3 == 0
+                             ? RewardOutcome{0, true, "timed out"}
+                             : RewardOutcome{right ? 1.0 : 0.0, false, {}});
       if (outcomes.size() % 7 == 0)
         outcomes.back().reward = std::nan("");
     }
@@ -145,22 +154,30 @@ TEST(Grpo, FailedRewardsCostTheSampleNotTheRun) {
   OddReward reward;
   world.parts.environment.reward = &reward;
   std::vector<std::string> warnings;
-  Status status =
-      world.grpo({.progress = {}, .warn = [&](const std::string &line) { warnings.push_back(line); }, .stop = {}});
+  Status status = world.grpo(
+      {.progress = {},
+       .warn = [&](const std::string &line) { warnings.push_back(line); },
+       .stop = {}});
   ASSERT_TRUE(status.isOk()) << status.message();
-  ASSERT_EQ(warnings.size(), 2u); // of the first evaluation and the first step, not of each
-  EXPECT_THAT(warnings[0], HasSubstr("count 0 in the evaluation; the first: timed out"));
+  ASSERT_EQ(warnings.size(),
+            2u); // of the first evaluation and the first step, not of each
+  EXPECT_THAT(warnings[0],
+              HasSubstr("count 0 in the evaluation; the first: timed out"));
   EXPECT_THAT(warnings[1], HasSubstr("step 0: "));
-  EXPECT_THAT(warnings[1], HasSubstr("have no reward and are not trained on; the first: timed out"));
+  EXPECT_THAT(
+      warnings[1],
+      HasSubstr("have no reward and are not trained on; the first: timed out"));
   for (const Json &line : linesOf(folder / "out/metrics.jsonl"))
     if (line.contains("samples"))
-      EXPECT_GT(line["reward_failed"].get<int>(), line["samples"].get<int>() / 3);
+      EXPECT_GT(line["reward_failed"].get<int>(),
+                line["samples"].get<int>() / 3);
 }
 
-// A straight run, and one that is stopped again and again: the same bytes everywhere.
+// A straight run, and one that is stopped again and again: the same bytes
+// everywhere.
 template <typename Run>
-void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder, FakeWorldOptions options, int most,
-                                 Run run) {
+void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder,
+                                 FakeWorldOptions options, int most, Run run) {
   config.run.out = (folder / "straight").string();
   FakeWorld straight(config, options);
   ASSERT_TRUE(run(straight, LoopCallbacks{}, false).isOk());
@@ -171,7 +188,11 @@ void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder, F
     FakeWorld world(config, options); // as a new process: fresh weights
     int asked = 0;
     Status status = run(
-        world, LoopCallbacks{.progress = {}, .warn = {}, .stop = [&] { return ++asked > most + attempt % 17; }}, true);
+        world,
+        LoopCallbacks{.progress = {},
+                      .warn = {},
+                      .stop = [&] { return ++asked > most + attempt % 17; }},
+        true);
     if (status.isOk()) {
       bytes = world.bytes();
       break;
@@ -181,8 +202,10 @@ void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder, F
   }
   std::printf("%d stops\n", stops);
   EXPECT_GT(stops, 3);
-  EXPECT_TRUE(bytes == straight.bytes()); // not EXPECT_EQ: nobody wants to read them
-  EXPECT_EQ(*readFile(folder / "stopped/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
+  EXPECT_TRUE(bytes ==
+              straight.bytes()); // not EXPECT_EQ: nobody wants to read them
+  EXPECT_EQ(*readFile(folder / "stopped/metrics.jsonl"),
+            *readFile(folder / "straight/metrics.jsonl"));
   for (const char *file : {"weights.safetensors", "optimizer.safetensors"})
     EXPECT_TRUE(*readFile(folder / "stopped/checkpoints/latest" / file) ==
                 *readFile(folder / "straight/checkpoints/latest" / file))
@@ -194,9 +217,11 @@ TEST(Grpo, StoppedAndResumedIsByteIdentical) {
   Config config = letterConfig({});
   config.rl.steps = 12;
   config.eval.every = 4;
-  expectResumeIsByteIdentical(config, folder, {}, 40, [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
-    return world.grpo(std::move(callbacks), resume);
-  });
+  expectResumeIsByteIdentical(
+      config, folder, {}, 40,
+      [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
+        return world.grpo(std::move(callbacks), resume);
+      });
 }
 
 TEST(Sft, StoppedAndResumedIsByteIdentical) {
@@ -204,7 +229,9 @@ TEST(Sft, StoppedAndResumedIsByteIdentical) {
   Config config = letterConfig({});
   expectResumeIsByteIdentical(
       config, folder, {.objective = FakeObjective::kSft}, 7,
-      [](FakeWorld &world, LoopCallbacks callbacks, bool resume) { return world.sft(std::move(callbacks), resume); });
+      [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
+        return world.sft(std::move(callbacks), resume);
+      });
 }
 
 // Killed at any moment and resumed: the same bytes as the run that never was.
@@ -225,7 +252,8 @@ TEST(Grpo, KilledAndResumedIsByteIdentical) {
     if (child == 0) {
       FakeWorld world(config);
       LoopCallbacks callbacks;
-      // The first ones die inside the run on any machine, however late its parent wakes.
+      // The first ones die inside the run on any machine, however late its
+      // parent wakes.
       if (kills < 2)
         callbacks.stop = [looks = 0, kills]() mutable {
           if (++looks == 3 + kills)
@@ -237,8 +265,11 @@ TEST(Grpo, KilledAndResumedIsByteIdentical) {
     ASSERT_GT(child, 0);
     // Longer and longer, so that the run ends one day on any machine.
     if (kills >= 2) {
-      std::this_thread::sleep_for(whole * toBelow(randomBits(1, RandomStream::kTask, 0, 0, kills), 400 + 20 * kills) /
-                                  1000);
+      std::this_thread::sleep_for(
+          whole *
+          toBelow(randomBits(1, RandomStream::kTask, 0, 0, kills),
+                  400 + 20 * kills) /
+          1000);
       kill(child, SIGKILL);
     }
     int result = 0;
@@ -250,7 +281,8 @@ TEST(Grpo, KilledAndResumedIsByteIdentical) {
   }
   std::printf("%d kills\n", kills);
   EXPECT_GT(kills, 1);
-  EXPECT_EQ(*readFile(folder / "killed/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
+  EXPECT_EQ(*readFile(folder / "killed/metrics.jsonl"),
+            *readFile(folder / "straight/metrics.jsonl"));
   for (const char *file : {"weights.safetensors", "optimizer.safetensors"})
     EXPECT_TRUE(*readFile(folder / "killed/checkpoints/latest" / file) ==
                 *readFile(folder / "straight/checkpoints/latest" / file))
@@ -264,8 +296,9 @@ TEST(Sft, LearnsTheAnswers) {
   Status status = world.sft();
   ASSERT_TRUE(status.isOk()) << status.message();
   auto lines = linesOf(folder / "out/metrics.jsonl");
-  std::printf("loss %.3f -> %.3f, held-out reward %.3f -> %.3f\n", lines[0]["loss"].get<double>(),
-              lines[39]["loss"].get<double>(), lines[0]["heldout_reward"].get<double>(),
+  std::printf("loss %.3f -> %.3f, held-out reward %.3f -> %.3f\n",
+              lines[0]["loss"].get<double>(), lines[39]["loss"].get<double>(),
+              lines[0]["heldout_reward"].get<double>(),
               lines[40]["heldout_reward"].get<double>());
   EXPECT_LT(lines[39]["loss"], 0.3 * lines[0]["loss"].get<double>());
   EXPECT_GT(lines[40]["heldout_reward"], 0.9);
@@ -276,18 +309,21 @@ TEST(Sft, EndsWhenTheHeldOutRewardArrives) {
   Config config = letterConfig(folder / "out");
   config.eval.every = 4;
   config.sft.untilReward = 0.5;
-  ASSERT_TRUE(FakeWorld(config, {.objective = FakeObjective::kSft}).sft().isOk());
+  ASSERT_TRUE(
+      FakeWorld(config, {.objective = FakeObjective::kSft}).sft().isOk());
   auto lines = linesOf(folder / "out/metrics.jsonl");
   double reward = lines.back()["heldout_reward"];
-  std::printf("held-out reward %.3f after %zu of %lld steps\n", reward, lines.size() - 1,
-              static_cast<long long>(config.sft.steps));
+  std::printf("held-out reward %.3f after %zu of %lld steps\n", reward,
+              lines.size() - 1, static_cast<long long>(config.sft.steps));
   EXPECT_LT(lines.size(), static_cast<size_t>(config.sft.steps));
   EXPECT_GE(reward, 0.5);
   EXPECT_FALSE(lines.back().contains("loss")); // evaluated, not trained on
   for (size_t i = 0; i + 1 < lines.size(); ++i)
     EXPECT_LT(lines[i].value("heldout_reward", 0.0), 0.5);
   std::string metrics = *readFile(folder / "out/metrics.jsonl");
-  ASSERT_TRUE(FakeWorld(config, {.objective = FakeObjective::kSft}).sft({}, true).isOk()); // complete: nothing to do
+  ASSERT_TRUE(FakeWorld(config, {.objective = FakeObjective::kSft})
+                  .sft({}, true)
+                  .isOk()); // complete: nothing to do
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
 }
 
@@ -300,13 +336,18 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(status.code(), Code::kUsage);
   EXPECT_THAT(status.message(), HasSubstr("holds a run already"));
   std::string metrics = *readFile(folder / "out/metrics.jsonl");
-  ASSERT_TRUE(FakeWorld(config).grpo({}, true).isOk()); // complete: nothing to do
+  ASSERT_TRUE(
+      FakeWorld(config).grpo({}, true).isOk()); // complete: nothing to do
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
   Config other = config;
   other.rl.clipLow = 0.1;
   EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
-              HasSubstr("holds a run of another configuration: rl.clip_low was 0.2, is 0.1; go on with"));
-  EXPECT_THAT(FakeWorld(config, {.objective = FakeObjective::kSft}).sft({}, true).message(), HasSubstr("'nibble rl'"));
+              HasSubstr("holds a run of another configuration: rl.clip_low was "
+                        "0.2, is 0.1; go on with"));
+  EXPECT_THAT(FakeWorld(config, {.objective = FakeObjective::kSft})
+                  .sft({}, true)
+                  .message(),
+              HasSubstr("'nibble rl'"));
   auto lock = FolderLock::acquire(folder / "out");
   EXPECT_EQ(FakeWorld(config).grpo({}, true).code(), Code::kEnvironment);
   config.run.out = "";
@@ -343,19 +384,27 @@ TEST(RunFolder, DamagedCheckpointFallsBackAndArrivesAtTheSameBytes) {
   FakeWorld first(config);
   ASSERT_TRUE(first.grpo().isOk());
   std::string metrics = *readFile(folder / "out/metrics.jsonl");
-  ASSERT_TRUE(writeFileAtomically(folder / "out/checkpoints/step-000006/state.json", "{}").isOk());
+  ASSERT_TRUE(writeFileAtomically(
+                  folder / "out/checkpoints/step-000006/state.json", "{}")
+                  .isOk());
   std::vector<std::string> warnings;
   FakeWorld second(config);
   ASSERT_TRUE(
       second
-          .grpo({.progress = {}, .warn = [&](const std::string &text) { warnings.push_back(text); }, .stop = {}}, true)
+          .grpo({.progress = {},
+                 .warn =
+                     [&](const std::string &text) { warnings.push_back(text); },
+                 .stop = {}},
+                true)
           .isOk());
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_THAT(warnings[0], HasSubstr("step-000006"));
   EXPECT_TRUE(second.bytes() == first.bytes());
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
   for (const char *step : {"step-000004", "step-000006"})
-    ASSERT_TRUE(writeFileAtomically(folder / "out/checkpoints" / step / "state.json", "{}").isOk());
+    ASSERT_TRUE(writeFileAtomically(
+                    folder / "out/checkpoints" / step / "state.json", "{}")
+                    .isOk());
   EXPECT_EQ(FakeWorld(config).grpo({}, true).code(), Code::kBadInput);
 }
 

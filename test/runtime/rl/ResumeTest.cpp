@@ -12,9 +12,12 @@ using namespace nibble::test;
 
 namespace {
 
-// A finished run that is given more steps arrives at the bytes of one that had them from the start.
+// A finished run that is given more steps arrives at the bytes of one that had
+// them from the start.
 template <typename Run>
-void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder, FakeWorldOptions options, int64_t every, Run run) {
+void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder,
+                                     FakeWorldOptions options, int64_t every,
+                                     Run run) {
   auto configOf = [&](const char *out, int64_t steps) {
     Config config = letterConfig(folder / out);
     config.rl.steps = config.sft.steps = steps;
@@ -39,8 +42,10 @@ void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder, FakeWorldOpt
     if (steps == 4)
       first = metrics;
   }
-  EXPECT_EQ(*readFile(folder / "longer/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
-  // Stopped on the way to more steps, and back to the old number: the line that ended it is there again.
+  EXPECT_EQ(*readFile(folder / "longer/metrics.jsonl"),
+            *readFile(folder / "straight/metrics.jsonl"));
+  // Stopped on the way to more steps, and back to the old number: the line that
+  // ended it is there again.
   for (int64_t steps : {4, 9, 4}) {
     FakeWorld world(configOf("back", steps), options);
     LoopCallbacks callbacks;
@@ -61,9 +66,11 @@ void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder, FakeWorldOpt
 TEST(Grpo, MoreStepsAreByteIdentical) {
   for (int64_t every : {0, 2, 3}) {
     TemporaryFolder folder;
-    expectMoreStepsAreByteIdentical(folder, {}, every, [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
-      return world.grpo(std::move(callbacks), resume);
-    });
+    expectMoreStepsAreByteIdentical(
+        folder, {}, every,
+        [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
+          return world.grpo(std::move(callbacks), resume);
+        });
   }
 }
 
@@ -71,7 +78,9 @@ TEST(Sft, MoreStepsAreByteIdentical) {
   TemporaryFolder folder;
   expectMoreStepsAreByteIdentical(
       folder, {.objective = FakeObjective::kSft}, 2,
-      [](FakeWorld &world, LoopCallbacks callbacks, bool resume) { return world.sft(std::move(callbacks), resume); });
+      [](FakeWorld &world, LoopCallbacks callbacks, bool resume) {
+        return world.sft(std::move(callbacks), resume);
+      });
 }
 
 TEST(Grpo, FewerStepsThanTakenEndTheRunWhereItIs) {
@@ -85,9 +94,16 @@ TEST(Grpo, FewerStepsThanTakenEndTheRunWhereItIs) {
   std::vector<std::string> warnings;
   ASSERT_TRUE(
       FakeWorld(config)
-          .grpo({.progress = {}, .warn = [&](const std::string &line) { warnings.push_back(line); }, .stop = {}}, true)
+          .grpo({.progress = {},
+                 .warn =
+                     [&](const std::string &line) { warnings.push_back(line); },
+                 .stop = {}},
+                true)
           .isOk());
-  EXPECT_THAT(warnings, testing::ElementsAre("rl.steps is 2, but the run has taken 3 already; it ends here"));
+  EXPECT_THAT(
+      warnings,
+      testing::ElementsAre(
+          "rl.steps is 2, but the run has taken 3 already; it ends here"));
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
 }
 
@@ -98,7 +114,8 @@ TEST(Sft, AHigherGoalGoesOn) {
     Config config = letterConfig(folder / out);
     config.eval.every = 4;
     config.sft.untilReward = goal;
-    return FakeWorld(config, {.objective = FakeObjective::kSft}).sft({}, resume);
+    return FakeWorld(config, {.objective = FakeObjective::kSft})
+        .sft({}, resume);
   };
   ASSERT_TRUE(run("straight", 0.9, false).isOk());
   ASSERT_TRUE(run("higher", 0.5, false).isOk());
@@ -107,11 +124,14 @@ TEST(Sft, AHigherGoalGoesOn) {
   EXPECT_EQ(*readFile(folder / "higher/metrics.jsonl"), metrics);
   ASSERT_TRUE(run("higher", 0.9, true).isOk());
   EXPECT_NE(*readFile(folder / "higher/metrics.jsonl"), metrics);
-  EXPECT_EQ(*readFile(folder / "higher/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
+  EXPECT_EQ(*readFile(folder / "higher/metrics.jsonl"),
+            *readFile(folder / "straight/metrics.jsonl"));
 }
 
-// The newest checkpoint as an older version wrote it, with a hash in the place of the keys.
-void makeFirstFormat(const std::filesystem::path &checkpoint, const std::string &hash) {
+// The newest checkpoint as an older version wrote it, with a hash in the place
+// of the keys.
+void makeFirstFormat(const std::filesystem::path &checkpoint,
+                     const std::string &hash) {
   Json state = *readJsonFile(checkpoint / "state.json");
   state["format"] = 1;
   state["config_hash"] = hash;
@@ -119,12 +139,15 @@ void makeFirstFormat(const std::filesystem::path &checkpoint, const std::string 
     state.erase(key);
   for (const char *key : {"learned_steps", "steps_without_update", "no_update"})
     state["loop"].erase(key);
-  ASSERT_TRUE(writeFileAtomically(checkpoint / "state.json", toText(state)).isOk());
+  ASSERT_TRUE(
+      writeFileAtomically(checkpoint / "state.json", toText(state)).isOk());
   Json manifest = *readJsonFile(checkpoint / "manifest.json");
   FileHash written = *hashFile(checkpoint / "state.json");
-  manifest["files"]["state.json"] = {{"bytes", written.bytes}, {"xxh3", written.hash}};
+  manifest["files"]["state.json"] = {{"bytes", written.bytes},
+                                     {"xxh3", written.hash}};
   manifest["xxh3"] = hash128(manifest["files"].dump());
-  ASSERT_TRUE(writeFileAtomically(checkpoint / "manifest.json", manifest.dump()).isOk());
+  ASSERT_TRUE(writeFileAtomically(checkpoint / "manifest.json", manifest.dump())
+                  .isOk());
 }
 
 TEST(RunFolder, GoesOnWithACheckpointOfTheFirstFormat) {
@@ -132,20 +155,27 @@ TEST(RunFolder, GoesOnWithACheckpointOfTheFirstFormat) {
   Config config = letterConfig(folder / "out");
   config.rl.steps = 4;
   int looks = 0;
-  ASSERT_EQ(FakeWorld(config).grpo({.progress = {}, .warn = {}, .stop = [&] { return ++looks > 30; }}).code(),
+  ASSERT_EQ(FakeWorld(config)
+                .grpo({.progress = {},
+                       .warn = {},
+                       .stop = [&] { return ++looks > 30; }})
+                .code(),
             Code::kInterrupted);
-  makeFirstFormat(folder / "out/checkpoints/latest", identityOf(config, false).legacyHash);
+  makeFirstFormat(folder / "out/checkpoints/latest",
+                  identityOf(config, false).legacyHash);
   Config other = config;
   other.rl.clipLow = 0.1;
   EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
-              testing::HasSubstr("another configuration: which keys differ is not known, an older version saved it"));
+              testing::HasSubstr("another configuration: which keys differ is "
+                                 "not known, an older version saved it"));
   FakeWorld resumed(config);
   ASSERT_TRUE(resumed.grpo({}, true).isOk());
   config.run.out = (folder / "straight").string();
   FakeWorld straight(config);
   ASSERT_TRUE(straight.grpo().isOk());
   EXPECT_TRUE(resumed.bytes() == straight.bytes());
-  EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), *readFile(folder / "straight/metrics.jsonl"));
+  EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"),
+            *readFile(folder / "straight/metrics.jsonl"));
 }
 
 } // namespace

@@ -1,4 +1,5 @@
-// Generated problems: the same for ever, apart in their splits, and rewarded by what is right.
+// Generated problems: the same for ever, apart in their splits, and rewarded by
+// what is right.
 #include "runtime/rl/task.h"
 #include "runtime/rl/expression.h"
 #include "runtime/rl/reward.h"
@@ -13,7 +14,8 @@
 namespace nibble {
 namespace {
 
-std::unique_ptr<Task> make(std::string_view name, const TaskOptions &options = {}) {
+std::unique_ptr<Task> make(std::string_view name,
+                           const TaskOptions &options = {}) {
   Result<std::unique_ptr<Task>> task = Task::create(name, options);
   EXPECT_TRUE(task.isOk()) << task.status().message();
   return *std::move(task);
@@ -21,7 +23,8 @@ std::unique_ptr<Task> make(std::string_view name, const TaskOptions &options = {
 
 // What a problem asks, whatever the order of its numbers.
 std::multiset<std::string> contentOf(std::string text) {
-  std::string target = text.find("->") == std::string::npos ? "" : text.substr(text.find("->"));
+  std::string target =
+      text.find("->") == std::string::npos ? "" : text.substr(text.find("->"));
   text.resize(text.size() - target.size());
   std::ranges::replace_if(text, [](char c) { return c < '0' || c > '9'; }, ' ');
   std::istringstream words(text);
@@ -33,20 +36,25 @@ std::multiset<std::string> contentOf(std::string text) {
 
 TEST(Task, IsAPureFunctionOfSeedSplitAndIndex) {
   for (const char *name : {"addition", "countdown", "sort"}) {
-    auto first = make(name, {.seed = 5}), again = make(name, {.seed = 5}), other = make(name, {.seed = 6});
+    auto first = make(name, {.seed = 5}), again = make(name, {.seed = 5}),
+         other = make(name, {.seed = 6});
     int differ = 0;
-    for (uint64_t index : {0ul, 1ul, 2ul, 77ul, 1ul << 31, 1ul << 33, (1ul << 63) + 5}) {
+    for (uint64_t index :
+         {0ul, 1ul, 2ul, 77ul, 1ul << 31, 1ul << 33, (1ul << 63) + 5}) {
       Problem problem = first->problem(Split::kTrain, index);
       EXPECT_EQ(problem.prompt, again->problem(Split::kTrain, index).prompt);
-      EXPECT_EQ(problem.reference, again->problem(Split::kTrain, index).reference);
+      EXPECT_EQ(problem.reference,
+                again->problem(Split::kTrain, index).reference);
       differ += problem.prompt != other->problem(Split::kTrain, index).prompt;
     }
     EXPECT_GE(differ, 5) << name;
   }
-  // Recorded: a changed stream of problems would make old runs impossible to continue.
+  // Recorded: a changed stream of problems would make old runs impossible to
+  // continue.
   EXPECT_EQ(make("addition")->problem(Split::kTrain, 0).prompt, "38+30=");
   EXPECT_EQ(make("addition")->problem(Split::kHeldOut, 1).prompt, "582+31=");
-  EXPECT_EQ(make("countdown")->problem(Split::kTrain, 0).prompt, "33 55 91 8->440:");
+  EXPECT_EQ(make("countdown")->problem(Split::kTrain, 0).prompt,
+            "33 55 91 8->440:");
   EXPECT_EQ(make("sort")->problem(Split::kTrain, 0).prompt, "36 31 39 22=");
 }
 
@@ -55,8 +63,10 @@ TEST(Task, SplitsHaveNothingInCommon) {
     const char *name;
     TaskOptions options;
   };
-  for (const Case &test : {Case{"addition", {.digits = 1}}, Case{"addition", {.digits = 2}},
-                           Case{"countdown", {.count = 3, .maximum = 9}}, Case{"sort", {.count = 3, .maximum = 5}}}) {
+  for (const Case &test :
+       {Case{"addition", {.digits = 1}}, Case{"addition", {.digits = 2}},
+        Case{"countdown", {.count = 3, .maximum = 9}},
+        Case{"sort", {.count = 3, .maximum = 5}}}) {
     auto task = make(test.name, test.options);
     std::set<std::multiset<std::string>> train, heldOut;
     for (uint64_t i = 0; i < 3000; ++i) {
@@ -72,12 +82,15 @@ TEST(Task, SplitsHaveNothingInCommon) {
 
 TEST(Task, ReferencesAreRight) {
   for (const char *name : {"addition", "countdown", "sort"}) {
-    auto task = make(name, {.promptPrefix = "Solve: 1->", .promptSuffix = " Answer:"});
+    auto task =
+        make(name, {.promptPrefix = "Solve: 1->", .promptSuffix = " Answer:"});
     for (uint64_t i = 0; i < 1000; ++i) {
       Problem problem = task->problem(Split::kTrain, i);
-      EXPECT_EQ(task->reward(problem, problem.reference), 1.0) << problem.prompt << problem.reference;
+      EXPECT_EQ(task->reward(problem, problem.reference), 1.0)
+          << problem.prompt << problem.reference;
       EXPECT_EQ(task->reward(problem, " \n" + problem.reference + "\t "), 1.0);
-      EXPECT_EQ(task->reward(problem, problem.reference + "1"), 0.0) << problem.prompt << problem.reference;
+      EXPECT_EQ(task->reward(problem, problem.reference + "1"), 0.0)
+          << problem.prompt << problem.reference;
       EXPECT_EQ(task->reward(problem, ""), 0.0);
       EXPECT_EQ(task->reward(problem, "x" + problem.reference), 0.0);
     }
@@ -90,14 +103,16 @@ TEST(Addition, AddsAndHasNoLeadingZeros) {
   for (uint64_t i = 0; i < 2000; ++i) {
     Problem problem = task->problem(Split::kTrain, i);
     size_t plus = problem.prompt.find('+');
-    std::string a = problem.prompt.substr(0, plus), b = problem.prompt.substr(plus + 1);
+    std::string a = problem.prompt.substr(0, plus),
+                b = problem.prompt.substr(plus + 1);
     ASSERT_EQ(b.back(), '=');
     b.pop_back();
     for (const std::string &operand : {a, b}) {
       EXPECT_TRUE(operand == "0" || operand[0] != '0') << problem.prompt;
       lengths.insert(operand.size());
     }
-    EXPECT_EQ(std::to_string(std::stoll(a) + std::stoll(b)), problem.reference) << problem.prompt;
+    EXPECT_EQ(std::to_string(std::stoll(a) + std::stoll(b)), problem.reference)
+        << problem.prompt;
   }
   EXPECT_EQ(lengths.size(), 18u);
   EXPECT_EQ(*lengths.rbegin(), 18u);
@@ -106,12 +121,17 @@ TEST(Addition, AddsAndHasNoLeadingZeros) {
 TEST(Countdown, TakesAnyExpressionOfTheTarget) {
   auto task = make("countdown");
   Problem problem{"3 5 7 3->22:", "3*5+7"};
-  for (const char *right : {"3*5+7", "7+5*3", "(5*3)+7", " 7 + 3 * 5 ", "(7-3)*5+3-3/3"})
-    EXPECT_EQ(task->reward(problem, right), std::string(right).starts_with("(7") ? 0.0 : 1.0) << right;
-  for (const char *wrong : {"22", "3*5+7=22", "3*5+8-1", "5*5-3", "7*3+3/3", "3*5+7;", "3**5+7", "-3+25", "3*5+7+",
-                            "()", "import os", "1e9", "3*5+07.0"})
+  for (const char *right :
+       {"3*5+7", "7+5*3", "(5*3)+7", " 7 + 3 * 5 ", "(7-3)*5+3-3/3"})
+    EXPECT_EQ(task->reward(problem, right),
+              std::string(right).starts_with("(7") ? 0.0 : 1.0)
+        << right;
+  for (const char *wrong :
+       {"22", "3*5+7=22", "3*5+8-1", "5*5-3", "7*3+3/3", "3*5+7;", "3**5+7",
+        "-3+25", "3*5+7+", "()", "import os", "1e9", "3*5+07.0"})
     EXPECT_EQ(task->reward(problem, wrong), 0.0) << wrong;
-  EXPECT_EQ(task->reward({"2 3 8->12:", ""}, "8/(2/3)"), 1.0); // by way of a fraction
+  EXPECT_EQ(task->reward({"2 3 8->12:", ""}, "8/(2/3)"),
+            1.0); // by way of a fraction
   EXPECT_EQ(task->reward({"3 3->6:", ""}, "3+3"), 1.0);
   EXPECT_EQ(task->reward({"3 4->6:", ""}, "3+3"), 0.0);
 }
@@ -131,8 +151,10 @@ TEST(Expression, IsExactAndBounded) {
   EXPECT_EQ(value("9223372036854775807+1"), std::nullopt);
   EXPECT_EQ(value("9223372036854775807*9223372036854775807"), std::nullopt);
   EXPECT_EQ(value("1/9223372036854775807+1/9223372036854775806"), std::nullopt);
-  EXPECT_EQ(value(std::string(60, '(') + "1" + std::string(60, ')')), (Rational{1, 1}));
-  EXPECT_EQ(value(std::string(70, '(') + "1" + std::string(70, ')')), std::nullopt);
+  EXPECT_EQ(value(std::string(60, '(') + "1" + std::string(60, ')')),
+            (Rational{1, 1}));
+  EXPECT_EQ(value(std::string(70, '(') + "1" + std::string(70, ')')),
+            std::nullopt);
   EXPECT_EQ(value(std::string(100000, '(')), std::nullopt);
   std::string longSum = "1";
   for (int i = 0; i < 600; ++i)
@@ -142,8 +164,10 @@ TEST(Expression, IsExactAndBounded) {
 
 TEST(Task, IsARewardFunction) {
   auto task = make("addition");
-  std::vector<RewardRequest> requests = {{"2+3=", "5", "5"}, {"2+3=", "6", "5"}};
-  Result<std::vector<RewardOutcome>> outcomes = TaskReward(*task).score(requests);
+  std::vector<RewardRequest> requests = {{"2+3=", "5", "5"},
+                                         {"2+3=", "6", "5"}};
+  Result<std::vector<RewardOutcome>> outcomes =
+      TaskReward(*task).score(requests);
   ASSERT_TRUE(outcomes.isOk());
   ASSERT_EQ(outcomes->size(), 2u);
   EXPECT_EQ((*outcomes)[0].reward, 1.0);
@@ -152,11 +176,13 @@ TEST(Task, IsARewardFunction) {
 }
 
 TEST(Task, RefusesOptionsOutOfRange) {
-  auto expectUsage = [](std::string_view name, const TaskOptions &options, const char *reason) {
+  auto expectUsage = [](std::string_view name, const TaskOptions &options,
+                        const char *reason) {
     Result<std::unique_ptr<Task>> task = Task::create(name, options);
     ASSERT_FALSE(task.isOk()) << reason;
     EXPECT_EQ(task.status().code(), Code::kUsage);
-    EXPECT_NE(task.status().message().find(reason), std::string::npos) << task.status().message();
+    EXPECT_NE(task.status().message().find(reason), std::string::npos)
+        << task.status().message();
   };
   expectUsage("chess", {}, "known are addition, countdown, sort");
   expectUsage("addition", {.digits = 0}, "digits");
@@ -167,7 +193,8 @@ TEST(Task, RefusesOptionsOutOfRange) {
   expectUsage("countdown", {.maximum = 0}, "maximum");
   expectUsage("sort", {.count = 65}, "count");
   expectUsage("sort", {.heldOutOneIn = 1}, "held_out_one_in");
-  expectUsage("sort", {.count = 1, .maximum = 1, .heldOutOneIn = 1000}, "too few different");
+  expectUsage("sort", {.count = 1, .maximum = 1, .heldOutOneIn = 1000},
+              "too few different");
 }
 
 } // namespace

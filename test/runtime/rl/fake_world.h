@@ -1,4 +1,5 @@
-// A whole small world for the loops: a table model, letters as tokens, and a task that the table can learn.
+// A whole small world for the loops: a table model, letters as tokens, and a
+// task that the table can learn.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -18,7 +19,8 @@ namespace nibble::test {
 // "a".."n" are tokens 0..13; 15 ends a text.
 class LetterCodec : public TextCodec {
 public:
-  Result<std::vector<int32_t>> encode(std::string_view text, bool) const override {
+  Result<std::vector<int32_t>> encode(std::string_view text,
+                                      bool) const override {
     std::vector<int32_t> tokens;
     for (char letter : text)
       tokens.push_back(letter - 'a');
@@ -32,33 +34,39 @@ public:
   }
 };
 
-// Prompts of one to four of the letters a..g; the answer to the last of them is the letter 7 further on.
+// Prompts of one to four of the letters a..g; the answer to the last of them is
+// the letter 7 further on.
 class LetterTask : public Task {
 public:
   Problem problem(Split split, uint64_t index) const override {
     auto draw = [&](uint64_t i) {
-      return toBelow(randomBits(5, RandomStream::kTask, split == Split::kTrain, index, i), 7);
+      return toBelow(
+          randomBits(5, RandomStream::kTask, split == Split::kTrain, index, i),
+          7);
     };
     std::string prompt;
     for (uint64_t i = 0; i < 1 + draw(0) % 4; ++i)
       prompt += static_cast<char>('a' + draw(i + 1));
     return {prompt, std::string(1, static_cast<char>(prompt.back() + 7))};
   }
-  double reward(const Problem &problem, std::string_view response) const override {
+  double reward(const Problem &problem,
+                std::string_view response) const override {
     return response == problem.reference ? 1.0 : 0.0;
   }
 };
 
 struct FakeWorldOptions {
   FakeObjective objective = FakeObjective::kGrpo;
-  float rolloutHistoryScale = 0.5f; // other than 0.5: the rollout is not the graph that is trained
+  float rolloutHistoryScale =
+      0.5f; // other than 0.5: the rollout is not the graph that is trained
   int64_t pages = 0;
 };
 
 // Everything that a loop borrows.
 class FakeWorld {
 public:
-  explicit FakeWorld(const Config &config, FakeWorldOptions options = {}) : config_(config) {
+  explicit FakeWorld(const Config &config, FakeWorldOptions options = {})
+      : config_(config) {
     FakeModelOptions model{.vocabulary = 16, .layers = 2, .historyScale = 0.5f};
     addFakeTraining(training_, options.objective, model);
     model.historyScale = options.rolloutHistoryScale;
@@ -66,24 +74,32 @@ public:
     Program train = training_.program(), roll = rollout_.program();
     check(store_.declare(train));
     check(store_.declare(roll));
-    // Knows that an answer is one letter, not which: right sometimes, as after a supervised warm-up.
+    // Knows that an answer is one letter, not which: right sometimes, as after
+    // a supervised warm-up.
     auto source = sourceOf({16, 16}, [](int64_t i) {
       int64_t from = i / 16, to = i % 16;
       bool answers = from < 7 ? to >= 7 && to < 14 : to == 15;
       return (answers ? 2.5f : 0.0f) + 0.02f * static_cast<float>(i * 7 % 11);
     });
     check(store_.initialize(source));
-    int64_t updates =
-        options.objective == FakeObjective::kSft ? config.sft.steps : config.rl.steps * config.rl.updatesPerStep;
-    trainer_ = std::make_unique<Trainer>(*Trainer::create(
-        train, store_, {.optimizer = optimizerFor(config, updates), .maxTokens = config.train.maxTokens}));
-    engine_ =
-        std::make_unique<RolloutEngine>(*RolloutEngine::create(roll, store_.lookupFunction(),
-                                                               {.maxTokensPerCall = config.rollout.maxTokensPerCall,
-                                                                .maxRunning = config.rollout.maxRunning,
-                                                                .contextLength = 32,
-                                                                .pages = options.pages}));
-    parts = {trainer_.get(), &store_, engine_.get(), nullptr, {&task, &codec, nullptr, {15}}};
+    int64_t updates = options.objective == FakeObjective::kSft
+                          ? config.sft.steps
+                          : config.rl.steps * config.rl.updatesPerStep;
+    trainer_ = std::make_unique<Trainer>(
+        *Trainer::create(train, store_,
+                         {.optimizer = optimizerFor(config, updates),
+                          .maxTokens = config.train.maxTokens}));
+    engine_ = std::make_unique<RolloutEngine>(*RolloutEngine::create(
+        roll, store_.lookupFunction(),
+        {.maxTokensPerCall = config.rollout.maxTokensPerCall,
+         .maxRunning = config.rollout.maxRunning,
+         .contextLength = 32,
+         .pages = options.pages}));
+    parts = {trainer_.get(),
+             &store_,
+             engine_.get(),
+             nullptr,
+             {&task, &codec, nullptr, {15}}};
   }
 
   Status grpo(LoopCallbacks callbacks = {}, bool resume = false) {
@@ -99,7 +115,8 @@ public:
     std::map<std::string, std::string> result;
     for (const auto &[key, tensor] : store_.tensors())
       if (!key.starts_with("gradient:"))
-        result[key] = std::string(reinterpret_cast<const char *>(tensor.data()), tensor.bytes());
+        result[key] = std::string(reinterpret_cast<const char *>(tensor.data()),
+                                  tensor.bytes());
     return result;
   }
 

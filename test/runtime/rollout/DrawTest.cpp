@@ -1,4 +1,5 @@
-// A program that draws tokens itself, as one for a device does: the same samples as with the host's threads.
+// A program that draws tokens itself, as one for a device does: the same
+// samples as with the host's threads.
 #include "runtime/rollout/engine.h"
 #include "test/runtime/rollout/fake_model.h"
 
@@ -10,12 +11,15 @@ using namespace nibble::test;
 namespace {
 
 // `sample` beside `forward`; counts how many rows came with filters.
-void addFakeSample(FakeProgram &fake, int64_t vocabulary, int64_t &filteredRows) {
+void addFakeSample(FakeProgram &fake, int64_t vocabulary,
+                   int64_t &filteredRows) {
   FakeFunction &sample = fake.function("sample");
   sample.input("logits", DType::kF32, {-1, vocabulary});
   for (const char *name : {"temperature", "recorded_temperature"})
     sample.input(name, DType::kF32, {-1});
-  sample.input("bits", DType::kI64, {-1}).input("filtered", DType::kI32, {-1}).input("top_k", DType::kI32, {-1});
+  sample.input("bits", DType::kI64, {-1})
+      .input("filtered", DType::kI32, {-1})
+      .input("top_k", DType::kI32, {-1});
   sample.input("top_p", DType::kF64, {-1}).input("min_p", DType::kF64, {-1});
   for (auto [name, dtype] : {std::pair{"tokens", DType::kI32},
                              {"log_kept_mass", DType::kF32},
@@ -34,21 +38,25 @@ void addFakeSample(FakeProgram &fake, int64_t vocabulary, int64_t &filteredRows)
       of.topP = call.as<double>("top_p")[f];
       of.minP = call.as<double>("min_p")[f];
     }
-    TensorView tokens = call.result("tokens", {rows}), kept = call.result("log_kept_mass", {rows});
-    TensorView status = call.result("status", {rows}), logp = call.result("logp", {rows}),
+    TensorView tokens = call.result("tokens", {rows}),
+               kept = call.result("log_kept_mass", {rows});
+    TensorView status = call.result("status", {rows}),
+               logp = call.result("logp", {rows}),
                entropy = call.result("entropy", {rows});
     for (int64_t r = 0; r < rows; ++r) {
       const float *logits = call.as<float>("logits") + r * vocabulary;
-      auto choice = Sampler().choose(std::span(logits, vocabulary), options[r],
-                                     static_cast<uint64_t>(call.as<int64_t>("bits")[r]));
+      auto choice =
+          Sampler().choose(std::span(logits, vocabulary), options[r],
+                           static_cast<uint64_t>(call.as<int64_t>("bits")[r]));
       if (!choice.isOk()) {
         status.as<int32_t>()[r] = 1 + 4 * 2; // token 2 is NaN in the test below
         continue;
       }
       tokens.as<int32_t>()[r] = choice->token;
       kept.as<float>()[r] = choice->logKeptMass;
-      logp.as<float>()[r] = fakeLogProbability(logits, vocabulary, choice->token,
-                                               call.as<float>("recorded_temperature")[r], entropy.as<float>() + r);
+      logp.as<float>()[r] = fakeLogProbability(
+          logits, vocabulary, choice->token,
+          call.as<float>("recorded_temperature")[r], entropy.as<float>() + r);
     }
   });
 }
@@ -62,12 +70,17 @@ protected:
     for (int64_t i = 0; i < table.elements(); ++i)
       table.as<uint16_t>()[i] = toBF16(static_cast<float>(i % 7) * 0.1f);
   }
-  Result<std::vector<std::vector<Sample>>> generate(FakeProgram &fake, std::span<const Request> requests) {
+  Result<std::vector<std::vector<Sample>>>
+  generate(FakeProgram &fake, std::span<const Request> requests) {
     Program program = fake.program();
-    auto engine =
-        RolloutEngine::create(program, [&](const nibble_value_info &) -> Result<TensorView> { return table.view(); },
-                              {.maxTokensPerCall = 9, .contextLength = 40});
-    return engine.isOk() ? engine->generate(requests, 0) : std::move(engine).takeStatus();
+    auto engine = RolloutEngine::create(
+        program,
+        [&](const nibble_value_info &) -> Result<TensorView> {
+          return table.view();
+        },
+        {.maxTokensPerCall = 9, .contextLength = 40});
+    return engine.isOk() ? engine->generate(requests, 0)
+                         : std::move(engine).takeStatus();
   }
   FakeProgram host, device;
   Tensor table = *Tensor::create(DType::kBF16, {16, 16});
@@ -77,8 +90,10 @@ protected:
 TEST_F(DrawTest, AProgramThatDrawsGivesTheSameSamples) {
   std::vector<Request> requests;
   for (int i = 0; i < 12; ++i) {
-    Request request{
-        .prompt = {i, 3, 2 * i % 16}, .samples = 1 + i % 3, .seed = 5, .firstSample = static_cast<uint64_t>(4 * i)};
+    Request request{.prompt = {i, 3, 2 * i % 16},
+                    .samples = 1 + i % 3,
+                    .seed = 5,
+                    .firstSample = static_cast<uint64_t>(4 * i)};
     request.sampling.maxNewTokens = 9;
     request.sampling.temperature = i % 4 == 1 ? 0.0 : i % 4 == 2 ? 0.6 : 1.0;
     if (i % 3 == 0)
@@ -89,7 +104,8 @@ TEST_F(DrawTest, AProgramThatDrawsGivesTheSameSamples) {
       request.sampling.minP = 0.2;
     requests.push_back(request);
   }
-  auto expected = generate(host, requests), samples = generate(device, requests);
+  auto expected = generate(host, requests),
+       samples = generate(device, requests);
   ASSERT_TRUE(expected.isOk() && samples.isOk()) << samples.status().message();
   for (size_t r = 0; r < requests.size(); ++r)
     for (size_t i = 0; i < (*expected)[r].size(); ++i) {
@@ -106,8 +122,10 @@ TEST_F(DrawTest, ABadRowIsNamedAsOnTheHost) {
   table.as<uint16_t>()[3 * 16 + 2] = 0x7FC0;
   Request request{.prompt = {3}, .firstSample = 77};
   std::span requests(&request, 1);
-  EXPECT_EQ(generate(device, requests).status().message(), "rollout: sample 77 token 0: logit of token 2 is nan");
-  EXPECT_EQ(generate(host, requests).status().message(), "rollout: sample 77 token 0: logit of token 2 is nan");
+  EXPECT_EQ(generate(device, requests).status().message(),
+            "rollout: sample 77 token 0: logit of token 2 is nan");
+  EXPECT_EQ(generate(host, requests).status().message(),
+            "rollout: sample 77 token 0: logit of token 2 is nan");
 }
 
 TEST_F(DrawTest, AProgramThatLacksAResultIsRefused) {
@@ -117,7 +135,8 @@ TEST_F(DrawTest, AProgramThatLacksAResultIsRefused) {
       .input("logits", DType::kF32, {-1, 16})
       .result("tokens", DType::kI32, {-1})
       .body([](FakeCall &) {});
-  EXPECT_EQ(generate(fake, {}).status().message(), "program: 'sample' has no result 'log_kept_mass'");
+  EXPECT_EQ(generate(fake, {}).status().message(),
+            "program: 'sample' has no result 'log_kept_mass'");
 }
 
 } // namespace

@@ -24,7 +24,11 @@ protected:
     if (!options.contextLength)
       options.contextLength = 40;
     return RolloutEngine::create(
-        program, [&](const nibble_value_info &) -> Result<TensorView> { return table.view(); }, options);
+        program,
+        [&](const nibble_value_info &) -> Result<TensorView> {
+          return table.view();
+        },
+        options);
   }
   FakeProgram fake;
   Program program;
@@ -57,7 +61,9 @@ std::vector<Request> someRequests(int64_t count) {
 void expectSame(const Sample &a, const Sample &b) {
   EXPECT_EQ(a.tokens, b.tokens);
   ASSERT_EQ(a.logProbability.size(), b.logProbability.size());
-  EXPECT_EQ(std::memcmp(a.logProbability.data(), b.logProbability.data(), a.logProbability.size() * 4), 0);
+  EXPECT_EQ(std::memcmp(a.logProbability.data(), b.logProbability.data(),
+                        a.logProbability.size() * 4),
+            0);
   EXPECT_EQ(a.logKeptMass, b.logKeptMass);
   EXPECT_EQ(a.entropy, b.entropy);
   EXPECT_EQ(a.finish, b.finish);
@@ -65,17 +71,21 @@ void expectSame(const Sample &a, const Sample &b) {
 }
 
 // Token by token without cache or batch: what the engine must reproduce.
-Sample reference(const Request &request, int64_t index, const uint16_t *table, int64_t context) {
+Sample reference(const Request &request, int64_t index, const uint16_t *table,
+                 int64_t context) {
   Sample sample;
   Sampler sampler;
   std::vector<int32_t> tokens = request.prompt;
   while (true) {
     const auto &stops = request.sampling.stopTokens;
-    if (!sample.tokens.empty() && std::find(stops.begin(), stops.end(), sample.tokens.back()) != stops.end()) {
+    if (!sample.tokens.empty() &&
+        std::find(stops.begin(), stops.end(), sample.tokens.back()) !=
+            stops.end()) {
       sample.finish = FinishReason::kStop;
       break;
     }
-    if (static_cast<int64_t>(sample.tokens.size()) >= request.sampling.maxNewTokens) {
+    if (static_cast<int64_t>(sample.tokens.size()) >=
+        request.sampling.maxNewTokens) {
       sample.finish = FinishReason::kLength;
       break;
     }
@@ -84,12 +94,14 @@ Sample reference(const Request &request, int64_t index, const uint16_t *table, i
       break;
     }
     auto logits = fakeLogits(tokens, table);
-    auto choice = sampler.choose(logits, request.sampling,
-                                 randomBits(request.seed, RandomStream::kSampler, request.step,
-                                            request.firstSample + index, sample.tokens.size()));
+    auto choice = sampler.choose(
+        logits, request.sampling,
+        randomBits(request.seed, RandomStream::kSampler, request.step,
+                   request.firstSample + index, sample.tokens.size()));
     float entropy;
     sample.logProbability.push_back(
-        fakeLogProbability(logits.data(), 16, choice->token, request.sampling.recordedTemperature(), &entropy));
+        fakeLogProbability(logits.data(), 16, choice->token,
+                           request.sampling.recordedTemperature(), &entropy));
     sample.entropy.push_back(entropy);
     sample.logKeptMass.push_back(choice->logKeptMass);
     sample.tokens.push_back(choice->token);
@@ -107,15 +119,18 @@ TEST_F(EngineTest, EqualsTokenByTokenGenerationHoweverItIsBatched) {
     expected.emplace_back();
     for (int64_t i = 0; i < request.samples; ++i)
       tokens += static_cast<int64_t>(
-          expected.back().emplace_back(reference(request, i, table.as<uint16_t>(), 40)).tokens.size());
+          expected.back()
+              .emplace_back(reference(request, i, table.as<uint16_t>(), 40))
+              .tokens.size());
   }
   int64_t preemptions = 0, copies = 0;
-  for (RolloutOptions options : {RolloutOptions{},
-                                 {.maxTokensPerCall = 1},
-                                 {.maxTokensPerCall = 7, .maxRunning = 3},
-                                 {.maxRunning = 2, .pages = 11},
-                                 {.maxRunning = 64, .pages = 12},
-                                 {.maxTokensPerCall = 9, .maxRunning = 20, .pages = 30}}) {
+  for (RolloutOptions options :
+       {RolloutOptions{},
+        {.maxTokensPerCall = 1},
+        {.maxTokensPerCall = 7, .maxRunning = 3},
+        {.maxRunning = 2, .pages = 11},
+        {.maxRunning = 64, .pages = 12},
+        {.maxTokensPerCall = 9, .maxRunning = 20, .pages = 30}}) {
     auto made = engine(options);
     ASSERT_TRUE(made.isOk()) << made.status().message();
     auto samples = made->generate(requests, 9);
@@ -129,8 +144,10 @@ TEST_F(EngineTest, EqualsTokenByTokenGenerationHoweverItIsBatched) {
     preemptions += made->statistics().preemptions;
     copies += made->statistics().pageCopies;
   }
-  std::printf("%zu requests, %lld tokens, %lld preemptions, %lld page copies\n", requests.size(),
-              static_cast<long long>(tokens), static_cast<long long>(preemptions), static_cast<long long>(copies));
+  std::printf("%zu requests, %lld tokens, %lld preemptions, %lld page copies\n",
+              requests.size(), static_cast<long long>(tokens),
+              static_cast<long long>(preemptions),
+              static_cast<long long>(copies));
   EXPECT_GT(preemptions, 0); // or the small caches tested nothing
   EXPECT_GT(copies, 0);
 }
@@ -156,16 +173,22 @@ TEST(Engine, ThreadsDoNotMatter) {
   FakeModelOptions model{.vocabulary = 9000, .layers = 1};
   FakeProgram fake;
   addFakeRollout(fake, model);
-  Tensor table = *Tensor::create(DType::kBF16, {model.vocabulary, model.vocabulary});
+  Tensor table =
+      *Tensor::create(DType::kBF16, {model.vocabulary, model.vocabulary});
   std::vector<Request> requests(8);
   for (size_t i = 0; i < requests.size(); ++i)
-    requests[i] = {
-        .prompt = {static_cast<int32_t>(i)}, .samples = 2, .sampling = {.maxNewTokens = 3}, .firstSample = 2 * i};
+    requests[i] = {.prompt = {static_cast<int32_t>(i)},
+                   .samples = 2,
+                   .sampling = {.maxNewTokens = 3},
+                   .firstSample = 2 * i};
   std::vector<std::vector<Sample>> expected;
   for (int64_t threads : {1, 2, 5}) {
-    auto made = RolloutEngine::create(fake.program(),
-                                      [&](const nibble_value_info &) -> Result<TensorView> { return table.view(); },
-                                      {.contextLength = 16, .threads = threads});
+    auto made = RolloutEngine::create(
+        fake.program(),
+        [&](const nibble_value_info &) -> Result<TensorView> {
+          return table.view();
+        },
+        {.contextLength = 16, .threads = threads});
     auto samples = *made->generate(requests, 0);
     if (threads == 1)
       expected = samples;
@@ -176,14 +199,17 @@ TEST(Engine, ThreadsDoNotMatter) {
 }
 
 TEST_F(EngineTest, SamplesOfOnePromptDiffer) {
-  Request request{.prompt = {1, 2, 3, 4, 5}, .samples = 8, .sampling = {.maxNewTokens = 10}};
+  Request request{.prompt = {1, 2, 3, 4, 5},
+                  .samples = 8,
+                  .sampling = {.maxNewTokens = 10}};
   auto made = engine();
   auto samples = *made->generate(std::span(&request, 1), 0);
   std::vector<std::vector<int32_t>> distinct;
   for (const Sample &sample : samples[0])
     distinct.push_back(sample.tokens);
   std::sort(distinct.begin(), distinct.end());
-  EXPECT_GT(std::unique(distinct.begin(), distinct.end()) - distinct.begin(), 6);
+  EXPECT_GT(std::unique(distinct.begin(), distinct.end()) - distinct.begin(),
+            6);
   // The prompt went through the model once: 5 tokens, then 9 per sample.
   EXPECT_EQ(made->statistics().computedTokens, 5 + 8 * 9);
 }
@@ -191,9 +217,11 @@ TEST_F(EngineTest, SamplesOfOnePromptDiffer) {
 TEST_F(EngineTest, FinishReasons) {
   auto made = engine({.contextLength = 8});
   std::vector<Request> requests(5);
-  requests[0] = {.prompt = {1}, .sampling = {.temperature = 0, .maxNewTokens = 3}};
+  requests[0] = {.prompt = {1},
+                 .sampling = {.temperature = 0, .maxNewTokens = 3}};
   requests[1] = {.prompt = {1, 2, 3}, .sampling = {.maxNewTokens = 100}};
-  requests[2] = {.prompt = {1, 2, 3, 4, 5, 6, 7, 8}, .sampling = {.maxNewTokens = 100}};
+  requests[2] = {.prompt = {1, 2, 3, 4, 5, 6, 7, 8},
+                 .sampling = {.maxNewTokens = 100}};
   requests[3] = {.prompt = {1}, .sampling = {.maxNewTokens = 0}};
   requests[4] = {.prompt = {1}, .sampling = {.maxNewTokens = 5}};
   for (int32_t token = 0; token < 16; ++token)
@@ -223,13 +251,17 @@ TEST_F(EngineTest, SteadyStateAllocatesNothingNew) {
 TEST_F(EngineTest, BadRequestsAreNamed) {
   auto made = engine();
   std::vector<Request> requests(1);
-  EXPECT_THAT(made->generate(requests, 0).status().message(), HasSubstr("request 0 has no prompt"));
+  EXPECT_THAT(made->generate(requests, 0).status().message(),
+              HasSubstr("request 0 has no prompt"));
   requests[0].prompt = {16};
-  EXPECT_THAT(made->generate(requests, 0).status().message(), HasSubstr("token 16; the vocabulary has 16"));
+  EXPECT_THAT(made->generate(requests, 0).status().message(),
+              HasSubstr("token 16; the vocabulary has 16"));
   requests[0].prompt = {1};
   requests[0].sampling.topP = 2;
-  EXPECT_THAT(made->generate(requests, 0).status().message(), HasSubstr("top_p"));
-  EXPECT_EQ(engine({.contextLength = 40, .pages = 5}).status().code(), Code::kUsage);
+  EXPECT_THAT(made->generate(requests, 0).status().message(),
+              HasSubstr("top_p"));
+  EXPECT_EQ(engine({.contextLength = 40, .pages = 5}).status().code(),
+            Code::kUsage);
 }
 
 TEST_F(EngineTest, NaNStopsTheRunNamingTheSample) {
@@ -244,7 +276,9 @@ TEST_F(EngineTest, StopsWhenAsked) {
   auto made = engine();
   auto requests = someRequests(10);
   int calls = 0;
-  EXPECT_EQ(made->generate(requests, 0, [&] { return ++calls > 3; }).status().code(), Code::kInterrupted);
+  EXPECT_EQ(
+      made->generate(requests, 0, [&] { return ++calls > 3; }).status().code(),
+      Code::kInterrupted);
   EXPECT_TRUE(made->generate(requests, 0).isOk()); // and can go on afterwards
 }
 

@@ -28,7 +28,8 @@ TEST(PagePool, CountsHolders) {
 TEST(Scheduler, SplitsALongPromptAndKeepsTheBudget) {
   PagePool pool(10);
   Scheduler scheduler({8, 4, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 11}, b{.priority = 1, .length = 9};
+  ScheduledSequence a{.priority = 0, .length = 11},
+      b{.priority = 1, .length = 9};
   scheduler.add(b);
   scheduler.add(a);
   Plan plan = scheduler.next();
@@ -48,7 +49,8 @@ TEST(Scheduler, SplitsALongPromptAndKeepsTheBudget) {
 TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
   PagePool pool(10);
   Scheduler scheduler({100, 10, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 6}, b{.priority = 1, .length = 7}, c{.priority = 2, .length = 7};
+  ScheduledSequence a{.priority = 0, .length = 6},
+      b{.priority = 1, .length = 7}, c{.priority = 2, .length = 7};
   scheduler.add(a);
   EXPECT_EQ(scheduler.next().tokens.size(), 1u);
   a.computed = 6;
@@ -59,7 +61,8 @@ TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
   auto before = a.pages;
   Plan plan = scheduler.next();
   ASSERT_EQ(plan.tokens.size(), 3u);
-  EXPECT_EQ(plan.copies.size(), 2u); // the last one that holds the page writes into it
+  EXPECT_EQ(plan.copies.size(),
+            2u); // the last one that holds the page writes into it
   EXPECT_EQ(pool.free(), 6);
   EXPECT_EQ(a.pages[0], before[0]);
   EXPECT_EQ(b.pages[0], before[0]);
@@ -73,7 +76,8 @@ TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
 TEST(Scheduler, TheOldestAlwaysGetsOn) {
   PagePool pool(3);
   Scheduler scheduler({100, 10, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 4}, b{.priority = 1, .length = 3};
+  ScheduledSequence a{.priority = 0, .length = 4},
+      b{.priority = 1, .length = 3};
   scheduler.add(a);
   scheduler.add(b);
   for (int i = 0; i < 8; ++i) {
@@ -91,16 +95,20 @@ TEST(Scheduler, TheOldestAlwaysGetsOn) {
   EXPECT_EQ(b.computed, 0);
 }
 
-// Random loads in a pool that is just large enough for one: everything ends, no page is lost, none is written by two.
+// Random loads in a pool that is just large enough for one: everything ends, no
+// page is lost, none is written by two.
 TEST(Scheduler, EveryLoadEnds) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     uint64_t counter = 0;
     auto random = [&](uint64_t bound) {
-      return toBelow(randomBits(seed, RandomStream::kTask, 0, 0, counter++), bound);
+      return toBelow(randomBits(seed, RandomStream::kTask, 0, 0, counter++),
+                     bound);
     };
     int64_t pages = 6 + static_cast<int64_t>(random(6));
     PagePool pool(pages);
-    Scheduler scheduler({static_cast<int64_t>(1 + random(12)), static_cast<int64_t>(1 + random(5)), 4}, pool);
+    Scheduler scheduler({static_cast<int64_t>(1 + random(12)),
+                         static_cast<int64_t>(1 + random(5)), 4},
+                        pool);
     std::deque<ScheduledSequence> all;
     std::vector<int64_t> target;
     std::vector<ScheduledSequence *> leaders;
@@ -121,9 +129,11 @@ TEST(Scheduler, EveryLoadEnds) {
       ASSERT_FALSE(plan.tokens.empty()) << seed;
       std::set<int32_t> written;
       for (auto &planned : plan.tokens)
-        for (int64_t page = planned.begin / 4; page <= (planned.begin + planned.count - 1) / 4; ++page) {
+        for (int64_t page = planned.begin / 4;
+             page <= (planned.begin + planned.count - 1) / 4; ++page) {
           ASSERT_EQ(pool.holders(planned.sequence->pages[page]), 1) << seed;
-          ASSERT_TRUE(written.insert(planned.sequence->pages[page]).second) << seed;
+          ASSERT_TRUE(written.insert(planned.sequence->pages[page]).second)
+              << seed;
         }
       for (auto &planned : plan.tokens) {
         ScheduledSequence &sequence = *planned.sequence;

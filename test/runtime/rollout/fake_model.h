@@ -1,5 +1,6 @@
-// A language model without a compiler, as a rollout program: the logits of a token are its row of a weight table
-// "table" [V, V] bf16 plus a hash of its whole history, which is read back through the paged cache. So a wrong page, a
+// A language model without a compiler, as a rollout program: the logits of a
+// token are its row of a weight table "table" [V, V] bf16 plus a hash of its
+// whole history, which is read back through the paged cache. So a wrong page, a
 // missed copy or a token of somebody else's changes the logits.
 #pragma once
 
@@ -15,7 +16,9 @@ namespace nibble::test {
 
 inline constexpr int64_t kFakePageSize = 4;
 
-inline float fromBF16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+inline float fromBF16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
 inline uint16_t toBF16(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   return static_cast<uint16_t>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
@@ -31,8 +34,10 @@ inline float hashedLogit(uint64_t history, int64_t token, float scale) {
   return scale * (static_cast<float>(bits >> 40) / 8388608.0f - 1.0f);
 }
 
-// log softmax(x / temperature)[target] and the entropy; the same code in "training" and "rollout".
-inline float fakeLogProbability(const float *logits, int64_t vocabulary, int32_t target, float temperature,
+// log softmax(x / temperature)[target] and the entropy; the same code in
+// "training" and "rollout".
+inline float fakeLogProbability(const float *logits, int64_t vocabulary,
+                                int32_t target, float temperature,
                                 float *entropy) {
   float largest = -INFINITY;
   for (int64_t v = 0; v < vocabulary; ++v)
@@ -63,13 +68,17 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
       .input("rows", DType::kI32, {-1})
       .parameter("table", DType::kBF16, {vocabulary, vocabulary});
   for (int64_t layer = 0; layer < options.layers; ++layer)
-    forward.state("key_cache:" + std::to_string(layer), DType::kF32, {-1, 1, 2, kFakePageSize})
-        .state("value_cache:" + std::to_string(layer), DType::kF32, {-1, 1, kFakePageSize, 2});
+    forward
+        .state("key_cache:" + std::to_string(layer), DType::kF32,
+               {-1, 1, 2, kFakePageSize})
+        .state("value_cache:" + std::to_string(layer), DType::kF32,
+               {-1, 1, kFakePageSize, 2});
   forward.result("logits", DType::kF32, {-1, vocabulary});
   forward.body([=](FakeCall &call) {
-    auto *tokens = call.as<int32_t>("tokens"), *positions = call.as<int32_t>("positions"),
-         *sequences = call.as<int32_t>("sequences"), *pages = call.as<int32_t>("pages"),
-         *rows = call.as<int32_t>("rows");
+    auto *tokens = call.as<int32_t>("tokens"),
+         *positions = call.as<int32_t>("positions"),
+         *sequences = call.as<int32_t>("sequences"),
+         *pages = call.as<int32_t>("pages"), *rows = call.as<int32_t>("rows");
     auto *table = call.as<uint16_t>("table");
     int64_t count = call.size("tokens"), columns = call.size("pages", 1);
     std::vector<uint64_t> histories(count);
@@ -79,25 +88,33 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
           auto *keys = call.as<float>("key_cache:" + std::to_string(layer));
           auto *values = call.as<float>("value_cache:" + std::to_string(layer));
           auto slot = [&](int64_t position) {
-            return pages[s * columns + position / kFakePageSize] * kFakePageSize * 2 + position % kFakePageSize;
+            return pages[s * columns + position / kFakePageSize] *
+                       kFakePageSize * 2 +
+                   position % kFakePageSize;
           };
           auto valueSlot = [&](int64_t position) {
-            return pages[s * columns + position / kFakePageSize] * kFakePageSize * 2 + position % kFakePageSize * 2;
+            return pages[s * columns + position / kFakePageSize] *
+                       kFakePageSize * 2 +
+                   position % kFakePageSize * 2;
           };
           keys[slot(positions[t])] = static_cast<float>(tokens[t] + layer);
-          values[valueSlot(positions[t])] = static_cast<float>(positions[t] + layer);
+          values[valueSlot(positions[t])] =
+              static_cast<float>(positions[t] + layer);
           uint64_t history = static_cast<uint64_t>(layer);
           for (int64_t position = 0; position <= positions[t]; ++position) {
             history = mix(history, static_cast<uint64_t>(keys[slot(position)]));
-            history = mix(history, static_cast<uint64_t>(values[valueSlot(position)]));
+            history = mix(history,
+                          static_cast<uint64_t>(values[valueSlot(position)]));
           }
           histories[t] = mix(histories[t], history);
         }
-    auto *logits = call.result("logits", {call.size("rows"), vocabulary}).as<float>();
+    auto *logits =
+        call.result("logits", {call.size("rows"), vocabulary}).as<float>();
     for (int64_t r = 0; r < call.size("rows"); ++r)
       for (int64_t v = 0; v < vocabulary; ++v)
-        logits[r * vocabulary + v] = fromBF16(table[tokens[rows[r]] * vocabulary + v]) +
-                                     hashedLogit(histories[rows[r]], v, options.historyScale);
+        logits[r * vocabulary + v] =
+            fromBF16(table[tokens[rows[r]] * vocabulary + v]) +
+            hashedLogit(histories[rows[r]], v, options.historyScale);
   });
   fake.function("sample_log_probability")
       .input("logits", DType::kF32, {-1, vocabulary})
@@ -107,28 +124,35 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
       .result("entropy", DType::kF32, {-1})
       .body([=](FakeCall &call) {
         int64_t count = call.size("targets");
-        auto *logp = call.result("logp", {count}).as<float>(), *entropy = call.result("entropy", {count}).as<float>();
+        auto *logp = call.result("logp", {count}).as<float>(),
+             *entropy = call.result("entropy", {count}).as<float>();
         for (int64_t r = 0; r < count; ++r)
-          logp[r] = fakeLogProbability(call.as<float>("logits") + r * vocabulary, vocabulary,
-                                       call.as<int32_t>("targets")[r], call.as<float>("temperature")[r], entropy + r);
+          logp[r] =
+              fakeLogProbability(call.as<float>("logits") + r * vocabulary,
+                                 vocabulary, call.as<int32_t>("targets")[r],
+                                 call.as<float>("temperature")[r], entropy + r);
       });
 }
 
-// The logits of the last of `tokens` as the program above computes them, without pages.
-inline std::vector<float> fakeLogits(const std::vector<int32_t> &tokens, const uint16_t *table,
+// The logits of the last of `tokens` as the program above computes them,
+// without pages.
+inline std::vector<float> fakeLogits(const std::vector<int32_t> &tokens,
+                                     const uint16_t *table,
                                      FakeModelOptions options = {}) {
   uint64_t all = 0;
   for (int64_t layer = 0; layer < options.layers; ++layer) {
     uint64_t history = static_cast<uint64_t>(layer);
     for (size_t i = 0; i < tokens.size(); ++i) {
       history = mix(history, static_cast<uint64_t>(tokens[i] + layer));
-      history = mix(history, static_cast<uint64_t>(i) + static_cast<uint64_t>(layer));
+      history =
+          mix(history, static_cast<uint64_t>(i) + static_cast<uint64_t>(layer));
     }
     all = mix(all, history);
   }
   std::vector<float> logits(options.vocabulary);
   for (int64_t v = 0; v < options.vocabulary; ++v)
-    logits[v] = fromBF16(table[tokens.back() * options.vocabulary + v]) + hashedLogit(all, v, options.historyScale);
+    logits[v] = fromBF16(table[tokens.back() * options.vocabulary + v]) +
+                hashedLogit(all, v, options.historyScale);
   return logits;
 }
 

@@ -39,13 +39,15 @@ protected:
   bool holds(int64_t step) {
     for (auto &[key, tensor] : store.tensors())
       for (int64_t i = 0; i < tensor.bytes(); ++i)
-        if (!key.starts_with("gradient:") && tensor.data()[i] != static_cast<std::byte>(step * 31 + i % 251))
+        if (!key.starts_with("gradient:") &&
+            tensor.data()[i] != static_cast<std::byte>(step * 31 + i % 251))
           return false;
     return true;
   }
   Status save(int64_t step, int64_t keep = 2) {
     fill(step);
-    return saveCheckpoint(folder.path(), step, {{"step", step}, {"text", "state"}}, store, keep);
+    return saveCheckpoint(folder.path(), step,
+                          {{"step", step}, {"text", "state"}}, store, keep);
   }
   std::optional<TrainCheckpoint> newest() {
     warnings.clear();
@@ -82,10 +84,12 @@ TEST_F(CheckpointTest, SavesLoadsAndPrunes) {
   EXPECT_FALSE(newest());
   for (int64_t step : {1, 2, 3, 4})
     ASSERT_TRUE(save(step).isOk());
-  EXPECT_EQ(*listFolder(folder.path()), (std::vector<std::string>{"latest", "step-000003", "step-000004"}));
+  EXPECT_EQ(*listFolder(folder.path()),
+            (std::vector<std::string>{"latest", "step-000003", "step-000004"}));
   EXPECT_EQ(std::filesystem::read_symlink(folder / "latest"), "step-000004");
   EXPECT_EQ(*listFolder(folder / "latest"),
-            (std::vector<std::string>{"manifest.json", "optimizer.safetensors", "state.json", "weights.safetensors"}));
+            (std::vector<std::string>{"manifest.json", "optimizer.safetensors",
+                                      "state.json", "weights.safetensors"}));
   fill(0);
   auto checkpoint = newest();
   ASSERT_TRUE(checkpoint);
@@ -106,12 +110,14 @@ TEST_F(CheckpointTest, EveryFlippedBitIsDetected) {
   for (const std::string &name : names) {
     auto path = folder / "step-000002" / name;
     int64_t bits = static_cast<int64_t>(std::filesystem::file_size(path)) * 8;
-    int64_t stride = std::max<int64_t>(1, bits / 300); // every bit of the small files
+    int64_t stride =
+        std::max<int64_t>(1, bits / 300); // every bit of the small files
     if (name == "manifest.json" || name == "state.json")
       stride = 1;
     for (int64_t bit = 0; bit < bits; bit += stride, ++tried) {
       flipBit(path, bit);
-      ASSERT_FALSE(verifyCheckpoint(folder / "step-000002").isOk()) << name << " bit " << bit;
+      ASSERT_FALSE(verifyCheckpoint(folder / "step-000002").isOk())
+          << name << " bit " << bit;
       flipBit(path, bit);
     }
     flipBit(path, bits / 2);
@@ -125,13 +131,15 @@ TEST_F(CheckpointTest, EveryFlippedBitIsDetected) {
   EXPECT_EQ(newest()->step, 2);
   std::printf("%lld flipped bits detected\n", static_cast<long long>(tried));
   flipBit(folder / "step-000002" / "state.json", 9);
-  ASSERT_TRUE(save(2).isOk()); // a damaged one is replaced when its step comes again
+  ASSERT_TRUE(
+      save(2).isOk()); // a damaged one is replaced when its step comes again
   EXPECT_EQ(newest()->step, 2);
 }
 
 TEST_F(CheckpointTest, MissingFileIsDetected) {
   ASSERT_TRUE(save(1).isOk());
-  for (const char *name : {"manifest.json", "state.json", "weights.safetensors", "optimizer.safetensors"}) {
+  for (const char *name : {"manifest.json", "state.json", "weights.safetensors",
+                           "optimizer.safetensors"}) {
     ASSERT_TRUE(save(2).isOk());
     std::filesystem::remove(folder / "step-000002" / name);
     EXPECT_EQ(newest()->step, 1) << name;
@@ -155,16 +163,19 @@ TEST_F(CheckpointTest, FullDiskLeavesTheOlderOneAndNothingElse) {
     pid_t child = fork();
     if (child == 0) {
       std::signal(SIGXFSZ, SIG_IGN);
-      struct rlimit bound = {static_cast<rlim_t>(limit), static_cast<rlim_t>(limit)};
+      struct rlimit bound = {static_cast<rlim_t>(limit),
+                             static_cast<rlim_t>(limit)};
       setrlimit(RLIMIT_FSIZE, &bound);
       Status status = save(2);
-      bool said = status.code() == Code::kEnvironment && status.message().find("File too large") != std::string::npos;
+      bool said = status.code() == Code::kEnvironment &&
+                  status.message().find("File too large") != std::string::npos;
       _exit(said ? 0 : 1);
     }
     int result = 0;
     waitpid(child, &result, 0);
     EXPECT_EQ(result, 0) << limit;
-    EXPECT_EQ(*listFolder(folder.path()), (std::vector<std::string>{"latest", "step-000001"}));
+    EXPECT_EQ(*listFolder(folder.path()),
+              (std::vector<std::string>{"latest", "step-000001"}));
     EXPECT_EQ(newest()->step, 1);
   }
 }
@@ -172,12 +183,14 @@ TEST_F(CheckpointTest, FullDiskLeavesTheOlderOneAndNothingElse) {
 TEST_F(CheckpointTest, AFolderThatCannotBeWrittenIsNamed) {
   fill(1);
   ASSERT_TRUE(writeFileAtomically(folder / "file", "x").isOk());
-  Status status = saveCheckpoint(folder / "file" / "below", 1, Json::object(), store, 2);
+  Status status =
+      saveCheckpoint(folder / "file" / "below", 1, Json::object(), store, 2);
   EXPECT_EQ(status.code(), Code::kEnvironment);
   EXPECT_THAT(status.message(), HasSubstr("file/below"));
 }
 
-// Killed at any moment of saving: what is there loads, is whole, and at most the save under way is lost.
+// Killed at any moment of saving: what is there loads, is whole, and at most
+// the save under way is lost.
 TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
   int rounds = std::getenv("NIBBLE_LONG") ? 500 : 60;
   auto began = std::chrono::steady_clock::now();
@@ -191,10 +204,13 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
     pid_t child = fork();
     if (child == 0) {
       for (int64_t next = step + 1;; ++next)
-        if (!save(next).isOk() || write(reports[1], &next, sizeof(next)) != sizeof(next))
+        if (!save(next).isOk() ||
+            write(reports[1], &next, sizeof(next)) != sizeof(next))
           _exit(1);
     }
-    std::this_thread::sleep_for(longest * toBelow(randomBits(7, RandomStream::kTask, 0, 0, round), 1000) / 1000);
+    std::this_thread::sleep_for(
+        longest *
+        toBelow(randomBits(7, RandomStream::kTask, 0, 0, round), 1000) / 1000);
     ASSERT_GT(child, 0);
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
@@ -212,17 +228,19 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
     ASSERT_TRUE(warnings.empty()) << warnings[0];
     if (!checkpoint)
       continue;
-    ASSERT_TRUE(checkpoint->step == reported || checkpoint->step == reported + 1)
+    ASSERT_TRUE(checkpoint->step == reported ||
+                checkpoint->step == reported + 1)
         << checkpoint->step << " after " << reported;
     lost += checkpoint->step == reported;
-    ASSERT_EQ(std::filesystem::canonical(folder / "latest"), std::filesystem::canonical(checkpoint->path));
+    ASSERT_EQ(std::filesystem::canonical(folder / "latest"),
+              std::filesystem::canonical(checkpoint->path));
     ASSERT_TRUE(loadCheckpoint(*checkpoint, store).isOk());
     ASSERT_TRUE(holds(checkpoint->step));
     ASSERT_LE(listFolder(folder.path())->size(), 3u); // latest and two
     step = checkpoint->step;
   }
-  std::printf("%d kills, %lld checkpoints, %lld leftovers removed\n", rounds, static_cast<long long>(step),
-              static_cast<long long>(leftovers));
+  std::printf("%d kills, %lld checkpoints, %lld leftovers removed\n", rounds,
+              static_cast<long long>(step), static_cast<long long>(leftovers));
   EXPECT_GT(step, 1);
   EXPECT_GT(leftovers, 0); // or no kill came in the middle of a save
   EXPECT_GT(lost, 0);

@@ -16,13 +16,15 @@ using testing::HasSubstr;
 
 namespace {
 
-constexpr const char *kPacked = "!qat.packed<4x32, <int4, group_size = 16>, host>";
+constexpr const char *kPacked =
+    "!qat.packed<4x32, <int4, group_size = 16>, host>";
 
 numerics::PackedLayout layout() { return *numerics::parsePacked(kPacked); }
 
 void addUpdate(FakeProgram &fake, bool writesWeight, bool writesPacked) {
   FakeFunction &update = fake.function("update");
-  update.state("master:w", DType::kF32, {4, 32}).state("gradient:w", DType::kF32, {4, 32});
+  update.state("master:w", DType::kF32, {4, 32})
+      .state("gradient:w", DType::kF32, {4, 32});
   if (writesWeight)
     update.state("weight:w", DType::kBF16, {4, 32});
   if (writesPacked)
@@ -45,7 +47,8 @@ void expectPublished(const ParameterStore &store) {
     ASSERT_EQ(weight[i], numerics::bf16FromFloat(master[i])) << i;
   std::vector<uint8_t> slab(layout().bytes());
   ASSERT_FALSE(numerics::quantizeMatrix(weight, layout(), slab.data()));
-  const ResidentTensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
+  const ResidentTensor &packed =
+      store.tensors().at(std::string("packed:w ") + kPacked);
   EXPECT_EQ(std::memcmp(packed.data(), slab.data(), slab.size()), 0);
 }
 
@@ -55,16 +58,21 @@ TEST(Parameters, OneTensorPerNameSharedByAllFunctions) {
   Program program = fake.program();
   ParameterStore store;
   ASSERT_TRUE(store.declare(program).isOk());
-  EXPECT_EQ(store.tensors().size(), 4u); // master, gradient, weight, packed; no cache
-  auto source = sourceOf({4, 32}, [](int64_t i) { return 0.01f * static_cast<float>(i) - 0.3f; });
+  EXPECT_EQ(store.tensors().size(),
+            4u); // master, gradient, weight, packed; no cache
+  auto source = sourceOf(
+      {4, 32}, [](int64_t i) { return 0.01f * static_cast<float>(i) - 0.3f; });
   ASSERT_TRUE(store.initialize(source).isOk());
   expectPublished(store);
   const nibble_function &update = program.functions()[0];
-  EXPECT_EQ(store.lookup(update.arguments[3])->data, store.lookup(program.functions()[1].arguments[1])->data);
-  EXPECT_EQ(store.lookup(update.arguments[2])->data, store.lookup(program.functions()[1].arguments[0])->data);
+  EXPECT_EQ(store.lookup(update.arguments[3])->data,
+            store.lookup(program.functions()[1].arguments[1])->data);
+  EXPECT_EQ(store.lookup(update.arguments[2])->data,
+            store.lookup(program.functions()[1].arguments[0])->data);
 }
 
-// A source that holds the weight packed by another rule: -8 is a code, and the scale is not the largest magnitude / 7.
+// A source that holds the weight packed by another rule: -8 is a code, and the
+// scale is not the largest magnitude / 7.
 class PackedSource : public WeightSource {
 public:
   PackedSource() : slab_(static_cast<size_t>(layout().bytes())) {
@@ -73,14 +81,17 @@ public:
       codes[i] = static_cast<int8_t>(i % 16) - 8;
     numerics::packCodes(layout(), 0, 4, codes.data(), slab_.data());
     for (int64_t i = 0; i < layout().scaleCount(); ++i)
-      numerics::storeScale(layout(), slab_.data(), i, static_cast<uint32_t>(0x3C11 + i));
+      numerics::storeScale(layout(), slab_.data(), i,
+                           static_cast<uint32_t>(0x3C11 + i));
   }
   Result<Tensor> read(const std::string &) override {
     NIBBLE_ASSIGN(Tensor weight, Tensor::create(DType::kBF16, {4, 32}));
     numerics::dequantizeMatrix(slab_.data(), layout(), weight.as<uint16_t>());
     return weight;
   }
-  Result<std::optional<Tensor>> readPacked(const std::string &, const numerics::PackedLayout &asked) override {
+  Result<std::optional<Tensor>>
+  readPacked(const std::string &,
+             const numerics::PackedLayout &asked) override {
     EXPECT_EQ(asked, layout());
     NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout().bytes()}));
     std::memcpy(slab.data(), slab_.data(), slab_.size());
@@ -92,18 +103,23 @@ private:
   std::vector<uint8_t> slab_;
 };
 
-// Where programs have the packed form alone it is what the source packed; where they have a master it follows from
-// that.
+// Where programs have the packed form alone it is what the source packed; where
+// they have a master it follows from that.
 TEST(Parameters, WhatTheSourcePackedStays) {
   FakeProgram fake;
-  fake.function("forward").parameter("w", DType::kU8, {layout().bytes()}, kPacked).body([](FakeCall &) {});
+  fake.function("forward")
+      .parameter("w", DType::kU8, {layout().bytes()}, kPacked)
+      .body([](FakeCall &) {});
   Program program = fake.program();
   ParameterStore store;
   ASSERT_TRUE(store.declare(program).isOk());
   PackedSource source;
   ASSERT_TRUE(store.initialize(source).isOk());
-  const ResidentTensor &packed = store.tensors().at(std::string("packed:w ") + kPacked);
-  EXPECT_EQ(std::memcmp(packed.data(), source.slab().data(), source.slab().size()), 0);
+  const ResidentTensor &packed =
+      store.tensors().at(std::string("packed:w ") + kPacked);
+  EXPECT_EQ(
+      std::memcmp(packed.data(), source.slab().data(), source.slab().size()),
+      0);
 
   FakeProgram trains;
   addUpdate(trains, true, true);
@@ -112,12 +128,16 @@ TEST(Parameters, WhatTheSourcePackedStays) {
   ASSERT_TRUE(trained.declare(training).isOk());
   ASSERT_TRUE(trained.initialize(source).isOk());
   expectPublished(trained);
-  const ResidentTensor &derived = trained.tensors().at(std::string("packed:w ") + kPacked);
-  EXPECT_NE(std::memcmp(derived.data(), source.slab().data(), source.slab().size()), 0)
+  const ResidentTensor &derived =
+      trained.tensors().at(std::string("packed:w ") + kPacked);
+  EXPECT_NE(
+      std::memcmp(derived.data(), source.slab().data(), source.slab().size()),
+      0)
       << "on the grid of N3 it is another";
 }
 
-// Whatever the update leaves to the runtime is derived from the master, by the same grid.
+// Whatever the update leaves to the runtime is derived from the master, by the
+// same grid.
 TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
   for (bool writesWeight : {false, true}) {
     FakeProgram fake;
@@ -125,7 +145,8 @@ TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
     Program program = fake.program();
     ParameterStore store;
     ASSERT_TRUE(store.declare(program).isOk());
-    auto source = sourceOf({4, 32}, [](int64_t i) { return std::sin(static_cast<float>(i)); });
+    auto source = sourceOf(
+        {4, 32}, [](int64_t i) { return std::sin(static_cast<float>(i)); });
     ASSERT_TRUE(store.initialize(source).isOk());
     Function update = *program.function("update");
     ASSERT_TRUE(bindTensors(update, store.lookupFunction()).isOk());
@@ -137,7 +158,8 @@ TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
     ASSERT_TRUE(store.publish(&update).isOk());
     expectPublished(store);
     store.tensors().at("master:w").as<float>()[7] = INFINITY;
-    EXPECT_EQ(store.publish(&update).message(), "master of w holds inf at index 7");
+    EXPECT_EQ(store.publish(&update).message(),
+              "master of w holds inf at index 7");
   }
 }
 
@@ -152,32 +174,45 @@ TEST(Parameters, BadWeightsAreNamed) {
   EXPECT_EQ(status.code(), Code::kBadInput);
   EXPECT_THAT(status.message(), HasSubstr("w: weight holds nan at index 77"));
   auto shape = sourceOf({32, 4}, [](int64_t) { return 0.0f; });
-  EXPECT_THAT(store.initialize(shape).message(), HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
-  FakeSource missing([](const std::string &name) -> Result<Tensor> { return Status::badInput("no tensor " + name); });
+  EXPECT_THAT(store.initialize(shape).message(),
+              HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
+  FakeSource missing([](const std::string &name) -> Result<Tensor> {
+    return Status::badInput("no tensor " + name);
+  });
   EXPECT_EQ(store.initialize(missing).message(), "no tensor w");
 }
 
 TEST(Parameters, ProgramsOfDifferentModelsAreRefused) {
   FakeProgram one, two;
-  one.function("f").parameter("w", DType::kBF16, {4, 32}).body([](FakeCall &) {});
-  two.function("g").parameter("w", DType::kBF16, {4, 64}).body([](FakeCall &) {});
+  one.function("f").parameter("w", DType::kBF16, {4, 32}).body([](FakeCall &) {
+  });
+  two.function("g").parameter("w", DType::kBF16, {4, 64}).body([](FakeCall &) {
+  });
   ParameterStore store;
   ASSERT_TRUE(store.declare(one.program()).isOk());
-  EXPECT_THAT(store.declare(two.program()).message(), HasSubstr("'w' of 'g' is BF16 [4, 64], elsewhere BF16 [4, 32]"));
+  EXPECT_THAT(store.declare(two.program()).message(),
+              HasSubstr("'w' of 'g' is BF16 [4, 64], elsewhere BF16 [4, 32]"));
 }
 
 TEST(Parameters, PackedAloneNeedsNoWeightInMemory) {
   FakeProgram fake;
-  fake.function("forward").parameter("w", DType::kU8, {layout().bytes()}, kPacked).body([](FakeCall &) {});
+  fake.function("forward")
+      .parameter("w", DType::kU8, {layout().bytes()}, kPacked)
+      .body([](FakeCall &) {});
   ParameterStore store;
   ASSERT_TRUE(store.declare(fake.program()).isOk());
-  auto source = sourceOf({4, 32}, [](int64_t i) { return static_cast<float>(i % 15) - 7; });
+  auto source = sourceOf(
+      {4, 32}, [](int64_t i) { return static_cast<float>(i % 15) - 7; });
   ASSERT_TRUE(store.initialize(source).isOk());
   EXPECT_EQ(store.bytes(), layout().bytes());
   std::vector<uint16_t> weight(128);
-  numerics::dequantizeMatrix(store.tensors().begin()->second.as<uint8_t>(), layout(), weight.data());
-  for (int i = 0; i < 128; ++i) // -7..7 is on the grid with scale 1 wherever the group holds a 7
-    EXPECT_EQ(numerics::floatFromBf16(weight[i]), static_cast<float>(i % 15) - 7) << i;
+  numerics::dequantizeMatrix(store.tensors().begin()->second.as<uint8_t>(),
+                             layout(), weight.data());
+  for (int i = 0; i < 128;
+       ++i) // -7..7 is on the grid with scale 1 wherever the group holds a 7
+    EXPECT_EQ(numerics::floatFromBf16(weight[i]),
+              static_cast<float>(i % 15) - 7)
+        << i;
 }
 
 } // namespace

@@ -1,5 +1,6 @@
-// What training begins with when its checkpoint is packed: the stored codes and scales where the grid is the
-// checkpoint's, other values where it is not, and then a line that says so.
+// What training begins with when its checkpoint is packed: the stored codes and
+// scales where the grid is the checkpoint's, other values where it is not, and
+// then a line that says so.
 #include "runtime/train/rounding.h"
 
 #include "lib/Numerics/bf16.h"
@@ -24,15 +25,17 @@ using testing::HasSubstr;
 
 namespace {
 
-const std::vector<std::string> kNames = {"model.layers.0.self_attn.q_proj.weight",
-                                         "model.layers.1.mlp.down_proj.weight"};
+const std::vector<std::string> kNames = {
+    "model.layers.0.self_attn.q_proj.weight",
+    "model.layers.1.mlp.down_proj.weight"};
 
 class Rounding : public ::testing::Test {
 protected:
   // The fixture llama, packed by `scheme`.
   std::unique_ptr<Model> packed(const Scheme &scheme) {
     std::string target = (folder_ / std::to_string(count_++)).string();
-    auto report = writeQuantizedCheckpoint(NIBBLE_TEST_DATA "/fixtures/llama", target, scheme, kNames);
+    auto report = writeQuantizedCheckpoint(NIBBLE_TEST_DATA "/fixtures/llama",
+                                           target, scheme, kNames);
     EXPECT_TRUE(report.isOk()) << report.status().message();
     auto model = Model::open(target);
     EXPECT_TRUE(model.isOk()) << model.status().message();
@@ -43,11 +46,16 @@ protected:
                              const std::vector<std::string> &include = {}) {
     std::string problem;
     auto selection = names::Selection::parse(include, {}, true, {}, problem);
-    return {scheme, std::move(*selection), {"scheme={}", "group={}", "rule={}"}, keepsStored};
+    return {scheme,
+            std::move(*selection),
+            {"scheme={}", "group={}", "rule={}"},
+            keepsStored};
   }
 
-  // Slabs that a store with masters has of them when it begins, in the order of `kNames`.
-  static std::vector<std::vector<uint8_t>> begun(Model &model, const Scheme &scheme) {
+  // Slabs that a store with masters has of them when it begins, in the order of
+  // `kNames`.
+  static std::vector<std::vector<uint8_t>> begun(Model &model,
+                                                 const Scheme &scheme) {
     FakeProgram fake;
     FakeFunction &update = fake.function("update");
     std::vector<std::string> texts;
@@ -56,7 +64,8 @@ protected:
     for (size_t i = 0; i < kNames.size(); ++i) {
       PackedLayout layout = layoutOf(model, kNames[i], scheme);
       update.state("master:" + kNames[i], DType::kF32, {layout.n, layout.k});
-      update.state("packed:" + kNames[i], DType::kU8, {layout.bytes()}, texts[i].c_str());
+      update.state("packed:" + kNames[i], DType::kU8, {layout.bytes()},
+                   texts[i].c_str());
     }
     update.body([](FakeCall &) {});
     Program program = fake.program();
@@ -65,13 +74,16 @@ protected:
     EXPECT_TRUE(store.initialize(model).isOk());
     std::vector<std::vector<uint8_t>> slabs;
     for (size_t i = 0; i < kNames.size(); ++i) {
-      const ResidentTensor &tensor = store.tensors().at("packed:" + kNames[i] + " " + texts[i]);
-      slabs.emplace_back(tensor.as<uint8_t>(), tensor.as<uint8_t>() + tensor.bytes());
+      const ResidentTensor &tensor =
+          store.tensors().at("packed:" + kNames[i] + " " + texts[i]);
+      slabs.emplace_back(tensor.as<uint8_t>(),
+                         tensor.as<uint8_t>() + tensor.bytes());
     }
     return slabs;
   }
 
-  static PackedLayout layoutOf(Model &model, const std::string &name, const Scheme &scheme) {
+  static PackedLayout layoutOf(Model &model, const std::string &name,
+                               const Scheme &scheme) {
     PackedLayout layout = *model.checkpoint().packed(name);
     layout.scheme = scheme;
     layout.layout = Layout::kHost;
@@ -79,7 +91,8 @@ protected:
   }
 
   // Values of a slab that are other than those of the checkpoint.
-  static int64_t changed(Model &model, const std::string &name, const Scheme &scheme,
+  static int64_t changed(Model &model, const std::string &name,
+                         const Scheme &scheme,
                          const std::vector<uint8_t> &slab) {
     PackedLayout layout = layoutOf(model, name, scheme);
     Tensor stored = *model.checkpoint().readAs(name, DType::kBF16);
@@ -87,7 +100,8 @@ protected:
     numerics::dequantizeMatrix(slab.data(), layout, values.data());
     int64_t count = 0;
     for (size_t i = 0; i < values.size(); ++i)
-      count += numerics::floatFromBf16(values[i]) != numerics::floatFromBf16(stored.as<uint16_t>()[i]);
+      count += numerics::floatFromBf16(values[i]) !=
+               numerics::floatFromBf16(stored.as<uint16_t>()[i]);
     return count;
   }
 
@@ -96,7 +110,8 @@ private:
   int count_ = 0;
 };
 
-TEST_F(Rounding, TrainingBeginsWithTheStoredCodesAndScalesWhereTheGridIsTheCheckpoints) {
+TEST_F(Rounding,
+       TrainingBeginsWithTheStoredCodesAndScalesWhereTheGridIsTheCheckpoints) {
   for (int64_t group : {16, 32, 0}) {
     Scheme scheme{Kind::kInt4, group};
     auto model = packed(scheme);
@@ -105,10 +120,13 @@ TEST_F(Rounding, TrainingBeginsWithTheStoredCodesAndScalesWhereTheGridIsTheCheck
     for (size_t i = 0; i < kNames.size(); ++i) {
       Tensor stored = *model->checkpoint().readSlab(kNames[i], Layout::kHost);
       ASSERT_EQ(static_cast<size_t>(stored.bytes()), slabs[i].size());
-      EXPECT_EQ(std::memcmp(stored.data(), slabs[i].data(), slabs[i].size()), 0) << kNames[i] << ", group " << group;
+      EXPECT_EQ(std::memcmp(stored.data(), slabs[i].data(), slabs[i].size()), 0)
+          << kNames[i] << ", group " << group;
       bytes += stored.bytes();
     }
-    std::printf("group %ld: %ld bytes of codes and scales are those of the checkpoint\n", long(group), long(bytes));
+    std::printf("group %ld: %ld bytes of codes and scales are those of the "
+                "checkpoint\n",
+                long(group), long(bytes));
     auto report = roundAgain(model->checkpoint(), choiceOf(scheme));
     ASSERT_TRUE(report.isOk());
     EXPECT_EQ(report->tensors, 2);
@@ -135,7 +153,8 @@ TEST_F(Rounding, CountsWhatTheGridChanges) {
       expected += changed(*model, kNames[i], c.run, slabs[i]);
     auto report = roundAgain(model->checkpoint(), choiceOf(c.run));
     ASSERT_TRUE(report.isOk());
-    std::printf("%s to %s: %ld of %ld values change\n", toString(c.stored).c_str(), toString(c.run).c_str(),
+    std::printf("%s to %s: %ld of %ld values change\n",
+                toString(c.stored).c_str(), toString(c.run).c_str(),
                 long(report->changedValues), long(report->values));
     EXPECT_GT(expected, 0);
     EXPECT_EQ(report->changedValues, expected);
@@ -145,23 +164,36 @@ TEST_F(Rounding, CountsWhatTheGridChanges) {
 TEST_F(Rounding, SaysHowToKeepThem) {
   Scheme own{Kind::kInt4, 16};
   auto model = packed(own);
-  auto line = [&](const Scheme &scheme, bool keepsStored = false, const std::vector<std::string> &include = {}) {
-    return *roundingWarning(model->checkpoint(), choiceOf(scheme, keepsStored, include));
+  auto line = [&](const Scheme &scheme, bool keepsStored = false,
+                  const std::vector<std::string> &include = {}) {
+    return *roundingWarning(model->checkpoint(),
+                            choiceOf(scheme, keepsStored, include));
   };
-  EXPECT_THAT(line({Kind::kInt4, 32}), HasSubstr("to the grid <int4, group_size = 32>: "));
-  EXPECT_THAT(line({Kind::kInt4, 32}), HasSubstr(" in 2 of 2 tensors change; group=16 keeps them all"));
-  EXPECT_THAT(line({Kind::kInt8, 32}), HasSubstr("scheme=int4 and group=16 keeps them all"));
-  EXPECT_THAT(line({Kind::kInt4, 16, Convention::kSlime}), HasSubstr("rule=nibble keeps them all"));
-  EXPECT_THAT(line({Kind::kInt4, 32}, false, {"down_proj"}), HasSubstr("in 1 of 1 tensors"));
+  EXPECT_THAT(line({Kind::kInt4, 32}),
+              HasSubstr("to the grid <int4, group_size = 32>: "));
+  EXPECT_THAT(line({Kind::kInt4, 32}),
+              HasSubstr(" in 2 of 2 tensors change; group=16 keeps them all"));
+  EXPECT_THAT(line({Kind::kInt8, 32}),
+              HasSubstr("scheme=int4 and group=16 keeps them all"));
+  EXPECT_THAT(line({Kind::kInt4, 16, Convention::kSlime}),
+              HasSubstr("rule=nibble keeps them all"));
+  EXPECT_THAT(line({Kind::kInt4, 32}, false, {"down_proj"}),
+              HasSubstr("in 1 of 1 tensors"));
   EXPECT_EQ(line({Kind::kInt4, 32}, false, {"up_proj"}), "") << "not packed";
   model = packed({Kind::kInt4, 32, Convention::kCompressedTensors});
-  EXPECT_THAT(line({Kind::kInt4, 32}), HasSubstr("change; its scales were chosen by another rule: start from"));
-  EXPECT_THAT(line({Kind::kInt4, 16}), HasSubstr("its own grid <int4, group_size = 32> would change "));
+  EXPECT_THAT(
+      line({Kind::kInt4, 32}),
+      HasSubstr("change; its scales were chosen by another rule: start from"));
+  EXPECT_THAT(line({Kind::kInt4, 16}),
+              HasSubstr("its own grid <int4, group_size = 32> would change "));
   // A program that takes stored codes keeps them whoever chose the scales.
   EXPECT_EQ(line({Kind::kInt4, 32}, true), "");
-  EXPECT_THAT(line({Kind::kInt4, 16}, true), HasSubstr("change; group=32 keeps them all"));
-  // K = 96 of down_proj does not divide by 64: no program takes such a grid, and whoever compiles it says so.
-  EXPECT_EQ(roundAgain(model->checkpoint(), choiceOf({Kind::kInt4, 64}))->tensors, 1);
+  EXPECT_THAT(line({Kind::kInt4, 16}, true),
+              HasSubstr("change; group=32 keeps them all"));
+  // K = 96 of down_proj does not divide by 64: no program takes such a grid,
+  // and whoever compiles it says so.
+  EXPECT_EQ(
+      roundAgain(model->checkpoint(), choiceOf({Kind::kInt4, 64}))->tensors, 1);
 }
 
 } // namespace

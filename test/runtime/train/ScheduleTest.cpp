@@ -9,7 +9,10 @@ using namespace nibble;
 namespace {
 
 TEST(Schedule, WarmsUpAndDecays) {
-  OptimizerOptions options{.learningRate = 2.0, .warmupSteps = 4, .totalSteps = 104, .finalFraction = 0.1};
+  OptimizerOptions options{.learningRate = 2.0,
+                           .warmupSteps = 4,
+                           .totalSteps = 104,
+                           .finalFraction = 0.1};
   EXPECT_EQ(learningRateAt(options, 0), 0.5);
   EXPECT_EQ(learningRateAt(options, 3), 2.0);
   EXPECT_EQ(learningRateAt(options, 1000), 2.0);
@@ -20,7 +23,8 @@ TEST(Schedule, WarmsUpAndDecays) {
   EXPECT_NEAR(learningRateAt(options, 5000), 0.2, 1e-15);
   options.decay = Decay::kCosine;
   for (int step = 4; step <= 104; ++step) {
-    double expected = 2.0 * (0.1 + 0.9 * 0.5 * (1 + std::cos(M_PI * (step - 4) / 100.0)));
+    double expected =
+        2.0 * (0.1 + 0.9 * 0.5 * (1 + std::cos(M_PI * (step - 4) / 100.0)));
     EXPECT_NEAR(learningRateAt(options, step), expected, 1e-14) << step;
   }
 }
@@ -32,9 +36,14 @@ TEST(Schedule, PowersBySquaring) {
 }
 
 TEST(Schedule, HyperHoldsTheBiasCorrections) {
-  auto hyper =
-      hyperOf({.learningRate = 0.5, .beta1 = 0.5, .beta2 = 0.75, .epsilon = 1e-8, .weightDecay = 0.25}, 1, 0.125);
-  EXPECT_EQ(hyper, (std::array<float, 8>{0.5f, 0.5f, 0.75f, 1e-8f, 0.25f, 0.125f, 0.75f, 0.4375f}));
+  auto hyper = hyperOf({.learningRate = 0.5,
+                        .beta1 = 0.5,
+                        .beta2 = 0.75,
+                        .epsilon = 1e-8,
+                        .weightDecay = 0.25},
+                       1, 0.125);
+  EXPECT_EQ(hyper, (std::array<float, 8>{0.5f, 0.5f, 0.75f, 1e-8f, 0.25f,
+                                         0.125f, 0.75f, 0.4375f}));
 }
 
 } // namespace

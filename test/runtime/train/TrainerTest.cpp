@@ -33,7 +33,8 @@ protected:
   explicit TrainerTest(FakeObjective objective = FakeObjective::kSft)
       : program((addFakeTraining(fake, objective), fake.program())) {
     EXPECT_TRUE(store.declare(program).isOk());
-    auto source = sourceOf({16, 16}, [](int64_t i) { return 0.1f * static_cast<float>(i % 5); });
+    auto source = sourceOf(
+        {16, 16}, [](int64_t i) { return 0.1f * static_cast<float>(i % 5); });
     EXPECT_TRUE(store.initialize(source).isOk());
   }
   std::vector<std::byte> bytesOf(const char *key) const {
@@ -46,7 +47,8 @@ protected:
 };
 
 TEST_F(TrainerTest, LearnsAndReportsWhatItDid) {
-  auto trainer = Trainer::create(program, store, {.optimizer = {.learningRate = 0.05, .clipNorm = 0.05}});
+  auto trainer = Trainer::create(
+      program, store, {.optimizer = {.learningRate = 0.05, .clipNorm = 0.05}});
   ASSERT_TRUE(trainer.isOk()) << trainer.status().message();
   auto sequences = someSequences(10);
   double first = 0, last = 0;
@@ -61,7 +63,8 @@ TEST_F(TrainerTest, LearnsAndReportsWhatItDid) {
       size_t row = 0;
       for (const TrainSequence &sequence : sequences)
         for (int64_t t = 0; t < sequence.rows(); ++t, ++row)
-          loss -= sequence.mask[t] * sequence.weight[t] * result->values.logProbability[row];
+          loss -= sequence.mask[t] * sequence.weight[t] *
+                  result->values.logProbability[row];
       EXPECT_EQ(result->values.logProbability.size(), row);
       EXPECT_EQ(result->values.entropy.size(), row);
       EXPECT_NEAR(result->loss, loss, 1e-5);
@@ -72,14 +75,16 @@ TEST_F(TrainerTest, LearnsAndReportsWhatItDid) {
   EXPECT_EQ(trainer->steps(), 50);
 }
 
-// N10: gradients go on ascending from call to call, so how rows are split into calls changes no bit.
+// N10: gradients go on ascending from call to call, so how rows are split into
+// calls changes no bit.
 TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
   auto sequences = someSequences(20);
   std::vector<std::byte> expected;
   std::vector<int64_t> calls;
   std::vector<double> losses;
   for (int64_t maxTokens : {10000, 1, 7, 30}) {
-    auto source = sourceOf({16, 16}, [](int64_t i) { return 0.1f * static_cast<float>(i % 5); });
+    auto source = sourceOf(
+        {16, 16}, [](int64_t i) { return 0.1f * static_cast<float>(i % 5); });
     ASSERT_TRUE(store.initialize(source).isOk());
     auto trainer = Trainer::create(program, store, {.maxTokens = maxTokens});
     for (int i = 0; i < 3; ++i) {
@@ -88,7 +93,8 @@ TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
       if (i == 0)
         calls.push_back(result->microbatches);
       losses.push_back(result->loss);
-      EXPECT_EQ(losses.back(), losses[i]) << maxTokens; // rows are added up one by one
+      EXPECT_EQ(losses.back(), losses[i])
+          << maxTokens; // rows are added up one by one
       EXPECT_FALSE(result->rowMetrics.contains("rows:loss"));
     }
     if (expected.empty())
@@ -107,7 +113,8 @@ TEST_F(TrainerTest, LogProbabilityIsThatOfTheStep) {
   auto result = trainer->step(sequences);
   ASSERT_TRUE(before.isOk() && result.isOk());
   EXPECT_EQ(before->logProbability, result->values.logProbability);
-  EXPECT_NE(trainer->logProbability(sequences)->logProbability, before->logProbability);
+  EXPECT_NE(trainer->logProbability(sequences)->logProbability,
+            before->logProbability);
 }
 
 TEST_F(TrainerTest, SteadyStateAllocatesNothingNew) {
@@ -130,22 +137,27 @@ TEST_F(TrainerTest, NaNStopsTheRunNamingTheTensorAndKeepsTheWeights) {
   EXPECT_EQ(result.status().code(), Code::kFailed);
   EXPECT_THAT(result.status().message(), HasSubstr("step 0: the loss is nan"));
   EXPECT_EQ(bytesOf("master:table"), before);
-  poisoned[2].weight[1] = 1e30f; // finite loss, gradient beyond float32 once squared
-  EXPECT_THAT(trainer->step(poisoned).status().message(), HasSubstr("the gradient norm overflows"));
+  poisoned[2].weight[1] =
+      1e30f; // finite loss, gradient beyond float32 once squared
+  EXPECT_THAT(trainer->step(poisoned).status().message(),
+              HasSubstr("the gradient norm overflows"));
   EXPECT_EQ(bytesOf("master:table"), before);
   EXPECT_EQ(trainer->steps(), 0);
   store.tensors().at("weight:table").as<uint16_t>()[5 * 16] = 0x7FC0;
-  EXPECT_THAT(trainer->step(sequences).status().message(), HasSubstr("logp holds nan at index"));
+  EXPECT_THAT(trainer->step(sequences).status().message(),
+              HasSubstr("logp holds nan at index"));
 }
 
 TEST_F(TrainerTest, BadSequencesAreNamed) {
   auto trainer = Trainer::create(program, store, {});
   auto sequences = someSequences(3);
   sequences[1].tokens = {4};
-  EXPECT_THAT(trainer->step(sequences).status().message(), HasSubstr("sequence 1 has 1 tokens"));
+  EXPECT_THAT(trainer->step(sequences).status().message(),
+              HasSubstr("sequence 1 has 1 tokens"));
   sequences = someSequences(3);
   sequences[2].mask.pop_back();
-  EXPECT_THAT(trainer->step(sequences).status().message(), HasSubstr("sequence 2 of"));
+  EXPECT_THAT(trainer->step(sequences).status().message(),
+              HasSubstr("sequence 2 of"));
 }
 
 TEST(TrainBatch, SplitsInOrder) {
@@ -155,7 +167,8 @@ TEST(TrainBatch, SplitsInOrder) {
   auto split = splitByTokens(sequences, 10);
   ASSERT_EQ(split.size(), 3u);
   EXPECT_EQ(split[0].end, 2);
-  EXPECT_EQ(split[1].begin, 2); // 20 rows: more than allowed, but it cannot be cut
+  EXPECT_EQ(split[1].begin,
+            2); // 20 rows: more than allowed, but it cannot be cut
   EXPECT_EQ(split[1].end, 3);
   EXPECT_EQ(split[2].end, 4);
   EXPECT_TRUE(splitByTokens({}, 10).empty());

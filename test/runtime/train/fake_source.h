@@ -9,7 +9,8 @@ namespace nibble::test {
 
 class FakeSource : public WeightSource {
 public:
-  explicit FakeSource(std::function<Result<Tensor>(const std::string &)> make) : make_(std::move(make)) {}
+  explicit FakeSource(std::function<Result<Tensor>(const std::string &)> make)
+      : make_(std::move(make)) {}
   Result<Tensor> read(const std::string &name) override { return make_(name); }
 
 private:

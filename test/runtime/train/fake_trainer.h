@@ -1,5 +1,6 @@
-// The training side of the model in test/runtime/rollout/fake_model.h, as a program: the same logits, their gradient by
-// hand, AdamW. One weight, "table" [V, V].
+// The training side of the model in test/runtime/rollout/fake_model.h, as a
+// program: the same logits, their gradient by hand, AdamW. One weight, "table"
+// [V, V].
 #pragma once
 
 #include "test/runtime/rollout/fake_model.h"
@@ -10,12 +11,14 @@ namespace nibble::test {
 
 enum class FakeObjective { kSft, kGrpo };
 
-inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeModelOptions options = {}) {
+inline void addFakeTraining(FakeProgram &fake, FakeObjective objective,
+                            FakeModelOptions options = {}) {
   int64_t V = options.vocabulary;
   // Logits of every row; the history of a row is its sequence up to it.
   auto rowLogits = [=](FakeCall &call, int64_t row, int64_t begin) {
     auto *tokens = call.as<int32_t>("tokens");
-    return fakeLogits(std::vector<int32_t>(tokens + begin, tokens + row + 1), call.as<uint16_t>("table"), options);
+    return fakeLogits(std::vector<int32_t>(tokens + begin, tokens + row + 1),
+                      call.as<uint16_t>("table"), options);
   };
   auto forEachRow = [](FakeCall &call, auto &&body) {
     auto *sequences = call.as<int32_t>("sequences");
@@ -34,7 +37,8 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
   FakeFunction &step = inputs(fake.function("train_step"));
   step.input("mask", DType::kF32, {-1}).input("weight", DType::kF32, {-1});
   if (objective == FakeObjective::kGrpo)
-    step.input("advantage", DType::kF32, {-1}).input("old_logp", DType::kF32, {-1});
+    step.input("advantage", DType::kF32, {-1})
+        .input("old_logp", DType::kF32, {-1});
   step.parameter("table", DType::kBF16, {V, V})
       .state("gradient:table", DType::kF32, {V, V})
       .result("loss", DType::kF32, {})
@@ -42,20 +46,30 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .result("entropy", DType::kF32, {-1})
       .result("rows:loss", DType::kF32, {-1});
   if (objective == FakeObjective::kGrpo)
-    step.result("clipped", DType::kF32, {-1}).result("clip_fraction", DType::kF32, {});
+    step.result("clipped", DType::kF32, {-1})
+        .result("clip_fraction", DType::kF32, {});
   step.body([=](FakeCall &call) {
     int64_t rows = call.size("tokens");
-    auto *loss = call.result("loss", {}).as<float>(), *logp = call.result("logp", {rows}).as<float>(),
-         *entropy = call.result("entropy", {rows}).as<float>(), *rowLoss = call.result("rows:loss", {rows}).as<float>();
-    auto *clipped = objective == FakeObjective::kGrpo ? call.result("clipped", {rows}).as<float>() : nullptr;
-    auto *fraction = clipped ? call.result("clip_fraction", {}).as<float>() : nullptr;
-    auto *gradient = call.as<float>("gradient:table"), *temperature = call.as<float>("temperature"),
+    auto *loss = call.result("loss", {}).as<float>(),
+         *logp = call.result("logp", {rows}).as<float>(),
+         *entropy = call.result("entropy", {rows}).as<float>(),
+         *rowLoss = call.result("rows:loss", {rows}).as<float>();
+    auto *clipped = objective == FakeObjective::kGrpo
+                        ? call.result("clipped", {rows}).as<float>()
+                        : nullptr;
+    auto *fraction =
+        clipped ? call.result("clip_fraction", {}).as<float>() : nullptr;
+    auto *gradient = call.as<float>("gradient:table"),
+         *temperature = call.as<float>("temperature"),
          *mask = call.as<float>("mask"), *weight = call.as<float>("weight");
-    auto *tokens = call.as<int32_t>("tokens"), *targets = call.as<int32_t>("targets");
+    auto *tokens = call.as<int32_t>("tokens"),
+         *targets = call.as<int32_t>("targets");
     forEachRow(call, [&](int64_t row, int64_t begin) {
       auto logits = rowLogits(call, row, begin);
-      logp[row] = fakeLogProbability(logits.data(), V, targets[row], temperature[row], entropy + row);
-      float scale = mask[row] * weight[row], coefficient = -scale; // d loss / d logp
+      logp[row] = fakeLogProbability(logits.data(), V, targets[row],
+                                     temperature[row], entropy + row);
+      float scale = mask[row] * weight[row],
+            coefficient = -scale; // d loss / d logp
       if (objective == FakeObjective::kSft) {
         rowLoss[row] = 0.0f - scale * logp[row];
       } else {
@@ -72,8 +86,12 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       if (coefficient != 0)
         for (int64_t v = 0; v < V; ++v) {
           float p, unused;
-          p = std::exp(fakeLogProbability(logits.data(), V, static_cast<int32_t>(v), temperature[row], &unused));
-          gradient[tokens[row] * V + v] += coefficient * ((v == targets[row] ? 1.0f : 0.0f) - p) / temperature[row];
+          p = std::exp(fakeLogProbability(logits.data(), V,
+                                          static_cast<int32_t>(v),
+                                          temperature[row], &unused));
+          gradient[tokens[row] * V + v] +=
+              coefficient * ((v == targets[row] ? 1.0f : 0.0f) - p) /
+              temperature[row];
         }
     });
   });
@@ -84,10 +102,13 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .result("entropy", DType::kF32, {-1})
       .body([=](FakeCall &call) {
         int64_t rows = call.size("tokens");
-        auto *logp = call.result("logp", {rows}).as<float>(), *entropy = call.result("entropy", {rows}).as<float>();
+        auto *logp = call.result("logp", {rows}).as<float>(),
+             *entropy = call.result("entropy", {rows}).as<float>();
         forEachRow(call, [&](int64_t row, int64_t begin) {
-          logp[row] = fakeLogProbability(rowLogits(call, row, begin).data(), V, call.as<int32_t>("targets")[row],
-                                         call.as<float>("temperature")[row], entropy + row);
+          logp[row] = fakeLogProbability(rowLogits(call, row, begin).data(), V,
+                                         call.as<int32_t>("targets")[row],
+                                         call.as<float>("temperature")[row],
+                                         entropy + row);
         });
       });
 
@@ -97,7 +118,8 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .body([=](FakeCall &call) {
         float *sum = call.result("squares", {}).as<float>();
         for (int64_t i = 0; i < V * V; ++i)
-          *sum += call.as<float>("gradient:table")[i] * call.as<float>("gradient:table")[i];
+          *sum += call.as<float>("gradient:table")[i] *
+                  call.as<float>("gradient:table")[i];
       });
 
   fake.function("update")
@@ -108,13 +130,17 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective, FakeMode
       .state("gradient:table", DType::kF32, {V, V})
       .state("weight:table", DType::kBF16, {V, V})
       .body([=](FakeCall &call) {
-        float *h = call.as<float>("hyper"), *master = call.as<float>("master:table"),
-              *m1 = call.as<float>("moment1:table"), *m2 = call.as<float>("moment2:table");
+        float *h = call.as<float>("hyper"),
+              *master = call.as<float>("master:table"),
+              *m1 = call.as<float>("moment1:table"),
+              *m2 = call.as<float>("moment2:table");
         for (int64_t i = 0; i < V * V; ++i) {
           float g = call.as<float>("gradient:table")[i] * h[5];
           m1[i] = h[1] * m1[i] + (1 - h[1]) * g;
           m2[i] = h[2] * m2[i] + (1 - h[2]) * g * g;
-          master[i] -= h[0] * ((m1[i] / h[6]) / (std::sqrt(m2[i] / h[7]) + h[3]) + h[4] * master[i]);
+          master[i] -=
+              h[0] * ((m1[i] / h[6]) / (std::sqrt(m2[i] / h[7]) + h[3]) +
+                      h[4] * master[i]);
           call.as<uint16_t>("weight:table")[i] = toBF16(master[i]);
         }
       });

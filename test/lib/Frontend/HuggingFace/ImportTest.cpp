@@ -20,7 +20,8 @@ namespace {
 class Import : public ::testing::Test {
 protected:
   // The module's text; a module that does not verify fails the test.
-  std::string print(const ModelConfig &config, const ImportOptions &options = {}) {
+  std::string print(const ModelConfig &config,
+                    const ImportOptions &options = {}) {
     module = buildModule(context, config, options);
     EXPECT_TRUE(module) << diagnostic;
     std::string text;
@@ -30,8 +31,7 @@ protected:
     }
     return text;
   }
-  template <typename OpTy>
-  int count(StringRef function) {
+  template <typename OpTy> int count(StringRef function) {
     int found = 0;
     module->lookupSymbol<func::FuncOp>(function).walk([&](OpTy) { ++found; });
     return found;
@@ -39,7 +39,8 @@ protected:
 
   MLIRContext context;
   std::string diagnostic;
-  ScopedDiagnosticHandler handler{&context, [this](Diagnostic &d) { diagnostic = d.str(); }};
+  ScopedDiagnosticHandler handler{
+      &context, [this](Diagnostic &d) { diagnostic = d.str(); }};
   OwningOpRef<ModuleOp> module;
 };
 
@@ -52,18 +53,24 @@ TEST_F(Import, ArgumentsCarryTheCheckpointsNamesInItsOrder) {
     for (const char *name : {"hidden", "logits"}) {
       auto function = module->lookupSymbol<func::FuncOp>(name);
       ASSERT_TRUE(function);
-      EXPECT_EQ(function.getArgAttrOfType<StringAttr>(0, nn::kInputAttr), "tokens");
+      EXPECT_EQ(function.getArgAttrOfType<StringAttr>(0, nn::kInputAttr),
+                "tokens");
       std::vector<ExpectedTensor> specs = expectedTensors(config);
       ASSERT_EQ(function.getNumArguments(), 3 + specs.size());
       for (size_t i = 0; i < specs.size(); ++i) {
-        EXPECT_EQ(function.getArgAttrOfType<StringAttr>(3 + i, nn::kParameterAttr), specs[i].name);
-        EXPECT_EQ(cast<RankedTensorType>(function.getArgument(3 + i).getType()).getShape(), ArrayRef<int64_t>(specs[i].shape));
+        EXPECT_EQ(
+            function.getArgAttrOfType<StringAttr>(3 + i, nn::kParameterAttr),
+            specs[i].name);
+        EXPECT_EQ(cast<RankedTensorType>(function.getArgument(3 + i).getType())
+                      .getShape(),
+                  ArrayRef<int64_t>(specs[i].shape));
       }
     }
     EXPECT_EQ(count<func::CallOp>("hidden"), 2) << "one call for each layer";
     EXPECT_EQ(count<nn::RopeTableOp>("hidden"), 1);
     EXPECT_EQ(count<nn::LinearOp>("layer"), 7);
-    EXPECT_EQ(count<nn::RMSNormOp>("layer"), std::string(family) == "qwen3" ? 4 : 2);
+    EXPECT_EQ(count<nn::RMSNormOp>("layer"),
+              std::string(family) == "qwen3" ? 4 : 2);
   }
 }
 
@@ -83,7 +90,8 @@ TEST_F(Import, BiasesGoWhereTheFamilyHasThem) {
   EXPECT_THAT(text, HasSubstr("self_attn.q_proj.bias"));
   EXPECT_THAT(text, Not(HasSubstr("self_attn.o_proj.bias")));
   int biased = 0;
-  module->lookupSymbol<func::FuncOp>("layer").walk([&](nn::LinearOp op) { biased += op.getBias() ? 1 : 0; });
+  module->lookupSymbol<func::FuncOp>("layer").walk(
+      [&](nn::LinearOp op) { biased += op.getBias() ? 1 : 0; });
   EXPECT_EQ(biased, 3);
 }
 
@@ -92,8 +100,11 @@ TEST_F(Import, ATiedHeadIsTheTable) {
   config.tieWordEmbeddings = true;
   EXPECT_THAT(print(config), Not(HasSubstr("lm_head")));
   module->lookupSymbol<func::FuncOp>("logits").walk([&](nn::LinearOp op) {
-    EXPECT_EQ(op.getWeight(), op->getParentOfType<func::FuncOp>().getArgument(3));
-    EXPECT_EQ(op.getY().getType(), RankedTensorType::get({ShapedType::kDynamic, 100}, Float32Type::get(&context)));
+    EXPECT_EQ(op.getWeight(),
+              op->getParentOfType<func::FuncOp>().getArgument(3));
+    EXPECT_EQ(op.getY().getType(),
+              RankedTensorType::get({ShapedType::kDynamic, 100},
+                                    Float32Type::get(&context)));
   });
 }
 
@@ -103,14 +114,18 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   config.windows = {0, 16, 16};
   print(config);
   EXPECT_TRUE(module->lookupSymbol("layer"));
-  module->lookupSymbol<func::FuncOp>("layer_window16").walk([](nn::AttentionOp op) { EXPECT_EQ(op.getWindow(), 16); });
+  module->lookupSymbol<func::FuncOp>("layer_window16")
+      .walk([](nn::AttentionOp op) { EXPECT_EQ(op.getWindow(), 16); });
   SmallVector<StringRef> callees;
-  module->lookupSymbol<func::FuncOp>("hidden").walk([&](func::CallOp call) { callees.push_back(call.getCallee()); });
-  EXPECT_THAT(callees, ::testing::ElementsAre("layer", "layer_window16", "layer_window16"));
+  module->lookupSymbol<func::FuncOp>("hidden").walk(
+      [&](func::CallOp call) { callees.push_back(call.getCallee()); });
+  EXPECT_THAT(callees, ::testing::ElementsAre("layer", "layer_window16",
+                                              "layer_window16"));
 }
 
 TEST_F(Import, DtypeAndBlockAreOptions) {
-  std::string text = print(smallConfig("llama"), {.float32 = true, .kvBlock = 128});
+  std::string text =
+      print(smallConfig("llama"), {.float32 = true, .kvBlock = 128});
   EXPECT_THAT(text, Not(HasSubstr("bf16")));
   EXPECT_THAT(text, HasSubstr("kv_block = 128"));
 }
@@ -121,10 +136,14 @@ TEST_F(Import, WhatCannotBeBuiltIsRefusedWithTheReason) {
     EXPECT_THAT(diagnostic, HasSubstr(why));
   };
   ModelConfig config = smallConfig("gpt2");
-  expectRefused(config, "model_type 'gpt2' is not supported; there are llama, qwen2 and qwen3");
+  expectRefused(
+      config,
+      "model_type 'gpt2' is not supported; there are llama, qwen2 and qwen3");
   config = smallConfig("llama");
   config.kvHeads = 3;
-  expectRefused(config, "num_attention_heads = 4 is not a multiple of num_key_value_heads = 3");
+  expectRefused(
+      config,
+      "num_attention_heads = 4 is not a multiple of num_key_value_heads = 3");
   config = smallConfig("llama");
   config.headDim = 15;
   expectRefused(config, "head_dim = 15");

@@ -14,7 +14,9 @@ inline ModelConfig smallConfig(const std::string &modelType) {
   config.layers = 2;
   config.heads = 4;
   config.kvHeads = 2;
-  config.headDim = modelType == "qwen3" ? 32 : 16; // of qwen3 heads * head_dim is not hidden_size
+  config.headDim = modelType == "qwen3"
+                       ? 32
+                       : 16; // of qwen3 heads * head_dim is not hidden_size
   config.qkvBias = modelType == "qwen2";
   config.qkNorm = modelType == "qwen3";
   return config;

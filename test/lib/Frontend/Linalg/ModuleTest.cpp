@@ -1,5 +1,5 @@
-// The modules of this folder, recognized and differentiated, in float64: against JAX's own losses and gradients, and
-// against finite differences.
+// The modules of this folder, recognized and differentiated, in float64:
+// against JAX's own losses and gradients, and against finite differences.
 #include "lib/Frontend/Linalg/Passes.h"
 #include "lib/Reference/FiniteDifference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -28,7 +28,8 @@ namespace {
 
 struct JaxValues {
   const char *name, *parameters;
-  // The loss, then of each parameter's gradient the sum of gradient[i] * cos(0.3 i).
+  // The loss, then of each parameter's gradient the sum of gradient[i] *
+  // cos(0.3 i).
   std::vector<double> values;
 };
 
@@ -42,7 +43,8 @@ struct ModuleTest : ::testing::Test {
   OwningOpRef<ModuleOp> module;
 
   ModuleTest() {
-    context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
+    context.getDiagEngine().registerHandler(
+        [this](Diagnostic &diagnostic) { errors += diagnostic.str() + "\n"; });
     static const bool registered = [] {
       registerNibbleDifferentiatePasses();
       registerNibbleLinalgPasses();
@@ -54,16 +56,19 @@ struct ModuleTest : ::testing::Test {
 
   static DialectRegistry makeRegistry() {
     DialectRegistry registry;
-    registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect, tensor::TensorDialect,
-                    linalg::LinalgDialect, nn::NNDialect, qat::QATDialect>();
+    registry.insert<func::FuncDialect, arith::ArithDialect, math::MathDialect,
+                    tensor::TensorDialect, linalg::LinalgDialect, nn::NNDialect,
+                    qat::QATDialect>();
     registerGradientModels(registry);
     return registry;
   }
 
   bool load(const std::string &name, const std::string &pipeline) {
-    module =
-        parseSourceFile<ModuleOp>(std::string(NIBBLE_TEST_DATA "/lib/Frontend/Linalg/") + name + ".mlir", &context);
-    FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef("builtin.module(" + pipeline + ")"));
+    module = parseSourceFile<ModuleOp>(
+        std::string(NIBBLE_TEST_DATA "/lib/Frontend/Linalg/") + name + ".mlir",
+        &context);
+    FailureOr<OpPassManager> parsed =
+        parsePassPipeline(StringRef("builtin.module(" + pipeline + ")"));
     if (!module || failed(parsed))
       return false;
     PassManager manager(&context);
@@ -71,7 +76,9 @@ struct ModuleTest : ::testing::Test {
     return succeeded(manager.run(*module));
   }
 
-  func::FuncOp function(StringRef name) { return module->lookupSymbol<func::FuncOp>(name); }
+  func::FuncOp function(StringRef name) {
+    return module->lookupSymbol<func::FuncOp>(name);
+  }
 };
 
 // 0.5 sin(0.7 i + a + 1), in the order the graph's own tensor has.
@@ -79,7 +86,8 @@ ReferenceValue filled(func::FuncOp function, unsigned a) {
   auto type = cast<RankedTensorType>(function.getArgumentTypes()[a]);
   ReferenceValue value = ReferenceValue::zero(type);
   bool turned = function.getArgAttr(a, nn::kTransposedAttr) != nullptr;
-  int64_t rows = turned ? type.getDimSize(0) : 1, columns = turned ? type.getDimSize(1) : value.count();
+  int64_t rows = turned ? type.getDimSize(0) : 1,
+          columns = turned ? type.getDimSize(1) : value.count();
   for (int64_t i = 0; i < value.count(); ++i) {
     int64_t place = turned ? i % columns * rows + i / columns : i;
     value.reals[i] = 0.5 * std::sin(0.7 * static_cast<double>(place) + a + 1);
@@ -88,12 +96,16 @@ ReferenceValue filled(func::FuncOp function, unsigned a) {
 }
 
 // Sum of gradient[i] * cos(0.3 i), i again in the graph's own order.
-double projected(func::FuncOp function, unsigned a, const ReferenceValue &gradient) {
+double projected(func::FuncOp function, unsigned a,
+                 const ReferenceValue &gradient) {
   bool turned = function.getArgAttr(a, nn::kTransposedAttr) != nullptr;
-  int64_t rows = turned ? gradient.extent(0) : 1, columns = turned ? gradient.extent(1) : gradient.count();
+  int64_t rows = turned ? gradient.extent(0) : 1,
+          columns = turned ? gradient.extent(1) : gradient.count();
   double sum = 0;
   for (int64_t i = 0; i < gradient.count(); ++i)
-    sum += gradient.reals[i] * std::cos(0.3 * static_cast<double>(turned ? i % columns * rows + i / columns : i));
+    sum += gradient.reals[i] *
+           std::cos(0.3 * static_cast<double>(
+                              turned ? i % columns * rows + i / columns : i));
   return sum;
 }
 
@@ -101,8 +113,10 @@ TEST_F(ModuleTest, LossesAndGradientsAreJax) {
   for (const JaxValues &jax : kJaxValues) {
     for (const char *layout : {"argument", "value"}) {
       SCOPED_TRACE(std::string(jax.name) + " with layout=" + layout);
-      ASSERT_TRUE(load(jax.name, std::string("nibble-recognize-linear{parameters=") + jax.parameters +
-                                     " layout=" + layout + "},nibble-differentiate{function=main},canonicalize"))
+      ASSERT_TRUE(load(
+          jax.name, std::string("nibble-recognize-linear{parameters=") +
+                        jax.parameters + " layout=" + layout +
+                        "},nibble-differentiate{function=main},canonicalize"))
           << errors;
       func::FuncOp step = function("train_step");
       std::vector<ReferenceValue> arguments;
@@ -111,33 +125,43 @@ TEST_F(ModuleTest, LossesAndGradientsAreJax) {
         if (step.getArgAttr(i, nn::kParameterAttr))
           parameters.push_back(i);
         bool accumulator = step.getArgAttr(i, nn::kStateAttr) != nullptr;
-        arguments.push_back(accumulator ? ReferenceValue::zero(step.getArgumentTypes()[i]) : filled(step, i));
+        arguments.push_back(
+            accumulator ? ReferenceValue::zero(step.getArgumentTypes()[i])
+                        : filled(step, i));
       }
       auto results = evaluate(step, arguments, ReferenceOptions::exact());
       ASSERT_TRUE(succeeded(results)) << errors;
       ASSERT_EQ(jax.values.size(), parameters.size() + 1);
       ASSERT_EQ(results->size(), parameters.size() + 1);
       // The module's constants are float32, JAX's own run had float64.
-      EXPECT_NEAR((*results)[0].reals[0], jax.values[0], 1e-6 * std::abs(jax.values[0]));
+      EXPECT_NEAR((*results)[0].reals[0], jax.values[0],
+                  1e-6 * std::abs(jax.values[0]));
       for (unsigned p = 0; p < parameters.size(); ++p)
-        EXPECT_NEAR(projected(step, parameters[p], (*results)[p + 1]), jax.values[p + 1], 1e-6) << "parameter " << p;
+        EXPECT_NEAR(projected(step, parameters[p], (*results)[p + 1]),
+                    jax.values[p + 1], 1e-6)
+            << "parameter " << p;
     }
   }
 }
 
-// The gradients of every module, with its linears recognized, against differences of the module as it came.
+// The gradients of every module, with its linears recognized, against
+// differences of the module as it came.
 TEST_F(ModuleTest, GradientsAgreeWithFiniteDifferences) {
   struct Case {
     const char *name, *function, *parameters;
   };
-  for (const Case &c : {Case{"jax-mlp", "main", "0:b1,1:b2,2:w1,3:w2"}, Case{"torch-mlp", "forward", "1:w1,2:b1,3:w2"},
+  for (const Case &c : {Case{"jax-mlp", "main", "0:b1,1:b2,2:w1,3:w2"},
+                        Case{"torch-mlp", "forward", "1:w1,2:b1,3:w2"},
                         Case{"mlp", "loss", ""}}) {
     SCOPED_TRACE(c.name);
-    std::string recognize = std::string("nibble-recognize-linear{layout=value function=") + c.function +
-                            " parameters=" + c.parameters + "}";
+    std::string recognize =
+        std::string("nibble-recognize-linear{layout=value function=") +
+        c.function + " parameters=" + c.parameters + "}";
     ASSERT_TRUE(load(c.name, "canonicalize")) << errors;
     OwningOpRef<ModuleOp> original = std::move(module);
-    ASSERT_TRUE(load(c.name, recognize + ",nibble-differentiate{function=" + c.function + "},canonicalize")) << errors;
+    ASSERT_TRUE(load(c.name, recognize + ",nibble-differentiate{function=" +
+                                 c.function + "},canonicalize"))
+        << errors;
     // Names the recognition gave, for the forward as it came.
     auto forward = original->lookupSymbol<func::FuncOp>(c.function);
     forward.setArgAttrsAttr(function(c.function).getArgAttrsAttr());
@@ -148,11 +172,14 @@ TEST_F(ModuleTest, GradientsAgreeWithFiniteDifferences) {
       SmallVector<int64_t> shape(tensor.getShape());
       for (int64_t &extent : shape)
         extent = ShapedType::isDynamic(extent) ? 3 : extent;
-      arguments.push_back(isa<FloatType>(tensor.getElementType())
-                              ? randomValue(type, random, shape)
-                              : ReferenceValue::integerTensor({4}, tensor.getElementType(), {1, 0, 3, 1}));
+      arguments.push_back(
+          isa<FloatType>(tensor.getElementType())
+              ? randomValue(type, random, shape)
+              : ReferenceValue::integerTensor({4}, tensor.getElementType(),
+                                              {1, 0, 3, 1}));
     }
-    auto comparisons = compareGradients(forward, function("train_step"), arguments);
+    auto comparisons =
+        compareGradients(forward, function("train_step"), arguments);
     ASSERT_TRUE(succeeded(comparisons)) << errors;
     EXPECT_GE(comparisons->size(), 3u);
     for (const GradientComparison &comparison : *comparisons)

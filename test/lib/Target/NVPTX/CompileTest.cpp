@@ -1,5 +1,5 @@
-#include "include/nibble/InitAll.h"
 #include "lib/Target/NVPTX/Compile.h"
+#include "include/nibble/InitAll.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
@@ -22,13 +22,16 @@ struct CompileTest : testing::Test {
   // What compiling a module of these kernels says; empty when it succeeds.
   std::string kernels(const std::string &text) {
     std::string said;
-    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
-      said += diagnostic.str() + "\n";
-      return mlir::success();
-    });
-    auto module = mlir::parseSourceString<mlir::ModuleOp>("gpu.module @kernels {" + text + "}", &context);
+    mlir::ScopedDiagnosticHandler handler(&context,
+                                          [&](mlir::Diagnostic &diagnostic) {
+                                            said += diagnostic.str() + "\n";
+                                            return mlir::success();
+                                          });
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(
+        "gpu.module @kernels {" + text + "}", &context);
     DeviceProgram program;
-    bool compiled = module && succeeded(nvptx::compileKernels(*module, program));
+    bool compiled =
+        module && succeeded(nvptx::compileKernels(*module, program));
     EXPECT_EQ(compiled, said.empty()) << said;
     EXPECT_EQ(compiled, !program.image.ptx.empty());
     return said;
@@ -37,20 +40,25 @@ struct CompileTest : testing::Test {
 };
 
 TEST_F(CompileTest, WritesAKernel) {
-  EXPECT_EQ(kernels("llvm.func @nothing() attributes {nvvm.kernel} { llvm.return }"), "");
+  EXPECT_EQ(
+      kernels("llvm.func @nothing() attributes {nvvm.kernel} { llvm.return }"),
+      "");
 }
 
 TEST_F(CompileTest, SaysWhatThePassesRefuse) {
-  EXPECT_THAT(kernels("gpu.func @size(%x: !llvm.ptr<1>) kernel { gpu.return }"), HasSubstr("has no integer 'hopper.threads'"));
+  EXPECT_THAT(kernels("gpu.func @size(%x: !llvm.ptr<1>) kernel { gpu.return }"),
+              HasSubstr("has no integer 'hopper.threads'"));
 }
 
 // LLVM by itself would print this and end the process.
 TEST_F(CompileTest, SaysWhatTheBackendRefuses) {
   EXPECT_THAT(kernels("llvm.func @never() attributes {nvvm.kernel} {"
-                      "  %0 = llvm.inline_asm has_side_effects \"mov $0, 1;\", \"=&{xyz}\" : () -> i32"
+                      "  %0 = llvm.inline_asm has_side_effects \"mov $0, 1;\", "
+                      "\"=&{xyz}\" : () -> i32"
                       "  llvm.return"
                       "}"),
-              HasSubstr("the NVPTX backend refuses the kernels: couldn't allocate output register"));
+              HasSubstr("the NVPTX backend refuses the kernels: couldn't "
+                        "allocate output register"));
 }
 
 } // namespace

@@ -17,11 +17,14 @@ namespace {
 TEST(Nccl, SaysWhatIsMissing) {
   Status none = nccl::Library::open("libno-such-nccl.so.2").status();
   EXPECT_EQ(none.code(), Code::kEnvironment);
-  EXPECT_THAT(none.message(), HasSubstr("nccl: cannot load libno-such-nccl.so.2"));
+  EXPECT_THAT(none.message(),
+              HasSubstr("nccl: cannot load libno-such-nccl.so.2"));
   EXPECT_THAT(none.message(), HasSubstr("install libnccl2"));
-  EXPECT_THAT(nccl::Library::open("libm.so.6").status().message(), HasSubstr("libm.so.6 has no ncclGetVersion"));
+  EXPECT_THAT(nccl::Library::open("libm.so.6").status().message(),
+              HasSubstr("libm.so.6 has no ncclGetVersion"));
   setenv("FAKE_NCCL_VERSION", "21000", 1);
-  EXPECT_THAT(nccl::Library::open(NIBBLE_FAKE_NCCL).status().message(), HasSubstr("is version 21000, at least 21800"));
+  EXPECT_THAT(nccl::Library::open(NIBBLE_FAKE_NCCL).status().message(),
+              HasSubstr("is version 21000, at least 21800"));
   unsetenv("FAKE_NCCL_VERSION");
 }
 
@@ -35,10 +38,13 @@ TEST(Nccl, CallsAndErrorsComeThrough) {
   nccl::UniqueId id;
   nccl::Communicator communicator = nullptr;
   ASSERT_TRUE(nccl.check(nccl->ncclGetUniqueId(&id), "ncclGetUniqueId").isOk());
-  ASSERT_TRUE(nccl.check(nccl->ncclCommInitRank(&communicator, 1, id, 0), "ncclCommInitRank").isOk());
+  ASSERT_TRUE(nccl.check(nccl->ncclCommInitRank(&communicator, 1, id, 0),
+                         "ncclCommInitRank")
+                  .isOk());
   float from[] = {1, 2, 3}, to[3] = {};
   auto reduce = [&] {
-    return nccl.check(nccl->ncclAllReduce(from, to, 3, nccl::kFloat32, nccl::kSum, communicator, nullptr),
+    return nccl.check(nccl->ncclAllReduce(from, to, 3, nccl::kFloat32,
+                                          nccl::kSum, communicator, nullptr),
                       "ncclAllReduce", communicator);
   };
   ASSERT_TRUE(reduce().isOk());
@@ -47,17 +53,24 @@ TEST(Nccl, CallsAndErrorsComeThrough) {
   Status failed = reduce();
   unsetenv("FAKE_NCCL_FAIL");
   EXPECT_EQ(failed.code(), Code::kEnvironment);
-  EXPECT_THAT(failed.message(), HasSubstr("nccl: ncclAllReduce: unhandled system error: no route to rank 1"));
+  EXPECT_THAT(
+      failed.message(),
+      HasSubstr(
+          "nccl: ncclAllReduce: unhandled system error: no route to rank 1"));
 }
 
 TEST(Nccl, DeclarationsAreThoseOfNcclH) {
 #ifdef NIBBLE_HAS_NCCL_H
   static_assert(sizeof(nccl::UniqueId) == sizeof(ncclUniqueId));
-  static_assert(nccl::kFloat32 == static_cast<int>(ncclFloat32) && nccl::kBfloat16 == static_cast<int>(ncclBfloat16));
-  static_assert(nccl::kInt8 == static_cast<int>(ncclInt8) && nccl::kUint8 == static_cast<int>(ncclUint8));
-  static_assert(nccl::kInt32 == static_cast<int>(ncclInt32) && nccl::kInt64 == static_cast<int>(ncclInt64));
+  static_assert(nccl::kFloat32 == static_cast<int>(ncclFloat32) &&
+                nccl::kBfloat16 == static_cast<int>(ncclBfloat16));
+  static_assert(nccl::kInt8 == static_cast<int>(ncclInt8) &&
+                nccl::kUint8 == static_cast<int>(ncclUint8));
+  static_assert(nccl::kInt32 == static_cast<int>(ncclInt32) &&
+                nccl::kInt64 == static_cast<int>(ncclInt64));
   static_assert(nccl::kFloat64 == static_cast<int>(ncclFloat64));
-  static_assert(nccl::kSum == static_cast<int>(ncclSum) && nccl::kMax == static_cast<int>(ncclMax) &&
+  static_assert(nccl::kSum == static_cast<int>(ncclSum) &&
+                nccl::kMax == static_cast<int>(ncclMax) &&
                 nccl::kMin == static_cast<int>(ncclMin));
 #else
   GTEST_SKIP() << "nccl.h is not installed";

@@ -1,5 +1,5 @@
-// Kernels as LLVM's backend emits them. The texts below Inputs were made from the .ll beside them by
-// llc-22 -O3 -march=nvptx64 -mcpu=sm_90a -mattr=+ptx83.
+// Kernels as LLVM's backend emits them. The texts below Inputs were made from
+// the .ll beside them by llc-22 -O3 -march=nvptx64 -mcpu=sm_90a -mattr=+ptx83.
 #include "test/runtime/drivers/simt/simt_test.h"
 
 #include <numeric>
@@ -19,7 +19,8 @@ TEST(SimtCompiled, VectorAdd) {
       b[i] = 0.5f * static_cast<float>(i);
     }
     DeviceAddress c = simt.allocate<float>(n);
-    expectOk(simt.run(inputFile("basics.ptx"), "add", blocks(8, 128), {simt.upload(a), simt.upload(b), c, n}));
+    expectOk(simt.run(inputFile("basics.ptx"), "add", blocks(8, 128),
+                      {simt.upload(a), simt.upload(b), c, n}));
     auto result = simt.download<float>(c, n);
     for (uint32_t i = 0; i < n; ++i)
       EXPECT_EQ(result[i], a[i] + b[i]);
@@ -32,7 +33,8 @@ TEST(SimtCompiled, SumByShuffles) {
     std::vector<float> a(256);
     std::iota(a.begin(), a.end(), 1.0f);
     DeviceAddress out = simt.allocate<float>(1);
-    expectOk(simt.run(inputFile("basics.ptx"), "sum", blocks(1, 256), {simt.upload(a), out}));
+    expectOk(simt.run(inputFile("basics.ptx"), "sum", blocks(1, 256),
+                      {simt.upload(a), out}));
     EXPECT_EQ(simt.download<float>(out, 1)[0], 256 * 257 / 2.0f);
   }
 }

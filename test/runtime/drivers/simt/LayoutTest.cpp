@@ -1,5 +1,5 @@
-// The layouts that a wgmma descriptor can name: images of shared memory are laid out here by the ISA's canonical
-// layouts and multiplied there.
+// The layouts that a wgmma descriptor can name: images of shared memory are
+// laid out here by the ISA's canonical layouts and multiplied there.
 #include "lib/Numerics/bf16.h"
 #include "test/runtime/drivers/simt/simt_test.h"
 
@@ -41,53 +41,68 @@ Operand pack(const Layout &layout, uint32_t rows) {
   } else { // 8 rows of k of `swizzle` bytes of mn
     operand.stride = 8 * layout.swizzle;
     operand.leading = 16 * layout.swizzle;
-    operand.bytes = (rows * 2 + layout.swizzle - 1) / layout.swizzle * 16 * layout.swizzle;
+    operand.bytes =
+        (rows * 2 + layout.swizzle - 1) / layout.swizzle * 16 * layout.swizzle;
   }
   return operand;
 }
 
-uint32_t place(const Layout &layout, const Operand &operand, uint32_t row, uint32_t k) {
+uint32_t place(const Layout &layout, const Operand &operand, uint32_t row,
+               uint32_t k) {
   uint32_t at = 0;
   if (layout.swizzle == 0) {
-    uint32_t inner = layout.mnMajor ? row % 8 * 2 + k % 8 * 16 : row % 8 * 16 + k % 8 * 2;
+    uint32_t inner =
+        layout.mnMajor ? row % 8 * 2 + k % 8 * 16 : row % 8 * 16 + k % 8 * 2;
     return inner + row / 8 * operand.stride + k / 8 * operand.leading;
   }
   uint32_t width = layout.swizzle / 2; // elements
   at = layout.mnMajor
-           ? row / width * operand.leading + k / 8 * operand.stride + k % 8 * layout.swizzle + row % width * 2
+           ? row / width * operand.leading + k / 8 * operand.stride +
+                 k % 8 * layout.swizzle + row % width * 2
            : row / 8 * operand.stride + row % 8 * layout.swizzle + k * 2;
-  // 16-byte pieces change places by the number of the 128-byte line, as far as the swizzle's width goes.
+  // 16-byte pieces change places by the number of the 128-byte line, as far as
+  // the swizzle's width goes.
   return at ^ ((at >> 7 & (layout.swizzle / 16 - 1)) << 4);
 }
 
 // 0, 1, 2, 3 and 4 as IEEE halves.
 uint16_t halfOf(int value) {
   constexpr uint16_t magnitudes[] = {0, 0x3c00, 0x4000, 0x4200, 0x4400};
-  return static_cast<uint16_t>(magnitudes[value < 0 ? -value : value] | (value < 0 ? 0x8000 : 0));
+  return static_cast<uint16_t>(magnitudes[value < 0 ? -value : value] |
+                               (value < 0 ? 0x8000 : 0));
 }
 
 std::string hexOf(uint64_t value) {
   char text[32];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
   return text;
 }
 
-std::string descriptorText(const char *reg, const Layout &layout, const Operand &operand, uint32_t offset) {
-  uint64_t mode = layout.swizzle == 128 ? 1 : layout.swizzle == 64 ? 2 : layout.swizzle == 32 ? 3 : 0;
-  uint64_t bits = uint64_t{operand.leading >> 4} << 16 | uint64_t{operand.stride >> 4} << 32 | mode << 62;
+std::string descriptorText(const char *reg, const Layout &layout,
+                           const Operand &operand, uint32_t offset) {
+  uint64_t mode = layout.swizzle == 128  ? 1
+                  : layout.swizzle == 64 ? 2
+                  : layout.swizzle == 32 ? 3
+                                         : 0;
+  uint64_t bits = uint64_t{operand.leading >> 4} << 16 |
+                  uint64_t{operand.stride >> 4} << 32 | mode << 62;
   return "mov.u32 %r3, tile;\nadd.u32 %r3, %r3, " + std::to_string(offset) +
-         ";\nshr.u32 %r3, %r3, 4;\nand.b32 %r3, %r3, 0x3fff;\ncvt.u64.u32 " + reg + ", %r3;\nor.b64 " + reg + ", " +
-         reg + ", " + hexOf(bits) + ";\n";
+         ";\nshr.u32 %r3, %r3, 4;\nand.b32 %r3, %r3, 0x3fff;\ncvt.u64.u32 " +
+         reg + ", %r3;\nor.b64 " + reg + ", " + reg + ", " + hexOf(bits) +
+         ";\n";
 }
 
 void check(const Shape &shape) {
   const uint32_t n = shape.n, registers = n / 2;
   Operand a = pack(shape.a, 64), b = pack(shape.b, n);
-  const uint32_t bAt = (a.bytes + 1023) / 1024 * 1024, bytes = (bAt + b.bytes + 2047) / 2048 * 2048;
+  const uint32_t bAt = (a.bytes + 1023) / 1024 * 1024,
+                 bytes = (bAt + b.bytes + 2047) / 2048 * 2048;
   std::vector<uint16_t> image(bytes / 2, 0);
   std::vector<float> av(64 * 16), bv(n * 16);
   uint32_t state = n + shape.a.swizzle;
-  auto fill = [&](std::vector<float> &values, const Layout &layout, const Operand &operand, uint32_t offset) {
+  auto fill = [&](std::vector<float> &values, const Layout &layout,
+                  const Operand &operand, uint32_t offset) {
     for (uint32_t i = 0; i < values.size(); ++i) {
       state = state * 1664525 + 1013904223;
       int value = static_cast<int>(state >> 24) % 9 - 4;
@@ -105,42 +120,55 @@ void check(const Shape &shape) {
   for (uint32_t i = 0; i < registers; ++i)
     list += (i ? ", %d" : "%d") + std::to_string(i);
   std::string body = ".reg .f32 %d<" + std::to_string(registers) +
-                     ">;\nld.param.u64 %rd1, [p0];\nld.param.u64 %rd2, [p1];\nmov.u32 %r1, %tid.x;\n"
-                     "shl.b32 %r2, %r1, 4;\nmov.u32 %r4, tile;\nadd.u32 %r4, %r4, %r2;\ncvt.u64.u32 %rd3, "
+                     ">;\nld.param.u64 %rd1, [p0];\nld.param.u64 %rd2, "
+                     "[p1];\nmov.u32 %r1, %tid.x;\n"
+                     "shl.b32 %r2, %r1, 4;\nmov.u32 %r4, tile;\nadd.u32 %r4, "
+                     "%r4, %r2;\ncvt.u64.u32 %rd3, "
                      "%r2;\nadd.s64 %rd3, %rd3, %rd1;\n";
   for (uint32_t at = 0; at < bytes; at += 2048)
-    body += "ld.global.v4.u32 {%r5, %r6, %r7, %r8}, [%rd3+" + std::to_string(at) + "];\nst.shared.v4.u32 [%r4+" +
+    body += "ld.global.v4.u32 {%r5, %r6, %r7, %r8}, [%rd3+" +
+            std::to_string(at) + "];\nst.shared.v4.u32 [%r4+" +
             std::to_string(at) + "], {%r5, %r6, %r7, %r8};\n";
   body += "fence.proxy.async;\nbar.sync 0;\n";
   for (uint32_t i = 0; i < registers; ++i)
     body += "mov.f32 %d" + std::to_string(i) + ", 0f40400000;\n"; // 3
   std::string type = shape.half ? "f16" : "bf16";
-  body += descriptorText("%rd4", shape.a, a, 0) + descriptorText("%rd5", shape.b, b, bAt) + "setp.eq.u32 %p1, 0, " +
-          (shape.accumulate ? "0" : "1") + ";\nwgmma.fence.sync.aligned;\nwgmma.mma_async.sync.aligned.m64n" +
-          std::to_string(n) + "k16.f32." + type + "." + type + " {" + list + "}, %rd4, %rd5, %p1, " +
-          (shape.negateA ? "-1" : "1") + ", " + (shape.negateB ? "-1" : "1") + ", " + (shape.a.mnMajor ? "1" : "0") +
+  body += descriptorText("%rd4", shape.a, a, 0) +
+          descriptorText("%rd5", shape.b, b, bAt) + "setp.eq.u32 %p1, 0, " +
+          (shape.accumulate ? "0" : "1") +
+          ";\nwgmma.fence.sync.aligned;\nwgmma.mma_async.sync.aligned.m64n" +
+          std::to_string(n) + "k16.f32." + type + "." + type + " {" + list +
+          "}, %rd4, %rd5, %p1, " + (shape.negateA ? "-1" : "1") + ", " +
+          (shape.negateB ? "-1" : "1") + ", " + (shape.a.mnMajor ? "1" : "0") +
           ", " + (shape.b.mnMajor ? "1" : "0") +
-          ";\nwgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\nmul.wide.u32 %rd6, %r1, " +
+          ";\nwgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned "
+          "0;\nmul.wide.u32 %rd6, %r1, " +
           std::to_string(4 * registers) + ";\nadd.s64 %rd6, %rd6, %rd2;\n";
   for (uint32_t i = 0; i < registers; ++i)
-    body += "st.global.f32 [%rd6+" + std::to_string(4 * i) + "], %d" + std::to_string(i) + ";\n";
+    body += "st.global.f32 [%rd6+" + std::to_string(4 * i) + "], %d" +
+            std::to_string(i) + ";\n";
 
   Simt simt;
   DeviceAddress out = simt.allocate<float>(128 * registers);
-  expectOk(simt.run(kernelText(2, body, ".shared .align 1024 .b8 tile[" + std::to_string(bytes) + "];\n"), "k",
-                    blocks(1, 128), {simt.upload(image), out}));
+  expectOk(simt.run(kernelText(2, body,
+                               ".shared .align 1024 .b8 tile[" +
+                                   std::to_string(bytes) + "];\n"),
+                    "k", blocks(1, 128), {simt.upload(image), out}));
   auto result = simt.download<float>(out, 128 * registers);
   int wrong = 0;
   for (uint32_t thread = 0; thread < 128; ++thread)
     for (uint32_t i = 0; i < registers; ++i) {
-      uint32_t row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8, column = i / 4 * 8 + thread % 4 * 2 + i % 2;
+      uint32_t row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8,
+               column = i / 4 * 8 + thread % 4 * 2 + i % 2;
       float sum = 0;
       for (uint32_t k = 0; k < 16; ++k)
         sum += av[row * 16 + k] * bv[column * 16 + k];
       sum = shape.negateA != shape.negateB ? -sum : sum;
-      wrong += result[thread * registers + i] != sum + (shape.accumulate ? 3.0f : 0.0f);
+      wrong += result[thread * registers + i] !=
+               sum + (shape.accumulate ? 3.0f : 0.0f);
     }
-  EXPECT_EQ(wrong, 0) << "n " << n << " a " << shape.a.swizzle << (shape.a.mnMajor ? " mn" : " k") << " b "
+  EXPECT_EQ(wrong, 0) << "n " << n << " a " << shape.a.swizzle
+                      << (shape.a.mnMajor ? " mn" : " k") << " b "
                       << shape.b.swizzle << (shape.b.mnMajor ? " mn" : " k");
 }
 
@@ -161,7 +189,13 @@ TEST(SimtLayout, HalfSignsAndAccumulation) {
   for (bool half : {false, true})
     for (bool accumulate : {false, true})
       for (int negate = 0; negate < 4; ++negate)
-        check({32, {128, false}, {64, true}, half, (negate & 1) != 0, (negate & 2) != 0, accumulate});
+        check({32,
+               {128, false},
+               {64, true},
+               half,
+               (negate & 1) != 0,
+               (negate & 2) != 0,
+               accumulate});
 }
 
 } // namespace

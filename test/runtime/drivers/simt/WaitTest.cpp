@@ -1,5 +1,5 @@
-// Waits between lanes, warps and blocks: what only looks like an endless wait runs through, and what is one is
-// reported.
+// Waits between lanes, warps and blocks: what only looks like an endless wait
+// runs through, and what is one is reported.
 #include "runtime/drivers/simt/quiescence.h"
 #include "test/runtime/drivers/simt/simt_test.h"
 
@@ -14,16 +14,21 @@ using namespace nibble::test;
 namespace {
 
 const std::string kBegin =
-    "ld.param.u64 %rd1, [p0];\nmov.u32 %r0, %ctaid.x;\nmov.u32 %r1, %tid.x;\nsetp.eq.u32 %p0, %r0, 0;\n";
+    "ld.param.u64 %rd1, [p0];\nmov.u32 %r0, %ctaid.x;\nmov.u32 %r1, "
+    "%tid.x;\nsetp.eq.u32 %p0, %r0, 0;\n";
 
-// Runs `body` on a buffer of 64 zeroes (%rd1, %r0 the block, %r1 the thread, %p0: block 0); gives the buffer back.
-Status runWaits(const std::string &body, const Launch &launch, const SimtOptions &options,
+// Runs `body` on a buffer of 64 zeroes (%rd1, %r0 the block, %r1 the thread,
+// %p0: block 0); gives the buffer back.
+Status runWaits(const std::string &body, const Launch &launch,
+                const SimtOptions &options,
                 std::vector<uint32_t> *result = nullptr) {
   Simt simt(options);
   DeviceAddress buffer = simt.upload(std::vector<uint32_t>(64, 0), "buffer");
-  Status status =
-      simt.run(kernelText(1, kBegin + body, ".shared .align 16 .b8 tile[256];\n.shared .align 8 .b64 mbar;"), "k",
-               launch, {buffer});
+  Status status = simt.run(
+      kernelText(
+          1, kBegin + body,
+          ".shared .align 16 .b8 tile[256];\n.shared .align 8 .b64 mbar;"),
+      "k", launch, {buffer});
   if (result != nullptr)
     *result = simt.download<uint32_t>(buffer, 64);
   return status;
@@ -33,15 +38,16 @@ void forOptions(const std::function<void(const SimtOptions &)> &check) {
   for (SimtOptions::Checks checks : {SimtOptions::kFull, SimtOptions::kOff})
     for (int threads : {1, 2, 3})
       for (uint64_t seed : {1, 2, 3}) {
-        SCOPED_TRACE(testing::Message() << "checks " << checks << ", threads " << threads << ", seed " << seed);
+        SCOPED_TRACE(testing::Message() << "checks " << checks << ", threads "
+                                        << threads << ", seed " << seed);
         check({.seed = seed, .threads = threads, .checks = checks});
       }
 }
 
 // --- the verdict by itself ---
 
-// A worker that is between two blocks has not said that it waits: the other's wait is not for ever, however long the
-// first takes.
+// A worker that is between two blocks has not said that it waits: the other's
+// wait is not for ever, however long the first takes.
 TEST(SimtQuiescence, AWorkerBetweenTwoBlocksCounts) {
   simt::Quiescence quiescence;
   quiescence.begin(2);
@@ -71,7 +77,8 @@ TEST(SimtQuiescence, AllWaitOrHaveLeft) {
     std::atomic<int> verdicts{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 2; ++i)
-      threads.emplace_back([&] { verdicts += quiescence.waitsForEver(quiescence.changes()); });
+      threads.emplace_back(
+          [&] { verdicts += quiescence.waitsForEver(quiescence.changes()); });
     if (leaves)
       quiescence.leave();
     else
@@ -82,7 +89,8 @@ TEST(SimtQuiescence, AllWaitOrHaveLeft) {
   }
 }
 
-// Many workers hand a turn around; each declares that it waits as often as it can.
+// Many workers hand a turn around; each declares that it waits as often as it
+// can.
 TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
   constexpr int kWorkers = 4, kRounds = 2000;
   simt::Quiescence quiescence;
@@ -94,7 +102,8 @@ TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
       for (int round = 0; round < kRounds;) {
         uint64_t since = quiescence.changes();
         if (turn.load(std::memory_order_relaxed) % kWorkers == i) {
-          turn.store(turn.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+          turn.store(turn.load(std::memory_order_relaxed) + 1,
+                     std::memory_order_relaxed);
           quiescence.publish();
           ++round;
         } else if (quiescence.waitsForEver(since)) {
@@ -112,47 +121,60 @@ TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
 
 // --- waits that end ---
 
-// Each block waits for its turn and hands it on to the next; the last turn, or why there is none.
-Result<uint32_t> takeTurns(uint32_t grid, uint32_t sharedBytes, const SimtOptions &options) {
+// Each block waits for its turn and hands it on to the next; the last turn, or
+// why there is none.
+Result<uint32_t> takeTurns(uint32_t grid, uint32_t sharedBytes,
+                           const SimtOptions &options) {
   std::vector<uint32_t> result;
-  NIBBLE_TRY(runWaits("LOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.ne.u32 %p1, %r2, %r0;\n@%p1 nanosleep.u32 "
-                      "100;\n@%p1 bra LOOP;\nadd.u32 %r2, %r2, 1;\nst.release.gpu.global.u32 [%rd1], %r2;",
+  NIBBLE_TRY(runWaits("LOOP:\nld.acquire.gpu.global.u32 %r2, "
+                      "[%rd1];\nsetp.ne.u32 %p1, %r2, %r0;\n@%p1 nanosleep.u32 "
+                      "100;\n@%p1 bra LOOP;\nadd.u32 %r2, %r2, "
+                      "1;\nst.release.gpu.global.u32 [%rd1], %r2;",
                       blocks(grid, 1, sharedBytes), options, &result));
   return result[0];
 }
 
-void expectTurns(uint32_t grid, uint32_t sharedBytes, const SimtOptions &options) {
+void expectTurns(uint32_t grid, uint32_t sharedBytes,
+                 const SimtOptions &options) {
   Result<uint32_t> turns = takeTurns(grid, sharedBytes, options);
   ASSERT_TRUE(turns.isOk()) << turns.status().message();
   EXPECT_EQ(*turns, grid);
 }
 
-// A block may wait for what one before it does, as long as both have been started.
+// A block may wait for what one before it does, as long as both have been
+// started.
 TEST(SimtDevice, BlockWaitsForTheOneBefore) {
   for (int threads : {1, 2, 3})
     expectTurns(200, 0, {.threads = threads});
 }
 
-// The next block is long in starting, because all of its shared memory has to be made ready. In the meantime everybody
-// who runs waits.
+// The next block is long in starting, because all of its shared memory has to
+// be made ready. In the meantime everybody who runs waits.
 TEST(SimtWaits, ABlockThatStartsLate) {
   for (int threads : {1, 2, 3})
     expectTurns(16, 220 * 1024, {.threads = threads});
 }
 
-// A block goes around in a short loop while the one before it is long at work in its own shared memory, as measured in
-// instructions of the loop.
+// A block goes around in a short loop while the one before it is long at work
+// in its own shared memory, as measured in instructions of the loop.
 TEST(SimtWaits, ABlockThatIsLongAtWork) {
-  for (const char *poll : {"ld.acquire.gpu.global.u32 %r2, [%rd1];", "ld.volatile.global.u32 %r2, [%rd1];",
-                           "ld.relaxed.gpu.global.u32 %r2, [%rd1];", "atom.global.or.b32 %r2, [%rd1], 0;",
+  for (const char *poll : {"ld.acquire.gpu.global.u32 %r2, [%rd1];",
+                           "ld.volatile.global.u32 %r2, [%rd1];",
+                           "ld.relaxed.gpu.global.u32 %r2, [%rd1];",
+                           "atom.global.or.b32 %r2, [%rd1], 0;",
                            "atom.global.cas.b32 %r2, [%rd1], 1, 1;"}) {
-    std::string body = std::string("@%p0 bra WORK;\nLOOP:\n") + poll +
-                       "\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;\nst.global.u32 [%rd1+4], %r2;\nbra END;\n"
-                       "WORK:\nadd.u32 %r3, %r3, 1;\nst.shared.u32 [tile], %r3;\nsetp.lt.u32 %p2, %r3, 60000;\n"
-                       "@%p2 bra WORK;\nst.release.gpu.global.u32 [%rd1], 1;\nEND:";
+    std::string body =
+        std::string("@%p0 bra WORK;\nLOOP:\n") + poll +
+        "\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;\nst.global.u32 [%rd1+4], "
+        "%r2;\nbra END;\n"
+        "WORK:\nadd.u32 %r3, %r3, 1;\nst.shared.u32 [tile], %r3;\nsetp.lt.u32 "
+        "%p2, %r3, 60000;\n"
+        "@%p2 bra WORK;\nst.release.gpu.global.u32 [%rd1], 1;\nEND:";
     for (SimtOptions::Checks checks : {SimtOptions::kFull, SimtOptions::kOff}) {
       std::vector<uint32_t> result;
-      expectOk(runWaits(body, blocks(2, 1), {.threads = 2, .checks = checks, .spinLimit = 2000}, &result));
+      expectOk(runWaits(body, blocks(2, 1),
+                        {.threads = 2, .checks = checks, .spinLimit = 2000},
+                        &result));
       EXPECT_EQ(result[1], 1u) << poll;
     }
   }
@@ -162,26 +184,34 @@ TEST(SimtWaits, ABlockThatIsLongAtWork) {
 TEST(SimtWaits, ManySleeps) {
   forOptions([](const SimtOptions &options) {
     std::vector<uint32_t> result;
-    expectOk(runWaits("LOOP:\nnanosleep.u32 100;\nadd.u32 %r2, %r2, 1;\nsetp.lt.u32 %p1, %r2, 3000;\n@%p1 bra "
+    expectOk(runWaits("LOOP:\nnanosleep.u32 100;\nadd.u32 %r2, %r2, "
+                      "1;\nsetp.lt.u32 %p1, %r2, 3000;\n@%p1 bra "
                       "LOOP;\n@%p0 st.global.u32 [%rd1], %r2;",
                       blocks(2, 40), options, &result));
     EXPECT_EQ(result[0], 3000u);
-    expectOk(runWaits("mov.u32 %r2, %clock;\nLOOP:\nnanosleep.u32 100;\nmov.u32 %r3, %clock;\nsub.u32 %r3, %r3, "
-                      "%r2;\nsetp.lt.u32 %p1, %r3, 20000;\nmov.u32 %r3, 0;\n@%p1 bra LOOP;",
-                      blocks(2, 40), options));
+    expectOk(runWaits(
+        "mov.u32 %r2, %clock;\nLOOP:\nnanosleep.u32 100;\nmov.u32 %r3, "
+        "%clock;\nsub.u32 %r3, %r3, "
+        "%r2;\nsetp.lt.u32 %p1, %r3, 20000;\nmov.u32 %r3, 0;\n@%p1 bra LOOP;",
+        blocks(2, 40), options));
   });
 }
 
-// Lanes wait in loops of their own for what a third part of the warp does, further down in the text.
+// Lanes wait in loops of their own for what a third part of the warp does,
+// further down in the text.
 TEST(SimtWaits, LanesFurtherDown) {
   for (const char *sleep : {"nanosleep.u32 20;", ""}) {
-    std::string loop = std::string("\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n") + sleep;
+    std::string loop = std::string("\nld.volatile.global.u32 %r2, "
+                                   "[%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n") +
+                       sleep;
     for (int i = 0; i < 8; ++i)
       loop += "\nadd.u32 %r3, %r1, 1;";
     std::string body =
-        "setp.eq.u32 %p2, %r1, 1;\n@%p2 bra SECOND;\nsetp.eq.u32 %p3, %r1, 2;\n@%p3 bra THIRD;\nFIRST:" + loop +
-        "\n@%p1 bra FIRST;\nbra END;\nSECOND:" + loop +
-        "\n@%p1 bra SECOND;\nbra END;\nTHIRD:\nst.volatile.global.u32 [%rd1], 7;\nEND:";
+        "setp.eq.u32 %p2, %r1, 1;\n@%p2 bra SECOND;\nsetp.eq.u32 %p3, %r1, "
+        "2;\n@%p3 bra THIRD;\nFIRST:" +
+        loop + "\n@%p1 bra FIRST;\nbra END;\nSECOND:" + loop +
+        "\n@%p1 bra SECOND;\nbra END;\nTHIRD:\nst.volatile.global.u32 [%rd1], "
+        "7;\nEND:";
     forOptions([&](SimtOptions options) {
       options.spinLimit = 100000;
       std::vector<uint32_t> result;
@@ -197,47 +227,66 @@ struct Endless {
   const char *name, *body, *report;
 };
 
-// No spin limit helps here: each is reported because nothing can change any more.
+// No spin limit helps here: each is reported because nothing can change any
+// more.
 const Endless kEndless[] = {
     {"a flag that nobody sets",
-     "LOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;",
+     "LOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, "
+     "0;\n@%p1 bra LOOP;",
      "never ends: everybody waits"},
     {"a flag, with sleeps",
-     "LOOP:\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 nanosleep.u32 20;\n@%p1 bra LOOP;",
+     "LOOP:\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, "
+     "0;\n@%p1 nanosleep.u32 20;\n@%p1 bra LOOP;",
      "never ends: everybody waits"},
     {"sleeps that grow up to a limit",
-     "mov.u32 %r3, 32;\nLOOP:\nnanosleep.u32 %r3;\nshl.b32 %r3, %r3, 1;\nmin.u32 %r3, %r3, 4096;\n"
-     "ld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;",
+     "mov.u32 %r3, 32;\nLOOP:\nnanosleep.u32 %r3;\nshl.b32 %r3, %r3, "
+     "1;\nmin.u32 %r3, %r3, 4096;\n"
+     "ld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra "
+     "LOOP;",
      "never ends: everybody waits"},
     {"a lock that nobody gives back",
-     "LOOP:\natom.global.cas.b32 %r3, [%rd1], 0, 1;\nsetp.ne.u32 %p1, %r3, 0;\n@%p1 bra LOOP;",
+     "LOOP:\natom.global.cas.b32 %r3, [%rd1], 0, 1;\nsetp.ne.u32 %p1, %r3, "
+     "0;\n@%p1 bra LOOP;",
      "never ends: everybody waits"},
     {"a lock that is swapped for itself",
-     "LOOP:\natom.global.exch.b32 %r3, [%rd1], 1;\nsetp.ne.u32 %p1, %r3, 0;\n@%p1 bra LOOP;",
+     "LOOP:\natom.global.exch.b32 %r3, [%rd1], 1;\nsetp.ne.u32 %p1, %r3, "
+     "0;\n@%p1 bra LOOP;",
      "never ends: everybody waits"},
     {"a loop that stores the same again",
-     "shl.b32 %r4, %r1, 2;\nmov.u32 %r5, tile;\nadd.u32 %r4, %r4, %r5;\nLOOP:\nst.volatile.global.u32 [%rd1+64], "
-     "5;\nst.shared.u32 [%r4], 5;\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;",
+     "shl.b32 %r4, %r1, 2;\nmov.u32 %r5, tile;\nadd.u32 %r4, %r4, "
+     "%r5;\nLOOP:\nst.volatile.global.u32 [%rd1+64], "
+     "5;\nst.shared.u32 [%r4], 5;\nld.volatile.global.u32 %r2, "
+     "[%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n@%p1 bra LOOP;",
      "never ends: everybody waits"},
-    {"a loop without an end", "LOOP:\nbra LOOP;", "never ends: everybody waits"},
+    {"a loop without an end", "LOOP:\nbra LOOP;",
+     "never ends: everybody waits"},
     {"blocks that wait for each other",
-     "mul.wide.u32 %rd2, %r0, 4;\nadd.s64 %rd2, %rd2, %rd1;\nxor.b32 %r4, %r0, 1;\nmul.wide.u32 %rd3, %r4, 4;\n"
-     "add.s64 %rd3, %rd3, %rd1;\nLOOP:\nld.acquire.gpu.global.u32 %r2, [%rd3];\nsetp.eq.u32 %p1, %r2, 0;\n"
+     "mul.wide.u32 %rd2, %r0, 4;\nadd.s64 %rd2, %rd2, %rd1;\nxor.b32 %r4, %r0, "
+     "1;\nmul.wide.u32 %rd3, %r4, 4;\n"
+     "add.s64 %rd3, %rd3, %rd1;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
+     "[%rd3];\nsetp.eq.u32 %p1, %r2, 0;\n"
      "@%p1 bra LOOP;\nst.release.gpu.global.u32 [%rd2], 1;",
      "never ends: everybody waits"},
     {"lanes in loops of their own",
-     "setp.eq.u32 %p2, %r1, 1;\n@%p2 bra SECOND;\nFIRST:\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, "
-     "0;\n@%p1 bra FIRST;\nbra END;\nSECOND:\nld.volatile.global.u32 %r2, [%rd1+4];\nadd.u32 %r3, %r1, 1;\n"
+     "setp.eq.u32 %p2, %r1, 1;\n@%p2 bra "
+     "SECOND;\nFIRST:\nld.volatile.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, "
+     "%r2, "
+     "0;\n@%p1 bra FIRST;\nbra END;\nSECOND:\nld.volatile.global.u32 %r2, "
+     "[%rd1+4];\nadd.u32 %r3, %r1, 1;\n"
      "setp.eq.u32 %p1, %r2, 0;\n@%p1 bra SECOND;\nEND:",
      "never ends: everybody waits"},
     {"a barrier that a block leaves out",
-     "setp.lt.u32 %p1, %r1, 32;\n@%p1 bra END;\nbar.sync 0;\nEND:", "never ends: everybody waits"},
+     "setp.lt.u32 %p1, %r1, 32;\n@%p1 bra END;\nbar.sync 0;\nEND:",
+     "never ends: everybody waits"},
     {"a warp that comes to two barriers",
-     "mov.u32 %r2, %laneid;\nsetp.lt.u32 %p1, %r2, 16;\n@%p1 bra END;\nbar.sync 0;\nEND:\nbar.sync 0;",
+     "mov.u32 %r2, %laneid;\nsetp.lt.u32 %p1, %r2, 16;\n@%p1 bra "
+     "END;\nbar.sync 0;\nEND:\nbar.sync 0;",
      "diverged: lanes of a warp wait for each other"},
     {"an mbarrier without arrivals",
-     "setp.eq.u32 %p2, %r1, 0;\n@%p2 mbarrier.init.shared::cta.b64 [mbar], 1;\nbar.sync 0;\nLOOP:\n"
-     "mbarrier.try_wait.parity.shared::cta.b64 %p1, [mbar], 0;\n@!%p1 bra LOOP;",
+     "setp.eq.u32 %p2, %r1, 0;\n@%p2 mbarrier.init.shared::cta.b64 [mbar], "
+     "1;\nbar.sync 0;\nLOOP:\n"
+     "mbarrier.try_wait.parity.shared::cta.b64 %p1, [mbar], 0;\n@!%p1 bra "
+     "LOOP;",
      "never ends: everybody waits"},
 };
 
@@ -246,19 +295,24 @@ TEST(SimtWaits, EndlessOnesAreReported) {
     SCOPED_TRACE(endless.name);
     for (SimtOptions::Checks checks : {SimtOptions::kFull, SimtOptions::kOff})
       for (int threads : {1, 3})
-        expectFails(
-            runWaits(endless.body, blocks(6, 64), {.threads = threads, .checks = checks, .spinLimit = ~uint64_t{0}}),
-            endless.report);
+        expectFails(runWaits(endless.body, blocks(6, 64),
+                             {.threads = threads,
+                              .checks = checks,
+                              .spinLimit = ~uint64_t{0}}),
+                    endless.report);
   }
 }
 
 // The blocks beside it go on and come to their ends first.
 TEST(SimtWaits, OneEndlessBlockAmongOthers) {
-  std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1+128];\nsetp.eq.u32 %p1, %r2, 0;\n"
+  std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
+                     "[%rd1+128];\nsetp.eq.u32 %p1, %r2, 0;\n"
                      "@%p1 bra LOOP;\nWORK:\nred.global.add.u32 [%rd1], 1;";
   for (int threads : {2, 3}) {
     std::vector<uint32_t> result;
-    Status status = runWaits(body, blocks(40, 1), {.threads = threads, .spinLimit = ~uint64_t{0}}, &result);
+    Status status =
+        runWaits(body, blocks(40, 1),
+                 {.threads = threads, .spinLimit = ~uint64_t{0}}, &result);
     expectFails(status, "never ends: everybody waits");
     expectFails(status, "block (0, 0, 0)");
     EXPECT_EQ(result[0], 39u);
@@ -267,23 +321,30 @@ TEST(SimtWaits, OneEndlessBlockAmongOthers) {
 
 // A block that waits for one that has failed is not what is reported.
 TEST(SimtWaits, AFaultIsReportedBeforeThoseWhoWaitForIt) {
-  std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n"
+  std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
+                     "[%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n"
                      "@%p1 bra LOOP;\nbra END;\nWORK:\ntrap;\nEND:";
   for (SimtOptions::Checks checks : {SimtOptions::kFull, SimtOptions::kOff}) {
-    Status status = runWaits(body, blocks(2, 1), {.threads = 2, .checks = checks, .spinLimit = ~uint64_t{0}});
+    Status status =
+        runWaits(body, blocks(2, 1),
+                 {.threads = 2, .checks = checks, .spinLimit = ~uint64_t{0}});
     expectFails(status, "block (1, 0, 0)");
     expectFails(status, "the kernel stopped itself");
   }
 }
 
-// Blocks that wait for later ones, which begin when these end: a barrier of the whole grid on fewer host threads.
+// Blocks that wait for later ones, which begin when these end: a barrier of the
+// whole grid on fewer host threads.
 TEST(SimtWaits, ForBlocksThatHaveNotBegun) {
-  std::string body = "red.global.add.u32 [%rd1], 1;\nLOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.ne.u32 %p1, "
-                     "%r2, 5;\n@%p1 bra LOOP;";
+  std::string body =
+      "red.global.add.u32 [%rd1], 1;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
+      "[%rd1];\nsetp.ne.u32 %p1, "
+      "%r2, 5;\n@%p1 bra LOOP;";
   for (int threads : {1, 2, 4}) {
     Status status = runWaits(body, blocks(5, 1), {.threads = threads});
     expectFails(status, "never ends: everybody waits");
-    expectFails(status, std::to_string(5 - threads) + " of 5 blocks have not begun");
+    expectFails(status,
+                std::to_string(5 - threads) + " of 5 blocks have not begun");
   }
   expectOk(runWaits(body, blocks(5, 1), {.threads = 5}));
 }
@@ -317,14 +378,17 @@ TEST(SimtWaits, OneBlockAfterTheOtherUnderLoad) {
   std::string first;
   for (int i = 0; i < runs; ++i)
     for (int threads : {1, 2, 3}) {
-      Result<uint32_t> turns = takeTurns(200, 0, {.seed = static_cast<uint64_t>(i), .threads = threads});
+      Result<uint32_t> turns = takeTurns(
+          200, 0, {.seed = static_cast<uint64_t>(i), .threads = threads});
       if (turns.isOk() && *turns == 200)
         continue;
       ++failures;
       if (first.empty())
-        first = turns.isOk() ? std::to_string(*turns) + " turns of 200" : turns.status().message();
+        first = turns.isOk() ? std::to_string(*turns) + " turns of 200"
+                             : turns.status().message();
     }
-  EXPECT_EQ(failures, 0) << "of " << 3 * runs << " launches; the first: " << first;
+  EXPECT_EQ(failures, 0) << "of " << 3 * runs
+                         << " launches; the first: " << first;
 }
 
 } // namespace

@@ -1,11 +1,15 @@
-// What CUDA drivers of the tests' own have in common: a device, a queue, graphs, an assembler that keeps the text.
-// Memory, modules and launches are those of the library that includes this, and NIBBLE_FAKE_EXPORTS stands at its end.
-// Read from the environment at every call:
-//   FAKE_CUDA_VERSION  of the driver (13000)        FAKE_CUDA_DEVICES  how many (1)
-//   FAKE_CUDA_CAPABILITY  10 * major + minor (90)   FAKE_CUDA_FAIL     "<function>=<error>[@<call>],..." that fail,
-//   from that call on (1) FAKE_CUDA_COUNTS   a file that gets "<function> <calls>" when the process ends
-// What fails with 700 or more at a numbered call was the fault of a kernel: every later call of any function fails
-// alike, as those of a context that is lost do.
+// What CUDA drivers of the tests' own have in common: a device, a queue,
+// graphs, an assembler that keeps the text. Memory, modules and launches are
+// those of the library that includes this, and NIBBLE_FAKE_EXPORTS stands at
+// its end. Read from the environment at every call:
+//   FAKE_CUDA_VERSION  of the driver (13000)        FAKE_CUDA_DEVICES  how many
+//   (1) FAKE_CUDA_CAPABILITY  10 * major + minor (90)   FAKE_CUDA_FAIL
+//   "<function>=<error>[@<call>],..." that fail, from that call on (1)
+//   FAKE_CUDA_COUNTS   a file that gets "<function> <calls>" when the process
+//   ends
+// What fails with 700 or more at a numbered call was the fault of a kernel:
+// every later call of any function fails alike, as those of a context that is
+// lost do.
 #pragma once
 
 #include "runtime/drivers/cuda/symbols.h"
@@ -39,12 +43,14 @@ Result enter(const char *name) {
   if (lost && std::strncmp(name, "cuGetError", 10) != 0)
     return lost;
   const char *fail = std::getenv("FAKE_CUDA_FAIL");
-  std::string list = fail ? std::string(",") + fail : "", wanted = std::string(",") + name + "=";
+  std::string list = fail ? std::string(",") + fail : "",
+              wanted = std::string(",") + name + "=";
   size_t at = list.find(wanted);
   if (at == list.npos)
     return kSuccess;
   char *end = nullptr;
-  auto error = static_cast<Result>(std::strtol(list.c_str() + at + wanted.size(), &end, 10));
+  auto error = static_cast<Result>(
+      std::strtol(list.c_str() + at + wanted.size(), &end, 10));
   if (*end == '@' && call < std::atoi(end + 1))
     return kSuccess;
   if (*end == '@' && error >= 700)
@@ -74,12 +80,12 @@ struct Link {
 
 } // namespace
 
-#define FAKE(name, parameters, ...)                                                                                    \
-  static Result name parameters {                                                                                      \
-    if (Result failure = enter(#name))                                                                                 \
-      return failure;                                                                                                  \
-    __VA_ARGS__                                                                                                        \
-    return kSuccess;                                                                                                   \
+#define FAKE(name, parameters, ...)                                            \
+  static Result name parameters {                                              \
+    if (Result failure = enter(#name))                                         \
+      return failure;                                                          \
+    __VA_ARGS__                                                                \
+    return kSuccess;                                                           \
   }
 
 FAKE(cuInit, (unsigned))
@@ -90,11 +96,14 @@ FAKE(cuGetErrorName, (Result error, const char **name),
              : error == 218 ? "CUDA_ERROR_INVALID_PTX"
              : error == 222 ? "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"
                             : "CUDA_ERROR_OTHER";)
-FAKE(cuGetErrorString, (Result, const char **text), *text = "as the driver says";)
+FAKE(cuGetErrorString, (Result, const char **text),
+     *text = "as the driver says";)
 FAKE(cuDeviceGetCount, (int *count), *count = number("FAKE_CUDA_DEVICES", 1);)
 FAKE(cuDeviceGet, (DeviceNumber * device, int ordinal), *device = ordinal;)
-FAKE(cuDeviceGetName, (char *name, int bytes, DeviceNumber), std::strncpy(name, "Fake H200", bytes);)
-FAKE(cuDeviceTotalMem, (size_t *bytes, DeviceNumber), *bytes = size_t{150} << 30;)
+FAKE(cuDeviceGetName, (char *name, int bytes, DeviceNumber),
+     std::strncpy(name, "Fake H200", bytes);)
+FAKE(cuDeviceTotalMem, (size_t *bytes, DeviceNumber),
+     *bytes = size_t{150} << 30;)
 FAKE(cuDeviceGetAttribute, (int *value, int attribute, DeviceNumber), {
   int capability = number("FAKE_CUDA_CAPABILITY", 90);
   *value = attribute == kComputeCapabilityMajor   ? capability / 10
@@ -105,55 +114,73 @@ FAKE(cuDeviceGetAttribute, (int *value, int attribute, DeviceNumber), {
            : attribute == kCacheBytes             ? 50 << 20
                                                   : 132;
 })
-FAKE(cuDevicePrimaryCtxRetain, (Context * context, DeviceNumber), *context = reinterpret_cast<Context>(16);)
+FAKE(cuDevicePrimaryCtxRetain, (Context * context, DeviceNumber),
+     *context = reinterpret_cast<Context>(16);)
 FAKE(cuDevicePrimaryCtxRelease, (DeviceNumber))
 FAKE(cuCtxSetCurrent, (Context))
-FAKE(cuMemHostAlloc, (void **address, size_t bytes, unsigned), *address = std::malloc(bytes);)
+FAKE(cuMemHostAlloc, (void **address, size_t bytes, unsigned),
+     *address = std::malloc(bytes);)
 FAKE(cuMemFreeHost, (void *address), std::free(address);)
-FAKE(cuStreamCreate, (Stream * stream, unsigned), *stream = reinterpret_cast<Stream>(32);)
+FAKE(cuStreamCreate, (Stream * stream, unsigned),
+     *stream = reinterpret_cast<Stream>(32);)
 FAKE(cuStreamDestroy, (Stream))
 FAKE(cuStreamSynchronize, (Stream), if (recording) return 900;)
-FAKE(cuStreamBeginCapture, (Stream, int), recording = new std::vector<std::function<void()>>;)
+FAKE(cuStreamBeginCapture, (Stream, int),
+     recording = new std::vector<std::function<void()>>;)
 FAKE(cuStreamEndCapture, (Stream, Graph *graph), {
   *graph = reinterpret_cast<Graph>(recording);
   recording = nullptr;
 })
-FAKE(cuGraphInstantiateWithFlags, (GraphExec * exec, Graph graph, unsigned long long),
-     *exec = reinterpret_cast<GraphExec>(made(*reinterpret_cast<std::vector<std::function<void()>> *>(graph)));)
+FAKE(cuGraphInstantiateWithFlags,
+     (GraphExec * exec, Graph graph, unsigned long long),
+     *exec = reinterpret_cast<GraphExec>(
+         made(*reinterpret_cast<std::vector<std::function<void()>> *>(graph)));)
 FAKE(cuGraphLaunch, (GraphExec exec, Stream), {
-  for (auto &work : *reinterpret_cast<std::vector<std::function<void()>> *>(exec))
+  for (auto &work :
+       *reinterpret_cast<std::vector<std::function<void()>> *>(exec))
     work();
 })
-FAKE(cuGraphDestroy, (Graph graph), delete reinterpret_cast<std::vector<std::function<void()>> *>(graph);)
-FAKE(cuGraphExecDestroy, (GraphExec exec), delete reinterpret_cast<std::vector<std::function<void()>> *>(exec);)
-FAKE(cuEventCreate, (Event * event, unsigned), *event = reinterpret_cast<Event>(made(0.0));)
-FAKE(cuEventRecord, (Event event, Stream), *reinterpret_cast<double *>(event) = (*calls)["cuLaunchKernelEx"];)
+FAKE(cuGraphDestroy, (Graph graph),
+     delete reinterpret_cast<std::vector<std::function<void()>> *>(graph);)
+FAKE(cuGraphExecDestroy, (GraphExec exec),
+     delete reinterpret_cast<std::vector<std::function<void()>> *>(exec);)
+FAKE(cuEventCreate, (Event * event, unsigned),
+     *event = reinterpret_cast<Event>(made(0.0));)
+FAKE(cuEventRecord, (Event event, Stream),
+     *reinterpret_cast<double *>(event) = (*calls)["cuLaunchKernelEx"];)
 FAKE(cuEventSynchronize, (Event))
 FAKE(cuEventElapsedTime, (float *milliseconds, Event begin, Event end),
-     *milliseconds = static_cast<float>(*reinterpret_cast<double *>(end) - *reinterpret_cast<double *>(begin));)
+     *milliseconds = static_cast<float>(*reinterpret_cast<double *>(end) -
+                                        *reinterpret_cast<double *>(begin));)
 FAKE(cuEventDestroy, (Event event), delete reinterpret_cast<double *>(event);)
-FAKE(cuLinkCreate, (unsigned count, int *options, void **values, LinkState *state), {
-  Link link;
-  for (unsigned i = 0; i < count; ++i) {
-    if (options[i] == kErrorLog)
-      link.errors = static_cast<char *>(values[i]);
-    if (options[i] == kErrorLogBytes)
-      link.errorBytes = reinterpret_cast<size_t>(values[i]);
-  }
-  *state = reinterpret_cast<LinkState>(made(link));
-})
-FAKE(cuLinkAddData, (LinkState state, int type, void *data, size_t bytes, const char *, unsigned, int *, void **), {
-  auto *link = reinterpret_cast<Link *>(state);
-  const char *text = static_cast<const char *>(data);
-  if (type != kJitInputPtx || bytes == 0 || text[bytes - 1] != '\0')
-    return 1;
-  if (std::strstr(text, "nonsense")) {
-    std::strncpy(link->errors, "ptxas application ptx input, line 7; fatal: Parsing error near 'nonsense'\n",
-                 link->errorBytes);
-    return kInvalidPtx;
-  }
-  link->code = std::string("FAKECUBIN ") + text;
-})
+FAKE(cuLinkCreate,
+     (unsigned count, int *options, void **values, LinkState *state), {
+       Link link;
+       for (unsigned i = 0; i < count; ++i) {
+         if (options[i] == kErrorLog)
+           link.errors = static_cast<char *>(values[i]);
+         if (options[i] == kErrorLogBytes)
+           link.errorBytes = reinterpret_cast<size_t>(values[i]);
+       }
+       *state = reinterpret_cast<LinkState>(made(link));
+     })
+FAKE(cuLinkAddData,
+     (LinkState state, int type, void *data, size_t bytes, const char *,
+      unsigned, int *, void **),
+     {
+       auto *link = reinterpret_cast<Link *>(state);
+       const char *text = static_cast<const char *>(data);
+       if (type != kJitInputPtx || bytes == 0 || text[bytes - 1] != '\0')
+         return 1;
+       if (std::strstr(text, "nonsense")) {
+         std::strncpy(link->errors,
+                      "ptxas application ptx input, line 7; fatal: Parsing "
+                      "error near 'nonsense'\n",
+                      link->errorBytes);
+         return kInvalidPtx;
+       }
+       link->code = std::string("FAKECUBIN ") + text;
+     })
 FAKE(cuLinkComplete, (LinkState state, void **cubin, size_t *bytes), {
   auto *link = reinterpret_cast<Link *>(state);
   *cubin = link->code.data();
@@ -161,23 +188,24 @@ FAKE(cuLinkComplete, (LinkState state, void **cubin, size_t *bytes), {
 })
 FAKE(cuLinkDestroy, (LinkState state), delete reinterpret_cast<Link *>(state);)
 
-#define FAKE_FIND(symbol, parameters)                                                                                  \
-  if (std::string(name) == #symbol)                                                                                    \
+#define FAKE_FIND(symbol, parameters)                                          \
+  if (std::string(name) == #symbol)                                            \
     *function = reinterpret_cast<void *>(&symbol);
 
-#define NIBBLE_FAKE_EXPORTS                                                                                            \
-  extern "C" {                                                                                                         \
-  __attribute__((visibility("default"))) Result cuDriverGetVersion(int *version) {                                     \
-    *version = number("FAKE_CUDA_VERSION", 13000);                                                                     \
-    return kSuccess;                                                                                                   \
-  }                                                                                                                    \
-  __attribute__((visibility("default"))) Result cuGetProcAddress_v2(const char *name, void **function, int, uint64_t,  \
-                                                                    int *) {                                           \
-    const char *missing = std::getenv("FAKE_CUDA_MISSING");                                                            \
-    *function = nullptr;                                                                                               \
-    if (missing && std::string(missing) == name)                                                                       \
-      return kNotFound;                                                                                                \
-    NIBBLE_CUDA_FUNCTIONS(FAKE_FIND)                                                                                   \
-    return *function ? kSuccess : kNotFound;                                                                           \
-  }                                                                                                                    \
+#define NIBBLE_FAKE_EXPORTS                                                    \
+  extern "C" {                                                                 \
+  __attribute__((visibility("default"))) Result                                \
+  cuDriverGetVersion(int *version) {                                           \
+    *version = number("FAKE_CUDA_VERSION", 13000);                             \
+    return kSuccess;                                                           \
+  }                                                                            \
+  __attribute__((visibility("default"))) Result cuGetProcAddress_v2(           \
+      const char *name, void **function, int, uint64_t, int *) {               \
+    const char *missing = std::getenv("FAKE_CUDA_MISSING");                    \
+    *function = nullptr;                                                       \
+    if (missing && std::string(missing) == name)                               \
+      return kNotFound;                                                        \
+    NIBBLE_CUDA_FUNCTIONS(FAKE_FIND)                                           \
+    return *function ? kSuccess : kNotFound;                                   \
+  }                                                                            \
   }

@@ -1,5 +1,6 @@
-// A CUDA driver that runs what it is given: kernels of PTX, executed on the CPU by the device simt. With it, tools of
-// the cuda target run whole loops on a machine without a GPU, and fail where a test says.
+// A CUDA driver that runs what it is given: kernels of PTX, executed on the CPU
+// by the device simt. With it, tools of the cuda target run whole loops on a
+// machine without a GPU, and fail where a test says.
 #include "runtime/drivers/simt/ptx.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/runtime/drivers/cuda/fake/common.h"
@@ -27,14 +28,15 @@ struct EmulatedModule {
 nibble::Device &device() {
   static nibble::Device *opened = [] {
     auto options = nibble::SimtOptions::fromEnvironment();
-    auto made = nibble::openSimt(options.isOk() ? *options : nibble::SimtOptions());
+    auto made =
+        nibble::openSimt(options.isOk() ? *options : nibble::SimtOptions());
     return (new std::shared_ptr<nibble::Device>(*made))->get();
   }();
   return *opened;
 }
 
-// A fault of a kernel ends the context; what simt says of it goes to standard error, since a driver has no words for
-// it.
+// A fault of a kernel ends the context; what simt says of it goes to standard
+// error, since a driver has no words for it.
 Result tell(const nibble::Status &status) {
   if (status.isOk())
     return kSuccess;
@@ -58,7 +60,8 @@ static_assert(sizeof(nibble::TensorMap) <= sizeof(EncodedTensorMap));
 
 FAKE(cuMemGetInfo, (size_t *free, size_t *total), {
   nibble::DeviceMemory memory = device().memory();
-  *free = static_cast<size_t>(memory.free), *total = static_cast<size_t>(memory.total);
+  *free = static_cast<size_t>(memory.free),
+  *total = static_cast<size_t>(memory.total);
 })
 FAKE(cuMemAlloc, (Pointer * address, size_t bytes), {
   auto made = device().allocate(signedSize(bytes), "memory");
@@ -100,8 +103,10 @@ FAKE(cuModuleLoadData, (Module * module, const void *image), {
   own->loaded = *std::move(loaded);
   *module = reinterpret_cast<Module>(own);
 })
-FAKE(cuModuleLoadDataEx, (Module *, const void *, unsigned, int *, void **), return kInvalidPtx;)
-FAKE(cuModuleUnload, (Module module), delete reinterpret_cast<EmulatedModule *>(module);)
+FAKE(cuModuleLoadDataEx, (Module *, const void *, unsigned, int *, void **),
+     return kInvalidPtx;)
+FAKE(cuModuleUnload, (Module module),
+     delete reinterpret_cast<EmulatedModule *>(module);)
 FAKE(cuModuleGetFunction, (Kernel * kernel, Module module, const char *name), {
   auto *own = reinterpret_cast<EmulatedModule *>(module);
   size_t index = 0;
@@ -116,43 +121,48 @@ FAKE(cuModuleGetFunction, (Kernel * kernel, Module module, const char *name), {
 })
 FAKE(cuFuncSetAttribute, (Kernel, int, int))
 
-FAKE(cuLaunchKernelEx, (const LaunchConfig *config, Kernel handle, void **parameters, void **), {
-  auto *kernel = reinterpret_cast<EmulatedKernel *>(handle);
-  nibble::Launch launch;
-  for (int i = 0; i < 3; ++i) {
-    launch.grid[i] = config->grid[i];
-    if (config->grid[i] == 0)
-      return kInvalidValue; // as the driver does
-  }
-  launch.threads = config->block[0];
-  launch.sharedBytes = config->sharedBytes;
-  for (unsigned i = 0; i < config->attributeCount; ++i) {
-    if (config->attributes[i].kind == kClusterDimension)
-      launch.cluster = config->attributes[i].cluster.x;
-    else
-      launch.overlap = config->attributes[i].allowed != 0;
-  }
-  std::vector<nibble::KernelArgument> arguments;
-  for (size_t i = 0; i < kernel->parameters.size(); ++i) {
-    const nibble::simt::Variable &parameter = kernel->parameters[i];
-    if (parameter.align >= 64) {
-      nibble::TensorMap map;
-      std::memcpy(&map, parameters[i], sizeof map);
-      arguments.emplace_back(map);
-      continue;
-    }
-    std::vector<uint64_t> values((parameter.bytes + 7) / 8);
-    std::memcpy(values.data(), parameters[i], parameter.bytes);
-    arguments.insert(arguments.end(), values.begin(), values.end());
-    if (values.size() > 1) // the last parameter
-      launch.table = static_cast<uint32_t>(values.size());
-  }
-  return queue([=] { return device().launch(*kernel->module->loaded, kernel->index, launch, arguments); });
-})
+FAKE(cuLaunchKernelEx,
+     (const LaunchConfig *config, Kernel handle, void **parameters, void **), {
+       auto *kernel = reinterpret_cast<EmulatedKernel *>(handle);
+       nibble::Launch launch;
+       for (int i = 0; i < 3; ++i) {
+         launch.grid[i] = config->grid[i];
+         if (config->grid[i] == 0)
+           return kInvalidValue; // as the driver does
+       }
+       launch.threads = config->block[0];
+       launch.sharedBytes = config->sharedBytes;
+       for (unsigned i = 0; i < config->attributeCount; ++i) {
+         if (config->attributes[i].kind == kClusterDimension)
+           launch.cluster = config->attributes[i].cluster.x;
+         else
+           launch.overlap = config->attributes[i].allowed != 0;
+       }
+       std::vector<nibble::KernelArgument> arguments;
+       for (size_t i = 0; i < kernel->parameters.size(); ++i) {
+         const nibble::simt::Variable &parameter = kernel->parameters[i];
+         if (parameter.align >= 64) {
+           nibble::TensorMap map;
+           std::memcpy(&map, parameters[i], sizeof map);
+           arguments.emplace_back(map);
+           continue;
+         }
+         std::vector<uint64_t> values((parameter.bytes + 7) / 8);
+         std::memcpy(values.data(), parameters[i], parameter.bytes);
+         arguments.insert(arguments.end(), values.begin(), values.end());
+         if (values.size() > 1) // the last parameter
+           launch.table = static_cast<uint32_t>(values.size());
+       }
+       return queue([=] {
+         return device().launch(*kernel->module->loaded, kernel->index, launch,
+                                arguments);
+       });
+     })
 
 FAKE(cuTensorMapEncodeTiled,
-     (EncodedTensorMap * encoded, int type, unsigned rank, void *address, const uint64_t *extents,
-      const uint64_t *strides, const uint32_t *box, const uint32_t *, int, int swizzle, int, int),
+     (EncodedTensorMap * encoded, int type, unsigned rank, void *address,
+      const uint64_t *extents, const uint64_t *strides, const uint32_t *box,
+      const uint32_t *, int, int swizzle, int, int),
      {
        nibble::TensorMap map;
        map.address = reinterpret_cast<nibble::DeviceAddress>(address);
@@ -164,7 +174,8 @@ FAKE(cuTensorMapEncodeTiled,
          map.box[i] = box[i];
          if (i + 1 < rank)
            map.strides[i] = strides[i];
-         // CUDA Driver API, "Tensor Map Object Management": each extent is not zero and at most 2^32.
+         // CUDA Driver API, "Tensor Map Object Management": each extent is not
+         // zero and at most 2^32.
          if (extents[i] == 0 || extents[i] > uint64_t{1} << 32)
            return kInvalidValue;
        }

@@ -1,4 +1,5 @@
-// An NCCL for one rank: FAKE_NCCL_VERSION, and FAKE_NCCL_FAIL, the error of every collective.
+// An NCCL for one rank: FAKE_NCCL_VERSION, and FAKE_NCCL_FAIL, the error of
+// every collective.
 #include "runtime/drivers/cuda/nccl_symbols.h"
 
 #include <cstdlib>
@@ -26,23 +27,30 @@ Result ncclGetUniqueId(UniqueId *id) {
   std::memset(id->bytes, 7, sizeof(id->bytes));
   return kSuccess;
 }
-Result ncclCommInitRank(Communicator *communicator, int ranks, UniqueId id, int rank) {
+Result ncclCommInitRank(Communicator *communicator, int ranks, UniqueId id,
+                        int rank) {
   *communicator = reinterpret_cast<Communicator>(16);
   return ranks == 1 && rank == 0 && id.bytes[127] == 7 ? kSuccess : 4;
 }
 Result ncclCommDestroy(Communicator) { return kSuccess; }
 Result ncclCommAbort(Communicator) { return kSuccess; }
-Result ncclCommGetAsyncError(Communicator, Result *error) { return *error = kSuccess; }
-Result ncclAllReduce(const void *from, void *to, size_t count, int type, int, Communicator, Stream) {
+Result ncclCommGetAsyncError(Communicator, Result *error) {
+  return *error = kSuccess;
+}
+Result ncclAllReduce(const void *from, void *to, size_t count, int type, int,
+                     Communicator, Stream) {
   return copy(from, to, count, type);
 }
-Result ncclAllGather(const void *from, void *to, size_t count, int type, Communicator, Stream) {
+Result ncclAllGather(const void *from, void *to, size_t count, int type,
+                     Communicator, Stream) {
   return copy(from, to, count, type);
 }
-Result ncclReduceScatter(const void *from, void *to, size_t count, int type, int, Communicator, Stream) {
+Result ncclReduceScatter(const void *from, void *to, size_t count, int type,
+                         int, Communicator, Stream) {
   return copy(from, to, count, type);
 }
-Result ncclBroadcast(const void *from, void *to, size_t count, int type, int, Communicator, Stream) {
+Result ncclBroadcast(const void *from, void *to, size_t count, int type, int,
+                     Communicator, Stream) {
   return copy(from, to, count, type);
 }
 Result ncclGroupStart() { return kSuccess; }
