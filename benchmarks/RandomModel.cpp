@@ -1,7 +1,7 @@
 #include "benchmarks/RandomModel.h"
 
 #include "lib/Numerics/pack.h"
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 
 #include <cstring>
 #include <random>

@@ -1,7 +1,7 @@
 // Models of random weights, which are never written to a disk.
 #pragma once
 
-#include "lib/Driver/Model.h"
+#include "lib/Driver/ModelCompiler.h"
 
 namespace nibble::benchmarks {
 

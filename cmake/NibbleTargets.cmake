@@ -13,11 +13,23 @@ target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
 # TableGen's output names parameters that it does not use.
 target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 
-# nibble_add_library(<name> [MLIR] [DEPENDS <library>...] [TABLEGEN <target>...])
-# A static library of every .cpp in this folder.
+# nibble_sources(<variable> [<room>...])
+# Every .cpp in this folder and in the rooms: folders below it that are no
+# libraries of their own.
+function(nibble_sources variable)
+  set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(room ${ARGN})
+    list(APPEND patterns ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cpp)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  set(${variable} ${sources} PARENT_SCOPE)
+endfunction()
+
+# nibble_add_library(<name> [MLIR] [ROOMS <room>...] [DEPENDS <library>...] [TABLEGEN <target>...])
+# A static library of every .cpp in this folder and in its rooms.
 function(nibble_add_library name)
-  cmake_parse_arguments(ARG "MLIR" "" "DEPENDS;TABLEGEN" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  cmake_parse_arguments(ARG "MLIR" "" "ROOMS;DEPENDS;TABLEGEN" ${ARGN})
+  nibble_sources(sources ${ARG_ROOMS})
   if(NOT sources)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE nibble_options ${ARG_DEPENDS})
@@ -35,11 +47,11 @@ function(nibble_add_library name)
   endif()
 endfunction()
 
-# nibble_add_gtest(<name> [DEPENDS <library>...] [LABELS <label>...])
-# One GoogleTest executable of every .cpp in this folder, one ctest entry. Test data are read below NIBBLE_TEST_DATA.
+# nibble_add_gtest(<name> [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
+# One GoogleTest executable of every .cpp in this folder and in its rooms, one ctest entry. Test data are read below NIBBLE_TEST_DATA.
 function(nibble_add_gtest name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LABELS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  cmake_parse_arguments(ARG "" "" "ROOMS;DEPENDS;LABELS" ${ARGN})
+  nibble_sources(sources ${ARG_ROOMS})
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE nibble_options ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE NIBBLE_TEST_DATA="${PROJECT_SOURCE_DIR}/test")

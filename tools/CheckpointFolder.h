@@ -2,8 +2,8 @@
 // verdict and the same warnings everywhere.
 #pragma once
 
-#include "runtime/formats/model_config.h"
-#include "runtime/formats/tokenizer.h"
+#include "runtime/formats/model/model_config.h"
+#include "runtime/formats/tokenizer/tokenizer.h"
 #include "runtime/train/model.h"
 #include "runtime/train/rounding.h"
 

@@ -1,6 +1,6 @@
 #include "lib/Driver/KernelReport.h"
 
-#include "runtime/bundle/call_plan.h"
+#include "runtime/bundle/device/call_plan.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lib/Target/NVPTX/Assemble.h"
-#include "runtime/bundle/device_program.h"
+#include "runtime/bundle/device/device_program.h"
 #include "runtime/core/status.h"
 
 #include <string>

@@ -1,6 +1,6 @@
 #include "lib/Driver/Recipe.h"
 
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 
 #include <fmt/format.h>
 

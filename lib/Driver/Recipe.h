@@ -6,7 +6,7 @@
 #include "lib/Numerics/scheme.h"
 #include "passes/Quantize/Passes.h"
 #include "runtime/core/status.h"
-#include "runtime/formats/model_config.h"
+#include "runtime/formats/model/model_config.h"
 
 #include <string>
 #include <vector>

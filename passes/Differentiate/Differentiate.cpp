@@ -7,10 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Differentiate/Expression.h"
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
+#include "passes/Differentiate/Rules/Expression.h"
 #include "passes/Differentiate/ShiftInvariance.h"
 
 #include "dialects/NN/NN.h"

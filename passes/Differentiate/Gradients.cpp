@@ -1,7 +1,7 @@
 #include "passes/Differentiate/Gradients.h"
 
-#include "passes/Differentiate/Expression.h"
 #include "passes/Differentiate/GradientOpInterface.h"
+#include "passes/Differentiate/Rules/Expression.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"

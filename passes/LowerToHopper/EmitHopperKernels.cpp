@@ -1,5 +1,7 @@
+#include "passes/LowerToDevice/DeviceKernels.h"
+#include "passes/LowerToDevice/Emit/UpdateBatches.h"
+#include "passes/LowerToHopper/HopperKernels.h"
 #include "passes/LowerToHopper/Passes.h"
-#include "passes/LowerToHopper/UpdateBatches.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -18,14 +20,10 @@ class EmitHopperKernels final
 public:
   void runOnOperation() override {
     KernelTable table;
-    addNormKernels(table);
-    addElementwiseKernels(table);
-    addLossKernels(table);
-    addSumKernels(table);
-    addSampleKernels(table);
-    addAttentionKernels(table);
+    addDeviceKernels(table);
     addLinearKernels(table);
-    addQuantizeKernels(table);
+    addAttentionKernels(table);
+    addAttentionGradKernels(table);
 
     getOperation().walk([](memref::StoreOp store) { copyOnDevice(store); });
     KernelWriter writer(getOperation());

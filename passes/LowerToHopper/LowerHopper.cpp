@@ -1,4 +1,4 @@
-#include "passes/LowerToHopper/InlineAssembly.h"
+#include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToHopper/Passes.h"
 
 namespace nibble {

@@ -1,4 +1,4 @@
-#include "passes/LowerToHost/Kernels.h"
+#include "passes/LowerToHost/Emit/Kernels.h"
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"

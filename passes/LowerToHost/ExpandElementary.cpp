@@ -1,4 +1,4 @@
-#include "passes/LowerToHost/Emitter.h"
+#include "passes/LowerToHost/Emit/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 #include "passes/LowerToHost/ScalarExpansions.h"
 

@@ -1,8 +1,8 @@
 // host.lane_lookup to what the CPU has: a permute, two permutes and a blend, or
 // extracts.
 #include "dialects/Host/Host.h"
-#include "passes/LowerToHost/Emitter.h"
-#include "passes/LowerToHost/LinearWeight.h"
+#include "passes/LowerToHost/Emit/Emitter.h"
+#include "passes/LowerToHost/Linear/LinearWeight.h"
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

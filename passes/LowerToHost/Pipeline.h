@@ -1,7 +1,7 @@
 // Stage lower-to-host: from buffers to the LLVM dialect.
 #pragma once
 
-#include "passes/LowerToHost/Kernels.h"
+#include "passes/LowerToHost/Emit/Kernels.h"
 
 namespace mlir {
 class OpPassManager;

@@ -1,6 +1,6 @@
 // Elementwise linalg over buffers in steps of sixteen lanes, rows cut over the
 // threads.
-#include "passes/LowerToHost/Emitter.h"
+#include "passes/LowerToHost/Emit/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

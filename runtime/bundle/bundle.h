@@ -11,14 +11,14 @@
 //    ..   the sections, each at a multiple of 64 bytes
 //
 // Section of any program that was compiled for a configuration of a run:
-// `properties` (JSON, runtime/rl/program_properties.h). Sections of a device
-// program: `manifest` (JSON of toJson), `image` (JSON: its name and
+// `properties` (JSON, runtime/rl/config/program_properties.h). Sections of a
+// device program: `manifest` (JSON of toJson), `image` (JSON: its name and
 // architecture), `ptx`, and `cubin` when it was assembled. Of a host program:
 // `manifest` (JSON: the CPU and the features that it needs), `library` (an ELF
 // shared library that exports the table `nibble_program`).
 #pragma once
 
-#include "runtime/bundle/device_program.h"
+#include "runtime/bundle/device/device_program.h"
 #include "runtime/core/status.h"
 #include "runtime/formats/json.h"
 

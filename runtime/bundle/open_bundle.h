@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/bundle/bundle.h"
-#include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/device/device_backend.h"
 #include "runtime/core/program.h"
 
 #include <memory>

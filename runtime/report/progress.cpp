@@ -1,6 +1,6 @@
 #include "runtime/report/progress.h"
 
-#include "runtime/formats/utf8.h"
+#include "runtime/formats/tokenizer/utf8.h"
 
 #include <fmt/format.h>
 

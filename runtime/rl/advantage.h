@@ -1,7 +1,7 @@
 // From rewards to advantages, and from samples to sequences to train on.
 #pragma once
 
-#include "runtime/rl/config.h"
+#include "runtime/rl/config/config.h"
 #include "runtime/rollout/request.h"
 #include "runtime/train/batch.h"
 

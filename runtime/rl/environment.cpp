@@ -1,7 +1,7 @@
 #include "runtime/rl/environment.h"
 
-#include "runtime/rl/dataset_task.h"
-#include "runtime/rl/reward_program.h"
+#include "runtime/rl/rewards/reward_program.h"
+#include "runtime/rl/tasks/dataset_task.h"
 
 #include <fmt/format.h>
 

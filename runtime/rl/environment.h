@@ -1,10 +1,10 @@
 // What a loop learns from: problems, text and tokens, rewards.
 #pragma once
 
-#include "runtime/formats/tokenizer.h"
-#include "runtime/rl/config.h"
-#include "runtime/rl/reward.h"
-#include "runtime/rl/task.h"
+#include "runtime/formats/tokenizer/tokenizer.h"
+#include "runtime/rl/config/config.h"
+#include "runtime/rl/rewards/reward.h"
+#include "runtime/rl/tasks/task.h"
 
 #include <cstdint>
 #include <functional>

@@ -1,7 +1,7 @@
 // How good the present weights are on problems that are never trained on.
 #pragma once
 
-#include "runtime/rl/config.h"
+#include "runtime/rl/config/config.h"
 #include "runtime/rl/environment.h"
 #include "runtime/rollout/engine.h"
 

@@ -2,7 +2,7 @@
 // checkpoints, stopping in good order, resuming.
 #pragma once
 
-#include "runtime/rl/config.h"
+#include "runtime/rl/config/config.h"
 #include "runtime/rl/environment.h"
 #include "runtime/rl/run_folder.h"
 #include "runtime/rollout/engine.h"

@@ -11,7 +11,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/report/metrics.h"
-#include "runtime/rl/run_identity.h"
+#include "runtime/rl/config/run_identity.h"
 #include "runtime/train/checkpoint.h"
 
 #include <filesystem>

@@ -2,7 +2,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/hash.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 
 #include <fmt/format.h>
 

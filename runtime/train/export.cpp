@@ -2,10 +2,10 @@
 
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
-#include "runtime/formats/checkpoint.h"
-#include "runtime/formats/companion_files.h"
+#include "runtime/formats/checkpoint/checkpoint.h"
+#include "runtime/formats/checkpoint/companion_files.h"
 #include "runtime/formats/json.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 
 #include <algorithm>
 

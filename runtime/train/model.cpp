@@ -1,6 +1,6 @@
 #include "runtime/train/model.h"
 
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 
 #include <span>
 #include <utility>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lib/Names/selection.h"
-#include "runtime/formats/quantized_checkpoint.h"
+#include "runtime/formats/checkpoint/quantized_checkpoint.h"
 
 #include <string>
 

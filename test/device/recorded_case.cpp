@@ -3,7 +3,7 @@
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
 #include "runtime/formats/json.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 
 #include <fmt/format.h>
 

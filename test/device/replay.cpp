@@ -4,7 +4,7 @@
 //
 //     nibble-replay TARGET DIR...
 #include "runtime/bundle/bundle.h"
-#include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/device/device_backend.h"
 #include "test/device/recorded_case.h"
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 
 #include "runtime/core/program.h"
 #include "runtime/formats/json.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 #include "runtime/train/parameters.h"
 
 #include <optional>

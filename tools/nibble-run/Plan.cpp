@@ -1,5 +1,5 @@
 #include "runtime/bundle/bundle.h"
-#include "runtime/bundle/call_plan.h"
+#include "runtime/bundle/device/call_plan.h"
 #include "tools/nibble-run/Inputs.h"
 #include "tools/nibble-run/Run.h"
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/core/program.h"
-#include "runtime/rl/config.h"
+#include "runtime/rl/config/config.h"
 #include "runtime/train/model.h"
 
 #include <functional>

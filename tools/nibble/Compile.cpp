@@ -4,10 +4,10 @@
 
 #include "lib/Driver/Bundle.h"
 #include "lib/Driver/KernelReport.h"
-#include "lib/Driver/Model.h"
+#include "lib/Driver/ModelCompiler.h"
 #include "lib/Driver/Stages.h"
 #include "runtime/bundle/bundle.h"
-#include "runtime/rl/program_properties.h"
+#include "runtime/rl/config/program_properties.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/RunPrograms.h"

@@ -1,7 +1,7 @@
 // nibble config: every key of a configuration, with what it means.
 #include "tools/nibble/Commands.h"
 
-#include "runtime/rl/config.h"
+#include "runtime/rl/config/config.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

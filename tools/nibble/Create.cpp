@@ -3,9 +3,9 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"
-#include "runtime/formats/companion_files.h"
-#include "runtime/formats/model_weights.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/companion_files.h"
+#include "runtime/formats/checkpoint/model_weights.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 #include "tools/CheckpointFolder.h"
 
 #include "lib/Numerics/bf16.h"

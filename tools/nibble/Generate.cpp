@@ -1,7 +1,7 @@
 // nibble generate: text from prompts.
 #include "tools/nibble/Commands.h"
 
-#include "lib/Driver/Model.h"
+#include "lib/Driver/ModelCompiler.h"
 #include "runtime/core/stop.h"
 #include "runtime/formats/io.h"
 #include "runtime/rollout/engine.h"

@@ -2,10 +2,10 @@
 // becomes.
 #include "tools/nibble/Commands.h"
 
-#include "lib/Driver/Model.h"
+#include "lib/Driver/ModelCompiler.h"
 #include "lib/Driver/Stages.h"
 #include "runtime/core/file.h"
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 #include "tools/CheckpointFolder.h"
 
 #include <CLI/CLI.hpp>

@@ -2,9 +2,9 @@
 // another implementation.
 #include "tools/nibble/Commands.h"
 
-#include "lib/Driver/Model.h"
+#include "lib/Driver/ModelCompiler.h"
 #include "runtime/formats/json.h"
-#include "runtime/formats/safetensors.h"
+#include "runtime/formats/checkpoint/safetensors.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"

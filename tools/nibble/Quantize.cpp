@@ -2,8 +2,8 @@
 // the proof that it is exactly that.
 #include "tools/nibble/Commands.h"
 
-#include "runtime/formats/model_weights.h"
-#include "runtime/formats/quantized_checkpoint.h"
+#include "runtime/formats/checkpoint/model_weights.h"
+#include "runtime/formats/checkpoint/quantized_checkpoint.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 

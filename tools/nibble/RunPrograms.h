@@ -1,8 +1,8 @@
 // The programs that a run's configuration asks for.
 #pragma once
 
-#include "lib/Driver/Model.h"
-#include "runtime/rl/config.h"
+#include "lib/Driver/ModelCompiler.h"
+#include "runtime/rl/config/config.h"
 
 namespace nibble {
 

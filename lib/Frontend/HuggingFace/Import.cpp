@@ -1,7 +1,7 @@
 #include "lib/Frontend/HuggingFace/Import.h"
 
 #include "dialects/NN/NN.h"
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -1,7 +1,7 @@
 // A Hugging Face configuration as a module of the nn dialect.
 #pragma once
 
-#include "runtime/formats/model_config.h"
+#include "runtime/formats/model/model_config.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"

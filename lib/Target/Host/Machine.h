@@ -1,7 +1,7 @@
 // The CPU that code is made for.
 #pragma once
 
-#include "passes/LowerToHost/Kernels.h"
+#include "passes/LowerToHost/Emit/Kernels.h"
 
 #include <string>
 

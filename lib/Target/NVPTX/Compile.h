@@ -2,7 +2,7 @@
 // launch it (runtime/bundle).
 #pragma once
 
-#include "runtime/bundle/device_program.h"
+#include "runtime/bundle/device/device_program.h"
 
 #include "mlir/IR/BuiltinOps.h"
 

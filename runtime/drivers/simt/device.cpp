@@ -1,5 +1,5 @@
-#include "runtime/drivers/simt/builder.h"
 #include "runtime/drivers/simt/launch.h"
+#include "runtime/drivers/simt/ptx/builder.h"
 #include "runtime/drivers/simt/simt.h"
 #include "runtime/drivers/simt/tensor_map.h"
 

@@ -1,8 +1,8 @@
 // The state of a launch while it runs: clusters of blocks of warps.
 #pragma once
 
-#include "runtime/drivers/simt/code.h"
 #include "runtime/drivers/simt/memory_map.h"
+#include "runtime/drivers/simt/ptx/code.h"
 #include "runtime/drivers/simt/quiescence.h"
 #include "runtime/drivers/simt/shadow.h"
 #include "runtime/drivers/simt/simt.h"

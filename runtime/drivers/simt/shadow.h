@@ -9,7 +9,7 @@
 // what was ordered before.
 #pragma once
 
-#include "runtime/drivers/simt/code.h"
+#include "runtime/drivers/simt/ptx/code.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -108,9 +108,9 @@ struct Granule {
   Epoch readers[kReaders]; // lanes that are not ordered have one each; more
                            // readers than that push out the oldest, which can
                            // hide a race, not invent one
-  uint8_t written = 0;    // a bit per byte
-  uint8_t next = 0;       // reader to push out
-  bool isBarrier = false; // part of an mbarrier: no ordinary access
+  uint8_t written = 0;     // a bit per byte
+  uint8_t next = 0;        // reader to push out
+  bool isBarrier = false;  // part of an mbarrier: no ordinary access
 };
 
 } // namespace nibble::simt

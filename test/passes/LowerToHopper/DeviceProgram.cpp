@@ -6,8 +6,8 @@
 #include "lib/Reference/Reference.h"
 #include "lib/Target/NVPTX/Compile.h"
 #include "runtime/bundle/bundle.h"
-#include "runtime/bundle/call_plan.h"
-#include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/device/call_plan.h"
+#include "runtime/bundle/device/device_backend.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/device/recorded_case.h"
 

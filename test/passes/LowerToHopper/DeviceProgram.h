@@ -2,8 +2,8 @@
 // "simt", which executes its PTX and checks every access.
 #pragma once
 
-#include "runtime/bundle/device_program.h"
-#include "runtime/bundle/device_residence.h"
+#include "runtime/bundle/device/device_program.h"
+#include "runtime/bundle/device/device_residence.h"
 #include "test/passes/LowerToHopper/WatchedDevice.h"
 #include "test/passes/LowerToHost/OpCheck.h"
 

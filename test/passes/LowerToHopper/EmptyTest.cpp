@@ -2,7 +2,7 @@
 // what it adds to as it was; with accesses checked, out of one arena, and by
 // the driver cuda, which takes neither empty grids nor tensor maps without
 // rows.
-#include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/device/device_backend.h"
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"

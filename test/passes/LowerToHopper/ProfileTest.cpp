@@ -1,7 +1,7 @@
 // What a profile counts: each replay does the same work, and bytes are those
 // that a launch touches.
-#include "runtime/bundle/call_plan.h"
-#include "runtime/bundle/device_backend.h"
+#include "runtime/bundle/device/call_plan.h"
+#include "runtime/bundle/device/device_backend.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 

@@ -1,5 +1,5 @@
 // Programs with one thing changed: refused, or planned without harm.
-#include "runtime/bundle/call_plan.h"
+#include "runtime/bundle/device/call_plan.h"
 #include "test/runtime/bundle/small_program.h"
 
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // Programs of a few commands that tests build by hand.
 #pragma once
 
-#include "runtime/bundle/device_program.h"
-#include "test/runtime/bundle/fake_device.h"
+#include "runtime/bundle/device/device_program.h"
+#include "test/runtime/bundle/device/fake_device.h"
 
 namespace nibble::test {
 

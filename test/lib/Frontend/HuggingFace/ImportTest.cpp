@@ -1,6 +1,6 @@
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
-#include "runtime/formats/model_weights.h"
+#include "runtime/formats/checkpoint/model_weights.h"
 #include "test/lib/Frontend/HuggingFace/configs.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"

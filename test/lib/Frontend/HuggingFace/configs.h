@@ -1,7 +1,7 @@
 // Small configurations of each family.
 #pragma once
 
-#include "runtime/formats/model_config.h"
+#include "runtime/formats/model/model_config.h"
 
 namespace nibble::huggingface {
 

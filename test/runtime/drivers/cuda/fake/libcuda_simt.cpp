@@ -1,7 +1,7 @@
 // A CUDA driver that runs what it is given: kernels of PTX, executed on the CPU
 // by the device simt. With it, tools of the cuda target run whole loops on a
 // machine without a GPU, and fail where a test says.
-#include "runtime/drivers/simt/ptx.h"
+#include "runtime/drivers/simt/ptx/ptx.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/runtime/drivers/cuda/fake/common.h"
 

@@ -1,0 +1,298 @@
+// Gradient rules of tensor, and of pack and unpack: ops that move elements move
+// their gradients back.
+#include "passes/Differentiate/GradientOpInterface.h"
+#include "passes/Differentiate/Rules/Expression.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace nibble;
+
+namespace {
+
+template <typename Op>
+using Rule = LogicalResult (*)(Op, OpBuilder &, Gradients &);
+
+template <typename Op, Rule<Op> rule>
+struct Model : GradientOpInterface::ExternalModel<Model<Op, rule>, Op> {
+  LogicalResult buildGradients(Operation *op, OpBuilder &builder,
+                               Gradients &gradients) const {
+    return rule(cast<Op>(op), builder, gradients);
+  }
+};
+
+// The gradient that arrived, in the shape of `value` and the arrived element
+// type.
+RankedTensorType shapeOf(Value value, Value dy) {
+  return cast<RankedTensorType>(
+      withElement(value.getType(), getElementTypeOrSelf(dy.getType())));
+}
+
+Value zerosLike(OpBuilder &b, Location loc, Value value, Value dy) {
+  return constantLike(b, loc, value, getElementTypeOrSelf(dy.getType()), 0.0);
+}
+
+LogicalResult castRule(tensor::CastOp op, OpBuilder &b, Gradients &g) {
+  Value dy = g.of(op.getDest());
+  g.add(op.getSource(), tensor::CastOp::create(
+                            b, op.getLoc(), shapeOf(op.getSource(), dy), dy));
+  return success();
+}
+
+LogicalResult expandShape(tensor::ExpandShapeOp op, OpBuilder &b,
+                          Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSrc(), tensor::CollapseShapeOp::create(
+                         b, op.getLoc(), shapeOf(op.getSrc(), dy), dy,
+                         op.getReassociationIndices()));
+  return success();
+}
+
+LogicalResult collapseShape(tensor::CollapseShapeOp op, OpBuilder &b,
+                            Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSrc(),
+        tensor::ExpandShapeOp::create(b, op.getLoc(), shapeOf(op.getSrc(), dy),
+                                      dy, op.getReassociationIndices(),
+                                      extentsOf(b, op.getLoc(), op.getSrc())));
+  return success();
+}
+
+// The elements stand in one order under both shapes, so dy goes back by the
+// same op.
+LogicalResult reshape(tensor::ReshapeOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  auto type = dyn_cast<RankedTensorType>(op.getSource().getType());
+  if (!type || !isa<RankedTensorType>(dy.getType()))
+    return op.emitOpError() << "has a gradient only between tensors whose "
+                               "ranks are known; cast them to ranked types";
+  auto shapeType = RankedTensorType::get({type.getRank()}, b.getIndexType());
+  Value shape;
+  if (type.hasStaticShape()) {
+    SmallVector<Attribute> extents(
+        llvm::map_range(type.getShape(), [&](int64_t extent) {
+          return b.getIndexAttr(extent);
+        }));
+    shape = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(shapeType, extents));
+  } else {
+    SmallVector<Value> extents = getValueOrCreateConstantIndexOp(
+        b, loc, extentsOf(b, loc, op.getSource()));
+    shape = tensor::FromElementsOp::create(b, loc, shapeType, extents);
+  }
+  g.add(op.getSource(), tensor::ReshapeOp::create(
+                            b, loc, shapeOf(op.getSource(), dy), dy, shape));
+  return success();
+}
+
+// Zeros with dy in the slice's place.
+LogicalResult extractSlice(tensor::ExtractSliceOp op, OpBuilder &b,
+                           Gradients &g) {
+  Value dy = g.of(op.getResult());
+  g.add(op.getSource(),
+        tensor::InsertSliceOp::create(
+            b, op.getLoc(), dy, zerosLike(b, op.getLoc(), op.getSource(), dy),
+            op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()));
+  return success();
+}
+
+LogicalResult insertSlice(tensor::InsertSliceOp op, OpBuilder &b,
+                          Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  if (g.isNeeded(op.getSource()))
+    g.add(op.getSource(),
+          tensor::ExtractSliceOp::create(
+              b, loc, shapeOf(op.getSource(), dy), dy, op.getMixedOffsets(),
+              op.getMixedSizes(), op.getMixedStrides()));
+  if (g.isNeeded(op.getDest()))
+    g.add(op.getDest(),
+          tensor::InsertSliceOp::create(
+              b, loc, zerosLike(b, loc, op.getSource(), dy), dy,
+              op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()));
+  return success();
+}
+
+// Each part of dy goes to the operand that stood there.
+LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  int64_t rank = op.getResultType().getRank(), dim = op.getDim();
+  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
+      strides(rank, b.getIndexAttr(1));
+  for (Value input : op.getInputs()) {
+    SmallVector<OpFoldResult> sizes = extentsOf(b, loc, input);
+    if (g.isNeeded(input))
+      g.add(input, tensor::ExtractSliceOp::create(b, loc, shapeOf(input, dy),
+                                                  dy, offsets, sizes, strides));
+    auto known = getConstantIntValue(offsets[dim]),
+         extent = getConstantIntValue(sizes[dim]);
+    if (known && extent) {
+      offsets[dim] = b.getIndexAttr(*known + *extent);
+    } else {
+      Value start = getValueOrCreateConstantIndexOp(b, loc, offsets[dim]);
+      Value length = getValueOrCreateConstantIndexOp(b, loc, sizes[dim]);
+      offsets[dim] = arith::AddIOp::create(b, loc, start, length).getResult();
+    }
+  }
+  return success();
+}
+
+LogicalResult pad(tensor::PadOp op, OpBuilder &b, Gradients &g) {
+  if (!op.getConstantPaddingValue())
+    return op.emitOpError()
+           << "has a gradient only when it pads with a constant";
+  Value dy = g.of(op.getResult());
+  SmallVector<OpFoldResult> strides(op.getSourceType().getRank(),
+                                    b.getIndexAttr(1));
+  g.add(op.getSource(),
+        tensor::ExtractSliceOp::create(
+            b, op.getLoc(), shapeOf(op.getSource(), dy), dy,
+            op.getMixedLowPad(), extentsOf(b, op.getLoc(), op.getSource()),
+            strides));
+  return success();
+}
+
+// What arrived so far, with dy added at the element's place.
+LogicalResult extract(tensor::ExtractOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  g.accumulate(op.getTensor(), [&](Value init) {
+    Expression before(b, loc,
+                      tensor::ExtractOp::create(b, loc, init, op.getIndices()));
+    Expression sum =
+        before +
+        Expression(b, loc, convertFloat(b, loc, dy, Value(before).getType()));
+    return tensor::InsertOp::create(b, loc, sum, init, op.getIndices())
+        .getResult();
+  });
+  return success();
+}
+
+// The element's part of dy is its own; the rest is that of the tensor it was
+// put into.
+LogicalResult insert(tensor::InsertOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  if (g.isNeeded(op.getScalar()))
+    g.add(op.getScalar(),
+          tensor::ExtractOp::create(b, loc, dy, op.getIndices()));
+  if (g.isNeeded(op.getDest())) {
+    Type element = getElementTypeOrSelf(dy.getType());
+    Value zero =
+        arith::ConstantOp::create(b, loc, b.getFloatAttr(element, 0.0));
+    g.add(op.getDest(),
+          tensor::InsertOp::create(b, loc, zero, dy, op.getIndices()));
+  }
+  return success();
+}
+
+// The scalar stands in every element: the sum of dy.
+LogicalResult splat(tensor::SplatOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = wide(b, loc, g.of(op.getAggregate()));
+  auto type = cast<RankedTensorType>(dy.getType());
+  auto none = RankedTensorType::get({}, type.getElementType());
+  Value zero = arith::ConstantOp::create(
+      b, loc,
+      DenseElementsAttr::get(none, b.getFloatAttr(none.getElementType(), 0.0)));
+  AffineMap maps[] = {b.getMultiDimIdentityMap(type.getRank()),
+                      AffineMap::get(type.getRank(), 0, b.getContext())};
+  SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                             utils::IteratorType::reduction);
+  auto sum = linalg::GenericOp::create(
+      b, loc, none, dy, zero, maps, iterators,
+      [](OpBuilder &nested, Location where, ValueRange values) {
+        Value sum = arith::AddFOp::create(nested, where, values[1], values[0]);
+        linalg::YieldOp::create(nested, where, sum);
+      });
+  g.add(op.getInput(),
+        tensor::ExtractOp::create(b, loc, sum.getResult(0), ValueRange()));
+  return success();
+}
+
+// Each element has one place in the tiles; what pads them has no gradient.
+LogicalResult pack(linalg::PackOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  if (op.getPaddingValue() && g.isNeeded(op.getPaddingValue()))
+    return op.emitOpError()
+           << "has a gradient only when it pads with a constant";
+  Value dy = g.of(op.getResult());
+  Value empty =
+      emptyLike(b, loc, op.getSource(), getElementTypeOrSelf(dy.getType()));
+  auto unpacked =
+      linalg::UnPackOp::create(b, loc, dy, empty, op.getInnerDimsPos(),
+                               op.getMixedTiles(), op.getOuterDimsPerm());
+  g.add(op.getSource(), unpacked.getResult());
+  return success();
+}
+
+// What stands in the tiles outside the result is not read: its gradient is 0.
+LogicalResult unpack(linalg::UnPackOp op, OpBuilder &b, Gradients &g) {
+  Location loc = op.getLoc();
+  Value dy = g.of(op.getResult());
+  Type element = getElementTypeOrSelf(dy.getType());
+  Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(element, 0.0));
+  Value empty = emptyLike(b, loc, op.getSource(), element);
+  auto packed =
+      linalg::PackOp::create(b, loc, dy, empty, op.getInnerDimsPos(),
+                             op.getMixedTiles(), zero, op.getOuterDimsPerm());
+  g.add(op.getSource(), packed.getResult());
+  return success();
+}
+
+LogicalResult fromElements(tensor::FromElementsOp op, OpBuilder &b,
+                           Gradients &g) {
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op.getResult().getType());
+  for (auto [number, element] : llvm::enumerate(op.getElements())) {
+    if (!g.isNeeded(element))
+      continue;
+    SmallVector<Value> indices(type.getRank());
+    int64_t rest = number;
+    for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
+      indices[dim] =
+          arith::ConstantIndexOp::create(b, loc, rest % type.getDimSize(dim));
+      rest /= type.getDimSize(dim);
+    }
+    g.add(element,
+          tensor::ExtractOp::create(b, loc, g.of(op.getResult()), indices));
+  }
+  return success();
+}
+
+} // namespace
+
+void nibble::registerTensorGradients(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, tensor::TensorDialect *) {
+    tensor::CastOp::attachInterface<Model<tensor::CastOp, castRule>>(*context);
+    tensor::ExpandShapeOp::attachInterface<
+        Model<tensor::ExpandShapeOp, expandShape>>(*context);
+    tensor::CollapseShapeOp::attachInterface<
+        Model<tensor::CollapseShapeOp, collapseShape>>(*context);
+    tensor::ReshapeOp::attachInterface<Model<tensor::ReshapeOp, reshape>>(
+        *context);
+    tensor::ExtractSliceOp::attachInterface<
+        Model<tensor::ExtractSliceOp, extractSlice>>(*context);
+    tensor::InsertSliceOp::attachInterface<
+        Model<tensor::InsertSliceOp, insertSlice>>(*context);
+    tensor::ConcatOp::attachInterface<Model<tensor::ConcatOp, concat>>(
+        *context);
+    tensor::PadOp::attachInterface<Model<tensor::PadOp, pad>>(*context);
+    tensor::ExtractOp::attachInterface<Model<tensor::ExtractOp, extract>>(
+        *context);
+    tensor::InsertOp::attachInterface<Model<tensor::InsertOp, insert>>(
+        *context);
+    tensor::FromElementsOp::attachInterface<
+        Model<tensor::FromElementsOp, fromElements>>(*context);
+    tensor::SplatOp::attachInterface<Model<tensor::SplatOp, splat>>(*context);
+  });
+  registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
+    linalg::PackOp::attachInterface<Model<linalg::PackOp, pack>>(*context);
+    linalg::UnPackOp::attachInterface<Model<linalg::UnPackOp, unpack>>(
+        *context);
+  });
+}

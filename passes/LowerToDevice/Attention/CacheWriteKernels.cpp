@@ -1,0 +1,119 @@
+// The cache's writer.
+#include "passes/LowerToDevice/Attention/CacheWrite.h"
+#include "passes/LowerToDevice/DeviceKernels.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+constexpr int64_t kTokens = 32; // of a block, one a lane: neighbouring slots of
+                                // a key's element are written together
+constexpr int64_t kWarps =
+    8; // of a block: each takes every eighth chunk of a row
+
+// The last sequence that begins at or before the token, which is its own: those
+// behind it begin later. [0, count) is halved until one is left.
+Value sequenceOf(Emitter &b, Value sequences, Value count, Value token) {
+  Type i32 = b.getI32Type();
+  constexpr int64_t kHalvings = 31;
+  return b.loop(b.i32(0), b.i32(kHalvings), b.i32(1), {b.i32(0), count},
+                [&](Value, ValueRange range) -> SmallVector<Value> {
+                  Value middle = b.shrI(b.addI(range[0], range[1]), 1);
+                  Value after = b.lessEqual(
+                      b.load(b.at(sequences, i32, middle), i32), token);
+                  return {b.select(after, middle, range[0]),
+                          b.select(after, range[1], middle)};
+                })[0];
+}
+
+// Bits are moved, not numbers: `width` elements of a key and of a value at a
+// time. The value's lie together in the cache, the key's a row of slots apart.
+LogicalResult emitCacheWrite(Kernel &k) {
+  Value keys = k.input(0), values = k.input(1), sequences = k.input(3),
+        pages = k.input(4);
+  if (Type element = elementOf(keys); !element.isBF16())
+    return k.op.emitError() << "has activations of " << element
+                            << "; an H200's kernels take bf16";
+  ArrayRef<int64_t> cache = cast<MemRefType>(k.output(0).getType())
+                                .getShape(); // [pages, kv heads, size, slots]
+  int64_t heads = cache[1], size = cache[2], slots = cache[3];
+  int64_t width = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
+  int64_t chunks = heads * size / width; // of a token
+  Value tokens = k.extent(keys, 0);
+  LaunchSpec spec;
+  spec.key = "cache_write_" + std::to_string(heads) + "_" +
+             std::to_string(size) + "_" + std::to_string(slots);
+  spec.threads = kTokens * kWarps;
+  spec.grid = {k.ceilDiv(tokens, kTokens)};
+  spec.arguments = {keys,
+                    values,
+                    k.input(2),
+                    sequences,
+                    pages,
+                    k.output(0),
+                    k.output(1),
+                    tokens,
+                    k.extent(sequences, 0),
+                    k.extent(pages, 1)};
+  countCacheWrite(k, spec, tokens, heads * size, {k.output(0), k.output(1)},
+                  sequences, pages);
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    Value keys = arguments[0], values = arguments[1], positions = arguments[2],
+          sequences = arguments[3], pages = arguments[4];
+    Value keyCache = arguments[5], valueCache = arguments[6],
+          tokens = arguments[7], pageColumns = arguments[9];
+    Value sequenceCount = b.subI(arguments[8], 1);
+    Type bits = b.getI16Type(), i32 = b.getI32Type();
+    Type chunkType = width == 1 ? bits : Type(b.vectorOf(bits, width));
+    Value token = b.addI(b.mulI(b.block(), kTokens), b.lane());
+    b.ifThen(b.less(token, tokens), [&] {
+      Value position = b.load(b.at(positions, i32, token), i32);
+      Value row = b.place(sequenceOf(b, sequences, sequenceCount, token),
+                          pageColumns, b.divI(position, slots));
+      Value firstHead = b.mulI(b.wide(b.load(b.at(pages, i32, row), i32)),
+                               heads); // of the page
+      Value slot = b.remI(position, slots);
+      b.loop(b.warp(), b.i32(chunks), kWarps, [&](Value chunk) {
+        Value head = b.addI(firstHead, b.wide(b.divI(chunk, size / width)));
+        Value element = b.mulI(b.remI(chunk, size / width), width);
+        Value from = b.place(token, heads * size, b.mulI(chunk, width));
+        Value key = b.load(b.at(keys, bits, from), chunkType),
+              value = b.load(b.at(values, bits, from), chunkType);
+        Value toValue = b.place(b.place(head, slots, slot), size, element);
+        b.store(value, b.at(valueCache, bits, toValue));
+        for (int64_t i = 0; i < width; ++i) {
+          Value toKey =
+              b.place(b.place(head, size, b.addI(element, i)), slots, slot);
+          b.store(width == 1 ? key : b.extract(key, i),
+                  b.at(keyCache, bits, toKey));
+        }
+      });
+    });
+  });
+  return success();
+}
+
+} // namespace
+
+void countCacheWrite(Kernel &k, LaunchSpec &spec, Value tokens,
+                     int64_t elements, ArrayRef<Value> caches, Value sequences,
+                     Value pages) {
+  spec.partly.append(caches.begin(), caches.end());
+  spec.partly.append({sequences, pages});
+  // Each token has a key, a value and the number of its page; sequences have
+  // their beginnings.
+  Value ofToken =
+      k.index(static_cast<int64_t>(caches.size()) * elements * 2 + 4);
+  Value begins = k.host.createOrFold<arith::SubIOp>(
+      k.loc(), k.extent(sequences, 0), k.index(1));
+  spec.touches = k.host.createOrFold<arith::AddIOp>(
+      k.loc(), k.mul(tokens, ofToken), k.mul(begins, k.index(4)));
+}
+
+void addCacheWriteKernels(KernelTable &table) {
+  table["nn.cache_write"] = emitCacheWrite;
+}
+
+} // namespace nibble::hopper

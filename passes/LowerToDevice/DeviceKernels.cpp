@@ -1,0 +1,12 @@
+#include "passes/LowerToDevice/DeviceKernels.h"
+
+void nibble::hopper::addDeviceKernels(KernelTable &table) {
+  addNormKernels(table);
+  addElementwiseKernels(table);
+  addLossKernels(table);
+  addSumKernels(table);
+  addSampleKernels(table);
+  addCacheWriteKernels(table);
+  addRopeCacheWriteKernels(table);
+  addQuantizeKernels(table);
+}

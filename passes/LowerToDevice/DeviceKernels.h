@@ -1,0 +1,26 @@
+// The kernels that need a GPU and nothing of one architecture. Each file adds
+// its own to the table.
+#pragma once
+
+#include "passes/LowerToDevice/Emit/Kernels.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace nibble::hopper {
+
+void addNormKernels(KernelTable &table);
+void addElementwiseKernels(KernelTable &table);
+void addLossKernels(KernelTable &table);
+void addSumKernels(KernelTable &table);
+void addSampleKernels(KernelTable &table);
+void addCacheWriteKernels(KernelTable &table);
+void addRopeCacheWriteKernels(KernelTable &table);
+void addQuantizeKernels(KernelTable &table);
+// All of them.
+void addDeviceKernels(KernelTable &table);
+
+// Elementwise linalg over buffers.
+mlir::LogicalResult emitElementwise(KernelWriter &writer,
+                                    mlir::linalg::LinalgOp op);
+
+} // namespace nibble::hopper

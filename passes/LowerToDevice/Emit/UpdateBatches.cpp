@@ -1,0 +1,118 @@
+#include "passes/LowerToDevice/Emit/UpdateBatches.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+// The allocation or argument that a buffer is all or part of. Different ones do
+// not overlap: arguments of a program are memory of their own.
+Value rootOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
+    buffer = view.getViewSource();
+  return buffer;
+}
+
+// Memory that ops read and write.
+class Footprint {
+public:
+  // Whether all that the op does to memory is known.
+  bool add(Operation *op) {
+    std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
+        getEffectsRecursively(op);
+    if (!effects)
+      return false;
+    for (const MemoryEffects::EffectInstance &effect : *effects) {
+      if (isa<MemoryEffects::Allocate>(effect.getEffect()))
+        continue; // new memory is nobody's yet
+      if (!effect.getValue())
+        return false;
+      Value root = rootOf(effect.getValue());
+      (isa<MemoryEffects::Read>(effect.getEffect()) ? read_ : written_)
+          .insert(root);
+    }
+    return true;
+  }
+  // Whether the order of the two sides matters.
+  bool meets(const Footprint &other) const {
+    auto writes = [](const Footprint &one, const Footprint &two) {
+      return llvm::any_of(one.written_, [&](Value root) {
+        return two.read_.contains(root) || two.written_.contains(root);
+      });
+    };
+    return writes(*this, other) || writes(other, *this);
+  }
+  void addAll(const Footprint &other) {
+    read_.insert(other.read_.begin(), other.read_.end());
+    written_.insert(other.written_.begin(), other.written_.end());
+  }
+
+private:
+  DenseSet<Value> read_, written_;
+};
+
+// Goes through a block with one batch open.
+class BatchFinder {
+public:
+  explicit BatchFinder(SmallVectorImpl<UpdateBatch> &found) : found_(found) {}
+
+  void visit(Operation *op) {
+    Footprint own;
+    bool known = own.add(op);
+    auto compute = dyn_cast<kernel::ComputeOp>(op);
+    bool step = compute && compute.getSource() == "nn.adamw",
+         quantize = compute && compute.getSource() == "qat.quantize";
+    if (step) {
+      if (own.meets(steps_) || own.meets(quantizes_) ||
+          (!batch_.steps.empty() &&
+           hyperOf(batch_.steps.front()) != hyperOf(compute)))
+        close();
+      join(batch_.steps, steps_, compute, own);
+    } else if (quantize) {
+      // It stays behind the steps, whatever it shares with them.
+      if (own.meets(quantizes_))
+        close();
+      join(batch_.quantizes, quantizes_, compute, own);
+    } else if (!known || own.meets(steps_) || own.meets(quantizes_)) {
+      close();
+    }
+  }
+  void close() {
+    if (batch_.last)
+      found_.push_back(std::move(batch_));
+    batch_ = {};
+    steps_ = quantizes_ = {};
+  }
+
+private:
+  static Value hyperOf(kernel::ComputeOp step) { return step.getInputs()[1]; }
+  void join(SmallVector<kernel::ComputeOp> &ops, Footprint &footprint,
+            kernel::ComputeOp op, const Footprint &own) {
+    ops.push_back(op);
+    footprint.addAll(own);
+    batch_.last = op;
+  }
+
+  SmallVectorImpl<UpdateBatch> &found_;
+  UpdateBatch batch_;
+  Footprint steps_, quantizes_;
+};
+
+} // namespace
+
+SmallVector<UpdateBatch> findUpdateBatches(ModuleOp module) {
+  SmallVector<UpdateBatch> found;
+  module.walk([&](Block *block) {
+    BatchFinder finder(found);
+    for (Operation &op : *block)
+      finder.visit(&op);
+    finder.close();
+  });
+  return found;
+}
+
+} // namespace nibble::hopper

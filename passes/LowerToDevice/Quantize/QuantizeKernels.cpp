@@ -1,0 +1,123 @@
+// Quantize, dequantize, fake-quant, repack, and conversions between element
+// types: which launches each is.
+//
+// A weight holds no NaN and no infinity: the runtime refused it before (N7).
+#include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
+#include "passes/LowerToDevice/DeviceKernels.h"
+
+#include "lib/Numerics/fragment.h"
+#include "passes/LowerToDevice/Quantize/PieceMatrix.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+LogicalResult checkLayout(Kernel &k, qat::PackedType type) {
+  if (type.getScheme().getKind() != qat::Kind::Int4 ||
+      type.getLayout() != qat::Layout::Host)
+    return success();
+  return k.op.emitError()
+         << "has a weight " << type
+         << "; on an H200 int4 lies in layout hopper or interchange";
+}
+
+void quantizeSlabs(Kernel &k, qat::PackedType type,
+                   ArrayRef<QuantizedWeight> weights, ValueRange scales) {
+  bool rowScales = type.getScheme().getGroupSize() == 0;
+  Type element = elementOf(weights.front().weight);
+  SmallVector<TableRow> rows;
+  for (auto [weight, scale] : llvm::zip(weights, scales)) {
+    TableRow &row =
+        rows.emplace_back(TableRow{{weight.bytes}, slabsOf(k, type)});
+    if (rowScales)
+      row.values.push_back(scale);
+    row.values.push_back(weight.weight);
+  }
+  LaunchSpec spec;
+  spec.key = "quantize_slabs_" + textOf(element);
+  launchQuantizeSlabs(
+      k, spec, type, rows,
+      [&](Emitter &b, ValueRange, ValueRange tableRow, Value row,
+          Value column) {
+        PieceMatrix matrix{element, type.getN(), type.getK(), tableRow.back()};
+        return matrix.load(b, row, column,
+                           type.getN() % numerics::kSlabRows == 0);
+      });
+}
+
+LogicalResult emitFakeQuant(Kernel &k) {
+  auto scheme = k.op.getParameters().getAs<qat::SchemeAttr>("scheme");
+  launchFakeQuant(k, k.input(0), scheme,
+                  launchSharedScales(k, k.input(0), scheme).front(),
+                  k.output(0));
+  return success();
+}
+
+LogicalResult dequantize(Kernel &k, Value bytes, qat::PackedType type,
+                         Value weight) {
+  if (failed(checkLayout(k, type)))
+    return failure();
+  if (type.inSlabs())
+    launchDequantizeSlabs(k, bytes, type, weight);
+  else
+    launchDequantizeRows(k, bytes, type, weight);
+  return success();
+}
+
+LogicalResult emitDequantize(Kernel &k) {
+  return dequantize(k, k.input(0), cast<qat::PackedType>(k.inputType(0)),
+                    k.output(0));
+}
+
+// Codes permuted, scales copied; only int4 lies differently in different
+// layouts.
+LogicalResult emitRepack(Kernel &k) {
+  auto from = cast<qat::PackedType>(k.inputType(0)),
+       to = cast<qat::PackedType>(k.outputType(0));
+  if (failed(checkLayout(k, from)) || failed(checkLayout(k, to)))
+    return failure();
+  if (from.getLayout() == to.getLayout() ||
+      from.getScheme().getKind() != qat::Kind::Int4)
+    memref::CopyOp::create(k.host, k.loc(), k.input(0), k.output(0));
+  else
+    launchRepack(k, k.input(0), from, k.output(0), to);
+  return success();
+}
+
+} // namespace
+
+FailureOr<Value> emitDequantized(Kernel &k, Value bytes,
+                                 qat::PackedType packed) {
+  Value weight =
+      k.scratch({packed.getN(), packed.getK()}, {}, k.host.getBF16Type());
+  if (failed(dequantize(k, bytes, packed, weight)))
+    return failure();
+  return weight;
+}
+
+LogicalResult emitQuantizes(Kernel &k, qat::PackedType type,
+                            ArrayRef<QuantizedWeight> weights) {
+  if (failed(checkLayout(k, type)))
+    return failure();
+  SmallVector<Value> sources;
+  for (const QuantizedWeight &weight : weights)
+    sources.push_back(weight.weight);
+  SmallVector<Value> scales = launchSharedScales(k, sources, type.getScheme());
+  if (type.inSlabs())
+    quantizeSlabs(k, type, weights, scales);
+  else
+    launchQuantizeRows(k, weights, type, scales);
+  return success();
+}
+
+void addQuantizeKernels(KernelTable &table) {
+  table["qat.fake_quant"] = emitFakeQuant;
+  table["qat.dequantize"] = emitDequantize;
+  table["qat.repack"] = emitRepack;
+}
+
+} // namespace nibble::hopper

@@ -1,0 +1,222 @@
+// What stands behind the logits: log-probabilities.
+#include "passes/LowerToDevice/DeviceKernels.h"
+#include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
+
+#include <cfloat>
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+constexpr int64_t kThreads = 256;
+
+// A logit of -infinity (a token that is ruled out) has probability 0; this
+// keeps its 0 * x from becoming NaN.
+Value boundedBelow(Emitter &b, Value x) {
+  return b.max(x, b.like(x, -FLT_MAX));
+}
+
+// Rows of logits, cut into parts of 8192 so that a few long rows fill the
+// machine as well as many. A block has a part, each of its threads 32 logits,
+// all of them under way at once. What follows depends on the vocabulary alone
+// (N13).
+struct LogitParts {
+  static constexpr int64_t kPerThread = 32, kColumns = kThreads * kPerThread;
+  int64_t vocabulary, width, parts;
+
+  explicit LogitParts(Value logits)
+      : vocabulary(columnsOf(logits)), width(4),
+        parts((vocabulary + kColumns - 1) / kColumns) {
+    while (vocabulary % width != 0)
+      width /= 2;
+  }
+  std::string key(StringRef name) const {
+    return name.str() + "_" + std::to_string(vocabulary);
+  }
+  Value row(Emitter &b) const { return b.divI(b.block(), parts); }
+  Value part(Emitter &b) const { return b.remI(b.block(), parts); }
+  // Column of the thread's access number `i`; beyond the vocabulary or in it as
+  // a whole.
+  Value column(Emitter &b, int64_t i) const {
+    return b.addI(b.mulI(part(b), kColumns),
+                  b.mulI(b.addI(b.thread(), i * kThreads), width));
+  }
+  Value place(Emitter &b, Value column) const {
+    return b.place(row(b), vocabulary, column);
+  }
+  // The thread's logits, vectors of `width`; -infinity beyond the vocabulary.
+  SmallVector<Value> load(Emitter &b, Value logits) const {
+    SmallVector<Value> loaded;
+    for (int64_t i = 0; i < kPerThread / width; ++i) {
+      Value column = this->column(b, i);
+      loaded.push_back(b.ifValue(
+          b.less(column, vocabulary),
+          [&] {
+            return loadFloats(b, logits, b.getF32Type(), place(b, column),
+                              width);
+          },
+          [&] { return b.splat(b.f32(-INFINITY), width); }));
+    }
+    return loaded;
+  }
+};
+
+// Of a part: m = max x, z = sum of exp(x - m), and the sum of exp(x - m) * (x -
+// m), no term of which has the other sign, so that nothing cancels. Division by
+// a positive temperature keeps the order, rounding included, so the maximum of
+// the quotients is the quotient of the maximum.
+void launchParts(Kernel &k, const LogitParts &logits, Value sums) {
+  LaunchSpec spec;
+  spec.key = logits.key("log_probability_parts");
+  spec.threads = kThreads;
+  spec.sharedBytes = kThreads / 32 * 4;
+  spec.grid = {k.mul(k.extent(k.input(0), 0), k.index(logits.parts))};
+  spec.arguments = {k.input(0), k.input(2), sums};
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    Type f32 = b.getF32Type();
+    Value shared = b.sharedMemory(0);
+    SmallVector<Value> loaded = logits.load(b, arguments[0]);
+    Value largest = b.f32(-INFINITY);
+    for (Value vector : loaded)
+      for (int64_t i = 0; i < logits.width; ++i)
+        largest = b.max(largest, b.extract(vector, i));
+    Value temperature = b.load(b.at(arguments[1], f32, logits.row(b)), f32),
+          divisor = b.splat(temperature, logits.width);
+    Value m = b.div(b.blockMax(largest, shared, kThreads), temperature),
+          shift = b.splat(m, logits.width);
+    Value z = b.f32(0), weighted = b.f32(0);
+    for (Value vector : loaded) {
+      Value distance = boundedBelow(b, b.sub(b.div(vector, divisor), shift)),
+            p = b.exp(distance);
+      for (int64_t i = 0; i < logits.width; ++i) {
+        z = b.add(z, b.extract(p, i));
+        weighted = b.fma(b.extract(p, i), b.extract(distance, i), weighted);
+      }
+    }
+    z = b.blockSum(z, shared, kThreads);
+    weighted = b.blockSum(weighted, shared, kThreads);
+    b.ifThen(b.equal(b.thread(), 0), [&] {
+      for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{m, z, weighted}))
+        b.store(value, b.at(arguments[2], f32,
+                            b.addI(b.mulI(b.wide(b.block()), 3),
+                                   static_cast<int64_t>(i))));
+    });
+  });
+}
+
+// A warp for each row: its parts brought to one maximum, lane l adding parts l,
+// l + 32, ..., then the warp's tree.
+void launchRows(Kernel &k, const LogitParts &logits, Value sums) {
+  constexpr int64_t kRows = 4;
+  Value rows = k.extent(k.input(0), 0);
+  LaunchSpec spec;
+  spec.key = logits.key("log_probability");
+  spec.threads = 32 * kRows;
+  spec.grid = {k.ceilDiv(rows, kRows)};
+  spec.arguments = {k.input(0),  k.input(1),  k.input(2),  sums,
+                    k.output(0), k.output(1), k.output(2), rows};
+  spec.partly = {k.input(0)}; // of each row the target's logit
+  spec.touches = bytesOf(k, rows, k.host.getF32Type());
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    Type f32 = b.getF32Type();
+    Value row = b.addI(b.mulI(b.block(), kRows), b.warp());
+    b.ifThen(b.less(row, arguments[7]), [&] {
+      auto of = [&](Value part, int64_t i) {
+        return b.load(
+            b.at(arguments[3], f32,
+                 b.addI(b.mulI(b.place(row, logits.parts, part), 3), i)),
+            f32);
+      };
+      Value parts = b.i32(logits.parts), stride = b.i32(32);
+      Value m = b.warpMax(
+          b.loop(b.lane(), parts, stride, {b.f32(-INFINITY)},
+                 [&](Value part, ValueRange best) -> SmallVector<Value> {
+                   return {b.max(best[0], of(part, 0))};
+                 })[0]);
+      SmallVector<Value> total = b.loop(
+          b.lane(), parts, stride, {b.f32(0), b.f32(0)},
+          [&](Value part, ValueRange sums) -> SmallVector<Value> {
+            Value distance = boundedBelow(b, b.sub(of(part, 0), m)),
+                  scale = b.exp(distance), z = of(part, 1);
+            Value weighted = b.mul(scale, b.fma(distance, z, of(part, 2)));
+            weighted = b.select(b.greater(scale, b.f32(0)), weighted, b.f32(0));
+            return {b.fma(scale, z, sums[0]), b.add(sums[1], weighted)};
+          });
+      Value z = b.warpSum(total[0]), weighted = b.warpSum(total[1]),
+            logarithm = b.log(z), lse = b.add(m, logarithm);
+      b.ifThen(b.equal(b.lane(), 0), [&] {
+        Value target =
+            b.load(b.at(arguments[1], b.getI32Type(), row), b.getI32Type());
+        Value logit = b.load(
+            b.at(arguments[0], f32, b.place(row, logits.vocabulary, target)),
+            f32);
+        Value x = b.div(logit, b.load(b.at(arguments[2], f32, row), f32));
+        b.store(b.sub(x, lse), b.at(arguments[4], f32, row));
+        b.store(lse, b.at(arguments[5], f32, row));
+        b.store(b.sub(logarithm, b.div(weighted, z)),
+                b.at(arguments[6], f32, row));
+      });
+    });
+  });
+}
+
+LogicalResult emitLogProbability(Kernel &k) {
+  LogitParts logits(k.input(0));
+  Value sums = k.scratch({ShapedType::kDynamic, logits.parts, 3},
+                         {k.extent(k.input(0), 0)}, k.host.getF32Type());
+  launchParts(k, logits, sums);
+  launchRows(k, logits, sums);
+  return success();
+}
+
+// With x = logits / temperature and p = exp(x - lse):
+// dlogits = (dlogp * ([v is the target] - p) - dentropy * p * (x - lse +
+// entropy)) / temperature.
+LogicalResult emitLogProbabilityGrad(Kernel &k) {
+  LogitParts logits(k.input(2));
+  LaunchSpec spec;
+  spec.key = logits.key("log_probability_grad");
+  spec.threads = kThreads;
+  spec.grid = {k.mul(k.extent(k.input(2), 0), k.index(logits.parts))};
+  llvm::append_range(spec.arguments, k.op.getInputs());
+  spec.arguments.push_back(k.output(0));
+  k.launch(spec, [&](Emitter &b, ValueRange arguments) {
+    Type f32 = b.getF32Type();
+    SmallVector<Value> loaded = logits.load(b, arguments[2]);
+    auto ofRow = [&](unsigned i) {
+      return b.splat(b.load(b.at(arguments[i], f32, logits.row(b)), f32),
+                     logits.width);
+    };
+    Value target = b.load(b.at(arguments[3], b.getI32Type(), logits.row(b)),
+                          b.getI32Type());
+    Value dlogp = ofRow(0), dentropy = ofRow(1), temperature = ofRow(4),
+          lse = ofRow(5), entropy = ofRow(6);
+    for (auto [i, vector] : llvm::enumerate(loaded)) {
+      Value column = logits.column(b, i);
+      b.ifThen(b.less(column, logits.vocabulary), [&] {
+        SmallVector<Value> isTarget;
+        for (int64_t lane = 0; lane < logits.width; ++lane)
+          isTarget.push_back(b.select(b.equal(b.addI(column, lane), target),
+                                      b.f32(1), b.f32(0)));
+        Value x = b.div(vector, temperature), p = b.exp(b.sub(x, lse));
+        Value first = b.mul(dlogp, b.sub(b.fromElements(isTarget), p));
+        Value second = b.mul(b.mul(dentropy, p),
+                             b.add(b.sub(boundedBelow(b, x), lse), entropy));
+        storeFloats(b, b.div(b.sub(first, second), temperature), arguments[7],
+                    f32, logits.place(b, column), logits.width);
+      });
+    }
+  });
+  return success();
+}
+
+} // namespace
+
+void addLossKernels(KernelTable &table) {
+  table["nn.log_probability"] = emitLogProbability;
+  table["nn.log_probability_grad"] = emitLogProbabilityGrad;
+}
+
+} // namespace nibble::hopper

@@ -1,0 +1,191 @@
+// The optimizer: one pass over master, moments and gradient, which makes the
+// weight and, where whole slabs of INT4 come of it, its packed form as well.
+#include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
+#include "passes/LowerToDevice/Emit/UpdateBatches.h"
+#include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
+#include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
+
+#include "lib/Numerics/fragment.h"
+
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+constexpr int64_t kThreads = 256, kWidth = 4; // elements of a thread
+
+// Columns of a row of the table that a step reads and writes.
+enum Column : unsigned {
+  kGradient,
+  kMaster,
+  kMoment1,
+  kMoment2,
+  kWeight,
+  kColumns
+};
+
+SmallVector<Value> columnsOf(kernel::ComputeOp step) {
+  SmallVector<Value> columns = {step.getInputs()[0]};
+  llvm::append_range(columns, step.getOutputs());
+  return columns;
+}
+
+// Loshchilov and Hutter's step with decoupled decay of the elements [first,
+// first + width); every operation rounded once. Everything of an element is
+// read before it is written, since master and moments are updated where they
+// lie. Gives the weight, rounded.
+Value stepElements(Emitter &b, Value hyper, ValueRange columns, Type element,
+                   Value first, int64_t width) {
+  Type f32 = b.getF32Type();
+  auto load = [&](Column column) {
+    return loadFloats(b, columns[column], f32, first, width);
+  };
+  Value gradient = load(kGradient), master = load(kMaster),
+        moment1 = load(kMoment1), moment2 = load(kMoment2);
+  SmallVector<Value> h;
+  for (int64_t i = 0; i < 8; ++i)
+    h.push_back(b.splat(b.load(b.at(hyper, f32, b.i32(i)), f32), width));
+  Value rate = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], decay = h[4],
+        clip = h[5], bias1 = h[6], bias2 = h[7];
+  Value one = b.like(rate, 1), rest1 = b.sub(one, beta1),
+        rest2 = b.sub(one, beta2), g = b.mul(gradient, clip);
+  Value m = b.add(b.mul(beta1, moment1), b.mul(rest1, g));
+  Value v = b.add(b.mul(beta2, moment2), b.mul(b.mul(rest2, g), g));
+  Value step = b.div(b.div(m, bias1), b.add(b.sqrt(b.div(v, bias2)), epsilon));
+  Value next = b.sub(master, b.mul(rate, b.add(step, b.mul(decay, master))));
+  storeFloats(b, next, columns[kMaster], f32, first, width);
+  storeFloats(b, m, columns[kMoment1], f32, first, width);
+  storeFloats(b, v, columns[kMoment2], f32, first, width);
+  storeFloats(b, next, columns[kWeight], element, first, width);
+  return next;
+}
+
+// Steps of weights of one element type, whatever their shapes.
+void launchSteps(Kernel &k, Value hyper, Type element,
+                 ArrayRef<kernel::ComputeOp> steps) {
+  bool whole = llvm::all_of(steps, [](kernel::ComputeOp step) {
+    return isMultiple(step.getInputs()[0], kWidth);
+  });
+  LaunchSpec spec;
+  spec.key = "adamw_" + textOf(element) + (whole ? "" : "_rest");
+  spec.threads = kThreads;
+  spec.arguments = {hyper};
+  SmallVector<TableRow> rows;
+  for (kernel::ComputeOp step : steps) {
+    Value count = elementsOf(k.host, k.loc(), step.getInputs()[0]);
+    Value vectors = k.host.createOrFold<arith::DivUIOp>(k.loc(), count,
+                                                        k.index(kWidth)),
+          threads = vectors;
+    SmallVector<Value> values = columnsOf(step);
+    values.push_back(vectors);
+    if (!whole) {
+      Value rest =
+          k.host.createOrFold<arith::RemUIOp>(k.loc(), count, k.index(kWidth));
+      threads = k.host.createOrFold<arith::AddIOp>(k.loc(), vectors, rest);
+      values.push_back(threads);
+    }
+    rows.push_back({std::move(values), k.ceilDiv(threads, kThreads)});
+  }
+  launchTable(
+      k, spec, rows,
+      [&](Emitter &b, ValueRange arguments, ValueRange row, Value block) {
+        Value thread = b.addI(b.mulI(block, kThreads), b.thread());
+        forFlat(b, thread, row[kColumns], whole ? Value() : row[kColumns + 1],
+                kWidth, [&](Value first, int64_t width) {
+                  stepElements(b, arguments[0], row, element, first, width);
+                });
+      });
+}
+
+struct StepAndQuantize {
+  kernel::ComputeOp step, quantize;
+};
+
+// Steps whose weights, of one type, become whole slabs: a thread steps the
+// pieces that it quantizes.
+void launchStepsToSlabs(Kernel &k, Value hyper, Type element,
+                        qat::PackedType type,
+                        ArrayRef<StepAndQuantize> weights) {
+  LaunchSpec spec;
+  spec.key = "adamw_quantize_slabs_" + textOf(element);
+  spec.arguments = {hyper};
+  SmallVector<TableRow> rows;
+  for (StepAndQuantize weight : weights) {
+    SmallVector<Value> values = {weight.quantize.getOutputs()[0]};
+    llvm::append_range(values, columnsOf(weight.step));
+    rows.push_back({std::move(values), slabsOf(k, type)});
+  }
+  launchQuantizeSlabs(
+      k, spec, type, rows,
+      [&](Emitter &b, ValueRange arguments, ValueRange tableRow, Value row,
+          Value column) {
+        Value first = b.place(row, type.getK(), column);
+        Value next = stepElements(b, arguments[0], tableRow.drop_front(),
+                                  element, first, kPiece);
+        return wordsOfFloats(b, b.roundTo(next, b.getBF16Type()));
+      });
+}
+
+qat::PackedType packedOf(kernel::ComputeOp quantize) {
+  return cast<qat::PackedType>(
+      cast<TypeAttr>(quantize.getOutputTypes()[0]).getValue());
+}
+
+bool isOfWholeSlabs(qat::PackedType type) {
+  return type.inSlabs() && type.getScheme().getGroupSize() > 0 &&
+         type.getN() % numerics::kSlabRows == 0 &&
+         type.getK() % numerics::kSlabColumns == 0;
+}
+
+} // namespace
+
+LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch) {
+  using Kind = std::pair<Type, Type>; // of the packed weight and of the
+                                      // weight's elements
+  llvm::MapVector<Kind, SmallVector<StepAndQuantize>> toSlabs;
+  llvm::MapVector<Kind, SmallVector<QuantizedWeight>> quantizes;
+  llvm::MapVector<Type, SmallVector<kernel::ComputeOp>> steps;
+  DenseMap<Value, kernel::ComputeOp> stepOf; // by the weight that it makes
+  for (kernel::ComputeOp step : batch.steps)
+    stepOf[step.getOutputs()[3]] = step;
+  for (kernel::ComputeOp quantize : batch.quantizes) {
+    Value weight = quantize.getInputs()[0];
+    qat::PackedType type = packedOf(quantize);
+    Kind kind = {type, elementOf(weight)};
+    auto step = stepOf.find(weight);
+    if (step != stepOf.end() && isOfWholeSlabs(type)) {
+      toSlabs[kind].push_back({step->second, quantize});
+      stepOf.erase(step);
+    } else {
+      quantizes[kind].push_back({weight, quantize.getOutputs()[0]});
+    }
+  }
+  for (kernel::ComputeOp step : batch.steps)
+    if (stepOf.contains(step.getOutputs()[3]))
+      steps[elementOf(step.getOutputs()[3])].push_back(step);
+
+  kernel::ComputeOp last = batch.last;
+  OpBuilder host(last);
+  Kernel k{writer, host, last};
+  auto hyper = [&] {
+    return kernel::ComputeOp(batch.steps.front()).getInputs()[1];
+  };
+  for (auto &[element, of] : steps)
+    launchSteps(k, hyper(), element, of);
+  for (auto &[kind, of] : toSlabs)
+    launchStepsToSlabs(k, hyper(), kind.second,
+                       cast<qat::PackedType>(kind.first), of);
+  for (auto &[kind, of] : quantizes)
+    if (failed(emitQuantizes(k, cast<qat::PackedType>(kind.first), of)))
+      return failure();
+  for (ArrayRef<kernel::ComputeOp> ops :
+       {ArrayRef(batch.steps), ArrayRef(batch.quantizes)})
+    for (kernel::ComputeOp op : ops)
+      op.erase();
+  return success();
+}
+
+} // namespace nibble::hopper

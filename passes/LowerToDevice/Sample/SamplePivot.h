@@ -1,0 +1,43 @@
+// What the kernels of nn.sample share: the state of a row, and the search for
+// the pivot of one with filters.
+#pragma once
+
+#include "passes/LowerToDevice/Emit/Kernels.h"
+#include "passes/LowerToDevice/Sample/SampleMath.h"
+
+namespace nibble::hopper {
+
+struct SampleRows {
+  int64_t vocabulary, width, parts; // width: logits of an access
+};
+
+// i1 of float32.
+mlir::Value isBad(Emitter &b, mlir::Value x); // NaN or +infinity
+mlir::Value isEqual(Emitter &b, mlir::Value x, mlir::Value y);
+
+// What is known of a row once the largest logits of its parts are: the same in
+// every lane. All lanes of a warp make it.
+struct RowState {
+  mlir::Value largest, temperature; // f32; largest is undefined when `bad`
+  mlir::Value bad,
+      drawn; // i1: a logit is NaN or +infinity; a token is drawn by its mass
+
+  // maxima: [rows, parts] f32. row: i32.
+  RowState(Emitter &b, const SampleRows &shape, mlir::Value maxima,
+           mlir::Value temperatures, mlir::Value row);
+  mlir::Value mass(Emitter &b, mlir::Value logit) const {
+    return tokenMass(b, logit, largest, temperature);
+  }
+  // 0 for a token behind the pivot or below the least mass.
+  mlir::Value keptMass(Emitter &b, mlir::Value logit, mlir::Value token,
+                       mlir::Value pivot, mlir::Value least) const;
+};
+
+// For each row with filters: the rank of the last token that top_k and top_p
+// keep (all ones: every token) and the least mass of min_p. `k` is the
+// nn.sample; maxima and masses are [rows, parts], pivots and leasts [rows],
+// i64.
+void launchPivots(Kernel &k, const SampleRows &shape, mlir::Value maxima,
+                  mlir::Value masses, mlir::Value pivots, mlir::Value leasts);
+
+} // namespace nibble::hopper

@@ -1,0 +1,80 @@
+// Attention over a batch and over pages: what each op launches.
+#include "passes/LowerToHopper/Attention/AttentionForward.h"
+#include "passes/LowerToHopper/HopperKernels.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+Value sub(Kernel &k, Value a, int64_t b) {
+  return k.host.createOrFold<arith::SubIOp>(k.loc(), a, k.index(b));
+}
+
+// How the op's tokens are cut. The bits do not depend on it.
+void fillCommon(Kernel &k, const AttentionForwardSpec &spec,
+                AttentionForwardArguments &arguments, Value positions,
+                Value sequences) {
+  arguments.q = k.input(0);
+  arguments.y = k.output(0);
+  arguments.positions = positions;
+  arguments.sequences = sequences;
+  arguments.sequenceCount = sub(k, k.extent(sequences, 0), 1);
+  arguments.blocks = tilesOfBatch(k, k.extent(arguments.q, 0), sequences,
+                                  spec.tokensPerBlock());
+}
+
+LogicalResult emitAttention(Kernel &k) {
+  Value q = k.input(0), keys = k.input(1), values = k.input(2);
+  FailureOr<AttentionShape> shape =
+      AttentionShape::of(k, columnsOf(q) / k.integer("heads"));
+  if (failed(shape))
+    return failure();
+  AttentionForwardSpec spec;
+  spec.shape = *shape;
+  AttentionForwardArguments arguments;
+  Value tokens = k.extent(keys, 0);
+  arguments.keys = mapOfRows(k, keys, tokens, columnsOf(keys), kTileRows);
+  arguments.values = mapOfRows(k, values, tokens, columnsOf(values), kTileRows);
+  arguments.lse = k.output(1);
+  fillCommon(k, spec, arguments, k.input(3), k.input(4));
+  launchAttentionForward(k, spec, arguments);
+  return success();
+}
+
+LogicalResult emitPagedAttention(Kernel &k) {
+  Value keys = k.input(1), values = k.input(2), pages = k.input(5);
+  ArrayRef<int64_t> cache = cast<MemRefType>(keys.getType())
+                                .getShape(); // [pages, kv heads, size, slots]
+  FailureOr<AttentionShape> shape = AttentionShape::of(k, cache[2]);
+  if (failed(shape))
+    return failure();
+  AttentionForwardSpec spec;
+  spec.shape = *shape;
+  spec.paged = true;
+  spec.pageSize = cache[3];
+  AttentionForwardArguments arguments;
+  Value count = k.extent(keys, 0);
+  arguments.keys = mapOfRows(
+      k, keys, k.mul(count, k.index(cache[1] * cache[2])), cache[3], cache[2]);
+  arguments.values =
+      mapOfRows(k, values, k.mul(count, k.index(cache[1] * cache[3])), cache[2],
+                kTileRows);
+  arguments.pages = pages;
+  arguments.pageColumns = k.extent(pages, 1);
+  fillCommon(k, spec, arguments, k.input(3), k.input(4));
+  launchAttentionForward(k, spec, arguments);
+  return success();
+}
+
+} // namespace
+
+void addAttentionKernels(KernelTable &table) {
+  table["nn.attention"] = emitAttention;
+  table["nn.paged_attention"] = emitPagedAttention;
+}
+
+} // namespace nibble::hopper

@@ -1,0 +1,306 @@
+// Linears and their gradients: which matrix product each is, over which tiles.
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+#include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
+#include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
+#include "passes/LowerToHopper/HopperKernels.h"
+#include "passes/LowerToHopper/Linear/MatrixKernel.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+namespace {
+
+// Tiles of tokens. The bits are the same with each.
+constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128, 256};
+
+// Boxes of a bf16 matrix [rows, columns].
+Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
+  Value columns = k.extent(matrix, 1), rows = k.extent(matrix, 0);
+  return TensorMapOp::create(
+      k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix,
+      ValueRange{columns, rows}, ValueRange{k.mul(columns, k.index(2))},
+      k.host.getDenseI64ArrayAttr({64, boxRows}),
+      k.host.getI64IntegerAttr(128));
+}
+
+// On a linear: what the cost model would choose otherwise. Splits decide bits,
+// so training and rollout must be given the same.
+constexpr StringLiteral kTileAttr = "hopper.tile",
+                        kStagesAttr = "hopper.stages",
+                        kSplitsAttr = "hopper.splits";
+
+LogicalResult checkChoices(Kernel &k, int64_t splits, int64_t columns) {
+  int64_t tile = k.integer(kTileAttr), stages = k.integer(kStagesAttr);
+  if (tile != 0 && !llvm::is_contained(kTokenTiles, tile))
+    return k.op.emitError() << "has " << kTileAttr << " = " << tile
+                            << "; there are 8, 16, 32, 64, 128 and 256";
+  if (stages < 0 || stages == 1)
+    return k.op.emitError()
+           << "has " << kStagesAttr << " = " << stages << "; give 2 or more";
+  if (!llvm::is_contained({1, 2, 4, 8}, splits) ||
+      (splits > 1 && columns < 128 * splits))
+    return k.op.emitError()
+           << "has " << kSplitsAttr << " = " << splits << " of " << columns
+           << " columns; there are 1, 2, 4 and 8, of 128 columns at least";
+  return success();
+}
+
+LogicalResult checkMatrix(Kernel &k, Value matrix) {
+  if (!elementOf(matrix).isBF16())
+    return k.op.emitError() << "has operands of " << elementOf(matrix)
+                            << "; an H200's matrix kernels take bf16";
+  if (columnsOf(matrix) % 8 != 0)
+    return k.op.emitError()
+           << "has rows of " << columnsOf(matrix)
+           << " elements; an H200 copies rows of a multiple of 8 (16 bytes)";
+  return success();
+}
+
+// 1 when lower < tokens <= upper, else 0.
+Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
+  auto above = [&](int64_t bound) -> Value { // tokens > bound
+    Value quotient = k.host.createOrFold<arith::DivUIOp>(k.loc(), tokens,
+                                                         k.index(bound + 1));
+    return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
+  };
+  if (upper == ShapedType::kDynamic)
+    return above(lower);
+  Value result =
+      k.host.createOrFold<arith::SubIOp>(k.loc(), k.index(1), above(upper));
+  return lower == 0 ? result : k.mul(result, above(lower));
+}
+
+// Whether tiles of 256 columns take less time than tiles of 128: one takes that
+// of 1.8 of those, and what counts is the number of the busiest SM. Never for
+// 128 columns or less.
+constexpr int64_t kNarrowTime = 5, kWideTime = 9;
+
+bool isWideFaster(int64_t rows, int64_t columns) {
+  auto ofBusiest = [&](int64_t tile) {
+    return llvm::divideCeil(llvm::divideCeil(rows, kBlockRows) *
+                                llvm::divideCeil(columns, tile),
+                            kSMs);
+  };
+  return kWideTime * ofBusiest(256) <= kNarrowTime * ofBusiest(128);
+}
+
+// The same of a number of tokens that the host has: 1 or 0.
+Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
+  auto ofBusiest = [&](int64_t tile) {
+    return k.ceilDiv(k.mul(k.ceilDiv(tokens, tile),
+                           k.index(llvm::divideCeil(rows, kBlockRows))),
+                     kSMs);
+  };
+  Value narrow = k.mul(ofBusiest(128), k.index(kNarrowTime)),
+        wide = k.mul(ofBusiest(256), k.index(kWideTime));
+  Value some = k.host.createOrFold<arith::MaxUIOp>(k.loc(), wide, k.index(1));
+  Value quotient = k.host.createOrFold<arith::DivUIOp>(k.loc(), narrow, some);
+  return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
+}
+
+// A parameter of the program, handed down through calls: read only, so whoever
+// made it did so in an earlier call.
+bool isGiven(Value buffer) {
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  auto function =
+      argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp())
+               : func::FuncOp();
+  if (!function ||
+      !function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr))
+    return false;
+  if (function.isPublic())
+    return true;
+  bool given = true;
+  function->getParentOfType<ModuleOp>().walk([&](func::CallOp call) {
+    if (call.getCallee() == function.getName())
+      given &= isGiven(call.getOperand(argument.getArgNumber()));
+  });
+  return given;
+}
+
+// Whether splits of up to 64 tokens are better side by side: their exchange
+// takes what some 8000 columns of weights take one after the other, and each
+// cluster of two needs its place.
+bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns) {
+  int64_t blocks =
+      llvm::divideCeil(rows, spec.swiglu ? kBlockRows / 2 : kBlockRows);
+  return spec.a == Operand::kPacked && spec.splits == 4 && 2 * blocks <= kSMs &&
+         columns >= 10240;
+}
+
+// One launch for each tile of tokens; all but one have an empty grid.
+void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
+                  Value b) {
+  spec.givenStages = k.integer(kStagesAttr);
+  auto launch = [&](int64_t tile, Value columnBlocks) {
+    spec.tile = tile;
+    spec.sharers = sharersOf(columnsOf(k.output(0)), tile);
+    arguments.b = mapOf(k, b, tile / spec.sharers);
+    launchMatrix(k, spec, arguments, columnBlocks);
+  };
+  if (int64_t tile = k.integer(kTileAttr))
+    return launch(tile, k.ceilDiv(arguments.n, tile));
+  int64_t rows = columnsOf(k.output(0)), lower = 0;
+  auto launchUpTo = [&](int64_t upper, int64_t tile) {
+    launch(tile, k.mul(k.ceilDiv(arguments.n, tile),
+                       inRange(k, arguments.n, lower, upper)));
+    lower = upper;
+  };
+  for (int64_t tile : {8, 16, 32})
+    launchUpTo(tile, tile);
+  if (spec.beside = isDeep(spec, rows, columnsOf(b)); spec.beside)
+    launchUpTo(64, 64);
+  spec.beside = false;
+  // Few rows make few blocks: tiles of 64 go twice as far there, so that more
+  // SMs have one.
+  launchUpTo(rows < 100 * 128 ? 128 : 64, 64);
+  Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic),
+        wide = k.mul(
+            many, isWideFaster(k, spec.swiglu ? 2 * rows : rows, arguments.n));
+  launch(128, k.mul(k.ceilDiv(arguments.n, 128),
+                    k.host.createOrFold<arith::SubIOp>(k.loc(), many, wide)));
+  launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
+}
+
+// y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT); weights [N, K]
+// bf16, or the bytes of `packed`.
+LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed,
+                      Value paired = {}) {
+  Value x = k.input(0), y = k.output(0);
+  MatrixSpec spec;
+  spec.element = elementOf(y);
+  MatrixArguments arguments;
+  arguments.bias = k.optional(2);
+  arguments.residual = k.optional(3);
+  spec.bias = static_cast<bool>(arguments.bias);
+  spec.residual = static_cast<bool>(arguments.residual);
+  spec.wholeRows = columnsOf(y) % 8 == 0;
+  spec.swiglu = static_cast<bool>(paired);
+  if (failed(checkMatrix(k, x)) || (paired && failed(checkActivations(k, y))))
+    return failure();
+  for (Value operand : {arguments.bias, arguments.residual})
+    if (operand && elementOf(operand) != spec.element)
+      return k.op.emitError()
+             << "adds " << elementOf(operand) << " to " << spec.element
+             << "; an H200's linear adds what it returns";
+  if (packed) {
+    spec.a = Operand::kPacked;
+    spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
+    spec.early = isGiven(weight) && (!paired || isGiven(paired));
+    arguments.a = weight;
+    arguments.pairedA = paired;
+  } else {
+    if (failed(checkMatrix(k, weight)))
+      return failure();
+    arguments.a = mapOf(k, weight, paired ? 64 : 128);
+    if (paired)
+      arguments.pairedA = mapOf(k, paired, 64);
+  }
+  int64_t splits = k.integer(kSplitsAttr);
+  spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x));
+  if (failed(checkChoices(k, spec.splits, columnsOf(x))))
+    return failure();
+  arguments.result = y;
+  arguments.m = k.extent(y, 1);
+  arguments.n = k.extent(y, 0);
+  arguments.k = k.extent(x, 1);
+  launchTokens(k, spec, arguments, x);
+  return success();
+}
+
+LogicalResult emitLinear(Kernel &k) { return forward(k, k.input(1), {}); }
+
+LogicalResult emitPackedLinear(Kernel &k) {
+  auto packed = cast<qat::PackedType>(k.inputType(1));
+  if (packed.inSlabs())
+    return forward(k, k.input(1), packed);
+  FailureOr<Value> weight = emitDequantized(k, k.input(1), packed);
+  return failed(weight) ? failure() : forward(k, *weight, {});
+}
+
+LogicalResult emitLinearSwiglu(Kernel &k) {
+  return forward(k, k.input(1), {}, k.input(2));
+}
+
+LogicalResult emitPackedLinearSwiglu(Kernel &k) {
+  auto packed = cast<qat::PackedType>(k.inputType(1));
+  if (packed.inSlabs())
+    return forward(k, k.input(1), packed, k.input(2));
+  FailureOr<Value> gate = emitDequantized(k, k.input(1), packed),
+                   up = emitDequantized(k, k.input(2), packed);
+  return failed(gate) || failed(up) ? failure() : forward(k, *gate, {}, *up);
+}
+
+// dx = dy w: the rows of A are the columns of w.
+LogicalResult inputGrad(Kernel &k, Value weight) {
+  Value dy = k.input(0), dx = k.output(0);
+  if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, weight)))
+    return failure();
+  MatrixSpec spec;
+  spec.a = Operand::kTransposed;
+  spec.element = elementOf(dx);
+  spec.wholeRows = columnsOf(dx) % 8 == 0;
+  MatrixArguments arguments;
+  arguments.a = mapOf(k, weight, 64);
+  arguments.result = dx;
+  arguments.m = k.extent(dx, 1);
+  arguments.n = k.extent(dx, 0);
+  arguments.k = k.extent(dy, 1);
+  launchTokens(k, spec, arguments, dy);
+  return success();
+}
+
+LogicalResult emitInputGrad(Kernel &k) { return inputGrad(k, k.input(1)); }
+
+// From a bf16 copy of the weight that lives as long as the launch.
+LogicalResult emitPackedInputGrad(Kernel &k) {
+  FailureOr<Value> weight =
+      emitDequantized(k, k.input(1), cast<qat::PackedType>(k.inputType(1)));
+  return failed(weight) ? failure() : inputGrad(k, *weight);
+}
+
+// dw += dyT x: k is the tokens, ascending from what dw holds.
+LogicalResult emitWeightGrad(Kernel &k) {
+  Value dy = k.input(0), x = k.input(1), dw = k.output(0);
+  if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, x)))
+    return failure();
+  MatrixSpec spec;
+  spec.a = spec.b = Operand::kTransposed;
+  spec.result = Result::kAccumulate;
+  int64_t given = k.integer(kTileAttr), rows = columnsOf(dy),
+          columns = columnsOf(x);
+  if (given != 0 && given != 128 && given != 256)
+    return k.op.emitError() << "has " << kTileAttr << " = " << given
+                            << "; a weight gradient has 128 and 256";
+  spec.tile = given ? given : isWideFaster(rows, columns) ? 256 : 128;
+  spec.sharers = sharersOf(columnsOf(dy), spec.tile);
+  MatrixArguments arguments;
+  arguments.a = mapOf(k, dy, 64);
+  arguments.b = mapOf(k, x, 64);
+  arguments.result = dw;
+  arguments.m = k.extent(dw, 0);
+  arguments.n = k.extent(dw, 1);
+  arguments.k = k.extent(dy, 0);
+  launchMatrix(k, spec, arguments,
+               k.blocksIfAny(arguments.k, k.ceilDiv(arguments.n, spec.tile)));
+  return success();
+}
+
+} // namespace
+
+void addLinearKernels(KernelTable &table) {
+  table["nn.linear"] = emitLinear;
+  table["nn.linear_swiglu"] = emitLinearSwiglu;
+  table["nn.linear_input_grad"] = emitInputGrad;
+  table["nn.linear_weight_grad"] = emitWeightGrad;
+  table["qat.linear"] = emitPackedLinear;
+  table["qat.linear_swiglu"] = emitPackedLinearSwiglu;
+  table["qat.linear_input_grad"] = emitPackedInputGrad;
+}
+
+} // namespace nibble::hopper

@@ -1,0 +1,64 @@
+#include "passes/LowerToHopper/Linear/WarpProduct.h"
+
+using namespace mlir;
+
+namespace nibble::hopper {
+
+// ldmatrix of four 8 x 8 matrices: lane l gives the address of row l mod 8 of
+// matrix l / 8 (PTX ISA). A matrix is a 16-byte piece of eight rows: with 8
+// columns four pieces of the same rows, with 16 two pieces of rows 0..7, then
+// of rows 8..15. The swizzle moves piece c of row r to c xor (r mod 8).
+WarpProduct::WarpProduct(Emitter &b, int64_t columns)
+    : b(b), groups(columns / 8) {
+  Value row = b.andI(b.lane(), 7), matrix = b.shrI(b.lane(), 3);
+  Value piece = groups == 1 ? matrix : b.andI(matrix, 1);
+  place = b.addI(b.mulI(row, 128), b.mulI(b.xorI(piece, row), 16));
+  if (groups == 2)
+    place = b.addI(place, b.mulI(b.shrI(matrix, 1), 1024));
+}
+
+SmallVector<Value> WarpProduct::load(Value box, int64_t step) {
+  // A step is two pieces: 2 step is bits 1 and 2 of a piece's number, 5 and 6
+  // of its place.
+  Value at = step == 0 ? place : b.xorI(place, b.i32(32 * step));
+  Type word = b.getI32Type();
+  auto four = LLVM::LLVMStructType::getLiteral(b.getContext(),
+                                               {word, word, word, word});
+  auto shape = NVVM::LdStMatrixShapeAttr::get(b.getContext(), 8, 8);
+  Value loaded = NVVM::LdMatrixOp::create(b, four, b.atByte(box, at), 4,
+                                          NVVM::MMALayout::row, shape,
+                                          NVVM::LdStMatrixEltType::B16);
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i)
+    registers.push_back(
+        LLVM::ExtractValueOp::create(b, loaded, ArrayRef<int64_t>{i}));
+  return registers;
+}
+
+Value WarpProduct::multiply(Value fragment, ArrayRef<Value> loaded,
+                            int64_t step, Value sums) {
+  SmallVector<Value> a, out;
+  for (int64_t i = 0; i < 4; ++i)
+    a.push_back(b.extract(fragment, i));
+  Type f32 = b.getF32Type();
+  auto four =
+      LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
+  for (int64_t group = 0; group < groups; ++group) {
+    // The other two registers are of the other step, or of the other eight
+    // columns.
+    ValueRange pair = loaded.slice(groups == 1 ? step % 2 * 2 : group * 2, 2);
+    SmallVector<Value> before;
+    for (int64_t i = 0; i < 4; ++i)
+      before.push_back(b.extract(sums, 4 * group + i));
+    Value after = NVVM::MmaOp::create(
+        b, four, a, pair, before, ArrayRef<int64_t>{16, 8, 16}, std::nullopt,
+        std::nullopt, std::array{NVVM::MMATypes::bf16, NVVM::MMATypes::bf16},
+        std::array{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    for (int64_t i = 0; i < 4; ++i)
+      out.push_back(
+          LLVM::ExtractValueOp::create(b, after, ArrayRef<int64_t>{i}));
+  }
+  return b.fromElements(out);
+}
+
+} // namespace nibble::hopper

@@ -1,0 +1,37 @@
+// D = A B + D by each warp for its own 16 rows: mma.sync m16n8k16, bf16 with
+// float32 sums.
+//
+// The bits are those of wgmma (a test on the device compares them); up to 16
+// columns it takes half the time, and a warp waits for nobody. A's fragment is
+// that of one warp of a warpgroup in wgmma (PTX ISA).
+#pragma once
+
+#include "passes/LowerToDevice/Emit/Emitter.h"
+
+namespace nibble::hopper {
+
+class WarpProduct {
+public:
+  // B [columns, k], of 8 or 16 columns, comes in boxes of 64 k as tensor copies
+  // write them: rows of 128 bytes with the swizzle of 128 bytes, aligned to
+  // 1024 bytes. Written once, outside of loops: the lane's place in a box is
+  // computed here.
+  WarpProduct(Emitter &b, int64_t columns);
+
+  // Steps of 16 k that one load brings.
+  int64_t stepsOfLoad() const { return groups == 1 ? 2 : 1; }
+  // B's fragments (four registers) from `step` on, of the four steps of a box;
+  // a multiple of stepsOfLoad.
+  llvm::SmallVector<mlir::Value> load(mlir::Value box, int64_t step);
+  // One step: `fragment` vector<4xi32> of A, `loaded` what brought it, `sums`
+  // vector<columns/2 x f32>.
+  mlir::Value multiply(mlir::Value fragment, llvm::ArrayRef<mlir::Value> loaded,
+                       int64_t step, mlir::Value sums);
+
+private:
+  Emitter &b;
+  int64_t groups;    // of eight columns
+  mlir::Value place; // bytes
+};
+
+} // namespace nibble::hopper

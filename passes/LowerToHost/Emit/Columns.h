@@ -1,0 +1,58 @@
+// Sums down the columns of a [rows, columns] buffer: rows in order, columns cut
+// over lanes and threads.
+#pragma once
+
+#include "passes/LowerToHost/Emit/Emitter.h"
+
+namespace nibble::host {
+
+inline mlir::MemRefType bufferType(mlir::Value buffer) {
+  return llvm::cast<mlir::MemRefType>(buffer.getType());
+}
+inline mlir::Type elementOf(mlir::Value buffer) {
+  return bufferType(buffer).getElementType();
+}
+// Extent of the last dimension, which is known for every buffer that is not a
+// plain list of tokens.
+inline int64_t columnsOf(mlir::Value buffer) {
+  return bufferType(buffer).getShape().back();
+}
+
+// Sixteen lanes, or the first `count` when it is given; a walk by
+// Emitter::forLanes passes its `count` on.
+mlir::Value loadPart(Emitter &b, mlir::Value buffer, mlir::ValueRange indices,
+                     mlir::Value count, float fill = 0.0f);
+void storePart(Emitter &b, mlir::Value lanes, mlir::Value buffer,
+               mlir::ValueRange indices, mlir::Value count);
+
+// `vectors` times sixteen columns from `first`; the last vector may reach over
+// the end and then has `tail` lanes.
+struct ColumnBlock {
+  Emitter &b;
+  mlir::Value first;
+  int64_t vectors;
+  mlir::Value tail; // null when every vector is whole
+
+  // Lanes of vector i in the row at `leading` (the indices before the last),
+  // `offset` columns further right.
+  mlir::Value load(mlir::Value buffer, mlir::ArrayRef<mlir::Value> leading,
+                   int64_t i, mlir::Value offset = {});
+  void store(mlir::Value lanes, mlir::Value buffer,
+             mlir::ArrayRef<mlir::Value> leading, int64_t i);
+
+private:
+  llvm::SmallVector<mlir::Value> place(mlir::ArrayRef<mlir::Value> leading,
+                                       int64_t i, mlir::Value offset);
+};
+
+// Cuts `columns` into blocks over the threads. A column belongs to one block,
+// so that whatever is summed down it is summed by one thread in the order of
+// the body's loop.
+void parallelColumns(Emitter &b, int64_t columns,
+                     llvm::function_ref<void(ColumnBlock)> body);
+
+// The buffer as [rows, columns]: a vector is one row, leading dimensions are
+// one.
+mlir::Value asRows(Emitter &b, mlir::Value buffer);
+
+} // namespace nibble::host

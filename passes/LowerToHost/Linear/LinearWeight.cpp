@@ -1,0 +1,401 @@
+#include "passes/LowerToHost/Linear/LinearWeight.h"
+
+#include <bit>
+
+using namespace mlir;
+
+namespace nibble::host {
+
+Value splatInteger(Emitter &b, int64_t value, int64_t width, unsigned bits) {
+  auto type = VectorType::get({width}, b.getIntegerType(bits));
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, APInt(bits, value, /*isSigned=*/true)));
+}
+
+Value bitsOf(Emitter &b, Value lanes) {
+  auto type = cast<VectorType>(lanes.getType());
+  return arith::BitcastOp::create(b, type.clone(b.getI32Type()), lanes);
+}
+
+Value floatsOf(Emitter &b, Value bits) {
+  auto type = cast<VectorType>(bits.getType());
+  return arith::BitcastOp::create(b, type.clone(b.getF32Type()), bits);
+}
+
+Value roundLanesToBf16(Emitter &b, Value lanes) {
+  Value bits = bitsOf(b, lanes);
+  Value odd = arith::AndIOp::create(
+      b, arith::ShRUIOp::create(b, bits, splatInteger(b, 16)),
+      splatInteger(b, 1));
+  Value biased = arith::AddIOp::create(
+      b, arith::AddIOp::create(b, bits, splatInteger(b, 0x7FFF)), odd);
+  return floatsOf(b,
+                  arith::AndIOp::create(b, biased, splatInteger(b, -0x10000)));
+}
+
+Value localBuffer(Emitter &b, ArrayRef<int64_t> shape, Type elementType) {
+  // Taken where the iteration begins: further in, a buffer would be taken again
+  // each time control passes.
+  OpBuilder::InsertionGuard guard(b);
+  if (Operation *parent = b.getInsertionBlock()->getParentOp();
+      !isa<scf::ParallelOp>(parent))
+    if (auto iteration = parent->getParentOfType<scf::ParallelOp>())
+      b.setInsertionPointToStart(iteration.getBody());
+  return memref::AllocaOp::create(b, MemRefType::get(shape, elementType),
+                                  b.getI64IntegerAttr(64));
+}
+
+Value loadBytes(Emitter &b, Value bytes, Value offset, VectorType type) {
+  int64_t width = type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  Value raw =
+      b.loadVector(bytes, offset, VectorType::get({width}, b.getI8Type()));
+  return raw.getType() == type ? raw : vector::BitCastOp::create(b, type, raw);
+}
+
+int64_t PackedCodes::stepsPerGroup() const {
+  int64_t group = type.getScheme().getGroupSize();
+  return group == 0 ? kBlockSteps : group / kLanes;
+}
+
+Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
+                              int64_t step) const {
+  if (type.getScheme().getKind() ==
+      qat::Kind::Fp8) // a scale for each 128x128 block
+    return b.addI(
+        b.mulI(b.divI(row, b.index(kBlock)), b.index(ceilDiv(k(), kBlock))),
+        block);
+  if (type.getScheme().getGroupSize() == 0)
+    return row;
+  Value inRow = b.addI(b.mulI(block, b.index(kBlockSteps / stepsPerGroup())),
+                       b.index(step / stepsPerGroup()));
+  return b.addI(b.mulI(row, b.index(groups())), inRow);
+}
+
+Value PackedCodes::scale(Emitter &b, Value index) const {
+  bool isFp8 = type.getScheme().getKind() == qat::Kind::Fp8;
+  Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
+                        b.index(type.getCodeBytes()));
+  if (isFp8) {
+    Value scale =
+        loadBytes(b, bytes, offset, VectorType::get({1}, b.getF32Type()));
+    return vector::ExtractOp::create(b, scale, 0);
+  }
+  Value half = vector::ExtractOp::create(
+      b, loadBytes(b, bytes, offset, VectorType::get({1}, b.getI16Type())), 0);
+  Value wide = arith::ExtUIOp::create(b, b.getI32Type(), half);
+  return arith::BitcastOp::create(b, b.getF32Type(),
+                                  arith::ShLIOp::create(b, wide, b.i32(16)));
+}
+
+// One load of a host block, shifted by four bits a step.
+static SmallVector<Value> hostCodes(Emitter &b, Value bytes, Value offset,
+                                    int64_t first, int64_t count) {
+  SmallVector<Value> codes;
+  Value words =
+      loadBytes(b, bytes, offset, VectorType::get({kLanes}, b.getI32Type()));
+  for (int64_t step = first; step < first + count; ++step)
+    codes.push_back(step == 0 ? words
+                              : arith::ShRUIOp::create(
+                                    b, words, splatInteger(b, 4 * step)));
+  return codes;
+}
+
+// Sixteen codes are two words (one, where the row ends after eight); each lane
+// shifts its own nibble down.
+static Value interchangeCodes(Emitter &b, Value bytes, Value offset,
+                              int64_t lanes) {
+  int64_t words = lanes > 8 ? 2 : 1;
+  Value loaded =
+      loadBytes(b, bytes, offset, VectorType::get({words}, b.getI32Type()));
+  SmallVector<int64_t> pick(kLanes, 0);
+  SmallVector<int32_t> shifts(kLanes);
+  for (int64_t i = 0; i < kLanes; ++i) {
+    pick[i] = std::min(i / 8, words - 1);
+    shifts[i] = static_cast<int32_t>(4 * (i % 8));
+  }
+  Value spread = vector::ShuffleOp::create(b, loaded, loaded, pick);
+  auto type = VectorType::get({kLanes}, b.getI32Type());
+  return arith::ShRUIOp::create(
+      b, spread,
+      arith::ConstantOp::create(
+          b, DenseElementsAttr::get(type, ArrayRef(shifts))));
+}
+
+// Sixteen bytes widened; of a row's last step only those that are there are
+// touched.
+static Value byteCodes(Emitter &b, Value bytes, Value offset, int64_t lanes,
+                       bool isSigned) {
+  auto type = VectorType::get({kLanes}, b.getI8Type());
+  Value loaded;
+  if (lanes == kLanes) {
+    loaded = b.loadVector(bytes, offset, type);
+  } else {
+    Value mask = vector::ConstantMaskOp::create(
+        b, VectorType::get({kLanes}, b.getI1Type()), lanes);
+    loaded = vector::MaskedLoadOp::create(b, type, bytes, ValueRange(offset),
+                                          mask, splatInteger(b, 0, kLanes, 8));
+  }
+  auto wide = VectorType::get({kLanes}, b.getI32Type());
+  return isSigned ? arith::ExtSIOp::create(b, wide, loaded).getResult()
+                  : arith::ExtUIOp::create(b, wide, loaded).getResult();
+}
+
+SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block,
+                                      int64_t first, int64_t count,
+                                      int64_t lanes) const {
+  qat::Kind kind = type.getScheme().getKind();
+  Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
+  if (kind == qat::Kind::Int4 && type.getLayout() == qat::Layout::Host)
+    return hostCodes(b, bytes,
+                     b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))),
+                     first, count);
+
+  SmallVector<Value> codes;
+  int64_t stepBytes = kind == qat::Kind::Int4 ? kLanes / 2 : kLanes;
+  Value blockOffset =
+      b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
+  for (int64_t step = first; step < first + count; ++step) {
+    Value offset = b.addI(blockOffset, b.index(step * stepBytes));
+    int64_t valid = step == first + count - 1 ? lanes : kLanes;
+    codes.push_back(
+        kind == qat::Kind::Int4
+            ? interchangeCodes(b, bytes, offset, valid)
+            : byteCodes(b, bytes, offset, valid, kind == qat::Kind::Int8));
+  }
+  return codes;
+}
+
+// The exponent of E4M3 is seven, of float32 127: seven mantissa and exponent
+// bits move up and gain 120. Below the smallest exponent the mantissa counts in
+// steps of 2^-9.
+Value decodeE4M3(Emitter &b, Value bytes) {
+  Value sign = arith::ShLIOp::create(
+      b, arith::AndIOp::create(b, bytes, splatInteger(b, 0x80)),
+      splatInteger(b, 24));
+  Value magnitude = arith::AndIOp::create(b, bytes, splatInteger(b, 0x7F));
+  Value normal = arith::AddIOp::create(
+      b, arith::ShLIOp::create(b, magnitude, splatInteger(b, 20)),
+      splatInteger(b, 120 << 23));
+  auto floats = VectorType::get({kLanes}, b.getF32Type());
+  Value tiny = bitsOf(b, b.mul(arith::SIToFPOp::create(b, floats, magnitude),
+                               b.lanes(0x1p-9f)));
+  Value isTiny = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude,
+                                       splatInteger(b, 8));
+  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
+                                      splatInteger(b, 0x7F));
+  Value bits = arith::SelectOp::create(b, isTiny, tiny, normal);
+  bits = arith::SelectOp::create(b, isNaN, splatInteger(b, 0x7FC00000), bits);
+  return floatsOf(b, arith::OrIOp::create(b, bits, sign));
+}
+
+// q * factor for q = -8 .. 7.
+static Value codesTimes(Emitter &b, float factor) {
+  SmallVector<float> values;
+  for (int q = -8; q < 8; ++q)
+    values.push_back(static_cast<float>(q) * factor);
+  return arith::ConstantOp::create(
+      b, DenseElementsAttr::get(VectorType::get({kLanes}, b.getF32Type()),
+                                ArrayRef(values)));
+}
+
+// The sixteen values of a group whose codes share one scale (a splat): bf16(q
+// s) for q = -8 .. 7 (N5).
+//
+// p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32, is
+// 2^16 p + bf16(p): the last place of c is that of a bf16 p, and 2^16 p is an
+// even multiple of it, so ties go to even there as they do here. Subtracting
+// 2^16 p is exact. Below the normal numbers p is a bf16 number already and
+// nothing is rounded. Scales from 2^108 on would overflow, zero and negative
+// scales would lose the sign of a zero: they, infinities and NaN are not
+// ordinary.
+static Value ordinaryTable(Emitter &b, Value scale) {
+  return b.fma(codesTimes(b, -65536.0f), scale,
+               b.mul(codesTimes(b, 65537.0f), scale));
+}
+
+// Bits of the first scale that is not ordinary; 0 is not either.
+static constexpr int32_t kOrdinaryLimit = std::bit_cast<int32_t>(0x1p108f);
+
+// The same of any scale (a scalar): what is not ordinary is rounded by
+// integers.
+static Value valueTable(Emitter &b, Value scale) {
+  Value all = b.splat(scale);
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
+  Value isOrdinary = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::ult, arith::SubIOp::create(b, bits, b.i32(1)),
+      b.i32(kOrdinaryLimit - 1));
+  auto choice =
+      scf::IfOp::create(b, all.getType(), isOrdinary, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, ordinaryTable(b, all));
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, roundLanesToBf16(b, b.mul(codesTimes(b, 1.0f), all)));
+  return choice.getResult(0);
+}
+
+FailureOr<WeightReader> WeightReader::create(Kernel &kernel, unsigned input) {
+  WeightReader reader;
+  reader.memory = kernel.inputs[input];
+  if (auto packed = dyn_cast<qat::PackedType>(kernel.inputType(input))) {
+    reader.packed = packed;
+    reader.rows = packed.getN();
+    reader.columns = packed.getK();
+    return reader;
+  }
+  auto type = cast<RankedTensorType>(kernel.inputType(input));
+  if (!type.hasStaticShape()) {
+    kernel.op.emitOpError()
+        << "weight " << type << " of " << kernel.op.getSource()
+        << ": both extents must be known to lower it to the host; give the "
+           "tensor a static shape";
+    return failure();
+  }
+  reader.rows = type.getDimSize(0);
+  reader.columns = type.getDimSize(1);
+  return reader;
+}
+
+void WeightReader::read(
+    Emitter &b, Value row, Value block, int64_t first, int64_t count,
+    bool isEnd, function_ref<void(int64_t step, Value lanes)> consume) const {
+  int64_t last = isEnd ? lastLanes() : kLanes;
+  if (!packed) {
+    Value column = b.mulI(block, b.index(kBlock));
+    for (int64_t step = first; step < first + count; ++step) {
+      Value at = b.addI(column, b.index(step * kLanes));
+      bool isTail = step == first + count - 1 && last != kLanes;
+      consume(step, isTail ? b.loadLanes(memory, {row, at}, b.index(last))
+                           : b.loadLanes(memory, {row, at}));
+    }
+    return;
+  }
+
+  PackedCodes source{packed, memory};
+  SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  Value group;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t step = first + i;
+    if (i == 0 || source.beginsGroup(step)) {
+      Value scale = source.scale(b, source.scaleIndex(b, row, block, step));
+      group = isInt4 ? valueTable(b, scale) : b.splat(scale);
+    }
+    Value lanes = decode(b, codes[i], group);
+    consume(step, i == count - 1 ? maskTail(b, lanes, last) : lanes);
+  }
+}
+
+Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
+  auto floats = VectorType::get({kLanes}, b.getF32Type());
+  switch (packed.getScheme().getKind()) {
+  case qat::Kind::Int4:
+    return LaneLookupOp::create(b, floats, group, codes);
+  case qat::Kind::Int8:
+    return roundLanesToBf16(
+        b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
+  default: // of fp8 the product is not exact and the scale may be any float32
+    return b.roundTo(b.mul(decodeE4M3(b, codes), group), b.getBF16Type());
+  }
+}
+
+Value WeightReader::maskTail(Emitter &b, Value lanes, int64_t last) const {
+  if (last == kLanes)
+    return lanes;
+  Value mask = vector::ConstantMaskOp::create(
+      b, VectorType::get({kLanes}, b.getI1Type()), last);
+  return arith::SelectOp::create(b, mask, lanes, b.lanes(0.0f));
+}
+
+void WeightReader::readTogether(
+    Emitter &b, ArrayRef<Value> rows, Value block, int64_t count, bool isEnd,
+    function_ref<void(int64_t step, ArrayRef<Value> lanes)> consume) const {
+  if (!packed) {
+    SmallVector<SmallVector<Value>> lanes(count);
+    for (Value row : rows)
+      read(b, row, block, 0, count, isEnd,
+           [&](int64_t step, Value value) { lanes[step].push_back(value); });
+    for (int64_t step = 0; step < count; ++step)
+      consume(step, lanes[step]);
+    return;
+  }
+  PackedCodes source{packed, memory};
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  int64_t last = isEnd ? lastLanes() : kLanes;
+  SmallVector<SmallVector<Value>> codes;
+  for (Value row : rows)
+    codes.push_back(source.codes(b, row, block, 0, count, last));
+  SmallVector<Value> groups(rows.size()), lanes(rows.size());
+  for (int64_t step = 0; step < count; ++step) {
+    for (size_t r = 0; r < rows.size(); ++r) {
+      if (step == 0 || source.beginsGroup(step)) {
+        Value scale = b.splat(
+            source.scale(b, source.scaleIndex(b, rows[r], block, step)));
+        groups[r] = isInt4 ? ordinaryTable(b, scale) : scale;
+      }
+      lanes[r] = decode(b, codes[r][step], groups[r]);
+      if (step == count - 1)
+        lanes[r] = maskTail(b, lanes[r], last);
+    }
+    consume(step, lanes);
+  }
+}
+
+void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
+  row = b.minI(row, b.index(rows - 1));
+  auto ask = [&](ValueRange indices) {
+    memref::PrefetchOp::create(b, memory, indices, /*isWrite=*/false,
+                               /*localityHint=*/3, /*isDataCache=*/true);
+  };
+  if (!packed) { // a block is several lines of memory
+    int64_t bits = cast<MemRefType>(memory.getType()).getElementTypeBitWidth(),
+            line = 512 / bits;
+    for (int64_t i = 0; i < kBlock; i += line)
+      ask({row, b.minI(b.addI(b.mulI(block, b.index(kBlock)), b.index(i)),
+                       b.index(columns - 1))});
+    return;
+  }
+  int64_t rowBytes = packed.getCodeRowBytes(),
+          blockBytes = rowBytes / ceilDiv(columns, kBlock);
+  for (int64_t i = 0; i < blockBytes; i += 64)
+    ask(b.addI(b.mulI(row, b.index(rowBytes)),
+               b.addI(b.mulI(block, b.index(blockBytes)), b.index(i))));
+}
+
+// Scales of consecutive rows lie side by side: sixteen at a time, then one by
+// one.
+Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
+                                      Value end) const {
+  if (!packed || packed.getScheme().getKind() != qat::Kind::Int4)
+    return Value();
+  PackedCodes source{packed, memory};
+  Value count = b.mulI(b.subI(end, first), b.index(source.groups()));
+  Value offset = b.addI(b.mulI(first, b.index(2 * source.groups())),
+                        b.index(packed.getCodeBytes()));
+  Type i16 = b.getI16Type();
+  // Largest of bits - 1, as unsigned numbers: 0 becomes the largest of all,
+  // negative scales are large as they are.
+  auto largest = [&](Value from, Value to, int64_t width, Value sofar) {
+    auto type = VectorType::get({width}, i16);
+    return b.loop(from, to, width, {sofar},
+                  [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                    Value bits = loadBytes(
+                        b, memory, b.addI(offset, b.mulI(i, b.index(2))), type);
+                    Value lowered = arith::SubIOp::create(
+                        b, bits, splatInteger(b, 1, width, 16));
+                    return {arith::MaxUIOp::create(b, carried[0], lowered)};
+                  })[0];
+  };
+  Value whole = b.mulI(b.divI(count, b.index(kLanes)), b.index(kLanes));
+  Value wide =
+      largest(b.index(0), whole, kLanes, splatInteger(b, 0, kLanes, 16));
+  Value rest = largest(whole, count, 1, splatInteger(b, 0, 1, 16));
+  Value all = arith::MaxUIOp::create(
+      b, vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, wide),
+      vector::ExtractOp::create(b, rest, 0));
+  Value limit =
+      arith::ConstantIntOp::create(b, i16, (kOrdinaryLimit >> 16) - 1);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, all, limit);
+}
+
+} // namespace nibble::host

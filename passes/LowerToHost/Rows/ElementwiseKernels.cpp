@@ -1,0 +1,182 @@
+// Kernels without a sum across lanes: lookups, rotary embedding, activations,
+// and sums down the tokens.
+//
+// Each reads what it needs of an element before it writes that element, so a
+// result may lie in an operand's buffer.
+#include "passes/LowerToHost/Emit/Columns.h"
+#include "passes/LowerToHost/Emit/Kernels.h"
+
+using namespace mlir;
+
+namespace nibble::host {
+
+namespace {
+
+// y[r, :] = x[rows[r], :]; the embedding is the same with the table for x.
+void emitGather(Emitter &b, Value x, Value rows, Value y) {
+  b.parallel(b.dim(rows, 0), [&](Value row) {
+    Value from = b.toIndex(b.load(rows, {row}));
+    b.forLanes(b.index(columnsOf(y)), [&](Value column, Value count) {
+      storePart(b, loadPart(b, x, {from, column}, count), y, {row, column},
+                count);
+    });
+  });
+}
+
+LogicalResult emitEmbedding(Kernel &k) {
+  emitGather(k.b, k.inputs[1], k.inputs[0], k.outputs[0]);
+  return success();
+}
+
+LogicalResult emitTakeRows(Kernel &k) {
+  emitGather(k.b, k.inputs[0], k.inputs[1], k.outputs[0]);
+  return success();
+}
+
+// The rows named twice are why tokens are not cut over threads: each block of
+// columns walks all of them in order.
+LogicalResult emitEmbeddingGrad(Kernel &k) {
+  Emitter &b = k.b;
+  Value dy = k.inputs[0], tokens = k.inputs[1], table = k.outputs[0];
+  parallelColumns(b, columnsOf(dy), [&](ColumnBlock columns) {
+    b.loop(b.index(0), b.dim(tokens, 0), 1, [&](Value t) {
+      Value row = b.toIndex(b.load(tokens, {t}));
+      for (int64_t i = 0; i < columns.vectors; ++i)
+        columns.store(
+            b.add(columns.load(table, {row}, i), columns.load(dy, {t}, i)),
+            table, {row}, i);
+    });
+  });
+  return success();
+}
+
+LogicalResult emitSumTokens(Kernel &k) {
+  Emitter &b = k.b;
+  Value x = k.inputs[0], sum = k.outputs[0];
+  parallelColumns(b, columnsOf(x), [&](ColumnBlock columns) {
+    SmallVector<Value> sums;
+    for (int64_t i = 0; i < columns.vectors; ++i)
+      sums.push_back(columns.load(sum, {}, i));
+    sums = b.loop(
+        b.index(0), b.dim(x, 0), 1, sums, [&](Value t, ValueRange carried) {
+          SmallVector<Value> next;
+          for (int64_t i = 0; i < columns.vectors; ++i)
+            next.push_back(b.add(carried[i], columns.load(x, {t}, i)));
+          return next;
+        });
+    for (int64_t i = 0; i < columns.vectors; ++i)
+      columns.store(sums[i], sum, {}, i);
+  });
+  return success();
+}
+
+// The frequencies are constants of the program: sixteen at a time in a
+// register.
+LogicalResult emitRopeTable(Kernel &k) {
+  Emitter &b = k.b;
+  Value positions = k.inputs[0], cos = k.outputs[0], sin = k.outputs[1];
+  auto frequencies =
+      cast<DenseF32ArrayAttr>(k.op.getParameters().get("inverse_frequencies"))
+          .asArrayRef();
+  Value factor = b.lanes(k.real("attention_factor"));
+  b.parallel(b.dim(positions, 0), [&](Value t) {
+    Value position = b.splat(
+        arith::SIToFPOp::create(b, b.getF32Type(), b.load(positions, {t})));
+    for (size_t first = 0; first < frequencies.size(); first += kLanes) {
+      SmallVector<float> part(kLanes, 0.0f);
+      size_t count = std::min<size_t>(kLanes, frequencies.size() - first);
+      std::copy_n(frequencies.begin() + first, count, part.begin());
+      auto type = VectorType::get({kLanes}, b.getF32Type());
+      Value constant = arith::ConstantOp::create(
+          b, DenseElementsAttr::get(type, ArrayRef<float>(part)));
+      auto [sine, cosine] = b.sinCos(b.mul(position, constant));
+      SmallVector<Value> place = {t, b.index(first)};
+      Value tail = count == kLanes ? Value() : b.index(count);
+      storePart(b, b.mul(cosine, factor), cos, place, tail);
+      storePart(b, b.mul(sine, factor), sin, place, tail);
+    }
+  });
+  return success();
+}
+
+// Rotates elements i and i + D/2 of every head; `inverse` turns the angle
+// round.
+LogicalResult emitRope(Kernel &k) {
+  Emitter &b = k.b;
+  Value x = k.inputs[0], cos = k.inputs[1], sin = k.inputs[2], y = k.outputs[0];
+  bool inverse = k.flag("inverse");
+  int64_t half = columnsOf(cos), heads = columnsOf(x) / (2 * half);
+  b.parallel(b.dim(x, 0), [&](Value t) {
+    b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
+      Value low = b.mulI(head, b.index(2 * half)),
+            high = b.addI(low, b.index(half));
+      b.forLanes(b.index(half), [&](Value column, Value count) {
+        SmallVector<Value> placeLow = {t, b.addI(low, column)},
+                           placeHigh = {t, b.addI(high, column)};
+        Value c = loadPart(b, cos, {t, column}, count),
+              s = loadPart(b, sin, {t, column}, count);
+        if (inverse)
+          s = b.neg(s);
+        Value p = loadPart(b, x, placeLow, count),
+              q = loadPart(b, x, placeHigh, count);
+        storePart(b, b.sub(b.mul(p, c), b.mul(q, s)), y, placeLow, count);
+        storePart(b, b.add(b.mul(q, c), b.mul(p, s)), y, placeHigh, count);
+      });
+    });
+  });
+  return success();
+}
+
+// Each row of the buffers in steps of sixteen lanes.
+void forRows(Emitter &b, Value like,
+             function_ref<void(SmallVector<Value>, Value)> body) {
+  b.parallel(b.dim(like, 0), [&](Value row) {
+    b.forLanes(b.index(columnsOf(like)),
+               [&](Value column, Value count) { body({row, column}, count); });
+  });
+}
+
+// y = E(E(gate / (1 + exp(-gate))) * up)
+LogicalResult emitSwiglu(Kernel &k) {
+  Emitter &b = k.b;
+  Value y = k.outputs[0];
+  forRows(b, y, [&](SmallVector<Value> place, Value count) {
+    Value gate = loadPart(b, k.inputs[0], place, count),
+          up = loadPart(b, k.inputs[1], place, count);
+    Value silu = b.div(gate, b.add(b.lanes(1), b.exp(b.neg(gate))));
+    storePart(b, b.mul(b.roundTo(silu, elementOf(y)), up), y, place, count);
+  });
+  return success();
+}
+
+// With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
+// dup = dy * gate * s.
+LogicalResult emitSwigluGrad(Kernel &k) {
+  Emitter &b = k.b;
+  forRows(b, k.outputs[0], [&](SmallVector<Value> place, Value count) {
+    Value dy = loadPart(b, k.inputs[0], place, count);
+    Value gate = loadPart(b, k.inputs[1], place, count),
+          up = loadPart(b, k.inputs[2], place, count);
+    Value one = b.lanes(1), s = b.div(one, b.add(one, b.exp(b.neg(gate))));
+    Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
+    storePart(b, b.mul(b.mul(b.mul(dy, up), s), slope), k.outputs[0], place,
+              count);
+    storePart(b, b.mul(b.mul(dy, gate), s), k.outputs[1], place, count);
+  });
+  return success();
+}
+
+} // namespace
+
+void addElementwiseKernels(KernelTable &table) {
+  table["nn.embedding"] = emitEmbedding;
+  table["nn.embedding_grad"] = emitEmbeddingGrad;
+  table["nn.take_rows"] = emitTakeRows;
+  table["nn.sum_tokens"] = emitSumTokens;
+  table["nn.rope_table"] = emitRopeTable;
+  table["nn.rope"] = emitRope;
+  table["nn.swiglu"] = emitSwiglu;
+  table["nn.swiglu_grad"] = emitSwigluGrad;
+}
+
+} // namespace nibble::host
