@@ -44,6 +44,27 @@ inline constexpr llvm::StringLiteral kTableAttr = "hopper.table";
 // splits).
 inline constexpr llvm::StringLiteral kReportAttr = "hopper.report";
 
+// On a linear: what the cost model would choose otherwise. Splits decide bits,
+// so training and rollout must be given the same.
+inline constexpr llvm::StringLiteral kTileAttr = "hopper.tile";
+inline constexpr llvm::StringLiteral kStagesAttr = "hopper.stages";
+inline constexpr llvm::StringLiteral kSplitsAttr = "hopper.splits";
+
+// Those three of an op; 0 where the op has none.
+struct LinearChoices {
+  int64_t tile = 0;
+  int64_t stages = 0;
+  int64_t splits = 0;
+
+  static LinearChoices of(mlir::DictionaryAttr attributes) {
+    auto read = [&](llvm::StringRef name) {
+      auto attribute = attributes.getAs<mlir::IntegerAttr>(name);
+      return attribute ? attribute.getInt() : 0;
+    };
+    return {read(kTileAttr), read(kStagesAttr), read(kSplitsAttr)};
+  }
+};
+
 // Shared memory that a block can have on sm_90.
 inline constexpr int64_t kSharedLimit = 227 << 10;
 // Bytes of a kernel's parameters on sm_90 (PTX ISA 8.1, kernel function

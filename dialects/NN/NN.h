@@ -2,6 +2,8 @@
 // docs/dialects/nn.md.
 #pragma once
 
+#include "dialects/NN/InPlace.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"

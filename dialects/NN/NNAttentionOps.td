@@ -66,7 +66,7 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [
   let hasVerifier = 1;
 }
 
-def NN_CacheWriteOp : NN_Op<"cache_write", [
+def NN_CacheWriteOp : NN_Op<"cache_write", [NN_InPlace<"2, 0, 3, 1">, 
     AllTypesMatch<["k", "v"]>, AllTypesMatch<["key_cache", "new_key_cache"]>, AllTypesMatch<["value_cache", "new_value_cache"]>]> {
   let summary = "Puts the keys and values of a batch into the pages of their sequences.";
   let description = [{
@@ -91,7 +91,7 @@ def NN_CacheWriteOp : NN_Op<"cache_write", [
   let hasVerifier = 1;
 }
 
-def NN_RopeCacheWriteOp : NN_Op<"rope_cache_write", [
+def NN_RopeCacheWriteOp : NN_Op<"rope_cache_write", [NN_InPlace<"8, 1, 9, 2">, 
     AllTypesMatch<["k", "v"]>, AllTypesMatch<["q", "rotated"]>, AllTypesMatch<["cos", "sin"]>,
     AllTypesMatch<["key_cache", "new_key_cache"]>, AllTypesMatch<["value_cache", "new_value_cache"]>]> {
   let summary = "Queries and keys rotated, keys and values into the pages of their sequences.";

@@ -22,7 +22,7 @@ def NN_EmbeddingOp : NN_Op<"embedding"> {
   let hasVerifier = 1;
 }
 
-def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [AllTypesMatch<["init", "dtable"]>]> {
+def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [NN_InPlace<"2, 0">, AllTypesMatch<["init", "dtable"]>]> {
   let summary = "Gradient of the table: rows of dy added to the rows their tokens name.";
   let description = [{
     `dtable[v, :] = init[v, :] + sum over t with tokens[t] == v of dy[t, :]`, float32, t ascending, one chain of additions.
@@ -59,7 +59,7 @@ def NN_RMSNormOp : NN_Op<"rms_norm", [AllTypesMatch<["x", "y"]>]> {
   let hasVerifier = 1;
 }
 
-def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [AllTypesMatch<["x", "dx", "dy"]>, AllTypesMatch<["init", "dweight"]>]> {
+def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [NN_InPlace<"3, 1">, AllTypesMatch<["x", "dx", "dy"]>, AllTypesMatch<["init", "dweight"]>]> {
   let summary = "Gradients of rms_norm.";
   let description = [{
     With `n = x * r` (not rounded) and `g = dy * weight`: `dx = r * (g - n * sum(g * n) / D)`, sums in the order N13;
@@ -118,7 +118,7 @@ def NN_LinearInputGradOp : NN_Op<"linear_input_grad"> {
   let hasVerifier = 1;
 }
 
-def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [AllTypesMatch<["init", "dweight"]>]> {
+def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [NN_InPlace<"2, 0">, AllTypesMatch<["init", "dweight"]>]> {
   let summary = "Gradient of a linear's weight: dw = init + dyT x.";
   let description = [{
     `dw[n, k] = init[n, k] + sum_t dy[t, n] * x[t, k]`, float32, t ascending, one chain of fused multiply-adds that starts at `init`. Cutting
@@ -136,7 +136,7 @@ def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [AllTypesMatch<["init", 
   let hasVerifier = 1;
 }
 
-def NN_SumTokensOp : NN_Op<"sum_tokens", [AllTypesMatch<["init", "sum"]>]> {
+def NN_SumTokensOp : NN_Op<"sum_tokens", [NN_InPlace<"1, 0">, AllTypesMatch<["init", "sum"]>]> {
   let summary = "Sum of rows over the tokens: the gradient of a bias.";
   let description = [{
     `sum[n] = init[n] + sum_t x[t, n]`, float32, t ascending, one chain of additions.

@@ -124,7 +124,7 @@ def NN_BroadcastOp : NN_Op<"broadcast", [AllTypesMatch<["like", "y"]>]> {
   let assemblyFormat = "$x `,` $like attr-dict `:` type($x) `,` type($like)";
 }
 
-def NN_SquareSumOp : NN_Op<"square_sum", [AllTypesMatch<["init", "sum"]>]> {
+def NN_SquareSumOp : NN_Op<"square_sum", [NN_InPlace<"0, 0">, AllTypesMatch<["init", "sum"]>]> {
   let summary = "Sum of squares of tensors, added to a running sum: for the gradient norm.";
   let description = [{
     `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
@@ -141,7 +141,7 @@ def NN_SquareSumOp : NN_Op<"square_sum", [AllTypesMatch<["init", "sum"]>]> {
   let assemblyFormat = "$init (`,` $xs^)? attr-dict `:` type($init) (`,` type($xs)^)?";
 }
 
-def NN_AdamWOp : NN_Op<"adamw", [
+def NN_AdamWOp : NN_Op<"adamw", [NN_InPlace<"0, 0, 1, 1, 2, 2">, 
     AllTypesMatch<["master", "moment1", "moment2", "gradient", "new_master", "new_moment1", "new_moment2"]>]> {
   let summary = "One AdamW step of one parameter.";
   let description = [{

@@ -13,34 +13,6 @@ using namespace mlir::bufferization;
 
 namespace {
 
-// A result that continues in an operand's buffer: the accumulators, caches and
-// optimizer states.
-struct InPlace {
-  unsigned operand;
-  unsigned result;
-};
-
-template <typename Op> constexpr std::array<InPlace, 0> kInPlace = {};
-template <>
-constexpr std::array kInPlace<nibble::nn::EmbeddingGradOp> = {InPlace{2, 0}};
-template <>
-constexpr std::array kInPlace<nibble::nn::RMSNormGradOp> = {InPlace{3, 1}};
-template <>
-constexpr std::array kInPlace<nibble::nn::LinearWeightGradOp> = {InPlace{2, 0}};
-template <>
-constexpr std::array kInPlace<nibble::nn::SumTokensOp> = {InPlace{1, 0}};
-template <>
-constexpr std::array kInPlace<nibble::nn::SquareSumOp> = {InPlace{0, 0}};
-template <>
-constexpr std::array kInPlace<nibble::nn::CacheWriteOp> = {InPlace{2, 0},
-                                                           InPlace{3, 1}};
-template <>
-constexpr std::array kInPlace<nibble::nn::RopeCacheWriteOp> = {InPlace{8, 1},
-                                                               InPlace{9, 2}};
-template <>
-constexpr std::array kInPlace<nibble::nn::AdamWOp> = {
-    InPlace{0, 0}, InPlace{1, 1}, InPlace{2, 2}};
-
 // Kernels walk plain row-major memory: a strided view is copied first.
 Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
   auto type = cast<MemRefType>(buffer.getType());
@@ -67,13 +39,13 @@ template <typename Op>
 struct KernelModel
     : BufferizableOpInterface::ExternalModel<KernelModel<Op>, Op> {
   static std::optional<unsigned> resultOf(unsigned operand) {
-    for (InPlace pair : kInPlace<Op>)
+    for (nibble::nn::InPlacePair pair : nibble::nn::inPlacePairs<Op>())
       if (pair.operand == operand)
         return pair.result;
     return std::nullopt;
   }
   static std::optional<unsigned> operandOf(unsigned result) {
-    for (InPlace pair : kInPlace<Op>)
+    for (nibble::nn::InPlacePair pair : nibble::nn::inPlacePairs<Op>())
       if (pair.result == result)
         return pair.operand;
     return std::nullopt;

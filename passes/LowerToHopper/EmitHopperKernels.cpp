@@ -27,7 +27,11 @@ public:
 
     getOperation().walk([](memref::StoreOp store) { copyOnDevice(store); });
     KernelWriter writer(getOperation());
-    for (const UpdateBatch &batch : findUpdateBatches(getOperation()))
+    FailureOr<SmallVector<UpdateBatch>> batches =
+        findUpdateBatches(getOperation());
+    if (failed(batches))
+      return signalPassFailure();
+    for (const UpdateBatch &batch : *batches)
       if (failed(emitUpdate(writer, batch)))
         return signalPassFailure();
     SmallVector<Operation *> ops;
@@ -68,13 +72,13 @@ private:
 
   static LogicalResult emit(nibble::kernel::ComputeOp op,
                             const KernelTable &table, KernelWriter &writer) {
-    auto emit = table.find(op.getSource());
-    if (emit == table.end())
+    const KernelTable::Write *write = table.find(op.getSource());
+    if (!write)
       return op.emitError()
              << "there is no kernel for '" << op.getSource() << "' on an H200";
     OpBuilder host(op);
-    Kernel kernel{writer, host, op};
-    return emit->second(kernel);
+    Kernel kernel(writer, host, op);
+    return (*write)(kernel);
   }
 };
 

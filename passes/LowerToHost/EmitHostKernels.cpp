@@ -1,3 +1,4 @@
+#include "dialects/NN/NN.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 #include "passes/LowerToHost/Passes.h"
 
@@ -27,7 +28,8 @@ Attribute identityOf(nibble::kernel::ComputeOp op) {
 // A sum over many tensors goes on in its buffer, tensor after tensor: one
 // kernel for all of a shape.
 void takeOneByOne(nibble::kernel::ComputeOp op) {
-  if (op.getSource() != "nn.square_sum" || op.getInputs().size() == 1)
+  if (op.getSource() != nibble::nn::SquareSumOp::getOperationName() ||
+      op.getInputs().size() == 1)
     return;
   OpBuilder b(op);
   for (auto [x, type] : llvm::zip(op.getInputs(), op.getInputTypes()))
@@ -67,14 +69,13 @@ public:
     for (nibble::kernel::ComputeOp op : kernels) {
       func::FuncOp &function = outlined[identityOf(op)];
       if (!function) {
-        auto emit = table.find(op.getSource());
-        if (emit == table.end()) {
+        const KernelTable::Write *write = table.find(op.getSource());
+        if (!write) {
           op.emitError() << "there is no host kernel for '" << op.getSource()
                          << "'";
           return signalPassFailure();
         }
-        FailureOr<func::FuncOp> written =
-            outline(op, emit->second, machine, symbols);
+        FailureOr<func::FuncOp> written = outline(op, *write, machine, symbols);
         if (failed(written))
           return signalPassFailure();
         function = *written;
@@ -87,7 +88,7 @@ public:
 
 private:
   FailureOr<func::FuncOp> outline(nibble::kernel::ComputeOp op,
-                                  EmitKernelFn emit,
+                                  const KernelTable::Write &write,
                                   const MachineModel &machine,
                                   SymbolTable &symbols) {
     OpBuilder builder(op.getContext());
@@ -101,9 +102,12 @@ private:
     Emitter b(op.getLoc(), op.getContext());
     b.setInsertionPointToStart(body);
     unsigned inputs = op.getInputs().size();
-    Kernel kernel{b, op, ValueRange(body->getArguments()).take_front(inputs),
-                  ValueRange(body->getArguments()).drop_front(inputs), machine};
-    if (failed(emit(kernel)))
+    ValueRange arguments = body->getArguments();
+    Kernel kernel{
+        {op, arguments.take_front(inputs), arguments.drop_front(inputs)},
+        b,
+        machine};
+    if (failed(write(kernel)))
       return failure();
     b.setInsertionPointToEnd(body);
     releaseScratch(function, b);

@@ -1,7 +1,7 @@
 """Layers: who may include whom.
 
 Numerics <- dialects <- passes <- Driver <- tools; ABI.h <- {Target, runtime}; Numerics <- runtime. Names <- {passes, runtime}. A stage of passes/ includes no other
-stage; passes/Weights and passes/Elementary are no stages but what two of them do alike. runtime/ never sees MLIR or LLVM. A system header comes in angle brackets, a header of the repository by its path from the root.
+stage; passes/Weights and passes/Kernels are no stages but what two of them do alike. runtime/ never sees MLIR or LLVM. A system header comes in angle brackets, a header of the repository by its path from the root.
 """
 
 import os
@@ -16,8 +16,9 @@ ALLOWED = [
     ("dialects/", ["dialects/", "lib/Numerics/", "mlir/", "llvm/"]),
     ("passes/Pipelines.", ["passes/", "dialects/", "mlir/", "llvm/"]),
     # What generated code calls of the runtime is in ABI.h.
-    ("passes/LowerToHopper/", ["passes/LowerToHopper/", "passes/LowerToDevice/", "passes/Elementary/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
-    ("passes/LowerTo", ["passes/{stage}/", "passes/Elementary/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
+    ("passes/LowerToHopper/", ["passes/LowerToHopper/", "passes/LowerToDevice/", "passes/Kernels/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
+    ("passes/Kernels/", ["passes/Kernels/", "dialects/", "lib/Numerics/", "mlir/", "llvm/"]),
+    ("passes/LowerTo", ["passes/{stage}/", "passes/Kernels/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
     ("passes/", ["passes/{stage}/", "passes/Weights/", "dialects/", "lib/Numerics/", "lib/Names/", "lib/Objectives/", "mlir/", "llvm/"]),
     ("lib/Objectives/", ["lib/Objectives/", "llvm/"]),
     ("lib/Frontend/", ["lib/Frontend/", "dialects/", "lib/Numerics/", "runtime/formats/", "runtime/core/", "mlir/", "llvm/"]),

@@ -1,6 +1,7 @@
 // The cache's writer.
 #include "passes/LowerToDevice/Attention/CacheWrite.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
+#include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 
 using namespace mlir;
 
@@ -30,13 +31,13 @@ Value sequenceOf(Emitter &b, Value sequences, Value count, Value token) {
 
 // Bits are moved, not numbers: `width` elements of a key and of a value at a
 // time. The value's lie together in the cache, the key's a row of slots apart.
-LogicalResult emitCacheWrite(Kernel &k) {
-  Value keys = k.input(0), values = k.input(1), sequences = k.input(3),
-        pages = k.input(4);
-  if (Type element = elementOf(keys); !element.isBF16())
-    return k.op.emitError() << "has activations of " << element
-                            << "; an H200's kernels take bf16";
-  ArrayRef<int64_t> cache = cast<MemRefType>(k.output(0).getType())
+LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
+  Value keys = op.getK(), values = op.getV(), sequences = op.getSequences(),
+        pages = op.getPages(), keyCache = op.getKeyCache(),
+        valueCache = op.getValueCache();
+  if (failed(checkActivations(k, keys)))
+    return failure();
+  ArrayRef<int64_t> cache = cast<MemRefType>(keyCache.getType())
                                 .getShape(); // [pages, kv heads, size, slots]
   int64_t heads = cache[1], size = cache[2], slots = cache[3];
   int64_t width = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
@@ -49,15 +50,15 @@ LogicalResult emitCacheWrite(Kernel &k) {
   spec.grid = {k.ceilDiv(tokens, kTokens)};
   spec.arguments = {keys,
                     values,
-                    k.input(2),
+                    op.getPositions(),
                     sequences,
                     pages,
-                    k.output(0),
-                    k.output(1),
+                    keyCache,
+                    valueCache,
                     tokens,
                     k.extent(sequences, 0),
                     k.extent(pages, 1)};
-  countCacheWrite(k, spec, tokens, heads * size, {k.output(0), k.output(1)},
+  countCacheWrite(k, spec, tokens, heads * size, {keyCache, valueCache},
                   sequences, pages);
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value keys = arguments[0], values = arguments[1], positions = arguments[2],
@@ -113,7 +114,7 @@ void countCacheWrite(Kernel &k, LaunchSpec &spec, Value tokens,
 }
 
 void addCacheWriteKernels(KernelTable &table) {
-  table["nn.cache_write"] = emitCacheWrite;
+  table.add<nn::CacheWriteOp>(emitCacheWrite);
 }
 
 } // namespace nibble::hopper

@@ -244,20 +244,25 @@ private:
   Type bits;
 };
 
-LogicalResult emitRopeCacheWrite(Kernel &k) {
-  constexpr unsigned kOperands = 8; // before the norms
-  bool normed = k.op.getInputs().size() > kOperands;
-  for (auto [i, input] : llvm::enumerate(k.op.getInputs()))
-    if ((i < 3 || i >= kOperands) && failed(checkActivations(k, input)))
+LogicalResult emitRopeCacheWrite(Kernel &k, nn::RopeCacheWriteOp::Adaptor op) {
+  Value q = op.getQ();
+  Value sequences = op.getSequences();
+  Value pages = op.getPages();
+  SmallVector<Value> activations = {q, op.getK(), op.getV()};
+  llvm::append_range(activations, op.getNorms());
+  for (Value operand : activations)
+    if (failed(checkActivations(k, operand)))
       return failure();
-  ArrayRef<int64_t> cache = cast<MemRefType>(k.output(1).getType())
+  ArrayRef<int64_t> cache = cast<MemRefType>(op.getKeyCache().getType())
                                 .getShape(); // [pages, kv heads, size, slots]
-  Shape shape{columnsOf(k.input(0)) / cache[2],
-              cache[1],
-              cache[2],
-              cache[3],
-              normed,
-              NormRows(cache[2], elementOf(k.input(0)), k.real("epsilon"))};
+  bool normed = !op.getNorms().empty();
+  Shape shape{
+      columnsOf(q) / cache[2],
+      cache[1],
+      cache[2],
+      cache[3],
+      normed,
+      NormRows(cache[2], elementOf(q), op.getEpsilon().convertToDouble())};
   LaunchSpec spec;
   spec.key = "rope_cache_write";
   for (int64_t extent : {shape.heads, shape.kvHeads, shape.size, shape.slots})
@@ -266,16 +271,16 @@ LogicalResult emitRopeCacheWrite(Kernel &k) {
     spec.key += "_norm_" + bitsText(shape.norm.epsilon);
   spec.threads = kThreads;
   spec.sharedBytes = shape.tileBytes() + kTokens * 8;
-  Value tokens = k.extent(k.input(0), 0);
+  Value tokens = k.extent(q, 0);
   spec.grid = {k.ceilDiv(tokens, kTokens),
                k.index(shape.heads + 2 * shape.kvHeads)};
-  llvm::append_range(spec.arguments, k.op.getInputs().take_front(kOperands));
-  llvm::append_range(spec.arguments, k.op.getOutputs());
-  spec.arguments.append(
-      {tokens, k.extent(k.input(6), 0), k.extent(k.input(7), 1)});
-  llvm::append_range(spec.arguments, k.op.getInputs().drop_front(kOperands));
+  spec.arguments = {q,           op.getK(),         op.getV(), op.getCos(),
+                    op.getSin(), op.getPositions(), sequences, pages};
+  llvm::append_range(spec.arguments, k.outputs);
+  spec.arguments.append({tokens, k.extent(sequences, 0), k.extent(pages, 1)});
+  llvm::append_range(spec.arguments, op.getNorms());
   countCacheWrite(k, spec, tokens, shape.kvHeads * shape.size,
-                  {k.output(1), k.output(2)}, k.input(6), k.input(7));
+                  {op.getKeyCache(), op.getValueCache()}, sequences, pages);
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Block(b, shape, arguments).write();
   });
@@ -285,7 +290,7 @@ LogicalResult emitRopeCacheWrite(Kernel &k) {
 } // namespace
 
 void addRopeCacheWriteKernels(KernelTable &table) {
-  table["nn.rope_cache_write"] = emitRopeCacheWrite;
+  table.add<nn::RopeCacheWriteOp>(emitRopeCacheWrite);
 }
 
 } // namespace nibble::hopper

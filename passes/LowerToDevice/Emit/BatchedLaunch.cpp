@@ -11,10 +11,10 @@ namespace {
 // Blocks along the grid's second dimension.
 constexpr size_t kMostRows = 65535;
 
-bool haveTheSameBlocks(ArrayRef<TableRow> rows) {
+bool haveTheSameBlocks(ArrayRef<BatchRow> rows) {
   std::optional<int64_t> first = getConstantIntValue(rows.front().blocks);
   return rows.size() == 1 ||
-         (first && llvm::all_of(rows, [&](const TableRow &row) {
+         (first && llvm::all_of(rows, [&](const BatchRow &row) {
             return getConstantIntValue(row.blocks) == first;
           }));
 }
@@ -22,7 +22,7 @@ bool haveTheSameBlocks(ArrayRef<TableRow> rows) {
 // The values of row number `row`; `skipped` of the table's columns stand before
 // them.
 SmallVector<Value> loadRow(Emitter &b, Value table, Value row,
-                           const TableRow &like, int64_t skipped) {
+                           const BatchRow &like, int64_t skipped) {
   SmallVector<Value> values;
   int64_t columns = static_cast<int64_t>(like.values.size()) + skipped;
   for (auto [i, value] : llvm::enumerate(like.values)) {
@@ -57,11 +57,11 @@ Value findRow(Emitter &b, Value table, int64_t rows, int64_t columns,
   return row;
 }
 
-void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<TableRow> rows, bool same,
-                TableBody body) {
+void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows, bool same,
+                BatchBody body) {
   int64_t count = static_cast<int64_t>(rows.size()), skipped = same ? 0 : 1;
   Value end = k.index(0);
-  for (const TableRow &row : rows) {
+  for (const BatchRow &row : rows) {
     if (row.touches)
       spec.touches = spec.touches ? k.host.createOrFold<arith::AddIOp>(
                                         k.loc(), spec.touches, row.touches)
@@ -98,8 +98,8 @@ void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<TableRow> rows, bool same,
 
 } // namespace
 
-void launchTable(Kernel &k, LaunchSpec spec, ArrayRef<TableRow> rows,
-                 TableBody body) {
+void launchBatched(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows,
+                   BatchBody body) {
   bool same = haveTheSameBlocks(rows);
   size_t columns = rows.front().values.size() + (same ? 0 : 1);
   size_t most = (kParameterLimit / 8 - spec.arguments.size()) / columns;

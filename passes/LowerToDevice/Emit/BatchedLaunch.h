@@ -6,7 +6,7 @@
 
 namespace nibble::hopper {
 
-struct TableRow {
+struct BatchRow {
   llvm::SmallVector<mlir::Value>
       values; // on the host: buffers and index values, of the same types in
               // each row
@@ -19,14 +19,14 @@ struct TableRow {
 // body(b, arguments, row, block): `arguments` are the spec's, the same for all;
 // `row` the values of the block's row (global pointers and i32), `block` its
 // number (i32) among those of the row.
-using TableBody =
+using BatchBody =
     llvm::function_ref<void(Emitter &, mlir::ValueRange arguments,
                             mlir::ValueRange row, mlir::Value block)>;
 
 // One launch, or as many as the parameters' size makes necessary. The grid is
 // made here, and the key completed. Rows with the same known number of blocks
 // are the grid's second dimension; else a block finds its row by its number.
-void launchTable(Kernel &kernel, LaunchSpec spec, llvm::ArrayRef<TableRow> rows,
-                 TableBody body);
+void launchBatched(Kernel &kernel, LaunchSpec spec,
+                   llvm::ArrayRef<BatchRow> rows, BatchBody body);
 
 } // namespace nibble::hopper

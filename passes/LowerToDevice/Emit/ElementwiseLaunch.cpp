@@ -9,8 +9,8 @@ namespace nibble::hopper {
 static constexpr int64_t kThreads = 256;
 
 // Threads after those with `width` elements have one each of the rest.
-void launchFlat(KernelWriter &writer, OpBuilder &host, Location loc,
-                const FlatSpec &spec, FlatBody body) {
+void launchElementwise(KernelWriter &writer, OpBuilder &host, Location loc,
+                       const ElementwiseSpec &spec, ElementwiseBody body) {
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(host, loc, value);
   };
@@ -39,15 +39,16 @@ void launchFlat(KernelWriter &writer, OpBuilder &host, Location loc,
   writer.launch(host, loc, launch, [&](Emitter &b, ValueRange arguments) {
     size_t count = spec.arguments.size();
     Value thread = b.addI(b.mulI(b.block(), kThreads), b.thread());
-    forFlat(b, thread, arguments[count], rest ? arguments[count + 1] : Value(),
-            width, [&](Value first, int64_t width) {
-              body(b, arguments.take_front(count), first, width);
-            });
+    forElements(b, thread, arguments[count],
+                rest ? arguments[count + 1] : Value(), width,
+                [&](Value first, int64_t width) {
+                  body(b, arguments.take_front(count), first, width);
+                });
   });
 }
 
-void forFlat(Emitter &b, Value thread, Value vectors, Value threads,
-             int64_t width, llvm::function_ref<void(Value, int64_t)> body) {
+void forElements(Emitter &b, Value thread, Value vectors, Value threads,
+                 int64_t width, llvm::function_ref<void(Value, int64_t)> body) {
   b.ifThen(b.less(thread, vectors),
            [&] { body(b.mulI(b.wide(thread), width), width); });
   if (!threads)

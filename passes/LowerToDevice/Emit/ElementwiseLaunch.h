@@ -6,7 +6,7 @@
 
 namespace nibble::hopper {
 
-struct FlatSpec {
+struct ElementwiseSpec {
   std::string key;
   int64_t width = 8;
   bool whole = false; // the count is known to be a multiple of width
@@ -19,16 +19,18 @@ struct FlatSpec {
 // body(b, arguments, first, width): the elements [first, first + width), first
 // an i64. Written twice when a rest of fewer than `width` elements can be left:
 // with the spec's width, and with 1.
-using FlatBody = llvm::function_ref<void(Emitter &, mlir::ValueRange,
-                                         mlir::Value first, int64_t width)>;
-void launchFlat(KernelWriter &writer, mlir::OpBuilder &host, mlir::Location loc,
-                const FlatSpec &spec, FlatBody body);
+using ElementwiseBody = llvm::function_ref<void(
+    Emitter &, mlir::ValueRange, mlir::Value first, int64_t width)>;
+void launchElementwise(KernelWriter &writer, mlir::OpBuilder &host,
+                       mlir::Location loc, const ElementwiseSpec &spec,
+                       ElementwiseBody body);
 
 // What a thread of such a kernel does: `vectors` threads have `width` elements
 // each, those after them up to `threads` (null: there are none) one.
-void forFlat(Emitter &b, mlir::Value thread, mlir::Value vectors,
-             mlir::Value threads, int64_t width,
-             llvm::function_ref<void(mlir::Value first, int64_t width)> body);
+void forElements(
+    Emitter &b, mlir::Value thread, mlir::Value vectors, mlir::Value threads,
+    int64_t width,
+    llvm::function_ref<void(mlir::Value first, int64_t width)> body);
 
 // All elements of a buffer, an index value on the host.
 mlir::Value elementsOf(mlir::OpBuilder &host, mlir::Location loc,

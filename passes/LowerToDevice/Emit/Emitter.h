@@ -7,7 +7,7 @@
 #pragma once
 
 #include "dialects/Hopper/Hopper.h"
-#include "passes/Elementary/Elementary.h"
+#include "passes/Kernels/Elementary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -98,40 +98,6 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
                    numbersOf(host, given, spec.consumed));
 }
 
-int64_t Kernel::integer(StringRef name) const {
-  auto attribute = op.getParameters().getAs<IntegerAttr>(name);
-  return attribute ? attribute.getInt() : 0;
-}
-
-double Kernel::real(StringRef name) const {
-  auto attribute = op.getParameters().getAs<FloatAttr>(name);
-  return attribute ? attribute.getValueAsDouble() : 0.0;
-}
-
-bool Kernel::flag(StringRef name) const {
-  return op.getParameters().contains(name);
-}
-
-Type Kernel::inputType(unsigned i) const {
-  return cast<TypeAttr>(op.getInputTypes()[i]).getValue();
-}
-
-Type Kernel::outputType(unsigned i) const {
-  return cast<TypeAttr>(op.getOutputTypes()[i]).getValue();
-}
-
-Value Kernel::optional(unsigned group) const {
-  auto sizes =
-      op.getParameters().getAs<DenseI32ArrayAttr>("operandSegmentSizes");
-  if (!sizes || group >= static_cast<unsigned>(sizes.size()) ||
-      sizes[group] == 0)
-    return Value();
-  unsigned position = 0;
-  for (unsigned i = 0; i < group; ++i)
-    position += sizes[i];
-  return op.getInputs()[position];
-}
-
 Value Kernel::index(int64_t value) const {
   return arith::ConstantIndexOp::create(host, loc(), value);
 }

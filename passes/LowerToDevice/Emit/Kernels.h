@@ -2,7 +2,7 @@
 // that write them.
 #pragma once
 
-#include "dialects/Kernel/Kernel.h"
+#include "passes/Kernels/KernelOp.h"
 #include "passes/LowerToDevice/Emit/Emitter.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -64,25 +64,13 @@ private:
 };
 
 // One op on its way to launches. Host values are made with `host`, at the op.
-struct Kernel {
+struct Kernel : kernels::KernelOp {
   KernelWriter &writer;
   mlir::OpBuilder &host;
-  mutable kernel::ComputeOp op;
 
-  mlir::Location loc() const { return op.getLoc(); }
-  mlir::Value input(unsigned i) const { return op.getInputs()[i]; }
-  mlir::Value output(unsigned i) const { return op.getOutputs()[i]; }
-  // The op's attribute as an integer or float; the kernel's op verified that it
-  // is there.
-  int64_t integer(llvm::StringRef name) const;
-  double real(llvm::StringRef name) const;
-  bool flag(llvm::StringRef name) const;
-  // The tensor types that the op had.
-  mlir::Type inputType(unsigned i) const;
-  mlir::Type outputType(unsigned i) const;
-  // Of an op with optional operands: the operand of group `group` in the op's
-  // definition, null when it was not given.
-  mlir::Value optional(unsigned group) const;
+  Kernel(KernelWriter &writer, mlir::OpBuilder &host, kernel::ComputeOp op)
+      : KernelOp{op, op.getInputs(), op.getOutputs()}, writer(writer),
+        host(host) {}
 
   // Index values on the host.
   mlir::Value index(int64_t value) const;
@@ -108,9 +96,6 @@ mlir::Value bytesOf(const Kernel &kernel, mlir::Value count,
 // The last extent of a buffer, which is known at compile time.
 int64_t columnsOf(mlir::Value memref);
 
-using EmitKernelFn = mlir::LogicalResult (*)(Kernel &);
-
-// Name of the op ("nn.rms_norm") to the function that writes its launches.
-using KernelTable = llvm::StringMap<EmitKernelFn>;
+using KernelTable = kernels::KernelTable<Kernel>;
 
 } // namespace nibble::hopper

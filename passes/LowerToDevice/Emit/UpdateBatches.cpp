@@ -60,26 +60,31 @@ class BatchFinder {
 public:
   explicit BatchFinder(SmallVectorImpl<UpdateBatch> &found) : found_(found) {}
 
-  void visit(Operation *op) {
+  LogicalResult visit(Operation *op) {
     Footprint own;
     bool known = own.add(op);
     auto compute = dyn_cast<kernel::ComputeOp>(op);
-    bool step = compute && compute.getSource() == "nn.adamw",
-         quantize = compute && compute.getSource() == "qat.quantize";
-    if (step) {
+    StringRef source = compute ? compute.getSource() : "";
+    if (source == nn::AdamWOp::getOperationName()) {
+      FailureOr<OptimizerStep> step = stepOf(compute);
+      if (failed(step))
+        return failure();
       if (own.meets(steps_) || own.meets(quantizes_) ||
-          (!batch_.steps.empty() &&
-           hyperOf(batch_.steps.front()) != hyperOf(compute)))
+          (!batch_.steps.empty() && batch_.steps.front().hyper != step->hyper))
         close();
-      join(batch_.steps, steps_, compute, own);
-    } else if (quantize) {
+      join(batch_.steps, steps_, *step, own);
+    } else if (source == qat::QuantizeOp::getOperationName()) {
+      FailureOr<WeightQuantization> quantize = quantizationOf(compute);
+      if (failed(quantize))
+        return failure();
       // It stays behind the steps, whatever it shares with them.
       if (own.meets(quantizes_))
         close();
-      join(batch_.quantizes, quantizes_, compute, own);
+      join(batch_.quantizes, quantizes_, *quantize, own);
     } else if (!known || own.meets(steps_) || own.meets(quantizes_)) {
       close();
     }
+    return success();
   }
   void close() {
     if (batch_.last)
@@ -89,12 +94,36 @@ public:
   }
 
 private:
-  static Value hyperOf(kernel::ComputeOp step) { return step.getInputs()[1]; }
-  void join(SmallVector<kernel::ComputeOp> &ops, Footprint &footprint,
-            kernel::ComputeOp op, const Footprint &own) {
+  static FailureOr<OptimizerStep> stepOf(kernel::ComputeOp op) {
+    kernels::KernelOp kernel{op, op.getInputs(), op.getOutputs()};
+    auto view = kernels::BufferView<nn::AdamWOp>::of(kernel);
+    if (failed(view))
+      return failure();
+    nn::AdamWOp::Adaptor step = view->adaptor();
+    return OptimizerStep{op,
+                         step.getGradient(),
+                         step.getMaster(),
+                         step.getMoment1(),
+                         step.getMoment2(),
+                         kernel.result(3),
+                         step.getHyper()};
+  }
+  static FailureOr<WeightQuantization> quantizationOf(kernel::ComputeOp op) {
+    kernels::KernelOp kernel{op, op.getInputs(), op.getOutputs()};
+    auto view = kernels::BufferView<qat::QuantizeOp>::of(kernel);
+    if (failed(view))
+      return failure();
+    Value bytes = kernel.result(0);
+    return WeightQuantization{op, view->adaptor().getWeight(), bytes,
+                              kernel.packedType(bytes)};
+  }
+
+  template <typename Op>
+  void join(SmallVector<Op> &ops, Footprint &footprint, const Op &op,
+            const Footprint &own) {
     ops.push_back(op);
     footprint.addAll(own);
-    batch_.last = op;
+    batch_.last = op.op;
   }
 
   SmallVectorImpl<UpdateBatch> &found_;
@@ -104,14 +133,18 @@ private:
 
 } // namespace
 
-SmallVector<UpdateBatch> findUpdateBatches(ModuleOp module) {
+FailureOr<SmallVector<UpdateBatch>> findUpdateBatches(ModuleOp module) {
   SmallVector<UpdateBatch> found;
-  module.walk([&](Block *block) {
+  WalkResult walked = module.walk([&](Block *block) {
     BatchFinder finder(found);
     for (Operation &op : *block)
-      finder.visit(&op);
+      if (failed(finder.visit(&op)))
+        return WalkResult::interrupt();
     finder.close();
+    return WalkResult::advance();
   });
+  if (walked.wasInterrupted())
+    return failure();
   return found;
 }
 

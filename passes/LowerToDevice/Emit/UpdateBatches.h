@@ -6,19 +6,33 @@
 
 namespace nibble::hopper {
 
+// The buffers of an nn.adamw.
+struct OptimizerStep {
+  kernel::ComputeOp op;
+  mlir::Value gradient, master, moment1, moment2, weight, hyper;
+};
+
+// The buffers of a qat.quantize, and the type of what it makes.
+struct WeightQuantization {
+  kernel::ComputeOp op;
+  mlir::Value weight, bytes;
+  qat::PackedType type;
+};
+
 // Ops of one block that give the same when all of `steps`, in any order, and
 // then all of `quantizes`, in any order, run where the last of them stands. The
 // steps have the same hyperparameters.
 struct UpdateBatch {
-  llvm::SmallVector<kernel::ComputeOp> steps;     // nn.adamw
-  llvm::SmallVector<kernel::ComputeOp> quantizes; // qat.quantize
+  llvm::SmallVector<OptimizerStep> steps;
+  llvm::SmallVector<WeightQuantization> quantizes;
   kernel::ComputeOp last;
 };
 
 // Every nn.adamw and qat.quantize of the module, each in one batch; a batch
 // ends before an op that touches what one of its ops writes, or writes what one
-// of them reads.
-llvm::SmallVector<UpdateBatch> findUpdateBatches(mlir::ModuleOp module);
+// of them reads. Error, reported at the op, for one that is no such op.
+llvm::FailureOr<llvm::SmallVector<UpdateBatch>>
+findUpdateBatches(mlir::ModuleOp module);
 
 // Writes the launches of a batch before its last op.
 mlir::LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch);

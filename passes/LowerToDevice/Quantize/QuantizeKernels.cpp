@@ -29,10 +29,10 @@ void quantizeSlabs(Kernel &k, qat::PackedType type,
                    ArrayRef<QuantizedWeight> weights, ValueRange scales) {
   bool rowScales = type.getScheme().getGroupSize() == 0;
   Type element = elementOf(weights.front().weight);
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (auto [weight, scale] : llvm::zip(weights, scales)) {
-    TableRow &row =
-        rows.emplace_back(TableRow{{weight.bytes}, slabsOf(k, type)});
+    BatchRow &row =
+        rows.emplace_back(BatchRow{{weight.bytes}, slabsOf(k, type)});
     if (rowScales)
       row.values.push_back(scale);
     row.values.push_back(weight.weight);
@@ -49,11 +49,11 @@ void quantizeSlabs(Kernel &k, qat::PackedType type,
       });
 }
 
-LogicalResult emitFakeQuant(Kernel &k) {
-  auto scheme = k.op.getParameters().getAs<qat::SchemeAttr>("scheme");
-  launchFakeQuant(k, k.input(0), scheme,
-                  launchSharedScales(k, k.input(0), scheme).front(),
-                  k.output(0));
+LogicalResult emitFakeQuant(Kernel &k, qat::FakeQuantOp::Adaptor op) {
+  Value weight = op.getWeight();
+  launchFakeQuant(k, weight, op.getScheme(),
+                  launchSharedScales(k, weight, op.getScheme()).front(),
+                  k.result(0));
   return success();
 }
 
@@ -68,23 +68,25 @@ LogicalResult dequantize(Kernel &k, Value bytes, qat::PackedType type,
   return success();
 }
 
-LogicalResult emitDequantize(Kernel &k) {
-  return dequantize(k, k.input(0), cast<qat::PackedType>(k.inputType(0)),
-                    k.output(0));
+LogicalResult emitDequantize(Kernel &k, qat::DequantizeOp::Adaptor op) {
+  return dequantize(k, op.getPacked(), k.packedType(op.getPacked()),
+                    k.result(0));
 }
 
 // Codes permuted, scales copied; only int4 lies differently in different
 // layouts.
-LogicalResult emitRepack(Kernel &k) {
-  auto from = cast<qat::PackedType>(k.inputType(0)),
-       to = cast<qat::PackedType>(k.outputType(0));
+LogicalResult emitRepack(Kernel &k, qat::RepackOp::Adaptor op) {
+  Value input = op.getInput();
+  Value output = k.result(0);
+  qat::PackedType from = k.packedType(input);
+  qat::PackedType to = k.packedType(output);
   if (failed(checkLayout(k, from)) || failed(checkLayout(k, to)))
     return failure();
   if (from.getLayout() == to.getLayout() ||
       from.getScheme().getKind() != qat::Kind::Int4)
-    memref::CopyOp::create(k.host, k.loc(), k.input(0), k.output(0));
+    memref::CopyOp::create(k.host, k.loc(), input, output);
   else
-    launchRepack(k, k.input(0), from, k.output(0), to);
+    launchRepack(k, input, from, output, to);
   return success();
 }
 
@@ -115,9 +117,9 @@ LogicalResult emitQuantizes(Kernel &k, qat::PackedType type,
 }
 
 void addQuantizeKernels(KernelTable &table) {
-  table["qat.fake_quant"] = emitFakeQuant;
-  table["qat.dequantize"] = emitDequantize;
-  table["qat.repack"] = emitRepack;
+  table.add<qat::FakeQuantOp>(emitFakeQuant);
+  table.add<qat::DequantizeOp>(emitDequantize);
+  table.add<qat::RepackOp>(emitRepack);
 }
 
 } // namespace nibble::hopper

@@ -27,7 +27,7 @@ using PieceSource = llvm::function_ref<mlir::Value(
     Emitter &, mlir::ValueRange arguments, mlir::ValueRange tableRow,
     mlir::Value row, mlir::Value column)>;
 void launchQuantizeSlabs(Kernel &kernel, LaunchSpec spec, qat::PackedType type,
-                         llvm::ArrayRef<TableRow> rows, PieceSource source);
+                         llvm::ArrayRef<BatchRow> rows, PieceSource source);
 // Blocks of a row of that table.
 mlir::Value slabsOf(Kernel &kernel, qat::PackedType type);
 void launchDequantizeSlabs(Kernel &kernel, mlir::Value bytes,

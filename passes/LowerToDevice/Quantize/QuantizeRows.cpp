@@ -92,14 +92,14 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
   LaunchSpec spec;
   spec.key = keyOf(name, shape.n, shape.k, scheme, shape.element);
   spec.threads = kThreads;
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (const PieceRow &weight : weights) {
     rows.push_back({{weight.weight, weight.result},
                     k.index((count + kThreads - 1) / kThreads)});
     if (shared)
       rows.back().values.push_back(weight.sharedScales);
   }
-  launchTable(
+  launchBatched(
       k, spec, rows, [&](Emitter &b, ValueRange, ValueRange row, Value block) {
         PieceMatrix matrix = matrixOf(first, row[0]);
         Grid grid(b, scheme);
@@ -211,7 +211,7 @@ SmallVector<Value> launchSharedScales(Kernel &k, ValueRange weights,
   int64_t across = (shape.k + kBlock - 1) / kBlock;
   int64_t count = blocks ? (shape.n + kBlock - 1) / kBlock * across : shape.n;
   SmallVector<Value> scales;
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (Value weight : weights) {
     scales.push_back(k.scratch({count}, {}, k.host.getF32Type()));
     rows.push_back({{weight, scales.back()}, k.index(count)});
@@ -220,7 +220,7 @@ SmallVector<Value> launchSharedScales(Kernel &k, ValueRange weights,
   spec.key = keyOf("shared_scales", shape.n, shape.k, scheme, shape.element);
   spec.threads = kThreads;
   spec.sharedBytes = kThreads / 32 * 4;
-  launchTable(
+  launchBatched(
       k, spec, rows,
       [&](Emitter &b, ValueRange, ValueRange tableRow, Value block) {
         PieceMatrix matrix = matrixOf(weights.front(), tableRow[0]);
@@ -289,13 +289,13 @@ void launchFakeQuant(Kernel &k, Value weight, qat::SchemeAttr scheme,
 void launchDequantizeRows(Kernel &k, Value bytes, qat::PackedType type,
                           Value weight) {
   PieceMatrix shape = matrixOf(weight, Value());
-  FlatSpec spec;
+  ElementwiseSpec spec;
   spec.key = keyOf("dequantize_rows", shape.n, shape.k, type.getScheme(),
                    shape.element);
   spec.width = 1;
   spec.arguments = {bytes, weight};
   spec.count = k.index(shape.n * shape.perRow());
-  launchFlat(
+  launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
         PieceMatrix matrix = matrixOf(weight, arguments[1]);

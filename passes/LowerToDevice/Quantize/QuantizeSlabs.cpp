@@ -210,12 +210,12 @@ Value slabsOf(Kernel &k, qat::PackedType type) {
 }
 
 void launchQuantizeSlabs(Kernel &k, LaunchSpec spec, qat::PackedType type,
-                         ArrayRef<TableRow> rows, PieceSource source) {
+                         ArrayRef<BatchRow> rows, PieceSource source) {
   spec.key += "_" + shapeText(type);
   spec.threads = kThreads;
   spec.sharedBytes = kSlabBytes + kSlabRows * type.getScalesPerSlabRow() * 2;
   bool rowScales = type.getScheme().getGroupSize() == 0;
-  launchTable(
+  launchBatched(
       k, spec, rows,
       [&](Emitter &b, ValueRange arguments, ValueRange tableRow, Value block) {
         quantizeSlab(

@@ -37,17 +37,18 @@ using WordBody =
 // `touches`: bytes of both buffers.
 void launchWords(Kernel &k, const std::string &key, Value in, Value out,
                  int64_t count, int64_t touches, WordBody body) {
-  FlatSpec spec;
+  ElementwiseSpec spec;
   spec.partly = {in, out};
   spec.touches = k.index(touches);
   spec.key = key;
   spec.width = 1;
   spec.arguments = {in, out};
   spec.count = k.index(count);
-  launchFlat(k.writer, k.host, k.loc(), spec,
-             [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
-               body(b, arguments[0], arguments[1], b.narrow(first));
-             });
+  launchElementwise(
+      k.writer, k.host, k.loc(), spec,
+      [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
+        body(b, arguments[0], arguments[1], b.narrow(first));
+      });
 }
 
 Value loadWord(Emitter &b, Value bytes, Value word) {

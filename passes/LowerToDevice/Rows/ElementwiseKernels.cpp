@@ -20,7 +20,7 @@ void emitGather(Kernel &k, Value x, Value rows, Value y) {
   int64_t columns = columnsOf(y), width = accessWidth(columns, element),
           perRow = columns / width;
   Type vector = VectorType::get({width}, element);
-  FlatSpec spec;
+  ElementwiseSpec spec;
   spec.key = "gather_" + textOf(element) + "_" + std::to_string(columns);
   spec.width = 1;
   spec.arguments = {x, rows, y};
@@ -28,7 +28,7 @@ void emitGather(Kernel &k, Value x, Value rows, Value y) {
   spec.partly = {x};
   spec.touches =
       bytesOf(k, k.mul(k.extent(rows, 0), k.index(columns)), element);
-  launchFlat(
+  launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
         Value piece = b.narrow(first), row = b.divI(piece, perRow),
@@ -43,13 +43,13 @@ void emitGather(Kernel &k, Value x, Value rows, Value y) {
       });
 }
 
-LogicalResult emitEmbedding(Kernel &k) {
-  emitGather(k, k.input(1), k.input(0), k.output(0));
+LogicalResult emitEmbedding(Kernel &k, nn::EmbeddingOp::Adaptor op) {
+  emitGather(k, op.getTable(), op.getTokens(), k.result(0));
   return success();
 }
 
-LogicalResult emitTakeRows(Kernel &k) {
-  emitGather(k, k.input(0), k.input(1), k.output(0));
+LogicalResult emitTakeRows(Kernel &k, nn::TakeRowsOp::Adaptor op) {
+  emitGather(k, op.getX(), op.getRows(), k.result(0));
   return success();
 }
 
@@ -62,8 +62,8 @@ Value ballot(Emitter &b, Value condition) {
 // A block for each token. The one at the first occurrence of its row adds the
 // rows of dy of all occurrences, ascending: one chain for each element, no two
 // blocks at one row, and no atomics. Thirty-two tokens are compared at a time.
-LogicalResult emitEmbeddingGrad(Kernel &k) {
-  Value dy = k.input(0), tokens = k.input(1), table = k.output(0);
+LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
+  Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
   Type element = elementOf(dy);
   int64_t columns = columnsOf(dy),
           width = std::min<int64_t>(accessWidth(columns, element), 4);
@@ -139,9 +139,9 @@ LogicalResult emitEmbeddingGrad(Kernel &k) {
 
 // A thread has `width` columns and adds the tokens ascending, one chain for
 // each; the loads of eight tokens are under way together.
-LogicalResult emitSumTokens(Kernel &k) {
+LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   constexpr int64_t kAhead = 8;
-  Value x = k.input(0), sum = k.output(0);
+  Value x = op.getX(), sum = op.getInit();
   Type element = elementOf(x);
   int64_t columns = columnsOf(x),
           width = std::min<int64_t>(accessWidth(columns, element), 2),
@@ -203,20 +203,17 @@ Value constantFloats(Kernel &k, ArrayRef<float> values) {
                                      global.getSymName());
 }
 
-LogicalResult emitRopeTable(Kernel &k) {
-  Value positions = k.input(0), cos = k.output(0);
-  auto frequencies =
-      cast<DenseF32ArrayAttr>(k.op.getParameters().get("inverse_frequencies"))
-          .asArrayRef();
+LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
+  Value positions = op.getPositions(), cos = k.result(0);
   int64_t half = columnsOf(cos);
-  double factor = k.real("attention_factor");
-  FlatSpec spec;
+  double factor = op.getAttentionFactor().convertToDouble();
+  ElementwiseSpec spec;
   spec.key = "rope_table_" + std::to_string(half) + "_" + bitsText(factor);
   spec.width = 1;
-  spec.arguments = {positions, constantFloats(k, frequencies), cos,
-                    k.output(1)};
+  spec.arguments = {positions, constantFloats(k, op.getInverseFrequencies()),
+                    cos, k.result(1)};
   spec.count = k.mul(k.extent(positions, 0), k.index(half));
-  launchFlat(
+  launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
         Type f32 = b.getF32Type();
@@ -234,22 +231,22 @@ LogicalResult emitRopeTable(Kernel &k) {
 
 // Rotates elements i and i + D/2 of every head; `inverse` turns the angle
 // round.
-LogicalResult emitRope(Kernel &k) {
-  Value x = k.input(0), cos = k.input(1), sin = k.input(2), y = k.output(0);
+LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
+  Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
   if (failed(checkActivations(k, x)))
     return failure();
   Type element = elementOf(x);
-  bool inverse = k.flag("inverse");
+  bool inverse = op.getInverse();
   int64_t columns = columnsOf(x), half = columnsOf(cos),
           width = accessWidth(half, element), perHead = half / width,
           perToken = columns / (2 * width);
-  FlatSpec spec;
+  ElementwiseSpec spec;
   spec.key = "rope_" + textOf(element) + "_" + std::to_string(columns) + "_" +
              std::to_string(half) + (inverse ? "_inverse" : "");
   spec.width = 1;
   spec.arguments = {x, cos, sin, y};
   spec.count = k.mul(k.extent(x, 0), k.index(perToken));
-  launchFlat(
+  launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
         Value piece = b.narrow(first), t = b.divI(piece, perToken),
@@ -272,84 +269,88 @@ LogicalResult emitRope(Kernel &k) {
   return success();
 }
 
-// A flat launch over buffers of the shape of `like`.
-FlatSpec flatLike(Kernel &k, StringRef name, Value like) {
-  FlatSpec spec;
+// An elementwise launch over all buffers of the op, which have the shape of
+// `like`.
+ElementwiseSpec elementwiseLike(Kernel &k, StringRef name, Value like) {
+  ElementwiseSpec spec;
   spec.width = 128 / elementOf(like).getIntOrFloatBitWidth();
   spec.whole = isMultiple(like, spec.width);
   spec.key = name.str() + "_" + textOf(elementOf(like));
   spec.count = elementsOf(k.host, k.loc(), like);
-  llvm::append_range(spec.arguments, k.op.getInputs());
-  llvm::append_range(spec.arguments, k.op.getOutputs());
+  llvm::append_range(spec.arguments, k.inputs);
+  llvm::append_range(spec.arguments, k.outputs);
   return spec;
 }
 
-LogicalResult emitSwiglu(Kernel &k) {
-  if (failed(checkActivations(k, k.output(0))))
+LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor) {
+  if (failed(checkActivations(k, k.result(0))))
     return failure();
-  Type element = elementOf(k.output(0));
-  FlatSpec spec = flatLike(k, "swiglu", k.output(0));
-  launchFlat(k.writer, k.host, k.loc(), spec,
-             [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-               Value gate = loadFloats(b, arguments[0], element, first, width),
-                     up = loadFloats(b, arguments[1], element, first, width);
-               storeFloats(b, swiglu(b, gate, up, element), arguments[2],
-                           element, first, width);
-             });
+  Type element = elementOf(k.result(0));
+  ElementwiseSpec spec = elementwiseLike(k, "swiglu", k.result(0));
+  launchElementwise(
+      k.writer, k.host, k.loc(), spec,
+      [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
+        Value gate = loadFloats(b, arguments[0], element, first, width),
+              up = loadFloats(b, arguments[1], element, first, width);
+        storeFloats(b, swiglu(b, gate, up, element), arguments[2], element,
+                    first, width);
+      });
   return success();
 }
 
 // With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
 // dup = dy * gate * s.
-LogicalResult emitSwigluGrad(Kernel &k) {
-  if (failed(checkActivations(k, k.output(0))))
+LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor) {
+  if (failed(checkActivations(k, k.result(0))))
     return failure();
-  Type element = elementOf(k.output(0));
-  FlatSpec spec = flatLike(k, "swiglu_grad", k.output(0));
-  launchFlat(k.writer, k.host, k.loc(), spec,
-             [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-               Value dy = loadFloats(b, arguments[0], element, first, width),
-                     gate = loadFloats(b, arguments[1], element, first, width);
-               Value up = loadFloats(b, arguments[2], element, first, width);
-               Value one = b.like(gate, 1),
-                     s = b.div(one, b.add(one, b.exp(b.neg(gate))));
-               Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
-               storeFloats(b, b.mul(b.mul(b.mul(dy, up), s), slope),
-                           arguments[3], element, first, width);
-               storeFloats(b, b.mul(b.mul(dy, gate), s), arguments[4], element,
-                           first, width);
-             });
+  Type element = elementOf(k.result(0));
+  ElementwiseSpec spec = elementwiseLike(k, "swiglu_grad", k.result(0));
+  launchElementwise(
+      k.writer, k.host, k.loc(), spec,
+      [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
+        Value dy = loadFloats(b, arguments[0], element, first, width),
+              gate = loadFloats(b, arguments[1], element, first, width);
+        Value up = loadFloats(b, arguments[2], element, first, width);
+        Value one = b.like(gate, 1),
+              s = b.div(one, b.add(one, b.exp(b.neg(gate))));
+        Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
+        storeFloats(b, b.mul(b.mul(b.mul(dy, up), s), slope), arguments[3],
+                    element, first, width);
+        storeFloats(b, b.mul(b.mul(dy, gate), s), arguments[4], element, first,
+                    width);
+      });
   return success();
 }
 
-LogicalResult emitBroadcast(Kernel &k) {
-  Value y = k.output(0);
-  FlatSpec spec;
+LogicalResult emitBroadcast(Kernel &k, nn::BroadcastOp::Adaptor op) {
+  Value y = k.result(0);
+  ElementwiseSpec spec;
   spec.key = "broadcast";
   spec.width = 4;
-  spec.arguments = {k.input(0), y};
+  spec.arguments = {op.getX(), y};
   spec.count = k.extent(y, 0);
-  launchFlat(k.writer, k.host, k.loc(), spec,
-             [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-               Value x = b.load(arguments[0], b.getF32Type());
-               storeFloats(b, b.splat(x, width), arguments[1], b.getF32Type(),
-                           first, width);
-             });
+  launchElementwise(
+      k.writer, k.host, k.loc(), spec,
+      [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
+        Value x = b.load(arguments[0], b.getF32Type());
+        storeFloats(b, b.splat(x, width), arguments[1], b.getF32Type(), first,
+                    width);
+      });
   return success();
 }
 
 } // namespace
 
 void addElementwiseKernels(KernelTable &table) {
-  table["nn.embedding"] = emitEmbedding;
-  table["nn.embedding_grad"] = emitEmbeddingGrad;
-  table["nn.take_rows"] = emitTakeRows;
-  table["nn.sum_tokens"] = emitSumTokens;
-  table["nn.rope_table"] = emitRopeTable;
-  table["nn.rope"] = emitRope;
-  table["nn.swiglu"] = emitSwiglu;
-  table["nn.swiglu_grad"] = emitSwigluGrad;
-  table["nn.broadcast"] = emitBroadcast;
+  table.add<nn::EmbeddingOp>(emitEmbedding);
+  table.add<nn::EmbeddingGradOp>(emitEmbeddingGrad);
+  table.add<nn::TakeRowsOp>(emitTakeRows);
+  table.add<nn::SumTokensOp>(emitSumTokens);
+  table.add<nn::RopeTableOp>(emitRopeTable);
+  table.add<nn::RopeOp>(emitRope);
+  table.add<nn::SwigluOp>(emitSwiglu);
+  table.add<nn::SwigluGradOp>(emitSwigluGrad);
+  table.add<nn::BroadcastOp>(emitBroadcast);
 }
 
 } // namespace nibble::hopper

@@ -134,7 +134,7 @@ private:
   void write(KernelWriter &writer) {
     OpBuilder host(op_);
     Location loc = op_.getLoc();
-    FlatSpec spec;
+    ElementwiseSpec spec;
     spec.key = "elementwise_" + llvm::utohexstr(llvm::xxh3_64bits(textOf(op_)));
     for (OpOperand &operand : op_->getOpOperands())
       if (isa<MemRefType>(operand.get().getType()))
@@ -146,7 +146,7 @@ private:
     if (isFlat_) {
       spec.width = width;
       spec.whole = isMultiple(first_, width);
-      launchFlat(
+      launchElementwise(
           writer, host, loc, spec,
           [&](Emitter &b, ValueRange arguments, Value first, int64_t count) {
             emit(
@@ -176,18 +176,19 @@ private:
             spec.arguments.push_back(
                 memref::DimOp::create(host, loc, operand.get(), dim));
           }
-    launchFlat(writer, host, loc, spec,
-               [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
-                 unravel(b, arguments, b.narrow(first), width);
-                 emit(b, arguments, width, [&](OpOperand &operand, int64_t i) {
-                   return placeOf(b, arguments, operand, i);
-                 });
-               });
+    launchElementwise(
+        writer, host, loc, spec,
+        [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
+          unravel(b, arguments, b.narrow(first), width);
+          emit(b, arguments, width, [&](OpOperand &operand, int64_t i) {
+            return placeOf(b, arguments, operand, i);
+          });
+        });
   }
 
   // Inputs that the loops do not walk as a whole: at a constant place of a
   // dimension, or not at all.
-  void countPartlyRead(OpBuilder &host, Location loc, FlatSpec &spec) {
+  void countPartlyRead(OpBuilder &host, Location loc, ElementwiseSpec &spec) {
     for (OpOperand *operand : op_.getDpsInputOperands()) {
       auto type = dyn_cast<MemRefType>(operand->get().getType());
       AffineMap map = op_.getMatchingIndexingMap(operand);

@@ -67,13 +67,14 @@ struct LogitParts {
 // m), no term of which has the other sign, so that nothing cancels. Division by
 // a positive temperature keeps the order, rounding included, so the maximum of
 // the quotients is the quotient of the maximum.
-void launchParts(Kernel &k, const LogitParts &logits, Value sums) {
+void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
+                 const LogitParts &logits, Value sums) {
   LaunchSpec spec;
   spec.key = logits.key("log_probability_parts");
   spec.threads = kThreads;
   spec.sharedBytes = kThreads / 32 * 4;
-  spec.grid = {k.mul(k.extent(k.input(0), 0), k.index(logits.parts))};
-  spec.arguments = {k.input(0), k.input(2), sums};
+  spec.grid = {k.mul(k.extent(op.getLogits(), 0), k.index(logits.parts))};
+  spec.arguments = {op.getLogits(), op.getTemperature(), sums};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
     Value shared = b.sharedMemory(0);
@@ -108,16 +109,17 @@ void launchParts(Kernel &k, const LogitParts &logits, Value sums) {
 
 // A warp for each row: its parts brought to one maximum, lane l adding parts l,
 // l + 32, ..., then the warp's tree.
-void launchRows(Kernel &k, const LogitParts &logits, Value sums) {
+void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
+                const LogitParts &logits, Value sums) {
   constexpr int64_t kRows = 4;
-  Value rows = k.extent(k.input(0), 0);
+  Value rows = k.extent(op.getLogits(), 0);
   LaunchSpec spec;
   spec.key = logits.key("log_probability");
   spec.threads = 32 * kRows;
   spec.grid = {k.ceilDiv(rows, kRows)};
-  spec.arguments = {k.input(0),  k.input(1),  k.input(2),  sums,
-                    k.output(0), k.output(1), k.output(2), rows};
-  spec.partly = {k.input(0)}; // of each row the target's logit
+  spec.arguments = {op.getLogits(), op.getTargets(), op.getTemperature(), sums,
+                    k.result(0),    k.result(1),     k.result(2),         rows};
+  spec.partly = {op.getLogits()}; // of each row the target's logit
   spec.touches = bytesOf(k, rows, k.host.getF32Type());
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
@@ -162,26 +164,27 @@ void launchRows(Kernel &k, const LogitParts &logits, Value sums) {
   });
 }
 
-LogicalResult emitLogProbability(Kernel &k) {
-  LogitParts logits(k.input(0));
+LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
+  LogitParts logits(op.getLogits());
   Value sums = k.scratch({ShapedType::kDynamic, logits.parts, 3},
-                         {k.extent(k.input(0), 0)}, k.host.getF32Type());
-  launchParts(k, logits, sums);
-  launchRows(k, logits, sums);
+                         {k.extent(op.getLogits(), 0)}, k.host.getF32Type());
+  launchParts(k, op, logits, sums);
+  launchRows(k, op, logits, sums);
   return success();
 }
 
 // With x = logits / temperature and p = exp(x - lse):
 // dlogits = (dlogp * ([v is the target] - p) - dentropy * p * (x - lse +
 // entropy)) / temperature.
-LogicalResult emitLogProbabilityGrad(Kernel &k) {
-  LogitParts logits(k.input(2));
+LogicalResult emitLogProbabilityGrad(Kernel &k,
+                                     nn::LogProbabilityGradOp::Adaptor op) {
+  LogitParts logits(op.getLogits());
   LaunchSpec spec;
   spec.key = logits.key("log_probability_grad");
   spec.threads = kThreads;
-  spec.grid = {k.mul(k.extent(k.input(2), 0), k.index(logits.parts))};
-  llvm::append_range(spec.arguments, k.op.getInputs());
-  spec.arguments.push_back(k.output(0));
+  spec.grid = {k.mul(k.extent(op.getLogits(), 0), k.index(logits.parts))};
+  llvm::append_range(spec.arguments, op.getOperands());
+  spec.arguments.push_back(k.result(0));
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
     SmallVector<Value> loaded = logits.load(b, arguments[2]);
@@ -215,8 +218,8 @@ LogicalResult emitLogProbabilityGrad(Kernel &k) {
 } // namespace
 
 void addLossKernels(KernelTable &table) {
-  table["nn.log_probability"] = emitLogProbability;
-  table["nn.log_probability_grad"] = emitLogProbabilityGrad;
+  table.add<nn::LogProbabilityOp>(emitLogProbability);
+  table.add<nn::LogProbabilityGradOp>(emitLogProbabilityGrad);
 }
 
 } // namespace nibble::hopper

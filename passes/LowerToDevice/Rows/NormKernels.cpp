@@ -71,11 +71,12 @@ void scaleRow(Emitter &b, const NormRows &norm, ValueRange arguments,
 }
 
 // y = E(weight * E(x * r))
-LogicalResult emitNorm(Kernel &k) {
-  Value x = k.input(0), weight = k.input(1), y = k.output(0);
+LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
+  Value x = op.getX(), weight = op.getWeight(), y = k.result(0);
   if (failed(checkActivations(k, x)) || failed(checkActivations(k, weight)))
     return failure();
-  NormRows norm(columnsOf(weight), elementOf(x), k.real("epsilon"));
+  NormRows norm(columnsOf(weight), elementOf(x),
+                op.getEpsilon().convertToDouble());
   LaunchSpec spec;
   spec.key = norm.key("rms_norm");
   spec.threads = 32 * kRowsPerBlock;
@@ -93,14 +94,15 @@ LogicalResult emitNorm(Kernel &k) {
 
 // dx = r * (g - n * (sum(g * n) / D)) with n = x * r and g = dy * weight, row
 // by row; r is kept for the weight's gradient.
-void launchInputGrad(Kernel &k, const NormRows &norm, Value roots) {
-  Value rows = norm.count(k, k.input(1));
+void launchInputGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
+                     const NormRows &norm, Value roots) {
+  Value rows = norm.count(k, op.getX());
   LaunchSpec spec;
   spec.key = norm.key("rms_norm_grad");
   spec.threads = 32 * kRowsPerBlock;
   spec.grid = {k.ceilDiv(rows, kRowsPerBlock)};
-  spec.arguments = {k.input(0),  k.input(1), k.input(2),
-                    k.output(0), roots,      rows};
+  spec.arguments = {op.getDy(),  op.getX(), op.getWeight(),
+                    k.result(0), roots,     rows};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value row = b.addI(b.mulI(b.block(), kRowsPerBlock), b.warp());
     b.ifThen(b.less(row, arguments[5]), [&] {
@@ -132,8 +134,9 @@ void launchInputGrad(Kernel &k, const NormRows &norm, Value roots) {
 // are added to init in turn. An order of the number of rows only.
 constexpr int64_t kLeastRows = 64, kMostChunks = 512, kStrands = 8, kAhead = 4;
 
-void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
-  Value rows = norm.count(k, k.input(1));
+void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
+                      const NormRows &norm, Value roots) {
+  Value rows = norm.count(k, op.getX());
   Value chunkRows = k.host.createOrFold<arith::MaxUIOp>(
       k.loc(), k.ceilDiv(rows, kMostChunks), k.index(kLeastRows));
   Value chunks =
@@ -147,8 +150,8 @@ void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
   spec.key = norm.key("rms_norm_weight_grad");
   spec.threads = 128;
   spec.grid = {k.ceilDiv(k.mul(chunks, k.index(pieces)), spec.threads)};
-  spec.arguments = {k.input(0), k.input(1), roots, partial,
-                    rows,       chunkRows,  chunks};
+  spec.arguments = {op.getDy(), op.getX(), roots, partial,
+                    rows,       chunkRows, chunks};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value thread = b.addI(b.mulI(b.block(), spec.threads), b.thread());
     Value chunk = b.divI(thread, pieces),
@@ -195,7 +198,7 @@ void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
   total.threads = 32 * kStrands;
   total.sharedBytes = 32 * kStrands * 4;
   total.grid = {k.index((norm.size + 31) / 32)};
-  total.arguments = {partial, k.output(1), chunks};
+  total.arguments = {partial, op.getInit(), chunks};
   k.launch(total, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
     Value shared = b.sharedMemory(0),
@@ -228,24 +231,24 @@ void launchWeightGrad(Kernel &k, const NormRows &norm, Value roots) {
   });
 }
 
-LogicalResult emitNormGrad(Kernel &k) {
-  for (unsigned i = 0; i < 3; ++i)
-    if (failed(checkActivations(k, k.input(i))))
+LogicalResult emitNormGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op) {
+  for (Value operand : {op.getDy(), op.getX(), op.getWeight()})
+    if (failed(checkActivations(k, operand)))
       return failure();
-  NormRows norm(columnsOf(k.input(2)), elementOf(k.input(1)),
-                k.real("epsilon"));
-  Value roots = k.scratch({ShapedType::kDynamic}, {norm.count(k, k.input(1))},
+  NormRows norm(columnsOf(op.getWeight()), elementOf(op.getX()),
+                op.getEpsilon().convertToDouble());
+  Value roots = k.scratch({ShapedType::kDynamic}, {norm.count(k, op.getX())},
                           k.host.getF32Type());
-  launchInputGrad(k, norm, roots);
-  launchWeightGrad(k, norm, roots);
+  launchInputGrad(k, op, norm, roots);
+  launchWeightGrad(k, op, norm, roots);
   return success();
 }
 
 } // namespace
 
 void addNormKernels(KernelTable &table) {
-  table["nn.rms_norm"] = emitNorm;
-  table["nn.rms_norm_grad"] = emitNormGrad;
+  table.add<nn::RMSNormOp>(emitNorm);
+  table.add<nn::RMSNormGradOp>(emitNormGrad);
 }
 
 } // namespace nibble::hopper

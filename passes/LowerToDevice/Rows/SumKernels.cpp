@@ -25,13 +25,13 @@ Value stridedSum(Emitter &b, Value x, Value count) {
   return b.blockSum(sum, b.sharedMemory(0), kSumThreads);
 }
 
-LogicalResult emitSum(Kernel &k) {
+LogicalResult emitSum(Kernel &k, nn::SumOp::Adaptor op) {
   LaunchSpec spec;
   spec.key = "sum";
   spec.threads = kSumThreads;
   spec.sharedBytes = kSumThreads / 32 * 4;
   spec.grid = {k.index(1)};
-  spec.arguments = {k.input(0), k.output(0), k.extent(k.input(0), 0)};
+  spec.arguments = {op.getX(), k.result(0), k.extent(op.getX(), 0)};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value sum = stridedSum(b, arguments[0], arguments[2]);
     b.ifThen(b.equal(b.thread(), 0), [&] { b.store(sum, arguments[1]); });
@@ -49,10 +49,10 @@ struct SquaredTensor {
 constexpr int64_t kVectors = 16,
                   kChunk = kThreads * kVectors; // vectors of a chunk
 
-SmallVector<SquaredTensor> squaredTensors(Kernel &k) {
+SmallVector<SquaredTensor> squaredTensors(Kernel &k, ValueRange xs) {
   SmallVector<SquaredTensor> tensors;
   Value chunks = k.index(0);
-  for (Value x : k.op.getInputs()) {
+  for (Value x : xs) {
     Value count = elementsOf(k.host, k.loc(), x);
     Value vectors =
         k.host.createOrFold<arith::DivUIOp>(k.loc(), count, k.index(4));
@@ -75,7 +75,7 @@ void launchSquaredChunks(Kernel &k, ArrayRef<SquaredTensor> tensors,
   spec.sharedBytes = kThreads / 32 * 4;
   spec.arguments = {partial};
   spec.partly = {partial};
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (const SquaredTensor &tensor : tensors) {
     spec.partly.push_back(tensor.x);
     Value touches = k.host.createOrFold<arith::AddIOp>(
@@ -85,7 +85,7 @@ void launchSquaredChunks(Kernel &k, ArrayRef<SquaredTensor> tensors,
                     tensor.chunks,
                     touches});
   }
-  launchTable(
+  launchBatched(
       k, spec, rows,
       [&](Emitter &b, ValueRange arguments, ValueRange row, Value chunk) {
         Type f32 = b.getF32Type();
@@ -121,7 +121,7 @@ void launchSquaredTensors(Kernel &k, ArrayRef<SquaredTensor> tensors,
   spec.sharedBytes = kSumThreads / 32 * 4;
   spec.arguments = {partial, sums};
   spec.partly = {partial, sums};
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (auto [i, tensor] : llvm::enumerate(tensors)) {
     spec.partly.push_back(tensor.x);
     Value read =
@@ -133,33 +133,33 @@ void launchSquaredTensors(Kernel &k, ArrayRef<SquaredTensor> tensors,
                     k.index(1),
                     k.mul(numbers, k.index(4))});
   }
-  launchTable(k, spec, rows,
-              [&](Emitter &b, ValueRange arguments, ValueRange row, Value) {
-                Type f32 = b.getF32Type();
-                Value sum =
-                    stridedSum(b, b.at(arguments[0], f32, row[1]), row[2]);
-                b.ifThen(b.equal(b.thread(), 0), [&] {
-                  Value behind = b.mulI(b.wide(row[3]), 4);
-                  Value all = b.loop(
-                      b.i32(0), row[4], b.i32(1), {sum},
-                      [&](Value i, ValueRange sums) -> SmallVector<Value> {
-                        Value v = b.load(
-                            b.at(row[0], f32, b.addI(behind, b.wide(i))), f32);
-                        return {b.fma(v, v, sums[0])};
-                      })[0];
-                  b.store(all, b.at(arguments[1], f32, row[5]));
-                });
-              });
+  launchBatched(
+      k, spec, rows,
+      [&](Emitter &b, ValueRange arguments, ValueRange row, Value) {
+        Type f32 = b.getF32Type();
+        Value sum = stridedSum(b, b.at(arguments[0], f32, row[1]), row[2]);
+        b.ifThen(b.equal(b.thread(), 0), [&] {
+          Value behind = b.mulI(b.wide(row[3]), 4);
+          Value all =
+              b.loop(b.i32(0), row[4], b.i32(1), {sum},
+                     [&](Value i, ValueRange sums) -> SmallVector<Value> {
+                       Value v = b.load(
+                           b.at(row[0], f32, b.addI(behind, b.wide(i))), f32);
+                       return {b.fma(v, v, sums[0])};
+                     })[0];
+          b.store(all, b.at(arguments[1], f32, row[5]));
+        });
+      });
 }
 
 // One chain over the tensors that starts at what the result holds; a warp
 // fetches 32 of them at a time.
-void launchChain(Kernel &k, Value sums, int64_t count) {
+void launchChain(Kernel &k, Value sums, Value total, int64_t count) {
   LaunchSpec spec;
   spec.key = "square_sum";
   spec.threads = 32;
   spec.grid = {k.index(1)};
-  spec.arguments = {sums, k.output(0), k.index(count)};
+  spec.arguments = {sums, total, k.index(count)};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
     Value all = b.loop(
@@ -182,8 +182,8 @@ void launchChain(Kernel &k, Value sums, int64_t count) {
 
 // Each tensor as one row, in chunks of 16384 elements: orders of the numbers of
 // elements only.
-LogicalResult emitSquareSum(Kernel &k) {
-  SmallVector<SquaredTensor> tensors = squaredTensors(k);
+LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
+  SmallVector<SquaredTensor> tensors = squaredTensors(k, op.getXs());
   if (tensors.empty())
     return success();
   int64_t count = static_cast<int64_t>(tensors.size());
@@ -194,15 +194,15 @@ LogicalResult emitSquareSum(Kernel &k) {
   Value sums = k.scratch({count}, {}, k.host.getF32Type());
   launchSquaredChunks(k, tensors, partial);
   launchSquaredTensors(k, tensors, partial, sums);
-  launchChain(k, sums, count);
+  launchChain(k, sums, op.getInit(), count);
   return success();
 }
 
 } // namespace
 
 void addSumKernels(KernelTable &table) {
-  table["nn.sum"] = emitSum;
-  table["nn.square_sum"] = emitSquareSum;
+  table.add<nn::SumOp>(emitSum);
+  table.add<nn::SquareSumOp>(emitSquareSum);
 }
 
 } // namespace nibble::hopper

@@ -27,10 +27,8 @@ enum Column : unsigned {
   kColumns
 };
 
-SmallVector<Value> columnsOf(kernel::ComputeOp step) {
-  SmallVector<Value> columns = {step.getInputs()[0]};
-  llvm::append_range(columns, step.getOutputs());
-  return columns;
+SmallVector<Value> columnsOf(const OptimizerStep &step) {
+  return {step.gradient, step.master, step.moment1, step.moment2, step.weight};
 }
 
 // Loshchilov and Hutter's step with decoupled decay of the elements [first,
@@ -65,17 +63,17 @@ Value stepElements(Emitter &b, Value hyper, ValueRange columns, Type element,
 
 // Steps of weights of one element type, whatever their shapes.
 void launchSteps(Kernel &k, Value hyper, Type element,
-                 ArrayRef<kernel::ComputeOp> steps) {
-  bool whole = llvm::all_of(steps, [](kernel::ComputeOp step) {
-    return isMultiple(step.getInputs()[0], kWidth);
+                 ArrayRef<OptimizerStep> steps) {
+  bool whole = llvm::all_of(steps, [](const OptimizerStep &step) {
+    return isMultiple(step.gradient, kWidth);
   });
   LaunchSpec spec;
   spec.key = "adamw_" + textOf(element) + (whole ? "" : "_rest");
   spec.threads = kThreads;
   spec.arguments = {hyper};
-  SmallVector<TableRow> rows;
-  for (kernel::ComputeOp step : steps) {
-    Value count = elementsOf(k.host, k.loc(), step.getInputs()[0]);
+  SmallVector<BatchRow> rows;
+  for (const OptimizerStep &step : steps) {
+    Value count = elementsOf(k.host, k.loc(), step.gradient);
     Value vectors = k.host.createOrFold<arith::DivUIOp>(k.loc(), count,
                                                         k.index(kWidth)),
           threads = vectors;
@@ -89,19 +87,21 @@ void launchSteps(Kernel &k, Value hyper, Type element,
     }
     rows.push_back({std::move(values), k.ceilDiv(threads, kThreads)});
   }
-  launchTable(
+  launchBatched(
       k, spec, rows,
       [&](Emitter &b, ValueRange arguments, ValueRange row, Value block) {
         Value thread = b.addI(b.mulI(block, kThreads), b.thread());
-        forFlat(b, thread, row[kColumns], whole ? Value() : row[kColumns + 1],
-                kWidth, [&](Value first, int64_t width) {
-                  stepElements(b, arguments[0], row, element, first, width);
-                });
+        forElements(b, thread, row[kColumns],
+                    whole ? Value() : row[kColumns + 1], kWidth,
+                    [&](Value first, int64_t width) {
+                      stepElements(b, arguments[0], row, element, first, width);
+                    });
       });
 }
 
 struct StepAndQuantize {
-  kernel::ComputeOp step, quantize;
+  OptimizerStep step;
+  WeightQuantization quantize;
 };
 
 // Steps whose weights, of one type, become whole slabs: a thread steps the
@@ -112,9 +112,9 @@ void launchStepsToSlabs(Kernel &k, Value hyper, Type element,
   LaunchSpec spec;
   spec.key = "adamw_quantize_slabs_" + textOf(element);
   spec.arguments = {hyper};
-  SmallVector<TableRow> rows;
+  SmallVector<BatchRow> rows;
   for (StepAndQuantize weight : weights) {
-    SmallVector<Value> values = {weight.quantize.getOutputs()[0]};
+    SmallVector<Value> values = {weight.quantize.bytes};
     llvm::append_range(values, columnsOf(weight.step));
     rows.push_back({std::move(values), slabsOf(k, type)});
   }
@@ -127,11 +127,6 @@ void launchStepsToSlabs(Kernel &k, Value hyper, Type element,
                                   element, first, kPiece);
         return wordsOfFloats(b, b.roundTo(next, b.getBF16Type()));
       });
-}
-
-qat::PackedType packedOf(kernel::ComputeOp quantize) {
-  return cast<qat::PackedType>(
-      cast<TypeAttr>(quantize.getOutputTypes()[0]).getValue());
 }
 
 bool isOfWholeSlabs(qat::PackedType type) {
@@ -147,32 +142,28 @@ LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch) {
                                       // weight's elements
   llvm::MapVector<Kind, SmallVector<StepAndQuantize>> toSlabs;
   llvm::MapVector<Kind, SmallVector<QuantizedWeight>> quantizes;
-  llvm::MapVector<Type, SmallVector<kernel::ComputeOp>> steps;
-  DenseMap<Value, kernel::ComputeOp> stepOf; // by the weight that it makes
-  for (kernel::ComputeOp step : batch.steps)
-    stepOf[step.getOutputs()[3]] = step;
-  for (kernel::ComputeOp quantize : batch.quantizes) {
-    Value weight = quantize.getInputs()[0];
-    qat::PackedType type = packedOf(quantize);
-    Kind kind = {type, elementOf(weight)};
-    auto step = stepOf.find(weight);
-    if (step != stepOf.end() && isOfWholeSlabs(type)) {
-      toSlabs[kind].push_back({step->second, quantize});
+  llvm::MapVector<Type, SmallVector<OptimizerStep>> steps;
+  DenseMap<Value, const OptimizerStep *> stepOf; // by the weight that it makes
+  for (const OptimizerStep &step : batch.steps)
+    stepOf[step.weight] = &step;
+  for (const WeightQuantization &quantize : batch.quantizes) {
+    Kind kind = {quantize.type, elementOf(quantize.weight)};
+    auto step = stepOf.find(quantize.weight);
+    if (step != stepOf.end() && isOfWholeSlabs(quantize.type)) {
+      toSlabs[kind].push_back({*step->second, quantize});
       stepOf.erase(step);
     } else {
-      quantizes[kind].push_back({weight, quantize.getOutputs()[0]});
+      quantizes[kind].push_back({quantize.weight, quantize.bytes});
     }
   }
-  for (kernel::ComputeOp step : batch.steps)
-    if (stepOf.contains(step.getOutputs()[3]))
-      steps[elementOf(step.getOutputs()[3])].push_back(step);
+  for (const OptimizerStep &step : batch.steps)
+    if (stepOf.contains(step.weight))
+      steps[elementOf(step.weight)].push_back(step);
 
   kernel::ComputeOp last = batch.last;
   OpBuilder host(last);
-  Kernel k{writer, host, last};
-  auto hyper = [&] {
-    return kernel::ComputeOp(batch.steps.front()).getInputs()[1];
-  };
+  Kernel k(writer, host, last);
+  auto hyper = [&] { return batch.steps.front().hyper; };
   for (auto &[element, of] : steps)
     launchSteps(k, hyper(), element, of);
   for (auto &[kind, of] : toSlabs)
@@ -181,10 +172,10 @@ LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch) {
   for (auto &[kind, of] : quantizes)
     if (failed(emitQuantizes(k, cast<qat::PackedType>(kind.first), of)))
       return failure();
-  for (ArrayRef<kernel::ComputeOp> ops :
-       {ArrayRef(batch.steps), ArrayRef(batch.quantizes)})
-    for (kernel::ComputeOp op : ops)
-      op.erase();
+  for (OptimizerStep step : batch.steps)
+    step.op.erase();
+  for (WeightQuantization quantize : batch.quantizes)
+    quantize.op.erase();
   return success();
 }
 

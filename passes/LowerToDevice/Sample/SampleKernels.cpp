@@ -25,7 +25,7 @@ constexpr int64_t kMostParts =
 static_assert(kMostParts == 64);
 
 // The buffers of a call, and what is known of its rows at compile time.
-struct Sample {
+struct SampleLaunches {
   Kernel &k;
   Value logits, temperature, bits, filtered, topK, topP, minP, token, logKept,
       status;
@@ -34,11 +34,12 @@ struct Sample {
   Value maxima, masses, kept, pivots,
       leasts; // scratch: [rows, parts] f32, i64, i64; [rows] i64, i64
 
-  explicit Sample(Kernel &k)
-      : k(k), logits(k.input(0)), temperature(k.input(1)), bits(k.input(2)),
-        filtered(k.input(3)), topK(k.input(4)), topP(k.input(5)),
-        minP(k.input(6)), token(k.output(0)), logKept(k.output(1)),
-        status(k.output(2)), vocabulary(columnsOf(logits)),
+  SampleLaunches(Kernel &k, nn::SampleOp::Adaptor op)
+      : k(k), logits(op.getLogits()), temperature(op.getTemperature()),
+        bits(op.getBits()), filtered(op.getFiltered()), topK(op.getTopK()),
+        topP(op.getTopP()), minP(op.getMinP()), token(k.result(0)),
+        logKept(k.result(1)), status(k.result(2)),
+        vocabulary(columnsOf(logits)),
         width(accessWidth(vocabulary, k.host.getF32Type())),
         parts((vocabulary + kColumns - 1) / kColumns),
         rows(k.extent(logits, 0)), filters(k.extent(filtered, 0)) {
@@ -120,7 +121,7 @@ Value weightOfPart(Emitter &b, const SampleRows &shape, Value logits, Value row,
 }
 
 // The largest logit of a part; NaN when one is NaN or +infinity.
-void Sample::launchMaxima() const {
+void SampleLaunches::launchMaxima() const {
   SampleRows shape = this->shape();
   k.launch(spec("sample_maxima", blocksOf(rows), {logits, maxima}),
            [&](Emitter &b, ValueRange arguments) {
@@ -154,7 +155,7 @@ void Sample::launchMaxima() const {
 // Masses of a part's tokens, all of which count as kept until a filter says
 // otherwise. Of a row without a draw a part that holds the token looked for
 // counts as 1.
-void Sample::launchMasses() const {
+void SampleLaunches::launchMasses() const {
   SampleRows shape = this->shape();
   k.launch(spec("sample_masses", blocksOf(rows),
                 {logits, temperature, maxima, masses, kept, pivots, leasts}),
@@ -190,7 +191,7 @@ void Sample::launchMasses() const {
 
 // Masses of what the filters left of a part, a block for each part of each row
 // with filters.
-void Sample::launchKept() const {
+void SampleLaunches::launchKept() const {
   SampleRows shape = this->shape();
   k.launch(
       spec("sample_kept", blocksOf(filters),
@@ -221,7 +222,7 @@ void Sample::launchKept() const {
 // A block for each row. Its part is read by all warps; the sums of 32 accesses,
 // which are neighbours, are put down, the first warp finds the one in which the
 // threshold is passed and reads it again.
-void Sample::launchChoose() const {
+void SampleLaunches::launchChoose() const {
   SampleRows shape = this->shape();
   int64_t segments = accessesOf(shape) * kWarps;
   LaunchSpec choose = spec("sample_choose", rows,
@@ -322,19 +323,21 @@ void Sample::launchChoose() const {
   });
 }
 
-LogicalResult emitSample(Kernel &k) {
-  Sample sample(k);
-  sample.launchMaxima();
-  sample.launchMasses();
-  launchPivots(k, sample.shape(), sample.maxima, sample.masses, sample.pivots,
-               sample.leasts);
-  sample.launchKept();
-  sample.launchChoose();
+LogicalResult emitSample(Kernel &k, nn::SampleOp::Adaptor op) {
+  SampleLaunches launches(k, op);
+  launches.launchMaxima();
+  launches.launchMasses();
+  launchPivots(k, op, launches.shape(), launches.maxima, launches.masses,
+               launches.pivots, launches.leasts);
+  launches.launchKept();
+  launches.launchChoose();
   return success();
 }
 
 } // namespace
 
-void addSampleKernels(KernelTable &table) { table["nn.sample"] = emitSample; }
+void addSampleKernels(KernelTable &table) {
+  table.add<nn::SampleOp>(emitSample);
+}
 
 } // namespace nibble::hopper

@@ -278,15 +278,18 @@ private:
 
 } // namespace
 
-void launchPivots(Kernel &k, const SampleRows &shape, Value maxima,
-                  Value masses, Value pivots, Value leasts) {
+void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
+                  Value maxima, Value masses, Value pivots, Value leasts) {
   LaunchSpec spec;
   spec.key = "sample_pivot_" + std::to_string(shape.vocabulary);
   spec.threads = kThreads;
   spec.sharedBytes = kSharedBytes;
-  spec.grid = {k.extent(k.input(3), 0)};
-  spec.arguments = {k.input(0), k.input(1), k.input(3), k.input(4), k.input(5),
-                    k.input(6), maxima,     masses,     pivots,     leasts};
+  spec.grid = {k.extent(op.getFiltered(), 0)};
+  spec.arguments = {op.getLogits(),   op.getTemperature(),
+                    op.getFiltered(), op.getTopK(),
+                    op.getTopP(),     op.getMinP(),
+                    maxima,           masses,
+                    pivots,           leasts};
   spec.partly = spec.arguments; // depends on what the rows draw from
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type i64 = b.getI64Type(), i32 = b.getI32Type(), f64 = b.getF64Type();

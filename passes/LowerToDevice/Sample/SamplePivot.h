@@ -34,10 +34,10 @@ struct RowState {
 };
 
 // For each row with filters: the rank of the last token that top_k and top_p
-// keep (all ones: every token) and the least mass of min_p. `k` is the
-// nn.sample; maxima and masses are [rows, parts], pivots and leasts [rows],
-// i64.
-void launchPivots(Kernel &k, const SampleRows &shape, mlir::Value maxima,
-                  mlir::Value masses, mlir::Value pivots, mlir::Value leasts);
+// keep (all ones: every token) and the least mass of min_p. maxima and masses
+// are [rows, parts], pivots and leasts [rows], i64.
+void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
+                  mlir::Value maxima, mlir::Value masses, mlir::Value pivots,
+                  mlir::Value leasts);
 
 } // namespace nibble::hopper

@@ -1,5 +1,6 @@
 #include "passes/LowerToHopper/Attention/Attention.h"
 
+#include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 
 #include <cmath>
@@ -8,29 +9,23 @@ using namespace mlir;
 
 namespace nibble::hopper {
 
-FailureOr<AttentionShape> AttentionShape::of(Kernel &k, int64_t size) {
-  AttentionShape shape;
-  shape.heads = k.integer("heads");
-  shape.kvHeads = k.integer("kv_heads");
-  shape.group = shape.heads / shape.kvHeads;
-  shape.size = size;
-  shape.window = k.integer("window");
-  shape.scale = k.real("scale");
-  if (Type element = elementOf(k.input(0)); !element.isBF16())
-    return k.op.emitError() << "has activations of " << element
-                            << "; an H200's kernels take bf16";
-  if (size % 16 != 0 || size > 256)
+FailureOr<AttentionShape>
+AttentionShape::of(Kernel &k, Value q, const kernels::AttentionHeads &heads) {
+  AttentionShape shape{heads};
+  if (failed(checkActivations(k, q)))
+    return failure();
+  if (shape.size % 16 != 0 || shape.size > 256)
     return k.op.emitError()
-           << "has heads of " << size
+           << "has heads of " << shape.size
            << " elements; an H200's attention takes multiples of 16 up to 256";
   if (shape.group > kTileRows)
     return k.op.emitError()
            << "has " << shape.group
            << " query heads for one key head; an H200's attention takes up to "
            << kTileRows;
-  if (k.integer("kv_block") != kTileRows)
+  if (shape.block != kTileRows)
     return k.op.emitError()
-           << "has kv_block = " << k.integer("kv_block")
+           << "has kv_block = " << shape.block
            << "; an H200's attention takes keys in blocks of " << kTileRows
            << ", in training and in rollout alike";
   if (!(shape.scale > 0))

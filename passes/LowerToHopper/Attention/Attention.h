@@ -9,6 +9,7 @@
 // is boxes of 64 columns (128 bytes) by 64 rows, in the 128-byte swizzle.
 #pragma once
 
+#include "passes/Kernels/AttentionHeads.h"
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
 namespace nibble::hopper {
@@ -19,16 +20,11 @@ constexpr int64_t kBoxBytes =
     kTileRows * kBoxColumns * 2;    // of a tile, for 64 columns
 constexpr int64_t kWarpgroup = 128; // threads
 
-struct AttentionShape {
-  int64_t heads = 0, kvHeads = 0,
-          group = 0;  // group: query heads that read one key head
-  int64_t size = 0;   // elements of a head
-  int64_t window = 0; // 0: all positions
-  double scale = 0;
-
-  // Of an op whose heads have `size` elements. Error when an H200's kernels do
-  // not take it.
-  static mlir::FailureOr<AttentionShape> of(Kernel &k, int64_t size);
+struct AttentionShape : kernels::AttentionHeads {
+  // Error, reported at the op, when an H200's kernels do not take queries `q`
+  // of such heads.
+  static mlir::FailureOr<AttentionShape>
+  of(Kernel &k, mlir::Value q, const kernels::AttentionHeads &heads);
   std::string key() const;
   int64_t boxes() const { return (size + kBoxColumns - 1) / kBoxColumns; }
   int64_t tileBytes() const { return boxes() * kBoxBytes; }

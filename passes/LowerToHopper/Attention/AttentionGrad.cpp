@@ -53,30 +53,34 @@ void launchStatistics(Kernel &k, const AttentionShape &shape,
   });
 }
 
-LogicalResult emitAttentionGrad(Kernel &k) {
-  Value q = k.input(1);
+LogicalResult emitAttentionGrad(Kernel &k, nn::AttentionGradOp::Adaptor op) {
+  Value q = op.getQ();
+  int64_t size = columnsOf(q) / static_cast<int64_t>(op.getHeads());
   FailureOr<AttentionShape> shape =
-      AttentionShape::of(k, columnsOf(q) / k.integer("heads"));
+      AttentionShape::of(k, op.getDy(), kernels::AttentionHeads::of(op, size));
   if (failed(shape))
     return failure();
   AttentionGradArguments arguments;
-  arguments.dy = k.input(0), arguments.q = q, arguments.keys = k.input(2),
-  arguments.values = k.input(3);
-  arguments.positions = k.input(6), arguments.sequences = k.input(7);
+  arguments.dy = op.getDy();
+  arguments.q = q;
+  arguments.keys = op.getK();
+  arguments.values = op.getV();
+  arguments.positions = op.getPositions();
+  arguments.sequences = op.getSequences();
   arguments.tokens = k.extent(q, 0);
   arguments.sequenceCount = k.host.createOrFold<arith::SubIOp>(
       k.loc(), k.extent(arguments.sequences, 0), k.index(1));
   for (Value *statistic : {&arguments.logs, &arguments.means})
     *statistic = k.scratch({shape->kvHeads, ShapedType::kDynamic, shape->group},
                            arguments.tokens, k.host.getF32Type());
-  launchStatistics(k, *shape, arguments, k.input(4), k.input(5));
-  launchQueryGrad(k, *shape, arguments, k.output(0));
+  launchStatistics(k, *shape, arguments, op.getY(), op.getLse());
+  launchQueryGrad(k, *shape, arguments, k.result(0));
   // Registers do not hold the sums of both of longer heads.
   if (shape->size > 128) {
-    launchKeyGrad(k, *shape, arguments, k.output(1), {});
-    launchKeyGrad(k, *shape, arguments, {}, k.output(2));
+    launchKeyGrad(k, *shape, arguments, k.result(1), {});
+    launchKeyGrad(k, *shape, arguments, {}, k.result(2));
   } else {
-    launchKeyGrad(k, *shape, arguments, k.output(1), k.output(2));
+    launchKeyGrad(k, *shape, arguments, k.result(1), k.result(2));
   }
   return success();
 }
@@ -84,7 +88,7 @@ LogicalResult emitAttentionGrad(Kernel &k) {
 } // namespace
 
 void addAttentionGradKernels(KernelTable &table) {
-  table["nn.attention_grad"] = emitAttentionGrad;
+  table.add<nn::AttentionGradOp>(emitAttentionGrad);
 }
 
 } // namespace nibble::hopper

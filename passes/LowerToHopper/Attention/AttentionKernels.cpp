@@ -16,10 +16,10 @@ Value sub(Kernel &k, Value a, int64_t b) {
 
 // How the op's tokens are cut. The bits do not depend on it.
 void fillCommon(Kernel &k, const AttentionForwardSpec &spec,
-                AttentionForwardArguments &arguments, Value positions,
+                AttentionForwardArguments &arguments, Value q, Value positions,
                 Value sequences) {
-  arguments.q = k.input(0);
-  arguments.y = k.output(0);
+  arguments.q = q;
+  arguments.y = k.result(0);
   arguments.positions = positions;
   arguments.sequences = sequences;
   arguments.sequenceCount = sub(k, k.extent(sequences, 0), 1);
@@ -27,10 +27,13 @@ void fillCommon(Kernel &k, const AttentionForwardSpec &spec,
                                   spec.tokensPerBlock());
 }
 
-LogicalResult emitAttention(Kernel &k) {
-  Value q = k.input(0), keys = k.input(1), values = k.input(2);
+LogicalResult emitAttention(Kernel &k, nn::AttentionOp::Adaptor op) {
+  Value q = op.getQ();
+  Value keys = op.getK();
+  Value values = op.getV();
+  int64_t size = columnsOf(q) / static_cast<int64_t>(op.getHeads());
   FailureOr<AttentionShape> shape =
-      AttentionShape::of(k, columnsOf(q) / k.integer("heads"));
+      AttentionShape::of(k, q, kernels::AttentionHeads::of(op, size));
   if (failed(shape))
     return failure();
   AttentionForwardSpec spec;
@@ -39,17 +42,21 @@ LogicalResult emitAttention(Kernel &k) {
   Value tokens = k.extent(keys, 0);
   arguments.keys = mapOfRows(k, keys, tokens, columnsOf(keys), kTileRows);
   arguments.values = mapOfRows(k, values, tokens, columnsOf(values), kTileRows);
-  arguments.lse = k.output(1);
-  fillCommon(k, spec, arguments, k.input(3), k.input(4));
+  arguments.lse = k.result(1);
+  fillCommon(k, spec, arguments, q, op.getPositions(), op.getSequences());
   launchAttentionForward(k, spec, arguments);
   return success();
 }
 
-LogicalResult emitPagedAttention(Kernel &k) {
-  Value keys = k.input(1), values = k.input(2), pages = k.input(5);
+LogicalResult emitPagedAttention(Kernel &k, nn::PagedAttentionOp::Adaptor op) {
+  Value q = op.getQ();
+  Value keys = op.getKeyCache();
+  Value values = op.getValueCache();
+  Value pages = op.getPages();
   ArrayRef<int64_t> cache = cast<MemRefType>(keys.getType())
                                 .getShape(); // [pages, kv heads, size, slots]
-  FailureOr<AttentionShape> shape = AttentionShape::of(k, cache[2]);
+  FailureOr<AttentionShape> shape =
+      AttentionShape::of(k, q, kernels::AttentionHeads::of(op, cache[2]));
   if (failed(shape))
     return failure();
   AttentionForwardSpec spec;
@@ -65,7 +72,7 @@ LogicalResult emitPagedAttention(Kernel &k) {
                 kTileRows);
   arguments.pages = pages;
   arguments.pageColumns = k.extent(pages, 1);
-  fillCommon(k, spec, arguments, k.input(3), k.input(4));
+  fillCommon(k, spec, arguments, q, op.getPositions(), op.getSequences());
   launchAttentionForward(k, spec, arguments);
   return success();
 }
@@ -73,8 +80,8 @@ LogicalResult emitPagedAttention(Kernel &k) {
 } // namespace
 
 void addAttentionKernels(KernelTable &table) {
-  table["nn.attention"] = emitAttention;
-  table["nn.paged_attention"] = emitPagedAttention;
+  table.add<nn::AttentionOp>(emitAttention);
+  table.add<nn::PagedAttentionOp>(emitPagedAttention);
 }
 
 } // namespace nibble::hopper

@@ -28,14 +28,13 @@ Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
       k.host.getI64IntegerAttr(128));
 }
 
-// On a linear: what the cost model would choose otherwise. Splits decide bits,
-// so training and rollout must be given the same.
-constexpr StringLiteral kTileAttr = "hopper.tile",
-                        kStagesAttr = "hopper.stages",
-                        kSplitsAttr = "hopper.splits";
+LinearChoices choicesOf(Kernel &k) {
+  return LinearChoices::of(k.op.getParameters());
+}
 
+// `splits`: given or chosen.
 LogicalResult checkChoices(Kernel &k, int64_t splits, int64_t columns) {
-  int64_t tile = k.integer(kTileAttr), stages = k.integer(kStagesAttr);
+  auto [tile, stages, given] = choicesOf(k);
   if (tile != 0 && !llvm::is_contained(kTokenTiles, tile))
     return k.op.emitError() << "has " << kTileAttr << " = " << tile
                             << "; there are 8, 16, 32, 64, 128 and 256";
@@ -136,16 +135,17 @@ bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns) {
 // One launch for each tile of tokens; all but one have an empty grid.
 void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
                   Value b) {
-  spec.givenStages = k.integer(kStagesAttr);
+  LinearChoices choices = choicesOf(k);
+  spec.givenStages = choices.stages;
   auto launch = [&](int64_t tile, Value columnBlocks) {
     spec.tile = tile;
-    spec.sharers = sharersOf(columnsOf(k.output(0)), tile);
+    spec.sharers = sharersOf(columnsOf(arguments.result), tile);
     arguments.b = mapOf(k, b, tile / spec.sharers);
     launchMatrix(k, spec, arguments, columnBlocks);
   };
-  if (int64_t tile = k.integer(kTileAttr))
-    return launch(tile, k.ceilDiv(arguments.n, tile));
-  int64_t rows = columnsOf(k.output(0)), lower = 0;
+  if (choices.tile)
+    return launch(choices.tile, k.ceilDiv(arguments.n, choices.tile));
+  int64_t rows = columnsOf(arguments.result), lower = 0;
   auto launchUpTo = [&](int64_t upper, int64_t tile) {
     launch(tile, k.mul(k.ceilDiv(arguments.n, tile),
                        inRange(k, arguments.n, lower, upper)));
@@ -167,16 +167,23 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
 }
 
+// A linear, whatever op it is. `paired` is the second weight of a swiglu; it,
+// bias and residual may be null.
+struct LinearOperands {
+  Value x, weight, paired, bias, residual;
+};
+
 // y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT); weights [N, K]
 // bf16, or the bytes of `packed`.
-LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed,
-                      Value paired = {}) {
-  Value x = k.input(0), y = k.output(0);
+LogicalResult forward(Kernel &k, const LinearOperands &operands,
+                      qat::PackedType packed = {}) {
+  auto [x, weight, paired, bias, residual] = operands;
+  Value y = k.result(0);
   MatrixSpec spec;
   spec.element = elementOf(y);
   MatrixArguments arguments;
-  arguments.bias = k.optional(2);
-  arguments.residual = k.optional(3);
+  arguments.bias = bias;
+  arguments.residual = residual;
   spec.bias = static_cast<bool>(arguments.bias);
   spec.residual = static_cast<bool>(arguments.residual);
   spec.wholeRows = columnsOf(y) % 8 == 0;
@@ -201,7 +208,7 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed,
     if (paired)
       arguments.pairedA = mapOf(k, paired, 64);
   }
-  int64_t splits = k.integer(kSplitsAttr);
+  int64_t splits = choicesOf(k).splits;
   spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x));
   if (failed(checkChoices(k, spec.splits, columnsOf(x))))
     return failure();
@@ -213,32 +220,48 @@ LogicalResult forward(Kernel &k, Value weight, qat::PackedType packed,
   return success();
 }
 
-LogicalResult emitLinear(Kernel &k) { return forward(k, k.input(1), {}); }
-
-LogicalResult emitPackedLinear(Kernel &k) {
-  auto packed = cast<qat::PackedType>(k.inputType(1));
-  if (packed.inSlabs())
-    return forward(k, k.input(1), packed);
-  FailureOr<Value> weight = emitDequantized(k, k.input(1), packed);
-  return failed(weight) ? failure() : forward(k, *weight, {});
+LogicalResult emitLinear(Kernel &k, nn::LinearOp::Adaptor op) {
+  return forward(
+      k, {op.getX(), op.getWeight(), {}, op.getBias(), op.getResidual()});
 }
 
-LogicalResult emitLinearSwiglu(Kernel &k) {
-  return forward(k, k.input(1), {}, k.input(2));
+// From a bf16 copy of the weight that lives as long as the launch, where the
+// matrix kernel cannot read the packed weight.
+LogicalResult emitPackedLinear(Kernel &k, qat::LinearOp::Adaptor op) {
+  LinearOperands operands{
+      op.getX(), op.getPacked(), {}, op.getBias(), op.getResidual()};
+  qat::PackedType packed = k.packedType(op.getPacked());
+  if (packed.inSlabs())
+    return forward(k, operands, packed);
+  FailureOr<Value> weight = emitDequantized(k, op.getPacked(), packed);
+  if (failed(weight))
+    return failure();
+  operands.weight = *weight;
+  return forward(k, operands);
 }
 
-LogicalResult emitPackedLinearSwiglu(Kernel &k) {
-  auto packed = cast<qat::PackedType>(k.inputType(1));
+LogicalResult emitLinearSwiglu(Kernel &k, nn::LinearSwigluOp::Adaptor op) {
+  return forward(k, {op.getX(), op.getGate(), op.getUp(), {}, {}});
+}
+
+LogicalResult emitPackedLinearSwiglu(Kernel &k,
+                                     qat::LinearSwigluOp::Adaptor op) {
+  LinearOperands operands{op.getX(), op.getGate(), op.getUp(), {}, {}};
+  qat::PackedType packed = k.packedType(op.getGate());
   if (packed.inSlabs())
-    return forward(k, k.input(1), packed, k.input(2));
-  FailureOr<Value> gate = emitDequantized(k, k.input(1), packed),
-                   up = emitDequantized(k, k.input(2), packed);
-  return failed(gate) || failed(up) ? failure() : forward(k, *gate, {}, *up);
+    return forward(k, operands, packed);
+  FailureOr<Value> gate = emitDequantized(k, op.getGate(), packed);
+  FailureOr<Value> up = emitDequantized(k, op.getUp(), packed);
+  if (failed(gate) || failed(up))
+    return failure();
+  operands.weight = *gate;
+  operands.paired = *up;
+  return forward(k, operands);
 }
 
 // dx = dy w: the rows of A are the columns of w.
-LogicalResult inputGrad(Kernel &k, Value weight) {
-  Value dy = k.input(0), dx = k.output(0);
+LogicalResult inputGrad(Kernel &k, Value dy, Value weight) {
+  Value dx = k.result(0);
   if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, weight)))
     return failure();
   MatrixSpec spec;
@@ -255,25 +278,30 @@ LogicalResult inputGrad(Kernel &k, Value weight) {
   return success();
 }
 
-LogicalResult emitInputGrad(Kernel &k) { return inputGrad(k, k.input(1)); }
+LogicalResult emitInputGrad(Kernel &k, nn::LinearInputGradOp::Adaptor op) {
+  return inputGrad(k, op.getDy(), op.getWeight());
+}
 
-// From a bf16 copy of the weight that lives as long as the launch.
-LogicalResult emitPackedInputGrad(Kernel &k) {
+LogicalResult emitPackedInputGrad(Kernel &k,
+                                  qat::LinearInputGradOp::Adaptor op) {
   FailureOr<Value> weight =
-      emitDequantized(k, k.input(1), cast<qat::PackedType>(k.inputType(1)));
-  return failed(weight) ? failure() : inputGrad(k, *weight);
+      emitDequantized(k, op.getPacked(), k.packedType(op.getPacked()));
+  return failed(weight) ? failure() : inputGrad(k, op.getDy(), *weight);
 }
 
 // dw += dyT x: k is the tokens, ascending from what dw holds.
-LogicalResult emitWeightGrad(Kernel &k) {
-  Value dy = k.input(0), x = k.input(1), dw = k.output(0);
+LogicalResult emitWeightGrad(Kernel &k, nn::LinearWeightGradOp::Adaptor op) {
+  Value dy = op.getDy();
+  Value x = op.getX();
+  Value dw = op.getInit();
   if (failed(checkMatrix(k, dy)) || failed(checkMatrix(k, x)))
     return failure();
   MatrixSpec spec;
   spec.a = spec.b = Operand::kTransposed;
   spec.result = Result::kAccumulate;
-  int64_t given = k.integer(kTileAttr), rows = columnsOf(dy),
-          columns = columnsOf(x);
+  int64_t given = choicesOf(k).tile;
+  int64_t rows = columnsOf(dy);
+  int64_t columns = columnsOf(x);
   if (given != 0 && given != 128 && given != 256)
     return k.op.emitError() << "has " << kTileAttr << " = " << given
                             << "; a weight gradient has 128 and 256";
@@ -294,13 +322,13 @@ LogicalResult emitWeightGrad(Kernel &k) {
 } // namespace
 
 void addLinearKernels(KernelTable &table) {
-  table["nn.linear"] = emitLinear;
-  table["nn.linear_swiglu"] = emitLinearSwiglu;
-  table["nn.linear_input_grad"] = emitInputGrad;
-  table["nn.linear_weight_grad"] = emitWeightGrad;
-  table["qat.linear"] = emitPackedLinear;
-  table["qat.linear_swiglu"] = emitPackedLinearSwiglu;
-  table["qat.linear_input_grad"] = emitPackedInputGrad;
+  table.add<nn::LinearOp>(emitLinear);
+  table.add<nn::LinearSwigluOp>(emitLinearSwiglu);
+  table.add<nn::LinearInputGradOp>(emitInputGrad);
+  table.add<nn::LinearWeightGradOp>(emitWeightGrad);
+  table.add<qat::LinearOp>(emitPackedLinear);
+  table.add<qat::LinearSwigluOp>(emitPackedLinearSwiglu);
+  table.add<qat::LinearInputGradOp>(emitPackedInputGrad);
 }
 
 } // namespace nibble::hopper

@@ -27,17 +27,20 @@ struct Rows {
 
 class GradEmitter {
 public:
-  GradEmitter(Kernel &k)
+  GradEmitter(Kernel &k, nn::AttentionGradOp::Adaptor op)
       : k(k),
         a(k.b,
-          AttentionShape::of(k, columnsOf(k.inputs[1]) / k.integer("heads"))),
-        b(k.b), dy(k.inputs[0]), q(k.inputs[1]), keys(k.inputs[2]),
-        y(k.inputs[4]), lse(k.inputs[5]), positions(k.inputs[6]),
-        sequences(k.inputs[7]) {}
+          AttentionShape::of(k.machine,
+                             kernels::AttentionHeads::of(
+                                 op, columnsOf(op.getQ()) /
+                                         static_cast<int64_t>(op.getHeads())))),
+        b(k.b), dy(op.getDy()), q(op.getQ()), keys(op.getK()),
+        values(op.getV()), y(op.getY()), lse(op.getLse()),
+        positions(op.getPositions()), sequences(op.getSequences()) {}
 
   void emit() {
     Panel keyPanel = makePanel(a, keys, positions, sequences);
-    Panel valuePanel = makePanel(a, k.inputs[3], positions, sequences);
+    Panel valuePanel = makePanel(a, values, positions, sequences);
     auto sums = [&] {
       return b.scratch(
           {a.shape.kvHeads, ShapedType::kDynamic, a.shape.paddedSize()},
@@ -71,8 +74,8 @@ public:
           emitChunk(segment, sequence, begin, rows, keyPanel, valuePanel, dk,
                     dv);
         });
-        emitResults(begin, end, head, dk, k.outputs[1]);
-        emitResults(begin, end, head, dv, k.outputs[2]);
+        emitResults(begin, end, head, dk, k.result(1));
+        emitResults(begin, end, head, dv, k.result(2));
       });
     });
   }
@@ -81,7 +84,7 @@ private:
   Kernel &k;
   AttentionEmitter a;
   Emitter &b;
-  Value dy, q, keys, y, lse, positions, sequences;
+  Value dy, q, keys, values, y, lse, positions, sequences;
 
   void forElements(Value begin, Value end, Value head,
                    function_ref<void(Value, Value, int64_t)> body) {
@@ -176,7 +179,7 @@ private:
       });
     });
     a.forRows(segment, [&](Value row, Value token, Value head) {
-      a.writeHead(rows.dq, row, k.outputs[0], b.addI(segment.firstToken, token),
+      a.writeHead(rows.dq, row, k.result(0), b.addI(segment.firstToken, token),
                   head, [](Value sum) { return sum; });
     });
   }
@@ -184,8 +187,8 @@ private:
 
 } // namespace
 
-LogicalResult emitAttentionGrad(Kernel &k) {
-  GradEmitter(k).emit();
+LogicalResult emitAttentionGrad(Kernel &k, nn::AttentionGradOp::Adaptor op) {
+  GradEmitter(k, op).emit();
   return success();
 }
 

@@ -109,11 +109,13 @@ void emitChunk(AttentionEmitter &a, const State &state, Value sequence,
   });
 }
 
-LogicalResult emitAttention(Kernel &k) {
-  Value q = k.inputs[0], keys = k.inputs[1], values = k.inputs[2],
-        positions = k.inputs[3], sequences = k.inputs[4];
-  AttentionEmitter a(k.b,
-                     AttentionShape::of(k, columnsOf(q) / k.integer("heads")));
+LogicalResult emitAttention(Kernel &k, nn::AttentionOp::Adaptor op) {
+  Value q = op.getQ(), keys = op.getK(), values = op.getV(),
+        positions = op.getPositions(), sequences = op.getSequences();
+  int64_t size = columnsOf(q) / static_cast<int64_t>(op.getHeads());
+  AttentionEmitter a(
+      k.b,
+      AttentionShape::of(k.machine, kernels::AttentionHeads::of(op, size)));
   Emitter &b = k.b;
   Panel panel = makePanel(a, keys, positions, sequences);
   OpenBlock open = [&](Value sequence, const Segment &segment, Value block) {
@@ -136,16 +138,19 @@ LogicalResult emitAttention(Kernel &k) {
   State state(a);
   a.forChunks(positions, sequences, /*keysFromBatch=*/true,
               [&](Value sequence, const Segment &segment) {
-                emitChunk(a, state, sequence, segment, open, q, k.outputs[0],
-                          k.outputs[1]);
+                emitChunk(a, state, sequence, segment, open, q, k.result(0),
+                          k.result(1));
               });
   return success();
 }
 
-LogicalResult emitPagedAttention(Kernel &k) {
-  Value q = k.inputs[0], keys = k.inputs[1], values = k.inputs[2],
-        positions = k.inputs[3], sequences = k.inputs[4], pages = k.inputs[5];
-  AttentionEmitter a(k.b, AttentionShape::of(k, columnsOf(values)));
+LogicalResult emitPagedAttention(Kernel &k, nn::PagedAttentionOp::Adaptor op) {
+  Value q = op.getQ(), keys = op.getKeyCache(), values = op.getValueCache(),
+        positions = op.getPositions(), sequences = op.getSequences(),
+        pages = op.getPages();
+  AttentionEmitter a(
+      k.b, AttentionShape::of(
+               k.machine, kernels::AttentionHeads::of(op, columnsOf(values))));
   Emitter &b = k.b;
   int64_t size = a.shape.size, blocksInPage = columnsOf(keys) / a.shape.block;
   OpenBlock open = [&](Value sequence, const Segment &segment, Value block) {
@@ -169,7 +174,7 @@ LogicalResult emitPagedAttention(Kernel &k) {
   State state(a);
   a.forChunks(positions, sequences, /*keysFromBatch=*/false,
               [&](Value sequence, const Segment &segment) {
-                emitChunk(a, state, sequence, segment, open, q, k.outputs[0],
+                emitChunk(a, state, sequence, segment, open, q, k.result(0),
                           /*lse=*/Value());
               });
   return success();
@@ -177,11 +182,11 @@ LogicalResult emitPagedAttention(Kernel &k) {
 
 // Bits are moved, not numbers. Sequences are cut over the threads: a page
 // belongs to one of them.
-LogicalResult emitCacheWrite(Kernel &k) {
+LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
   Emitter &b = k.b;
-  Value keys = k.inputs[0], values = k.inputs[1], positions = k.inputs[2],
-        sequences = k.inputs[3], pages = k.inputs[4];
-  Value keyCache = k.outputs[0], valueCache = k.outputs[1];
+  Value keys = op.getK(), values = op.getV(), positions = op.getPositions(),
+        sequences = op.getSequences(), pages = op.getPages();
+  Value keyCache = op.getKeyCache(), valueCache = op.getValueCache();
   ArrayRef<int64_t> extents =
       bufferType(valueCache).getShape(); // [pages, kv heads, slots, D]
   Value heads = b.index(extents[1]), slots = b.index(extents[2]),
@@ -215,10 +220,10 @@ LogicalResult emitCacheWrite(Kernel &k) {
 } // namespace
 
 void addAttentionKernels(KernelTable &table) {
-  table["nn.attention"] = emitAttention;
-  table["nn.paged_attention"] = emitPagedAttention;
-  table["nn.cache_write"] = emitCacheWrite;
-  table["nn.attention_grad"] = emitAttentionGrad;
+  table.add<nn::AttentionOp>(emitAttention);
+  table.add<nn::PagedAttentionOp>(emitPagedAttention);
+  table.add<nn::CacheWriteOp>(emitCacheWrite);
+  table.add<nn::AttentionGradOp>(emitAttentionGrad);
 }
 
 } // namespace nibble::host

@@ -10,6 +10,7 @@
 // not see leaves it alone.
 #pragma once
 
+#include "passes/Kernels/AttentionHeads.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 
 #include <functional>
@@ -18,18 +19,14 @@
 namespace nibble::host {
 
 // Extents of an attention op and how its work is cut.
-struct AttentionShape {
-  int64_t heads, kvHeads, group; // group: query heads of one key/value head
-  int64_t size;                  // elements of a head, D
-  int64_t block;                 // positions of a key block
-  int64_t window;                // 0: everything before
-  float scale;
+struct AttentionShape : kernels::AttentionHeads {
   int64_t chunkTokens;           // tokens of a chunk
   int64_t tileTokens, tileHeads; // rows of a register tile
   int64_t accumulators; // vectors of sixteen lanes that a tile may keep in
                         // registers
 
-  static AttentionShape of(const Kernel &k, int64_t size);
+  static AttentionShape of(const MachineModel &machine,
+                           const kernels::AttentionHeads &heads);
 
   int64_t vectors() const {
     return (size + kLanes - 1) / kLanes;

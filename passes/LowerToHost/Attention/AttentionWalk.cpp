@@ -17,22 +17,17 @@ static std::pair<int64_t, int64_t> tileOf(int64_t group, int64_t rows) {
   return {1, heads};
 }
 
-AttentionShape AttentionShape::of(const Kernel &k, int64_t size) {
+AttentionShape AttentionShape::of(const MachineModel &machine,
+                                  const kernels::AttentionHeads &heads) {
   AttentionShape shape;
-  shape.heads = k.integer("heads");
-  shape.kvHeads = k.integer("kv_heads");
-  shape.group = shape.heads / shape.kvHeads;
-  shape.size = size;
-  shape.block = k.integer("kv_block");
-  shape.window = k.integer("window");
-  shape.scale = k.real("scale");
+  static_cast<kernels::AttentionHeads &>(shape) = heads;
   // Thirty-two rows of queries and sums stay beside a block of keys in the
   // first-level cache.
   shape.chunkTokens = std::max<int64_t>(1, 32 / shape.group);
   // Half of the registers, counted in sixteen lanes. Eight rows halve the loads
   // and widenings of four; more of them gain little.
   shape.accumulators = std::max<int64_t>(
-      1, k.machine.vectorRegisters * k.machine.vectorFloats / kLanes / 2);
+      1, machine.vectorRegisters * machine.vectorFloats / kLanes / 2);
   std::tie(shape.tileTokens, shape.tileHeads) =
       tileOf(shape.group, std::min<int64_t>(8, shape.accumulators));
   return shape;

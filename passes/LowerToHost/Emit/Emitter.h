@@ -5,7 +5,7 @@
 // nearest even. Every helper says which bits it promises.
 #pragma once
 
-#include "passes/Elementary/Elementary.h"
+#include "passes/Kernels/Elementary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

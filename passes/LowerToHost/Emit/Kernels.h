@@ -3,7 +3,7 @@
 #pragma once
 
 #include "dialects/Host/Host.h"
-#include "dialects/Kernel/Kernel.h"
+#include "passes/Kernels/KernelOp.h"
 #include "passes/LowerToHost/Emit/Emitter.h"
 
 namespace nibble::host {
@@ -17,32 +17,14 @@ struct MachineModel {
   int64_t l2Bytes = 1 << 20;
 };
 
-// One kernel to be written. `inputs` and `outputs` are arguments of the
-// outlined function, in the order of the op.
-struct Kernel {
+// One kernel to be written: its buffers are arguments of the function that it
+// is outlined to.
+struct Kernel : kernels::KernelOp {
   Emitter &b;
-  mutable kernel::ComputeOp op;
-  mlir::ValueRange inputs;
-  mlir::ValueRange outputs;
   const MachineModel &machine;
-
-  // The op's attribute as an integer or float; the kernel's op verified that it
-  // is there.
-  int64_t integer(llvm::StringRef name) const;
-  float real(llvm::StringRef name) const;
-  bool flag(llvm::StringRef name) const;
-  // The tensor types that the op had.
-  mlir::Type inputType(unsigned i) const;
-  mlir::Type outputType(unsigned i) const;
-  // Of an op with optional operands: the operand of group `group` in the op's
-  // definition, null when it was not given.
-  mlir::Value optional(unsigned group) const;
 };
 
-using EmitKernelFn = mlir::LogicalResult (*)(Kernel &);
-
-// Name of the op ("nn.rms_norm") to the function that writes its body.
-using KernelTable = llvm::StringMap<EmitKernelFn>;
+using KernelTable = kernels::KernelTable<Kernel>;
 
 // Each file of kernels adds its own.
 void addNormKernels(KernelTable &table); // rms_norm and gradient

@@ -21,10 +21,11 @@ constexpr int64_t kFewest =
     132; // tokens of an iteration, when there are as many
 
 struct Forward {
-  Kernel &kernel;
+  const MachineModel &machine;
   Emitter &b;
   const WeightReader &weight;
   LinearEpilogue epilogue;
+  Value source; // the op's x, bf16 or float32
   Value tokens; // index
   Value x;      // [T, at least steps * 16] float32
   // Of a register tile. Six tokens and four rows read ten vectors for 24
@@ -50,7 +51,7 @@ struct Forward {
   // second-level cache, or else so many that fetching it from the next level
   // costs less than decoding the weight again.
   int64_t fittingTokens() const {
-    return kernel.machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
+    return machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
   }
   int64_t chunkTokens() const {
     return std::clamp<int64_t>(fittingTokens(), kFewest, 768) / 6 * 6;
@@ -64,9 +65,7 @@ struct Forward {
 
   // Lanes that a register holds, and that many of a vector<16xf32> from `lane`
   // on.
-  int64_t width() const {
-    return std::min(kernel.machine.vectorFloats, kLanes);
-  }
+  int64_t width() const { return std::min(machine.vectorFloats, kLanes); }
   Value part(Value lanes, int64_t lane) const {
     if (width() == kLanes)
       return lanes;
@@ -93,7 +92,6 @@ struct Forward {
 
 // x in float32, padded with +0 to whole steps. Already so: used as it is.
 void Forward::widen() {
-  Value source = kernel.inputs[0];
   bool isFloat = cast<MemRefType>(source.getType()).getElementType().isF32();
   if (isFloat && weight.lastLanes() == kLanes) {
     x = source;
@@ -263,7 +261,7 @@ void Forward::run() {
   Value each = b.divI(b.addI(tokens, b.subI(chunks, b.index(1))),
                       b.maxI(chunks, b.index(1)));
   Value chunk = b.mulI(b.ceilDivI(each, tileTokens), b.index(tileTokens));
-  DirectLinear direct{b, weight, x, kernel.machine.vectorRegisters};
+  DirectLinear direct{b, weight, x, machine.vectorRegisters};
   b.parallel(b.mulI(chunks, b.index(rowBlocks())), [&](Value iteration) {
     Value rowBlock = b.remI(iteration, b.index(rowBlocks()));
     Value begin = b.mulI(b.divI(iteration, b.index(rowBlocks())), chunk);
@@ -357,15 +355,15 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
 
 } // namespace
 
-LogicalResult emitLinearForward(Kernel &kernel) {
-  FailureOr<WeightReader> weight = WeightReader::create(kernel, 1);
-  if (failed(weight))
+LogicalResult emitLinearForward(Kernel &kernel, Value x, Value weight,
+                                Value bias, Value residual, Value y) {
+  FailureOr<WeightReader> reader = WeightReader::create(kernel, weight);
+  if (failed(reader))
     return failure();
   Emitter &b = kernel.b;
-  LinearEpilogue epilogue{kernel.outputs[0], kernel.optional(2),
-                          kernel.optional(3)};
-  Forward forward{kernel, b, *weight, epilogue, b.dim(kernel.inputs[0], 0),
-                  Value()};
+  LinearEpilogue epilogue{y, bias, residual};
+  Forward forward{kernel.machine, b,      *reader, epilogue, x,
+                  b.dim(x, 0),    Value()};
   if (kernel.machine.vectorRegisters < 32) {
     forward.tileTokens = 3; // twelve sums, three activations and a step of
                             // weights fill sixteen registers

@@ -203,23 +203,19 @@ void InputGrad::run() {
 
 } // namespace
 
-LogicalResult emitLinearInputGrad(Kernel &kernel) {
-  FailureOr<WeightReader> weight = WeightReader::create(kernel, 1);
-  if (failed(weight))
+LogicalResult emitLinearInputGrad(Kernel &kernel, Value dy, Value weight,
+                                  Value dx) {
+  FailureOr<WeightReader> reader = WeightReader::create(kernel, weight);
+  if (failed(reader))
     return failure();
   int64_t tileVectors = kernel.machine.vectorRegisters < 32 ? 1 : kVectors;
   // Chains and slopes of a chunk take half of the second-level cache.
-  int64_t columns = std::min(weight->steps(), kGroupSteps) * kLanes;
+  int64_t columns = std::min(reader->steps(), kGroupSteps) * kLanes;
   int64_t fitting = kernel.machine.l2Bytes / 2 / (4 * (columns + kPanelRows));
   int64_t chunkTokens =
       std::clamp<int64_t>(fitting, 48, 192) / kTileTokens * kTileTokens;
-  InputGrad{kernel.b,
-            *weight,
-            kernel.inputs[0],
-            kernel.outputs[0],
-            kernel.b.dim(kernel.inputs[0], 0),
-            tileVectors,
-            chunkTokens}
+  InputGrad{kernel.b,    *reader,    dy, dx, kernel.b.dim(dy, 0),
+            tileVectors, chunkTokens}
       .run();
   return success();
 }

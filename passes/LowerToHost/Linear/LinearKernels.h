@@ -7,12 +7,16 @@
 
 namespace nibble::host {
 
-// nn.linear and qat.linear: inputs x, weight, bias?, residual?; output y.
-llvm::LogicalResult emitLinearForward(Kernel &kernel);
-// nn.linear_input_grad and qat.linear_input_grad: inputs dy, weight; output dx.
-llvm::LogicalResult emitLinearInputGrad(Kernel &kernel);
-// nn.linear_weight_grad: inputs dy, x, init; output dweight, which holds init
-// on entry.
-llvm::LogicalResult emitLinearWeightGrad(Kernel &kernel);
+// nn.linear and qat.linear. `weight` is a matrix or the bytes of a packed one;
+// `bias` and `residual` may be null.
+llvm::LogicalResult emitLinearForward(Kernel &kernel, mlir::Value x,
+                                      mlir::Value weight, mlir::Value bias,
+                                      mlir::Value residual, mlir::Value y);
+// nn.linear_input_grad and qat.linear_input_grad.
+llvm::LogicalResult emitLinearInputGrad(Kernel &kernel, mlir::Value dy,
+                                        mlir::Value weight, mlir::Value dx);
+// `dweight` holds the op's init on entry.
+llvm::LogicalResult emitLinearWeightGrad(Kernel &kernel, mlir::Value dy,
+                                         mlir::Value x, mlir::Value dweight);
 
 } // namespace nibble::host

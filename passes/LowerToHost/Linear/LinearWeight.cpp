@@ -234,16 +234,16 @@ static Value valueTable(Emitter &b, Value scale) {
   return choice.getResult(0);
 }
 
-FailureOr<WeightReader> WeightReader::create(Kernel &kernel, unsigned input) {
+FailureOr<WeightReader> WeightReader::create(Kernel &kernel, Value weight) {
   WeightReader reader;
-  reader.memory = kernel.inputs[input];
-  if (auto packed = dyn_cast<qat::PackedType>(kernel.inputType(input))) {
+  reader.memory = weight;
+  if (qat::PackedType packed = kernel.packedType(weight)) {
     reader.packed = packed;
     reader.rows = packed.getN();
     reader.columns = packed.getK();
     return reader;
   }
-  auto type = cast<RankedTensorType>(kernel.inputType(input));
+  auto type = cast<RankedTensorType>(kernel.tensorType(weight));
   if (!type.hasStaticShape()) {
     kernel.op.emitOpError()
         << "weight " << type << " of " << kernel.op.getSource()

@@ -70,7 +70,8 @@ struct PackedCodes {
 class WeightReader {
 public:
   // Fails, with an error on the op, for weights whose extents are not known.
-  static llvm::FailureOr<WeightReader> create(Kernel &kernel, unsigned input);
+  static llvm::FailureOr<WeightReader> create(Kernel &kernel,
+                                              mlir::Value weight);
 
   int64_t n() const { return rows; }
   int64_t k() const { return columns; }

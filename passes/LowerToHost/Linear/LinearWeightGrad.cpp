@@ -203,8 +203,9 @@ void WeightGrad::run() {
 
 } // namespace
 
-LogicalResult emitLinearWeightGrad(Kernel &kernel) {
-  auto type = cast<RankedTensorType>(kernel.outputType(0));
+LogicalResult emitLinearWeightGrad(Kernel &kernel, Value dy, Value x,
+                                   Value dweight) {
+  auto type = cast<RankedTensorType>(kernel.tensorType(dweight));
   if (!type.hasStaticShape())
     return kernel.op.emitOpError()
            << "gradient " << type << " of " << kernel.op.getSource()
@@ -213,12 +214,12 @@ LogicalResult emitLinearWeightGrad(Kernel &kernel) {
   Emitter &b = kernel.b;
   int64_t tileVectors = kernel.machine.vectorRegisters < 32 ? 1 : kVectors;
   WeightGrad grad{b,
-                  kernel.inputs[0],
-                  kernel.inputs[1],
-                  kernel.outputs[0],
+                  dy,
+                  x,
+                  dweight,
                   type.getDimSize(0),
                   type.getDimSize(1),
-                  b.dim(kernel.inputs[0], 0),
+                  b.dim(dy, 0),
                   tileVectors};
   grad.run();
   return success();

@@ -260,23 +260,23 @@ struct FakeQuantizer final : Quantizer {
   }
 };
 
-LogicalResult emitQuantize(Kernel &kernel) {
-  auto type = cast<qat::PackedType>(kernel.outputType(0));
-  PackQuantizer(kernel.b, kernel.inputs[0], type, kernel.outputs[0]).run();
-  return success();
-}
-
-LogicalResult emitFakeQuant(Kernel &kernel) {
-  auto type = cast<RankedTensorType>(kernel.inputType(0));
-  auto scheme = kernel.op.getParameters().getAs<qat::SchemeAttr>("scheme");
-  FakeQuantizer(kernel.b, kernel.inputs[0], type.getDimSize(1), scheme,
-                kernel.outputs[0])
+LogicalResult emitQuantize(Kernel &kernel, qat::QuantizeOp::Adaptor op) {
+  Value packed = kernel.result(0);
+  PackQuantizer(kernel.b, op.getWeight(), kernel.packedType(packed), packed)
       .run();
   return success();
 }
 
-LogicalResult emitDequantize(Kernel &kernel) {
-  FailureOr<WeightReader> weight = WeightReader::create(kernel, 0);
+LogicalResult emitFakeQuant(Kernel &kernel, qat::FakeQuantOp::Adaptor op) {
+  auto type = cast<RankedTensorType>(kernel.tensorType(op.getWeight()));
+  FakeQuantizer(kernel.b, op.getWeight(), type.getDimSize(1), op.getScheme(),
+                kernel.result(0))
+      .run();
+  return success();
+}
+
+LogicalResult emitDequantize(Kernel &kernel, qat::DequantizeOp::Adaptor op) {
+  FailureOr<WeightReader> weight = WeightReader::create(kernel, op.getPacked());
   if (failed(weight))
     return failure();
   Emitter &b = kernel.b;
@@ -285,7 +285,7 @@ LogicalResult emitDequantize(Kernel &kernel) {
     columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
       weight->read(b, row, block, 0, steps, lanes != kLanes,
                    [&](int64_t step, Value value) {
-                     storeStep(b, value, kernel.outputs[0], row, block, step,
+                     storeStep(b, value, kernel.result(0), row, block, step,
                                step == steps - 1 ? lanes : kLanes);
                    });
     });
@@ -294,17 +294,18 @@ LogicalResult emitDequantize(Kernel &kernel) {
 }
 
 // Codes permuted row by row, scales copied.
-LogicalResult emitRepack(Kernel &kernel) {
+LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Emitter &b = kernel.b;
-  auto from = cast<qat::PackedType>(kernel.inputType(0)),
-       to = cast<qat::PackedType>(kernel.outputType(0));
+  Value input = op.getInput(), output = kernel.result(0);
+  qat::PackedType from = kernel.packedType(input),
+                  to = kernel.packedType(output);
   if (from.getScheme().getKind() != qat::Kind::Int4 ||
       from.getLayout() == to.getLayout()) {
-    memref::CopyOp::create(b, kernel.inputs[0], kernel.outputs[0]);
+    memref::CopyOp::create(b, input, output);
     return success();
   }
-  PackedCodes source{from, kernel.inputs[0]};
-  CodeWriter writer{to, kernel.outputs[0]};
+  PackedCodes source{from, input};
+  CodeWriter writer{to, output};
   Columns columns{from.getK()};
   b.parallel(b.index(from.getN()), [&](Value row) {
     columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
@@ -318,9 +319,8 @@ LogicalResult emitRepack(Kernel &kernel) {
       auto scale = VectorType::get({2}, b.getI8Type());
       vector::StoreOp::create(
           b,
-          b.loadVector(kernel.inputs[0],
-                       b.addI(at, b.index(from.getCodeBytes())), scale),
-          kernel.outputs[0], b.addI(at, b.index(to.getCodeBytes())));
+          b.loadVector(input, b.addI(at, b.index(from.getCodeBytes())), scale),
+          output, b.addI(at, b.index(to.getCodeBytes())));
     });
   });
   return success();
@@ -329,10 +329,10 @@ LogicalResult emitRepack(Kernel &kernel) {
 } // namespace
 
 void addQuantizeKernels(KernelTable &table) {
-  table["qat.quantize"] = emitQuantize;
-  table["qat.fake_quant"] = emitFakeQuant;
-  table["qat.dequantize"] = emitDequantize;
-  table["qat.repack"] = emitRepack;
+  table.add<qat::QuantizeOp>(emitQuantize);
+  table.add<qat::FakeQuantOp>(emitFakeQuant);
+  table.add<qat::DequantizeOp>(emitDequantize);
+  table.add<qat::RepackOp>(emitRepack);
 }
 
 } // namespace nibble::host

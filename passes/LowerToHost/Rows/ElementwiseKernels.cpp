@@ -23,21 +23,21 @@ void emitGather(Emitter &b, Value x, Value rows, Value y) {
   });
 }
 
-LogicalResult emitEmbedding(Kernel &k) {
-  emitGather(k.b, k.inputs[1], k.inputs[0], k.outputs[0]);
+LogicalResult emitEmbedding(Kernel &k, nn::EmbeddingOp::Adaptor op) {
+  emitGather(k.b, op.getTable(), op.getTokens(), k.result(0));
   return success();
 }
 
-LogicalResult emitTakeRows(Kernel &k) {
-  emitGather(k.b, k.inputs[0], k.inputs[1], k.outputs[0]);
+LogicalResult emitTakeRows(Kernel &k, nn::TakeRowsOp::Adaptor op) {
+  emitGather(k.b, op.getX(), op.getRows(), k.result(0));
   return success();
 }
 
 // The rows named twice are why tokens are not cut over threads: each block of
 // columns walks all of them in order.
-LogicalResult emitEmbeddingGrad(Kernel &k) {
+LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value dy = k.inputs[0], tokens = k.inputs[1], table = k.outputs[0];
+  Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
   parallelColumns(b, columnsOf(dy), [&](ColumnBlock columns) {
     b.loop(b.index(0), b.dim(tokens, 0), 1, [&](Value t) {
       Value row = b.toIndex(b.load(tokens, {t}));
@@ -50,9 +50,9 @@ LogicalResult emitEmbeddingGrad(Kernel &k) {
   return success();
 }
 
-LogicalResult emitSumTokens(Kernel &k) {
+LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = k.inputs[0], sum = k.outputs[0];
+  Value x = op.getX(), sum = op.getInit();
   parallelColumns(b, columnsOf(x), [&](ColumnBlock columns) {
     SmallVector<Value> sums;
     for (int64_t i = 0; i < columns.vectors; ++i)
@@ -72,13 +72,11 @@ LogicalResult emitSumTokens(Kernel &k) {
 
 // The frequencies are constants of the program: sixteen at a time in a
 // register.
-LogicalResult emitRopeTable(Kernel &k) {
+LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
   Emitter &b = k.b;
-  Value positions = k.inputs[0], cos = k.outputs[0], sin = k.outputs[1];
-  auto frequencies =
-      cast<DenseF32ArrayAttr>(k.op.getParameters().get("inverse_frequencies"))
-          .asArrayRef();
-  Value factor = b.lanes(k.real("attention_factor"));
+  Value positions = op.getPositions(), cos = k.result(0), sin = k.result(1);
+  ArrayRef<float> frequencies = op.getInverseFrequencies();
+  Value factor = b.lanes(op.getAttentionFactor().convertToFloat());
   b.parallel(b.dim(positions, 0), [&](Value t) {
     Value position = b.splat(
         arith::SIToFPOp::create(b, b.getF32Type(), b.load(positions, {t})));
@@ -101,10 +99,10 @@ LogicalResult emitRopeTable(Kernel &k) {
 
 // Rotates elements i and i + D/2 of every head; `inverse` turns the angle
 // round.
-LogicalResult emitRope(Kernel &k) {
+LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = k.inputs[0], cos = k.inputs[1], sin = k.inputs[2], y = k.outputs[0];
-  bool inverse = k.flag("inverse");
+  Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
+  bool inverse = op.getInverse();
   int64_t half = columnsOf(cos), heads = columnsOf(x) / (2 * half);
   b.parallel(b.dim(x, 0), [&](Value t) {
     b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
@@ -137,12 +135,12 @@ void forRows(Emitter &b, Value like,
 }
 
 // y = E(E(gate / (1 + exp(-gate))) * up)
-LogicalResult emitSwiglu(Kernel &k) {
+LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor op) {
   Emitter &b = k.b;
-  Value y = k.outputs[0];
+  Value y = k.result(0);
   forRows(b, y, [&](SmallVector<Value> place, Value count) {
-    Value gate = loadPart(b, k.inputs[0], place, count),
-          up = loadPart(b, k.inputs[1], place, count);
+    Value gate = loadPart(b, op.getGate(), place, count),
+          up = loadPart(b, op.getUp(), place, count);
     Value silu = b.div(gate, b.add(b.lanes(1), b.exp(b.neg(gate))));
     storePart(b, b.mul(b.roundTo(silu, elementOf(y)), up), y, place, count);
   });
@@ -151,17 +149,17 @@ LogicalResult emitSwiglu(Kernel &k) {
 
 // With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
 // dup = dy * gate * s.
-LogicalResult emitSwigluGrad(Kernel &k) {
+LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor op) {
   Emitter &b = k.b;
-  forRows(b, k.outputs[0], [&](SmallVector<Value> place, Value count) {
-    Value dy = loadPart(b, k.inputs[0], place, count);
-    Value gate = loadPart(b, k.inputs[1], place, count),
-          up = loadPart(b, k.inputs[2], place, count);
+  forRows(b, k.result(0), [&](SmallVector<Value> place, Value count) {
+    Value dy = loadPart(b, op.getDy(), place, count);
+    Value gate = loadPart(b, op.getGate(), place, count),
+          up = loadPart(b, op.getUp(), place, count);
     Value one = b.lanes(1), s = b.div(one, b.add(one, b.exp(b.neg(gate))));
     Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
-    storePart(b, b.mul(b.mul(b.mul(dy, up), s), slope), k.outputs[0], place,
+    storePart(b, b.mul(b.mul(b.mul(dy, up), s), slope), k.result(0), place,
               count);
-    storePart(b, b.mul(b.mul(dy, gate), s), k.outputs[1], place, count);
+    storePart(b, b.mul(b.mul(dy, gate), s), k.result(1), place, count);
   });
   return success();
 }
@@ -169,14 +167,14 @@ LogicalResult emitSwigluGrad(Kernel &k) {
 } // namespace
 
 void addElementwiseKernels(KernelTable &table) {
-  table["nn.embedding"] = emitEmbedding;
-  table["nn.embedding_grad"] = emitEmbeddingGrad;
-  table["nn.take_rows"] = emitTakeRows;
-  table["nn.sum_tokens"] = emitSumTokens;
-  table["nn.rope_table"] = emitRopeTable;
-  table["nn.rope"] = emitRope;
-  table["nn.swiglu"] = emitSwiglu;
-  table["nn.swiglu_grad"] = emitSwigluGrad;
+  table.add<nn::EmbeddingOp>(emitEmbedding);
+  table.add<nn::EmbeddingGradOp>(emitEmbeddingGrad);
+  table.add<nn::TakeRowsOp>(emitTakeRows);
+  table.add<nn::SumTokensOp>(emitSumTokens);
+  table.add<nn::RopeTableOp>(emitRopeTable);
+  table.add<nn::RopeOp>(emitRope);
+  table.add<nn::SwigluOp>(emitSwiglu);
+  table.add<nn::SwigluGradOp>(emitSwigluGrad);
 }
 
 } // namespace nibble::host

@@ -18,9 +18,10 @@ Value boundedBelow(Emitter &b, Value x) { return b.max(x, b.lanes(-FLT_MAX)); }
 // One pass for the maximum, one for the sums. Division by a positive
 // temperature keeps the order, rounding included, so the maximum of the
 // quotients is the quotient of the maximum.
-LogicalResult emitLogProbability(Kernel &k) {
+LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
   Emitter &b = k.b;
-  Value logits = k.inputs[0], targets = k.inputs[1], temperatures = k.inputs[2];
+  Value logits = op.getLogits(), targets = op.getTargets(),
+        temperatures = op.getTemperature();
   Value vocabulary = b.index(columnsOf(logits));
   b.parallel(b.dim(logits, 0), [&](Value t) {
     Value temperature = b.load(temperatures, {t}),
@@ -48,10 +49,9 @@ LogicalResult emitLogProbability(Kernel &k) {
           lse = b.add(m, logarithm);
     Value target = b.div(b.load(logits, {t, b.toIndex(b.load(targets, {t}))}),
                          temperature);
-    b.store(b.sub(target, lse), k.outputs[0], {t});
-    b.store(lse, k.outputs[1], {t});
-    b.store(b.sub(logarithm, b.div(b.reduceAdd(sums[1]), z)), k.outputs[2],
-            {t});
+    b.store(b.sub(target, lse), k.result(0), {t});
+    b.store(lse, k.result(1), {t});
+    b.store(b.sub(logarithm, b.div(b.reduceAdd(sums[1]), z)), k.result(2), {t});
   });
   return success();
 }
@@ -60,16 +60,17 @@ LogicalResult emitLogProbability(Kernel &k) {
 // dlogits = (dlogp * ([v is the target] - p) - dentropy * p * (x - lse +
 // entropy)) / temperature. The row is written as if it had no target, then the
 // target's element is written again.
-LogicalResult emitLogProbabilityGrad(Kernel &k) {
+LogicalResult emitLogProbabilityGrad(Kernel &k,
+                                     nn::LogProbabilityGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value logits = k.inputs[2], targets = k.inputs[3], temperatures = k.inputs[4],
-        dlogits = k.outputs[0];
+  Value logits = op.getLogits(), targets = op.getTargets(),
+        temperatures = op.getTemperature(), dlogits = k.result(0);
   b.parallel(b.dim(logits, 0), [&](Value t) {
     Value target = b.toIndex(b.load(targets, {t}));
-    auto row = [&](unsigned input) { return b.load(k.inputs[input], {t}); };
-    Value dlogp = row(0), dentropy = row(1),
-          temperature = b.load(temperatures, {t}), lse = row(5),
-          entropy = row(6);
+    auto row = [&](Value buffer) { return b.load(buffer, {t}); };
+    Value dlogp = row(op.getDlogp()), dentropy = row(op.getDentropy()),
+          temperature = row(temperatures), lse = row(op.getLse()),
+          entropy = row(op.getEntropy());
     // Sixteen equal lanes for the target: the same operations as for the
     // others.
     Value logit = b.splat(b.load(logits, {t, target}));
@@ -92,21 +93,21 @@ LogicalResult emitLogProbabilityGrad(Kernel &k) {
   return success();
 }
 
-LogicalResult emitSum(Kernel &k) {
+LogicalResult emitSum(Kernel &k, nn::SumOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = k.inputs[0];
+  Value x = op.getX();
   Value lanes = b.forLanes(
       b.dim(x, 0), {b.lanes(0)},
       [&](Value i, Value count, ValueRange sums) -> SmallVector<Value> {
         return {b.add(sums[0], loadPart(b, x, {i}, count))};
       })[0];
-  b.store(b.reduceAdd(lanes), k.outputs[0], {});
+  b.store(b.reduceAdd(lanes), k.result(0), {});
   return success();
 }
 
-LogicalResult emitBroadcast(Kernel &k) {
+LogicalResult emitBroadcast(Kernel &k, nn::BroadcastOp::Adaptor op) {
   Emitter &b = k.b;
-  Value y = k.outputs[0], lanes = b.splat(b.load(k.inputs[0], {}));
+  Value y = k.result(0), lanes = b.splat(b.load(op.getX(), {}));
   b.forLanes(b.dim(y, 0),
              [&](Value i, Value count) { storePart(b, lanes, y, {i}, count); });
   return success();
@@ -114,9 +115,9 @@ LogicalResult emitBroadcast(Kernel &k) {
 
 // The rows' sums side by side, then one chain down the rows that starts at what
 // the buffer holds.
-LogicalResult emitSquareSum(Kernel &k) {
+LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = asRows(b, k.inputs[0]), rows = b.dim(x, 0);
+  Value x = asRows(b, op.getXs().front()), rows = b.dim(x, 0);
   Value columns = b.dim(x, 1);
   Value sums = b.scratch({ShapedType::kDynamic}, {rows}, b.getF32Type());
   b.parallel(rows, [&](Value row) {
@@ -128,23 +129,24 @@ LogicalResult emitSquareSum(Kernel &k) {
         })[0];
     b.store(b.reduceAdd(lanes), sums, {row});
   });
-  Value total = b.loop(b.index(0), rows, 1, {b.load(k.outputs[0], {})},
+  Value total = b.loop(b.index(0), rows, 1, {b.load(op.getInit(), {})},
                        [&](Value row, ValueRange sum) -> SmallVector<Value> {
                          return {b.add(sum[0], b.load(sums, {row}))};
                        })[0];
-  b.store(total, k.outputs[0], {});
+  b.store(total, op.getInit(), {});
   return success();
 }
 
 // Loshchilov and Hutter's step with decoupled decay; every operation rounded
 // once. Everything of an element is read before it is written, since master and
 // moments are updated where they lie.
-LogicalResult emitAdamW(Kernel &k) {
+LogicalResult emitAdamW(Kernel &k, nn::AdamWOp::Adaptor op) {
   Emitter &b = k.b;
   SmallVector<Value> state; // master, moments, weight: updated where they lie
-  for (Value buffer : k.outputs)
+  for (Value buffer :
+       {op.getMaster(), op.getMoment1(), op.getMoment2(), k.result(3)})
     state.push_back(asRows(b, buffer));
-  Value gradient = asRows(b, k.inputs[0]), hyper = k.inputs[1],
+  Value gradient = asRows(b, op.getGradient()), hyper = op.getHyper(),
         columns = b.dim(gradient, 1);
   b.parallel(b.dim(gradient, 0), [&](Value row) {
     SmallVector<Value> h;
@@ -177,12 +179,12 @@ LogicalResult emitAdamW(Kernel &k) {
 } // namespace
 
 void addLossKernels(KernelTable &table) {
-  table["nn.log_probability"] = emitLogProbability;
-  table["nn.log_probability_grad"] = emitLogProbabilityGrad;
-  table["nn.sum"] = emitSum;
-  table["nn.broadcast"] = emitBroadcast;
-  table["nn.square_sum"] = emitSquareSum;
-  table["nn.adamw"] = emitAdamW;
+  table.add<nn::LogProbabilityOp>(emitLogProbability);
+  table.add<nn::LogProbabilityGradOp>(emitLogProbabilityGrad);
+  table.add<nn::SumOp>(emitSum);
+  table.add<nn::BroadcastOp>(emitBroadcast);
+  table.add<nn::SquareSumOp>(emitSquareSum);
+  table.add<nn::AdamWOp>(emitAdamW);
 }
 
 } // namespace nibble::host

@@ -45,11 +45,11 @@ Value reciprocalRoot(Emitter &b, Value x, BlockAddress at, int64_t size,
 }
 
 // y = E(weight * E(x * r))
-LogicalResult emitNorm(Kernel &k) {
+LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = k.inputs[0], weight = k.inputs[1], y = k.outputs[0];
+  Value x = op.getX(), weight = op.getWeight(), y = k.result(0);
   Type element = elementOf(y);
-  float epsilon = k.real("epsilon");
+  float epsilon = op.getEpsilon().convertToFloat();
   Blocks blocks(b, x, weight);
   b.parallel(blocks.rows(x), [&](Value row) {
     BlockAddress at = blocks.at(row);
@@ -67,11 +67,11 @@ LogicalResult emitNorm(Kernel &k) {
 // dx = r * (g - n * (sum(g * n) / D)) row by row, keeping r; then dweight
 // column by column, rows ascending, from what the buffer holds. Columns, not
 // rows, are cut over the threads, so that each chain is walked by one of them.
-LogicalResult emitNormGrad(Kernel &k) {
+LogicalResult emitNormGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value dy = k.inputs[0], x = k.inputs[1], weight = k.inputs[2],
-        dx = k.outputs[0], dweight = k.outputs[1];
-  float epsilon = k.real("epsilon");
+  Value dy = op.getDy(), x = op.getX(), weight = op.getWeight(),
+        dx = k.result(0), dweight = op.getInit();
+  float epsilon = op.getEpsilon().convertToFloat();
   Blocks blocks(b, x, weight);
   Value rows = blocks.rows(x);
   Value roots = b.scratch({ShapedType::kDynamic}, {rows}, b.getF32Type());
@@ -128,8 +128,8 @@ LogicalResult emitNormGrad(Kernel &k) {
 } // namespace
 
 void addNormKernels(KernelTable &table) {
-  table["nn.rms_norm"] = emitNorm;
-  table["nn.rms_norm_grad"] = emitNormGrad;
+  table.add<nn::RMSNormOp>(emitNorm);
+  table.add<nn::RMSNormGradOp>(emitNormGrad);
 }
 
 } // namespace nibble::host

@@ -6,7 +6,7 @@
 // digits), rounded once to the type they are used in. Errors were measured
 // against float64 over the float32 numbers: exp < 1.0 ulp, log < 0.83 ulp, sine
 // and cosine < 0.501 ulp.
-#include "passes/Elementary/Elementary.h"
+#include "passes/Kernels/Elementary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

@@ -1,0 +1,158 @@
+// What the kernels of all targets share: an op over buffers, seen through the
+// op's own generated adaptor, and the table of the functions that write
+// kernels.
+#pragma once
+
+#include "dialects/Kernel/Kernel.h"
+#include "dialects/NN/NN.h"
+#include "dialects/QAT/QAT.h"
+
+#include "llvm/ADT/StringMap.h"
+
+#include <functional>
+#include <utility>
+
+namespace nibble::kernels {
+
+// One kernel.compute and the buffers that stand for its operands and results
+// where the kernel is written: the op's own, or arguments of a function that it
+// is outlined to.
+struct KernelOp {
+  mutable kernel::ComputeOp op;
+  mlir::ValueRange inputs;
+  mlir::ValueRange outputs;
+
+  mlir::Location loc() const { return op.getLoc(); }
+  // The buffer of a result of the op.
+  mlir::Value result(unsigned i) const { return outputs[i]; }
+  // The type that an operand or result had as a tensor, asked by its buffer.
+  mlir::Type tensorType(mlir::Value buffer) const;
+  // The same of a packed weight, which is a row of bytes as a buffer; null when
+  // the buffer holds no packed weight.
+  qat::PackedType packedType(mlir::Value buffer) const {
+    return llvm::dyn_cast<qat::PackedType>(tensorType(buffer));
+  }
+};
+
+namespace detail {
+
+template <typename Op, size_t... counts>
+constexpr int fixedOperands(std::index_sequence<counts...>) {
+  int found = -1;
+  ((found =
+        Op::template hasTrait<mlir::OpTrait::NOperands<counts>::template Impl>()
+            ? static_cast<int>(counts)
+            : found),
+   ...);
+  return found;
+}
+
+// The number of operands that the op's definition asks for; -1 when some are
+// optional or variadic.
+template <typename Op> constexpr int operandsOf() {
+  if constexpr (Op::template hasTrait<mlir::OpTrait::ZeroOperands>())
+    return 0;
+  else if constexpr (Op::template hasTrait<mlir::OpTrait::OneOperand>())
+    return 1;
+  else
+    return fixedOperands<Op>(
+        std::integer_sequence<size_t, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>());
+}
+
+// Error unless `parameters` holds only attributes that the op has, and those of
+// other dialects ("hopper.tile").
+llvm::LogicalResult checkNames(kernel::ComputeOp op,
+                               llvm::ArrayRef<llvm::StringRef> names);
+// The buffers of all operands in the op's order: the next input, or for an
+// operand that a result continues in that result's buffer. Error unless they
+// are `operands` (-1: any number) and the results `results`.
+llvm::FailureOr<llvm::SmallVector<mlir::Value>>
+orderOperands(const KernelOp &kernel, llvm::ArrayRef<nn::InPlacePair> inPlace,
+              int operands, unsigned results);
+
+} // namespace detail
+
+// The operands and attributes of an `Op` over buffers.
+template <typename Op> class BufferView {
+public:
+  // Error, reported at the op, when the kernel.compute is no such op: a number
+  // of buffers or an attribute that the definition does not have.
+  static llvm::FailureOr<BufferView> of(const KernelOp &kernel) {
+    kernel::ComputeOp op = kernel.op;
+    BufferView view;
+    view.attributes_ = op.getParameters();
+    auto emitError = [&] { return op.emitOpError() << op.getSource() << ": "; };
+    if constexpr (!std::is_same_v<Properties, mlir::EmptyProperties>)
+      if (failed(Op::setPropertiesFromAttr(view.properties_, view.attributes_,
+                                           emitError)))
+        return llvm::failure();
+    if (failed(detail::checkNames(op, Op::getAttributeNames())))
+      return llvm::failure();
+    auto operands = detail::orderOperands(
+        kernel, nn::inPlacePairs<Op>(), detail::operandsOf<Op>(), resultsOf());
+    if (failed(operands))
+      return llvm::failure();
+    view.operands_ = std::move(*operands);
+    if (failed(view.adaptor().verify(op.getLoc())))
+      return llvm::failure();
+    return view;
+  }
+
+  // Reads this view, which must live as long.
+  typename Op::Adaptor adaptor() const {
+    return typename Op::Adaptor(mlir::ValueRange(operands_), attributes_,
+                                properties_);
+  }
+
+private:
+  static constexpr unsigned resultsOf() {
+    return countResults(std::make_index_sequence<8>());
+  }
+  template <size_t... counts>
+  static constexpr unsigned countResults(std::index_sequence<counts...>) {
+    unsigned found = Op::template hasTrait<mlir::OpTrait::OneResult>() ? 1 : 0;
+    ((found =
+          counts > 1 && Op::template hasTrait<
+                            mlir::OpTrait::NResults<counts>::template Impl>()
+              ? static_cast<unsigned>(counts)
+              : found),
+     ...);
+    return found;
+  }
+
+  using Properties = typename mlir::PropertiesSelector<Op>::type;
+
+  llvm::SmallVector<mlir::Value> operands_;
+  mlir::DictionaryAttr attributes_;
+  Properties properties_;
+};
+
+// From ops to the functions that write their kernels. `Kernel` is a target's,
+// derived from KernelOp.
+template <typename Kernel> class KernelTable {
+public:
+  using Write = std::function<llvm::LogicalResult(Kernel &)>;
+
+  // write(kernel, op): the operands of `op` are buffers.
+  template <typename Op>
+  void add(llvm::LogicalResult (*write)(Kernel &, typename Op::Adaptor)) {
+    writers_[Op::getOperationName()] =
+        [write](Kernel &kernel) -> llvm::LogicalResult {
+      auto view = BufferView<Op>::of(kernel);
+      if (failed(view))
+        return llvm::failure();
+      return write(kernel, view->adaptor());
+    };
+  }
+
+  // The function for ops of that name ("nn.rms_norm"), null when there is none.
+  const Write *find(llvm::StringRef name) const {
+    auto writer = writers_.find(name);
+    return writer == writers_.end() ? nullptr : &writer->second;
+  }
+
+private:
+  llvm::StringMap<Write> writers_;
+};
+
+} // namespace nibble::kernels
