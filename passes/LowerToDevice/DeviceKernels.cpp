@@ -1,6 +1,6 @@
 #include "passes/LowerToDevice/DeviceKernels.h"
 
-void nibble::hopper::addDeviceKernels(KernelTable &table) {
+void nibble::device::addDeviceKernels(KernelTable &table) {
   addNormKernels(table);
   addElementwiseKernels(table);
   addLossKernels(table);

@@ -6,7 +6,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 void addNormKernels(KernelTable &table);
 void addElementwiseKernels(KernelTable &table);
@@ -23,4 +23,4 @@ void addDeviceKernels(KernelTable &table);
 mlir::LogicalResult emitElementwise(KernelWriter &writer,
                                     mlir::linalg::LinalgOp op);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -11,6 +11,7 @@ namespace nibble {
 } // namespace nibble
 
 using namespace mlir;
+using namespace nibble::device;
 using namespace nibble::hopper;
 
 namespace {

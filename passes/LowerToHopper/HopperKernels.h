@@ -5,6 +5,8 @@
 
 namespace nibble::hopper {
 
+using namespace device;
+
 void addLinearKernels(KernelTable &table);
 void addAttentionKernels(KernelTable &table);
 void addAttentionGradKernels(KernelTable &table);

@@ -7,6 +7,7 @@ namespace nibble {
 } // namespace nibble
 
 using namespace mlir;
+using namespace nibble::device;
 using namespace nibble::hopper;
 
 namespace {

@@ -5,7 +5,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -117,4 +117,4 @@ void addCacheWriteKernels(KernelTable &table) {
   table.add<nn::CacheWriteOp>(emitCacheWrite);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -1,12 +1,13 @@
 // From the projections to the cache in one launch: norm and rotation of queries
 // and keys, keys and values to their pages.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/Attention/CacheWrite.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Rows/NormRows.h"
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -105,10 +106,9 @@ public:
         q = shape.norm.scaled(b, q, r, pair.weightHigh);
       }
       auto both = [&] {
-        store(pair.column,
-              b.round(b.sub(b.mul(p, pair.cos), b.mul(q, pair.sin)), element));
-        store(b.addI(pair.column, shape.half()),
-              b.round(b.add(b.mul(q, pair.cos), b.mul(p, pair.sin)), element));
+        auto [low, high] = kernels::rotate(b, p, q, pair.cos, pair.sin);
+        store(pair.column, b.round(low, element));
+        store(b.addI(pair.column, shape.half()), b.round(high, element));
       };
       pair.inside ? b.ifThen(pair.inside, both) : both();
     }
@@ -293,4 +293,4 @@ void addRopeCacheWriteKernels(KernelTable &table) {
   table.add<nn::RopeCacheWriteOp>(emitRopeCacheWrite);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -4,7 +4,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -102,10 +102,10 @@ void launchBatched(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows,
                    BatchBody body) {
   bool same = haveTheSameBlocks(rows);
   size_t columns = rows.front().values.size() + (same ? 0 : 1);
-  size_t most = (kParameterLimit / 8 - spec.arguments.size()) / columns;
+  size_t most = (hopper::kParameterLimit / 8 - spec.arguments.size()) / columns;
   for (most = std::min(most, kMostRows); !rows.empty();
        rows = rows.drop_front(std::min(most, rows.size())))
     launchRows(k, spec, rows.take_front(most), same, body);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 struct BatchRow {
   llvm::SmallVector<mlir::Value>
@@ -29,4 +29,4 @@ using BatchBody =
 void launchBatched(Kernel &kernel, LaunchSpec spec,
                    llvm::ArrayRef<BatchRow> rows, BatchBody body);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

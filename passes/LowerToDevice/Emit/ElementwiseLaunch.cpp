@@ -4,7 +4,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 static constexpr int64_t kThreads = 256;
 
@@ -132,4 +132,4 @@ std::string bitsText(double value) {
   return llvm::utohexstr(llvm::bit_cast<uint32_t>(static_cast<float>(value)));
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 struct ElementwiseSpec {
   std::string key;
@@ -54,4 +54,4 @@ mlir::LogicalResult checkActivations(Kernel &kernel, mlir::Value buffer);
 // A float's bits for a key.
 std::string bitsText(double value);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

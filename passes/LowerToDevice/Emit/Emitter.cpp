@@ -2,78 +2,21 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
-Type elementOf(Value memref) {
-  return cast<MemRefType>(memref.getType()).getElementType();
-}
-
-Value Emitter::i32(int64_t value) {
-  return arith::ConstantIntOp::create(*this, getI32Type(), value);
-}
 Value Emitter::i64(int64_t value) {
   return arith::ConstantIntOp::create(*this, getI64Type(), value);
-}
-Value Emitter::f32(double value) {
-  return arith::ConstantOp::create(*this,
-                                   getF32FloatAttr(static_cast<float>(value)));
 }
 Value Emitter::boolean(bool value) {
   return arith::ConstantIntOp::create(*this, getI1Type(), value);
 }
 
-Value Emitter::like(Value like, double value) {
-  Type element = getElementTypeOrSelf(like.getType());
-  TypedAttr scalar =
-      isa<FloatType>(element)
-          ? TypedAttr(getFloatAttr(element, value))
-          : TypedAttr(getIntegerAttr(element, static_cast<int64_t>(value)));
-  if (auto vector = dyn_cast<VectorType>(like.getType()))
-    return arith::ConstantOp::create(
-        *this, DenseElementsAttr::get(vector, Attribute(scalar)));
-  return arith::ConstantOp::create(*this, scalar);
-}
-
-Value Emitter::constantLike(Value like, int64_t value) {
-  return arith::ConstantIntOp::create(*this, like.getType(), value);
-}
-
-Value Emitter::addI(Value a, Value b) {
-  return createOrFold<arith::AddIOp>(a, b);
-}
-Value Emitter::subI(Value a, Value b) {
-  return createOrFold<arith::SubIOp>(a, b);
-}
-Value Emitter::mulI(Value a, Value b) {
-  return createOrFold<arith::MulIOp>(a, b);
-}
-Value Emitter::divI(Value a, Value b) {
-  return createOrFold<arith::DivUIOp>(a, b);
-}
-Value Emitter::remI(Value a, Value b) {
-  return createOrFold<arith::RemUIOp>(a, b);
-}
 Value Emitter::ceilDivI(Value a, int64_t b) { return divI(addI(a, b - 1), b); }
-Value Emitter::minI(Value a, Value b) {
-  return createOrFold<arith::MinUIOp>(a, b);
-}
 Value Emitter::maxI(Value a, Value b) {
   return createOrFold<arith::MaxUIOp>(a, b);
 }
-Value Emitter::andI(Value a, Value b) {
-  return createOrFold<arith::AndIOp>(a, b);
-}
-Value Emitter::orI(Value a, Value b) {
-  return createOrFold<arith::OrIOp>(a, b);
-}
 Value Emitter::xorI(Value a, Value b) {
   return createOrFold<arith::XOrIOp>(a, b);
-}
-Value Emitter::shlI(Value a, Value b) {
-  return createOrFold<arith::ShLIOp>(a, b);
-}
-Value Emitter::shrI(Value a, Value b) {
-  return createOrFold<arith::ShRUIOp>(a, b);
 }
 Value Emitter::wide(Value x) {
   return createOrFold<arith::ExtUIOp>(getI64Type(), x);
@@ -81,46 +24,11 @@ Value Emitter::wide(Value x) {
 Value Emitter::narrow(Value x) {
   return createOrFold<arith::TruncIOp>(getI32Type(), x);
 }
-Value Emitter::less(Value a, Value b) {
-  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, a, b);
-}
 Value Emitter::lessEqual(Value a, Value b) {
   return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, a, b);
 }
-Value Emitter::equal(Value a, Value b) {
-  return createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b);
-}
 Value Emitter::both(Value a, Value b) { return andI(a, b); }
 Value Emitter::either(Value a, Value b) { return orI(a, b); }
-Value Emitter::select(Value condition, Value a, Value b) {
-  return createOrFold<arith::SelectOp>(condition, a, b);
-}
-
-Value Emitter::add(Value a, Value b) {
-  return arith::AddFOp::create(*this, a, b);
-}
-Value Emitter::sub(Value a, Value b) {
-  return arith::SubFOp::create(*this, a, b);
-}
-Value Emitter::mul(Value a, Value b) {
-  return arith::MulFOp::create(*this, a, b);
-}
-Value Emitter::div(Value a, Value b) {
-  return arith::DivFOp::create(*this, a, b);
-}
-Value Emitter::fma(Value a, Value b, Value c) {
-  return LLVM::FMAOp::create(*this, a.getType(), a, b, c);
-}
-Value Emitter::max(Value a, Value b) {
-  return arith::MaxNumFOp::create(*this, a, b);
-}
-Value Emitter::min(Value a, Value b) {
-  return arith::MinNumFOp::create(*this, a, b);
-}
-Value Emitter::neg(Value a) { return arith::NegFOp::create(*this, a); }
-Value Emitter::sqrt(Value a) {
-  return LLVM::SqrtOp::create(*this, a.getType(), a);
-}
 Value Emitter::approximateReciprocal(Value a) {
   return NVVM::RcpApproxFtzF32Op::create(*this, a.getType(), a);
 }
@@ -129,25 +37,6 @@ Value Emitter::greater(Value a, Value b) {
 }
 Value Emitter::toFloat(Value x) {
   return arith::SIToFPOp::create(*this, getF32Type(), x);
-}
-
-static Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.clone(element);
-  return element;
-}
-
-Value Emitter::widen(Value x) {
-  if (!getElementTypeOrSelf(x.getType()).isBF16())
-    return x;
-  return arith::ExtFOp::create(*this, withElement(x.getType(), getF32Type()),
-                               x);
-}
-
-Value Emitter::round(Value x, Type element) {
-  if (!element.isBF16())
-    return x;
-  return arith::TruncFOp::create(*this, withElement(x.getType(), element), x);
 }
 
 Value Emitter::maxHalves(Value a, Value b) {
@@ -288,31 +177,6 @@ void Emitter::fenceAsync() {
       NVVM::SharedSpaceAttr::get(getContext(), NVVM::SharedSpace::shared_cta));
 }
 
-void Emitter::loop(Value lower, Value upper, int64_t step,
-                   llvm::function_ref<void(Value)> body) {
-  loop(lower, upper, constantLike(lower, step), body);
-}
-void Emitter::loop(Value lower, Value upper, Value step,
-                   llvm::function_ref<void(Value)> body) {
-  loop(lower, upper, step, ValueRange(),
-       [&](Value i, ValueRange) -> SmallVector<Value> {
-         body(i);
-         return {};
-       });
-}
-SmallVector<Value>
-Emitter::loop(Value lower, Value upper, Value step, ValueRange init,
-              llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = scf::ForOp::create(*this, lower, upper, step, init);
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPointToStart(loop.getBody());
-  SmallVector<Value> next =
-      body(loop.getInductionVar(), loop.getRegionIterArgs());
-  // Without carried values the builder has made the terminator.
-  if (!init.empty())
-    scf::YieldOp::create(*this, next);
-  return SmallVector<Value>(loop.getResults());
-}
 void Emitter::doWhile(
     ValueRange init,
     llvm::function_ref<std::pair<Value, SmallVector<Value>>(ValueRange)> body) {
@@ -340,21 +204,6 @@ Emitter::loopWhile(ValueRange init,
       });
   return SmallVector<Value>(loop.getResults());
 }
-void Emitter::ifThen(Value condition, llvm::function_ref<void()> body) {
-  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPointToStart(branch.thenBlock());
-  body();
-}
-void Emitter::ifThenElse(Value condition, llvm::function_ref<void()> body,
-                         llvm::function_ref<void()> otherwise) {
-  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(*this);
-  setInsertionPointToStart(branch.thenBlock());
-  body();
-  setInsertionPointToStart(branch.elseBlock());
-  otherwise();
-}
 void Emitter::writeRegion(Region &region, llvm::function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(*this);
   createBlock(&region);
@@ -379,4 +228,4 @@ Value Emitter::ifValue(Value condition, llvm::function_ref<Value()> body,
   return branch.getResult(0);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

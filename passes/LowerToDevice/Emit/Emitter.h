@@ -7,50 +7,37 @@
 #pragma once
 
 #include "dialects/Hopper/Hopper.h"
-#include "passes/Kernels/Elementary.h"
+#include "passes/Kernels/Emitter.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // Named barrier of all consumers of a block.
 inline constexpr int64_t kConsumerBarrier = 1;
 
-class Emitter : public mlir::ImplicitLocOpBuilder {
+class Emitter : public kernels::Emitter {
 public:
-  using Value = mlir::Value;
-  using Type = mlir::Type;
-  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+  using kernels::Emitter::Emitter;
 
-  // Constants.
-  Value i32(int64_t value);
   Value i64(int64_t value);
-  Value f32(double value);
   Value boolean(bool value);
-  // A constant of the type of `like`: an integer, a float, or a vector of them
-  // with it in each.
-  Value like(Value like, double value);
 
-  // Integers of one width (i32 or i64); constants fold. Division and
-  // comparisons are unsigned.
-  Value addI(Value a, Value b);
-  Value subI(Value a, Value b);
-  Value mulI(Value a, Value b);
-  Value divI(Value a, Value b);
-  Value remI(Value a, Value b);
-  Value ceilDivI(Value a, int64_t b);
-  Value minI(Value a, Value b);
-  Value maxI(Value a, Value b);
-  Value andI(Value a, Value b);
-  Value orI(Value a, Value b);
+  // Integers, besides those of the base: a constant on the right.
+  Value maxI(Value a, Value b); // unsigned
   Value xorI(Value a, Value b);
-  Value shlI(Value a, Value b);
-  Value shrI(Value a, Value b);
-  // With a constant on the right.
+  Value ceilDivI(Value a, int64_t b);
+  using kernels::Emitter::addI;
+  using kernels::Emitter::andI;
+  using kernels::Emitter::divI;
+  using kernels::Emitter::equal;
+  using kernels::Emitter::less;
+  using kernels::Emitter::mulI;
+  using kernels::Emitter::remI;
+  using kernels::Emitter::shlI;
+  using kernels::Emitter::shrI;
+  using kernels::Emitter::subI;
   Value addI(Value a, int64_t b) { return addI(a, constantLike(a, b)); }
   Value subI(Value a, int64_t b) { return subI(a, constantLike(a, b)); }
   Value mulI(Value a, int64_t b) { return mulI(a, constantLike(a, b)); }
@@ -59,42 +46,19 @@ public:
   Value andI(Value a, int64_t b) { return andI(a, constantLike(a, b)); }
   Value shlI(Value a, int64_t b) { return shlI(a, constantLike(a, b)); }
   Value shrI(Value a, int64_t b) { return shrI(a, constantLike(a, b)); }
-  Value wide(Value i32);   // to i64, unsigned
-  Value narrow(Value i64); // to i32
-  Value less(Value a, Value b);
-  Value lessEqual(Value a, Value b);
-  Value equal(Value a, Value b);
   Value less(Value a, int64_t b) { return less(a, constantLike(a, b)); }
   Value equal(Value a, int64_t b) { return equal(a, constantLike(a, b)); }
+  Value lessEqual(Value a, Value b);
+  Value wide(Value i32);          // to i64, unsigned
+  Value narrow(Value i64);        // to i32
   Value both(Value a, Value b);   // of i1
   Value either(Value a, Value b); // of i1
-  Value select(Value condition, Value a, Value b);
 
-  // float32.
-  Value add(Value a, Value b);
-  Value sub(Value a, Value b);
-  Value mul(Value a, Value b);
-  Value div(Value a, Value b); // IEEE
-  Value fma(Value a, Value b, Value c);
-  Value max(Value a, Value b); // of numbers that are not NaN
-  Value min(Value a, Value b);
-  Value neg(Value a);
-  Value sqrt(Value a); // IEEE
   // 1 / a but for a unit in the last place (PTX ISA, rcp.approx.ftz); which one
   // is the machine's choice.
   Value approximateReciprocal(Value a);
-  Value exp(Value x) { return elementary::exp(*this, x); }
-  Value log(Value x) { return elementary::log(*this, x); }
-  std::pair<Value, Value> sinCos(Value x) {
-    return elementary::sinCos(*this, x);
-  }
-  Value greater(Value a, Value b);
-  Value toFloat(Value i32); // signed
-  // bf16 (or float32, which stays) to float32 and back, to nearest even.
-  Value widen(Value x);
-  Value round(Value x, Type element);
-  // Rounds to the element type and widens again.
-  Value roundTo(Value x, Type element) { return widen(round(x, element)); }
+  Value greater(Value a, Value b); // of float32
+  Value toFloat(Value i32);        // signed
   // In each half of a register the larger of two unsigned 16-bit integers.
   Value maxHalves(Value a, Value b);
   // Two float32 to a register of two bf16, `low` in bits 0..15.
@@ -139,7 +103,7 @@ public:
     return mlir::LLVM::LLVMPointerType::get(getContext(), 3);
   }
   Value sharedMemory(int64_t offset) {
-    return SharedMemoryOp::create(*this, sharedPointer(), offset);
+    return hopper::SharedMemoryOp::create(*this, sharedPointer(), offset);
   }
   // The 32-bit shared address.
   Value sharedAddress(Value shared);
@@ -164,16 +128,7 @@ public:
   // and bulk copies after the next barrier.
   void fenceAsync();
 
-  // Control. A body gets the induction value (of the type of `lower`) and
-  // carried values, and returns the next ones.
-  void loop(Value lower, Value upper, int64_t step,
-            llvm::function_ref<void(Value)> body);
-  void loop(Value lower, Value upper, Value step,
-            llvm::function_ref<void(Value)> body);
-  llvm::SmallVector<Value>
-  loop(Value lower, Value upper, Value step, mlir::ValueRange init,
-       llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>
-           body);
+  // Control, besides that of the base.
   // The body at least once; it returns whether it is to run again, and what is
   // carried.
   void doWhile(mlir::ValueRange init,
@@ -185,9 +140,6 @@ public:
       mlir::ValueRange init,
       llvm::function_ref<Value(mlir::ValueRange)> condition,
       llvm::function_ref<llvm::SmallVector<Value>(mlir::ValueRange)> body);
-  void ifThen(Value condition, llvm::function_ref<void()> body);
-  void ifThenElse(Value condition, llvm::function_ref<void()> body,
-                  llvm::function_ref<void()> otherwise);
   // Writes the one block of a region: what a role does.
   void writeRegion(mlir::Region &region, llvm::function_ref<void()> body);
   // A value of either branch; `otherwise` for the other.
@@ -195,12 +147,11 @@ public:
                 llvm::function_ref<Value()> otherwise);
 
 private:
-  Value constantLike(Value like, int64_t value);
   Value blockReduce(Value x, Value scratch, int64_t threads,
                     Value (Emitter::*warpReduce)(Value), double identity);
 };
 
-// Element type of a buffer.
-mlir::Type elementOf(mlir::Value memref);
+using kernels::columnsOf;
+using kernels::elementOf;
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -2,7 +2,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // The register class of a type: 32-bit and 64-bit integers, float32,
 // predicates.
@@ -127,4 +127,4 @@ void letNextKernelBegin(Emitter &b) {
   emitEffect(b, "griddepcontrol.launch_dependents;", {});
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

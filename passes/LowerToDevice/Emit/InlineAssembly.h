@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Emit/Emitter.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // An instruction without a result; it may not be moved or removed, nor memory
 // accesses across it. Operands are $0, $1, ...
@@ -33,4 +33,4 @@ void waitForKernelBefore(Emitter &b);
 // itself for what it needs.
 void letNextKernelBegin(Emitter &b);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -8,7 +8,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 KernelWriter::KernelWriter(ModuleOp module) {
   module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
@@ -25,7 +25,7 @@ static DenseI32ArrayAttr numbersOf(OpBuilder &host, ArrayRef<Value> arguments,
                                    ArrayRef<Value> buffers) {
   SmallVector<int32_t> numbers;
   for (auto [i, argument] : llvm::enumerate(arguments)) {
-    auto map = argument.getDefiningOp<TensorMapOp>();
+    auto map = argument.getDefiningOp<hopper::TensorMapOp>();
     if (llvm::is_contained(buffers, map ? map.getBuffer() : argument))
       numbers.push_back(static_cast<int32_t>(i));
   }
@@ -41,7 +41,7 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     b.setInsertionPointToEnd(kernels_.getBody());
     SmallVector<Type> types;
     for (Value argument : spec.arguments) {
-      if (isa<TensorMapType>(argument.getType()))
+      if (isa<hopper::TensorMapType>(argument.getType()))
         types.push_back(LLVM::LLVMPointerType::get(b.getContext()));
       else if (isa<MemRefType>(argument.getType()))
         types.push_back(LLVM::LLVMPointerType::get(b.getContext(), 1));
@@ -53,22 +53,22 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     std::string name = spec.key + "_" + std::to_string(written_.size() - 1);
     kernel = gpu::GPUFuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
-    kernel->setAttr(kThreadsAttr, b.getI64IntegerAttr(spec.threads));
-    kernel->setAttr(kSharedBytesAttr, b.getI64IntegerAttr(spec.sharedBytes));
-    kernel->setAttr(kClusterAttr, b.getI64IntegerAttr(spec.cluster));
+    kernel->setAttr(hopper::kThreadsAttr, b.getI64IntegerAttr(spec.threads));
+    kernel->setAttr(hopper::kSharedBytesAttr, b.getI64IntegerAttr(spec.sharedBytes));
+    kernel->setAttr(hopper::kClusterAttr, b.getI64IntegerAttr(spec.cluster));
     if (spec.blocksPerSM > 1)
-      kernel->setAttr(kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
-    kernel->setAttr(kOverlapAttr, b.getUnitAttr());
+      kernel->setAttr(hopper::kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
+    kernel->setAttr(hopper::kOverlapAttr, b.getUnitAttr());
     if (!spec.table.empty())
-      kernel->setAttr(kTableAttr, b.getI64IntegerAttr(spec.table.size()));
+      kernel->setAttr(hopper::kTableAttr, b.getI64IntegerAttr(spec.table.size()));
     if (spec.report)
-      kernel->setAttr(kReportAttr, spec.report);
+      kernel->setAttr(hopper::kReportAttr, spec.report);
     Emitter e(loc, b.getContext());
     e.setInsertionPointToStart(&kernel.getBody().front());
     SmallVector<Value> arguments;
     for (auto [i, argument] : llvm::enumerate(spec.arguments)) {
-      if (isa<TensorMapType>(argument.getType()))
-        kernel.setArgAttr(i, kTensorMapAttr, b.getUnitAttr());
+      if (isa<hopper::TensorMapType>(argument.getType()))
+        kernel.setArgAttr(i, hopper::kTensorMapAttr, b.getUnitAttr());
       Value value = kernel.getArgument(i);
       arguments.push_back(value.getType().isInteger(64) ? e.narrow(value)
                                                         : value);
@@ -92,7 +92,7 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
                                    {SymbolRefAttr::get(kernel.getNameAttr())});
   SmallVector<Value> given =
       llvm::to_vector(llvm::concat<const Value>(spec.arguments, spec.table));
-  LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given,
+  hopper::LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given,
                    spec.operations, spec.touches,
                    numbersOf(host, given, spec.partly),
                    numbersOf(host, given, spec.consumed));
@@ -134,8 +134,4 @@ Value bytesOf(const Kernel &kernel, Value count, Type element) {
   return kernel.mul(count, kernel.index(element.getIntOrFloatBitWidth() / 8));
 }
 
-int64_t columnsOf(Value memref) {
-  return cast<MemRefType>(memref.getType()).getShape().back();
-}
-
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -7,7 +7,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // Multiprocessors of an H200, and of an H100 SXM.
 inline constexpr int64_t kSMs = 132;
@@ -93,9 +93,7 @@ std::string textOf(mlir::Type type);
 // Bytes of `count` elements (an index value on the host).
 mlir::Value bytesOf(const Kernel &kernel, mlir::Value count,
                     mlir::Type element);
-// The last extent of a buffer, which is known at compile time.
-int64_t columnsOf(mlir::Value memref);
 
 using KernelTable = kernels::KernelTable<Kernel>;
 
-} // namespace nibble::hopper
+} // namespace nibble::device

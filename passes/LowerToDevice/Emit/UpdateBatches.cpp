@@ -5,7 +5,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -148,4 +148,4 @@ FailureOr<SmallVector<UpdateBatch>> findUpdateBatches(ModuleOp module) {
   return found;
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

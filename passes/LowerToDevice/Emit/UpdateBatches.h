@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // The buffers of an nn.adamw.
 struct OptimizerStep {
@@ -37,4 +37,4 @@ findUpdateBatches(mlir::ModuleOp module);
 // Writes the launches of a batch before its last op.
 mlir::LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

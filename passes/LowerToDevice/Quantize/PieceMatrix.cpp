@@ -4,7 +4,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 static Value either(Emitter &b, Value condition,
                     llvm::function_ref<Value()> body,
@@ -96,7 +96,7 @@ void PieceMatrix::store(Emitter &b, Value words, Value row, Value column,
                         bool inside) const {
   int64_t width = accessWidth(k, element);
   auto guarded = [&](Value at, llvm::function_ref<void()> body) {
-    if (Value condition = hopper::condition(b, *this, row, at, inside))
+    if (Value condition = device::condition(b, *this, row, at, inside))
       b.ifThen(condition, body);
     else
       body();
@@ -146,4 +146,4 @@ Value loadBytes(Emitter &b, int64_t bytes, Value pointer, Value offset,
   return all;
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

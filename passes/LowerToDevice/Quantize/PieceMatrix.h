@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 struct PieceMatrix {
   mlir::Type element; // bf16 or float32
@@ -30,4 +30,4 @@ void storeBytes(Emitter &b, mlir::Value value, int64_t bytes,
 mlir::Value loadBytes(Emitter &b, int64_t bytes, mlir::Value pointer,
                       mlir::Value offset, int64_t alignment);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -12,7 +12,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -122,4 +122,4 @@ void addQuantizeKernels(KernelTable &table) {
   table.add<qat::RepackOp>(emitRepack);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

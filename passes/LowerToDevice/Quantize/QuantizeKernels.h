@@ -4,7 +4,7 @@
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToDevice/Emit/BatchedLaunch.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // A scratch [N, K] of bf16 with what the packed bytes stand for (N5).
 mlir::FailureOr<mlir::Value> emitDequantized(Kernel &kernel, mlir::Value bytes,
@@ -50,4 +50,4 @@ void launchFakeQuant(Kernel &kernel, mlir::Value weight, qat::SchemeAttr scheme,
 void launchRepack(Kernel &kernel, mlir::Value in, qat::PackedType from,
                   mlir::Value out, qat::PackedType to);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -7,7 +7,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -79,8 +79,14 @@ struct PieceRow {
   Value weight, sharedScales, result;
 };
 
+// The scale of a piece: as it is used (float32), and the bits (i32) that the
+// packed weight keeps.
+struct PieceScale {
+  Value used, storedBits;
+};
+
 using PieceBody = llvm::function_ref<void(
-    Emitter &, Value result, const Piece &, Value codes, const GridScale &)>;
+    Emitter &, Value result, const Piece &, Value codes, const PieceScale &)>;
 
 // A launch over the pieces of weights of one type with their codes.
 void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
@@ -108,7 +114,7 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
         // Threads behind the last piece stay with their warp.
         Piece piece(b, b.select(exists, index, b.i32(0)), matrix, scheme);
         Value words = matrix.load(b, piece.row, piece.column, /*inside=*/true);
-        GridScale scale;
+        PieceScale scale;
         if (shared) {
           scale.used = b.load(b.at(row[2], b.getF32Type(), piece.scaleIndex),
                               b.getF32Type());
@@ -116,13 +122,14 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
               b.bitcast(isFp8(scheme) ? scale.used
                                       : b.roundTo(scale.used, b.getBF16Type()),
                         b.getI32Type());
-          scale.stored = isFp8(scheme) ? bits : b.shrI(bits, 16);
+          scale.storedBits = isFp8(scheme) ? bits : b.shrI(bits, 16);
         } else {
           Value largest = largestOfWords(b, words);
           for (int64_t mask = 1; mask < scheme.getGroupSize() / kPiece;
                mask *= 2)
             largest = b.maxI(largest, b.shuffleXor(largest, mask));
-          scale = grid.scaleOf(largest);
+          GridScale own = grid.scaleOfBits(largest);
+          scale = {own.used, grid.storedBits(own)};
         }
         Value codes = grid.codes(floatsOfWords(b, words), scale.used);
         b.ifThen(exists, [&] { body(b, row[1], piece, codes, scale); });
@@ -247,8 +254,7 @@ SmallVector<Value> launchSharedScales(Kernel &k, ValueRange weights,
         // Bits of magnitudes order like the numbers.
         Value all = b.blockMax(b.bitcast(largest, b.getF32Type()),
                                b.sharedMemory(0), kThreads);
-        Value used =
-            Grid(b, scheme).scaleOf(b.bitcast(all, b.getI32Type())).used;
+        Value used = Grid(b, scheme).scaleOf(all).used;
         b.ifThen(b.equal(b.thread(), 0), [&] {
           b.store(used, b.at(tableRow[1], b.getF32Type(), block));
         });
@@ -263,11 +269,11 @@ void launchQuantizeRows(Kernel &k, ArrayRef<QuantizedWeight> weights,
     rows.push_back({weight.weight, scales, weight.bytes});
   launchPieces(k, "quantize_rows", type.getScheme(), rows,
                [&](Emitter &b, Value bytes, const Piece &piece, Value codes,
-                   const GridScale &scale) {
+                   const PieceScale &scale) {
                  storeCodes(b, type, bytes, piece, codes);
                  ScalePlace place(type);
                  b.ifThen(piece.isFirst, [&] {
-                   storeBytes(b, scale.stored, place.bytes, bytes,
+                   storeBytes(b, scale.storedBits, place.bytes, bytes,
                               place.offset(b, piece.scaleIndex),
                               place.alignment());
                  });
@@ -278,8 +284,8 @@ void launchFakeQuant(Kernel &k, Value weight, qat::SchemeAttr scheme,
                      Value sharedScales, Value result) {
   launchPieces(k, "fake_quant", scheme, PieceRow{weight, sharedScales, result},
                [&](Emitter &b, Value pointer, const Piece &piece, Value codes,
-                   const GridScale &scale) {
-                 Value values = Grid(b, scheme).values(codes, scale.used);
+                   const PieceScale &scale) {
+                 Value values = Grid(b, scheme).valuesOf(codes, scale.used);
                  matrixOf(result, pointer)
                      .store(b, wordsOfFloats(b, values), piece.row,
                             piece.column, /*inside=*/true);
@@ -314,4 +320,4 @@ void launchDequantizeRows(Kernel &k, Value bytes, qat::PackedType type,
       });
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -13,7 +13,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -73,7 +73,7 @@ struct SlabThread {
 // A word with four codes in bits 0, 4, 16 and 20, plus kAboveFour. The codes
 // stand in columns 2c and 2c + 1 of two rows; `upper` and `lower` hold them as
 // the grid gives them.
-constexpr uint32_t kAboveFour = static_cast<uint32_t>(kAboveCode) * 17;
+constexpr uint32_t kAboveFour = static_cast<uint32_t>(Grid::kAboveCode) * 17;
 
 Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
   auto pair = [&](Value codes) {
@@ -125,9 +125,9 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
         Value both = largestOfGroups(
             b, largestOfPieces(b, words[i], words[i + 1]), group / kPiece);
         for (Value largest : {b.shlI(both, 16), b.andI(both, -0x10000)}) {
-          GridScale scale = grid.scaleOf(largest);
+          GridScale scale = grid.scaleOfBits(largest);
           used.push_back(scale.used);
-          stored.push_back(scale.stored);
+          stored.push_back(grid.storedBits(scale));
         }
       }
       // What lies beyond the matrix has code 0; its scale is stored as 0.
@@ -187,7 +187,7 @@ void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes,
       Value word =
           b.shrI(b.load(at.codesAt(at.wordOf(row, b.i32(c))), i32), shift);
       Value registers =
-          DequantizeOp::create(b, b.vectorOf(i32, 4), word, low, high);
+          hopper::DequantizeOp::create(b, b.vectorOf(i32, 4), word, low, high);
       upper.push_back(b.extract(registers, 0));
       lower.push_back(b.extract(registers, 1));
     }
@@ -247,4 +247,4 @@ void launchDequantizeSlabs(Kernel &k, Value bytes, qat::PackedType type,
   });
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -8,7 +8,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -185,4 +185,4 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
       });
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

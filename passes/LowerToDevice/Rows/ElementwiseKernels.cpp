@@ -1,14 +1,14 @@
 // Kernels without a sum across threads: lookups, rotary embedding, activations,
 // and sums down the tokens.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
-#include "passes/LowerToDevice/Rows/Swiglu.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -261,10 +261,9 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
           s = b.neg(s);
         Value p = loadFloats(b, arguments[0], element, low, width),
               q = loadFloats(b, arguments[0], element, high, width);
-        storeFloats(b, b.sub(b.mul(p, c), b.mul(q, s)), arguments[3], element,
-                    low, width);
-        storeFloats(b, b.add(b.mul(q, c), b.mul(p, s)), arguments[3], element,
-                    high, width);
+        auto [turnedLow, turnedHigh] = kernels::rotate(b, p, q, c, s);
+        storeFloats(b, turnedLow, arguments[3], element, low, width);
+        storeFloats(b, turnedHigh, arguments[3], element, high, width);
       });
   return success();
 }
@@ -292,14 +291,12 @@ LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor) {
       [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
         Value gate = loadFloats(b, arguments[0], element, first, width),
               up = loadFloats(b, arguments[1], element, first, width);
-        storeFloats(b, swiglu(b, gate, up, element), arguments[2], element,
-                    first, width);
+        storeFloats(b, kernels::swiglu(b, gate, up, element), arguments[2],
+                    element, first, width);
       });
   return success();
 }
 
-// With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
-// dup = dy * gate * s.
 LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor) {
   if (failed(checkActivations(k, k.result(0))))
     return failure();
@@ -311,13 +308,9 @@ LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor) {
         Value dy = loadFloats(b, arguments[0], element, first, width),
               gate = loadFloats(b, arguments[1], element, first, width);
         Value up = loadFloats(b, arguments[2], element, first, width);
-        Value one = b.like(gate, 1),
-              s = b.div(one, b.add(one, b.exp(b.neg(gate))));
-        Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
-        storeFloats(b, b.mul(b.mul(b.mul(dy, up), s), slope), arguments[3],
-                    element, first, width);
-        storeFloats(b, b.mul(b.mul(dy, gate), s), arguments[4], element, first,
-                    width);
+        auto [dgate, dup] = kernels::swigluGradients(b, dy, gate, up);
+        storeFloats(b, dgate, arguments[3], element, first, width);
+        storeFloats(b, dup, arguments[4], element, first, width);
       });
   return success();
 }
@@ -353,4 +346,4 @@ void addElementwiseKernels(KernelTable &table) {
   table.add<nn::BroadcastOp>(emitBroadcast);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

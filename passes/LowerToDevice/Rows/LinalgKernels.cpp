@@ -17,7 +17,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -460,4 +460,4 @@ LogicalResult emitElementwise(KernelWriter &writer, linalg::LinalgOp op) {
   return Elementwise(op).launch(writer);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

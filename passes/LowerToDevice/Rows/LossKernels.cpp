@@ -1,22 +1,15 @@
 // What stands behind the logits: log-probabilities.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 
-#include <cfloat>
-
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
 constexpr int64_t kThreads = 256;
-
-// A logit of -infinity (a token that is ruled out) has probability 0; this
-// keeps its 0 * x from becoming NaN.
-Value boundedBelow(Emitter &b, Value x) {
-  return b.max(x, b.like(x, -FLT_MAX));
-}
 
 // Rows of logits, cut into parts of 8192 so that a few long rows fill the
 // machine as well as many. A block has a part, each of its threads 32 logits,
@@ -89,7 +82,8 @@ void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
           shift = b.splat(m, logits.width);
     Value z = b.f32(0), weighted = b.f32(0);
     for (Value vector : loaded) {
-      Value distance = boundedBelow(b, b.sub(b.div(vector, divisor), shift)),
+      Value distance =
+                kernels::boundedBelow(b, b.sub(b.div(vector, divisor), shift)),
             p = b.exp(distance);
       for (int64_t i = 0; i < logits.width; ++i) {
         z = b.add(z, b.extract(p, i));
@@ -140,7 +134,7 @@ void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
       SmallVector<Value> total = b.loop(
           b.lane(), parts, stride, {b.f32(0), b.f32(0)},
           [&](Value part, ValueRange sums) -> SmallVector<Value> {
-            Value distance = boundedBelow(b, b.sub(of(part, 0), m)),
+            Value distance = kernels::boundedBelow(b, b.sub(of(part, 0), m)),
                   scale = b.exp(distance), z = of(part, 1);
             Value weighted = b.mul(scale, b.fma(distance, z, of(part, 2)));
             weighted = b.select(b.greater(scale, b.f32(0)), weighted, b.f32(0));
@@ -194,8 +188,8 @@ LogicalResult emitLogProbabilityGrad(Kernel &k,
     };
     Value target = b.load(b.at(arguments[3], b.getI32Type(), logits.row(b)),
                           b.getI32Type());
-    Value dlogp = ofRow(0), dentropy = ofRow(1), temperature = ofRow(4),
-          lse = ofRow(5), entropy = ofRow(6);
+    kernels::LogProbabilityRow row{ofRow(0), ofRow(1), ofRow(4), ofRow(5),
+                                   ofRow(6)};
     for (auto [i, vector] : llvm::enumerate(loaded)) {
       Value column = logits.column(b, i);
       b.ifThen(b.less(column, logits.vocabulary), [&] {
@@ -203,12 +197,8 @@ LogicalResult emitLogProbabilityGrad(Kernel &k,
         for (int64_t lane = 0; lane < logits.width; ++lane)
           isTarget.push_back(b.select(b.equal(b.addI(column, lane), target),
                                       b.f32(1), b.f32(0)));
-        Value x = b.div(vector, temperature), p = b.exp(b.sub(x, lse));
-        Value first = b.mul(dlogp, b.sub(b.fromElements(isTarget), p));
-        Value second = b.mul(b.mul(dentropy, p),
-                             b.add(b.sub(boundedBelow(b, x), lse), entropy));
-        storeFloats(b, b.div(b.sub(first, second), temperature), arguments[7],
-                    f32, logits.place(b, column), logits.width);
+        storeFloats(b, row.gradient(b, vector, b.fromElements(isTarget)),
+                    arguments[7], f32, logits.place(b, column), logits.width);
       });
     }
   });
@@ -222,4 +212,4 @@ void addLossKernels(KernelTable &table) {
   table.add<nn::LogProbabilityGradOp>(emitLogProbabilityGrad);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -6,7 +6,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -251,4 +251,4 @@ void addNormKernels(KernelTable &table) {
   table.add<nn::RMSNormGradOp>(emitNormGrad);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

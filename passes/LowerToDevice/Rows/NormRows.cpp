@@ -1,8 +1,10 @@
 #include "passes/LowerToDevice/Rows/NormRows.h"
 
+#include "passes/Kernels/Formulas.h"
+
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 NormRows::NormRows(int64_t size, Type element, double epsilon)
     : size(size), element(element), epsilon(epsilon) {
@@ -78,8 +80,7 @@ Value NormRows::dot(
 }
 
 Value NormRows::rootOf(Emitter &b, Value sum) const {
-  Value mean = b.div(sum, b.f32(static_cast<double>(size)));
-  return b.div(b.f32(1), b.sqrt(b.add(mean, b.f32(epsilon))));
+  return kernels::reciprocalRoot(b, sum, size, epsilon);
 }
 
 Value NormRows::reciprocalRoot(Emitter &b, Value x, Value row) const {
@@ -104,4 +105,4 @@ Value NormRows::scaled(Emitter &b, Value x, Value r, Value weight) const {
   return b.roundTo(b.mul(weight, normalized), element);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -3,7 +3,7 @@
 
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // A warp for each row of D elements. Lane l has elements l*V .. l*V+V-1 of
 // every 32*V: one chain in each lane, then the warp's tree, an order of D only
@@ -58,4 +58,4 @@ private:
   Value rootOf(Emitter &b, Value sum) const;
 };
 
-} // namespace nibble::hopper
+} // namespace nibble::device

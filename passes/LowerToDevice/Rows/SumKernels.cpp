@@ -6,7 +6,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -205,4 +205,4 @@ void addSumKernels(KernelTable &table) {
   table.add<nn::SquareSumOp>(emitSquareSum);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

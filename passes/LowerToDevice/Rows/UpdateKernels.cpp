@@ -1,5 +1,6 @@
 // The optimizer: one pass over master, moments and gradient, which makes the
 // weight and, where whole slabs of INT4 come of it, its packed form as well.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
@@ -11,7 +12,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -31,34 +32,28 @@ SmallVector<Value> columnsOf(const OptimizerStep &step) {
   return {step.gradient, step.master, step.moment1, step.moment2, step.weight};
 }
 
-// Loshchilov and Hutter's step with decoupled decay of the elements [first,
-// first + width); every operation rounded once. Everything of an element is
-// read before it is written, since master and moments are updated where they
-// lie. Gives the weight, rounded.
+// Steps the elements [first, first + width). Gives the weight, rounded.
 Value stepElements(Emitter &b, Value hyper, ValueRange columns, Type element,
                    Value first, int64_t width) {
   Type f32 = b.getF32Type();
   auto load = [&](Column column) {
     return loadFloats(b, columns[column], f32, first, width);
   };
-  Value gradient = load(kGradient), master = load(kMaster),
-        moment1 = load(kMoment1), moment2 = load(kMoment2);
-  SmallVector<Value> h;
-  for (int64_t i = 0; i < 8; ++i)
-    h.push_back(b.splat(b.load(b.at(hyper, f32, b.i32(i)), f32), width));
-  Value rate = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], decay = h[4],
-        clip = h[5], bias1 = h[6], bias2 = h[7];
-  Value one = b.like(rate, 1), rest1 = b.sub(one, beta1),
-        rest2 = b.sub(one, beta2), g = b.mul(gradient, clip);
-  Value m = b.add(b.mul(beta1, moment1), b.mul(rest1, g));
-  Value v = b.add(b.mul(beta2, moment2), b.mul(b.mul(rest2, g), g));
-  Value step = b.div(b.div(m, bias1), b.add(b.sqrt(b.div(v, bias2)), epsilon));
-  Value next = b.sub(master, b.mul(rate, b.add(step, b.mul(decay, master))));
-  storeFloats(b, next, columns[kMaster], f32, first, width);
-  storeFloats(b, m, columns[kMoment1], f32, first, width);
-  storeFloats(b, v, columns[kMoment2], f32, first, width);
-  storeFloats(b, next, columns[kWeight], element, first, width);
-  return next;
+  Value gradient = load(kGradient);
+  Value master = load(kMaster);
+  Value moment1 = load(kMoment1);
+  Value moment2 = load(kMoment2);
+  SmallVector<Value> hyperparameters;
+  for (int64_t i = 0; i < kernels::AdamW::kHyperparameters; ++i)
+    hyperparameters.push_back(
+        b.splat(b.load(b.at(hyper, f32, b.i32(i)), f32), width));
+  kernels::AdamW adamW(b, hyperparameters);
+  auto next = adamW.step({master, moment1, moment2}, gradient);
+  storeFloats(b, next.master, columns[kMaster], f32, first, width);
+  storeFloats(b, next.moment1, columns[kMoment1], f32, first, width);
+  storeFloats(b, next.moment2, columns[kMoment2], f32, first, width);
+  storeFloats(b, next.master, columns[kWeight], element, first, width);
+  return next.master;
 }
 
 // Steps of weights of one element type, whatever their shapes.
@@ -179,4 +174,4 @@ LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch) {
   return success();
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

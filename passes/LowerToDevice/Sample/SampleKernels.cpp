@@ -14,7 +14,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 namespace {
 
@@ -340,4 +340,4 @@ void addSampleKernels(KernelTable &table) {
   table.add<nn::SampleOp>(emitSample);
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -4,7 +4,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 static Value f64(Emitter &b, double value) {
   return arith::ConstantOp::create(b, b.getF64FloatAttr(value));
@@ -164,4 +164,4 @@ Passed whereSumPasses(Emitter &b, ArrayRef<Value> entries, Value threshold) {
   return place;
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -4,7 +4,7 @@
 
 #include "passes/LowerToDevice/Emit/Emitter.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 // numerics::massOf: an i64. All others float32.
 mlir::Value tokenMass(Emitter &b, mlir::Value logit, mlir::Value largest,
@@ -40,4 +40,4 @@ struct Passed {
 Passed whereSumPasses(Emitter &b, llvm::ArrayRef<mlir::Value> entries,
                       mlir::Value threshold);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

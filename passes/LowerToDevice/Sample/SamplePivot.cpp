@@ -15,7 +15,7 @@
 
 using namespace mlir;
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 Value isBad(Emitter &b, Value x) {
   return arith::CmpFOp::create(b, arith::CmpFPredicate::UGE, x,
@@ -342,4 +342,4 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
   });
 }
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -5,7 +5,7 @@
 #include "passes/LowerToDevice/Emit/Kernels.h"
 #include "passes/LowerToDevice/Sample/SampleMath.h"
 
-namespace nibble::hopper {
+namespace nibble::device {
 
 struct SampleRows {
   int64_t vocabulary, width, parts; // width: logits of an access
@@ -40,4 +40,4 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
                   mlir::Value maxima, mlir::Value masses, mlir::Value pivots,
                   mlir::Value leasts);
 
-} // namespace nibble::hopper
+} // namespace nibble::device

@@ -14,6 +14,8 @@
 
 namespace nibble::hopper {
 
+using namespace device;
+
 constexpr int64_t kTileRows = 64;
 constexpr int64_t kBoxColumns = 64; // of bf16: 128 bytes
 constexpr int64_t kBoxBytes =

@@ -12,6 +12,8 @@
 
 namespace nibble::hopper {
 
+using namespace device;
+
 class ClusterExchange {
 public:
   // `bytes` that each of `blocks` receives, a multiple of 8, lie `offset` bytes

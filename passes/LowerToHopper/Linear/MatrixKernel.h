@@ -16,6 +16,8 @@
 
 namespace nibble::hopper {
 
+using namespace device;
+
 inline constexpr int64_t kBlockRows = 128; // of m in a block
 
 // Where an operand of the product comes from.

@@ -10,6 +10,8 @@
 
 namespace nibble::hopper {
 
+using namespace device;
+
 class WarpProduct {
 public:
   // B [columns, k], of 8 or 16 columns, comes in boxes of 64 k as tensor copies

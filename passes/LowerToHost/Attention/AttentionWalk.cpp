@@ -84,7 +84,7 @@ void AttentionEmitter::forChunks(
     Value head = b.divI(item, chunks), turn = b.remI(item, chunks);
     // 0, last, 1, last but one, ...: later tokens see more keys.
     Value half = b.divI(turn, b.index(2)),
-          odd = b.equalI(b.remI(turn, b.index(2)), b.index(1));
+          odd = b.equal(b.remI(turn, b.index(2)), b.index(1));
     Value chunk = b.select(odd, b.subI(b.subI(chunks, b.index(1)), half), half);
     Value from = b.mulI(chunk, b.index(shape.chunkTokens));
     Value to = minSigned(tokens, b.addI(from, b.index(shape.chunkTokens)));

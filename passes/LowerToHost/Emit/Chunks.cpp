@@ -28,8 +28,8 @@ Chunks cutEvenly(Emitter &b, Value extent, int64_t tileExtent,
         zero = b.index(0);
   // The count of chunks is a multiple of this: threads of a chunk's pieces,
   // pieces of a thread's, or neither.
-  Value sharesPieces = b.equalI(b.remI(threads, pieces), zero),
-        hasPieces = b.equalI(b.remI(pieces, threads), zero);
+  Value sharesPieces = b.equal(b.remI(threads, pieces), zero),
+        hasPieces = b.equal(b.remI(pieces, threads), zero);
   Value unit = b.select(
       hasPieces, one, b.select(sharesPieces, b.divI(threads, pieces), threads));
   Value tiles = b.ceilDivI(extent, tileExtent),

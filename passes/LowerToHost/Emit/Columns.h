@@ -9,14 +9,8 @@ namespace nibble::host {
 inline mlir::MemRefType bufferType(mlir::Value buffer) {
   return llvm::cast<mlir::MemRefType>(buffer.getType());
 }
-inline mlir::Type elementOf(mlir::Value buffer) {
-  return bufferType(buffer).getElementType();
-}
-// Extent of the last dimension, which is known for every buffer that is not a
-// plain list of tokens.
-inline int64_t columnsOf(mlir::Value buffer) {
-  return bufferType(buffer).getShape().back();
-}
+using kernels::columnsOf;
+using kernels::elementOf;
 
 // Sixteen lanes, or the first `count` when it is given; a walk by
 // Emitter::forLanes passes its `count` on.

@@ -6,36 +6,7 @@
 
 using namespace mlir;
 using namespace nibble::host;
-
-static Type elementOf(Value memref) {
-  return cast<MemRefType>(memref.getType()).getElementType();
-}
-
-// float32 of the same shape as `type`.
-static Type widened(OpBuilder &b, Type type) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return VectorType::get(vector.getShape(), b.getF32Type());
-  return b.getF32Type();
-}
-
-static Value widen(Emitter &b, Value value) {
-  Type element = getElementTypeOrSelf(value.getType());
-  if (!isa<FloatType>(element) || element.isF32())
-    return value;
-  if (element.isF64())
-    return arith::TruncFOp::create(b, widened(b, value.getType()), value);
-  return arith::ExtFOp::create(b, widened(b, value.getType()), value);
-}
-
-static Value narrow(Emitter &b, Value value, Type element) {
-  if (getElementTypeOrSelf(value.getType()) == element ||
-      !isa<FloatType>(element))
-    return value;
-  Type type = element;
-  if (auto vector = dyn_cast<VectorType>(value.getType()))
-    type = VectorType::get(vector.getShape(), element);
-  return arith::TruncFOp::create(b, type, value);
-}
+using nibble::kernels::elementOf;
 
 Value Emitter::dim(Value memref, int64_t dimension) {
   auto type = cast<MemRefType>(memref.getType());
@@ -45,12 +16,12 @@ Value Emitter::dim(Value memref, int64_t dimension) {
 }
 
 Value Emitter::load(Value memref, ValueRange indices) {
-  return widen(*this, memref::LoadOp::create(*this, memref, indices));
+  return widen(memref::LoadOp::create(*this, memref, indices));
 }
 
 void Emitter::store(Value value, Value memref, ValueRange indices) {
-  memref::StoreOp::create(*this, narrow(*this, value, elementOf(memref)),
-                          memref, indices);
+  memref::StoreOp::create(*this, round(value, elementOf(memref)), memref,
+                          indices);
 }
 
 Value Emitter::loadVector(Value memref, ValueRange indices, VectorType type) {
@@ -58,13 +29,13 @@ Value Emitter::loadVector(Value memref, ValueRange indices, VectorType type) {
 }
 
 Value Emitter::loadLanes(Value memref, ValueRange indices) {
-  return widen(*this, loadVector(memref, indices,
-                                 VectorType::get({kLanes}, elementOf(memref))));
+  return widen(loadVector(memref, indices,
+                          VectorType::get({kLanes}, elementOf(memref))));
 }
 
 void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices) {
-  vector::StoreOp::create(*this, narrow(*this, lanes, elementOf(memref)),
-                          memref, indices);
+  vector::StoreOp::create(*this, round(lanes, elementOf(memref)), memref,
+                          indices);
 }
 
 Value Emitter::loadLanes(Value memref, ValueRange indices, Value count,
@@ -80,8 +51,8 @@ Value Emitter::loadLanes(Value memref, ValueRange indices, Value count,
                         : TypedAttr(getIntegerAttr(element, fill));
   Value pass = arith::ConstantOp::create(
       *this, type, DenseElementsAttr::get(type, {Attribute(value)}));
-  return widen(*this, vector::MaskedLoadOp::create(*this, type, memref, indices,
-                                                   mask, pass));
+  return widen(
+      vector::MaskedLoadOp::create(*this, type, memref, indices, mask, pass));
 }
 
 void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices,
@@ -97,11 +68,7 @@ void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices,
   Value mask = vector::CreateMaskOp::create(
       *this, VectorType::get({kLanes}, getI1Type()), count);
   vector::MaskedStoreOp::create(*this, memref, indices, mask,
-                                narrow(*this, lanes, elementOf(memref)));
-}
-
-Value Emitter::roundTo(Value value, Type elementType) {
-  return widen(*this, narrow(*this, value, elementType));
+                                round(lanes, elementOf(memref)));
 }
 
 Value Emitter::scratch(ArrayRef<int64_t> shape, ValueRange dynamic,

@@ -141,7 +141,7 @@ void Forward::decode(Value firstRow, Value panel, Value buffer) {
     if (panels() == 1)
       tail();
     else
-      b.ifThen(b.equalI(panel, b.index(panels() - 1)), tail);
+      b.ifThen(b.equal(panel, b.index(panels() - 1)), tail);
   });
 }
 
@@ -238,7 +238,7 @@ void Forward::store(Value outputs, Value token, Value firstRow) {
   if (weight.n() > count)
     b.ifThen(b.lessI(firstRow, b.index(weight.n() - rest)),
              [&] { epilogue.store(b, outputs, token, firstRow, count); });
-  b.ifThen(b.equalI(firstRow, b.index(weight.n() - rest)),
+  b.ifThen(b.equal(firstRow, b.index(weight.n() - rest)),
            [&] { epilogue.store(b, outputs, token, firstRow, rest); });
 }
 
@@ -252,7 +252,7 @@ void Forward::forTiles(Value begin, Value end,
          [&](Value token) { body(token, tileTokens); });
   Value rest = b.subI(end, whole);
   for (int64_t size = tileTokens - 1; size > 0; --size)
-    b.ifThen(b.equalI(rest, b.index(size)), [&] { body(whole, size); });
+    b.ifThen(b.equal(rest, b.index(size)), [&] { body(whole, size); });
 }
 
 void Forward::run() {

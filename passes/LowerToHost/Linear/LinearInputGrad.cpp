@@ -196,7 +196,7 @@ void InputGrad::run() {
       return iterate(group, begin, end, buffers, lastSteps, true);
     b.ifThen(b.lessI(group, b.index(groups() - 1)),
              [&] { iterate(group, begin, end, buffers, kGroupSteps, false); });
-    b.ifThen(b.equalI(group, b.index(groups() - 1)),
+    b.ifThen(b.equal(group, b.index(groups() - 1)),
              [&] { iterate(group, begin, end, buffers, lastSteps, true); });
   });
 }

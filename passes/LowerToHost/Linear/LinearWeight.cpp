@@ -1,5 +1,7 @@
 #include "passes/LowerToHost/Linear/LinearWeight.h"
 
+#include "passes/Kernels/Grid.h"
+
 #include <bit>
 
 using namespace mlir;
@@ -12,25 +14,15 @@ Value splatInteger(Emitter &b, int64_t value, int64_t width, unsigned bits) {
       b, DenseElementsAttr::get(type, APInt(bits, value, /*isSigned=*/true)));
 }
 
-Value bitsOf(Emitter &b, Value lanes) {
-  auto type = cast<VectorType>(lanes.getType());
-  return arith::BitcastOp::create(b, type.clone(b.getI32Type()), lanes);
-}
-
-Value floatsOf(Emitter &b, Value bits) {
-  auto type = cast<VectorType>(bits.getType());
-  return arith::BitcastOp::create(b, type.clone(b.getF32Type()), bits);
-}
-
 Value roundLanesToBf16(Emitter &b, Value lanes) {
-  Value bits = bitsOf(b, lanes);
+  Value bits = b.bitsOf(lanes);
   Value odd = arith::AndIOp::create(
       b, arith::ShRUIOp::create(b, bits, splatInteger(b, 16)),
       splatInteger(b, 1));
   Value biased = arith::AddIOp::create(
       b, arith::AddIOp::create(b, bits, splatInteger(b, 0x7FFF)), odd);
-  return floatsOf(b,
-                  arith::AndIOp::create(b, biased, splatInteger(b, -0x10000)));
+  return b.floatsOf(
+      arith::AndIOp::create(b, biased, splatInteger(b, -0x10000)));
 }
 
 Value localBuffer(Emitter &b, ArrayRef<int64_t> shape, Type elementType) {
@@ -165,29 +157,6 @@ SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block,
   return codes;
 }
 
-// The exponent of E4M3 is seven, of float32 127: seven mantissa and exponent
-// bits move up and gain 120. Below the smallest exponent the mantissa counts in
-// steps of 2^-9.
-Value decodeE4M3(Emitter &b, Value bytes) {
-  Value sign = arith::ShLIOp::create(
-      b, arith::AndIOp::create(b, bytes, splatInteger(b, 0x80)),
-      splatInteger(b, 24));
-  Value magnitude = arith::AndIOp::create(b, bytes, splatInteger(b, 0x7F));
-  Value normal = arith::AddIOp::create(
-      b, arith::ShLIOp::create(b, magnitude, splatInteger(b, 20)),
-      splatInteger(b, 120 << 23));
-  auto floats = VectorType::get({kLanes}, b.getF32Type());
-  Value tiny = bitsOf(b, b.mul(arith::SIToFPOp::create(b, floats, magnitude),
-                               b.lanes(0x1p-9f)));
-  Value isTiny = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, magnitude,
-                                       splatInteger(b, 8));
-  Value isNaN = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, magnitude,
-                                      splatInteger(b, 0x7F));
-  Value bits = arith::SelectOp::create(b, isTiny, tiny, normal);
-  bits = arith::SelectOp::create(b, isNaN, splatInteger(b, 0x7FC00000), bits);
-  return floatsOf(b, arith::OrIOp::create(b, bits, sign));
-}
-
 // q * factor for q = -8 .. 7.
 static Value codesTimes(Emitter &b, float factor) {
   SmallVector<float> values;
@@ -295,7 +264,8 @@ Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
     return roundLanesToBf16(
         b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
   default: // of fp8 the product is not exact and the scale may be any float32
-    return b.roundTo(b.mul(decodeE4M3(b, codes), group), b.getBF16Type());
+    return b.roundTo(b.mul(kernels::Grid::decodeE4M3(b, codes), group),
+                     b.getBF16Type());
   }
 }
 

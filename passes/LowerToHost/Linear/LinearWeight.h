@@ -20,9 +20,6 @@ inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Vectors of any width; integers are signless.
 mlir::Value splatInteger(Emitter &b, int64_t value, int64_t width = kLanes,
                          unsigned bits = 32);
-mlir::Value bitsOf(Emitter &b,
-                   mlir::Value lanes); // vector<16xf32> as vector<16xi32>
-mlir::Value floatsOf(Emitter &b, mlir::Value bits); // and back
 // bf16(x) as a float32 whose lower half is zero, round to nearest even, by
 // integer arithmetic. For finite numbers, infinities and NaN whose lower half
 // is zero.
@@ -115,8 +112,5 @@ private:
   qat::PackedType packed; // null for a plain weight
   int64_t rows = 0, columns = 0;
 };
-
-// E4M3 bytes (vector<16xi32>) to float32, exactly; 0x7F and 0xFF give NaN.
-mlir::Value decodeE4M3(Emitter &b, mlir::Value bytes);
 
 } // namespace nibble::host

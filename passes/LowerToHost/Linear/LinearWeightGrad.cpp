@@ -195,7 +195,7 @@ void WeightGrad::run() {
     b.ifThen(b.lessI(group, b.index(groups() - 1)), [&] {
       iterate(group, firstRow, endRow, panels, kGroupSteps, false);
     });
-    b.ifThen(b.equalI(group, b.index(groups() - 1)), [&] {
+    b.ifThen(b.equal(group, b.index(groups() - 1)), [&] {
       iterate(group, firstRow, endRow, panels, lastSteps, true);
     });
   });

@@ -74,7 +74,7 @@ Value GroupScales::largest(Emitter &b, Value matrix, Value row, Value first,
   Value low = arith::ShLIOp::create(b, pairs, splatInteger(b, 16, kScaleLanes));
   Value high =
       arith::AndIOp::create(b, pairs, splatInteger(b, -0x10000, kScaleLanes));
-  return floatsOf(b, arith::MaxUIOp::create(b, low, high));
+  return b.floatsOf(arith::MaxUIOp::create(b, low, high));
 }
 
 void GroupScales::find(Emitter &b, const Grid &grid, Value matrix, Value row,
@@ -105,7 +105,7 @@ void GroupScales::find(Emitter &b, const Grid &grid, Value matrix, Value row,
   Value most =
       vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, worst);
   areOrdinary = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, most,
-                                      b.i32(Grid::ordinaryRange));
+                                      b.i32(Grid::kOrdinaryRange));
 }
 
 } // namespace nibble::host

@@ -1,136 +1,8 @@
 #include "passes/LowerToHost/Quantize/QuantizeGrid.h"
 
-#include "lib/Numerics/compressed_tensors.h"
-
-#include <bit>
-
 using namespace mlir;
 
 namespace nibble::host {
-
-GridScale Grid::scaleOf(Value largest) const {
-  if (isFp8()) {
-    Value scale = b.div(largest, b.like(largest, 448.0f));
-    return {scale, scale};
-  }
-  Type bf16 = b.getBF16Type();
-  if (scheme.getKind() == qat::Kind::Int4 &&
-      scheme.getConvention() == qat::Convention::Slime) {
-    Value scale = b.max(
-        b.mul(largest, b.like(largest, std::bit_cast<float>(0x3E124925u))),
-        b.like(largest, 1e-5f));
-    return {scale, b.roundTo(scale, bf16)};
-  }
-  float steps =
-      isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
-  Value scale = b.roundTo(b.div(largest, b.like(largest, steps)), bf16);
-  if (isCompressedTensors()) {
-    Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, scale,
-                                         b.like(scale, 0.0));
-    Value epsilon =
-        b.like(scale, numerics::epsilonOf(numerics::WeightType::kBF16));
-    scale = arith::SelectOp::create(b, isZero, epsilon, scale);
-  }
-  return {scale, scale};
-}
-
-// E4M3 of float32 lanes without NaN: round to nearest even, magnitudes above
-// 448 become 448.
-static Value encodeE4M3(Emitter &b, Value lanes) {
-  Value bits = bitsOf(b, lanes);
-  Value sign = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, bits, splatInteger(b, 24)),
-      splatInteger(b, 0x80));
-  Value magnitude = arith::AndIOp::create(b, bits, splatInteger(b, 0x7FFFFFFF));
-  Value odd = arith::AndIOp::create(
-      b, arith::ShRUIOp::create(b, magnitude, splatInteger(b, 20)),
-      splatInteger(b, 1));
-  Value rounded = arith::AddIOp::create(
-      b, arith::AddIOp::create(b, magnitude, splatInteger(b, 0x7FFFF)), odd);
-  Value normal = arith::SubIOp::create(
-      b, arith::ShRUIOp::create(b, rounded, splatInteger(b, 20)),
-      splatInteger(b, 120 << 3));
-  // Below 2^-6 a code counts in steps of 2^-9: adding 1.5 * 2^14 puts that step
-  // at the last place.
-  Value shifted = bitsOf(b, b.add(floatsOf(b, magnitude), b.lanes(0x1.8p14f)));
-  Value tiny = arith::AndIOp::create(b, shifted, splatInteger(b, 0xF));
-  auto below = [&](float bound) {
-    return arith::CmpIOp::create(
-        b, arith::CmpIPredicate::ult, magnitude,
-        splatInteger(b, std::bit_cast<int32_t>(bound)));
-  };
-  Value code =
-      arith::SelectOp::create(b, below(448.0f), normal, splatInteger(b, 0x7E));
-  code = arith::SelectOp::create(b, below(0x1p-6f), tiny, code);
-  return arith::OrIOp::create(b, code, sign);
-}
-
-// The reciprocal of a scale near the ends of the range is not a normal number.
-static constexpr int32_t kLeastOrdinary = std::bit_cast<int32_t>(0x1p-120f);
-const int32_t Grid::ordinaryRange =
-    std::bit_cast<int32_t>(0x1p120f) - kLeastOrdinary;
-
-Value Grid::aboveOrdinary(Value scale) const {
-  Type type = b.getI32Type();
-  if (auto vector = dyn_cast<VectorType>(scale.getType()))
-    type = vector.clone(type);
-  Value bits = arith::BitcastOp::create(b, type, scale);
-  return arith::SubIOp::create(b, bits, b.like(bits, kLeastOrdinary));
-}
-
-float Grid::highest() const {
-  return scheme.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f;
-}
-
-// Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to even;
-// the eight of u = q + 8 is even as well.
-const int32_t Grid::int4Base = std::bit_cast<int32_t>(0x1.8p23f);
-float Grid::magic() const {
-  return 0x1.8p23f + (scheme.getKind() == qat::Kind::Int4 ? 8.0f : 0.0f);
-}
-
-Value Grid::roundQuotient(Value lanes) const {
-  Value rounded = roundLanesToBf16(b, lanes);
-  return b.min(b.max(rounded, b.lanes(numerics::kCompressedTensorsLowest)),
-               b.lanes(numerics::kCompressedTensorsHighest));
-}
-
-// By the rule: one division for each element. A scale of zero gives NaN and
-// infinities, whose code is that of zero.
-Value Grid::divide(Value lanes, Value scale) const {
-  Value all = b.splat(scale), zero = b.lanes(0.0f);
-  Value quotient = b.div(lanes, all);
-  if (isCompressedTensors()) // whose scale is never zero
-    return bitsOf(b, b.add(roundQuotient(quotient), b.lanes(magic())));
-  if (!isFp8())
-    quotient = b.min(b.max(quotient, b.lanes(-highest())), b.lanes(highest()));
-  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, all, zero);
-  quotient = arith::SelectOp::create(b, isZero, zero, quotient);
-  return isFp8() ? encodeE4M3(b, quotient)
-                 : bitsOf(b, b.add(quotient, b.lanes(magic())));
-}
-
-// The same code by the reciprocal of a bf16 scale. Numbers and scale have eight
-// significant bits, so that a quotient is a half-way point of the codes or at
-// least 2^-10 away from one. 3072 + x / s, rounded once to a multiple of 2^-12,
-// is off by less than 2^-12 and exact at half-way points, which the second
-// rounding then treats as the division would. An ordinary scale, amax / 7 or
-// amax / 127 rounded to eight bits, is at most a part in 2^8 too small:
-// quotients stay below 7.03 and 127.497, which round to codes without a clamp.
-//
-// The convention compressed_tensors rounds the quotient to bf16. Between two
-// bf16 numbers lies one of nine significant bits, which no quotient of two
-// numbers of eight bits is: it is at least a part in 2^17 away. The product
-// with the reciprocal is off by less than a part in 2^22 and is rounded to the
-// same bf16.
-Value Grid::multiply(Value lanes, Value reciprocal) const {
-  if (isCompressedTensors())
-    return bitsOf(b, b.add(roundQuotient(b.mul(lanes, b.splat(reciprocal))),
-                           b.lanes(magic())));
-  const float shift = 3072.0f;
-  Value quotient = b.fma(lanes, b.splat(reciprocal), b.lanes(shift));
-  return bitsOf(b, b.add(quotient, b.lanes(magic() - shift)));
-}
 
 SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
   auto each = [&](function_ref<Value(Value)> code) {
@@ -139,8 +11,9 @@ SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
   if (!hasReciprocals())
     return each([&](Value value) { return divide(value, scale); });
 
-  Value isOrdinary = arith::CmpIOp::create(
-      b, arith::CmpIPredicate::ult, aboveOrdinary(scale), b.i32(ordinaryRange));
+  Value isOrdinary =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, aboveOrdinary(scale),
+                            b.i32(kOrdinaryRange));
   SmallVector<Type> types(lanes.size(),
                           VectorType::get({kLanes}, b.getI32Type()));
   auto choice =
@@ -157,17 +30,9 @@ SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
 }
 
 Value Grid::stored(Value code) const {
-  return scheme.getKind() == qat::Kind::Int4
+  return isInt4()
              ? arith::AndIOp::create(b, code, splatInteger(b, 0xF)).getResult()
              : code;
-}
-
-Value Grid::value(Value code, Value scale) const {
-  Value all = b.splat(scale);
-  if (isFp8())
-    return b.roundTo(b.mul(decodeE4M3(b, code), all), b.getBF16Type());
-  return roundLanesToBf16(
-      b, b.mul(b.sub(floatsOf(b, code), b.lanes(magic())), all));
 }
 
 static void storeBytes(Emitter &b, Value value, Value bytes, Value offset) {
@@ -274,7 +139,7 @@ void CodeWriter::writeScale(Emitter &b, Value index, Value scale) const {
   Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
                         b.index(type.getCodeBytes()));
   Value lanes = isa<VectorType>(scale.getType()) ? scale : b.splat(scale, 1);
-  Value bits = bitsOf(b, lanes);
+  Value bits = b.bitsOf(lanes);
   if (!isFp8) {
     auto wide = cast<VectorType>(bits.getType());
     bits = arith::TruncIOp::create(

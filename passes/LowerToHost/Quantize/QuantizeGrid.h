@@ -1,65 +1,38 @@
-// Putting lanes on the grid (N3 to N5 and the other schemes): the vector form
-// of lib/Numerics/grid.h, the same bits.
+// The grid over lanes (passes/Kernels/Grid.h), and the bytes of packed weights.
 #pragma once
 
+#include "passes/Kernels/Grid.h"
 #include "passes/LowerToHost/Linear/LinearWeight.h"
 
 namespace nibble::host {
 
-// float32: a scalar, or a vector with one group's scale in each lane.
-struct GridScale {
-  mlir::Value used;   // divides; multiplies in the weight that is trained on
-  mlir::Value stored; // what the packed weight keeps: a bf16 number in float32,
-                      // the same as `used` but for the convention slime
-};
+using kernels::GridScale;
 
-class Grid {
+// Numbers are vector<16xf32>. A scale is a scalar, or for scaleOf and
+// aboveOrdinary a vector of one scale a lane.
+class Grid final : public kernels::Grid {
 public:
-  Grid(Emitter &b, qat::SchemeAttr scheme) : b(b), scheme(scheme) {}
+  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b(b) {}
 
-  bool isFp8() const { return scheme.getKind() == qat::Kind::Fp8; }
-  // Whether a bf16 number's code may be had by the reciprocal of an ordinary
-  // scale.
-  bool hasReciprocals() const {
-    return !isFp8() && scheme.getConvention() != qat::Convention::Slime;
-  }
-  // The largest magnitude (>= 0) to the group's or block's scale.
-  GridScale scaleOf(mlir::Value largest) const;
-  // How far a scale is above the least ordinary one, as an integer; the
-  // ordinary ones are below `ordinaryRange`.
-  mlir::Value aboveOrdinary(mlir::Value scale) const;
-  static const int32_t ordinaryRange;
-  // vector<16xf32>s that share a scale (scalar) to their codes, vector<16xi32>:
-  // of int4 u = q + 8 and of int8 q, as 1.5
-  // * 2^23 + it in the bits of a float32, so that its low bits are the code; of
-  // fp8 the E4M3 byte.
+  // The codes of vectors that share a scale: by its reciprocal where that is
+  // ordinary, by the rule where it is not.
   llvm::SmallVector<mlir::Value> quantize(llvm::ArrayRef<mlir::Value> lanes,
                                           mlir::Value scale) const;
-  // The same of sixteen lanes by the rule, and by the reciprocal (scalar) of an
-  // ordinary scale.
-  mlir::Value divide(mlir::Value lanes, mlir::Value scale) const;
-  mlir::Value multiply(mlir::Value lanes, mlir::Value reciprocal) const;
-  // What quantize gave is an int4 code u plus this, modulo 2^32.
-  static const int32_t int4Base;
-  // The bits of a code that count: what quantize gave, without the rest.
+  // The bits of a code that count.
   mlir::Value stored(mlir::Value code) const;
-  // What quantize gave, times the scale (scalar), rounded to bf16 (N5).
-  mlir::Value value(mlir::Value code, mlir::Value scale) const;
 
 private:
-  bool isCompressedTensors() const {
-    return scheme.getConvention() == qat::Convention::CompressedTensors;
+  mlir::Value spread(mlir::Value scalar, mlir::Value) const override {
+    return b.splat(scalar);
   }
-  // The largest code's magnitude where the convention is not
-  // compressed_tensors.
-  float highest() const;
-  // Quotients of bf16 numbers by a bf16 scale to what is rounded for the code,
-  // by the convention compressed_tensors.
-  mlir::Value roundQuotient(mlir::Value lanes) const;
-  // What is added to a quotient to have its code in the low bits.
-  float magic() const;
+  mlir::Value isZero(mlir::Value, mlir::Value spread) const override {
+    return b.isZero(spread);
+  }
+  mlir::Value roundNumbers(mlir::Value numbers) const override {
+    return roundLanesToBf16(b, numbers);
+  }
+
   Emitter &b;
-  qat::SchemeAttr scheme;
 };
 
 // Writes codes and scales of a packed weight to its bytes.

@@ -58,8 +58,8 @@ void storeStep(Emitter &b, Value value, Value matrix, Value row, Value block,
 }
 
 Value magnitudes(Emitter &b, Value lanes) {
-  return floatsOf(b, arith::AndIOp::create(b, bitsOf(b, lanes),
-                                           splatInteger(b, 0x7FFFFFFF)));
+  return b.floatsOf(
+      arith::AndIOp::create(b, b.bitsOf(lanes), splatInteger(b, 0x7FFFFFFF)));
 }
 
 Value largestLanes(Emitter &b, ArrayRef<Value> lanes, Value start = Value()) {
@@ -235,7 +235,7 @@ struct PackQuantizer final : Quantizer {
   void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value>,
                int64_t lanes) override {
     if (writer.isHostInt4())
-      return writer.writeBlock(b, row, block, codes, lanes, Grid::int4Base);
+      return writer.writeBlock(b, row, block, codes, lanes, Grid::kAboveCode);
     SmallVector<Value> stored;
     for (Value code : codes)
       stored.push_back(grid.stored(code));
@@ -255,7 +255,7 @@ struct FakeQuantizer final : Quantizer {
   void onCodes(Value row, Value block, ArrayRef<Value> codes,
                ArrayRef<Value> scales, int64_t lanes) override {
     for (auto [step, code] : llvm::enumerate(codes))
-      storeStep(b, grid.value(code, scales[step]), out, row, block, step,
+      storeStep(b, grid.valuesOf(code, scales[step]), out, row, block, step,
                 step == codes.size() - 1 ? lanes : kLanes);
   }
 };

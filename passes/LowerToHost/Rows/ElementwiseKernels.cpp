@@ -3,6 +3,7 @@
 //
 // Each reads what it needs of an element before it writes that element, so a
 // result may lie in an operand's buffer.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 
@@ -117,8 +118,9 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
           s = b.neg(s);
         Value p = loadPart(b, x, placeLow, count),
               q = loadPart(b, x, placeHigh, count);
-        storePart(b, b.sub(b.mul(p, c), b.mul(q, s)), y, placeLow, count);
-        storePart(b, b.add(b.mul(q, c), b.mul(p, s)), y, placeHigh, count);
+        auto [turnedLow, turnedHigh] = kernels::rotate(b, p, q, c, s);
+        storePart(b, turnedLow, y, placeLow, count);
+        storePart(b, turnedHigh, y, placeHigh, count);
       });
     });
   });
@@ -141,25 +143,20 @@ LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor op) {
   forRows(b, y, [&](SmallVector<Value> place, Value count) {
     Value gate = loadPart(b, op.getGate(), place, count),
           up = loadPart(b, op.getUp(), place, count);
-    Value silu = b.div(gate, b.add(b.lanes(1), b.exp(b.neg(gate))));
-    storePart(b, b.mul(b.roundTo(silu, elementOf(y)), up), y, place, count);
+    storePart(b, kernels::swiglu(b, gate, up, elementOf(y)), y, place, count);
   });
   return success();
 }
 
-// With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
-// dup = dy * gate * s.
 LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor op) {
   Emitter &b = k.b;
   forRows(b, k.result(0), [&](SmallVector<Value> place, Value count) {
     Value dy = loadPart(b, op.getDy(), place, count);
     Value gate = loadPart(b, op.getGate(), place, count),
           up = loadPart(b, op.getUp(), place, count);
-    Value one = b.lanes(1), s = b.div(one, b.add(one, b.exp(b.neg(gate))));
-    Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
-    storePart(b, b.mul(b.mul(b.mul(dy, up), s), slope), k.result(0), place,
-              count);
-    storePart(b, b.mul(b.mul(dy, gate), s), k.result(1), place, count);
+    auto [dgate, dup] = kernels::swigluGradients(b, dy, gate, up);
+    storePart(b, dgate, k.result(0), place, count);
+    storePart(b, dup, k.result(1), place, count);
   });
   return success();
 }

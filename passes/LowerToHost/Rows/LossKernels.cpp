@@ -1,19 +1,14 @@
 // What stands behind the logits: log-probabilities, sums to a scalar, the
 // optimizer.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
-
-#include <cfloat>
 
 using namespace mlir;
 
 namespace nibble::host {
 
 namespace {
-
-// A logit of -infinity (a token that is ruled out) has probability 0; this
-// keeps its 0 * x from becoming NaN.
-Value boundedBelow(Emitter &b, Value x) { return b.max(x, b.lanes(-FLT_MAX)); }
 
 // One pass for the maximum, one for the sums. Division by a positive
 // temperature keeps the order, rounding included, so the maximum of the
@@ -43,7 +38,7 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
               b.div(loadPart(b, logits, {t, v}, count, -INFINITY), divisor);
           Value distance = b.sub(x, shift), p = b.exp(distance);
           return {b.add(sums[0], p),
-                  b.fma(p, boundedBelow(b, distance), sums[1])};
+                  b.fma(p, kernels::boundedBelow(b, distance), sums[1])};
         });
     Value z = b.reduceAdd(sums[0]), logarithm = b.log(z),
           lse = b.add(m, logarithm);
@@ -67,28 +62,26 @@ LogicalResult emitLogProbabilityGrad(Kernel &k,
         temperatures = op.getTemperature(), dlogits = k.result(0);
   b.parallel(b.dim(logits, 0), [&](Value t) {
     Value target = b.toIndex(b.load(targets, {t}));
-    auto row = [&](Value buffer) { return b.load(buffer, {t}); };
-    Value dlogp = row(op.getDlogp()), dentropy = row(op.getDentropy()),
-          temperature = row(temperatures), lse = row(op.getLse()),
-          entropy = row(op.getEntropy());
+    auto ofRow = [&](Value buffer) { return b.load(buffer, {t}); };
+    Value dlogp = ofRow(op.getDlogp()), dentropy = ofRow(op.getDentropy()),
+          temperature = ofRow(temperatures), lse = ofRow(op.getLse()),
+          entropy = ofRow(op.getEntropy());
     // Sixteen equal lanes for the target: the same operations as for the
     // others.
     Value logit = b.splat(b.load(logits, {t, target}));
-    Value dp = b.splat(dlogp), de = b.splat(dentropy),
-          divisor = b.splat(temperature), shift = b.splat(lse);
-    Value offset = b.splat(entropy);
-    auto gradient = [&](Value logit, float isTarget) {
-      Value x = b.div(logit, divisor), p = b.exp(b.sub(x, shift));
-      Value first = b.mul(dp, b.sub(b.lanes(isTarget), p));
-      Value second =
-          b.mul(b.mul(de, p), b.add(b.sub(boundedBelow(b, x), shift), offset));
-      return b.div(b.sub(first, second), divisor);
-    };
+    kernels::LogProbabilityRow row;
+    row.dlogp = b.splat(dlogp);
+    row.dentropy = b.splat(dentropy);
+    row.temperature = b.splat(temperature);
+    row.lse = b.splat(lse);
+    row.entropy = b.splat(entropy);
     b.forLanes(b.index(columnsOf(logits)), [&](Value v, Value count) {
-      storePart(b, gradient(loadPart(b, logits, {t, v}, count), 0), dlogits,
-                {t, v}, count);
+      storePart(b,
+                row.gradient(b, loadPart(b, logits, {t, v}, count), b.lanes(0)),
+                dlogits, {t, v}, count);
     });
-    b.storeLanes(gradient(logit, 1), dlogits, {t, target}, b.index(1));
+    b.storeLanes(row.gradient(b, logit, b.lanes(1)), dlogits, {t, target},
+                 b.index(1));
   });
   return success();
 }
@@ -149,28 +142,24 @@ LogicalResult emitAdamW(Kernel &k, nn::AdamWOp::Adaptor op) {
   Value gradient = asRows(b, op.getGradient()), hyper = op.getHyper(),
         columns = b.dim(gradient, 1);
   b.parallel(b.dim(gradient, 0), [&](Value row) {
-    SmallVector<Value> h;
-    for (int64_t i = 0; i < 8; ++i)
-      h.push_back(b.splat(b.load(hyper, {b.index(i)})));
-    Value rate = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], decay = h[4],
-          clip = h[5], bias1 = h[6], bias2 = h[7];
-    Value rest1 = b.sub(b.lanes(1), beta1), rest2 = b.sub(b.lanes(1), beta2);
+    SmallVector<Value> hyperparameters;
+    for (int64_t i = 0; i < kernels::AdamW::kHyperparameters; ++i)
+      hyperparameters.push_back(b.splat(b.load(hyper, {b.index(i)})));
+    kernels::AdamW adamW(b, hyperparameters);
     b.forLanes(columns, [&](Value column, Value count) {
       SmallVector<Value> place = {row, column};
-      Value master = loadPart(b, state[0], place, count),
-            g = b.mul(loadPart(b, gradient, place, count), clip);
-      Value m = b.add(b.mul(beta1, loadPart(b, state[1], place, count)),
-                      b.mul(rest1, g));
-      Value v = b.add(b.mul(beta2, loadPart(b, state[2], place, count)),
-                      b.mul(b.mul(rest2, g), g));
-      Value step =
-          b.div(b.div(m, bias1), b.add(b.sqrt(b.div(v, bias2)), epsilon));
-      Value next =
-          b.sub(master, b.mul(rate, b.add(step, b.mul(decay, master))));
-      storePart(b, next, state[0], place, count);
-      storePart(b, m, state[1], place, count);
-      storePart(b, v, state[2], place, count);
-      storePart(b, next, state[3], place, count);
+      auto load = [&](Value buffer) {
+        return loadPart(b, buffer, place, count);
+      };
+      Value master = load(state[0]);
+      Value g = load(gradient);
+      Value moment1 = load(state[1]);
+      Value moment2 = load(state[2]);
+      auto next = adamW.step({master, moment1, moment2}, g);
+      storePart(b, next.master, state[0], place, count);
+      storePart(b, next.moment1, state[1], place, count);
+      storePart(b, next.moment2, state[2], place, count);
+      storePart(b, next.master, state[3], place, count);
     });
   });
   return success();

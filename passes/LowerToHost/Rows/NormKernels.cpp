@@ -1,5 +1,6 @@
 // Root-mean-square norm and its gradient. A "row" here is one block of D
 // elements: a token, or one head of a token.
+#include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 
@@ -40,8 +41,7 @@ Value reciprocalRoot(Emitter &b, Value x, BlockAddress at, int64_t size,
         Value v = loadPart(b, x, {at.token, b.addI(at.column, column)}, count);
         return {b.fma(v, v, sums[0])};
       })[0];
-  Value mean = b.div(b.reduceAdd(squares), b.f32(static_cast<float>(size)));
-  return b.div(b.f32(1), b.sqrt(b.add(mean, b.f32(epsilon))));
+  return kernels::reciprocalRoot(b, b.reduceAdd(squares), size, epsilon);
 }
 
 // y = E(weight * E(x * r))

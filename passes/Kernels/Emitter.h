@@ -1,0 +1,99 @@
+// What the emitters of all targets share: a builder of float32 arithmetic,
+// integers of one type, loops and branches. A formula that is written with it
+// (Formulas.h, Grid.h) is the same on every target.
+#pragma once
+
+#include "passes/Kernels/Elementary.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace nibble::kernels {
+
+class Emitter : public mlir::ImplicitLocOpBuilder {
+public:
+  using Value = mlir::Value;
+  using Type = mlir::Type;
+  using ImplicitLocOpBuilder::ImplicitLocOpBuilder;
+
+  // Constants.
+  Value i32(int64_t value);
+  Value f32(double value); // rounded to float32
+  // A constant of the type of `like`: an index, an integer, a float, or a
+  // vector with it in each element.
+  Value like(Value like, double value);
+
+  // float32, scalars or vectors; one rounding each.
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  Value div(Value a, Value b);          // IEEE
+  Value fma(Value a, Value b, Value c); // a * b + c
+  Value max(Value a, Value b);          // of numbers that are not NaN
+  Value min(Value a, Value b);
+  Value neg(Value a);
+  Value sqrt(Value a); // IEEE
+  Value isZero(Value a);
+  // Elementary functions, by the polynomials of Elementary.h: the same bits in
+  // every program and on every target.
+  Value exp(Value x) { return elementary::exp(*this, x); }
+  Value log(Value x) { return elementary::log(*this, x); }
+  std::pair<Value, Value> sinCos(Value x) {
+    return elementary::sinCos(*this, x);
+  }
+
+  // To float32 from another float; float32 and integers stay. And back, to
+  // nearest even; nothing happens where `element` is no float.
+  Value widen(Value x);
+  Value round(Value x, Type element);
+  // Rounds to the element type and widens again: what a store and a load do.
+  Value roundTo(Value x, Type element) { return widen(round(x, element)); }
+  // The bits of float32 numbers as i32, and back.
+  Value bitsOf(Value floats);
+  Value floatsOf(Value bits);
+
+  // Integers of one type, scalars or vectors; constants fold. Division and
+  // comparisons are unsigned.
+  Value addI(Value a, Value b);
+  Value subI(Value a, Value b);
+  Value mulI(Value a, Value b);
+  Value divI(Value a, Value b);
+  Value remI(Value a, Value b);
+  Value minI(Value a, Value b);
+  Value andI(Value a, Value b);
+  Value orI(Value a, Value b);
+  Value shlI(Value a, Value b);
+  Value shrI(Value a, Value b);
+  Value less(Value a, Value b);
+  Value equal(Value a, Value b);
+  Value select(Value condition, Value a, Value b);
+
+  // Loops over [lower, upper). A body gets the induction value (of the type of
+  // `lower`); with `init` it also gets carried values and returns the next
+  // ones.
+  using Body = llvm::function_ref<void(Value)>;
+  using CarryingBody =
+      llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>;
+  void loop(Value lower, Value upper, int64_t step, Body body);
+  void loop(Value lower, Value upper, Value step, Body body);
+  llvm::SmallVector<Value> loop(Value lower, Value upper, int64_t step,
+                                mlir::ValueRange init, CarryingBody body);
+  llvm::SmallVector<Value> loop(Value lower, Value upper, Value step,
+                                mlir::ValueRange init, CarryingBody body);
+  void ifThen(Value condition, llvm::function_ref<void()> body);
+  void ifThenElse(Value condition, llvm::function_ref<void()> body,
+                  llvm::function_ref<void()> otherwise);
+
+protected:
+  // An integer constant of the scalar type of `like`.
+  Value constantLike(Value like, int64_t value);
+};
+
+// Element type of a buffer.
+mlir::Type elementOf(mlir::Value memref);
+// Last extent of a buffer, which is known at compile time for every buffer that
+// is no plain list of tokens.
+int64_t columnsOf(mlir::Value memref);
+
+} // namespace nibble::kernels

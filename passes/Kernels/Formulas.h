@@ -1,0 +1,68 @@
+// Formulas of the ops, spelled once for all targets. Values are float32,
+// scalars or vectors of one width, and every operation is rounded once. The ops
+// of dialects/NN say what each stands for.
+#pragma once
+
+#include "passes/Kernels/Emitter.h"
+
+namespace nibble::kernels {
+
+// nn.swiglu: E(silu(gate)) * up, not yet rounded to the element type E.
+mlir::Value swiglu(Emitter &b, mlir::Value gate, mlir::Value up,
+                   mlir::Type element);
+
+// nn.swiglu_grad.
+struct SwigluGradients {
+  mlir::Value gate, up;
+};
+SwigluGradients swigluGradients(Emitter &b, mlir::Value dy, mlir::Value gate,
+                                mlir::Value up);
+
+// nn.rope: elements i and i + D/2 of a head, turned by an angle.
+struct Rotated {
+  mlir::Value low, high;
+};
+Rotated rotate(Emitter &b, mlir::Value low, mlir::Value high, mlir::Value cos,
+               mlir::Value sin);
+
+// nn.rms_norm: 1 / sqrt(sum / size + epsilon), `sum` of the squares of a row of
+// `size` elements.
+mlir::Value reciprocalRoot(Emitter &b, mlir::Value sum, int64_t size,
+                           double epsilon);
+
+// A logit of -infinity (a token that is ruled out) has probability 0; this
+// keeps its 0 * x from becoming NaN.
+mlir::Value boundedBelow(Emitter &b, mlir::Value x);
+
+// nn.log_probability_grad of a row, with x = logit / temperature and
+// p = exp(x - lse).
+struct LogProbabilityRow {
+  mlir::Value dlogp, dentropy, temperature, lse, entropy;
+
+  // `isTarget` is 1 for the logit of the target and 0 for others.
+  mlir::Value gradient(Emitter &b, mlir::Value logit,
+                       mlir::Value isTarget) const;
+};
+
+// nn.adamw: Loshchilov and Hutter's step with decoupled decay.
+class AdamW {
+public:
+  static constexpr int64_t kHyperparameters = 8;
+
+  // `hyper` are the op's eight hyperparameters in their order.
+  AdamW(Emitter &b, llvm::ArrayRef<mlir::Value> hyper);
+
+  // The new state of an element. Master and moments lie where the old ones do,
+  // so that all of an element is read before it is written.
+  struct State {
+    mlir::Value master, moment1, moment2;
+  };
+  State step(const State &old, mlir::Value gradient) const;
+
+private:
+  Emitter &b_;
+  mlir::Value rate_, beta1_, beta2_, epsilon_, decay_, clip_, bias1_, bias2_;
+  mlir::Value rest1_, rest2_; // 1 - beta1 and 1 - beta2
+};
+
+} // namespace nibble::kernels

@@ -1,0 +1,149 @@
+#include "passes/Kernels/Grid.h"
+
+#include "lib/Numerics/compressed_tensors.h"
+
+using namespace mlir;
+
+namespace nibble::kernels {
+
+Value Grid::quotientOf(Value largest, float steps) const {
+  return b_.div(largest, b_.like(largest, steps));
+}
+
+Value Grid::roundScale(Value scale) const {
+  return b_.roundTo(scale, b_.getBF16Type());
+}
+
+Value Grid::roundNumbers(Value numbers) const {
+  return b_.roundTo(numbers, b_.getBF16Type());
+}
+
+GridScale Grid::scaleOf(Value largest) const {
+  if (isFp8()) {
+    Value scale = b_.div(largest, b_.like(largest, 448.0f));
+    return {scale, scale};
+  }
+  if (isInt4() && scheme_.getConvention() == qat::Convention::Slime) {
+    // The public stack multiplies by the float32 nearest to 1/7.
+    const float seventh = std::bit_cast<float>(0x3E124925u);
+    Value scale = b_.max(b_.mul(largest, b_.like(largest, seventh)),
+                         b_.like(largest, 1e-5f));
+    return {scale, roundScale(scale)};
+  }
+  float steps =
+      isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
+  Value scale = roundScale(quotientOf(largest, steps));
+  if (isCompressedTensors()) {
+    Value isZero = b_.isZero(scale);
+    Value epsilon =
+        b_.like(scale, numerics::epsilonOf(numerics::WeightType::kBF16));
+    scale = b_.select(isZero, epsilon, scale);
+  }
+  return {scale, scale};
+}
+
+Value Grid::aboveOrdinary(Value scale) const {
+  Value bits = b_.bitsOf(scale);
+  return b_.subI(bits, b_.like(bits, kLeastOrdinary));
+}
+
+Value Grid::roundQuotient(Value quotients) const {
+  Value rounded = roundNumbers(quotients);
+  return b_.min(
+      b_.max(rounded, b_.like(rounded, numerics::kCompressedTensorsLowest)),
+      b_.like(rounded, numerics::kCompressedTensorsHighest));
+}
+
+// By the rule: one division for each element. A scale of zero gives NaN and
+// infinities, whose code is that of zero.
+Value Grid::divide(Value numbers, Value scale) const {
+  Value divisor = spread(scale, numbers);
+  Value quotient = b_.div(numbers, divisor);
+  if (isCompressedTensors()) // whose scale is never zero
+    return b_.bitsOf(
+        b_.add(roundQuotient(quotient), b_.like(quotient, magic())));
+  if (!isFp8())
+    quotient = b_.min(b_.max(quotient, b_.like(quotient, -highest())),
+                      b_.like(quotient, highest()));
+  quotient =
+      b_.select(isZero(scale, divisor), b_.like(quotient, 0.0f), quotient);
+  return isFp8() ? encodeE4M3(b_, quotient)
+                 : b_.bitsOf(b_.add(quotient, b_.like(quotient, magic())));
+}
+
+// The same code by the reciprocal of a bf16 scale. Numbers and scale have eight
+// significant bits, so that a quotient is a half-way point of the codes or at
+// least 2^-10 away from one. 3072 + x / s, rounded once to a multiple of 2^-12,
+// is off by less than 2^-12 and exact at half-way points, which the second
+// rounding then treats as the division would. An ordinary scale, amax / 7 or
+// amax / 127 rounded to eight bits, is at most a part in 2^8 too small:
+// quotients stay below 7.03 and 127.497, which round to codes without a clamp.
+// An approximate reciprocal is near enough: 7.03 or 127.497 of its units in the
+// last place are less than half of what the first rounding keeps.
+//
+// The convention compressed_tensors rounds the quotient to bf16. Between two
+// bf16 numbers lies one of nine significant bits, which no quotient of two
+// numbers of eight bits is: it is at least a part in 2^17 away. The product
+// with the reciprocal is off by less than a part in 2^22 and is rounded to the
+// same bf16.
+Value Grid::multiply(Value numbers, Value reciprocal) const {
+  if (isCompressedTensors()) {
+    Value rounded = roundQuotient(b_.mul(numbers, spread(reciprocal, numbers)));
+    return b_.bitsOf(b_.add(rounded, b_.like(rounded, magic())));
+  }
+  const float shift = 3072.0f;
+  Value quotient =
+      b_.fma(numbers, spread(reciprocal, numbers), b_.like(numbers, shift));
+  return b_.bitsOf(b_.add(quotient, b_.like(quotient, magic() - shift)));
+}
+
+Value Grid::valuesOf(Value codes, Value scale) const {
+  if (isFp8()) {
+    Value numbers = decodeE4M3(b_, codes);
+    return b_.roundTo(b_.mul(numbers, spread(scale, numbers)),
+                      b_.getBF16Type());
+  }
+  Value numbers = b_.floatsOf(codes);
+  Value all = spread(scale, numbers);
+  return roundNumbers(b_.mul(b_.sub(numbers, b_.like(numbers, magic())), all));
+}
+
+Value Grid::encodeE4M3(Emitter &b, Value numbers) {
+  Value bits = b.bitsOf(numbers);
+  auto number = [&](int32_t value) { return b.like(bits, value); };
+  Value sign = b.andI(b.shrI(bits, number(24)), number(0x80));
+  Value magnitude = b.andI(bits, number(0x7FFFFFFF));
+  Value odd = b.andI(b.shrI(magnitude, number(20)), number(1));
+  Value rounded = b.addI(b.addI(magnitude, number(0x7FFFF)), odd);
+  Value normal = b.subI(b.shrI(rounded, number(20)), number(120 << 3));
+  // Below 2^-6 a code counts in steps of 2^-9: adding 1.5 * 2^14 puts that step
+  // at the last place.
+  Value shifted =
+      b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, 0x1.8p14f)));
+  Value tiny = b.andI(shifted, number(0xF));
+  auto isBelow = [&](float bound) {
+    return b.less(magnitude, number(std::bit_cast<int32_t>(bound)));
+  };
+  Value code = b.select(isBelow(448.0f), normal, number(0x7E));
+  code = b.select(isBelow(0x1p-6f), tiny, code);
+  return b.orI(code, sign);
+}
+
+// A normal code has exponent and mantissa where a float32 has them, but for the
+// difference of the exponents' biases; a subnormal one counts steps of 2^-9.
+Value Grid::decodeE4M3(Emitter &b, Value codes) {
+  auto number = [&](int32_t value) { return b.like(codes, value); };
+  Value sign = b.shlI(b.andI(codes, number(0x80)), number(24));
+  Value magnitude = b.andI(codes, number(0x7F));
+  Value normal = b.addI(b.shlI(magnitude, number(20)), number(120 << 23));
+  Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
+  Value steps = arith::SIToFPOp::create(b, floats, magnitude);
+  Value tiny = b.bitsOf(b.mul(steps, b.like(steps, 0x1p-9f)));
+  Value isTiny = b.less(magnitude, number(8));
+  Value isNaN = b.equal(magnitude, number(0x7F));
+  Value bits = b.select(isTiny, tiny, normal);
+  bits = b.select(isNaN, number(0x7FC00000), bits);
+  return b.floatsOf(b.orI(bits, sign));
+}
+
+} // namespace nibble::kernels
