@@ -13,6 +13,40 @@ target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
 # TableGen's output names parameters that it does not use.
 target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 
+# Headers of MLIR take longer to read than our code: they are read once. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON reads them in
+# every file, which shows an #include that a file forgot.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "// Has the precompiled headers of MLIR.\n")
+add_library(nibble_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
+target_link_libraries(nibble_mlir_headers PRIVATE nibble_options nibble_mlir)
+target_precompile_headers(nibble_mlir_headers PRIVATE
+  <mlir/Dialect/Arith/IR/Arith.h>
+  <mlir/Dialect/Func/IR/FuncOps.h>
+  <mlir/Dialect/GPU/IR/GPUDialect.h>
+  <mlir/Dialect/LLVMIR/LLVMDialect.h>
+  <mlir/Dialect/LLVMIR/NVVMDialect.h>
+  <mlir/Dialect/Linalg/IR/Linalg.h>
+  <mlir/Dialect/Math/IR/Math.h>
+  <mlir/Dialect/MemRef/IR/MemRef.h>
+  <mlir/Dialect/SCF/IR/SCF.h>
+  <mlir/Dialect/Tensor/IR/Tensor.h>
+  <mlir/Dialect/Vector/IR/VectorOps.h>
+  <mlir/IR/ImplicitLocOpBuilder.h>
+  <mlir/Pass/PassManager.h>
+  <mlir/Transforms/GreedyPatternRewriteDriver.h>
+  <mlir/Transforms/Passes.h>)
+# The same bytes each time, so that ccache finds what was compiled with them.
+target_compile_options(nibble_mlir_headers PRIVATE -Xclang -fno-pch-timestamp)
+
+# Compiles a target of MLIR code with them. Executables are -fPIC as well: the headers are of one kind of code.
+function(nibble_use_mlir_headers name)
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM nibble_mlir_headers)
+endfunction()
+
 # nibble_sources(<variable> [<room>...])
 # Every .cpp in this folder and in the rooms: folders below it that are no
 # libraries of their own.
@@ -41,6 +75,7 @@ function(nibble_add_library name)
     target_link_libraries(${name} PUBLIC nibble_mlir)
     # Every header of ours that MLIR code may include can be generated, by any dialect: make them first.
     add_dependencies(${name} nibble-tablegen)
+    nibble_use_mlir_headers(${name})
   endif()
   if(ARG_TABLEGEN)
     add_dependencies(${name} ${ARG_TABLEGEN})

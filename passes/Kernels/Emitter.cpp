@@ -1,6 +1,7 @@
 #include "passes/Kernels/Emitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 

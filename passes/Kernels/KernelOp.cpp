@@ -1,5 +1,7 @@
 #include "passes/Kernels/KernelOp.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 
 namespace nibble::kernels {

@@ -106,16 +106,15 @@ public:
 
 private:
   static constexpr unsigned resultsOf() {
-    return countResults(std::make_index_sequence<8>());
+    return countResults(std::index_sequence<2, 3, 4, 5, 6>());
   }
   template <size_t... counts>
   static constexpr unsigned countResults(std::index_sequence<counts...>) {
     unsigned found = Op::template hasTrait<mlir::OpTrait::OneResult>() ? 1 : 0;
-    ((found =
-          counts > 1 && Op::template hasTrait<
-                            mlir::OpTrait::NResults<counts>::template Impl>()
-              ? static_cast<unsigned>(counts)
-              : found),
+    ((found = Op::template hasTrait<
+                  mlir::OpTrait::NResults<counts>::template Impl>()
+                  ? static_cast<unsigned>(counts)
+                  : found),
      ...);
     return found;
   }

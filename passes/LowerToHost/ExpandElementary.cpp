@@ -1,4 +1,4 @@
-#include "passes/LowerToHost/Emit/Emitter.h"
+#include "passes/Kernels/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 #include "passes/LowerToHost/ScalarExpansions.h"
 
@@ -18,7 +18,7 @@ namespace {
 
 // math.exp / math.log of float32, scalar or sixteen lanes, by the kernels'
 // polynomials.
-template <typename Op, Value (nibble::host::Emitter::*expand)(Value)>
+template <typename Op, Value (nibble::kernels::Emitter::*expand)(Value)>
 class ExpandWithEmitter final : public OpRewritePattern<Op> {
 public:
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -28,7 +28,7 @@ public:
     if (!getElementTypeOrSelf(op.getType()).isF32() ||
         isa<TensorType>(op.getType()))
       return rewriter.notifyMatchFailure(op, "not a float32 scalar or vector");
-    nibble::host::Emitter b(op.getLoc(), rewriter);
+    nibble::kernels::Emitter b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, (b.*expand)(op.getOperand()));
     return success();
   }
@@ -39,9 +39,10 @@ class ExpandElementary final
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<ExpandWithEmitter<math::ExpOp, &nibble::host::Emitter::exp>,
-                 ExpandWithEmitter<math::LogOp, &nibble::host::Emitter::log>>(
-        &getContext(), /*benefit=*/2);
+    patterns
+        .add<ExpandWithEmitter<math::ExpOp, &nibble::kernels::Emitter::exp>,
+             ExpandWithEmitter<math::LogOp, &nibble::kernels::Emitter::log>>(
+            &getContext(), /*benefit=*/2);
     populateScalarExpansions(patterns);
     populateMathPolynomialApproximationPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

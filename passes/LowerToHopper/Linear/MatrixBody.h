@@ -71,7 +71,7 @@ private:
     return b.addI(descriptor, b.i64(bytes / 16));
   }
   mlir::Value multiply(mlir::Value a, mlir::Value bTile, mlir::Value sums);
-  void commit() { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
+  void commit() { mlir::NVVM::WgmmaGroupSyncAlignedOp::create(b); }
   mlir::Value fence(mlir::Value sums) {
     return WgmmaFenceOp::create(b, sums.getType(), sums).getResult(0);
   }

@@ -156,6 +156,7 @@ private:
                 mlir::Value firstToken, mlir::Value firstHead);
 };
 
-mlir::LogicalResult emitAttentionGrad(Kernel &k);
+mlir::LogicalResult emitAttentionGrad(Kernel &k,
+                                      nn::AttentionGradOp::Adaptor op);
 
 } // namespace nibble::host
