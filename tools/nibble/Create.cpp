@@ -61,8 +61,9 @@ Status create(const CreateArguments &arguments) {
                           spec.name.ends_with("down_proj.weight");
         double deviation =
             arguments.deviation /
-            (isResidual ? std::sqrt(2.0 * static_cast<double>(config.layers))
-                        : 1.0);
+            (isResidual
+                 ? std::sqrt(2.0 * static_cast<double>(config.layers.size()))
+                 : 1.0);
         for (int64_t i = 0; i < tensor.elements(); ++i) {
           float value =
               isNorm   ? 1.0f

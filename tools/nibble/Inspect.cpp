@@ -47,7 +47,7 @@ Status inspect(const std::string &folder, bool listTensors) {
   fmt::print("model type         {}\n", config.modelType);
   fmt::print("parameters         {}{}\n", parameters,
              config.tieWordEmbeddings ? " (head tied to embedding)" : "");
-  fmt::print("layers             {}\n", config.layers);
+  fmt::print("layers             {}\n", config.layerCount());
   fmt::print("hidden             {}, inner {}\n", config.hiddenSize,
              config.intermediateSize);
   fmt::print("heads              {} of {}, key/value {}\n", config.heads,
@@ -62,7 +62,7 @@ Status inspect(const std::string &folder, bool listTensors) {
     fmt::print("quantized          {}: {} of {} parameters\n", schemes, packed,
                parameters);
   fmt::print("cache              {} bytes a token in bf16\n",
-             2 * 2 * config.layers * config.kvHeads * config.headDim);
+             2 * 2 * config.layerCount() * config.kvHeads * config.headDim);
   fmt::print("training state     {} bytes (masters, two moments, gradients in "
              "float32)\n",
              16 * parameters);

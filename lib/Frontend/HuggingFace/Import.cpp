@@ -2,6 +2,7 @@
 
 #include "dialects/NN/NN.h"
 #include "runtime/formats/checkpoint/model_weights.h"
+#include "runtime/formats/model/family.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,20 +19,11 @@ using namespace nibble::huggingface;
 
 namespace {
 
-std::string layerPrefix(int64_t layer) {
-  return "model.layers." + std::to_string(layer) + ".";
-}
-
-// Of one decoder layer, names relative to "model.layers.<i>.".
-std::vector<ExpectedTensor> layerParameters(const ModelConfig &config) {
-  std::vector<ExpectedTensor> parameters;
-  std::string prefix = layerPrefix(0);
-  for (ExpectedTensor &tensor : expectedTensors(config))
-    if (StringRef(tensor.name).starts_with(prefix))
-      parameters.push_back(
-          {tensor.name.substr(prefix.size()), tensor.shape, tensor.isLinear});
-  return parameters;
-}
+// Layers that compute the same, and the function that they share.
+struct LayerKind {
+  DecoderLayer layer;
+  std::string function;
+};
 
 // Arguments of a function by the name that they carry.
 using Parameters = std::map<std::string, Value>;
@@ -50,6 +42,11 @@ public:
 private:
   LogicalResult check();
   DictionaryAttr modelAttribute();
+  void findKinds();
+  const LayerKind &kindOf(const DecoderLayer &layer) const {
+    return *llvm::find_if(
+        kinds, [&](const LayerKind &kind) { return kind.layer == layer; });
+  }
 
   RankedTensorType rowsType(int64_t features) {
     return RankedTensorType::get({ShapedType::kDynamic, features}, element);
@@ -75,19 +72,20 @@ private:
   Value linear(Value x, const Parameters &weights, StringRef module,
                int64_t out, Type resultElement = {});
   Value norm(Value x, Value weight);
-  void buildLayer(StringRef name, int64_t window);
+  // The norm whose weight `module` holds; x itself where the name is empty.
+  Value normOrNone(Value x, const Parameters &weights, StringRef module);
+  Value attention(Value h, func::FuncOp function, const Parameters &weights,
+                  const DecoderLayer &layer);
+  Value mlp(Value h, const Parameters &weights);
+  void buildLayer(const LayerKind &kind);
   void buildHidden();
   void buildLogits();
-
-  std::string layerFunction(int64_t layer) const {
-    int64_t window = config.windows.empty() ? 0 : config.windows[layer];
-    return window == 0 ? "layer" : "layer_window" + std::to_string(window);
-  }
 
   const ModelConfig &config;
   const ImportOptions &options;
   ImplicitLocOpBuilder b;
   Type element;
+  std::vector<LayerKind> kinds; // in the order of their first layers
 };
 
 } // namespace
@@ -96,12 +94,11 @@ LogicalResult Importer::check() {
   auto refuse = [&](const Twine &why) {
     return emitError(b.getLoc(), "config.json: ") << why;
   };
-  if (config.modelType != "llama" && config.modelType != "qwen2" &&
-      config.modelType != "qwen3")
+  if (!familyNamed(config.modelType))
     return refuse("model_type '" + config.modelType +
-                  "' is not supported; there are llama, qwen2 and qwen3");
+                  "' is not supported; there are " + familyNames(" and "));
   if (config.vocabSize <= 0 || config.hiddenSize <= 0 ||
-      config.intermediateSize <= 0 || config.layers <= 0)
+      config.intermediateSize <= 0 || config.layers.empty())
     return refuse("vocab_size, hidden_size, intermediate_size and "
                   "num_hidden_layers must be positive");
   if (config.heads <= 0 || config.kvHeads <= 0 ||
@@ -112,10 +109,6 @@ LogicalResult Importer::check() {
   if (config.headDim <= 0 || config.headDim % 2 != 0)
     return refuse("head_dim = " + Twine(config.headDim) +
                   " is not a positive even number");
-  if (!config.windows.empty() &&
-      static_cast<int64_t>(config.windows.size()) != config.layers)
-    return refuse("layer_types has " + Twine(config.windows.size()) +
-                  " entries for " + Twine(config.layers) + " layers");
   return success();
 }
 
@@ -128,7 +121,7 @@ DictionaryAttr Importer::modelAttribute() {
   integer("vocab_size", config.vocabSize);
   integer("hidden_size", config.hiddenSize);
   integer("intermediate_size", config.intermediateSize);
-  integer("num_hidden_layers", config.layers);
+  integer("num_hidden_layers", config.layerCount());
   integer("num_attention_heads", config.heads);
   integer("num_key_value_heads", config.kvHeads);
   integer("head_dim", config.headDim);
@@ -192,33 +185,46 @@ Value Importer::norm(Value x, Value weight) {
       b.getF32FloatAttr(static_cast<float>(config.normEpsilon)));
 }
 
-// x + Attention(RMSNorm(x)), then that + MLP(RMSNorm(that)); `window` 0: every
-// token sees all before it.
-void Importer::buildLayer(StringRef name, int64_t window) {
-  int64_t hidden = config.hiddenSize, queries = config.heads * config.headDim,
+Value Importer::normOrNone(Value x, const Parameters &weights,
+                           StringRef module) {
+  if (module.empty())
+    return x;
+  nameLocation(module);
+  return norm(x, weights.at((module + ".weight").str()));
+}
+
+// One function for all layers that are alike, named after their window. Of
+// kinds that differ in something else the later ones are numbered.
+void Importer::findKinds() {
+  std::set<std::string> names;
+  for (const DecoderLayer &layer : config.layers) {
+    if (llvm::any_of(
+            kinds, [&](const LayerKind &kind) { return kind.layer == layer; }))
+      continue;
+    std::string plain = layer.window == 0
+                            ? "layer"
+                            : "layer_window" + std::to_string(layer.window);
+    std::string name = plain;
+    for (int number = 2; !names.insert(name).second; ++number)
+      name = plain + "_" + std::to_string(number);
+    kinds.push_back({layer, name});
+  }
+}
+
+// What attention over h adds to the residual stream, before any norm of that.
+Value Importer::attention(Value h, func::FuncOp function,
+                          const Parameters &weights,
+                          const DecoderLayer &layer) {
+  int64_t queries = config.heads * config.headDim,
           keys = config.kvHeads * config.headDim;
-  std::vector<ExpectedTensor> specs = layerParameters(config);
-  func::FuncOp function =
-      beginFunction(name,
-                    {{"x", rowsType(hidden)},
-                     {"cos", floatRowsType(config.headDim / 2)},
-                     {"sin", floatRowsType(config.headDim / 2)},
-                     {"positions", indexType()},
-                     {"sequences", indexType()}},
-                    specs, rowsType(hidden), /*isPrivate=*/true);
-  Parameters weights = parametersOf(function, specs);
-  Value x = function.getArgument(0), cos = function.getArgument(1),
-        sin = function.getArgument(2);
+  Value cos = function.getArgument(1), sin = function.getArgument(2);
   Value positions = function.getArgument(3),
         sequences = function.getArgument(4);
-
-  nameLocation("input_layernorm");
-  Value h = norm(x, weights.at("input_layernorm.weight"));
   Value q = linear(h, weights, "self_attn.q_proj", queries);
   Value k = linear(h, weights, "self_attn.k_proj", keys);
   Value v = linear(h, weights, "self_attn.v_proj", keys);
   nameLocation("self_attn");
-  if (config.qkNorm) { // per head, before the rotation
+  if (layer.qkNorm) { // per head, before the rotation
     q = norm(q, weights.at("self_attn.q_norm.weight"));
     k = norm(k, weights.at("self_attn.k_norm.weight"));
   }
@@ -231,25 +237,50 @@ void Importer::buildLayer(StringRef name, int64_t window) {
           b, rowsType(queries), floatRowsType(config.heads), q, k, v, positions,
           sequences, b.getI64IntegerAttr(config.heads),
           b.getI64IntegerAttr(config.kvHeads), b.getF32FloatAttr(scale),
-          b.getI64IntegerAttr(options.kvBlock), b.getI64IntegerAttr(window))
+          b.getI64IntegerAttr(options.kvBlock),
+          b.getI64IntegerAttr(layer.window))
           .getY();
-  Value o = linear(attended, weights, "self_attn.o_proj", hidden);
-  x = arith::AddFOp::create(b, x, o);
+  return linear(attended, weights, "self_attn.o_proj", config.hiddenSize);
+}
 
-  nameLocation("post_attention_layernorm");
-  h = norm(x, weights.at("post_attention_layernorm.weight"));
+// What the MLP over h adds to the residual stream, before any norm of that.
+Value Importer::mlp(Value h, const Parameters &weights) {
   Value gate = linear(h, weights, "mlp.gate_proj", config.intermediateSize);
   Value up = linear(h, weights, "mlp.up_proj", config.intermediateSize);
   nameLocation("mlp");
   Value inner = nn::SwigluOp::create(b, gate.getType(), gate, up);
-  Value down = linear(inner, weights, "mlp.down_proj", hidden);
+  return linear(inner, weights, "mlp.down_proj", config.hiddenSize);
+}
+
+// The formula of DecoderLayer.
+void Importer::buildLayer(const LayerKind &kind) {
+  const DecoderLayer &layer = kind.layer;
+  std::vector<ExpectedTensor> specs = layerTensors(config, layer);
+  func::FuncOp function =
+      beginFunction(kind.function,
+                    {{"x", rowsType(config.hiddenSize)},
+                     {"cos", floatRowsType(config.headDim / 2)},
+                     {"sin", floatRowsType(config.headDim / 2)},
+                     {"positions", indexType()},
+                     {"sequences", indexType()}},
+                    specs, rowsType(config.hiddenSize), /*isPrivate=*/true);
+  Parameters weights = parametersOf(function, specs);
+  Value x = function.getArgument(0);
+
+  Value h = normOrNone(x, weights, layer.attentionNorm);
+  Value o = attention(h, function, weights, layer);
+  o = normOrNone(o, weights, layer.attentionOutputNorm);
+  x = arith::AddFOp::create(b, x, o);
+
+  h = normOrNone(x, weights, layer.mlpNorm);
+  Value down = mlp(h, weights);
+  down = normOrNone(down, weights, layer.mlpOutputNorm);
   x = arith::AddFOp::create(b, x, down);
   func::ReturnOp::create(b, x);
 }
 
 void Importer::buildHidden() {
-  std::vector<ExpectedTensor> specs = expectedTensors(config),
-                              ofLayer = layerParameters(config);
+  std::vector<ExpectedTensor> specs = expectedTensors(config);
   func::FuncOp function =
       beginFunction("hidden",
                     {{"tokens", indexType()},
@@ -269,13 +300,14 @@ void Importer::buildHidden() {
       b, floatRowsType(config.headDim / 2), floatRowsType(config.headDim / 2),
       positions, b.getDenseF32ArrayAttr(config.inverseFrequencies()),
       b.getF32FloatAttr(config.attentionFactor()));
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    nameLocation("model.layers." + Twine(layer));
+  for (auto [i, layer] : llvm::enumerate(config.layers)) {
+    nameLocation("model.layers." + Twine(i));
     SmallVector<Value> operands = {x, table.getCos(), table.getSin(), positions,
                                    sequences};
-    for (const ExpectedTensor &spec : ofLayer)
-      operands.push_back(weights.at(layerPrefix(layer) + spec.name));
-    x = func::CallOp::create(b, layerFunction(layer), x.getType(), operands)
+    for (const ExpectedTensor &spec : layerTensors(config, layer))
+      operands.push_back(
+          weights.at(layerPrefix(static_cast<int64_t>(i)) + spec.name));
+    x = func::CallOp::create(b, kindOf(layer).function, x.getType(), operands)
             .getResult(0);
   }
   nameLocation("model.norm");
@@ -311,13 +343,10 @@ OwningOpRef<ModuleOp> Importer::build() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
   (*module)->setAttr("nn.model", modelAttribute());
 
-  std::set<std::string> built;
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    std::string name = layerFunction(layer);
-    if (!built.insert(name).second)
-      continue;
+  findKinds();
+  for (const LayerKind &kind : kinds) {
     b.setInsertionPointToEnd(module->getBody());
-    buildLayer(name, config.windows.empty() ? 0 : config.windows[layer]);
+    buildLayer(kind);
   }
   b.setInsertionPointToEnd(module->getBody());
   buildHidden();

@@ -8,43 +8,74 @@
 
 namespace nibble {
 
-std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
-  std::vector<ExpectedTensor> tensors;
-  int64_t hidden = config.hiddenSize, inner = config.intermediateSize;
-  int64_t queries = config.heads * config.headDim,
-          keys = config.kvHeads * config.headDim;
-  auto vector = [&](const std::string &name, int64_t size) {
+namespace {
+
+// Collects tensors in the order in which they are named.
+class TensorList {
+public:
+  void vector(const std::string &name, int64_t size) {
     tensors.push_back({name, {size}, false});
-  };
-  auto linear = [&](const std::string &module, int64_t out, int64_t in,
-                    bool hasBias) {
+  }
+  // The weight of a norm; an empty name is no norm.
+  void norm(const std::string &module, int64_t size) {
+    if (!module.empty())
+      vector(module + ".weight", size);
+  }
+  void linear(const std::string &module, int64_t out, int64_t in,
+              bool hasBias) {
     tensors.push_back({module + ".weight", {out, in}, true});
     if (hasBias)
       vector(module + ".bias", out);
-  };
-  tensors.push_back(
-      {"model.embed_tokens.weight", {config.vocabSize, hidden}, false});
-  for (int64_t i = 0; i < config.layers; ++i) {
-    std::string layer = fmt::format("model.layers.{}.", i),
-                attention = layer + "self_attn.", mlp = layer + "mlp.";
-    vector(layer + "input_layernorm.weight", hidden);
-    linear(attention + "q_proj", queries, hidden, config.qkvBias);
-    linear(attention + "k_proj", keys, hidden, config.qkvBias);
-    linear(attention + "v_proj", keys, hidden, config.qkvBias);
-    linear(attention + "o_proj", hidden, queries, config.outputBias);
-    if (config.qkNorm) {
-      vector(attention + "q_norm.weight", config.headDim);
-      vector(attention + "k_norm.weight", config.headDim);
-    }
-    vector(layer + "post_attention_layernorm.weight", hidden);
-    linear(mlp + "gate_proj", inner, hidden, config.mlpBias);
-    linear(mlp + "up_proj", inner, hidden, config.mlpBias);
-    linear(mlp + "down_proj", hidden, inner, config.mlpBias);
   }
-  vector("model.norm.weight", hidden);
+
+  std::vector<ExpectedTensor> tensors;
+};
+
+} // namespace
+
+std::string layerPrefix(int64_t layer) {
+  return fmt::format("model.layers.{}.", layer);
+}
+
+std::vector<ExpectedTensor> layerTensors(const ModelConfig &config,
+                                         const DecoderLayer &layer) {
+  int64_t hidden = config.hiddenSize, inner = config.intermediateSize;
+  int64_t queries = config.heads * config.headDim,
+          keys = config.kvHeads * config.headDim;
+  TensorList list;
+  list.norm(layer.attentionNorm, hidden);
+  list.linear("self_attn.q_proj", queries, hidden, layer.qkvBias);
+  list.linear("self_attn.k_proj", keys, hidden, layer.qkvBias);
+  list.linear("self_attn.v_proj", keys, hidden, layer.qkvBias);
+  list.linear("self_attn.o_proj", hidden, queries, layer.outputBias);
+  if (layer.qkNorm) {
+    list.norm("self_attn.q_norm", config.headDim);
+    list.norm("self_attn.k_norm", config.headDim);
+  }
+  list.norm(layer.attentionOutputNorm, hidden);
+  list.norm(layer.mlpNorm, hidden);
+  list.linear("mlp.gate_proj", inner, hidden, layer.mlpBias);
+  list.linear("mlp.up_proj", inner, hidden, layer.mlpBias);
+  list.linear("mlp.down_proj", hidden, inner, layer.mlpBias);
+  list.norm(layer.mlpOutputNorm, hidden);
+  return std::move(list.tensors);
+}
+
+std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
+  TensorList list;
+  list.tensors.push_back({"model.embed_tokens.weight",
+                          {config.vocabSize, config.hiddenSize},
+                          false});
+  for (int64_t i = 0; i < config.layerCount(); ++i)
+    for (ExpectedTensor &tensor :
+         layerTensors(config, config.layers[static_cast<size_t>(i)])) {
+      tensor.name.insert(0, layerPrefix(i));
+      list.tensors.push_back(std::move(tensor));
+    }
+  list.norm("model.norm", config.hiddenSize);
   if (!config.tieWordEmbeddings)
-    linear("lm_head", config.vocabSize, hidden, false);
-  return tensors;
+    list.linear("lm_head", config.vocabSize, config.hiddenSize, false);
+  return std::move(list.tensors);
 }
 
 // Tables that old checkpoints carry; they follow from config.json.

@@ -14,6 +14,13 @@ struct ExpectedTensor {
                  // norm or bias)
 };
 
+// The tensors of one layer, their names without "model.layers.<i>.".
+std::vector<ExpectedTensor> layerTensors(const ModelConfig &config,
+                                         const DecoderLayer &layer);
+
+// Before the names of the tensors of layer i: "model.layers.<i>.".
+std::string layerPrefix(int64_t layer);
+
 // Of one decoder in the order of its layers: embedding, layers, final norm,
 // head (absent when tied).
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);

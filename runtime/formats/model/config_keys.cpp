@@ -3,6 +3,7 @@
 #include "lib/Names/pattern.h"
 #include "runtime/formats/io.h"
 #include "runtime/formats/model/config_properties.h"
+#include "runtime/formats/model/family.h"
 
 #include <algorithm>
 #include <array>
@@ -188,9 +189,9 @@ private:
   Status refused(const std::string &path, const Json &value) const {
     return Status::badInput(fmt::format(
         "{}: field \"{}\" is {}, which changes the mathematics and is not "
-        "known here; "
-        "plain llama, qwen2 and qwen3 decoders are supported",
-        file_, printable(path), printable(value.dump(-1, ' ', true), 40)));
+        "known here; plain {} decoders are supported",
+        file_, printable(path), printable(value.dump(-1, ' ', true), 40),
+        familyNames(" and ")));
   }
 
   const std::string &file_;

@@ -1,5 +1,7 @@
 #include "runtime/formats/model/config_properties.h"
 
+#include "runtime/formats/model/family.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -86,6 +88,15 @@ constexpr std::array kSwitches = {
     Keys{{" scale ", " weights scores "}, " attn attention "},
 };
 
+// "LlamaRMSNorm": the norm of a family by the name of its class.
+bool isNormOfFamily(const std::string &name) {
+  std::span<const ModelFamily> families = modelFamilies();
+  return std::any_of(families.begin(), families.end(),
+                     [&](const ModelFamily &family) {
+                       return name == nameOf(family.modelType) + "rmsnorm";
+                     });
+}
+
 constexpr Keys kQkNorm = {{" qk q ", " norm norms layernorm rmsnorm "},
                           " k and query key rms layer "};
 
@@ -100,8 +111,7 @@ constexpr std::array kKinds = {
            ""},
           " rope rotary ropeembedding rotaryemb rotaryembedding "
           "rotaryembeddings rotarypositionembedding "},
-    Kinds{{{" norm normalization layernorm ", ""}, " layer "},
-          " rms rmsnorm llamarmsnorm qwen2rmsnorm qwen3rmsnorm "},
+    Kinds{{{" norm normalization layernorm ", ""}, " layer "}, " rms rmsnorm "},
     Kinds{{{" activation act actfn ", ""}, " hidden mlp ffn "},
           " silu swish swiglu siluglu siluandmul "},
     Kinds{{{" rope ", " type "}, " scaling "}, " default "},
@@ -147,7 +157,9 @@ Agreement agreementOf(std::string_view key, const Json &value, bool hasQkNorm) {
       (isOff && !words.empty() && isListed(kKindWords, words.back())))
     for (const Kinds &kinds : kKinds)
       if (kinds.keys.have(words, kKindWords))
-        return agreesIf(isListed(kinds.values, name));
+        return agreesIf(
+            isListed(kinds.values, name) ||
+            (isListed(kinds.values, "rmsnorm") && isNormOfFamily(name)));
   if (kAttention.keys.have(words, kKindWords) &&
       isListed(kAttention.values, name))
     return Agreement::kAgrees;

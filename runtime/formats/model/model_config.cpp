@@ -2,6 +2,7 @@
 
 #include "runtime/formats/io.h"
 #include "runtime/formats/model/config_keys.h"
+#include "runtime/formats/model/family.h"
 
 #include <algorithm>
 #include <array>
@@ -12,22 +13,18 @@ namespace nibble {
 
 namespace {
 
-constexpr int64_t kMostTokens = int64_t{1} << 24; // a vocabulary
-constexpr int64_t kMostWidth = int64_t{1}
-                               << 20; // a hidden, intermediate or head size
-constexpr int64_t kMostPositions = int64_t{1} << 40;
+// Fields that other parts of the reader take by themselves.
+constexpr std::array kReadElsewhere = {"rope_theta",
+                                       "rope_scaling",
+                                       "rope_parameters",
+                                       "eos_token_id",
+                                       "bos_token_id",
+                                       "pad_token_id",
+                                       "original_max_position_embeddings"};
 
-// Fields that this reader takes, and fields of the libraries' own
-// configurations that say nothing about the forward pass.
-constexpr std::array kKnown = {
-    "model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
-    "vocab_size", "num_attention_heads", "num_key_value_heads", "head_dim",
-    "max_position_embeddings", "rms_norm_eps", "rope_theta", "rope_scaling",
-    "rope_parameters", "attention_bias", "mlp_bias", "tie_word_embeddings",
-    "dtype", "torch_dtype", "eos_token_id", "bos_token_id", "pad_token_id",
-    "quantization_config", "hidden_act", "sliding_window", "use_sliding_window",
-    "max_window_layers", "layer_types", "partial_rotary_factor",
-    "attention_dropout", "original_max_position_embeddings",
+// Fields of the libraries' own configurations that say nothing about the
+// forward pass.
+constexpr std::array kHarmless = {
     // where it comes from and how it runs
     "architectures", "auto_map", "_name_or_path", "name_or_path",
     "_commit_hash", "transformers_version", "transformers.js_config",
@@ -126,12 +123,6 @@ constexpr std::array kGenerationKnown = {"max_length",
                                          "_commit_hash",
                                          "transformers_version"};
 
-Status unsupported(const std::string &where, const std::string &what) {
-  return Status::badInput(
-      fmt::format("{}: {}; plain llama, qwen2 and qwen3 decoders are supported",
-                  where, what));
-}
-
 // An integer, a list of integers, or nothing.
 Result<std::vector<int64_t>> tokenList(const Json &object, const char *key,
                                        const std::string &where) {
@@ -198,75 +189,28 @@ Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key,
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
-Status readAttentionKind(const Json &config, const std::string &where,
-                         Architecture architecture, int64_t layers,
-                         std::vector<int64_t> &windows) {
-  NIBBLE_ASSIGN(double partial,
-                numberFieldOr(config, "partial_rotary_factor", where, 1.0));
+// What every supported family has and a field may deny.
+Status checkRotationAndActivation(ConfigReader &fields) {
+  NIBBLE_ASSIGN(double partial, fields.numberOr("partial_rotary_factor", 1.0));
   for (const char *holder : {"rope_parameters", "rope_scaling"})
-    if (const Json *rope = findField(config, holder);
-        rope && rope->is_object()) {
+    if (const Json *rope = fields.find(holder); rope && rope->is_object()) {
       NIBBLE_ASSIGN(partial, numberFieldOr(*rope, "partial_rotary_factor",
-                                           where, partial));
+                                           fields.where(), partial));
     }
   if (partial != 1.0)
-    return unsupported(where,
-                       fmt::format("partial_rotary_factor is {}", partial));
-  NIBBLE_ASSIGN(std::string activation,
-                stringFieldOr(config, "hidden_act", where, "silu"));
+    return fields.unsupported(
+        fmt::format("partial_rotary_factor is {}", partial));
+  NIBBLE_ASSIGN(std::string activation, fields.textOr("hidden_act", "silu"));
   if (activation != "silu" &&
       activation != "swish") // two names of one function
-    return unsupported(where, fmt::format("hidden_act is \"{}\", not silu",
-                                          printable(activation)));
-
-  // Qwen: sliding_window counts only with use_sliding_window, in the layers
-  // that layer_types names, else from max_window_layers on (28 when the file
-  // does not say, as in Qwen2Config). Plain llama has no window.
-  bool isLlama = architecture == Architecture::kLlama;
-  NIBBLE_ASSIGN(bool usesWindow,
-                boolFieldOr(config, "use_sliding_window", where, false));
-  NIBBLE_ASSIGN(int64_t firstWindowLayer,
-                integerFieldOr(config, "max_window_layers", where, 0,
-                               kMostWidth, isLlama ? 0 : 28));
-  if (isLlama && !config.contains("use_sliding_window") &&
-      findField(config, "sliding_window"))
-    return unsupported(where, "sliding_window is set");
-  NIBBLE_ASSIGN(int64_t window, integerFieldOr(config, "sliding_window", where,
-                                               0, INT32_MAX, 0));
-  const Json *types = findField(config, "layer_types");
-  if (types &&
-      (!types->is_array() || static_cast<int64_t>(types->size()) != layers))
-    return Status::badInput(
-        fmt::format("{}: layer_types is no list of {} layers; correct the file",
-                    where, layers));
-  bool hasWindow = false;
-  windows.assign(layers, 0);
-  for (int64_t i = 0; i < layers; ++i) {
-    bool slides = usesWindow && window > 0 && i >= firstWindowLayer;
-    if (types) {
-      const Json &type = (*types)[i];
-      if (type != "full_attention" && type != "sliding_attention")
-        return unsupported(where,
-                           fmt::format("layer_types has {}",
-                                       printable(type.dump(-1, ' ', true))));
-      slides = type == "sliding_attention";
-      if (slides && (!usesWindow || window == 0))
-        return Status::badInput(fmt::format(
-            "{}: layer_types has sliding_attention but use_sliding_window or "
-            "sliding_window is not set; correct the file",
-            where));
-    }
-    windows[i] = slides ? window : 0;
-    hasWindow |= slides;
-  }
-  if (!hasWindow)
-    windows.clear();
+    return fields.unsupported(
+        fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
   return Status::ok();
 }
 
-Status readQuantization(const Json &config, const std::string &where,
-                        std::optional<Json> &out) {
-  const Json *field = findField(config, "quantization_config");
+Status readQuantization(ConfigReader &fields, std::optional<Json> &out) {
+  const std::string &where = fields.where();
+  const Json *field = fields.find("quantization_config");
   if (!field)
     return Status::ok();
   if (!field->is_object())
@@ -286,41 +230,24 @@ Status readQuantization(const Json &config, const std::string &where,
 
 } // namespace
 
-Result<ModelConfig> ModelConfig::parse(const Json &config,
-                                       const std::string &where) {
-  if (!config.is_object())
-    return Status::badInput(where + ": not an object; is it a config.json?");
-  ModelConfig model;
-  NIBBLE_ASSIGN(model.modelType, stringField(config, "model_type", where));
-  constexpr std::array types = {"llama", "qwen2", "qwen3"};
-  auto type = std::find(types.begin(), types.end(), model.modelType);
-  if (type == types.end())
-    return Status::badInput(
-        fmt::format("{}: model_type \"{}\" is not supported; {} are", where,
-                    printable(model.modelType), fmt::join(types, ", ")));
-  model.architecture = static_cast<Architecture>(type - types.begin());
-  bool isLlama = model.architecture == Architecture::kLlama,
-       isQwen2 = model.architecture == Architecture::kQwen2;
-
-  NIBBLE_ASSIGN(model.hiddenSize,
-                integerField(config, "hidden_size", where, 1, kMostWidth));
-  NIBBLE_ASSIGN(
-      model.intermediateSize,
-      integerField(config, "intermediate_size", where, 1, kMostWidth));
-  NIBBLE_ASSIGN(model.layers,
-                integerField(config, "num_hidden_layers", where, 1, 10'000));
-  NIBBLE_ASSIGN(model.vocabSize,
-                integerField(config, "vocab_size", where, 1, kMostTokens));
-  NIBBLE_ASSIGN(model.heads, integerField(config, "num_attention_heads", where,
-                                          1, kMostWidth));
-  NIBBLE_ASSIGN(model.kvHeads,
-                integerFieldOr(config, "num_key_value_heads", where, 1,
-                               kMostWidth, model.heads));
-  NIBBLE_ASSIGN(model.headDim,
-                integerFieldOr(config, "head_dim", where, 1, kMostWidth, 0));
+// The sizes that all layers share, and the heads that they are cut into.
+static Status readSizes(ConfigReader &fields, const ModelFamily &family,
+                        ModelConfig &model) {
+  const std::string &where = fields.where();
+  NIBBLE_ASSIGN(model.hiddenSize, fields.integer("hidden_size", 1, kMostWidth));
+  NIBBLE_ASSIGN(model.intermediateSize,
+                fields.integer("intermediate_size", 1, kMostWidth));
+  NIBBLE_ASSIGN(int64_t layers, fields.integer("num_hidden_layers", 1, 10'000));
+  model.layers.assign(static_cast<size_t>(layers), DecoderLayer());
+  NIBBLE_ASSIGN(model.vocabSize, fields.integer("vocab_size", 1, kMostTokens));
+  NIBBLE_ASSIGN(model.heads,
+                fields.integer("num_attention_heads", 1, kMostWidth));
+  NIBBLE_ASSIGN(model.kvHeads, fields.integerOr("num_key_value_heads", 1,
+                                                kMostWidth, model.heads));
+  NIBBLE_ASSIGN(model.headDim, fields.integerOr("head_dim", 1, kMostWidth, 0));
   NIBBLE_ASSIGN(model.maxPositions,
-                integerFieldOr(config, "max_position_embeddings", where, 1,
-                               kMostPositions, isLlama ? 2048 : 32768));
+                fields.integerOr("max_position_embeddings", 1, kMostPositions,
+                                 family.maxPositions));
   if (model.heads % model.kvHeads != 0)
     return Status::badInput(
         fmt::format("{}: num_attention_heads = {} is no multiple of "
@@ -337,43 +264,13 @@ Result<ModelConfig> ModelConfig::parse(const Json &config,
     return Status::badInput(fmt::format(
         "{}: head_dim = {} is odd, rope needs pairs; correct the file", where,
         model.headDim));
+  return Status::ok();
+}
 
-  NIBBLE_ASSIGN(model.normEpsilon,
-                numberFieldOr(config, "rms_norm_eps", where, 1e-6));
-  if (!(model.normEpsilon > 0.0 && model.normEpsilon < 1.0))
-    return Status::badInput(fmt::format(
-        "{}: rms_norm_eps is {}, not between 0 and 1; correct the file", where,
-        model.normEpsilon));
-  NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions,
-                                     model.warnings));
-  NIBBLE_TRY(readAttentionKind(config, where, model.architecture, model.layers,
-                               model.windows));
-
-  NIBBLE_ASSIGN(bool attentionBias,
-                boolFieldOr(config, "attention_bias", where, false));
-  // Of qwen2 the bias of q, k and v is no choice; qwen2 and qwen3 have no bias
-  // in the MLP.
-  model.qkvBias = isQwen2 || attentionBias;
-  model.outputBias = !isQwen2 && attentionBias;
-  NIBBLE_ASSIGN(bool mlpBias, boolFieldOr(config, "mlp_bias", where, false));
-  model.mlpBias = isLlama && mlpBias;
-  if (mlpBias && !isLlama)
-    return unsupported(where, "mlp_bias is true, which " + model.modelType +
-                                  " does not have");
-  model.qkNorm = model.architecture == Architecture::kQwen3;
-  NIBBLE_ASSIGN(model.tieWordEmbeddings,
-                boolFieldOr(config, "tie_word_embeddings", where, false));
-
-  NIBBLE_ASSIGN(std::string olderDtype,
-                stringFieldOr(config, "torch_dtype", where, "float32"));
-  NIBBLE_ASSIGN(model.dtype, stringFieldOr(config, "dtype", where, olderDtype));
-  NIBBLE_ASSIGN(double dropout,
-                numberFieldOr(config, "attention_dropout", where, 0.0));
-  if (dropout != 0.0)
-    model.warnings.push_back(
-        fmt::format("{}: attention_dropout = {} is ignored: nothing is dropped "
-                    "here; set it to 0 to silence this",
-                    where, dropout));
+// Which tokens end a text, and those that nothing here looks at.
+static Status readTokens(ConfigReader &fields, ModelConfig &model) {
+  const Json &config = fields.json();
+  const std::string &where = fields.where();
   NIBBLE_ASSIGN(model.eosTokens, tokenList(config, "eos_token_id", where));
   NIBBLE_ASSIGN(model.bosToken, tokenOrNone(config, "bos_token_id", where));
   NIBBLE_ASSIGN(model.padToken, tokenOrNone(config, "pad_token_id", where));
@@ -382,9 +279,52 @@ Result<ModelConfig> ModelConfig::parse(const Json &config,
               model.warnings);
   warnOfToken(model.padToken, "pad_token_id", model.vocabSize, where,
               model.warnings);
-  NIBBLE_TRY(readQuantization(config, where, model.quantization));
-  NIBBLE_TRY(checkUnknownKeys(config, kKnown, where, "", model.warnings,
-                              model.qkNorm));
+  return Status::ok();
+}
+
+Result<ModelConfig> ModelConfig::parse(const Json &config,
+                                       const std::string &where) {
+  if (!config.is_object())
+    return Status::badInput(where + ": not an object; is it a config.json?");
+  ConfigReader fields(config, where);
+  ModelConfig model;
+  NIBBLE_ASSIGN(model.modelType, fields.text("model_type"));
+  const ModelFamily *family = familyNamed(model.modelType);
+  if (!family)
+    return Status::badInput(
+        fmt::format("{}: model_type \"{}\" is not supported; {} are", where,
+                    printable(model.modelType), familyNames(", ")));
+  NIBBLE_TRY(readSizes(fields, *family, model));
+  NIBBLE_ASSIGN(model.normEpsilon, fields.numberOr("rms_norm_eps", 1e-6));
+  if (!(model.normEpsilon > 0.0 && model.normEpsilon < 1.0))
+    return Status::badInput(fmt::format(
+        "{}: rms_norm_eps is {}, not between 0 and 1; correct the file", where,
+        model.normEpsilon));
+  NIBBLE_ASSIGN(model.rope, readRope(config, where, 10000.0, model.maxPositions,
+                                     model.warnings));
+  NIBBLE_TRY(checkRotationAndActivation(fields));
+  NIBBLE_TRY(family->describeLayers(fields, model));
+  NIBBLE_ASSIGN(model.tieWordEmbeddings,
+                fields.flagOr("tie_word_embeddings", false));
+
+  NIBBLE_ASSIGN(std::string olderDtype,
+                fields.textOr("torch_dtype", "float32"));
+  NIBBLE_ASSIGN(model.dtype, fields.textOr("dtype", olderDtype));
+  NIBBLE_ASSIGN(double dropout, fields.numberOr("attention_dropout", 0.0));
+  if (dropout != 0.0)
+    model.warnings.push_back(
+        fmt::format("{}: attention_dropout = {} is ignored: nothing is dropped "
+                    "here; set it to 0 to silence this",
+                    where, dropout));
+  NIBBLE_TRY(readTokens(fields, model));
+  NIBBLE_TRY(readQuantization(fields, model.quantization));
+  fields.know(kReadElsewhere);
+  fields.know(kHarmless);
+  bool hasQkNorm =
+      std::any_of(model.layers.begin(), model.layers.end(),
+                  [](const DecoderLayer &layer) { return layer.qkNorm; });
+  NIBBLE_TRY(checkUnknownKeys(config, fields.known(), where, "", model.warnings,
+                              hasQkNorm));
   return model;
 }
 

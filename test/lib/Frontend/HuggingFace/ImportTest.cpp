@@ -1,8 +1,10 @@
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
 #include "runtime/formats/checkpoint/model_weights.h"
+#include "runtime/formats/model/family.h"
 #include "test/lib/Frontend/HuggingFace/configs.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -110,17 +112,59 @@ TEST_F(Import, ATiedHeadIsTheTable) {
 
 TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   ModelConfig config = smallConfig("qwen2");
-  config.layers = 3;
-  config.windows = {0, 16, 16};
+  config.layers.assign(5, config.layers.front());
+  config.layers[1].window = config.layers[3].window = 16;
+  config.layers[4].qkNorm = true; // its window is that of the first
   print(config);
   EXPECT_TRUE(module->lookupSymbol("layer"));
   module->lookupSymbol<func::FuncOp>("layer_window16")
       .walk([](nn::AttentionOp op) { EXPECT_EQ(op.getWindow(), 16); });
+  EXPECT_EQ(count<nn::RMSNormOp>("layer"), 2);
+  EXPECT_EQ(count<nn::RMSNormOp>("layer_window16"), 2);
+  EXPECT_EQ(count<nn::RMSNormOp>("layer_2"), 4);
   SmallVector<StringRef> callees;
   module->lookupSymbol<func::FuncOp>("hidden").walk(
       [&](func::CallOp call) { callees.push_back(call.getCallee()); });
-  EXPECT_THAT(callees, ::testing::ElementsAre("layer", "layer_window16",
-                                              "layer_window16"));
+  EXPECT_THAT(callees,
+              ::testing::ElementsAre("layer", "layer_window16", "layer",
+                                     "layer_window16", "layer_2"));
+  int functions = 0;
+  module->walk([&](func::FuncOp) { ++functions; });
+  EXPECT_EQ(functions, 5) << "three kinds, @hidden and @logits";
+}
+
+// What a layer adds may be normed instead of what it reads, or as well.
+TEST_F(Import, NormsStandWhereTheLayerHasThem) {
+  ModelConfig config = smallConfig("llama");
+  for (DecoderLayer &layer : config.layers) {
+    layer.attentionNorm.clear();
+    layer.attentionOutputNorm = "post_attention_layernorm";
+    layer.mlpNorm = "pre_feedforward_layernorm";
+    layer.mlpOutputNorm = "post_feedforward_layernorm";
+  }
+  print(config);
+  auto layer = module->lookupSymbol<func::FuncOp>("layer");
+  SmallVector<std::string> read; // by linears and by the residual stream
+  auto nameOf = [&](Value value) -> std::string {
+    auto norm = value.getDefiningOp<nn::RMSNormOp>();
+    if (!norm)
+      return value == layer.getArgument(0) ? "x" : "";
+    auto weight = cast<BlockArgument>(norm.getWeight());
+    return layer
+        .getArgAttrOfType<StringAttr>(weight.getArgNumber(), nn::kParameterAttr)
+        .str();
+  };
+  layer.walk([&](Operation *op) {
+    if (isa<nn::LinearOp>(op) && !nameOf(op->getOperand(0)).empty())
+      read.push_back(nameOf(op->getOperand(0)));
+    if (isa<arith::AddFOp>(op))
+      read.push_back("+ " + nameOf(op->getOperand(1)));
+  });
+  EXPECT_THAT(read, ::testing::ElementsAre(
+                        "x", "x", "x", "+ post_attention_layernorm.weight",
+                        "pre_feedforward_layernorm.weight",
+                        "pre_feedforward_layernorm.weight",
+                        "+ post_feedforward_layernorm.weight"));
 }
 
 TEST_F(Import, DtypeAndBlockAreOptions) {
@@ -136,9 +180,8 @@ TEST_F(Import, WhatCannotBeBuiltIsRefusedWithTheReason) {
     EXPECT_THAT(diagnostic, HasSubstr(why));
   };
   ModelConfig config = smallConfig("gpt2");
-  expectRefused(
-      config,
-      "model_type 'gpt2' is not supported; there are llama, qwen2 and qwen3");
+  expectRefused(config, "model_type 'gpt2' is not supported; there are " +
+                            familyNames(" and "));
   config = smallConfig("llama");
   config.kvHeads = 3;
   expectRefused(
@@ -148,8 +191,8 @@ TEST_F(Import, WhatCannotBeBuiltIsRefusedWithTheReason) {
   config.headDim = 15;
   expectRefused(config, "head_dim = 15");
   config = smallConfig("llama");
-  config.windows = {0};
-  expectRefused(config, "layer_types has 1 entries for 2 layers");
+  config.layers.clear();
+  expectRefused(config, "num_hidden_layers must be positive");
   config = smallConfig("llama");
   config.hiddenSize = 0;
   expectRefused(config, "must be positive");

@@ -11,14 +11,15 @@ inline ModelConfig smallConfig(const std::string &modelType) {
   config.vocabSize = 100;
   config.hiddenSize = 64;
   config.intermediateSize = 96;
-  config.layers = 2;
   config.heads = 4;
   config.kvHeads = 2;
   config.headDim = modelType == "qwen3"
                        ? 32
                        : 16; // of qwen3 heads * head_dim is not hidden_size
-  config.qkvBias = modelType == "qwen2";
-  config.qkNorm = modelType == "qwen3";
+  DecoderLayer layer;
+  layer.qkvBias = modelType == "qwen2";
+  layer.qkNorm = modelType == "qwen3";
+  config.layers.assign(2, layer);
   return config;
 }
 

@@ -454,15 +454,15 @@ TEST(ModelWeights, WrongOnesAreNamed) {
   };
   refuses([](auto &c) { c.vocabSize = 321; },
           {"model.embed_tokens.weight", "[320, 64]", "[321, 64]"});
-  refuses([](auto &c) { c.layers = 3; },
+  refuses([](auto &c) { c.layers.resize(3); },
           {"model.layers.2.input_layernorm.weight", "missing"});
-  refuses([](auto &c) { c.qkvBias = true; },
+  refuses([](auto &c) { c.layers[0].qkvBias = true; },
           {"model.layers.0.self_attn.q_proj.bias", "missing"});
   refuses([](auto &c) { c.kvHeads = 4; },
           {"k_proj.weight", "[32, 64]", "[64, 64]"});
   refuses([](auto &c) { c.tieWordEmbeddings = true; },
           {"lm_head.weight", "tie_word_embeddings"});
-  refuses([](auto &c) { c.layers = 1; }, {"model.layers.1.", "not used"});
+  refuses([](auto &c) { c.layers.resize(1); }, {"model.layers.1.", "not used"});
 }
 
 } // namespace
