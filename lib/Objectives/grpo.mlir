@@ -5,11 +5,16 @@ func.func @objective(%logp: f32 {nn.input = "logp"}, %entropy: f32 {nn.input = "
                      %old_logp: f32 {nn.input = "old_logp"}, %reference_logp: f32 {nn.input = "reference_logp"},
                      %advantage: f32 {nn.input = "advantage"})
     -> (f32, f32 {nn.output = "kl"}, f32 {nn.output = "clip_fraction"}) {
-  %clip_low = arith.constant {option = "clip_low"} 0.2 : f32
-  %clip_high = arith.constant {option = "clip_high"} 0.2 : f32
-  %dual_clip = arith.constant {option = "dual_clip"} 0.0 : f32
-  %kl_coefficient = arith.constant {option = "kl"} 0.0 : f32
-  %entropy_coefficient = arith.constant {option = "entropy"} 0.0 : f32
+  %clip_low = arith.constant {option = "clip_low", key = "clip_low", least = 0.0, most = 1.0,
+                              meaning = "ratio is held above 1 minus this"} 0.2 : f32
+  %clip_high = arith.constant {option = "clip_high", key = "clip_high", least = 0.0, most = 1.0e9,
+                              meaning = "ratio is held below 1 plus this"} 0.2 : f32
+  %dual_clip = arith.constant {option = "dual_clip", key = "dual_clip", least = 0.0, most = 1.0e9,
+                              meaning = "a bad token costs at most this times its advantage; 0: off"} 0.0 : f32
+  %kl_coefficient = arith.constant {option = "kl", key = "kl_coefficient", least = 0.0, most = 1.0e9,
+                              meaning = "of the distance to the initial weights; 0: not computed"} 0.0 : f32
+  %entropy_coefficient = arith.constant {option = "entropy", key = "entropy_coefficient", least = 0.0, most = 1.0e9,
+                              meaning = "of an entropy bonus"} 0.0 : f32
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
 

@@ -10,8 +10,10 @@ func.func @objective(%logp: tensor<?xf32> {nn.input = "logp"}, %old_logp: tensor
                      %advantage: tensor<?xf32> {nn.input = "advantage"}, %mask: tensor<?xf32> {nn.input = "mask"},
                      %sequences: tensor<?xi32> {nn.input = "sequences"})
     -> (tensor<?xf32>, tensor<?xf32> {nn.output = "clip_fraction"}) {
-  %clip_low = arith.constant {option = "clip_low"} 3.0e-4 : f32
-  %clip_high = arith.constant {option = "clip_high"} 4.0e-4 : f32
+  %clip_low = arith.constant {option = "clip_low", key = "clip_low", least = 0.0, most = 1.0,
+                              meaning = "ratio is held above 1 minus this"} 3.0e-4 : f32
+  %clip_high = arith.constant {option = "clip_high", key = "clip_high", least = 0.0, most = 1.0e9,
+                              meaning = "ratio is held below 1 plus this"} 4.0e-4 : f32
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
   %low = arith.subf %one, %clip_low : f32

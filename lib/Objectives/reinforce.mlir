@@ -2,7 +2,8 @@
 // the loss of RLOO and of REINFORCE++.
 func.func @objective(%logp: f32 {nn.input = "logp"}, %entropy: f32 {nn.input = "entropy"},
                      %advantage: f32 {nn.input = "advantage"}) -> f32 {
-  %entropy_coefficient = arith.constant {option = "entropy"} 0.0 : f32
+  %entropy_coefficient = arith.constant {option = "entropy", key = "entropy_coefficient", least = 0.0, most = 1.0e9,
+                              meaning = "of an entropy bonus"} 0.0 : f32
 
   %gain = arith.mulf %advantage, %logp : f32
   %policy = arith.negf %gain : f32

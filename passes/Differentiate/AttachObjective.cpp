@@ -67,17 +67,15 @@ private:
 
 // The file's text: a built-in name, or a path.
 OwningOpRef<ModuleOp> AttachObjectivePass::load() {
-  std::string_view text = builtinObjective(objective.getValue());
   std::unique_ptr<llvm::MemoryBuffer> file;
-  if (!text.empty()) {
-    file =
-        llvm::MemoryBuffer::getMemBuffer(StringRef(text), objective + ".mlir");
+  if (const Objective *builtin = builtinObjective(objective.getValue())) {
+    file = llvm::MemoryBuffer::getMemBuffer(StringRef(builtin->text),
+                                            objective + ".mlir");
   } else {
     auto opened = llvm::MemoryBuffer::getFile(objective, /*IsText=*/true);
     if (!opened) {
-      std::vector<std::string_view> known = builtinObjectiveNames();
       error() << "objective '" << objective << "' is neither built in ("
-              << llvm::join(known, ", ") << ") nor a file that can be read: "
+              << objectiveNames(", ", ", ") << ") nor a file that can be read: "
               << opened.getError().message();
       return {};
     }
@@ -115,8 +113,9 @@ LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
                      << "' needs a number, not '" << value << "'";
     found->second.setValueAttr(FloatAttr::get(type, number));
   }
+  // What declares the option is not part of the program.
   for (auto &constant : constants)
-    constant.second->removeAttr("option");
+    constant.second->setDiscardableAttrs(ArrayRef<NamedAttribute>());
   return success();
 }
 

@@ -71,7 +71,7 @@ def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
   let description = [{
     Makes `@loss`: the body of the logits function, `nn.log_probability` of the targets under the temperature, the objective of each token, and
     the sum of `objective * mask * weight`. An objective is a file that holds `func.func @objective`, differentiated like everything else; built in
-    are the files of lib/Objectives (`sft`, `grpo`, `reinforce`, ...), any other value is a path.
+    are the files of lib/Objectives by their names (`grpo`), any other value is a path.
 
     `@objective` works on `f32`, one token, or on `tensor<?xf32>`, all tokens of the batch, when a token's loss depends on its neighbours. Its
     arguments are named by `nn.input`: `logp` and `entropy` are computed, what the logits function takes (`sequences`, ...) is that argument, and every

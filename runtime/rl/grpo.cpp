@@ -148,7 +148,7 @@ Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config,
       !parts.environment.task || !parts.environment.codec)
     return Status::usage(
         "rl: needs a trainer, a rollout, a task and a tokenizer");
-  if (config.rl.klCoefficient > 0 && !parts.reference)
+  if (config.rl.usesReference() && !parts.reference)
     return Status::usage("rl.kl_coefficient: there is no reference model to "
                          "keep near; set it to 0");
   bool comparesMore =

@@ -143,7 +143,7 @@ Status build(const Config &config, bool supervised,
   NIBBLE_ASSIGN(parts.engine,
                 RolloutEngine::create(*parts.rollout,
                                       parts.store.lookupFunction(), rollout));
-  if (!supervised && config.rl.klCoefficient > 0) {
+  if (!supervised && config.rl.usesReference()) {
     NIBBLE_TRY(parts.initial.declare(*parts.training, {"log_probability"}));
     NIBBLE_TRY(parts.initial.initialize(*parts.model));
     NIBBLE_ASSIGN(parts.reference,

@@ -6,6 +6,7 @@
 #include "lib/Driver/KernelReport.h"
 #include "lib/Driver/ModelCompiler.h"
 #include "lib/Driver/Stages.h"
+#include "lib/Objectives/Objectives.h"
 #include "runtime/bundle/bundle.h"
 #include "runtime/rl/config/program_properties.h"
 #include "tools/CheckpointFolder.h"
@@ -199,7 +200,8 @@ void addCompile(CLI::App &app, Status &status) {
       ->check(CLI::IsMember({"rl", "sft"}))
       ->capture_default_str();
   command
-      ->add_option("--objective", arguments->objective, "sft, grpo or a path")
+      ->add_option("--objective", arguments->objective,
+                   objectiveNames(", ", ", ") + ", or a path")
       ->capture_default_str();
   command
       ->add_option("--recompute", arguments->recompute,

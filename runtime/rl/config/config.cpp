@@ -117,6 +117,14 @@ public:
              fmt::format("must be a number in {} .. {}", least, most));
     }
   }
+  void option(const ObjectiveOption &option,
+              std::map<std::string, double> &values, double value) {
+    std::string key(option.key);
+    bool isSet = table_ && table_->contains(key);
+    number(key.c_str(), value, option.least, option.most, "");
+    if (isSet)
+      values[key] = value;
+  }
 
   Status finish() {
     finishSection();
@@ -199,6 +207,11 @@ public:
               const char *meaning) {
     put(key, value, fmt::format("number {} .. {}", least, most), meaning);
   }
+  void option(const ObjectiveOption &option,
+              const std::map<std::string, double> &, double value) {
+    number(std::string(option.key).c_str(), value, option.least, option.most,
+           meaningOf(option).c_str());
+  }
 
 private:
   void put(const char *key, Json value, std::string type, const char *meaning) {
@@ -233,6 +246,33 @@ parseOption(const std::string &text) {
   return std::pair(text.substr(0, equals), value);
 }
 
+// The objective is one, and what is set of options is its own. What a file has
+// for options, its compilation knows.
+Status checkObjective(const RLConfig &rl) {
+  if (isObjectiveFile(rl.objective))
+    return Status::ok();
+  const Objective *objective = builtinObjective(rl.objective);
+  if (!objective || !objective->takes("advantage"))
+    return Status::usage(fmt::format(
+        "rl.objective: '{}' is neither {} nor the path of an .mlir file",
+        rl.objective, objectiveNames(" nor ", " nor ", "advantage")));
+  for (const ObjectiveOption &option : objectiveKeys()) {
+    std::string key(option.key);
+    auto set = rl.optionValues.find(key);
+    if (objective->optionOf(key) || set == rl.optionValues.end() ||
+        set->second == option.value)
+      continue;
+    std::vector<std::string_view> keys;
+    for (const ObjectiveOption &own : objective->options)
+      keys.push_back(own.key);
+    return Status::usage(fmt::format(
+        "rl.{}: {} has no effect on objective {}, whose options are {}; remove "
+        "it or choose another rl.objective",
+        key, set->second, rl.objective, fmt::join(keys, ", ")));
+  }
+  return Status::ok();
+}
+
 // What single ranges cannot say.
 Status checkTogether(const Config &config, const std::string &where) {
   int64_t group = config.quantize.groupSize;
@@ -250,12 +290,7 @@ Status checkTogether(const Config &config, const std::string &where) {
                                      "as many prompts_per_step, there are {}",
                                      where, config.rl.updatesPerStep,
                                      config.rl.promptsPerStep));
-  if (config.rl.objective != "grpo" && config.rl.objective != "reinforce" &&
-      !isObjectiveFile(config.rl.objective))
-    return Status::usage(
-        fmt::format("{}: rl.objective: '{}' is neither grpo nor reinforce nor "
-                    "the path of an .mlir file",
-                    where, config.rl.objective));
+  NIBBLE_TRY(checkObjective(config.rl).within(where));
   for (const std::string &option : config.rl.objectiveOptions)
     if (!parseOption(option))
       return Status::usage(fmt::format(
@@ -279,6 +314,18 @@ Status checkTogether(const Config &config, const std::string &where) {
 }
 
 } // namespace
+
+double RLConfig::option(std::string_view key) const {
+  if (auto set = optionValues.find(std::string(key)); set != optionValues.end())
+    return set->second;
+  if (const Objective *own = builtinObjective(objective))
+    if (const ObjectiveOption *option = own->optionOf(key))
+      return option->value;
+  for (const ObjectiveOption &option : objectiveKeys())
+    if (option.key == key)
+      return option.value;
+  return 0;
+}
 
 bool isObjectiveFile(const std::string &objective) {
   return objective.ends_with(".mlir");
@@ -370,14 +417,9 @@ Json toJson(const Config &config) {
 
 std::map<std::string, double> objectiveConstants(const RLConfig &config) {
   std::map<std::string, double> constants;
-  if (config.objective == "reinforce")
-    constants = {{"entropy", config.entropyCoefficient}};
-  else if (!isObjectiveFile(config.objective))
-    constants = {{"clip_low", config.clipLow},
-                 {"clip_high", config.clipHigh},
-                 {"dual_clip", config.dualClip},
-                 {"kl", config.klCoefficient},
-                 {"entropy", config.entropyCoefficient}};
+  if (const Objective *objective = builtinObjective(config.objective))
+    for (const ObjectiveOption &option : objective->options)
+      constants[std::string(option.name)] = config.option(option.key);
   for (const std::string &option : config.objectiveOptions)
     if (auto parsed = parseOption(option))
       constants[parsed->first] = parsed->second;

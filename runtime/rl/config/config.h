@@ -68,9 +68,16 @@ struct RLConfig {
   Comparison compare = Comparison::kAll;
   std::string objective = "grpo"; // a built-in one, or the path of an MLIR file
   std::vector<std::string> objectiveOptions = {};
-  double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0,
-         entropyCoefficient = 0;
+  // What was set of the options that built-in objectives declare, by key
+  // (lib/Objectives/Objectives.h).
+  std::map<std::string, double> optionValues = {};
   double untilReward = 0; // 0: all steps
+
+  // The value of a key that some objective declares: what was set, else the
+  // objective's default, else that of the first objective that has it.
+  double option(std::string_view key) const;
+  // Whether the loss holds the model near its initial weights.
+  bool usesReference() const { return option("kl_coefficient") > 0; }
 };
 
 struct SftConfig {
@@ -132,14 +139,15 @@ Result<Config> parseConfig(std::string_view text, const std::string &where,
 // anything, whatever the rewards are: `supervised` says which loop it is for.
 Status checkCanLearn(const Config &config, bool supervised);
 
-// Every value, by section and key.
+// Every value, by section and key. An option of an objective that is not the
+// run's own has its default.
 Json toJson(const Config &config);
 // Whether an objective is the path of an MLIR file rather than the name of a
 // built-in one.
 bool isObjectiveFile(const std::string &objective);
 
-// The constants of config.rl.objective by the names they have in
-// lib/Objectives; of a file only those of objective_options.
+// The options of config.rl.objective by the names they have in lib/Objectives;
+// of a file only those of objective_options.
 std::map<std::string, double> objectiveConstants(const RLConfig &config);
 
 struct ConfigKey {

@@ -2,6 +2,7 @@
 // visits them all.
 #pragma once
 
+#include "lib/Objectives/Objectives.h"
 #include "runtime/rl/config/config.h"
 
 #include <initializer_list>
@@ -15,7 +16,7 @@ using Names = std::initializer_list<std::pair<const char *, Enum>>;
 // Archive: section(name); text, texts(key, value, meaning); choice(key, text
 // value, names, meaning); named(key, enum value, names, meaning); flag;
 // integer(key, value, least, most, meaning); number(key, value, least, most,
-// meaning).
+// meaning); option(option of an objective, values that were set by key, value).
 template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.section("model");
   a.text("path", c.model.path, "checkpoint folder");
@@ -125,20 +126,14 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
                             {"none", Comparison::kNone}},
           "sampled tokens whose log-probabilities in training and rollout are "
           "compared bit by bit");
-  a.text("objective", c.rl.objective,
-         "loss of a token: grpo, reinforce, or the path of an .mlir file "
-         "(lib/Objectives)");
+  const std::string objectives =
+      "loss of a token: " + objectiveNames(", ", ", ", "advantage") +
+      ", or the path of an .mlir file (lib/Objectives)";
+  a.text("objective", c.rl.objective, objectives.c_str());
   a.texts("objective_options", c.rl.objectiveOptions,
           "further options of the objective: name=number");
-  a.number("clip_low", c.rl.clipLow, 0, 1, "ratio is held above 1 minus this");
-  a.number("clip_high", c.rl.clipHigh, 0, 1e9,
-           "ratio is held below 1 plus this");
-  a.number("dual_clip", c.rl.dualClip, 0, 1e9,
-           "a bad token costs at most this times its advantage; 0: off");
-  a.number("kl_coefficient", c.rl.klCoefficient, 0, 1e9,
-           "of the distance to the initial weights; 0: not computed");
-  a.number("entropy_coefficient", c.rl.entropyCoefficient, 0, 1e9,
-           "of an entropy bonus");
+  for (const ObjectiveOption &option : objectiveKeys())
+    a.option(option, c.rl.optionValues, c.rl.option(option.key));
   a.number("until_reward", c.rl.untilReward, 0, 1,
            "held-out reward that ends the run early; 0: none does");
 

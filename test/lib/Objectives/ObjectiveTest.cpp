@@ -219,11 +219,72 @@ TEST_F(ObjectiveTest, GspoHasOneRatioForASequence) {
 }
 
 TEST(Objectives, AreFoundByName) {
-  EXPECT_THAT(builtinObjectiveNames(),
-              ::testing::ElementsAre("grpo", "gspo", "reinforce", "sft"));
-  EXPECT_NE(builtinObjective("grpo").find("func.func @objective"),
+  std::vector<std::string_view> names;
+  for (const Objective &objective : builtinObjectives())
+    names.push_back(objective.name);
+  EXPECT_THAT(names,
+              ::testing::IsSupersetOf({"grpo", "gspo", "reinforce", "sft"}));
+  EXPECT_TRUE(llvm::is_sorted(names));
+  EXPECT_THAT(objectiveNames(", ", " or ", "old_logp"),
+              ::testing::AllOf(::testing::HasSubstr("grpo"),
+                               ::testing::HasSubstr(" or "),
+                               ::testing::Not(::testing::HasSubstr("sft"))));
+  ASSERT_TRUE(builtinObjective("grpo"));
+  EXPECT_NE(builtinObjective("grpo")->text.find("func.func @objective"),
             std::string_view::npos);
-  EXPECT_TRUE(builtinObjective("dpo").empty());
+  EXPECT_FALSE(builtinObjective("dpo"));
+  ASSERT_TRUE(builtinObjective("gspo")->optionOf("clip_low"));
+  EXPECT_THAT(meaningOf(*builtinObjective("gspo")->optionOf("clip_low")),
+              ::testing::AllOf(::testing::StartsWith(
+                                   "ratio is held above 1 minus this; of "),
+                               ::testing::HasSubstr("grpo (0.2)"),
+                               ::testing::HasSubstr("gspo (0.0003)")));
+  EXPECT_FALSE(builtinObjective("gspo")->optionOf("kl_coefficient"));
+}
+
+// The table is read off the text by a script (embed.py); here MLIR reads it.
+TEST_F(ObjectiveTest, TheTableSaysWhatTheFilesDeclare) {
+  int inputs = 0, options = 0;
+  for (const Objective &objective : builtinObjectives()) {
+    SCOPED_TRACE(objective.name);
+    auto file =
+        parseSourceString<ModuleOp>(StringRef(objective.text), &context);
+    ASSERT_TRUE(file) << errors;
+    auto function = file->lookupSymbol<func::FuncOp>("objective");
+    ASSERT_TRUE(function);
+    ASSERT_EQ(objective.inputs.size(), function.getNumArguments());
+    for (unsigned i = 0; i < function.getNumArguments(); ++i, ++inputs)
+      EXPECT_EQ(objective.inputs[i],
+                std::string_view(
+                    function.getArgAttrOfType<StringAttr>(i, nn::kInputAttr)
+                        .getValue()));
+    SmallVector<arith::ConstantOp> constants;
+    function.walk([&](arith::ConstantOp op) {
+      if (op->hasAttr("option"))
+        constants.push_back(op);
+    });
+    ASSERT_EQ(objective.options.size(), constants.size());
+    for (auto [option, op] : llvm::zip(objective.options, constants)) {
+      auto text = [&, op = op](StringRef name) {
+        return op->getAttrOfType<StringAttr>(name).str();
+      };
+      auto number = [&, op = op](StringRef name) {
+        return op->getAttrOfType<FloatAttr>(name).getValueAsDouble();
+      };
+      EXPECT_EQ(option.name, text("option"));
+      EXPECT_EQ(option.key, text("key"));
+      EXPECT_EQ(option.meaning, text("meaning"));
+      EXPECT_EQ(option.least, number("least"));
+      EXPECT_EQ(option.most, number("most"));
+      EXPECT_EQ(static_cast<float>(option.value),
+                cast<FloatAttr>(op.getValue()).getValue().convertToFloat());
+      EXPECT_GE(option.value, option.least);
+      EXPECT_LE(option.value, option.most);
+      ++options;
+    }
+  }
+  std::printf("%zu objectives, %d inputs, %d options\n",
+              builtinObjectives().size(), inputs, options);
 }
 
 } // namespace

@@ -340,7 +340,7 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
       FakeWorld(config).grpo({}, true).isOk()); // complete: nothing to do
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
   Config other = config;
-  other.rl.clipLow = 0.1;
+  other.rl.optionValues["clip_low"] = 0.1;
   EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
               HasSubstr("holds a run of another configuration: rl.clip_low was "
                         "0.2, is 0.1; go on with"));

@@ -164,7 +164,7 @@ TEST(RunFolder, GoesOnWithACheckpointOfTheFirstFormat) {
   makeFirstFormat(folder / "out/checkpoints/latest",
                   identityOf(config, false).legacyHash);
   Config other = config;
-  other.rl.clipLow = 0.1;
+  other.rl.optionValues["clip_low"] = 0.1;
   EXPECT_THAT(FakeWorld(other).grpo({}, true).message(),
               testing::HasSubstr("another configuration: which keys differ is "
                                  "not known, an older version saved it"));

@@ -1,5 +1,8 @@
 #include "runtime/rl/config/config.h"
 
+#include "lib/Objectives/Objectives.h"
+
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -190,7 +193,12 @@ TEST(Config, RefusesWhatCannotLearn) {
 
 TEST(Config, AnObjectiveIsBuiltInOrAFile) {
   EXPECT_THAT(problemOf("[rl]\nobjective = \"dpo\"\n").message(),
-              HasSubstr("rl.objective: 'dpo' is neither grpo"));
+              HasSubstr("rl.objective: 'dpo' is neither " +
+                        objectiveNames(" nor ", " nor ", "advantage") +
+                        " nor the path of an .mlir file"));
+  EXPECT_THAT(problemOf("[rl]\nobjective = \"sft\"\n").message(),
+              HasSubstr("rl.objective: 'sft' is neither grpo"))
+      << "it has no advantages to learn from";
   for (const char *option :
        {"margin", "=1", "margin=", "margin=x", "margin=1 ", "margin=inf"})
     EXPECT_THAT(problemOf(std::string("[rl]\nobjective_options = [\"") +
@@ -206,6 +214,57 @@ TEST(Config, AnObjectiveIsBuiltInOrAFile) {
   config->rl.objective = "reinforce";
   EXPECT_EQ(objectiveConstants(config->rl),
             (std::map<std::string, double>{{"entropy", 0}, {"margin", 0.5}}));
+}
+
+// Keys, defaults and ranges are those that the objectives declare.
+TEST(Config, OptionsAreTheObjectivesOwn) {
+  auto constantsOf = [](const char *text, std::vector<std::string> set = {}) {
+    auto config = parseConfig(text, "run.toml", set);
+    EXPECT_TRUE(config.isOk()) << config.status().message();
+    return config.isOk() ? objectiveConstants(config->rl)
+                         : std::map<std::string, double>();
+  };
+  using Constants = std::map<std::string, double>;
+  EXPECT_EQ(constantsOf(""), (Constants{{"clip_low", 0.2},
+                                        {"clip_high", 0.2},
+                                        {"dual_clip", 0},
+                                        {"kl", 0},
+                                        {"entropy", 0}}));
+  EXPECT_EQ(constantsOf("[rl]\nkl_coefficient = 0.5\n").at("kl"), 0.5);
+  EXPECT_EQ(constantsOf("[rl]\nobjective = \"gspo\"\n"),
+            (Constants{{"clip_low", 3e-4}, {"clip_high", 4e-4}}));
+  // What is set stays, in whichever order it is set.
+  EXPECT_EQ(constantsOf("[rl]\nclip_low = 0.2\n", {"rl.objective=\"gspo\""}),
+            (Constants{{"clip_low", 0.2}, {"clip_high", 4e-4}}));
+  EXPECT_THAT(problemOf("[rl]\nobjective = \"gspo\"\nclip_low = 2\n").message(),
+              HasSubstr("rl.clip_low: must be a number in 0 .. 1"));
+  // An option of another objective would do nothing.
+  EXPECT_THAT(
+      problemOf("[rl]\nobjective = \"gspo\"\nkl_coefficient = 0.1\n").message(),
+      HasSubstr("run.toml: rl.kl_coefficient: 0.1 has no effect on objective "
+                "gspo, whose options are clip_low, clip_high; remove it or "
+                "choose another rl.objective"));
+  EXPECT_THAT(
+      problemOf("[rl]\nobjective = \"reinforce\"\nclip_high = 0.3\n").message(),
+      HasSubstr("rl.clip_high: 0.3 has no effect on objective reinforce"));
+  for (const char *objective : {"grpo", "gspo", "reinforce", "own.mlir"}) {
+    auto config = parseConfig("", "run.toml",
+                              std::vector<std::string>{fmt::format(
+                                  "rl.objective=\"{}\"", objective)});
+    ASSERT_TRUE(config.isOk()) << config.status().message();
+    EXPECT_FALSE(config->rl.usesReference());
+    // The canonical text with every key in it is the same configuration.
+    std::string toml;
+    for (const auto &[section, values] : toJson(*config).items()) {
+      toml += "[" + section + "]\n";
+      for (const auto &[key, value] : values.items())
+        toml += key + " = " + value.dump() + "\n";
+    }
+    auto again = parseConfig(toml, "printed");
+    ASSERT_TRUE(again.isOk()) << again.status().message();
+    EXPECT_EQ(toJson(*again), toJson(*config)) << objective;
+    EXPECT_EQ(objectiveConstants(again->rl), objectiveConstants(config->rl));
+  }
 }
 
 } // namespace
