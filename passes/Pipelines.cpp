@@ -140,7 +140,7 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
       llvm::cl::desc("what is named and stays in full precision is an error"),
       llvm::cl::init(false)};
   Option<std::string> scheme{*this, "scheme",
-                             llvm::cl::desc("int4, int8, fp8 or none"),
+                             llvm::cl::desc("a scheme, or none"),
                              llvm::cl::init("int4")};
   Option<int64_t> groupSize{*this, "group-size",
                             llvm::cl::desc("elements that share a scale"),

@@ -2,6 +2,8 @@
 // docs/dialects/qat.md.
 #pragma once
 
+#include "lib/Numerics/pack.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/BufferizationTypeInterfaces.h"
 #include "mlir/IR/Builders.h"
@@ -16,6 +18,17 @@
 
 #include "dialects/QAT/QATDialect.h.inc"
 #include "dialects/QAT/QATEnums.h.inc"
+
+namespace nibble::qat {
+
+using numerics::Convention;
+using numerics::Kind;
+
+// Names of lib/Numerics/scheme.h inside #qat.scheme.
+mlir::FailureOr<Kind> parseKind(mlir::AsmParser &parser);
+mlir::FailureOr<Convention> parseConvention(mlir::AsmParser &parser);
+
+} // namespace nibble::qat
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/QAT/QATAttributes.h.inc"

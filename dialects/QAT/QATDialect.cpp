@@ -1,12 +1,43 @@
 #include "dialects/QAT/QAT.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace nibble;
 using namespace nibble::qat;
 
 #include "dialects/QAT/QATDialect.cpp.inc"
 #include "dialects/QAT/QATEnums.cpp.inc"
+
+// A keyword that `named` finds, one of `choices`.
+template <typename Enum>
+static FailureOr<Enum>
+parseNamed(AsmParser &parser, StringRef noun,
+           std::optional<Enum> (*named)(std::string_view),
+           const std::string &choices) {
+  StringRef name;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&name))
+    return failure();
+  if (std::optional<Enum> found = named(name))
+    return *found;
+  return parser.emitError(loc)
+         << noun << " '" << name << "' is not one; there are " << choices;
+}
+
+FailureOr<Kind> nibble::qat::parseKind(AsmParser &parser) {
+  return parseNamed(parser, "scheme", numerics::kindNamed,
+                    numerics::schemeChoices(" and ", /*withNone=*/false));
+}
+
+FailureOr<Convention> nibble::qat::parseConvention(AsmParser &parser) {
+  std::vector<std::string> names;
+  for (const numerics::ConventionRow &row : numerics::conventionTable())
+    names.push_back(row.name);
+  return parseNamed(parser, "convention", numerics::conventionNamed,
+                    llvm::join(names, ", "));
+}
 
 #define GET_ATTRDEF_CLASSES
 #include "dialects/QAT/QATAttributes.cpp.inc"
@@ -27,23 +58,11 @@ void QATDialect::registerAttributes() {
       >();
 }
 
-// N2: the group sizes there are.
 LogicalResult SchemeAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  Kind kind, int64_t groupSize,
                                  Convention convention) {
-  if (kind == Kind::Fp8) {
-    if (groupSize != 128)
-      return emitError()
-             << "N2: scheme fp8 has blocks of 128x128, not group_size = "
-             << groupSize;
-  } else if (groupSize != 0 && groupSize != 16 && groupSize != 32 &&
-             groupSize != 64 && groupSize != 128) {
-    return emitError()
-           << "N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not "
-           << groupSize;
-  }
-  if (convention != Convention::Nibble && kind != Kind::Int4)
-    return emitError() << "convention '" << stringifyConvention(convention)
-                       << "' is defined for int4 only";
+  std::string problem = numerics::problemOf({kind, groupSize, convention});
+  if (!problem.empty())
+    return emitError() << problem;
   return success();
 }

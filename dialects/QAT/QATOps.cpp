@@ -1,6 +1,7 @@
 #include "dialects/QAT/QAT.h"
 
 using namespace mlir;
+using namespace nibble;
 using namespace nibble::qat;
 
 #define GET_OP_CLASSES
@@ -8,11 +9,9 @@ using namespace nibble::qat;
 
 // N2: the groups of a weight are whole.
 static LogicalResult verifyGroups(Operation *op, int64_t k, SchemeAttr scheme) {
-  if (scheme.getKind() != Kind::Fp8 && scheme.getGroupSize() != 0 &&
-      k % scheme.getGroupSize() != 0)
-    return op->emitOpError()
-           << "N2: K = " << k
-           << " does not divide by group_size = " << scheme.getGroupSize();
+  if (std::string problem = numerics::problemOf(scheme.numericsScheme(), k);
+      !problem.empty())
+    return op->emitOpError() << problem;
   return success();
 }
 
@@ -31,12 +30,10 @@ LogicalResult FakeQuantOp::verify() {
   return verifyGroups(*this, type.getDimSize(1), getScheme());
 }
 
-// N6: a second time with the same scheme changes nothing. Only the exact
-// convention is a fixed point.
+// N6: a second time with the same scheme changes nothing.
 OpFoldResult FakeQuantOp::fold(FoldAdaptor) {
   auto inner = getWeight().getDefiningOp<FakeQuantOp>();
-  if (inner && inner.getScheme() == getScheme() && getScheme().isExact() &&
-      getScheme().getKind() == Kind::Int4)
+  if (inner && inner.getScheme() == getScheme() && getScheme().isFixedPoint())
     return getWeight();
   return {};
 }

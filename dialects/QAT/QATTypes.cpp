@@ -1,10 +1,10 @@
 #include "dialects/QAT/QAT.h"
-#include "lib/Numerics/fragment.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace nibble;
 using namespace nibble::qat;
 
 // "2048x1024", the spelling of a shape inside a tensor type.
@@ -35,49 +35,25 @@ void QATDialect::registerTypes() {
       >();
 }
 
-static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// Layouts are spelled twice, here for the assembly of the type.
+static_assert(getMaxEnumValForLayout() ==
+              static_cast<uint32_t>(numerics::Layout::kHopper));
+static numerics::Layout plain(Layout layout) {
+  return static_cast<numerics::Layout>(layout);
+}
 
 LogicalResult PackedType::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t n, int64_t k, SchemeAttr scheme,
                                  Layout layout) {
-  if (n <= 0 || k <= 0)
-    return emitError() << "a packed weight needs positive extents, not " << n
-                       << "x" << k;
-  if (scheme.getKind() != Kind::Fp8 && scheme.getGroupSize() != 0 &&
-      k % scheme.getGroupSize() != 0)
-    return emitError() << "N2: K = " << k << " does not divide by group_size = "
-                       << scheme.getGroupSize();
+  numerics::PackedLayout packed = {n, k, scheme.numericsScheme(),
+                                   plain(layout)};
+  if (std::string problem = packed.problem(); !problem.empty())
+    return emitError() << problem;
   return success();
 }
 
-int64_t PackedType::getCodeBytes() const {
-  if (getScheme().getKind() != Kind::Int4)
-    return getN() * getK();
-  if (inSlabs())
-    return ceilDiv(getN(), numerics::kSlabRows) *
-           ceilDiv(getK(), numerics::kSlabColumns) * numerics::kSlabBytes;
-  return getLayout() == Layout::Interchange
-             ? getN() * ceilDiv(getK(), 8) * 4
-             : getN() * ceilDiv(getK(), 128) * 64;
-}
-
-int64_t PackedType::getScalesPerSlabRow() const {
-  int64_t group = getScheme().getGroupSize();
-  return group == 0 ? 1 : std::max<int64_t>(1, numerics::kSlabColumns / group);
-}
-
-int64_t PackedType::getScaleCount() const {
-  if (getScheme().getKind() == Kind::Fp8)
-    return ceilDiv(getN(), 128) * ceilDiv(getK(), 128);
-  return getN() * getScheme().groupsPerRow(getK());
-}
-
-int64_t PackedType::getScaleBytes() const {
-  if (inSlabs())
-    return ceilDiv(getN(), numerics::kSlabRows) *
-           ceilDiv(getK(), numerics::kSlabColumns) * numerics::kSlabRows *
-           getScalesPerSlabRow() * 2;
-  return getScaleCount() * (getScheme().getKind() == Kind::Fp8 ? 4 : 2);
+numerics::PackedLayout PackedType::numericsLayout() const {
+  return {getN(), getK(), getScheme().numericsScheme(), plain(getLayout())};
 }
 
 // In memory a packed weight is a plain row of bytes.

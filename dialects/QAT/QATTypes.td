@@ -30,15 +30,17 @@ def QAT_PackedType : TypeDef<QAT_Dialect, "Packed",
   let assemblyFormat = "`<` custom<Extents>($n, $k) `,` $scheme `,` $layout `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
+    /// The same in plain C++, which has the sizes and places.
+    ::nibble::numerics::PackedLayout numericsLayout() const;
     /// Bytes of the codes; the scales follow at once.
-    int64_t getCodeBytes() const;
-    int64_t getScaleBytes() const;
+    int64_t getCodeBytes() const { return numericsLayout().codeBytes(); }
+    int64_t getScaleBytes() const { return numericsLayout().scaleBytes(); }
     /// Different scales; a layout may hold one in several places.
-    int64_t getScaleCount() const;
+    int64_t getScaleCount() const { return numericsLayout().scaleCount(); }
     /// Codes and scales lie in slabs, not in rows.
-    bool inSlabs() const { return getLayout() == Layout::Hopper && getScheme().getKind() == Kind::Int4; }
+    bool inSlabs() const { return numericsLayout().inSlabs(); }
     /// Of a layout in slabs: scales of a row in one of them.
-    int64_t getScalesPerSlabRow() const;
+    int64_t getScalesPerSlabRow() const { return numericsLayout().scalesPerSlabRow(); }
     int64_t getBytes() const { return getCodeBytes() + getScaleBytes(); }
     /// Bytes of the codes of one row; not of slabs.
     int64_t getCodeRowBytes() const { return getCodeBytes() / getN(); }

@@ -10,20 +10,19 @@ Result<numerics::Convention> parseConvention(const std::string &text) {
   if (auto convention = numerics::conventionSpelled(text))
     return *convention;
   return Status::usage("convention '" + text + "' is unknown; there are " +
-                       numerics::kConventionChoices);
+                       numerics::conventionChoices(" and "));
 }
 
 Result<numerics::Scheme> Recipe::numericsScheme() const {
   auto kind = numerics::kindNamed(scheme);
   if (!quantizes())
-    return Status::usage(
-        "scheme 'none' has no codes; choose int4, int8 or fp8");
+    return Status::usage("scheme 'none' has no codes; choose " +
+                         numerics::schemeChoices(" or ", /*withNone=*/false));
   if (!kind)
-    return Status::usage("scheme '" + scheme +
-                         "' is unknown; there are int4, int8, fp8 and none");
+    return Status::usage("scheme '" + scheme + "' is unknown; there are " +
+                         numerics::schemeChoices(" and "));
   NIBBLE_ASSIGN(numerics::Convention parsed, parseConvention(convention));
-  numerics::Scheme result{
-      *kind, *kind == numerics::Kind::kFp8 ? 128 : groupSize, parsed};
+  numerics::Scheme result = numerics::schemeOf(*kind, groupSize, parsed);
   if (std::string problem = numerics::problemOf(result); !problem.empty())
     return Status::usage("scheme '" + scheme + "': " + problem);
   return result;

@@ -14,8 +14,8 @@
 namespace nibble {
 
 struct Recipe {
-  std::string scheme = "int4"; // int4, int8, fp8, none
-  int64_t groupSize = 32;      // 16, 32, 64, 128; 0: the whole row
+  std::string scheme = "int4"; // of numerics::schemeNames()
+  int64_t groupSize = 32;      // of numerics::groupSizes(); 0: the whole row
   std::string convention = "nibble";
   // Patterns on names of weights (lib/Names): no include is every weight;
   // names::kDefaultExclude is left out as well.

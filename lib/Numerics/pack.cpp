@@ -70,21 +70,13 @@ void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
   }
 }
 
-// The scales of a slab's row: groups that begin in it, or the one that covers
-// it.
-int64_t scalesPerSlabRow(const Scheme &scheme) {
-  return scheme.groupSize == 0
-             ? 1
-             : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
-}
-
 // Of a layout in slabs: byte offset of the place of scale `index` in column
 // `slab` of slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
   int64_t groups = layout.groupsPerRow(), row = index / groups,
           group = index % groups;
-  int64_t perRow = scalesPerSlabRow(layout.scheme);
+  int64_t perRow = layout.scalesPerSlabRow();
   int64_t place =
       ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows +
        row % kSlabRows) *
@@ -133,7 +125,7 @@ void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
     }
   for (int64_t row = layout.n; row < rows; ++row)
     for (int64_t k = 0; k < layout.k; k += kSlabColumns) {
-      int64_t perRow = scalesPerSlabRow(layout.scheme);
+      int64_t perRow = layout.scalesPerSlabRow();
       int64_t place = ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) +
                         k / kSlabColumns) *
                            kSlabRows +
@@ -152,11 +144,8 @@ std::string PackedLayout::problem() const {
            "x" + std::to_string(k);
   if (std::string reason = problemOf(scheme); !reason.empty())
     return reason;
-  if (scheme.kind != Kind::kFp8 && scheme.groupSize != 0 &&
-      k % scheme.groupSize != 0)
-    return "N2: K = " + std::to_string(k) +
-           " does not divide by group_size = " +
-           std::to_string(scheme.groupSize);
+  if (std::string reason = problemOf(scheme, k); !reason.empty())
+    return reason;
   // A row has at most 2 bytes of codes for each element (padding included, k >=
   // 1 gives <= 64) and as much of scales.
   if (k > kMostBytes / 256 || n > kMostBytes / (4 * k + 256))
@@ -166,10 +155,17 @@ std::string PackedLayout::problem() const {
 }
 
 int64_t PackedLayout::codeRowBytes() const {
-  if (scheme.kind != Kind::kInt4)
+  if (scheme.row().codeBits == 8)
     return k;
   return layout == Layout::kInterchange ? ceilDiv(k, 8) * 4
                                         : ceilDiv(k, kHostBlock) * kLanes * 4;
+}
+
+// Groups that begin in the row, or the one that covers it.
+int64_t PackedLayout::scalesPerSlabRow() const {
+  return scheme.groupSize == 0
+             ? 1
+             : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
 }
 
 int64_t PackedLayout::codeBytes() const {
@@ -181,13 +177,13 @@ int64_t PackedLayout::codeBytes() const {
 int64_t PackedLayout::scaleBytes() const {
   if (inSlabs())
     return ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabRows *
-           scalesPerSlabRow(scheme) * 2;
-  return scaleCount() * (scheme.kind == Kind::kFp8 ? 4 : 2);
+           scalesPerSlabRow() * 2;
+  return scaleCount() * bytesOf(scheme.row().scaleType);
 }
 
 int64_t PackedLayout::scaleCount() const {
-  return scheme.kind == Kind::kFp8 ? ceilDiv(n, 128) * ceilDiv(k, 128)
-                                   : n * groupsPerRow();
+  return (scheme.row().inBlocks ? ceilDiv(n, scheme.groupSize) : n) *
+         groupsPerRow();
 }
 
 std::string toString(const PackedLayout &layout) {
@@ -232,7 +228,7 @@ void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
   if (layout.inSlabs())
     return packSlabs(layout, rowBegin, rowEnd, codes, slab);
   int64_t rowBytes = layout.codeRowBytes();
-  if (layout.scheme.kind != Kind::kInt4) {
+  if (layout.scheme.row().codeBits == 8) {
     std::memcpy(slab + rowBegin * rowBytes, codes,
                 static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
@@ -255,7 +251,7 @@ void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
     return;
   }
   int64_t rowBytes = layout.codeRowBytes();
-  if (layout.scheme.kind != Kind::kInt4) {
+  if (layout.scheme.row().codeBits == 8) {
     std::memcpy(codes, slab + rowBegin * rowBytes,
                 static_cast<size_t>((rowEnd - rowBegin) * rowBytes));
     return;
@@ -270,7 +266,7 @@ void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
 float loadScale(const PackedLayout &layout, const uint8_t *slab,
                 int64_t index) {
   const uint8_t *scales = slab + layout.codeBytes();
-  if (layout.scheme.kind == Kind::kFp8) {
+  if (layout.scheme.row().scaleType == ScaleType::kF32) {
     float scale;
     std::memcpy(&scale, scales + 4 * index, 4);
     return scale;
@@ -287,7 +283,7 @@ float loadScale(const PackedLayout &layout, const uint8_t *slab,
 
 void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
                 uint32_t bits) {
-  if (layout.scheme.kind == Kind::kFp8) {
+  if (layout.scheme.row().scaleType == ScaleType::kF32) {
     std::memcpy(slab + layout.codeBytes() + 4 * index, &bits, 4);
     return;
   }
@@ -300,8 +296,7 @@ void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
     std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
-  int64_t groups = layout.groupsPerRow(),
-          perRow = scalesPerSlabRow(layout.scheme);
+  int64_t groups = layout.groupsPerRow(), perRow = layout.scalesPerSlabRow();
   if (index % groups == groups - 1 && groups % perRow != 0)
     std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0,
                 static_cast<size_t>(2 * (perRow - groups % perRow)));
@@ -319,8 +314,9 @@ void repack(const PackedLayout &from, const uint8_t *in, Layout to,
   for (int64_t index = 0; index < from.scaleCount(); ++index) {
     float scale = loadScale(from, in, index);
     storeScale(target, out, index,
-               from.scheme.kind == Kind::kFp8 ? std::bit_cast<uint32_t>(scale)
-                                              : bf16FromFloat(scale));
+               from.scheme.row().scaleType == ScaleType::kF32
+                   ? std::bit_cast<uint32_t>(scale)
+                   : bf16FromFloat(scale));
   }
 }
 

@@ -37,7 +37,8 @@ struct PackedLayout {
   bool inSlabs() const {
     return layout == Layout::kHopper && scheme.kind == Kind::kInt4;
   }
-  int64_t codeRowBytes() const; // not of slabs
+  int64_t codeRowBytes() const;     // not of slabs
+  int64_t scalesPerSlabRow() const; // of slabs: scales of a row in one of them
   int64_t codeBytes() const;
   int64_t scaleCount() const; // different ones
   int64_t scaleBytes() const;

@@ -1,5 +1,6 @@
 #include "lib/Numerics/scheme.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -7,19 +8,109 @@ namespace nibble::numerics {
 
 namespace {
 
-constexpr std::array<const char *, 3> kKinds = {"int4", "int8", "fp8"};
-constexpr std::array<const char *, 3> kConventions = {"nibble", "slime",
-                                                      "compressed_tensors"};
+constexpr std::array<int64_t, 5> kGroups = {0, 16, 32, 64, 128};
+constexpr std::array<int64_t, 1> kBlocks128 = {128};
+constexpr std::array kOnlyNibble = {Convention::kNibble};
+constexpr std::array kEveryConvention = {
+    Convention::kNibble, Convention::kSlime, Convention::kCompressedTensors};
+
+// A new scheme is a row here, its enumerator, and its scale, code and value in
+// grid.h.
+constexpr std::array kSchemes = {
+    SchemeRow{.kind = Kind::kInt4,
+              .name = "int4",
+              .codeBits = 4,
+              .groupSizes = kGroups,
+              .inBlocks = false,
+              .scaleType = ScaleType::kBF16,
+              .conventions = kEveryConvention,
+              .isFixedPoint = true,
+              .summary = "integers -7..7, a scale bf16(amax / 7) for each "
+                         "group (N3 to N5)"},
+    SchemeRow{.kind = Kind::kInt8,
+              .name = "int8",
+              .codeBits = 8,
+              .groupSizes = kGroups,
+              .inBlocks = false,
+              .scaleType = ScaleType::kBF16,
+              .conventions = kOnlyNibble,
+              .isFixedPoint = false,
+              .summary = "integers -127..127, a scale bf16(amax / 127) for "
+                         "each group"},
+    SchemeRow{.kind = Kind::kFp8,
+              .name = "fp8",
+              .codeBits = 8,
+              .groupSizes = kBlocks128,
+              .inBlocks = true,
+              .scaleType = ScaleType::kF32,
+              .conventions = kOnlyNibble,
+              .isFixedPoint = false,
+              .summary = "E4M3 numbers, a float32 scale amax / 448 for each "
+                         "block of 128x128"}};
+
+constexpr std::array kConventions = {
+    ConventionRow{.convention = Convention::kNibble,
+                  .name = "nibble",
+                  .spelling = "nibble",
+                  .isExact = true,
+                  .isForRuns = true,
+                  .summary = "the scale is rounded to the type it is stored in "
+                             "before anything uses it"},
+    ConventionRow{.convention = Convention::kSlime,
+                  .name = "slime",
+                  .spelling = "slime",
+                  .isExact = false,
+                  .isForRuns = true,
+                  .summary = "a float32 scale in training and its bf16 in "
+                             "rollout, as the public stack has it; shows its "
+                             "mismatch"},
+    ConventionRow{.convention = Convention::kCompressedTensors,
+                  .name = "compressed_tensors",
+                  .spelling = "compressed-tensors",
+                  .isExact = true,
+                  .isForRuns = false,
+                  .summary = "amax / 7.5 and the code -8, the arithmetic of "
+                             "llm-compressor; for import and export"}};
+
 constexpr std::array<const char *, 3> kLayouts = {"interchange", "host",
                                                   "hopper"};
 
-template <typename Enum, size_t Size>
-std::optional<Enum> named(const std::array<const char *, Size> &names,
-                          std::string_view name) {
-  for (size_t i = 0; i < Size; ++i)
-    if (name == names[i])
-      return static_cast<Enum>(i);
-  return std::nullopt;
+// Rows stand where their enumerators point.
+template <typename Rows, typename Enum, typename Row>
+constexpr bool areInOrder(const Rows &rows, Enum Row::*key) {
+  for (size_t i = 0; i < rows.size(); ++i)
+    if (static_cast<size_t>(rows[i].*key) != i)
+      return false;
+  return true;
+}
+static_assert(areInOrder(kSchemes, &SchemeRow::kind));
+static_assert(areInOrder(kConventions, &ConventionRow::convention));
+
+// "a, b and c"
+std::string joined(const std::vector<std::string> &texts,
+                   std::string_view last) {
+  std::string line;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (i > 0)
+      line += i + 1 == texts.size() ? last : ", ";
+    line += texts[i];
+  }
+  return line;
+}
+
+// "128x128" of blocks, "32" of groups.
+std::string groupText(const SchemeRow &row, int64_t size) {
+  std::string text = std::to_string(size);
+  return row.inBlocks ? text + "x" + text : text;
+}
+
+// "16, 32, 64, 128", without the 0 that stands for a row.
+std::vector<std::string> positiveSizes(std::span<const int64_t> sizes) {
+  std::vector<std::string> texts;
+  for (int64_t size : sizes)
+    if (size != 0)
+      texts.push_back(std::to_string(size));
+  return texts;
 }
 
 std::string_view trim(std::string_view text) {
@@ -41,41 +132,152 @@ std::optional<std::string_view> valueOf(std::string_view field,
 
 } // namespace
 
-const char *nameOf(Kind kind) { return kKinds[static_cast<size_t>(kind)]; }
-const char *nameOf(Convention convention) {
+std::span<const SchemeRow> schemeTable() { return kSchemes; }
+std::span<const ConventionRow> conventionTable() { return kConventions; }
+const SchemeRow &rowOf(Kind kind) {
+  return kSchemes[static_cast<size_t>(kind)];
+}
+const ConventionRow &rowOf(Convention convention) {
   return kConventions[static_cast<size_t>(convention)];
 }
+
+int64_t bytesOf(ScaleType type) { return type == ScaleType::kF32 ? 4 : 2; }
+
+const char *nameOf(Kind kind) { return rowOf(kind).name; }
+const char *nameOf(Convention convention) { return rowOf(convention).name; }
 const char *nameOf(Layout layout) {
   return kLayouts[static_cast<size_t>(layout)];
 }
+
 std::optional<Kind> kindNamed(std::string_view name) {
-  return named<Kind>(kKinds, name);
+  for (const SchemeRow &row : kSchemes)
+    if (name == row.name)
+      return row.kind;
+  return std::nullopt;
 }
 std::optional<Convention> conventionNamed(std::string_view name) {
-  return named<Convention>(kConventions, name);
+  for (const ConventionRow &row : kConventions)
+    if (name == row.name)
+      return row.convention;
+  return std::nullopt;
 }
 std::optional<Layout> layoutNamed(std::string_view name) {
-  return named<Layout>(kLayouts, name);
+  for (size_t i = 0; i < kLayouts.size(); ++i)
+    if (name == kLayouts[i])
+      return static_cast<Layout>(i);
+  return std::nullopt;
 }
 
 std::optional<Convention> conventionSpelled(std::string_view text) {
-  return conventionNamed(text == "compressed-tensors"
-                             ? nameOf(Convention::kCompressedTensors)
-                             : text);
+  for (const ConventionRow &row : kConventions)
+    if (text == row.spelling || text == row.name)
+      return row.convention;
+  return std::nullopt;
+}
+
+Scheme schemeOf(Kind kind, int64_t groupSize, Convention convention) {
+  std::span<const int64_t> sizes = rowOf(kind).groupSizes;
+  return {kind, sizes.size() == 1 ? sizes.front() : groupSize, convention};
 }
 
 std::string problemOf(const Scheme &scheme) {
-  int64_t size = scheme.groupSize;
-  if (scheme.kind == Kind::kFp8 && size != 128)
-    return "N2: the block of fp8 is 128x128, so group_size is 128, not " +
-           std::to_string(size);
-  if (size != 0 && size != 16 && size != 32 && size != 64 && size != 128)
-    return "N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not " +
-           std::to_string(size);
-  if (scheme.convention != Convention::kNibble && scheme.kind != Kind::kInt4)
-    return std::string("convention ") + nameOf(scheme.convention) +
-           " exists for int4 only, not for " + nameOf(scheme.kind);
-  return {};
+  const SchemeRow &row = scheme.row();
+  std::string size = std::to_string(scheme.groupSize);
+  bool hasSize = std::find(row.groupSizes.begin(), row.groupSizes.end(),
+                           scheme.groupSize) != row.groupSizes.end();
+  if (!hasSize && row.groupSizes.size() == 1) {
+    std::string only = std::to_string(row.groupSizes.front());
+    return std::string("N2: the ") + (row.inBlocks ? "block" : "group") +
+           " of " + row.name + " is " + groupText(row, row.groupSizes.front()) +
+           ", so group_size is " + only + ", not " + size;
+  }
+  if (!hasSize)
+    return "N2: group_size is " + joined(positiveSizes(row.groupSizes), ", ") +
+           " or 0 for the whole row, not " + size;
+  if (std::find(row.conventions.begin(), row.conventions.end(),
+                scheme.convention) != row.conventions.end())
+    return {};
+  std::vector<std::string> kinds;
+  for (const SchemeRow &other : kSchemes)
+    if (std::find(other.conventions.begin(), other.conventions.end(),
+                  scheme.convention) != other.conventions.end())
+      kinds.emplace_back(other.name);
+  return std::string("convention ") + nameOf(scheme.convention) +
+         " exists for " + joined(kinds, " and ") + " only, not for " + row.name;
+}
+
+std::string problemOf(const Scheme &scheme, int64_t k) {
+  if (scheme.divides(k))
+    return {};
+  return "N2: K = " + std::to_string(k) +
+         " does not divide by group_size = " + std::to_string(scheme.groupSize);
+}
+
+std::vector<const char *> schemeNames() {
+  std::vector<const char *> names;
+  for (const SchemeRow &row : kSchemes)
+    names.push_back(row.name);
+  names.push_back("none");
+  return names;
+}
+
+std::vector<const char *> runConventions() {
+  std::vector<const char *> names;
+  for (const ConventionRow &row : kConventions)
+    if (row.isForRuns)
+      names.push_back(row.spelling);
+  return names;
+}
+
+std::string schemeChoices(std::string_view last, bool withNone) {
+  std::vector<const char *> names = schemeNames();
+  if (!withNone)
+    names.pop_back();
+  return joined(std::vector<std::string>(names.begin(), names.end()), last);
+}
+
+std::string conventionChoices(std::string_view last) {
+  std::vector<std::string> names;
+  for (const ConventionRow &row : kConventions)
+    names.emplace_back(row.spelling);
+  return joined(names, last);
+}
+
+std::vector<int64_t> groupSizes() {
+  std::vector<int64_t> sizes;
+  for (const SchemeRow &row : kSchemes)
+    if (row.groupSizes.size() > 1)
+      sizes.insert(sizes.end(), row.groupSizes.begin(), row.groupSizes.end());
+  std::sort(sizes.begin(), sizes.end());
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  return sizes;
+}
+
+std::string groupSizeChoices() {
+  return joined(positiveSizes(groupSizes()), ", ");
+}
+
+std::string fixedGroupSizes() {
+  std::vector<std::string> texts;
+  for (const SchemeRow &row : kSchemes)
+    if (row.groupSizes.size() == 1)
+      texts.push_back(std::string(row.name) + " always " +
+                      groupText(row, row.groupSizes.front()));
+  return joined(texts, ", ");
+}
+
+std::string describeSchemes() {
+  auto line = [](std::string name, const char *summary) {
+    name.resize(std::max<size_t>(name.size(), 20), ' ');
+    return "  " + name + "  " + summary + "\n";
+  };
+  std::string text = "Schemes:\n";
+  for (const SchemeRow &row : kSchemes)
+    text += line(row.name, row.summary);
+  text += "Conventions:\n";
+  for (const ConventionRow &row : kConventions)
+    text += line(row.spelling, row.summary);
+  return text;
 }
 
 std::string toString(const Scheme &scheme) {

@@ -8,20 +8,9 @@
 using namespace mlir;
 using namespace nibble;
 
-// The enumerators agree by definition (lib/Numerics/scheme.h).
-numerics::Scheme nibble::numericsScheme(qat::SchemeAttr scheme) {
-  return {static_cast<numerics::Kind>(scheme.getKind()), scheme.getGroupSize(),
-          static_cast<numerics::Convention>(scheme.getConvention())};
-}
-
-numerics::PackedLayout nibble::numericsLayout(qat::PackedType type) {
-  return {type.getN(), type.getK(), numericsScheme(type.getScheme()),
-          static_cast<numerics::Layout>(type.getLayout())};
-}
-
 ReferenceValue nibble::packedValue(qat::PackedType type,
                                    ArrayRef<uint8_t> slab) {
-  numerics::PackedLayout layout = numericsLayout(type);
+  numerics::PackedLayout layout = type.numericsLayout();
   ReferenceValue value = ReferenceValue::zero(type);
   assert(static_cast<int64_t>(slab.size()) == layout.bytes() &&
          "a slab of the type's size");
@@ -37,7 +26,7 @@ ReferenceValue nibble::packedValue(qat::PackedType type,
 
 std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
   numerics::PackedLayout layout =
-      numericsLayout(cast<qat::PackedType>(packed.type));
+      cast<qat::PackedType>(packed.type).numericsLayout();
   std::vector<uint8_t> slab(layout.bytes());
   std::vector<int8_t> codes(packed.integers.begin(), packed.integers.end());
   numerics::packCodes(layout, 0, layout.n, codes.data(), slab.data());
@@ -53,7 +42,7 @@ std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
 
 ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   auto type = cast<qat::PackedType>(packed.type);
-  numerics::Scheme scheme = numericsScheme(type.getScheme());
+  numerics::Scheme scheme = type.getScheme().numericsScheme();
   int64_t n = type.getN(), k = type.getK(), groups = scheme.groupsPerRow(k);
   bool isFp8 = scheme.kind == numerics::Kind::kFp8;
   ReferenceValue weight =

@@ -9,10 +9,6 @@
 
 namespace nibble {
 
-// The plain C++ twins of a scheme attribute and a packed type.
-numerics::Scheme numericsScheme(qat::SchemeAttr scheme);
-numerics::PackedLayout numericsLayout(qat::PackedType type);
-
 // Codes and scales of `slab`, type.getBytes() bytes; and back: the bytes,
 // padding included.
 ReferenceValue packedValue(qat::PackedType type, llvm::ArrayRef<uint8_t> slab);

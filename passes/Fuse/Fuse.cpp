@@ -70,7 +70,7 @@ public:
         scheme)
       return rewriter.notifyMatchFailure(
           op, "the packed weight has another scheme");
-    if (!scheme.isExact() || scheme.getKind() != qat::Kind::Int4)
+    if (!scheme.isFixedPoint())
       return rewriter.notifyMatchFailure(
           op, "N6 is shown for int4 with convention nibble only");
     rewriter.replaceOp(op, dequantize.getWeight());

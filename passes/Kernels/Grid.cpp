@@ -23,7 +23,7 @@ GridScale Grid::scaleOf(Value largest) const {
     Value scale = b_.div(largest, b_.like(largest, 448.0f));
     return {scale, scale};
   }
-  if (isInt4() && scheme_.getConvention() == qat::Convention::Slime) {
+  if (isInt4() && scheme_.getConvention() == qat::Convention::kSlime) {
     // The public stack multiplies by the float32 nearest to 1/7.
     const float seventh = std::bit_cast<float>(0x3E124925u);
     Value scale = b_.max(b_.mul(largest, b_.like(largest, seventh)),

@@ -27,12 +27,12 @@ public:
   Grid(Emitter &b, qat::SchemeAttr scheme) : b_(b), scheme_(scheme) {}
   virtual ~Grid() = default;
 
-  bool isInt4() const { return scheme_.getKind() == qat::Kind::Int4; }
-  bool isFp8() const { return scheme_.getKind() == qat::Kind::Fp8; }
+  bool isInt4() const { return scheme_.getKind() == qat::Kind::kInt4; }
+  bool isFp8() const { return scheme_.getKind() == qat::Kind::kFp8; }
   // Whether the code of a bf16 number may be had by the reciprocal of an
   // ordinary scale.
   bool hasReciprocals() const {
-    return !isFp8() && scheme_.getConvention() != qat::Convention::Slime;
+    return !isFp8() && scheme_.getConvention() != qat::Convention::kSlime;
   }
 
   // The largest magnitude (>= 0, float32) to the scale of the group or block.
@@ -77,12 +77,12 @@ protected:
 
 private:
   bool isCompressedTensors() const {
-    return scheme_.getConvention() == qat::Convention::CompressedTensors;
+    return scheme_.getConvention() == qat::Convention::kCompressedTensors;
   }
   // The largest code's magnitude where the convention is not
   // compressed_tensors.
   float highest() const {
-    return scheme_.getKind() == qat::Kind::Int8 ? 127.0f : 7.0f;
+    return scheme_.getKind() == qat::Kind::kInt8 ? 127.0f : 7.0f;
   }
   // Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to
   // even; the eight of u = q + 8 is even as well.

@@ -168,14 +168,12 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
     Value &weight = rounded[argument];
     if (!weight) {
       StringAttr name = choice[argument.getArgNumber()];
-      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1),
-              group = recipe.scheme.getGroupSize();
-      // N2; blocks of fp8 may be cut by the edge.
-      if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 &&
-          k % group != 0)
+      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1);
+      if (!recipe.scheme.numericsScheme().divides(k))
         return linear.emitError()
                << "N2: parameter '" << name.getValue() << "' has K = " << k
-               << ", which does not divide by group_size = " << group
+               << ", which does not divide by group_size = "
+               << recipe.scheme.getGroupSize()
                << "; exclude it or choose another group size";
       OpBuilder b(linear);
       if (linear->getBlock() != &entry)
@@ -323,22 +321,20 @@ int64_t Quantizer::reportUnquantized(bool strict) {
 
 FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
   Location loc = getOperation().getLoc();
-  auto kind = qat::symbolizeKind(scheme);
+  auto kind = numerics::kindNamed(scheme.getValue());
   if (!kind)
     return emitError(loc) << "nibble-quantize: scheme '" << scheme
-                          << "' is not one; there are int4, int8, fp8 and none";
-  auto spelled = numerics::conventionSpelled(convention);
-  auto rule = spelled ? qat::symbolizeConvention(numerics::nameOf(*spelled))
-                      : std::nullopt;
+                          << "' is not one; there are "
+                          << numerics::schemeChoices(" and ");
+  auto rule = numerics::conventionSpelled(convention.getValue());
   if (!rule)
     return emitError(loc) << "nibble-quantize: convention '" << convention
                           << "' is not one; there are "
-                          << numerics::kConventionChoices;
-  int64_t group =
-      *kind == qat::Kind::Fp8 ? 128 : static_cast<int64_t>(groupSize);
+                          << numerics::conventionChoices(" and ");
+  numerics::Scheme asked = numerics::schemeOf(*kind, groupSize, *rule);
   auto attribute = qat::SchemeAttr::getChecked(
       [&] { return emitError(loc) << "nibble-quantize: "; }, &getContext(),
-      *kind, group, *rule);
+      asked.kind, asked.groupSize, asked.convention);
   if (!attribute)
     return failure();
   return attribute;

@@ -188,6 +188,72 @@ TEST(Grid, N7FirstNotFiniteIsNamed) {
       }
 }
 
+// Weights whose groups, or blocks, have the magnitudes amax, amax * 15/16, ...,
+// amax * 1/16 with changing signs; one group of 16 for every amax, or a block
+// for every 64th.
+std::vector<uint16_t> everyAmax(const Scheme &scheme, PackedLayout &layout) {
+  int64_t side = scheme.groupSize, step = scheme.row().inBlocks ? 64 : 1,
+          rows = scheme.row().inBlocks ? side : 1;
+  std::vector<uint16_t> weight;
+  for (int64_t amax = 0; amax <= kBf16LargestFinite; amax += step)
+    for (int64_t i = 0; i < rows * side; ++i) {
+      float part = floatFromBf16(static_cast<uint16_t>(amax)) *
+                   (static_cast<float>(16 - i % 16) / 16.0f);
+      weight.push_back(bf16FromFloat(i % 3 == 1 ? -part : part));
+    }
+  layout = {static_cast<int64_t>(weight.size()) / side, side, scheme,
+            Layout::kInterchange};
+  return weight;
+}
+
+// What may be quantized once and read packed (isExact), and what may be rounded
+// twice (isFixedPoint, N6), by the numbers themselves for every scheme that
+// there is.
+TEST(Grid, TablesSayWhichSchemesAreExactAndFixed) {
+  for (const SchemeRow &row : schemeTable())
+    for (Convention convention : row.conventions) {
+      Scheme scheme = schemeOf(row.kind, 16, convention);
+      SCOPED_TRACE(toString(scheme));
+      PackedLayout layout;
+      std::vector<uint16_t> weight = everyAmax(scheme, layout);
+      ASSERT_EQ(layout.problem(), "");
+      std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
+      std::vector<uint16_t> fake(weight.size()), packed(weight.size()),
+          twice(weight.size());
+      ASSERT_EQ(fakeQuantizeMatrix(weight.data(), layout.n, layout.k, scheme,
+                                   fake.data()),
+                std::nullopt);
+      ASSERT_EQ(quantizeMatrix(weight.data(), layout, slab.data()),
+                std::nullopt);
+      dequantizeMatrix(slab.data(), layout, packed.data());
+      int64_t differing = 0, moved = 0;
+      for (size_t i = 0; i < weight.size(); ++i)
+        differing += fake[i] != packed[i];
+      EXPECT_EQ(differing == 0, scheme.isExact());
+      // The largest amax decodes to infinity, which cannot be quantized again.
+      for (uint16_t &value : fake)
+        if (!isFiniteBf16(value))
+          value = 0;
+      ASSERT_EQ(fakeQuantizeMatrix(fake.data(), layout.n, layout.k, scheme,
+                                   twice.data()),
+                std::nullopt);
+      int64_t group = row.inBlocks ? layout.k * layout.k : layout.k;
+      for (size_t i = 0; i < fake.size(); i += static_cast<size_t>(group))
+        moved += !std::equal(fake.begin() + static_cast<int64_t>(i),
+                             fake.begin() + static_cast<int64_t>(i) + group,
+                             twice.begin() + static_cast<int64_t>(i));
+      if (scheme.isFixedPoint())
+        EXPECT_LE(moved, 5) << "N6 names five";
+      if (convention == Convention::kCompressedTensors)
+        EXPECT_GT(moved, 1000) << "exact, and yet no fixed point";
+      std::printf("%s: %zu weights, %lld decode otherwise than trained, %lld "
+                  "groups move when rounded again\n",
+                  toString(scheme).c_str(), weight.size(),
+                  static_cast<long long>(differing),
+                  static_cast<long long>(moved));
+    }
+}
+
 TEST(Grid, OtherSchemesFollowTheirTable) {
   uint16_t one = bf16FromFloat(1.0f);
   // slime: amax * 0x3E124925, at least 1e-5; float32 in training, bf16 in

@@ -31,6 +31,41 @@ TEST(Scheme, SpellingIsReadBack) {
       "!qat.packed<64x128, #qat.scheme<int4, group_size = 32>, interchange>"));
 }
 
+TEST(Scheme, TablesSayWhatThereIs) {
+  for (const SchemeRow &row : schemeTable()) {
+    EXPECT_EQ(kindNamed(row.name), row.kind);
+    EXPECT_EQ(&rowOf(row.kind), &row);
+    EXPECT_FALSE(row.groupSizes.empty());
+    EXPECT_EQ(row.conventions.front(), Convention::kNibble);
+    EXPECT_NE(describeSchemes().find(row.summary), std::string::npos);
+    for (int64_t size : row.groupSizes)
+      EXPECT_EQ(problemOf({row.kind, size}), "");
+    int64_t only = row.groupSizes.front();
+    EXPECT_EQ(schemeOf(row.kind, 64, Convention::kNibble).groupSize,
+              row.groupSizes.size() == 1 ? only : 64);
+  }
+  for (const ConventionRow &row : conventionTable()) {
+    EXPECT_EQ(conventionNamed(row.name), row.convention);
+    EXPECT_EQ(conventionSpelled(row.name), row.convention);
+    EXPECT_EQ(conventionSpelled(row.spelling), row.convention);
+    EXPECT_NE(describeSchemes().find(row.summary), std::string::npos);
+  }
+  EXPECT_TRUE(schemeChoices(" and ").starts_with("int4, int8, fp8"));
+  EXPECT_TRUE(schemeChoices(" and ").ends_with(" and none"));
+  EXPECT_EQ(schemeChoices(", "),
+            schemeChoices(", ", /*withNone=*/false) + ", none");
+  EXPECT_EQ(conventionChoices(" and "), "nibble, slime and compressed-tensors");
+  EXPECT_EQ(groupSizeChoices(), "16, 32, 64, 128");
+  EXPECT_EQ(groupSizes(), (std::vector<int64_t>{0, 16, 32, 64, 128}));
+  EXPECT_TRUE(fixedGroupSizes().starts_with("fp8 always 128x128"));
+  EXPECT_EQ(problemOf({Kind::kInt4, 48}),
+            "N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not 48");
+  EXPECT_EQ(problemOf({Kind::kFp8, 32}),
+            "N2: the block of fp8 is 128x128, so group_size is 128, not 32");
+  EXPECT_EQ(problemOf({Kind::kInt8, 32, Convention::kSlime}),
+            "convention slime exists for int4 only, not for int8");
+}
+
 TEST(Scheme, WrongTextIsRefused) {
   for (const char *text :
        {"", "<>", "<int4>", "int4, group_size = 32", "<int5, group_size = 32>",

@@ -27,4 +27,4 @@
 
 // SLIME: !qat.packed<128x64, <int4, group_size = 32, convention = slime>, host>
 
-// BAD: N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not 7
+// BAD: N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not 7

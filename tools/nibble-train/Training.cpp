@@ -76,9 +76,8 @@ Status warnOfRounding(const Config &config, const Model &model) {
   auto convention = numerics::conventionNamed(quantize.convention);
   if (!selection || !convention)
     return Status::usage("quantize: " + problem);
-  numerics::Scheme scheme{
-      *kind, *kind == numerics::Kind::kFp8 ? 128 : quantize.groupSize,
-      *convention};
+  numerics::Scheme scheme =
+      numerics::schemeOf(*kind, quantize.groupSize, *convention);
   GridSpelling spelling = {
       trained ? "quantize.train = \"{}\"" : "quantize.rollout = \"{}\"",
       "quantize.group_size = {}", "quantize.convention = \"{}\""};

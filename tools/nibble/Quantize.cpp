@@ -105,7 +105,8 @@ void addVerify(CLI::App &app, Status &status) {
                    "the checkpoint it was made from")
       ->required();
   command->add_option("--convention", arguments->convention,
-                      "nibble, slime or compressed-tensors: how it was made");
+                      numerics::conventionChoices(" or ") +
+                          ": how it was made");
   command->callback([arguments, &status] {
     status =
         verify(arguments->quantized, arguments->source, arguments->convention);

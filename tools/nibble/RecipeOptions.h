@@ -11,16 +11,17 @@
 namespace nibble {
 
 inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
-  command.add_option("--scheme", recipe.scheme, "int4, int8, fp8 or none")
+  command
+      .add_option("--scheme", recipe.scheme, numerics::schemeChoices(" or "))
       ->capture_default_str();
   command
-      .add_option(
-          "--group-size", recipe.groupSize,
-          "elements along K that share a scale: 16, 32, 64, 128; 0: the row")
+      .add_option("--group-size", recipe.groupSize,
+                  "elements along K that share a scale: " +
+                      numerics::groupSizeChoices() + "; 0: the row")
       ->capture_default_str();
   command
       .add_option("--convention", recipe.convention,
-                  "nibble, slime or compressed-tensors")
+                  numerics::conventionChoices(" or "))
       ->capture_default_str();
   command
       .add_option("--include", recipe.include,
@@ -39,6 +40,7 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
   command.add_flag("--strict", recipe.strict,
                    "what is named and stays in full precision, and a pattern "
                    "without effect, is an error, not a warning");
+  command.footer(numerics::describeSchemes());
   recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
 }
 

@@ -38,7 +38,7 @@ LogicalResult fakeQuant(qat::FakeQuantOp op, Call &call) {
     return failure();
   std::vector<uint16_t> bits = bf16Of(weight);
   if (auto bad = numerics::fakeQuantizeMatrix(
-          bits.data(), n, k, numericsScheme(op.getScheme()), bits.data()))
+          bits.data(), n, k, op.getScheme().numericsScheme(), bits.data()))
     return notFinite(call, *bad, k);
   for (auto [to, from] : llvm::zip_equal(result->reals, bits))
     to = numerics::floatFromBf16(from);
@@ -64,7 +64,7 @@ LogicalResult quantize(qat::QuantizeOp op, Call &call) {
   qat::PackedType type = op.getPacked().getType();
   if (failed(call.expectShape(op.getWeight(), {type.getN(), type.getK()})))
     return failure();
-  numerics::PackedLayout layout = numericsLayout(type);
+  numerics::PackedLayout layout = type.numericsLayout();
   if (layout.bytes() > call.options().maxElements)
     return call.error() << "a packed weight of more than "
                         << call.options().maxElements << " bytes";

@@ -72,9 +72,9 @@ Value Grid::storedValues(Value codes, Value scale) const {
 }
 
 std::string textOf(qat::SchemeAttr scheme) {
-  return (qat::stringifyKind(scheme.getKind()) + "_g" +
+  return (numerics::nameOf(scheme.getKind()) + llvm::Twine("_g") +
           llvm::Twine(scheme.getGroupSize()) + "_" +
-          qat::stringifyConvention(scheme.getConvention()))
+          numerics::nameOf(scheme.getConvention()))
       .str();
 }
 

@@ -17,7 +17,7 @@ namespace nibble::device {
 namespace {
 
 LogicalResult checkLayout(Kernel &k, qat::PackedType type) {
-  if (type.getScheme().getKind() != qat::Kind::Int4 ||
+  if (type.getScheme().getKind() != qat::Kind::kInt4 ||
       type.getLayout() != qat::Layout::Host)
     return success();
   return k.op.emitError()
@@ -83,7 +83,7 @@ LogicalResult emitRepack(Kernel &k, qat::RepackOp::Adaptor op) {
   if (failed(checkLayout(k, from)) || failed(checkLayout(k, to)))
     return failure();
   if (from.getLayout() == to.getLayout() ||
-      from.getScheme().getKind() != qat::Kind::Int4)
+      from.getScheme().getKind() != qat::Kind::kInt4)
     memref::CopyOp::create(k.host, k.loc(), input, output);
   else
     launchRepack(k, input, from, output, to);

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t kThreads = 256, kBlock = 128; // kBlock: side of an fp8 block
 
 bool isFp8(qat::SchemeAttr scheme) {
-  return scheme.getKind() == qat::Kind::Fp8;
+  return scheme.getKind() == qat::Kind::kFp8;
 }
 bool isShared(qat::SchemeAttr scheme) {
   return isFp8(scheme) || scheme.getGroupSize() == 0;
@@ -152,7 +152,7 @@ int64_t byteWidth(int64_t k) { return k % 4 == 0 ? 4 : k % 2 == 0 ? 2 : 1; }
 void storeCodes(Emitter &b, qat::PackedType type, Value bytes,
                 const Piece &piece, Value codes) {
   Value row = b.mulI(b.wide(piece.row), type.getCodeRowBytes());
-  if (type.getScheme().getKind() == qat::Kind::Int4) {
+  if (type.getScheme().getKind() == qat::Kind::kInt4) {
     Value word;
     for (int64_t i = 0; i < kPiece; ++i) {
       Value code = b.shlI(b.andI(b.extract(codes, i), 0xF), 4 * i);
@@ -179,7 +179,7 @@ Value loadCodes(Emitter &b, qat::PackedType type, Value bytes,
                 const Piece &piece) {
   Value row = b.mulI(b.wide(piece.row), type.getCodeRowBytes());
   SmallVector<Value> codes;
-  if (type.getScheme().getKind() == qat::Kind::Int4) {
+  if (type.getScheme().getKind() == qat::Kind::kInt4) {
     Value word =
         b.load(b.atByte(bytes, b.addI(row, b.wide(b.mulI(piece.number, 4)))),
                b.getI32Type());

@@ -52,7 +52,7 @@ int64_t PackedCodes::stepsPerGroup() const {
 Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
                               int64_t step) const {
   if (type.getScheme().getKind() ==
-      qat::Kind::Fp8) // a scale for each 128x128 block
+      qat::Kind::kFp8) // a scale for each 128x128 block
     return b.addI(
         b.mulI(b.divI(row, b.index(kBlock)), b.index(ceilDiv(k(), kBlock))),
         block);
@@ -64,7 +64,7 @@ Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
 }
 
 Value PackedCodes::scale(Emitter &b, Value index) const {
-  bool isFp8 = type.getScheme().getKind() == qat::Kind::Fp8;
+  bool isFp8 = type.getScheme().getKind() == qat::Kind::kFp8;
   Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
                         b.index(type.getCodeBytes()));
   if (isFp8) {
@@ -137,22 +137,22 @@ SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block,
                                       int64_t lanes) const {
   qat::Kind kind = type.getScheme().getKind();
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
-  if (kind == qat::Kind::Int4 && type.getLayout() == qat::Layout::Host)
+  if (kind == qat::Kind::kInt4 && type.getLayout() == qat::Layout::Host)
     return hostCodes(b, bytes,
                      b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))),
                      first, count);
 
   SmallVector<Value> codes;
-  int64_t stepBytes = kind == qat::Kind::Int4 ? kLanes / 2 : kLanes;
+  int64_t stepBytes = kind == qat::Kind::kInt4 ? kLanes / 2 : kLanes;
   Value blockOffset =
       b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
   for (int64_t step = first; step < first + count; ++step) {
     Value offset = b.addI(blockOffset, b.index(step * stepBytes));
     int64_t valid = step == first + count - 1 ? lanes : kLanes;
     codes.push_back(
-        kind == qat::Kind::Int4
+        kind == qat::Kind::kInt4
             ? interchangeCodes(b, bytes, offset, valid)
-            : byteCodes(b, bytes, offset, valid, kind == qat::Kind::Int8));
+            : byteCodes(b, bytes, offset, valid, kind == qat::Kind::kInt8));
   }
   return codes;
 }
@@ -242,7 +242,7 @@ void WeightReader::read(
 
   PackedCodes source{packed, memory};
   SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
-  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::kInt4;
   Value group;
   for (int64_t i = 0; i < count; ++i) {
     int64_t step = first + i;
@@ -258,9 +258,9 @@ void WeightReader::read(
 Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
   auto floats = VectorType::get({kLanes}, b.getF32Type());
   switch (packed.getScheme().getKind()) {
-  case qat::Kind::Int4:
+  case qat::Kind::kInt4:
     return LaneLookupOp::create(b, floats, group, codes);
-  case qat::Kind::Int8:
+  case qat::Kind::kInt8:
     return roundLanesToBf16(
         b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
   default: // of fp8 the product is not exact and the scale may be any float32
@@ -290,7 +290,7 @@ void WeightReader::readTogether(
     return;
   }
   PackedCodes source{packed, memory};
-  bool isInt4 = packed.getScheme().getKind() == qat::Kind::Int4;
+  bool isInt4 = packed.getScheme().getKind() == qat::Kind::kInt4;
   int64_t last = isEnd ? lastLanes() : kLanes;
   SmallVector<SmallVector<Value>> codes;
   for (Value row : rows)
@@ -336,7 +336,7 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
 // one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
                                       Value end) const {
-  if (!packed || packed.getScheme().getKind() != qat::Kind::Int4)
+  if (!packed || packed.getScheme().getKind() != qat::Kind::kInt4)
     return Value();
   PackedCodes source{packed, memory};
   Value count = b.mulI(b.subI(end, first), b.index(source.groups()));

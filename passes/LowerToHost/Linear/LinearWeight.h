@@ -50,7 +50,7 @@ struct PackedCodes {
   int64_t stepsPerGroup() const;
   // Whether a step of a block is the first under its scale.
   bool beginsGroup(int64_t step) const {
-    return type.getScheme().getKind() != qat::Kind::Fp8 &&
+    return type.getScheme().getKind() != qat::Kind::kFp8 &&
            step % stepsPerGroup() == 0;
   }
   // The scale, float32.

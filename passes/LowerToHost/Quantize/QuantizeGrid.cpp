@@ -94,7 +94,7 @@ static void writeInterchangeStep(Emitter &b, Value bytes, Value offset,
 void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
                             ArrayRef<Value> codes, int64_t lanes,
                             uint32_t base) const {
-  bool isInt4 = type.getScheme().getKind() == qat::Kind::Int4;
+  bool isInt4 = type.getScheme().getKind() == qat::Kind::kInt4;
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
   SmallVector<Value> padded(codes);
   if (isInt4)
@@ -135,7 +135,7 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
 }
 
 void CodeWriter::writeScale(Emitter &b, Value index, Value scale) const {
-  bool isFp8 = type.getScheme().getKind() == qat::Kind::Fp8;
+  bool isFp8 = type.getScheme().getKind() == qat::Kind::kFp8;
   Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
                         b.index(type.getCodeBytes()));
   Value lanes = isa<VectorType>(scale.getType()) ? scale : b.splat(scale, 1);

@@ -41,7 +41,7 @@ struct CodeWriter {
   mlir::Value bytes; // memref<?xi8>
 
   bool isHostInt4() const {
-    return type.getScheme().getKind() == qat::Kind::Int4 &&
+    return type.getScheme().getKind() == qat::Kind::kInt4 &&
            type.getLayout() == qat::Layout::Host;
   }
   // Steps 0 .. codes.size()-1 of a block, each vector<16xi32> in the low bits

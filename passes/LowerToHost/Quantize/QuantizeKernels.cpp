@@ -299,7 +299,7 @@ LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Value input = op.getInput(), output = kernel.result(0);
   qat::PackedType from = kernel.packedType(input),
                   to = kernel.packedType(output);
-  if (from.getScheme().getKind() != qat::Kind::Int4 ||
+  if (from.getScheme().getKind() != qat::Kind::kInt4 ||
       from.getLayout() == to.getLayout()) {
     memref::CopyOp::create(b, input, output);
     return success();

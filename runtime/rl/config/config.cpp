@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -58,7 +59,7 @@ public:
     }
   }
   void choice(const char *key, std::string &value,
-              std::initializer_list<const char *> names, const char *) {
+              const std::vector<const char *> &names, const char *) {
     const toml::node *node = find(key);
     if (!node)
       return;
@@ -181,7 +182,7 @@ public:
     put(key, value, "list of texts", meaning);
   }
   void choice(const char *key, const std::string &value,
-              std::initializer_list<const char *> names, const char *meaning) {
+              const std::vector<const char *> &names, const char *meaning) {
     put(key, value, fmt::format("{}", fmt::join(names, ", ")), meaning);
   }
   template <typename Enum>
@@ -276,10 +277,11 @@ Status checkObjective(const RLConfig &rl) {
 // What single ranges cannot say.
 Status checkTogether(const Config &config, const std::string &where) {
   int64_t group = config.quantize.groupSize;
-  if (group != 0 && group != 16 && group != 32 && group != 64 && group != 128)
-    return Status::usage(fmt::format(
-        "{}: quantize.group_size: must be 16, 32, 64, 128 or 0, not {} (N2)",
-        where, group));
+  std::vector<int64_t> sizes = numerics::groupSizes();
+  if (std::find(sizes.begin(), sizes.end(), group) == sizes.end())
+    return Status::usage(
+        fmt::format("{}: quantize.group_size: must be {} or 0, not {} (N2)",
+                    where, numerics::groupSizeChoices(), group));
   std::string problem;
   if (!names::Selection::parse(config.quantize.include, config.quantize.exclude,
                                config.quantize.defaultExclude,

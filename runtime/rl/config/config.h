@@ -28,7 +28,7 @@ struct ModelSection {
 
 struct QuantizeConfig {
   std::string train = "int4",
-              rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
+              rollout = "int4"; // of numerics::schemeNames()
   int64_t groupSize = 32;
   std::string convention = "nibble";
   std::vector<std::string> include,

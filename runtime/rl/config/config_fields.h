@@ -2,6 +2,7 @@
 // visits them all.
 #pragma once
 
+#include "lib/Numerics/scheme.h"
 #include "lib/Objectives/Objectives.h"
 #include "runtime/rl/config/config.h"
 
@@ -26,14 +27,16 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
             "tokens of prompt and response; 0: the model's own");
 
   a.section("quantize");
-  a.choice("train", c.quantize.train, {"int4", "int8", "fp8", "none"},
+  a.choice("train", c.quantize.train, numerics::schemeNames(),
            "grid that training fakes");
-  a.choice("rollout", c.quantize.rollout, {"int4", "int8", "fp8", "none"},
+  a.choice("rollout", c.quantize.rollout, numerics::schemeNames(),
            "grid that rollout weights are packed on");
-  a.integer("group_size", c.quantize.groupSize, 0, 128,
-            "weights that share a scale: 16, 32, 64, 128, or 0 for a row; of "
-            "fp8 always 128x128");
-  a.choice("convention", c.quantize.convention, {"nibble", "slime"},
+  const std::string groupSizes =
+      "weights that share a scale: " + numerics::groupSizeChoices() +
+      ", or 0 for a row; of " + numerics::fixedGroupSizes();
+  a.integer("group_size", c.quantize.groupSize, 0,
+            numerics::groupSizes().back(), groupSizes.c_str());
+  a.choice("convention", c.quantize.convention, numerics::runConventions(),
            "slime: scales in float32 while training");
   a.texts("include", c.quantize.include,
           "what is quantized: expressions searched in tensor names, or re: and "

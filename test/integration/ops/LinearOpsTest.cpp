@@ -90,9 +90,9 @@ TEST_P(LinearOpsTest, PackedLinearAndInputGradient) {
     for (double element : weight.reals)
       bits.push_back(numerics::bf16FromFloat(static_cast<float>(element)));
     std::vector<uint8_t> slab(type.getBytes());
-    ASSERT_FALSE(
-        numerics::quantizeMatrix(bits.data(), numericsLayout(type), slab.data())
-            .has_value());
+    ASSERT_FALSE(numerics::quantizeMatrix(bits.data(), type.numericsLayout(),
+                                          slab.data())
+                     .has_value());
     compare("func.func @f(%x: " + x + ", %dy: " + y + ", %p: " + p +
                 ", %b: " + bias + ") -> (" + y + ", " + y + ", " + x +
                 ") {\n%y0 = qat.linear %x, %p : " + x + ", " + p + " -> " + y +

@@ -98,3 +98,15 @@ func.func @log_probability(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16> {nn.par
   %y = call @layer(%x, %w) : (tensor<?x64xbf16>, tensor<64x64xbf16>) -> tensor<?x64xbf16>
   return %y : tensor<?x64xbf16>
 }
+
+// -----
+
+// Every exact convention is hoisted: the scale that decodes is the one that was divided by.
+// CHECK-LABEL: func.func @train_step(
+// CHECK-SAME: !qat.packed<32x64, <int4, group_size = 32, convention = compressed_tensors>, host> {nn.parameter = "w"}
+// CHECK-NOT: qat.fake_quant
+func.func @train_step(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16> {nn.parameter = "w"}) -> tensor<?x32xbf16> {
+  %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>} : tensor<32x64xbf16>
+  %y = nn.linear %x, %w4 : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
+  return %y : tensor<?x32xbf16>
+}

@@ -5,14 +5,21 @@
 // CHECK-LABEL: func.func @schemes(
 // CHECK: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 64>}
 // CHECK: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32, convention = slime>}
+// The last is exact, and yet no fixed point: a group whose largest weight has the code 7 gets a smaller scale the second time.
+// CHECK: %[[ONCE:.*]] = qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>}
+// CHECK: qat.fake_quant %[[ONCE]] {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>}
 func.func @schemes(%p: !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, host>,
-                   %q: !qat.packed<32x64, #qat.scheme<int4, group_size = 32, convention = slime>, host>)
-    -> (tensor<32x64xbf16>, tensor<32x64xbf16>) {
+                   %q: !qat.packed<32x64, #qat.scheme<int4, group_size = 32, convention = slime>, host>,
+                   %r: !qat.packed<32x64, #qat.scheme<int4, group_size = 32, convention = compressed_tensors>, host>)
+    -> (tensor<32x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>) {
   %w = qat.dequantize %p : !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, host> -> tensor<32x64xbf16>
   %a = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 64>} : tensor<32x64xbf16>
   %v = qat.dequantize %q : !qat.packed<32x64, #qat.scheme<int4, group_size = 32, convention = slime>, host> -> tensor<32x64xbf16>
   %b = qat.fake_quant %v {scheme = #qat.scheme<int4, group_size = 32, convention = slime>} : tensor<32x64xbf16>
-  return %a, %b : tensor<32x64xbf16>, tensor<32x64xbf16>
+  %u = qat.dequantize %r : !qat.packed<32x64, #qat.scheme<int4, group_size = 32, convention = compressed_tensors>, host> -> tensor<32x64xbf16>
+  %c = qat.fake_quant %u {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>} : tensor<32x64xbf16>
+  %d = qat.fake_quant %c {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>} : tensor<32x64xbf16>
+  return %a, %b, %d : tensor<32x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>
 }
 
 // -----

@@ -12,13 +12,13 @@
 // RUN: not nibble-opt %s --nibble-quantize="include=re:up_proj" 2>&1 | FileCheck %s --check-prefix=ANCHORED
 // RUN: not nibble-opt %s --nibble-quantize="exclude=re:" 2>&1 | FileCheck %s --check-prefix=EMPTY
 
-// SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8 and none
+// SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8{{.*}} and none
 // CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed-tensors
 // PLACE: error: nibble-quantize: nothing can be quantized: no parameter is the weight of a linear
 // FUNCTION: error: nibble-quantize: there is no function @nosuch; there are @f{{$}}
 // CALLED: nibble-quantize: @layer is called by others, which it is quantized with; there are @f
-// GROUP: nibble-quantize: N2: group_size is 16, 32, 64, 128, or 0 for the whole row, not 48
-// KIND: nibble-quantize: convention 'slime' is defined for int4 only
+// GROUP: nibble-quantize: N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not 48
+// KIND: nibble-quantize: convention slime exists for int4 only, not for int8
 // REGEX: nibble-quantize: include '(' is no regular expression
 // REGEX2: nibble-quantize: exclude '[' is no regular expression
 // UNMATCHED: nibble-quantize: exclude 're:.*up_prj' matches no weight of this model; close names: layers.7.up_proj

@@ -1,5 +1,7 @@
 // Derived rollouts pass, before and after fusing, and so does one written by hand in other words.
 // RUN: nibble-opt %examples/layer.mlir --nibble-quantize --nibble-derive-rollout --nibble-verify-consistency --nibble-fuse --nibble-verify-consistency | FileCheck %s --check-prefix=DERIVED
+// A convention that decodes with the scale that it divides by is as good as ours.
+// RUN: nibble-opt %examples/layer.mlir --nibble-quantize=convention=compressed-tensors --nibble-derive-rollout --nibble-verify-consistency --nibble-fuse --nibble-verify-consistency | FileCheck %s --check-prefix=DERIVED
 // RUN: nibble-opt %s --nibble-verify-consistency | FileCheck %s
 
 // DERIVED: func.func @forward
