@@ -1,3 +1,5 @@
+// Builds the kernel cases of nibble-bench: a module in text, its tensors, and
+// the work that a call does.
 #include "benchmarks/Kernels.h"
 
 #include "lib/Driver/Session.h"

@@ -1,3 +1,5 @@
+// Measures the fused multiply-adds and the bytes a second that this machine
+// reaches.
 #include "benchmarks/Peak.h"
 
 #include <algorithm>

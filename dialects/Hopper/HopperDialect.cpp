@@ -1,3 +1,4 @@
+// Registers the hopper dialect and verifies its ops and types.
 #include "dialects/Hopper/Hopper.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"

@@ -1,3 +1,4 @@
+// Verifiers of the nn ops: shapes and attributes that must fit together.
 #include "dialects/NN/NN.h"
 
 #include "lib/Numerics/sampling.h"

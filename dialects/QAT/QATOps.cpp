@@ -1,3 +1,4 @@
+// Verifiers and folds of the qat ops.
 #include "dialects/QAT/QAT.h"
 
 using namespace mlir;

@@ -1,3 +1,4 @@
+// Links host code into a shared library and writes it as a bundle.
 #include "lib/Driver/Bundle.h"
 
 #include "lib/Target/Host/Library.h"

@@ -1,3 +1,5 @@
+// Counts the bytes and operations of each launch and how long an H200 needs for
+// them.
 #include "lib/Driver/KernelReport.h"
 
 #include "runtime/bundle/device/call_plan.h"

@@ -1,3 +1,4 @@
+// Parses and compiles modules, and turns MLIR's diagnostics into a Status.
 #include "lib/Driver/Session.h"
 
 #include "include/nibble/InitAll.h"

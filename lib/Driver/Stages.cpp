@@ -1,3 +1,5 @@
+// Runs the stages one after the other and writes the module after each where
+// asked.
 #include "lib/Driver/Stages.h"
 
 #include "lib/Target/Host/Machine.h"

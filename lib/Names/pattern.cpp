@@ -1,3 +1,4 @@
+// Parses patterns, matches them with names, and finds names that are close.
 #include "lib/Names/pattern.h"
 
 #include <oniguruma.h>

@@ -1,3 +1,5 @@
+// Sizes and places of codes and scales in a packed weight, and packing and
+// unpacking of rows.
 #include "lib/Numerics/pack.h"
 
 #include "lib/Numerics/bf16.h"

@@ -1,3 +1,4 @@
+// Quantizes and dequantizes matrices group by group with the grid of grid.h.
 #include "lib/Numerics/quantize.h"
 
 #include "lib/Numerics/grid.h"

@@ -1,3 +1,5 @@
+// Evaluates a forward function at shifted points and compares the differences
+// with the gradients that were built.
 #include "lib/Reference/FiniteDifference.h"
 
 #include "dialects/NN/NN.h"

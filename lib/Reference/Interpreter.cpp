@@ -1,3 +1,4 @@
+// Runs functions, blocks and ops by the tables of kernels.
 #include "lib/Reference/Interpreter.h"
 
 using namespace mlir;

@@ -1,3 +1,4 @@
+// Reads packed bytes into codes and scales, and writes them back.
 #include "lib/Reference/Packed.h"
 
 #include "lib/Numerics/grid.h"

@@ -1,3 +1,4 @@
+// Compiles a region of scalar ops into steps and runs them for each element.
 #include "lib/Reference/ScalarBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

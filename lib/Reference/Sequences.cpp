@@ -1,3 +1,4 @@
+// Lists the tokens of each sequence, and the softmax over them.
 #include "lib/Reference/Sequences.h"
 
 #include <cmath>

@@ -1,3 +1,5 @@
+// Makes the backward function of each callee once, and splits forwards that
+// keep values for it.
 #include "passes/Differentiate/FunctionGradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"

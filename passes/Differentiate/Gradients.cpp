@@ -1,3 +1,4 @@
+// The reverse sweep over a block, and the gradients that have arrived so far.
 #include "passes/Differentiate/Gradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"

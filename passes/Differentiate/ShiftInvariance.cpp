@@ -1,3 +1,4 @@
+// Walks from results back to maxima and proves which of them cancel out.
 #include "passes/Differentiate/ShiftInvariance.h"
 
 #include "passes/Differentiate/Gradients.h"

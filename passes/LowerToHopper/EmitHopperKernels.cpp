@@ -1,3 +1,5 @@
+// nibble-emit-hopper-kernels: replaces each kernel.compute by launches of
+// kernels that it writes.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
 #include "passes/LowerToHopper/HopperKernels.h"

@@ -1,3 +1,4 @@
+// nibble-lower-hopper: lowers the hopper dialect inside kernels to nvvm.
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToHopper/Passes.h"
 

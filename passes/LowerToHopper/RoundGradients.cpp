@@ -1,3 +1,5 @@
+// nibble-round-gradients: rounds a linear's float32 gradient to bf16 once for
+// all products that read it.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToHopper/Passes.h"

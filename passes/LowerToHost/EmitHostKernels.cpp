@@ -1,3 +1,5 @@
+// nibble-emit-host-kernels: writes a function of loops and vectors for each
+// different kernel.compute and calls it.
 #include "dialects/NN/NN.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 #include "passes/LowerToHost/Passes.h"

@@ -1,3 +1,5 @@
+// nibble-expand-elementary: replaces exp and log by our own polynomials, and
+// expands what neither LLVM nor a library has.
 #include "passes/LowerToHost/Emit/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 #include "passes/LowerToHost/ScalarExpansions.h"

@@ -1,3 +1,5 @@
+// nibble-lower-checks: lowers the check dialect and cf.assert to calls of the
+// runtime.
 #include "passes/LowerToHost/Passes.h"
 
 #include "dialects/Check/Check.h"

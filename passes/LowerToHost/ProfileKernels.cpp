@@ -1,3 +1,4 @@
+// nibble-profile-kernels: puts calls that take the time around kernels.
 #include "passes/LowerToHost/Passes.h"
 
 #include "passes/LowerToHost/RuntimeCalls.h"

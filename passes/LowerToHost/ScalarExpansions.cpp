@@ -1,3 +1,4 @@
+// Patterns that expand scalar operations which neither LLVM nor a library has.
 #include "passes/LowerToHost/ScalarExpansions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,3 +1,5 @@
+// Finds the readers of a weight and says why one of them keeps it in full
+// precision.
 #include "passes/Quantize/Unquantized.h"
 
 #include "dialects/NN/NN.h"

@@ -1,3 +1,5 @@
+// Rewrites functions with attention so that they take a paged cache as
+// arguments and results.
 #include "passes/Rollout/PagedAttention.h"
 
 #include "dialects/NN/NN.h"

@@ -1,3 +1,5 @@
+// Replaces fake-quantized weights by packed ones, through calls and their
+// functions.
 #include "passes/Weights/Weights.h"
 
 #include "dialects/NN/NN.h"

@@ -1,3 +1,4 @@
+// Writes and reads bundles, checked against damage.
 #include "runtime/bundle/bundle.h"
 
 #include "runtime/core/hash.h"

@@ -1,3 +1,5 @@
+// Loads the shared library of a host bundle from memory and checks the CPU that
+// it needs.
 #include "runtime/bundle/host_library.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,4 @@
+// Keeps the failures of checks until they are asked for.
 #include "runtime/core/check.h"
 
 #include "include/nibble/ABI.h"

@@ -1,3 +1,5 @@
+// Reads, writes, syncs, renames and locks files, and says what the system said
+// when it fails.
 #include "runtime/core/file.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Checks a program's table, its arguments and their shapes, and calls its
+// functions.
 #include "runtime/core/program.h"
 
 #include "runtime/core/guarded_call.h"

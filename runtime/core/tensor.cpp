@@ -1,3 +1,4 @@
+// Allocates tensors, counts their bytes, and prints their shapes.
 #include "runtime/core/tensor.h"
 
 #include <atomic>

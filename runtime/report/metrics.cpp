@@ -1,3 +1,4 @@
+// Writes and reads the lines of metrics.jsonl and timings.jsonl.
 #include "runtime/report/metrics.h"
 
 #include "runtime/formats/json.h"

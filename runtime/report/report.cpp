@@ -1,3 +1,4 @@
+// Writes the report page with the series of its runs.
 #include "runtime/report/report.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,5 @@
+// Computes advantages of groups of samples and counts mismatches of
+// log-probabilities.
 #include "runtime/rl/advantage.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Makes the task and the reward of a run, and scores responses.
 #include "runtime/rl/environment.h"
 
 #include "runtime/rl/rewards/reward_program.h"

@@ -1,3 +1,4 @@
+// One step of reinforcement learning, and its metrics.
 #include "runtime/rl/grpo.h"
 
 #include <fmt/format.h>

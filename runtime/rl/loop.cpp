@@ -1,3 +1,5 @@
+// Runs steps with evaluation, metrics and checkpoints until the end, the goal
+// or a stop.
 #include "runtime/rl/loop.h"
 
 #include "runtime/rl/evaluate.h"

@@ -1,3 +1,4 @@
+// Opens and locks a run's folder, and saves and restores its checkpoints.
 #include "runtime/rl/run_folder.h"
 
 #include <fmt/format.h>

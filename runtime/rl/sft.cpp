@@ -1,3 +1,4 @@
+// One step of supervised training, and its metrics.
 #include "runtime/rl/sft.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Allocates the cache's tensors and copies pages of them.
 #include "runtime/rollout/cache.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Draws tokens by the program's own function or by threads of the host.
 #include "runtime/rollout/draw.h"
 
 #include "runtime/core/bind.h"

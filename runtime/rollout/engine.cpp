@@ -1,3 +1,4 @@
+// Generates: schedules calls, draws tokens, and finishes sequences.
 #include "runtime/rollout/engine.h"
 
 #include "runtime/core/philox.h"

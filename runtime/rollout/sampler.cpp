@@ -1,3 +1,4 @@
+// Filters a row of logits and draws from it with fixed sums.
 #include "runtime/rollout/sampler.h"
 
 #include "lib/Numerics/sampling.h"

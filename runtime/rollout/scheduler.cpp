@@ -1,3 +1,5 @@
+// Plans each call's tokens and pages, and preempts the newest sequences when
+// pages run out.
 #include "runtime/rollout/scheduler.h"
 
 #include <algorithm>

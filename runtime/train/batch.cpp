@@ -1,3 +1,4 @@
+// Cuts sequences into calls and fills the tensors of each.
 #include "runtime/train/batch.h"
 
 #include "runtime/core/bind.h"

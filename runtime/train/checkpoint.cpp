@@ -1,3 +1,4 @@
+// Saves, verifies, loads and prunes checkpoints.
 #include "runtime/train/checkpoint.h"
 
 #include "runtime/core/file.h"

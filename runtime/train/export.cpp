@@ -1,3 +1,5 @@
+// Writes the weights of a run, with the files beside them, as a checkpoint of
+// Hugging Face.
 #include "runtime/train/export.h"
 
 #include "lib/Numerics/bf16.h"

@@ -1,3 +1,4 @@
+// Computes log-probabilities of sequences call by call.
 #include "runtime/train/log_probability.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Declares, fills, packs, loads and publishes the tensors of a run.
 #include "runtime/train/parameters.h"
 
 #include "lib/Numerics/bf16.h"

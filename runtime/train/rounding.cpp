@@ -1,3 +1,5 @@
+// Compares the grid of a packed checkpoint with that of a run, and says what is
+// rounded again.
 #include "runtime/train/rounding.h"
 
 #include "lib/Numerics/bf16.h"

@@ -1,3 +1,5 @@
+// Computes a step's learning rate and bias corrections, the same on every
+// machine.
 #include "runtime/train/schedule.h"
 
 #include <algorithm>

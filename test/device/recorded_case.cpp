@@ -1,3 +1,4 @@
+// Writes and reads recorded cases.
 #include "test/device/recorded_case.h"
 
 #include "lib/Numerics/bf16.h"

@@ -1,3 +1,4 @@
+// Reads arguments from files and makes random ones.
 #include "tools/nibble-run/Inputs.h"
 
 #include "lib/Numerics/bf16.h"

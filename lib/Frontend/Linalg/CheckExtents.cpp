@@ -1,3 +1,5 @@
+// nibble-check-extents: writes asserts for accesses whose extents are known
+// only when the program runs.
 #include "lib/Frontend/Linalg/Extents.h"
 #include "lib/Frontend/Linalg/Passes.h"
 

@@ -1,3 +1,4 @@
+// Matches a linalg op with a product of rows and a parameter.
 #include "lib/Frontend/Linalg/Contraction.h"
 
 #include "lib/Frontend/Linalg/SumOfProducts.h"

@@ -1,3 +1,4 @@
+// Bounds of index values, and the extents of tensors as values.
 #include "lib/Frontend/Linalg/Extents.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,3 +1,4 @@
+// Matches sums of products whether or not the products have an op of their own.
 #include "lib/Frontend/Linalg/SumOfProducts.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"

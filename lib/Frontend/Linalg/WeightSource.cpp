@@ -1,3 +1,5 @@
+// Follows a value back through casts, copies, reshapes and slices to the
+// parameter that it is read from.
 #include "lib/Frontend/Linalg/WeightSource.h"
 
 #include "dialects/NN/NN.h"

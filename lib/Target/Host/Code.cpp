@@ -1,3 +1,4 @@
+// Lowers a module to LLVM IR and optimizes it for one CPU.
 #include "lib/Target/Host/Code.h"
 
 #include "lib/Target/FirstError.h"

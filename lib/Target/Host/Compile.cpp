@@ -1,3 +1,4 @@
+// Compiles a module with the JIT and keeps it alive as a program.
 #include "lib/Target/Host/Compile.h"
 
 #include "lib/Target/Host/Code.h"

@@ -1,3 +1,4 @@
+// Compiles a module to an object file.
 #include "lib/Target/Host/Library.h"
 
 #include "lib/Target/Host/Code.h"

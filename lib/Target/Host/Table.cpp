@@ -1,3 +1,4 @@
+// Writes the program's table of functions into LLVM IR.
 #include "lib/Target/Host/Table.h"
 
 #include "lib/Target/Host/Code.h"

@@ -1,3 +1,4 @@
+// Finds ptxas and runs it.
 #include "lib/Target/NVPTX/Assemble.h"
 
 #include "llvm/ADT/ScopeExit.h"

@@ -1,3 +1,4 @@
+// Plans a call: evaluates extents, sizes buffers, and lists the commands.
 #include "runtime/bundle/device/call_plan.h"
 
 #include "runtime/bundle/device/layout.h"

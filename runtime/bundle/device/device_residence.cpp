@@ -1,3 +1,5 @@
+// Tensors on a device with their mirrors on the host, and the arena that calls
+// share.
 #include "runtime/bundle/device/device_residence.h"
 
 #include <fmt/format.h>

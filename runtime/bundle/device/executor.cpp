@@ -1,3 +1,5 @@
+// Executes planned calls on a device, and records those that come again as
+// graphs.
 #include "runtime/bundle/device/executor.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// The device of a GPU: memory, copies, streams, graphs and errors of the
+// driver.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Loads libcuda, finds its functions, and turns its error codes into a Status.
 #include "runtime/drivers/cuda/driver.h"
 
 #include <fmt/format.h>

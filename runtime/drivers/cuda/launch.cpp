@@ -1,3 +1,4 @@
+// Launches kernels, and encodes the tensor maps among their arguments.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Loads kernels, assembles PTX where no machine code is there, and reports the
+// assembler's errors.
 #include "runtime/drivers/cuda/module.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Loads libnccl, finds its functions, and turns its error codes into a Status.
 #include "runtime/drivers/cuda/nccl.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Translates addresses of lanes to host memory and checks bounds, alignment and
+// races.
 #include "runtime/drivers/simt/access.h"
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// The device "simt": modules, memory, launches and graphs on the CPU.
 #include "runtime/drivers/simt/launch.h"
 #include "runtime/drivers/simt/ptx/builder.h"
 #include "runtime/drivers/simt/simt.h"

@@ -1,3 +1,4 @@
+// Runs the clusters of a grid on threads of the host.
 #include "runtime/drivers/simt/launch.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Allocates memory of the device, and finds the allocation of an address.
 #include "runtime/drivers/simt/memory_map.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Encodes tensor maps of the device "simt".
 #include "runtime/drivers/simt/tensor_map.h"
 
 namespace nibble::simt {

@@ -1,3 +1,4 @@
+// Opens a folder of weights, with or without an index, and reads its tensors.
 #include "runtime/formats/checkpoint/checkpoint.h"
 
 #include "runtime/formats/checkpoint/tensor_names.h"

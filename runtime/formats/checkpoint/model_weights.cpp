@@ -1,3 +1,5 @@
+// Lists the tensors that a configuration means and compares a checkpoint with
+// the list.
 #include "runtime/formats/checkpoint/model_weights.h"
 
 #include "runtime/formats/io.h"

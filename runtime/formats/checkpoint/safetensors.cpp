@@ -1,3 +1,4 @@
+// Opens, reads and writes safetensors files.
 #include "runtime/formats/checkpoint/safetensors.h"
 
 #include "runtime/formats/json.h"

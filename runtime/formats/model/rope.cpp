@@ -1,3 +1,5 @@
+// Reads the rope fields of a configuration and computes the frequencies that
+// they mean.
 #include "runtime/formats/model/rope.h"
 
 #include "runtime/formats/io.h"

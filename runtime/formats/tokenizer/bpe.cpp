@@ -1,3 +1,4 @@
+// Reads vocabulary and merges, and applies the merges to a piece of text.
 #include "runtime/formats/tokenizer/bpe.h"
 
 #include "runtime/formats/io.h"

@@ -1,3 +1,4 @@
+// Reads a normalizer and applies its steps.
 #include "runtime/formats/tokenizer/normalizer.h"
 
 #include "runtime/formats/io.h"

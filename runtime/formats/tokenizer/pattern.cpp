@@ -1,3 +1,4 @@
+// Compiles a tokenizer's regular expression and finds all its matches.
 #include "runtime/formats/tokenizer/pattern.h"
 
 #include "runtime/formats/tokenizer/utf8.h"

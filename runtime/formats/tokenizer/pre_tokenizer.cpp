@@ -1,3 +1,4 @@
+// Reads a pre-tokenizer and cuts text with its steps.
 #include "runtime/formats/tokenizer/pre_tokenizer.h"
 
 #include "runtime/formats/io.h"

@@ -1,3 +1,4 @@
+// Decodes, checks and normalizes UTF-8.
 #include "runtime/formats/tokenizer/utf8.h"
 
 #include <utf8proc.h>

@@ -1,3 +1,4 @@
+// Reads a run's TOML file and checks its values, alone and together.
 #include "runtime/rl/config/config.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,4 @@
+// Starts a program with pipes and limits, exchanges lines with it, and ends it.
 #include "runtime/rl/rewards/child_process.h"
 
 #include "runtime/formats/io.h"

@@ -1,3 +1,4 @@
+// Asks reward programs in parallel, and checks each answer.
 #include "runtime/rl/rewards/reward_program.h"
 
 #include "runtime/formats/io.h"

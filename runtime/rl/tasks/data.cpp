@@ -1,3 +1,4 @@
+// Reads rows of JSON lines with bounds, and orders them for each epoch.
 #include "runtime/rl/tasks/data.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,4 @@
+// Reads the files of a task, and leaves out rows that are too long.
 #include "runtime/rl/tasks/dataset_task.h"
 
 #include "runtime/core/hash.h"

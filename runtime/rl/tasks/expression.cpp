@@ -1,3 +1,4 @@
+// Parses an expression and evaluates it with exact fractions.
 #include "runtime/rl/tasks/expression.h"
 
 #include <limits>

@@ -1,3 +1,4 @@
+// The generated tasks: addition, sort and countdown.
 #include "runtime/rl/tasks/task.h"
 
 #include "runtime/rl/tasks/expression.h"

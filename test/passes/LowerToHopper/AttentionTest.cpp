@@ -1,3 +1,5 @@
+// Attention on the device and its gradients: against the reference, alone and
+// in a batch, paged.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 

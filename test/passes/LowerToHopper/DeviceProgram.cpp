@@ -1,3 +1,4 @@
+// Compiles a few lines of IR for an H200 and runs them on the device "simt".
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 #include "test/passes/LowerToHost/OpCases.h"

@@ -1,3 +1,4 @@
+// Embeddings, copies, rope and swiglu on the device.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 

@@ -1,3 +1,4 @@
+// Log-probabilities, their gradients and sums on the device.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 

@@ -1,3 +1,4 @@
+// Norms and their gradients on the device.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
 #include <cmath>

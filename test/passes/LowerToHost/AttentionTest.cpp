@@ -1,3 +1,5 @@
+// Attention on the host: against float64, alone and in a batch, at several
+// vector widths, paged.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>

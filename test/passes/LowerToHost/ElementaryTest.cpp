@@ -1,3 +1,4 @@
+// exp, log, sin and cos of the host over all floats.
 #include "test/passes/LowerToHost/HostProgram.h"
 
 #include <cmath>

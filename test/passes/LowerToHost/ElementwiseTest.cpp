@@ -1,3 +1,4 @@
+// Embeddings, copies, rope and swiglu on the host.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Compiles a few lines of IR for this machine, and makes tensors for them.
 #include "test/passes/LowerToHost/HostProgram.h"
 
 #include "include/nibble/InitAll.h"

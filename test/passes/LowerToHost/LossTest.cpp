@@ -1,3 +1,4 @@
+// Log-probabilities, their gradients, sums and AdamW on the host.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>

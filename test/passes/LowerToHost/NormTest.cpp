@@ -1,3 +1,4 @@
+// Norms and their gradients on the host.
 #include "test/passes/LowerToHost/OpCheck.h"
 
 #include <fmt/format.h>

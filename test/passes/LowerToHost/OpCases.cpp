@@ -1,3 +1,4 @@
+// The sources and the numbers of the shared cases.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include "lib/Numerics/quantize.h"

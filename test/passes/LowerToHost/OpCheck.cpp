@@ -1,3 +1,5 @@
+// Runs an op on the host with several thread counts and compares with the
+// reference.
 #include "test/passes/LowerToHost/OpCheck.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 

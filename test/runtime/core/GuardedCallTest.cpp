@@ -1,3 +1,4 @@
+// Leaving generated code when memory ends or an assertion does not hold.
 #include "test/runtime/core/fake_program.h"
 
 #include "runtime/core/guarded_call.h"

@@ -1,3 +1,4 @@
+// Calls by name, and tables or arguments that do not fit.
 #include "test/runtime/core/fake_program.h"
 
 #include <gtest/gtest.h>

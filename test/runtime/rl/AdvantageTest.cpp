@@ -1,3 +1,4 @@
+// Advantages of groups, by hand.
 #include "runtime/rl/advantage.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// The loops on a world of our own: learning, determinism, stopping and
+// resuming.
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
 #include "test/runtime/rl/fake_world.h"

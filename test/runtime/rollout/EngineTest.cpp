@@ -1,3 +1,4 @@
+// Generation gives the same tokens however it is batched.
 #include "runtime/rollout/engine.h"
 #include "runtime/core/philox.h"
 #include "test/runtime/rollout/fake_model.h"

@@ -1,3 +1,4 @@
+// Drawing tokens: distribution, filters and edges.
 #include "runtime/rollout/sampler.h"
 #include "lib/Numerics/sampling.h"
 #include "runtime/core/philox.h"

@@ -1,3 +1,4 @@
+// Pages and schedules: sharing, preemption, and that every load ends.
 #include "runtime/rollout/scheduler.h"
 #include "runtime/core/philox.h"
 

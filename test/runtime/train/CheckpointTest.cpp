@@ -1,3 +1,4 @@
+// Checkpoints: saving, pruning, and damage of any kind found.
 #include "runtime/train/checkpoint.h"
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"

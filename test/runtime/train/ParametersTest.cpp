@@ -1,3 +1,4 @@
+// The shared tensors of a run: declared, filled, published.
 #include "runtime/train/parameters.h"
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/quantize.h"

@@ -1,3 +1,5 @@
+// Plans of calls: memory without overlap, launches left out, calls that do not
+// fit refused.
 #include "runtime/bundle/device/call_plan.h"
 #include "runtime/bundle/device/layout.h"
 #include "test/runtime/bundle/small_program.h"

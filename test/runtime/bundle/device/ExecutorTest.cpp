@@ -1,3 +1,4 @@
+// Calls on a device: results, recorded graphs, and memory.
 #include "runtime/bundle/device/device_backend.h"
 #include "test/runtime/bundle/small_program.h"
 

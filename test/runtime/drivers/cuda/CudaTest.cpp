@@ -1,3 +1,4 @@
+// The CUDA device on a libcuda of our own: calls, copies and errors.
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
