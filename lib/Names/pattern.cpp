@@ -92,7 +92,8 @@ std::string literalPart(std::string_view expression) {
 // The fewest insertions, deletions and replacements that make `part` some
 // stretch of `text`.
 size_t distanceInside(std::string_view part, std::string_view text) {
-  std::vector<size_t> row(text.size() + 1, 0), next(row.size());
+  std::vector<size_t> row(text.size() + 1, 0);
+  std::vector<size_t> next(row.size());
   for (size_t i = 0; i < part.size(); ++i) {
     next[0] = i + 1;
     for (size_t j = 0; j < text.size(); ++j)

@@ -358,8 +358,8 @@ void QuantizePass::runOnOperation() {
     signalPassFailure();
   };
   std::string problem;
-  std::vector<std::string> included(include.begin(), include.end()),
-      excluded(exclude.begin(), exclude.end());
+  std::vector<std::string> included(include.begin(), include.end());
+  std::vector<std::string> excluded(exclude.begin(), exclude.end());
   auto selection =
       names::Selection::parse(included, excluded, defaultExclude, {}, problem);
   if (!selection)

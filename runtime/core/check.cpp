@@ -81,8 +81,8 @@ std::optional<Operands> operandsOf(const char *where, bool isFloat,
                                    const int64_t *actualShape,
                                    const int64_t *expectedShape,
                                    const void *actual, const void *expected) {
-  Shape shape(actualShape, actualShape + rank),
-      other(expectedShape, expectedShape + rank);
+  Shape shape(actualShape, actualShape + rank);
+  Shape other(expectedShape, expectedShape + rank);
   if (shape != other) {
     record(where, fmt::format("shapes differ: actual {}, expected {}",
                               toString(shape), toString(other)));

@@ -28,9 +28,8 @@ const char *nameOf(FinishReason reason);
 // Per token lists have one entry per sampled token.
 struct Sample {
   std::vector<int32_t> tokens;
-  std::vector<float>
-      logProbability; // under the temperature-scaled full distribution (rl.md);
-                      // greedy: temperature 1
+  // Under the temperature-scaled full distribution; greedy: temperature 1.
+  std::vector<float> logProbability;
   std::vector<float> logKeptMass; // 0 where no filter removed anything
   std::vector<float> entropy; // of the temperature-scaled full distribution;
                               // empty when the program has none

@@ -11,12 +11,9 @@ import re
 
 import lint
 
-# Folders whose members and declarations are not in the house's form yet.
-EXCEPTIONS = ()
-
 QUALIFIERS = r"(?:(?:const|constexpr|static|inline|mutable|thread_local|unsigned|signed|long|alignas\([^()]*\))\s+)*"
 TYPE = QUALIFIERS + r"(?:[A-Za-z_][\w:]*)(?:<[^;{}()]*>)?(?:::\w+)?(?:\s+const)?(?:\s*[*&]+\s*|\s+)"
-DECLARATION = re.compile(r"(?<=[;{}:)])\s*(" + TYPE + r")(\w+)\s*(?=[=,{\[;(])")
+DECLARATION = re.compile(r"(?:(?<=[;{})])|(?<=[^:]:))\s*(" + TYPE + r")(\w+)\s*(?=[=,{\[;(])")
 NO_TYPE = re.compile(
     r"^(?:return|else|case|goto|using|delete|throw|typedef|namespace|new|operator|template|friend|typename|struct|class|enum|union|public|private"
     r"|protected|default|if|while|do|extern|explicit|virtual)\b"
@@ -95,16 +92,18 @@ def main():
     root = lint.root_argument()
     findings, checked = [], 0
     for path in lint.files(root, ".h", ".cpp"):
-        if path.startswith(EXCEPTIONS):
+        if path.startswith(lint.LATER):
             continue
         text = lint.read(root, path)
         # Directives of the preprocessor end at their line: a semicolon keeps them apart from what follows.
         code = re.sub(r"(?m)^[ \t]*#.*?(?<!\\)$", lambda match: " " * (len(match.group()) - 1) + ";", lint.without_comments(text))
         where = lambda position: f"{path}:{lint.line_of(code, position)}"
         for match in DECLARATION.finditer(code):
-            if NO_TYPE.match(match.group(1)) or code[match.end() : match.end() + 1] == "(":
+            if NO_TYPE.match(match.group(1)):
                 continue
             found = declarators(code, match)
+            if len(found) == 1 and code[match.end() : match.end() + 1] == "(":
+                continue  # a function, or a variable by itself
             checked += len(found)
             if len({(one.group(3) or "").strip() for one in found}) > 1:
                 names = ", ".join(one.group(1) for one in found)

@@ -187,8 +187,8 @@ private:
         ++steps > kMostSteps)
       return;
     // Bodies read tensors from outside too, element by element.
-    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end()),
-        captured;
+    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end());
+    llvm::SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);
     operands.insert(captured.begin(), captured.end());
     llvm::SetVector<BlockArgument> made;

@@ -108,7 +108,8 @@ LogicalResult reshape(tensor::ReshapeOp op, Call &call) {
 }
 
 LogicalResult splat(tensor::SplatOp op, Call &call) {
-  SmallVector<int64_t> shape(op.getType().getShape()), sizes;
+  SmallVector<int64_t> shape(op.getType().getShape());
+  SmallVector<int64_t> sizes;
   for (mlir::Value size : op.getDynamicSizes())
     sizes.push_back(call[size].integers[0]);
   for (int64_t dynamic = 0; int64_t &extent : shape)

@@ -298,7 +298,8 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
   collectInputs(inputs, maps);
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  SmallVector<Value> lower(extents.size(), zero), step(extents.size(), one);
+  SmallVector<Value> lower(extents.size(), zero);
+  SmallVector<Value> step(extents.size(), one);
   LogicalResult status = success();
   Block *innermost = builder.getInsertionBlock();
   auto body = [&](OpBuilder &nested, Location where, ValueRange loops,

@@ -122,8 +122,8 @@ LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
   Value dy = g.of(op.getResult());
   int64_t rank = op.getResultType().getRank();
   int64_t dim = op.getDim();
-  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
-      strides(rank, b.getIndexAttr(1));
+  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   for (Value input : op.getInputs()) {
     SmallVector<OpFoldResult> sizes = extentsOf(b, loc, input);
     if (g.isNeeded(input))

@@ -359,8 +359,8 @@ DeviceExecutor::callChecked(const CallPlan &plan,
   for (auto [buffer, address] : placed_)
     addresses[buffer] = address;
   Allocations allocations(device);
-  std::vector<std::vector<size_t>> begins(plan.commands.size() + 1),
-      ends(plan.commands.size() + 2);
+  std::vector<std::vector<size_t>> begins(plan.commands.size() + 1);
+  std::vector<std::vector<size_t>> ends(plan.commands.size() + 2);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlannedBuffer &buffer = plan.buffers[i];
     if (buffer.place == Place::kInput && !addresses[i]) {

@@ -121,7 +121,8 @@ DeviceExecutor::secondsOf(const CallPlan &plan, const PlannedCommand &command,
                           std::span<const DeviceAddress> addresses,
                           int repeats) {
   Device &device = residence_->device();
-  BufferCopies temporaries(1), consumed(repeats);
+  BufferCopies temporaries(1);
+  BufferCopies consumed(repeats);
   auto add = [&](int32_t buffer) {
     if (plan.buffers[buffer].place == PlannedBuffer::Place::kArena)
       temporaries.add(plan, addresses, buffer);

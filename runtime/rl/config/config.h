@@ -27,8 +27,9 @@ struct ModelSection {
 };
 
 struct QuantizeConfig {
-  std::string train = "int4",
-              rollout = "int4"; // int4, int8, fp8, none: the arms of rl.md
+  // int4, int8, fp8 or none; docs/recipes.md compares the pairs.
+  std::string train = "int4";
+  std::string rollout = "int4";
   int64_t groupSize = 32;
   std::string convention = "nibble";
   std::vector<std::string> include,

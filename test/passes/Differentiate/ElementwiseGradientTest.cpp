@@ -75,7 +75,8 @@ std::string onTensors(const Elementwise &e) {
 std::string inBody(const Elementwise &e) {
   std::string arguments, inputs, types, block, maps;
   for (int i = 0; i < e.arity; ++i) {
-    std::string letter(1, static_cast<char>('a' + i)), comma = i ? ", " : "";
+    std::string letter(1, static_cast<char>('a' + i));
+    std::string comma = i ? ", " : "";
     arguments += comma + "%t" + letter + ": tensor<2x3xf32>";
     inputs += comma + "%t" + letter;
     types += comma + "tensor<2x3xf32>";

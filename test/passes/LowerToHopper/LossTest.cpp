@@ -25,8 +25,8 @@ TEST(HopperLoss, LogProbabilityMeansWhatTheReferenceSays) {
 // Tokens that are ruled out have probability 0 and add nothing to the entropy,
 // though they be whole parts of the row.
 TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
-  CompiledForDevice program(logProbabilitySource(20000)),
-      small(logProbabilitySource(8));
+  CompiledForDevice program(logProbabilitySource(20000));
+  CompiledForDevice small(logProbabilitySource(8));
   Random random(2);
   std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8}));
   std::vector<double> many(20000, -INFINITY);
@@ -58,7 +58,8 @@ float tree(std::vector<float> values) {
 }
 
 float stridedSum(const float *x, int64_t count) {
-  std::vector<float> threads(1024, 0.0f), warps;
+  std::vector<float> threads(1024, 0.0f);
+  std::vector<float> warps;
   for (int64_t i = 0; i < count; ++i)
     threads[i % 1024] += x[i];
   for (int warp = 0; warp < 32; ++warp)

@@ -161,7 +161,8 @@ TEST(HopperUpdate, EverySchemeInFewLaunches) {
 // hold.
 TEST(HopperUpdate, MoreParametersThanATableHolds) {
   Random random(13);
-  std::vector<Parameter> same(700, {{4}, ""}), different;
+  std::vector<Parameter> same(700, {{4}, ""});
+  std::vector<Parameter> different;
   for (int64_t i = 0; i < 700; ++i)
     different.push_back({{1 + i}, ""});
   expectUpdated(makeUpdate(same, "bf16", random), 2);
@@ -172,7 +173,8 @@ TEST(HopperUpdate, MoreParametersThanATableHolds) {
 TEST(HopperUpdate, StepsOfOneParameterStayInOrder) {
   Random random(14);
   Update one = makeUpdate({{{5, 48}, ""}}, "bf16", random);
-  CompiledForDevice once(one.op.source), twice(R"mlir(
+  CompiledForDevice once(one.op.source);
+  CompiledForDevice twice(R"mlir(
 func.func @f(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.state = "master:w"},
     %m: tensor<5x48xf32> {nn.state = "moment1:w"}, %v: tensor<5x48xf32> {nn.state = "moment2:w"},
     %g: tensor<5x48xf32> {nn.state = "gradient:w"}, %w: tensor<5x48xbf16> {nn.state = "weight:w"})

@@ -20,7 +20,8 @@ TEST(Loss, LogProbabilityMeansWhatTheReferenceSays) {
 
 // Tokens that are ruled out have probability 0 and add nothing to the entropy.
 TEST(Loss, LogitsOfMinusInfinityAreAbsent) {
-  HostProgram program(logProbabilitySource(40)), small(logProbabilitySource(8));
+  HostProgram program(logProbabilitySource(40));
+  HostProgram small(logProbabilitySource(8));
   Random random(2);
   std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8}));
   std::vector<double> many(40, -INFINITY);

@@ -140,7 +140,8 @@ TEST_F(CudaTest, MovesMemorySmallAndLarge) {
 TEST_F(CudaTest, ManySmallUploadsKeepTheirBytes) {
   auto cuda = device();
   DeviceAddress address = *cuda->allocate(64 << 20, "much");
-  std::vector<char> piece(300'000), back(piece.size());
+  std::vector<char> piece(300'000);
+  std::vector<char> back(piece.size());
   for (int i = 0; i < 100; ++i) {
     std::fill(piece.begin(), piece.end(), static_cast<char>(i));
     ASSERT_TRUE(cuda->upload(address + i * piece.size(), piece.data(),

@@ -1,5 +1,5 @@
-// Folders of weights: the rules of the index (F2), weights against the
-// configuration (F4), conversions.
+// Folders of weights: the rules of the index, weights against the
+// configuration, conversions.
 #include "runtime/formats/checkpoint/checkpoint.h"
 
 #include "lib/Numerics/bf16.h"

@@ -1,5 +1,5 @@
 // Packed checkpoints: written, read, compared, written again byte for byte; and
-// every way in which one can be wrong (F4).
+// every way in which one can be wrong.
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 
 #include "lib/Numerics/bf16.h"

@@ -101,7 +101,8 @@ void check(const Shape &shape) {
   const uint32_t bAt = (a.bytes + 1023) / 1024 * 1024;
   const uint32_t bytes = (bAt + b.bytes + 2047) / 2048 * 2048;
   std::vector<uint16_t> image(bytes / 2, 0);
-  std::vector<float> av(64 * 16), bv(n * 16);
+  std::vector<float> av(64 * 16);
+  std::vector<float> bv(n * 16);
   uint32_t state = n + shape.a.swizzle;
   auto fill = [&](std::vector<float> &values, const Layout &layout,
                   const Operand &operand, uint32_t offset) {

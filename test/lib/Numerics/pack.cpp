@@ -269,7 +269,8 @@ RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
   for (int64_t index = 0; index < from.scaleCount(); ++index)
     storeScale(from, slab.data(), index,
                static_cast<uint32_t>(index * 37 + 1) & 0x7F7F);
-  Bytes moved(static_cast<size_t>(to.bytes()), 0x55), back(slab.size(), 0x55);
+  Bytes moved(static_cast<size_t>(to.bytes()), 0x55);
+  Bytes back(slab.size(), 0x55);
   repack(from, slab.data(), to.layout, moved.data());
   repack(to, moved.data(), from.layout, back.data());
   RC_ASSERT(back == slab);
@@ -283,7 +284,8 @@ TEST(Repack, OtherKindsAreTheSameInEveryLayout) {
   for (Kind kind : {Kind::kInt8, Kind::kFp8}) {
     PackedLayout layout{5, 256, {kind, 128}, Layout::kInterchange};
     for (Layout other : kLayouts) {
-      Bytes slab(static_cast<size_t>(layout.bytes())), out(slab.size());
+      Bytes slab(static_cast<size_t>(layout.bytes()));
+      Bytes out(slab.size());
       std::iota(slab.begin(), slab.end(), uint8_t{1});
       repack(layout, slab.data(), other, out.data());
       EXPECT_EQ(slab, out) << nameOf(kind) << " " << nameOf(other);

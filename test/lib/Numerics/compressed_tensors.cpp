@@ -4,8 +4,8 @@
 
 #include "lib/Numerics/grid.h"
 #include "lib/Numerics/quantize.h"
-#include "test/numerics/compressed_tensors.inc"
-#include "test/numerics/kimi_slice.inc"
+#include "test/lib/Numerics/compressed_tensors.inc"
+#include "test/lib/Numerics/kimi_slice.inc"
 
 #include <bit>
 #include <cmath>
