@@ -1,6 +1,4 @@
-//===- AttachObjective.cpp - logits and an objective to a loss
-//-------------===//
-
+// nibble-attach-objective: logits and an objective become a loss.
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/Passes.h"
 
@@ -14,9 +12,16 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 
+#include "llvm/ADT/Statistic.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
+
+#define DEBUG_TYPE "nibble-attach-objective"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumInputs,
+    "inputs of loss and log_probability beside those of the forward");
 
 namespace nibble {
 #define GEN_PASS_DEF_ATTACHOBJECTIVEPASS
@@ -172,6 +177,7 @@ FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss,
   unsigned position = loss.getNumArguments();
   if (failed(loss.insertArgument(position, type, attributes, loss.getLoc())))
     return failure();
+  ++NumInputs;
   return Value(loss.getArgument(position));
 }
 

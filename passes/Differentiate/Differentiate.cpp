@@ -1,12 +1,9 @@
-//===- Differentiate.cpp - forward function to training step
-//---------------===//
+// nibble-differentiate: the step function of a forward function, by one reverse
+// sweep.
 //
 // The step is the forward function followed by its reverse sweep. Rules are in
 // *Gradients.cpp; calls of private functions become calls of their backward
 // functions (FunctionGradients.h).
-//
-//===----------------------------------------------------------------------===//
-
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
@@ -19,6 +16,12 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-differentiate"
+
+ALWAYS_ENABLED_STATISTIC(NumArguments,
+                         "arguments that the function is differentiated by");
 
 namespace nibble {
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
@@ -50,7 +53,8 @@ public:
       return signalPassFailure();
     }
     if (failed(chooseArguments(forward)) || failed(buildStep(forward)))
-      signalPassFailure();
+      return signalPassFailure();
+    NumArguments += chosen.size();
   }
 
 private:

@@ -3,6 +3,14 @@
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-fuse-launches"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumCacheWrites, "writes to the cache that rotate queries and keys as well");
+ALWAYS_ENABLED_STATISTIC(NumLinears,
+                         "pairs of linears that became one with their SwiGLU");
 
 namespace nibble {
 #define GEN_PASS_DEF_FUSELAUNCHESPASS
@@ -87,6 +95,7 @@ public:
         op.getKeyCache(), op.getValueCache(), weights, epsilon);
     rewriter.replaceAllUsesWith(queries.getY(), fused.getRotated());
     rewriter.replaceOp(op, {fused.getNewKeyCache(), fused.getNewValueCache()});
+    ++NumCacheWrites;
     for (Operation *done : {queries.getOperation(), keys.getOperation()})
       rewriter.eraseOp(done);
     if (normed) {
@@ -130,6 +139,7 @@ public:
     rewriter.replaceOp(op, fused);
     rewriter.eraseOp(gate);
     rewriter.eraseOp(up);
+    ++NumLinears;
     return success();
   }
 };

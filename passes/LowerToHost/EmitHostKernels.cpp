@@ -5,6 +5,13 @@
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-emit-host-kernels"
+
+ALWAYS_ENABLED_STATISTIC(NumWritten,
+                         "functions written, one for all equal kernels");
+ALWAYS_ENABLED_STATISTIC(NumCalls, "kernel.compute ops that became calls");
 
 namespace nibble {
 #define GEN_PASS_DEF_EMITHOSTKERNELSPASS
@@ -81,9 +88,11 @@ public:
         if (failed(written))
           return signalPassFailure();
         function = *written;
+        ++NumWritten;
       }
       OpBuilder b(op);
       func::CallOp::create(b, op.getLoc(), function, op->getOperands());
+      ++NumCalls;
       op.erase();
     }
   }

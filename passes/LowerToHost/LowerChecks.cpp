@@ -11,7 +11,14 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/Statistic.h"
 #include "llvm/Support/raw_ostream.h"
+
+#define DEBUG_TYPE "nibble-lower-checks"
+
+ALWAYS_ENABLED_STATISTIC(NumChecks, "checks that became calls of the runtime");
+ALWAYS_ENABLED_STATISTIC(NumAsserts,
+                         "asserts that became calls of the runtime");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERCHECKSPASS
@@ -44,6 +51,7 @@ void lowerAssert(ModuleOp module, cf::AssertOp op) {
   nibble::host::callRuntime(b, module, "nibble_assert_failed", TypeRange(),
                             text);
   op->erase();
+  ++NumAsserts;
 }
 
 // Every operand of the call is an integer: addresses, extents, the element
@@ -70,6 +78,7 @@ public:
     llvm::append_range(operands, further);
     nibble::host::callRuntime(b, module, callee, TypeRange(), operands);
     op->erase();
+    ++NumChecks;
   }
 
   Value integer(int64_t value) {

@@ -7,6 +7,12 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-lower-lane-lookup"
+
+ALWAYS_ENABLED_STATISTIC(NumLowered,
+                         "lookups that became instructions of the CPU");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERLANELOOKUPPASS
@@ -42,6 +48,7 @@ public:
     rewriter.replaceOp(op, width >= 16  ? permute(b, op)
                            : width >= 8 ? permuteHalves(b, op)
                                         : extract(b, op));
+    ++NumLowered;
     return success();
   }
 

@@ -6,6 +6,12 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-walk-in-lanes"
+
+ALWAYS_ENABLED_STATISTIC(NumWalked,
+                         "elementwise ops that became loops over lanes");
 
 namespace nibble {
 #define GEN_PASS_DEF_WALKINLANESPASS
@@ -197,6 +203,7 @@ public:
     Emitter b(op.getLoc(), rewriter);
     Walk(b, op).emit();
     rewriter.eraseOp(op);
+    ++NumWalked;
     return success();
   }
 };

@@ -10,10 +10,15 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/Statistic.h"
 
 #include <map>
 
 #define DEBUG_TYPE "nibble-quantize"
+
+ALWAYS_ENABLED_STATISTIC(NumQuantized, "weights read through fake_quant");
+ALWAYS_ENABLED_STATISTIC(NumCopied,
+                         "functions copied for another choice of weights");
 
 namespace nibble {
 #define GEN_PASS_DEF_QUANTIZEPASS
@@ -135,7 +140,7 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
                                         : callee.clone();
     target.setPrivate();
     symbols.insert(target); // renames it
-    ++copied;
+    ++NumCopied;
   } else {
     originals[callee] = OwningOpRef<func::FuncOp>(callee.clone());
   }
@@ -182,7 +187,7 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
         b.setInsertionPointToStart(&entry);
       weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(),
                                         argument, recipe.scheme);
-      ++quantized;
+      ++NumQuantized;
     }
     linear.getWeightMutable().assign(weight);
   }

@@ -12,7 +12,12 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ParallelCombiningOpInterface.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/Statistic.h"
 #include "llvm/ADT/TypeSwitch.h"
+
+#define DEBUG_TYPE "nibble-check-extents"
+
+ALWAYS_ENABLED_STATISTIC(NumAsserts, "asserts that were put in");
 
 namespace nibble {
 #define GEN_PASS_DEF_CHECKEXTENTSPASS
@@ -448,10 +453,11 @@ private:
   }
 
   void require(Value condition, const Twine &text) {
-    if (condition)
-      cf::AssertOp::create(
-          b, condition,
-          ("'" + op->getName().getStringRef() + "' " + text).str());
+    if (!condition)
+      return;
+    cf::AssertOp::create(
+        b, condition, ("'" + op->getName().getStringRef() + "' " + text).str());
+    ++NumAsserts;
   }
 
   Operation *op;
