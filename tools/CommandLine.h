@@ -87,7 +87,8 @@ inline int runTool(CLI::App &app, int argc, char **argv, Status &status,
     status = Status::environment(
         "out of memory; use a smaller model or batch, or a machine with more");
   } catch (const std::exception &error) {
-    status = Status::failed(std::string("unexpected: ") + error.what());
+    status = Status::failed(std::string("unexpected: ") + error.what() +
+                            "; report this defect");
   }
   if (!status.isOk())
     fmt::print(stderr, "{}: {}\n", app.get_name(), status.message());

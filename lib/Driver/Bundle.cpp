@@ -54,7 +54,8 @@ Result<std::string> link(const std::string &object) {
     std::string first =
         text.isOk() ? text->substr(0, text->find('\n')) : message;
     return Status::environment(
-        fmt::format("bundle: {} failed ({}): {}", linker, code, first));
+        fmt::format("bundle: {} failed ({}): {}; install lld-22 anew", linker,
+                    code, first));
   }
   return readWholeFile(output, uint64_t{1} << 34);
 }

@@ -93,7 +93,8 @@ Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path) {
   std::string name = fmt::format("/proc/self/fd/{}", memory.get());
   if (!memory.isOpen())
     return Status::environment(fmt::format(
-        "bundle {}: no memory for its code: {}", path, std::strerror(errno)));
+        "bundle {}: no memory for its code: {}; use a machine with more", path,
+        std::strerror(errno)));
   NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(name, path));
   NIBBLE_TRY(writer.write(library->second));
   NIBBLE_TRY(writer.close());

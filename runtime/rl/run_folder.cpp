@@ -49,7 +49,8 @@ Result<std::string> differencesFrom(const Json &state, int64_t format,
     const Json *field = findField(state, name);
     if (!field || !field->is_object())
       return Status::badInput(fmt::format(
-          "{}: field \"{}\" is missing or no object; the checkpoint is damaged",
+          "{}: field \"{}\" is missing or no object; the checkpoint is "
+          "damaged; remove it and resume from an older one",
           file, name));
     *json = *field;
   }
@@ -102,8 +103,8 @@ Result<RunFolder> RunFolder::open(const Options &options) {
                   integerField(state, "step", file, 0, INT64_MAX));
     if (format < kOldestFormat || format > kStateFormat ||
         step != run.checkpoint_->step || !findField(state, "loop"))
-      return Status::badInput(
-          fmt::format("{}: not a checkpoint of this version", file));
+      return Status::badInput(fmt::format(
+          "{}: not a checkpoint of this version; begin another run", file));
     constexpr const char *kMend =
         "go on with the configuration it began with or choose another folder";
     if (kind != options.kind)

@@ -124,13 +124,15 @@ const RolloutStatistics &RolloutEngine::statistics() const {
 Status RolloutEngine::Implementation::checkRequest(const Request &request,
                                                    size_t index) const {
   if (request.prompt.empty() || request.samples < 0)
-    return Status::usage(fmt::format("rollout: request {} has no prompt token "
-                                     "or a negative number of samples",
-                                     index));
+    return Status::usage(fmt::format(
+        "rollout: request {} has no prompt token "
+        "or a negative number of samples; give a prompt of at least one token",
+        index));
   for (int32_t token : request.prompt)
     if (token < 0 || token >= vocabulary)
       return Status::usage(
-          fmt::format("rollout: request {} has token {}; the vocabulary has {}",
+          fmt::format("rollout: request {} has token {}; the vocabulary has "
+                      "{}; encode with the model's own tokenizer",
                       index, token, vocabulary));
   return check(request.sampling)
       .within(fmt::format("rollout: request {}", index));
@@ -271,12 +273,12 @@ RolloutEngine::generate(std::span<const Request> requests,
 
   while (unfinished > 0) {
     if (stop && stop())
-      return Status::interrupted(
-          "rollout: stopped by a signal; the samples of this step are dropped");
+      return Status::interrupted("rollout: stopped by a signal; the samples of "
+                                 "this step are dropped; go on with --resume");
     Plan plan = scheduler.next();
     if (plan.tokens.empty())
-      return Status::failed(
-          "rollout: no sequence can go on; the cache is too small");
+      return Status::failed("rollout: no sequence can go on; the cache is too "
+                            "small; raise rollout.cache_megabytes");
     TensorView logits;
     NIBBLE_ASSIGN(std::vector<Sequence *> draws,
                   it.compute(plan, scheduler, logits));

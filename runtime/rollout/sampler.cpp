@@ -17,8 +17,9 @@ using numerics::massOf;
 
 Status check(const SamplingOptions &options) {
   if (!(options.temperature >= 0.0 && options.temperature <= 100.0))
-    return Status::usage(
-        fmt::format("temperature: {} is not in 0..100", options.temperature));
+    return Status::usage(fmt::format(
+        "temperature: {} is not in 0..100; choose one of that range",
+        options.temperature));
   if (options.topK < 0)
     return Status::usage(
         fmt::format("top_k: {} is negative; 0 switches it off", options.topK));
@@ -30,7 +31,8 @@ Status check(const SamplingOptions &options) {
         "min_p: {} is not in 0..1; 0 switches it off", options.minP));
   if (options.maxNewTokens < 0)
     return Status::usage(
-        fmt::format("max_new_tokens: {} is negative", options.maxNewTokens));
+        fmt::format("max_new_tokens: {} is negative; choose 0 or more",
+                    options.maxNewTokens));
   return Status::ok();
 }
 
@@ -125,11 +127,16 @@ Status describeBadRow(int32_t status) {
   case BadRow::kNone:
     return Status::ok();
   case BadRow::kNaN:
-    return Status::failed(fmt::format("logit of token {} is nan", token));
+    return Status::failed(fmt::format(
+        "logit of token {} is nan; check the weights and the learning rate",
+        token));
   case BadRow::kInfinite:
-    return Status::failed(fmt::format("logit of token {} is inf", token));
+    return Status::failed(fmt::format(
+        "logit of token {} is inf; check the weights and the learning rate",
+        token));
   default:
-    return Status::failed("no logit is finite");
+    return Status::failed(
+        "no logit is finite; check the weights and the learning rate");
   }
 }
 

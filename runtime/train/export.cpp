@@ -19,9 +19,9 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source,
   for (const std::string &name : store.names()) {
     auto master = store.tensors().find("master:" + name);
     if (master == store.tensors().end())
-      return Status::failed(
-          "weights of '" + name +
-          "' are not trained by this run and cannot be exported");
+      return Status::failed("weights of '" + name +
+                            "' are not trained by this run and cannot be "
+                            "exported; export with the run's own model");
     specs.push_back({name, DType::kBF16, master->second.shape()});
   }
   NIBBLE_ASSIGN(AtomicFolder folder, AtomicFolder::create(target));

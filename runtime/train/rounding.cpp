@@ -65,9 +65,10 @@ Result<RoundingReport> roundTo(const Scheme &scheme,
     numerics::bf16FromFloats(values.as<float>(), count, rounded.data());
     if (auto bad = numerics::fakeQuantizeMatrix(
             rounded.data(), stored->n, stored->k, scheme, rounded.data()))
-      return Status::badInput(
-          fmt::format("checkpoint {}: tensor \"{}\" is not finite at index {}",
-                      checkpoint.folder(), printable(name), *bad));
+      return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" is not "
+                                          "finite at index {}; mend the weight",
+                                          checkpoint.folder(), printable(name),
+                                          *bad));
     for (int64_t i = 0; i < count; ++i)
       changed += numerics::floatFromBf16(rounded[static_cast<size_t>(i)]) !=
                  values.as<float>()[i];

@@ -56,16 +56,18 @@ struct Batch {
 Result<Batch> readBatch(const std::string &path, int64_t vocabulary) {
   NIBBLE_ASSIGN(Json ids, readJsonFile(path));
   if (!ids.is_array() || ids.empty())
-    return Status::badInput(
-        path + ": is not a list of token ids, nor a list of such lists");
+    return Status::badInput(path + ": is not a list of token ids, nor a list "
+                                   "of such lists; write one as [1, 2, 3]");
   Batch batch;
   if (!ids.front().is_array())
     NIBBLE_TRY(batch.add(ids, vocabulary, path));
   else
     for (size_t i = 0; i < ids.size(); ++i) {
       if (!ids[i].is_array())
-        return Status::badInput(fmt::format(
-            "{}: entry {} is not a list, though the first is", path, i));
+        return Status::badInput(
+            fmt::format("{}: entry {} is not a list, though the first is; "
+                        "write all as lists",
+                        path, i));
       NIBBLE_TRY(batch.add(ids[i], vocabulary,
                            fmt::format("{}: sequence {}", path, i)));
     }

@@ -378,17 +378,20 @@ Result<CallPlan> planCall(const DeviceProgram &program, int function,
     for (size_t d = 0; fits && d < value.shape.size(); ++d)
       fits = value.shape[d] < 0 || value.shape[d] == buffer.shape[d];
     if (!fits)
-      return Status::usage(fmt::format(
-          "program: argument '{}' of '{}' takes {}, not {}", value.name,
-          called.name, toString(value.shape), toString(buffer.shape)));
+      return Status::usage(fmt::format("program: argument '{}' of '{}' takes "
+                                       "{}, not {}; give one of that shape",
+                                       value.name, called.name,
+                                       toString(value.shape),
+                                       toString(buffer.shape)));
     if (buffer.place == PlannedBuffer::Place::kInput) {
       buffer.offset = planner.plan.inputBytes;
       int64_t rounded = (buffer.bytes + kBufferAlignment - 1) /
                         kBufferAlignment * kBufferAlignment;
       if (__builtin_add_overflow(planner.plan.inputBytes, rounded,
                                  &planner.plan.inputBytes))
-        return Status::usage(fmt::format(
-            "program: the inputs of '{}' are too large", called.name));
+        return Status::usage(fmt::format("program: the inputs of '{}' are too "
+                                         "large; let a call take fewer tokens",
+                                         called.name));
     }
     buffers.push_back(planner.add(std::move(buffer)));
   }

@@ -305,13 +305,16 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
   piece_ = {};
   for (int result : kept) {
     if (result < 0 || result >= static_cast<int>(plan.results.size()))
-      return Status::failed(fmt::format(
-          "program: there is no result {} to keep on the device", result));
+      return Status::failed(
+          fmt::format("program: there is no result {} to keep on the device; "
+                      "report this defect",
+                      result));
     const PlannedBuffer &buffer = plan.buffers[plan.results[result]];
     if (buffer.place != Place::kArena)
-      return Status::failed(fmt::format(
-          "program: result {} is an argument and cannot be kept on the device",
-          result));
+      return Status::failed(
+          fmt::format("program: result {} is an argument and cannot be kept on "
+                      "the device; report this defect",
+                      result));
     Kept &own = kept_[{function, result}];
     NIBBLE_TRY(reserve(own, buffer.bytes));
     placed_.push_back({plan.results[result], own.address});

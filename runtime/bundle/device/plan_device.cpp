@@ -50,8 +50,8 @@ public:
 
 private:
   static Status nothingRuns() {
-    return Status::failed(
-        "device: this one is for planning only, nothing runs on it");
+    return Status::failed("device: this one is for planning only, nothing runs "
+                          "on it; leave out --dry-run");
   }
 
   std::string description_;

@@ -91,7 +91,8 @@ DeviceExecutor::secondsOf(int repeats,
   NIBBLE_TRY(std::move(issued));
   NIBBLE_ASSIGN(std::unique_ptr<DeviceGraph> recorded, std::move(graph));
   if (!recorded)
-    return Status::usage("profile: this device records no graphs");
+    return Status::usage(
+        "profile: this device records no graphs; use --target=cuda");
   std::vector<double> seconds;
   for (int run = 0; run < 6; ++run) {
     if (before)

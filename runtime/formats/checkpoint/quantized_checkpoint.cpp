@@ -279,9 +279,9 @@ Result<PackedWeight>
 QuantizedCheckpoint::readPacked(const std::string &name) const {
   const PackedLayout *layout = packed(name);
   if (!layout)
-    return Status::usage(
-        fmt::format("checkpoint {}: tensor \"{}\" is not packed", folder(),
-                    printable(name)));
+    return Status::usage(fmt::format(
+        "checkpoint {}: tensor \"{}\" is not packed; quantize it first",
+        folder(), printable(name)));
   NIBBLE_ASSIGN(Tensor codes, files_.read(name + std::string(kPackedSuffix)));
   NIBBLE_ASSIGN(Tensor scales, files_.read(name + std::string(kScaleSuffix)));
   NIBBLE_ASSIGN(Tensor wide,
@@ -438,8 +438,9 @@ Result<Tensor> QuantizedCheckpoint::quantize(const std::string &name,
   if (auto found = info(name);
       found && found->shape != Shape{layout.n, layout.k})
     return Status::usage(fmt::format(
-        "checkpoint {}: tensor \"{}\" is {}, not {}", folder(), printable(name),
-        toString(found->shape), numerics::toString(layout)));
+        "checkpoint {}: tensor \"{}\" is {}, not {}; choose that scheme",
+        folder(), printable(name), toString(found->shape),
+        numerics::toString(layout)));
   NIBBLE_ASSIGN(Tensor weight, readAs(name, DType::kBF16));
   NIBBLE_ASSIGN(Tensor slab, Tensor::create(DType::kU8, {layout.bytes()}));
   if (auto index = numerics::quantizeMatrix(weight.as<uint16_t>(), layout,

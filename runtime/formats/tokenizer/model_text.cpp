@@ -10,11 +10,12 @@ loadModelText(const std::string &folder, const ModelConfig &config,
   for (const std::string &warning : tokenizer.warnings())
     warn(folder + ": tokenizer.json: " + warning);
   if (tokenizer.vocabularySize() > config.vocabSize)
-    return Status::badInput(folder + ": tokenizer.json has " +
-                            std::to_string(tokenizer.vocabularySize()) +
-                            " tokens, config.json a vocabulary of " +
-                            std::to_string(config.vocabSize) +
-                            "; they are not of the same model");
+    return Status::badInput(
+        folder + ": tokenizer.json has " +
+        std::to_string(tokenizer.vocabularySize()) +
+        " tokens, config.json a vocabulary of " +
+        std::to_string(config.vocabSize) +
+        "; they are not of the same model; take both from one checkpoint");
   if (config.eosTokens.empty())
     return Status::badInput(folder +
                             ": neither config.json nor generation_config.json "

@@ -71,17 +71,21 @@ TEST(Program, BindSaysWhatDoesNotFit) {
          "program: function 'scale' has no argument 'z'; it takes x, factor, "
          "calls");
   expect("x", DType::kBF16, {2, 3},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]; "
+         "give one of that type");
   expect("x", DType::kF32, {2, 4},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]; "
+         "give one of that type");
   expect("x", DType::kF32, {3},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]; "
+         "give one of that type");
   EXPECT_FALSE(
       scale.bind("x", TensorView{DType::kF32, {2, 3}, nullptr}).isOk());
   EXPECT_FALSE(scale.bind(3, TensorView{}).isOk());
   Arena arena;
   EXPECT_EQ(scale.call(arena).status().message(),
-            "program: argument 'x' of 'scale' was never bound");
+            "program: argument 'x' of 'scale' was never bound; bind it before "
+            "the call");
   EXPECT_EQ(program.function("train").status().message(),
             "program: no function 'train'; it has scale, nothing");
 }
@@ -116,9 +120,9 @@ TEST(Program, RefusesAResultThatIsNotWhatTheTableSays) {
     call.result("y", {5});
   });
   Arena arena;
-  EXPECT_EQ(
-      fake.program().function("f")->call(arena).status().message(),
-      "program: result 'y' of 'f' came back as [5] where the table says [4]");
+  EXPECT_EQ(fake.program().function("f")->call(arena).status().message(),
+            "program: result 'y' of 'f' came back as [5] where the table says "
+            "[4]; compile it again");
 }
 
 TEST(Program, KeepsItsOwnerAlive) {

@@ -124,9 +124,11 @@ TEST_F(DrawTest, ABadRowIsNamedAsOnTheHost) {
   Request request{.prompt = {3}, .firstSample = 77};
   std::span requests(&request, 1);
   EXPECT_EQ(generate(device, requests).status().message(),
-            "rollout: sample 77 token 0: logit of token 2 is nan");
+            "rollout: sample 77 token 0: logit of token 2 is nan; check the "
+            "weights and the learning rate");
   EXPECT_EQ(generate(host, requests).status().message(),
-            "rollout: sample 77 token 0: logit of token 2 is nan");
+            "rollout: sample 77 token 0: logit of token 2 is nan; check the "
+            "weights and the learning rate");
 }
 
 TEST_F(DrawTest, AProgramThatLacksAResultIsRefused) {
@@ -136,8 +138,9 @@ TEST_F(DrawTest, AProgramThatLacksAResultIsRefused) {
       .input("logits", DType::kF32, {-1, 16})
       .result("tokens", DType::kI32, {-1})
       .body([](FakeCall &) {});
-  EXPECT_EQ(generate(fake, {}).status().message(),
-            "program: 'sample' has no result 'log_kept_mass'");
+  EXPECT_EQ(
+      generate(fake, {}).status().message(),
+      "program: 'sample' has no result 'log_kept_mass'; compile it again");
 }
 
 } // namespace

@@ -270,7 +270,8 @@ TEST_F(EngineTest, NaNStopsTheRunNamingTheSample) {
   auto made = engine();
   Request request{.prompt = {3}, .firstSample = 77};
   EXPECT_EQ(made->generate(std::span(&request, 1), 0).status().message(),
-            "rollout: sample 77 token 0: logit of token 2 is nan");
+            "rollout: sample 77 token 0: logit of token 2 is nan; check the "
+            "weights and the learning rate");
 }
 
 TEST_F(EngineTest, StopsWhenAsked) {

@@ -130,13 +130,13 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
   Sampler sampler;
   std::vector<float> logits = {0, std::nanf(""), 1};
   EXPECT_EQ(sampler.choose(logits, {}, 0).status().message(),
-            "logit of token 1 is nan");
+            "logit of token 1 is nan; check the weights and the learning rate");
   logits[1] = std::numeric_limits<float>::infinity();
   EXPECT_EQ(sampler.choose(logits, {}, 0).status().message(),
-            "logit of token 1 is inf");
+            "logit of token 1 is inf; check the weights and the learning rate");
   std::vector<float> none(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sampler.choose(none, {}, 0).status().message(),
-            "no logit is finite");
+            "no logit is finite; check the weights and the learning rate");
 }
 
 // The definition (docs/numerics.md, N16) without a thought for speed: a whole

@@ -160,7 +160,8 @@ TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
     expectPublished(store);
     store.tensors().at("master:w").as<float>()[7] = INFINITY;
     EXPECT_EQ(store.publish(&update).message(),
-              "master of w holds inf at index 7");
+              "master of w holds inf at index 7; check the weights and the "
+              "learning rate");
   }
 }
 

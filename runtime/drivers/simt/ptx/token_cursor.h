@@ -54,7 +54,8 @@ public:
     text = begin == std::string_view::npos ? std::string_view()
                                            : text.substr(begin);
     return Status::badInput("PTX line " + std::to_string(line) + " `" +
-                            std::string(text) + "`: " + what);
+                            std::string(text) + "`: " + what +
+                            "; correct the PTX");
   }
   Status expect(char c) {
     if (accept(c))

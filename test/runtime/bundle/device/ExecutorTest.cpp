@@ -237,7 +237,7 @@ TEST(Executor, OnlyAResultCanStay) {
   ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
   EXPECT_EQ(world.main->call(world.arena).status().message(),
             "program function 'main': program: there is no result 7 to keep on "
-            "the device");
+            "the device; report this defect");
 }
 
 // A device of 4 TB/s and 900 TFLOP/s with a cache of 64 MiB.
