@@ -168,14 +168,14 @@ RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws,
     rowDraws.push_back(
         {&request.sampling,
          randomBits(request.seed, RandomStream::kSampler, request.step,
-                    sample.sample, sample.tokens.size())});
+                    sample.number, sample.tokens.size())});
   }
   NIBBLE_ASSIGN(const DrawnTokens *drawn, drawer.draw(logits, rowDraws, arena));
   for (size_t i = 0; i < draws.size(); ++i)
     if (!drawn->status[i].isOk())
       return Status(drawn->status[i])
           .within(fmt::format("rollout: sample {} token {}",
-                              draws[i]->sample->sample,
+                              draws[i]->sample->number,
                               draws[i]->sample->tokens.size()));
   for (size_t i = 0; i < draws.size(); ++i) {
     Sequence &sequence = *draws[i];
@@ -250,7 +250,7 @@ RolloutEngine::generate(std::span<const Request> requests,
     Sequence *leader = nullptr;
     for (int64_t i = 0; i < request.samples; ++i) {
       Sample &sample = samples[r][i];
-      sample.sample = request.firstSample + static_cast<uint64_t>(i);
+      sample.number = request.firstSample + static_cast<uint64_t>(i);
       sample.weightVersion = weightVersion;
       sample.temperature = request.sampling.recordedTemperature();
       Sequence &sequence = sequences.emplace_back();

@@ -35,7 +35,7 @@ struct Sample {
                               // empty when the program has none
   float temperature = 1;      // of the recorded log-probabilities
   FinishReason finish = FinishReason::kLength;
-  uint64_t sample = 0;        // its number, the request's firstSample + i
+  uint64_t number = 0;        // the request's firstSample + i
   uint64_t weightVersion = 0; // of every token
 };
 

@@ -2,7 +2,7 @@
 // end or to one of them.
 #include "tools/nibble/Commands.h"
 
-#include "lib/Driver/Bundle.h"
+#include "lib/Driver/HostBundle.h"
 #include "lib/Driver/KernelReport.h"
 #include "lib/Driver/ModelCompiler.h"
 #include "lib/Driver/Stages.h"

@@ -100,7 +100,7 @@ Status generate(GenerateArguments arguments) {
                    {"tokens", sample.tokens},
                    {"log_probability", sample.logProbability},
                    {"finish", nameOf(sample.finish)},
-                   {"sample", sample.sample}};
+                   {"sample", sample.number}};
       fmt::print("{}\n",
                  line.dump(-1, ' ', false, Json::error_handler_t::replace));
     }

@@ -68,7 +68,7 @@ void expectSame(const Sample &a, const Sample &b) {
   EXPECT_EQ(a.logKeptMass, b.logKeptMass);
   EXPECT_EQ(a.entropy, b.entropy);
   EXPECT_EQ(a.finish, b.finish);
-  EXPECT_EQ(a.sample, b.sample);
+  EXPECT_EQ(a.number, b.number);
 }
 
 // Token by token without cache or batch: what the engine must reproduce.
@@ -108,7 +108,7 @@ Sample reference(const Request &request, int64_t index, const uint16_t *table,
     sample.tokens.push_back(choice->token);
     tokens.push_back(choice->token);
   }
-  sample.sample = request.firstSample + static_cast<uint64_t>(index);
+  sample.number = request.firstSample + static_cast<uint64_t>(index);
   return sample;
 }
 

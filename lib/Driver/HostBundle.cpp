@@ -1,5 +1,5 @@
 // Links host code into a shared library and writes it as a bundle.
-#include "lib/Driver/Bundle.h"
+#include "lib/Driver/HostBundle.h"
 
 #include "lib/Target/Host/Library.h"
 #include "runtime/bundle/host_library.h"

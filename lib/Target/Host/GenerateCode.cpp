@@ -1,8 +1,8 @@
 // Lowers a module to LLVM IR and optimizes it for one CPU.
-#include "lib/Target/Host/Code.h"
+#include "lib/Target/Host/GenerateCode.h"
 
 #include "lib/Target/FirstError.h"
-#include "lib/Target/Host/Table.h"
+#include "lib/Target/Host/CompleteLibrary.h"
 #include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 

@@ -1,5 +1,5 @@
 // Reads rows of JSON lines with bounds, and orders them for each epoch.
-#include "runtime/rl/tasks/data.h"
+#include "runtime/rl/tasks/prompt_dataset.h"
 
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"

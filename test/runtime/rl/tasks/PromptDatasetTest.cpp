@@ -1,6 +1,6 @@
 // Prompt files: what is wrong is named by line, what is left out is counted.
-#include "runtime/rl/tasks/data.h"
 #include "runtime/core/file.h"
+#include "runtime/rl/tasks/prompt_dataset.h"
 #include "test/runtime/core/temporary_folder.h"
 
 #include <fcntl.h>
