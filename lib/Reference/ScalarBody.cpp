@@ -92,7 +92,7 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
 LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
   int64_t offset = 0;
   for (auto [dimension, slot] : llvm::enumerate(step.in)) {
-    int64_t index = slots[slot].integer;
+    int64_t index = slots_[slot].integer;
     int64_t extent = step.table->extent(dimension);
     if (index < 0 || index >= extent)
       return step.op->emitOpError() << "in the reference: index " << index
@@ -105,33 +105,33 @@ LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
 
 FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments,
                                             ArrayRef<int64_t> indices) {
-  llvm::copy(arguments, slots.begin());
-  for (const Step &step : steps) {
+  llvm::copy(arguments, slots_.begin());
+  for (const Step &step : steps_) {
     Scalar out;
     if (step.table) {
       if (failed(extract(step, out)))
         return failure();
     } else if (auto assertion = dyn_cast<cf::AssertOp>(step.op)) {
-      if (!slots[step.in.front()].integer)
+      if (!slots_[step.in.front()].integer)
         return step.op->emitOpError()
                << "in the reference: does not hold: " << assertion.getMsg();
       continue;
     } else if (!step.function) {
       out.integer = indices[step.dimension];
     } else {
-      operands.clear();
+      operands_.clear();
       for (unsigned slot : step.in)
-        operands.push_back(slots[slot]);
-      if (!step.function(step.op, operands, out))
+        operands_.push_back(slots_[slot]);
+      if (!step.function(step.op, operands_, out))
         return step.op->emitOpError()
                << "in the reference: no value (division by zero, or a number "
                   "that does not fit)";
       out = finish(out, step.type, step.rounded);
     }
-    slots[step.out] = out;
+    slots_[step.out] = out;
   }
-  results.clear();
-  for (unsigned slot : yields)
-    results.push_back(slots[slot]);
-  return ArrayRef<Scalar>(results);
+  results_.clear();
+  for (unsigned slot : yields_)
+    results_.push_back(slots_[slot]);
+  return ArrayRef<Scalar>(results_);
 }

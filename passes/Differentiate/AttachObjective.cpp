@@ -65,7 +65,7 @@ private:
                                                Value like, OpBuilder &builder);
 
   // True of an objective on scalars, applied to every token alike.
-  bool perToken = true;
+  bool perToken_ = true;
 };
 
 } // namespace
@@ -131,9 +131,9 @@ LogicalResult AttachObjectivePass::check(func::FuncOp function) {
     return error()
            << "@objective in '" << objective
            << "' needs a body of one block and at least a loss as its result";
-  perToken = isa<Float32Type>(function.getResultTypes().front());
+  perToken_ = isa<Float32Type>(function.getResultTypes().front());
   Type element = Float32Type::get(&getContext());
-  Type expected = perToken
+  Type expected = perToken_
                       ? element
                       : RankedTensorType::get({ShapedType::kDynamic}, element);
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
@@ -150,7 +150,7 @@ LogicalResult AttachObjectivePass::check(func::FuncOp function) {
     if (argumentName(function, i, nn::kInputAttr).empty())
       return error() << "argument " << i << " of @objective in '" << objective
                      << "' has no name: give it nn.input";
-    if (perToken && function.getArgumentTypes()[i] != expected)
+    if (perToken_ && function.getArgumentTypes()[i] != expected)
       return error() << "argument " << i << " of @objective in '" << objective
                      << "' is " << function.getArgumentTypes()[i]
                      << ", not f32 as the results are";
@@ -186,7 +186,7 @@ FailureOr<SmallVector<Value>>
 AttachObjectivePass::applyObjective(func::FuncOp function,
                                     ArrayRef<Value> inputs, Value like,
                                     OpBuilder &builder) {
-  if (!perToken)
+  if (!perToken_)
     return cloneForward(function, inputs, builder);
   Location loc = function.getLoc();
   unsigned count = function.getNumResults();
@@ -291,7 +291,7 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward,
   SmallVector<Value> inputs;
   for (unsigned i = 0; i < objectiveFunction.getNumArguments(); ++i) {
     StringRef name = argumentName(objectiveFunction, i, nn::kInputAttr);
-    Type type = perToken ? vector : objectiveFunction.getArgumentTypes()[i];
+    Type type = perToken_ ? vector : objectiveFunction.getArgumentTypes()[i];
     FailureOr<Value> input = name == "logp" ? FailureOr<Value>(logp.getLogp())
                              : name == "entropy"
                                  ? FailureOr<Value>(logp.getEntropy())

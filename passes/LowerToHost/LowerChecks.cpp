@@ -59,15 +59,15 @@ void lowerAssert(ModuleOp module, cf::AssertOp op) {
 class CheckLowering {
 public:
   CheckLowering(ModuleOp module, Operation *op)
-      : module(module), op(op), b(op->getLoc(), op) {}
+      : module_(module), op_(op), b_(op->getLoc(), op) {}
 
   void lower(StringRef callee, ArrayRef<Value> further) {
-    Value actual = op->getOperand(0);
-    Value expected = op->getOperand(1);
+    Value actual = op_->getOperand(0);
+    Value expected = op_->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
     SmallVector<Value> operands{
-        nibble::host::textAddress(b, module, "check_place",
-                                  placeOf(op, op->getName().getStringRef())),
+        nibble::host::textAddress(b_, module_, "check_place",
+                                  placeOf(op_, op_->getName().getStringRef())),
         integer(isa<FloatType>(type.getElementType())),
         integer(type.getElementTypeBitWidth()),
         integer(type.getRank()),
@@ -76,22 +76,22 @@ public:
         address(actual),
         address(expected)};
     llvm::append_range(operands, further);
-    nibble::host::callRuntime(b, module, callee, TypeRange(), operands);
-    op->erase();
+    nibble::host::callRuntime(b_, module_, callee, TypeRange(), operands);
+    op_->erase();
     ++NumChecks;
   }
 
   Value integer(int64_t value) {
-    return arith::ConstantIntOp::create(b, value, 64);
+    return arith::ConstantIntOp::create(b_, value, 64);
   }
   Value real(double value) {
-    return arith::ConstantFloatOp::create(b, b.getF64Type(), APFloat(value));
+    return arith::ConstantFloatOp::create(b_, b_.getF64Type(), APFloat(value));
   }
 
 private:
   Value address(Value memref) {
-    Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
-    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+    Value index = memref::ExtractAlignedPointerAsIndexOp::create(b_, memref);
+    return arith::IndexCastOp::create(b_, b_.getI64Type(), index);
   }
 
   // The extents in memory of the stack. A scalar has none; the call gets a
@@ -99,20 +99,20 @@ private:
   Value shapeAddress(Value memref) {
     auto type = cast<MemRefType>(memref.getType());
     Value room = memref::AllocaOp::create(
-        b, MemRefType::get({std::max<int64_t>(1, type.getRank())},
-                           b.getI64Type()));
+        b_, MemRefType::get({std::max<int64_t>(1, type.getRank())},
+                            b_.getI64Type()));
     for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
-      Value extent = memref::DimOp::create(b, memref, dimension);
+      Value extent = memref::DimOp::create(b_, memref, dimension);
       memref::StoreOp::create(
-          b, arith::IndexCastOp::create(b, b.getI64Type(), extent), room,
-          ValueRange{arith::ConstantIndexOp::create(b, dimension)});
+          b_, arith::IndexCastOp::create(b_, b_.getI64Type(), extent), room,
+          ValueRange{arith::ConstantIndexOp::create(b_, dimension)});
     }
     return address(room);
   }
 
-  ModuleOp module;
-  Operation *op;
-  ImplicitLocOpBuilder b;
+  ModuleOp module_;
+  Operation *op_;
+  ImplicitLocOpBuilder b_;
 };
 
 class LowerChecks final

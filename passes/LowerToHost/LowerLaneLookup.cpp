@@ -40,14 +40,14 @@ Value eight(Emitter &b, Value sixteen, int64_t first) {
 class LowerLookup final : public OpRewritePattern<LaneLookupOp> {
 public:
   LowerLookup(MLIRContext *context, int64_t width)
-      : OpRewritePattern(context), width(width) {}
+      : OpRewritePattern(context), width_(width) {}
 
   LogicalResult matchAndRewrite(LaneLookupOp op,
                                 PatternRewriter &rewriter) const override {
     Emitter b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, width >= 16  ? permute(b, op)
-                           : width >= 8 ? permuteHalves(b, op)
-                                        : extract(b, op));
+    rewriter.replaceOp(op, width_ >= 16  ? permute(b, op)
+                           : width_ >= 8 ? permuteHalves(b, op)
+                                         : extract(b, op));
     ++NumLowered;
     return success();
   }
@@ -92,7 +92,7 @@ private:
     return result;
   }
 
-  int64_t width;
+  int64_t width_;
 };
 
 class LowerLaneLookup final

@@ -4,7 +4,7 @@
 of its own. The head of a `for` is no such line.
 
 A private or protected data member of a class ends in an underscore; a member that everyone may use, which is every member of a struct,
-does not.
+does not. What a test's fixture gives its tests is protected and has none either.
 """
 
 import re
@@ -12,7 +12,7 @@ import re
 import lint
 
 QUALIFIERS = r"(?:(?:const|constexpr|static|inline|mutable|thread_local|unsigned|signed|long|alignas\([^()]*\))\s+)*"
-TYPE = QUALIFIERS + r"(?:[A-Za-z_][\w:]*)(?:<[^;{}()]*>)?(?:::\w+)?(?:\s+const)?(?:\s*[*&]+\s*|\s+)"
+TYPE = QUALIFIERS + r"(?:[A-Za-z_][\w:]*)(?:<[^;{}]*>)?(?:::\w+)?(?:\s+const)?(?:\s*[*&]+\s*|\s+)"
 DECLARATION = re.compile(r"(?:(?<=[;{})])|(?<=[^:]:))\s*(" + TYPE + r")(\w+)\s*(?=[=,{\[;(])")
 NO_TYPE = re.compile(
     r"^(?:return|else|case|goto|using|delete|throw|typedef|namespace|new|operator|template|friend|typename|struct|class|enum|union|public|private"
@@ -110,6 +110,8 @@ def main():
                 findings.append(f"{where(match.start(2))}: {names}: initializers differ; give each a line")
         for position, body, access in records(code):
             for offset, name, now in members(body, access):
+                if now == "protected" and path.startswith("test/"):
+                    continue
                 if now == "public" and name.endswith("_"):
                     findings.append(f"{where(position + offset)}: public member {name} ends in '_'")
                 elif now != "public" and not name.endswith("_"):

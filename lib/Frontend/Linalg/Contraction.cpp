@@ -22,7 +22,7 @@ ParameterArguments::ParameterArguments(ModuleOp module) {
                                       ? ArrayRef<BlockArgument>()
                                       : function.getArguments())
       if (function.getArgAttr(argument.getArgNumber(), nn::kParameterAttr))
-        arguments.insert(argument);
+        arguments_.insert(argument);
   auto isPassed = [&](func::FuncOp function, unsigned number) {
     return llvm::all_of(
         calls[function.getSymNameAttr()], [&](func::CallOp call) {
@@ -31,14 +31,14 @@ ParameterArguments::ParameterArguments(ModuleOp module) {
         });
   };
   // One round more for each level of calls.
-  for (size_t before = ~size_t(0); before != arguments.size();) {
-    before = arguments.size();
+  for (size_t before = ~size_t(0); before != arguments_.size();) {
+    before = arguments_.size();
     for (auto function : module.getOps<func::FuncOp>())
       if (!function.isExternal() && function.isPrivate() &&
           !calls[function.getSymNameAttr()].empty())
         for (BlockArgument argument : function.getArguments())
           if (isPassed(function, argument.getArgNumber()))
-            arguments.insert(argument);
+            arguments_.insert(argument);
   }
 }
 

@@ -99,7 +99,7 @@ namespace {
 
 class Factors {
 public:
-  Factors(const ParameterArguments &parameters) : parameters(parameters) {}
+  Factors(const ParameterArguments &parameters) : parameters_(parameters) {}
 
   // The factors of what the body of `sum` adds up.
   void addTermsOf(linalg::LinalgOp sum) {
@@ -177,7 +177,7 @@ private:
       behind = copied->read;
     Operation *made = behind.tensor.getDefiningOp();
     bool isWhole =
-        found.size() >= kMostFactors || traceWeight(read, parameters).isWeight;
+        found.size() >= kMostFactors || traceWeight(read, parameters_).isWeight;
     if (!isWhole && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(made)) {
       for (Value operand : made->getOperands())
         addTensor({operand, behind.map});
@@ -196,7 +196,7 @@ private:
 
   static constexpr size_t kMostFactors =
       16; // products of products are followed so far
-  const ParameterArguments &parameters;
+  const ParameterArguments &parameters_;
 };
 
 } // namespace

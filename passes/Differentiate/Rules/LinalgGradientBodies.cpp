@@ -75,11 +75,11 @@ SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested,
                                                        ValueRange arguments,
                                                        ValueRange loops,
                                                        IRMapping &mapping) {
-  for (auto [read, argument] : llvm::zip(reads, arguments))
+  for (auto [read, argument] : llvm::zip(reads_, arguments))
     if (read.inBody)
       mapping.map(read.inBody, argument);
   SmallVector<Operation *> clones;
-  for (Operation &inner : op.getBlock()->without_terminator()) {
+  for (Operation &inner : op_.getBlock()->without_terminator()) {
     auto index = dyn_cast<linalg::IndexOp>(inner);
     if (index && !loops.empty())
       mapping.map(index.getResult(), loops[index.getDim()]);
@@ -90,24 +90,24 @@ SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested,
 }
 
 void StructuredGradient::collectExtents() {
-  extents.resize(op.getNumLoops());
+  extents_.resize(op_.getNumLoops());
   // Every loop is the result of some map by itself: linalg's verifier makes
   // sure of it.
-  for (OpOperand &operand : op->getOpOperands())
+  for (OpOperand &operand : op_->getOpOperands())
     for (auto [position, expr] :
-         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+         llvm::enumerate(op_.getMatchingIndexingMap(&operand).getResults()))
       if (auto dim = dyn_cast<AffineDimExpr>(expr);
-          dim && !extents[dim.getPosition()])
-        extents[dim.getPosition()] = getValueOrCreateConstantIndexOp(
-            builder, op.getLoc(),
-            tensor::getMixedSize(builder, op.getLoc(), operand.get(),
+          dim && !extents_[dim.getPosition()])
+        extents_[dim.getPosition()] = getValueOrCreateConstantIndexOp(
+            builder_, op_.getLoc(),
+            tensor::getMixedSize(builder_, op_.getLoc(), operand.get(),
                                  position));
 }
 
 Value StructuredGradient::iterationNumber(OpBuilder &nested, Location where,
                                           ValueRange loops) {
   Value number;
-  for (auto [loop, iterator] : llvm::enumerate(op.getIteratorTypesArray())) {
+  for (auto [loop, iterator] : llvm::enumerate(op_.getIteratorTypesArray())) {
     if (iterator != IteratorType::reduction)
       continue;
     Value index = loops.empty()
@@ -116,7 +116,7 @@ Value StructuredGradient::iterationNumber(OpBuilder &nested, Location where,
     if (number)
       index = arith::AddIOp::create(
           nested, where,
-          arith::MulIOp::create(nested, where, number, extents[loop]), index);
+          arith::MulIOp::create(nested, where, number, extents_[loop]), index);
     number = index;
   }
   return arith::IndexCastOp::create(nested, where, nested.getI64Type(), number);
@@ -126,26 +126,26 @@ Value StructuredGradient::reduceTerms(
     const Result &result, Value init,
     function_ref<Value(OpBuilder &, Location, Value isMine, Value out)>
         combine) {
-  Location loc = op.getLoc();
+  Location loc = op_.getLoc();
   AffineMap outMap =
-      op.getIndexingMapMatchingResult(op->getResult(result.number));
+      op_.getIndexingMapMatchingResult(op_->getResult(result.number));
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
-  for (const Read &read : reads) {
+  for (const Read &read : reads_) {
     inputs.push_back(read.value);
     maps.push_back(read.map);
   }
-  inputs.push_back(op->getResult(result.number));
+  inputs.push_back(op_->getResult(result.number));
   for (const Place &place : result.places)
     inputs.push_back(place.chosen);
   maps.append(result.places.size() + 2, outMap);
   auto generic = linalg::GenericOp::create(
-      builder, loc, init.getType(), inputs, init, maps,
-      op.getIteratorTypesArray(),
+      builder_, loc, init.getType(), inputs, init, maps,
+      op_.getIteratorTypesArray(),
       [&](OpBuilder &nested, Location where, ValueRange arguments) {
         IRMapping mapping;
         cloneBody(nested, arguments, {}, mapping);
-        ValueRange further = arguments.drop_front(reads.size());
+        ValueRange further = arguments.drop_front(reads_.size());
         Value isMine = arith::CmpFOp::create(
             nested, where, arith::CmpFPredicate::OEQ,
             mapping.lookupOrDefault(result.term), further.front());
@@ -166,9 +166,9 @@ Value StructuredGradient::reduceTerms(
 
 // ties[out(i)] = number of terms that are equal to the winner.
 Value StructuredGradient::countTies(const Result &result) {
-  Value winner = op->getResult(result.number);
+  Value winner = op_->getResult(result.number);
   Type element = computeType(getElementTypeOrSelf(winner.getType()));
-  Value zeros = constantLike(builder, op.getLoc(), winner, element, 0.0);
+  Value zeros = constantLike(builder_, op_.getLoc(), winner, element, 0.0);
   return reduceTerms(
       result, zeros,
       [&](OpBuilder &nested, Location where, Value isMine, Value out) {
@@ -180,13 +180,13 @@ Value StructuredGradient::countTies(const Result &result) {
 // first[out(i)] = the lowest iteration number of a term that is equal to the
 // winner.
 Value StructuredGradient::findFirst(const Result &result) {
-  Location loc = op.getLoc();
-  Type type = builder.getI64Type();
+  Location loc = op_.getLoc();
+  Type type = builder_.getI64Type();
   Value none = arith::ConstantOp::create(
-      builder, loc,
-      builder.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
-  Value empty = emptyLike(builder, loc, op->getResult(result.number), type);
-  Value init = linalg::FillOp::create(builder, loc, none, empty).getResult(0);
+      builder_, loc,
+      builder_.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
+  Value empty = emptyLike(builder_, loc, op_->getResult(result.number), type);
+  Value init = linalg::FillOp::create(builder_, loc, none, empty).getResult(0);
   return reduceTerms(
       result, init,
       [&](OpBuilder &nested, Location where, Value isMine, Value out) {
@@ -199,15 +199,15 @@ Value StructuredGradient::findFirst(const Result &result) {
 
 void StructuredGradient::collectInputs(SmallVectorImpl<Value> &inputs,
                                        SmallVectorImpl<AffineMap> &maps) {
-  for (const Read &read : reads) {
+  for (const Read &read : reads_) {
     inputs.push_back(read.value);
     maps.push_back(read.map);
   }
-  for (const Result &result : results) {
+  for (const Result &result : results_) {
     inputs.push_back(result.gradient);
     llvm::append_range(inputs, result.further);
-    maps.append(1 + result.further.size(),
-                op.getIndexingMapMatchingResult(op->getResult(result.number)));
+    maps.append(1 + result.further.size(), op_.getIndexingMapMatchingResult(
+                                               op_->getResult(result.number)));
   }
 }
 
@@ -219,8 +219,8 @@ LogicalResult StructuredGradient::sweepBody(OpBuilder &nested, Location where,
   SmallVector<Operation *> clones =
       cloneBody(nested, arguments, loops, mapping);
   inner.propagate(clones);
-  unsigned next = reads.size();
-  for (const Result &result : results) {
+  unsigned next = reads_.size();
+  for (const Result &result : results_) {
     Value term = mapping.lookupOrDefault(result.term);
     Expression seed(nested, where, wide(nested, where, arguments[next++]));
     if (result.kind == Kind::Shared) {
@@ -245,11 +245,11 @@ LogicalResult StructuredGradient::sweepBody(OpBuilder &nested, Location where,
 FailureOr<linalg::GenericOp>
 StructuredGradient::buildGeneric(ArrayRef<Target> group, ArrayRef<Value> outs,
                                  bool sum) {
-  Location loc = op.getLoc();
+  Location loc = op_.getLoc();
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   collectInputs(inputs, maps);
-  SmallVector<IteratorType> iterators(op.getNumLoops(),
+  SmallVector<IteratorType> iterators(op_.getNumLoops(),
                                       IteratorType::reduction);
   for (const Target &target : group) {
     maps.push_back(target.map);
@@ -282,7 +282,7 @@ StructuredGradient::buildGeneric(ArrayRef<Target> group, ArrayRef<Value> outs,
     linalg::YieldOp::create(nested, where, yields);
   };
   auto generic =
-      linalg::GenericOp::create(builder, loc, ValueRange(outs).getTypes(),
+      linalg::GenericOp::create(builder_, loc, ValueRange(outs).getTypes(),
                                 inputs, outs, maps, iterators, body);
   if (failed(status))
     return failure();
@@ -292,16 +292,16 @@ StructuredGradient::buildGeneric(ArrayRef<Target> group, ArrayRef<Value> outs,
 }
 
 FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
-  Location loc = op.getLoc();
+  Location loc = op_.getLoc();
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   collectInputs(inputs, maps);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  SmallVector<Value> lower(extents.size(), zero);
-  SmallVector<Value> step(extents.size(), one);
+  Value zero = arith::ConstantIndexOp::create(builder_, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder_, loc, 1);
+  SmallVector<Value> lower(extents_.size(), zero);
+  SmallVector<Value> step(extents_.size(), one);
   LogicalResult status = success();
-  Block *innermost = builder.getInsertionBlock();
+  Block *innermost = builder_.getInsertionBlock();
   auto body = [&](OpBuilder &nested, Location where, ValueRange loops,
                   ValueRange carried) -> scf::ValueVector {
     innermost = nested.getInsertionBlock();
@@ -325,7 +325,7 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
     return {inner.accumulatorOf(table)};
   };
   scf::LoopNest nest =
-      scf::buildLoopNest(builder, loc, lower, extents, step, init, body);
+      scf::buildLoopNest(builder_, loc, lower, extents_, step, init, body);
   if (failed(status))
     return failure();
   if (!nest.loops.empty())

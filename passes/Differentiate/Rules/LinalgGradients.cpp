@@ -13,7 +13,7 @@ using namespace nibble;
 using mlir::utils::IteratorType;
 
 bool StructuredGradient::namesEveryDimension(AffineMap map) {
-  return map.getNumResults() == op.getNumLoops() && map.isPermutation();
+  return map.getNumResults() == op_.getNumLoops() && map.isPermutation();
 }
 // Whatever an infinity is compared with wins, so a place is that of a term.
 static bool isInfinite(Value init) {
@@ -23,52 +23,53 @@ static bool isInfinite(Value init) {
          matchPattern(init, m_PosInfFloat());
 }
 LogicalResult StructuredGradient::collectReads() {
-  Block &body = *op.getBlock();
-  for (OpOperand &operand : op->getOpOperands()) {
+  Block &body = *op_.getBlock();
+  for (OpOperand &operand : op_->getOpOperands()) {
     unsigned number = operand.getOperandNumber();
     Value inBody =
         number < body.getNumArguments() ? body.getArgument(number) : Value();
-    reads.push_back(
-        {operand.get(), op.getMatchingIndexingMap(&operand), inBody});
+    reads_.push_back(
+        {operand.get(), op_.getMatchingIndexingMap(&operand), inBody});
   }
-  for (Value value : valuesReadInside(op)) {
-    if (!gradients.isNeeded(value))
+  for (Value value : valuesReadInside(op_)) {
+    if (!gradients_.isNeeded(value))
       continue;
     if (isa<FloatType>(value.getType())) {
-      reads.push_back(
-          {value, AffineMap::get(op.getNumLoops(), 0, op.getContext()), value});
+      reads_.push_back({value,
+                        AffineMap::get(op_.getNumLoops(), 0, op_.getContext()),
+                        value});
       continue;
     }
     for (OpOperand &use : value.getUses()) {
       Operation *user = use.getOwner();
-      if (op->isProperAncestor(user) && !readsSize(user) &&
+      if (op_->isProperAncestor(user) && !readsSize(user) &&
           (user->getBlock() != &body || !isa<tensor::ExtractOp>(user)))
         return user->emitOpError() << "reads a tensor from outside the body "
                                       "that needs a gradient, which only "
                                       "tensor.extract may do; pass the tensor "
                                       "as an operand of the linalg op";
     }
-    tables.push_back(value);
+    tables_.push_back(value);
   }
   return success();
 }
 
 void StructuredGradient::collectTargets() {
-  for (auto [number, read] : llvm::enumerate(reads)) {
-    if (!gradients.isNeeded(read.value))
+  for (auto [number, read] : llvm::enumerate(reads_)) {
+    if (!gradients_.isNeeded(read.value))
       continue;
-    bool isInit = number < op->getNumOperands() &&
-                  op.isDpsInit(&op->getOpOperand(number));
+    bool isInit = number < op_->getNumOperands() &&
+                  op_.isDpsInit(&op_->getOpOperand(number));
     // Inits of reductions were served as a whole.
-    if (isInit && (op.getNumReductionLoops() != 0 || !read.inBody ||
+    if (isInit && (op_.getNumReductionLoops() != 0 || !read.inBody ||
                    read.inBody.use_empty()))
       continue;
-    Target *same = llvm::find_if(targets, [&](Target &t) {
+    Target *same = llvm::find_if(targets_, [&](Target &t) {
       return t.value == read.value && t.map == read.map;
     });
-    if (same == targets.end()) {
-      targets.push_back({read.value, read.map, {}});
-      same = &targets.back();
+    if (same == targets_.end()) {
+      targets_.push_back({read.value, read.map, {}});
+      same = &targets_.back();
     }
     same->reads.push_back(number);
   }
@@ -76,15 +77,15 @@ void StructuredGradient::collectTargets() {
 LogicalResult StructuredGradient::build() {
   if (failed(classify()) || failed(collectReads()))
     return failure();
-  Location loc = op.getLoc();
-  bool countsIterations = llvm::any_of(results, [](const Result &result) {
+  Location loc = op_.getLoc();
+  bool countsIterations = llvm::any_of(results_, [](const Result &result) {
     return result.kind == Kind::Selected;
   });
-  if (countsIterations || !tables.empty())
+  if (countsIterations || !tables_.empty())
     collectExtents();
-  for (Result &result : results) {
+  for (Result &result : results_) {
     if (result.kind == Kind::Shared)
-      result.further = {op->getResult(result.number), countTies(result)};
+      result.further = {op_->getResult(result.number), countTies(result)};
     if (result.kind != Kind::Selected)
       continue;
     Place *own = llvm::find_if(result.places, [&](const Place &place) {
@@ -93,7 +94,7 @@ LogicalResult StructuredGradient::build() {
     // From any other initial value the places may be the initial ones, of no
     // term.
     result.isNumbered = own == result.places.end() ||
-                        !isInfinite(op.getDpsInits()[result.number]);
+                        !isInfinite(op_.getDpsInits()[result.number]);
     if (!result.isNumbered)
       std::swap(*own, result.places.front());
     result.further = {result.isNumbered ? findFirst(result)
@@ -103,20 +104,20 @@ LogicalResult StructuredGradient::build() {
   // Operands read once in every iteration share one generic; the others are
   // sums, each with its own reductions.
   SmallVector<Target> maps, sums;
-  for (Target &target : targets)
+  for (Target &target : targets_)
     (namesEveryDimension(target.map) ? maps : sums).push_back(target);
   if (!maps.empty()) {
     SmallVector<Value> outs;
     for (Target &target : maps)
       outs.push_back(emptyLike(
-          builder, loc, target.value,
-          getElementTypeOrSelf(gradients.gradientType(target.value))));
+          builder_, loc, target.value,
+          getElementTypeOrSelf(gradients_.gradientType(target.value))));
     FailureOr<linalg::GenericOp> generic =
         buildGeneric(maps, outs, /*sum=*/false);
     if (failed(generic))
       return failure();
     for (auto [target, gradient] : llvm::zip(maps, generic->getResults()))
-      gradients.add(target.value, gradient);
+      gradients_.add(target.value, gradient);
   }
   for (Target &target : sums) {
     LogicalResult status = success();
@@ -127,22 +128,23 @@ LogicalResult StructuredGradient::build() {
       return failed(generic) ? init : generic->getResult(0);
     };
     if (isa<RankedTensorType>(target.value.getType())) {
-      gradients.accumulate(target.value, build);
+      gradients_.accumulate(target.value, build);
     } else {
       Type element = computeType(target.value.getType());
       Value zero = arith::ConstantOp::create(
-          builder, loc,
+          builder_, loc,
           DenseElementsAttr::get(RankedTensorType::get({}, element),
-                                 builder.getFloatAttr(element, 0.0)));
-      gradients.add(target.value, tensor::ExtractOp::create(
-                                      builder, loc, build(zero), ValueRange()));
+                                 builder_.getFloatAttr(element, 0.0)));
+      gradients_.add(
+          target.value,
+          tensor::ExtractOp::create(builder_, loc, build(zero), ValueRange()));
     }
     if (failed(status))
       return failure();
   }
-  for (Value table : tables) {
+  for (Value table : tables_) {
     LogicalResult status = success();
-    gradients.accumulate(table, [&](Value init) -> Value {
+    gradients_.accumulate(table, [&](Value init) -> Value {
       FailureOr<Value> sum = scatter(table, init);
       status = sum;
       return failed(sum) ? init : *sum;

@@ -23,10 +23,10 @@ static bool isInvertible(AffineMap map) {
 bool StructuredGradient::dependsOn(Value value, Value out) {
   llvm::SmallDenseSet<Value> dependent;
   for (BlockArgument argument :
-       op.getBlock()->getArguments().drop_front(op.getNumDpsInputs()))
+       op_.getBlock()->getArguments().drop_front(op_.getNumDpsInputs()))
     if (!out || argument == out)
       dependent.insert(argument);
-  for (Operation &inner : op.getBlock()->without_terminator())
+  for (Operation &inner : op_.getBlock()->without_terminator())
     if (llvm::any_of(inner.getOperands(), [&](Value operand) {
           return dependent.contains(operand);
         }))
@@ -38,7 +38,7 @@ bool StructuredGradient::isSumWith(Value value, Value out) {
   if (value == out)
     return true;
   Operation *sum = value.getDefiningOp();
-  if (!sum || sum->getBlock() != op.getBlock())
+  if (!sum || sum->getBlock() != op_.getBlock())
     return false;
   auto carries = [&](unsigned operand, unsigned other) {
     return isSumWith(sum->getOperand(operand), out) &&
@@ -58,10 +58,10 @@ bool StructuredGradient::isSumWith(Value value, Value out) {
 }
 
 bool StructuredGradient::readsWindows() {
-  for (OpOperand *input : op.getDpsInputOperands())
-    if (!isInvertible(op.getMatchingIndexingMap(input)))
+  for (OpOperand *input : op_.getDpsInputOperands())
+    if (!isInvertible(op_.getMatchingIndexingMap(input)))
       return true;
-  return !op.getBlock()->getOps<tensor::ExtractOp>().empty();
+  return !op_.getBlock()->getOps<tensor::ExtractOp>().empty();
 }
 
 // The operand of `combiner` that is not `out`; null when it has none or depends
@@ -93,16 +93,16 @@ StructuredGradient::findPlaces(Value out) {
   // Integer results that take the term's own number under a condition on `out`.
   SmallVector<Place, 1> places;
   for (auto [number, yielded] :
-       llvm::enumerate(op.getBlock()->getTerminator()->getOperands())) {
-    unsigned position = op.getNumDpsInputs() + number;
+       llvm::enumerate(op_.getBlock()->getTerminator()->getOperands())) {
+    unsigned position = op_.getNumDpsInputs() + number;
     auto select = yielded.getDefiningOp<arith::SelectOp>();
     if (!select || !isa<IntegerType, IndexType>(yielded.getType()) ||
-        position >= op.getBlock()->getNumArguments())
+        position >= op_.getBlock()->getNumArguments())
       continue;
-    Value inBody = otherOperand(select, op.getBlock()->getArgument(position));
+    Value inBody = otherOperand(select, op_.getBlock()->getArgument(position));
     if (inBody && !dependsOnOuts(inBody) &&
         dependsOn(select.getCondition(), out))
-      places.push_back({op->getResult(number), inBody});
+      places.push_back({op_->getResult(number), inBody});
   }
   return places;
 }
@@ -111,33 +111,33 @@ bool StructuredGradient::namesIteration(const Place &place) {
   while (auto cast = value.getDefiningOp<arith::IndexCastOp>())
     value = cast.getIn();
   auto index = value.getDefiningOp<linalg::IndexOp>();
-  return index && op.getNumReductionLoops() == 1 &&
-         op.getIteratorTypesArray()[index.getDim()] == IteratorType::reduction;
+  return index && op_.getNumReductionLoops() == 1 &&
+         op_.getIteratorTypesArray()[index.getDim()] == IteratorType::reduction;
 }
 LogicalResult StructuredGradient::classifyResult(unsigned number,
                                                  Value gradient) {
-  Block &body = *op.getBlock();
+  Block &body = *op_.getBlock();
   Value yielded = body.getTerminator()->getOperand(number);
-  unsigned position = op.getNumDpsInputs() + number;
+  unsigned position = op_.getNumDpsInputs() + number;
   Value out =
       position < body.getNumArguments() ? body.getArgument(position) : Value();
-  AffineMap map = op.getIndexingMapMatchingResult(op->getResult(number));
+  AffineMap map = op_.getIndexingMapMatchingResult(op_->getResult(number));
   if (!isInvertible(map))
-    return op.emitOpError()
+    return op_.emitOpError()
            << "has no gradient with indexing map " << AffineMapAttr::get(map)
            << " of result " << number
            << ": it must name each dimension by itself; write the op so that "
               "every element "
            << "of the result has iterations of its own";
-  if (op.getNumReductionLoops() == 0) {
+  if (op_.getNumReductionLoops() == 0) {
     // Without reductions an out that is read is one more input.
-    results.push_back({number, Kind::Map, yielded, {}, gradient, {}});
+    results_.push_back({number, Kind::Map, yielded, {}, gradient, {}});
     return success();
   }
-  Value init = op.getDpsInits()[number];
+  Value init = op_.getDpsInits()[number];
   if (out && isSumWith(yielded, out)) {
-    gradients.add(init, gradient);
-    results.push_back({number, Kind::Sum, yielded, {}, gradient, {}});
+    gradients_.add(init, gradient);
+    results_.push_back({number, Kind::Sum, yielded, {}, gradient, {}});
     return success();
   }
   Operation *combiner = yielded.getDefiningOp();
@@ -153,28 +153,28 @@ LogicalResult StructuredGradient::classifyResult(unsigned number,
   if (term)
     places = findPlaces(out);
   if (!term || !(extremum || !places.empty()))
-    return op.emitOpError()
+    return op_.emitOpError()
            << "has a gradient only when its reduction is a sum, a maximum or a "
               "minimum of result "
            << number
            << " and a value that does not depend on it; write another "
               "reduction as "
            << "one of these, or as a loop of ops that have gradients";
-  if (gradients.isNeeded(init))
-    return op.emitOpError()
+  if (gradients_.isNeeded(init))
+    return op_.emitOpError()
            << "has no gradient for the initial value of a maximum or minimum; "
               "begin it with a "
            << "constant and take the larger or smaller of both afterwards";
   Kind kind = !places.empty() || readsWindows() ? Kind::Selected : Kind::Shared;
-  results.push_back({number, kind, term, places, gradient, {}});
+  results_.push_back({number, kind, term, places, gradient, {}});
   return success();
 }
 
 LogicalResult StructuredGradient::classify() {
-  if (!op.hasPureTensorSemantics())
-    return op.emitOpError() << "has a gradient on tensors only";
-  for (OpResult result : op->getResults())
-    if (Value gradient = gradients.of(result))
+  if (!op_.hasPureTensorSemantics())
+    return op_.emitOpError() << "has a gradient on tensors only";
+  for (OpResult result : op_->getResults())
+    if (Value gradient = gradients_.of(result))
       if (failed(classifyResult(result.getResultNumber(), gradient)))
         return failure();
   return success();
