@@ -55,8 +55,11 @@ inline void installNoWayOut(const std::string &tool) {
   name = tool;
   onNoWayOut([](EarlyEnd why) {
     if (why.violated) {
-      fmt::print(stderr, "{}: {} (an assertion in a parallel region)\n", name,
-                 why.violated);
+      fmt::print(stderr,
+                 "{}: {} (an assertion in a parallel region); give inputs for "
+                 "which it "
+                 "holds\n",
+                 name, why.violated);
       std::_Exit(static_cast<int>(Code::kFailed));
     }
     fmt::print(stderr,
