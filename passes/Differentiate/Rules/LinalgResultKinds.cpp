@@ -2,6 +2,7 @@
 // chosen among terms.
 #include "passes/Differentiate/Rules/LinalgGradients.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
