@@ -49,7 +49,8 @@ struct FakeDevice final : Device {
   Result<DeviceAddress> allocate(int64_t bytes,
                                  std::string_view what) override {
     if (bytes > capacity - used)
-      return Status::environment("fake: no memory for " + std::string(what));
+      return Status::environment("fake: no memory for " + std::string(what) +
+                                 "; use less");
     std::vector<std::byte> block(bytes + 256, std::byte{0xCD});
     auto address =
         (reinterpret_cast<DeviceAddress>(block.data()) + 255) / 256 * 256;
@@ -95,7 +96,8 @@ struct FakeDevice final : Device {
     auto module = std::make_unique<Module>();
     for (const std::string &name : names) {
       if (!kernels.contains(name))
-        return Status::badInput(image.name + ": no kernel " + name);
+        return Status::badInput(image.name + ": no kernel " + name +
+                                "; compile it again");
       module->names.push_back(name);
     }
     return std::unique_ptr<DeviceModule>(std::move(module));
