@@ -1,3 +1,4 @@
+// Times calls and prints each figure beside its limit.
 #include "benchmarks/Figure.h"
 
 #include "runtime/core/profile.h"

@@ -1,3 +1,4 @@
+// Model configurations and random weights for the benchmarks.
 #include "benchmarks/RandomModel.h"
 
 #include "lib/Numerics/pack.h"

@@ -83,11 +83,12 @@ function(nibble_add_library name)
 endfunction()
 
 # nibble_add_gtest(<name> [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
-# One GoogleTest executable of every .cpp in this folder and in its rooms, one ctest entry. Test data are read below NIBBLE_TEST_DATA.
+# One GoogleTest executable of every .cpp in this folder and in its rooms, one ctest entry. Test data are read below NIBBLE_TEST_DATA. Error
+# texts that its tests provoke are looked at (test/error_texts.cpp).
 function(nibble_add_gtest name)
   cmake_parse_arguments(ARG "" "" "ROOMS;DEPENDS;LABELS" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})
-  add_executable(${name} ${sources})
+  add_executable(${name} ${sources} $<TARGET_OBJECTS:nibble_error_texts>)
   target_link_libraries(${name} PRIVATE nibble_options ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE NIBBLE_TEST_DATA="${PROJECT_SOURCE_DIR}/test")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/bin)

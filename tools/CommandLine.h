@@ -55,8 +55,11 @@ inline void installNoWayOut(const std::string &tool) {
   name = tool;
   onNoWayOut([](EarlyEnd why) {
     if (why.violated) {
-      fmt::print(stderr, "{}: {} (an assertion in a parallel region)\n", name,
-                 why.violated);
+      fmt::print(stderr,
+                 "{}: {} (an assertion in a parallel region); give inputs for "
+                 "which it "
+                 "holds\n",
+                 name, why.violated);
       std::_Exit(static_cast<int>(Code::kFailed));
     }
     fmt::print(stderr,
@@ -87,7 +90,8 @@ inline int runTool(CLI::App &app, int argc, char **argv, Status &status,
     status = Status::environment(
         "out of memory; use a smaller model or batch, or a machine with more");
   } catch (const std::exception &error) {
-    status = Status::failed(std::string("unexpected: ") + error.what());
+    status = Status::failed(std::string("unexpected: ") + error.what() +
+                            "; report this defect");
   }
   if (!status.isOk())
     fmt::print(stderr, "{}: {}\n", app.get_name(), status.message());

@@ -26,12 +26,12 @@ inline void installCompilerHandlers(const std::string &tool) {
     std::_Exit(static_cast<int>(Code::kEnvironment));
   });
   llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
-    fmt::print(
-        stderr,
-        "{}: code generation failed, a defect of this compiler: LLVM: {}\n",
-        name,
-        std::string_view(reason).substr(0,
-                                        std::string_view(reason).find('\n')));
+    fmt::print(stderr,
+               "{}: code generation failed, a defect of this compiler: LLVM: "
+               "{}; report it with the module\n",
+               name,
+               std::string_view(reason).substr(
+                   0, std::string_view(reason).find('\n')));
     std::_Exit(static_cast<int>(Code::kFailed));
   });
 }

@@ -1,3 +1,4 @@
+// Registers the check dialect and verifies its ops.
 #include "dialects/Check/Check.h"
 
 using namespace mlir;

@@ -31,6 +31,8 @@ def Check_ExpectEqOp : Check_Op<"expect_eq"> {
     Fails, naming the first element that differs and how many do, unless shapes and all bits agree (so -0 is not 0, and a NaN is
     equal to itself).
 
+    - `actual`, `expected`: tensors, or buffers, of one element type and rank.
+
     Example:
 
     ```mlir
@@ -46,6 +48,9 @@ def Check_ExpectCloseOp : Check_Op<"expect_close"> {
   let description = [{
     Fails unless every element is within `ulp` units in the last place of the element type, or the whole tensor within `relative` of
     `|actual - expected| / |expected|` (Euclidean norms). At least one is given; each that is given must hold. NaN never passes.
+
+    - `actual`, `expected`: tensors, or buffers, of one element type and rank.
+    - `ulp`: a whole number of units in the last place; `relative`: a quotient of norms, without a unit.
 
     Example:
 

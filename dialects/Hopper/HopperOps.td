@@ -29,6 +29,10 @@ def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpIn
     number that is not known before it runs, where there is no `touches`. `consumed` numbers buffers that the launch uses up, as a list from
     which blocks take their work: whoever runs it again by itself, as a profile does, puts them back first.
 
+    - `kernel`: the name of the kernel; `grid_x`, `grid_y`, `grid_z`: blocks of the grid in each direction.
+    - `arguments`: buffers, indices and tensor maps, in the order of the kernel's parameters.
+    - `operations`: an index; `touches`: an index, in bytes; `partly`, `consumed`: numbers of arguments.
+
     Example:
 
     ```mlir
@@ -53,6 +57,11 @@ def Hopper_TensorMapOp : Hopper_Op<"tensor_map", [Pure, AttrSizedOperandSegments
     of a box that lies beyond the extents reads as zero. With `swizzle` of 128 (or 64, 32) bytes, 16-byte chunks of a row of the box are
     permuted by the row's number as the matrix instructions expect it.
 
+    - `buffer`: the memory that boxes are cut from; its first element is the origin.
+    - `extents`: an index for each dimension; `strides`: one fewer.
+    - `box`: the extents of a box; `swizzle`: 0, 32, 64 or 128 bytes.
+    - `map`: the description, 128 bytes that a launch hands on.
+
     Example:
 
     ```mlir
@@ -74,6 +83,8 @@ def Hopper_SharedMemoryOp : Hopper_Op<"shared_memory", [Pure]> {
   let description = [{
     1024-byte aligned at offset 0.
 
+    - `offset`: bytes from the start; `address`: a pointer to shared memory there.
+
     Example:
 
     ```mlir
@@ -88,6 +99,9 @@ def Hopper_SharedMemoryOp : Hopper_Op<"shared_memory", [Pure]> {
 def Hopper_RingOp : Hopper_Op<"ring", [Pure]> {
   let summary = "A ring in shared memory, at a byte offset.";
   let description = [{
+    - `offset`: bytes from the start of shared memory, a multiple of 1024.
+    - `ring`: its slots and, behind them, their barriers; the type says how many, how large, and for how many consumers.
+
     Example:
 
     ```mlir
@@ -104,6 +118,8 @@ def Hopper_RingInitOp : Hopper_Op<"ring_init"> {
   let description = [{
     Full barriers wait for one arrival (the producer's, with the bytes it expects), empty ones for `consumers`.
 
+    - `ring`: the ring, whose barriers hold nothing yet.
+
     Example:
 
     ```mlir
@@ -118,6 +134,10 @@ def Hopper_RingAcquireOp : Hopper_Op<"ring_acquire"> {
   let summary = "The producer waits until use `i` may be written, and says how many bytes will come.";
   let description = [{
     Returns the slot's address. The first round of the ring does not wait.
+
+    - `ring`: the ring; `use`: i32, the number of its use, from 0.
+    - `bytes`: i32, how many bytes the copies of this use bring.
+    - `slot`: a pointer to the slot in shared memory.
 
     Example:
 
@@ -134,6 +154,9 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
   let summary = "A consumer waits until use `i` is full.";
   let description = [{
     Returns the slot's address.
+
+    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
+    - `slot`: a pointer to the slot in shared memory.
 
     Example:
 
@@ -152,6 +175,9 @@ def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
     By one thread of each consumer (a warp), after all its threads have read. With `blocks` by all lanes of a warp, without a branch: lane r says so
     to the ring at the same place in block r of the cluster, `when` the condition holds. Blocks that copy into each other's rings (`hopper.tensor_copy ... multicast`)
     need it; `consumers` counts those of all.
+
+    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
+    - `blocks`: how many blocks of the cluster are told; `when`: i1, whether they are.
 
     Example:
 
@@ -173,6 +199,9 @@ def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
   let description = [{
     Addresses and size are multiples of 16 bytes. By one thread. With `once` the bytes are not kept in the second-level cache (weights).
 
+    - `source`: a pointer to global memory; `destination`: one to shared memory; `bytes`: i32.
+    - `ring`, `use`: where the bytes complete; `once`: present where the bytes are read once only.
+
     Example:
 
     ```mlir
@@ -188,6 +217,10 @@ def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
   let description = [{
     `coordinates` in elements, innermost first. The whole box counts, what lies beyond the extents included. By one thread. With `multicast` the
     box goes to the same place of the first so many blocks of the cluster, and completes on the full barrier of each.
+
+    - `map`: a pointer to the tensor map; `coordinates`: i32, the first element of the box in each dimension.
+    - `destination`: a pointer to shared memory.
+    - `ring`, `use`: where the bytes complete; `multicast`: how many blocks get the box.
 
     Example:
 
@@ -213,6 +246,8 @@ def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, No
     The first region is run by one thread of the first warpgroup, which gives up registers; the second by all threads of the other
     warpgroups, which take them. Registers are for a thread, multiples of 8.
 
+    - `producer_registers`, `consumer_registers`: registers of a thread of either role.
+
     Example:
 
     ```mlir
@@ -234,6 +269,10 @@ def Hopper_DescriptorOp : Hopper_Op<"descriptor", [Pure]> {
     The matrix descriptor of the PTX ISA (asynchronous warpgroup level matrix shared memory layout): start address, `leading` and `stride`
     byte offsets, swizzle of 128, 64, 32 or 0 bytes.
 
+    - `address`: a pointer to the tile in shared memory.
+    - `leading`, `stride`, `swizzle`: in bytes.
+    - `descriptor`: i64, as the instruction reads it.
+
     Example:
 
     ```mlir
@@ -251,6 +290,8 @@ def Hopper_WgmmaOp : Hopper_Op<"wgmma", [AllTypesMatch<["accumulator", "result"]
     Issued by all threads of a warpgroup. `a` is a descriptor (i64) or the thread's fragment of A, four registers of two bf16 each; `b` is a
     descriptor. `accumulator`: the thread's n/2 float32 of D (PTX ISA, wgmma fragment layouts). `a_transposed`, `b_transposed`: the tile
     is contiguous along m or n instead of k. The result may be read after `hopper.wgmma_wait`.
+
+    - `result`: like `accumulator`, the sums with this product added.
 
     Example:
 
@@ -270,6 +311,8 @@ def Hopper_WgmmaFenceOp : Hopper_Op<"wgmma_fence", [AllTypesMatch<["accumulators
   let description = [{
     The accumulators pass through, so that no use of them moves across.
 
+    - `accumulators`: float32 vectors, the registers; `results`: the same values, to be used from here on.
+
     Example:
 
     ```mlir
@@ -285,6 +328,9 @@ def Hopper_WgmmaWaitOp : Hopper_Op<"wgmma_wait", [AllTypesMatch<["accumulators",
   let summary = "Waits until at most `pending` committed groups of matrix instructions are unfinished.";
   let description = [{
     The accumulators pass through, so that no use of them moves across.
+
+    - `pending`: how many groups may be unfinished.
+    - `accumulators`: float32 vectors, the registers; `results`: the same values, to be used from here on.
 
     Example:
 
@@ -304,6 +350,8 @@ def Hopper_DequantizeOp : Hopper_Op<"dequantize", [Pure]> {
     `scale_high` are the bf16 scale, twice, of rows g (registers 0 and 2) and g + 8 (1 and 3). Each value is `bf16(q * s)`: 128 + u is exact in
     bf16, 136 is subtracted exactly, and one product is rounded.
 
+    - `fragment`: four i32, each with two bf16 values of the thread's fragment of A.
+
     Example:
 
     ```mlir
@@ -321,6 +369,9 @@ def Hopper_DequantizeSmallOp : Hopper_Op<"dequantize_small", [Pure]> {
     The bits of a code u in a bf16 are the subnormal number u * 2^-133, and 16 u in them u * 2^-129. With `low` = s0 * 2^133 and `high` = s1 * 2^129,
     and -8 s0 and -8 s1, all exact, one fused multiply-add is `bf16((u - 8) * s)`: the product with the scale, rounded once (N5).
     `codes` as in hopper.dequantize; the four others hold their bf16 number twice.
+
+    - `low`, `minus_low`, `high`, `minus_high`: i32, each a bf16 number twice, of the scales s0 (low) and s1 (high).
+    - `fragment`: as of `hopper.dequantize`.
 
     Example:
 

@@ -1,3 +1,4 @@
+// Registers the host dialect.
 #include "dialects/Host/Host.h"
 
 using namespace mlir;

@@ -19,6 +19,9 @@ def Host_LaneLookupOp : Op<Host_Dialect, "lane_lookup", [Pure, AllTypesMatch<["t
     `y[l] = table[index[l] mod 16]`. One permute where the CPU has sixteen-entry permutes (AVX-512), two and a blend with AVX2, and
     extracts elsewhere; the same bits everywhere.
 
+    - `table`: sixteen float32 values; `index`: sixteen i32, of which the four low bits count.
+    - `y`: sixteen float32 values.
+
     Example:
 
     ```mlir

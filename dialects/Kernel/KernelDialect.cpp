@@ -1,3 +1,5 @@
+// Registers the kernel dialect; verifies kernel.compute and states its memory
+// effects.
 #include "dialects/Kernel/Kernel.h"
 
 using namespace mlir;

@@ -25,6 +25,11 @@ def Kernel_ComputeOp : Op<Kernel_Dialect, "compute", [AttrSizedOperandSegments, 
     types its operands and results had as tensors (a packed weight is a row of bytes here; its scheme and extents are in the
     type). An output whose operand was given as the op's `init` holds that value on entry.
 
+    - `source`: the name of the op, as in "nn.rms_norm".
+    - `inputs`: the buffers of its operands; `outputs`: those of its results.
+    - `parameters`: its attributes.
+    - `input_types`, `output_types`: a type for each buffer.
+
     Example:
 
     ```mlir
@@ -45,6 +50,9 @@ def Kernel_WriteStateOp : Op<Kernel_Dialect, "write_state", [Pure, AllTypesMatch
   let description = [{
     The result is `value` in the memory of `destination`, whose old content is lost. Upstream's materialize_in_destination knows builtin
     tensors only.
+
+    - `value`: a tensor or a packed weight; `destination`: the state argument, of the same type.
+    - `result`: of the same type, the value in its new place.
 
     Example:
 

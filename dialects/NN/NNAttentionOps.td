@@ -17,7 +17,15 @@ def NN_AttentionOp : NN_Op<"attention", [AllTypesMatch<["q", "y"]>, AllTypesMatc
     keys ascending, one fused multiply-add each. Keys that the row may not see, and whole blocks of them, leave no trace: what lies
     there may be NaN. `y = E(o / l)`; `lse = m + log(l)`.
 
-    - `q`: [T, heads*D]; `k`, `v`: [T, kv_heads*D]; `y`: as q; `lse`: float32 [T, heads].
+    - `q`: bf16 or float32 [T, heads*D], the queries, rotated; a head is D consecutive features.
+    - `k`, `v`: of the same element type, [T, kv_heads*D], the keys, rotated, and the values.
+    - `positions`: i32 [T], and `sequences`: i32 [S + 1], describe the batch as the dialect says.
+    - `heads`, `kv_heads`: how many heads queries and keys have; `heads` is a multiple of `kv_heads`.
+    - `scale`: the factor of every score, usually 1 / sqrt(D).
+    - `kv_block`: keys in a block of the sum, in positions.
+    - `window`: how many positions back a token sees, itself included; 0: all.
+    - `y`: like `q`, the mean of the values under the softmax of the scores.
+    - `lse`: float32 [T, heads], the log-sum-exp of the scores of each row and head, which the gradient reads.
 
     Example:
 
@@ -45,6 +53,11 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [
     With `p = exp(s*scale - lse)`, `d = sum(dy * y)` of a row and head (N13), `ds = p * (dy.v - d) * scale`:
     `dq = sum_j ds_j k_j`, keys ascending; `dk_j = sum_t ds q_t`, `dv_j = sum_t p dy_t`, queries ascending and, of one query, the heads of
     the group ascending. Each is one float32 chain of fused multiply-adds that starts at 0; the results are rounded once.
+
+    - `dy`: like `y`, the gradient of the attention's result.
+    - `q`, `k`, `v`, `positions`, `sequences`, `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as of `nn.attention`.
+    - `y`, `lse`: the results of `nn.attention` on them.
+    - `dq`: bf16 or float32 [T, heads*D], the gradient of `q`; `dk`, `dv`: [T, kv_heads*D], those of `k` and `v`.
 
     Example:
 
@@ -74,6 +87,12 @@ def NN_CacheWriteOp : NN_Op<"cache_write", [NN_InPlace<"2, 0, 3, 1">,
     [page, kv_head, element, slot], so that a decode step reads one element of many keys at once; values as
     [page, kv_head, slot, element]. Copies, no rounding. In place after bufferization.
 
+    - `k`, `v`: bf16 or float32 [T, kv_heads*D], the keys, rotated, and the values of the batch.
+    - `key_cache`: [pages, kv_heads, D, B], and `value_cache`: [pages, kv_heads, B, D], what is kept so far.
+    - `positions`: i32 [T], and `sequences`: i32 [S + 1], describe the batch as the dialect says.
+    - `pages`: i32 [S, P], the page of each block of B positions of each sequence.
+    - `new_key_cache`, `new_value_cache`: the caches with the keys and values of the batch in their slots.
+
     Example:
 
     ```mlir
@@ -101,7 +120,12 @@ def NN_RopeCacheWriteOp : NN_Op<"rope_cache_write", [NN_InPlace<"8, 1, 9, 2">,
     each head goes through `nn.rms_norm` before it is rotated. Only a program for a device has it (`nibble-fuse-launches`). In place after
     bufferization.
 
-    - `q`: [T, heads*D]; `k`, `v`: [T, kv_heads*D]; `cos`, `sin`: float32 [T, D/2]; `norms`: two of [D], or none.
+    - `q`: bf16 or float32 [T, heads*D], the queries; `k`, `v`: [T, kv_heads*D], the keys and values; none is rotated yet.
+    - `cos`, `sin`: float32 [T, D/2], the results of `nn.rope_table`.
+    - `positions`, `sequences`, `pages`, `key_cache`, `value_cache`: as of `nn.cache_write`.
+    - `norms`: two weights of [D], of the queries' and the keys' norm, or none; `epsilon` is that of both norms.
+    - `rotated`: like `q`, the queries after norm and rotation.
+    - `new_key_cache`, `new_value_cache`: as of `nn.cache_write`.
 
     Example:
 
@@ -132,6 +156,11 @@ def NN_PagedAttentionOp : NN_Op<"paged_attention", [AllTypesMatch<["q", "y"]>]> 
     The same sums in the same order as `nn.attention` (N14), so the same bits: token t of sequence s attends to positions
     0..positions[t] of the cache, which holds what `nn.cache_write` put there now and before. The page size is a multiple of
     `kv_block`.
+
+    - `q`: bf16 or float32 [T, heads*D], the queries, rotated.
+    - `key_cache`: [pages, kv_heads, D, B], and `value_cache`: [pages, kv_heads, B, D], with the keys and values of the batch in them.
+    - `positions`, `sequences`, `pages`: as of `nn.cache_write`; `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as of `nn.attention`.
+    - `y`: like `q`, as of `nn.attention`.
 
     Example:
 

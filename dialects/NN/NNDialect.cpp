@@ -1,3 +1,5 @@
+// Registers the nn dialect and verifies the attributes that it puts on modules
+// and on arguments and results of functions.
 #include "dialects/NN/NN.h"
 
 #include "mlir/IR/BuiltinOps.h"

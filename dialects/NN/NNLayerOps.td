@@ -10,6 +10,10 @@ def NN_EmbeddingOp : NN_Op<"embedding"> {
   let description = [{
     `y[t, :] = table[tokens[t], :]`. A token outside 0..V-1 is refused by the runtime before the call.
 
+    - `tokens`: i32 [T], numbers of rows of the table.
+    - `table`: bf16 or float32 [V, D], a row for each token of the vocabulary.
+    - `y`: [T, D], the rows, in the element type of the table.
+
     Example:
 
     ```mlir
@@ -26,6 +30,10 @@ def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [NN_InPlace<"2, 0">, AllTypesMa
   let summary = "Gradient of the table: rows of dy added to the rows their tokens name.";
   let description = [{
     `dtable[v, :] = init[v, :] + sum over t with tokens[t] == v of dy[t, :]`, float32, t ascending, one chain of additions.
+
+    - `dy`: bf16 or float32 [T, D], the gradient of the rows.
+    - `tokens`: i32 [T], the token of each row.
+    - `init`: float32 [V, D], the gradient so far; `dtable`: the same with the rows added.
 
     Example:
 
@@ -46,6 +54,11 @@ def NN_RMSNormOp : NN_Op<"rms_norm", [AllTypesMatch<["x", "y"]>]> {
     (sum in the order N13), `y = E(weight * E(x * r))` with E the element type: the order of Hugging Face, where the normalized value
     is rounded before it is scaled.
 
+    - `x`: bf16 or float32 [T, features], the rows; `features` is a multiple of D.
+    - `weight`: of the same element type, [D], the scale of each element of a block.
+    - `epsilon`: float32, added to the mean of squares.
+    - `y`: like `x`, the rows normalized and scaled.
+
     Example:
 
     ```mlir
@@ -64,6 +77,11 @@ def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [NN_InPlace<"3, 1">, AllTypesMatch
   let description = [{
     With `n = x * r` (not rounded) and `g = dy * weight`: `dx = r * (g - n * sum(g * n) / D)`, sums in the order N13;
     `dweight = init + sum over tokens and heads of dy * n`, ascending, one chain.
+
+    - `dy`: like `x`, the gradient of the norm's result.
+    - `x`, `weight`, `epsilon`: as of `nn.rms_norm`.
+    - `init`: float32 [D], the gradient of the weight so far.
+    - `dx`: like `x`, the gradient of the rows, rounded once; `dweight`: float32 [D].
 
     Example:
 
@@ -84,6 +102,10 @@ def NN_LinearOp : NN_Op<"linear", [AttrSizedOperandSegments]> {
     `y[t, n] = E(sum_k x[t, k] * w[n, k])` accumulated in float32 in the order N10/N11: sixteen lanes, each with one fused multiply-add for
     every sixteenth k ascending, then one fixed tree. With `bias` the rounded sum plus bias is rounded again; likewise with `residual`, as
     separate additions would. E is the element type of the result, which may be float32 for logits.
+
+    - `x`: bf16 or float32 [T, K], the rows; `weight`: of the same element type, [N, K].
+    - `bias`: [N], optional; `residual`: [T, N], optional.
+    - `y`: bf16 or float32 [T, N].
 
     Example:
 
@@ -106,6 +128,9 @@ def NN_LinearInputGradOp : NN_Op<"linear_input_grad"> {
   let description = [{
     `dx[t, k] = E(sum_n dy[t, n] * w[n, k])`, float32, n ascending, one chain of fused multiply-adds (N10).
 
+    - `dy`: bf16 or float32 [T, N], the gradient of the linear's result; `weight`: [N, K], its weight.
+    - `dx`: bf16 or float32 [T, K], the gradient of its rows.
+
     Example:
 
     ```mlir
@@ -124,6 +149,9 @@ def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [NN_InPlace<"2, 0">, All
     `dw[n, k] = init[n, k] + sum_t dy[t, n] * x[t, k]`, float32, t ascending, one chain of fused multiply-adds that starts at `init`. Cutting
     the tokens into microbatches therefore does not change a bit.
 
+    - `dy`: bf16 or float32 [T, N], the gradient of the linear's result; `x`: [T, K], its rows.
+    - `init`: float32 [N, K], the gradient so far; `dweight`: the same with this batch added.
+
     Example:
 
     ```mlir
@@ -140,6 +168,9 @@ def NN_SumTokensOp : NN_Op<"sum_tokens", [NN_InPlace<"1, 0">, AllTypesMatch<["in
   let summary = "Sum of rows over the tokens: the gradient of a bias.";
   let description = [{
     `sum[n] = init[n] + sum_t x[t, n]`, float32, t ascending, one chain of additions.
+
+    - `x`: bf16 or float32 [T, N], the rows.
+    - `init`: float32 [N], the sum so far; `sum`: the same with the rows added.
 
     Example:
 
@@ -158,6 +189,11 @@ def NN_RopeTableOp : NN_Op<"rope_table", [AllTypesMatch<["cos", "sin"]>]> {
   let description = [{
     `angle[t, i] = float(positions[t]) * inverse_frequencies[i]` in float32; `cos = cos(angle) * attention_factor`, likewise `sin`, in
     float32. Scaled rope (llama3, yarn) is in the frequencies and the factor, computed at import.
+
+    - `positions`: i32 [T], the position of each token in its sequence.
+    - `inverse_frequencies`: float32 [D/2], radians a position, for each pair of a head.
+    - `attention_factor`: float32, multiplies both tables; 1 but for yarn.
+    - `cos`, `sin`: float32 [T, D/2].
 
     Example:
 
@@ -179,6 +215,11 @@ def NN_RopeOp : NN_Op<"rope", [AllTypesMatch<["x", "y"]>, AllTypesMatch<["cos", 
     `y[i+D/2] = x[i+D/2]*cos[i] + x[i]*sin[i]`, in float32 (each product rounded, then the sum), then rounded to the element type. With `inverse`
     the sign of sin is turned: that is the gradient.
 
+    - `x`: bf16 or float32 [T, heads*D], the rows.
+    - `cos`, `sin`: float32 [T, D/2], the results of `nn.rope_table`.
+    - `inverse`: present where the rotation goes back.
+    - `y`: like `x`, the rows rotated.
+
     Example:
 
     ```mlir
@@ -196,6 +237,9 @@ def NN_SwigluOp : NN_Op<"swiglu", [SameOperandsAndResultType]> {
   let description = [{
     `y = E(E(silu(gate)) * up)`, `silu(g) = g / (1 + exp(-g))` in float32, exp the polynomial of the host library.
 
+    - `gate`, `up`: bf16 or float32 [T, N], the two halves of the layer.
+    - `y`: like `gate`.
+
     Example:
 
     ```mlir
@@ -211,6 +255,9 @@ def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
   let summary = "Gradients of swiglu.";
   let description = [{
     With `s = 1 / (1 + exp(-gate))`: `dgate = dy * up * s * (1 + gate * (1 - s))`, `dup = dy * gate * s`, in float32, rounded once.
+
+    - `dy`: bf16 or float32 [T, N], the gradient of the result; `gate`, `up`: as of `nn.swiglu`.
+    - `dgate`, `dup`: like `dy`, the gradients of the two.
 
     Example:
 
@@ -229,7 +276,8 @@ def NN_LinearSwigluOp : NN_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> 
     `y = nn.swiglu(nn.linear(x, gate), nn.linear(x, up))` with the same bits: each sum is rounded to the element type before silu sees it, and
     the order of a sum is that of the linear by itself. Only a program for a device has it (`nibble-fuse-launches`).
 
-    - `x`: [T, K]; `gate`, `up`: [N, K]; `y`: [T, N].
+    - `x`: bf16 or float32 [T, K], the rows; `gate`, `up`: of the same element type, [N, K], the two weights.
+    - `y`: [T, N].
 
     Example:
 
@@ -247,6 +295,10 @@ def NN_TakeRowsOp : NN_Op<"take_rows"> {
   let summary = "The rows that an index vector names.";
   let description = [{
     `y[r, :] = x[rows[r], :]`. Rollout asks for the logits of the tokens it will sample from, and only of those.
+
+    - `x`: bf16 or float32 [T, features], all rows.
+    - `rows`: i32 [R], numbers of rows of `x`, in any order and as often as one likes.
+    - `y`: [R, features], the rows that were named.
 
     Example:
 

@@ -13,6 +13,10 @@ def NN_LogProbabilityOp : NN_Op<"log_probability", [AllTypesMatch<["temperature"
     adds nothing to the entropy; temperatures are positive. Rollout and training call this same op on the same
     bits: that is why their difference is 0. A target outside 0..V-1 is refused by the runtime before the call.
 
+    - `logits`: float32 [T, V]; `targets`: i32 [T], a token for each row.
+    - `temperature`: float32 [T], positive.
+    - `logp`, `lse`, `entropy`: float32 [T], in nats.
+
     Example:
 
     ```mlir
@@ -32,6 +36,10 @@ def NN_LogProbabilityGradOp : NN_Op<"log_probability_grad", [
   let description = [{
     With `x = logits / temperature`, `p = exp(x - lse)`:
     `dlogits = (dlogp * (1[v == target] - p) - dentropy * p * (x - lse + entropy)) / temperature`, float32.
+
+    - `dlogp`, `dentropy`: float32 [T], the gradients of the log-probability and of the entropy.
+    - `logits`, `targets`, `temperature`: as of `nn.log_probability`; `lse`, `entropy`: its results.
+    - `dlogits`: float32 [T, V], the gradient of the logits.
 
     Example:
 
@@ -70,6 +78,11 @@ def NN_SampleOp : NN_Op<"sample", [AllTypesMatch<["token", "status"]>, AllTypesM
     `status` is 0, or says why nothing can be drawn: `kind + 4 * token` with the lowest token whose logit is NaN (kind 1) or +infinity (2), or 3 when
     no logit is finite. The row's token is then `token`.
 
+    - `logits`: float32 [R, V]; `temperature`: float32 [R], 0 for greedy.
+    - `bits`: i64 [R], 64 random bits for each row, without a sign.
+    - `filtered`: i32 [F], the rows with filters; `top_k`: i32 [F]; `top_p`, `min_p`: float64 [F].
+    - `token`: i32 [R]; `log_kept_mass`: float32 [R], in nats; `status`: i32 [R].
+
     Example:
 
     ```mlir
@@ -97,6 +110,8 @@ def NN_SumOp : NN_Op<"sum"> {
   let description = [{
     `sum = sum16(x)`: sixteen lanes ascending, then the fixed tree; float32.
 
+    - `x`: float32 [T]; `sum`: a float32 scalar.
+
     Example:
 
     ```mlir
@@ -112,6 +127,9 @@ def NN_BroadcastOp : NN_Op<"broadcast", [AllTypesMatch<["like", "y"]>]> {
   let summary = "A scalar for every entry of a vector: the gradient of nn.sum.";
   let description = [{
     `y[t] = x` for every t of `like`.
+
+    - `x`: a float32 scalar; `like`: float32 [T], of which only the length counts.
+    - `y`: float32 [T].
 
     Example:
 
@@ -129,6 +147,9 @@ def NN_SquareSumOp : NN_Op<"square_sum", [NN_InPlace<"0, 0">, AllTypesMatch<["in
   let description = [{
     `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
     Each addition is to what the ones before came to.
+
+    - `init`: a float32 scalar, the sum so far; `xs`: float32 tensors of any shapes.
+    - `sum`: a float32 scalar.
 
     Example:
 
@@ -149,6 +170,12 @@ def NN_AdamWOp : NN_Op<"adamw", [NN_InPlace<"0, 0, 1, 1, 2, 2">,
     `g = gradient * c`; `m' = beta1*m + (1-beta1)*g`; `v' = beta2*v + (1-beta2)*g*g`;
     `master' = master - a * ((m' / h6) / (sqrt(v' / h7) + epsilon) + d * master)`; `weight = E(master')`. float32, every operation rounded
     (Loshchilov and Hutter, decoupled decay). In place after bufferization.
+
+    - `master`: float32 of any shape, the parameter; `gradient`: like it, the sum over the step.
+    - `moment1`, `moment2`: like `master`, the running means of the gradient and of its square.
+    - `hyper`: float32 [8].
+    - `new_master`, `new_moment1`, `new_moment2`: like `master`, after the step.
+    - `weight`: bf16 or float32 of the same shape, what programs read.
 
     Example:
 

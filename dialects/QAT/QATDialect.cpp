@@ -1,3 +1,4 @@
+// Registers the qat dialect and verifies the scheme attribute.
 #include "dialects/QAT/QAT.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -1,3 +1,4 @@
+// Verifiers and folds of the qat ops.
 #include "dialects/QAT/QAT.h"
 
 using namespace mlir;
@@ -63,7 +64,8 @@ LogicalResult DequantizeOp::verify() {
 }
 
 LogicalResult RepackOp::verify() {
-  PackedType from = getInput().getType(), to = getResult().getType();
+  PackedType from = getInput().getType();
+  PackedType to = getResult().getType();
   if (from.getN() != to.getN() || from.getK() != to.getK() ||
       from.getScheme() != to.getScheme())
     return emitOpError() << "changes the layout only, not " << from << " to "
@@ -81,8 +83,8 @@ OpFoldResult RepackOp::fold(FoldAdaptor) {
 }
 
 LogicalResult LinearOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()),
-       y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType());
+  auto y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getPacked().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
@@ -100,8 +102,8 @@ LogicalResult LinearOp::verify() {
 }
 
 LogicalResult LinearSwigluOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()),
-       y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType());
+  auto y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getGate().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
@@ -112,8 +114,8 @@ LogicalResult LinearSwigluOp::verify() {
 }
 
 LogicalResult LinearInputGradOp::verify() {
-  auto dy = cast<RankedTensorType>(getDy().getType()),
-       dx = cast<RankedTensorType>(getDx().getType());
+  auto dy = cast<RankedTensorType>(getDy().getType());
+  auto dx = cast<RankedTensorType>(getDx().getType());
   PackedType packed = getPacked().getType();
   if (dy.getDimSize(1) != packed.getN())
     return emitOpError() << "dy " << dy << " has another N than " << packed;

@@ -20,6 +20,9 @@ def QAT_FakeQuantOp : QAT_Op<"fake_quant", [SameOperandsAndResultType]> {
     the identity for every element (N8, straight-through). With `convention = slime` the decode uses the scale before it is rounded
     to bf16.
 
+    - `weight`: bf16 or float32 [N, K], the weight as trained; `scheme`: the grid.
+    - `result`: like `weight`, its value on the grid.
+
     Example:
 
     ```mlir
@@ -39,6 +42,9 @@ def QAT_StraightThroughOp : QAT_Op<"straight_through", [
   let description = [{
     `out = body(x)`; `dL/dx = dL/dout`, unchanged. `qat.fake_quant` is the instance whose body is the built-in grid; this op is for
     schemes that a user writes.
+
+    - `input`: a tensor of any shape and element type, which `body` takes.
+    - `result`: of the same type, what `body` yields.
 
     Example:
 
@@ -60,6 +66,8 @@ def QAT_StraightThroughOp : QAT_Op<"straight_through", [
 def QAT_YieldOp : QAT_Op<"yield", [Terminator, HasParent<"StraightThroughOp">]> {
   let summary = "The value of a straight_through body.";
   let description = [{
+    - `value`: the result of the `qat.straight_through` around it, of its type.
+
     Example:
 
     ```mlir
@@ -76,6 +84,9 @@ def QAT_QuantizeOp : QAT_Op<"quantize"> {
   let description = [{
     For each group of `group_size` elements along K: `s = bf16(amax / 7)`, `q = clamp(rne(x / s), -7, 7)`, q = 0 where s = 0. A float32
     weight is rounded to bf16 first (N1). NaN and infinity are reported by the runtime before the op runs (N7).
+
+    - `weight`: bf16 or float32 [N, K].
+    - `packed`: codes and scales of [N, K]; the type says scheme and layout.
 
     Example:
 
@@ -95,6 +106,9 @@ def QAT_DequantizeOp : QAT_Op<"dequantize"> {
     `w[n, k] = bf16(float(q[n, k]) * float(s[n, k / group_size]))`: the product is exact in float32, so there is one rounding. A float32
     result is that bf16 value widened.
 
+    - `packed`: codes and scales of [N, K].
+    - `weight`: bf16 or float32 [N, K].
+
     Example:
 
     ```mlir
@@ -111,6 +125,8 @@ def QAT_RepackOp : QAT_Op<"repack"> {
   let summary = "One layout to another, exactly.";
   let description = [{
     A permutation of codes; scales are copied. `repack(repack(p)) == p`; the same layout folds away.
+
+    - `input`, `result`: packed weights of the same shape and scheme, in two layouts.
 
     Example:
 
@@ -131,8 +147,10 @@ def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
   let description = [{
     `y = nn.linear(x, dequantize(packed), bias) (+ residual)` with the same bits (N10, N11).
 
-    - `x`: [T, K]; `packed`: [N, K]; `bias`: [N], optional; `residual`: [T, N], optional, added after the sum was rounded to the element
-      type of the result, as a separate add would.
+    - `x`: bf16 or float32 [T, K], the rows; `packed`: [N, K], the weight.
+    - `bias`: [N], optional.
+    - `residual`: [T, N], optional, added after the sum was rounded to the element type of the result, as a separate add would.
+    - `y`: bf16 or float32 [T, N].
 
     Example:
 
@@ -156,7 +174,8 @@ def QAT_LinearSwigluOp : QAT_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]
   let description = [{
     `y = nn.swiglu(qat.linear(x, gate), qat.linear(x, up))` with the same bits. Only a program for a device has it (`nibble-fuse-launches`).
 
-    - `x`: [T, K]; `gate`, `up`: [N, K] of one scheme and layout; `y`: [T, N].
+    - `x`: bf16 or float32 [T, K], the rows; `gate`, `up`: [N, K], packed with one scheme and layout.
+    - `y`: bf16 or float32 [T, N].
 
     Example:
 
@@ -175,6 +194,9 @@ def QAT_LinearInputGradOp : QAT_Op<"linear_input_grad"> {
   let summary = "nn.linear_input_grad over a packed weight.";
   let description = [{
     `dx[t, k] = sum_n dy[t, n] * dequantize(packed)[n, k]`, float32, n ascending, one chain (N10).
+
+    - `dy`: bf16 or float32 [T, N], the gradient of the linear's result; `packed`: [N, K], its weight.
+    - `dx`: bf16 or float32 [T, K], the gradient of its rows.
 
     Example:
 

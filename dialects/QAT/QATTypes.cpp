@@ -1,3 +1,5 @@
+// The packed type: its verifier, its bytes in memory, and the buffer that it
+// becomes.
 #include "dialects/QAT/QAT.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"

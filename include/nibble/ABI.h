@@ -1,3 +1,5 @@
+// The contract between compiled programs and the runtime: the program's table
+// of functions, and the functions of the runtime that generated code calls.
 /* The seam between generated code and the runtime. C, stdint only.
  *
  * A compiled program is a table of functions. Each function takes an array of

@@ -1,3 +1,4 @@
+// Registers every dialect, pass and pipeline of Nibble.
 #include "include/nibble/InitAll.h"
 
 #include "dialects/Check/Check.h"

@@ -1,3 +1,5 @@
+// Counts the bytes and operations of each launch and how long an H200 needs for
+// them.
 #include "lib/Driver/KernelReport.h"
 
 #include "runtime/bundle/device/call_plan.h"
@@ -30,8 +32,8 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens,
       continue;
     Work &of = work[command.kernel];
     std::optional<int64_t> touched = bytesTouched(plan, command);
-    double bytes = static_cast<double>(touched.value_or(0)),
-           operations = static_cast<double>(command.operations);
+    double bytes = static_cast<double>(touched.value_or(0));
+    double operations = static_cast<double>(command.operations);
     ++of.launches;
     of.isKnown &= touched.has_value();
     of.bytes += bytes;

@@ -1,3 +1,4 @@
+// Imports a model and runs it through the stages of training or of rollout.
 #include "lib/Driver/ModelCompiler.h"
 
 #include "lib/Driver/Stages.h"

@@ -1,3 +1,4 @@
+// Checks a recipe and chooses the weights that it names.
 #include "lib/Driver/Recipe.h"
 
 #include "runtime/formats/checkpoint/model_weights.h"

@@ -1,3 +1,4 @@
+// Parses and compiles modules, and turns MLIR's diagnostics into a Status.
 #include "lib/Driver/Session.h"
 
 #include "include/nibble/InitAll.h"
@@ -42,8 +43,8 @@ static std::string placeOf(mlir::Location location) {
 // Where and what. Of a text of several lines the first: dumps of ops follow
 // there.
 static std::string oneLine(const mlir::Diagnostic &diagnostic) {
-  std::string place = placeOf(diagnostic.getLocation()),
-              text = diagnostic.str();
+  std::string place = placeOf(diagnostic.getLocation());
+  std::string text = diagnostic.str();
   text = llvm::StringRef(text).trim().split('\n').first.str();
   return place.empty() ? text : place + ": " + text;
 }
@@ -68,10 +69,19 @@ Session::Session(Warn warn) : warn_(std::move(warn)) {
 
 Session::~Session() = default;
 
-Status Session::failure(Code code, const std::string &otherwise) {
-  Status status(code, errors_.empty() ? otherwise : errors_.front());
+std::string Session::takeError(const std::string &otherwise) {
+  std::string text = errors_.empty() ? otherwise : errors_.front();
   errors_.clear();
-  return status;
+  return text;
+}
+
+// A diagnostic of MLIR's own says what is wrong and not what to do.
+Status Session::failure(Code code, const std::string &otherwise) {
+  std::string text = takeError(otherwise);
+  if (text.find("; ") == std::string::npos)
+    text += code == Code::kBadInput ? "; correct the module"
+                                    : "; change the module";
+  return Status(code, text);
 }
 
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
@@ -133,9 +143,10 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
   if (size_t prefix = reason.rfind("error: "); prefix != llvm::StringRef::npos)
     reason =
         reason.substr(prefix).drop_front(llvm::StringRef("error: ").size());
-  std::string said = reason.empty() ? failure(code, "cannot be built").message()
-                                    : reason.str();
-  return Status(Code::kUsage, "pipeline '" + pipeline + "': " + said);
+  std::string said =
+      reason.empty() ? takeError("cannot be built") : reason.str();
+  return Status::usage("pipeline '" + pipeline + "': " + said +
+                       "; correct the pipeline");
 }
 
 Status Session::run(mlir::ModuleOp module, const std::string &name,
@@ -168,8 +179,9 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
                                                 nvptx::Assembly *log) {
   errors_.clear();
   auto ours = [&](const char *what) {
-    return failure(Code::kFailed, "nothing more is known")
-        .within(std::string(what) + ", a defect of this compiler");
+    return Status::failed(std::string(what) + ", a defect of this compiler: " +
+                          takeError("nothing more is known") +
+                          "; report it with the module");
   };
   auto program = nvptx::compileCommands(module);
   if (failed(program)) {

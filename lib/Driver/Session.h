@@ -79,11 +79,13 @@ public:
                                          bool assemble = false,
                                          nvptx::Assembly *log = nullptr);
 
-  // What the last failed MLIR call reported, as one line; `otherwise` when it
-  // said nothing.
+  // What the last failed MLIR call reported, as one line that ends with what to
+  // do; `otherwise` when it said nothing.
   Status failure(Code code, const std::string &otherwise);
 
 private:
+  std::string takeError(const std::string &otherwise);
+
   std::unique_ptr<mlir::MLIRContext> context_;
   std::vector<std::string> errors_;
   Warn warn_;

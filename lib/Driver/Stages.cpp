@@ -1,3 +1,5 @@
+// Runs the stages one after the other and writes the module after each where
+// asked.
 #include "lib/Driver/Stages.h"
 
 #include "lib/Target/Host/Machine.h"
@@ -37,9 +39,9 @@ Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
     std::string known;
     for (const Stage &stage : stages)
       known += stage.name.str() + ", ";
-    return Status::usage(
-        fmt::format("stage '{}' is not one of this program's: {}{}, {}", last,
-                    known, kLowerToHost, kLowerToHopper));
+    return Status::usage(fmt::format(
+        "stage '{}' is not one of this program's: {}{}, {}; choose one of them",
+        last, known, kLowerToHost, kLowerToHopper));
   }
   for (const Stage &stage : stages) {
     std::string name = stage.name.str();

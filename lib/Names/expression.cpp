@@ -1,3 +1,4 @@
+// Compiles and runs regular expressions with Oniguruma.
 #include "lib/Names/expression.h"
 
 #include <oniguruma.h>

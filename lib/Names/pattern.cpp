@@ -1,3 +1,4 @@
+// Parses patterns, matches them with names, and finds names that are close.
 #include "lib/Names/pattern.h"
 
 #include <oniguruma.h>
@@ -25,7 +26,8 @@ std::optional<bool> run(void *regex, std::string_view text, bool atStart) {
   onig_initialize_match_param(limits);
   onig_set_retry_limit_in_match_of_match_param(limits, kRetryLimit);
   onig_set_retry_limit_in_search_of_match_param(limits, kRetryLimit);
-  const OnigUChar *begin = toOnig(text.data()), *end = begin + text.size();
+  const OnigUChar *begin = toOnig(text.data());
+  const OnigUChar *end = begin + text.size();
   int found =
       atStart ? onig_match_with_param(static_cast<regex_t *>(regex), begin, end,
                                       begin, nullptr, ONIG_OPTION_NONE, limits)
@@ -90,7 +92,8 @@ std::string literalPart(std::string_view expression) {
 // The fewest insertions, deletions and replacements that make `part` some
 // stretch of `text`.
 size_t distanceInside(std::string_view part, std::string_view text) {
-  std::vector<size_t> row(text.size() + 1, 0), next(row.size());
+  std::vector<size_t> row(text.size() + 1, 0);
+  std::vector<size_t> next(row.size());
   for (size_t i = 0; i < part.size(); ++i) {
     next[0] = i + 1;
     for (size_t j = 0; j < text.size(); ++j)

@@ -1,3 +1,5 @@
+// Decides for each weight whether include and exclude patterns choose it, and
+// says which patterns have no effect.
 #include "lib/Names/selection.h"
 
 #include <algorithm>

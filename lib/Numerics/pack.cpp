@@ -1,3 +1,5 @@
+// Sizes and places of codes and scales in a packed weight, and packing and
+// unpacking of rows.
 #include "lib/Numerics/pack.h"
 
 #include "lib/Numerics/bf16.h"
@@ -74,8 +76,9 @@ void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
 // `slab` of slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
-  int64_t groups = layout.groupsPerRow(), row = index / groups,
-          group = index % groups;
+  int64_t groups = layout.groupsPerRow();
+  int64_t row = index / groups;
+  int64_t group = index % groups;
   int64_t perRow = layout.scalesPerSlabRow();
   int64_t place =
       ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows +
@@ -197,7 +200,8 @@ std::optional<PackedLayout> parsePacked(std::string_view text) {
   if (!text.starts_with(prefix) || !text.ends_with(">"))
     return std::nullopt;
   text = text.substr(prefix.size(), text.size() - prefix.size() - 1);
-  size_t firstComma = text.find(','), lastComma = text.rfind(',');
+  size_t firstComma = text.find(',');
+  size_t lastComma = text.rfind(',');
   if (firstComma == std::string_view::npos || firstComma == lastComma)
     return std::nullopt;
 
@@ -296,7 +300,8 @@ void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
     std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
-  int64_t groups = layout.groupsPerRow(), perRow = layout.scalesPerSlabRow();
+  int64_t groups = layout.groupsPerRow();
+  int64_t perRow = layout.scalesPerSlabRow();
   if (index % groups == groups - 1 && groups % perRow != 0)
     std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0,
                 static_cast<size_t>(2 * (perRow - groups % perRow)));

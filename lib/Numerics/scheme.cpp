@@ -1,3 +1,4 @@
+// Spelling, parsing and checking of quantization schemes.
 #include "lib/Numerics/scheme.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The texts of the built-in objectives, put in by the build.
 #include "lib/Objectives/Objectives.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Evaluates a forward function at shifted points and compares the differences
+// with the gradients that were built.
 #include "lib/Reference/FiniteDifference.h"
 
 #include "dialects/NN/NN.h"
@@ -41,27 +43,28 @@ public:
   Checker(func::FuncOp forward, func::FuncOp step,
           ArrayRef<ReferenceValue> arguments,
           const FiniteDifferenceOptions &options)
-      : forward(forward), step(step), point(arguments.begin(), arguments.end()),
-        options(options), random(options.seed) {}
+      : forward_(forward), step_(step),
+        point_(arguments.begin(), arguments.end()), options_(options),
+        random_(options.seed) {}
 
   FailureOr<std::vector<GradientComparison>> run() {
     if (failed(fillArguments()))
       return failure();
-    auto results = evaluate(step, stepArguments, options.reference);
+    auto results = evaluate(step_, stepArguments_, options_.reference);
     if (failed(results))
       return failure();
     std::vector<GradientComparison> comparisons;
-    for (unsigned i = 0; i < forward.getNumArguments(); ++i) {
-      std::string name = nameOf(forward, i);
-      for (unsigned r = 0; r < step.getNumResults(); ++r) {
-        DictionaryAttr attributes = step.getResultAttrDict(r);
+    for (unsigned i = 0; i < forward_.getNumArguments(); ++i) {
+      std::string name = nameOf(forward_, i);
+      for (unsigned r = 0; r < step_.getNumResults(); ++r) {
+        DictionaryAttr attributes = step_.getResultAttrDict(r);
         if (gradientName(attributes, nn::kStateAttr) != name &&
             gradientName(attributes, nn::kOutputAttr) != name)
           continue;
         std::vector<double> gradient = (*results)[r].reals;
-        if (accumulators.contains(name))
+        if (accumulators_.contains(name))
           for (auto [element, before] :
-               llvm::zip_equal(gradient, accumulators[name].reals))
+               llvm::zip_equal(gradient, accumulators_[name].reals))
             element -= before;
         auto comparison = compare(i, name, gradient);
         if (failed(comparison))
@@ -70,49 +73,50 @@ public:
       }
     }
     if (comparisons.empty())
-      return step.emitError() << "returns no gradient of an argument of '"
-                              << forward.getName() << "'";
+      return step_.emitError() << "returns no gradient of an argument of '"
+                               << forward_.getName() << "'";
     return comparisons;
   }
 
 private:
   // What the step takes beyond the forward's arguments: seeds and accumulators.
   LogicalResult fillArguments() {
-    auto results = evaluate(forward, point, options.reference);
+    auto results = evaluate(forward_, point_, options_.reference);
     if (failed(results))
       return failure();
-    seeds.resize(results->size());
-    stepArguments.assign(point.begin(), point.end());
-    for (unsigned i = forward.getNumArguments(); i < step.getNumArguments();
+    seeds_.resize(results->size());
+    stepArguments_.assign(point_.begin(), point_.end());
+    for (unsigned i = forward_.getNumArguments(); i < step_.getNumArguments();
          ++i) {
-      Type type = step.getArgumentTypes()[i];
+      Type type = step_.getArgumentTypes()[i];
       StringRef accumulated =
-          gradientName(step.getArgAttrDict(i), nn::kStateAttr);
-      StringRef seeded = gradientName(step.getArgAttrDict(i), nn::kInputAttr);
+          gradientName(step_.getArgAttrDict(i), nn::kStateAttr);
+      StringRef seeded = gradientName(step_.getArgAttrDict(i), nn::kInputAttr);
       unsigned result = 0;
       if (!accumulated.empty()) {
-        ReferenceValue value = randomValue(type, random);
-        accumulators[accumulated] = value;
-        stepArguments.push_back(std::move(value));
+        ReferenceValue value = randomValue(type, random_);
+        accumulators_[accumulated] = value;
+        stepArguments_.push_back(std::move(value));
       } else if (seeded.consume_front("result") &&
-                 !seeded.getAsInteger(10, result) && result < seeds.size()) {
+                 !seeded.getAsInteger(10, result) && result < seeds_.size()) {
         ReferenceValue value =
-            randomValue(type, random, (*results)[result].shape);
-        seeds[result] = value.reals;
-        stepArguments.push_back(std::move(value));
+            randomValue(type, random_, (*results)[result].shape);
+        seeds_[result] = value.reals;
+        stepArguments_.push_back(std::move(value));
       } else {
-        return step.emitError()
+        return step_.emitError()
                << "argument " << i
                << " is neither an accumulator nor a seed of a gradient";
       }
     }
-    if (llvm::all_of(seeds, [](const std::vector<double> &seed) {
+    if (llvm::all_of(seeds_, [](const std::vector<double> &seed) {
           return seed.empty();
         })) {
       if (results->empty() || results->front().reals.size() != 1)
-        return forward.emitError() << "the first result is not a float scalar, "
-                                      "and the step takes no seeds";
-      seeds.front() = {1.0};
+        return forward_.emitError()
+               << "the first result is not a float scalar, "
+                  "and the step takes no seeds";
+      seeds_.front() = {1.0};
     }
     return success();
   }
@@ -121,15 +125,15 @@ private:
   // `direction`.
   FailureOr<double> valueAt(unsigned index, ArrayRef<double> direction,
                             double h) {
-    std::vector<double> kept = point[index].reals;
-    for (auto [element, d] : llvm::zip_equal(point[index].reals, direction))
+    std::vector<double> kept = point_[index].reals;
+    for (auto [element, d] : llvm::zip_equal(point_[index].reals, direction))
       element += h * d;
-    auto results = evaluate(forward, point, options.reference);
-    point[index].reals = std::move(kept);
+    auto results = evaluate(forward_, point_, options_.reference);
+    point_[index].reals = std::move(kept);
     if (failed(results))
       return failure();
     double sum = 0.0;
-    for (auto [seed, result] : llvm::zip_equal(seeds, *results))
+    for (auto [seed, result] : llvm::zip_equal(seeds_, *results))
       if (!seed.empty())
         for (auto [g, element] : llvm::zip_equal(seed, result.reals))
           sum += g * element;
@@ -142,31 +146,31 @@ private:
         {-2, 1}, {-1, -8}, {1, 8}, {2, -1}};
     double sum = 0.0;
     for (auto [at, weight] : points) {
-      FailureOr<double> value = valueAt(index, direction, at * options.step);
+      FailureOr<double> value = valueAt(index, direction, at * options_.step);
       if (failed(value))
         return failure();
       sum += weight * *value;
     }
-    return sum / (12.0 * options.step);
+    return sum / (12.0 * options_.step);
   }
 
   FailureOr<GradientComparison> compare(unsigned index, StringRef name,
                                         ArrayRef<double> gradient) {
     GradientComparison comparison{index, name.str(), {}, {}, 0.0};
-    size_t elements = point[index].reals.size();
+    size_t elements = point_[index].reals.size();
     if (gradient.size() != elements)
-      return step.emitError()
+      return step_.emitError()
              << "the gradient of '" << name << "' has " << gradient.size()
              << " elements, not " << elements;
-    bool each = elements <= static_cast<size_t>(options.directions);
-    for (size_t number = 0, count = each ? elements : options.directions;
+    bool each = elements <= static_cast<size_t>(options_.directions);
+    for (size_t number = 0, count = each ? elements : options_.directions;
          number < count; ++number) {
       std::vector<double> direction(elements, 0.0);
       if (each)
         direction[number] = 1.0;
       else
         for (double &d : direction)
-          d = random() & 1 ? 1.0 : -1.0;
+          d = random_() & 1 ? 1.0 : -1.0;
       FailureOr<double> difference = derivative(index, direction);
       if (failed(difference))
         return failure();
@@ -181,13 +185,13 @@ private:
     return comparison;
   }
 
-  func::FuncOp forward, step;
-  std::vector<ReferenceValue> point, stepArguments;
-  FiniteDifferenceOptions options;
-  std::mt19937_64 random;
+  func::FuncOp forward_, step_;
+  std::vector<ReferenceValue> point_, stepArguments_;
+  FiniteDifferenceOptions options_;
+  std::mt19937_64 random_;
   std::vector<std::vector<double>>
-      seeds; // of each result of forward; empty: not part of the sum
-  llvm::StringMap<ReferenceValue> accumulators;
+      seeds_; // of each result of forward; empty: not part of the sum
+  llvm::StringMap<ReferenceValue> accumulators_;
 };
 
 } // namespace

@@ -1,3 +1,4 @@
+// Runs functions, blocks and ops by the tables of kernels.
 #include "lib/Reference/Interpreter.h"
 
 using namespace mlir;
@@ -57,8 +58,8 @@ LogicalResult Call::expectInRange(mlir::Value operand, int64_t bound) const {
 }
 
 LogicalResult Interpreter::count(Operation *op, int64_t more) {
-  steps += more;
-  if (steps <= options.maxSteps)
+  steps_ += more;
+  if (steps_ <= options.maxSteps)
     return success();
   return op->emitOpError() << "in the reference: stopped after "
                            << options.maxSteps << " steps";
@@ -101,15 +102,15 @@ FailureOr<SmallVector<Handle>>
 Interpreter::callFunction(func::FuncOp function, ArrayRef<Handle> arguments) {
   if (function.isExternal() || !function.getBody().hasOneBlock())
     return function.emitError() << "the reference needs a body of one block";
-  if (depth == options.maxCallDepth)
+  if (depth_ == options.maxCallDepth)
     return function.emitError()
            << "in the reference: calls are nested deeper than "
            << options.maxCallDepth;
-  ++depth;
+  ++depth_;
   Environment environment;
   FailureOr<SmallVector<Handle>> results =
       runBlock(function.getBody().front(), arguments, environment);
-  --depth;
+  --depth_;
   return results;
 }
 

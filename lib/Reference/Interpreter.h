@@ -63,17 +63,17 @@ class KernelTable {
 public:
   // add<&rmsNorm>() for `LogicalResult rmsNorm(nn::RMSNormOp op, Call &call)`.
   template <auto function> void add() { addTyped<function>(function); }
-  void add(llvm::StringRef name, Kernel kernel) { kernels[name] = kernel; }
-  Kernel find(llvm::StringRef name) const { return kernels.lookup(name); }
+  void add(llvm::StringRef name, Kernel kernel) { kernels_[name] = kernel; }
+  Kernel find(llvm::StringRef name) const { return kernels_.lookup(name); }
 
 private:
   template <auto function, typename Op>
   void addTyped(llvm::LogicalResult (*)(Op, Call &)) {
-    kernels[Op::getOperationName()] = [](Call &call) {
+    kernels_[Op::getOperationName()] = [](Call &call) {
       return function(llvm::cast<Op>(call.op), call);
     };
   }
-  llvm::StringMap<Kernel> kernels;
+  llvm::StringMap<Kernel> kernels_;
 };
 
 const KernelTable &kernelTable();
@@ -115,8 +115,8 @@ public:
 private:
   llvm::LogicalResult runOperation(mlir::Operation &op,
                                    Environment &environment);
-  int64_t steps = 0;
-  int depth = 0;
+  int64_t steps_ = 0;
+  int depth_ = 0;
 };
 
 } // namespace nibble::reference

@@ -1,3 +1,4 @@
+// Reads packed bytes into codes and scales, and writes them back.
 #include "lib/Reference/Packed.h"
 
 #include "lib/Numerics/grid.h"
@@ -43,7 +44,9 @@ std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
 ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   auto type = cast<qat::PackedType>(packed.type);
   numerics::Scheme scheme = type.getScheme().numericsScheme();
-  int64_t n = type.getN(), k = type.getK(), groups = scheme.groupsPerRow(k);
+  int64_t n = type.getN();
+  int64_t k = type.getK();
+  int64_t groups = scheme.groupsPerRow(k);
   bool isFp8 = scheme.kind == numerics::Kind::kFp8;
   ReferenceValue weight =
       ReferenceValue::zero(RankedTensorType::get({n, k}, element));

@@ -1,3 +1,4 @@
+// Compiles a region of scalar ops into steps and runs them for each element.
 #include "lib/Reference/ScalarBody.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -91,7 +92,8 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
 LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
   int64_t offset = 0;
   for (auto [dimension, slot] : llvm::enumerate(step.in)) {
-    int64_t index = slots[slot].integer, extent = step.table->extent(dimension);
+    int64_t index = slots_[slot].integer;
+    int64_t extent = step.table->extent(dimension);
     if (index < 0 || index >= extent)
       return step.op->emitOpError() << "in the reference: index " << index
                                     << " is not in 0.." << extent - 1;
@@ -103,33 +105,33 @@ LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
 
 FailureOr<ArrayRef<Scalar>> ScalarBody::run(ArrayRef<Scalar> arguments,
                                             ArrayRef<int64_t> indices) {
-  llvm::copy(arguments, slots.begin());
-  for (const Step &step : steps) {
+  llvm::copy(arguments, slots_.begin());
+  for (const Step &step : steps_) {
     Scalar out;
     if (step.table) {
       if (failed(extract(step, out)))
         return failure();
     } else if (auto assertion = dyn_cast<cf::AssertOp>(step.op)) {
-      if (!slots[step.in.front()].integer)
+      if (!slots_[step.in.front()].integer)
         return step.op->emitOpError()
                << "in the reference: does not hold: " << assertion.getMsg();
       continue;
     } else if (!step.function) {
       out.integer = indices[step.dimension];
     } else {
-      operands.clear();
+      operands_.clear();
       for (unsigned slot : step.in)
-        operands.push_back(slots[slot]);
-      if (!step.function(step.op, operands, out))
+        operands_.push_back(slots_[slot]);
+      if (!step.function(step.op, operands_, out))
         return step.op->emitOpError()
                << "in the reference: no value (division by zero, or a number "
                   "that does not fit)";
       out = finish(out, step.type, step.rounded);
     }
-    slots[step.out] = out;
+    slots_[step.out] = out;
   }
-  results.clear();
-  for (unsigned slot : yields)
-    results.push_back(slots[slot]);
-  return ArrayRef<Scalar>(results);
+  results_.clear();
+  for (unsigned slot : yields_)
+    results_.push_back(slots_[slot]);
+  return ArrayRef<Scalar>(results_);
 }

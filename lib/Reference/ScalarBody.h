@@ -38,11 +38,11 @@ private:
   };
   llvm::LogicalResult extract(const Step &step, Scalar &out) const;
 
-  std::vector<Scalar> slots;
-  std::vector<Step> steps;
-  llvm::SmallVector<unsigned> yields;
-  llvm::SmallVector<Scalar> results;
-  llvm::SmallVector<Scalar> operands;
+  std::vector<Scalar> slots_;
+  std::vector<Step> steps_;
+  llvm::SmallVector<unsigned> yields_;
+  llvm::SmallVector<Scalar> results_;
+  llvm::SmallVector<Scalar> operands_;
 };
 
 } // namespace nibble::reference

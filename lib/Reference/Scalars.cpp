@@ -1,3 +1,4 @@
+// Finds the function of a scalar op and rounds what it gives.
 #include "lib/Reference/Scalars.h"
 
 using namespace mlir;

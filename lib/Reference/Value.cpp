@@ -1,3 +1,4 @@
+// Makes, rounds, compares and prints the reference's values.
 #include "lib/Reference/Value.h"
 
 #include "dialects/QAT/QAT.h"

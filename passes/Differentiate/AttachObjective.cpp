@@ -1,6 +1,4 @@
-//===- AttachObjective.cpp - logits and an objective to a loss
-//-------------===//
-
+// nibble-attach-objective: logits and an objective become a loss.
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/Passes.h"
 
@@ -14,9 +12,16 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Parser/Parser.h"
 
+#include "llvm/ADT/Statistic.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
+
+#define DEBUG_TYPE "nibble-attach-objective"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumInputs,
+    "inputs of loss and log_probability beside those of the forward");
 
 namespace nibble {
 #define GEN_PASS_DEF_ATTACHOBJECTIVEPASS
@@ -60,7 +65,7 @@ private:
                                                Value like, OpBuilder &builder);
 
   // True of an objective on scalars, applied to every token alike.
-  bool perToken = true;
+  bool perToken_ = true;
 };
 
 } // namespace
@@ -125,9 +130,9 @@ LogicalResult AttachObjectivePass::check(func::FuncOp function) {
     return error()
            << "@objective in '" << objective
            << "' needs a body of one block and at least a loss as its result";
-  perToken = isa<Float32Type>(function.getResultTypes().front());
+  perToken_ = isa<Float32Type>(function.getResultTypes().front());
   Type element = Float32Type::get(&getContext());
-  Type expected = perToken
+  Type expected = perToken_
                       ? element
                       : RankedTensorType::get({ShapedType::kDynamic}, element);
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
@@ -144,7 +149,7 @@ LogicalResult AttachObjectivePass::check(func::FuncOp function) {
     if (argumentName(function, i, nn::kInputAttr).empty())
       return error() << "argument " << i << " of @objective in '" << objective
                      << "' has no name: give it nn.input";
-    if (perToken && function.getArgumentTypes()[i] != expected)
+    if (perToken_ && function.getArgumentTypes()[i] != expected)
       return error() << "argument " << i << " of @objective in '" << objective
                      << "' is " << function.getArgumentTypes()[i]
                      << ", not f32 as the results are";
@@ -171,6 +176,7 @@ FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss,
   unsigned position = loss.getNumArguments();
   if (failed(loss.insertArgument(position, type, attributes, loss.getLoc())))
     return failure();
+  ++NumInputs;
   return Value(loss.getArgument(position));
 }
 
@@ -179,7 +185,7 @@ FailureOr<SmallVector<Value>>
 AttachObjectivePass::applyObjective(func::FuncOp function,
                                     ArrayRef<Value> inputs, Value like,
                                     OpBuilder &builder) {
-  if (!perToken)
+  if (!perToken_)
     return cloneForward(function, inputs, builder);
   Location loc = function.getLoc();
   unsigned count = function.getNumResults();
@@ -240,8 +246,8 @@ AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
       RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
   Type indices =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  FailureOr<Value> targets = inputNamed(made, "targets", indices),
-                   temperature = inputNamed(made, "temperature", vector);
+  FailureOr<Value> targets = inputNamed(made, "targets", indices);
+  FailureOr<Value> temperature = inputNamed(made, "temperature", vector);
   if (failed(targets) || failed(temperature))
     return failure();
   Block &block = made.getBody().front();
@@ -276,15 +282,15 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward,
   Type vector =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
   FailureOr<nn::LogProbabilityOp> made = logProbability(loss, forward, builder);
-  FailureOr<Value> mask = inputNamed(loss, "mask", vector),
-                   weight = inputNamed(loss, "weight", vector);
+  FailureOr<Value> mask = inputNamed(loss, "mask", vector);
+  FailureOr<Value> weight = inputNamed(loss, "weight", vector);
   if (failed(made) || failed(mask) || failed(weight))
     return failure();
   nn::LogProbabilityOp logp = *made;
   SmallVector<Value> inputs;
   for (unsigned i = 0; i < objectiveFunction.getNumArguments(); ++i) {
     StringRef name = argumentName(objectiveFunction, i, nn::kInputAttr);
-    Type type = perToken ? vector : objectiveFunction.getArgumentTypes()[i];
+    Type type = perToken_ ? vector : objectiveFunction.getArgumentTypes()[i];
     FailureOr<Value> input = name == "logp" ? FailureOr<Value>(logp.getLogp())
                              : name == "entropy"
                                  ? FailureOr<Value>(logp.getEntropy())

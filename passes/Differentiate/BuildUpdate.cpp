@@ -1,6 +1,4 @@
-//===- BuildUpdate.cpp - the optimizer's update of every trained parameter
-//-===//
-
+// nibble-build-update: the optimizer's update of every trained parameter.
 #include "passes/Differentiate/Passes.h"
 #include "passes/Weights/Weights.h"
 
@@ -10,7 +8,14 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include "llvm/ADT/Statistic.h"
 #include "llvm/ADT/StringSet.h"
+
+#define DEBUG_TYPE "nibble-build-update"
+
+ALWAYS_ENABLED_STATISTIC(NumUpdated, "parameters that are updated");
+ALWAYS_ENABLED_STATISTIC(NumPacked,
+                         "parameters whose update writes their packed weight");
 
 namespace nibble {
 #define GEN_PASS_DEF_BUILDUPDATEPASS
@@ -237,6 +242,9 @@ LogicalResult BuildUpdatePass::run() {
   FailureOr<SmallVector<Trained>> parameters = trainedParameters(step, symbols);
   if (failed(parameters))
     return failure();
+  NumUpdated += parameters->size();
+  for (const Trained &parameter : *parameters)
+    NumPacked += parameter.packed ? 1 : 0;
   func::FuncOp update = makeFunction("update", step, symbols);
   buildUpdate(update, *parameters);
   buildNorm(makeFunction("gradient_norm", update, symbols), *parameters);

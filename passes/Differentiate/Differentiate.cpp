@@ -1,12 +1,9 @@
-//===- Differentiate.cpp - forward function to training step
-//---------------===//
+// nibble-differentiate: the step function of a forward function, by one reverse
+// sweep.
 //
 // The step is the forward function followed by its reverse sweep. Rules are in
 // *Gradients.cpp; calls of private functions become calls of their backward
 // functions (FunctionGradients.h).
-//
-//===----------------------------------------------------------------------===//
-
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Passes.h"
@@ -19,6 +16,12 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-differentiate"
+
+ALWAYS_ENABLED_STATISTIC(NumArguments,
+                         "arguments that the function is differentiated by");
 
 namespace nibble {
 #define GEN_PASS_DEF_DIFFERENTIATEPASS
@@ -50,7 +53,8 @@ public:
       return signalPassFailure();
     }
     if (failed(chooseArguments(forward)) || failed(buildStep(forward)))
-      signalPassFailure();
+      return signalPassFailure();
+    NumArguments += chosen_.size();
   }
 
 private:
@@ -60,19 +64,19 @@ private:
   LogicalResult buildStep(func::FuncOp forward);
 
   // Numbers of the arguments to differentiate with respect to, ascending.
-  SmallVector<unsigned> chosen;
+  SmallVector<unsigned> chosen_;
 };
 
 } // namespace
 
 LogicalResult DifferentiatePass::chooseArguments(func::FuncOp forward) {
-  chosen.clear();
+  chosen_.clear();
   StringRef text = wrt;
   if (text == "parameters") {
     for (unsigned i = 0; i < forward.getNumArguments(); ++i)
       if (!argumentName(forward, i, nn::kParameterAttr).empty())
-        chosen.push_back(i);
-    if (chosen.empty())
+        chosen_.push_back(i);
+    if (chosen_.empty())
       return forward.emitError()
              << "nibble-differentiate: no argument of @" << forward.getSymName()
              << " carries nn.parameter; mark the parameters, or name arguments "
@@ -91,12 +95,12 @@ LogicalResult DifferentiatePass::chooseArguments(func::FuncOp forward) {
                << "nibble-differentiate: wrt names argument '" << number
                << "'; @" << forward.getSymName() << " has "
                << forward.getNumArguments();
-      chosen.push_back(value);
+      chosen_.push_back(value);
     }
-    llvm::sort(chosen);
-    chosen.erase(llvm::unique(chosen), chosen.end());
+    llvm::sort(chosen_);
+    chosen_.erase(llvm::unique(chosen_), chosen_.end());
   }
-  for (unsigned i : chosen)
+  for (unsigned i : chosen_)
     if (!isa<FloatType>(getElementTypeOrSelf(forward.getArgumentTypes()[i])))
       return forward.emitError()
              << "nibble-differentiate: argument " << i << " of @"
@@ -180,7 +184,7 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
   auto attribute = [&](StringRef name, const Twine &text) {
     return builder.getDictionaryAttr(builder.getNamedAttr(name, string(text)));
   };
-  for (unsigned i : chosen) {
+  for (unsigned i : chosen_) {
     StringRef name = argumentName(step, i, nn::kParameterAttr);
     if (name.empty()) {
       gradients.want(block->getArgument(i));
@@ -210,7 +214,7 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
   for (unsigned i = 0; i < results.size(); ++i)
     resultAttributes.push_back(forward.getResultAttrDict(i));
   gradients.setLocation(loc);
-  for (unsigned i : chosen) {
+  for (unsigned i : chosen_) {
     Value argument = block->getArgument(i);
     if (Value accumulator = gradients.accumulatorOf(argument)) {
       results.push_back(accumulator);

@@ -1,3 +1,5 @@
+// Makes the backward function of each callee once, and splits forwards that
+// keep values for it.
 #include "passes/Differentiate/FunctionGradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -30,16 +32,16 @@ FailureOr<Backward> FunctionGradients::get(func::FuncOp callee,
                                            ArrayRef<bool> hasGradient) {
   auto key =
       std::pair(callee.getSymName().str(), keyOf(arguments, hasGradient));
-  if (auto found = made.find(key); found != made.end())
+  if (auto found = made_.find(key); found != made_.end())
     return found->second;
   FailureOr<Backward> backward = build(callee, arguments, hasGradient);
   if (succeeded(backward))
-    made[key] = *backward;
+    made_[key] = *backward;
   return backward;
 }
 
 void FunctionGradients::insert(func::FuncOp function, func::FuncOp after) {
-  symbols.insert(function, std::next(Block::iterator(after)));
+  symbols_.insert(function, std::next(Block::iterator(after)));
 }
 
 FailureOr<Backward> FunctionGradients::build(func::FuncOp callee,
@@ -140,12 +142,12 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee,
     function.setArgAttrs(argument, attributes);
 
   Backward backward = {function, {}};
-  if (!recompute)
+  if (!recompute_)
     backward.forward = splitForward(callee, function, middle, returned);
   middle->erase();
-  eraseDeadCode(function, symbols);
+  eraseDeadCode(function, symbols_);
   if (backward.forward)
-    eraseDeadCode(backward.forward, symbols);
+    eraseDeadCode(backward.forward, symbols_);
   return backward;
 }
 

@@ -36,7 +36,7 @@ public:
   // `recompute`: backward functions compute the callee's forward again from its
   // arguments, so that nothing but those is kept between forward and backward.
   FunctionGradients(mlir::ModuleOp module, bool recompute)
-      : module(module), symbols(module), recompute(recompute) {}
+      : module_(module), symbols_(module), recompute_(recompute) {}
 
   // The backward of `callee` for these wishes. The same wishes give the same
   // function.
@@ -44,7 +44,7 @@ public:
                                 llvm::ArrayRef<GradientMode> arguments,
                                 llvm::ArrayRef<bool> hasGradient);
   mlir::func::FuncOp lookup(llvm::StringRef name) const {
-    return symbols.lookup<mlir::func::FuncOp>(name);
+    return symbols_.lookup<mlir::func::FuncOp>(name);
   }
   // Adds `function` to the module, behind `after`, under its name or, where
   // that is taken, another.
@@ -60,10 +60,10 @@ private:
                                   mlir::Operation *end,
                                   llvm::ArrayRef<mlir::Value> returned);
 
-  mlir::ModuleOp module;
-  mlir::SymbolTable symbols;
-  bool recompute;
-  std::map<std::pair<std::string, std::string>, Backward> made;
+  mlir::ModuleOp module_;
+  mlir::SymbolTable symbols_;
+  bool recompute_;
+  std::map<std::pair<std::string, std::string>, Backward> made_;
 };
 
 // The body of `source` at `builder`, with its arguments replaced; calls of

@@ -1,3 +1,4 @@
+// Registers the gradient rules of every dialect.
 #include "passes/Differentiate/GradientOpInterface.h"
 
 #include "passes/Differentiate/GradientOpInterface.cpp.inc"

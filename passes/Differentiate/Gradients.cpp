@@ -1,3 +1,4 @@
+// The reverse sweep over a block, and the gradients that have arrived so far.
 #include "passes/Differentiate/Gradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -34,19 +35,20 @@ SetVector<Value> valuesReadInside(Operation *op) {
 
 void Gradients::wantWide(Value value) {
   want(value);
-  parameterLike.insert(value);
+  parameterLike_.insert(value);
 }
 
 void Gradients::wantInto(Value value, Value accumulator) {
   wantWide(value);
-  accumulators[value] = accumulator;
+  accumulators_[value] = accumulator;
 }
 
 void Gradients::propagate(ArrayRef<Operation *> ops) {
   for (Operation *op : ops) {
     SetVector<Value> used(op->operand_begin(), op->operand_end());
     used.set_union(valuesReadInside(op));
-    bool any = false, allParameters = true;
+    bool any = false;
+    bool allParameters = true;
     for (Value value : used) {
       any |= isNeeded(value);
       allParameters &= !isNeeded(value) || isParameterLike(value);
@@ -55,11 +57,11 @@ void Gradients::propagate(ArrayRef<Operation *> ops) {
       continue;
     for (Value result : op->getResults()) {
       if (!isa<FloatType>(getElementTypeOrSelf(result.getType())) ||
-          zero.contains(result))
+          zero_.contains(result))
         continue;
-      needed.insert(result);
+      needed_.insert(result);
       if (allParameters && keepsParameterLike(op))
-        parameterLike.insert(result);
+        parameterLike_.insert(result);
     }
   }
 }
@@ -85,35 +87,35 @@ void Gradients::add(Value value, Value gradient) {
   value = resolve(value);
   if (!isNeeded(value))
     return;
-  if (Value accumulator = accumulators.lookup(value)) {
-    gradient = convertFloat(builder, location, gradient, accumulator.getType());
-    accumulators[value] =
-        arith::AddFOp::create(builder, location, accumulator, gradient);
+  if (Value accumulator = accumulators_.lookup(value)) {
+    gradient =
+        convertFloat(builder_, location_, gradient, accumulator.getType());
+    accumulators_[value] =
+        arith::AddFOp::create(builder_, location_, accumulator, gradient);
     return;
   }
-  gradient = convertFloat(builder, location, gradient, gradientType(value));
-  Value &slot = arrived[value];
-  slot =
-      slot
-          ? arith::AddFOp::create(builder, location, slot, gradient).getResult()
-          : gradient;
+  gradient = convertFloat(builder_, location_, gradient, gradientType(value));
+  Value &slot = arrived_[value];
+  slot = slot ? arith::AddFOp::create(builder_, location_, slot, gradient)
+                    .getResult()
+              : gradient;
 }
 
 void Gradients::accumulate(Value value, function_ref<Value(Value init)> build) {
   value = resolve(value);
   if (!isNeeded(value))
     return;
-  if (Value accumulator = accumulators.lookup(value)) {
-    accumulators[value] = build(accumulator);
+  if (Value accumulator = accumulators_.lookup(value)) {
+    accumulators_[value] = build(accumulator);
     return;
   }
-  Value soFar = arrived.lookup(value);
+  Value soFar = arrived_.lookup(value);
   Type element = computeType(getElementTypeOrSelf(value.getType()));
   if (soFar && getElementTypeOrSelf(soFar.getType()) == element) {
-    arrived[value] = build(soFar);
+    arrived_[value] = build(soFar);
     return;
   }
-  add(value, build(constantLike(builder, location, value, element, 0.0)));
+  add(value, build(constantLike(builder_, location_, value, element, 0.0)));
 }
 
 // What to write instead of an op without a rule.

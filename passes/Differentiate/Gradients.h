@@ -25,10 +25,10 @@ public:
   // `functions` makes the backward of callees; null inside the body of a linalg
   // op, where nothing is called.
   Gradients(mlir::OpBuilder &builder, FunctionGradients *functions)
-      : builder(builder), functions(functions) {}
+      : builder_(builder), functions_(functions) {}
 
   // `value` wants a gradient, in its own type.
-  void want(mlir::Value value) { needed.insert(value); }
+  void want(mlir::Value value) { needed_.insert(value); }
   // `value` wants a gradient that continues `accumulator`, a float32 tensor of
   // its shape.
   void wantInto(mlir::Value value, mlir::Value accumulator);
@@ -37,30 +37,30 @@ public:
   void wantWide(mlir::Value value);
   // `value`, a result of an op, wants no gradient whatever it is computed from:
   // the gradient is known to be 0.
-  void setGradientZero(mlir::Value value) { zero.insert(value); }
+  void setGradientZero(mlir::Value value) { zero_.insert(value); }
   // Spreads the want forward over `ops`, in order: a float result of an op with
   // a needed operand is needed.
   void propagate(llvm::ArrayRef<mlir::Operation *> ops);
 
-  bool isNeeded(mlir::Value value) const { return needed.contains(value); }
+  bool isNeeded(mlir::Value value) const { return needed_.contains(value); }
   // True when `value` has an accumulator, itself or through an identity op.
   bool hasAccumulator(mlir::Value value) const {
-    return accumulators.contains(resolve(value));
+    return accumulators_.contains(resolve(value));
   }
   // True when the value's gradient is float32 whatever its type: a parameter,
   // or computed from parameters alone.
   bool isParameterLike(mlir::Value value) const {
-    return parameterLike.contains(value);
+    return parameterLike_.contains(value);
   }
 
   // The gradient that arrived at `value`, in gradientType(value); null when
   // none did.
   mlir::Value of(mlir::Value value) const {
-    return arrived.lookup(resolve(value));
+    return arrived_.lookup(resolve(value));
   }
   // The value's accumulator as it stands; null when it has none.
   mlir::Value accumulatorOf(mlir::Value value) const {
-    return accumulators.lookup(resolve(value));
+    return accumulators_.lookup(resolve(value));
   }
 
   // One more contribution, of any float element type. Ignored when nobody needs
@@ -73,30 +73,30 @@ public:
                   llvm::function_ref<mlir::Value(mlir::Value init)> build);
   // Replaces the accumulator of `value` by a later one that a callee returned.
   void setAccumulator(mlir::Value value, mlir::Value accumulator) {
-    accumulators[resolve(value)] = accumulator;
+    accumulators_[resolve(value)] = accumulator;
   }
 
   mlir::Type gradientType(mlir::Value value) const;
-  mlir::OpBuilder &getBuilder() { return builder; }
-  FunctionGradients *getFunctions() { return functions; }
+  mlir::OpBuilder &getBuilder() { return builder_; }
+  FunctionGradients *getFunctions() { return functions_; }
 
   // Ops made from here on stand at this location.
-  void setLocation(mlir::Location where) { location = where; }
-  mlir::Location getLocation() const { return location; }
+  void setLocation(mlir::Location where) { location_ = where; }
+  mlir::Location getLocation() const { return location_; }
 
 private:
   // The value that stands for this one's gradient: itself, or the operand of an
   // identity op.
   mlir::Value resolve(mlir::Value value) const;
 
-  mlir::OpBuilder &builder;
-  FunctionGradients *functions;
-  mlir::Location location = builder.getUnknownLoc();
-  llvm::DenseSet<mlir::Value> needed;
-  llvm::DenseSet<mlir::Value> parameterLike;
-  llvm::DenseSet<mlir::Value> zero;
-  llvm::DenseMap<mlir::Value, mlir::Value> arrived;
-  llvm::DenseMap<mlir::Value, mlir::Value> accumulators;
+  mlir::OpBuilder &builder_;
+  FunctionGradients *functions_;
+  mlir::Location location_ = builder_.getUnknownLoc();
+  llvm::DenseSet<mlir::Value> needed_;
+  llvm::DenseSet<mlir::Value> parameterLike_;
+  llvm::DenseSet<mlir::Value> zero_;
+  llvm::DenseMap<mlir::Value, mlir::Value> arrived_;
+  llvm::DenseMap<mlir::Value, mlir::Value> accumulators_;
 };
 
 // True when `op` reads only the sizes of its operand, which have no gradient.

@@ -1,17 +1,20 @@
-//===- HoistQuantize.cpp - quantize once per optimizer step
-//----------------===//
+// nibble-hoist-quantize: weights are quantized once per step, in the update.
 //
 // A training step reads its weights and never writes them: they are the same in
 // every microbatch between two updates, and so is their fake-quant. The update
 // quantizes; the step reads the packed weight.
-//
-//===----------------------------------------------------------------------===//
-
 #include "passes/Differentiate/Passes.h"
 #include "passes/Weights/Weights.h"
 
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-hoist-quantize"
+
+ALWAYS_ENABLED_STATISTIC(NumHoisted,
+                         "fake_quant ops that the update does instead");
+ALWAYS_ENABLED_STATISTIC(NumKept, "fake_quant ops that stay inside the step");
 
 namespace nibble {
 #define GEN_PASS_DEF_HOISTQUANTIZEPASS
@@ -50,9 +53,14 @@ public:
     auto accept = [&](qat::FakeQuantOp op) { return refusal(op).empty(); };
     for (func::FuncOp function : reachableFunctions(entries, symbols))
       function.walk([&](qat::FakeQuantOp op) {
-        if (StringRef reason = refusal(op); !reason.empty())
-          op.emitRemark() << "nibble-hoist-quantize: stays inside the step: "
-                          << reason;
+        StringRef reason = refusal(op);
+        if (reason.empty()) {
+          ++NumHoisted;
+          return;
+        }
+        ++NumKept;
+        op.emitRemark() << "nibble-hoist-quantize: stays inside the step: "
+                        << reason;
       });
     if (failed(packWeights(entries, symbols, "nibble-hoist-quantize", accept)))
       return signalPassFailure();

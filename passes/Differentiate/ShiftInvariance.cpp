@@ -1,3 +1,4 @@
+// Walks from results back to maxima and proves which of them cancel out.
 #include "passes/Differentiate/ShiftInvariance.h"
 
 #include "passes/Differentiate/Gradients.h"
@@ -32,7 +33,7 @@ using Lookup = function_ref<Dependence(Value)>;
 // Finds the forms of what is computed from one value.
 class Walk {
 public:
-  explicit Walk(Value root) : root(root), block(root.getParentBlock()) {}
+  explicit Walk(Value root) : root_(root), block_(root.getParentBlock()) {}
 
   // True when nothing that leaves `following`, the ops after the root's,
   // depends on the root.
@@ -46,9 +47,9 @@ private:
                     Value expanded, bool expands);
   Dependence ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody);
 
-  Value root;
-  Block *block;
-  DenseMap<Value, Dependence> known;
+  Value root_;
+  Block *block_;
+  DenseMap<Value, Dependence> known_;
 };
 
 } // namespace
@@ -85,7 +86,8 @@ static Value withoutRounding(Value value) {
 // The form that two values share, where a constant that has every form takes
 // the other's; Unknown when there is none.
 static Dependence common(Value a, Value b, Lookup of) {
-  Dependence left = of(a), right = of(b);
+  Dependence left = of(a);
+  Dependence right = of(b);
   auto takesAny = [](Value value, const Dependence &other) {
     return other.is(Kind::Multiplicative) ? isZero(value)
                                           : isNegativeInfinity(value);
@@ -162,11 +164,11 @@ bool Walk::record(Value value, const Dependence &dependence) {
     return false;
   if (!dependence.exists())
     return true;
-  known[value] = dependence;
+  known_[value] = dependence;
   // What a region reads by itself, and not as an operand of its op, is not
   // followed.
   return llvm::all_of(value.getUses(), [&](OpOperand &use) {
-    return use.getOwner()->getBlock() == block || readsSize(use.getOwner());
+    return use.getOwner()->getBlock() == block_ || readsSize(use.getOwner());
   });
 }
 
@@ -191,7 +193,7 @@ bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
       exprs[collapsed] = longer.empty() ? getAffineConstantExpr(0, context)
                                         : getAffineDimExpr(longer[0], context);
   }
-  Dependence dependence = known.lookup(op->getOperand(0));
+  Dependence dependence = known_.lookup(op->getOperand(0));
   dependence.map = replaceDimensions(dependence.map, exprs,
                                      expands ? type.getRank() : groups.size());
   return dependence.map && record(op->getResult(0), dependence);
@@ -199,17 +201,17 @@ bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
 
 Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   Block &body = *op.getBlock();
-  Value yielded = body.getTerminator()->getOperand(number),
-        init = op.getDpsInits()[number];
+  Value yielded = body.getTerminator()->getOperand(number);
+  Value init = op.getDpsInits()[number];
   Dependence dependence = inBody(yielded);
   if (dependence.is(Kind::Unknown)) {
     // A sum over loops: the out, which no other op reads, plus a term.
     Value out = body.getArgument(op.getNumDpsInputs() + number);
     auto sum = withoutRounding(yielded).getDefiningOp<arith::AddFOp>();
-    if (!sum || known.contains(init))
+    if (!sum || known_.contains(init))
       return dependence;
-    Value lhs = withoutRounding(sum.getLhs()),
-          rhs = withoutRounding(sum.getRhs());
+    Value lhs = withoutRounding(sum.getLhs());
+    Value rhs = withoutRounding(sum.getRhs());
     if (lhs != out && rhs != out)
       return dependence;
     dependence = inBody(lhs == out ? rhs : lhs);
@@ -240,7 +242,7 @@ bool Walk::visitLinalg(linalg::LinalgOp op) {
     if (operand.getOperandNumber() >= body.getNumArguments())
       continue;
     BlockArgument argument = body.getArgument(operand.getOperandNumber());
-    Dependence dependence = known.lookup(operand.get());
+    Dependence dependence = known_.lookup(operand.get());
     if (argument.use_empty())
       continue;
     // An out holds what earlier iterations left.
@@ -270,7 +272,7 @@ bool Walk::visitLinalg(linalg::LinalgOp op) {
 
 bool Walk::visit(Operation *op) {
   if (llvm::none_of(op->getOperands(),
-                    [&](Value operand) { return known.contains(operand); }))
+                    [&](Value operand) { return known_.contains(operand); }))
     return true;
   if (op->hasTrait<OpTrait::IsTerminator>())
     return false;
@@ -282,7 +284,7 @@ bool Walk::visit(Operation *op) {
     return visitLinalg(linalgOp);
   if (isa<tensor::CastOp>(op))
     return isa<RankedTensorType>(op->getResult(0).getType()) &&
-           record(op->getResult(0), known.lookup(op->getOperand(0)));
+           record(op->getResult(0), known_.lookup(op->getOperand(0)));
   if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op))
     return visitReshape(op, expand.getReassociationIndices(),
                         expand.getResult(), /*expands=*/true);
@@ -291,22 +293,24 @@ bool Walk::visit(Operation *op) {
                         collapse.getSrc(), /*expands=*/false);
   if (!OpTrait::hasElementwiseMappableTraits(op) || op->getNumResults() != 1)
     return false;
-  return record(op->getResult(0),
-                transfer(op, [&](Value value) { return known.lookup(value); }));
+  return record(op->getResult(0), transfer(op, [&](Value value) {
+                  return known_.lookup(value);
+                }));
 }
 
 bool Walk::provesInvariance(ArrayRef<Operation *> following) {
-  auto type = dyn_cast<RankedTensorType>(root.getType());
+  auto type = dyn_cast<RankedTensorType>(root_.getType());
   if (!type)
     return false;
   SmallVector<AffineExpr> indices;
   for (int64_t dim = 0; dim < type.getRank(); ++dim)
     if (type.getDimSize(dim) != 1)
-      indices.push_back(getAffineDimExpr(dim, root.getContext()));
-  AffineMap map = AffineMap::get(type.getRank(), 0, indices, root.getContext());
-  return record(root, {Kind::Additive, 1, map}) &&
+      indices.push_back(getAffineDimExpr(dim, root_.getContext()));
+  AffineMap map =
+      AffineMap::get(type.getRank(), 0, indices, root_.getContext());
+  return record(root_, {Kind::Additive, 1, map}) &&
          llvm::all_of(following, [&](Operation *op) { return visit(op); }) &&
-         visit(block->getTerminator());
+         visit(block_->getTerminator());
 }
 
 static bool isExtremum(OpResult result) {

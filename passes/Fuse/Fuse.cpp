@@ -9,8 +9,12 @@
 #include "mlir/IR/Dominance.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-fuse"
+
+ALWAYS_ENABLED_STATISTIC(NumPackedReads, "linears that read a packed weight");
+ALWAYS_ENABLED_STATISTIC(NumAdditions, "additions that linears do themselves");
 
 namespace nibble {
 #define GEN_PASS_DEF_FUSEPASS
@@ -34,6 +38,7 @@ public:
     rewriter.replaceOpWithNewOp<qat::LinearOp>(
         op, op.getY().getType(), op.getX(), dequantize.getPacked(),
         op.getBias(), op.getResidual());
+    ++NumPackedReads;
     return success();
   }
 };
@@ -50,6 +55,7 @@ public:
                                          "the weight is not dequantized here");
     rewriter.replaceOpWithNewOp<qat::LinearInputGradOp>(
         op, op.getDx().getType(), op.getDy(), dequantize.getPacked());
+    ++NumPackedReads;
     return success();
   }
 };
@@ -120,6 +126,7 @@ public:
                                           linear->getOperand(1),
                                           linear.getBias(), residual);
     rewriter.eraseOp(linear);
+    ++NumAdditions;
     return success();
   }
 };
@@ -151,6 +158,7 @@ public:
     rewriter.replaceOpWithNewOp<nn::LinearOp>(
         op, op.getType(), linear.getX(), linear.getWeight(), bias, Value());
     rewriter.eraseOp(linear);
+    ++NumAdditions;
     return success();
   }
 };

@@ -1,7 +1,15 @@
+// nibble-choose-packed-layout: gives each packed weight the order of codes that
+// its reader on the device wants.
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/IR/AttrTypeSubElements.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-choose-packed-layout"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumTypes, "types of packed weights that got the layout of the device");
 
 namespace nibble {
 #define GEN_PASS_DEF_CHOOSEPACKEDLAYOUTPASS
@@ -21,6 +29,7 @@ public:
         [](nibble::qat::PackedType type) -> std::optional<Type> {
           if (type.getLayout() != nibble::qat::Layout::Host)
             return std::nullopt;
+          ++NumTypes;
           return nibble::qat::PackedType::get(type.getContext(), type.getN(),
                                               type.getK(), type.getScheme(),
                                               nibble::qat::Layout::Hopper);

@@ -1,9 +1,18 @@
+// nibble-emit-hopper-kernels: replaces each kernel.compute by launches of
+// kernels that it writes.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
 #include "passes/LowerToHopper/HopperKernels.h"
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-emit-hopper-kernels"
+
+ALWAYS_ENABLED_STATISTIC(NumReplaced, "ops that became launches");
+ALWAYS_ENABLED_STATISTIC(NumKernels,
+                         "kernels written, one for all equal launches");
 
 namespace nibble {
 #define GEN_PASS_DEF_EMITHOPPERKERNELSPASS
@@ -49,7 +58,9 @@ public:
       if (failed(emitted))
         return signalPassFailure();
       op->erase();
+      ++NumReplaced;
     }
+    getOperation().walk([](gpu::GPUFuncOp) { ++NumKernels; });
   }
 
 private:

@@ -3,6 +3,14 @@
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-fuse-launches"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumCacheWrites, "writes to the cache that rotate queries and keys as well");
+ALWAYS_ENABLED_STATISTIC(NumLinears,
+                         "pairs of linears that became one with their SwiGLU");
 
 namespace nibble {
 #define GEN_PASS_DEF_FUSELAUNCHESPASS
@@ -52,8 +60,8 @@ public:
     if (!attention)
       return rewriter.notifyMatchFailure(op,
                                          "nothing attends to what it writes");
-    nn::RopeOp queries = rotationBefore(attention.getQ(), op),
-               keys = rotationBefore(op.getK(), op);
+    nn::RopeOp queries = rotationBefore(attention.getQ(), op);
+    nn::RopeOp keys = rotationBefore(op.getK(), op);
     if (!queries || !keys)
       return rewriter.notifyMatchFailure(
           op, "queries and keys are not both rotated here, before the write "
@@ -66,11 +74,12 @@ public:
       return rewriter.notifyMatchFailure(
           op, "what is rotated is not a head of the cache");
 
-    Value q = queries.getX(), k = keys.getX();
+    Value q = queries.getX();
+    Value k = keys.getX();
     SmallVector<Value> weights;
     FloatAttr epsilon = rewriter.getF32FloatAttr(0);
-    nn::RMSNormOp queryNorm = normOfHeads(q, size),
-                  keyNorm = normOfHeads(k, size);
+    nn::RMSNormOp queryNorm = normOfHeads(q, size);
+    nn::RMSNormOp keyNorm = normOfHeads(k, size);
     bool normed = queryNorm && keyNorm &&
                   queryNorm.getEpsilonAttr() == keyNorm.getEpsilonAttr();
     if (normed) {
@@ -86,6 +95,7 @@ public:
         op.getKeyCache(), op.getValueCache(), weights, epsilon);
     rewriter.replaceAllUsesWith(queries.getY(), fused.getRotated());
     rewriter.replaceOp(op, {fused.getNewKeyCache(), fused.getNewValueCache()});
+    ++NumCacheWrites;
     for (Operation *done : {queries.getOperation(), keys.getOperation()})
       rewriter.eraseOp(done);
     if (normed) {
@@ -104,8 +114,8 @@ public:
   using OpRewritePattern<nn::SwigluOp>::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::SwigluOp op,
                                 PatternRewriter &rewriter) const override {
-    auto gate = op.getGate().getDefiningOp<LinearOp>(),
-         up = op.getUp().getDefiningOp<LinearOp>();
+    auto gate = op.getGate().getDefiningOp<LinearOp>();
+    auto up = op.getUp().getDefiningOp<LinearOp>();
     if (!gate || !up || !gate->hasOneUse() || !up->hasOneUse())
       return rewriter.notifyMatchFailure(
           op,
@@ -129,6 +139,7 @@ public:
     rewriter.replaceOp(op, fused);
     rewriter.eraseOp(gate);
     rewriter.eraseOp(up);
+    ++NumLinears;
     return success();
   }
 };

@@ -1,5 +1,12 @@
+// nibble-lower-hopper: lowers the hopper dialect inside kernels to nvvm.
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToHopper/Passes.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-lower-hopper"
+
+ALWAYS_ENABLED_STATISTIC(NumKernels,
+                         "kernels that became functions of the LLVM dialect");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERHOPPERPASS
@@ -378,6 +385,7 @@ private:
                           b.getI64IntegerAttr(16));
       }
     }
+    ++NumKernels;
     kernel.getBody().takeBody(function.getBody());
     kernel.walk([&](gpu::ReturnOp end) {
       OpBuilder inner(end);

@@ -1,3 +1,5 @@
+// nibble-round-gradients: rounds a linear's float32 gradient to bf16 once for
+// all products that read it.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToHopper/Passes.h"
@@ -5,6 +7,11 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-round-gradients"
+
+ALWAYS_ENABLED_STATISTIC(NumRounded, "gradients that are rounded to bf16 once");
 
 namespace nibble {
 #define GEN_PASS_DEF_ROUNDGRADIENTSPASS
@@ -33,6 +40,7 @@ public:
       b.setInsertionPointAfterValue(dy);
       auto type = cast<RankedTensorType>(dy.getType()).clone(b.getBF16Type());
       Value rounded = arith::TruncFOp::create(b, dy.getLoc(), type, dy);
+      ++NumRounded;
       for (OpOperand *operand : operands)
         operand->set(rounded);
     }

@@ -1,8 +1,17 @@
+// nibble-emit-host-kernels: writes a function of loops and vectors for each
+// different kernel.compute and calls it.
 #include "dialects/NN/NN.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-emit-host-kernels"
+
+ALWAYS_ENABLED_STATISTIC(NumWritten,
+                         "functions written, one for all equal kernels");
+ALWAYS_ENABLED_STATISTIC(NumCalls, "kernel.compute ops that became calls");
 
 namespace nibble {
 #define GEN_PASS_DEF_EMITHOSTKERNELSPASS
@@ -79,9 +88,11 @@ public:
         if (failed(written))
           return signalPassFailure();
         function = *written;
+        ++NumWritten;
       }
       OpBuilder b(op);
       func::CallOp::create(b, op.getLoc(), function, op->getOperands());
+      ++NumCalls;
       op.erase();
     }
   }

@@ -1,3 +1,5 @@
+// nibble-expand-elementary: replaces exp and log by our own polynomials, and
+// expands what neither LLVM nor a library has.
 #include "passes/Kernels/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 #include "passes/LowerToHost/ScalarExpansions.h"
@@ -5,6 +7,12 @@
 #include "mlir/Dialect/Math/Transforms/Approximation.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-expand-elementary"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumExpanded, "math.exp and math.log ops that became our polynomials");
 
 namespace nibble {
 #define GEN_PASS_DEF_EXPANDELEMENTARYPASS
@@ -30,6 +38,7 @@ public:
       return rewriter.notifyMatchFailure(op, "not a float32 scalar or vector");
     nibble::kernels::Emitter b(op.getLoc(), rewriter);
     rewriter.replaceOp(op, (b.*expand)(op.getOperand()));
+    ++NumExpanded;
     return success();
   }
 };

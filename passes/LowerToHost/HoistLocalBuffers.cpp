@@ -5,6 +5,11 @@
 #include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-hoist-local-buffers"
+
+ALWAYS_ENABLED_STATISTIC(NumHoisted, "buffers that a thread allocates once");
 
 namespace nibble {
 #define GEN_PASS_DEF_HOISTLOCALBUFFERSPASS
@@ -41,6 +46,7 @@ private:
       if (buffer->getNumOperands() != 0)
         return;
       rewriter.moveOpBefore(buffer, entry, entry->begin());
+      ++NumHoisted;
     }
     rewriter.eraseOp(body->getTerminator());
     rewriter.inlineBlockBefore(body, scope);

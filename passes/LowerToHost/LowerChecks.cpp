@@ -1,3 +1,5 @@
+// nibble-lower-checks: lowers the check dialect and cf.assert to calls of the
+// runtime.
 #include "passes/LowerToHost/Passes.h"
 
 #include "dialects/Check/Check.h"
@@ -9,7 +11,14 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/Statistic.h"
 #include "llvm/Support/raw_ostream.h"
+
+#define DEBUG_TYPE "nibble-lower-checks"
+
+ALWAYS_ENABLED_STATISTIC(NumChecks, "checks that became calls of the runtime");
+ALWAYS_ENABLED_STATISTIC(NumAsserts,
+                         "asserts that became calls of the runtime");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERCHECKSPASS
@@ -42,6 +51,7 @@ void lowerAssert(ModuleOp module, cf::AssertOp op) {
   nibble::host::callRuntime(b, module, "nibble_assert_failed", TypeRange(),
                             text);
   op->erase();
+  ++NumAsserts;
 }
 
 // Every operand of the call is an integer: addresses, extents, the element
@@ -49,14 +59,15 @@ void lowerAssert(ModuleOp module, cf::AssertOp op) {
 class CheckLowering {
 public:
   CheckLowering(ModuleOp module, Operation *op)
-      : module(module), op(op), b(op->getLoc(), op) {}
+      : module_(module), op_(op), b_(op->getLoc(), op) {}
 
   void lower(StringRef callee, ArrayRef<Value> further) {
-    Value actual = op->getOperand(0), expected = op->getOperand(1);
+    Value actual = op_->getOperand(0);
+    Value expected = op_->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
     SmallVector<Value> operands{
-        nibble::host::textAddress(b, module, "check_place",
-                                  placeOf(op, op->getName().getStringRef())),
+        nibble::host::textAddress(b_, module_, "check_place",
+                                  placeOf(op_, op_->getName().getStringRef())),
         integer(isa<FloatType>(type.getElementType())),
         integer(type.getElementTypeBitWidth()),
         integer(type.getRank()),
@@ -65,21 +76,22 @@ public:
         address(actual),
         address(expected)};
     llvm::append_range(operands, further);
-    nibble::host::callRuntime(b, module, callee, TypeRange(), operands);
-    op->erase();
+    nibble::host::callRuntime(b_, module_, callee, TypeRange(), operands);
+    op_->erase();
+    ++NumChecks;
   }
 
   Value integer(int64_t value) {
-    return arith::ConstantIntOp::create(b, value, 64);
+    return arith::ConstantIntOp::create(b_, value, 64);
   }
   Value real(double value) {
-    return arith::ConstantFloatOp::create(b, b.getF64Type(), APFloat(value));
+    return arith::ConstantFloatOp::create(b_, b_.getF64Type(), APFloat(value));
   }
 
 private:
   Value address(Value memref) {
-    Value index = memref::ExtractAlignedPointerAsIndexOp::create(b, memref);
-    return arith::IndexCastOp::create(b, b.getI64Type(), index);
+    Value index = memref::ExtractAlignedPointerAsIndexOp::create(b_, memref);
+    return arith::IndexCastOp::create(b_, b_.getI64Type(), index);
   }
 
   // The extents in memory of the stack. A scalar has none; the call gets a
@@ -87,20 +99,20 @@ private:
   Value shapeAddress(Value memref) {
     auto type = cast<MemRefType>(memref.getType());
     Value room = memref::AllocaOp::create(
-        b, MemRefType::get({std::max<int64_t>(1, type.getRank())},
-                           b.getI64Type()));
+        b_, MemRefType::get({std::max<int64_t>(1, type.getRank())},
+                            b_.getI64Type()));
     for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
-      Value extent = memref::DimOp::create(b, memref, dimension);
+      Value extent = memref::DimOp::create(b_, memref, dimension);
       memref::StoreOp::create(
-          b, arith::IndexCastOp::create(b, b.getI64Type(), extent), room,
-          ValueRange{arith::ConstantIndexOp::create(b, dimension)});
+          b_, arith::IndexCastOp::create(b_, b_.getI64Type(), extent), room,
+          ValueRange{arith::ConstantIndexOp::create(b_, dimension)});
     }
     return address(room);
   }
 
-  ModuleOp module;
-  Operation *op;
-  ImplicitLocOpBuilder b;
+  ModuleOp module_;
+  Operation *op_;
+  ImplicitLocOpBuilder b_;
 };
 
 class LowerChecks final

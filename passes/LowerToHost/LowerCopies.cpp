@@ -4,6 +4,11 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-lower-copies"
+
+ALWAYS_ENABLED_STATISTIC(NumLowered, "copies that became loops");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERCOPIESPASS
@@ -38,6 +43,7 @@ public:
           linalg::YieldOp::create(b, loc, elements[0]);
         });
     rewriter.eraseOp(op);
+    ++NumLowered;
     return success();
   }
 };

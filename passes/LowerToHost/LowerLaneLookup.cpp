@@ -7,6 +7,12 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-lower-lane-lookup"
+
+ALWAYS_ENABLED_STATISTIC(NumLowered,
+                         "lookups that became instructions of the CPU");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERLANELOOKUPPASS
@@ -34,14 +40,15 @@ Value eight(Emitter &b, Value sixteen, int64_t first) {
 class LowerLookup final : public OpRewritePattern<LaneLookupOp> {
 public:
   LowerLookup(MLIRContext *context, int64_t width)
-      : OpRewritePattern(context), width(width) {}
+      : OpRewritePattern(context), width_(width) {}
 
   LogicalResult matchAndRewrite(LaneLookupOp op,
                                 PatternRewriter &rewriter) const override {
     Emitter b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, width >= 16  ? permute(b, op)
-                           : width >= 8 ? permuteHalves(b, op)
-                                        : extract(b, op));
+    rewriter.replaceOp(op, width_ >= 16  ? permute(b, op)
+                           : width_ >= 8 ? permuteHalves(b, op)
+                                         : extract(b, op));
+    ++NumLowered;
     return success();
   }
 
@@ -55,7 +62,8 @@ private:
   // vpermps of 256 bits looks at the three low bits: once through each half of
   // the table, and bit 3 chooses.
   static Value permuteHalves(Emitter &b, LaneLookupOp op) {
-    Value low = eight(b, op.getTable(), 0), high = eight(b, op.getTable(), 8);
+    Value low = eight(b, op.getTable(), 0);
+    Value high = eight(b, op.getTable(), 8);
     SmallVector<Value> halves;
     for (int64_t first : {0, 8}) {
       Value index = eight(b, op.getIndex(), first);
@@ -84,7 +92,7 @@ private:
     return result;
   }
 
-  int64_t width;
+  int64_t width_;
 };
 
 class LowerLaneLookup final

@@ -4,6 +4,12 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-move-as-integers"
+
+ALWAYS_ENABLED_STATISTIC(NumMoved,
+                         "loads and stores of bf16 that move integers");
 
 namespace nibble {
 #define GEN_PASS_DEF_MOVEASINTEGERSPASS
@@ -37,6 +43,7 @@ public:
     rewriter.modifyOpInPlace(op,
                              [&] { op.getResult().setType(asIntegers(type)); });
     rewriter.replaceAllUsesExcept(op.getResult(), bits, bits);
+    ++NumMoved;
     return success();
   }
 };
@@ -53,6 +60,7 @@ public:
     Value bits = LLVM::BitcastOp::create(rewriter, op.getLoc(),
                                          asIntegers(type), op.getValue());
     rewriter.modifyOpInPlace(op, [&] { op.getValueMutable().assign(bits); });
+    ++NumMoved;
     return success();
   }
 };
@@ -74,6 +82,7 @@ public:
         rewriter, op.getLoc(), type, op.getData(), op.getMask(), otherwise,
         op.getAlignmentAttr(), op.getNontemporalAttr());
     rewriter.replaceOpWithNewOp<LLVM::BitcastOp>(op, op.getType(), loaded);
+    ++NumMoved;
     return success();
   }
 };
@@ -91,6 +100,7 @@ public:
         LLVM::BitcastOp::create(rewriter, op.getLoc(), type, op.getValue());
     rewriter.replaceOpWithNewOp<LLVM::MaskedStoreOp>(
         op, bits, op.getData(), op.getMask(), op.getAlignmentAttr());
+    ++NumMoved;
     return success();
   }
 };

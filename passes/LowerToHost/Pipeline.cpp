@@ -1,3 +1,4 @@
+// The passes of stage lower-to-host in their order.
 #include "passes/LowerToHost/Pipeline.h"
 
 #include "passes/LowerToHost/Passes.h"

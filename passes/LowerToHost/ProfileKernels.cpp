@@ -1,9 +1,15 @@
+// nibble-profile-kernels: puts calls that take the time around kernels.
 #include "passes/LowerToHost/Passes.h"
 
 #include "passes/LowerToHost/RuntimeCalls.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/Statistic.h"
 #include "llvm/Support/raw_ostream.h"
+
+#define DEBUG_TYPE "nibble-profile-kernels"
+
+ALWAYS_ENABLED_STATISTIC(NumTimed, "kernels and linalg ops that are timed");
 
 namespace nibble {
 #define GEN_PASS_DEF_PROFILEKERNELSPASS
@@ -72,6 +78,7 @@ public:
           nibble::host::textAddress(b, module, "profile_label", labelOf(op));
       nibble::host::callRuntime(b, module, "nibble_profile_end", {},
                                 {label, began});
+      ++NumTimed;
     }
   }
 };

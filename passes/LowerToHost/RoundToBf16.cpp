@@ -5,6 +5,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-round-to-bf16"
+
+ALWAYS_ENABLED_STATISTIC(NumRounded,
+                         "roundings to bf16 that became integer arithmetic");
 
 namespace nibble {
 #define GEN_PASS_DEF_ROUNDTOBF16PASS
@@ -35,8 +41,8 @@ public:
       return rewriter.notifyMatchFailure(
           op, "does not round float32 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type wide = withElement(from, b.getI32Type()),
-         narrow = withElement(from, b.getI16Type());
+    Type wide = withElement(from, b.getI32Type());
+    Type narrow = withElement(from, b.getI16Type());
     auto constant = [&](int32_t value) -> Value {
       TypedAttr attribute = b.getI32IntegerAttr(value);
       if (auto shaped = dyn_cast<ShapedType>(wide))
@@ -56,6 +62,7 @@ public:
     Value half = arith::TruncIOp::create(
         b, narrow, arith::SelectOp::create(b, isNaN, quiet, rounded));
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), half);
+    ++NumRounded;
     return success();
   }
 };

@@ -1,3 +1,5 @@
+// Declares and calls functions of the runtime, and keeps texts as global
+// constants.
 #include "passes/LowerToHost/RuntimeCalls.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

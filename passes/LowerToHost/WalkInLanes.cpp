@@ -6,6 +6,12 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-walk-in-lanes"
+
+ALWAYS_ENABLED_STATISTIC(NumWalked,
+                         "elementwise ops that became loops over lanes");
 
 namespace nibble {
 #define GEN_PASS_DEF_WALKINLANESPASS
@@ -62,24 +68,24 @@ Access accessOf(linalg::GenericOp op, OpOperand &operand) {
 
 class Walk {
 public:
-  Walk(Emitter &b, linalg::GenericOp op) : b(b), op(op) {}
+  Walk(Emitter &b, linalg::GenericOp op) : b_(b), op_(op) {}
 
   void emit() {
-    OpOperand *init = op.getDpsInitOperand(0);
-    for (int64_t dim = 0, rank = op.getNumLoops(); dim < rank; ++dim)
-      extents.push_back(b.dim(init->get(), dim));
+    OpOperand *init = op_.getDpsInitOperand(0);
+    for (int64_t dim = 0, rank = op_.getNumLoops(); dim < rank; ++dim)
+      extents_.push_back(b_.dim(init->get(), dim));
     // A single row is not worth a parallel region.
-    if (op.getNumLoops() == 1)
+    if (op_.getNumLoops() == 1)
       return lastLoop({});
-    b.parallel(extents[0], [&](Value row) { innerLoops({row}); });
+    b_.parallel(extents_[0], [&](Value row) { innerLoops({row}); });
   }
 
 private:
   void innerLoops(SmallVector<Value> indices) {
     if (static_cast<int64_t>(indices.size()) + 1 ==
-        static_cast<int64_t>(op.getNumLoops()))
+        static_cast<int64_t>(op_.getNumLoops()))
       return lastLoop(indices);
-    b.loop(b.index(0), extents[indices.size()], 1, [&](Value i) {
+    b_.loop(b_.index(0), extents_[indices.size()], 1, [&](Value i) {
       SmallVector<Value> next(indices);
       next.push_back(i);
       innerLoops(next);
@@ -87,8 +93,8 @@ private:
   }
 
   void lastLoop(ArrayRef<Value> outer) {
-    Value extent = extents.back();
-    Value whole = b.mulI(b.divI(extent, b.index(kLanes)), b.index(kLanes));
+    Value extent = extents_.back();
+    Value whole = b_.mulI(b_.divI(extent, b_.index(kLanes)), b_.index(kLanes));
     auto body = [&](int64_t width) {
       return [this, outer, width](Value column) {
         SmallVector<Value> indices(outer);
@@ -96,20 +102,20 @@ private:
         step(indices, width);
       };
     };
-    b.loop(b.index(0), whole, kLanes, body(kLanes));
-    b.loop(whole, extent, 1, body(1));
+    b_.loop(b_.index(0), whole, kLanes, body(kLanes));
+    b_.loop(whole, extent, 1, body(1));
   }
 
   Type ofWidth(Type element, int64_t width) {
     return width == 1 ? element : VectorType::get({width}, element);
   }
   Value spread(Value scalar, int64_t width) {
-    return width == 1 ? scalar : b.splat(scalar, width);
+    return width == 1 ? scalar : b_.splat(scalar, width);
   }
 
   SmallVector<Value> placeOf(OpOperand &operand, ArrayRef<Value> indices) {
     SmallVector<Value> place;
-    for (AffineExpr dim : op.getMatchingIndexingMap(&operand).getResults())
+    for (AffineExpr dim : op_.getMatchingIndexingMap(&operand).getResults())
       place.push_back(indices[cast<AffineDimExpr>(dim).getPosition()]);
     return place;
   }
@@ -118,18 +124,18 @@ private:
   // anything is written.
   void step(ArrayRef<Value> indices, int64_t width) {
     IRMapping values;
-    Block *body = op.getBody();
-    for (OpOperand &operand : op->getOpOperands()) {
+    Block *body = op_.getBody();
+    for (OpOperand &operand : op_->getOpOperands()) {
       BlockArgument argument = body->getArgument(operand.getOperandNumber());
       if (argument.use_empty())
         continue;
       SmallVector<Value> place = placeOf(operand, indices);
-      Access access = accessOf(op, operand);
+      Access access = accessOf(op_, operand);
       Value value =
           width > 1 && access == Access::kLanes
-              ? b.loadVector(operand.get(), place,
-                             VectorType::get({width}, argument.getType()))
-              : spread(memref::LoadOp::create(b, operand.get(), place), width);
+              ? b_.loadVector(operand.get(), place,
+                              VectorType::get({width}, argument.getType()))
+              : spread(memref::LoadOp::create(b_, operand.get(), place), width);
       values.map(argument, value);
     }
     auto valueOf = [&](Value value) {
@@ -141,7 +147,7 @@ private:
     for (Operation &inner : body->without_terminator()) {
       if (inner.hasTrait<OpTrait::ConstantLike>()) {
         values.map(inner.getResult(0),
-                   spread(b.clone(inner)->getResult(0), width));
+                   spread(b_.clone(inner)->getResult(0), width));
         continue;
       }
       SmallVector<Value> operands =
@@ -150,22 +156,22 @@ private:
       state.addOperands(operands);
       state.addTypes(ofWidth(inner.getResult(0).getType(), width));
       state.addAttributes(inner.getAttrs());
-      values.map(inner.getResult(0), b.create(state)->getResult(0));
+      values.map(inner.getResult(0), b_.create(state)->getResult(0));
     }
     for (auto [i, result] :
          llvm::enumerate(body->getTerminator()->getOperands())) {
-      OpOperand &init = *op.getDpsInitOperand(i);
+      OpOperand &init = *op_.getDpsInitOperand(i);
       SmallVector<Value> place = placeOf(init, indices);
       if (width > 1)
-        vector::StoreOp::create(b, valueOf(result), init.get(), place);
+        vector::StoreOp::create(b_, valueOf(result), init.get(), place);
       else
-        memref::StoreOp::create(b, valueOf(result), init.get(), place);
+        memref::StoreOp::create(b_, valueOf(result), init.get(), place);
     }
   }
 
-  Emitter &b;
-  linalg::GenericOp op;
-  SmallVector<Value> extents;
+  Emitter &b_;
+  linalg::GenericOp op_;
+  SmallVector<Value> extents_;
 };
 
 class WalkGeneric final : public OpRewritePattern<linalg::GenericOp> {
@@ -197,6 +203,7 @@ public:
     Emitter b(op.getLoc(), rewriter);
     Walk(b, op).emit();
     rewriter.eraseOp(op);
+    ++NumWalked;
     return success();
   }
 };

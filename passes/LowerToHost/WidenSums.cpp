@@ -7,6 +7,11 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-widen-sums"
+
+ALWAYS_ENABLED_STATISTIC(NumWidened, "sums that grow in float64");
 
 namespace nibble {
 #define GEN_PASS_DEF_WIDENSUMSPASS
@@ -113,6 +118,7 @@ private:
                       return arith::TruncFOp::create(b, loc, type, value);
                     });
     memref::DeallocOp::create(rewriter, loc, wide);
+    ++NumWidened;
   }
 };
 

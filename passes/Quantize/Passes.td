@@ -53,8 +53,6 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
            "quantize only in this function and what it calls; empty: everywhere">,
     Option<"strict", "strict", "bool", /*default=*/"false", "what is named and stays in full precision, and a pattern without effect, is an error, not a warning">,
   ];
-  let statistics = [Statistic<"quantized", "quantized", "weights read through fake_quant">,
-                    Statistic<"copied", "copied", "functions copied for another choice of weights">];
   let dependentDialects = ["::nibble::qat::QATDialect"];
 }
 

@@ -10,10 +10,15 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/Statistic.h"
 
 #include <map>
 
 #define DEBUG_TYPE "nibble-quantize"
+
+ALWAYS_ENABLED_STATISTIC(NumQuantized, "weights read through fake_quant");
+ALWAYS_ENABLED_STATISTIC(NumCopied,
+                         "functions copied for another choice of weights");
 
 namespace nibble {
 #define GEN_PASS_DEF_QUANTIZEPASS
@@ -43,7 +48,7 @@ struct Recipe {
 class Quantizer {
 public:
   Quantizer(ModuleOp module, const Recipe &recipe)
-      : module(module), symbols(module), recipe(recipe) {}
+      : module_(module), symbols_(module), recipe_(recipe) {}
   // Why the recipe cannot be for its function alone; empty when it can, or is
   // for all.
   std::string problemOfFunction();
@@ -65,18 +70,18 @@ private:
   LogicalResult quantize(func::FuncOp function, const Choice &choice);
   FailureOr<StringAttr> calleeFor(func::CallOp call, const Choice &choice);
 
-  ModuleOp module;
-  SymbolTable symbols;
-  const Recipe &recipe;
+  ModuleOp module_;
+  SymbolTable symbols_;
+  const Recipe &recipe_;
   // Functions whose own names the recipe judges, not those of their callers.
-  SmallVector<func::FuncOp> judged;
+  SmallVector<func::FuncOp> judged_;
   // Of each function the copies there are, by which arguments they quantize.
-  std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies;
+  std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies_;
   // What isWeightOfLinear found out.
-  DenseMap<Value, bool> weights;
+  DenseMap<Value, bool> weights_;
   // Functions as they were read, for copies that are asked for after the
   // original was rewritten.
-  DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals;
+  DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals_;
 };
 
 class QuantizePass : public nibble::impl::QuantizePassBase<QuantizePass> {
@@ -113,7 +118,7 @@ static std::vector<bool> bits(const Choice &choice) {
 // ask for; makes it if there is none yet.
 FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
                                            const Choice &choice) {
-  auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+  auto callee = symbols_.lookup<func::FuncOp>(call.getCallee());
   if (!callee || callee.isDeclaration())
     return call.getCalleeAttr().getAttr();
   Choice inner(callee.getNumArguments());
@@ -124,22 +129,22 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
       inner[i] = choice[argument.getArgNumber()];
 
   auto key = std::make_pair(callee.getOperation(), bits(inner));
-  if (auto it = copies.find(key); it != copies.end())
+  if (auto it = copies_.find(key); it != copies_.end())
     return it->second;
   // The first choice takes the function itself; only private functions are free
   // to be taken.
-  bool taken = !callee.isPrivate() || originals.contains(callee);
+  bool taken = !callee.isPrivate() || originals_.contains(callee);
   func::FuncOp target = callee;
   if (taken) {
-    target = originals.contains(callee) ? originals[callee]->clone()
-                                        : callee.clone();
+    target = originals_.contains(callee) ? originals_[callee]->clone()
+                                         : callee.clone();
     target.setPrivate();
-    symbols.insert(target); // renames it
-    ++copied;
+    symbols_.insert(target); // renames it
+    ++NumCopied;
   } else {
-    originals[callee] = OwningOpRef<func::FuncOp>(callee.clone());
+    originals_[callee] = OwningOpRef<func::FuncOp>(callee.clone());
   }
-  copies[key] = target.getSymNameAttr();
+  copies_[key] = target.getSymNameAttr();
   if (failed(quantize(target, inner)))
     return failure();
   return target.getSymNameAttr();
@@ -169,18 +174,18 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
     if (!weight) {
       StringAttr name = choice[argument.getArgNumber()];
       int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1);
-      if (!recipe.scheme.numericsScheme().divides(k))
+      if (!recipe_.scheme.numericsScheme().divides(k))
         return linear.emitError()
                << "N2: parameter '" << name.getValue() << "' has K = " << k
                << ", which does not divide by group_size = "
-               << recipe.scheme.getGroupSize()
+               << recipe_.scheme.getGroupSize()
                << "; exclude it or choose another group size";
       OpBuilder b(linear);
       if (linear->getBlock() != &entry)
         b.setInsertionPointToStart(&entry);
       weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(),
-                                        argument, recipe.scheme);
-      ++quantized;
+                                        argument, recipe_.scheme);
+      ++NumQuantized;
     }
     linear.getWeightMutable().assign(weight);
   }
@@ -192,16 +197,16 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
 // and keep the functions that they share with others.
 SmallVector<func::FuncOp> Quantizer::roots() {
   DenseSet<Operation *> called;
-  module.walk([&](func::CallOp call) {
-    if (Operation *callee = symbols.lookup(call.getCallee()))
+  module_.walk([&](func::CallOp call) {
+    if (Operation *callee = symbols_.lookup(call.getCallee()))
       called.insert(callee);
   });
   SmallVector<func::FuncOp> roots;
   for (bool chosen : {false, true})
-    for (auto function : module.getOps<func::FuncOp>())
+    for (auto function : module_.getOps<func::FuncOp>())
       if (!function.isDeclaration() &&
           (function.isPublic() || !called.contains(function)) &&
-          chosen == (function.getSymName() == recipe.functionName))
+          chosen == (function.getSymName() == recipe_.functionName))
         roots.push_back(function);
   return roots;
 }
@@ -209,7 +214,7 @@ SmallVector<func::FuncOp> Quantizer::roots() {
 // Whether a linear reads it, here or in a function that is called with it;
 // through fake_quant as well.
 bool Quantizer::isWeightOfLinear(BlockArgument argument) {
-  auto [entry, isNew] = weights.try_emplace(
+  auto [entry, isNew] = weights_.try_emplace(
       argument,
       false); // false while it is being found out: functions may recurse
   if (!isNew)
@@ -223,15 +228,15 @@ bool Quantizer::isWeightOfLinear(BlockArgument argument) {
       });
     auto call = dyn_cast<func::CallOp>(use.getOwner());
     auto callee =
-        call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+        call ? symbols_.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
     return callee && !callee.isDeclaration() &&
            isWeightOfLinear(callee.getArgument(use.getOperandNumber()));
   });
-  return weights[argument] = isWeight;
+  return weights_[argument] = isWeight;
 }
 
 std::string Quantizer::problemOfFunction() {
-  StringRef name = recipe.functionName;
+  StringRef name = recipe_.functionName;
   if (name.empty())
     return {};
   std::vector<std::string> names;
@@ -241,7 +246,7 @@ std::string Quantizer::problemOfFunction() {
     names.push_back(("@" + root.getSymName()).str());
   }
   std::string problem = ("there is no function @" + name).str();
-  if (auto function = symbols.lookup<func::FuncOp>(name))
+  if (auto function = symbols_.lookup<func::FuncOp>(name))
     problem = ("@" + name).str() +
               (function.isDeclaration()
                    ? " is declared and not defined"
@@ -253,8 +258,8 @@ std::string Quantizer::problemOfFunction() {
 Location Quantizer::location() {
   std::optional<Location> first;
   for (func::FuncOp root : roots()) {
-    if (!recipe.functionName.empty() &&
-        root.getSymName() != recipe.functionName)
+    if (!recipe_.functionName.empty() &&
+        root.getSymName() != recipe_.functionName)
       continue;
     if (llvm::any_of(root.getArguments(), [&](BlockArgument argument) {
           return root.getArgAttr(argument.getArgNumber(), nn::kParameterAttr);
@@ -262,14 +267,14 @@ Location Quantizer::location() {
       return root.getLoc();
     first = first.value_or(root.getLoc());
   }
-  return first.value_or(module.getLoc());
+  return first.value_or(module_.getLoc());
 }
 
 std::vector<names::NamedWeight> Quantizer::parameters() {
   llvm::MapVector<StringRef, names::NamedWeight> found;
   for (func::FuncOp root : roots()) {
-    if (!recipe.functionName.empty() &&
-        root.getSymName() != recipe.functionName)
+    if (!recipe_.functionName.empty() &&
+        root.getSymName() != recipe_.functionName)
       continue;
     for (BlockArgument argument : root.getArguments())
       if (auto name = root.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
@@ -290,31 +295,31 @@ std::vector<names::NamedWeight> Quantizer::parameters() {
 LogicalResult Quantizer::run() {
   SmallVector<func::FuncOp> roots = this->roots();
   for (func::FuncOp root : roots) {
-    originals[root] = OwningOpRef<func::FuncOp>(root.clone());
-    copies[{root.getOperation(), bits(recipe.choiceOf(root))}] =
+    originals_[root] = OwningOpRef<func::FuncOp>(root.clone());
+    copies_[{root.getOperation(), bits(recipe_.choiceOf(root))}] =
         root.getSymNameAttr();
   }
   for (func::FuncOp root : roots)
-    if (failed(quantize(root, recipe.choiceOf(root))))
+    if (failed(quantize(root, recipe_.choiceOf(root))))
       return failure();
-  judged = std::move(roots);
+  judged_ = std::move(roots);
   return success();
 }
 
 int64_t Quantizer::reportUnquantized(bool strict) {
   SmallVector<std::pair<StringAttr, BlockArgument>> named;
   DenseSet<StringAttr> rounded; // in some function
-  for (func::FuncOp root : judged)
+  for (func::FuncOp root : judged_)
     for (auto [argument, name] :
-         llvm::zip(root.getArguments(), recipe.choiceOf(root)))
+         llvm::zip(root.getArguments(), recipe_.choiceOf(root)))
       if (name) {
         named.push_back({name, argument});
-        if (isQuantized(module, argument))
+        if (isQuantized(module_, argument))
           rounded.insert(name);
       }
   int64_t count = 0;
   for (auto [name, argument] : named)
-    count += nibble::reportUnquantized(module, argument, name.getValue(),
+    count += nibble::reportUnquantized(module_, argument, name.getValue(),
                                        rounded.contains(name), strict);
   return count;
 }
@@ -354,8 +359,8 @@ void QuantizePass::runOnOperation() {
     signalPassFailure();
   };
   std::string problem;
-  std::vector<std::string> included(include.begin(), include.end()),
-      excluded(exclude.begin(), exclude.end());
+  std::vector<std::string> included(include.begin(), include.end());
+  std::vector<std::string> excluded(exclude.begin(), exclude.end());
   auto selection =
       names::Selection::parse(included, excluded, defaultExclude, {}, problem);
   if (!selection)

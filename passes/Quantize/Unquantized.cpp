@@ -1,3 +1,5 @@
+// Finds the readers of a weight and says why one of them keeps it in full
+// precision.
 #include "passes/Quantize/Unquantized.h"
 
 #include "dialects/NN/NN.h"
@@ -23,7 +25,7 @@ struct Read {
 // All reads of a parameter, in functions that are called with it too.
 class Reads {
 public:
-  Reads(ModuleOp module, BlockArgument parameter) : symbols(module) {
+  Reads(ModuleOp module, BlockArgument parameter) : symbols_(module) {
     collect(parameter, nullptr);
   }
 
@@ -51,14 +53,14 @@ private:
   }
 
   void collect(Value value, Operation *through) {
-    if (!seen.insert(value).second)
+    if (!seen_.insert(value).second)
       return;
     for (OpOperand &use : value.getUses()) {
       Operation *op = use.getOwner();
       if (isa<qat::FakeQuantOp>(op)) {
         isQuantized |= through == nullptr;
       } else if (auto call = dyn_cast<func::CallOp>(op)) {
-        auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+        auto callee = symbols_.lookup<func::FuncOp>(call.getCallee());
         if (callee && !callee.isDeclaration())
           collect(callee.getArgument(use.getOperandNumber()), through);
       } else if (auto linear = dyn_cast<nn::LinearOp>(op)) {
@@ -75,8 +77,8 @@ private:
     }
   }
 
-  SymbolTable symbols;
-  DenseSet<Value> seen;
+  SymbolTable symbols_;
+  DenseSet<Value> seen_;
 };
 
 } // namespace

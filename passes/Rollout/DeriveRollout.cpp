@@ -5,8 +5,12 @@
 #include "passes/Weights/Weights.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-derive-rollout"
+
+ALWAYS_ENABLED_STATISTIC(NumAttentions,
+                         "attentions that read pages of a cache");
 
 namespace nibble {
 #define GEN_PASS_DEF_DERIVEROLLOUTPASS
@@ -174,8 +178,9 @@ void DeriveRolloutPass::addSample(func::FuncOp forward) {
   auto vector = [](Type element) {
     return RankedTensorType::get({ShapedType::kDynamic}, element);
   };
-  Type indices = vector(b.getI32Type()), floats = vector(b.getF32Type()),
-       doubles = vector(b.getF64Type());
+  Type indices = vector(b.getI32Type());
+  Type floats = vector(b.getF32Type());
+  Type doubles = vector(b.getF64Type());
   func::FuncOp function = addFunction(b, loc, "sample",
                                       {{"logits", logits},
                                        {"temperature", floats},
@@ -263,6 +268,7 @@ LogicalResult DeriveRolloutPass::derive() {
     dropFakeQuant(reachableFunctions(forward, symbols));
   if (weights == "packed" && failed(packWeights(forward, symbols)))
     return failure();
+  module.walk([](nn::PagedAttentionOp) { ++NumAttentions; });
   if (!symbols.lookup("sample_log_probability"))
     addSampleLogProbability(forward);
   if (sample && !symbols.lookup("sample"))

@@ -1,8 +1,12 @@
 // nibble-pack-weights: packed arguments instead of fake_quant of arguments.
 #include "passes/Rollout/Passes.h"
 #include "passes/Weights/Weights.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-pack-weights"
+
+ALWAYS_ENABLED_STATISTIC(NumPacked,
+                         "arguments of the function that are packed weights");
 
 namespace nibble {
 #define GEN_PASS_DEF_PACKWEIGHTSPASS
@@ -28,7 +32,9 @@ public:
       return signalPassFailure();
     }
     if (failed(nibble::packWeights(entry, symbols)))
-      signalPassFailure();
+      return signalPassFailure();
+    NumPacked += llvm::count_if(entry.getArgumentTypes(),
+                                llvm::IsaPred<nibble::qat::PackedType>);
   }
 };
 

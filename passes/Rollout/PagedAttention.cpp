@@ -1,3 +1,5 @@
+// Rewrites functions with attention so that they take a paged cache as
+// arguments and results.
 #include "passes/Rollout/PagedAttention.h"
 
 #include "dialects/NN/NN.h"
@@ -9,7 +11,7 @@ using namespace nibble;
 
 bool PagedAttention::contains(func::FuncOp function,
                               function_ref<bool(Operation *)> what) {
-  for (func::FuncOp inner : reachableFunctions(function, symbols))
+  for (func::FuncOp inner : reachableFunctions(function, symbols_))
     if (inner
             .walk([&](Operation *op) {
               return what(op) ? WalkResult::interrupt() : WalkResult::advance();
@@ -29,7 +31,7 @@ Operation *PagedAttention::lastAcrossTokens(func::FuncOp function) {
   for (Operation &op : function.front()) {
     auto call = dyn_cast<func::CallOp>(op);
     auto callee =
-        call ? symbols.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
+        call ? symbols_.lookup<func::FuncOp>(call.getCallee()) : func::FuncOp();
     if (isa<nn::CacheWriteOp, nn::PagedAttentionOp>(op) ||
         (callee && contains(callee, [](Operation *inner) {
            return isa<nn::PagedAttentionOp>(inner);
@@ -42,22 +44,22 @@ Operation *PagedAttention::lastAcrossTokens(func::FuncOp function) {
 // The rollout's copy of a callee; null when the training function serves as it
 // is.
 FailureOr<PagedAttention::Copy *> PagedAttention::copyFor(func::CallOp call) {
-  auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+  auto callee = symbols_.lookup<func::FuncOp>(call.getCallee());
   if (!callee || !contains(callee, [](Operation *op) {
         return isa<nn::AttentionOp, qat::FakeQuantOp>(op);
       }))
     return nullptr;
-  if (auto it = copies.find(callee); it != copies.end())
+  if (auto it = copies_.find(callee); it != copies_.end())
     return &it->second;
   func::FuncOp function = callee.clone();
   function.setName((callee.getSymName() + "_rollout").str());
   function.setPrivate();
-  symbols.insert(function);
+  symbols_.insert(function);
   FailureOr<SmallVector<CacheTypes>> caches =
       rewrite(function, function.getNumArguments());
   if (failed(caches))
     return failure();
-  Copy &copy = copies[callee];
+  Copy &copy = copies_[callee];
   copy = {function, *caches};
   return &copy;
 }
@@ -114,19 +116,20 @@ LogicalResult PagedAttention::Rewriter::attend(nn::AttentionOp op) {
   if (!op.getLse().use_empty())
     return op.emitError("nibble-derive-rollout: its lse is used; derive the "
                         "rollout from a forward, before differentiating");
-  if (parent.pageSize <= 0 ||
-      parent.pageSize % static_cast<int64_t>(op.getKvBlock()) != 0)
+  if (parent.pageSize_ <= 0 ||
+      parent.pageSize_ % static_cast<int64_t>(op.getKvBlock()) != 0)
     return op.emitError("nibble-derive-rollout: N14: page-size = ")
-           << parent.pageSize
+           << parent.pageSize_
            << " is not a whole number of blocks of kv_block = "
            << op.getKvBlock();
   auto keys = cast<RankedTensorType>(op.getK().getType());
-  int64_t kvHeads = op.getKvHeads(), headDim = keys.getDimSize(1) / kvHeads;
+  int64_t kvHeads = op.getKvHeads();
+  int64_t headDim = keys.getDimSize(1) / kvHeads;
   CacheTypes types{RankedTensorType::get({ShapedType::kDynamic, kvHeads,
-                                          headDim, parent.pageSize},
+                                          headDim, parent.pageSize_},
                                          keys.getElementType()),
                    RankedTensorType::get({ShapedType::kDynamic, kvHeads,
-                                          parent.pageSize, headDim},
+                                          parent.pageSize_, headDim},
                                          keys.getElementType())};
   auto [keyCache, valueCache] = addCache(types, op.getLoc());
   OpBuilder b(op);

@@ -17,7 +17,7 @@ struct CacheTypes {
 class PagedAttention {
 public:
   PagedAttention(mlir::SymbolTable &symbols, int64_t pageSize)
-      : symbols(symbols), pageSize(pageSize) {}
+      : symbols_(symbols), pageSize_(pageSize) {}
 
   // Rewrites the function in place: every attention reads and writes pages,
   // every function called on the way is replaced by its copy
@@ -46,9 +46,9 @@ private:
                 llvm::function_ref<bool(mlir::Operation *)> what);
   mlir::FailureOr<Copy *> copyFor(mlir::func::CallOp call);
 
-  mlir::SymbolTable &symbols;
-  int64_t pageSize;
-  std::map<mlir::Operation *, Copy> copies; // by the training function
+  mlir::SymbolTable &symbols_;
+  int64_t pageSize_;
+  std::map<mlir::Operation *, Copy> copies_; // by the training function
 };
 
 } // namespace nibble

@@ -1,3 +1,5 @@
+// Builds the terms of a function's results from its ops and those of its
+// callees.
 #include "passes/Verify/Terms.h"
 
 #include "dialects/NN/NN.h"

@@ -46,6 +46,9 @@ public:
   mlir::FailureOr<llvm::SmallVector<const Term *>>
   resultsOf(mlir::func::FuncOp function);
 
+  // How many values have been made a term of.
+  size_t count() const { return terms.size(); }
+
 private:
   using Environment = llvm::DenseMap<mlir::Value, const Term *>;
 

@@ -2,8 +2,12 @@
 // training by a bit.
 #include "passes/Verify/Passes.h"
 #include "passes/Verify/Terms.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-verify-consistency"
+
+ALWAYS_ENABLED_STATISTIC(NumTerms,
+                         "values that training and rollout are made of");
 
 namespace nibble {
 #define GEN_PASS_DEF_VERIFYCONSISTENCYPASS
@@ -187,6 +191,7 @@ private:
       results.push_back(
           terms->front()); // the logits; a rollout's caches follow
     }
+    NumTerms += builder.count();
     auto difference = Comparison().compare(results[0], results[1]);
     if (!difference)
       return success();

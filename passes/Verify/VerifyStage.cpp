@@ -6,8 +6,11 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-verify-stage"
+
+ALWAYS_ENABLED_STATISTIC(NumPromises, "promises that were kept");
 
 namespace nibble {
 #define GEN_PASS_DEF_VERIFYSTAGEPASS
@@ -248,6 +251,7 @@ public:
                         << "; this breaks it";
         return signalPassFailure();
       }
+      ++NumPromises;
     }
     if (known)
       return;

@@ -1,3 +1,5 @@
+// Replaces fake-quantized weights by packed ones, through calls and their
+// functions.
 #include "passes/Weights/Weights.h"
 
 #include "dialects/NN/NN.h"
@@ -47,7 +49,8 @@ class WeightPacker {
 public:
   WeightPacker(ArrayRef<func::FuncOp> entries, SymbolTable &symbols,
                StringRef pass, function_ref<bool(qat::FakeQuantOp)> accept)
-      : entries(entries), symbols(symbols), pass(pass.str()), accept(accept) {}
+      : entries_(entries), symbols_(symbols), pass_(pass.str()),
+        accept_(accept) {}
   LogicalResult run();
 
 private:
@@ -68,14 +71,14 @@ private:
 
   bool packs(Operation *op) {
     auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op);
-    return fakeQuant && (!accept || accept(fakeQuant));
+    return fakeQuant && (!accept_ || accept_(fakeQuant));
   }
 
-  ArrayRef<func::FuncOp> entries;
-  SymbolTable &symbols;
-  std::string pass;
-  function_ref<bool(qat::FakeQuantOp)> accept;
-  DenseMap<StringAttr, Packed> done; // by symbol name
+  ArrayRef<func::FuncOp> entries_;
+  SymbolTable &symbols_;
+  std::string pass_;
+  function_ref<bool(qat::FakeQuantOp)> accept_;
+  DenseMap<StringAttr, Packed> done_; // by symbol name
 };
 
 } // namespace
@@ -88,7 +91,7 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
   for (func::FuncOp function : functions)
     ours.insert(function);
   auto hasOtherCallers = [&](func::FuncOp function) {
-    auto uses = SymbolTable::getSymbolUses(function, symbols.getOp());
+    auto uses = SymbolTable::getSymbolUses(function, symbols_.getOp());
     return !uses || llvm::any_of(*uses, [&](SymbolTable::SymbolUse use) {
       return !ours.contains(use.getUser()->getParentOfType<func::FuncOp>());
     });
@@ -97,19 +100,19 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
   // unless that is shared, too.
   for (func::FuncOp function : llvm::reverse(functions)) {
     bool changes = false;
-    for (func::FuncOp inner : reachableFunctions(function, symbols))
+    for (func::FuncOp inner : reachableFunctions(function, symbols_))
       changes |= inner
                      .walk([&](Operation *op) {
                        return packs(op) ? WalkResult::interrupt()
                                         : WalkResult::advance();
                      })
                      .wasInterrupted();
-    if (llvm::is_contained(entries, function) || !changes ||
+    if (llvm::is_contained(entries_, function) || !changes ||
         (function.isPrivate() && !hasOtherCallers(function)))
       continue;
     func::FuncOp copy = function.clone();
     copy.setPrivate();
-    symbols.insert(copy);
+    symbols_.insert(copy);
     ours.remove(function);
     for (Operation *caller : ours)
       (void)SymbolTable::replaceAllSymbolUses(function, copy.getSymNameAttr(),
@@ -138,18 +141,18 @@ FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
       auto weight = cast<RankedTensorType>(argument.getType());
       if (!weight.hasStaticShape())
         return fakeQuant.emitError(
-                   pass + ": a packed weight needs known extents, not ")
+                   pass_ + ": a packed weight needs known extents, not ")
                << weight;
       type = qat::PackedType::get(argument.getContext(), weight.getDimSize(0),
                                   weight.getDimSize(1), fakeQuant.getScheme(),
                                   qat::Layout::Host);
-    } else if (isPackedCallOperand(use, done)) {
-      type = done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
+    } else if (isPackedCallOperand(use, done_)) {
+      type = done_[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
                  .types[use.getOperandNumber()];
     }
     if (type && found && type != found)
       return use.getOwner()->emitError(
-                 pass + ": one weight is read under two schemes, ")
+                 pass_ + ": one weight is read under two schemes, ")
              << found << " and " << type;
     found = type ? type : found;
   }
@@ -163,8 +166,8 @@ LogicalResult WeightPacker::rewriteCalls(func::FuncOp function,
   SmallVector<func::CallOp> calls;
   function.walk([&](func::CallOp call) { calls.push_back(call); });
   for (func::CallOp call : calls) {
-    auto it = done.find(call.getCalleeAttr().getAttr());
-    if (it == done.end())
+    auto it = done_.find(call.getCalleeAttr().getAttr());
+    if (it == done_.end())
       continue;
     SmallVector<Value> operands;
     for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
@@ -174,7 +177,7 @@ LogicalResult WeightPacker::rewriteCalls(func::FuncOp function,
         continue;
       Value packed = packedOf.lookup(operand);
       if (!packed)
-        return call.emitError(pass + ": operand ")
+        return call.emitError(pass_ + ": operand ")
                << i << " is read as a packed weight but is no argument of '"
                << function.getSymName() << "'";
       operands.push_back(packed);
@@ -193,13 +196,13 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     if (failed(type))
       return failure();
     bool other = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
-      return !packs(use.getOwner()) && !isPackedCallOperand(use, done);
+      return !packs(use.getOwner()) && !isPackedCallOperand(use, done_);
     });
     // A call that takes both keeps the plain one alive.
     for (OpOperand &use : argument.getUses())
-      if (isPackedCallOperand(use, done))
+      if (isPackedCallOperand(use, done_))
         other |=
-            !done[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
+            !done_[cast<func::CallOp>(use.getOwner()).getCalleeAttr().getAttr()]
                  .plainGone[use.getOperandNumber()];
     packed.types.push_back(*type);
     packed.plainGone.push_back(*type && !other);
@@ -225,7 +228,7 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
   for (qat::FakeQuantOp op : fakeQuants) {
     Value argument = packedOf.lookup(op.getWeight());
     if (!argument)
-      return op.emitError(pass +
+      return op.emitError(pass_ +
                           ": fake_quant of a value that is no argument of '")
              << function.getSymName() << "'";
     OpBuilder b(op);
@@ -240,13 +243,13 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     if (packed.plainGone[i] &&
         failed(function.eraseArgument(plain[i].getArgNumber())))
       return failure();
-  done[function.getSymNameAttr()] = std::move(packed);
+  done_[function.getSymNameAttr()] = std::move(packed);
   return success();
 }
 
 LogicalResult WeightPacker::run() {
-  separateFromOthers(reachableFunctions(entries, symbols));
-  for (func::FuncOp function : reachableFunctions(entries, symbols))
+  separateFromOthers(reachableFunctions(entries_, symbols_));
+  for (func::FuncOp function : reachableFunctions(entries_, symbols_))
     if (failed(pack(function)))
       return failure();
   return success();

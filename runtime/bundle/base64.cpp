@@ -1,3 +1,4 @@
+// Encodes and decodes base64.
 #include "runtime/bundle/base64.h"
 
 #include <array>

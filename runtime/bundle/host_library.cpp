@@ -1,3 +1,5 @@
+// Loads the shared library of a host bundle from memory and checks the CPU that
+// it needs.
 #include "runtime/bundle/host_library.h"
 
 #include "runtime/core/file.h"
@@ -67,8 +69,8 @@ Bundle hostBundle(std::string library, const std::string &cpu,
 }
 
 Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path) {
-  auto manifest = bundle.sections.find("manifest"),
-       library = bundle.sections.find("library");
+  auto manifest = bundle.sections.find("manifest");
+  auto library = bundle.sections.find("library");
   if (bundle.target != "host" || manifest == bundle.sections.end() ||
       library == bundle.sections.end())
     return Status::badInput(fmt::format("bundle {}: holds no program for the "
@@ -91,7 +93,8 @@ Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path) {
   std::string name = fmt::format("/proc/self/fd/{}", memory.get());
   if (!memory.isOpen())
     return Status::environment(fmt::format(
-        "bundle {}: no memory for its code: {}", path, std::strerror(errno)));
+        "bundle {}: no memory for its code: {}; use a machine with more", path,
+        std::strerror(errno)));
   NIBBLE_ASSIGN(FileWriter writer, FileWriter::create(name, path));
   NIBBLE_TRY(writer.write(library->second));
   NIBBLE_TRY(writer.close());

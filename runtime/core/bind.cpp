@@ -1,3 +1,4 @@
+// Binds tensors to a function's arguments by name.
 #include "runtime/core/bind.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Reads, writes, syncs, renames and locks files, and says what the system said
+// when it fails.
 #include "runtime/core/file.h"
 
 #include <fmt/format.h>
@@ -111,7 +113,7 @@ Result<FileWriter> FileWriter::append(const fs::path &path, int64_t keep) {
     if (info.st_size < keep)
       return Status::badInput(
           fmt::format("{}: has {} bytes where the checkpoint knows {}; it was "
-                      "cut by someone else",
+                      "cut by someone else; resume from an older checkpoint",
                       path.string(), info.st_size, keep));
     if (ftruncate(writer.file_.get(), keep) != 0)
       return systemError("cannot cut", path);
@@ -181,7 +183,8 @@ Result<std::string> readFile(const fs::path &path, int64_t limit) {
     content.resize(before + count);
     if (static_cast<int64_t>(content.size()) > limit)
       return Status::badInput(fmt::format(
-          "{}: larger than the {} bytes allowed here", path.string(), limit));
+          "{}: larger than the {} bytes allowed here; give a smaller file",
+          path.string(), limit));
     if (count < (1 << 16))
       return content;
   }

@@ -1,3 +1,4 @@
+// Calls generated code so that it can be left with longjmp.
 #include "runtime/core/guarded_call.h"
 
 #include "include/nibble/ABI.h"

@@ -1,3 +1,4 @@
+// Hashes bytes and files with XXH3.
 #include "runtime/core/hash.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,4 @@
+// Adds up the times of kernels and prints them as a table.
 #include "runtime/core/profile.h"
 
 #include "include/nibble/ABI.h"

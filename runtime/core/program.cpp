@@ -1,3 +1,5 @@
+// Checks a program's table, its arguments and their shapes, and calls its
+// functions.
 #include "runtime/core/program.h"
 
 #include "runtime/core/guarded_call.h"
@@ -113,7 +115,7 @@ public:
       if (!fits(result, view.shape) || (!dense && view.elements() > 0))
         return Status::failed(
             fmt::format("program: result '{}' of '{}' came back as {} where "
-                        "the table says {}{}",
+                        "the table says {}{}; compile it again",
                         result.name, info_.name, toString(view.shape),
                         toString(shapeOf(result)),
                         dense ? "" : ", and not densely packed"));
@@ -160,20 +162,21 @@ Status Function::bind(std::string_view name, const TensorView &tensor) {
 
 Status Function::bind(int index, const TensorView &tensor) {
   if (index < 0 || index >= info_->argument_count)
-    return Status::usage(
-        fmt::format("program: function '{}' has {} arguments, not {}",
-                    info_->name, info_->argument_count, index + 1));
+    return Status::usage(fmt::format(
+        "program: function '{}' has {} arguments, not {}; give as many",
+        info_->name, info_->argument_count, index + 1));
   const nibble_value_info &info = info_->arguments[index];
   if (static_cast<DType>(info.dtype) != tensor.dtype ||
       !fits(info, tensor.shape))
     return Status::usage(fmt::format(
-        "program: argument '{}' of '{}' takes {} {}, not {} {}", info.name,
-        info_->name, nameOf(static_cast<DType>(info.dtype)),
+        "program: argument '{}' of '{}' takes {} {}, not {} {}; give one of "
+        "that type",
+        info.name, info_->name, nameOf(static_cast<DType>(info.dtype)),
         toString(shapeOf(info)), nameOf(tensor.dtype), toString(tensor.shape)));
   if (!tensor.data && !(backend_ && tensor.device) && tensor.elements() > 0)
-    return Status::usage(
-        fmt::format("program: argument '{}' of '{}' has no memory", info.name,
-                    info_->name));
+    return Status::usage(fmt::format(
+        "program: argument '{}' of '{}' has no memory; give a tensor",
+        info.name, info_->name));
   if (backend_ && info.role != NIBBLE_ROLE_INPUT)
     NIBBLE_TRY(backend_->bind(info, tensor));
   bound_[index] = tensor;
@@ -190,23 +193,23 @@ void Function::keepOnDevice(int result) {
 Result<std::string> Function::profile(int repeats) {
   if (!backend_)
     return Status::usage("profile: a program for this machine is timed when it "
-                         "was compiled to be");
+                         "was compiled to be; compile it with --profile");
   return backend_->profile(index_, bound_, repeats);
 }
 
 Result<int64_t> Function::planBytes(int64_t extent) const {
   if (!backend_)
-    return Status::usage(
-        "plan: what a call takes is known of a program for a device only");
+    return Status::usage("plan: what a call takes is known of a program for a "
+                         "device only; compile it with --target=cuda");
   return backend_->planBytes(index_, extent);
 }
 
 Result<std::vector<TensorView>> Function::call(Arena &arena) {
   for (int i = 0; i < info_->argument_count; ++i)
     if (!isBound_[i])
-      return Status::failed(
-          fmt::format("program: argument '{}' of '{}' was never bound",
-                      info_->arguments[i].name, info_->name));
+      return Status::failed(fmt::format("program: argument '{}' of '{}' was "
+                                        "never bound; bind it before the call",
+                                        info_->arguments[i].name, info_->name));
   if (backend_)
     return backend_->call(index_, bound_, kept_, arena);
   Frame frame(*info_);
@@ -216,8 +219,9 @@ Result<std::vector<TensorView>> Function::call(Arena &arena) {
     Arena::Scope scope(arena);
     EarlyEnd end = frame.enter();
     if (end.violated)
-      return Status::failed(
-          fmt::format("{} (an assertion of '{}')", end.violated, info_->name));
+      return Status::failed(fmt::format(
+          "{} (an assertion of '{}'); give inputs for which it holds",
+          end.violated, info_->name));
     if (end)
       return Status::environment(
           fmt::format("program: no memory for {} bytes in '{}'; let a call "

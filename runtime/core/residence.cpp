@@ -1,3 +1,4 @@
+// Tensors that live on a device: creation, reading and writing in pieces.
 #include "runtime/core/residence.h"
 
 #include <algorithm>

@@ -3,7 +3,8 @@
 //
 // Every call of the runtime that can fail returns Status or Result<T>. A
 // message is one line and reads
-// "<what> <where>: <why>; <how to mend>".
+// "<what> <where>: <why>; <how to mend>". A test program fails when a text that
+// it provokes does not (test/error_texts.cpp).
 #pragma once
 
 #include <cassert>
@@ -25,11 +26,19 @@ enum class Code : int {
   kInterrupted = 130, // stopped by a signal, state saved
 };
 
+class Status;
+
+// Gets each error as it is made, and again when it gets a context. Null but in
+// tests, which look at every text that they provoke (test/error_texts.cpp).
+inline void (*errorListener)(const Status &) = nullptr;
+
 class [[nodiscard]] Status {
 public:
   Status() = default;
   Status(Code code, std::string message)
-      : code_(code), message_(std::move(message)) {}
+      : code_(code), message_(std::move(message)) {
+    tell();
+  }
 
   static Status ok() { return {}; }
   static Status failed(std::string message) {
@@ -57,10 +66,16 @@ public:
   Status within(const std::string &context) && {
     if (!isOk())
       message_ = context + ": " + message_;
+    tell();
     return std::move(*this);
   }
 
 private:
+  void tell() const {
+    if (errorListener && !isOk())
+      errorListener(*this);
+  }
+
   Code code_ = Code::kOk;
   std::string message_;
 };

@@ -1,3 +1,4 @@
+// The handlers of SIGINT and SIGTERM, and the flag that they set.
 #include "runtime/core/stop.h"
 
 #include <atomic>

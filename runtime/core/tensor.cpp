@@ -1,3 +1,4 @@
+// Allocates tensors, counts their bytes, and prints their shapes.
 #include "runtime/core/tensor.h"
 
 #include <atomic>
@@ -139,8 +140,9 @@ Result<Tensor> Tensor::create(DType dtype, Shape shape) {
   int64_t bits = 0;
   if (!elements || __builtin_mul_overflow(*elements, bitsOf(dtype), &bits) ||
       bits > INT64_MAX - 1024)
-    return Status::badInput("tensor of shape " + toString(shape) +
-                            ": its size does not fit in 64 bits");
+    return Status::badInput(
+        "tensor of shape " + toString(shape) +
+        ": its size does not fit in 64 bits; use a smaller shape");
   int64_t bytes = (bits + 7) / 8;
   size_t rounded = (static_cast<size_t>(bytes) + 63) / 64 * 64;
   auto *memory =

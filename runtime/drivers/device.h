@@ -124,7 +124,7 @@ public:
     (void)memory, (void)bytes;
     return Status::failed(
         "device: it has a memory of its own and cannot take '" +
-        std::string(what) + "'");
+        std::string(what) + "'; copy it to the device");
   }
   virtual void disown(void *memory) { (void)memory; }
   // Whether accesses are checked against allocations: each buffer of a call is

@@ -1,3 +1,4 @@
+// Writes numbers in plain decimals.
 #include "runtime/formats/decimal.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Opens and reads files of others, and writes files and folders that appear
+// whole.
 #include "runtime/formats/io.h"
 
 #include <atomic>

@@ -1,3 +1,4 @@
+// Parses JSON with limits, and reads typed fields of it.
 #include "runtime/formats/json.h"
 
 #include "runtime/formats/io.h"

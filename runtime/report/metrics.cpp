@@ -1,3 +1,4 @@
+// Writes and reads the lines of metrics.jsonl and timings.jsonl.
 #include "runtime/report/metrics.h"
 
 #include "runtime/formats/json.h"
@@ -78,11 +79,11 @@ Result<Lines> readLines(const fs::path &path) {
         parseMetrics(std::string_view(content).substr(begin, end - begin),
                      where));
     if (!lines.steps.empty() && step.step <= lines.steps.back().step)
-      return Status::badInput(
-          fmt::format("metrics {}: step {} does not come after step {}; the "
-                      "file was changed by "
-                      "hand or by a second run",
-                      where, step.step, lines.steps.back().step));
+      return Status::badInput(fmt::format(
+          "metrics {}: step {} does not come after step {}; the "
+          "file was changed by "
+          "hand or by a second run; restore the file or begin another run",
+          where, step.step, lines.steps.back().step));
     lines.steps.push_back(std::move(step));
     lines.offsets.push_back(static_cast<int64_t>(end + 1));
   }
@@ -139,8 +140,9 @@ Result<StepMetrics> parseMetrics(std::string_view line,
     if (key == "step")
       continue;
     if (!value.is_number() && !value.is_null())
-      return Status::badInput(
-          fmt::format("metrics {}: field '{}' is not a number", where, key));
+      return Status::badInput(fmt::format(
+          "metrics {}: field '{}' is not a number; restore the file", where,
+          key));
     metrics.values[key] = value.is_null()
                               ? std::numeric_limits<double>::quiet_NaN()
                               : value.get<double>();
@@ -161,9 +163,9 @@ Result<MetricsWriter> MetricsWriter::open(const fs::path &folder,
 
 Status MetricsWriter::write(const StepMetrics &metrics) {
   if (metrics.step < nextStep_)
-    return Status::usage(
-        fmt::format("cannot write metrics of step {}: step {} is next",
-                    metrics.step, nextStep_));
+    return Status::usage(fmt::format("cannot write metrics of step {}: step {} "
+                                     "is next; write the steps in order",
+                                     metrics.step, nextStep_));
   StepMetrics exact{metrics.step, {}}, timings{metrics.step, {}};
   for (const auto &[key, value] : metrics.values)
     (isTiming(key) ? timings : exact).values.emplace(key, value);

@@ -1,3 +1,4 @@
+// Draws the line of progress.
 #include "runtime/report/progress.h"
 
 #include "runtime/formats/tokenizer/utf8.h"

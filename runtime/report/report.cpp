@@ -1,3 +1,4 @@
+// Writes the report page with the series of its runs.
 #include "runtime/report/report.h"
 
 #include "runtime/core/file.h"
@@ -71,7 +72,7 @@ std::string renderReport(std::span<const RunSeries> runs) {
 Status writeReport(std::span<const RunSeries> runs,
                    const std::filesystem::path &path) {
   if (runs.empty())
-    return Status::usage("cannot write a report: no run is given");
+    return Status::usage("cannot write a report: no run is given; give one");
   return writeFileAtomically(path, renderReport(runs));
 }
 

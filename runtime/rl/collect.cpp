@@ -1,3 +1,4 @@
+// Samples groups of responses until a step has enough of them.
 #include "runtime/rl/collect.h"
 
 #include "runtime/rl/evaluate.h"

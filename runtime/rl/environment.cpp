@@ -1,3 +1,4 @@
+// Makes the task and the reward of a run, and scores responses.
 #include "runtime/rl/environment.h"
 
 #include "runtime/rl/rewards/reward_program.h"
@@ -27,7 +28,8 @@ loadDataset(const Config &config, const TextCodec &codec, int64_t contextLength,
   options.promptSuffix = config.task.promptSuffix;
   if (options.data.maximumPromptTokens < 1)
     return Status::usage(fmt::format("rollout.max_new_tokens: {} leaves no "
-                                     "room for a prompt in a context of {}",
+                                     "room for a prompt in a context of {}; "
+                                     "lower it or raise model.context_length",
                                      config.rollout.sampling.maxNewTokens,
                                      contextLength));
   if (supervised) {
@@ -103,8 +105,9 @@ scoreResponses(const Environment &environment,
           {environment.task->reward(problems[i], responses[i]), false, {}});
   }
   if (outcomes.size() != problems.size())
-    return Status::failed(fmt::format("reward: {} answers to {} questions",
-                                      outcomes.size(), problems.size()));
+    return Status::failed(
+        fmt::format("reward: {} answers to {} questions; report this defect",
+                    outcomes.size(), problems.size()));
   for (RewardOutcome &outcome : outcomes)
     if (!outcome.isFailed &&
         !std::isfinite(outcome.reward)) // never into an advantage

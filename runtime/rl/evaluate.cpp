@@ -1,3 +1,4 @@
+// Generates answers to held-out problems and averages their rewards.
 #include "runtime/rl/evaluate.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Runs steps with evaluation, metrics and checkpoints until the end, the goal
+// or a stop.
 #include "runtime/rl/loop.h"
 
 #include "runtime/rl/evaluate.h"
@@ -160,7 +162,7 @@ Status Loop::runSteps(RunFolder &folder) {
   while (step_ < steps_ && !evaluatedAtEnd_) {
     StepMetrics line = beginLine();
     if (stopRequested())
-      return Status::interrupted("stopped by a signal");
+      return Status::interrupted("stopped by a signal; go on with --resume");
     if (config_.eval.every > 0 && step_ % config_.eval.every == 0)
       NIBBLE_TRY(evaluateInto(line));
     if (isGoalReached(line)) {

@@ -1,3 +1,4 @@
+// Opens and locks a run's folder, and saves and restores its checkpoints.
 #include "runtime/rl/run_folder.h"
 
 #include <fmt/format.h>
@@ -13,7 +14,8 @@ namespace nibble {
 namespace {
 
 // Format 1 had `config_hash` in the place of `config` and `contents`.
-constexpr int64_t kStateFormat = 2, kOldestFormat = 1;
+constexpr int64_t kStateFormat = 2;
+constexpr int64_t kOldestFormat = 1;
 
 // "model.tmp.123" of a process 123 that is no more. One that runs may be
 // writing beside the lock (nibble report).
@@ -47,7 +49,8 @@ Result<std::string> differencesFrom(const Json &state, int64_t format,
     const Json *field = findField(state, name);
     if (!field || !field->is_object())
       return Status::badInput(fmt::format(
-          "{}: field \"{}\" is missing or no object; the checkpoint is damaged",
+          "{}: field \"{}\" is missing or no object; the checkpoint is "
+          "damaged; remove it and resume from an older one",
           file, name));
     *json = *field;
   }
@@ -100,8 +103,8 @@ Result<RunFolder> RunFolder::open(const Options &options) {
                   integerField(state, "step", file, 0, INT64_MAX));
     if (format < kOldestFormat || format > kStateFormat ||
         step != run.checkpoint_->step || !findField(state, "loop"))
-      return Status::badInput(
-          fmt::format("{}: not a checkpoint of this version", file));
+      return Status::badInput(fmt::format(
+          "{}: not a checkpoint of this version; begin another run", file));
     constexpr const char *kMend =
         "go on with the configuration it began with or choose another folder";
     if (kind != options.kind)

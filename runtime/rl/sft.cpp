@@ -1,3 +1,4 @@
+// One step of supervised training, and its metrics.
 #include "runtime/rl/sft.h"
 
 #include <fmt/format.h>
@@ -52,8 +53,9 @@ Status SftLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
     NIBBLE_ASSIGN(std::vector<int32_t> prompt,
                   environment.codec->encode(problem.prompt, true));
     if (prompt.empty())
-      return Status::failed(
-          fmt::format("sft: the prompt '{}' has no token", problem.prompt));
+      return Status::failed(fmt::format(
+          "sft: the prompt '{}' has no token; give a prompt with text",
+          problem.prompt));
     Sample answer;
     NIBBLE_ASSIGN(answer.tokens,
                   environment.codec->encode(problem.reference, false));

@@ -1,3 +1,4 @@
+// Fills the tensors of a call from the scheduler's plan.
 #include "runtime/rollout/batch.h"
 
 #include "runtime/core/bind.h"

@@ -1,3 +1,4 @@
+// Allocates the cache's tensors and copies pages of them.
 #include "runtime/rollout/cache.h"
 
 #include <fmt/format.h>
@@ -12,32 +13,35 @@ Result<KeyValueCache> KeyValueCache::describe(const Function &forward) {
   for (int i = 0; i < info.argument_count; ++i) {
     const nibble_value_info &argument = info.arguments[i];
     std::string_view name = argument.name;
-    bool key = name.starts_with("key_cache:"),
-         value = name.starts_with("value_cache:");
+    bool key = name.starts_with("key_cache:");
+    bool value = name.starts_with("value_cache:");
     if (!key && !value)
       continue;
     if (argument.role != NIBBLE_ROLE_STATE || argument.rank != 4 ||
         argument.shape[0] >= 0)
-      return Status::failed(fmt::format(
-          "program: '{}' of '{}' is not a paged cache [?, heads, ., .]", name,
-          info.name));
+      return Status::failed(
+          fmt::format("program: '{}' of '{}' is not a paged cache [?, heads, "
+                      "., .]; compile the rollout again",
+                      name, info.name));
     Layout layout{i, static_cast<DType>(argument.dtype),
                   Shape(argument.shape + 1, argument.shape + 4)};
     int64_t pageSize = layout.page[key ? 2 : 1];
     auto elements = elementCount(layout.page);
     if (!elements || *elements == 0 ||
         (cache.pageSize_ && pageSize != cache.pageSize_))
-      return Status::failed(fmt::format(
-          "program: '{}' of '{}' has pages {} unlike the others ({} tokens)",
-          name, info.name, toString(layout.page), cache.pageSize_));
+      return Status::failed(
+          fmt::format("program: '{}' of '{}' has pages {} unlike the others "
+                      "({} tokens); compile the rollout again",
+                      name, info.name, toString(layout.page), cache.pageSize_));
     cache.pageSize_ = pageSize;
     cache.bytesPerPage_ += *elements * bitsOf(layout.dtype) / 8;
     cache.layouts_.push_back(std::move(layout));
   }
   if (cache.layouts_.empty())
-    return Status::failed(fmt::format("program: '{}' has no key_cache: or "
-                                      "value_cache: state; it is not a rollout",
-                                      info.name));
+    return Status::failed(fmt::format(
+        "program: '{}' has no key_cache: or "
+        "value_cache: state; it is not a rollout; compile a rollout",
+        info.name));
   return cache;
 }
 

@@ -1,3 +1,4 @@
+// Draws tokens by the program's own function or by threads of the host.
 #include "runtime/rollout/draw.h"
 
 #include "runtime/core/bind.h"
@@ -20,8 +21,9 @@ Result<TokenDrawer> TokenDrawer::create(const Program &program,
     needed = {"tokens", "log_kept_mass", "status", "logp"};
   for (const char *name : needed)
     if (function.result(name) < 0)
-      return Status::failed(fmt::format("program: '{}' has no result '{}'",
-                                        function.info().name, name));
+      return Status::failed(
+          fmt::format("program: '{}' has no result '{}'; compile it again",
+                      function.info().name, name));
   if (samples)
     forward.keepOnDevice(forward.result("logits"));
   return TokenDrawer(std::move(function), samples, threads);

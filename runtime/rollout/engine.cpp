@@ -1,3 +1,4 @@
+// Generates: schedules calls, draws tokens, and finishes sequences.
 #include "runtime/rollout/engine.h"
 
 #include "runtime/core/philox.h"
@@ -123,13 +124,15 @@ const RolloutStatistics &RolloutEngine::statistics() const {
 Status RolloutEngine::Implementation::checkRequest(const Request &request,
                                                    size_t index) const {
   if (request.prompt.empty() || request.samples < 0)
-    return Status::usage(fmt::format("rollout: request {} has no prompt token "
-                                     "or a negative number of samples",
-                                     index));
+    return Status::usage(fmt::format(
+        "rollout: request {} has no prompt token "
+        "or a negative number of samples; give a prompt of at least one token",
+        index));
   for (int32_t token : request.prompt)
     if (token < 0 || token >= vocabulary)
       return Status::usage(
-          fmt::format("rollout: request {} has token {}; the vocabulary has {}",
+          fmt::format("rollout: request {} has token {}; the vocabulary has "
+                      "{}; encode with the model's own tokenizer",
                       index, token, vocabulary));
   return check(request.sampling)
       .within(fmt::format("rollout: request {}", index));
@@ -165,14 +168,14 @@ RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws,
     rowDraws.push_back(
         {&request.sampling,
          randomBits(request.seed, RandomStream::kSampler, request.step,
-                    sample.sample, sample.tokens.size())});
+                    sample.number, sample.tokens.size())});
   }
   NIBBLE_ASSIGN(const DrawnTokens *drawn, drawer.draw(logits, rowDraws, arena));
   for (size_t i = 0; i < draws.size(); ++i)
     if (!drawn->status[i].isOk())
       return Status(drawn->status[i])
           .within(fmt::format("rollout: sample {} token {}",
-                              draws[i]->sample->sample,
+                              draws[i]->sample->number,
                               draws[i]->sample->tokens.size()));
   for (size_t i = 0; i < draws.size(); ++i) {
     Sequence &sequence = *draws[i];
@@ -247,7 +250,7 @@ RolloutEngine::generate(std::span<const Request> requests,
     Sequence *leader = nullptr;
     for (int64_t i = 0; i < request.samples; ++i) {
       Sample &sample = samples[r][i];
-      sample.sample = request.firstSample + static_cast<uint64_t>(i);
+      sample.number = request.firstSample + static_cast<uint64_t>(i);
       sample.weightVersion = weightVersion;
       sample.temperature = request.sampling.recordedTemperature();
       Sequence &sequence = sequences.emplace_back();
@@ -270,12 +273,12 @@ RolloutEngine::generate(std::span<const Request> requests,
 
   while (unfinished > 0) {
     if (stop && stop())
-      return Status::interrupted(
-          "rollout: stopped by a signal; the samples of this step are dropped");
+      return Status::interrupted("rollout: stopped by a signal; the samples of "
+                                 "this step are dropped; go on with --resume");
     Plan plan = scheduler.next();
     if (plan.tokens.empty())
-      return Status::failed(
-          "rollout: no sequence can go on; the cache is too small");
+      return Status::failed("rollout: no sequence can go on; the cache is too "
+                            "small; raise rollout.cache_megabytes");
     TensorView logits;
     NIBBLE_ASSIGN(std::vector<Sequence *> draws,
                   it.compute(plan, scheduler, logits));

@@ -1,3 +1,4 @@
+// Counts the holders of each page.
 #include "runtime/rollout/pages.h"
 
 #include <algorithm>

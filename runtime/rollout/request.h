@@ -28,15 +28,14 @@ const char *nameOf(FinishReason reason);
 // Per token lists have one entry per sampled token.
 struct Sample {
   std::vector<int32_t> tokens;
-  std::vector<float>
-      logProbability; // under the temperature-scaled full distribution (rl.md);
-                      // greedy: temperature 1
+  // Under the temperature-scaled full distribution; greedy: temperature 1.
+  std::vector<float> logProbability;
   std::vector<float> logKeptMass; // 0 where no filter removed anything
   std::vector<float> entropy; // of the temperature-scaled full distribution;
                               // empty when the program has none
   float temperature = 1;      // of the recorded log-probabilities
   FinishReason finish = FinishReason::kLength;
-  uint64_t sample = 0;        // its number, the request's firstSample + i
+  uint64_t number = 0;        // the request's firstSample + i
   uint64_t weightVersion = 0; // of every token
 };
 

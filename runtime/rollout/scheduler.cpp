@@ -1,3 +1,5 @@
+// Plans each call's tokens and pages, and preempts the newest sequences when
+// pages run out.
 #include "runtime/rollout/scheduler.h"
 
 #include <algorithm>
@@ -110,8 +112,8 @@ Plan Scheduler::attempt() {
           (!plan.tokens.empty() && needed > pool_.free()))
         continue;
     }
-    int64_t begin = sequence.computed,
-            count = std::min(sequence.length - begin, budget);
+    int64_t begin = sequence.computed;
+    int64_t count = std::min(sequence.length - begin, budget);
     if (!makeWritable(sequence, begin, count, plan)) {
       releasePages(sequence);
       ++preemptions_;

@@ -1,3 +1,4 @@
+// Cuts sequences into calls and fills the tensors of each.
 #include "runtime/train/batch.h"
 
 #include "runtime/core/bind.h"
@@ -19,7 +20,8 @@ Status check(std::span<const TrainSequence> sequences) {
       if (!list->empty() &&
           static_cast<int64_t>(list->size()) != sequence.rows())
         return Status::usage(
-            fmt::format("train: sequence {} of {} rows has a list of {} values",
+            fmt::format("train: sequence {} of {} rows has a list of {} "
+                        "values; give one value for each row",
                         i, sequence.rows(), list->size()));
   }
   return Status::ok();

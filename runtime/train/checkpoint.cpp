@@ -1,3 +1,4 @@
+// Saves, verifies, loads and prunes checkpoints.
 #include "runtime/train/checkpoint.h"
 
 #include "runtime/core/file.h"
@@ -98,7 +99,8 @@ Status prune(const fs::path &folder, int64_t keep) {
        i < steps.size(); ++i) {
     // Renamed first, so that a crash in between leaves no checkpoint that is
     // half there.
-    fs::path path = folder / folderName(steps[i]), going = path;
+    fs::path path = folder / folderName(steps[i]);
+    fs::path going = path;
     going += fmt::format(".tmp.{}", getpid());
     NIBBLE_TRY(renamePath(path, going));
     NIBBLE_TRY(removeTree(going));
@@ -113,7 +115,9 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
   std::string where = (checkpoint / kManifest).string();
   auto damaged = [&](const std::string &why) {
     return Status::badInput(
-        fmt::format("{}: {}; the checkpoint is damaged", where, why));
+        fmt::format("{}: {}; the checkpoint is damaged; remove it and resume "
+                    "from an older one",
+                    where, why));
   };
   const Json *files =
       manifest.is_object() ? findField(manifest, "files") : nullptr;
@@ -126,10 +130,10 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
       return damaged(fmt::format("'{}' is no plain file name", name));
     NIBBLE_ASSIGN(FileHash found, hashFile(checkpoint / name));
     if (entry != Json{{"bytes", found.bytes}, {"xxh3", found.hash}})
-      return Status::badInput(
-          fmt::format("{}: its bytes are not those that were saved; the "
-                      "checkpoint is damaged",
-                      (checkpoint / name).string()));
+      return Status::badInput(fmt::format(
+          "{}: its bytes are not those that were saved; the "
+          "checkpoint is damaged; remove it and resume from an older one",
+          (checkpoint / name).string()));
   }
   return Status::ok();
 }
@@ -137,7 +141,8 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
 Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state,
                       const ParameterStore &store, int64_t keep) {
   NIBBLE_TRY(makeFolders(folder));
-  fs::path target = folder / folderName(step), temporary = target;
+  fs::path target = folder / folderName(step);
+  fs::path temporary = target;
   temporary += fmt::format(".tmp.{}", getpid());
   std::error_code ignored;
   if (fs::exists(target, ignored)) {
@@ -202,11 +207,11 @@ Status loadCheckpoint(const TrainCheckpoint &checkpoint,
     }
     const TensorInfo *info = file->second.find(key);
     if (!info || info->dtype != tensor.dtype() || info->shape != tensor.shape())
-      return Status::badInput(
-          fmt::format("{}: has no '{}' of {} {}; it is a checkpoint of another "
-                      "model or recipe",
-                      file->second.path(), key, nameOf(tensor.dtype()),
-                      toString(tensor.shape())));
+      return Status::badInput(fmt::format(
+          "{}: has no '{}' of {} {}; it is a checkpoint of another "
+          "model or recipe; resume with the run's own configuration",
+          file->second.path(), key, nameOf(tensor.dtype()),
+          toString(tensor.shape())));
     NIBBLE_TRY(tensor.writePieces([&](int64_t offset,
                                       std::span<std::byte> piece) {
       return file->second.readInto(*info, static_cast<uint64_t>(offset), piece);

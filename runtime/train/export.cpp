@@ -1,11 +1,13 @@
+// Writes the weights of a run, with the files beside them, as a checkpoint of
+// Hugging Face.
 #include "runtime/train/export.h"
 
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
 #include "runtime/formats/checkpoint/checkpoint.h"
 #include "runtime/formats/checkpoint/companion_files.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 
 #include <algorithm>
 
@@ -17,9 +19,9 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source,
   for (const std::string &name : store.names()) {
     auto master = store.tensors().find("master:" + name);
     if (master == store.tensors().end())
-      return Status::failed(
-          "weights of '" + name +
-          "' are not trained by this run and cannot be exported");
+      return Status::failed("weights of '" + name +
+                            "' are not trained by this run and cannot be "
+                            "exported; export with the run's own model");
     specs.push_back({name, DType::kBF16, master->second.shape()});
   }
   NIBBLE_ASSIGN(AtomicFolder folder, AtomicFolder::create(target));

@@ -1,3 +1,4 @@
+// Computes log-probabilities of sequences call by call.
 #include "runtime/train/log_probability.h"
 
 #include <fmt/format.h>
@@ -24,9 +25,9 @@ Status collectRows(const Function &function,
       append((*more)[name], results[i]);
   }
   if (values.logProbability.size() != before + static_cast<size_t>(rows))
-    return Status::failed(
-        fmt::format("program: '{}' gave no logp for each of {} rows",
-                    function.info().name, rows));
+    return Status::failed(fmt::format(
+        "program: '{}' gave no logp for each of {} rows; compile it again",
+        function.info().name, rows));
   return Status::ok();
 }
 

@@ -1,3 +1,4 @@
+// Opens a checkpoint folder and reads its tensors by name.
 #include "runtime/train/model.h"
 
 #include "runtime/formats/checkpoint/model_weights.h"

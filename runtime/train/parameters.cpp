@@ -1,3 +1,4 @@
+// Declares, fills, packs, loads and publishes the tensors of a run.
 #include "runtime/train/parameters.h"
 
 #include "lib/Numerics/bf16.h"
@@ -55,8 +56,9 @@ static Status checkFinite(const std::string &what, DType dtype, int64_t first,
                             reinterpret_cast<const uint16_t *>(piece.data())[i])
                       : reinterpret_cast<const float *>(piece.data())[i];
     if (!std::isfinite(value))
-      return Status::failed(
-          fmt::format("{} holds {} at index {}", what, value, first + i));
+      return Status::failed(fmt::format(
+          "{} holds {} at index {}; check the weights and the learning rate",
+          what, value, first + i));
   }
   return Status::ok();
 }
@@ -81,7 +83,8 @@ Status ParameterStore::declare(const Program &program,
     residence_ = program.residence();
   if (program.residence() != residence_)
     return Status::failed("program: it runs on another device than the "
-                          "programs that it shares weights with");
+                          "programs that it shares weights with; load both "
+                          "programs on one device");
   for (const nibble_function &function : program.functions()) {
     if (!functions.empty() && std::find(functions.begin(), functions.end(),
                                         function.name) == functions.end())
@@ -93,9 +96,9 @@ Status ParameterStore::declare(const Program &program,
       Shape shape(info.shape, info.shape + info.rank);
       DType dtype = static_cast<DType>(info.dtype);
       if (!elementCount(shape))
-        return Status::failed(
-            fmt::format("program: '{}' of '{}' has the open shape {}",
-                        info.name, function.name, toString(shape)));
+        return Status::failed(fmt::format(
+            "program: '{}' of '{}' has the open shape {}; compile it again",
+            info.name, function.name, toString(shape)));
       std::string key = keyOf(info);
       if (auto found = tensors_.find(key); found != tensors_.end()) {
         if (found->second.dtype() != dtype || found->second.shape() != shape)
@@ -122,8 +125,9 @@ Result<TensorView>
 ParameterStore::lookup(const nibble_value_info &argument) const {
   auto found = tensors_.find(keyOf(argument));
   if (found == tensors_.end())
-    return Status::failed(
-        fmt::format("no tensor '{}' in this run", keyOf(argument)));
+    return Status::failed(fmt::format(
+        "no tensor '{}' in this run; compile its programs for one model",
+        keyOf(argument)));
   return found->second.view();
 }
 
@@ -144,9 +148,9 @@ Status ParameterStore::pack(const std::string &name, const TensorView &weight,
       continue;
     auto layout = numerics::parsePacked(packedText(packed->first));
     if (!layout || layout->bytes() != packed->second.bytes())
-      return Status::failed(
-          fmt::format("program: packed form '{}' of {} is unknown",
-                      packedText(packed->first), name));
+      return Status::failed(fmt::format(
+          "program: packed form '{}' of {} is unknown; compile it again",
+          packedText(packed->first), name));
     if (weight.shape != Shape{layout->n, layout->k})
       return Status::badInput(fmt::format(
           "{}: the checkpoint has {}, the program {}; compile it for this "
@@ -160,8 +164,10 @@ Status ParameterStore::pack(const std::string &name, const TensorView &weight,
     if (auto bad = numerics::quantizeMatrix(
             weight.as<uint16_t>(), *layout,
             onHost ? packed->second.as<uint8_t>() : bytes.data()))
-      return Status::failed(fmt::format(
-          "weight of {} holds NaN or infinity at index {}", name, *bad));
+      return Status::failed(
+          fmt::format("weight of {} holds NaN or infinity at index {}; check "
+                      "the weights and the learning rate",
+                      name, *bad));
     if (!onHost)
       NIBBLE_TRY(packed->second.write(std::as_bytes(std::span(bytes))));
   }
@@ -171,12 +177,11 @@ Status ParameterStore::pack(const std::string &name, const TensorView &weight,
 Result<Tensor> readWeight(WeightSource &source, const std::string &name) {
   NIBBLE_ASSIGN(Tensor tensor, source.read(name));
   if (tensor.dtype() != DType::kBF16 && tensor.dtype() != DType::kF32)
-    return Status::badInput(fmt::format("{}: weights are BF16 or F32, not {}",
-                                        name, nameOf(tensor.dtype())));
-  if (Status finite = checkFinite("weight", tensor.view()); !finite.isOk())
     return Status::badInput(
-        fmt::format("{}: {}; such a weight has no place on a grid", name,
-                    finite.message()));
+        fmt::format("{}: weights are BF16 or F32, not {}; convert it", name,
+                    nameOf(tensor.dtype())));
+  if (Status finite = checkFinite("weight", tensor.view()); !finite.isOk())
+    return Status::badInput(name + ": " + finite.message());
   return tensor;
 }
 
@@ -231,8 +236,9 @@ Result<Tensor> roundedOf(const TensorView &floats) {
 Status fill(ResidentTensor &tensor, const float *floats,
             const uint16_t *rounded) {
   return tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
-    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2,
-            first = offset / bytes, count = std::ssize(piece) / bytes;
+    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2;
+    int64_t first = offset / bytes;
+    int64_t count = std::ssize(piece) / bytes;
     auto *to = reinterpret_cast<float *>(piece.data());
     if (tensor.dtype() == DType::kBF16)
       std::memcpy(piece.data(), rounded + first, piece.size());

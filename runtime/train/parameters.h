@@ -86,7 +86,8 @@ public:
   std::map<std::string, ResidentTensor> &tensors() { return tensors_; }
   // Where they are; null: on the host.
   const std::shared_ptr<Residence> &residence() const { return residence_; }
-  // TrainCheckpoint names, sorted.
+  // Names of tensors as a checkpoint spells them, without the part before the
+  // colon of a key; sorted.
   const std::set<std::string> &names() const { return names_; }
   int64_t bytes() const;
 

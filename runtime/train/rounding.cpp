@@ -1,3 +1,5 @@
+// Compares the grid of a packed checkpoint with that of a run, and says what is
+// rounded again.
 #include "runtime/train/rounding.h"
 
 #include "lib/Numerics/bf16.h"
@@ -57,14 +59,16 @@ Result<RoundingReport> roundTo(const Scheme &scheme,
     if (!stored)
       continue;
     NIBBLE_ASSIGN(Tensor values, checkpoint.readAs(name, DType::kF32));
-    int64_t count = values.elements(), changed = 0;
+    int64_t count = values.elements();
+    int64_t changed = 0;
     std::vector<uint16_t> rounded(static_cast<size_t>(count));
     numerics::bf16FromFloats(values.as<float>(), count, rounded.data());
     if (auto bad = numerics::fakeQuantizeMatrix(
             rounded.data(), stored->n, stored->k, scheme, rounded.data()))
-      return Status::badInput(
-          fmt::format("checkpoint {}: tensor \"{}\" is not finite at index {}",
-                      checkpoint.folder(), printable(name), *bad));
+      return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" is not "
+                                          "finite at index {}; mend the weight",
+                                          checkpoint.folder(), printable(name),
+                                          *bad));
     for (int64_t i = 0; i < count; ++i)
       changed += numerics::floatFromBf16(rounded[static_cast<size_t>(i)]) !=
                  values.as<float>()[i];

@@ -1,3 +1,4 @@
+// Runs the microbatches of a step, clips, and updates.
 #include "runtime/train/trainer.h"
 
 #include "runtime/core/bind.h"

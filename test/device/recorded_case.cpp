@@ -1,9 +1,10 @@
+// Writes and reads recorded cases.
 #include "test/device/recorded_case.h"
 
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 
 #include <fmt/format.h>
 

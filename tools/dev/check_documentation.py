@@ -1,4 +1,7 @@
-"""Every op and every pass has a summary, a description and an example; every attribute and type a summary and a description."""
+"""Every op and every pass has a summary, a description and an example; every attribute and type a summary and a description.
+
+The description of an op names each of its operands, attributes and results in backticks: what it is, its shape, type or unit.
+"""
 
 import re
 
@@ -32,6 +35,17 @@ def body_of(code, start):
     return start, start
 
 
+def unnamed_values(body):
+    """Operands, attributes and results that the description does not name."""
+    description = re.search(r"\blet description\s*=\s*\[\{(.*?)\}\]", body, re.DOTALL)
+    said = set(re.findall(r"`([^`\n]*)`", description.group(1))) if description else set()
+    for field in ("arguments", "results"):
+        declared = re.search(rf"\blet {field}\s*=\s*\((.*?)\)\s*;", body, re.DOTALL)
+        for name in re.findall(r"(?<=:)\$(\w+)", declared.group(1) if declared else ""):
+            if name not in said:
+                yield name
+
+
 def main():
     root = lint.root_argument()
     findings = []
@@ -49,8 +63,10 @@ def main():
             missing = [field for field in ("summary", "description") if not re.search(rf"\blet {field}\s*=", body)]
             if kind != "attribute or type" and "Example" not in body:
                 missing.append("example")
+            where = f"{path}:{lint.line_of(text, match.start())}"
+            if kind == "op" and "description" not in missing:
+                findings += [f"{where}: op {match.group(1)} does not say what `{name}` is" for name in unnamed_values(body)]
             if missing:
-                where = f"{path}:{lint.line_of(text, match.start())}"
                 findings.append(f"{where}: {kind} {match.group(1)} has no {', no '.join(missing)}")
     lint.report(findings, f"{checked} definitions" if checked else "")
 

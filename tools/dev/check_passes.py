@@ -2,7 +2,8 @@
 
 `def HoistQuantizePass : Pass<"nibble-hoist-quantize", ...>` of passes/<Stage>/Passes.td is written in passes/<Stage>/HoistQuantize.cpp and
 tested in test/passes/<Stage>/hoist-quantize.mlir, with hoist-quantize-invalid.mlir or hoist-quantize-no-match.mlir beside it. Likewise
-of any other folder that has a Passes.td.
+of any other folder that has a Passes.td. The file's DEBUG_TYPE is the flag, so that -debug-only=nibble-hoist-quantize shows what the pass
+does, and the file has a statistic at least, which --mlir-pass-statistics prints.
 """
 
 import os
@@ -28,8 +29,16 @@ def main():
             derived = "nibble-" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", stem).lower()
             if not name.endswith("Pass") or flag != derived:
                 findings.append(f"{where}: pass {name} has the flag '{flag}', not '{derived}'")
-            if not os.path.exists(os.path.join(root, folder, stem + ".cpp")):
-                findings.append(f"{where}: pass {name} is not in {folder}/{stem}.cpp")
+            source = os.path.join(folder, stem + ".cpp")
+            if not os.path.exists(os.path.join(root, source)):
+                findings.append(f"{where}: pass {name} is not in {source}")
+            elif not path.startswith(lint.LATER):
+                code = lint.read(root, source)
+                if f'#define DEBUG_TYPE "{flag}"' not in code:
+                    findings.append(f"{source}:1: DEBUG_TYPE is not '{flag}'")
+                # Pass::Statistic of MLIR counts nothing in a release build.
+                if "ALWAYS_ENABLED_STATISTIC(" not in code:
+                    findings.append(f"{source}:1: pass {name} has no ALWAYS_ENABLED_STATISTIC")
             test = f"test/{folder}/{flag.removeprefix('nibble-')}"
             if not os.path.exists(os.path.join(root, test + ".mlir")):
                 findings.append(f"{where}: pass {name} has no {test}.mlir")

@@ -1,10 +1,15 @@
-"""House limits on length: C++ files median <= 150, 90th percentile <= 400, none over 600; .td <= 400; a tool's main file <= 60.
+"""House limits on size: C++ files median <= 150, 90th percentile <= 400, none over 600; .td <= 400; a tool's main file <= 60; no folder
+holds more than 24 files of sources.
 
 A file that must be longer says why in its first comment, with the words "Longer than the limit because"; it is listed, not refused.
 """
 
+import collections
+import os
+
 import lint
 
+MOST_FILES = 24
 EXCUSE = "Longer than the limit because"
 
 
@@ -30,7 +35,9 @@ def main():
     root = lint.root_argument()
     findings = []
     lengths = []
+    folders = collections.Counter()
     for path in lint.files(root, ".h", ".cpp", ".c", ".td"):
+        folders[os.path.dirname(path)] += 1
         text = lint.read(root, path)
         length = text.count("\n")
         if not path.endswith(".td"):
@@ -41,6 +48,9 @@ def main():
             print(f"{path}: {length} lines, and says why")
         else:
             findings.append(f"{path}:{limit_of(path) + 1}: {length} lines, the limit is {limit_of(path)}; split it by concept")
+    for folder, count in sorted(folders.items()):
+        if count > MOST_FILES:
+            findings.append(f"{folder}: {count} files of sources, the limit is {MOST_FILES}; give a concept of them a folder")
     if lengths:
         lengths.sort()
         for name, share, limit in (("median", 0.5, 150), ("90th percentile", 0.9, 400)):

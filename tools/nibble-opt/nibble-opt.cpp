@@ -5,6 +5,8 @@
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/ADT/Statistic.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -23,6 +25,12 @@ static mlir::LogicalResult run(int argc, char **argv) {
       argc, argv, "Nibble's modular optimizer\n", registry);
   mlir::MlirOptMainConfig config =
       mlir::MlirOptMainConfig::createFromCLOptions();
+  // MLIR's own statistics are compiled out of its release; ours always count.
+  bool statistics = llvm::cl::getRegisteredOptions()
+                        .lookup("mlir-pass-statistics")
+                        ->getNumOccurrences() > 0;
+  if (statistics)
+    llvm::EnableStatistics(/*DoPrintOnExit=*/false);
   if (config.shouldShowDialects() || config.shouldListPasses())
     return mlir::MlirOptMain(argc, argv, input, output, registry);
   std::string error;
@@ -40,6 +48,8 @@ static mlir::LogicalResult run(int argc, char **argv) {
   if (failed(
           mlir::MlirOptMain(file->os(), std::move(buffer), registry, config)))
     return mlir::failure();
+  if (statistics)
+    llvm::PrintStatistics(llvm::errs());
   file->keep();
   return mlir::success();
 }

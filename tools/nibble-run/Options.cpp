@@ -1,3 +1,4 @@
+// The options of nibble-run.
 #include "tools/nibble-run/Run.h"
 
 namespace nibble {

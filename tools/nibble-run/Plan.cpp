@@ -1,3 +1,4 @@
+// nibble-run --plan: prints what a call would do on a device.
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/device/call_plan.h"
 #include "tools/nibble-run/Inputs.h"

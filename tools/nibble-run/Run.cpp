@@ -1,3 +1,4 @@
+// Runs a function of a program and prints what it gives.
 #include "tools/nibble-run/Run.h"
 
 #include "lib/Numerics/bf16.h"

@@ -36,11 +36,13 @@ int main(int argc, char **argv) {
         !nibble::isBundle(options.program))
       return options.dryRun
                  ? nibble::Status::usage(
-                       "--dry-run is for a bundle, not for a module in text")
+                       "--dry-run is for a bundle, not for a module in text; "
+                       "leave it out or compile the module first")
                  : handOver(argv);
     if (!options.pipeline.empty() || options.dumpLLVM)
-      return nibble::Status::usage("--pipeline and --dump-llvm are for a "
-                                   "module in text, not for a bundle");
+      return nibble::Status::usage(
+          "--pipeline and --dump-llvm are for a "
+          "module in text, not for a bundle; leave them out");
     if (options.dryRun)
       return nibble::printPlan(options);
     return nibble::runProgram(options, [&] {

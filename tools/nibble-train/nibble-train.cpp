@@ -1,10 +1,10 @@
 // nibble-train: the training loops on bundles, where there is no compiler.
-#include "runtime/bundle/open_bundle.h"
 #include "runtime/bundle/device/plan_device.h"
+#include "runtime/bundle/open_bundle.h"
 #include "runtime/drivers/device.h"
 #include "runtime/rl/config/program_properties.h"
 #include "tools/CommandLine.h"
-#include "tools/nibble-train/Training.h"
+#include "tools/nibble-train/TrainCommands.h"
 
 int main(int argc, char **argv) {
   CLI::App app("Trains and rolls out language models on bundles that nibble "

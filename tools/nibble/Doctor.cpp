@@ -41,7 +41,8 @@ Status probeCompiler() {
   NIBBLE_ASSIGN(auto results, function.call(arena));
   for (int i = 0; i < 64; ++i)
     if (results[0].as<float>()[i] != static_cast<float>(2 * i))
-      return Status::failed("compiled code gave a wrong sum");
+      return Status::failed(
+          "compiled code gave a wrong sum; install clang-22 and LLVM 22 anew");
   return Status::ok();
 }
 

@@ -19,11 +19,14 @@ namespace nibble {
 namespace {
 
 struct GenerateArguments {
-  std::string model, dtype = "bfloat16", target = "host";
+  std::string model;
+  std::string dtype = "bfloat16";
+  std::string target = "host";
   std::vector<std::string> prompts;
   Recipe recipe;
   SamplingOptions sampling;
-  int64_t samples = 1, seed = 0;
+  int64_t samples = 1;
+  int64_t seed = 0;
   bool json = false;
 };
 
@@ -40,7 +43,7 @@ std::vector<std::string> readPrompts(std::istream &stream) {
 
 Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
-  NIBBLE_ASSIGN(TextParts text, loadText(arguments.model, model->config()));
+  NIBBLE_ASSIGN(ModelText text, loadText(arguments.model, model->config()));
   const Tokenizer &tokenizer = text.tokenizer;
   arguments.sampling.stopTokens = text.stopTokens;
   if (arguments.prompts.empty())
@@ -97,7 +100,7 @@ Status generate(GenerateArguments arguments) {
                    {"tokens", sample.tokens},
                    {"log_probability", sample.logProbability},
                    {"finish", nameOf(sample.finish)},
-                   {"sample", sample.sample}};
+                   {"sample", sample.number}};
       fmt::print("{}\n",
                  line.dump(-1, ' ', false, Json::error_handler_t::replace));
     }

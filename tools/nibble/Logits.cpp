@@ -3,8 +3,8 @@
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/ModelCompiler.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"
@@ -17,14 +17,20 @@ namespace nibble {
 namespace {
 
 struct LogitsArguments {
-  std::string model, tokens, out, dtype = "bfloat16", cpu = "host",
-                                  target = "host";
+  std::string model;
+  std::string tokens;
+  std::string out;
+  std::string dtype = "bfloat16";
+  std::string cpu = "host";
+  std::string target = "host";
   Recipe recipe;
 };
 
 // The flat batch that a file of token ids means.
 struct Batch {
-  std::vector<int32_t> tokens, positions, sequences = {0};
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> positions;
+  std::vector<int32_t> sequences = {0};
 
   Status add(const Json &ids, int64_t vocabulary, const std::string &where) {
     if (ids.empty())
@@ -50,16 +56,18 @@ struct Batch {
 Result<Batch> readBatch(const std::string &path, int64_t vocabulary) {
   NIBBLE_ASSIGN(Json ids, readJsonFile(path));
   if (!ids.is_array() || ids.empty())
-    return Status::badInput(
-        path + ": is not a list of token ids, nor a list of such lists");
+    return Status::badInput(path + ": is not a list of token ids, nor a list "
+                                   "of such lists; write one as [1, 2, 3]");
   Batch batch;
   if (!ids.front().is_array())
     NIBBLE_TRY(batch.add(ids, vocabulary, path));
   else
     for (size_t i = 0; i < ids.size(); ++i) {
       if (!ids[i].is_array())
-        return Status::badInput(fmt::format(
-            "{}: entry {} is not a list, though the first is", path, i));
+        return Status::badInput(
+            fmt::format("{}: entry {} is not a list, though the first is; "
+                        "write all as lists",
+                        path, i));
       NIBBLE_TRY(batch.add(ids[i], vocabulary,
                            fmt::format("{}: sequence {}", path, i)));
     }

@@ -1,3 +1,4 @@
+// Compiler options for the programs of a run.
 #include "tools/nibble/RunPrograms.h"
 
 namespace nibble {

@@ -13,5 +13,9 @@ int main(int argc, char **argv) {
   nibble::Status status;
   for (nibble::AddCommand add : nibble::kCommands)
     add(app, status);
+  if (argc == 1) {
+    fmt::print("{}", app.help());
+    return 0;
+  }
   return nibble::runTool(app, argc, argv, status);
 }

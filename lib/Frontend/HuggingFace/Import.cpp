@@ -1,3 +1,5 @@
+// Builds the module of a model: one function per kind of layer, then the
+// functions that call them.
 #include "lib/Frontend/HuggingFace/Import.h"
 
 #include "dialects/NN/NN.h"

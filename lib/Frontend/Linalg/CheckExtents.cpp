@@ -1,3 +1,5 @@
+// nibble-check-extents: writes asserts for accesses whose extents are known
+// only when the program runs.
 #include "lib/Frontend/Linalg/Extents.h"
 #include "lib/Frontend/Linalg/Passes.h"
 
@@ -10,7 +12,12 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/ParallelCombiningOpInterface.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/Statistic.h"
 #include "llvm/ADT/TypeSwitch.h"
+
+#define DEBUG_TYPE "nibble-check-extents"
+
+ALWAYS_ENABLED_STATISTIC(NumAsserts, "asserts that were put in");
 
 namespace nibble {
 #define GEN_PASS_DEF_CHECKEXTENTSPASS
@@ -44,7 +51,8 @@ Bounds boundsOf(AffineExpr expression) {
   auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
   if (!binary)
     return {};
-  Bounds left = boundsOf(binary.getLHS()), right = boundsOf(binary.getRHS());
+  Bounds left = boundsOf(binary.getLHS());
+  Bounds right = boundsOf(binary.getRHS());
   if (!left.least || !right.least)
     return {};
   if (binary.getKind() == AffineExprKind::Add)
@@ -72,10 +80,10 @@ Bounds boundsOf(AffineExpr expression) {
 class Checks {
 public:
   Checks(Operation *op, KnownEqual &known)
-      : op(op), b(op->getLoc(), op), known(known) {
+      : op_(op), b_(op->getLoc(), op), known_(known) {
     // Nothing but what it combines may stand in there.
     if (isa_and_nonnull<InParallelOpInterface>(op->getParentOp()))
-      b.setInsertionPoint(op->getParentOp());
+      b_.setInsertionPoint(op->getParentOp());
   }
 
   void elementwise() {
@@ -121,12 +129,12 @@ public:
         return;
       SmallVector<OpFoldResult> extents;
       for (const First &first : firsts)
-        extents.push_back(first.extent->fold(b, b.getLoc()));
+        extents.push_back(first.extent->fold(b_, b_.getLoc()));
       Value inside = both(
           compare(Predicate::sge, apply(bounds.least, extents),
-                  b.getIndexAttr(0)),
+                  b_.getIndexAttr(0)),
           compare(Predicate::slt, apply(bounds.greatest, extents),
-                  Extent::of(operand.get(), dimension).fold(b, b.getLoc())));
+                  Extent::of(operand.get(), dimension).fold(b_, b_.getLoc())));
       require(orEmpty(inside, loops), "reaches past dimension " +
                                           Twine(dimension) + " of operand " +
                                           Twine(operand.getOperandNumber()));
@@ -138,12 +146,12 @@ public:
   void element(Value tensor, ValueRange indices, StringRef reaches) {
     for (auto [dim, index] : llvm::enumerate(indices)) {
       Extent extent = Extent::of(tensor, dim);
-      if (nibble::isInRange(index, extent, op))
+      if (nibble::isInRange(index, extent, op_))
         continue;
       std::string text =
           (reaches + " outside of dimension " + Twine(dim)).str();
       auto of = index.getDefiningOp<linalg::IndexOp>();
-      auto loops = of ? dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp())
+      auto loops = of ? dyn_cast_or_null<linalg::LinalgOp>(op_->getParentOp())
                       : linalg::LinalgOp();
       std::optional<Extent> loop =
           loops ? nibble::loopExtent(loops, of.getDim()) : std::nullopt;
@@ -151,15 +159,16 @@ public:
           !extent.origin() || !loops ||
           !loops->isAncestor(extent.origin().getParentBlock()->getParentOp());
       if (loop && isOutside) {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPoint(loops);
-        Value inside = compare(Predicate::ule, loop->fold(b, b.getLoc()),
-                               extent.fold(b, b.getLoc()));
+        OpBuilder::InsertionGuard guard(b_);
+        b_.setInsertionPoint(loops);
+        Value inside = compare(Predicate::ule, loop->fold(b_, b_.getLoc()),
+                               extent.fold(b_, b_.getLoc()));
         require(orEmpty(inside, loops), text);
         continue;
       }
       // Without a sign, so that a negative index is a large one.
-      require(compare(Predicate::ult, index, extent.fold(b, b.getLoc())), text);
+      require(compare(Predicate::ult, index, extent.fold(b_, b_.getLoc())),
+              text);
     }
   }
 
@@ -176,16 +185,16 @@ public:
   // [offset, offset + (size - 1) * stride] of each dimension lies in the
   // tensor, or size is 0.
   void slice(OffsetSizeAndStrideOpInterface slice, Value tensor) {
-    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
-                              sizes = slice.getMixedSizes(),
-                              strides = slice.getMixedStrides();
+    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets();
+    SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
+    SmallVector<OpFoldResult> strides = slice.getMixedStrides();
     for (int64_t dim = 0; dim < rankOf(tensor); ++dim) {
-      OpFoldResult extent = Extent::of(tensor, dim).fold(b, b.getLoc());
+      OpFoldResult extent = Extent::of(tensor, dim).fold(b_, b_.getLoc());
       // size - 1 steps of at least one element each fit into the extent, so
       // that their product cannot overflow unseen.
-      AffineExpr offset = b.getAffineSymbolExpr(0),
-                 size = b.getAffineSymbolExpr(1),
-                 stride = b.getAffineSymbolExpr(2);
+      AffineExpr offset = b_.getAffineSymbolExpr(0);
+      AffineExpr size = b_.getAffineSymbolExpr(1);
+      AffineExpr stride = b_.getAffineSymbolExpr(2);
       OpFoldResult last = apply(offset + (size - 1) * stride,
                                 {offsets[dim], sizes[dim], strides[dim]}, 3);
       Value first = compare(Predicate::ult, offsets[dim], extent);
@@ -194,7 +203,7 @@ public:
                compare(Predicate::ult, last, extent));
       if (whole)
         require(either(whole,
-                       compare(Predicate::eq, sizes[dim], b.getIndexAttr(0))),
+                       compare(Predicate::eq, sizes[dim], b_.getIndexAttr(0))),
                 "leaves dimension " + Twine(dim) + " of its tensor");
     }
   }
@@ -214,23 +223,23 @@ public:
   }
 
   void pad(tensor::PadOp pad) {
-    AffineExpr low = b.getAffineSymbolExpr(0),
-               extent = b.getAffineSymbolExpr(1),
-               high = b.getAffineSymbolExpr(2);
-    SmallVector<OpFoldResult> lows = pad.getMixedLowPad(),
-                              highs = pad.getMixedHighPad();
+    AffineExpr low = b_.getAffineSymbolExpr(0);
+    AffineExpr extent = b_.getAffineSymbolExpr(1);
+    AffineExpr high = b_.getAffineSymbolExpr(2);
+    SmallVector<OpFoldResult> lows = pad.getMixedLowPad();
+    SmallVector<OpFoldResult> highs = pad.getMixedHighPad();
     for (int64_t dim = 0; dim < pad.getType().getRank(); ++dim) {
       OpFoldResult source =
-          Extent::of(pad.getSource(), dim).fold(b, b.getLoc());
+          Extent::of(pad.getSource(), dim).fold(b_, b_.getLoc());
       Value inside =
-          both(compare(Predicate::sge, lows[dim], b.getIndexAttr(0)),
-               compare(Predicate::sge, highs[dim], b.getIndexAttr(0)));
+          both(compare(Predicate::sge, lows[dim], b_.getIndexAttr(0)),
+               compare(Predicate::sge, highs[dim], b_.getIndexAttr(0)));
       if (!pad.getType().isDynamicDim(dim))
         inside = both(inside,
                       compare(Predicate::eq,
                               apply(low + extent + high,
                                     {lows[dim], source, highs[dim]}, 3),
-                              b.getIndexAttr(pad.getType().getDimSize(dim))));
+                              b_.getIndexAttr(pad.getType().getDimSize(dim))));
       require(
           inside,
           "pads dimension " + Twine(dim) +
@@ -239,27 +248,27 @@ public:
   }
 
   void concatenation(tensor::ConcatOp concat) {
-    OpFoldResult sum = b.getIndexAttr(0);
-    AffineExpr left = b.getAffineSymbolExpr(0),
-               right = b.getAffineSymbolExpr(1);
+    OpFoldResult sum = b_.getIndexAttr(0);
+    AffineExpr left = b_.getAffineSymbolExpr(0);
+    AffineExpr right = b_.getAffineSymbolExpr(1);
     for (Value input : concat.getInputs()) {
       for (int64_t dim = 0; dim < rankOf(input); ++dim)
         if (dim != static_cast<int64_t>(concat.getDim()))
           equal(Extent::of(concat.getInputs().front(), dim),
                 Extent::of(input, dim),
                 "has inputs that differ in dimension " + Twine(dim));
-      sum = apply(left + right,
-                  {sum, Extent::of(input, concat.getDim()).fold(b, b.getLoc())},
-                  2);
+      sum = apply(
+          left + right,
+          {sum, Extent::of(input, concat.getDim()).fold(b_, b_.getLoc())}, 2);
     }
     for (int64_t dim = 0; dim < rankOf(concat.getResult()); ++dim)
       if (auto type = concat.getResultType(); !type.isDynamicDim(dim)) {
         OpFoldResult extent = dim == static_cast<int64_t>(concat.getDim())
                                   ? sum
                                   : Extent::of(concat.getInputs().front(), dim)
-                                        .fold(b, b.getLoc());
+                                        .fold(b_, b_.getLoc());
         require(compare(Predicate::eq, extent,
-                        b.getIndexAttr(type.getDimSize(dim))),
+                        b_.getIndexAttr(type.getDimSize(dim))),
                 "is not of the size that its type says in dimension " +
                     Twine(dim));
       }
@@ -286,25 +295,26 @@ public:
       return;
     SmallVector<OpFoldResult> sizes;
     for (int64_t dim = 0; dim < to.getRank(); ++dim) {
-      Value at = arith::ConstantIndexOp::create(b, dim);
-      Value size = tensor::ExtractOp::create(b, reshape.getShape(), at);
+      Value at = arith::ConstantIndexOp::create(b_, dim);
+      Value size = tensor::ExtractOp::create(b_, reshape.getShape(), at);
       if (!size.getType().isIndex())
-        size = arith::IndexCastOp::create(b, b.getIndexType(), size);
+        size = arith::IndexCastOp::create(b_, b_.getIndexType(), size);
       sizes.push_back(size);
       if (!to.isDynamicDim(dim))
         require(
-            compare(Predicate::eq, size, b.getIndexAttr(to.getDimSize(dim))),
+            compare(Predicate::eq, size, b_.getIndexAttr(to.getDimSize(dim))),
             "says that dimension " + Twine(dim) + " is " +
                 Twine(to.getDimSize(dim)) + ", and it is not");
     }
     // The elements fit into a buffer in memory, so no product overflows.
-    AffineExpr left = b.getAffineSymbolExpr(0),
-               right = b.getAffineSymbolExpr(1);
-    OpFoldResult count = b.getIndexAttr(1);
+    AffineExpr left = b_.getAffineSymbolExpr(0);
+    AffineExpr right = b_.getAffineSymbolExpr(1);
+    OpFoldResult count = b_.getIndexAttr(1);
     for (int64_t dim = 0; dim < from.getRank(); ++dim)
       count = apply(
           left * right,
-          {count, Extent::of(reshape.getSource(), dim).fold(b, b.getLoc())}, 2);
+          {count, Extent::of(reshape.getSource(), dim).fold(b_, b_.getLoc())},
+          2);
     sameCount(Extent::of(count), sizes,
               "gives its tensor another number of elements");
   }
@@ -312,14 +322,14 @@ public:
   void sizes(ValueRange sizes) {
     for (Value size : sizes)
       if (!size.getDefiningOp<tensor::DimOp>())
-        require(compare(Predicate::sge, size, b.getIndexAttr(0)),
+        require(compare(Predicate::sge, size, b_.getIndexAttr(0)),
                 "has a negative extent");
   }
 
   void dimension(tensor::DimOp dim) {
     if (auto type = dyn_cast<RankedTensorType>(dim.getSource().getType()))
       require(compare(Predicate::ult, dim.getIndex(),
-                      b.getIndexAttr(type.getRank())),
+                      b_.getIndexAttr(type.getRank())),
               "asks for a dimension that its tensor of rank " +
                   Twine(type.getRank()) + " does not have");
   }
@@ -330,7 +340,7 @@ private:
   }
 
   SmallVector<Value> rankedOperands() {
-    return llvm::filter_to_vector(op->getOperands(), [](Value operand) {
+    return llvm::filter_to_vector(op_->getOperands(), [](Value operand) {
       return isa<RankedTensorType>(operand.getType());
     });
   }
@@ -350,7 +360,8 @@ private:
                      int64_t symbols = 0) {
     auto map =
         AffineMap::get(symbols ? 0 : operands.size(), symbols, expression);
-    return affine::makeComposedFoldedAffineApply(b, b.getLoc(), map, operands);
+    return affine::makeComposedFoldedAffineApply(b_, b_.getLoc(), map,
+                                                 operands);
   }
 
   // Conditions: null is one that holds always.
@@ -359,20 +370,20 @@ private:
         (predicate == Predicate::eq || predicate == Predicate::sge ||
          predicate == Predicate::ule))
       return {};
-    std::optional<int64_t> a = getConstantIntValue(left),
-                           c = getConstantIntValue(right);
+    std::optional<int64_t> a = getConstantIntValue(left);
+    std::optional<int64_t> c = getConstantIntValue(right);
     if (a && c) {
       bool holds = arith::applyCmpPredicate(predicate, APInt(64, *a, true),
                                             APInt(64, *c, true));
-      return holds ? Value() : Value(arith::ConstantIntOp::create(b, 0, 1));
+      return holds ? Value() : Value(arith::ConstantIntOp::create(b_, 0, 1));
     }
     return arith::CmpIOp::create(
-        b, predicate, getValueOrCreateConstantIndexOp(b, b.getLoc(), left),
-        getValueOrCreateConstantIndexOp(b, b.getLoc(), right));
+        b_, predicate, getValueOrCreateConstantIndexOp(b_, b_.getLoc(), left),
+        getValueOrCreateConstantIndexOp(b_, b_.getLoc(), right));
   }
 
   Value both(Value left, Value right) {
-    return left && right ? Value(arith::AndIOp::create(b, left, right))
+    return left && right ? Value(arith::AndIOp::create(b_, left, right))
            : left        ? left
                          : right;
   }
@@ -384,7 +395,7 @@ private:
       return left;
     return matchPattern(left, m_Zero())
                ? right
-               : Value(arith::OrIOp::create(b, left, right));
+               : Value(arith::OrIOp::create(b_, left, right));
   }
 
   // Where a loop does not run, nothing is reached.
@@ -395,20 +406,20 @@ private:
         continue;
       if (extent)
         condition = either(condition,
-                           compare(Predicate::eq, extent->fold(b, b.getLoc()),
-                                   b.getIndexAttr(0)));
+                           compare(Predicate::eq, extent->fold(b_, b_.getLoc()),
+                                   b_.getIndexAttr(0)));
     }
     return condition;
   }
 
   void equal(Extent left, Extent right, const Twine &text) {
     if (left == right ||
-        known.contains({b.getInsertionBlock(), {left.key(), right.key()}}))
+        known_.contains({b_.getInsertionBlock(), {left.key(), right.key()}}))
       return;
-    require(compare(Predicate::eq, left.fold(b, b.getLoc()),
-                    right.fold(b, b.getLoc())),
+    require(compare(Predicate::eq, left.fold(b_, b_.getLoc()),
+                    right.fold(b_, b_.getLoc())),
             text);
-    known.insert({b.getInsertionBlock(), {left.key(), right.key()}});
+    known_.insert({b_.getInsertionBlock(), {left.key(), right.key()}});
   }
 
   // Extents without a sign, whose product may not overflow: what a division
@@ -427,32 +438,35 @@ private:
       return equal(extent, Extent::of(number), text);
     if (values.size() == 1 && number == 1)
       return equal(extent, Extent::of(OpFoldResult(values.front())), text);
-    Value product = arith::ConstantIndexOp::create(b, number), holds;
+    Value product = arith::ConstantIndexOp::create(b_, number);
+    Value holds;
     for (Value factor : values) {
-      Value next = arith::MulIOp::create(b, product, factor);
+      Value next = arith::MulIOp::create(b_, product, factor);
       Value divisor = arith::MaxUIOp::create(
-          b, factor, arith::ConstantIndexOp::create(b, 1));
-      Value back = arith::DivUIOp::create(b, next, divisor);
-      Value fits = either(compare(Predicate::eq, factor, b.getIndexAttr(0)),
+          b_, factor, arith::ConstantIndexOp::create(b_, 1));
+      Value back = arith::DivUIOp::create(b_, next, divisor);
+      Value fits = either(compare(Predicate::eq, factor, b_.getIndexAttr(0)),
                           compare(Predicate::eq, back, product));
       holds = both(holds, fits);
       product = next;
     }
     require(both(holds,
-                 compare(Predicate::eq, extent.fold(b, b.getLoc()), product)),
+                 compare(Predicate::eq, extent.fold(b_, b_.getLoc()), product)),
             text);
   }
 
   void require(Value condition, const Twine &text) {
-    if (condition)
-      cf::AssertOp::create(
-          b, condition,
-          ("'" + op->getName().getStringRef() + "' " + text).str());
+    if (!condition)
+      return;
+    cf::AssertOp::create(
+        b_, condition,
+        ("'" + op_->getName().getStringRef() + "' " + text).str());
+    ++NumAsserts;
   }
 
-  Operation *op;
-  ImplicitLocOpBuilder b;
-  KnownEqual &known;
+  Operation *op_;
+  ImplicitLocOpBuilder b_;
+  KnownEqual &known_;
 };
 
 void check(Operation *op, KnownEqual &known) {

@@ -13,11 +13,11 @@ class ParameterArguments {
 public:
   explicit ParameterArguments(mlir::ModuleOp module);
   bool contains(mlir::BlockArgument argument) const {
-    return arguments.contains(argument);
+    return arguments_.contains(argument);
   }
 
 private:
-  llvm::DenseSet<mlir::BlockArgument> arguments;
+  llvm::DenseSet<mlir::BlockArgument> arguments_;
 };
 
 struct Contraction {

@@ -48,7 +48,6 @@ def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
     Option<"layout", "layout", "std::string", /*default=*/"\"argument\"", "where a [K, N] parameter is turned: argument or value">,
     Option<"strict", "strict", "bool", /*default=*/"false", "a product with a weight that stays linalg is an error, not a warning">
   ];
-  let statistics = [Statistic<"recognized", "recognized", "contractions that became nn.linear">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::nibble::nn::NNDialect"];
 }

@@ -1,6 +1,4 @@
-//===- RecognizeLinear.cpp - parameter matmuls to nn.linear
-//----------------===//
-
+// nibble-recognize-linear: contractions with a parameter become nn.linear.
 #include "lib/Frontend/Linalg/Contraction.h"
 #include "lib/Frontend/Linalg/Passes.h"
 
@@ -11,8 +9,11 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-recognize-linear"
+
+ALWAYS_ENABLED_STATISTIC(NumRecognized, "contractions that became nn.linear");
 
 namespace nibble {
 #define GEN_PASS_DEF_RECOGNIZELINEARPASS
@@ -40,15 +41,13 @@ Value transpose(OpBuilder &b, Location loc, Value value,
 class RecognizeLinear final
     : public OpInterfaceRewritePattern<linalg::LinalgOp> {
 public:
-  RecognizeLinear(MLIRContext *context, const ParameterArguments &parameters,
-                  std::function<void()> count)
-      : OpInterfaceRewritePattern(context), parameters(parameters),
-        count(std::move(count)) {}
+  RecognizeLinear(MLIRContext *context, const ParameterArguments &parameters)
+      : OpInterfaceRewritePattern(context), parameters_(parameters) {}
 
   LogicalResult matchAndRewrite(linalg::LinalgOp op,
                                 PatternRewriter &rewriter) const override {
     Mismatch mismatch;
-    FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
+    FailureOr<Contraction> found = matchContraction(op, parameters_, mismatch);
     if (failed(found))
       return rewriter.notifyMatchFailure(op, mismatch.reason);
     Location loc = op.getLoc();
@@ -64,7 +63,7 @@ public:
     if (found->init)
       y = arith::AddFOp::create(rewriter, loc, y, found->init);
     rewriter.replaceOp(op, y);
-    count();
+    ++NumRecognized;
     return success();
   }
 
@@ -105,8 +104,7 @@ private:
         groups, extents);
   }
 
-  const ParameterArguments &parameters;
-  std::function<void()> count;
+  const ParameterArguments &parameters_;
 };
 
 class RecognizeLinearPass final
@@ -248,8 +246,7 @@ RecognizeLinearPass::recognize(func::FuncOp function,
   if (layout == "argument")
     turnArguments(function, parameters);
   RewritePatternSet patterns(&getContext());
-  patterns.add<RecognizeLinear>(&getContext(), parameters,
-                                [this] { ++recognized; });
+  patterns.add<RecognizeLinear>(&getContext(), parameters);
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
     return emitError(function.getLoc())
            << "nibble-recognize-linear: the rewriting of @"

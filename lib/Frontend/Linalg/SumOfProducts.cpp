@@ -1,3 +1,4 @@
+// Matches sums of products whether or not the products have an op of their own.
 #include "lib/Frontend/Linalg/SumOfProducts.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -13,7 +14,8 @@ static Value yieldedBy(linalg::LinalgOp op) {
 
 // The body's arguments 0 and 1, in any order.
 static bool isProductOfArguments(Value lhs, Value rhs) {
-  int64_t a = argumentOf(lhs), b = argumentOf(rhs);
+  int64_t a = argumentOf(lhs);
+  int64_t b = argumentOf(rhs);
   return (a == 0 && b == 1) || (a == 1 && b == 0);
 }
 
@@ -97,7 +99,7 @@ namespace {
 
 class Factors {
 public:
-  Factors(const ParameterArguments &parameters) : parameters(parameters) {}
+  Factors(const ParameterArguments &parameters) : parameters_(parameters) {}
 
   // The factors of what the body of `sum` adds up.
   void addTermsOf(linalg::LinalgOp sum) {
@@ -175,7 +177,7 @@ private:
       behind = copied->read;
     Operation *made = behind.tensor.getDefiningOp();
     bool isWhole =
-        found.size() >= kMostFactors || traceWeight(read, parameters).isWeight;
+        found.size() >= kMostFactors || traceWeight(read, parameters_).isWeight;
     if (!isWhole && isa_and_nonnull<arith::MulFOp, arith::MulIOp>(made)) {
       for (Value operand : made->getOperands())
         addTensor({operand, behind.map});
@@ -194,7 +196,7 @@ private:
 
   static constexpr size_t kMostFactors =
       16; // products of products are followed so far
-  const ParameterArguments &parameters;
+  const ParameterArguments &parameters_;
 };
 
 } // namespace

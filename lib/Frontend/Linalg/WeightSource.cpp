@@ -1,3 +1,5 @@
+// Follows a value back through casts, copies, reshapes and slices to the
+// parameter that it is read from.
 #include "lib/Frontend/Linalg/WeightSource.h"
 
 #include "dialects/NN/NN.h"
@@ -150,7 +152,7 @@ namespace {
 // One walk from a value back to what it is made of.
 class Tracer {
 public:
-  Tracer(const ParameterArguments &parameters) : parameters(parameters) {}
+  Tracer(const ParameterArguments &parameters) : parameters_(parameters) {}
 
   WeightSource trace(TensorRead read) {
     WeightSource source;
@@ -169,7 +171,7 @@ public:
     } else if (op) {
       computed(op, source);
     } else if (auto argument = cast<BlockArgument>(read.tensor);
-               parameters.contains(argument)) {
+               parameters_.contains(argument)) {
       source.isWeight = true;
       source.parameters.push_back(argument);
     }
@@ -182,11 +184,11 @@ private:
   void computed(Operation *op, WeightSource &source) {
     if (!isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect,
              tensor::TensorDialect>(op->getDialect()) ||
-        ++steps > kMostSteps)
+        ++steps_ > kMostSteps)
       return;
     // Bodies read tensors from outside too, element by element.
-    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end()),
-        captured;
+    llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end());
+    llvm::SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);
     operands.insert(captured.begin(), captured.end());
     llvm::SetVector<BlockArgument> made;
@@ -237,8 +239,8 @@ private:
 
   static constexpr int kMostSteps = 64; // of values that are made of several
                                         // others, so that the walk ends soon
-  const ParameterArguments &parameters;
-  int steps = 0;
+  const ParameterArguments &parameters_;
+  int steps_ = 0;
 };
 
 } // namespace

@@ -15,13 +15,13 @@ namespace {
 // has its results.
 class Steps {
 public:
-  explicit Steps(Call &call) : call(call), builder(call.op->getContext()) {}
+  explicit Steps(Call &call) : call_(call), builder_(call.op->getContext()) {}
   Steps(const Steps &) = delete;
   Steps &operator=(const Steps &) = delete;
   ~Steps() {
-    for (Operation *op : llvm::reverse(ops)) {
+    for (Operation *op : llvm::reverse(ops_)) {
       for (mlir::Value result : op->getResults())
-        call.environment.erase(result);
+        call_.environment.erase(result);
       op->erase();
     }
   }
@@ -29,18 +29,18 @@ public:
   // The op, whose results are in the environment then; null after an error.
   template <typename Op, typename... Arguments>
   Op run(Arguments &&...arguments) {
-    auto op = Op::create(builder, call.op->getLoc(),
+    auto op = Op::create(builder_, call_.op->getLoc(),
                          std::forward<Arguments>(arguments)...);
-    ops.push_back(op);
-    Call inner(call.interpreter, call.environment, op);
+    ops_.push_back(op);
+    Call inner(call_.interpreter, call_.environment, op);
     return succeeded(kernelTable().find(Op::getOperationName())(inner)) ? op
                                                                         : Op();
   }
 
 private:
-  Call &call;
-  OpBuilder builder;
-  SmallVector<Operation *> ops;
+  Call &call_;
+  OpBuilder builder_;
+  SmallVector<Operation *> ops_;
 };
 
 LogicalResult ropeCacheWrite(nn::RopeCacheWriteOp op, Call &call) {

@@ -1,6 +1,7 @@
+// Compiles a module with the JIT and keeps it alive as a program.
 #include "lib/Target/Host/Compile.h"
 
-#include "lib/Target/Host/Code.h"
+#include "lib/Target/Host/GenerateCode.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ExecutionEngine/Orc/CompileUtils.h"

@@ -1,3 +1,4 @@
+// Reads the table of a program's functions off their MLIR types and attributes.
 #include "lib/Target/Host/Interface.h"
 
 #include "dialects/NN/NN.h"

@@ -1,6 +1,7 @@
+// Compiles a module to an object file.
 #include "lib/Target/Host/Library.h"
 
-#include "lib/Target/Host/Code.h"
+#include "lib/Target/Host/GenerateCode.h"
 
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/MCSubtargetInfo.h"

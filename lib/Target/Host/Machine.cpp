@@ -1,3 +1,4 @@
+// Finds the name and the features of the CPU.
 #include "lib/Target/Host/Machine.h"
 
 #include "llvm/MC/MCSubtargetInfo.h"

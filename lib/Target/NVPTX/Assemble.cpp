@@ -1,3 +1,4 @@
+// Finds ptxas and runs it.
 #include "lib/Target/NVPTX/Assemble.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -111,8 +112,10 @@ Status assemble(const std::string &ptxas, StringRef ptx, StringRef target,
     return temporary(failed);
   auto cleanUp = llvm::scope_exit(
       [&] { (void)llvm::sys::fs::remove_directories(folder); });
-  std::string base = folder.str().str(), input = base + "/kernels.ptx",
-              output = base + "/kernels.cubin", log = base + "/log";
+  std::string base = folder.str().str();
+  std::string input = base + "/kernels.ptx";
+  std::string output = base + "/kernels.cubin";
+  std::string log = base + "/log";
   std::error_code failed;
   {
     llvm::raw_fd_ostream stream(input, failed);
@@ -125,7 +128,8 @@ Status assemble(const std::string &ptxas, StringRef ptx, StringRef target,
   }
   if (failed)
     return temporary(failed);
-  std::string architecture = ("-arch=" + target).str(), message;
+  std::string architecture = ("-arch=" + target).str();
+  std::string message;
   // Contraction is the compiler's choice, which has made it.
   StringRef arguments[] = {ptxas, "-v", "--fmad=false", architecture,
                            input, "-o", output};

@@ -1,3 +1,4 @@
+// Translates kernels to PTX and host functions to commands.
 #include "lib/Target/NVPTX/Compile.h"
 
 #include "lib/Target/FirstError.h"

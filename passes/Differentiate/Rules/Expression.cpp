@@ -1,3 +1,4 @@
+// Types, conversions and constants for the arithmetic of gradient rules.
 #include "passes/Differentiate/Rules/Expression.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -34,9 +34,9 @@ mlir::Value constantLike(mlir::OpBuilder &builder, mlir::Location loc,
 class Expression {
 public:
   Expression(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value)
-      : builder(&builder), loc(loc), value(value) {}
+      : builder_(&builder), loc_(loc), value_(value) {}
 
-  operator mlir::Value() const { return value; }
+  operator mlir::Value() const { return value_; }
 
   Expression operator+(Expression b) const {
     return make<mlir::arith::AddFOp>(b);
@@ -61,44 +61,44 @@ public:
   // i1 of the same shape.
   mlir::Value compare(mlir::arith::CmpFPredicate predicate,
                       Expression b) const {
-    return mlir::arith::CmpFOp::create(*builder, loc, predicate, value,
-                                       b.value);
+    return mlir::arith::CmpFOp::create(*builder_, loc_, predicate, value_,
+                                       b.value_);
   }
   // This where `condition` holds, zero elsewhere.
   Expression where(mlir::Value condition) const {
-    return {*builder, loc,
-            mlir::arith::SelectOp::create(*builder, loc, condition, value,
-                                          like(0.0).value)};
+    return {*builder_, loc_,
+            mlir::arith::SelectOp::create(*builder_, loc_, condition, value_,
+                                          like(0.0).value_)};
   }
   Expression unless(mlir::Value condition) const {
-    return {*builder, loc,
-            mlir::arith::SelectOp::create(*builder, loc, condition,
-                                          like(0.0).value, value)};
+    return {*builder_, loc_,
+            mlir::arith::SelectOp::create(*builder_, loc_, condition,
+                                          like(0.0).value_, value_)};
   }
 
   // `other` where `condition` holds, this elsewhere.
   Expression butWhere(mlir::Value condition, Expression other) const {
-    return {*builder, loc,
-            mlir::arith::SelectOp::create(*builder, loc, condition, other.value,
-                                          value)};
+    return {*builder_, loc_,
+            mlir::arith::SelectOp::create(*builder_, loc_, condition,
+                                          other.value_, value_)};
   }
 
   template <typename Op> Expression unary() const {
-    return {*builder, loc, Op::create(*builder, loc, value)};
+    return {*builder_, loc_, Op::create(*builder_, loc_, value_)};
   }
   template <typename Op> Expression make(Expression b) const {
-    return {*builder, loc, Op::create(*builder, loc, value, b.value)};
+    return {*builder_, loc_, Op::create(*builder_, loc_, value_, b.value_)};
   }
   Expression like(double number) const {
-    return {*builder, loc,
-            constantLike(*builder, loc, value,
-                         mlir::getElementTypeOrSelf(value.getType()), number)};
+    return {*builder_, loc_,
+            constantLike(*builder_, loc_, value_,
+                         mlir::getElementTypeOrSelf(value_.getType()), number)};
   }
 
 private:
-  mlir::OpBuilder *builder;
-  mlir::Location loc;
-  mlir::Value value;
+  mlir::OpBuilder *builder_;
+  mlir::Location loc_;
+  mlir::Value value_;
 };
 
 } // namespace nibble

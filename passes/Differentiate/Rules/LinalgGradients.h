@@ -25,7 +25,7 @@ class StructuredGradient {
 public:
   StructuredGradient(mlir::linalg::LinalgOp op, mlir::OpBuilder &builder,
                      Gradients &gradients)
-      : op(op), builder(builder), gradients(gradients) {}
+      : op_(op), builder_(builder), gradients_(gradients) {}
 
   llvm::LogicalResult build();
 
@@ -130,16 +130,16 @@ private:
   // `init` plus the gradient of a tensor that the body gathers from.
   llvm::FailureOr<mlir::Value> scatter(mlir::Value table, mlir::Value init);
 
-  mlir::linalg::LinalgOp op;
-  mlir::OpBuilder &builder;
-  Gradients &gradients;
-  llvm::SmallVector<Result> results;
-  llvm::SmallVector<Read> reads;
-  llvm::SmallVector<Target> targets;
+  mlir::linalg::LinalgOp op_;
+  mlir::OpBuilder &builder_;
+  Gradients &gradients_;
+  llvm::SmallVector<Result> results_;
+  llvm::SmallVector<Read> reads_;
+  llvm::SmallVector<Target> targets_;
   // Tensors from outside that need a gradient.
-  llvm::SmallVector<mlir::Value> tables;
+  llvm::SmallVector<mlir::Value> tables_;
   // The loops' values, where they are needed.
-  llvm::SmallVector<mlir::Value> extents;
+  llvm::SmallVector<mlir::Value> extents_;
 };
 
 } // namespace nibble

@@ -120,16 +120,17 @@ LogicalResult insertSlice(tensor::InsertSliceOp op, OpBuilder &b,
 LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
-  int64_t rank = op.getResultType().getRank(), dim = op.getDim();
-  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
-      strides(rank, b.getIndexAttr(1));
+  int64_t rank = op.getResultType().getRank();
+  int64_t dim = op.getDim();
+  SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(rank, b.getIndexAttr(1));
   for (Value input : op.getInputs()) {
     SmallVector<OpFoldResult> sizes = extentsOf(b, loc, input);
     if (g.isNeeded(input))
       g.add(input, tensor::ExtractSliceOp::create(b, loc, shapeOf(input, dy),
                                                   dy, offsets, sizes, strides));
-    auto known = getConstantIntValue(offsets[dim]),
-         extent = getConstantIntValue(sizes[dim]);
+    auto known = getConstantIntValue(offsets[dim]);
+    auto extent = getConstantIntValue(sizes[dim]);
     if (known && extent) {
       offsets[dim] = b.getIndexAttr(*known + *extent);
     } else {

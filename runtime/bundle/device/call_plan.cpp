@@ -1,3 +1,4 @@
+// Plans a call: evaluates extents, sizes buffers, and lists the commands.
 #include "runtime/bundle/device/call_plan.h"
 
 #include "runtime/bundle/device/layout.h"
@@ -73,8 +74,8 @@ private:
 };
 
 bool Planner::arithmetic(Frame &frame, const Command &command) {
-  int64_t a = frame.registers[command.operands[0]],
-          b = frame.registers[command.operands[1]];
+  int64_t a = frame.registers[command.operands[0]];
+  int64_t b = frame.registers[command.operands[1]];
   int64_t &result = frame.registers[command.result];
   bool overflow = false;
   switch (command.opcode) {
@@ -130,8 +131,8 @@ bool Planner::copyOrFill(Frame &frame, const Command &command) {
   planned.value = static_cast<uint8_t>(command.value);
   if (copy) {
     planned.from = frame.buffers[command.operands[0]];
-    int64_t from = plan.buffers[planned.from].bytes,
-            to = plan.buffers[planned.to].bytes;
+    int64_t from = plan.buffers[planned.from].bytes;
+    int64_t to = plan.buffers[planned.to].bytes;
     if (from != to)
       return refuse(frame, fmt::format("copies {} bytes into {}", from, to));
   }
@@ -149,7 +150,8 @@ bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from,
   to.map.rank = from.rank;
   to.map.swizzle = from.swizzle;
   // Bytes from the first element to the end of the last.
-  int64_t span = from.elementBytes, reach = 0;
+  int64_t span = from.elementBytes;
+  int64_t reach = 0;
   for (uint32_t i = 0; i < from.rank; ++i) {
     int64_t extent = frame.registers[from.extents[i]];
     int64_t stride =
@@ -376,17 +378,20 @@ Result<CallPlan> planCall(const DeviceProgram &program, int function,
     for (size_t d = 0; fits && d < value.shape.size(); ++d)
       fits = value.shape[d] < 0 || value.shape[d] == buffer.shape[d];
     if (!fits)
-      return Status::usage(fmt::format(
-          "program: argument '{}' of '{}' takes {}, not {}", value.name,
-          called.name, toString(value.shape), toString(buffer.shape)));
+      return Status::usage(fmt::format("program: argument '{}' of '{}' takes "
+                                       "{}, not {}; give one of that shape",
+                                       value.name, called.name,
+                                       toString(value.shape),
+                                       toString(buffer.shape)));
     if (buffer.place == PlannedBuffer::Place::kInput) {
       buffer.offset = planner.plan.inputBytes;
       int64_t rounded = (buffer.bytes + kBufferAlignment - 1) /
                         kBufferAlignment * kBufferAlignment;
       if (__builtin_add_overflow(planner.plan.inputBytes, rounded,
                                  &planner.plan.inputBytes))
-        return Status::usage(fmt::format(
-            "program: the inputs of '{}' are too large", called.name));
+        return Status::usage(fmt::format("program: the inputs of '{}' are too "
+                                         "large; let a call take fewer tokens",
+                                         called.name));
     }
     buffers.push_back(planner.add(std::move(buffer)));
   }

@@ -1,3 +1,4 @@
+// Prints a planned call for nibble-run --plan.
 #include "runtime/bundle/device/call_plan.h"
 
 #include <fmt/format.h>

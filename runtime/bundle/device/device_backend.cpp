@@ -1,3 +1,4 @@
+// A device program behind the interface of every program.
 #include "runtime/bundle/device/device_backend.h"
 
 #include "runtime/bundle/device/call_plan.h"

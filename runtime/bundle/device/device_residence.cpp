@@ -1,3 +1,5 @@
+// Tensors on a device with their mirrors on the host, and the arena that calls
+// share.
 #include "runtime/bundle/device/device_residence.h"
 
 #include <fmt/format.h>
@@ -25,9 +27,10 @@ Status DeviceResidence::mirror(const TensorView &tensor,
   if (auto found = mirrors_.find(tensor.data); found != mirrors_.end()) {
     if (found->second.bytes == tensor.bytes())
       return Status::ok();
-    return Status::failed(fmt::format(
-        "device: '{}' has {} bytes where a tensor of {} has its place", what,
-        tensor.bytes(), found->second.bytes));
+    return Status::failed(
+        fmt::format("device: '{}' has {} bytes where a tensor of {} has its "
+                    "place; report this defect",
+                    what, tensor.bytes(), found->second.bytes));
   }
   Mirror mirror;
   mirror.bytes = tensor.bytes();
@@ -92,9 +95,9 @@ Result<TensorView> DeviceResidence::allocate(DType dtype, Shape shape,
   auto elements = elementCount(view.shape);
   int64_t bytes = 0;
   if (!elements || __builtin_mul_overflow(*elements, bitsOf(dtype) / 8, &bytes))
-    return Status::badInput(
-        fmt::format("device: {} of shape {} does not fit in 64 bits", what,
-                    toString(view.shape)));
+    return Status::badInput(fmt::format(
+        "device: {} of shape {} does not fit in 64 bits; use a smaller shape",
+        what, toString(view.shape)));
   NIBBLE_ASSIGN(view.device,
                 device_->allocate(std::max<int64_t>(bytes, 1), what));
   alone_[view.device] = bytes;
@@ -125,9 +128,9 @@ bool DeviceResidence::holds(const TensorView &tensor, int64_t offset,
 Status DeviceResidence::read(const TensorView &tensor, int64_t offset,
                              std::span<std::byte> to) {
   if (!holds(tensor, offset, std::ssize(to)))
-    return Status::failed(
-        fmt::format("device: a read of {} bytes from {} leaves its tensor",
-                    to.size(), offset));
+    return Status::failed(fmt::format("device: a read of {} bytes from {} "
+                                      "leaves its tensor; report this defect",
+                                      to.size(), offset));
   return device_->download(
       to.data(), tensor.device + static_cast<uint64_t>(offset), std::ssize(to));
 }
@@ -135,9 +138,9 @@ Status DeviceResidence::read(const TensorView &tensor, int64_t offset,
 Status DeviceResidence::write(const TensorView &tensor, int64_t offset,
                               std::span<const std::byte> from) {
   if (!holds(tensor, offset, std::ssize(from)))
-    return Status::failed(
-        fmt::format("device: a write of {} bytes to {} leaves its tensor",
-                    from.size(), offset));
+    return Status::failed(fmt::format("device: a write of {} bytes to {} "
+                                      "leaves its tensor; report this defect",
+                                      from.size(), offset));
   return device_->upload(tensor.device + static_cast<uint64_t>(offset),
                          from.data(), std::ssize(from));
 }
@@ -170,9 +173,10 @@ ResidenceMemory DeviceResidence::memory() const {
 Status DeviceResidence::copyWithin(const TensorView &tensor, int64_t to,
                                    int64_t from, int64_t bytes) {
   if (!holds(tensor, to, bytes) || !holds(tensor, from, bytes))
-    return Status::failed(fmt::format(
-        "device: a copy of {} bytes from {} to {} leaves its tensor", bytes,
-        from, to));
+    return Status::failed(
+        fmt::format("device: a copy of {} bytes from {} to {} leaves its "
+                    "tensor; report this defect",
+                    bytes, from, to));
   return device_->copy(tensor.device + static_cast<uint64_t>(to),
                        tensor.device + static_cast<uint64_t>(from), bytes);
 }

@@ -1,3 +1,5 @@
+// Executes planned calls on a device, and records those that come again as
+// graphs.
 #include "runtime/bundle/device/executor.h"
 
 #include <fmt/format.h>
@@ -96,7 +98,8 @@ Status DeviceExecutor::upload(const CallPlan &plan,
     return buffer.place == Place::kInput && !arguments[i].device &&
            buffer.bytes > 0;
   };
-  int64_t begin = plan.inputBytes, end = 0;
+  int64_t begin = plan.inputBytes;
+  int64_t end = 0;
   for (size_t i = 0; i < arguments.size(); ++i)
     if (isHosts(i)) {
       begin = std::min(begin, plan.buffers[i].offset);
@@ -302,13 +305,16 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
   piece_ = {};
   for (int result : kept) {
     if (result < 0 || result >= static_cast<int>(plan.results.size()))
-      return Status::failed(fmt::format(
-          "program: there is no result {} to keep on the device", result));
+      return Status::failed(
+          fmt::format("program: there is no result {} to keep on the device; "
+                      "report this defect",
+                      result));
     const PlannedBuffer &buffer = plan.buffers[plan.results[result]];
     if (buffer.place != Place::kArena)
-      return Status::failed(fmt::format(
-          "program: result {} is an argument and cannot be kept on the device",
-          result));
+      return Status::failed(
+          fmt::format("program: result {} is an argument and cannot be kept on "
+                      "the device; report this defect",
+                      result));
     Kept &own = kept_[{function, result}];
     NIBBLE_TRY(reserve(own, buffer.bytes));
     placed_.push_back({plan.results[result], own.address});
@@ -356,8 +362,8 @@ DeviceExecutor::callChecked(const CallPlan &plan,
   for (auto [buffer, address] : placed_)
     addresses[buffer] = address;
   Allocations allocations(device);
-  std::vector<std::vector<size_t>> begins(plan.commands.size() + 1),
-      ends(plan.commands.size() + 2);
+  std::vector<std::vector<size_t>> begins(plan.commands.size() + 1);
+  std::vector<std::vector<size_t>> ends(plan.commands.size() + 2);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlannedBuffer &buffer = plan.buffers[i];
     if (buffer.place == Place::kInput && !addresses[i]) {

@@ -1,3 +1,4 @@
+// Gives each buffer of a call its place in the arena by its lifetime.
 #include "runtime/bundle/device/layout.h"
 
 #include <map>

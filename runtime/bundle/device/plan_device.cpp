@@ -1,3 +1,4 @@
+// The device for planning: it has addresses and limits, and refuses to run.
 #include "runtime/bundle/device/plan_device.h"
 
 #include <cstring>
@@ -49,8 +50,8 @@ public:
 
 private:
   static Status nothingRuns() {
-    return Status::failed(
-        "device: this one is for planning only, nothing runs on it");
+    return Status::failed("device: this one is for planning only, nothing runs "
+                          "on it; leave out --dry-run");
   }
 
   std::string description_;

@@ -91,7 +91,8 @@ DeviceExecutor::secondsOf(int repeats,
   NIBBLE_TRY(std::move(issued));
   NIBBLE_ASSIGN(std::unique_ptr<DeviceGraph> recorded, std::move(graph));
   if (!recorded)
-    return Status::usage("profile: this device records no graphs");
+    return Status::usage(
+        "profile: this device records no graphs; use --target=cuda");
   std::vector<double> seconds;
   for (int run = 0; run < 6; ++run) {
     if (before)
@@ -121,7 +122,8 @@ DeviceExecutor::secondsOf(const CallPlan &plan, const PlannedCommand &command,
                           std::span<const DeviceAddress> addresses,
                           int repeats) {
   Device &device = residence_->device();
-  BufferCopies temporaries(1), consumed(repeats);
+  BufferCopies temporaries(1);
+  BufferCopies consumed(repeats);
   auto add = [&](int32_t buffer) {
     if (plan.buffers[buffer].place == PlannedBuffer::Place::kArena)
       temporaries.add(plan, addresses, buffer);

@@ -1,3 +1,4 @@
+// Loads libcuda, finds its functions, and turns its error codes into a Status.
 #include "runtime/drivers/cuda/driver.h"
 
 #include <fmt/format.h>
@@ -61,9 +62,9 @@ Status Driver::check(Result result, std::string_view call,
                      std::string_view what) const {
   if (result == kSuccess)
     return Status::ok();
-  return Status::environment(fmt::format("cuda: {}{}{}: {}", call,
-                                         what.empty() ? "" : " ", what,
-                                         describe(result)));
+  return Status::environment(
+      fmt::format("cuda: {}{}{}: {}; check nvidia-smi and the kernel log", call,
+                  what.empty() ? "" : " ", what, describe(result)));
 }
 
 } // namespace nibble::cuda

@@ -1,3 +1,4 @@
+// Keeps machine code in a folder under a key of PTX, driver and chip.
 #include "runtime/drivers/cuda/kernel_cache.h"
 
 #include "runtime/core/file.h"

@@ -1,3 +1,4 @@
+// Launches kernels, and encodes the tensor maps among their arguments.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <fmt/format.h>
@@ -77,9 +78,9 @@ Status CudaDevice::launch(DeviceModule &module, int kernel,
                           std::span<const KernelArgument> arguments) {
   auto &entries = static_cast<LoadedModule &>(module).entries;
   if (kernel < 0 || kernel >= static_cast<int>(entries.size()))
-    return Status::failed(
-        fmt::format("cuda: there is no kernel {} in a module of {}", kernel,
-                    entries.size()));
+    return Status::failed(fmt::format(
+        "cuda: there is no kernel {} in a module of {}; report this defect",
+        kernel, entries.size()));
   LoadedModule::Entry &entry = entries[kernel];
   if (launch.grid[0] == 0 || launch.grid[1] == 0 || launch.grid[2] == 0)
     return Status::ok();
@@ -90,9 +91,10 @@ Status CudaDevice::launch(DeviceModule &module, int kernel,
       arguments.size()); // where the driver reads them
   std::vector<void *> parameters;
   if (launch.table > arguments.size())
-    return Status::failed(
-        fmt::format("cuda: {} has {} arguments, fewer than its table of {}",
-                    entry.name, arguments.size(), launch.table));
+    return Status::failed(fmt::format("cuda: {} has {} arguments, fewer than "
+                                      "its table of {}; report this defect",
+                                      entry.name, arguments.size(),
+                                      launch.table));
   size_t table =
       arguments.size() - launch.table; // its values lie side by side, so the
                                        // first one's place is the table's

@@ -1,3 +1,5 @@
+// Loads kernels, assembles PTX where no machine code is there, and reports the
+// assembler's errors.
 #include "runtime/drivers/cuda/module.h"
 
 #include <fmt/format.h>
@@ -32,7 +34,8 @@ struct Assembler {
 
   Status status(const Driver &driver, Result result, const char *call,
                 const KernelImage &image) const {
-    std::string log = oneLine(errors), more = oneLine(info);
+    std::string log = oneLine(errors);
+    std::string more = oneLine(info);
     std::string why = fmt::format(
         "cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
         log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);

@@ -1,3 +1,4 @@
+// Opens a GPU with the options of the environment.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// Opens shared libraries with dlopen.
 #include "runtime/drivers/cuda/shared_library.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The device "simt": modules, memory, launches and graphs on the CPU.
 #include "runtime/drivers/simt/launch.h"
 #include "runtime/drivers/simt/ptx/builder.h"
 #include "runtime/drivers/simt/simt.h"
@@ -54,7 +55,8 @@ public:
                                  std::string_view what) override {
     if (bytes < 0)
       return Status::usage("simt: '" + std::string(what) + "' has " +
-                           std::to_string(bytes) + " bytes");
+                           std::to_string(bytes) +
+                           " bytes; give a size that is not negative");
     NIBBLE_ASSIGN(
         AllocationMap::Entry * entry,
         memory_->allocate(static_cast<uint64_t>(bytes), what, checks()));
@@ -91,7 +93,8 @@ public:
                             " bytes: nothing wrote byte " +
                             std::to_string(static_cast<const uint8_t *>(hole) -
                                            entry->written.get()) +
-                            " of '" + entry->what + "'");
+                            " of '" + entry->what +
+                            "'; write it before it is read");
     std::memcpy(to, reinterpret_cast<const void *>(from),
                 static_cast<size_t>(bytes));
     return Status::ok();
@@ -129,8 +132,8 @@ public:
       return std::move(status).within("kernel image " + image.name);
     };
     if (image.ptx.empty())
-      return named(Status::environment(
-          "it has no PTX text, which is what simt executes"));
+      return named(Status::environment("it has no PTX text, which is what simt "
+                                       "executes; compile it for simt"));
     auto parsed = parsePtx(image.ptx);
     if (!parsed.isOk())
       return named(std::move(parsed).takeStatus());
@@ -144,7 +147,8 @@ public:
       auto found = source->functions.find(name);
       if (found == source->functions.end() || !found->second.isEntry ||
           !found->second.hasBody)
-        return named(Status::badInput("it has no kernel '" + name + "'"));
+        return named(Status::badInput("it has no kernel '" + name +
+                                      "'; compile it again"));
       auto code = decode(source, found->second, context);
       if (!code.isOk())
         return named(std::move(code).takeStatus());
@@ -158,7 +162,7 @@ public:
     auto &own = static_cast<SimtModule &>(module);
     if (kernel < 0 || static_cast<size_t>(kernel) >= own.kernels.size())
       return Status::usage("simt: the module has no kernel " +
-                           std::to_string(kernel));
+                           std::to_string(kernel) + "; report this defect");
     if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0)
       return Status::ok();
     std::shared_ptr<Code> code = own.kernels[static_cast<size_t>(kernel)];
@@ -172,13 +176,14 @@ public:
 
   Status beginGraph() override {
     if (recording_ != nullptr)
-      return Status::usage("simt: a graph is being recorded already");
+      return Status::usage(
+          "simt: a graph is being recorded already; end that one first");
     recording_ = std::make_unique<SimtGraph>();
     return Status::ok();
   }
   Result<std::unique_ptr<DeviceGraph>> endGraph() override {
     if (recording_ == nullptr)
-      return Status::usage("simt: no graph is being recorded");
+      return Status::usage("simt: no graph is being recorded; begin one first");
     return std::unique_ptr<DeviceGraph>(std::move(recording_));
   }
   Status run(DeviceGraph &graph) override {
@@ -214,7 +219,8 @@ private:
           std::string("simt: ") + what + " of " + std::to_string(bytes) +
           " bytes at " + hex(address) + ": " +
           memory_->nearest(address,
-                           static_cast<uint64_t>(bytes < 0 ? 0 : bytes)));
+                           static_cast<uint64_t>(bytes < 0 ? 0 : bytes)) +
+          "; give a range inside one allocation");
     return entry;
   }
   Status write(DeviceAddress address, int64_t bytes, const char *what) {
@@ -234,7 +240,7 @@ private:
       if (variable.isExtern)
         return Status::badInput("PTX line " + std::to_string(variable.line) +
                                 ": the variable " + std::string(variable.name) +
-                                " is defined elsewhere");
+                                " is defined elsewhere; link it in");
       std::string what = "variable " + std::string(variable.name);
       NIBBLE_ASSIGN(AllocationMap::Entry * entry,
                     memory_->allocate(variable.bytes, what, checks()));
@@ -252,15 +258,15 @@ private:
     }
     for (const Variable &variable : source.variables)
       for (const Variable::Reference &reference : variable.references) {
-        auto target = context.globals.find(reference.symbol),
-             holder = context.globals.find(variable.name);
+        auto target = context.globals.find(reference.symbol);
+        auto holder = context.globals.find(variable.name);
         if (target == context.globals.end() ||
             holder == context.globals.end() ||
             reference.at + 8 > variable.bytes)
           return Status::badInput("PTX line " + std::to_string(variable.line) +
                                   ": the address of " +
                                   std::string(reference.symbol) +
-                                  " is not known");
+                                  " is not known; link its definition in");
         uint64_t value =
             target->second.address + static_cast<uint64_t>(reference.offset);
         std::memcpy(reinterpret_cast<uint8_t *>(holder->second.address) +
@@ -279,12 +285,14 @@ private:
       return Status::usage(
           "simt: kernel " + code.name + " has a last parameter of " +
           std::to_string(parameter.bytes) + " bytes, given a table of " +
-          std::to_string(values.size()) + " values");
+          std::to_string(values.size()) +
+          " values; pass as many values as the parameter holds");
     for (size_t i = 0; i < values.size(); ++i) {
       const auto *value = std::get_if<uint64_t>(&values[i]);
       if (!value)
         return Status::usage("simt: kernel " + code.name +
-                             " is given a tensor map in its table");
+                             " is given a tensor map in its table; pass it as "
+                             "an argument of its own");
       std::memcpy(parameters.data() + parameter.offset + 8 * i, value, 8);
     }
     return Status::ok();
@@ -299,7 +307,7 @@ private:
       return Status::usage("simt: kernel " + code.name + " takes " +
                            std::to_string(code.parameters.size()) +
                            " arguments, not " +
-                           std::to_string(arguments.size()));
+                           std::to_string(arguments.size()) + "; pass as many");
     if (table > 0)
       NIBBLE_TRY(encodeTable(code, arguments.last(table), parameters));
     arguments = arguments.first(arguments.size() - table);
@@ -311,7 +319,8 @@ private:
           return Status::usage("simt: kernel " + code.name + ": argument " +
                                std::to_string(i) +
                                " is a tensor map, the parameter has " +
-                               std::to_string(parameter.bytes) + " bytes");
+                               std::to_string(parameter.bytes) +
+                               " bytes; pass one where the kernel takes one");
         TensorMapBytes bytes;
         NIBBLE_TRY(encodeTensorMap(*map, bytes)
                        .within("kernel " + code.name + ", argument " +
@@ -322,7 +331,8 @@ private:
           return Status::usage("simt: kernel " + code.name + ": argument " +
                                std::to_string(i) +
                                " is a number, the parameter has " +
-                               std::to_string(parameter.bytes) + " bytes");
+                               std::to_string(parameter.bytes) +
+                               " bytes; pass one of that size");
         std::memcpy(to, &std::get<uint64_t>(arguments[i]), parameter.bytes);
       }
     }

@@ -1,3 +1,4 @@
+// Runs the clusters of a grid on threads of the host.
 #include "runtime/drivers/simt/launch.h"
 
 #include <algorithm>
@@ -225,7 +226,8 @@ Status checkShape(LaunchState &state) {
   const Code &code = *state.code;
   const Launch &shape = state.shape;
   auto usage = [&](const std::string &what) {
-    return Status::usage("simt: kernel " + code.name + ": " + what);
+    return Status::usage("simt: kernel " + code.name + ": " + what +
+                         "; correct the launch");
   };
   if (shape.threads == 0 || shape.threads > 1024)
     return usage("a block of " + std::to_string(shape.threads) +
@@ -281,7 +283,8 @@ Outcome fault(Warp &warp, const Inst &inst, uint32_t lane,
       "kernel " + code.name + ", block (" + std::to_string(block.id[0]) + ", " +
       std::to_string(block.id[1]) + ", " + std::to_string(block.id[2]) +
       "), thread " + std::to_string(warp.thread(lane)) + ", PTX line " +
-      std::to_string(inst.line) + " `" + std::string(text) + "`: " + what);
+      std::to_string(inst.line) + " `" + std::string(text) + "`: " + what +
+      "; correct the kernel");
   return Outcome::kFault;
 }
 
@@ -294,7 +297,9 @@ Status runLaunch(LaunchState &state) {
                         ? static_cast<uint32_t>(state.options.threads)
                         : std::max(1u, std::thread::hardware_concurrency());
   uint32_t workers = std::min(wanted, clusters);
-  std::atomic<uint32_t> next{0}, begun{0}, failedAt{~0u};
+  std::atomic<uint32_t> next{0};
+  std::atomic<uint32_t> begun{0};
+  std::atomic<uint32_t> failedAt{~0u};
   std::mutex mutex;
   Status status;
   // The first block's report, whoever is faster. A block that waits for what a
@@ -314,7 +319,8 @@ Status runLaunch(LaunchState &state) {
     if (!worker.hasMemory())
       report(Status::environment(
                  "simt: no memory on the host for the registers of kernel " +
-                 state.code->name),
+                 state.code->name +
+                 "; use a smaller grid or a machine with more"),
              0, false);
     for (uint32_t index; worker.hasMemory() &&
                          (index = next.fetch_add(1)) < clusters &&
@@ -343,7 +349,8 @@ Status runLaunch(LaunchState &state) {
         std::to_string(clusters) +
         (state.clusterSize > 1 ? " clusters" : " blocks") +
         " have not begun: they begin in order, on " + std::to_string(workers) +
-        " host thread(s), and can wait for earlier ones only");
+        " host thread(s), and can wait for earlier ones only; start fewer "
+        "blocks that wait for later ones");
   return status;
 }
 

@@ -1,3 +1,4 @@
+// Allocates memory of the device, and finds the allocation of an address.
 #include "runtime/drivers/simt/memory_map.h"
 
 #include <algorithm>
@@ -35,14 +36,14 @@ Result<AllocationMap::Entry *> AllocationMap::adopt(uint64_t begin,
                                                     bool checks) {
   uint64_t end = begin + (bytes == 0 ? 1 : bytes);
   if (begin == 0 || end < begin)
-    return Status::usage("simt: '" + std::string(what) +
-                         "' is no memory: " + hex(begin));
+    return Status::usage("simt: '" + std::string(what) + "' is no memory: " +
+                         hex(begin) + "; give memory of the host");
   auto next = entries_.lower_bound(begin);
   if ((next != entries_.end() && next->second.begin < end) ||
       (next != entries_.begin() && std::prev(next)->second.end > begin))
-    return Status::usage(
-        "simt: '" + std::string(what) +
-        "' overlaps memory of the device: " + nearest(begin, bytes));
+    return Status::usage("simt: '" + std::string(what) +
+                         "' overlaps memory of the device: " +
+                         nearest(begin, bytes) + "; release the other first");
   Entry &entry = entries_[begin];
   entry.begin = begin;
   entry.end = begin + bytes;
@@ -58,9 +59,9 @@ Result<AllocationMap::Entry *>
 AllocationMap::allocate(uint64_t bytes, std::string_view what, bool checks) {
   auto noMemory = [&] {
     return Status::environment(
-        "no memory on the host for '" + std::string(what) +
-        "': " + std::to_string(bytes) + " bytes; " +
-        std::to_string(liveBytes_) + " bytes are allocated on simt");
+        "no memory on the host for '" + std::string(what) + "': " +
+        std::to_string(bytes) + " bytes; " + std::to_string(liveBytes_) +
+        " bytes are allocated on simt; use a smaller model or batch");
   };
   if (bytes > uint64_t{1} << 46)
     return noMemory();
@@ -117,7 +118,7 @@ Status AllocationMap::beginTouching() {
              entry.touched == nullptr)
       return Status::environment(
           "no memory on the host to count what is touched of '" + entry.what +
-          "'");
+          "'; use a smaller model or batch");
   }
   return Status::ok();
 }

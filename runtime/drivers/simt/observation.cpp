@@ -1,3 +1,4 @@
+// Compares the states of waiting warps to find a deadlock.
 #include "runtime/drivers/simt/observation.h"
 
 #include <cstring>

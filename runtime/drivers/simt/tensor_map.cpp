@@ -1,10 +1,11 @@
+// Encodes tensor maps of the device "simt".
 #include "runtime/drivers/simt/tensor_map.h"
 
 namespace nibble::simt {
 
 Status encodeTensorMap(const TensorMap &map, TensorMapBytes &bytes) {
   auto usage = [](const std::string &what) {
-    return Status::usage("simt: tensor map: " + what);
+    return Status::usage("simt: tensor map: " + what + "; correct the map");
   };
   if (map.rank < 1 || map.rank > 5)
     return usage("rank " + std::to_string(map.rank) + " is not within 1..5");

@@ -1,3 +1,4 @@
+// Opens a folder of weights, with or without an index, and reads its tensors.
 #include "runtime/formats/checkpoint/checkpoint.h"
 
 #include "runtime/formats/checkpoint/tensor_names.h"
@@ -45,7 +46,8 @@ Status Checkpoint::addFile(const std::string &name) {
 Status Checkpoint::openIndex(const std::string &path) {
   NIBBLE_ASSIGN(Json index, readJsonFile(path));
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(fmt::format("index {}: {}", path, why));
+    return Status::badInput(
+        fmt::format("index {}: {}; fetch the file again", path, why));
   };
   const Json *map =
       index.is_object() ? findField(index, "weight_map") : nullptr;

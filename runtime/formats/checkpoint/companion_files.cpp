@@ -1,3 +1,4 @@
+// Copies the files beside the weights, but for other weights.
 #include "runtime/formats/checkpoint/companion_files.h"
 
 #include "runtime/core/file.h"

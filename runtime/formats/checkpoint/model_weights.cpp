@@ -1,3 +1,5 @@
+// Lists the tensors that a configuration means and compares a checkpoint with
+// the list.
 #include "runtime/formats/checkpoint/model_weights.h"
 
 #include "runtime/formats/io.h"
@@ -39,9 +41,10 @@ std::string layerPrefix(int64_t layer) {
 
 std::vector<ExpectedTensor> layerTensors(const ModelConfig &config,
                                          const DecoderLayer &layer) {
-  int64_t hidden = config.hiddenSize, inner = config.intermediateSize;
-  int64_t queries = config.heads * config.headDim,
-          keys = config.kvHeads * config.headDim;
+  int64_t hidden = config.hiddenSize;
+  int64_t inner = config.intermediateSize;
+  int64_t queries = config.heads * config.headDim;
+  int64_t keys = config.kvHeads * config.headDim;
   TensorList list;
   list.norm(layer.attentionNorm, hidden);
   list.linear("self_attn.q_proj", queries, hidden, layer.qkvBias);

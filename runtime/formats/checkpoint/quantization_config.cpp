@@ -1,3 +1,5 @@
+// Writes and reads quantization_config, with the lists of modules that are not
+// quantized.
 #include "runtime/formats/checkpoint/quantization_config.h"
 
 #include "runtime/formats/io.h"

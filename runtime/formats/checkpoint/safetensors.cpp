@@ -1,3 +1,4 @@
+// Opens, reads and writes safetensors files.
 #include "runtime/formats/checkpoint/safetensors.h"
 
 #include "runtime/formats/json.h"
@@ -55,9 +56,10 @@ Result<Tensor> SafetensorsFile::read(const TensorInfo &info) const {
 Status SafetensorsFile::readInto(const TensorInfo &info, uint64_t offset,
                                  std::span<std::byte> out) const {
   if (offset > info.bytes() || out.size() > info.bytes() - offset)
-    return Status::usage(fmt::format(
-        "safetensors {}: \"{}\" has {} bytes, {} from {} are asked for", path(),
-        info.name, info.bytes(), out.size(), offset));
+    return Status::usage(fmt::format("safetensors {}: \"{}\" has {} bytes, {} "
+                                     "from {} are asked for; read less of it",
+                                     path(), info.name, info.bytes(),
+                                     out.size(), offset));
   return file_.readAt(dataBegin_ + info.begin + offset, out);
 }
 
@@ -99,7 +101,7 @@ static Result<std::string> headerOf(const std::vector<TensorSpec> &specs,
         bits % 8 != 0)
       return Status::usage(fmt::format(
           "tensor \"{}\", {} {}, cannot be written: its size is no whole "
-          "number of bytes",
+          "number of bytes; write whole bytes",
           printable(spec.name), nameOf(spec.dtype), toString(spec.shape)));
     uint64_t begin = end;
     if (__builtin_add_overflow(end, static_cast<uint64_t>(bits / 8), &end))
@@ -148,13 +150,14 @@ Result<FileHash> streamSafetensors(
   };
   NIBBLE_TRY(sink(std::as_bytes(std::span(*header))));
   for (const TensorSpec &spec : specs) {
-    int64_t begin = written.bytes,
-            bytes = TensorView{spec.dtype, spec.shape}.bytes();
+    int64_t begin = written.bytes;
+    int64_t bytes = TensorView{spec.dtype, spec.shape}.bytes();
     NIBBLE_TRY(produce(spec, sink));
     if (written.bytes - begin != bytes)
-      return Status::usage(fmt::format(
-          "safetensors {}: \"{}\" has {} bytes, not {} as announced", path,
-          spec.name, written.bytes - begin, bytes));
+      return Status::usage(
+          fmt::format("safetensors {}: \"{}\" has {} bytes, not {} as "
+                      "announced; write as many as were announced",
+                      path, spec.name, written.bytes - begin, bytes));
   }
   NIBBLE_TRY(file.commit());
   written.hash = hasher.digest();
@@ -169,8 +172,9 @@ Status writeSafetensors(
     NIBBLE_ASSIGN(Tensor tensor, produce(spec));
     if (tensor.dtype() != spec.dtype || tensor.shape() != spec.shape)
       return Status::usage(fmt::format(
-          "safetensors {}: \"{}\" is {} {}, not {} {} as announced", path,
-          spec.name, nameOf(tensor.dtype()), toString(tensor.shape()),
+          "safetensors {}: \"{}\" is {} {}, not {} {} as announced; write what "
+          "was announced",
+          path, spec.name, nameOf(tensor.dtype()), toString(tensor.shape()),
           nameOf(spec.dtype), toString(spec.shape)));
     return sink(std::span(tensor.data(), static_cast<size_t>(tensor.bytes())));
   };

@@ -1,3 +1,4 @@
+// Maps the names that wrappers give tensors to the standard names.
 #include "runtime/formats/checkpoint/tensor_names.h"
 
 #include "runtime/formats/io.h"

@@ -53,8 +53,8 @@ verifyQuantizedCheckpoint(const std::string &sourceFolder,
     layout.scheme.convention = convention;
     NIBBLE_ASSIGN(PackedWeight wanted, source.pack(name, layout));
     NIBBLE_ASSIGN(PackedWeight found, quantized.readPacked(name));
-    std::vector<int8_t> wantedRow(static_cast<size_t>(layout.k)),
-        foundRow(wantedRow.size());
+    std::vector<int8_t> wantedRow(static_cast<size_t>(layout.k));
+    std::vector<int8_t> foundRow(wantedRow.size());
     for (int64_t row = 0; row < layout.n; ++row) {
       numerics::unpackCodes(layout, row, row + 1, wanted.codes.as<uint8_t>(),
                             wantedRow.data());
@@ -70,8 +70,8 @@ verifyQuantizedCheckpoint(const std::string &sourceFolder,
     NIBBLE_ASSIGN(Tensor wantedScales, convert(wanted.scales, DType::kF32));
     NIBBLE_ASSIGN(Tensor foundScales, convert(found.scales, DType::kF32));
     for (int64_t i = 0; i < layout.scaleCount(); ++i) {
-      float want = wantedScales.as<float>()[i],
-            have = foundScales.as<float>()[i];
+      float want = wantedScales.as<float>()[i];
+      float have = foundScales.as<float>()[i];
       if (want != have) {
         ++report.differingScales;
         differ(name,

@@ -1,3 +1,4 @@
+// Finds the keys of config.json that nothing reads, and warns or refuses.
 #include "runtime/formats/model/config_keys.h"
 
 #include "lib/Names/pattern.h"

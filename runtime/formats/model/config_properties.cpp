@@ -1,3 +1,5 @@
+// The table of fields whose usual value changes nothing, and the comparison
+// with it.
 #include "runtime/formats/model/config_properties.h"
 
 #include "runtime/formats/model/family.h"

@@ -1,3 +1,4 @@
+// Reads and checks config.json and generation_config.json.
 #include "runtime/formats/model/model_config.h"
 
 #include "runtime/formats/io.h"

@@ -1,3 +1,5 @@
+// Reads the rope fields of a configuration and computes the frequencies that
+// they mean.
 #include "runtime/formats/model/rope.h"
 
 #include "runtime/formats/io.h"
@@ -220,7 +222,8 @@ static double scaleYarn(const Rope &rope, double inverse, double i,
                     (turns * 2.0 * std::numbers::pi)) /
            (2.0 * std::log(rope.theta));
   };
-  double low = dimensionOf(rope.betaFast), high = dimensionOf(rope.betaSlow);
+  double low = dimensionOf(rope.betaFast);
+  double high = dimensionOf(rope.betaSlow);
   if (rope.truncate) {
     low = std::floor(low);
     high = std::ceil(high);

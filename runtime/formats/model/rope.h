@@ -20,7 +20,8 @@ struct Rope {
   // llama3
   double lowFrequencyFactor = 0.0, highFrequencyFactor = 0.0;
   // yarn
-  double betaFast = 32.0, betaSlow = 1.0;
+  double betaFast = 32.0;
+  double betaSlow = 1.0;
   bool truncate = true;
   double attentionFactor =
       1.0; // cos and sin are multiplied with it; 1 unless yarn

@@ -1,3 +1,4 @@
+// Finds added tokens in a text, the longest first.
 #include "runtime/formats/tokenizer/added_tokens.h"
 
 #include "runtime/formats/tokenizer/utf8.h"

@@ -1,3 +1,4 @@
+// Reads vocabulary and merges, and applies the merges to a piece of text.
 #include "runtime/formats/tokenizer/bpe.h"
 
 #include "runtime/formats/io.h"
@@ -31,7 +32,8 @@ Result<std::pair<std::string, std::string>> parseMerge(const Json &value) {
         text.find(' ', space + 1) == std::string::npos)
       return std::pair(text.substr(0, space), text.substr(space + 1));
   }
-  return Status::badInput("is neither \"a b\" nor [\"a\", \"b\"]");
+  return Status::badInput(
+      "is neither \"a b\" nor [\"a\", \"b\"]; correct the entry");
 }
 
 // A pair of neighbours that may be merged: the symbol that starts at `at` and
@@ -176,7 +178,7 @@ Status Bpe::readVocabulary(const Json &model) {
   int64_t largest = -1;
   for (const auto &[entry, id] : it->items()) {
     if (entry.empty())
-      return Status::badInput("vocab has an empty entry");
+      return Status::badInput("vocab has an empty entry; remove it");
     if (!id.is_number_integer() || id < 0 || id >= kMaximumId)
       return Status::badInput(fmt::format(
           "vocab entry '{}' has id {}: want an integer from 0 to {}",
@@ -188,9 +190,9 @@ Status Bpe::readVocabulary(const Json &model) {
   for (const auto &[entry, value] : it->items()) {
     int32_t id = value.get<int32_t>();
     if (tokens_[id].length >= 0)
-      return Status::badInput(
-          fmt::format("vocab gives id {} to two entries, one of them '{}'", id,
-                      printable(entry)));
+      return Status::badInput(fmt::format(
+          "vocab gives id {} to two entries, one of them '{}'; correct one", id,
+          printable(entry)));
     // Entries outside the alphabet are added tokens that were also put here:
     // their text is meant as it is.
     std::string bytes = symbols_ == Symbols::kBytes
@@ -211,7 +213,8 @@ Status Bpe::readVocabulary(const Json &model) {
 
 // Bytes that are in no UTF-8 may be missing.
 void Bpe::warnOfMissingBytes() {
-  int missing = 0, first = -1;
+  int missing = 0;
+  int first = -1;
   for (int byte = 0; byte < 256; ++byte) {
     if (byteIds_[byte] >= 0)
       continue;
@@ -240,20 +243,23 @@ Status Bpe::readMerges(const Json &model) {
       return Status::badInput(
           fmt::format("merge {} {}", i, parsed.status().message()));
     const auto &[left, right] = *parsed;
-    std::optional<int32_t> leftId = idOf(left), rightId = idOf(right),
-                           joined = idOf(left + right);
+    std::optional<int32_t> leftId = idOf(left);
+    std::optional<int32_t> rightId = idOf(right);
+    std::optional<int32_t> joined = idOf(left + right);
     if (!leftId || !rightId || !joined)
-      return Status::badInput(fmt::format(
-          "merge {} is of '{}' and '{}': '{}' is not in vocab", i, left, right,
-          !leftId    ? left
-          : !rightId ? right
-                     : left + right));
+      return Status::badInput(
+          fmt::format("merge {} is of '{}' and '{}': '{}' is not in vocab; add "
+                      "it, or remove the merge",
+                      i, left, right,
+                      !leftId    ? left
+                      : !rightId ? right
+                                 : left + right));
     if (!merges_
              .try_emplace(pairKey(*leftId, *rightId),
                           Merge{static_cast<int32_t>(i), *joined})
              .second)
       return Status::badInput(
-          fmt::format("merge {} ('{}', '{}') is given twice", i,
+          fmt::format("merge {} ('{}', '{}') is given twice; remove one", i,
                       printable(left), printable(right)));
   }
   return Status::ok();
@@ -286,9 +292,9 @@ Result<Bpe> Bpe::create(const Json &model, Symbols symbols) {
   if (unknownToken) {
     std::optional<int32_t> id = bpe.idOf(*unknownToken);
     if (!id)
-      return Status::badInput(
-          fmt::format("model has unk_token '{}', which is not in vocab",
-                      printable(*unknownToken)));
+      return Status::badInput(fmt::format(
+          "model has unk_token '{}', which is not in vocab; add it to vocab",
+          printable(*unknownToken)));
     bpe.unknownId_ = *id;
   }
   if (symbols == Symbols::kBytes)

@@ -1,3 +1,4 @@
+// The table of the byte-level alphabet in both directions.
 #include "runtime/formats/tokenizer/byte_level.h"
 
 #include "runtime/formats/tokenizer/utf8.h"

@@ -1,3 +1,4 @@
+// Reads a normalizer and applies its steps.
 #include "runtime/formats/tokenizer/normalizer.h"
 
 #include "runtime/formats/io.h"
@@ -99,7 +100,8 @@ Status Normalizer::apply(const Step &step, Normalized &normalized) {
             return Status::ok();
           },
           [&](const Strip &strip) {
-            size_t begin = 0, end = text.size();
+            size_t begin = 0;
+            size_t end = text.size();
             while (
                 strip.left && begin < end &&
                 isSpace(

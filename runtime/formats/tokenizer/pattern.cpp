@@ -1,3 +1,4 @@
+// Compiles a tokenizer's regular expression and finds all its matches.
 #include "runtime/formats/tokenizer/pattern.h"
 
 #include "runtime/formats/tokenizer/utf8.h"
@@ -57,7 +58,7 @@ public:
         return Status::badInput(
             fmt::format("cannot split text near byte {}: {}; the text is "
                         "pathological for this "
-                        "tokenizer's expression",
+                        "tokenizer's expression; shorten it",
                         start, names::expressionError(at)));
       if (at >= 0 && (end == text_.size() || static_cast<size_t>(at) < last)) {
         Piece piece{static_cast<size_t>(match_->beg[0]),
@@ -134,7 +135,7 @@ Result<std::vector<Piece>> Pattern::findAll(std::string_view text) const {
       return Status::badInput(fmt::format(
           "cannot split text of {} bytes: no end after {:.0f} s; it is "
           "pathological for "
-          "this tokenizer's expression",
+          "this tokenizer's expression; shorten it",
           text.size(), kSecondsAtMost + kSecondsPerByte * text.size()));
   }
   if (done < text.size())

@@ -1,3 +1,4 @@
+// Reads a pre-tokenizer and cuts text with its steps.
 #include "runtime/formats/tokenizer/pre_tokenizer.h"
 
 #include "runtime/formats/io.h"
@@ -143,7 +144,7 @@ Status PreTokenizer::addStep(const Json &value, bool isLast) {
   if (type == "ByteLevel") {
     if (!isLast)
       return Status::badInput("ByteLevel is not the last of the Sequence: "
-                              "nothing can split bytes further");
+                              "nothing can split bytes further; put it last");
     NIBBLE_ASSIGN(bool addPrefixSpace,
                   fields::flag(value, "add_prefix_space", true));
     NIBBLE_ASSIGN(bool useRegex, fields::flag(value, "use_regex", true));

@@ -1,3 +1,4 @@
+// Replaces the matches of a pattern.
 #include "runtime/formats/tokenizer/text_replacement.h"
 
 #include "runtime/formats/tokenizer/tokenizer_fields.h"

@@ -1,3 +1,4 @@
+// Reads a decoder and applies its steps to tokens, all at once or one by one.
 #include "runtime/formats/tokenizer/token_decoder.h"
 
 #include "runtime/formats/io.h"

@@ -1,3 +1,4 @@
+// Encodes and decodes with the parts of a tokenizer.json.
 #include "runtime/formats/tokenizer/tokenizer.h"
 
 #include "runtime/formats/tokenizer/utf8.h"

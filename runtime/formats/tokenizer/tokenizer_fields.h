@@ -15,7 +15,8 @@
 namespace nibble::fields {
 
 inline Status wrong(const std::string &key, const char *want) {
-  return Status::badInput("field '" + key + "' is missing or is not " + want);
+  return Status::badInput("field '" + key + "' is missing or is not " + want +
+                          "; correct the field");
 }
 
 // The `type` of a part; bad input when the value is no object with one.

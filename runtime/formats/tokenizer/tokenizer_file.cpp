@@ -18,7 +18,7 @@ constexpr size_t kLongestAddedToken = 1024;
 
 Result<AddedToken> parseAddedToken(const Json &value) {
   if (!value.is_object())
-    return Status::badInput("is not an object");
+    return Status::badInput("is not an object; correct the entry");
   AddedToken token;
   NIBBLE_ASSIGN(token.content, fields::text(value, "content"));
   if (token.content.empty() || token.content.size() > kLongestAddedToken)
@@ -28,9 +28,9 @@ Result<AddedToken> parseAddedToken(const Json &value) {
   auto id = value.find("id");
   if (id == value.end() || !id->is_number_integer() || *id < 0 ||
       *id >= Bpe::kMaximumId)
-    return Status::badInput(fmt::format("'{}' has no id from 0 to {}",
-                                        printable(token.content),
-                                        Bpe::kMaximumId - 1));
+    return Status::badInput(
+        fmt::format("'{}' has no id from 0 to {}; give it one",
+                    printable(token.content), Bpe::kMaximumId - 1));
   token.id = id->get<int32_t>();
   NIBBLE_ASSIGN(token.singleWord, fields::flag(value, "single_word", false));
   NIBBLE_ASSIGN(token.lstrip, fields::flag(value, "lstrip", false));
@@ -54,7 +54,8 @@ public:
     NIBBLE_ASSIGN(TokenDecoder decoder, part<TokenDecoder>(root, "decoder"));
     if (preTokenizer.isByteLevel() != decoder.isByteLevel())
       return Status::badInput(fmt::format(
-          "{} is ByteLevel and {} is not: they do not belong together",
+          "{} is ByteLevel and {} is not: they do not belong together; use "
+          "ByteLevel for both or for neither",
           preTokenizer.isByteLevel() ? "pre_tokenizer" : "decoder",
           preTokenizer.isByteLevel() ? "decoder" : "pre_tokenizer"));
     NIBBLE_ASSIGN(Bpe bpe,
@@ -122,16 +123,17 @@ private:
     std::optional<int32_t> entry = tokenizer.bpe_.idOf(token.content);
     if (tokenizer.added_.contains(token.id) ||
         tokenizer.addedIds_.contains(token.content))
-      return Status::badInput(fmt::format("'{}' (id {}) is given twice",
-                                          printable(token.content), token.id));
-    if (entry && *entry != token.id)
-      return Status::badInput(fmt::format("'{}' has id {}, but {} in vocab",
-                                          printable(token.content), token.id,
-                                          *entry));
-    if (!entry && tokenizer.bpe_.bytesOf(token.id))
       return Status::badInput(
-          fmt::format("'{}' has id {}, which vocab gives to another entry",
+          fmt::format("'{}' (id {}) is given twice; remove one",
                       printable(token.content), token.id));
+    if (entry && *entry != token.id)
+      return Status::badInput(
+          fmt::format("'{}' has id {}, but {} in vocab; give it that of vocab",
+                      printable(token.content), token.id, *entry));
+    if (!entry && tokenizer.bpe_.bytesOf(token.id))
+      return Status::badInput(fmt::format(
+          "'{}' has id {}, which vocab gives to another entry; give it another",
+          printable(token.content), token.id));
     return Status::ok();
   }
 
@@ -169,21 +171,24 @@ private:
       }
       if (!item->is_object() || !item->contains("SpecialToken"))
         return Status::badInput(
-            "single has an element that is neither SpecialToken nor Sequence");
+            "single has an element that is neither SpecialToken nor Sequence; "
+            "correct the element");
       NIBBLE_ASSIGN(std::string name,
                     fields::text((*item)["SpecialToken"], "id"));
       auto specials = value.find("special_tokens");
       if (specials == value.end() || !specials->is_object() ||
           !specials->contains(name))
         return Status::badInput(fmt::format(
-            "special_tokens has no '{}', which single names", printable(name)));
+            "special_tokens has no '{}', which single names; add it",
+            printable(name)));
       NIBBLE_ASSIGN(std::vector<const Json *> ids,
                     fields::items((*specials)[name], "ids"));
       for (const Json *id : ids) {
         if (!id->is_number_integer() || *id < 0 || *id >= Bpe::kMaximumId ||
             !tokenizer.tokenBytes(id->get<int32_t>()))
           return Status::badInput(
-              fmt::format("special token '{}' has id {}, which is no token",
+              fmt::format("special token '{}' has id {}, which is no token; "
+                          "use the id of a token",
                           printable(name), printable(id->dump())));
         (sequences ? behind : before).push_back(id->get<int32_t>());
       }

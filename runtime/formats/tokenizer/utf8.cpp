@@ -1,3 +1,4 @@
+// Decodes, checks and normalizes UTF-8.
 #include "runtime/formats/tokenizer/utf8.h"
 
 #include <utf8proc.h>
@@ -175,7 +176,8 @@ Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
                                 std::size(parts), options, &boundary);
     if (count < 0 || count > static_cast<utf8proc_ssize_t>(std::size(parts)))
       return Status::failed("cannot normalize text at byte " +
-                            std::to_string(at) + ": " + utf8proc_errmsg(count));
+                            std::to_string(at) + ": " + utf8proc_errmsg(count) +
+                            "; correct the text");
     codePoints.insert(codePoints.end(), parts, parts + count);
     at += step.bytes;
   }
@@ -187,7 +189,7 @@ Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
         static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   if (length < 0)
     return Status::failed(std::string("cannot normalize text: ") +
-                          utf8proc_errmsg(length));
+                          utf8proc_errmsg(length) + "; correct the text");
   std::string out;
   out.reserve(text.size());
   for (utf8proc_ssize_t i = 0; i < length; ++i)

@@ -1,3 +1,4 @@
+// Reads a run's TOML file and checks its values, alone and together.
 #include "runtime/rl/config/config.h"
 
 #include "runtime/core/file.h"
@@ -295,8 +296,10 @@ Status checkTogether(const Config &config, const std::string &where) {
   NIBBLE_TRY(checkObjective(config.rl).within(where));
   for (const std::string &option : config.rl.objectiveOptions)
     if (!parseOption(option))
-      return Status::usage(fmt::format(
-          "{}: rl.objective_options: '{}' is not name=number", where, option));
+      return Status::usage(
+          fmt::format("{}: rl.objective_options: '{}' is not name=number; "
+                      "write it like clip_low=0.2",
+                      where, option));
   bool isDataset = config.task.name == "jsonl";
   if (isDataset == config.task.path.empty())
     return Status::usage(
@@ -305,8 +308,9 @@ Status checkTogether(const Config &config, const std::string &where) {
             : where + ": task.path: only name \"jsonl\" reads a file; set it "
                       "or remove the path");
   if (isDataset && config.task.promptField.empty())
-    return Status::usage(where +
-                         ": task.prompt_field: a prompt must have a name");
+    return Status::usage(
+        where +
+        ": task.prompt_field: a prompt must have a name; give it a name");
   if (isDataset && config.task.answerField.empty() &&
       config.reward.command.empty())
     return Status::usage(where + ": task.answer_field: without an answer "

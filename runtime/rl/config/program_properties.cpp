@@ -1,3 +1,4 @@
+// Lists what of a configuration a program depends on, and compares the lists.
 #include "runtime/rl/config/program_properties.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// Hashes what a run's results depend on, and says what differs between two
+// runs.
 #include "runtime/rl/config/run_identity.h"
 
 #include "runtime/core/file.h"

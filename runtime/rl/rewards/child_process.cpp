@@ -1,3 +1,4 @@
+// Starts a program with pipes and limits, exchanges lines with it, and ends it.
 #include "runtime/rl/rewards/child_process.h"
 
 #include "runtime/formats/io.h"
@@ -56,8 +57,9 @@ constexpr std::string_view kSpace = " \t\r\n";
 Result<std::pair<Descriptor, Descriptor>> makePipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return Status::environment(
-        fmt::format("cannot make a pipe: {}", strerror(errno)));
+    return Status::environment(fmt::format(
+        "cannot make a pipe: {}; raise the limit of open files (ulimit -n)",
+        strerror(errno)));
   return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
@@ -127,8 +129,9 @@ ChildProcess::start(const std::vector<std::string> &command,
   pid_t pid = 0;
   if (int error = posix_spawnp(&pid, arguments[0], &plan.actions,
                                &plan.attributes, arguments.data(), environ))
-    return Status::usage(fmt::format("cannot start reward program '{}': {}",
-                                     command[0], strerror(error)));
+    return Status::usage(fmt::format(
+        "cannot start reward program '{}': {}; correct reward.command",
+        command[0], strerror(error)));
   // It holds nothing of ours yet but its own code: the limits are in force
   // before the first request.
   limitResource(pid, RLIMIT_AS, limits.addressSpaceBytes);
@@ -230,7 +233,8 @@ bool ChildProcess::wait(const Descriptor &descriptor, short events,
 Status ChildProcess::isLate(const char *what) const {
   return Status::failed(
       fmt::format("reward program does not {} in time, within {:g} s "
-                  "(reward.time_limit_seconds)",
+                  "(reward.time_limit_seconds); raise that limit or make the "
+                  "program faster",
                   what, static_cast<double>(limit_.count()) / 1000));
 }
 
@@ -244,7 +248,8 @@ Status ChildProcess::expectSilence() {
     return Status::failed(fmt::format(
         "reward program said something unasked: '{}'; it may write answers "
         "only to its "
-        "standard output, the rest belongs to standard error",
+        "standard output, the rest belongs to standard error; print anything "
+        "else to standard error",
         printable(std::string_view(pending_).substr(begin, end - begin), 80)));
   }
   pending_.clear();
@@ -263,7 +268,8 @@ Status ChildProcess::send(std::string_view bytes, Clock::time_point deadline) {
       return Status::failed("reward program " + ending());
     if (errno != EAGAIN && errno != EINTR)
       return Status::failed(fmt::format(
-          "cannot write to the reward program: {}", strerror(errno)));
+          "cannot write to the reward program: {}; correct the program",
+          strerror(errno)));
     if (!wait(pipes_.in, POLLOUT, deadline))
       return isLate("read its request");
   }
@@ -277,8 +283,9 @@ Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
     pending_.erase(0, begin);
     size_t end = pending_.find('\n');
     if (std::min(end, pending_.size()) > lineBytes_)
-      return Status::failed(fmt::format(
-          "reward program answers a line of more than {} bytes", lineBytes_));
+      return Status::failed(fmt::format("reward program answers a line of more "
+                                        "than {} bytes; shorten its answers",
+                                        lineBytes_));
     if (end != std::string::npos) {
       std::string line = pending_.substr(0, end);
       pending_.erase(0, end + 1);
@@ -297,7 +304,8 @@ Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
         continue;
     } else if (errno != EAGAIN && errno != EINTR)
       return Status::failed(fmt::format(
-          "cannot read from the reward program: {}", strerror(errno)));
+          "cannot read from the reward program: {}; correct the program",
+          strerror(errno)));
     if (!wait(pipes_.out, POLLIN, deadline))
       return isLate("answer");
   }

@@ -1,3 +1,4 @@
+// Asks reward programs in parallel, and checks each answer.
 #include "runtime/rl/rewards/reward_program.h"
 
 #include "runtime/formats/io.h"
@@ -17,22 +18,23 @@ Result<double> parseAnswer(const std::string &line, uint64_t id) {
   // Depth is bounded by the length of a line; the parser does not recurse.
   Json answer = Json::parse(line, nullptr, false);
   if (!answer.is_object())
-    return Status::failed(
-        fmt::format("reward program answers what is not a JSON object: '{}'",
-                    printable(line, 80)));
+    return Status::failed(fmt::format("reward program answers what is not a "
+                                      "JSON object: '{}'; correct the program",
+                                      printable(line, 80)));
   auto answerId = answer.find("id");
   if (answerId == answer.end() || *answerId != id)
-    return Status::failed(
-        fmt::format("reward program answers another id than {}: '{}'", id,
-                    printable(line, 80)));
+    return Status::failed(fmt::format(
+        "reward program answers another id than {}: '{}'; correct the program",
+        id, printable(line, 80)));
   auto reward = answer.find("reward");
   if (reward != answer.end() && reward->is_boolean())
     return reward->get<bool>() ? 1.0 : 0.0;
   if (reward == answer.end() || !reward->is_number() ||
       !std::isfinite(reward->get<double>()))
-    return Status::failed(fmt::format(
-        "reward program answers without a finite number \"reward\": '{}'",
-        printable(line, 80)));
+    return Status::failed(
+        fmt::format("reward program answers without a finite number "
+                    "\"reward\": '{}'; correct the program",
+                    printable(line, 80)));
   return reward->get<double>();
 }
 

@@ -1,8 +1,8 @@
-// Problems from files of JSON lines (runtime/rl/tasks/data.h): a row asks, its
-// answer is the reference.
+// Problems from files of JSON lines (runtime/rl/tasks/prompt_dataset.h): a row
+// asks, its answer is the reference.
 #pragma once
 
-#include "runtime/rl/tasks/data.h"
+#include "runtime/rl/tasks/prompt_dataset.h"
 #include "runtime/rl/tasks/task.h"
 
 namespace nibble {

@@ -1,3 +1,4 @@
+// Compiles an op, evaluates it with the reference, and compares.
 #include "test/integration/ops/Compare.h"
 
 #include "lib/Numerics/bf16.h"

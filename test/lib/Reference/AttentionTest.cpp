@@ -98,8 +98,8 @@ TEST_F(AttentionTest, PagesHoldWhatTheBatchHeld) {
                     all.begin() + (row + 1) * width);
     return chosen;
   };
-  ReferenceValue keys = f32({3, 2, 3, 16}, std::vector<double>(288, 7.0)),
-                 values = keys;
+  ReferenceValue keys = f32({3, 2, 3, 16}, std::vector<double>(288, 7.0));
+  ReferenceValue values = keys;
   values = f32({3, 2, 16, 3}, std::vector<double>(288, 7.0));
   ReferenceValue pages = i32({2, 1}, {2, 0});
   // Tokens 0, 1 are the first sequence's, token 3 the second's.

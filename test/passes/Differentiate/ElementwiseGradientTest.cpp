@@ -13,7 +13,8 @@ namespace {
 struct Elementwise {
   std::string op;
   int arity;
-  double center = 0.0, spread = 1.0;
+  double center = 0.0;
+  double spread = 1.0;
 };
 
 const Elementwise kOps[] = {
@@ -74,7 +75,8 @@ std::string onTensors(const Elementwise &e) {
 std::string inBody(const Elementwise &e) {
   std::string arguments, inputs, types, block, maps;
   for (int i = 0; i < e.arity; ++i) {
-    std::string letter(1, static_cast<char>('a' + i)), comma = i ? ", " : "";
+    std::string letter(1, static_cast<char>('a' + i));
+    std::string comma = i ? ", " : "";
     arguments += comma + "%t" + letter + ": tensor<2x3xf32>";
     inputs += comma + "%t" + letter;
     types += comma + "tensor<2x3xf32>";

@@ -1,3 +1,4 @@
+// Differentiates a function and compares with finite differences.
 #include "test/passes/Differentiate/GradientCase.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"

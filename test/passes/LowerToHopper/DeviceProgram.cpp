@@ -1,3 +1,4 @@
+// Compiles a few lines of IR for an H200 and runs them on the device "simt".
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 #include "test/passes/LowerToHost/OpCases.h"
@@ -270,7 +271,8 @@ void checkOnDevice(const OpCase &c) {
 void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c,
                           const std::vector<Tensor> &expected,
                           double recordedBound) {
-  std::vector<Tensor> results = runOnDevice(program, c), numbers;
+  std::vector<Tensor> results = runOnDevice(program, c);
+  std::vector<Tensor> numbers;
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   int64_t bytes = 0;
   for (size_t i = 0; i < results.size(); ++i) {

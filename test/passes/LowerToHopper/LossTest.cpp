@@ -1,3 +1,4 @@
+// Log-probabilities, their gradients and sums on the device.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 
@@ -24,18 +25,18 @@ TEST(HopperLoss, LogProbabilityMeansWhatTheReferenceSays) {
 // Tokens that are ruled out have probability 0 and add nothing to the entropy,
 // though they be whole parts of the row.
 TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
-  CompiledForDevice program(logProbabilitySource(20000)),
-      small(logProbabilitySource(8));
+  CompiledForDevice program(logProbabilitySource(20000));
+  CompiledForDevice small(logProbabilitySource(8));
   Random random(2);
-  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})),
-                      many(20000, -INFINITY);
+  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8}));
+  std::vector<double> many(20000, -INFINITY);
   std::copy(few.begin(), few.end(), many.begin());
-  Tensor x = makeTensor(DType::kF32, {1, 20000}, many),
-         y = makeTensor(DType::kF32, {1, 8}, few);
-  Tensor target = makeIndices({1}, {3}),
-         temperature = makeTensor(DType::kF32, {1}, {0.9});
-  auto all = program.call("f", {&x, &target, &temperature}),
-       rest = small.call("f", {&y, &target, &temperature});
+  Tensor x = makeTensor(DType::kF32, {1, 20000}, many);
+  Tensor y = makeTensor(DType::kF32, {1, 8}, few);
+  Tensor target = makeIndices({1}, {3});
+  Tensor temperature = makeTensor(DType::kF32, {1}, {0.9});
+  auto all = program.call("f", {&x, &target, &temperature});
+  auto rest = small.call("f", {&y, &target, &temperature});
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(difference(all[i], rest[i]), "the same") << i;
 }
@@ -57,7 +58,8 @@ float tree(std::vector<float> values) {
 }
 
 float stridedSum(const float *x, int64_t count) {
-  std::vector<float> threads(1024, 0.0f), warps;
+  std::vector<float> threads(1024, 0.0f);
+  std::vector<float> warps;
   for (int64_t i = 0; i < count; ++i)
     threads[i % 1024] += x[i];
   for (int warp = 0; warp < 32; ++warp)

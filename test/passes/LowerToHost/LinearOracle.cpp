@@ -1,3 +1,4 @@
+// The linears in plain loops.
 #include "test/passes/LowerToHost/LinearOracle.h"
 
 #include "test/passes/LowerToHost/HostProgram.h"

@@ -1,3 +1,5 @@
+// Runs an op on the host with several thread counts and compares with the
+// reference.
 #include "test/passes/LowerToHost/OpCheck.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 
@@ -76,8 +78,8 @@ std::vector<ReferenceValue> reference(const OpCase &c) {
 
 void checkOp(const OpCase &c) {
   HostProgram program(withElement(c.source, c.dtype));
-  std::vector<Tensor> results = runOp(program, c, 2),
-                      single = runOp(program, c, 1);
+  std::vector<Tensor> results = runOp(program, c, 2);
+  std::vector<Tensor> single = runOp(program, c, 1);
   std::vector<ReferenceValue> expected = reference(c);
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   std::string errors;

@@ -1,3 +1,4 @@
+// Bundles come back as they were written, and damage of any kind is refused.
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/host_library.h"
 #include "runtime/bundle/open_bundle.h"

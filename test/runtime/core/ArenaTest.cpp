@@ -1,3 +1,4 @@
+// The arena: alignment, reuse, and sizes that no machine has.
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"

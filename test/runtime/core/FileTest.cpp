@@ -1,3 +1,4 @@
+// Files: atomic writing, full disks, errors, locks, and stopping.
 #include "runtime/core/file.h"
 #include "runtime/core/hash.h"
 #include "runtime/core/stop.h"

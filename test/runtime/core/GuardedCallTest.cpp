@@ -1,3 +1,4 @@
+// Leaving generated code when memory ends or an assertion does not hold.
 #include "test/runtime/core/fake_program.h"
 
 #include "runtime/core/guarded_call.h"
@@ -88,7 +89,8 @@ TEST(GuardedCall, FailsAFunctionWhoseAssertionDoesNotHold) {
   ASSERT_FALSE(failed.isOk());
   EXPECT_EQ(failed.status().code(), Code::kFailed);
   EXPECT_EQ(failed.status().message(),
-            "m.mlir:3: index out of range (an assertion of 'f')");
+            "m.mlir:3: index out of range (an assertion of 'f'); give inputs "
+            "for which it holds");
   EXPECT_TRUE(function.call(arena).isOk());
   EXPECT_EQ(*calls.as<int32_t>(), 2);
 }

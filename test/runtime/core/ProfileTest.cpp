@@ -1,3 +1,4 @@
+// Times of kernels are added up and printed.
 #include "runtime/core/profile.h"
 
 #include "include/nibble/ABI.h"

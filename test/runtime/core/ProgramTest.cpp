@@ -1,3 +1,4 @@
+// Calls by name, and tables or arguments that do not fit.
 #include "test/runtime/core/fake_program.h"
 
 #include <gtest/gtest.h>
@@ -16,8 +17,8 @@ void addScale(FakeProgram &fake) {
       .result("y", DType::kF32, {-1, 3})
       .body([](FakeCall &call) {
         TensorView x = call.argument("x");
-        float *y = call.result("y", x.shape).as<float>(),
-              *sum = call.result("sum", {}).as<float>();
+        float *y = call.result("y", x.shape).as<float>();
+        float *sum = call.result("sum", {}).as<float>();
         for (int64_t i = 0; i < x.elements(); ++i)
           *sum += y[i] = x.as<float>()[i] * *call.as<float>("factor");
         ++*call.as<int32_t>("calls");
@@ -30,9 +31,9 @@ TEST(Program, CallsByName) {
   addScale(fake);
   Program program = fake.program();
   Function scale = *program.function("scale");
-  Tensor x = *Tensor::create(DType::kF32, {2, 3}),
-         factor = *Tensor::create(DType::kF32, {}),
-         calls = *Tensor::create(DType::kI32, {1});
+  Tensor x = *Tensor::create(DType::kF32, {2, 3});
+  Tensor factor = *Tensor::create(DType::kF32, {});
+  Tensor calls = *Tensor::create(DType::kI32, {1});
   for (int i = 0; i < 6; ++i)
     x.as<float>()[i] = static_cast<float>(i);
   *factor.as<float>() = 2;
@@ -70,17 +71,21 @@ TEST(Program, BindSaysWhatDoesNotFit) {
          "program: function 'scale' has no argument 'z'; it takes x, factor, "
          "calls");
   expect("x", DType::kBF16, {2, 3},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not BF16 [2, 3]; "
+         "give one of that type");
   expect("x", DType::kF32, {2, 4},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [2, 4]; "
+         "give one of that type");
   expect("x", DType::kF32, {3},
-         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]");
+         "program: argument 'x' of 'scale' takes F32 [-1, 3], not F32 [3]; "
+         "give one of that type");
   EXPECT_FALSE(
       scale.bind("x", TensorView{DType::kF32, {2, 3}, nullptr}).isOk());
   EXPECT_FALSE(scale.bind(3, TensorView{}).isOk());
   Arena arena;
   EXPECT_EQ(scale.call(arena).status().message(),
-            "program: argument 'x' of 'scale' was never bound");
+            "program: argument 'x' of 'scale' was never bound; bind it before "
+            "the call");
   EXPECT_EQ(program.function("train").status().message(),
             "program: no function 'train'; it has scale, nothing");
 }
@@ -115,9 +120,9 @@ TEST(Program, RefusesAResultThatIsNotWhatTheTableSays) {
     call.result("y", {5});
   });
   Arena arena;
-  EXPECT_EQ(
-      fake.program().function("f")->call(arena).status().message(),
-      "program: result 'y' of 'f' came back as [5] where the table says [4]");
+  EXPECT_EQ(fake.program().function("f")->call(arena).status().message(),
+            "program: result 'y' of 'f' came back as [5] where the table says "
+            "[4]; compile it again");
 }
 
 TEST(Program, KeepsItsOwnerAlive) {

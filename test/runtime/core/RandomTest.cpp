@@ -1,3 +1,4 @@
+// Philox and XXH3 against known answers.
 #include "runtime/core/hash.h"
 #include "runtime/core/philox.h"
 

@@ -1,3 +1,4 @@
+// Generation gives the same tokens however it is batched.
 #include "runtime/rollout/engine.h"
 #include "runtime/core/philox.h"
 #include "test/runtime/rollout/fake_model.h"
@@ -67,7 +68,7 @@ void expectSame(const Sample &a, const Sample &b) {
   EXPECT_EQ(a.logKeptMass, b.logKeptMass);
   EXPECT_EQ(a.entropy, b.entropy);
   EXPECT_EQ(a.finish, b.finish);
-  EXPECT_EQ(a.sample, b.sample);
+  EXPECT_EQ(a.number, b.number);
 }
 
 // Token by token without cache or batch: what the engine must reproduce.
@@ -107,7 +108,7 @@ Sample reference(const Request &request, int64_t index, const uint16_t *table,
     sample.tokens.push_back(choice->token);
     tokens.push_back(choice->token);
   }
-  sample.sample = request.firstSample + static_cast<uint64_t>(index);
+  sample.number = request.firstSample + static_cast<uint64_t>(index);
   return sample;
 }
 
@@ -269,7 +270,8 @@ TEST_F(EngineTest, NaNStopsTheRunNamingTheSample) {
   auto made = engine();
   Request request{.prompt = {3}, .firstSample = 77};
   EXPECT_EQ(made->generate(std::span(&request, 1), 0).status().message(),
-            "rollout: sample 77 token 0: logit of token 2 is nan");
+            "rollout: sample 77 token 0: logit of token 2 is nan; check the "
+            "weights and the learning rate");
 }
 
 TEST_F(EngineTest, StopsWhenAsked) {

@@ -1,3 +1,4 @@
+// Drawing tokens: distribution, filters and edges.
 #include "runtime/rollout/sampler.h"
 #include "lib/Numerics/sampling.h"
 #include "runtime/core/philox.h"
@@ -19,7 +20,8 @@ namespace {
 TEST(Math, AgreesWithLibm) {
   double worst = 0, worstLog = 0;
   for (int i = 0; i <= 2000000; ++i) {
-    double x = -700.0 * i / 2000000, expected = std::exp(x);
+    double x = -700.0 * i / 2000000;
+    double expected = std::exp(x);
     worst = std::max(worst, std::abs(exactExp(x) - expected) / expected);
     double y = std::exp(-30.0 * i / 2000000);
     worstLog = std::max(worstLog, std::abs(exactLog(y) - std::log(y)));
@@ -128,21 +130,21 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
   Sampler sampler;
   std::vector<float> logits = {0, std::nanf(""), 1};
   EXPECT_EQ(sampler.choose(logits, {}, 0).status().message(),
-            "logit of token 1 is nan");
+            "logit of token 1 is nan; check the weights and the learning rate");
   logits[1] = std::numeric_limits<float>::infinity();
   EXPECT_EQ(sampler.choose(logits, {}, 0).status().message(),
-            "logit of token 1 is inf");
+            "logit of token 1 is inf; check the weights and the learning rate");
   std::vector<float> none(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sampler.choose(none, {}, 0).status().message(),
-            "no logit is finite");
+            "no logit is finite; check the weights and the learning rate");
 }
 
 // The definition (docs/numerics.md, N16) without a thought for speed: a whole
 // ranking, then a walk.
 Choice slowly(const std::vector<float> &logits, const SamplingOptions &options,
               uint64_t randomBits) {
-  float largest = *std::max_element(logits.begin(), logits.end()),
-        temperature = static_cast<float>(options.temperature);
+  float largest = *std::max_element(logits.begin(), logits.end());
+  float temperature = static_cast<float>(options.temperature);
   std::vector<uint64_t> mass;
   for (float x : logits) {
     double distance = x == largest
@@ -159,8 +161,9 @@ Choice slowly(const std::vector<float> &logits, const SamplingOptions &options,
   });
   if (options.topK > 0 && options.topK < static_cast<int64_t>(ranking.size()))
     ranking.resize(options.topK);
-  uint64_t left = 0, sum = 0,
-           all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
+  uint64_t left = 0;
+  uint64_t sum = 0;
+  uint64_t all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
   for (size_t token : ranking)
     left += mass[token];
   std::vector<bool> isKept(logits.size());

@@ -1,3 +1,4 @@
+// The shared tensors of a run: declared, filled, published.
 #include "runtime/train/parameters.h"
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/quantize.h"
@@ -159,7 +160,8 @@ TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
     expectPublished(store);
     store.tensors().at("master:w").as<float>()[7] = INFINITY;
     EXPECT_EQ(store.publish(&update).message(),
-              "master of w holds inf at index 7");
+              "master of w holds inf at index 7; check the weights and the "
+              "learning rate");
   }
 }
 
@@ -177,9 +179,9 @@ TEST(Parameters, BadWeightsAreNamed) {
   EXPECT_THAT(store.initialize(shape).message(),
               HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
   FakeSource missing([](const std::string &name) -> Result<Tensor> {
-    return Status::badInput("no tensor " + name);
+    return Status::badInput("no tensor " + name + "; add it");
   });
-  EXPECT_EQ(store.initialize(missing).message(), "no tensor w");
+  EXPECT_EQ(store.initialize(missing).message(), "no tensor w; add it");
 }
 
 TEST(Parameters, ProgramsOfDifferentModelsAreRefused) {

@@ -1,3 +1,4 @@
+// Learning rates, powers and bias corrections.
 #include "runtime/train/schedule.h"
 
 #include <gtest/gtest.h>

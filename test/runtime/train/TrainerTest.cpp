@@ -1,3 +1,4 @@
+// Optimizer steps on a small program: the split into calls changes no bit.
 #include "runtime/train/trainer.h"
 #include "test/runtime/train/fake_source.h"
 #include "test/runtime/train/fake_trainer.h"

@@ -3,7 +3,8 @@
 
     refuses.py CODE [--absent PATH]... [--limit-file-size BYTES] [--limit-memory BYTES] [--limit-seconds N] SAYS... -- COMMAND...
 
-The exit code is CODE; standard error holds one line (beside warnings), which begins with the tool's name and holds every text of SAYS;
+The exit code is CODE; standard error holds one line (beside warnings), which begins with the tool's name, says what to do
+(error_texts.py) and holds every text of SAYS;
 standard output holds nothing; no PATH is there afterwards, nor a temporary file beside it. The limits are of the process: the size of a file
 it writes, its address space, the seconds of processor time after which it is killed. Lines of progress ("rl  3/4 ...") do not count. Prints the
 line.
@@ -14,6 +15,8 @@ import re
 import resource
 import subprocess
 import sys
+
+import error_texts
 
 arguments = sys.argv[1:]
 cut = arguments.index("--")
@@ -48,6 +51,7 @@ if len(lines) != 1:
 else:
     if not lines[0].startswith(tool + ": "):
         problems.append(f"does not begin with '{tool}: '")
+    problems += error_texts.problems_of(lines[0].removeprefix(tool + ": "))
     problems += [f"does not say '{text}'" for text in says if text not in lines[0]]
 if out:
     problems.append(f"wrote {out[:200]!r} to standard output")

@@ -1,3 +1,4 @@
+// Decodes st.async and executes it.
 #include "runtime/drivers/simt/instructions/async_store.h"
 
 #include "runtime/drivers/simt/instructions/async_copy.h"

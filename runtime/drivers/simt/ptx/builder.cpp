@@ -1,3 +1,4 @@
+// Registers, constants and operands of the statement that is decoded.
 #include "runtime/drivers/simt/ptx/builder.h"
 
 #include <algorithm>

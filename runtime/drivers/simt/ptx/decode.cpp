@@ -34,7 +34,7 @@ public:
       code_.parameterBytes += static_cast<uint32_t>(parameter.bytes);
       if (code_.parameterBytes > 32764)
         return Status::badInput("the parameters of " + std::string(entry.name) +
-                                " take more than 32764 bytes");
+                                " take more than 32764 bytes; pass fewer");
     }
     NIBBLE_TRY(splice(entry, frame, nullptr));
     Inst end;
@@ -52,7 +52,7 @@ private:
     return Status::badInput(
         "PTX line " + std::to_string(statement.line) + " `" +
         std::string(text.substr(begin == std::string_view::npos ? 0 : begin)) +
-        "`: " + what);
+        "`: " + what + "; correct the PTX");
   }
 
   static void namesIn(const Operand &operand,
@@ -90,7 +90,8 @@ private:
       if (begin + variable.bytes > kSharedBase + kSharedLimit)
         return Status::badInput("the shared variables of " +
                                 std::string(entry.name) + " take more than " +
-                                std::to_string(kSharedLimit) + " bytes");
+                                std::to_string(kSharedLimit) +
+                                " bytes; use less shared memory");
       kernel_.globals[variable.name] = {Space::kShared, begin};
       end = static_cast<uint32_t>(begin + variable.bytes);
       return Status::ok();
@@ -146,9 +147,9 @@ private:
     callStack_.push_back(&function);
     for (const Variable &variable : function.variables) {
       if (variable.bytes > (1u << 20) || code_.localBytes > (1u << 20))
-        return Status::badInput("the local variables of " +
-                                std::string(function.name) +
-                                " take more than a megabyte");
+        return Status::badInput(
+            "the local variables of " + std::string(function.name) +
+            " take more than a megabyte; use less local memory");
       if (variable.space == Variable::kLocal)
         frame.symbols[variable.name] = {Space::kLocal, newLocal(variable)};
       else if (variable.space == Variable::kParam)

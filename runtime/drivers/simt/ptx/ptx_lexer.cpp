@@ -1,3 +1,4 @@
+// Cuts PTX text into tokens.
 #include "runtime/drivers/simt/ptx/ptx_lexer.h"
 
 #include <bit>

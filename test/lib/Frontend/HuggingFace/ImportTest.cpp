@@ -1,3 +1,4 @@
+// The module that a configuration becomes: names, order, layers and biases.
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
 #include "runtime/formats/checkpoint/model_weights.h"

@@ -1,3 +1,4 @@
+// Modules become PTX and commands, and what cannot is refused in words.
 #include "lib/Target/NVPTX/Compile.h"
 #include "include/nibble/InitAll.h"
 

@@ -1,3 +1,4 @@
+// Device programs come back from their text, and unsound ones are refused.
 #include "runtime/bundle/base64.h"
 #include "runtime/bundle/device/device_program.h"
 #include "test/runtime/bundle/small_program.h"

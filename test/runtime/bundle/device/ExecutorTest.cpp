@@ -1,3 +1,4 @@
+// Calls on a device: results, recorded graphs, and memory.
 #include "runtime/bundle/device/device_backend.h"
 #include "test/runtime/bundle/small_program.h"
 
@@ -18,7 +19,9 @@ struct World {
   DeviceExecutor *executor = nullptr;
   std::optional<Program> program;
   std::optional<Function> main;
-  std::vector<float> x = {1, 2, 3}, bias = {10, 20, 30}, sum = {0, 0, 0};
+  std::vector<float> x = {1, 2, 3};
+  std::vector<float> bias = {10, 20, 30};
+  std::vector<float> sum = {0, 0, 0};
   Arena arena;
 
   static TensorView view(std::vector<float> &values) {
@@ -234,7 +237,7 @@ TEST(Executor, OnlyAResultCanStay) {
   ASSERT_TRUE(world.main->bind("x", World::view(world.x)).isOk());
   EXPECT_EQ(world.main->call(world.arena).status().message(),
             "program function 'main': program: there is no result 7 to keep on "
-            "the device");
+            "the device; report this defect");
 }
 
 // A device of 4 TB/s and 900 TFLOP/s with a cache of 64 MiB.

@@ -17,8 +17,12 @@ using FakeKernel =
 
 struct FakeDevice final : Device {
   std::map<std::string, FakeKernel> kernels;
-  int64_t capacity = int64_t{1} << 30, used = 0, peak = 0;
-  bool graphs = true, checks = false, adopts = false;
+  int64_t capacity = int64_t{1} << 30;
+  int64_t used = 0;
+  int64_t peak = 0;
+  bool graphs = true;
+  bool checks = false;
+  bool adopts = false;
   int launches = 0, uploads = 0, downloads = 0, recorded = 0, replays = 0;
   std::map<DeviceAddress, std::vector<std::byte>> blocks;
   std::set<void *> adopted;
@@ -45,7 +49,8 @@ struct FakeDevice final : Device {
   Result<DeviceAddress> allocate(int64_t bytes,
                                  std::string_view what) override {
     if (bytes > capacity - used)
-      return Status::environment("fake: no memory for " + std::string(what));
+      return Status::environment("fake: no memory for " + std::string(what) +
+                                 "; use less");
     std::vector<std::byte> block(bytes + 256, std::byte{0xCD});
     auto address =
         (reinterpret_cast<DeviceAddress>(block.data()) + 255) / 256 * 256;
@@ -91,7 +96,8 @@ struct FakeDevice final : Device {
     auto module = std::make_unique<Module>();
     for (const std::string &name : names) {
       if (!kernels.contains(name))
-        return Status::badInput(image.name + ": no kernel " + name);
+        return Status::badInput(image.name + ": no kernel " + name +
+                                "; compile it again");
       module->names.push_back(name);
     }
     return std::unique_ptr<DeviceModule>(std::move(module));

@@ -1,3 +1,4 @@
+// The CUDA device on a libcuda of our own: calls, copies and errors.
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -139,7 +140,8 @@ TEST_F(CudaTest, MovesMemorySmallAndLarge) {
 TEST_F(CudaTest, ManySmallUploadsKeepTheirBytes) {
   auto cuda = device();
   DeviceAddress address = *cuda->allocate(64 << 20, "much");
-  std::vector<char> piece(300'000), back(piece.size());
+  std::vector<char> piece(300'000);
+  std::vector<char> back(piece.size());
   for (int i = 0; i < 100; ++i) {
     std::fill(piece.begin(), piece.end(), static_cast<char>(i));
     ASSERT_TRUE(cuda->upload(address + i * piece.size(), piece.data(),
@@ -180,8 +182,8 @@ TEST_F(CudaTest, KernelsAreAssembledOnceAndKept) {
   ASSERT_TRUE(names.isOk());
   ASSERT_EQ(names->size(), 2u);
   for (const std::string &name : *names) {
-    std::string path = options.cacheFolder + "/" + name,
-                content = *readFile(path);
+    std::string path = options.cacheFolder + "/" + name;
+    std::string content = *readFile(path);
     content.back() ^= 1;
     ASSERT_TRUE(writeFileAtomically(path, content).isOk());
   }
@@ -218,7 +220,8 @@ TEST_F(CudaTest, MachineCodeOfTheImageIsTakenFirst) {
 
 TEST_F(CudaTest, SaysWhyKernelsCannotBeLoaded) {
   auto cuda = device();
-  std::vector<std::string> add = {"add"}, other = {"other"};
+  std::vector<std::string> add = {"add"};
+  std::vector<std::string> other = {"other"};
   Status nonsense = cuda->load(image("nonsense"), add).status();
   EXPECT_EQ(nonsense.code(), Code::kBadInput);
   EXPECT_THAT(nonsense.message(),

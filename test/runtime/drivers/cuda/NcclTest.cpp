@@ -1,3 +1,4 @@
+// NCCL on a libnccl of our own: calls, errors and declarations.
 #include "runtime/drivers/cuda/nccl.h"
 
 #include <gmock/gmock.h>
@@ -41,7 +42,8 @@ TEST(Nccl, CallsAndErrorsComeThrough) {
   ASSERT_TRUE(nccl.check(nccl->ncclCommInitRank(&communicator, 1, id, 0),
                          "ncclCommInitRank")
                   .isOk());
-  float from[] = {1, 2, 3}, to[3] = {};
+  float from[] = {1, 2, 3};
+  float to[3] = {};
   auto reduce = [&] {
     return nccl.check(nccl->ncclAllReduce(from, to, 3, nccl::kFloat32,
                                           nccl::kSum, communicator, nullptr),

@@ -332,11 +332,11 @@ TEST(Safetensors, WriterRefuses) {
       fails(writeSafetensors(scratch / "a", {{"x", DType::kF32, {3}}}, other),
             Code::kUsage, {"x", "announced"}));
   auto stops = [](const TensorSpec &) -> Result<Tensor> {
-    return Status::failed("stop");
+    return Status::failed("source: no tensor; stop here");
   };
   EXPECT_TRUE(
       fails(writeSafetensors(scratch / "a", {{"x", DType::kF32, {3}}}, stops),
-            Code::kFailed, {"stop"}));
+            Code::kFailed, {"stop here"}));
   EXPECT_TRUE(scratch.names().empty())
       << "nothing is left of a file that was not finished";
 }

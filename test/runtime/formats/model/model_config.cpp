@@ -1,5 +1,5 @@
 // config.json: both spellings, the rope formulas against another
-// implementation, and everything that is refused (F3).
+// implementation, and everything that is refused.
 #include "runtime/formats/model/model_config.h"
 
 #include "lib/Numerics/ulp.h"

@@ -1,5 +1,5 @@
 // What a hostile tokenizer.json and a hostile text may do: give a one-line
-// reason, quickly (F5).
+// reason, quickly.
 #include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer/byte_level.h"
 #include "runtime/formats/tokenizer/utf8.h"

@@ -1,3 +1,4 @@
+// Configurations: reading, overriding, and the errors that name line and key.
 #include "runtime/rl/config/config.h"
 
 #include "lib/Objectives/Objectives.h"

@@ -1,4 +1,4 @@
-// A reward program may do what it likes (E9): the sample pays, the run goes on,
+// A reward program may do what it likes: the sample pays, the run goes on, and
 // nothing is left behind.
 #include "runtime/rl/rewards/reward_program.h"
 

@@ -1,4 +1,5 @@
-#include "lib/Driver/Bundle.h"
+// Links host code into a shared library and writes it as a bundle.
+#include "lib/Driver/HostBundle.h"
 
 #include "lib/Target/Host/Library.h"
 #include "runtime/bundle/host_library.h"
@@ -36,8 +37,10 @@ Result<std::string> link(const std::string &object) {
                                error.message() + "; set TMPDIR");
   auto cleanUp = llvm::scope_exit(
       [&] { (void)llvm::sys::fs::remove_directories(folder); });
-  std::string base = folder.str().str(), input = base + "/program.o",
-              output = base + "/program.so", errors = base + "/errors";
+  std::string base = folder.str().str();
+  std::string input = base + "/program.o";
+  std::string output = base + "/program.so";
+  std::string errors = base + "/errors";
   NIBBLE_TRY(writeFileAtomically(input, object));
   llvm::StringRef arguments[] = {
       linker, "-shared", "-z", "noexecstack", "--build-id=none",
@@ -51,7 +54,8 @@ Result<std::string> link(const std::string &object) {
     std::string first =
         text.isOk() ? text->substr(0, text->find('\n')) : message;
     return Status::environment(
-        fmt::format("bundle: {} failed ({}): {}", linker, code, first));
+        fmt::format("bundle: {} failed ({}): {}; install lld-22 anew", linker,
+                    code, first));
   }
   return readWholeFile(output, uint64_t{1} << 34);
 }

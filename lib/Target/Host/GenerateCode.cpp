@@ -1,7 +1,8 @@
-#include "lib/Target/Host/Code.h"
+// Lowers a module to LLVM IR and optimizes it for one CPU.
+#include "lib/Target/Host/GenerateCode.h"
 
 #include "lib/Target/FirstError.h"
-#include "lib/Target/Host/Table.h"
+#include "lib/Target/Host/CompleteLibrary.h"
 #include "passes/Bufferize/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
 

@@ -1,6 +1,7 @@
-#include "lib/Target/Host/Table.h"
+// Writes the program's table of functions into LLVM IR.
+#include "lib/Target/Host/CompleteLibrary.h"
 
-#include "lib/Target/Host/Code.h"
+#include "lib/Target/Host/GenerateCode.h"
 
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IRBuilder.h"

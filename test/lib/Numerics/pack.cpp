@@ -101,7 +101,8 @@ TEST(Pack, HostGoldenWords) {
     steps[static_cast<size_t>(k)] = static_cast<int8_t>(k / 16);
     lanes[static_cast<size_t>(k)] = static_cast<int8_t>(k % 16 - 8);
   }
-  Bytes stepSlab = packAll(layout, steps), laneSlab = packAll(layout, lanes);
+  Bytes stepSlab = packAll(layout, steps);
+  Bytes laneSlab = packAll(layout, lanes);
   for (uint32_t lane = 0; lane < 16; ++lane) {
     EXPECT_EQ(wordAt(stepSlab, lane), 0xFEDCBA98u);
     EXPECT_EQ(wordAt(laneSlab, lane), 0x11111111u * lane);
@@ -153,8 +154,8 @@ TEST(Pack, HopperPadding) {
                         group == 0 ? 130 : group * 3,
                         {Kind::kInt4, group},
                         Layout::kHopper};
-    int64_t across = (layout.k + 127) / 128,
-            perRow = group == 0 ? 1 : 128 / group;
+    int64_t across = (layout.k + 127) / 128;
+    int64_t perRow = group == 0 ? 1 : 128 / group;
     Bytes slab(static_cast<size_t>(layout.bytes()), 0xEE);
     packCodes(
         layout, 0, layout.n,
@@ -258,9 +259,9 @@ RC_GTEST_PROP(PackProperty, UnpackUndoesPackAndBitsAreWhereTheTextSays, ()) {
 }
 
 RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
-  PackedLayout from = arbitraryLayout(*rc::gen::elementOf(std::vector<Layout>(
-                   std::begin(kLayouts), std::end(kLayouts)))),
-               to = from;
+  PackedLayout from = arbitraryLayout(*rc::gen::elementOf(
+      std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts))));
+  PackedLayout to = from;
   to.layout = *rc::gen::elementOf(
       std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts)));
   auto codes = arbitraryCodes(from);
@@ -268,7 +269,8 @@ RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
   for (int64_t index = 0; index < from.scaleCount(); ++index)
     storeScale(from, slab.data(), index,
                static_cast<uint32_t>(index * 37 + 1) & 0x7F7F);
-  Bytes moved(static_cast<size_t>(to.bytes()), 0x55), back(slab.size(), 0x55);
+  Bytes moved(static_cast<size_t>(to.bytes()), 0x55);
+  Bytes back(slab.size(), 0x55);
   repack(from, slab.data(), to.layout, moved.data());
   repack(to, moved.data(), from.layout, back.data());
   RC_ASSERT(back == slab);
@@ -282,7 +284,8 @@ TEST(Repack, OtherKindsAreTheSameInEveryLayout) {
   for (Kind kind : {Kind::kInt8, Kind::kFp8}) {
     PackedLayout layout{5, 256, {kind, 128}, Layout::kInterchange};
     for (Layout other : kLayouts) {
-      Bytes slab(static_cast<size_t>(layout.bytes())), out(slab.size());
+      Bytes slab(static_cast<size_t>(layout.bytes()));
+      Bytes out(slab.size());
       std::iota(slab.begin(), slab.end(), uint8_t{1});
       repack(layout, slab.data(), other, out.data());
       EXPECT_EQ(slab, out) << nameOf(kind) << " " << nameOf(other);

@@ -1,4 +1,5 @@
-#include "runtime/rl/tasks/data.h"
+// Reads rows of JSON lines with bounds, and orders them for each epoch.
+#include "runtime/rl/tasks/prompt_dataset.h"
 
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"
@@ -108,8 +109,9 @@ bool isMessages(const Json &value) {
 Result<const Json *> findPath(const Json &row, const std::string &path,
                               const char *setting, const std::string &where) {
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(
-        fmt::format("data {}: field \"{}\" {}", where, path, why));
+    return Status::badInput(fmt::format(
+        "data {}: field \"{}\" {}; correct the row or the field's name", where,
+        path, why));
   };
   const Json *value = &row;
   std::string_view rest = path;
@@ -165,8 +167,9 @@ Result<std::string> textAt(const Json &row, const std::string &path,
   if (value->is_string())
     return value->get<std::string>();
   auto wrong = [&](const std::string &why) {
-    return Status::badInput(
-        fmt::format("data {}: field \"{}\" is {}", where, path, why));
+    return Status::badInput(fmt::format(
+        "data {}: field \"{}\" is {}; correct the row or the field's name",
+        where, path, why));
   };
   if (auto number = numberText(*value); number && mayBeNumber) {
     if (auto text = plainDecimal(*number))

@@ -1,7 +1,6 @@
-// Prompt files (F8): what is wrong is named by line, what is left out is
-// counted.
-#include "runtime/rl/tasks/data.h"
+// Prompt files: what is wrong is named by line, what is left out is counted.
 #include "runtime/core/file.h"
+#include "runtime/rl/tasks/prompt_dataset.h"
 #include "test/runtime/core/temporary_folder.h"
 
 #include <fcntl.h>
@@ -213,7 +212,9 @@ TEST_F(PromptData, CountsWhatIsTooLong) {
 }
 
 TEST(EpochRows, EveryEpochTakesEveryRowOnceInAnOrderOfItsOwn) {
-  EpochRows rows(50, 9), again(50, 9), other(50, 8);
+  EpochRows rows(50, 9);
+  EpochRows again(50, 9);
+  EpochRows other(50, 8);
   std::vector<std::vector<int64_t>> epochs(3);
   for (uint64_t place = 0; place < 150; ++place)
     epochs[place / 50].push_back(rows.at(place));
