@@ -61,6 +61,10 @@ public:
   // Errors as of quantize.
   Result<PackedWeight> pack(const std::string &name,
                             const numerics::PackedLayout &layout) const;
+  // F32 [N, K]: what codes and scales stand for, T(q * scale) of the scales'
+  // type T.
+  static Result<Tensor> valuesOf(const PackedWeight &packed,
+                                 const numerics::PackedLayout &layout);
   // The type of the scales that `pack` makes.
   DType packedType(const std::string &name,
                    const numerics::Scheme &scheme) const;
