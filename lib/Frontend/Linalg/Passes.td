@@ -16,7 +16,8 @@ def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
     dimensions of x are collapsed into one, tokens. An initial value other than zero is added afterwards. Everything else stays linalg.
 
     A product with a weight that stays linalg is a warning with its place and the reason: the weight's element type or rank, open
-    extents, memrefs, a constant instead of a parameter, what is done to the weight before, factors beside the two. A sum that does not run
+    extents, memrefs, a constant or the value of a global instead of a parameter, what is done to the weight before, factors beside the two.
+    A global that some op stores to is state, and no weight. A sum that does not run
     along the parameter is no such product. With `strict` it is an error.
 
     Weights of Nibble are [N out, K in], because a group of the grid runs along K. A parameter that the graph keeps as [K, N], as JAX
