@@ -45,7 +45,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
                "what to quantize: expressions searched in the parameter's name, or re: and one that its module's name begins with; none: everything">,
     ListOption<"exclude", "exclude", "std::string", "what not to, like include and stronger">,
     Option<"defaultExclude", "default-exclude", "bool", /*default=*/"true", "leave lm_head and embed_tokens out, beside what exclude names">,
-    Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "int4, int8, fp8, or none to leave the module alone">,
+    Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "int4, int8, fp8, or none to leave the module alone, whose names the patterns must fit all the same">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
            "elements along K that share a scale: 16, 32, 64, 128, or 0 for the whole row; fp8 has blocks of 128x128 whatever this says">,
     Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "nibble, slime or compressed-tensors (also compressed_tensors, as in #qat.scheme)">,
