@@ -134,7 +134,7 @@ struct VerifyReport {
 // Compares `quantized` with quantizing `source` again: every code, every scale,
 // every kept tensor's bytes, and that both have the same tensors. A difference
 // is in the report, not an error. The scheme's convention is how `quantized`
-// was made.
+// was made. Bad input when nothing is packed in `quantized`.
 Result<VerifyReport> verifyQuantizedCheckpoint(
     const std::string &source, const std::string &quantized,
     numerics::Convention convention = numerics::Convention::kNibble);
