@@ -288,6 +288,7 @@ TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
   config.task.name = "jsonl";
   config.task.heldOutPath =
       write("held.jsonl", "{\"prompt\":\"a\",\"answer\":\"b\"}\n");
+  config.rollout.sampling.maxNewTokens = 1;
   LetterCodec codec;
   auto said = [&](const std::string &rows) {
     config.task.path = write("numbers.jsonl", rows);
@@ -308,7 +309,7 @@ TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
   // Not where the prompt or a text is what is too long.
   EXPECT_THAT(said(good + "{\"prompt\":\"" + std::string(30, 'c') +
                    "\",\"answer\":\"" + std::string(300, 'd') +
-                   "\"}\n{\"prompt\":\"" + std::string(300, 'e') +
+                   "\"}\n{\"prompt\":\"" + std::string(298, 'e') +
                    "\",\"answer\":1e3}\n"),
               testing::AllOf(HasSubstr("; 2 left out of training"),
                              testing::Not(HasSubstr("the number"))));
