@@ -147,11 +147,14 @@ std::optional<Pattern> Pattern::parseModule(std::string_view text,
 }
 
 std::optional<bool> Pattern::matches(std::string_view tensor) const {
+  std::string_view subject = subjectOf(tensor);
   if (kind_ == Kind::kModule)
-    return moduleOf(tensor) == text_;
-  return kind_ == Kind::kSearch
-             ? run(regex_.get(), tensor, /*atStart=*/false)
-             : run(regex_.get(), moduleOf(tensor), /*atStart=*/true);
+    return subject == text_;
+  return run(regex_.get(), subject, /*atStart=*/kind_ == Kind::kModuleStart);
+}
+
+std::string_view Pattern::subjectOf(std::string_view tensor) const {
+  return kind_ == Kind::kSearch ? tensor : moduleOf(tensor);
 }
 
 bool Pattern::isFoundIn(std::string_view tensor) const {
@@ -193,7 +196,7 @@ std::vector<std::string> closeNames(const Pattern &pattern,
       return std::isdigit(static_cast<unsigned char>(c)) != 0;
     });
     if (close.size() < 3 && shapes.insert(shape).second)
-      close.emplace_back(candidate.module);
+      close.emplace_back(pattern.subjectOf(tensors[candidate.place]));
   }
   return close;
 }

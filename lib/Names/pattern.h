@@ -38,6 +38,9 @@ public:
 
   // Null when the expression needs more steps than any that is meant for names.
   std::optional<bool> matches(std::string_view tensor) const;
+  // What the pattern is held against: the tensor's name where it is searched,
+  // else the module's.
+  std::string_view subjectOf(std::string_view tensor) const;
 
   const std::string &text() const { return text_; }
   // Anchored at the module's start: "re:".
@@ -58,9 +61,10 @@ private:
   Expression regex_; // null: the whole name of a module
 };
 
-// Up to three modules of these tensors that hold a text close to the longest
-// literal part of the pattern, the closest first; one for all layers that
-// differ by numbers only. Empty when none is close.
+// Up to three of these tensors whose modules hold a text close to the longest
+// literal part of the pattern, as what the pattern is held against; the closest
+// first, equally close ones in the order given; one for all layers that differ
+// by numbers only. Empty when none is close.
 std::vector<std::string> closeNames(const Pattern &pattern,
                                     std::span<const std::string> tensors);
 

@@ -90,28 +90,36 @@ std::string Selection::unmatched(const std::string &option,
                                  std::span<const NamedWeight> weights) const {
   std::string problem = option + " " + quoted(pattern.text()) +
                         " matches no weight of this model";
+  // What can be packed comes first: it is what patterns mostly are about.
   std::vector<std::string> names;
-  for (const NamedWeight &weight : weights)
-    names.push_back(weight.name);
-  if (pattern.isAnchored()) {
-    auto found =
-        std::find_if(names.begin(), names.end(), [&](const std::string &name) {
-          return pattern.isFoundIn(name);
-        });
-    if (found != names.end())
-      return problem +
-             "; re: matches from the start of the module's name, which has no "
-             ".weight (" +
-             quoted(moduleOf(*found)) +
-             "): write re:.* before it, or leave re: away to search in names "
-             "of tensors";
-  }
+  for (bool canPack : {true, false})
+    for (const NamedWeight &weight : weights)
+      if (weight.canPack == canPack)
+        names.push_back(weight.name);
+  bool isAnchored = pattern.isAnchored();
+  auto found =
+      std::find_if(names.begin(), names.end(), [&](const std::string &name) {
+        return pattern.isFoundIn(isAnchored ? name : moduleOf(name));
+      });
+  if (found != names.end() && isAnchored)
+    return problem +
+           "; re: matches from the start of the module's name, which has no "
+           ".weight (" +
+           quoted(moduleOf(*found)) +
+           "): write re:.* before it, or leave re: away to search in names "
+           "of tensors";
+  if (found != names.end())
+    return problem +
+           "; it is searched in names of tensors, which end with .weight (" +
+           quoted(*found) +
+           "): let it match that end too, or write re: before it to match "
+           "names of modules from their start";
   std::vector<std::string> close = closeNames(pattern, names);
   if (!close.empty())
     return problem + "; close names: " + joined(close);
   for (const NamedWeight &weight : weights)
     if (weight.canPack && close.size() < 3)
-      close.emplace_back(moduleOf(weight.name));
+      close.emplace_back(pattern.subjectOf(weight.name));
   return close.empty() ? problem
                        : problem + "; names are such as " + joined(close);
 }

@@ -45,7 +45,7 @@ def QuantizePass : Pass<"nibble-quantize", "::mlir::ModuleOp"> {
                "what to quantize: expressions searched in the parameter's name, or re: and one that its module's name begins with; none: everything">,
     ListOption<"exclude", "exclude", "std::string", "what not to, like include and stronger">,
     Option<"defaultExclude", "default-exclude", "bool", /*default=*/"true", "leave lm_head and embed_tokens out, beside what exclude names">,
-    Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "a scheme as #qat.scheme names it, or none to leave the module alone">,
+    Option<"scheme", "scheme", "std::string", /*default=*/"\"int4\"", "a scheme as #qat.scheme names it, or none to leave the module alone, whose names the patterns must fit all the same">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"32",
            "elements along K that share a scale, or 0 for the whole row; a scheme of one group size has that whatever this says">,
     Option<"convention", "convention", "std::string", /*default=*/"\"nibble\"", "whose rule for scale and codes, as #qat.scheme or the command line names it">,

@@ -86,11 +86,23 @@ private:
 
 class QuantizePass : public nibble::impl::QuantizePassBase<QuantizePass> {
 public:
-  using QuantizePassBase::QuantizePassBase;
+  QuantizePass() = default;
+  QuantizePass(const QuantizePassOptions &options)
+      : QuantizePassBase(options), isFromText(false) {}
   void runOnOperation() override;
 
 private:
   FailureOr<qat::SchemeAttr> readScheme();
+  // The patterns of a list. An option that is given as text and empty is one
+  // empty pattern, which MLIR reads as none.
+  std::vector<std::string> patternsOf(const ListOption<std::string> &option) {
+    std::vector<std::string> patterns(option.begin(), option.end());
+    if (patterns.empty() && isFromText && option.hasValue())
+      patterns.emplace_back();
+    return patterns;
+  }
+
+  bool isFromText = true; // the options; else a program made them
 };
 
 } // namespace
@@ -346,9 +358,14 @@ FailureOr<qat::SchemeAttr> QuantizePass::readScheme() {
 }
 
 void QuantizePass::runOnOperation() {
-  if (scheme == "none")
+  std::vector<std::string> included = patternsOf(include);
+  std::vector<std::string> excluded = patternsOf(exclude);
+  bool quantizes = scheme != "none";
+  // A pattern that matches nothing is wrong where nothing is quantized, too.
+  if (!quantizes && included.empty() && excluded.empty())
     return;
-  FailureOr<qat::SchemeAttr> schemeAttr = readScheme();
+  FailureOr<qat::SchemeAttr> schemeAttr =
+      quantizes ? readScheme() : qat::SchemeAttr();
   if (failed(schemeAttr))
     return signalPassFailure();
   ModuleOp module = getOperation();
@@ -359,8 +376,6 @@ void QuantizePass::runOnOperation() {
     signalPassFailure();
   };
   std::string problem;
-  std::vector<std::string> included(include.begin(), include.end());
-  std::vector<std::string> excluded(exclude.begin(), exclude.end());
   auto selection =
       names::Selection::parse(included, excluded, defaultExclude, {}, problem);
   if (!selection)
@@ -387,6 +402,8 @@ void QuantizePass::runOnOperation() {
       return refuse(warning);
     emitWarning(loc) << "nibble-quantize: " << warning;
   }
+  if (!quantizes)
+    return;
   if (failed(quantizer.run()))
     return signalPassFailure();
   if (quantizer.reportUnquantized(strict) > 0 && strict)

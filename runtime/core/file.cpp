@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace fs = std::filesystem;
 
@@ -143,31 +144,72 @@ Status FileWriter::sync() {
   do
     failed = fsync(file_.get());
   while (failed && errno == EINTR);
-  return failed ? systemError("cannot sync", path_) : Status::ok();
+  // As fsync(2) says of what it cannot be asked for.
+  bool hasDisk = errno != EINVAL && errno != EROFS;
+  return failed && hasDisk ? systemError("cannot sync", path_) : Status::ok();
 }
 
 Status FileWriter::close() {
   return file_.close() ? systemError("cannot close", path_) : Status::ok();
 }
 
+// Where a new file is to stand for `path`, links followed. Empty where what is
+// there is no file to replace: a device, a pipe, or a link that leads to none.
+static fs::path placeOfFile(const fs::path &path) {
+  std::error_code error;
+  fs::path place = path;
+  if (fs::is_symlink(path, error))
+    place = fs::canonical(path, error);
+  switch (fs::symlink_status(place, error).type()) {
+  case fs::file_type::block:
+  case fs::file_type::character:
+  case fs::file_type::fifo:
+  case fs::file_type::socket:
+    return {};
+  default:
+    return place;
+  }
+}
+
+AtomicFile::AtomicFile(fs::path path, fs::path temporary, FileWriter writer)
+    : path_(std::move(path)), temporary_(std::move(temporary)),
+      writer_(std::move(writer)) {}
+
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      writer_(std::move(other.writer_)) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty())
+    ::unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::create(const fs::path &path) {
+  static std::atomic<unsigned> counter{0};
+  fs::path place = placeOfFile(path), temporary = place;
+  if (!place.empty())
+    temporary += fmt::format(".tmp.{}.{}", getpid(), counter.fetch_add(1));
+  NIBBLE_ASSIGN(FileWriter writer,
+                FileWriter::create(place.empty() ? path : temporary,
+                                   /*shownAs=*/path));
+  return AtomicFile(std::move(place), std::move(temporary), std::move(writer));
+}
+
+Status AtomicFile::commit() {
+  NIBBLE_TRY(writer_.sync());
+  NIBBLE_TRY(writer_.close());
+  if (temporary_.empty())
+    return Status::ok();
+  NIBBLE_TRY(renamePath(temporary_, path_));
+  temporary_.clear();
+  return syncFolder(folderOf(path_));
+}
+
 Status writeFileAtomically(const fs::path &path, std::string_view content) {
-  fs::path temporary = path;
-  temporary += fmt::format(".tmp.{}", getpid());
-  auto write = [&]() -> Status {
-    NIBBLE_ASSIGN(FileWriter writer,
-                  FileWriter::create(temporary, /*shownAs=*/path));
-    NIBBLE_TRY(writer.write(content));
-    NIBBLE_TRY(writer.sync());
-    NIBBLE_TRY(writer.close());
-    NIBBLE_TRY(renamePath(temporary, path));
-    return syncFolder(folderOf(path));
-  };
-  Status status = write();
-  if (!status.isOk())
-    ::unlink(
-        temporary
-            .c_str()); // no partial output; the first error is the one to tell
-  return status;
+  NIBBLE_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  NIBBLE_TRY(file.write(content));
+  return file.commit();
 }
 
 Result<std::string> readFile(const fs::path &path, int64_t limit) {

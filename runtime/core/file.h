@@ -57,7 +57,8 @@ public:
   Status write(std::string_view text) {
     return write(std::as_bytes(std::span(text)));
   }
-  // To the disk, not only to the system.
+  // To the disk, not only to the system. What has no disk behind it (a pipe, a
+  // terminal) has nothing to sync.
   Status sync();
   Status close();
   // Bytes in the file so far.
@@ -69,8 +70,33 @@ private:
   int64_t size_ = 0;
 };
 
-// Replaces `path` by these bytes: afterwards, and after a crash at any moment,
-// either the old or the new file is there.
+// A file written in pieces under a temporary name in the same folder, synced,
+// renamed, the folder synced. Without commit() nothing is left behind. A link
+// is followed to what it points to. A pipe, a terminal or another device that
+// is there is not replaced: what is written goes into it at once.
+class AtomicFile {
+public:
+  static Result<AtomicFile> create(const std::filesystem::path &path);
+  AtomicFile(AtomicFile &&other) noexcept;
+  AtomicFile &operator=(AtomicFile &&) = delete;
+  ~AtomicFile();
+
+  Status write(std::span<const std::byte> bytes) {
+    return writer_.write(bytes);
+  }
+  Status write(std::string_view text) { return writer_.write(text); }
+  Status commit();
+
+private:
+  AtomicFile(std::filesystem::path path, std::filesystem::path temporary,
+             FileWriter writer);
+  std::filesystem::path path_, temporary_; // temporary_ is empty once committed
+                                           // or moved from, and of a device
+  FileWriter writer_;
+};
+
+// Replaces `path` by these bytes, as an AtomicFile: afterwards, and after a
+// crash at any moment, either the old or the new file is there.
 Status writeFileAtomically(const std::filesystem::path &path,
                            std::string_view content);
 // Bad input when the file has more than `limit` bytes.

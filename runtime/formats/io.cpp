@@ -2,7 +2,6 @@
 // whole.
 #include "runtime/formats/io.h"
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -88,39 +87,6 @@ Result<std::string> readWholeFile(const std::string &path, uint64_t mostBytes) {
   std::string content(static_cast<size_t>(file.size), '\0');
   NIBBLE_TRY(file.readAt(0, std::as_writable_bytes(std::span(content))));
   return content;
-}
-
-AtomicFile::AtomicFile(std::string path, std::string temporary,
-                       FileWriter writer)
-    : path_(std::move(path)), temporary_(std::move(temporary)),
-      writer_(std::move(writer)) {}
-
-AtomicFile::AtomicFile(AtomicFile &&other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::exchange(other.temporary_, {})),
-      writer_(std::move(other.writer_)) {}
-
-AtomicFile::~AtomicFile() {
-  if (!temporary_.empty())
-    ::unlink(temporary_.c_str());
-}
-
-Result<AtomicFile> AtomicFile::create(const std::string &path) {
-  static std::atomic<unsigned> counter{0};
-  std::string temporary =
-      fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter.fetch_add(1));
-  NIBBLE_ASSIGN(FileWriter writer,
-                FileWriter::create(temporary, /*shownAs=*/path));
-  return AtomicFile(path, std::move(temporary), std::move(writer));
-}
-
-Status AtomicFile::commit() {
-  NIBBLE_TRY(writer_.sync());
-  NIBBLE_TRY(writer_.close());
-  NIBBLE_TRY(renamePath(temporary_, path_));
-  temporary_.clear();
-  fs::path folder = fs::path(path_).parent_path();
-  return syncFolder(folder.empty() ? "." : folder);
 }
 
 Status copyFileAtomically(const std::string &from, const std::string &to) {

@@ -30,28 +30,6 @@ struct OpenedFile {
 // The whole file. Bad input when it is longer than `mostBytes`.
 Result<std::string> readWholeFile(const std::string &path, uint64_t mostBytes);
 
-// A file written in pieces under a temporary name in the same folder, synced,
-// renamed, the folder synced. Without commit() nothing is left behind.
-class AtomicFile {
-public:
-  static Result<AtomicFile> create(const std::string &path);
-  AtomicFile(AtomicFile &&other) noexcept;
-  AtomicFile &operator=(AtomicFile &&) = delete;
-  ~AtomicFile();
-
-  Status write(std::span<const std::byte> bytes) {
-    return writer_.write(bytes);
-  }
-  Status write(std::string_view text) { return writer_.write(text); }
-  Status commit();
-
-private:
-  AtomicFile(std::string path, std::string temporary, FileWriter writer);
-  std::string path_,
-      temporary_; // temporary_ is empty once committed or moved from
-  FileWriter writer_;
-};
-
 // The bytes of `from` as file `to`.
 Status copyFileAtomically(const std::string &from, const std::string &to);
 

@@ -17,8 +17,8 @@ namespace {
 constexpr int64_t kStateFormat = 2;
 constexpr int64_t kOldestFormat = 1;
 
-// "model.tmp.123" of a process 123 that is no more. One that runs may be
-// writing beside the lock (nibble report).
+// "model.tmp.123" or "report.html.tmp.123.0" of a process 123 that is no more.
+// One that runs may be writing beside the lock (nibble report).
 bool isLeftover(std::string_view name, std::string_view prefix) {
   if (!name.starts_with(prefix))
     return false;
@@ -26,8 +26,9 @@ bool isLeftover(std::string_view name, std::string_view prefix) {
   pid_t process = 0;
   auto [end, error] =
       std::from_chars(name.data(), name.data() + name.size(), process);
-  return error == std::errc() && end == name.data() + name.size() &&
-         process > 0 && kill(process, 0) != 0 && errno == ESRCH;
+  bool isNumber = end == name.data() + name.size() || *end == '.';
+  return error == std::errc() && isNumber && process > 0 &&
+         kill(process, 0) != 0 && errno == ESRCH;
 }
 
 // The keys that differ from those of a checkpoint's state, as one text; empty

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 
 namespace nibble {
@@ -90,18 +91,31 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program,
   int64_t pageSize = it.cache.pageSize();
   int64_t perContext = (options.contextLength + pageSize - 1) / pageSize +
                        1; // one more to copy a shared page into
-  it.pages = options.pages > 0
-                 ? options.pages
-                 : std::min(perContext * options.maxRunning,
-                            options.cacheBytes / it.cache.bytesPerPage());
-  if (it.pages < perContext)
+  it.pages = options.pages;
+  if (it.pages <= 0) {
+    int64_t most = options.cacheBytes / it.cache.bytesPerPage();
+    if (options.holdsOneContext)
+      most = std::max(most, perContext);
+    it.pages = std::min(perContext * options.maxRunning, most);
+  }
+  if (it.pages < perContext) {
+    // Rounded up; in doubles, for a context may be longer than any memory.
+    double megabytes =
+        std::ceil(static_cast<double>(perContext) *
+                  static_cast<double>(it.cache.bytesPerPage()) / (1 << 20));
     return Status::usage(fmt::format(
         "rollout: a key and value cache of {} pages of {} bytes cannot hold "
-        "one context of {} "
-        "tokens ({} pages); raise rollout.cache_megabytes or lower "
-        "model.context_length",
-        it.pages, it.cache.bytesPerPage(), options.contextLength, perContext));
-  NIBBLE_TRY(it.cache.allocate(it.pages, it.forward));
+        "one context of {} tokens ({} pages); set rollout.cache_megabytes to "
+        "{:.0f}, or model.context_length to the tokens of the longest prompt "
+        "and its response",
+        it.pages, it.cache.bytesPerPage(), options.contextLength, perContext,
+        megabytes));
+  }
+  NIBBLE_TRY(
+      it.cache.allocate(it.pages, it.forward)
+          .within(fmt::format("rollout: keys and values of {} tokens, "
+                              "contexts of {}",
+                              it.pages * pageSize, options.contextLength)));
   // State is the cache, bound above; parameters come from outside.
   const nibble_function &info = it.forward.info();
   for (int i = 0; i < info.argument_count; ++i)

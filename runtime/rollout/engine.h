@@ -25,6 +25,9 @@ struct RolloutOptions {
   int64_t cacheBytes =
       int64_t{1}
       << 30; // upper limit; less when maxRunning full contexts need less
+  // The cache holds one full context even where that takes more than
+  // cacheBytes.
+  bool holdsOneContext = false;
   int64_t threads = 1; // that sample; programs have their own
   int64_t pages = 0;   // pages of the cache; 0: as many as cacheBytes allows
 };

@@ -48,6 +48,37 @@ std::string settingsFor(const Scheme &own, const GridChoice &choice) {
   return fmt::format("{}", fmt::join(settings, " and "));
 }
 
+// `values`, F32 [N, K], as programs compute with them on the grid.
+Result<Tensor> computedValues(const QuantizedCheckpoint &checkpoint,
+                              const std::string &name, const Tensor &values,
+                              const Scheme &scheme) {
+  int64_t count = values.elements();
+  std::vector<uint16_t> bits(static_cast<size_t>(count));
+  numerics::bf16FromFloats(values.as<float>(), count, bits.data());
+  if (auto bad =
+          numerics::fakeQuantizeMatrix(bits.data(), values.shape()[0],
+                                       values.shape()[1], scheme, bits.data()))
+    return Status::badInput(
+        fmt::format("checkpoint {}: tensor \"{}\" is not finite at index {}; "
+                    "mend the weight",
+                    checkpoint.folder(), printable(name), *bad));
+  NIBBLE_ASSIGN(Tensor rounded, Tensor::create(DType::kF32, values.shape()));
+  for (int64_t i = 0; i < count; ++i)
+    rounded.as<float>()[i] =
+        numerics::floatFromBf16(bits[static_cast<size_t>(i)]);
+  return rounded;
+}
+
+// The values of a tensor as a checkpoint on the grid has them.
+Result<Tensor> writtenValues(const QuantizedCheckpoint &checkpoint,
+                             const std::string &name,
+                             numerics::PackedLayout layout,
+                             const Scheme &scheme) {
+  layout.scheme = scheme;
+  NIBBLE_ASSIGN(PackedWeight packed, checkpoint.pack(name, layout));
+  return QuantizedCheckpoint::valuesOf(packed, layout);
+}
+
 // With `scheme` instead of that of `choice`.
 Result<RoundingReport> roundTo(const Scheme &scheme,
                                const QuantizedCheckpoint &checkpoint,
@@ -59,19 +90,14 @@ Result<RoundingReport> roundTo(const Scheme &scheme,
     if (!stored)
       continue;
     NIBBLE_ASSIGN(Tensor values, checkpoint.readAs(name, DType::kF32));
+    NIBBLE_ASSIGN(Tensor rounded,
+                  choice.isWritten
+                      ? writtenValues(checkpoint, name, *stored, scheme)
+                      : computedValues(checkpoint, name, values, scheme));
     int64_t count = values.elements();
     int64_t changed = 0;
-    std::vector<uint16_t> rounded(static_cast<size_t>(count));
-    numerics::bf16FromFloats(values.as<float>(), count, rounded.data());
-    if (auto bad = numerics::fakeQuantizeMatrix(
-            rounded.data(), stored->n, stored->k, scheme, rounded.data()))
-      return Status::badInput(fmt::format("checkpoint {}: tensor \"{}\" is not "
-                                          "finite at index {}; mend the weight",
-                                          checkpoint.folder(), printable(name),
-                                          *bad));
     for (int64_t i = 0; i < count; ++i)
-      changed += numerics::floatFromBf16(rounded[static_cast<size_t>(i)]) !=
-                 values.as<float>()[i];
+      changed += rounded.as<float>()[i] != values.as<float>()[i];
     ++report.tensors;
     report.changedTensors += changed > 0;
     report.values += count;

@@ -14,7 +14,7 @@ struct GridSpelling {
   std::string scheme, groupSize, convention;
 };
 
-// A grid that a program rounds weights to.
+// A grid that a program, or whoever writes a checkpoint, rounds weights to.
 struct GridChoice {
   numerics::Scheme scheme;
   names::Selection selection; // the weights that it is for
@@ -22,6 +22,9 @@ struct GridChoice {
   // The program takes what is packed in the same groups as it is stored
   // (ParameterStore::initialize).
   bool keepsStored = false;
+  // They are written into a checkpoint (QuantizedCheckpoint::pack), which may
+  // compute in another type than bf16.
+  bool isWritten = false;
 };
 
 struct RoundingReport {
@@ -30,10 +33,10 @@ struct RoundingReport {
 };
 
 // Puts the value of each packed tensor, rounded to bf16 (N1), on the grid as
-// qat.fake_quant does, and counts the values that are then other than the
-// checkpoint's. A tensor whose K the groups do not divide is left out: no
-// program takes it. Errors as of QuantizedCheckpoint::read. Reads the tensors,
-// one at a time.
+// qat.fake_quant does (or as QuantizedCheckpoint::pack does, where they are
+// written), and counts the values that are then other than the checkpoint's. A
+// tensor whose K the groups do not divide is left out: no program takes it.
+// Errors as of QuantizedCheckpoint::read. Reads the tensors, one at a time.
 Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint,
                                   const GridChoice &choice);
 

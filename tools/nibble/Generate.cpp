@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 
 namespace nibble {
@@ -41,7 +42,37 @@ std::vector<std::string> readPrompts(std::istream &stream) {
   return prompts;
 }
 
+// Sampling options that are in range; the error names the option.
+Status checkSampling(const SamplingOptions &sampling) {
+  Status status = check(sampling);
+  if (status.isOk())
+    return status;
+  std::string text = status.message(); // "top_p: 2 is not in ..."
+  size_t name = std::min(text.find(':'), text.size());
+  std::replace(text.begin(), text.begin() + name, '_', '-');
+  return Status(status.code(), "--" + text);
+}
+
+// What these requests need and no more: a model may take far more positions
+// than memory holds keys and values of.
+RolloutOptions rolloutOptions(const std::vector<Request> &requests,
+                              int64_t mostPositions) {
+  RolloutOptions options;
+  int64_t samples = 0, longest = 0;
+  for (const Request &request : requests) {
+    int64_t prompt = std::ssize(request.prompt),
+            fresh = std::min(request.sampling.maxNewTokens, mostPositions);
+    longest = std::max(longest, prompt + fresh);
+    samples += request.samples;
+  }
+  options.contextLength = std::min(longest, mostPositions);
+  options.maxRunning = std::min(options.maxRunning, samples);
+  options.holdsOneContext = true;
+  return options;
+}
+
 Status generate(GenerateArguments arguments) {
+  NIBBLE_TRY(checkSampling(arguments.sampling));
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(ModelText text, loadText(arguments.model, model->config()));
   const Tokenizer &tokenizer = text.tokenizer;
@@ -79,11 +110,10 @@ Status generate(GenerateArguments arguments) {
   NIBBLE_TRY(store.declare(program));
   NIBBLE_TRY(store.initialize(*model));
   NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/true));
-  RolloutOptions rollout;
-  rollout.contextLength = model->config().maxPositions;
-  NIBBLE_ASSIGN(
-      RolloutEngine engine,
-      RolloutEngine::create(program, store.lookupFunction(), rollout));
+  NIBBLE_ASSIGN(RolloutEngine engine,
+                RolloutEngine::create(
+                    program, store.lookupFunction(),
+                    rolloutOptions(requests, model->config().maxPositions)));
 
   NIBBLE_ASSIGN(auto samples,
                 engine.generate(requests, 0, [] { return stopRequested(); }));

@@ -34,15 +34,19 @@ Status quantize(const QuantizeArguments &arguments) {
       return Status::usage(left);
     printWarning(left);
   }
+  if (!arguments.dryRun && arguments.out.empty())
+    return Status::usage(
+        "--out is required; name a folder to write, or say --dry-run");
+  // Other schemes than INT4 are refused below, not written.
+  if (scheme.kind == numerics::Kind::kInt4)
+    NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/false,
+                              /*isWritten=*/true));
   if (arguments.dryRun) {
     for (const std::string &name : selected.names)
       fmt::print("{}\n", name);
     fmt::print("{} tensors would be packed\n", selected.names.size());
     return Status::ok();
   }
-  if (arguments.out.empty())
-    return Status::usage(
-        "--out is required; name a folder to write, or say --dry-run");
   NIBBLE_ASSIGN(ExportReport report,
                 writeQuantizedCheckpoint(arguments.model, arguments.out, scheme,
                                          selected.names));

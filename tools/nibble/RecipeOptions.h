@@ -45,16 +45,16 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
 }
 
 // Says when the recipe rounds weights again that the checkpoint has packed.
-// `keepsStored` as of GridChoice.
+// `keepsStored` and `isWritten` as of GridChoice.
 inline Status warnOfRounding(const Recipe &recipe, const Model &model,
-                             bool keepsStored) {
+                             bool keepsStored, bool isWritten = false) {
   if (!recipe.quantizes())
     return Status::ok();
   NIBBLE_ASSIGN(numerics::Scheme scheme, recipe.numericsScheme());
   NIBBLE_ASSIGN(names::Selection selection, recipe.selection());
   GridSpelling spelling = {"--scheme {}", "--group-size {}", "--convention {}"};
-  return printRounding(
-      model, {scheme, std::move(selection), std::move(spelling), keepsStored});
+  return printRounding(model, {scheme, std::move(selection),
+                               std::move(spelling), keepsStored, isWritten});
 }
 
 } // namespace nibble

@@ -16,13 +16,14 @@ def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
     dimensions of x are collapsed into one, tokens. An initial value other than zero is added afterwards. Everything else stays linalg.
 
     A product with a weight that stays linalg is a warning with its place and the reason: the weight's element type or rank, open
-    extents, memrefs, a constant instead of a parameter, what is done to the weight before, factors beside the two. A sum that does not run
-    along the parameter is no such product. With `strict` it is an error.
+    extents, memrefs, a constant or the value of a global instead of a parameter, what is done to the weight before, factors beside the two.
+    A global that some op stores to is state, and no weight. A sum that does not run along the parameter is no such product. With `strict` it is an error.
 
     Weights of Nibble are [N out, K in], because a group of the grid runs along K. A parameter that the graph keeps as [K, N], as JAX
     does, is turned: with `layout=argument` (default) the argument itself becomes [N, K] and carries `nn.transposed`, so that it is
     a weight like any other (quantized, hoisted, packed, trained) and whoever binds it brings the transpose; other uses read it turned
-    back. With `layout=value` the signature stays and the weight is transposed at every call: it can be trained, but its quantization cannot leave
+    back. No tool turns what it binds: nibble-run takes the tensor of such an argument as [N, K]. The extents tell a mistake, except
+    those of a square parameter, which is therefore a warning. With `layout=value` the signature stays and the weight is transposed at every call: it can be trained, but its quantization cannot leave
     the step.
 
     Parameters carry `nn.parameter`; `parameters=2:w1,3:w2` names arguments of `function` that come without. Its other arguments without a
@@ -45,7 +46,7 @@ def RecognizeLinearPass : Pass<"nibble-recognize-linear", "::mlir::ModuleOp"> {
   let options = [
     Option<"functionName", "function", "std::string", /*default=*/"\"main\"", "the function whose arguments are named">,
     Option<"parameters", "parameters", "std::string", /*default=*/"\"\"", "arguments that are parameters: 2:w1,3:w2">,
-    Option<"layout", "layout", "std::string", /*default=*/"\"argument\"", "where a [K, N] parameter is turned: argument or value">,
+    Option<"layout", "layout", "std::string", /*default=*/"\"argument\"", "where a [K, N] parameter is turned: argument (whoever binds it brings the transpose) or value (at every call)">,
     Option<"strict", "strict", "bool", /*default=*/"false", "a product with a weight that stays linalg is an error, not a warning">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",

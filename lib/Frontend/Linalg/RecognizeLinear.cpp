@@ -1,6 +1,7 @@
 // nibble-recognize-linear: contractions with a parameter become nn.linear.
 #include "lib/Frontend/Linalg/Contraction.h"
 #include "lib/Frontend/Linalg/Passes.h"
+#include "lib/Frontend/Linalg/WeightSource.h"
 
 #include "dialects/NN/NN.h"
 
@@ -175,6 +176,25 @@ LogicalResult RecognizeLinearPass::nameArguments() {
   return success();
 }
 
+// A square argument takes the old values as well as their transpose: whoever
+// binds it does not learn from its extents that it was turned.
+static void warnOfSquare(func::FuncOp function,
+                         ArrayRef<BlockArgument> square) {
+  if (square.empty())
+    return;
+  WeightSource first;
+  first.parameters.push_back(square.front());
+  InFlightDiagnostic diagnostic = emitWarning(function.getLoc());
+  diagnostic << "nibble-recognize-linear: " << first.describe();
+  bool isOne = square.size() == 1;
+  if (!isOne)
+    diagnostic << " and " << square.size() - 1 << " more";
+  diagnostic << (isOne ? " is" : " are")
+             << " square and turned to [N, K]: bind "
+             << (isOne ? "its transpose" : "their transposes")
+             << ", or keep [K, N] with layout=value";
+}
+
 // [K, N] parameters of a function that nobody calls become [N, K]; what else
 // reads them reads their transpose. One that is read as [N, K] too stays.
 void RecognizeLinearPass::turnArguments(func::FuncOp function,
@@ -197,6 +217,7 @@ void RecognizeLinearPass::turnArguments(func::FuncOp function,
   if (!uses || !uses->empty())
     return;
   OpBuilder b = OpBuilder::atBlockBegin(&function.getBody().front());
+  SmallVector<BlockArgument> square;
   for (BlockArgument argument : turned) {
     auto type = cast<RankedTensorType>(argument.getType());
     argument.setType(RankedTensorType::get(
@@ -205,7 +226,10 @@ void RecognizeLinearPass::turnArguments(func::FuncOp function,
     argument.replaceAllUsesExcept(back, back.getDefiningOp());
     function.setArgAttr(argument.getArgNumber(), nn::kTransposedAttr,
                         b.getUnitAttr());
+    if (type.getDimSize(0) == type.getDimSize(1))
+      square.push_back(argument);
   }
+  warnOfSquare(function, square);
   function.setFunctionType(b.getFunctionType(
       function.getBody().getArgumentTypes(), function.getResultTypes()));
 }

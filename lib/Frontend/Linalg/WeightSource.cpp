@@ -4,10 +4,13 @@
 
 #include "dialects/NN/NN.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -28,7 +31,7 @@ static std::string nameOf(BlockArgument parameter, bool &isNamed) {
 
 std::string WeightSource::describe() const {
   if (parameters.empty())
-    return "a constant of the module";
+    return constant;
   std::string text;
   for (auto [i, parameter] : llvm::enumerate(parameters)) {
     bool isNamed = false;
@@ -162,12 +165,14 @@ public:
       read = copied->read;
     }
     source.map = read.map;
+    read.tensor = behindBuffer(read.tensor);
     Operation *op = read.tensor.getDefiningOp();
-    if (op && op->hasTrait<OpTrait::ConstantLike>()) {
+    if (std::string constant = op ? constantOf(op) : ""; !constant.empty()) {
       source.isConstant = true;
       source.isWeight = isMatrixType(read.tensor.getType());
+      source.constant = std::move(constant);
       if (source.obstacle.empty())
-        source.obstacle = "no parameter; make it an argument with nn.parameter";
+        source.obstacle = kNoParameter;
     } else if (op) {
       computed(op, source);
     } else if (auto argument = cast<BlockArgument>(read.tensor);
@@ -179,6 +184,49 @@ public:
   }
 
 private:
+  static constexpr char kNoParameter[] =
+      "no parameter; make it an argument with nn.parameter";
+
+  // The buffer that a tensor is read from, without views of it; else the tensor
+  // itself.
+  static Value behindBuffer(Value value) {
+    if (auto read = value.getDefiningOp<bufferization::ToTensorOp>())
+      value = read.getBuffer();
+    while (auto view = value.getDefiningOp<ViewLikeOpInterface>()) {
+      if (!isa<BaseMemRefType>(value.getType()))
+        break;
+      value = view.getViewSource();
+    }
+    return value;
+  }
+
+  // What an op brings that is the same at every call: a constant, or what
+  // stands under a symbol that no op with operands names (a store has one).
+  // Empty for other ops.
+  static std::string constantOf(Operation *op) {
+    if (op->hasTrait<OpTrait::ConstantLike>())
+      return "a constant of the module";
+    if (op->getNumOperands() != 0 || op->getNumRegions() != 0)
+      return {};
+    for (NamedAttribute attribute : op->getAttrs()) {
+      auto symbol = dyn_cast<SymbolRefAttr>(attribute.getValue());
+      if (!symbol)
+        continue;
+      if (Operation *held = SymbolTable::lookupNearestSymbolFrom(op, symbol)) {
+        auto uses = SymbolTable::getSymbolUses(
+            held, SymbolTable::getNearestSymbolTable(op));
+        if (uses && llvm::any_of(*uses, [](SymbolTable::SymbolUse use) {
+              return use.getUser()->getNumOperands() != 0;
+            }))
+          return {};
+      }
+      std::string text = "the value of ";
+      llvm::raw_string_ostream(text) << symbol;
+      return text;
+    }
+    return {};
+  }
+
   // Any other op of the dialects that compute: a weight when all that goes in
   // is.
   void computed(Operation *op, WeightSource &source) {
@@ -192,6 +240,7 @@ private:
     getUsedValuesDefinedAbove(op->getRegions(), captured);
     operands.insert(captured.begin(), captured.end());
     llvm::SetVector<BlockArgument> made;
+    std::string constant;
     bool isConstant = true;
     for (Value operand : operands) {
       auto type = dyn_cast<RankedTensorType>(operand.getType());
@@ -207,10 +256,17 @@ private:
       if (!part.isWeight && !part.isConstant)
         return;
       made.insert(part.parameters.begin(), part.parameters.end());
+      if (part.isWeight && constant.empty())
+        constant = part.constant;
     }
     source.isConstant = isConstant && made.empty();
-    if (made.empty())
+    if (made.empty()) {
+      source.isWeight = isConstant && !constant.empty() &&
+                        isMatrixType(op->getResult(0).getType());
+      source.constant = std::move(constant);
+      source.obstacle = kNoParameter;
       return;
+    }
     source.isWeight = true;
     source.parameters.assign(made.begin(), made.end());
     auto isTensor = [](Value value) {
@@ -224,10 +280,15 @@ private:
                             : "changed" + by;
   }
 
-  // A constant, or a tensor filled with one.
+  // A constant, or a tensor filled with one; a matrix of several numbers is
+  // none.
   static bool isFilled(Value value) {
     auto fill = value.getDefiningOp<linalg::FillOp>();
-    return matchPattern(fill ? fill.getInputs()[0] : value, m_Constant());
+    Attribute constant;
+    return matchPattern(fill ? fill.getInputs()[0] : value,
+                        m_Constant(&constant)) &&
+           (!isMatrixType(value.getType()) || fill ||
+            isa<SplatElementsAttr>(constant));
   }
 
   static bool narrows(Operation *op) {

@@ -7,9 +7,13 @@ namespace nibble {
 
 struct WeightSource {
   // The value is made of parameters and constants alone, of at least one
-  // parameter or of a constant matrix.
+  // parameter or of a constant matrix. What a global holds that nothing writes
+  // is a constant.
   bool isWeight = false;
   bool isConstant = false; // it is made of constants alone
+  // The constant matrix that it is made of, where it is made of no parameter:
+  // "a constant of the module", "the value of @g".
+  std::string constant;
   llvm::SmallVector<mlir::BlockArgument, 1> parameters; // that it is made of
   mlir::AffineMap
       map; // of loops to the weight's elements; null behind an obstacle

@@ -346,21 +346,28 @@ Result<Tensor> QuantizedCheckpoint::read(const std::string &name) const {
     return weight;
   }
   NIBBLE_ASSIGN(PackedWeight stored, readPacked(name));
-  NIBBLE_ASSIGN(Tensor scales, convert(stored.scales, DType::kF32));
+  NIBBLE_ASSIGN(Tensor values, valuesOf(stored, layout));
+  return storedAs(std::move(values), type);
+}
+
+Result<Tensor> QuantizedCheckpoint::valuesOf(const PackedWeight &packed,
+                                             const PackedLayout &layout) {
+  numerics::WeightType type = weightTypeOf(packed.scales.dtype());
+  NIBBLE_ASSIGN(Tensor scales, convert(packed.scales, DType::kF32));
   NIBBLE_ASSIGN(Tensor values,
                 Tensor::create(DType::kF32, {layout.n, layout.k}));
   std::vector<int8_t> codes(static_cast<size_t>(layout.k));
   int64_t length = layout.scheme.groupLength(layout.k);
   int64_t groups = layout.groupsPerRow();
   for (int64_t row = 0; row < layout.n; ++row) {
-    numerics::unpackCodes(layout, row, row + 1, stored.codes.as<uint8_t>(),
+    numerics::unpackCodes(layout, row, row + 1, packed.codes.as<uint8_t>(),
                           codes.data());
     for (int64_t i = 0; i < layout.k; ++i)
       values.as<float>()[row * layout.k + i] = numerics::compressedTensorsValue(
           codes[static_cast<size_t>(i)],
-          scales.as<float>()[row * groups + i / length], weightTypeOf(type));
+          scales.as<float>()[row * groups + i / length], type);
   }
-  return storedAs(std::move(values), type);
+  return values;
 }
 
 DType QuantizedCheckpoint::packedType(const std::string &name,

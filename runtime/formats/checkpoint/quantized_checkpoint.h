@@ -61,6 +61,10 @@ public:
   // Errors as of quantize.
   Result<PackedWeight> pack(const std::string &name,
                             const numerics::PackedLayout &layout) const;
+  // F32 [N, K]: what codes and scales stand for, T(q * scale) of the scales'
+  // type T.
+  static Result<Tensor> valuesOf(const PackedWeight &packed,
+                                 const numerics::PackedLayout &layout);
   // The type of the scales that `pack` makes.
   DType packedType(const std::string &name,
                    const numerics::Scheme &scheme) const;
@@ -130,7 +134,7 @@ struct VerifyReport {
 // Compares `quantized` with quantizing `source` again: every code, every scale,
 // every kept tensor's bytes, and that both have the same tensors. A difference
 // is in the report, not an error. The scheme's convention is how `quantized`
-// was made.
+// was made. Bad input when nothing is packed in `quantized`.
 Result<VerifyReport> verifyQuantizedCheckpoint(
     const std::string &source, const std::string &quantized,
     numerics::Convention convention = numerics::Convention::kNibble);

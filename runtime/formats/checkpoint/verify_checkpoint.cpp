@@ -17,6 +17,11 @@ verifyQuantizedCheckpoint(const std::string &sourceFolder,
                 QuantizedCheckpoint::open(sourceFolder));
   NIBBLE_ASSIGN(QuantizedCheckpoint quantized,
                 QuantizedCheckpoint::open(quantizedFolder));
+  if (quantized.schemes().empty())
+    return Status::badInput(fmt::format(
+        "checkpoint {}: none of its tensors is packed, so there is nothing to "
+        "verify; name a checkpoint that was quantized",
+        quantizedFolder));
   VerifyReport report;
   auto differ = [&](const std::string &name, const std::string &how) {
     if (report.firstDifference.empty())

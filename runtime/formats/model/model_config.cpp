@@ -162,6 +162,35 @@ void warnOfToken(std::optional<int64_t> token, const char *key,
                     where, key, *token, vocabSize));
 }
 
+// A start token, which decoders do not use: what is no token of the vocabulary
+// is ignored like the rest, with a word.
+void warnOfStart(const Json &object, int64_t vocabSize,
+                 const std::string &where, std::vector<std::string> &warnings) {
+  constexpr const char *kKey = "decoder_start_token_id";
+  const Json *field = findField(object, kKey);
+  bool isToken =
+      field && field->is_number_integer() && *field >= -1 && *field < vocabSize;
+  if (field && !isToken)
+    warnings.push_back(fmt::format(
+        "{}: {} {} is outside the vocabulary of {} tokens and is ignored; "
+        "correct or remove it",
+        where, kKey, printable(field->dump(-1, ' ', true), 40), vocabSize));
+}
+
+// Fields of either file that force or forbid tokens where others generate.
+void warnOfForced(const Json &object, const std::string &where,
+                  std::vector<std::string> &warnings) {
+  for (const char *key :
+       {"forced_bos_token_id", "forced_eos_token_id", "suppress_tokens",
+        "begin_suppress_tokens", "bad_words_ids"})
+    if (const Json *field = findField(object, key);
+        field && !(field->is_structured() && field->empty()))
+      warnings.push_back(
+          fmt::format("{}: {} is not applied: no token is forced or forbidden "
+                      "here; remove it to silence this",
+                      where, key));
+}
+
 // Fields of generation_config.json that would change where a text ends, and
 // names that nobody knows.
 void warnOfGeneration(const Json &generation, const std::string &where,
@@ -280,6 +309,8 @@ static Status readTokens(ConfigReader &fields, ModelConfig &model) {
               model.warnings);
   warnOfToken(model.padToken, "pad_token_id", model.vocabSize, where,
               model.warnings);
+  warnOfStart(config, model.vocabSize, where, model.warnings);
+  warnOfForced(config, where, model.warnings);
   return Status::ok();
 }
 
@@ -311,6 +342,11 @@ Result<ModelConfig> ModelConfig::parse(const Json &config,
   NIBBLE_ASSIGN(std::string olderDtype,
                 fields.textOr("torch_dtype", "float32"));
   NIBBLE_ASSIGN(model.dtype, fields.textOr("dtype", olderDtype));
+  if (findField(config, "torch_dtype") && olderDtype != model.dtype)
+    model.warnings.push_back(fmt::format(
+        "{}: torch_dtype is \"{}\" and dtype is \"{}\", which is the one that "
+        "is taken; remove the wrong one",
+        where, printable(olderDtype, 40), printable(model.dtype, 40)));
   NIBBLE_ASSIGN(double dropout, fields.numberOr("attention_dropout", 0.0));
   if (dropout != 0.0)
     model.warnings.push_back(
@@ -349,6 +385,8 @@ Result<ModelConfig> ModelConfig::read(const std::string &folder) {
                   tokenOrNone(generation, key, generationPath));
     warnOfToken(token, key, model.vocabSize, generationPath, model.warnings);
   }
+  warnOfStart(generation, model.vocabSize, generationPath, model.warnings);
+  warnOfForced(generation, generationPath, model.warnings);
   warnOfGeneration(generation, generationPath, model.warnings);
   if (!eosTokens.empty())
     model.eosTokens = eosTokens;

@@ -2,6 +2,7 @@
 #include "runtime/rl/tasks/dataset_task.h"
 
 #include "runtime/core/hash.h"
+#include "runtime/formats/io.h"
 #include "runtime/rl/tasks/task_random.h"
 
 #include <fmt/format.h>
@@ -34,6 +35,7 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
         "data has a limit of tokens but no tokenizer; give one");
   std::vector<PromptRow> kept;
   int64_t longest = 0;
+  std::string number; // the first answer that is one and makes a row too long
   for (PromptRow &row : rows) {
     auto where = [&] {
       return fmt::format("data {}:{}", options.path.string(), row.line);
@@ -45,16 +47,25 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
         return std::move(*tokens).takeStatus().within(where());
     int64_t tokens = *prompt + *answer + 1; // and the end of the text
     longest = std::max(longest, tokens);
-    if (tokens <= options.maximumTokens)
+    if (tokens <= options.maximumTokens) {
       kept.push_back(std::move(row));
+    } else if (!row.number.empty() && number.empty()) {
+      NIBBLE_ASSIGN(int64_t asWritten, countAnswer(row.number));
+      if (*prompt + asWritten + 1 <= options.maximumTokens)
+        number = fmt::format("; the answer of line {} is the number {}, which "
+                             "is {} characters written out: put the text that "
+                             "is wanted in quotes",
+                             row.line, printable(row.number, 40),
+                             row.reference.size());
+    }
   }
   size_t before = std::exchange(rows, std::move(kept)).size();
   if (before == rows.size())
     return std::string();
   return fmt::format("{} left out of training as longer than {} tokens with "
-                     "their answers (longest {}; {})",
+                     "their answers (longest {}; {}){}",
                      before - rows.size(), options.maximumTokens, longest,
-                     options.maximumTokensKey);
+                     options.maximumTokensKey, number);
 }
 
 // Moves some rows out of the list; both keep their order.

@@ -104,6 +104,18 @@ bool isMessages(const Json &value) {
          });
 }
 
+constexpr const char *kChat =
+    "a list of chat messages, and chat templates are not supported yet";
+
+// The first field of a row that is a conversation.
+std::optional<std::string> chatIn(const Json &row) {
+  if (row.is_object())
+    for (const auto &[key, value] : row.items())
+      if (isMessages(value))
+        return key;
+  return std::nullopt;
+}
+
 // The value at a path of a row (DataOptions). `setting` names the path to the
 // user: "task.answer_field".
 Result<const Json *> findPath(const Json &row, const std::string &path,
@@ -142,6 +154,12 @@ Result<const Json *> findPath(const Json &row, const std::string &path,
                         : value->is_array()
                             ? fmt::format("{} entries, from 0", value->size())
                             : "no fields, it is " + kindOf(*value);
+      if (auto chat = walked.empty() ? chatIn(row) : std::nullopt)
+        return wrong(fmt::format(
+            "is missing: the row has {}, and \"{}\" is {}; name a field of "
+            "plain text in {}, such as \"{}.0.content\" for the first message "
+            "alone",
+            has, printable(*chat, 40), kChat, setting, printable(*chat, 40)));
       if (walked.empty())
         return wrong(fmt::format(
             "is missing: the row has {}; add it, or name another in {}", has,
@@ -159,9 +177,10 @@ Result<const Json *> findPath(const Json &row, const std::string &path,
   }
 }
 
-// The text at a path of a row; a number's plain decimal, where numbers may be.
+// The text at a path of a row; a number's plain decimal where numbers may be,
+// for which `number` is not null: it gets a number that is longer written out.
 Result<std::string> textAt(const Json &row, const std::string &path,
-                           const char *setting, bool mayBeNumber,
+                           const char *setting, std::string *number,
                            const std::string &where) {
   NIBBLE_ASSIGN(const Json *value, findPath(row, path, setting, where));
   if (value->is_string())
@@ -171,20 +190,21 @@ Result<std::string> textAt(const Json &row, const std::string &path,
         "data {}: field \"{}\" is {}; correct the row or the field's name",
         where, path, why));
   };
-  if (auto number = numberText(*value); number && mayBeNumber) {
-    if (auto text = plainDecimal(*number))
+  if (auto written = numberText(*value); written && number) {
+    auto text = plainDecimal(*written);
+    if (text && text->size() > written->size())
+      *number = *written;
+    if (text)
       return *text;
     return wrong(fmt::format("the number {}, too long to write out; write the "
                              "text that is wanted in quotes",
-                             printable(*number, 40)));
+                             printable(*written, 40)));
   }
   if (isMessages(*value))
-    return wrong(fmt::format(
-        "a list of chat messages, and chat templates are not supported yet; "
-        "name a field of plain "
-        "text in {}, such as \"{}.0.content\" for the first message alone",
-        setting, path));
-  const char *wanted = mayBeNumber ? "a text or a number" : "a text";
+    return wrong(fmt::format("{}; name a field of plain text in {}, such as "
+                             "\"{}.0.content\" for the first message alone",
+                             kChat, setting, path));
+  const char *wanted = number ? "a text or a number" : "a text";
   if (value->is_array() && !value->empty())
     return wrong(fmt::format(
         "a list, not {}; name a place in it in {}, such as \"{}.0\"", wanted,
@@ -212,7 +232,7 @@ Result<PromptRow> parseRow(std::string_view text, const std::string &where,
   PromptRow row;
   NIBBLE_ASSIGN(row.prompt,
                 textAt(object, options.promptField, "task.prompt_field",
-                       /*mayBeNumber=*/false, where));
+                       /*number=*/nullptr, where));
   if (row.prompt.empty())
     return Status::badInput(
         fmt::format("data {}: field \"{}\" is empty; remove the row", where,
@@ -220,7 +240,7 @@ Result<PromptRow> parseRow(std::string_view text, const std::string &where,
   if (!options.referenceField.empty()) {
     NIBBLE_ASSIGN(row.reference,
                   textAt(object, options.referenceField, "task.answer_field",
-                         /*mayBeNumber=*/true, where));
+                         &row.number, where));
   }
   return row;
 }

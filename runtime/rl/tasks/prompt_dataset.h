@@ -30,6 +30,9 @@ struct DataOptions {
 struct PromptRow {
   std::string prompt;
   std::string reference;
+  // Of a reference that is a number and longer written out, the number as the
+  // file has it: "1e400". Mostly empty.
+  std::string number;
   // In the file, from 1: names the row in messages and logs.
   int64_t line = 0;
 };

@@ -88,11 +88,11 @@ TEST(Pattern, CloseNames) {
     return closeNames(parsed(text), names);
   };
   using Names = std::vector<std::string>;
-  EXPECT_EQ(close("down_prj"), Names{"model.layers.0.mlp.down_proj"});
+  EXPECT_EQ(close("down_prj"), Names{"model.layers.0.mlp.down_proj.weight"});
   EXPECT_EQ(close("re:.*down_porj$"), Names{"model.layers.0.mlp.down_proj"});
-  EXPECT_EQ(close("embed_token\\.weight"), Names{"model.embed_tokens"});
+  EXPECT_EQ(close("embed_token\\.weight"), Names{"model.embed_tokens.weight"});
   EXPECT_EQ(close("layers\\.7\\.mlp\\.up_proj"),
-            Names{"model.layers.0.mlp.up_proj"});
+            Names{"model.layers.0.mlp.up_proj.weight"});
   EXPECT_EQ(close("re:.*self_atn.*"),
             (Names{"model.layers.0.self_attn.q_proj",
                    "model.layers.0.self_attn.o_proj"}));

@@ -85,12 +85,26 @@ void expectProblem(const Texts &found,
 TEST(Selection, PatternsWithoutEffectAreErrors) {
   expectProblem(chosen({}, {"down_prj"}),
                 {"exclude 'down_prj' matches no weight",
-                 "close names: model.layers.0.mlp.down_proj"});
+                 "close names: model.layers.0.mlp.down_proj.weight"});
+  // The name that is shown is the one that the pattern is held against.
+  expectProblem(chosen({}, {"re:.*down_prj"}),
+                {"close names: model.layers.0.mlp.down_proj"});
+  EXPECT_FALSE(chosen({}, {"re:.*down_prj"})[0].ends_with(".weight"));
+  expectProblem(chosen({}, {"^model.layers.0.mlp.down_proj$"}),
+                {"it is searched in names of tensors, which end with .weight "
+                 "('model.layers.0.mlp.down_proj.weight')"});
+  // Norms come first in the model, and last here.
+  expectProblem(chosen({}, {"model.layers.9"}),
+                {"close names: model.layers.0.self_attn.q_proj.weight, "
+                 "model.layers.0.self_attn.o_proj.weight, "
+                 "model.layers.0.mlp.up_proj.weight"});
+  expectProblem(chosen({}, {"input_layrnorm"}),
+                {"close names: model.layers.0.input_layernorm.weight"});
   expectProblem(chosen({"re:.*qproj"}, {}),
                 {"include 're:.*qproj' matches no weight", "q_proj"});
   expectProblem(chosen({"mlp", "conv1d"}, {}),
                 {"include 'conv1d'",
-                 "names are such as model.layers.0.self_attn.q_proj"});
+                 "names are such as model.layers.0.self_attn.q_proj.weight"});
   expectProblem(chosen({}, {"re:down_proj"}),
                 {"from the start", "re:.*", "'model.layers.0.mlp.down_proj'"});
   expectProblem(chosen({}, {"re:.*down_proj.weight"}), {"no .weight"});

@@ -11,6 +11,10 @@
 // RUN: not nibble-opt %s --nibble-quantize="exclude=re:.*up_prj" 2>&1 | FileCheck %s --check-prefix=UNMATCHED
 // RUN: not nibble-opt %s --nibble-quantize="include=re:up_proj" 2>&1 | FileCheck %s --check-prefix=ANCHORED
 // RUN: not nibble-opt %s --nibble-quantize="exclude=re:" 2>&1 | FileCheck %s --check-prefix=EMPTY
+// RUN: not nibble-opt %s --nibble-quantize="exclude=''" 2>&1 | FileCheck %s --check-prefix=NOTHING
+// RUN: not nibble-opt %s --nibble-quantize="include=" 2>&1 | FileCheck %s --check-prefix=NOTHING
+// RUN: not nibble-opt %s --nibble-quantize="scheme=none include={}" 2>&1 | FileCheck %s --check-prefix=NOTHING
+// RUN: not nibble-opt %s --nibble-quantize="scheme=none exclude=zz" 2>&1 | FileCheck %s --check-prefix=NONE
 
 // SCHEME: nibble-quantize: scheme 'int3' is not one; there are int4, int8, fp8{{.*}} and none
 // CONVENTION: nibble-quantize: convention 'ours' is not one; there are nibble, slime and compressed-tensors
@@ -23,6 +27,8 @@
 // REGEX2: nibble-quantize: exclude '[' is no regular expression
 // UNMATCHED: nibble-quantize: exclude 're:.*up_prj' matches no weight of this model; close names: layers.7.up_proj
 // ANCHORED: nibble-quantize: include 're:up_proj' matches no weight of this model; re: matches from the start of the module's name
+// NOTHING: nibble-quantize: {{in|ex}}clude '' is an empty expression, which would match every name
+// NONE: nibble-quantize: exclude 'zz' matches no weight of this model; names are such as layers.7.up_proj.weight
 // EMPTY: nibble-quantize: exclude 're:' is an empty expression, which would match every name; leave it out, or write default-exclude=false
 
 // N2, with the name that the checkpoint gives the tensor.

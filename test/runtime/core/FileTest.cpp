@@ -9,7 +9,9 @@
 
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +33,47 @@ TEST(File, WritesAtomically) {
   EXPECT_EQ(hashFile(folder / "b")->hash, hash128(large));
   EXPECT_EQ(hashFile(folder / "b")->bytes, 300000);
   EXPECT_EQ(readFile(folder / "b", 1000).status().code(), Code::kBadInput);
+}
+
+TEST(File, APipeIsWrittenIntoAndStays) {
+  TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::symlink("pipe", (folder / "link").c_str()), 0);
+  // Not blocking, so that neither side waits for the other.
+  Descriptor reader(
+      ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  ASSERT_TRUE(reader.isOpen());
+  for (const char *name : {"pipe", "link"}) {
+    Status status = writeFileAtomically(folder / name, "text");
+    EXPECT_TRUE(status.isOk()) << status.message();
+    char buffer[8] = {};
+    EXPECT_EQ(::read(reader.get(), buffer, sizeof(buffer)), 4) << name;
+    EXPECT_STREQ(buffer, "text");
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(folder / "pipe"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(*listFolder(folder.path()),
+            (std::vector<std::string>{"link", "pipe"}));
+}
+
+TEST(File, LinksAreFollowed) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(makeFolders(folder / "there").isOk());
+  ASSERT_TRUE(writeFileAtomically(folder / "there" / "file", "old").isOk());
+  ASSERT_EQ(::symlink("there/file", (folder / "link").c_str()), 0);
+  ASSERT_EQ(::symlink("there/new", (folder / "dangling").c_str()), 0);
+  for (const char *name : {"link", "dangling"}) {
+    Status status = writeFileAtomically(folder / name, name);
+    EXPECT_TRUE(status.isOk()) << status.message();
+    EXPECT_TRUE(std::filesystem::is_symlink(folder / name)) << name;
+  }
+  EXPECT_EQ(*readFile(folder / "there" / "file"), "link");
+  EXPECT_EQ(*readFile(folder / "there" / "new"), "dangling");
+  EXPECT_EQ(*listFolder(folder / "there"),
+            (std::vector<std::string>{"file", "new"}));
+  ASSERT_EQ(::symlink("round", (folder / "round").c_str()), 0);
+  EXPECT_THAT(writeFileAtomically(folder / "round", "x").message(),
+              HasSubstr("round: Too many levels of symbolic links"));
 }
 
 TEST(File, ErrorsNameThePathAndTheReason) {

@@ -369,6 +369,8 @@ TEST(RunFolder, RefusedRunLosesNothing) {
   ASSERT_TRUE(FakeWorld(config).grpo().isOk());
   auto unfinished = folder / "out/model.tmp.2147483646"; // above any process id
   ASSERT_TRUE(makeFolders(unfinished).isOk());
+  auto page = folder / "out/report.html.tmp.2147483646.0";
+  ASSERT_TRUE(writeFileAtomically(page, "half").isOk());
   auto before = *listFolder(folder / "out/checkpoints");
   config.run.keepCheckpoints = 1;
   EXPECT_EQ(FakeWorld(config).grpo().code(), Code::kUsage);
@@ -377,6 +379,7 @@ TEST(RunFolder, RefusedRunLosesNothing) {
   ASSERT_TRUE(FakeWorld(config).grpo({}, true).isOk());
   EXPECT_LT(listFolder(folder / "out/checkpoints")->size(), before.size());
   EXPECT_FALSE(std::filesystem::exists(unfinished));
+  EXPECT_FALSE(std::filesystem::exists(page));
 }
 
 TEST(RunFolder, DamagedCheckpointFallsBackAndArrivesAtTheSameBytes) {

@@ -265,6 +265,27 @@ TEST_F(EngineTest, BadRequestsAreNamed) {
             Code::kUsage);
 }
 
+TEST_F(EngineTest, OneContextFitsWhereItIsAskedFor) {
+  auto requests = someRequests(12);
+  auto small = engine({.cacheBytes = 1});
+  EXPECT_EQ(small.status().code(), Code::kUsage);
+  EXPECT_THAT(small.status().message(),
+              testing::AllOf(HasSubstr("cannot hold one context of 40 tokens"),
+                             HasSubstr("set rollout.cache_megabytes to 1, or "
+                                       "model.context_length to")));
+  auto grown = engine({.cacheBytes = 1, .holdsOneContext = true});
+  ASSERT_TRUE(grown.isOk()) << grown.status().message();
+  auto roomy = engine();
+  auto one = grown->generate(requests, 0), many = roomy->generate(requests, 0);
+  ASSERT_TRUE(one.isOk()) << one.status().message();
+  ASSERT_TRUE(many.isOk());
+  EXPECT_LT(grown->statistics().cacheBytes, roomy->statistics().cacheBytes);
+  ASSERT_EQ(one->size(), many->size());
+  for (size_t r = 0; r < one->size(); ++r)
+    for (size_t i = 0; i < (*one)[r].size(); ++i)
+      EXPECT_EQ((*one)[r][i].tokens, (*many)[r][i].tokens);
+}
+
 TEST_F(EngineTest, NaNStopsTheRunNamingTheSample) {
   table.as<uint16_t>()[3 * 16 + 2] = 0x7FC0;
   auto made = engine();

@@ -161,6 +161,43 @@ TEST_F(Rounding, CountsWhatTheGridChanges) {
   }
 }
 
+// What is written has the count that a comparison of the two checkpoints finds.
+TEST_F(Rounding, CountsWhatWritingChanges) {
+  const Scheme theirs{Kind::kInt4, 32, Convention::kCompressedTensors};
+  struct Case {
+    Scheme stored, written;
+  } cases[] = {{{Kind::kInt4, 32}, {Kind::kInt4, 32}},
+               {{Kind::kInt4, 32}, {Kind::kInt4, 16}},
+               {{Kind::kInt4, 0}, {Kind::kInt4, 32}},
+               {theirs, {Kind::kInt4, 32}},
+               {theirs, theirs}};
+  for (const Case &c : cases) {
+    auto model = packed(c.stored);
+    TemporaryFolder folder;
+    ASSERT_TRUE(writeQuantizedCheckpoint(model->checkpoint().folder(),
+                                         folder / "again", c.written, kNames)
+                    .isOk());
+    auto again = Model::open(folder / "again");
+    ASSERT_TRUE(again.isOk());
+    int64_t expected = 0;
+    for (const std::string &name : kNames) {
+      Tensor before = *model->checkpoint().readAs(name, DType::kF32),
+             after = *(*again)->checkpoint().readAs(name, DType::kF32);
+      for (int64_t i = 0; i < before.elements(); ++i)
+        expected += before.as<float>()[i] != after.as<float>()[i];
+    }
+    GridChoice choice = choiceOf(c.written);
+    choice.isWritten = true;
+    auto report = roundAgain(model->checkpoint(), choice);
+    ASSERT_TRUE(report.isOk());
+    std::printf("%s written as %s: %ld of %ld values change\n",
+                toString(c.stored).c_str(), toString(c.written).c_str(),
+                long(report->changedValues), long(report->values));
+    EXPECT_EQ(report->changedValues, expected);
+    EXPECT_EQ(expected > 0, !(c.stored == c.written));
+  }
+}
+
 TEST_F(Rounding, SaysHowToKeepThem) {
   Scheme own{Kind::kInt4, 16};
   auto model = packed(own);

@@ -1,7 +1,7 @@
 // A product with a weight that stays linalg gets a word at its place, with the reason; with strict that is an error.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear --verify-diagnostics
 // RUN: not nibble-opt %s -split-input-file --nibble-recognize-linear=strict 2>&1 | FileCheck %s
-// CHECK-COUNT-16: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
+// CHECK-COUNT-21: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
 
 func.func @main(%x: tensor<4x64xf16>, %w: tensor<64x32xf16> {nn.parameter = "w"}) -> tensor<4x32xf16> {
   %z = arith.constant dense<0.0> : tensor<4x32xf16>
@@ -223,4 +223,42 @@ func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %w: tensor<4x8xf32> {n
   %2 = linalg.reduce { arith.addf } ins(%r : tensor<4x8xf32>) outs(%z8 : tensor<8xf32>) dimensions = [0]
   %3 = linalg.reduce { arith.addf } ins(%s : tensor<4x8xf32>) outs(%z : tensor<4xf32>) dimensions = [1]
   return %0, %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<8xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A weight that no argument brings is none that can be quantized, wherever the module holds it: in a global of ml_program or of memref, in a
+// function without arguments, as codes that are scaled first. What a call leaves for the next one is no weight.
+ml_program.global private @g(dense<1.0> : tensor<32x64xf32>) : tensor<32x64xf32>
+ml_program.global private mutable @set(dense<1.0> : tensor<64x32xf32>) : tensor<64x32xf32>
+ml_program.global private mutable @kept(dense<0.0> : tensor<64x32xf32>) : tensor<64x32xf32>
+memref.global "private" constant @m : memref<64x32xf32> = dense<1.0>
+func.func private @made() -> tensor<64x32xf32>
+func.func @main(%x: tensor<4x64xf32>, %new: tensor<64x32xf32>, %x2: tensor<4x2xf32>, %z2: tensor<4x2xf32>) -> (tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x2xf32>, tensor<4x32xf32>) {
+  %z = arith.constant dense<0.0> : tensor<4x32xf32>
+  %g = ml_program.global_load_const @g : tensor<32x64xf32>
+  %e = tensor.empty() : tensor<64x32xf32>
+  %t = linalg.transpose ins(%g : tensor<32x64xf32>) outs(%e : tensor<64x32xf32>) permutation = [1, 0]
+  // expected-warning @below {{'linalg.matmul' does not become nn.linear, so its weight cannot be quantized: the value of @g is no parameter; make it an argument with nn.parameter}}
+  %0 = linalg.matmul ins(%x, %t : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %s = ml_program.global_load @set : tensor<64x32xf32>
+  // expected-warning @below {{the value of @set is no parameter}}
+  %1 = linalg.matmul ins(%x, %s : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %m = memref.get_global @m : memref<64x32xf32>
+  %b = bufferization.to_tensor %m : memref<64x32xf32> to tensor<64x32xf32>
+  // expected-warning @below {{the value of @m is no parameter}}
+  %2 = linalg.matmul ins(%x, %b : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %f = call @made() : () -> tensor<64x32xf32>
+  // expected-warning @below {{the value of @made is no parameter}}
+  %3 = linalg.matmul ins(%x, %f : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
+  %codes = arith.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+  %scale = arith.constant dense<0.5> : tensor<2x2xf32>
+  %wide = arith.sitofp %codes : tensor<2x2xi8> to tensor<2x2xf32>
+  %w = arith.mulf %wide, %scale : tensor<2x2xf32>
+  // expected-warning @below {{a constant of the module is no parameter}}
+  %4 = linalg.matmul ins(%x2, %w : tensor<4x2xf32>, tensor<2x2xf32>) outs(%z2 : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %k = ml_program.global_load @kept : tensor<64x32xf32>
+  %5 = linalg.matmul ins(%x, %k : tensor<4x64xf32>, tensor<64x32xf32>) outs(%z : tensor<4x32xf32>) -> tensor<4x32xf32>
+  ml_program.global_store @kept = %new : tensor<64x32xf32>
+  return %0, %1, %2, %3, %4, %5 : tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x32xf32>, tensor<4x2xf32>, tensor<4x32xf32>
 }

@@ -543,4 +543,64 @@ TEST(ModelConfig, GenerationConfigSaysWhatIsIgnored) {
       << parsed->warnings[0];
 }
 
+// Tokens that others force or forbid, a start token, and two types of one
+// model: each has one word, in both files.
+TEST(ModelConfig, WhatIsNotAppliedIsSaid) {
+  auto warningsOf = [](const char *fields) {
+    Json config = base();
+    config.update(Json::parse(fields));
+    auto parsed = ModelConfig::parse(config, "config.json");
+    EXPECT_TRUE(parsed.isOk()) << parsed.status().message();
+    Scratch scratch;
+    scratch.put("config.json", base().dump());
+    scratch.put("generation_config.json", fields);
+    auto read = ModelConfig::read(scratch.path());
+    EXPECT_TRUE(read.isOk()) << read.status().message();
+    EXPECT_EQ(parsed->warnings.size(), read->warnings.size()) << fields;
+    return parsed->warnings;
+  };
+  struct Case {
+    const char *fields, *says;
+  } cases[] = {
+      {R"({"forced_eos_token_id":2})", "forced_eos_token_id is not applied"},
+      {R"({"forced_bos_token_id":2})", "forced_bos_token_id is not applied"},
+      {R"({"suppress_tokens":[1,2]})", "suppress_tokens is not applied"},
+      {R"({"begin_suppress_tokens":[1]})",
+       "begin_suppress_tokens is not applied"},
+      {R"({"bad_words_ids":[[1]]})", "bad_words_ids is not applied"},
+      {R"({"decoder_start_token_id":16777216})",
+       "decoder_start_token_id 16777216 is outside the vocabulary"},
+      {R"({"decoder_start_token_id":"x"})",
+       "decoder_start_token_id \"x\" is outside the vocabulary"}};
+  for (const Case &c : cases) {
+    auto warnings = warningsOf(c.fields);
+    ASSERT_EQ(warnings.size(), 1u) << c.fields;
+    EXPECT_NE(warnings[0].find(std::string("config.json: ") + c.says),
+              std::string::npos)
+        << warnings[0];
+  }
+  EXPECT_TRUE(
+      warningsOf(
+          R"({"forced_eos_token_id":null,"suppress_tokens":[],"decoder_start_token_id":1})")
+          .empty());
+
+  auto typesOf = [](const char *older, const char *newer) {
+    Json config = base();
+    config["torch_dtype"] = older;
+    config["dtype"] = newer;
+    auto parsed = ModelConfig::parse(config, "config.json");
+    EXPECT_TRUE(parsed.isOk());
+    EXPECT_EQ(parsed->dtype, newer);
+    return parsed->warnings;
+  };
+  EXPECT_TRUE(typesOf("bfloat16", "bfloat16").empty());
+  auto warnings = typesOf("float16", "bfloat16");
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(
+      warnings[0].find("config.json: torch_dtype is \"float16\" and dtype "
+                       "is \"bfloat16\", which is the one that is taken"),
+      std::string::npos)
+      << warnings[0];
+}
+
 } // namespace

@@ -282,6 +282,39 @@ TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
             4u); // reinforcement learning trains on what it samples
 }
 
+// Written out, a number may be far longer than in the file.
+TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
+  Config config;
+  config.task.name = "jsonl";
+  config.task.heldOutPath =
+      write("held.jsonl", "{\"prompt\":\"a\",\"answer\":\"b\"}\n");
+  config.rollout.sampling.maxNewTokens = 1;
+  LetterCodec codec;
+  auto said = [&](const std::string &rows) {
+    config.task.path = write("numbers.jsonl", rows);
+    std::string lines;
+    auto task = createTask(
+        config, codec, 300, [&](const std::string &line) { lines += line; },
+        true);
+    EXPECT_TRUE(task.isOk()) << task.status().message();
+    return lines;
+  };
+  std::string good = "{\"prompt\":\"b\",\"answer\":1e3}\n";
+  EXPECT_THAT(said(good + "{\"prompt\":\"c\",\"answer\":1e400}\n"),
+              HasSubstr("; 1 left out of training as longer than 300 tokens "
+                        "with their answers (longest 403; the context of the "
+                        "model); the answer of line 2 is the number 1e400, "
+                        "which is 401 characters written out: put the text "
+                        "that is wanted in quotes"));
+  // Not where the prompt or a text is what is too long.
+  EXPECT_THAT(said(good + "{\"prompt\":\"" + std::string(30, 'c') +
+                   "\",\"answer\":\"" + std::string(300, 'd') +
+                   "\"}\n{\"prompt\":\"" + std::string(298, 'e') +
+                   "\",\"answer\":1e3}\n"),
+              testing::AllOf(HasSubstr("; 2 left out of training"),
+                             testing::Not(HasSubstr("the number"))));
+}
+
 // A loop on a file: evaluates each held-out problem once, and does not go on
 // with other prompts.
 TEST_F(DatasetTaskTest, ARunGoesOnOnlyWithThePromptsItBeganWith) {

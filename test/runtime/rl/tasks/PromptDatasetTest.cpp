@@ -163,6 +163,14 @@ TEST_F(PromptData, ChatMessagesAreNotSupportedYet) {
       "data.jsonl:1: field \"prompt\" is a list of chat messages, and chat "
       "templates are not supported yet; name a "
       "field of plain text in task.prompt_field, such as \"prompt.0.content\"");
+  // Said at once where the row has nothing else.
+  expectBad(
+      R"({"messages":[{"role":"user","content":"1+1="}],"answer":"2"})",
+      "data.jsonl:1: field \"prompt\" is missing: the row has \"answer\", "
+      "\"messages\", and \"messages\" is a list of chat messages, and chat "
+      "templates are not supported yet; name a field of plain text in "
+      "task.prompt_field, such as \"messages.0.content\" for the first message "
+      "alone");
   DataOptions options;
   options.promptField = "messages";
   expectBad(
