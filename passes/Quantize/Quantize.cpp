@@ -88,7 +88,7 @@ class QuantizePass : public nibble::impl::QuantizePassBase<QuantizePass> {
 public:
   QuantizePass() = default;
   QuantizePass(const QuantizePassOptions &options)
-      : QuantizePassBase(options), isFromText(false) {}
+      : QuantizePassBase(options), isFromText_(false) {}
   void runOnOperation() override;
 
 private:
@@ -97,12 +97,12 @@ private:
   // empty pattern, which MLIR reads as none.
   std::vector<std::string> patternsOf(const ListOption<std::string> &option) {
     std::vector<std::string> patterns(option.begin(), option.end());
-    if (patterns.empty() && isFromText && option.hasValue())
+    if (patterns.empty() && isFromText_ && option.hasValue())
       patterns.emplace_back();
     return patterns;
   }
 
-  bool isFromText = true; // the options; else a program made them
+  bool isFromText_ = true; // the options; else a program made them
 };
 
 } // namespace

@@ -187,7 +187,8 @@ AtomicFile::~AtomicFile() {
 
 Result<AtomicFile> AtomicFile::create(const fs::path &path) {
   static std::atomic<unsigned> counter{0};
-  fs::path place = placeOfFile(path), temporary = place;
+  fs::path place = placeOfFile(path);
+  fs::path temporary = place;
   if (!place.empty())
     temporary += fmt::format(".tmp.{}.{}", getpid(), counter.fetch_add(1));
   NIBBLE_ASSIGN(FileWriter writer,

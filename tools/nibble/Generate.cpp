@@ -60,8 +60,8 @@ RolloutOptions rolloutOptions(const std::vector<Request> &requests,
   RolloutOptions options;
   int64_t samples = 0, longest = 0;
   for (const Request &request : requests) {
-    int64_t prompt = std::ssize(request.prompt),
-            fresh = std::min(request.sampling.maxNewTokens, mostPositions);
+    int64_t prompt = std::ssize(request.prompt);
+    int64_t fresh = std::min(request.sampling.maxNewTokens, mostPositions);
     longest = std::max(longest, prompt + fresh);
     samples += request.samples;
   }

@@ -192,8 +192,9 @@ TEST(Grid, N7FirstNotFiniteIsNamed) {
 // amax * 1/16 with changing signs; one group of 16 for every amax, or a block
 // for every 64th.
 std::vector<uint16_t> everyAmax(const Scheme &scheme, PackedLayout &layout) {
-  int64_t side = scheme.groupSize, step = scheme.row().inBlocks ? 64 : 1,
-          rows = scheme.row().inBlocks ? side : 1;
+  int64_t side = scheme.groupSize;
+  int64_t step = scheme.row().inBlocks ? 64 : 1;
+  int64_t rows = scheme.row().inBlocks ? side : 1;
   std::vector<uint16_t> weight;
   for (int64_t amax = 0; amax <= kBf16LargestFinite; amax += step)
     for (int64_t i = 0; i < rows * side; ++i) {

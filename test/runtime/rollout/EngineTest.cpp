@@ -276,7 +276,8 @@ TEST_F(EngineTest, OneContextFitsWhereItIsAskedFor) {
   auto grown = engine({.cacheBytes = 1, .holdsOneContext = true});
   ASSERT_TRUE(grown.isOk()) << grown.status().message();
   auto roomy = engine();
-  auto one = grown->generate(requests, 0), many = roomy->generate(requests, 0);
+  auto one = grown->generate(requests, 0);
+  auto many = roomy->generate(requests, 0);
   ASSERT_TRUE(one.isOk()) << one.status().message();
   ASSERT_TRUE(many.isOk());
   EXPECT_LT(grown->statistics().cacheBytes, roomy->statistics().cacheBytes);

@@ -181,8 +181,8 @@ TEST_F(Rounding, CountsWhatWritingChanges) {
     ASSERT_TRUE(again.isOk());
     int64_t expected = 0;
     for (const std::string &name : kNames) {
-      Tensor before = *model->checkpoint().readAs(name, DType::kF32),
-             after = *(*again)->checkpoint().readAs(name, DType::kF32);
+      Tensor before = *model->checkpoint().readAs(name, DType::kF32);
+      Tensor after = *(*again)->checkpoint().readAs(name, DType::kF32);
       for (int64_t i = 0; i < before.elements(); ++i)
         expected += before.as<float>()[i] != after.as<float>()[i];
     }
