@@ -15,9 +15,9 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
   ScalarBody body;
   DenseMap<mlir::Value, unsigned> slotOf;
   auto define = [&](mlir::Value value) {
-    unsigned slot = body.slots.size();
+    unsigned slot = body.slots_.size();
     slotOf[value] = slot;
-    body.slots.emplace_back();
+    body.slots_.emplace_back();
     return slot;
   };
   // A scalar of the body itself, or one from outside, whose slot is filled now.
@@ -26,7 +26,7 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
     if (found != slotOf.end())
       return found->second;
     unsigned slot = define(value);
-    body.slots[slot] = elementOf(call[value], 0);
+    body.slots_[slot] = elementOf(call[value], 0);
     return slot;
   };
 
@@ -48,7 +48,7 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
       Call inner(call.interpreter, own, &op);
       if (failed(kernelTable().find(constant.getOperationName())(inner)))
         return failure();
-      body.slots[define(constant)] = elementOf(inner[constant], 0);
+      body.slots_[define(constant)] = elementOf(inner[constant], 0);
       continue;
     }
     // The size of a tensor from outside is the same in every iteration.
@@ -59,7 +59,7 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
           dimension >= static_cast<int64_t>(source.shape.size()))
         return op.emitOpError()
                << "in the reference: no dimension " << dimension;
-      body.slots[define(dim)].integer = source.extent(dimension);
+      body.slots_[define(dim)].integer = source.extent(dimension);
       continue;
     }
     if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
@@ -70,7 +70,7 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
       step.dimension = index.getDim();
     } else if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
       step.in.push_back(use(assertion.getArg()));
-      body.steps.push_back(std::move(step));
+      body.steps_.push_back(std::move(step));
       continue;
     } else {
       step.function = findScalarFunction(op.getName().getStringRef());
@@ -82,10 +82,10 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
         step.in.push_back(use(operand));
     }
     step.out = define(op.getResult(0));
-    body.steps.push_back(std::move(step));
+    body.steps_.push_back(std::move(step));
   }
   for (mlir::Value operand : block.getTerminator()->getOperands())
-    body.yields.push_back(use(operand));
+    body.yields_.push_back(use(operand));
   return body;
 }
 

@@ -408,8 +408,6 @@ void QuantizePass::runOnOperation() {
     return signalPassFailure();
   if (quantizer.reportUnquantized(strict) > 0 && strict)
     return signalPassFailure();
-  quantized += quantizer.quantized;
-  copied += quantizer.copied;
   if (quantizer.quantized == 0)
     refuse("the weights that include and exclude name are quantized already");
 }
