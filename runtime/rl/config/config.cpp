@@ -256,7 +256,8 @@ Status checkObjective(const RLConfig &rl) {
   const Objective *objective = builtinObjective(rl.objective);
   if (!objective || !objective->takes("advantage"))
     return Status::usage(fmt::format(
-        "rl.objective: '{}' is neither {} nor the path of an .mlir file",
+        "rl.objective: '{}' is neither {} nor the path of an .mlir file; "
+        "choose one of these",
         rl.objective, objectiveNames(" nor ", " nor ", "advantage")));
   for (const ObjectiveOption &option : objectiveKeys()) {
     std::string key(option.key);
