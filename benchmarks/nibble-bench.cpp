@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
   CLI11_PARSE(app, argc, argv);
 
   omp_set_num_threads(plan.threads);
-  bool wide = host::describeCpu(plan.host.cpu).machine.vectorFloats == 16;
+  bool wide = host::describeCpu(plan.host.cpu).target.vectorFloats == 16;
   // Measured around every figure; the largest counts. On a machine that others
   // use too it must not be a bad moment that a figure is compared with.
   Limits limits;

@@ -1,13 +1,14 @@
 // THE order of lowering. Each stage says why it stands where it stands and ends
-// with its contract, so that a mistake is reported where it was made. What
-// follows the last stage is bufferize, then the lowering to one of the targets
-// (passes/LowerToHost/Pipeline.cpp, passes/LowerToHopper/Pipeline.cpp).
+// with its contract, so that a mistake is reported where it was made. The
+// tables at the end of the stages are all there is: nibble-opt, lib/Driver and
+// lib/Target run their rows.
 #include "passes/Pipelines.h"
 
 #include "passes/Bufferize/Pipeline.h"
 #include "passes/Fuse/Passes.h"
 #include "passes/LowerToHopper/Pipeline.h"
 #include "passes/LowerToHost/Pipeline.h"
+#include "passes/Target/Passes.h"
 #include "passes/Verify/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -103,6 +104,44 @@ static void buildLogitsFuse(OpPassManager &pm, const StageOptions &) {
   buildFuse(pm);
 }
 
+// On tensors, where ops still say who reads what: launches that become one, the
+// layout of packed weights, gradients that matrix instructions take.
+static void buildHopperTensors(OpPassManager &pm, const StageOptions &) {
+  hopper::buildHopperTensorPipeline(pm);
+  addContract(pm, "hopper-tensors");
+}
+
+// Behind all that looks at values: from here on there is only memory.
+static void buildBufferize(OpPassManager &pm, const StageOptions &) {
+  buildBufferizePipeline(pm);
+  addContract(pm, "bufferize");
+}
+
+// Kernels are written while a buffer's shape is still in its type.
+static void buildHostLoops(OpPassManager &pm, const StageOptions &options) {
+  host::buildHostLoopsPipeline(pm, options.profile);
+  addContract(pm, kHostLoops);
+}
+
+// Last: what is left are loops and vectors, which LLVM's dialect has forms for.
+static void buildLowerToHost(OpPassManager &pm, const StageOptions &) {
+  host::buildHostLLVMPipeline(pm);
+  addContract(pm, "lower-to-host");
+}
+
+// The counterpart of host-loops: launches in the functions, kernels beside
+// them.
+static void buildHopperKernels(OpPassManager &pm, const StageOptions &) {
+  hopper::buildHopperKernelsPipeline(pm);
+  addContract(pm, kHopperKernels);
+}
+
+// Last: the functions are commands already, only kernels are lowered further.
+static void buildLowerToHopper(OpPassManager &pm, const StageOptions &) {
+  hopper::buildHopperNVVMPipeline(pm);
+  addContract(pm, "lower-to-hopper");
+}
+
 static constexpr Stage kLogits[] = {{"import", buildImport},
                                     {"quantize", buildQuantize},
                                     {"fuse", buildLogitsFuse}};
@@ -118,9 +157,40 @@ static constexpr Stage kRollout[] = {{"import", buildImport},
                                      {"rollout", buildRollout},
                                      {"fuse", buildRolloutFuse}};
 
+static constexpr Stage kHost[] = {{"bufferize", buildBufferize},
+                                  {kHostLoops, buildHostLoops},
+                                  {"lower-to-host", buildLowerToHost}};
+
+static constexpr Stage kHopper[] = {{"hopper-tensors", buildHopperTensors},
+                                    {"bufferize", buildBufferize},
+                                    {kHopperKernels, buildHopperKernels},
+                                    {"lower-to-hopper", buildLowerToHopper}};
+
 ArrayRef<Stage> nibble::logitsStages() { return kLogits; }
 ArrayRef<Stage> nibble::trainingStages() { return kTraining; }
 ArrayRef<Stage> nibble::rolloutStages() { return kRollout; }
+ArrayRef<Stage> nibble::hostStages() { return kHost; }
+ArrayRef<Stage> nibble::hopperStages() { return kHopper; }
+
+bool nibble::hasStage(ArrayRef<Stage> stages, StringRef name) {
+  return llvm::any_of(stages,
+                      [&](const Stage &stage) { return stage.name == name; });
+}
+
+std::pair<ArrayRef<Stage>, ArrayRef<Stage>>
+nibble::splitBehind(ArrayRef<Stage> stages, StringRef name) {
+  assert(hasStage(stages, name) && "a table lost one of its rows");
+  size_t count = 0;
+  while (stages[count++].name != name)
+    ;
+  return {stages.take_front(count), stages.drop_front(count)};
+}
+
+void nibble::buildStages(OpPassManager &pm, ArrayRef<Stage> stages,
+                         const StageOptions &options) {
+  for (const Stage &stage : stages)
+    stage.build(pm, options);
+}
 
 namespace {
 
@@ -177,17 +247,12 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
 } // namespace
 
-static void buildAll(OpPassManager &pm, ArrayRef<Stage> stages,
-                     const StageOptions &options) {
-  for (const Stage &stage : stages)
-    stage.build(pm, options);
-}
-
-void nibble::buildLowerToHopperPipeline(OpPassManager &pm) {
-  hopper::buildHopperTensorPipeline(pm);
-  buildBufferizePipeline(pm);
-  hopper::buildHopperKernelsPipeline(pm);
-  hopper::buildHopperNVVMPipeline(pm);
+// What a module is compiled for where nobody has said it: known machines, not
+// the one that nibble-opt runs on, so that its output is the same everywhere.
+static void addTarget(OpPassManager &pm, std::string_view name) {
+  SetTargetPassOptions options;
+  options.target = std::string(name);
+  pm.addPass(createSetTargetPass(options));
 }
 
 void nibble::registerStagePipelines() {
@@ -195,39 +260,41 @@ void nibble::registerStagePipelines() {
       "nibble-training",
       "An imported model to its training program, on tensors",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        buildAll(pm, trainingStages(), options.stageOptions());
+        buildStages(pm, trainingStages(), options.stageOptions());
       });
   PassPipelineRegistration<PipelineOptions>(
       "nibble-rollout", "An imported model to its rollout program, on tensors",
       [](OpPassManager &pm, const PipelineOptions &options) {
-        buildAll(pm, rolloutStages(), options.stageOptions());
+        buildStages(pm, rolloutStages(), options.stageOptions());
       });
   registerBufferizePipeline();
-  PassPipelineRegistration<>("nibble-host-loops",
-                             "Tensors to loops over buffers, kernels written "
-                             "(first half of lower-to-host)",
+  PassPipelineRegistration<>(
+      "nibble-host-loops",
+      "Tensors to loops over buffers, kernels written "
+      "(first half of lower-to-host)",
+      [](OpPassManager &pm) {
+        addTarget(pm, kAvx2.name);
+        buildStages(pm, splitBehind(hostStages(), kHostLoops).first);
+      });
+  PassPipelineRegistration<>("nibble-lower-to-host",
+                             "Tensors to the LLVM dialect for a CPU",
                              [](OpPassManager &pm) {
-                               buildBufferizePipeline(pm);
-                               host::buildHostLoopsPipeline(
-                                   pm, host::MachineModel());
+                               addTarget(pm, kAvx2.name);
+                               buildStages(pm, hostStages());
                              });
   PassPipelineRegistration<>(
-      "nibble-lower-to-host", "Tensors to the LLVM dialect for a CPU",
+      "nibble-hopper-kernels",
+      "Tensors to launches and kernels of the hopper "
+      "dialect (first half of lower-to-hopper)",
       [](OpPassManager &pm) {
-        buildBufferizePipeline(pm);
-        host::buildHostLoopsPipeline(pm, host::MachineModel());
-        host::buildHostLLVMPipeline(pm, host::MachineModel());
+        addTarget(pm, kH200.name);
+        buildStages(pm, splitBehind(hopperStages(), kHopperKernels).first);
       });
-  PassPipelineRegistration<>("nibble-hopper-kernels",
-                             "Tensors to launches and kernels of the hopper "
-                             "dialect (first half of lower-to-hopper)",
-                             [](OpPassManager &pm) {
-                               hopper::buildHopperTensorPipeline(pm);
-                               buildBufferizePipeline(pm);
-                               hopper::buildHopperKernelsPipeline(pm);
-                             });
   PassPipelineRegistration<>(
       "nibble-lower-to-hopper",
       "Tensors to launches and kernels of the nvvm dialect",
-      [](OpPassManager &pm) { buildLowerToHopperPipeline(pm); });
+      [](OpPassManager &pm) {
+        addTarget(pm, kH200.name);
+        buildStages(pm, hopperStages());
+      });
 }

@@ -2,6 +2,8 @@
 // docs/dialects/hopper.md.
 #pragma once
 
+#include "lib/KnownTargets/gpu.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/LLVMIR/LLVMTypes.h"
 #include "mlir/IR/Builders.h"
@@ -15,6 +17,9 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/Hopper/HopperDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Hopper/HopperAttributes.h.inc"
 
 #define GET_TYPEDEF_CLASSES
 #include "dialects/Hopper/HopperTypes.h.inc"
@@ -65,10 +70,7 @@ struct LinearChoices {
   }
 };
 
-// Shared memory that a block can have on sm_90.
-inline constexpr int64_t kSharedLimit = 227 << 10;
-// Bytes of a kernel's parameters on sm_90 (PTX ISA 8.1, kernel function
-// parameters).
-inline constexpr int64_t kParameterLimit = 32764;
+// What every Hopper GPU has; the dialect is about nothing else.
+inline constexpr const GpuArchitecture &kArchitecture = kSm90a;
 
 } // namespace nibble::hopper

@@ -6,9 +6,13 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
+using namespace nibble;
 using namespace nibble::hopper;
 
 #include "dialects/Hopper/HopperDialect.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Hopper/HopperAttributes.cpp.inc"
 
 #define GET_TYPEDEF_CLASSES
 #include "dialects/Hopper/HopperTypes.cpp.inc"
@@ -17,6 +21,10 @@ using namespace nibble::hopper;
 #include "dialects/Hopper/HopperOps.cpp.inc"
 
 void HopperDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/Hopper/HopperAttributes.cpp.inc"
+      >();
   addTypes<
 #define GET_TYPEDEF_LIST
 #include "dialects/Hopper/HopperTypes.cpp.inc"
@@ -27,15 +35,44 @@ void HopperDialect::initialize() {
       >();
 }
 
+LogicalResult TargetAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 StringRef name, int64_t sms) {
+  const GpuTarget *target = findGpuTarget(name);
+  if (!target || target->architecture != &kArchitecture) {
+    InFlightDiagnostic diagnostic = emitError();
+    diagnostic << "'" << name << "' is no Hopper GPU that is known; known are";
+    StringRef separator = " ";
+    for (const GpuTarget *known : kGpuTargets)
+      if (known->architecture == &kArchitecture) {
+        diagnostic << separator << StringRef(known->name);
+        separator = ", ";
+      }
+    return diagnostic;
+  }
+  if (sms < 0 || sms > target->sms)
+    return emitError() << "'" << name << "' has " << target->sms
+                       << " multiprocessors; " << sms
+                       << " cannot be used, give 0 for all or fewer";
+  return success();
+}
+
+GpuTarget TargetAttr::getFacts() const {
+  GpuTarget facts = *findGpuTarget(getName());
+  if (getSms() != 0)
+    facts.sms = getSms();
+  return facts;
+}
+
 LogicalResult RingType::verify(function_ref<InFlightDiagnostic()> emitError,
                                int64_t stages, int64_t bytes,
                                int64_t consumers) {
   if (stages < 1 || consumers < 1 || bytes < 1 || bytes % 1024 != 0)
     return emitError() << "a ring has at least one stage and one consumer, and "
                           "slots of a multiple of 1024 bytes";
-  if (stages > kSharedLimit / (bytes + 16)) // the product may overflow
+  constexpr int64_t limit = kArchitecture.sharedBytesOfBlock;
+  if (stages > limit / (bytes + 16)) // the product may overflow
     return emitError() << "a ring of " << stages << " stages of " << bytes
-                       << " bytes does not fit into the " << kSharedLimit
+                       << " bytes does not fit into the " << limit
                        << " bytes of shared memory";
   return success();
 }

@@ -1,4 +1,4 @@
-//===- HopperTypes.td - rings and tensor maps -------------------------------===//
+//===- HopperTypes.td - rings, tensor maps and targets ------------------------===//
 
 #ifndef NIBBLE_DIALECTS_HOPPER_HOPPERTYPES
 #define NIBBLE_DIALECTS_HOPPER_HOPPERTYPES
@@ -15,6 +15,7 @@ def Hopper_Dialect : Dialect {
     dialect; `nibble-lower-hopper` turns the body into nvvm and llvm. Values are those of one thread unless an op says otherwise.
   }];
   let useDefaultTypePrinterParser = 1;
+  let useDefaultAttributePrinterParser = 1;
 }
 
 class Hopper_Type<string name, string typeMnemonic> : TypeDef<Hopper_Dialect, name> { let mnemonic = typeMnemonic; }
@@ -45,6 +46,31 @@ def Hopper_TensorMapType : Hopper_Type<"TensorMap", "tensor_map"> {
   let summary = "How the copy engine cuts boxes out of a row-major tensor (PTX ISA, tensors).";
   let description = [{
     128 bytes that the runtime makes at the launch from the buffer's address; in a kernel a pointer to its parameter.
+  }];
+}
+
+def Hopper_TargetAttr : AttrDef<Hopper_Dialect, "Target"> {
+  let mnemonic = "target";
+  let summary = "The GPU that the kernels of a module are for.";
+  let description = [{
+    The value of `kernel.target` on a module. `name` is a GPU that `lib/KnownTargets/gpu.h` knows, and with it come its facts: multiprocessors,
+    shared memory, registers, clock, rates, chip and PTX version. `sms` stands where the kernels may use only so many of its
+    multiprocessors, as in a MIG instance. The number of multiprocessors decides how a linear is split, and so the order of its sums
+    (docs/numerics.md).
+
+    Example:
+
+    ```mlir
+    module attributes {kernel.target = #hopper.target<"h200">} {}
+    module attributes {kernel.target = #hopper.target<"h200", sms = 60>} {}
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"a GPU of lib/KnownTargets/gpu.h">:$name, OptionalParameter<"int64_t", "0: all">:$sms);
+  let assemblyFormat = "`<` $name (`,` `sms` `=` $sms^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// What is known of it, with the multiprocessors that may be used.
+    GpuTarget getFacts() const;
   }];
 }
 

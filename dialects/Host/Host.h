@@ -1,6 +1,8 @@
-// The host dialect: lane operations. See the generated page
-// docs/dialects/host.md.
+// The host dialect: lane operations, and the CPU that they are for. See the
+// generated page docs/dialects/host.md.
 #pragma once
+
+#include "lib/KnownTargets/cpu.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
@@ -12,6 +14,9 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/Host/HostDialect.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Host/HostAttributes.h.inc"
 
 #define GET_OP_CLASSES
 #include "dialects/Host/HostOps.h.inc"

@@ -11,6 +11,31 @@ def Host_Dialect : Dialect {
   let name = "host";
   let cppNamespace = "::nibble::host";
   let summary = "What a CPU does: the lane operations that upstream's vector dialect does not name.";
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def Host_TargetAttr : AttrDef<Host_Dialect, "Target"> {
+  let mnemonic = "target";
+  let summary = "The CPU that the kernels of a module are for.";
+  let description = [{
+    The value of `kernel.target` on a module. `cpu` is LLVM's name of it. The figures decide tiles and instructions, never bits:
+    architectural vector registers, float32 values in one of them (16, 8, or 4 for a CPU without the lane permutes of AVX2), bytes of a core's
+    first-level data cache and of its second-level cache.
+
+    Example:
+
+    ```mlir
+    module attributes {kernel.target = #host.target<cpu = "x86-64-v3", vector_registers = 16, vector_floats = 8, l1_bytes = 32768, l2_bytes = 1048576>} {}
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"LLVM's name">:$cpu, "int64_t":$vector_registers, "int64_t":$vector_floats, "int64_t":$l1_bytes,
+                        "int64_t":$l2_bytes);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    static TargetAttr get(::mlir::MLIRContext *context, const CpuTarget &facts);
+    CpuTarget getFacts() const;
+  }];
 }
 
 def Host_LaneLookupOp : Op<Host_Dialect, "lane_lookup", [Pure, AllTypesMatch<["table", "y"]>]> {

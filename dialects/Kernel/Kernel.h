@@ -1,9 +1,11 @@
-// The kernel dialect: nn and qat ops over buffers. See the generated page
+// The kernel dialect: nn and qat ops over buffers, and the machine that they
+// are for. See the generated page
 // docs/dialects/kernel.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -15,3 +17,27 @@
 
 #define GET_OP_CLASSES
 #include "dialects/Kernel/KernelOps.h.inc"
+
+namespace nibble::kernel {
+
+// On a module: the machine that its kernels are for, #host.target or
+// #hopper.target.
+inline constexpr llvm::StringLiteral kTargetAttr = "kernel.target";
+
+// The machine that the module's kernels are for. Reports an error when there is
+// none, or another kind than TargetAttr is of.
+template <typename TargetAttr>
+mlir::FailureOr<TargetAttr> targetOf(mlir::ModuleOp module) {
+  mlir::Attribute attribute = module->getAttr(kTargetAttr);
+  if (!attribute)
+    return module.emitError() << "has no " << kTargetAttr
+                              << ", which says what its kernels are for; "
+                                 "nibble-set-target adds it";
+  if (auto target = llvm::dyn_cast<TargetAttr>(attribute))
+    return target;
+  return module.emitError()
+         << "is for " << attribute << ", and kernels of " << TargetAttr::name
+         << " are asked for; compile it for the machine that it names";
+}
+
+} // namespace nibble::kernel

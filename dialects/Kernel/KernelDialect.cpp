@@ -17,6 +17,17 @@ void KernelDialect::initialize() {
       >();
 }
 
+LogicalResult KernelDialect::verifyOperationAttribute(Operation *op,
+                                                      NamedAttribute named) {
+  if (named.getName() != kTargetAttr)
+    return op->emitError() << "the kernel dialect has no attribute "
+                           << named.getName() << " for ops; it has "
+                           << kTargetAttr;
+  if (!isa<ModuleOp>(op))
+    return op->emitError() << kTargetAttr << " belongs on a module";
+  return success();
+}
+
 void ComputeOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
         &effects) {

@@ -15,7 +15,12 @@ def Kernel_Dialect : Dialect {
     After bufferization a `nn` or `qat` op is one `kernel.compute`: its name, its attributes, the buffers it reads and the buffers it
     writes. Each target outlines every distinct one and writes its body: `nibble-emit-host-kernels` for a CPU,
     `nibble-emit-hopper-kernels` for an H200.
+
+    The attribute `kernel.target` of a module says which machine the kernels are for: `#host.target<...>` or `#hopper.target<...>`. Passes that
+    write kernels read every fact about the machine from it. Each target's dialect has an attribute of its own, because a CPU and a GPU share
+    no fact; a module has one of them, because a program runs in one place.
   }];
+  let hasOperationAttrVerify = 1;
 }
 
 def Kernel_ComputeOp : Op<Kernel_Dialect, "compute", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {

@@ -18,6 +18,7 @@
 #include "passes/Pipelines.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Rollout/Passes.h"
+#include "passes/Target/Passes.h"
 #include "passes/Verify/Passes.h"
 
 #include "mlir/InitAllDialects.h"
@@ -46,6 +47,7 @@ void nibble::registerAllPasses() {
   registerNibbleBufferizePasses();
   registerNibbleLowerToHostPasses();
   registerNibbleLowerToHopperPasses();
+  registerNibbleTargetPasses();
   registerNibbleVerifyPasses();
   registerStagePipelines();
 }

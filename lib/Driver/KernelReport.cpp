@@ -18,7 +18,8 @@ struct Work {
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
 };
 
-Status addWork(const DeviceProgram &program, int function, int64_t tokens,
+Status addWork(const DeviceProgram &program, int function,
+               const GpuTarget &target, int64_t tokens,
                std::vector<Work> &work) {
   std::vector<Shape> shapes;
   for (const ProgramValue &argument : program.functions[function].arguments) {
@@ -38,7 +39,8 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens,
     of.isKnown &= touched.has_value();
     of.bytes += bytes;
     of.operations += operations;
-    of.floor += std::max(bytes / kCopyRate, operations / kMatrixRate);
+    of.floor += std::max(bytes / target.copyBytesPerSecond,
+                         operations / target.matrixOperationsPerSecond);
   }
   return Status::ok();
 }
@@ -47,18 +49,18 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens,
 
 Result<std::string> kernelReport(const DeviceProgram &program,
                                  const nvptx::Assembly &assembly,
-                                 int64_t tokens) {
+                                 const GpuTarget &target, int64_t tokens) {
   std::vector<Work> work(program.kernels.size());
   for (size_t i = 0; i < program.functions.size(); ++i)
     if (program.functions[i].exported)
-      NIBBLE_TRY(addWork(program, static_cast<int>(i), tokens, work));
+      NIBBLE_TRY(addWork(program, static_cast<int>(i), target, tokens, work));
   bool assembled = !assembly.kernels.empty();
-  std::string text =
-      fmt::format("of every function called once with {} tokens; floors of "
-                  "{:g} bytes/s and {:g} operations/s; {}\n",
-                  tokens, kCopyRate, kMatrixRate,
-                  assembled ? "registers and spills by ptxas"
-                            : "no ptxas: registers and spills are not known");
+  std::string text = fmt::format(
+      "of every function called once with {} tokens; floors of "
+      "{:g} bytes/s and {:g} operations/s; {}\n",
+      tokens, target.copyBytesPerSecond, target.matrixOperationsPerSecond,
+      assembled ? "registers and spills by ptxas"
+                : "no ptxas: registers and spills are not known");
   text +=
       fmt::format("{:>8} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10}  {}\n",
                   "threads", "shared", "registers", "spills", "launches", "MB",

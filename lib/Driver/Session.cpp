@@ -174,6 +174,14 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module,
   return Program::create(table, *program);
 }
 
+Result<GpuTarget> Session::deviceTarget(mlir::ModuleOp module) {
+  errors_.clear();
+  auto target = nvptx::setTarget(module);
+  if (failed(target))
+    return failure(Code::kBadInput, "the target is unknown");
+  return *target;
+}
+
 Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
                                                 bool assemble,
                                                 nvptx::Assembly *log) {

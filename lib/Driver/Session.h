@@ -2,6 +2,7 @@
 // whose warnings go to who asks for them.
 #pragma once
 
+#include "lib/KnownTargets/gpu.h"
 #include "lib/Target/NVPTX/Assemble.h"
 #include "runtime/bundle/device/device_program.h"
 #include "runtime/core/program.h"
@@ -69,6 +70,10 @@ public:
   // Compiles for this machine; the module is consumed.
   Result<Program> compileForHost(mlir::ModuleOp module,
                                  const HostOptions &options = {});
+
+  // The GPU that compileForDevice compiles `module` for: the one that it says,
+  // or else an H200. Bad input when it is for a CPU.
+  Result<GpuTarget> deviceTarget(mlir::ModuleOp module);
 
   // Compiles for a device (cuda, or simt: the same kernels); the module is
   // consumed. With `assemble` and where ptxas is installed, machine code goes

@@ -3,15 +3,16 @@
 #include "lib/Driver/Stages.h"
 
 #include "lib/Target/Host/Machine.h"
-#include "passes/Bufferize/Pipeline.h"
-#include "passes/LowerToHost/Pipeline.h"
-#include "passes/Verify/Passes.h"
+#include "lib/Target/NVPTX/Compile.h"
 #include "runtime/core/file.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
 
 namespace nibble {
 
@@ -31,18 +32,22 @@ Status StageRunner::dump(mlir::ModuleOp module, const std::string &stage) {
       textOf(module));
 }
 
+Status checkStage(const std::string &name, llvm::ArrayRef<Stage> stages) {
+  std::vector<std::string> known;
+  for (llvm::ArrayRef<Stage> table : {stages, hostStages(), hopperStages()})
+    for (const Stage &stage : table)
+      if (!llvm::is_contained(known, stage.name.str()))
+        known.push_back(stage.name.str());
+  if (llvm::is_contained(known, name))
+    return Status::ok();
+  return Status::usage(
+      fmt::format("stage '{}' is not one of this program's: {}; "
+                  "choose one of them",
+                  name, fmt::join(known, ", ")));
+}
+
 Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
                         const std::string &last) {
-  if (!last.empty() && last != kLowerToHost && last != kLowerToHopper &&
-      llvm::none_of(stages,
-                    [&](const Stage &stage) { return stage.name == last; })) {
-    std::string known;
-    for (const Stage &stage : stages)
-      known += stage.name.str() + ", ";
-    return Status::usage(fmt::format(
-        "stage '{}' is not one of this program's: {}{}, {}; choose one of them",
-        last, known, kLowerToHost, kLowerToHopper));
-  }
   for (const Stage &stage : stages) {
     std::string name = stage.name.str();
     NIBBLE_TRY(
@@ -57,31 +62,22 @@ Status StageRunner::run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
   return Status::ok();
 }
 
-Status StageRunner::lower(mlir::ModuleOp module, const HostOptions &host) {
-  host::MachineModel machine = host::describeCpu(host.cpu).machine;
-  auto build = [&](mlir::OpPassManager &pm) {
-    buildBufferizePipeline(pm);
-    host::buildHostLoopsPipeline(pm, machine);
-    host::buildHostLLVMPipeline(pm, machine);
-    VerifyStagePassOptions contract;
-    contract.stage = kLowerToHost;
-    pm.addPass(createVerifyStagePass(contract));
-  };
-  NIBBLE_TRY(session_.run(module, kLowerToHost, build)
-                 .within(std::string("stage ") + kLowerToHost));
-  return dump(module, kLowerToHost);
+Status StageRunner::setTarget(llvm::function_ref<mlir::LogicalResult()> set) {
+  return succeeded(set())
+             ? Status::ok()
+             : session_.failure(Code::kBadInput, "the target is unknown");
 }
 
-Status StageRunner::lowerToHopper(mlir::ModuleOp module) {
-  auto build = [&](mlir::OpPassManager &pm) {
-    buildLowerToHopperPipeline(pm);
-    VerifyStagePassOptions contract;
-    contract.stage = kLowerToHopper;
-    pm.addPass(createVerifyStagePass(contract));
-  };
-  NIBBLE_TRY(session_.run(module, kLowerToHopper, build)
-                 .within(std::string("stage ") + kLowerToHopper));
-  return dump(module, kLowerToHopper);
+Status StageRunner::lowerToHost(mlir::ModuleOp module, const HostOptions &host,
+                                const std::string &last) {
+  NIBBLE_TRY(setTarget([&] { return host::setTarget(module, host.cpu); }));
+  return run(module, hostStages(), last);
+}
+
+Status StageRunner::lowerToHopper(mlir::ModuleOp module,
+                                  const std::string &last) {
+  NIBBLE_TRY(setTarget([&] { return nvptx::setTarget(module); }));
+  return run(module, hopperStages(), last);
 }
 
 } // namespace nibble

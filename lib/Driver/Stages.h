@@ -1,5 +1,6 @@
 // A module through the stages of passes/Pipelines.cpp, to the end or to one of
-// them, each result written for reading.
+// them, each result written for reading. What is compiled is lowered by
+// lib/Target itself, by the same stages.
 #pragma once
 
 #include "lib/Driver/Session.h"
@@ -9,11 +10,6 @@
 
 namespace nibble {
 
-// The last stages before machine code, one for each target. They work on a
-// copy: what is compiled is lowered by the compiler itself.
-inline constexpr const char *kLowerToHost = "lower-to-host";
-inline constexpr const char *kLowerToHopper = "lower-to-hopper";
-
 class StageRunner {
 public:
   // `dumpStages`: folder for one numbered file a stage, made when it is not
@@ -22,22 +18,30 @@ public:
       : session_(session), options_(std::move(options)),
         dumpStages_(std::move(dumpStages)) {}
 
-  // Runs `stages` in their order, up to and with the one called `last`; empty:
-  // all. Usage error naming the stages when none is.
+  // Runs `stages` in their order, up to and with the one called `last`; when
+  // none is, or `last` is empty: all.
   Status run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
              const std::string &last = "");
-  // Stage lower-to-host or lower-to-hopper, with its contract.
-  Status lower(mlir::ModuleOp module, const HostOptions &host);
-  Status lowerToHopper(mlir::ModuleOp module);
+  // hostStages or hopperStages likewise, for the machine that the module says
+  // it is for, or else for a CPU or an H200.
+  Status lowerToHost(mlir::ModuleOp module, const HostOptions &host,
+                     const std::string &last = "");
+  Status lowerToHopper(mlir::ModuleOp module, const std::string &last = "");
 
 private:
   Status dump(mlir::ModuleOp module, const std::string &stage);
+  // Runs `set`, which gives the module its target.
+  Status setTarget(llvm::function_ref<mlir::LogicalResult()> set);
 
   Session &session_;
   StageOptions options_;
   std::string dumpStages_;
   int dumped_ = 0;
 };
+
+// Usage error naming the stages when none of `stages` nor of a lowering is
+// called `name`.
+Status checkStage(const std::string &name, llvm::ArrayRef<Stage> stages);
 
 // The module as text.
 std::string textOf(mlir::ModuleOp module);

@@ -29,14 +29,17 @@ class EmitHopperKernels final
     : public nibble::impl::EmitHopperKernelsPassBase<EmitHopperKernels> {
 public:
   void runOnOperation() override {
+    FailureOr<TargetAttr> target =
+        nibble::kernel::targetOf<TargetAttr>(getOperation());
+    if (failed(target))
+      return signalPassFailure();
+    nibble::GpuTarget facts = target->getFacts();
     KernelTable table;
     addDeviceKernels(table);
-    addLinearKernels(table);
-    addAttentionKernels(table);
-    addAttentionGradKernels(table);
+    addHopperKernels(table, *facts.architecture);
 
     getOperation().walk([](memref::StoreOp store) { copyOnDevice(store); });
-    KernelWriter writer(getOperation());
+    KernelWriter writer(getOperation(), facts);
     FailureOr<SmallVector<UpdateBatch>> batches =
         findUpdateBatches(getOperation());
     if (failed(batches))
@@ -64,6 +67,17 @@ public:
   }
 
 private:
+  // The kernels whose instructions the architecture has.
+  static void addHopperKernels(KernelTable &table,
+                               const nibble::GpuArchitecture &architecture) {
+    if (!architecture.hasWarpgroupMatrix || !architecture.hasTensorCopies ||
+        !architecture.hasClusters || !architecture.hasRegisterMoves)
+      return;
+    addLinearKernels(table);
+    addAttentionKernels(table);
+    addAttentionGradKernels(table);
+  }
+
   // A scalar that is loaded only to be stored elsewhere is copied where it
   // lies: the host never sees it.
   static void copyOnDevice(memref::StoreOp store) {

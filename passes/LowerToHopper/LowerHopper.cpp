@@ -1,6 +1,8 @@
 // nibble-lower-hopper: lowers the hopper dialect inside kernels to nvvm.
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToHopper/Passes.h"
+
+#include "mlir/Transforms/DialectConversion.h"
 #include "llvm/ADT/Statistic.h"
 
 #define DEBUG_TYPE "nibble-lower-hopper"
@@ -21,18 +23,30 @@ namespace {
 
 constexpr StringLiteral kSharedSymbol = "nibble_shared";
 
-// The addresses of a ring's parts for one use.
+// A ring is the address of its first slot; how many slots and bytes there are
+// stays in the type of the op that uses it.
+class RingsAsAddresses final : public TypeConverter {
+public:
+  RingsAsAddresses() {
+    addConversion([](Type type) { return type; });
+    addConversion([](RingType type) -> Type {
+      return LLVM::LLVMPointerType::get(type.getContext(), /*addressSpace=*/3);
+    });
+  }
+};
+
+// The addresses of a ring's parts, for use number `use` where one is given.
 struct RingUse {
   Emitter &b;
   RingType type;
   Value base, stage, phase;
 
-  RingUse(Emitter &b, Value ring, Value use) : RingUse(b, ring) {
+  RingUse(Emitter &b, RingType type, Value base)
+      : b(b), type(type), base(base) {}
+  RingUse(Emitter &b, RingType type, Value base, Value use)
+      : RingUse(b, type, base) {
     stage = b.remI(use, type.getStages());
     phase = b.andI(b.divI(use, type.getStages()), 1);
-  }
-  RingUse(Emitter &b, Value ring) : b(b), type(cast<RingType>(ring.getType())) {
-    base = b.sharedMemory(ring.getDefiningOp<RingOp>().getOffset());
   }
   Value slot() const { return b.atByte(base, b.mulI(stage, type.getBytes())); }
   Value full(Value stage) const {
@@ -45,8 +59,15 @@ struct RingUse {
   }
 };
 
-void lower(RingInitOp op, Emitter &b) {
-  RingUse ring(b, op.getRing());
+// One function for each op: `in` are its operands as lowered so far. It returns
+// the op's result, or its results, or nothing when it has none.
+
+Value lower(RingOp op, RingOp::Adaptor, Emitter &b) {
+  return b.sharedMemory(op.getOffset());
+}
+
+void lower(RingInitOp op, RingInitOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing());
   for (int64_t stage = 0; stage < ring.type.getStages(); ++stage) {
     emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;",
                {ring.full(b.i32(stage)), b.i32(1)});
@@ -56,25 +77,25 @@ void lower(RingInitOp op, Emitter &b) {
   emitEffect(b, "fence.mbarrier_init.release.cluster;", {});
 }
 
-Value lower(RingAcquireOp op, Emitter &b) {
-  RingUse ring(b, op.getRing(), op.getUse());
+Value lower(RingAcquireOp op, RingAcquireOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing(), in.getUse());
   waitParity(b, ring.empty(ring.stage), b.xorI(ring.phase, b.i32(1)));
   emitEffect(
       b,
       "{\n\t.reg .b64 state;\n\tmbarrier.arrive.expect_tx.shared::cta.b64 "
       "state, [$0], $1;\n\t}",
-      {ring.full(ring.stage), op.getBytes()});
+      {ring.full(ring.stage), in.getBytes()});
   return ring.slot();
 }
 
-Value lower(RingWaitOp op, Emitter &b) {
-  RingUse ring(b, op.getRing(), op.getUse());
+Value lower(RingWaitOp op, RingWaitOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing(), in.getUse());
   waitParity(b, ring.full(ring.stage), ring.phase);
   return ring.slot();
 }
 
-void lower(RingReleaseOp op, Emitter &b) {
-  RingUse ring(b, op.getRing(), op.getUse());
+void lower(RingReleaseOp op, RingReleaseOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing(), in.getUse());
   Value empty = ring.empty(ring.stage);
   if (!op.getBlocks())
     return emitEffect(
@@ -91,12 +112,12 @@ void lower(RingReleaseOp op, Emitter &b) {
       "@tells mapa.shared::cluster.u32 there, $0, $1;\n\t@tells "
       "mbarrier.arrive.shared::cluster.b64 _, [there];\n\t}",
       {empty, b.lane(),
-       b.select(op.getWhen(), b.i32(static_cast<int64_t>(*op.getBlocks())),
+       b.select(in.getWhen(), b.i32(static_cast<int64_t>(*op.getBlocks())),
                 b.i32(0))});
 }
 
-void lower(BulkCopyOp op, Emitter &b) {
-  RingUse ring(b, op.getRing(), op.getUse());
+void lower(BulkCopyOp op, BulkCopyOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing(), in.getUse());
   StringRef code =
       op.getOnce() ? "{\n\t.reg .b64 "
                      "policy;\n\tcreatepolicy.fractional.L2::evict_first.b64 "
@@ -107,19 +128,19 @@ void lower(BulkCopyOp op, Emitter &b) {
                    : "cp.async.bulk.shared::cluster.global.mbarrier::complete_"
                      "tx::bytes [$0], [$1], $2, [$3];";
   emitEffect(b, code,
-             {op.getDestination(), op.getSource(), op.getBytes(),
+             {in.getDestination(), in.getSource(), in.getBytes(),
               ring.full(ring.stage)});
 }
 
-void lower(TensorCopyOp op, Emitter &b) {
-  RingUse ring(b, op.getRing(), op.getUse());
-  SmallVector<Value> operands = {op.getDestination(), op.getMap()};
+void lower(TensorCopyOp op, TensorCopyOp::Adaptor in, Emitter &b) {
+  RingUse ring(b, op.getRing().getType(), in.getRing(), in.getUse());
+  SmallVector<Value> operands = {in.getDestination(), in.getMap()};
   std::string coordinates;
-  for (auto [i, coordinate] : llvm::enumerate(op.getCoordinates())) {
+  for (auto [i, coordinate] : llvm::enumerate(in.getCoordinates())) {
     operands.push_back(coordinate);
     coordinates += (i ? ", $" : "$") + std::to_string(i + 2);
   }
-  size_t rank = op.getCoordinates().size();
+  size_t rank = in.getCoordinates().size();
   operands.push_back(ring.full(ring.stage));
   std::string to, mask, code;
   if (auto blocks = op.getMulticast()) {
@@ -135,7 +156,7 @@ void lower(TensorCopyOp op, Emitter &b) {
   emitEffect(b, code, operands);
 }
 
-Value lower(SharedMemoryOp op, Emitter &b) {
+Value lower(SharedMemoryOp op, SharedMemoryOp::Adaptor, Emitter &b) {
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), 3);
   Value base = LLVM::AddressOfOp::create(b, pointer, kSharedSymbol);
   return LLVM::GEPOp::create(
@@ -146,7 +167,7 @@ Value lower(SharedMemoryOp op, Emitter &b) {
 // Bits 0-13 start address / 16, 16-29 leading and 32-45 stride byte offset /
 // 16, 62-63 swizzle: 1 for 128 bytes, 2 for 64, 3 for 32 (PTX ISA, "Matrix
 // descriptor format").
-Value lower(DescriptorOp op, Emitter &b) {
+Value lower(DescriptorOp op, DescriptorOp::Adaptor in, Emitter &b) {
   uint64_t mode = op.getSwizzle() == 128  ? 1
                   : op.getSwizzle() == 64 ? 2
                   : op.getSwizzle() == 32 ? 3
@@ -154,21 +175,21 @@ Value lower(DescriptorOp op, Emitter &b) {
   uint64_t fixed = static_cast<uint64_t>(op.getLeading() / 16) << 16 |
                    static_cast<uint64_t>(op.getStride() / 16) << 32 |
                    mode << 62;
-  Value address = b.shrI(b.andI(b.sharedAddress(op.getAddress()), 0x3FFFF), 4);
+  Value address = b.shrI(b.andI(b.sharedAddress(in.getAddress()), 0x3FFFF), 4);
   return b.orI(b.wide(address), b.i64(static_cast<int64_t>(fixed)));
 }
 
-Value lower(WgmmaOp op, Emitter &b) {
+Value lower(WgmmaOp op, WgmmaOp::Adaptor in, Emitter &b) {
   int64_t count =
-      cast<VectorType>(op.getAccumulator().getType()).getNumElements();
+      cast<VectorType>(in.getAccumulator().getType()).getNumElements();
   SmallVector<Value> operands;
-  bool registers = isa<VectorType>(op.getA().getType());
+  bool registers = isa<VectorType>(in.getA().getType());
   if (registers)
     for (int64_t i = 0; i < 4; ++i)
-      operands.push_back(b.extract(op.getA(), i));
+      operands.push_back(b.extract(in.getA(), i));
   else
-    operands.push_back(op.getA());
-  operands.push_back(op.getB());
+    operands.push_back(in.getA());
+  operands.push_back(in.getB());
   auto name = [&](int64_t i) { return "$" + std::to_string(i); };
   std::string sums;
   for (int64_t i = 0; i < count; ++i)
@@ -186,15 +207,15 @@ Value lower(WgmmaOp op, Emitter &b) {
                      "0, 0;\n\twgmma.mma_async.sync.aligned.m64n" +
                      std::to_string(2 * count) + "k16.f32.bf16.bf16 {" + sums +
                      "}, " + a + ", " + name(bAt) + flags + ";\n\t}";
-  return emitInPlace(b, code, op.getAccumulator(), operands)[0];
+  return emitInPlace(b, code, in.getAccumulator(), operands)[0];
 }
 
 // One shift, one mask with an or, an exact subtraction and one rounded product
 // for each pair of codes.
-Value lower(DequantizeOp op, Emitter &b) {
+Value lower(DequantizeOp op, DequantizeOp::Adaptor in, Emitter &b) {
   SmallVector<Value> registers;
   for (int64_t i = 0; i < 4; ++i) {
-    Value pair = i == 0 ? op.getCodes() : b.shrI(op.getCodes(), 4 * i);
+    Value pair = i == 0 ? in.getCodes() : b.shrI(in.getCodes(), 4 * i);
     // 128 + u: (pair & 0x000F000F) | 0x43004300 in one instruction, which ptxas
     // does not make of two.
     Value biased =
@@ -204,141 +225,101 @@ Value lower(DequantizeOp op, Emitter &b) {
                            {biased, b.i32(0x43084308)}); // - 136
     registers.push_back(
         emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(),
-                  {code, i % 2 ? op.getScaleHigh() : op.getScaleLow()}));
+                  {code, i % 2 ? in.getScaleHigh() : in.getScaleLow()}));
   }
   return b.fromElements(registers);
 }
 
 // One shift for all, a mask and a fused multiply-add for each pair of codes.
-Value lower(DequantizeSmallOp op, Emitter &b) {
+Value lower(DequantizeSmallOp op, DequantizeSmallOp::Adaptor in, Emitter &b) {
   SmallVector<Value> registers;
-  Value words[2] = {op.getCodes(), b.shrI(op.getCodes(), 8)};
+  Value words[2] = {in.getCodes(), b.shrI(in.getCodes(), 8)};
   for (int64_t i = 0; i < 4; ++i) {
     bool high = i % 2 == 1;
     Value pair = b.andI(words[i / 2], high ? 0x00F000F0 : 0x000F000F);
     registers.push_back(
         emitValue(b, "fma.rn.bf16x2 $0, $1, $2, $3;", b.getI32Type(),
-                  {pair, high ? op.getHigh() : op.getLow(),
-                   high ? op.getMinusHigh() : op.getMinusLow()}));
+                  {pair, high ? in.getHigh() : in.getLow(),
+                   high ? in.getMinusHigh() : in.getMinusLow()}));
   }
   return b.fromElements(registers);
 }
 
-void lower(RolesOp op, Emitter &b) {
-  Value thread = b.thread();
-  Value warpgroup = b.uniform(b.shrI(thread, 7));
-  auto move = [&](Region &from) {
-    Block *to = b.getInsertionBlock();
-    to->getOperations().splice(b.getInsertionPoint(),
-                               from.front().getOperations());
-  };
-  auto setRegisters = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
-    NVVM::SetMaxRegisterOp::create(b, static_cast<uint32_t>(count), action);
-  };
-  b.ifThenElse(
-      b.equal(warpgroup, 0),
-      [&] {
-        setRegisters(op.getProducerRegisters(),
-                     NVVM::SetMaxRegisterAction::decrease);
-        b.ifThen(b.equal(thread, 0), [&] { move(op.getProducer()); });
-      },
-      [&] {
-        setRegisters(op.getConsumerRegisters(),
-                     NVVM::SetMaxRegisterAction::increase);
-        move(op.getConsumers());
-      });
+SmallVector<Value> lower(WgmmaFenceOp, WgmmaFenceOp::Adaptor in, Emitter &b) {
+  return emitInPlace(b, "wgmma.fence.sync.aligned;", in.getAccumulators(), {});
 }
 
-class LowerHopper final
-    : public nibble::impl::LowerHopperPassBase<LowerHopper> {
-public:
-  void runOnOperation() override {
-    if (failed(checkKernels()))
-      return signalPassFailure();
-    OpBuilder b(&getContext());
-    b.setInsertionPointToStart(getOperation().getBody());
-    auto array = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
-    LLVM::GlobalOp::create(b, getOperation().getLoc(), array,
-                           /*isConstant=*/false, LLVM::Linkage::External,
-                           kSharedSymbol, Attribute(), /*alignment=*/1024,
-                           /*addrSpace=*/3);
-    // Roles first: what is in them is lowered where it lands. Shared memory
-    // last: the others ask for it.
-    lowerAll<RolesOp>();
-    lowerAll<RingInitOp, RingAcquireOp, RingWaitOp, RingReleaseOp, BulkCopyOp,
-             TensorCopyOp, DescriptorOp, WgmmaOp, WgmmaFenceOp, WgmmaWaitOp,
-             DequantizeOp, DequantizeSmallOp>();
-    lowerAll<RingOp>();
-    lowerAll<SharedMemoryOp>();
-    for (auto function :
-         llvm::make_early_inc_range(getOperation().getOps<gpu::GPUFuncOp>()))
-      makeKernel(function);
-  }
+SmallVector<Value> lower(WgmmaWaitOp op, WgmmaWaitOp::Adaptor in, Emitter &b) {
+  return emitInPlace(b,
+                     "wgmma.wait_group.sync.aligned " +
+                         std::to_string(op.getPending()) + ";",
+                     in.getAccumulators(), {});
+}
 
-private:
-  // What lowering relies on and no verifier says.
-  LogicalResult checkKernels() {
-    for (auto function : getOperation().getOps<gpu::GPUFuncOp>()) {
-      for (StringRef name : {kThreadsAttr, kClusterAttr})
-        if (!function->getAttrOfType<IntegerAttr>(name))
-          return function.emitError()
-                 << "has no integer '" << name
-                 << "'; a kernel is written for a block of known size";
-      WalkResult walked = function.walk([](Operation *op) {
-        for (Value operand : op->getOperands())
-          if (isa<RingType>(operand.getType()) &&
-              !operand.getDefiningOp<RingOp>()) {
-            op->emitError() << "has a ring that no hopper.ring gives; where it "
-                               "lies is known at compile time only";
-            return WalkResult::interrupt();
-          }
-        return WalkResult::advance();
-      });
-      if (walked.wasInterrupted())
-        return failure();
+void lower(gpu::ReturnOp, gpu::ReturnOp::Adaptor, Emitter &b) {
+  LLVM::ReturnOp::create(b, ValueRange());
+}
+
+template <typename Op> class Lowering final : public OpConversionPattern<Op> {
+public:
+  using OpConversionPattern<Op>::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(Op op, typename Op::Adaptor in,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter b(op.getLoc(), rewriter);
+    if constexpr (std::is_void_v<decltype(lower(op, in, b))>) {
+      lower(op, in, b);
+      rewriter.eraseOp(op);
+    } else {
+      rewriter.replaceOp(op, lower(op, in, b));
     }
     return success();
   }
+};
 
-  template <typename... Ops> void lowerAll() {
-    SmallVector<Operation *> ops;
-    getOperation().walk([&](Operation *op) {
-      if (isa<Ops...>(op))
-        ops.push_back(op);
-    });
-    for (Operation *op : ops) {
-      OpBuilder builder(op);
-      Emitter b(op->getLoc(), builder);
-      (lowerOne<Ops>(op, b) || ...);
-      op->erase();
-    }
+// A branch on the warpgroup, into which what the roles do moves.
+class LowerRoles final : public OpConversionPattern<RolesOp> {
+public:
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(RolesOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter b(op.getLoc(), rewriter);
+    Value thread = b.thread();
+    Value warpgroup = b.uniform(b.shrI(thread, 7));
+    auto move = [&](Region &from) {
+      rewriter.inlineBlockBefore(&from.front(), b.getInsertionBlock(),
+                                 b.getInsertionPoint());
+    };
+    auto setRegisters = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
+      NVVM::SetMaxRegisterOp::create(b, static_cast<uint32_t>(count), action);
+    };
+    b.ifThenElse(
+        b.equal(warpgroup, 0),
+        [&] {
+          setRegisters(op.getProducerRegisters(),
+                       NVVM::SetMaxRegisterAction::decrease);
+          b.ifThen(b.equal(thread, 0), [&] { move(op.getProducer()); });
+        },
+        [&] {
+          setRegisters(op.getConsumerRegisters(),
+                       NVVM::SetMaxRegisterAction::increase);
+          move(op.getConsumers());
+        });
+    rewriter.eraseOp(op);
+    return success();
   }
+};
 
-  template <typename Op> static bool lowerOne(Operation *op, Emitter &b) {
-    auto typed = dyn_cast<Op>(op);
-    if (!typed)
-      return false;
-    if constexpr (std::is_same_v<Op, WgmmaFenceOp>)
-      typed->replaceAllUsesWith(emitInPlace(b, "wgmma.fence.sync.aligned;",
-                                            typed.getAccumulators(), {}));
-    else if constexpr (std::is_same_v<Op, WgmmaWaitOp>)
-      typed->replaceAllUsesWith(
-          emitInPlace(b,
-                      "wgmma.wait_group.sync.aligned " +
-                          std::to_string(typed.getPending()) + ";",
-                      typed.getAccumulators(), {}));
-    else if constexpr (std::is_same_v<Op, RingOp>)
-      return true; // its users have asked it
-    else if constexpr (std::is_same_v<decltype(lower(typed, b)), Value>)
-      typed->getResult(0).replaceAllUsesWith(lower(typed, b));
-    else
-      lower(typed, b);
-    return true;
-  }
+// gpu.func to llvm.func, a kernel with the block that it was written for.
+class LowerKernel final : public OpConversionPattern<gpu::GPUFuncOp> {
+public:
+  using OpConversionPattern::OpConversionPattern;
 
-  // gpu.func to llvm.func, a kernel with the block that it was written for.
-  void makeKernel(gpu::GPUFuncOp function) {
-    OpBuilder b(function);
+  LogicalResult matchAndRewrite(gpu::GPUFuncOp function, OpAdaptor,
+                                ConversionPatternRewriter &b) const override {
     MLIRContext *context = b.getContext();
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context),
                                             function.getArgumentTypes());
@@ -386,13 +367,63 @@ private:
       }
     }
     ++NumKernels;
-    kernel.getBody().takeBody(function.getBody());
-    kernel.walk([&](gpu::ReturnOp end) {
-      OpBuilder inner(end);
-      LLVM::ReturnOp::create(inner, end.getLoc(), ValueRange());
-      end->erase();
-    });
-    function.erase();
+    b.inlineRegionBefore(function.getBody(), kernel.getBody(), kernel.end());
+    b.eraseOp(function);
+    return success();
+  }
+};
+
+// What lowering relies on and no verifier says.
+LogicalResult checkKernel(gpu::GPUFuncOp function) {
+  for (StringRef name : {kThreadsAttr, kClusterAttr})
+    if (!function->getAttrOfType<IntegerAttr>(name))
+      return function.emitError()
+             << "has no integer '" << name
+             << "'; a kernel is written for a block of known size";
+  WalkResult walked = function.walk([](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (isa<RingType>(operand.getType()) &&
+          !operand.getDefiningOp<RingOp>()) {
+        op->emitError() << "has a ring that no hopper.ring gives; where it "
+                           "lies is known at compile time only";
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(walked.wasInterrupted());
+}
+
+class LowerHopper final
+    : public nibble::impl::LowerHopperPassBase<LowerHopper> {
+public:
+  void runOnOperation() override {
+    gpu::GPUModuleOp kernels = getOperation();
+    for (auto function : kernels.getOps<gpu::GPUFuncOp>())
+      if (failed(checkKernel(function)))
+        return signalPassFailure();
+    OpBuilder b(&getContext());
+    b.setInsertionPointToStart(kernels.getBody());
+    auto array = LLVM::LLVMArrayType::get(b.getI8Type(), 0);
+    LLVM::GlobalOp::create(b, kernels.getLoc(), array,
+                           /*isConstant=*/false, LLVM::Linkage::External,
+                           kSharedSymbol, Attribute(), /*alignment=*/1024,
+                           /*addrSpace=*/3);
+    RingsAsAddresses types;
+    RewritePatternSet patterns(&getContext());
+    patterns.add<
+        LowerKernel, LowerRoles, Lowering<gpu::ReturnOp>,
+        Lowering<SharedMemoryOp>, Lowering<RingOp>, Lowering<RingInitOp>,
+        Lowering<RingAcquireOp>, Lowering<RingWaitOp>, Lowering<RingReleaseOp>,
+        Lowering<BulkCopyOp>, Lowering<TensorCopyOp>, Lowering<DescriptorOp>,
+        Lowering<WgmmaOp>, Lowering<WgmmaFenceOp>, Lowering<WgmmaWaitOp>,
+        Lowering<DequantizeOp>, Lowering<DequantizeSmallOp>>(types,
+                                                             &getContext());
+    ConversionTarget target(getContext());
+    target.addIllegalDialect<HopperDialect>();
+    target.addIllegalOp<gpu::GPUFuncOp, gpu::ReturnOp>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    if (failed(applyFullConversion(kernels, target, std::move(patterns))))
+      signalPassFailure();
   }
 };
 

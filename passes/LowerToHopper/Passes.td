@@ -60,6 +60,7 @@ def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp
   let description = [{
     Kernels of one key (what their code depends on) are written once, as `gpu.func` of one `gpu.module @kernels`, in arith, scf, nvvm and
     hopper. The functions keep allocations, integer arithmetic, calls and `hopper.launch`: commands, which need no code on the host.
+    Grids and splits are those of the GPU in the module's `kernel.target`.
 
     Example: `kernel.compute "nn.rms_norm" ins(%x, %w) outs(%y)` becomes `hopper.launch @kernels::@rms_norm_bf16_64_0 grid(...) args(%x, %w, %y, %rows)`.
   }];

@@ -57,9 +57,12 @@ void releaseScratch(func::FuncOp function, Emitter &b) {
 class EmitHostKernels final
     : public nibble::impl::EmitHostKernelsPassBase<EmitHostKernels> {
 public:
-  using EmitHostKernelsPassBase::EmitHostKernelsPassBase;
-
   void runOnOperation() override {
+    FailureOr<TargetAttr> target =
+        nibble::kernel::targetOf<TargetAttr>(getOperation());
+    if (failed(target))
+      return signalPassFailure();
+    nibble::CpuTarget machine = target->getFacts();
     KernelTable table;
     addNormKernels(table);
     addElementwiseKernels(table);
@@ -68,7 +71,6 @@ public:
     addLinearKernels(table);
     addQuantizeKernels(table);
 
-    MachineModel machine{vectorRegisters, vectorFloats, l1Bytes, l2Bytes};
     SymbolTable symbols(getOperation());
     DenseMap<Attribute, func::FuncOp> outlined;
     getOperation().walk(takeOneByOne);
@@ -100,7 +102,7 @@ public:
 private:
   FailureOr<func::FuncOp> outline(nibble::kernel::ComputeOp op,
                                   const KernelTable::Write &write,
-                                  const MachineModel &machine,
+                                  const nibble::CpuTarget &machine,
                                   SymbolTable &symbols) {
     OpBuilder builder(op.getContext());
     std::string name = op.getSource().str();

@@ -98,11 +98,13 @@ private:
 class LowerLaneLookup final
     : public nibble::impl::LowerLaneLookupPassBase<LowerLaneLookup> {
 public:
-  using LowerLaneLookupPassBase::LowerLaneLookupPassBase;
-
   void runOnOperation() override {
+    FailureOr<TargetAttr> target =
+        nibble::kernel::targetOf<TargetAttr>(getOperation());
+    if (failed(target))
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    patterns.add<LowerLookup>(&getContext(), vectorFloats);
+    patterns.add<LowerLookup>(&getContext(), target->getVectorFloats());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -9,16 +9,11 @@ def EmitHostKernelsPass : Pass<"nibble-emit-host-kernels", "::mlir::ModuleOp"> {
   let summary = "Outlines each distinct kernel.compute and writes its body as loops over vectors.";
   let description = [{
     Kernels that are the same op with the same attributes and types share one private function. The body is written by the kernel's
-    emitter (LinearKernels.cpp, AttentionKernels.cpp, ...), with the sums in the order that the op states.
+    emitter (LinearKernels.cpp, AttentionKernels.cpp, ...), with the sums in the order that the op states. Its tiles are those of the CPU
+    in the module's `kernel.target`.
 
     Example: two `kernel.compute "nn.rms_norm"` of one shape become two calls of `@nn_rms_norm_0`.
   }];
-  let options = [
-    Option<"vectorRegisters", "vector-registers", "int64_t", /*default=*/"32", "architectural vector registers of the CPU">,
-    Option<"vectorFloats", "vector-floats", "int64_t", /*default=*/"16", "float32 values in one of them: 8 or 16">,
-    Option<"l1Bytes", "l1-bytes", "int64_t", /*default=*/"49152", "bytes of first-level data cache of a core">,
-    Option<"l2Bytes", "l2-bytes", "int64_t", /*default=*/"2097152", "bytes of second-level cache of a core">
-  ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
                            "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
                            "::nibble::host::HostDialect", "::nibble::kernel::KernelDialect"];
@@ -95,15 +90,12 @@ def ExpandElementaryPass : Pass<"nibble-expand-elementary", "::mlir::ModuleOp"> 
 def LowerLaneLookupPass : Pass<"nibble-lower-lane-lookup", "::mlir::ModuleOp"> {
   let summary = "host.lane_lookup to the lane permutes that the CPU has.";
   let description = [{
-    With `vector-floats=16` one sixteen-entry permute (AVX-512), with 8 two eight-entry permutes and a blend for each half (AVX2), with less
-    extracts that any CPU can do. The same bits each way.
+    The CPU is the one in the module's `kernel.target`. With vectors of 16 float32 it has one sixteen-entry permute (AVX-512), with 8 two
+    eight-entry permutes and a blend for each half (AVX2), with fewer extracts that any CPU can do. The same bits each way.
 
-    Example: `--nibble-lower-lane-lookup=vector-floats=16` turns `host.lane_lookup %table, %codes` into
+    Example: for a target with `vector_floats = 16`, `host.lane_lookup %table, %codes` becomes
     `llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%table, %codes)`.
   }];
-  let options = [
-    Option<"vectorFloats", "vector-floats", "int64_t", /*default=*/"0", "float32 values in a vector register: 16, 8, or less for no permutes">
-  ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::vector::VectorDialect"];
 }
 

@@ -17,9 +17,7 @@
 using namespace mlir;
 using namespace nibble::host;
 
-void nibble::host::buildHostLoopsPipeline(OpPassManager &pm,
-                                          const MachineModel &machine,
-                                          bool profile) {
+void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, bool profile) {
   // Who owns a buffer is decided while kernels are still single ops with stated
   // effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
@@ -34,21 +32,13 @@ void nibble::host::buildHostLoopsPipeline(OpPassManager &pm,
   pm.addPass(createWidenSumsPass());
   pm.addPass(createWalkInLanesPass());
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
-  EmitHostKernelsPassOptions emit;
-  emit.vectorRegisters = machine.vectorRegisters;
-  emit.vectorFloats = machine.vectorFloats;
-  emit.l1Bytes = machine.l1Bytes;
-  emit.l2Bytes = machine.l2Bytes;
-  pm.addPass(createEmitHostKernelsPass(emit));
+  pm.addPass(createEmitHostKernelsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
 
-void nibble::host::buildHostLLVMPipeline(OpPassManager &pm,
-                                         const MachineModel &machine) {
-  LowerLaneLookupPassOptions lookup;
-  lookup.vectorFloats = machine.vectorFloats;
-  pm.addPass(createLowerLaneLookupPass(lookup));
+void nibble::host::buildHostLLVMPipeline(OpPassManager &pm) {
+  pm.addPass(createLowerLaneLookupPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createExpandElementaryPass());
   // No arithmetic in bf16: widen, compute in float32, round.

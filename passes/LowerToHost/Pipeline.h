@@ -1,7 +1,6 @@
-// Stage lower-to-host: from buffers to the LLVM dialect.
+// Stage lower-to-host: from buffers to the LLVM dialect, for the CPU in the
+// module's kernel.target.
 #pragma once
-
-#include "passes/LowerToHost/Emit/Kernels.h"
 
 namespace mlir {
 class OpPassManager;
@@ -12,10 +11,8 @@ namespace nibble::host {
 // From kernel.compute and linalg over buffers (passes/Bufferize) to loops,
 // kernels outlined and written; still func, scf, vector, memref. `profile`:
 // each kernel is timed.
-void buildHostLoopsPipeline(mlir::OpPassManager &pm,
-                            const MachineModel &machine, bool profile = false);
+void buildHostLoopsPipeline(mlir::OpPassManager &pm, bool profile = false);
 // From there to the LLVM dialect with OpenMP regions.
-void buildHostLLVMPipeline(mlir::OpPassManager &pm,
-                           const MachineModel &machine);
+void buildHostLLVMPipeline(mlir::OpPassManager &pm);
 
 } // namespace nibble::host

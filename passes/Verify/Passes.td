@@ -44,6 +44,9 @@ def VerifyStagePass : Pass<"nibble-verify-stage", "::mlir::ModuleOp"> {
     - hoist: nothing that a training function quantizes stays the same from one call to the next.
     - rollout: functions with a cache neither fake-quantize nor attend over keys of their own.
     - fuse: no dequantized weight feeds a linear.
+    - hopper-tensors: no packed weight in the order of a CPU.
+    - bufferize: no value that is a tensor or a packed weight.
+    - host-loops, hopper-kernels: no `kernel.compute` and no linalg op.
     - lower-to-host: nothing but the LLVM dialect and OpenMP regions.
     - lower-to-hopper: nothing but commands over buffers and kernels of llvm and nvvm.
 

@@ -1,10 +1,13 @@
 // nibble-verify-stage: what each stage promises to leave behind, as a table.
+#include "dialects/Kernel/Kernel.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Verify/Passes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/Statistic.h"
 
@@ -23,10 +26,13 @@ using namespace nibble;
 namespace {
 
 // One promise. `check` finds the op that breaks it, null when none does.
+// `blame` says what is wrong with that op, where it is the program's fault and
+// not the stage's; null: the statement says it.
 struct Promise {
   StringLiteral stage;
   StringLiteral statement;
   Operation *(*check)(ModuleOp);
+  void (*blame)(Operation *) = nullptr;
 };
 
 } // namespace
@@ -186,23 +192,72 @@ static Operation *dequantizedLinear(ModuleOp module) {
   });
 }
 
-// Threads are OpenMP regions until the very translation to LLVM IR.
-static Operation *notLLVM(ModuleOp module) {
-  return findOp(module, [](Operation *op) {
-    return op->getName().getDialectNamespace() != "llvm" &&
-           op->getName().getDialectNamespace() != "omp" && !isa<ModuleOp>(op);
+// An op that gives or takes a value of a type that `broken` holds for.
+template <typename Predicate>
+static Operation *findValue(ModuleOp module, Predicate broken) {
+  return findOp(module, [&](Operation *op) {
+    if (llvm::any_of(op->getResultTypes(), broken))
+      return true;
+    return llvm::any_of(op->getRegions(), [&](Region &region) {
+      return llvm::any_of(region, [&](Block &block) {
+        return llvm::any_of(block.getArgumentTypes(), broken);
+      });
+    });
   });
 }
 
-static Operation *notCommands(ModuleOp module) {
-  static constexpr StringLiteral kDialects[] = {
-      "builtin", "func", "memref", "arith", "hopper", "gpu", "llvm", "nvvm"};
+static Operation *hostLayout(ModuleOp module) {
+  return findValue(module, [](Type type) {
+    auto packed = dyn_cast<qat::PackedType>(type);
+    return packed && packed.getLayout() == qat::Layout::Host;
+  });
+}
+
+static Operation *notBuffers(ModuleOp module) {
+  return findValue(
+      module, [](Type type) { return isa<TensorType, qat::PackedType>(type); });
+}
+
+static Operation *unwrittenKernel(ModuleOp module) {
   return findOp(module, [](Operation *op) {
-    bool tensors = llvm::any_of(op->getResultTypes(), [](Type type) {
-      return isa<TensorType, qat::PackedType>(type);
-    });
-    return tensors ||
-           !llvm::is_contained(kDialects, op->getName().getDialectNamespace());
+    return isa<kernel::ComputeOp, linalg::LinalgOp>(op);
+  });
+}
+
+static bool isOfDialect(Operation *op, ArrayRef<StringLiteral> dialects) {
+  return llvm::is_contained(dialects, op->getName().getDialectNamespace());
+}
+
+// Threads are OpenMP regions until the very translation to LLVM IR. Lowering
+// leaves what it has no rule for as it is: the op itself says more than the
+// cast that is left beside it.
+static Operation *notLLVM(ModuleOp module) {
+  Operation *left = nullptr;
+  module.walk([&](Operation *op) {
+    if (isa<ModuleOp>(op) || isOfDialect(op, {"llvm", "omp"}))
+      return;
+    if (!left || isa<UnrealizedConversionCastOp>(left))
+      left = op;
+  });
+  return left;
+}
+
+static void blameOnCpu(Operation *op) {
+  InFlightDiagnostic diagnostic = op->emitError();
+  diagnostic << "'" << op->getName() << "'";
+  if (op->getNumOperands() > 0)
+    diagnostic << " of " << op->getOperandTypes();
+  if (op->getNumResults() > 0)
+    diagnostic << " to " << op->getResultTypes();
+  diagnostic << " has no form on a CPU";
+}
+
+static Operation *notCommands(ModuleOp module) {
+  return findOp(module, [](Operation *op) {
+    if (op->getParentOfType<gpu::GPUModuleOp>())
+      return !isOfDialect(op, {"llvm", "nvvm"});
+    return !isa<ModuleOp>(op) &&
+           !isOfDialect(op, {"func", "memref", "arith", "hopper", "gpu"});
   });
 }
 
@@ -225,11 +280,19 @@ static constexpr Promise kPromises[] = {
     {"rollout", "attends over pages in functions with a cache", keysOfItsOwn},
     {"fuse", "leaves no dequantized weight that feeds a linear",
      dequantizedLinear},
+    {"hopper-tensors", "leaves no packed weight in the order of a CPU",
+     hostLayout},
+    {"bufferize", "leaves no value that is a tensor or a packed weight",
+     notBuffers},
+    {"hopper-kernels", "leaves no kernel.compute and no linalg op",
+     unwrittenKernel},
     {"lower-to-hopper",
      "leaves nothing but commands over buffers and kernels of llvm and nvvm",
      notCommands},
-    {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP",
-     notLLVM},
+    {"host-loops", "leaves no kernel.compute and no linalg op",
+     unwrittenKernel},
+    {"lower-to-host", "leaves nothing but the LLVM dialect and OpenMP", notLLVM,
+     blameOnCpu},
 };
 
 namespace {
@@ -247,8 +310,11 @@ public:
         continue;
       known = true;
       if (Operation *op = promise.check(getOperation())) {
-        op->emitError() << "stage " << stage << " " << promise.statement
-                        << "; this breaks it";
+        if (promise.blame)
+          promise.blame(op);
+        else
+          op->emitError() << "stage " << stage << " " << promise.statement
+                          << "; this breaks it";
         return signalPassFailure();
       }
       ++NumPromises;

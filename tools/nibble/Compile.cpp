@@ -72,6 +72,7 @@ void describe(const Program &program) {
 Status compileForDevice(const CompileArguments &arguments,
                         const std::string &properties, Session &session,
                         mlir::ModuleOp module) {
+  NIBBLE_ASSIGN(GpuTarget target, session.deviceTarget(module));
   nvptx::Assembly assembly;
   NIBBLE_ASSIGN(DeviceProgram program,
                 session.compileForDevice(module, /*assemble=*/true, &assembly));
@@ -88,7 +89,7 @@ Status compileForDevice(const CompileArguments &arguments,
              program.image.cubin.size());
   if (arguments.kernelReport) {
     NIBBLE_ASSIGN(std::string report,
-                  kernelReport(program, assembly, arguments.tokens));
+                  kernelReport(program, assembly, target, arguments.tokens));
     fmt::print("{}", report);
   }
   return Status::ok();
@@ -123,23 +124,27 @@ Status compile(const CompileArguments &arguments) {
   Session session(printWarning);
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
+  // A stage of one target alone is asked of that target.
+  const std::string &last = arguments.stopAfter;
+  bool stopped = !last.empty();
+  bool hopper = arguments.target != "host";
+  if (hasStage(hopperStages(), last) != hasStage(hostStages(), last))
+    hopper = hasStage(hopperStages(), last);
   // A module as it is may be anybody's. A device has no assertions.
-  if (arguments.program == "none" && arguments.target == "host" &&
-      arguments.stopAfter != kLowerToHopper)
+  if (arguments.program == "none" && arguments.target == "host" && !hopper)
     NIBBLE_TRY(session.run(*module, kPrepareForeign));
   StageOptions stages = options.stageOptions(recipe);
   stages.rollout.sample = arguments.target != "host";
   StageRunner runner(session, stages, arguments.dumpStages);
-  NIBBLE_TRY(
-      runner.run(*module, stagesOf(arguments.program), arguments.stopAfter));
-  bool stopped = !arguments.stopAfter.empty();
+  llvm::ArrayRef<Stage> ofProgram = stagesOf(arguments.program);
+  if (stopped)
+    NIBBLE_TRY(checkStage(last, ofProgram));
+  NIBBLE_TRY(runner.run(*module, ofProgram, last));
   auto lower = [&](mlir::ModuleOp of) {
-    bool hopper = stopped ? arguments.stopAfter == kLowerToHopper
-                          : arguments.target != "host";
-    return hopper ? runner.lowerToHopper(of) : runner.lower(of, options.host);
+    return hopper ? runner.lowerToHopper(of, last)
+                  : runner.lowerToHost(of, options.host, last);
   };
-  if (arguments.stopAfter == kLowerToHost ||
-      arguments.stopAfter == kLowerToHopper) {
+  if (stopped && !hasStage(ofProgram, last)) {
     NIBBLE_TRY(lower(*module));
   } else if (!stopped && !arguments.dumpStages.empty()) {
     mlir::OwningOpRef<mlir::ModuleOp> copy(module->clone());

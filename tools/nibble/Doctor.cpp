@@ -68,12 +68,12 @@ Status doctor() {
               llvm::StringRef(cpu.features).contains("+fma");
   line("nibble", true, NIBBLE_VERSION);
   line("cpu", avx2,
-       fmt::format("{}, {} float32 a vector{}", cpu.name,
-                   cpu.machine.vectorFloats,
+       fmt::format("{}, {} float32 a vector{}", cpu.target.name,
+                   cpu.target.vectorFloats,
                    avx2 ? "" : "; needs AVX2 and FMA: run on a newer machine"));
   line("caches", true,
-       fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.machine.l1Bytes >> 10,
-                   cpu.machine.l2Bytes >> 10));
+       fmt::format("L1 {} KiB, L2 {} KiB a core", cpu.target.l1Bytes >> 10,
+                   cpu.target.l2Bytes >> 10));
   line("threads", true,
        fmt::format("{} (OMP_NUM_THREADS or run.threads changes it)",
                    omp_get_max_threads()));

@@ -3,12 +3,11 @@
 
 #include "lib/Target/FirstError.h"
 #include "lib/Target/Host/CompleteLibrary.h"
-#include "passes/Bufferize/Pipeline.h"
-#include "passes/LowerToHost/Pipeline.h"
+#include "lib/Target/RunStages.h"
+#include "passes/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/OpenMP/OpenMPToLLVMIRTranslation.h"
@@ -140,28 +139,6 @@ void dropNames(ModuleOp module) {
   }
 }
 
-// Lowering leaves what it has no rule for as it is. The op itself says more
-// than the cast that is left beside it.
-LogicalResult checkLowered(ModuleOp module) {
-  Operation *left = nullptr;
-  module.walk([&](Operation *op) {
-    StringRef dialect = op->getName().getDialectNamespace();
-    if (isa<ModuleOp>(op) || dialect == "llvm" || dialect == "omp")
-      return;
-    if (!left || isa<UnrealizedConversionCastOp>(left))
-      left = op;
-  });
-  if (!left)
-    return success();
-  InFlightDiagnostic diagnostic = left->emitError();
-  diagnostic << "'" << left->getName() << "'";
-  if (left->getNumOperands() > 0)
-    diagnostic << " of " << left->getOperandTypes();
-  if (left->getNumResults() > 0)
-    diagnostic << " to " << left->getResultTypes();
-  return diagnostic << " has no form on a CPU";
-}
-
 } // namespace
 
 LogicalResult nibble::host::report(ModuleOp module, llvm::Error error) {
@@ -179,27 +156,26 @@ LogicalResult nibble::host::reportRefusal(ModuleOp module,
 FailureOr<Code> nibble::host::generate(ModuleOp module,
                                        const CompileOptions &options,
                                        bool library) {
-  Cpu cpu = describeCpu(options.cpu);
-
-  PassManager loops(module.getContext());
-  buildBufferizePipeline(loops);
-  buildHostLoopsPipeline(loops, cpu.machine, options.profile);
-  if (failed(loops.run(module)))
+  FailureOr<Cpu> cpu = setTarget(module, options.cpu);
+  if (failed(cpu))
+    return failure();
+  StageOptions stageOptions;
+  stageOptions.profile = options.profile;
+  auto [loops, lowering] = splitBehind(hostStages(), kHostLoops);
+  if (failed(runStages(module, loops, stageOptions)))
     return failure();
   FailureOr<Interface> interface = Interface::read(module);
   if (failed(interface))
     return failure();
   dropNames(module);
-  PassManager lowering(module.getContext());
-  buildHostLLVMPipeline(lowering, cpu.machine);
-  if (failed(lowering.run(module)) || failed(checkLowered(module)))
+  if (failed(runStages(module, lowering, stageOptions)))
     return failure();
 
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   registerOpenMPDialectTranslation(*module.getContext());
   Code code;
-  code.cpu = std::move(cpu);
+  code.cpu = std::move(*cpu);
   code.interface = std::move(*interface);
   code.context = std::make_unique<llvm::LLVMContext>();
   code.refused = keepFirstError(*code.context);
@@ -208,7 +184,7 @@ FailureOr<Code> nibble::host::generate(ModuleOp module,
     return module.emitError() << "could not be translated to LLVM IR";
 
   llvm::orc::JITTargetMachineBuilder &target = code.target;
-  target.setCPU(code.cpu.name);
+  target.setCPU(code.cpu.target.name);
   target.getFeatures() = llvm::SubtargetFeatures(code.cpu.features);
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
   target.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict;
@@ -222,7 +198,7 @@ FailureOr<Code> nibble::host::generate(ModuleOp module,
   code.module->setDataLayout(code.machine->createDataLayout());
   if (library)
     code.module->setPICLevel(llvm::PICLevel::BigPIC);
-  prepare(*code.module, code.interface, code.cpu.machine.vectorFloats == 16);
+  prepare(*code.module, code.interface, code.cpu.target.vectorFloats == 16);
   if (library)
     completeLibrary(*code.module, code.interface);
   optimize(*code.module, *code.machine);

@@ -28,7 +28,7 @@ nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
     return failure();
   ObjectFile object;
   object.bytes = bytes.str().str();
-  object.cpu = code->cpu.name;
+  object.cpu = code->cpu.target.name;
   // What the name of the CPU brings along counts too.
   const llvm::MCSubtargetInfo *subtarget = code->machine->getMCSubtargetInfo();
   for (const llvm::SubtargetFeatureKV &feature :

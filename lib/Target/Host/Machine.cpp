@@ -1,6 +1,9 @@
 // Finds the name and the features of the CPU.
 #include "lib/Target/Host/Machine.h"
 
+#include "dialects/Host/Host.h"
+#include "dialects/Kernel/Kernel.h"
+
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -29,11 +32,9 @@ nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
   Cpu cpu;
   SubtargetFeatures features;
   if (name == "host") {
-    cpu.name = sys::getHostCPUName().str();
+    name = sys::getHostCPUName();
     for (const auto &feature : sys::getHostCPUFeatures())
       features.AddFeature(feature.first(), feature.second);
-  } else {
-    cpu.name = name.str();
   }
   for (StringRef feature : kForbidden)
     features.AddFeature(feature, false);
@@ -44,13 +45,29 @@ nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
   bool wide = false;
   if (const Target *target = TargetRegistry::lookupTarget(triple, error)) {
     std::unique_ptr<MCSubtargetInfo> info(
-        target->createMCSubtargetInfo(triple, cpu.name, cpu.features));
+        target->createMCSubtargetInfo(triple, name, cpu.features));
     wide = info && info->checkFeatures("+avx512f") &&
            info->checkFeatures("+avx512bw") && info->checkFeatures("+avx512vl");
   }
-  cpu.machine.vectorRegisters = wide ? 32 : 16;
-  cpu.machine.vectorFloats = wide ? 16 : 8;
-  cpu.machine.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
-  cpu.machine.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
+  cpu.target = wide ? kAvx512 : kAvx2;
+  cpu.target.name = name.str();
+  cpu.target.l1Bytes = cacheBytes(_SC_LEVEL1_DCACHE_SIZE, cpu.target.l1Bytes);
+  cpu.target.l2Bytes = cacheBytes(_SC_LEVEL2_CACHE_SIZE, cpu.target.l2Bytes);
+  return cpu;
+}
+
+mlir::FailureOr<nibble::host::Cpu>
+nibble::host::setTarget(mlir::ModuleOp module, StringRef name) {
+  if (!module->hasAttr(kernel::kTargetAttr)) {
+    Cpu cpu = describeCpu(name);
+    module->setAttr(kernel::kTargetAttr,
+                    TargetAttr::get(module.getContext(), cpu.target));
+    return cpu;
+  }
+  auto given = kernel::targetOf<TargetAttr>(module);
+  if (failed(given))
+    return mlir::failure();
+  Cpu cpu = describeCpu(given->getCpu());
+  cpu.target = given->getFacts();
   return cpu;
 }

@@ -1,13 +1,13 @@
 // Translates kernels to PTX and host functions to commands.
 #include "lib/Target/NVPTX/Compile.h"
 
+#include "dialects/Hopper/Hopper.h"
+#include "dialects/Kernel/Kernel.h"
 #include "lib/Target/FirstError.h"
-#include "passes/Bufferize/Pipeline.h"
-#include "passes/LowerToHopper/Pipeline.h"
+#include "lib/Target/RunStages.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
@@ -27,10 +27,8 @@ namespace nibble::nvptx {
 
 namespace {
 
-constexpr StringLiteral kChip = "sm_90a";
-constexpr StringLiteral kFeatures = "+ptx83";
-
-std::unique_ptr<llvm::TargetMachine> makeMachine(std::string &error) {
+std::unique_ptr<llvm::TargetMachine>
+makeMachine(const GpuArchitecture &architecture, std::string &error) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -46,8 +44,9 @@ std::unique_ptr<llvm::TargetMachine> makeMachine(std::string &error) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, kChip, kFeatures, options, std::nullopt, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+      triple, StringRef(architecture.chip),
+      "+ptx" + std::to_string(architecture.ptxVersion), options, std::nullopt,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -70,11 +69,26 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 
 } // namespace
 
+FailureOr<GpuTarget> setTarget(ModuleOp module) {
+  if (!module->hasAttr(kernel::kTargetAttr))
+    module->setAttr(kernel::kTargetAttr,
+                    hopper::TargetAttr::get(module.getContext(),
+                                            StringRef(kH200.name), /*sms=*/0));
+  auto target = kernel::targetOf<hopper::TargetAttr>(module);
+  if (failed(target))
+    return failure();
+  return target->getFacts();
+}
+
 FailureOr<std::string> translateKernels(ModuleOp module) {
   auto kernels = module.getOps<gpu::GPUModuleOp>();
   if (kernels.empty())
     return module.emitError() << "has no module of kernels";
   gpu::GPUModuleOp source = *kernels.begin();
+  FailureOr<hopper::TargetAttr> target =
+      kernel::targetOf<hopper::TargetAttr>(module);
+  if (failed(target))
+    return failure();
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   registerNVVMDialectTranslation(*module.getContext());
@@ -90,7 +104,7 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   if (!code)
     return module.emitError() << "kernels could not be translated to LLVM IR";
   std::string error;
-  auto machine = makeMachine(error);
+  auto machine = makeMachine(*target->getFacts().architecture, error);
   if (!machine)
     return module.emitError() << "this LLVM has no NVPTX backend: " << error;
   code->setTargetTriple(machine->getTargetTriple());
@@ -113,28 +127,30 @@ FailureOr<DeviceProgram> compileCommands(ModuleOp module) {
   for (gpu::GPUModuleOp given : module.getOps<gpu::GPUModuleOp>())
     return given.emitError() << "holds kernels that are written already; give "
                                 "the functions on tensors alone";
-  PassManager lowering(module.getContext());
-  hopper::buildHopperTensorPipeline(lowering);
-  buildBufferizePipeline(lowering);
-  hopper::buildHopperKernelsPipeline(lowering);
-  if (failed(lowering.run(module)))
+  if (failed(setTarget(module)) ||
+      failed(
+          runStages(module, splitBehind(hopperStages(), kHopperKernels).first)))
     return failure();
   return translateCommands(module);
 }
 
 LogicalResult compileKernels(ModuleOp module, DeviceProgram &program) {
-  PassManager kernels(module.getContext());
-  hopper::buildHopperNVVMPipeline(kernels);
+  FailureOr<hopper::TargetAttr> target =
+      kernel::targetOf<hopper::TargetAttr>(module);
+  if (failed(target))
+    return failure();
   // The functions have been read; their launches would look for gpu.func.
   for (auto function :
        llvm::make_early_inc_range(module.getOps<FunctionOpInterface>()))
     function.erase();
-  if (failed(kernels.run(module)))
+  if (failed(runStages(module,
+                       splitBehind(hopperStages(), kHopperKernels).second)))
     return failure();
   FailureOr<std::string> ptx = translateKernels(module);
   if (failed(ptx))
     return failure();
-  program.image = {"kernels", std::move(*ptx), "", kChip.str()};
+  program.image = {"kernels", std::move(*ptx), "",
+                   std::string(target->getFacts().architecture->chip)};
   return success();
 }
 

@@ -2,11 +2,16 @@
 // launch it (runtime/bundle).
 #pragma once
 
+#include "lib/KnownTargets/gpu.h"
 #include "runtime/bundle/device/device_program.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
 namespace nibble::nvptx {
+
+// The GPU that `module` says it is for (kernel.target); when it says none, an
+// H200, which is put on it. Reports an error when the module is for a CPU.
+mlir::FailureOr<GpuTarget> setTarget(mlir::ModuleOp module);
 
 // Lowers `module` (changed on the way). Every public function becomes a
 // function of the program; its arguments are named by nn.input, nn.parameter or
@@ -24,8 +29,8 @@ mlir::FailureOr<DeviceProgram> compileCommands(mlir::ModuleOp module);
 mlir::LogicalResult compileKernels(mlir::ModuleOp module,
                                    DeviceProgram &program);
 
-// Of a module whose kernels were written: the commands of its functions, and
-// the PTX of its kernels once they are llvm.func.
+// Of a module that has its target and whose kernels were written: the commands
+// of its functions, and the PTX of its kernels once they are llvm.func.
 mlir::FailureOr<DeviceProgram> translateCommands(mlir::ModuleOp module);
 mlir::FailureOr<std::string> translateKernels(mlir::ModuleOp module);
 

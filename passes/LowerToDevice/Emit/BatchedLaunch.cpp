@@ -102,7 +102,9 @@ void launchBatched(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows,
                    BatchBody body) {
   bool same = haveTheSameBlocks(rows);
   size_t columns = rows.front().values.size() + (same ? 0 : 1);
-  size_t most = (hopper::kParameterLimit / 8 - spec.arguments.size()) / columns;
+  size_t most = (k.writer.target().architecture->parameterBytes / 8 -
+                 spec.arguments.size()) /
+                columns;
   for (most = std::min(most, kMostRows); !rows.empty();
        rows = rows.drop_front(std::min(most, rows.size())))
     launchRows(k, spec, rows.take_front(most), same, body);

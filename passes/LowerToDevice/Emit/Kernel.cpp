@@ -10,7 +10,8 @@ using namespace mlir;
 
 namespace nibble::device {
 
-KernelWriter::KernelWriter(ModuleOp module) {
+KernelWriter::KernelWriter(ModuleOp module, const GpuTarget &target)
+    : target_(target) {
   module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
                   UnitAttr::get(module.getContext()));
   OpBuilder b(module.getContext());

@@ -9,9 +9,6 @@
 
 namespace nibble::device {
 
-// Multiprocessors of an H200, and of an H100 SXM.
-inline constexpr int64_t kSMs = 132;
-
 // One launch to be written.
 struct LaunchSpec {
   // What the code is, with everything in it that the body's code depends on
@@ -51,7 +48,10 @@ struct LaunchSpec {
 // Writes launches where the op stands, and kernels into the module of kernels.
 class KernelWriter {
 public:
-  KernelWriter(mlir::ModuleOp module);
+  // `target`: the GPU that the kernels are for.
+  KernelWriter(mlir::ModuleOp module, const GpuTarget &target);
+
+  const GpuTarget &target() const { return target_; }
 
   using Body = llvm::function_ref<void(Emitter &, mlir::ValueRange arguments)>;
   // The body is called when the kernel of that key is not there yet.
@@ -59,6 +59,7 @@ public:
               Body body);
 
 private:
+  GpuTarget target_;
   mlir::gpu::GPUModuleOp kernels_;
   llvm::StringMap<mlir::gpu::GPUFuncOp> written_;
 };
@@ -71,6 +72,9 @@ struct Kernel : kernels::KernelOp {
   Kernel(KernelWriter &writer, mlir::OpBuilder &host, kernel::ComputeOp op)
       : KernelOp{op, op.getInputs(), op.getOutputs()}, writer(writer),
         host(host) {}
+
+  // Multiprocessors that the kernels may use.
+  int64_t sms() const { return writer.target().sms; }
 
   // Index values on the host.
   mlir::Value index(int64_t value) const;

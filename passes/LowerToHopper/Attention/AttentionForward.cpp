@@ -504,7 +504,7 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec,
                                    arguments.positions, arguments.sequences,
                                    arguments.blocks, arguments.sequenceCount);
     launch.grid = {k.host.createOrFold<arith::MinUIOp>(k.loc(), list.items,
-                                                       k.index(kSMs))};
+                                                       k.index(k.sms()))};
     launch.arguments.append({list.records, list.taken, list.items});
     launch.consumed = {list.taken};
     launch.partly = {list.records}; // those of the tiles that are found

@@ -79,11 +79,11 @@ Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
 // 128 columns or less.
 constexpr int64_t kNarrowTime = 5, kWideTime = 9;
 
-bool isWideFaster(int64_t rows, int64_t columns) {
+bool isWideFaster(int64_t rows, int64_t columns, int64_t sms) {
   auto ofBusiest = [&](int64_t tile) {
     return llvm::divideCeil(llvm::divideCeil(rows, kBlockRows) *
                                 llvm::divideCeil(columns, tile),
-                            kSMs);
+                            sms);
   };
   return kWideTime * ofBusiest(256) <= kNarrowTime * ofBusiest(128);
 }
@@ -93,7 +93,7 @@ Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
   auto ofBusiest = [&](int64_t tile) {
     return k.ceilDiv(k.mul(k.ceilDiv(tokens, tile),
                            k.index(llvm::divideCeil(rows, kBlockRows))),
-                     kSMs);
+                     k.sms());
   };
   Value narrow = k.mul(ofBusiest(128), k.index(kNarrowTime)),
         wide = k.mul(ofBusiest(256), k.index(kWideTime));
@@ -125,10 +125,11 @@ bool isGiven(Value buffer) {
 // Whether splits of up to 64 tokens are better side by side: their exchange
 // takes what some 8000 columns of weights take one after the other, and each
 // cluster of two needs its place.
-bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns) {
+bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns,
+            int64_t sms) {
   int64_t blocks =
       llvm::divideCeil(rows, spec.swiglu ? kBlockRows / 2 : kBlockRows);
-  return spec.a == Operand::kPacked && spec.splits == 4 && 2 * blocks <= kSMs &&
+  return spec.a == Operand::kPacked && spec.splits == 4 && 2 * blocks <= sms &&
          columns >= 10240;
 }
 
@@ -153,7 +154,7 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   };
   for (int64_t tile : {8, 16, 32})
     launchUpTo(tile, tile);
-  if (spec.beside = isDeep(spec, rows, columnsOf(b)); spec.beside)
+  if (spec.beside = isDeep(spec, rows, columnsOf(b), k.sms()); spec.beside)
     launchUpTo(64, 64);
   spec.beside = false;
   // Few rows make few blocks: tiles of 64 go twice as far there, so that more
@@ -209,7 +210,7 @@ LogicalResult forward(Kernel &k, const LinearOperands &operands,
       arguments.pairedA = mapOf(k, paired, 64);
   }
   int64_t splits = choicesOf(k).splits;
-  spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x));
+  spec.splits = splits ? splits : splitsOf(columnsOf(y), columnsOf(x), k.sms());
   if (failed(checkChoices(k, spec.splits, columnsOf(x))))
     return failure();
   arguments.result = y;
@@ -305,7 +306,7 @@ LogicalResult emitWeightGrad(Kernel &k, nn::LinearWeightGradOp::Adaptor op) {
   if (given != 0 && given != 128 && given != 256)
     return k.op.emitError() << "has " << kTileAttr << " = " << given
                             << "; a weight gradient has 128 and 256";
-  spec.tile = given ? given : isWideFaster(rows, columns) ? 256 : 128;
+  spec.tile = given ? given : isWideFaster(rows, columns, k.sms()) ? 256 : 128;
   spec.sharers = sharersOf(columnsOf(dy), spec.tile);
   MatrixArguments arguments;
   arguments.a = mapOf(k, dy, 64);

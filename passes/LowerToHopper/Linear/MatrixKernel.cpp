@@ -34,7 +34,7 @@ void Matrix::write() {
   // setmaxnreg moves registers between the warps of a block, which has what
   // it was launched with.
   int64_t threads = 128 + spec.consumers(),
-          launched = 65536 / spec.blocksPerSM() / threads / 8 * 8;
+          launched = kArchitecture.registersFor(threads, spec.blocksPerSM());
   int64_t producer =
       spec.blocksPerSM() * spec.streams() > 1 || spec.tile > 128 ? 24 : 40;
   int64_t consumer =

@@ -106,8 +106,8 @@ struct MatrixSpec {
 };
 
 // Splits of k (1, 2, 4 or 8), of 512 columns at least: those with which the
-// busiest of 132 SMs has the least to do when columns are few.
-int64_t splitsOf(int64_t m, int64_t k);
+// busiest of so many SMs has the least to do when columns are few.
+int64_t splitsOf(int64_t m, int64_t k, int64_t sms);
 
 // Values of a launch: what the body gets, in this order.
 struct MatrixArguments {

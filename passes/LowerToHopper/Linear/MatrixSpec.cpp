@@ -36,7 +36,8 @@ int64_t MatrixSpec::aBytes() const {
 // a shift, which shows where a stage is few instructions.
 int64_t MatrixSpec::stages() const {
   int64_t others = exchangedBytes() + totalsInShared() * 4 * consumers() + 2048;
-  int64_t fit = (kSharedLimit / blocksPerSM() - others) / (stageBytes() + 16);
+  int64_t fit = (kArchitecture.sharedBytesOfBlock / blocksPerSM() - others) /
+                (stageBytes() + 16);
   int64_t wanted = givenStages > 0
                        ? std::min(givenStages, fit)
                        : std::clamp<int64_t>(fit, 2,
@@ -67,7 +68,7 @@ int64_t sharersOf(int64_t m, int64_t tile) {
   return tile >= 128 && m > kBlockRows ? 2 : 1;
 }
 
-int64_t splitsOf(int64_t m, int64_t k) {
+int64_t splitsOf(int64_t m, int64_t k, int64_t sms) {
   int64_t blocks = (m + kBlockRows - 1) / kBlockRows, best = 1,
           least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512);
@@ -75,12 +76,12 @@ int64_t splitsOf(int64_t m, int64_t k) {
     // A block has two of them. Clusters of four leave SMs idle (an H200 has no
     // place for 33 of them), so they are for weights of few rows.
     int64_t parts = splits == 1 ? 1 : splits / 2;
-    if (parts == 4 && blocks * parts > kSMs)
+    if (parts == 4 && blocks * parts > sms)
       break;
     // In percent of a row of blocks: what the busiest SM reads, half as much
     // again where one split leaves schedulers idle, and three for each split's
     // end.
-    int64_t cost = 100 * ((blocks * parts + kSMs - 1) / kSMs) / parts *
+    int64_t cost = 100 * ((blocks * parts + sms - 1) / sms) / parts *
                        (splits == 1 ? 3 : 2) / 2 +
                    3 * splits;
     if (cost < least) {

@@ -25,7 +25,7 @@ struct AttentionShape : kernels::AttentionHeads {
   int64_t accumulators; // vectors of sixteen lanes that a tile may keep in
                         // registers
 
-  static AttentionShape of(const MachineModel &machine,
+  static AttentionShape of(const CpuTarget &machine,
                            const kernels::AttentionHeads &heads);
 
   int64_t vectors() const {

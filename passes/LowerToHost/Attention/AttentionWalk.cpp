@@ -17,7 +17,7 @@ static std::pair<int64_t, int64_t> tileOf(int64_t group, int64_t rows) {
   return {1, heads};
 }
 
-AttentionShape AttentionShape::of(const MachineModel &machine,
+AttentionShape AttentionShape::of(const CpuTarget &machine,
                                   const kernels::AttentionHeads &heads) {
   AttentionShape shape;
   static_cast<kernels::AttentionHeads &>(shape) = heads;

@@ -8,20 +8,11 @@
 
 namespace nibble::host {
 
-// What the machine that the code is for can do; decides tiles and instructions,
-// never bits.
-struct MachineModel {
-  int64_t vectorRegisters = 16; // architectural vector registers
-  int64_t vectorFloats = 8; // float32 in one of them: 8 (AVX2) or 16 (AVX-512)
-  int64_t l1Bytes = 32 << 10;
-  int64_t l2Bytes = 1 << 20;
-};
-
 // One kernel to be written: its buffers are arguments of the function that it
 // is outlined to.
 struct Kernel : kernels::KernelOp {
   Emitter &b;
-  const MachineModel &machine;
+  const CpuTarget &machine;
 };
 
 using KernelTable = kernels::KernelTable<Kernel>;

@@ -21,7 +21,7 @@ constexpr int64_t kFewest =
     132; // tokens of an iteration, when there are as many
 
 struct Forward {
-  const MachineModel &machine;
+  const CpuTarget &machine;
   Emitter &b;
   const WeightReader &weight;
   LinearEpilogue epilogue;

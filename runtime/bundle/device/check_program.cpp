@@ -1,6 +1,7 @@
 // What a device program must be before anything in it is used: every index in
 // range, every register and buffer assigned once and before its use, no buffer
 // used after its release, no call in a circle.
+#include "lib/KnownTargets/gpu.h"
 #include "runtime/bundle/device/device_program.h"
 #include "runtime/core/tensor.h"
 
@@ -14,12 +15,22 @@ namespace nibble {
 namespace {
 
 constexpr int32_t kMostSlots = 1 << 22; // registers or buffers of a function
-constexpr uint32_t kMostSharedBytes = 227 << 10; // of a block (sm_90)
-constexpr uint32_t kMostThreads = 1024;
-constexpr uint32_t kMostCluster = 16;
-constexpr uint32_t kMostTable =
-    4095; // values of a kernel's table: its parameters have 32764 bytes at most
 constexpr int kMostCallDepth = 64;
+
+// The most of `limit` that any known architecture has.
+constexpr int64_t most(int64_t GpuArchitecture::*limit) {
+  int64_t result = 0;
+  for (const GpuArchitecture *architecture : kGpuArchitectures)
+    result = std::max(result, architecture->*limit);
+  return result;
+}
+
+constexpr uint32_t kMostSharedBytes =
+    most(&GpuArchitecture::sharedBytesOfBlock);
+constexpr uint32_t kMostThreads = most(&GpuArchitecture::threadsOfBlock);
+constexpr uint32_t kMostCluster = most(&GpuArchitecture::blocksOfCluster);
+// Values of a kernel's table, which is part of its parameters.
+constexpr uint32_t kMostTable = most(&GpuArchitecture::parameterBytes) / 8;
 
 bool isDtype(nibble_dtype dtype) {
   return dtype >= NIBBLE_DTYPE_F32 && dtype <= NIBBLE_DTYPE_F16;

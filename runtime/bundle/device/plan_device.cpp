@@ -1,13 +1,13 @@
 // The device for planning: it has addresses and limits, and refuses to run.
 #include "runtime/bundle/device/plan_device.h"
 
+#include "lib/KnownTargets/gpu.h"
+
 #include <cstring>
 
 namespace nibble {
 
 namespace {
-
-constexpr int64_t kH200Bytes = 141'000'000'000; // of the data sheet
 
 class PlanDevice final : public Device {
 public:
@@ -70,7 +70,7 @@ Result<std::shared_ptr<Device>> openPlanDevice(std::string_view name) {
     return opened.status();
   return std::shared_ptr<Device>(std::make_shared<PlanDevice>(
       "planned for an H200, there is none here: " + opened.status().message(),
-      kH200Bytes));
+      kH200.memoryBytes));
 }
 
 } // namespace nibble

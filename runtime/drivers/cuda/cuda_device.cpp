@@ -100,13 +100,13 @@ Status CudaDevice::begin(int ordinal) {
   NIBBLE_TRY(attribute(major, kComputeCapabilityMajor));
   NIBBLE_TRY(attribute(minor, kComputeCapabilityMinor));
   NIBBLE_TRY(attribute(processors, kMultiprocessors));
-  if (major != 9 || minor != 0)
+  architecture_ = findGpuArchitecture(major, minor);
+  if (!architecture_)
     return Status::environment(
         fmt::format("cuda: {} has compute capability {}.{}, the kernels are "
                     "for 9.0 (H100, H200); "
                     "use another device, or --target=simt or host",
                     name, major, minor));
-  architecture_ = "sm_90a";
   description_ = fmt::format(
       "{}, {} multiprocessors, {}, driver {}.{}", name, processors,
       gibibytes(bytes), driver.version() / 1000, driver.version() % 1000 / 10);
@@ -168,12 +168,7 @@ DeviceMemory CudaDevice::memory() const {
           peak_};
 }
 
-// A device of compute capability 9.0 has two transfers for each clock of the
-// memory, and 4096 operations of bf16 for each clock of a multiprocessor
-// (NVIDIA H100 Tensor Core GPU Architecture).
 DeviceLimits CudaDevice::limits() const {
-  constexpr double kTransfers = 2;
-  constexpr double kOperations = 4096;
   auto attribute = [&](int which) -> double {
     int value = 0;
     return (*driver_)->cuDeviceGetAttribute(&value, which, device_) == kSuccess
@@ -181,9 +176,11 @@ DeviceLimits CudaDevice::limits() const {
                : 0;
   };
   DeviceLimits limits;
-  limits.bytesPerSecond = attribute(kMemoryClockKilohertz) * 1e3 * kTransfers *
+  limits.bytesPerSecond = attribute(kMemoryClockKilohertz) * 1e3 *
+                          architecture_->transfersPerMemoryClock *
                           attribute(kMemoryBusBits) / 8;
-  limits.operationsPerSecond = attribute(kClockKilohertz) * 1e3 * kOperations *
+  limits.operationsPerSecond = attribute(kClockKilohertz) * 1e3 *
+                               architecture_->matrixOperationsPerClock *
                                attribute(kMultiprocessors);
   limits.cacheBytes = static_cast<int64_t>(attribute(kCacheBytes));
   return limits;
@@ -286,8 +283,9 @@ Status CudaDevice::fill(DeviceAddress to, uint8_t value, int64_t bytes) {
 nibble::Result<std::unique_ptr<DeviceModule>>
 CudaDevice::load(const KernelImage &image,
                  std::span<const std::string> kernels) {
-  NIBBLE_ASSIGN(auto module, LoadedModule::load(driver_, image, kernels,
-                                                architecture_, cache_));
+  NIBBLE_ASSIGN(auto module,
+                LoadedModule::load(driver_, image, kernels,
+                                   std::string(architecture_->chip), cache_));
   return std::unique_ptr<DeviceModule>(std::move(module));
 }
 

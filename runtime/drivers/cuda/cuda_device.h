@@ -1,6 +1,7 @@
 // Implements cuda.h.
 #pragma once
 
+#include "lib/KnownTargets/gpu.h"
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/drivers/cuda/driver.h"
 #include "runtime/drivers/cuda/kernel_cache.h"
@@ -63,7 +64,8 @@ private:
   DeviceNumber device_ = 0;
   Context context_ = nullptr;
   Stream stream_ = nullptr;
-  std::string architecture_, description_;
+  const GpuArchitecture *architecture_ = nullptr;
+  std::string description_;
   std::deque<std::string> last_; // kernels, the newest at the end
   std::map<DeviceAddress, int64_t> allocations_; // bytes of each
   int64_t allocated_ = 0, peak_ = 0;

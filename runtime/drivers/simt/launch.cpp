@@ -77,7 +77,7 @@ uint64_t presetValue(const Preset &preset, const Warp &warp, uint32_t lane) {
   case Preset::kMaskGe:
     return ~below;
   case Preset::kSm:
-    return warp.cluster->index % 132;
+    return warp.cluster->index % kSimulatedGpu.sms;
   case Preset::kGrid:
     return launch.serial;
   }
@@ -229,9 +229,10 @@ Status checkShape(LaunchState &state) {
     return Status::usage("simt: kernel " + code.name + ": " + what +
                          "; correct the launch");
   };
-  if (shape.threads == 0 || shape.threads > 1024)
-    return usage("a block of " + std::to_string(shape.threads) +
-                 " threads; 1 to 1024 are possible");
+  if (shape.threads == 0 || shape.threads > kArchitecture.threadsOfBlock)
+    return usage(
+        "a block of " + std::to_string(shape.threads) + " threads; 1 to " +
+        std::to_string(kArchitecture.threadsOfBlock) + " are possible");
   if (code.requiredThreads != 0 && code.requiredThreads != shape.threads)
     return usage("a block of " + std::to_string(shape.threads) +
                  " threads; .reqntid says " +
@@ -239,7 +240,7 @@ Status checkShape(LaunchState &state) {
   if (code.maxThreads != 0 && code.maxThreads < shape.threads)
     return usage("a block of " + std::to_string(shape.threads) +
                  " threads; .maxntid says " + std::to_string(code.maxThreads));
-  if (shape.cluster == 0 || shape.cluster > 16 ||
+  if (shape.cluster == 0 || shape.cluster > kArchitecture.blocksOfCluster ||
       shape.grid[0] % shape.cluster != 0)
     return usage("clusters of " + std::to_string(shape.cluster) +
                  " blocks in a grid of " + std::to_string(shape.grid[0]) +
@@ -248,11 +249,11 @@ Status checkShape(LaunchState &state) {
     return usage("clusters of " + std::to_string(shape.cluster) +
                  " blocks; .reqnctapercluster says " +
                  std::to_string(code.clusterSize));
-  uint64_t shared = uint64_t{code.staticSharedBytes} + shape.sharedBytes;
-  if (shared > kSharedLimit)
+  int64_t shared = int64_t{code.staticSharedBytes} + shape.sharedBytes;
+  if (shared > kArchitecture.sharedBytesOfBlock)
     return usage(std::to_string(shared) +
                  " bytes of shared memory; a block has " +
-                 std::to_string(kSharedLimit));
+                 std::to_string(kArchitecture.sharedBytesOfBlock));
   uint64_t blocks = uint64_t{shape.grid[0]} * shape.grid[1];
   if (shape.grid[0] == 0 || shape.grid[1] == 0 || shape.grid[2] == 0 ||
       shape.grid[1] > 65535 || shape.grid[2] > 65535 ||

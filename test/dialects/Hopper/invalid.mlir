@@ -267,3 +267,13 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// expected-error @+1 {{'h300' is no Hopper GPU that is known; known are h200}}
+module attributes {kernel.target = #hopper.target<"h300">} {}
+
+// -----
+
+// expected-error @+1 {{'h200' has 132 multiprocessors; 133 cannot be used}}
+module attributes {kernel.target = #hopper.target<"h200", sms = 133>} {}

@@ -86,3 +86,8 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// CHECK: module attributes {kernel.target = #hopper.target<"h200">}
+module attributes {kernel.target = #hopper.target<"h200">} {}
+// CHECK: module attributes {kernel.target = #hopper.target<"h200", sms = 60>}
+module attributes {kernel.target = #hopper.target<"h200", sms = 60>} {}

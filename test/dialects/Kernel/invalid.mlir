@@ -24,3 +24,13 @@ func.func @state(%x: tensor<4xf32>, %y: tensor<8xf32>) -> tensor<4xf32> {
   %0 = kernel.write_state %x, %y : tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @+1 {{kernel.target belongs on a module}}
+func.func @target() attributes {kernel.target = #hopper.target<"h200">} { return }
+
+// -----
+
+// expected-error @+1 {{the kernel dialect has no attribute "kernel.machine" for ops; it has kernel.target}}
+module attributes {kernel.machine = 1 : i64} {}

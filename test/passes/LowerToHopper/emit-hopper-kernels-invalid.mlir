@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-emit-hopper-kernels --split-input-file --verify-diagnostics
+// RUN: nibble-opt %s --nibble-set-target=target=h200 --nibble-emit-hopper-kernels --split-input-file --verify-diagnostics
 
 func.func @unknown(%x: memref<4xf32>) {
   // expected-error @+1 {{there is no kernel for 'nn.unknown' on an H200}}
@@ -83,3 +83,8 @@ func.func @outside(%x: memref<?xf32>, %y: memref<?xf32>, %c: f32) {
   }
   return
 }
+
+// -----
+
+// expected-error @+1 {{and kernels of hopper.target are asked for; compile it for the machine that it names}}
+module attributes {kernel.target = #host.target<cpu = "x86-64-v3", vector_registers = 16, vector_floats = 8, l1_bytes = 32768, l2_bytes = 1048576>} {}

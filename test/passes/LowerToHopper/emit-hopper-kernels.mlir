@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
+// RUN: nibble-opt %s --nibble-set-target=target=h200 --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
 
 // Kernels of one key are written once; another epsilon is another key. Extents stay integers of the host, and the grid a function of them.
 // CHECK-LABEL: func.func @norms(

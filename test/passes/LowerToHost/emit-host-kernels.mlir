@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-emit-host-kernels | FileCheck %s
+// RUN: nibble-opt %s --nibble-set-target=target=x86-64-v4 --nibble-emit-host-kernels | FileCheck %s
 
 // Two kernels alike are one function; another parameter makes another.
 // CHECK-LABEL: func.func @f(

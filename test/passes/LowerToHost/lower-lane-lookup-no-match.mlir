@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --nibble-lower-lane-lookup | FileCheck %s
+// RUN: nibble-opt %s --nibble-set-target=target=x86-64-v4 --nibble-lower-lane-lookup | FileCheck %s
 
 // A shuffle by constants is no lookup.
 // CHECK-LABEL: func.func @f(

@@ -1,17 +1,12 @@
-// RUN: nibble-opt %s --nibble-lower-lane-lookup=vector-floats=16 | FileCheck %s --check-prefix=WIDE
-// RUN: nibble-opt %s --nibble-lower-lane-lookup=vector-floats=8 | FileCheck %s --check-prefix=HALF
-// RUN: nibble-opt %s --nibble-lower-lane-lookup | FileCheck %s --check-prefix=PLAIN
+// RUN: nibble-opt %s --nibble-set-target=target=x86-64-v4 --nibble-lower-lane-lookup | FileCheck %s --check-prefix=WIDE
+// RUN: nibble-opt %s --nibble-set-target=target=x86-64-v3 --nibble-lower-lane-lookup | FileCheck %s --check-prefix=HALF
 
-// Sixteen lanes at once, two halves of two permutes and a blend, or lane by lane.
+// Sixteen lanes at once, or two halves of two permutes and a blend.
 // WIDE-LABEL: @lookup
 // WIDE: llvm.call_intrinsic "llvm.x86.avx512.permvar.sf.512"(%arg0, %arg1)
 // HALF-LABEL: @lookup
 // HALF-COUNT-4: llvm.call_intrinsic "llvm.x86.avx2.permps"
 // HALF-NOT: llvm.call_intrinsic
-// PLAIN-LABEL: @lookup
-// PLAIN: arith.andi %arg1, {{.*}} : vector<16xi32>
-// PLAIN-COUNT-16: vector.insert
-// PLAIN-NOT: host.lane_lookup
 func.func @lookup(%table: vector<16xf32>, %index: vector<16xi32>) -> vector<16xf32> {
   %y = host.lane_lookup %table, %index : vector<16xf32>, vector<16xi32>
   return %y : vector<16xf32>

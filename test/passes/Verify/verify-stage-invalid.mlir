@@ -5,7 +5,12 @@
 // RUN: nibble-opt %t/hoist.mlir --nibble-verify-stage=stage=hoist --verify-diagnostics
 // RUN: nibble-opt %t/rollout.mlir --nibble-verify-stage=stage=rollout --split-input-file --verify-diagnostics
 // RUN: nibble-opt %t/fuse.mlir --nibble-verify-stage=stage=fuse --verify-diagnostics
-// RUN: nibble-opt %t/host.mlir --nibble-verify-stage=stage=lower-to-host --verify-diagnostics
+// RUN: nibble-opt %t/hopper-tensors.mlir --nibble-verify-stage=stage=hopper-tensors --verify-diagnostics
+// RUN: nibble-opt %t/bufferize.mlir --nibble-verify-stage=stage=bufferize --split-input-file --verify-diagnostics
+// RUN: nibble-opt %t/kernels.mlir --nibble-verify-stage=stage=host-loops --verify-diagnostics
+// RUN: nibble-opt %t/kernels.mlir --nibble-verify-stage=stage=hopper-kernels --verify-diagnostics
+// RUN: nibble-opt %t/host.mlir --nibble-verify-stage=stage=lower-to-host --split-input-file --verify-diagnostics
+// RUN: nibble-opt %t/hopper.mlir --nibble-verify-stage=stage=lower-to-hopper --split-input-file --verify-diagnostics
 // RUN: not nibble-opt %t/fuse.mlir --nibble-verify-stage=stage=assemble 2>&1 | FileCheck %s
 // CHECK: nibble-verify-stage: there is no stage 'assemble'
 
@@ -85,5 +90,58 @@ func.func @f(%x: tensor<?x64xf32>, %p: !qat.packed<32x64, #qat.scheme<int4, grou
 }
 
 //--- host.mlir
-// expected-error @below {{stage lower-to-host leaves nothing but the LLVM dialect and OpenMP; this breaks it}}
-func.func @f() { return }
+// expected-error @below {{'func.func' has no form on a CPU}}
+func.func @f() { llvm.return }
+
+// -----
+
+// The cast that lowering left says less than the op between two of them.
+llvm.func @f(%x: i64) -> i64 {
+  %0 = builtin.unrealized_conversion_cast %x : i64 to index
+  // expected-error @below {{'index.add' of 'index', 'index' to 'index' has no form on a CPU}}
+  %1 = index.add %0, %0
+  %2 = builtin.unrealized_conversion_cast %1 : index to i64
+  llvm.return %2 : i64
+}
+
+//--- hopper-tensors.mlir
+// expected-error @below {{stage hopper-tensors leaves no packed weight in the order of a CPU; this breaks it}}
+func.func @f(%p: !qat.packed<64x128, #qat.scheme<int4, group_size = 32>, host>) { return }
+
+//--- bufferize.mlir
+// expected-error @below {{stage bufferize leaves no value that is a tensor or a packed weight; this breaks it}}
+func.func @f(%x: tensor<4xf32>) { return }
+
+// -----
+
+func.func @f() {
+  // expected-error @below {{stage bufferize leaves no value that is a tensor or a packed weight; this breaks it}}
+  %0 = tensor.empty() : tensor<4xf32>
+  return
+}
+
+//--- kernels.mlir
+func.func @f(%x: memref<4xf32>) {
+  // expected-error @below {{leaves no kernel.compute and no linalg op; this breaks it}}
+  linalg.copy ins(%x : memref<4xf32>) outs(%x : memref<4xf32>)
+  return
+}
+
+//--- hopper.mlir
+func.func @f(%x: memref<4xf32>) {
+  %c0 = arith.constant 0 : index
+  // expected-error @below {{stage lower-to-hopper leaves nothing but commands over buffers and kernels of llvm and nvvm; this breaks it}}
+  scf.for %i = %c0 to %c0 step %c0 {
+  }
+  return
+}
+
+// -----
+
+gpu.module @kernels {
+  llvm.func @k() {
+    // expected-error @below {{stage lower-to-hopper leaves nothing but commands over buffers and kernels of llvm and nvvm; this breaks it}}
+    %0 = arith.constant 0 : i32
+    llvm.return
+  }
+}

@@ -134,13 +134,13 @@ void bar(Builder &b) {
 // A block's registers are those that it is launched with, and warps move them
 // among each other: an increase beyond them waits for ever. The assembler
 // launches a thread with what `.minnctapersm` blocks leave it, in eights.
-uint64_t registersOfBlock(const Code &code) {
-  uint64_t threads = code.requiredThreads;
-  uint64_t blocks = std::max<uint64_t>(code.blocksPerSM, 1);
+int64_t registersOfBlock(const Code &code) {
+  int64_t threads = code.requiredThreads;
+  int64_t blocks = std::max<int64_t>(code.blocksPerSM, 1);
   return threads == 0
-             ? 65536
-             : threads *
-                   std::min<uint64_t>(65536 / (threads * blocks) / 8 * 8, 255);
+             ? kArchitecture.registersOfSM
+             : threads * std::min(kArchitecture.registersFor(threads, blocks),
+                                  kArchitecture.registersOfThread);
 }
 
 Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
@@ -153,10 +153,10 @@ Outcome setRegisters(Warp &warp, const Inst &inst, Mask mask) {
                      std::to_string(count) + " registers from " +
                      std::to_string(own));
   own = count;
-  uint64_t total = 0;
+  int64_t total = 0;
   for (const Warp &other : warp.block->warps)
-    total += uint64_t{other.registers} * kLanes;
-  if (uint64_t all = registersOfBlock(*warp.cluster->launch->code); total > all)
+    total += int64_t{other.registers} * kLanes;
+  if (int64_t all = registersOfBlock(*warp.cluster->launch->code); total > all)
     return fault(warp, inst, static_cast<uint32_t>(__builtin_ctz(mask)),
                  "the warps of the block hold " + std::to_string(total) +
                      " registers; there are " + std::to_string(all));

@@ -56,7 +56,7 @@ constexpr SpecialRegister kSpecialRegisters[] = {
     {"%lanemask_gt", Preset::kMaskGt, 4},
     {"%lanemask_ge", Preset::kMaskGe, 4},
     {"%smid", Preset::kSm, 4},
-    {"%nsmid", Preset::kConstant, 4, 132},
+    {"%nsmid", Preset::kConstant, 4, kSimulatedGpu.sms},
     {"%gridid", Preset::kGrid, 8},
     {"WARP_SZ", Preset::kConstant, 4, 32},
 };

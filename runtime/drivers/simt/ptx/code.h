@@ -6,6 +6,7 @@
 // starts, so that an operand is always an offset.
 #pragma once
 
+#include "lib/KnownTargets/gpu.h"
 #include "runtime/drivers/simt/ptx/ptx.h"
 
 #include <cstdint>
@@ -140,7 +141,11 @@ inline constexpr uint64_t kParamWindow = uint64_t{3} << 48;
 inline constexpr int kWindowBits = 48;
 // The first KiB of shared memory belongs to the system, as on the device.
 inline constexpr uint32_t kSharedBase = 1024;
-inline constexpr uint32_t kSharedLimit =
-    227 * 1024; // for one block, static and dynamic
+
+// The GPU that is simulated: its limits are kept, and kernels are told its
+// figures.
+inline constexpr const GpuTarget &kSimulatedGpu = kH200;
+inline constexpr const GpuArchitecture &kArchitecture =
+    *kSimulatedGpu.architecture;
 
 } // namespace nibble::simt

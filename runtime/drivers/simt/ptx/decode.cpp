@@ -87,11 +87,13 @@ private:
     auto place = [&](const Variable &variable) -> Status {
       uint64_t begin = (uint64_t{end} + variable.align - 1) / variable.align *
                        variable.align;
-      if (begin + variable.bytes > kSharedBase + kSharedLimit)
-        return Status::badInput("the shared variables of " +
-                                std::string(entry.name) + " take more than " +
-                                std::to_string(kSharedLimit) +
-                                " bytes; use less shared memory");
+      if (begin + variable.bytes >
+          kSharedBase + kArchitecture.sharedBytesOfBlock)
+        return Status::badInput(
+            "the shared variables of " + std::string(entry.name) +
+            " take more than " +
+            std::to_string(kArchitecture.sharedBytesOfBlock) +
+            " bytes; use less shared memory");
       kernel_.globals[variable.name] = {Space::kShared, begin};
       end = static_cast<uint32_t>(begin + variable.bytes);
       return Status::ok();

@@ -29,7 +29,10 @@ struct CompileTest : testing::Test {
                                             return mlir::success();
                                           });
     auto module = mlir::parseSourceString<mlir::ModuleOp>(
-        "gpu.module @kernels {" + text + "}", &context);
+        "module attributes {kernel.target = #hopper.target<\"h200\">} {"
+        "gpu.module @kernels {" +
+            text + "}}",
+        &context);
     DeviceProgram program;
     bool compiled =
         module && succeeded(nvptx::compileKernels(*module, program));
@@ -49,6 +52,17 @@ TEST_F(CompileTest, WritesAKernel) {
 TEST_F(CompileTest, SaysWhatThePassesRefuse) {
   EXPECT_THAT(kernels("gpu.func @size(%x: !llvm.ptr<1>) kernel { gpu.return }"),
               HasSubstr("has no integer 'hopper.threads'"));
+}
+
+// The contract of the last stage runs when a program is compiled, not only
+// where stages are written for reading.
+TEST_F(CompileTest, KeepsTheContractOfTheLastStage) {
+  EXPECT_THAT(kernels("llvm.func @k() attributes {nvvm.kernel} {"
+                      "  vector.print str \"a kernel cannot\""
+                      "  llvm.return"
+                      "}"),
+              HasSubstr("stage lower-to-hopper leaves nothing but commands "
+                        "over buffers and kernels of llvm and nvvm"));
 }
 
 // LLVM by itself would print this and end the process.

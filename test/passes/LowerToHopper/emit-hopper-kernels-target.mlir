@@ -1,0 +1,25 @@
+// RUN: nibble-opt %s --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
+
+// How a linear is split follows from how many multiprocessors there are: eight splits are two blocks of each pair in a cluster of four, which
+// 8 row blocks of an H200 have place for and those of a part of it have not.
+// CHECK-LABEL: func.func @all(
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits8_
+module attributes {kernel.target = #hopper.target<"h200">} {
+  func.func @all(%x: memref<?x4096xbf16>, %w: memref<1024x4096xbf16>, %y: memref<?x1024xbf16>) {
+    kernel.compute "nn.linear" ins(%x, %w : memref<?x4096xbf16>, memref<1024x4096xbf16>) outs(%y : memref<?x1024xbf16>)
+        {parameters = {}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
+    return
+  }
+}
+
+// -----
+
+// CHECK-LABEL: func.func @part(
+// CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits4_
+module attributes {kernel.target = #hopper.target<"h200", sms = 16>} {
+  func.func @part(%x: memref<?x4096xbf16>, %w: memref<1024x4096xbf16>, %y: memref<?x1024xbf16>) {
+    kernel.compute "nn.linear" ins(%x, %w : memref<?x4096xbf16>, memref<1024x4096xbf16>) outs(%y : memref<?x1024xbf16>)
+        {parameters = {}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
+    return
+  }
+}
