@@ -146,7 +146,7 @@ def NN_SquareSumOp : NN_Op<"square_sum", [NN_InPlace<"0, 0">, AllTypesMatch<["in
   let summary = "Sum of squares of tensors, added to a running sum: for the gradient norm.";
   let description = [{
     `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
-    Each addition is to what the ones before came to.
+    Each addition is to what the ones before came to. Without tensors it folds to `init`.
 
     - `init`: a float32 scalar, the sum so far; `xs`: float32 tensors of any shapes.
     - `sum`: a float32 scalar.
@@ -160,6 +160,7 @@ def NN_SquareSumOp : NN_Op<"square_sum", [NN_InPlace<"0, 0">, AllTypesMatch<["in
   let arguments = (ins NN_FloatScalar:$init, Variadic<NN_FloatTensor>:$xs);
   let results = (outs NN_FloatScalar:$sum);
   let assemblyFormat = "$init (`,` $xs^)? attr-dict `:` type($init) (`,` type($xs)^)?";
+  let hasFolder = 1;
 }
 
 def NN_AdamWOp : NN_Op<"adamw", [NN_InPlace<"0, 0, 1, 1, 2, 2">, 

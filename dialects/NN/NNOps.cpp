@@ -302,6 +302,10 @@ LogicalResult SampleOp::verify() {
   return requireTokens(*this, "top_p", getTopP(), getFiltered());
 }
 
+OpFoldResult SquareSumOp::fold(FoldAdaptor) {
+  return getXs().empty() ? OpFoldResult(getInit()) : OpFoldResult();
+}
+
 LogicalResult AdamWOp::verify() {
   if (typeOf(getWeight()).getShape() != typeOf(getMaster()).getShape())
     return emitOpError() << "weight " << getWeight().getType() << " and master "

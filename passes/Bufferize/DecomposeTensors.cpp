@@ -1,5 +1,7 @@
 #include "passes/Bufferize/Passes.h"
 
+#include "dialects/QAT/QAT.h"
+
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -74,13 +76,31 @@ public:
   }
 };
 
+// Gradients have been taken by now, and then the op is its body.
+class InlineStraightThrough final
+    : public OpRewritePattern<nibble::qat::StraightThroughOp> {
+public:
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(nibble::qat::StraightThroughOp op,
+                                PatternRewriter &rewriter) const override {
+    Block &body = op.getBody().front();
+    auto yield = cast<nibble::qat::YieldOp>(body.getTerminator());
+    rewriter.inlineBlockBefore(&body, op, op.getInput());
+    Value result = yield.getValue();
+    rewriter.eraseOp(yield);
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 class DecomposeTensors final
     : public nibble::impl::DecomposeTensorsPassBase<DecomposeTensors> {
 public:
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<DecomposeAggregate, DecomposePack, DecomposeUnpack,
-                 BitcastElements>(&getContext());
+                 BitcastElements, InlineStraightThrough>(&getContext());
     linalg::populateDecomposeWinogradOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

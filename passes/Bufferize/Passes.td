@@ -9,7 +9,7 @@ def DecomposeTensorsPass : Pass<"nibble-decompose-tensors", "::mlir::ModuleOp"> 
   let summary = "Tensor ops without a form over buffers to ops that have one.";
   let description = [{
     `linalg.softmax`, the Winograd transforms, `linalg.pack` and `linalg.unpack` become the ops that they are made of, `tensor.bitcast` an
-    elementwise `arith.bitcast`. What has no form over buffers after that is an error of nibble-bufferize-module, by name and place.
+    elementwise `arith.bitcast`, `qat.straight_through` its body. What has no form over buffers after that is an error of nibble-bufferize-module, by name and place.
 
     Example: `linalg.softmax dimension(1) ins(%x) outs(%y)` becomes a maximum, the exponentials of the differences, their sum and a division.
   }];

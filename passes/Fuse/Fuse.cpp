@@ -26,6 +26,15 @@ using namespace nibble;
 
 namespace {
 
+// What a linear is asked for beyond its definition (hopper.splits) holds for
+// what takes its place.
+template <typename LinearOp>
+void replaceKeepingAttributes(PatternRewriter &rewriter, Operation *op,
+                              Operation *linear, LinearOp fused) {
+  fused->setDiscardableAttrs(linear->getDiscardableAttrDictionary());
+  rewriter.replaceOp(op, fused);
+}
+
 class ReadPackedWeightInLinear final : public OpRewritePattern<nn::LinearOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -35,9 +44,11 @@ public:
     if (!dequantize)
       return rewriter.notifyMatchFailure(op,
                                          "the weight is not dequantized here");
-    rewriter.replaceOpWithNewOp<qat::LinearOp>(
-        op, op.getY().getType(), op.getX(), dequantize.getPacked(),
-        op.getBias(), op.getResidual());
+    replaceKeepingAttributes(
+        rewriter, op, op,
+        qat::LinearOp::create(rewriter, op.getLoc(), op.getY().getType(),
+                              op.getX(), dequantize.getPacked(), op.getBias(),
+                              op.getResidual()));
     ++NumPackedReads;
     return success();
   }
@@ -53,8 +64,10 @@ public:
     if (!dequantize)
       return rewriter.notifyMatchFailure(op,
                                          "the weight is not dequantized here");
-    rewriter.replaceOpWithNewOp<qat::LinearInputGradOp>(
-        op, op.getDx().getType(), op.getDy(), dequantize.getPacked());
+    replaceKeepingAttributes(rewriter, op, op,
+                             qat::LinearInputGradOp::create(
+                                 rewriter, op.getLoc(), op.getDx().getType(),
+                                 op.getDy(), dequantize.getPacked()));
     ++NumPackedReads;
     return success();
   }
@@ -122,9 +135,10 @@ public:
       return rewriter.notifyMatchFailure(op, "the addition is of another type");
     if (residual.getDefiningOp<linalg::BroadcastOp>())
       return rewriter.notifyMatchFailure(op, "the other operand is a bias");
-    rewriter.replaceOpWithNewOp<LinearOp>(op, op.getType(), linear.getX(),
-                                          linear->getOperand(1),
-                                          linear.getBias(), residual);
+    replaceKeepingAttributes(
+        rewriter, op, linear,
+        LinearOp::create(rewriter, op.getLoc(), op.getType(), linear.getX(),
+                         linear->getOperand(1), linear.getBias(), residual));
     rewriter.eraseOp(linear);
     ++NumAdditions;
     return success();
@@ -155,8 +169,10 @@ public:
         linear.getY().getType() != op.getType())
       return rewriter.notifyMatchFailure(
           op, "the bias is no vector of the linear's element type");
-    rewriter.replaceOpWithNewOp<nn::LinearOp>(
-        op, op.getType(), linear.getX(), linear.getWeight(), bias, Value());
+    replaceKeepingAttributes(
+        rewriter, op, linear,
+        nn::LinearOp::create(rewriter, op.getLoc(), op.getType(), linear.getX(),
+                             linear.getWeight(), bias, Value()));
     rewriter.eraseOp(linear);
     ++NumAdditions;
     return success();

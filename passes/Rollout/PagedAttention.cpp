@@ -141,6 +141,7 @@ LogicalResult PagedAttention::Rewriter::attend(nn::AttentionOp op) {
       write.getNewValueCache(), op.getPositions(), op.getSequences(), pages(),
       op.getHeadsAttr(), op.getKvHeadsAttr(), op.getScaleAttr(),
       op.getKvBlockAttr(), op.getWindowAttr());
+  paged->setDiscardableAttrs(op->getDiscardableAttrDictionary());
   updated.append({write.getNewKeyCache(), write.getNewValueCache()});
   op.getY().replaceAllUsesWith(paged.getY());
   op.erase();

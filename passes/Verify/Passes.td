@@ -8,8 +8,9 @@ include "mlir/Pass/PassBase.td"
 def VerifyConsistencyPass : Pass<"nibble-verify-consistency", "::mlir::ModuleOp"> {
   let summary = "Refuse a rollout that could differ from its training by a bit.";
   let description = [{
-    Walks back from the logits of both functions, through calls, and compares op by op: the same op, the same attributes (epsilon, heads,
-    scale, kv_block, window, frequencies), the same element types, the same weights by name, under the same scheme. What counts as the same:
+    Walks back from the logits of both functions, through calls, and compares op by op: the same op, the same attributes, the same
+    element types, the same weights by name, under the same scheme. Every attribute is compared, inherent and discardable
+    (`hopper.splits` of a linear), unless the table of passes/Verify/ExemptAttributes.cpp has it with the reason. What counts as the same:
 
     - `qat.fake_quant` of a weight, and that weight packed and decoded, if the scheme is exact (not with `convention = slime`, whose
       rollout decodes with another scale than its training);
@@ -22,7 +23,7 @@ def VerifyConsistencyPass : Pass<"nibble-verify-consistency", "::mlir::ModuleOp"
     Example: `--nibble-verify-consistency="training=logits rollout=forward"` on a rollout whose attention was given another block says
 
     ```
-    error: rollout differs from training: kv_block = 32 : i64 here, 64 : i64 in training
+    error: rollout differs from training: 'nn.paged_attention' has kv_block = 32 : i64 here, 64 : i64 in training
     note: in training
     ```
   }];
@@ -30,6 +31,8 @@ def VerifyConsistencyPass : Pass<"nibble-verify-consistency", "::mlir::ModuleOp"
     Option<"training", "training", "std::string", /*default=*/"\"logits\"", "the training forward">,
     Option<"rollout", "rollout", "std::string", /*default=*/"\"forward\"", "the rollout">,
   ];
+  // A residual in an epilogue is compared as an arith.addf with its attributes.
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
 def VerifyStagePass : Pass<"nibble-verify-stage", "::mlir::ModuleOp"> {

@@ -3,6 +3,7 @@
 #include "passes/Verify/Terms.h"
 
 #include "dialects/NN/NN.h"
+#include "passes/Verify/ExemptAttributes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -10,10 +11,47 @@
 using namespace mlir;
 using namespace nibble;
 
+static std::string quoted(StringRef name) { return "'" + name.str() + "'"; }
+
+SmallVector<TermAttribute> nibble::attributesOf(Operation &op, StringRef owner,
+                                                bool all) {
+  StringRef name = op.getName().getStringRef();
+  SmallVector<TermAttribute> attributes;
+  auto add = [&](NamedAttribute attribute) {
+    if (all || !findExempt(name, attribute.getName()))
+      attributes.push_back({(owner.empty() ? name : owner).str(), quoted(name),
+                            attribute.getName(), attribute.getValue()});
+  };
+  // Inherent attributes are properties, and properties need not be attributes.
+  Attribute properties = op.getPropertiesAsAttribute();
+  if (auto dictionary = dyn_cast_or_null<DictionaryAttr>(properties))
+    llvm::for_each(dictionary, add);
+  else if (properties)
+    add(NamedAttribute(StringAttr::get(op.getContext(), "properties"),
+                       properties));
+  llvm::for_each(op.getRawDictionaryAttrs(), add);
+  return attributes;
+}
+
 Term *TermBuilder::make(Term::Kind kind, StringRef name, Type type,
                         Operation *op, Location loc) {
   terms.push_back(
       Term{kind, name.str(), type, op, loc, 0, {}, {}, {}, false, false});
+  return &terms.back();
+}
+
+void TermBuilder::hold(Term *term, Operation &op, StringRef owner) {
+  llvm::append_range(term->attributes, attributesOf(op, owner));
+  held.insert(&op);
+}
+
+const Term *TermBuilder::handOn(const Term *term, Operation &op) {
+  held.insert(&op);
+  if (!term || attributesOf(op).empty())
+    return term;
+  terms.push_back(*term);
+  terms.back().loc = op.getLoc();
+  hold(&terms.back(), op, op.getName().getStringRef());
   return &terms.back();
 }
 
@@ -33,8 +71,13 @@ TermBuilder::resultsOf(func::FuncOp function) {
       if (auto text = function.getArgAttrOfType<StringAttr>(
               argument.getArgNumber(), attribute))
         name = text.str();
-    arguments.push_back(make(Term::Kind::kArgument, name, argument.getType(),
-                             nullptr, argument.getLoc()));
+    Term *term = make(Term::Kind::kArgument, name, argument.getType(), nullptr,
+                      argument.getLoc());
+    if (DictionaryAttr given = function.getArgAttrDict(argument.getArgNumber()))
+      for (NamedAttribute attribute : given)
+        term->attributes.push_back({"argument", "argument " + quoted(name),
+                                    attribute.getName(), attribute.getValue()});
+    arguments.push_back(term);
   }
   return evaluate(function, arguments);
 }
@@ -55,8 +98,10 @@ TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
     if (failed(evaluate(op, values)))
       return failure();
   open.erase(function);
-  return llvm::map_to_vector(body.getTerminator()->getOperands(),
-                             [&](Value value) { return values.lookup(value); });
+  Operation *end = body.getTerminator();
+  return llvm::map_to_vector(end->getOperands(), [&](Value value) {
+    return handOn(handOn(values.lookup(value), *end), *function);
+  });
 }
 
 // y = E(E(E(sum) + bias) + residual): the residual as the addition that it
@@ -64,23 +109,30 @@ TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
 const Term *TermBuilder::linear(Operation &op, const Term *x,
                                 const Term *weight, const Term *bias,
                                 const Term *residual) {
-  Term *sum = make(Term::Kind::kOp, "nn.linear", op.getResult(0).getType(), &op,
-                   op.getLoc());
+  Term *sum = make(Term::Kind::kOp, nn::LinearOp::getOperationName(),
+                   op.getResult(0).getType(), &op, op.getLoc());
+  hold(sum, op, sum->name);
   for (const Term *operand : {x, weight})
     addOperand(sum, operand);
   if (bias)
     addOperand(sum, bias);
   if (!residual)
     return sum;
-  Term *added =
-      make(Term::Kind::kOp, "arith.addf", sum->type, &op, op.getLoc());
+  Term *added = make(Term::Kind::kOp, arith::AddFOp::getOperationName(),
+                     sum->type, &op, op.getLoc());
+  // What an addition has that says nothing else.
+  added->attributes.push_back(
+      {added->name, quoted(op.getName().getStringRef()),
+       StringAttr::get(op.getContext(), "fastmath"),
+       arith::FastMathFlagsAttr::get(op.getContext(),
+                                     arith::FastMathFlags::none)});
   addOperand(added, sum);
   addOperand(added, residual);
   return added;
 }
 
-const Term *TermBuilder::decoded(Operation &op, const Term *weight,
-                                 qat::SchemeAttr scheme, bool packed) {
+Term *TermBuilder::decoded(Operation &op, const Term *weight,
+                           qat::SchemeAttr scheme, bool packed) {
   Term *term =
       make(Term::Kind::kDecoded, weight->name, weight->type, &op, op.getLoc());
   addOperand(term, weight);
@@ -89,44 +141,53 @@ const Term *TermBuilder::decoded(Operation &op, const Term *weight,
   return term;
 }
 
-// Not how operands are counted, nor that an addition may do nothing but add.
-static bool decidesBits(NamedAttribute attribute) {
-  auto fastMath = dyn_cast<arith::FastMathFlagsAttr>(attribute.getValue());
-  return attribute.getName() != "operandSegmentSizes" &&
-         !(fastMath && fastMath.getValue() == arith::FastMathFlags::none);
+LogicalResult TermBuilder::call(func::CallOp op, Environment &values) {
+  auto callee = symbols.lookup<func::FuncOp>(op.getCallee());
+  if (!callee)
+    return op.emitError("nibble-verify-consistency: there is no function '")
+           << op.getCallee() << "' to compare";
+  auto results =
+      evaluate(callee, llvm::map_to_vector(op.getOperands(), [&](Value value) {
+                 return values.lookup(value);
+               }));
+  if (failed(results))
+    return failure();
+  for (auto [result, term] : llvm::zip(op.getResults(), *results))
+    values[result] = handOn(term, *op);
+  return success();
 }
 
 LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
+  if (failed(makeTerms(op, values)))
+    return failure();
+  if (op.getNumResults() == 0 || held.contains(&op))
+    return success();
+  return op.emitError("nibble-verify-consistency: the attributes of '")
+         << op.getName() << "' are not compared";
+}
+
+LogicalResult TermBuilder::makeTerms(Operation &op, Environment &values) {
   auto at = [&](Value value) { return value ? values.lookup(value) : nullptr; };
-  if (auto call = dyn_cast<func::CallOp>(op)) {
-    auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
-    if (!callee)
-      return call.emitError("nibble-verify-consistency: there is no function '")
-             << call.getCallee() << "' to compare";
-    auto results = evaluate(
-        callee, llvm::map_to_vector(call.getOperands(),
-                                    [&](Value value) { return at(value); }));
-    if (failed(results))
-      return failure();
-    for (auto [result, term] : llvm::zip(call.getResults(), *results))
-      values[result] = term;
-    return success();
-  }
+  if (auto called = dyn_cast<func::CallOp>(op))
+    return call(called, values);
   if (auto fakeQuant = dyn_cast<qat::FakeQuantOp>(op)) {
-    values[fakeQuant.getResult()] = decoded(
-        op, at(fakeQuant.getWeight()), fakeQuant.getScheme(), /*packed=*/false);
+    Term *term = decoded(op, at(fakeQuant.getWeight()), fakeQuant.getScheme(),
+                         /*packed=*/false);
+    hold(term, op, op.getName().getStringRef());
+    values[fakeQuant.getResult()] = term;
     return success();
   }
-  if (isa<qat::QuantizeOp, qat::RepackOp>(
-          op)) { // a packed value is named by its weight; a layout decides no
-                 // bits
-    values[op.getResult(0)] = at(op.getOperand(0));
+  // A packed value is named by its weight; a layout decides no bits.
+  if (isa<qat::QuantizeOp, qat::RepackOp>(op)) {
+    values[op.getResult(0)] = handOn(at(op.getOperand(0)), op);
     return success();
   }
   if (auto dequantize = dyn_cast<qat::DequantizeOp>(op)) {
-    values[dequantize.getWeight()] =
-        decoded(op, at(dequantize.getPacked()),
-                dequantize.getPacked().getType().getScheme(), true);
+    Term *term = decoded(op, at(dequantize.getPacked()),
+                         dequantize.getPacked().getType().getScheme(),
+                         /*packed=*/true);
+    hold(term, op, qat::FakeQuantOp::getOperationName());
+    values[dequantize.getWeight()] = term;
     return success();
   }
   if (auto plain = dyn_cast<nn::LinearOp>(op)) {
@@ -137,23 +198,34 @@ LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
   if (auto packed = dyn_cast<qat::LinearOp>(op)) {
     const Term *weight =
         decoded(op, at(packed.getPacked()),
-                packed.getPacked().getType().getScheme(), true);
+                packed.getPacked().getType().getScheme(), /*packed=*/true);
     values[packed.getY()] =
         linear(op, at(packed.getX()), weight, at(packed.getBias()),
                at(packed.getResidual()));
     return success();
   }
+  if (auto take = dyn_cast<nn::TakeRowsOp>(op)) {
+    // All rows, and those that are kept, are the same values.
+    Term *rows = make(Term::Kind::kOp, "", {}, &op, op.getLoc());
+    *rows = *at(take.getX());
+    rows->someRows = true;
+    values[take.getY()] = handOn(rows, op);
+    return success();
+  }
+  return makePlainTerms(op, values);
+}
 
-  // Everything else is what it says, but for the two ops that only a rollout
-  // has.
+// The op is what it says, but for a paged attention.
+LogicalResult TermBuilder::makePlainTerms(Operation &op, Environment &values) {
+  auto at = [&](Value value) { return values.lookup(value); };
+  auto paged = dyn_cast<nn::PagedAttentionOp>(op);
+  StringRef name =
+      paged ? nn::AttentionOp::getOperationName() : op.getName().getStringRef();
   Term *term = nullptr;
   for (OpResult result : op.getResults()) {
-    term = make(Term::Kind::kOp, op.getName().getStringRef(), result.getType(),
-                &op, op.getLoc());
+    term = make(Term::Kind::kOp, name, result.getType(), &op, op.getLoc());
     term->result = result.getResultNumber();
-    for (NamedAttribute attribute : op.getAttrDictionary())
-      if (decidesBits(attribute))
-        term->attributes.push_back(attribute);
+    hold(term, op, name);
     for (Value operand : op.getOperands())
       addOperand(term, at(operand));
     llvm::SetVector<Value> captured;
@@ -163,20 +235,14 @@ LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
         addOperand(term, known);
     values[result] = term;
   }
-  if (auto take = dyn_cast<nn::TakeRowsOp>(op)) {
-    Term *rows = make(Term::Kind::kOp, "", {}, &op, op.getLoc());
-    *rows = *at(take.getX());
-    rows->someRows = true;
-    values[take.getY()] = rows;
-  }
-  if (auto paged = dyn_cast<nn::PagedAttentionOp>(op)) {
+  if (paged) {
     auto write = paged.getKeyCache().getDefiningOp<nn::CacheWriteOp>();
     if (!write || paged.getValueCache() != write.getNewValueCache() ||
         paged.getPages() != write.getPages())
       return paged.emitError("nibble-verify-consistency: its pages are not "
                              "what one nn.cache_write has just left");
     // What the cache holds from earlier calls was written by this same op.
-    term->name = nn::AttentionOp::getOperationName().str();
+    hold(term, *write, write->getName().getStringRef());
     term->operands = {at(paged.getQ()), at(write.getK()), at(write.getV()),
                       at(paged.getPositions()), at(paged.getSequences())};
   }

@@ -11,6 +11,18 @@
 
 namespace nibble {
 
+// An attribute of an op, inherent or discardable, that is compared.
+struct TermAttribute {
+  // What it is compared under: the name of the op, and of what several ops
+  // spell the plain one (nn.linear of a qat.linear), so that the two
+  // correspond.
+  std::string owner;
+  // Who has it, as the IR is written: "'qat.linear'", "argument 'w'".
+  std::string holder;
+  mlir::StringAttr name;
+  mlir::Attribute value;
+};
+
 // One value. Calls are gone, and with them the difference between a weight's
 // name inside a layer and outside.
 struct Term {
@@ -27,8 +39,8 @@ struct Term {
   mlir::Operation *op = nullptr; // of kOp and kDecoded
   mlir::Location loc;            // where it is written
   unsigned result = 0;           // of kOp: which one
-  llvm::SmallVector<mlir::NamedAttribute>
-      attributes; // of kOp, without operand segments
+  // Of every op that the term stands for.
+  llvm::SmallVector<TermAttribute> attributes;
   llvm::SmallVector<const Term *> operands;
   qat::SchemeAttr scheme;
   bool packed = false;
@@ -54,17 +66,33 @@ private:
 
   Term *make(Term::Kind kind, llvm::StringRef name, mlir::Type type,
              mlir::Operation *op, mlir::Location loc);
+  // The term gets the op's attributes, to be compared as those of `owner`.
+  void hold(Term *term, mlir::Operation &op, llvm::StringRef owner);
+  // A value that the op hands on as it is: the same term where the op has no
+  // attribute that is compared, else a copy that holds them.
+  const Term *handOn(const Term *term, mlir::Operation &op);
   mlir::FailureOr<llvm::SmallVector<const Term *>>
   evaluate(mlir::func::FuncOp function, mlir::ArrayRef<const Term *> arguments);
+  // An error for an op whose results' terms do not hold its attributes.
   mlir::LogicalResult evaluate(mlir::Operation &op, Environment &values);
+  mlir::LogicalResult makeTerms(mlir::Operation &op, Environment &values);
+  mlir::LogicalResult makePlainTerms(mlir::Operation &op, Environment &values);
+  mlir::LogicalResult call(mlir::func::CallOp op, Environment &values);
   const Term *linear(mlir::Operation &op, const Term *x, const Term *weight,
                      const Term *bias, const Term *residual);
-  const Term *decoded(mlir::Operation &op, const Term *weight,
-                      qat::SchemeAttr scheme, bool packed);
+  Term *decoded(mlir::Operation &op, const Term *weight, qat::SchemeAttr scheme,
+                bool packed);
 
   mlir::SymbolTable &symbols;
   std::deque<Term> terms;
+  llvm::DenseSet<mlir::Operation *> held; // ops whose attributes a term holds
   llvm::DenseSet<mlir::Operation *> open; // functions being evaluated
 };
+
+// The attributes of an op, inherent and discardable, to be compared as those of
+// `owner`, or of the op itself where none is given. `all`: also those that are
+// exempt (ExemptAttributes.h).
+llvm::SmallVector<TermAttribute>
+attributesOf(mlir::Operation &op, llvm::StringRef owner = {}, bool all = false);
 
 } // namespace nibble

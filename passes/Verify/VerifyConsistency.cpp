@@ -4,6 +4,11 @@
 #include "passes/Verify/Terms.h"
 #include "llvm/ADT/Statistic.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SmallVectorExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
 #define DEBUG_TYPE "nibble-verify-consistency"
 
 ALWAYS_ENABLED_STATISTIC(NumTerms,
@@ -65,23 +70,112 @@ static std::string describe(const Term *term) {
   return "";
 }
 
-static std::optional<std::string> compareAttributes(const Term *training,
-                                                    const Term *rollout) {
-  auto find = [](const Term *term, StringAttr name) -> Attribute {
-    for (NamedAttribute attribute : term->attributes)
-      if (attribute.getName() == name)
-        return attribute.getValue();
-    return {};
-  };
-  for (const Term *term : {rollout, training})
-    for (NamedAttribute attribute : term->attributes) {
-      StringAttr name = attribute.getName();
-      Attribute here = find(rollout, name), there = find(training, name);
-      if (here != there)
-        return name.str() + " = " + (here ? text(here) : "absent") + " here, " +
-               (there ? text(there) : "absent") + " in training";
+// The attributes of one side that `key` is compared with.
+static SmallVector<TermAttribute>
+correspondingTo(const TermAttribute &key, ArrayRef<TermAttribute> attributes) {
+  return llvm::filter_to_vector(attributes, [&](const TermAttribute &other) {
+    return other.owner == key.owner && other.name == key.name;
+  });
+}
+
+static std::string values(ArrayRef<TermAttribute> attributes) {
+  return llvm::join(llvm::map_range(attributes,
+                                    [](const TermAttribute &attribute) {
+                                      return text(attribute.value);
+                                    }),
+                    " and ");
+}
+
+// Every attribute of the one side has its equal on the other.
+static std::optional<std::string>
+compareAttributes(ArrayRef<TermAttribute> training,
+                  ArrayRef<TermAttribute> rollout) {
+  for (ArrayRef<TermAttribute> side : {rollout, training})
+    for (const TermAttribute &key : side) {
+      auto here = correspondingTo(key, rollout),
+           there = correspondingTo(key, training);
+      if (llvm::equal(here, there,
+                      [](const TermAttribute &a, const TermAttribute &b) {
+                        return a.value == b.value;
+                      }))
+        continue;
+      std::string has = key.holder + " has " + key.name.str() + " = ";
+      if (here.empty())
+        return has + values(there) + " in training, none here";
+      return has + values(here) + " here, " +
+             (there.empty() ? "none" : values(there)) + " in training";
     }
   return std::nullopt;
+}
+
+static SmallVector<Operation *> opsInside(Operation *op) {
+  SmallVector<Operation *> ops;
+  op->walk<WalkOrder::PreOrder>([&](Operation *inner) {
+    if (inner != op)
+      ops.push_back(inner);
+  });
+  return ops;
+}
+
+// Inside the regions ops and values correspond by place. What the regions read
+// from outside is compared as operands of the terms.
+static std::optional<std::string> compareRegions(Operation *training,
+                                                 Operation *rollout) {
+  if (training == rollout)
+    return std::nullopt;
+  for (auto [there, here] : llvm::zip(opsInside(training), opsInside(rollout)))
+    if (there->getName() == here->getName())
+      if (auto difference =
+              compareAttributes(attributesOf(*there, {}, /*all=*/true),
+                                attributesOf(*here, {}, /*all=*/true)))
+        return difference;
+  llvm::DenseSet<std::pair<Value, Value>> same;
+  auto correspond = [&](auto there, auto here) {
+    for (auto pair : llvm::zip(there, here))
+      same.insert({std::get<0>(pair), std::get<1>(pair)});
+  };
+  llvm::SetVector<Value> there, here;
+  getUsedValuesDefinedAbove(training->getRegions(), there);
+  getUsedValuesDefinedAbove(rollout->getRegions(), here);
+  correspond(there, here);
+  correspond(training->getOperands(), rollout->getOperands());
+  if (there.size() == here.size() &&
+      OperationEquivalence::isEquivalentTo(
+          training, rollout,
+          [&](Value a, Value b) { return success(same.contains({a, b})); },
+          [&](Value a, Value b) { same.insert({a, b}); },
+          OperationEquivalence::IgnoreLocations))
+    return std::nullopt;
+  return "'" + rollout->getName().getStringRef().str() +
+         "' has another body than in training";
+}
+
+static std::optional<std::string> compareDecoding(const Term *training,
+                                                  const Term *rollout) {
+  if (training->scheme != rollout->scheme)
+    return "'" + rollout->op->getName().getStringRef().str() + "' reads '" +
+           rollout->name + "' with scheme = " + text(rollout->scheme) +
+           " here, '" + training->op->getName().getStringRef().str() +
+           "' with " + text(training->scheme) + " in training";
+  if (training->packed != rollout->packed && !training->scheme.isExact())
+    return describe(rollout) + ": this scheme decodes packed weights with "
+                               "another scale than training does";
+  return std::nullopt;
+}
+
+static std::optional<std::string> compareTypes(const Term *training,
+                                               const Term *rollout) {
+  bool same = getElementTypeOrSelf(training->type) ==
+              getElementTypeOrSelf(rollout->type);
+  // A packed argument is told by how it is decoded.
+  if (training->kind == Term::Kind::kArgument)
+    same = training->type == rollout->type ||
+           isa<qat::PackedType>(training->type) ||
+           isa<qat::PackedType>(rollout->type);
+  if (same)
+    return std::nullopt;
+  return describe(rollout) + " is " + text(rollout->type) + " here, " +
+         text(training->type) + " in training";
 }
 
 // What decides bits apart from the operands.
@@ -91,45 +185,24 @@ std::optional<std::string> Comparison::compareThemselves(const Term *training,
       (training->kind != Term::Kind::kDecoded &&
        training->name != rollout->name))
     return describe(rollout) + " here, " + describe(training) + " in training";
-  if (training->kind == Term::Kind::kArgument) {
-    // A packed argument is told by how it is decoded.
-    if (training->type != rollout->type &&
-        !isa<qat::PackedType>(training->type) &&
-        !isa<qat::PackedType>(rollout->type))
-      return describe(rollout) + " is " + text(rollout->type) + " here, " +
-             text(training->type) + " in training";
-    return std::nullopt;
-  }
+  bool isOp = training->kind == Term::Kind::kOp;
   if (training->kind == Term::Kind::kDecoded) {
-    if (training->scheme != rollout->scheme)
-      return describe(rollout) + " here, " + describe(training) +
-             " in training";
-    if (training->packed != rollout->packed && !training->scheme.isExact())
-      return describe(rollout) + ": this scheme decodes packed weights with "
-                                 "another scale than training does";
-    return std::nullopt;
+    if (auto difference = compareDecoding(training, rollout))
+      return difference;
+  } else {
+    if (isOp && (training->result != rollout->result ||
+                 training->operands.size() != rollout->operands.size()))
+      return describe(rollout) +
+             " has other operands or results than in training";
+    if (auto difference = compareTypes(training, rollout))
+      return difference;
   }
-  if (training->result != rollout->result ||
-      training->operands.size() != rollout->operands.size())
-    return describe(rollout) +
-           " has other operands or results than in training";
-  if (getElementTypeOrSelf(training->type) !=
-      getElementTypeOrSelf(rollout->type))
-    return describe(rollout) + " is " + text(rollout->type) + " here, " +
-           text(training->type) + " in training";
-  if (auto difference = compareAttributes(training, rollout))
+  if (auto difference =
+          compareAttributes(training->attributes, rollout->attributes))
     return difference;
-  auto regions = [](const Term *term) {
-    return term->op ? term->op->getNumRegions() : 0;
-  };
-  if (regions(training) != 0 || regions(rollout) != 0) {
-    // Operands are compared as terms; inside the regions values correspond by
-    // place.
-    if (!OperationEquivalence::isEquivalentTo(
-            training->op, rollout->op, [](Value, Value) { return success(); },
-            nullptr, OperationEquivalence::IgnoreLocations))
-      return describe(rollout) + " has another body than in training";
-  }
+  if (isOp &&
+      (training->op->getNumRegions() != 0 || rollout->op->getNumRegions() != 0))
+    return compareRegions(training->op, rollout->op);
   return std::nullopt;
 }
 

@@ -65,6 +65,26 @@ TEST_P(QuantizeOpsTest, RandomWeights) {
     }
 }
 
+// A scheme of the user's own, and a body that is the identity.
+TEST_P(QuantizeOpsTest, StraightThrough) {
+  compare(
+      R"(func.func @f(%x: tensor<?x24x$E>) -> (tensor<?x24x$E>, tensor<?x24x$E>) {
+  %y = qat.straight_through %x : tensor<?x24x$E> {
+  ^bb0(%a: tensor<?x24x$E>):
+    %r = math.roundeven %a : tensor<?x24x$E>
+    qat.yield %r : tensor<?x24x$E>
+  }
+  %z = qat.straight_through %x : tensor<?x24x$E> {
+  ^bb0(%a: tensor<?x24x$E>):
+    qat.yield %a : tensor<?x24x$E>
+  }
+  return %y, %z : tensor<?x24x$E>, tensor<?x24x$E>
+})",
+      {0, 1, 5},
+      [&](int64_t tokens) { return Arguments{numbers({tokens, 24}, E, 3.0)}; },
+      /*exactly=*/true);
+}
+
 // Groups of zeros, of -0, of subnormals, of the largest numbers; and ties,
 // which weights in bf16 often are.
 TEST_P(QuantizeOpsTest, TheEdgesOfTheGrid) {

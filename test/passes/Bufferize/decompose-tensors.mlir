@@ -43,3 +43,19 @@ func.func @bits(%x: tensor<8xf32>) -> tensor<8xi32> {
   %y = tensor.bitcast %x : tensor<8xf32> to tensor<8xi32>
   return %y : tensor<8xi32>
 }
+
+// A user's scheme is its body once gradients have been taken.
+// CHECK-LABEL: @straight_through
+// CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
+// CHECK-NEXT: %[[Y:.*]] = math.roundeven %[[X]]
+// CHECK-NEXT: return %[[Y]]
+// BUFFERS-LABEL: @straight_through
+// BUFFERS-NOT: tensor<
+func.func @straight_through(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %y = qat.straight_through %x : tensor<4x8xf32> {
+  ^bb0(%a: tensor<4x8xf32>):
+    %r = math.roundeven %a : tensor<4x8xf32>
+    qat.yield %r : tensor<4x8xf32>
+  }
+  return %y : tensor<4x8xf32>
+}

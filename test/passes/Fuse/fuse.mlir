@@ -70,3 +70,23 @@ func.func @common(%x: tensor<?x64xf32>, %cos: tensor<?x16xf32>, %sin: tensor<?x1
   %b = nn.rope %x, %cos, %sin : tensor<?x64xf32>, tensor<?x16xf32>
   return %a, %b : tensor<?x64xf32>, tensor<?x64xf32>
 }
+
+// -----
+
+// What a linear is asked for beyond its definition holds for what takes its place.
+// CHECK-LABEL: func.func @attributes(
+// CHECK: qat.linear %{{.*}}, %{{.*}} residual(%{{.*}} : tensor<?x32xbf16>) {hopper.splits = 2 : i64}
+// CHECK: nn.linear %{{.*}}, %{{.*}} bias(%{{.*}} : tensor<32xbf16>) {hopper.splits = 4 : i64}
+// CHECK: qat.linear_input_grad %{{.*}}, %{{.*}} {hopper.tile = 8 : i64}
+func.func @attributes(%x: tensor<?x64xbf16>, %p: !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, host>, %w: tensor<32x64xbf16>,
+                      %bias: tensor<32xbf16>, %r: tensor<?x32xbf16>, %empty: tensor<?x32xbf16>)
+    -> (tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x64xbf16>) {
+  %d = qat.dequantize %p : !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, host> -> tensor<32x64xbf16>
+  %a = nn.linear %x, %d {hopper.splits = 2 : i64} : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
+  %b = arith.addf %r, %a : tensor<?x32xbf16>
+  %c = nn.linear %x, %w {hopper.splits = 4 : i64} : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
+  %rows = linalg.broadcast ins(%bias : tensor<32xbf16>) outs(%empty : tensor<?x32xbf16>) dimensions = [0]
+  %e = arith.addf %rows, %c : tensor<?x32xbf16>
+  %f = nn.linear_input_grad %r, %d {hopper.tile = 8 : i64} : tensor<?x32xbf16>, tensor<32x64xbf16> -> tensor<?x64xbf16>
+  return %b, %e, %f : tensor<?x32xbf16>, tensor<?x32xbf16>, tensor<?x64xbf16>
+}

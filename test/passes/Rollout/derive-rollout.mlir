@@ -30,7 +30,7 @@
 // CHECK-LABEL: func.func private @layer_rollout(
 // CHECK-NOT: qat.fake_quant
 // CHECK: %[[KEYS:.*]], %[[VALUES:.*]] = nn.cache_write %[[X:.*]], %{{.*}}, %
-// CHECK-NEXT: %[[A:.*]] = nn.paged_attention %{{.*}}, %[[KEYS]], %[[VALUES]], %{{.*}} {heads = 2 : i64, kv_block = 64 : i64, kv_heads = 1 : i64, scale = 5.000000e-01 : f32, window = 32 : i64}
+// CHECK-NEXT: %[[A:.*]] = nn.paged_attention %{{.*}}, %[[KEYS]], %[[VALUES]], %{{.*}} {heads = 2 : i64, kv_block = 64 : i64, kv_heads = 1 : i64, scale = 5.000000e-01 : f32, test.note = 1 : i64, window = 32 : i64}
 // CHECK-NEXT: %[[WO:.*]] = qat.dequantize %{{.*}} : !qat.packed<64x64, <int4, group_size = 32>, host> -> tensor<64x64xbf16>
 // CHECK-NEXT: nn.linear %[[A]], %[[WO]]
 // CHECK: return %{{.*}}, %[[KEYS]], %[[VALUES]]
@@ -66,7 +66,7 @@
 
 func.func private @layer(%x: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
                          %wo: tensor<64x64xbf16> {nn.parameter = "wo"}) -> tensor<?x64xbf16> {
-  %a, %lse = nn.attention %x, %k, %k, %positions, %sequences {heads = 2, kv_heads = 1, scale = 0.5 : f32, kv_block = 64, window = 32}
+  %a, %lse = nn.attention %x, %k, %k, %positions, %sequences {heads = 2, kv_heads = 1, scale = 0.5 : f32, kv_block = 64, window = 32, test.note = 1 : i64}
       : tensor<?x64xbf16>, tensor<?x32xbf16>, tensor<?xi32>, tensor<?xi32> -> tensor<?x2xf32>
   %w = qat.fake_quant %wo {scheme = #qat.scheme<int4, group_size = 32>} : tensor<64x64xbf16>
   %y = nn.linear %a, %w : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xbf16>

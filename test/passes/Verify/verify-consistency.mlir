@@ -28,14 +28,14 @@ func.func @logits(%tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tens
   return %logits : tensor<?x96xf32>
 }
 
-// Other order of arguments, no call, epilogues in the linear, rows taken late.
+// Other order of arguments, no call, epilogues in the linear, rows taken late; attributes that decide no bit.
 func.func @forward(%w: !qat.packed<64x64, #int4, host> {nn.parameter = "w"}, %bias: tensor<64xbf16> {nn.parameter = "bias"},
                    %norm: tensor<64xbf16> {nn.parameter = "norm"}, %table: tensor<96x64xbf16> {nn.parameter = "table"},
                    %tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tensor<?xi32> {nn.input = "positions"},
                    %sequences: tensor<?xi32> {nn.input = "sequences"}, %rows: tensor<?xi32> {nn.input = "rows"},
                    %pages: tensor<?x?xi32> {nn.input = "pages"}, %keys: tensor<?x2x32x64xbf16> {nn.state = "key_cache:0"},
                    %values: tensor<?x2x64x32xbf16> {nn.state = "value_cache:0"})
-    -> (tensor<?x96xf32>, tensor<?x2x32x64xbf16>, tensor<?x2x64x32xbf16>) {
+    -> (tensor<?x96xf32> {nn.output = "logits"}, tensor<?x2x32x64xbf16>, tensor<?x2x64x32xbf16>) {
   %x = nn.embedding %tokens, %table : tensor<?xi32>, tensor<96x64xbf16> -> tensor<?x64xbf16>
   %h = nn.rms_norm %x, %norm {epsilon = 1.0e-6 : f32} : tensor<?x64xbf16>, tensor<64xbf16>
   %k1, %v1 = nn.cache_write %h, %h, %keys, %values, %positions, %sequences, %pages
@@ -43,7 +43,7 @@ func.func @forward(%w: !qat.packed<64x64, #int4, host> {nn.parameter = "w"}, %bi
   %a = nn.paged_attention %h, %k1, %v1, %positions, %sequences, %pages {heads = 2, kv_heads = 2, scale = 0.5 : f32, kv_block = 64}
       : tensor<?x64xbf16>, tensor<?x2x32x64xbf16>, tensor<?x2x64x32xbf16>, tensor<?xi32>, tensor<?xi32>, tensor<?x?xi32>
   %y = qat.linear %a, %w bias(%bias : tensor<64xbf16>) residual(%x : tensor<?x64xbf16>)
-      : tensor<?x64xbf16>, !qat.packed<64x64, #int4, host> -> tensor<?x64xbf16>
+      {hopper.stages = 4 : i64, hopper.tile = 64 : i64} : tensor<?x64xbf16>, !qat.packed<64x64, #int4, host> -> tensor<?x64xbf16>
   %r = nn.take_rows %y, %rows : tensor<?x64xbf16>, tensor<?xi32> -> tensor<?x64xbf16>
   %logits = nn.linear %r, %table : tensor<?x64xbf16>, tensor<96x64xbf16> -> tensor<?x96xf32>
   return %logits, %k1, %v1 : tensor<?x96xf32>, tensor<?x2x32x64xbf16>, tensor<?x2x64x32xbf16>
