@@ -24,7 +24,7 @@ SECTION = re.compile(r"(?:\.md`?|README),? section \d+")
 RULE = re.compile(r"\bN(\d{1,2})\b|\(([A-Z]\d)\)")
 
 # Pages that the build makes, beside the written ones.
-GENERATED = re.compile(r"docs/(?:dialects|passes)\b|(?:docs/)?(?:command-line|configuration)\.md$")
+GENERATED = re.compile(r"docs/(?:dialects|passes)\b|(?:docs/)?(?:command-line|configuration|completeness)\.md$")
 
 
 def comments(text):

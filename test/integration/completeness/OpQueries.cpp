@@ -129,7 +129,8 @@ bool tellsItsCost(ModuleOp module) {
 std::vector<OpRow> makeOpTable() {
   Session session;
   MLIRContext &context = session.context();
-  std::vector<std::string> ops = allOps(context), errors = expectedErrors();
+  std::vector<std::string> ops = allOps(context);
+  std::vector<std::string> errors = expectedErrors();
   std::set<std::string> folding = foldingOps();
   OwningOpRef<ModuleOp> examples = parseExamples(context);
   std::vector<OpRow> table;

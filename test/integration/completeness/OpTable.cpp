@@ -1,3 +1,4 @@
+// The table of ops: which cells are holes, and the page that shows it.
 #include "test/integration/completeness/OpTable.h"
 
 #include "llvm/ADT/STLExtras.h"
