@@ -21,10 +21,11 @@ std::string joined(const std::vector<std::string> &texts,
   return line;
 }
 
-// The shortest digits that give the number again.
+// The shortest digits that give the number again, without an exponent.
 std::string digitsOf(double value) {
-  std::array<char, 32> digits;
-  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  std::array<char, 400> digits; // more than any double has
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,
+                           std::chars_format::fixed);
   return std::string(digits.data(), end.ptr);
 }
 
