@@ -152,7 +152,7 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
                                          : callee.clone();
     target.setPrivate();
     symbols_.insert(target); // renames it
-    ++NumCopied;
+    ++copied;
   } else {
     originals_[callee] = OwningOpRef<func::FuncOp>(callee.clone());
   }
@@ -197,7 +197,7 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
         b.setInsertionPointToStart(&entry);
       weight = qat::FakeQuantOp::create(b, linear.getLoc(), argument.getType(),
                                         argument, recipe_.scheme);
-      ++NumQuantized;
+      ++quantized;
     }
     linear.getWeightMutable().assign(weight);
   }
@@ -408,6 +408,8 @@ void QuantizePass::runOnOperation() {
     return signalPassFailure();
   if (quantizer.reportUnquantized(strict) > 0 && strict)
     return signalPassFailure();
+  NumQuantized += quantizer.quantized;
+  NumCopied += quantizer.copied;
   if (quantizer.quantized == 0)
     refuse("the weights that include and exclude name are quantized already");
 }
