@@ -47,15 +47,17 @@ std::string shapeOf(const std::string &text) {
   return shape;
 }
 
-// The last two clauses, because what was saved may stand behind what to do; of
-// a text of one clause what stands behind its last colon.
+// The last three clauses, because what was saved and where to learn more may
+// stand behind what to do; of a text of one clause what stands behind its last
+// colon.
 std::string endOf(const std::string &text) {
   size_t last = text.rfind("; ");
   if (last == std::string::npos)
     last = text.rfind(": ");
-  else if (size_t other = last > 0 ? text.rfind("; ", last - 1) : last;
-           other != std::string::npos)
-    last = other;
+  else
+    for (int more = 0; more < 2 && last > 0; ++more)
+      if (size_t other = text.rfind("; ", last - 1); other != std::string::npos)
+        last = other;
   return last == std::string::npos ? "" : text.substr(last);
 }
 
@@ -64,7 +66,7 @@ bool endsWithWhatToDo(const std::string &text, const Endings &endings) {
     if (text.find(phrase) != std::string::npos)
       return true;
   std::string end = endOf(text);
-  for (const std::string before : {"; ", ": ", ", or ", ", and "})
+  for (const std::string before : {"; ", ": ", ", ", ", or ", ", and "})
     for (size_t at = end.find(before); at != std::string::npos;
          at = end.find(before, at + 1)) {
       size_t begin = at + before.size();

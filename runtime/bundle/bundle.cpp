@@ -137,7 +137,7 @@ Result<Bundle> readBundle(const std::string &path) {
       bundle.target != "cuda")
     return wrong(
         path,
-        fmt::format("is for target '{}'; this runtime has host, simt and cuda",
+        fmt::format("is for target '{}'; compile it for host, simt or cuda",
                     printable(bundle.target)));
   for (const Entry &entry : entries) {
     std::string content = text.substr(entry.offset, entry.size);

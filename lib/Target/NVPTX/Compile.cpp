@@ -70,6 +70,7 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 } // namespace
 
 FailureOr<GpuTarget> setTarget(ModuleOp module) {
+  module.getContext()->getOrLoadDialect<hopper::HopperDialect>();
   if (!module->hasAttr(kernel::kTargetAttr))
     module->setAttr(kernel::kTargetAttr,
                     hopper::TargetAttr::get(module.getContext(),

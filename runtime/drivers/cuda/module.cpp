@@ -41,8 +41,9 @@ struct Assembler {
         log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);
     if (result == kUnsupportedPtx)
       return Status::environment(why + "; update the NVIDIA driver");
-    return result == kOutOfMemory ? Status::environment(why)
-                                  : Status::badInput(why);
+    return result == kOutOfMemory
+               ? Status::environment(why)
+               : Status::badInput(why + "; compile it again");
   }
 };
 

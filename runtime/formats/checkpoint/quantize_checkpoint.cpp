@@ -49,9 +49,9 @@ planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme,
       return wrong(
           "there is none of that name; see the names in the checkpoint");
     if (!std::string_view(name).ends_with(kWeight) || info->shape.size() != 2)
-      return wrong(fmt::format(
-          "it is {} {}, not the matrix \"....weight\" of a linear layer",
-          nameOf(info->dtype), toString(info->shape)));
+      return wrong(fmt::format("it is {} {}, not the matrix \"....weight\" of "
+                               "a linear layer; leave it out",
+                               nameOf(info->dtype), toString(info->shape)));
     if (name.ends_with(".mlp.gate.weight") ||
         name.ends_with("embed_tokens.weight"))
       return wrong("serving engines read a packed router or embedding as "

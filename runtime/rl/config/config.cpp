@@ -227,7 +227,7 @@ Result<toml::table> parseToml(std::string_view text, const std::string &where) {
   try {
     return toml::parse(text, where);
   } catch (const toml::parse_error &error) {
-    return Status::usage(fmt::format("{}:{}: {}", where,
+    return Status::usage(fmt::format("{}:{}: {}; correct the file", where,
                                      error.source().begin.line,
                                      std::string_view(error.description())));
   }
@@ -290,10 +290,11 @@ Status checkTogether(const Config &config, const std::string &where) {
                                kQuantizeSpelling, problem))
     return Status::usage(where + ": " + problem);
   if (config.rl.updatesPerStep > config.rl.promptsPerStep)
-    return Status::usage(fmt::format("{}: rl.updates_per_step: {} updates need "
-                                     "as many prompts_per_step, there are {}",
-                                     where, config.rl.updatesPerStep,
-                                     config.rl.promptsPerStep));
+    return Status::usage(
+        fmt::format("{}: rl.updates_per_step: {} updates need "
+                    "as many prompts_per_step, there are {}; raise "
+                    "them or lower it",
+                    where, config.rl.updatesPerStep, config.rl.promptsPerStep));
   NIBBLE_TRY(checkObjective(config.rl).within(where));
   for (const std::string &option : config.rl.objectiveOptions)
     if (!parseOption(option))
