@@ -28,7 +28,8 @@ Status systemError(const char *what, const fs::path &path, int error = errno) {
     remedy = "; raise the file size limit (ulimit -f)";
   else if (error == EACCES || error == EPERM || error == EROFS)
     remedy = "; choose a folder that can be written";
-  else if (error == ENOENT || error == ENOTDIR || error == EISDIR)
+  else if (error == ENOENT || error == ENOTDIR || error == EISDIR ||
+           error == ELOOP)
     remedy = "; check the path";
   return Status::environment(fmt::format("{} {}: {}{}", what, path.string(),
                                          std::strerror(error), remedy));
