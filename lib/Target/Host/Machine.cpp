@@ -58,6 +58,7 @@ nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
 
 mlir::FailureOr<nibble::host::Cpu>
 nibble::host::setTarget(mlir::ModuleOp module, StringRef name) {
+  module.getContext()->getOrLoadDialect<HostDialect>();
   if (!module->hasAttr(kernel::kTargetAttr)) {
     Cpu cpu = describeCpu(name);
     module->setAttr(kernel::kTargetAttr,

@@ -7,7 +7,7 @@
 module attributes {kernel.target = #hopper.target<"h200">} {
   func.func @all(%x: memref<?x4096xbf16>, %w: memref<1024x4096xbf16>, %y: memref<?x1024xbf16>) {
     kernel.compute "nn.linear" ins(%x, %w : memref<?x4096xbf16>, memref<1024x4096xbf16>) outs(%y : memref<?x1024xbf16>)
-        {parameters = {}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
+        {parameters = {operandSegmentSizes = array<i32: 1, 1, 0, 0>}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
     return
   }
 }
@@ -19,7 +19,7 @@ module attributes {kernel.target = #hopper.target<"h200">} {
 module attributes {kernel.target = #hopper.target<"h200", sms = 16>} {
   func.func @part(%x: memref<?x4096xbf16>, %w: memref<1024x4096xbf16>, %y: memref<?x1024xbf16>) {
     kernel.compute "nn.linear" ins(%x, %w : memref<?x4096xbf16>, memref<1024x4096xbf16>) outs(%y : memref<?x1024xbf16>)
-        {parameters = {}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
+        {parameters = {operandSegmentSizes = array<i32: 1, 1, 0, 0>}, input_types = [tensor<?x4096xbf16>, tensor<1024x4096xbf16>], output_types = [tensor<?x1024xbf16>]}
     return
   }
 }
