@@ -77,6 +77,15 @@ std::vector<Hole> knownHoles() {
       {Column::kHostKernel,
        {"nn.sample"},
        "on the host the runtime's sampler draws, with the same bits (N16)"},
+      {Column::kCost,
+       {"nn.attention", "nn.attention_grad", "nn.paged_attention"},
+       "how many keys each row sees is known on the device only"},
+      {Column::kCost,
+       {"nn.embedding_grad"},
+       "it touches as many rows of the table as there are different tokens"},
+      {Column::kCost,
+       {"nn.sample"},
+       "filters and drawn tokens decide what is read"},
   };
 }
 

@@ -191,6 +191,7 @@ TEST_F(VerifyConsistencyTest, EveryAttributeOfEveryOpIsCompared) {
           }
         }
   }
+  EXPECT_GT(allOps(context).size(), 30u);
   for (const std::string &op : allOps(context))
     for (const std::string &attribute :
          attributesOf(OperationName(op, &context)))
