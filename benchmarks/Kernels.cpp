@@ -124,7 +124,8 @@ public:
     double products = static_cast<double>(tokens) * static_cast<double>(n * k);
     double work =
         limit == Limit::kNone ? static_cast<double>(n * k) : 2 * products;
-    std::string x = matrix(k, "bf16"), y = matrix(n, "bf16");
+    std::string x = matrix(k, "bf16");
+    std::string y = matrix(n, "bf16");
     return add(
         fmt::format("linear/{}/{}x{}/tokens:{}", weight.name, n, k, tokens),
         limit == Limit::kNone ? "weights/s" : "FLOP/s", limit, work, goal,
@@ -137,7 +138,8 @@ public:
 
   Status inputGrad(int64_t tokens, int64_t n, int64_t k, const Weight &weight,
                    double goal) {
-    std::string dy = matrix(n, "bf16"), dx = matrix(k, "bf16");
+    std::string dy = matrix(n, "bf16");
+    std::string dx = matrix(k, "bf16");
     return add(fmt::format("linear_input_grad/{}/{}x{}/tokens:{}", weight.name,
                            n, k, tokens),
                "FLOP/s", Limit::kFma,
@@ -151,8 +153,9 @@ public:
   }
 
   Status weightGrad(int64_t tokens, int64_t n, int64_t k, double goal) {
-    std::string dy = matrix(n, "bf16"), x = matrix(k, "bf16"),
-                dw = fmt::format("tensor<{}x{}xf32>", n, k);
+    std::string dy = matrix(n, "bf16");
+    std::string x = matrix(k, "bf16");
+    std::string dw = fmt::format("tensor<{}x{}xf32>", n, k);
     return add(
         fmt::format("linear_weight_grad/{}x{}/tokens:{}", n, k, tokens),
         "FLOP/s", Limit::kFma,
@@ -166,7 +169,8 @@ public:
   }
 
   Status quantize(int64_t n, int64_t k, int64_t group, double goal) {
-    Weight source = plain(n, k, "bf16"), packed = int4(n, k, group);
+    Weight source = plain(n, k, "bf16");
+    Weight packed = int4(n, k, group);
     double bytes =
         2.0 * static_cast<double>(n * k) + static_cast<double>(packed.shape[0]);
     return add(
@@ -187,7 +191,8 @@ private:
 Result<std::vector<Case>> kernelCases(const Plan &plan) {
   Cases cases(plan);
   // The feed-forward of a 0.6 B model, and the small model of the demo.
-  const int64_t n = 3072, k = 1024;
+  const int64_t n = 3072;
+  const int64_t k = 1024;
   NIBBLE_TRY(cases.linear(1, n * 8, k, Cases::int4(n * 8, k, 32), Limit::kNone,
                           6.5e9));
   NIBBLE_TRY(cases.linear(8, n, k, Cases::int4(n, k, 32), Limit::kFma, 0.45));

@@ -27,7 +27,8 @@ constexpr int kChains = 12;
 template <typename Vector>
 __attribute__((always_inline)) inline float chains(float start) {
   Vector sums[kChains];
-  Vector factor = start - (Vector){}, term = start * 0.5f - (Vector){};
+  Vector factor = start - (Vector){};
+  Vector term = start * 0.5f - (Vector){};
   for (int i = 0; i < kChains; ++i)
     sums[i] = factor * static_cast<float>(i);
   for (int64_t round = 0; round < kRounds; ++round) {

@@ -10,7 +10,8 @@ namespace nibble::benchmarks {
 namespace {
 
 // Sums of two-digit numbers are about this long.
-constexpr int64_t kRows = 2048, kSequence = 16;
+constexpr int64_t kRows = 2048;
+constexpr int64_t kSequence = 16;
 
 // A compiled training program with its store.
 struct Training {

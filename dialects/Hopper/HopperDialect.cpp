@@ -72,8 +72,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return emitOpError() << "launches " << getKernel()
                          << ", which is no gpu.func";
   auto tableAttr = kernel->getAttrOfType<IntegerAttr>(kTableAttr);
-  size_t table = tableAttr ? tableAttr.getInt() : 0,
-         single = kernel.getNumArguments() - (tableAttr ? 1 : 0);
+  size_t table = tableAttr ? tableAttr.getInt() : 0;
+  size_t single = kernel.getNumArguments() - (tableAttr ? 1 : 0);
   if (tableAttr &&
       (tableAttr.getInt() < 1 || kernel.getNumArguments() == 0 ||
        !isa<LLVM::LLVMPointerType>(kernel.getArgumentTypes().back())))
@@ -91,7 +91,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
                            << "; there are buffers and indices in it";
   for (auto [i, argument] :
        llvm::enumerate(getArguments().take_front(single))) {
-    Type type = argument.getType(), wanted = kernel.getArgument(i).getType();
+    Type type = argument.getType();
+    Type wanted = kernel.getArgument(i).getType();
     bool map = isa<TensorMapType>(type);
     bool pointer = map || isa<MemRefType>(type);
     if (pointer ? !isa<LLVM::LLVMPointerType>(wanted)

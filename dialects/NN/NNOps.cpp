@@ -59,8 +59,8 @@ static LogicalResult verifyBlocks(Operation *op, Value x, Value weight) {
   if (failed(requireStatic(op, "x", x, 1)) ||
       failed(requireStatic(op, "weight", weight, 0)))
     return failure();
-  int64_t features = typeOf(x).getDimSize(1),
-          block = typeOf(weight).getDimSize(0);
+  int64_t features = typeOf(x).getDimSize(1);
+  int64_t block = typeOf(weight).getDimSize(0);
   if (block == 0 || features % block != 0)
     return op->emitOpError() << "a row of " << features
                              << " is not a whole number of blocks of " << block;
@@ -79,8 +79,8 @@ LogicalResult RMSNormGradOp::verify() {
 }
 
 LogicalResult LinearOp::verify() {
-  int64_t n = typeOf(getWeight()).getDimSize(0),
-          k = typeOf(getWeight()).getDimSize(1);
+  int64_t n = typeOf(getWeight()).getDimSize(0);
+  int64_t k = typeOf(getWeight()).getDimSize(1);
   if (failed(requireStatic(*this, "weight", getWeight(), 0)) ||
       failed(requireStatic(*this, "weight", getWeight(), 1)) ||
       failed(requireExtent(*this, "x", getX(), 1, k)) ||
@@ -96,8 +96,8 @@ LogicalResult LinearOp::verify() {
 }
 
 LogicalResult LinearInputGradOp::verify() {
-  int64_t n = typeOf(getWeight()).getDimSize(0),
-          k = typeOf(getWeight()).getDimSize(1);
+  int64_t n = typeOf(getWeight()).getDimSize(0);
+  int64_t k = typeOf(getWeight()).getDimSize(1);
   if (failed(requireExtent(*this, "dy", getDy(), 1, n)) ||
       failed(requireExtent(*this, "dx", getDx(), 1, k)))
     return failure();
@@ -105,8 +105,8 @@ LogicalResult LinearInputGradOp::verify() {
 }
 
 LogicalResult LinearWeightGradOp::verify() {
-  int64_t n = typeOf(getInit()).getDimSize(0),
-          k = typeOf(getInit()).getDimSize(1);
+  int64_t n = typeOf(getInit()).getDimSize(0);
+  int64_t k = typeOf(getInit()).getDimSize(1);
   if (failed(requireExtent(*this, "dy", getDy(), 1, n)) ||
       failed(requireExtent(*this, "x", getX(), 1, k)))
     return failure();
@@ -130,8 +130,8 @@ LogicalResult RopeOp::verify() {
       failed(requireStatic(*this, "x", getX(), 1)) ||
       failed(requireStatic(*this, "cos", getCos(), 1)))
     return failure();
-  int64_t features = typeOf(getX()).getDimSize(1),
-          half = typeOf(getCos()).getDimSize(1);
+  int64_t features = typeOf(getX()).getDimSize(1);
+  int64_t half = typeOf(getCos()).getDimSize(1);
   if (half == 0 || features % (2 * half) != 0)
     return emitOpError() << "a row of " << features
                          << " is not a whole number of heads of " << 2 * half;
@@ -203,7 +203,8 @@ LogicalResult AttentionGradOp::verify() {
 // The two caches hold the same pages, with the last two extents of the keys
 // turned around.
 static LogicalResult verifyCaches(Operation *op, Value keys, Value values) {
-  auto k = typeOf(keys).getShape(), v = typeOf(values).getShape();
+  auto k = typeOf(keys).getShape();
+  auto v = typeOf(values).getShape();
   for (int64_t dim = 1; dim < 4; ++dim)
     if (ShapedType::isDynamic(k[dim]) || ShapedType::isDynamic(v[dim]))
       return op->emitOpError()

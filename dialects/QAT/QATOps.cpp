@@ -66,7 +66,8 @@ LogicalResult DequantizeOp::verify() {
 }
 
 LogicalResult RepackOp::verify() {
-  PackedType from = getInput().getType(), to = getResult().getType();
+  PackedType from = getInput().getType();
+  PackedType to = getResult().getType();
   if (from.getN() != to.getN() || from.getK() != to.getK() ||
       from.getScheme() != to.getScheme())
     return emitOpError() << "changes the layout only, not " << from << " to "
@@ -84,8 +85,8 @@ OpFoldResult RepackOp::fold(FoldAdaptor) {
 }
 
 LogicalResult LinearOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()),
-       y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType());
+  auto y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getPacked().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
@@ -103,8 +104,8 @@ LogicalResult LinearOp::verify() {
 }
 
 LogicalResult LinearSwigluOp::verify() {
-  auto x = cast<RankedTensorType>(getX().getType()),
-       y = cast<RankedTensorType>(getY().getType());
+  auto x = cast<RankedTensorType>(getX().getType());
+  auto y = cast<RankedTensorType>(getY().getType());
   PackedType packed = getGate().getType();
   if (x.getDimSize(1) != packed.getK())
     return emitOpError() << "x " << x << " has another K than " << packed;
@@ -115,8 +116,8 @@ LogicalResult LinearSwigluOp::verify() {
 }
 
 LogicalResult LinearInputGradOp::verify() {
-  auto dy = cast<RankedTensorType>(getDy().getType()),
-       dx = cast<RankedTensorType>(getDx().getType());
+  auto dy = cast<RankedTensorType>(getDy().getType());
+  auto dx = cast<RankedTensorType>(getDx().getType());
   PackedType packed = getPacked().getType();
   if (dy.getDimSize(1) != packed.getN())
     return emitOpError() << "dy " << dy << " has another N than " << packed;

@@ -36,8 +36,10 @@ Result<std::string> link(const std::string &object) {
                                error.message() + "; set TMPDIR");
   auto cleanUp = llvm::scope_exit(
       [&] { (void)llvm::sys::fs::remove_directories(folder); });
-  std::string base = folder.str().str(), input = base + "/program.o",
-              output = base + "/program.so", errors = base + "/errors";
+  std::string base = folder.str().str();
+  std::string input = base + "/program.o";
+  std::string output = base + "/program.so";
+  std::string errors = base + "/errors";
   NIBBLE_TRY(writeFileAtomically(input, object));
   llvm::StringRef arguments[] = {
       linker, "-shared", "-z", "noexecstack", "--build-id=none",

@@ -30,8 +30,8 @@ Status addWork(const DeviceProgram &program, int function, int64_t tokens,
       continue;
     Work &of = work[command.kernel];
     std::optional<int64_t> touched = bytesTouched(plan, command);
-    double bytes = static_cast<double>(touched.value_or(0)),
-           operations = static_cast<double>(command.operations);
+    double bytes = static_cast<double>(touched.value_or(0));
+    double operations = static_cast<double>(command.operations);
     ++of.launches;
     of.isKnown &= touched.has_value();
     of.bytes += bytes;

@@ -12,7 +12,8 @@ namespace nibble {
 
 // Of an H200, as measured on random data: bytes/s copied (read plus written),
 // and operations/s of the matrix units on bf16.
-constexpr double kCopyRate = 4.3e12, kMatrixRate = 790e12;
+constexpr double kCopyRate = 4.3e12;
+constexpr double kMatrixRate = 790e12;
 
 // A table in text. For each kernel: tile, stages and splits, threads and shared
 // memory of a block; registers of a thread and bytes that it spills, where

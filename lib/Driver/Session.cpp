@@ -42,8 +42,8 @@ static std::string placeOf(mlir::Location location) {
 // Where and what. Of a text of several lines the first: dumps of ops follow
 // there.
 static std::string oneLine(const mlir::Diagnostic &diagnostic) {
-  std::string place = placeOf(diagnostic.getLocation()),
-              text = diagnostic.str();
+  std::string place = placeOf(diagnostic.getLocation());
+  std::string text = diagnostic.str();
   text = llvm::StringRef(text).trim().split('\n').first.str();
   return place.empty() ? text : place + ": " + text;
 }

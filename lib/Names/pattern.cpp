@@ -25,7 +25,8 @@ std::optional<bool> run(void *regex, std::string_view text, bool atStart) {
   onig_initialize_match_param(limits);
   onig_set_retry_limit_in_match_of_match_param(limits, kRetryLimit);
   onig_set_retry_limit_in_search_of_match_param(limits, kRetryLimit);
-  const OnigUChar *begin = toOnig(text.data()), *end = begin + text.size();
+  const OnigUChar *begin = toOnig(text.data());
+  const OnigUChar *end = begin + text.size();
   int found =
       atStart ? onig_match_with_param(static_cast<regex_t *>(regex), begin, end,
                                       begin, nullptr, ONIG_OPTION_NONE, limits)

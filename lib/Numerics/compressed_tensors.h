@@ -42,9 +42,9 @@ inline float epsilonOf(WeightType type) {
                                     : 0x1p-23f;
 }
 
-inline constexpr float kCompressedTensorsSteps = 7.5f,
-                       kCompressedTensorsLowest = -8.0f,
-                       kCompressedTensorsHighest = 7.0f;
+inline constexpr float kCompressedTensorsSteps = 7.5f;
+inline constexpr float kCompressedTensorsLowest = -8.0f;
+inline constexpr float kCompressedTensorsHighest = 7.0f;
 
 // `amax` is the group's largest magnitude, finite. The scale is above 0.
 inline float compressedTensorsScale(float amax, WeightType type) {

@@ -24,7 +24,8 @@ inline float floatFromHalf(uint16_t bits) {
 // NaN and becomes quiet.
 inline uint16_t halfFromFloat(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
-  uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7FFFFFFFu;
+  uint32_t sign = (bits >> 16) & 0x8000u;
+  uint32_t magnitude = bits & 0x7FFFFFFFu;
   uint32_t half = 0;
   if (magnitude > 0x7F800000u)
     half = 0x7E00u | ((magnitude >> 13) & 0x3FFu);

@@ -82,8 +82,9 @@ int64_t scalesPerSlabRow(const Scheme &scheme) {
 // `slab` of slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
-  int64_t groups = layout.groupsPerRow(), row = index / groups,
-          group = index % groups;
+  int64_t groups = layout.groupsPerRow();
+  int64_t row = index / groups;
+  int64_t group = index % groups;
   int64_t perRow = scalesPerSlabRow(layout.scheme);
   int64_t place =
       ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows +
@@ -201,7 +202,8 @@ std::optional<PackedLayout> parsePacked(std::string_view text) {
   if (!text.starts_with(prefix) || !text.ends_with(">"))
     return std::nullopt;
   text = text.substr(prefix.size(), text.size() - prefix.size() - 1);
-  size_t firstComma = text.find(','), lastComma = text.rfind(',');
+  size_t firstComma = text.find(',');
+  size_t lastComma = text.rfind(',');
   if (firstComma == std::string_view::npos || firstComma == lastComma)
     return std::nullopt;
 
@@ -300,8 +302,8 @@ void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
     std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
-  int64_t groups = layout.groupsPerRow(),
-          perRow = scalesPerSlabRow(layout.scheme);
+  int64_t groups = layout.groupsPerRow();
+  int64_t perRow = scalesPerSlabRow(layout.scheme);
   if (index % groups == groups - 1 && groups % perRow != 0)
     std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0,
                 static_cast<size_t>(2 * (perRow - groups % perRow)));

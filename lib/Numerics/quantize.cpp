@@ -76,8 +76,9 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight,
   if (scheme.kind == Kind::kFp8)
     return quantizeFp8(weight, layout, rowBegin, rowEnd, slab);
 
-  int64_t k = layout.k, length = scheme.groupLength(k),
-          groups = layout.groupsPerRow();
+  int64_t k = layout.k;
+  int64_t length = scheme.groupLength(k);
+  int64_t groups = layout.groupsPerRow();
   std::vector<int8_t> codes(static_cast<size_t>(k));
   std::vector<uint16_t> scales(static_cast<size_t>(groups));
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
@@ -121,7 +122,8 @@ void dequantizeRows(const uint8_t *slab, const PackedLayout &layout,
                  });
     return;
   }
-  int64_t length = layout.scheme.groupLength(k), groups = layout.groupsPerRow();
+  int64_t length = layout.scheme.groupLength(k);
+  int64_t groups = layout.groupsPerRow();
   std::vector<int8_t> codes(static_cast<size_t>(k));
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
     unpackCodes(layout, row, row + 1, slab, codes.data());

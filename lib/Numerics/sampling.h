@@ -13,9 +13,10 @@ namespace nibble::numerics {
 // x = k ln 2 + r with |r| <= ln(2) / 2. Adding 1.5 * 2^52 rounds to the nearest
 // integer and leaves it in the low bits. kLn2High has so few bits that k *
 // kLn2High is exact.
-inline constexpr double kExpMagic = 0x1.8p52, kLog2E = 0x1.71547652b82fep0,
-                        kLn2High = 0x1.62e42fefap-1,
-                        kLn2Low = 0x1.cf79abc9e3b3ap-40;
+inline constexpr double kExpMagic = 0x1.8p52;
+inline constexpr double kLog2E = 0x1.71547652b82fep0;
+inline constexpr double kLn2High = 0x1.62e42fefap-1;
+inline constexpr double kLn2Low = 0x1.cf79abc9e3b3ap-40;
 // Below it exp is 0 by definition.
 inline constexpr double kExpLowest = -708.0;
 // Taylor series to r^13 / 13!, remainder below 2^-57, by Horner: sum = 1 + sum
@@ -28,7 +29,8 @@ inline constexpr double kExpInverses[] = {
 // so that a loop over it becomes vectors.
 inline double exactExp(double x) {
   double clamped = x > kExpLowest ? x : kExpLowest;
-  double shifted = clamped * kLog2E + kExpMagic, k = shifted - kExpMagic;
+  double shifted = clamped * kLog2E + kExpMagic;
+  double k = shifted - kExpMagic;
   double r = (clamped - k * kLn2High) - k * kLn2Low;
   double sum = 1.0;
   for (double inverse : kExpInverses)
@@ -52,7 +54,9 @@ inline double exactLog(double x) {
     mantissa *= 0.5;
     ++exponent;
   }
-  double s = (mantissa - 1.0) / (mantissa + 1.0), square = s * s, sum = 0.0;
+  double s = (mantissa - 1.0) / (mantissa + 1.0);
+  double square = s * s;
+  double sum = 0.0;
   for (int i = kLogTerms; i > 0; i -= 2) // log(m) = 2 (s + s^3/3 + s^5/5 + ...)
     sum = sum * square + 1.0 / static_cast<double>(i);
   return static_cast<double>(exponent) * kLn2 + 2.0 * s * sum;
@@ -100,7 +104,8 @@ inline float logKeptMass(uint64_t kept, uint64_t all) {
 
 // The place of a token in the ranking, most likely first, the lower of equal
 // tokens first: codes ascend.
-inline constexpr int kRankTokenBits = 20, kRankBits = 32 + kRankTokenBits;
+inline constexpr int kRankTokenBits = 20;
+inline constexpr int kRankBits = 32 + kRankTokenBits;
 inline uint64_t rankOf(float logit, uint32_t token) {
   auto bits =
       std::bit_cast<uint32_t>(logit == 0.0f ? 0.0f : logit); // -0 equals 0

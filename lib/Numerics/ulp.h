@@ -26,7 +26,8 @@ inline int64_t distance(int64_t a, int64_t b) { return a > b ? a - b : b - a; }
 inline int64_t ulpDistance(float a, float b) {
   if (a != a || b != b)
     return kUlpNever;
-  uint32_t x = std::bit_cast<uint32_t>(a), y = std::bit_cast<uint32_t>(b);
+  uint32_t x = std::bit_cast<uint32_t>(a);
+  uint32_t y = std::bit_cast<uint32_t>(b);
   return detail::distance(detail::pointOnLine(x & 0x7FFFFFFFu, x >> 31),
                           detail::pointOnLine(y & 0x7FFFFFFFu, y >> 31));
 }

@@ -54,7 +54,9 @@ std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
 ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   auto type = cast<qat::PackedType>(packed.type);
   numerics::Scheme scheme = numericsScheme(type.getScheme());
-  int64_t n = type.getN(), k = type.getK(), groups = scheme.groupsPerRow(k);
+  int64_t n = type.getN();
+  int64_t k = type.getK();
+  int64_t groups = scheme.groupsPerRow(k);
   bool isFp8 = scheme.kind == numerics::Kind::kFp8;
   ReferenceValue weight =
       ReferenceValue::zero(RankedTensorType::get({n, k}, element));

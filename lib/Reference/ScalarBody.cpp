@@ -91,7 +91,8 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
 LogicalResult ScalarBody::extract(const Step &step, Scalar &out) const {
   int64_t offset = 0;
   for (auto [dimension, slot] : llvm::enumerate(step.in)) {
-    int64_t index = slots[slot].integer, extent = step.table->extent(dimension);
+    int64_t index = slots[slot].integer;
+    int64_t extent = step.table->extent(dimension);
     if (index < 0 || index >= extent)
       return step.op->emitOpError() << "in the reference: index " << index
                                     << " is not in 0.." << extent - 1;

@@ -27,7 +27,8 @@ reference::sequencesOfTokens(Call &call, mlir::Value positions,
 }
 
 Softmax reference::softmaxOf(std::vector<double> scores) {
-  double largest = scores.front(), sum = 0.0;
+  double largest = scores.front();
+  double sum = 0.0;
   for (double score : scores)
     largest = std::fmax(largest, score);
   for (double &score : scores)

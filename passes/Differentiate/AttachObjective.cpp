@@ -241,8 +241,8 @@ AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
       RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
   Type indices =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type());
-  FailureOr<Value> targets = inputNamed(made, "targets", indices),
-                   temperature = inputNamed(made, "temperature", vector);
+  FailureOr<Value> targets = inputNamed(made, "targets", indices);
+  FailureOr<Value> temperature = inputNamed(made, "temperature", vector);
   if (failed(targets) || failed(temperature))
     return failure();
   Block &block = made.getBody().front();
@@ -277,8 +277,8 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward,
   Type vector =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getF32Type());
   FailureOr<nn::LogProbabilityOp> made = logProbability(loss, forward, builder);
-  FailureOr<Value> mask = inputNamed(loss, "mask", vector),
-                   weight = inputNamed(loss, "weight", vector);
+  FailureOr<Value> mask = inputNamed(loss, "mask", vector);
+  FailureOr<Value> weight = inputNamed(loss, "weight", vector);
   if (failed(made) || failed(mask) || failed(weight))
     return failure();
   nn::LogProbabilityOp logp = *made;

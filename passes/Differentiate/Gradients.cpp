@@ -46,7 +46,8 @@ void Gradients::propagate(ArrayRef<Operation *> ops) {
   for (Operation *op : ops) {
     SetVector<Value> used(op->operand_begin(), op->operand_end());
     used.set_union(valuesReadInside(op));
-    bool any = false, allParameters = true;
+    bool any = false;
+    bool allParameters = true;
     for (Value value : used) {
       any |= isNeeded(value);
       allParameters &= !isNeeded(value) || isParameterLike(value);

@@ -85,7 +85,8 @@ static Value withoutRounding(Value value) {
 // The form that two values share, where a constant that has every form takes
 // the other's; Unknown when there is none.
 static Dependence common(Value a, Value b, Lookup of) {
-  Dependence left = of(a), right = of(b);
+  Dependence left = of(a);
+  Dependence right = of(b);
   auto takesAny = [](Value value, const Dependence &other) {
     return other.is(Kind::Multiplicative) ? isZero(value)
                                           : isNegativeInfinity(value);
@@ -199,8 +200,8 @@ bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
 
 Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   Block &body = *op.getBlock();
-  Value yielded = body.getTerminator()->getOperand(number),
-        init = op.getDpsInits()[number];
+  Value yielded = body.getTerminator()->getOperand(number);
+  Value init = op.getDpsInits()[number];
   Dependence dependence = inBody(yielded);
   if (dependence.is(Kind::Unknown)) {
     // A sum over loops: the out, which no other op reads, plus a term.
@@ -208,8 +209,8 @@ Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
     auto sum = withoutRounding(yielded).getDefiningOp<arith::AddFOp>();
     if (!sum || known.contains(init))
       return dependence;
-    Value lhs = withoutRounding(sum.getLhs()),
-          rhs = withoutRounding(sum.getRhs());
+    Value lhs = withoutRounding(sum.getLhs());
+    Value rhs = withoutRounding(sum.getRhs());
     if (lhs != out && rhs != out)
       return dependence;
     dependence = inBody(lhs == out ? rhs : lhs);

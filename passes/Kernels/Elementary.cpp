@@ -74,8 +74,10 @@ struct Shaped {
 // the CPU a hundred cycles, and masked scores of attention are all such.
 Value exp(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
-  Type f = b.getF32Type(), i = b.getI32Type();
-  Value high = s.real(f, 89.0), zero = s.real(f, 0.0);
+  Type f = b.getF32Type();
+  Type i = b.getI32Type();
+  Value high = s.real(f, 89.0);
+  Value zero = s.real(f, 0.0);
   Value vanishes = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, -104.0));
   Value c = s.choose(s.compare(arith::CmpFPredicate::OGT, x, high), high,
                      s.choose(vanishes, zero, x));
@@ -111,9 +113,11 @@ Value exp(ImplicitLocOpBuilder &b, Value x) {
 // atanh(u) / u beyond its first term. 0 gives -infinity, negative numbers NaN.
 Value log(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
-  Type f = b.getF32Type(), i = b.getI32Type();
-  Value one = s.real(f, 1.0), zero = s.real(f, 0.0),
-        infinity = s.real(f, INFINITY);
+  Type f = b.getF32Type();
+  Type i = b.getI32Type();
+  Value one = s.real(f, 1.0);
+  Value zero = s.real(f, 0.0);
+  Value infinity = s.real(f, INFINITY);
 
   // Numbers below the normal range are brought into it.
   Value tiny = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, 0x1p-126));
@@ -159,7 +163,9 @@ Value log(ImplicitLocOpBuilder &b, Value x) {
 // all that is left.
 std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
-  Type f = b.getF32Type(), d = b.getF64Type(), i = b.getI64Type();
+  Type f = b.getF32Type();
+  Type d = b.getF64Type();
+  Type i = b.getI64Type();
   Value wide = arith::ExtFOp::create(b, s.withElement(d), x);
   Value magic = s.real(d, 0x1.8p52);
   Value z = s.fma(wide, s.real(d, 0x1.45f306dc9c883p-1), magic);

@@ -52,8 +52,8 @@ public:
     if (!attention)
       return rewriter.notifyMatchFailure(op,
                                          "nothing attends to what it writes");
-    nn::RopeOp queries = rotationBefore(attention.getQ(), op),
-               keys = rotationBefore(op.getK(), op);
+    nn::RopeOp queries = rotationBefore(attention.getQ(), op);
+    nn::RopeOp keys = rotationBefore(op.getK(), op);
     if (!queries || !keys)
       return rewriter.notifyMatchFailure(
           op, "queries and keys are not both rotated here, before the write "
@@ -66,11 +66,12 @@ public:
       return rewriter.notifyMatchFailure(
           op, "what is rotated is not a head of the cache");
 
-    Value q = queries.getX(), k = keys.getX();
+    Value q = queries.getX();
+    Value k = keys.getX();
     SmallVector<Value> weights;
     FloatAttr epsilon = rewriter.getF32FloatAttr(0);
-    nn::RMSNormOp queryNorm = normOfHeads(q, size),
-                  keyNorm = normOfHeads(k, size);
+    nn::RMSNormOp queryNorm = normOfHeads(q, size);
+    nn::RMSNormOp keyNorm = normOfHeads(k, size);
     bool normed = queryNorm && keyNorm &&
                   queryNorm.getEpsilonAttr() == keyNorm.getEpsilonAttr();
     if (normed) {
@@ -104,8 +105,8 @@ public:
   using OpRewritePattern<nn::SwigluOp>::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::SwigluOp op,
                                 PatternRewriter &rewriter) const override {
-    auto gate = op.getGate().getDefiningOp<LinearOp>(),
-         up = op.getUp().getDefiningOp<LinearOp>();
+    auto gate = op.getGate().getDefiningOp<LinearOp>();
+    auto up = op.getUp().getDefiningOp<LinearOp>();
     if (!gate || !up || !gate->hasOneUse() || !up->hasOneUse())
       return rewriter.notifyMatchFailure(
           op,

@@ -52,7 +52,8 @@ public:
       : module(module), op(op), b(op->getLoc(), op) {}
 
   void lower(StringRef callee, ArrayRef<Value> further) {
-    Value actual = op->getOperand(0), expected = op->getOperand(1);
+    Value actual = op->getOperand(0);
+    Value expected = op->getOperand(1);
     auto type = cast<MemRefType>(actual.getType());
     SmallVector<Value> operands{
         nibble::host::textAddress(b, module, "check_place",

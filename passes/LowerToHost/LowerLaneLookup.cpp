@@ -55,7 +55,8 @@ private:
   // vpermps of 256 bits looks at the three low bits: once through each half of
   // the table, and bit 3 chooses.
   static Value permuteHalves(Emitter &b, LaneLookupOp op) {
-    Value low = eight(b, op.getTable(), 0), high = eight(b, op.getTable(), 8);
+    Value low = eight(b, op.getTable(), 0);
+    Value high = eight(b, op.getTable(), 8);
     SmallVector<Value> halves;
     for (int64_t first : {0, 8}) {
       Value index = eight(b, op.getIndex(), first);

@@ -35,8 +35,8 @@ public:
       return rewriter.notifyMatchFailure(
           op, "does not round float32 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type wide = withElement(from, b.getI32Type()),
-         narrow = withElement(from, b.getI16Type());
+    Type wide = withElement(from, b.getI32Type());
+    Type narrow = withElement(from, b.getI16Type());
     auto constant = [&](int32_t value) -> Value {
       TypedAttr attribute = b.getI32IntegerAttr(value);
       if (auto shaped = dyn_cast<ShapedType>(wide))

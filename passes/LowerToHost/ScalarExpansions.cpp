@@ -48,7 +48,8 @@ Value constantLike(ImplicitLocOpBuilder &b, Type type, int64_t value) {
 // base, base^2, base^4, ... for the exponent's bits, least significant first.
 Value knownPower(ImplicitLocOpBuilder &b, Value base, uint64_t exponent,
                  Value one, Product product) {
-  Value power, square = base;
+  Value power;
+  Value square = base;
   for (; exponent; exponent >>= 1) {
     if (exponent & 1)
       power = power ? product(b, b.getLoc(), power, square) : square;
@@ -62,9 +63,10 @@ Value knownPower(ImplicitLocOpBuilder &b, Value base, uint64_t exponent,
 // `magnitude` is read without a sign.
 Value unknownPower(ImplicitLocOpBuilder &b, Value base, Value magnitude,
                    Value one, Product product) {
-  Type integer = magnitude.getType(), type = base.getType();
-  Value zero = constantLike(b, integer, int64_t{0}),
-        bit = constantLike(b, integer, int64_t{1});
+  Type integer = magnitude.getType();
+  Type type = base.getType();
+  Value zero = constantLike(b, integer, int64_t{0});
+  Value bit = constantLike(b, integer, int64_t{1});
   auto isNotZero = [&](OpBuilder &builder, Location loc, Value value) {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, value,
                                  zero);
@@ -160,7 +162,8 @@ public:
     if (isa<ShapedType>(type))
       return rewriter.notifyMatchFailure(op, "not a scalar");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value base = op.getLhs(), one = constantLike(b, type, int64_t{1});
+    Value base = op.getLhs();
+    Value one = constantLike(b, type, int64_t{1});
     APInt known;
     if (matchPattern(op.getRhs(), m_ConstantInt(&known)) &&
         !known.isNegative() && known.getSignificantBits() <= kKnownBits) {
@@ -245,7 +248,8 @@ public:
 
   LogicalResult matchAndRewrite(math::FmaOp op,
                                 PatternRewriter &rewriter) const override {
-    Type type = op.getType(), element = getElementTypeOrSelf(type);
+    Type type = op.getType();
+    Type element = getElementTypeOrSelf(type);
     if (!element.isBF16() && !element.isF16())
       return rewriter.notifyMatchFailure(op, "not of a narrow type");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
@@ -292,8 +296,8 @@ public:
       return rewriter.notifyMatchFailure(
           op, "does not round float64 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type single = withElement(wide, b.getF32Type()),
-         integer = withElement(wide, b.getI32Type());
+    Type single = withElement(wide, b.getF32Type());
+    Type integer = withElement(wide, b.getI32Type());
     Value nearest = arith::TruncFOp::create(b, single, x);
     Value back = arith::ExtFOp::create(b, wide, nearest);
     Value isInexact = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, back,

@@ -168,8 +168,8 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
     Value &weight = rounded[argument];
     if (!weight) {
       StringAttr name = choice[argument.getArgNumber()];
-      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1),
-              group = recipe.scheme.getGroupSize();
+      int64_t k = cast<RankedTensorType>(argument.getType()).getDimSize(1);
+      int64_t group = recipe.scheme.getGroupSize();
       // N2; blocks of fp8 may be cut by the edge.
       if (recipe.scheme.getKind() != qat::Kind::Fp8 && group != 0 &&
           k % group != 0)

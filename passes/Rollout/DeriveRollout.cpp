@@ -174,8 +174,9 @@ void DeriveRolloutPass::addSample(func::FuncOp forward) {
   auto vector = [](Type element) {
     return RankedTensorType::get({ShapedType::kDynamic}, element);
   };
-  Type indices = vector(b.getI32Type()), floats = vector(b.getF32Type()),
-       doubles = vector(b.getF64Type());
+  Type indices = vector(b.getI32Type());
+  Type floats = vector(b.getF32Type());
+  Type doubles = vector(b.getF64Type());
   func::FuncOp function = addFunction(b, loc, "sample",
                                       {{"logits", logits},
                                        {"temperature", floats},

@@ -121,7 +121,8 @@ LogicalResult PagedAttention::Rewriter::attend(nn::AttentionOp op) {
            << " is not a whole number of blocks of kv_block = "
            << op.getKvBlock();
   auto keys = cast<RankedTensorType>(op.getK().getType());
-  int64_t kvHeads = op.getKvHeads(), headDim = keys.getDimSize(1) / kvHeads;
+  int64_t kvHeads = op.getKvHeads();
+  int64_t headDim = keys.getDimSize(1) / kvHeads;
   CacheTypes types{RankedTensorType::get({ShapedType::kDynamic, kvHeads,
                                           headDim, parent.pageSize},
                                          keys.getElementType()),

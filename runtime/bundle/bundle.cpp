@@ -17,8 +17,11 @@ static_assert(std::endian::native == std::endian::little,
 namespace {
 
 constexpr std::string_view kMagic = "nibble\r\n";
-constexpr size_t kNameBytes = 16, kHashBytes = 32, kHeaderBytes = 32,
-                 kEntryBytes = 64, kAlignment = 64;
+constexpr size_t kNameBytes = 16;
+constexpr size_t kHashBytes = 32;
+constexpr size_t kHeaderBytes = 32;
+constexpr size_t kEntryBytes = 64;
+constexpr size_t kAlignment = 64;
 constexpr uint32_t kMostSections = 64;
 constexpr uint64_t kMostBytes = uint64_t{1} << 36;
 
@@ -63,7 +66,8 @@ Result<std::vector<Entry>> readTable(const std::string &path,
   };
   if (text.size() < kHeaderBytes)
     return cut();
-  auto version = get<uint32_t>(text, 8), count = get<uint32_t>(text, 12);
+  auto version = get<uint32_t>(text, 8);
+  auto count = get<uint32_t>(text, 12);
   if (version != NIBBLE_ABI_VERSION)
     return Status::environment(
         fmt::format("bundle {}: made for interface version {}, this runtime "

@@ -67,8 +67,8 @@ Bundle hostBundle(std::string library, const std::string &cpu,
 }
 
 Result<Program> loadHostProgram(const Bundle &bundle, const std::string &path) {
-  auto manifest = bundle.sections.find("manifest"),
-       library = bundle.sections.find("library");
+  auto manifest = bundle.sections.find("manifest");
+  auto library = bundle.sections.find("library");
   if (bundle.target != "host" || manifest == bundle.sections.end() ||
       library == bundle.sections.end())
     return Status::badInput(fmt::format("bundle {}: holds no program for the "

@@ -100,8 +100,8 @@ std::optional<Operands> operandsOf(const char *where, bool isFloat,
 // Distance in units of the last place; of float64 it is measured after rounding
 // to float32.
 int64_t ulpsBetween(const Operands &both, int64_t i) {
-  float a = static_cast<float>(both.number(both.actual, i)),
-        e = static_cast<float>(both.number(both.expected, i));
+  float a = static_cast<float>(both.number(both.actual, i));
+  float e = static_cast<float>(both.number(both.expected, i));
   if (both.dtype == DType::kBF16)
     return numerics::ulpDistanceBf16(numerics::bf16FromFloat(a),
                                      numerics::bf16FromFloat(e));
@@ -130,7 +130,8 @@ extern "C" void nibble_check_expect_eq(const char *where, int64_t is_float,
                          expected_shape, actual, expected);
   if (!both)
     return;
-  int64_t first = -1, count = 0;
+  int64_t first = -1;
+  int64_t count = 0;
   for (int64_t i = 0; i < both->elements; ++i)
     if (std::memcmp(both->actual + i * both->bytesEach,
                     both->expected + i * both->bytesEach,
@@ -159,8 +160,8 @@ nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits,
   int64_t furthest = -1, distance = -1;
   double difference = 0.0, norm = 0.0;
   for (int64_t i = 0; i < both->elements; ++i) {
-    double a = both->number(both->actual, i),
-           e = both->number(both->expected, i);
+    double a = both->number(both->actual, i);
+    double e = both->number(both->expected, i);
     difference += (a - e) * (a - e);
     norm += e * e;
     if (int64_t steps = ulp >= 0 ? ulpsBetween(*both, i) : -1;

@@ -57,7 +57,8 @@ private:
   Clock::time_point last_, shown_;
   // Smoothed over some ten steps; negative before the first.
   double secondsPerStep_ = -1;
-  bool isLineOpen_ = false, isFirst_ = true;
+  bool isLineOpen_ = false;
+  bool isFirst_ = true;
   std::string current_;
 };
 

@@ -9,7 +9,8 @@ namespace nibble {
 
 Moments momentsOf(std::span<const double> values) {
   Moments moments;
-  double largest = 0, count = static_cast<double>(values.size());
+  double largest = 0;
+  double count = static_cast<double>(values.size());
   for (double value : values)
     largest = std::max(largest, std::abs(value));
   if (largest == 0)
@@ -53,7 +54,8 @@ void assignAdvantages(Group &group, Advantage kind, double epsilon,
 
 bool isUniform(const Group &group) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  double least = kInfinity, most = -kInfinity;
+  double least = kInfinity;
+  double most = -kInfinity;
   for (const ScoredSample &sample : group.samples)
     if (!sample.failed) {
       least = std::min(least, sample.reward);
@@ -105,8 +107,8 @@ std::vector<TrainSequence> toSequences(std::span<const Group> groups,
   for (size_t i = 0; i < sequences.size(); ++i) {
     double own = static_cast<double>(
         groups[places[i].group].samples[places[i].sample].sample.tokens.size());
-    double responses = static_cast<double>(sequences.size()),
-           denominator = tokens;
+    double responses = static_cast<double>(sequences.size());
+    double denominator = tokens;
     if (config.rl.lossNormalization == LossNormalization::kSequence)
       denominator = responses * own;
     else if (config.rl.lossNormalization == LossNormalization::kConstant)
@@ -126,7 +128,8 @@ void Mismatch::add(const Sample &sample, std::span<const float> training) {
   auto rows = training.last(count);
   double sum = 0;
   for (size_t i = 0; i < count; ++i) {
-    float a = rows[i], b = sample.logProbability[i];
+    float a = rows[i];
+    float b = sample.logProbability[i];
     mismatches += std::bit_cast<uint32_t>(a) != std::bit_cast<uint32_t>(b);
     sum += std::abs(static_cast<double>(a) - static_cast<double>(b));
   }

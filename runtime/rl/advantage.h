@@ -29,7 +29,9 @@ struct Group {
 // Mean and population standard deviation, in multiples of `unit`: a power of
 // two, 1 unless squares of the values would overflow or underflow.
 struct Moments {
-  double unit = 1, mean = 0, deviation = 0;
+  double unit = 1;
+  double mean = 0;
+  double deviation = 0;
 };
 // In two passes, the second corrected by the rounding of the mean (Chan, Golub
 // & LeVeque, "Algorithms for computing the sample variance", 1983). Both are 0

@@ -61,8 +61,8 @@ void describeSamples(const Collected &collected,
   // Where the spread is no small part of the values, this has the same digits
   // but for the last ones, and metrics keep those that they have had. Elsewhere
   // it would be rounding noise.
-  double meanSquare = count > 0 ? squares / count : 0,
-         variance = meanSquare - mean * mean;
+  double meanSquare = count > 0 ? squares / count : 0;
+  double variance = meanSquare - mean * mean;
   bool hasDigits = moments.unit == 1 && variance > 0x1p-20 * meanSquare;
   values["samples"] = count;
   values["tokens"] = tokens;
@@ -263,11 +263,12 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
     return Status::interrupted("stopped by a signal");
 
   UpdateTotals totals;
-  int64_t updates = config().rl.updatesPerStep,
-          count = static_cast<int64_t>(collected.kept.size());
+  int64_t updates = config().rl.updatesPerStep;
+  int64_t count = static_cast<int64_t>(collected.kept.size());
   bool compareHere = updates == 1 && config().rl.compare != Comparison::kNone;
   for (int64_t i = 0; i < updates; ++i) {
-    int64_t begin = count * i / updates, end = count * (i + 1) / updates;
+    int64_t begin = count * i / updates;
+    int64_t end = count * (i + 1) / updates;
     NIBBLE_TRY(update(std::span(collected.kept).subspan(begin, end - begin),
                       compareHere ? &mismatch : nullptr, totals));
   }

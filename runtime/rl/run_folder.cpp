@@ -13,7 +13,8 @@ namespace nibble {
 namespace {
 
 // Format 1 had `config_hash` in the place of `config` and `contents`.
-constexpr int64_t kStateFormat = 2, kOldestFormat = 1;
+constexpr int64_t kStateFormat = 2;
+constexpr int64_t kOldestFormat = 1;
 
 // "model.tmp.123" of a process 123 that is no more. One that runs may be
 // writing beside the lock (nibble report).

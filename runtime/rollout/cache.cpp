@@ -12,8 +12,8 @@ Result<KeyValueCache> KeyValueCache::describe(const Function &forward) {
   for (int i = 0; i < info.argument_count; ++i) {
     const nibble_value_info &argument = info.arguments[i];
     std::string_view name = argument.name;
-    bool key = name.starts_with("key_cache:"),
-         value = name.starts_with("value_cache:");
+    bool key = name.starts_with("key_cache:");
+    bool value = name.starts_with("value_cache:");
     if (!key && !value)
       continue;
     if (argument.role != NIBBLE_ROLE_STATE || argument.rank != 4 ||

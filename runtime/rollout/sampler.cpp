@@ -76,8 +76,10 @@ NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count,
 
 // The largest logit; NaN when one is NaN.
 NIBBLE_ANY_WIDTH float largestValue(const float *logits, int64_t count) {
-  float lanes[kLanes], largest = -std::numeric_limits<float>::infinity();
-  int32_t bad[kLanes] = {}, anyBad = 0;
+  float lanes[kLanes];
+  float largest = -std::numeric_limits<float>::infinity();
+  int32_t bad[kLanes] = {};
+  int32_t anyBad = 0;
   for (float &lane : lanes)
     lane = largest;
   int64_t whole = count / kLanes * kLanes;
@@ -152,7 +154,8 @@ uint64_t Sampler::pivotOf(std::span<const float> logits,
   }
   if (options.topP >= 1.0)
     return ranks_[most - 1];
-  uint64_t wanted = numerics::wantedMass(options.topP, left), sum = 0;
+  uint64_t wanted = numerics::wantedMass(options.topP, left);
+  uint64_t sum = 0;
   // Sorts as much as is asked for: most filters keep few of many tokens.
   for (int64_t sorted = 0, next = 0;; sorted = next) {
     next = std::min(most, std::max<int64_t>(64, 4 * sorted));
@@ -185,14 +188,16 @@ Result<Choice> Sampler::choose(std::span<const float> logits,
   mass_.resize(logits.size());
   massesOf(logits.data(), count, static_cast<float>(options.temperature),
            largest, mass_.data());
-  uint64_t all = sumOf(mass_.data(), count), kept = all;
+  uint64_t all = sumOf(mass_.data(), count);
+  uint64_t kept = all;
   if (options.filtered()) {
     keepOnly(logits.data(), count, pivotOf(logits, options, all),
              numerics::leastMass(options.minP), mass_.data());
     kept = sumOf(mass_.data(), count);
   }
   // The first token at which the sum of masses passes a threshold below `kept`.
-  uint64_t threshold = toBelow(randomBits, kept), sum = 0;
+  uint64_t threshold = toBelow(randomBits, kept);
+  uint64_t sum = 0;
   int64_t i = 0;
   for (uint64_t next; i + kBlock < count; i += kBlock, sum = next) {
     next = sum + sumOf(mass_.data() + i, kBlock);

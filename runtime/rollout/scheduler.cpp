@@ -110,8 +110,8 @@ Plan Scheduler::attempt() {
           (!plan.tokens.empty() && needed > pool_.free()))
         continue;
     }
-    int64_t begin = sequence.computed,
-            count = std::min(sequence.length - begin, budget);
+    int64_t begin = sequence.computed;
+    int64_t count = std::min(sequence.length - begin, budget);
     if (!makeWritable(sequence, begin, count, plan)) {
       releasePages(sequence);
       ++preemptions_;

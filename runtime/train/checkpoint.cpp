@@ -98,7 +98,8 @@ Status prune(const fs::path &folder, int64_t keep) {
        i < steps.size(); ++i) {
     // Renamed first, so that a crash in between leaves no checkpoint that is
     // half there.
-    fs::path path = folder / folderName(steps[i]), going = path;
+    fs::path path = folder / folderName(steps[i]);
+    fs::path going = path;
     going += fmt::format(".tmp.{}", getpid());
     NIBBLE_TRY(renamePath(path, going));
     NIBBLE_TRY(removeTree(going));
@@ -137,7 +138,8 @@ Status verifyCheckpoint(const fs::path &checkpoint) {
 Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state,
                       const ParameterStore &store, int64_t keep) {
   NIBBLE_TRY(makeFolders(folder));
-  fs::path target = folder / folderName(step), temporary = target;
+  fs::path target = folder / folderName(step);
+  fs::path temporary = target;
   temporary += fmt::format(".tmp.{}", getpid());
   std::error_code ignored;
   if (fs::exists(target, ignored)) {

@@ -4,8 +4,8 @@
 #include "runtime/core/file.h"
 #include "runtime/formats/checkpoint/checkpoint.h"
 #include "runtime/formats/checkpoint/companion_files.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // A checkpoint folder, as where weights come from.
 #pragma once
 
-#include "runtime/formats/model/model_config.h"
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
+#include "runtime/formats/model/model_config.h"
 #include "runtime/train/parameters.h"
 
 #include <memory>

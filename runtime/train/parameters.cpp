@@ -231,8 +231,9 @@ Result<Tensor> roundedOf(const TensorView &floats) {
 Status fill(ResidentTensor &tensor, const float *floats,
             const uint16_t *rounded) {
   return tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
-    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2,
-            first = offset / bytes, count = std::ssize(piece) / bytes;
+    int64_t bytes = tensor.dtype() == DType::kF32 ? 4 : 2;
+    int64_t first = offset / bytes;
+    int64_t count = std::ssize(piece) / bytes;
     auto *to = reinterpret_cast<float *>(piece.data());
     if (tensor.dtype() == DType::kBF16)
       std::memcpy(piece.data(), rounded + first, piece.size());

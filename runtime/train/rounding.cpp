@@ -57,7 +57,8 @@ Result<RoundingReport> roundTo(const Scheme &scheme,
     if (!stored)
       continue;
     NIBBLE_ASSIGN(Tensor values, checkpoint.readAs(name, DType::kF32));
-    int64_t count = values.elements(), changed = 0;
+    int64_t count = values.elements();
+    int64_t changed = 0;
     std::vector<uint16_t> rounded(static_cast<size_t>(count));
     numerics::bf16FromFloats(values.as<float>(), count, rounded.data());
     if (auto bad = numerics::fakeQuantizeMatrix(

@@ -10,7 +10,10 @@ namespace {
 // 1e-15. Not libm's, whose last bit differs between versions.
 double cosineOfPi(double x) {
   constexpr double kPi = 0x1.921fb54442d18p1;
-  double y = kPi * (0.5 - x), square = y * y, term = y, sum = y;
+  double y = kPi * (0.5 - x);
+  double square = y * y;
+  double term = y;
+  double sum = y;
   for (int i = 1; i <= 12; ++i) {
     term *= -square / static_cast<double>((2 * i) * (2 * i + 1));
     sum += term;

@@ -13,7 +13,10 @@ enum class Decay { kConstant, kLinear, kCosine };
 
 struct OptimizerOptions {
   double learningRate = 1e-4;
-  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0.0;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double epsilon = 1e-8;
+  double weightDecay = 0.0;
   double clipNorm = 1.0; // gradients are scaled down to this norm; 0: never
   Decay decay = Decay::kConstant;
   int64_t warmupSteps =

@@ -22,7 +22,9 @@ struct TrainerOptions {
 struct StepResult {
   double loss = 0; // sum over rows of weight * loss, in double over rows (over
                    // calls when the program returns no rows)
-  double gradientNorm = 0, clipScale = 1, learningRate = 0;
+  double gradientNorm = 0;
+  double clipScale = 1;
+  double learningRate = 0;
   int64_t rows = 0, microbatches = 0;
   RowValues values; // before the update
   // What else the objective returns: one number a call, weighted and summed as

@@ -2,8 +2,8 @@
 
 #include "lib/Numerics/bf16.h"
 #include "runtime/core/file.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 
 #include <fmt/format.h>
 

@@ -17,8 +17,8 @@ namespace {
 // the even one of two equally near.
 uint16_t nearestBf16(float x) {
   uint32_t bits = std::bit_cast<uint32_t>(x);
-  uint16_t below = static_cast<uint16_t>(bits >> 16),
-           above = static_cast<uint16_t>(below + 1);
+  uint16_t below = static_cast<uint16_t>(bits >> 16);
+  uint16_t above = static_cast<uint16_t>(below + 1);
   if ((bits & 0xFFFF) == 0)
     return below;
   auto value = [](uint16_t b) {
@@ -28,8 +28,8 @@ uint16_t nearestBf16(float x) {
                ? std::copysign(0x1p128, b & 0x8000 ? -1.0 : 1.0)
                : static_cast<double>(floatFromBf16(b));
   };
-  double toBelow = std::fabs(x - value(below)),
-         toAbove = std::fabs(x - value(above));
+  double toBelow = std::fabs(x - value(below));
+  double toAbove = std::fabs(x - value(above));
   if (toBelow != toAbove)
     return toBelow < toAbove ? below : above;
   return below & 1 ? above : below;
@@ -94,8 +94,8 @@ TEST(E4M3, KnownValues) {
 TEST(E4M3, EveryPatternAndEveryMidpoint) {
   int count = 0;
   for (int bits = 0; bits < 0x7E; ++bits) {
-    float below = floatFromE4M3(static_cast<uint8_t>(bits)),
-          above = floatFromE4M3(static_cast<uint8_t>(bits + 1));
+    float below = floatFromE4M3(static_cast<uint8_t>(bits));
+    float above = floatFromE4M3(static_cast<uint8_t>(bits + 1));
     float middle = (below + above) / 2; // exact
     int even = bits & 1 ? bits + 1 : bits;
     for (float sign : {1.0f, -1.0f}) {

@@ -32,7 +32,8 @@ Parts partsOf(uint16_t bits) {
 
 // a / b to the nearest integer, ties to even.
 int64_t dividedHalfEven(int64_t a, int64_t b) {
-  int64_t quotient = a / b, rest = a % b;
+  int64_t quotient = a / b;
+  int64_t rest = a % b;
   return quotient + (2 * rest > b || (2 * rest == b && quotient % 2 == 1));
 }
 
@@ -50,13 +51,15 @@ Parts roundedQuotient(int64_t a, int64_t b, int exponent) {
 }
 
 int oracleCode(uint16_t x, uint16_t scale) {
-  Parts a = partsOf(x & 0x7FFF), b = partsOf(scale);
+  Parts a = partsOf(x & 0x7FFF);
+  Parts b = partsOf(scale);
   if (a.mantissa == 0)
     return 0;
   Parts quotient =
       roundedQuotient(a.mantissa, b.mantissa, a.exponent - b.exponent);
   bool isNegative = (x & 0x8000) != 0;
-  int64_t most = isNegative ? 8 : 7, magnitude = most;
+  int64_t most = isNegative ? 8 : 7;
+  int64_t magnitude = most;
   if (quotient.exponent < -30)
     magnitude = 0;
   else if (quotient.exponent <= 0)
@@ -117,8 +120,8 @@ TEST(Half, EveryHalfAndEveryMidpoint) {
     float low = floatFromHalf(static_cast<uint16_t>(bits));
     float high = bits + 1 == 0x7C00
                      ? 65536.0f
-                     : floatFromHalf(static_cast<uint16_t>(bits + 1)),
-          middle = (low + high) / 2;
+                     : floatFromHalf(static_cast<uint16_t>(bits + 1));
+    float middle = (low + high) / 2;
     ASSERT_EQ(halfFromFloat(low), bits);
     ASSERT_EQ(halfFromFloat(-low), bits | 0x8000);
     ASSERT_EQ(halfFromFloat(middle), bits + (bits & 1)) << std::hex << bits;
@@ -173,8 +176,8 @@ TEST(CompressedTensors, IsThePublicPackage) {
       ASSERT_EQ(compressedTensorsScale(amax, recorded.type), scale)
           << recorded.name << " group at " << begin;
       for (size_t i = begin; i < begin + theirs::kGroup; ++i) {
-        float x = floatOf(recorded.type, recorded.weight[i]),
-              value = floatOf(recorded.type, recorded.value[i]);
+        float x = floatOf(recorded.type, recorded.weight[i]);
+        float value = floatOf(recorded.type, recorded.value[i]);
         int8_t code = compressedTensorsCode(x, scale, recorded.type);
         ASSERT_EQ(code, codeAt(recorded.words, i))
             << recorded.name << " at " << i << ": " << x << " / " << scale;

@@ -101,7 +101,8 @@ TEST(Pack, HostGoldenWords) {
     steps[static_cast<size_t>(k)] = static_cast<int8_t>(k / 16);
     lanes[static_cast<size_t>(k)] = static_cast<int8_t>(k % 16 - 8);
   }
-  Bytes stepSlab = packAll(layout, steps), laneSlab = packAll(layout, lanes);
+  Bytes stepSlab = packAll(layout, steps);
+  Bytes laneSlab = packAll(layout, lanes);
   for (uint32_t lane = 0; lane < 16; ++lane) {
     EXPECT_EQ(wordAt(stepSlab, lane), 0xFEDCBA98u);
     EXPECT_EQ(wordAt(laneSlab, lane), 0x11111111u * lane);
@@ -153,8 +154,8 @@ TEST(Pack, HopperPadding) {
                         group == 0 ? 130 : group * 3,
                         {Kind::kInt4, group},
                         Layout::kHopper};
-    int64_t across = (layout.k + 127) / 128,
-            perRow = group == 0 ? 1 : 128 / group;
+    int64_t across = (layout.k + 127) / 128;
+    int64_t perRow = group == 0 ? 1 : 128 / group;
     Bytes slab(static_cast<size_t>(layout.bytes()), 0xEE);
     packCodes(
         layout, 0, layout.n,
@@ -258,9 +259,9 @@ RC_GTEST_PROP(PackProperty, UnpackUndoesPackAndBitsAreWhereTheTextSays, ()) {
 }
 
 RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
-  PackedLayout from = arbitraryLayout(*rc::gen::elementOf(std::vector<Layout>(
-                   std::begin(kLayouts), std::end(kLayouts)))),
-               to = from;
+  PackedLayout from = arbitraryLayout(*rc::gen::elementOf(
+      std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts))));
+  PackedLayout to = from;
   to.layout = *rc::gen::elementOf(
       std::vector<Layout>(std::begin(kLayouts), std::end(kLayouts)));
   auto codes = arbitraryCodes(from);

@@ -76,14 +76,15 @@ RC_GTEST_PROP(GridProperty, ErrorIsHalfAStep, ()) {
   Sample sample = arbitraryWeight({Kind::kInt4, Kind::kInt8});
   auto slab = quantize(sample);
   auto values = dequantize(sample.layout, slab);
-  int64_t k = sample.layout.k, length = sample.layout.scheme.groupLength(k);
+  int64_t k = sample.layout.k;
+  int64_t length = sample.layout.scheme.groupLength(k);
   double most =
       sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7; // the largest code
   for (size_t i = 0; i < values.size(); ++i) {
     double scale =
         loadScale(sample.layout, slab.data(), static_cast<int64_t>(i) / length);
-    double x = floatFromBf16(sample.weight[i]),
-           value = floatFromBf16(values[i]);
+    double x = floatFromBf16(sample.weight[i]);
+    double value = floatFromBf16(values[i]);
     // Inside the range half a step, plus half a bf16 ulp of the value (N5's
     // rounding).
     if (std::fabs(x) <= most * scale)
@@ -109,7 +110,8 @@ RC_GTEST_PROP(GridProperty, LayoutDoesNotChangeTheWeight, ()) {
   other.layout.layout = sample.layout.layout == Layout::kHost
                             ? Layout::kInterchange
                             : Layout::kHost;
-  auto slab = quantize(sample), otherSlab = quantize(other);
+  auto slab = quantize(sample);
+  auto otherSlab = quantize(other);
   std::vector<uint8_t> moved(otherSlab.size());
   repack(sample.layout, slab.data(), other.layout.layout, moved.data());
   RC_ASSERT(moved == otherSlab);
@@ -134,7 +136,8 @@ RC_GTEST_PROP(GridProperty, RowsCanBeShared, ()) {
 TEST(GridProperty, SlimeMismatchIsReproducedAndOursIsZero) {
   std::mt19937 random(7);
   std::normal_distribution<float> gaussian(0.0f, 0.02f);
-  const int64_t n = 256, k = 1024;
+  const int64_t n = 256;
+  const int64_t k = 1024;
   std::vector<uint16_t> weight(n * k), trained(n * k);
   for (uint16_t &x : weight)
     x = bf16FromFloat(gaussian(random));

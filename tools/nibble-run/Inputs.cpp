@@ -15,7 +15,8 @@ namespace nibble {
 
 namespace {
 
-// Extents of nested lists, by their first elements; `fill` refuses what is not rectangular.
+// Extents of nested lists, by their first elements; `fill` refuses what is not
+// rectangular.
 Shape shapeOf(const Json &value) {
   Shape shape;
   for (const Json *inner = &value; inner->is_array(); inner = &inner->front()) {
@@ -27,16 +28,20 @@ Shape shapeOf(const Json &value) {
 }
 
 template <typename T> bool storeInteger(const Json &value, T *out) {
-  if (!value.is_number_integer() || value.get<int64_t>() < std::numeric_limits<T>::min() ||
-      value.get<int64_t>() > static_cast<int64_t>(std::numeric_limits<T>::max()))
+  if (!value.is_number_integer() ||
+      value.get<int64_t>() < std::numeric_limits<T>::min() ||
+      value.get<int64_t>() >
+          static_cast<int64_t>(std::numeric_limits<T>::max()))
     return false;
   *out = static_cast<T>(value.get<int64_t>());
   return true;
 }
 
 bool storeNumber(const Json &value, const Tensor &tensor, int64_t index) {
-  if (tensor.dtype() == DType::kBool && (value.is_boolean() || value == 0 || value == 1)) {
-    tensor.as<uint8_t>()[index] = value.is_boolean() ? value.get<bool>() : value == 1;
+  if (tensor.dtype() == DType::kBool &&
+      (value.is_boolean() || value == 0 || value == 1)) {
+    tensor.as<uint8_t>()[index] =
+        value.is_boolean() ? value.get<bool>() : value == 1;
     return true;
   }
   if (!value.is_number())
@@ -68,10 +73,12 @@ bool storeNumber(const Json &value, const Tensor &tensor, int64_t index) {
 }
 
 // False for a list of another length or a value that the dtype does not hold.
-bool fill(const Json &value, const Tensor &tensor, size_t depth, int64_t &index) {
+bool fill(const Json &value, const Tensor &tensor, size_t depth,
+          int64_t &index) {
   if (depth == tensor.shape().size())
     return storeNumber(value, tensor, index++);
-  if (!value.is_array() || static_cast<int64_t>(value.size()) != tensor.shape()[depth])
+  if (!value.is_array() ||
+      static_cast<int64_t>(value.size()) != tensor.shape()[depth])
     return false;
   for (const Json &inner : value)
     if (!fill(inner, tensor, depth + 1, index))
@@ -79,19 +86,23 @@ bool fill(const Json &value, const Tensor &tensor, size_t depth, int64_t &index)
   return true;
 }
 
-Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, const std::string &path) {
+Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument,
+                        const std::string &path) {
   auto dtype = static_cast<DType>(argument.dtype);
   auto wrong = [&](const std::string &why) {
     return Status::badInput(
-        fmt::format("{}: '{}' {}; give a number, true or false, nested lists of one shape, or {{\"zeros\": [shape]}}",
+        fmt::format("{}: '{}' {}; give a number, true or false, nested lists "
+                    "of one shape, or {{\"zeros\": [shape]}}",
                     path, argument.name, why));
   };
-  if (const Json *zeros = value.is_object() ? findField(value, "zeros") : nullptr) {
+  if (const Json *zeros =
+          value.is_object() ? findField(value, "zeros") : nullptr) {
     if (value.size() != 1 || !zeros->is_array())
       return wrong("is no list of extents");
     Shape shape;
     for (const Json &extent : *zeros) {
-      if (!extent.is_number_unsigned() || extent.get<uint64_t>() > (uint64_t{1} << 40))
+      if (!extent.is_number_unsigned() ||
+          extent.get<uint64_t>() > (uint64_t{1} << 40))
         return wrong("has the extent " + extent.dump());
       shape.push_back(extent.get<int64_t>());
     }
@@ -102,12 +113,15 @@ Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument, co
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, shapeOf(value)));
   int64_t index = 0;
   if (!fill(value, tensor, 0, index))
-    return wrong(fmt::format("is not {} {}", nameOf(dtype), toString(tensor.shape())));
+    return wrong(
+        fmt::format("is not {} {}", nameOf(dtype), toString(tensor.shape())));
   return tensor;
 }
 
-// Extents of the weight behind a key of the store; empty when it is of another tensor.
-Shape weightShape(const std::string &key, const Shape &tensor, const std::string &name) {
+// Extents of the weight behind a key of the store; empty when it is of another
+// tensor.
+Shape weightShape(const std::string &key, const Shape &tensor,
+                  const std::string &name) {
   for (const char *kind : {"weight:", "master:", "gradient:"})
     if (key == kind + name)
       return tensor;
@@ -126,10 +140,13 @@ uint32_t hashOf(const std::string &name) {
   return hash;
 }
 
-// Box and Muller (1958): one normal number of two uniform ones, the same for one seed, name and index.
+// Box and Muller (1958): one normal number of two uniform ones, the same for
+// one seed, name and index.
 double normalNumber(uint64_t seed, const std::string &name, int64_t index) {
-  uint64_t bits = randomBits(seed, RandomStream::kInitialize, hashOf(name), static_cast<uint64_t>(index) >> 32, index);
-  double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32, v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
+  uint64_t bits = randomBits(seed, RandomStream::kInitialize, hashOf(name),
+                             static_cast<uint64_t>(index) >> 32, index);
+  double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32;
+  double v = static_cast<double>(bits & 0xffffffffu) * 0x1p-32;
   return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v);
 }
 
@@ -145,16 +162,19 @@ Result<InputFiles> InputFiles::open(const std::vector<std::string> &paths) {
     }
     NIBBLE_ASSIGN(Json object, readJsonFile(path));
     if (!object.is_object())
-      return Status::badInput(path + ": is no object; write {\"<argument>\": <value>, ...}");
+      return Status::badInput(
+          path + ": is no object; write {\"<argument>\": <value>, ...}");
     files.files_.emplace_back(JsonFile{path, std::move(object)});
   }
   return files;
 }
 
-Result<std::optional<Tensor>> InputFiles::read(const nibble_value_info &argument) const {
+Result<std::optional<Tensor>>
+InputFiles::read(const nibble_value_info &argument) const {
   for (auto file = files_.rbegin(); file != files_.rend(); ++file) {
     if (const auto *json = std::get_if<JsonFile>(&*file)) {
-      if (auto value = json->object.find(argument.name); value != json->object.end()) {
+      if (auto value = json->object.find(argument.name);
+          value != json->object.end()) {
         NIBBLE_ASSIGN(Tensor tensor, fromJson(*value, argument, json->path));
         return std::optional<Tensor>(std::move(tensor));
       }
@@ -169,11 +189,14 @@ Result<std::optional<Tensor>> InputFiles::read(const nibble_value_info &argument
   return std::optional<Tensor>();
 }
 
-Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info &argument) {
+Result<std::optional<Tensor>> randomInput(uint64_t seed,
+                                          const nibble_value_info &argument) {
   auto dtype = static_cast<DType>(argument.dtype);
   Shape shape(argument.shape, argument.shape + argument.rank);
-  bool isFloat = dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kBF16 || dtype == DType::kF16;
-  if (argument.role != NIBBLE_ROLE_INPUT || !isFloat || std::find(shape.begin(), shape.end(), -1) != shape.end())
+  bool isFloat = dtype == DType::kF32 || dtype == DType::kF64 ||
+                 dtype == DType::kBF16 || dtype == DType::kF16;
+  if (argument.role != NIBBLE_ROLE_INPUT || !isFloat ||
+      std::find(shape.begin(), shape.end(), -1) != shape.end())
     return std::optional<Tensor>();
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(dtype, shape));
   for (int64_t i = 0; i < tensor.elements(); ++i) {
@@ -183,9 +206,11 @@ Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info
     else if (dtype == DType::kF32)
       tensor.as<float>()[i] = static_cast<float>(number);
     else if (dtype == DType::kF16)
-      tensor.as<uint16_t>()[i] = numerics::halfFromFloat(static_cast<float>(number));
+      tensor.as<uint16_t>()[i] =
+          numerics::halfFromFloat(static_cast<float>(number));
     else
-      tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>(number));
+      tensor.as<uint16_t>()[i] =
+          numerics::bf16FromFloat(static_cast<float>(number));
   }
   return std::optional<Tensor>(std::move(tensor));
 }
@@ -197,10 +222,11 @@ Result<Tensor> RandomWeights::read(const std::string &name) {
       break;
   NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kBF16, shape));
   bool isVector = shape.size() < 2;
-  double deviation = isVector ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
+  double deviation =
+      isVector ? 0.1 : 1.0 / std::sqrt(static_cast<double>(shape.back()));
   for (int64_t i = 0; i < tensor.elements(); ++i) {
-    tensor.as<uint16_t>()[i] =
-        numerics::bf16FromFloat(static_cast<float>((isVector ? 1.0 : 0.0) + deviation * normalNumber(seed_, name, i)));
+    tensor.as<uint16_t>()[i] = numerics::bf16FromFloat(static_cast<float>(
+        (isVector ? 1.0 : 0.0) + deviation * normalNumber(seed_, name, i)));
   }
   return tensor;
 }

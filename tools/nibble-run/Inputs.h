@@ -1,9 +1,10 @@
-// Where the arguments of a called function come from: files by argument name, then a checkpoint or random weights.
+// Where the arguments of a called function come from: files by argument name,
+// then a checkpoint or random weights.
 #pragma once
 
 #include "runtime/core/program.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 #include "runtime/train/parameters.h"
 
 #include <optional>
@@ -13,12 +14,14 @@
 
 namespace nibble {
 
-// Files of tensors by name, later ones over earlier ones: safetensors, or JSON when the name ends with .json. A JSON file is an object; a
-// value is a number, a list, a list of lists of one length, ..., or {"zeros": [shape]}.
+// Files of tensors by name, later ones over earlier ones: safetensors, or JSON
+// when the name ends with .json. A JSON file is an object; a value is a number,
+// a list, a list of lists of one length, ..., or {"zeros": [shape]}.
 class InputFiles {
 public:
   static Result<InputFiles> open(const std::vector<std::string> &paths);
-  // Null when no file has it. Bad input naming file and argument when it cannot be read as the argument's dtype.
+  // Null when no file has it. Bad input naming file and argument when it cannot
+  // be read as the argument's dtype.
   Result<std::optional<Tensor>> read(const nibble_value_info &argument) const;
 
 private:
@@ -29,15 +32,19 @@ private:
   std::vector<std::variant<JsonFile, SafetensorsFile>> files_;
 };
 
-// A tensor for an input of float elements and known extents that no file has, of standard normal numbers by counter.
-// Null for another one: nobody knows which whole numbers mean something.
-Result<std::optional<Tensor>> randomInput(uint64_t seed, const nibble_value_info &argument);
+// A tensor for an input of float elements and known extents that no file has,
+// of standard normal numbers by counter. Null for another one: nobody knows
+// which whole numbers mean something.
+Result<std::optional<Tensor>> randomInput(uint64_t seed,
+                                          const nibble_value_info &argument);
 
-// Normal weights by counter: the same for one seed, name and shape whatever program asks. Matrices [N, K] have deviation 1 / sqrt(K),
-// vectors lie around one with 0.1.
+// Normal weights by counter: the same for one seed, name and shape whatever
+// program asks. Matrices [N, K] have deviation 1 / sqrt(K), vectors lie around
+// one with 0.1.
 class RandomWeights final : public WeightSource {
 public:
-  RandomWeights(uint64_t seed, const ParameterStore &store) : seed_(seed), store_(store) {}
+  RandomWeights(uint64_t seed, const ParameterStore &store)
+      : seed_(seed), store_(store) {}
   Result<Tensor> read(const std::string &name) override;
 
 private:

@@ -65,8 +65,8 @@ bool generates(const Config &config, bool supervised) {
 // Masters are the values of its codes, and the grid rounds them.
 Status warnOfRounding(const Config &config, const Model &model) {
   const QuantizeConfig &quantize = config.quantize;
-  auto trained = numerics::kindNamed(quantize.train),
-       kind = trained ? trained : numerics::kindNamed(quantize.rollout);
+  auto trained = numerics::kindNamed(quantize.train);
+  auto kind = trained ? trained : numerics::kindNamed(quantize.rollout);
   if (!kind)
     return Status::ok();
   std::string problem;
@@ -193,8 +193,8 @@ Status describeDevice(const Config &config, bool supervised, const Parts &parts,
                  forward.info().results[logits].shape[1] *
                  static_cast<int64_t>(sizeof(float));
   }
-  int64_t most = device.memory().total,
-          total = parts.store.bytes() + parts.initial.bytes() + cache + largest;
+  int64_t most = device.memory().total;
+  int64_t total = parts.store.bytes() + parts.initial.bytes() + cache + largest;
   fmt::print("{:<12} {}\n{:<12} {} at most, of {}{}\n", "device",
              device.describe(), "on it", megabytes(total), megabytes(most),
              total <= most
@@ -206,7 +206,8 @@ Status describeDevice(const Config &config, bool supervised, const Parts &parts,
 
 // What --dry-run prints: what would be done, and what it takes.
 Status describePlan(const Config &config, bool supervised, const Parts &parts) {
-  int64_t parameters = 0, bytes[5] = {};
+  int64_t parameters = 0;
+  int64_t bytes[5] = {};
   constexpr const char *kinds[] = {"weight:", "packed:", "master:", "moment",
                                    "gradient:"};
   for (const auto &[key, tensor] : parts.store.tensors()) {

@@ -1,6 +1,6 @@
 // nibble-train: the training loops on bundles, where there is no compiler.
-#include "runtime/bundle/open_bundle.h"
 #include "runtime/bundle/device/plan_device.h"
+#include "runtime/bundle/open_bundle.h"
 #include "runtime/drivers/device.h"
 #include "runtime/rl/config/program_properties.h"
 #include "tools/CommandLine.h"

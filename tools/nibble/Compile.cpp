@@ -22,10 +22,18 @@ namespace nibble {
 namespace {
 
 struct CompileArguments {
-  std::string input, program = "train", stopAfter, dumpStages,
-                     dtype = "bfloat16", objective = "grpo",
-                     recompute = "layer", cpu = "host", output, target = "host",
-                     config, loop = "rl";
+  std::string input;
+  std::string program = "train";
+  std::string stopAfter;
+  std::string dumpStages;
+  std::string dtype = "bfloat16";
+  std::string objective = "grpo";
+  std::string recompute = "layer";
+  std::string cpu = "host";
+  std::string output;
+  std::string target = "host";
+  std::string config;
+  std::string loop = "rl";
   Recipe recipe;
   std::vector<std::string> set; // over --config
   bool noHoist = false, kernelReport = false, recomputeGiven = false;

@@ -31,8 +31,8 @@ struct CreateArguments {
 float normal(uint64_t seed, uint32_t tensor, uint64_t index) {
   uint64_t bits =
       randomBits(seed, RandomStream::kInitialize, tensor, index >> 32, index);
-  double u = (static_cast<double>(bits >> 32) + 0.5) / 4294967296.0,
-         v = (static_cast<double>(bits & 0xffffffffu) + 0.5) / 4294967296.0;
+  double u = (static_cast<double>(bits >> 32) + 0.5) / 4294967296.0;
+  double v = (static_cast<double>(bits & 0xffffffffu) + 0.5) / 4294967296.0;
   return static_cast<float>(std::sqrt(-2.0 * std::log(u)) *
                             std::cos(2.0 * std::numbers::pi * v));
 }
@@ -53,8 +53,8 @@ Status create(const CreateArguments &arguments) {
       folder / kSingleFile, specs,
       [&](const TensorSpec &spec) -> Result<Tensor> {
         NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kBF16, spec.shape));
-        bool isNorm = spec.name.ends_with("norm.weight"),
-             isBias = spec.name.ends_with(".bias");
+        bool isNorm = spec.name.ends_with("norm.weight");
+        bool isBias = spec.name.ends_with(".bias");
         // What is added to the residual stream starts smaller with depth
         // (Radford et al., 2019).
         bool isResidual = spec.name.ends_with("o_proj.weight") ||

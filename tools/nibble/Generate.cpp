@@ -19,11 +19,14 @@ namespace nibble {
 namespace {
 
 struct GenerateArguments {
-  std::string model, dtype = "bfloat16", target = "host";
+  std::string model;
+  std::string dtype = "bfloat16";
+  std::string target = "host";
   std::vector<std::string> prompts;
   Recipe recipe;
   SamplingOptions sampling;
-  int64_t samples = 1, seed = 0;
+  int64_t samples = 1;
+  int64_t seed = 0;
   bool json = false;
 };
 

@@ -101,7 +101,9 @@ void addImport(CLI::App &app, Status &status) {
   auto *command = app.add_subcommand(
       "import", "Print the module that a checkpoint's configuration becomes.");
   struct Arguments {
-    std::string model, out, dtype = "bfloat16";
+    std::string model;
+    std::string out;
+    std::string dtype = "bfloat16";
   };
   auto arguments = std::make_shared<Arguments>();
   command->add_option("--model", arguments->model, "checkpoint folder")

@@ -3,8 +3,8 @@
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/ModelCompiler.h"
-#include "runtime/formats/json.h"
 #include "runtime/formats/checkpoint/safetensors.h"
+#include "runtime/formats/json.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble/RecipeOptions.h"
 #include "tools/nibble/TargetOption.h"
@@ -17,14 +17,20 @@ namespace nibble {
 namespace {
 
 struct LogitsArguments {
-  std::string model, tokens, out, dtype = "bfloat16", cpu = "host",
-                                  target = "host";
+  std::string model;
+  std::string tokens;
+  std::string out;
+  std::string dtype = "bfloat16";
+  std::string cpu = "host";
+  std::string target = "host";
   Recipe recipe;
 };
 
 // The flat batch that a file of token ids means.
 struct Batch {
-  std::vector<int32_t> tokens, positions, sequences = {0};
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> positions;
+  std::vector<int32_t> sequences = {0};
 
   Status add(const Json &ids, int64_t vocabulary, const std::string &where) {
     if (ids.empty())

@@ -93,7 +93,9 @@ void addVerify(CLI::App &app, Status &status) {
       app.add_subcommand("verify", "Compare a quantized checkpoint with "
                                    "quantizing its source again, bit for bit.");
   struct Arguments {
-    std::string quantized, source, convention = "nibble";
+    std::string quantized;
+    std::string source;
+    std::string convention = "nibble";
   };
   auto arguments = std::make_shared<Arguments>();
   command

@@ -44,7 +44,8 @@ Bounds boundsOf(AffineExpr expression) {
   auto binary = dyn_cast<AffineBinaryOpExpr>(expression);
   if (!binary)
     return {};
-  Bounds left = boundsOf(binary.getLHS()), right = boundsOf(binary.getRHS());
+  Bounds left = boundsOf(binary.getLHS());
+  Bounds right = boundsOf(binary.getRHS());
   if (!left.least || !right.least)
     return {};
   if (binary.getKind() == AffineExprKind::Add)
@@ -176,16 +177,16 @@ public:
   // [offset, offset + (size - 1) * stride] of each dimension lies in the
   // tensor, or size is 0.
   void slice(OffsetSizeAndStrideOpInterface slice, Value tensor) {
-    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets(),
-                              sizes = slice.getMixedSizes(),
-                              strides = slice.getMixedStrides();
+    SmallVector<OpFoldResult> offsets = slice.getMixedOffsets();
+    SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
+    SmallVector<OpFoldResult> strides = slice.getMixedStrides();
     for (int64_t dim = 0; dim < rankOf(tensor); ++dim) {
       OpFoldResult extent = Extent::of(tensor, dim).fold(b, b.getLoc());
       // size - 1 steps of at least one element each fit into the extent, so
       // that their product cannot overflow unseen.
-      AffineExpr offset = b.getAffineSymbolExpr(0),
-                 size = b.getAffineSymbolExpr(1),
-                 stride = b.getAffineSymbolExpr(2);
+      AffineExpr offset = b.getAffineSymbolExpr(0);
+      AffineExpr size = b.getAffineSymbolExpr(1);
+      AffineExpr stride = b.getAffineSymbolExpr(2);
       OpFoldResult last = apply(offset + (size - 1) * stride,
                                 {offsets[dim], sizes[dim], strides[dim]}, 3);
       Value first = compare(Predicate::ult, offsets[dim], extent);
@@ -214,11 +215,11 @@ public:
   }
 
   void pad(tensor::PadOp pad) {
-    AffineExpr low = b.getAffineSymbolExpr(0),
-               extent = b.getAffineSymbolExpr(1),
-               high = b.getAffineSymbolExpr(2);
-    SmallVector<OpFoldResult> lows = pad.getMixedLowPad(),
-                              highs = pad.getMixedHighPad();
+    AffineExpr low = b.getAffineSymbolExpr(0);
+    AffineExpr extent = b.getAffineSymbolExpr(1);
+    AffineExpr high = b.getAffineSymbolExpr(2);
+    SmallVector<OpFoldResult> lows = pad.getMixedLowPad();
+    SmallVector<OpFoldResult> highs = pad.getMixedHighPad();
     for (int64_t dim = 0; dim < pad.getType().getRank(); ++dim) {
       OpFoldResult source =
           Extent::of(pad.getSource(), dim).fold(b, b.getLoc());
@@ -240,8 +241,8 @@ public:
 
   void concatenation(tensor::ConcatOp concat) {
     OpFoldResult sum = b.getIndexAttr(0);
-    AffineExpr left = b.getAffineSymbolExpr(0),
-               right = b.getAffineSymbolExpr(1);
+    AffineExpr left = b.getAffineSymbolExpr(0);
+    AffineExpr right = b.getAffineSymbolExpr(1);
     for (Value input : concat.getInputs()) {
       for (int64_t dim = 0; dim < rankOf(input); ++dim)
         if (dim != static_cast<int64_t>(concat.getDim()))
@@ -298,8 +299,8 @@ public:
                 Twine(to.getDimSize(dim)) + ", and it is not");
     }
     // The elements fit into a buffer in memory, so no product overflows.
-    AffineExpr left = b.getAffineSymbolExpr(0),
-               right = b.getAffineSymbolExpr(1);
+    AffineExpr left = b.getAffineSymbolExpr(0);
+    AffineExpr right = b.getAffineSymbolExpr(1);
     OpFoldResult count = b.getIndexAttr(1);
     for (int64_t dim = 0; dim < from.getRank(); ++dim)
       count = apply(
@@ -359,8 +360,8 @@ private:
         (predicate == Predicate::eq || predicate == Predicate::sge ||
          predicate == Predicate::ule))
       return {};
-    std::optional<int64_t> a = getConstantIntValue(left),
-                           c = getConstantIntValue(right);
+    std::optional<int64_t> a = getConstantIntValue(left);
+    std::optional<int64_t> c = getConstantIntValue(right);
     if (a && c) {
       bool holds = arith::applyCmpPredicate(predicate, APInt(64, *a, true),
                                             APInt(64, *c, true));
@@ -427,7 +428,8 @@ private:
       return equal(extent, Extent::of(number), text);
     if (values.size() == 1 && number == 1)
       return equal(extent, Extent::of(OpFoldResult(values.front())), text);
-    Value product = arith::ConstantIndexOp::create(b, number), holds;
+    Value product = arith::ConstantIndexOp::create(b, number);
+    Value holds;
     for (Value factor : values) {
       Value next = arith::MulIOp::create(b, product, factor);
       Value divisor = arith::MaxUIOp::create(

@@ -64,18 +64,20 @@ static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
 // when they are no [tokens..., K] times [N, K].
 static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
                        Contraction &found) {
-  auto x = loopsOf(xMap), weight = loopsOf(weightMap),
-       result = loopsOf(resultMap);
+  auto x = loopsOf(xMap);
+  auto weight = loopsOf(weightMap);
+  auto result = loopsOf(resultMap);
   if (!x || !weight || !result || weight->size() != 2)
     return false;
   found.turned = llvm::is_contained(*result, weight->back());
-  int64_t n = (*weight)[found.turned ? 1 : 0],
-          k = (*weight)[found.turned ? 0 : 1];
+  int64_t n = (*weight)[found.turned ? 1 : 0];
+  int64_t k = (*weight)[found.turned ? 0 : 1];
   if (!llvm::is_contained(*result, n) || llvm::is_contained(*x, n) ||
       llvm::is_contained(*result, k) || !llvm::is_contained(*x, k) ||
       x->size() != result->size())
     return false;
-  int64_t place = 0, tokens = static_cast<int64_t>(result->size()) - 1;
+  int64_t place = 0;
+  int64_t tokens = static_cast<int64_t>(result->size()) - 1;
   for (int64_t loop : *result) {
     found.resultOrder.push_back(loop == n ? tokens : place++);
     if (loop == n)
@@ -93,7 +95,8 @@ static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
 // as far as the types say.
 static std::string problemOfTypes(const WeightSource &weight, Type x,
                                   Type result) {
-  std::string why, name = weight.describe();
+  std::string why;
+  std::string name = weight.describe();
   llvm::raw_string_ostream text(why);
   auto isFloat = [](Type type) { return type.isBF16() || type.isF32(); };
   if (!weight.obstacle.empty())

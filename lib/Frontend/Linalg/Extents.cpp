@@ -45,10 +45,12 @@ Interval rangeOf(Value value);
 template <typename Op>
 Interval rangeOfBinary(Op op,
                        std::optional<int64_t> (*compute)(int64_t, int64_t)) {
-  Interval left = rangeOf(op.getLhs()), right = rangeOf(op.getRhs());
+  Interval left = rangeOf(op.getLhs());
+  Interval right = rangeOf(op.getRhs());
   if (!left || !right)
     return std::nullopt;
-  int64_t least = INT64_MAX, greatest = INT64_MIN;
+  int64_t least = INT64_MAX;
+  int64_t greatest = INT64_MIN;
   for (int64_t a : {left->first, left->second})
     for (int64_t b : {right->first, right->second}) {
       std::optional<int64_t> result = compute(a, b);
@@ -71,8 +73,8 @@ Interval rangeOf(Value value) {
         dyn_cast_or_null<scf::ForOp>(value.getParentBlock()->getParentOp());
     if (!loop || loop.getInductionVar() != value)
       return std::nullopt;
-    std::optional<int64_t> lower = constantOf(loop.getLowerBound()),
-                           upper = constantOf(loop.getUpperBound());
+    std::optional<int64_t> lower = constantOf(loop.getLowerBound());
+    std::optional<int64_t> upper = constantOf(loop.getUpperBound());
     return lower && upper && *lower < *upper ? Interval({*lower, *upper - 1})
                                              : std::nullopt;
   }
@@ -116,8 +118,8 @@ bool saysSmaller(arith::CmpIOp condition, Value index, const Extent &extent) {
   if (condition.getPredicate() != arith::CmpIPredicate::slt ||
       uncast(condition.getLhs()) != index)
     return false;
-  std::optional<int64_t> bound = constantOf(condition.getRhs()),
-                         number = extent.number();
+  std::optional<int64_t> bound = constantOf(condition.getRhs());
+  std::optional<int64_t> number = extent.number();
   if (bound && number)
     return *bound <= *number;
   Value limit = uncast(condition.getRhs());

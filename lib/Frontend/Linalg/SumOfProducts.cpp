@@ -13,7 +13,8 @@ static Value yieldedBy(linalg::LinalgOp op) {
 
 // The body's arguments 0 and 1, in any order.
 static bool isProductOfArguments(Value lhs, Value rhs) {
-  int64_t a = argumentOf(lhs), b = argumentOf(rhs);
+  int64_t a = argumentOf(lhs);
+  int64_t b = argumentOf(rhs);
   return (a == 0 && b == 1) || (a == 1 && b == 0);
 }
 

@@ -44,8 +44,8 @@ static LogicalResult runIf(scf::IfOp op, Call &call) {
 
 // The carried values go round: what an iteration yields, the next one gets.
 static LogicalResult runFor(scf::ForOp op, Call &call) {
-  int64_t lower = call[op.getLowerBound()].integers[0],
-          upper = call[op.getUpperBound()].integers[0];
+  int64_t lower = call[op.getLowerBound()].integers[0];
+  int64_t upper = call[op.getUpperBound()].integers[0];
   int64_t step = call[op.getStep()].integers[0];
   if (step <= 0)
     return call.error() << "a step of " << step;

@@ -16,7 +16,9 @@ LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input,
                        const ReferenceValue &w, mlir::Value bias,
                        mlir::Value residual) {
   const ReferenceValue &x = call[input];
-  int64_t tokens = x.extent(0), N = w.extent(0), K = w.extent(1);
+  int64_t tokens = x.extent(0);
+  int64_t N = w.extent(0);
+  int64_t K = w.extent(1);
   if (failed(call.expectShape(input, {tokens, K})) ||
       (bias && failed(call.expectShape(bias, {N}))) ||
       (residual && failed(call.expectShape(residual, {tokens, N}))))
@@ -44,7 +46,9 @@ LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input,
 LogicalResult inputGradOf(Call &call, mlir::Value result, mlir::Value gradient,
                           const ReferenceValue &w) {
   const ReferenceValue &dy = call[gradient];
-  int64_t tokens = dy.extent(0), N = w.extent(0), K = w.extent(1);
+  int64_t tokens = dy.extent(0);
+  int64_t N = w.extent(0);
+  int64_t K = w.extent(1);
   if (failed(call.expectShape(gradient, {tokens, N})))
     return failure();
   ReferenceValue *dx = call.make(result, {tokens, K});
@@ -71,9 +75,12 @@ LogicalResult linearInputGrad(nn::LinearInputGradOp op, Call &call) {
 
 // dw[n, k] = init[n, k] + sum_t dy[t, n] x[t, k]
 LogicalResult linearWeightGrad(nn::LinearWeightGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()],
-                       &init = call[op.getInit()];
-  int64_t tokens = dy.extent(0), N = init.extent(0), K = init.extent(1);
+  const ReferenceValue &dy = call[op.getDy()];
+  const ReferenceValue &x = call[op.getX()];
+  const ReferenceValue &init = call[op.getInit()];
+  int64_t tokens = dy.extent(0);
+  int64_t N = init.extent(0);
+  int64_t K = init.extent(1);
   if (failed(call.expectShape(op.getDy(), {tokens, N})) ||
       failed(call.expectShape(op.getX(), {tokens, K})))
     return failure();

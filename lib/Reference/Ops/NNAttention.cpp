@@ -35,10 +35,11 @@ struct Batch {
 };
 
 template <typename Op> FailureOr<Batch> batchOf(Op op, Call &call) {
-  int64_t tokens = call[op.getQ()].extent(0),
-          features = call[op.getQ()].extent(1);
-  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads(),
-          D = features / heads;
+  int64_t tokens = call[op.getQ()].extent(0);
+  int64_t features = call[op.getQ()].extent(1);
+  int64_t heads = op.getHeads();
+  int64_t kvHeads = op.getKvHeads();
+  int64_t D = features / heads;
   auto sequenceOf =
       sequencesOfTokens(call, op.getPositions(), op.getSequences(), tokens);
   if (failed(sequenceOf) ||
@@ -69,8 +70,9 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
   FailureOr<Batch> batch = batchOf(op, call);
   if (failed(batch))
     return failure();
-  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()],
-                       &v = call[op.getV()];
+  const ReferenceValue &q = call[op.getQ()];
+  const ReferenceValue &k = call[op.getK()];
+  const ReferenceValue &v = call[op.getV()];
   int64_t tokens = q.extent(0);
   ReferenceValue *y = call.make(op.getY(), {tokens, q.extent(1)});
   ReferenceValue *lse = call.make(op.getLse(), {tokens, batch->heads});
@@ -78,8 +80,9 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t head = 0; head < batch->heads; ++head) {
-      int64_t qc = batch->queryColumn(head), kc = batch->keyColumn(head),
-              first = batch->firstKey(t);
+      int64_t qc = batch->queryColumn(head);
+      int64_t kc = batch->keyColumn(head);
+      int64_t first = batch->firstKey(t);
       std::vector<double> scores;
       for (int64_t j = first; j <= t; ++j)
         scores.push_back(dot(q, t, qc, k, j, kc, batch->D) * batch->scale);
@@ -102,24 +105,29 @@ LogicalResult attentionGrad(nn::AttentionGradOp op, Call &call) {
   FailureOr<Batch> batch = batchOf(op, call);
   if (failed(batch))
     return failure();
-  const ReferenceValue &q = call[op.getQ()], &k = call[op.getK()],
-                       &v = call[op.getV()];
-  const ReferenceValue &y = call[op.getY()], &dy = call[op.getDy()],
-                       &lse = call[op.getLse()];
-  int64_t tokens = q.extent(0), D = batch->D;
+  const ReferenceValue &q = call[op.getQ()];
+  const ReferenceValue &k = call[op.getK()];
+  const ReferenceValue &v = call[op.getV()];
+  const ReferenceValue &y = call[op.getY()];
+  const ReferenceValue &dy = call[op.getDy()];
+  const ReferenceValue &lse = call[op.getLse()];
+  int64_t tokens = q.extent(0);
+  int64_t D = batch->D;
   if (failed(call.expectShape(op.getDy(), q.shape)) ||
       failed(call.expectShape(op.getY(), q.shape)) ||
       failed(call.expectShape(op.getLse(), {tokens, batch->heads})))
     return failure();
-  SmallVector<int64_t> queryShape = q.shape, keyShape = k.shape;
+  SmallVector<int64_t> queryShape = q.shape;
+  SmallVector<int64_t> keyShape = k.shape;
   ReferenceValue *dq = call.make(op.getDq(), queryShape);
-  ReferenceValue *dk = call.make(op.getDk(), keyShape),
-                 *dv = call.make(op.getDv(), keyShape);
+  ReferenceValue *dk = call.make(op.getDk(), keyShape);
+  ReferenceValue *dv = call.make(op.getDv(), keyShape);
   if (!dq || !dk || !dv)
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t head = 0; head < batch->heads; ++head) {
-      int64_t qc = batch->queryColumn(head), kc = batch->keyColumn(head);
+      int64_t qc = batch->queryColumn(head);
+      int64_t kc = batch->keyColumn(head);
       double mean = dot(dy, t, qc, y, t, qc, D);
       for (int64_t j = batch->firstKey(t); j <= t; ++j) {
         double p =

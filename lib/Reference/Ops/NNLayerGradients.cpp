@@ -29,9 +29,11 @@ LogicalResult roundAll(Call &call, ReferenceValue &value) {
 
 // Each row of dy is added to the row of the table that its token names.
 LogicalResult embeddingGrad(nn::EmbeddingGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &tokens = call[op.getTokens()],
-                       &init = call[op.getInit()];
-  int64_t count = tokens.count(), features = init.extent(1);
+  const ReferenceValue &dy = call[op.getDy()];
+  const ReferenceValue &tokens = call[op.getTokens()];
+  const ReferenceValue &init = call[op.getInit()];
+  int64_t count = tokens.count();
+  int64_t features = init.extent(1);
   if (failed(call.expectInRange(op.getTokens(), init.extent(0))) ||
       failed(call.expectShape(op.getDy(), {count, features})))
     return failure();
@@ -47,9 +49,12 @@ LogicalResult embeddingGrad(nn::EmbeddingGradOp op, Call &call) {
 // y = w * n with n = x * r(x), r = 1 / sqrt(mean(x^2) + epsilon), so dr/dx =
 // -r^3 x / D and dx = r * (g - n * mean(g * n)) with g = dy * w.
 LogicalResult rmsNormGrad(nn::RMSNormGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &x = call[op.getX()],
-                       &weight = call[op.getWeight()];
-  int64_t tokens = x.extent(0), features = x.extent(1), D = weight.extent(0);
+  const ReferenceValue &dy = call[op.getDy()];
+  const ReferenceValue &x = call[op.getX()];
+  const ReferenceValue &weight = call[op.getWeight()];
+  int64_t tokens = x.extent(0);
+  int64_t features = x.extent(1);
+  int64_t D = weight.extent(0);
   if (failed(call.expectShape(op.getDy(), {tokens, features})))
     return failure();
   double epsilon = op.getEpsilon().convertToFloat();
@@ -66,7 +71,8 @@ LogicalResult rmsNormGrad(nn::RMSNormGradOp op, Call &call) {
       for (int64_t d = 0; d < D; ++d)
         gn += dy(t, block + d) * weight.reals[d] * x(t, block + d) * r;
       for (int64_t d = 0; d < D; ++d) {
-        double n = x(t, block + d) * r, g = dy(t, block + d) * weight.reals[d];
+        double n = x(t, block + d) * r;
+        double g = dy(t, block + d) * weight.reals[d];
         (*dx)(t, block + d) = r * (g - n * gn / D);
         dweight->reals[d] += dy(t, block + d) * n;
       }
@@ -76,14 +82,15 @@ LogicalResult rmsNormGrad(nn::RMSNormGradOp op, Call &call) {
 }
 
 LogicalResult swigluGrad(nn::SwigluGradOp op, Call &call) {
-  const ReferenceValue &dy = call[op.getDy()], &gate = call[op.getGate()],
-                       &up = call[op.getUp()];
+  const ReferenceValue &dy = call[op.getDy()];
+  const ReferenceValue &gate = call[op.getGate()];
+  const ReferenceValue &up = call[op.getUp()];
   SmallVector<int64_t> shape = dy.shape;
   if (failed(call.expectShape(op.getGate(), shape)) ||
       failed(call.expectShape(op.getUp(), shape)))
     return failure();
-  ReferenceValue *dgate = call.make(op.getDgate(), shape),
-                 *dup = call.make(op.getDup(), shape);
+  ReferenceValue *dgate = call.make(op.getDgate(), shape);
+  ReferenceValue *dup = call.make(op.getDup(), shape);
   if (!dgate || !dup)
     return failure();
   for (int64_t i = 0; i < dy.count(); ++i) {

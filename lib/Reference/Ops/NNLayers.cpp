@@ -14,10 +14,12 @@ namespace {
 // Row r of y is the row of `table` that entry r of `indices` names.
 LogicalResult gatherRows(Call &call, mlir::Value y, mlir::Value table,
                          mlir::Value indices) {
-  const ReferenceValue &from = call[table], &rows = call[indices];
+  const ReferenceValue &from = call[table];
+  const ReferenceValue &rows = call[indices];
   if (failed(call.expectInRange(indices, from.extent(0))))
     return failure();
-  int64_t count = rows.count(), features = from.extent(1);
+  int64_t count = rows.count();
+  int64_t features = from.extent(1);
   ReferenceValue *to = call.make(y, {count, features});
   if (!to)
     return failure();
@@ -37,8 +39,11 @@ LogicalResult takeRows(nn::TakeRowsOp op, Call &call) {
 
 // Each block of D elements is divided by its root mean square, then scaled.
 LogicalResult rmsNorm(nn::RMSNormOp op, Call &call) {
-  const ReferenceValue &x = call[op.getX()], &weight = call[op.getWeight()];
-  int64_t tokens = x.extent(0), features = x.extent(1), D = weight.extent(0);
+  const ReferenceValue &x = call[op.getX()];
+  const ReferenceValue &weight = call[op.getWeight()];
+  int64_t tokens = x.extent(0);
+  int64_t features = x.extent(1);
+  int64_t D = weight.extent(0);
   double epsilon = op.getEpsilon().convertToFloat();
   Type E = x.elementType();
   ReferenceValue *y = call.make(op.getY(), {tokens, features});
@@ -62,7 +67,8 @@ LogicalResult rmsNorm(nn::RMSNormOp op, Call &call) {
 LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   const ReferenceValue &positions = call[op.getPositions()];
   ArrayRef<float> frequencies = op.getInverseFrequencies();
-  int64_t tokens = positions.count(), half = frequencies.size();
+  int64_t tokens = positions.count();
+  int64_t half = frequencies.size();
   double factor = op.getAttentionFactor().convertToFloat();
   ReferenceValue *cosines = call.make(op.getCos(), {tokens, half});
   ReferenceValue *sines = call.make(op.getSin(), {tokens, half});
@@ -82,10 +88,12 @@ LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
 // Of each head, element i and element i + D/2 are turned as the two coordinates
 // of a point; `inverse` turns back.
 LogicalResult rope(nn::RopeOp op, Call &call) {
-  const ReferenceValue &x = call[op.getX()], &cosines = call[op.getCos()],
-                       &sines = call[op.getSin()];
-  int64_t tokens = x.extent(0), features = x.extent(1),
-          half = cosines.extent(1);
+  const ReferenceValue &x = call[op.getX()];
+  const ReferenceValue &cosines = call[op.getCos()];
+  const ReferenceValue &sines = call[op.getSin()];
+  int64_t tokens = x.extent(0);
+  int64_t features = x.extent(1);
+  int64_t half = cosines.extent(1);
   if (failed(call.expectShape(op.getCos(), {tokens, half})) ||
       failed(call.expectShape(op.getSin(), {tokens, half})))
     return failure();
@@ -96,8 +104,10 @@ LogicalResult rope(nn::RopeOp op, Call &call) {
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t head = 0; head < features; head += 2 * half)
       for (int64_t i = 0; i < half; ++i) {
-        double a = x(t, head + i), b = x(t, head + half + i), c = cosines(t, i),
-               s = sign * sines(t, i);
+        double a = x(t, head + i);
+        double b = x(t, head + half + i);
+        double c = cosines(t, i);
+        double s = sign * sines(t, i);
         (*y)(t, head + i) = call.round(a * c - b * s, y->elementType());
         (*y)(t, head + half + i) = call.round(b * c + a * s, y->elementType());
       }
@@ -105,7 +115,8 @@ LogicalResult rope(nn::RopeOp op, Call &call) {
 }
 
 LogicalResult swiglu(nn::SwigluOp op, Call &call) {
-  const ReferenceValue &gate = call[op.getGate()], &up = call[op.getUp()];
+  const ReferenceValue &gate = call[op.getGate()];
+  const ReferenceValue &up = call[op.getUp()];
   if (failed(call.expectShape(op.getUp(), gate.shape)))
     return failure();
   SmallVector<int64_t> shape = gate.shape;

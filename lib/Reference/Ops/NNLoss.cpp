@@ -24,23 +24,25 @@ LogicalResult checkRows(Call &call, mlir::Value logits, mlir::Value targets,
 // Softmax of x = logits / temperature: the target's log-probability, log of the
 // sum of exponentials, entropy.
 LogicalResult logProbability(nn::LogProbabilityOp op, Call &call) {
-  const ReferenceValue &logits = call[op.getLogits()],
-                       &targets = call[op.getTargets()];
+  const ReferenceValue &logits = call[op.getLogits()];
+  const ReferenceValue &targets = call[op.getTargets()];
   const ReferenceValue &temperature = call[op.getTemperature()];
-  int64_t tokens = logits.extent(0), V = logits.extent(1);
+  int64_t tokens = logits.extent(0);
+  int64_t V = logits.extent(1);
   if (failed(checkRows(call, op.getLogits(), op.getTargets(),
                        op.getTemperature())))
     return failure();
-  ReferenceValue *logp = call.make(op.getLogp(), {tokens}),
-                 *lse = call.make(op.getLse(), {tokens});
+  ReferenceValue *logp = call.make(op.getLogp(), {tokens});
+  ReferenceValue *lse = call.make(op.getLse(), {tokens});
   ReferenceValue *entropy = call.make(op.getEntropy(), {tokens});
   if (!logp || !lse || !entropy)
     return failure();
   Type f32 = lse->elementType();
   for (int64_t t = 0; t < tokens; ++t) {
     auto x = [&](int64_t v) { return logits(t, v) / temperature.reals[t]; };
-    double m = -std::numeric_limits<double>::infinity(), z = 0.0,
-           weighted = 0.0;
+    double m = -std::numeric_limits<double>::infinity();
+    double z = 0.0;
+    double weighted = 0.0;
     for (int64_t v = 0; v < V; ++v)
       m = std::fmax(m, x(v));
     for (int64_t v = 0; v < V; ++v) {
@@ -58,14 +60,15 @@ LogicalResult logProbability(nn::LogProbabilityOp op, Call &call) {
 // d logp / d x_v = 1[v == target] - p_v; d entropy / d x_v = -p_v (x_v - lse +
 // entropy); d x / d logits = 1 / temperature.
 LogicalResult logProbabilityGrad(nn::LogProbabilityGradOp op, Call &call) {
-  const ReferenceValue &dlogp = call[op.getDlogp()],
-                       &dentropy = call[op.getDentropy()];
-  const ReferenceValue &logits = call[op.getLogits()],
-                       &targets = call[op.getTargets()];
-  const ReferenceValue &temperature = call[op.getTemperature()],
-                       &lse = call[op.getLse()];
+  const ReferenceValue &dlogp = call[op.getDlogp()];
+  const ReferenceValue &dentropy = call[op.getDentropy()];
+  const ReferenceValue &logits = call[op.getLogits()];
+  const ReferenceValue &targets = call[op.getTargets()];
+  const ReferenceValue &temperature = call[op.getTemperature()];
+  const ReferenceValue &lse = call[op.getLse()];
   const ReferenceValue &entropy = call[op.getEntropy()];
-  int64_t tokens = logits.extent(0), V = logits.extent(1);
+  int64_t tokens = logits.extent(0);
+  int64_t V = logits.extent(1);
   if (failed(checkRows(call, op.getLogits(), op.getTargets(),
                        op.getTemperature())))
     return failure();
@@ -78,8 +81,8 @@ LogicalResult logProbabilityGrad(nn::LogProbabilityGradOp op, Call &call) {
     return failure();
   for (int64_t t = 0; t < tokens; ++t)
     for (int64_t v = 0; v < V; ++v) {
-      double x = logits(t, v) / temperature.reals[t],
-             p = std::exp(x - lse.reals[t]);
+      double x = logits(t, v) / temperature.reals[t];
+      double p = std::exp(x - lse.reals[t]);
       double isTarget = v == targets.integers[t] ? 1.0 : 0.0;
       double dx = dlogp.reals[t] * (isTarget - p) -
                   dentropy.reals[t] * p * (x - lse.reals[t] + entropy.reals[t]);
@@ -121,10 +124,10 @@ LogicalResult squareSum(nn::SquareSumOp op, Call &call) {
 // rate a, beta1, beta2, epsilon, decay d, clip scale c, 1 - beta1^t, 1 -
 // beta2^t.
 LogicalResult adamW(nn::AdamWOp op, Call &call) {
-  const ReferenceValue &master = call[op.getMaster()],
-                       &moment1 = call[op.getMoment1()];
-  const ReferenceValue &moment2 = call[op.getMoment2()],
-                       &gradient = call[op.getGradient()];
+  const ReferenceValue &master = call[op.getMaster()];
+  const ReferenceValue &moment1 = call[op.getMoment1()];
+  const ReferenceValue &moment2 = call[op.getMoment2()];
+  const ReferenceValue &gradient = call[op.getGradient()];
   SmallVector<int64_t> shape = master.shape;
   for (mlir::Value operand :
        {op.getMoment1(), op.getMoment2(), op.getGradient()})
@@ -133,17 +136,22 @@ LogicalResult adamW(nn::AdamWOp op, Call &call) {
   if (failed(call.expectShape(op.getHyper(), {8})))
     return failure();
   const std::vector<double> &h = call[op.getHyper()].reals;
-  double a = h[0], beta1 = h[1], beta2 = h[2], epsilon = h[3], d = h[4],
-         c = h[5];
-  ReferenceValue *newMaster = call.make(op.getNewMaster(), shape),
-                 *weight = call.make(op.getWeight(), shape);
+  double a = h[0];
+  double beta1 = h[1];
+  double beta2 = h[2];
+  double epsilon = h[3];
+  double d = h[4];
+  double c = h[5];
+  ReferenceValue *newMaster = call.make(op.getNewMaster(), shape);
+  ReferenceValue *weight = call.make(op.getWeight(), shape);
   ReferenceValue *newMoment1 = call.make(op.getNewMoment1(), shape);
   ReferenceValue *newMoment2 = call.make(op.getNewMoment2(), shape);
   if (!newMaster || !weight || !newMoment1 || !newMoment2)
     return failure();
   Type f32 = newMaster->elementType();
   for (int64_t i = 0; i < master.count(); ++i) {
-    double p = master.reals[i], g = gradient.reals[i] * c;
+    double p = master.reals[i];
+    double g = gradient.reals[i] * c;
     double m = beta1 * moment1.reals[i] + (1.0 - beta1) * g;
     double v = beta2 * moment2.reals[i] + (1.0 - beta2) * g * g;
     double step = (m / h[6]) / (std::sqrt(v / h[7]) + epsilon) + d * p;

@@ -42,8 +42,9 @@ int64_t pageOf(Call &call, mlir::Value pages, const Cache &cache,
 }
 
 LogicalResult cacheWrite(nn::CacheWriteOp op, Call &call) {
-  const ReferenceValue &k = call[op.getK()], &v = call[op.getV()],
-                       &positions = call[op.getPositions()];
+  const ReferenceValue &k = call[op.getK()];
+  const ReferenceValue &v = call[op.getV()];
+  const ReferenceValue &positions = call[op.getPositions()];
   Cache cache(call[op.getKeyCache()]);
   int64_t tokens = k.extent(0);
   SmallVector<int64_t> keyShape{cache.pages, cache.kvHeads, cache.D, cache.B};
@@ -80,13 +81,15 @@ LogicalResult cacheWrite(nn::CacheWriteOp op, Call &call) {
 // Attention over positions 0..positions[t] of the cache, the last `window` of
 // them.
 LogicalResult pagedAttention(nn::PagedAttentionOp op, Call &call) {
-  const ReferenceValue &q = call[op.getQ()],
-                       &positions = call[op.getPositions()];
-  const ReferenceValue &keys = call[op.getKeyCache()],
-                       &values = call[op.getValueCache()];
+  const ReferenceValue &q = call[op.getQ()];
+  const ReferenceValue &positions = call[op.getPositions()];
+  const ReferenceValue &keys = call[op.getKeyCache()];
+  const ReferenceValue &values = call[op.getValueCache()];
   Cache cache(keys);
-  int64_t tokens = q.extent(0), heads = op.getHeads(),
-          group = heads / cache.kvHeads, D = cache.D;
+  int64_t tokens = q.extent(0);
+  int64_t heads = op.getHeads();
+  int64_t group = heads / cache.kvHeads;
+  int64_t D = cache.D;
   int64_t window = op.getWindow();
   double scale = op.getScale().convertToFloat();
   auto sequenceOf =
@@ -100,8 +103,8 @@ LogicalResult pagedAttention(nn::PagedAttentionOp op, Call &call) {
   if (!y)
     return failure();
   for (int64_t t = 0; t < tokens; ++t) {
-    int64_t last = positions.integers[t],
-            first = window != 0 ? std::max<int64_t>(0, last - window + 1) : 0;
+    int64_t last = positions.integers[t];
+    int64_t first = window != 0 ? std::max<int64_t>(0, last - window + 1) : 0;
     std::vector<int64_t> pages;
     for (int64_t p = first; p <= last; ++p) {
       pages.push_back(pageOf(call, op.getPages(), cache, (*sequenceOf)[t], p));

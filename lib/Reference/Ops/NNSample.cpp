@@ -15,7 +15,8 @@ namespace {
 
 struct Filter {
   int64_t topK = 0;
-  double topP = 1.0, minP = 0.0;
+  double topP = 1.0;
+  double minP = 0.0;
 };
 
 struct Drawn {
@@ -83,8 +84,8 @@ Drawn draw(ArrayRef<float> logits, float temperature, uint64_t bits,
         numerics::massOf(x, largest, temperature, largest / temperature));
   std::vector<uint64_t> weights = filter ? kept(logits, mass, *filter) : mass;
   uint64_t all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
-  uint64_t total = std::accumulate(weights.begin(), weights.end(), uint64_t{0}),
-           sum = 0;
+  uint64_t total = std::accumulate(weights.begin(), weights.end(), uint64_t{0});
+  uint64_t sum = 0;
   auto threshold =
       static_cast<uint64_t>(static_cast<unsigned __int128>(bits) * total >> 64);
   int64_t token = 0;
@@ -94,14 +95,16 @@ Drawn draw(ArrayRef<float> logits, float temperature, uint64_t bits,
 }
 
 LogicalResult sample(nn::SampleOp op, Call &call) {
-  const ReferenceValue &logits = call[op.getLogits()],
-                       &temperature = call[op.getTemperature()];
-  const ReferenceValue &bits = call[op.getBits()],
-                       &filtered = call[op.getFiltered()],
-                       &topK = call[op.getTopK()];
-  const ReferenceValue &topP = call[op.getTopP()], &minP = call[op.getMinP()];
-  int64_t rows = logits.extent(0), vocabulary = logits.extent(1),
-          filters = filtered.count();
+  const ReferenceValue &logits = call[op.getLogits()];
+  const ReferenceValue &temperature = call[op.getTemperature()];
+  const ReferenceValue &bits = call[op.getBits()];
+  const ReferenceValue &filtered = call[op.getFiltered()];
+  const ReferenceValue &topK = call[op.getTopK()];
+  const ReferenceValue &topP = call[op.getTopP()];
+  const ReferenceValue &minP = call[op.getMinP()];
+  int64_t rows = logits.extent(0);
+  int64_t vocabulary = logits.extent(1);
+  int64_t filters = filtered.count();
   if (failed(call.expectShape(op.getTemperature(), {rows})) ||
       failed(call.expectShape(op.getBits(), {rows})) ||
       failed(call.expectShape(op.getTopK(), {filters})) ||
@@ -116,8 +119,8 @@ LogicalResult sample(nn::SampleOp op, Call &call) {
       return call.error() << "row " << row << " is filtered twice or greedy";
     ofRow[row] = Filter{topK.integers[f], topP.reals[f], minP.reals[f]};
   }
-  ReferenceValue *token = call.make(op.getToken(), {rows}),
-                 *mass = call.make(op.getLogKeptMass(), {rows});
+  ReferenceValue *token = call.make(op.getToken(), {rows});
+  ReferenceValue *mass = call.make(op.getLogKeptMass(), {rows});
   ReferenceValue *status = call.make(op.getStatus(), {rows});
   if (!token || !mass || !status)
     return failure();

@@ -32,7 +32,8 @@ LogicalResult fakeQuant(qat::FakeQuantOp op, Call &call) {
     return success();
   }
   const ReferenceValue &weight = call[op.getWeight()];
-  int64_t n = weight.extent(0), k = weight.extent(1);
+  int64_t n = weight.extent(0);
+  int64_t k = weight.extent(1);
   ReferenceValue *result = call.make(op.getResult(), {n, k});
   if (!result)
     return failure();

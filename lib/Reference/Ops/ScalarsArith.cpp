@@ -84,7 +84,8 @@ double minimum(double a, double b) {
 }
 
 bool compareReals(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
-  double a = in[0].real, b = in[1].real;
+  double a = in[0].real;
+  double b = in[1].real;
   bool unordered = std::isnan(a) || std::isnan(b);
   auto predicate = cast<arith::CmpFOp>(op).getPredicate();
   using P = arith::CmpFPredicate;
@@ -143,9 +144,10 @@ bool compareReals(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
 
 bool compareIntegers(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   Type type = op->getOperand(0).getType();
-  int64_t a = signedOf(in[0].integer, type), b = signedOf(in[1].integer, type);
-  uint64_t ua = unsignedOf(in[0].integer, type),
-           ub = unsignedOf(in[1].integer, type);
+  int64_t a = signedOf(in[0].integer, type);
+  int64_t b = signedOf(in[1].integer, type);
+  uint64_t ua = unsignedOf(in[0].integer, type);
+  uint64_t ub = unsignedOf(in[1].integer, type);
   using P = arith::CmpIPredicate;
   switch (cast<arith::CmpIOp>(op).getPredicate()) {
   case P::eq:

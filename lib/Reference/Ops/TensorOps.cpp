@@ -143,7 +143,8 @@ LogicalResult extract(tensor::ExtractOp op, Call &call) {
 
 LogicalResult insert(tensor::InsertOp op, Call &call) {
   const ReferenceValue &dest = call[op.getDest()];
-  SmallVector<int64_t> indices, shape = dest.shape;
+  SmallVector<int64_t> indices;
+  SmallVector<int64_t> shape = dest.shape;
   if (failed(indicesOf(call, op.getIndices(), dest, indices)) ||
       failed(reshaped(call, op, op.getDest(), shape)))
     return failure();
@@ -158,8 +159,8 @@ LogicalResult insert(tensor::InsertOp op, Call &call) {
 FailureOr<std::vector<int64_t>>
 slicePositions(Call &call, OffsetSizeAndStrideOpInterface op,
                ArrayRef<int64_t> wholeShape, SmallVector<int64_t> &sizes) {
-  SmallVector<int64_t> offsets = numbersOf(call, op.getMixedOffsets()),
-                       strides = numbersOf(call, op.getMixedStrides());
+  SmallVector<int64_t> offsets = numbersOf(call, op.getMixedOffsets());
+  SmallVector<int64_t> strides = numbersOf(call, op.getMixedStrides());
   sizes = numbersOf(call, op.getMixedSizes());
   int64_t count = 1;
   for (auto [offset, size, stride, extent] :
@@ -204,7 +205,8 @@ LogicalResult extractSlice(tensor::ExtractSliceOp op, Call &call) {
 }
 
 LogicalResult insertSlice(tensor::InsertSliceOp op, Call &call) {
-  SmallVector<int64_t> sizes, shape = call[op.getDest()].shape;
+  SmallVector<int64_t> sizes;
+  SmallVector<int64_t> shape = call[op.getDest()].shape;
   FailureOr<std::vector<int64_t>> positions =
       slicePositions(call, op, shape, sizes);
   if (failed(positions) || failed(reshaped(call, op, op.getDest(), shape)))
@@ -236,8 +238,9 @@ LogicalResult concat(tensor::ConcatOp op, Call &call) {
     return failure();
   // Row after row: what stands before the dimension counts rows, each input
   // brings its part of one.
-  int64_t row = result->countFrom(along),
-          rows = row ? result->count() / row : 0, begin = 0;
+  int64_t row = result->countFrom(along);
+  int64_t rows = row ? result->count() / row : 0;
+  int64_t begin = 0;
   for (mlir::Value input : op.getInputs()) {
     int64_t part = call[input].countFrom(along);
     for (int64_t i = 0; i < rows * part; ++i)
@@ -255,8 +258,8 @@ LogicalResult pad(tensor::PadOp op, Call &call) {
   if (!constant || !matchPattern(constant, m_Constant(&number)))
     return call.error() << "pads with something that is no float constant";
   const ReferenceValue &source = call[op.getSource()];
-  SmallVector<int64_t> low = numbersOf(call, op.getMixedLowPad()),
-                       high = numbersOf(call, op.getMixedHighPad());
+  SmallVector<int64_t> low = numbersOf(call, op.getMixedLowPad());
+  SmallVector<int64_t> high = numbersOf(call, op.getMixedHighPad());
   SmallVector<int64_t> shape;
   for (auto [extent, before, after] :
        llvm::zip_equal(source.shape, low, high)) {

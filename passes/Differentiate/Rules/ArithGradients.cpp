@@ -42,7 +42,9 @@ struct BinaryModel
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
                                Gradients &gradients) const {
     Location loc = op->getLoc();
-    Value a = op->getOperand(0), b = op->getOperand(1), y = op->getResult(0);
+    Value a = op->getOperand(0);
+    Value b = op->getOperand(1);
+    Value y = op->getResult(0);
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
@@ -71,11 +73,11 @@ struct ExtremumModel
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression a = expression(op->getOperand(0)),
-               b = expression(op->getOperand(1));
+    Expression a = expression(op->getOperand(0));
+    Expression b = expression(op->getOperand(1));
     Expression dy = expression(gradients.of(op->getResult(0)));
-    bool needsA = gradients.isNeeded(op->getOperand(0)),
-         needsB = gradients.isNeeded(op->getOperand(1));
+    bool needsA = gradients.isNeeded(op->getOperand(0));
+    bool needsB = gradients.isNeeded(op->getOperand(1));
     if (!needsA) {
       gradients.add(op->getOperand(1), dy.where(b.compare(wins, a)));
       return success();
@@ -124,8 +126,10 @@ bool sharesTies(arith::SelectOp select, bool needsTrue, bool needsFalse) {
   auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
   if (!compare || !needsFalse)
     return false;
-  Value a = compare.getLhs(), b = compare.getRhs(), x = select.getTrueValue(),
-        y = select.getFalseValue();
+  Value a = compare.getLhs();
+  Value b = compare.getRhs();
+  Value x = select.getTrueValue();
+  Value y = select.getFalseValue();
   Predicate predicate = compare.getPredicate();
   bool ordered = llvm::is_contained(
       {Predicate::OGT, Predicate::OGE, Predicate::OLT, Predicate::OLE},
@@ -146,8 +150,9 @@ struct SelectModel
                                Gradients &gradients) const {
     auto select = cast<arith::SelectOp>(op);
     Location loc = op->getLoc();
-    Value x = select.getTrueValue(), y = select.getFalseValue(),
-          condition = select.getCondition();
+    Value x = select.getTrueValue();
+    Value y = select.getFalseValue();
+    Value condition = select.getCondition();
     Expression dy(builder, loc, gradients.of(select.getResult()));
     if (!sharesTies(select, gradients.isNeeded(x), gradients.isNeeded(y))) {
       if (gradients.isNeeded(x))

@@ -140,7 +140,8 @@ static Value otherOperand(Operation *combiner, Value out) {
   unsigned first = isa<arith::SelectOp>(combiner) ? 1 : 0;
   if (combiner->getNumOperands() != first + 2)
     return {};
-  Value a = combiner->getOperand(first), b = combiner->getOperand(first + 1);
+  Value a = combiner->getOperand(first);
+  Value b = combiner->getOperand(first + 1);
   return a == out ? b : b == out ? a : Value();
 }
 
@@ -536,8 +537,8 @@ FailureOr<Value> StructuredGradient::scatter(Value table, Value init) {
   SmallVector<Value> inputs;
   SmallVector<AffineMap> maps;
   collectInputs(inputs, maps);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
-        one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   SmallVector<Value> lower(extents.size(), zero), step(extents.size(), one);
   LogicalResult status = success();
   Block *innermost = builder.getInsertionBlock();

@@ -24,7 +24,8 @@ struct UnaryModel
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
                                Gradients &gradients) const {
     Location loc = op->getLoc();
-    Value x = op->getOperand(0), y = op->getResult(0);
+    Value x = op->getOperand(0);
+    Value y = op->getResult(0);
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
@@ -50,10 +51,11 @@ struct PowModel : GradientOpInterface::ExternalModel<PowModel, math::PowFOp> {
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression a = expression(power.getLhs()), b = expression(power.getRhs()),
-               y = expression(power.getResult());
-    Expression dy = expression(gradients.of(power.getResult())),
-               zero = b.like(0.0);
+    Expression a = expression(power.getLhs());
+    Expression b = expression(power.getRhs());
+    Expression y = expression(power.getResult());
+    Expression dy = expression(gradients.of(power.getResult()));
+    Expression zero = b.like(0.0);
     if (gradients.isNeeded(power.getLhs()))
       gradients.add(power.getLhs(),
                     dy * (b * a.make<math::PowFOp>(b - 1.0))
@@ -80,8 +82,8 @@ struct IntegerPowModel
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression a = expression(power.getLhs()),
-               dy = expression(gradients.of(power.getResult()));
+    Expression a = expression(power.getLhs());
+    Expression dy = expression(gradients.of(power.getResult()));
     Value n = power.getRhs();
     auto integer = [&](int64_t number) -> Value {
       TypedAttr attribute =
@@ -128,12 +130,12 @@ struct ClampModel
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression x = expression(clamp.getValue()),
-               low = expression(clamp.getMin()),
-               high = expression(clamp.getMax());
+    Expression x = expression(clamp.getValue());
+    Expression low = expression(clamp.getMin());
+    Expression high = expression(clamp.getMax());
     Expression dy = expression(gradients.of(clamp.getResult()));
-    Value below = x.compare(Predicate::OLT, low),
-          above = x.compare(Predicate::OGT, high);
+    Value below = x.compare(Predicate::OLT, low);
+    Value above = x.compare(Predicate::OGT, high);
     gradients.add(clamp.getValue(), dy.unless(below).unless(above));
     if (gradients.isNeeded(clamp.getMin()))
       gradients.add(clamp.getMin(), dy.where(below).unless(above));
@@ -154,7 +156,8 @@ struct Atan2Model
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression a = expression(atan2.getLhs()), b = expression(atan2.getRhs());
+    Expression a = expression(atan2.getLhs());
+    Expression b = expression(atan2.getRhs());
     Expression square = a * a + b * b;
     Expression dy = expression(gradients.of(atan2.getResult())) / square;
     dy = dy.unless(square.compare(Predicate::OEQ, square.like(0.0)));
@@ -174,8 +177,8 @@ struct CopySignModel
     auto expression = [&](Value value) {
       return Expression(builder, loc, wide(builder, loc, value));
     };
-    Expression a = expression(op->getOperand(0)),
-               y = expression(op->getResult(0));
+    Expression a = expression(op->getOperand(0));
+    Expression y = expression(op->getResult(0));
     Expression ratio = (y / a).unless(a.compare(Predicate::OEQ, a.like(0.0)));
     gradients.add(op->getOperand(0),
                   expression(gradients.of(op->getResult(0))) * ratio);

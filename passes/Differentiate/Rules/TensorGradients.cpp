@@ -120,7 +120,8 @@ LogicalResult insertSlice(tensor::InsertSliceOp op, OpBuilder &b,
 LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
-  int64_t rank = op.getResultType().getRank(), dim = op.getDim();
+  int64_t rank = op.getResultType().getRank();
+  int64_t dim = op.getDim();
   SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
       strides(rank, b.getIndexAttr(1));
   for (Value input : op.getInputs()) {
@@ -128,8 +129,8 @@ LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
     if (g.isNeeded(input))
       g.add(input, tensor::ExtractSliceOp::create(b, loc, shapeOf(input, dy),
                                                   dy, offsets, sizes, strides));
-    auto known = getConstantIntValue(offsets[dim]),
-         extent = getConstantIntValue(sizes[dim]);
+    auto known = getConstantIntValue(offsets[dim]);
+    auto extent = getConstantIntValue(sizes[dim]);
     if (known && extent) {
       offsets[dim] = b.getIndexAttr(*known + *extent);
     } else {

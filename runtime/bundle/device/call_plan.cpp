@@ -73,8 +73,8 @@ private:
 };
 
 bool Planner::arithmetic(Frame &frame, const Command &command) {
-  int64_t a = frame.registers[command.operands[0]],
-          b = frame.registers[command.operands[1]];
+  int64_t a = frame.registers[command.operands[0]];
+  int64_t b = frame.registers[command.operands[1]];
   int64_t &result = frame.registers[command.result];
   bool overflow = false;
   switch (command.opcode) {
@@ -130,8 +130,8 @@ bool Planner::copyOrFill(Frame &frame, const Command &command) {
   planned.value = static_cast<uint8_t>(command.value);
   if (copy) {
     planned.from = frame.buffers[command.operands[0]];
-    int64_t from = plan.buffers[planned.from].bytes,
-            to = plan.buffers[planned.to].bytes;
+    int64_t from = plan.buffers[planned.from].bytes;
+    int64_t to = plan.buffers[planned.to].bytes;
     if (from != to)
       return refuse(frame, fmt::format("copies {} bytes into {}", from, to));
   }
@@ -149,7 +149,8 @@ bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from,
   to.map.rank = from.rank;
   to.map.swizzle = from.swizzle;
   // Bytes from the first element to the end of the last.
-  int64_t span = from.elementBytes, reach = 0;
+  int64_t span = from.elementBytes;
+  int64_t reach = 0;
   for (uint32_t i = 0; i < from.rank; ++i) {
     int64_t extent = frame.registers[from.extents[i]];
     int64_t stride =

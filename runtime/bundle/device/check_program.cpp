@@ -15,7 +15,8 @@ namespace {
 
 constexpr int32_t kMostSlots = 1 << 22; // registers or buffers of a function
 constexpr uint32_t kMostSharedBytes = 227 << 10; // of a block (sm_90)
-constexpr uint32_t kMostThreads = 1024, kMostCluster = 16;
+constexpr uint32_t kMostThreads = 1024;
+constexpr uint32_t kMostCluster = 16;
 constexpr uint32_t kMostTable =
     4095; // values of a kernel's table: its parameters have 32764 bytes at most
 constexpr int kMostCallDepth = 64;

@@ -30,7 +30,9 @@ struct ProgramValue {
 
 struct ProgramKernel {
   std::string name; // the entry's
-  uint32_t threads = 0, sharedBytes = 0, cluster = 1;
+  uint32_t threads = 0;
+  uint32_t sharedBytes = 0;
+  uint32_t cluster = 1;
   bool overlap = false;
   uint32_t table = 0; // of its arguments the last so many, buffers and
                       // integers, lie in one parameter (Launch::table)
@@ -42,7 +44,9 @@ struct ProgramKernel {
 struct TensorMapArgument {
   int32_t buffer = 0;
   int64_t offsetBytes = 0; // from the buffer's beginning; a multiple of 16
-  uint32_t elementBytes = 2, rank = 2, swizzle = 0;
+  uint32_t elementBytes = 2;
+  uint32_t rank = 2;
+  uint32_t swizzle = 0;
   std::array<int32_t, 5> extents{}; // registers, innermost first
   std::array<int32_t, 4> strides{}; // registers: bytes, of dimension i + 1
   std::array<uint32_t, 5> box{};

@@ -96,7 +96,8 @@ Status DeviceExecutor::upload(const CallPlan &plan,
     return buffer.place == Place::kInput && !arguments[i].device &&
            buffer.bytes > 0;
   };
-  int64_t begin = plan.inputBytes, end = 0;
+  int64_t begin = plan.inputBytes;
+  int64_t end = 0;
   for (size_t i = 0; i < arguments.size(); ++i)
     if (isHosts(i)) {
       begin = std::min(begin, plan.buffers[i].offset);

@@ -9,7 +9,8 @@ namespace nibble::cuda {
 
 namespace {
 
-constexpr size_t kPinnedBytes = 8 << 20, kPinnedPiece = 1 << 20;
+constexpr size_t kPinnedBytes = 8 << 20;
+constexpr size_t kPinnedPiece = 1 << 20;
 constexpr size_t kRemembered = 4; // kernels in a message
 constexpr const char *kSmaller =
     "; use a smaller batch, cache or model, or a device with more";
@@ -169,7 +170,8 @@ DeviceMemory CudaDevice::memory() const {
 // memory, and 4096 operations of bf16 for each clock of a multiprocessor
 // (NVIDIA H100 Tensor Core GPU Architecture).
 DeviceLimits CudaDevice::limits() const {
-  constexpr double kTransfers = 2, kOperations = 4096;
+  constexpr double kTransfers = 2;
+  constexpr double kOperations = 4096;
   auto attribute = [&](int which) -> double {
     int value = 0;
     return (*driver_)->cuDeviceGetAttribute(&value, which, device_) == kSuccess
@@ -331,8 +333,8 @@ nibble::Result<std::unique_ptr<DeviceMark>> CudaDevice::mark() {
 nibble::Result<double> CudaDevice::secondsBetween(DeviceMark &begin,
                                                   DeviceMark &end) {
   float milliseconds = 0;
-  Event from = static_cast<CudaMark &>(begin).event,
-        to = static_cast<CudaMark &>(end).event;
+  Event from = static_cast<CudaMark &>(begin).event;
+  Event to = static_cast<CudaMark &>(end).event;
   NIBBLE_TRY(check((*driver_)->cuEventSynchronize(to), "cuEventSynchronize"));
   NIBBLE_TRY(check((*driver_)->cuEventElapsedTime(&milliseconds, from, to),
                    "cuEventElapsedTime"));

@@ -32,7 +32,8 @@ struct Assembler {
 
   Status status(const Driver &driver, Result result, const char *call,
                 const KernelImage &image) const {
-    std::string log = oneLine(errors), more = oneLine(info);
+    std::string log = oneLine(errors);
+    std::string more = oneLine(info);
     std::string why = fmt::format(
         "cuda: {} of {}: {}{}{}", call, image.name, driver.describe(result),
         log.empty() ? "" : ": " + log, more.empty() ? "" : "; " + more);

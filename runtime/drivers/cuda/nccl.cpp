@@ -46,8 +46,8 @@ Status Library::check(Result result, std::string_view call,
                       Communicator communicator) const {
   if (result == kSuccess)
     return Status::ok();
-  const char *text = symbols_.ncclGetErrorString(result),
-             *last = symbols_.ncclGetLastError(communicator);
+  const char *text = symbols_.ncclGetErrorString(result);
+  const char *last = symbols_.ncclGetLastError(communicator);
   return Status::environment(
       fmt::format("nccl: {}: {}{}{}; NCCL_DEBUG=INFO tells more", call,
                   text ? text : fmt::format("error {}", result),

@@ -97,7 +97,9 @@ struct alignas(128) EncodedTensorMap {
   uint64_t words[16] = {};
 };
 enum TensorMapType : int { kUint8 = 0, kUint16 = 1, kUint32 = 2 };
-constexpr int kInterleaveNone = 0, kPromotion128 = 2, kFillZeros = 0;
+constexpr int kInterleaveNone = 0;
+constexpr int kPromotion128 = 2;
+constexpr int kFillZeros = 0;
 enum TensorMapSwizzle : int {
   kSwizzleNone = 0,
   kSwizzle32 = 1,

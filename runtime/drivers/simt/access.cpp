@@ -29,12 +29,15 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane,
   if (entry.last == nullptr || cluster.ordersGlobal ||
       touch == Touch::kAtomic || cluster.index >= kSeveral - 2)
     return true;
-  uint64_t serial = cluster.launch->serial & 0xffff, self = cluster.index + 1;
-  uint64_t begin = address - entry.begin, end = begin + bytes;
+  uint64_t serial = cluster.launch->serial & 0xffff;
+  uint64_t self = cluster.index + 1;
+  uint64_t begin = address - entry.begin;
+  uint64_t end = begin + bytes;
   for (uint64_t cell = begin / 4; cell * 4 < end; ++cell) {
     std::atomic<uint64_t> &slot = entry.last[cell];
     bool whole = cell * 4 >= begin && cell * 4 + 4 <= end;
-    uint64_t old = slot.load(std::memory_order_relaxed), now = 0;
+    uint64_t old = slot.load(std::memory_order_relaxed);
+    uint64_t now = 0;
     // When two blocks come here at once, one finds the other.
     do {
       uint64_t writer = 0, reader = 0;

@@ -252,8 +252,8 @@ private:
     }
     for (const Variable &variable : source.variables)
       for (const Variable::Reference &reference : variable.references) {
-        auto target = context.globals.find(reference.symbol),
-             holder = context.globals.find(variable.name);
+        auto target = context.globals.find(reference.symbol);
+        auto holder = context.globals.find(variable.name);
         if (target == context.globals.end() ||
             holder == context.globals.end() ||
             reference.at + 8 > variable.bytes)

@@ -294,7 +294,9 @@ Status runLaunch(LaunchState &state) {
                         ? static_cast<uint32_t>(state.options.threads)
                         : std::max(1u, std::thread::hardware_concurrency());
   uint32_t workers = std::min(wanted, clusters);
-  std::atomic<uint32_t> next{0}, begun{0}, failedAt{~0u};
+  std::atomic<uint32_t> next{0};
+  std::atomic<uint32_t> begun{0};
+  std::atomic<uint32_t> failedAt{~0u};
   std::mutex mutex;
   Status status;
   // The first block's report, whoever is faster. A block that waits for what a

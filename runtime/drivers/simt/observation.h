@@ -49,7 +49,8 @@ private:
     Places places;
     std::vector<uint8_t> registers, local;
     size_t differedAt = 0; // the part of the registers to be compared first
-    uint64_t turns = 0, span = 1;
+    uint64_t turns = 0;
+    uint64_t span = 1;
   };
 
   static Places placesOf(const Warp &warp);

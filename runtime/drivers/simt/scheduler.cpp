@@ -114,7 +114,8 @@ private:
     warp_.haveRun |= fragment().lanes;
     while (steps_ > 0) {
       const Inst &inst = code_.instructions[pc];
-      Mask lanes = fragment().lanes, mask = lanes;
+      Mask lanes = fragment().lanes;
+      Mask mask = lanes;
       if (inst.predicate != kNone) {
         Mask p = warp_.predicate(inst.predicate);
         mask &= inst.predicateNegated ? ~p : p;
@@ -263,7 +264,8 @@ private:
   Warp &warp_;
   const Code &code_;
   uint32_t steps_;
-  bool isWatched_, turnIsOver_ = false;
+  bool isWatched_;
+  bool turnIsOver_ = false;
 };
 
 std::string threads(const Warp &warp, Mask lanes) {
@@ -454,7 +456,8 @@ public:
   }
 
 private:
-  static constexpr uint64_t kStepsUnwatched = 1 << 14, kRoundsWatched = 4;
+  static constexpr uint64_t kStepsUnwatched = 1 << 14;
+  static constexpr uint64_t kRoundsWatched = 4;
 
   void lookAgain() {
     steps_ = 0;

@@ -89,8 +89,8 @@ void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
     }
     if (reader.agent != epoch.agent)
       continue;
-    bool sameLanes = reader.lanes == epoch.lanes,
-         sameBytes = reader.bytes == epoch.bytes;
+    bool sameLanes = reader.lanes == epoch.lanes;
+    bool sameBytes = reader.bytes == epoch.bytes;
     if (reader.time == epoch.time && (sameLanes || sameBytes)) {
       epoch.lanes |= reader.lanes;
       epoch.bytes |= reader.bytes;

@@ -10,9 +10,10 @@ namespace nibble {
 
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
   std::vector<ExpectedTensor> tensors;
-  int64_t hidden = config.hiddenSize, inner = config.intermediateSize;
-  int64_t queries = config.heads * config.headDim,
-          keys = config.kvHeads * config.headDim;
+  int64_t hidden = config.hiddenSize;
+  int64_t inner = config.intermediateSize;
+  int64_t queries = config.heads * config.headDim;
+  int64_t keys = config.kvHeads * config.headDim;
   auto vector = [&](const std::string &name, int64_t size) {
     tensors.push_back({name, {size}, false});
   };
@@ -25,8 +26,9 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
   tensors.push_back(
       {"model.embed_tokens.weight", {config.vocabSize, hidden}, false});
   for (int64_t i = 0; i < config.layers; ++i) {
-    std::string layer = fmt::format("model.layers.{}.", i),
-                attention = layer + "self_attn.", mlp = layer + "mlp.";
+    std::string layer = fmt::format("model.layers.{}.", i);
+    std::string attention = layer + "self_attn.";
+    std::string mlp = layer + "mlp.";
     vector(layer + "input_layernorm.weight", hidden);
     linear(attention + "q_proj", queries, hidden, config.qkvBias);
     linear(attention + "k_proj", keys, hidden, config.qkvBias);

@@ -147,8 +147,8 @@ Status QuantizedCheckpoint::addPacked(const std::string &name,
                       Layout::kInterchange};
   if (std::string problem = layout.problem(); !problem.empty())
     return wrong(problem);
-  Shape codeShape{layout.n, layout.codeRowBytes() / 4},
-      scaleShape{layout.n, layout.groupsPerRow()};
+  Shape codeShape{layout.n, layout.codeRowBytes() / 4};
+  Shape scaleShape{layout.n, layout.groupsPerRow()};
   if (codes->dtype != DType::kI32 || codes->shape != codeShape)
     return wrong(
         fmt::format("codes are {} {}, not I32 {} as weight_shape [{}, {}] says",
@@ -291,8 +291,8 @@ QuantizedCheckpoint::readPacked(const std::string &name) const {
         "checkpoint {}: tensor \"{}{}\" at index {}: {}; export it again",
         folder(), printable(name), kScaleSuffix, index, why));
   };
-  int64_t groups = layout->groupsPerRow(),
-          length = layout->scheme.groupLength(layout->k);
+  int64_t groups = layout->groupsPerRow();
+  int64_t length = layout->scheme.groupLength(layout->k);
   std::vector<int8_t> row(static_cast<size_t>(layout->k));
   for (int64_t index = 0; index < layout->scaleCount(); ++index) {
     float scale = wide.as<float>()[index];
@@ -350,8 +350,8 @@ Result<Tensor> QuantizedCheckpoint::read(const std::string &name) const {
   NIBBLE_ASSIGN(Tensor values,
                 Tensor::create(DType::kF32, {layout.n, layout.k}));
   std::vector<int8_t> codes(static_cast<size_t>(layout.k));
-  int64_t length = layout.scheme.groupLength(layout.k),
-          groups = layout.groupsPerRow();
+  int64_t length = layout.scheme.groupLength(layout.k);
+  int64_t groups = layout.groupsPerRow();
   for (int64_t row = 0; row < layout.n; ++row) {
     numerics::unpackCodes(layout, row, row + 1, stored.codes.as<uint8_t>(),
                           codes.data());

@@ -148,8 +148,8 @@ Result<FileHash> streamSafetensors(
   };
   NIBBLE_TRY(sink(std::as_bytes(std::span(*header))));
   for (const TensorSpec &spec : specs) {
-    int64_t begin = written.bytes,
-            bytes = TensorView{spec.dtype, spec.shape}.bytes();
+    int64_t begin = written.bytes;
+    int64_t bytes = TensorView{spec.dtype, spec.shape}.bytes();
     NIBBLE_TRY(produce(spec, sink));
     if (written.bytes - begin != bytes)
       return Status::usage(fmt::format(

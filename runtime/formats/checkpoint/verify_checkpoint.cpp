@@ -70,8 +70,8 @@ verifyQuantizedCheckpoint(const std::string &sourceFolder,
     NIBBLE_ASSIGN(Tensor wantedScales, convert(wanted.scales, DType::kF32));
     NIBBLE_ASSIGN(Tensor foundScales, convert(found.scales, DType::kF32));
     for (int64_t i = 0; i < layout.scaleCount(); ++i) {
-      float want = wantedScales.as<float>()[i],
-            have = foundScales.as<float>()[i];
+      float want = wantedScales.as<float>()[i];
+      float have = foundScales.as<float>()[i];
       if (want != have) {
         ++report.differingScales;
         differ(name,

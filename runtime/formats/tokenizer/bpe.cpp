@@ -211,7 +211,8 @@ Status Bpe::readVocabulary(const Json &model) {
 
 // Bytes that are in no UTF-8 may be missing.
 void Bpe::warnOfMissingBytes() {
-  int missing = 0, first = -1;
+  int missing = 0;
+  int first = -1;
   for (int byte = 0; byte < 256; ++byte) {
     if (byteIds_[byte] >= 0)
       continue;
@@ -240,8 +241,9 @@ Status Bpe::readMerges(const Json &model) {
       return Status::badInput(
           fmt::format("merge {} {}", i, parsed.status().message()));
     const auto &[left, right] = *parsed;
-    std::optional<int32_t> leftId = idOf(left), rightId = idOf(right),
-                           joined = idOf(left + right);
+    std::optional<int32_t> leftId = idOf(left);
+    std::optional<int32_t> rightId = idOf(right);
+    std::optional<int32_t> joined = idOf(left + right);
     if (!leftId || !rightId || !joined)
       return Status::badInput(fmt::format(
           "merge {} is of '{}' and '{}': '{}' is not in vocab", i, left, right,

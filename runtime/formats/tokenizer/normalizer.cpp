@@ -99,7 +99,8 @@ Status Normalizer::apply(const Step &step, Normalized &normalized) {
             return Status::ok();
           },
           [&](const Strip &strip) {
-            size_t begin = 0, end = text.size();
+            size_t begin = 0;
+            size_t end = text.size();
             while (
                 strip.left && begin < end &&
                 isSpace(

@@ -43,7 +43,9 @@ inline const names::Selection::Spelling kQuantizeSpelling = {
 
 struct RolloutConfig {
   SamplingOptions sampling = {};
-  int64_t maxTokensPerCall = 512, maxRunning = 64, cacheMegabytes = 1024;
+  int64_t maxTokensPerCall = 512;
+  int64_t maxRunning = 64;
+  int64_t cacheMegabytes = 1024;
 };
 
 struct TrainConfig {
@@ -57,9 +59,12 @@ enum class LossNormalization { kToken, kSequence, kConstant };
 enum class Comparison { kAll, kTrained, kNone };
 
 struct RLConfig {
-  int64_t steps = 100, promptsPerStep = 16, samplesPerPrompt = 8;
+  int64_t steps = 100;
+  int64_t promptsPerStep = 16;
+  int64_t samplesPerPrompt = 8;
   Advantage advantage = Advantage::kGroupStd;
-  double advantageEpsilon = 1e-6, negativeWeight = 1;
+  double advantageEpsilon = 1e-6;
+  double negativeWeight = 1;
   bool filterEqualRewards = true;
   int64_t maxSamplingRounds = 3;
   int64_t updatesPerStep = 1;
@@ -68,22 +73,32 @@ struct RLConfig {
   Comparison compare = Comparison::kAll;
   std::string objective = "grpo"; // a built-in one, or the path of an MLIR file
   std::vector<std::string> objectiveOptions = {};
-  double clipLow = 0.2, clipHigh = 0.2, dualClip = 0, klCoefficient = 0,
-         entropyCoefficient = 0;
+  double clipLow = 0.2;
+  double clipHigh = 0.2;
+  double dualClip = 0;
+  double klCoefficient = 0;
+  double entropyCoefficient = 0;
   double untilReward = 0; // 0: all steps
 };
 
 struct SftConfig {
-  int64_t steps = 100, sequencesPerStep = 32;
+  int64_t steps = 100;
+  int64_t sequencesPerStep = 32;
   double untilReward = 0; // 0: all steps
 };
 
 struct TaskConfig {
   std::string name = "addition";
-  int64_t digits = 2, minDigits = 1, count = 4, maximum = 99, heldOutOneIn = 8;
+  int64_t digits = 2;
+  int64_t minDigits = 1;
+  int64_t count = 4;
+  int64_t maximum = 99;
+  int64_t heldOutOneIn = 8;
   std::string promptPrefix, promptSuffix;
-  std::string path, heldOutPath, promptField = "prompt",
-                                 answerField = "answer"; // of jsonl
+  std::string path;
+  std::string heldOutPath;
+  std::string promptField = "prompt";
+  std::string answerField = "answer"; // of jsonl
 };
 
 struct RewardConfig {
@@ -93,7 +108,8 @@ struct RewardConfig {
 };
 
 struct EvalConfig {
-  int64_t every = 10, problems = 128;
+  int64_t every = 10;
+  int64_t problems = 128;
   double temperature = 0;
 };
 
@@ -102,7 +118,8 @@ struct RunConfig {
   std::string out;
   int64_t threads = 0;         // 0: as many as the machine has cores
   std::string target = "host"; // where programs run: host, cuda, simt
-  int64_t checkpointEvery = 10, keepCheckpoints = 2;
+  int64_t checkpointEvery = 10;
+  int64_t keepCheckpoints = 2;
 };
 
 struct Config {

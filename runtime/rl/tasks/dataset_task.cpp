@@ -37,8 +37,8 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
     auto where = [&] {
       return fmt::format("data {}:{}", options.path.string(), row.line);
     };
-    Result<int64_t> prompt = countPrompt(row.prompt),
-                    answer = countAnswer(row.reference);
+    Result<int64_t> prompt = countPrompt(row.prompt);
+    Result<int64_t> answer = countAnswer(row.reference);
     for (Result<int64_t> *tokens : {&prompt, &answer})
       if (!tokens->isOk())
         return std::move(*tokens).takeStatus().within(where());
@@ -92,7 +92,8 @@ DatasetTask::load(const DatasetTaskOptions &options,
   NIBBLE_ASSIGN(PromptDataset data,
                 PromptDataset::load(options.path, options.data, count));
   std::string summary = data.report().summary;
-  std::vector<PromptRow> training = std::move(data).takeRows(), heldOut;
+  std::vector<PromptRow> training = std::move(data).takeRows();
+  std::vector<PromptRow> heldOut;
   if (options.heldOutPath.empty() && options.isEvaluated) {
     heldOut = takeIf(training, [&](const PromptRow &row) {
       ContentHash hash;

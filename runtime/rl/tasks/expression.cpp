@@ -18,7 +18,8 @@ std::optional<Rational> reduce(Wide numerator, Wide denominator) {
     return std::nullopt;
   if (denominator < 0)
     numerator = -numerator, denominator = -denominator;
-  Wide a = numerator < 0 ? -numerator : numerator, b = denominator;
+  Wide a = numerator < 0 ? -numerator : numerator;
+  Wide b = denominator;
   while (b != 0)
     a = std::exchange(b, a % b);
   numerator /= a;
@@ -32,7 +33,10 @@ std::optional<Rational> reduce(Wide numerator, Wide denominator) {
 
 std::optional<Rational> combine(char operation, const Rational &x,
                                 const Rational &y) {
-  Wide a = x.numerator, b = x.denominator, c = y.numerator, d = y.denominator;
+  Wide a = x.numerator;
+  Wide b = x.denominator;
+  Wide c = y.numerator;
+  Wide d = y.denominator;
   switch (operation) {
   case '+':
     return reduce(a * d + c * b, b * d);

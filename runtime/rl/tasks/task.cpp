@@ -151,7 +151,8 @@ private:
   // "3 5 7->22:"
   static bool parseQuestion(std::string_view text,
                             std::vector<int64_t> &numbers, int64_t &target) {
-    size_t arrow = text.find("->"), end = text.find(':');
+    size_t arrow = text.find("->");
+    size_t end = text.find(':');
     if (arrow == std::string_view::npos || end == std::string_view::npos ||
         end < arrow)
       return false;

@@ -24,7 +24,8 @@ struct TaskOptions {
   uint64_t seed = 0;
   // addition: operands have `minDigits` to `digits` decimal digits (1 .. 18),
   // no leading zeros.
-  int digits = 3, minDigits = 1;
+  int digits = 3;
+  int minDigits = 1;
   // countdown, sort: numbers in a problem (countdown 2 .. 6, sort 1 .. 64) ...
   int count = 4;
   // ... each from 1 (countdown) or 0 (sort) to this (1 .. 999999).

@@ -28,7 +28,8 @@ public:
 
 private:
   uint64_t seed_, step_, sample_;
-  uint32_t attempt_, draw_ = 0;
+  uint32_t attempt_;
+  uint32_t draw_ = 0;
 };
 
 // A hash of what a problem asks, the same on every machine: it says in which

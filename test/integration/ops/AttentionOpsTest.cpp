@@ -23,7 +23,8 @@ struct AttentionOpsTest : OpTest {
                  : std::vector<int64_t>{0, 1, T / 4, T / 4, T};
   }
   Arguments batch(int64_t T) {
-    std::vector<int64_t> sequences = begins(T), positions;
+    std::vector<int64_t> sequences = begins(T);
+    std::vector<int64_t> positions;
     for (size_t s = 0; s + 1 < sequences.size(); ++s)
       for (int64_t p = 0; p < sequences[s + 1] - sequences[s]; ++p)
         positions.push_back(p);
@@ -46,8 +47,10 @@ const std::vector<int64_t> kTokens = {0, 1, 5, 63, 64, 65, 200};
 
 TEST_P(AttentionOpsTest, AttentionAndGradient) {
   for (const Shape &s : someOf(kShapes, 2)) {
-    std::string q = rows(s.heads * s.D), k = rows(s.kvHeads * s.D),
-                l = rows(s.heads, "f32"), i = "tensor<?xi32>";
+    std::string q = rows(s.heads * s.D);
+    std::string k = rows(s.kvHeads * s.D);
+    std::string l = rows(s.heads, "f32");
+    std::string i = "tensor<?xi32>";
     std::string head =
         "%q: " + q + ", %k: " + k + ", %v: " + k + ", %p: " + i + ", %s: " + i;
     std::string forward = "func.func @f(" + head + ") -> (" + q + ", " + l +
@@ -87,11 +90,14 @@ TEST_P(AttentionOpsTest, AttentionAndGradient) {
 TEST_P(AttentionOpsTest, CacheWriteAndPagedAttention) {
   for (const Shape &s : someOf(kShapes, 2)) {
     SCOPED_TRACE(attributes(s));
-    std::string q = rows(s.heads * s.D), k = rows(s.kvHeads * s.D),
-                i = "tensor<?xi32>", pages = "tensor<?x?xi32>";
-    std::string h = std::to_string(s.kvHeads), d = std::to_string(s.D);
-    std::string kc = "tensor<?x" + h + "x" + d + "x64x$E>",
-                vc = "tensor<?x" + h + "x64x" + d + "x$E>";
+    std::string q = rows(s.heads * s.D);
+    std::string k = rows(s.kvHeads * s.D);
+    std::string i = "tensor<?xi32>";
+    std::string pages = "tensor<?x?xi32>";
+    std::string h = std::to_string(s.kvHeads);
+    std::string d = std::to_string(s.D);
+    std::string kc = "tensor<?x" + h + "x" + d + "x64x$E>";
+    std::string vc = "tensor<?x" + h + "x64x" + d + "x$E>";
     compare("func.func @f(%q: " + q + ", %k: " + k + ", %v: " + k +
                 ", %kc: " + kc + ", %vc: " + vc + ", %p: " + i + ", %s: " + i +
                 ", %pages: " + pages + ") -> (" + q + ", " + kc + ", " + vc +
@@ -103,8 +109,10 @@ TEST_P(AttentionOpsTest, CacheWriteAndPagedAttention) {
                 ", " + i + ", " + pages + "\nreturn %y, %kc1, %vc1 : " + q +
                 ", " + kc + ", " + vc + "\n}",
             {0, 1, 5, 70}, [&](int64_t T) {
-              std::vector<int64_t> sequences = begins(T), positions;
-              int64_t count = sequences.size() - 1, each = 4;
+              std::vector<int64_t> sequences = begins(T);
+              std::vector<int64_t> positions;
+              int64_t count = sequences.size() - 1;
+              int64_t each = 4;
               for (int64_t sequence = 0; sequence < count; ++sequence)
                 for (int64_t p = 0;
                      p < sequences[sequence + 1] - sequences[sequence]; ++p)

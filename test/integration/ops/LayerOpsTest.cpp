@@ -58,8 +58,8 @@ TEST_P(LayerOpsTest, TakeRows) {
 TEST_P(LayerOpsTest, RmsNormAndGradient) {
   for (auto [features, block] :
        {std::pair{64, 64}, {40, 40}, {64, 16}, {30, 10}, {1, 1}}) {
-    std::string x = "tensor<?x" + std::to_string(features) + "x$E>",
-                w = "tensor<" + std::to_string(block) + "x$E>";
+    std::string x = "tensor<?x" + std::to_string(features) + "x$E>";
+    std::string w = "tensor<" + std::to_string(block) + "x$E>";
     std::string g = "tensor<" + std::to_string(block) + "xf32>";
     compare("func.func @f(%x: " + x + ", %w: " + w + ", %dy: " + x +
                 ", %i: " + g + ") -> (" + x + ", " + x + ", " + g +
@@ -93,14 +93,15 @@ TEST_P(LayerOpsTest, RopeTable) {
 
 TEST_P(LayerOpsTest, RopeAndItsInverse) {
   for (auto [features, half] : {std::pair{64, 16}, {30, 5}, {8, 4}}) {
-    std::string x = "tensor<?x" + std::to_string(features) + "x$E>",
-                c = "tensor<?x" + std::to_string(half) + "xf32>";
+    std::string x = "tensor<?x" + std::to_string(features) + "x$E>";
+    std::string c = "tensor<?x" + std::to_string(half) + "xf32>";
     compare("func.func @f(%x: " + x + ", %c: " + c + ", %s: " + c + ") -> (" +
                 x + ", " + x + ") {\n%y = nn.rope %x, %c, %s : " + x + ", " +
                 c + "\n%z = nn.rope %x, %c, %s {inverse} : " + x + ", " + c +
                 "\nreturn %y, %z : " + x + ", " + x + "\n}",
             kTokens, [&, features = features, half = half](int64_t T) {
-              ReferenceValue cosines = numbers({T, half}, f32), sines = cosines;
+              ReferenceValue cosines = numbers({T, half}, f32);
+              ReferenceValue sines = cosines;
               for (auto [c, s] : llvm::zip_equal(cosines.reals, sines.reals)) {
                 s = roundTo(std::sin(c), f32);
                 c = roundTo(std::cos(c), f32);

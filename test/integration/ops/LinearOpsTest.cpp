@@ -32,8 +32,10 @@ std::string matrix(int64_t rows, int64_t columns, const std::string &element) {
 
 TEST_P(LinearOpsTest, Linear) {
   for (auto [n, k] : someOf(kShapes, 2)) {
-    std::string x = matrix(k, "$E"), w = matrix(n, k, "$E"),
-                y = matrix(n, "$E"), logits = matrix(n, "f32");
+    std::string x = matrix(k, "$E");
+    std::string w = matrix(n, k, "$E");
+    std::string y = matrix(n, "$E");
+    std::string logits = matrix(n, "f32");
     std::string bias = "tensor<" + std::to_string(n) + "x$E>";
     compare("func.func @f(%x: " + x + ", %w: " + w + ", %b: " + bias +
                 ", %r: " + y + ") -> (" + y + ", " + y + ", " + y + ", " +
@@ -54,8 +56,10 @@ TEST_P(LinearOpsTest, Linear) {
 
 TEST_P(LinearOpsTest, Gradients) {
   for (auto [n, k] : someOf(kShapes, 2)) {
-    std::string dy = matrix(n, "$E"), x = matrix(k, "$E"),
-                w = matrix(n, k, "$E"), dw = matrix(n, k, "f32");
+    std::string dy = matrix(n, "$E");
+    std::string x = matrix(k, "$E");
+    std::string w = matrix(n, k, "$E");
+    std::string dw = matrix(n, k, "f32");
     compare("func.func @f(%dy: " + dy + ", %x: " + x + ", %w: " + w +
                 ", %i: " + dw + ") -> (" + x + ", " + dw +
                 ") {\n%dx = nn.linear_input_grad %dy, %w : " + dy + ", " + w +
@@ -81,8 +85,9 @@ TEST_P(LinearOpsTest, PackedLinearAndInputGradient) {
   for (auto [n, k, scheme] : someOf(cases, 3)) {
     std::string p = "!qat.packed<" + std::to_string(n) + "x" +
                     std::to_string(k) + ", #qat.scheme" + scheme + ", host>";
-    std::string x = matrix(k, "$E"), y = matrix(n, "$E"),
-                bias = "tensor<" + std::to_string(n) + "x$E>";
+    std::string x = matrix(k, "$E");
+    std::string y = matrix(n, "$E");
+    std::string bias = "tensor<" + std::to_string(n) + "x$E>";
     SCOPED_TRACE(p);
     auto type = cast<qat::PackedType>(mlir::parseType(p, &session.context()));
     ReferenceValue weight = numbers({n, k}, b.getBF16Type());

@@ -44,8 +44,8 @@ const std::map<std::string, Numbers> kInputs = {
     {"advantage", {1.5, 1.5, 1.5, -0.5, -0.5, -0.5}},
     {"old_logp", {-1.5, -1.0, -2.4, -1.2, -2.9, -1.3}},
     {"reference_logp", {-1.4, -1.6, -1.1, -1.3, -1.2, -1.9}}};
-const std::vector<int64_t> kTargets = {1, 2, 0, 1, 3, 2},
-                           kSequences = {0, 3, 6};
+const std::vector<int64_t> kTargets = {1, 2, 0, 1, 3, 2};
+const std::vector<int64_t> kSequences = {0, 3, 6};
 
 struct ObjectiveTest : ::testing::Test {
   MLIRContext context{makeRegistry()};
@@ -166,16 +166,16 @@ TEST_F(ObjectiveTest, Grpo) {
     double loss = 0, kls = 0, clips = 0;
     int bounded = 0;
     for (int t = 0; t < 6; ++t) {
-      double a = at("advantage", t),
-             ratio = std::exp(results["logp"][t] - at("old_logp", t));
-      double clipped = std::min(std::max(ratio, 0.75), 1.5),
-             gain = std::min(ratio * a, clipped * a);
+      double a = at("advantage", t);
+      double ratio = std::exp(results["logp"][t] - at("old_logp", t));
+      double clipped = std::min(std::max(ratio, 0.75), 1.5);
+      double gain = std::min(ratio * a, clipped * a);
       if (dualClip > 0 && a < 0 && gain < dualClip * a) {
         gain = dualClip * a;
         bounded += at("mask", t) > 0;
       }
-      double d = at("reference_logp", t) - results["logp"][t],
-             kl = std::exp(d) - d - 1;
+      double d = at("reference_logp", t) - results["logp"][t];
+      double kl = std::exp(d) - d - 1;
       loss += factor(t) * (-gain + 0.125 * kl - 0.0625 * results["entropy"][t]);
       kls += factor(t) * kl;
       clips += factor(t) * (clipped * a < ratio * a);
@@ -196,8 +196,8 @@ TEST_F(ObjectiveTest, GspoHasOneRatioForASequence) {
     SCOPED_TRACE(clip);
     ASSERT_TRUE(build("gspo", clip)) << errors;
     bool tight = std::string(clip).ends_with("125");
-    double low = tight ? 1 - 0.0078125 : 1 - 0.96875,
-           high = tight ? 1.0078125 : 65;
+    double low = tight ? 1 - 0.0078125 : 1 - 0.96875;
+    double high = tight ? 1.0078125 : 65;
     auto results = evaluateLoss();
     double loss = 0;
     for (int s = 0; s < 2; ++s) {

@@ -13,7 +13,8 @@ namespace {
 struct Elementwise {
   std::string op;
   int arity;
-  double center = 0.0, spread = 1.0;
+  double center = 0.0;
+  double spread = 1.0;
 };
 
 const Elementwise kOps[] = {

@@ -21,7 +21,8 @@ struct GradientCase {
   // empty; "parameters" for accumulators.
   std::string wrt = "";
   // Float arguments are random in [center - spread, center + spread].
-  double center = 0.0, spread = 1.0;
+  double center = 0.0;
+  double spread = 1.0;
   std::string recompute = "layer";
 };
 

@@ -14,7 +14,10 @@ using namespace nibble::test;
 namespace {
 
 struct Case {
-  int heads, kvHeads, size, window = 0;
+  int heads;
+  int kvHeads;
+  int size;
+  int window = 0;
   int page = 64;
 
   std::string name() const {
@@ -143,9 +146,12 @@ TEST_P(HopperAttention, MeansWhatTheReferenceSays) {
 TEST_P(HopperAttentionGrad, MeansWhatTheReferenceSays) {
   for (std::vector<int> lengths : {std::vector<int>{2}, {70, 1, 0, 131, 17}}) {
     Batch batch(lengths);
-    Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-           v = keys(batch.tokens()), dy = queries(batch.tokens());
-    Tensor positions = batch.positions(), sequences = batch.sequences();
+    Tensor q = queries(batch.tokens());
+    Tensor k = keys(batch.tokens());
+    Tensor v = keys(batch.tokens());
+    Tensor dy = queries(batch.tokens());
+    Tensor positions = batch.positions();
+    Tensor sequences = batch.sequences();
     auto forward =
         programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
     OpCase op;
@@ -162,9 +168,12 @@ TEST_P(HopperAttentionGrad, MeansWhatTheReferenceSays) {
 TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   CompiledForDevice &program = programOf(c, kGrad);
   Batch batch({33, 70, 5});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens()), dy = queries(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor dy = queries(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   auto forward =
       programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
   int begin = 0;
@@ -184,8 +193,8 @@ TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
         list.push_back(&tensor);
       return list;
     };
-    auto expected = program.call("f", pointers(alone)),
-         actual = program.call("f", pointers(beside));
+    auto expected = program.call("f", pointers(alone));
+    auto actual = program.call("f", pointers(beside));
     for (int i = 0; i < 3; ++i)
       EXPECT_EQ(difference(rowsOf(actual[i], begin, end), expected[i]),
                 "the same")
@@ -197,21 +206,26 @@ TEST_P(HopperAttentionGrad, ASequenceAloneAndBesideNaNGivesTheSameBits) {
 TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   CompiledForDevice &program = programOf(c, kForward);
   Batch batch({33, 70, 64, 5});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   auto forward = program.call("f", {&q, &k, &v, &positions, &sequences});
   int begin = 0;
   for (int length : batch.lengths) {
     int end = begin + length;
     Batch alone({length});
-    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end),
-           v1 = rowsOf(v, begin, end);
-    Tensor positions1 = alone.positions(), sequences1 = alone.sequences();
+    Tensor q1 = rowsOf(q, begin, end);
+    Tensor k1 = rowsOf(k, begin, end);
+    Tensor v1 = rowsOf(v, begin, end);
+    Tensor positions1 = alone.positions();
+    Tensor sequences1 = alone.sequences();
     auto forward1 =
         program.call("f", {&q1, &k1, &v1, &positions1, &sequences1});
-    Tensor q2 = nanOutside(q, begin, end), k2 = nanOutside(k, begin, end),
-           v2 = nanOutside(v, begin, end);
+    Tensor q2 = nanOutside(q, begin, end);
+    Tensor k2 = nanOutside(k, begin, end);
+    Tensor v2 = nanOutside(v, begin, end);
     auto forward2 = program.call("f", {&q2, &k2, &v2, &positions, &sequences});
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(difference(rowsOf(forward[i], begin, end), forward1[i]),
@@ -229,13 +243,16 @@ TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
 // any order and full of NaN: the bits of the training forward.
 TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
   Batch batch({150, 66, 9});
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   auto training =
       programOf(c, kForward).call("f", {&q, &k, &v, &positions, &sequences});
 
-  constexpr int kPages = 16, kColumns = 4;
+  constexpr int kPages = 16;
+  constexpr int kColumns = 4;
   std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page,
                               NAN);
   Tensor keyCache =
@@ -247,7 +264,8 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
   for (int i = kPages - 1; i > 0; --i)
     std::swap(order[i], order[random.below(i + 1)]);
 
-  std::vector<int> begins = {0, 150, 216}, done(3, 0);
+  std::vector<int> begins = {0, 150, 216};
+  std::vector<int> done(3, 0);
   // `recorded`: of some steps, as cases for nibble-replay.
   auto stepTo = [&](const std::vector<int> &targets, bool recorded) {
     Batch part;
@@ -272,10 +290,13 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
                     stride);
       return to;
     };
-    Tensor q1 = take(q), k1 = take(k), v1 = take(v),
-           expected = take(training[0]);
-    Tensor positions1 = part.positions(), sequences1 = part.sequences(),
-           pages1 = makeIndices({3, kColumns}, pages);
+    Tensor q1 = take(q);
+    Tensor k1 = take(k);
+    Tensor v1 = take(v);
+    Tensor expected = take(training[0]);
+    Tensor positions1 = part.positions();
+    Tensor sequences1 = part.sequences();
+    Tensor pages1 = makeIndices({3, kColumns}, pages);
     std::vector<const Tensor *> arguments = {&q1,         &k1,         &v1,
                                              &positions1, &sequences1, &pages1,
                                              &keyCache,   &valueCache};

@@ -270,7 +270,8 @@ void checkOnDevice(const OpCase &c) {
 void checkExactlyOnDevice(CompiledForDevice &program, const OpCase &c,
                           const std::vector<Tensor> &expected,
                           double recordedBound) {
-  std::vector<Tensor> results = runOnDevice(program, c), numbers;
+  std::vector<Tensor> results = runOnDevice(program, c);
+  std::vector<Tensor> numbers;
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   int64_t bytes = 0;
   for (size_t i = 0; i < results.size(); ++i) {

@@ -59,10 +59,10 @@ TEST(HopperElementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
       for (int count : {0, 1, 31, 67, 300}) {
         if (count == 300 && features > 100)
           continue;
-        Tensor dy = random.normal(dtype, {count, features}),
-               tokens = random.indices({count}, count == 67 ? 3 : 90);
-        Tensor table = random.normal(DType::kF32, {90, features}),
-               expected = embeddingGradOf(dy, tokens, table);
+        Tensor dy = random.normal(dtype, {count, features});
+        Tensor tokens = random.indices({count}, count == 67 ? 3 : 90);
+        Tensor table = random.normal(DType::kF32, {90, features});
+        Tensor expected = embeddingGradOf(dy, tokens, table);
         expectExactly(program,
                       fmt::format("embedding_grad {} {} of {} tokens",
                                   nameOf(dtype), features, count),
@@ -77,8 +77,8 @@ TEST(HopperElementwise, SumTokensAddsInTheOrderOfTheTokens) {
     for (int features : kFeatures) {
       CompiledForDevice program(withElement(sumTokensSource(features), dtype));
       for (int count : {45, 8, 3, 0}) {
-        Tensor x = random.normal(dtype, {count, features}),
-               sum = random.normal(DType::kF32, {features});
+        Tensor x = random.normal(dtype, {count, features});
+        Tensor sum = random.normal(DType::kF32, {features});
         Tensor expected = sumTokensOf(x, sum);
         expectExactly(program,
                       fmt::format("sum_tokens {} {} of {} tokens",
@@ -116,8 +116,8 @@ func.func @f(%gate: tensor<?x40xbf16>, %up: tensor<?x40xbf16>) -> tensor<?x40xbf
   return %y : tensor<?x40xbf16>
 })mlir";
   Random random(7);
-  Tensor gate = random.normal(DType::kBF16, {100, 40}, 20.0),
-         up = random.normal(DType::kBF16, {100, 40});
+  Tensor gate = random.normal(DType::kBF16, {100, 40}, 20.0);
+  Tensor up = random.normal(DType::kBF16, {100, 40});
   auto device = CompiledForDevice(source).call("f", {&gate, &up});
   auto host = HostProgram(source).call("f", {&gate, &up});
   EXPECT_EQ(difference(device[0], host[0]), "the same");

@@ -160,7 +160,8 @@ TEST(HopperEmpty, ACallOfNoTokensReturnsNoneAndLeavesTheRest) {
       ASSERT_TRUE(program.isOk()) << program.status().message();
       auto function = program->function("f");
       ASSERT_TRUE(function.isOk());
-      std::vector<Tensor> arguments = argumentsOf(c, random), before;
+      std::vector<Tensor> arguments = argumentsOf(c, random);
+      std::vector<Tensor> before;
       for (size_t i = 0; i < arguments.size(); ++i) {
         before.push_back(copyOf(arguments[i]));
         ASSERT_TRUE(

@@ -53,13 +53,13 @@ OpCase forwardCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("linear");
   op.dtype = DType::kBF16;
-  std::string x = fmt::format("tensor<?x{}xbf16>", c.k),
-              y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
-  std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result),
-              w = c.weightType("hopper");
+  std::string x = fmt::format("tensor<?x{}xbf16>", c.k);
+  std::string y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+  std::string bias = fmt::format("tensor<{}x{}>", c.n, c.result);
+  std::string w = c.weightType("hopper");
   std::string arguments =
-                  fmt::format("%x: {}, %w: {} {{nn.parameter = \"w\"}}", x, w),
-              optional;
+      fmt::format("%x: {}, %w: {} {{nn.parameter = \"w\"}}", x, w);
+  std::string optional;
   op.arguments.push_back(random.normal(DType::kBF16, {c.tokens, c.k}, 1.0));
   op.arguments.push_back(makeWeight(c, random));
   op.perToken = {0};
@@ -85,9 +85,9 @@ OpCase inputGradCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("input gradient");
   op.dtype = DType::kBF16;
-  std::string dy = fmt::format("tensor<?x{}xbf16>", c.n),
-              dx = fmt::format("tensor<?x{}xbf16>", c.k),
-              w = c.weightType("hopper");
+  std::string dy = fmt::format("tensor<?x{}xbf16>", c.n);
+  std::string dx = fmt::format("tensor<?x{}xbf16>", c.k);
+  std::string w = c.weightType("hopper");
   op.source = fmt::format("func.func @f(%dy: {}, %w: {}) -> {} {{\n  %dx = "
                           "{}.linear_input_grad %dy, %w : {}, {} -> {}\n"
                           "  return %dx : {}\n}}",
@@ -134,9 +134,9 @@ OpCase weightGradCase(const LinearCase &c, Random &random) {
   OpCase op;
   op.name = c.name("weight gradient");
   op.dtype = DType::kBF16;
-  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.result),
-              x = fmt::format("tensor<?x{}xbf16>", c.k),
-              dw = fmt::format("tensor<{}x{}xf32>", c.n, c.k);
+  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+  std::string x = fmt::format("tensor<?x{}xbf16>", c.k);
+  std::string dw = fmt::format("tensor<{}x{}xf32>", c.n, c.k);
   op.source = fmt::format("func.func @f(%dy: {0}, %x: {1}, %i: {2} {{nn.state "
                           "= \"g\"}}) -> ({2} {{nn.state = \"g\"}}) {{\n"
                           "  %dw = nn.linear_weight_grad %dy, %x, %i : {0}, "

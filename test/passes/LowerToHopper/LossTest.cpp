@@ -27,15 +27,15 @@ TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
   CompiledForDevice program(logProbabilitySource(20000)),
       small(logProbabilitySource(8));
   Random random(2);
-  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})),
-                      many(20000, -INFINITY);
+  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8}));
+  std::vector<double> many(20000, -INFINITY);
   std::copy(few.begin(), few.end(), many.begin());
-  Tensor x = makeTensor(DType::kF32, {1, 20000}, many),
-         y = makeTensor(DType::kF32, {1, 8}, few);
-  Tensor target = makeIndices({1}, {3}),
-         temperature = makeTensor(DType::kF32, {1}, {0.9});
-  auto all = program.call("f", {&x, &target, &temperature}),
-       rest = small.call("f", {&y, &target, &temperature});
+  Tensor x = makeTensor(DType::kF32, {1, 20000}, many);
+  Tensor y = makeTensor(DType::kF32, {1, 8}, few);
+  Tensor target = makeIndices({1}, {3});
+  Tensor temperature = makeTensor(DType::kF32, {1}, {0.9});
+  auto all = program.call("f", {&x, &target, &temperature});
+  auto rest = small.call("f", {&y, &target, &temperature});
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(difference(all[i], rest[i]), "the same") << i;
 }

@@ -55,10 +55,11 @@ func.func @f(%x: tensor<?x{0}xbf16>, %w: tensor<{0}xbf16>) -> tensor<?x{0}xbf16>
   return %y : tensor<?x{0}xbf16>
 }})mlir",
                                           size));
-    Tensor x = random.normal(DType::kBF16, {3, size}, 3.0),
-           w = random.normal(DType::kBF16, {size}, 0.2, 1.0);
+    Tensor x = random.normal(DType::kBF16, {3, size}, 3.0);
+    Tensor w = random.normal(DType::kBF16, {size}, 0.2, 1.0);
     Tensor expected = copyOf(x);
-    auto values = valuesOf(x), weights = valuesOf(w);
+    auto values = valuesOf(x);
+    auto weights = valuesOf(w);
     int width = size % 256 == 0   ? 8
                 : size % 128 == 0 ? 4
                 : size % 64 == 0  ? 2
@@ -121,9 +122,9 @@ TEST(HopperNorm, GradientOfARowIsItsOwn) {
     CompiledForDevice program(withElement(c.source, c.dtype));
     std::vector<Tensor> whole = runOnDevice(program, c);
     for (auto [first, last] : {std::pair<int, int>{0, 1}, {6, 17}, {3, 3}}) {
-      Tensor dy = rowsOf(c.arguments[0], first, last),
-             x = rowsOf(c.arguments[1], first, last),
-             sum = copyOf(c.arguments[3]);
+      Tensor dy = rowsOf(c.arguments[0], first, last);
+      Tensor x = rowsOf(c.arguments[1], first, last);
+      Tensor sum = copyOf(c.arguments[3]);
       auto part = program.call("f", {&dy, &x, &c.arguments[2], &sum});
       EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same")
           << c.name;

@@ -78,8 +78,8 @@ void expectToldBytes(const std::string &source,
 }
 
 TEST(HopperProfile, RowsThatAreLookedUpAreCounted) {
-  Tensor table = *Tensor::create(DType::kBF16, {500, 64}),
-         rows = *Tensor::create(DType::kI32, {3});
+  Tensor table = *Tensor::create(DType::kBF16, {500, 64});
+  Tensor rows = *Tensor::create(DType::kI32, {3});
   for (int i = 0; i < 3; ++i)
     rows.as<int32_t>()[i] = 100 * i + 7;
   expectToldBytes(
@@ -111,11 +111,11 @@ TEST(HopperProfile, AColumnThatIsReadIsCounted) {
 TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
   Tensor k = *Tensor::create(DType::kBF16, {3, 64}),
          v = *Tensor::create(DType::kBF16, {3, 64});
-  Tensor positions = *Tensor::create(DType::kI32, {3}),
-         sequences = *Tensor::create(DType::kI32, {4}),
-         pages = *Tensor::create(DType::kI32, {3, 2});
-  Tensor keyCache = *Tensor::create(DType::kBF16, {6, 2, 32, 64}),
-         valueCache = *Tensor::create(DType::kBF16, {6, 2, 64, 32});
+  Tensor positions = *Tensor::create(DType::kI32, {3});
+  Tensor sequences = *Tensor::create(DType::kI32, {4});
+  Tensor pages = *Tensor::create(DType::kI32, {3, 2});
+  Tensor keyCache = *Tensor::create(DType::kBF16, {6, 2, 32, 64});
+  Tensor valueCache = *Tensor::create(DType::kBF16, {6, 2, 64, 32});
   std::iota(sequences.as<int32_t>(), sequences.as<int32_t>() + 4, 0);
   std::iota(pages.as<int32_t>(), pages.as<int32_t>() + 6, 0);
   for (int i = 0; i < 3; ++i)
@@ -139,8 +139,8 @@ TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
   Tensor q = random.normal(DType::kBF16, {kSequences, 128}),
          k = random.normal(DType::kBF16, {kSequences, 128}),
          v = random.normal(DType::kBF16, {kSequences, 128});
-  Tensor positions = *Tensor::create(DType::kI32, {kSequences}),
-         sequences = *Tensor::create(DType::kI32, {kSequences + 1});
+  Tensor positions = *Tensor::create(DType::kI32, {kSequences});
+  Tensor sequences = *Tensor::create(DType::kI32, {kSequences + 1});
   std::iota(sequences.as<int32_t>(), sequences.as<int32_t>() + kSequences + 1,
             0);
   constexpr const char *kSource =
@@ -161,7 +161,8 @@ TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
     return watched.device->replayed;
   };
   std::string table;
-  std::vector<int64_t> once = replaysOf(1, table), thrice = replaysOf(3, table);
+  std::vector<int64_t> once = replaysOf(1, table);
+  std::vector<int64_t> thrice = replaysOf(3, table);
   // The call, the list's launch and attention's are replayed six times each.
   ASSERT_EQ(once.size(), 18u);
   ASSERT_EQ(thrice.size(), 18u);

@@ -42,7 +42,8 @@ TEST_P(HopperQuantize, quantizesAsNumerics) {
 
 TEST_P(HopperQuantize, dequantizesAsNumerics) {
   Random random(2);
-  Tensor plain = c.weight(random), expected = copyOf(plain);
+  Tensor plain = c.weight(random);
+  Tensor expected = copyOf(plain);
   for (Layout order : {Layout::kHopper, Layout::kInterchange})
     for (const char *element : {"bf16", "f32"}) {
       CompiledForDevice program(
@@ -64,7 +65,8 @@ TEST_P(HopperQuantize, dequantizesAsNumerics) {
 
 TEST_P(HopperQuantize, fakeQuantIsNumerics) {
   Random random(3);
-  Tensor plain = c.weight(random), expected = copyOf(plain);
+  Tensor plain = c.weight(random);
+  Tensor expected = copyOf(plain);
   ASSERT_FALSE(numerics::fakeQuantizeMatrix(plain.as<uint16_t>(), c.n, c.k,
                                             c.layout(Layout::kHopper).scheme,
                                             expected.as<uint16_t>()));
@@ -168,8 +170,8 @@ TEST(HopperDequantizeTest, isExactForEveryScale) {
     Tensor result = std::move(program.call("f", {&slab}).front());
     int64_t different = 0;
     for (int64_t i = 0; i < expected.elements(); ++i) {
-      uint16_t is = result.as<uint16_t>()[i],
-               should = expected.as<uint16_t>()[i];
+      uint16_t is = result.as<uint16_t>()[i];
+      uint16_t should = expected.as<uint16_t>()[i];
       bool bothNaN = std::isnan(numerics::floatFromBf16(is)) &&
                      std::isnan(numerics::floatFromBf16(should));
       different +=

@@ -13,7 +13,10 @@ using namespace nibble::test;
 namespace {
 
 struct Case {
-  int heads, kvHeads, size, page = 64;
+  int heads;
+  int kvHeads;
+  int size;
+  int page = 64;
   bool normed = true;
 
   std::string name() const {
@@ -24,7 +27,8 @@ struct Case {
 
 void PrintTo(const Case &c, std::ostream *out) { *out << c.name(); }
 
-constexpr int kPages = 12, kColumns = 4;
+constexpr int kPages = 12;
+constexpr int kColumns = 4;
 
 // @f is the fused op, @g the plain ones: what reads their results keeps them
 // apart.
@@ -77,14 +81,16 @@ PLAIN
 // tokens has position first[s].
 std::vector<Tensor> argumentsOf(const Case &c, const std::vector<int> &lengths,
                                 const std::vector<int> &first, Random &random) {
-  std::vector<int> positions, offsets = {0};
+  std::vector<int> positions;
+  std::vector<int> offsets = {0};
   for (size_t s = 0; s < lengths.size(); ++s) {
     for (int i = 0; i < lengths[s]; ++i)
       positions.push_back(first[s] + i);
     offsets.push_back(offsets.back() + lengths[s]);
   }
-  int tokens = offsets.back(), sequences = static_cast<int>(lengths.size()),
-      allPages = std::max(kPages, sequences * kColumns);
+  int tokens = offsets.back();
+  int sequences = static_cast<int>(lengths.size());
+  int allPages = std::max(kPages, sequences * kColumns);
   std::vector<int> pages(allPages);
   std::iota(pages.begin(), pages.end(), 0);
   for (int i = allPages - 1; i > 0; --i)

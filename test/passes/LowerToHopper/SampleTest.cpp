@@ -147,8 +147,8 @@ void check(CompiledForDevice &program, std::span<const Row> rows) {
 
 float normalOf(uint64_t seed, uint64_t row, uint64_t token) {
   uint64_t bits = randomBits(seed, RandomStream::kTask, 0, row, token);
-  double u = toUnit(bits << 32) + 0x1p-60,
-         v = toUnit(bits & 0xFFFFFFFF00000000ull);
+  double u = toUnit(bits << 32) + 0x1p-60;
+  double v = toUnit(bits & 0xFFFFFFFF00000000ull);
   return static_cast<float>(std::sqrt(-2 * std::log(u)) *
                             std::cos(6.283185307179586 * v));
 }

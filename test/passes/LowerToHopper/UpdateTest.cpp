@@ -32,9 +32,12 @@ std::string typeOf(const Shape &shape, const char *element) {
 Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
                   Random &random) {
   Update update;
-  std::vector<std::string> inputs =
-                               {"%h: tensor<8xf32> {nn.input = \"hyper\"}"},
-                           results, values, ops, types;
+  std::vector<std::string> inputs = {
+      "%h: tensor<8xf32> {nn.input = \"hyper\"}"};
+  std::vector<std::string> results;
+  std::vector<std::string> values;
+  std::vector<std::string> ops;
+  std::vector<std::string> types;
   auto add = [&](const std::string &kind, size_t number,
                  const std::string &type, Tensor before, Tensor after) {
     inputs.push_back(fmt::format("%{0}{1}: {2} {{nn.state = \"{0}:{1}\"}}",
@@ -56,8 +59,8 @@ Update makeUpdate(const std::vector<Parameter> &parameters, const char *element,
     AdamWCase c = adamWCase(dtype, parameter.shape, random);
     if (number == 0)
       update.op.arguments.push_back(copyOf(c.arguments[4]));
-    std::string wide = typeOf(parameter.shape, "f32"),
-                narrow = typeOf(parameter.shape, element);
+    std::string wide = typeOf(parameter.shape, "f32");
+    std::string narrow = typeOf(parameter.shape, element);
     Tensor weight = copyOf(c.expected[3]);
     for (int i = 0; i < 3; ++i)
       add(i == 0 ? "master" : fmt::format("moment{}_", i), number, wide,
@@ -179,8 +182,8 @@ func.func @f(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.st
   %p2, %m2, %v2, %w2 = nn.adamw %p1, %m1, %v1, %g, %h : tensor<5x48xf32>, tensor<8xf32> -> tensor<5x48xbf16>
   return %p2, %m2, %v2, %w2 : tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xf32>, tensor<5x48xbf16>
 })mlir");
-  std::vector<Tensor> first = runOnDevice(once, one.op),
-                      both = runOnDevice(twice, one.op);
+  std::vector<Tensor> first = runOnDevice(once, one.op);
+  std::vector<Tensor> both = runOnDevice(twice, one.op);
   for (auto [argument, result] : one.op.inPlace)
     one.op.arguments[argument] = copyOf(first[result]);
   std::vector<Tensor> second = runOnDevice(once, one.op);
@@ -194,7 +197,11 @@ TEST(HopperUpdate, SquareSumOfManyIsAChain) {
   Random random(15);
   std::vector<Tensor> tensors;
   std::vector<const Tensor *> pointers;
-  std::string arguments, names, types, chain, last = "%s";
+  std::string arguments;
+  std::string names;
+  std::string types;
+  std::string chain;
+  std::string last = "%s";
   for (int i = 0; i < 70; ++i) {
     int64_t count = i % 7 == 0 ? 20000 + i : i % 5 == 0 ? 0 : 3 * i;
     tensors.push_back(random.normal(DType::kF32, {count}));
@@ -214,7 +221,8 @@ TEST(HopperUpdate, SquareSumOfManyIsAChain) {
       " : tensor<f32>" + types +
       "\n  return %y : tensor<f32>\n}\nfunc.func @chain" + head + chain +
       "  return " + last + " : tensor<f32>\n}");
-  Tensor all = makeTensor(DType::kF32, {}, {2.5}), one = copyOf(all);
+  Tensor all = makeTensor(DType::kF32, {}, {2.5});
+  Tensor one = copyOf(all);
   for (const Tensor &tensor : tensors)
     pointers.push_back(&tensor);
   pointers.insert(pointers.begin(), &all);

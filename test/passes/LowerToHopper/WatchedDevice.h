@@ -89,7 +89,8 @@ private:
   }
 
   std::shared_ptr<SimtDevice> simt_;
-  bool hidesChecks_, recording_ = false;
+  bool hidesChecks_;
+  bool recording_ = false;
 };
 
 } // namespace nibble::test

@@ -13,7 +13,10 @@ using namespace nibble::test;
 namespace {
 
 struct Case {
-  int heads, kvHeads, size, window = 0;
+  int heads;
+  int kvHeads;
+  int size;
+  int window = 0;
   const char *element = "bf16";
   int page = 64;
   int block = 64;
@@ -80,16 +83,21 @@ struct Naive {
 
   Naive(const Case &c, const Batch &batch, const Tensor &qs, const Tensor &ks,
         const Tensor &vs, const Tensor &dys) {
-    auto q = valuesOf(qs), k = valuesOf(ks), v = valuesOf(vs),
-         dy = valuesOf(dys);
+    auto q = valuesOf(qs);
+    auto k = valuesOf(ks);
+    auto v = valuesOf(vs);
+    auto dy = valuesOf(dys);
     y.assign(q.size(), 0), dq.assign(q.size(), 0), dk.assign(k.size(), 0),
         dv.assign(k.size(), 0);
-    int D = c.size, Q = c.heads * D, K = c.kvHeads * D, begin = 0;
+    int D = c.size;
+    int Q = c.heads * D;
+    int K = c.kvHeads * D;
+    int begin = 0;
     for (int length : batch.lengths) {
       for (int t = begin; t < begin + length; ++t)
         for (int h = 0; h < c.heads; ++h) {
-          int g = h / (c.heads / c.kvHeads),
-              low = c.window ? std::max(begin, t - c.window + 1) : begin;
+          int g = h / (c.heads / c.kvHeads);
+          int low = c.window ? std::max(begin, t - c.window + 1) : begin;
           std::vector<double> p;
           double sum = 0, delta = 0;
           for (int j = low; j <= t; ++j) {
@@ -105,7 +113,8 @@ struct Naive {
           for (int d = 0; d < D; ++d)
             delta += dy[t * Q + h * D + d] * y[t * Q + h * D + d];
           for (int j = low; j <= t; ++j) {
-            double dp = 0, weight = p[j - low] / sum;
+            double dp = 0;
+            double weight = p[j - low] / sum;
             for (int d = 0; d < D; ++d)
               dp += dy[t * Q + h * D + d] * v[j * K + g * D + d];
             double ds = weight * (dp - delta) * kScale;
@@ -157,9 +166,12 @@ protected:
 
 TEST_P(Attention, MeansWhatFloat64Says) {
   Batch batch{{70, 1, 0, 131, 17}, {0, 0, 0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens()), dy = queries(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor dy = queries(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   Naive naive(c, batch, q, k, v, dy);
   auto forward =
       program.call("attention", {&q, &k, &v, &positions, &sequences});
@@ -178,9 +190,12 @@ TEST_P(Attention, MeansWhatFloat64Says) {
 
 TEST_P(Attention, ASequenceAloneAndInABatchGiveTheSameBits) {
   Batch batch{{33, 70, 64, 5}, {0, 0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens()), dy = queries(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor dy = queries(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   auto forward =
       program.call("attention", {&q, &k, &v, &positions, &sequences}, 2);
   auto gradients = program.call("attention_grad",
@@ -189,9 +204,12 @@ TEST_P(Attention, ASequenceAloneAndInABatchGiveTheSameBits) {
   for (int length : batch.lengths) {
     int end = begin + length;
     Batch alone{{length}, {0}};
-    Tensor q1 = rowsOf(q, begin, end), k1 = rowsOf(k, begin, end),
-           v1 = rowsOf(v, begin, end), dy1 = rowsOf(dy, begin, end);
-    Tensor positions1 = alone.positions(), sequences1 = alone.sequences();
+    Tensor q1 = rowsOf(q, begin, end);
+    Tensor k1 = rowsOf(k, begin, end);
+    Tensor v1 = rowsOf(v, begin, end);
+    Tensor dy1 = rowsOf(dy, begin, end);
+    Tensor positions1 = alone.positions();
+    Tensor sequences1 = alone.sequences();
     auto forward1 =
         program.call("attention", {&q1, &k1, &v1, &positions1, &sequences1}, 1);
     auto gradients1 = program.call(
@@ -213,17 +231,20 @@ using AttentionWidths = Attention;
 // Other registers, other tiles, the same chains.
 TEST_P(AttentionWidths, AnotherVectorWidthGivesTheSameBits) {
   Batch batch{{90, 21}, {0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens()), dy = queries(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor dy = queries(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   HostProgram narrow(sourceOf(c), "haswell");
   for (const char *function : {"attention", "attention_grad"}) {
     std::vector<const Tensor *> arguments = {&q, &k, &v, &positions,
                                              &sequences};
     if (std::string(function) == "attention_grad")
       arguments.insert(arguments.begin(), &dy);
-    auto here = program.call(function, arguments),
-         there = narrow.call(function, arguments);
+    auto here = program.call(function, arguments);
+    auto there = narrow.call(function, arguments);
     for (size_t i = 0; i < here.size(); ++i)
       EXPECT_EQ(difference(here[i], there[i]), "the same")
           << function << " result " << i;
@@ -234,13 +255,16 @@ TEST_P(AttentionWidths, AnotherVectorWidthGivesTheSameBits) {
 // any order and full of NaN: the bits of the training forward.
 TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
   Batch batch{{150, 66, 9}, {0, 0, 0}};
-  Tensor q = queries(batch.tokens()), k = keys(batch.tokens()),
-         v = keys(batch.tokens());
-  Tensor positions = batch.positions(), sequences = batch.sequences();
+  Tensor q = queries(batch.tokens());
+  Tensor k = keys(batch.tokens());
+  Tensor v = keys(batch.tokens());
+  Tensor positions = batch.positions();
+  Tensor sequences = batch.sequences();
   auto training =
       program.call("attention", {&q, &k, &v, &positions, &sequences});
 
-  constexpr int kPages = 16, kColumns = 4;
+  constexpr int kPages = 16;
+  constexpr int kColumns = 4;
   std::vector<double> garbage(int64_t(kPages) * c.kvHeads * c.size * c.page,
                               NAN);
   Tensor keyCache =
@@ -252,7 +276,8 @@ TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
   for (int i = kPages - 1; i > 0; --i)
     std::swap(order[i], order[random.below(i + 1)]);
 
-  std::vector<int> begins = {0, 150, 216}, done(3, 0);
+  std::vector<int> begins = {0, 150, 216};
+  std::vector<int> done(3, 0);
   auto stepTo = [&](const std::vector<int> &targets) {
     Batch part;
     std::vector<int> rows, pages;
@@ -276,10 +301,13 @@ TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
                     stride);
       return to;
     };
-    Tensor q1 = take(q), k1 = take(k), v1 = take(v),
-           expected = take(training[0]);
-    Tensor positions1 = part.positions(), sequences1 = part.sequences(),
-           pages1 = makeIndices({3, kColumns}, pages);
+    Tensor q1 = take(q);
+    Tensor k1 = take(k);
+    Tensor v1 = take(v);
+    Tensor expected = take(training[0]);
+    Tensor positions1 = part.positions();
+    Tensor sequences1 = part.sequences();
+    Tensor pages1 = makeIndices({3, kColumns}, pages);
     auto results =
         program.call("paged", {&q1, &k1, &v1, &positions1, &sequences1, &pages1,
                                &keyCache, &valueCache});

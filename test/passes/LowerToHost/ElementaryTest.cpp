@@ -52,7 +52,8 @@ TEST(Elementary, ExpIsWithinOneUlpOverAllFloats) {
   Tensor y = std::move(program.call("exp", {&x})[0]);
   double worst = 0, relative = 0;
   for (int64_t i = 0; i < x.elements(); ++i) {
-    float in = x.as<float>()[i], out = y.as<float>()[i];
+    float in = x.as<float>()[i];
+    float out = y.as<float>()[i];
     if (std::isnan(in)) {
       EXPECT_TRUE(std::isnan(out)) << in;
       continue;
@@ -83,7 +84,8 @@ TEST(Elementary, LogIsWithinOneUlpOverAllFloats) {
   Tensor y = std::move(program.call("log", {&x})[0]);
   double worst = 0;
   for (int64_t i = 0; i < x.elements(); ++i) {
-    float in = x.as<float>()[i], out = y.as<float>()[i];
+    float in = x.as<float>()[i];
+    float out = y.as<float>()[i];
     double expected = std::log(static_cast<double>(in));
     if (std::isnan(expected) || std::isinf(expected))
       EXPECT_TRUE(std::isnan(expected) ? std::isnan(out) : out == expected)

@@ -17,8 +17,8 @@ TEST(Elementwise, EmbeddingAndTakeRowsCopyRows) {
     for (int features : kFeatures) {
       for (const std::string &source : gatherSources(features)) {
         HostProgram program(withElement(source, dtype));
-        Tensor x = random.normal(dtype, {50, features}),
-               i = random.indices({19}, 50);
+        Tensor x = random.normal(dtype, {50, features});
+        Tensor i = random.indices({19}, 50);
         auto y = program.call("f", {&x, &i});
         for (int t = 0; t < 19; ++t) {
           int row = i.as<int32_t>()[t];
@@ -37,10 +37,10 @@ TEST(Elementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
       HostProgram program(withElement(embeddingGradSource(9, features), dtype));
-      Tensor dy = random.normal(dtype, {64, features}),
-             tokens = random.indices({64}, 9);
-      Tensor table = random.normal(DType::kF32, {9, features}),
-             expected = embeddingGradOf(dy, tokens, table);
+      Tensor dy = random.normal(dtype, {64, features});
+      Tensor tokens = random.indices({64}, 9);
+      Tensor table = random.normal(DType::kF32, {9, features});
+      Tensor expected = embeddingGradOf(dy, tokens, table);
       program.call("f", {&dy, &tokens, &table});
       EXPECT_EQ(difference(table, expected), "the same")
           << nameOf(dtype) << " " << features;
@@ -52,9 +52,9 @@ TEST(Elementwise, SumTokensAddsInTheOrderOfTheTokens) {
   for (DType dtype : kDTypes)
     for (int features : kFeatures) {
       HostProgram program(withElement(sumTokensSource(features), dtype));
-      Tensor x = random.normal(dtype, {45, features}),
-             sum = random.normal(DType::kF32, {features}),
-             expected = sumTokensOf(x, sum);
+      Tensor x = random.normal(dtype, {45, features});
+      Tensor sum = random.normal(DType::kF32, {features});
+      Tensor expected = sumTokensOf(x, sum);
       program.call("f", {&x, &sum});
       EXPECT_EQ(difference(sum, expected), "the same")
           << nameOf(dtype) << " " << features;
@@ -105,7 +105,9 @@ func.func @f(%a: tensor<?x{0}xbf16>, %b: tensor<?x{0}xbf16>, %s: tensor<?xf32>) 
                b = random.normal(DType::kBF16, {rows, features});
         Tensor s = random.normal(DType::kF32, {rows});
         std::vector<double> expected, list;
-        auto x = valuesOf(a), y = valuesOf(b), z = valuesOf(s);
+        auto x = valuesOf(a);
+        auto y = valuesOf(b);
+        auto z = valuesOf(s);
         for (size_t i = 0; i < x.size(); ++i) {
           float sum = numerics::roundToBf16(static_cast<float>(x[i]) +
                                             static_cast<float>(y[i]));

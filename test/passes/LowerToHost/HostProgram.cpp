@@ -82,8 +82,9 @@ bool sameBits(const Tensor &a, const Tensor &b) {
 std::string difference(const Tensor &a, const Tensor &b) {
   if (a.dtype() != b.dtype() || a.shape() != b.shape())
     return toString(a.shape()) + " and " + toString(b.shape());
-  int64_t size = a.elements() == 0 ? 1 : a.bytes() / a.elements(), count = 0,
-          first = -1;
+  int64_t size = a.elements() == 0 ? 1 : a.bytes() / a.elements();
+  int64_t count = 0;
+  int64_t first = -1;
   for (int64_t i = 0; i < a.elements(); ++i)
     if (std::memcmp(a.data() + i * size, b.data() + i * size, size) != 0 &&
         count++ == 0)

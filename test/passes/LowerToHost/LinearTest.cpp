@@ -66,11 +66,11 @@ Weight makeWeight(const Case &c, Random &random) {
 }
 
 std::string forwardSource(const Case &c) {
-  std::string x = fmt::format("tensor<?x{}x{}>", c.k, c.activation),
-              y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
+  std::string x = fmt::format("tensor<?x{}x{}>", c.k, c.activation);
+  std::string y = fmt::format("tensor<?x{}x{}>", c.n, c.result);
   std::string bias = fmt::format("tensor<{}x{}>", c.n, c.activation);
-  std::string arguments = fmt::format("%x: {}, %w: {}", x, c.weightType()),
-              optional;
+  std::string arguments = fmt::format("%x: {}, %w: {}", x, c.weightType());
+  std::string optional;
   if (c.bias) {
     arguments += ", %b: " + bias;
     optional += " bias(%b : " + bias + ")";
@@ -86,8 +86,8 @@ std::string forwardSource(const Case &c) {
 }
 
 std::string inputGradSource(const Case &c) {
-  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.activation),
-              dx = fmt::format("tensor<?x{}x{}>", c.k, c.activation);
+  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.activation);
+  std::string dx = fmt::format("tensor<?x{}x{}>", c.k, c.activation);
   return fmt::format("func.func @f(%dy: {}, %w: {}) -> {} {{\n  %dx = "
                      "{}.linear_input_grad %dy, %w : {}, {} -> {}\n"
                      "  return %dx : {}\n}}",
@@ -96,8 +96,8 @@ std::string inputGradSource(const Case &c) {
 }
 
 std::string weightGradSource(const Case &c) {
-  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.activation),
-              x = fmt::format("tensor<?x{}x{}>", c.k, c.activation);
+  std::string dy = fmt::format("tensor<?x{}x{}>", c.n, c.activation);
+  std::string x = fmt::format("tensor<?x{}x{}>", c.k, c.activation);
   std::string dw = fmt::format("tensor<{}x{}xf32>", c.n, c.k);
   return fmt::format("func.func @f(%dy: {0}, %x: {1}, %init: {2} {{nn.state = "
                      "\"gradient\"}}) -> {2} {{\n"

@@ -21,15 +21,15 @@ TEST(Loss, LogProbabilityMeansWhatTheReferenceSays) {
 TEST(Loss, LogitsOfMinusInfinityAreAbsent) {
   HostProgram program(logProbabilitySource(40)), small(logProbabilitySource(8));
   Random random(2);
-  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8})),
-                      many(40, -INFINITY);
+  std::vector<double> few = valuesOf(random.normal(DType::kF32, {1, 8}));
+  std::vector<double> many(40, -INFINITY);
   std::copy(few.begin(), few.end(), many.begin());
-  Tensor x = makeTensor(DType::kF32, {1, 40}, many),
-         y = makeTensor(DType::kF32, {1, 8}, few);
-  Tensor target = makeIndices({1}, {3}),
-         temperature = makeTensor(DType::kF32, {1}, {0.9});
-  auto all = program.call("f", {&x, &target, &temperature}),
-       rest = small.call("f", {&y, &target, &temperature});
+  Tensor x = makeTensor(DType::kF32, {1, 40}, many);
+  Tensor y = makeTensor(DType::kF32, {1, 8}, few);
+  Tensor target = makeIndices({1}, {3});
+  Tensor temperature = makeTensor(DType::kF32, {1}, {0.9});
+  auto all = program.call("f", {&x, &target, &temperature});
+  auto rest = small.call("f", {&y, &target, &temperature});
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(difference(all[i], rest[i]), "the same") << i;
 }
@@ -72,8 +72,8 @@ func.func @vector(%x: tensor<100xf32>, %s: tensor<f32> {nn.state = "norm"}) -> t
     EXPECT_EQ(valuesOf(back[0]),
               std::vector<double>(count, sum[0].as<float>()[0]));
   }
-  Tensor x = random.normal(DType::kF32, {7, 100}),
-         norm = makeTensor(DType::kF32, {}, {2.5});
+  Tensor x = random.normal(DType::kF32, {7, 100});
+  Tensor norm = makeTensor(DType::kF32, {}, {2.5});
   float expected = 2.5f;
   for (int row = 0; row < 7; ++row)
     expected += sum16(x.as<float>() + row * 100, 100, true);

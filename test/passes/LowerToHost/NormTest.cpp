@@ -72,8 +72,8 @@ TEST(Norm, CuttingTheTokensChangesNothing) {
     std::vector<Tensor> whole = runOp(program, c);
     Tensor accumulator = copyOf(c.arguments[3]);
     for (auto [first, last] : {std::pair<int, int>{0, 6}, {6, 17}}) {
-      Tensor dy = rowsOf(c.arguments[0], first, last),
-             x = rowsOf(c.arguments[1], first, last);
+      Tensor dy = rowsOf(c.arguments[0], first, last);
+      Tensor x = rowsOf(c.arguments[1], first, last);
       auto part = program.call("f", {&dy, &x, &c.arguments[2], &accumulator});
       EXPECT_EQ(difference(part[0], rowsOf(whole[0], first, last)), "the same")
           << c.name;

@@ -187,8 +187,9 @@ func.func @f(%p: tensor<{0}xf32> {{nn.state = "master:w"}}, %m: tensor<{0}xf32> 
   std::vector<double> weights;
   for (int64_t i = 0; i < p.elements(); ++i) {
     float gradient = g.as<float>()[i] * h[5];
-    float &mi = m.as<float>()[i], &vi = v.as<float>()[i],
-          &pi = p.as<float>()[i];
+    float &mi = m.as<float>()[i];
+    float &vi = v.as<float>()[i];
+    float &pi = p.as<float>()[i];
     mi = h[1] * mi + (1 - h[1]) * gradient;
     vi = h[2] * vi + (1 - h[2]) * gradient * gradient;
     pi = pi - h[0] * ((mi / h[6]) / (std::sqrt(vi / h[7]) + h[3]) + h[4] * pi);

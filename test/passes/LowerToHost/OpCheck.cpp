@@ -76,8 +76,8 @@ std::vector<ReferenceValue> reference(const OpCase &c) {
 
 void checkOp(const OpCase &c) {
   HostProgram program(withElement(c.source, c.dtype));
-  std::vector<Tensor> results = runOp(program, c, 2),
-                      single = runOp(program, c, 1);
+  std::vector<Tensor> results = runOp(program, c, 2);
+  std::vector<Tensor> single = runOp(program, c, 1);
   std::vector<ReferenceValue> expected = reference(c);
   ASSERT_EQ(results.size(), expected.size()) << c.name;
   std::string errors;

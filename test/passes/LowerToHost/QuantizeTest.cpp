@@ -44,7 +44,8 @@ TEST_P(QuantizeTest, quantizesAsNumerics) {
 
 TEST_P(QuantizeTest, dequantizesAsNumerics) {
   Random random(2);
-  Tensor plain = c.weight(random), expected = copyOf(plain);
+  Tensor plain = c.weight(random);
+  Tensor expected = copyOf(plain);
   for (Layout order : {Layout::kHost, Layout::kInterchange})
     for (const char *element : {"bf16", "f32"}) {
       HostProgram program(dequantizeSource(c.packed(order), c.tensor(element)));
@@ -59,7 +60,8 @@ TEST_P(QuantizeTest, dequantizesAsNumerics) {
 
 TEST_P(QuantizeTest, fakeQuantIsNumerics) {
   Random random(3);
-  Tensor plain = c.weight(random), expected = copyOf(plain);
+  Tensor plain = c.weight(random);
+  Tensor expected = copyOf(plain);
   ASSERT_FALSE(numerics::fakeQuantizeMatrix(plain.as<uint16_t>(), c.n, c.k,
                                             c.layout(Layout::kHost).scheme,
                                             expected.as<uint16_t>()));

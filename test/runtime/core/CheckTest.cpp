@@ -17,7 +17,8 @@ using ::testing::IsEmpty;
 
 TEST(CheckTest, AFailureIsReportedOnceAndThenForgotten) {
   int64_t shape[] = {2, 2};
-  int64_t a[] = {1, 2, 3, 4}, b[] = {1, 2, 3, 5};
+  int64_t a[] = {1, 2, 3, 4};
+  int64_t b[] = {1, 2, 3, 5};
   nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, a);
   EXPECT_THAT(takeCheckFailures(), IsEmpty());
   nibble_check_expect_eq("here", 0, 64, 2, shape, shape, a, b);
@@ -30,8 +31,10 @@ TEST(CheckTest, AFailureIsReportedOnceAndThenForgotten) {
 
 TEST(CheckTest, ClosenessHasAnEdge) {
   int64_t shape[] = {1};
-  float one = 1.0f, next = 1.0f + std::numeric_limits<float>::epsilon(),
-        zero = 0.0f, minus = -0.0f;
+  float one = 1.0f;
+  float next = 1.0f + std::numeric_limits<float>::epsilon();
+  float zero = 0.0f;
+  float minus = -0.0f;
   auto close = [&](const float &a, const float &b, int64_t ulp,
                    double relative) {
     nibble_check_expect_close("here", 1, 32, 1, shape, shape, &a, &b, ulp,
@@ -62,7 +65,8 @@ TEST(CheckTest, NothingEqualsNothing) {
 TEST(CheckTest, ThreadsReportTogether) {
   auto fail = [] {
     int64_t shape[] = {1};
-    int8_t a = 1, b = 2;
+    int8_t a = 1;
+    int8_t b = 2;
     for (int i = 0; i < 100; ++i)
       nibble_check_expect_eq("here", 0, 8, 1, shape, shape, &a, &b);
   };

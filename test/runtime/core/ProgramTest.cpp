@@ -16,8 +16,8 @@ void addScale(FakeProgram &fake) {
       .result("y", DType::kF32, {-1, 3})
       .body([](FakeCall &call) {
         TensorView x = call.argument("x");
-        float *y = call.result("y", x.shape).as<float>(),
-              *sum = call.result("sum", {}).as<float>();
+        float *y = call.result("y", x.shape).as<float>();
+        float *sum = call.result("sum", {}).as<float>();
         for (int64_t i = 0; i < x.elements(); ++i)
           *sum += y[i] = x.as<float>()[i] * *call.as<float>("factor");
         ++*call.as<int32_t>("calls");
@@ -30,9 +30,9 @@ TEST(Program, CallsByName) {
   addScale(fake);
   Program program = fake.program();
   Function scale = *program.function("scale");
-  Tensor x = *Tensor::create(DType::kF32, {2, 3}),
-         factor = *Tensor::create(DType::kF32, {}),
-         calls = *Tensor::create(DType::kI32, {1});
+  Tensor x = *Tensor::create(DType::kF32, {2, 3});
+  Tensor factor = *Tensor::create(DType::kF32, {});
+  Tensor calls = *Tensor::create(DType::kI32, {1});
   for (int i = 0; i < 6; ++i)
     x.as<float>()[i] = static_cast<float>(i);
   *factor.as<float>() = 2;

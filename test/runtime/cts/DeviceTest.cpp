@@ -26,7 +26,8 @@ TEST_P(Conformance, MemoryKeepsWhatIsUploadedCopiedAndFilled) {
   std::vector<int32_t> values(300'001);
   std::iota(values.begin(), values.end(), -7);
   auto bytes = static_cast<int64_t>(values.size() * 4);
-  DeviceAddress a = put(values), b = take(bytes);
+  DeviceAddress a = put(values);
+  DeviceAddress b = take(bytes);
   EXPECT_EQ(a % 256, 0u);
   EXPECT_EQ(b % 256, 0u);
   EXPECT_EQ(get<int32_t>(a, values.size()), values);
@@ -83,8 +84,9 @@ TEST_P(Conformance, LaunchesWithArguments) {
     y[i] = 1.0f / static_cast<float>(i + 1);
     expected[i] = x[i] + y[i];
   }
-  DeviceAddress a = put(x), b = put(y),
-                out = put(std::vector<float>(1001, -1.0f));
+  DeviceAddress a = put(x);
+  DeviceAddress b = put(y);
+  DeviceAddress out = put(std::vector<float>(1001, -1.0f));
   EXPECT_OK(launch(kAdd, {{8, 1, 1}, 128}, {a, b, out, uint64_t{1000}}));
   expected.push_back(-1.0f); // the threads beyond n wrote nothing
   EXPECT_EQ(get<float>(out, 1001), expected);
@@ -141,7 +143,8 @@ TEST_P(Conformance, SharedMemoryBeyond48KiB) {
 TEST_P(Conformance, TheCopyEngineCutsBoxesAndFillsWithZeros) {
   std::vector<int32_t> matrix(20 * 12); // 20 rows of 12
   std::iota(matrix.begin(), matrix.end(), 1000);
-  DeviceAddress from = put(matrix), out = take(8 * 4 * 4);
+  DeviceAddress from = put(matrix);
+  DeviceAddress out = take(8 * 4 * 4);
   TensorMap map;
   map.address = from;
   map.elementBytes = 4;
@@ -167,8 +170,9 @@ TEST_P(Conformance, TheCopyEngineCutsBoxesAndFillsWithZeros) {
 }
 
 TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
-  DeviceAddress x = put(std::vector<float>{1, 2, 3}),
-                sum = put(std::vector<float>{0, 0, 0}), out = take(12);
+  DeviceAddress x = put(std::vector<float>{1, 2, 3});
+  DeviceAddress sum = put(std::vector<float>{0, 0, 0});
+  DeviceAddress out = take(12);
   EXPECT_OK(device->beginGraph());
   EXPECT_OK(launch(kAdd, {{1, 1, 1}, 32}, {x, sum, sum, uint64_t{3}}));
   EXPECT_OK(device->copy(out, sum, 12));
@@ -190,8 +194,8 @@ TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
 }
 
 TEST_P(Conformance, CommandsRunInTheirOrder) {
-  DeviceAddress x = put(std::vector<float>(256, 1.0f)),
-                sum = put(std::vector<float>(256, 0.0f));
+  DeviceAddress x = put(std::vector<float>(256, 1.0f));
+  DeviceAddress sum = put(std::vector<float>(256, 0.0f));
   for (int i = 0; i < 50; ++i) {
     EXPECT_OK(launch(kAdd, {{2, 1, 1}, 128}, {x, sum, sum, uint64_t{256}}));
     if (i == 24)

@@ -36,7 +36,8 @@ TEST(Advantage, MeanAndStandardDeviationOfTheGroup) {
 
 TEST(Advantage, NegativeWeightScalesWhatIsWorseThanTheMean) {
   for (double weight : {0.0, 0.25, 1.0}) {
-    Group group = groupOf({1, 0, 0, 0}), whole = group;
+    Group group = groupOf({1, 0, 0, 0});
+    Group whole = group;
     assignAdvantages(whole, Advantage::kGroupStd, 1e-6);
     assignAdvantages(group, Advantage::kGroupStd, 1e-6, weight);
     EXPECT_EQ(group.samples[0].advantage, whole.samples[0].advantage);

@@ -39,7 +39,8 @@ TEST(Grpo, LearnsWithoutAnyMismatch) {
     EXPECT_EQ(lines[i].contains("heldout_reward"), i % 10 == 0);
     tokens += lines[i]["train_rollout_logprob_tokens"].get<int64_t>();
   }
-  double first = lines[0]["heldout_reward"], last = lines[40]["heldout_reward"];
+  double first = lines[0]["heldout_reward"];
+  double last = lines[40]["heldout_reward"];
   std::printf("held-out reward %.3f -> %.3f, %lld tokens compared\n", first,
               last, static_cast<long long>(tokens));
   EXPECT_LT(first, 0.4);

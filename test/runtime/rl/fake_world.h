@@ -71,13 +71,15 @@ public:
     addFakeTraining(training_, options.objective, model);
     model.historyScale = options.rolloutHistoryScale;
     addFakeRollout(rollout_, model);
-    Program train = training_.program(), roll = rollout_.program();
+    Program train = training_.program();
+    Program roll = rollout_.program();
     check(store_.declare(train));
     check(store_.declare(roll));
     // Knows that an answer is one letter, not which: right sometimes, as after
     // a supervised warm-up.
     auto source = sourceOf({16, 16}, [](int64_t i) {
-      int64_t from = i / 16, to = i % 16;
+      int64_t from = i / 16;
+      int64_t to = i % 16;
       bool answers = from < 7 ? to >= 7 && to < 14 : to == 15;
       return (answers ? 2.5f : 0.0f) + 0.02f * static_cast<float>(i * 7 % 11);
     });

@@ -38,11 +38,11 @@ void addFakeSample(FakeProgram &fake, int64_t vocabulary,
       of.topP = call.as<double>("top_p")[f];
       of.minP = call.as<double>("min_p")[f];
     }
-    TensorView tokens = call.result("tokens", {rows}),
-               kept = call.result("log_kept_mass", {rows});
-    TensorView status = call.result("status", {rows}),
-               logp = call.result("logp", {rows}),
-               entropy = call.result("entropy", {rows});
+    TensorView tokens = call.result("tokens", {rows});
+    TensorView kept = call.result("log_kept_mass", {rows});
+    TensorView status = call.result("status", {rows});
+    TensorView logp = call.result("logp", {rows});
+    TensorView entropy = call.result("entropy", {rows});
     for (int64_t r = 0; r < rows; ++r) {
       const float *logits = call.as<float>("logits") + r * vocabulary;
       auto choice =
@@ -104,12 +104,13 @@ TEST_F(DrawTest, AProgramThatDrawsGivesTheSameSamples) {
       request.sampling.minP = 0.2;
     requests.push_back(request);
   }
-  auto expected = generate(host, requests),
-       samples = generate(device, requests);
+  auto expected = generate(host, requests);
+  auto samples = generate(device, requests);
   ASSERT_TRUE(expected.isOk() && samples.isOk()) << samples.status().message();
   for (size_t r = 0; r < requests.size(); ++r)
     for (size_t i = 0; i < (*expected)[r].size(); ++i) {
-      const Sample &a = (*samples)[r][i], &b = (*expected)[r][i];
+      const Sample &a = (*samples)[r][i];
+      const Sample &b = (*expected)[r][i];
       EXPECT_EQ(a.tokens, b.tokens);
       EXPECT_EQ(a.logProbability, b.logProbability);
       EXPECT_EQ(a.logKeptMass, b.logKeptMass);

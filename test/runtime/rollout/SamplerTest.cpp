@@ -19,7 +19,8 @@ namespace {
 TEST(Math, AgreesWithLibm) {
   double worst = 0, worstLog = 0;
   for (int i = 0; i <= 2000000; ++i) {
-    double x = -700.0 * i / 2000000, expected = std::exp(x);
+    double x = -700.0 * i / 2000000;
+    double expected = std::exp(x);
     worst = std::max(worst, std::abs(exactExp(x) - expected) / expected);
     double y = std::exp(-30.0 * i / 2000000);
     worstLog = std::max(worstLog, std::abs(exactLog(y) - std::log(y)));
@@ -141,8 +142,8 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
 // ranking, then a walk.
 Choice slowly(const std::vector<float> &logits, const SamplingOptions &options,
               uint64_t randomBits) {
-  float largest = *std::max_element(logits.begin(), logits.end()),
-        temperature = static_cast<float>(options.temperature);
+  float largest = *std::max_element(logits.begin(), logits.end());
+  float temperature = static_cast<float>(options.temperature);
   std::vector<uint64_t> mass;
   for (float x : logits) {
     double distance = x == largest
@@ -159,8 +160,9 @@ Choice slowly(const std::vector<float> &logits, const SamplingOptions &options,
   });
   if (options.topK > 0 && options.topK < static_cast<int64_t>(ranking.size()))
     ranking.resize(options.topK);
-  uint64_t left = 0, sum = 0,
-           all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
+  uint64_t left = 0;
+  uint64_t sum = 0;
+  uint64_t all = std::accumulate(mass.begin(), mass.end(), uint64_t{0});
   for (size_t token : ranking)
     left += mass[token];
   std::vector<bool> isKept(logits.size());

@@ -28,8 +28,8 @@ TEST(PagePool, CountsHolders) {
 TEST(Scheduler, SplitsALongPromptAndKeepsTheBudget) {
   PagePool pool(10);
   Scheduler scheduler({8, 4, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 11},
-      b{.priority = 1, .length = 9};
+  ScheduledSequence a{.priority = 0, .length = 11};
+  ScheduledSequence b{.priority = 1, .length = 9};
   scheduler.add(b);
   scheduler.add(a);
   Plan plan = scheduler.next();
@@ -49,8 +49,9 @@ TEST(Scheduler, SplitsALongPromptAndKeepsTheBudget) {
 TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
   PagePool pool(10);
   Scheduler scheduler({100, 10, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 6},
-      b{.priority = 1, .length = 7}, c{.priority = 2, .length = 7};
+  ScheduledSequence a{.priority = 0, .length = 6};
+  ScheduledSequence b{.priority = 1, .length = 7};
+  ScheduledSequence c{.priority = 2, .length = 7};
   scheduler.add(a);
   EXPECT_EQ(scheduler.next().tokens.size(), 1u);
   a.computed = 6;
@@ -76,8 +77,8 @@ TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
 TEST(Scheduler, TheOldestAlwaysGetsOn) {
   PagePool pool(3);
   Scheduler scheduler({100, 10, 4}, pool);
-  ScheduledSequence a{.priority = 0, .length = 4},
-      b{.priority = 1, .length = 3};
+  ScheduledSequence a{.priority = 0, .length = 4};
+  ScheduledSequence b{.priority = 1, .length = 3};
   scheduler.add(a);
   scheduler.add(b);
   for (int i = 0; i < 8; ++i) {

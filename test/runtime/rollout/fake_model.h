@@ -44,7 +44,8 @@ inline float fakeLogProbability(const float *logits, int64_t vocabulary,
     largest = std::max(largest, logits[v] / temperature);
   float sum = 0, weighted = 0;
   for (int64_t v = 0; v < vocabulary; ++v) {
-    float x = logits[v] / temperature - largest, p = std::exp(x);
+    float x = logits[v] / temperature - largest;
+    float p = std::exp(x);
     sum += p;
     weighted += p * x;
   }
@@ -75,12 +76,14 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
                {-1, 1, kFakePageSize, 2});
   forward.result("logits", DType::kF32, {-1, vocabulary});
   forward.body([=](FakeCall &call) {
-    auto *tokens = call.as<int32_t>("tokens"),
-         *positions = call.as<int32_t>("positions"),
-         *sequences = call.as<int32_t>("sequences"),
-         *pages = call.as<int32_t>("pages"), *rows = call.as<int32_t>("rows");
+    auto *tokens = call.as<int32_t>("tokens");
+    auto *positions = call.as<int32_t>("positions");
+    auto *sequences = call.as<int32_t>("sequences");
+    auto *pages = call.as<int32_t>("pages");
+    auto *rows = call.as<int32_t>("rows");
     auto *table = call.as<uint16_t>("table");
-    int64_t count = call.size("tokens"), columns = call.size("pages", 1);
+    int64_t count = call.size("tokens");
+    int64_t columns = call.size("pages", 1);
     std::vector<uint64_t> histories(count);
     for (int64_t s = 0; s + 1 < call.size("sequences"); ++s)
       for (int64_t t = sequences[s]; t < sequences[s + 1]; ++t)
@@ -124,8 +127,8 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
       .result("entropy", DType::kF32, {-1})
       .body([=](FakeCall &call) {
         int64_t count = call.size("targets");
-        auto *logp = call.result("logp", {count}).as<float>(),
-             *entropy = call.result("entropy", {count}).as<float>();
+        auto *logp = call.result("logp", {count}).as<float>();
+        auto *entropy = call.result("entropy", {count}).as<float>();
         for (int64_t r = 0; r < count; ++r)
           logp[r] =
               fakeLogProbability(call.as<float>("logits") + r * vocabulary,

@@ -197,7 +197,9 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
   ASSERT_TRUE(save(1).isOk());
   // Kills are spread over two and a half saves as long as one takes here.
   auto longest = (std::chrono::steady_clock::now() - began) * 5 / 2;
-  int64_t step = 1, lost = 0, leftovers = 0;
+  int64_t step = 1;
+  int64_t lost = 0;
+  int64_t leftovers = 0;
   for (int round = 0; round < rounds; ++round) {
     int reports[2];
     ASSERT_EQ(pipe(reports), 0);
@@ -215,7 +217,8 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     close(reports[1]);
-    int64_t reported = step, value;
+    int64_t reported = step;
+    int64_t value;
     while (read(reports[0], &value, sizeof(value)) == sizeof(value))
       reported = value;
     close(reports[0]);

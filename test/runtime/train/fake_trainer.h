@@ -50,26 +50,27 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective,
         .result("clip_fraction", DType::kF32, {});
   step.body([=](FakeCall &call) {
     int64_t rows = call.size("tokens");
-    auto *loss = call.result("loss", {}).as<float>(),
-         *logp = call.result("logp", {rows}).as<float>(),
-         *entropy = call.result("entropy", {rows}).as<float>(),
-         *rowLoss = call.result("rows:loss", {rows}).as<float>();
+    auto *loss = call.result("loss", {}).as<float>();
+    auto *logp = call.result("logp", {rows}).as<float>();
+    auto *entropy = call.result("entropy", {rows}).as<float>();
+    auto *rowLoss = call.result("rows:loss", {rows}).as<float>();
     auto *clipped = objective == FakeObjective::kGrpo
                         ? call.result("clipped", {rows}).as<float>()
                         : nullptr;
     auto *fraction =
         clipped ? call.result("clip_fraction", {}).as<float>() : nullptr;
-    auto *gradient = call.as<float>("gradient:table"),
-         *temperature = call.as<float>("temperature"),
-         *mask = call.as<float>("mask"), *weight = call.as<float>("weight");
-    auto *tokens = call.as<int32_t>("tokens"),
-         *targets = call.as<int32_t>("targets");
+    auto *gradient = call.as<float>("gradient:table");
+    auto *temperature = call.as<float>("temperature");
+    auto *mask = call.as<float>("mask");
+    auto *weight = call.as<float>("weight");
+    auto *tokens = call.as<int32_t>("tokens");
+    auto *targets = call.as<int32_t>("targets");
     forEachRow(call, [&](int64_t row, int64_t begin) {
       auto logits = rowLogits(call, row, begin);
       logp[row] = fakeLogProbability(logits.data(), V, targets[row],
                                      temperature[row], entropy + row);
-      float scale = mask[row] * weight[row],
-            coefficient = -scale; // d loss / d logp
+      float scale = mask[row] * weight[row];
+      float coefficient = -scale; // d loss / d logp
       if (objective == FakeObjective::kSft) {
         rowLoss[row] = 0.0f - scale * logp[row];
       } else {
@@ -102,8 +103,8 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective,
       .result("entropy", DType::kF32, {-1})
       .body([=](FakeCall &call) {
         int64_t rows = call.size("tokens");
-        auto *logp = call.result("logp", {rows}).as<float>(),
-             *entropy = call.result("entropy", {rows}).as<float>();
+        auto *logp = call.result("logp", {rows}).as<float>();
+        auto *entropy = call.result("entropy", {rows}).as<float>();
         forEachRow(call, [&](int64_t row, int64_t begin) {
           logp[row] = fakeLogProbability(rowLogits(call, row, begin).data(), V,
                                          call.as<int32_t>("targets")[row],
@@ -130,10 +131,10 @@ inline void addFakeTraining(FakeProgram &fake, FakeObjective objective,
       .state("gradient:table", DType::kF32, {V, V})
       .state("weight:table", DType::kBF16, {V, V})
       .body([=](FakeCall &call) {
-        float *h = call.as<float>("hyper"),
-              *master = call.as<float>("master:table"),
-              *m1 = call.as<float>("moment1:table"),
-              *m2 = call.as<float>("moment2:table");
+        float *h = call.as<float>("hyper");
+        float *master = call.as<float>("master:table");
+        float *m1 = call.as<float>("moment1:table");
+        float *m2 = call.as<float>("moment2:table");
         for (int64_t i = 0; i < V * V; ++i) {
           float g = call.as<float>("gradient:table")[i] * h[5];
           m1[i] = h[1] * m1[i] + (1 - h[1]) * g;

@@ -180,14 +180,14 @@ void divide(Builder &b) {
 
 template <typename T> void packedMinMax(Builder &b) {
   auto min = [](uint32_t x, uint32_t y) {
-    T lo = std::min(static_cast<T>(x), static_cast<T>(y)),
-      hi = std::min(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
+    T lo = std::min(static_cast<T>(x), static_cast<T>(y));
+    T hi = std::min(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
     return static_cast<uint32_t>(static_cast<uint16_t>(lo)) |
            static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
   };
   auto max = [](uint32_t x, uint32_t y) {
-    T lo = std::max(static_cast<T>(x), static_cast<T>(y)),
-      hi = std::max(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
+    T lo = std::max(static_cast<T>(x), static_cast<T>(y));
+    T hi = std::max(static_cast<T>(x >> 16), static_cast<T>(y >> 16));
     return static_cast<uint32_t>(static_cast<uint16_t>(lo)) |
            static_cast<uint32_t>(static_cast<uint16_t>(hi)) << 16;
   };
@@ -324,16 +324,17 @@ void funnelShift(Builder &b) {
 }
 
 Outcome lookUp3(Warp &warp, const Inst &inst, Mask mask) {
-  const uint32_t *a = warp.reg<uint32_t>(inst.a),
-                 *b = warp.reg<uint32_t>(inst.b),
-                 *c = warp.reg<uint32_t>(inst.c);
+  const uint32_t *a = warp.reg<uint32_t>(inst.a);
+  const uint32_t *b = warp.reg<uint32_t>(inst.b);
+  const uint32_t *c = warp.reg<uint32_t>(inst.c);
   uint32_t *d = warp.reg<uint32_t>(inst.dst);
   uint32_t result[kLanes] = {};
   for (uint32_t row = 0; row < 8; ++row) {
     if ((inst.mode >> row & 1) == 0)
       continue;
-    uint32_t x = row & 4 ? 0 : ~0u, y = row & 2 ? 0 : ~0u,
-             z = row & 1 ? 0 : ~0u;
+    uint32_t x = row & 4 ? 0 : ~0u;
+    uint32_t y = row & 2 ? 0 : ~0u;
+    uint32_t z = row & 1 ? 0 : ~0u;
     for (int i = 0; i < kLanes; ++i)
       result[i] |= (a[i] ^ x) & (b[i] ^ y) & (c[i] ^ z);
   }
@@ -369,7 +370,8 @@ uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {
 
 uint32_t permuteMode(uint32_t a, uint32_t b, uint32_t c, uint32_t mode) {
   uint64_t bytes = uint64_t{b} << 32 | a;
-  uint32_t n = c & 3, result = 0;
+  uint32_t n = c & 3;
+  uint32_t result = 0;
   for (uint32_t i = 0; i < 4; ++i) {
     uint32_t pick = 0;
     switch (mode) {
@@ -565,7 +567,8 @@ void dp4a(Builder &b) {
           return z;
         });
   };
-  bool sa = b.type(0).isSigned(), sb = b.type(1).isSigned();
+  bool sa = b.type(0).isSigned();
+  bool sb = b.type(1).isSigned();
   b.inst.run =
       sa ? (sb ? make(int8_t{}, int8_t{}) : make(int8_t{}, uint8_t{}))
          : (sb ? make(uint8_t{}, int8_t{}) : make(uint8_t{}, uint8_t{}));

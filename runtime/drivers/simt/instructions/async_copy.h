@@ -7,7 +7,9 @@
 namespace nibble::simt {
 
 // Inst::mode of a bulk copy.
-inline constexpr uint32_t kToGlobal = 1, kMulticast = 2, kFromShared = 4;
+inline constexpr uint32_t kToGlobal = 1;
+inline constexpr uint32_t kMulticast = 2;
+inline constexpr uint32_t kFromShared = 4;
 
 // Shared memory that an engine's copy covers, in order: pieces of one block.
 struct SharedPiece {

@@ -135,8 +135,8 @@ void bar(Builder &b) {
 // among each other: an increase beyond them waits for ever. The assembler
 // launches a thread with what `.minnctapersm` blocks leave it, in eights.
 uint64_t registersOfBlock(const Code &code) {
-  uint64_t threads = code.requiredThreads,
-           blocks = std::max<uint64_t>(code.blocksPerSM, 1);
+  uint64_t threads = code.requiredThreads;
+  uint64_t blocks = std::max<uint64_t>(code.blocksPerSM, 1);
   return threads == 0
              ? 65536
              : threads *

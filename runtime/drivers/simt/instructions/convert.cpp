@@ -12,7 +12,9 @@ namespace {
 enum Rounding : uint32_t { kNearest, kZero, kDown, kUp };
 
 // Inst::mode: bits 0-2 rounding, 3 saturate, 4 flush, 5 relu.
-constexpr uint32_t kSaturate = 8, kFlushMode = 16, kRelu = 32;
+constexpr uint32_t kSaturate = 8;
+constexpr uint32_t kFlushMode = 16;
+constexpr uint32_t kRelu = 32;
 
 double roundToInteger(double x, uint32_t rounding) {
   switch (rounding & 7) {
@@ -170,8 +172,8 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
       bool negative = from.isSigned() && static_cast<int64_t>(bits) < 0;
       if (!to.isSigned())
         return negative ? 0 : std::min(bits, ~uint64_t{0} >> (64 - to.bits));
-      int64_t high = std::numeric_limits<int64_t>::max() >> (64 - to.bits),
-              low = -high - 1;
+      int64_t high = std::numeric_limits<int64_t>::max() >> (64 - to.bits);
+      int64_t low = -high - 1;
       if (!negative)
         return std::min(bits, static_cast<uint64_t>(high));
       return static_cast<uint64_t>(std::max(static_cast<int64_t>(bits), low));
@@ -197,7 +199,8 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
 }
 
 Outcome convertLanes(Warp &warp, const Inst &inst, Mask mask) {
-  Type to = decodeType(inst.c), from = decodeType(inst.d);
+  Type to = decodeType(inst.c);
+  Type from = decodeType(inst.d);
   forLanes(mask, [&](uint32_t i) {
     uint64_t value =
         convertOne(readLane(warp, inst.a, inst.width, i), to, from, inst.mode);
@@ -211,7 +214,8 @@ Outcome convertLanes(Warp &warp, const Inst &inst, Mask mask) {
 Outcome convertPacked(Warp &warp, const Inst &inst, Mask mask) {
   Type to = decodeType(inst.c);
   forLanes(mask, [&](uint32_t i) {
-    float hi = warp.reg<float>(inst.a)[i], lo = warp.reg<float>(inst.b)[i];
+    float hi = warp.reg<float>(inst.a)[i];
+    float lo = warp.reg<float>(inst.b)[i];
     if (inst.mode & kFlushMode) {
       hi = flush(hi);
       lo = flush(lo);
@@ -276,7 +280,8 @@ void convert(Builder &b) {
     return b.fail("the modifier .satfinite is not supported");
   if (b.types() != 2)
     return b.fail("this pair of types is not supported");
-  Type to = b.type(0), from = b.type(1);
+  Type to = b.type(0);
+  Type from = b.type(1);
   inst.c = encode(to);
   inst.d = encode(from);
   if (to.packed) {

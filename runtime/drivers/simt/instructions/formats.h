@@ -61,7 +61,8 @@ inline double fusedOdd(double a, double b, double c) {
 // IEEE binary16 of a float32: to nearest, ties to even, overflow to infinity.
 inline uint16_t halfFromFloat(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
-  uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  uint32_t sign = bits >> 16 & 0x8000u;
+  uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u)
     return 0x7fff;
   if (magnitude >= 0x477ff000u) // 65520 and more

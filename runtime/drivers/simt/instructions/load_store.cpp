@@ -163,7 +163,8 @@ template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
     ++warp.localCount;
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   for (uint32_t j = 0; j < inst.count; ++j) {
-    uint32_t offset = list[j], at = j * inst.width;
+    uint32_t offset = list[j];
+    uint32_t at = j * inst.width;
     switch (inst.width) {
     case 1:
       hasChanged |=
@@ -233,8 +234,8 @@ void loadStore(Builder &b) {
   if (b.types() != 1 || type.bytes() == 0 || type.bytes() > 8 ||
       type.kind == 'p')
     return b.fail("this type is not supported here");
-  const Operand &data = b.operand(isStore ? 1 : 0),
-                &address = b.operand(isStore ? 0 : 1);
+  const Operand &data = b.operand(isStore ? 1 : 0);
+  const Operand &address = b.operand(isStore ? 0 : 1);
   b.expectCount(2, 3); // the third is a cache policy
   b.inst.width = static_cast<uint8_t>(type.bytes());
   b.inst.isSigned = type.isSigned();
@@ -496,8 +497,8 @@ Outcome prefetchLanes(Warp &warp, const Inst &inst, Mask mask) {
     return Outcome::kNext;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));
-    uint64_t address = laneAddress(warp, inst, i),
-             window = address >> kWindowBits;
+    uint64_t address = laneAddress(warp, inst, i);
+    uint64_t window = address >> kWindowBits;
     if (window == 0 &&
         warp.cluster->launch->memory->find(address, 1) == nullptr)
       return fault(warp, inst, i,

@@ -31,7 +31,8 @@ template <bool kStore> Outcome matrixLanes(Warp &warp, const Inst &inst, Mask) {
     }
     uint32_t *reg = warp.reg<uint32_t>(list[m]);
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
-      uint32_t row = lane / 4, column = lane % 4 * 2;
+      uint32_t row = lane / 4;
+      uint32_t column = lane % 4 * 2;
       for (uint32_t half = 0; half < 2; ++half) {
         uint8_t *at = inst.mode ? rows[column + half] + 2 * row
                                 : rows[row] + 2 * (column + half);
@@ -81,7 +82,8 @@ float element(const uint32_t *reg, uint32_t lane, uint32_t half) {
 template <typename F, uint32_t kK>
 Outcome multiplyLanes(Warp &warp, const Inst &inst, Mask) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
-  constexpr uint32_t aCount = kK / 4, bCount = kK / 8;
+  constexpr uint32_t aCount = kK / 4;
+  constexpr uint32_t bCount = kK / 8;
   double a[16][kK], b[kK][8];
   for (uint32_t r = 0; r < aCount; ++r)
     for (uint32_t lane = 0; lane < kLanes; ++lane)
@@ -97,7 +99,8 @@ Outcome multiplyLanes(Warp &warp, const Inst &inst, Mask) {
   for (uint32_t r = 0; r < 4; ++r) {
     const float *c = warp.reg<float>(list[4 + aCount + bCount + r]);
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
-      uint32_t row = lane / 4 + r / 2 * 8, column = lane % 4 * 2 + r % 2;
+      uint32_t row = lane / 4 + r / 2 * 8;
+      uint32_t column = lane % 4 * 2 + r % 2;
       double sum = 0;
       for (uint32_t k = 0; k < kK; ++k)
         sum += a[row][k] * b[k][column];
@@ -113,7 +116,10 @@ Outcome multiplyLanes(Warp &warp, const Inst &inst, Mask) {
 void multiply(Builder &b) {
   b.allow({"sync", "aligned", "m16n8k16", "m16n8k8", "row", "col"});
   uint32_t k = b.has("m16n8k16") ? 16 : b.has("m16n8k8") ? 8 : 0;
-  Type d = b.type(0), a = b.type(1), bt = b.type(2), c = b.type(3);
+  Type d = b.type(0);
+  Type a = b.type(1);
+  Type bt = b.type(2);
+  Type c = b.type(3);
   bool known = k != 0 && b.types() == 4 && d.kind == 'f' && d.bits == 32 &&
                c.kind == 'f' && c.bits == 32 && a.bits == 16 && a.isFloat() &&
                a.kind == bt.kind && bt.bits == 16;
@@ -141,7 +147,8 @@ Outcome transposeLanes(Warp &warp, const Inst &inst, Mask) {
   for (uint32_t lane = 0; lane < kLanes; ++lane) {
     uint32_t value = 0;
     for (uint32_t half = 0; half < 2; ++half) {
-      uint32_t row = lane % 4 * 2 + half, column = lane / 4; // of the source
+      uint32_t row = lane % 4 * 2 + half;
+      uint32_t column = lane / 4; // of the source
       value |= (source[row * 4 + column / 2] >> (16 * (column % 2)) & 0xffff)
                << (16 * half);
     }

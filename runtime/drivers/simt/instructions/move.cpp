@@ -88,7 +88,8 @@ void mov(Builder &b) {
   b.expectCount(2, 2);
   Type type = b.type();
   uint32_t bytes = type.bytes();
-  const Operand &to = b.operand(0), &from = b.operand(1);
+  const Operand &to = b.operand(0);
+  const Operand &from = b.operand(1);
   if (type.kind == 'p') {
     b.inst.dst = b.predicateDestination(to);
     b.inst.a = b.predicateSource(from);
@@ -160,7 +161,8 @@ template <typename T> inline bool compare(T a, T b, uint32_t how) {
 
 // Inst::mode: bits 0-2 Compare, 3 unordered floats compare true, 4 flush, 5-6
 // combination, 7 negated c, 8 bf16 (else f16).
-constexpr uint32_t kUnordered = 8, kFlushMode = 16;
+constexpr uint32_t kUnordered = 8;
+constexpr uint32_t kFlushMode = 16;
 
 template <typename T, uint32_t kHow> Mask compareAll(const T *a, const T *b) {
   Mask result = 0;
@@ -213,8 +215,8 @@ template <typename T> Mask comparison(Warp &warp, const Inst &inst) {
           b[i] = flush(b[i]);
         }
       } else {
-        uint16_t x = warp.reg<uint16_t>(inst.a)[i],
-                 y = warp.reg<uint16_t>(inst.b)[i];
+        uint16_t x = warp.reg<uint16_t>(inst.a)[i];
+        uint16_t y = warp.reg<uint16_t>(inst.b)[i];
         bool brain = (inst.mode & 256) != 0;
         a[i] = brain ? floatFromBf16(x) : floatFromHalf(x);
         b[i] = brain ? floatFromBf16(y) : floatFromHalf(y);
@@ -223,7 +225,8 @@ template <typename T> Mask comparison(Warp &warp, const Inst &inst) {
     Mask result = compareLanes(a, b, how);
     return ordered(result, compareAll<float, kNan>(a, b), inst.mode);
   } else {
-    const T *a = warp.reg<T>(inst.a), *b = warp.reg<T>(inst.b);
+    const T *a = warp.reg<T>(inst.a);
+    const T *b = warp.reg<T>(inst.b);
     Mask result = compareLanes(a, b, how);
     if constexpr (std::is_floating_point_v<T>)
       result = ordered(result, compareAll<T, kNan>(a, b), inst.mode);
@@ -250,8 +253,8 @@ template <typename T>
 Outcome setPredicate(Warp &warp, const Inst &inst, Mask mask) {
   Mask result = comparison<T>(warp, inst);
   Mask c = inst.c == kNone ? 0 : warp.predicate(inst.c);
-  Mask first = combine(result, c, inst.mode),
-       second = combine(~result, c, inst.mode);
+  Mask first = combine(result, c, inst.mode);
+  Mask second = combine(~result, c, inst.mode);
   Mask &p = warp.predicate(inst.dst);
   p = (p & ~mask) | (first & mask);
   if (inst.dst2 != kNone) {
@@ -350,7 +353,8 @@ Outcome selectLanes(Warp &warp, const Inst &inst, Mask mask) {
   Mask p = warp.predicate(inst.c);
   if (inst.mode)
     p = ~p;
-  const T *a = warp.reg<T>(inst.a), *b = warp.reg<T>(inst.b);
+  const T *a = warp.reg<T>(inst.a);
+  const T *b = warp.reg<T>(inst.b);
   T *d = warp.reg<T>(inst.dst);
   if (mask == kAllLanes) {
     NIBBLE_SIMT_LANES

@@ -203,8 +203,8 @@ void decodeBulkTensor(Builder &b) {
   }
   bool toGlobal = b.words.size() > 4 && b.words[4] == "global";
   bool multicast = b.has("multicast::cluster");
-  const Operand &tensor = b.operand(toGlobal ? 0 : 1),
-                &shared = b.operand(toGlobal ? 1 : 0);
+  const Operand &tensor = b.operand(toGlobal ? 0 : 1);
+  const Operand &shared = b.operand(toGlobal ? 1 : 0);
   if (tensor.kind != Operand::kAddress || tensor.elements.size() != 2 ||
       shared.kind != Operand::kAddress)
     return b.fail("it takes [shared] and [map, {coordinates}]");

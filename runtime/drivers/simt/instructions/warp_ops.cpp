@@ -42,17 +42,18 @@ Outcome shuffle(Warp &warp, const Inst &inst, Mask mask) {
   if (Outcome outcome = gather(warp, inst, mask, inst.d, members);
       outcome != Outcome::kNext)
     return outcome;
-  const uint32_t *a = warp.reg<uint32_t>(inst.a),
-                 *b = warp.reg<uint32_t>(inst.b),
-                 *c = warp.reg<uint32_t>(inst.c);
+  const uint32_t *a = warp.reg<uint32_t>(inst.a);
+  const uint32_t *b = warp.reg<uint32_t>(inst.b);
+  const uint32_t *c = warp.reg<uint32_t>(inst.c);
   uint32_t result[kLanes] = {};
   Mask within = 0;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t lane = static_cast<uint32_t>(__builtin_ctz(rest));
-    uint32_t bval = b[lane] & 31, cval = c[lane] & 31,
-             segment = c[lane] >> 8 & 31;
-    uint32_t maxLane = (lane & segment) | (cval & ~segment),
-             minLane = lane & segment;
+    uint32_t bval = b[lane] & 31;
+    uint32_t cval = c[lane] & 31;
+    uint32_t segment = c[lane] >> 8 & 31;
+    uint32_t maxLane = (lane & segment) | (cval & ~segment);
+    uint32_t minLane = lane & segment;
     uint32_t j = 0;
     bool p = false;
     switch (inst.mode) {
@@ -204,8 +205,10 @@ Outcome reduceLanes(Warp &warp, const Inst &inst, Mask mask) {
     Mask group = warp.reg<uint32_t>(inst.b)[i] & mask;
     bool first = true;
     forLanes(group, [&](uint32_t j) {
-      uint32_t x = warp.reg<uint32_t>(inst.a)[j], y = result[i];
-      auto sx = static_cast<int32_t>(x), sy = static_cast<int32_t>(y);
+      uint32_t x = warp.reg<uint32_t>(inst.a)[j];
+      uint32_t y = result[i];
+      auto sx = static_cast<int32_t>(x);
+      auto sy = static_cast<int32_t>(y);
       result[i] = first            ? x
                   : inst.mode == 0 ? x + y
                   : inst.mode == 1

@@ -16,8 +16,12 @@ namespace nibble::simt {
 namespace {
 
 // Inst::mode of wgmma.mma_async.
-constexpr uint32_t kBrain = 1, kNegateA = 2, kNegateB = 4, kTransposeA = 8,
-                   kTransposeB = 16, kRegistersA = 32;
+constexpr uint32_t kBrain = 1;
+constexpr uint32_t kNegateA = 2;
+constexpr uint32_t kNegateB = 4;
+constexpr uint32_t kTransposeA = 8;
+constexpr uint32_t kTransposeB = 16;
+constexpr uint32_t kRegistersA = 32;
 
 struct Descriptor {
   uint32_t start = 0, leading = 0, stride = 0, base = 0,
@@ -61,7 +65,8 @@ bool touchOperand(Warp &warp, const Warp &leader, const Inst &inst,
   Block &block = *warp.block;
   // Eight neighbouring elements along the fast dimension are 16 bytes at an
   // address of 16: they move as one.
-  uint32_t outer = mnMajor ? 16 : rows, inner = mnMajor ? rows : 16;
+  uint32_t outer = mnMajor ? 16 : rows;
+  uint32_t inner = mnMajor ? rows : 16;
   for (uint32_t o = 0; o < outer; ++o)
     for (uint32_t i = 0; i < inner; i += 8) {
       uint32_t address = mnMajor ? addressOf(d, first + i, o, true)
@@ -85,7 +90,8 @@ void loadOperand(const Block &block, const Descriptor &d, uint32_t first,
     out[byK ? k * rows + mn : mn * 16 + k] = F::load(bits);
   };
   // Eight neighbours along the fast dimension lie together.
-  uint32_t outer = mnMajor ? 16 : rows, inner = mnMajor ? rows : 16;
+  uint32_t outer = mnMajor ? 16 : rows;
+  uint32_t inner = mnMajor ? rows : 16;
   for (uint32_t o = 0; o < outer; ++o)
     for (uint32_t i = 0; i < inner; i += 8) {
       uint16_t bits[8];
@@ -163,8 +169,8 @@ Outcome multiplyAsync(Warp &warp, const Inst &inst, Mask) {
     return fault(warp, inst, 0,
                  "no wgmma.fence stands before the first wgmma of the warp");
   bool fromRegisters = (inst.mode & kRegistersA) != 0;
-  uint64_t aBits = fromRegisters ? 0 : warp.reg<uint64_t>(inst.a)[0],
-           bBits = warp.reg<uint64_t>(inst.b)[0];
+  uint64_t aBits = fromRegisters ? 0 : warp.reg<uint64_t>(inst.a)[0];
+  uint64_t bBits = warp.reg<uint64_t>(inst.b)[0];
   Mask keep = warp.predicate(inst.c);
   for (uint32_t lane = 1; lane < kLanes; ++lane)
     if (warp.reg<uint64_t>(inst.b)[lane] != bBits ||
@@ -227,7 +233,8 @@ Outcome waitGroups(Warp &warp, const Inst &inst, Mask) {
   if (warp.matrixGroup <= keep)
     return Outcome::kNext;
   uint32_t group = warp.matrixGroup - keep; // groups below it are waited for
-  uint32_t time = 0, first = warp.agent - warp.index % 4;
+  uint32_t time = 0;
+  uint32_t first = warp.agent - warp.index % 4;
   for (uint32_t i = 0; i < 4; ++i) {
     // A block may end with less than a warpgroup: those warps have no products.
     if (warp.index / 4 * 4 + i >= warp.block->warps.size())
@@ -291,7 +298,9 @@ void wgmma(Builder &b) {
   for (std::string_view word : b.words)
     if (word.starts_with("m64n") && word.ends_with("k16"))
       n = static_cast<uint32_t>(std::atoi(std::string(word.substr(4)).c_str()));
-  Type d = b.type(0), a = b.type(1), bt = b.type(2);
+  Type d = b.type(0);
+  Type a = b.type(1);
+  Type bt = b.type(2);
   if (n < 8 || n > 256 || n % 8 != 0 || b.types() != 3 || d.kind != 'f' ||
       d.bits != 32 || a.bits != 16 || !a.isFloat() || bt.kind != a.kind)
     return b.fail(

@@ -124,7 +124,8 @@ struct Code {
   uint32_t fileBytes = 0; // of the register file of a warp
   std::vector<Parameter> parameters;
   uint32_t parameterBytes = 0;
-  uint32_t staticSharedBytes = 0, dynamicAlign = 16;
+  uint32_t staticSharedBytes = 0;
+  uint32_t dynamicAlign = 16;
   uint32_t localBytes = 0; // of a thread
   uint32_t requiredThreads = 0, maxThreads = 0, clusterSize = 0,
            blocksPerSM = 0;

@@ -86,8 +86,8 @@ ReferenceValue filled(func::FuncOp function, unsigned a) {
   auto type = cast<RankedTensorType>(function.getArgumentTypes()[a]);
   ReferenceValue value = ReferenceValue::zero(type);
   bool turned = function.getArgAttr(a, nn::kTransposedAttr) != nullptr;
-  int64_t rows = turned ? type.getDimSize(0) : 1,
-          columns = turned ? type.getDimSize(1) : value.count();
+  int64_t rows = turned ? type.getDimSize(0) : 1;
+  int64_t columns = turned ? type.getDimSize(1) : value.count();
   for (int64_t i = 0; i < value.count(); ++i) {
     int64_t place = turned ? i % columns * rows + i / columns : i;
     value.reals[i] = 0.5 * std::sin(0.7 * static_cast<double>(place) + a + 1);
@@ -99,8 +99,8 @@ ReferenceValue filled(func::FuncOp function, unsigned a) {
 double projected(func::FuncOp function, unsigned a,
                  const ReferenceValue &gradient) {
   bool turned = function.getArgAttr(a, nn::kTransposedAttr) != nullptr;
-  int64_t rows = turned ? gradient.extent(0) : 1,
-          columns = turned ? gradient.extent(1) : gradient.count();
+  int64_t rows = turned ? gradient.extent(0) : 1;
+  int64_t columns = turned ? gradient.extent(1) : gradient.count();
   double sum = 0;
   for (int64_t i = 0; i < gradient.count(); ++i)
     sum += gradient.reals[i] *

@@ -27,7 +27,8 @@ TEST(Layout, NoTwoLivingBuffersOverlap) {
     }
     std::sort(items.begin(), items.end(),
               [](auto &a, auto &b) { return a.begin < b.begin; });
-    int64_t total = layOut(items), sum = 0;
+    int64_t total = layOut(items);
+    int64_t sum = 0;
     for (size_t i = 0; i < items.size(); ++i) {
       sum += (items[i].bytes + 255) / 256 * 256;
       EXPECT_EQ(items[i].offset % kBufferAlignment, 0);

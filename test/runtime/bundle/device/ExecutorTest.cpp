@@ -18,7 +18,9 @@ struct World {
   DeviceExecutor *executor = nullptr;
   std::optional<Program> program;
   std::optional<Function> main;
-  std::vector<float> x = {1, 2, 3}, bias = {10, 20, 30}, sum = {0, 0, 0};
+  std::vector<float> x = {1, 2, 3};
+  std::vector<float> bias = {10, 20, 30};
+  std::vector<float> sum = {0, 0, 0};
   Arena arena;
 
   static TensorView view(std::vector<float> &values) {

@@ -215,7 +215,8 @@ TEST(Residence, CheckpointsHoldWhatTheDeviceHasAndBringItBack) {
 
 // The state of a parameter "w" of 5003 elements, of a program for the host and
 // of the same for a device: tensors that are no whole number of pieces.
-constexpr int64_t kElements = 5003, kPiece = 4096;
+constexpr int64_t kElements = 5003;
+constexpr int64_t kPiece = 4096;
 
 struct StateOnHost {
   FakeProgram fake;
@@ -277,7 +278,8 @@ std::string contentOf(const std::filesystem::path &path) {
 void expectSameBytes(const ParameterStore &a, const ParameterStore &b) {
   ASSERT_EQ(a.tensors().size(), b.tensors().size());
   for (const auto &[key, tensor] : a.tensors()) {
-    auto one = tensor.read(), other = b.tensors().at(key).read();
+    auto one = tensor.read();
+    auto other = b.tensors().at(key).read();
     ASSERT_TRUE(one.isOk() && other.isOk());
     EXPECT_EQ(std::memcmp(one->data(), other->data(),
                           static_cast<size_t>(one->bytes())),

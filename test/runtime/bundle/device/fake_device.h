@@ -17,8 +17,12 @@ using FakeKernel =
 
 struct FakeDevice final : Device {
   std::map<std::string, FakeKernel> kernels;
-  int64_t capacity = int64_t{1} << 30, used = 0, peak = 0;
-  bool graphs = true, checks = false, adopts = false;
+  int64_t capacity = int64_t{1} << 30;
+  int64_t used = 0;
+  int64_t peak = 0;
+  bool graphs = true;
+  bool checks = false;
+  bool adopts = false;
   int launches = 0, uploads = 0, downloads = 0, recorded = 0, replays = 0;
   std::map<DeviceAddress, std::vector<std::byte>> blocks;
   std::set<void *> adopted;

@@ -180,8 +180,8 @@ TEST_F(CudaTest, KernelsAreAssembledOnceAndKept) {
   ASSERT_TRUE(names.isOk());
   ASSERT_EQ(names->size(), 2u);
   for (const std::string &name : *names) {
-    std::string path = options.cacheFolder + "/" + name,
-                content = *readFile(path);
+    std::string path = options.cacheFolder + "/" + name;
+    std::string content = *readFile(path);
     content.back() ^= 1;
     ASSERT_TRUE(writeFileAtomically(path, content).isOk());
   }
@@ -218,7 +218,8 @@ TEST_F(CudaTest, MachineCodeOfTheImageIsTakenFirst) {
 
 TEST_F(CudaTest, SaysWhyKernelsCannotBeLoaded) {
   auto cuda = device();
-  std::vector<std::string> add = {"add"}, other = {"other"};
+  std::vector<std::string> add = {"add"};
+  std::vector<std::string> other = {"other"};
   Status nonsense = cuda->load(image("nonsense"), add).status();
   EXPECT_EQ(nonsense.code(), Code::kBadInput);
   EXPECT_THAT(nonsense.message(),

@@ -41,7 +41,8 @@ TEST(Nccl, CallsAndErrorsComeThrough) {
   ASSERT_TRUE(nccl.check(nccl->ncclCommInitRank(&communicator, 1, id, 0),
                          "ncclCommInitRank")
                   .isOk());
-  float from[] = {1, 2, 3}, to[3] = {};
+  float from[] = {1, 2, 3};
+  float to[3] = {};
   auto reduce = [&] {
     return nccl.check(nccl->ncclAllReduce(from, to, 3, nccl::kFloat32,
                                           nccl::kSum, communicator, nullptr),

@@ -134,7 +134,9 @@ TEST(SimtArithmetic, Float32) {
     std::snprintf(text, sizeof text, "0f%08X", std::bit_cast<uint32_t>(x));
     return std::string(text);
   };
-  const float a = 1.2345678f, b = -7.654321f, c = 3.1415927f;
+  const float a = 1.2345678f;
+  const float b = -7.654321f;
+  const float c = 3.1415927f;
   auto run = [&](const std::string &op, std::initializer_list<float> operands) {
     std::string text = op + " %f90";
     for (float x : operands)
@@ -191,8 +193,9 @@ TEST(SimtArithmetic, Float64AndIntegers) {
     return std::bit_cast<double>(
         evaluate64(text + ";\nmov.b64 %rd90, %fd90;")[0]);
   };
-  const double a = 1.23456789012345678, b = -7.6543210987654321,
-               c = 3.1415926535897932;
+  const double a = 1.23456789012345678;
+  const double b = -7.6543210987654321;
+  const double c = 3.1415926535897932;
   EXPECT_EQ(run("add.rn.f64", {a, b}), a + b);
   EXPECT_EQ(run("sub.rn.f64", {a, b}), a - b);
   EXPECT_EQ(run("mul.rn.f64", {a, b}), a * b);

@@ -90,8 +90,8 @@ const char *const kIncrement =
 
 TEST(SimtDevice, GraphsReplay) {
   Simt simt;
-  DeviceAddress a = simt.upload(std::vector<uint32_t>(32, 5)),
-                b = simt.allocate<uint32_t>(32);
+  DeviceAddress a = simt.upload(std::vector<uint32_t>(32, 5));
+  DeviceAddress b = simt.allocate<uint32_t>(32);
   std::vector<std::string> names{"k"};
   auto module = simt.device->load(
       {"image", kernelText(1, kIncrement), "", "sm_90a"}, names);

@@ -102,8 +102,8 @@ TEST(SimtLaneOrder, BarrierOfSomeLanes) {
 // What one lane has waited for, the others know when something has ordered
 // them.
 TEST(SimtLaneOrder, OneLaneWaitsForTheWarp) {
-  std::string wait = "@!%p5 bra WAITED;\n" + kAllWait + "WAITED:\n",
-              release = "bar.warp.sync -1;\n" + kOneArrives;
+  std::string wait = "@!%p5 bra WAITED;\n" + kAllWait + "WAITED:\n";
+  std::string release = "bar.warp.sync -1;\n" + kOneArrives;
   EXPECT_FALSE(runBody(ring(wait, release), 64)
                    .isOk()); // what was not copied yet, or a race
   expectOk(runBody(ring(wait + "bar.warp.sync -1;\n", release), 64));

@@ -94,10 +94,12 @@ std::string descriptorText(const char *reg, const Layout &layout,
 }
 
 void check(const Shape &shape) {
-  const uint32_t n = shape.n, registers = n / 2;
-  Operand a = pack(shape.a, 64), b = pack(shape.b, n);
-  const uint32_t bAt = (a.bytes + 1023) / 1024 * 1024,
-                 bytes = (bAt + b.bytes + 2047) / 2048 * 2048;
+  const uint32_t n = shape.n;
+  const uint32_t registers = n / 2;
+  Operand a = pack(shape.a, 64);
+  Operand b = pack(shape.b, n);
+  const uint32_t bAt = (a.bytes + 1023) / 1024 * 1024;
+  const uint32_t bytes = (bAt + b.bytes + 2047) / 2048 * 2048;
   std::vector<uint16_t> image(bytes / 2, 0);
   std::vector<float> av(64 * 16), bv(n * 16);
   uint32_t state = n + shape.a.swizzle;
@@ -158,8 +160,8 @@ void check(const Shape &shape) {
   int wrong = 0;
   for (uint32_t thread = 0; thread < 128; ++thread)
     for (uint32_t i = 0; i < registers; ++i) {
-      uint32_t row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8,
-               column = i / 4 * 8 + thread % 4 * 2 + i % 2;
+      uint32_t row = thread / 32 * 16 + thread % 32 / 4 + i / 2 % 2 * 8;
+      uint32_t column = i / 4 * 8 + thread % 4 * 2 + i % 2;
       float sum = 0;
       for (uint32_t k = 0; k < 16; ++k)
         sum += av[row * 16 + k] * bv[column * 16 + k];

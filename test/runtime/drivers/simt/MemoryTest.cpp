@@ -188,10 +188,10 @@ TEST(SimtWarp, Shuffles) {
   auto run = [](const std::string &instruction) {
     return evaluate32(instruction, 32);
   };
-  auto up = run("shfl.sync.up.b32 %r90, %r1, 1, 0, -1;"),
-       down = run("shfl.sync.down.b32 %r90|%p1, %r1, 2, 31, -1;"),
-       xored = run("shfl.sync.bfly.b32 %r90, %r1, 5, 31, -1;"),
-       index = run("shfl.sync.idx.b32 %r90, %r1, 3, 0x181f, -1;");
+  auto up = run("shfl.sync.up.b32 %r90, %r1, 1, 0, -1;");
+  auto down = run("shfl.sync.down.b32 %r90|%p1, %r1, 2, 31, -1;");
+  auto xored = run("shfl.sync.bfly.b32 %r90, %r1, 5, 31, -1;");
+  auto index = run("shfl.sync.idx.b32 %r90, %r1, 3, 0x181f, -1;");
   for (uint32_t i = 0; i < 32; ++i) {
     EXPECT_EQ(up[i], i == 0 ? 0 : i - 1);
     EXPECT_EQ(down[i], i < 30 ? i + 2 : i);

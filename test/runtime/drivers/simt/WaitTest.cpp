@@ -92,7 +92,8 @@ TEST(SimtQuiescence, AllWaitOrHaveLeft) {
 // Many workers hand a turn around; each declares that it waits as often as it
 // can.
 TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
-  constexpr int kWorkers = 4, kRounds = 2000;
+  constexpr int kWorkers = 4;
+  constexpr int kRounds = 2000;
   simt::Quiescence quiescence;
   quiescence.begin(kWorkers);
   std::atomic<int> turn{0}, verdicts{0};
@@ -373,7 +374,8 @@ private:
 };
 
 TEST(SimtWaits, OneBlockAfterTheOtherUnderLoad) {
-  int runs = std::getenv("NIBBLE_LONG") ? 10000 : 20, failures = 0;
+  int runs = std::getenv("NIBBLE_LONG") ? 10000 : 20;
+  int failures = 0;
   Load load(4);
   std::string first;
   for (int i = 0; i < runs; ++i)

@@ -9,7 +9,9 @@ using namespace nibble::test;
 
 namespace {
 
-constexpr uint32_t kM = 64, kN = 128, kK = 320;
+constexpr uint32_t kM = 64;
+constexpr uint32_t kN = 128;
+constexpr uint32_t kK = 320;
 
 // Small integers: every sum is exact, whatever the order.
 std::vector<uint16_t> smallIntegers(size_t count, uint32_t seed) {
@@ -46,8 +48,8 @@ protected:
     return options;
   }
   Simt simt{options()};
-  std::vector<uint16_t> a = smallIntegers(kM * kK, 1),
-                        b = smallIntegers(kN * kK, 2); // a[m][k], b[n][k]
+  std::vector<uint16_t> a = smallIntegers(kM * kK, 1);
+  std::vector<uint16_t> b = smallIntegers(kN * kK, 2); // a[m][k], b[n][k]
 
   static std::vector<uint16_t> transposed(const std::vector<uint16_t> &x,
                                           uint32_t rows, uint32_t columns) {
@@ -115,8 +117,8 @@ TEST_P(SimtWarpgroup, PipelineOfCodes) {
     for (uint32_t k = 0; k < kK; ++k) {
       uint32_t code = (i * 7 + k * 3 + i * k) % 16;
       a[i * kK + k] = numerics::bf16FromFloat(static_cast<float>(code) - 8);
-      uint32_t thread = i / 16 * 32 + i % 8 * 4 + k % 8 / 2,
-               reg = i / 8 % 2 + k / 8 % 2 * 2;
+      uint32_t thread = i / 16 * 32 + i % 8 * 4 + k % 8 / 2;
+      uint32_t reg = i / 8 % 2 + k / 8 % 2 * 2;
       codes[(k / 64 * 128 + thread) * 4 + k / 16 % 4] |=
           code << (4 * reg + 16 * (k % 2));
     }
@@ -136,9 +138,9 @@ TEST_P(SimtWarpgroup, PipelineWithoutItsOrder) {
     return; // without checks nothing is promised
   const std::string text = inputFile("pipeline.ptx");
   auto run = [&](const std::string &ptx) {
-    DeviceAddress out = simt.allocate<float>(kM * kN),
-                  codes =
-                      simt.upload(std::vector<uint32_t>(kK / 64 * 128 * 4, 0));
+    DeviceAddress out = simt.allocate<float>(kM * kN);
+    DeviceAddress codes =
+        simt.upload(std::vector<uint32_t>(kK / 64 * 128 * 4, 0));
     return simt.run(ptx, "pipeline", blocks(1, 256, 32768),
                     {codes, map2d(simt.upload(b), 2, kK, kN, 64, 128, 128), out,
                      uint64_t{kK}});
@@ -179,7 +181,8 @@ TEST_P(SimtWarpgroup, PipelineWithoutItsOrder) {
 
 // Rows beyond the extents read as zero.
 TEST_P(SimtWarpgroup, RingOfTensorCopies) {
-  constexpr uint32_t rows = 75, columns = 64;
+  constexpr uint32_t rows = 75;
+  constexpr uint32_t columns = 64;
   std::vector<float> in(rows * columns);
   for (size_t i = 0; i < in.size(); ++i)
     in[i] = static_cast<float>(i % 101);

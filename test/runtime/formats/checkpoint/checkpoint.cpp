@@ -193,8 +193,8 @@ TEST(Checkpoint, NoWeights) {
 }
 
 TEST(Convert, EveryHalfAndEveryBf16) {
-  auto half = *Tensor::create(DType::kF16, {65536}),
-       brain = *Tensor::create(DType::kBF16, {65536});
+  auto half = *Tensor::create(DType::kF16, {65536});
+  auto brain = *Tensor::create(DType::kBF16, {65536});
   for (int i = 0; i < 65536; ++i)
     half.as<uint16_t>()[i] = brain.as<uint16_t>()[i] = static_cast<uint16_t>(i);
   auto wide = convert(half, DType::kF32);
@@ -202,7 +202,8 @@ TEST(Convert, EveryHalfAndEveryBf16) {
   int count = 0;
   for (int i = 0; i < 65536; ++i) {
     float value = wide->as<float>()[i];
-    int exponent = i >> 10 & 31, mantissa = i & 1023;
+    int exponent = i >> 10 & 31;
+    int mantissa = i & 1023;
     double magnitude = exponent == 0 ? std::ldexp(mantissa, -24)
                        : exponent == 31
                            ? (mantissa ? NAN : INFINITY)
@@ -368,7 +369,8 @@ TEST(ModelWeights, NamesOfWrappersAreRead) {
       auto report = checkWeights(*config, *checkpoint);
       ASSERT_TRUE(report.isOk()) << report.status().message();
       for (const std::string &name : original->names()) {
-        Tensor left = *original->read(name), right = *checkpoint->read(name);
+        Tensor left = *original->read(name);
+        Tensor right = *checkpoint->read(name);
         ASSERT_EQ(left.bytes(), right.bytes());
         EXPECT_EQ(std::memcmp(left.data(), right.data(),
                               static_cast<size_t>(left.bytes())),

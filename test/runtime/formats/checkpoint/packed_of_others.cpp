@@ -277,7 +277,8 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
   EXPECT_EQ(opened->info(kQ)->dtype, DType::kF16);
   ASSERT_EQ(opened->warnings().size(), 1u);
   EXPECT_NE(opened->warnings()[0].find("--dtype float32"), std::string::npos);
-  Tensor value = *opened->read(kQ), wide = *opened->readAs(kQ, DType::kF32);
+  Tensor value = *opened->read(kQ);
+  Tensor wide = *opened->readAs(kQ, DType::kF32);
   Tensor slab = *opened->readSlab(kQ, Layout::kInterchange);
   const numerics::PackedLayout layout = *opened->packed(kQ);
   std::vector<int8_t> codes(64 * 64);
@@ -285,8 +286,8 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
                         codes.data());
   int64_t rounded = 0;
   for (int64_t i = 0; i < 64 * 64; ++i) {
-    float scale = numerics::floatFromHalf(halves[i / 32]),
-          exact = static_cast<float>(codes[static_cast<size_t>(i)]) * scale;
+    float scale = numerics::floatFromHalf(halves[i / 32]);
+    float exact = static_cast<float>(codes[static_cast<size_t>(i)]) * scale;
     ASSERT_EQ(value.as<uint16_t>()[i], numerics::halfFromFloat(exact)) << i;
     ASSERT_EQ(wide.as<float>()[i],
               numerics::floatFromHalf(numerics::halfFromFloat(exact)))
@@ -323,7 +324,8 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
 TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
   for (DType type : {DType::kBF16, DType::kF16, DType::kF32}) {
     Scratch scratch;
-    std::string folder = copyOf(scratch, "llama"), packed = scratch / "packed";
+    std::string folder = copyOf(scratch, "llama");
+    std::string packed = scratch / "packed";
     auto files = *Checkpoint::open(folder);
     std::vector<Tensor> tensors;
     for (const std::string &name : files.names()) {
@@ -340,11 +342,11 @@ TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
     Scheme theirs{Kind::kInt4, 32, Convention::kCompressedTensors};
     auto report = writeQuantizedCheckpoint(folder, packed, theirs, {kQ, kUp});
     ASSERT_TRUE(report.isOk()) << report.status().message();
-    auto source = *QuantizedCheckpoint::open(folder),
-         written = *QuantizedCheckpoint::open(packed);
+    auto source = *QuantizedCheckpoint::open(folder);
+    auto written = *QuantizedCheckpoint::open(packed);
     EXPECT_EQ(written.files().info(kQ + "_scale")->dtype, type);
-    Tensor weight = *source.readAs(kQ, DType::kF32),
-           value = *written.readAs(kQ, DType::kF32);
+    Tensor weight = *source.readAs(kQ, DType::kF32);
+    Tensor value = *written.readAs(kQ, DType::kF32);
     auto arithmetic = type == DType::kBF16  ? numerics::WeightType::kBF16
                       : type == DType::kF16 ? numerics::WeightType::kF16
                                             : numerics::WeightType::kF32;

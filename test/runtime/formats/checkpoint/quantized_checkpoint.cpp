@@ -56,9 +56,11 @@ INSTANTIATE_TEST_SUITE_P(QuantizedCheckpoint, Fixture,
 
 TEST_P(Fixture, RoundTrip) {
   Scratch scratch;
-  std::string source = copyOf(scratch, GetParam()), packed = scratch / "packed",
-              again = scratch / "again", plain = scratch / "plain",
-              third = scratch / "third";
+  std::string source = copyOf(scratch, GetParam());
+  std::string packed = scratch / "packed";
+  std::string again = scratch / "again";
+  std::string plain = scratch / "plain";
+  std::string third = scratch / "third";
   putContent(source + "/tokenizer.json", "{}");
   putContent(source + "/pytorch_model.bin", "old");
   for (Scheme scheme :
@@ -76,8 +78,8 @@ TEST_P(Fixture, RoundTrip) {
     // The model reads like before, and its values are exactly the grid's.
     auto config = ModelConfig::read(packed);
     ASSERT_TRUE(config.isOk()) << config.status().message();
-    auto before = QuantizedCheckpoint::open(source),
-         after = QuantizedCheckpoint::open(packed);
+    auto before = QuantizedCheckpoint::open(source);
+    auto after = QuantizedCheckpoint::open(packed);
     ASSERT_TRUE(after.isOk()) << after.status().message();
     EXPECT_EQ(after->schemes(), std::vector<Scheme>{scheme});
     auto weights = checkWeights(*config, *after);
@@ -86,7 +88,8 @@ TEST_P(Fixture, RoundTrip) {
     EXPECT_EQ(after->names(), before->names());
     for (const std::string &name : names) {
       auto weight = *before->readAs(name, DType::kBF16);
-      int64_t n = weight.shape()[0], k = weight.shape()[1];
+      int64_t n = weight.shape()[0];
+      int64_t k = weight.shape()[1];
       std::vector<uint16_t> expected(static_cast<size_t>(n * k));
       ASSERT_EQ(numerics::fakeQuantizeMatrix(weight.as<uint16_t>(), n, k,
                                              scheme, expected.data()),
@@ -99,8 +102,8 @@ TEST_P(Fixture, RoundTrip) {
       // In the host layout it is the slab that quantizing into that layout
       // gives.
       numerics::PackedLayout host{n, k, scheme, Layout::kHost};
-      auto slab = *after->readSlab(name, Layout::kHost),
-           direct = *before->quantize(name, host);
+      auto slab = *after->readSlab(name, Layout::kHost);
+      auto direct = *before->quantize(name, host);
       ASSERT_EQ(slab.bytes(), direct.bytes());
       ASSERT_EQ(std::memcmp(slab.data(), direct.data(),
                             static_cast<size_t>(slab.bytes())),

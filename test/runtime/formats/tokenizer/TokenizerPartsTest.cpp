@@ -213,7 +213,8 @@ TEST(TokenDecoder, SaysWhatIsCertain) {
   auto steps = [](std::initializer_list<Json> parts) {
     return Json{{"type", "Sequence"}, {"decoders", std::vector<Json>(parts)}};
   };
-  Json bytes = {{"type", "ByteFallback"}}, fuse = {{"type", "Fuse"}};
+  Json bytes = {{"type", "ByteFallback"}};
+  Json fuse = {{"type", "Fuse"}};
   Json space = {
       {"type", "Replace"}, {"pattern", {{"String", "_"}}}, {"content", " "}};
   Json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
@@ -268,7 +269,8 @@ mergeSlowly(std::string_view piece,
   for (char c : piece)
     symbols.emplace_back(1, c);
   while (true) {
-    size_t bestRank = merges.size(), bestAt = 0;
+    size_t bestRank = merges.size();
+    size_t bestAt = 0;
     for (size_t i = 0; i + 1 < symbols.size(); ++i) {
       size_t rank =
           std::ranges::find(merges, std::pair(symbols[i], symbols[i + 1])) -

@@ -37,7 +37,8 @@ TEST_P(RecordedTokenizer, GivesTheRecordedIdsAndTexts) {
   for (const Json &sample : expected["cases"]) {
     std::string text = sample["text"];
     SCOPED_TRACE(sample["text"].dump());
-    Ids ids = sample["ids"], full = sample.value("ids_with_special", ids);
+    Ids ids = sample["ids"];
+    Ids full = sample.value("ids_with_special", ids);
     EXPECT_EQ(encodeOrFail(tokenizer, text), ids);
     EXPECT_EQ(encodeOrFail(tokenizer, text, true), full);
     EXPECT_EQ(tokenizer.decode(ids, false),
@@ -64,7 +65,8 @@ TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
     for (const Json &sample : expected[list]) {
       Ids ids = sample["ids"];
       StreamDecoder decoder(tokenizer, false);
-      std::string whole = tokenizer.decode(ids, false), streamed;
+      std::string whole = tokenizer.decode(ids, false);
+      std::string streamed;
       for (int32_t id : ids) {
         streamed += decoder.push(id);
         EXPECT_FALSE(findInvalidUtf8(streamed).has_value());
@@ -128,8 +130,8 @@ TEST(Tokenizer, DecodesWhatItEncodesForAllValidUtf8) {
 // Byte fallback loses nothing but the space that it puts before the text.
 TEST(Tokenizer, ByteFallbackDecodesWhatItEncodes) {
   std::mt19937 random(9);
-  Tokenizer llama2 = loadFixture("llama2_style"),
-            gemma = loadFixture("gemma_style");
+  Tokenizer llama2 = loadFixture("llama2_style");
+  Tokenizer gemma = loadFixture("gemma_style");
   for (int i = 0; i < 5000; ++i) {
     std::string text = randomText(random);
     ASSERT_EQ(llama2.decode(encodeOrFail(llama2, text), false), text);

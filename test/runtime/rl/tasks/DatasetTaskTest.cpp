@@ -52,16 +52,16 @@ TEST_F(DatasetTaskTest, HoldsOutByContentAndTakesEveryRowOnceInAnEpoch) {
       .path = write("all.jsonl", rowsOf(0, 400)), .seed = 3, .heldOutOneIn = 4};
   auto task = load(options);
   ASSERT_TRUE(task);
-  uint64_t training = *task->count(Split::kTrain),
-           heldOut = *task->count(Split::kHeldOut);
+  uint64_t training = *task->count(Split::kTrain);
+  uint64_t heldOut = *task->count(Split::kHeldOut);
   std::printf("%s\n", task->summary().c_str());
   EXPECT_EQ(training + heldOut, 400u);
   EXPECT_NEAR(static_cast<double>(heldOut), 100.0, 30.0);
   EXPECT_THAT(task->summary(),
               HasSubstr("400 prompts, " + std::to_string(heldOut) +
                         " of them held out"));
-  auto first = promptsOf(*task, Split::kTrain, 0, training),
-       second = promptsOf(*task, Split::kTrain, training, 2 * training);
+  auto first = promptsOf(*task, Split::kTrain, 0, training);
+  auto second = promptsOf(*task, Split::kTrain, training, 2 * training);
   auto held = promptsOf(*task, Split::kHeldOut, 0, heldOut);
   std::set<std::string> all(first.begin(), first.end());
   EXPECT_EQ(all.size(), training);

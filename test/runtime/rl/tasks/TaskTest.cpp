@@ -36,8 +36,9 @@ std::multiset<std::string> contentOf(std::string text) {
 
 TEST(Task, IsAPureFunctionOfSeedSplitAndIndex) {
   for (const char *name : {"addition", "countdown", "sort"}) {
-    auto first = make(name, {.seed = 5}), again = make(name, {.seed = 5}),
-         other = make(name, {.seed = 6});
+    auto first = make(name, {.seed = 5});
+    auto again = make(name, {.seed = 5});
+    auto other = make(name, {.seed = 6});
     int differ = 0;
     for (uint64_t index :
          {0ul, 1ul, 2ul, 77ul, 1ul << 31, 1ul << 33, (1ul << 63) + 5}) {
@@ -103,8 +104,8 @@ TEST(Addition, AddsAndHasNoLeadingZeros) {
   for (uint64_t i = 0; i < 2000; ++i) {
     Problem problem = task->problem(Split::kTrain, i);
     size_t plus = problem.prompt.find('+');
-    std::string a = problem.prompt.substr(0, plus),
-                b = problem.prompt.substr(plus + 1);
+    std::string a = problem.prompt.substr(0, plus);
+    std::string b = problem.prompt.substr(plus + 1);
     ASSERT_EQ(b.back(), '=');
     b.pop_back();
     for (const std::string &operand : {a, b}) {

@@ -43,8 +43,8 @@ Result enter(const char *name) {
   if (lost && std::strncmp(name, "cuGetError", 10) != 0)
     return lost;
   const char *fail = std::getenv("FAKE_CUDA_FAIL");
-  std::string list = fail ? std::string(",") + fail : "",
-              wanted = std::string(",") + name + "=";
+  std::string list = fail ? std::string(",") + fail : "";
+  std::string wanted = std::string(",") + name + "=";
   size_t at = list.find(wanted);
   if (at == list.npos)
     return kSuccess;
