@@ -2,8 +2,7 @@
 // verdict and the same warnings everywhere.
 #pragma once
 
-#include "runtime/formats/model/model_config.h"
-#include "runtime/formats/tokenizer/tokenizer.h"
+#include "runtime/formats/tokenizer/model_text.h"
 #include "runtime/train/model.h"
 #include "runtime/train/rounding.h"
 
@@ -36,32 +35,10 @@ inline Status printRounding(const Model &model, const GridChoice &choice) {
   return Status::ok();
 }
 
-// Text at the edges of a command: the tokenizer, and the tokens that end a
-// text.
-struct TextParts {
-  Tokenizer tokenizer;
-  std::vector<int32_t> stopTokens;
-};
-
-// Bad input when the tokenizer knows more tokens than the model, or when no
-// token ends a text: nothing would ever end.
-inline Result<TextParts> loadText(const std::string &folder,
+// The tokenizer and the tokens that end a text; warnings go to standard error.
+inline Result<ModelText> loadText(const std::string &folder,
                                   const ModelConfig &config) {
-  NIBBLE_ASSIGN(Tokenizer tokenizer, Tokenizer::load(folder));
-  for (const std::string &warning : tokenizer.warnings())
-    printWarnings({folder + ": tokenizer.json: " + warning});
-  if (tokenizer.vocabularySize() > config.vocabSize)
-    return Status::badInput(folder + ": tokenizer.json has " +
-                            std::to_string(tokenizer.vocabularySize()) +
-                            " tokens, config.json a vocabulary of " +
-                            std::to_string(config.vocabSize) +
-                            "; they are not of the same model");
-  if (config.eosTokens.empty())
-    return Status::badInput(folder +
-                            ": neither config.json nor generation_config.json "
-                            "has an eos_token_id; add one");
-  return TextParts{std::move(tokenizer),
-                   {config.eosTokens.begin(), config.eosTokens.end()}};
+  return loadModelText(folder, config, printWarning);
 }
 
 } // namespace nibble

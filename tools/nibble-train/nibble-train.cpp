@@ -4,7 +4,7 @@
 #include "runtime/drivers/device.h"
 #include "runtime/rl/config/program_properties.h"
 #include "tools/CommandLine.h"
-#include "tools/nibble-train/Training.h"
+#include "tools/nibble-train/TrainCommands.h"
 
 int main(int argc, char **argv) {
   CLI::App app("Trains and rolls out language models on bundles that nibble "

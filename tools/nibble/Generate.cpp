@@ -43,7 +43,7 @@ std::vector<std::string> readPrompts(std::istream &stream) {
 
 Status generate(GenerateArguments arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
-  NIBBLE_ASSIGN(TextParts text, loadText(arguments.model, model->config()));
+  NIBBLE_ASSIGN(ModelText text, loadText(arguments.model, model->config()));
   const Tokenizer &tokenizer = text.tokenizer;
   arguments.sampling.stopTokens = text.stopTokens;
   if (arguments.prompts.empty())

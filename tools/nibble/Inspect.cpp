@@ -21,7 +21,7 @@ Status inspect(const std::string &folder, bool listTensors) {
   // Weights alone are a checkpoint too; a tokenizer that is there must do.
   std::string tokens = "none";
   if (Tokenizer::isThere(folder)) {
-    NIBBLE_ASSIGN(TextParts text, loadText(folder, config));
+    NIBBLE_ASSIGN(ModelText text, loadText(folder, config));
     tokens = fmt::format("{} tokens", text.tokenizer.vocabularySize());
   } else {
     printWarnings(

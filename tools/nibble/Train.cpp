@@ -2,7 +2,7 @@
 #include "tools/nibble/Commands.h"
 
 #include "tools/CheckpointFolder.h"
-#include "tools/nibble-train/Training.h"
+#include "tools/nibble-train/TrainCommands.h"
 #include "tools/nibble/RunPrograms.h"
 
 #include <CLI/CLI.hpp>

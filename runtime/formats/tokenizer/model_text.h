@@ -1,0 +1,28 @@
+// The text side of a checkpoint folder: its tokenizer, and the tokens that end
+// a text.
+#pragma once
+
+#include "runtime/core/status.h"
+#include "runtime/formats/model/model_config.h"
+#include "runtime/formats/tokenizer/tokenizer.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace nibble {
+
+struct ModelText {
+  Tokenizer tokenizer;
+  std::vector<int32_t> stopTokens;
+};
+
+// `warn` gets each warning about the tokenizer as one line. Bad input when the
+// tokenizer knows more tokens than the model, or when no token ends a text:
+// then nothing would ever end.
+Result<ModelText>
+loadModelText(const std::string &folder, const ModelConfig &config,
+              const std::function<void(const std::string &)> &warn);
+
+} // namespace nibble
