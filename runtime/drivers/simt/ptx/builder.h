@@ -122,7 +122,9 @@ private:
 using Decoder = void (*)(Builder &);
 
 // The decoder of an opcode's first word, or null.
+// Asks findBitDecoder for what is no arithmetic.
 Decoder findIntegerDecoder(std::string_view head);
+Decoder findBitDecoder(std::string_view head);
 Decoder findFloatDecoder(std::string_view head);
 Decoder findConvertDecoder(std::string_view head);
 Decoder findMoveDecoder(std::string_view head);

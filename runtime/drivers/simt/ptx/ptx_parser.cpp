@@ -1,5 +1,6 @@
+// Parses PTX text into a module of functions, variables and statements.
 #include "runtime/drivers/simt/ptx/ptx.h"
-#include "runtime/drivers/simt/ptx/ptx_lexer.h"
+#include "runtime/drivers/simt/ptx/token_cursor.h"
 
 #include <cstring>
 
@@ -31,10 +32,9 @@ struct Scope {
 
 constexpr size_t kDeepest = 64;
 
-class Parser {
+class Parser : private TokenCursor {
 public:
-  explicit Parser(Module &module)
-      : module_(module), tokens_(tokenize(module.text)) {}
+  explicit Parser(Module &module) : TokenCursor(module), module_(module) {}
 
   Status run() {
     while (!atEnd()) {
@@ -44,55 +44,6 @@ public:
   }
 
 private:
-  const Token &peek(size_t ahead = 0) const {
-    return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
-  }
-  bool atEnd() const { return peek().kind == Token::kEnd; }
-  Token take() {
-    Token token = peek();
-    if (!atEnd())
-      ++position_;
-    return token;
-  }
-  bool isSign(char c, size_t ahead = 0) const {
-    return peek(ahead).kind == Token::kSign && peek(ahead).text[0] == c;
-  }
-  bool accept(char c) {
-    bool found = isSign(c);
-    position_ += found;
-    return found;
-  }
-  bool acceptWord(std::string_view word) {
-    bool found = peek().kind == Token::kWord && peek().text == word;
-    position_ += found;
-    return found;
-  }
-  Status error(std::string what) const {
-    uint32_t line = peek().line;
-    std::string_view text = line >= 1 && line <= module_.lines.size()
-                                ? module_.lines[line - 1]
-                                : std::string_view();
-    size_t begin = text.find_first_not_of(" \t");
-    text = begin == std::string_view::npos ? std::string_view()
-                                           : text.substr(begin);
-    return Status::badInput("PTX line " + std::to_string(line) + " `" +
-                            std::string(text) + "`: " + what);
-  }
-  Status expect(char c) {
-    if (accept(c))
-      return Status::ok();
-    return error("expected '" + std::string(1, c) + "' before '" +
-                 std::string(peek().text) + "'");
-  }
-  Result<uint64_t> integer() {
-    bool negative = accept('-');
-    if (peek().kind != Token::kInteger)
-      return error("expected an integer before '" + std::string(peek().text) +
-                   "'");
-    uint64_t value = take().bits;
-    return negative ? 0 - value : value;
-  }
-
   Status directive() {
     if (peek().kind != Token::kWord)
       return error("expected a directive");
@@ -144,12 +95,6 @@ private:
       return Status::ok();
     }
     return error("unknown directive " + std::string(word));
-  }
-
-  void skipLine() {
-    uint32_t line = peek().line;
-    while (!atEnd() && peek().line == line)
-      take();
   }
 
   // .space {.align n} .type {.ptr ...} name {[n]} {= value}
@@ -571,8 +516,6 @@ private:
   }
 
   Module &module_;
-  std::vector<Token> tokens_;
-  size_t position_ = 0;
   Function *current_ = nullptr;
   std::vector<Scope> scopes_;
   std::vector<std::pair<std::string_view, uint32_t>>
