@@ -54,13 +54,16 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     kernel = gpu::GPUFuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
     kernel->setAttr(hopper::kThreadsAttr, b.getI64IntegerAttr(spec.threads));
-    kernel->setAttr(hopper::kSharedBytesAttr, b.getI64IntegerAttr(spec.sharedBytes));
+    kernel->setAttr(hopper::kSharedBytesAttr,
+                    b.getI64IntegerAttr(spec.sharedBytes));
     kernel->setAttr(hopper::kClusterAttr, b.getI64IntegerAttr(spec.cluster));
     if (spec.blocksPerSM > 1)
-      kernel->setAttr(hopper::kBlocksPerSMAttr, b.getI64IntegerAttr(spec.blocksPerSM));
+      kernel->setAttr(hopper::kBlocksPerSMAttr,
+                      b.getI64IntegerAttr(spec.blocksPerSM));
     kernel->setAttr(hopper::kOverlapAttr, b.getUnitAttr());
     if (!spec.table.empty())
-      kernel->setAttr(hopper::kTableAttr, b.getI64IntegerAttr(spec.table.size()));
+      kernel->setAttr(hopper::kTableAttr,
+                      b.getI64IntegerAttr(spec.table.size()));
     if (spec.report)
       kernel->setAttr(hopper::kReportAttr, spec.report);
     Emitter e(loc, b.getContext());
@@ -93,9 +96,9 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
   SmallVector<Value> given =
       llvm::to_vector(llvm::concat<const Value>(spec.arguments, spec.table));
   hopper::LaunchOp::create(host, loc, symbol, grid[0], grid[1], grid[2], given,
-                   spec.operations, spec.touches,
-                   numbersOf(host, given, spec.partly),
-                   numbersOf(host, given, spec.consumed));
+                           spec.operations, spec.touches,
+                           numbersOf(host, given, spec.partly),
+                           numbersOf(host, given, spec.consumed));
 }
 
 Value Kernel::index(int64_t value) const {
