@@ -55,4 +55,16 @@ detail::orderOperands(const KernelOp &kernel, ArrayRef<nn::InPlacePair> inPlace,
   return ordered;
 }
 
+LogicalResult detail::checkSegments(kernel::ComputeOp op,
+                                    ArrayRef<int32_t> sizes, size_t operands) {
+  int64_t sum = 0;
+  for (int32_t size : sizes)
+    sum += size;
+  if (sum == static_cast<int64_t>(operands))
+    return success();
+  return op.emitOpError() << "has " << operands << " operands of "
+                          << op.getSource() << " but operandSegmentSizes of "
+                          << sum << "; say which optional operands are there";
+}
+
 } // namespace nibble::kernels

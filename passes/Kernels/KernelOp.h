@@ -70,6 +70,12 @@ llvm::FailureOr<llvm::SmallVector<mlir::Value>>
 orderOperands(const KernelOp &kernel, llvm::ArrayRef<nn::InPlacePair> inPlace,
               int operands, unsigned results);
 
+// Error unless the groups of operands, some of them optional, are as many
+// operands together.
+llvm::LogicalResult checkSegments(kernel::ComputeOp op,
+                                  llvm::ArrayRef<int32_t> sizes,
+                                  size_t operands);
+
 } // namespace detail
 
 // The operands and attributes of an `Op` over buffers.
@@ -92,6 +98,11 @@ public:
         kernel, nn::inPlacePairs<Op>(), detail::operandsOf<Op>(), resultsOf());
     if (failed(operands))
       return llvm::failure();
+    if constexpr (Op::template hasTrait<
+                      mlir::OpTrait::AttrSizedOperandSegments>())
+      if (failed(detail::checkSegments(op, view.properties_.operandSegmentSizes,
+                                       operands->size())))
+        return llvm::failure();
     view.operands_ = std::move(*operands);
     if (failed(view.adaptor().verify(op.getLoc())))
       return llvm::failure();

@@ -66,7 +66,7 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 // CHECK: hopper.wgmma %{{.*}} : vector<4xi32>, vector<16xf32>
 func.func @linear(%x: memref<?x256xbf16>, %w: memref<18432xi8>, %y: memref<?x128xbf16>) {
   kernel.compute "qat.linear" ins(%x, %w : memref<?x256xbf16>, memref<18432xi8>) outs(%y : memref<?x128xbf16>)
-      {parameters = {}, input_types = [tensor<?x256xbf16>, !qat.packed<128x256, <int4, group_size = 32>, hopper>], output_types = [tensor<?x128xbf16>]}
+      {parameters = {operandSegmentSizes = array<i32: 1, 1, 0, 0>}, input_types = [tensor<?x256xbf16>, !qat.packed<128x256, <int4, group_size = 32>, hopper>], output_types = [tensor<?x128xbf16>]}
   return
 }
 
