@@ -20,9 +20,12 @@ SwigluGradients swigluGradients(Emitter &b, Value dy, Value gate, Value up) {
   return {b.mul(b.mul(b.mul(dy, up), s), slope), b.mul(b.mul(dy, gate), s)};
 }
 
-Rotated rotate(Emitter &b, Value low, Value high, Value cos, Value sin) {
-  return {b.sub(b.mul(low, cos), b.mul(high, sin)),
-          b.add(b.mul(high, cos), b.mul(low, sin))};
+Value rotatedLow(Emitter &b, Value low, Value high, Value cos, Value sin) {
+  return b.sub(b.mul(low, cos), b.mul(high, sin));
+}
+
+Value rotatedHigh(Emitter &b, Value low, Value high, Value cos, Value sin) {
+  return b.add(b.mul(high, cos), b.mul(low, sin));
 }
 
 Value reciprocalRoot(Emitter &b, Value sum, int64_t size, double epsilon) {

@@ -18,12 +18,12 @@ struct SwigluGradients {
 SwigluGradients swigluGradients(Emitter &b, mlir::Value dy, mlir::Value gate,
                                 mlir::Value up);
 
-// nn.rope: elements i and i + D/2 of a head, turned by an angle.
-struct Rotated {
-  mlir::Value low, high;
-};
-Rotated rotate(Emitter &b, mlir::Value low, mlir::Value high, mlir::Value cos,
-               mlir::Value sin);
+// nn.rope: elements i (`low`) and i + D/2 (`high`) of a head, turned by an
+// angle. Each is made where it is stored, so that few values live at a time.
+mlir::Value rotatedLow(Emitter &b, mlir::Value low, mlir::Value high,
+                       mlir::Value cos, mlir::Value sin);
+mlir::Value rotatedHigh(Emitter &b, mlir::Value low, mlir::Value high,
+                        mlir::Value cos, mlir::Value sin);
 
 // nn.rms_norm: 1 / sqrt(sum / size + epsilon), `sum` of the squares of a row of
 // `size` elements.

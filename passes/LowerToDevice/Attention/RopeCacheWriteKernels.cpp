@@ -106,9 +106,12 @@ public:
         q = shape.norm.scaled(b, q, r, pair.weightHigh);
       }
       auto both = [&] {
-        auto [low, high] = kernels::rotate(b, p, q, pair.cos, pair.sin);
-        store(pair.column, b.round(low, element));
-        store(b.addI(pair.column, shape.half()), b.round(high, element));
+        store(
+            pair.column,
+            b.round(kernels::rotatedLow(b, p, q, pair.cos, pair.sin), element));
+        store(b.addI(pair.column, shape.half()),
+              b.round(kernels::rotatedHigh(b, p, q, pair.cos, pair.sin),
+                      element));
       };
       pair.inside ? b.ifThen(pair.inside, both) : both();
     }

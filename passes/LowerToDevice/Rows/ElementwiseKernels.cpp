@@ -261,9 +261,10 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
           s = b.neg(s);
         Value p = loadFloats(b, arguments[0], element, low, width),
               q = loadFloats(b, arguments[0], element, high, width);
-        auto [turnedLow, turnedHigh] = kernels::rotate(b, p, q, c, s);
-        storeFloats(b, turnedLow, arguments[3], element, low, width);
-        storeFloats(b, turnedHigh, arguments[3], element, high, width);
+        storeFloats(b, kernels::rotatedLow(b, p, q, c, s), arguments[3],
+                    element, low, width);
+        storeFloats(b, kernels::rotatedHigh(b, p, q, c, s), arguments[3],
+                    element, high, width);
       });
   return success();
 }

@@ -118,9 +118,8 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
           s = b.neg(s);
         Value p = loadPart(b, x, placeLow, count),
               q = loadPart(b, x, placeHigh, count);
-        auto [turnedLow, turnedHigh] = kernels::rotate(b, p, q, c, s);
-        storePart(b, turnedLow, y, placeLow, count);
-        storePart(b, turnedHigh, y, placeHigh, count);
+        storePart(b, kernels::rotatedLow(b, p, q, c, s), y, placeLow, count);
+        storePart(b, kernels::rotatedHigh(b, p, q, c, s), y, placeHigh, count);
       });
     });
   });
