@@ -13,11 +13,19 @@ Value swiglu(Emitter &b, Value gate, Value up, Type element) {
 
 // With s = 1 / (1 + exp(-gate)): dgate = dy * up * s * (1 + gate * (1 - s)),
 // dup = dy * gate * s.
-SwigluGradients swigluGradients(Emitter &b, Value dy, Value gate, Value up) {
+SwigluGradients::SwigluGradients(Emitter &b, Value dy, Value gate, Value up)
+    : b_(b), dy_(dy), gate_(gate), up_(up) {
   Value one = b.like(gate, 1);
-  Value s = b.div(one, b.add(one, b.exp(b.neg(gate))));
-  Value slope = b.add(one, b.mul(gate, b.sub(one, s)));
-  return {b.mul(b.mul(b.mul(dy, up), s), slope), b.mul(b.mul(dy, gate), s)};
+  sigmoid_ = b.div(one, b.add(one, b.exp(b.neg(gate))));
+  slope_ = b.add(one, b.mul(gate, b.sub(one, sigmoid_)));
+}
+
+Value SwigluGradients::ofGate() const {
+  return b_.mul(b_.mul(b_.mul(dy_, up_), sigmoid_), slope_);
+}
+
+Value SwigluGradients::ofUp() const {
+  return b_.mul(b_.mul(dy_, gate_), sigmoid_);
 }
 
 Value rotatedLow(Emitter &b, Value low, Value high, Value cos, Value sin) {

@@ -11,12 +11,21 @@ namespace nibble::kernels {
 mlir::Value swiglu(Emitter &b, mlir::Value gate, mlir::Value up,
                    mlir::Type element);
 
-// nn.swiglu_grad.
-struct SwigluGradients {
-  mlir::Value gate, up;
+// nn.swiglu_grad. Each gradient is made where it is stored.
+class SwigluGradients {
+public:
+  SwigluGradients(Emitter &b, mlir::Value dy, mlir::Value gate, mlir::Value up);
+  mlir::Value ofGate() const;
+  mlir::Value ofUp() const;
+
+private:
+  Emitter &b_;
+  mlir::Value dy_;
+  mlir::Value gate_;
+  mlir::Value up_;
+  mlir::Value sigmoid_; // of gate
+  mlir::Value slope_;   // 1 + gate * (1 - sigmoid)
 };
-SwigluGradients swigluGradients(Emitter &b, mlir::Value dy, mlir::Value gate,
-                                mlir::Value up);
 
 // nn.rope: elements i (`low`) and i + D/2 (`high`) of a head, turned by an
 // angle. Each is made where it is stored, so that few values live at a time.

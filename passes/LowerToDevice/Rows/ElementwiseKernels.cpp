@@ -309,9 +309,9 @@ LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor) {
         Value dy = loadFloats(b, arguments[0], element, first, width),
               gate = loadFloats(b, arguments[1], element, first, width);
         Value up = loadFloats(b, arguments[2], element, first, width);
-        auto [dgate, dup] = kernels::swigluGradients(b, dy, gate, up);
-        storeFloats(b, dgate, arguments[3], element, first, width);
-        storeFloats(b, dup, arguments[4], element, first, width);
+        kernels::SwigluGradients gradients(b, dy, gate, up);
+        storeFloats(b, gradients.ofGate(), arguments[3], element, first, width);
+        storeFloats(b, gradients.ofUp(), arguments[4], element, first, width);
       });
   return success();
 }

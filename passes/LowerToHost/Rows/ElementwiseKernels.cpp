@@ -153,9 +153,9 @@ LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor op) {
     Value dy = loadPart(b, op.getDy(), place, count);
     Value gate = loadPart(b, op.getGate(), place, count),
           up = loadPart(b, op.getUp(), place, count);
-    auto [dgate, dup] = kernels::swigluGradients(b, dy, gate, up);
-    storePart(b, dgate, k.result(0), place, count);
-    storePart(b, dup, k.result(1), place, count);
+    kernels::SwigluGradients gradients(b, dy, gate, up);
+    storePart(b, gradients.ofGate(), k.result(0), place, count);
+    storePart(b, gradients.ofUp(), k.result(1), place, count);
   });
   return success();
 }
