@@ -10,8 +10,8 @@
 
 namespace nibble {
 
-// Of an H200, as measured on random data: bytes/s copied (read plus written),
-// and operations/s of the matrix units on bf16.
+// What an H200 reached on random data: bytes/s copied (read plus written), and
+// operations/s of the matrix units on bf16.
 constexpr double kCopyRate = 4.3e12;
 constexpr double kMatrixRate = 790e12;
 

@@ -78,8 +78,8 @@ int64_t scalesPerSlabRow(const Scheme &scheme) {
              : std::max<int64_t>(1, kSlabColumns / scheme.groupSize);
 }
 
-// Of a layout in slabs: byte offset of the place of scale `index` in column
-// `slab` of slabs.
+// The byte offset of scale `index` in column `slab` of slabs; the layout is one
+// in slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
   int64_t groups = layout.groupsPerRow();

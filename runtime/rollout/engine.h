@@ -60,7 +60,7 @@ public:
   generate(std::span<const Request> requests, uint64_t weightVersion,
            const std::function<bool()> &stop = {});
 
-  // Of the last generate.
+  // Statistics of the last generate.
   const RolloutStatistics &statistics() const;
 
 private:

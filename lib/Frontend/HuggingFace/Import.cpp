@@ -22,7 +22,8 @@ std::string layerPrefix(int64_t layer) {
   return "model.layers." + std::to_string(layer) + ".";
 }
 
-// Of one decoder layer, names relative to "model.layers.<i>.".
+// The parameters of one decoder layer, with names relative to
+// "model.layers.<i>.".
 std::vector<ExpectedTensor> layerParameters(const ModelConfig &config) {
   std::vector<ExpectedTensor> parameters;
   std::string prefix = layerPrefix(0);

@@ -14,8 +14,8 @@ struct ExpectedTensor {
                  // norm or bias)
 };
 
-// Of one decoder in the order of its layers: embedding, layers, final norm,
-// head (absent when tied).
+// The tensors of one decoder in the order of its layers: embedding, layers,
+// final norm, head (absent when tied).
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);
 
 // Every expected tensor is there with its shape and a floating-point dtype,

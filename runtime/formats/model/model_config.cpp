@@ -351,8 +351,8 @@ Result<ModelConfig> ModelConfig::parse(const Json &config,
 
   NIBBLE_ASSIGN(bool attentionBias,
                 boolFieldOr(config, "attention_bias", where, false));
-  // Of qwen2 the bias of q, k and v is no choice; qwen2 and qwen3 have no bias
-  // in the MLP.
+  // qwen2 always has a bias of q, k and v; qwen2 and qwen3 have no bias in the
+  // MLP.
   model.qkvBias = isQwen2 || attentionBias;
   model.outputBias = !isQwen2 && attentionBias;
   NIBBLE_ASSIGN(bool mlpBias, boolFieldOr(config, "mlp_bias", where, false));

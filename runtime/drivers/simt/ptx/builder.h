@@ -87,8 +87,8 @@ public:
   // A value of `width` bytes a lane. A float constant becomes one of `width`
   // bytes.
   uint32_t source(const Operand &operand, uint32_t width);
-  // Of whatever width the register has; constants take `otherwise`. The width
-  // comes back in `width`.
+  // A source of whatever width the register has; constants take `otherwise`.
+  // The width comes back in `width`.
   uint32_t sourceAny(const Operand &operand, uint32_t otherwise,
                      uint32_t &width);
   // kNone for _.
