@@ -1,6 +1,6 @@
 #include "benchmarks/Figure.h"
 
-#include "runtime/core/profile.h"
+#include "runtime/core/program/profile.h"
 
 #include <algorithm>
 #include <chrono>

@@ -3,7 +3,7 @@
 // never reads it.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <cstdint>
 #include <vector>

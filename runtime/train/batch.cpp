@@ -1,6 +1,6 @@
 #include "runtime/train/batch.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

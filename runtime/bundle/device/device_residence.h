@@ -2,7 +2,7 @@
 // share.
 #pragma once
 
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 #include "runtime/drivers/device.h"
 
 #include <map>

@@ -1,4 +1,4 @@
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 
 #include "runtime/core/guarded_call.h"
 

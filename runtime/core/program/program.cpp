@@ -1,4 +1,4 @@
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include "runtime/core/guarded_call.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/core/profile.h"
+#include "runtime/core/program/profile.h"
 
 #include "include/nibble/ABI.h"
 

@@ -1,4 +1,4 @@
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

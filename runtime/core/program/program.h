@@ -4,7 +4,7 @@
 
 #include "include/nibble/ABI.h"
 #include "runtime/core/arena.h"
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 

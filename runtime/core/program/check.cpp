@@ -1,4 +1,4 @@
-#include "runtime/core/check.h"
+#include "runtime/core/program/check.h"
 
 #include "include/nibble/ABI.h"
 #include "lib/Numerics/bf16.h"

@@ -1,4 +1,4 @@
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 
 #include <algorithm>
 #include <cstring>
