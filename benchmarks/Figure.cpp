@@ -1,7 +1,7 @@
 // Times calls and prints each figure beside its limit.
 #include "benchmarks/Figure.h"
 
-#include "runtime/core/profile.h"
+#include "runtime/core/program/profile.h"
 
 #include <algorithm>
 #include <chrono>

@@ -9,14 +9,14 @@
 
 namespace nibble::benchmarks {
 
-// Of this machine, with the threads of the run: float32 operations and bytes
-// read a second.
+// What this machine reaches with the threads of the run: float32 operations
+// and bytes read, both a second.
 struct Limits {
   double fma = 0, read = 0;
 };
 
-// Of one call: the median of the repetitions, which counts, and the best, which
-// says how much the machine was shared.
+// How long one call takes: the median of the repetitions, which counts, and the
+// best, which says how much the machine was shared.
 struct Seconds {
   double median = 0, best = 0;
 };

@@ -3,7 +3,7 @@
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 #include "runtime/rollout/cache.h"
 
 #include <fmt/format.h>

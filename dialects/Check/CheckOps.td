@@ -14,7 +14,7 @@ def Check_Dialect : Dialect {
   let description = [{
     A check compares two tensors while the program runs. What does not hold is recorded, with the op's location, and the program goes on,
     so that one run reports every failure; `nibble-run` prints them and exits with 1. Bufferization turns the operands into
-    buffers, `nibble-lower-checks` the op into a call of the runtime (runtime/core/check.h).
+    buffers, `nibble-lower-checks` the op into a call of the runtime (runtime/core/program/check.h).
   }];
 }
 

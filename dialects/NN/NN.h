@@ -26,12 +26,12 @@ namespace nibble::nn {
 inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
 inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
 inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
-// Of a parameter: the argument is the transpose of the graph's tensor of that
+// Stands on a parameter that is the transpose of the graph's tensor of that
 // name (nibble-recognize-linear).
 inline constexpr llvm::StringLiteral kTransposedAttr = "nn.transposed";
-// Of a result.
+// Names a result.
 inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
-// Of an argument that was a packed weight before bufferization: its type.
+// Holds the type of an argument that was a packed weight before bufferization.
 inline constexpr llvm::StringLiteral kPackedAttr = "nn.packed";
 
 } // namespace nibble::nn

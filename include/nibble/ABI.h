@@ -109,8 +109,9 @@ void nibble_check_expect_close(const char *where, int64_t is_float,
                                int64_t ulp, double relative);
 
 /* A clock in nanoseconds, and the time since `began` added to what the kernel
- * `label` has taken (runtime/core/profile.h). A program calls these only when
- * it was compiled to be timed. `label` outlives the program's calls. */
+ * `label` has taken (runtime/core/program/profile.h). A program calls these
+ * only when it was compiled to be timed. `label` outlives the program's calls.
+ */
 int64_t nibble_profile_begin(void);
 void nibble_profile_end(const char *label, int64_t began);
 

@@ -5,7 +5,7 @@
 #include "lib/KnownTargets/gpu.h"
 #include "lib/Target/NVPTX/Assemble.h"
 #include "runtime/bundle/device/device_program.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 #include "runtime/core/status.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -29,7 +29,7 @@ struct HostOptions {
   std::string cpu =
       "host"; // or a name LLVM knows; see lib/Target/Host/Machine.h
   bool dumpLLVM = false;
-  bool profile = false; // times each kernel; see runtime/core/profile.h
+  bool profile = false; // times each kernel; see runtime/core/program/profile.h
 };
 
 // Pipeline of a module that others wrote, before it is compiled for the host:

@@ -72,8 +72,8 @@ void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
   }
 }
 
-// Of a layout in slabs: byte offset of the place of scale `index` in column
-// `slab` of slabs.
+// The byte offset of scale `index` in column `slab` of slabs; the layout is one
+// in slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
   int64_t groups = layout.groupsPerRow();

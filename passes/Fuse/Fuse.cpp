@@ -97,7 +97,7 @@ public:
   }
 };
 
-// Of an addition the operand that a linear made for it alone; the other operand
+// The operand of an addition that a linear made for it alone; the other operand
 // becomes what is added.
 template <typename LinearOp>
 LinearOp linearAddedTo(arith::AddFOp add, Value &other) {

@@ -8,7 +8,8 @@
 
 namespace nibble::elementary {
 
-// Of float32 values, scalars or vectors; arith and math ops are left behind.
+// Functions of float32 values, scalars or vectors; they leave arith and math
+// ops behind.
 mlir::Value exp(mlir::ImplicitLocOpBuilder &b,
                 mlir::Value x); // relative error < 2^-22.5; 0 below -104,
                                 // infinity above 88.73

@@ -33,8 +33,8 @@ bool isLanewise(Operation &op) {
              op);
 }
 
-// Of the loop over the last dimension: an operand's elements lie side by side,
-// or it has one for all of them.
+// How the loop over the last dimension reads an operand: its elements lie side
+// by side, or it has one for all of them.
 enum class Access { kLanes, kSplat, kOther };
 
 // Elements of these types may be computed with in lanes. A copy may have any

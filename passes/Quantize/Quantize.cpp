@@ -75,7 +75,7 @@ private:
   const Recipe &recipe_;
   // Functions whose own names the recipe judges, not those of their callers.
   SmallVector<func::FuncOp> judged_;
-  // Of each function the copies there are, by which arguments they quantize.
+  // The copies of each function, by which arguments they quantize.
   std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies_;
   // What isWeightOfLinear found out.
   DenseMap<Value, bool> weights_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/bundle/bundle.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <string>
 #include <string_view>

@@ -3,7 +3,7 @@
 
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/device/device_backend.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <memory>
 #include <string>

@@ -195,8 +195,8 @@ namespace {
 
 thread_local Arena *currentArena = nullptr;
 
-// Of threads that generated code started itself; their blocks are released
-// before the call returns.
+// The arena of threads that generated code started itself; their blocks are
+// released before the call returns.
 Arena &sharedArena() {
   static Arena arena;
   return arena;

@@ -44,7 +44,7 @@ public:
   AtomicFolder &operator=(AtomicFolder &&) = delete;
   ~AtomicFolder();
 
-  // Of the folder while it is filled.
+  // Where the folder is while it is filled.
   const std::string &path() const { return temporary_; }
   std::string operator/(const std::string &name) const {
     return temporary_ + "/" + name;

@@ -8,7 +8,7 @@
 
 namespace nibble {
 
-// Of all updates of a step.
+// Sums over all updates of a step.
 struct UpdateTotals {
   int64_t updates = 0, moving = 0,
           tokens = 0; // moving: updates that could move a weight

@@ -1,7 +1,7 @@
 // Fills the tensors of a call from the scheduler's plan.
 #include "runtime/rollout/batch.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // The input tensors of one call of `forward`, built from a plan.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 #include "runtime/rollout/scheduler.h"
 
 #include <cstdint>

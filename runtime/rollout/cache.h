@@ -3,7 +3,7 @@
 // never reads it.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <cstdint>
 #include <vector>
@@ -20,7 +20,7 @@ public:
 
   // Tokens a page holds.
   int64_t pageSize() const { return pageSize_; }
-  // Of one page over all layers, keys and values.
+  // Bytes of one page over all layers, keys and values.
   int64_t bytesPerPage() const { return bytesPerPage_; }
 
   // Takes the memory and binds it.

@@ -1,7 +1,7 @@
 // Draws tokens by the program's own function or by threads of the host.
 #include "runtime/rollout/draw.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

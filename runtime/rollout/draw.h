@@ -4,7 +4,7 @@
 // same token of the same logits (N16).
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 #include "runtime/rollout/sampler.h"
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 // size, with how much cache or how many threads.
 #pragma once
 
-#include "runtime/core/bind.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/bind.h"
+#include "runtime/core/program/program.h"
 #include "runtime/rollout/request.h"
 
 #include <functional>
@@ -63,7 +63,7 @@ public:
   generate(std::span<const Request> requests, uint64_t weightVersion,
            const std::function<bool()> &stop = {});
 
-  // Of the last generate.
+  // Statistics of the last generate.
   const RolloutStatistics &statistics() const;
 
 private:

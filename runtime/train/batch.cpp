@@ -1,7 +1,7 @@
 // Cuts sequences into calls and fills the tensors of each.
 #include "runtime/train/batch.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

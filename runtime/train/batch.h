@@ -1,7 +1,7 @@
 // Sequences to train on, and their way into the flat inputs of a training call.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <cstdint>
 #include <span>

@@ -2,7 +2,7 @@
 // `log_probability`, call by call.
 #pragma once
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 #include "runtime/train/batch.h"
 
 #include <map>

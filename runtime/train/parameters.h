@@ -5,12 +5,12 @@
 // training and rollout read, so publishing new weights is nothing but counting
 // their version. A program for a device has that copy on the device, and the
 // host has none: what it reads and writes goes through a small piece of its
-// memory (runtime/core/residence.h).
+// memory (runtime/core/program/residence.h).
 #pragma once
 
 #include "lib/Numerics/pack.h"
-#include "runtime/core/bind.h"
-#include "runtime/core/residence.h"
+#include "runtime/core/program/bind.h"
+#include "runtime/core/program/residence.h"
 
 #include <cstdint>
 #include <map>

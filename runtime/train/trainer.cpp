@@ -1,7 +1,7 @@
 // Runs the microbatches of a step, clips, and updates.
 #include "runtime/train/trainer.h"
 
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

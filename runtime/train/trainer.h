@@ -46,8 +46,8 @@ public:
   // the tensor.
   Result<StepResult> step(std::span<const TrainSequence> sequences);
 
-  // Of every row under the present weights. Usage error when the program has no
-  // `log_probability`.
+  // Log-probabilities of every row under the present weights. Usage error when
+  // the program has no `log_probability`.
   Result<RowValues> logProbability(std::span<const TrainSequence> sequences);
   bool hasLogProbability() const { return logProbability_.has_value(); }
 

@@ -2,7 +2,7 @@
 // then a checkpoint or random weights.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 #include "runtime/formats/checkpoint/safetensors.h"
 #include "runtime/formats/json.h"
 #include "runtime/train/parameters.h"

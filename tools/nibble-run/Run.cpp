@@ -3,8 +3,8 @@
 
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/half.h"
-#include "runtime/core/check.h"
-#include "runtime/core/profile.h"
+#include "runtime/core/program/check.h"
+#include "runtime/core/program/profile.h"
 #include "tools/CheckpointFolder.h"
 #include "tools/nibble-run/Inputs.h"
 

@@ -1,7 +1,7 @@
 // What nibble-run does, apart from its command line. Neither MLIR nor LLVM.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <CLI/CLI.hpp>
 

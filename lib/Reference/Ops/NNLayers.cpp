@@ -85,8 +85,8 @@ LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   return success();
 }
 
-// Of each head, element i and element i + D/2 are turned as the two coordinates
-// of a point; `inverse` turns back.
+// Elements i and i + D/2 of each head are turned as the two coordinates of a
+// point; `inverse` turns back.
 LogicalResult rope(nn::RopeOp op, Call &call) {
   const ReferenceValue &x = call[op.getX()];
   const ReferenceValue &cosines = call[op.getCos()];

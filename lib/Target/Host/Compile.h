@@ -14,7 +14,7 @@ namespace nibble::host {
 struct CompileOptions {
   std::string cpu = "host"; // see describeCpu
   bool dumpLLVM = false;    // prints the optimized LLVM IR to standard error
-  bool profile = false;     // times each kernel; see runtime/core/profile.h
+  bool profile = false; // times each kernel; see runtime/core/program/profile.h
 };
 
 // Code in memory. The program's table and functions live as long as this does.

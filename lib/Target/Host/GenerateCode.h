@@ -34,7 +34,8 @@ struct Code {
 mlir::FailureOr<Code> generate(mlir::ModuleOp module,
                                const CompileOptions &options, bool library);
 
-// Of the C function through which the runtime enters the function `name`.
+// The symbol of the C function through which the runtime enters the function
+// `name`.
 std::string entrySymbol(llvm::StringRef name);
 
 mlir::LogicalResult report(mlir::ModuleOp module, llvm::Error error);

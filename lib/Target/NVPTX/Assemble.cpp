@@ -85,7 +85,7 @@ static Status refusal(const std::string &ptxas, int code,
   for (StringRef line : llvm::split(log, '\n'))
     if (first.empty() && (line.contains("error") || line.contains("fatal")))
       first = line.trim().str();
-  // Of a .version or a -arch that came after it.
+  // This ptxas is older than the .version or the -arch.
   if (StringRef(first).contains("Unsupported .version") ||
       StringRef(first).contains("is not defined for option 'gpu-name'"))
     return Status::environment(

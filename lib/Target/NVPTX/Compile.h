@@ -29,8 +29,8 @@ mlir::FailureOr<DeviceProgram> compileCommands(mlir::ModuleOp module);
 mlir::LogicalResult compileKernels(mlir::ModuleOp module,
                                    DeviceProgram &program);
 
-// Of a module that has its target and whose kernels were written: the commands
-// of its functions, and the PTX of its kernels once they are llvm.func.
+// The commands of the functions of a module whose kernels were written, and the
+// PTX of its kernels once they are llvm.func.
 mlir::FailureOr<DeviceProgram> translateCommands(mlir::ModuleOp module);
 mlir::FailureOr<std::string> translateKernels(mlir::ModuleOp module);
 

@@ -53,8 +53,8 @@ private:
     llvm::SmallVector<Place, 1> places;
     // What arrived.
     mlir::Value gradient;
-    // Of the result's shape. Shared: the result, and how many terms are equal
-    // to it. Selected: the place of the term that was taken, or where
+    // Values of the result's shape. Shared: the result, and how many terms are
+    // equal to it. Selected: the place of the term that was taken, or where
     // `isNumbered` its iteration number among the reduction loops.
     llvm::SmallVector<mlir::Value, 2> further;
     bool isNumbered = false;

@@ -31,7 +31,7 @@ struct Shape {
     return width;
   }
   int64_t pieces() const { return half() / width(); }
-  // Of the tile of keys, elements from one token to the next: rows are aligned,
+  // Elements from one token of the tile of keys to the next: rows are aligned,
   // and banks differ.
   int64_t stride() const { return size + std::max<int64_t>(width(), 2); }
   int64_t tileBytes() const { return (kTokens * stride() * 2 + 7) / 8 * 8; }

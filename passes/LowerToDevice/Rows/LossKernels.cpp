@@ -56,10 +56,10 @@ struct LogitParts {
   }
 };
 
-// Of a part: m = max x, z = sum of exp(x - m), and the sum of exp(x - m) * (x -
-// m), no term of which has the other sign, so that nothing cancels. Division by
-// a positive temperature keeps the order, rounding included, so the maximum of
-// the quotients is the quotient of the maximum.
+// Each part gives m = max x, z = sum of exp(x - m), and the sum of exp(x - m) *
+// (x - m). No term of the last has the other sign, so nothing cancels. Division
+// by a positive temperature keeps the order, rounding included, so the maximum
+// of the quotients is the quotient of the maximum.
 void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
                  const LogitParts &logits, Value sums) {
   LaunchSpec spec;

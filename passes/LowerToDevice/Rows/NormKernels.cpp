@@ -29,7 +29,7 @@ Value anew(Emitter &b, Value vector) {
                    vector.getType());
 }
 
-// Of a row in registers: it is read once, and its weights come while it is
+// A row that fits registers is read once, and its weights come while it is
 // still on its way.
 void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments,
                   Value row) {
@@ -59,7 +59,7 @@ void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments,
   }
 }
 
-// Of a row that is too long for that, read a second time.
+// A row that is too long for that is read a second time.
 void scaleRow(Emitter &b, const NormRows &norm, ValueRange arguments,
               Value row) {
   Value r = b.splat(norm.reciprocalRoot(b, arguments[0], row), norm.width);

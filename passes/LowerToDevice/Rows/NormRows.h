@@ -18,7 +18,7 @@ struct NormRows {
   NormRows(int64_t size, mlir::Type element, double epsilon);
 
   std::string key(llvm::StringRef name) const;
-  // Of a buffer of whole rows, an index value on the host.
+  // The number of rows of a buffer of whole rows, an index value on the host.
   Value count(Kernel &k, Value x) const {
     return k.mul(k.extent(x, 0), k.index(columnsOf(x) / size));
   }

@@ -107,8 +107,8 @@ Value weightOf(Emitter &b, const SampleRows &shape, Value column, Value vector,
   return sum;
 }
 
-// Of a thread's share of a part. A loop: written out, the polynomials would not
-// fit into the cache of instructions.
+// The sum over a thread's share of a part. It is a loop: written out, the
+// polynomials would not fit into the cache of instructions.
 Value weightOfPart(Emitter &b, const SampleRows &shape, Value logits, Value row,
                    Value part, Weight weight) {
   return b.loop(

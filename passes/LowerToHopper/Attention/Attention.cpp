@@ -109,7 +109,7 @@ BatchTile findTile(Emitter &b, Value sequences, Value count, Value number,
       });
   BatchTile result;
   result.found = b.less(b.i32(0), carried[1]);
-  // Of a sequence that is not there: the first, unused.
+  // A sequence that is not there becomes the first, which nobody uses then.
   result.sequence = b.subI(b.maxI(carried[1], b.i32(1)), 1);
   result.begin = startOf(result.sequence);
   result.end = startOf(b.addI(result.sequence, 1));

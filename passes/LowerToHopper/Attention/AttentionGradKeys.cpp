@@ -142,7 +142,7 @@ private:
                          b.atByte(slot, shape.tileBytes()), ring, use);
   }
 
-  // Of the batch's token, its first row's statistics.
+  // The place of the statistics of the first row of a token of the batch.
   Value cellOf(Value token) {
     return b.mulI(b.addI(b.mulI(kvHead, tokens), token), shape.group);
   }
@@ -214,7 +214,7 @@ private:
   Value statisticAt(Value slot, Value row) {
     return b.at(b.atByte(slot, shape.tileBytes()), b.getF32Type(), row);
   }
-  // Of the thread's two columns of the 8 of number j.
+  // The statistics of the thread's two columns of the 8 columns of number j.
   Value statistics(Value slot, int64_t j, Value shift) {
     Value first = statisticAt(slot, b.addI(b.addI(pair, shift), 8 * j));
     return b.fromElements({b.load(first, b.getF32Type()),

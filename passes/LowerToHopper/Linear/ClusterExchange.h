@@ -22,7 +22,7 @@ public:
   ClusterExchange(Emitter &b, int64_t offset, int64_t bytes, int64_t blocks,
                   int64_t threads)
       : b(b), offset(offset), bytes(bytes), blocks(blocks), threads(threads) {}
-  // Of shared memory, in all.
+  // All shared memory that the exchange takes.
   static int64_t sharedBytes(int64_t bytes) { return bytes + 16; }
 
   void init();   // by one thread of each block, before the fence of RingInitOp

@@ -89,7 +89,7 @@ private:
   // another one takes longer for the stage.
   mlir::Value stageOfWarps(WarpProduct &product, mlir::Value use,
                            mlir::Value slot, mlir::Value sums);
-  // Of a copy of `slab`, since what it keeps is of one branch.
+  // Takes a copy of `slab`: what it keeps belongs to one branch.
   mlir::Value productOfWarp(WarpProduct &product, mlir::Value slot,
                             SlabFragments slab, bool small, mlir::Value sums);
   // Two buffers of fragments: while the instructions of one run, the codes of
@@ -107,7 +107,7 @@ private:
   mlir::Value sumOf(mlir::Value first, mlir::Value end, mlir::Value sums);
   mlir::Value sumOf(mlir::Value first, mlir::Value end, bool small,
                     mlir::Value sums);
-  // Of the thread: column of the pair in each 8.
+  // The column of the thread's pair in each 8 columns.
   mlir::Value pairColumn() { return b.mulI(b.remI(b.thread(), 4), 2); }
   // Visits the thread's pairs of c inside the matrix: index of the first of the
   // two sums, and its address.
@@ -127,7 +127,7 @@ private:
   std::pair<mlir::Value, mlir::Value> ownerOf(mlir::Value row, int64_t part);
   void storeChunk(mlir::Value staged, mlir::Value token, mlir::Value m,
                   int64_t width);
-  // Of the rounded sums, as the ops one after another.
+  // swiglu of the rounded sums, with the bits of the ops one after another.
   mlir::Value paired(mlir::Value gate, mlir::Value up);
   // Bias and residual, and to memory.
   void finishChunk(mlir::Value value, mlir::Value token, mlir::Value m,

@@ -42,16 +42,16 @@ struct MatrixSpec {
   int64_t givenStages = 0;      // 0: as many as fit and help
   mlir::Type element;           // of kTokens: bf16 or f32
   bool bias = false, residual = false;
-  // Of kTokens, bf16, without bias and residual: one warpgroup has 64 rows of
-  // `a`, the other the same rows of `pairedA`, and y is swiglu(x aT, x
-  // pairedAT), [n, m]. Splits are those of `a` by itself.
+  // y is swiglu(x aT, x pairedAT), [n, m]: one warpgroup has 64 rows of `a`,
+  // the other the same rows of `pairedA`. Only for kTokens of bf16 without bias
+  // and residual. Splits are those of `a` by itself.
   bool swiglu = false;
-  // Of kPacked: the weight was there before the kernel before this one began,
-  // so its first stages are fetched while that still runs (programmatic
-  // dependent launch).
+  // The weight is complete before the previous kernel starts, so its first
+  // stages are fetched while that still runs (programmatic dependent launch).
+  // Only for kPacked.
   bool early = false;
   bool wholeRows = true; // m is a multiple of 8: rows of y are 16-byte aligned
-  // Of tiles of 64: splits run side by side, as with fewer columns.
+  // Splits of a tile of 64 run side by side, as with fewer columns.
   bool beside = false;
   // Blocks, a cluster, of neighbouring rows of m: each fetches its part of B
   // and sends it to all. 1, or 2 of tiles of 128 and 256.
@@ -91,12 +91,12 @@ struct MatrixSpec {
   // columns are few and A is in registers.
   bool byWarps() const { return a == Operand::kPacked && tile <= 16; }
   int64_t ringBytes() const { return stages() * (stageBytes() + 16); }
-  // Of the sums so far, while a block makes one split after the other: how many
-  // of a thread's tile / 2 wait in shared memory, a multiple of 4, and where.
+  // How many of a thread's tile / 2 sums wait in shared memory while a block
+  // makes one split after the other, a multiple of 4; and where.
   int64_t totalsInShared() const;
   int64_t totalsAt() const { return ringBytes(); }
-  // Of kPacked, by warpgroups: whether a block first looks whether all its
-  // scales are small, and where its warps say so.
+  // Whether a block first looks whether all its scales are small, and where its
+  // warps say so. Only for kPacked by warpgroups.
   bool choosesDecode() const {
     return a == Operand::kPacked && !byWarps() && scalesPerSlabRow <= 4;
   }

@@ -10,7 +10,7 @@ namespace nibble::hopper {
 // below.
 mlir::Value rowInGroup(Emitter &b);
 
-// Of one stage of a ring.
+// The fragments of one stage of a ring.
 class SlabFragments {
 public:
   // `slot`: where the stage is, `step`: its number from the beginning of the

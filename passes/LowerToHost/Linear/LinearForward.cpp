@@ -28,7 +28,7 @@ struct Forward {
   Value source; // the op's x, bf16 or float32
   Value tokens; // index
   Value x;      // [T, at least steps * 16] float32
-  // Of a register tile. Six tokens and four rows read ten vectors for 24
+  // The register tile. Six tokens and four rows read ten vectors for 24
   // multiply-adds; and while they walk along K the four rows stay in the
   // first-level cache, or near it.
   int64_t tileTokens = 6, panelRows = 4;

@@ -10,8 +10,9 @@ static Value maxHalves(Emitter &b, Value x, Value y) {
   return arith::MaxUIOp::create(b, x, y);
 }
 
-// Of two vectors of eight words those whose `distance` bit is clear and those
-// where it is set, x's and y's in turns of `distance`, and the larger of both.
+// The larger of two halves of x and y, vectors of eight words: the words whose
+// `distance` bit is clear and those where it is set, x's and y's in turns of
+// `distance`.
 static Value mergeMax(Emitter &b, Value x, Value y, int64_t distance) {
   SmallVector<int64_t> low, high;
   for (int64_t lane = 0; lane < kScaleLanes; ++lane) {

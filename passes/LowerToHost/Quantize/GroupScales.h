@@ -8,7 +8,7 @@ namespace nibble::host {
 
 inline constexpr int64_t kScaleLanes = 8;
 
-// Of one row of a bf16 matrix.
+// The scales of the groups of one row of a bf16 matrix.
 struct GroupScales {
   int64_t groups,
       size; // of how many groups, of how many elements (a multiple of sixteen)

@@ -85,8 +85,8 @@ struct Quantizer {
   // The scale of the group or block that begins at step `step` of a block.
   virtual void onScale(Value row, Value block, int64_t step,
                        const GridScale &scale) = 0;
-  // Of group `first` of the row and those after it, as they are stored: one a
-  // lane.
+  // The scales of group `first` of the row and of those after it, as they are
+  // stored: one a lane.
   virtual void onScales(Value row, Value first, Value stored) = 0;
   // The codes of a block of a row as Grid::quantize gives them, and each step's
   // scale.

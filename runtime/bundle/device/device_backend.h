@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/bundle/device/executor.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 namespace nibble {
 

@@ -2,7 +2,7 @@
 // share.
 #pragma once
 
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 #include "runtime/drivers/device.h"
 
 #include <map>
@@ -45,7 +45,7 @@ public:
   Result<DeviceAddress> addressOf(const TensorView &tensor) const;
   // Another number after each change of where tensors are.
   uint64_t version() const { return version_; }
-  // Of mirrors and of memory of the device alone.
+  // Bytes of mirrors and of memory of the device alone.
   int64_t bytes() const { return bytes_; }
 
   // At least `bytes` bytes for one call; the content is undefined. Environment

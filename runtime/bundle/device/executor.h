@@ -137,7 +137,8 @@ private:
   std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
   std::map<std::pair<int, int>, Kept>
       kept_; // by function and result; result -1: what comes back in one piece
-  // Of the call at hand: buffers that have their own place, and the piece.
+  // What the call at hand uses: buffers that have their own place, and the
+  // piece.
   std::vector<std::pair<int32_t, DeviceAddress>> placed_;
   Kept piece_;
   std::vector<std::byte> staging_;

@@ -1,10 +1,10 @@
 // A folder of weights: one model.safetensors, or shards with
 // model.safetensors.index.json. Tensors are read when asked for.
 //
-// Of the index: file names are plain names in the folder and no link leaves it;
-// every mapped tensor is in its shard, every tensor of a shard is mapped to it,
-// so that no tensor exists twice and none is lost. A wrong total_size is a
-// warning. The index wins when both exist.
+// The index is checked: file names are plain names in the folder and no link
+// leaves it; every mapped tensor is in its shard, and every tensor of a shard
+// is mapped to it. So no tensor exists twice and none is lost. A wrong
+// total_size is a warning. The index wins when both exist.
 #pragma once
 
 #include "runtime/formats/checkpoint/safetensors.h"
@@ -68,8 +68,8 @@ inline constexpr const char *kIndexFile = "model.safetensors.index.json";
 // dtypes.
 Result<Tensor> convert(const Tensor &tensor, DType dtype);
 
-// Of a floating-point tensor (others have none): how many elements are no
-// numbers, and the index of the first of them.
+// How many elements of a floating-point tensor are no numbers, and the index of
+// the first of them. Other tensors have none.
 struct WeightScan {
   int64_t nans = 0, infinities = 0, denormals = 0;
   int64_t firstNotFinite = -1;

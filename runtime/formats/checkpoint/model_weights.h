@@ -21,8 +21,8 @@ std::vector<ExpectedTensor> layerTensors(const ModelConfig &config,
 // Before the names of the tensors of layer i: "model.layers.<i>.".
 std::string layerPrefix(int64_t layer);
 
-// Of one decoder in the order of its layers: embedding, layers, final norm,
-// head (absent when tied).
+// The tensors of one decoder in the order of its layers: embedding, layers,
+// final norm, head (absent when tied).
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);
 
 // Every expected tensor is there with its shape and a floating-point dtype,

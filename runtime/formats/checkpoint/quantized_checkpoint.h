@@ -37,7 +37,7 @@ public:
 
   const std::string &folder() const { return files_.folder(); }
   const Checkpoint &files() const { return files_; }
-  // Of the model, sorted: X.weight, never X.weight_packed.
+  // The names of the model's tensors, sorted: X.weight, never X.weight_packed.
   const std::vector<std::string> &names() const { return names_; }
   struct Info {
     DType dtype; // of a packed tensor that of its scales

@@ -37,9 +37,10 @@ struct ModelConfig {
   }
   int64_t layerCount() const { return static_cast<int64_t>(layers.size()); }
 
-  // Of folder/config.json and, when it is there, folder/generation_config.json.
+  // Reads folder/config.json and, when it is there,
+  // folder/generation_config.json.
   static Result<ModelConfig> read(const std::string &folder);
-  // Of a parsed config.json; `where` stands in messages.
+  // Takes a parsed config.json; `where` stands in messages.
   static Result<ModelConfig> parse(const Json &config,
                                    const std::string &where);
 };

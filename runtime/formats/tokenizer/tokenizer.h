@@ -50,7 +50,8 @@ public:
   // embedding may have spare rows) give nothing.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
 
-  // Of an added token's text or a vocabulary entry as the file spells it.
+  // The id of an added token's text or of a vocabulary entry as the file spells
+  // it.
   std::optional<int32_t> tokenId(std::string_view token) const;
   // The bytes of one token, which need not be UTF-8; over characters its
   // spelling ("\u2581the", "<0x0A>"). nullopt when there is none of that id.

@@ -98,7 +98,7 @@ struct PatternText {
   }
 };
 
-// Of the part called `name` in messages.
+// The pattern of the part that messages call `name`.
 inline Result<PatternText> pattern(const nlohmann::json &value,
                                    const char *name) {
   auto it = value.find("pattern");

@@ -2,7 +2,7 @@
 // loop is made of, on programs that the caller compiles or opens.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 #include "runtime/formats/tokenizer/tokenizer.h"
 #include "runtime/rl/config/config.h"
 #include "runtime/rl/loop.h"

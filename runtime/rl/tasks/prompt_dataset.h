@@ -41,7 +41,7 @@ struct PromptRow {
 struct DataReport {
   int64_t rows = 0;
   int64_t tooLong = 0;
-  // Of the longest prompt there is; 0 without a token limit.
+  // Tokens of the longest prompt there is; 0 without a token limit.
   int64_t longestPromptTokens = 0;
   // One line for the log: "data x.jsonl: 100 prompts, 3 left out as longer than
   // 512 tokens (longest 900)".

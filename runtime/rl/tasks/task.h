@@ -58,8 +58,8 @@ public:
   // Later places begin anew.
   virtual std::optional<uint64_t> count(Split) const { return std::nullopt; }
 
-  // Of the data that problems come from, for a run that goes on later; empty:
-  // options and seed say it all.
+  // A fingerprint of the data that problems come from, for a run that goes on
+  // later; empty: options and seed say it all.
   virtual std::string fingerprint() const { return {}; }
 
   // In [0, 1]. White space around the response does not count.

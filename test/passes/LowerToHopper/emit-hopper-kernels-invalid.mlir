@@ -22,7 +22,7 @@ func.func @float32(%x: memref<?x64xf32>, %w: memref<64xf32>, %y: memref<?x64xf32
 func.func @odd(%x: memref<?x60xbf16>, %w: memref<64x60xbf16>, %y: memref<?x64xbf16>) {
   // expected-error @+1 {{has rows of 60}}
   kernel.compute "nn.linear" ins(%x, %w : memref<?x60xbf16>, memref<64x60xbf16>) outs(%y : memref<?x64xbf16>)
-      {parameters = {}, input_types = [tensor<?x60xbf16>, tensor<64x60xbf16>], output_types = [tensor<?x64xbf16>]}
+      {parameters = {operandSegmentSizes = array<i32: 1, 1, 0, 0>}, input_types = [tensor<?x60xbf16>, tensor<64x60xbf16>], output_types = [tensor<?x64xbf16>]}
   return
 }
 
@@ -31,7 +31,7 @@ func.func @odd(%x: memref<?x60xbf16>, %w: memref<64x60xbf16>, %y: memref<?x64xbf
 func.func @matrix_of_float32(%x: memref<?x64xf32>, %w: memref<64x64xf32>, %y: memref<?x64xf32>) {
   // expected-error @+1 {{has operands of 'f32'; an H200's matrix kernels take bf16}}
   kernel.compute "nn.linear" ins(%x, %w : memref<?x64xf32>, memref<64x64xf32>) outs(%y : memref<?x64xf32>)
-      {parameters = {}, input_types = [tensor<?x64xf32>, tensor<64x64xf32>], output_types = [tensor<?x64xf32>]}
+      {parameters = {operandSegmentSizes = array<i32: 1, 1, 0, 0>}, input_types = [tensor<?x64xf32>, tensor<64x64xf32>], output_types = [tensor<?x64xf32>]}
   return
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "lib/Numerics/bf16.h"
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"

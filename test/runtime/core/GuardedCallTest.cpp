@@ -1,5 +1,5 @@
 // Leaving generated code when memory ends or an assertion does not hold.
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 
 #include "runtime/core/guarded_call.h"
 

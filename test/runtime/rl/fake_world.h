@@ -112,7 +112,7 @@ public:
     auto loop = SftLoop::create(config_, parts, std::move(callbacks));
     return loop.isOk() ? (*loop)->run(resume) : loop.status();
   }
-  // Of everything that a checkpoint holds.
+  // The bytes of everything that a checkpoint holds.
   std::map<std::string, std::string> bytes() const {
     std::map<std::string, std::string> result;
     for (const auto &[key, tensor] : store_.tensors())

@@ -4,7 +4,7 @@
 // missed copy or a token of somebody else's changes the logits.
 #pragma once
 
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 
 #include <bit>
 #include <cmath>

@@ -2,7 +2,7 @@
 #include "runtime/train/parameters.h"
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/quantize.h"
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 #include "test/runtime/train/fake_source.h"
 
 #include <gmock/gmock.h>

@@ -6,7 +6,7 @@
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/quantize.h"
 #include "runtime/train/model.h"
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 #include "test/runtime/core/temporary_folder.h"
 
 #include <gmock/gmock.h>

@@ -491,7 +491,7 @@ void fence(Builder &b) {
   b.inst.run = fenceAll;
 }
 
-// Of no effect, but the address must be one.
+// A prefetch has no effect, but the address must be one.
 Outcome prefetchLanes(Warp &warp, const Inst &inst, Mask mask) {
   if (!warp.cluster->checks)
     return Outcome::kNext;

@@ -87,8 +87,8 @@ public:
   // A value of `width` bytes a lane. A float constant becomes one of `width`
   // bytes.
   uint32_t source(const Operand &operand, uint32_t width);
-  // Of whatever width the register has; constants take `otherwise`. The width
-  // comes back in `width`.
+  // A source of whatever width the register has; constants take `otherwise`.
+  // The width comes back in `width`.
   uint32_t sourceAny(const Operand &operand, uint32_t otherwise,
                      uint32_t &width);
   // kNone for _.
@@ -121,8 +121,8 @@ private:
 
 using Decoder = void (*)(Builder &);
 
-// The decoder of an opcode's first word, or null. findIntegerDecoder asks
-// findBitDecoder for what is no arithmetic.
+// The decoder of an opcode's first word, or null.
+// Asks findBitDecoder for what is no arithmetic.
 Decoder findIntegerDecoder(std::string_view head);
 Decoder findBitDecoder(std::string_view head);
 Decoder findFloatDecoder(std::string_view head);

@@ -8,7 +8,7 @@
 #include "runtime/train/export.h"
 #include "runtime/train/trainer.h"
 #include "test/runtime/bundle/small_program.h"
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 #include "test/runtime/core/temporary_folder.h"
 #include "test/runtime/train/fake_source.h"
 

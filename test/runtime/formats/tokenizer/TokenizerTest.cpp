@@ -78,8 +78,8 @@ TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
   }
 }
 
-// Of every plane and length, combining marks, controls and added tokens among
-// them.
+// Text of characters of every plane and length, combining marks, controls and
+// added tokens among them.
 std::string randomText(std::mt19937 &random) {
   std::string text;
   for (int i = random() % 40; i > 0; --i) {

@@ -14,7 +14,7 @@ def pad(T, zero):
     return f"%z = arith.constant {zero}\n%r = tensor.pad %a0 low[1, 0] high[0, 2] {{\n^bb0(%i: index, %j: index):\ntensor.yield %z : {T}\n}}"
 
 
-# Of every element type; rows longer than sixteen elements take lanes, and what is left.
+# A copy of every element type; rows longer than sixteen elements take lanes, and what is left.
 for T in ("f32", "bf16", "f64", "i1", "i8", "i32", "i64"):
     zero = "false" if T == "i1" else f"{'0' if T[0] == 'i' else '0.0'} : {T}"
     x, y = counting(2, 3, T=T), counting(2, 18, start=10, T=T)

@@ -23,7 +23,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 environment = dict(os.environ, NIBBLE_LIBCUDA=driver, NIBBLE_CACHE_DIR=whole + ".cache")
 KERNEL = r"the last kernels were \w+"
 
-# Of a function: error, where among the calls of the whole run, other variables, whether a checkpoint was written before, exit code, what the line
+# The fault of each function: error, where among the calls of the whole run, other variables, whether a checkpoint was written before, exit code, what the line
 # says. Memory of calls is taken when the first ones come, before any checkpoint; graphs are made up to the last step.
 FAULTS = {
     "cuStreamSynchronize": (700, 0.6, {}, True, 1, ["CUDA_ERROR_ILLEGAL_ADDRESS", KERNEL, "NIBBLE_CUDA_SYNC=1"]),

@@ -30,7 +30,7 @@ def commands(model):
     """By name, whether it uses text, and the command line."""
     config, out = os.path.join(example, "int4.toml"), os.path.join(root, "out")
     return {
-        "import": (False, ["nibble", "import", "--model", model, "--out", out]),
+        "import": (False, ["nibble", "import", "--model", model, "--out", os.path.join(root, "module.mlir")]),
         "quantize": (False, ["nibble", "quantize", "--model", model, "--dry-run"]),
         "logits": (False, ["nibble", "logits", "--model", model, "--tokens", IDS, "--out", out]),
         "generate": (True, ["nibble", "generate", "--model", model, "--prompt", "1+1=", "--max-new-tokens", "1"]),

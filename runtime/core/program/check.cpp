@@ -1,5 +1,5 @@
 // Keeps the failures of checks until they are asked for.
-#include "runtime/core/check.h"
+#include "runtime/core/program/check.h"
 
 #include "include/nibble/ABI.h"
 #include "lib/Numerics/bf16.h"

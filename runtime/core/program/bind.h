@@ -1,7 +1,7 @@
 // Binding a function's arguments by what its table says it takes.
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <functional>
 #include <string_view>

@@ -1,6 +1,6 @@
 // Checks a program's table, its arguments and their shapes, and calls its
 // functions.
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include "runtime/core/guarded_call.h"
 

@@ -1,5 +1,5 @@
 // Times of kernels are added up and printed.
-#include "runtime/core/profile.h"
+#include "runtime/core/program/profile.h"
 
 #include "include/nibble/ABI.h"
 

@@ -4,7 +4,7 @@
 
 #include "include/nibble/ABI.h"
 #include "runtime/core/arena.h"
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 
@@ -73,8 +73,8 @@ public:
   // memory left: what the function updates in place is then half updated
   // (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
-  // Of a program on a device: see ProgramBackend. Usage error for one of this
-  // machine, which is compiled to be timed instead.
+  // The profile of a program on a device: see ProgramBackend. Usage error for
+  // one of this machine, which is compiled to be timed instead.
   Result<std::string> profile(int repeats);
   // Likewise: see ProgramBackend. Nothing has to be bound.
   Result<int64_t> planBytes(int64_t extent) const;

@@ -1,5 +1,5 @@
 // Tensors that live on a device: creation, reading and writing in pieces.
-#include "runtime/core/residence.h"
+#include "runtime/core/program/residence.h"
 
 #include <algorithm>
 #include <cstring>

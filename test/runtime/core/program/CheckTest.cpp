@@ -1,5 +1,5 @@
 // Checks as generated code calls them.
-#include "runtime/core/check.h"
+#include "runtime/core/program/check.h"
 
 #include "include/nibble/ABI.h"
 

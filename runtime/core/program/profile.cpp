@@ -1,5 +1,5 @@
 // Adds up the times of kernels and prints them as a table.
-#include "runtime/core/profile.h"
+#include "runtime/core/program/profile.h"
 
 #include "include/nibble/ABI.h"
 

@@ -1,5 +1,5 @@
 // Binds tensors to a function's arguments by name.
-#include "runtime/core/bind.h"
+#include "runtime/core/program/bind.h"
 
 #include <fmt/format.h>
 

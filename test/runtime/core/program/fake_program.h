@@ -1,6 +1,7 @@
 // A compiled program without a compiler: a function table whose code is C++
 // lambdas. Goes through exactly the same seam (ABI.h) as generated code, so
-// that everything above runtime/core/program.h can be tested without MLIR.
+// that everything above runtime/core/program/program.h can be tested without
+// MLIR.
 //
 //   FakeProgram fake;
 //   fake.function("double").input("x", DType::kF32, {-1}).result("y",
@@ -12,7 +13,7 @@
 //   Program program = fake.program();
 #pragma once
 
-#include "runtime/core/program.h"
+#include "runtime/core/program/program.h"
 
 #include <array>
 #include <cstdlib>

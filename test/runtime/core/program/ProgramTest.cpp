@@ -1,5 +1,5 @@
 // Calls by name, and tables or arguments that do not fit.
-#include "test/runtime/core/fake_program.h"
+#include "test/runtime/core/program/fake_program.h"
 
 #include <gtest/gtest.h>
 
