@@ -18,7 +18,9 @@ SmallVector<TermAttribute> nibble::attributesOf(Operation &op, StringRef owner,
   StringRef name = op.getName().getStringRef();
   SmallVector<TermAttribute> attributes;
   auto add = [&](NamedAttribute attribute) {
-    if (all || !findExempt(name, attribute.getName()))
+    const ExemptAttribute *exempt = findExempt(name, attribute.getName());
+    if (!exempt ||
+        (all && exempt->why == ExemptAttribute::Why::kComparedOtherwise))
       attributes.push_back({(owner.empty() ? name : owner).str(), quoted(name),
                             attribute.getName(), attribute.getValue()});
   };

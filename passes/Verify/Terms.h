@@ -91,7 +91,7 @@ private:
 
 // The attributes of an op, inherent and discardable, to be compared as those of
 // `owner`, or of the op itself where none is given. `all`: also those that are
-// exempt (ExemptAttributes.h).
+// compared otherwise (ExemptAttributes.h), but none that decides no bit.
 llvm::SmallVector<TermAttribute>
 attributesOf(mlir::Operation &op, llvm::StringRef owner = {}, bool all = false);
 

@@ -136,7 +136,7 @@ Status describeBadRow(int32_t status) {
         token));
   default:
     return Status::failed(
-        "no logit is finite; check the weights and the learning rate");
+        "logits: none is finite; check the weights and the learning rate");
   }
 }
 

@@ -15,7 +15,7 @@ constexpr size_t kPinnedBytes = 8 << 20;
 constexpr size_t kPinnedPiece = 1 << 20;
 constexpr size_t kRemembered = 4; // kernels in a message
 constexpr const char *kSmaller =
-    "; use a smaller batch, cache or model, or a device with more";
+    "use a smaller batch, cache or model, or a device with more";
 
 class CudaGraph final : public DeviceGraph {
 public:
@@ -145,19 +145,19 @@ void CudaDevice::remember(const std::string &kernel) {
 
 Status CudaDevice::check(Result result, std::string_view call,
                          std::string_view what) const {
-  Status status = driver_->check(result, call, what);
   if (result == kOutOfMemory) // of a graph, a kernel's stack or the driver
                               // itself; no kernel is at fault
-    return Status::environment(status.message() + kSmaller);
-  if (status.isOk() || last_.empty())
-    return status;
-  if (options_.synchronous)
-    return Status(Code::kFailed,
-                  status.message() + "; the last kernel was " + last_.back());
+    return driver_->check(result, call, what, kSmaller);
+  if (result == kSuccess || last_.empty())
+    return driver_->check(result, call, what);
+  std::string advice =
+      options_.synchronous
+          ? "the last kernel was " + last_.back()
+          : fmt::format("the last kernels were {}; NIBBLE_CUDA_SYNC=1 tells "
+                        "which one it was",
+                        fmt::join(last_, ", "));
   return Status(Code::kFailed,
-                fmt::format("{}; the last kernels were {}; NIBBLE_CUDA_SYNC=1 "
-                            "tells which one it was",
-                            status.message(), fmt::join(last_, ", ")));
+                driver_->check(result, call, what, advice).message());
 }
 
 DeviceMemory CudaDevice::memory() const {
@@ -195,8 +195,8 @@ nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes,
       result == kInvalidValue) { // the latter for more than addresses there are
     DeviceMemory memory = this->memory();
     return Status::environment(fmt::format(
-        "cuda: no memory for {} bytes of {}; {} of {} bytes are free{}", bytes,
-        what, memory.free, memory.total, kSmaller));
+        "cuda: no memory for {} bytes of {}; {} of {} bytes are free; {}",
+        bytes, what, memory.free, memory.total, kSmaller));
   }
   NIBBLE_TRY(check(result, "cuMemAlloc", what));
   allocations_[address] = bytes;

@@ -59,12 +59,12 @@ std::string Driver::describe(Result result) const {
 }
 
 Status Driver::check(Result result, std::string_view call,
-                     std::string_view what) const {
+                     std::string_view what, std::string_view advice) const {
   if (result == kSuccess)
     return Status::ok();
-  return Status::environment(
-      fmt::format("cuda: {}{}{}: {}; check nvidia-smi and the kernel log", call,
-                  what.empty() ? "" : " ", what, describe(result)));
+  return Status::environment(fmt::format("cuda: {}{}{}: {}; {}", call,
+                                         what.empty() ? "" : " ", what,
+                                         describe(result), advice));
 }
 
 } // namespace nibble::cuda

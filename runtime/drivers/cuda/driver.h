@@ -23,9 +23,10 @@ public:
   int version() const { return version_; }
 
   // Ok for success. Else the error's name and what the driver says of it;
-  // `call` and `what` say where.
-  Status check(Result result, std::string_view call,
-               std::string_view what = {}) const;
+  // `call` and `what` say where, `advice` what to do.
+  Status
+  check(Result result, std::string_view call, std::string_view what = {},
+        std::string_view advice = "check nvidia-smi and the kernel log") const;
   // "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)"
   std::string describe(Result result) const;
 

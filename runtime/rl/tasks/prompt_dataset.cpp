@@ -252,7 +252,7 @@ Result<PromptDataset> PromptDataset::load(const std::filesystem::path &path,
                                           const CountTokens &countTokens) {
   if (options.maximumPromptTokens > 0 && !countTokens)
     return Status::usage(
-        "data has a limit of prompt tokens but no tokenizer; give one");
+        "data: a limit of prompt tokens needs a tokenizer; give one");
   PromptDataset data;
   NIBBLE_ASSIGN(LineReader reader,
                 LineReader::open(path, options.longestLineBytes));

@@ -136,7 +136,7 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
             "logit of token 1 is inf; check the weights and the learning rate");
   std::vector<float> none(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sampler.choose(none, {}, 0).status().message(),
-            "no logit is finite; check the weights and the learning rate");
+            "logits: none is finite; check the weights and the learning rate");
 }
 
 // The definition (docs/numerics.md, N16) without a thought for speed: a whole

@@ -179,9 +179,9 @@ TEST(Parameters, BadWeightsAreNamed) {
   EXPECT_THAT(store.initialize(shape).message(),
               HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
   FakeSource missing([](const std::string &name) -> Result<Tensor> {
-    return Status::badInput("no tensor " + name + "; add it");
+    return Status::badInput("no tensor '" + name + "'; add it");
   });
-  EXPECT_EQ(store.initialize(missing).message(), "no tensor w; add it");
+  EXPECT_EQ(store.initialize(missing).message(), "no tensor 'w'; add it");
 }
 
 TEST(Parameters, ProgramsOfDifferentModelsAreRefused) {

@@ -194,7 +194,11 @@ TEST_F(Rounding, CountsWhatWritingChanges) {
                 toString(c.stored).c_str(), toString(c.written).c_str(),
                 long(report->changedValues), long(report->values));
     EXPECT_EQ(report->changedValues, expected);
-    EXPECT_EQ(expected > 0, !(c.stored == c.written));
+    // The largest code of compressed-tensors is not the scale's own, so that
+    // its grid rounded again is another one.
+    EXPECT_EQ(expected > 0, !(c.stored == c.written) ||
+                                c.written.convention ==
+                                    numerics::Convention::kCompressedTensors);
   }
 }
 

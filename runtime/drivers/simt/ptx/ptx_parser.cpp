@@ -404,14 +404,12 @@ private:
       statement.predicateNegated = accept('!');
       const uint32_t *found = findRegister(peek().text);
       if (found == nullptr)
-        return error("no predicate register is named '" +
-                     std::string(peek().text) + "'");
+        return error("no predicate register is named '" + shown() + "'");
       statement.predicate = static_cast<int32_t>(*found);
       take();
     }
     if (peek().kind != Token::kWord)
-      return error("expected an instruction before '" +
-                   std::string(peek().text) + "'");
+      return error("expected an instruction before '" + shown() + "'");
     statement.opcode = take().text;
     bool isBranch = statement.opcode.starts_with("bra") ||
                     statement.opcode.starts_with("brx");
@@ -486,8 +484,7 @@ private:
       return Status::ok();
     }
     if (token.kind != Token::kWord || negative)
-      return error("expected an operand before '" + std::string(token.text) +
-                   "'");
+      return error("expected an operand before '" + shown() + "'");
     if (token.text == "_") {
       take();
       operand.kind = Operand::kSink;

@@ -44,6 +44,12 @@ public:
     position_ += found;
     return found;
   }
+  // What stands here, for a message: a string that nothing ends would run over
+  // all the lines that follow.
+  std::string shown() const {
+    std::string_view text = peek().text;
+    return std::string(text.substr(0, text.find('\n')));
+  }
   // Bad input with the line that the cursor stands in.
   Status error(std::string what) const {
     uint32_t line = peek().line;
@@ -60,14 +66,13 @@ public:
   Status expect(char c) {
     if (accept(c))
       return Status::ok();
-    return error("expected '" + std::string(1, c) + "' before '" +
-                 std::string(peek().text) + "'");
+    return error("expected '" + std::string(1, c) + "' before '" + shown() +
+                 "'");
   }
   Result<uint64_t> integer() {
     bool negative = accept('-');
     if (peek().kind != Token::kInteger)
-      return error("expected an integer before '" + std::string(peek().text) +
-                   "'");
+      return error("expected an integer before '" + shown() + "'");
     uint64_t value = take().bits;
     return negative ? 0 - value : value;
   }

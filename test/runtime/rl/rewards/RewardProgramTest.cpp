@@ -212,7 +212,8 @@ TEST(RewardProgram, ItsOwnWordsStandInTheMessage) {
       1);
   auto nonsense = start(answering("echo 'cannot parse' >&2; echo what"));
   EXPECT_EQ(failures(scoreSome(*nonsense, 1),
-                     "not a JSON object: 'what'; it says: cannot parse"),
+                     "not a JSON object: 'what'; correct the program; it "
+                     "says: cannot parse"),
             1);
   // More than a pipe holds, while it works and beside its answers: nobody
   // waits.
