@@ -26,6 +26,13 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.nibble_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
 )
 config.environment["OMP_NUM_THREADS"] = "2"
+# Tests run the same programs again and again: each is compiled once for all of them. What an older build compiled is of no use.
+cache = os.path.join(config.test_exec_root, "cache")
+config.environment["NIBBLE_CACHE"] = cache
+tool = os.path.join(config.nibble_build, "bin", "nibble")
+for entry in os.scandir(cache) if os.path.isdir(cache) and os.path.exists(tool) else []:
+    if entry.stat().st_mtime < os.stat(tool).st_mtime:
+        os.remove(entry.path)
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG", "NIBBLE_PTXAS", "CUDA_HOME"):
     if name in os.environ:
         config.environment[name] = os.environ[name]

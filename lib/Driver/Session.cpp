@@ -2,8 +2,8 @@
 #include "lib/Driver/Session.h"
 
 #include "include/nibble/InitAll.h"
-#include "lib/Target/Host/Compile.h"
 #include "lib/Target/NVPTX/Compile.h"
+#include "runtime/core/hash.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -160,14 +160,49 @@ Status Session::run(mlir::ModuleOp module, const std::string &name,
   return Status::ok();
 }
 
-Result<Program> Session::compileForHost(mlir::ModuleOp module,
-                                        const HostOptions &options) {
-  errors_.clear();
+// The code is there all the same.
+void Session::warnUnlessKept(const Status &status) {
+  if (status.isOk() || !warn_)
+    return;
+  if (std::string line = "NIBBLE_CACHE: " + status.message();
+      warned_.insert(line).second)
+    warn_(line);
+}
+
+std::string Session::keyOf(const CodeCache &cache, mlir::ModuleOp module,
+                           const HostOptions &options) {
+  if (options.dumpLLVM)
+    return ""; // what is printed on the way is printed each time
+  auto cpu = host::setTarget(module, options.cpu);
+  errors_.clear(); // the compiler reports it
+  if (failed(cpu))
+    return "";
+  return cache.key(module,
+                   {"host", cpu->features, options.profile ? "profile" : ""});
+}
+
+Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
+                                                  const HostOptions &options) {
+  CodeCache cache = CodeCache::fromEnvironment();
+  std::string key = keyOf(cache, module, options);
+  if (auto object = cache.findObject(key))
+    return *std::move(object);
   host::CompileOptions compile;
   compile.cpu = options.cpu;
   compile.dumpLLVM = options.dumpLLVM;
   compile.profile = options.profile;
-  auto program = host::compile(module, compile);
+  errors_.clear();
+  auto object = host::compileToObject(module, compile);
+  if (failed(object))
+    return failure(Code::kFailed, "code generation failed");
+  warnUnlessKept(cache.keep(key, *object));
+  return std::move(*object);
+}
+
+Result<Program> Session::compileForHost(mlir::ModuleOp module,
+                                        const HostOptions &options) {
+  NIBBLE_ASSIGN(host::ObjectFile object, compileToObject(module, options));
+  auto program = host::load(module, object);
   if (failed(program))
     return failure(Code::kFailed, "code generation failed");
   const nibble_program &table = (*program)->table();
@@ -185,6 +220,37 @@ Result<GpuTarget> Session::deviceTarget(mlir::ModuleOp module) {
 Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
                                                 bool assemble,
                                                 nvptx::Assembly *log) {
+  std::string ptxas;
+  std::string assembler;
+  if (assemble) {
+    NIBBLE_ASSIGN(ptxas, nvptx::findPtxas());
+    if (!ptxas.empty()) {
+      NIBBLE_ASSIGN(FileHash file, hashFile(ptxas));
+      assembler = file.hash;
+    }
+  }
+  CodeCache cache = CodeCache::fromEnvironment();
+  std::string key;
+  // What ptxas says is in no bundle.
+  if (!log && succeeded(nvptx::setTarget(module)))
+    key = cache.key(module, {"device", assembler});
+  if (auto program = cache.findProgram(key))
+    return *std::move(program);
+  NIBBLE_ASSIGN(DeviceProgram program, compileKernels(module));
+  if (!ptxas.empty()) {
+    nvptx::Assembly assembly;
+    NIBBLE_TRY(nvptx::assemble(ptxas, program.image.ptx, program.image.target,
+                               assembly));
+    program.image.cubin = assembly.cubin;
+    if (log)
+      *log = std::move(assembly);
+  }
+  NIBBLE_TRY(check(program));
+  warnUnlessKept(cache.keep(key, program));
+  return program;
+}
+
+Result<DeviceProgram> Session::compileKernels(mlir::ModuleOp module) {
   errors_.clear();
   auto ours = [&](const char *what) {
     return Status::failed(std::string(what) + ", a defect of this compiler: " +
@@ -204,19 +270,6 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
   }
   if (failed(nvptx::compileKernels(module, *program)))
     return ours("kernels cannot be lowered");
-  std::string ptxas;
-  if (assemble) {
-    NIBBLE_ASSIGN(ptxas, nvptx::findPtxas());
-  }
-  if (!ptxas.empty()) {
-    nvptx::Assembly assembly;
-    NIBBLE_TRY(nvptx::assemble(ptxas, program->image.ptx, program->image.target,
-                               assembly));
-    program->image.cubin = assembly.cubin;
-    if (log)
-      *log = std::move(assembly);
-  }
-  NIBBLE_TRY(check(*program));
   return std::move(*program);
 }
 

@@ -2,7 +2,9 @@
 // whose warnings go to who asks for them.
 #pragma once
 
+#include "lib/Driver/CodeCache.h"
 #include "lib/KnownTargets/gpu.h"
+#include "lib/Target/Host/Compile.h"
 #include "lib/Target/NVPTX/Assemble.h"
 #include "runtime/bundle/device/device_program.h"
 #include "runtime/core/program/program.h"
@@ -67,7 +69,11 @@ public:
              llvm::function_ref<void(mlir::OpPassManager &)> build,
              Code code = Code::kBadInput);
 
-  // Compiles for this machine; the module is consumed.
+  // Compiles for this machine, or takes what the cache of NIBBLE_CACHE has; the
+  // module is consumed.
+  Result<host::ObjectFile> compileToObject(mlir::ModuleOp module,
+                                           const HostOptions &options = {});
+  // The same, linked into this process.
   Result<Program> compileForHost(mlir::ModuleOp module,
                                  const HostOptions &options = {});
 
@@ -75,11 +81,12 @@ public:
   // or else an H200. Bad input when it is for a CPU.
   Result<GpuTarget> deviceTarget(mlir::ModuleOp module);
 
-  // Compiles for a device (cuda, or simt: the same kernels); the module is
-  // consumed. With `assemble` and where ptxas is installed, machine code goes
-  // with it, and `log` gets what ptxas says. Bad input for what has no kernel
-  // there; failed where the fault is the compiler's, which the message says;
-  // errors of findPtxas and assemble.
+  // Compiles for a device (cuda, or simt: the same kernels), or takes what the
+  // cache of NIBBLE_CACHE has; the module is consumed. With `assemble` and
+  // where ptxas is installed, machine code goes with it, and `log` gets what
+  // ptxas says. Bad input for what has no kernel there; failed where the fault
+  // is the compiler's, which the message says; errors of findPtxas and
+  // assemble.
   Result<DeviceProgram> compileForDevice(mlir::ModuleOp module,
                                          bool assemble = false,
                                          nvptx::Assembly *log = nullptr);
@@ -90,6 +97,12 @@ public:
 
 private:
   std::string takeError(const std::string &otherwise);
+  // The name in `cache` of what compileToObject makes; may put the target onto
+  // the module.
+  std::string keyOf(const CodeCache &cache, mlir::ModuleOp module,
+                    const HostOptions &options);
+  void warnUnlessKept(const Status &status);
+  Result<DeviceProgram> compileKernels(mlir::ModuleOp module);
 
   std::unique_ptr<mlir::MLIRContext> context_;
   std::vector<std::string> errors_;

@@ -74,8 +74,10 @@ Status compileForDevice(const CompileArguments &arguments,
                         mlir::ModuleOp module) {
   NIBBLE_ASSIGN(GpuTarget target, session.deviceTarget(module));
   nvptx::Assembly assembly;
-  NIBBLE_ASSIGN(DeviceProgram program,
-                session.compileForDevice(module, /*assemble=*/true, &assembly));
+  NIBBLE_ASSIGN(
+      DeviceProgram program,
+      session.compileForDevice(module, /*assemble=*/true,
+                               arguments.kernelReport ? &assembly : nullptr));
   if (!arguments.output.empty())
     NIBBLE_TRY(
         writeBundle(arguments.output, program, arguments.target, properties));

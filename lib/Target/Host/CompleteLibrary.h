@@ -1,4 +1,4 @@
-// What a library adds to code for the JIT, so that it stands alone but for the
+// What makes the code of a module an object file that stands alone but for the
 // runtime's own functions (ABI.h).
 #pragma once
 

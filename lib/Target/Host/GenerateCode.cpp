@@ -154,8 +154,7 @@ LogicalResult nibble::host::reportRefusal(ModuleOp module,
 }
 
 FailureOr<Code> nibble::host::generate(ModuleOp module,
-                                       const CompileOptions &options,
-                                       bool library) {
+                                       const CompileOptions &options) {
   FailureOr<Cpu> cpu = setTarget(module, options.cpu);
   if (failed(cpu))
     return failure();
@@ -188,19 +187,16 @@ FailureOr<Code> nibble::host::generate(ModuleOp module,
   target.getFeatures() = llvm::SubtargetFeatures(code.cpu.features);
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
   target.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  if (library)
-    target.setRelocationModel(llvm::Reloc::PIC_);
+  target.setRelocationModel(llvm::Reloc::PIC_);
   auto machine = target.createTargetMachine();
   if (!machine)
     return report(module, machine.takeError());
   code.machine = std::move(*machine);
   code.module->setTargetTriple(code.machine->getTargetTriple());
   code.module->setDataLayout(code.machine->createDataLayout());
-  if (library)
-    code.module->setPICLevel(llvm::PICLevel::BigPIC);
+  code.module->setPICLevel(llvm::PICLevel::BigPIC);
   prepare(*code.module, code.interface, code.cpu.target.vectorFloats == 16);
-  if (library)
-    completeLibrary(*code.module, code.interface);
+  completeLibrary(*code.module, code.interface);
   optimize(*code.module, *code.machine);
   if (options.dumpLLVM)
     code.module->print(llvm::dbgs(), nullptr);

@@ -1,5 +1,4 @@
-// From a module of tensors to optimized LLVM IR for one CPU: what the JIT and
-// the library in a bundle have in common.
+// From a module of tensors to optimized LLVM IR for one CPU.
 #pragma once
 
 #include "lib/Target/Host/Compile.h"
@@ -28,11 +27,11 @@ struct Code {
   std::unique_ptr<llvm::TargetMachine> machine;
 };
 
-// Lowers `module` (changed on the way). A library's code is
-// position-independent and holds the table `nibble_program`. On failure the
-// diagnostics say what was wrong.
+// Lowers `module` (changed on the way). The code is position-independent and
+// holds the table `nibble_program`. On failure the diagnostics say what was
+// wrong.
 mlir::FailureOr<Code> generate(mlir::ModuleOp module,
-                               const CompileOptions &options, bool library);
+                               const CompileOptions &options);
 
 // The symbol of the C function through which the runtime enters the function
 // `name`.
