@@ -3,7 +3,7 @@
 
     refuses.py CODE [--absent PATH]... [--limit-file-size BYTES] [--limit-memory BYTES] [--limit-seconds N] SAYS... -- COMMAND...
 
-The exit code is CODE; standard error holds one line (beside warnings), which begins with the tool's name, says what to do
+The exit code is CODE; standard error holds one line (beside warnings and what the data hold), which begins with the tool's name, says what to do
 (error_texts.py) and holds every text of SAYS;
 standard output holds nothing; no PATH is there afterwards, nor a temporary file beside it. The limits are of the process: the size of a file
 it writes, its address space, the seconds of processor time after which it is killed. Lines of progress ("rl  3/4 ...") do not count. Prints the
@@ -41,7 +41,7 @@ def limited():
 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=limited)
 out, error = (stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr))
 tool = os.path.basename(command[0])
-lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |(rl|sft)  [0-9]+/[0-9]+  ", line)]
+lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |{tool}: data |(rl|sft)  [0-9]+/[0-9]+  ", line)]
 print(error, end="")
 problems = []
 if done.returncode != code:
