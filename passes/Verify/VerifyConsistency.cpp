@@ -144,7 +144,8 @@ static std::optional<std::string> compareRegions(Operation *training,
           training, rollout,
           [&](Value a, Value b) { return success(same.contains({a, b})); },
           [&](Value a, Value b) { same.insert({a, b}); },
-          OperationEquivalence::IgnoreLocations))
+          OperationEquivalence::IgnoreLocations |
+              OperationEquivalence::IgnoreDiscardableAttrs)) // compared above
     return std::nullopt;
   return "'" + rollout->getName().getStringRef().str() +
          "' has another body than in training";

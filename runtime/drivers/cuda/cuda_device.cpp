@@ -152,7 +152,8 @@ Status CudaDevice::check(Result result, std::string_view call,
     return driver_->check(result, call, what);
   std::string advice =
       options_.synchronous
-          ? "the last kernel was " + last_.back()
+          ? "check nvidia-smi and the kernel log; the last kernel was " +
+                last_.back()
           : fmt::format("the last kernels were {}; NIBBLE_CUDA_SYNC=1 tells "
                         "which one it was",
                         fmt::join(last_, ", "));
