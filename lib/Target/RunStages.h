@@ -1,4 +1,4 @@
-// Stages of passes/Pipelines.cpp, run on a module.
+// Runs the stages of passes/Pipelines.cpp on a module.
 #pragma once
 
 #include "passes/Pipelines.h"
@@ -8,7 +8,7 @@
 
 namespace nibble {
 
-// All of `stages`, in their order. What went wrong is in the diagnostics.
+// Runs all of `stages` in order. Diagnostics say what went wrong.
 inline mlir::LogicalResult runStages(mlir::ModuleOp module,
                                      llvm::ArrayRef<Stage> stages,
                                      const StageOptions &options = {}) {

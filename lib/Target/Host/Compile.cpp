@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace nibble::host;
 
-// Memory of generated code, under the names that memref's lowering gives it.
+// Allocation for generated code, under the names that memref's lowering calls.
 static void *allocateAligned(int64_t alignment, int64_t bytes) {
   return nibble_arena_allocate(alignment, bytes);
 }
@@ -98,9 +98,8 @@ makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
 
 } // namespace
 
-// Names that linking could not find, of functions that lowering or the module's
-// writer asked for. By itself LLVM prints them, and returns only that something
-// is missing.
+// Collects the names of functions that linking could not find. LLVM would print
+// them and return only that something is missing.
 static std::shared_ptr<std::vector<std::string>>
 collectMissing(llvm::orc::LLJIT &jit) {
   auto missing = std::make_shared<std::vector<std::string>>();
@@ -111,12 +110,12 @@ collectMissing(llvm::orc::LLJIT &jit) {
           for (const llvm::orc::SymbolStringPtr &symbol : notFound.getSymbols())
             missing->push_back((*symbol).str());
         },
-        [](const llvm::ErrorInfoBase &) {}); // link returns it
+        [](const llvm::ErrorInfoBase &) {}); // linking returns the error
   });
   return missing;
 }
 
-// At the first call of each.
+// Reports each missing function at its first call.
 static LogicalResult reportMissing(ModuleOp module,
                                    const std::vector<std::string> &missing) {
   for (const std::string &name : missing) {
@@ -148,9 +147,9 @@ nibble::host::compile(ModuleOp module, const CompileOptions &options) {
     return report(module, std::move(error));
   auto program =
       std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
-  auto error = program->link(); // which compiles
+  auto error = program->link(); // compiles as well
   if (failed(reportRefusal(module, *code->refused))) {
-    llvm::consumeError(std::move(error)); // says less
+    llvm::consumeError(std::move(error)); // reportMissing says more
     return failure();
   }
   if (failed(reportMissing(module, *missing))) {

@@ -1,4 +1,4 @@
-// From a module of tensors to code in memory, as a nibble_program (ABI.h).
+// Compiles a module of tensors to code in memory, as a nibble_program (ABI.h).
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -22,13 +22,13 @@ class CompiledProgram {
 public:
   virtual ~CompiledProgram() = default;
   virtual const nibble_program &table() const = 0;
-  // Address of a symbol of the generated code, null when there is none.
+  // Address of a symbol of the generated code; null when there is none.
   virtual void *symbol(llvm::StringRef name) const = 0;
 };
 
-// Lowers `module` (changed on the way) and compiles it. Every public function
-// becomes a function of the program; its arguments are named by nn.input,
-// nn.parameter or nn.state, its results by nn.output. On failure the
+// Lowers `module`, which is changed on the way, and compiles it. Every public
+// function becomes a function of the program. Its arguments are named by
+// nn.input, nn.parameter or nn.state, its results by nn.output. On failure
 // diagnostics say what was wrong.
 mlir::FailureOr<std::shared_ptr<CompiledProgram>>
 compile(mlir::ModuleOp module, const CompileOptions &options);

@@ -1,4 +1,4 @@
-// A program as an object file, to be linked into a shared library.
+// Compiles a program to an object file, which is linked into a shared library.
 #pragma once
 
 #include "lib/Target/Host/Compile.h"
@@ -11,7 +11,8 @@ namespace nibble::host {
 struct ObjectFile {
   std::string bytes; // ELF, position-independent; exports `nibble_program`
   std::string cpu;   // LLVM's name
-  std::vector<std::string> features; // that the code may use, LLVM's names
+  // Features that the code may use, by LLVM's names.
+  std::vector<std::string> features;
 };
 
 // As `compile`, but to an object file.
