@@ -12,8 +12,8 @@
 // A slab of the layout holds 64 rows and 128 columns along k in 4096 bytes. It
 // consists of two halves of 64 columns. A half has 16 bytes for each thread:
 // four words, where word j belongs to step j of 16 columns. The two codes of
-// register p lie in bits 4p..4p+3 (h = 0) and 4p+16..4p+19 (h = 1) of the word,
-// so one shift and one mask give two codes that are 16 bits apart.
+// register p lie in bits 4p..4p+3 (h = 0) and 4p+16..4p+19 (h = 1) of the word.
+// One shift and one mask therefore give two codes that are 16 bits apart.
 #pragma once
 
 #include <cstdint>

@@ -76,8 +76,8 @@ def CheckExtentsPass : Pass<"nibble-check-extents", "::mlir::ModuleOp"> {
     tensor and linalg dialects and elementwise ops on tensors. nibble-run uses it on textual modules, and so does
     `nibble compile --program=none`.
 
-    What is known at compile time needs no assertion: static extents, extents that are the same value, indices of a
-    loop over the tensor, and indices that the body itself asserts. The extents of a `linalg` op are compared outside
+    What is known at compile time needs no assertion: static or identical extents, indices of a loop over the tensor,
+    and indices that the body itself asserts. The extents of a `linalg` op are compared outside
     of it. So is an index of its loops that reads an element; only an index that the body computes is compared in the
     body. `linalg.pack`, `linalg.unpack` and buffers are not checked.
 
