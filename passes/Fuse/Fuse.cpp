@@ -101,7 +101,7 @@ public:
 // becomes the other operand.
 template <typename LinearOp>
 LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
-  // Of two linears the later operand: a residual is usually written first.
+  // If both are linears take the later: a residual is usually written first.
   for (unsigned i : {1, 0}) {
     auto linear = add->getOperand(i).getDefiningOp<LinearOp>();
     if (!linear || !linear->hasOneUse() || linear.getResidual() ||

@@ -56,8 +56,8 @@ public:
   explicit TermBuilder(mlir::SymbolTable &symbols) : symbols(symbols) {}
 
   // The function's results. Fails with a diagnostic when something has no term:
-  // recursion, control flow between blocks, a call of an unknown function, or a
-  // paged attention on pages that were not just written.
+  // recursion, control flow between blocks, or a call of an unknown function.
+  // So does a paged attention on pages that were not just written.
   mlir::FailureOr<llvm::SmallVector<const Term *>>
   resultsOf(mlir::func::FuncOp function);
 
