@@ -1,3 +1,5 @@
+// nibble-bufferize-module: runs one-shot bufferization and keeps state in its
+// own buffers.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Bufferize/Passes.h"

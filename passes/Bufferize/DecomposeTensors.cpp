@@ -1,3 +1,4 @@
+// nibble-decompose-tensors: rewrites tensor ops that have no form on buffers.
 #include "passes/Bufferize/Passes.h"
 
 #include "dialects/QAT/QAT.h"

@@ -1,3 +1,4 @@
+// nibble-forward-copies: lets kernels write to the destination of a copy.
 #include "passes/Bufferize/Passes.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"

@@ -1,3 +1,5 @@
+// Bufferization of each nn and qat op to a kernel.compute, and of the ops of
+// kernel and check.
 #include "passes/Bufferize/Models.h"
 
 #include "dialects/Check/Check.h"

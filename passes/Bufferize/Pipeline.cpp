@@ -1,3 +1,4 @@
+// The order of the bufferization passes.
 #include "passes/Bufferize/Pipeline.h"
 
 #include "passes/Bufferize/Passes.h"
