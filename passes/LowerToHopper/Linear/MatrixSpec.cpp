@@ -78,9 +78,9 @@ int64_t splitsOf(int64_t m, int64_t k, int64_t sms) {
     int64_t parts = splits == 1 ? 1 : splits / 2;
     if (parts == 4 && blocks * parts > sms)
       break;
-    // The cost in percent of a row of blocks: the reads of the busiest SM, half
-    // as much again when a single split leaves schedulers idle, and 3 for the
-    // end of each split.
+    // The cost in percent of a row of blocks: the reads of the busiest SM, plus
+    // 3 for the end of each split. With a single split the reads count half as
+    // much again, because schedulers idle.
     int64_t cost = 100 * ((blocks * parts + sms - 1) / sms) / parts *
                        (splits == 1 ? 3 : 2) / 2 +
                    3 * splits;
