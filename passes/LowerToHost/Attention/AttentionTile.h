@@ -6,8 +6,8 @@
 // row `i * group + g` of its buffers, which are float32 and fit in the
 // first-level cache. The kernel walks over blocks of keys in ascending order.
 // For each block it walks over the chunk's rows in register tiles. The tile of
-// a row does not affect its bits: every lane of every row is a chain of its
-// own, and a block that a row does not see leaves it unchanged.
+// a row does not affect its bits, because every lane of every row is a chain of
+// its own. A block that a row does not see leaves it unchanged.
 #pragma once
 
 #include "passes/Kernels/AttentionHeads.h"
