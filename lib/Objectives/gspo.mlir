@@ -1,4 +1,4 @@
-// GSPO (Zheng et al. 2025): GRPO with one ratio for a whole sequence, which is the geometric mean of the ratios of its masked tokens.
+// GSPO (Zheng et al. 2025): GRPO with one ratio for a whole sequence, which is the geometric mean of the ratios of its tokens in the mask.
 // Every token of a sequence has the sequence's loss; the weights divide by its length.
 #token = affine_map<(s, t) -> (t)>
 #sequence = affine_map<(s, t) -> (s)>
