@@ -22,7 +22,7 @@ WORDS = 30
 FIGURES = 3
 
 # Folders that are being rewritten. They are read only when an argument names them.
-LATER = ("README.md", "benchmarks/", "docs/", "runtime/", "test/", "tools/")
+LATER = ("README.md", "benchmarks/", "docs/", "examples/", "runtime/", "test/", "tools/")
 
 SLASHED = (".cpp", ".h", ".td", ".cu", ".c", ".mlir")
 HASHED = (".sh", ".cmake", ".txt", ".toml")

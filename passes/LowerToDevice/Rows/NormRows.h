@@ -35,7 +35,7 @@ struct NormRows {
   // can hold all of them.
   int64_t vectors() const { return (size + 32 * width - 1) / (32 * width); }
   bool fitsRegisters() const { return vectors() * width <= 256; }
-  // The column of the lane's vector i; and body() run only if that is inside
+  // The column of the lane's vector i. `inside` runs body() only if that is in
   // the row.
   Value column(Emitter &b, int64_t i) const {
     return b.addI(b.mulI(b.lane(), width), 32 * width * i);
