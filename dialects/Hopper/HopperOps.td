@@ -103,7 +103,8 @@ def Hopper_RingOp : Hopper_Op<"ring", [Pure]> {
   let summary = "A ring in shared memory, at a byte offset.";
   let description = [{
     - `offset`: bytes from the start of shared memory, a multiple of 1024.
-    - `ring`: its slots and, behind them, their barriers; the type says how many, how large, and for how many consumers.
+    - `ring`: its slots, followed by their barriers. The type gives their number and size, and the number of
+      consumers.
 
     Example:
 
@@ -140,7 +141,7 @@ def Hopper_RingAcquireOp : Hopper_Op<"ring_acquire"> {
     Returns the slot's address. The first round of the ring does not wait.
 
     - `ring`: the ring; `use`: i32, the number of its use, from 0.
-    - `bytes`: i32, how many bytes the copies of this use bring.
+    - `bytes`: i32, the number of bytes that the copies of this use write.
     - `slot`: a pointer to the slot in shared memory.
 
     Example:
@@ -159,7 +160,7 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
   let description = [{
     Returns the slot's address.
 
-    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
+    - `ring`: the ring; `use`: i32, as in `hopper.ring_acquire`.
     - `slot`: a pointer to the slot in shared memory.
 
     Example:
@@ -181,7 +182,7 @@ def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
     holds. Blocks that copy into each other's rings (`hopper.tensor_copy ... multicast`) need this form. Their
     `consumers` counts the consumers of all these blocks.
 
-    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
+    - `ring`: the ring; `use`: i32, as in `hopper.ring_acquire`.
     - `blocks`: the number of blocks of the cluster that get the arrival; `when`: i1, whether they get it.
 
     Example:
@@ -382,7 +383,7 @@ def Hopper_DequantizeSmallOp : Hopper_Op<"dequantize_small", [Pure]> {
     of the other operands holds its bf16 number twice.
 
     - `low`, `minus_low`, `high`, `minus_high`: i32, the bf16 numbers for the scales s0 (low) and s1 (high).
-    - `fragment`: as of `hopper.dequantize`.
+    - `fragment`: as in `hopper.dequantize`.
 
     Example:
 

@@ -64,7 +64,7 @@ def NN_AttentionGradOp : NN_Op<"attention_grad", [
     Each is one float32 chain of fused multiply-adds that starts at 0. The results are rounded once.
 
     - `dy`: like `y`, the gradient of the attention's result.
-    - `q`, `k`, `v`, `positions`, `sequences`, `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as of `nn.attention`.
+    - `q`, `k`, `v`, `positions`, `sequences`, `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as in `nn.attention`.
     - `y`, `lse`: the results of `nn.attention` on them.
     - `dq`: bf16 or float32 [T, heads*D], the gradient of `q`; `dk`, `dv`: [T, kv_heads*D], those of `k` and `v`.
 
@@ -132,10 +132,10 @@ def NN_RopeCacheWriteOp : NN_Op<"rope_cache_write", [NN_InPlace<"8, 1, 9, 2">,
 
     - `q`: bf16 or float32 [T, heads*D], the queries; `k`, `v`: [T, kv_heads*D], the keys and values; none is rotated yet.
     - `cos`, `sin`: float32 [T, D/2], the results of `nn.rope_table`.
-    - `positions`, `sequences`, `pages`, `key_cache`, `value_cache`: as of `nn.cache_write`.
+    - `positions`, `sequences`, `pages`, `key_cache`, `value_cache`: as in `nn.cache_write`.
     - `norms`: two weights [D], of the query norm and of the key norm, or none; `epsilon` belongs to both norms.
     - `rotated`: like `q`, the queries after norm and rotation.
-    - `new_key_cache`, `new_value_cache`: as of `nn.cache_write`.
+    - `new_key_cache`, `new_value_cache`: as in `nn.cache_write`.
 
     Example:
 
@@ -169,8 +169,8 @@ def NN_PagedAttentionOp : NN_Op<"paged_attention", [AllTypesMatch<["q", "y"]>]> 
 
     - `q`: bf16 or float32 [T, heads*D], the queries, rotated.
     - `key_cache`: [pages, kv_heads, D, B], and `value_cache`: [pages, kv_heads, B, D], with the keys and values of the batch in them.
-    - `positions`, `sequences`, `pages`: as of `nn.cache_write`; `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as of `nn.attention`.
-    - `y`: like `q`, as of `nn.attention`.
+    - `positions`, `sequences`, `pages`: as in `nn.cache_write`; `heads`, `kv_heads`, `scale`, `kv_block`, `window`: as in `nn.attention`.
+    - `y`: like `q`, as in `nn.attention`.
 
     Example:
 

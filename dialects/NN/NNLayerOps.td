@@ -79,7 +79,7 @@ def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [NN_InPlace<"3, 1">, AllTypesMatch
     `dweight = init + sum over tokens and heads of dy * n`, ascending, one chain.
 
     - `dy`: like `x`, the gradient of the norm's result.
-    - `x`, `weight`, `epsilon`: as of `nn.rms_norm`.
+    - `x`, `weight`, `epsilon`: as in `nn.rms_norm`.
     - `init`: float32 [D], the gradient of the weight so far.
     - `dx`: like `x`, the gradient of the rows, rounded once; `dweight`: float32 [D].
 
@@ -260,7 +260,7 @@ def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
   let description = [{
     With `s = 1 / (1 + exp(-gate))`: `dgate = dy * up * s * (1 + gate * (1 - s))`, `dup = dy * gate * s`, in float32, rounded once.
 
-    - `dy`: bf16 or float32 [T, N], the gradient of the result; `gate`, `up`: as of `nn.swiglu`.
+    - `dy`: bf16 or float32 [T, N], the gradient of the result; `gate`, `up`: as in `nn.swiglu`.
     - `dgate`, `dup`: like `dy`, the gradients of the two.
 
     Example:

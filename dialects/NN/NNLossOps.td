@@ -43,7 +43,7 @@ def NN_LogProbabilityGradOp : NN_Op<"log_probability_grad", [
     `dlogits = (dlogp * (1[v == target] - p) - dentropy * p * (x - lse + entropy)) / temperature`, float32.
 
     - `dlogp`, `dentropy`: float32 [T], the gradients of the log-probability and of the entropy.
-    - `logits`, `targets`, `temperature`: as of `nn.log_probability`; `lse`, `entropy`: its results.
+    - `logits`, `targets`, `temperature`: as in `nn.log_probability`; `lse`, `entropy`: its results.
     - `dlogits`: float32 [T, V], the gradient of the logits.
 
     Example:
