@@ -6,15 +6,15 @@ add_library(nibble_options INTERFACE)
 target_include_directories(nibble_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 target_compile_options(nibble_options INTERFACE -Wall -Wextra -Werror -fno-fast-math -ffp-contract=off)
 
-# LLVM and MLIR as one shared library each; their headers are not ours to warn about.
+# LLVM and MLIR as one shared library each. Their headers give no warnings.
 add_library(nibble_mlir INTERFACE)
 target_include_directories(nibble_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
 # TableGen's output names parameters that it does not use.
 target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 
-# Headers of MLIR take longer to read than our code: they are read once. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON reads them in
-# every file, which shows an #include that a file forgot.
+# MLIR's headers take longer to compile than our code, so they are precompiled. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON compiles
+# every file without that, which shows missing #includes.
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "// Has the precompiled headers of MLIR.\n")
 add_library(nibble_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
 target_link_libraries(nibble_mlir_headers PRIVATE nibble_options nibble_mlir)
@@ -34,10 +34,10 @@ target_precompile_headers(nibble_mlir_headers PRIVATE
   <mlir/Pass/PassManager.h>
   <mlir/Transforms/GreedyPatternRewriteDriver.h>
   <mlir/Transforms/Passes.h>)
-# The same bytes each time, so that ccache finds what was compiled with them.
+# Without a timestamp the bytes are the same each time, so that ccache finds what was compiled with them.
 target_compile_options(nibble_mlir_headers PRIVATE -Xclang -fno-pch-timestamp)
 
-# Compiles a target of MLIR code with them. Executables are -fPIC as well: the headers are of one kind of code.
+# Compiles a target of MLIR code with the precompiled headers. Executables use -fPIC as well, because the headers were compiled with it.
 function(nibble_use_mlir_headers name)
   get_target_property(type ${name} TYPE)
   if(type STREQUAL "EXECUTABLE")
@@ -48,8 +48,8 @@ function(nibble_use_mlir_headers name)
 endfunction()
 
 # nibble_sources(<variable> [<room>...])
-# Every .cpp in this folder and in the rooms: folders below it that are no
-# libraries of their own.
+# Every .cpp in this folder and in its rooms, which are folders below it that are
+# not libraries of their own.
 function(nibble_sources variable)
   set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   foreach(room ${ARGN})
@@ -73,7 +73,7 @@ function(nibble_add_library name)
   target_link_libraries(${name} PUBLIC nibble_options ${ARG_DEPENDS})
   if(ARG_MLIR)
     target_link_libraries(${name} PUBLIC nibble_mlir)
-    # Every header of ours that MLIR code may include can be generated, by any dialect: make them first.
+    # MLIR code may include generated headers of any dialect, so generate all of them first.
     add_dependencies(${name} nibble-tablegen)
     nibble_use_mlir_headers(${name})
   endif()
@@ -83,8 +83,8 @@ function(nibble_add_library name)
 endfunction()
 
 # nibble_add_gtest(<name> [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
-# One GoogleTest executable of every .cpp in this folder and in its rooms, one ctest entry. Test data are read below NIBBLE_TEST_DATA. Error
-# texts that its tests provoke are looked at (test/error_texts.cpp).
+# One GoogleTest executable of every .cpp in this folder and in its rooms, with one ctest entry. Tests find their data below
+# NIBBLE_TEST_DATA. test/error_texts.cpp checks the error texts that they provoke.
 function(nibble_add_gtest name)
   cmake_parse_arguments(ARG "" "" "ROOMS;DEPENDS;LABELS" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})

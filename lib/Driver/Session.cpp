@@ -17,8 +17,8 @@
 
 namespace nibble {
 
-// "model.mlir:3:5" of a place in a file, the name of a named one, the inner
-// place of one that was called or fused; empty when there is none to tell.
+// The text of a location: "model.mlir:3:5" for a file, the name of a NameLoc,
+// the inner location of a call or fusion. Empty when nothing is known.
 static std::string placeOf(mlir::Location location) {
   if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
     return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) +
@@ -40,8 +40,8 @@ static std::string placeOf(mlir::Location location) {
   return "";
 }
 
-// Where and what. Of a text of several lines the first: dumps of ops follow
-// there.
+// Location and first line of a diagnostic. Dumps of ops would follow on further
+// lines.
 static std::string oneLine(const mlir::Diagnostic &diagnostic) {
   std::string place = placeOf(diagnostic.getLocation());
   std::string text = diagnostic.str();
@@ -75,7 +75,7 @@ std::string Session::takeError(const std::string &otherwise) {
   return text;
 }
 
-// A diagnostic of MLIR's own says what is wrong and not what to do.
+// MLIR's own diagnostics say what is wrong but not what to do.
 Status Session::failure(Code code, const std::string &otherwise) {
   std::string text = takeError(otherwise);
   if (text.find("; ") == std::string::npos)
@@ -94,7 +94,7 @@ Session::parseText(const std::string &text, const std::string &name) {
                              llvm::SMLoc());
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(
       sources, mlir::ParserConfig(context_.get()));
-  // The parser says only that it does not know the dialect.
+  // The parser's message says only that the dialect is unknown.
   if (llvm::StringRef said = errors_.empty() ? llvm::StringRef()
                                              : llvm::StringRef(errors_.front());
       !module && (said.contains("not found for custom op") ||
@@ -123,8 +123,8 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
   bool parsed = true;
   auto build = [&](mlir::OpPassManager &manager) {
     llvm::raw_string_ostream stream(message);
-    // Added to the manager of the module, "builtin.module(...)" would be a
-    // pipeline of the modules inside it: of none.
+    // Inside the pass manager of a module, "builtin.module(...)" would be a
+    // pipeline for nested modules, and there are none.
     if (llvm::StringRef(pipeline).ltrim().starts_with("builtin.module(")) {
       auto whole = mlir::parsePassPipeline(pipeline, stream);
       parsed = succeeded(whole);
@@ -137,8 +137,8 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
   if (parsed)
     return status;
-  // The parser draws where it stopped on further lines; what it says comes
-  // first. What a pass manager says goes to the diagnostics, and has no prefix.
+  // The parser's message comes first; further lines show where it stopped.
+  // Messages of a pass manager go to the diagnostics and have no prefix.
   llvm::StringRef reason = llvm::StringRef(message).trim().split('\n').first;
   if (size_t prefix = reason.rfind("error: "); prefix != llvm::StringRef::npos)
     reason =
@@ -259,8 +259,7 @@ Result<DeviceProgram> Session::compileKernels(mlir::ModuleOp module) {
   };
   auto program = nvptx::compileCommands(module);
   if (failed(program)) {
-    // What came in was valid: a pass that leaves something else is wrong,
-    // whatever came in.
+    // The input was valid, so a pass that leaves an invalid module is at fault.
     std::vector<std::string> said = errors_;
     bool valid = succeeded(mlir::verify(module));
     errors_ = std::move(said);

@@ -1,4 +1,4 @@
-// Stages of passes/Pipelines.cpp, run on a module.
+// Runs the stages of passes/Pipelines.cpp on a module.
 #pragma once
 
 #include "passes/Pipelines.h"
@@ -9,10 +9,10 @@
 
 namespace nibble {
 
-// All of `stages`, in their order. What went wrong is in the diagnostics.
+// Runs all of `stages` in order. Diagnostics say what went wrong.
 //
-// The module is verified once, behind the last pass: behind each of some fifty
-// passes it takes as long as the passes do. nibble-opt verifies behind each.
+// The verifier runs once, behind the last pass. Behind each of some fifty
+// passes it would take as long as the passes. nibble-opt verifies behind each.
 inline mlir::LogicalResult runStages(mlir::ModuleOp module,
                                      llvm::ArrayRef<Stage> stages,
                                      const StageOptions &options = {}) {

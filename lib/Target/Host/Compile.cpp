@@ -62,9 +62,8 @@ llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit() {
 
 } // namespace
 
-// Names that linking could not find, of functions that lowering or the module's
-// writer asked for. By itself LLVM prints them, and returns only that something
-// is missing.
+// Collects the names of functions that linking could not find. LLVM would print
+// them and return only that something is missing.
 static std::shared_ptr<std::vector<std::string>>
 collectMissing(llvm::orc::LLJIT &jit) {
   auto missing = std::make_shared<std::vector<std::string>>();
@@ -75,12 +74,12 @@ collectMissing(llvm::orc::LLJIT &jit) {
           for (const llvm::orc::SymbolStringPtr &symbol : notFound.getSymbols())
             missing->push_back((*symbol).str());
         },
-        [](const llvm::ErrorInfoBase &) {}); // link returns it
+        [](const llvm::ErrorInfoBase &) {}); // linking returns the error
   });
   return missing;
 }
 
-// At the first call of each.
+// Reports each missing function at its first call.
 static LogicalResult reportMissing(ModuleOp module,
                                    const std::vector<std::string> &missing) {
   for (const std::string &name : missing) {

@@ -1,5 +1,5 @@
-// From a module of tensors to an object file, and from that to code in memory,
-// as a nibble_program (ABI.h).
+// Compiles a module of tensors to an object file, and links that into this
+// process as a nibble_program (ABI.h).
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -33,9 +33,9 @@ public:
   virtual const nibble_program &table() const = 0;
 };
 
-// Lowers `module` (changed on the way) and compiles it. Every public function
-// becomes a function of the program; its arguments are named by nn.input,
-// nn.parameter or nn.state, its results by nn.output. On failure the
+// Lowers `module`, which is changed on the way, and compiles it. Every public
+// function becomes a function of the program. Its arguments are named by
+// nn.input, nn.parameter or nn.state, its results by nn.output. On failure
 // diagnostics say what was wrong.
 mlir::FailureOr<ObjectFile> compileToObject(mlir::ModuleOp module,
                                             const CompileOptions &options);

@@ -29,7 +29,7 @@ nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
   ObjectFile object;
   object.bytes = bytes.str().str();
   object.cpu = code->cpu.target.name;
-  // What the name of the CPU brings along counts too.
+  // Features that the CPU's name implies count too.
   const llvm::MCSubtargetInfo *subtarget = code->machine->getMCSubtargetInfo();
   for (const llvm::SubtargetFeatureKV &feature :
        subtarget->getAllProcessorFeatures())
