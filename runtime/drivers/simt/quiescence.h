@@ -6,7 +6,7 @@
 // that has written publishes after its writes, before it declares, takes
 // another cluster or leaves.
 //
-// A worker declares "my cluster waits as of change n" under two conditions.
+// A worker declares "my cluster waits as of change n" when two conditions hold.
 //   (1) `changes` was n before the cluster's observed loads began, and is still
 //       n under the mutex.
 //   (2) On memory as it was observed the cluster repeats forever and writes
