@@ -32,8 +32,8 @@ constexpr int kClasses = 64 * kStepsPerPower;
 int classOf(int64_t bytes) {
   if (bytes <= kStepsPerPower)
     return 0;
-  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) -
-              4; // 8 << power <= bytes - 1 < 16 << power
+  // 8 << power <= bytes - 1 < 16 << power.
+  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) - 4;
   power = power < 0 ? 0 : power;
   int64_t steps = ((bytes - 1) >> power) + 1; // in 9..16
   return static_cast<int>(power * kStepsPerPower + (steps - kStepsPerPower));

@@ -25,8 +25,8 @@ struct Guard {
   Guard *outer = nullptr;
 };
 
-thread_local Guard *innermost =
-    nullptr; // null on threads that a parallel region started
+// Null on threads that a parallel region started.
+thread_local Guard *innermost = nullptr;
 std::atomic<NoWayOut> noWayOut{nullptr};
 
 int openRegions() { return omp_get_level ? omp_get_level() : 0; }

@@ -12,8 +12,8 @@ namespace nibble {
 
 namespace {
 
-constexpr size_t kMostCommands = size_t{1}
-                                 << 22; // per call, all frames together
+// The limit of commands in one call, all frames together.
+constexpr size_t kMostCommands = size_t{1} << 22;
 
 class Planner {
 public:
@@ -338,11 +338,12 @@ Status Planner::place() {
     PlannedBuffer &buffer = plan.buffers[i];
     if (buffer.place != PlannedBuffer::Place::kArena)
       continue;
-    // It is a result.
+    // A result lives to the end of the call.
     if (buffer.end < 0 || holders_[i] > 0)
       buffer.end = now() + 1;
+    // Skip a buffer that nothing uses.
     if (buffer.end == buffer.begin)
-      continue; // nothing uses it
+      continue;
     items.push_back({buffer.bytes, buffer.begin, buffer.end});
     owners.push_back(static_cast<int32_t>(i));
   }

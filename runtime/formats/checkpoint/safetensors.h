@@ -12,8 +12,7 @@
 //                                     where the last one ended
 //    7. ValidationOverflow            element count and size do not overflow
 //    8. MisalignedSlice               a tensor is a whole number of bytes
-//    9. TensorInvalidInfo             end - begin is the size by dtype and
-//    shape
+//    9. TensorInvalidInfo             end - begin fits dtype and shape
 //   10. MetadataIncompleteBuffer      the last end is the end of the file
 //
 // The JSON is one object whose first byte is `{`, padded on the right with

@@ -234,7 +234,7 @@ Status checkRotationAndActivation(ConfigReader &fields) {
     return fields.unsupported(
         fmt::format("partial_rotary_factor is {}", partial));
   NIBBLE_ASSIGN(std::string activation, fields.textOr("hidden_act", "silu"));
-  // Another name of the same function.
+  // "swish" is another name of the same function.
   if (activation != "silu" && activation != "swish")
     return fields.unsupported(
         fmt::format("hidden_act is \"{}\", not silu", printable(activation)));

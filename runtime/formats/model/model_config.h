@@ -15,8 +15,8 @@ struct ModelConfig {
   std::string modelType; // name of a family (family.h): "llama", "qwen2", ...
   int64_t hiddenSize = 0, intermediateSize = 0, vocabSize = 0;
   std::vector<DecoderLayer> layers; // one entry for each layer; they may differ
-  int64_t heads = 0, kvHeads = 0,
-          headDim = 0; // heads is a multiple of kvHeads; headDim is even
+  // `heads` is a multiple of kvHeads, and headDim is even.
+  int64_t heads = 0, kvHeads = 0, headDim = 0;
   int64_t maxPositions = 0;
   double normEpsilon = 1e-6;
   Rope rope;

@@ -268,8 +268,8 @@ template <typename T>
 Outcome setValue(Warp &warp, const Inst &inst, Mask mask) {
   Mask c = inst.c == kNone ? 0 : warp.predicate(inst.c);
   Mask result = combine(comparison<T>(warp, inst), c, inst.mode);
-  uint32_t one =
-      inst.isSigned ? 0x3f800000u : ~0u; // isSigned: the result is f32
+  // isSigned means that the result is f32.
+  uint32_t one = inst.isSigned ? 0x3f800000u : ~0u;
   forLanes(mask, [&](uint32_t i) {
     warp.reg<uint32_t>(inst.dst)[i] = result >> i & 1 ? one : 0;
   });
