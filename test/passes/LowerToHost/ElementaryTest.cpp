@@ -9,7 +9,7 @@ using namespace nibble::test;
 
 namespace {
 
-// |value - expected| in units of the last place of float32 at `expected`.
+// value - expected| in float32 units in the last place at `expected`.
 double ulps(float value, double expected) {
   if (std::isinf(value) || std::fabs(expected) >= 0x1.ffffffp127)
     return std::isinf(value) && std::fabs(expected) >= 0x1.fffffep127

@@ -1,4 +1,5 @@
-// The registry of model families, and what their configurations say of layers.
+// The registry of model families, and the layers that their configurations
+// describe.
 #include "runtime/formats/model/family.h"
 
 #include "test/runtime/formats/model/base_config.h"
@@ -14,7 +15,8 @@ using nibble::testing::fails;
 
 namespace {
 
-// What a family reads, it declares; what another reads, it does not know.
+// A family declares the fields that it reads. It does not know the fields of
+// other families.
 TEST(ModelConfig, FamiliesAreListedAndNamed) {
   std::vector<std::string> names;
   for (const ModelFamily &family : modelFamilies()) {
