@@ -78,8 +78,8 @@ RC_GTEST_PROP(GridProperty, ErrorIsHalfAStep, ()) {
   auto values = dequantize(sample.layout, slab);
   int64_t k = sample.layout.k;
   int64_t length = sample.layout.scheme.groupLength(k);
-  double most =
-      sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7; // the largest code
+  // The largest code.
+  double most = sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7;
   for (size_t i = 0; i < values.size(); ++i) {
     double scale =
         loadScale(sample.layout, slab.data(), static_cast<int64_t>(i) / length);

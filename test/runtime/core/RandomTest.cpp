@@ -42,8 +42,9 @@ TEST(Philox, UnitAndBelowStayInRange) {
   std::array<int, 10> counts{};
   for (uint64_t i = 0; i < 100000; ++i)
     ++counts[toBelow(randomBits(1, RandomStream::kTask, 0, 0, i), 10)];
+  // The tolerance is 5 standard deviations.
   for (int count : counts)
-    EXPECT_NEAR(count, 10000, 500); // 5 standard deviations
+    EXPECT_NEAR(count, 10000, 500);
 }
 
 TEST(Hash, IsXXH3With128Bits) {

@@ -315,8 +315,9 @@ TEST_F(Damaged, Scales) {
   refusesToRead({kQ + "_scale", "index 5", "scale 0"});
   // A group of zeros has scale 0.
   auto *words = tensors_[kQ + "_packed"].as<uint32_t>();
+  // Row 2, second group.
   for (int i = 0; i < 4; ++i)
-    words[2 * 8 + 4 + i] = 0x88888888u; // row 2, second group
+    words[2 * 8 + 4 + i] = 0x88888888u;
   save();
   auto opened = QuantizedCheckpoint::open(folder_);
   ASSERT_TRUE(opened.isOk());

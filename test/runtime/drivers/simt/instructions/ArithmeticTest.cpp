@@ -234,8 +234,8 @@ TEST(SimtArithmetic, AtomicsOf64Bits) {
 }
 
 TEST(SimtArithmetic, Float16Formats) {
-  EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F808000;"),
-            0x3f80u); // a tie goes to even
+  // A tie goes to even.
+  EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F808000;"), 0x3f80u);
   EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F818000;"), 0x3f82u);
   EXPECT_EQ(evaluate16("cvt.rz.bf16.f32 %rs90, 0f3F81FFFF;"), 0x3f81u);
   EXPECT_EQ(evaluate16("cvt.rn.relu.bf16.f32 %rs90, 0fBF800000;"), 0u);
