@@ -1,13 +1,21 @@
-# lit's view of the tests: every .mlir and .test below test/, run with the tools of the build before those of LLVM in PATH.
+# lit's configuration: it finds every .mlir and .test below test/. The build's tools come before LLVM's in PATH.
 #
 #   lit -v build/release/test                        all of them
 #   lit -v build/release/test --filter passes/Fuse   some of them
 #
-# Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
-# %test_bin, the folder of the test programs; %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
-# %simt_cuda: a CUDA driver for NIBBLE_LIBCUDA that executes kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp).
-# The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
-# a namespace of its own (root without further limits may). "ptxas": the assembler of the CUDA toolkit is where nibble looks for it.
+# Substitutions:
+#   %root      the repository
+#   %examples  the folder examples/
+#   %data      the folder test/
+#   %python    the interpreter that runs lit
+#   %test_bin  the folder of the test programs
+#   %refuses   test/tools/Inputs/refuses.py, which checks a tool that must refuse, its exit code and its message
+#   %simt_cuda a CUDA driver for NIBBLE_LIBCUDA that runs kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp)
+#
+# Features:
+#   long       NIBBLE_LONG=1 is set; a test that takes more than 20 s has `REQUIRES: long`
+#   mount      a test may mount a file system in a namespace of its own (an unrestricted root user may)
+#   ptxas      the assembler of the CUDA toolkit is where nibble looks for it
 import os
 import shutil
 import subprocess

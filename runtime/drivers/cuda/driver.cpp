@@ -54,7 +54,7 @@ std::string Driver::describe(Result result) const {
   const char *name = nullptr, *text = nullptr;
   if (symbols_.cuGetErrorName(result, &name) != kSuccess || !name)
     return fmt::format("error {}", result);
-  (void)symbols_.cuGetErrorString(result, &text); // the name alone will do
+  (void)symbols_.cuGetErrorString(result, &text); // the name alone is enough
   return text ? fmt::format("{} ({})", name, text) : name;
 }
 

@@ -1,5 +1,5 @@
-// Every key of the configuration, once: name, place, range, meaning. An archive
-// visits them all.
+// Defines every key of the configuration once: name, place, range and meaning.
+// An archive visits them all.
 #pragma once
 
 #include "lib/Numerics/scheme.h"
@@ -14,10 +14,14 @@ namespace nibble {
 template <typename Enum>
 using Names = std::initializer_list<std::pair<const char *, Enum>>;
 
-// Archive: section(name); text, texts(key, value, meaning); choice(key, text
-// value, names, meaning); named(key, enum value, names, meaning); flag;
-// integer(key, value, least, most, meaning); number(key, value, least, most,
-// meaning); option(option of an objective, values that were set by key, value).
+// An archive has these members:
+//   section(name)
+//   text, texts(key, value, meaning)
+//   choice(key, text value, names, meaning)
+//   named(key, enum value, names, meaning)
+//   flag(key, value, meaning)
+//   integer, number(key, value, least, most, meaning)
+//   option(option of an objective, values that were set by key, value)
 template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.section("model");
   a.text("path", c.model.path, "checkpoint folder");

@@ -1,4 +1,5 @@
-// Every op of nn and qat has all that the table asks for, or a reason.
+// Every op of nn and qat has everything that the table requires, or a reason
+// why not.
 #include "test/integration/completeness/OpTable.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The examples of all ops, read from one file.
+// Reads the examples of all ops from one file.
 #include "test/integration/completeness/Examples.h"
 
 #include "dialects/NN/NN.h"

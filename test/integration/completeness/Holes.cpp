@@ -1,4 +1,4 @@
-// Why a cell of the table is empty.
+// The reasons for empty cells of the table.
 #include "test/integration/completeness/OpTable.h"
 
 namespace nibble::test {

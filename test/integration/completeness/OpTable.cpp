@@ -1,4 +1,4 @@
-// The table of ops: which cells are holes, and the page that shows it.
+// The table of ops: finds its holes, and prints the page that shows it.
 #include "test/integration/completeness/OpTable.h"
 
 #include "llvm/ADT/STLExtras.h"

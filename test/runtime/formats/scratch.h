@@ -1,5 +1,4 @@
-// A folder of a test's own that goes away with it, and a few ways to damage
-// files.
+// A test's own folder, which is removed with it, and some ways to damage files.
 #pragma once
 
 #include "runtime/formats/io.h"
@@ -15,7 +14,7 @@ namespace nibble::testing {
 class Scratch {
 public:
   Scratch() {
-    // In memory where there is such a place: syncing thousands of small files
+    // Use a folder in memory if there is one. Syncing thousands of small files
     // to a disk takes longer than the tests.
     std::string root = access("/dev/shm", W_OK) == 0
                            ? "/dev/shm"
@@ -54,7 +53,7 @@ private:
   std::string path_;
 };
 
-// One of the checkpoints of test/fixtures, and a copy of it that a test may
+// One of the checkpoints of test/fixtures, or a copy of it that a test may
 // damage.
 inline std::string fixture(const std::string &name) {
   return NIBBLE_TEST_DATA "/fixtures/" + name;
@@ -74,7 +73,7 @@ inline void putContent(const std::string &path, std::string_view content) {
       .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
-// A status with this code and all these words in its one line.
+// Expects a status with this code and a one-line message with all these words.
 inline ::testing::AssertionResult
 fails(const Status &status, Code code,
       std::initializer_list<std::string> words) {

@@ -3,10 +3,11 @@
 
     readme.py README WORK GROUP DATA      GROUP: walk-through, files or runs; DATA: the folder test/
 
-Every line of every block of kind sh is a command. What is written in capitals, or as the name of a file that the user brings, is replaced from
-GIVEN; a command with parts in [brackets] runs without them and with them. Each command has to end with 0. Each block of kind mlir has to be, but
-for the names of values, in what the commands before it printed, and so each line of a block without a kind that shows printed numbers. A
-command that no group knows is an error: README and this file are changed together.
+Every line of every block of kind sh is a command. Words in capitals and names of the user's files are replaced from GIVEN. A command with
+parts in [brackets] runs without them and with them. Each command has to end with 0.
+
+The output of the previous commands must contain each block of kind mlir, except for the names of values. It must also contain each line of
+a block without a kind that shows printed numbers. A command that no group knows is an error: README and this file are changed together.
 """
 
 import os
@@ -17,7 +18,7 @@ import sys
 
 readme, work, group, data = sys.argv[1:]
 
-# These are not run, and why.
+# These are not run, for the given reasons.
 EXCLUDED = {
     "./dev demo": "minutes of training; it is the build's last step for a reader, not a check",
     "./dev test": "is what runs this",
@@ -27,13 +28,13 @@ EXCLUDED = {
     "nibble-train --training train.nbl --rollout rollout.nbl rl CONFIG.toml --model DIR --target cuda": "needs an H200",
 }
 GROUPS = {
-    # A bundle is made by the group that runs it.
+    # The group that runs a bundle also makes it.
     "walk-through": ["nibble-opt", "nibble-run", "nibble compile examples/"],
     "files": ["nibble doctor", "nibble inspect", "nibble create", "nibble import", "nibble compile", "nibble logits", "nibble generate",
               "nibble quantize", "nibble verify"],
     "runs": ["nibble config", "nibble sft", "nibble rl", "nibble report"],
 }
-# A command's own first, then those of all.
+# A command's own replacements come first, then those of all commands.
 GIVEN = {
     "nibble create": {"DIR": "tiny", "DIR2": "created"},
     "nibble sft": {"RUN": "warm"},
@@ -49,13 +50,13 @@ def blocks(text):
 
 
 def name_of(command):
-    """The longest name of a group that the command begins with; of one that no group knows, its first words."""
+    """The longest name of a group with which the command begins, or the command's first words if no group knows it."""
     names = [name for group in GROUPS.values() for name in group if command.startswith(name)]
     return max(names, key=len, default=" ".join(command.split()[:2]))
 
 
 def variants(command):
-    """Without and with what is in brackets. What follows on a comma or stands for more of the same goes with it."""
+    """The command without and with the part in brackets. A following comma, or a placeholder for more of the same, belongs to that part."""
     if "[" not in command:
         return [command]
     return [re.sub(r"\s*\[[^\]]*\]", "", command), re.sub(r"[\[\]]", "", command)]

@@ -1,4 +1,4 @@
-// Prints the page docs/completeness.md of the manual.
+// Prints the manual's page docs/completeness.md.
 #include "test/integration/completeness/OpTable.h"
 
 #include <cstdio>

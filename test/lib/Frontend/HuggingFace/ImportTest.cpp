@@ -1,4 +1,4 @@
-// The module that a configuration becomes: names, order, layers and biases.
+// The module for a configuration: names, order, layers and biases.
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
 #include "runtime/formats/checkpoint/model_weights.h"
@@ -115,7 +115,7 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   ModelConfig config = smallConfig("qwen2");
   config.layers.assign(5, config.layers.front());
   config.layers[1].window = config.layers[3].window = 16;
-  config.layers[4].qkNorm = true; // its window is that of the first
+  config.layers[4].qkNorm = true; // its window is that of the first layer
   print(config);
   EXPECT_TRUE(module->lookupSymbol("layer"));
   module->lookupSymbol<func::FuncOp>("layer_window16")
@@ -134,7 +134,7 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   EXPECT_EQ(functions, 5) << "three kinds, @hidden and @logits";
 }
 
-// What a layer adds may be normed instead of what it reads, or as well.
+// A norm may apply to the output of a layer's part, to its input, or to both.
 TEST_F(Import, NormsStandWhereTheLayerHasThem) {
   ModelConfig config = smallConfig("llama");
   for (DecoderLayer &layer : config.layers) {
@@ -145,7 +145,8 @@ TEST_F(Import, NormsStandWhereTheLayerHasThem) {
   }
   print(config);
   auto layer = module->lookupSymbol<func::FuncOp>("layer");
-  SmallVector<std::string> read; // by linears and by the residual stream
+  // Values that linears and the residual stream read.
+  SmallVector<std::string> read;
   auto nameOf = [&](Value value) -> std::string {
     auto norm = value.getDefiningOp<nn::RMSNormOp>();
     if (!norm)

@@ -13,9 +13,8 @@ inline ModelConfig smallConfig(const std::string &modelType) {
   config.intermediateSize = 96;
   config.heads = 4;
   config.kvHeads = 2;
-  config.headDim = modelType == "qwen3"
-                       ? 32
-                       : 16; // of qwen3 heads * head_dim is not hidden_size
+  // For qwen3, heads * head_dim differs from hidden_size.
+  config.headDim = modelType == "qwen3" ? 32 : 16;
   DecoderLayer layer;
   layer.qkvBias = modelType == "qwen2";
   layer.qkNorm = modelType == "qwen3";

@@ -1,4 +1,5 @@
-// The registry of model families, and what their configurations say of layers.
+// The registry of model families, and the layers that their configurations
+// describe.
 #include "runtime/formats/model/family.h"
 
 #include "test/runtime/formats/model/base_config.h"
@@ -14,7 +15,8 @@ using nibble::testing::fails;
 
 namespace {
 
-// What a family reads, it declares; what another reads, it does not know.
+// A family declares the fields that it reads. It does not know the fields of
+// other families.
 TEST(ModelConfig, FamiliesAreListedAndNamed) {
   std::vector<std::string> names;
   for (const ModelFamily &family : modelFamilies()) {
@@ -33,7 +35,7 @@ TEST(ModelConfig, FamiliesAreListedAndNamed) {
             fmt::format("{} and {}",
                         fmt::join(names.begin(), names.end() - 1, ", "),
                         names.back()));
-  // One that there is not is refused with the list.
+  // An unknown family is refused with the list of known ones.
   EXPECT_EQ(familyNamed("gemma3"), nullptr);
   EXPECT_TRUE(fails(ModelConfig::parse(base("gemma3"), "config.json").status(),
                     Code::kBadInput, {"gemma3", familyNames(", ")}));
@@ -66,8 +68,8 @@ TEST(ModelConfig, WindowsAreOfSomeLayers) {
       (std::vector<int64_t>{8, 0}));
 }
 
-// The keys that public checkpoints of the families carry, with the values
-// that matter here; sizes are ours.
+// The keys of public checkpoints of each family, with the values that matter
+// here. The sizes are ours.
 TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
   struct Case {
     const char *name, *type, *keys;
