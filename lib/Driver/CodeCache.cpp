@@ -57,8 +57,8 @@ std::string buildIdOf(const dl_phdr_info &file) {
   return "";
 }
 
-// Of this executable and every library in it. The kernel's own pages, which
-// have no file, count as well.
+// This executable, every library in it, and the kernel's own pages, which have
+// no file.
 const BuildIds &buildIds() {
   static const BuildIds ids = [] {
     BuildIds found;

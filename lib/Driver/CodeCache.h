@@ -23,10 +23,10 @@ public:
   // Without that variable nothing is found and nothing is kept.
   static CodeCache fromEnvironment();
 
-  // The name of what `module` compiles to: a hash of the module with its
-  // locations, of `settings` (what else decides the code) and of the build IDs
-  // of this executable and its libraries. Empty when there is no folder, or
-  // when one of these files has no build ID.
+  // The name of what `module` compiles to. It is a hash of the module with its
+  // locations, of `settings`, which hold what else decides the code, and of the
+  // build IDs of this executable and its libraries. It is empty when there is
+  // no folder, or when one of these files has no build ID.
   std::string key(mlir::ModuleOp module,
                   llvm::ArrayRef<std::string> settings) const;
 

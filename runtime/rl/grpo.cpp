@@ -261,7 +261,8 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   NIBBLE_TRY(compareUntrained(collected, mismatch));
   double compareSeconds = watch.lap();
   if (stopRequested())
-    return Status::interrupted("training: stopped by a signal; go on with --resume");
+    return Status::interrupted(
+        "training: stopped by a signal; go on with --resume");
 
   UpdateTotals totals;
   int64_t updates = config().rl.updatesPerStep;

@@ -163,7 +163,8 @@ Status Loop::runSteps(RunFolder &folder) {
   while (step_ < steps_ && !evaluatedAtEnd_) {
     StepMetrics line = beginLine();
     if (stopRequested())
-      return Status::interrupted("training: stopped by a signal; go on with --resume");
+      return Status::interrupted(
+          "training: stopped by a signal; go on with --resume");
     if (config_.eval.every > 0 && step_ % config_.eval.every == 0)
       NIBBLE_TRY(evaluateInto(line));
     if (isGoalReached(line)) {
