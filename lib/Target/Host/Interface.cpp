@@ -4,11 +4,11 @@
 
 #include "dialects/NN/NN.h"
 #include "lib/Target/Dtype.h"
+#include "lib/Target/PackedText.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace nibble::host;
@@ -82,9 +82,10 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
       info.name = interface.keep(name);
       if (auto packed =
               function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
-        std::string text;
-        llvm::raw_string_ostream(text) << packed.getValue();
-        info.packed = interface.keep(text);
+        FailureOr<std::string> text = packedText(function, packed);
+        if (failed(text))
+          return failure();
+        info.packed = interface.keep(std::move(*text));
         info.dtype = NIBBLE_DTYPE_U8;
       }
       entry.arguments.push_back(info);

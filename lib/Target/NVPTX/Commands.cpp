@@ -4,12 +4,12 @@
 #include "dialects/NN/NN.h"
 #include "lib/Target/Dtype.h"
 #include "lib/Target/NVPTX/Compile.h"
+#include "lib/Target/PackedText.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 
@@ -58,7 +58,10 @@ FailureOr<ProgramValue> describeArgument(func::FuncOp function, unsigned i) {
   named(nn::kParameterAttr, NIBBLE_ROLE_PARAMETER);
   named(nn::kStateAttr, NIBBLE_ROLE_STATE);
   if (auto packed = function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
-    llvm::raw_string_ostream(value->packed) << packed.getValue();
+    FailureOr<std::string> text = packedText(function, packed);
+    if (failed(text))
+      return failure();
+    value->packed = std::move(*text);
     value->dtype = NIBBLE_DTYPE_U8;
   }
   return value;

@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <unistd.h>
@@ -99,20 +100,29 @@ static std::string complaintOfPtxas(const std::string &ptx) {
   return complaint;
 }
 
-CompiledForDevice::CompiledForDevice(const std::string &source) {
+// The program of `source`, compiled once: many cases differ only in their
+// tensors.
+static const DeviceProgram &programOf(const std::string &source) {
+  static std::map<std::string, DeviceProgram> programs;
+  if (auto known = programs.find(source); known != programs.end())
+    return known->second;
   std::string diagnostics;
   std::optional<DeviceProgram> compiled = compileSource(source, diagnostics);
   if (!compiled)
     throw std::runtime_error("does not compile: " + diagnostics);
-  ptx_ = compiled->image.ptx;
-  if (std::string complaint = complaintOfPtxas(ptx_); !complaint.empty())
+  if (std::string complaint = complaintOfPtxas(compiled->image.ptx);
+      !complaint.empty())
     throw std::runtime_error("ptxas: " + complaint);
   orThrow(check(*compiled));
-  compiled_ = *compiled;
+  return programs.emplace(source, std::move(*compiled)).first->second;
+}
+
+CompiledForDevice::CompiledForDevice(const std::string &source)
+    : compiled_(programOf(source)) {
   device_ = orThrow(WatchedDevice::open(/*hidesChecks=*/false));
   residence_ = std::make_shared<DeviceResidence>(device_);
   program_ = std::make_unique<Program>(
-      orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
+      orThrow(loadDeviceProgram(compiled_, residence_)));
 }
 
 std::string whyNotForDevice(const std::string &source) {

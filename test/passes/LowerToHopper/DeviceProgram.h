@@ -23,7 +23,7 @@ public:
   // launch to touch as many bytes as it states (bytesTouched).
   std::vector<Tensor> call(const std::string &function,
                            const std::vector<const Tensor *> &arguments);
-  std::string ptx() const { return ptx_; }
+  std::string ptx() const { return compiled_.image.ptx; }
   // The compiled program.
   const DeviceProgram &deviceProgram() const { return compiled_; }
 
@@ -35,7 +35,6 @@ private:
   std::shared_ptr<WatchedDevice> device_;
   std::shared_ptr<DeviceResidence> residence_;
   std::unique_ptr<Program> program_;
-  std::string ptx_;
 };
 
 // The diagnostics when the module does not compile for an H200, else empty.
