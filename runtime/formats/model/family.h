@@ -1,11 +1,10 @@
 // Model families: which configurations they are selected by, which fields they
 // read, what their layers are.
 //
-// A family is one file of families/, which describes its layers in plain C++,
-// and its line in families.cpp. Everything else follows from that description:
-// the tensors that a checkpoint must have
-// (runtime/formats/checkpoint/model_weights.h), the module that is compiled
-// (lib/Frontend/HuggingFace), the lists in messages.
+// A family is one file of families/, which describes its layers in plain C++.
+// Everything else follows from that description: the tensors that a checkpoint
+// must have (runtime/formats/checkpoint/model_weights.h), the module that is
+// compiled (lib/Frontend/HuggingFace), the lists in messages.
 #pragma once
 
 #include "runtime/formats/model/config_reader.h"

@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 
 using namespace nibble;
 using nibble::testing::base;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::fails;
+using nibble::testing::fixture;
 
 namespace {
 
@@ -37,6 +40,20 @@ TEST(ModelConfig, FamiliesAreListedAndNamed) {
   EXPECT_EQ(familyNamed("gemma3"), nullptr);
   EXPECT_TRUE(fails(ModelConfig::parse(base("gemma3"), "config.json").status(),
                     Code::kBadInput, {"gemma3", familyNames(", ")}));
+}
+
+// What tests ask of every checkpoint of test/fixtures, they ask of every
+// family.
+TEST(ModelConfig, EveryFamilyHasACheckpoint) {
+  std::set<std::string> types;
+  for (const std::string &name : checkpointFixtures()) {
+    auto config = ModelConfig::read(fixture(name));
+    ASSERT_TRUE(config.isOk()) << config.status().message();
+    types.insert(config->modelType);
+  }
+  for (const ModelFamily &family : modelFamilies())
+    EXPECT_EQ(types.count(family.modelType), 1u)
+        << "test/fixtures has no " << family.modelType;
 }
 
 TEST(ModelConfig, WindowsAreOfSomeLayers) {

@@ -13,6 +13,7 @@
 
 using namespace nibble;
 using nibble::testing::base;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::fails;
 using nibble::testing::fixture;
 using nibble::testing::Scratch;
@@ -91,7 +92,7 @@ TEST(ModelConfig, BothSpellingsMeanTheSame) {
 // transformers works in float32: its power may be an ulp or two off, ours is
 // rounded once.
 TEST(ModelConfig, RopeAgreesWithTransformers) {
-  for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
+  for (const std::string &name : checkpointFixtures()) {
     auto config = ModelConfig::read(fixture(name));
     auto expected =
         SafetensorsFile::open(fixture(name) + "/expected.safetensors");
@@ -111,7 +112,7 @@ TEST(ModelConfig, RopeAgreesWithTransformers) {
         << name;
     std::printf(
         "%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n",
-        name, found.size(), static_cast<long long>(worst),
+        name.c_str(), found.size(), static_cast<long long>(worst),
         static_cast<double>(config->attentionFactor()));
   }
 }
