@@ -200,14 +200,10 @@ template <typename... Ops> void attach(MLIRContext *context) {
 
 void nibble::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
-    attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp,
-           nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
-           nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp,
-           nn::SwigluOp, nn::SwigluGradOp, nn::TakeRowsOp, nn::AttentionOp,
-           nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp,
-           nn::PagedAttentionOp, nn::LogProbabilityOp, nn::LogProbabilityGradOp,
-           nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
-           nn::AdamWOp, nn::LinearSwigluOp>(context);
+    attach<
+#define GET_OP_LIST
+#include "dialects/NN/NNOps.cpp.inc"
+        >(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {

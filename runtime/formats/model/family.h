@@ -1,9 +1,9 @@
 // Model families: the configurations that select them, the fields that they
 // read, and their layers.
 //
-// A family is one file of families/, which describes its layers in plain C++,
-// and its line in families.cpp. Everything else follows from that description:
-// the tensors that a checkpoint must have
+// A family is one file of families/, which describes its layers in plain C++.
+// Everything else follows from that description: the tensors that a checkpoint
+// must have
 // (runtime/formats/checkpoint/model_weights.h), the compiled module
 // (lib/Frontend/HuggingFace), and the lists in messages.
 #pragma once

@@ -5,6 +5,7 @@
 #include "lib/Numerics/scheme.h"
 #include "lib/Objectives/Objectives.h"
 #include "runtime/rl/config/config.h"
+#include "runtime/rl/tasks/task.h"
 
 #include <initializer_list>
 #include <utility>
@@ -152,7 +153,9 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
            "held-out reward that ends the training early; 0: none does");
 
   a.section("task");
-  a.choice("name", c.task.name, {"addition", "countdown", "sort", "jsonl"},
+  std::vector<const char *> tasks = taskNames();
+  tasks.push_back("jsonl");
+  a.choice("name", c.task.name, tasks,
            "generated problems, or those of a file of JSON lines");
   a.integer("digits", c.task.digits, 1, 18, "addition: of an operand at most");
   a.integer("min_digits", c.task.minDigits, 1, 18,

@@ -222,6 +222,21 @@ Status checkRange(const char *option, int64_t value, int64_t least,
                                    option, value, least, most));
 }
 
+Status checkAddition(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
+  return checkRange("min_digits", options.minDigits, 1, options.digits);
+}
+
+Status checkSort(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("count", options.count, 1, 64));
+  return checkRange("maximum", options.maximum, 1, 999999);
+}
+
+Status checkCountdown(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("count", options.count, 2, 6));
+  return checkRange("maximum", options.maximum, 1, 999999);
+}
+
 template <typename T>
 Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
   auto task = std::make_unique<T>(options);
@@ -229,7 +244,26 @@ Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
   return std::unique_ptr<Task>(std::move(task));
 }
 
+struct TaskRow {
+  const char *name;
+  Status (*check)(const TaskOptions &options);
+  Result<std::unique_ptr<Task>> (*make)(const TaskOptions &options);
+};
+
+constexpr TaskRow kTasks[] = {
+    {"addition", checkAddition, make<Addition>},
+    {"countdown", checkCountdown, make<Countdown>},
+    {"sort", checkSort, make<Sort>},
+};
+
 } // namespace
+
+std::vector<const char *> taskNames() {
+  std::vector<const char *> names;
+  for (const TaskRow &row : kTasks)
+    names.push_back(row.name);
+  return names;
+}
 
 double exactMatch(std::string_view response, std::string_view reference) {
   return trim(response) == trim(reference) ? 1.0 : 0.0;
@@ -238,23 +272,13 @@ double exactMatch(std::string_view response, std::string_view reference) {
 Result<std::unique_ptr<Task>> Task::create(std::string_view name,
                                            const TaskOptions &options) {
   NIBBLE_TRY(checkRange("held_out_one_in", options.heldOutOneIn, 2, 1000));
-  if (name == "addition") {
-    NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
-    NIBBLE_TRY(checkRange("min_digits", options.minDigits, 1, options.digits));
-    return make<Addition>(options);
-  }
-  if (name == "sort") {
-    NIBBLE_TRY(checkRange("count", options.count, 1, 64));
-    NIBBLE_TRY(checkRange("maximum", options.maximum, 1, 999999));
-    return make<Sort>(options);
-  }
-  if (name == "countdown") {
-    NIBBLE_TRY(checkRange("count", options.count, 2, 6));
-    NIBBLE_TRY(checkRange("maximum", options.maximum, 1, 999999));
-    return make<Countdown>(options);
-  }
-  return Status::usage(
-      fmt::format("no task '{}': known are addition, countdown, sort", name));
+  for (const TaskRow &row : kTasks)
+    if (name == row.name) {
+      NIBBLE_TRY(row.check(options));
+      return row.make(options);
+    }
+  return Status::usage(fmt::format("no task '{}': known are {}", name,
+                                   fmt::join(taskNames(), ", ")));
 }
 
 } // namespace nibble

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nibble {
 
@@ -47,7 +48,7 @@ public:
 
   // Creates a task. `name` is "addition" ("12+7=" -> "19"), "countdown" ("3 5
   // 7->22:" -> "3*5+7") or "sort" ("7 3 5=" -> "3 5 7"). Usage error for
-  // another name, listing these, and for options out of range.
+  // another name, listing these (taskNames), and for options out of range.
   static Result<std::unique_ptr<Task>> create(std::string_view name,
                                               const TaskOptions &options);
 
@@ -68,6 +69,9 @@ public:
   virtual double reward(const Problem &problem,
                         std::string_view response) const = 0;
 };
+
+// The generated tasks, in alphabetical order.
+std::vector<const char *> taskNames();
 
 // 1 when response and reference are equal up to surrounding white space, else
 // 0.

@@ -3,11 +3,13 @@
 
 #include "runtime/formats/io.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace nibble::testing {
 
@@ -57,6 +59,15 @@ private:
 // damage.
 inline std::string fixture(const std::string &name) {
   return NIBBLE_TEST_DATA "/fixtures/" + name;
+}
+// The names of all of them, sorted.
+inline std::vector<std::string> checkpointFixtures() {
+  std::vector<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(fixture("")))
+    if (std::filesystem::exists(entry.path() / "config.json"))
+      names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 inline std::string copyOf(const Scratch &scratch, const std::string &name) {
   std::filesystem::copy(fixture(name), scratch / name,

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 using namespace nibble;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::contentOf;
 using nibble::testing::copyOf;
 using nibble::testing::Damaged;
@@ -49,10 +50,10 @@ std::map<std::string, std::string> contents(const std::string &folder) {
   return files;
 }
 
-class Fixture : public ::testing::TestWithParam<const char *> {};
+class Fixture : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(QuantizedCheckpoint, Fixture,
-                         ::testing::Values("llama", "llama_bias", "qwen2",
-                                           "qwen3"));
+                         ::testing::ValuesIn(checkpointFixtures()),
+                         [](const auto &info) { return info.param; });
 
 TEST_P(Fixture, RoundTrip) {
   Scratch scratch;
@@ -126,7 +127,7 @@ TEST_P(Fixture, RoundTrip) {
     EXPECT_EQ(contents(packed), contents(third));
     std::printf("%s %s: %lld codes and %lld scales equal, %lld tensors kept, "
                 "%.2f of the bytes\n",
-                GetParam(), numerics::toString(scheme).c_str(),
+                GetParam().c_str(), numerics::toString(scheme).c_str(),
                 static_cast<long long>(verified->codes),
                 static_cast<long long>(verified->scales),
                 static_cast<long long>(verified->keptTensors),

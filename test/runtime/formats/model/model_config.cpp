@@ -13,6 +13,7 @@
 
 using namespace nibble;
 using nibble::testing::base;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::fails;
 using nibble::testing::fixture;
 using nibble::testing::Scratch;
@@ -91,7 +92,7 @@ TEST(ModelConfig, BothSpellingsMeanTheSame) {
 // transformers computes in float32, so its power may be off by an ulp or two.
 // Ours is rounded once.
 TEST(ModelConfig, RopeAgreesWithTransformers) {
-  for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
+  for (const std::string &name : checkpointFixtures()) {
     auto config = ModelConfig::read(fixture(name));
     auto expected =
         SafetensorsFile::open(fixture(name) + "/expected.safetensors");
@@ -111,7 +112,7 @@ TEST(ModelConfig, RopeAgreesWithTransformers) {
         << name;
     std::printf(
         "%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n",
-        name, found.size(), static_cast<long long>(worst),
+        name.c_str(), found.size(), static_cast<long long>(worst),
         static_cast<double>(config->attentionFactor()));
   }
 }
@@ -290,6 +291,10 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"hidden_act":"gelu"})", {"gelu"}},
       {R"({"mlp_bias":1})", {"mlp_bias"}},
       {R"({"model_type":"qwen3","mlp_bias":true})", {"mlp_bias"}},
+      {R"({"model_type":"mistral","attention_bias":true})", {"attention_bias"}},
+      {R"({"model_type":"mistral","sliding_window":0})", {"sliding_window"}},
+      {R"({"model_type":"mistral","layer_types":["full_attention","sliding_attention"]})",
+       {"layer_types"}},
       {R"({"sliding_window":4096})", {"sliding_window"}},
       {R"({"model_type":"qwen2","layer_types":["full_attention","sliding_attention"],"sliding_window":16,"use_sliding_window":false})",
        {"sliding_attention", "use_sliding_window"}},
