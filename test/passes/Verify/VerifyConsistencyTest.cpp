@@ -5,7 +5,7 @@
 #include "dialects/NN/NN.h"
 #include "passes/Verify/ExemptAttributes.h"
 #include "passes/Verify/Passes.h"
-#include "test/integration/completeness/Examples.h"
+#include "test/integration/completeness/table/Examples.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

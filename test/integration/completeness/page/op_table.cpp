@@ -1,5 +1,5 @@
 // Prints the manual's page docs/completeness.md.
-#include "test/integration/completeness/OpTable.h"
+#include "test/integration/completeness/table/OpTable.h"
 
 #include <cstdio>
 

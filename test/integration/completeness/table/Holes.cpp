@@ -1,5 +1,5 @@
 // The reasons for empty cells of the table.
-#include "test/integration/completeness/OpTable.h"
+#include "test/integration/completeness/table/OpTable.h"
 
 namespace nibble::test {
 

@@ -1,5 +1,5 @@
 // The table of ops: finds its holes, and prints the page that shows it.
-#include "test/integration/completeness/OpTable.h"
+#include "test/integration/completeness/table/OpTable.h"
 
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,5 @@
 // Determines each cell of the table.
-#include "test/integration/completeness/OpTable.h"
+#include "test/integration/completeness/table/OpTable.h"
 
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
@@ -7,7 +7,7 @@
 #include "lib/Driver/Session.h"
 #include "lib/Reference/Reference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
-#include "test/integration/completeness/Examples.h"
+#include "test/integration/completeness/table/Examples.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
