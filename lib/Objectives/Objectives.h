@@ -19,6 +19,9 @@
 
 namespace nibble {
 
+// The attribute of a constant of an objective that names it as an option.
+inline constexpr char kOptionAttr[] = "option";
+
 struct ObjectiveOption {
   std::string_view name; // of the constant, as options= and a bundle spell it
   std::string_view key;  // of section [rl] of a configuration

@@ -97,7 +97,7 @@ OwningOpRef<ModuleOp> AttachObjectivePass::load() {
 LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
   llvm::StringMap<arith::ConstantOp> constants;
   function.walk([&](arith::ConstantOp constant) {
-    if (auto name = constant->getAttrOfType<StringAttr>("option"))
+    if (auto name = constant->getAttrOfType<StringAttr>(kOptionAttr))
       constants[name.getValue()] = constant;
   });
   SmallVector<StringRef> given;
