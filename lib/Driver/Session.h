@@ -104,6 +104,8 @@ private:
   std::string keyOf(const CodeCache &cache, mlir::ModuleOp module,
                     const HostOptions &options);
   void warnUnlessKept(const Status &status);
+  Result<host::ObjectFile> compileAnew(mlir::ModuleOp module,
+                                       const HostOptions &options);
   Result<DeviceProgram> compileKernels(mlir::ModuleOp module);
 
   std::unique_ptr<mlir::MLIRContext> context_;
