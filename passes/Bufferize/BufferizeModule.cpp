@@ -249,12 +249,11 @@ private:
   }
 
   // A packed argument becomes bytes. Its type is recorded on the argument, for
-  // the program's table.
+  // the program's table. A declaration has types, but no block with arguments.
   void recordPackedArguments() {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      for (unsigned i = 0; i < function.getNumArguments(); ++i)
-        if (auto packed = dyn_cast<nibble::qat::PackedType>(
-                function.getArgument(i).getType()))
+      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+        if (auto packed = dyn_cast<nibble::qat::PackedType>(type))
           function.setArgAttr(i, nibble::nn::kPackedAttr,
                               TypeAttr::get(packed));
   }
