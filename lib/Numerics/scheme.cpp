@@ -15,12 +15,16 @@ constexpr std::array kOnlyNibble = {Convention::kNibble};
 constexpr std::array kEveryConvention = {
     Convention::kNibble, Convention::kSlime, Convention::kCompressedTensors};
 
-// A new scheme needs a row here, an enumerator, and its scale, code and value
-// in grid.h.
+// A new scheme needs a row here and an enumerator. A new type of codes or
+// scales also needs its encoding: in grid.h and scale.h for plain numbers, and
+// in passes/Kernels/Grid.cpp for kernels.
 constexpr std::array kSchemes = {
     SchemeRow{.kind = Kind::kInt4,
               .name = "int4",
+              .codeType = CodeType::kInteger,
               .codeBits = 4,
+              .codeBias = 8,
+              .largest = 7.0f,
               .groupSizes = kGroups,
               .inBlocks = false,
               .scaleType = ScaleType::kBF16,
@@ -30,7 +34,10 @@ constexpr std::array kSchemes = {
                          "group (N3 to N5)"},
     SchemeRow{.kind = Kind::kInt8,
               .name = "int8",
+              .codeType = CodeType::kInteger,
               .codeBits = 8,
+              .codeBias = 0,
+              .largest = 127.0f,
               .groupSizes = kGroups,
               .inBlocks = false,
               .scaleType = ScaleType::kBF16,
@@ -40,7 +47,10 @@ constexpr std::array kSchemes = {
                          "each group"},
     SchemeRow{.kind = Kind::kFp8,
               .name = "fp8",
+              .codeType = CodeType::kE4M3,
               .codeBits = 8,
+              .codeBias = 0,
+              .largest = 448.0f,
               .groupSizes = kBlocks128,
               .inBlocks = true,
               .scaleType = ScaleType::kF32,
