@@ -1,11 +1,41 @@
 // Builds scales, codes and values of the quantization grid.
 #include "passes/Kernels/Grid.h"
 
-#include "lib/Numerics/compressed_tensors.h"
+#include "lib/Numerics/grid.h"
 
 using namespace mlir;
 
 namespace nibble::kernels {
+
+Value numberOfScale(Emitter &b, numerics::ScaleType type, Value bits) {
+  switch (type) {
+  case numerics::ScaleType::kBF16:
+    return b.floatsOf(b.shlI(bits, b.like(bits, 16)));
+  case numerics::ScaleType::kF32:
+    return b.floatsOf(bits);
+  }
+  llvm_unreachable("no other types of scales");
+}
+
+Value scaleBits(Emitter &b, numerics::ScaleType type, Value scale) {
+  Value bits = b.bitsOf(scale);
+  switch (type) {
+  case numerics::ScaleType::kBF16:
+    return b.shrI(bits, b.like(bits, 16));
+  case numerics::ScaleType::kF32:
+    return bits;
+  }
+  llvm_unreachable("no other types of scales");
+}
+
+Value numbersOfCodes(Emitter &b, const numerics::SchemeRow &row, Value codes) {
+  if (row.codeType == numerics::CodeType::kE4M3)
+    return Grid::decodeE4M3(b, codes);
+  if (row.codeBias != 0)
+    codes = b.subI(codes, b.like(codes, static_cast<double>(row.codeBias)));
+  Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
+  return arith::SIToFPOp::create(b, floats, codes);
+}
 
 Value Grid::quotientOf(Value largest, float steps) const {
   return b_.div(largest, b_.like(largest, steps));
@@ -20,11 +50,11 @@ Value Grid::roundNumbers(Value numbers) const {
 }
 
 GridScale Grid::scaleOf(Value largest) const {
-  if (isFp8()) {
-    Value scale = b_.div(largest, b_.like(largest, 448.0f));
+  if (row().scaleType == numerics::ScaleType::kF32) {
+    Value scale = b_.div(largest, b_.like(largest, row().largest));
     return {scale, scale};
   }
-  if (isInt4() && scheme_.getConvention() == qat::Convention::kSlime) {
+  if (scheme_.getConvention() == qat::Convention::kSlime) {
     // The public stack multiplies by the float32 nearest to 1/7.
     const float seventh = std::bit_cast<float>(0x3E124925u);
     Value scale = b_.max(b_.mul(largest, b_.like(largest, seventh)),
@@ -32,7 +62,7 @@ GridScale Grid::scaleOf(Value largest) const {
     return {scale, roundScale(scale)};
   }
   float steps =
-      isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
+      isCompressedTensors() ? numerics::kCompressedTensorsSteps : row().largest;
   Value scale = roundScale(quotientOf(largest, steps));
   if (isCompressedTensors()) {
     Value isZero = b_.isZero(scale);
@@ -63,13 +93,22 @@ Value Grid::divide(Value numbers, Value scale) const {
   if (isCompressedTensors()) // its scale is never zero
     return b_.bitsOf(
         b_.add(roundQuotient(quotient), b_.like(quotient, magic())));
-  if (!isFp8())
-    quotient = b_.min(b_.max(quotient, b_.like(quotient, -highest())),
-                      b_.like(quotient, highest()));
+  if (isInteger())
+    quotient = b_.min(b_.max(quotient, b_.like(quotient, -row().largest)),
+                      b_.like(quotient, row().largest));
   quotient =
       b_.select(isZero(scale, divisor), b_.like(quotient, 0.0f), quotient);
-  return isFp8() ? encodeE4M3(b_, quotient)
-                 : b_.bitsOf(b_.add(quotient, b_.like(quotient, magic())));
+  return encode(quotient);
+}
+
+Value Grid::encode(Value quotients) const {
+  switch (row().codeType) {
+  case numerics::CodeType::kInteger:
+    return b_.bitsOf(b_.add(quotients, b_.like(quotients, magic())));
+  case numerics::CodeType::kE4M3:
+    return encodeE4M3(b_, quotients);
+  }
+  llvm_unreachable("no other types of codes");
 }
 
 // Computes the same code with the reciprocal of a bf16 scale.
@@ -101,8 +140,8 @@ Value Grid::multiply(Value numbers, Value reciprocal) const {
 }
 
 Value Grid::valuesOf(Value codes, Value scale) const {
-  if (isFp8()) {
-    Value numbers = decodeE4M3(b_, codes);
+  if (!isInteger()) {
+    Value numbers = numbersOfCodes(b_, row(), codes);
     return b_.roundTo(b_.mul(numbers, spread(scale, numbers)),
                       b_.getBF16Type());
   }

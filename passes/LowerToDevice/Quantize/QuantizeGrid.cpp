@@ -18,11 +18,6 @@ Value Grid::roundScale(Value scale) const {
   return b.floatsOf(b.packBf16(b.f32(0), scale));
 }
 
-Value Grid::storedBits(const GridScale &scale) const {
-  Value bits = b.bitsOf(scale.stored);
-  return isFp8() ? bits : b.shrI(bits, 16);
-}
-
 // Scales whose reciprocal is not a normal number use division.
 SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
                                        ArrayRef<Value> scales) const {
@@ -65,12 +60,8 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
 }
 
 Value Grid::storedValues(Value codes, Value scale) const {
-  if (isFp8())
-    return valuesOf(codes, scale);
-  Type floatType = cast<VectorType>(codes.getType()).clone(b.getF32Type());
-  Value code = arith::SIToFPOp::create(
-      b, floatType, isInt4() ? b.subI(codes, b.like(codes, 8)) : codes);
-  return b.roundTo(b.mul(code, b.splat(scale, kPiece)), b.getBF16Type());
+  Value numbers = kernels::numbersOfCodes(b, row(), codes);
+  return b.roundTo(b.mul(numbers, b.splat(scale, kPiece)), b.getBF16Type());
 }
 
 std::string textOf(qat::SchemeAttr scheme) {
@@ -78,6 +69,25 @@ std::string textOf(qat::SchemeAttr scheme) {
           llvm::Twine(scheme.getGroupSize()) + "_" +
           numerics::nameOf(scheme.getConvention()))
       .str();
+}
+
+std::string nibbleSuffix(qat::SchemeAttr scheme) {
+  return scheme.getKind() == qat::Kind::kInt4
+             ? ""
+             : std::string("_") + scheme.row().name;
+}
+
+Value bf16Pair(Emitter &b, numerics::ScaleType type, Value bits) {
+  if (type == numerics::ScaleType::kBF16)
+    return b.orI(bits, b.shlI(bits, 16));
+  Value high = b.bitsOf(kernels::numberOfScale(b, type, bits));
+  return b.orI(high, b.shrI(high, 16));
+}
+
+Value fragmentOf(Emitter &b, qat::SchemeAttr scheme, Value word, Value low,
+                 Value high) {
+  return hopper::DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), word,
+                                      low, high);
 }
 
 Value floatsOfWords(Emitter &b, Value words) {
