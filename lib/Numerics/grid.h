@@ -28,12 +28,23 @@ struct Scale {
   uint32_t stored;
 };
 
+// The largest magnitude of a group divided by this gives its scale. It is the
+// largest number of the codes. For scales that are powers of two it is the
+// power of two in that number, so that the quotient, rounded down, follows the
+// rule of the OCP specification.
+inline float divisorOf(const SchemeRow &row) {
+  return row.scaleType == ScaleType::kE8M0
+             ? floatFromE8M0(e8m0FromFloat(row.largest))
+             : row.largest;
+}
+
 // The arithmetic of one scheme.
 class Grid {
 public:
   explicit Grid(const Scheme &scheme)
       : codeType_(scheme.row().codeType), scaleType_(scheme.row().scaleType),
-        largest_(scheme.row().largest), convention_(scheme.convention) {}
+        largest_(scheme.row().largest), divisor_(divisorOf(scheme.row())),
+        convention_(scheme.convention) {}
 
   // N3, and the rules of the other schemes. `amax` is the largest magnitude of
   // the group or block as bits without the sign; it is finite.
@@ -45,7 +56,7 @@ public:
     }
     float scale = convention_ == Convention::kCompressedTensors
                       ? compressedTensorsScale(largest, WeightType::kBF16)
-                      : largest / largest_;
+                      : largest / divisor_;
     uint32_t stored = scaleFromFloat(scaleType_, scale);
     return {floatFromScale(scaleType_, stored), stored};
   }
@@ -62,6 +73,8 @@ public:
     switch (codeType_) {
     case CodeType::kE4M3:
       return static_cast<int8_t>(e4m3FromFloat(quotient));
+    case CodeType::kE2M1:
+      return static_cast<int8_t>(e2m1FromFloat(quotient));
     case CodeType::kInteger:
       break;
     }
@@ -74,6 +87,8 @@ public:
     switch (codeType_) {
     case CodeType::kE4M3:
       return floatFromE4M3(static_cast<uint8_t>(code));
+    case CodeType::kE2M1:
+      return floatFromE2M1(static_cast<uint8_t>(code));
     case CodeType::kInteger:
       break;
     }
@@ -82,6 +97,7 @@ public:
 
   // N5, as bf16 bits. The product of an integer with a stored (bf16) scale is
   // exact. The product of an E4M3 number is rounded to float32, then to bf16.
+  // The product of an E2M1 number and a power of two is a bf16 number already.
   uint16_t valueOf(int8_t code, float scale) const {
     return bf16FromFloat(numberOf(code) * scale);
   }
@@ -90,6 +106,7 @@ private:
   CodeType codeType_;
   ScaleType scaleType_;
   float largest_;
+  float divisor_;
   Convention convention_;
 };
 

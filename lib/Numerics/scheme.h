@@ -16,7 +16,7 @@
 namespace nibble::numerics {
 
 // The grid; see schemeTable.
-enum class Kind : int32_t { kInt4 = 0, kInt8 = 1, kFp8 = 2 };
+enum class Kind : int32_t { kInt4 = 0, kInt8 = 1, kFp8 = 2, kMxfp4 = 3 };
 
 // The rule for scale and code; see conventionTable.
 enum class Convention : int32_t {
@@ -32,13 +32,18 @@ enum class Layout : int32_t {
 };
 
 // What a stored scale is; scale.h reads and writes it.
-enum class ScaleType : int32_t { kBF16 = 0, kF32 = 1 };
+enum class ScaleType : int32_t {
+  kBF16 = 0,
+  kF32 = 1,
+  kE8M0 = 2, // microscaling.h
+};
 int64_t bytesOf(ScaleType type);
 
 // What a code is; Grid of grid.h reads and writes it.
 enum class CodeType : int32_t {
   kInteger = 0,
   kE4M3 = 1, // fp8.h
+  kE2M1 = 2, // microscaling.h
 };
 
 struct SchemeRow {

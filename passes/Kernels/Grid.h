@@ -78,6 +78,9 @@ public:
   // even; magnitudes above 448 become 448. `decode` is exact; 0x7F is NaN.
   static Value encodeE4M3(Emitter &b, Value numbers);
   static Value decodeE4M3(Emitter &b, Value codes);
+  // E2M1 likewise, magnitudes above 6 become 6. And back, exactly.
+  static Value encodeE2M1(Emitter &b, Value numbers);
+  static Value decodeE2M1(Emitter &b, Value codes);
 
 protected:
   // A vector like `numbers` with `scalar` in each element.

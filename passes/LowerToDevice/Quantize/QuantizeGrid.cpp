@@ -1,6 +1,8 @@
 // Builds the grid with device instructions.
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
+#include "passes/LowerToDevice/Emit/InlineAssembly.h"
+
 using namespace mlir;
 
 namespace nibble::device {
@@ -84,8 +86,28 @@ Value bf16Pair(Emitter &b, numerics::ScaleType type, Value bits) {
   return b.orI(high, b.shrI(high, 16));
 }
 
+// Exponent and mantissa where a bf16 has them make the number times 2^-126.
+static Value fragmentOfE2M1(Emitter &b, Value word, Value low, Value high) {
+  auto times = [&](Value a, Value c) {
+    return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(), {a, c});
+  };
+  auto moved = [&](int64_t left) {
+    return left < 0 ? b.shrI(word, -left) : b.shlI(word, left);
+  };
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i) {
+    Value tiny = b.orI(b.andI(moved(6 - 4 * i), 0x01C001C0),
+                       b.andI(moved(12 - 4 * i), 0x80008000));
+    Value number = times(tiny, b.i32(0x7E807E80)); // 2^126
+    registers.push_back(times(number, i % 2 ? high : low));
+  }
+  return b.fromElements(registers);
+}
+
 Value fragmentOf(Emitter &b, qat::SchemeAttr scheme, Value word, Value low,
                  Value high) {
+  if (scheme.row().codeType == numerics::CodeType::kE2M1)
+    return fragmentOfE2M1(b, word, low, high);
   return hopper::DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), word,
                                       low, high);
 }

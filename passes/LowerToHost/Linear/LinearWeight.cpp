@@ -258,6 +258,9 @@ Value WeightReader::groupOf(Emitter &b, Value scale, bool ordinary) const {
   qat::SchemeAttr scheme = packed.getScheme();
   if (scheme.row().codeBits != 4)
     return b.splat(scale);
+  // The product with a power of two is a bf16 number already.
+  if (scheme.row().scaleType == numerics::ScaleType::kE8M0)
+    return b.mul(codesTimes(b, scheme, 1.0f), b.splat(scale));
   return ordinary ? ordinaryTable(b, scheme, b.splat(scale))
                   : valueTable(b, scheme, scale);
 }
@@ -339,7 +342,8 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
 // then one by one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
                                       Value end) const {
-  if (!packed || packed.getScheme().row().codeBits != 4)
+  if (!packed || packed.getScheme().row().codeBits != 4 ||
+      packed.getScheme().row().scaleType == numerics::ScaleType::kE8M0)
     return Value();
   PackedCodes source{packed, memory};
   Value count = b.mulI(b.subI(end, first), b.index(source.groups()));

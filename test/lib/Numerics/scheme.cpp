@@ -66,6 +66,8 @@ TEST(Scheme, TablesSayWhatThereIs) {
             "N2: group_size is 16, 32, 64, 128 or 0 for the whole row, not 48");
   EXPECT_EQ(problemOf({Kind::kFp8, 32}),
             "N2: the block of fp8 is 128x128, so group_size is 128, not 32");
+  EXPECT_EQ(problemOf({Kind::kMxfp4, 64}),
+            "N2: the group of mxfp4 is 32, so group_size is 32, not 64");
   EXPECT_EQ(problemOf({Kind::kInt8, 32, Convention::kSlime}),
             "convention slime exists for int4 only, not for int8");
 }
