@@ -1,6 +1,8 @@
 // Builds the grid with device instructions.
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
+#include "passes/LowerToDevice/Emit/InlineAssembly.h"
+
 using namespace mlir;
 
 namespace nibble::device {
@@ -16,11 +18,6 @@ Value Grid::quotientOf(Value largest, float steps) const {
 // One instruction rounds two numbers; the second is 0.
 Value Grid::roundScale(Value scale) const {
   return b.floatsOf(b.packBf16(b.f32(0), scale));
-}
-
-Value Grid::storedBits(const GridScale &scale) const {
-  Value bits = b.bitsOf(scale.stored);
-  return isFp8() ? bits : b.shrI(bits, 16);
 }
 
 // Scales whose reciprocal is not a normal number use division.
@@ -65,12 +62,8 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
 }
 
 Value Grid::storedValues(Value codes, Value scale) const {
-  if (isFp8())
-    return valuesOf(codes, scale);
-  Type floatType = cast<VectorType>(codes.getType()).clone(b.getF32Type());
-  Value code = arith::SIToFPOp::create(
-      b, floatType, isInt4() ? b.subI(codes, b.like(codes, 8)) : codes);
-  return b.roundTo(b.mul(code, b.splat(scale, kPiece)), b.getBF16Type());
+  Value numbers = kernels::numbersOfCodes(b, row(), codes);
+  return b.roundTo(b.mul(numbers, b.splat(scale, kPiece)), b.getBF16Type());
 }
 
 std::string textOf(qat::SchemeAttr scheme) {
@@ -78,6 +71,45 @@ std::string textOf(qat::SchemeAttr scheme) {
           llvm::Twine(scheme.getGroupSize()) + "_" +
           numerics::nameOf(scheme.getConvention()))
       .str();
+}
+
+std::string nibbleSuffix(qat::SchemeAttr scheme) {
+  return scheme.getKind() == qat::Kind::kInt4
+             ? ""
+             : std::string("_") + scheme.row().name;
+}
+
+Value bf16Pair(Emitter &b, numerics::ScaleType type, Value bits) {
+  if (type == numerics::ScaleType::kBF16)
+    return b.orI(bits, b.shlI(bits, 16));
+  Value high = b.bitsOf(kernels::numberOfScale(b, type, bits));
+  return b.orI(high, b.shrI(high, 16));
+}
+
+// Exponent and mantissa where a bf16 has them make the number times 2^-126.
+static Value fragmentOfE2M1(Emitter &b, Value word, Value low, Value high) {
+  auto times = [&](Value a, Value c) {
+    return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(), {a, c});
+  };
+  auto moved = [&](int64_t left) {
+    return left < 0 ? b.shrI(word, -left) : b.shlI(word, left);
+  };
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i) {
+    Value tiny = b.orI(b.andI(moved(6 - 4 * i), 0x01C001C0),
+                       b.andI(moved(12 - 4 * i), 0x80008000));
+    Value number = times(tiny, b.i32(0x7E807E80)); // 2^126
+    registers.push_back(times(number, i % 2 ? high : low));
+  }
+  return b.fromElements(registers);
+}
+
+Value fragmentOf(Emitter &b, qat::SchemeAttr scheme, Value word, Value low,
+                 Value high) {
+  if (scheme.row().codeType == numerics::CodeType::kE2M1)
+    return fragmentOfE2M1(b, word, low, high);
+  return hopper::DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), word,
+                                      low, high);
 }
 
 Value floatsOfWords(Emitter &b, Value words) {

@@ -1,5 +1,5 @@
-// Converts INT4 codes and scales between the layouts interchange and hopper
-// (lib/Numerics/pack.h). A thread gathers each word of the target.
+// Converts codes of four bits and their scales between the layouts interchange
+// and hopper (lib/Numerics/pack.h). A thread gathers each word of the target.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -17,6 +17,9 @@ using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
 // The sizes of one weight in both layouts.
 struct Shape {
   int64_t n, k, group, pieces, groups, slabsAcross, slabs, perRow;
+  int64_t scaleBytes; // of one
+  int64_t filler;     // a word of codes that only fill a slab up
+  std::string suffix;
 
   Shape(qat::PackedType type, qat::PackedType slabType)
       : n(type.getN()), k(type.getK()), group(type.getScheme().getGroupSize()),
@@ -24,10 +27,13 @@ struct Shape {
         groups(type.getScheme().groupsPerRow(k)),
         slabsAcross((k + kSlabColumns - 1) / kSlabColumns),
         slabs((n + kSlabRows - 1) / kSlabRows * slabsAcross),
-        perRow(slabType.getScalesPerSlabRow()) {}
+        perRow(slabType.getScalesPerSlabRow()),
+        scaleBytes(numerics::bytesOf(type.getScheme().row().scaleType)),
+        filler(0x11111111 * type.getScheme().row().codeBias),
+        suffix(nibbleSuffix(type.getScheme())) {}
   std::string key(StringRef name) const {
     return name.str() + "_" + std::to_string(n) + "x" + std::to_string(k) +
-           "_g" + std::to_string(group);
+           "_g" + std::to_string(group) + suffix;
   }
 };
 
@@ -90,7 +96,7 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
 }
 
 // Builds a word of a slab from byte c of four words of rows, which belong to
-// two rows 8 apart and two neighbouring pieces. Missing elements are 8.
+// two rows 8 apart and two neighbouring pieces. Missing elements have code 0.
 void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
                   int64_t touches) {
   launchWords(
@@ -115,7 +121,7 @@ void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
           Value source = b.ifValue(
               b.both(b.less(row, s.n), b.less(piece, s.pieces)),
               [&] { return loadWord(b, in, b.place(row, s.pieces, piece)); },
-              [&] { return b.i32(0x88888888); });
+              [&] { return b.i32(s.filler); });
           Value byte = b.shrI(source, shift);
           Value pair = b.orI(b.shlI(b.andI(byte, 0xF), 4 * reg),
                              b.shlI(b.andI(byte, 0xF0), 12 + 4 * reg));
@@ -140,8 +146,11 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
     codesToSlabs(k, s, in, out, codes);
   else
     codesToRows(k, s, in, out, codes);
-  auto scaleAt = [](Emitter &b, Value bytes, Value index, int64_t begin) {
-    return b.atByte(bytes, b.addI(b.mulI(b.wide(index), 2), begin));
+  auto scaleAt = [&](Emitter &b, Value bytes, Value index, int64_t begin) {
+    return b.atByte(bytes, b.addI(b.mulI(b.wide(index), s.scaleBytes), begin));
+  };
+  auto scaleType = [&](Emitter &b) {
+    return b.getIntegerType(static_cast<unsigned>(8 * s.scaleBytes));
   };
   // The number of the slab's scale for the row's group.
   if (!toSlabs)
@@ -155,7 +164,7 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
               b.mulI(b.addI(b.mulI(slab, kSlabRows), b.remI(row, kSlabRows)),
                      s.perRow),
               b.remI(group, s.perRow));
-          b.store(b.load(scaleAt(b, in, source, inBegin), b.getI16Type()),
+          b.store(b.load(scaleAt(b, in, source, inBegin), scaleType(b)),
                   scaleAt(b, out, index, outBegin));
         });
   launchWords(
@@ -170,16 +179,16 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
             s.group == 0 ? b.i32(0)
                          : b.addI(b.mulI(b.remI(slab, s.slabsAcross), s.perRow),
                                   b.remI(inSlab, s.perRow));
-        Type half = b.getI16Type();
+        Type integer = scaleType(b);
         Value scale = b.ifValue(
             b.both(b.less(row, s.n), b.less(group, s.groups)),
             [&] {
               return b.load(
                   scaleAt(b, in, b.addI(b.mulI(row, s.groups), group), inBegin),
-                  half);
+                  integer);
             },
             [&] {
-              return arith::ConstantIntOp::create(b, half, 0).getResult();
+              return arith::ConstantIntOp::create(b, integer, 0).getResult();
             });
         b.store(scale, scaleAt(b, out, index, outBegin));
       });

@@ -198,6 +198,7 @@ LogicalResult forward(Kernel &k, const LinearOperands &operands,
              << "; an H200's linear adds what it returns";
   if (packed) {
     spec.a = Operand::kPacked;
+    spec.scheme = packed.getScheme();
     spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
     spec.early = isGiven(weight) && (!paired || isGiven(paired));
     arguments.a = weight;

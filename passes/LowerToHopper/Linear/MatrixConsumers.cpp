@@ -67,13 +67,20 @@ Value Matrix::stageOfTiles(Value use, Value slot, Value sums) {
 Value Matrix::stageOfWarps(WarpProduct &product, Value use, Value slot,
                            Value sums) {
   SlabFragments slab(b, spec, slot, use, group);
-  Value small = slab.loadScales();
-  sums = b.ifValue(
-      small,
-      [&] { return productOfWarp(product, slot, slab, /*small=*/true, sums); },
-      [&] {
-        return productOfWarp(product, slot, slab, /*small=*/false, sums);
-      });
+  auto byAny = [&] {
+    return productOfWarp(product, slot, slab, /*small=*/false, sums);
+  };
+  if (spec.hasSmallDecode()) {
+    Value small = slab.loadScales();
+    sums = b.ifValue(
+        small,
+        [&] {
+          return productOfWarp(product, slot, slab, /*small=*/true, sums);
+        },
+        byAny);
+  } else {
+    sums = byAny();
+  }
   b.syncWarp(); // all lanes have read codes and scales
   release(use);
   return sums;

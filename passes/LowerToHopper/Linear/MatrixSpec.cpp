@@ -1,5 +1,6 @@
 // Stages, shared memory and splits of matrix kernels.
 #include "lib/Numerics/fragment.h"
+#include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 #include "passes/LowerToHopper/Linear/ClusterExchange.h"
 #include "passes/LowerToHopper/Linear/MatrixKernel.h"
 
@@ -10,7 +11,8 @@ static int64_t roundUp(int64_t value, int64_t multiple) {
 }
 
 int64_t MatrixSpec::scaleBytes() const {
-  return numerics::kSlabRows * scalesPerSlabRow * 2;
+  return numerics::kSlabRows * scalesPerSlabRow *
+         numerics::bytesOf(scheme.row().scaleType);
 }
 
 int64_t MatrixSpec::codeBytes() const {
@@ -101,7 +103,7 @@ std::string MatrixSpec::key() const {
   std::string key = std::string("matrix_") + nameOf(a) + "_" + nameOf(b) + "_" +
                     std::to_string(tile);
   if (a == Operand::kPacked)
-    key += "_s" + std::to_string(scalesPerSlabRow);
+    key += "_s" + std::to_string(scalesPerSlabRow) + nibbleSuffix(scheme);
   if (sharers > 1)
     key += "_shared" + std::to_string(sharers);
   if (result == Result::kAccumulate)

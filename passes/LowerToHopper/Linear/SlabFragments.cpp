@@ -3,6 +3,7 @@
 
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
+#include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
 using namespace mlir;
 
@@ -17,22 +18,25 @@ Value rowInGroup(Emitter &b) {
 
 SlabFragments::SlabFragments(Emitter &b, const MatrixSpec &spec, Value slot,
                              Value step, Value group)
-    : b(b), perRow(std::max<int64_t>(
-                spec.scalesPerSlabRow * spec.stageDepth() / 128, 1)),
+    : b(b), scheme(spec.scheme),
+      scaleBytes(numerics::bytesOf(scheme.row().scaleType)),
+      perRow(std::max<int64_t>(spec.scalesPerSlabRow * spec.stageDepth() / 128,
+                               1)),
       perSlabRow(spec.scalesPerSlabRow) {
   codes = b.atByte(slot, b.addI(b.mulI(group, spec.codeBytes()),
                                 b.mulI(b.remI(b.thread(), 128), 16)));
   Value rows = b.addI(b.mulI(group, spec.scaleBytes()),
-                      b.mulI(rowInGroup(b), 2 * perSlabRow));
+                      b.mulI(rowInGroup(b), scaleBytes * perSlabRow));
   if (perRow < perSlabRow) // a stage is half of a slab
-    rows = b.addI(rows, b.mulI(b.andI(step, 1), 2 * perRow));
+    rows = b.addI(rows, b.mulI(b.andI(step, 1), scaleBytes * perRow));
   scales = b.atByte(slot, b.addI(rows, 2 * spec.codeBytes()));
 }
 
 Value SlabFragments::scaleBits(int64_t i) {
   int64_t at = i < perRow ? i : i - perRow + 8 * perSlabRow;
+  Type integer = b.getIntegerType(static_cast<unsigned>(8 * scaleBytes));
   return arith::ExtUIOp::create(
-      b, b.getI32Type(), b.load(b.atByte(scales, 2 * at), b.getI16Type()));
+      b, b.getI32Type(), b.load(b.atByte(scales, scaleBytes * at), integer));
 }
 
 Value SlabFragments::loadScales() {
@@ -51,8 +55,7 @@ Value SlabFragments::loadScales() {
 Value SlabFragments::scale(int64_t i) {
   if (!loaded.empty())
     return loaded[i];
-  Value bits = scaleBits(i);
-  return b.orI(bits, b.shlI(bits, 16));
+  return bf16Pair(b, scheme.row().scaleType, scaleBits(i));
 }
 
 Value SlabFragments::times(Value x, int64_t bits) {
@@ -78,7 +81,7 @@ Value SlabFragments::fragment(int64_t s, bool small) {
   Type four = b.vectorOf(b.getI32Type(), 4);
   return small ? Value(DequantizeSmallOp::create(b, four, word, low, minusLow,
                                                  high, minusHigh))
-               : Value(DequantizeOp::create(b, four, word, low, high));
+               : fragmentOf(b, scheme, word, low, high);
 }
 
 // Bit 15 of a 16-bit sum is the answer. x + 0x4300 sets it when x is at least

@@ -40,19 +40,20 @@ struct CodeWriter {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
 
-  bool isHostInt4() const {
-    return type.getScheme().getKind() == qat::Kind::kInt4 &&
-           type.getLayout() == qat::Layout::Host;
+  const numerics::SchemeRow &row() const { return type.getScheme().row(); }
+  bool isNibble() const { return row().codeBits == 4; }
+  bool isHostNibble() const {
+    return isNibble() && type.getLayout() == qat::Layout::Host;
   }
   // Writes steps 0 .. codes.size()-1 of a block. Each is vector<16xi32> with
-  // the code in the low bits of a lane. `lanes` are the valid lanes of the last
-  // step. Padding of words becomes 8, which is q = 0. In the host layout `base`
-  // may have been added to the codes.
+  // the code and its bias in the low bits of a lane. `lanes` are the valid
+  // lanes of the last step. Padding of words becomes code 0. In the host layout
+  // `base` may have been added to codes of four bits.
   void writeBlock(Emitter &b, mlir::Value row, mlir::Value block,
                   llvm::ArrayRef<mlir::Value> codes, int64_t lanes,
                   uint32_t base = 0) const;
-  // Writes the scale at PackedCodes::scaleIndex; for int4 and int8 it is a bf16
-  // number in float32. A vector writes as many scales from there on.
+  // Writes the scale at PackedCodes::scaleIndex, a number of the row's scale
+  // type in float32. A vector writes as many scales from there on.
   void writeScale(Emitter &b, mlir::Value index, mlir::Value scale) const;
 };
 

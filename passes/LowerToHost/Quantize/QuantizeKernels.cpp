@@ -1,5 +1,5 @@
 // qat.quantize, qat.dequantize, qat.fake_quant and qat.repack. Each is one pass
-// over the weight with rows, or blocks of fp8, divided among threads.
+// over the weight with rows, or blocks, divided among threads.
 //
 // A weight holds no NaN and no infinity, because the runtime rejects those
 // before (N7).
@@ -94,7 +94,7 @@ struct Quantizer {
                        ArrayRef<Value> scales, int64_t lanes) = 0;
 
   void run() {
-    if (grid.isFp8())
+    if (scheme.row().inBlocks)
       return runBlocks();
     bool isBf16 = cast<MemRefType>(source.getType()).getElementType().isBF16();
     b.parallel(b.dim(source, 0), [&](Value row) {
@@ -234,8 +234,8 @@ struct PackQuantizer final : Quantizer {
   }
   void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value>,
                int64_t lanes) override {
-    if (writer.isHostInt4())
-      return writer.writeBlock(b, row, block, codes, lanes, Grid::kAboveCode);
+    if (writer.isHostNibble())
+      return writer.writeBlock(b, row, block, codes, lanes, grid.aboveCode());
     SmallVector<Value> stored;
     for (Value code : codes)
       stored.push_back(grid.stored(code));
@@ -299,7 +299,7 @@ LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Value input = op.getInput(), output = kernel.result(0);
   qat::PackedType from = kernel.packedType(input),
                   to = kernel.packedType(output);
-  if (from.getScheme().getKind() != qat::Kind::kInt4 ||
+  if (from.getScheme().row().codeBits != 4 ||
       from.getLayout() == to.getLayout()) {
     memref::CopyOp::create(b, input, output);
     return success();
@@ -314,9 +314,11 @@ LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
         codes.push_back(arith::AndIOp::create(b, code, splatInteger(b, 0xF)));
       writer.writeBlock(b, row, block, codes, lanes);
     });
-    b.loop(b.index(0), b.index(2 * source.groups()), 2, [&](Value offset) {
-      Value at = b.addI(b.mulI(row, b.index(2 * source.groups())), offset);
-      auto scale = VectorType::get({2}, b.getI8Type());
+    int64_t width = numerics::bytesOf(source.row().scaleType);
+    int64_t rowBytes = width * source.groups();
+    b.loop(b.index(0), b.index(rowBytes), width, [&](Value offset) {
+      Value at = b.addI(b.mulI(row, b.index(rowBytes)), offset);
+      auto scale = VectorType::get({width}, b.getI8Type());
       vector::StoreOp::create(
           b,
           b.loadVector(input, b.addI(at, b.index(from.getCodeBytes())), scale),
