@@ -25,8 +25,8 @@ ARMS = (
 AGREEING = ("int4", "fp8", "bf16")
 COLUMNS = ("arm", "step", "heldout_reward", "train_rollout_logprob_abs_diff", "train_rollout_logprob_mismatches", "train_rollout_logprob_tokens")
 
-WIDTH, HEIGHT = 960, 430
-TOP, BOTTOM = 118, 372
+WIDTH, HEIGHT = 960, 444
+TOP, BOTTOM = 132, 386
 PANELS = ((62, 460), (540, 938))
 TEXT, SOFT, GRID = "#1b2028", "#5c6573", "#e2e5ea"
 
@@ -96,17 +96,18 @@ def picture(found):
     yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif">'
     yield "<title>Held-out reward, and mismatch of training and rollout, of five arms of the addition example</title>"
     yield f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#ffffff"/>'
-    place = 62
-    for _, label, color, width in ARMS:
-        yield f'<line x1="{place}" x2="{place + 22}" y1="32" y2="32" stroke="{color}" stroke-width="{width}"/>'
-        yield text(place + 29, 36.5, label)
-        place += 58 + 7 * len(label)
+    for row, arms in enumerate(([arm for arm in ARMS if arm[0] in AGREEING], [arm for arm in ARMS if arm[0] not in AGREEING])):
+        place, y = PANELS[0][0], 28 + 24 * row
+        for _, label, color, width in arms:
+            yield f'<line x1="{place}" x2="{place + 22}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="{width}"/>'
+            yield text(place + 29, y + 4.5, label)
+            place += 58 + 7 * len(label)
     yield from axes(0, "Held-out reward", "share of 512 held-out additions that are right", end, [i / 5 for i in range(6)], 1)
     yield from axes(1, "Mismatch of training and rollout", "mean |log p (training) − log p (rollout)| of sampled tokens", end, marks, top_value)
     for arm, _, color, width in ARMS:
         yield line(0, end, 1, points(found[arm], "heldout_reward"), color, min(width, 3.0))
         yield line(1, end, top_value, points(found[arm], mismatch), color, width)
-    yield text(PANELS[1][1], BOTTOM - 28, "INT4, FP8 and BF16: exactly 0 at every step", 13, TEXT, "end")
+    yield text(PANELS[1][1], BOTTOM - 28, "INT4, FP8 and BF16: exactly 0 at every step", 13, ARMS[0][2], "end", "bold")
     yield "</svg>"
 
 
