@@ -1,4 +1,5 @@
-// How long compiling takes, and that it hardly grows with the number of layers.
+// Measures compile time, and checks that it hardly grows with the number of
+// layers.
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 

@@ -1,5 +1,5 @@
-// Builds the kernel cases of nibble-bench: a module in text, its tensors, and
-// the work that a call does.
+// Builds the kernel cases of nibble-bench: a textual module, its tensors, and
+// the work of a call.
 #include "benchmarks/Kernels.h"
 
 #include "lib/Driver/Session.h"
@@ -32,8 +32,8 @@ struct Argument {
   Shape shape;
 };
 
-// Numbers whose products stay far from the ends of the range; of bytes
-// anything.
+// Fills floats with numbers whose products stay far from the ends of the range,
+// and bytes with any values.
 void fill(Tensor &tensor) {
   std::minstd_rand random(7);
   for (int64_t i = 0; i < tensor.elements(); ++i) {
@@ -94,7 +94,7 @@ public:
     return Status::ok();
   }
 
-  // What a linear's weight is in IR and in memory.
+  // A linear's weight, in IR and in memory.
   struct Weight {
     const char *name;
     std::string type;
@@ -192,7 +192,8 @@ private:
 
 Result<std::vector<Case>> kernelCases(const Plan &plan) {
   Cases cases(plan);
-  // The feed-forward of a 0.6 B model, and the small model of the demo.
+  // The feed-forward of a 0.6 B model, and the small model of the
+  // demonstration.
   const int64_t n = 3072;
   const int64_t k = 1024;
   NIBBLE_TRY(cases.linear(1, n * 8, k, Cases::int4(n * 8, k, 32), Limit::kNone,

@@ -1,5 +1,5 @@
-// Kernels compiled as programs are, each with the work it does: the cases of
-// nibble-bench.
+// The cases of nibble-bench: kernels that are compiled like programs, each with
+// its amount of work.
 #pragma once
 
 #include "benchmarks/Figure.h"
@@ -15,15 +15,15 @@ namespace nibble::benchmarks {
 struct Case {
   std::string name;
   std::string unit;
-  Limit limit; // what it is measured against
-  double
-      work; // of one call, in units of the figure (operations, bytes, weights)
-  double goal; // ratio to the limit; without one, units a second and core
+  Limit limit; // the limit to compare with
+  // Work of one call, in units of the figure (operations, bytes, weights).
+  double work;
+  double goal; // ratio to the limit; without a limit, units per second and core
   std::function<Status()> call;
 };
 
-// The linears, their gradients and the grid, of an [N, K] as they are in a
-// model. `plan` outlives the cases.
+// The linears, their gradients and quantization for an [N, K] as in a model.
+// `plan` must outlive the cases.
 Result<std::vector<Case>> kernelCases(const Plan &plan);
 
 } // namespace nibble::benchmarks

@@ -1,5 +1,4 @@
-// Measures the fused multiply-adds and the bytes a second that this machine
-// reaches.
+// Measures this machine's fused multiply-adds per second and bytes per second.
 #include "benchmarks/Peak.h"
 
 #include <algorithm>
@@ -22,7 +21,7 @@ double secondsNow() {
 }
 
 // Twelve independent chains of fused multiply-adds hide the latency of two
-// units with four to five cycles.
+// units with four to five cycles each.
 constexpr int64_t kRounds = 4'000'000;
 constexpr int kChains = 12;
 
@@ -77,11 +76,12 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// Median of `runs` measurements of `work` done by all threads together.
+// Median of `runs` measurements of `work`, done by all threads together.
 template <typename Body>
 double medianRate(int threads, int runs, double work, Body body) {
   std::vector<double> rates;
-  std::vector<float> results(threads); // what is computed is needed
+  // Storing the result keeps the computation alive.
+  std::vector<float> results(threads);
   for (int run = 0; run < runs; ++run) {
     double begin = secondsNow();
     std::vector<std::thread> others;
@@ -104,7 +104,8 @@ double fmaPeak(int threads, bool wide) {
 }
 
 double readBandwidth(int threads) {
-  constexpr int64_t kVectors = int64_t{1} << 24; // of 64 bytes: 1 GiB
+  // Vectors of 64 bytes, 1 GiB in total.
+  constexpr int64_t kVectors = int64_t{1} << 24;
   bool wide = __builtin_cpu_supports("avx512f");
   std::vector<Integers> buffer(kVectors, Integers{1, 2, 3, 4, 5, 6, 7, 8});
   int64_t share = kVectors / threads;

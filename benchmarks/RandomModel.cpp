@@ -11,8 +11,8 @@ namespace nibble::benchmarks {
 
 namespace {
 
-// bf16: 1 for the weights of norms, magnitudes of 2^-6 .. 2^-5 and either sign
-// for matrices.
+// Fills bf16 weights: 1 for norms, and magnitudes of 2^-6 .. 2^-5 with random
+// sign for matrices.
 void fillWeights(const TensorView &tensor, std::minstd_rand &random) {
   auto *values = tensor.as<uint16_t>();
   bool isNorm = tensor.shape.size() == 1;
@@ -29,12 +29,12 @@ void fillPacked(const numerics::PackedLayout &layout, std::minstd_rand &random,
                 uint8_t *slab) {
   for (int64_t i = 0, count = layout.codeBytes(); i < count; ++i) {
     uint32_t bits = random() >> 8;
-    // Two codes of 1 .. 15: -8 is never produced (N4).
+    // Two codes from 1 to 15. The code of -8 is never produced (N4).
     slab[i] = static_cast<uint8_t>(1 + bits % 15 + 16 * (1 + (bits >> 8) % 15));
   }
   for (int64_t i = 0, count = layout.scaleCount(); i < count; ++i) {
-    auto scale = static_cast<uint16_t>(0x3B80u +
-                                       (random() >> 8) % 0x80u); // 2^-8 .. 2^-7
+    // Any scale from 2^-8 to 2^-7.
+    auto scale = static_cast<uint16_t>(0x3B80u + (random() >> 8) % 0x80u);
     numerics::storeScale(layout, slab, i, scale);
   }
 }

@@ -1,11 +1,11 @@
-// Models of random weights, which are never written to a disk.
+// Models of random weights that are never written to disk.
 #pragma once
 
 #include "lib/Driver/ModelCompiler.h"
 
 namespace nibble::benchmarks {
 
-// The shape of Qwen3-0.6B, with as many layers as asked for.
+// The shape of Qwen3-0.6B with `layers` layers.
 Result<ModelConfig> qwenShape(int64_t layers);
 // The model of examples/addition.
 Result<ModelConfig> demoShape();
@@ -13,8 +13,8 @@ Result<ModelConfig> demoShape();
 // INT4 in groups of 32, the head included.
 Recipe everythingInt4();
 
-// Takes memory for all parameters of the program and fills it: codes and scales
-// of packed weights, bf16 of the others, each as large as a trained model's.
+// Allocates and fills all parameters of the program: codes and scales of packed
+// weights, bf16 for the others. Their magnitudes are those of a trained model.
 Status fillParameters(const Program &program, ParameterStore &store);
 
 // Random weights for ParameterStore::initialize.
@@ -27,7 +27,7 @@ private:
   const ModelConfig &config_;
 };
 
-// Weights that multiply each token, in and outside the head.
+// Weights that each token is multiplied with, inside and outside the head.
 struct WeightCount {
   double layers = 0, head = 0;
 };

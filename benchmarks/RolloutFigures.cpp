@@ -1,5 +1,5 @@
-// Tokens a second of a rollout's forward, beside what the machine's arithmetic
-// or memory would allow.
+// Tokens per second of a rollout's forward, compared with what the machine's
+// arithmetic or memory would allow.
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 
@@ -14,14 +14,13 @@ namespace nibble::benchmarks {
 
 namespace {
 
-// The program's forward with a cache that holds numbers, called with batches of
-// one shape.
+// The program's forward with a filled cache, called with batches of one shape.
 class Rollout {
 public:
   static Result<std::unique_ptr<Rollout>>
   create(const Program &program, const ParameterStore &store, int64_t pages);
-  // `count` new tokens of each of the first `sequences` sequences, the first of
-  // them at `position`; logits of the last.
+  // Shapes a batch. Each of the first `sequences` sequences gets `count` new
+  // tokens, starting at `position`. Logits are computed for the last token.
   Status shape(int64_t sequences, int64_t position, int64_t count);
   Status call() {
     NIBBLE_ASSIGN(auto results, forward_.call(arena_));
@@ -71,7 +70,7 @@ Status Rollout::fillCache(int64_t pages) {
                   Tensor::create(static_cast<DType>(argument.dtype), shape));
     auto *values = tensor.as<uint16_t>();
     for (int64_t j = 0, count = tensor.elements(); j < count;
-         ++j) { // of magnitude 0.5 .. 1, either sign
+         ++j) { // magnitude 0.5 .. 1 with random sign
       uint32_t bits = random() >> 8;
       values[j] =
           static_cast<uint16_t>(0x3F00u + bits % 0x80u + (bits & 0x8000u));
@@ -110,9 +109,10 @@ Status Rollout::shape(int64_t sequences, int64_t position, int64_t count) {
 
 struct RolloutCase {
   const char *name;
-  int64_t sequences, position, count; // as Rollout::shape has them
-  bool ofArithmetic;                  // else of memory
-  double goal;                        // of the limit
+  int64_t sequences, position, count; // arguments of Rollout::shape
+  // Whether arithmetic is the limit, else memory.
+  bool ofArithmetic;
+  double goal; // ratio to the limit
 };
 
 constexpr RolloutCase kCases[] = {
@@ -122,12 +122,12 @@ constexpr RolloutCase kCases[] = {
     {"decode/batch:32", 32, 128, 1, true, 0.62},
     {"decode/batch:8/context:1024", 8, 1023, 1, true, 0},
 };
-constexpr int64_t kPages = 8 * 1024 / 64; // the largest of these
+constexpr int64_t kPages = 8 * 1024 / 64; // the largest number in these cases
 
-// Tokens a second if nothing but the weights counted, for each operation or
-// byte a second: each weight is multiplied once a token (the head by the rows
-// whose logits are asked for), and is read once a call at 4 bits and its share
-// of a scale.
+// Tokens per second, for each operation or byte per second, if only the weights
+// counted. Each weight is multiplied once per token (the head only for rows
+// whose logits are computed). Each weight is read once per call, with 4 bits
+// and its share of a scale.
 double shareOf(const RolloutCase &c, const WeightCount &weights) {
   auto tokens = static_cast<double>(c.sequences * c.count);
   if (!c.ofArithmetic)

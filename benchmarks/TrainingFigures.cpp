@@ -1,5 +1,5 @@
-// The optimizer step of a small model: arithmetic a second, and what INT4 costs
-// beside BF16.
+// The optimizer step of a small model: arithmetic per second, and the cost of
+// INT4 compared with BF16.
 #include "benchmarks/Figure.h"
 #include "benchmarks/RandomModel.h"
 
@@ -9,7 +9,7 @@ namespace nibble::benchmarks {
 
 namespace {
 
-// Sums of two-digit numbers are about this long.
+// Sums of two-digit numbers have about this length.
 constexpr int64_t kRows = 2048;
 constexpr int64_t kSequence = 16;
 
@@ -76,8 +76,8 @@ Result<std::vector<Figure>> trainingFigures(const Plan &plan) {
   NIBBLE_ASSIGN(Seconds bf16,
                 timeCalls(plan.repetitions, [&] { return plain->step(); }));
   plan.printProfile("training/demo/step/bf16");
-  // Forward, gradient of the input and of the weight: one multiply-add each a
-  // weight and token. Attention, about a hundredth of that here, is not
+  // Forward pass, input gradient and weight gradient take one multiply-add each
+  // per weight and token. Attention is about a hundredth of that here and not
   // counted.
   WeightCount weights = countWeights(quantized->config);
   double operations =

@@ -1,8 +1,8 @@
 #!/bin/sh
-# On a machine with an H200: the conformance suite, the kernels' recorded tests, the demonstration's loop, and the time of the kernels. Ends
-# within ten minutes.
+# On a machine with an H200: runs the conformance suite, the kernels' recorded tests and the demonstration's loop, and times the kernels. It
+# takes at most ten minutes.
 #
-#     benchmarks/device.sh KIT OUT      KIT: what device_kit.sh made; OUT: folder for logs and results.json
+#     benchmarks/device.sh KIT OUT      KIT: the folder made by device_kit.sh; OUT: folder for logs and results.json
 kit=$(cd "$1" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)

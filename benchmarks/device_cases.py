@@ -1,11 +1,17 @@
-"""Modules that benchmarks/device.sh times, each over enough data that nothing stays in the second-level cache.
+"""Modules that benchmarks/device.sh times. Each works on so much data that nothing stays in the L2 cache.
 
     device_cases.py OUT
 
-The name of a file says what it is: linear_<N>x<K>_<copies>, quantize_<N>x<K>_<copies>,
-update_<N>x<K>_<copies> and squares_<N>x<K>_<copies>: the optimizer's, attention_<heads>_<kv heads>_<head>,
-gradient_<heads>_<kv heads>_<head>, variant_<N>x<K>_<copies>_<tile>_<splits>: a linear with both given instead of chosen,
-sample_<vocabulary>.
+The name of a file describes its content:
+
+    linear_<N>x<K>_<copies>
+    quantize_<N>x<K>_<copies>
+    update_<N>x<K>_<copies>                        the optimizer's update
+    squares_<N>x<K>_<copies>                       the optimizer's sum of squares
+    attention_<heads>_<kv heads>_<head>
+    gradient_<heads>_<kv heads>_<head>
+    variant_<N>x<K>_<copies>_<tile>_<splits>       a linear with a given tile and number of splits
+    sample_<vocabulary>
 """
 
 import sys
@@ -24,7 +30,7 @@ def packed(n, k):
 
 
 def copies_of(n, k, copies, argument, result, op):
-    """A function of `copies` weights, each given to one op of its own."""
+    """A function of `copies` weights, each used by one op of its own."""
     weights = ", ".join(f'%w{i}: {argument} {{nn.parameter = "w{i}"}}' for i in range(copies))
     results = ", ".join(f'{result} {{nn.output = "y{i}"}}' for i in range(copies))
     body = "".join(f"  %y{i} = {op.format(i=i)}\n" for i in range(copies))
@@ -33,7 +39,7 @@ def copies_of(n, k, copies, argument, result, op):
 
 
 def linear(n, k, copies, attributes=""):
-    """`attributes` goes through str.format once more."""
+    """`attributes` also passes through str.format."""
     y = f"tensor<?x{n}xbf16>"
     op = f"qat.linear %x, %w{{i}} {attributes}: tensor<?x{k}xbf16>, {packed(n, k)} -> {y}"
     weights, results, body = copies_of(n, k, copies, packed(n, k), y, op)
@@ -51,7 +57,7 @@ def quantize(n, k, copies):
 
 
 def update(n, k, copies):
-    """AdamW of weights that become packed ones, and of as many vectors, which stay."""
+    """AdamW for weights that are then packed, and for as many vectors that are not."""
     h = "tensor<8xf32>"
     inputs, results, values, body = [f'%h: {h} {{nn.input = "hyper"}}'], [], [], ""
     for i in range(2 * copies):

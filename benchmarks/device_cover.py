@@ -13,11 +13,11 @@ import struct
 import sys
 
 
-LARGE = 1 << 20  # bytes of arguments and expected results
+LARGE = 1 << 20  # in bytes of arguments and expected results
 
 
 def kernels_of(path):
-    """Names of the kernels of a bundle (runtime/bundle/bundle.h)."""
+    """Names of the kernels in a bundle (runtime/bundle/bundle.h)."""
     with open(path, "rb") as file:
         data = file.read()
     (sections,) = struct.unpack_from("<I", data, 12)
@@ -29,8 +29,8 @@ def kernels_of(path):
 
 
 def kind_of(kernel):
-    """A kernel's name (the key of its launch, and a number) without the extents. Of the matrix kernel the tile and what its code
-    depends on, of attention the size of a head: they are other code."""
+    """A kernel's name (the key of its launch, and a number) without the extents. A matrix kernel keeps its tile and other facts that its code
+    depends on. Attention keeps the size of a head. These are different code."""
     words = kernel.split("_")[:-1]
     if words[0] == "matrix":
         dropped = re.compile(r"s\d+|stages\d+|bias|residual|ragged")

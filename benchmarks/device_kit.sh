@@ -1,12 +1,12 @@
 #!/bin/sh
-# Everything that a machine with a GPU and without a compiler needs, in one folder: programs and the libraries that they link,
-# the conformance suite with its inputs, recorded tests, compiled kernels to time, the demonstration's checkpoint and programs.
+# Collects in one folder everything that a machine with a GPU and without a compiler needs. These are programs and the libraries that they
+# link, the conformance suite with its inputs, recorded tests, compiled kernels to time, and the demonstration's checkpoint and programs.
 # The folder may be moved: benchmarks/device.sh and benchmarks/device_sanitize.sh find everything in it.
 #
 #     benchmarks/device_kit.sh BUILD OUT [--only PART,...]
 #
-# BUILD: a build folder with everything in it (build/release). PART: conformance, cases, sanitize (some of the cases, which cover
-# all kernels), bench, demo; all but sanitize without --only.
+# BUILD is a complete build folder (build/release). PART is conformance, cases, sanitize (a selection of cases that covers all kernels),
+# bench or demo. Without --only the kit has all parts except sanitize.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 usage="usage: device_kit.sh BUILD OUT [--only conformance,cases,sanitize,bench,demo]"
@@ -32,7 +32,7 @@ if has cases || has sanitize; then cp "$build/test/bin/nibble-replay" "$out/bin"
 if has bench; then cp "$build/bin/nibble-run" "$out/bin"; fi
 if has demo; then cp "$build/bin/nibble-train" "$out/bin"; fi
 strip "$out"/bin/*
-# Not the C library: the machine has one that is as new or newer.
+# Leave out the C library, since the machine has one that is as new or newer.
 for binary in "$out"/bin/*; do
   ldd "$binary" | awk '$2 == "=>" { print $3 }'
 done | sort -u | grep -vE '/(libc|libm|libdl|libpthread|ld-linux[^/]*)\.so' | while read -r library; do cp -L "$library" "$out/lib"; done
@@ -51,7 +51,7 @@ if has bench; then
   for module in "$out"/bench/*.mlir; do
     "$build/bin/nibble" compile "$module" --program none --target cuda -o "${module%.mlir}.nbl" --kernel-report > "${module%.mlir}.report"
   done
-  # Of a model its shape alone is needed; the weights are made where they are used.
+  # Only the shape of a model is needed here. Its weights are made where they are used.
   for model in qwen3-0.6b qwen3-8b-4-layers; do
     rm -rf "$out/shape"
     python3 "$root/benchmarks/device_models.py" "$model" "$out/shape"

@@ -1,16 +1,17 @@
-"""Models whose decoding benchmarks/device.sh times: what they are, and checkpoints of them that hold no numbers.
+"""Models whose decoding benchmarks/device.sh times: their shapes, and checkpoints of them without numbers.
 
-    device_models.py NAME OUT       OUT: a folder for config.json and a model.safetensors that takes no room: nobody reads its tensors
+    device_models.py NAME OUT       OUT: a folder for config.json and a sparse model.safetensors, whose tensors nobody reads
 """
 
 import json
 import os
 import sys
 
+# Number of t# number of elements in a row that share a scale
 GROUP = 128  # elements of a row that share a scale
-SLOTS = 64  # tokens of a page of the cache
+SLOTS = 64
 
-# Qwen3-0.6B, and four layers of Qwen3-8B between a small vocabulary, so that the layers are what is timed.
+# Qwen3-0.6B, and four layers of Qwen3-8B with a small vocabulary, so that the time is that of the layers.
 MODELS = {
     "qwen3-0.6b": {"hidden": 1024, "inner": 3072, "layers": 28, "heads": 16, "kv_heads": 8, "head": 128, "vocabulary": 151936, "tied": True},
     "qwen3-8b-4-layers": {"hidden": 4096, "inner": 12288, "layers": 4, "heads": 32, "kv_heads": 8, "head": 128, "vocabulary": 16384, "tied": False},
@@ -25,7 +26,7 @@ def config(model):
 
 
 def tensors(model):
-    """{name: (shape, whether it is packed as INT4)}"""
+    """{name: (shape, whether it is packed as INT4)}."""
     hidden, inner, queries, keys = model["hidden"], model["inner"], model["heads"] * model["head"], model["kv_heads"] * model["head"]
     shapes = {"model.embed_tokens.weight": ((model["vocabulary"], hidden), False), "model.norm.weight": ((hidden,), False)}
     if not model["tied"]:
@@ -45,7 +46,7 @@ def packed_bytes(shape):
 
 
 def decode_work(model, sequences, context):
-    """Bytes that a step of one token for each sequence has to read and write, and operations of the matrix units in linears."""
+    """Bytes that a step of one token per sequence must read and write, and matrix-unit operations in its linears."""
     weights = operations = 0
     for name, (shape, packed) in tensors(model).items():
         if len(shape) < 2:
@@ -55,7 +56,7 @@ def decode_work(model, sequences, context):
         elif name == "lm_head.weight" or model["tied"]:
             weights += 2 * shape[0] * shape[1]
         else:
-            continue  # of the embedding a row is read
+            continue  # a token reads one row of the embedding
         operations += 2 * sequences * shape[0] * shape[1]
     cache = 4 * sequences * context * model["kv_heads"] * model["head"] * model["layers"]
     return weights + cache + 4 * sequences * model["vocabulary"], operations

@@ -1,11 +1,12 @@
 #!/bin/sh
-# On a machine with an H200: racecheck, memcheck, synccheck and initcheck of compute-sanitizer over recorded tests that cover every
-# kernel. Prints a line for each tool, then what it found where. Ends within nine minutes; 1 when anything was found or did not end.
+# On a machine with an H200: runs racecheck, memcheck, synccheck and initcheck of compute-sanitizer over recorded tests that cover every
+# kernel. Prints a line for each tool, then its findings and their places. It takes at most nine minutes. The exit status is 1 when anything
+# was found or did not end.
 #
-#     benchmarks/device_sanitize.sh KIT OUT      KIT: what device_kit.sh made, with sanitize or cases; OUT: folder for logs
+#     benchmarks/device_sanitize.sh KIT OUT      KIT: made by device_kit.sh with sanitize or cases; OUT: folder for logs
 #
-# Environment: COMPUTE_SANITIZER, the program (else in PATH or below the toolkit); NIBBLE_SANITIZE_TARGET, cuda; JOBS, how many run
-# at a time, 16.
+# Environment variables: COMPUTE_SANITIZER is the program (by default found in PATH or below the toolkit). NIBBLE_SANITIZE_TARGET is the
+# target (cuda). JOBS is the number of parallel processes (16).
 set -u
 [ $# -eq 2 ] || { echo "usage: device_sanitize.sh KIT OUT" >&2; exit 2; }
 kit=$(cd "$1" && pwd) || exit 3
@@ -22,7 +23,7 @@ tools="racecheck memcheck synccheck initcheck"
 jobs=${JOBS:-16}
 rm -f "$out"/*.log "$out"/*.batch
 
-# Each tool has as many processes as there are to each, which take turns with the cases: most of a process is its start.
+# Each tool gets an equal number of processes, which share its cases. Most of a process's time is its start.
 batches=$(((jobs + 3) / 4))
 for tool in $tools; do
   awk -v n="$batches" -v name="$out/$tool" -v kit="$kit" '{ print kit "/cases/" $0 > (name "-" NR % n ".batch") }' "$kit/sanitize.txt"
@@ -35,7 +36,7 @@ ls "$out"/*.batch | xargs -P "$jobs" -I BATCH sh -c '
 
 status=0
 for tool in $tools; do
-  # A summary is missing where a run did not end. The reports of a case stand before its own line.
+  # A run that did not end has no summary. The reports of a case come before its own line.
   cat "$out/$tool"-*.log | awk -v tool="$tool" -v wanted="$(wc -l < "$kit/sanitize.txt")" -v batches="$(ls "$out/$tool"-*.batch | wc -l)" '
     /^(ok  |FAIL) / { ++cases; if (/^FAIL/) { ++failed; print "  " $0 } if (said != "") print "  in " $0 ":" said; said = "" }
     /^=========.*(SUMMARY)/ { ++summaries; if (match($0, /SUMMARY: [0-9]+/)) errors += substr($0, RSTART + 9, RLENGTH - 9); next }
@@ -48,7 +49,7 @@ for tool in $tools; do
 done
 for tool in $tools; do [ "$(wc -l < "$out/$tool.txt")" -eq 1 ] || { echo "== $tool"; sed '$d' "$out/$tool.txt" | head -40; }; done
 
-# What racecheck can judge: 0 and 1 are in order by the ISA, 2 is a race (benchmarks/racecheck_limits.cu).
+# Show what racecheck can judge: 0 and 1 are in order by the ISA, 2 is a race (benchmarks/racecheck_limits.cu).
 limits=$(cd "$(dirname "$0")" && pwd)/racecheck_limits.cu
 if nvcc=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin command -v nvcc) && [ "$target" = cuda ] &&
   "$nvcc" -arch=sm_90a -o "$out/racecheck_limits" "$limits" > "$out/racecheck_limits.log" 2>&1; then

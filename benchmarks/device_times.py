@@ -1,4 +1,4 @@
-"""Times of kernels on a device, beside the floor of docs/speed.md and what PyTorch takes for the same.
+"""Times of kernels on a device, beside the floor of docs/speed.md and PyTorch's time for the same work.
 
     device_times.py KIT RESULTS.json
 
@@ -16,21 +16,23 @@ import torch
 
 from device_models import GROUP, MODELS, SLOTS, decode_work, packed_bytes, tensors as tensors_of
 
-COPY = MATRIX = 0.0  # bytes/s and operations/s of floors: set to what the kernel report of the kit names
+# bytes/s and operations/s of floors, set from the kit's kernel report.
+COPY = MATRIX = 0.0
 TOKENS = [1, 16, 64, 256, 2048, 8192]
-FEW_TOKENS = [1, 16]  # of weights that are larger than these
-LARGE = 1 << 28  # elements
-# Tokens, and the tiles that could serve them, of the price of batch invariance.
+FEW_TOKENS = [1, 16]  # for weights that are larger than these
+LARGE = 1 << 28  # in elements
+# Tokens, and the tiles that could serve them, to measure the price of batch invariance.
+# Number of tokens that each sequence has before it decodes one more.
 INVARIANCE = {1: (8,), 16: (8, 16), 128: (32, 64, 128), 2048: (128, 256)}
 SEQUENCES = [1, 16, 64]
-CONTEXT = 256  # tokens that each sequence has when it decodes one more
+CONTEXT = 256
 
 
 DTYPES = {torch.bfloat16: "BF16", torch.uint8: "U8", torch.int32: "I32", torch.int64: "I64", torch.float32: "F32", torch.float64: "F64"}
 
 
 def read_rates(kit):
-    """From the first line of a kernel report (lib/Driver/KernelReport.h)."""
+    """Reads the first line of a kernel report (lib/Driver/KernelReport.h)."""
     global COPY, MATRIX
     path = next(f"{kit}/bench/{name}" for name in sorted(os.listdir(kit + "/bench")) if name.endswith(".report"))
     with open(path, encoding="utf-8") as file:
@@ -54,8 +56,9 @@ def safetensors(path, tensors):
 
 
 def timed(call, repeats=1):
-    """Seconds of the recorded call: the median of five replays of `repeats` of them, after one. So does nibble-run --profile, and as many have to be
-    asked for there: under its power limit an H200 slows down within tens of milliseconds."""
+    """Seconds of the recorded call: the median of five replays of `repeats` calls, after one to warm up. nibble-run --profile measures the
+    same way and must use the same number: under its power limit an H200 slows down within tens of milliseconds.
+    """
     call()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
@@ -74,7 +77,7 @@ def timed(call, repeats=1):
 
 
 class Runner:
-    """Calls of nibble-run --profile: seconds of a call, a recorded graph replayed."""
+    """Calls nibble-run --profile. Returns the seconds of a call, replayed as a graph."""
 
     def __init__(self, kit, folder):
         self.kit, self.folder = kit, folder
@@ -94,7 +97,7 @@ class Runner:
 
 
 def packed(n, k, copies):
-    """Any codes from 1 to 15, scales between 2^-8 and 2^-7."""
+    """Random codes from 1 to 15, and scales between 2^-8 and 2^-7."""
     codes = torch.randint(0, 15, (copies, n * k // 2, 2), device="cuda", dtype=torch.uint8)
     codes = (codes[..., 0] + 1) + 16 * (codes[..., 1] + 1)
     scales = torch.randint(0, 128, (copies, n * k // GROUP), device="cuda", dtype=torch.int32)
@@ -117,7 +120,7 @@ def linear_rows(runner, bundle, n, k, copies):
 
 
 def invariance_rows(runner, files):
-    """What one choice of splits for every number of tokens costs against tile and splits that are chosen for it."""
+    """The cost of one choice of splits for every number of tokens, compared with a tile and splits chosen for that number."""
     variants = {}
     for file in files:
         if match := re.fullmatch(r"variant_(\d+)x(\d+)_(\d+)_(\d+)_(\d+)\.nbl", file):
@@ -151,7 +154,7 @@ def decode_rows(runner, name):
     safetensors(path, weights)
     columns = (CONTEXT + SLOTS - 1) // SLOTS
     for count in SEQUENCES:
-        # Pages as they come, without order.
+        # Assign pages in arbitrary order.
         inputs = {"tokens": torch.arange(count, dtype=torch.int32), "positions": torch.full((count,), CONTEXT - 1, dtype=torch.int32),
                   "sequences": torch.arange(count + 1, dtype=torch.int32), "rows": torch.arange(count, dtype=torch.int32),
                   "pages": torch.randperm(count * columns).to(torch.int32).reshape(count, columns)}
@@ -193,7 +196,7 @@ def quantize_rows(runner, bundle, n, k, copies):
 
 
 def update_rows(runner, bundle, n, k, copies):
-    """The floor reads and writes master and moments, reads the gradient, writes the weight and its packed form."""
+    """The floor reads and writes master and moments, reads the gradient, and writes the weight and its packed form."""
     state, inputs = {}, {"hyper": torch.tensor([1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 0.1, 0.05])}
     for i in range(2 * copies):
         shape = (n, k) if i < copies else (k,)
@@ -243,7 +246,7 @@ def attention_rows(runner, bundle, heads, kv_heads, head):
 
 
 def sample_rows(runner, bundle, vocabulary):
-    """Rows drawn from as they are, and with top_k and top_p; the floor reads the logits once."""
+    """Draws from rows without a filter, and with top_k and top_p. The floor reads the logits once."""
     for rows, filtered in ((1, False), (64, False), (64, True)):
         ones = torch.ones(rows if filtered else 0, dtype=torch.float64)
         inputs = {"logits": 3 * torch.randn(rows, vocabulary), "temperature": torch.ones(rows), "bits": torch.randint(-2**63, 2**63 - 1, (rows,)),
@@ -255,7 +258,7 @@ def sample_rows(runner, bundle, vocabulary):
 
 
 def timed_alone(call, repeats=5):
-    """Seconds of a call that cannot be recorded: the median."""
+    """Seconds of a call that cannot be recorded, as a median."""
     call()
     seconds = []
     for _ in range(repeats):
@@ -274,26 +277,28 @@ def gradient_rows(runner, bundle, heads, kv_heads, head):
         dy, q, y = (torch.randn(tokens, heads * head, device="cuda", dtype=torch.bfloat16) for _ in range(3))
         k, v = (torch.randn(tokens, kv_heads * head, device="cuda", dtype=torch.bfloat16) for _ in range(2))
         positions = torch.arange(length, dtype=torch.int32).repeat(count)
-        # About what scores of standard normal numbers give: probabilities are as small as they are in training.
+        # About the value for scores of standard normal numbers, so that probabilities are as small as in training.
+        # 2.5 times the operations of forward.
         lse = (torch.log1p(positions.float()) + 0.5)[:, None].repeat(1, heads)
         sequences = torch.arange(0, tokens + 1, length, dtype=torch.int32)
         inputs = {"dy": dy, "q": q, "k": k, "v": v, "y": y, "lse": lse, "positions": positions, "sequences": sequences}
         seconds = runner.seconds(bundle, [inputs], 5)
-        operations = 10 * head * heads * count * length * (length + 1) // 2  # 2.5 times those of forward
+        operations = 10 * head * heads * count * length * (length + 1) // 2
         shape = lambda x, h: x.view(count, length, h, head).transpose(1, 2)
         leaves = [shape(x, h).detach().requires_grad_() for x, h in ((q, heads), (k, kv_heads), (v, kv_heads))]
         peer = None
         try:
+            # Builds whose kernel has no such backward pass.
             out = torch.nn.functional.scaled_dot_product_attention(*leaves, is_causal=True, enable_gqa=True)
             peer = timed_alone(lambda: torch.autograd.grad(out, leaves, shape(dy, heads), retain_graph=True))
-        except RuntimeError as error:  # of builds whose kernel has no such backward
+        except RuntimeError as error:
             print(f"torch SDPA backward: {str(error).splitlines()[0]}", flush=True)
         yield {"case": f"attention gradient {count}x{length}", "seconds": seconds, "floor": operations / MATRIX, "peer": peer,
                "peer_name": "torch SDPA backward", "operations": operations}
 
 
 def rows_of(runner, kit):
-    """Every row, in the order of the table."""
+    """All rows, in the order of the table."""
     makers = {"linear": linear_rows, "quantize": quantize_rows, "update": update_rows, "squares": squares_rows, "attention": attention_rows, "gradient": gradient_rows, "sample": sample_rows}
     files = sorted(os.listdir(kit + "/bench"))
     for file in files:

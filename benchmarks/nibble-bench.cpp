@@ -1,5 +1,5 @@
-// nibble-bench: kernels and whole models beside the limits of the machine they
-// run on, as JSON.
+// nibble-bench: compares kernels and whole models with the limits of the
+// machine, as JSON.
 #include "benchmarks/Figure.h"
 #include "benchmarks/Kernels.h"
 #include "benchmarks/Peak.h"
@@ -20,7 +20,7 @@ namespace {
 using namespace nibble;
 using namespace nibble::benchmarks;
 
-// Keeps the times of the repetitions of each case.
+// Keeps the times of each case's repetitions.
 class Times final : public benchmark::BenchmarkReporter {
 public:
   bool ReportContext(const Context &) override { return true; }
@@ -92,12 +92,12 @@ int main(int argc, char **argv) {
 
   omp_set_num_threads(plan.threads);
   bool wide = host::describeCpu(plan.host.cpu).target.vectorFloats == 16;
-  // Measured around every figure; the largest counts. On a machine that others
-  // use too it must not be a bad moment that a figure is compared with.
+  // The limits are measured around every figure, and the largest counts. On a
+  // shared machine a figure must not be compared with a slow moment.
   Limits limits;
   auto measureLimits = [&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(
-        300)); // libomp's threads spin for 200 after their last work
+    // libomp's threads spin for 200 ms after their last work.
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
     limits.fma = std::max(limits.fma, fmaPeak(plan.threads, wide));
     limits.read = std::max(limits.read, readBandwidth(plan.threads));
   };

@@ -1,20 +1,20 @@
-// What compute-sanitizer's racecheck makes of a stage of shared memory that one lane gives back for its warp, as the kernels
-// of packed linears do. Warp 1 reads the stage with ordinary loads, warp 0 waits and a bulk copy overwrites it.
+// Tests compute-sanitizer's racecheck on a stage of shared memory that one lane releases for its warp, as the kernels of packed linears do.
+// Warp 1 reads the stage with ordinary loads; warp 0 waits, and then a bulk copy overwrites it.
 //
 //   racecheck_limits 0   the lanes meet at bar.warp.sync, then lane 0 arrives     in order by the ISA
 //   racecheck_limits 1   every lane arrives                                       in order by the ISA
 //   racecheck_limits 2   lane 0 arrives, nothing orders the other lanes           a race
 //
-// 0 is in order: bar.warp.sync orders the memory accesses of the lanes that take part, so each lane's load comes before lane
-// 0's arrival, which releases, and the copy is issued after the wait, which acquires (PTX ISA, "Memory Consistency Model").
-// A tool that reports 0 as it reports 2 does not follow that order, and so cannot judge those kernels; simt does and can.
+// Case 0 is in order by the PTX ISA ("Memory Consistency Model"). bar.warp.sync orders the memory accesses of the participating lanes, so
+// each lane's load precedes lane 0's arrival, which releases. The copy is issued after the wait, which acquires. A tool that reports 0 like
+// 2 does not follow that order, so it cannot judge those kernels. simt follows the order.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
 namespace {
 
-constexpr int kStageBytes = 512; // 16 bytes a lane
+constexpr int kStageBytes = 512; // 16 bytes per lane
 constexpr int kRounds = 64;
 
 enum Release { kAfterWarpSync = 0, kByEveryLane = 1, kUnordered = 2 };

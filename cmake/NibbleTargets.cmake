@@ -6,19 +6,28 @@ add_library(nibble_options INTERFACE)
 target_include_directories(nibble_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 target_compile_options(nibble_options INTERFACE -Wall -Wextra -Werror -fno-fast-math -ffp-contract=off)
 
-# LLVM and MLIR as one shared library each; their headers are not ours to warn about.
+# LLVM and MLIR as one shared library each. Their headers give no warnings.
 add_library(nibble_mlir INTERFACE)
 target_include_directories(nibble_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_link_libraries(nibble_mlir INTERFACE MLIR LLVM)
 # TableGen's output names parameters that it does not use.
 target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 
-# Headers of MLIR take longer to read than our code: they are read once. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON reads them in
-# every file, which shows an #include that a file forgot.
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "// Has the precompiled headers of MLIR.\n")
-add_library(nibble_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
-target_link_libraries(nibble_mlir_headers PRIVATE nibble_options nibble_mlir)
-target_precompile_headers(nibble_mlir_headers PRIVATE
+# Headers of libraries take longer to compile than our code, so they are precompiled. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
+# compiles every file without that, which shows missing #includes.
+#
+# nibble_add_headers(<name> [LIBRARIES <library>...] HEADERS <header>...)
+function(nibble_add_headers name)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${name}.cpp CONTENT "// Has precompiled headers.\n")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE nibble_options ${ARG_LIBRARIES})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+  # Without a timestamp the bytes are the same each time, so that ccache finds what was compiled with them.
+  target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp)
+endfunction()
+
+set(nibble_mlir_headers
   <mlir/Dialect/Arith/IR/Arith.h>
   <mlir/Dialect/Func/IR/FuncOps.h>
   <mlir/Dialect/GPU/IR/GPUDialect.h>
@@ -34,22 +43,32 @@ target_precompile_headers(nibble_mlir_headers PRIVATE
   <mlir/Pass/PassManager.h>
   <mlir/Transforms/GreedyPatternRewriteDriver.h>
   <mlir/Transforms/Passes.h>)
-# The same bytes each time, so that ccache finds what was compiled with them.
-target_compile_options(nibble_mlir_headers PRIVATE -Xclang -fno-pch-timestamp)
+set(nibble_json_headers <nlohmann/json.hpp> <fmt/format.h> <fmt/ranges.h>)
+set(nibble_test_headers <gmock/gmock.h> <gtest/gtest.h> ${nibble_json_headers})
+set(nibble_json_libraries fmt::fmt nlohmann_json::nlohmann_json)
 
-# Compiles a target of MLIR code with them. Executables are -fPIC as well: the headers are of one kind of code.
-function(nibble_use_mlir_headers name)
+nibble_add_headers(nibble_mlir_headers LIBRARIES nibble_mlir HEADERS ${nibble_mlir_headers})
+nibble_add_headers(nibble_runtime_headers LIBRARIES ${nibble_json_libraries} HEADERS ${nibble_json_headers})
+nibble_add_headers(nibble_tool_headers LIBRARIES ${nibble_json_libraries} CLI11::CLI11 HEADERS <CLI/CLI.hpp> ${nibble_json_headers})
+nibble_add_headers(nibble_mlir_tool_headers LIBRARIES ${nibble_json_libraries} CLI11::CLI11 nibble_mlir
+                   HEADERS <CLI/CLI.hpp> ${nibble_json_headers} <mlir/IR/BuiltinOps.h>)
+nibble_add_headers(nibble_test_headers LIBRARIES ${nibble_json_libraries} GTest::gmock HEADERS ${nibble_test_headers})
+nibble_add_headers(nibble_mlir_test_headers LIBRARIES ${nibble_json_libraries} GTest::gmock nibble_mlir
+                   HEADERS ${nibble_test_headers} ${nibble_mlir_headers})
+
+# Compiles a target with such headers. Executables use -fPIC as well, because the headers were compiled with it.
+function(nibble_use_headers name headers)
   get_target_property(type ${name} TYPE)
   if(type STREQUAL "EXECUTABLE")
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${name} PRIVATE -fPIC)
   endif()
-  target_precompile_headers(${name} REUSE_FROM nibble_mlir_headers)
+  target_precompile_headers(${name} REUSE_FROM ${headers})
 endfunction()
 
 # nibble_sources(<variable> [<room>...])
-# Every .cpp in this folder and in the rooms: folders below it that are no
-# libraries of their own.
+# Every .cpp in this folder and in its rooms, which are folders below it that are
+# not libraries of their own.
 function(nibble_sources variable)
   set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   foreach(room ${ARGN})
@@ -62,7 +81,7 @@ endfunction()
 # nibble_add_library(<name> [MLIR] [ROOMS <room>...] [DEPENDS <library>...] [TABLEGEN <target>...])
 # A static library of every .cpp in this folder and in its rooms.
 function(nibble_add_library name)
-  cmake_parse_arguments(ARG "MLIR" "" "ROOMS;DEPENDS;TABLEGEN" ${ARGN})
+  cmake_parse_arguments(ARG "MLIR" "SHARDS" "ROOMS;DEPENDS;TABLEGEN" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})
   if(NOT sources)
     add_library(${name} INTERFACE)
@@ -73,27 +92,47 @@ function(nibble_add_library name)
   target_link_libraries(${name} PUBLIC nibble_options ${ARG_DEPENDS})
   if(ARG_MLIR)
     target_link_libraries(${name} PUBLIC nibble_mlir)
-    # Every header of ours that MLIR code may include can be generated, by any dialect: make them first.
+    # MLIR code may include generated headers of any dialect, so generate all of them first.
     add_dependencies(${name} nibble-tablegen)
-    nibble_use_mlir_headers(${name})
+    nibble_use_headers(${name} nibble_mlir_headers)
+  elseif(fmt::fmt IN_LIST ARG_DEPENDS)
+    nibble_use_headers(${name} nibble_runtime_headers)
   endif()
   if(ARG_TABLEGEN)
     add_dependencies(${name} ${ARG_TABLEGEN})
   endif()
 endfunction()
 
-# nibble_add_gtest(<name> [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
-# One GoogleTest executable of every .cpp in this folder and in its rooms, one ctest entry. Test data are read below NIBBLE_TEST_DATA. Error
-# texts that its tests provoke are looked at (test/error_texts.cpp).
+# nibble_add_gtest(<name> [MLIR] [SHARDS <count>] [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
+# One GoogleTest executable of every .cpp in this folder and in its rooms. Tests find their data below NIBBLE_TEST_DATA.
+# test/error_texts.cpp checks the error texts that they provoke. Each shard is a ctest entry with its part of the tests, so that
+# a program of many slow tests runs on several cores.
 function(nibble_add_gtest name)
-  cmake_parse_arguments(ARG "" "" "ROOMS;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "MLIR" "SHARDS" "ROOMS;DEPENDS;LABELS" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})
   add_executable(${name} ${sources} $<TARGET_OBJECTS:nibble_error_texts>)
   target_link_libraries(${name} PRIVATE nibble_options ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(ARG_MLIR)
+    nibble_use_headers(${name} nibble_mlir_test_headers)
+  else()
+    nibble_use_headers(${name} nibble_test_headers)
+  endif()
   target_compile_definitions(${name} PRIVATE NIBBLE_TEST_DATA="${PROJECT_SOURCE_DIR}/test")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/test/bin)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}")
+  if(NOT ARG_SHARDS)
+    set(ARG_SHARDS 1)
+  endif()
+  math(EXPR last "${ARG_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    set(entry ${name})
+    if(ARG_SHARDS GREATER 1)
+      set(entry ${name}-${shard})
+    endif()
+    add_test(NAME ${entry} COMMAND ${name})
+    set(environment GTEST_OUTPUT=json:${PROJECT_BINARY_DIR}/test/times/${entry}.json GTEST_TOTAL_SHARDS=${ARG_SHARDS} GTEST_SHARD_INDEX=${shard})
+    # A program of several shards takes longest, so it starts first and the others run beside it.
+    set_tests_properties(${entry} PROPERTIES LABELS "unit;${ARG_LABELS}" ENVIRONMENT "${environment}" COST ${ARG_SHARDS})
+  endforeach()
   add_dependencies(nibble-unit-tests ${name})
 endfunction()
 

@@ -1,8 +1,8 @@
-// A language model of one decoder layer, small enough to read: hidden size 64, two query heads of 32 on one key/value head, an MLP of
-// 128, a vocabulary of 96. `nibble import` writes real models in this form; README.md walks it through every stage.
+// A language model of one decoder layer, small enough to read. Its hidden size is 64, with two query heads of 32 on one key/value head, an
+// MLP of 128 and a vocabulary of 96. `nibble import` writes real models in this form. README.md walks it through every stage.
 //
-// A batch is flat: T tokens of S sequences one after the other. `positions` is each token's place in its own sequence, `sequences` where
-// each sequence begins. Arguments that carry nn.parameter are weights by the checkpoint's names; inside @layer, which is called once per
+// A batch is flat: T tokens of S sequences one after the other. `positions` holds each token's place in its own sequence, `sequences` the
+// beginning of each sequence. Arguments with nn.parameter are weights, named as in the checkpoint. Inside @layer, which is called once per
 // layer, the names are relative to "model.layers.<i>.".
 module {
   func.func private @layer(
@@ -18,7 +18,7 @@ module {
       %wgate: tensor<128x64xbf16> {nn.parameter = "mlp.gate_proj.weight"},
       %wup: tensor<128x64xbf16> {nn.parameter = "mlp.up_proj.weight"},
       %wdown: tensor<64x128xbf16> {nn.parameter = "mlp.down_proj.weight"}) -> tensor<?x64xbf16> {
-    // Attention: keys and values of one head serve both query heads.
+    // Attention: both query heads share the keys and values of one head.
     %h1 = nn.rms_norm %x, %norm1 {epsilon = 1.0e-6 : f32} : tensor<?x64xbf16>, tensor<64xbf16>
     %q0 = nn.linear %h1, %wq : tensor<?x64xbf16>, tensor<64x64xbf16> -> tensor<?x64xbf16>
     %k0 = nn.linear %h1, %wk : tensor<?x64xbf16>, tensor<32x64xbf16> -> tensor<?x32xbf16>
@@ -42,7 +42,7 @@ module {
     return %x2 : tensor<?x64xbf16>
   }
 
-  // Every token's activations after the last norm.
+  // The activations of every token after the last norm.
   func.func @hidden(
       %tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tensor<?xi32> {nn.input = "positions"},
       %sequences: tensor<?xi32> {nn.input = "sequences"},
@@ -72,7 +72,7 @@ module {
     return %y : tensor<?x64xbf16>
   }
 
-  // Every token's logits; the head is tied to the embedding.
+  // The logits of every token. The head is tied to the embedding.
   func.func @logits(
       %tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tensor<?xi32> {nn.input = "positions"},
       %sequences: tensor<?xi32> {nn.input = "sequences"},

@@ -1,7 +1,7 @@
-// THE order of lowering. Each stage says why it stands where it stands and ends
-// with its contract, so that a mistake is reported where it was made. The
-// tables at the end of the stages are all there is: nibble-opt, lib/Driver and
-// lib/Target run their rows.
+// The order of lowering. Each stage says why it has its place, and ends with
+// its contract, so that a mistake is reported where it was made. The tables at
+// the end list all stages; nibble-opt, lib/Driver and lib/Target run their
+// rows.
 #include "passes/Pipelines.h"
 
 #include "passes/Bufferize/Pipeline.h"
@@ -25,7 +25,7 @@ static void addContract(OpPassManager &pm, StringRef stage) {
   pm.addPass(createVerifyStagePass(options));
 }
 
-// Functions that nobody outside calls are not part of the program.
+// Functions that nothing outside calls are not part of the program.
 static void keepOnly(OpPassManager &pm, ArrayRef<std::string> entries) {
   pm.addPass(createSymbolPrivatizePass(entries));
   pm.addPass(createSymbolDCEPass());
@@ -35,19 +35,19 @@ static void buildImport(OpPassManager &pm, const StageOptions &) {
   addContract(pm, "import");
 }
 
-// First of all: everything later must see the weight that the rollout will use.
+// First: every later stage must see the weights that the rollout will use.
 static void buildQuantize(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createQuantizePass(options.quantize));
   addContract(pm, "quantize");
 }
 
-// The objective is part of the forward: it is differentiated with the rest.
+// The objective is part of the forward, so that it is differentiated with it.
 static void buildObjective(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createAttachObjectivePass(options.objective));
 }
 
-// Before fusing: gradient rules know the plain ops. fake_quant is still there
-// and passes its gradient straight through (N8).
+// Before fusing, because gradient rules know the plain ops. fake_quant is still
+// there and passes its gradient straight through (N8).
 static void buildDifferentiate(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDifferentiatePass(options.differentiate));
   addContract(pm, "differentiate");
@@ -59,8 +59,8 @@ static void buildUpdate(OpPassManager &pm, const StageOptions &) {
   pm.addPass(createBuildUpdatePass());
 }
 
-// Behind the update, which must exist to take the quantization; before fusing,
-// which then sees packed weights in forward and backward.
+// After the update, which takes over the quantization; before fusing, which
+// then sees packed weights in forward and backward.
 static void buildHoist(OpPassManager &pm, const StageOptions &options) {
   if (!options.hoist)
     return;
@@ -69,12 +69,11 @@ static void buildHoist(OpPassManager &pm, const StageOptions &options) {
 }
 
 // A rollout is derived from the quantized forward, never from a differentiated
-// one: the pair is compared while both still have the ops that they were
-// written with.
+// one. The two functions are compared while both still have their original ops.
 static void buildRollout(OpPassManager &pm, const StageOptions &options) {
   pm.addPass(createDeriveRolloutPass(options.rollout));
-  // Another choice of weights is an ablation, which differs from its training
-  // on purpose.
+  // Other choices of weights are ablations, which differ from training on
+  // purpose.
   if (options.rollout.weights == "packed") {
     addContract(pm, "rollout");
     if (options.quantize.convention == "nibble")
@@ -82,8 +81,8 @@ static void buildRollout(OpPassManager &pm, const StageOptions &options) {
   }
 }
 
-// Last on tensors: everything that fusing hides from the stages above has been
-// looked at by then.
+// Last on tensors: by now the stages before have checked everything that fusing
+// hides.
 static void buildFuse(OpPassManager &pm) {
   pm.addPass(createFusePass());
   addContract(pm, "fuse");
@@ -104,39 +103,41 @@ static void buildLogitsFuse(OpPassManager &pm, const StageOptions &) {
   buildFuse(pm);
 }
 
-// On tensors, where ops still say who reads what: launches that become one, the
-// layout of packed weights, gradients that matrix instructions take.
+// On tensors, where ops still show who reads what: merges launches, chooses the
+// layout of packed weights, and rounds gradients for matrix instructions.
 static void buildHopperTensors(OpPassManager &pm, const StageOptions &) {
   hopper::buildHopperTensorPipeline(pm);
   addContract(pm, "hopper-tensors");
 }
 
-// Behind all that looks at values: from here on there is only memory.
+// After all stages that look at values: only memory is left from here on.
 static void buildBufferize(OpPassManager &pm, const StageOptions &) {
   buildBufferizePipeline(pm);
   addContract(pm, "bufferize");
 }
 
-// Kernels are written while a buffer's shape is still in its type.
+// Kernels are emitted while the shape of a buffer is still in its type.
 static void buildHostLoops(OpPassManager &pm, const StageOptions &options) {
   host::buildHostLoopsPipeline(pm, options.profile);
   addContract(pm, kHostLoops);
 }
 
-// Last: what is left are loops and vectors, which LLVM's dialect has forms for.
+// Last: only loops and vectors are left, which have counterparts in the LLVM
+// dialect.
 static void buildLowerToHost(OpPassManager &pm, const StageOptions &) {
   host::buildHostLLVMPipeline(pm);
   addContract(pm, "lower-to-host");
 }
 
-// The counterpart of host-loops: launches in the functions, kernels beside
-// them.
+// The counterpart of host-loops: functions contain launches, kernels stand
+// beside them.
 static void buildHopperKernels(OpPassManager &pm, const StageOptions &) {
   hopper::buildHopperKernelsPipeline(pm);
   addContract(pm, kHopperKernels);
 }
 
-// Last: the functions are commands already, only kernels are lowered further.
+// Last: functions consist of commands already, so only kernels are lowered
+// further.
 static void buildLowerToHopper(OpPassManager &pm, const StageOptions &) {
   hopper::buildHopperNVVMPipeline(pm);
   addContract(pm, "lower-to-hopper");
@@ -194,8 +195,8 @@ void nibble::buildStages(OpPassManager &pm, ArrayRef<Stage> stages,
 
 namespace {
 
-// The options that a command line is likely to set; each stage's own flag takes
-// all of them.
+// The options that a command line is likely to set. The flag of each stage
+// takes all of them.
 struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
   ListOption<std::string> include{*this, "include",
                                   llvm::cl::desc("what to quantize")};
@@ -247,8 +248,8 @@ struct PipelineOptions : PassPipelineOptions<PipelineOptions> {
 
 } // namespace
 
-// What a module is compiled for where nobody has said it: known machines, not
-// the one that nibble-opt runs on, so that its output is the same everywhere.
+// The target of a module that has none. It is a known machine, not the one that
+// nibble-opt runs on, so that the output is the same everywhere.
 static void addTarget(OpPassManager &pm, std::string_view name) {
   SetTargetPassOptions options;
   options.target = std::string(name);

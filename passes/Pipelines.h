@@ -1,5 +1,5 @@
-// The order of the stages, from an imported module to what a target's backend
-// translates.
+// The order of the stages, from an imported module to the code that a target's
+// backend translates.
 #pragma once
 
 #include "passes/Differentiate/Passes.h"
@@ -17,10 +17,10 @@ class OpPassManager;
 
 namespace nibble {
 
-// What the stages can be told; each is the option of the pass that does the
+// Options of the stages. Each is the option struct of the pass that does the
 // work.
 struct StageOptions {
-  QuantizePassOptions quantize; // scheme "none": nothing is quantized
+  QuantizePassOptions quantize; // the scheme "none" quantizes nothing
   AttachObjectivePassOptions objective;
   DifferentiatePassOptions differentiate;
   bool hoist = true; // quantize in the update instead of in every forward
@@ -28,40 +28,43 @@ struct StageOptions {
   bool profile = false; // times each kernel of a host program
 };
 
-// One step of the way, ending with its contract. `name` is that of the numbered
-// file it leaves with --dump-stages.
+// One stage, which ends with its contract. `name` also names the numbered file
+// that --dump-stages writes.
 struct Stage {
   llvm::StringLiteral name;
   void (*build)(mlir::OpPassManager &pm, const StageOptions &options);
 };
 
-// The imported @logits, quantized.
+// From the imported @logits to a quantized one.
 llvm::ArrayRef<Stage> logitsStages();
-// From the imported @logits to @train_step and what belongs to it.
+// From the imported @logits to @train_step and its companions.
 llvm::ArrayRef<Stage> trainingStages();
-// From the imported @logits to @forward and @sample_log_probability, and
-// @sample where the rollout has it.
+// From the imported @logits to @forward and @sample_log_probability, and to
+// @sample when the rollout has it.
 llvm::ArrayRef<Stage> rolloutStages();
 
-// What follows on each target, for the machine in the module's kernel.target.
-// From tensors over buffers and loops to the LLVM dialect with OpenMP regions.
+// The stages of each target. They read the machine from the module's
+// kernel.target.
+//
+// From tensors through buffers and loops to the LLVM dialect with OpenMP
+// regions.
 llvm::ArrayRef<Stage> hostStages();
-// From tensors over buffers to commands and kernels of llvm and nvvm.
+// From tensors through buffers to commands, and kernels of llvm and nvvm.
 llvm::ArrayRef<Stage> hopperStages();
 
-// Behind these stages lib/Target reads the functions of a program, whose
-// tensors are buffers by then and whose kernels are calls or launches.
+// After these stages lib/Target reads the functions of a program. Their tensors
+// are buffers by then, and their kernels are calls or launches.
 inline constexpr llvm::StringLiteral kHostLoops = "host-loops";
 inline constexpr llvm::StringLiteral kHopperKernels = "hopper-kernels";
 
-// The stages up to and with `name`, and those behind it. A stage of that name
-// is among them.
+// The stages up to and including `name`, and those after it. There must be a
+// stage of that name.
 std::pair<llvm::ArrayRef<Stage>, llvm::ArrayRef<Stage>>
 splitBehind(llvm::ArrayRef<Stage> stages, llvm::StringRef name);
-// Whether one of them has that name.
+// Whether one of `stages` has that name.
 bool hasStage(llvm::ArrayRef<Stage> stages, llvm::StringRef name);
 
-// Adds all of them, in their order.
+// Adds all of `stages` in order.
 void buildStages(mlir::OpPassManager &pm, llvm::ArrayRef<Stage> stages,
                  const StageOptions &options = {});
 

@@ -1,9 +1,9 @@
-// Looks at every error text that a test program provokes: it is one line, names
-// the thing, and ends with what to do.
+// Checks every error text that a test program provokes: it is one line, names
+// the subject, and ends with what to do.
 //
-// Linked into each test program (nibble_add_gtest). An error that gets a
-// context later is looked at with it: a text that another one contains is not
-// the user's.
+// This file is linked into each test program (nibble_add_gtest). An error that
+// gains a context later is checked with that context. Its earlier text is part
+// of another text, so users never see it alone.
 #include "runtime/core/status.h"
 
 #include <algorithm>
@@ -37,7 +37,8 @@ Endings readEndings() {
   return endings;
 }
 
-// Digits become one: fuzzing would otherwise give a text for each number.
+// Replaces digits by one character. Fuzz tests would otherwise produce a text
+// for each number.
 std::string shapeOf(const std::string &text) {
   std::string shape;
   for (char c : text)
@@ -47,8 +48,8 @@ std::string shapeOf(const std::string &text) {
   return shape;
 }
 
-// The last three clauses, because what was saved and where to learn more may
-// stand behind what to do; of a text of one clause what stands behind its last
+// The last three clauses, because a note on what was saved, or where to learn
+// more, may follow what to do. For a single clause, the part behind its last
 // colon.
 std::string endOf(const std::string &text) {
   size_t last = text.rfind("; ");
@@ -79,8 +80,8 @@ bool endsWithWhatToDo(const std::string &text, const Endings &endings) {
   return false;
 }
 
-// A path, a name in quotes or with a dot, a number, or what stands before a
-// colon.
+// Whether the text has a path, a name in quotes or with a dot, a number, or a
+// subject before a colon.
 bool namesTheThing(const std::string &text) {
   return text.find_first_of("'\"`/0123456789") != std::string::npos ||
          text.find(": ") != std::string::npos;
@@ -96,7 +97,7 @@ std::string problemOf(const std::string &text, const Endings &endings) {
   return endsWithWhatToDo(text, endings) ? "" : "does not say what to do";
 }
 
-// How many texts are kept; a fuzz test makes any number.
+// The number of texts that are kept. A fuzz test produces any number.
 constexpr size_t kMost = 20000;
 
 std::mutex mutex;
@@ -132,7 +133,7 @@ public:
       ++looked;
       if (problem.empty())
         continue;
-      // Another text contains it: that one is looked at.
+      // Skip a text that is part of another one, which is checked itself.
       size_t own = all.find('\0' + text + '\0') + 1;
       size_t other = all.find(text);
       if (other == own)

@@ -1,13 +1,21 @@
-# lit's view of the tests: every .mlir and .test below test/, run with the tools of the build before those of LLVM in PATH.
+# lit's configuration: it finds every .mlir and .test below test/. The build's tools come before LLVM's in PATH.
 #
 #   lit -v build/release/test                        all of them
 #   lit -v build/release/test --filter passes/Fuse   some of them
 #
-# Substitutions: %root, the repository; %examples, the folder examples/; %data, the folder test/; %python, the interpreter that runs lit;
-# %test_bin, the folder of the test programs; %refuses, test/tools/Inputs/refuses.py: a tool that must refuse, with its exit code and what it says.
-# %simt_cuda: a CUDA driver for NIBBLE_LIBCUDA that executes kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp).
-# The feature "long" stands for NIBBLE_LONG=1; a test that takes more than 20 s says `REQUIRES: long`. "mount": a test may mount a file system in
-# a namespace of its own (root without further limits may). "ptxas": the assembler of the CUDA toolkit is where nibble looks for it.
+# Substitutions:
+#   %root      the repository
+#   %examples  the folder examples/
+#   %data      the folder test/
+#   %python    the interpreter that runs lit
+#   %test_bin  the folder of the test programs
+#   %refuses   test/tools/Inputs/refuses.py, which checks a tool that must refuse, its exit code and its message
+#   %simt_cuda a CUDA driver for NIBBLE_LIBCUDA that runs kernels on the CPU (test/runtime/drivers/cuda/fake/libcuda_simt.cpp)
+#
+# Features:
+#   long       NIBBLE_LONG=1 is set; a test that takes more than 20 s has `REQUIRES: long`
+#   mount      a test may mount a file system in a namespace of its own (an unrestricted root user may)
+#   ptxas      the assembler of the CUDA toolkit is where nibble looks for it
 import os
 import shutil
 import subprocess
@@ -26,6 +34,13 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.nibble_build, "bin"), config.llvm_tools, os.environ.get("PATH", "")]
 )
 config.environment["OMP_NUM_THREADS"] = "2"
+# Tests run the same programs again and again: each is compiled once for all of them. What an older build compiled is of no use.
+cache = os.path.join(config.test_exec_root, "cache")
+config.environment["NIBBLE_CACHE"] = cache
+tool = os.path.join(config.nibble_build, "bin", "nibble")
+for entry in os.scandir(cache) if os.path.isdir(cache) and os.path.exists(tool) else []:
+    if entry.stat().st_mtime < os.stat(tool).st_mtime:
+        os.remove(entry.path)
 for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "NIBBLE_LONG", "NIBBLE_PTXAS", "CUDA_HOME"):
     if name in os.environ:
         config.environment[name] = os.environ[name]

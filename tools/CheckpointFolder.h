@@ -1,5 +1,5 @@
-// What the commands open of a checkpoint folder, each in one way: the same
-// verdict and the same warnings everywhere.
+// Opens the parts of a checkpoint folder. All commands share these functions,
+// so they give the same verdicts and warnings.
 #pragma once
 
 #include "runtime/formats/tokenizer/model_text.h"
@@ -19,14 +19,14 @@ inline void printWarnings(const std::vector<std::string> &warnings) {
     printWarning(warning);
 }
 
-// Configuration and weights; warnings go to standard error.
+// Opens configuration and weights. Warnings go to standard error.
 inline Result<std::unique_ptr<Model>> openModel(const std::string &folder) {
   NIBBLE_ASSIGN(auto model, Model::open(folder));
   printWarnings(model->config().warnings);
   return model;
 }
 
-// The warning of roundingWarning, where there is one.
+// Prints the warning of roundingWarning, if there is one.
 inline Status printRounding(const Model &model, const GridChoice &choice) {
   NIBBLE_ASSIGN(std::string warning,
                 roundingWarning(model.checkpoint(), choice));
@@ -35,7 +35,8 @@ inline Status printRounding(const Model &model, const GridChoice &choice) {
   return Status::ok();
 }
 
-// The tokenizer and the tokens that end a text; warnings go to standard error.
+// Opens the tokenizer and the tokens that end a text. Warnings go to standard
+// error.
 inline Result<ModelText> loadText(const std::string &folder,
                                   const ModelConfig &config) {
   return loadModelText(folder, config, printWarning);

@@ -1,5 +1,5 @@
-// What every tool with a command line of CLI11 does around it: one line on
-// standard error and the exit code of status.h.
+// What every tool with a CLI11 command line shares: errors are one line on
+// standard error, with an exit code of status.h.
 #pragma once
 
 #include "runtime/core/guarded_call.h"
@@ -16,8 +16,7 @@
 
 namespace nibble {
 
-// One line for an argument that cannot be understood: what it is, then where
-// help stands.
+// One line for an invalid argument: the error, then how to get help.
 inline std::string usageMessage(const CLI::App &app,
                                 const CLI::ParseError &error) {
   const CLI::App *command = &app;
@@ -27,8 +26,8 @@ inline std::string usageMessage(const CLI::App &app,
                          ? app.get_name()
                          : app.get_name() + " " + command->get_name();
   std::string help = "; see " + name + " --help";
-  // CLI11 speaks of what is missing first, though what is there and unknown is
-  // the likelier mistake.
+  // CLI11 reports missing arguments first, but an unknown argument is the
+  // likelier mistake.
   if (auto unknown = app.remaining(/*recurse=*/true); !unknown.empty()) {
     if (command != &app || app.get_subcommands(nullptr).empty() ||
         unknown.front().starts_with('-'))
@@ -47,9 +46,9 @@ inline std::string usageMessage(const CLI::App &app,
          help;
 }
 
-// Where memory ends or an assertion does not hold, and no status can be
-// returned from: in a parallel region of generated code. No destructor may run,
-// other threads may be at work.
+// Handles lack of memory and failed assertions where no status can be returned:
+// in a parallel region of generated code. No destructor may run, because other
+// threads may be running.
 inline void installNoWayOut(const std::string &tool) {
   static std::string name;
   name = tool;
@@ -70,21 +69,22 @@ inline void installNoWayOut(const std::string &tool) {
   });
 }
 
-// Parses, which runs the callbacks of commands, then `work` when there is any.
-// What is left in `status` becomes the message and the exit code; so does what
-// a library throws.
+// Parses the command line, which runs the callbacks of commands, and then calls
+// `work` if given. `status`, or an exception of a library, becomes the message
+// and the exit code.
 inline int runTool(CLI::App &app, int argc, char **argv, Status &status,
                    const std::function<Status()> &work = {}) {
-  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error of
-                                 // write(2), told as any other
+  // A file that may not grow becomes an ordinary error of write(2).
+  std::signal(SIGXFSZ, SIG_IGN);
   installNoWayOut(app.get_name());
   try {
     app.parse(argc, argv);
     if (work)
       status = work();
   } catch (const CLI::ParseError &error) {
+    // For --help and --version.
     if (error.get_exit_code() == 0)
-      return app.exit(error); // --help, --version
+      return app.exit(error);
     status = Status::usage(usageMessage(app, error));
   } catch (const std::bad_alloc &) {
     status = Status::environment(

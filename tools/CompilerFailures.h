@@ -1,5 +1,5 @@
-// What a tool does that has LLVM inside, when there is no memory to compile
-// with or LLVM gives up.
+// Ends a tool that contains LLVM when memory runs out during compilation or
+// LLVM gives up.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -14,8 +14,8 @@
 
 namespace nibble {
 
-// LLVM returns no status: one line and the exit code, then the end. No
-// destructor may run, other threads may be at work.
+// LLVM returns no status, so this prints one line and exits with the code. No
+// destructor may run, because other threads may be running.
 inline void installCompilerHandlers(const std::string &tool) {
   static std::string name;
   name = tool;

@@ -10,11 +10,12 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Check_Dialect : Dialect {
   let name = "check";
   let cppNamespace = "::nibble::check";
-  let summary = "Assertions that a test executes: a program fails, and says where, when one does not hold.";
+  let summary = "Assertions that tests execute. A program with a failed assertion fails and says where.";
   let description = [{
-    A check compares two tensors while the program runs. What does not hold is recorded, with the op's location, and the program goes on,
-    so that one run reports every failure; `nibble-run` prints them and exits with 1. Bufferization turns the operands into
-    buffers, `nibble-lower-checks` the op into a call of the runtime (runtime/core/program/check.h).
+    A check compares two tensors while the program runs. A failed check is recorded with the op's location, and the
+    program continues, so that one run reports every failure. `nibble-run` prints the failures and exits with 1.
+    Bufferization turns the operands into buffers, and `nibble-lower-checks` turns the op into a call of the runtime
+    (runtime/core/program/check.h).
   }];
 }
 
@@ -22,14 +23,14 @@ defvar Check_Elements = [F32, BF16, F64, I32, I8, I64, I1];
 // A tensor, or its buffer after bufferization.
 def Check_Operand : AnyTypeOf<[RankedTensorOf<Check_Elements>, MemRefOf<Check_Elements>]>;
 
-// It writes the record of failures, so nothing removes it.
+// It writes the record of failures, so it is never dead code.
 class Check_Op<string name> : Op<Check_Dialect, name, [SameTypeOperands, MemoryEffects<[MemRead, MemWrite]>]>;
 
 def Check_ExpectEqOp : Check_Op<"expect_eq"> {
-  let summary = "Two tensors hold the same bits.";
+  let summary = "Checks that two tensors hold the same bits.";
   let description = [{
-    Fails, naming the first element that differs and how many do, unless shapes and all bits agree (so -0 is not 0, and a NaN is
-    equal to itself).
+    Fails unless the shapes and all bits agree, so -0 differs from 0, and a NaN equals itself. The failure names the
+    first element that differs and the number of such elements.
 
     - `actual`, `expected`: tensors, or buffers, of one element type and rank.
 
@@ -44,10 +45,11 @@ def Check_ExpectEqOp : Check_Op<"expect_eq"> {
 }
 
 def Check_ExpectCloseOp : Check_Op<"expect_close"> {
-  let summary = "Two tensors are close, in a stated unit.";
+  let summary = "Checks that two tensors are close, in a stated unit.";
   let description = [{
-    Fails unless every element is within `ulp` units in the last place of the element type, or the whole tensor within `relative` of
-    `|actual - expected| / |expected|` (Euclidean norms). At least one is given; each that is given must hold. NaN never passes.
+    Fails unless every element is within `ulp` units in the last place of the element type, or the whole tensor within
+    `relative` of `|actual - expected| / |expected|` (Euclidean norms). At least one bound is given, and each given
+    bound must hold. NaN never passes.
 
     - `actual`, `expected`: tensors, or buffers, of one element type and rank.
     - `ulp`: a whole number of units in the last place; `relative`: a quotient of norms, without a unit.

@@ -1,4 +1,4 @@
-// The hopper dialect: what one SM does. See the generated page
+// The hopper dialect: operations of one SM. See the generated page
 // docs/dialects/hopper.md.
 #pragma once
 
@@ -29,33 +29,33 @@
 
 namespace nibble::hopper {
 
-// On a gpu.func: threads of a block, bytes of dynamic shared memory, blocks of
-// a cluster.
+// On a gpu.func: threads of a block, bytes of dynamic shared memory, and blocks
+// of a cluster.
 inline constexpr llvm::StringLiteral kThreadsAttr = "hopper.threads";
 inline constexpr llvm::StringLiteral kSharedBytesAttr = "hopper.shared_bytes";
 inline constexpr llvm::StringLiteral kClusterAttr = "hopper.cluster";
-// On a gpu.func: blocks that share an SM, which bounds the registers of a
-// thread; 1 when it is not there.
+// On a gpu.func: blocks that share an SM, which limits the registers of a
+// thread; 1 when absent.
 inline constexpr llvm::StringLiteral kBlocksPerSMAttr = "hopper.blocks_per_sm";
-// On a gpu.func: may begin before the kernel before it has ended; it waits
-// itself.
+// On a gpu.func: it may begin before the previous kernel has ended. It waits
+// for that kernel itself.
 inline constexpr llvm::StringLiteral kOverlapAttr = "hopper.overlap";
-// On an argument of a gpu.func: it is a tensor map.
+// On an argument of a gpu.func: the argument is a tensor map.
 inline constexpr llvm::StringLiteral kTensorMapAttr = "hopper.tensor_map";
-// On a gpu.func: its last argument is a generic pointer to a table of so many
-// values of eight bytes, part of its parameters.
+// On a gpu.func: its last argument points to a table of this many values of
+// eight bytes each, which is part of the kernel's parameters. The pointer is
+// generic.
 inline constexpr llvm::StringLiteral kTableAttr = "hopper.table";
-// On a gpu.func: what the kernel report says of it, a dictionary (tile, stages,
-// splits).
+// On a gpu.func: a dictionary for the kernel report (tile, stages, splits).
 inline constexpr llvm::StringLiteral kReportAttr = "hopper.report";
 
-// On a linear: what the cost model would choose otherwise. Splits decide bits,
-// so training and rollout must be given the same.
+// On a linear: overrides of the cost model's choices. Splits decide bits, so
+// training and rollout must get the same.
 inline constexpr llvm::StringLiteral kTileAttr = "hopper.tile";
 inline constexpr llvm::StringLiteral kStagesAttr = "hopper.stages";
 inline constexpr llvm::StringLiteral kSplitsAttr = "hopper.splits";
 
-// Those three of an op; 0 where the op has none.
+// The three attributes of an op; 0 when it does not have one.
 struct LinearChoices {
   int64_t tile = 0;
   int64_t stages = 0;
@@ -70,7 +70,7 @@ struct LinearChoices {
   }
 };
 
-// What every Hopper GPU has; the dialect is about nothing else.
+// The architecture of every Hopper GPU; the dialect serves no other.
 inline constexpr const GpuArchitecture &kArchitecture = kSm90a;
 
 } // namespace nibble::hopper

@@ -101,7 +101,7 @@ LogicalResult LaunchOp::verify() {
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  // Lowered on, a kernel is a function of llvm, of the same arguments.
+  // Once lowered, a kernel is an llvm.func with the same arguments.
   if (symbols.lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(*this, getKernelAttr()))
     return success();
   auto kernel =

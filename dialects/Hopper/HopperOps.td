@@ -19,17 +19,20 @@ def Hopper_Global : LLVM_PointerInAddressSpace<1>;
 def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Runs a kernel over a grid of blocks.";
   let description = [{
-    `kernel` is a `gpu.func` of a `gpu.module`. Arguments: a buffer becomes a pointer to its first element, an index an i64, a tensor map a
-    pointer to its 128 bytes. A grid with an extent of 0 launches nothing. Threads, shared memory and cluster are the kernel's own
-    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`). A kernel with `hopper.table` = n takes the last n arguments, buffers and
-    indices, as one parameter, a table of eight bytes each: so one launch works on any number of buffers. `operations` counts those of the matrix units, two for each
-    multiply-add, for reports.
+    `kernel` is a `gpu.func` of a `gpu.module`. Threads, shared memory and cluster are attributes of the kernel
+    (`hopper.threads`, `hopper.shared_bytes`, `hopper.cluster`). A grid with an extent of 0 launches nothing.
 
-    For reports, too, a launch touches all bytes of its buffers but of the arguments numbered in `partly`: of these at most `touches` bytes, all together, or a
-    number that is not known before it runs, where there is no `touches`. `consumed` numbers buffers that the launch uses up, as a list from
-    which blocks take their work: whoever runs it again by itself, as a profile does, puts them back first.
+    A buffer is passed as a pointer to its first element, an index as an i64, a tensor map as a pointer to its 128
+    bytes. A kernel with `hopper.table` = n takes its last n arguments, buffers and indices, as one parameter. That
+    parameter is a table of eight-byte values, so one launch can work on any number of buffers.
 
-    - `kernel`: the name of the kernel; `grid_x`, `grid_y`, `grid_z`: blocks of the grid in each direction.
+    The rest serves reports and profiles. `operations` counts operations of the matrix units, two for each
+    multiply-add. A launch touches all bytes of its buffers, except those of the arguments numbered in `partly`. It
+    touches at most `touches` bytes of them in total; without `touches` that number is unknown before the launch runs.
+    `consumed` numbers buffers that the launch uses up, such as a list from which blocks take their work. A profile
+    restores them before it runs the launch again.
+
+    - `kernel`: the name of the kernel; `grid_x`, `grid_y`, `grid_z`: blocks of the grid in each dimension.
     - `arguments`: buffers, indices and tensor maps, in the order of the kernel's parameters.
     - `operations`: an index; `touches`: an index, in bytes; `partly`, `consumed`: numbers of arguments.
 
@@ -53,14 +56,14 @@ def Hopper_LaunchOp : Hopper_Op<"launch", [AttrSizedOperandSegments, DeclareOpIn
 def Hopper_TensorMapOp : Hopper_Op<"tensor_map", [Pure, AttrSizedOperandSegments]> {
   let summary = "Describes boxes of a buffer to the copy engine.";
   let description = [{
-    `extents` in elements, innermost first; `strides` in bytes, of the second dimension and on (multiples of 16). `box` in elements; the part
-    of a box that lies beyond the extents reads as zero. With `swizzle` of 128 (or 64, 32) bytes, 16-byte chunks of a row of the box are
-    permuted by the row's number as the matrix instructions expect it.
+    `extents` are in elements, innermost first. `strides` are in bytes, from the second dimension on, and multiples of
+    16. `box` is in elements; the part of a box beyond the extents reads as zero. With a `swizzle` of 128, 64 or 32
+    bytes, the 16-byte chunks of a row of the box are permuted by the row's number, as the matrix instructions expect.
 
     - `buffer`: the memory that boxes are cut from; its first element is the origin.
     - `extents`: an index for each dimension; `strides`: one fewer.
     - `box`: the extents of a box; `swizzle`: 0, 32, 64 or 128 bytes.
-    - `map`: the description, 128 bytes that a launch hands on.
+    - `map`: the description, 128 bytes that a launch passes on.
 
     Example:
 
@@ -79,9 +82,9 @@ def Hopper_TensorMapOp : Hopper_Op<"tensor_map", [Pure, AttrSizedOperandSegments
 //===- rings -----------------------------------------------------------------===//
 
 def Hopper_SharedMemoryOp : Hopper_Op<"shared_memory", [Pure]> {
-  let summary = "The block's dynamic shared memory, from a byte on.";
+  let summary = "The block's dynamic shared memory at a byte offset.";
   let description = [{
-    1024-byte aligned at offset 0.
+    Offset 0 is aligned to 1024 bytes.
 
     - `offset`: bytes from the start; `address`: a pointer to shared memory there.
 
@@ -100,7 +103,8 @@ def Hopper_RingOp : Hopper_Op<"ring", [Pure]> {
   let summary = "A ring in shared memory, at a byte offset.";
   let description = [{
     - `offset`: bytes from the start of shared memory, a multiple of 1024.
-    - `ring`: its slots and, behind them, their barriers; the type says how many, how large, and for how many consumers.
+    - `ring`: its slots, followed by their barriers. The type gives their number and size, and the number of
+      consumers.
 
     Example:
 
@@ -114,11 +118,12 @@ def Hopper_RingOp : Hopper_Op<"ring", [Pure]> {
 }
 
 def Hopper_RingInitOp : Hopper_Op<"ring_init"> {
-  let summary = "Makes the barriers of a ring; by one thread, before a barrier of the block.";
+  let summary = "Initializes the barriers of a ring. One thread runs it, before a barrier of the block.";
   let description = [{
-    Full barriers wait for one arrival (the producer's, with the bytes it expects), empty ones for `consumers`.
+    A full barrier waits for one arrival, that of the producer with the bytes it expects. An empty barrier waits for
+    `consumers` arrivals.
 
-    - `ring`: the ring, whose barriers hold nothing yet.
+    - `ring`: the ring, whose barriers are not initialized yet.
 
     Example:
 
@@ -131,12 +136,12 @@ def Hopper_RingInitOp : Hopper_Op<"ring_init"> {
 }
 
 def Hopper_RingAcquireOp : Hopper_Op<"ring_acquire"> {
-  let summary = "The producer waits until use `i` may be written, and says how many bytes will come.";
+  let summary = "The producer waits until use `i` may be written, and announces how many bytes will come.";
   let description = [{
     Returns the slot's address. The first round of the ring does not wait.
 
     - `ring`: the ring; `use`: i32, the number of its use, from 0.
-    - `bytes`: i32, how many bytes the copies of this use bring.
+    - `bytes`: i32, the number of bytes that the copies of this use write.
     - `slot`: a pointer to the slot in shared memory.
 
     Example:
@@ -155,7 +160,7 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
   let description = [{
     Returns the slot's address.
 
-    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
+    - `ring`: the ring; `use`: i32, as in `hopper.ring_acquire`.
     - `slot`: a pointer to the slot in shared memory.
 
     Example:
@@ -172,12 +177,13 @@ def Hopper_RingWaitOp : Hopper_Op<"ring_wait"> {
 def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
   let summary = "One arrival of a consumer: it has read use `i`.";
   let description = [{
-    By one thread of each consumer (a warp), after all its threads have read. With `blocks` by all lanes of a warp, without a branch: lane r says so
-    to the ring at the same place in block r of the cluster, `when` the condition holds. Blocks that copy into each other's rings (`hopper.tensor_copy ... multicast`)
-    need it; `consumers` counts those of all.
+    One thread of each consumer, which is a warp, runs it after all threads of the warp have read. With `blocks` all
+    lanes of the warp run it, without a branch: lane r arrives at the same ring in block r of the cluster, if `when`
+    holds. Blocks that copy into each other's rings (`hopper.tensor_copy ... multicast`) need this form. Their
+    `consumers` counts the consumers of all these blocks.
 
-    - `ring`: the ring; `use`: i32, as of `hopper.ring_acquire`.
-    - `blocks`: how many blocks of the cluster are told; `when`: i1, whether they are.
+    - `ring`: the ring; `use`: i32, as in `hopper.ring_acquire`.
+    - `blocks`: the number of blocks of the cluster that get the arrival; `when`: i1, whether they get it.
 
     Example:
 
@@ -197,10 +203,11 @@ def Hopper_RingReleaseOp : Hopper_Op<"ring_release"> {
 def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
   let summary = "Copies consecutive bytes into a slot; they complete on the ring's full barrier.";
   let description = [{
-    Addresses and size are multiples of 16 bytes. By one thread. With `once` the bytes are not kept in the second-level cache (weights).
+    One thread runs it. Addresses and size are multiples of 16 bytes. With `once` the bytes are not kept in the
+    second-level cache, which suits weights.
 
     - `source`: a pointer to global memory; `destination`: one to shared memory; `bytes`: i32.
-    - `ring`, `use`: where the bytes complete; `once`: present where the bytes are read once only.
+    - `ring`, `use`: the barrier that the bytes complete; `once`: present when the bytes are read only once.
 
     Example:
 
@@ -215,12 +222,13 @@ def Hopper_BulkCopyOp : Hopper_Op<"bulk_copy"> {
 def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
   let summary = "Copies one box of a tensor into a slot; its bytes complete on the ring's full barrier.";
   let description = [{
-    `coordinates` in elements, innermost first. The whole box counts, what lies beyond the extents included. By one thread. With `multicast` the
-    box goes to the same place of the first so many blocks of the cluster, and completes on the full barrier of each.
+    One thread runs it. `coordinates` are in elements, innermost first. All bytes of the box count for the barrier,
+    also those beyond the extents. With `multicast` = n the box goes to the same place in the first n blocks of the
+    cluster, and completes on the full barrier of each.
 
     - `map`: a pointer to the tensor map; `coordinates`: i32, the first element of the box in each dimension.
     - `destination`: a pointer to shared memory.
-    - `ring`, `use`: where the bytes complete; `multicast`: how many blocks get the box.
+    - `ring`, `use`: the barrier that the bytes complete; `multicast`: the number of blocks that get the box.
 
     Example:
 
@@ -241,10 +249,11 @@ def Hopper_TensorCopyOp : Hopper_Op<"tensor_copy"> {
 }
 
 def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, NoTerminator]> {
-  let summary = "Warpgroup 0 produces, the others consume.";
+  let summary = "Warpgroup 0 is the producer, the others are consumers.";
   let description = [{
-    The first region is run by one thread of the first warpgroup, which gives up registers; the second by all threads of the other
-    warpgroups, which take them. Registers are for a thread, multiples of 8.
+    One thread of the first warpgroup runs the first region, and that warpgroup gives up registers. All threads of the
+    other warpgroups run the second region, and those warpgroups take registers. Registers are per thread, in
+    multiples of 8.
 
     - `producer_registers`, `consumer_registers`: registers of a thread of either role.
 
@@ -266,8 +275,8 @@ def Hopper_RolesOp : Hopper_Op<"roles", [RecursiveMemoryEffects, SingleBlock, No
 def Hopper_DescriptorOp : Hopper_Op<"descriptor", [Pure]> {
   let summary = "Describes a tile of shared memory to a matrix instruction.";
   let description = [{
-    The matrix descriptor of the PTX ISA (asynchronous warpgroup level matrix shared memory layout): start address, `leading` and `stride`
-    byte offsets, swizzle of 128, 64, 32 or 0 bytes.
+    The matrix descriptor of the PTX ISA (asynchronous warpgroup level matrix shared memory layout). It holds the
+    start address, the `leading` and `stride` byte offsets, and a swizzle of 128, 64, 32 or 0 bytes.
 
     - `address`: a pointer to the tile in shared memory.
     - `leading`, `stride`, `swizzle`: in bytes.
@@ -285,11 +294,12 @@ def Hopper_DescriptorOp : Hopper_Op<"descriptor", [Pure]> {
 }
 
 def Hopper_WgmmaOp : Hopper_Op<"wgmma", [AllTypesMatch<["accumulator", "result"]>]> {
-  let summary = "D = A B + D for 64 rows, n columns, 16 steps of k, bf16 with float32 sums; asynchronous.";
+  let summary = "D = A B + D for a tile of m = 64, n and k = 16: bf16 inputs, float32 sums, asynchronous.";
   let description = [{
-    Issued by all threads of a warpgroup. `a` is a descriptor (i64) or the thread's fragment of A, four registers of two bf16 each; `b` is a
-    descriptor. `accumulator`: the thread's n/2 float32 of D (PTX ISA, wgmma fragment layouts). `a_transposed`, `b_transposed`: the tile
-    is contiguous along m or n instead of k. The result may be read after `hopper.wgmma_wait`.
+    All threads of a warpgroup issue it. `a` is a descriptor (i64), or the thread's fragment of A: four registers of
+    two bf16 each. `b` is a descriptor. `accumulator` holds the thread's n/2 float32 of D (PTX ISA, wgmma fragment
+    layouts). With `a_transposed` or `b_transposed` that tile is contiguous along m or n instead of k. The result may
+    be read after `hopper.wgmma_wait`.
 
     - `result`: like `accumulator`, the sums with this product added.
 
@@ -307,7 +317,7 @@ def Hopper_WgmmaOp : Hopper_Op<"wgmma", [AllTypesMatch<["accumulator", "result"]
 }
 
 def Hopper_WgmmaFenceOp : Hopper_Op<"wgmma_fence", [AllTypesMatch<["accumulators", "results"]>]> {
-  let summary = "Registers written before are seen by matrix instructions after.";
+  let summary = "Makes registers written before visible to the matrix instructions after.";
   let description = [{
     The accumulators pass through, so that no use of them moves across.
 
@@ -344,11 +354,12 @@ def Hopper_WgmmaWaitOp : Hopper_Op<"wgmma_wait", [AllTypesMatch<["accumulators",
 }
 
 def Hopper_DequantizeOp : Hopper_Op<"dequantize", [Pure]> {
-  let summary = "Eight INT4 codes of a fragment to the eight bf16 values that the matrix instruction reads (N5).";
+  let summary = "Decodes eight INT4 codes of a fragment to the eight bf16 values that the matrix instruction reads (N5).";
   let description = [{
-    `codes` holds u = q + 8 in the order of the packed layout: the pair of register p in bits 4p..4p+3 and 4p+16..4p+19. `scale_low` and
-    `scale_high` are the bf16 scale, twice, of rows g (registers 0 and 2) and g + 8 (1 and 3). Each value is `bf16(q * s)`: 128 + u is exact in
-    bf16, 136 is subtracted exactly, and one product is rounded.
+    `codes` holds u = q + 8 in the order of the packed layout: the two codes of register p are in bits 4p..4p+3 and
+    4p+16..4p+19. `scale_low` is the bf16 scale of row g (registers 0 and 2), stored twice; `scale_high` is that of
+    row g + 8 (registers 1 and 3). Each value is `bf16(q * s)`: 128 + u is exact in bf16, 136 is subtracted exactly,
+    and one product is rounded.
 
     - `fragment`: four i32, each with two bf16 values of the thread's fragment of A.
 
@@ -364,14 +375,15 @@ def Hopper_DequantizeOp : Hopper_Op<"dequantize", [Pure]> {
 }
 
 def Hopper_DequantizeSmallOp : Hopper_Op<"dequantize_small", [Pure]> {
-  let summary = "The values of hopper.dequantize, of scales above 0 and below 2^-5, in fewer instructions.";
+  let summary = "hopper.dequantize for scales above 0 and below 2^-5, in fewer instructions.";
   let description = [{
-    The bits of a code u in a bf16 are the subnormal number u * 2^-133, and 16 u in them u * 2^-129. With `low` = s0 * 2^133 and `high` = s1 * 2^129,
-    and -8 s0 and -8 s1, all exact, one fused multiply-add is `bf16((u - 8) * s)`: the product with the scale, rounded once (N5).
-    `codes` as in hopper.dequantize; the four others hold their bf16 number twice.
+    The bits of a code u, read as a bf16, are the subnormal number u * 2^-133; the bits of 16 u are u * 2^-129. The
+    operands are `low` = s0 * 2^133, `high` = s1 * 2^129, -8 s0 and -8 s1, all exact. One fused multiply-add then
+    gives `bf16((u - 8) * s)`: the product with the scale, rounded once (N5). `codes` is as in hopper.dequantize. Each
+    of the other operands holds its bf16 number twice.
 
-    - `low`, `minus_low`, `high`, `minus_high`: i32, each a bf16 number twice, of the scales s0 (low) and s1 (high).
-    - `fragment`: as of `hopper.dequantize`.
+    - `low`, `minus_low`, `high`, `minus_high`: i32, the bf16 numbers for the scales s0 (low) and s1 (high).
+    - `fragment`: as in `hopper.dequantize`.
 
     Example:
 

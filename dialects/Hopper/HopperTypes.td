@@ -9,10 +9,11 @@ include "mlir/IR/AttrTypeBase.td"
 def Hopper_Dialect : Dialect {
   let name = "hopper";
   let cppNamespace = "::nibble::hopper";
-  let summary = "What one SM of an H200 does: rings of stages, warp roles, register-operand matrix instructions.";
+  let summary = "Operations of one SM of an H200: rings of stages, warp roles, register-operand matrix instructions.";
   let description = [{
-    `nibble-emit-hopper-kernels` turns each `kernel.compute` into `hopper.launch` and a `gpu.func` whose body is arith, scf, nvvm and this
-    dialect; `nibble-lower-hopper` turns the body into nvvm and llvm. Values are those of one thread unless an op says otherwise.
+    `nibble-emit-hopper-kernels` turns each `kernel.compute` into `hopper.launch` and a `gpu.func` whose body consists
+    of arith, scf, nvvm and this dialect. `nibble-lower-hopper` turns the body into nvvm and llvm. A value belongs to
+    one thread unless an op says otherwise.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -21,11 +22,12 @@ def Hopper_Dialect : Dialect {
 class Hopper_Type<string name, string typeMnemonic> : TypeDef<Hopper_Dialect, name> { let mnemonic = typeMnemonic; }
 
 def Hopper_RingType : Hopper_Type<"Ring", "ring"> {
-  let summary = "Stages of shared memory that a producer fills and consumers empty, in turn.";
+  let summary = "A ring of stages in shared memory that a producer fills and consumers empty.";
   let description = [{
-    `stages` slots of `bytes` bytes (a multiple of 1024, for swizzled tiles) at a base that is 1024-byte aligned, then for each stage two
-    mbarriers of 8 bytes: full, completed by the copies' bytes, and empty, completed by `consumers` arrivals. Use number i
-    of the ring is stage i mod `stages`, in phase (i / `stages`) mod 2.
+    The ring has `stages` slots of `bytes` bytes each, a multiple of 1024 for swizzled tiles. Its base is aligned to
+    1024 bytes. Behind the slots each stage has two mbarriers of 8 bytes. The full barrier completes with the bytes of
+    the copies, the empty barrier with `consumers` arrivals. Use number i of the ring is stage i mod `stages`, in
+    phase (i / `stages`) mod 2.
 
     Example:
 
@@ -37,15 +39,16 @@ def Hopper_RingType : Hopper_Type<"Ring", "ring"> {
   let assemblyFormat = "`<` $stages `x` $bytes `,` `consumers` `=` $consumers `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Shared memory that it takes, barriers included.
+    /// Bytes of shared memory, barriers included.
     int64_t getTotalBytes() const { return getStages() * (getBytes() + 16); }
   }];
 }
 
 def Hopper_TensorMapType : Hopper_Type<"TensorMap", "tensor_map"> {
-  let summary = "How the copy engine cuts boxes out of a row-major tensor (PTX ISA, tensors).";
+  let summary = "Describes to the copy engine how to cut boxes out of a row-major tensor (PTX ISA, tensors).";
   let description = [{
-    128 bytes that the runtime makes at the launch from the buffer's address; in a kernel a pointer to its parameter.
+    The runtime makes the map, 128 bytes, at the launch from the buffer's address. In a kernel it is a pointer to the
+    parameter.
   }];
 }
 
@@ -53,10 +56,10 @@ def Hopper_TargetAttr : AttrDef<Hopper_Dialect, "Target"> {
   let mnemonic = "target";
   let summary = "The GPU that the kernels of a module are for.";
   let description = [{
-    The value of `kernel.target` on a module. `name` is a GPU that `lib/KnownTargets/gpu.h` knows, and with it come its facts: multiprocessors,
-    shared memory, registers, clock, rates, chip and PTX version. `sms` stands where the kernels may use only so many of its
-    multiprocessors, as in a MIG instance. The number of multiprocessors decides how a linear is split, and so the order of its sums
-    (docs/numerics.md).
+    The value of `kernel.target` on a module. `name` is a GPU of `lib/KnownTargets/gpu.h`, which gives its facts:
+    multiprocessors, shared memory, registers, clock, rates, chip and PTX version. `sms` limits the kernels to that
+    many multiprocessors, as in a MIG instance. The number of multiprocessors decides how a linear is split, and so
+    the order of its sums (docs/numerics.md).
 
     Example:
 
@@ -69,7 +72,7 @@ def Hopper_TargetAttr : AttrDef<Hopper_Dialect, "Target"> {
   let assemblyFormat = "`<` $name (`,` `sms` `=` $sms^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// What is known of it, with the multiprocessors that may be used.
+    /// The facts of the GPU, with the number of multiprocessors that may be used.
     GpuTarget getFacts() const;
   }];
 }

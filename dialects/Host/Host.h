@@ -1,4 +1,4 @@
-// The host dialect: lane operations, and the CPU that they are for. See the
+// The host dialect: lane operations, and the CPU that they run on. See the
 // generated page docs/dialects/host.md.
 #pragma once
 

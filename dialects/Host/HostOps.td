@@ -10,7 +10,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Host_Dialect : Dialect {
   let name = "host";
   let cppNamespace = "::nibble::host";
-  let summary = "What a CPU does: the lane operations that upstream's vector dialect does not name.";
+  let summary = "The CPU target, and lane operations that upstream's vector dialect lacks.";
   let useDefaultAttributePrinterParser = 1;
 }
 
@@ -18,9 +18,12 @@ def Host_TargetAttr : AttrDef<Host_Dialect, "Target"> {
   let mnemonic = "target";
   let summary = "The CPU that the kernels of a module are for.";
   let description = [{
-    The value of `kernel.target` on a module. `cpu` is LLVM's name of it. The figures decide tiles and instructions, never bits:
-    architectural vector registers, float32 values in one of them (16, 8, or 4 for a CPU without the lane permutes of AVX2), bytes of a core's
-    first-level data cache and of its second-level cache.
+    The value of `kernel.target` on a module. `cpu` is LLVM's name of the CPU. The other figures decide tiles and
+    instructions, never bits:
+
+    - `vector_registers`: architectural vector registers;
+    - `vector_floats`: float32 values in one register: 16, 8, or 4 for a CPU without the lane permutes of AVX2;
+    - `l1_bytes`, `l2_bytes`: bytes of a core's first-level data cache and of its second-level cache.
 
     Example:
 
@@ -39,10 +42,10 @@ def Host_TargetAttr : AttrDef<Host_Dialect, "Target"> {
 }
 
 def Host_LaneLookupOp : Op<Host_Dialect, "lane_lookup", [Pure, AllTypesMatch<["table", "y"]>]> {
-  let summary = "Each lane picks an entry of a sixteen-entry table.";
+  let summary = "Each lane looks up an entry of a sixteen-entry table.";
   let description = [{
-    `y[l] = table[index[l] mod 16]`. One permute where the CPU has sixteen-entry permutes (AVX-512), two and a blend with AVX2, and
-    extracts elsewhere; the same bits everywhere.
+    `y[l] = table[index[l] mod 16]`. This takes one permute on a CPU with sixteen-entry permutes (AVX-512), two
+    permutes and a blend with AVX2, and extracts elsewhere. The bits are the same everywhere.
 
     - `table`: sixteen float32 values; `index`: sixteen i32, of which the four low bits count.
     - `y`: sixteen float32 values.

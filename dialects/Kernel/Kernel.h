@@ -1,6 +1,5 @@
-// The kernel dialect: nn and qat ops over buffers, and the machine that they
-// are for. See the generated page
-// docs/dialects/kernel.md.
+// The kernel dialect: nn and qat ops on buffers, and the machine that they run
+// on. See the generated page docs/dialects/kernel.md.
 #pragma once
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
@@ -20,12 +19,12 @@
 
 namespace nibble::kernel {
 
-// On a module: the machine that its kernels are for, #host.target or
+// On a module: the machine that its kernels are for, as #host.target or
 // #hopper.target.
 inline constexpr llvm::StringLiteral kTargetAttr = "kernel.target";
 
-// The machine that the module's kernels are for. Reports an error when there is
-// none, or another kind than TargetAttr is of.
+// The target of the module. Reports an error when it has none, or one of
+// another kind than TargetAttr.
 template <typename TargetAttr>
 mlir::FailureOr<TargetAttr> targetOf(mlir::ModuleOp module) {
   mlir::Attribute attribute = module->getAttr(kTargetAttr);

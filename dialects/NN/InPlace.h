@@ -1,6 +1,6 @@
-// Results that continue in an operand's buffer: accumulators, caches and
-// optimizer states. An op declares them; bufferization and the kernels of all
-// targets read the declaration.
+// Results that reuse an operand's buffer: accumulators, caches and optimizer
+// states. An op declares them; bufferization and the kernels of all targets
+// read the declaration.
 #pragma once
 
 #include "mlir/IR/OpDefinition.h"
@@ -9,14 +9,14 @@
 
 namespace nibble::nn {
 
-// Numbers of an operand and of the result that is its new value.
+// The number of an operand, and the number of the result that is its new value.
 struct InPlacePair {
   unsigned operand;
   unsigned result;
 };
 
 // The trait InPlace<operand, result, operand, result, ...>. After bufferization
-// such a result is the operand's buffer. Both are of one type.
+// each such result is stored in its operand's buffer. Both have the same type.
 template <unsigned... numbers> struct InPlace {
   static_assert(sizeof...(numbers) % 2 == 0, "pairs of operand and result");
 

@@ -1,4 +1,4 @@
-// The nn dialect: what a language model is made of. See the generated page
+// The nn dialect: the ops of a language model. See the generated page
 // docs/dialects/nn.md.
 #pragma once
 
@@ -26,12 +26,13 @@ namespace nibble::nn {
 inline constexpr llvm::StringLiteral kParameterAttr = "nn.parameter";
 inline constexpr llvm::StringLiteral kStateAttr = "nn.state";
 inline constexpr llvm::StringLiteral kInputAttr = "nn.input";
-// Stands on a parameter that is the transpose of the graph's tensor of that
-// name (nibble-recognize-linear).
+// Marks a parameter that is the transpose of the graph's tensor of that name
+// (nibble-recognize-linear).
 inline constexpr llvm::StringLiteral kTransposedAttr = "nn.transposed";
 // Names a result.
 inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
-// Holds the type of an argument that was a packed weight before bufferization.
+// Holds the packed type of an argument that was a packed weight before
+// bufferization.
 inline constexpr llvm::StringLiteral kPackedAttr = "nn.packed";
 
 } // namespace nibble::nn

@@ -7,15 +7,14 @@ include "dialects/NN/NNDialect.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 
-// Results that continue in an operand's buffer: the numbers of an operand and of
-// its result, pair after pair ("0, 0, 1, 1").
+// Results that reuse an operand's buffer: pairs of an operand's number and its result's number ("0, 0, 1, 1").
 class NN_InPlace<string pairs> : ParamNativeOpTrait<"InPlace", pairs> {
   let cppNamespace = "::nibble::nn";
 }
 
 class NN_Op<string name, list<Trait> traits = []> : Op<NN_Dialect, name, !listconcat([Pure], traits)>;
 
-// [T, features], the activations of a program; bf16, or float32 with --dtype float32.
+// [T, features], the activations of a program: bf16, or float32 with --dtype float32.
 def NN_Rows : 2DTensorOf<[BF16, F32]>;
 // [N out, K in]
 def NN_Weight : 2DTensorOf<[BF16, F32]>;

@@ -1,5 +1,5 @@
-// Registers the nn dialect and verifies the attributes that it puts on modules
-// and on arguments and results of functions.
+// Registers the nn dialect and verifies its attributes on modules and on
+// arguments and results of functions.
 #include "dialects/NN/NN.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -16,8 +16,8 @@ void NNDialect::initialize() {
       >();
 }
 
-// The dialect's attributes stand on ops only as `nn.model`, the import's record
-// of the configuration, a dictionary on a module.
+// The only attribute of the dialect on ops is `nn.model`: a dictionary on a
+// module, in which the import records the configuration.
 LogicalResult NNDialect::verifyOperationAttribute(Operation *op,
                                                   NamedAttribute attribute) {
   if (attribute.getName() == "nn.model") {

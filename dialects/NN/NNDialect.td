@@ -9,21 +9,22 @@ include "mlir/IR/AttrTypeBase.td"
 def NN_Dialect : Dialect {
   let name = "nn";
   let cppNamespace = "::nibble::nn";
-  let summary = "What a language model is made of, over flat tokens.";
+  let summary = "The ops of a language model, on flat batches of tokens.";
   let description = [{
-    A batch is ragged and flat: T tokens of S sequences one after the other, nothing padded. Activations are [T, features];
-    heads are consecutive blocks of the feature axis. Beside them stand
+    A batch is ragged and flat: the T tokens of S sequences follow each other without padding. Activations are [T,
+    features]; heads are consecutive blocks of the feature axis. Two inputs describe the batch:
 
-    - `positions`: i32 [T], the token's position inside its own sequence (the tokens of a sequence that are in
-      the batch have positions one after the other), and
-    - `sequences`: i32 [S + 1], where each sequence begins in the flat batch; the last entry is T.
+    - `positions`: i32 [T], the position of each token inside its own sequence. The tokens of one sequence in the
+      batch have consecutive positions.
+    - `sequences`: i32 [S + 1], the index at which each sequence begins in the flat batch; the last entry is T.
 
-    Training forward, prefill and decode are the same ops; only where attention reads its keys differs. Every op states the order
-    of its sums (rules N10 to N14 of docs/numerics.md): the bits of a row depend on that row alone, never on what stands beside it.
+    The forward pass of training, prefill and decode are the same ops; only the place from which attention reads its
+    keys differs. Every op states the order of its sums (rules N10 to N14 of docs/numerics.md). The bits of a row
+    depend on that row alone, never on the other rows of the batch.
 
-    Function arguments speak the user's names: a weight carries `nn.parameter = "<tensor of the checkpoint>"`, a buffer that a call
-    updates in place carries `nn.state = "<kind>:<tensor>"`, everything else is an input named by `nn.input`. Results are named by
-    `nn.output`.
+    Function arguments carry the user's names. A weight has `nn.parameter = "<tensor of the checkpoint>"`. A buffer
+    that a call updates in place has `nn.state = "<kind>:<tensor>"`. Every other argument is an input, named by
+    `nn.input`. Results are named by `nn.output`.
   }];
   let hasOperationAttrVerify = 1;
 }

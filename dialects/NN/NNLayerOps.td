@@ -6,9 +6,9 @@
 include "dialects/NN/NNBase.td"
 
 def NN_EmbeddingOp : NN_Op<"embedding"> {
-  let summary = "Rows of a table, one for each token.";
+  let summary = "Looks up one row of a table for each token.";
   let description = [{
-    `y[t, :] = table[tokens[t], :]`. A token outside 0..V-1 is refused by the runtime before the call.
+    `y[t, :] = table[tokens[t], :]`. The runtime rejects a token outside 0..V-1 before the call.
 
     - `tokens`: i32 [T], numbers of rows of the table.
     - `table`: bf16 or float32 [V, D], a row for each token of the vocabulary.
@@ -27,7 +27,7 @@ def NN_EmbeddingOp : NN_Op<"embedding"> {
 }
 
 def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [NN_InPlace<"2, 0">, AllTypesMatch<["init", "dtable"]>]> {
-  let summary = "Gradient of the table: rows of dy added to the rows their tokens name.";
+  let summary = "Gradient of the table: adds each row of dy to the row of its token.";
   let description = [{
     `dtable[v, :] = init[v, :] + sum over t with tokens[t] == v of dy[t, :]`, float32, t ascending, one chain of additions.
 
@@ -50,9 +50,9 @@ def NN_EmbeddingGradOp : NN_Op<"embedding_grad", [NN_InPlace<"2, 0">, AllTypesMa
 def NN_RMSNormOp : NN_Op<"rms_norm", [AllTypesMatch<["x", "y"]>]> {
   let summary = "Root-mean-square norm of each row, or of each head of a row.";
   let description = [{
-    The row is cut into blocks of D elements, D the length of `weight`. Of each block: `r = 1 / sqrt(sum(x^2) / D + epsilon)` in float32
-    (sum in the order N13), `y = E(weight * E(x * r))` with E the element type: the order of Hugging Face, where the normalized value
-    is rounded before it is scaled.
+    The row is divided into blocks of D elements, where D is the length of `weight`. Each block has `r = 1 /
+    sqrt(sum(x^2) / D + epsilon)` in float32, with the sum in the order N13. Then `y = E(weight * E(x * r))`, where E
+    rounds to the element type. As in Hugging Face, the normalized value is rounded before it is scaled.
 
     - `x`: bf16 or float32 [T, features], the rows; `features` is a multiple of D.
     - `weight`: of the same element type, [D], the scale of each element of a block.
@@ -79,7 +79,7 @@ def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [NN_InPlace<"3, 1">, AllTypesMatch
     `dweight = init + sum over tokens and heads of dy * n`, ascending, one chain.
 
     - `dy`: like `x`, the gradient of the norm's result.
-    - `x`, `weight`, `epsilon`: as of `nn.rms_norm`.
+    - `x`, `weight`, `epsilon`: as in `nn.rms_norm`.
     - `init`: float32 [D], the gradient of the weight so far.
     - `dx`: like `x`, the gradient of the rows, rounded once; `dweight`: float32 [D].
 
@@ -99,9 +99,10 @@ def NN_RMSNormGradOp : NN_Op<"rms_norm_grad", [NN_InPlace<"3, 1">, AllTypesMatch
 def NN_LinearOp : NN_Op<"linear", [AttrSizedOperandSegments]> {
   let summary = "y = x wT (+ bias) (+ residual).";
   let description = [{
-    `y[t, n] = E(sum_k x[t, k] * w[n, k])` accumulated in float32 in the order N10/N11: sixteen lanes, each with one fused multiply-add for
-    every sixteenth k ascending, then one fixed tree. With `bias` the rounded sum plus bias is rounded again; likewise with `residual`, as
-    separate additions would. E is the element type of the result, which may be float32 for logits.
+    `y[t, n] = E(sum_k x[t, k] * w[n, k])`, accumulated in float32 in the order N10/N11: sixteen lanes, each with one
+    fused multiply-add for every sixteenth k ascending, then one fixed tree. With `bias` the rounded sum plus bias is
+    rounded again, as a separate addition would. `residual` is added in the same way. E rounds to the element type of
+    the result, which may be float32 for logits.
 
     - `x`: bf16 or float32 [T, K], the rows; `weight`: of the same element type, [N, K].
     - `bias`: [N], optional; `residual`: [T, N], optional.
@@ -146,8 +147,8 @@ def NN_LinearInputGradOp : NN_Op<"linear_input_grad"> {
 def NN_LinearWeightGradOp : NN_Op<"linear_weight_grad", [NN_InPlace<"2, 0">, AllTypesMatch<["init", "dweight"]>]> {
   let summary = "Gradient of a linear's weight: dw = init + dyT x.";
   let description = [{
-    `dw[n, k] = init[n, k] + sum_t dy[t, n] * x[t, k]`, float32, t ascending, one chain of fused multiply-adds that starts at `init`. Cutting
-    the tokens into microbatches therefore does not change a bit.
+    `dw[n, k] = init[n, k] + sum_t dy[t, n] * x[t, k]`, float32, t ascending, one chain of fused multiply-adds that
+    starts at `init`. Splitting the tokens into microbatches therefore does not change a bit.
 
     - `dy`: bf16 or float32 [T, N], the gradient of the linear's result; `x`: [T, K], its rows.
     - `init`: float32 [N, K], the gradient so far; `dweight`: the same with this batch added.
@@ -187,12 +188,13 @@ def NN_SumTokensOp : NN_Op<"sum_tokens", [NN_InPlace<"1, 0">, AllTypesMatch<["in
 def NN_RopeTableOp : NN_Op<"rope_table", [AllTypesMatch<["cos", "sin"]>]> {
   let summary = "Cosine and sine of each token's rotary angles.";
   let description = [{
-    `angle[t, i] = float(positions[t]) * inverse_frequencies[i]` in float32; `cos = cos(angle) * attention_factor`, likewise `sin`, in
-    float32. Scaled rope (llama3, yarn) is in the frequencies and the factor, computed at import.
+    `angle[t, i] = float(positions[t]) * inverse_frequencies[i]` in float32; `cos = cos(angle) * attention_factor`,
+    likewise `sin`, in float32. Frequencies and factor include the scaling of rope (llama3, yarn), which the import
+    computes.
 
     - `positions`: i32 [T], the position of each token in its sequence.
-    - `inverse_frequencies`: float32 [D/2], radians a position, for each pair of a head.
-    - `attention_factor`: float32, multiplies both tables; 1 but for yarn.
+    - `inverse_frequencies`: float32 [D/2], radians per position, one for each pair of elements of a head.
+    - `attention_factor`: float32, multiplies both tables; 1 except for yarn.
     - `cos`, `sin`: float32 [T, D/2].
 
     Example:
@@ -211,13 +213,14 @@ def NN_RopeTableOp : NN_Op<"rope_table", [AllTypesMatch<["cos", "sin"]>]> {
 def NN_RopeOp : NN_Op<"rope", [AllTypesMatch<["x", "y"]>, AllTypesMatch<["cos", "sin"]>]> {
   let summary = "Rotary position embedding of every head.";
   let description = [{
-    The row is cut into heads of D = 2 * (columns of cos). Of each head, i < D/2: `y[i] = x[i]*cos[i] - x[i+D/2]*sin[i]`,
-    `y[i+D/2] = x[i+D/2]*cos[i] + x[i]*sin[i]`, in float32 (each product rounded, then the sum), then rounded to the element type. With `inverse`
-    the sign of sin is turned: that is the gradient.
+    The row is divided into heads of D elements, twice the number of columns of `cos`. For each head and i < D/2:
+    `y[i] = x[i]*cos[i] - x[i+D/2]*sin[i]` and `y[i+D/2] = x[i+D/2]*cos[i] + x[i]*sin[i]`. Products and sum are
+    rounded in float32, and the result is rounded to the element type. `inverse` changes the sign of sin, which gives
+    the gradient.
 
     - `x`: bf16 or float32 [T, heads*D], the rows.
     - `cos`, `sin`: float32 [T, D/2], the results of `nn.rope_table`.
-    - `inverse`: present where the rotation goes back.
+    - `inverse`: present for the inverse rotation.
     - `y`: like `x`, the rows rotated.
 
     Example:
@@ -235,7 +238,8 @@ def NN_RopeOp : NN_Op<"rope", [AllTypesMatch<["x", "y"]>, AllTypesMatch<["cos", 
 def NN_SwigluOp : NN_Op<"swiglu", [SameOperandsAndResultType]> {
   let summary = "silu(gate) * up.";
   let description = [{
-    `y = E(E(silu(gate)) * up)`, `silu(g) = g / (1 + exp(-g))` in float32, exp the polynomial of the host library.
+    `y = E(E(silu(gate)) * up)` with `silu(g) = g / (1 + exp(-g))` in float32, where exp is the polynomial of the host
+    library.
 
     - `gate`, `up`: bf16 or float32 [T, N], the two halves of the layer.
     - `y`: like `gate`.
@@ -256,7 +260,7 @@ def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
   let description = [{
     With `s = 1 / (1 + exp(-gate))`: `dgate = dy * up * s * (1 + gate * (1 - s))`, `dup = dy * gate * s`, in float32, rounded once.
 
-    - `dy`: bf16 or float32 [T, N], the gradient of the result; `gate`, `up`: as of `nn.swiglu`.
+    - `dy`: bf16 or float32 [T, N], the gradient of the result; `gate`, `up`: as in `nn.swiglu`.
     - `dgate`, `dup`: like `dy`, the gradients of the two.
 
     Example:
@@ -271,10 +275,11 @@ def NN_SwigluGradOp : NN_Op<"swiglu_grad", [SameOperandsAndResultType]> {
 }
 
 def NN_LinearSwigluOp : NN_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> {
-  let summary = "nn.swiglu of two linears of the same rows.";
+  let summary = "nn.swiglu of two linears on the same rows.";
   let description = [{
-    `y = nn.swiglu(nn.linear(x, gate), nn.linear(x, up))` with the same bits: each sum is rounded to the element type before silu sees it, and
-    the order of a sum is that of the linear by itself. Only a program for a device has it (`nibble-fuse-launches`).
+    `y = nn.swiglu(nn.linear(x, gate), nn.linear(x, up))` with the same bits: each sum has the order of the separate
+    linear, and is rounded to the element type before silu. Only programs for a device contain it
+    (`nibble-fuse-launches`).
 
     - `x`: bf16 or float32 [T, K], the rows; `gate`, `up`: of the same element type, [N, K], the two weights.
     - `y`: [T, N].
@@ -292,13 +297,13 @@ def NN_LinearSwigluOp : NN_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> 
 }
 
 def NN_TakeRowsOp : NN_Op<"take_rows"> {
-  let summary = "The rows that an index vector names.";
+  let summary = "Selects the rows that an index vector names.";
   let description = [{
-    `y[r, :] = x[rows[r], :]`. Rollout asks for the logits of the tokens it will sample from, and only of those.
+    `y[r, :] = x[rows[r], :]`. Rollout computes logits only for the tokens that it samples from.
 
     - `x`: bf16 or float32 [T, features], all rows.
-    - `rows`: i32 [R], numbers of rows of `x`, in any order and as often as one likes.
-    - `y`: [R, features], the rows that were named.
+    - `rows`: i32 [R], row numbers of `x`, in any order; repetitions are allowed.
+    - `y`: [R, features], the selected rows.
 
     Example:
 

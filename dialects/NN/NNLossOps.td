@@ -8,10 +8,15 @@ include "dialects/NN/NNBase.td"
 def NN_LogProbabilityOp : NN_Op<"log_probability", [AllTypesMatch<["temperature", "logp", "lse", "entropy"]>]> {
   let summary = "Log-probability of a target, log-sum-exp and entropy of each row.";
   let description = [{
-    `x = logits / temperature[t]` (IEEE division); `m = max x`, `z = sum16(exp(x - m))`, `lse = m + log(z)`, `logp = x[target] - lse`,
-    `entropy = log(z) - sum16(exp(x - m) * (x - m)) / z`, all float32, sums in the order N13. A logit of -infinity has probability 0 and
-    adds nothing to the entropy; temperatures are positive. Rollout and training call this same op on the same
-    bits: that is why their difference is 0. A target outside 0..V-1 is refused by the runtime before the call.
+    The op computes, in float32 with sums in the order N13:
+
+    - `x = logits / temperature[t]` (IEEE division), `m = max x`, `z = sum16(exp(x - m))`;
+    - `lse = m + log(z)`, `logp = x[target] - lse`;
+    - `entropy = log(z) - sum16(exp(x - m) * (x - m)) / z`.
+
+    A logit of -infinity has probability 0 and adds nothing to the entropy. Temperatures are positive. Rollout and
+    training call this same op on the same bits, which is why their difference is 0. The runtime rejects a target
+    outside 0..V-1 before the call.
 
     - `logits`: float32 [T, V]; `targets`: i32 [T], a token for each row.
     - `temperature`: float32 [T], positive.
@@ -38,7 +43,7 @@ def NN_LogProbabilityGradOp : NN_Op<"log_probability_grad", [
     `dlogits = (dlogp * (1[v == target] - p) - dentropy * p * (x - lse + entropy)) / temperature`, float32.
 
     - `dlogp`, `dentropy`: float32 [T], the gradients of the log-probability and of the entropy.
-    - `logits`, `targets`, `temperature`: as of `nn.log_probability`; `lse`, `entropy`: its results.
+    - `logits`, `targets`, `temperature`: as in `nn.log_probability`; `lse`, `entropy`: its results.
     - `dlogits`: float32 [T, V], the gradient of the logits.
 
     Example:
@@ -60,26 +65,34 @@ def NN_LogProbabilityGradOp : NN_Op<"log_probability_grad", [
 
 def NN_SampleOp : NN_Op<"sample", [AllTypesMatch<["token", "status"]>, AllTypesMatch<["temperature", "log_kept_mass"]>, AllTypesMatch<["filtered", "top_k"]>,
     AllTypesMatch<["top_p", "min_p"]>]> {
-  let summary = "Draws a token from each row of logits (N16).";
+  let summary = "Draws a token for each row of logits (N16).";
   let description = [{
-    Of row r, with `T = temperature[r] > 0` and `m = max x`, token v has the mass
+    In row r, with `T = temperature[r] > 0` and `m = max x`, token v has the mass
 
     `q_v = rne(exp(double(x_v / T) - double(m / T)) * 2^44)`,
 
-    an integer: quotients in float32, `exp` the polynomial of lib/Numerics/sampling.h in double, and 2^44 where `x_v == m`. Sums of masses are exact
-    in 64 bits, in any order. The token is the lowest v with `q_0 + ... + q_v > floor(bits[r] * total / 2^64)`, `bits` unsigned. T = 0 is greedy: the
-    largest logit, the lower of equal ones.
+    The mass is an integer. Quotients are float32, `exp` is the polynomial of lib/Numerics/sampling.h in double, and
+    the mass is 2^44 if `x_v == m`. Sums of masses are exact in 64 bits, in any order. The token is the lowest v with
+    `q_0 + ... + q_v > floor(bits[r] * total / 2^64)`, where `bits` is unsigned. T = 0 is greedy: it takes the largest
+    logit, and the lowest token among equal ones.
 
-    `filtered` are the rows with filters, each at most once and never a greedy one; entry f of `top_k`, `top_p` and `min_p` is for row `filtered[f]`.
-    The ranking is by logit, largest first, then by token, lowest first. `top_k > 0` keeps the first k. `top_p < 1` keeps of those the shortest prefix with
-    mass of at least `clamp(ceil(top_p * double(left)), 1, left)`, `left` what top_k has left. `min_p` keeps of those what has at least `ceil(min_p * 2^44)`.
-    What is not kept has mass 0 in the draw. `log_kept_mass = float(log(double(kept) / double(all)))`, 0 for greedy.
+    `filtered` lists the rows with filters, each at most once and never a greedy one. Entry f of `top_k`, `top_p` and
+    `min_p` belongs to row `filtered[f]`. Tokens are ranked by logit, largest first, then by token, lowest first. The
+    filters apply in this order:
 
-    `status` is 0, or says why nothing can be drawn: `kind + 4 * token` with the lowest token whose logit is NaN (kind 1) or +infinity (2), or 3 when
-    no logit is finite. The row's token is then `token`.
+    - `top_k > 0` keeps the first k tokens;
+    - `top_p < 1` keeps, of these, the shortest prefix with a mass of at least `clamp(ceil(top_p * double(left)), 1,
+      left)`, where `left` is the mass that top_k kept;
+    - `min_p` keeps, of these, tokens with a mass of at least `ceil(min_p * 2^44)`.
+
+    Tokens that are not kept have mass 0 in the draw. `log_kept_mass = float(log(double(kept) / double(all)))`, and 0
+    for greedy rows.
+
+    `status` is 0, or tells why nothing can be drawn. It is `kind + 4 * token` for the lowest token whose logit is NaN
+    (kind 1) or +infinity (kind 2), and 3 when no logit is finite. The row's result `token` is then that token.
 
     - `logits`: float32 [R, V]; `temperature`: float32 [R], 0 for greedy.
-    - `bits`: i64 [R], 64 random bits for each row, without a sign.
+    - `bits`: i64 [R], 64 random bits for each row, read as an unsigned number.
     - `filtered`: i32 [F], the rows with filters; `top_k`: i32 [F]; `top_p`, `min_p`: float64 [F].
     - `token`: i32 [R]; `log_kept_mass`: float32 [R], in nats; `status`: i32 [R].
 
@@ -124,11 +137,11 @@ def NN_SumOp : NN_Op<"sum"> {
 }
 
 def NN_BroadcastOp : NN_Op<"broadcast", [AllTypesMatch<["like", "y"]>]> {
-  let summary = "A scalar for every entry of a vector: the gradient of nn.sum.";
+  let summary = "Repeats a scalar in every entry of a vector: the gradient of nn.sum.";
   let description = [{
     `y[t] = x` for every t of `like`.
 
-    - `x`: a float32 scalar; `like`: float32 [T], of which only the length counts.
+    - `x`: a float32 scalar; `like`: float32 [T], used only for its length.
     - `y`: float32 [T].
 
     Example:
@@ -143,10 +156,10 @@ def NN_BroadcastOp : NN_Op<"broadcast", [AllTypesMatch<["like", "y"]>]> {
 }
 
 def NN_SquareSumOp : NN_Op<"square_sum", [NN_InPlace<"0, 0">, AllTypesMatch<["init", "sum"]>]> {
-  let summary = "Sum of squares of tensors, added to a running sum: for the gradient norm.";
+  let summary = "Adds the sum of squares of tensors to a running sum, for the gradient norm.";
   let description = [{
-    `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a vector is one row.
-    Each addition is to what the ones before came to. Without tensors it folds to `init`.
+    `sum = init + sum over tensors x, in their order, of sum over rows of sum16(x[row]^2)`, float32, rows ascending; a
+    vector is one row. The additions form one chain. Without tensors the op folds to `init`.
 
     - `init`: a float32 scalar, the sum so far; `xs`: float32 tensors of any shapes.
     - `sum`: a float32 scalar.
@@ -167,16 +180,21 @@ def NN_AdamWOp : NN_Op<"adamw", [NN_InPlace<"0, 0, 1, 1, 2, 2">,
     AllTypesMatch<["master", "moment1", "moment2", "gradient", "new_master", "new_moment1", "new_moment2"]>]> {
   let summary = "One AdamW step of one parameter.";
   let description = [{
-    `hyper` is float32 [8]: learning rate a, beta1, beta2, epsilon, weight decay d, clip scale c, 1 - beta1^t, 1 - beta2^t.
-    `g = gradient * c`; `m' = beta1*m + (1-beta1)*g`; `v' = beta2*v + (1-beta2)*g*g`;
-    `master' = master - a * ((m' / h6) / (sqrt(v' / h7) + epsilon) + d * master)`; `weight = E(master')`. float32, every operation rounded
-    (Loshchilov and Hutter, decoupled decay). In place after bufferization.
+    `hyper` is float32 [8]: learning rate a, beta1, beta2, epsilon, weight decay d, clip scale c, 1 - beta1^t, 1 -
+    beta2^t. The step is AdamW with decoupled decay (Loshchilov and Hutter), in float32 with every operation rounded:
 
-    - `master`: float32 of any shape, the parameter; `gradient`: like it, the sum over the step.
+    - `g = gradient * c`;
+    - `m' = beta1*m + (1-beta1)*g` and `v' = beta2*v + (1-beta2)*g*g`;
+    - `master' = master - a * ((m' / h6) / (sqrt(v' / h7) + epsilon) + d * master)`;
+    - `weight = E(master')`.
+
+    It works in place after bufferization.
+
+    - `master`: float32 of any shape, the parameter; `gradient`: like `master`, the sum over the step.
     - `moment1`, `moment2`: like `master`, the running means of the gradient and of its square.
     - `hyper`: float32 [8].
     - `new_master`, `new_moment1`, `new_moment2`: like `master`, after the step.
-    - `weight`: bf16 or float32 of the same shape, what programs read.
+    - `weight`: bf16 or float32 of the same shape, the value that programs read.
 
     Example:
 

@@ -1,4 +1,4 @@
-// Verifiers of the nn ops: shapes and attributes that must fit together.
+// Verifiers of the nn ops: constraints between shapes and attributes.
 #include "dialects/NN/NN.h"
 
 #include "lib/Numerics/sampling.h"
@@ -15,7 +15,7 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-// Extents agree when they are the same number or one is known at run time only.
+// Extents agree when they are equal or one is known only at run time.
 static bool agree(int64_t a, int64_t b) {
   return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
 }
@@ -119,7 +119,7 @@ LogicalResult SumTokensOp::verify() {
 }
 
 LogicalResult RopeTableOp::verify() {
-  // One frequency for each pair of elements of a head.
+  // Each pair of elements of a head has one frequency.
   if (failed(requireExtent(*this, "cos", getCos(), 1,
                            getInverseFrequencies().size())))
     return failure();
@@ -156,8 +156,8 @@ LogicalResult TakeRowsOp::verify() {
   return requireExtent(*this, "y", getY(), 1, typeOf(getX()).getDimSize(1));
 }
 
-// N14: what decides the order of attention's sums is in range and fits the
-// shapes.
+// N14: the attributes that decide the order of attention's sums are in range
+// and fit the shapes.
 static LogicalResult verifyAttention(Operation *op, Value q, int64_t heads,
                                      int64_t kvHeads, int64_t kvBlock,
                                      int64_t window, int64_t kvFeatures) {
@@ -201,8 +201,8 @@ LogicalResult AttentionGradOp::verify() {
                          getWindow(), typeOf(getK()).getDimSize(1));
 }
 
-// The two caches hold the same pages, with the last two extents of the keys
-// turned around.
+// The two caches have the same pages; the last two extents of the keys are
+// swapped.
 static LogicalResult verifyCaches(Operation *op, Value keys, Value values) {
   auto k = typeOf(keys).getShape();
   auto v = typeOf(values).getShape();

@@ -24,7 +24,7 @@ namespace nibble::qat {
 using numerics::Convention;
 using numerics::Kind;
 
-// Names of lib/Numerics/scheme.h inside #qat.scheme.
+// Parse the names of lib/Numerics/scheme.h inside #qat.scheme.
 mlir::FailureOr<Kind> parseKind(mlir::AsmParser &parser);
 mlir::FailureOr<Convention> parseConvention(mlir::AsmParser &parser);
 

@@ -14,7 +14,7 @@ def QAT_Layout : I32EnumAttr<"Layout", "the order of codes in memory", [
   let genSpecializedAttr = 0;
 }
 
-// An enumerator of lib/Numerics/scheme.h, spelled as its table spells it.
+// An enumerator of lib/Numerics/scheme.h, with the spelling of its table.
 class NumericsParameter<string type, string noun> : AttrParameter<"::nibble::numerics::" # type, noun> {
   let parser = "::nibble::qat::parse" # type # "($_parser)";
   let printer = "$_printer << ::nibble::numerics::nameOf($_self)";
@@ -30,14 +30,16 @@ class QAT_Attr<string name, string attrMnemonic> : AttrDef<QAT_Dialect, name> {
 }
 
 def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
-  let summary = "What a quantized weight is: grid, group size, convention.";
+  let summary = "The format of a quantized weight: grid, group size, convention.";
   let description = [{
-    What there is stands in the tables of `lib/Numerics/scheme.h`, which the verifier reads and `nibble quantize --help` prints.
+    The tables of `lib/Numerics/scheme.h` define the values. The verifier reads them, and `nibble quantize --help`
+    prints them.
 
     - `kind`: the grid, a row of the table of schemes: `int4` (N3 to N5), `int8`, `fp8`.
-    - `group_size`: consecutive elements along K that share a scale (N2), one of the sizes in the row; 0 is the whole row. A scheme in blocks
-      has a scale for a square of that side.
-    - `convention`: whose rule gives scale and codes, a row of the table of conventions that the scheme names. `nibble` is the default.
+    - `group_size`: the number of consecutive elements along K that share a scale (N2). It is one of the sizes in the
+      scheme's row; 0 is the whole row. A scheme in blocks has one scale for a square of that side.
+    - `convention`: the rule for scale and codes, a row of the table of conventions that the scheme lists. `nibble` is
+      the default.
 
     Example:
 
@@ -54,7 +56,7 @@ def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
   let assemblyFormat = "`<` $kind `,` `group_size` `=` $group_size (`,` `convention` `=` $convention^)? `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// The same in plain C++, which has the arithmetic.
+    /// The plain C++ form, which has the arithmetic.
     ::nibble::numerics::Scheme numericsScheme() const { return {getKind(), getGroupSize(), getConvention()}; }
     int64_t groupsPerRow(int64_t k) const { return numericsScheme().groupsPerRow(k); }
     bool isExact() const { return numericsScheme().isExact(); }

@@ -11,7 +11,7 @@ using namespace nibble::qat;
 #include "dialects/QAT/QATDialect.cpp.inc"
 #include "dialects/QAT/QATEnums.cpp.inc"
 
-// A keyword that `named` finds, one of `choices`.
+// Parses a keyword that `named` knows; `choices` lists them for the error.
 template <typename Enum>
 static FailureOr<Enum>
 parseNamed(AsmParser &parser, StringRef noun,

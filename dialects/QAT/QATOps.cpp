@@ -31,7 +31,7 @@ LogicalResult FakeQuantOp::verify() {
   return verifyGroups(*this, type.getDimSize(1), getScheme());
 }
 
-// N6: a second time with the same scheme changes nothing.
+// N6: applying the same scheme again changes nothing.
 OpFoldResult FakeQuantOp::fold(FoldAdaptor) {
   auto inner = getWeight().getDefiningOp<FakeQuantOp>();
   if (inner && inner.getScheme() == getScheme() && getScheme().isFixedPoint())

@@ -14,11 +14,11 @@ def QAT_Weight : 2DTensorOf<[BF16, F32]>;
 def QAT_Rows : 2DTensorOf<[BF16, F32]>;
 
 def QAT_FakeQuantOp : QAT_Op<"fake_quant", [SameOperandsAndResultType]> {
-  let summary = "A weight rounded to the grid: dequantize(quantize(w)).";
+  let summary = "Rounds a weight to the grid: dequantize(quantize(w)).";
   let description = [{
-    `out = dequantize(quantize(weight))` by definition, so the value trained on is the value rolled out (N3 to N5). The gradient is
-    the identity for every element (N8, straight-through). With `convention = slime` the decode uses the scale before it is rounded
-    to bf16.
+    `out = dequantize(quantize(weight))` by definition, so the value trained on is the value rolled out (N3 to N5).
+    The gradient is the identity for every element (N8, straight-through). With `convention = slime` the decode uses
+    the scale before it is rounded to bf16.
 
     - `weight`: bf16 or float32 [N, K], the weight as trained; `scheme`: the grid.
     - `result`: like `weight`, its value on the grid.
@@ -40,11 +40,11 @@ def QAT_StraightThroughOp : QAT_Op<"straight_through", [
     SingleBlockImplicitTerminator<"YieldOp">, IsolatedFromAbove, RecursiveMemoryEffects, SameOperandsAndResultType]> {
   let summary = "Any forward, identity gradient: the general form of fake-quant.";
   let description = [{
-    `out = body(x)`; `dL/dx = dL/dout`, unchanged. `qat.fake_quant` is the instance whose body is the built-in grid; this op is for
-    schemes that a user writes.
+    `out = body(x)` and `dL/dx = dL/dout`, unchanged. `qat.fake_quant` is the instance whose body is the built-in
+    grid. This op is for schemes that a user writes.
 
-    - `input`: a tensor of any shape and element type, which `body` takes.
-    - `result`: of the same type, what `body` yields.
+    - `input`: a tensor of any shape and element type, the argument of `body`.
+    - `result`: the value that `body` yields, of the same type.
 
     Example:
 
@@ -64,7 +64,7 @@ def QAT_StraightThroughOp : QAT_Op<"straight_through", [
 }
 
 def QAT_YieldOp : QAT_Op<"yield", [Terminator, HasParent<"StraightThroughOp">]> {
-  let summary = "The value of a straight_through body.";
+  let summary = "Yields the value of a straight_through body.";
   let description = [{
     - `value`: the result of the `qat.straight_through` around it, of its type.
 
@@ -80,10 +80,11 @@ def QAT_YieldOp : QAT_Op<"yield", [Terminator, HasParent<"StraightThroughOp">]> 
 }
 
 def QAT_QuantizeOp : QAT_Op<"quantize"> {
-  let summary = "Codes and scales of a weight (N1 to N7).";
+  let summary = "Computes codes and scales of a weight (N1 to N7).";
   let description = [{
-    For each group of `group_size` elements along K: `s = bf16(amax / 7)`, `q = clamp(rne(x / s), -7, 7)`, q = 0 where s = 0. A float32
-    weight is rounded to bf16 first (N1). NaN and infinity are reported by the runtime before the op runs (N7).
+    Each group of `group_size` elements along K has `s = bf16(amax / 7)` and `q = clamp(rne(x / s), -7, 7)`, with q =
+    0 where s = 0. A float32 weight is rounded to bf16 first (N1). The runtime reports NaN and infinity before the op
+    runs (N7).
 
     - `weight`: bf16 or float32 [N, K].
     - `packed`: codes and scales of [N, K]; the type says scheme and layout.
@@ -101,10 +102,10 @@ def QAT_QuantizeOp : QAT_Op<"quantize"> {
 }
 
 def QAT_DequantizeOp : QAT_Op<"dequantize"> {
-  let summary = "The weight that a packed value stands for (N5).";
+  let summary = "Decodes the weight that a packed value stands for (N5).";
   let description = [{
-    `w[n, k] = bf16(float(q[n, k]) * float(s[n, k / group_size]))`: the product is exact in float32, so there is one rounding. A float32
-    result is that bf16 value widened.
+    `w[n, k] = bf16(float(q[n, k]) * float(s[n, k / group_size]))`. The product is exact in float32, so there is one
+    rounding. A float32 result is that bf16 value widened.
 
     - `packed`: codes and scales of [N, K].
     - `weight`: bf16 or float32 [N, K].
@@ -122,9 +123,9 @@ def QAT_DequantizeOp : QAT_Op<"dequantize"> {
 }
 
 def QAT_RepackOp : QAT_Op<"repack"> {
-  let summary = "One layout to another, exactly.";
+  let summary = "Converts a packed weight to another layout, exactly.";
   let description = [{
-    A permutation of codes; scales are copied. `repack(repack(p)) == p`; the same layout folds away.
+    Codes are permuted, scales are copied. `repack(repack(p)) == p`, and a repack to the same layout folds away.
 
     - `input`, `result`: packed weights of the same shape and scheme, in two layouts.
 
@@ -143,13 +144,14 @@ def QAT_RepackOp : QAT_Op<"repack"> {
 }
 
 def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
-  let summary = "nn.linear over a packed weight, without materializing it.";
+  let summary = "nn.linear with a packed weight, which is not materialized.";
   let description = [{
     `y = nn.linear(x, dequantize(packed), bias) (+ residual)` with the same bits (N10, N11).
 
     - `x`: bf16 or float32 [T, K], the rows; `packed`: [N, K], the weight.
     - `bias`: [N], optional.
-    - `residual`: [T, N], optional, added after the sum was rounded to the element type of the result, as a separate add would.
+    - `residual`: [T, N], optional. It is added after the sum is rounded to the element type of the result, as a
+      separate addition would.
     - `y`: bf16 or float32 [T, N].
 
     Example:
@@ -170,9 +172,10 @@ def QAT_LinearOp : QAT_Op<"linear", [AttrSizedOperandSegments]> {
 }
 
 def QAT_LinearSwigluOp : QAT_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]> {
-  let summary = "nn.linear_swiglu over packed weights.";
+  let summary = "nn.linear_swiglu with packed weights.";
   let description = [{
-    `y = nn.swiglu(qat.linear(x, gate), qat.linear(x, up))` with the same bits. Only a program for a device has it (`nibble-fuse-launches`).
+    `y = nn.swiglu(qat.linear(x, gate), qat.linear(x, up))` with the same bits. Only programs for a device contain it
+    (`nibble-fuse-launches`).
 
     - `x`: bf16 or float32 [T, K], the rows; `gate`, `up`: [N, K], packed with one scheme and layout.
     - `y`: bf16 or float32 [T, N].
@@ -191,7 +194,7 @@ def QAT_LinearSwigluOp : QAT_Op<"linear_swiglu", [AllTypesMatch<["gate", "up"]>]
 }
 
 def QAT_LinearInputGradOp : QAT_Op<"linear_input_grad"> {
-  let summary = "nn.linear_input_grad over a packed weight.";
+  let summary = "nn.linear_input_grad with a packed weight.";
   let description = [{
     `dx[t, k] = sum_n dy[t, n] * dequantize(packed)[n, k]`, float32, n ascending, one chain (N10).
 

@@ -1,5 +1,5 @@
-// The packed type: its verifier, its bytes in memory, and the buffer that it
-// becomes.
+// The packed type: its verifier, its size in memory, and the buffer type that
+// it becomes.
 #include "dialects/QAT/QAT.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
@@ -9,7 +9,7 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::qat;
 
-// "2048x1024", the spelling of a shape inside a tensor type.
+// Parses "2048x1024", the spelling of a shape inside a tensor type.
 static ParseResult parseExtents(AsmParser &parser, int64_t &n, int64_t &k) {
   SmallVector<int64_t> extents;
   if (parser.parseDimensionList(extents, /*allowDynamic=*/false,
@@ -37,7 +37,8 @@ void QATDialect::registerTypes() {
       >();
 }
 
-// Layouts are spelled twice, here for the assembly of the type.
+// The layouts are also listed in QATAttributes.td, for the assembly of the
+// type.
 static_assert(getMaxEnumValForLayout() ==
               static_cast<uint32_t>(numerics::Layout::kHopper));
 static numerics::Layout plain(Layout layout) {
@@ -58,7 +59,7 @@ numerics::PackedLayout PackedType::numericsLayout() const {
   return {getN(), getK(), getScheme().numericsScheme(), plain(getLayout())};
 }
 
-// In memory a packed weight is a plain row of bytes.
+// In memory a packed weight is an array of bytes.
 FailureOr<bufferization::BufferLikeType>
 PackedType::getBufferType(const bufferization::BufferizationOptions &,
                           function_ref<InFlightDiagnostic()>) const {

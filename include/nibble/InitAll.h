@@ -8,12 +8,12 @@ class DialectRegistry;
 
 namespace nibble {
 
-// Our dialects, the upstream dialects our stages use, and every interface model
-// (gradients, bufferization, translation).
+// Our dialects, the upstream dialects that our stages use, and every interface
+// model (gradients, bufferization, translation).
 void registerAllDialects(mlir::DialectRegistry &registry);
 
-// Our passes and pipelines, and the upstream passes that the walk-through and
-// the tests name.
+// Our passes and pipelines, and the upstream passes that the documents and the
+// tests name.
 void registerAllPasses();
 
 } // namespace nibble

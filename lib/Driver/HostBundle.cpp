@@ -1,7 +1,7 @@
 // Links host code into a shared library and writes it as a bundle.
 #include "lib/Driver/HostBundle.h"
 
-#include "lib/Target/Host/Library.h"
+#include "lib/Target/Host/Compile.h"
 #include "runtime/bundle/host_library.h"
 #include "runtime/formats/io.h"
 
@@ -65,15 +65,10 @@ Result<std::string> link(const std::string &object) {
 Status writeHostBundle(Session &session, mlir::ModuleOp module,
                        const HostOptions &options, const std::string &path,
                        const std::string &properties) {
-  host::CompileOptions compile;
-  compile.cpu = options.cpu;
-  compile.dumpLLVM = options.dumpLLVM;
-  compile.profile = options.profile;
-  auto object = host::compileToObject(module, compile);
-  if (failed(object))
-    return session.failure(Code::kFailed, "code generation failed");
-  NIBBLE_ASSIGN(std::string library, link(object->bytes));
-  Bundle bundle = hostBundle(std::move(library), object->cpu, object->features);
+  NIBBLE_ASSIGN(host::ObjectFile object,
+                session.compileToObject(module, options));
+  NIBBLE_ASSIGN(std::string library, link(object.bytes));
+  Bundle bundle = hostBundle(std::move(library), object.cpu, object.features);
   if (!properties.empty())
     bundle.sections["properties"] = properties;
   return writeBundle(path, bundle);

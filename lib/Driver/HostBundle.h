@@ -1,4 +1,4 @@
-// Programs as bundles (runtime/bundle/bundle.h).
+// Writes compiled host programs as bundles (runtime/bundle/bundle.h).
 #pragma once
 
 #include "lib/Driver/Session.h"
@@ -7,9 +7,9 @@
 
 namespace nibble {
 
-// Compiles the module (consumed) to a library and writes the bundle.
-// Environment error when there is no linker (ld.lld) or the file cannot be
-// written. `properties` as of writeBundle.
+// Compiles the module, which is consumed, to a shared library and writes the
+// bundle. `properties` are those of writeBundle. Fails with an environment
+// error when there is no linker (ld.lld) or the file cannot be written.
 Status writeHostBundle(Session &session, mlir::ModuleOp module,
                        const HostOptions &options, const std::string &path,
                        const std::string &properties = "");

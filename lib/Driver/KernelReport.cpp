@@ -1,5 +1,5 @@
-// Counts the bytes and operations of each launch and how long an H200 needs for
-// them.
+// Counts the bytes and operations of each launch and the least time that an
+// H200 needs for them.
 #include "lib/Driver/KernelReport.h"
 
 #include "runtime/bundle/device/call_plan.h"
@@ -14,7 +14,7 @@ namespace {
 
 struct Work {
   int64_t launches = 0;
-  bool isKnown = true;                         // what it touches
+  bool isKnown = true; // whether the bytes and operations are known
   double bytes = 0, operations = 0, floor = 0; // floor: seconds
 };
 

@@ -1,5 +1,5 @@
-// What the kernels of a device program are, and how fast the GPU that they are
-// for could run them.
+// Reports the kernels of a device program, and the shortest time that their GPU
+// could need for them.
 #pragma once
 
 #include "lib/KnownTargets/gpu.h"
@@ -11,14 +11,22 @@
 
 namespace nibble {
 
-// A table in text. For each kernel: tile, stages and splits, threads and shared
-// memory of a block; registers of a thread and bytes that it spills, where
-// ptxas was there (`assembly` holds them); and, of the launches of every
-// exported function with all unknown extents `tokens`: how many, the bytes that
-// they touch (bytesTouched), operations of the matrix units, and the floor of
-// their time, by the rates that `target` was measured at; "-" where what they
-// touch is not known before they run. The first line names both rates, for
-// whoever computes floors of its own (benchmarks/device_times.py).
+// A table as text. The first line names the memory and matrix rates of
+// `target`, so that benchmarks/device_times.py can compute floors of its own.
+//
+// For each kernel the table gives:
+// - tile, stages and splits;
+// - threads and shared memory of a block;
+// - registers of a thread and the bytes that it spills, when `assembly` holds
+//   the output of ptxas.
+//
+// For the launches of each exported function, with every unknown extent set to
+// `tokens`, it gives:
+// - their number;
+// - the bytes that they touch (bytesTouched) and the operations of the matrix
+//   units;
+// - the least time for both at the rates of `target`; "-" when the bytes are
+//   known only at run time.
 Result<std::string> kernelReport(const DeviceProgram &program,
                                  const nvptx::Assembly &assembly,
                                  const GpuTarget &target, int64_t tokens);

@@ -1,4 +1,4 @@
-// Imports a model and runs it through the stages of training or of rollout.
+// Imports a model and runs it through the stages of training or rollout.
 #include "lib/Driver/ModelCompiler.h"
 
 #include "lib/Driver/Stages.h"

@@ -1,4 +1,4 @@
-// The programs that are made of a checkpoint.
+// Compiles the programs of a model: logits, training and rollout.
 #pragma once
 
 #include "lib/Driver/Recipe.h"
@@ -15,31 +15,32 @@ namespace nibble {
 
 struct ProgramOptions {
   bool float32 = false; // element type of weights and activations
-  Recipe train,
-      rollout; // what each half quantizes; they differ only in ablations
-  bool hoist =
-      true; // quantize in the optimizer update instead of in every forward
-  std::string recompute = "layer"; // or "none": keep what the backward needs
-  std::string objective =
-      "grpo"; // name of a built-in objective, or the path of an MLIR file
-  std::map<std::string, double>
-      objectiveConstants; // clip_low, kl_coefficient, ...
+  // What each half quantizes; they differ only in ablations.
+  Recipe train, rollout;
+  // Quantize in the optimizer update instead of in every forward.
+  bool hoist = true;
+  // "layer", or "none": keep what the backward pass needs.
+  std::string recompute = "layer";
+  // Name of a built-in objective, or the path of an MLIR file.
+  std::string objective = "grpo";
+  // clip_low, kl_coefficient, ...
+  std::map<std::string, double> objectiveConstants;
   HostOptions host;
-  // Where the programs run; programs that share weights get the same one. Null:
-  // on the host.
+  // Where the programs run; null is the host. Programs that share weights get
+  // the same residence.
   std::shared_ptr<DeviceResidence> residence;
 
   StageOptions stageOptions(const Recipe &recipe) const;
 };
 
-// A place for programs on "cuda" or "simt"; null for "host". With `planOnly` a
-// place where nothing runs and that needs no device
-// (runtime/bundle/device/plan_device.h). Errors as of openDevice.
+// Where programs for "cuda" or "simt" run; null for "host". With `planOnly`
+// nothing runs and no device is needed (runtime/bundle/device/plan_device.h).
+// Errors are those of openDevice.
 Result<std::shared_ptr<DeviceResidence>>
 openResidence(const std::string &target, bool planOnly = false);
 
-// The pipelines of one model. Each call imports anew: a program's module is
-// consumed by its compilation.
+// The pipelines of one model. Each call imports the model again, because
+// compilation consumes a program's module.
 class ModelCompiler {
 public:
   ModelCompiler(Session &session, const ModelConfig &config,
@@ -55,7 +56,7 @@ public:
   // `forward`, `sample_log_probability`; on a device also `sample`.
   Result<Program> rollout();
 
-  // The modules behind the last two, before lower-to-host.
+  // The modules of training() and rollout() before they are lowered.
   Result<mlir::OwningOpRef<mlir::ModuleOp>> trainingModule();
   Result<mlir::OwningOpRef<mlir::ModuleOp>> rolloutModule();
 

@@ -17,26 +17,28 @@ struct Recipe {
   std::string scheme = "int4"; // of numerics::schemeNames()
   int64_t groupSize = 32;      // of numerics::groupSizes(); 0: the whole row
   std::string convention = "nibble";
-  // Patterns on names of weights (lib/Names): no include is every weight;
-  // names::kDefaultExclude is left out as well.
+  // Patterns on names of weights (lib/Names). Without include patterns every
+  // weight is included. names::kDefaultExclude is excluded as well, unless
+  // `defaultExclude` is false.
   std::vector<std::string> include, exclude;
   bool defaultExclude = true;
-  // What it names and what stays in full precision, and a pattern without
-  // effect, is an error, not a warning.
+  // Makes errors of warnings: a named weight that stays in full precision, and
+  // a pattern without effect.
   bool strict = false;
-  names::Selection::Spelling spelling; // of the patterns and of defaultExclude,
-                                       // where the user wrote them
+  // How the user's source spells the patterns and defaultExclude, for messages.
+  names::Selection::Spelling spelling;
 
   bool quantizes() const { return scheme != "none"; }
   bool hasPatterns() const { return !include.empty() || !exclude.empty(); }
-  // Whether there is something to hold against the names of weights: a pattern
-  // that matches none is wrong where nothing is quantized, too.
+  // Whether the patterns must be checked against the names of weights. A
+  // pattern that matches none is an error even when nothing is quantized.
   bool selects() const { return quantizes() || hasPatterns(); }
-  // Usage error for a scheme, group size or convention that there is not.
+  // Usage error for an unknown scheme or convention, or a group size that the
+  // scheme does not have.
   Result<numerics::Scheme> numericsScheme() const;
-  // Usage error for a pattern that is none.
+  // Usage error for a malformed pattern.
   Result<names::Selection> selection() const;
-  // These options of nibble-quantize.
+  // The recipe as options of nibble-quantize.
   QuantizePassOptions passOptions() const;
 };
 
@@ -44,15 +46,16 @@ Result<numerics::Convention> parseConvention(const std::string &text);
 
 struct SelectedTensors {
   std::vector<std::string> names;
-  std::vector<std::string> warnings;   // patterns that have no effect
-  std::vector<std::string> embeddings; // which the recipe names: only a product
-                                       // with them could be quantized
+  std::vector<std::string> warnings; // patterns that have no effect
+  // Embeddings that the recipe names. They could be quantized only if a product
+  // used them.
+  std::vector<std::string> embeddings;
 };
 
-// The linear weights of a model that the recipe names. Usage error as of
-// names::Selection: a pattern that is none, that matches nothing (with the
-// names that are close) or only what cannot be packed, or when no weight is
-// left. A strict recipe's patterns without effect are usage errors too.
+// The linear weights of a model that the recipe names. Usage errors are those
+// of names::Selection: a malformed pattern, one that matches nothing (with the
+// names that are close) or only what cannot be packed, or no weight left. When
+// the recipe is strict, a pattern without effect is a usage error too.
 Result<SelectedTensors> selectTensors(const Recipe &recipe,
                                       const ModelConfig &config);
 

@@ -2,8 +2,8 @@
 #include "lib/Driver/Session.h"
 
 #include "include/nibble/InitAll.h"
-#include "lib/Target/Host/Compile.h"
 #include "lib/Target/NVPTX/Compile.h"
+#include "runtime/core/hash.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -17,8 +17,8 @@
 
 namespace nibble {
 
-// "model.mlir:3:5" of a place in a file, the name of a named one, the inner
-// place of one that was called or fused; empty when there is none to tell.
+// The text of a location: "model.mlir:3:5" for a file, the name of a NameLoc,
+// the inner location of a call or fusion. Empty when nothing is known.
 static std::string placeOf(mlir::Location location) {
   if (auto file = mlir::dyn_cast<mlir::FileLineColLoc>(location))
     return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) +
@@ -40,8 +40,8 @@ static std::string placeOf(mlir::Location location) {
   return "";
 }
 
-// Where and what. Of a text of several lines the first: dumps of ops follow
-// there.
+// Location and first line of a diagnostic. Dumps of ops would follow on further
+// lines.
 static std::string oneLine(const mlir::Diagnostic &diagnostic) {
   std::string place = placeOf(diagnostic.getLocation());
   std::string text = diagnostic.str();
@@ -75,7 +75,7 @@ std::string Session::takeError(const std::string &otherwise) {
   return text;
 }
 
-// A diagnostic of MLIR's own says what is wrong and not what to do.
+// MLIR's own diagnostics say what is wrong but not what to do.
 Status Session::failure(Code code, const std::string &otherwise) {
   std::string text = takeError(otherwise);
   if (text.find("; ") == std::string::npos)
@@ -94,7 +94,7 @@ Session::parseText(const std::string &text, const std::string &name) {
                              llvm::SMLoc());
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(
       sources, mlir::ParserConfig(context_.get()));
-  // The parser says only that it does not know the dialect.
+  // The parser's message says only that the dialect is unknown.
   if (llvm::StringRef said = errors_.empty() ? llvm::StringRef()
                                              : llvm::StringRef(errors_.front());
       !module && (said.contains("not found for custom op") ||
@@ -123,8 +123,8 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
   bool parsed = true;
   auto build = [&](mlir::OpPassManager &manager) {
     llvm::raw_string_ostream stream(message);
-    // Added to the manager of the module, "builtin.module(...)" would be a
-    // pipeline of the modules inside it: of none.
+    // Inside the pass manager of a module, "builtin.module(...)" would be a
+    // pipeline for nested modules, and there are none.
     if (llvm::StringRef(pipeline).ltrim().starts_with("builtin.module(")) {
       auto whole = mlir::parsePassPipeline(pipeline, stream);
       parsed = succeeded(whole);
@@ -137,8 +137,8 @@ Status Session::run(mlir::ModuleOp module, const std::string &pipeline,
   Status status = run(module, "pipeline '" + pipeline + "'", build, code);
   if (parsed)
     return status;
-  // The parser draws where it stopped on further lines; what it says comes
-  // first. What a pass manager says goes to the diagnostics, and has no prefix.
+  // The parser's message comes first; further lines show where it stopped.
+  // Messages of a pass manager go to the diagnostics and have no prefix.
   llvm::StringRef reason = llvm::StringRef(message).trim().split('\n').first;
   if (size_t prefix = reason.rfind("error: "); prefix != llvm::StringRef::npos)
     reason =
@@ -160,14 +160,49 @@ Status Session::run(mlir::ModuleOp module, const std::string &name,
   return Status::ok();
 }
 
-Result<Program> Session::compileForHost(mlir::ModuleOp module,
-                                        const HostOptions &options) {
-  errors_.clear();
+// The code is there all the same.
+void Session::warnUnlessKept(const Status &status) {
+  if (status.isOk() || !warn_)
+    return;
+  if (std::string line = "NIBBLE_CACHE: " + status.message();
+      warned_.insert(line).second)
+    warn_(line);
+}
+
+std::string Session::keyOf(const CodeCache &cache, mlir::ModuleOp module,
+                           const HostOptions &options) {
+  if (options.dumpLLVM)
+    return ""; // what is printed on the way is printed each time
+  auto cpu = host::setTarget(module, options.cpu);
+  errors_.clear(); // the compiler reports it
+  if (failed(cpu))
+    return "";
+  return cache.key(module,
+                   {"host", cpu->features, options.profile ? "profile" : ""});
+}
+
+Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
+                                                  const HostOptions &options) {
+  CodeCache cache = CodeCache::fromEnvironment();
+  std::string key = keyOf(cache, module, options);
+  if (auto object = cache.findObject(key))
+    return *std::move(object);
   host::CompileOptions compile;
   compile.cpu = options.cpu;
   compile.dumpLLVM = options.dumpLLVM;
   compile.profile = options.profile;
-  auto program = host::compile(module, compile);
+  errors_.clear();
+  auto object = host::compileToObject(module, compile);
+  if (failed(object))
+    return failure(Code::kFailed, "code generation failed");
+  warnUnlessKept(cache.keep(key, *object));
+  return std::move(*object);
+}
+
+Result<Program> Session::compileForHost(mlir::ModuleOp module,
+                                        const HostOptions &options) {
+  NIBBLE_ASSIGN(host::ObjectFile object, compileToObject(module, options));
+  auto program = host::load(module, object);
   if (failed(program))
     return failure(Code::kFailed, "code generation failed");
   const nibble_program &table = (*program)->table();
@@ -185,6 +220,37 @@ Result<GpuTarget> Session::deviceTarget(mlir::ModuleOp module) {
 Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
                                                 bool assemble,
                                                 nvptx::Assembly *log) {
+  std::string ptxas;
+  std::string assembler;
+  if (assemble) {
+    NIBBLE_ASSIGN(ptxas, nvptx::findPtxas());
+    if (!ptxas.empty()) {
+      NIBBLE_ASSIGN(FileHash file, hashFile(ptxas));
+      assembler = file.hash;
+    }
+  }
+  CodeCache cache = CodeCache::fromEnvironment();
+  std::string key;
+  // What ptxas says is in no bundle.
+  if (!log && succeeded(nvptx::setTarget(module)))
+    key = cache.key(module, {"device", assembler});
+  if (auto program = cache.findProgram(key))
+    return *std::move(program);
+  NIBBLE_ASSIGN(DeviceProgram program, compileKernels(module));
+  if (!ptxas.empty()) {
+    nvptx::Assembly assembly;
+    NIBBLE_TRY(nvptx::assemble(ptxas, program.image.ptx, program.image.target,
+                               assembly));
+    program.image.cubin = assembly.cubin;
+    if (log)
+      *log = std::move(assembly);
+  }
+  NIBBLE_TRY(check(program));
+  warnUnlessKept(cache.keep(key, program));
+  return program;
+}
+
+Result<DeviceProgram> Session::compileKernels(mlir::ModuleOp module) {
   errors_.clear();
   auto ours = [&](const char *what) {
     return Status::failed(std::string(what) + ", a defect of this compiler: " +
@@ -193,8 +259,7 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
   };
   auto program = nvptx::compileCommands(module);
   if (failed(program)) {
-    // What came in was valid: a pass that leaves something else is wrong,
-    // whatever came in.
+    // The input was valid, so a pass that leaves an invalid module is at fault.
     std::vector<std::string> said = errors_;
     bool valid = succeeded(mlir::verify(module));
     errors_ = std::move(said);
@@ -204,19 +269,6 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
   }
   if (failed(nvptx::compileKernels(module, *program)))
     return ours("kernels cannot be lowered");
-  std::string ptxas;
-  if (assemble) {
-    NIBBLE_ASSIGN(ptxas, nvptx::findPtxas());
-  }
-  if (!ptxas.empty()) {
-    nvptx::Assembly assembly;
-    NIBBLE_TRY(nvptx::assemble(ptxas, program->image.ptx, program->image.target,
-                               assembly));
-    program->image.cubin = assembly.cubin;
-    if (log)
-      *log = std::move(assembly);
-  }
-  NIBBLE_TRY(check(*program));
   return std::move(*program);
 }
 

@@ -1,5 +1,5 @@
-// Runs the stages one after the other and writes the module after each where
-// asked.
+// Runs the stages one after the other and, where asked, writes the module after
+// each.
 #include "lib/Driver/Stages.h"
 
 #include "lib/Target/Host/Machine.h"

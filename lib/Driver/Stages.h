@@ -1,6 +1,6 @@
-// A module through the stages of passes/Pipelines.cpp, to the end or to one of
-// them, each result written for reading. What is compiled is lowered by
-// lib/Target itself, by the same stages.
+// Runs a module through the stages of passes/Pipelines.cpp, all or up to one of
+// them, and writes each result for reading. Programs are compiled by
+// lib/Target, which runs the same stages.
 #pragma once
 
 #include "lib/Driver/Session.h"
@@ -12,25 +12,25 @@ namespace nibble {
 
 class StageRunner {
 public:
-  // `dumpStages`: folder for one numbered file a stage, made when it is not
-  // there; empty: none.
+  // `dumpStages`: the folder for one numbered file per stage, which is created;
+  // empty for none.
   StageRunner(Session &session, StageOptions options, std::string dumpStages)
       : session_(session), options_(std::move(options)),
         dumpStages_(std::move(dumpStages)) {}
 
-  // Runs `stages` in their order, up to and with the one called `last`; when
-  // none is, or `last` is empty: all.
+  // Runs `stages` in order, up to and including the one called `last`. Runs all
+  // when no stage has that name or `last` is empty.
   Status run(mlir::ModuleOp module, llvm::ArrayRef<Stage> stages,
              const std::string &last = "");
-  // hostStages or hopperStages likewise, for the machine that the module says
-  // it is for, or else for a CPU or an H200.
+  // The same for hostStages or hopperStages. The machine is the module's
+  // target, or else a CPU or an H200.
   Status lowerToHost(mlir::ModuleOp module, const HostOptions &host,
                      const std::string &last = "");
   Status lowerToHopper(mlir::ModuleOp module, const std::string &last = "");
 
 private:
   Status dump(mlir::ModuleOp module, const std::string &stage);
-  // Runs `set`, which gives the module its target.
+  // Runs `set`, which sets the module's target.
   Status setTarget(llvm::function_ref<mlir::LogicalResult()> set);
 
   Session &session_;
@@ -39,8 +39,8 @@ private:
   int dumped_ = 0;
 };
 
-// Usage error naming the stages when none of `stages` nor of a lowering is
-// called `name`.
+// Usage error that names the stages, when neither `stages` nor a lowering has
+// one called `name`.
 Status checkStage(const std::string &name, llvm::ArrayRef<Stage> stages);
 
 // The module as text.

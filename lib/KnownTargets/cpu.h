@@ -1,6 +1,6 @@
-// The CPUs that code is written for. What this machine is, lib/Target/Host
-// finds out when it compiles; the rows here are for code that is to run
-// elsewhere, and for tools that compile without asking a machine.
+// The CPUs that code can be compiled for. lib/Target/Host asks the machine when
+// it compiles for itself. The rows here are for code that runs elsewhere, and
+// for tools that compile without asking a machine.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace nibble {
 
-// What code for a CPU is fitted to. It decides tiles and instructions, never
-// bits.
+// The facts of a CPU that kernels are tuned for. They decide tiles and
+// instructions, never bits.
 struct CpuTarget {
   std::string name;            // as LLVM names it
   int64_t vectorRegisters = 0; // architectural
@@ -19,8 +19,8 @@ struct CpuTarget {
   int64_t l2Bytes = 0;         // second cache of a core
 };
 
-// The levels of the x86-64 psABI. They say nothing about caches: these sizes
-// are taken wherever the machine does not tell its own.
+// The levels of the x86-64 psABI. They specify no caches: these sizes are
+// defaults where the machine does not report its own.
 inline const CpuTarget kAvx2 = {.name = "x86-64-v3",
                                 .vectorRegisters = 16,
                                 .vectorFloats = 8,
@@ -34,7 +34,7 @@ inline const CpuTarget kAvx512 = {.name = "x86-64-v4",
 
 inline const CpuTarget *const kCpuTargets[] = {&kAvx2, &kAvx512};
 
-// Null when there is none of that name.
+// Null when there is none with that name.
 inline const CpuTarget *findCpuTarget(std::string_view name) {
   for (const CpuTarget *target : kCpuTargets)
     if (target->name == name)

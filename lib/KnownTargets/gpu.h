@@ -1,6 +1,6 @@
-// The GPUs that kernels are written for: every fact about one that the
-// compiler, the reports, the drivers or the simulator use. A new GPU is a row
-// of kGpuTargets, and of kGpuArchitectures when its instructions are new.
+// The GPUs that kernels are written for, with every fact that the compiler,
+// reports, drivers and the simulator use. A new GPU is a row of kGpuTargets,
+// and of kGpuArchitectures when its instructions are new.
 #pragma once
 
 #include <cstdint>
@@ -14,49 +14,49 @@ namespace nibble {
 struct GpuArchitecture {
   std::string_view chip;    // as `.target` of PTX and ptxas name it
   int major = 0, minor = 0; // compute capability
-  int ptxVersion = 0;       // 83 is PTX ISA 8.3: the version of what we write
+  int ptxVersion = 0;       // of the PTX that we write: 83 is PTX ISA 8.3
 
-  // The most there may be.
+  // Limits.
   int64_t threadsOfBlock = 0;
   int64_t blocksOfCluster = 0;
   int64_t sharedBytesOfBlock = 0; // static and dynamic
   int64_t registersOfSM = 0;      // of 32 bits
   int64_t registersOfThread = 0;
   int64_t parameterBytes = 0; // of a kernel (PTX ISA 8.1, kernel parameters)
-  // Operations of the matrix units of an SM on bf16 in one clock, two for each
-  // multiply-add (NVIDIA H100 Tensor Core GPU Architecture).
+  // Operations of an SM's matrix units on bf16 per clock; a multiply-add counts
+  // as two (NVIDIA H100 Tensor Core GPU Architecture).
   double matrixOperationsPerClock = 0;
-  // Transfers of a data line in one clock of the memory.
+  // Transfers on a data line per memory clock.
   double transfersPerMemoryClock = 0;
 
-  // Whether it has the instructions that the kernels of
-  // passes/LowerToHopper are made of.
+  // Whether it has the instructions that the kernels of passes/LowerToHopper
+  // use.
   bool hasWarpgroupMatrix = false; // wgmma
   bool hasTensorCopies = false;    // cp.async.bulk, with mbarriers
   bool hasClusters = false;        // mapa, multicast
   bool hasRegisterMoves = false;   // setmaxnreg
 
-  // What an SM has for each thread, when `blocks` blocks of `threads` threads
-  // share it; it hands registers out by eights. May be above
+  // Registers that an SM has for each thread when `blocks` blocks of `threads`
+  // threads share it. Allocation is in units of eight. The result may exceed
   // registersOfThread.
   constexpr int64_t registersFor(int64_t threads, int64_t blocks) const {
     return registersOfSM / blocks / threads / 8 * 8;
   }
 };
 
-// One product.
+// One GPU product.
 struct GpuTarget {
   std::string_view name;
   const GpuArchitecture *architecture = nullptr;
   int64_t sms = 0;         // multiprocessors
-  double clockHertz = 0;   // of an SM, the highest
-  int64_t memoryBytes = 0; // of the data sheet
-  // As measured on random data: bytes copied in a second, read plus written,
-  // and operations of the matrix units on bf16.
+  double clockHertz = 0;   // highest clock of an SM
+  int64_t memoryBytes = 0; // from the data sheet
+  // Measured on random data: bytes copied per second (read plus written), and
+  // bf16 operations of the matrix units per second.
   double copyBytesPerSecond = 0;
   double matrixOperationsPerSecond = 0;
 
-  // What the matrix units could do at the highest clock.
+  // Peak rate of the matrix units, at the highest clock.
   constexpr double peakMatrixOperations() const {
     return static_cast<double>(sms) * clockHertz *
            architecture->matrixOperationsPerClock;
@@ -95,7 +95,7 @@ inline constexpr GpuTarget kH200 = {
 inline constexpr const GpuArchitecture *kGpuArchitectures[] = {&kSm90a};
 inline constexpr const GpuTarget *kGpuTargets[] = {&kH200};
 
-// Null when there is none of that name.
+// Null when there is none with that name.
 constexpr const GpuTarget *findGpuTarget(std::string_view name) {
   for (const GpuTarget *target : kGpuTargets)
     if (target->name == name)
@@ -103,7 +103,7 @@ constexpr const GpuTarget *findGpuTarget(std::string_view name) {
   return nullptr;
 }
 
-// Null when no kernels are written for that compute capability.
+// Null when there are no kernels for that compute capability.
 constexpr const GpuArchitecture *findGpuArchitecture(int major, int minor) {
   for (const GpuArchitecture *architecture : kGpuArchitectures)
     if (architecture->major == major && architecture->minor == minor)

@@ -1,5 +1,5 @@
-// Regular expressions (Oniguruma) from files and command lines that we did not
-// write.
+// Regular expressions (Oniguruma) from files and command lines that others
+// wrote.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ struct FreeExpression {
 // A regex_t of Oniguruma, on UTF-8.
 using Expression = std::unique_ptr<void, FreeExpression>;
 
-// kPython: of names. kRuby: of tokenizer files, whose reference implementation
-// uses Oniguruma's default.
+// kPython: for names. kRuby: for tokenizer files, whose reference
+// implementation uses Oniguruma's default syntax.
 enum class Syntax { kPython, kRuby };
 
 // Null when the expression has more than 16 KiB or does not compile, with the
@@ -23,7 +23,7 @@ enum class Syntax { kPython, kRuby };
 Expression compileExpression(std::string_view expression, Syntax syntax,
                              std::string &problem);
 
-// What a negative result of Oniguruma's search or match means, in its words.
+// Oniguruma's own message for a negative result of its search or match.
 std::string expressionError(int code);
 
 } // namespace nibble::names

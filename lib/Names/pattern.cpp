@@ -1,4 +1,4 @@
-// Parses patterns, matches them with names, and finds names that are close.
+// Parses patterns, matches them against names, and finds names that are close.
 #include "lib/Names/pattern.h"
 
 #include <oniguruma.h>
@@ -12,7 +12,7 @@ namespace nibble::names {
 namespace {
 
 constexpr std::string_view kRegex = "re:", kWeight = ".weight";
-// A name has a few dozen bytes: an expression that needs more steps is
+// A name has a few dozen bytes, so an expression that needs more steps is
 // pathological.
 constexpr unsigned long kRetryLimit = 1'000'000;
 
@@ -47,7 +47,7 @@ bool hasSpaceAtAnEnd(std::string_view text) {
   return !text.empty() && (isSpace(text.front()) || isSpace(text.back()));
 }
 
-// The longest run of characters that stand for themselves.
+// The longest run of characters that match literally.
 std::string literalPart(std::string_view expression) {
   std::string longest, current;
   auto finish = [&] {
@@ -82,15 +82,15 @@ std::string literalPart(std::string_view expression) {
     } else if (std::string_view("()|^$").find(c) != std::string_view::npos) {
       finish();
     } else {
-      current += c; // a dot as well: in names it mostly means one
+      current += c; // a dot too: in names it mostly means itself
     }
   }
   finish();
   return longest;
 }
 
-// The fewest insertions, deletions and replacements that make `part` some
-// stretch of `text`.
+// The fewest insertions, deletions and replacements that turn `part` into a
+// substring of `text`.
 size_t distanceInside(std::string_view part, std::string_view text) {
   std::vector<size_t> row(text.size() + 1, 0);
   std::vector<size_t> next(row.size());
@@ -182,8 +182,8 @@ std::vector<std::string> closeNames(const Pattern &pattern,
         distance <= part.size() / 3)
       candidates.push_back({distance, i, moduleOf(tensors[i])});
   std::sort(candidates.begin(), candidates.end());
-  if (!candidates.empty()) // what is clearly farther than the closest is not
-                           // what was meant
+  // Drop names that are clearly farther than the closest: they were not meant.
+  if (!candidates.empty())
     std::erase_if(candidates,
                   [most = candidates.front().distance + 1](const Candidate &c) {
                     return c.distance > most;

@@ -1,9 +1,8 @@
-// A pattern on the names of weights, and the names that are close to one that
-// matches nothing.
+// A pattern on the names of weights, and suggestions for a pattern that matches
+// nothing.
 //
-// There is one kind of regular expression everywhere: Python's syntax, run by
-// Oniguruma with bounded work, because lists of patterns come from files and
-// command lines that we did not write.
+// Every regular expression has Python's syntax. Oniguruma runs it with bounded
+// work, because patterns come from files and command lines that others wrote.
 #pragma once
 
 #include "lib/Names/expression.h"
@@ -16,37 +15,37 @@
 
 namespace nibble::names {
 
-// "model.layers.0.mlp.up_proj.weight" is a tensor's name,
-// "model.layers.0.mlp.up_proj" its module's: the name without
-// ".weight". Other names are their own module's.
+// The name of the module that owns a tensor: "model.layers.0.mlp.up_proj" for
+// "model.layers.0.mlp.up_proj.weight". A name without ".weight" is its own
+// module's.
 std::string_view moduleOf(std::string_view tensor);
 
 class Pattern {
 public:
-  // What --include, --exclude and their like take: "re:" and an expression that
-  // must match the module's name from its start, as entries of
-  // compressed-tensors' ignore lists do (Python's re.match); without "re:" an
-  // expression that is searched anywhere in the tensor's name. Null with the
-  // reason in `problem` when the expression is empty, has white space at an
-  // end, or does not compile.
+  // Parses a value of --include, --exclude and the like. "re:" is followed by
+  // an expression that must match the module's name from its start (Python's
+  // re.match), as in the ignore lists of compressed-tensors. Without "re:" the
+  // expression is searched anywhere in the tensor's name. Null with the reason
+  // in `problem` when the expression is empty, has white space at an end, or
+  // does not compile.
   static std::optional<Pattern> parse(std::string_view text,
                                       std::string &problem);
-  // An entry of a `targets` or `ignore` list in a file: "re:" as above,
-  // anything else is the whole name of a module.
+  // Parses an entry of a `targets` or `ignore` list in a file. "re:" means the
+  // same as above; anything else is the whole name of a module.
   static std::optional<Pattern> parseModule(std::string_view text,
                                             std::string &problem);
 
-  // Null when the expression needs more steps than any that is meant for names.
+  // Null when the match needs more steps than any sensible pattern on names.
   std::optional<bool> matches(std::string_view tensor) const;
-  // What the pattern is held against: the tensor's name where it is searched,
-  // else the module's.
+  // The text that the pattern is matched against: the tensor's name if it is
+  // searched, else the module's.
   std::string_view subjectOf(std::string_view tensor) const;
 
   const std::string &text() const { return text_; }
-  // Anchored at the module's start: "re:".
+  // Starts with "re:", so it must match from the start of the module's name.
   bool isAnchored() const { return kind_ == Kind::kModuleStart; }
-  // Whether the expression of an anchored pattern is found somewhere in a
-  // tensor's name.
+  // Whether the expression of an anchored pattern occurs anywhere in a tensor's
+  // name.
   bool isFoundIn(std::string_view tensor) const;
 
 private:
@@ -61,10 +60,11 @@ private:
   Expression regex_; // null: the whole name of a module
 };
 
-// Up to three of these tensors whose modules hold a text close to the longest
-// literal part of the pattern, as what the pattern is held against; the closest
-// first, equally close ones in the order given; one for all layers that differ
-// by numbers only. Empty when none is close.
+// Up to three suggestions for a pattern that matches nothing, in the form that
+// the pattern is matched against. They are tensors whose modules contain a text
+// close to the longest literal part of the pattern. The closest come first, and
+// ties keep the order given. Layers that differ only by numbers give one
+// suggestion. Empty when none is close.
 std::vector<std::string> closeNames(const Pattern &pattern,
                                     std::span<const std::string> tensors);
 

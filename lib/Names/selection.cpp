@@ -8,8 +8,8 @@ namespace nibble::names {
 
 namespace {
 
-// A head that is tied to the embedding is a module of the model and has no
-// tensor.
+// The model has this module, but no tensor when the head is tied to the
+// embedding.
 constexpr std::string_view kHead = "lm_head.weight";
 
 std::string quoted(std::string_view text) {
@@ -90,7 +90,8 @@ std::string Selection::unmatched(const std::string &option,
                                  std::span<const NamedWeight> weights) const {
   std::string problem = option + " " + quoted(pattern.text()) +
                         " matches no weight of this model";
-  // What can be packed comes first: it is what patterns mostly are about.
+  // Names that can be packed come first, because patterns are mostly about
+  // them.
   std::vector<std::string> names;
   for (bool canPack : {true, false})
     for (const NamedWeight &weight : weights)
@@ -205,9 +206,8 @@ Selection::warningsWith(std::span<const NamedWeight> weights) const {
     bool hasEffect = pattern.matches(kHead).value_or(false);
     for (const NamedWeight &weight : weights) {
       bool matches = pattern.matches(weight.name).value_or(false);
-      hasEffect |=
-          matches && !weight.isVector; // of a matrix that cannot be packed it
-                                       // says that this is meant
+      // On a matrix that cannot be packed, an exclude pattern states an intent.
+      hasEffect |= matches && !weight.isVector;
       if (matches && weight.isVector && !other)
         other = &weight;
     }

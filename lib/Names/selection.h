@@ -1,11 +1,11 @@
-// Which weights a recipe quantizes: the meaning of include and exclude, for the
-// command line, configurations and passes.
+// Which weights a recipe quantizes. The command line, configurations and passes
+// share this meaning of include and exclude.
 //
-// A weight is quantized when some include pattern matches its name (without
-// include: always) and no exclude pattern does: where both match, exclude wins.
-// Two patterns, lm_head and embed_tokens, are always among those of exclude,
-// unless the default is switched off. A pattern that the user wrote and that
-// has no effect is an error.
+// A weight is quantized when some include pattern matches its name and no
+// exclude pattern does. Without include patterns every name is included. Two
+// patterns, lm_head and embed_tokens, are always excluded, unless the default
+// is switched off. A pattern that the user wrote and that has no effect is an
+// error.
 #pragma once
 
 #include "lib/Names/pattern.h"
@@ -16,7 +16,7 @@
 
 namespace nibble::names {
 
-// Heads and embeddings: they lose the most by four bits, and few serving
+// Heads and embeddings lose the most accuracy with four bits, and few serving
 // engines read them packed.
 inline constexpr std::array<std::string_view, 2> kDefaultExclude = {
     "lm_head", "embed_tokens"};
@@ -27,22 +27,23 @@ std::string firstOf(std::span<const std::string> names);
 struct NamedWeight {
   std::string name;     // of the tensor
   bool canPack = false; // the weight of a linear
-  std::string_view what =
-      "not the weight of a linear"; // of one that cannot be packed, what it is
-  bool isVector = false; // fewer than two dimensions: nobody expects it to be
-                         // packed, so excluding it means nothing
+  // For messages: what a tensor is that cannot be packed.
+  std::string_view what = "not the weight of a linear";
+  // Has fewer than two dimensions. Nobody expects it to be packed, so excluding
+  // it means nothing.
+  bool isVector = false;
 };
 
 class Selection {
 public:
-  // How the place that took the patterns spells them, for messages:
-  // {"--include", "--exclude", "--no-default-exclude"}.
+  // The user's spelling of these options, for messages: {"--include",
+  // "--exclude", "--no-default-exclude"}.
   struct Spelling {
     std::string include = "include", exclude = "exclude",
                 noDefault = "default-exclude=false";
   };
 
-  // Null with the reason in `problem`, one line, for a pattern that is none.
+  // Null with the reason in `problem`, one line, for a malformed pattern.
   static std::optional<Selection> parse(std::span<const std::string> include,
                                         std::span<const std::string> exclude,
                                         bool defaultExclude,
@@ -53,14 +54,14 @@ public:
   // it.
   bool chooses(std::string_view tensor) const;
 
-  // Why the patterns do not fit these weights, all of a model's; empty when
-  // they do. It is a pattern that matches nothing, an include pattern that
-  // matches only what cannot be packed or what exclude leaves out, or patterns
-  // that leave no weight. Exclude patterns may name a head that is tied to the
+  // Why the patterns do not fit `weights`, which are all weights of a model;
+  // empty when they fit. Problems are a pattern that matches nothing, an
+  // include pattern that matches only what is excluded or cannot be packed, and
+  // no weight left. An exclude pattern may name a head that is tied to the
   // embedding and so has no tensor.
   std::string problemWith(std::span<const NamedWeight> weights) const;
-  // What is not wrong but surely not meant: exclude patterns that match only
-  // vectors, which are never packed. One line each.
+  // Warnings, one line each, about exclude patterns that match only vectors.
+  // Vectors are never packed, so such a pattern is surely not meant.
   std::vector<std::string>
   warningsWith(std::span<const NamedWeight> weights) const;
 

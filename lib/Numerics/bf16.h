@@ -1,5 +1,5 @@
-// bfloat16 as its 16 bits: the upper half of a float32. Round to nearest, ties
-// to even; denormals kept; NaN stays NaN.
+// bfloat16 as its 16 bits, which are the upper half of a float32. Conversion
+// rounds to nearest, ties to even, keeps denormals and keeps NaN as NaN.
 #pragma once
 
 #include <bit>
@@ -7,8 +7,8 @@
 
 namespace nibble::numerics {
 
-// Bits of the largest finite magnitude; everything above (sign removed) is
-// infinity or NaN.
+// Bits of the largest finite magnitude. Every larger value, without its sign,
+// is infinity or NaN.
 inline constexpr uint16_t kBf16LargestFinite = 0x7F7F;
 inline constexpr uint16_t kBf16Magnitude = 0x7FFF;
 

@@ -1,13 +1,16 @@
-// The grid of the public tools (llm-compressor with compressed-tensors,
-// symmetric int4): convention compressed_tensors.
+// The convention compressed_tensors: the grid of the public tools
+// (llm-compressor with compressed-tensors, symmetric int4).
 //
-// They compute in the type of the weight, and round every result to it:
-//   scale  s = T(amax / 7.5), and the type's epsilon where that is 0; T is
-//   bf16, float16 or float32 code   q = rne(clamp(T(x / s), -8, 7)), half to
-//   even value  w = T(q * s)
+// These tools compute in the type T of the weight (bf16, float16 or float32)
+// and round every result to it:
+//
+// - scale s = T(amax / 7.5), and the epsilon of T where that is 0;
+// - code q = rne(clamp(T(x / s), -8, 7)), half to even;
+// - value w = T(q * s).
+//
 // Source: calculate_qparams, quantize and dequantize of compressed-tensors
-// 0.20. The quotients themselves are float32's. Rounding them to T first moves
-// codes: bf16 has eight bits, so 2.498 becomes 2.5 and then 2.
+// 0.20. The quotient itself is a float32. Rounding it to T first changes codes:
+// bf16 has eight significant bits, so 2.498 becomes 2.5 and then 2.
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -17,8 +20,8 @@
 
 namespace nibble::numerics {
 
-// round-half-to-even of |x| < 2^22: adding 1.5 * 2^23 puts the unit at the last
-// place of a float32.
+// Rounds |x| < 2^22 to an integer, half to even. Adding 1.5 * 2^23 shifts the
+// units digit to the last place of a float32.
 inline float roundHalfEven(float x) { return (x + 0x1.8p23f) - 0x1.8p23f; }
 
 enum class WeightType { kBF16, kF16, kF32 };
@@ -46,14 +49,15 @@ inline constexpr float kCompressedTensorsSteps = 7.5f;
 inline constexpr float kCompressedTensorsLowest = -8.0f;
 inline constexpr float kCompressedTensorsHighest = 7.0f;
 
-// `amax` is the group's largest magnitude, finite. The scale is above 0.
+// `amax` is the group's largest magnitude, which is finite. The scale is above
+// 0.
 inline float compressedTensorsScale(float amax, WeightType type) {
   float scale = roundTo(type, amax / kCompressedTensorsSteps);
   return scale == 0.0f ? epsilonOf(type) : scale;
 }
 
-// Clamping is exact, so that it may come before the rounding, and keeps the
-// argument small.
+// Clamping before rounding gives the same code, because the bounds are
+// integers, and keeps the argument small.
 inline int8_t compressedTensorsCode(float x, float scale, WeightType type) {
   float quotient = roundTo(type, x / scale);
   return static_cast<int8_t>(

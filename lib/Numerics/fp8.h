@@ -1,5 +1,5 @@
-// FP8 E4M3 ("FN": no infinity, one NaN pattern per sign, largest 448), as its 8
-// bits.
+// FP8 E4M3 as its 8 bits. The "FN" variant has no infinity, one NaN pattern per
+// sign, and 448 as its largest value.
 #pragma once
 
 #include <bit>
@@ -26,8 +26,8 @@ inline float floatFromE4M3(uint8_t bits) {
                               (mantissa << 20));
 }
 
-// Round to nearest, ties to even; magnitudes above 448 become 448. NaN stays
-// NaN.
+// Rounds to nearest, ties to even. Magnitudes above 448 become 448, and NaN
+// stays NaN.
 inline uint8_t e4m3FromFloat(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   uint8_t sign = static_cast<uint8_t>((bits >> 24) & 0x80u);
@@ -37,7 +37,7 @@ inline uint8_t e4m3FromFloat(float value) {
   if (magnitude >= std::bit_cast<uint32_t>(kE4M3Largest))
     return sign | 0x7Eu;
   if (magnitude < std::bit_cast<uint32_t>(0x1p-6f)) {
-    // A denormal counts in steps of 2^-9. Adding 1.5 * 2^14 puts that step at
+    // Denormals are multiples of 2^-9. Adding 1.5 * 2^14 shifts that step to
     // the last place of a float32.
     float shifted = std::bit_cast<float>(magnitude) + 0x1.8p14f;
     return sign | static_cast<uint8_t>(std::bit_cast<uint32_t>(shifted) & 0xFu);

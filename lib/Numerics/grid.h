@@ -1,8 +1,8 @@
-// The grid, one group and one element at a time: scale, code, value. Everything
-// else is these three in a loop.
+// The grid for one group and one element: scale, code and value. All other code
+// applies these three in a loop.
 //
-// Needs the default rounding mode and IEEE semantics (no fast-math, no flush to
-// zero).
+// The functions need the default rounding mode and IEEE semantics (no
+// fast-math, no flush to zero).
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -14,20 +14,21 @@
 
 namespace nibble::numerics {
 
-// float(1/7) as the public stack's kernel multiplies with it.
+// float(1/7), by which the kernel of the public stack multiplies.
 inline constexpr float kSlimeOneSeventh = std::bit_cast<float>(0x3E124925u);
 inline constexpr float kSlimeLeastScale = 1e-5f;
 
 // Scale of a group.
 struct Scale {
-  float
-      used; // divides in quantize; multiplies in the weight that is trained on
-  uint16_t stored; // bf16 bits; multiplies in the packed weight. float(stored)
-                   // == used unless the convention is slime.
+  // Divides in quantize, and multiplies in the weight that is trained on.
+  float used;
+  // bf16 bits; multiplies in the packed weight. float(stored) == used unless
+  // the convention is slime.
+  uint16_t stored;
 };
 
-// N3 and the table of other schemes. `amax` is the bits of the group's largest
-// magnitude (sign removed), finite.
+// N3, and the rules of the other schemes. `amax` is the group's largest
+// magnitude as bits without the sign; it is finite.
 inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
   float largest = floatFromBf16(amax);
   if (scheme.kind == Kind::kInt4 && scheme.convention == Convention::kSlime) {
@@ -43,8 +44,8 @@ inline Scale scaleOf(uint16_t amax, const Scheme &scheme) {
   return {floatFromBf16(stored), stored};
 }
 
-// N4 and the table of other schemes; `x` is a bf16 number. The bounds are
-// integers, so clamping before rounding gives the same as after, and keeps the
+// N4, and the rules of the other schemes. `x` is a bf16 number. Clamping before
+// rounding gives the same code, because the bounds are integers, and keeps the
 // argument small.
 inline int8_t codeOf(float x, float scale, const Scheme &scheme) {
   if (scheme.convention == Convention::kCompressedTensors)
@@ -56,13 +57,13 @@ inline int8_t codeOf(float x, float scale, const Scheme &scheme) {
       roundHalfEven(std::min(std::max(x / scale, -most), most)));
 }
 
-// N5, bf16 bits. Of a stored (bf16) scale the product is exact.
+// N5, as bf16 bits. With a stored (bf16) scale the product is exact.
 inline uint16_t valueOf(int8_t code, float scale) {
   return bf16FromFloat(static_cast<float>(code) * scale);
 }
 
-// fp8: the block's scale, an element's code and its value. The float32 product
-// is rounded, then rounded to bf16.
+// fp8: the scale of a block, the code of an element and its value. The float32
+// product is rounded, then rounded again to bf16.
 inline float fp8ScaleOf(uint16_t amax) {
   return floatFromBf16(amax) / kE4M3Largest;
 }

@@ -1,5 +1,5 @@
-// IEEE half precision (float16) as its 16 bits, as files and foreign programs
-// hold it.
+// IEEE half precision (float16) as its 16 bits, which files and foreign
+// programs use.
 #pragma once
 
 #include <bit>
@@ -20,8 +20,8 @@ inline float floatFromHalf(uint16_t bits) {
   return std::bit_cast<float>(sign | (wide << 23) | (mantissa << 13));
 }
 
-// To nearest, ties to even; subnormals kept, overflow is infinity, NaN stays
-// NaN and becomes quiet.
+// Rounds to nearest, ties to even. Subnormals are kept, overflow gives
+// infinity, and NaN stays NaN and becomes quiet.
 inline uint16_t halfFromFloat(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);
   uint32_t sign = (bits >> 16) & 0x8000u;
@@ -31,8 +31,9 @@ inline uint16_t halfFromFloat(float value) {
     half = 0x7E00u | ((magnitude >> 13) & 0x3FFu);
   else if (magnitude >= 0x47800000u) // 2^16
     half = 0x7C00u;
-  else if (magnitude < 0x38800000u) // 2^-14: adding 1/2 puts the step of 2^-24
-                                    // at the last place of a float32
+  // Below 2^-14, adding 1/2 shifts the step of 2^-24 to the last place of a
+  // float32.
+  else if (magnitude < 0x38800000u)
     half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) -
            std::bit_cast<uint32_t>(0.5f);
   else

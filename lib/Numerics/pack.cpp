@@ -1,4 +1,4 @@
-// Sizes and places of codes and scales in a packed weight, and packing and
+// Sizes and offsets of codes and scales in a packed weight, and packing and
 // unpacking of rows.
 #include "lib/Numerics/pack.h"
 
@@ -18,16 +18,16 @@ static_assert(std::endian::native == std::endian::little,
 
 namespace {
 
-constexpr int64_t kLanes = 16; // of N11
-constexpr int64_t kHostBlock =
-    8 * kLanes; // elements in one 64-byte block of the host layout
+constexpr int64_t kLanes = 16; // N11
+// Elements in one 64-byte block of the host layout.
+constexpr int64_t kHostBlock = 8 * kLanes;
 constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
-// Both layouts are one: a block of 8*lanes elements is `lanes` words, and bits
-// 4*s of word l hold element lanes*s + l of the block. Interchange has one
-// lane, host has sixteen.
+// One function for two layouts: interchange has one lane, host has sixteen. A
+// block of 8*lanes elements is `lanes` words, and bits 4*s of word l hold
+// element lanes*s + l of the block.
 template <int64_t lanes> void packBlock(const int8_t *codes, uint8_t *out) {
   uint32_t words[lanes] = {};
   for (int64_t step = 0; step < 8; ++step)
@@ -47,7 +47,7 @@ template <int64_t lanes> void unpackBlock(const uint8_t *in, int8_t *codes) {
           static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - 8);
 }
 
-// A row of k codes; the last block is filled up with q = 0.
+// Packs a row of k codes; q = 0 fills the last block.
 template <int64_t lanes>
 void packRow(const int8_t *codes, int64_t k, uint8_t *row) {
   constexpr int64_t block = 8 * lanes;
@@ -72,8 +72,8 @@ void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
   }
 }
 
-// The byte offset of scale `index` in column `slab` of slabs; the layout is one
-// in slabs.
+// The byte offset of scale `index` in column `slab` of slabs. The layout must
+// have slabs.
 int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
                         int64_t slab) {
   int64_t groups = layout.groupsPerRow();
@@ -87,7 +87,7 @@ int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
   return layout.codeBytes() + 2 * (place + group % perRow);
 }
 
-// The columns of slabs, [first, end), that hold the scale.
+// The range of slab columns, [first, end), that hold the scale.
 std::pair<int64_t, int64_t> slabsOfScale(const PackedLayout &layout,
                                          int64_t index) {
   int64_t slabs = ceilDiv(layout.k, kSlabColumns);
@@ -109,8 +109,8 @@ uint8_t *nibbleOf(const PackedLayout &layout, uint8_t *slab, int64_t row,
          place.byte;
 }
 
-// Rows of codes into their slabs; the last row of all fills up what is beyond
-// it.
+// Packs rows of codes into their slabs. The last row of the matrix also fills
+// the padding after it.
 void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                const int8_t *codes, uint8_t *slab) {
   int64_t columns = ceilDiv(layout.k, kSlabColumns) * kSlabColumns;
@@ -149,8 +149,8 @@ std::string PackedLayout::problem() const {
     return reason;
   if (std::string reason = problemOf(scheme, k); !reason.empty())
     return reason;
-  // A row has at most 2 bytes of codes for each element (padding included, k >=
-  // 1 gives <= 64) and as much of scales.
+  // A row has at most 2 k + 128 bytes of codes, padding included, and as many
+  // bytes of scales.
   if (k > kMostBytes / 256 || n > kMostBytes / (4 * k + 256))
     return "a packed weight of " + std::to_string(n) + "x" + std::to_string(k) +
            " does not fit in memory";
@@ -164,7 +164,7 @@ int64_t PackedLayout::codeRowBytes() const {
                                         : ceilDiv(k, kHostBlock) * kLanes * 4;
 }
 
-// Groups that begin in the row, or the one that covers it.
+// The groups that begin in the row of a slab, or the one group that covers it.
 int64_t PackedLayout::scalesPerSlabRow() const {
   return scheme.groupSize == 0
              ? 1
@@ -296,7 +296,7 @@ void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
     std::memcpy(slab + layout.codeBytes() + 2 * index, &scale, 2);
     return;
   }
-  // The last group of a row also fills up the padding of its slab with 0.
+  // The last group of a row also sets the scales of its slab's padding to 0.
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
     std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);

@@ -1,21 +1,23 @@
 // The bytes of a quantized weight: one slab, first all codes, then all scales.
-// The same memory as !qat.packed.
+// The memory of !qat.packed is the same.
 //
-// - int4 stores u = q + 8; elements that only fill a word up are 8 (q = 0).
-//   - interchange (N9): int32 words [N, ceil(K/8)], element i of a row in bits
+// int4 stores u = q + 8. Padding elements are 8 (q = 0).
+//
+// - interchange (N9): int32 words [N, ceil(K/8)]. Element i of a row is in bits
 //   4*(i%8) of word i/8.
-//   - host: int32 words [N, ceil(K/128), 16]; bits 4*s of word l of block b
-//   hold element k = 128*b + 16*s + l.
-//   - hopper: slabs of 64 rows and 128 columns [ceil(N/64), ceil(K/128), 4096
-//   bytes] as fragment.h has them. The scales of
-//     a slab lie together as well: bf16 [ceil(N/64), ceil(K/128), 64, max(1,
-//     128/G)], a longer group's scale in every slab that it touches; those of
-//     padding are 0.
-// - int8: bytes [N, K], two's complement. fp8: bytes [N, K], E4M3. The same in
-// every layout.
-// - scales but for int4 in layout hopper: bf16 [N, K/G]; fp8: float32
-// [ceil(N/128), ceil(K/128)]. Words and scales are little-endian; the slab
-// needs no alignment.
+// - host: int32 words [N, ceil(K/128), 16]. Bits 4*s of word l of block b hold
+//   element k = 128*b + 16*s + l.
+// - hopper: slabs of 64 rows and 128 columns, [ceil(N/64), ceil(K/128), 4096
+//   bytes], in the order of fragment.h. The scales of a slab lie together as
+//   well: bf16 [ceil(N/64), ceil(K/128), 64, max(1, 128/G)]. The scale of a
+//   longer group stands in every slab that it touches. Scales of padding are 0.
+//
+// The other schemes are the same in every layout: int8 has bytes [N, K], two's
+// complement; fp8 has bytes [N, K], E4M3.
+//
+// Scales are bf16 [N, K/G], except for int4 in layout hopper. Scales of fp8 are
+// float32 [ceil(N/128), ceil(K/128)]. Words and scales are little-endian. The
+// slab needs no alignment.
 #pragma once
 
 #include "lib/Numerics/scheme.h"
@@ -28,19 +30,21 @@ struct PackedLayout {
   Scheme scheme;
   Layout layout = Layout::kInterchange;
 
-  // Why this is no packed weight, empty when it is: extents, group size, N2, or
-  // a size beyond 2^62 bytes. All that follows asks for an empty answer first.
+  // Why this is not a valid packed weight, empty when it is: extents, group
+  // size, N2, or more than 2^62 bytes. Every other function requires an empty
+  // answer.
   std::string problem() const;
 
   int64_t groupsPerRow() const { return scheme.groupsPerRow(k); }
-  // Codes and scales lie in slabs, not in rows.
+  // Whether codes and scales lie in slabs of 64 x 128 elements instead of in
+  // rows.
   bool inSlabs() const {
     return layout == Layout::kHopper && scheme.kind == Kind::kInt4;
   }
-  int64_t codeRowBytes() const;     // not of slabs
-  int64_t scalesPerSlabRow() const; // of slabs: scales of a row in one of them
+  int64_t codeRowBytes() const;     // only without slabs
+  int64_t scalesPerSlabRow() const; // scales of one row in one slab
   int64_t codeBytes() const;
-  int64_t scaleCount() const; // different ones
+  int64_t scaleCount() const; // different scales
   int64_t scaleBytes() const;
   int64_t bytes() const { return codeBytes() + scaleBytes(); }
 
@@ -50,28 +54,29 @@ struct PackedLayout {
 // "!qat.packed<2048x1024, <int4, group_size = 32>, host>", as MLIR prints the
 // type.
 std::string toString(const PackedLayout &layout);
-// Its inverse; "#qat.scheme" before the scheme is allowed. The result's
-// problem() is empty.
+// The inverse of toString. "#qat.scheme" before the scheme is allowed. The
+// result has an empty problem().
 std::optional<PackedLayout> parsePacked(std::string_view text);
 
-// Codes of rows [rowBegin, rowEnd): int8 [rows, K], row-major, to and from the
-// slab. Of fp8 the bytes are E4M3. packCodes writes code bytes only, all of
-// those rows, padding included; of slabs also the zero scales of rows beyond N.
+// Copies the codes of rows [rowBegin, rowEnd), int8 [rows, K], row-major, to
+// and from the slab; the bytes of fp8 are E4M3. packCodes writes all code bytes
+// of those rows, padding included, and no scales, except the zero scales of
+// rows beyond N in slabs.
 void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                const int8_t *codes, uint8_t *slab);
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                  const uint8_t *slab, int8_t *codes);
 
-// Scale `index` (row-major over [N, groups] or, of fp8, over blocks) as the
-// packed weight is decoded with it.
+// The scale `index` that decodes the packed weight. `index` is row-major over
+// [N, groups], or over the blocks of fp8.
 float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index);
-// Puts it there, everywhere where the layout has it: the bits of a bf16, or of
-// a float32 (fp8).
+// Stores the scale wherever the layout has a copy of it. The bits are those of
+// a bf16, or of a float32 for fp8.
 void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
                 uint32_t bits);
 
-// The same weight in layout `to`: codes permuted, scales copied. Exact, its own
-// inverse with the layouts exchanged. `out` has the bytes() of `from` with
+// Converts a packed weight to layout `to`: codes are permuted and scales
+// copied, so it is exact and invertible. `out` has the size of `from` with
 // layout `to` and does not overlap `in`.
 void repack(const PackedLayout &from, const uint8_t *in, Layout to,
             uint8_t *out);

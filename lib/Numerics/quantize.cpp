@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kBlock = 128; // side of an fp8 block
 
-// Bits order like magnitudes once the sign is gone; infinity and NaN come out
-// above kBf16LargestFinite.
+// Without the sign, bits order like magnitudes. Infinity and NaN are above
+// kBf16LargestFinite.
 uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
   uint16_t largest = 0;
   for (int64_t i = 0; i < count; ++i)
@@ -21,7 +21,7 @@ uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
   return largest;
 }
 
-// Walks the blocks of rows [rowBegin, rowEnd): visit(scale index, row range,
+// Visits the blocks of rows [rowBegin, rowEnd) by visit(scale index, row range,
 // column range).
 template <typename Visit>
 void forEachBlock(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,

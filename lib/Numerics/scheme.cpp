@@ -15,8 +15,8 @@ constexpr std::array kOnlyNibble = {Convention::kNibble};
 constexpr std::array kEveryConvention = {
     Convention::kNibble, Convention::kSlime, Convention::kCompressedTensors};
 
-// A new scheme is a row here, its enumerator, and its scale, code and value in
-// grid.h.
+// A new scheme needs a row here, an enumerator, and its scale, code and value
+// in grid.h.
 constexpr std::array kSchemes = {
     SchemeRow{.kind = Kind::kInt4,
               .name = "int4",
@@ -76,7 +76,7 @@ constexpr std::array kConventions = {
 constexpr std::array<const char *, 3> kLayouts = {"interchange", "host",
                                                   "hopper"};
 
-// Rows stand where their enumerators point.
+// Checks that the row at index i belongs to enumerator i.
 template <typename Rows, typename Enum, typename Row>
 constexpr bool areInOrder(const Rows &rows, Enum Row::*key) {
   for (size_t i = 0; i < rows.size(); ++i)
@@ -99,7 +99,7 @@ std::string joined(const std::vector<std::string> &texts,
   return line;
 }
 
-// "128x128" of blocks, "32" of groups.
+// "128x128" for blocks, "32" for groups.
 std::string groupText(const SchemeRow &row, int64_t size) {
   std::string text = std::to_string(size);
   return row.inBlocks ? text + "x" + text : text;

@@ -1,9 +1,9 @@
-// What a quantized weight is: grid, group size, whose convention, and the order
-// of its codes in memory.
+// What a quantized weight is: its grid, group size and convention, and the
+// order of its codes in memory.
 //
-// Two tables say what there is: a row for each grid (schemeTable), and one for
-// each convention (conventionTable). The attribute #qat.scheme, the command
-// line, configurations, checks and their messages read these.
+// Two tables define what exists: schemeTable has a row for each grid,
+// conventionTable one for each convention. The attribute #qat.scheme, the
+// command line, configurations, checks and their messages read these tables.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 
 namespace nibble::numerics {
 
-// The grid; its row of schemeTable says what it is.
+// The grid; see schemeTable.
 enum class Kind : int32_t { kInt4 = 0, kInt8 = 1, kFp8 = 2 };
 
-// Whose rule for scale and code; see conventionTable.
+// The rule for scale and code; see conventionTable.
 enum class Convention : int32_t {
   kNibble = 0,
   kSlime = 1,
@@ -38,14 +38,14 @@ struct SchemeRow {
   Kind kind;
   const char *name;
   int64_t codeBits; // of one code in memory
-  // Weights along K that share a scale (N2), 0 being the whole row. A scheme of
-  // one size has that whatever is asked for.
+  // Sizes that may be asked for: the weights along K that share a scale (N2),
+  // where 0 is the whole row. A scheme with one size always has that size.
   std::span<const int64_t> groupSizes;
   bool inBlocks; // a scale for group_size x group_size weights, cut at edges
   ScaleType scaleType; // of a stored scale
   std::span<const Convention> conventions;
-  // N6 is shown with convention nibble: the value of a code, quantized again,
-  // gives the same code and scale.
+  // Whether N6 holds with convention nibble: quantizing the value of a code
+  // gives the same code and scale again.
   bool isFixedPoint;
   const char *summary; // codes and scale, in a sentence
 };
@@ -54,10 +54,10 @@ struct ConventionRow {
   Convention convention;
   const char *name;     // as #qat.scheme spells it
   const char *spelling; // as command lines and configurations do
-  // The weight trained on and the packed weight are the same numbers, bit for
-  // bit: the scale that decodes is the one that was divided by.
+  // Whether the weight trained on equals the packed weight, bit for bit: the
+  // same scale divides and decodes.
   bool isExact;
-  bool isForRuns; // a run may train with it; others are import and export only
+  bool isForRuns; // usable for training; otherwise import and export only
   const char *summary;
 };
 
@@ -77,21 +77,21 @@ struct Scheme {
   int64_t groupsPerRow(int64_t k) const {
     return groupSize == 0 ? 1 : (k + groupSize - 1) / groupSize;
   }
-  // Elements that share a scale in a row of k.
+  // Elements that share a scale in a row of k elements.
   int64_t groupLength(int64_t k) const {
     return groupSize == 0 ? k : groupSize;
   }
-  // N2: the groups of a row of k elements are whole. Blocks may be cut.
+  // N2: whether the groups of a row of k elements are whole. Blocks may be cut.
   bool divides(int64_t k) const {
     return row().inBlocks || groupSize == 0 || k % groupSize == 0;
   }
-  // Whether dequantize(quantize(w)) is fake_quant(w), bit for bit, for every
-  // weight. Then the update may quantize once for all forwards of a step, and
-  // rollout and training see the same numbers.
+  // Whether dequantize(quantize(w)) equals fake_quant(w), bit for bit, for
+  // every weight. Then the update may quantize once for all forwards of a step,
+  // and rollout and training see the same numbers.
   bool isExact() const { return rowOf(convention).isExact; }
-  // N6: whether fake_quant(fake_quant(w)) is fake_quant(w), as far as that is
-  // shown. This is more than isExact: a grid whose largest code is not the
-  // largest weight's gives another scale the second time.
+  // N6: whether fake_quant(fake_quant(w)) is known to equal fake_quant(w). This
+  // is stronger than isExact: when the largest weight does not get the largest
+  // code, requantizing gives another scale.
   bool isFixedPoint() const {
     return row().isFixedPoint && convention == Convention::kNibble;
   }
@@ -99,13 +99,15 @@ struct Scheme {
   bool operator==(const Scheme &) const = default;
 };
 
-// A scheme as recipes ask for it: `groupSize` where the kind has a choice.
+// A scheme as recipes ask for it. `groupSize` counts only where the kind has a
+// choice.
 Scheme schemeOf(Kind kind, int64_t groupSize, Convention convention);
 
-// Why the scheme is not one, empty when it is: group size, or a convention that
-// the kind does not have.
+// Why the scheme is invalid, empty when it is valid: its group size, or a
+// convention that the kind does not have.
 std::string problemOf(const Scheme &scheme);
-// Why a row of k elements cannot be cut into groups (N2), empty when it can.
+// Why a row of k elements cannot be divided into groups (N2), empty when it
+// can.
 std::string problemOf(const Scheme &scheme, int64_t k);
 
 const char *nameOf(Kind kind);
@@ -114,30 +116,30 @@ const char *nameOf(Layout layout);
 std::optional<Kind> kindNamed(std::string_view name);
 std::optional<Convention> conventionNamed(std::string_view name);
 std::optional<Layout> layoutNamed(std::string_view name);
-// As command lines, configurations and pass options spell it,
-// "compressed-tensors", or as #qat.scheme does.
+// The convention with this spelling: that of command lines, configurations and
+// pass options ("compressed-tensors"), or that of #qat.scheme.
 std::optional<Convention> conventionSpelled(std::string_view text);
 
 // Choices for messages and help, the last two joined by `last`:
 // "int4, int8, fp8 and none", "nibble, slime and compressed-tensors",
-// "16, 32, 64, 128". `withNone`: recipes may quantize nothing.
+// "16, 32, 64, 128". With `withNone` the choices include "none".
 std::string schemeChoices(std::string_view last, bool withNone = true);
 std::string conventionChoices(std::string_view last);
 std::string groupSizeChoices();
-// What of that belongs to a list of choices: names and "none"; the conventions
-// of runs; group sizes that some scheme leaves the choice of, 0 among them.
+// The same as lists: names and "none"; the conventions usable in runs; the
+// group sizes, 0 included, of schemes with a choice.
 std::vector<const char *> schemeNames();
 std::vector<const char *> runConventions();
 std::vector<int64_t> groupSizes();
-// "fp8 always 128x128": the schemes of one group size.
+// "fp8 always 128x128": the schemes that have one group size.
 std::string fixedGroupSizes();
-// A line for each scheme and each convention, for --help.
+// One line for each scheme and each convention, for --help.
 std::string describeSchemes();
 
 // "<int4, group_size = 32>" or "<int4, group_size = 32, convention = slime>":
 // the body of #qat.scheme.
 std::string toString(const Scheme &scheme);
-// Its inverse; a leading "#qat.scheme" and spaces are allowed.
+// The inverse of toString. A leading "#qat.scheme" and spaces are allowed.
 std::optional<Scheme> parseScheme(std::string_view text);
 
 } // namespace nibble::numerics

@@ -1,5 +1,4 @@
-// Distance between two floating-point numbers, counted in representable values
-// between them.
+// Distance between two floating-point numbers, counted in representable values.
 #pragma once
 
 #include <bit>
@@ -8,13 +7,13 @@
 
 namespace nibble::numerics {
 
-// Larger than any distance of two numbers: what a comparison with NaN gives, so
-// that NaN never passes a bound.
+// Larger than any distance between two numbers. A comparison with NaN gives
+// this, so NaN never passes a bound.
 inline constexpr int64_t kUlpNever = std::numeric_limits<int64_t>::max();
 
 namespace detail {
-// Sign and magnitude to a line on which neighbours differ by one; -0 and +0 are
-// the same point.
+// Maps sign and magnitude to a line on which neighbours differ by one. -0 and
+// +0 are the same point.
 inline int64_t pointOnLine(uint32_t magnitude, bool negative) {
   return negative ? -static_cast<int64_t>(magnitude)
                   : static_cast<int64_t>(magnitude);
@@ -22,7 +21,8 @@ inline int64_t pointOnLine(uint32_t magnitude, bool negative) {
 inline int64_t distance(int64_t a, int64_t b) { return a > b ? a - b : b - a; }
 } // namespace detail
 
-// In float32 steps. Infinity is one step beyond the largest finite value.
+// Distance in float32 steps. Infinity is one step beyond the largest finite
+// value.
 inline int64_t ulpDistance(float a, float b) {
   if (a != a || b != b)
     return kUlpNever;
@@ -32,7 +32,7 @@ inline int64_t ulpDistance(float a, float b) {
                           detail::pointOnLine(y & 0x7FFFFFFFu, y >> 31));
 }
 
-// In bf16 steps, of the bits of two bf16 numbers.
+// Distance in bf16 steps between two numbers given as bits.
 inline int64_t ulpDistanceBf16(uint16_t a, uint16_t b) {
   if ((a & 0x7FFFu) > 0x7F80u || (b & 0x7FFFu) > 0x7F80u)
     return kUlpNever;

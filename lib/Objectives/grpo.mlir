@@ -1,6 +1,6 @@
-// GRPO: the clipped policy gradient of PPO (Schulman et al. 2017) with a token's own ratio, advantages normalized within the
-// samples of one prompt, and the KL penalty inside the loss (Shao et al. 2024). `clip_high` above `clip_low` is the
-// "clip-higher" of DAPO; `dual_clip` bounds the loss of a token whose advantage is negative (Ye et al. 2020), 0 is off.
+// GRPO (Shao et al. 2024): the clipped policy gradient of PPO (Schulman et al. 2017) with one ratio per token. Advantages are
+// normalized within the samples of one prompt, and the KL penalty is part of the loss. `clip_high` above `clip_low` is the
+// "clip-higher" of DAPO. `dual_clip` bounds the loss of a token whose advantage is negative (Ye et al. 2020); 0 switches it off.
 func.func @objective(%logp: f32 {nn.input = "logp"}, %entropy: f32 {nn.input = "entropy"},
                      %old_logp: f32 {nn.input = "old_logp"}, %reference_logp: f32 {nn.input = "reference_logp"},
                      %advantage: f32 {nn.input = "advantage"})
@@ -18,7 +18,7 @@ func.func @objective(%logp: f32 {nn.input = "logp"}, %entropy: f32 {nn.input = "
   %zero = arith.constant 0.0 : f32
   %one = arith.constant 1.0 : f32
 
-  // ratio = p_new / p_old: 1 exactly while the weights are those that sampled.
+  // ratio = p_new / p_old. It is exactly 1 while the weights are those that sampled.
   %log_ratio = arith.subf %logp, %old_logp : f32
   %ratio = math.exp %log_ratio : f32
   %low = arith.subf %one, %clip_low : f32
@@ -29,7 +29,7 @@ func.func @objective(%logp: f32 {nn.input = "logp"}, %entropy: f32 {nn.input = "
   %clipped_gain = arith.mulf %clipped, %advantage : f32
   %gain = arith.minimumf %free_gain, %clipped_gain : f32
 
-  // Dual clip: a bad token cannot cost more than dual_clip * |advantage|.
+  // Dual clip: a token with a negative advantage cannot cost more than dual_clip * |advantage|.
   %floor = arith.mulf %dual_clip, %advantage : f32
   %bounded = arith.maximumf %gain, %floor : f32
   %enabled = arith.cmpf ogt, %dual_clip, %zero : f32

@@ -1,5 +1,5 @@
-// GSPO (Zheng et al. 2025): as GRPO, with one ratio for a whole sequence, the geometric mean of its tokens' ratios over the tokens of the
-// mask. Every token of a sequence has the sequence's loss; the weights divide by its length.
+// GSPO (Zheng et al. 2025): GRPO with one ratio for a whole sequence, which is the geometric mean of the ratios of its tokens in the mask.
+// Every token of a sequence has the sequence's loss; the weights divide by its length.
 #token = affine_map<(s, t) -> (t)>
 #sequence = affine_map<(s, t) -> (s)>
 #of_token = affine_map<(t, s) -> (t)>
@@ -28,7 +28,7 @@ func.func @objective(%logp: tensor<?xf32> {nn.input = "logp"}, %old_logp: tensor
   %begin = tensor.extract_slice %sequences[0] [%count] [1] : tensor<?xi32> to tensor<?xi32>
   %end = tensor.extract_slice %sequences[1] [%count] [1] : tensor<?xi32> to tensor<?xi32>
 
-  // Sum of log ratios, and number of tokens, of each sequence.
+  // The sum of log ratios and the number of tokens of each sequence.
   %empty_s = tensor.empty(%count) : tensor<?xf32>
   %zeros_s = linalg.fill ins(%zero : f32) outs(%empty_s : tensor<?xf32>) -> tensor<?xf32>
   %total, %length = linalg.generic

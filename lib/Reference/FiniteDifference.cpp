@@ -21,7 +21,7 @@ namespace {
 
 constexpr StringLiteral kGradientPrefix = "gradient:";
 
-// "<name>" of an attribute "gradient:<name>", else empty.
+// The "<name>" of an attribute "gradient:<name>", else empty.
 StringRef gradientName(DictionaryAttr attributes, StringRef attribute) {
   auto text =
       attributes ? attributes.getAs<StringAttr>(attribute) : StringAttr();
@@ -29,7 +29,7 @@ StringRef gradientName(DictionaryAttr attributes, StringRef attribute) {
   return name.consume_front(kGradientPrefix) ? name : StringRef();
 }
 
-// The name under which the step returns the gradient of an argument.
+// The name that the step gives the gradient of an argument.
 std::string nameOf(func::FuncOp forward, unsigned argument) {
   for (StringRef attribute :
        {StringRef(nn::kParameterAttr), StringRef(nn::kInputAttr)})
@@ -79,7 +79,8 @@ public:
   }
 
 private:
-  // What the step takes beyond the forward's arguments: seeds and accumulators.
+  // Fills the arguments that the step has beyond those of forward: seeds and
+  // accumulators.
   LogicalResult fillArguments() {
     auto results = evaluate(forward_, point_, options_.reference);
     if (failed(results))
@@ -141,7 +142,8 @@ private:
   }
 
   FailureOr<double> derivative(unsigned index, ArrayRef<double> direction) {
-    // Five-point formula: weights of f(-2h), f(-h), f(h), f(2h), over 12 h.
+    // The five-point formula: weights of f(-2h), f(-h), f(h) and f(2h), divided
+    // by 12 h.
     const std::pair<double, double> points[] = {
         {-2, 1}, {-1, -8}, {1, 8}, {2, -1}};
     double sum = 0.0;
@@ -189,8 +191,8 @@ private:
   std::vector<ReferenceValue> point_, stepArguments_;
   FiniteDifferenceOptions options_;
   std::mt19937_64 random_;
-  std::vector<std::vector<double>>
-      seeds_; // of each result of forward; empty: not part of the sum
+  // The seed of each result of forward; empty when it is not part of the sum.
+  std::vector<std::vector<double>> seeds_;
   llvm::StringMap<ReferenceValue> accumulators_;
 };
 

@@ -114,7 +114,7 @@ Interpreter::callFunction(func::FuncOp function, ArrayRef<Handle> arguments) {
   return results;
 }
 
-// An argument is what the function's type says.
+// Checks that an argument matches the function's type.
 static LogicalResult checkArgument(func::FuncOp function, unsigned index,
                                    const ReferenceValue &value) {
   Type type = function.getArgumentTypes()[index];
@@ -148,7 +148,8 @@ nibble::evaluate(func::FuncOp function, ArrayRef<ReferenceValue> arguments,
   for (auto [index, argument] : llvm::enumerate(arguments)) {
     if (failed(checkArgument(function, index, argument)))
       return failure();
-    // The caller's value outlives the run: no copy, nothing to delete.
+    // The caller's value outlives the run, so the handle neither copies nor
+    // deletes it.
     handles.push_back(Handle(Handle(), &argument));
   }
   FailureOr<SmallVector<Handle>> results =

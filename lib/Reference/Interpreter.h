@@ -1,5 +1,5 @@
-// The machinery behind lib/Reference/Reference.h: how a kernel sees its op, and
-// the tables of kernels.
+// The implementation of lib/Reference/Reference.h: how a kernel accesses its
+// op, and the tables of kernels.
 #pragma once
 
 #include "lib/Reference/Reference.h"
@@ -34,22 +34,22 @@ public:
     return environment.find(operand)->second;
   }
 
-  // Room for a result, all zero; null, after an error, when it is larger than
-  // allowed or is not what its type says.
+  // Allocates a result and sets it to zero. Null, after an error, when it is
+  // larger than allowed or does not match its type.
   ReferenceValue *make(mlir::Value result, llvm::ArrayRef<int64_t> shape);
-  // A result that is a value already there.
+  // Makes an existing value a result.
   void set(mlir::Value result, Handle value) {
     environment[result] = std::move(value);
   }
 
-  // E(value): rounded to `element` unless the options say exact.
+  // E(value): rounded to `element` unless the options ask for exact values.
   double round(double value, mlir::Type element) const;
   const ReferenceOptions &options() const;
 
-  // An error unless the operand has this shape.
+  // Reports an error unless the operand has this shape.
   llvm::LogicalResult expectShape(mlir::Value operand,
                                   llvm::ArrayRef<int64_t> shape) const;
-  // An error unless every integer of the operand lies in [0, bound).
+  // Reports an error unless every integer of the operand lies in [0, bound).
   llvm::LogicalResult expectInRange(mlir::Value operand, int64_t bound) const;
   mlir::InFlightDiagnostic error() const {
     return op->emitOpError() << "in the reference: ";
@@ -58,7 +58,7 @@ public:
 
 using Kernel = llvm::LogicalResult (*)(Call &);
 
-// Name of an op to its meaning.
+// Maps the name of an op to its kernel.
 class KernelTable {
 public:
   // add<&rmsNorm>() for `LogicalResult rmsNorm(nn::RMSNormOp op, Call &call)`.
@@ -79,22 +79,29 @@ private:
 const KernelTable &kernelTable();
 
 // Each file of kernels adds its own.
-void addControlFlowKernels(KernelTable &table); // func.call, scf.for, scf.if
-void addElementwiseKernels(KernelTable &table); // arith and math over scalars
-                                                // and tensors, arith.constant
+
+// func.call, scf.for, scf.if
+void addControlFlowKernels(KernelTable &table);
+// arith and math on scalars and tensors, arith.constant
+void addElementwiseKernels(KernelTable &table);
 void addTensorKernels(KernelTable &table);
 void addLinalgKernels(KernelTable &table);
-void addLayerKernels(
-    KernelTable &table); // nn: embedding, norms, rope, swiglu, take_rows
-void addLayerGradientKernels(KernelTable &table); // nn: their gradients
-void addLinearKernels(
-    KernelTable &table); // nn.linear, qat.linear and gradients
-void addAttentionKernels(KernelTable &table); // nn.attention, nn.attention_grad
+// nn: embedding, norms, rope, swiglu, take_rows
+void addLayerKernels(KernelTable &table);
+// nn: their gradients
+void addLayerGradientKernels(KernelTable &table);
+// nn.linear, qat.linear and their gradients
+void addLinearKernels(KernelTable &table);
+// nn.attention, nn.attention_grad
+void addAttentionKernels(KernelTable &table);
 void addPagedAttentionKernels(KernelTable &table);
-void addLossKernels(KernelTable &table);   // nn: log-probability, sums, adamw
-void addSampleKernels(KernelTable &table); // nn.sample
+// nn: log-probability, sums, adamw
+void addLossKernels(KernelTable &table);
+// nn.sample
+void addSampleKernels(KernelTable &table);
 void addQATKernels(KernelTable &table);
-void addFusedKernels(KernelTable &table); // ops that stand for several
+// Ops that fuse several others.
+void addFusedKernels(KernelTable &table);
 
 class Interpreter {
 public:
@@ -103,13 +110,12 @@ public:
 
   llvm::FailureOr<llvm::SmallVector<Handle>>
   callFunction(mlir::func::FuncOp function, llvm::ArrayRef<Handle> arguments);
-  // Runs a block's operations; what its terminator passes on is the result. The
+  // Runs a block's operations and returns the operands of its terminator. The
   // environment keeps every value.
   llvm::FailureOr<llvm::SmallVector<Handle>>
   runBlock(mlir::Block &block, llvm::ArrayRef<Handle> arguments,
            Environment &environment);
-  // Counts `steps` operations; failure after an error at `op` once there are
-  // too many.
+  // Counts `steps` operations. Fails, after an error at `op`, beyond the limit.
   llvm::LogicalResult count(mlir::Operation *op, int64_t steps = 1);
 
 private:

@@ -53,8 +53,8 @@ ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   for (int64_t row = 0; row < n; ++row)
     for (int64_t column = 0; column < k; ++column) {
       int64_t code = packed.integers[row * k + column];
-      // fp8 has a scale for each 128x128 block, the others for each group of a
-      // row.
+      // fp8 has a scale for each 128x128 block; the others have one for each
+      // group of a row.
       int64_t group = isFp8 ? row / 128 * ((k + 127) / 128) + column / 128
                             : row * groups + column / scheme.groupLength(k);
       float scale = static_cast<float>(packed.reals[group]);

@@ -1,4 +1,4 @@
-// Packed weights: between their bytes in memory and the reference's codes and
+// Converts packed weights between their bytes and the reference's codes and
 // scales.
 #pragma once
 
@@ -9,13 +9,13 @@
 
 namespace nibble {
 
-// Codes and scales of `slab`, type.getBytes() bytes; and back: the bytes,
-// padding included.
+// Reads codes and scales from `slab`, which has type.getBytes() bytes; and the
+// reverse, which writes all bytes, padding included.
 ReferenceValue packedValue(qat::PackedType type, llvm::ArrayRef<uint8_t> slab);
 std::vector<uint8_t> packedBytes(const ReferenceValue &packed);
 
-// The weight [N, K] that a packed value stands for (N5), with elements of type
-// `element` (bf16 or f32).
+// The weight [N, K] that a packed value stands for (N5). `element` is bf16 or
+// f32.
 ReferenceValue dequantized(const ReferenceValue &packed, mlir::Type element);
 
 } // namespace nibble

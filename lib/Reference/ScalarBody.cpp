@@ -20,7 +20,8 @@ FailureOr<ScalarBody> ScalarBody::compile(Block &block, Call &call,
     body.slots_.emplace_back();
     return slot;
   };
-  // A scalar of the body itself, or one from outside, whose slot is filled now.
+  // The slot of a scalar of the body, or of one from outside, which is filled
+  // now.
   auto use = [&](mlir::Value value) {
     auto found = slotOf.find(value);
     if (found != slotOf.end())

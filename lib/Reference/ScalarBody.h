@@ -6,29 +6,30 @@
 
 namespace nibble::reference {
 
-// The block compiled once to a list of steps over numbered slots, then run for
-// every element.
+// A block that is compiled once to a list of steps over numbered slots, then
+// run for every element.
 class ScalarBody {
 public:
   // `call` is the op that holds the block; values captured from outside are
-  // looked up in its environment. Failure, after an error at the op in
-  // question, when the body holds anything but arith, math, linalg.index and
-  // tensor.extract. `rounded`: each step's result is rounded to its type;
-  // otherwise only a narrowing arith.truncf rounds (a reduction's running sum
-  // stays float64), and nothing where the options say exact.
+  // looked up in its environment. With `rounded`, each step's result is rounded
+  // to its type. Otherwise only a narrowing arith.truncf rounds, so that a
+  // reduction's running sum stays float64. Nothing is rounded when the options
+  // ask for exact values. Fails, after an error at the op, when the body holds
+  // anything but arith, math, linalg.index and tensor.extract.
   static llvm::FailureOr<ScalarBody> compile(mlir::Block &block, Call &call,
                                              bool rounded);
 
-  // What the terminator yields for these block arguments. `indices` answer
-  // linalg.index.
+  // The operands of the terminator for these block arguments. `indices` are the
+  // results of linalg.index.
   llvm::FailureOr<llvm::ArrayRef<Scalar>> run(llvm::ArrayRef<Scalar> arguments,
                                               llvm::ArrayRef<int64_t> indices);
 
 private:
   struct Step {
     mlir::Operation *op;
-    ScalarFunction function = nullptr; // null: linalg.index (`table` null) or
-                                       // tensor.extract from `table`
+    // Null for linalg.index, whose `table` is null, and for tensor.extract from
+    // `table`.
+    ScalarFunction function = nullptr;
     Handle table;
     int64_t dimension = 0;
     llvm::SmallVector<unsigned, 3> in;

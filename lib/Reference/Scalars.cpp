@@ -1,4 +1,4 @@
-// Finds the function of a scalar op and rounds what it gives.
+// Looks up the function of a scalar op and rounds its result.
 #include "lib/Reference/Scalars.h"
 
 using namespace mlir;

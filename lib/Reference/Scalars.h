@@ -1,13 +1,13 @@
-// arith and math on one element: the meaning that elementwise ops on tensors
-// and the bodies of linalg ops share.
+// arith and math on one element: the meaning shared by elementwise ops on
+// tensors and the bodies of linalg ops.
 #pragma once
 
 #include "lib/Reference/Interpreter.h"
 
 namespace nibble::reference {
 
-// One element; `real` of a float type, `integer` (as ReferenceValue holds it)
-// of an integer or index type.
+// One element: `real` for a float type, `integer` (as in ReferenceValue) for an
+// integer or index type.
 struct Scalar {
   double real = 0.0;
   int64_t integer = 0;
@@ -17,7 +17,7 @@ Scalar elementOf(const ReferenceValue &value, int64_t index);
 void setElement(ReferenceValue &value, int64_t index, const Scalar &scalar);
 
 // `op` applied to one element of each operand. Operand and result types are the
-// op's element types; the result is not yet rounded or wrapped. False when
+// op's element types. The result is not rounded or wrapped yet. False when
 // there is no result: integer division by zero.
 using ScalarFunction = bool (*)(mlir::Operation *op, llvm::ArrayRef<Scalar> in,
                                 Scalar &out);
@@ -25,8 +25,8 @@ using ScalarFunction = bool (*)(mlir::Operation *op, llvm::ArrayRef<Scalar> in,
 // Null when the op is not elementwise arith or math.
 ScalarFunction findScalarFunction(llvm::StringRef name);
 
-// Result of a scalar function made an element of type `element`: integers
-// wrapped, floats rounded if `rounded`.
+// Converts the result of a scalar function to an element of type `element`:
+// integers are wrapped, floats rounded if `rounded`.
 Scalar finish(Scalar value, mlir::Type element, bool rounded);
 
 using ScalarTable = llvm::StringMap<ScalarFunction>;

@@ -5,15 +5,15 @@
 
 namespace nibble::reference {
 
-// sequenceOf[t] = s with sequences[s] <= t < sequences[s + 1]. Failure, after
-// an error, unless `positions` has an entry for each of `tokens` tokens, none
-// negative, and `sequences` rises from 0 to `tokens`.
+// sequenceOf[t] is the s with sequences[s] <= t < sequences[s + 1]. Fails,
+// after an error, unless `sequences` rises from 0 to `tokens` and `positions`
+// has a non-negative entry for each token.
 llvm::FailureOr<std::vector<int64_t>> sequencesOfTokens(Call &call,
                                                         mlir::Value positions,
                                                         mlir::Value sequences,
                                                         int64_t tokens);
 
-// softmax(scores) and the logarithm of the sum of their exponentials: p_j =
+// softmax(scores) and lse, the logarithm of the sum of exponentials: p_j =
 // exp(s_j - lse).
 struct Softmax {
   std::vector<double> probabilities;

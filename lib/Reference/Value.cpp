@@ -1,4 +1,4 @@
-// Makes, rounds, compares and prints the reference's values.
+// Creates, rounds, compares and prints the values of the reference.
 #include "lib/Reference/Value.h"
 
 #include "dialects/QAT/QAT.h"

@@ -1,5 +1,5 @@
-// What an SSA value is while the reference runs: a scalar, a tensor or a packed
-// weight, held as float64 or int64.
+// An SSA value while the reference runs: a scalar, a tensor or a packed weight,
+// held as float64 or int64.
 #pragma once
 
 #include "mlir/IR/BuiltinTypes.h"
@@ -11,15 +11,16 @@
 namespace nibble {
 
 struct ReferenceValue {
-  // As in the IR; extents that are unknown there are known in `shape`.
+  // The type in the IR. Extents that it leaves dynamic are known in `shape`.
   mlir::Type type;
-  // Extents of a tensor; empty of a scalar; [N, K] of a packed weight.
+  // Extents of a tensor; empty for a scalar; [N, K] for a packed weight.
   llvm::SmallVector<int64_t> shape;
-  // Elements of a float type, row-major. Of a packed weight its scales as it is
-  // decoded with them, [N, K/G] (fp8: [ceil(N/128), ceil(K/128)]).
+  // Elements of a float type, row-major. A packed weight holds the scales that
+  // decode it here, [N, K/G] (fp8: [ceil(N/128), ceil(K/128)]).
   std::vector<double> reals;
   // Elements of an integer or index type, row-major, sign-extended (i1: 0 or
-  // 1). Of a packed weight its codes [N, K] (fp8: the bits of E4M3, 0..255).
+  // 1). A packed weight holds its codes [N, K] here (fp8: the bits of E4M3,
+  // 0..255).
   std::vector<int64_t> integers;
 
   // Element type of a tensor, the type itself of a scalar.
@@ -45,19 +46,19 @@ struct ReferenceValue {
   static ReferenceValue integerTensor(llvm::ArrayRef<int64_t> shape,
                                       mlir::Type element,
                                       llvm::ArrayRef<int64_t> elements);
-  // All zero; of a packed weight codes and scales 0. `shape` is ignored where
-  // the type knows it.
+  // All zero; a packed weight has codes and scales 0. `shape` is used only for
+  // dynamic extents of the type.
   static ReferenceValue zero(mlir::Type type,
                              llvm::ArrayRef<int64_t> shape = {});
 };
 
-// `value` rounded to a float type (f32, bf16, f16 to nearest, ties to even; f64
-// as it is). A bf16 is rounded through float32, as a kernel that accumulates in
-// float32 does.
+// `value` rounded to a float type: to nearest, ties to even, for f32, bf16 and
+// f16; unchanged for f64. A bf16 is rounded through float32, because kernels
+// accumulate in float32.
 double roundTo(double value, mlir::Type element);
 
-// `value` cut to the width of an integer type and sign-extended; i1 to 0 or 1;
-// index stays.
+// `value` truncated to the width of an integer type and sign-extended. i1
+// becomes 0 or 1; index is unchanged.
 int64_t wrapTo(int64_t value, mlir::Type element);
 
 // |actual - expected| / |expected| in Euclidean norms over all elements (0 when
@@ -67,7 +68,7 @@ double relativeError(llvm::ArrayRef<double> actual,
 double relativeError(const ReferenceValue &actual,
                      const ReferenceValue &expected);
 
-// "tensor<2x2xf32> [1, 2, 3, 4]", at most `limit` elements: for messages of
+// "tensor<2x2xf32> [1, 2, 3, 4]" with at most `limit` elements, for messages of
 // tests.
 std::string toString(const ReferenceValue &value, int64_t limit = 16);
 

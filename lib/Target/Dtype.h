@@ -1,4 +1,4 @@
-// Element types as they cross into the runtime.
+// Element types at the border between MLIR and the runtime.
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -9,7 +9,7 @@
 
 namespace nibble {
 
-// Knows f32, bf16, f16, f64, i1, i8, i32 and i64; nullopt for the others.
+// Knows f32, bf16, f16, f64, i1, i8, i32 and i64; nullopt for any other type.
 inline std::optional<nibble_dtype> dtypeOf(mlir::Type type) {
   if (type.isF32())
     return NIBBLE_DTYPE_F32;

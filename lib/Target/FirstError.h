@@ -1,5 +1,5 @@
-// Keeps the first error that LLVM reports of a module, which by itself would
-// print it and end the process.
+// Keeps the first error that LLVM reports about a module. Without this LLVM
+// prints the error and ends the process.
 #pragma once
 
 #include "llvm/IR/DiagnosticHandler.h"
@@ -13,8 +13,8 @@
 
 namespace nibble {
 
-// The text of the first error from here on; empty while there is none. The
-// context keeps it alive as well.
+// Returns the text of the first error from now on, which is empty while there
+// is none. The context shares the ownership of it.
 inline std::shared_ptr<std::string> keepFirstError(llvm::LLVMContext &context) {
   struct Handler : llvm::DiagnosticHandler {
     bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {

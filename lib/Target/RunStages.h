@@ -1,20 +1,27 @@
-// Stages of passes/Pipelines.cpp, run on a module.
+// Runs the stages of passes/Pipelines.cpp on a module.
 #pragma once
 
 #include "passes/Pipelines.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 
 namespace nibble {
 
-// All of `stages`, in their order. What went wrong is in the diagnostics.
+// Runs all of `stages` in order. Diagnostics say what went wrong.
+//
+// The verifier runs once, behind the last pass. Behind each of some fifty
+// passes it would take as long as the passes. nibble-opt verifies behind each.
 inline mlir::LogicalResult runStages(mlir::ModuleOp module,
                                      llvm::ArrayRef<Stage> stages,
                                      const StageOptions &options = {}) {
   mlir::PassManager manager(module.getContext());
+  manager.enableVerifier(false);
   buildStages(manager, stages, options);
-  return manager.run(module);
+  if (failed(manager.run(module)))
+    return mlir::failure();
+  return mlir::verify(module);
 }
 
 } // namespace nibble

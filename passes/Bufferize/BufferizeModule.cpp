@@ -1,3 +1,5 @@
+// nibble-bufferize-module: runs one-shot bufferization and keeps state in its
+// own buffers.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Bufferize/Passes.h"
@@ -49,10 +51,11 @@ public:
     if (failed(bufferization::runOneShotModuleBufferize(getOperation(), options,
                                                         state)))
       return signalPassFailure();
-    // State comes back in the buffer it came in with: such a result says
-    // nothing and is dropped. Upstream spares public functions, whose callers
-    // it cannot see; ours are called through the program's table, which is read
-    // after this. Those that functions here call as well are dropped from
+    // State is updated in the buffer of its argument, so a result that returns
+    // this buffer carries no information and is dropped. Upstream does not
+    // change public functions, because their callers are unknown. Callers of
+    // our public functions read the program's table, which is made afterwards.
+    // Public functions that are also called inside the module are handled
     // first, so that their callers see the buffers behind the calls.
     SmallVector<func::FuncOp> entries;
     for (auto function : getOperation().getOps<func::FuncOp>())
@@ -78,7 +81,7 @@ public:
   }
 
 private:
-  // Upstream would say of an op that it does not know only that it was not
+  // For an op that it does not know, upstream says only that it was not
   // bufferized.
   LogicalResult checkOps(const bufferization::BufferizationOptions &options) {
     WalkResult walked = getOperation().walk([&](Operation *op) {
@@ -99,7 +102,8 @@ private:
     return failure(walked.wasInterrupted());
   }
 
-  // The state that a result is the new value of; null when it is an output.
+  // The name of the state whose new value is this result; null when it is an
+  // output.
   static StringAttr stateOfResult(func::FuncOp function, unsigned result) {
     if (auto state = function.getResultAttrOfType<StringAttr>(
             result, nibble::nn::kStateAttr))
@@ -108,9 +112,9 @@ private:
                                                     nibble::nn::kOutputAttr);
   }
 
-  // Calls write into state and nothing else that was given to them. State that
-  // the function only writes (the weights of an optimizer update) is the
-  // destination of the result of its name.
+  // Calls write into state and into no other argument. A state that the
+  // function only writes, such as the weights of an optimizer update, is the
+  // destination of the result with its name.
   static void prepareEntry(func::FuncOp function) {
     OpBuilder b(function.getContext());
     llvm::StringMap<BlockArgument> destinations;
@@ -142,9 +146,9 @@ private:
     }
   }
 
-  // Results that are arguments' buffers go. Once for each level of calls: a
-  // caller that stands before its callee learns only in the next round that it
-  // returns an argument.
+  // Drops results that are buffers of arguments. Each level of calls takes one
+  // round: a caller that stands before its callee learns only in the next round
+  // that the callee returns an argument.
   LogicalResult dropArguments() {
     for (int64_t before = -1, after = countResults(); before != after;
          after = countResults()) {
@@ -155,8 +159,8 @@ private:
     return success();
   }
 
-  // The function's argument behind a buffer that is a view of one; null when it
-  // is another's.
+  // The argument of the function that a buffer is a view of; null when it is a
+  // view of anything else.
   static BlockArgument argumentBehind(Value buffer) {
     while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
       buffer = view.getViewSource();
@@ -169,7 +173,7 @@ private:
                                            nibble::nn::kStateAttr) != nullptr;
   }
 
-  // A copy of a buffer, made where the function ends.
+  // Copies a buffer at the end of the function.
   static Value saved(OpBuilder &b, Location loc, Value buffer) {
     auto type = cast<MemRefType>(buffer.getType());
     SmallVector<Value> extents;
@@ -182,10 +186,10 @@ private:
     return copy;
   }
 
-  // What the caller finds in its buffers when the function ends. State whose
-  // new value came to lie in another buffer, because the old value was still
-  // read when the new one was made, is copied to its own. What is returned out
-  // of an argument's buffer is saved before.
+  // Makes the caller find every result in its buffers when the function ends. A
+  // state's new value lies in another buffer when the old value was still read
+  // after the new one was made; it is copied to the state's own buffer. A
+  // returned value that lies in an argument's buffer is saved before that.
   static void settleResults(func::FuncOp function) {
     auto end =
         dyn_cast<func::ReturnOp>(function.getBody().back().getTerminator());
@@ -200,7 +204,7 @@ private:
       if (state == value || !isa<MemRefType>(value.getType()) ||
           (state && state.getType() != value.getType()))
         continue;
-      // An output that is the state itself: the caller finds it in the state's
+      // The output is the state itself, which the caller finds in the state's
       // buffer, so it is dropped below.
       if (!state && isState(function, value))
         continue;
@@ -214,8 +218,8 @@ private:
       memref::CopyOp::create(b, end.getLoc(), value, state);
   }
 
-  // The state that a result is the new value of; null when it is an output or
-  // the state is no argument.
+  // The state argument whose new value is this result; null when the result is
+  // an output or the state is not an argument.
   static BlockArgument argumentOfState(func::FuncOp function, unsigned result) {
     StringAttr name = stateOfResult(function, result);
     for (BlockArgument argument : function.getArguments())
@@ -232,7 +236,7 @@ private:
     return count;
   }
 
-  // Every result that carries a state's name has become that state.
+  // Every result that carries a state's name must have become that state.
   static LogicalResult verifyState(func::FuncOp function) {
     for (unsigned i = 0; i < function.getNumResults(); ++i)
       if (BlockArgument state = argumentOfState(function, i))
@@ -244,8 +248,8 @@ private:
     return success();
   }
 
-  // A packed argument becomes bytes: what they mean stays readable on the
-  // argument, for the program's table.
+  // A packed argument becomes bytes. Its type is recorded on the argument, for
+  // the program's table.
   void recordPackedArguments() {
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (unsigned i = 0; i < function.getNumArguments(); ++i)

@@ -1,3 +1,4 @@
+// nibble-decompose-tensors: rewrites tensor ops that have no form on buffers.
 #include "passes/Bufferize/Passes.h"
 
 #include "dialects/QAT/QAT.h"
@@ -14,7 +15,7 @@ using namespace mlir;
 
 namespace {
 
-// linalg.softmax and what else says of itself of which ops it is made.
+// linalg.softmax and other ops that declare how they decompose.
 class DecomposeAggregate final
     : public OpInterfaceRewritePattern<linalg::AggregatedOpInterface> {
 public:
@@ -30,7 +31,8 @@ public:
   }
 };
 
-// Padded, cut into tiles, and the tiles' dimensions moved to the end; and back.
+// linalg.pack: pads, splits dimensions into tiles and moves the tiles'
+// dimensions to the end. linalg.unpack does the reverse.
 class DecomposePack final : public OpRewritePattern<linalg::PackOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -76,7 +78,7 @@ public:
   }
 };
 
-// Gradients have been taken by now, and then the op is its body.
+// Gradients exist already, so the op can be replaced by its body.
 class InlineStraightThrough final
     : public OpRewritePattern<nibble::qat::StraightThroughOp> {
 public:

@@ -1,3 +1,4 @@
+// nibble-forward-copies: lets kernels write to the destination of a copy.
 #include "passes/Bufferize/Passes.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -11,9 +12,9 @@ using namespace mlir;
 
 namespace {
 
-// True when `target`, an argument, is touched by nothing but this copy, and the
-// allocation behind the copy's source is used only by ops of the same block, so
-// that writing the argument early is not seen by anyone.
+// Whether nobody can see that `target`, an argument, is written before the
+// copy. That holds when nothing but this copy touches the argument, and only
+// ops of the same block use the allocation that is copied.
 bool canWriteInPlace(memref::CopyOp copy, memref::AllocOp allocation) {
   auto target = dyn_cast<BlockArgument>(copy.getTarget());
   if (!target || !target.hasOneUse() ||

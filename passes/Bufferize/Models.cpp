@@ -1,3 +1,5 @@
+// Bufferization of each nn and qat op to a kernel.compute, and of the ops of
+// kernel and check.
 #include "passes/Bufferize/Models.h"
 
 #include "dialects/Check/Check.h"
@@ -13,7 +15,7 @@ using namespace mlir::bufferization;
 
 namespace {
 
-// Kernels walk plain row-major memory: a strided view is copied first.
+// Kernels read plain row-major memory, so a strided view is copied first.
 Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
   auto type = cast<MemRefType>(buffer.getType());
   if (type.getLayout().isIdentity())
@@ -29,8 +31,8 @@ Value makeContiguous(RewriterBase &rewriter, Location loc, Value buffer) {
   return copy;
 }
 
-// The operand whose first extent is the result's, where that is known at run
-// time only.
+// The operand whose first extent gives the first extent of the result, when
+// that is known only at run time.
 unsigned rowsOperand(Operation *op) {
   return isa<nibble::nn::TakeRowsOp, nibble::nn::BroadcastOp>(op) ? 1 : 0;
 }
@@ -125,8 +127,8 @@ struct KernelModel
   }
 };
 
-// The value is copied to the destination; ForwardCopies makes the copy
-// unnecessary where a kernel can write there.
+// Copies the value to the destination. ForwardCopies removes the copy if a
+// kernel can write to the destination directly.
 struct WriteStateModel
     : BufferizableOpInterface::ExternalModel<WriteStateModel,
                                              nibble::kernel::WriteStateOp> {
@@ -159,7 +161,7 @@ struct WriteStateModel
   }
 };
 
-// A check stays what it is, over buffers.
+// A check keeps its form, on buffers.
 template <typename Op>
 struct CheckModel : BufferizableOpInterface::ExternalModel<CheckModel<Op>, Op> {
   bool bufferizesToMemoryRead(Operation *, OpOperand &,
@@ -198,14 +200,10 @@ template <typename... Ops> void attach(MLIRContext *context) {
 
 void nibble::registerBufferizationModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, nn::NNDialect *) {
-    attach<nn::EmbeddingOp, nn::EmbeddingGradOp, nn::RMSNormOp,
-           nn::RMSNormGradOp, nn::LinearOp, nn::LinearInputGradOp,
-           nn::LinearWeightGradOp, nn::SumTokensOp, nn::RopeTableOp, nn::RopeOp,
-           nn::SwigluOp, nn::SwigluGradOp, nn::TakeRowsOp, nn::AttentionOp,
-           nn::AttentionGradOp, nn::CacheWriteOp, nn::RopeCacheWriteOp,
-           nn::PagedAttentionOp, nn::LogProbabilityOp, nn::LogProbabilityGradOp,
-           nn::SampleOp, nn::SumOp, nn::BroadcastOp, nn::SquareSumOp,
-           nn::AdamWOp, nn::LinearSwigluOp>(context);
+    attach<
+#define GET_OP_LIST
+#include "dialects/NN/NNOps.cpp.inc"
+        >(context);
     context->loadDialect<kernel::KernelDialect, memref::MemRefDialect>();
   });
   registry.addExtension(+[](MLIRContext *context, kernel::KernelDialect *) {

@@ -1,5 +1,5 @@
-// Teaches one-shot bufferization the ops of nn and qat: each becomes a
-// kernel.compute over buffers.
+// Bufferization of the ops of nn and qat: each becomes a kernel.compute on
+// buffers.
 #pragma once
 
 namespace mlir {

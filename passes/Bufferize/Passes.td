@@ -6,10 +6,11 @@
 include "mlir/Pass/PassBase.td"
 
 def DecomposeTensorsPass : Pass<"nibble-decompose-tensors", "::mlir::ModuleOp"> {
-  let summary = "Tensor ops without a form over buffers to ops that have one.";
+  let summary = "Decomposes tensor ops that have no form on buffers.";
   let description = [{
-    `linalg.softmax`, the Winograd transforms, `linalg.pack` and `linalg.unpack` become the ops that they are made of, `tensor.bitcast` an
-    elementwise `arith.bitcast`, `qat.straight_through` its body. What has no form over buffers after that is an error of nibble-bufferize-module, by name and place.
+    `linalg.softmax`, the Winograd transforms, `linalg.pack` and `linalg.unpack` become the ops that they consist of,
+    `tensor.bitcast` becomes an elementwise `arith.bitcast`, and `qat.straight_through` its body. An op that still has
+    no form on buffers is an error of nibble-bufferize-module, with its name and location.
 
     Example: `linalg.softmax dimension(1) ins(%x) outs(%y)` becomes a maximum, the exponentials of the differences, their sum and a division.
   }];
@@ -18,11 +19,12 @@ def DecomposeTensorsPass : Pass<"nibble-decompose-tensors", "::mlir::ModuleOp"> 
 }
 
 def BufferizeModulePass : Pass<"nibble-bufferize-module", "::mlir::ModuleOp"> {
-  let summary = "Tensors to buffers; each nn and qat op to one kernel.compute.";
+  let summary = "Turns tensors into buffers, and each nn and qat op into one kernel.compute.";
   let description = [{
-    Runs upstream's one-shot bufferization over the module and its function boundaries, with row-major buffers everywhere. Accumulators,
-    caches and optimizer states are updated in the buffer that came in, and their results are dropped from the function. State whose old
-    value is still read when the new one is there, so that it was made elsewhere, is copied to its buffer where the function ends.
+    Runs upstream's one-shot bufferization on the module and across function boundaries, with row-major buffers
+    everywhere. Accumulators, caches and optimizer states are updated in the buffer that came in, and their results
+    are dropped from the function. If a state's old value is still read after its new value exists, the new value is
+    made in another buffer. It is then copied to the state's buffer at the end of the function.
 
     Example: `nibble-opt layer.mlir --nibble-bufferize-module` turns `%y = nn.rms_norm %x, %w` into an allocation and
     `kernel.compute "nn.rms_norm" ins(%x, %w) outs(%y)`.
@@ -30,10 +32,11 @@ def BufferizeModulePass : Pass<"nibble-bufferize-module", "::mlir::ModuleOp"> {
 }
 
 def ForwardCopiesPass : Pass<"nibble-forward-copies", "::mlir::ModuleOp"> {
-  let summary = "Lets a kernel write where its result is copied to.";
+  let summary = "Lets a kernel write to the destination of a copy of its result.";
   let description = [{
-    An allocation that one kernel fills and that is then copied into a function argument which nothing else in the function touches is
-    replaced by that argument. So the optimizer update writes weights and packed codes in place, in one pass over memory.
+    An allocation that one kernel fills may be copied into a function argument that nothing else in the function
+    touches. The pass then replaces the allocation by the argument. So the optimizer update writes weights and packed
+    codes in place, in one pass over memory.
 
     Example: `%a = alloc; kernel.compute outs(%a); memref.copy %a, %weight` becomes `kernel.compute outs(%weight)`.
   }];

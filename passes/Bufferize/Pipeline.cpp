@@ -1,3 +1,4 @@
+// The order of the bufferization passes.
 #include "passes/Bufferize/Pipeline.h"
 
 #include "passes/Bufferize/Passes.h"
@@ -13,12 +14,12 @@ using namespace mlir;
 
 void nibble::buildBufferizePipeline(OpPassManager &pm) {
   pm.addPass(createDecomposeTensorsPass());
-  // Elementwise chains over tensors (objectives, imported linalg) become one
-  // loop each.
+  // Each elementwise chain on tensors (objectives, imported linalg) becomes one
+  // loop.
   pm.addNestedPass<func::FuncOp>(createConvertElementwiseToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createLinalgElementwiseOpFusionPass());
   pm.addPass(createCSEPass());
-  // Unused inits of linalg ops should not become allocations that are copied.
+  // Unused inits of linalg ops must not become allocations that are copied.
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addNestedPass<func::FuncOp>(
       bufferization::createEmptyTensorToAllocTensorPass());

@@ -1,4 +1,4 @@
-// From tensors to buffers: what every target begins with.
+// The pipeline from tensors to buffers, with which every target begins.
 #pragma once
 
 namespace mlir {
@@ -7,8 +7,8 @@ class OpPassManager;
 
 namespace nibble {
 
-// Leaves kernel.compute and linalg ops over row-major buffers, allocations
-// without owners.
+// Leaves kernel.compute and linalg ops on row-major buffers, and allocations
+// that nothing frees.
 void buildBufferizePipeline(mlir::OpPassManager &pm);
 
 // --nibble-bufferize

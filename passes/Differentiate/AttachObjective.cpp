@@ -1,4 +1,4 @@
-// nibble-attach-objective: logits and an objective become a loss.
+// nibble-attach-objective: computes the loss of an objective from logits.
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/Passes.h"
 
@@ -64,13 +64,14 @@ private:
                                                ArrayRef<Value> inputs,
                                                Value like, OpBuilder &builder);
 
-  // True of an objective on scalars, applied to every token alike.
+  // Whether the objective works on scalars and is applied to each token
+  // separately.
   bool perToken_ = true;
 };
 
 } // namespace
 
-// The file's text: a built-in name, or a path.
+// Loads the file of a built-in name or of a path.
 OwningOpRef<ModuleOp> AttachObjectivePass::load() {
   std::unique_ptr<llvm::MemoryBuffer> file;
   if (const Objective *builtin = builtinObjective(objective.getValue())) {
@@ -96,7 +97,7 @@ OwningOpRef<ModuleOp> AttachObjectivePass::load() {
 LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
   llvm::StringMap<arith::ConstantOp> constants;
   function.walk([&](arith::ConstantOp constant) {
-    if (auto name = constant->getAttrOfType<StringAttr>("option"))
+    if (auto name = constant->getAttrOfType<StringAttr>(kOptionAttr))
       constants[name.getValue()] = constant;
   });
   SmallVector<StringRef> given;
@@ -118,7 +119,7 @@ LogicalResult AttachObjectivePass::applyOptions(func::FuncOp function) {
                      << "' needs a number, not '" << value << "'";
     found->second.setValueAttr(FloatAttr::get(type, number));
   }
-  // What declares the option is not part of the program.
+  // The attributes that declare the option are not part of the program.
   for (auto &constant : constants)
     constant.second->setDiscardableAttrs(ArrayRef<NamedAttribute>());
   return success();
@@ -157,8 +158,8 @@ LogicalResult AttachObjectivePass::check(func::FuncOp function) {
   return success();
 }
 
-// The argument with this nn.input, or a new one before the parameters' end:
-// inputs come last, so that no number changes.
+// The argument with this nn.input, or a new one. New inputs come last, so that
+// no argument number changes.
 FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss,
                                                  StringRef name, Type type) {
   for (unsigned i = 0; i < loss.getNumArguments(); ++i) {
@@ -180,7 +181,7 @@ FailureOr<Value> AttachObjectivePass::inputNamed(func::FuncOp loss,
   return Value(loss.getArgument(position));
 }
 
-// The objective's results for all tokens, tensor<?xf32> each.
+// The objective's results for all tokens, each tensor<?xf32>.
 FailureOr<SmallVector<Value>>
 AttachObjectivePass::applyObjective(func::FuncOp function,
                                     ArrayRef<Value> inputs, Value like,
@@ -214,8 +215,8 @@ AttachObjectivePass::applyObjective(func::FuncOp function,
   return SmallVector<Value>(generic.getResults());
 }
 
-// A function behind `forward` that takes what it takes; its results come with
-// finish.
+// Creates a function after `forward` with the same arguments. finish() adds its
+// results.
 func::FuncOp AttachObjectivePass::begin(func::FuncOp forward, StringRef name) {
   auto made =
       func::FuncOp::create(forward.getLoc(), name, forward.getFunctionType());
@@ -238,7 +239,7 @@ void AttachObjectivePass::finish(func::FuncOp made, ArrayRef<Value> results,
     made.setResultAttr(i, nn::kOutputAttr, builder.getStringAttr(name));
 }
 
-// The logits of `forward` and the log-probability of the targets under them.
+// Computes the logits of `forward` and the log-probability of the targets.
 FailureOr<nn::LogProbabilityOp>
 AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
                                     OpBuilder &builder) {
@@ -261,8 +262,8 @@ AttachObjectivePass::logProbability(func::FuncOp made, func::FuncOp forward,
                                       logits->front(), *targets, *temperature);
 }
 
-// What training says to given tokens, without a gradient: for comparing with
-// the rollout and for reference weights.
+// Builds the log-probabilities of given tokens without a gradient, for
+// comparison with the rollout and for reference weights.
 LogicalResult AttachObjectivePass::buildLogProbability(func::FuncOp forward) {
   OpBuilder builder(&getContext());
   func::FuncOp made = begin(forward, "log_probability");
@@ -304,9 +305,10 @@ LogicalResult AttachObjectivePass::buildLoss(func::FuncOp forward,
   if (failed(terms))
     return failure();
 
-  // Every term counts mask * weight; the sums of the microbatches of a step add
-  // up to its means. A float32 sum of sums shows where the step was cut, so the
-  // rows are results too: added up one by one, they do not.
+  // Every term has the factor mask * weight, so that the sums over a step's
+  // microbatches add up to its means. A float32 sum of partial sums depends on
+  // the split. The rows are results as well: added one by one, they do not
+  // depend on it.
   SmallVector<Value> results, rows;
   SmallVector<std::string> names = {"loss"};
   for (Value term : *terms) {

@@ -1,4 +1,4 @@
-// nibble-build-update: the optimizer's update of every trained parameter.
+// nibble-build-update: builds the optimizer update of every trained parameter.
 #include "passes/Differentiate/Passes.h"
 #include "passes/Weights/Weights.h"
 
@@ -27,11 +27,11 @@ using namespace nibble;
 
 namespace {
 
-// A parameter that the step has a gradient of.
+// A parameter that has a gradient in the step.
 struct Trained {
   StringRef name;
   RankedTensorType weight;
-  // What it is quantized to; null when it is not.
+  // The type that it is quantized to; null when it is not quantized.
   qat::PackedType packed;
 };
 
@@ -63,7 +63,7 @@ private:
 
 } // namespace
 
-// The scheme under which `argument` is quantized here or in callees; null when
+// The scheme under which `argument` is quantized, here or in callees; null when
 // it is not.
 FailureOr<qat::SchemeAttr> BuildUpdatePass::schemeOf(BlockArgument argument,
                                                      SymbolTable &symbols) {
@@ -146,7 +146,8 @@ Value BuildUpdatePass::addArgument(func::FuncOp function, Type type,
   Builder builder(&getContext());
   auto attributes = builder.getDictionaryAttr(
       builder.getNamedAttr(attribute, builder.getStringAttr(name)));
-  // The last one: nothing behind it has to move, which is all that could fail.
+  // Insertion as the last argument cannot fail, because no argument has to
+  // move.
   LogicalResult inserted = function.insertArgument(
       function.getNumArguments(), type, attributes, function.getLoc());
   assert(succeeded(inserted) && "a new function takes any argument");
@@ -187,7 +188,8 @@ void BuildUpdatePass::buildUpdate(func::FuncOp function,
                                 "moment2:" + parameter.name);
     Value gradient = addArgument(function, wide, nn::kStateAttr,
                                  "gradient:" + parameter.name);
-    // Where the new weight and its packed form go: written, never read.
+    // Destinations of the new weight and its packed form, which are written and
+    // never read.
     addArgument(function, parameter.weight, nn::kStateAttr,
                 "weight:" + parameter.name);
     auto adamw =
@@ -208,7 +210,7 @@ void BuildUpdatePass::buildUpdate(func::FuncOp function,
   finish(function, results, names);
 }
 
-// sqrt of the sum of squares over all gradients, in the order of the
+// Square root of the sum of squares over all gradients, in the order of the
 // parameters.
 void BuildUpdatePass::buildNorm(func::FuncOp function,
                                 ArrayRef<Trained> parameters) {

@@ -1,8 +1,8 @@
-// nibble-differentiate: the step function of a forward function, by one reverse
-// sweep.
+// nibble-differentiate: builds the step function of a forward function by one
+// reverse sweep.
 //
-// The step is the forward function followed by its reverse sweep. Rules are in
-// *Gradients.cpp; calls of private functions become calls of their backward
+// The step is the forward function followed by its reverse sweep. The rules are
+// in *Gradients.cpp. Calls of private functions become calls of their backward
 // functions (FunctionGradients.h).
 #include "passes/Differentiate/FunctionGradients.h"
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -109,8 +109,8 @@ LogicalResult DifferentiatePass::chooseArguments(func::FuncOp forward) {
   return success();
 }
 
-// The gradient of what is returned: 1 of the first result, a scalar, or one
-// more argument for each float result.
+// Adds the gradients of the returned values: 1 for the first result, a scalar,
+// or one more argument for each float result.
 LogicalResult DifferentiatePass::addSeeds(func::FuncOp step,
                                           ValueRange returned,
                                           Gradients &gradients) {
@@ -207,8 +207,8 @@ LogicalResult DifferentiatePass::buildStep(func::FuncOp forward) {
       failed(reverseSweep(forwardOps, gradients)))
     return failure();
 
-  // Results: the forward's, then updated accumulators and the gradients of
-  // other arguments, in argument order.
+  // The results are those of the forward, then updated accumulators and the
+  // gradients of other arguments, in argument order.
   SmallVector<Value> results(terminator->getOperands());
   SmallVector<DictionaryAttr> resultAttributes;
   for (unsigned i = 0; i < results.size(); ++i)

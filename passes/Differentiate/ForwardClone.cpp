@@ -1,4 +1,5 @@
-// Copies of forward functions, and the dead code that a reverse sweep leaves.
+// Copies forward functions, and removes the dead code that a reverse sweep
+// leaves.
 #include "passes/Differentiate/FunctionGradients.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -65,7 +66,7 @@ LogicalResult simplifyForward(func::FuncOp function) {
   if (failed(applyPatternsGreedily(function, std::move(patterns))))
     return function.emitOpError()
            << "@" << function.getSymName() << " could not be simplified";
-  // linalg.softmax and its like, which have no body of their own.
+  // Ops such as linalg.softmax, which have no body of their own.
   SmallVector<linalg::AggregatedOpInterface> whole;
   function.walk([&](linalg::AggregatedOpInterface op) { whole.push_back(op); });
   IRRewriter rewriter(function.getContext());

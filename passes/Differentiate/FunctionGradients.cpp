@@ -1,5 +1,5 @@
-// Makes the backward function of each callee once, and splits forwards that
-// keep values for it.
+// Builds the backward function of each callee once, and splits off forwards
+// that keep values for it.
 #include "passes/Differentiate/FunctionGradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -15,7 +15,7 @@ using namespace mlir;
 
 namespace nibble {
 
-// "-,o,w,a|01": what tells one backward of a callee from another.
+// "-,o,w,a|01": the key that distinguishes the backward functions of a callee.
 static std::string keyOf(ArrayRef<GradientMode> arguments,
                          ArrayRef<bool> hasGradient) {
   std::string key;
@@ -72,7 +72,8 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee,
   SmallVector<Value> returned(terminator->getOperands());
   SmallVector<Operation *> forwardOps = opsOf(function);
   builder.setInsertionPoint(terminator);
-  // Stands between the halves: rules may replace forward ops, never this one.
+  // Marks the border between the halves: rules may replace forward ops, but
+  // never this one.
   Operation *middle =
       arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
 
@@ -151,7 +152,8 @@ FailureOr<Backward> FunctionGradients::build(func::FuncOp callee,
   return backward;
 }
 
-// Cheaper to do again than to keep, and needing nothing but arguments.
+// Whether recomputing the op is cheaper than keeping its result, and needs
+// nothing but arguments.
 static bool isRepeatable(Operation *op) {
   return isa<arith::ConstantOp, tensor::EmptyOp>(op) ||
          (isa<tensor::DimOp>(op) && isa<BlockArgument>(op->getOperand(0)));
@@ -194,7 +196,7 @@ func::FuncOp FunctionGradients::splitForward(func::FuncOp callee,
   forward.setFunctionType(builder.getFunctionType(
       copy->getArgumentTypes(), ValueRange(results).getTypes()));
 
-  // The backward takes them behind the callee's own arguments.
+  // The backward takes them after the callee's own arguments.
   unsigned position = callee.getNumArguments();
   for (Value value : kept) {
     if (failed(backward.insertArgument(position, value.getType(), {}, loc)))

@@ -1,4 +1,4 @@
-// Backward functions of callees, each made once.
+// Backward functions of callees. Each is made once.
 #pragma once
 
 #include "passes/Differentiate/Gradients.h"
@@ -11,34 +11,34 @@
 
 namespace nibble {
 
-// What a caller wants of an argument of a callee.
+// The gradient that a caller needs for an argument of a callee.
 enum class GradientMode {
   None,
-  Own,        // a gradient in the argument's type
-  Wide,       // a float32 gradient: the argument is computed from parameters
-  Accumulate, // the argument is a parameter: its accumulator comes in and goes
-              // out
+  Own,  // a gradient in the argument's type
+  Wide, // a float32 gradient: the argument is computed from parameters
+  // The argument is a parameter: its accumulator is passed in and returned.
+  Accumulate,
 };
 
-// A callee's backward takes the callee's arguments (and, without recomputation,
-// the values that `forward` keeps), then the gradients of the results that have
-// one, then accumulators. It returns one gradient or accumulator for each
-// argument that wants one, in argument order.
+// The backward of a callee takes the callee's arguments, then the gradients of
+// the results that have one, then accumulators. Without recomputation the
+// values that `forward` keeps follow the callee's arguments. It returns one
+// gradient or accumulator for each argument that needs one, in argument order.
 struct Backward {
   mlir::func::FuncOp function;
-  // The callee returning also what the backward needs; null when the backward
-  // computes it again.
+  // The callee, which also returns what the backward needs; null when the
+  // backward recomputes it.
   mlir::func::FuncOp forward;
 };
 
 class FunctionGradients {
 public:
-  // `recompute`: backward functions compute the callee's forward again from its
-  // arguments, so that nothing but those is kept between forward and backward.
+  // With `recompute`, backward functions recompute the callee's forward from
+  // its arguments, so that only those are kept between forward and backward.
   FunctionGradients(mlir::ModuleOp module, bool recompute)
       : module_(module), symbols_(module), recompute_(recompute) {}
 
-  // The backward of `callee` for these wishes. The same wishes give the same
+  // The backward of `callee` for these needs. The same needs give the same
   // function.
   llvm::FailureOr<Backward> get(mlir::func::FuncOp callee,
                                 llvm::ArrayRef<GradientMode> arguments,
@@ -46,15 +46,15 @@ public:
   mlir::func::FuncOp lookup(llvm::StringRef name) const {
     return symbols_.lookup<mlir::func::FuncOp>(name);
   }
-  // Adds `function` to the module, behind `after`, under its name or, where
-  // that is taken, another.
+  // Adds `function` to the module after `after`. If its name is taken, the
+  // function is renamed.
   void insert(mlir::func::FuncOp function, mlir::func::FuncOp after);
 
 private:
   llvm::FailureOr<Backward> build(mlir::func::FuncOp callee,
                                   llvm::ArrayRef<GradientMode> arguments,
                                   llvm::ArrayRef<bool> hasGradient);
-  // Cuts the forward half, all before `end`, off `backward`.
+  // Moves the forward half, all ops before `end`, out of `backward`.
   mlir::func::FuncOp splitForward(mlir::func::FuncOp callee,
                                   mlir::func::FuncOp backward,
                                   mlir::Operation *end,
@@ -66,23 +66,23 @@ private:
   std::map<std::pair<std::string, std::string>, Backward> made_;
 };
 
-// The body of `source` at `builder`, with its arguments replaced; calls of
-// public functions are written out, so that what remains is calls of private
-// ones, the units of recomputation. Returns what it returned. Failure, after an
-// error, when a function has no body or control flow.
+// Clones the body of `source` at `builder` with its arguments replaced, and
+// returns the values that it returned. Calls of public functions are inlined.
+// Calls of private functions remain, as the units of recomputation. Fails,
+// after an error, when a function has no body or control flow.
 llvm::FailureOr<llvm::SmallVector<mlir::Value>>
 cloneForward(mlir::func::FuncOp source, mlir::ValueRange arguments,
              mlir::OpBuilder &builder);
 
-// Folds what foreign front ends leave in loop bodies (an element packed into a
-// tensor and taken out again).
+// Folds what foreign front ends leave in loop bodies, such as an element that
+// is packed into a tensor and extracted again.
 llvm::LogicalResult simplifyForward(mlir::func::FuncOp function);
 
 // The ops of the function's only block, in order, without the terminator.
 llvm::SmallVector<mlir::Operation *> opsOf(mlir::func::FuncOp function);
 
-// Erases ops whose results nobody reads, calls of functions without effects
-// among them.
+// Erases ops whose results have no readers, including calls of functions
+// without effects.
 void eraseDeadCode(mlir::func::FuncOp function, mlir::SymbolTable &symbols);
 
 // The string attribute `name` of an argument, or "".

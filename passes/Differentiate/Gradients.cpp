@@ -13,9 +13,9 @@ using namespace mlir;
 
 namespace nibble {
 
-// Upstream's shape and arithmetic ops carry a parameter's gradient on in
-// float32; what an op of a model makes of a parameter (an embedding's rows) is
-// an activation.
+// Whether the gradient stays that of a parameter, in float32. This holds for
+// upstream's shape and arithmetic ops. What an op of a model makes from a
+// parameter, such as the rows of an embedding, is an activation.
 static bool keepsParameterLike(Operation *op) {
   StringRef dialect = op->getName().getDialectNamespace();
   return dialect == "tensor" || dialect == "linalg" || dialect == "arith" ||
@@ -118,7 +118,7 @@ void Gradients::accumulate(Value value, function_ref<Value(Value init)> build) {
   add(value, build(constantLike(builder_, location_, value, element, 0.0)));
 }
 
-// What to write instead of an op without a rule.
+// A suggestion what to write instead of an op without a rule.
 static StringRef adviceFor(Operation *op) {
   if (isa<scf::IfOp>(op))
     return "compute both sides and choose between them with arith.select";
@@ -135,7 +135,7 @@ static StringRef adviceFor(Operation *op) {
 LogicalResult reverseSweep(ArrayRef<Operation *> ops, Gradients &gradients) {
   for (Operation *op : llvm::reverse(ops)) {
     auto rule = dyn_cast<GradientOpInterface>(op);
-    // The gradient of an identity op's result went to its operand already.
+    // The gradient of an identity op's result went directly to its operand.
     if (rule && rule.getIdentityOperand())
       continue;
     if (llvm::none_of(op->getResults(),

@@ -1,11 +1,11 @@
-// The running state of one reverse sweep: which values need a gradient, and
-// what has arrived so far.
+// The state of one reverse sweep: which values need a gradient, and what has
+// arrived so far.
 //
-// Types. The gradient of a tensor of activations has the tensor's own type: a
-// bf16 activation has a bf16 gradient, rounded once by the rule that made it.
-// Inside a rule arithmetic is float32 (`wide`). The gradient of a parameter,
-// and of what is computed from parameters alone (a transposed weight), is
-// float32. The gradient of a scalar is float32, or float64 of a float64 scalar.
+// Types: The gradient of an activation tensor has the tensor's own type. A bf16
+// activation has a bf16 gradient, which the rule that made it rounded once.
+// Inside a rule arithmetic is float32 (`wide`). The gradient of a parameter, or
+// of a value computed from parameters alone (a transposed weight), is float32.
+// The gradient of a scalar is float32, or float64 for a float64 scalar.
 #pragma once
 
 #include "mlir/IR/Builders.h"
@@ -23,55 +23,55 @@ class FunctionGradients;
 class Gradients {
 public:
   // `functions` makes the backward of callees; null inside the body of a linalg
-  // op, where nothing is called.
+  // op, which contains no calls.
   Gradients(mlir::OpBuilder &builder, FunctionGradients *functions)
       : builder_(builder), functions_(functions) {}
 
-  // `value` wants a gradient, in its own type.
+  // Requests a gradient of `value` in its own type.
   void want(mlir::Value value) { needed_.insert(value); }
-  // `value` wants a gradient that continues `accumulator`, a float32 tensor of
-  // its shape.
+  // Requests a gradient of `value` that is added to `accumulator`, a float32
+  // tensor of its shape.
   void wantInto(mlir::Value value, mlir::Value accumulator);
-  // `value` wants a float32 gradient: it stands for a parameter whose
+  // Requests a float32 gradient of `value`, which represents a parameter whose
   // accumulator is elsewhere.
   void wantWide(mlir::Value value);
-  // `value`, a result of an op, wants no gradient whatever it is computed from:
-  // the gradient is known to be 0.
+  // Declares that the gradient of `value`, a result of an op, is 0, so that it
+  // is not computed.
   void setGradientZero(mlir::Value value) { zero_.insert(value); }
-  // Spreads the want forward over `ops`, in order: a float result of an op with
-  // a needed operand is needed.
+  // Propagates the requests forward over `ops`, in order: a float result of an
+  // op with a needed operand is needed.
   void propagate(llvm::ArrayRef<mlir::Operation *> ops);
 
   bool isNeeded(mlir::Value value) const { return needed_.contains(value); }
-  // True when `value` has an accumulator, itself or through an identity op.
+  // Whether `value` has an accumulator, itself or through an identity op.
   bool hasAccumulator(mlir::Value value) const {
     return accumulators_.contains(resolve(value));
   }
-  // True when the value's gradient is float32 whatever its type: a parameter,
-  // or computed from parameters alone.
+  // Whether the value's gradient is float32 whatever its type: it is a
+  // parameter, or computed from parameters alone.
   bool isParameterLike(mlir::Value value) const {
     return parameterLike_.contains(value);
   }
 
-  // The gradient that arrived at `value`, in gradientType(value); null when
-  // none did.
+  // The gradient that has arrived at `value`, in gradientType(value); null when
+  // there is none.
   mlir::Value of(mlir::Value value) const {
     return arrived_.lookup(resolve(value));
   }
-  // The value's accumulator as it stands; null when it has none.
+  // The current accumulator of the value; null when it has none.
   mlir::Value accumulatorOf(mlir::Value value) const {
     return accumulators_.lookup(resolve(value));
   }
 
-  // One more contribution, of any float element type. Ignored when nobody needs
-  // it.
+  // Adds a contribution of any float element type. Ignored when the gradient is
+  // not needed.
   void add(mlir::Value value, mlir::Value gradient);
-  // One more contribution by an op that continues a sum: `build(init)` returns
+  // Adds a contribution by an op that continues a sum. `build(init)` returns
   // init plus the contribution, both float32 of the value's shape. The init is
   // the accumulator, what has arrived so far, or zeros.
   void accumulate(mlir::Value value,
                   llvm::function_ref<mlir::Value(mlir::Value init)> build);
-  // Replaces the accumulator of `value` by a later one that a callee returned.
+  // Replaces the accumulator of `value` by the one that a callee returned.
   void setAccumulator(mlir::Value value, mlir::Value accumulator) {
     accumulators_[resolve(value)] = accumulator;
   }
@@ -80,12 +80,12 @@ public:
   mlir::OpBuilder &getBuilder() { return builder_; }
   FunctionGradients *getFunctions() { return functions_; }
 
-  // Ops made from here on stand at this location.
+  // Sets the location of the ops made from now on.
   void setLocation(mlir::Location where) { location_ = where; }
   mlir::Location getLocation() const { return location_; }
 
 private:
-  // The value that stands for this one's gradient: itself, or the operand of an
+  // The value that holds this one's gradient: itself, or the operand of an
   // identity op.
   mlir::Value resolve(mlir::Value value) const;
 
@@ -99,15 +99,15 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> accumulators_;
 };
 
-// True when `op` reads only the sizes of its operand, which have no gradient.
+// Whether `op` reads only the sizes of its operand, which have no gradient.
 bool readsSize(mlir::Operation *op);
 
-// The values from outside whose elements the regions of `op` read. A size alone
-// is no such reading.
+// The outside values whose elements the regions of `op` read. Reading a size
+// does not count.
 llvm::SetVector<mlir::Value> valuesReadInside(mlir::Operation *op);
 
-// Runs the rules of `ops` from last to first. Failure, after an error that
-// names the op, when one has no rule.
+// Runs the rules of `ops` from last to first. Fails, after an error that names
+// the op, when one has no rule.
 llvm::LogicalResult reverseSweep(llvm::ArrayRef<mlir::Operation *> ops,
                                  Gradients &gradients);
 

@@ -1,8 +1,8 @@
-// nibble-hoist-quantize: weights are quantized once per step, in the update.
+// nibble-hoist-quantize: quantizes weights once per step, in the update.
 //
-// A training step reads its weights and never writes them: they are the same in
-// every microbatch between two updates, and so is their fake-quant. The update
-// quantizes; the step reads the packed weight.
+// A training step reads its weights and never writes them. They are the same in
+// every microbatch between two updates, and so are their fake-quantized values.
+// The update quantizes, and the step reads the packed weight.
 #include "passes/Differentiate/Passes.h"
 #include "passes/Weights/Weights.h"
 
@@ -88,8 +88,8 @@ StringRef HoistQuantizePass::refusal(qat::FakeQuantOp op) {
   return {};
 }
 
-// The weight does not change between its uses: arguments are values, so only an
-// optimizer update inside the step could.
+// Checks that weights do not change between their uses. Arguments are values,
+// so only an optimizer update inside the step could change them.
 LogicalResult HoistQuantizePass::checkWeightsStay(func::FuncOp step,
                                                   SymbolTable &symbols) {
   for (func::FuncOp function : reachableFunctions(step, symbols)) {
@@ -105,8 +105,8 @@ LogicalResult HoistQuantizePass::checkWeightsStay(func::FuncOp step,
   return success();
 }
 
-// Where the module has an update, it writes every packed weight that the step
-// reads.
+// Checks that the update, if the module has one, writes every packed weight
+// that the step reads.
 LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step,
                                              SymbolTable &symbols) {
   auto update = symbols.lookup<func::FuncOp>(updateName);
@@ -123,7 +123,7 @@ LogicalResult HoistQuantizePass::checkUpdate(func::FuncOp step,
       continue;
     Type quantized = written.lookup(("packed:" + name.getValue()).str());
     if (!quantized && !written.contains(("weight:" + name.getValue()).str()))
-      continue; // not trained: packed once, when it is loaded
+      continue; // not trained: packed once, at loading
     if (quantized != type)
       return update.emitError()
              << "nibble-hoist-quantize: @" << updateName

@@ -6,40 +6,47 @@
 include "mlir/Pass/PassBase.td"
 
 def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
-  let summary = "A forward function to its training step, by reverse mode.";
+  let summary = "Builds the training step of a forward function, by reverse mode.";
   let description = [{
-    Makes `@train_step`: the forward function, then the gradients of its first result, a float scalar. Each op on the way from the
-    arguments in `wrt` to the loss gives its gradients through GradientOpInterface; one without a rule is an error that names it. Ops
-    that nothing in `wrt` reaches are left alone.
+    Makes `@train_step`: the forward function, followed by the gradients of its first result, a float scalar. Each op
+    on the way from the arguments in `wrt` to the loss provides its gradients through GradientOpInterface. An op
+    without a rule is an error that names it. Ops that do not depend on `wrt` are left alone.
 
-    For each parameter `p` (an argument with `nn.parameter`) the step takes an accumulator `nn.state = "gradient:p"`, float32 of the
-    parameter's shape, and returns it with this batch's gradient added, in place, by ops that continue a sum: cutting a batch into microbatches
-    does not change a bit. Other arguments named in `wrt` get a plain result `nn.output = "gradient:<name>"`. The gradient of a bf16 activation is a bf16
-    tensor. `qat.fake_quant` and `qat.straight_through` pass their gradient on unchanged (N8).
+    For each parameter `p`, an argument with `nn.parameter`, the step takes an accumulator `nn.state = "gradient:p"`,
+    float32 with the parameter's shape. It returns the accumulator with this batch's gradient added in place, by ops
+    that continue a sum. Splitting a batch into microbatches therefore does not change a bit. Other arguments in `wrt`
+    get a plain result `nn.output = "gradient:<name>"`. The gradient of a bf16 activation is a bf16 tensor.
+    `qat.fake_quant` and `qat.straight_through` pass their gradient on unchanged (N8).
 
-    A call of a private function is differentiated as one call of `@callee_backward`, made once for all calls alike, so that depth costs nothing.
-    With `recompute=layer` that function computes the forward again from the call's operands, and only those are kept between forward and
-    backward. With `recompute=none` the forward becomes `@callee_forward`, which returns what the backward needs as well. Calls of public
-    functions are written out.
+    A call of a private function is differentiated as one call of `@callee_backward`. All like calls share that
+    function, so depth costs no code. With `recompute=layer` the function recomputes the forward from the call's
+    operands, and only those are kept between forward and backward. With `recompute=none` the forward becomes
+    `@callee_forward`, which also returns what the backward needs. Calls of public functions are inlined.
 
-    Structured linalg ops, named or generic, are differentiated by their bodies and indexing maps: contractions, convolutions (strides,
-    dilations, groups, depth-wise), poolings, elementwise ops and reductions. A reduction is a sum, or a maximum or minimum, alone or with the
-    index of the chosen term as an integer result. A body may read tensors from outside by `tensor.extract` at computed indices (embedding,
-    index_select, gather); their gradients are loops that add at the index that was read. `tensor` ops that move elements, and `linalg.pack`
-    and `linalg.unpack`, move their gradients back. This covers what torch-mlir (`linalg-on-tensors`) and JAX write for linears, attention, norms, losses, poolings and
-    convolutions.
+    Structured linalg ops, named or generic, are differentiated by their bodies and indexing maps. That covers
+    contractions, convolutions (strides, dilations, groups, depth-wise), poolings, elementwise ops and reductions. A
+    reduction is a sum, or a maximum or minimum, alone or with the index of the chosen term as an integer result. A
+    body may read tensors from outside by `tensor.extract` at computed indices (embedding, index_select, gather);
+    their gradients are loops that add at the index that was read. `tensor` ops that move elements, and `linalg.pack`
+    and `linalg.unpack`, move their gradients back. This covers what torch-mlir (`linalg-on-tensors`) and JAX write
+    for linears, attention, norms, losses, poolings and convolutions.
 
-    Where a function has no derivative the gradient is PyTorch's. Terms of a plain maximum that are equal share the gradient; in a window the first
-    has it; beside an index result the term at that index has it. Two equal operands of `arith.maximumf` share it, unless only one needs a
-    gradient: that one has all of it, as a clamp at its bound. A power's gradient at 0 is 0 where the exponent makes it so. Roundings
-    (`math.floor`, `math.roundeven`, ...) have the gradient 0, with a warning.
+    Where a function has no derivative the gradient is PyTorch's:
 
-    A maximum that cancels out has no gradient: softmax, log_softmax, logsumexp and what is built of them do not depend on the maximum that
-    they subtract. The pass proves it by the ops that
-    the maximum flows into (passes/Differentiate/ShiftInvariance.h), and the gradient by the maximum is then exactly 0. Without a proof it is
-    computed.
+    - Equal terms of a plain maximum share the gradient. In a window the first term has it. With an index result the
+      term at that index has it.
+    - Two equal operands of `arith.maximumf` share it. If only one of them needs a gradient, it has all of it, as a
+      clamp at its bound.
+    - A power's gradient at 0 is 0 where the exponent makes it so.
+    - Roundings (`math.floor`, `math.roundeven`, ...) have the gradient 0, with a warning.
 
-    Errors name op and place: an op without a rule, another reduction (a product), an output map that writes an element twice.
+    A maximum that cancels out has no gradient: softmax, log_softmax, logsumexp and ops built from them do not depend
+    on the maximum that they subtract. The pass proves this from the ops that the maximum flows into
+    (passes/Differentiate/ShiftInvariance.h), and the gradient with respect to the maximum is then exactly 0. Without
+    a proof it is computed.
+
+    Errors name op and location. They are an op without a rule, an unsupported reduction (a product), and an output
+    map that writes an element twice.
 
     Example: `--nibble-differentiate="function=loss"` turns
 
@@ -57,9 +64,9 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"function", "function", "std::string", /*default=*/"\"loss\"", "the forward function">,
-    Option<"wrt", "wrt", "std::string", /*default=*/"\"parameters\"", "what to differentiate by: 'parameters', or 'args=<numbers>' as in args=0,2">,
-    Option<"resultFunction", "result-function", "std::string", /*default=*/"\"train_step\"", "name of the function made">,
-    Option<"recompute", "recompute", "std::string", /*default=*/"\"layer\"", "'layer': backward functions compute their forward again; 'none': the forward returns what they need">,
+    Option<"wrt", "wrt", "std::string", /*default=*/"\"parameters\"", "the arguments to differentiate with respect to: 'parameters', or 'args=<numbers>' as in args=0,2">,
+    Option<"resultFunction", "result-function", "std::string", /*default=*/"\"train_step\"", "name of the new function">,
+    Option<"recompute", "recompute", "std::string", /*default=*/"\"layer\"", "'layer': backward functions recompute their forward; 'none': the forward returns what they need">,
     Option<"seed", "seed", "std::string", /*default=*/"\"one\"", "'one': the first result's gradient is 1; 'arguments': the gradient of each float result is an argument">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
@@ -67,26 +74,33 @@ def DifferentiatePass : Pass<"nibble-differentiate", "::mlir::ModuleOp"> {
 }
 
 def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
-  let summary = "A function that gives logits to one that gives the loss of an objective.";
+  let summary = "Builds a function that returns the loss of an objective from one that returns logits.";
   let description = [{
-    Makes `@loss`: the body of the logits function, `nn.log_probability` of the targets under the temperature, the objective of each token, and
-    the sum of `objective * mask * weight`. An objective is a file that holds `func.func @objective`, differentiated like everything else; built in
-    are the files of lib/Objectives by their names (`grpo`), any other value is a path.
+    Makes `@loss`: the body of the logits function, `nn.log_probability` of the targets under the temperature, the
+    objective of each token, and the sum of `objective * mask * weight`. An objective is a file with `func.func
+    @objective`, differentiated like everything else. The files of lib/Objectives are built in under their names
+    (`grpo`); any other value is a path.
 
-    `@objective` works on `f32`, one token, or on `tensor<?xf32>`, all tokens of the batch, when a token's loss depends on its neighbours. Its
-    arguments are named by `nn.input`: `logp` and `entropy` are computed, what the logits function takes (`sequences`, ...) is that argument, and every
-    other name (`advantage`, `old_logp`, `reference_logp`, ...) becomes an input of `@loss`, as do `targets` (i32), `temperature`, `mask` and `weight`
-    (float32), all [T]. What the runtime gives for tokens that the mask leaves out must be finite. The first result is the loss, the
-    others are metrics named by `nn.output`, summed in the same way. An `arith.constant` with `option = "clip_low"` can be set by `options=`.
+    `@objective` works on `f32`, which is one token. When a token's loss depends on its neighbours, it works on
+    `tensor<?xf32>`, all tokens of the batch. Its arguments are named by `nn.input`:
 
-    `@loss` returns `loss`, `logp` [T], `entropy` [T], then the metrics. Beside it stands `@log_probability`, which takes what the logits function
-    takes, `targets` and `temperature`, and returns `logp` and `entropy`: the same op on the same logits, without a loss.
+    - `logp` and `entropy` are computed.
+    - The name of an input of the logits function (`sequences`, ...) stands for that argument.
+    - Every other name (`advantage`, `old_logp`, `reference_logp`, ...) becomes an input of `@loss`, [T].
+
+    `@loss` also takes `targets` (i32), `temperature`, `mask` and `weight` (float32), all [T]. Inputs must be finite
+    even for tokens that the mask leaves out. The first result of `@objective` is the loss. The others are metrics
+    named by `nn.output`, summed in the same way. `options=` sets an `arith.constant` with `option = "clip_low"`.
+
+    `@loss` returns `loss`, `logp` [T], `entropy` [T], then the metrics. The pass also makes `@log_probability` for
+    the same op on the same logits, without a loss. It takes the inputs of the logits function, `targets` and
+    `temperature`, and returns `logp` and `entropy`.
 
     Example: `--nibble-attach-objective="objective=grpo options=clip_high=0.28,kl=0.001"`.
   }];
   let options = [
     Option<"objective", "objective", "std::string", /*default=*/"\"sft\"", "a built-in objective, or the path of a file with @objective">,
-    Option<"function", "function", "std::string", /*default=*/"\"logits\"", "the function that gives the logits">,
+    Option<"function", "function", "std::string", /*default=*/"\"logits\"", "the function that returns the logits">,
     Option<"settings", "options", "std::string", /*default=*/"\"\"", "constants of the objective, as in clip_low=0.2,kl=0.001">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
@@ -94,14 +108,16 @@ def AttachObjectivePass : Pass<"nibble-attach-objective", "::mlir::ModuleOp"> {
 }
 
 def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
-  let summary = "The optimizer update and the gradient norm of a training step.";
+  let summary = "Builds the optimizer update and the gradient norm of a training step.";
   let description = [{
-    For every parameter `p` that the step accumulates a gradient of, `@update(hyper, ...)` takes the states `master:p`, `moment1:p`, `moment2:p` and
-    `gradient:p` and runs `nn.adamw`; `weight:p` is the state that receives the new weight. Where the step or what it calls quantizes the
-    parameter, `packed:p` receives `qat.quantize` of the new weight: from then on both training (nibble-hoist-quantize) and rollout read it.
-    `@gradient_norm` gives `norm`, the square root of the sum of squares of all gradients.
+    For every parameter `p` whose gradient the step accumulates, `@update(hyper, ...)` takes the states `master:p`,
+    `moment1:p`, `moment2:p` and `gradient:p`, and runs `nn.adamw`. The state `weight:p` receives the new weight. If
+    the step or a callee quantizes the parameter, `packed:p` receives `qat.quantize` of the new weight. Both training
+    (nibble-hoist-quantize) and rollout read it from then on. `@gradient_norm` returns `norm`, the square root of the
+    sum of squares of all gradients.
 
-    Runs after nibble-differentiate and before nibble-hoist-quantize, which takes the weight out of the step's arguments.
+    Run it after nibble-differentiate and before nibble-hoist-quantize, which removes the weight from the step's
+    arguments.
 
     Errors: a weight that is read under two schemes; a step without gradients.
 
@@ -122,17 +138,19 @@ def BuildUpdatePass : Pass<"nibble-build-update", "::mlir::ModuleOp"> {
 }
 
 def HoistQuantizePass : Pass<"nibble-hoist-quantize", "::mlir::ModuleOp"> {
-  let summary = "Quantize in the update, once per step, instead of in every forward and backward.";
+  let summary = "Quantizes in the update, once per step, instead of in every forward and backward.";
   let description = [{
-    The step, `@log_probability` beside it and the functions they call read a packed argument, under the parameter's name, where they read `qat.fake_quant` of a weight
-    argument: by definition the same bits. An argument that is read in other ways too stays beside the packed one. After nibble-fuse the linears and their
-    input gradients read the packed weight directly.
+    The pass works on the step, on `@log_probability` beside it and on the functions they call. Where they read
+    `qat.fake_quant` of a weight argument, they read a packed argument under the parameter's name instead, by
+    definition with the same bits. An argument with other readers stays beside the packed one. After nibble-fuse the
+    linears and their input gradients read the packed weight directly.
 
-    Proved before anything changes: the step is handed its weights as arguments and contains no update, so they are the same at every use until
-    `@update` runs; and `@update`, where the module has it, writes each packed weight that the step reads in the same type.
+    Before it changes anything, the pass proves two things. The step gets its weights as arguments and contains no
+    update, so they are the same at every use until `@update` runs. `@update`, if the module has it, writes each
+    packed weight that the step reads, in the same type.
 
-    What stays, with a remark: `qat.fake_quant` under a convention that is not exact (`slime`), where the weight trained on differs from the
-    packed one, and of a weight that is computed inside the step.
+    Two kinds of `qat.fake_quant` stay, with a remark. One has a convention that is not exact (`slime`), so that the
+    weight trained on differs from the packed one. The other rounds a weight that is computed inside the step.
 
     Example:
 

@@ -1,4 +1,4 @@
-// Walks from results back to maxima and proves which of them cancel out.
+// Follows values from maxima to results and proves which maxima cancel out.
 #include "passes/Differentiate/ShiftInvariance.h"
 
 #include "passes/Differentiate/Gradients.h"
@@ -16,7 +16,7 @@ namespace nibble {
 
 namespace {
 
-// How a value depends on the root m. The maps go to the indices of m's
+// How a value depends on the root m. The maps lead to the indices of m's
 // dimensions whose extent is not 1.
 struct Dependence {
   enum class Kind { None, Additive, Multiplicative, Unknown };
@@ -30,12 +30,12 @@ struct Dependence {
 using Kind = Dependence::Kind;
 using Lookup = function_ref<Dependence(Value)>;
 
-// Finds the forms of what is computed from one value.
+// Computes the forms of the values that depend on one root.
 class Walk {
 public:
   explicit Walk(Value root) : root_(root), block_(root.getParentBlock()) {}
 
-  // True when nothing that leaves `following`, the ops after the root's,
+  // Whether no value that leaves `following`, the ops after the root's op,
   // depends on the root.
   bool provesInvariance(ArrayRef<Operation *> following);
 
@@ -58,8 +58,8 @@ static bool isFloat(Value value) {
   return isa<FloatType>(getElementTypeOrSelf(value.getType()));
 }
 
-// The value that a block argument of a linalg op's body stands for; every other
-// value itself.
+// The operand that a block argument of a linalg op's body stands for; any other
+// value is returned unchanged.
 static Value outsideOf(Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value))
     if (auto op = dyn_cast_or_null<linalg::LinalgOp>(
@@ -83,8 +83,8 @@ static Value withoutRounding(Value value) {
   return value;
 }
 
-// The form that two values share, where a constant that has every form takes
-// the other's; Unknown when there is none.
+// The form that two values share. A constant that has every form takes the
+// other's. Unknown when there is no common form.
 static Dependence common(Value a, Value b, Lookup of) {
   Dependence left = of(a);
   Dependence right = of(b);
@@ -102,8 +102,8 @@ static Dependence common(Value a, Value b, Lookup of) {
   return {Kind::Unknown};
 }
 
-// Two values of one kind, where None counts as degree 0; the degree of the
-// second counts `sign` times.
+// Combines two values of one kind. None counts as degree 0, and the degree of
+// the second is multiplied by `sign`.
 static Dependence combined(Kind kind, const Dependence &a, const Dependence &b,
                            int64_t sign) {
   auto fits = [&](const Dependence &one) {
@@ -116,8 +116,8 @@ static Dependence combined(Kind kind, const Dependence &a, const Dependence &b,
                      : Dependence{kind, degree, a.exists() ? a.map : b.map};
 }
 
-// The form of the one result of an elementwise op, of scalars or of tensors.
-// Some operand depends on m.
+// The form of the result of an elementwise op on scalars or tensors. Some
+// operand depends on m.
 static Dependence transfer(Operation *op, Lookup of) {
   auto operand = [&](unsigned number) { return of(op->getOperand(number)); };
   if (isa<arith::ExtFOp, arith::TruncFOp>(op))
@@ -146,7 +146,7 @@ static Dependence transfer(Operation *op, Lookup of) {
 }
 
 // `map` with its dimensions replaced by `exprs` over `rank` dimensions; null
-// when it needs one that has no expression.
+// when it needs a dimension without an expression.
 static AffineMap replaceDimensions(AffineMap map, ArrayRef<AffineExpr> exprs,
                                    unsigned rank) {
   SmallVector<AffineExpr> replacements(exprs);
@@ -165,14 +165,14 @@ bool Walk::record(Value value, const Dependence &dependence) {
   if (!dependence.exists())
     return true;
   known_[value] = dependence;
-  // What a region reads by itself, and not as an operand of its op, is not
-  // followed.
+  // A value that a region reads directly, and not as an operand of its op, is
+  // not followed.
   return llvm::all_of(value.getUses(), [&](OpOperand &use) {
     return use.getOwner()->getBlock() == block_ || readsSize(use.getOwner());
   });
 }
 
-// Index i of an expanded dimension of extent 1 is 0, so a group with one other
+// An expanded dimension of extent 1 has index 0, so a group with one other
 // dimension has that dimension's index.
 bool Walk::visitReshape(Operation *op, ArrayRef<ReassociationIndices> groups,
                         Value expanded, bool expands) {
@@ -205,7 +205,7 @@ Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   Value init = op.getDpsInits()[number];
   Dependence dependence = inBody(yielded);
   if (dependence.is(Kind::Unknown)) {
-    // A sum over loops: the out, which no other op reads, plus a term.
+    // A sum over loops: an out that no other op reads, plus a term.
     Value out = body.getArgument(op.getNumDpsInputs() + number);
     auto sum = withoutRounding(yielded).getDefiningOp<arith::AddFOp>();
     if (!sum || known_.contains(init))
@@ -221,7 +221,7 @@ Dependence Walk::ofResult(linalg::LinalgOp op, unsigned number, Lookup inBody) {
   }
   if (!dependence.exists() || dependence.is(Kind::Unknown))
     return dependence;
-  // From the indices of the loops to those of the result.
+  // The map from loop indices to the indices of the result.
   AffineMap map = op.getIndexingMapMatchingResult(op->getResult(number));
   SmallVector<AffineExpr> exprs(op.getNumLoops());
   for (auto [position, expr] : llvm::enumerate(map.getResults()))
@@ -245,7 +245,7 @@ bool Walk::visitLinalg(linalg::LinalgOp op) {
     Dependence dependence = known_.lookup(operand.get());
     if (argument.use_empty())
       continue;
-    // An out holds what earlier iterations left.
+    // An out holds the result of earlier iterations.
     if (op.isDpsInit(&operand) &&
         (dependence.exists() || op.getNumReductionLoops() != 0))
       inBody[argument] = {Kind::Unknown};
@@ -276,7 +276,7 @@ bool Walk::visit(Operation *op) {
     return true;
   if (op->hasTrait<OpTrait::IsTerminator>())
     return false;
-  // No gradient goes through integers.
+  // Integers have no gradient.
   if (llvm::none_of(op->getResults(),
                     [](Value result) { return isFloat(result); }))
     return true;
@@ -325,7 +325,7 @@ static bool isExtremum(OpResult result) {
 }
 
 DenseSet<Value> findShiftInvariant(ArrayRef<Operation *> ops) {
-  // Extrema, and what is computed from them and constants alone.
+  // The candidates: extrema, and values computed from them and constants alone.
   DenseSet<Value> tried, invariant;
   for (auto [number, op] : llvm::enumerate(ops)) {
     SmallVector<Value> sources;
@@ -340,7 +340,7 @@ DenseSet<Value> findShiftInvariant(ArrayRef<Operation *> ops) {
         !sources.empty() && llvm::all_of(sources, [&](Value source) {
           return tried.contains(source);
         });
-    // Nobody asks for the gradient of what is computed from these.
+    // The gradient of a value computed from these sources is not needed.
     if (isDerived && llvm::all_of(sources, [&](Value source) {
           return invariant.contains(source);
         }))

@@ -1,5 +1,5 @@
-// nibble-fuse: packed weights and additions into linears, without changing a
-// bit.
+// nibble-fuse: moves packed weights and additions into linears, without
+// changing a bit.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/Fuse/Passes.h"
@@ -26,8 +26,8 @@ using namespace nibble;
 
 namespace {
 
-// What a linear is asked for beyond its definition (hopper.splits) holds for
-// what takes its place.
+// Overrides on a linear, such as hopper.splits, also hold for the op that
+// replaces it.
 template <typename LinearOp>
 void replaceKeepingAttributes(PatternRewriter &rewriter, Operation *op,
                               Operation *linear, LinearOp fused) {
@@ -73,7 +73,7 @@ public:
   }
 };
 
-// N6: a decoded weight lies on its grid already.
+// N6: a decoded weight is on its grid already.
 class DropFakeQuantOfDequantized final
     : public OpRewritePattern<qat::FakeQuantOp> {
 public:
@@ -97,12 +97,12 @@ public:
   }
 };
 
-// The operand of an addition that a linear made for it alone; the other operand
-// becomes what is added.
+// The operand of the addition that is a linear without other users. `other`
+// becomes the other operand.
 template <typename LinearOp>
 LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
-  for (unsigned i : {1, 0}) { // of two linears the later one: the residual
-                              // comes first where people write it
+  // If both are linears take the later: a residual is usually written first.
+  for (unsigned i : {1, 0}) {
     auto linear = add->getOperand(i).getDefiningOp<LinearOp>();
     if (!linear || !linear->hasOneUse() || linear.getResidual() ||
         linear->getBlock() != add->getBlock())
@@ -113,9 +113,9 @@ LinearOp linearAddedTo(arith::AddFOp add, Value &other) {
   return {};
 }
 
-// y = E(E(sum) + residual) both ways; an addition in float32 commutes bit for
-// bit. The new linear stands where the addition stood, so that the residual
-// exists by then.
+// Both forms compute y = E(E(sum) + residual), and float32 addition commutes
+// bit for bit. The new linear replaces the addition, so it comes after the
+// definition of the residual.
 template <typename LinearOp>
 class AddResidualInLinear final : public OpRewritePattern<arith::AddFOp> {
 public:
@@ -145,7 +145,7 @@ public:
   }
 };
 
-// A vector added to every row.
+// Moves a vector that is added to every row into the linear.
 class AddBiasInLinear final : public OpRewritePattern<arith::AddFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -184,8 +184,8 @@ public:
   using FusePassBase::FusePassBase;
 
   void runOnOperation() override {
-    // Equal ops first: a linear with two uses would otherwise be two linears
-    // with one each.
+    // First merge equal ops: otherwise a linear with two uses could look like
+    // two linears with one use each.
     IRRewriter rewriter(&getContext());
     DominanceInfo dominance(getOperation());
     eliminateCommonSubExpressions(rewriter, dominance, getOperation());

@@ -6,14 +6,16 @@
 include "mlir/Pass/PassBase.td"
 
 def FusePass : Pass<"nibble-fuse", "::mlir::ModuleOp"> {
-  let summary = "Fuse what stays bit for bit the same: packed weights and additions into linears.";
+  let summary = "Fuses packed weights and additions into linears, bit for bit the same.";
   let description = [{
-    - A linear, or the input gradient of one, over `qat.dequantize` reads the packed weight itself (`qat.linear`).
+    - A linear or its input gradient reads a packed weight itself (`qat.linear`), instead of the result of
+      `qat.dequantize`.
     - `qat.fake_quant` of a dequantized weight of its own scheme is the weight (N6).
-    - The addition of a residual, or of a bias to every row, becomes the linear's own, which rounds where the addition would have.
+    - The addition of a residual, or of a bias to every row, moves into the linear's epilogue, which rounds where the
+      addition did.
     - Equal ops are computed once.
 
-    What it leaves behind has no free-standing dequantize that feeds a matmul.
+    Afterwards no free-standing dequantize feeds a matmul.
 
     Example:
 

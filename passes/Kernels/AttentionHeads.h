@@ -1,4 +1,4 @@
-// The heads of an attention op, as every target's kernels read them.
+// The heads of an attention op, as the kernels of every target use them.
 #pragma once
 
 #include <cstdint>

@@ -1,11 +1,11 @@
-// exp, log, sin and cos as polynomials: what a program computes never depends
-// on a C library or on a compiler's choice.
+// exp, log, sin and cos as polynomials, so that results never depend on a C
+// library or on a compiler's choice.
 //
 // Each uses fused multiply-adds where it says fma and one rounding per
 // operation elsewhere. The coefficients are minimax fits (Remez exchange, 50
-// digits), rounded once to the type they are used in. Errors were measured
-// against float64 over the float32 numbers: exp < 1.0 ulp, log < 0.83 ulp, sine
-// and cosine < 0.501 ulp.
+// digits), rounded once to the type in which they are used. Errors were
+// measured against float64 on float32 numbers: exp < 1.0 ulp, log < 0.83 ulp,
+// sine and cosine < 0.501 ulp.
 #include "passes/Kernels/Elementary.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -49,7 +49,7 @@ struct Shaped {
   Value fma(Value x, Value y, Value z) const {
     return math::FmaOp::create(b, x, y, z);
   }
-  // c[0] + c[1] x + ... by Horner's rule, one fma a step.
+  // c[0] + c[1] x + ... by Horner's rule, with one fma per step.
   Value polynomial(Value x, Type element, ArrayRef<double> coefficients) const {
     Value sum = real(element, coefficients.back());
     for (double c : llvm::reverse(coefficients.drop_back()))
@@ -67,11 +67,11 @@ struct Shaped {
 } // namespace
 
 // exp(x) = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r +
-// r^2 q(r). Above 89 the result overflows to infinity by itself; a NaN passes
-// the comparisons and stays one. 2^n is applied in two factors, so that results
-// below the normal range are rounded once instead of lost. What is smaller than
-// that is chosen to be 0 rather than computed: a product that underflows costs
-// the CPU a hundred cycles, and masked scores of attention are all such.
+// r^2 q(r). Above 89 the result overflows to infinity without a check. A NaN
+// passes the comparisons and stays NaN. 2^n is applied in two factors, so that
+// subnormal results are rounded once instead of lost. Smaller results are set
+// to 0 instead of computed: a product that underflows costs the CPU a hundred
+// cycles, and all masked scores of attention are such products.
 Value exp(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type();
@@ -108,9 +108,10 @@ Value exp(ImplicitLocOpBuilder &b, Value x) {
   return s.choose(vanishes, zero, p);
 }
 
-// x = 2^e m with m in [sqrt(1/2), sqrt(2)), g = m - 1, u = g / (2 + g), log(1 +
-// g) = 2 atanh(u) = g - h + u (h + R) with h = g^2 / 2 and R the series of 2
-// atanh(u) / u beyond its first term. 0 gives -infinity, negative numbers NaN.
+// x = 2^e m with m in [sqrt(1/2), sqrt(2)). With g = m - 1, u = g / (2 + g) and
+// h = g^2 / 2, log(1 + g) = 2 atanh(u) = g - h + u (h + R). R is the series of
+// 2 atanh(u) / u beyond its first term. 0 gives -infinity, and negative numbers
+// give NaN.
 Value log(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type();
@@ -119,7 +120,7 @@ Value log(ImplicitLocOpBuilder &b, Value x) {
   Value zero = s.real(f, 0.0);
   Value infinity = s.real(f, INFINITY);
 
-  // Numbers below the normal range are brought into it.
+  // Scale subnormal numbers into the normal range.
   Value tiny = s.compare(arith::CmpFPredicate::OLT, x, s.real(f, 0x1p-126));
   Value y = s.choose(tiny, arith::MulFOp::create(b, x, s.real(f, 0x1p23)), x);
   Value bits = s.bits(y, i);
@@ -157,10 +158,10 @@ Value log(ImplicitLocOpBuilder &b, Value x) {
                   result);
 }
 
-// The angle minus n quarter turns, in float64 with the quarter turn in two
-// parts, then the sine or cosine polynomial that the quadrant asks for. Float64
-// holds 2^24 quarter turns with 29 bits to spare, so one rounding to float32 is
-// all that is left.
+// The angle minus n quarter turns is computed in float64, with the quarter turn
+// in two parts. Then the quadrant selects the sine or cosine polynomial.
+// float64 holds 2^24 quarter turns with 29 bits to spare, so only the rounding
+// to float32 is left.
 std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Shaped s{b, x.getType()};
   Type f = b.getF32Type();
@@ -186,8 +187,8 @@ std::pair<Value, Value> sinCos(ImplicitLocOpBuilder &b, Value x) {
   Value cosine = s.fma(arith::MulFOp::create(b, t, t), c,
                        s.fma(t, s.real(d, -0.5), s.real(d, 1.0)));
 
-  // Quadrant n mod 4: odd ones swap the two, the second and third turn the
-  // sine's sign, the first and second the cosine's.
+  // Quadrant n mod 4: odd quadrants swap sine and cosine. The second and third
+  // negate the sine, the first and second the cosine.
   Value quadrant = s.bits(z, i);
   auto hasBit = [&](Value value, int64_t bit) -> Value {
     Value masked = arith::AndIOp::create(b, value, s.integer(i, bit));

@@ -1,3 +1,4 @@
+// Builds float32 and integer arithmetic, loops and branches for every target.
 #include "passes/Kernels/Emitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -164,7 +165,7 @@ SmallVector<Value> Emitter::loop(Value lower, Value upper, Value step,
   setInsertionPointToStart(loop.getBody());
   SmallVector<Value> next =
       body(loop.getInductionVar(), loop.getRegionIterArgs());
-  // Without carried values the builder has made the terminator.
+  // Without carried values the builder has created the terminator.
   if (!init.empty())
     scf::YieldOp::create(*this, next);
   return SmallVector<Value>(loop.getResults());

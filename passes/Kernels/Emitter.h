@@ -1,6 +1,6 @@
-// What the emitters of all targets share: a builder of float32 arithmetic,
-// integers of one type, loops and branches. A formula that is written with it
-// (Formulas.h, Grid.h) is the same on every target.
+// The common part of all targets' emitters: a builder of float32 arithmetic,
+// integers of one type, loops and branches. A formula that uses it (Formulas.h,
+// Grid.h) is the same on every target.
 #pragma once
 
 #include "passes/Kernels/Elementary.h"
@@ -21,40 +21,41 @@ public:
   Value i32(int64_t value);
   Value f32(double value); // rounded to float32
   // A constant of the type of `like`: an index, an integer, a float, or a
-  // vector with it in each element.
+  // vector with the value in each element.
   Value like(Value like, double value);
 
-  // float32, scalars or vectors; one rounding each.
+  // float32 scalars or vectors. Each operation rounds once.
   Value add(Value a, Value b);
   Value sub(Value a, Value b);
   Value mul(Value a, Value b);
   Value div(Value a, Value b);          // IEEE
   Value fma(Value a, Value b, Value c); // a * b + c
-  Value max(Value a, Value b);          // of numbers that are not NaN
+  Value max(Value a, Value b);          // neither may be NaN
   Value min(Value a, Value b);
   Value neg(Value a);
   Value sqrt(Value a); // IEEE
   Value isZero(Value a);
-  // Elementary functions, by the polynomials of Elementary.h: the same bits in
-  // every program and on every target.
+  // Elementary functions, by the polynomials of Elementary.h, with the same
+  // bits in every program and on every target.
   Value exp(Value x) { return elementary::exp(*this, x); }
   Value log(Value x) { return elementary::log(*this, x); }
   std::pair<Value, Value> sinCos(Value x) {
     return elementary::sinCos(*this, x);
   }
 
-  // To float32 from another float; float32 and integers stay. And back, to
-  // nearest even; nothing happens where `element` is no float.
+  // `widen` converts another float to float32 and keeps float32 and integers.
+  // The inverse rounds to nearest even; it does nothing if `element` is not a
+  // float.
   Value widen(Value x);
   Value round(Value x, Type element);
-  // Rounds to the element type and widens again: what a store and a load do.
+  // Rounds to the element type and widens again, as a store and a load do.
   Value roundTo(Value x, Type element) { return widen(round(x, element)); }
   // The bits of float32 numbers as i32, and back.
   Value bitsOf(Value floats);
   Value floatsOf(Value bits);
 
-  // Integers of one type, scalars or vectors; constants fold. Division and
-  // comparisons are unsigned.
+  // Integers of one type, scalars or vectors. Constants are folded. Division
+  // and comparisons are unsigned.
   Value addI(Value a, Value b);
   Value subI(Value a, Value b);
   Value mulI(Value a, Value b);
@@ -69,9 +70,9 @@ public:
   Value equal(Value a, Value b);
   Value select(Value condition, Value a, Value b);
 
-  // Loops over [lower, upper). A body gets the induction value (of the type of
-  // `lower`); with `init` it also gets carried values and returns the next
-  // ones.
+  // Loops over [lower, upper). The body gets the induction value, of the type
+  // of `lower`. With `init` it also gets the carried values and returns the
+  // next ones.
   using Body = llvm::function_ref<void(Value)>;
   using CarryingBody =
       llvm::function_ref<llvm::SmallVector<Value>(Value, mlir::ValueRange)>;
@@ -92,8 +93,8 @@ protected:
 
 // Element type of a buffer.
 mlir::Type elementOf(mlir::Value memref);
-// Last extent of a buffer, which is known at compile time for every buffer that
-// is no plain list of tokens.
+// Last extent of a buffer. It is static for every buffer except plain lists of
+// tokens.
 int64_t columnsOf(mlir::Value memref);
 
 } // namespace nibble::kernels

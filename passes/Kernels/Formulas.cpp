@@ -1,3 +1,5 @@
+// Builds the formulas of SwiGLU, rotary embedding, norms, log-probability and
+// AdamW.
 #include "passes/Kernels/Formulas.h"
 
 #include <cfloat>

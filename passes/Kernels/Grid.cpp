@@ -1,3 +1,4 @@
+// Builds scales, codes and values of the quantization grid.
 #include "passes/Kernels/Grid.h"
 
 #include "lib/Numerics/compressed_tensors.h"
@@ -54,12 +55,12 @@ Value Grid::roundQuotient(Value quotients) const {
       b_.like(rounded, numerics::kCompressedTensorsHighest));
 }
 
-// By the rule: one division for each element. A scale of zero gives NaN and
-// infinities, whose code is that of zero.
+// The rule: one division per element. A scale of zero gives NaN and infinities,
+// which are mapped to the code of zero.
 Value Grid::divide(Value numbers, Value scale) const {
   Value divisor = spread(scale, numbers);
   Value quotient = b_.div(numbers, divisor);
-  if (isCompressedTensors()) // whose scale is never zero
+  if (isCompressedTensors()) // its scale is never zero
     return b_.bitsOf(
         b_.add(roundQuotient(quotient), b_.like(quotient, magic())));
   if (!isFp8())
@@ -71,21 +72,23 @@ Value Grid::divide(Value numbers, Value scale) const {
                  : b_.bitsOf(b_.add(quotient, b_.like(quotient, magic())));
 }
 
-// The same code by the reciprocal of a bf16 scale. Numbers and scale have eight
-// significant bits, so that a quotient is a half-way point of the codes or at
-// least 2^-10 away from one. 3072 + x / s, rounded once to a multiple of 2^-12,
-// is off by less than 2^-12 and exact at half-way points, which the second
-// rounding then treats as the division would. An ordinary scale, amax / 7 or
-// amax / 127 rounded to eight bits, is at most a part in 2^8 too small:
-// quotients stay below 7.03 and 127.497, which round to codes without a clamp.
-// An approximate reciprocal is near enough: 7.03 or 127.497 of its units in the
-// last place are less than half of what the first rounding keeps.
+// Computes the same code with the reciprocal of a bf16 scale.
 //
-// The convention compressed_tensors rounds the quotient to bf16. Between two
-// bf16 numbers lies one of nine significant bits, which no quotient of two
-// numbers of eight bits is: it is at least a part in 2^17 away. The product
-// with the reciprocal is off by less than a part in 2^22 and is rounded to the
-// same bf16.
+// Numbers and scale have eight significant bits. So a quotient is a half-way
+// point between codes, or at least 2^-10 away from one. 3072 + x / s, rounded
+// once to a multiple of 2^-12, has an error below 2^-12 and is exact at
+// half-way points. The second rounding then treats those as the division would.
+// An ordinary scale is amax / 7 or amax / 127 rounded to eight bits, so it is
+// too small by at most a part in 2^8. Quotients therefore stay below 7.03 and
+// 127.497, which round to codes without a clamp. An approximate reciprocal is
+// accurate enough: 7.03 or 127.497 of its units in the last place are less than
+// half of the first rounding's unit.
+//
+// The convention compressed_tensors rounds the quotient to bf16. The midpoint
+// of two neighbouring bf16 numbers has nine significant bits, and no quotient
+// of two eight-bit numbers equals it: each is at least a part in 2^17 away. The
+// product with the reciprocal has an error below a part in 2^22, so it rounds
+// to the same bf16.
 Value Grid::multiply(Value numbers, Value reciprocal) const {
   if (isCompressedTensors()) {
     Value rounded = roundQuotient(b_.mul(numbers, spread(reciprocal, numbers)));
@@ -116,8 +119,8 @@ Value Grid::encodeE4M3(Emitter &b, Value numbers) {
   Value odd = b.andI(b.shrI(magnitude, number(20)), number(1));
   Value rounded = b.addI(b.addI(magnitude, number(0x7FFFF)), odd);
   Value normal = b.subI(b.shrI(rounded, number(20)), number(120 << 3));
-  // Below 2^-6 a code counts in steps of 2^-9: adding 1.5 * 2^14 puts that step
-  // at the last place.
+  // Below 2^-6 codes are multiples of 2^-9. Adding 1.5 * 2^14 shifts that step
+  // to the last place.
   Value shifted =
       b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, 0x1.8p14f)));
   Value tiny = b.andI(shifted, number(0xF));
@@ -129,8 +132,8 @@ Value Grid::encodeE4M3(Emitter &b, Value numbers) {
   return b.orI(code, sign);
 }
 
-// A normal code has exponent and mantissa where a float32 has them, but for the
-// difference of the exponents' biases; a subnormal one counts steps of 2^-9.
+// A normal code has exponent and mantissa in the positions of a float32, with
+// another exponent bias. A subnormal code counts steps of 2^-9.
 Value Grid::decodeE4M3(Emitter &b, Value codes) {
   auto number = [&](int32_t value) { return b.like(codes, value); };
   Value sign = b.shlI(b.andI(codes, number(0x80)), number(24));

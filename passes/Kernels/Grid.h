@@ -1,6 +1,6 @@
 // The grid in a kernel: scale, code and value of a weight (N3 to N5 and the
-// other schemes), spelled once for all targets. lib/Numerics/grid.h says the
-// same of plain numbers, and the bits are the same.
+// other schemes), written once for all targets. lib/Numerics/grid.h does the
+// same for plain numbers, with the same bits.
 #pragma once
 
 #include "dialects/QAT/QAT.h"
@@ -10,16 +10,17 @@
 
 namespace nibble::kernels {
 
-// float32: a scalar, or a vector with one group's scale in each element.
+// A float32 scale: a scalar, or a vector with a group's scale in each element.
 struct GridScale {
-  mlir::Value used;   // divides; multiplies in the weight that is trained on
-  mlir::Value stored; // what the packed weight keeps: a bf16 number in float32
-                      // (fp8: the float32 itself), the same as `used` but for
-                      // the convention slime
+  // Divides, and multiplies in the weight that is trained on.
+  mlir::Value used;
+  // The scale that the packed weight stores: a bf16 number in float32 (fp8: the
+  // float32 itself). It equals `used` except for the convention slime.
+  mlir::Value stored;
 };
 
-// A target derives from it and says how it divides, rounds and spreads a
-// scalar; the results are the same bits however it does so.
+// A target derives from it and defines how to divide, round and spread a
+// scalar. The results must have the same bits on every target.
 class Grid {
 public:
   using Value = mlir::Value;
@@ -29,49 +30,51 @@ public:
 
   bool isInt4() const { return scheme_.getKind() == qat::Kind::kInt4; }
   bool isFp8() const { return scheme_.getKind() == qat::Kind::kFp8; }
-  // Whether the code of a bf16 number may be had by the reciprocal of an
+  // Whether the code of a bf16 number can be computed with the reciprocal of an
   // ordinary scale.
   bool hasReciprocals() const {
     return !isFp8() && scheme_.getConvention() != qat::Convention::kSlime;
   }
 
-  // The largest magnitude (>= 0, float32) to the scale of the group or block.
+  // The scale of a group or block from its largest magnitude (>= 0, float32).
   GridScale scaleOf(Value largest) const;
 
-  // How far a float32 scale is above the least ordinary one, as an integer;
-  // ordinary scales are below kOrdinaryRange. The reciprocal of a scale near
-  // the ends of the range is no normal number.
+  // The distance of a float32 scale above the smallest ordinary one, as an
+  // integer. Ordinary scales have a distance below kOrdinaryRange. Near the
+  // ends of the range the reciprocal of a scale is not a normal number.
   Value aboveOrdinary(Value scale) const;
   static constexpr int32_t kLeastOrdinary = std::bit_cast<int32_t>(0x1p-120f);
   static constexpr int32_t kOrdinaryRange =
       std::bit_cast<int32_t>(0x1p120f) - kLeastOrdinary;
 
-  // Codes of a vector of float32 numbers with one scale (scalar), as i32: by
-  // the rule, and by the reciprocal (scalar) of an ordinary scale. int4 gives
-  // u = q + 8 and int8 q, each as 1.5 * 2^23 + it in the bits of a float32, so
-  // that the low bits are the code; fp8 gives the E4M3 byte.
+  // Codes of a vector of float32 numbers, as i32. `divide` follows the rule
+  // with one scalar scale; `multiply` uses the scalar reciprocal of an ordinary
+  // scale. int4 gives u = q + 8 and int8 gives q. Both are added to 1.5 * 2^23
+  // in the bits of a float32, so that the low bits are the code. fp8 gives the
+  // E4M3 byte.
   Value divide(Value numbers, Value scale) const;
   Value multiply(Value numbers, Value reciprocal) const;
-  // What divide and multiply add to the int4 code u.
+  // The bits that divide and multiply add to the int4 code u.
   static constexpr int32_t kAboveCode = std::bit_cast<int32_t>(0x1.8p23f);
 
-  // What such codes stand for with a scale (scalar): float32 numbers that are
-  // bf16 (N5).
+  // The values of such codes with one scalar scale, as float32 numbers that are
+  // exact in bf16 (N5).
   Value valuesOf(Value codes, Value scale) const;
-  // E4M3 of float32 numbers that are not NaN, to nearest even; magnitudes above
-  // 448 become 448. And back, exactly; 0x7F is NaN.
+  // `encode` converts float32 numbers that are not NaN to E4M3, to nearest
+  // even; magnitudes above 448 become 448. `decode` is exact; 0x7F is NaN.
   static Value encodeE4M3(Emitter &b, Value numbers);
   static Value decodeE4M3(Emitter &b, Value codes);
 
 protected:
-  // `scalar` in each element of a vector like `numbers`.
+  // A vector like `numbers` with `scalar` in each element.
   virtual Value spread(Value scalar, Value numbers) const = 0;
-  // Whether a scale is zero, as a condition that selects vectors; `spread` is
+  // Whether a scale is zero, as a condition that selects vectors. `spread` has
   // the scale in each element.
   virtual Value isZero(Value scale, Value spread) const = 0;
-  // largest / steps, rounded to bf16 by roundScale afterwards.
+  // largest / steps; roundScale rounds it to bf16 afterwards.
   virtual Value quotientOf(Value largest, float steps) const;
-  // float32 to the nearest bf16, as float32: of a scale, and of many numbers.
+  // float32 rounded to the nearest bf16, as float32: one scale, and many
+  // numbers.
   virtual Value roundScale(Value scale) const;
   virtual Value roundNumbers(Value numbers) const;
 
@@ -79,16 +82,16 @@ private:
   bool isCompressedTensors() const {
     return scheme_.getConvention() == qat::Convention::kCompressedTensors;
   }
-  // The largest code's magnitude where the convention is not
+  // The magnitude of the largest code, except for the convention
   // compressed_tensors.
   float highest() const {
     return scheme_.getKind() == qat::Kind::kInt8 ? 127.0f : 7.0f;
   }
-  // Adding 1.5 * 2^23 puts the unit at the last place of a float32, half to
-  // even; the eight of u = q + 8 is even as well.
+  // Adding 1.5 * 2^23 shifts the units digit to the last place of a float32,
+  // which rounds half to even. The 8 of u = q + 8 is even as well.
   float magic() const { return 0x1.8p23f + (isInt4() ? 8.0f : 0.0f); }
-  // Quotients of bf16 numbers by a bf16 scale to what is rounded for the code,
-  // by the convention compressed_tensors.
+  // For the convention compressed_tensors: rounds quotients of bf16 numbers by
+  // a bf16 scale before they become codes.
   Value roundQuotient(Value quotients) const;
 
 protected:

@@ -1,3 +1,5 @@
+// Checks that a kernel.compute matches its op, and finds the buffers of its
+// operands.
 #include "passes/Kernels/KernelOp.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -1,6 +1,5 @@
-// What the kernels of all targets share: an op over buffers, seen through the
-// op's own generated adaptor, and the table of the functions that write
-// kernels.
+// The common part of all targets' kernels: an op on buffers, seen through the
+// op's own generated adaptor, and the table of functions that write kernels.
 #pragma once
 
 #include "dialects/Kernel/Kernel.h"
@@ -14,9 +13,9 @@
 
 namespace nibble::kernels {
 
-// One kernel.compute and the buffers that stand for its operands and results
-// where the kernel is written: the op's own, or arguments of a function that it
-// is outlined to.
+// A kernel.compute and the buffers of its operands and results where the kernel
+// is written. They are the op's own buffers, or arguments of a function to
+// which it is outlined.
 struct KernelOp {
   mutable kernel::ComputeOp op;
   mlir::ValueRange inputs;
@@ -25,9 +24,9 @@ struct KernelOp {
   mlir::Location loc() const { return op.getLoc(); }
   // The buffer of a result of the op.
   mlir::Value result(unsigned i) const { return outputs[i]; }
-  // The type that an operand or result had as a tensor, asked by its buffer.
+  // The tensor type that the operand or result with this buffer had.
   mlir::Type tensorType(mlir::Value buffer) const;
-  // The same of a packed weight, which is a row of bytes as a buffer; null when
+  // The type of a packed weight, whose buffer is an array of bytes; null when
   // the buffer holds no packed weight.
   qat::PackedType packedType(mlir::Value buffer) const {
     return llvm::dyn_cast<qat::PackedType>(tensorType(buffer));
@@ -47,8 +46,8 @@ constexpr int fixedOperands(std::index_sequence<counts...>) {
   return found;
 }
 
-// The number of operands that the op's definition asks for; -1 when some are
-// optional or variadic.
+// The number of operands in the op's definition; -1 when some are optional or
+// variadic.
 template <typename Op> constexpr int operandsOf() {
   if constexpr (Op::template hasTrait<mlir::OpTrait::ZeroOperands>())
     return 0;
@@ -59,30 +58,30 @@ template <typename Op> constexpr int operandsOf() {
         std::integer_sequence<size_t, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>());
 }
 
-// Error unless `parameters` holds only attributes that the op has, and those of
-// other dialects ("hopper.tile").
+// Reports an error unless `parameters` holds only attributes of the op and
+// those of other dialects ("hopper.tile").
 llvm::LogicalResult checkNames(kernel::ComputeOp op,
                                llvm::ArrayRef<llvm::StringRef> names);
-// The buffers of all operands in the op's order: the next input, or for an
-// operand that a result continues in that result's buffer. Error unless they
-// are `operands` (-1: any number) and the results `results`.
+// The buffers of all operands in the op's order. Each is the next input, or the
+// buffer of the result that updates the operand in place. Reports an error
+// unless there are `operands` operands (-1: any number) and `results` results.
 llvm::FailureOr<llvm::SmallVector<mlir::Value>>
 orderOperands(const KernelOp &kernel, llvm::ArrayRef<nn::InPlacePair> inPlace,
               int operands, unsigned results);
 
-// Error unless the groups of operands, some of them optional, are as many
-// operands together.
+// Reports an error unless the sizes of the operand groups, some of them
+// optional, add up to the number of operands.
 llvm::LogicalResult checkSegments(kernel::ComputeOp op,
                                   llvm::ArrayRef<int32_t> sizes,
                                   size_t operands);
 
 } // namespace detail
 
-// The operands and attributes of an `Op` over buffers.
+// The operands and attributes of an `Op` on buffers.
 template <typename Op> class BufferView {
 public:
-  // Error, reported at the op, when the kernel.compute is no such op: a number
-  // of buffers or an attribute that the definition does not have.
+  // Reports an error at the op when the kernel.compute does not match `Op`, in
+  // its number of buffers or its attributes.
   static llvm::FailureOr<BufferView> of(const KernelOp &kernel) {
     kernel::ComputeOp op = kernel.op;
     BufferView view;
@@ -109,7 +108,7 @@ public:
     return view;
   }
 
-  // Reads this view, which must live as long.
+  // The adaptor refers to this view, which must outlive it.
   typename Op::Adaptor adaptor() const {
     return typename Op::Adaptor(mlir::ValueRange(operands_), attributes_,
                                 properties_);
@@ -137,13 +136,13 @@ private:
   Properties properties_;
 };
 
-// From ops to the functions that write their kernels. `Kernel` is a target's,
-// derived from KernelOp.
+// Maps ops to the functions that write their kernels. `Kernel` is a target's
+// type, derived from KernelOp.
 template <typename Kernel> class KernelTable {
 public:
   using Write = std::function<llvm::LogicalResult(Kernel &)>;
 
-  // write(kernel, op): the operands of `op` are buffers.
+  // write(kernel, op): the operands of the adaptor `op` are buffers.
   template <typename Op>
   void add(llvm::LogicalResult (*write)(Kernel &, typename Op::Adaptor)) {
     writers_[Op::getOperationName()] =
@@ -155,7 +154,8 @@ public:
     };
   }
 
-  // The function for ops of that name ("nn.rms_norm"), null when there is none.
+  // The function for the op of that name ("nn.rms_norm"); null when there is
+  // none.
   const Write *find(llvm::StringRef name) const {
     auto writer = writers_.find(name);
     return writer == writers_.end() ? nullptr : &writer->second;

@@ -1,3 +1,4 @@
+// The table of all kernels that run on any GPU.
 #include "passes/LowerToDevice/DeviceKernels.h"
 
 void nibble::device::addDeviceKernels(KernelTable &table) {

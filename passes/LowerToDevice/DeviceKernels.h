@@ -1,4 +1,4 @@
-// The kernels that need a GPU and nothing of one architecture. Each file adds
+// The kernels that run on any GPU, whatever its architecture. Each file adds
 // its own to the table.
 #pragma once
 
@@ -16,10 +16,10 @@ void addSampleKernels(KernelTable &table);
 void addCacheWriteKernels(KernelTable &table);
 void addRopeCacheWriteKernels(KernelTable &table);
 void addQuantizeKernels(KernelTable &table);
-// All of them.
+// Adds all of them.
 void addDeviceKernels(KernelTable &table);
 
-// Elementwise linalg over buffers.
+// Elementwise linalg on buffers.
 mlir::LogicalResult emitElementwise(KernelWriter &writer,
                                     mlir::linalg::LinalgOp op);
 

@@ -1,5 +1,5 @@
-// nibble-choose-packed-layout: gives each packed weight the order of codes that
-// its reader on the device wants.
+// nibble-choose-packed-layout: gives each packed weight the code order of its
+// reader on the device.
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToHopper/Passes.h"
 

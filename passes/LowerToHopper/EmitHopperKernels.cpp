@@ -1,5 +1,5 @@
-// nibble-emit-hopper-kernels: replaces each kernel.compute by launches of
-// kernels that it writes.
+// nibble-emit-hopper-kernels: replaces each kernel.compute by launches and
+// emits their kernels.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
 #include "passes/LowerToHopper/HopperKernels.h"
@@ -67,7 +67,7 @@ public:
   }
 
 private:
-  // The kernels whose instructions the architecture has.
+  // Adds the kernels whose instructions the architecture has.
   static void addHopperKernels(KernelTable &table,
                                const nibble::GpuArchitecture &architecture) {
     if (!architecture.hasWarpgroupMatrix || !architecture.hasTensorCopies ||
@@ -78,8 +78,8 @@ private:
     addAttentionGradKernels(table);
   }
 
-  // A scalar that is loaded only to be stored elsewhere is copied where it
-  // lies: the host never sees it.
+  // A scalar that is loaded only to be stored elsewhere is copied on the
+  // device, so that the host never needs it.
   static void copyOnDevice(memref::StoreOp store) {
     auto load = store.getValueToStore().getDefiningOp<memref::LoadOp>();
     if (!load || !load.getIndices().empty() || !store.getIndices().empty() ||

@@ -1,5 +1,5 @@
-// nibble-fuse-launches: neighbouring ops of a layer as one kernel, without
-// changing a bit.
+// nibble-fuse-launches: fuses neighbouring ops of a layer into one kernel,
+// without changing a bit.
 #include "passes/LowerToHopper/Passes.h"
 
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -22,8 +22,8 @@ using namespace nibble;
 
 namespace {
 
-// The rotation that made `x` for one reader, before `user` in its block; null
-// when there is none.
+// The rotation before `user` in its block that makes `x`, if `x` has no other
+// reader; null otherwise.
 nn::RopeOp rotationBefore(Value x, Operation *user) {
   auto rope = x.getDefiningOp<nn::RopeOp>();
   if (!rope || rope.getInverse() || !rope->hasOneUse() ||
@@ -32,7 +32,8 @@ nn::RopeOp rotationBefore(Value x, Operation *user) {
   return rope;
 }
 
-// The norm of single heads of `size` elements that made `x` for one reader.
+// The norm of single heads of `size` elements that makes `x`, if `x` has no
+// other reader.
 nn::RMSNormOp normOfHeads(Value x, int64_t size) {
   auto norm = x.getDefiningOp<nn::RMSNormOp>();
   if (!norm || !norm->hasOneUse() ||
@@ -48,9 +49,9 @@ nn::PagedAttentionOp attentionOver(nn::CacheWriteOp write) {
   return {};
 }
 
-// Everything that the fused op reads stands before one of the rotations, so
-// before the write, where the fused op comes to stand; its queries are read
-// behind that.
+// The fused op replaces the cache write. Its operands are defined before one of
+// the rotations, and so before the write. Its rotated queries are read after
+// the write.
 class RotateIntoCache final : public OpRewritePattern<nn::CacheWriteOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -106,8 +107,8 @@ public:
   }
 };
 
-// Gate and up that nobody else reads. The linears' attributes decide bits, so
-// the fused one has them.
+// Gate and up may have no other readers. The linears' attributes decide bits,
+// so the fused op takes them over.
 template <typename LinearOp, typename FusedOp>
 class ActivateInLinear final : public OpRewritePattern<nn::SwigluOp> {
 public:

@@ -1,4 +1,5 @@
-// The kernels that need what Hopper brought: wgmma, tensor copies, clusters.
+// The kernels that need Hopper's instructions: wgmma, tensor copies and
+// clusters.
 #pragma once
 
 #include "passes/LowerToDevice/Emit/Kernels.h"

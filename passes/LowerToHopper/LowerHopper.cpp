@@ -23,8 +23,8 @@ namespace {
 
 constexpr StringLiteral kSharedSymbol = "nibble_shared";
 
-// A ring is the address of its first slot; how many slots and bytes there are
-// stays in the type of the op that uses it.
+// A ring becomes the address of its first slot. The numbers of slots and bytes
+// stay in the type of the op that uses it.
 class RingsAsAddresses final : public TypeConverter {
 public:
   RingsAsAddresses() {
@@ -35,7 +35,7 @@ public:
   }
 };
 
-// The addresses of a ring's parts, for use number `use` where one is given.
+// The addresses of a ring's parts, for use number `use` if one is given.
 struct RingUse {
   Emitter &b;
   RingType type;
@@ -59,8 +59,8 @@ struct RingUse {
   }
 };
 
-// One function for each op: `in` are its operands as lowered so far. It returns
-// the op's result, or its results, or nothing when it has none.
+// One function for each op. `in` has its operands as lowered so far. It returns
+// the op's result or results, or nothing.
 
 Value lower(RingOp op, RingOp::Adaptor, Emitter &b) {
   return b.sharedMemory(op.getOffset());
@@ -103,8 +103,7 @@ void lower(RingReleaseOp op, RingReleaseOp::Adaptor in, Emitter &b) {
         "{\n\t.reg .b64 state;\n\tmbarrier.arrive.shared::cta.b64 state, "
         "[$0];\n\t}",
         {empty});
-  // A branch here would make ptxas run the matrix instructions around it one by
-  // one.
+  // A branch here would make ptxas serialize the matrix instructions around it.
   emitEffect(
       b,
       "{\n\t.reg .pred tells;\n\t.reg .b32 there;\n\tsetp.lt.u32 tells, $1, "
@@ -164,9 +163,9 @@ Value lower(SharedMemoryOp op, SharedMemoryOp::Adaptor, Emitter &b) {
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(op.getOffset())});
 }
 
-// Bits 0-13 start address / 16, 16-29 leading and 32-45 stride byte offset /
-// 16, 62-63 swizzle: 1 for 128 bytes, 2 for 64, 3 for 32 (PTX ISA, "Matrix
-// descriptor format").
+// Bits 0-13 hold the start address / 16, bits 16-29 the leading byte offset /
+// 16, bits 32-45 the stride byte offset / 16. Bits 62-63 hold the swizzle: 1
+// for 128 bytes, 2 for 64, 3 for 32 (PTX ISA, "Matrix descriptor format").
 Value lower(DescriptorOp op, DescriptorOp::Adaptor in, Emitter &b) {
   uint64_t mode = op.getSwizzle() == 128  ? 1
                   : op.getSwizzle() == 64 ? 2
@@ -210,14 +209,14 @@ Value lower(WgmmaOp op, WgmmaOp::Adaptor in, Emitter &b) {
   return emitInPlace(b, code, in.getAccumulator(), operands)[0];
 }
 
-// One shift, one mask with an or, an exact subtraction and one rounded product
-// for each pair of codes.
+// Each pair of codes takes one shift, one mask with an or, an exact subtraction
+// and one rounded product.
 Value lower(DequantizeOp op, DequantizeOp::Adaptor in, Emitter &b) {
   SmallVector<Value> registers;
   for (int64_t i = 0; i < 4; ++i) {
     Value pair = i == 0 ? in.getCodes() : b.shrI(in.getCodes(), 4 * i);
-    // 128 + u: (pair & 0x000F000F) | 0x43004300 in one instruction, which ptxas
-    // does not make of two.
+    // 128 + u: (pair & 0x000F000F) | 0x43004300 as one instruction. ptxas does
+    // not combine the two itself.
     Value biased =
         emitValue(b, "lop3.b32 $0, $1, $2, $3, 0xEA;", b.getI32Type(),
                   {pair, b.i32(0x000F000F), b.i32(0x43004300)});
@@ -230,7 +229,8 @@ Value lower(DequantizeOp op, DequantizeOp::Adaptor in, Emitter &b) {
   return b.fromElements(registers);
 }
 
-// One shift for all, a mask and a fused multiply-add for each pair of codes.
+// One shift for all, then a mask and a fused multiply-add for each pair of
+// codes.
 Value lower(DequantizeSmallOp op, DequantizeSmallOp::Adaptor in, Emitter &b) {
   SmallVector<Value> registers;
   Value words[2] = {in.getCodes(), b.shrI(in.getCodes(), 8)};
@@ -278,7 +278,7 @@ public:
   }
 };
 
-// A branch on the warpgroup, into which what the roles do moves.
+// Becomes a branch on the warpgroup, into which the code of the roles moves.
 class LowerRoles final : public OpConversionPattern<RolesOp> {
 public:
   using OpConversionPattern::OpConversionPattern;
@@ -313,7 +313,8 @@ public:
   }
 };
 
-// gpu.func to llvm.func, a kernel with the block that it was written for.
+// gpu.func becomes llvm.func: a kernel with the block size that it was written
+// for.
 class LowerKernel final : public OpConversionPattern<gpu::GPUFuncOp> {
 public:
   using OpConversionPattern::OpConversionPattern;
@@ -373,7 +374,7 @@ public:
   }
 };
 
-// What lowering relies on and no verifier says.
+// Checks what lowering relies on and no verifier checks.
 LogicalResult checkKernel(gpu::GPUFuncOp function) {
   for (StringRef name : {kThreadsAttr, kClusterAttr})
     if (!function->getAttrOfType<IntegerAttr>(name))

@@ -6,20 +6,21 @@
 include "mlir/Pass/PassBase.td"
 
 def ChoosePackedLayoutPass : Pass<"nibble-choose-packed-layout", "::mlir::ModuleOp"> {
-  let summary = "Packed weights in the order in which an SM's registers read them.";
+  let summary = "Gives packed weights the layout that an SM's registers read.";
   let description = [{
-    Every `!qat.packed` of layout `host` becomes one of layout `hopper`, arguments and results of functions included. Nothing is
-    converted: whoever makes the weight (the update, or the runtime from a checkpoint) makes it in this layout.
+    Every `!qat.packed` of layout `host` gets layout `hopper`, also in arguments and results of functions. Nothing is
+    converted: the producer of the weight (the update, or the runtime from a checkpoint) makes it in this layout.
 
     Example: `!qat.packed<64x128, <int4, group_size = 32>, host>` becomes `!qat.packed<64x128, <int4, group_size = 32>, hopper>`.
   }];
 }
 
 def RoundGradientsPass : Pass<"nibble-round-gradients", "::mlir::ModuleOp"> {
-  let summary = "A float32 gradient of a linear is rounded to bf16 once for all products that take it.";
+  let summary = "Rounds a float32 gradient of a linear to bf16 once for all its products.";
   let description = [{
-    An SM's matrix instructions multiply bf16. The gradient of the logits is float32, and both the input gradient and the weight gradient of
-    the last linear take it: it becomes one `arith.truncf`, right behind the value, that both read. Other users keep the float32.
+    An SM's matrix instructions multiply bf16. The gradient of the logits is float32, and two products take it: the
+    input gradient and the weight gradient of the last linear. The pass adds one `arith.truncf` right after the value,
+    which both products read. Other users keep the float32.
 
     Example: `nn.linear_input_grad %dy, %w` and `nn.linear_weight_grad %dy, %x, %dw` of `%dy : tensor<?x64xf32>` become the same of
     `%0 = arith.truncf %dy : tensor<?x64xf32> to tensor<?x64xbf16>`.
@@ -28,13 +29,15 @@ def RoundGradientsPass : Pass<"nibble-round-gradients", "::mlir::ModuleOp"> {
 }
 
 def FuseLaunchesPass : Pass<"nibble-fuse-launches", "::mlir::ModuleOp"> {
-  let summary = "Ops that follow each other in a layer as one kernel, without changing a bit.";
+  let summary = "Fuses consecutive ops of a layer into one kernel, without changing a bit.";
   let description = [{
-    In a decode step a layer's kernels are short, and what is between two of them counts. On tensors, before bufferization:
+    In a decode step the kernels of a layer are short, so the gaps between them count. The pass works on tensors,
+    before bufferization:
 
-    - Rotations of queries and keys whose keys go into a cache become `nn.rope_cache_write`, norms of their heads included.
-    - `nn.swiglu` of two linears that nobody else reads becomes `nn.linear_swiglu` or `qat.linear_swiglu`. Where a gradient needs gate and up,
-      they stay.
+    - Rotations of queries and keys become `nn.rope_cache_write`, with the norms of their heads, when the keys go into
+      a cache.
+    - `nn.swiglu` of two linears without other readers becomes `nn.linear_swiglu` or `qat.linear_swiglu`. When a
+      gradient needs gate and up, they stay.
 
     A host has no launches, so its programs keep the plain ops.
 
@@ -56,11 +59,12 @@ def FuseLaunchesPass : Pass<"nibble-fuse-launches", "::mlir::ModuleOp"> {
 }
 
 def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp"> {
-  let summary = "Each kernel.compute and elementwise linalg op to launches of kernels.";
+  let summary = "Turns each kernel.compute and elementwise linalg op into launches of kernels.";
   let description = [{
-    Kernels of one key (what their code depends on) are written once, as `gpu.func` of one `gpu.module @kernels`, in arith, scf, nvvm and
-    hopper. The functions keep allocations, integer arithmetic, calls and `hopper.launch`: commands, which need no code on the host.
-    Grids and splits are those of the GPU in the module's `kernel.target`.
+    Each kernel is written once for its key, which is everything that its code depends on. Kernels are `gpu.func` of
+    one `gpu.module @kernels`, in arith, scf, nvvm and hopper. The functions keep allocations, integer arithmetic,
+    calls and `hopper.launch`: commands that need no code on the host. Grids and splits suit the GPU in the module's
+    `kernel.target`.
 
     Example: `kernel.compute "nn.rms_norm" ins(%x, %w) outs(%y)` becomes `hopper.launch @kernels::@rms_norm_bf16_64_0 grid(...) args(%x, %w, %y, %rows)`.
   }];
@@ -69,11 +73,15 @@ def EmitHopperKernelsPass : Pass<"nibble-emit-hopper-kernels", "::mlir::ModuleOp
 }
 
 def LowerHopperPass : Pass<"nibble-lower-hopper", "::mlir::gpu::GPUModuleOp"> {
-  let summary = "hopper in kernels to nvvm, llvm and PTX.";
+  let summary = "Lowers hopper in kernels to nvvm, llvm and PTX.";
   let description = [{
-    Rings become addresses in shared memory and mbarriers with phases, roles a branch on the warpgroup with `setmaxnreg`, matrix instructions
-    with A in registers inline PTX (the nvvm dialect knows descriptors only), `hopper.dequantize` shifts, masks and two bf16x2 operations
-    a pair; elementary functions become polynomials. A `gpu.func` becomes an `llvm.func` that is a kernel.
+    Each `gpu.func` becomes an `llvm.func` that is a kernel. Its ops are lowered as follows:
+
+    - Rings become addresses in shared memory and mbarriers with phases.
+    - Roles become a branch on the warpgroup with `setmaxnreg`.
+    - Matrix instructions with A in registers become inline PTX, because the nvvm dialect supports descriptors only.
+    - `hopper.dequantize` becomes shifts, masks and two bf16x2 operations per pair.
+    - Elementary functions become polynomials.
 
     Example: `hopper.ring_wait %ring[%i]` becomes a loop around `mbarrier.try_wait.parity` and the slot's address.
   }];

@@ -1,4 +1,4 @@
-// The passes of stage lower-to-hopper in their order.
+// The passes of stage lower-to-hopper in order.
 #include "passes/LowerToHopper/Pipeline.h"
 
 #include "passes/LowerToHopper/Passes.h"

@@ -1,5 +1,5 @@
 // Stage lower-to-hopper: from tensors to launches and kernels of the nvvm
-// dialect, in three parts with bufferization (passes/Bufferize) behind the
+// dialect. It has three parts; bufferization (passes/Bufferize) runs after the
 // first.
 #pragma once
 
@@ -9,12 +9,12 @@ class OpPassManager;
 
 namespace nibble::hopper {
 
-// On tensors: the layout of packed weights; gradients that matrix instructions
-// take.
+// On tensors: merges launches, chooses the layout of packed weights, and rounds
+// gradients for matrix instructions.
 void buildHopperTensorPipeline(mlir::OpPassManager &pm);
-// From kernel.compute and linalg over buffers to hopper.launch and gpu.func.
+// From kernel.compute and linalg on buffers to hopper.launch and gpu.func.
 void buildHopperKernelsPipeline(mlir::OpPassManager &pm);
-// The kernels to nvvm and llvm.
+// From the kernels to nvvm and llvm.
 void buildHopperNVVMPipeline(mlir::OpPassManager &pm);
 
 } // namespace nibble::hopper

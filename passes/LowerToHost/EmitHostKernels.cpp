@@ -1,5 +1,5 @@
-// nibble-emit-host-kernels: writes a function of loops and vectors for each
-// different kernel.compute and calls it.
+// nibble-emit-host-kernels: emits a function of loops and vectors for each
+// distinct kernel.compute, and calls it.
 #include "dialects/NN/NN.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
 #include "passes/LowerToHost/Passes.h"
@@ -23,7 +23,7 @@ using namespace nibble::host;
 
 namespace {
 
-// What makes two kernels the same code.
+// The key of a kernel: kernels with the same key share their code.
 Attribute identityOf(nibble::kernel::ComputeOp op) {
   Builder b(op.getContext());
   SmallVector<Attribute> types;
@@ -34,8 +34,8 @@ Attribute identityOf(nibble::kernel::ComputeOp op) {
                          b.getArrayAttr(types)});
 }
 
-// A sum over many tensors goes on in its buffer, tensor after tensor: one
-// kernel for all of a shape.
+// Splits a sum over many tensors into one op per tensor, which continues in the
+// same buffer. So one kernel serves all tensors of a shape.
 void takeOneByOne(nibble::kernel::ComputeOp op) {
   if (op.getSource() != nibble::nn::SquareSumOp::getOperationName() ||
       op.getInputs().size() == 1)
@@ -48,7 +48,7 @@ void takeOneByOne(nibble::kernel::ComputeOp op) {
   op.erase();
 }
 
-// Scratch memory lives as long as the kernel.
+// Frees scratch memory at the end of the kernel.
 void releaseScratch(func::FuncOp function, Emitter &b) {
   for (auto allocation : function.getBody().front().getOps<memref::AllocOp>())
     memref::DeallocOp::create(b, allocation);

@@ -24,8 +24,8 @@ using namespace nibble::host;
 
 namespace {
 
-// math.exp / math.log of float32, scalar or sixteen lanes, by the kernels'
-// polynomials.
+// math.exp / math.log of float32, scalar or sixteen lanes, by the polynomials
+// of the kernels.
 template <typename Op, Value (nibble::kernels::Emitter::*expand)(Value)>
 class ExpandWithEmitter final : public OpRewritePattern<Op> {
 public:

@@ -1,4 +1,5 @@
-// Buffers of one iteration become buffers of one thread.
+// nibble-hoist-local-buffers: turns buffers of one iteration into buffers of
+// one thread.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -35,8 +36,8 @@ public:
   }
 
 private:
-  // A buffer of known size that is taken anew in each iteration can as well be
-  // the same one each time.
+  // A buffer of known size that each iteration allocates can be the same one
+  // every time.
   static void hoist(IRRewriter &rewriter, memref::AllocaScopeOp scope,
                     omp::ParallelOp threads) {
     Block *entry = &threads.getRegion().front();

@@ -39,7 +39,7 @@ std::string placeOf(Operation *op, StringRef what) {
   return text;
 }
 
-// Upstream's lowering ends the process, without a word.
+// Upstream's lowering would end the process without a message.
 void lowerAssert(ModuleOp module, cf::AssertOp op) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   Value violated = arith::XOrIOp::create(b, op.getArg(),
@@ -54,8 +54,8 @@ void lowerAssert(ModuleOp module, cf::AssertOp op) {
   ++NumAsserts;
 }
 
-// Every operand of the call is an integer: addresses, extents, the element
-// type; and `relative`.
+// Lowers one check. Every operand of the call is an integer (addresses,
+// extents, the element type), except `relative`.
 class CheckLowering {
 public:
   CheckLowering(ModuleOp module, Operation *op)
@@ -94,8 +94,8 @@ private:
     return arith::IndexCastOp::create(b_, b_.getI64Type(), index);
   }
 
-  // The extents in memory of the stack. A scalar has none; the call gets a
-  // place all the same.
+  // Stores the extents on the stack. A scalar has none, but the call gets an
+  // address all the same.
   Value shapeAddress(Value memref) {
     auto type = cast<MemRefType>(memref.getType());
     Value room = memref::AllocaOp::create(

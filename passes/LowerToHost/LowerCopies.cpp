@@ -1,4 +1,4 @@
-// Copies that are no single block of memory, as loops.
+// nibble-lower-copies: turns copies of strided memory into loops.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

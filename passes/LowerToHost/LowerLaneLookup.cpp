@@ -1,5 +1,5 @@
-// host.lane_lookup to what the CPU has: a permute, two permutes and a blend, or
-// extracts.
+// nibble-lower-lane-lookup: lowers host.lane_lookup to the CPU's instructions:
+// a permute, two permutes and a blend, or extracts.
 #include "dialects/Host/Host.h"
 #include "passes/LowerToHost/Emit/Emitter.h"
 #include "passes/LowerToHost/Linear/LinearWeight.h"
@@ -53,14 +53,14 @@ public:
   }
 
 private:
-  // vpermps of 512 bits looks at the four low bits of an index.
+  // vpermps on 512 bits uses the four low bits of an index.
   static Value permute(Emitter &b, LaneLookupOp op) {
     return callPermute(b, "llvm.x86.avx512.permvar.sf.512", op.getTable(),
                        op.getIndex());
   }
 
-  // vpermps of 256 bits looks at the three low bits: once through each half of
-  // the table, and bit 3 chooses.
+  // vpermps on 256 bits uses the three low bits. It runs once for each half of
+  // the table, and bit 3 selects the result.
   static Value permuteHalves(Emitter &b, LaneLookupOp op) {
     Value low = eight(b, op.getTable(), 0);
     Value high = eight(b, op.getTable(), 8);

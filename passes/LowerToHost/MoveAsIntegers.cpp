@@ -1,4 +1,5 @@
-// Loads and stores of bf16, masked or not, as loads and stores of sixteen bits.
+// nibble-move-as-integers: turns loads and stores of bf16, masked or not, into
+// ones of sixteen-bit integers.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -1,4 +1,4 @@
-// The passes of stage lower-to-host in their order.
+// The passes of stage lower-to-host in order.
 #include "passes/LowerToHost/Pipeline.h"
 
 #include "passes/LowerToHost/Passes.h"
@@ -18,15 +18,16 @@ using namespace mlir;
 using namespace nibble::host;
 
 void nibble::host::buildHostLoopsPipeline(OpPassManager &pm, bool profile) {
-  // Who owns a buffer is decided while kernels are still single ops with stated
-  // effects.
+  // The ownership of buffers is decided while kernels are still single ops with
+  // declared effects.
   bufferization::BufferDeallocationPipelineOptions deallocation;
   bufferization::buildBufferDeallocationPipeline(pm, deallocation);
-  // Which clones a buffer that would else have two owners.
+  // Lowers bufferization.clone, which copies a buffer that would otherwise have
+  // two owners.
   pm.addPass(createConvertBufferizationToMemRefPass());
   pm.addPass(createLowerChecksPass());
   pm.addPass(createLowerCopiesPass());
-  // Kernels are still single ops.
+  // Kernels are still single ops here.
   if (profile)
     pm.addPass(createProfileKernelsPass());
   pm.addPass(createWidenSumsPass());
@@ -41,7 +42,7 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createLowerLaneLookupPass());
   pm.addPass(createConvertComplexToStandardPass());
   pm.addPass(createExpandElementaryPass());
-  // No arithmetic in bf16: widen, compute in float32, round.
+  // No arithmetic in bf16: values are widened, computed in float32 and rounded.
   arith::ArithEmulateUnsupportedFloatsOptions emulate;
   emulate.sourceTypeStrs = {"bf16"};
   emulate.targetTypeStr = "f32";
@@ -49,8 +50,8 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm) {
   math::MathExtendToSupportedTypesOptions extend;
   pm.addPass(math::createMathExtendToSupportedTypes(extend));
   pm.addPass(createRoundToBf16Pass());
-  // bf16 is widened and rounded with integers: what the CPU's own conversion
-  // does with subnormals is not N5.
+  // bf16 is widened and rounded with integers, because the CPU's own conversion
+  // of subnormals breaks N5.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   pm.addPass(arith::createArithExpandOpsPass(expand));
@@ -79,7 +80,7 @@ void nibble::host::buildHostLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertOpenMPToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  // When every access to memory is there.
+  // After all memory accesses exist.
   pm.addPass(createMoveAsIntegersPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -8,9 +8,9 @@ class OpPassManager;
 
 namespace nibble::host {
 
-// From kernel.compute and linalg over buffers (passes/Bufferize) to loops,
-// kernels outlined and written; still func, scf, vector, memref. `profile`:
-// each kernel is timed.
+// From kernel.compute and linalg on buffers (passes/Bufferize) to loops, with
+// kernels outlined and emitted; still func, scf, vector and memref. With
+// `profile` each kernel is timed.
 void buildHostLoopsPipeline(mlir::OpPassManager &pm, bool profile = false);
 // From there to the LLVM dialect with OpenMP regions.
 void buildHostLLVMPipeline(mlir::OpPassManager &pm);

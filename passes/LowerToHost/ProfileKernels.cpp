@@ -1,4 +1,4 @@
-// nibble-profile-kernels: puts calls that take the time around kernels.
+// nibble-profile-kernels: adds calls around kernels that take the time.
 #include "passes/LowerToHost/Passes.h"
 
 #include "passes/LowerToHost/RuntimeCalls.h"
@@ -20,8 +20,8 @@ using namespace mlir;
 
 namespace {
 
-// "nn.rms_norm ?x64xbf16, 64xbf16 -> ?x64xbf16": what the report calls the
-// kernel.
+// The label of the kernel in the report: "nn.rms_norm ?x64xbf16, 64xbf16 ->
+// ?x64xbf16".
 std::string labelOf(Operation *op) {
   std::string text;
   llvm::raw_string_ostream out(text);

@@ -1,4 +1,5 @@
-// float32 to bf16 by integers, in a form that stays in vector registers.
+// nibble-round-to-bf16: rounds float32 to bf16 with integers, in a form that
+// stays in vector registers.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,14 +22,14 @@ using namespace mlir;
 
 namespace {
 
-// The type of `like`'s shape with another element.
+// A type with the shape of `like` and another element type.
 Type withElement(Type like, Type element) {
   auto shaped = dyn_cast<ShapedType>(like);
   return shaped ? Type(shaped.clone(element)) : element;
 }
 
-// lib/Numerics/bf16.h: bits + 0x7FFF + (bit 16), upper half; a NaN becomes
-// quiet and keeps its sign and upper payload.
+// As in lib/Numerics/bf16.h: the upper half of bits + 0x7FFF + (bit 16). A NaN
+// becomes quiet and keeps its sign and upper payload.
 class RoundByIntegers final : public OpRewritePattern<arith::TruncFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -79,9 +80,8 @@ public:
   }
 
 private:
-  // The passes that widen bf16 arithmetic allow what they insert to be
-  // contracted: a fold would take a rounding and the widening behind it
-  // together as nothing.
+  // The passes that widen bf16 arithmetic mark their casts as contractible. A
+  // fold would then remove a rounding together with the widening after it.
   void keepRoundings() {
     getOperation().walk([](arith::ArithFastMathInterface op) {
       arith::FastMathFlagsAttr flags = op.getFastMathFlagsAttr();

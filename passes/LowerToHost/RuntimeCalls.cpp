@@ -1,4 +1,4 @@
-// Declares and calls functions of the runtime, and keeps texts as global
+// Declares and calls functions of the runtime, and stores texts as global
 // constants.
 #include "passes/LowerToHost/RuntimeCalls.h"
 

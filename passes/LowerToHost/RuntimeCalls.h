@@ -1,5 +1,5 @@
-// Calls of the runtime (include/nibble/ABI.h) from code over buffers, before
-// anything is LLVM.
+// Calls of the runtime (include/nibble/ABI.h) from code on buffers, before it
+// is lowered to LLVM.
 #pragma once
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -8,15 +8,15 @@
 
 namespace nibble::host {
 
-// Calls `callee`, declared on its first call with the types of `operands` and
-// `results`.
+// Calls `callee`, which is declared at its first call with the types of
+// `operands` and `results`.
 mlir::func::CallOp callRuntime(mlir::ImplicitLocOpBuilder &b,
                                mlir::ModuleOp module, llvm::StringRef callee,
                                mlir::TypeRange results,
                                mlir::ValueRange operands);
 
-// The address (i64) of a constant of the module that holds `text` and ends in
-// 0; `symbol` begins its name.
+// The address (i64) of a constant of the module with `text` and a terminating
+// 0. Its name begins with `symbol`.
 mlir::Value textAddress(mlir::ImplicitLocOpBuilder &b, mlir::ModuleOp module,
                         llvm::StringRef symbol, llvm::StringRef text);
 

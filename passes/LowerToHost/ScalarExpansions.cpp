@@ -1,4 +1,4 @@
-// Patterns that expand scalar operations which neither LLVM nor a library has.
+// Patterns that expand scalar operations without support in LLVM or a library.
 #include "passes/LowerToHost/ScalarExpansions.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,7 +25,7 @@ Value integerProduct(OpBuilder &b, Location loc, Value x, Value y) {
   return arith::MulIOp::create(b, loc, x, y);
 }
 
-// The type of `like`'s shape with another element.
+// A type with the shape of `like` and another element type.
 Type withElement(Type like, Type element) {
   auto shaped = dyn_cast<ShapedType>(like);
   return shaped ? Type(shaped.clone(element)) : element;
@@ -45,8 +45,8 @@ Value constantLike(ImplicitLocOpBuilder &b, Type type, int64_t value) {
   return arith::ConstantOp::create(b, number);
 }
 
-// base to the power of an exponent that is known and not negative: products of
-// base, base^2, base^4, ... for the exponent's bits, least significant first.
+// base to the power of a constant non-negative exponent: multiplies base,
+// base^2, base^4, ... by the exponent's bits, least significant first.
 Value knownPower(ImplicitLocOpBuilder &b, Value base, uint64_t exponent,
                  Value one, Product product) {
   Value power;
@@ -60,8 +60,8 @@ Value knownPower(ImplicitLocOpBuilder &b, Value base, uint64_t exponent,
   return power ? power : one;
 }
 
-// The same products for an exponent that is not known, in a loop over its bits.
-// `magnitude` is read without a sign.
+// The same product for a dynamic exponent, in a loop over its bits. `magnitude`
+// is unsigned.
 Value unknownPower(ImplicitLocOpBuilder &b, Value base, Value magnitude,
                    Value one, Product product) {
   Type integer = magnitude.getType();
@@ -93,8 +93,8 @@ Value unknownPower(ImplicitLocOpBuilder &b, Value base, Value magnitude,
   return loop.getResult(1);
 }
 
-// The magnitude of a number as an unsigned one, given whether it is negative:
-// that of the least integer is itself.
+// The magnitude of a number as an unsigned number, and whether the number is
+// negative. The magnitude of the smallest integer is itself.
 std::pair<Value, Value> magnitudeOf(ImplicitLocOpBuilder &b, Value exponent) {
   Value zero = constantLike(b, exponent.getType(), int64_t{0});
   Value isNegative =
@@ -104,7 +104,7 @@ std::pair<Value, Value> magnitudeOf(ImplicitLocOpBuilder &b, Value exponent) {
           isNegative};
 }
 
-// Exponents up to this many bits are unrolled.
+// Constant exponents with up to this many bits are unrolled.
 constexpr unsigned kKnownBits = 12;
 
 class FloatPower final : public OpRewritePattern<math::FPowIOp> {
@@ -151,8 +151,8 @@ private:
   }
 };
 
-// A negative exponent leaves 1 and -1 as they are, or turns the sign, and makes
-// everything else 0.
+// A negative exponent keeps 1, keeps or negates -1, and makes everything else
+// 0.
 class IntegerPower final : public OpRewritePattern<math::IPowIOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -225,8 +225,8 @@ public:
   }
 };
 
-// min(max(x, low), high); a NaN stays a NaN. Upstream's own expansion takes the
-// bounds the other way round.
+// min(max(x, low), high), where NaN stays NaN. Upstream's own expansion applies
+// the bounds in the other order.
 class Clamp final : public OpRewritePattern<math::ClampFOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -242,7 +242,7 @@ public:
   }
 };
 
-// Like all arithmetic of narrow types: widened, computed in float32, rounded.
+// Like all arithmetic of narrow types: widen, compute in float32, round.
 class NarrowFma final : public OpRewritePattern<math::FmaOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -265,8 +265,8 @@ public:
   }
 };
 
-// LLVM's intrinsic of both, with a struct as its result, ends the optimizer of
-// release 22 with a fault.
+// LLVM's intrinsic for both returns a struct, which makes the optimizer of
+// release 22 crash.
 class SineAndCosine final : public OpRewritePattern<math::SincosOp> {
 public:
   using OpRewritePattern::OpRewritePattern;
@@ -280,9 +280,9 @@ public:
   }
 };
 
-// By way of float32, rounded to odd there: toward zero, with the last bit set
-// when something was cut off. Two roundings to nearest would go wrong where the
-// first one ends half-way between two bf16 numbers (Boldo and Melquiond, "When
+// Goes through float32 with rounding to odd: toward zero, with the last bit set
+// when something was cut off. Two roundings to nearest would be wrong when the
+// first result is half-way between two bf16 numbers (Boldo and Melquiond, "When
 // double rounding is odd", 2005).
 class DoubleToBf16 final : public OpRewritePattern<arith::TruncFOp> {
 public:

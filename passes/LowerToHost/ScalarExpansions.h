@@ -1,5 +1,5 @@
-// Operations of math and arith that neither LLVM nor a library gives us, by
-// others.
+// Expands operations of math and arith that neither LLVM nor a library
+// provides.
 #pragma once
 
 #include "mlir/IR/PatternMatch.h"
@@ -7,7 +7,7 @@
 namespace nibble::host {
 
 // math.fpowi, math.ipowi, math.isinf, math.isnormal, math.clampf, math.sincos,
-// math.fma of bf16 and f16, arith.truncf from f64 to bf16.
+// math.fma of bf16 and f16, and arith.truncf from f64 to bf16.
 void populateScalarExpansions(mlir::RewritePatternSet &patterns);
 
 } // namespace nibble::host

@@ -1,5 +1,5 @@
-// Elementwise linalg over buffers in steps of sixteen lanes, rows cut over the
-// threads.
+// nibble-walk-in-lanes: vectorizes elementwise linalg on buffers in sixteen
+// lanes, with rows divided among threads.
 #include "passes/LowerToHost/Emit/Emitter.h"
 #include "passes/LowerToHost/Passes.h"
 
@@ -23,7 +23,8 @@ using namespace nibble::host;
 
 namespace {
 
-// Operations that give each lane the bits that they give a scalar.
+// Whether each lane of the vector operation gets the bits of the scalar
+// operation.
 bool isLanewise(Operation &op) {
   if (op.getNumRegions() != 0 || op.getNumResults() != 1 ||
       !OpTrait::hasElementwiseMappableTraits(&op))
@@ -33,12 +34,12 @@ bool isLanewise(Operation &op) {
              op);
 }
 
-// How the loop over the last dimension reads an operand: its elements lie side
-// by side, or it has one for all of them.
+// How the loop over the last dimension reads an operand: neighbouring elements,
+// or one element for all iterations.
 enum class Access { kLanes, kSplat, kOther };
 
-// Elements of these types may be computed with in lanes. A copy may have any
-// that fill their bytes.
+// Whether elements of this type can be computed in lanes. A copy allows any
+// type that fills its bytes.
 bool hasLanes(Type element, bool isCopy) {
   if (isCopy)
     return element.isIntOrFloat() &&
@@ -74,7 +75,7 @@ public:
     OpOperand *init = op_.getDpsInitOperand(0);
     for (int64_t dim = 0, rank = op_.getNumLoops(); dim < rank; ++dim)
       extents_.push_back(b_.dim(init->get(), dim));
-    // A single row is not worth a parallel region.
+    // A single row is too little work for a parallel region.
     if (op_.getNumLoops() == 1)
       return lastLoop({});
     b_.parallel(extents_[0], [&](Value row) { innerLoops({row}); });
@@ -120,8 +121,8 @@ private:
     return place;
   }
 
-  // The body for `width` elements from `indices`; everything is read before
-  // anything is written.
+  // The body for `width` elements from `indices`. All reads come before the
+  // first write.
   void step(ArrayRef<Value> indices, int64_t width) {
     IRMapping values;
     Block *body = op_.getBody();

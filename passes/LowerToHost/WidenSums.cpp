@@ -1,4 +1,4 @@
-// Sums of linalg over buffers, kept in float64 while they grow.
+// nibble-widen-sums: accumulates sums of linalg on buffers in float64.
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,8 +22,8 @@ using namespace mlir;
 
 namespace {
 
-// The addition to what the output holds; null when the body does anything else
-// with it.
+// The addition to the output's value; null when the body uses that value in any
+// other way.
 arith::AddFOp additionTo(linalg::LinalgOp op, OpOperand &output) {
   auto add =
       op.getMatchingYieldValue(&output)->get().getDefiningOp<arith::AddFOp>();
@@ -36,7 +36,7 @@ arith::AddFOp additionTo(linalg::LinalgOp op, OpOperand &output) {
   return isSum ? add : arith::AddFOp();
 }
 
-// A number of bf16 or float16 goes by way of float32: both steps are exact.
+// bf16 and float16 are widened through float32, which is exact.
 Value widened(OpBuilder &b, Location loc, Value narrow) {
   if (!narrow.getType().isF32())
     narrow = arith::ExtFOp::create(b, loc, b.getF32Type(), narrow);

@@ -1,4 +1,4 @@
-// nibble-quantize: reads the weights that a recipe names through
+// nibble-quantize: routes the weights that a recipe names through
 // qat.fake_quant.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
@@ -28,8 +28,8 @@ namespace nibble {
 using namespace mlir;
 using namespace nibble;
 
-// For each argument of a function the checkpoint's name of the weight to
-// quantize, null where there is none.
+// For each argument of a function, the checkpoint's name of the weight to
+// quantize; null for the others.
 using Choice = SmallVector<StringAttr>;
 
 namespace {
@@ -43,22 +43,24 @@ struct Recipe {
   Choice choiceOf(func::FuncOp function) const;
 };
 
-// Applies a recipe to a module, to each function once for each choice that its
-// callers make.
+// Applies a recipe to a module. Each function is rewritten once for every
+// choice that its callers make.
 class Quantizer {
 public:
   Quantizer(ModuleOp module, const Recipe &recipe)
       : module_(module), symbols_(module), recipe_(recipe) {}
-  // Why the recipe cannot be for its function alone; empty when it can, or is
-  // for all.
+  // Why the recipe cannot be limited to its function. Empty when it can, or
+  // when it applies to all functions.
   std::string problemOfFunction();
-  // Where the recipe's function is, or the first one with parameters.
+  // The location of the recipe's function, or else of the first one with
+  // parameters.
   Location location();
-  // The parameters that the recipe judges, and whether linears read them.
+  // The parameters that the recipe is matched against, and whether linears read
+  // them.
   std::vector<names::NamedWeight> parameters();
   LogicalResult run();
-  // A word for each named parameter that is still read in full precision;
-  // returns how many.
+  // Reports each named parameter that is still read in full precision; returns
+  // the number of reports.
   int64_t reportUnquantized(bool strict);
 
   int64_t quantized = 0; // weights
@@ -73,14 +75,15 @@ private:
   ModuleOp module_;
   SymbolTable symbols_;
   const Recipe &recipe_;
-  // Functions whose own names the recipe judges, not those of their callers.
+  // Functions whose own parameter names are matched, instead of those of their
+  // callers.
   SmallVector<func::FuncOp> judged_;
-  // The copies of each function, by which arguments they quantize.
+  // The copies of each function, by the arguments that they quantize.
   std::map<std::pair<Operation *, std::vector<bool>>, StringAttr> copies_;
-  // What isWeightOfLinear found out.
+  // Results of isWeightOfLinear.
   DenseMap<Value, bool> weights_;
-  // Functions as they were read, for copies that are asked for after the
-  // original was rewritten.
+  // Unchanged functions, from which further copies are made after the original
+  // has been rewritten.
   DenseMap<Operation *, OwningOpRef<func::FuncOp>> originals_;
 };
 
@@ -93,8 +96,8 @@ public:
 
 private:
   FailureOr<qat::SchemeAttr> readScheme();
-  // The patterns of a list. An option that is given as text and empty is one
-  // empty pattern, which MLIR reads as none.
+  // The patterns of a list option. Text that is empty means one empty pattern,
+  // which MLIR reads as no pattern.
   std::vector<std::string> patternsOf(const ListOption<std::string> &option) {
     std::vector<std::string> patterns(option.begin(), option.end());
     if (patterns.empty() && isFromText_ && option.hasValue())
@@ -102,7 +105,7 @@ private:
     return patterns;
   }
 
-  bool isFromText_ = true; // the options; else a program made them
+  bool isFromText_ = true; // whether the options come from text
 };
 
 } // namespace
@@ -126,8 +129,8 @@ static std::vector<bool> bits(const Choice &choice) {
   return result;
 }
 
-// The symbol of the copy of the callee that quantizes what this call's operands
-// ask for; makes it if there is none yet.
+// The symbol of the callee's copy that quantizes what this call's operands ask
+// for. Makes the copy if needed.
 FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
                                            const Choice &choice) {
   auto callee = symbols_.lookup<func::FuncOp>(call.getCallee());
@@ -143,15 +146,14 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
   auto key = std::make_pair(callee.getOperation(), bits(inner));
   if (auto it = copies_.find(key); it != copies_.end())
     return it->second;
-  // The first choice takes the function itself; only private functions are free
-  // to be taken.
+  // The first choice rewrites the function itself, if it is private.
   bool taken = !callee.isPrivate() || originals_.contains(callee);
   func::FuncOp target = callee;
   if (taken) {
     target = originals_.contains(callee) ? originals_[callee]->clone()
                                          : callee.clone();
     target.setPrivate();
-    symbols_.insert(target); // renames it
+    symbols_.insert(target); // makes its name unique
     ++copied;
   } else {
     originals_[callee] = OwningOpRef<func::FuncOp>(callee.clone());
@@ -163,7 +165,7 @@ FailureOr<StringAttr> Quantizer::calleeFor(func::CallOp call,
 }
 
 LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
-  // Calls first: their operands are still the plain arguments.
+  // Calls first, while their operands are still the plain arguments.
   SmallVector<func::CallOp> calls;
   function.walk([&](func::CallOp call) { calls.push_back(call); });
   for (func::CallOp call : calls) {
@@ -204,9 +206,9 @@ LogicalResult Quantizer::quantize(func::FuncOp function, const Choice &choice) {
   return success();
 }
 
-// Public functions, and private ones that nobody calls, are judged by their own
-// names; all others by their callers'. Those that stay as they are come first
-// and keep the functions that they share with others.
+// Public functions, and private ones without callers, are matched by their own
+// names; all others by their callers' names. Functions that stay unchanged come
+// first and keep the functions that they share with others.
 SmallVector<func::FuncOp> Quantizer::roots() {
   DenseSet<Operation *> called;
   module_.walk([&](func::CallOp call) {
@@ -223,12 +225,11 @@ SmallVector<func::FuncOp> Quantizer::roots() {
   return roots;
 }
 
-// Whether a linear reads it, here or in a function that is called with it;
-// through fake_quant as well.
+// Whether a linear reads it, directly or through fake_quant, here or in a
+// function that is called with it.
 bool Quantizer::isWeightOfLinear(BlockArgument argument) {
-  auto [entry, isNew] = weights_.try_emplace(
-      argument,
-      false); // false while it is being found out: functions may recurse
+  // Functions may recurse: the answer is false while it is being computed.
+  auto [entry, isNew] = weights_.try_emplace(argument, false);
   if (!isNew)
     return entry->second;
   bool isWeight = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
@@ -361,7 +362,7 @@ void QuantizePass::runOnOperation() {
   std::vector<std::string> included = patternsOf(include);
   std::vector<std::string> excluded = patternsOf(exclude);
   bool quantizes = scheme != "none";
-  // A pattern that matches nothing is wrong where nothing is quantized, too.
+  // A pattern that matches nothing is an error even when nothing is quantized.
   if (!quantizes && included.empty() && excluded.empty())
     return;
   FailureOr<qat::SchemeAttr> schemeAttr =
@@ -369,7 +370,7 @@ void QuantizePass::runOnOperation() {
   if (failed(schemeAttr))
     return signalPassFailure();
   ModuleOp module = getOperation();
-  // At a place, not of an operation, which would be printed whole.
+  // Report at a location instead of an operation, which would be printed whole.
   Location loc = module.getLoc();
   auto refuse = [&](const std::string &problem) {
     emitError(loc) << "nibble-quantize: " << problem;

@@ -15,14 +15,14 @@ using namespace nibble;
 
 namespace {
 
-// An op that a parameter ends up in, and the first op on the way that made
-// another value of it (null: it is read directly).
+// An op that reads a parameter, and the first op on the way that computed
+// another value from it; null for a direct read.
 struct Read {
   Operation *op;
   Operation *through;
 };
 
-// All reads of a parameter, in functions that are called with it too.
+// All reads of a parameter, also in the functions that are called with it.
 class Reads {
 public:
   Reads(ModuleOp module, BlockArgument parameter) : symbols_(module) {
@@ -30,18 +30,18 @@ public:
   }
 
   bool isQuantized = false;
-  SmallVector<Read> linears;  // which read it in full precision
-  SmallVector<Read> products; // sums over products that are no nn.linear
+  SmallVector<Read> linears;  // linears that read it in full precision
+  SmallVector<Read> products; // sums of products other than nn.linear
   SmallVector<Read> others;
 
 private:
-  // Something comes in beside the parameter, and something is added up.
+  // Whether the op combines the parameter with another value and sums.
   static bool isProduct(Operation *op) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
     return linalgOp && linalgOp.getNumDpsInputs() >= 2 &&
            linalgOp.getNumReductionLoops() > 0;
   }
-  // Ops that give the parameter's elements on, moved or converted.
+  // Whether the op only moves or converts the parameter's elements.
   static bool isCopy(Operation *op) {
     if (op->getNumResults() != 1 ||
         !isa<TensorType>(op->getResult(0).getType()))

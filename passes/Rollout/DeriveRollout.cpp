@@ -1,4 +1,5 @@
-// nibble-derive-rollout: the rollout of a training forward.
+// nibble-derive-rollout: derives the rollout functions from the training
+// forward.
 #include "dialects/NN/NN.h"
 #include "passes/Rollout/PagedAttention.h"
 #include "passes/Rollout/Passes.h"
@@ -37,8 +38,8 @@ private:
   func::FuncOp cloneForward(func::FuncOp training, SymbolTable &symbols,
                             PagedAttention &paged);
   LogicalResult takeRows(func::FuncOp forward, Operation *last, Value rows);
-  // A public function at the end of the module; the insertion point is in its
-  // body.
+  // Adds a public function at the end of the module and moves the insertion
+  // point into its body.
   func::FuncOp addFunction(OpBuilder &b, Location loc, StringRef name,
                            ArrayRef<std::pair<StringRef, Type>> inputs,
                            ArrayRef<std::pair<StringRef, Type>> outputs);
@@ -54,7 +55,7 @@ static DictionaryAttr named(MLIRContext *context, StringRef attribute,
   return b.getDictionaryAttr(b.getNamedAttr(attribute, b.getStringAttr(name)));
 }
 
-// Puts the callee's ops where the call stands. Bodies of one block only.
+// Replaces the call by the callee's ops. The body must have one block.
 static void inlineCall(func::CallOp call, func::FuncOp callee) {
   OpBuilder b(call);
   IRMapping mapping;
@@ -67,8 +68,8 @@ static void inlineCall(func::CallOp call, func::FuncOp callee) {
   call.erase();
 }
 
-// A copy of the training forward in which whatever only passes on to attending
-// functions is inlined, so that the rows can be taken right after the last
+// Copies the training forward. Functions that only pass values on to attending
+// functions are inlined, so that the rows can be taken right after the last
 // layer.
 func::FuncOp DeriveRolloutPass::cloneForward(func::FuncOp training,
                                              SymbolTable &symbols,
@@ -95,8 +96,8 @@ func::FuncOp DeriveRolloutPass::cloneForward(func::FuncOp training,
   }
 }
 
-// What stands behind the last op that looks at other tokens works on each row
-// alone (N10, N13): it need see only the rows asked for.
+// Every op after the last one that looks at other tokens works on each row
+// alone (N10, N13), so it needs only the requested rows.
 LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last,
                                           Value rows) {
   SmallVector<Operation *> behind;
@@ -118,7 +119,8 @@ LogicalResult DeriveRolloutPass::takeRows(func::FuncOp forward, Operation *last,
     for (OpOperand &operand : op->getOpOperands()) {
       auto type = dyn_cast<RankedTensorType>(operand.get().getType());
       Operation *source = operand.get().getDefiningOp();
-      // Values of the batch that were made before; a weight has known extents.
+      // Values of the batch that were made earlier; a weight has static
+      // extents.
       if (!type || !type.hasRank() || type.getRank() == 0 ||
           !type.isDynamicDim(0) || (source && late.contains(source)))
         continue;
@@ -237,7 +239,7 @@ LogicalResult DeriveRolloutPass::derive() {
   MLIRContext *context = &getContext();
   func::FuncOp forward = cloneForward(training, symbols, paged);
   forward.setPublic();
-  unsigned inputs = 0; // pages and rows stand behind the last of them
+  unsigned inputs = 0; // pages and rows follow the last of them
   for (unsigned i = 0; i < forward.getNumArguments(); ++i)
     if (forward.getArgAttr(i, nn::kInputAttr))
       inputs = i + 1;

@@ -1,4 +1,4 @@
-// nibble-pack-weights: packed arguments instead of fake_quant of arguments.
+// nibble-pack-weights: replaces fake_quant of arguments by packed arguments.
 #include "passes/Rollout/Passes.h"
 #include "passes/Weights/Weights.h"
 #include "llvm/ADT/Statistic.h"

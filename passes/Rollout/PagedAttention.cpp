@@ -1,5 +1,5 @@
-// Rewrites functions with attention so that they take a paged cache as
-// arguments and results.
+// Rewrites functions with attention to take a paged cache as arguments and
+// results.
 #include "passes/Rollout/PagedAttention.h"
 
 #include "dialects/NN/NN.h"
@@ -41,8 +41,8 @@ Operation *PagedAttention::lastAcrossTokens(func::FuncOp function) {
   return last;
 }
 
-// The rollout's copy of a callee; null when the training function serves as it
-// is.
+// The rollout's copy of a callee; null when the training function can be used
+// unchanged.
 FailureOr<PagedAttention::Copy *> PagedAttention::copyFor(func::CallOp call) {
   auto callee = symbols_.lookup<func::FuncOp>(call.getCallee());
   if (!callee || !contains(callee, [](Operation *op) {
@@ -64,7 +64,7 @@ FailureOr<PagedAttention::Copy *> PagedAttention::copyFor(func::CallOp call) {
   return &copy;
 }
 
-// One function on its way: arguments, results and the caches that they are.
+// Rewrites one function: its arguments, its results and the caches among them.
 class PagedAttention::Rewriter {
 public:
   Rewriter(PagedAttention &parent, func::FuncOp function, unsigned pagesIndex)
@@ -84,7 +84,7 @@ private:
   func::FuncOp function;
   unsigned pagesIndex;
   BlockArgument pagesArgument;
-  SmallVector<Value> updated; // keys and values alternately
+  SmallVector<Value> updated; // alternating keys and values
 };
 
 Value PagedAttention::Rewriter::pages() {
@@ -102,7 +102,7 @@ Value PagedAttention::Rewriter::pages() {
 
 std::pair<Value, Value> PagedAttention::Rewriter::addCache(CacheTypes types,
                                                            Location loc) {
-  pages(); // stands before every cache
+  pages(); // must come before every cache
   caches.push_back(types);
   for (Type type : {types.keys, types.values})
     (void)function.insertArgument(function.getNumArguments(), type,
@@ -172,7 +172,7 @@ LogicalResult PagedAttention::Rewriter::call(func::CallOp op) {
   return success();
 }
 
-// Returns the caches as they are now.
+// Returns the updated caches.
 LogicalResult PagedAttention::Rewriter::finish() {
   Operation *terminator = function.front().getTerminator();
   for (Value value : updated) {

@@ -1,5 +1,5 @@
-// Functions that attend over a paged cache instead of over their own keys and
-// values.
+// Turns functions that attend over their own keys and values into ones that
+// attend over a paged cache.
 #pragma once
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -7,32 +7,31 @@
 
 namespace nibble {
 
-// The two tensors that one nn.attention keeps between calls.
+// The two tensors that an nn.attention keeps between calls.
 struct CacheTypes {
   mlir::RankedTensorType keys;   // [pages, kv_heads, D, page]
   mlir::RankedTensorType values; // [pages, kv_heads, page, D]
 };
 
-// Makes rollout functions out of training functions.
+// Makes rollout functions from training functions.
 class PagedAttention {
 public:
   PagedAttention(mlir::SymbolTable &symbols, int64_t pageSize)
       : symbols_(symbols), pageSize_(pageSize) {}
 
-  // Rewrites the function in place: every attention reads and writes pages,
-  // every function called on the way is replaced by its copy
-  // "<name>_rollout" if it attends or quantizes. `pages` (i32 [S, max]) becomes
-  // an argument at `pagesIndex` if anything attends; the caches become the last
-  // arguments and the last results, keys before values, in the order of the
-  // ops.
+  // Rewrites the function in place. Every attention reads and writes pages.
+  // Every callee that attends or quantizes is replaced by its copy
+  // "<name>_rollout". If anything attends, `pages` (i32 [S, max]) becomes an
+  // argument at `pagesIndex`. The caches become the last arguments and the last
+  // results, in the order of the ops, keys before values.
   mlir::FailureOr<llvm::SmallVector<CacheTypes>>
   rewrite(mlir::func::FuncOp function, unsigned pagesIndex);
 
-  // The last op of the rewritten function that reads other tokens than its own;
-  // null when none does.
+  // The last op of the rewritten function that reads tokens other than its own;
+  // null when there is none.
   mlir::Operation *lastAcrossTokens(mlir::func::FuncOp function);
 
-  // Whether the function attends, itself or in what it calls.
+  // Whether the function or one of its callees attends.
   bool attends(mlir::func::FuncOp function);
 
 private:
@@ -48,7 +47,7 @@ private:
 
   mlir::SymbolTable &symbols_;
   int64_t pageSize_;
-  std::map<mlir::Operation *, Copy> copies_; // by the training function
+  std::map<mlir::Operation *, Copy> copies_; // keyed by training function
 };
 
 } // namespace nibble

@@ -6,24 +6,27 @@
 include "mlir/Pass/PassBase.td"
 
 def DeriveRolloutPass : Pass<"nibble-derive-rollout", "::mlir::ModuleOp"> {
-  let summary = "The rollout function of a model: the same ops with a paged cache and packed weights.";
+  let summary = "Derives the rollout function of a model: the same ops with a paged cache and packed weights.";
   let description = [{
-    From `function` (tokens, positions, sequences, parameters) -> logits [T, V] makes
+    The pass makes these functions from `function`: (tokens, positions, sequences, parameters) -> logits [T, V].
 
-    - `@forward(tokens, positions, sequences, pages i32 [S, max], rows i32 [R], parameters, key_cache:<i>, value_cache:<i>)
-      -> logits f32 [R, V]`, prefill and decode in one: every `nn.attention` becomes `nn.cache_write` and `nn.paged_attention` with the same
-      attributes over a cache of its own, numbered in the order of the model, and after the last of them only the rows that are
-      sampled from go on (`nn.take_rows`);
-    - `@<layer>_rollout` for each function on the way that attends or quantizes; the training functions stay as they are;
-    - `@sample_log_probability(logits, targets, temperature) -> logp, entropy`, the op that training uses;
-    - with `sample`, `@sample(logits, temperature, recorded_temperature, bits, filtered, top_k, top_p, min_p) -> tokens, log_kept_mass, status, logp,
-      entropy`: `nn.sample`, and that same op on what was drawn. Temperature 0 is greedy; `recorded_temperature` is that of the log-probabilities. A host
-      draws with threads of its own (runtime/rollout/sampler.h) and has no kernel for it.
+    - `@forward(tokens, positions, sequences, pages i32 [S, max], rows i32 [R], parameters, key_cache:<i>,
+      value_cache:<i>) -> logits f32 [R, V]` does prefill and decode. Every `nn.attention` becomes `nn.cache_write`
+      and `nn.paged_attention` with the same attributes. Each has its own cache, numbered in the order of the model.
+      After the last of them only the rows that are sampled from go on (`nn.take_rows`).
+    - `@<layer>_rollout` is the copy of a callee that attends or quantizes. The training functions stay as they are.
+    - `@sample_log_probability(logits, targets, temperature) -> logp, entropy` is the op that training uses.
+    - `@sample(logits, temperature, recorded_temperature, bits, filtered, top_k, top_p, min_p) -> tokens,
+      log_kept_mass, status, logp, entropy` is made with `sample`. It is `nn.sample`, followed by the same
+      log-probability of the tokens drawn. Temperature 0 is greedy; `recorded_temperature` applies to the
+      log-probabilities. A host draws on its own threads (runtime/rollout/sampler.h) and has no kernel for
+      `nn.sample`.
 
-    What becomes of `qat.fake_quant` is chosen by `weights`: `packed` reads a packed argument under the same name (nibble-pack-weights),
-    `dequantized` keeps it, `unquantized` drops it (a bf16 rollout of a model trained with QAT).
+    The option `weights` decides what `qat.fake_quant` becomes. `packed` reads a packed argument under the same name
+    (nibble-pack-weights). `dequantized` keeps it. `unquantized` drops it, for a bf16 rollout of a model trained with
+    QAT.
 
-    Caches are states: results with `nn.output = "key_cache:<i>"` continue in the argument's buffer.
+    Caches are states: a result with `nn.output = "key_cache:<i>"` is stored in the argument's buffer.
 
     Example: inside a layer,
 
@@ -51,13 +54,13 @@ def DeriveRolloutPass : Pass<"nibble-derive-rollout", "::mlir::ModuleOp"> {
 }
 
 def PackWeightsPass : Pass<"nibble-pack-weights", "::mlir::ModuleOp"> {
-  let summary = "Packed arguments instead of fake_quant of arguments.";
+  let summary = "Replaces fake_quant of arguments by packed arguments.";
   let description = [{
-    In `function` and what it calls, `qat.fake_quant` of an argument becomes `qat.dequantize` of a packed argument under the same
-    `nn.parameter` name. An argument with other uses as well (the embedding of a tied head) stays, and the packed one stands beside it.
-    Functions that others call too are copied.
+    In `function` and its callees, `qat.fake_quant` of an argument becomes `qat.dequantize` of a packed argument with
+    the same `nn.parameter` name. An argument with other uses, such as the embedding of a tied head, stays beside the
+    packed one. Functions that others call too are copied.
 
-    Errors: one argument under two schemes; fake_quant of something that is no argument.
+    Errors: an argument with two schemes; fake_quant of a value that is not an argument.
 
     Example: `--nibble-pack-weights=function=forward` turns
 
@@ -74,7 +77,7 @@ def PackWeightsPass : Pass<"nibble-pack-weights", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"functionName", "function", "std::string", /*default=*/"\"forward\"", "the function to begin with">,
+    Option<"functionName", "function", "std::string", /*default=*/"\"forward\"", "the function to start from">,
   ];
   let dependentDialects = ["::nibble::qat::QATDialect"];
 }

@@ -6,10 +6,10 @@
 include "mlir/Pass/PassBase.td"
 
 def SetTargetPass : Pass<"nibble-set-target", "::mlir::ModuleOp"> {
-  let summary = "Say which machine the kernels of a module are for.";
+  let summary = "Sets the machine that the kernels of a module are for.";
   let description = [{
-    Puts `kernel.target` on the module, with what `lib/KnownTargets` knows of the machine. A module that has the attribute keeps it. The
-    compiler itself does not need this pass: it describes the CPU that it runs on, and a GPU by the name it was given.
+    Sets `kernel.target` on the module to a machine that `lib/KnownTargets` describes. A module that has the attribute
+    keeps it. The compiler does not need this pass: it describes the CPU that it runs on, and a GPU by its name.
 
     Example: `--nibble-set-target=target=h200` gives the module the attribute `kernel.target = #hopper.target<"h200">`.
   }];

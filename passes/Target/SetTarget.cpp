@@ -1,4 +1,4 @@
-// nibble-set-target: a machine by its name, as an attribute of the module.
+// nibble-set-target: sets the target of a module by a machine's name.
 #include "passes/Target/Passes.h"
 
 #include "llvm/ADT/Statistic.h"
@@ -15,7 +15,7 @@ namespace nibble {
 using namespace mlir;
 using namespace nibble;
 
-// Null when no machine is known by that name.
+// Null for the name of an unknown machine.
 static Attribute targetNamed(StringRef name, MLIRContext *context) {
   if (findGpuTarget(name))
     return hopper::TargetAttr::get(context, name, /*sms=*/0);

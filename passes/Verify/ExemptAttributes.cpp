@@ -1,3 +1,5 @@
+// The table of attributes that verify-consistency does not compare, with
+// reasons.
 #include "passes/Verify/ExemptAttributes.h"
 
 #include "dialects/Hopper/Hopper.h"

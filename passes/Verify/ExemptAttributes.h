@@ -1,5 +1,5 @@
-// The attributes that verify-consistency does not compare as attributes. Every
-// other one of every op is compared.
+// The attributes that verify-consistency does not compare. It compares every
+// other attribute of every op.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"
@@ -10,9 +10,9 @@ namespace nibble {
 struct ExemptAttribute {
   enum class Why {
     kDecidesNoBit,
-    kComparedOtherwise, // as a part of the terms, so that a difference is found
+    kComparedOtherwise, // as part of a term, so that a difference is found
   };
-  llvm::StringLiteral op; // empty: of any op
+  llvm::StringLiteral op; // empty for all ops
   llvm::StringLiteral name;
   Why why;
   llvm::StringLiteral reason;
@@ -20,7 +20,7 @@ struct ExemptAttribute {
 
 llvm::ArrayRef<ExemptAttribute> exemptAttributes();
 
-// The row of this attribute of this op; null when there is none.
+// The row for this attribute of this op; null when there is none.
 const ExemptAttribute *findExempt(llvm::StringRef op,
                                   llvm::StringRef attribute);
 

@@ -6,21 +6,23 @@
 include "mlir/Pass/PassBase.td"
 
 def VerifyConsistencyPass : Pass<"nibble-verify-consistency", "::mlir::ModuleOp"> {
-  let summary = "Refuse a rollout that could differ from its training by a bit.";
+  let summary = "Rejects a rollout that could differ from its training by a bit.";
   let description = [{
-    Walks back from the logits of both functions, through calls, and compares op by op: the same op, the same attributes, the same
-    element types, the same weights by name, under the same scheme. Every attribute is compared, inherent and discardable
-    (`hopper.splits` of a linear), unless the table of passes/Verify/ExemptAttributes.cpp has it with the reason. What counts as the same:
+    Walks back from the logits of both functions, through calls, and compares op by op. Ops, attributes and element
+    types must be the same, and so must weights, by name and scheme. Every attribute is compared, inherent or
+    discardable (`hopper.splits` of a linear), unless the table of passes/Verify/ExemptAttributes.cpp exempts it with
+    a reason. These pairs count as the same:
 
-    - `qat.fake_quant` of a weight, and that weight packed and decoded, if the scheme is exact (not with `convention = slime`, whose
-      rollout decodes with another scale than its training);
+    - `qat.fake_quant` of a weight, and that weight packed and decoded, if the scheme is exact. It is not with
+      `convention = slime`, whose rollout decodes with another scale than its training.
     - `nn.attention`, and `nn.cache_write` with `nn.paged_attention` of the same queries, keys and values (N14);
     - a bias or residual in a linear's epilogue, and the separate addition;
-    - all rows, and the rows that `nn.take_rows` kept, but not before an attention.
+    - all rows, and the rows that `nn.take_rows` keeps, but not before an attention.
 
-    Anything else is an error with both places. Does not change the module.
+    Any other difference is an error with both locations. The pass does not change the module.
 
-    Example: `--nibble-verify-consistency="training=logits rollout=forward"` on a rollout whose attention was given another block says
+    Example: `--nibble-verify-consistency="training=logits rollout=forward"` on a rollout whose attention has another
+    block size says
 
     ```
     error: rollout differs from training: 'nn.paged_attention' has kv_block = 32 : i64 here, 64 : i64 in training
@@ -36,22 +38,22 @@ def VerifyConsistencyPass : Pass<"nibble-verify-consistency", "::mlir::ModuleOp"
 }
 
 def VerifyStagePass : Pass<"nibble-verify-stage", "::mlir::ModuleOp"> {
-  let summary = "Check what a stage promises to leave behind.";
+  let summary = "Checks the contract of a stage.";
   let description = [{
-    Every stage ends with its contract, so that a mistake is reported where it was made. The contracts are the table of
-    VerifyStage.cpp:
+    Every stage ends with its contract, so that a mistake is reported where it was made. VerifyStage.cpp has the table
+    of contracts:
 
-    - import: arguments of public functions are named; only dialects that later stages know.
+    - import: arguments of public functions are named; all dialects are known to later stages.
     - quantize: every weight is read under one scheme.
-    - differentiate: each gradient is a float32 accumulator of the shape of its parameter.
-    - hoist: nothing that a training function quantizes stays the same from one call to the next.
-    - rollout: functions with a cache neither fake-quantize nor attend over keys of their own.
+    - differentiate: each gradient is a float32 accumulator with the shape of its parameter.
+    - hoist: a training function quantizes nothing that is the same in the next call.
+    - rollout: functions with a cache neither fake-quantize nor attend over their own keys.
     - fuse: no dequantized weight feeds a linear.
-    - hopper-tensors: no packed weight in the order of a CPU.
-    - bufferize: no value that is a tensor or a packed weight.
-    - host-loops, hopper-kernels: no `kernel.compute` and no linalg op.
-    - lower-to-host: nothing but the LLVM dialect and OpenMP regions.
-    - lower-to-hopper: nothing but commands over buffers and kernels of llvm and nvvm.
+    - hopper-tensors: no packed weight has the layout of a CPU.
+    - bufferize: no value is a tensor or a packed weight.
+    - host-loops, hopper-kernels: there is no `kernel.compute` and no linalg op.
+    - lower-to-host: only the LLVM dialect and OpenMP regions are left.
+    - lower-to-hopper: only commands on buffers and kernels of llvm and nvvm are left.
 
     Example: `--nibble-verify-stage=stage=fuse`
   }];

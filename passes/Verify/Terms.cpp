@@ -18,11 +18,13 @@ SmallVector<TermAttribute> nibble::attributesOf(Operation &op, StringRef owner,
   StringRef name = op.getName().getStringRef();
   SmallVector<TermAttribute> attributes;
   auto add = [&](NamedAttribute attribute) {
-    if (all || !findExempt(name, attribute.getName()))
+    const ExemptAttribute *exempt = findExempt(name, attribute.getName());
+    if (!exempt ||
+        (all && exempt->why == ExemptAttribute::Why::kComparedOtherwise))
       attributes.push_back({(owner.empty() ? name : owner).str(), quoted(name),
                             attribute.getName(), attribute.getValue()});
   };
-  // Inherent attributes are properties, and properties need not be attributes.
+  // Inherent attributes are stored as properties, which need not be attributes.
   Attribute properties = op.getPropertiesAsAttribute();
   if (auto dictionary = dyn_cast_or_null<DictionaryAttr>(properties))
     llvm::for_each(dictionary, add);
@@ -104,7 +106,7 @@ TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
   });
 }
 
-// y = E(E(E(sum) + bias) + residual): the residual as the addition that it
+// y = E(E(E(sum) + bias) + residual). The residual becomes the addition that it
 // stands for.
 const Term *TermBuilder::linear(Operation &op, const Term *x,
                                 const Term *weight, const Term *bias,
@@ -120,7 +122,7 @@ const Term *TermBuilder::linear(Operation &op, const Term *x,
     return sum;
   Term *added = make(Term::Kind::kOp, arith::AddFOp::getOperationName(),
                      sum->type, &op, op.getLoc());
-  // What an addition has that says nothing else.
+  // The attributes of an addition with default flags.
   added->attributes.push_back(
       {added->name, quoted(op.getName().getStringRef()),
        StringAttr::get(op.getContext(), "fastmath"),
@@ -177,7 +179,7 @@ LogicalResult TermBuilder::makeTerms(Operation &op, Environment &values) {
     values[fakeQuant.getResult()] = term;
     return success();
   }
-  // A packed value is named by its weight; a layout decides no bits.
+  // A packed value is represented by its weight; a layout decides no bits.
   if (isa<qat::QuantizeOp, qat::RepackOp>(op)) {
     values[op.getResult(0)] = handOn(at(op.getOperand(0)), op);
     return success();
@@ -205,7 +207,7 @@ LogicalResult TermBuilder::makeTerms(Operation &op, Environment &values) {
     return success();
   }
   if (auto take = dyn_cast<nn::TakeRowsOp>(op)) {
-    // All rows, and those that are kept, are the same values.
+    // The kept rows have the same values as all rows.
     Term *rows = make(Term::Kind::kOp, "", {}, &op, op.getLoc());
     *rows = *at(take.getX());
     rows->someRows = true;
@@ -215,7 +217,7 @@ LogicalResult TermBuilder::makeTerms(Operation &op, Environment &values) {
   return makePlainTerms(op, values);
 }
 
-// The op is what it says, but for a paged attention.
+// The term is the op itself, except for a paged attention.
 LogicalResult TermBuilder::makePlainTerms(Operation &op, Environment &values) {
   auto at = [&](Value value) { return values.lookup(value); };
   auto paged = dyn_cast<nn::PagedAttentionOp>(op);
@@ -241,7 +243,7 @@ LogicalResult TermBuilder::makePlainTerms(Operation &op, Environment &values) {
         paged.getPages() != write.getPages())
       return paged.emitError("nibble-verify-consistency: its pages are not "
                              "what one nn.cache_write has just left");
-    // What the cache holds from earlier calls was written by this same op.
+    // The same op wrote what the cache holds from earlier calls.
     hold(term, *write, write->getName().getStringRef());
     term->operands = {at(paged.getQ()), at(write.getK()), at(write.getV()),
                       at(paged.getPositions()), at(paged.getSequences())};

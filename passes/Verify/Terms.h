@@ -1,5 +1,5 @@
-// A function's results as terms over its named arguments, in a form in which
-// training and rollout are spelled alike.
+// A function's results as terms over its named arguments, in a form that is the
+// same for training and rollout.
 #pragma once
 
 #include "dialects/QAT/QAT.h"
@@ -11,40 +11,43 @@
 
 namespace nibble {
 
-// An attribute of an op, inherent or discardable, that is compared.
+// An inherent or discardable attribute of an op that is compared.
 struct TermAttribute {
-  // What it is compared under: the name of the op, and of what several ops
-  // spell the plain one (nn.linear of a qat.linear), so that the two
-  // correspond.
+  // The op name under which it is compared. For an op with several spellings it
+  // is the plain one (nn.linear for a qat.linear), so that the two correspond.
   std::string owner;
-  // Who has it, as the IR is written: "'qat.linear'", "argument 'w'".
+  // The op or argument that has it, as messages write it: "'qat.linear'",
+  // "argument 'w'".
   std::string holder;
   mlir::StringAttr name;
   mlir::Attribute value;
 };
 
-// One value. Calls are gone, and with them the difference between a weight's
-// name inside a layer and outside.
+// One value. Calls are inlined, so a weight has the same name inside and
+// outside of a layer.
 struct Term {
   enum class Kind {
-    kArgument, // `name`: of the parameter, input or state
-    kDecoded,  // `operands[0]`, a weight, on the grid of `scheme`; `packed`:
-               // decoded from codes, else by fake_quant
-    kOp,       // `name`: of the op; of what several ops spell, the plain one
-               // (nn.linear, nn.attention, arith.addf)
+    // `name` is that of the parameter, input or state.
+    kArgument,
+    // `operands[0]`, a weight, on the grid of `scheme`. If `packed` it is
+    // decoded from codes, else rounded by fake_quant.
+    kDecoded,
+    // `name` is that of the op. For ops with several spellings it is the plain
+    // one (nn.linear, nn.attention, arith.addf).
+    kOp,
   };
   Kind kind = Kind::kOp;
   std::string name;
   mlir::Type type;               // as in the IR
-  mlir::Operation *op = nullptr; // of kOp and kDecoded
-  mlir::Location loc;            // where it is written
-  unsigned result = 0;           // of kOp: which one
-  // Of every op that the term stands for.
+  mlir::Operation *op = nullptr; // only for kOp and kDecoded
+  mlir::Location loc;            // of the op in the IR
+  unsigned result = 0;           // number of the op's result, for kOp
+  // Attributes of all ops that the term stands for.
   llvm::SmallVector<TermAttribute> attributes;
   llvm::SmallVector<const Term *> operands;
   qat::SchemeAttr scheme;
   bool packed = false;
-  bool someRows = false; // below nn.take_rows
+  bool someRows = false; // computed from nn.take_rows
 };
 
 // Owns the terms of any number of functions.
@@ -52,13 +55,13 @@ class TermBuilder {
 public:
   explicit TermBuilder(mlir::SymbolTable &symbols) : symbols(symbols) {}
 
-  // The function's results; a diagnostic where something has no term:
-  // recursion, control flow between blocks, a call of nothing known, a paged
-  // attention over pages that were not just written.
+  // The function's results. Fails with a diagnostic when something has no term:
+  // recursion, control flow between blocks, or a call of an unknown function.
+  // So does a paged attention on pages that were not just written.
   mlir::FailureOr<llvm::SmallVector<const Term *>>
   resultsOf(mlir::func::FuncOp function);
 
-  // How many values have been made a term of.
+  // The number of values that have a term.
   size_t count() const { return terms.size(); }
 
 private:
@@ -66,14 +69,15 @@ private:
 
   Term *make(Term::Kind kind, llvm::StringRef name, mlir::Type type,
              mlir::Operation *op, mlir::Location loc);
-  // The term gets the op's attributes, to be compared as those of `owner`.
+  // Gives the term the op's attributes, which are compared as those of `owner`.
   void hold(Term *term, mlir::Operation &op, llvm::StringRef owner);
-  // A value that the op hands on as it is: the same term where the op has no
-  // attribute that is compared, else a copy that holds them.
+  // A value that the op passes on unchanged. It is the same term, or a copy
+  // that holds the op's attributes if some are compared.
   const Term *handOn(const Term *term, mlir::Operation &op);
   mlir::FailureOr<llvm::SmallVector<const Term *>>
   evaluate(mlir::func::FuncOp function, mlir::ArrayRef<const Term *> arguments);
-  // An error for an op whose results' terms do not hold its attributes.
+  // Reports an error for an op whose attributes are missing in the terms of its
+  // results.
   mlir::LogicalResult evaluate(mlir::Operation &op, Environment &values);
   mlir::LogicalResult makeTerms(mlir::Operation &op, Environment &values);
   mlir::LogicalResult makePlainTerms(mlir::Operation &op, Environment &values);
@@ -89,9 +93,9 @@ private:
   llvm::DenseSet<mlir::Operation *> open; // functions being evaluated
 };
 
-// The attributes of an op, inherent and discardable, to be compared as those of
-// `owner`, or of the op itself where none is given. `all`: also those that are
-// exempt (ExemptAttributes.h).
+// The inherent and discardable attributes of an op, compared as those of
+// `owner`, or of the op itself by default. With `all` they include those that
+// are compared otherwise, but none that decides no bit (ExemptAttributes.h).
 llvm::SmallVector<TermAttribute>
 attributesOf(mlir::Operation &op, llvm::StringRef owner = {}, bool all = false);
 

@@ -1,4 +1,4 @@
-// nibble-verify-consistency: refuses a rollout that could differ from its
+// nibble-verify-consistency: rejects a rollout that could differ from its
 // training by a bit.
 #include "passes/Verify/Passes.h"
 #include "passes/Verify/Terms.h"
@@ -24,10 +24,10 @@ using namespace nibble;
 
 namespace {
 
-// Compares terms pairwise; the first difference found deepest is the one told.
+// Compares pairs of terms. Reports the first difference, at the deepest level.
 class Comparison {
 public:
-  // Null and unset where the two are the same.
+  // Null and unset when the two are equal.
   struct Difference {
     const Term *training = nullptr;
     const Term *rollout = nullptr;
@@ -70,7 +70,7 @@ static std::string describe(const Term *term) {
   return "";
 }
 
-// The attributes of one side that `key` is compared with.
+// The attributes of one side that are compared under `key`.
 static SmallVector<TermAttribute>
 correspondingTo(const TermAttribute &key, ArrayRef<TermAttribute> attributes) {
   return llvm::filter_to_vector(attributes, [&](const TermAttribute &other) {
@@ -86,7 +86,7 @@ static std::string values(ArrayRef<TermAttribute> attributes) {
                     " and ");
 }
 
-// Every attribute of the one side has its equal on the other.
+// Checks that every attribute of one side has an equal one on the other.
 static std::optional<std::string>
 compareAttributes(ArrayRef<TermAttribute> training,
                   ArrayRef<TermAttribute> rollout) {
@@ -117,8 +117,8 @@ static SmallVector<Operation *> opsInside(Operation *op) {
   return ops;
 }
 
-// Inside the regions ops and values correspond by place. What the regions read
-// from outside is compared as operands of the terms.
+// Ops and values inside the regions correspond by position. Values from outside
+// that the regions read are compared as operands of the terms.
 static std::optional<std::string> compareRegions(Operation *training,
                                                  Operation *rollout) {
   if (training == rollout)
@@ -144,7 +144,8 @@ static std::optional<std::string> compareRegions(Operation *training,
           training, rollout,
           [&](Value a, Value b) { return success(same.contains({a, b})); },
           [&](Value a, Value b) { same.insert({a, b}); },
-          OperationEquivalence::IgnoreLocations))
+          OperationEquivalence::IgnoreLocations |
+              OperationEquivalence::IgnoreDiscardableAttrs)) // compared above
     return std::nullopt;
   return "'" + rollout->getName().getStringRef().str() +
          "' has another body than in training";
@@ -167,7 +168,7 @@ static std::optional<std::string> compareTypes(const Term *training,
                                                const Term *rollout) {
   bool same = getElementTypeOrSelf(training->type) ==
               getElementTypeOrSelf(rollout->type);
-  // A packed argument is told by how it is decoded.
+  // A packed argument is described by how it is decoded.
   if (training->kind == Term::Kind::kArgument)
     same = training->type == rollout->type ||
            isa<qat::PackedType>(training->type) ||
@@ -178,7 +179,7 @@ static std::optional<std::string> compareTypes(const Term *training,
          text(training->type) + " in training";
 }
 
-// What decides bits apart from the operands.
+// Compares what decides bits beside the operands.
 std::optional<std::string> Comparison::compareThemselves(const Term *training,
                                                          const Term *rollout) {
   if (training->kind != rollout->kind ||
@@ -261,8 +262,8 @@ private:
       auto terms = builder.resultsOf(function);
       if (failed(terms))
         return failure();
-      results.push_back(
-          terms->front()); // the logits; a rollout's caches follow
+      // The first result is the logits; a rollout's caches follow.
+      results.push_back(terms->front());
     }
     NumTerms += builder.count();
     auto difference = Comparison().compare(results[0], results[1]);

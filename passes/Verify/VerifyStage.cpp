@@ -1,4 +1,4 @@
-// nibble-verify-stage: what each stage promises to leave behind, as a table.
+// nibble-verify-stage: a table of what each stage guarantees.
 #include "dialects/Kernel/Kernel.h"
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
@@ -25,9 +25,9 @@ using namespace nibble;
 
 namespace {
 
-// One promise. `check` finds the op that breaks it, null when none does.
-// `blame` says what is wrong with that op, where it is the program's fault and
-// not the stage's; null: the statement says it.
+// One guarantee. `check` returns an op that breaks it, or null. `blame` reports
+// that op when the input program is at fault, not the stage. When it is null,
+// the statement is the message.
 struct Promise {
   StringLiteral stage;
   StringLiteral statement;
@@ -54,7 +54,7 @@ static Operation *foreignDialect(ModuleOp module) {
       "builtin", "func",  "nn",   "qat", "linalg",
       "tensor",  "arith", "math", "scf", "check"};
   return findOp(module, [](Operation *op) {
-    // Exporters assert that an index is in range.
+    // Exporters assert that indices are in range.
     return !isa<cf::AssertOp>(op) &&
            !llvm::is_contained(kKnown, op->getName().getDialectNamespace());
   });
@@ -84,7 +84,7 @@ static Operation *twoSchemes(ModuleOp module) {
   });
 }
 
-// Arguments of a function by "<attribute> <name>".
+// Arguments of a function, keyed by "<attribute> <name>".
 static llvm::StringMap<Type> argumentTypes(func::FuncOp function,
                                            StringRef attribute) {
   llvm::StringMap<Type> types;
@@ -127,7 +127,7 @@ static Operation *misshapenGradient(ModuleOp module) {
   });
 }
 
-// Walks functions that `is` holds for and all that they call.
+// Walks the functions that `is` accepts and all functions that they call.
 template <typename Predicate>
 static Operation *findBelow(ModuleOp module, bool (*is)(func::FuncOp),
                             Predicate broken) {
@@ -158,8 +158,8 @@ static bool hasState(func::FuncOp function, StringRef kind) {
   return false;
 }
 
-// A weight that training only reads is the same in every microbatch: the update
-// has quantized it.
+// Training does not write its weights, so a weight is the same in every
+// microbatch, and only the update should quantize it.
 static Operation *repeatedQuantization(ModuleOp module) {
   auto trains = [](func::FuncOp function) {
     return hasState(function, "gradient:") && !hasState(function, "master:");
@@ -192,7 +192,7 @@ static Operation *dequantizedLinear(ModuleOp module) {
   });
 }
 
-// An op that gives or takes a value of a type that `broken` holds for.
+// Finds an op with an operand or result type that `broken` accepts.
 template <typename Predicate>
 static Operation *findValue(ModuleOp module, Predicate broken) {
   return findOp(module, [&](Operation *op) {
@@ -228,9 +228,9 @@ static bool isOfDialect(Operation *op, ArrayRef<StringLiteral> dialects) {
   return llvm::is_contained(dialects, op->getName().getDialectNamespace());
 }
 
-// Threads are OpenMP regions until the very translation to LLVM IR. Lowering
-// leaves what it has no rule for as it is: the op itself says more than the
-// cast that is left beside it.
+// Threads stay OpenMP regions until the translation to LLVM IR. Lowering leaves
+// an op without a pattern in place; the op is more informative than the cast
+// that is left beside it.
 static Operation *notLLVM(ModuleOp module) {
   Operation *left = nullptr;
   module.walk([&](Operation *op) {

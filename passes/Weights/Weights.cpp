@@ -1,5 +1,4 @@
-// Replaces fake-quantized weights by packed ones, through calls and their
-// functions.
+// Replaces fake-quantized weights by packed ones, through calls and callees.
 #include "passes/Weights/Weights.h"
 
 #include "dialects/NN/NN.h"
@@ -44,7 +43,7 @@ void nibble::dropFakeQuant(ArrayRef<func::FuncOp> functions) {
 
 namespace {
 
-// Rewrites functions whose callees are rewritten already.
+// Rewrites functions; callees must have been rewritten before.
 class WeightPacker {
 public:
   WeightPacker(ArrayRef<func::FuncOp> entries, SymbolTable &symbols,
@@ -54,8 +53,8 @@ public:
   LogicalResult run();
 
 private:
-  // What happened to the arguments of a function: of each the type of the
-  // packed one, null where it stays; whether the plain one is gone.
+  // What happened to the arguments of a function: the type of each packed one,
+  // null where the argument stays, and whether the plain one is gone.
   struct Packed {
     SmallVector<qat::PackedType> types;
     SmallVector<bool> plainGone;
@@ -83,11 +82,10 @@ private:
 
 } // namespace
 
-// Functions that are about to change but are called from elsewhere as well get
-// copies for these entries.
+// Copies functions that will change but have other callers, for the use of
+// these entries.
 void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
-  llvm::SetVector<Operation *>
-      ours; // as they are now: a copy in place of what was copied
+  llvm::SetVector<Operation *> ours; // a copy replaces its original here
   for (func::FuncOp function : functions)
     ours.insert(function);
   auto hasOtherCallers = [&](func::FuncOp function) {
@@ -96,8 +94,8 @@ void WeightPacker::separateFromOthers(ArrayRef<func::FuncOp> functions) {
       return !ours.contains(use.getUser()->getParentOfType<func::FuncOp>());
     });
   };
-  // From the entries downwards: a copy of a caller needs no copy of its callee
-  // unless that is shared, too.
+  // Start at the entries: a copied caller needs no copied callee unless the
+  // callee is shared, too.
   for (func::FuncOp function : llvm::reverse(functions)) {
     bool changes = false;
     for (func::FuncOp inner : reachableFunctions(function, symbols_))
@@ -131,7 +129,7 @@ bool WeightPacker::isPackedCallOperand(
 }
 
 // The packed type under which the function and its callees read the argument;
-// null when none does.
+// null when none reads it packed.
 FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
   qat::PackedType found;
   for (OpOperand &use : argument.getUses()) {
@@ -159,8 +157,8 @@ FailureOr<qat::PackedType> WeightPacker::packedTypeOf(BlockArgument argument) {
   return found;
 }
 
-// Hands packed values to callees that take them now. `packedOf`: of a plain
-// argument of this function its packed one.
+// Passes packed values to callees that take them now. `packedOf` maps plain
+// arguments of this function to packed ones.
 LogicalResult WeightPacker::rewriteCalls(func::FuncOp function,
                                          DenseMap<Value, Value> &packedOf) {
   SmallVector<func::CallOp> calls;
@@ -198,7 +196,7 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     bool other = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
       return !packs(use.getOwner()) && !isPackedCallOperand(use, done_);
     });
-    // A call that takes both keeps the plain one alive.
+    // A call that takes both forms keeps the plain argument alive.
     for (OpOperand &use : argument.getUses())
       if (isPackedCallOperand(use, done_))
         other |=
@@ -208,8 +206,7 @@ LogicalResult WeightPacker::pack(func::FuncOp function) {
     packed.plainGone.push_back(*type && !other);
   }
 
-  // The packed argument stands right behind the plain one, whose attributes it
-  // shares.
+  // The packed argument follows the plain one and has the same attributes.
   for (auto [argument, type] : llvm::zip(plain, packed.types)) {
     if (!type)
       continue;

@@ -1,4 +1,5 @@
-// Bytes as text (RFC 4648, section 4): the constants of a program in its JSON.
+// Bytes as text (RFC 4648, section 4). A program's JSON holds its constants
+// this way.
 #pragma once
 
 #include <optional>
@@ -8,7 +9,7 @@
 namespace nibble {
 
 std::string base64(std::string_view bytes);
-// Null when the text is not what `base64` gives for any bytes.
+// Null when `base64` never produces this text.
 std::optional<std::string> fromBase64(std::string_view text);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// Writes and reads bundles, checked against damage.
+// Writes and reads bundles, and detects damage.
 #include "runtime/bundle/bundle.h"
 
 #include "runtime/core/hash.h"
@@ -55,7 +55,7 @@ struct Entry {
   std::string hash;
 };
 
-// The table, every field checked against the file's `size`.
+// Reads the table of sections and checks every field against the file's `size`.
 Result<std::vector<Entry>> readTable(const std::string &path,
                                      std::string_view text) {
   if (!text.starts_with(kMagic))

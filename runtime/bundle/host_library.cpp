@@ -1,5 +1,5 @@
-// Loads the shared library of a host bundle from memory and checks the CPU that
-// it needs.
+// Loads the shared library of a host bundle from memory and checks the CPU
+// features that it needs.
 #include "runtime/bundle/host_library.h"
 
 #include "runtime/core/file.h"
@@ -15,8 +15,9 @@ namespace nibble {
 
 namespace {
 
-// The loader knows a library by its path, so the descriptor's number is not
-// given to another while it is loaded.
+// The loader identifies a library by its path, which contains the descriptor's
+// number. The descriptor stays open while the library is loaded, so the number
+// is not reused.
 struct Library {
   Library(Descriptor memory, void *handle)
       : memory(std::move(memory)), handle(handle) {}
@@ -25,8 +26,9 @@ struct Library {
   void *handle;
 };
 
-// What can be asked of this CPU; other features (prefetch hints, tuning) are
-// taken on trust. The names are LLVM's, which the compiler's builtin shares.
+// Whether this CPU has a feature that can be queried. Other features (prefetch
+// hints, tuning) are assumed. The names are LLVM's, which the compiler's
+// builtin shares.
 bool hasFeature(std::string_view name) {
   __builtin_cpu_init();
 #define NIBBLE_CPU_FEATURE(feature)                                            \

@@ -1,4 +1,4 @@
-// Opens a bundle for the target that it was compiled for.
+// Opens a bundle on the target that it was compiled for.
 #include "runtime/bundle/open_bundle.h"
 
 #include "runtime/bundle/host_library.h"

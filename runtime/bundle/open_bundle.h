@@ -1,4 +1,4 @@
-// A bundle as a program that runs, wherever it was compiled for.
+// Opens a bundle for any target as a program that runs.
 #pragma once
 
 #include "runtime/bundle/bundle.h"
@@ -11,17 +11,18 @@
 namespace nibble {
 
 struct OpenBundleOptions {
-  std::string target; // host, simt or cuda; empty: the bundle's own. Kernels
-                      // for cuda run on simt too
-  std::shared_ptr<DeviceResidence>
-      residence; // of the programs that share weights with it; null: a new one
+  // Host, simt or cuda; empty means the bundle's own target. Kernels for cuda
+  // also run on simt.
+  std::string target;
+  // Shared with the programs that use the same weights; null creates a new one.
+  std::shared_ptr<DeviceResidence> residence;
 };
 
-// Errors as of readBundle, openDevice and Device::load; usage error when the
-// bundle is not for that target.
+// Errors are those of readBundle, openDevice and Device::load. Usage error when
+// the bundle does not run on that target.
 Result<Program> openBundle(const std::string &path,
                            const OpenBundleOptions &options = {});
-// The same of one that was read; `path` stands in messages.
+// Opens a bundle that was read already. Messages name `path`.
 Result<Program> openBundle(const Bundle &bundle, const std::string &path,
                            const OpenBundleOptions &options = {});
 

@@ -1,7 +1,7 @@
-// Every block is its own piece of system memory behind a 64-byte header; a
-// released block waits in the list of its size class, for a request of that
-// size or down to half of it. Eight classes per power of two keep the waste of
-// rounding up below 1/8.
+// Each block is its own piece of system memory behind a 64-byte header. A
+// released block waits in the list of its size class. It serves a later request
+// of its size, or of down to half of it. Eight classes per power of two keep
+// the waste of rounding up below 1/8.
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"
@@ -22,18 +22,18 @@ namespace {
 
 constexpr int64_t kHeaderBytes = 64;
 constexpr int64_t kHugePage = int64_t{1} << 21;
-constexpr int64_t kLargestBlock =
-    int64_t{1} << 46; // beyond any machine: a size that was computed wrongly
+// Larger than any machine, so the size was computed wrongly.
+constexpr int64_t kLargestBlock = int64_t{1} << 46;
 constexpr int kStepsPerPower = 8;
 constexpr int kClasses = 64 * kStepsPerPower;
 
-// Smallest class whose size holds `bytes` (> 0). Class c of power p and step s
-// has (8 + s) << p bytes.
+// The smallest class whose size holds `bytes` (> 0). The class of power p and
+// step s has (8 + s) << p bytes.
 int classOf(int64_t bytes) {
   if (bytes <= kStepsPerPower)
     return 0;
-  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) -
-              4; // 8 << power <= bytes - 1 < 16 << power
+  // 8 << power <= bytes - 1 < 16 << power.
+  int power = std::bit_width(static_cast<uint64_t>(bytes - 1)) - 4;
   power = power < 0 ? 0 : power;
   int64_t steps = ((bytes - 1) >> power) + 1; // in 9..16
   return static_cast<int>(power * kStepsPerPower + (steps - kStepsPerPower));
@@ -49,18 +49,18 @@ int64_t sizeOfClass(int index) {
 struct Arena::Implementation {
   struct alignas(64) Header {
     Implementation *owner;
-    Header *previous; // of the live list
-    Header *next;     // of the live list, or of the class's free list
-    void *base;       // what the system gave
-    int64_t bytes;    // of the size class
-    int64_t total;    // bytes of the system's piece
+    Header *previous; // in the list of live blocks
+    Header *next;     // in the list of live blocks, or in the class's free list
+    void *base;       // the pointer that the system returned
+    int64_t bytes;    // size of the class
+    int64_t total;    // bytes taken from the system
     int32_t sizeClass;
     int32_t live;
   };
   static_assert(sizeof(Header) == kHeaderBytes);
 
-  std::mutex
-      mutex; // generated code may allocate from the threads of a parallel loop
+  // Generated code may allocate in the threads of a parallel loop.
+  std::mutex mutex;
   std::array<Header *, kClasses> freeBlocks{};
   Header *liveBlocks = nullptr;
   int64_t reserved = 0, allocations = 0, live = 0, peak = 0;
@@ -78,15 +78,16 @@ struct Arena::Implementation {
 void *Arena::Implementation::take(int64_t alignment, int64_t bytes) {
   if (bytes < 0 || bytes > kLargestBlock || alignment > kHugePage)
     return nullptr;
-  // A block of an unusual alignment gets room to move; blocks are then not
-  // shared with the usual ones of its class, because each remembers where the
-  // system's piece begins but not how far it may move.
+  // A block of an unusual alignment takes room to shift its start. Such blocks
+  // are not shared with the usual ones of their class. A block remembers where
+  // the system's piece begins, but not how far its start may shift.
   bool usual = alignment <= kHeaderBytes;
   int index = classOf(std::max<int64_t>(bytes, 1));
   int64_t size = sizeOfClass(index);
   std::lock_guard lock(mutex);
-  // A free block of up to twice the size will do: batches differ in tokens, and
-  // a set of blocks for every size of batch would pile up.
+  // A free block of up to twice the size is good enough. Batches differ in
+  // tokens, and keeping separate blocks for every batch size would pile up
+  // memory.
   Header *header = nullptr;
   for (int from = index;
        usual && !header && from <= index + kStepsPerPower && from < kClasses;
@@ -100,9 +101,9 @@ void *Arena::Implementation::take(int64_t alignment, int64_t bytes) {
     void *base = std::aligned_alloc(boundary, total);
     if (!base)
       return nullptr;
+    // Only a hint: a refusal does no harm.
     if (boundary == kHugePage)
-      madvise(base, total,
-              MADV_HUGEPAGE); // a hint: refused is as good as granted
+      madvise(base, total, MADV_HUGEPAGE);
     auto address = reinterpret_cast<uintptr_t>(base) + kHeaderBytes;
     if (!usual)
       address = (address + alignment - 1) / alignment * alignment;
@@ -161,8 +162,8 @@ void *Arena::allocate(int64_t alignment, int64_t bytes) {
 void Arena::release(void *pointer) {
   if (!pointer)
     return;
-  // The block knows its arena: generated code may release on another thread
-  // than it allocated on.
+  // The block's header names its arena, because generated code may release on
+  // another thread than it allocated on.
   auto *header = Implementation::headerOf(pointer);
   std::lock_guard lock(header->owner->mutex);
   header->owner->giveBack(header);
@@ -195,7 +196,7 @@ namespace {
 
 thread_local Arena *currentArena = nullptr;
 
-// The arena of threads that generated code started itself; their blocks are
+// The arena of threads that generated code started itself. Their blocks are
 // released before the call returns.
 Arena &sharedArena() {
   static Arena arena;

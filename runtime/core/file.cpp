@@ -1,5 +1,5 @@
-// Reads, writes, syncs, renames and locks files, and says what the system said
-// when it fails.
+// Reads, writes, syncs, renames and locks files. Errors repeat the system's own
+// message.
 #include "runtime/core/file.h"
 
 #include <fmt/format.h>
@@ -66,7 +66,7 @@ Result<FileReader> FileReader::open(const fs::path &path) {
   FileReader reader;
   reader.file_ = Descriptor(openRetrying(path, O_RDONLY));
   if (!reader.file_.isOpen()) {
-    // What is not there is wrong input; a machine that refuses is not.
+    // A missing file is wrong input. Any other refusal is the machine's.
     bool absent = errno == ENOENT || errno == ENOTDIR;
     Status error = systemError("cannot open", path);
     return absent ? Status::badInput(error.message()) : error;
@@ -145,7 +145,7 @@ Status FileWriter::sync() {
   do
     failed = fsync(file_.get());
   while (failed && errno == EINTR);
-  // As fsync(2) says of what it cannot be asked for.
+  // fsync(2) sets these two errors when there is nothing to sync.
   bool hasDisk = errno != EINVAL && errno != EROFS;
   return failed && hasDisk ? systemError("cannot sync", path_) : Status::ok();
 }
@@ -154,8 +154,9 @@ Status FileWriter::close() {
   return file_.close() ? systemError("cannot close", path_) : Status::ok();
 }
 
-// Where a new file is to stand for `path`, links followed. Empty where what is
-// there is no file to replace: a device, a pipe, or a link that leads to none.
+// The path where a new file for `path` is created, with links followed. Empty
+// when `path` names something that is no file to replace: a device, a pipe or a
+// dangling link.
 static fs::path placeOfFile(const fs::path &path) {
   std::error_code error;
   fs::path place = path;
@@ -238,8 +239,8 @@ Status syncFolder(const fs::path &folder) {
   Descriptor descriptor(openRetrying(folder, O_RDONLY | O_DIRECTORY));
   if (!descriptor.isOpen())
     return systemError("cannot open folder", folder);
-  // Some file systems cannot sync a folder and say EINVAL; they keep names by
-  // themselves.
+  // Some file systems cannot sync a folder and set EINVAL. They make names
+  // durable by themselves.
   if (fsync(descriptor.get()) != 0 && errno != EINVAL)
     return systemError("cannot sync folder", folder);
   return Status::ok();
@@ -287,7 +288,7 @@ Result<std::vector<std::string>> listFolder(const fs::path &folder) {
   return names;
 }
 
-// Whether the open file still is the one of that name.
+// Whether `path` still names the open file.
 static bool isStillAt(const Descriptor &file, const fs::path &path) {
   struct stat held, named;
   return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 &&
@@ -297,8 +298,9 @@ static bool isStillAt(const Descriptor &file, const fs::path &path) {
 Result<FolderLock> FolderLock::acquire(const fs::path &folder) {
   fs::path path = folder / kFile;
   FolderLock lock;
-  do { // again when the holder before removed the file between our opening and
-       // locking it
+  // Tries again when the previous holder removed the file after we opened it
+  // and before we locked it.
+  do {
     lock.file_ = Descriptor(openRetrying(path, O_RDWR | O_CREAT));
     if (!lock.file_.isOpen())
       return systemError("cannot write", path);

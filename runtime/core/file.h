@@ -1,6 +1,6 @@
-// Files that survive a crash: written beside their place, synced, renamed into
-// it, and the folder synced after. Every error is an environment status that
-// names the path and what the system said.
+// Files that survive a crash. A file is written beside its place, synced and
+// renamed into it, and then the folder is synced. Every error is an environment
+// status that names the path and repeats the system's message.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -13,7 +13,7 @@
 
 namespace nibble {
 
-// A file descriptor that closes itself.
+// A file descriptor that closes itself when it is destroyed.
 class Descriptor {
 public:
   Descriptor() = default;
@@ -23,7 +23,7 @@ public:
   ~Descriptor();
   int get() const { return fd_; }
   bool isOpen() const { return fd_ >= 0; }
-  // Closes now; -1 with errno set as close(2) does.
+  // Closes now. Returns -1 and sets errno as close(2) does.
   int close();
 
 private:
@@ -33,7 +33,8 @@ private:
 class FileReader {
 public:
   static Result<FileReader> open(const std::filesystem::path &path);
-  // Fills as much of `buffer` as the file still has; 0 at its end.
+  // Fills as much of `buffer` as the file still has. Returns the bytes read, 0
+  // at the end of the file.
   Result<size_t> read(std::span<std::byte> buffer);
 
 private:
@@ -43,22 +44,23 @@ private:
 
 class FileWriter {
 public:
-  // An empty file: what was there is gone. Errors speak of `shownAs`, when
-  // given: what a temporary file will become.
+  // Creates an empty file; previous content is lost. Errors name `shownAs` when
+  // it is given: the final path of a temporary file.
   static Result<FileWriter> create(const std::filesystem::path &path,
                                    const std::filesystem::path &shownAs = {});
-  // At the end of what is there; creates the file. `keep` >= 0 first cuts the
-  // file to that many bytes (bad input when it is shorter).
+  // Opens the file to write at its end, and creates it when it is missing. When
+  // `keep` >= 0 the file is first cut to that many bytes; a shorter file is bad
+  // input.
   static Result<FileWriter> append(const std::filesystem::path &path,
                                    int64_t keep = -1);
 
-  // All of it, whatever the system takes at a time.
+  // Writes all bytes, however few the system accepts at a time.
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text) {
     return write(std::as_bytes(std::span(text)));
   }
-  // To the disk, not only to the system. What has no disk behind it (a pipe, a
-  // terminal) has nothing to sync.
+  // Syncs the file to the disk. A pipe or a terminal has no disk and nothing to
+  // sync.
   Status sync();
   Status close();
   // Bytes in the file so far.
@@ -70,10 +72,11 @@ private:
   int64_t size_ = 0;
 };
 
-// A file written in pieces under a temporary name in the same folder, synced,
-// renamed, the folder synced. Without commit() nothing is left behind. A link
-// is followed to what it points to. A pipe, a terminal or another device that
-// is there is not replaced: what is written goes into it at once.
+// A file that appears in one step. It is written in pieces under a temporary
+// name in the same folder, synced and renamed, and the folder is synced.
+// Without commit() nothing is left behind. A link is followed to its target. An
+// existing pipe, terminal or other device is not replaced: bytes go into it at
+// once.
 class AtomicFile {
 public:
   static Result<AtomicFile> create(const std::filesystem::path &path);
@@ -90,43 +93,42 @@ public:
 private:
   AtomicFile(std::filesystem::path path, std::filesystem::path temporary,
              FileWriter writer);
-  std::filesystem::path path_, temporary_; // temporary_ is empty once committed
-                                           // or moved from, and of a device
+  // temporary_ is empty after a commit or a move, and for a device.
+  std::filesystem::path path_, temporary_;
   FileWriter writer_;
 };
 
-// Replaces `path` by these bytes, as an AtomicFile: afterwards, and after a
-// crash at any moment, either the old or the new file is there.
+// Replaces `path` by these bytes through an AtomicFile. Even after a crash,
+// either the old file or the new one is there.
 Status writeFileAtomically(const std::filesystem::path &path,
                            std::string_view content);
-// Bad input when the file has more than `limit` bytes.
+// Reads the whole file. A file of more than `limit` bytes is bad input.
 Result<std::string> readFile(const std::filesystem::path &path,
                              int64_t limit = int64_t{1} << 30);
 
-// Makes names that were created, renamed or removed in the folder survive a
-// power loss.
+// Makes created, renamed and removed names in the folder survive a power loss.
 Status syncFolder(const std::filesystem::path &folder);
-// Replaces `to`; does not sync.
+// Renames and replaces `to`. Does not sync.
 Status renamePath(const std::filesystem::path &from,
                   const std::filesystem::path &to);
-// Makes `link` point to `target` (a name in the same folder), replacing what
-// `link` was, and syncs the folder.
+// Makes `link` point to `target`, a name in the same folder, and syncs the
+// folder. A previous `link` is replaced.
 Status replaceLink(const std::filesystem::path &link,
                    const std::string &target);
 Status makeFolders(const std::filesystem::path &folder);
-// With everything below it; a path that is not there is fine.
+// Removes the path and everything below it. A missing path is no error.
 Status removeTree(const std::filesystem::path &path);
 // Names (not paths) in the folder, sorted.
 Result<std::vector<std::string>>
 listFolder(const std::filesystem::path &folder);
 
-// Held by one process at a time, until destroyed or the process ends however it
-// ends.
+// A lock that one process at a time holds. It ends when the object is destroyed
+// or when the process ends for any reason.
 class FolderLock {
 public:
   static constexpr const char *kFile = "lock";
-  // Takes `<folder>/lock`; the holder may remove the file. Environment error
-  // naming the holder's process id when another process holds it.
+  // Takes `<folder>/lock`. The holder may remove the file. Environment error
+  // with the holder's process id when another process holds the lock.
   static Result<FolderLock> acquire(const std::filesystem::path &folder);
 
 private:

@@ -9,7 +9,7 @@
 #include <exception>
 #include <thread>
 
-// Null in a program without OpenMP, where no region can be open.
+// Null in a program without OpenMP, which has no parallel regions.
 extern "C" __attribute__((weak)) int omp_get_level();
 
 namespace nibble {
@@ -18,14 +18,15 @@ namespace {
 
 struct Guard {
   std::jmp_buf place;
-  volatile int64_t bytes = 0; // of EarlyEnd; written before longjmp, read after
+  // Copied into EarlyEnd: written before longjmp, read after it.
+  volatile int64_t bytes = 0;
   const char *volatile violated = nullptr;
-  int level = 0; // parallel regions open around the call
+  int level = 0; // number of parallel regions open around the call
   Guard *outer = nullptr;
 };
 
-thread_local Guard *innermost =
-    nullptr; // none on the threads that a parallel region started
+// Null on threads that a parallel region started.
+thread_local Guard *innermost = nullptr;
 std::atomic<NoWayOut> noWayOut{nullptr};
 
 int openRegions() { return omp_get_level ? omp_get_level() : 0; }
@@ -33,8 +34,8 @@ int openRegions() { return omp_get_level ? omp_get_level() : 0; }
 } // namespace
 
 EarlyEnd callGuarded(void (*entry)(void **), void **values) {
-  // Nothing here has a destructor, and nothing local changes between setjmp and
-  // longjmp but through `innermost`.
+  // longjmp is safe here: nothing has a destructor, and only `innermost`
+  // changes between setjmp and longjmp.
   Guard guard;
   guard.level = openRegions();
   guard.outer = innermost;
@@ -51,8 +52,8 @@ void leaveGuardedCall(EarlyEnd why) {
     guard->violated = why.violated;
     std::longjmp(guard->place, 1);
   }
-  // Threads of one region fail together; the first one says so and ends the
-  // process, the others wait for that.
+  // The threads of one region fail together. The first one reports and ends the
+  // process; the others wait for that.
   static std::atomic_flag isEnding;
   while (isEnding.test_and_set())
     std::this_thread::sleep_for(std::chrono::seconds(1));

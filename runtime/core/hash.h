@@ -1,5 +1,5 @@
-// XXH3 with 128 bits: against accidents (flipped bits, torn files), not against
-// an adversary.
+// XXH3 with 128 bits. It protects against accidents (flipped bits, torn files),
+// not against an adversary.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -16,7 +16,7 @@ namespace nibble {
 std::string hash128(std::span<const std::byte> bytes);
 std::string hash128(std::string_view text);
 
-// The hash of bytes that come piece by piece.
+// Hashes bytes that arrive piece by piece.
 class Hasher {
 public:
   Hasher();

@@ -1,7 +1,6 @@
 // Counter-based random numbers (N16): Philox4x32-10 of Salmon, Moraes, Dror and
 // Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC11). A draw is a pure
-// function of its key and counter, so it never depends on what was drawn
-// before.
+// function of its key and counter. It never depends on earlier draws.
 #pragma once
 
 #include <array>
@@ -12,7 +11,7 @@ namespace nibble {
 using PhiloxCounter = std::array<uint32_t, 4>;
 using PhiloxKey = std::array<uint32_t, 2>;
 
-// Four random words of a counter under a key.
+// The four random words of a counter under a key.
 constexpr PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     uint64_t a = uint64_t{0xD2511F53} * counter[0];
@@ -26,7 +25,7 @@ constexpr PhiloxCounter philox(PhiloxCounter counter, PhiloxKey key) {
   return counter;
 }
 
-// Which use of randomness a draw belongs to: two uses of one (seed, step,
+// The use of randomness that a draw belongs to. Two uses of one (seed, step,
 // sample, token) never share a number.
 enum class RandomStream : uint32_t {
   kSampler = 0,
@@ -35,9 +34,9 @@ enum class RandomStream : uint32_t {
   kInitialize = 3
 };
 
-// 64 random bits of (seed; stream, step, sample, token), N16. step, sample and
-// token use their low 32 bits, `stream` its low 8 (bits 32-39 of step fill the
-// rest of that word).
+// 64 random bits for (seed; stream, step, sample, token), N16. step, sample and
+// token contribute their low 32 bits, `stream` its low 8. Bits 32-39 of step
+// fill the rest of the word of `stream`.
 constexpr uint64_t randomBits(uint64_t seed, RandomStream stream, uint64_t step,
                               uint64_t sample, uint64_t token) {
   uint32_t first = (static_cast<uint32_t>(stream) & 0xFF) |
@@ -54,7 +53,7 @@ constexpr double toUnit(uint64_t bits) {
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }
 
-// Uniform in 0 .. bound-1 (bound > 0) by the high half of the product; its bias
+// Uniform in 0 .. bound-1 (bound > 0): the high half of bits * bound. Its bias
 // is below bound / 2^64.
 constexpr uint64_t toBelow(uint64_t bits, uint64_t bound) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(bits) * bound >>

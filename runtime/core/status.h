@@ -1,10 +1,8 @@
-// What went wrong, where, why and how to mend it; and the exit code that a tool
-// returns for it.
+// What went wrong, where, why, how to mend it, and the exit code for it.
 //
-// Every call of the runtime that can fail returns Status or Result<T>. A
-// message is one line and reads
-// "<what> <where>: <why>; <how to mend>". A test program fails when a text that
-// it provokes does not (test/error_texts.cpp).
+// Every runtime call that can fail returns Status or Result<T>. A message is
+// one line of the form "<what> <where>: <why>; <how to mend>". A test program
+// fails when it provokes a message of another form (test/error_texts.cpp).
 #pragma once
 
 #include <cassert>
@@ -17,19 +15,20 @@ namespace nibble {
 // The numeric value is the process exit code.
 enum class Code : int {
   kOk = 0,
-  kFailed =
-      1, // the work itself failed: a check did not hold, an invariant broke
+  kFailed = 1,   // the work failed: a check did not hold, an invariant broke
   kUsage = 2,    // the command line or configuration is wrong
   kBadInput = 3, // a file or a stream that we did not write is wrong
   kEnvironment =
-      4, // the machine: cannot write, disk full, no memory, no such device
+      // The machine failed: cannot write, disk full, no memory, no such device.
+  4,
   kInterrupted = 130, // stopped by a signal, state saved
 };
 
 class Status;
 
-// Gets each error as it is made, and again when it gets a context. Null but in
-// tests, which look at every text that they provoke (test/error_texts.cpp).
+// Receives each error when it is made, and again when it gains a context. Only
+// tests set it, to look at every message that they provoke
+// (test/error_texts.cpp).
 inline void (*errorListener)(const Status &) = nullptr;
 
 class [[nodiscard]] Status {
@@ -62,7 +61,8 @@ public:
   int exitCode() const { return static_cast<int>(code_); }
   const std::string &message() const { return message_; }
 
-  // Puts "<context>: " before the message; the code stays. Ok stays ok.
+  // Puts "<context>: " before the message and keeps the code. An ok status
+  // stays ok.
   Status within(const std::string &context) && {
     if (!isOk())
       message_ = context + ": " + message_;
@@ -109,7 +109,7 @@ private:
 #define NIBBLE_CONCAT_IMPL(a, b) a##b
 #define NIBBLE_CONCAT(a, b) NIBBLE_CONCAT_IMPL(a, b)
 
-// Returns from the calling function when `expr`, a Status, is not ok.
+// Returns from the calling function when the Status `expr` is not ok.
 #define NIBBLE_TRY(expr)                                                       \
   do {                                                                         \
     if (::nibble::Status nibble_status = (expr); !nibble_status.isOk())        \

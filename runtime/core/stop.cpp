@@ -1,4 +1,4 @@
-// The handlers of SIGINT and SIGTERM, and the flag that they set.
+// Handles SIGINT and SIGTERM by setting a flag.
 #include "runtime/core/stop.h"
 
 #include <atomic>
@@ -18,8 +18,8 @@ void installStopSignals() {
   struct sigaction action = {};
   action.sa_handler = onSignal;
   sigemptyset(&action.sa_mask);
-  // SA_RESETHAND: the second signal does what it does by default, which is to
-  // end the process.
+  // SA_RESETHAND restores the default action, so the second signal ends the
+  // process.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);

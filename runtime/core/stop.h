@@ -1,15 +1,14 @@
-// Stopping in good order: the first SIGINT or SIGTERM asks, and the work stops
-// at its next safe point and saves; the second one ends the process at once.
+// Stops work in good order. After the first SIGINT or SIGTERM the work stops at
+// its next safe point and saves. The second signal ends the process at once.
 #pragma once
 
 namespace nibble {
 
 // Call once, from main.
 void installStopSignals();
-// Whether a signal came, or requestStop was called.
+// Whether a signal came or requestStop was called.
 bool stopRequested();
-// What a signal does; for tests and for front ends that have another way to
-// ask.
+// Does what a signal does. Tests and front ends with other ways to ask use it.
 void requestStop();
 void clearStop();
 

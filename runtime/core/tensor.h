@@ -1,5 +1,5 @@
-// A dense row-major tensor in host memory: dtype, shape, bytes. Owning (Tensor)
-// and not (TensorView).
+// A dense row-major tensor in host memory: dtype, shape and bytes. Tensor owns
+// its memory, TensorView does not.
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -14,9 +14,9 @@
 
 namespace nibble {
 
-// The element types that a file or a program can hold. The first nine are those
-// of the program seam (nibble_dtype) with the same values; the rest only ever
-// come from files.
+// The element types that a file or a program can hold. The first nine are the
+// types of the program interface (nibble_dtype), with the same values. The
+// others occur in files only.
 enum class DType : int32_t {
   kF32 = NIBBLE_DTYPE_F32,
   kBF16 = NIBBLE_DTYPE_BF16,
@@ -44,44 +44,46 @@ enum class DType : int32_t {
 
 // Bits of one element.
 int64_t bitsOf(DType dtype);
-// The safetensors spelling: "F32", "BF16", ...
+// The safetensors spelling, for example "F32" or "BF16".
 const char *nameOf(DType dtype);
 
 using Shape = std::vector<int64_t>;
 
-// Product of the dimensions; nullopt when it does not fit in int64 or a
-// dimension is negative.
+// Product of the dimensions. nullopt when it overflows int64 or a dimension is
+// negative.
 std::optional<int64_t> elementCount(std::span<const int64_t> shape);
-// "[2, 3]"
+// Prints a shape in the form "[2, 3]".
 std::string toString(std::span<const int64_t> shape);
 
-// Somebody else's memory, seen as a tensor. Row-major, densely packed.
+// Memory that somebody else owns, seen as a tensor. Row-major and densely
+// packed.
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape;
   std::byte *data = nullptr;
-  uint64_t device = 0; // address in a device's memory of what the host has no
-                       // copy of (data is null), else 0
+  // Address in device memory when the host has no copy (data is null), else 0.
+  uint64_t device = 0;
 
   int64_t elements() const;
   int64_t bytes() const;
   template <typename T> T *as() const { return reinterpret_cast<T *>(data); }
 };
 
-// Bytes of all tensors that own memory of the host.
+// Bytes of all tensors that own host memory.
 struct HostTensorMemory {
-  int64_t now = 0, peak = 0; // peak: at most at a time so far
+  int64_t now = 0, peak = 0; // peak: the maximum so far
 };
 // Thread-safe.
 HostTensorMemory hostTensorMemory();
-// The peak becomes what there is now, for whoever asks what one thing takes.
+// Sets the peak to the present value, to measure what one piece of work takes.
 void resetHostTensorPeak();
 
-// Owns its memory, 64-byte aligned, zeroed at creation. Move only.
+// Owns its memory, which is 64-byte aligned and zeroed at creation. Move only.
 class Tensor {
 public:
   Tensor() = default;
-  // Environment error naming the bytes when there is no memory for it.
+  // Allocates a tensor. Environment error with the number of bytes when there
+  // is no memory for it.
   static Result<Tensor> create(DType dtype, Shape shape);
 
   DType dtype() const { return view_.dtype; }

@@ -1,8 +1,8 @@
-// What a program for an accelerator asks of the thing that runs it. Two
-// implement it: cuda (libcuda, found at run time) and simt (PTX executed on the
-// CPU, with every access checked).
+// The interface between a program for an accelerator and the device that runs
+// it. It has two implementations: cuda (libcuda, found at run time) and simt
+// (PTX executed on the CPU, with every access checked).
 //
-// One device, one queue: commands run in the order in which they are given. All
+// A device has one queue, and commands run in the order of their calls. All
 // calls come from one thread.
 #pragma once
 
@@ -19,106 +19,110 @@
 
 namespace nibble {
 
-// An address in the device's memory; 0 is none.
+// An address in the device's memory; 0 is null.
 using DeviceAddress = uint64_t;
 
-// The code of one module: PTX text, and machine code for one architecture when
-// it was assembled ahead of time.
+// The code of one module: PTX text, and machine code when it was assembled
+// ahead of time for one architecture.
 struct KernelImage {
-  std::string name;   // for messages
-  std::string ptx;    // text, version and target included
-  std::string cubin;  // empty: the driver assembles the PTX
-  std::string target; // "sm_90a"
+  std::string name;   // used in messages
+  std::string ptx;    // text with version and target
+  std::string cubin;  // machine code; when empty, the driver assembles the PTX
+  std::string target; // for example "sm_90a"
 };
 
-// How a tile is cut out of a row-major tensor by the copy engine (PTX ISA,
-// "Tensors"): extents and box innermost first. What a box covers beyond the
-// extents reads as zero.
+// How the copy engine cuts a tile out of a row-major tensor (PTX ISA,
+// "Tensors"). Extents and box are innermost first. Elements of a box beyond the
+// extents read as zero.
 struct TensorMap {
-  DeviceAddress address = 0; // 16-byte aligned
+  DeviceAddress address = 0; // aligned to 16 bytes
   uint32_t elementBytes = 2; // 1, 2 or 4
   uint32_t rank = 2;         // 1..5
   uint64_t extents[5] = {};  // elements
-  uint64_t strides[4] = {};  // bytes, of dimension i + 1; multiples of 16
-  uint32_t box[5] = {};      // elements, at most 256 each
-  uint32_t swizzle = 0; // bytes: 0, 32, 64 or 128; box[0] * elementBytes is at
-                        // most that when it is not 0
+  // Bytes between elements of dimension i + 1; multiples of 16.
+  uint64_t strides[4] = {};
+  uint32_t box[5] = {}; // elements, at most 256 each
+  // bytes: 0, 32, 64 or 128; when not 0, box[0] * elementBytes must not exceed
+  // it.
+  uint32_t swizzle = 0;
 };
 
-// A kernel's argument: a pointer or an integer (64 bits each), or a tensor map
-// (128 bytes, by value).
+// A kernel's argument: a pointer or integer of 64 bits, or a tensor map of 128
+// bytes by value.
 using KernelArgument = std::variant<uint64_t, TensorMap>;
 
 struct Launch {
-  uint32_t grid[3] = {1, 1,
-                      1};   // blocks; with an extent of 0 nothing is launched
-  uint32_t threads = 0;     // of a block, along x
+  // Blocks; a grid with an extent of 0 launches nothing.
+  uint32_t grid[3] = {1, 1, 1};
+  uint32_t threads = 0;     // threads of a block, along x
   uint32_t sharedBytes = 0; // dynamic shared memory
   uint32_t cluster = 1;     // blocks of a cluster, along x
-  bool overlap = false; // may begin before the kernel before it has ended; it
-                        // waits where it says (griddepcontrol)
-  uint32_t table = 0;   // the last so many arguments, 64 bits each, are one
-                        // parameter: a table by value
+  // Whether it may begin before the previous kernel has ended; griddepcontrol
+  // in the kernel waits for that end.
+  bool overlap = false;
+  // Number of trailing arguments (64 bits each) that form one parameter: a
+  // table by value.
+  uint32_t table = 0;
 };
 
-// A recorded list of commands that can be run again at little cost.
+// A recorded list of commands that can run again at little cost.
 class DeviceGraph {
 public:
   virtual ~DeviceGraph() = default;
 };
 
-// A point in the queue.
+// A point in the queue, used to measure time.
 class DeviceMark {
 public:
   virtual ~DeviceMark() = default;
 };
 
-// Kernels loaded on a device, by number.
+// Kernels that are loaded on a device, identified by number.
 class DeviceModule {
 public:
   virtual ~DeviceModule() = default;
 };
 
-struct DeviceMemory {              // bytes
-  int64_t total = 0, free = 0;     // of the device, whoever takes the rest
-  int64_t allocated = 0, peak = 0; // by `allocate`: now, and at most so far
+struct DeviceMemory {              // in bytes
+  int64_t total = 0, free = 0;     // of the whole device, for all processes
+  int64_t allocated = 0, peak = 0; // by `allocate`: now, and the maximum so far
 };
 
-// What a device can do at most; 0 where it is not known.
+// The limits of a device; 0 where a limit is unknown.
 struct DeviceLimits {
-  double bytesPerSecond = 0; // of its memory
-  double operationsPerSecond =
-      0; // of its matrix units on bf16, two for each multiply-add
-  int64_t cacheBytes = 0; // of the cache before its memory
+  double bytesPerSecond = 0; // memory bandwidth
+  // Matrix units on bf16, two operations for each multiply-add.
+  double operationsPerSecond = 0;
+  int64_t cacheBytes = 0; // size of the cache in front of the memory
 };
 
 class Device {
 public:
   virtual ~Device() = default;
 
-  // "NVIDIA H200, 132 multiprocessors, 139.8 GiB, driver 13.0"
+  // For example "NVIDIA H200, 132 multiprocessors, 139.8 GiB, driver 13.0".
   virtual std::string describe() const = 0;
   virtual DeviceMemory memory() const = 0;
-  // For reports: no rate that is measured is higher.
+  // For reports: no measured rate can be higher.
   virtual DeviceLimits limits() const { return {}; }
 
-  // 256-byte aligned. `what` is for the message: environment error naming it,
-  // the bytes and what is free.
+  // Allocates memory that is aligned to 256 bytes. Environment error with
+  // `what`, the bytes and the free memory.
   virtual Result<DeviceAddress> allocate(int64_t bytes,
                                          std::string_view what) = 0;
   virtual void release(DeviceAddress address) = 0;
 
-  // Memory of the host from and to which copies are fast, for as long as the
-  // device lives; null where there is none or any is as good.
+  // Host memory that is fast to copy from and to, valid as long as the device
+  // lives. Null when there is none or when all memory is equally fast.
   virtual std::byte *allocatePinned(int64_t bytes) {
     (void)bytes;
     return nullptr;
   }
   virtual void releasePinned(std::byte *memory) { (void)memory; }
 
-  // Whether an address is a host pointer and the host's memory can be made the
-  // device's, by `adopt`, without a copy. What is adopted counts as written; it
-  // stays the caller's and is taken out again by `disown`.
+  // Whether addresses are host pointers. Then `adopt` makes host memory the
+  // device's without a copy. Adopted memory counts as written. The caller still
+  // owns it, and `disown` takes it out again.
   virtual bool sharesHostMemory() const { return false; }
   virtual Status adopt(void *memory, int64_t bytes, std::string_view what) {
     (void)memory, (void)bytes;
@@ -127,37 +131,39 @@ public:
         std::string(what) + "'; copy it to the device");
   }
   virtual void disown(void *memory) { (void)memory; }
-  // Whether accesses are checked against allocations: each buffer of a call is
-  // then an allocation of its own instead of a piece of one arena, so that an
-  // access beyond it is seen.
+  // Whether accesses are checked against allocations. Each buffer of a call is
+  // then an allocation of its own instead of a piece of one arena, so that
+  // accesses beyond its end are detected.
   virtual bool checksAccesses() const { return false; }
 
-  // In the order of the queue; upload and download have ended when they return.
+  // These run in queue order. Upload and download are complete when they
+  // return.
   virtual Status upload(DeviceAddress to, const void *from, int64_t bytes) = 0;
   virtual Status download(void *to, DeviceAddress from, int64_t bytes) = 0;
   virtual Status copy(DeviceAddress to, DeviceAddress from, int64_t bytes) = 0;
   virtual Status fill(DeviceAddress to, uint8_t value, int64_t bytes) = 0;
 
-  // `kernels` names the entries; launch refers to them by index. Bad input when
-  // the image is damaged or an entry is missing, environment error when it is
-  // for another architecture.
+  // Loads a module. `kernels` names its entry points, to which launch refers by
+  // index. Bad input when the image is damaged or an entry is missing;
+  // environment error when it is for another architecture.
   virtual Result<std::unique_ptr<DeviceModule>>
   load(const KernelImage &image, std::span<const std::string> kernels) = 0;
-  // A grid with an extent 0 launches nothing. An error names the kernel. Errors
-  // of the kernel itself may come as late as synchronize.
+  // Launches a kernel; a grid with an extent of 0 launches nothing. An error
+  // names the kernel. Errors of the kernel itself may appear as late as
+  // synchronize.
   virtual Status launch(DeviceModule &module, int kernel, const Launch &launch,
                         std::span<const KernelArgument> arguments) = 0;
   virtual Status synchronize() = 0;
 
-  // Commands between the two are recorded, not run. Null graph: this device has
-  // none, the commands were run at once.
+  // Commands between the two calls are recorded and do not run. A null graph
+  // means that the device has none and has run the commands immediately.
   virtual Status beginGraph() = 0;
   virtual Result<std::unique_ptr<DeviceGraph>> endGraph() = 0;
   virtual Status run(DeviceGraph &graph) = 0;
 
-  // For measuring: a mark after what was given so far, null where the device
-  // has no clock of its own; and the seconds between two, once both have been
-  // passed, which is waited for.
+  // These measure time. `mark` marks the present end of the queue, or returns
+  // null when the device has no clock of its own. `secondsBetween` waits until
+  // both marks have been passed.
   virtual Result<std::unique_ptr<DeviceMark>> mark() {
     return std::unique_ptr<DeviceMark>();
   }
@@ -167,8 +173,8 @@ public:
   }
 };
 
-// "cuda" or "simt". Environment error when there is no such device here, saying
-// why and what to do.
+// Opens "cuda" or "simt". Environment error when this machine has no such
+// device, with the reason and a remedy.
 Result<std::shared_ptr<Device>> openDevice(std::string_view name);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// Opens a device by its name: cuda or simt.
+// Opens a device by its name, cuda or simt.
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/drivers/simt/simt.h"
 

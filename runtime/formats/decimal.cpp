@@ -1,4 +1,4 @@
-// Writes numbers in plain decimals.
+// Writes numbers as plain decimals.
 #include "runtime/formats/decimal.h"
 
 #include <algorithm>
@@ -14,7 +14,8 @@ std::optional<std::string> plainDecimal(std::string_view number) {
       number.substr(isNegative, number.find_first_of("eE") - isNegative);
   size_t dot = std::min(mantissa.find('.'), mantissa.size());
   std::string digits(mantissa.substr(0, dot));
-  int64_t point = static_cast<int64_t>(dot); // digits before the decimal point
+  // Number of digits before the decimal point.
+  int64_t point = static_cast<int64_t>(dot);
   digits += mantissa.substr(std::min(dot + 1, mantissa.size()));
 
   size_t zeros = std::min(digits.find_first_not_of('0'), digits.size());

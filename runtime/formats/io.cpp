@@ -1,4 +1,4 @@
-// Opens and reads files of others, and writes files and folders that appear
+// Opens and reads foreign files, and writes files and folders that appear
 // whole.
 #include "runtime/formats/io.h"
 
@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What is not there or is no file is wrong input; a machine that refuses is
-// not.
+// A missing file, or a path that is no file, is wrong input. Any other refusal
+// is the machine's.
 Status readError(const std::string &path, int errorNumber) {
   std::string message =
       fmt::format("cannot read {}: {}", path, std::strerror(errorNumber));
@@ -41,7 +41,8 @@ Status readError(const std::string &path, int errorNumber) {
 } // namespace
 
 Result<OpenedFile> OpenedFile::open(const std::string &path) {
-  // Not blocking: opening a pipe that nobody writes to would wait forever.
+  // Open without blocking, because opening a pipe that nobody writes to would
+  // wait forever.
   int descriptor;
   do
     descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -116,8 +117,9 @@ AtomicFolder::~AtomicFolder() {
   std::error_code error;
   if (!temporary_.empty())
     fs::remove_all(temporary_, error);
+  // Stays when somebody has put something into it.
   for (const std::string &parent : madeParents_)
-    fs::remove(parent, error); // stays when somebody has put something there
+    fs::remove(parent, error);
 }
 
 Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
@@ -137,8 +139,8 @@ Result<AtomicFolder> AtomicFolder::create(const std::string &name) {
     folder.madeParents_.push_back(parent.string());
   if (!folder.madeParents_.empty())
     NIBBLE_TRY(makeFolders(folder.madeParents_.front()));
-  fs::remove_all(temporary,
-                 error); // of a process with our number that was killed
+  // Left by a killed process with our process id.
+  fs::remove_all(temporary, error);
   if (!fs::create_directory(temporary, error))
     return Status::environment(fmt::format(
         "cannot write {}: {}; choose a place that can be written", target,
@@ -216,7 +218,7 @@ std::string printable(std::string_view text, size_t most) {
     auto byte = static_cast<unsigned char>(c);
     out += byte < 0x20 || byte == 0x7F || (byte >= 0x80 && !isText) ? '?' : c;
   }
-  while (isText && !isUtf8(out)) // cut inside a character
+  while (isText && !isUtf8(out)) // the text was cut inside a character
     out.pop_back();
   return text.size() > most ? out + "..." : out;
 }

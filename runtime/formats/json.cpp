@@ -1,4 +1,4 @@
-// Parses JSON with limits, and reads typed fields of it.
+// Parses JSON with limits, and reads its typed fields.
 #include "runtime/formats/json.h"
 
 #include "runtime/formats/io.h"
@@ -12,7 +12,7 @@ namespace {
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
-// Whether the text is a number as RFC 8259 writes them.
+// Whether the text is a number by RFC 8259.
 bool isNumber(std::string_view text) {
   auto digits = [&] {
     size_t count = 0;
@@ -40,9 +40,9 @@ bool isNumber(std::string_view text) {
   return text.empty();
 }
 
-// The text with a 0 and spaces in the place of each of its numbers, which
-// `numbers` gets in their order. What is no number stays, to be refused; so do
-// the byte offsets of errors.
+// Replaces each number in the text by a 0 and spaces, and appends the number to
+// `numbers`. Invalid numbers stay, so the parser refuses them at the right byte
+// offset.
 std::string takeNumbers(std::string_view text,
                         std::vector<std::string_view> &numbers) {
   std::string rest(text);
@@ -69,11 +69,12 @@ std::string takeNumbers(std::string_view text,
   return rest;
 }
 
-// Builds the document and says no where nlohmann's own builder would go on.
+// Builds the document, and refuses some input that nlohmann's own builder
+// accepts.
 class Builder final : public nlohmann::json_sax<Json> {
 public:
-  // `numbers`: the texts that stand for the document's numbers, in their order;
-  // null: its own values do.
+  // `numbers` holds the texts of the document's numbers in order; null means
+  // that its own values count.
   Builder(const JsonLimits &limits,
           const std::vector<std::string_view> *numbers)
       : limits_(limits), numbers_(numbers) {}
@@ -115,12 +116,11 @@ public:
   bool parse_error(size_t position, const std::string &,
                    const nlohmann::detail::exception &error) override {
     std::string text = error.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax
-    // error while parsing value - invalid
-    // ..."
+    // The input has the form "[json.exception.parse_error.101] parse error at
+    // line 1, column 2: syntax error while parsing value - invalid ...".
     if (size_t begin = text.find("] "); begin != std::string::npos)
       text = text.substr(begin + 2);
-    if (numbers_) // what it read last has other numbers
+    if (numbers_) // the text read last has its numbers replaced
       text = text.substr(0, text.find("; last read: "));
     return refuse(fmt::format("byte {}: {}", position, printable(text, 200)));
   }
@@ -175,8 +175,9 @@ private:
   const std::vector<std::string_view> *numbers_;
   size_t nextNumber_ = 0;
   Json document_;
-  std::vector<Json *> open_; // from the root down; a parent's container stands
-                             // still while a child is open
+  // From the root down; a parent's container does not change while a child is
+  // open.
+  std::vector<Json *> open_;
   std::string key_, problem_;
   uint64_t values_ = 0;
 };

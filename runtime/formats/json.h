@@ -1,9 +1,9 @@
-// JSON that we did not write: strict, bounded, and with errors that name file
-// and place.
+// JSON that we did not write. Parsing is strict and bounded, and errors name
+// file and place.
 //
-// Beyond RFC 8259 it refuses what parsers disagree about: duplicate keys, a
-// byte order mark, bytes after the value. NaN and infinity do not exist in JSON
-// and a number that overflows is refused too.
+// Beyond RFC 8259 it refuses input on which parsers disagree: duplicate keys, a
+// byte order mark, bytes after the value. JSON has no NaN or infinity, and a
+// number that overflows is refused too.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -16,47 +16,49 @@
 
 namespace nibble {
 
-// Objects are sorted by key, so that what is written is a function of the
-// content.
+// Objects are sorted by key, so written text is a function of the content.
 using Json = nlohmann::json;
 
 struct JsonLimits {
   uint64_t bytes = uint64_t{64} << 20;
-  int depth = 64;              // objects and arrays inside each other
-  uint64_t values = 8'000'000; // numbers, strings, objects, ... in all
+  int depth = 64; // nesting of objects and arrays
+  // Total number of numbers, strings, objects and so on.
+  uint64_t values = 8'000'000;
 };
 
-// Is this text that a JSON parser of ours may see at all? UTF-8 without a byte
-// order mark or NUL (which nlohmann's lexer would skip, and take for the end).
-// The reason when not.
+// Checks text before a JSON parser sees it: UTF-8 without a byte order mark or
+// NUL. (nlohmann's lexer would skip the mark and take NUL for the end.) Returns
+// the problem, if any.
 std::optional<std::string> problemOfJsonText(std::string_view text);
 
-// How a document holds its numbers.
+// The representation of numbers in a document.
 enum class JsonNumbers {
   kValue, // 64-bit integers where they fit, doubles otherwise
-  kText, // each as it is written, however long (numberText); nothing is rounded
-         // and nothing overflows
+  // Each number as written, however long (numberText); nothing is rounded or
+  // overflows.
+  kText,
 };
 
-// `where` stands in messages: a file's path.
+// `where` stands in messages, usually a file's path.
 Result<Json> parseJson(std::string_view text, const std::string &where,
                        const JsonLimits &limits = {},
                        JsonNumbers numbers = JsonNumbers::kValue);
-// Passes over a byte order mark at the start of the file: editors put it there.
+// Skips a byte order mark at the start of the file, because editors put it
+// there.
 Result<Json> readJsonFile(const std::string &path,
                           const JsonLimits &limits = {});
 
-// The characters of a number in a document that was parsed with
-// JsonNumbers::kText; nullopt for any other value. The document holds them as
-// binary values, which JSON text does not have.
+// The characters of a number in a document parsed with JsonNumbers::kText.
+// nullopt for any other value. The document stores them as binary values, which
+// JSON text does not have.
 std::optional<std::string> numberText(const Json &value);
 
-// Two spaces of indentation and a newline at the end.
+// Indents by two spaces and ends with a newline.
 std::string toText(const Json &json);
 
-// Fields of an object, each bad input naming `where` and the field when it has
-// another type or leaves its range.
-// `...Or` gives the fallback for an absent field and for null.
+// These read fields of an object. Bad input naming `where` and the field when
+// it has another type or is out of range. `...Or` returns the fallback for an
+// absent field and for null.
 Result<int64_t> integerField(const Json &object, const char *key,
                              const std::string &where, int64_t least,
                              int64_t most);
@@ -72,7 +74,7 @@ Result<std::string> stringField(const Json &object, const char *key,
 Result<std::string> stringFieldOr(const Json &object, const char *key,
                                   const std::string &where,
                                   std::string fallback);
-// The field when it is there and not null.
+// The field, or nullptr when it is absent or null.
 const Json *findField(const Json &object, const char *key);
 
 } // namespace nibble

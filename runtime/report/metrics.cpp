@@ -20,7 +20,7 @@ constexpr std::string_view kMetricsFile = "metrics.jsonl";
 constexpr std::string_view kTimingsFile = "timings.jsonl";
 constexpr int64_t kLargestFile = int64_t{4} << 30;
 
-// What a reader wants to see first stands first.
+// The keys that matter most to a reader come first.
 constexpr std::array<std::string_view, 22> kOrder = {
     "reward_mean",
     "reward_std",
@@ -51,7 +51,7 @@ std::string formatNumber(double value) {
   // "-0" would be read back as the integer 0.
   if (value == 0 && std::signbit(value))
     return "-0.0";
-  // Counts read better without an exponent.
+  // Write counts without an exponent, which is easier to read.
   if (value == std::trunc(value) && std::abs(value) < 0x1p53)
     return std::to_string(static_cast<int64_t>(value));
   char text[32];
@@ -59,10 +59,10 @@ std::string formatNumber(double value) {
   return {text, end};
 }
 
-// One file's lines, and the bytes that they take.
+// The lines of one file and the bytes that they take.
 struct Lines {
   std::vector<StepMetrics> steps;
-  // Where each line starts, and where the last one ends.
+  // The offset of each line, and of the end of the last one.
   std::vector<int64_t> offsets = {0};
 };
 

@@ -1,9 +1,8 @@
-// What a run measured, step by step: one JSON object a line.
+// The measurements of a run's steps, one JSON object per line.
 //
-// `metrics.jsonl` holds what is a function of configuration, seed and data, and
-// is the same bytes however often the run was stopped and continued;
-// `timings.jsonl` beside it holds what the clock and the machine said
-// (isTiming).
+// `metrics.jsonl` holds functions of configuration, seed and data. Its bytes
+// are the same however often the run was stopped and continued. `timings.jsonl`
+// next to it holds what depends on the clock and the machine (isTiming).
 #pragma once
 
 #include "runtime/core/file.h"
@@ -20,32 +19,35 @@ namespace nibble {
 
 struct StepMetrics {
   int64_t step = 0;
-  // By key, such as "reward_mean"; a key that was not measured in this step is
-  // absent. NaN and infinities become null.
+  // Values by key, such as "reward_mean". A key that this step did not measure
+  // is absent. NaN and infinities become null.
   std::map<std::string, double> values;
 };
 
-// Whether a key belongs into timings.jsonl: time_*, memory_* and
+// Whether a key belongs in timings.jsonl: time_*, memory_* and
 // tokens_per_second. Times are in seconds, memory in bytes.
 bool isTiming(std::string_view key);
 
-// The line of a step, without newline: "step", then the known keys in their
-// order, then others by name. A number that is read back is the same double.
+// Formats a step as a line without newline: "step", then the known keys in
+// fixed order, then others by name. Reading a number back gives the same
+// double.
 std::string formatMetrics(const StepMetrics &metrics);
-// Bad input naming `where` when the line is not such an object.
+// Parses a line. Bad input naming `where` when it is not such an object.
 Result<StepMetrics> parseMetrics(std::string_view line,
                                  const std::string &where);
 
 // Appends to both files of a run's folder.
 class MetricsWriter {
 public:
-  // Creates the files, or continues them: lines of `firstStep` and later, which
-  // the run is about to write again, are cut off, and so is a line that a crash
-  // left unfinished. Bad input when a kept line is not one of ours.
+  // Creates the files, or continues them. Lines of `firstStep` and later are
+  // cut off, since the run is about to write them again. A line that a crash
+  // left unfinished is cut off too. Bad input when a remaining line does not
+  // have our format.
   static Result<MetricsWriter> open(const std::filesystem::path &folder,
                                     int64_t firstStep);
 
-  // On the disk when it returns. Steps must ascend (usage error).
+  // Writes a step; the line is on disk when it returns. Steps must ascend
+  // (usage error).
   Status write(const StepMetrics &metrics);
 
 private:
@@ -56,15 +58,15 @@ private:
   int64_t nextStep_;
 };
 
-// A run's measurements with a name for the legend.
+// A run's measurements and its name for the legend.
 struct RunSeries {
   std::string name;
   std::vector<StepMetrics> steps;
 };
 
-// Both files of a folder, joined by step; the timings may be absent. An
-// unfinished last line is left out, so that a run can be looked at while it
-// goes on. Bad input naming file and line for anything else.
+// Reads both files of a folder and joins them by step; timings may be absent.
+// An unfinished last line is ignored, so that a running run can be viewed. Bad
+// input naming file and line for any other defect.
 Result<RunSeries> readRun(const std::filesystem::path &folder,
                           std::string name);
 

@@ -16,12 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A terminal is redrawn this often at most.
+// The shortest time between two redraws of a terminal.
 constexpr auto kRedraw = 100ms;
-// Weight of a new step in the time of a step.
+// Weight of the newest step in the average time of a step.
 constexpr double kNewest = 0.1;
 
-// The first `columns` characters.
+// Returns the first `columns` characters.
 std::string_view cut(std::string_view text, int columns) {
   size_t at = 0;
   for (; at < text.size() && columns > 0; --columns)
@@ -91,8 +91,8 @@ void Progress::draw(const std::string &text) {
     output_.write(text + "\n");
     return;
   }
-  // Back to the start, erase what stands there; the last column stays free, or
-  // some terminals break the line.
+  // Return to the start of the line and erase it. The last column stays free,
+  // because some terminals would break the line.
   output_.write(fmt::format("\r\x1b[K{}", cut(text, output_.columns - 1)));
   isLineOpen_ = true;
 }

@@ -1,5 +1,5 @@
-// How far a run is, for the person who waits: one line that is redrawn on a
-// terminal, plain lines elsewhere.
+// Shows the progress of a run: one line that is redrawn on a terminal, plain
+// lines elsewhere.
 //
 //   train  128/400  32%  reward 0.41  3.1 s/step  left 14 min
 #pragma once
@@ -12,14 +12,13 @@
 
 namespace nibble {
 
-// "0.25 s", "59 s", "14 min", "2 h 05 min", "3 d 4 h".
+// Formats a duration: "0.25 s", "59 s", "14 min", "2 h 05 min", "3 d 4 h".
 std::string formatDuration(double seconds);
 
 class Progress {
 public:
   using Clock = std::chrono::steady_clock;
-  // Where it writes, what it is drawn on and what time it is; the default is
-  // the process's stderr.
+  // The output, its kind and its clock. The default is the process's stderr.
   struct Output {
     std::function<void(std::string_view)> write;
     bool isTerminal = false;
@@ -28,22 +27,22 @@ public:
   };
   static Output standardError();
 
-  // `label` stands first; `first` steps of `total` are done already (a
-  // continued run). Plain lines come at most every `interval`, but for the
+  // `label` comes first. In a continued run, `first` of `total` steps are done
+  // already. Plain lines appear at most once per `interval`, except for the
   // first and the last step.
   Progress(std::string label, int64_t first, int64_t total,
            Output output = standardError(),
            std::chrono::seconds interval = std::chrono::seconds(10));
-  // Ends a line that was being redrawn.
+  // Ends a line that is being redrawn.
   ~Progress();
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
 
-  // `done` steps are done; `detail` is what is worth saying about the last one.
-  // Ascending.
+  // Reports that `done` steps are done; `detail` describes the last one. `done`
+  // must ascend.
   void update(int64_t done, std::string_view detail = {});
-  // A line of its own that stays: it does not collide with the one being
-  // redrawn.
+  // Prints a line of its own that stays and does not collide with the redrawn
+  // one.
   void say(std::string_view line);
 
 private:
@@ -55,7 +54,7 @@ private:
   Output output_;
   std::chrono::seconds interval_;
   Clock::time_point last_, shown_;
-  // Smoothed over some ten steps; negative before the first.
+  // Smoothed over about ten steps; negative before the first.
   double secondsPerStep_ = -1;
   bool isLineOpen_ = false;
   bool isFirst_ = true;

@@ -12,7 +12,8 @@
 namespace nibble {
 namespace {
 
-// Keys keep their order of insertion: the page lists runs and columns as given.
+// Keys keep their order of insertion, so the page lists runs and columns as
+// given.
 using Json = nlohmann::ordered_json;
 
 // {"name": ..., "columns": {"step": [...], "<key>": [number or null, ...]}}
@@ -41,8 +42,8 @@ std::string dataOf(std::span<const RunSeries> runs) {
   for (const RunSeries &run : runs)
     data["runs"].push_back(columnsOf(run));
   std::string text = data.dump(-1, ' ', false, Json::error_handler_t::replace);
-  // '<' stands in strings only; escaped, a run's name cannot end the script
-  // element that holds the data.
+  // '<' occurs in strings only. Escaping it keeps a run's name from ending the
+  // script element that holds the data.
   std::string escaped;
   for (char c : text)
     c == '<' ? escaped += "\\u003c" : escaped += c;
@@ -54,7 +55,7 @@ std::string dataOf(std::span<const RunSeries> runs) {
 std::string renderReport(std::span<const RunSeries> runs) {
   std::string page;
   std::string_view frame = page::kFrame;
-  // The frame names its parts as {{style}}, {{data}} and {{script}}.
+  // The frame marks its parts as {{style}}, {{data}} and {{script}}.
   while (!frame.empty()) {
     size_t begin = frame.find("{{"), end = frame.find("}}");
     page += frame.substr(0, begin);

@@ -1,5 +1,5 @@
-// The report of one or several runs: one HTML file that needs nothing else, to
-// look at with any browser.
+// The report of one or several runs: one self-contained HTML file for any
+// browser.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -11,13 +11,13 @@
 
 namespace nibble {
 
-// The page as text: the runs laid over each other in charts of reward, mismatch
-// between training and rollout, responses, optimization, time and memory, with
-// a summary table. The same bytes for the same runs. What a run did not measure
-// is left out.
+// The page as text. Charts overlay the runs: reward, mismatch between training
+// and rollout, responses, optimization, time and memory. A table summarizes
+// them. Measurements that a run lacks are left out. The same runs give the same
+// bytes.
 std::string renderReport(std::span<const RunSeries> runs);
 
-// Writes it, whole or not at all. Usage error when there is no run.
+// Writes the page, whole or not at all. Usage error when there is no run.
 Status writeReport(std::span<const RunSeries> runs,
                    const std::filesystem::path &path);
 

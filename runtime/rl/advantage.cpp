@@ -1,4 +1,4 @@
-// Computes advantages of groups of samples and counts mismatches of
+// Computes advantages of groups of samples, and counts mismatches of
 // log-probabilities.
 #include "runtime/rl/advantage.h"
 
@@ -26,7 +26,7 @@ Moments momentsOf(std::span<const double> values) {
   for (double value : values) {
     double distance = value / moments.unit - moments.mean;
     squares += distance * distance;
-    rest += distance; // 0 but for the rounding of the mean
+    rest += distance; // 0 except for the rounding of the mean
   }
   moments.deviation =
       std::sqrt(std::max(0.0, squares - rest * rest / count) / count);
@@ -63,7 +63,7 @@ bool isUniform(const Group &group) {
       least = std::min(least, sample.reward);
       most = std::max(most, sample.reward);
     }
-  if (least >= most) // one, or none
+  if (least >= most) // at most one value
     return true;
   double largest = std::max(std::abs(least), std::abs(most));
   return most - least <= 4 * (largest - std::nextafter(largest, 0.0));
@@ -76,7 +76,7 @@ TrainSequence toSequence(std::span<const int32_t> prompt,
   sequence.tokens.insert(sequence.tokens.end(), sample.tokens.begin(),
                          sample.tokens.end());
   sequence.temperature = sample.temperature;
-  size_t before = prompt.size() - 1; // rows whose target still is the prompt's
+  size_t before = prompt.size() - 1; // rows whose target belongs to the prompt
   sequence.mask.assign(before, 0.0f);
   sequence.mask.insert(sequence.mask.end(), sample.tokens.size(), 1.0f);
   sequence.oldLogProbability.assign(before, 0.0f);

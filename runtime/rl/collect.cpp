@@ -8,7 +8,7 @@ namespace nibble {
 
 namespace {
 
-// One round: `count` groups, scored.
+// One round: generates and scores `count` groups.
 Result<std::vector<Group>>
 collectRound(const Config &config, const Environment &environment,
              RolloutEngine &rollout, int64_t step, uint64_t firstSample,

@@ -1,5 +1,5 @@
-// The samples that a step learns from: prompts, responses, rewards, advantages;
-// with the group filter and over-sampling.
+// Collects the samples that a step learns from: prompts, responses, rewards and
+// advantages. It filters groups and over-samples.
 #pragma once
 
 #include "runtime/rl/advantage.h"
@@ -12,19 +12,19 @@ namespace nibble {
 
 struct Collected {
   std::vector<Group> kept;    // at most config.rl.promptsPerStep
-  std::vector<Group> dropped; // by the filter
+  std::vector<Group> dropped; // dropped by the filter
   int64_t rounds = 0;
   uint64_t nextProblem = 0;
-  double rolloutSeconds = 0, rewardSeconds = 0; // of the clock
+  double rolloutSeconds = 0, rewardSeconds = 0; // wall-clock time
   int64_t sampledTokens = 0;
-  std::string rewardProblem; // why the first response without a reward has
-                             // none; empty: all have one
+  // Why the first response without a reward has none; empty when all have one.
+  std::string rewardProblem;
 };
 
-// Generates groups for problems nextProblem, nextProblem + 1, ... of the
-// training split until enough are kept or config.rl.maxSamplingRounds are over.
-// Samples are numbered by problem within the step, so what a sample holds does
-// not depend on rounds.
+// Generates groups for the problems nextProblem, nextProblem + 1, ... of the
+// training split. It stops when enough groups are kept or
+// config.rl.maxSamplingRounds is reached. Samples are numbered by problem
+// within the step, so a sample's content does not depend on the rounds.
 Result<Collected> collectGroups(const Config &config,
                                 const Environment &environment,
                                 RolloutEngine &rollout, int64_t step,

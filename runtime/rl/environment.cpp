@@ -1,4 +1,4 @@
-// Makes the task and the reward of a run, and scores responses.
+// Creates the task and the reward of a run, and scores responses.
 #include "runtime/rl/environment.h"
 
 #include "runtime/rl/rewards/reward_program.h"
@@ -33,8 +33,8 @@ loadDataset(const Config &config, const TextCodec &codec, int64_t contextLength,
                                      config.rollout.sampling.maxNewTokens,
                                      contextLength));
   if (supervised) {
-    // The last token is asked for and not read, so a call of max_tokens rows
-    // has room for one token more.
+    // The last token is a target but never an input, so a call of max_tokens
+    // rows has room for one more token.
     bool isCall = config.train.maxTokens < contextLength - 1;
     options.maximumTokens = isCall ? config.train.maxTokens + 1 : contextLength;
     options.maximumTokensKey =
@@ -108,9 +108,9 @@ scoreResponses(const Environment &environment,
     return Status::failed(
         fmt::format("reward: {} answers to {} questions; report this defect",
                     outcomes.size(), problems.size()));
+  // Such values must never reach an advantage.
   for (RewardOutcome &outcome : outcomes)
-    if (!outcome.isFailed &&
-        !std::isfinite(outcome.reward)) // never into an advantage
+    if (!outcome.isFailed && !std::isfinite(outcome.reward))
       outcome = {0, true, "the reward is not finite"};
   return outcomes;
 }

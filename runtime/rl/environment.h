@@ -16,29 +16,29 @@
 
 namespace nibble {
 
-// Text to tokens and back, as the loop needs it.
+// The conversion between text and tokens that a loop needs.
 class TextCodec {
 public:
   virtual ~TextCodec() = default;
-  // `isPrompt`: with the tokens that begin a text, if the tokenizer has any.
+  // `isPrompt` adds the tokens that begin a text, if the tokenizer has any.
   virtual Result<std::vector<int32_t>> encode(std::string_view text,
                                               bool isPrompt) const = 0;
-  // Without special tokens.
+  // Decodes without special tokens.
   virtual std::string decode(std::span<const int32_t> tokens) const = 0;
 };
 
-// Everything is borrowed and outlives the loop.
+// All members are borrowed and must outlive the loop.
 struct Environment {
   const Task *task = nullptr;
   const TextCodec *codec = nullptr;
-  RewardFunction *reward = nullptr; // null: the task's own
-  std::vector<int32_t>
-      stopTokens; // the first one ends an answer in supervised training
-  int64_t contextLength =
-      0; // tokens of prompt and response together; 0: no limit
+  RewardFunction *reward = nullptr; // null means that the task rewards
+  // The first one ends an answer in supervised training.
+  std::vector<int32_t> stopTokens;
+  // Limit of prompt and response tokens together; 0 means no limit.
+  int64_t contextLength = 0;
 };
 
-// The codec of a HuggingFace tokenizer, which outlives it.
+// The codec of a HuggingFace tokenizer, which must outlive it.
 class TokenizerCodec final : public TextCodec {
 public:
   explicit TokenizerCodec(const Tokenizer &tokenizer) : tokenizer_(tokenizer) {}
@@ -54,21 +54,22 @@ private:
   const Tokenizer &tokenizer_;
 };
 
-// The task. `contextLength`: tokens of prompt and response together; prompts of
-// a file that leave no room for max_new_tokens are left out, and with
-// `supervised` training rows that are longer with their answers than this or
-// than one call computes (train.max_tokens). `say` gets a line about what was
-// read, if anything was. Errors as of Task::create and DatasetTask::load.
+// Creates the task. `contextLength` limits the tokens of prompt and response
+// together. Prompts of a file that leave no room for max_new_tokens are left
+// out. With `supervised`, training rows are left out whose length with answer
+// exceeds it or one call's rows (train.max_tokens). `say` receives a line about
+// any data that was read. Errors are those of Task::create and
+// DatasetTask::load.
 Result<std::unique_ptr<Task>>
 createTask(const Config &config, const TextCodec &codec, int64_t contextLength,
            const std::function<void(const std::string &)> &say,
            bool supervised = false);
-// The reward program, when the configuration names a command; else null. Usage
-// error as of its create.
+// Creates the reward program when the configuration names a command, else
+// returns null. Usage error as in its create.
 Result<std::unique_ptr<RewardFunction>> createReward(const Config &config);
 
-// Rewards in order of the requests; failed ones are marked. `problems[i]` asked
-// for `responses[i]`.
+// Rewards in the order of the requests; failed ones are marked. `responses[i]`
+// answers `problems[i]`.
 Result<std::vector<RewardOutcome>>
 scoreResponses(const Environment &environment,
                std::span<const Problem> problems,

@@ -6,8 +6,8 @@
 namespace nibble {
 
 namespace {
-// Sample numbers of evaluations begin here, those of training at 0: no draw is
-// shared (N16).
+// Sample numbers of evaluations begin here and those of training at 0, so they
+// share no draw (N16).
 constexpr uint64_t kFirstEvaluationSample = uint64_t{1} << 31;
 } // namespace
 
@@ -26,8 +26,8 @@ Result<Evaluation> evaluateHeldOut(const Config &config,
   std::vector<Problem> problems;
   std::vector<Request> requests;
   int64_t wanted = config.eval.problems;
-  if (auto there =
-          environment.task->count(Split::kHeldOut)) // none counts twice
+  // Each problem counts once.
+  if (auto there = environment.task->count(Split::kHeldOut))
     wanted = std::min(wanted, static_cast<int64_t>(*there));
   for (int64_t i = 0; i < wanted; ++i) {
     problems.push_back(

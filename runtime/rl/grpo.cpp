@@ -10,18 +10,18 @@ namespace nibble {
 
 // Sums over all updates of a step.
 struct UpdateTotals {
-  int64_t updates = 0, moving = 0,
-          tokens = 0; // moving: updates that could move a weight
+  // moving: number of updates that could move a weight.
+  int64_t updates = 0, moving = 0, tokens = 0;
   double loss = 0, gradientNorm = 0, clipScale = 0, learningRate = 0;
-  std::map<std::string, double>
-      perCall; // over updates, of the objective's metrics that are one number
-  std::map<std::string, double>
-      perToken; // over trained tokens, of those that are one number a token
+  // Sums over updates of the objective's metrics with one number per call.
+  std::map<std::string, double> perCall;
+  // Sums over trained tokens of the metrics with one number per token.
+  std::map<std::string, double> perToken;
 };
 
 namespace {
 
-// Walks rows of sequences that stand one after the other.
+// Walks over the rows of consecutive sequences.
 class RowWalk {
 public:
   explicit RowWalk(std::span<const float> rows) : rows_(rows) {}
@@ -35,7 +35,7 @@ private:
   std::span<const float> rows_;
 };
 
-// Rewards, lengths and entropy of everything that was sampled.
+// Adds rewards, lengths and entropy of all samples to the metrics.
 void describeSamples(const Collected &collected,
                      std::map<std::string, double> &values) {
   std::vector<double> rewards;
@@ -59,9 +59,9 @@ void describeSamples(const Collected &collected,
   Moments moments = momentsOf(rewards);
   double mean = count > 0 && moments.unit == 1 ? reward / count
                                                : moments.mean * moments.unit;
-  // Where the spread is no small part of the values, this has the same digits
-  // but for the last ones, and metrics keep those that they have had. Elsewhere
-  // it would be rounding noise.
+  // This formula differs from the robust one in the last digits only, if the
+  // spread is a substantial part of the values. Metrics keep its digits for
+  // compatibility. For a small spread it would return rounding noise.
   double meanSquare = count > 0 ? squares / count : 0;
   double variance = meanSquare - mean * mean;
   bool hasDigits = moments.unit == 1 && variance > 0x1p-20 * meanSquare;
@@ -80,8 +80,8 @@ void describeSamples(const Collected &collected,
   values["sampling_rounds"] = static_cast<double>(collected.rounds);
 }
 
-// Training takes advantages in float32. Failed: one does not fit, naming it and
-// its reward.
+// Training takes advantages in float32. Failed when one does not fit, naming it
+// and its reward.
 Status checkAdvantages(std::span<const Group> groups, int64_t step) {
   for (const Group &group : groups)
     for (const ScoredSample &scored : group.samples)
@@ -94,7 +94,7 @@ Status checkAdvantages(std::span<const Group> groups, int64_t step) {
   return Status::ok();
 }
 
-// Why a step updated no weight: what became of its responses.
+// Explains why a step updated no weight by what happened to its responses.
 std::string describeNoUpdate(const Collected &collected, const Config &config) {
   int64_t responses = 0, failed = 0, truncated = 0, groupCount = 0, unequal = 0,
           usable = 0;
@@ -163,8 +163,8 @@ Result<std::unique_ptr<GrpoLoop>> GrpoLoop::create(const Config &config,
       new GrpoLoop(config, parts, std::move(callbacks), config.rl.steps, "rl"));
 }
 
-// Samples whose training log-probabilities the update itself will not show
-// under the weights that sampled them.
+// Compares samples whose log-probabilities the update does not compute under
+// the weights that sampled them.
 Status GrpoLoop::compareUntrained(const Collected &collected,
                                   Mismatch &mismatch) {
   if (config().rl.compare == Comparison::kNone)
@@ -203,8 +203,8 @@ Status GrpoLoop::compareUntrained(const Collected &collected,
   return Status::ok();
 }
 
-// One optimizer step on these groups. `mismatch`: when the weights still are
-// the ones that sampled.
+// Takes one optimizer step on these groups. `mismatch` is set while the weights
+// are still those that sampled.
 Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch,
                         UpdateTotals &totals) {
   std::vector<SamplePlace> places;
@@ -213,7 +213,7 @@ Status GrpoLoop::update(std::span<const Group> groups, Mismatch *mismatch,
     return Status::ok();
   if (parts().trainer->takes("reference_logp") && !parts().reference)
     for (TrainSequence &sequence :
-         sequences) // its coefficient is 0: any finite distance will do
+         sequences) // its coefficient is 0, so any finite value will do
       sequence.referenceLogProbability = sequence.oldLogProbability;
   else if (parts().trainer->takes("reference_logp")) {
     NIBBLE_ASSIGN(RowValues reference, parts().reference->compute(sequences));
@@ -261,7 +261,8 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
   NIBBLE_TRY(compareUntrained(collected, mismatch));
   double compareSeconds = watch.lap();
   if (stopRequested())
-    return Status::interrupted("stopped by a signal; go on with --resume");
+    return Status::interrupted(
+        "training: stopped by a signal; go on with --resume");
 
   UpdateTotals totals;
   int64_t updates = config().rl.updatesPerStep;
@@ -301,8 +302,9 @@ Status GrpoLoop::takeStep(StepMetrics &line, std::string &noUpdate) {
     values[name] = sum / n;
   for (const auto &[name, sum] : totals.perToken)
     values[name] = sum / static_cast<double>(totals.tokens);
+  // There is no reference to measure a distance to.
   if (!parts().reference)
-    values.erase("kl"); // no distance to anything
+    values.erase("kl");
 
   values["time_rollout"] = collected.rolloutSeconds;
   values["time_reward"] = collected.rewardSeconds;

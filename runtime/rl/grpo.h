@@ -1,5 +1,5 @@
-// Reinforcement learning with group-relative advantages: sample, score,
-// compare, update.
+// Reinforcement learning with group-relative advantages: samples, scores,
+// compares and updates.
 #pragma once
 
 #include "runtime/rl/collect.h"
@@ -9,7 +9,7 @@ namespace nibble {
 
 class GrpoLoop : public Loop {
 public:
-  // Usage error when the parts do not do what the configuration asks for.
+  // Usage error when the parts cannot do what the configuration asks for.
   static Result<std::unique_ptr<GrpoLoop>>
   create(const Config &config, const LoopParts &parts, LoopCallbacks callbacks);
 
@@ -23,8 +23,9 @@ private:
   Status update(std::span<const Group> groups, Mismatch *mismatch,
                 struct UpdateTotals &totals);
 
-  bool toldOfFailures_ =
-      false; // of rewards: one line of a run says why, the metrics how many
+  // Failures of rewards: one line of the run gives the reason, the metrics give
+  // the number.
+  bool toldOfFailures_ = false;
 };
 
 } // namespace nibble

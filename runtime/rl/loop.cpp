@@ -50,7 +50,7 @@ Status Loop::run(bool resume) {
 Status Loop::run(RunFolder &folder) {
   for (const std::string &warning : folder.warnings())
     warn(warning);
-  int64_t firstLine = 0; // that this run writes
+  int64_t firstLine = 0; // the first line that this run writes
   if (!folder.state().is_null()) {
     std::string where = config_.run.out + " state.json";
     NIBBLE_ASSIGN(int64_t problem, integerField(folder.state(), "next_problem",
@@ -70,8 +70,8 @@ Status Loop::run(RunFolder &folder) {
           "task.held_out_path and their fields, or limits of tokens that leave "
           "out other "
           "rows); give those back or choose another folder");
-    // What an older version saved does not say: it then counts as if every step
-    // had been of use.
+    // States of older versions lack this count. Assume that every step was
+    // useful.
     NIBBLE_ASSIGN(learnedSteps_, integerFieldOr(folder.state(), "learned_steps",
                                                 where, 0, INT64_MAX, updates));
     NIBBLE_ASSIGN(idleSteps_,
@@ -87,9 +87,10 @@ Status Loop::run(RunFolder &folder) {
       warn(fmt::format(
           "{}.steps is {}, but the run has taken {} already; it ends here",
           kind_, steps_, step_));
-    // A run that has more steps now takes them, in the place of the evaluation
-    // that ended it; one whose goal ended it finds that it still does. Whether
-    // that evaluation is on record only its line says, which trained nothing.
+    // A resumed run with more steps than before takes them instead of the
+    // evaluation that ended it. A run that ended at its goal is still at it.
+    // The recorded line tells whether that evaluation took place: such a line
+    // has no loss, because nothing was trained.
     NIBBLE_ASSIGN(auto line, folder.recorded(step_));
     bool isEvaluated = line && !line->values.contains("loss");
     evaluatedAtEnd_ = evaluatedAtEnd_ && step_ >= steps_ &&
@@ -106,8 +107,8 @@ Status Loop::run(RunFolder &folder) {
                   config_.run.out, step_));
 }
 
-// Adds what the process takes on the host. A run on a device also tells what it
-// takes there, which includes `memory_parameter_bytes` and
+// Adds the memory of the process on the host. A run on a device also adds its
+// device memory, which includes `memory_parameter_bytes` and
 // `memory_rollout_cache_bytes`.
 void Loop::addMemory(StepMetrics &line) const {
   auto add = [&](const char *key, int64_t bytes) {
@@ -144,8 +145,8 @@ Status Loop::countStep(RunFolder &folder, std::string noUpdate) {
   int64_t limit = config_.train.maxStepsWithoutUpdate;
   if (++idleSteps_ < limit || limit == 0)
     return Status::ok();
-  idleSteps_ =
-      0; // whoever goes on after mending the cause has as many steps again
+  // A run that continues after a repair has the full number of steps again.
+  idleSteps_ = 0;
   NIBBLE_TRY(save(folder, step_));
   hasEnded_ = true;
   return Status::failed(
@@ -158,11 +159,12 @@ Status Loop::countStep(RunFolder &folder, std::string noUpdate) {
 
 Status Loop::runSteps(RunFolder &folder) {
   bool isGoalMet = false;
-  // A resumed run may have come to its end before its last step.
+  // A resumed run may have ended before its last step.
   while (step_ < steps_ && !evaluatedAtEnd_) {
     StepMetrics line = beginLine();
     if (stopRequested())
-      return Status::interrupted("stopped by a signal; go on with --resume");
+      return Status::interrupted(
+          "training: stopped by a signal; go on with --resume");
     if (config_.eval.every > 0 && step_ % config_.eval.every == 0)
       NIBBLE_TRY(evaluateInto(line));
     if (isGoalReached(line)) {
@@ -178,8 +180,8 @@ Status Loop::runSteps(RunFolder &folder) {
     line.values["memory_train_arena_bytes"] =
         static_cast<double>(parts_.trainer->arenaBytes());
     addMemory(line);
-    NIBBLE_TRY(report(
-        folder, line)); // before the checkpoint: what it holds is on record
+    // Comes before the checkpoint, so that everything in it is on record.
+    NIBBLE_TRY(report(folder, line));
     NIBBLE_TRY(countStep(folder, std::move(noUpdate)));
     if (config_.run.checkpointEvery > 0 &&
         step_ % config_.run.checkpointEvery == 0 && step_ < steps_)

@@ -1,5 +1,5 @@
-// What every training loop does around its step: evaluation, metrics,
-// checkpoints, stopping in good order, resuming.
+// The work of every training loop around its step: evaluation, metrics,
+// checkpoints, orderly stops and resuming.
 #pragma once
 
 #include "runtime/rl/config/config.h"
@@ -13,29 +13,30 @@
 
 namespace nibble {
 
-// Borrowed; all outlive the loop. The rollout reads the weights that the
-// trainer writes.
+// All members are borrowed and must outlive the loop. The rollout reads the
+// weights that the trainer writes.
 struct LoopParts {
   Trainer *trainer = nullptr;
   ParameterStore *store = nullptr;
-  RolloutEngine *rollout =
-      nullptr; // a supervised loop may do without: it then evaluates nothing
-  LogProbability *reference =
-      nullptr; // initial weights, for objectives that take reference_logp
+  // Optional in a supervised loop, which then evaluates nothing.
+  RolloutEngine *rollout = nullptr;
+  // Initial weights, for objectives that take reference_logp.
+  LogProbability *reference = nullptr;
   Environment environment;
 };
 
 struct LoopCallbacks {
-  // After every step: its line of metrics.jsonl and timings.jsonl together.
+  // Called after every step with its lines of metrics.jsonl and timings.jsonl
+  // together.
   std::function<void(const StepMetrics &line)> progress;
-  // A line that the user should see.
+  // Receives lines that the user should see.
   std::function<void(const std::string &)> warn;
-  // Asked between calls of programs; when it says true, the loop saves and
+  // Called between calls of programs. When it returns true, the loop saves and
   // returns an interrupted status.
   std::function<bool()> stop;
 };
 
-// Seconds since the last lap or construction.
+// Measures seconds since the last lap or since construction.
 class StopWatch {
 public:
   double lap() {
@@ -55,31 +56,32 @@ public:
        int64_t steps, const char *kind);
   virtual ~Loop() = default;
 
-  // From the start, or from the checkpoint that the folder found. Everything
-  // but timings.jsonl is a function of configuration and seed. Interrupted
-  // after a stop: saved, and resuming arrives at the same bits. Failed, saved
-  // too and with the reason, when config.train.maxStepsWithoutUpdate steps one
-  // after the other updated no weight, or none of all steps did and no goal
-  // ended the run.
+  // Runs from the start, or from the checkpoint in the folder. Everything
+  // except timings.jsonl is a function of configuration and seed. Interrupted
+  // after a stop: the state is saved, and resuming arrives at the same bits.
+  //
+  // Failed when config.train.maxStepsWithoutUpdate consecutive steps updated no
+  // weight. Also failed when no step updated any weight and no goal ended the
+  // run. The state is saved in both cases, and the message has the reason.
   Status run(RunFolder &folder);
-  // In config.run.out, opened for it.
+  // Opens config.run.out and runs in it.
   Status run(bool resume);
-  // Whether the run has come to its end in good order, learned or not: its
-  // weights are the result.
+  // Whether the run has ended in good order, with or without learning. Its
+  // weights are then the result.
   bool hasEnded() const { return hasEnded_; }
   // Whether any step has updated the weights.
   bool hasLearned() const { return learnedSteps_ > 0; }
 
 protected:
-  // One step; fills its line (what isTiming may depend on the machine, nothing
-  // else may). `noUpdate` gets the reason when no weight was updated, in words
-  // for the user, and stays empty otherwise. Interrupted: nothing of the step
+  // Takes one step and fills its line. Only the values of isTiming may depend
+  // on the machine. `noUpdate` gets the reason, for the user, when no weight
+  // was updated, and stays empty otherwise. On interruption nothing of the step
   // may have happened.
   virtual Status takeStep(StepMetrics &line, std::string &noUpdate) = 0;
-  // The held-out reward that ends the run before its last step; 0: none does.
+  // The held-out reward that ends the run before its last step; 0 disables it.
   virtual double goal() const = 0;
 
-  // Problems of the training split used so far.
+  // Number of problems of the training split used so far.
   uint64_t nextProblem_ = 0;
   const Config &config() const { return config_; }
   const LoopParts &parts() const { return parts_; }
@@ -89,8 +91,8 @@ protected:
     if (callbacks_.warn)
       callbacks_.warn(line);
   }
-  // Warns of responses without a reward, the first time that `told` is false;
-  // the metrics count them all.
+  // Warns about responses without a reward, but only once (`told`). The metrics
+  // count them all.
   void warnOfRewards(int64_t step, double failed, double responses,
                      const std::string &firstProblem, const char *consequence,
                      bool &told) const;
@@ -101,8 +103,8 @@ private:
   void addMemory(StepMetrics &line) const;
   bool isGoalReached(const StepMetrics &line) const;
   Status evaluateInto(StepMetrics &line);
-  // Failed when the steps without an update have reached their limit; the run
-  // is saved then.
+  // Failed when the number of steps without an update has reached its limit.
+  // The run is then saved.
   Status countStep(RunFolder &folder, std::string noUpdate);
   Status save(RunFolder &folder, int64_t step);
   Status report(RunFolder &folder, const StepMetrics &line);
@@ -112,20 +114,23 @@ private:
   LoopCallbacks callbacks_;
   int64_t steps_;
   const char *kind_;
-  int64_t step_ = 0;            // steps done
-  bool evaluatedAtEnd_ = false; // the line after the last step is written
+  int64_t step_ = 0; // number of steps done
+  // Whether the line after the last step is written.
+  bool evaluatedAtEnd_ = false;
   bool hasEnded_ = false;
-  int64_t learnedSteps_ = 0; // steps that updated the weights
-  int64_t idleSteps_ = 0;    // those without an update since the last one with
-  std::string noUpdate_;     // why the last of those had none
-  bool toldOfEvaluation_ = false; // that it has responses without a reward
+  int64_t learnedSteps_ = 0; // number of steps that updated the weights
+  // Number of steps without an update since the last one with an update.
+  int64_t idleSteps_ = 0;
+  std::string noUpdate_; // reason for the last step without an update
+  // Whether the user was told of responses without a reward.
+  bool toldOfEvaluation_ = false;
 };
 
 // Whether the update of a step could move a weight: its gradient, scale and
 // learning rate are not 0 in float32.
 bool movesWeights(const StepResult &result);
 
-// The optimizer's options for a run of that many updates.
+// The optimizer's options for a run of `updates` updates.
 OptimizerOptions optimizerFor(const Config &config, int64_t updates);
 
 } // namespace nibble

@@ -13,12 +13,13 @@ namespace nibble {
 
 namespace {
 
-// Format 1 had `config_hash` in the place of `config` and `contents`.
+// Format 1 had `config_hash` instead of `config` and `contents`.
 constexpr int64_t kStateFormat = 2;
 constexpr int64_t kOldestFormat = 1;
 
-// "model.tmp.123" or "report.html.tmp.123.0" of a process 123 that is no more.
-// One that runs may be writing beside the lock (nibble report).
+// Whether this is "model.tmp.123" or "report.html.tmp.123.0" of a process 123
+// that no longer exists. A running process may write without the lock (nibble
+// report).
 bool isLeftover(std::string_view name, std::string_view prefix) {
   if (!name.starts_with(prefix))
     return false;
@@ -31,8 +32,8 @@ bool isLeftover(std::string_view name, std::string_view prefix) {
          kill(process, 0) != 0 && errno == ESRCH;
 }
 
-// The keys that differ from those of a checkpoint's state, as one text; empty
-// when none does.
+// The keys that differ from those in a checkpoint's state, as one text. Empty
+// when none differs.
 Result<std::string> differencesFrom(const Json &state, int64_t format,
                                     const RunIdentity &now,
                                     const std::string &file) {
@@ -58,8 +59,7 @@ Result<std::string> differencesFrom(const Json &state, int64_t format,
   return fmt::format("{}", fmt::join(differences(began, now), ", "));
 }
 
-// What a process that was killed while it wrote the results of a run left
-// half-written.
+// Removes results of a run that a killed process left half-written.
 Status removeUnfinished(const std::filesystem::path &folder) {
   NIBBLE_ASSIGN(auto names, listFolder(folder));
   for (const std::string &name : names)
@@ -71,8 +71,9 @@ Status removeUnfinished(const std::filesystem::path &folder) {
 } // namespace
 
 Result<RunFolder> RunFolder::open(const Options &options) {
-  std::error_code none; // what cannot be looked at cannot be written either,
-                        // which is told below
+  // A folder that cannot be listed cannot be written either, which is reported
+  // below.
+  std::error_code none;
   bool isNew = !std::filesystem::exists(options.folder, none);
   NIBBLE_TRY(makeFolders(options.folder));
   NIBBLE_ASSIGN(FolderLock lock, FolderLock::acquire(options.folder));
@@ -84,7 +85,7 @@ Result<RunFolder> RunFolder::open(const Options &options) {
   std::string where = options.folder.string();
   auto metricsSize =
       std::filesystem::file_size(options.folder / "metrics.jsonl", none);
-  // No file counts as an empty one.
+  // An empty file counts as no file.
   bool holdsRun =
       run.checkpoint_ || !run.warnings_.empty() || (!none && metricsSize > 0);
   if (holdsRun && !options.resume)
@@ -119,7 +120,7 @@ Result<RunFolder> RunFolder::open(const Options &options) {
                       differs, kMend));
     run.lastSaved_ = step;
   }
-  // Only now: a run that is refused loses nothing.
+  // Remove nothing before this point, so that a refused run loses nothing.
   NIBBLE_TRY(removeUnfinished(options.folder));
   NIBBLE_TRY(tidyCheckpoints(run.checkpoints(), options.keepCheckpoints));
   return run;
@@ -128,11 +129,11 @@ Result<RunFolder> RunFolder::open(const Options &options) {
 RunFolder::~RunFolder() {
   if (!unused_)
     return;
-  std::error_code
-      ignored; // best effort: the error that ended the run is the one to tell
+  // Best effort: the error that ended the run is the one to report.
+  std::error_code ignored;
   std::filesystem::remove(*unused_ / FolderLock::kFile, ignored);
-  std::filesystem::remove(*unused_,
-                          ignored); // only when there is nothing else in it
+  // Fails when the folder holds anything else, which then stays.
+  std::filesystem::remove(*unused_, ignored);
 }
 
 const Json &RunFolder::state() const {

@@ -1,12 +1,10 @@
-// The folder of a run: lock, checkpoints, metrics.
+// The folder of a run: lock, checkpoints/, metrics.jsonl and timings.jsonl
+// (runtime/report/metrics.h).
 //
-//   lock, checkpoints/, metrics.jsonl and timings.jsonl
-//   (runtime/report/metrics.h)
-//
-// Resuming cuts both files to the steps that the checkpoint knows: what was
-// done after it is done again, with the same bits. A folder that this made and
-// that no run began in (its program did not compile, its weights hold a NaN)
-// goes again.
+// Resuming cuts both .jsonl files to the steps of the checkpoint. Later steps
+// are repeated with the same bits. A folder that was created here is removed
+// again when no run began in it, for example when the program did not compile
+// or a weight is NaN.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -27,40 +25,43 @@ public:
   struct Options {
     std::filesystem::path folder;
     RunIdentity identity;
-    std::string
-        kind; // "rl" or "sft": a checkpoint of one does not start the other
+    // "rl" or "sft"; a checkpoint of one kind cannot start the other.
+    std::string kind;
     int64_t keepCheckpoints = 2;
-    bool resume = false; // go on from the newest checkpoint, if there is one
+    bool resume = false; // continue from the newest checkpoint, if there is one
   };
-  // Environment error when another process works in the folder or it cannot be
-  // written; usage error when it holds a run and `resume` is false, or a run of
-  // another configuration, with every key that differs, its old and its new
-  // value.
+  // Opens the folder. Environment error when another process works in it or it
+  // cannot be written. Usage error when it holds a run and `resume` is false.
+  // Usage error when it holds a run of another configuration, with the old and
+  // new value of every key that differs.
   static Result<RunFolder> open(const Options &options);
   RunFolder(RunFolder &&) = default;
   RunFolder &operator=(RunFolder &&) = default;
   ~RunFolder();
 
-  // Steps done by the checkpoint that was found; 0 when there is none.
+  // Number of steps done by the checkpoint that was found; 0 when there is
+  // none.
   int64_t startStep() const { return checkpoint_ ? checkpoint_->step : 0; }
-  // What the loop saved with it; null when there is none.
+  // The state that the loop saved with it; null when there is no checkpoint.
   const Json &state() const;
-  // Fills the store from the checkpoint; does nothing when there is none.
+  // Fills the store from the checkpoint. Does nothing when there is none.
   Status restore(ParameterStore &store) const;
-  // Lines about damaged checkpoints that were passed over.
+  // Lines about damaged checkpoints that were skipped.
   const std::vector<std::string> &warnings() const { return warnings_; }
 
-  // The line that metrics.jsonl and timings.jsonl have of a step; nullopt when
-  // there is none. Bad input when one of the files is not as a run writes it.
+  // The recorded line of a step in metrics.jsonl and timings.jsonl; nullopt
+  // when there is none. Bad input when one of the files does not have a run's
+  // format.
   Result<std::optional<StepMetrics>> recorded(int64_t step) const;
 
-  // Call once, before the first record: lines of `firstStep` and later are cut
-  // off.
+  // Call once, before the first record. Cuts off lines of `firstStep` and
+  // later.
   Status beginMetrics(int64_t firstStep);
-  // On the disk when it returns.
+  // Records a line, which is on disk when it returns.
   Status record(const StepMetrics &line) { return metrics_->write(line); }
 
-  // After `step` steps. Does nothing when that step was saved last.
+  // Saves the state after `step` steps. Does nothing when that step was the
+  // last one saved.
   Status save(int64_t step, Json state, const ParameterStore &store);
 
 private:
@@ -71,7 +72,7 @@ private:
   }
 
   Options options_;
-  // The folder, to remove in the end; null once a run began in it.
+  // The folder to remove at the end; null once a run has begun in it.
   std::unique_ptr<std::filesystem::path> unused_;
   FolderLock lock_;
   std::optional<MetricsWriter> metrics_;

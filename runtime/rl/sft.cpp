@@ -21,9 +21,9 @@ Result<std::unique_ptr<SftLoop>> SftLoop::create(const Config &config,
       config, parts, std::move(callbacks), config.sft.steps, "sft"));
 }
 
-// Usage error when a problem with its answer is longer than what the model
-// reads or one call computes. Rows of a file are left out beforehand; only
-// generated problems come here with such a length.
+// Usage error when a problem with its answer is longer than the model's context
+// or the rows of one call. Only generated problems can be that long, since such
+// rows of a file are left out beforehand.
 static Status checkLength(const TrainSequence &sequence, const Problem &problem,
                           int64_t contextLength, int64_t maxTokens) {
   int64_t tokens = std::ssize(sequence.tokens);
@@ -36,7 +36,7 @@ static Status checkLength(const TrainSequence &sequence, const Problem &problem,
   if (contextLength > 0 && tokens > contextLength)
     return tooLong(
         fmt::format("the context of {} (model.context_length)", contextLength));
-  if (sequence.rows() > maxTokens) // the last token is asked for and not read
+  if (sequence.rows() > maxTokens) // the last token is a target but no input
     return tooLong(
         fmt::format("train.max_tokens = {} has room for", maxTokens));
   return Status::ok();

@@ -1,5 +1,5 @@
-// Supervised training on a task's problems and their answers: what gives
-// reinforcement learning something to begin with.
+// Supervised training on a task's problems and their answers. It gives
+// reinforcement learning a model to begin with.
 #pragma once
 
 #include "runtime/rl/advantage.h"
@@ -13,8 +13,8 @@ public:
   create(const Config &config, const LoopParts &parts, LoopCallbacks callbacks);
 
 protected:
-  // Prompt, answer and the first stop token; the loss is the mean over tokens
-  // of answers and stop tokens.
+  // Trains on prompt, answer and the first stop token. The loss is the mean
+  // over the tokens of answers and stop tokens.
   Status takeStep(StepMetrics &line, std::string &noUpdate) override;
   double goal() const override { return config().sft.untilReward; }
 

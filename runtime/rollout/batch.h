@@ -12,21 +12,23 @@ namespace nibble {
 
 class RolloutBatch {
 public:
-  // `tokensOf` gives the tokens of a planned sequence, `drawsOf` how many
-  // tokens are drawn behind its last one: that many rows are asked for, one for
-  // each draw. Buffers are reused from call to call.
+  // Fills the inputs. `tokensOf` returns the tokens of a planned sequence.
+  // `drawsOf` returns the number of tokens drawn after its last one; the call
+  // computes one row of logits for each draw. Buffers are reused from call to
+  // call.
   template <typename TokensOf, typename DrawsOf>
   void build(const Plan &plan, TokensOf &&tokensOf, DrawsOf &&drawsOf) {
     clear();
     for (const PlannedTokens &planned : plan.tokens)
       add(planned, tokensOf(*planned.sequence),
           planned.last ? drawsOf(*planned.sequence) : 0);
+    // A program needs at least one row, although nothing reads it.
     if (rows_.empty())
-      rows_.push_back(0); // programs get at least one row; nobody reads it
+      rows_.push_back(0);
   }
 
-  // tokens [T], positions [T], sequences [S+1], pages [S, max_pages], rows [R],
-  // all i32. Usage error when they do not fit.
+  // Binds tokens [T], positions [T], sequences [S+1], pages [S, max_pages] and
+  // rows [R], all i32. Usage error when they do not fit.
   Status bind(Function &forward);
 
   int64_t tokens() const { return static_cast<int64_t>(tokens_.size()); }

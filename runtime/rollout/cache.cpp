@@ -1,4 +1,4 @@
-// Allocates the cache's tensors and copies pages of them.
+// Allocates the cache's tensors and copies pages within them.
 #include "runtime/rollout/cache.h"
 
 #include <fmt/format.h>

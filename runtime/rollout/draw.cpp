@@ -1,4 +1,4 @@
-// Draws tokens by the program's own function or by threads of the host.
+// Draws tokens with the program's own function or on host threads.
 #include "runtime/rollout/draw.h"
 
 #include "runtime/core/program/bind.h"
@@ -29,10 +29,10 @@ Result<TokenDrawer> TokenDrawer::create(const Program &program,
   return TokenDrawer(std::move(function), samples, threads);
 }
 
-// Rows are independent, so threads change nothing.
+// Rows are independent, so the number of threads does not change results.
 void TokenDrawer::choose(const TensorView &logits,
                          std::span<const RowDraw> draws) {
-  constexpr int64_t kWorthAThread = 1 << 16; // logits
+  constexpr int64_t kWorthAThread = 1 << 16; // number of logits
   auto count = static_cast<int64_t>(draws.size());
   int64_t vocabulary = logits.shape[1];
   int64_t threads = std::clamp<int64_t>(

@@ -1,7 +1,7 @@
-// Draws a token for each row of logits and says what the program thinks of its
-// probability: by the program's function `sample`, which a program for a device
-// has, so that logits never leave it, or by threads of the host. Both draw the
-// same token of the same logits (N16).
+// Draws a token for each row of logits and returns its log-probability. A
+// device program draws with its function `sample`, so logits never leave the
+// device. Otherwise host threads draw. Both draw the same token from the same
+// logits (N16).
 #pragma once
 
 #include "runtime/core/program/program.h"
@@ -14,7 +14,7 @@
 
 namespace nibble {
 
-// What a row's token depends on.
+// Everything that a row's token depends on.
 struct RowDraw {
   const SamplingOptions *sampling = nullptr;
   uint64_t randomBits = 0;
@@ -24,21 +24,21 @@ struct RowDraw {
 struct DrawnTokens {
   std::vector<int32_t> tokens;
   std::vector<float> logKeptMass, logProbability;
-  std::vector<float> entropy; // empty when the program gives none
-  std::vector<Status> status; // why nothing could be drawn
+  std::vector<float> entropy; // empty when the program returns none
+  std::vector<Status> status; // error of each row that could not be drawn
 };
 
 class TokenDrawer {
 public:
-  // Functions used: `sample`, or else `sample_log_probability`. The logits of
-  // `forward` then stay where they are made. `threads` are the host's. Failed
-  // when the functions do not fit together.
+  // Uses the program's `sample`, or else `sample_log_probability`. The logits
+  // of `forward` then stay where they are computed. `threads` is the number of
+  // host threads. Failed when the functions do not fit together.
   static Result<TokenDrawer> create(const Program &program, Function &forward,
                                     int64_t threads);
 
-  // logits: [R, V], result of `forward`; draws: R. The results belong to this
-  // object and are good until the next call. Failed when a program is; a row's
-  // own trouble is in its status.
+  // `logits` [R, V] is the result of `forward`, and there are R draws. The
+  // results belong to this object until the next call. Failed when a program
+  // fails; the error of a single row is in its status.
   Result<const DrawnTokens *>
   draw(const TensorView &logits, std::span<const RowDraw> draws, Arena &arena);
 
@@ -49,9 +49,9 @@ private:
   void choose(const TensorView &logits, std::span<const RowDraw> draws);
 
   Function function_;
-  bool samples_; // `sample`
+  bool samples_; // whether the program has `sample`
   int64_t threads_;
-  std::vector<Sampler> samplers_; // one a thread
+  std::vector<Sampler> samplers_; // one per thread
   DrawnTokens drawn_;
   std::vector<float> temperatures_, recorded_;
   std::vector<int64_t> bits_;

@@ -1,4 +1,4 @@
-// Generates: schedules calls, draws tokens, and finishes sequences.
+// Generates samples: schedules calls, draws tokens, and finishes sequences.
 #include "runtime/rollout/engine.h"
 
 #include "runtime/core/philox.h"
@@ -30,13 +30,13 @@ const char *nameOf(FinishReason reason) {
 
 namespace {
 
-// One sample on its way.
+// A sample in progress.
 struct Sequence : ScheduledSequence {
   const Request *request = nullptr;
   Sample *sample = nullptr;
-  std::vector<int32_t> tokens;      // prompt and sample
-  std::vector<Sequence *> siblings; // samples of the same prompt that wait for
-                                    // this one to compute it
+  std::vector<int32_t> tokens; // prompt and sample
+  // Samples of the same prompt that wait for this one to compute it.
+  std::vector<Sequence *> siblings;
 };
 
 } // namespace
@@ -89,8 +89,8 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program,
   it.vocabulary = it.forward.info().results[logits].shape[1];
 
   int64_t pageSize = it.cache.pageSize();
-  int64_t perContext = (options.contextLength + pageSize - 1) / pageSize +
-                       1; // one more to copy a shared page into
+  // One more page for the copy of a shared page.
+  int64_t perContext = (options.contextLength + pageSize - 1) / pageSize + 1;
   it.pages = options.pages;
   if (it.pages <= 0) {
     int64_t most = options.cacheBytes / it.cache.bytesPerPage();
@@ -99,7 +99,7 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program,
     it.pages = std::min(perContext * options.maxRunning, most);
   }
   if (it.pages < perContext) {
-    // Rounded up; in doubles, for a context may be longer than any memory.
+    // Rounded up. In double, because a context may exceed any memory.
     double megabytes =
         std::ceil(static_cast<double>(perContext) *
                   static_cast<double>(it.cache.bytesPerPage()) / (1 << 20));
@@ -116,7 +116,7 @@ Result<RolloutEngine> RolloutEngine::create(const Program &program,
           .within(fmt::format("rollout: keys and values of {} tokens, "
                               "contexts of {}",
                               it.pages * pageSize, options.contextLength)));
-  // State is the cache, bound above; parameters come from outside.
+  // State is the cache, which is bound above. Parameters come from outside.
   const nibble_function &info = it.forward.info();
   for (int i = 0; i < info.argument_count; ++i)
     if (info.arguments[i].role == NIBBLE_ROLE_PARAMETER) {
@@ -152,7 +152,7 @@ Status RolloutEngine::Implementation::checkRequest(const Request &request,
       .within(fmt::format("rollout: request {}", index));
 }
 
-// Whether the sample is complete; sets its finish reason.
+// Whether the sample is complete. Sets its finish reason.
 bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
   const SamplingOptions &sampling = sequence.request->sampling;
   Sample &sample = *sequence.sample;
@@ -170,8 +170,8 @@ bool RolloutEngine::Implementation::finished(const Sequence &sequence) const {
   return true;
 }
 
-// Draws a token for each entry, from the row of logits with its number, and
-// records what the program says of its probability.
+// Draws a token for each entry from its row of logits, and records the token's
+// log-probability.
 Status
 RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws,
                                       const TensorView &logits) {
@@ -205,8 +205,8 @@ RolloutEngine::Implementation::sample(const std::vector<Sequence *> &draws,
   return Status::ok();
 }
 
-// Runs a plan; says which sequences are to get a token, one from each row of
-// the logits. Several samples of one prompt get a row each of its last token.
+// Runs a plan and returns the sequences that get a token, one per row of the
+// logits. Several samples of one prompt each get a row of its last token.
 Result<std::vector<Sequence *>>
 RolloutEngine::Implementation::compute(const Plan &plan, Scheduler &scheduler,
                                        TensorView &logits) {
@@ -273,8 +273,9 @@ RolloutEngine::generate(std::span<const Request> requests,
       sequence.sample = &sample;
       sequence.tokens = request.prompt;
       sequence.length = static_cast<int64_t>(request.prompt.size());
+      // No token is requested, or the prompt fills the context.
       if (it.finished(sequence))
-        continue; // nothing is asked for, or the prompt fills the context
+        continue;
       ++unfinished;
       if (leader) {
         leader->siblings.push_back(&sequence);

@@ -1,4 +1,5 @@
-// Which pages of the key and value cache are in use, and by how many sequences.
+// The pages of the key and value cache: which are in use, and by how many
+// sequences.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,10 @@ class PagePool {
 public:
   explicit PagePool(int64_t pages);
 
-  // A page with one holder; -1 when all are in use.
+  // Takes a free page, with one holder. Returns -1 when all pages are in use.
   int32_t take();
   void retain(int32_t page) { ++holders_[page]; }
-  // The page is free again when its last holder lets go.
+  // Removes a holder. The page is free again when the last one is gone.
   void release(int32_t page);
   int32_t holders(int32_t page) const { return holders_[page]; }
 

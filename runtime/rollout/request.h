@@ -1,4 +1,4 @@
-// What a rollout is asked for, and what it gives.
+// The request to a rollout, and its result.
 #pragma once
 
 #include "runtime/rollout/sampler.h"
@@ -8,9 +8,9 @@
 
 namespace nibble {
 
-// Samples of one prompt. Sample i draws with randomBits(seed, step, firstSample
-// + i, token): give every sample of a step its own number, and it does not
-// matter which requests stand together in a batch.
+// Requests samples of one prompt. Sample i draws with randomBits(seed, step,
+// firstSample + i, token). When every sample of a step has its own number, the
+// grouping of requests into batches has no effect.
 struct Request {
   std::vector<int32_t> prompt = {}; // token ids
   int64_t samples = 1;
@@ -19,24 +19,26 @@ struct Request {
 };
 
 enum class FinishReason {
-  kStop,    // a stop token was sampled; it is the last token
-  kLength,  // max_new_tokens
-  kContext, // the model's context is full, possibly by the prompt alone
+  kStop,    // a stop token was sampled and is the last token
+  kLength,  // max_new_tokens was reached
+  kContext, // the model's context is full, possibly from the prompt alone
 };
 const char *nameOf(FinishReason reason);
 
-// Per token lists have one entry per sampled token.
+// One sample. Lists per token have one entry for each sampled token.
 struct Sample {
   std::vector<int32_t> tokens;
-  // Under the temperature-scaled full distribution; greedy: temperature 1.
+  // Under the full distribution scaled by the temperature. Greedy sampling uses
+  // temperature 1.
   std::vector<float> logProbability;
   std::vector<float> logKeptMass; // 0 where no filter removed anything
-  std::vector<float> entropy; // of the temperature-scaled full distribution;
-                              // empty when the program has none
-  float temperature = 1;      // of the recorded log-probabilities
+  // Entropy of the full distribution scaled by the temperature. Empty when the
+  // program has none.
+  std::vector<float> entropy;
+  float temperature = 1; // temperature of the recorded log-probabilities
   FinishReason finish = FinishReason::kLength;
-  uint64_t number = 0;        // the request's firstSample + i
-  uint64_t weightVersion = 0; // of every token
+  uint64_t number = 0;        // firstSample of the request, plus i
+  uint64_t weightVersion = 0; // the same for every token
 };
 
 } // namespace nibble

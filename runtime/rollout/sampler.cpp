@@ -1,4 +1,5 @@
-// Filters a row of logits and draws from it with fixed sums.
+// Filters a row of logits and draws a token from it. All sums have a fixed
+// result.
 #include "runtime/rollout/sampler.h"
 
 #include "lib/Numerics/sampling.h"
@@ -38,12 +39,13 @@ Status check(const SamplingOptions &options) {
 
 namespace {
 
-// Loops over all of a vocabulary, compiled for several vector widths. IEEE
-// operations without contraction and integers give the same bits in each.
+// Loops over a whole vocabulary, compiled for several vector widths. All widths
+// give the same bits, because the operations are integer or IEEE without
+// contraction.
 #define NIBBLE_ANY_WIDTH                                                       \
   __attribute__((target_clones("avx512f", "avx2", "default")))
 constexpr int64_t kLanes = 16;
-constexpr int64_t kBlock = 512; // tokens that a draw walks over at a time
+constexpr int64_t kBlock = 512; // number of tokens that a draw skips at a time
 
 NIBBLE_ANY_WIDTH void massesOf(const float *logits, int64_t count,
                                float temperature, float largest,
@@ -66,8 +68,8 @@ NIBBLE_ANY_WIDTH void ranksOf(const float *logits, int64_t count,
     ranks[i] = numerics::rankOf(logits[i], static_cast<uint32_t>(i));
 }
 
-// What is behind the pivot in the ranking, or weighs less than `least`, loses
-// its mass.
+// Removes the mass of tokens that rank behind the pivot or weigh less than
+// `least`.
 NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count,
                                uint64_t pivot, uint64_t least, uint64_t *mass) {
   for (int64_t i = 0; i < count; ++i)
@@ -77,7 +79,7 @@ NIBBLE_ANY_WIDTH void keepOnly(const float *logits, int64_t count,
                   : 0;
 }
 
-// The largest logit; NaN when one is NaN.
+// The largest logit, or NaN when one is NaN.
 NIBBLE_ANY_WIDTH float largestValue(const float *logits, int64_t count) {
   float lanes[kLanes];
   float largest = -std::numeric_limits<float>::infinity();
@@ -103,7 +105,7 @@ NIBBLE_ANY_WIDTH float largestValue(const float *logits, int64_t count) {
   return anyBad ? std::numeric_limits<float>::quiet_NaN() : largest;
 }
 
-// What is wrong with a row that has a NaN, or a largest logit that is infinite.
+// The error of a row with a NaN or an infinite largest logit.
 Status whyBad(std::span<const float> logits) {
   for (size_t i = 0; i < logits.size(); ++i) {
     BadRow kind = std::isnan(logits[i]) ? BadRow::kNaN
@@ -136,7 +138,7 @@ Status describeBadRow(int32_t status) {
         token));
   default:
     return Status::failed(
-        "no logit is finite; check the weights and the learning rate");
+        "logits: none is finite; check the weights and the learning rate");
   }
 }
 
@@ -152,7 +154,7 @@ uint64_t Sampler::pivotOf(std::span<const float> logits,
   auto massAt = [&](int64_t i) {
     return mass_[ranks_[i] & ((uint64_t{1} << numerics::kRankTokenBits) - 1)];
   };
-  uint64_t left = all; // mass that top_k leaves
+  uint64_t left = all; // mass that top_k keeps
   int64_t most = fewer ? options.topK : count;
   if (fewer) {
     std::nth_element(ranks_.begin(), ranks_.begin() + most - 1, ranks_.end());
@@ -164,7 +166,7 @@ uint64_t Sampler::pivotOf(std::span<const float> logits,
     return ranks_[most - 1];
   uint64_t wanted = numerics::wantedMass(options.topP, left);
   uint64_t sum = 0;
-  // Sorts as much as is asked for: most filters keep few of many tokens.
+  // Sorts only as far as needed, because most filters keep few of many tokens.
   for (int64_t sorted = 0, next = 0;; sorted = next) {
     next = std::min(most, std::max<int64_t>(64, 4 * sorted));
     if (next < most)
@@ -203,7 +205,8 @@ Result<Choice> Sampler::choose(std::span<const float> logits,
              numerics::leastMass(options.minP), mass_.data());
     kept = sumOf(mass_.data(), count);
   }
-  // The first token at which the sum of masses passes a threshold below `kept`.
+  // Select the first token at which the sum of masses exceeds a threshold below
+  // `kept`.
   uint64_t threshold = toBelow(randomBits, kept);
   uint64_t sum = 0;
   int64_t i = 0;

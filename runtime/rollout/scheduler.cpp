@@ -46,8 +46,8 @@ void Scheduler::remove(ScheduledSequence &sequence) {
   std::erase(sequences_, &sequence);
 }
 
-// Takes the pages of the holder of lowest priority; false when nobody below
-// `priority` holds any.
+// Frees the pages of the holder with the lowest priority. False when no holder
+// ranks below `priority`.
 bool Scheduler::preemptBelow(int64_t priority) {
   for (size_t i = sequences_.size();
        i-- > 0 && sequences_[i]->priority > priority;)
@@ -59,8 +59,8 @@ bool Scheduler::preemptBelow(int64_t priority) {
   return false;
 }
 
-// Every page that tokens begin .. begin+count-1 lie in becomes the sequence's
-// own. False when there are not enough.
+// Gives the sequence exclusive pages for tokens begin .. begin+count-1. False
+// when there are not enough pages.
 bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin,
                              int64_t count, Plan &plan) {
   for (int64_t index = begin / limits_.pageSize;
@@ -73,7 +73,7 @@ bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin,
       if (page < 0) {
         if (!preemptBelow(sequence.priority))
           return false;
-        continue; // the page may have become its own by that
+        continue; // the preemption may have made the page exclusive
       }
       if (there) {
         plan.copies.emplace_back(sequence.pages[index], page);
@@ -90,22 +90,22 @@ bool Scheduler::makeWritable(ScheduledSequence &sequence, int64_t begin,
 
 Plan Scheduler::next() {
   Plan plan = attempt();
-  // When all that ran had to give way to waiting ones of higher priority, those
-  // have their turn now.
+  // If all running sequences had to give way to waiting ones of higher
+  // priority, those get their turn now.
   return plan.tokens.empty() ? attempt() : plan;
 }
 
 Plan Scheduler::attempt() {
   Plan plan;
   int64_t budget = limits_.maxTokens;
-  // By index: preemption changes sequences behind this one, never the list
-  // itself.
+  // Iterate by index: preemption changes sequences behind this one, but never
+  // the list.
   for (size_t i = 0; i < sequences_.size() && budget > 0; ++i) {
     ScheduledSequence &sequence = *sequences_[i];
     if (!sequence.running) {
-      // A newcomer waits until there is room for all its tokens (and a copy of
-      // a shared page), rather than push others out; unless nothing has a place
-      // in this call yet.
+      // A new sequence waits until there is room for all its tokens and a copy
+      // of a shared page, so that it preempts nobody. The exception is a call
+      // that is still empty.
       int64_t needed = pagesFor(sequence.length) -
                        static_cast<int64_t>(sequence.pages.size()) + 1;
       if (running_ >= limits_.maxRunning ||

@@ -1,4 +1,4 @@
-// Cuts sequences into calls and fills the tensors of each.
+// Splits sequences into calls and fills the tensors of each call.
 #include "runtime/train/batch.h"
 
 #include "runtime/core/program/bind.h"

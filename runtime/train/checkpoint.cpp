@@ -23,7 +23,7 @@ constexpr int64_t kFormat = 1;
 
 std::string folderName(int64_t step) { return fmt::format("step-{:06}", step); }
 
-// The step of a complete checkpoint's folder name.
+// The step in the folder name of a complete checkpoint.
 std::optional<int64_t> stepOf(const std::string &name) {
   int64_t step = -1;
   if (!name.starts_with("step-"))
@@ -36,7 +36,7 @@ std::optional<int64_t> stepOf(const std::string &name) {
              : std::nullopt;
 }
 
-// File of a tensor; null for what is not saved.
+// The file that holds a tensor; null when the tensor is not saved.
 const char *fileOf(const std::string &key) {
   if (key.starts_with("gradient:"))
     return nullptr;
@@ -45,15 +45,15 @@ const char *fileOf(const std::string &key) {
              : "optimizer.safetensors";
 }
 
-// {"file": {"bytes": .., "xxh3": ".."}, ..} and, beside it, its own hash.
+// Builds {"file": {"bytes": .., "xxh3": ".."}, ..} together with its own hash.
 Json manifestOf(Json files) {
   std::string hash = hash128(files.dump());
   return {{"format", kFormat}, {"files", std::move(files)}, {"xxh3", hash}};
 }
 
-// Tensors go from where they are into the file piece by piece. Their hash is
-// that of what was handed to the system, so that reading the file back shows
-// what the disk made of it.
+// Writes tensors to the file piece by piece, directly from their memory. The
+// hash covers the bytes given to the system, so reading the file back detects
+// errors of the disk.
 Status writeInto(const fs::path &folder, const Json &state,
                  const ParameterStore &store) {
   std::map<std::string, std::vector<TensorSpec>> files = {
@@ -92,13 +92,14 @@ Result<std::vector<int64_t>> stepsIn(const fs::path &folder) {
   return steps;
 }
 
-// Removes all but the `keep` newest. The caller has verified the newest.
+// Removes all checkpoints but the `keep` newest. The caller has verified the
+// newest one.
 Status prune(const fs::path &folder, int64_t keep) {
   NIBBLE_ASSIGN(auto steps, stepsIn(folder));
   for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 1));
        i < steps.size(); ++i) {
-    // Renamed first, so that a crash in between leaves no checkpoint that is
-    // half there.
+    // Rename before removal, so that a crash in between leaves no incomplete
+    // checkpoint.
     fs::path path = folder / folderName(steps[i]);
     fs::path going = path;
     going += fmt::format(".tmp.{}", getpid());
@@ -146,7 +147,7 @@ Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state,
   temporary += fmt::format(".tmp.{}", getpid());
   std::error_code ignored;
   if (fs::exists(target, ignored)) {
-    // A run that fell back from a damaged checkpoint comes by the same step
+    // A run that fell back from a damaged checkpoint reaches the same step
     // again.
     if (verifyCheckpoint(target).isOk())
       return replaceLink(folder / "latest", folderName(step));
@@ -159,8 +160,8 @@ Status saveCheckpoint(const fs::path &folder, int64_t step, const Json &state,
   if (status.isOk())
     status = renamePath(temporary, target);
   if (!status.isOk()) {
-    (void)removeTree(
-        temporary); // best effort: the first error is the one to tell
+    // Best effort: the first error is the one to report.
+    (void)removeTree(temporary);
     return std::move(status).within(fmt::format("checkpoint of step {}", step));
   }
   NIBBLE_TRY(syncFolder(folder));
@@ -234,9 +235,8 @@ Status tidyCheckpoints(const fs::path &folder, int64_t keep) {
       !steps.empty() && verifyCheckpoint(folder / folderName(steps[0])).isOk();
   if (!sound)
     return Status::ok();
-  NIBBLE_TRY(replaceLink(
-      folder / "latest",
-      folderName(steps[0]))); // the power may have gone before the link moved
+  // A power loss may have prevented the move of the link.
+  NIBBLE_TRY(replaceLink(folder / "latest", folderName(steps[0])));
   return prune(folder, keep);
 }
 

@@ -1,5 +1,5 @@
-// Writes the weights of a run, with the files beside them, as a checkpoint of
-// Hugging Face.
+// Writes the weights of a run, with the files beside them, as a Hugging Face
+// checkpoint.
 #include "runtime/train/export.h"
 
 #include "lib/Numerics/bf16.h"
@@ -29,7 +29,7 @@ Status exportCheckpoint(const ParameterStore &store, const std::string &source,
   auto produce = [&](const TensorSpec &spec, const TensorSink &sink) {
     const ResidentTensor &master = store.tensors().at("master:" + spec.name);
     return master.readPieces([&](int64_t, std::span<const std::byte> piece) {
-      // The pieces of a tensor on the host are cut as well.
+      // Tensors on the host are written in pieces, too.
       constexpr size_t kPiece = size_t{1} << 20;
       for (auto rest = piece; !rest.empty();
            rest = rest.subspan(std::min(rest.size(), kPiece))) {

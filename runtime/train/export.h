@@ -5,10 +5,10 @@
 
 namespace nibble {
 
-// Writes folder `target` (which must not exist, and appears whole or not at
-// all) with the weights of `store` in bf16, the masters rounded, under the
-// names of the checkpoint; config.json and what stands beside the weights are
-// those of folder `source`, less a quantization_config.
+// Writes folder `target`, which must not exist and appears whole or not at all.
+// The weights are the masters of `store` rounded to bf16, under the
+// checkpoint's names. config.json, without its quantization_config, and the
+// other files come from folder `source`.
 Status exportCheckpoint(const ParameterStore &store, const std::string &source,
                         const std::string &target);
 

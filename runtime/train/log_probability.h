@@ -1,5 +1,5 @@
-// Log-probabilities of given tokens under given weights: the program's
-// `log_probability`, call by call.
+// Log-probabilities of given tokens under given weights: calls the program's
+// `log_probability` for each microbatch.
 #pragma once
 
 #include "runtime/core/program/bind.h"
@@ -11,15 +11,15 @@
 
 namespace nibble {
 
-// Per row, sequences one after the other. Entropy is empty when the program has
-// none.
+// Values per row, sequence after sequence. Entropy is empty when the program
+// has none.
 struct RowValues {
   std::vector<float> logProbability, entropy;
 };
 
-// Adds the per-row results `logp` and `entropy` of a call to `values`; others
-// to `more` unless it is null. Failed when the call gave no log-probability per
-// row.
+// Adds the per-row results `logp` and `entropy` of a call to `values`. Other
+// results go to `more` unless it is null. Failed when the call returned no
+// log-probability per row.
 Status collectRows(const Function &function,
                    const std::vector<TensorView> &results, int64_t rows,
                    RowValues &values,
@@ -27,8 +27,8 @@ Status collectRows(const Function &function,
 
 class LogProbability {
 public:
-  // Parameters are bound now and read at every call. maxTokens: rows of one
-  // call.
+  // Parameters are bound now and read at every call. `maxTokens` is the number
+  // of rows in one call.
   static Result<LogProbability> create(const Program &program,
                                        const TensorLookup &parameters,
                                        int64_t maxTokens);

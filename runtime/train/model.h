@@ -1,4 +1,4 @@
-// A checkpoint folder, as where weights come from.
+// A checkpoint folder as the source of weights.
 #pragma once
 
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
@@ -10,8 +10,8 @@
 
 namespace nibble {
 
-// A checkpoint, opened and checked: every tensor of it is used, every tensor
-// that its configuration asks for is there.
+// An opened and checked checkpoint. Every tensor in it is used, and it has
+// every tensor that its configuration requires.
 class Model final : public WeightSource {
 public:
   static Result<std::unique_ptr<Model>> open(const std::string &folder);
@@ -19,10 +19,10 @@ public:
   const std::string &folder() const { return checkpoint_.folder(); }
   const ModelConfig &config() const { return config_; }
   const QuantizedCheckpoint &checkpoint() const { return checkpoint_; }
-  // BF16 or F32, packed tensors by value; see WeightSource.
+  // Reads BF16 or F32, and packed tensors by value; see WeightSource.
   Result<Tensor> read(const std::string &name) override;
-  // The stored codes of a tensor that is packed with the same groups, whoever
-  // chose the scales; scales rounded to bf16.
+  // The stored codes of a tensor that is packed with the same groups, however
+  // its scales were chosen. The scales are rounded to bf16.
   Result<std::optional<Tensor>>
   readPacked(const std::string &name,
              const numerics::PackedLayout &layout) override;

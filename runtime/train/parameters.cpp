@@ -18,7 +18,7 @@ bool isCache(std::string_view name) {
   return name.starts_with("key_cache:") || name.starts_with("value_cache:");
 }
 
-// "gradient:model.norm.weight" -> "model.norm.weight".
+// Turns "gradient:model.norm.weight" into "model.norm.weight".
 std::string_view afterColon(std::string_view name) {
   return name.substr(name.find(':') + 1);
 }
@@ -32,7 +32,7 @@ std::string keyOf(const nibble_value_info &info) {
   return state ? std::string(name) : fmt::format("weight:{}", name);
 }
 
-// The text of a key "packed:<name> <text>", empty for other keys.
+// The text of a key "packed:<name> <text>"; empty for other keys.
 std::string_view packedText(std::string_view key) {
   size_t space = key.find(' ');
   return key.starts_with("packed:") && space != key.npos ? key.substr(space + 1)
@@ -46,7 +46,7 @@ std::string_view nameOfKey(std::string_view key) {
 
 } // namespace
 
-// `first`: index of the piece's first element in its tensor.
+// `first` is the index in the tensor of the piece's first element.
 static Status checkFinite(const std::string &what, DType dtype, int64_t first,
                           std::span<const std::byte> piece) {
   for (int64_t i = 0, count = std::ssize(piece) * 8 / bitsOf(dtype); i < count;
@@ -136,8 +136,8 @@ ResidentTensor *ParameterStore::find(const std::string &key) {
   return found == tensors_.end() ? nullptr : &found->second;
 }
 
-// Every packed form of a parameter that is not `written`, from its weight in
-// bf16.
+// Packs every packed form of a parameter that is not in `written`, from its
+// weight in bf16.
 Status ParameterStore::pack(const std::string &name, const TensorView &weight,
                             const std::set<std::string> &written) {
   for (auto packed = tensors_.lower_bound("packed:" + name + " ");
@@ -156,8 +156,7 @@ Status ParameterStore::pack(const std::string &name, const TensorView &weight,
           "{}: the checkpoint has {}, the program {}; compile it for this "
           "checkpoint",
           name, toString(weight.shape), toString(Shape{layout->n, layout->k})));
-    // On a device a weight is packed as a whole, in memory of the host that
-    // goes again.
+    // A weight on a device is packed as a whole, in temporary host memory.
     bool onHost = packed->second.data() != nullptr;
     std::vector<uint8_t> bytes(onHost ? 0
                                       : static_cast<size_t>(layout->bytes()));
@@ -185,7 +184,7 @@ Result<Tensor> readWeight(WeightSource &source, const std::string &name) {
   return tensor;
 }
 
-// Fills the packed forms that the source has; their keys.
+// Fills the packed forms that the source has, and returns their keys.
 Result<std::set<std::string>>
 ParameterStore::takePacked(const std::string &name, WeightSource &source) {
   std::set<std::string> written;
@@ -194,8 +193,9 @@ ParameterStore::takePacked(const std::string &name, WeightSource &source) {
        packed->first.starts_with("packed:");
        ++packed) {
     auto layout = numerics::parsePacked(packedText(packed->first));
+    // Pack reports this error.
     if (!layout)
-      continue; // pack says so
+      continue;
     NIBBLE_ASSIGN(std::optional<Tensor> slab, source.readPacked(name, *layout));
     if (!slab || slab->bytes() != packed->second.bytes())
       continue;
@@ -208,8 +208,7 @@ ParameterStore::takePacked(const std::string &name, WeightSource &source) {
 
 namespace {
 
-// Whole tensors in memory of the host: where they are, or copies of what a
-// device has.
+// Whole tensors in host memory: the originals, or copies of a device's tensors.
 struct OnHost {
   Tensor copy;
   TensorView view;
@@ -232,7 +231,7 @@ Result<Tensor> roundedOf(const TensorView &floats) {
   return rounded;
 }
 
-// The tensor (bf16 or f32) from numbers of the other or the same type.
+// Fills the tensor (bf16 or f32) from numbers of either type.
 Status fill(ResidentTensor &tensor, const float *floats,
             const uint16_t *rounded) {
   return tensor.writePieces([&](int64_t offset, std::span<std::byte> piece) {
@@ -253,8 +252,8 @@ Status fill(ResidentTensor &tensor, const float *floats,
 
 } // namespace
 
-// Weight and packed weights of one parameter from its master. N1: the grid
-// starts from bf16.
+// Derives a parameter's weight and packed weights from its master. N1:
+// quantization starts from bf16.
 Status ParameterStore::derive(const std::string &name,
                               const std::set<std::string> &written) {
   ResidentTensor *weight = find("weight:" + name),
@@ -276,7 +275,7 @@ Status ParameterStore::derive(const std::string &name,
   return pack(name, rounded.view(), written);
 }
 
-// All that a parameter has, from its weight in the source.
+// Loads everything that belongs to a parameter from its weight in the source.
 Status ParameterStore::load(const std::string &name, WeightSource &source) {
   NIBBLE_ASSIGN(Tensor tensor, readWeight(source, name));
   const float *floats =
@@ -303,9 +302,9 @@ Status ParameterStore::load(const std::string &name, WeightSource &source) {
     if (ResidentTensor *state = find(kind + name))
       NIBBLE_TRY(state->zero());
   std::set<std::string> written;
-  // Only the packed form is kept. What the source has in this form is taken as
-  // it is: quantizing its values again would choose other scales where somebody
-  // else's rule chose them.
+  // Only the packed form is kept, so the source's own packed form is used as it
+  // is. Quantizing its values again could choose other scales when another rule
+  // chose them.
   if (packedOnly) {
     NIBBLE_ASSIGN(written, takePacked(name, source));
   }
@@ -329,8 +328,9 @@ Status ParameterStore::publish(const Function *update) {
     if ((key.starts_with("weight:") || key.starts_with("packed:")) &&
         !written.contains(key))
       stale.insert(std::string(nameOfKey(key)));
+  // The other weights are frozen.
   for (const std::string &name : stale)
-    if (tensors_.contains("master:" + name)) // the others are frozen
+    if (tensors_.contains("master:" + name))
       NIBBLE_TRY(derive(name, written));
   return Status::ok();
 }

@@ -1,5 +1,5 @@
-// Compares the grid of a packed checkpoint with that of a run, and says what is
-// rounded again.
+// Compares the grid of a packed checkpoint with that of a run, and reports
+// which weights are rounded again.
 #include "runtime/train/rounding.h"
 
 #include "lib/Numerics/bf16.h"
@@ -17,8 +17,7 @@ using numerics::Scheme;
 
 namespace {
 
-// How a tensor is packed, if it is and the program rounds it to `scheme`; else
-// null.
+// How a tensor is packed, if the program rounds it to `scheme`. Otherwise null.
 const numerics::PackedLayout *
 roundedLayout(const QuantizedCheckpoint &checkpoint, const GridChoice &choice,
               const Scheme &scheme, const std::string &name) {
@@ -32,7 +31,7 @@ roundedLayout(const QuantizedCheckpoint &checkpoint, const GridChoice &choice,
   return isTaken || !layout.problem().empty() ? nullptr : stored;
 }
 
-// What to change in `choice` to get the grid `own`.
+// The settings of `choice` to change for the grid `own`.
 std::string settingsFor(const Scheme &own, const GridChoice &choice) {
   std::vector<std::string> settings;
   const GridSpelling &spelling = choice.spelling;
@@ -48,7 +47,7 @@ std::string settingsFor(const Scheme &own, const GridChoice &choice) {
   return fmt::format("{}", fmt::join(settings, " and "));
 }
 
-// `values`, F32 [N, K], as programs compute with them on the grid.
+// The `values` (F32 [N, K]) that programs compute with on the grid.
 Result<Tensor> computedValues(const QuantizedCheckpoint &checkpoint,
                               const std::string &name, const Tensor &values,
                               const Scheme &scheme) {
@@ -69,7 +68,7 @@ Result<Tensor> computedValues(const QuantizedCheckpoint &checkpoint,
   return rounded;
 }
 
-// The values of a tensor as a checkpoint on the grid has them.
+// The values of a tensor after a checkpoint stores them on the grid.
 Result<Tensor> writtenValues(const QuantizedCheckpoint &checkpoint,
                              const std::string &name,
                              numerics::PackedLayout layout,
@@ -79,7 +78,7 @@ Result<Tensor> writtenValues(const QuantizedCheckpoint &checkpoint,
   return QuantizedCheckpoint::valuesOf(packed, layout);
 }
 
-// With `scheme` instead of that of `choice`.
+// Rounds with `scheme` instead of the scheme of `choice`.
 Result<RoundingReport> roundTo(const Scheme &scheme,
                                const QuantizedCheckpoint &checkpoint,
                                const GridChoice &choice) {
@@ -118,8 +117,9 @@ Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint,
   NIBBLE_ASSIGN(RoundingReport report, roundAgain(checkpoint, choice));
   if (report.changedValues == 0)
     return std::string();
-  std::vector<Scheme> grids; // the checkpoint's own, of convention nibble:
-                             // files do not say the rule
+  // The checkpoint's own grids, with convention nibble because files do not
+  // state the rule.
+  std::vector<Scheme> grids;
   for (const std::string &name : checkpoint.names())
     if (const numerics::PackedLayout *stored =
             roundedLayout(checkpoint, choice, choice.scheme, name))

@@ -1,4 +1,4 @@
-// Weights of a packed checkpoint that a run's grid rounds again.
+// Finds weights of a packed checkpoint that a run's grid rounds again.
 #pragma once
 
 #include "lib/Names/selection.h"
@@ -8,40 +8,41 @@
 
 namespace nibble {
 
-// Texts of fmt that set a part of a grid where the user chose it: "--group-size
-// {}", "quantize.group_size = {}".
+// The user's settings for a part of a grid, as fmt texts: "--group-size {}",
+// "quantize.group_size = {}".
 struct GridSpelling {
   std::string scheme, groupSize, convention;
 };
 
-// A grid that a program, or whoever writes a checkpoint, rounds weights to.
+// The grid to which a program or the writer of a checkpoint rounds weights.
 struct GridChoice {
   numerics::Scheme scheme;
-  names::Selection selection; // the weights that it is for
+  names::Selection selection; // the weights that it applies to
   GridSpelling spelling;
-  // The program takes what is packed in the same groups as it is stored
+  // Whether the program uses stored codes with the same groups unchanged
   // (ParameterStore::initialize).
   bool keepsStored = false;
-  // They are written into a checkpoint (QuantizedCheckpoint::pack), which may
-  // compute in another type than bf16.
+  // Whether they are written into a checkpoint (QuantizedCheckpoint::pack),
+  // which may compute in another type than bf16.
   bool isWritten = false;
 };
 
 struct RoundingReport {
-  int64_t tensors = 0, changedTensors = 0; // packed ones that the grid is for
-  int64_t values = 0, changedValues = 0;   // of them
+  // Packed tensors that the grid applies to.
+  int64_t tensors = 0, changedTensors = 0;
+  int64_t values = 0, changedValues = 0; // values of these tensors
 };
 
-// Puts the value of each packed tensor, rounded to bf16 (N1), on the grid as
-// qat.fake_quant does (or as QuantizedCheckpoint::pack does, where they are
-// written), and counts the values that are then other than the checkpoint's. A
-// tensor whose K the groups do not divide is left out: no program takes it.
-// Errors as of QuantizedCheckpoint::read. Reads the tensors, one at a time.
+// Rounds the value of each packed tensor to bf16 (N1) and then to the grid, as
+// qat.fake_quant does (or QuantizedCheckpoint::pack for written tensors).
+// Counts the values that differ from the checkpoint's. A tensor whose K the
+// groups do not divide is skipped, because no program accepts it. Errors are
+// those of QuantizedCheckpoint::read. Reads one tensor at a time.
 Result<RoundingReport> roundAgain(const QuantizedCheckpoint &checkpoint,
                                   const GridChoice &choice);
 
-// One line that says what changes and how to keep it, for whoever begins with
-// this checkpoint; empty when nothing changes. Errors as of roundAgain.
+// One line for the user that says what changes and how to avoid it. Empty when
+// nothing changes. Errors are those of roundAgain.
 Result<std::string> roundingWarning(const QuantizedCheckpoint &checkpoint,
                                     const GridChoice &choice);
 

@@ -1,5 +1,5 @@
-// Computes a step's learning rate and bias corrections, the same on every
-// machine.
+// Computes a step's learning rate and bias corrections with the same bits on
+// every machine.
 #include "runtime/train/schedule.h"
 
 #include <algorithm>
@@ -8,8 +8,9 @@ namespace nibble {
 
 namespace {
 
-// cos(pi x) for x in 0..1, from sin(pi/2 - pi x) by its Taylor series; within
-// 1e-15. Not libm's, whose last bit differs between versions.
+// cos(pi x) for x in 0..1, computed as sin(pi/2 - pi x) by its Taylor series,
+// within 1e-15. libm is not used, because its last bit differs between
+// versions.
 double cosineOfPi(double x) {
   constexpr double kPi = 0x1.921fb54442d18p1;
   double y = kPi * (0.5 - x);

@@ -39,7 +39,7 @@ Result<Trainer> Trainer::create(const Program &program, ParameterStore &store,
   return trainer;
 }
 
-// One call of train_step; gradients add up in their tensors.
+// One call of train_step, which adds to the gradients in their tensors.
 Status Trainer::accumulate(std::span<const TrainSequence> sequences,
                            StepResult &result) {
   inputs_.build(sequences);
@@ -78,8 +78,8 @@ Status Trainer::accumulate(std::span<const TrainSequence> sequences,
   return status;
 }
 
-// Sums over the rows of a step, one after the other: where it was cut into
-// microbatches does not show.
+// Sums over the rows of a step in order, so the split into microbatches has no
+// effect.
 static void sumRows(StepResult &result) {
   for (auto it = result.rowMetrics.begin(); it != result.rowMetrics.end();) {
     if (!it->first.starts_with("rows:")) {

@@ -15,34 +15,36 @@ namespace nibble {
 
 struct TrainerOptions {
   OptimizerOptions optimizer = {};
-  int64_t maxTokens = 2048; // rows of one call; memory of activations grows
-                            // with it, gradients do not depend on it
+  // Rows of one call; they determine the memory of activations and do not
+  // affect gradients.
+  int64_t maxTokens = 2048;
 };
 
 struct StepResult {
-  double loss = 0; // sum over rows of weight * loss, in double over rows (over
-                   // calls when the program returns no rows)
+  // Sum over rows of weight * loss, in double (over calls when the program
+  // returns no rows).
+  double loss = 0;
   double gradientNorm = 0;
   double clipScale = 1;
   double learningRate = 0;
   int64_t rows = 0, microbatches = 0;
   RowValues values; // before the update
-  // What else the objective returns: one number a call, weighted and summed as
-  // the loss; or one a row.
+  // The objective's other results: one number per call, weighted and summed
+  // like the loss, or one per row.
   std::map<std::string, double> metrics;
   std::map<std::string, std::vector<float>> rowMetrics;
 };
 
 class Trainer {
 public:
-  // Functions used: `train_step`, `gradient_norm`, `update`, and
-  // `log_probability` when there is one. `store` holds their tensors (declared
-  // and initialized) and must outlive the trainer.
+  // Uses the program's `train_step`, `gradient_norm`, `update`, and
+  // `log_probability` when it exists. `store` holds their tensors (declared and
+  // initialized) and must outlive the trainer.
   static Result<Trainer> create(const Program &program, ParameterStore &store,
                                 const TrainerOptions &options);
 
-  // The next step. Failed when the loss, a gradient or their norm is NaN or
-  // infinite: weights are then as before, and the message names the step and
+  // Takes the next step. Failed when the loss, a gradient or their norm is NaN
+  // or infinite. Weights are then unchanged, and the message names the step and
   // the tensor.
   Result<StepResult> step(std::span<const TrainSequence> sequences);
 
@@ -51,16 +53,16 @@ public:
   Result<RowValues> logProbability(std::span<const TrainSequence> sequences);
   bool hasLogProbability() const { return logProbability_.has_value(); }
 
-  // Whether the objective takes an input of that name.
+  // Whether the objective has an input of that name.
   bool takes(std::string_view input) const {
     return trainStep_.argument(input) >= 0;
   }
 
-  // Optimizer steps taken so far; also the version of the weights. Settable for
-  // resume.
+  // Number of optimizer steps so far, which is also the version of the weights.
+  // Can be set to resume.
   int64_t steps() const { return steps_; }
   void setSteps(int64_t steps) { steps_ = steps; }
-  // Bytes that calls took for activations and results so far.
+  // Bytes that calls have allocated for activations and results so far.
   int64_t arenaBytes() const { return arena_->reservedBytes(); }
 
 private:

@@ -1,6 +1,6 @@
 // Runs recorded cases (test/passes/LowerToHopper with NIBBLE_RECORD=DIR) on a
-// device, without a compiler: every result against the reference's, and every
-// row alone and in part of the batch, which must be the same bits.
+// device, without a compiler. It compares every result with the reference's.
+// Every row must give the same bits alone and in part of the batch.
 //
 //     nibble-replay TARGET DIR...
 #include "runtime/bundle/bundle.h"
@@ -17,7 +17,7 @@ namespace nibble::test {
 
 namespace {
 
-// ||a - b|| / ||b||; infinite with NaN.
+// |a - b|| / ||b||, or infinity when there is a NaN.
 double relativeError(const std::vector<double> &a, const TensorView &b) {
   double difference = 0, norm = 0;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -75,7 +75,8 @@ Result<Tensor> rowsOf(const Tensor &tensor, int64_t first, int64_t last) {
   return rows;
 }
 
-// False when a result is too far off or a row's bits depend on its company.
+// Returns false when a result is too far off or a row's bits depend on other
+// rows.
 Result<bool> replay(const std::string &folder,
                     const std::shared_ptr<DeviceResidence> &residence) {
   NIBBLE_ASSIGN(RecordedCase c, RecordedCase::read(folder));
@@ -126,8 +127,8 @@ Result<int> replayAll(const std::string &target, std::span<char *> folders) {
     if (!fine.isOk())
       fmt::print("FAIL {}: {}\n", folder, fine.status().message());
     failed += !fine.isOk() || !*fine;
-    std::fflush(stdout); // in order with what a tool that watches the device
-                         // says of the case
+    // Keeps the order with the output of a tool that watches the device.
+    std::fflush(stdout);
   }
   fmt::print("{} of {} cases failed\n", failed, folders.size());
   return failed;

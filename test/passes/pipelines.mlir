@@ -1,4 +1,4 @@
-// The pipelines of both halves leave only what a program has, every contract on the way kept; and they hand their options on.
+// The pipelines of both halves leave only what a program has, keep every contract on the way, and pass on their options.
 // RUN: nibble-opt %examples/layer.mlir --nibble-training=objective=grpo | FileCheck %s --check-prefix=TRAINING
 // RUN: nibble-opt %examples/layer.mlir --nibble-training=hoist=false | FileCheck %s --check-prefix=NAIVE
 // RUN: nibble-opt %examples/layer.mlir --nibble-rollout="group-size=16 include=mlp" | FileCheck %s --check-prefix=ROLLOUT

@@ -1,10 +1,10 @@
 """Declarations: one declarator a line where initializers differ, and names of members.
 
-`int rows = 0, columns = 0;` and `int rows, columns;` say one thing of both names. `int rows = 0, columns = 1;` does not: each gets a line
-of its own. The head of a `for` is no such line.
+`int rows = 0, columns = 0;` and `int rows, columns;` say the same thing of both names. `int rows = 0, columns = 1;` does not, so each name
+gets a line of its own. The head of a `for` is exempt.
 
-A private or protected data member of a class ends in an underscore; a member that everyone may use, which is every member of a struct,
-does not. What a test's fixture gives its tests is protected and has none either.
+A private or protected data member of a class ends in an underscore. A public member does not, which includes every member of a struct.
+Protected members of a test's fixture serve its tests and have no underscore either.
 """
 
 import re
@@ -25,7 +25,7 @@ CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
 def parts_of(code, start):
-    """The declarators from `start` to the semicolon, or None where this is no list of declarators."""
+    """The declarators from `start` to the semicolon, or None when this is no list of declarators."""
     parts, begin, depth, angle = [], start, 0, 0
     for i in range(start, min(len(code), start + 4000)):
         character = code[i]
@@ -54,7 +54,7 @@ def declarators(code, match):
 
 
 def without_bodies(code):
-    """A record's body with what stands in inner braces blanked: what is left is on the record's own level."""
+    """A record's body with the content of inner braces blanked, which leaves the record's own level."""
     out, depth = [], 0
     for character in code:
         if character == "}":
@@ -95,7 +95,7 @@ def main():
         if path.startswith(lint.LATER):
             continue
         text = lint.read(root, path)
-        # Directives of the preprocessor end at their line: a semicolon keeps them apart from what follows.
+        # A preprocessor directive ends with its line. A semicolon separates it from what follows.
         code = re.sub(r"(?m)^[ \t]*#.*?(?<!\\)$", lambda match: " " * (len(match.group()) - 1) + ";", lint.without_comments(text))
         where = lambda position: f"{path}:{lint.line_of(code, position)}"
         for match in DECLARATION.finditer(code):
@@ -103,7 +103,7 @@ def main():
                 continue
             found = declarators(code, match)
             if len(found) == 1 and code[match.end() : match.end() + 1] == "(":
-                continue  # a function, or a variable by itself
+                continue  # a function, or a single variable
             checked += len(found)
             if len({(one.group(3) or "").strip() for one in found}) > 1:
                 names = ", ".join(one.group(1) for one in found)

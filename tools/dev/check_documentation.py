@@ -1,6 +1,6 @@
 """Every op and every pass has a summary, a description and an example; every attribute and type a summary and a description.
 
-The description of an op names each of its operands, attributes and results in backticks: what it is, its shape, type or unit.
+The description of an op names each operand, attribute and result in backticks, with its shape, type or unit.
 """
 
 import re
@@ -21,7 +21,7 @@ def kind_of(base):
 
 
 def body_of(code, start):
-    """The definition's braces, absent when it ends with a semicolon."""
+    """The definition's braces; empty when it ends with a semicolon."""
     depth = 0
     for i in range(start, len(code)):
         if code[i] in "<[(":

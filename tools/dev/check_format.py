@@ -1,4 +1,4 @@
-"""Every C++ file is as clang-format writes it: LLVM's own style, 80 columns (.clang-format)."""
+"""Every C++ file has the form that clang-format writes: LLVM's own style, 80 columns (.clang-format)."""
 
 import os
 import re
@@ -8,12 +8,12 @@ import subprocess
 import lint
 
 FORMATTERS = ("clang-format-22", "clang-format")
-# So that one command line is not too long.
+# Limits the length of a command line.
 BATCH = 200
 
 
 def formatter():
-    """The clang-format of LLVM 22; None where there is none."""
+    """The clang-format of LLVM 22, or None."""
     for name in FORMATTERS:
         path = shutil.which(name)
         if path and "version 22." in subprocess.run([path, "--version"], capture_output=True, text=True).stdout:

@@ -1,7 +1,10 @@
 """Layers: who may include whom.
 
-Numerics <- dialects <- passes <- Driver <- tools; ABI.h <- {Target, runtime}; Numerics <- runtime. {Names, Objectives} <- {passes, runtime}. KnownTargets <- {dialects, runtime}. A stage of passes/ includes no other
-stage; passes/Weights and passes/Kernels are no stages but what two of them do alike. runtime/ never sees MLIR or LLVM. A system header comes in angle brackets, a header of the repository by its path from the root.
+Numerics <- dialects <- passes <- Driver <- tools; ABI.h <- {Target, runtime}; Numerics <- runtime. {Names, Objectives} <- {passes, runtime}.
+KnownTargets <- {dialects, runtime}.
+
+A stage of passes/ includes no other stage. passes/Weights and passes/Kernels are no stages, but hold what several stages share. runtime/
+never includes MLIR or LLVM. A system header is included with angle brackets, a header of the repository by its path from the root.
 """
 
 import os
@@ -9,14 +12,14 @@ import re
 
 import lint
 
-# First match wins: files below the prefix may include what begins with one of these. {stage} is the first folder below passes/.
+# The first match wins: files below the prefix may include paths that begin with one of these. {stage} is the first folder below passes/.
 ALLOWED = [
     ("lib/Numerics/", ["lib/Numerics/"]),
     ("lib/Names/", ["lib/Names/"]),
     ("lib/KnownTargets/", ["lib/KnownTargets/"]),
     ("dialects/", ["dialects/", "lib/Numerics/", "lib/KnownTargets/", "mlir/", "llvm/"]),
     ("passes/Pipelines.", ["passes/", "dialects/", "mlir/", "llvm/"]),
-    # What generated code calls of the runtime is in ABI.h.
+    # ABI.h declares what generated code calls in the runtime.
     ("passes/LowerToHopper/", ["passes/LowerToHopper/", "passes/LowerToDevice/", "passes/Kernels/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),
     ("passes/Kernels/", ["passes/Kernels/", "dialects/", "lib/Numerics/", "mlir/", "llvm/"]),
     ("passes/LowerTo", ["passes/{stage}/", "passes/Kernels/", "dialects/", "lib/Numerics/", "include/nibble/ABI.h", "mlir/", "llvm/"]),

@@ -1,9 +1,11 @@
 """One name per pass, and a test under it.
 
-`def HoistQuantizePass : Pass<"nibble-hoist-quantize", ...>` of passes/<Stage>/Passes.td is written in passes/<Stage>/HoistQuantize.cpp and
-tested in test/passes/<Stage>/hoist-quantize.mlir, with hoist-quantize-invalid.mlir or hoist-quantize-no-match.mlir beside it. Likewise
-of any other folder that has a Passes.td. The file's DEBUG_TYPE is the flag, so that -debug-only=nibble-hoist-quantize shows what the pass
-does, and the file has a statistic at least, which --mlir-pass-statistics prints.
+`def HoistQuantizePass : Pass<"nibble-hoist-quantize", ...>` of passes/<Stage>/Passes.td is written in passes/<Stage>/HoistQuantize.cpp.
+Its test is test/passes/<Stage>/hoist-quantize.mlir, with hoist-quantize-invalid.mlir or hoist-quantize-no-match.mlir beside it. The same
+holds for any other folder with a Passes.td.
+
+The file's DEBUG_TYPE is the flag, so that -debug-only=nibble-hoist-quantize shows what the pass does. The file also has at least one
+statistic, which --mlir-pass-statistics prints.
 """
 
 import os
@@ -36,7 +38,7 @@ def main():
                 code = lint.read(root, source)
                 if f'#define DEBUG_TYPE "{flag}"' not in code:
                     findings.append(f"{source}:1: DEBUG_TYPE is not '{flag}'")
-                # Pass::Statistic of MLIR counts nothing in a release build.
+                # MLIR's Pass::Statistic counts nothing in a release build.
                 if "ALWAYS_ENABLED_STATISTIC(" not in code:
                     findings.append(f"{source}:1: pass {name} has no ALWAYS_ENABLED_STATISTIC")
             test = f"test/{folder}/{flag.removeprefix('nibble-')}"

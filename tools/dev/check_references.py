@@ -1,8 +1,8 @@
-"""Every file begins with what it is for, and what comments and documents refer to exists.
+"""Every file begins with its purpose, and what comments and documents refer to exists.
 
-A C++, TableGen, Python, shell or CUDA file begins with a comment. In comments and documents, these must exist: a path from the root
-of the repository, a file by its name, the target of a link and its heading, a rule of numerics by its number (N1). A section by its number
-is no reference, because headings have none.
+A C++, TableGen, Python, shell or CUDA file begins with a comment. Comments and documents may only refer to things that exist: a path from
+the repository's root, a file by its name, the target of a link and its heading. A rule of numerics (N1) must exist too. The number of a
+section is no valid reference, because headings have none.
 """
 
 import os
@@ -12,9 +12,9 @@ import lint
 
 CODE = (".cpp", ".h", ".td")
 HASHED = (".py", ".sh", ".cmake", "CMakeLists.txt", ".toml", ".test", ".mlir", "/dev")
-# A CMakeLists.txt names what it makes in its first line, and a test begins with what it runs.
+# These need the comment. The first line of a CMakeLists.txt names what it makes, and a test begins with what it runs.
 BEGINS = (".cpp", ".h", ".td", ".py", ".sh", ".cu", ".cmake")
-# Endings of names without a folder: what a test or a user calls x.mlir or x.toml is any file.
+# Endings of names without a folder. A test or a user may call any file x.mlir or x.toml.
 ENDINGS = r"(?:cpp|h|td|py|sh|cu|md|cmake|ptx|inc)"
 BEFORE = r"(?<![\w./<>*{}$%~:-])"
 PATH = re.compile(BEFORE + r"((?:" + "|".join(lint.FOLDERS + ("docs",)) + r")/[\w./<>*{}|,-]*)")
@@ -23,18 +23,18 @@ LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
 SECTION = re.compile(r"(?:\.md`?|README),? section \d+")
 RULE = re.compile(r"\bN(\d{1,2})\b|\(([A-Z]\d)\)")
 
-# Pages that the build makes, beside the written ones.
+# Pages that the build generates, in addition to the written ones.
 GENERATED = re.compile(r"docs/(?:dialects|passes)\b|(?:docs/)?(?:command-line|configuration|completeness)\.md$")
 
 
 def comments(text):
-    """C++ or TableGen with everything but comments blanked; positions stay."""
+    """C++ or TableGen with everything but comments blanked. Positions stay."""
     kept = lint.without_comments(text, keep_strings=True)
     return "".join(a if a == "\n" or a != b else " " for a, b in zip(text, kept))
 
 
 def prose(path, text):
-    """What a person reads of a file; positions stay."""
+    """The text of a file that a person reads. Positions stay."""
     if path.endswith(".td"):
         return text
     if path.endswith(CODE + (".cu",)):
@@ -64,7 +64,7 @@ class Repository:
         return os.path.exists(os.path.join(self.root, path))
 
     def has_path(self, path):
-        """Of a file, a folder, or a file without its ending; what holds a placeholder names many."""
+        """Whether a file, a folder, or a file without its ending exists. A name with a placeholder stands for many."""
         path = path.rstrip("./,-")
         if GENERATED.match(path):
             return True
@@ -119,7 +119,7 @@ def main():
     findings, checked = [], 0
     readable = [path for path in repository.files if path.endswith(CODE + HASHED + (".cu", ".md"))]
     for path in readable:
-        # The lints and their tests speak of files that there are not.
+        # The lints and their tests mention files that do not exist.
         if path.startswith(("tools/dev/check_", "test/tools/dev/") + lint.LATER):
             continue
         checked += 1

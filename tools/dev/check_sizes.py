@@ -1,7 +1,7 @@
-"""House limits on size: C++ files median <= 150, 90th percentile <= 400, none over 600; .td <= 400; a tool's main file <= 60; no folder
-holds more than 24 files of sources.
+"""House limits on size. C++ files: median <= 150 lines, 90th percentile <= 400, maximum 600. TableGen files: <= 400. A tool's main file: <=
+60. A folder holds at most 24 source files.
 
-A file that must be longer says why in its first comment, with the words "Longer than the limit because"; it is listed, not refused.
+A file that must be longer says why in its first comment, with the words "Longer than the limit because". It is listed, not refused.
 """
 
 import collections

@@ -1,4 +1,4 @@
-"""What the compiler does not see: silent rejections, ignored results of drivers, ways out of the process, notes to oneself."""
+"""What the compiler does not see: silent rejections, ignored results of drivers, process exits, notes to oneself."""
 
 import re
 
@@ -11,7 +11,7 @@ SILENT = re.compile(r"\breturn\s+(mlir::)?failure\(\)\s*;")
 EXPLAINED = re.compile(r"\breturn\s+\w+(\.|->)notifyMatchFailure\s*\(|\breturn\s+\w+(\.|->)emit\w*Error\s*\(|\breturn\s+emitError\s*\(")
 PATTERN = re.compile(r"\bmatchAndRewrite\s*\(")
 
-# Rejections that must say why, of all; 5 % may be failures of something that has spoken already.
+# Share of rejections that must say why. The other 5 % may be failures of something that has reported already.
 SHARE = 0.95
 
 
@@ -46,7 +46,7 @@ def main():
         findings += [f"{place}: the pattern does not say why; use notifyMatchFailure" for place in silent]
     for path in lint.files(root, ".h", ".cpp", ".c", ".td", ".py", ".mlir", ".test", ".txt", ".cmake", ".toml"):
         if path.startswith(("tools/dev/", "test/tools/dev/")):
-            continue  # they speak of such notes
+            continue  # these files mention such notes
         text = lint.read(root, path)
         for match in NOTE.finditer(text):
             findings.append(f"{path}:{lint.line_of(text, match.start())}: {match.group()} without the number of an issue")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The demonstration: a small model of random weights learns to add, first a little from answers, then from rewards, in
-# INT4 all the way. Prints the held-out reward rising and the mismatch between training and rollout staying 0.
+# The demonstration: a small model with random weights learns to add, in INT4 all the way. It learns first a little from answers, then from
+# rewards. Prints the rising held-out reward, and the mismatch between training and rollout, which stays 0.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the rewards of a run as text and says whether it shows what the demonstration promises; exit status 1 if not."""
+"""Draws the rewards of a run as text and checks what the demonstration promises. The exit status is 1 when that fails."""
 import json
 import sys
 
@@ -7,7 +7,7 @@ HEIGHT, WIDTH = 12, 72
 
 
 def chart(series, steps):
-    """Lines of text; series: (mark, [(step, value 0..1)]), later ones on top."""
+    """Lines of text for series of (mark, [(step, value 0..1)]). Later series are on top."""
     rows = [[" "] * WIDTH for _ in range(HEIGHT + 1)]
     for mark, points in series:
         for step, value in points:

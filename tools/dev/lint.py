@@ -1,9 +1,9 @@
-"""What the lints share: the files of the repository and how a finding is told."""
+"""Code that the lints share: the files of the repository and the form of a finding."""
 
 import os
 import sys
 
-# Folders that hold our own text. A build folder or a checkout of something else beside them is none of a lint's business.
+# Folders with our own text. Lints ignore a build folder or a foreign checkout beside them.
 FOLDERS = ("benchmarks", "cmake", "dialects", "examples", "include", "lib", "passes", "runtime", "test", "tools")
 
 # Folders that are rewritten just now. check_declarations.py and check_references.py pass them over until then.
@@ -51,7 +51,7 @@ def line_of(text, position):
 
 
 def without_comments(text, keep_strings=False):
-    """C++ or TableGen with comments and, unless they are kept, string literals blanked; positions and lines stay."""
+    """C++ or TableGen with comments blanked, and string literals too unless they are kept. Positions and lines stay."""
     out = list(text)
     i, end = 0, len(text)
 
@@ -87,7 +87,7 @@ def without_comments(text, keep_strings=False):
 
 
 def block_end(text, opening):
-    """Position behind the brace that closes the one at `opening`."""
+    """Position after the brace that closes the one at `opening`."""
     depth = 0
     for i in range(opening, len(text)):
         if text[i] == "{":
@@ -100,7 +100,8 @@ def block_end(text, opening):
 
 
 def report(findings, checked):
-    """Prints and exits: 1 when there is a finding or when nothing was looked at, which means that the lint is broken."""
+    """Prints the findings and exits. The status is 1 when there is a finding, or when nothing was checked, which means that the lint is
+    broken."""
     for finding in findings:
         print(finding)
     if not checked:

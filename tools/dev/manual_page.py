@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the pages of the manual that the tools themselves say.
+"""Writes the pages of the manual that the tools themselves print.
 
     manual_page.py command-line OUT NIBBLE NIBBLE_RUN NIBBLE_TRAIN     --help of every command
     manual_page.py configuration OUT NIBBLE               every key, as `nibble config` prints them
 
-Fails when a command or an option has no description, or a key no meaning.
+Fails when a command or an option has no description, or a key has no meaning.
 """
 
 import os
@@ -23,7 +23,8 @@ def said(*command):
 def section(title, help_text):
     lines = help_text.splitlines()
     for line, below in zip(lines, lines[1:] + [""]):
-        # "  --name TYPE      description", or the description by itself on the next line. CLI11 leaves one space where the name takes its column.
+        # The line is "  --name TYPE      description", or the description comes alone on the next line. CLI11 leaves one space when the
+        # name fills its column.
         described = re.match(r"  \S.*\S {2,}\S", line) or re.match(r"  \S.* Excludes:( --[-\w]+)+ \w", line)
         if re.match(r"  [-\w]", line) and not re.match(r" {10}", below) and not described:
             sys.exit(f"{title}: has no description: {line.strip()}")

@@ -36,7 +36,7 @@ TARGETS = {
 
 
 def run(out, name, command, environment=None):
-    """Runs a command; its exit status and messages are part of the snapshot."""
+    """Runs a command. Its exit status and messages are part of the snapshot."""
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
     with open(os.path.join(out, name + ".log"), "w") as log:
         log.write(f"{done.returncode}\n{done.stderr.replace(out, 'OUT')}")
@@ -47,7 +47,7 @@ def programs(tool, out):
     for model in MODELS:
         for target, flags in TARGETS.items():
             for program in ("train", "rollout", "logits"):
-                # All schemes of one model, and the default one of the others.
+                # One model takes all schemes, the others their default scheme.
                 for recipe, options in RECIPES.items() if model == "qwen3" else [("int4", RECIPES["int4"])]:
                     if program == "rollout" and recipe == "none":
                         continue
@@ -65,7 +65,7 @@ def checkpoints(tool, out):
 
 
 def runs(tool, out):
-    """The addition example of README, shortened; its samples and metrics."""
+    """The addition example of README, shortened, with its samples and metrics."""
     work = os.path.join(out, "runs")
     os.makedirs(work)
     addition = os.path.join(ROOT, "examples", "addition")
@@ -110,7 +110,7 @@ def files_of(folder):
     return found
 
 
-# Files of a run that hold times.
+# Files of a run that contain times.
 VOLATILE = ("timings.jsonl", "report.html", "run.lock")
 
 

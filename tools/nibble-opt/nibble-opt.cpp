@@ -1,4 +1,4 @@
-// nibble-opt: runs passes over textual IR, upstream's and ours.
+// nibble-opt: runs passes over textual IR, both upstream's and ours.
 #include "include/nibble/InitAll.h"
 
 #include "mlir/Bytecode/BytecodeReader.h"
@@ -25,7 +25,7 @@ static mlir::LogicalResult run(int argc, char **argv) {
       argc, argv, "Nibble's modular optimizer\n", registry);
   mlir::MlirOptMainConfig config =
       mlir::MlirOptMainConfig::createFromCLOptions();
-  // MLIR's own statistics are compiled out of its release; ours always count.
+  // MLIR's release build leaves out its own statistics. Ours always count.
   bool statistics = llvm::cl::getRegisteredOptions()
                         .lookup("mlir-pass-statistics")
                         ->getNumOccurrences() > 0;

@@ -1,5 +1,5 @@
-// nibble-reduce: makes a module smaller as long as a script still finds in it
-// what it looks for.
+// nibble-reduce: shrinks a module while a script still finds in it what it
+// looks for.
 #include "include/nibble/InitAll.h"
 
 #include "mlir/IR/DialectRegistry.h"

@@ -1,5 +1,5 @@
 // nibble-run with a compiler inside: JIT-executes any public function of a
-// module. nibble-run calls it.
+// module. nibble-run starts it.
 #include "lib/Driver/Session.h"
 #include "tools/CommandLine.h"
 #include "tools/CompilerFailures.h"

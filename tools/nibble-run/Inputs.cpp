@@ -16,8 +16,8 @@ namespace nibble {
 
 namespace {
 
-// Extents of nested lists, by their first elements; `fill` refuses what is not
-// rectangular.
+// Extents of nested lists, taken from their first elements. `fill` refuses
+// lists that are not rectangular.
 Shape shapeOf(const Json &value) {
   Shape shape;
   for (const Json *inner = &value; inner->is_array(); inner = &inner->front()) {
@@ -73,7 +73,8 @@ bool storeNumber(const Json &value, const Tensor &tensor, int64_t index) {
   }
 }
 
-// False for a list of another length or a value that the dtype does not hold.
+// Returns false for a list of another length, or a value that the dtype cannot
+// represent.
 bool fill(const Json &value, const Tensor &tensor, size_t depth,
           int64_t &index) {
   if (depth == tensor.shape().size())
@@ -119,8 +120,8 @@ Result<Tensor> fromJson(const Json &value, const nibble_value_info &argument,
   return tensor;
 }
 
-// Extents of the weight behind a key of the store; empty when it is of another
-// tensor.
+// Extents of the weight for a key of the store. Empty when the key is for
+// another tensor.
 Shape weightShape(const std::string &key, const Shape &tensor,
                   const std::string &name) {
   for (const char *kind : {"weight:", "master:", "gradient:"})
@@ -133,7 +134,7 @@ Shape weightShape(const std::string &key, const Shape &tensor,
   return layout ? Shape{layout->n, layout->k} : Shape{};
 }
 
-// FNV-1a, so that a name alone decides its numbers.
+// FNV-1a, so that a name alone determines its numbers.
 uint32_t hashOf(const std::string &name) {
   uint32_t hash = 2166136261u;
   for (char c : name)
@@ -141,8 +142,8 @@ uint32_t hashOf(const std::string &name) {
   return hash;
 }
 
-// Box and Muller (1958): one normal number of two uniform ones, the same for
-// one seed, name and index.
+// One normal number from two uniform ones (Box and Muller, 1958). It depends on
+// seed, name and index only.
 double normalNumber(uint64_t seed, const std::string &name, int64_t index) {
   uint64_t bits = randomBits(seed, RandomStream::kInitialize, hashOf(name),
                              static_cast<uint64_t>(index) >> 32, index);

@@ -1,4 +1,4 @@
-// Runs a function of a program and prints what it gives.
+// Runs a function of a program and prints its results.
 #include "tools/nibble-run/Run.h"
 
 #include "lib/Numerics/bf16.h"
@@ -18,8 +18,8 @@ namespace nibble {
 
 namespace {
 
-// Parameters and state from a checkpoint or at random, as `options` say;
-// nothing when they do not.
+// Provides parameters and state from a checkpoint or at random, according to
+// `options`. The store is empty when they ask for neither.
 Result<ParameterStore> makeStore(const RunOptions &options,
                                  const Program &program) {
   ParameterStore store;
@@ -36,8 +36,8 @@ Result<ParameterStore> makeStore(const RunOptions &options,
   return store;
 }
 
-// "logp F32 [3]: -4.1 -4.7 -3.9": enough digits to tell a float32 from every
-// other; of long ones the first four.
+// Prints a line such as "logp F32 [3]: -4.1 -4.7 -3.9". The digits distinguish
+// a float32 from every other. A long tensor shows its first four values.
 std::string describe(const NamedTensor &tensor) {
   const TensorView &view = tensor.view;
   std::string text = fmt::format("{} {} {}:", tensor.name, nameOf(view.dtype),
@@ -71,8 +71,7 @@ std::string describe(const NamedTensor &tensor) {
   return shown < view.elements() ? text + " ..." : text;
 }
 
-// Where the host can read the tensor: at its place, or in `copy` if a device
-// has it alone.
+// The tensor in host memory: in place, or in `copy` when only a device has it.
 Result<TensorView> onHost(const TensorView &tensor, Residence *residence,
                           Tensor &copy) {
   if (!tensor.device)
@@ -110,8 +109,8 @@ Status write(const std::string &path, const std::vector<NamedTensor> &outputs,
   return written.isOk() ? Status::ok() : std::move(written).takeStatus();
 }
 
-// Calls again and again; the last results stay. On standard error, what the
-// kernels take.
+// Repeats the call and keeps the last results. Prints the kernel times to
+// standard error.
 Status profile(const RunOptions &options, Function &function, Arena &arena,
                std::vector<TensorView> &results) {
   if (function.residence()) {
@@ -119,7 +118,7 @@ Status profile(const RunOptions &options, Function &function, Arena &arena,
     fmt::print(stderr, "{}", table);
     return Status::ok();
   }
-  takeProfile(); // of the call that warmed up
+  takeProfile(); // drops the times of the warm-up call
   for (int call = 0; call < options.profile; ++call) {
     arena.reset();
     NIBBLE_ASSIGN(results, function.call(arena));
@@ -140,7 +139,7 @@ Status runProgram(const RunOptions &options,
   NIBBLE_ASSIGN(ParameterStore store, makeStore(options, program));
 
   const nibble_function &info = function.info();
-  // Those of files; of a program on a device only inputs stay on the host.
+  // The arguments from files. In a device program only inputs stay on the host.
   std::vector<Tensor> arguments;
   std::vector<ResidentTensor> resident;
   std::shared_ptr<Residence> residence = program.residence();

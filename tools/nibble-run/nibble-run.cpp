@@ -1,5 +1,5 @@
-// nibble-run: calls a function of a bundle, without a compiler; hands a module
-// in text over to the one that has one.
+// nibble-run: calls a function of a bundle, without a compiler. A textual
+// module goes to nibble-run-mlir, which contains one.
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/open_bundle.h"
 #include "tools/CommandLine.h"
@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <unistd.h>
 
-// Does not return when the other tool, which stands beside this one, takes
-// over.
+// Replaces this process by the other tool, which stands beside this one.
+// Returns only when that fails.
 static nibble::Status handOver(char **argv) {
   std::error_code error;
   std::filesystem::path self =

@@ -1,5 +1,5 @@
-// The command line of sft and rl: its options over the configuration, and
-// where the lines of a run are printed.
+// The command line of sft and rl: options that override the configuration, and
+// the output of a run.
 #include "tools/nibble-train/TrainCommands.h"
 
 #include "runtime/core/stop.h"
@@ -28,12 +28,12 @@ struct TrainArguments {
   bool noHoist = false;
 };
 
-// The configuration's file with what the command line says over it.
+// The configuration's file, with the command line's overrides.
 Result<Config> configOf(const TrainArguments &arguments, bool supervised) {
   std::vector<std::string> set = arguments.set;
   auto quote = [](const std::string &text) {
     return Json(text).dump();
-  }; // a TOML string is written as a JSON string is
+  }; // TOML strings are written like JSON strings
   if (!arguments.out.empty())
     set.push_back("run.out=" + quote(arguments.out));
   if (!arguments.model.empty())

@@ -1,5 +1,5 @@
-// The commands sft and rl, apart from where their programs come from: a
-// compiler (nibble) or bundles (nibble-train).
+// The commands sft and rl. Their programs come from a compiler (nibble) or from
+// bundles (nibble-train).
 #pragma once
 
 #include "runtime/rl/run/training_run.h"
@@ -10,7 +10,7 @@ class App;
 
 namespace nibble {
 
-// Adds both commands. `status` gets what became of the one that ran.
+// Adds both commands. `status` receives the result of the one that ran.
 void addTraining(CLI::App &app, Status &status, const ProgramSource &programs);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// nibble-train: the training loops on bundles, where there is no compiler.
+// nibble-train: the training loops on bundles, without a compiler.
 #include "runtime/bundle/device/plan_device.h"
 #include "runtime/bundle/open_bundle.h"
 #include "runtime/drivers/device.h"

@@ -1,5 +1,5 @@
-// The commands of the tool. Each adds itself to the command line and leaves
-// what became of it in `status`.
+// The commands of the tool. Each adds itself to the command line and puts its
+// result into `status`.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -12,22 +12,30 @@ namespace nibble {
 
 using AddCommand = void (*)(CLI::App &app, Status &status);
 
-void addDoctor(CLI::App &app, Status &status);  // is this machine fit?
-void addInspect(CLI::App &app, Status &status); // what is in a checkpoint
-void addImport(CLI::App &app, Status &status);  // checkpoint -> module
-void addCompile(CLI::App &app,
-                Status &status); // module or checkpoint through the stages
-void addCreate(CLI::App &app, Status &status); // a checkpoint of random weights
-void addLogits(CLI::App &app, Status &status); // logits of given tokens
-void addGenerate(CLI::App &app, Status &status); // text from prompts
-void addConfig(CLI::App &app,
-               Status &status); // the keys of a run's configuration
-void addTrain(CLI::App &app, Status &status); // sft, rl: the training loops
-void addQuantize(CLI::App &app,
-                 Status &status); // checkpoint -> INT4 checkpoint
-void addVerify(CLI::App &app,
-               Status &status); // INT4 checkpoint against its source
-void addReport(CLI::App &app, Status &status); // metrics -> report.html
+// Checks whether this machine is suitable.
+void addDoctor(CLI::App &app, Status &status);
+// Prints the content of a checkpoint.
+void addInspect(CLI::App &app, Status &status);
+// Turns a checkpoint into a module.
+void addImport(CLI::App &app, Status &status);
+// Runs a module or a checkpoint through the stages.
+void addCompile(CLI::App &app, Status &status);
+// Makes a checkpoint of random weights.
+void addCreate(CLI::App &app, Status &status);
+// Prints the logits of given tokens.
+void addLogits(CLI::App &app, Status &status);
+// Generates text from prompts.
+void addGenerate(CLI::App &app, Status &status);
+// Prints the keys of a run's configuration.
+void addConfig(CLI::App &app, Status &status);
+// Adds sft and rl, the training loops.
+void addTrain(CLI::App &app, Status &status);
+// Turns a checkpoint into an INT4 checkpoint.
+void addQuantize(CLI::App &app, Status &status);
+// Compares an INT4 checkpoint with its source.
+void addVerify(CLI::App &app, Status &status);
+// Turns metrics into report.html.
+void addReport(CLI::App &app, Status &status);
 
 inline constexpr AddCommand kCommands[] = {
     addDoctor,   addInspect, addCreate, addImport,   addCompile, addLogits,

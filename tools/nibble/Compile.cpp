@@ -1,5 +1,5 @@
-// nibble compile: a checkpoint's or a file's module through the stages, to the
-// end or to one of them.
+// nibble compile: runs the module of a checkpoint or a file through the stages,
+// to the end or to one of them.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/HostBundle.h"
@@ -36,7 +36,7 @@ struct CompileArguments {
   std::string config;
   std::string loop = "rl";
   Recipe recipe;
-  std::vector<std::string> set; // over --config
+  std::vector<std::string> set; // overrides of --config
   bool noHoist = false, kernelReport = false, recomputeGiven = false;
   int64_t tokens = 64;
 };
@@ -49,7 +49,7 @@ llvm::ArrayRef<Stage> stagesOf(const std::string &program) {
   return program == "logits" ? logitsStages() : llvm::ArrayRef<Stage>();
 }
 
-// A checkpoint is imported, a file read.
+// Imports a checkpoint, or reads a file.
 Result<mlir::OwningOpRef<mlir::ModuleOp>>
 moduleOf(Session &session, const CompileArguments &arguments,
          const ProgramOptions &options, const Recipe &recipe) {
@@ -74,8 +74,10 @@ Status compileForDevice(const CompileArguments &arguments,
                         mlir::ModuleOp module) {
   NIBBLE_ASSIGN(GpuTarget target, session.deviceTarget(module));
   nvptx::Assembly assembly;
-  NIBBLE_ASSIGN(DeviceProgram program,
-                session.compileForDevice(module, /*assemble=*/true, &assembly));
+  NIBBLE_ASSIGN(
+      DeviceProgram program,
+      session.compileForDevice(module, /*assemble=*/true,
+                               arguments.kernelReport ? &assembly : nullptr));
   if (!arguments.output.empty())
     NIBBLE_TRY(
         writeBundle(arguments.output, program, arguments.target, properties));
@@ -124,13 +126,14 @@ Status compile(const CompileArguments &arguments) {
   Session session(printWarning);
   NIBBLE_ASSIGN(auto module, moduleOf(session, arguments, options, recipe));
   auto begin = std::chrono::steady_clock::now();
-  // A stage of one target alone is asked of that target.
+  // A stage that only one target has implies that target.
   const std::string &last = arguments.stopAfter;
   bool stopped = !last.empty();
   bool hopper = arguments.target != "host";
   if (hasStage(hopperStages(), last) != hasStage(hostStages(), last))
     hopper = hasStage(hopperStages(), last);
-  // A module as it is may be anybody's. A device has no assertions.
+  // An unchanged module may come from anybody and contain assertions, which
+  // devices do not have.
   if (arguments.program == "none" && arguments.target == "host" && !hopper)
     NIBBLE_TRY(session.run(*module, kPrepareForeign));
   StageOptions stages = options.stageOptions(recipe);

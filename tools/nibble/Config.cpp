@@ -1,4 +1,4 @@
-// nibble config: every key of a configuration, with what it means.
+// nibble config: prints every key of a configuration with its meaning.
 #include "tools/nibble/Commands.h"
 
 #include "runtime/rl/config/config.h"
@@ -15,9 +15,9 @@ struct ConfigArguments {
   std::vector<std::string> set;
 };
 
-// The whole of `config` as a TOML file: each key below a comment of its
-// meaning, its range or its choices, and its default when the value is another.
-// JSON spells texts, numbers, flags and lists as TOML does.
+// All of `config` as a TOML file. A comment above each key has its meaning and
+// its range or choices, and the default when the value differs from it. JSON
+// writes texts, numbers, flags and lists like TOML.
 std::string textOf(const Config &config) {
   Json values = toJson(config);
   std::string text, section;

@@ -1,4 +1,4 @@
-// nibble create: a checkpoint of random weights, to begin with.
+// nibble create: makes a checkpoint of random weights to begin with.
 #include "tools/nibble/Commands.h"
 
 #include "runtime/core/file.h"
@@ -55,8 +55,8 @@ Status create(const CreateArguments &arguments) {
         NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kBF16, spec.shape));
         bool isNorm = spec.name.ends_with("norm.weight");
         bool isBias = spec.name.ends_with(".bias");
-        // What is added to the residual stream starts smaller with depth
-        // (Radford et al., 2019).
+        // Weights whose output is added to the residual stream start smaller
+        // with depth (Radford et al., 2019).
         bool isResidual = spec.name.ends_with("o_proj.weight") ||
                           spec.name.ends_with("down_proj.weight");
         double deviation =

@@ -1,4 +1,5 @@
-// nibble doctor: is this machine fit? One line for each thing looked at.
+// nibble doctor: checks whether this machine is suitable. It prints one line
+// for each check.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/Session.h"
@@ -17,8 +18,8 @@ namespace nibble {
 
 namespace {
 
-// y = x + x over 64 elements, compiled and run: the whole way from text to
-// machine code.
+// y = x + x over 64 elements, compiled and run. This exercises the whole path
+// from text to machine code.
 constexpr const char *kProbe = R"(
 func.func @probe(%x: tensor<64xf32> {nn.input = "x"}) -> (tensor<64xf32> {nn.output = "y"}) {
   %y = arith.addf %x, %x : tensor<64xf32>
@@ -46,8 +47,8 @@ Status probeCompiler() {
   return Status::ok();
 }
 
-// A line of /proc/meminfo; 0 when there is none. What the system holds for
-// files counts as available there.
+// A value of /proc/meminfo in MB; 0 when it is missing. The system's file cache
+// counts as available there.
 uint64_t memoryMegabytes(const std::string &key) {
   std::ifstream file("/proc/meminfo");
   uint64_t kilobytes = 0;

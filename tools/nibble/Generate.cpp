@@ -1,4 +1,4 @@
-// nibble generate: text from prompts.
+// nibble generate: generates text from prompts.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/ModelCompiler.h"
@@ -31,7 +31,7 @@ struct GenerateArguments {
   bool json = false;
 };
 
-// One a line; blank lines are no prompts.
+// Reads one prompt per line and skips blank lines.
 std::vector<std::string> readPrompts(std::istream &stream) {
   std::vector<std::string> prompts;
   bool isFirst = true;
@@ -42,19 +42,19 @@ std::vector<std::string> readPrompts(std::istream &stream) {
   return prompts;
 }
 
-// Sampling options that are in range; the error names the option.
+// Checks the ranges of sampling options. The error names the option.
 Status checkSampling(const SamplingOptions &sampling) {
   Status status = check(sampling);
   if (status.isOk())
     return status;
-  std::string text = status.message(); // "top_p: 2 is not in ..."
+  std::string text = status.message(); // for example "top_p: 2 is not in ..."
   size_t name = std::min(text.find(':'), text.size());
   std::replace(text.begin(), text.begin() + name, '_', '-');
   return Status(status.code(), "--" + text);
 }
 
-// What these requests need and no more: a model may take far more positions
-// than memory holds keys and values of.
+// Just enough for these requests. A model may allow far more positions than
+// there is memory for keys and values.
 RolloutOptions rolloutOptions(const std::vector<Request> &requests,
                               int64_t mostPositions) {
   RolloutOptions options;

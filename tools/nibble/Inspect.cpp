@@ -1,5 +1,5 @@
-// nibble inspect: what is in a checkpoint. nibble import: the module that it
-// becomes.
+// nibble inspect: prints the content of a checkpoint. nibble import: writes its
+// module.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/ModelCompiler.h"
@@ -18,7 +18,7 @@ namespace {
 Status inspect(const std::string &folder, bool listTensors) {
   NIBBLE_ASSIGN(auto model, openModel(folder));
   const ModelConfig &config = model->config();
-  // Weights alone are a checkpoint too; a tokenizer that is there must do.
+  // Weights alone are a checkpoint too. A tokenizer must be valid if it exists.
   std::string tokens = "none";
   if (Tokenizer::isThere(folder)) {
     NIBBLE_ASSIGN(ModelText text, loadText(folder, config));
@@ -33,7 +33,7 @@ Status inspect(const std::string &folder, bool listTensors) {
   for (const ExpectedTensor &tensor : expectedTensors(config)) {
     int64_t elements = elementCount(tensor.shape).value_or(0);
     parameters += elements;
-    // What a run would refuse when it loads the weights is refused here.
+    // Refuse here what a run would refuse when it loads the weights.
     if (auto weight = readWeight(*model, tensor.name); !weight.isOk())
       return std::move(weight).takeStatus();
     if (checkpoint.packed(tensor.name))

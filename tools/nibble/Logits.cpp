@@ -1,5 +1,5 @@
-// nibble logits: what the model says to given tokens; for comparing with
-// another implementation.
+// nibble logits: prints the model's logits for given tokens, for comparison
+// with another implementation.
 #include "tools/nibble/Commands.h"
 
 #include "lib/Driver/ModelCompiler.h"
@@ -26,7 +26,7 @@ struct LogitsArguments {
   Recipe recipe;
 };
 
-// The flat batch that a file of token ids means.
+// The flat batch for a file of token ids.
 struct Batch {
   std::vector<int32_t> tokens;
   std::vector<int32_t> positions;
@@ -52,7 +52,7 @@ struct Batch {
   }
 };
 
-// A list of ids, or a list of such lists.
+// Reads a list of ids, or a list of such lists.
 Result<Batch> readBatch(const std::string &path, int64_t vocabulary) {
   NIBBLE_ASSIGN(Json ids, readJsonFile(path));
   if (!ids.is_array() || ids.empty())

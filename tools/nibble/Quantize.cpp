@@ -1,5 +1,5 @@
-// nibble quantize: a checkpoint with its linears packed to INT4. nibble verify:
-// the proof that it is exactly that.
+// nibble quantize: writes a checkpoint with its linears packed to INT4. nibble
+// verify: proves that a checkpoint is exactly that.
 #include "tools/nibble/Commands.h"
 
 #include "runtime/formats/checkpoint/model_weights.h"
@@ -37,7 +37,7 @@ Status quantize(const QuantizeArguments &arguments) {
   if (!arguments.dryRun && arguments.out.empty())
     return Status::usage(
         "--out is required; name a folder to write, or say --dry-run");
-  // Other schemes than INT4 are refused below, not written.
+  // Schemes other than INT4 are refused below and never written.
   if (scheme.kind == numerics::Kind::kInt4)
     NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/false,
                               /*isWritten=*/true));

@@ -1,5 +1,5 @@
-// --scheme, --group-size, --convention, --include, --exclude,
-// --no-default-exclude, --strict
+// The options --scheme, --group-size, --convention, --include, --exclude,
+// --no-default-exclude, --strict.
 #pragma once
 
 #include "lib/Driver/Recipe.h"
@@ -44,8 +44,8 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
   recipe.spelling = {"--include", "--exclude", "--no-default-exclude"};
 }
 
-// Says when the recipe rounds weights again that the checkpoint has packed.
-// `keepsStored` and `isWritten` as of GridChoice.
+// Warns when the recipe rounds weights again that the checkpoint has packed.
+// `keepsStored` and `isWritten` are those of GridChoice.
 inline Status warnOfRounding(const Recipe &recipe, const Model &model,
                              bool keepsStored, bool isWritten = false) {
   if (!recipe.quantizes())

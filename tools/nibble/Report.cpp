@@ -1,4 +1,4 @@
-// nibble report: the metrics of one or several runs as one page.
+// nibble report: shows the metrics of one or several runs as one page.
 #include "tools/nibble/Commands.h"
 
 #include "runtime/report/report.h"

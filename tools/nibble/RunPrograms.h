@@ -1,4 +1,4 @@
-// The programs that a run's configuration asks for.
+// The programs for a run's configuration.
 #pragma once
 
 #include "lib/Driver/ModelCompiler.h"
@@ -6,7 +6,8 @@
 
 namespace nibble {
 
-// Recipes, objective, element type. The residence is the caller's.
+// Compiler options from the configuration: recipes, objective, element type.
+// The caller sets the residence.
 ProgramOptions programOptions(const Config &config, bool supervised);
 
 } // namespace nibble

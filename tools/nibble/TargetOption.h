@@ -1,4 +1,4 @@
-// --target
+// The option --target.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,5 @@
-// nibble sft, nibble rl: programs compiled for the run's configuration.
+// nibble sft, nibble rl: compile programs for the run's configuration and run
+// its loop.
 #include "tools/nibble/Commands.h"
 
 #include "tools/CheckpointFolder.h"

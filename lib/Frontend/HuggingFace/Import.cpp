@@ -21,13 +21,13 @@ using namespace nibble::huggingface;
 
 namespace {
 
-// Layers that compute the same, and the function that they share.
+// Layers that compute the same, and the function that they call.
 struct LayerKind {
   DecoderLayer layer;
   std::string function;
 };
 
-// Arguments of a function by the name that they carry.
+// Arguments of a function by their names.
 using Parameters = std::map<std::string, Value>;
 
 class Importer {
@@ -61,8 +61,8 @@ private:
     return RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
   }
 
-  // A function with `inputs` before one argument for each of `parameters`; the
-  // builder stands in its body.
+  // Creates a function with `inputs`, then one argument for each of
+  // `parameters`, and moves the builder into its body.
   func::FuncOp beginFunction(StringRef name,
                              ArrayRef<std::pair<StringRef, Type>> inputs,
                              ArrayRef<ExpectedTensor> parameters, Type result,
@@ -74,7 +74,8 @@ private:
   Value linear(Value x, const Parameters &weights, StringRef module,
                int64_t out, Type resultElement = {});
   Value norm(Value x, Value weight);
-  // The norm whose weight `module` holds; x itself where the name is empty.
+  // The norm whose weight `module` holds. Returns x itself when the name is
+  // empty.
   Value normOrNone(Value x, const Parameters &weights, StringRef module);
   Value attention(Value h, func::FuncOp function, const Parameters &weights,
                   const DecoderLayer &layer);
@@ -195,8 +196,8 @@ Value Importer::normOrNone(Value x, const Parameters &weights,
   return norm(x, weights.at((module + ".weight").str()));
 }
 
-// One function for all layers that are alike, named after their window. Of
-// kinds that differ in something else the later ones are numbered.
+// One function serves all layers that compute the same. It is named after their
+// window. Later kinds with the same window are numbered.
 void Importer::findKinds() {
   std::set<std::string> names;
   for (const DecoderLayer &layer : config.layers) {
@@ -213,7 +214,8 @@ void Importer::findKinds() {
   }
 }
 
-// What attention over h adds to the residual stream, before any norm of that.
+// The term that attention over h adds to the residual stream, before any norm
+// of that term.
 Value Importer::attention(Value h, func::FuncOp function,
                           const Parameters &weights,
                           const DecoderLayer &layer) {
@@ -226,7 +228,7 @@ Value Importer::attention(Value h, func::FuncOp function,
   Value k = linear(h, weights, "self_attn.k_proj", keys);
   Value v = linear(h, weights, "self_attn.v_proj", keys);
   nameLocation("self_attn");
-  if (layer.qkNorm) { // per head, before the rotation
+  if (layer.qkNorm) { // per head, before rotary embedding
     q = norm(q, weights.at("self_attn.q_norm.weight"));
     k = norm(k, weights.at("self_attn.k_norm.weight"));
   }
@@ -245,7 +247,8 @@ Value Importer::attention(Value h, func::FuncOp function,
   return linear(attended, weights, "self_attn.o_proj", config.hiddenSize);
 }
 
-// What the MLP over h adds to the residual stream, before any norm of that.
+// The term that the MLP over h adds to the residual stream, before any norm of
+// that term.
 Value Importer::mlp(Value h, const Parameters &weights) {
   Value gate = linear(h, weights, "mlp.gate_proj", config.intermediateSize);
   Value up = linear(h, weights, "mlp.up_proj", config.intermediateSize);
@@ -330,7 +333,8 @@ void Importer::buildLogits() {
   Value hidden = func::CallOp::create(b, "hidden", rowsType(config.hiddenSize),
                                       function.getArguments())
                      .getResult(0);
-  // The head's sums stay in float32. A tied head is the embedding's table.
+  // The head accumulates in float32 and stays so. A tied head uses the
+  // embedding's table.
   if (config.tieWordEmbeddings)
     weights["lm_head.weight"] = weights.at("model.embed_tokens.weight");
   func::ReturnOp::create(

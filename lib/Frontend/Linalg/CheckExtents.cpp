@@ -1,5 +1,5 @@
-// nibble-check-extents: writes asserts for accesses whose extents are known
-// only when the program runs.
+// nibble-check-extents: asserts, in front of each access, what it assumes about
+// extents that are known only at run time.
 #include "lib/Frontend/Linalg/Extents.h"
 #include "lib/Frontend/Linalg/Passes.h"
 
@@ -31,14 +31,14 @@ namespace {
 
 using Predicate = arith::CmpIPredicate;
 
-// Equalities that hold from an op on to the end of its block, so that they are
+// Equalities that hold from an op to the end of its block, so that each is
 // asserted once.
 using KnownEqual =
     DenseSet<std::pair<Block *, std::pair<std::pair<void *, int64_t>,
                                           std::pair<void *, int64_t>>>>;
 
-// Least and greatest value of an expression of loop indices that start at 0, as
-// expressions of the loops' extents; null where there is no such form.
+// Smallest and largest value of an expression of loop indices that start at 0,
+// as expressions of the loops' extents. Null where there is no such form.
 struct Bounds {
   AffineExpr least, greatest;
 };
@@ -76,12 +76,12 @@ Bounds boundsOf(AffineExpr expression) {
   }
 }
 
-// Asserts of one op, in front of it.
+// Inserts the asserts of one op, in front of it.
 class Checks {
 public:
   Checks(Operation *op, KnownEqual &known)
       : op_(op), b_(op->getLoc(), op), known_(known) {
-    // Nothing but what it combines may stand in there.
+    // The region of such an op may hold only the ops that it combines.
     if (isa_and_nonnull<InParallelOpInterface>(op->getParentOp()))
       b_.setInsertionPoint(op->getParentOp());
   }
@@ -94,8 +94,8 @@ public:
               "has operands that differ in dimension " + Twine(dim));
   }
 
-  // A loop runs as often as each operand says that it indexes alone; others
-  // hold all that the loops reach.
+  // Every operand that a loop alone indexes must give the loop the same trip
+  // count. Every other operand must contain all elements that the loops reach.
   void loops(linalg::LinalgOp loops) {
     struct First {
       std::optional<Extent> extent;
@@ -141,8 +141,8 @@ public:
     });
   }
 
-  // Checks an element that is read or written. A loop's own index is compared
-  // once, outside of the loop.
+  // Checks an element that is read or written. An index of an enclosing loop is
+  // compared once, outside of the loop.
   void element(Value tensor, ValueRange indices, StringRef reaches) {
     for (auto [dim, index] : llvm::enumerate(indices)) {
       Extent extent = Extent::of(tensor, dim);
@@ -166,7 +166,8 @@ public:
         require(orEmpty(inside, loops), text);
         continue;
       }
-      // Without a sign, so that a negative index is a large one.
+      // The comparison is unsigned, so that a negative index counts as a large
+      // one.
       require(compare(Predicate::ult, index, extent.fold(b_, b_.getLoc())),
               text);
     }
@@ -182,16 +183,16 @@ public:
                   Twine(to.getDimSize(dim)) + ", and it is not");
   }
 
-  // [offset, offset + (size - 1) * stride] of each dimension lies in the
-  // tensor, or size is 0.
+  // In each dimension [offset, offset + (size - 1) * stride] must lie in the
+  // tensor, or size must be 0.
   void slice(OffsetSizeAndStrideOpInterface slice, Value tensor) {
     SmallVector<OpFoldResult> offsets = slice.getMixedOffsets();
     SmallVector<OpFoldResult> sizes = slice.getMixedSizes();
     SmallVector<OpFoldResult> strides = slice.getMixedStrides();
     for (int64_t dim = 0; dim < rankOf(tensor); ++dim) {
       OpFoldResult extent = Extent::of(tensor, dim).fold(b_, b_.getLoc());
-      // size - 1 steps of at least one element each fit into the extent, so
-      // that their product cannot overflow unseen.
+      // size - 1 steps of at least one element each must fit into the extent,
+      // so that their product cannot overflow unnoticed.
       AffineExpr offset = b_.getAffineSymbolExpr(0);
       AffineExpr size = b_.getAffineSymbolExpr(1);
       AffineExpr stride = b_.getAffineSymbolExpr(2);
@@ -208,7 +209,7 @@ public:
     }
   }
 
-  // What is inserted is as large as the place it goes to.
+  // An inserted tensor must be as large as the place where it is inserted.
   void inserted(OffsetSizeAndStrideOpInterface slice, Value source,
                 const llvm::SmallBitVector &dropped) {
     int64_t of = 0;
@@ -274,7 +275,8 @@ public:
       }
   }
 
-  // Each dimension of the source has as many elements as those that it becomes.
+  // Each dimension of the source must have as many elements as the dimensions
+  // that it expands to.
   void expansion(tensor::ExpandShapeOp expand) {
     SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
     for (auto [dim, group] :
@@ -306,7 +308,7 @@ public:
             "says that dimension " + Twine(dim) + " is " +
                 Twine(to.getDimSize(dim)) + ", and it is not");
     }
-    // The elements fit into a buffer in memory, so no product overflows.
+    // All elements fit into a buffer in memory, so no product overflows.
     AffineExpr left = b_.getAffineSymbolExpr(0);
     AffineExpr right = b_.getAffineSymbolExpr(1);
     OpFoldResult count = b_.getIndexAttr(1);
@@ -355,7 +357,8 @@ private:
           visit(operand, dimension, expression);
   }
 
-  // It takes `symbols` values, or dimensions when there are none.
+  // `operands` are the symbols of the expression, or its dimensions when it has
+  // no symbols.
   OpFoldResult apply(AffineExpr expression, ArrayRef<OpFoldResult> operands,
                      int64_t symbols = 0) {
     auto map =
@@ -364,7 +367,7 @@ private:
                                                  operands);
   }
 
-  // Conditions: null is one that holds always.
+  // Builds conditions; null is a condition that always holds.
   Value compare(Predicate predicate, OpFoldResult left, OpFoldResult right) {
     if (left == right &&
         (predicate == Predicate::eq || predicate == Predicate::sge ||
@@ -398,7 +401,7 @@ private:
                : Value(arith::OrIOp::create(b_, left, right));
   }
 
-  // Where a loop does not run, nothing is reached.
+  // When a loop does not run, nothing is accessed.
   Value orEmpty(Value condition, linalg::LinalgOp loops) {
     for (unsigned loop = 0; condition && loop < loops.getNumLoops(); ++loop) {
       std::optional<Extent> extent = nibble::loopExtent(loops, loop);
@@ -422,8 +425,8 @@ private:
     known_.insert({b_.getInsertionBlock(), {left.key(), right.key()}});
   }
 
-  // Extents without a sign, whose product may not overflow: what a division
-  // does not give back has been cut off.
+  // Asserts that `extent` is the product of `factors`, which are unsigned.
+  // Dividing each partial product by its factor shows whether it overflowed.
   void sameCount(const Extent &extent, ArrayRef<OpFoldResult> factors,
                  const Twine &text) {
     int64_t number = 1;

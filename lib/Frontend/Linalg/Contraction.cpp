@@ -1,4 +1,4 @@
-// Matches a linalg op with a product of rows and a parameter.
+// Matches a linalg op as a product of rows and a parameter.
 #include "lib/Frontend/Linalg/Contraction.h"
 
 #include "lib/Frontend/Linalg/SumOfProducts.h"
@@ -30,7 +30,7 @@ ParameterArguments::ParameterArguments(ModuleOp module) {
           return operand && contains(operand);
         });
   };
-  // One round more for each level of calls.
+  // Each level of calls needs one more round.
   for (size_t before = ~size_t(0); before != arguments_.size();) {
     before = arguments_.size();
     for (auto function : module.getOps<func::FuncOp>())
@@ -48,8 +48,7 @@ static bool isZero(Value value) {
   return matchPattern(value, m_AnyZeroFloat());
 }
 
-// The loops that a map's results are, one each; nothing when they are something
-// else.
+// The loops that the results of a map are, when each result is a single loop.
 static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
   SmallVector<int64_t> loops;
   for (AffineExpr result : map.getResults()) {
@@ -61,8 +60,8 @@ static std::optional<SmallVector<int64_t>> loopsOf(AffineMap map) {
   return loops;
 }
 
-// Fills in how the loops of x, the weight and the result fit together; false
-// when they are no [tokens..., K] times [N, K].
+// Matches the loops of x, the weight and the result with [tokens..., K] times
+// [N, K] and fills in the orders. Returns false when they do not fit.
 static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
                        Contraction &found) {
   auto x = loopsOf(xMap);
@@ -92,8 +91,8 @@ static bool matchLoops(AffineMap xMap, AffineMap weightMap, AffineMap resultMap,
   return true;
 }
 
-// Why nn.linear does not take such a product with `weight`; empty when it does,
-// as far as the types say.
+// Why nn.linear rejects such a product with `weight`, judging by the types;
+// empty when it accepts it.
 static std::string problemOfTypes(const WeightSource &weight, Type x,
                                   Type result) {
   std::string why;
@@ -119,8 +118,8 @@ static std::string problemOfTypes(const WeightSource &weight, Type x,
   return why;
 }
 
-// Why nn.linear does not take the products of `sum` with the weight on `side`;
-// empty, and `found` filled in, when it does.
+// Why nn.linear rejects the products of `sum` with the weight on `side`. When
+// it accepts them, the result is empty and `found` is filled in.
 static std::string matchSide(const SumOfProducts &sum, unsigned side,
                              const WeightSource &weight, Contraction &found) {
   TensorRead x = sum.sides[1 - side];
@@ -133,8 +132,8 @@ static std::string matchSide(const SumOfProducts &sum, unsigned side,
     return "its products, with " + weight.describe() +
            ", are read by others too, and nn.linear gives their sum alone";
   while (!matchLoops(x.map, weight.map, sum.resultMap, found = {})) {
-    // A product in an op of its own has its operands repeated to one shape;
-    // nn.linear reads what was there before.
+    // When an op of its own computes the products, its operands are broadcast
+    // to one shape. nn.linear reads them before the broadcast.
     auto copied = sum.isApart ? readBehindCopy(x) : std::nullopt;
     if (!copied || !copied->change.empty() ||
         getElementTypeOrSelf(copied->read.tensor.getType()) !=
@@ -154,14 +153,14 @@ static constexpr char kMemrefs[] =
     "its operands are memrefs, and nn.linear takes tensors: recognize it "
     "before bufferization";
 
-// What to say of an op that is not the sum of two tensors' products and yet
-// adds products with a parameter up.
+// The mismatch for an op that sums products with a parameter but is not the sum
+// of products of two tensors.
 static Mismatch matchOther(linalg::LinalgOp op,
                            const ParameterArguments &parameters) {
   SmallVector<Factor> factors = factorsOf(op, parameters);
   SmallVector<unsigned> reductions;
   op.getReductionDims(reductions);
-  // A factor that is the same for all that is added up is none of a
+  // A factor that does not vary along the summed loops is not a factor of the
   // contraction.
   auto isSummedAlong = [&](AffineMap map) {
     return !map || llvm::any_of(reductions, [&](unsigned loop) {
@@ -187,8 +186,8 @@ static Mismatch matchOther(linalg::LinalgOp op,
                     /*hasWeight=*/false};
   if (!weight || !isWithOther)
     return mismatch;
-  // The scale of a norm is a vector, and so is its product with one side of
-  // another product.
+  // The scale of a norm is a vector. Its product with one side of another
+  // product is a vector too.
   auto isMatrix = [](BlockArgument parameter) {
     return isMatrixType(parameter.getType());
   };
@@ -226,8 +225,8 @@ nibble::matchContraction(linalg::LinalgOp op,
     WeightSource source = traceWeight(sum->sides[side], parameters);
     if (!source.isWeight)
       continue;
-    // A parameter's products with itself or with another, added up, are a
-    // regularizer's more often than a linear's.
+    // Summed products of a parameter with itself or with another parameter
+    // belong to a regularizer more often than to a linear.
     WeightSource other = traceWeight(sum->sides[1 - side], parameters);
     if (sum->isApart && (other.isWeight || other.isConstant))
       continue;

@@ -1,4 +1,4 @@
-// A linalg op seen as y[..., n] = init + sum_k x[..., k] w[n, k] with a
+// Matches a linalg op with y[..., n] = init + sum_k x[..., k] w[n, k] for a
 // parameter w.
 #pragma once
 
@@ -8,7 +8,7 @@
 namespace nibble {
 
 // The function arguments that are parameters: those with nn.parameter, and
-// those of private functions to which every call passes one.
+// arguments of private functions to which every call passes a parameter.
 class ParameterArguments {
 public:
   explicit ParameterArguments(mlir::ModuleOp module);
@@ -25,25 +25,25 @@ struct Contraction {
   mlir::BlockArgument parameter; // [N, K], or [K, N] when `turned`
   bool turned = false;
   mlir::Value init; // null when it is zero
-  // The dimensions of x that are [tokens..., K], the tokens in the order of the
-  // result.
+  // The dimensions of x in the order [tokens..., K]. The tokens are in the
+  // order of the result.
   llvm::SmallVector<int64_t> xOrder;
-  // For each dimension of the result its place in [tokens..., N].
+  // The position of each dimension of the result in [tokens..., N].
   llvm::SmallVector<int64_t> resultOrder;
 };
 
-// Why an op is no such contraction.
+// Why an op is not such a contraction.
 struct Mismatch {
   std::string reason;
-  // A product with a weight all the same: one side comes from a parameter or a
-  // constant matrix. It is worth a word to the user.
+  // Whether it is still a product with a weight, because one side comes from a
+  // parameter or a constant matrix. The user is warned then.
   bool hasWeight = false;
 };
 
-// `op` as a contraction with a parameter on one side; else why it is none. The
-// products may be in an elementwise op before it. A value is a parameter when
-// it is one of `parameters`, or such a one widened, transposed, broadcast, or
-// with extents of one added.
+// Matches `op` as a contraction with a parameter on one side, or says why it is
+// not one. The products may be in an elementwise op before it. A value counts
+// as a parameter when it is one of `parameters`, or one that is widened,
+// transposed, broadcast, or extended by unit dimensions.
 mlir::FailureOr<Contraction>
 matchContraction(mlir::linalg::LinalgOp op,
                  const ParameterArguments &parameters, Mismatch &mismatch);

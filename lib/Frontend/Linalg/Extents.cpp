@@ -18,8 +18,8 @@ std::optional<int64_t> constantOf(Value value) {
   return getConstantIntValue(OpFoldResult(value));
 }
 
-// The tensor that a result of `value`'s op is as large as, by the op's
-// definition or by a check before it; null when there is none.
+// The tensor that has the same extents as `value`, by the definition of the op
+// or by a check before it; null when there is none.
 Value asLargeAs(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -37,8 +37,8 @@ Value asLargeAs(Value value) {
   return {};
 }
 
-// Least and greatest value that an integer can have; nullopt when they are not
-// known.
+// Smallest and largest value that an integer can have; nullopt when they are
+// not known.
 using Interval = std::optional<std::pair<int64_t, int64_t>>;
 
 Interval rangeOf(Value value);
@@ -97,7 +97,7 @@ Interval rangeOf(Value value) {
   return std::nullopt;
 }
 
-// The index as it was before casts between index and i64, which keep every bit.
+// The index before casts between index and i64, which keep every bit.
 Value uncast(Value index) {
   while (auto cast = index.getDefiningOp<arith::IndexCastOp>()) {
     if (!cast.getIn().getType().isIndex() &&
@@ -108,7 +108,7 @@ Value uncast(Value index) {
   return index;
 }
 
-// Whether `condition` says that index >= 0, or that index < extent.
+// Whether `condition` states that index >= 0, or that index < extent.
 bool saysNotNegative(arith::CmpIOp condition, Value index) {
   std::optional<int64_t> bound = constantOf(condition.getRhs());
   return condition.getPredicate() == arith::CmpIPredicate::sge && bound &&
@@ -127,8 +127,8 @@ bool saysSmaller(arith::CmpIOp condition, Value index, const Extent &extent) {
   return limit.getType().isIndex() && Extent::of(OpFoldResult(limit)) == extent;
 }
 
-// As torch-mlir writes a lookup: two assertions in the body, and the read
-// behind them.
+// torch-mlir writes a lookup like this: two assertions in the body, then the
+// read.
 bool isAsserted(Value index, const Extent &extent, Operation *user) {
   if (!isa_and_nonnull<linalg::LinalgOp>(user->getParentOp()))
     return false;
@@ -147,7 +147,7 @@ bool isAsserted(Value index, const Extent &extent, Operation *user) {
   return notNegative && smaller;
 }
 
-// From 0 up to the extent itself, which need not be known.
+// Whether the index runs from 0 to the extent, which need not be known.
 bool walksExtent(Value index, const Extent &extent) {
   if (auto op = index.getDefiningOp<linalg::IndexOp>()) {
     auto loops = dyn_cast_or_null<linalg::LinalgOp>(op->getParentOp());

@@ -1,5 +1,5 @@
-// The passes that take in graphs of others: linalg on tensors, as torch-mlir
-// and JAX give it.
+// The passes that import foreign graphs: linalg on tensors, as torch-mlir and
+// JAX produce it.
 #pragma once
 
 #include "mlir/Pass/Pass.h"

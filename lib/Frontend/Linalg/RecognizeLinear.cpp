@@ -1,4 +1,4 @@
-// nibble-recognize-linear: contractions with a parameter become nn.linear.
+// nibble-recognize-linear: turns contractions with a parameter into nn.linear.
 #include "lib/Frontend/Linalg/Contraction.h"
 #include "lib/Frontend/Linalg/Passes.h"
 #include "lib/Frontend/Linalg/WeightSource.h"
@@ -26,7 +26,7 @@ using namespace nibble;
 
 namespace {
 
-// The tensor with its dimensions in another order.
+// Transposes the tensor to another order of dimensions.
 Value transpose(OpBuilder &b, Location loc, Value value,
                 ArrayRef<int64_t> order) {
   if (llvm::equal(order, llvm::seq<int64_t>(0, order.size())))
@@ -69,8 +69,9 @@ public:
   }
 
 private:
-  // [tokens..., N] of x, [tokens..., K], and a weight, [N, K]. Everything but
-  // the features is tokens; one vector is a single token.
+  // Returns [tokens..., N] for x [tokens..., K] and a weight [N, K]. All
+  // dimensions but the last are collapsed into tokens; a single vector is one
+  // token.
   static Value product(OpBuilder &b, Location loc, Value x, Value weight,
                        Type element) {
     int64_t features = cast<RankedTensorType>(weight.getType()).getDimSize(0);
@@ -140,7 +141,7 @@ private:
 
 } // namespace
 
-// Names from `parameters`, then names for the program's table.
+// Sets the names from `parameters`, then the names for the program's table.
 LogicalResult RecognizeLinearPass::nameArguments() {
   auto function = getOperation().lookupSymbol<func::FuncOp>(functionName);
   if (!function) {
@@ -176,8 +177,8 @@ LogicalResult RecognizeLinearPass::nameArguments() {
   return success();
 }
 
-// A square argument takes the old values as well as their transpose: whoever
-// binds it does not learn from its extents that it was turned.
+// A square argument accepts the old values as well as their transpose, so its
+// extents do not tell the caller that the layout has changed.
 static void warnOfSquare(func::FuncOp function,
                          ArrayRef<BlockArgument> square) {
   if (square.empty())
@@ -195,13 +196,15 @@ static void warnOfSquare(func::FuncOp function,
              << ", or keep [K, N] with layout=value";
 }
 
-// [K, N] parameters of a function that nobody calls become [N, K]; what else
-// reads them reads their transpose. One that is read as [N, K] too stays.
+// [K, N] parameters of a function that nothing calls become [N, K], and other
+// users read their transpose. A parameter that some product reads as [N, K]
+// stays.
 void RecognizeLinearPass::turnArguments(func::FuncOp function,
                                         const ParameterArguments &parameters) {
   llvm::SetVector<BlockArgument> turned;
-  DenseSet<BlockArgument>
-      straight; // by some other product, which would then have to turn it back
+  // Parameters that another product reads as they are, and would have to turn
+  // back.
+  DenseSet<BlockArgument> straight;
   function.walk([&](linalg::LinalgOp op) {
     Mismatch mismatch;
     FailureOr<Contraction> found = matchContraction(op, parameters, mismatch);
@@ -234,8 +237,8 @@ void RecognizeLinearPass::turnArguments(func::FuncOp function,
       function.getBody().getArgumentTypes(), function.getResultTypes()));
 }
 
-// A word for each product with a weight that stays linalg: nothing quantizes
-// it.
+// Warns about each product with a weight that stays linalg, because it is never
+// quantized.
 LogicalResult
 RecognizeLinearPass::reportLeft(func::FuncOp function,
                                 const ParameterArguments &parameters) {
@@ -259,8 +262,8 @@ RecognizeLinearPass::reportLeft(func::FuncOp function,
 LogicalResult
 RecognizeLinearPass::recognize(func::FuncOp function,
                                const ParameterArguments &parameters) {
-  // StableHLO's legalization packs elements of loop bodies into tensors and
-  // takes them out again.
+  // The legalization of StableHLO packs elements of loop bodies into tensors
+  // and extracts them again.
   RewritePatternSet simplify(&getContext());
   tensor::ExtractOp::getCanonicalizationPatterns(simplify, &getContext());
   if (failed(applyPatternsGreedily(function, std::move(simplify))))

@@ -1,4 +1,5 @@
-// Matches sums of products whether or not the products have an op of their own.
+// Matches sums of products, with or without an op of their own for the
+// products.
 #include "lib/Frontend/Linalg/SumOfProducts.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -12,15 +13,15 @@ static Value yieldedBy(linalg::LinalgOp op) {
   return op.getBlock()->getTerminator()->getOperand(0);
 }
 
-// The body's arguments 0 and 1, in any order.
+// Whether the values are arguments 0 and 1 of the body, in either order.
 static bool isProductOfArguments(Value lhs, Value rhs) {
   int64_t a = argumentOf(lhs);
   int64_t b = argumentOf(rhs);
   return (a == 0 && b == 1) || (a == 1 && b == 0);
 }
 
-// out + a * b, in any order of operands, nothing else; as two operations or as
-// one.
+// Matches out + a * b with the operands in any order and nothing else, as two
+// operations or one.
 static bool isMultiplyAdd(linalg::LinalgOp op) {
   if (op.getBlock()->getNumArguments() != 3)
     return false;
@@ -37,7 +38,7 @@ static bool isMultiplyAdd(linalg::LinalgOp op) {
   return false;
 }
 
-// out + a, without a conversion.
+// Matches out + a without a conversion.
 static bool isSum(linalg::LinalgOp op) {
   auto add = yieldedBy(op).getDefiningOp<arith::AddFOp>();
   Block *body = op.getBlock();
@@ -48,16 +49,16 @@ static bool isSum(linalg::LinalgOp op) {
            add.getRhs() == body->getArgument(0)));
 }
 
-// Each element of the one result is computed from the inputs' elements; the
-// result's loops are those of the op.
+// Matches an op with one result whose elements are computed from the inputs'
+// elements. The result is indexed by the op's loops in order.
 static bool isElementwise(linalg::LinalgOp op) {
   return op && op.getNumDpsInits() == 1 && op.getNumReductionLoops() == 0 &&
          op.hasPureTensorSemantics() &&
          op.getIndexingMapsArray().back().isPermutation();
 }
 
-// The tensors whose products the elements of `read` are; nothing when they are
-// no products of two.
+// The two tensors whose products are the elements of `read`; nullopt when the
+// elements are not products of two tensors.
 static std::optional<std::array<TensorRead, 2>>
 elementwiseProduct(const TensorRead &read) {
   Operation *op = read.tensor.getDefiningOp();
@@ -101,7 +102,7 @@ class Factors {
 public:
   Factors(const ParameterArguments &parameters) : parameters_(parameters) {}
 
-  // The factors of what the body of `sum` adds up.
+  // Collects the factors of the terms that the body of `sum` adds up.
   void addTermsOf(linalg::LinalgOp sum) {
     AffineMap loops =
         AffineMap::getMultiDimIdentityMap(sum.getNumLoops(), sum.getContext());
@@ -130,8 +131,8 @@ private:
            argument.getArgNumber() >= op.getNumDpsInputs();
   }
 
-  // A value of the body of `op`; `loops` maps the loops of the sum to those of
-  // `op`, null when that is not known.
+  // Adds a value of the body of `op`. `loops` maps the loops of the sum to
+  // those of `op`, and is null when the mapping is unknown.
   void addScalar(Value value, linalg::LinalgOp op, AffineMap loops) {
     value = withoutCasts(value);
     Operation *made = value.getDefiningOp();
@@ -148,7 +149,7 @@ private:
       found.push_back(std::move(factor));
   }
 
-  // The tensors that a value of a body is computed from.
+  // Collects the tensors that a value of a body is computed from.
   void collectReads(Value value, linalg::LinalgOp op, AffineMap loops,
                     Factor &factor) {
     if (auto argument = dyn_cast<BlockArgument>(value);
@@ -194,8 +195,8 @@ private:
     found.push_back({{read}});
   }
 
-  static constexpr size_t kMostFactors =
-      16; // products of products are followed so far
+  // Products of products are followed up to this many factors.
+  static constexpr size_t kMostFactors = 16;
   const ParameterArguments &parameters_;
 };
 

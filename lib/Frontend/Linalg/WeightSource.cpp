@@ -56,8 +56,8 @@ int64_t nibble::argumentOf(Value value) {
   return argument ? argument.getArgNumber() : -1;
 }
 
-// What a linalg op copies element by element, widened or not; null when it does
-// something else.
+// The operand that a linalg op copies element by element, possibly widened;
+// null for any other op.
 static Value copiedBy(linalg::LinalgOp op) {
   if (!op || op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
       op.getNumReductionLoops() != 0 || !op.hasPureTensorSemantics() ||
@@ -68,9 +68,9 @@ static Value copiedBy(linalg::LinalgOp op) {
   return isa<RankedTensorType>(source.getType()) ? source : Value();
 }
 
-// The map of loops to elements behind a reshape that adds or removes extents of
-// one; null when it does more. `groups` has, for each dimension of the side
-// that has fewer, those of the other.
+// The map from loops to elements behind a reshape that adds or removes unit
+// dimensions; null for any other reshape. `groups` lists, for each dimension of
+// the side that has fewer, the dimensions of the other side.
 static AffineMap throughUnitExtents(AffineMap map, RankedTensorType more,
                                     ArrayRef<ReassociationIndices> groups,
                                     bool fewerIsSource) {
@@ -187,8 +187,8 @@ private:
   static constexpr char kNoParameter[] =
       "no parameter; make it an argument with nn.parameter";
 
-  // The buffer that a tensor is read from, without views of it; else the tensor
-  // itself.
+  // The buffer that a tensor is read from, without views of it, or else the
+  // tensor itself.
   static Value behindBuffer(Value value) {
     if (auto read = value.getDefiningOp<bufferization::ToTensorOp>())
       value = read.getBuffer();
@@ -200,9 +200,9 @@ private:
     return value;
   }
 
-  // What an op brings that is the same at every call: a constant, or what
-  // stands under a symbol that no op with operands names (a store has one).
-  // Empty for other ops.
+  // What an op provides that is the same at every call: a constant, or the
+  // contents of a symbol. A symbol counts only if no op with operands, such as
+  // a store, names it. Empty for other ops.
   static std::string constantOf(Operation *op) {
     if (op->hasTrait<OpTrait::ConstantLike>())
       return "a constant of the module";
@@ -227,14 +227,14 @@ private:
     return {};
   }
 
-  // Any other op of the dialects that compute: a weight when all that goes in
-  // is.
+  // Handles any other op of the computing dialects. Its result is a weight when
+  // all its inputs are.
   void computed(Operation *op, WeightSource &source) {
     if (!isa<arith::ArithDialect, math::MathDialect, linalg::LinalgDialect,
              tensor::TensorDialect>(op->getDialect()) ||
         ++steps_ > kMostSteps)
       return;
-    // Bodies read tensors from outside too, element by element.
+    // Bodies can also read elements of tensors from outside.
     llvm::SetVector<Value> operands(op->operand_begin(), op->operand_end());
     llvm::SetVector<Value> captured;
     getUsedValuesDefinedAbove(op->getRegions(), captured);
@@ -280,8 +280,8 @@ private:
                             : "changed" + by;
   }
 
-  // A constant, or a tensor filled with one; a matrix of several numbers is
-  // none.
+  // A scalar constant or a tensor filled with one. A matrix with several
+  // numbers is not.
   static bool isFilled(Value value) {
     auto fill = value.getDefiningOp<linalg::FillOp>();
     Attribute constant;
@@ -298,8 +298,9 @@ private:
             isa<arith::TruncFOp>(generic.getBody()->front()));
   }
 
-  static constexpr int kMostSteps = 64; // of values that are made of several
-                                        // others, so that the walk ends soon
+  // Limit on the values visited, so that a walk through ops with several
+  // operands ends soon.
+  static constexpr int kMostSteps = 64;
   const ParameterArguments &parameters_;
   int steps_ = 0;
 };

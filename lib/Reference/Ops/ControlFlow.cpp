@@ -42,7 +42,7 @@ static LogicalResult runIf(scf::IfOp op, Call &call) {
       call, call.interpreter.runBlock(region.front(), {}, call.environment));
 }
 
-// The carried values go round: what an iteration yields, the next one gets.
+// An iteration gets the values that the previous one yielded.
 static LogicalResult runFor(scf::ForOp op, Call &call) {
   int64_t lower = call[op.getLowerBound()].integers[0];
   int64_t upper = call[op.getUpperBound()].integers[0];

@@ -7,8 +7,8 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::reference;
 
-// out[i] = f(a[i], b[i], ...); an operand that is a scalar (arith.select's
-// condition) counts for every i.
+// out[i] = f(a[i], b[i], ...). A scalar operand, such as the condition of
+// arith.select, is used for every i.
 static LogicalResult elementwise(Call &call) {
   Operation *op = call.op;
   ArrayRef<int64_t> shape;
@@ -22,8 +22,7 @@ static LogicalResult elementwise(Call &call) {
       return failure();
     operands.push_back(&call[operand]);
   }
-  // `make` may move the environment's entries; the values themselves stay where
-  // they are.
+  // `make` may move the entries of the environment, but not the values.
   SmallVector<int64_t> extents(shape);
   ReferenceValue *result = call.make(op->getResult(0), extents);
   if (!result)
@@ -46,8 +45,8 @@ static LogicalResult elementwise(Call &call) {
   return success();
 }
 
-// The value of a float attribute in float64; every float type that tensors here
-// hold is contained in it.
+// The value of a float attribute as float64, which represents every supported
+// float type exactly.
 static double realOf(APFloat value) {
   bool lossy = false;
   value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);

@@ -1,4 +1,4 @@
-// Ops that stand for several: those ops one after another, each as it is
+// Ops that fuse several others: those ops run one after another, as each is
 // defined.
 #include "lib/Reference/Interpreter.h"
 
@@ -11,8 +11,8 @@ using namespace nibble::reference;
 
 namespace {
 
-// Ops that stand in no block: they are run, and taken back when the fused op
-// has its results.
+// Temporary ops outside of any block. They are run, and erased when the fused
+// op has its results.
 class Steps {
 public:
   explicit Steps(Call &call) : call_(call), builder_(call.op->getContext()) {}
@@ -26,7 +26,8 @@ public:
     }
   }
 
-  // The op, whose results are in the environment then; null after an error.
+  // Creates and runs an op; its results are in the environment afterwards. Null
+  // after an error.
   template <typename Op, typename... Arguments>
   Op run(Arguments &&...arguments) {
     auto op = Op::create(builder_, call_.op->getLoc(),

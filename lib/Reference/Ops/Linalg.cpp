@@ -1,4 +1,4 @@
-// Every structured op of linalg, named or generic: its region, run over its
+// Every structured op of linalg, named or generic: runs its region over its
 // loops.
 #include "lib/Reference/ScalarBody.h"
 
@@ -10,8 +10,8 @@ using namespace nibble::reference;
 
 namespace {
 
-// Where an operand's element lies as the loops run: offset + sum over loops of
-// stride[l] * i[l].
+// The position of an operand's element as the loops run: offset + the sum over
+// loops l of stride[l] * i[l].
 struct Walk {
   int64_t offset = 0;
   SmallVector<int64_t> strides;
@@ -34,8 +34,8 @@ bool isLinear(AffineExpr expression) {
   return !result.wasInterrupted();
 }
 
-// The map's value at an index, one extent at a time; a linear map is known from
-// its values at 0 and at each unit.
+// Computes the position one dimension at a time. Values at 0 and at each unit
+// index determine a linear map.
 FailureOr<Walk> walkOf(Call &call, AffineMap map, const ReferenceValue &value,
                        ArrayRef<int64_t> loops) {
   Walk walk;
@@ -70,7 +70,7 @@ LogicalResult structured(Call &call) {
   if (!op.hasPureTensorSemantics())
     return call.error() << "tensors only, no buffers";
 
-  // The extents of the loops, read off the operands' shapes.
+  // Reads the extents of the loops from the operands' shapes.
   SmallVector<int64_t> extents, loops;
   for (mlir::Value operand : call.op->getOperands())
     llvm::append_range(extents, call[operand].shape);
@@ -80,7 +80,7 @@ LogicalResult structured(Call &call) {
                            "operands' shapes";
   loops = shapesToLoops.compose(extents);
 
-  // Results begin as the outs.
+  // Results start as the outs.
   SmallVector<ReferenceValue *> outs;
   for (auto [init, result] :
        llvm::zip_equal(op.getDpsInits(), call.op->getResults())) {
@@ -133,12 +133,12 @@ LogicalResult structured(Call &call) {
     for (auto [i, out] : llvm::enumerate(outs))
       setElement(*out, walks[op.getNumDpsInputs() + i].at(indices),
                  (*yields)[i]);
-    // The next index, the last loop fastest.
+    // Advance the index; the last loop is fastest.
     for (int64_t loop = loops.size() - 1;
          loop >= 0 && ++indices[loop] == loops[loop]; --loop)
       indices[loop] = 0;
   }
-  // A sum that ran in float64 becomes an element.
+  // The sums ran in float64; round them to elements now.
   for (ReferenceValue *out : outs)
     for (double &element : out->reals)
       element = call.round(element, out->elementType());

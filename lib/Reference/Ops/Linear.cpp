@@ -11,7 +11,7 @@ using namespace nibble::reference;
 namespace {
 
 // y[t, n] = E(sum_k x[t, k] w[n, k]), then E(y + bias[n]), then E(y +
-// residual[t, n]): bias and residual may be null.
+// residual[t, n]). bias and residual may be null.
 LogicalResult linearOf(Call &call, mlir::Value result, mlir::Value input,
                        const ReferenceValue &w, mlir::Value bias,
                        mlir::Value residual) {
@@ -97,8 +97,7 @@ LogicalResult linearWeightGrad(nn::LinearWeightGradOp op, Call &call) {
   return success();
 }
 
-// The weight that the packed one stands for has the element type of the rows
-// beside it.
+// The decoded weight has the element type of the other operand's rows.
 LogicalResult packedLinear(qat::LinearOp op, Call &call) {
   ReferenceValue weight =
       dequantized(call[op.getPacked()], call[op.getX()].elementType());

@@ -11,7 +11,7 @@ using namespace nibble::reference;
 
 namespace {
 
-// What both ops know of the batch.
+// The facts of the batch that both ops need.
 struct Batch {
   int64_t heads, kvHeads, D, window;
   double scale;
@@ -19,8 +19,8 @@ struct Batch {
   std::vector<int64_t> positions; // of each token, in its sequence
   std::vector<int64_t> sequenceOf;
 
-  // Tokens that token t sees: those of its sequence up to itself, the last
-  // `window` positions of them.
+  // Token t sees the tokens of its sequence up to itself, limited to the last
+  // `window` positions.
   int64_t firstKey(int64_t t) const {
     int64_t first = begins[sequenceOf[t]];
     if (window != 0)
@@ -28,8 +28,8 @@ struct Batch {
         ++first;
     return first;
   }
-  // Where a head's elements begin in a row of queries, and those of the keys it
-  // reads.
+  // Where a head's elements begin in a row of queries, and where those of its
+  // keys begin.
   int64_t queryColumn(int64_t head) const { return head * D; }
   int64_t keyColumn(int64_t head) const { return head / (heads / kvHeads) * D; }
 };
@@ -98,9 +98,9 @@ LogicalResult attention(nn::AttentionOp op, Call &call) {
   return success();
 }
 
-// With p the probabilities: dv_j += p_j dy; dp_j = dy.v_j; ds_j = p_j (dp_j -
-// sum_i p_i dp_i) * scale, where the sum is dy.y; dq += ds_j k_j; dk_j += ds_j
-// q. Keys of a group collect from every query head that reads them.
+// With probabilities p: dv_j += p_j dy, dp_j = dy.v_j and ds_j = p_j (dp_j -
+// sum_i p_i dp_i) * scale, where the sum equals dy.y. Then dq += ds_j k_j and
+// dk_j += ds_j q. A key head accumulates over all query heads that read it.
 LogicalResult attentionGrad(nn::AttentionGradOp op, Call &call) {
   FailureOr<Batch> batch = batchOf(op, call);
   if (failed(batch))

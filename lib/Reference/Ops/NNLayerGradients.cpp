@@ -1,5 +1,5 @@
-// nn: gradients of embedding, norms, swiglu; sums over tokens. (rope is its own
-// gradient, with `inverse`.)
+// nn: gradients of embedding, norms and swiglu, and sums over tokens. The
+// gradient of rope is rope with `inverse`.
 #include "lib/Reference/Interpreter.h"
 
 #include "dialects/NN/NN.h"
@@ -12,7 +12,7 @@ using namespace nibble::reference;
 
 namespace {
 
-// A result that begins as `init`.
+// A result that starts as `init`.
 ReferenceValue *makeFrom(Call &call, mlir::Value result, mlir::Value init) {
   SmallVector<int64_t> shape = call[init].shape;
   ReferenceValue *value = call.make(result, shape);

@@ -62,8 +62,8 @@ LogicalResult rmsNorm(nn::RMSNormOp op, Call &call) {
   return success();
 }
 
-// angle = position * frequency, a float32 product: at large positions its
-// rounding is far above that of the cosine.
+// angle = position * frequency is a float32 product. At large positions its
+// rounding error far exceeds that of the cosine.
 LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   const ReferenceValue &positions = call[op.getPositions()];
   ArrayRef<float> frequencies = op.getInverseFrequencies();
@@ -85,8 +85,8 @@ LogicalResult ropeTable(nn::RopeTableOp op, Call &call) {
   return success();
 }
 
-// Elements i and i + D/2 of each head are turned as the two coordinates of a
-// point; `inverse` turns back.
+// Elements i and i + D/2 of each head are rotated as the coordinates of a
+// point. `inverse` rotates back.
 LogicalResult rope(nn::RopeOp op, Call &call) {
   const ReferenceValue &x = call[op.getX()];
   const ReferenceValue &cosines = call[op.getCos()];

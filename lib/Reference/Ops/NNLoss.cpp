@@ -21,8 +21,8 @@ LogicalResult checkRows(Call &call, mlir::Value logits, mlir::Value targets,
   return call.expectInRange(targets, call[logits].extent(1));
 }
 
-// Softmax of x = logits / temperature: the target's log-probability, log of the
-// sum of exponentials, entropy.
+// With x = logits / temperature: the log-probability of the target, the
+// logarithm of the sum of exponentials, and the entropy.
 LogicalResult logProbability(nn::LogProbabilityOp op, Call &call) {
   const ReferenceValue &logits = call[op.getLogits()];
   const ReferenceValue &targets = call[op.getTargets()];
@@ -120,9 +120,9 @@ LogicalResult squareSum(nn::SquareSumOp op, Call &call) {
   return success();
 }
 
-// AdamW with decoupled weight decay (Loshchilov and Hutter). hyper = learning
+// AdamW with decoupled weight decay (Loshchilov and Hutter). hyper = [learning
 // rate a, beta1, beta2, epsilon, decay d, clip scale c, 1 - beta1^t, 1 -
-// beta2^t.
+// beta2^t].
 LogicalResult adamW(nn::AdamWOp op, Call &call) {
   const ReferenceValue &master = call[op.getMaster()];
   const ReferenceValue &moment1 = call[op.getMoment1()];

@@ -1,4 +1,4 @@
-// nn.cache_write and nn.paged_attention: keys and values that lie in pages.
+// nn.cache_write and nn.paged_attention: keys and values are stored in pages.
 #include "lib/Reference/Sequences.h"
 
 #include "dialects/NN/NN.h"
@@ -9,7 +9,7 @@ using namespace nibble::reference;
 
 namespace {
 
-// The two caches, keys [page, kv_head, element, slot] and values [page,
+// The two caches: keys [page, kv_head, element, slot] and values [page,
 // kv_head, slot, element].
 struct Cache {
   int64_t pages, kvHeads, D, B;
@@ -25,8 +25,8 @@ struct Cache {
   }
 };
 
-// Page of position p of a sequence, after an error -1 when the table has none
-// or names one that is not there.
+// The page of position p of a sequence. Returns -1, after an error, when the
+// table has no page for it or names one that does not exist.
 int64_t pageOf(Call &call, mlir::Value pages, const Cache &cache,
                int64_t sequence, int64_t position) {
   const ReferenceValue &table = call[pages];
@@ -78,8 +78,8 @@ LogicalResult cacheWrite(nn::CacheWriteOp op, Call &call) {
   return success();
 }
 
-// Attention over positions 0..positions[t] of the cache, the last `window` of
-// them.
+// Attention over positions 0..positions[t] of the cache, limited to the last
+// `window`.
 LogicalResult pagedAttention(nn::PagedAttentionOp op, Call &call) {
   const ReferenceValue &q = call[op.getQ()];
   const ReferenceValue &positions = call[op.getPositions()];

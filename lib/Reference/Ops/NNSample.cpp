@@ -1,4 +1,4 @@
-// nn.sample: a whole ranking, then a walk over the tokens.
+// nn.sample: ranks all tokens, then walks over them.
 #include "lib/Reference/Interpreter.h"
 
 #include "dialects/NN/NN.h"
@@ -40,7 +40,7 @@ Drawn badRow(ArrayRef<float> logits) {
   return {0, 0, statusOf(numerics::BadRow::kNoneFinite, 0)};
 }
 
-// Masses of what the filter keeps; 0 for the rest.
+// Masses of the tokens that the filter keeps; 0 for the others.
 std::vector<uint64_t> kept(ArrayRef<float> logits,
                            const std::vector<uint64_t> &mass,
                            const Filter &filter) {

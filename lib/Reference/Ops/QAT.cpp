@@ -1,5 +1,5 @@
-// qat: the grid. Scale, code and value are lib/Numerics' (rules N1 to N7), the
-// one definition there is.
+// qat: the grid. Scale, code and value are those of lib/Numerics (N1 to N7),
+// their only definition.
 #include "lib/Reference/Interpreter.h"
 #include "lib/Reference/Packed.h"
 
@@ -46,7 +46,7 @@ LogicalResult fakeQuant(qat::FakeQuantOp op, Call &call) {
   return success();
 }
 
-// The body, then nothing: its gradient is somebody else's matter.
+// Runs the body. The straight-through gradient is a matter of differentiation.
 LogicalResult straightThrough(qat::StraightThroughOp op, Call &call) {
   if (call.options().fakeQuant == ReferenceOptions::FakeQuant::kIdentity) {
     call.set(op.getResult(), call.handle(op.getInput()));
@@ -85,7 +85,7 @@ LogicalResult dequantize(qat::DequantizeOp op, Call &call) {
   return success();
 }
 
-// Codes and scales do not know their layout: only the type changes.
+// Codes and scales are independent of the layout, so only the type changes.
 LogicalResult repack(qat::RepackOp op, Call &call) {
   auto result = std::make_shared<ReferenceValue>(call[op.getInput()]);
   result->type = op.getResult().getType();

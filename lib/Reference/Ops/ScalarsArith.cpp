@@ -18,7 +18,7 @@ unsigned widthOf(Type type) {
   return integer ? integer.getWidth() : 64;
 }
 
-// The bits of an operand read as an unsigned number.
+// An operand read as an unsigned number.
 uint64_t unsignedOf(int64_t value, Type type) {
   unsigned width = widthOf(type);
   return width >= 64
@@ -26,7 +26,7 @@ uint64_t unsignedOf(int64_t value, Type type) {
              : static_cast<uint64_t>(value) & ((uint64_t(1) << width) - 1);
 }
 
-// The value of an operand read as a signed number: an i1 that is set is -1.
+// An operand read as a signed number; an i1 that is set is -1.
 int64_t signedOf(int64_t value, Type type) {
   return widthOf(type) == 1 ? -value : value;
 }
@@ -56,7 +56,7 @@ bool integers(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   return true;
 }
 
-// Division: no result for a divisor of 0, nor where the quotient does not fit.
+// Division has no result for a divisor of 0, or when the quotient overflows.
 template <SignedFunction function>
 bool signedDivision(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   bool overflows = in[1].integer == -1 &&
@@ -75,7 +75,7 @@ int64_t ceilDivide(int64_t a, int64_t b) {
   return a / b + (a % b != 0 && (a < 0) == (b < 0));
 }
 
-// maximumf and minimumf hand a NaN on; maxnumf and minnumf prefer the number.
+// maximumf and minimumf propagate NaN; maxnumf and minnumf prefer the number.
 double maximum(double a, double b) {
   return std::isnan(a) || std::isnan(b) ? a + b : std::fmax(a, b);
 }
@@ -200,7 +200,8 @@ bool unsignedValue(Operation *op, ArrayRef<Scalar> in, Scalar &out) {
   return true;
 }
 
-// A float outside the integer's range has no meaning in arith; here, no result.
+// arith leaves a float outside the integer's range undefined; here it has no
+// result.
 bool truncateReal(Operation *, ArrayRef<Scalar> in, Scalar &out) {
   double whole = std::trunc(in[0].real);
   if (!(std::fabs(whole) < 0x1p63))

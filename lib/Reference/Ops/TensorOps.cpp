@@ -10,7 +10,7 @@ using namespace nibble::reference;
 
 namespace {
 
-// A value like `from` with another type and shape; the elements stay in order.
+// Copies `from` with another type and shape; the order of elements stays.
 LogicalResult reshaped(Call &call, mlir::Value result, mlir::Value source,
                        ArrayRef<int64_t> shape) {
   ReferenceValue *room = call.make(result, shape);
@@ -25,7 +25,7 @@ LogicalResult reshaped(Call &call, mlir::Value result, mlir::Value source,
   return success();
 }
 
-// The next index of a row-major walk over `shape`.
+// Advances the index of a row-major walk over `shape`.
 void advance(SmallVector<int64_t> &indices, ArrayRef<int64_t> shape) {
   for (int64_t dimension = shape.size() - 1; dimension >= 0; --dimension) {
     if (++indices[dimension] < shape[dimension])
@@ -41,7 +41,7 @@ int64_t positionOf(ArrayRef<int64_t> indices, ArrayRef<int64_t> shape) {
   return position;
 }
 
-// Numbers that stand in the op, or come from an index operand.
+// Numbers that are static in the op or come from an index operand.
 SmallVector<int64_t> numbersOf(Call &call, ArrayRef<OpFoldResult> mixed) {
   SmallVector<int64_t> numbers;
   for (OpFoldResult number : mixed) {
@@ -65,7 +65,7 @@ LogicalResult indicesOf(Call &call, ValueRange operands,
 }
 
 LogicalResult empty(tensor::EmptyOp op, Call &call) {
-  // Unwritten elements have no meaning; zero makes a run repeatable.
+  // Unwritten elements are undefined; zero makes runs repeatable.
   return success(call.make(op, numbersOf(call, op.getMixedSizes())));
 }
 
@@ -156,7 +156,7 @@ LogicalResult insert(tensor::InsertOp op, Call &call) {
   return success();
 }
 
-// The elements of a slice, in row-major order, as positions in the whole.
+// Positions of a slice's elements in the whole tensor, in row-major order.
 FailureOr<std::vector<int64_t>>
 slicePositions(Call &call, OffsetSizeAndStrideOpInterface op,
                ArrayRef<int64_t> wholeShape, SmallVector<int64_t> &sizes) {
@@ -237,8 +237,8 @@ LogicalResult concat(tensor::ConcatOp op, Call &call) {
   ReferenceValue *result = call.make(op, shape);
   if (!result)
     return failure();
-  // Row after row: what stands before the dimension counts rows, each input
-  // brings its part of one.
+  // The dimensions before the concatenated one count rows. Each input
+  // contributes its part of each row.
   int64_t row = result->countFrom(along);
   int64_t rows = row ? result->count() / row : 0;
   int64_t begin = 0;
@@ -252,7 +252,7 @@ LogicalResult concat(tensor::ConcatOp op, Call &call) {
   return success();
 }
 
-// A constant around the source; negative padding, which cuts, is refused.
+// Pads with a constant. Negative padding is rejected.
 LogicalResult pad(tensor::PadOp op, Call &call) {
   FloatAttr number;
   mlir::Value constant = op.getConstantPaddingValue();

@@ -1,74 +1,39 @@
-// Compiles a module with the JIT and keeps it alive as a program.
+// Links an object file into this process and keeps it alive as a program.
 #include "lib/Target/Host/Compile.h"
 
 #include "lib/Target/Host/GenerateCode.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "llvm/ExecutionEngine/Orc/CompileUtils.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/ExecutionEngine/Orc/ThreadSafeModule.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace mlir;
 using namespace nibble::host;
-
-// Memory of generated code, under the names that memref's lowering gives it.
-static void *allocateAligned(int64_t alignment, int64_t bytes) {
-  return nibble_arena_allocate(alignment, bytes);
-}
-static void *allocate(int64_t bytes) {
-  return nibble_arena_allocate(64, bytes);
-}
 
 namespace {
 
 class JitProgram final : public CompiledProgram {
 public:
-  JitProgram(Interface interface, std::unique_ptr<llvm::orc::LLJIT> jit)
-      : interface_(std::move(interface)), jit_(std::move(jit)) {}
+  explicit JitProgram(std::unique_ptr<llvm::orc::LLJIT> jit)
+      : jit_(std::move(jit)) {}
 
   llvm::Error link() {
-    for (const Interface::Entry &entry : interface_.entries()) {
-      auto address = jit_->lookup(entrySymbol(entry.name));
-      if (!address)
-        return address.takeError();
-      nibble_function function{};
-      function.name = entry.name.c_str();
-      function.argument_count = entry.arguments.size();
-      function.result_count = entry.results.size();
-      function.arguments = entry.arguments.data();
-      function.results = entry.results.data();
-      function.entry = address->toPtr<void (*)(void **)>();
-      functions_.push_back(function);
-    }
-    table_ = nibble_program{NIBBLE_ABI_VERSION,
-                            static_cast<int32_t>(functions_.size()),
-                            functions_.data()};
+    auto address = jit_->lookup("nibble_program");
+    if (!address)
+      return address.takeError();
+    table_ = address->toPtr<const nibble_program *>();
     return llvm::Error::success();
   }
 
-  const nibble_program &table() const override { return table_; }
-
-  void *symbol(StringRef name) const override {
-    auto address = jit_->lookup(name);
-    if (!address) {
-      llvm::consumeError(address.takeError());
-      return nullptr;
-    }
-    return address->toPtr<void *>();
-  }
+  const nibble_program &table() const override { return *table_; }
 
 private:
-  Interface interface_;
   std::unique_ptr<llvm::orc::LLJIT> jit_;
-  std::vector<nibble_function> functions_;
-  nibble_program table_{};
+  const nibble_program *table_ = nullptr;
 };
 
-llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>>
-makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
-  auto jit =
-      llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create();
+llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> makeJit() {
+  auto jit = llvm::orc::LLJITBuilder().create();
   if (!jit)
     return jit.takeError();
   auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
@@ -82,9 +47,8 @@ makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
         llvm::orc::ExecutorAddr::fromPtr(function),
         llvm::JITSymbolFlags::Exported};
   };
-  define("_mlir_memref_to_llvm_alloc", &allocate);
-  define("_mlir_memref_to_llvm_aligned_alloc", &allocateAligned);
-  define("_mlir_memref_to_llvm_free", &nibble_arena_release);
+  define("nibble_arena_allocate", &nibble_arena_allocate);
+  define("nibble_arena_release", &nibble_arena_release);
   define("nibble_assert_failed", &nibble_assert_failed);
   define("nibble_check_expect_eq", &nibble_check_expect_eq);
   define("nibble_check_expect_close", &nibble_check_expect_close);
@@ -98,9 +62,8 @@ makeJit(const llvm::orc::JITTargetMachineBuilder &target) {
 
 } // namespace
 
-// Names that linking could not find, of functions that lowering or the module's
-// writer asked for. By itself LLVM prints them, and returns only that something
-// is missing.
+// Collects the names of functions that linking could not find. LLVM would print
+// them and return only that something is missing.
 static std::shared_ptr<std::vector<std::string>>
 collectMissing(llvm::orc::LLJIT &jit) {
   auto missing = std::make_shared<std::vector<std::string>>();
@@ -111,12 +74,12 @@ collectMissing(llvm::orc::LLJIT &jit) {
           for (const llvm::orc::SymbolStringPtr &symbol : notFound.getSymbols())
             missing->push_back((*symbol).str());
         },
-        [](const llvm::ErrorInfoBase &) {}); // link returns it
+        [](const llvm::ErrorInfoBase &) {}); // linking returns the error
   });
   return missing;
 }
 
-// At the first call of each.
+// Reports each missing function at its first call.
 static LogicalResult reportMissing(ModuleOp module,
                                    const std::vector<std::string> &missing) {
   for (const std::string &name : missing) {
@@ -135,24 +98,16 @@ static LogicalResult reportMissing(ModuleOp module,
 }
 
 FailureOr<std::shared_ptr<CompiledProgram>>
-nibble::host::compile(ModuleOp module, const CompileOptions &options) {
-  FailureOr<Code> code = generate(module, options, /*library=*/false);
-  if (failed(code))
-    return failure();
-  auto jit = makeJit(code->target);
+nibble::host::load(ModuleOp module, const ObjectFile &object) {
+  auto jit = makeJit();
   if (!jit)
     return report(module, jit.takeError());
   auto missing = collectMissing(**jit);
-  if (auto error = (*jit)->addIRModule(llvm::orc::ThreadSafeModule(
-          std::move(code->module), std::move(code->context))))
+  if (auto error = (*jit)->addObjectFile(
+          llvm::MemoryBuffer::getMemBufferCopy(object.bytes, "program")))
     return report(module, std::move(error));
-  auto program =
-      std::make_shared<JitProgram>(std::move(code->interface), std::move(*jit));
-  auto error = program->link(); // which compiles
-  if (failed(reportRefusal(module, *code->refused))) {
-    llvm::consumeError(std::move(error)); // says less
-    return failure();
-  }
+  auto program = std::make_shared<JitProgram>(std::move(*jit));
+  auto error = program->link();
   if (failed(reportMissing(module, *missing))) {
     llvm::consumeError(std::move(error));
     return failure();
@@ -160,4 +115,12 @@ nibble::host::compile(ModuleOp module, const CompileOptions &options) {
   if (error)
     return report(module, std::move(error));
   return std::shared_ptr<CompiledProgram>(std::move(program));
+}
+
+FailureOr<std::shared_ptr<CompiledProgram>>
+nibble::host::compile(ModuleOp module, const CompileOptions &options) {
+  FailureOr<ObjectFile> object = compileToObject(module, options);
+  if (failed(object))
+    return failure();
+  return load(module, *object);
 }

@@ -11,7 +11,7 @@ using namespace nibble::host;
 
 namespace {
 
-// Constants with the layout of the structs in ABI.h.
+// Builds constants with the layout of the structs in ABI.h.
 class TableBuilder {
 public:
   explicit TableBuilder(Module &module)
@@ -80,7 +80,7 @@ private:
   StructType *value_, *function_;
 };
 
-// `name` becomes a call of the runtime's function, when the code uses it.
+// Makes `name` call the runtime's function `target`, if the code uses it.
 void forward(Module &module, StringRef name, StringRef target,
              bool addAlignment) {
   Function *function = module.getFunction(name);

@@ -1,4 +1,4 @@
-// What a library adds to code for the JIT, so that it stands alone but for the
+// Adds to the code what an object file needs to stand alone, except the
 // runtime's own functions (ABI.h).
 #pragma once
 
@@ -8,9 +8,9 @@
 
 namespace nibble::host {
 
-// Adds the table as the exported constant `nibble_program`, hides everything
-// else, and defines the memory functions of memref's lowering through ABI.h's.
-// The entries are there already.
+// Adds the table as the exported constant `nibble_program` and hides everything
+// else. The memory functions that memref's lowering calls are defined through
+// those of ABI.h. The entries must exist already.
 void completeLibrary(llvm::Module &module, const Interface &interface);
 
 } // namespace nibble::host

@@ -30,8 +30,8 @@ std::string nibble::host::entrySymbol(StringRef name) {
 
 namespace {
 
-// `void nibble_entry_<f>(void **values)`: unpacks what ABI.h describes and
-// calls MLIR's C interface of f.
+// `void nibble_entry_<f>(void **values)` unpacks the array that ABI.h describes
+// and calls MLIR's C interface of f.
 void addEntry(llvm::Module &module, const Interface::Entry &entry) {
   llvm::LLVMContext &context = module.getContext();
   llvm::IRBuilder<> b(context);
@@ -60,12 +60,13 @@ bool hasLoop(llvm::Function &function) {
   return !llvm::LoopInfo(tree).empty();
 }
 
-// Everything but the entries is ours to inline or drop; vectors are as wide as
-// written.
+// Makes everything but the entries internal, so that LLVM may inline or drop
+// it, and keeps vectors as wide as written.
 void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   for (const Interface::Entry &entry : interface.entries()) {
     addEntry(module, entry);
-    // Thousands of arguments, a word each, are not passed down twice.
+    // A model's functions have thousands of arguments, one word each. Inlining
+    // avoids passing them twice.
     for (llvm::StringRef name : {entry.name, "_mlir_ciface_" + entry.name})
       module.getFunction(name)->addFnAttr(llvm::Attribute::AlwaysInline);
   }
@@ -75,8 +76,8 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
       continue;
     if (!function.getName().starts_with("nibble_entry_")) {
       function.setLinkage(llvm::Function::InternalLinkage);
-      // What the backend makes of intrinsics calls functions of the C library:
-      // one of the program's may have such a name.
+      // The backend turns intrinsics into calls of the C library, and a
+      // function of the program may have such a name.
       function.setName("nibble_internal_" + function.getName());
     }
     function.addFnAttr("prefer-vector-width", width);
@@ -85,11 +86,9 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
   }
 }
 
-// What -O2 does to each function by itself. Of what it does between functions
-// there is nothing to gain here, since kernels are as specialized as they can
-// be; and propagating values through the entries of a model of many layers,
-// with thousands of buffers each, takes time that grows with the square of
-// their number.
+// The function passes of -O2. Interprocedural passes gain nothing here, since
+// kernels are specialized already. Their value propagation takes quadratic time
+// in the entries of a deep model, which handle thousands of buffers.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -112,9 +111,9 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
-    // A function without a loop calls others, once for each layer and
-    // parameter. There is nothing in it to make faster, and its length is what
-    // compile time would grow with.
+    // A function without a loop only calls others, once per layer and
+    // parameter. Nothing in it can be made faster, and its length would
+    // dominate compile time.
     if (!hasLoop(function)) {
       function.addFnAttr(llvm::Attribute::OptimizeNone);
       function.addFnAttr(llvm::Attribute::NoInline);
@@ -129,9 +128,9 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   passes.run(module, modules);
 }
 
-// The names of arguments and results have been read. Translation would warn of
-// each that it does not know it, and print the function that it belongs to:
-// minutes, for a model of many layers.
+// Drops the attributes that name arguments and results, which have been read.
+// Translation would warn about each unknown attribute and print the function
+// around it, which takes minutes for a deep model.
 void dropNames(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     function.removeArgAttrsAttr();
@@ -154,8 +153,7 @@ LogicalResult nibble::host::reportRefusal(ModuleOp module,
 }
 
 FailureOr<Code> nibble::host::generate(ModuleOp module,
-                                       const CompileOptions &options,
-                                       bool library) {
+                                       const CompileOptions &options) {
   FailureOr<Cpu> cpu = setTarget(module, options.cpu);
   if (failed(cpu))
     return failure();
@@ -188,19 +186,16 @@ FailureOr<Code> nibble::host::generate(ModuleOp module,
   target.getFeatures() = llvm::SubtargetFeatures(code.cpu.features);
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
   target.getOptions().AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  if (library)
-    target.setRelocationModel(llvm::Reloc::PIC_);
+  target.setRelocationModel(llvm::Reloc::PIC_);
   auto machine = target.createTargetMachine();
   if (!machine)
     return report(module, machine.takeError());
   code.machine = std::move(*machine);
   code.module->setTargetTriple(code.machine->getTargetTriple());
   code.module->setDataLayout(code.machine->createDataLayout());
-  if (library)
-    code.module->setPICLevel(llvm::PICLevel::BigPIC);
+  code.module->setPICLevel(llvm::PICLevel::BigPIC);
   prepare(*code.module, code.interface, code.cpu.target.vectorFloats == 16);
-  if (library)
-    completeLibrary(*code.module, code.interface);
+  completeLibrary(*code.module, code.interface);
   optimize(*code.module, *code.machine);
   if (options.dumpLLVM)
     code.module->print(llvm::dbgs(), nullptr);

@@ -1,5 +1,4 @@
-// From a module of tensors to optimized LLVM IR for one CPU: what the JIT and
-// the library in a bundle have in common.
+// Translates a module of tensors to optimized LLVM IR for one CPU.
 #pragma once
 
 #include "lib/Target/Host/Compile.h"
@@ -20,26 +19,26 @@ struct Code {
   Cpu cpu;
   Interface interface;
   std::unique_ptr<llvm::LLVMContext> context; // outlives the module
-  std::shared_ptr<std::string>
-      refused; // what LLVM's backend says against the module; see FirstError.h
+  // What LLVM's backend reports about the module; see FirstError.h.
+  std::shared_ptr<std::string> refused;
   std::unique_ptr<llvm::Module> module;
   llvm::orc::JITTargetMachineBuilder target{
       llvm::Triple(llvm::sys::getProcessTriple())};
   std::unique_ptr<llvm::TargetMachine> machine;
 };
 
-// Lowers `module` (changed on the way). A library's code is
-// position-independent and holds the table `nibble_program`. On failure the
+// Lowers `module`, which is changed on the way. The code is
+// position-independent and holds the table `nibble_program`. On failure
 // diagnostics say what was wrong.
 mlir::FailureOr<Code> generate(mlir::ModuleOp module,
-                               const CompileOptions &options, bool library);
+                               const CompileOptions &options);
 
 // The symbol of the C function through which the runtime enters the function
 // `name`.
 std::string entrySymbol(llvm::StringRef name);
 
 mlir::LogicalResult report(mlir::ModuleOp module, llvm::Error error);
-// Success where `refused` is empty, once the backend has run.
+// Call after the backend has run. Succeeds when `refused` is empty.
 mlir::LogicalResult reportRefusal(mlir::ModuleOp module,
                                   const std::string &refused);
 

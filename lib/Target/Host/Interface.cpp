@@ -1,13 +1,14 @@
-// Reads the table of a program's functions off their MLIR types and attributes.
+// Reads the table of a program's functions from their MLIR types and
+// attributes.
 #include "lib/Target/Host/Interface.h"
 
 #include "dialects/NN/NN.h"
 #include "lib/Target/Dtype.h"
+#include "lib/Target/PackedText.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace nibble::host;
@@ -24,7 +25,7 @@ static LogicalResult describe(Operation *function, const std::string &what,
   auto dtype = memref ? nibble::dtypeOf(memref.getElementType()) : std::nullopt;
   if (!memref || !dtype || memref.getRank() > NIBBLE_MAX_RANK ||
       !memref.getLayout().isIdentity()) {
-    // As its writer knows it, not as the buffer that it became.
+    // The table has the type of the source, not of the buffer that it became.
     if (memref)
       type = RankedTensorType::get(memref.getShape(), memref.getElementType());
     return function->emitError()
@@ -40,8 +41,8 @@ static LogicalResult describe(Operation *function, const std::string &what,
   return success();
 }
 
-// Files and callers find a value by its name; a weight and its packed forms
-// share one.
+// Names must be unique, because files and callers find a value by its name. A
+// weight and its packed forms share one name.
 static LogicalResult checkNames(Operation *function, const char *what,
                                 ArrayRef<nibble_value_info> values) {
   llvm::StringSet<> names;
@@ -81,9 +82,10 @@ FailureOr<Interface> Interface::read(ModuleOp module) {
       info.name = interface.keep(name);
       if (auto packed =
               function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
-        std::string text;
-        llvm::raw_string_ostream(text) << packed.getValue();
-        info.packed = interface.keep(text);
+        FailureOr<std::string> text = packedText(function, packed);
+        if (failed(text))
+          return failure();
+        info.packed = interface.keep(std::move(*text));
         info.dtype = NIBBLE_DTYPE_U8;
       }
       entry.arguments.push_back(info);

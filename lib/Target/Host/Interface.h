@@ -1,5 +1,5 @@
-// The table of a program's functions, read off the module between the two
-// halves of lower-to-host.
+// The table of a program's functions. It is read from the module between the
+// two halves of lower-to-host.
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -14,8 +14,8 @@ namespace nibble::host {
 
 class Interface {
 public:
-  // Describes every public function of `module`, whose tensors are buffers by
-  // now, and marks it to get a C entry.
+  // Describes every public function of `module`, whose tensors have become
+  // buffers, and marks it to get a C entry.
   static mlir::FailureOr<Interface> read(mlir::ModuleOp module);
 
   struct Entry {

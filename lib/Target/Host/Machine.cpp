@@ -15,8 +15,8 @@
 
 using namespace llvm;
 
-// Instructions whose results are not those of numerics.md, or that would mix
-// two families of rounding.
+// Instructions whose results break the rules of docs/numerics.md, or that would
+// mix two ways of rounding.
 static constexpr StringLiteral kForbidden[] = {"avx512bf16", "avxneconvert",
                                                "amx-bf16",   "amx-tile",
                                                "amx-int8",   "avx512fp16"};

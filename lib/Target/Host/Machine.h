@@ -14,14 +14,13 @@ struct Cpu {
   std::string features; // LLVM's feature string
 };
 
-// `name` is "host" for the machine this runs on, or a name that LLVM knows
-// ("haswell" for plain AVX2). Features that change bits (bf16 conversion
-// instructions treat subnormals as zero) are always off.
+// `name` is "host" for the machine that this runs on, or a name that LLVM knows
+// ("haswell" for plain AVX2). Features that change results are always off: bf16
+// conversion instructions treat subnormals as zero.
 Cpu describeCpu(llvm::StringRef name = "host");
 
-// The CPU that `module` says it is for (kernel.target); when it says none, the
-// one called `name`, which is put on it. Reports an error when the module is
-// for a GPU.
+// The CPU of the module's target (kernel.target). A module without one gets the
+// CPU called `name` as its target. Reports an error when the target is a GPU.
 mlir::FailureOr<Cpu> setTarget(mlir::ModuleOp module, llvm::StringRef name);
 
 } // namespace nibble::host

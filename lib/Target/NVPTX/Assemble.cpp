@@ -73,8 +73,8 @@ static void readLog(StringRef log, Assembly &out) {
   }
 }
 
-// Why ptxas ended with `code`; below 0 it did not run or was killed, which
-// `message` tells.
+// Why ptxas ended with `code`. A negative code means that it did not run or was
+// killed, and `message` says which.
 static Status refusal(const std::string &ptxas, int code,
                       const std::string &message, StringRef log) {
   if (code < 0)
@@ -85,7 +85,7 @@ static Status refusal(const std::string &ptxas, int code,
   for (StringRef line : llvm::split(log, '\n'))
     if (first.empty() && (line.contains("error") || line.contains("fatal")))
       first = line.trim().str();
-  // This ptxas is older than the .version or the -arch.
+  // ptxas is older than the .version or the target of the PTX.
   if (StringRef(first).contains("Unsupported .version") ||
       StringRef(first).contains("is not defined for option 'gpu-name'"))
     return Status::environment(
@@ -123,14 +123,15 @@ Status assemble(const std::string &ptxas, StringRef ptx, StringRef target,
       stream << ptx;
       stream.flush();
       failed = stream.error();
-      stream.clear_error(); // told; its destructor would end the process
+      stream.clear_error(); // reported; else the destructor ends the process
     }
   }
   if (failed)
     return temporary(failed);
   std::string architecture = ("-arch=" + target).str();
   std::string message;
-  // Contraction is the compiler's choice, which has made it.
+  // The compiler has contracted what may be contracted; ptxas must not add to
+  // it.
   StringRef arguments[] = {ptxas, "-v", "--fmad=false", architecture,
                            input, "-o", output};
   std::optional<StringRef> redirects[] = {"", log, log};

@@ -1,15 +1,15 @@
-// Functions of allocations, integer arithmetic, calls and launches, as the
-// commands of runtime/bundle.
+// Translates functions of allocations, integer arithmetic, calls and launches
+// to the commands of runtime/bundle.
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
 #include "lib/Target/Dtype.h"
 #include "lib/Target/NVPTX/Compile.h"
+#include "lib/Target/PackedText.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 
@@ -58,13 +58,16 @@ FailureOr<ProgramValue> describeArgument(func::FuncOp function, unsigned i) {
   named(nn::kParameterAttr, NIBBLE_ROLE_PARAMETER);
   named(nn::kStateAttr, NIBBLE_ROLE_STATE);
   if (auto packed = function.getArgAttrOfType<TypeAttr>(i, nn::kPackedAttr)) {
-    llvm::raw_string_ostream(value->packed) << packed.getValue();
+    FailureOr<std::string> text = packedText(function, packed);
+    if (failed(text))
+      return failure();
+    value->packed = std::move(*text);
     value->dtype = NIBBLE_DTYPE_U8;
   }
   return value;
 }
 
-// One function on its way to commands.
+// Translates one function to commands.
 class FunctionWriter {
 public:
   FunctionWriter(DeviceProgram &program, func::FuncOp function,
@@ -146,7 +149,7 @@ private:
     LogicalResult written = writeOne(op);
     if (failed(written) || isa<func::ReturnOp>(op))
       return written;
-    // What nobody uses after this is released.
+    // Buffers whose last use is this op are released after it.
     llvm::SmallSetVector<Value, 8> touched;
     for (Value operand : op->getOperands())
       touched.insert(rootOf(operand));
@@ -160,7 +163,7 @@ private:
     return success();
   }
 
-  // The buffer that a tensor map or a cast looks at.
+  // The buffer behind a tensor map or a cast.
   static Value rootOf(Value value) {
     while (Operation *op = value.getDefiningOp()) {
       if (!isa<hopper::TensorMapOp, memref::CastOp>(op))
@@ -170,7 +173,7 @@ private:
     return value;
   }
 
-  // Whether no op behind `op` uses the buffer, directly or through a tensor map
+  // Whether no op after `op` uses the buffer, directly or through a tensor map
   // or a cast.
   static bool isLastUse(Value value, Operation *op) {
     for (Operation *user : value.getUsers()) {
@@ -187,7 +190,7 @@ private:
     if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
       auto integer = dyn_cast<IntegerAttr>(constant.getValue());
       if (!integer)
-        return success(); // of no command's concern
+        return success(); // becomes no command
       Command &command = add(Opcode::kConstant);
       command.value = integer.getInt();
       command.result = registerOf(op->getResult(0));
@@ -362,7 +365,7 @@ private:
   DenseSet<Value> owned_; // allocated here and not released yet
 };
 
-// "tile 128x64x128, 8 stages": what the kernel's writer says of it.
+// The kernel's own description, such as "tile 128x64x128, 8 stages".
 std::string describe(gpu::GPUFuncOp kernel) {
   std::string text;
   if (auto report = kernel->getAttrOfType<DictionaryAttr>(hopper::kReportAttr))
@@ -378,13 +381,13 @@ std::string describe(gpu::GPUFuncOp kernel) {
   return text;
 }
 
-// Callees before callers.
+// Sorts functions so that callees come before callers.
 LogicalResult order(ModuleOp module, SmallVector<func::FuncOp> &ordered) {
   llvm::StringMap<func::FuncOp> byName;
   for (auto function : module.getOps<func::FuncOp>())
     if (!function.isExternal())
       byName[function.getName()] = function;
-  llvm::StringMap<int> state; // 1: on the way, 2: done
+  llvm::StringMap<int> state; // 1: being visited, 2: done
   std::function<LogicalResult(func::FuncOp)> visit =
       [&](func::FuncOp function) -> LogicalResult {
     int &mark = state[function.getName()];

@@ -93,7 +93,7 @@ FailureOr<std::string> translateKernels(ModuleOp module) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   registerNVVMDialectTranslation(*module.getContext());
-  // The device code alone, as a module of its own.
+  // A module that holds only the device code.
   OwningOpRef<ModuleOp> alone = ModuleOp::create(source.getLoc());
   IRMapping mapping;
   source.getBodyRegion().cloneInto(&alone->getBodyRegion(), mapping);
@@ -140,7 +140,8 @@ LogicalResult compileKernels(ModuleOp module, DeviceProgram &program) {
       kernel::targetOf<hopper::TargetAttr>(module);
   if (failed(target))
     return failure();
-  // The functions have been read; their launches would look for gpu.func.
+  // The functions have been translated. They go, because their launches would
+  // refer to gpu.func that no longer exist.
   for (auto function :
        llvm::make_early_inc_range(module.getOps<FunctionOpInterface>()))
     function.erase();

@@ -1,5 +1,5 @@
-// From a module of tensors to a program for an H200: PTX, and the commands that
-// launch it (runtime/bundle).
+// Compiles a module of tensors to a program for an H200: PTX, and the commands
+// that launch it (runtime/bundle).
 #pragma once
 
 #include "lib/KnownTargets/gpu.h"
@@ -9,28 +9,27 @@
 
 namespace nibble::nvptx {
 
-// The GPU that `module` says it is for (kernel.target); when it says none, an
-// H200, which is put on it. Reports an error when the module is for a CPU.
+// The GPU of the module's target (kernel.target). A module without one gets an
+// H200 as its target. Reports an error when the target is a CPU.
 mlir::FailureOr<GpuTarget> setTarget(mlir::ModuleOp module);
 
-// Lowers `module` (changed on the way). Every public function becomes a
-// function of the program; its arguments are named by nn.input, nn.parameter or
-// nn.state, its results by nn.output. The two halves below, one after the
-// other.
+// Lowers `module`, which is changed on the way, by the two functions below.
+// Every public function becomes a function of the program. Its arguments are
+// named by nn.input, nn.parameter or nn.state, its results by nn.output.
 mlir::FailureOr<DeviceProgram> compile(mlir::ModuleOp module);
 
 // Writes the kernels as gpu.func and the functions as commands; the program has
-// no code yet. On failure the diagnostics say what an H200 has no kernel or
-// command for: the module is at fault, unless the passes left it invalid, which
-// mlir::verify tells.
+// no code yet. On failure diagnostics name the op that has no kernel or command
+// on an H200. The input is at fault then, unless mlir::verify shows that the
+// passes left the module invalid.
 mlir::FailureOr<DeviceProgram> compileCommands(mlir::ModuleOp module);
-// The PTX of those kernels, into the program. Nothing of it depends on the
-// input: a failure is ours.
+// Translates those kernels to PTX and adds it to the program. A failure is a
+// fault of the compiler, whatever the input.
 mlir::LogicalResult compileKernels(mlir::ModuleOp module,
                                    DeviceProgram &program);
 
-// The commands of the functions of a module whose kernels were written, and the
-// PTX of its kernels once they are llvm.func.
+// The commands of the functions of a module whose kernels have been emitted,
+// and the PTX of its kernels once they are llvm.func.
 mlir::FailureOr<DeviceProgram> translateCommands(mlir::ModuleOp module);
 mlir::FailureOr<std::string> translateKernels(mlir::ModuleOp module);
 

@@ -1,4 +1,4 @@
-// Gradient rules of arith, on scalars and tensors: one line an operand.
+// Gradient rules of arith on scalars and tensors, one line per operand.
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Rules/Expression.h"
 
@@ -9,13 +9,13 @@ namespace {
 
 using Predicate = arith::CmpFPredicate;
 
-// What a binary rule sees: operands, result and the result's gradient, all in
-// float32 (or float64).
+// The inputs of a binary rule: operands, result and the result's gradient, all
+// in float32 (or float64).
 struct Binary {
   Expression a, b, y, dy;
 };
 
-// da and db, each built only where it is needed.
+// da and db, each built only when it is needed.
 struct Sides {
   Expression (*left)(const Binary &);
   Expression (*right)(const Binary &);
@@ -29,7 +29,7 @@ constexpr Sides kMultiply = {[](const Binary &v) { return v.dy * v.b; },
                              [](const Binary &v) { return v.dy * v.a; }};
 constexpr Sides kDivide = {[](const Binary &v) { return v.dy / v.b; },
                            [](const Binary &v) { return -(v.dy * v.y) / v.b; }};
-// The gradient of a remainder a - trunc(a / b) b; trunc itself has none.
+// The gradient of a remainder a - trunc(a / b) b, where trunc has none.
 constexpr Sides kRemainder = {[](const Binary &v) { return v.dy; },
                               [](const Binary &v) {
                                 return -(v.dy *
@@ -58,12 +58,13 @@ struct BinaryModel
   }
 };
 
-// The larger or smaller of two, by `wins`, which holds for the winner before
-// the other and on a tie.
+// Gradients of a maximum or minimum. `wins` holds for the winner compared with
+// the other operand, and on a tie.
 //
-// Ties: where one operand alone needs a gradient it has all of it, so that
-// clamping at the bound itself keeps the gradient. Where both do they share it
-// (`shares`), or the left one has it, as in the fmax of C.
+// On a tie the rule depends on who needs a gradient. A single operand that
+// needs one has all of it, so that a clamp at its bound keeps the gradient. If
+// both need one they share it (`shares`), or the left operand has it, as in C's
+// fmax.
 template <typename Op, Predicate wins, bool shares>
 struct ExtremumModel
     : GradientOpInterface::ExternalModel<ExtremumModel<Op, wins, shares>, Op> {
@@ -107,7 +108,7 @@ struct NegateModel
   }
 };
 
-// extf and truncf: the gradient changes its type as the value did, back.
+// extf and truncf: the gradient is converted back to the operand's type.
 template <typename Op>
 struct ConvertModel : GradientOpInterface::ExternalModel<ConvertModel<Op>, Op> {
   LogicalResult buildGradients(Operation *op, OpBuilder &,
@@ -117,11 +118,12 @@ struct ConvertModel : GradientOpInterface::ExternalModel<ConvertModel<Op>, Op> {
   }
 };
 
-// True for select(x > y, x, y) and its like, a maximum or minimum that an
-// exporter wrote in two ops, whose gradient on a tie goes half to each side:
-// where both need one, and where x needs none, which is how torch-mlir writes
-// torch.maximum(constant, y). A relu or a clamp, select(y < low, low, y), is a
-// choice: at the bound it has the gradient of what was chosen.
+// Whether a select is a maximum or minimum that an exporter wrote as two ops,
+// such as select(x > y, x, y). On a tie each side then has half of the
+// gradient. This holds when both sides need one. It also holds when x needs
+// none, because torch-mlir writes torch.maximum(constant, y) like that. A relu
+// or clamp, select(y < low, low, y), is a choice instead: at the bound the
+// chosen side has the gradient.
 bool sharesTies(arith::SelectOp select, bool needsTrue, bool needsFalse) {
   auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
   if (!compare || !needsFalse)
@@ -142,8 +144,8 @@ bool sharesTies(arith::SelectOp select, bool needsTrue, bool needsFalse) {
   return ordered && a == x && b == y;
 }
 
-// Each side has the gradient where it was taken. The sides of a maximum or
-// minimum that both need one share it on a tie.
+// Each side has the gradient where it was chosen. If both sides of a maximum or
+// minimum need a gradient, they share it on a tie.
 struct SelectModel
     : GradientOpInterface::ExternalModel<SelectModel, arith::SelectOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,

@@ -23,8 +23,8 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
     SmallVector<Value> accumulators;
     for (Value operand : call.getOperands()) {
       Value accumulator = gradients.accumulatorOf(operand);
-      // A parameter passed twice is accumulated once in place; its second
-      // gradient is added.
+      // A parameter that is passed twice is accumulated in place once; its
+      // second gradient is added.
       bool again = llvm::is_contained(accumulators, accumulator);
       if (accumulator && !again) {
         modes.push_back(GradientMode::Accumulate);
@@ -52,8 +52,8 @@ struct CallModel : GradientOpInterface::ExternalModel<CallModel, func::CallOp> {
 
     SmallVector<Value> operands(call.getOperands());
     if (backward->forward) {
-      // The forward call also returns what the backward needs; the old call,
-      // now without uses, goes with the dead code.
+      // The forward call also returns what the backward needs. The old call,
+      // which has no uses now, is removed with the dead code.
       OpBuilder before(call);
       auto kept = func::CallOp::create(before, op->getLoc(), backward->forward,
                                        call.getOperands());

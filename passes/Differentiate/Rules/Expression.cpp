@@ -31,7 +31,7 @@ Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type) {
   Type result = withElement(value.getType(), to);
   if (from == to)
     return value;
-  // What was widened for a moment goes back as it was.
+  // A value that was widened temporarily is returned in its original form.
   if (auto extended = value.getDefiningOp<arith::ExtFOp>();
       extended && extended.getIn().getType() == result)
     return extended.getIn();
@@ -39,7 +39,7 @@ Value convertFloat(OpBuilder &builder, Location loc, Value value, Type type) {
     return arith::ExtFOp::create(builder, loc, result, value);
   if (from.getWidth() > to.getWidth())
     return arith::TruncFOp::create(builder, loc, result, value);
-  // bf16 and f16 meet in float32.
+  // bf16 and f16 are converted through float32.
   return convertFloat(builder, loc, wide(builder, loc, value), type);
 }
 
@@ -66,8 +66,8 @@ Value constantLike(OpBuilder &builder, Location loc, Value like, Type element,
         builder, loc,
         DenseElementsAttr::get(type, builder.getFloatAttr(element, number)));
   }
-  // Filled rather than constant: a large splat would become data of the
-  // program.
+  // Filled instead of a constant, because a large splat would become data of
+  // the program.
   return linalg::FillOp::create(builder, loc, scalar,
                                 emptyLike(builder, loc, like, element))
       .getResult(0);

@@ -1,5 +1,5 @@
-// Small float arithmetic on scalars and tensors alike, so that a rule reads as
-// its formula.
+// Float arithmetic on scalars and tensors, so that a rule reads like its
+// formula.
 #pragma once
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -9,7 +9,7 @@
 
 namespace nibble {
 
-// float32 for bf16, f16 and f32; float64 stays.
+// float32 for bf16, f16 and f32; float64 for float64.
 mlir::Type computeType(mlir::Type element);
 // `type` with another element type; a scalar becomes that type.
 mlir::Type withElement(mlir::Type type, mlir::Type element);
@@ -19,18 +19,19 @@ mlir::Value wide(mlir::OpBuilder &builder, mlir::Location loc,
 // `value` in the element type of `type`.
 mlir::Value convertFloat(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value value, mlir::Type type);
-// Extents of a tensor, constant or tensor.dim.
+// Extents of a tensor, as constants or tensor.dim.
 llvm::SmallVector<mlir::OpFoldResult>
 extentsOf(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor);
 // An uninitialized tensor of the shape of `like`.
 mlir::Value emptyLike(mlir::OpBuilder &builder, mlir::Location loc,
                       mlir::Value like, mlir::Type element);
-// A tensor or scalar of the shape of `like`, every element `number`.
+// A tensor or scalar of the shape of `like` with every element equal to
+// `number`.
 mlir::Value constantLike(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value like, mlir::Type element, double number);
 
-// A float value with operators. All operands of one expression have one type; a
-// double takes the type of its neighbour.
+// A float value with operators. All operands of an expression have one type; a
+// double gets the type of the other operand.
 class Expression {
 public:
   Expression(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value)
@@ -58,13 +59,13 @@ public:
   friend Expression operator-(double a, Expression b) { return b.like(a) - b; }
   friend Expression operator/(double a, Expression b) { return b.like(a) / b; }
 
-  // i1 of the same shape.
+  // An i1 value of the same shape.
   mlir::Value compare(mlir::arith::CmpFPredicate predicate,
                       Expression b) const {
     return mlir::arith::CmpFOp::create(*builder_, loc_, predicate, value_,
                                        b.value_);
   }
-  // This where `condition` holds, zero elsewhere.
+  // This value where `condition` holds, zero elsewhere.
   Expression where(mlir::Value condition) const {
     return {*builder_, loc_,
             mlir::arith::SelectOp::create(*builder_, loc_, condition, value_,
@@ -76,7 +77,7 @@ public:
                                           like(0.0).value_, value_)};
   }
 
-  // `other` where `condition` holds, this elsewhere.
+  // `other` where `condition` holds, this value elsewhere.
   Expression butWhere(mlir::Value condition, Expression other) const {
     return {*builder_, loc_,
             mlir::arith::SelectOp::create(*builder_, loc_, condition,

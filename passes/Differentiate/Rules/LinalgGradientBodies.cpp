@@ -1,5 +1,5 @@
-// The loops of a structured op's gradient: the op's body, followed by that
-// body's reverse sweep, in generics and in loop nests.
+// Builds the loops of a structured op's gradient, as generics and loop nests:
+// the op's body, followed by the reverse sweep of that body.
 #include "passes/Differentiate/Rules/Expression.h"
 #include "passes/Differentiate/Rules/LinalgGradients.h"
 
@@ -35,8 +35,8 @@ static void eraseDeadOps(Block &block) {
       op->erase();
 }
 
-// Inputs that the body does not read go, as long as the loops can still be
-// sized.
+// Removes inputs that the body does not read, as long as the remaining ones
+// determine the loops' extents.
 static void eraseUnusedInputs(linalg::GenericOp generic) {
   Block &body = *generic.getBody();
   SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
@@ -55,8 +55,8 @@ static void eraseUnusedInputs(linalg::GenericOp generic) {
   }
 }
 
-// A dimension that `map` names by itself and nowhere else takes each element
-// once.
+// Marks dimensions that `map` uses once and alone as parallel, because they
+// visit each element once.
 static void markParallel(AffineMap map,
                          SmallVectorImpl<IteratorType> &iterators) {
   llvm::SmallDenseSet<unsigned> compound;
@@ -83,7 +83,7 @@ SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested,
     auto index = dyn_cast<linalg::IndexOp>(inner);
     if (index && !loops.empty())
       mapping.map(index.getResult(), loops[index.getDim()]);
-    else if (!isa<cf::AssertOp>(inner)) // the forward has made sure of it
+    else if (!isa<cf::AssertOp>(inner)) // the forward has checked it
       clones.push_back(nested.clone(inner, mapping));
   }
   return clones;
@@ -91,8 +91,8 @@ SmallVector<Operation *> StructuredGradient::cloneBody(OpBuilder &nested,
 
 void StructuredGradient::collectExtents() {
   extents_.resize(op_.getNumLoops());
-  // Every loop is the result of some map by itself: linalg's verifier makes
-  // sure of it.
+  // Linalg's verifier guarantees that every loop is a result of some map by
+  // itself.
   for (OpOperand &operand : op_->getOpOperands())
     for (auto [position, expr] :
          llvm::enumerate(op_.getMatchingIndexingMap(&operand).getResults()))
@@ -164,7 +164,7 @@ Value StructuredGradient::reduceTerms(
   return generic.getResult(0);
 }
 
-// ties[out(i)] = number of terms that are equal to the winner.
+// ties[out(i)] = the number of terms equal to the winner.
 Value StructuredGradient::countTies(const Result &result) {
   Value winner = op_->getResult(result.number);
   Type element = computeType(getElementTypeOrSelf(winner.getType()));
@@ -177,8 +177,7 @@ Value StructuredGradient::countTies(const Result &result) {
       });
 }
 
-// first[out(i)] = the lowest iteration number of a term that is equal to the
-// winner.
+// first[out(i)] = the lowest iteration number of a term equal to the winner.
 Value StructuredGradient::findFirst(const Result &result) {
   Location loc = op_.getLoc();
   Type type = builder_.getI64Type();

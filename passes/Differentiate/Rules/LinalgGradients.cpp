@@ -1,5 +1,5 @@
-// Differentiates a structured op: what it reads, which gradients are wanted,
-// and in which order they are built.
+// Differentiates a structured op: finds its reads and the requested gradients,
+// and builds these in order.
 #include "passes/Differentiate/Rules/LinalgGradients.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -15,7 +15,8 @@ using mlir::utils::IteratorType;
 bool StructuredGradient::namesEveryDimension(AffineMap map) {
   return map.getNumResults() == op_.getNumLoops() && map.isPermutation();
 }
-// Whatever an infinity is compared with wins, so a place is that of a term.
+// Whether `init` is an infinity, against which every term wins. A place is then
+// always that of a term.
 static bool isInfinite(Value init) {
   if (auto fill = init.getDefiningOp<linalg::FillOp>())
     init = fill.getInputs()[0];
@@ -60,7 +61,7 @@ void StructuredGradient::collectTargets() {
       continue;
     bool isInit = number < op_->getNumOperands() &&
                   op_.isDpsInit(&op_->getOpOperand(number));
-    // Inits of reductions were served as a whole.
+    // Inits of reductions have been handled as a whole.
     if (isInit && (op_.getNumReductionLoops() != 0 || !read.inBody ||
                    read.inBody.use_empty()))
       continue;
@@ -91,8 +92,8 @@ LogicalResult StructuredGradient::build() {
     Place *own = llvm::find_if(result.places, [&](const Place &place) {
       return namesIteration(place);
     });
-    // From any other initial value the places may be the initial ones, of no
-    // term.
+    // With any other initial value the places may be the initial ones, which
+    // belong to no term.
     result.isNumbered = own == result.places.end() ||
                         !isInfinite(op_.getDpsInits()[result.number]);
     if (!result.isNumbered)
@@ -101,7 +102,7 @@ LogicalResult StructuredGradient::build() {
                                         : result.places.front().chosen};
   }
   collectTargets();
-  // Operands read once in every iteration share one generic; the others are
+  // Operands that every iteration reads once share one generic. The others are
   // sums, each with its own reductions.
   SmallVector<Target> maps, sums;
   for (Target &target : targets_)

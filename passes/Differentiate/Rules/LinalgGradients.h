@@ -1,5 +1,4 @@
-// How a structured linalg op is differentiated: by its body and its indexing
-// maps.
+// Differentiates a structured linalg op by its body and its indexing maps.
 #pragma once
 
 #include "passes/Differentiate/Gradients.h"
@@ -8,19 +7,19 @@
 
 namespace nibble {
 
-// y[out(i)] = body(x1[in1(i)], x2[in2(i)], ...), summed or maximized over the
-// reduction dimensions. The gradient of x1 is a linalg.generic over the same
-// iterations whose output map is in1: dimensions that in1 does not name by
-// themselves become reductions, and its body is the op's body followed by that
-// body's own reverse sweep. An input map may be any affine map (the window of a
-// convolution); the output map of a result names distinct dimensions, or
-// constants where an extent of 1 is broadcast.
+// The op computes y[out(i)] = body(x1[in1(i)], x2[in2(i)], ...), summed or
+// maximized over the reduction dimensions. The gradient of x1 is a
+// linalg.generic over the same iterations with the output map in1. Dimensions
+// that are not results of in1 by themselves become reductions. Its body is the
+// op's body, followed by the reverse sweep of that body. An input map may be
+// any affine map, such as the window of a convolution. The output map of a
+// result consists of distinct dimensions, and of constants where an extent of 1
+// is broadcast.
 //
-// The body may read float scalars from outside, which are inputs of one
-// element, and tensors from outside by tensor.extract at indices that it
-// computes (a gather). The gradient of such a tensor is a loop nest over the
-// same iterations that adds each element's gradient at its place, one after the
-// other.
+// The body may read float scalars from outside, which count as inputs with one
+// element. It may also read tensors from outside by tensor.extract at computed
+// indices (a gather). The gradient of such a tensor is a sequential loop nest
+// over the same iterations, which adds each element's gradient at its position.
 class StructuredGradient {
 public:
   StructuredGradient(mlir::linalg::LinalgOp op, mlir::OpBuilder &builder,
@@ -30,42 +29,45 @@ public:
   llvm::LogicalResult build();
 
 private:
-  // How a result comes of the body.
+  // How a result follows from the body.
   enum class Kind {
-    Map,    // the yielded value, once for each element
-    Sum,    // out + f
-    Shared, // the larger, or the smaller, of out and f; terms that are equal to
-            // the winner share the gradient
-    Selected, // the same, or any choice between out and f; one term has the
-              // gradient, the one at a known place
+    Map, // the yielded value, once for each element
+    Sum, // out + f
+    // The larger or the smaller of out and f. Terms equal to the winner share
+    // the gradient.
+    Shared,
+    // The same, or any choice between out and f. One term, at a known place,
+    // has the gradient.
+    Selected,
   };
-  // An integer result of the op that says which term was taken, and in the body
-  // the present term's own.
+  // An integer result of the op that says which term was chosen, and the
+  // current term's number in the body.
   struct Place {
     mlir::Value chosen, inBody;
   };
   struct Result {
     unsigned number;
     Kind kind;
-    // In the op's body: what is yielded (Map, Sum), or f.
+    // In the op's body: the yielded value (Map, Sum), or f.
     mlir::Value term;
-    // Where the op itself returns them; only a Selected has these.
+    // The places of a Selected that the op itself returns.
     llvm::SmallVector<Place, 1> places;
-    // What arrived.
+    // The gradient that arrived.
     mlir::Value gradient;
-    // Values of the result's shape. Shared: the result, and how many terms are
-    // equal to it. Selected: the place of the term that was taken, or where
-    // `isNumbered` its iteration number among the reduction loops.
+    // Values of the result's shape. Shared has two: the result, and the number
+    // of terms equal to it. Selected has the place of the chosen term, or, if
+    // `isNumbered`, its iteration number among the reduction loops.
     llvm::SmallVector<mlir::Value, 2> further;
     bool isNumbered = false;
   };
-  // What the body reads: the op's operand, or a float scalar from outside.
+  // A value that the body reads: an operand of the op, or a float scalar from
+  // outside.
   struct Read {
     mlir::Value value;
     mlir::AffineMap map;
-    mlir::Value inBody; // null where the body has no argument for it
+    mlir::Value inBody; // null if the body has no argument for it
   };
-  // An operand value read through one map, by one or more of the reads.
+  // An operand that one or more of the reads access through the same map.
   struct Target {
     mlir::Value value;
     mlir::AffineMap map;
@@ -74,31 +76,32 @@ private:
 
   llvm::LogicalResult classify();
   llvm::LogicalResult classifyResult(unsigned number, mlir::Value gradient);
-  // The places that the op returns of the terms that `out` took.
+  // The results of the op that give the places of the terms that `out` chose.
   llvm::SmallVector<Place, 1> findPlaces(mlir::Value out);
-  // True when the place alone says which iteration it was: the index of the
-  // only reduction loop.
+  // Whether the place alone identifies the iteration, because it is the index
+  // of the only reduction loop.
   bool namesIteration(const Place &place);
   llvm::LogicalResult collectReads();
   void collectTargets();
-  // True when a value of the body depends on what an earlier iteration of a
-  // reduction left, in `out` or in any out.
+  // Whether a value of the body depends on the result of an earlier iteration
+  // of a reduction, in `out` or in any out.
   bool dependsOn(mlir::Value value, mlir::Value out);
   bool dependsOnOuts(mlir::Value value) { return dependsOn(value, {}); }
-  // True when `value` is `out` plus something that does not depend on it.
+  // Whether `value` is `out` plus something that does not depend on it.
   bool isSumWith(mlir::Value value, mlir::Value out);
-  // True when one element of an input may be read for several elements of a
-  // result, at places that the maps or the body compute: the window of a
+  // Whether one element of an input may contribute to several elements of a
+  // result, at places that the maps or the body compute, as in the window of a
   // pooling.
   bool readsWindows();
-  // The extents of the loops, as index values.
+  // Computes the extents of the loops as index values.
   void collectExtents();
-  // The number of an iteration among the reduction loops, the last one fastest.
-  // `loops` as in cloneBody.
+  // The number of an iteration among the reduction loops; the last loop is
+  // fastest. `loops` is as in cloneBody.
   mlir::Value iterationNumber(mlir::OpBuilder &nested, mlir::Location where,
                               mlir::ValueRange loops);
-  // init[out(i)] = combine(term, winner, init[out(i)]) over all iterations;
-  // `isMine` tells it whether the result's places are those of the term.
+  // Computes init[out(i)] = combine(term, winner, init[out(i)]) over all
+  // iterations. `isMine` tells `combine` whether the result's places are those
+  // of the term.
   mlir::Value reduceTerms(
       const Result &result, mlir::Value init,
       llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
@@ -107,23 +110,24 @@ private:
   mlir::Value countTies(const Result &result);
   mlir::Value findFirst(const Result &result);
   bool namesEveryDimension(mlir::AffineMap map);
-  // Clones the body to where `nested` stands; `arguments` stand for the reads.
-  // `loops` stand for linalg.index; empty inside a linalg op, where it stays.
+  // Clones the body at the insertion point of `nested`, with `arguments` in
+  // place of the reads. `loops` replace linalg.index; they are empty inside a
+  // linalg op, where linalg.index stays.
   llvm::SmallVector<mlir::Operation *> cloneBody(mlir::OpBuilder &nested,
                                                  mlir::ValueRange arguments,
                                                  mlir::ValueRange loops,
                                                  mlir::IRMapping &mapping);
-  // Every value that a gradient is computed from, and how it is indexed: the
-  // reads, then what arrived at each result.
+  // Collects every value that a gradient is computed from, with its indexing
+  // map: the reads, then the gradients that arrived at the results.
   void collectInputs(llvm::SmallVectorImpl<mlir::Value> &inputs,
                      llvm::SmallVectorImpl<mlir::AffineMap> &maps);
-  // The body and its reverse sweep; `arguments` stand for the inputs. What is
-  // wanted of `inner` has arrived afterwards.
+  // Builds the body and its reverse sweep, with `arguments` in place of the
+  // inputs. Afterwards `inner` has the requested gradients.
   llvm::LogicalResult sweepBody(mlir::OpBuilder &nested, mlir::Location where,
                                 mlir::ValueRange arguments,
                                 mlir::ValueRange loops, Gradients &inner);
-  // One generic that computes the gradients of `targets`; where `sum`, each is
-  // added to its out.
+  // Builds one generic that computes the gradients of `targets`. With `sum`
+  // each gradient is added to its out.
   llvm::FailureOr<mlir::linalg::GenericOp>
   buildGeneric(llvm::ArrayRef<Target> targets, llvm::ArrayRef<mlir::Value> outs,
                bool sum);
@@ -136,9 +140,9 @@ private:
   llvm::SmallVector<Result> results_;
   llvm::SmallVector<Read> reads_;
   llvm::SmallVector<Target> targets_;
-  // Tensors from outside that need a gradient.
+  // Outside tensors that need a gradient.
   llvm::SmallVector<mlir::Value> tables_;
-  // The loops' values, where they are needed.
+  // The extents of the loops, once they are needed.
   llvm::SmallVector<mlir::Value> extents_;
 };
 

@@ -1,5 +1,5 @@
-// How each result of a structured op comes of its body: mapped, summed, or
-// chosen among terms.
+// Classifies how each result of a structured op follows from its body: mapped,
+// summed, or chosen among terms.
 #include "passes/Differentiate/Rules/LinalgGradients.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -9,7 +9,7 @@ using namespace mlir;
 using namespace nibble;
 using mlir::utils::IteratorType;
 
-// Distinct dimensions and constants: what an output map may be.
+// Whether an output map consists of distinct dimensions and constants.
 static bool isInvertible(AffineMap map) {
   llvm::SmallDenseSet<unsigned> seen;
   for (AffineExpr expr : map.getResults()) {
@@ -65,8 +65,8 @@ bool StructuredGradient::readsWindows() {
   return !op_.getBlock()->getOps<tensor::ExtractOp>().empty();
 }
 
-// The operand of `combiner` that is not `out`; null when it has none or depends
-// on `out` itself.
+// The operand of `combiner` that is not `out`; null when there is none, or it
+// depends on `out` itself.
 static Value otherOperand(Operation *combiner, Value out) {
   unsigned first = isa<arith::SelectOp>(combiner) ? 1 : 0;
   if (combiner->getNumOperands() != first + 2)
@@ -76,8 +76,8 @@ static Value otherOperand(Operation *combiner, Value out) {
   return a == out ? b : b == out ? a : Value();
 }
 
-// select(x > y, x, y) and its like, where the one is `out` and the other
-// `term`: a maximum or a minimum.
+// Whether the select is a maximum or minimum of `out` and `term`, such as
+// select(x > y, x, y).
 static bool choosesExtremum(arith::SelectOp select, Value out, Value term) {
   auto compare = select.getCondition().getDefiningOp<arith::CmpFOp>();
   auto isOneOf = [&](Value value) { return value == out || value == term; };
@@ -91,7 +91,7 @@ static bool choosesExtremum(arith::SelectOp select, Value out, Value term) {
 
 SmallVector<StructuredGradient::Place, 1>
 StructuredGradient::findPlaces(Value out) {
-  // Integer results that take the term's own number under a condition on `out`.
+  // Integer results that take the term's number under a condition on `out`.
   SmallVector<Place, 1> places;
   for (auto [number, yielded] :
        llvm::enumerate(op_.getBlock()->getTerminator()->getOperands())) {
@@ -131,7 +131,7 @@ LogicalResult StructuredGradient::classifyResult(unsigned number,
               "every element "
            << "of the result has iterations of its own";
   if (op_.getNumReductionLoops() == 0) {
-    // Without reductions an out that is read is one more input.
+    // Without reductions, an out that is read is one more input.
     results_.push_back({number, Kind::Map, yielded, {}, gradient, {}});
     return success();
   }

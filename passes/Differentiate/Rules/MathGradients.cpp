@@ -1,5 +1,4 @@
-// Gradient rules of math, on scalars and tensors: the derivative of each
-// function, one line each.
+// Gradient rules of math on scalars and tensors, one line per derivative.
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Rules/Expression.h"
 
@@ -15,7 +14,7 @@ namespace {
 
 using Predicate = arith::CmpFPredicate;
 
-// dy/dx from x and y, in float32 (or float64).
+// dy/dx as a function of x and y, in float32 (or float64).
 using Derivative = Expression (*)(Expression x, Expression y);
 
 template <typename Op, Derivative derivative>
@@ -40,9 +39,9 @@ void attach(MLIRContext *context) {
   Op::template attachInterface<UnaryModel<Op, derivative>>(*context);
 }
 
-// y = a^b: da = dy b a^(b-1), db = dy y log(a). Where a factor is zero for
-// every a the product is zero, also where the other factor is infinite: da = 0
-// at b = 0, db = 0 at a = 0 and b >= 0.
+// y = a^b: da = dy b a^(b-1), db = dy y log(a). A factor that is identically
+// zero makes the product zero, even if the other factor is infinite. So da = 0
+// at b = 0, and db = 0 at a = 0 with b >= 0.
 struct PowModel : GradientOpInterface::ExternalModel<PowModel, math::PowFOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
                                Gradients &gradients) const {
@@ -71,8 +70,8 @@ struct PowModel : GradientOpInterface::ExternalModel<PowModel, math::PowFOp> {
   }
 };
 
-// y = a^n with an integer n: da = dy n a^(n-1), 0 at n = 0. The least integer
-// has no n - 1: a^(n-1) is a^n / a there.
+// y = a^n with an integer n: da = dy n a^(n-1), and 0 at n = 0. For the
+// smallest integer n - 1 does not exist, so a^(n-1) is computed as a^n / a.
 struct IntegerPowModel
     : GradientOpInterface::ExternalModel<IntegerPowModel, math::FPowIOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
@@ -119,8 +118,7 @@ struct IntegerPowModel
   }
 };
 
-// y = min(max(x, low), high): the bounds themselves pass their gradient on, as
-// the inside does.
+// y = min(max(x, low), high): the bounds pass the gradient on, like the inside.
 struct ClampModel
     : GradientOpInterface::ExternalModel<ClampModel, math::ClampFOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
@@ -145,8 +143,8 @@ struct ClampModel
   }
 };
 
-// y = atan2(a, b): da = dy b / (a^2 + b^2), db = -dy a / (a^2 + b^2), 0 at the
-// origin.
+// y = atan2(a, b): da = dy b / (a^2 + b^2), db = -dy a / (a^2 + b^2); both are
+// 0 at the origin.
 struct Atan2Model
     : GradientOpInterface::ExternalModel<Atan2Model, math::Atan2Op> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
@@ -167,8 +165,8 @@ struct Atan2Model
   }
 };
 
-// y = |a| with the sign of b: the gradient of a changes its sign where a did; b
-// has none, and a = 0 has none.
+// y = |a| with the sign of b: the gradient of a changes its sign where a does
+// and is 0 at a = 0; b has none.
 struct CopySignModel
     : GradientOpInterface::ExternalModel<CopySignModel, math::CopySignOp> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
@@ -186,8 +184,8 @@ struct CopySignModel
   }
 };
 
-// Constant between its steps: no gradient. A weight that is rounded on its way
-// to the loss would not be trained, so whoever writes that is told.
+// Step functions have no gradient. A weight that is rounded on its way to the
+// loss would not be trained, so the user gets a warning.
 template <typename Op>
 struct StepModel : GradientOpInterface::ExternalModel<StepModel<Op>, Op> {
   LogicalResult buildGradients(Operation *op, OpBuilder &, Gradients &) const {
@@ -248,7 +246,7 @@ E erfcD(E x, E) {
 E erfD(E x, E) {
   return (-(x * x)).unary<math::ExpOp>() * (2.0 * std::numbers::inv_sqrtpi);
 }
-// The sign of x, 0 at 0.
+// The sign of x, with 0 at 0.
 E absD(E x, E) {
   return x.like(1.0).where(x.compare(Predicate::OGT, x.like(0.0))) -
          x.like(1.0).where(x.compare(Predicate::OLT, x.like(0.0)));

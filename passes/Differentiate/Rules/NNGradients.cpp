@@ -1,4 +1,4 @@
-// Gradient rules of the nn dialect: most name the op whose description holds
+// Gradient rules of the nn dialect. Most create the op whose description has
 // the formula.
 #include "passes/Differentiate/GradientOpInterface.h"
 #include "passes/Differentiate/Rules/Expression.h"
@@ -73,7 +73,7 @@ LogicalResult linear(nn::LinearOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// A rotation: its transpose turns back.
+// A rotation is inverted by its transpose.
 LogicalResult rope(nn::RopeOp op, OpBuilder &b, Gradients &g) {
   if (g.isNeeded(op.getCos()) || g.isNeeded(op.getSin()))
     return refuse(op, "rotation");
@@ -91,7 +91,7 @@ LogicalResult swiglu(nn::SwigluOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// dx[rows[r]] += dy[r]: the rows of x are a table.
+// dx[rows[r]] += dy[r]: the rows of x form a table.
 LogicalResult takeRows(nn::TakeRowsOp op, OpBuilder &b, Gradients &g) {
   g.accumulate(op.getX(), [&](Value init) {
     return nn::EmbeddingGradOp::create(b, op.getLoc(), g.of(op.getY()),
@@ -141,7 +141,7 @@ LogicalResult sum(nn::SumOp op, OpBuilder &b, Gradients &g) {
 }
 
 LogicalResult broadcast(nn::BroadcastOp op, OpBuilder &b, Gradients &g) {
-  // `like` gives its extent only.
+  // `like` only provides its extent.
   if (g.isNeeded(op.getX()))
     g.add(op.getX(), nn::SumOp::create(b, op.getLoc(), op.getX().getType(),
                                        g.of(op.getY())));

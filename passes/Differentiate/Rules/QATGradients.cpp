@@ -1,4 +1,4 @@
-// N8: what is put on the grid has the gradient of what comes off it, unchanged.
+// N8: the gradient of a rounded weight is passed to the weight unchanged.
 #include "passes/Differentiate/GradientOpInterface.h"
 
 #include "dialects/QAT/QAT.h"

@@ -23,8 +23,8 @@ struct Model : GradientOpInterface::ExternalModel<Model<Op, rule>, Op> {
   }
 };
 
-// The gradient that arrived, in the shape of `value` and the arrived element
-// type.
+// The type of a gradient with the shape of `value` and the element type of
+// `dy`.
 RankedTensorType shapeOf(Value value, Value dy) {
   return cast<RankedTensorType>(
       withElement(value.getType(), getElementTypeOrSelf(dy.getType())));
@@ -60,8 +60,8 @@ LogicalResult collapseShape(tensor::CollapseShapeOp op, OpBuilder &b,
   return success();
 }
 
-// The elements stand in one order under both shapes, so dy goes back by the
-// same op.
+// The order of elements is the same in both shapes, so the same op moves dy
+// back.
 LogicalResult reshape(tensor::ReshapeOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
@@ -88,7 +88,7 @@ LogicalResult reshape(tensor::ReshapeOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// Zeros with dy in the slice's place.
+// Zeros, with dy in the place of the slice.
 LogicalResult extractSlice(tensor::ExtractSliceOp op, OpBuilder &b,
                            Gradients &g) {
   Value dy = g.of(op.getResult());
@@ -116,7 +116,7 @@ LogicalResult insertSlice(tensor::InsertSliceOp op, OpBuilder &b,
   return success();
 }
 
-// Each part of dy goes to the operand that stood there.
+// Each part of dy goes to the operand that it came from.
 LogicalResult concat(tensor::ConcatOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
@@ -157,7 +157,7 @@ LogicalResult pad(tensor::PadOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// What arrived so far, with dy added at the element's place.
+// The gradient so far, with dy added at the element's place.
 LogicalResult extract(tensor::ExtractOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
@@ -173,8 +173,7 @@ LogicalResult extract(tensor::ExtractOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// The element's part of dy is its own; the rest is that of the tensor it was
-// put into.
+// The scalar gets its element of dy; the destination tensor gets the rest.
 LogicalResult insert(tensor::InsertOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());
@@ -191,7 +190,7 @@ LogicalResult insert(tensor::InsertOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// The scalar stands in every element: the sum of dy.
+// The scalar is in every element, so its gradient is the sum of dy.
 LogicalResult splat(tensor::SplatOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = wide(b, loc, g.of(op.getAggregate()));
@@ -215,7 +214,7 @@ LogicalResult splat(tensor::SplatOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// Each element has one place in the tiles; what pads them has no gradient.
+// Each element has one place in the tiles. Padding has no gradient.
 LogicalResult pack(linalg::PackOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   if (op.getPaddingValue() && g.isNeeded(op.getPaddingValue()))
@@ -231,7 +230,8 @@ LogicalResult pack(linalg::PackOp op, OpBuilder &b, Gradients &g) {
   return success();
 }
 
-// What stands in the tiles outside the result is not read: its gradient is 0.
+// Elements of the tiles outside the result are not read, so their gradient is
+// 0.
 LogicalResult unpack(linalg::UnPackOp op, OpBuilder &b, Gradients &g) {
   Location loc = op.getLoc();
   Value dy = g.of(op.getResult());

@@ -1,4 +1,4 @@
-// The cache's writer.
+// The kernel of nn.cache_write.
 #include "passes/LowerToDevice/Attention/CacheWrite.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -9,13 +9,14 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kTokens = 32; // of a block, one a lane: neighbouring slots of
-                                // a key's element are written together
-constexpr int64_t kWarps =
-    8; // of a block: each takes every eighth chunk of a row
+// Tokens of a block, one per lane: neighbouring slots of a key's element are
+// written together.
+constexpr int64_t kTokens = 32;
+// Warps of a block. Each takes every eighth chunk of a row.
+constexpr int64_t kWarps = 8;
 
-// The last sequence that begins at or before the token, which is its own: those
-// behind it begin later. [0, count) is halved until one is left.
+// The token's sequence is the last one that begins at or before the token. It
+// is found by bisection of [0, count).
 Value sequenceOf(Emitter &b, Value sequences, Value count, Value token) {
   Type i32 = b.getI32Type();
   constexpr int64_t kHalvings = 31;
@@ -29,8 +30,9 @@ Value sequenceOf(Emitter &b, Value sequences, Value count, Value token) {
                 })[0];
 }
 
-// Bits are moved, not numbers: `width` elements of a key and of a value at a
-// time. The value's lie together in the cache, the key's a row of slots apart.
+// Moves bits, not numbers: `width` elements of a key and of a value at a time.
+// In the cache the elements of a value are neighbours, those of a key are a row
+// of slots apart.
 LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
   Value keys = op.getK(), values = op.getV(), sequences = op.getSequences(),
         pages = op.getPages(), keyCache = op.getKeyCache(),
@@ -41,7 +43,7 @@ LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
                                 .getShape(); // [pages, kv heads, size, slots]
   int64_t heads = cache[1], size = cache[2], slots = cache[3];
   int64_t width = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
-  int64_t chunks = heads * size / width; // of a token
+  int64_t chunks = heads * size / width; // per token
   Value tokens = k.extent(keys, 0);
   LaunchSpec spec;
   spec.key = "cache_write_" + std::to_string(heads) + "_" +
@@ -103,8 +105,8 @@ void countCacheWrite(Kernel &k, LaunchSpec &spec, Value tokens,
                      Value pages) {
   spec.partly.append(caches.begin(), caches.end());
   spec.partly.append({sequences, pages});
-  // Each token has a key, a value and the number of its page; sequences have
-  // their beginnings.
+  // Each token reads a key, a value and the number of its page. Each sequence
+  // reads its beginning.
   Value ofToken =
       k.index(static_cast<int64_t>(caches.size()) * elements * 2 + 4);
   Value begins = k.host.createOrFold<arith::SubIOp>(

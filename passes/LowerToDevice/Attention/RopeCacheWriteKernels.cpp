@@ -1,5 +1,5 @@
-// From the projections to the cache in one launch: norm and rotation of queries
-// and keys, keys and values to their pages.
+// The kernel of nn.rope_cache_write: norm and rotation of queries and keys, and
+// storing of keys and values in their pages.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/Attention/CacheWrite.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
@@ -11,19 +11,20 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kTokens = 16; // of a block, a warp each: neighbouring slots
-                                // of a key's element are written together
+// Tokens of a block, one per warp: neighbouring slots of a key's element are
+// written together.
+constexpr int64_t kTokens = 16;
 constexpr int64_t kThreads = 32 * kTokens;
 
-// What of the op decides the code.
+// The facts of the op that decide the code.
 struct Shape {
   int64_t heads, kvHeads, size, slots; // size: of a head; slots: of a page
   bool normed;
   NormRows norm;
 
   int64_t half() const { return size / 2; }
-  // Neighbouring pairs that a lane has: so many that every lane has some, where
-  // the head is large enough.
+  // Neighbouring pairs per lane: as many as possible such that every lane has
+  // some, if the head is large enough.
   int64_t width() const {
     int64_t width = 1;
     while (width < 8 && half() % (2 * width) == 0 && half() / (2 * width) >= 32)
@@ -31,8 +32,8 @@ struct Shape {
     return width;
   }
   int64_t pieces() const { return half() / width(); }
-  // Elements from one token of the tile of keys to the next: rows are aligned,
-  // and banks differ.
+  // Elements between the tokens of the key tile. Rows are aligned and use
+  // different banks.
   int64_t stride() const { return size + std::max<int64_t>(width(), 2); }
   int64_t tileBytes() const { return (kTokens * stride() * 2 + 7) / 8 * 8; }
 };
@@ -54,20 +55,20 @@ struct Buffers {
   }
 };
 
-// What one warp does for one head of one token.
+// The code of one warp for one head of one token.
 class Row {
 public:
   Row(Emitter &b, const Shape &shape, const Buffers &buffers, Value token)
       : b(b), shape(shape), buffers(buffers), token(token),
         element(shape.norm.element) {}
 
-  // Slots before the token's own in a cache of one head to a page: (page *
-  // kvHeads + head) and the slot in it.
+  // Position in a cache: the head among all pages (page * kvHeads + head), and
+  // the slot in it.
   struct Place {
     Value head, slot; // i64, i32
   };
-  // The token's sequence is the last of those that begin at or before it, which
-  // the lanes count.
+  // The token's sequence is the last one that begins at or before it. The lanes
+  // count those together.
   Place place(Value head) {
     Type i32 = b.getI32Type();
     Value begun = b.loop(
@@ -87,8 +88,8 @@ public:
             b.remI(position, shape.slots)};
   }
 
-  // Rotates the head, after its norm when there is one; store(column, values)
-  // takes rounded values. All loads come before the sum of the norm.
+  // Rotates the head, after its norm if there is one. store(column, values)
+  // gets rounded values. All loads come before the sum of the norm.
   void rotate(Value x, int64_t heads, Value head, Value weight,
               llvm::function_ref<void(Value, Value)> store) {
     Value row = b.addI(b.mulI(token, heads), head);
@@ -123,7 +124,7 @@ private:
     Value low, high, cos, sin, weightLow, weightHigh;
   };
 
-  // A lane without a pair takes the last one, and does not store it.
+  // A lane without a pair reads the last pair and does not store it.
   Pair load(Value x, Value row, Value weight, int64_t first) {
     int64_t width = shape.width();
     Pair pair;
@@ -154,7 +155,7 @@ private:
   Type element;
 };
 
-// One block: a head, of queries, keys or values, of kTokens tokens.
+// One block: a head of queries, keys or values for kTokens tokens.
 class Block {
 public:
   Block(Emitter &b, const Shape &shape, ValueRange arguments)
@@ -188,8 +189,8 @@ private:
                });
   }
 
-  // Through shared memory, so that lanes are slots when they write: an
-  // element's slots are neighbours in the cache.
+  // Transposes through shared memory so that lanes correspond to slots at the
+  // write: the slots of an element are neighbours in the cache.
   void keys(Value head) {
     Type i64 = b.getI64Type();
     Value tile = b.sharedMemory(0), places = b.sharedMemory(shape.tileBytes());

@@ -1,3 +1,4 @@
+// Launches one kernel for many buffers, and finds the row of a block.
 #include "passes/LowerToDevice/Emit/BatchedLaunch.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -8,7 +9,7 @@ namespace nibble::device {
 
 namespace {
 
-// Blocks along the grid's second dimension.
+// Limit of the grid's second dimension.
 constexpr size_t kMostRows = 65535;
 
 bool haveTheSameBlocks(ArrayRef<BatchRow> rows) {
@@ -19,8 +20,8 @@ bool haveTheSameBlocks(ArrayRef<BatchRow> rows) {
           }));
 }
 
-// The values of row number `row`; `skipped` of the table's columns stand before
-// them.
+// The values of row number `row`, after the first `skipped` columns of the
+// table.
 SmallVector<Value> loadRow(Emitter &b, Value table, Value row,
                            const BatchRow &like, int64_t skipped) {
   SmallVector<Value> values;
@@ -38,14 +39,14 @@ SmallVector<Value> loadRow(Emitter &b, Value table, Value row,
   return values;
 }
 
-// The first row whose end, the row's first column, lies behind the block: in
-// the same steps for each block.
+// The first row whose end, in the row's first column, is greater than the
+// block's number. The number of steps is the same for every block.
 Value findRow(Emitter &b, Value table, int64_t rows, int64_t columns,
               Value block) {
   Value row = b.i32(0);
   for (int64_t step = static_cast<int64_t>(llvm::PowerOf2Ceil(rows)); step > 0;
        step /= 2) {
-    // Rows [0, row + step) end before the block: go there.
+    // Rows [0, row + step) end before the block, so skip them.
     Value next = b.addI(row, step),
           last = b.minI(b.subI(next, 1), b.i32(rows - 1));
     Value end = b.narrow(b.load(

@@ -1,5 +1,5 @@
-// One launch for many buffers of one kind: a kernel's last parameter is a table
-// with a row for each.
+// One launch for many buffers of one kind. The kernel's last parameter is a
+// table with one row for each.
 #pragma once
 
 #include "passes/LowerToDevice/Emit/Kernels.h"
@@ -7,25 +7,26 @@
 namespace nibble::device {
 
 struct BatchRow {
-  llvm::SmallVector<mlir::Value>
-      values; // on the host: buffers and index values, of the same types in
-              // each row
-  mlir::Value
-      blocks; // an index value on the host: blocks that work on this row
-  mlir::Value touches = {}; // likewise: bytes that they touch of the spec's
-                            // `partly`; all rows or none
+  // On the host: buffers and index values, of the same types in each row.
+  llvm::SmallVector<mlir::Value> values;
+  // On the host: an index value, the number of blocks that work on this row.
+  mlir::Value blocks;
+  // Also an index value: the bytes that they touch of the spec's `partly`. All
+  // rows have it, or none.
+  mlir::Value touches = {};
 };
 
-// body(b, arguments, row, block): `arguments` are the spec's, the same for all;
-// `row` the values of the block's row (global pointers and i32), `block` its
-// number (i32) among those of the row.
+// body(b, arguments, row, block). `arguments` are those of the spec, the same
+// for all rows. `row` has the values of the block's row (global pointers and
+// i32). `block` is the block's number in that row (i32).
 using BatchBody =
     llvm::function_ref<void(Emitter &, mlir::ValueRange arguments,
                             mlir::ValueRange row, mlir::Value block)>;
 
-// One launch, or as many as the parameters' size makes necessary. The grid is
-// made here, and the key completed. Rows with the same known number of blocks
-// are the grid's second dimension; else a block finds its row by its number.
+// Makes one launch, or more if the table exceeds the limit on parameters. Sets
+// the grid and completes the key. If all rows have the same static number of
+// blocks, rows are the grid's second dimension. Otherwise a block searches its
+// row by its number.
 void launchBatched(Kernel &kernel, LaunchSpec spec,
                    llvm::ArrayRef<BatchRow> rows, BatchBody body);
 

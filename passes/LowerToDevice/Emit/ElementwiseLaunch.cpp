@@ -1,3 +1,4 @@
+// Launches elementwise kernels, and loads and stores their elements.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -8,7 +9,7 @@ namespace nibble::device {
 
 static constexpr int64_t kThreads = 256;
 
-// Threads after those with `width` elements have one each of the rest.
+// Threads after those with `width` elements handle the rest, one element each.
 void launchElementwise(KernelWriter &writer, OpBuilder &host, Location loc,
                        const ElementwiseSpec &spec, ElementwiseBody body) {
   auto index = [&](int64_t value) -> Value {
@@ -85,7 +86,7 @@ int64_t accessWidth(int64_t columns, Type element) {
   return width;
 }
 
-// Bytes that one access moves at most.
+// The largest number of bytes per access.
 static int64_t pieceOf(Type element, int64_t width) {
   return std::min(width,
                   128 / static_cast<int64_t>(element.getIntOrFloatBitWidth()));

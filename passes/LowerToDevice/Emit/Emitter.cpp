@@ -1,3 +1,4 @@
+// Builds the operations of a device thread.
 #include "passes/LowerToDevice/Emit/Emitter.h"
 
 using namespace mlir;
@@ -155,7 +156,7 @@ Value Emitter::blockReduce(Value x, Value scratch, int64_t threads,
   if (threads == 32)
     return x;
   Value lane = this->lane();
-  barrier(); // the reduction before this one has been read
+  barrier(); // all threads have read the previous reduction
   ifThen(equal(lane, 0), [&] { store(x, at(scratch, getF32Type(), warp())); });
   barrier();
   Value mine = ifValue(

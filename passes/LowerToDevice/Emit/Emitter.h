@@ -1,9 +1,8 @@
-// Writing kernels: a builder whose values are those of one thread.
+// The builder of device kernels, whose values belong to one thread.
 //
-// Integers are i32 (element counts, indices) unless a name says i64; pointers
+// Integers are i32 (element counts, indices) unless a name says i64. Pointers
 // are LLVM's, global (address space 1) or shared (3). Floating-point operations
-// are float32, one rounding each; nothing is contracted behind the writer's
-// back.
+// are float32 and round once each; the compiler contracts nothing.
 #pragma once
 
 #include "dialects/Hopper/Hopper.h"
@@ -14,7 +13,7 @@
 
 namespace nibble::device {
 
-// Named barrier of all consumers of a block.
+// Named barrier for all consumers of a block.
 inline constexpr int64_t kConsumerBarrier = 1;
 
 class Emitter : public kernels::Emitter {
@@ -24,7 +23,7 @@ public:
   Value i64(int64_t value);
   Value boolean(bool value);
 
-  // Integers, besides those of the base: a constant on the right.
+  // Integers, in addition to the base class, with a constant on the right.
   Value maxI(Value a, Value b); // unsigned
   Value xorI(Value a, Value b);
   Value ceilDivI(Value a, int64_t b);
@@ -54,14 +53,14 @@ public:
   Value both(Value a, Value b);   // of i1
   Value either(Value a, Value b); // of i1
 
-  // 1 / a but for a unit in the last place (PTX ISA, rcp.approx.ftz); which one
-  // is the machine's choice.
+  // 1 / a with an error of one unit in the last place (PTX ISA,
+  // rcp.approx.ftz), which depends on the machine.
   Value approximateReciprocal(Value a);
   Value greater(Value a, Value b); // of float32
   Value toFloat(Value i32);        // signed
-  // In each half of a register the larger of two unsigned 16-bit integers.
+  // The larger of two unsigned 16-bit integers, in each half of a register.
   Value maxHalves(Value a, Value b);
-  // Two float32 to a register of two bf16, `low` in bits 0..15.
+  // Packs two float32 into a register of two bf16, `low` in bits 0..15.
   Value packBf16(Value low, Value high);
   Value bitcast(Value x, Type type);
 
@@ -72,23 +71,23 @@ public:
   Value fromElements(mlir::ArrayRef<Value> elements);
   Value zeros(int64_t width); // vector<width x f32>
 
-  // The thread's place.
+  // The position of the thread.
   Value thread();                 // in its block
   Value block(int dimension = 0); // in the grid
   Value lane();                   // thread mod 32
   Value warp();                   // thread / 32
-  // The same, when every lane of the warp has it: the value is in a uniform
+  // The same value, which must be equal in all lanes of the warp, in a uniform
   // register.
   Value uniform(Value i32);
 
-  // Memory. `element` is the type at `pointer`, `index` (i32 or i64) counts
-  // elements of it.
+  // Memory. `element` is the type at `pointer`, and `index` (i32 or i64) counts
+  // such elements.
   Value at(Value pointer, Type element, Value index);
   Value atByte(Value pointer, Value index);
   Value atByte(Value pointer, int64_t index) {
     return atByte(pointer, i32(index));
   }
-  // row * stride + column as an i64.
+  // row * stride + column, as an i64.
   Value place(Value row, Value stride, Value column);
   Value place(Value row, int64_t stride, Value column) {
     return place(row, i32(stride), column);
@@ -108,41 +107,41 @@ public:
   // The 32-bit shared address.
   Value sharedAddress(Value shared);
 
-  // Between threads.
+  // Communication between threads.
   void barrier();                            // of the block
   void barrier(int64_t id, int64_t threads); // of `threads` threads, id 1..15
   void syncWarp();
   Value shuffleXor(Value x, int64_t mask); // f32 or i32, of the whole warp
   Value shuffle(Value x, Value lane);      // f32 or i32: the value of that lane
-  // Over the 32 lanes by xor of 16, 8, 4, 2, 1: every lane gets the result. A
-  // fixed tree (N13).
+  // Reductions over the 32 lanes by xor of 16, 8, 4, 2, 1, which is a fixed
+  // tree (N13). Every lane gets the result.
   Value warpSum(Value x);
   Value warpMax(Value x);
-  // Over all warps of a block: warpSum, then the warps' sums in a second warp
-  // tree. `scratch`: shared, 4 bytes for each warp. Every thread gets the
-  // result. `threads` a multiple of 32, at most 1024. Has barriers: all threads
-  // call it.
+  // Sum over all warps of a block: warpSum, then a second warp tree over the
+  // warps' sums. Every thread gets the result. `scratch` is shared memory, 4
+  // bytes per warp. `threads` is a multiple of 32, at most 1024. It contains
+  // barriers, so all threads must call it.
   Value blockSum(Value x, Value scratch, int64_t threads);
   Value blockMax(Value x, Value scratch, int64_t threads);
-  // Shared memory written by this thread before is seen by matrix instructions
-  // and bulk copies after the next barrier.
+  // Makes earlier writes of this thread to shared memory visible to matrix
+  // instructions and bulk copies after the next barrier.
   void fenceAsync();
 
-  // Control, besides that of the base.
-  // The body at least once; it returns whether it is to run again, and what is
-  // carried.
+  // Control flow, in addition to the base class.
+  // Runs the body at least once. It returns whether to run again, and the
+  // carried values.
   void doWhile(mlir::ValueRange init,
                llvm::function_ref<
                    std::pair<Value, llvm::SmallVector<Value>>(mlir::ValueRange)>
                    body);
-  // As long as the condition holds, tested first.
+  // Runs the body as long as the condition, tested first, holds.
   llvm::SmallVector<Value> loopWhile(
       mlir::ValueRange init,
       llvm::function_ref<Value(mlir::ValueRange)> condition,
       llvm::function_ref<llvm::SmallVector<Value>(mlir::ValueRange)> body);
-  // Writes the one block of a region: what a role does.
+  // Emits the single block of a region, as for a role.
   void writeRegion(mlir::Region &region, llvm::function_ref<void()> body);
-  // A value of either branch; `otherwise` for the other.
+  // The value of one branch or of the other, `otherwise`.
   Value ifValue(Value condition, llvm::function_ref<Value()> body,
                 llvm::function_ref<Value()> otherwise);
 

@@ -1,11 +1,12 @@
+// Builds PTX instructions as LLVM inline assembly.
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 
 using namespace mlir;
 
 namespace nibble::device {
 
-// The register class of a type: 32-bit and 64-bit integers, float32,
-// predicates.
+// The constraint for the register class of a type: 32-bit and 64-bit integers,
+// float32 and predicates.
 static StringRef constraintOf(Type type) {
   if (type.isF32())
     return "f";
@@ -27,7 +28,8 @@ static LLVM::InlineAsmOp create(Emitter &b, Type result, ValueRange operands,
       /*operand_attrs=*/ArrayAttr());
 }
 
-// Shared pointers go in as 32-bit addresses: LLVM's are 64 bits wide.
+// Shared pointers are passed as 32-bit addresses, although LLVM's are 64 bits
+// wide.
 static SmallVector<Value> legal(Emitter &b, ArrayRef<Value> operands) {
   SmallVector<Value> values;
   for (Value operand : operands) {
@@ -77,8 +79,8 @@ SmallVector<Value> emitInPlace(Emitter &b, StringRef code, ValueRange vectors,
   for (size_t i = 0; i < elements.size(); ++i)
     append(constraints, "=f");
   SmallVector<Value> values;
-  // The numbering of $n counts outputs, then the operands that are not tied to
-  // one; LLVM wants ties last or anywhere: keep them last.
+  // $n counts outputs first, then operands that are not tied to an output. Tied
+  // operands may be anywhere, so they come last.
   for (Value value : legal(b, operands)) {
     values.push_back(value);
     append(constraints, constraintOf(value.getType()));

@@ -1,4 +1,4 @@
-// What a kernel's writer asks of its op, and how a launch is written.
+// How an emitter accesses its op, and how a launch is emitted.
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
@@ -17,11 +17,11 @@ KernelWriter::KernelWriter(ModuleOp module, const GpuTarget &target)
   OpBuilder b(module.getContext());
   kernels_ = gpu::GPUModuleOp::create(b, module.getLoc(), "kernels");
   SymbolTable(module).insert(
-      kernels_); // under another name where a function is called kernels
+      kernels_); // renamed when a function is called kernels
 }
 
-// Numbers of those of a launch's arguments that are, or describe boxes of, one
-// of the buffers; null when there is none.
+// Numbers of the launch's arguments that are one of `buffers` or a tensor map
+// of one; null when there is none.
 static DenseI32ArrayAttr numbersOf(OpBuilder &host, ArrayRef<Value> arguments,
                                    ArrayRef<Value> buffers) {
   SmallVector<int32_t> numbers;
@@ -79,8 +79,8 @@ void KernelWriter::launch(OpBuilder &host, Location loc, const LaunchSpec &spec,
     }
     if (!spec.table.empty())
       arguments.push_back(kernel.getArguments().back());
-    // Its blocks are there when the kernel before ends: on a device a launch
-    // takes longer than many a row kernel.
+    // The blocks are resident when the previous kernel ends. On a device a
+    // launch takes longer than many row kernels run.
     if (!spec.fetchesEarly) {
       waitForKernelBefore(e);
       letNextKernelBegin(e);

@@ -1,3 +1,4 @@
+// Finds the batches of an optimizer's update and emits them.
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,18 +10,18 @@ namespace nibble::device {
 
 namespace {
 
-// The allocation or argument that a buffer is all or part of. Different ones do
-// not overlap: arguments of a program are memory of their own.
+// The allocation or argument that contains the buffer. Different ones do not
+// overlap, because a program's arguments have separate memory.
 Value rootOf(Value buffer) {
   while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>())
     buffer = view.getViewSource();
   return buffer;
 }
 
-// Memory that ops read and write.
+// The memory that ops read and write.
 class Footprint {
 public:
-  // Whether all that the op does to memory is known.
+  // Adds the op. Returns whether all its memory effects are known.
   bool add(Operation *op) {
     std::optional<SmallVector<MemoryEffects::EffectInstance>> effects =
         getEffectsRecursively(op);
@@ -28,7 +29,7 @@ public:
       return false;
     for (const MemoryEffects::EffectInstance &effect : *effects) {
       if (isa<MemoryEffects::Allocate>(effect.getEffect()))
-        continue; // new memory is nobody's yet
+        continue; // nothing else refers to new memory yet
       if (!effect.getValue())
         return false;
       Value root = rootOf(effect.getValue());
@@ -37,7 +38,7 @@ public:
     }
     return true;
   }
-  // Whether the order of the two sides matters.
+  // Whether the two sides conflict, so that their order matters.
   bool meets(const Footprint &other) const {
     auto writes = [](const Footprint &one, const Footprint &two) {
       return llvm::any_of(one.written_, [&](Value root) {
@@ -55,7 +56,7 @@ private:
   DenseSet<Value> read_, written_;
 };
 
-// Goes through a block with one batch open.
+// Walks a block with one open batch.
 class BatchFinder {
 public:
   explicit BatchFinder(SmallVectorImpl<UpdateBatch> &found) : found_(found) {}
@@ -77,7 +78,7 @@ public:
       FailureOr<WeightQuantization> quantize = quantizationOf(compute);
       if (failed(quantize))
         return failure();
-      // It stays behind the steps, whatever it shares with them.
+      // It runs after the steps, so sharing memory with them is allowed.
       if (own.meets(quantizes_))
         close();
       join(batch_.quantizes, quantizes_, *quantize, own);

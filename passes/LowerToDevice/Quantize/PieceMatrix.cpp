@@ -1,3 +1,4 @@
+// Loads and stores pieces of a matrix with bounds checks.
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -12,7 +13,7 @@ static Value either(Emitter &b, Value condition,
   return condition ? b.ifValue(condition, body, otherwise) : body();
 }
 
-// Two numbers of a piece as a word.
+// Two numbers of a piece as one word.
 static Value wordOf(Emitter &b, Type element, Value vector, int64_t low) {
   if (element.isF32())
     return b.packBf16(b.extract(vector, low), b.extract(vector, low + 1));
@@ -23,7 +24,7 @@ static Value wordOf(Emitter &b, Type element, Value vector, int64_t low) {
   return b.orI(wide(low), b.shlI(wide(low + 1), 16));
 }
 
-// Where an access of the piece lies in the matrix; null: it always does.
+// Whether an access of the piece is inside the matrix; null when it always is.
 static Value condition(Emitter &b, const PieceMatrix &m, Value row,
                        Value column, bool inside) {
   Value rowIn = inside ? Value() : b.less(row, m.n),

@@ -1,5 +1,5 @@
-// A row-major matrix in pieces of eight elements of a row, read and written in
-// accesses as wide as its rows allow.
+// A row-major matrix in pieces, which are eight neighbours of a row. Accesses
+// are as wide as the rows allow.
 #pragma once
 
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
@@ -12,21 +12,21 @@ struct PieceMatrix {
   mlir::Value pointer;
 
   int64_t perRow() const { return (k + kPiece - 1) / kPiece; }
-  // The piece that begins at `column`, a multiple of 8, as four words of two
-  // bf16 (float32 is rounded, N1); zeros beyond the matrix. `inside`: the row
-  // is known to be one.
+  // Loads the piece at `column`, a multiple of 8, as four words of two bf16;
+  // float32 is rounded (N1). Elements outside of the matrix are zero. `inside`
+  // tells that the row is in the matrix.
   mlir::Value load(Emitter &b, mlir::Value row, mlir::Value column,
                    bool inside = false) const;
-  // Four words of two bf16 back; nothing beyond the matrix.
+  // Stores four words of two bf16; nothing outside of the matrix.
   void store(Emitter &b, mlir::Value words, mlir::Value row, mlir::Value column,
              bool inside = false) const;
 };
 
 // Stores the low `bytes` bytes of an i32 at byte `offset` (i64) of a buffer;
-// `alignment` is that of offset.
+// `alignment` is that of the offset.
 void storeBytes(Emitter &b, mlir::Value value, int64_t bytes,
                 mlir::Value pointer, mlir::Value offset, int64_t alignment);
-// Loads them, zero above.
+// Loads them, zero-extended.
 mlir::Value loadBytes(Emitter &b, int64_t bytes, mlir::Value pointer,
                       mlir::Value offset, int64_t alignment);
 

@@ -1,17 +1,19 @@
+// Builds the grid with device instructions.
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
 using namespace mlir;
 
 namespace nibble::device {
 
-// A quotient of a bf16 by 7, 7.5 or 127 is a bf16 or at least 2^-17 of itself
-// away from where the rounding to bf16 changes, so that the product with the
-// float32 reciprocal is rounded to the same one. Tested for each bf16.
+// The quotient of a bf16 by 7, 7.5 or 127 is a bf16, or at least 2^-17 of
+// itself away from where the rounding to bf16 changes. The product with the
+// float32 reciprocal therefore rounds to the same bf16. This was tested for
+// each bf16.
 Value Grid::quotientOf(Value largest, float steps) const {
   return b.mul(largest, b.f32(1.0f / steps));
 }
 
-// One instruction rounds two numbers; the other one is 0.
+// One instruction rounds two numbers; the second is 0.
 Value Grid::roundScale(Value scale) const {
   return b.floatsOf(b.packBf16(b.f32(0), scale));
 }
@@ -21,7 +23,7 @@ Value Grid::storedBits(const GridScale &scale) const {
   return isFp8() ? bits : b.shrI(bits, 16);
 }
 
-// Scales whose reciprocal is no normal number divide.
+// Scales whose reciprocal is not a normal number use division.
 SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
                                        ArrayRef<Value> scales) const {
   auto each = [&](llvm::function_ref<Value(Value, Value)> codesOf) {

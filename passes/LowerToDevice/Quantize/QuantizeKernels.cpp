@@ -1,7 +1,8 @@
-// Quantize, dequantize, fake-quant, repack, and conversions between element
-// types: which launches each is.
+// Quantize, dequantize, fake-quant, repack and conversions between element
+// types: chooses the launches of each.
 //
-// A weight holds no NaN and no infinity: the runtime refused it before (N7).
+// A weight holds no NaN and no infinity, because the runtime rejects those
+// before (N7).
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 
@@ -73,8 +74,7 @@ LogicalResult emitDequantize(Kernel &k, qat::DequantizeOp::Adaptor op) {
                     k.result(0));
 }
 
-// Codes permuted, scales copied; only int4 lies differently in different
-// layouts.
+// Permutes codes and copies scales. Only int4 depends on the layout.
 LogicalResult emitRepack(Kernel &k, qat::RepackOp::Adaptor op) {
   Value input = op.getInput();
   Value output = k.result(0);

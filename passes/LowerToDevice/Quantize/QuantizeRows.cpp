@@ -1,6 +1,6 @@
-// Weights whose codes lie in rows, and fake-quant: a thread has a piece, eight
-// neighbours of a row. The threads of a group stand side by side in a warp;
-// scales of whole rows and of fp8's blocks are made before.
+// Weights with codes in rows, and fake-quant. Each thread handles a piece,
+// which is eight neighbours of a row. The threads of a group are neighbours in
+// a warp. Scales of whole rows and of fp8 blocks are computed before.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -36,7 +36,7 @@ PieceMatrix matrixOf(Value memref, Value pointer) {
           pointer};
 }
 
-// Where scale number `index` of a packed weight lies.
+// The position of scale number `index` of a packed weight.
 struct ScalePlace {
   int64_t begin, bytes;
   explicit ScalePlace(qat::PackedType type)
@@ -47,10 +47,10 @@ struct ScalePlace {
   }
 };
 
-// A thread's piece; `scaleIndex` counts the scheme's scales.
+// A thread's piece; `scaleIndex` numbers the scheme's scales.
 struct Piece {
   Value row, number, column, scaleIndex;
-  Value isFirst; // of those that share the scale
+  Value isFirst; // whether it is the first piece that uses the scale
 
   Piece(Emitter &b, Value index, const PieceMatrix &m, qat::SchemeAttr scheme) {
     row = b.divI(index, m.perRow());
@@ -79,8 +79,8 @@ struct PieceRow {
   Value weight, sharedScales, result;
 };
 
-// The scale of a piece: as it is used (float32), and the bits (i32) that the
-// packed weight keeps.
+// The scale of a piece: the `used` value (float32), and the bits (i32) that the
+// packed weight stores.
 struct PieceScale {
   Value used, storedBits;
 };
@@ -88,7 +88,7 @@ struct PieceScale {
 using PieceBody = llvm::function_ref<void(
     Emitter &, Value result, const Piece &, Value codes, const PieceScale &)>;
 
-// A launch over the pieces of weights of one type with their codes.
+// A launch over the pieces of weights of one type.
 void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
                   ArrayRef<PieceRow> weights, PieceBody body) {
   Value first = weights.front().weight;
@@ -111,7 +111,7 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
         Grid grid(b, scheme);
         Value index = b.addI(b.mulI(block, kThreads), b.thread()),
               exists = b.less(index, count);
-        // Threads behind the last piece stay with their warp.
+        // Threads beyond the last piece stay active in their warp.
         Piece piece(b, b.select(exists, index, b.i32(0)), matrix, scheme);
         Value words = matrix.load(b, piece.row, piece.column, /*inside=*/true);
         PieceScale scale;
@@ -136,7 +136,7 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
       });
 }
 
-// Four codes as the bytes of a word.
+// Packs four codes into the bytes of a word.
 Value bytesOf(Emitter &b, Value codes, int64_t first) {
   Value word;
   for (int64_t i = 0; i < 4; ++i) {
@@ -146,7 +146,7 @@ Value bytesOf(Emitter &b, Value codes, int64_t first) {
   return word;
 }
 
-// Bytes of a row that an access of codes of one byte each may have.
+// Bytes of an access to a row of one-byte codes.
 int64_t byteWidth(int64_t k) { return k % 4 == 0 ? 4 : k % 2 == 0 ? 2 : 1; }
 
 void storeCodes(Emitter &b, qat::PackedType type, Value bytes,
@@ -174,7 +174,8 @@ void storeCodes(Emitter &b, qat::PackedType type, Value bytes,
   }
 }
 
-// vector<8xi32>: u of int4, q of int8, the byte of fp8; 0 beyond the row.
+// Loads vector<8xi32>: u for int4, q for int8, the byte for fp8; 0 beyond the
+// row.
 Value loadCodes(Emitter &b, qat::PackedType type, Value bytes,
                 const Piece &piece) {
   Value row = b.mulI(b.wide(piece.row), type.getCodeRowBytes());

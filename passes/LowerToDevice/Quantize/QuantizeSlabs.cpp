@@ -1,10 +1,10 @@
-// INT4 weights of layout hopper: to slabs of 64 rows and 128 columns and back,
-// a block each.
+// INT4 weights in layout hopper: conversion to slabs of 64 rows and 128 columns
+// and back, one block per slab.
 //
-// Sixteen threads have a row's 128 columns, eight each (a piece), and a thread
-// has rows r and r + 8 of two groups of sixteen rows. A word of the layout
-// holds, of those two rows, pairs of columns eight apart: of a word's four
-// pairs a thread has two, and its neighbour the others
+// Sixteen threads share the 128 columns of a row; each has a piece of eight. A
+// thread has rows r and r + 8 of two groups of sixteen rows. A word of the
+// layout holds, for those two rows, four pairs of columns that are eight apart.
+// A thread has two of these pairs, and its neighbour has the other two
 // (lib/Numerics/fragment.h).
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -36,7 +36,7 @@ struct SlabThread {
     slabColumn = b.remI(block, columnsOfSlabs);
     slab = b.wide(block);
   }
-  // The lower row of pair `i`, in the slab; the other is 8 below it.
+  // The lower row of pair `i` in the slab; the other row is 8 below it.
   Value rowOf(int64_t i) const {
     return b.addI(b.mulI(b.addI(pairGroup, 2 * i), 16), rowInPair);
   }
@@ -47,7 +47,7 @@ struct SlabThread {
     return b.addI(b.mulI(slabColumn, kSlabColumns), b.mulI(piece, kPiece));
   }
   Value isOdd() const { return b.equal(b.andI(piece, 1), 1); }
-  // Byte in the slab of the word for the pairs of columns number `c` (0..3) of
+  // The byte in the slab of the word for pair number `c` (0..3) of columns, for
   // both rows.
   Value wordOf(Value row, Value c) const {
     Value thread =
@@ -56,7 +56,7 @@ struct SlabThread {
     return b.addI(b.mulI(b.shrI(step, 2), kSlabBytes / 2),
                   b.addI(b.mulI(thread, 16), b.mulI(b.andI(step, 3), 4)));
   }
-  // The row's scale of this piece, in the slab's scales.
+  // The position of this piece's scale in the row, among the slab's scales.
   Value scaleOf(Value row) const {
     return b.addI(b.mulI(row, perRow), b.divI(piece, 16 / perRow));
   }
@@ -70,9 +70,9 @@ struct SlabThread {
   }
 };
 
-// A word with four codes in bits 0, 4, 16 and 20, plus kAboveFour. The codes
-// stand in columns 2c and 2c + 1 of two rows; `upper` and `lower` hold them as
-// the grid gives them.
+// Packs four codes into bits 0, 4, 16 and 20 of a word, plus kAboveFour. The
+// codes are in columns 2c and 2c + 1 of two rows. `upper` and `lower` hold them
+// as the grid returns them.
 constexpr uint32_t kAboveFour = static_cast<uint32_t>(Grid::kAboveCode) * 17;
 
 Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
@@ -83,15 +83,15 @@ Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
   return b.addI(pair(upper), b.shlI(pair(lower), 4));
 }
 
-// The largest magnitudes of the groups of two pieces: over a group's threads,
-// which stand side by side.
+// The largest magnitudes of the groups of two pieces, reduced over a group's
+// threads, which are neighbours.
 Value largestOfGroups(Emitter &b, Value largest, int64_t pieces) {
   for (int64_t mask = 1; mask < pieces; mask *= 2)
     largest = b.maxHalves(largest, b.shuffleXor(largest, mask));
   return largest;
 }
 
-// `source(row, column)` gives a piece's words.
+// `source(row, column)` returns the words of a piece.
 void quantizeSlab(Emitter &b, qat::PackedType type,
                   llvm::function_ref<Value(Value, Value)> source,
                   Value rowScales, Value bytes, Value block) {
@@ -130,7 +130,8 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
           stored.push_back(grid.storedBits(scale));
         }
       }
-      // What lies beyond the matrix has code 0; its scale is stored as 0.
+      // Elements outside of the matrix have code 0, and their scale is stored
+      // as 0.
       if (!whole)
         stored[i] =
             b.select(b.both(b.less(row, n), b.less(column, type.getK())),
@@ -148,7 +149,7 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
     for (int64_t c = 0; c < 4; ++c)
       own.push_back(
           b.shlI(fourOf(b, pieces[2 * pair], pieces[2 * pair + 1], c), shift));
-    // The even thread finishes words 0 and 1, the odd one 2 and 3.
+    // The even thread stores words 0 and 1, the odd one words 2 and 3.
     for (int64_t i = 0; i < 2; ++i) {
       Value theirs = b.shuffleXor(b.select(odd, own[i], own[2 + i]), 1);
       Value sum = b.addI(b.select(odd, own[2 + i], own[i]), theirs);
@@ -237,7 +238,7 @@ void launchDequantizeSlabs(Kernel &k, Value bytes, qat::PackedType type,
   spec.arguments = {bytes, weight};
   if (type.getN() % kSlabRows != 0 ||
       type.getK() % kSlabColumns !=
-          0) { // slabs that they do not fill are not read to their ends
+          0) { // matrices that do not fill their slabs are read in part
     spec.partly = {bytes};
     spec.touches = k.index(columnsOf(bytes));
   }

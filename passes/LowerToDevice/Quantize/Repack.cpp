@@ -1,5 +1,5 @@
-// INT4 codes and scales between the layouts interchange and hopper
-// (lib/Numerics/pack.h): each word of the target is gathered by a thread.
+// Converts INT4 codes and scales between the layouts interchange and hopper
+// (lib/Numerics/pack.h). A thread gathers each word of the target.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -14,7 +14,7 @@ namespace {
 
 using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
 
-// Numbers of one weight in both layouts.
+// The sizes of one weight in both layouts.
 struct Shape {
   int64_t n, k, group, pieces, groups, slabsAcross, slabs, perRow;
 
@@ -34,7 +34,7 @@ struct Shape {
 using WordBody =
     llvm::function_ref<void(Emitter &, Value in, Value out, Value index)>;
 
-// `touches`: bytes of both buffers.
+// `touches` counts the bytes of both buffers.
 void launchWords(Kernel &k, const std::string &key, Value in, Value out,
                  int64_t count, int64_t touches, WordBody body) {
   ElementwiseSpec spec;
@@ -55,8 +55,8 @@ Value loadWord(Emitter &b, Value bytes, Value word) {
   return b.load(b.at(bytes, b.getI32Type(), word), b.getI32Type());
 }
 
-// A word of a row from the four words of the slab that its pairs of columns lie
-// in.
+// Builds a word of a row from the four words of the slab that hold its pairs of
+// columns.
 void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
                  int64_t touches) {
   launchWords(
@@ -89,8 +89,8 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
       });
 }
 
-// A word of a slab from byte c of four words of rows: two rows 8 apart, two
-// pieces side by side. What is not there is 8.
+// Builds a word of a slab from byte c of four words of rows, which belong to
+// two rows 8 apart and two neighbouring pieces. Missing elements are 8.
 void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
                   int64_t touches) {
   launchWords(
@@ -132,8 +132,8 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
   bool toSlabs = to.inSlabs();
   Shape s(from, toSlabs ? to : from);
   int64_t inBegin = from.getCodeBytes(), outBegin = to.getCodeBytes();
-  // At most: where rows and columns do not fill the slabs, some bytes are left
-  // out.
+  // An upper bound: if rows and columns do not fill the slabs, some bytes are
+  // not touched.
   int64_t codes = inBegin + outBegin,
           scales = columnsOf(in) + columnsOf(out) - codes;
   if (toSlabs)
@@ -143,7 +143,7 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
   auto scaleAt = [](Emitter &b, Value bytes, Value index, int64_t begin) {
     return b.atByte(bytes, b.addI(b.mulI(b.wide(index), 2), begin));
   };
-  // Number of a slab's scale for the row's group.
+  // The number of the slab's scale for the row's group.
   if (!toSlabs)
     return launchWords(
         k, s.key("repack_scales_to_rows"), in, out, s.n * s.groups, scales,

@@ -1,5 +1,5 @@
 // Kernels without a sum across threads: lookups, rotary embedding, activations,
-// and sums down the tokens.
+// and sums over the tokens.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t kThreads = 256;
 
-// y[r, :] = x[rows[r], :], a thread 16 bytes where the row's length allows it.
+// y[r, :] = x[rows[r], :]; a thread moves 16 bytes if the row's length allows
+// it.
 void emitGather(Kernel &k, Value x, Value rows, Value y) {
   Type element = elementOf(y);
   int64_t columns = columnsOf(y), width = accessWidth(columns, element),
@@ -53,15 +54,16 @@ LogicalResult emitTakeRows(Kernel &k, nn::TakeRowsOp::Adaptor op) {
   return success();
 }
 
-// Bits of the lanes whose condition holds, in every lane.
+// The lanes whose condition holds, as bits, in every lane.
 Value ballot(Emitter &b, Value condition) {
   return NVVM::VoteSyncOp::create(b, b.getI32Type(), b.i32(-1), condition,
                                   NVVM::VoteSyncKind::ballot);
 }
 
-// A block for each token. The one at the first occurrence of its row adds the
-// rows of dy of all occurrences, ascending: one chain for each element, no two
-// blocks at one row, and no atomics. Thirty-two tokens are compared at a time.
+// Each token has a block. The block at the first occurrence of its table row
+// adds the rows of dy of all occurrences in ascending order. So there is one
+// chain per element, no two blocks write one row, and atomics are not needed.
+// Thirty-two tokens are compared at a time.
 LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
   Type element = elementOf(dy);
@@ -74,7 +76,7 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   spec.sharedBytes = kThreads / 32 * 4;
   spec.grid = {k.extent(tokens, 0)};
   spec.arguments = {dy, tokens, table, k.extent(tokens, 0)};
-  spec.partly = {table}; // as many rows as there are different tokens
+  spec.partly = {table}; // one row per different token
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value dy = arguments[0], tokens = arguments[1], table = arguments[2],
           count = arguments[3];
@@ -137,8 +139,8 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   return success();
 }
 
-// A thread has `width` columns and adds the tokens ascending, one chain for
-// each; the loads of eight tokens are under way together.
+// A thread has `width` columns and adds the tokens in ascending order, one
+// chain per column. The loads of eight tokens are in flight together.
 LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   constexpr int64_t kAhead = 8;
   Value x = op.getX(), sum = op.getInit();
@@ -181,7 +183,7 @@ LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   return success();
 }
 
-// Numbers that the program knows, as a buffer on the device.
+// Constant numbers as a buffer on the device.
 Value constantFloats(Kernel &k, ArrayRef<float> values) {
   auto module = k.op->getParentOfType<ModuleOp>();
   auto type = MemRefType::get({static_cast<int64_t>(values.size())},
@@ -229,8 +231,7 @@ LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
   return success();
 }
 
-// Rotates elements i and i + D/2 of every head; `inverse` turns the angle
-// round.
+// Rotates elements i and i + D/2 of every head; `inverse` negates the angle.
 LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
   if (failed(checkActivations(k, x)))

@@ -1,9 +1,9 @@
-// Elementwise linalg over buffers, which is what models written in linalg have
-// between their contractions.
+// Elementwise linalg on buffers, which models in linalg use between their
+// contractions.
 //
-// A thread makes up to eight neighbours of the first output's innermost
-// dimension; the body is written out for each. Arithmetic in bf16 is computed
-// in float32 and rounded after each operation, as on the host.
+// A thread computes up to eight neighbours along the innermost dimension of the
+// first output. The body is emitted for each of them. Arithmetic in bf16 is
+// computed in float32 and rounded after each operation, as on the host.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 
@@ -30,7 +30,7 @@ bool isExact(Operation &op) {
              math::RoundOp, math::RsqrtOp, math::SqrtOp, math::TruncOp>(op);
 }
 
-// Those that become polynomials of float32.
+// Whether the op becomes a polynomial in float32.
 bool hasPolynomial(Operation &op) {
   return isa<math::AcosOp, math::AsinOp, math::AtanOp, math::Atan2Op,
              math::CbrtOp, math::CosOp, math::ErfOp, math::ErfcOp, math::ExpOp,
@@ -87,7 +87,7 @@ LogicalResult checkBody(linalg::LinalgOp op) {
   return success();
 }
 
-// The op as text, with the constants that it takes from outside.
+// The op as text, with the constants that it uses from outside.
 std::string textOf(linalg::LinalgOp op) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -102,11 +102,11 @@ std::string textOf(linalg::LinalgOp op) {
   return text;
 }
 
-// One linalg op on its way to a kernel.
+// Emits the kernel of one linalg op.
 class Elementwise {
 public:
   Elementwise(linalg::LinalgOp op) : op_(op), first_(op.getDpsInits().front()) {
-    // Loops in the order of the first output's dimensions.
+    // The loops in the order of the first output's dimensions.
     for (AffineExpr expression :
          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).getResults())
       loops_.push_back(cast<AffineDimExpr>(expression).getPosition());
@@ -159,7 +159,7 @@ private:
           });
       return;
     }
-    // Pieces of the innermost dimension, which is cut evenly.
+    // Divides the innermost dimension into equal pieces.
     int64_t last = type.getRank() == 0 ? 1 : type.getShape().back();
     while (last == ShapedType::kDynamic ? width > 1 : last % width != 0)
       width /= 2;
@@ -186,8 +186,8 @@ private:
         });
   }
 
-  // Inputs that the loops do not walk as a whole: at a constant place of a
-  // dimension, or not at all.
+  // Counts inputs that the loops do not read completely, because a dimension
+  // has a constant index or is not indexed at all.
   void countPartlyRead(OpBuilder &host, Location loc, ElementwiseSpec &spec) {
     for (OpOperand *operand : op_.getDpsInputOperands()) {
       auto type = dyn_cast<MemRefType>(operand->get().getType());
@@ -215,7 +215,7 @@ private:
     }
   }
 
-  // Number of an operand's buffer among the launch's arguments.
+  // The number of an operand's buffer among the launch's arguments.
   int64_t argumentOf(OpOperand &operand) const {
     int64_t number = 0;
     for (OpOperand &other : op_->getOpOperands()) {
@@ -233,7 +233,7 @@ private:
                                   : b.i32(type.getDimSize(dim));
   }
 
-  // The indices of the loops at the piece's first element.
+  // The loop indices at the piece's first element.
   void unravel(Emitter &b, ValueRange arguments, Value piece, int64_t width) {
     int64_t rank = static_cast<int64_t>(loops_.size());
     indices_.assign(rank, Value());
@@ -249,8 +249,8 @@ private:
     }
   }
 
-  bool isAlong(OpOperand &operand) { // the innermost loop is the operand's
-                                     // innermost dimension
+  // Whether the innermost loop is the operand's innermost dimension.
+  bool isAlong(OpOperand &operand) {
     AffineMap map = op_.getMatchingIndexingMap(&operand);
     if (isFlat_ || map.getNumResults() == 0 || loops_.empty())
       return isFlat_ && map.getNumResults() > 0;
@@ -263,8 +263,8 @@ private:
     return last && last.getPosition() == loops_.back() && !elsewhere;
   }
 
-  // Where the operand's element of neighbour `i` lies; null: there is one
-  // element only.
+  // The position of the operand's element for neighbour `i`; null when it has
+  // one element only.
   Value placeOf(Emitter &b, ValueRange arguments, OpOperand &operand,
                 int64_t i) {
     AffineMap map = op_.getMatchingIndexingMap(&operand);
@@ -285,7 +285,7 @@ private:
     return place;
   }
 
-  // Elements of one operand, `width` values of its element type.
+  // Loads `width` elements of one operand, in its element type.
   SmallVector<Value>
   load(Emitter &b, Value pointer, OpOperand &operand, int64_t width,
        llvm::function_ref<Value(OpOperand &, int64_t)> place) {
@@ -390,8 +390,8 @@ private:
     SmallVector<Value> operands;
     for (Value operand : inner.getOperands())
       operands.push_back(lookUp(b, mapping, operand));
-    // What moves bits, and what changes between bf16 and float32, stays as it
-    // is.
+    // Ops that move bits, and conversions between bf16 and float32, are emitted
+    // unchanged.
     bool asIs = isa<arith::ConstantOp, arith::BitcastOp, arith::SelectOp,
                     arith::ExtFOp, arith::TruncFOp>(inner);
     SmallVector<Type> types(inner.getResultTypes());
@@ -437,9 +437,9 @@ private:
   SmallVector<int64_t> loops_;
   bool isFlat_ = false;
   unsigned widest_ = 8;
-  SmallVector<Value> indices_; // by loop, in the kernel that is being written
+  SmallVector<Value> indices_; // of the loops, in the kernel being emitted
   std::map<std::pair<unsigned, int64_t>, size_t>
-      extentArguments_; // operand and dimension to the launch's argument
+      extentArguments_; // (operand, dimension) to the launch's argument
   SmallVector<Operation *> polynomials_;
   bool isExpanded_ = true;
 };

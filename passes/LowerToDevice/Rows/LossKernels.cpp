@@ -1,4 +1,4 @@
-// What stands behind the logits: log-probabilities.
+// The kernels after the logits: log-probabilities and their gradient.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -11,10 +11,10 @@ namespace {
 
 constexpr int64_t kThreads = 256;
 
-// Rows of logits, cut into parts of 8192 so that a few long rows fill the
-// machine as well as many. A block has a part, each of its threads 32 logits,
-// all of them under way at once. What follows depends on the vocabulary alone
-// (N13).
+// Rows of logits are divided into parts of 8192, so that a few long rows fill
+// the machine as well as many. A block handles a part. Each of its threads has
+// 32 logits, with all loads in flight at once. The order of sums depends on the
+// vocabulary alone (N13).
 struct LogitParts {
   static constexpr int64_t kPerThread = 32, kColumns = kThreads * kPerThread;
   int64_t vocabulary, width, parts;
@@ -30,8 +30,8 @@ struct LogitParts {
   }
   Value row(Emitter &b) const { return b.divI(b.block(), parts); }
   Value part(Emitter &b) const { return b.remI(b.block(), parts); }
-  // Column of the thread's access number `i`; beyond the vocabulary or in it as
-  // a whole.
+  // The column of the thread's access number `i`. It is completely inside or
+  // completely beyond the vocabulary.
   Value column(Emitter &b, int64_t i) const {
     return b.addI(b.mulI(part(b), kColumns),
                   b.mulI(b.addI(b.thread(), i * kThreads), width));
@@ -39,7 +39,7 @@ struct LogitParts {
   Value place(Emitter &b, Value column) const {
     return b.place(row(b), vocabulary, column);
   }
-  // The thread's logits, vectors of `width`; -infinity beyond the vocabulary.
+  // The thread's logits as vectors of `width`; -infinity beyond the vocabulary.
   SmallVector<Value> load(Emitter &b, Value logits) const {
     SmallVector<Value> loaded;
     for (int64_t i = 0; i < kPerThread / width; ++i) {
@@ -56,10 +56,10 @@ struct LogitParts {
   }
 };
 
-// Each part gives m = max x, z = sum of exp(x - m), and the sum of exp(x - m) *
-// (x - m). No term of the last has the other sign, so nothing cancels. Division
-// by a positive temperature keeps the order, rounding included, so the maximum
-// of the quotients is the quotient of the maximum.
+// Each part yields m = max x, z = sum of exp(x - m), and the sum of exp(x - m)
+// * (x - m). The terms of the last sum have one sign, so nothing cancels.
+// Division by a positive temperature keeps the order, rounding included, so the
+// maximum of the quotients is the quotient of the maximum.
 void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
                  const LogitParts &logits, Value sums) {
   LaunchSpec spec;
@@ -101,8 +101,8 @@ void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
   });
 }
 
-// A warp for each row: its parts brought to one maximum, lane l adding parts l,
-// l + 32, ..., then the warp's tree.
+// Each row has a warp, which rescales the row's parts to one maximum. Lane l
+// adds parts l, l + 32, ..., then the warp's tree follows.
 void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
                 const LogitParts &logits, Value sums) {
   constexpr int64_t kRows = 4;
@@ -113,7 +113,7 @@ void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
   spec.grid = {k.ceilDiv(rows, kRows)};
   spec.arguments = {op.getLogits(), op.getTargets(), op.getTemperature(), sums,
                     k.result(0),    k.result(1),     k.result(2),         rows};
-  spec.partly = {op.getLogits()}; // of each row the target's logit
+  spec.partly = {op.getLogits()}; // reads only the target's logit of each row
   spec.touches = bytesOf(k, rows, k.host.getF32Type());
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
@@ -167,9 +167,8 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
   return success();
 }
 
-// With x = logits / temperature and p = exp(x - lse):
-// dlogits = (dlogp * ([v is the target] - p) - dentropy * p * (x - lse +
-// entropy)) / temperature.
+// With x = logits / temperature and p = exp(x - lse): dlogits = (dlogp * ([v is
+// the target] - p) - dentropy * p * (x - lse + entropy)) / temperature.
 LogicalResult emitLogProbabilityGrad(Kernel &k,
                                      nn::LogProbabilityGradOp::Adaptor op) {
   LogitParts logits(op.getLogits());

@@ -1,5 +1,5 @@
-// Root-mean-square norm and its gradient. A "row" here is one block of D
-// elements: a token, or one head of a token.
+// Root-mean-square norm and its gradient. A "row" is one block of D elements: a
+// token, or one head of a token.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToDevice/Rows/NormRows.h"
@@ -10,10 +10,10 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kRowsPerBlock = 8; // a warp each
+constexpr int64_t kRowsPerBlock = 8; // one per warp
 
-// The same vector, of which no compiler knows that: it is widened anew instead
-// of staying in registers as float32.
+// Returns the same vector but hides that from the compiler, so that it is
+// widened again instead of kept in registers as float32.
 Value anew(Emitter &b, Value vector) {
   int64_t words = cast<VectorType>(vector.getType()).getNumElements() / 2;
   if (words == 0)
@@ -29,8 +29,8 @@ Value anew(Emitter &b, Value vector) {
                    vector.getType());
 }
 
-// A row that fits registers is read once, and its weights come while it is
-// still on its way.
+// A row that fits in registers is read once. Its weights are loaded while the
+// row's own loads are still in flight.
 void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments,
                   Value row) {
   constexpr int64_t kWeightsAhead = 8; // vectors
@@ -39,7 +39,7 @@ void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments,
     SmallVector<Value> weights;
     for (int64_t i = first; i < std::min(first + kWeightsAhead, norm.vectors());
          ++i) {
-      // A lane beyond the row has the last weight, which it does not use.
+      // A lane beyond the row loads the last weight and does not use it.
       Value column = b.minI(norm.column(b, i), b.i32(norm.size - norm.width));
       weights.push_back(b.load(b.at(arguments[1], norm.element, column),
                                b.vectorOf(norm.element, norm.width)));
@@ -59,7 +59,7 @@ void scaleHeldRow(Emitter &b, const NormRows &norm, ValueRange arguments,
   }
 }
 
-// A row that is too long for that is read a second time.
+// A row that is too long for registers is read twice.
 void scaleRow(Emitter &b, const NormRows &norm, ValueRange arguments,
               Value row) {
   Value r = b.splat(norm.reciprocalRoot(b, arguments[0], row), norm.width);
@@ -93,7 +93,7 @@ LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
 }
 
 // dx = r * (g - n * (sum(g * n) / D)) with n = x * r and g = dy * weight, row
-// by row; r is kept for the weight's gradient.
+// by row. r is stored for the gradient of the weight.
 void launchInputGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
                      const NormRows &norm, Value roots) {
   Value rows = norm.count(k, op.getX());
@@ -128,10 +128,11 @@ void launchInputGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
   });
 }
 
-// dweight in two steps. The rows are cut into chunks, at least 64 rows in each
-// and at most 512 chunks; a chunk's sum is one chain, rows ascending. Then each
-// of 8 strands adds chunks s, s + 8, ... ascending from zero, and the strands
-// are added to init in turn. An order of the number of rows only.
+// dweight takes two steps. The rows are divided into chunks of at least 64
+// rows, at most 512 chunks. A chunk's sum is one chain with rows ascending.
+// Then each of 8 strands adds chunks s, s + 8, ... in ascending order from
+// zero, and the strands are added to init in turn. The order depends on the
+// number of rows only.
 constexpr int64_t kLeastRows = 64, kMostChunks = 512, kStrands = 8, kAhead = 4;
 
 void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,

@@ -1,3 +1,4 @@
+// Loads, sums and scales the rows of a root-mean-square norm.
 #include "passes/LowerToDevice/Rows/NormRows.h"
 
 #include "passes/Kernels/Formulas.h"
@@ -90,7 +91,7 @@ Value NormRows::reciprocalRoot(Emitter &b, Value x, Value row) const {
                 }));
 }
 
-// Zeros beyond the row change no sum of squares.
+// Zeros beyond the row do not change a sum of squares.
 Value NormRows::reciprocalRoot(Emitter &b, ValueRange held) const {
   Value sum = b.f32(0);
   for (Value vector : held) {

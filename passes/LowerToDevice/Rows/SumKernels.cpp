@@ -1,5 +1,5 @@
-// Sums of tensors to a scalar, each in an order of the numbers of elements only
-// (N13).
+// Sums of tensors to a scalar. The order depends on the numbers of elements
+// only (N13).
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/BatchedLaunch.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kThreads = 256;
 
-// One block: thread t adds elements t, t + 1024, ... ascending, then the
-// block's tree: an order of the length only.
+// One block: thread t adds elements t, t + 1024, ... in ascending order, then
+// the block's tree follows. The order depends on the length only.
 constexpr int64_t kSumThreads = 1024;
 
 Value stridedSum(Emitter &b, Value x, Value count) {
@@ -39,10 +39,10 @@ LogicalResult emitSum(Kernel &k, nn::SumOp::Adaptor op) {
   return success();
 }
 
-// What is known on the host of one tensor of a sum of squares.
+// The host's values for one tensor of a sum of squares.
 struct SquaredTensor {
   Value x, vectors,
-      rest; // vectors of four elements, and elements behind the last of them
+      rest; // vectors of four elements, and elements after the last vector
   Value chunks, firstChunk; // of its partial sums
 };
 
@@ -65,8 +65,8 @@ SmallVector<SquaredTensor> squaredTensors(Kernel &k, ValueRange xs) {
   return tensors;
 }
 
-// A block has a chunk: each thread adds 16 vectors, one chain, then the block's
-// tree.
+// A block handles a chunk: each thread adds 16 vectors in one chain, then the
+// block's tree follows.
 void launchSquaredChunks(Kernel &k, ArrayRef<SquaredTensor> tensors,
                          Value partial) {
   LaunchSpec spec;
@@ -111,8 +111,8 @@ void launchSquaredChunks(Kernel &k, ArrayRef<SquaredTensor> tensors,
       });
 }
 
-// A block has a tensor: its chunks as nn.sum adds, then the up to three
-// elements behind the last vector.
+// A block handles a tensor: it adds the chunks as nn.sum does, then up to three
+// elements after the last vector.
 void launchSquaredTensors(Kernel &k, ArrayRef<SquaredTensor> tensors,
                           Value partial, Value sums) {
   LaunchSpec spec;
@@ -152,8 +152,8 @@ void launchSquaredTensors(Kernel &k, ArrayRef<SquaredTensor> tensors,
       });
 }
 
-// One chain over the tensors that starts at what the result holds; a warp
-// fetches 32 of them at a time.
+// One chain over the tensors, which starts at the value in the result. A warp
+// loads 32 of them at a time.
 void launchChain(Kernel &k, Value sums, Value total, int64_t count) {
   LaunchSpec spec;
   spec.key = "square_sum";
@@ -180,8 +180,8 @@ void launchChain(Kernel &k, Value sums, Value total, int64_t count) {
   });
 }
 
-// Each tensor as one row, in chunks of 16384 elements: orders of the numbers of
-// elements only.
+// Each tensor counts as one row, in chunks of 16384 elements. The order depends
+// on the numbers of elements only.
 LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
   SmallVector<SquaredTensor> tensors = squaredTensors(k, op.getXs());
   if (tensors.empty())

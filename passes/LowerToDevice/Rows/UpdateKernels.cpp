@@ -1,5 +1,6 @@
-// The optimizer: one pass over master, moments and gradient, which makes the
-// weight and, where whole slabs of INT4 come of it, its packed form as well.
+// The optimizer: one pass over master, moments and gradient computes the
+// weight. If the weight becomes whole slabs of INT4, the same pass computes its
+// packed form.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Emit/UpdateBatches.h"
@@ -18,7 +19,7 @@ namespace {
 
 constexpr int64_t kThreads = 256, kWidth = 4; // elements of a thread
 
-// Columns of a row of the table that a step reads and writes.
+// Columns of the table's row: the buffers that a step reads and writes.
 enum Column : unsigned {
   kGradient,
   kMaster,
@@ -32,7 +33,7 @@ SmallVector<Value> columnsOf(const OptimizerStep &step) {
   return {step.gradient, step.master, step.moment1, step.moment2, step.weight};
 }
 
-// Steps the elements [first, first + width). Gives the weight, rounded.
+// Steps the elements [first, first + width) and returns the rounded weight.
 Value stepElements(Emitter &b, Value hyper, ValueRange columns, Type element,
                    Value first, int64_t width) {
   Type f32 = b.getF32Type();
@@ -56,7 +57,7 @@ Value stepElements(Emitter &b, Value hyper, ValueRange columns, Type element,
   return next.master;
 }
 
-// Steps of weights of one element type, whatever their shapes.
+// Steps weights of one element type and any shapes.
 void launchSteps(Kernel &k, Value hyper, Type element,
                  ArrayRef<OptimizerStep> steps) {
   bool whole = llvm::all_of(steps, [](const OptimizerStep &step) {
@@ -99,8 +100,8 @@ struct StepAndQuantize {
   WeightQuantization quantize;
 };
 
-// Steps whose weights, of one type, become whole slabs: a thread steps the
-// pieces that it quantizes.
+// Steps weights of one type that become whole slabs: a thread steps the pieces
+// that it quantizes.
 void launchStepsToSlabs(Kernel &k, Value hyper, Type element,
                         qat::PackedType type,
                         ArrayRef<StepAndQuantize> weights) {
@@ -133,12 +134,12 @@ bool isOfWholeSlabs(qat::PackedType type) {
 } // namespace
 
 LogicalResult emitUpdate(KernelWriter &writer, const UpdateBatch &batch) {
-  using Kind = std::pair<Type, Type>; // of the packed weight and of the
-                                      // weight's elements
+  // Types of the packed weight and of the weight's elements.
+  using Kind = std::pair<Type, Type>;
   llvm::MapVector<Kind, SmallVector<StepAndQuantize>> toSlabs;
   llvm::MapVector<Kind, SmallVector<QuantizedWeight>> quantizes;
   llvm::MapVector<Type, SmallVector<OptimizerStep>> steps;
-  DenseMap<Value, const OptimizerStep *> stepOf; // by the weight that it makes
+  DenseMap<Value, const OptimizerStep *> stepOf; // keyed by its weight
   for (const OptimizerStep &step : batch.steps)
     stepOf[step.weight] = &step;
   for (const WeightQuantization &quantize : batch.quantizes) {

@@ -1,11 +1,14 @@
-// nn.sample (N16). Every sum is one of integers, so parts, warps and launches
-// are free to be what is fast.
+// nn.sample (N16). All sums are of integers, so their order is free, and parts,
+// warps and launches are chosen for speed.
 //
-// Rows are cut into parts of 8192 logits: a few long rows fill the machine as
-// well as many. Largest logit of each part; masses of each part; for the rows
-// with filters the pivot, behind which nothing is kept, and masses of what is
-// kept; then a block for each row finds the part in which the threshold is
-// passed, and in it the token.
+// Rows are divided into parts of 8192 logits, so that a few long rows fill the
+// machine as well as many. The launches compute:
+// - the largest logit of each part;
+// - the mass of each part;
+// - for rows with filters the pivot, behind which nothing is kept, and the
+//   masses of the kept tokens;
+// - for each row, in one block, the part in which the threshold is passed, and
+//   the token in it.
 #include "passes/LowerToDevice/DeviceKernels.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Sample/SamplePivot.h"
@@ -24,7 +27,8 @@ constexpr int64_t kMostParts =
     numerics::kMostTokens / kColumns; // two for each lane of a warp
 static_assert(kMostParts == 64);
 
-// The buffers of a call, and what is known of its rows at compile time.
+// The buffers of a call, and the facts of its rows that are known at compile
+// time.
 struct SampleLaunches {
   Kernel &k;
   Value logits, temperature, bits, filtered, topK, topP, minP, token, logKept,
@@ -59,8 +63,8 @@ struct SampleLaunches {
     spec.sharedBytes = kWarps * 8;
     spec.grid = {blocks};
     spec.arguments.assign(arguments.begin(), arguments.end());
-    // Rows without a draw, filters and the token decide what is read; all of it
-    // by the first launch alone.
+    // Rows without a draw, the filters and the token decide what is read. Only
+    // the first launch reads all logits.
     if (name != "sample_maxima")
       spec.partly.assign(arguments.begin(), arguments.end());
     return spec;
@@ -78,8 +82,9 @@ int64_t accessesOf(const SampleRows &shape) {
   return kPerThread / shape.width;
 } // of a thread to its part
 
-// Column of the thread's access number `i` in a part; beyond the vocabulary or
-// in it as a whole. A warp has neighbours.
+// The column of the thread's access number `i` in a part. It is completely
+// inside or completely beyond the vocabulary. The lanes of a warp have
+// neighbouring columns.
 Value columnOf(Emitter &b, Value part, Value i, int64_t width) {
   return b.addI(b.mulI(part, kColumns),
                 b.mulI(b.addI(b.thread(), b.mulI(i, kThreads)), width));
@@ -107,8 +112,8 @@ Value weightOf(Emitter &b, const SampleRows &shape, Value column, Value vector,
   return sum;
 }
 
-// The sum over a thread's share of a part. It is a loop: written out, the
-// polynomials would not fit into the cache of instructions.
+// The sum over a thread's share of a part. It is a loop, because the unrolled
+// polynomials would not fit into the instruction cache.
 Value weightOfPart(Emitter &b, const SampleRows &shape, Value logits, Value row,
                    Value part, Weight weight) {
   return b.loop(
@@ -120,7 +125,7 @@ Value weightOfPart(Emitter &b, const SampleRows &shape, Value logits, Value row,
       })[0];
 }
 
-// The largest logit of a part; NaN when one is NaN or +infinity.
+// The largest logit of a part; NaN when one logit is NaN or +infinity.
 void SampleLaunches::launchMaxima() const {
   SampleRows shape = this->shape();
   k.launch(spec("sample_maxima", blocksOf(rows), {logits, maxima}),
@@ -129,7 +134,7 @@ void SampleLaunches::launchMaxima() const {
                    part = b.remI(b.block(), shape.parts);
              Value largest = b.f32(-INFINITY), bad = b.boolean(false),
                    shared = b.sharedMemory(0);
-             SmallVector<Value> loaded; // all under way at once
+             SmallVector<Value> loaded; // all in flight at once
              for (int64_t i = 0; i < accessesOf(shape); ++i)
                loaded.push_back(
                    loadOrNothing(b, shape, arguments[0], row,
@@ -152,9 +157,8 @@ void SampleLaunches::launchMaxima() const {
            });
 }
 
-// Masses of a part's tokens, all of which count as kept until a filter says
-// otherwise. Of a row without a draw a part that holds the token looked for
-// counts as 1.
+// Masses of a part's tokens, all of which count as kept until a filter runs. In
+// a row without a draw, a part with the requested token counts as 1.
 void SampleLaunches::launchMasses() const {
   SampleRows shape = this->shape();
   k.launch(spec("sample_masses", blocksOf(rows),
@@ -189,8 +193,8 @@ void SampleLaunches::launchMasses() const {
            });
 }
 
-// Masses of what the filters left of a part, a block for each part of each row
-// with filters.
+// Masses of the tokens that the filters keep, with a block for each part of
+// each row with filters.
 void SampleLaunches::launchKept() const {
   SampleRows shape = this->shape();
   k.launch(
@@ -219,9 +223,9 @@ void SampleLaunches::launchKept() const {
       });
 }
 
-// A block for each row. Its part is read by all warps; the sums of 32 accesses,
-// which are neighbours, are put down, the first warp finds the one in which the
-// threshold is passed and reads it again.
+// Each row has a block. All warps read the row's part and store the sums of 32
+// neighbouring accesses. The first warp finds the sum in which the threshold is
+// passed, and reads those accesses again.
 void SampleLaunches::launchChoose() const {
   SampleRows shape = this->shape();
   int64_t segments = accessesOf(shape) * kWarps;
@@ -257,7 +261,8 @@ void SampleLaunches::launchChoose() const {
     threshold = b.subI(threshold, part.before);
     Value pivot = b.load(b.at(arguments[6], i64, row), i64),
           least = b.load(b.at(arguments[7], i64, row), i64);
-    // Mass in the draw, or 1 for what a row without a draw looks for.
+    // The mass in the draw, or 1 for the requested token of a row without a
+    // draw.
     auto weight = [&](Value x, Value token) {
       Value mass = b.ifValue(
           state.drawn,

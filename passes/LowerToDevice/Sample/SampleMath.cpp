@@ -1,3 +1,4 @@
+// Builds the arithmetic of drawing a token on a device.
 #include "passes/LowerToDevice/Sample/SampleMath.h"
 
 #include "lib/Numerics/sampling.h"
@@ -132,7 +133,7 @@ Value warpScanI64(Emitter &b, Value x) {
 Value blockSumI64(Emitter &b, Value x, Value scratch, int64_t threads) {
   Type i64 = b.getI64Type();
   Value sum = warpSumI64(b, x), lane = b.lane();
-  b.barrier(); // the sum before this one has been read
+  b.barrier(); // all threads have read the previous sum
   b.ifThen(b.equal(lane, 0),
            [&] { b.store(sum, b.at(scratch, i64, b.warp())); });
   b.barrier();

@@ -1,12 +1,13 @@
-// The pivot of top_k and top_p by radix search: no sort. A block for each row
-// with filters.
+// The pivot of top_k and top_p by radix search, without a sort. Each row with
+// filters has a block.
 //
-// Tokens are counted and weighed in 2048 buckets of distance to the largest
-// logit, 1/64 of a natural logarithm each, which spreads what a model says over
-// hundreds of them, so that few threads meet in one. Then the rank's own bits,
-// eleven at a time, among the tokens of the bucket (and prefix) where the count
-// or the mass asked for is reached: they are listed first, when there are few.
-// Counters are integers: the order in which threads come changes nothing.
+// First the tokens are counted and weighed in 2048 buckets by their distance to
+// the largest logit, in steps of 1/64 of a natural logarithm. A model's logits
+// spread over hundreds of buckets, so few threads collide. The search finds the
+// bucket where the requested count or mass is reached. Then it refines by the
+// rank's own bits, eleven at a time, among the tokens of that bucket and
+// prefix. If these are few, they are listed first. Counters are integers, so
+// the order of threads does not matter.
 #include "passes/LowerToDevice/Sample/SamplePivot.h"
 
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -60,9 +61,9 @@ static_assert(kBins == int64_t{1} << kDigitBits);
 constexpr double kBucketsOfUnit = 64;
 constexpr int64_t kDigits = (numerics::kRankBits + kDigitBits - 1) / kDigitBits;
 
-// Shared memory: two histograms, of all tokens by bucket and of some by a
-// digit; the tokens of a bucket, ranks and then masses; sums of warps; what was
-// found, and how many tokens are listed.
+// Shared memory holds two histograms: all tokens by bucket, and some tokens by
+// a digit. It also holds the ranks and then the masses of a bucket's tokens,
+// sums of warps, the results, and the number of listed tokens.
 constexpr int64_t kListed = 2048;
 constexpr int64_t kHistogramBytes = kBins * (4 + 8),
                   kList = 2 * kHistogramBytes, kScan = kList + kListed * 16;
@@ -93,7 +94,7 @@ struct Histogram {
   }
 };
 
-// What stands before a bin and in it: i64.
+// The sums before a bin and in it, as i64.
 struct Bin {
   Value index, count, mass, ownCount, ownMass;
 };
@@ -114,8 +115,8 @@ public:
     b.barrier();
   }
 
-  // The first rank at which the count (or the mass) of the tokens up to and
-  // with it reaches `target`, which they do; and their mass.
+  // The first rank at which the count (or mass) of the tokens up to and
+  // including it reaches `target`, and their mass. The target must be reached.
   std::pair<Value, Value> descend(Value target, bool byMass) {
     Bin bucket = find(buckets, target, byMass);
     Value digitBits = b.i64(kDigitBits);
@@ -146,7 +147,7 @@ public:
   }
 
 private:
-  // Monotone in the logit, whatever rounds or overflows.
+  // Monotone in the logit, in spite of rounding and overflow.
   Value bucketOf(Value x) {
     Value distance =
         b.min(b.mul(b.sub(state.largest, x), scale), b.f32(kBins - 1));
@@ -164,8 +165,8 @@ private:
            });
   }
 
-  // The tokens of a bucket: in the list when they find room there, which they
-  // do unless logits are much alike.
+  // The tokens of a bucket. They are listed if they fit, which they do unless
+  // many logits are alike.
   struct Bucket {
     Value index, count, isListed;
   };
@@ -218,7 +219,7 @@ private:
   }
 
   // The first bin at which the sum reaches `target` > 0. A thread has two
-  // neighbours.
+  // neighbouring bins.
   Bin find(const Histogram &histogram, Value target, bool byMass) {
     Type i64 = b.getI64Type(), i32 = b.getI32Type();
     Value lane = b.lane(), first = b.mulI(b.thread(), 2);
@@ -306,8 +307,8 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
       b.ifThen(b.either(isFewer, isLess), [&] {
         PivotSearch search(b, shape, arguments[0], row, state);
         search.fillBuckets();
-        // Two values of one branch: the pivot goes through memory, by one
-        // thread.
+        // A branch here yields one value only, so one thread passes the pivot
+        // through memory.
         Value pivotOfRow = b.at(arguments[8], i64, row),
               isFirst = b.equal(b.thread(), 0);
         Value left = b.ifValue(

@@ -1,5 +1,5 @@
-// What the kernels of nn.sample share: the state of a row, and the search for
-// the pivot of one with filters.
+// The common part of the kernels of nn.sample: the state of a row, and the
+// search for the pivot of a row with filters.
 #pragma once
 
 #include "passes/LowerToDevice/Emit/Kernels.h"
@@ -11,12 +11,12 @@ struct SampleRows {
   int64_t vocabulary, width, parts; // width: logits of an access
 };
 
-// i1 of float32.
-mlir::Value isBad(Emitter &b, mlir::Value x); // NaN or +infinity
+// Whether a float32 is NaN or +infinity, as an i1.
+mlir::Value isBad(Emitter &b, mlir::Value x);
 mlir::Value isEqual(Emitter &b, mlir::Value x, mlir::Value y);
 
-// What is known of a row once the largest logits of its parts are: the same in
-// every lane. All lanes of a warp make it.
+// The facts of a row that follow from the largest logits of its parts; the same
+// in every lane. All lanes of a warp must construct it.
 struct RowState {
   mlir::Value largest, temperature; // f32; largest is undefined when `bad`
   mlir::Value bad,
@@ -28,14 +28,14 @@ struct RowState {
   mlir::Value mass(Emitter &b, mlir::Value logit) const {
     return tokenMass(b, logit, largest, temperature);
   }
-  // 0 for a token behind the pivot or below the least mass.
+  // The mass, or 0 for a token behind the pivot or below the least mass.
   mlir::Value keptMass(Emitter &b, mlir::Value logit, mlir::Value token,
                        mlir::Value pivot, mlir::Value least) const;
 };
 
 // For each row with filters: the rank of the last token that top_k and top_p
-// keep (all ones: every token) and the least mass of min_p. maxima and masses
-// are [rows, parts], pivots and leasts [rows], i64.
+// keep (all ones: every token), and the least mass of min_p. `maxima` and
+// `masses` are [rows, parts]; `pivots` and `leasts` are i64 [rows].
 void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
                   mlir::Value maxima, mlir::Value masses, mlir::Value pivots,
                   mlir::Value leasts);

@@ -1,3 +1,5 @@
+// Builds the matrix products and softmax steps that all attention kernels
+// share.
 #include "passes/LowerToHopper/Attention/Attention.h"
 
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -52,8 +54,7 @@ Value mapOfRows(Kernel &k, Value buffer, Value rows, int64_t columns,
       k.host.getI64IntegerAttr(128));
 }
 
-// Every sequence has at most one tile that is not full; without tokens there is
-// none.
+// Every sequence has at most one partial tile. Without tokens there is none.
 Value tilesOfBatch(Kernel &k, Value tokens, Value sequences,
                    int64_t tokensPerTile) {
   Value full = k.host.createOrFold<arith::DivUIOp>(k.loc(), tokens,
@@ -77,7 +78,7 @@ static Value warpSumI(Emitter &b, Value x) {
   return x;
 }
 
-// 32 sequences at a time: a scan over the lanes of how many tiles each has.
+// Scans the numbers of tiles of 32 sequences at a time over the lanes.
 BatchTile findTile(Emitter &b, Value sequences, Value count, Value number,
                    int64_t tokensPerTile) {
   Type i32 = b.getI32Type();
@@ -109,7 +110,7 @@ BatchTile findTile(Emitter &b, Value sequences, Value count, Value number,
       });
   BatchTile result;
   result.found = b.less(b.i32(0), carried[1]);
-  // A sequence that is not there becomes the first, which nobody uses then.
+  // If there is no such sequence, the result is the first, which is not used.
   result.sequence = b.subI(b.maxI(carried[1], b.i32(1)), 1);
   result.begin = startOf(result.sequence);
   result.end = startOf(b.addI(result.sequence, 1));
@@ -152,7 +153,7 @@ void zeroRows(Emitter &b, Value tile, int64_t boxes, Value from, Value to,
 
 void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
               llvm::function_ref<std::pair<Value, Value>(Value)> rowAt) {
-  // Two threads for each row: one chunk of two is each one's.
+  // Two threads share each row: each takes every second chunk.
   Value row = b.shrI(thread, 1), odd = b.andI(thread, 1);
   auto [address, there] = rowAt(row);
   Type four = b.vectorOf(b.getI32Type(), 4);
@@ -169,7 +170,8 @@ void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
   }
 }
 
-// Along: a step of 16 columns is 32 bytes of each row. Across: 16 rows.
+// Along: a step of 16 columns is 32 bytes of each row. Across: a step is 16
+// rows.
 TileMath::Operand TileMath::operand(Value tile, Direction direction) {
   return {DescriptorOp::create(b, b.getI64Type(), tile,
                                direction == kAlong ? 16 : kBoxBytes, 1024, 128),
@@ -216,8 +218,8 @@ SmallVector<Value> TileMath::wait(int64_t pending, ValueRange sums) {
   return SmallVector<Value>(wait.getResults());
 }
 
-// PTX ISA, wgmma fragment layouts: the pair of D in columns 8j + 2(lane % 4) is
-// the pair of k in register 2(j % 2) of A's step j / 2, and the one 8 rows
+// The fragment layouts of wgmma (PTX ISA): the pair of D in columns 8j + 2(lane
+// % 4) is the pair of k in register 2(j % 2) of A's step j / 2. The pair 8 rows
 // below is in the next register.
 SmallVector<Value> TileMath::fragments(ArrayRef<Value> sums) {
   SmallVector<Value> result;

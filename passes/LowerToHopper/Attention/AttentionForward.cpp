@@ -1,3 +1,5 @@
+// The kernel of the attention forward pass: a producer warp and consumer
+// warpgroups.
 #include "passes/LowerToHopper/Attention/AttentionForward.h"
 
 #include "passes/LowerToHopper/Attention/AttentionTiles.h"
@@ -11,14 +13,14 @@ namespace nibble::hopper {
 
 namespace {
 
-// The body of one kernel. A tile is `warpgroups` tiles of rows, of neighbouring
-// tokens of one sequence and one key head; a producer thread brings keys and
-// values, block by block, ascending.
+// The body of one kernel. A tile is `warpgroups` tiles of rows, with
+// neighbouring tokens of one sequence and one key head. A producer thread loads
+// keys and values, block by block, ascending.
 //
-// A block has one tile; or, of a list, as many blocks as there are
-// multiprocessors go on from tile to tile: the producer takes the next one from
-// the list, and while the consumers end one, the keys and values of the next
-// are on their way.
+// A block has one tile, unless there is a list. Then as many persistent blocks
+// as there are multiprocessors work on one tile after another. The producer
+// takes the next tile from the list. While the consumers finish one tile, the
+// keys and values of the next are in flight.
 class Forward {
 public:
   Forward(Emitter &b, const AttentionForwardSpec &spec,
@@ -33,7 +35,7 @@ public:
   void write() {
     if (spec.listed())
       return writeRoles([&] { produceTiles(); }, [&] { consumeTiles(); });
-    // The last tiles see the most keys: they begin first.
+    // The last tiles see the most keys, so they start first.
     Value number = b.subI(b.subI(args.blocks, b.block(0)), 1);
     BatchTile tile =
         findTile(b, args.sequences, args.sequenceCount, number, at.tokens());
@@ -65,26 +67,23 @@ private:
         RingInitOp::create(b, tiles);
     });
     b.barrier();
-    // With one warpgroup of consumers two blocks share a multiprocessor's
+    // With one warpgroup of consumers, two blocks share a multiprocessor's
     // registers.
     auto roles = RolesOp::create(b, 40, spec.warpgroups == 1 ? 216 : 232);
     b.writeRegion(roles.getProducer(), producer);
     b.writeRegion(roles.getConsumers(), consumers);
   }
 
-  // Blocks of keys go round the ring in the order in which they are multiplied:
-  // keys 0, keys 1, values 0, keys 2, values 1, ...
-  Value useOfKeys(Value i) {
-    return b.addI(firstUse, b.subI(b.mulI(i, 2), 1));
-  } // of i > 0; keys 0 are use 0
+  // The ring has blocks in the order in which they are multiplied: keys 0, keys
+  // 1, values 0, keys 2, values 1, ... Keys 0 are use 0; this is for i > 0.
+  Value useOfKeys(Value i) { return b.addI(firstUse, b.subI(b.mulI(i, 2), 1)); }
   Value useOfValues(Value i, bool last) {
     return b.addI(firstUse,
                   last ? b.addI(b.mulI(i, 2), 1) : b.addI(b.mulI(i, 2), 2));
   }
   Value usesOf(const QueryBlock &tile) { return b.mulI(tile.blocks, 2); }
 
-  // --- tiles of the list
-  // --------------------------------------------------------
+  // --- tiles of the list -----------------------------------------------------
 
   Value recordAt(Value item) {
     return b.at(args.records, b.getI32Type(), b.mulI(b.wide(item), 8));
@@ -152,12 +151,12 @@ private:
       init.append(loadQueries(at));
       b.doWhile(init,
                 [&](ValueRange in) -> std::pair<Value, SmallVector<Value>> {
-                  QueryBlock next = at; // of the same thread
+                  QueryBlock next = at; // for the same thread
                   firstUse = in[1];
                   at.locate(in.slice(2, 8));
                   at.findRows();
                   SmallVector<Value> carried;
-                  // What the next tile needs is fetched while this one ends.
+                  // Fetch the data of the next tile while this one ends.
                   consume(SmallVector<Value>(in.drop_front(10)), [&] {
                     SmallVector<Value> record = receiveRecord(in[0]);
                     next.locate(record);
@@ -171,11 +170,10 @@ private:
     });
   }
 
-  // --- the producer
-  // -----------------------------------------------------------
+  // --- the producer ----------------------------------------------------------
 
-  // First row of a tile in keys and values as matrices; column of a page's
-  // slot.
+  // The first row of a tile in keys and values as matrices, and the column of a
+  // page's slot.
   struct Place {
     Value page, slot;
   };
@@ -238,10 +236,9 @@ private:
     copyValues(placeOf(last), useOfValues(last, true));
   }
 
-  // --- the consumers
-  // ----------------------------------------------------------
+  // --- the consumers ---------------------------------------------------------
 
-  // Fragments of the thread's rows; none where queries are in shared memory.
+  // Fragments of the thread's rows; empty when queries are in shared memory.
   SmallVector<Value> loadQueries(QueryBlock &tile) {
     SmallVector<Value> queries;
     if (spec.queryBytes() != 0)
@@ -261,7 +258,7 @@ private:
   Value waitFor(Value use) {
     return RingWaitOp::create(b, b.sharedPointer(), ring, use);
   }
-  // By every warp for itself, as in the matrix kernel.
+  // Every warp does it for itself, as in the matrix kernel.
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0),
              [&] { RingReleaseOp::create(b, ring, use); });
@@ -280,14 +277,14 @@ private:
                          kTileRows / 16);
   }
 
-  // m, l of the thread's two rows. l is of the thread's own columns until the
-  // end.
+  // The maximum m and the sum l of the thread's two rows. Until the end l
+  // covers only the thread's own columns.
   struct Softmax {
     Value largest[2], sum[2];
   };
 
-  // One block's step of the online softmax: returns p, and by what the sums so
-  // far shrink.
+  // One block's step of the online softmax. Returns p, and the factors by which
+  // the sums so far shrink.
   SmallVector<Value> step(Value scores, Softmax &softmax, Value (&decay)[2]) {
     double inBits = shape.scale * std::numbers::log2e;
     SmallVector<Value> weights(kTileRows / 2);
@@ -299,8 +296,8 @@ private:
           largest = b.max(largest, b.extract(scores, index(j, e)));
       for (int64_t mask = 1; mask < 4; mask *= 2)
         largest = b.max(largest, b.shuffleXor(largest, mask));
-      // A row that has seen nothing yet, because its window begins later, stays
-      // without a trace.
+      // A row that has seen no key yet, because its window begins later, stays
+      // unchanged.
       Value shift = largest;
       if (shape.window != 0)
         shift =
@@ -322,9 +319,9 @@ private:
     return weights;
   }
 
-  // PTX orders register operations and the wait for matrix instructions by
-  // nothing, and ptxas moves the wait to the front of the softmax, which should
-  // run beside them. A store it does not move, and this one needs the whole
+  // PTX does not order register operations and the wait for matrix
+  // instructions. ptxas moves the wait before the softmax, which should overlap
+  // with them. It does not move a store, and this one depends on the whole
   // softmax.
   void keepBeforeWait(const Softmax &softmax) {
     Value place = b.addI(b.mulI(b.subI(b.thread(), kWarpgroup), 8),
@@ -333,8 +330,8 @@ private:
             b.atByte(b.sharedMemory(0), place));
   }
 
-  // Times decay. Where no row of a warp has a new largest score they are all 1,
-  // and the products what they were.
+  // Multiplies by decay. If no row of a warp has a new maximum, all factors are
+  // 1, and the products are skipped.
   Value shrink(Value sums, Value (&decay)[2]) {
     auto isOne = [&](Value x) {
       return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, b.f32(1));
@@ -352,8 +349,8 @@ private:
         });
   }
 
-  // One tile, whose queries are these fragments. `beforeEnd` is written where
-  // the last products run.
+  // One tile; the fragments are its queries. `beforeEnd` emits code that runs
+  // beside the last products.
   void consume(SmallVector<Value> fragments,
                llvm::function_ref<void()> beforeEnd) {
     queries = std::move(fragments);
@@ -379,8 +376,8 @@ private:
         math.fragments(step(at.masked(scores, b.i32(0)), softmax, decay));
     carried.append({softmax.largest[0], softmax.largest[1], softmax.sum[0],
                     softmax.sum[1], b.zeros(shape.size / 2)});
-    // The scores of a block are made while the values of the block before are
-    // added; the softmax runs beside the latter.
+    // The scores of a block are computed while the values of the previous block
+    // are added; the softmax overlaps with the latter.
     carried = b.loop(
         b.i32(1), at.blocks, b.i32(1), carried,
         [&](Value i, ValueRange in) -> SmallVector<Value> {
@@ -417,7 +414,7 @@ private:
     math.commit();
     beforeEnd();
     sums = math.wait(0, sums);
-    if (spec.listed()) // the ring goes on
+    if (spec.listed()) // the ring continues with the next tile
       release(valueUse);
     for (int64_t half = 0; half < 2; ++half)
       finish(at.rows[half], half, carried[4 + half], carried[6 + half], sums);
@@ -452,10 +449,10 @@ private:
   TileMath math;
   QueryBlock at;
   RingType ringType, tilesType;
-  Value ring, tiles;          // tiles: of records; null without a list
+  Value ring, tiles;          // tiles: ring of records; null without a list
   Value firstUse;             // of the ring by the tile
   SmallVector<Value> queries; // fragments, or
-  Value queryTile;            // of shared memory
+  Value queryTile;            // in shared memory
 };
 
 } // namespace
@@ -507,7 +504,7 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec,
                                                        k.index(k.sms()))};
     launch.arguments.append({list.records, list.taken, list.items});
     launch.consumed = {list.taken};
-    launch.partly = {list.records}; // those of the tiles that are found
+    launch.partly = {list.records}; // only records of found tiles
     launch.touches = k.mul(k.extent(list.records, 0), k.index(8 * 4));
   } else {
     launch.grid = {arguments.blocks, k.index(spec.shape.kvHeads)};
@@ -516,7 +513,8 @@ void launchAttentionForward(Kernel &k, const AttentionForwardSpec &spec,
   }
   if (spec.paged) {
     launch.arguments.append({arguments.pages, arguments.pageColumns});
-    // As many pages as the sequences have, whose lengths are on the device.
+    // As many pages as the sequences have. Their lengths are known on the
+    // device only.
     for (Value map : {arguments.keys, arguments.values})
       launch.partly.push_back(map.getDefiningOp<TensorMapOp>().getBuffer());
     launch.partly.push_back(arguments.pages);

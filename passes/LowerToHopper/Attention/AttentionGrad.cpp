@@ -1,5 +1,5 @@
-// nn.attention_grad: what it launches, and the statistics of rows that both
-// kernels read.
+// nn.attention_grad: its launches, and the statistics of rows that both kernels
+// read.
 #include "passes/LowerToHopper/Attention/AttentionGrad.h"
 #include "passes/LowerToDevice/Rows/NormRows.h"
 #include "passes/LowerToHopper/HopperKernels.h"
@@ -12,10 +12,10 @@ namespace nibble::hopper {
 
 namespace {
 
-constexpr int64_t kRowsPerBlock = 8; // a warp each
+constexpr int64_t kRowsPerBlock = 8; // one per warp
 
-// logs = -lse in powers of two, means = sum(dy * y), of every row. A sum is as
-// of the norms, an order of the size only (N13).
+// logs = -lse in base 2 and means = sum(dy * y) for every row. Sums are as in
+// the norms, in an order that depends on the size only (N13).
 void launchStatistics(Kernel &k, const AttentionShape &shape,
                       const AttentionGradArguments &arguments, Value y,
                       Value lse) {
@@ -75,7 +75,7 @@ LogicalResult emitAttentionGrad(Kernel &k, nn::AttentionGradOp::Adaptor op) {
                            arguments.tokens, k.host.getF32Type());
   launchStatistics(k, *shape, arguments, op.getY(), op.getLse());
   launchQueryGrad(k, *shape, arguments, k.result(0));
-  // Registers do not hold the sums of both of longer heads.
+  // Registers do not hold the sums of both gradients for longer heads.
   if (shape->size > 128) {
     launchKeyGrad(k, *shape, arguments, k.result(1), {});
     launchKeyGrad(k, *shape, arguments, {}, k.result(2));

@@ -1,7 +1,7 @@
 // The gradients of keys and values: dv = sum over queries of p dy, dk = scale *
-// sum of ds q. A warpgroup has a tile of keys; rows of queries come by.
-// Products are made transposed (keys by rows), so that p and ds are in
-// registers as the next products take them.
+// sum of ds q. A warpgroup owns a tile of keys and walks over rows of queries.
+// Products are computed transposed (keys by rows), so that p and ds are in
+// registers as the next products need them.
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
 #include "passes/LowerToHopper/Attention/AttentionGrad.h"
 
@@ -14,32 +14,33 @@ namespace nibble::hopper {
 namespace {
 
 constexpr int64_t kWarps = kWarpgroup / 32;
-constexpr int64_t kStatisticBytes =
-    1024; // of a stage: they fit, and the stage stays a multiple of 1024 bytes
-// A copy begins at a multiple of 16 bytes: up to 3 float32 come before the 64
-// that are asked for.
+// Bytes of a stage. They suffice, and keep the stage a multiple of 1024 bytes.
+constexpr int64_t kStatisticBytes = 1024;
+// A copy begins at a multiple of 16 bytes, so up to 3 float32 precede the 64
+// requested ones.
 constexpr int64_t kStatisticBox = kTileRows + 4;
 
-// Shared memory: for each warpgroup a tile of keys, then of values, then the
-// ring: rows of q and their logs, rows of dy and their means, in turn.
+// Shared memory: for each warpgroup a tile of keys, then one of values. The
+// ring follows, with rows of q and their logs, and rows of dy and their means,
+// in turn.
 struct Layout {
   const AttentionShape &shape;
   bool makesKeys, makesValues;
   int64_t warpgroups() const { return shape.size > 128 ? 1 : 2; }
-  int64_t keysBytes() const {
-    return warpgroups() * shape.tileBytes();
-  } // of keys, and of values
+  // The same for keys and for values.
+  int64_t keysBytes() const { return warpgroups() * shape.tileBytes(); }
   int64_t stageBytes() const { return shape.tileBytes() + kStatisticBytes; }
   int64_t stages() const {
     return std::clamp<int64_t>((224 * 1024 - 2 * keysBytes()) / stageBytes(), 2,
                                6);
   }
+  // Offset of the block's place, which is eight i32.
   int64_t placeOffset() const {
     return 2 * keysBytes() + stages() * (stageBytes() + 16);
-  } // eight i32
+  }
   int64_t bytes() const { return placeOffset() + 32; }
-  // Columns of a head whose gradient a block makes. With the products that the
-  // keys' takes, registers hold fewer sums.
+  // Columns of a head whose gradient a block computes. The extra products for
+  // the keys leave registers for fewer sums.
   int64_t partColumns() const {
     return makesKeys && shape.size > 128 ? kBoxColumns : shape.partColumns();
   }
@@ -74,7 +75,7 @@ public:
       length = b.subI(tile.end, tile.begin);
       firstKey = b.mulI(tile.tile, keysOfBlock);
       lastKey = b.addI(firstKey, keysOfBlock - 1);
-      // Rows from the first that sees a key of the block on, a tile of them at
+      // Rows start with the first one that sees a key of the block, one tile at
       // a time.
       firstTile = b.divI(firstKey, shape.tokensPerTile());
       Value lastToken = b.subI(length, 1);
@@ -96,8 +97,8 @@ public:
   }
 
 private:
-  // Where the block is, in shared memory: what the consumers read there again
-  // when they need it takes no registers beside the sums.
+  // Stores the block's place in shared memory. The consumers read it there when
+  // they need it, so it takes no registers beside the sums.
   void park() {
     for (int64_t half : {0, 4})
       b.store(
@@ -142,7 +143,7 @@ private:
                          b.atByte(slot, shape.tileBytes()), ring, use);
   }
 
-  // The place of the statistics of the first row of a token of the batch.
+  // The place of the statistics of a batch token's first row.
   Value cellOf(Value token) {
     return b.mulI(b.addI(b.mulI(kvHead, tokens), token), shape.group);
   }
@@ -154,7 +155,7 @@ private:
     });
   }
 
-  // The columns of a tile that the block makes the gradient of.
+  // The columns of a tile whose gradient the block computes.
   Value partOf(Value slot) {
     return layout.parts() == 1
                ? slot
@@ -166,7 +167,8 @@ private:
   Value waitFor(Value use) {
     return RingWaitOp::create(b, b.sharedPointer(), ring, use);
   }
-  // Each warp for itself: its lanes have read statistics by ordinary loads.
+  // Each warp does it for itself, after its lanes have read statistics by
+  // ordinary loads.
   void release(Value use) {
     b.syncWarp();
     b.ifThen(b.equal(b.lane(), 0),
@@ -179,7 +181,7 @@ private:
                 b.addI(b.mulI(row, shape.size), b.wide(column)));
   }
 
-  // The warpgroup's tile of keys, or of values.
+  // The warpgroup's tile of keys or of values.
   Value tileAt(int64_t offset, Value group) {
     return b.atByte(b.sharedMemory(offset), b.mulI(group, shape.tileBytes()));
   }
@@ -192,8 +194,8 @@ private:
     });
   }
 
-  // Rows of a tile that belong to no token of the sequence become zeros, and so
-  // do their statistics.
+  // Zeroes the rows of a tile that belong to no token of the sequence, and
+  // their statistics.
   void blank(Value qSlot, Value dySlot, Value valid, Value shift) {
     b.ifThen(b.less(valid, kTileRows), [&] {
       Value consumer = b.subI(threadAnew(), kWarpgroup);
@@ -214,7 +216,7 @@ private:
   Value statisticAt(Value slot, Value row) {
     return b.at(b.atByte(slot, shape.tileBytes()), b.getF32Type(), row);
   }
-  // The statistics of the thread's two columns of the 8 columns of number j.
+  // The statistics of the thread's two columns among columns 8 j to 8 j + 7.
   Value statistics(Value slot, int64_t j, Value shift) {
     Value first = statisticAt(slot, b.addI(b.addI(pair, shift), 8 * j));
     return b.fromElements({b.load(first, b.getF32Type()),
@@ -260,7 +262,7 @@ private:
     b.barrier(kConsumerBarrier, kWarpgroup * layout.warpgroups());
     SmallVector<Value> zeros(layout.makesKeys + layout.makesValues,
                              b.zeros(layout.partColumns() / 2));
-    // At least one, which the compiler can see.
+    // At least one, in a way that the compiler sees.
     SmallVector<Value> sums =
         b.loop(b.i32(0), b.maxI(count, b.i32(1)), b.i32(1), zeros,
                [&](Value i, ValueRange carried) { return step(i, carried); });
@@ -300,7 +302,8 @@ private:
                                            b.extract(log, e % 2)));
     }
     SmallVector<Value> fragments = math.fragments(weights);
-    // Products after scores: registers hold the sums and one of the two.
+    // The products follow the scores, because registers hold only one of the
+    // two beside the sums.
     SmallVector<Value> sums(carried);
     if (layout.makesKeys)
       sums.push_back(b.zeros(kTileRows / 2));
@@ -345,13 +348,13 @@ private:
     return results;
   }
 
-  // The thread's number, read where it is needed: what follows from it takes no
-  // registers in the loop.
+  // Reads the thread's number when it is needed, so that values computed from
+  // it take no registers in the loop.
   Value threadAnew() {
     return emitValue(b, "mov.u32 $0, %tid.x;", b.getI32Type(), {},
                      /*readsMemory=*/true);
   }
-  // Keys of a thread's two rows, in the sequence.
+  // The keys of a thread's two rows, in the sequence.
   std::array<Value, 2> keysOf(Value thread) {
     Value consumer = b.subI(thread, kWarpgroup),
           row = b.divI(b.remI(consumer, 32), 4);
@@ -395,11 +398,12 @@ private:
   Value kvHead, length;       // length: tokens of the sequence
   Value firstKey, lastKey;    // of the block, in the sequence
   Value firstTile, count;     // of rows
-  Value inGroup, group, pair; // as of QueryBlock
+  Value inGroup, group, pair; // as in QueryBlock
   Value groupKey;             // first key of the warpgroup
 };
 
-// Boxes of 64 columns of a tile's rows: the heads of a group of some tokens.
+// A tensor map for boxes of 64 columns of a tile's rows: the heads of a group
+// for some tokens.
 Value mapOfHeads(Kernel &k, const AttentionShape &shape, Value buffer,
                  Value tokens) {
   return TensorMapOp::create(
@@ -412,8 +416,8 @@ Value mapOfHeads(Kernel &k, const AttentionShape &shape, Value buffer,
       k.host.getI64IntegerAttr(128));
 }
 
-// The 64 statistics of a tile's rows, from the multiple of 16 bytes before them
-// on.
+// A tensor map for the 64 statistics of a tile's rows, from the multiple of 16
+// bytes before them.
 Value mapOfStatistics(Kernel &k, const AttentionShape &shape, Value buffer,
                       Value tokens) {
   return TensorMapOp::create(

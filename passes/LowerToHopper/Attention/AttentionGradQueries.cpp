@@ -1,5 +1,5 @@
-// The gradient of the queries: dq = scale * sum over keys of ds k, ds = p (dy v
-// - d).
+// The gradient of the queries: dq = scale * sum over keys of ds k, with ds = p
+// (dy v - d).
 #include "passes/LowerToHopper/Attention/AttentionGrad.h"
 #include "passes/LowerToHopper/Attention/AttentionQueries.h"
 
@@ -13,13 +13,12 @@ namespace {
 
 constexpr int64_t kWarpgroups = 2;
 
-// Shared memory: for each warpgroup the rows of q, then of dy, then the ring of
+// Shared memory: for each warpgroup the rows of q, then of dy; then the ring of
 // keys and values.
 struct Layout {
   const AttentionShape &shape;
-  int64_t rowsBytes() const {
-    return kWarpgroups * shape.tileBytes();
-  } // of q, and of dy
+  // The same for q and for dy.
+  int64_t rowsBytes() const { return kWarpgroups * shape.tileBytes(); }
   int64_t stages() const {
     return std::clamp<int64_t>(
         (224 * 1024 - 2 * rowsBytes()) / shape.tileBytes(), 3, 6);
@@ -78,7 +77,7 @@ private:
     });
   }
 
-  // The columns of a tile of keys that the block makes the gradient with.
+  // The columns of a key tile that the block multiplies for its gradient.
   Value partOf(Value slot) {
     return shape.parts() == 1
                ? slot
@@ -90,7 +89,7 @@ private:
   Value waitFor(Value use) {
     return RingWaitOp::create(b, b.sharedPointer(), ring, use);
   }
-  // By every warp for itself, as in the matrix kernel.
+  // Every warp does it for itself, as in the matrix kernel.
   void release(Value use) {
     b.ifThen(b.equal(b.lane(), 0),
              [&] { RingReleaseOp::create(b, ring, use); });
@@ -118,7 +117,7 @@ private:
     int64_t steps = shape.size / 16;
     Value inBits = b.f32(shape.scale * std::numbers::log2e);
     Value zeros = b.zeros(shape.partColumns() / 2);
-    // At least one, which the compiler can see.
+    // At least one, in a way that the compiler sees.
     Value count = b.maxI(at.blocks, b.i32(1));
     Value sums = b.loop(
         b.i32(0), count, b.i32(1), {zeros},
@@ -132,16 +131,16 @@ private:
             math.commit();
             return sums;
           };
-          // Both products at once, or one after the other where registers hold
-          // no more than one beside the sums.
+          // Both products at once, or one after the other when registers hold
+          // only one beside the sums.
           bool both = shape.size <= 128;
           SmallVector<Value> zeros(both ? 2 : 1, b.zeros(kTileRows / 2));
           zeros = math.fence(ValueRange(zeros));
           Value scores = multiply(qTile, keySlot, zeros[0]), products;
           if (both)
             products = multiply(dyTile, valueSlot, zeros[1]);
-          // The sums of the block before run until here, where the ring can do
-          // without its keys as long.
+          // The products of the previous block run until here, if the ring can
+          // spare the slot of its keys that long.
           Value before = carried[0];
           if (both) {
             before = math.wait(2, before);

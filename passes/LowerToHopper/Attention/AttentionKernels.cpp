@@ -1,4 +1,4 @@
-// Attention over a batch and over pages: what each op launches.
+// Attention over a batch and over pages: the launches of each op.
 #include "passes/LowerToHopper/Attention/AttentionForward.h"
 #include "passes/LowerToHopper/HopperKernels.h"
 
@@ -14,7 +14,7 @@ Value sub(Kernel &k, Value a, int64_t b) {
   return k.host.createOrFold<arith::SubIOp>(k.loc(), a, k.index(b));
 }
 
-// How the op's tokens are cut. The bits do not depend on it.
+// Divides the op's tokens into tiles. The bits do not depend on it.
 void fillCommon(Kernel &k, const AttentionForwardSpec &spec,
                 AttentionForwardArguments &arguments, Value q, Value positions,
                 Value sequences) {

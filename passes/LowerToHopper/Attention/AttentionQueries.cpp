@@ -1,3 +1,4 @@
+// Finds the keys that a block of queries sees, and masks scores.
 #include "passes/LowerToHopper/Attention/AttentionQueries.h"
 
 #include <cmath>
@@ -92,7 +93,7 @@ Value QueryBlock::storeRows(Value source, int64_t offset) {
 
 Value QueryBlock::masked(Value scores, Value i) {
   Value from = startOf(i), last = b.addI(from, kTileRows - 1);
-  // Whether some row of the block does not see all of it.
+  // Whether some row of the block does not see all of this block of keys.
   Value cut = b.either(b.less(firstPosition, last), b.less(from, base));
   if (shape.window != 0)
     cut = b.either(cut, b.lessEqual(b.addI(from, shape.window), lastPosition));

@@ -1,5 +1,5 @@
-// A block of queries over the keys that they see: which tokens, which blocks of
-// keys, what is masked. Forward and the gradient of the queries walk alike.
+// A block of queries and the keys that they see: its tokens, its blocks of
+// keys, and the masks. The forward pass and the gradient of the queries use it.
 #pragma once
 
 #include "passes/LowerToHopper/Attention/Attention.h"
@@ -9,57 +9,59 @@ namespace nibble::hopper {
 class QueryBlock {
 public:
   using Value = mlir::Value;
-  // `warpgroups` tiles of neighbouring tokens and one key head. `fromBatch`:
-  // the keys are the sequence's tokens of this batch, so its first token's
-  // position is the lowest there is; else positions begin at 0.
+  // `warpgroups` tiles of neighbouring tokens and one key head. With
+  // `fromBatch` the keys are the sequence's tokens in this batch, so the lowest
+  // position is that of its first token. Otherwise positions begin at 0.
   QueryBlock(Emitter &b, const AttentionShape &shape, int64_t warpgroups,
              Value positions, bool fromBatch)
       : b(b), shape(shape), warpgroups(warpgroups), positions(positions),
         fromBatch(fromBatch) {}
 
   int64_t tokens() const { return warpgroups * shape.tokensPerTile(); }
-  // By every thread: the tokens of a tile that is found, and what they see.
+  // Sets the tokens of a tile that was found, and the keys that they see. Every
+  // thread calls it.
   void locate(const BatchTile &place, Value head);
-  // The same from eight i32, whether the tile is found or not, and those of a
-  // block that is located. The sequence's number is not among them.
+  // The same from a record of eight i32, which says whether the tile was found;
+  // and the record of a located block. It does not contain the number of the
+  // sequence.
   void locate(mlir::ValueRange record);
   llvm::SmallVector<Value> recordOf();
-  // By the consumers, before what follows: which thread it is, and its rows of
-  // the located tile.
+  // Sets the consumer's thread number and its rows of the located tile.
+  // Consumers call it first.
   void beginConsumer() { beginThread(), findRows(); }
   void beginThread();
   void findRows();
 
-  // Of 16-row strips of a warpgroup's tile, a thread has parts of two rows, 8
-  // apart.
+  // A warpgroup's tile consists of 16-row strips. A thread has parts of two
+  // rows of a strip, 8 apart.
   struct Row {
     Value token, head, position;
-    Value there; // i1; a row that is not there does what another one does, and
-                 // writes nothing
+    // i1; a row that does not exist repeats another one and writes nothing.
+    Value there;
   };
   Row rowOf(Value inTile);
-  // Of [T, heads * size], and of [T, heads].
+  // Addresses in [T, heads * size] and in [T, heads].
   Value rowPointer(Value pointer, const Row &row, Value column);
   Value cellPointer(Value pointer, const Row &row);
-  // Shared memory at `offset`: for each warpgroup a tile of its rows of
-  // `source`. Needs a barrier before it is read.
+  // Copies each warpgroup's rows of `source` to a tile in shared memory at
+  // `offset`. Needs a barrier before it is read.
   Value storeRows(Value source, int64_t offset);
 
   // Position of key 0 of block i, counted from the first block.
   Value startOf(Value i) { return b.mulI(b.addI(firstBlock, i), kTileRows); }
-  // The scores of block i where a row does not see the key: -infinity.
+  // The scores of block i, with -infinity where a row does not see the key.
   Value masked(Value scores, Value i);
-  // Keys or values of block i at positions that no row of the block sees are
-  // not ours to multiply, not even by zero: they become zeros in these tiles.
+  // Zeroes keys or values of block i at positions that no row of the block
+  // sees. Their memory may hold anything, and even 0 times it could be NaN.
   void blank(llvm::ArrayRef<Value> tiles, Value i);
 
   BatchTile tile;
   Value kvHead, firstToken, lastToken, firstPosition, lastPosition;
-  Value base;               // the lowest position that there is
+  Value base;               // the lowest position
   Value firstBlock, blocks; // of keys
-  Value inGroup,
-      group;  // the consumer's thread in its warpgroup, and which warpgroup
-  Value pair; // first of the thread's columns in each 8
+  // The consumer's thread in its warpgroup, and the warpgroup's number.
+  Value inGroup, group;
+  Value pair; // the first of the thread's columns in each 8
   Row rows[2];
 
 private:
@@ -67,7 +69,7 @@ private:
   Value positionOf(Value token) {
     return b.load(b.at(positions, b.getI32Type(), token), b.getI32Type());
   }
-  // Lowest position that a token at `position` sees.
+  // The lowest position that a token at `position` sees.
   Value lowestSeen(Value position);
 
   Emitter &b;

@@ -1,10 +1,11 @@
+// Builds the list of tiles of a ragged batch, and finds the tile of a block.
 #include "passes/LowerToHopper/Attention/AttentionTiles.h"
 
 using namespace mlir;
 
 namespace nibble::hopper {
 
-static constexpr int64_t kWarps = 4; // of a block; each has a tile
+static constexpr int64_t kWarps = 4; // of a block, with a tile each
 
 static void store(Emitter &b, Value records, Value item,
                   ArrayRef<Value> record) {
@@ -31,13 +32,13 @@ TileList launchTileList(Kernel &k, const AttentionShape &shape,
   launch.grid = {k.ceilDiv(blocks, kWarps)};
   launch.arguments = {list.records, list.taken, positions,
                       sequences,    blocks,     sequenceCount};
-  launch.partly = {positions, sequences}; // where the tiles begin
+  launch.partly = {positions, sequences}; // only where tiles begin
   k.launch(launch, [&](Emitter &b, ValueRange arguments) {
     Value number = b.addI(b.mulI(b.block(), kWarps), b.warp()),
           blocks = arguments[4];
     b.ifThen(b.both(b.equal(number, 0), b.equal(b.lane(), 0)), [&] {
       b.store(b.i32(0), arguments[1]);
-      // A token that there is, so that what is fetched for it does no harm.
+      // An existing token, so that loads for it are harmless.
       Value zero = b.i32(0);
       store(b, arguments[0], b.mulI(blocks, shape.kvHeads),
             {zero, zero, zero, b.i32(1), zero, zero, zero, zero});

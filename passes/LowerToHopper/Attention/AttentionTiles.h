@@ -1,26 +1,26 @@
-// The tiles of a ragged batch as a list in the device's memory, for kernels
-// whose blocks go on from tile to tile: while one ends, the keys of the next
-// are on their way.
+// The tiles of a ragged batch as a list in device memory, for persistent
+// blocks. While a block finishes one tile, the keys of the next are in flight.
 #pragma once
 
 #include "passes/LowerToHopper/Attention/AttentionQueries.h"
 
 namespace nibble::hopper {
 
-inline constexpr int64_t kTileRecordBytes =
-    32; // eight i32: what QueryBlock::recordOf gives
+// Eight i32, as QueryBlock::recordOf returns them.
+inline constexpr int64_t kTileRecordBytes = 32;
 
 struct TileList {
-  mlir::Value records; // i32 [items + 1, 8]; the last one is found nowhere: it
-                       // says that there are no more
-  mlir::Value
-      taken; // i32 [1], 0: items that blocks have taken beyond their first
-  mlir::Value items; // tiles of tokens times key heads, an index value on the
-                     // host; some of them are not found
+  // i32 [items + 1, 8]. The last record counts as not found and ends the list.
+  mlir::Value records;
+  // i32 [1], initially 0: items that blocks have taken beyond their first.
+  mlir::Value taken;
+  // Tiles of tokens times key heads, an index value on the host. Some of them
+  // are not found.
+  mlir::Value items;
 };
 
-// Launches the kernel that writes it. Key heads one after another, of each the
-// last tiles first, which see the most keys.
+// Launches the kernel that writes the list: one key head after another, each
+// with its last tiles first, because they see the most keys.
 TileList launchTileList(Kernel &kernel, const AttentionShape &shape,
                         int64_t warpgroups, mlir::Value positions,
                         mlir::Value sequences, mlir::Value blocks,

@@ -1,3 +1,4 @@
+// Exchanges partial sums between the blocks of a cluster.
 #include "passes/LowerToHopper/Linear/ClusterExchange.h"
 
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"

@@ -1,4 +1,4 @@
-// Linears and their gradients: which matrix product each is, over which tiles.
+// Linears and their gradients: chooses the matrix product and tiles of each.
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
@@ -15,10 +15,10 @@ namespace nibble::hopper {
 
 namespace {
 
-// Tiles of tokens. The bits are the same with each.
+// Tiles of tokens. All give the same bits.
 constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128, 256};
 
-// Boxes of a bf16 matrix [rows, columns].
+// A tensor map for boxes of a bf16 matrix [rows, columns].
 Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
   Value columns = k.extent(matrix, 1), rows = k.extent(matrix, 0);
   return TensorMapOp::create(
@@ -32,7 +32,7 @@ LinearChoices choicesOf(Kernel &k) {
   return LinearChoices::of(k.op.getParameters());
 }
 
-// `splits`: given or chosen.
+// `splits` is given or chosen.
 LogicalResult checkChoices(Kernel &k, int64_t splits, int64_t columns) {
   auto [tile, stages, given] = choicesOf(k);
   if (tile != 0 && !llvm::is_contained(kTokenTiles, tile))
@@ -74,9 +74,9 @@ Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
   return lower == 0 ? result : k.mul(result, above(lower));
 }
 
-// Whether tiles of 256 columns take less time than tiles of 128: one takes that
-// of 1.8 of those, and what counts is the number of the busiest SM. Never for
-// 128 columns or less.
+// Whether tiles of 256 columns are faster than tiles of 128. A tile of 256
+// takes 1.8 times as long as a tile of 128, and the busiest SM decides (wave
+// quantization). Never for 128 columns or less.
 constexpr int64_t kNarrowTime = 5, kWideTime = 9;
 
 bool isWideFaster(int64_t rows, int64_t columns, int64_t sms) {
@@ -88,7 +88,7 @@ bool isWideFaster(int64_t rows, int64_t columns, int64_t sms) {
   return kWideTime * ofBusiest(256) <= kNarrowTime * ofBusiest(128);
 }
 
-// The same of a number of tokens that the host has: 1 or 0.
+// The same for a number of tokens known on the host only: 1 or 0.
 Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
   auto ofBusiest = [&](int64_t tile) {
     return k.ceilDiv(k.mul(k.ceilDiv(tokens, tile),
@@ -102,8 +102,8 @@ Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
   return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
 }
 
-// A parameter of the program, handed down through calls: read only, so whoever
-// made it did so in an earlier call.
+// Whether the buffer is a parameter of the program, passed down through calls.
+// It is read only, so an earlier call has written it.
 bool isGiven(Value buffer) {
   auto argument = dyn_cast<BlockArgument>(buffer);
   auto function =
@@ -122,9 +122,9 @@ bool isGiven(Value buffer) {
   return given;
 }
 
-// Whether splits of up to 64 tokens are better side by side: their exchange
-// takes what some 8000 columns of weights take one after the other, and each
-// cluster of two needs its place.
+// Whether splits of up to 64 tokens should run side by side. Exchanging partial
+// sums costs as much as 8000 columns of serial work, so this needs a larger K.
+// Each cluster of two also needs two free SMs.
 bool isDeep(const MatrixSpec &spec, int64_t rows, int64_t columns,
             int64_t sms) {
   int64_t blocks =
@@ -157,8 +157,8 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   if (spec.beside = isDeep(spec, rows, columnsOf(b), k.sms()); spec.beside)
     launchUpTo(64, 64);
   spec.beside = false;
-  // Few rows make few blocks: tiles of 64 go twice as far there, so that more
-  // SMs have one.
+  // Few rows make few blocks. Tiles of 64 then serve twice as many tokens, so
+  // that more SMs have a block.
   launchUpTo(rows < 100 * 128 ? 128 : 64, 64);
   Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic),
         wide = k.mul(
@@ -168,14 +168,14 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
 }
 
-// A linear, whatever op it is. `paired` is the second weight of a swiglu; it,
+// The operands of any linear op. `paired` is the second weight of a swiglu. It,
 // bias and residual may be null.
 struct LinearOperands {
   Value x, weight, paired, bias, residual;
 };
 
-// y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT); weights [N, K]
-// bf16, or the bytes of `packed`.
+// y = x wT (+ bias) (+ residual), or swiglu(x wT, x pairedT). Weights are bf16
+// [N, K], or the bytes of `packed`.
 LogicalResult forward(Kernel &k, const LinearOperands &operands,
                       qat::PackedType packed = {}) {
   auto [x, weight, paired, bias, residual] = operands;
@@ -226,8 +226,8 @@ LogicalResult emitLinear(Kernel &k, nn::LinearOp::Adaptor op) {
       k, {op.getX(), op.getWeight(), {}, op.getBias(), op.getResidual()});
 }
 
-// From a bf16 copy of the weight that lives as long as the launch, where the
-// matrix kernel cannot read the packed weight.
+// When the matrix kernel cannot read the packed weight, it reads a temporary
+// bf16 copy.
 LogicalResult emitPackedLinear(Kernel &k, qat::LinearOp::Adaptor op) {
   LinearOperands operands{
       op.getX(), op.getPacked(), {}, op.getBias(), op.getResidual()};
@@ -290,7 +290,7 @@ LogicalResult emitPackedInputGrad(Kernel &k,
   return failed(weight) ? failure() : inputGrad(k, op.getDy(), *weight);
 }
 
-// dw += dyT x: k is the tokens, ascending from what dw holds.
+// dw += dyT x: k is the tokens, ascending, starting at the value of dw.
 LogicalResult emitWeightGrad(Kernel &k, nn::LinearWeightGradOp::Adaptor op) {
   Value dy = op.getDy();
   Value x = op.getX();

@@ -1,4 +1,4 @@
-// What the consumers of a matrix kernel multiply, in the order N10 and N12.
+// The products of a matrix kernel's consumers, in the order N10 and N12.
 #include "passes/LowerToHopper/Linear/MatrixBody.h"
 
 #include "lib/Numerics/fragment.h"
@@ -97,7 +97,7 @@ Value Matrix::stageOfSlabs(Value use, Value slot, bool small, Value sums) {
   Value bTile = bDescriptor(slot);
   int64_t inBuffer = spec.stageDepth() / kStep / 2;
   for (int64_t first = 0; first < 2 * inBuffer; first += inBuffer) {
-    // The instructions that read these registers last have ended.
+    // The instructions that read these registers have ended.
     sums = wait(1, sums);
     if (first > 0)
       releaseBefore(use);
@@ -105,8 +105,9 @@ Value Matrix::stageOfSlabs(Value use, Value slot, bool small, Value sums) {
     for (int64_t step = first; step < first + inBuffer; ++step)
       fragments.push_back(slab.fragment(step, small));
     if (first > 0)
-      b.syncWarp(); // all lanes have read codes and scales of this stage; the
-                    // next one releases it
+      // All lanes have read codes and scales of this stage; the next one
+      // releases it.
+      b.syncWarp();
     sums = fence(sums);
     for (int64_t i = 0; i < inBuffer; ++i)
       sums = multiply(fragments[i], advance(bTile, bStep(first + i)), sums);
@@ -200,8 +201,8 @@ Value Matrix::sumOf(Value first, Value end, bool small, Value sums) {
   std::optional<WarpProduct> product;
   if (spec.byWarps())
     product.emplace(b, spec.tile);
-  // See `steps`: a loop that runs at least once, by the signed comparison
-  // that loops are made of.
+  // See `steps`: the loop must run at least once in a way that the compiler
+  // sees, by the signed comparison that loops use.
   Value count = arith::MaxSIOp::create(b, b.subI(end, first), b.i32(1));
   sums =
       b.loop(b.i32(0), count, b.i32(1), {sums},
@@ -216,8 +217,9 @@ Value Matrix::sumOf(Value first, Value end, bool small, Value sums) {
              })[0];
   if (!product)
     sums = wait(0, sums);
-  if (spec.early) // for the residual, and for memory that the kernel before
-                  // may have read
+  // Before reading the residual, and before writing memory that the previous
+  // kernel may have read.
+  if (spec.early)
     waitForKernelBefore(b);
   return sums;
 }

@@ -1,4 +1,4 @@
-// A matrix kernel as a whole: its roles, and its launch.
+// A complete matrix kernel: its roles and its launch.
 #include "passes/LowerToHopper/Linear/MatrixBody.h"
 
 using namespace mlir;
@@ -14,8 +14,8 @@ void Matrix::write() {
   columnBlock = b.block(1);
   if (spec.tile >= 128)
     takeTurns();
-  // At least one, which the compiler can see: ptxas runs matrix instructions
-  // one by one where a path goes around them.
+  // At least one, in a way that the compiler sees: ptxas serializes matrix
+  // instructions when a path goes around them.
   steps = b.mulI(b.maxI(b.ceilDivI(args.k, spec.unitDepth()), b.i32(1)),
                  spec.unitDepth() / spec.stageDepth());
   b.ifThen(b.equal(b.thread(), 0), [&] {
@@ -31,8 +31,8 @@ void Matrix::write() {
     meetSharers();
   else
     b.barrier();
-  // setmaxnreg moves registers between the warps of a block, which has what
-  // it was launched with.
+  // setmaxnreg moves registers between the warps of a block, within the number
+  // that it was launched with.
   int64_t threads = 128 + spec.consumers(),
           launched = kArchitecture.registersFor(threads, spec.blocksPerSM());
   int64_t producer =
@@ -73,7 +73,7 @@ void launchMatrix(Kernel &kernel, const MatrixSpec &spec,
   launch.cluster = spec.cluster();
   launch.blocksPerSM = spec.blocksPerSM();
   launch.fetchesEarly = spec.early;
-  // Blocks of rows that fill the last cluster have no rows.
+  // Extra blocks that complete the last cluster have no rows.
   int64_t rowsOfBlock = spec.swiglu ? kWarpgroupRows : kBlockRows;
   Value rowBlocks = kernel.ceilDiv(arguments.m, rowsOfBlock * spec.sharers);
   launch.grid = {kernel.mul(rowBlocks, kernel.index(launch.cluster)),

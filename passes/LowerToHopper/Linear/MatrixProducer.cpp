@@ -1,4 +1,4 @@
-// What the producer of a matrix kernel copies, and when.
+// The copies of a matrix kernel's producer.
 #include "passes/LowerToHopper/Linear/MatrixBody.h"
 
 #include "lib/Numerics/fragment.h"
@@ -23,8 +23,8 @@ void Matrix::produce() {
   auto acquire = [&](Value use) -> Value {
     return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
   };
-  // Streams take turns; where one has a step more than the other, its last
-  // use is the last but one, or the last.
+  // Streams take turns. If one has a step more than the other, its last use is
+  // the last or the last but one.
   int64_t streams = spec.streams();
   SmallVector<Value> begins, ends;
   Value count;
@@ -50,8 +50,8 @@ void Matrix::produce() {
   };
   Value fetched = b.i32(0);
   if (spec.early) {
-    // The first round of the ring: weights, then, when the kernel before has
-    // ended, what it made.
+    // The first round of the ring: weights first, then, once the previous
+    // kernel has ended, its results.
     fetched = b.minI(count, b.i32(spec.stages()));
     forUses(b.i32(0), fetched,
             [&](Value use, Value step) { copySlabs(acquire(use), step, use); });

@@ -1,5 +1,5 @@
-// What becomes of the sums of a matrix kernel: exchange between splits, bias,
-// residual and swiglu, and memory.
+// The epilogue of a matrix kernel: exchange between splits, bias, residual and
+// swiglu, and stores.
 #include "passes/LowerToHopper/Linear/MatrixBody.h"
 
 #include "passes/Kernels/Formulas.h"
@@ -45,12 +45,11 @@ void Matrix::storeSums(Value sums) {
 
 void Matrix::storeTokens(Value sums, Value consumer) {
   int64_t bytes = spec.element.getIntOrFloatBitWidth() / 8, width = 16 / bytes;
-  int64_t stride =
-      kBlockRows +
-      width; // elements of a token; the padding spreads tokens over the banks
+  // Elements of a token; the padding spreads tokens over the banks.
+  int64_t stride = kBlockRows + width;
   Value staging = b.sharedMemory(0);
-  b.barrier(kConsumerBarrier,
-            spec.consumers()); // both warpgroups have read the ring to its end
+  // Both warpgroups have read the ring to its end.
+  b.barrier(kConsumerBarrier, spec.consumers());
   Value row = b.addI(b.mulI(group, kWarpgroupRows), rowInGroup(b));
   for (int64_t j = 0; j < spec.tile / 8; ++j)
     for (int64_t i = 0; i < 4; ++i) {

@@ -17,8 +17,8 @@ int64_t MatrixSpec::codeBytes() const {
   return numerics::kSlabBytes * stageDepth() / numerics::kSlabColumns;
 }
 
-// With 256 columns sums and totals are more than there are registers; fragments
-// of packed weights take some more.
+// With 256 columns, sums and totals exceed the registers. Fragments of packed
+// weights take some more.
 int64_t MatrixSpec::totalsInShared() const {
   if (tile <= 128 || splits == 1 || result == Result::kAccumulate)
     return 0;
@@ -31,9 +31,9 @@ int64_t MatrixSpec::aBytes() const {
   return kBlockRows * stageDepth() * 2;
 }
 
-// 64 KB of weights on their way cover the memory's latency; more stages than
-// that help nobody. A power of two makes a stage's number and phase a mask and
-// a shift, which shows where a stage is few instructions.
+// 64 KB of weights in flight cover the memory's latency; more stages do not
+// help. A power of two makes a stage's number and phase a mask and a shift,
+// which matters when a stage has few instructions.
 int64_t MatrixSpec::stages() const {
   int64_t others = exchangedBytes() + totalsInShared() * 4 * consumers() + 2048;
   int64_t fit = (kArchitecture.sharedBytesOfBlock / blocksPerSM() - others) /
@@ -44,8 +44,8 @@ int64_t MatrixSpec::stages() const {
                                              byWarps()               ? 8
                                              : a == Operand::kPacked ? 10
                                                                      : 6);
-  // A stage is of one stream: its barriers are waited for by parity, so a warp
-  // has to see each of their phases.
+  // A stage belongs to one stream: a warp waits for its barriers by parity, so
+  // it must see each of their phases.
   return std::max<int64_t>(wanted / streams(), 1) * streams();
 }
 
@@ -56,7 +56,7 @@ int64_t MatrixSpec::flagsAt() const {
 }
 
 int64_t MatrixSpec::sharedBytes() const {
-  int64_t staging = 0; // where the ring was
+  int64_t staging = 0; // in place of the ring
   if (result == Result::kTokens && !sideBySide()) {
     int64_t bytes = element.getIntOrFloatBitWidth() / 8;
     staging = tile * (kBlockRows + 16 / bytes) * bytes;
@@ -73,14 +73,14 @@ int64_t splitsOf(int64_t m, int64_t k, int64_t sms) {
           least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512);
        splits *= 2) {
-    // A block has two of them. Clusters of four leave SMs idle (an H200 has no
-    // place for 33 of them), so they are for weights of few rows.
+    // A block has two splits. Clusters of four leave SMs idle (an H200 has no
+    // room for 33 of them), so only weights with few rows use them.
     int64_t parts = splits == 1 ? 1 : splits / 2;
     if (parts == 4 && blocks * parts > sms)
       break;
-    // In percent of a row of blocks: what the busiest SM reads, half as much
-    // again where one split leaves schedulers idle, and three for each split's
-    // end.
+    // The cost in percent of a row of blocks: the reads of the busiest SM, plus
+    // 3 for the end of each split. With a single split the reads count half as
+    // much again, because schedulers idle.
     int64_t cost = 100 * ((blocks * parts + sms - 1) / sms) / parts *
                        (splits == 1 ? 3 : 2) / 2 +
                    3 * splits;

@@ -1,3 +1,4 @@
+// Loads packed codes and scales as fragments of the matrix instruction.
 #include "passes/LowerToHopper/Linear/SlabFragments.h"
 
 #include "lib/Numerics/fragment.h"
@@ -80,9 +81,9 @@ Value SlabFragments::fragment(int64_t s, bool small) {
                : Value(DequantizeOp::create(b, four, word, low, high));
 }
 
-// Bit 15 of a sum of 16 bits tells: x + 0x4300 has it when x is 2^-5 or more, x
-// + 0x7FFF when x is not 0, and x itself when it is negative, for which alone
-// there is a carry into the other half.
+// Bit 15 of a 16-bit sum is the answer. x + 0x4300 sets it when x is at least
+// 2^-5, x + 0x7FFF when x is not 0, and x itself when x is negative. Only a
+// negative x carries into the other half.
 Value scalesAreSmall(Emitter &b, Value begin, Value bytes, Value flags,
                      Value consumer, int64_t consumers) {
   Value bad = b.loop(

@@ -1,13 +1,15 @@
+// Builds matrix products by mma.sync, one per warp.
 #include "passes/LowerToHopper/Linear/WarpProduct.h"
 
 using namespace mlir;
 
 namespace nibble::hopper {
 
-// ldmatrix of four 8 x 8 matrices: lane l gives the address of row l mod 8 of
-// matrix l / 8 (PTX ISA). A matrix is a 16-byte piece of eight rows: with 8
-// columns four pieces of the same rows, with 16 two pieces of rows 0..7, then
-// of rows 8..15. The swizzle moves piece c of row r to c xor (r mod 8).
+// ldmatrix loads four 8 x 8 matrices; lane l provides the address of row l mod
+// 8 of matrix l / 8 (PTX ISA). A matrix is a 16-byte piece of eight rows. With
+// 8 columns the matrices are four pieces of the same rows. With 16 columns they
+// are two pieces of rows 0..7, then of rows 8..15. The swizzle moves piece c of
+// row r to c xor (r mod 8).
 WarpProduct::WarpProduct(Emitter &b, int64_t columns)
     : b(b), groups(columns / 8) {
   Value row = b.andI(b.lane(), 7), matrix = b.shrI(b.lane(), 3);
@@ -18,8 +20,8 @@ WarpProduct::WarpProduct(Emitter &b, int64_t columns)
 }
 
 SmallVector<Value> WarpProduct::load(Value box, int64_t step) {
-  // A step is two pieces: 2 step is bits 1 and 2 of a piece's number, 5 and 6
-  // of its place.
+  // A step is two pieces: 2 * step occupies bits 1 and 2 of a piece's number,
+  // which are bits 5 and 6 of its offset.
   Value at = step == 0 ? place : b.xorI(place, b.i32(32 * step));
   Type word = b.getI32Type();
   auto four = LLVM::LLVMStructType::getLiteral(b.getContext(),
@@ -44,7 +46,7 @@ Value WarpProduct::multiply(Value fragment, ArrayRef<Value> loaded,
   auto four =
       LLVM::LLVMStructType::getLiteral(b.getContext(), {f32, f32, f32, f32});
   for (int64_t group = 0; group < groups; ++group) {
-    // The other two registers are of the other step, or of the other eight
+    // The other two registers belong to the other step, or to the other eight
     // columns.
     ValueRange pair = loaded.slice(groups == 1 ? step % 2 * 2 : group * 2, 2);
     SmallVector<Value> before;

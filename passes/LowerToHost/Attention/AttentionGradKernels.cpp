@@ -1,5 +1,5 @@
-// Gradients of attention. Scores are computed again, by the same chains as in
-// the forward pass.
+// Gradients of attention. Scores are recomputed by the same chains as in the
+// forward pass.
 #include "passes/LowerToHost/Attention/AttentionPanel.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 
@@ -9,7 +9,7 @@ namespace nibble::host {
 
 namespace {
 
-// A chunk's rows: [row][element], [row][key of the block] and [row].
+// The rows of a chunk: [row][element], [row][key of the block] and [row].
 struct Rows {
   Value q, dy, dq, p, ds, delta, lse;
 
@@ -49,8 +49,8 @@ public:
     Value dk = sums(), dv = sums();
     Value count = b.subI(b.dim(sequences, 0), b.index(1));
     Rows rows(a);
-    // One thread walks all queries of a sequence and head: their sums into a
-    // key are one chain.
+    // One thread walks all queries of a sequence and head, so that their sum
+    // into a key is one chain.
     a.forItems(b.mulI(b.index(a.shape.kvHeads), count), [&](Value item,
                                                             Value firstRow) {
       Value head = b.divI(item, count), sequence = b.remI(item, count);
@@ -103,9 +103,9 @@ private:
     });
   }
 
-  // p = exp(s * scale - lse), ds = p * (dp - delta) * scale of one row; `p`
-  // comes as s and `ds` as dp. Of short sequences most lanes hold no key that
-  // the row sees.
+  // p = exp(s * scale - lse) and ds = p * (dp - delta) * scale for one row. `p`
+  // holds s and `ds` holds dp before. In short sequences most lanes hold no key
+  // that the row sees.
   void emitRow(const Rows &rows, Value row, KeyRange seen) {
     Value scale = b.lanes(a.shape.scale),
           shift = b.splat(b.load(rows.lse, {row}));

@@ -1,5 +1,5 @@
-// Attention over a batch and over pages, by one function (N14): the bits agree
-// because the code does. And the cache's writer.
+// Attention over a batch and over pages, by one function, so that the bits
+// agree (N14); and the kernel of nn.cache_write.
 #include "passes/LowerToHost/Attention/AttentionPanel.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 
@@ -9,14 +9,14 @@ namespace nibble::host {
 
 namespace {
 
-// Where the keys and values of a block are.
+// Finds the keys and values of a block.
 using OpenBlock =
     std::function<KeyBlock(Value sequence, const Segment &, Value block)>;
 
 // A chunk's state between blocks: [row] and [row][element].
 struct State {
-  Value queries, sums, scores, maxima, weights,
-      decays; // weights: l of the op's description; decays: its a
+  // `weights` is l of the op's description, `decays` its a.
+  Value queries, sums, scores, maxima, weights, decays;
 
   explicit State(AttentionEmitter &a) {
     queries = a.rowsOfThreads(a.shape.paddedSize());
@@ -28,8 +28,8 @@ struct State {
   }
 };
 
-// One row's step of the online softmax: products become p, m and l go on. A row
-// that does not see the block stays as it is.
+// One row's step of the online softmax: turns products into p and updates m and
+// l. A row that does not see the block stays unchanged.
 void emitSoftmaxStep(AttentionEmitter &a, const State &state, Value row,
                      KeyRange range) {
   Emitter &b = a.b;
@@ -74,7 +74,7 @@ void emitSoftmaxStep(AttentionEmitter &a, const State &state, Value row,
   });
 }
 
-// The whole of a chunk. `lse` is null where nobody asks for it.
+// Computes a chunk. `lse` is null when it is not needed.
 void emitChunk(AttentionEmitter &a, const State &state, Value sequence,
                const Segment &segment, const OpenBlock &open, Value q, Value y,
                Value lse) {
@@ -123,8 +123,8 @@ LogicalResult emitAttention(Kernel &k, nn::AttentionOp::Adaptor op) {
                          b.subI(segment.firstPosition, segment.lowestPosition));
     Value number =
         Panel::blockNumber(a, sequence, begin, segment.lowestPosition, block);
-    // The token at the block's first position; before the sequence when the
-    // sequence begins inside the block.
+    // The token at the block's first position. It is before the sequence when
+    // the sequence begins inside the block.
     Value base = b.addI(begin, b.subI(b.mulI(block, b.index(a.shape.block)),
                                       segment.lowestPosition));
     Value head = segment.kvHead;
@@ -180,8 +180,8 @@ LogicalResult emitPagedAttention(Kernel &k, nn::PagedAttentionOp::Adaptor op) {
   return success();
 }
 
-// Bits are moved, not numbers. Sequences are cut over the threads: a page
-// belongs to one of them.
+// Moves bits, not numbers. Sequences are divided among the threads, because a
+// page belongs to one of them.
 LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
   Emitter &b = k.b;
   Value keys = op.getK(), values = op.getV(), positions = op.getPositions(),

@@ -1,3 +1,4 @@
+// Transposes keys or values of a batch into panels.
 #include "passes/LowerToHost/Attention/AttentionPanel.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 
@@ -5,8 +6,8 @@ using namespace mlir;
 
 namespace nibble::host {
 
-// A sequence of n tokens touches at most n / B + 2 blocks, rounded down; token
-// / B + 2 * sequence is therefore beyond every block of the sequences before.
+// A sequence of n tokens touches at most n / B + 2 blocks, rounded down. So
+// token / B + 2 * sequence is beyond every block of the earlier sequences.
 Value Panel::blockNumber(AttentionEmitter &a, Value sequence, Value begin,
                          Value lowest, Value block) {
   Emitter &b = a.b;

@@ -19,8 +19,7 @@ void AttentionEmitter::multiplyKeys(const Tile &tile, Value rows,
           step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.keyVectors(); first += step) {
     int64_t vectors = std::min(step, shape.keyVectors() - first);
-    // On the diagonal, and of short sequences, half of a block is not seen by
-    // any row.
+    // On the diagonal, and in short sequences, no row sees half of a block.
     Value seen = arith::AndIOp::create(
         b, b.lessI(b.index(first * kLanes), tile.visible.back().end),
         b.lessI(tile.visible.front().begin,
@@ -104,7 +103,7 @@ void AttentionEmitter::addToKeys(
           step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.vectors(); first += step) {
     int64_t vectors = std::min(step, shape.vectors() - first);
-    SmallVector<Value> lanes; // of the rows, in registers over all keys
+    SmallVector<Value> lanes; // of the rows, kept in registers for all keys
     for (Value row : tile.rows)
       for (int64_t v = 0; v < vectors; ++v)
         lanes.push_back(
@@ -128,8 +127,8 @@ void AttentionEmitter::addToKeys(
               at(start, b.addI(column, b.index((first + v) * kLanes))));
       });
     };
-    // A key outside the common range meets its rows one after the other, in the
-    // same order.
+    // A key outside of the common range meets its rows one after the other, in
+    // the same order.
     if (tile.tokens > 1)
       for (int64_t r = 0; r < count; ++r)
         walk(r, r + 1,

@@ -1,4 +1,5 @@
-// How the attention kernels cut a ragged batch into chunks, blocks and tiles.
+// Divides a ragged batch into chunks, blocks and tiles for the attention
+// kernels.
 #include "passes/LowerToHost/Attention/AttentionTile.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 
@@ -6,8 +7,8 @@ using namespace mlir;
 
 namespace nibble::host {
 
-// Query heads of a group share keys, so a tile is first of all heads; a small
-// group takes neighbouring tokens in. At most `rows` rows.
+// Query heads of a group share keys, so a tile consists of heads first. A small
+// group adds neighbouring tokens, up to `rows` rows.
 static std::pair<int64_t, int64_t> tileOf(int64_t group, int64_t rows) {
   if (group <= rows)
     return {rows / group, group};
@@ -21,11 +22,11 @@ AttentionShape AttentionShape::of(const CpuTarget &machine,
                                   const kernels::AttentionHeads &heads) {
   AttentionShape shape;
   static_cast<kernels::AttentionHeads &>(shape) = heads;
-  // Thirty-two rows of queries and sums stay beside a block of keys in the
-  // first-level cache.
+  // Thirty-two rows of queries and sums fit in the first-level cache beside a
+  // block of keys.
   shape.chunkTokens = std::max<int64_t>(1, 32 / shape.group);
   // Half of the registers, counted in sixteen lanes. Eight rows halve the loads
-  // and widenings of four; more of them gain little.
+  // and widenings of four; more rows gain little.
   shape.accumulators = std::max<int64_t>(
       1, machine.vectorRegisters * machine.vectorFloats / kLanes / 2);
   std::tie(shape.tileTokens, shape.tileHeads) =
@@ -33,7 +34,7 @@ AttentionShape AttentionShape::of(const CpuTarget &machine,
   return shape;
 }
 
-// What OpenMP would give a parallel loop begun here.
+// The number of threads that OpenMP gives a parallel loop here.
 static Value countThreads(Emitter &b) {
   auto module =
       b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
@@ -82,7 +83,8 @@ void AttentionEmitter::forChunks(
   forItems(b.mulI(b.index(shape.kvHeads), chunks), [&](Value item,
                                                        Value firstRow) {
     Value head = b.divI(item, chunks), turn = b.remI(item, chunks);
-    // 0, last, 1, last but one, ...: later tokens see more keys.
+    // 0, last, 1, last but one, ...: later tokens see more keys, so this
+    // balances the work.
     Value half = b.divI(turn, b.index(2)),
           odd = b.equal(b.remI(turn, b.index(2)), b.index(1));
     Value chunk = b.select(odd, b.subI(b.subI(chunks, b.index(1)), half), half);
@@ -119,7 +121,7 @@ void AttentionEmitter::forRows(const Segment &segment,
   });
 }
 
-// Lowest position that the token at `position` sees.
+// The lowest position that the token at `position` sees.
 static Value lowestSeen(AttentionEmitter &a, const Segment &segment,
                         Value position) {
   if (a.shape.window == 0)
@@ -149,10 +151,10 @@ KeyRange AttentionEmitter::visible(const Segment &segment, Value block,
           inBlock(b.addI(position, b.index(1)))};
 }
 
-// The ranges of later tokens begin and end later, so what all rows see lies
-// between the last beginning and the first end. When that is nothing, both ends
-// are the last beginning, and the rows' own parts before and after it are
-// everything.
+// The ranges of later tokens begin and end later, so all rows see what lies
+// between the last beginning and the first end. If that is empty, both ends are
+// the last beginning, and each row's own parts before and after it are its
+// whole range.
 Tile AttentionEmitter::makeTile(const Segment &segment, Value block,
                                 int64_t tokens, Value firstToken,
                                 Value firstHead) {
@@ -176,8 +178,8 @@ void AttentionEmitter::forTiles(const Segment &segment, Value block,
                                 function_ref<void(const Tile &)> body) {
   auto tilesOf = [&](Value from, Value to, int64_t tokens) {
     b.loop(from, to, tokens, [&](Value firstToken) {
-      // Some row sees the block: the last one reaches it and the first one has
-      // not left it behind.
+      // Some row sees the block: the last row reaches it, and the first row's
+      // window has not passed it.
       Value reaches =
           visible(segment, block, b.addI(firstToken, b.index(tokens - 1))).end;
       Value leaves = visible(segment, block, firstToken).begin;
@@ -198,8 +200,8 @@ void AttentionEmitter::forTiles(const Segment &segment, Value block,
     tilesOf(whole, segment.tokens, 1);
 }
 
-// Place of vector `vector` of a head in a token's row, and how many of its
-// lanes there are (null: all).
+// Position of vector `vector` of a head in a token's row, and the number of its
+// lanes; null for all.
 static std::pair<SmallVector<Value>, Value>
 headPlace(AttentionEmitter &a, Value token, Value head, int64_t vector) {
   Emitter &b = a.b;

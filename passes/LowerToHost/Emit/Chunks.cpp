@@ -1,3 +1,4 @@
+// Divides rows or tokens into chunks, and prefetches their memory.
 #include "passes/LowerToHost/Emit/Chunks.h"
 
 #include "passes/LowerToHost/RuntimeCalls.h"
@@ -26,8 +27,9 @@ Chunks cutEvenly(Emitter &b, Value extent, int64_t tileExtent,
                  int64_t mostTiles, int64_t others) {
   Value threads = countThreads(b), pieces = b.index(others), one = b.index(1),
         zero = b.index(0);
-  // The count of chunks is a multiple of this: threads of a chunk's pieces,
-  // pieces of a thread's, or neither.
+  // The number of chunks is a multiple of this unit. It depends on whether
+  // several threads share the chunks of a piece, a thread has several pieces,
+  // or neither.
   Value sharesPieces = b.equal(b.remI(threads, pieces), zero),
         hasPieces = b.equal(b.remI(pieces, threads), zero);
   Value unit = b.select(

@@ -1,3 +1,4 @@
+// Sums the columns of a buffer.
 #include "passes/LowerToHost/Emit/Columns.h"
 
 using namespace mlir;
@@ -42,7 +43,7 @@ void ColumnBlock::store(Value lanes, Value buffer, ArrayRef<Value> leading,
 
 void parallelColumns(Emitter &b, int64_t columns,
                      function_ref<void(ColumnBlock)> body) {
-  // Four vectors read a whole cache line of bf16 twice; ragged widths go by one
+  // Four vectors read a whole cache line of bf16 twice. Ragged widths use one
   // vector with a tail.
   int64_t vectors = columns % 64 == 0 ? 4 : columns % 32 == 0 ? 2 : 1;
   int64_t width = vectors * kLanes;

@@ -1,5 +1,5 @@
-// Sums down the columns of a [rows, columns] buffer: rows in order, columns cut
-// over lanes and threads.
+// Sums over the columns of a [rows, columns] buffer: rows in order, columns
+// divided among lanes and threads.
 #pragma once
 
 #include "passes/LowerToHost/Emit/Emitter.h"
@@ -12,14 +12,14 @@ inline mlir::MemRefType bufferType(mlir::Value buffer) {
 using kernels::columnsOf;
 using kernels::elementOf;
 
-// Sixteen lanes, or the first `count` when it is given; a walk by
-// Emitter::forLanes passes its `count` on.
+// Sixteen lanes, or the first `count` if it is given; Emitter::forLanes
+// provides `count`.
 mlir::Value loadPart(Emitter &b, mlir::Value buffer, mlir::ValueRange indices,
                      mlir::Value count, float fill = 0.0f);
 void storePart(Emitter &b, mlir::Value lanes, mlir::Value buffer,
                mlir::ValueRange indices, mlir::Value count);
 
-// `vectors` times sixteen columns from `first`; the last vector may reach over
+// `vectors` times sixteen columns from `first`. The last vector may extend past
 // the end and then has `tail` lanes.
 struct ColumnBlock {
   Emitter &b;
@@ -39,14 +39,13 @@ private:
                                        int64_t i, mlir::Value offset);
 };
 
-// Cuts `columns` into blocks over the threads. A column belongs to one block,
-// so that whatever is summed down it is summed by one thread in the order of
-// the body's loop.
+// Divides `columns` into blocks for the threads. A column belongs to one block,
+// so one thread computes each column's sum, in the order of the body's loop.
 void parallelColumns(Emitter &b, int64_t columns,
                      llvm::function_ref<void(ColumnBlock)> body);
 
-// The buffer as [rows, columns]: a vector is one row, leading dimensions are
-// one.
+// The buffer as [rows, columns]: leading dimensions are merged, and a vector is
+// one row.
 mlir::Value asRows(Emitter &b, mlir::Value buffer);
 
 } // namespace nibble::host

@@ -46,7 +46,7 @@ Value Emitter::toIndex(Value value) {
                    .getResult();
 }
 
-// The tree of N11: the upper half onto the lower, four times.
+// The tree of N11: adds the upper half to the lower half, four times.
 static Value reduceTree(Emitter &b, Value lanes,
                         function_ref<Value(Value, Value)> combine) {
   for (int64_t half = kLanes / 2; half >= 1; half /= 2) {
@@ -106,7 +106,7 @@ SmallVector<Value> Emitter::forLanes(
   Value rest = subI(columns, whole);
   if (known)
     return body(whole, rest, carried);
-  // A length known at run time only: the tail is a loop of at most one step.
+  // For a dynamic length the tail is a loop of at most one step.
   return loop(whole, columns, kLanes, carried,
               [&](Value column, ValueRange values) {
                 return body(column, rest, values);

@@ -1,8 +1,8 @@
-// Writing kernels: a builder whose values are float32 lanes.
+// The builder of host kernels, whose values are float32 lanes.
 //
 // A kernel's body works on vector<16xf32>, the sixteen lanes of N11, on every
-// CPU: LLVM cuts them to the machine's width. Loads widen bf16, stores round to
-// nearest even. Every helper says which bits it promises.
+// CPU; LLVM splits them to the machine's width. Loads widen bf16, stores round
+// to nearest even. Every helper states the bits that it guarantees.
 #pragma once
 
 #include "passes/Kernels/Emitter.h"
@@ -20,10 +20,10 @@ public:
   using kernels::Emitter::Emitter;
 
   Value index(int64_t value);
-  Value lanes(float value); // vector<16xf32>, the value in each
+  Value lanes(float value); // vector<16xf32> with the value in each lane
   Value splat(Value scalar, int64_t width = kLanes);
 
-  // Index arithmetic besides that of the base.
+  // Index arithmetic, in addition to the base class.
   Value ceilDivI(Value a, int64_t b); // unsigned
   Value maxI(Value a, Value b);       // signed
   Value lessI(Value a, Value b);      // signed
@@ -32,38 +32,36 @@ public:
   // Memory. `indices` address the first of sixteen consecutive elements along
   // the last dimension.
   Value dim(Value memref, int64_t dimension);
-  Value load(Value memref,
-             mlir::ValueRange
-                 indices); // one element, widened to float32 (integers stay)
-  void
-  store(Value value, Value memref,
-        mlir::ValueRange indices); // one float32, rounded to the element type
+  // One element, widened to float32; integers stay.
+  Value load(Value memref, mlir::ValueRange indices);
+  // One float32, rounded to the element type.
+  void store(Value value, Value memref, mlir::ValueRange indices);
   Value loadLanes(Value memref, mlir::ValueRange indices); // vector<16xf32>
   void storeLanes(Value lanes, Value memref, mlir::ValueRange indices);
-  // The first `count` (an index, 0..16) lanes; the others read as `fill` and
-  // are not written. Nothing beyond is touched.
+  // The first `count` (an index, 0..16) lanes. The others read as `fill` and
+  // are not written; their memory is not accessed.
   Value loadLanes(Value memref, mlir::ValueRange indices, Value count,
                   float fill = 0.0f);
   void storeLanes(Value lanes, Value memref, mlir::ValueRange indices,
                   Value count);
-  // memref<16 x i32> style loads without conversion, of any width.
+  // Loads of any width without conversion.
   Value loadVector(Value memref, mlir::ValueRange indices,
                    mlir::VectorType type);
-  // Temporary memory of the kernel, from the arena; taken outside parallel
+  // Temporary memory of the kernel, from the arena; call it outside parallel
   // loops.
   Value scratch(llvm::ArrayRef<int64_t> shape, mlir::ValueRange dynamic,
                 mlir::Type elementType);
 
-  // The fixed tree of N11 over sixteen lanes: 8, 4, 2, 1.
+  // The fixed tree of N11 over sixteen lanes, with distances 8, 4, 2, 1.
   Value reduceAdd(Value lanes);
   Value reduceMax(Value lanes);
 
-  // Iterations 0 .. count-1 cut over the threads in a static schedule; the body
-  // must not write what another iteration touches.
+  // Divides iterations 0 .. count-1 among the threads in a static schedule. The
+  // body must not write what another iteration accesses.
   void parallel(Value count, llvm::function_ref<void(Value)> body);
   // Walks a row of `columns` elements in steps of sixteen lanes: body(column,
-  // count) with count absent for whole steps. A known multiple of sixteen has
-  // no tail.
+  // count), where count is null for whole steps. A static multiple of sixteen
+  // has no tail.
   void forLanes(Value columns,
                 llvm::function_ref<void(Value column, Value count)> body);
   // The same with carried values.

@@ -1,5 +1,5 @@
-// Loads and stores of the kernel builder: bf16 is widened on the way in and
-// rounded to nearest even on the way out.
+// Loads and stores of the kernel builder: loads widen bf16, stores round to
+// nearest even.
 #include "passes/LowerToHost/Emit/Emitter.h"
 
 #include "mlir/IR/Matchers.h"
@@ -59,8 +59,8 @@ void Emitter::storeLanes(Value lanes, Value memref, ValueRange indices,
                          Value count) {
   if (!count)
     return storeLanes(lanes, memref, indices);
-  // LLVM 22 makes a masked store of one lane that was truncated before a store
-  // of the untruncated lane, over what stands beside it.
+  // LLVM 22 turns a masked store of one truncated lane into a store of the
+  // untruncated lane, which overwrites its neighbours.
   APInt constant;
   if (matchPattern(count, m_ConstantInt(&constant)) && constant == 1)
     return store(vector::ExtractOp::create(*this, lanes, ArrayRef<int64_t>{0}),

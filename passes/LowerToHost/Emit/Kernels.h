@@ -1,4 +1,4 @@
-// The kernels there are: for each op of nn and qat a function that writes its
+// The kernels of a host: for each op of nn and qat, the function that emits its
 // body.
 #pragma once
 
@@ -8,8 +8,8 @@
 
 namespace nibble::host {
 
-// One kernel to be written: its buffers are arguments of the function that it
-// is outlined to.
+// One kernel to emit. Its buffers are arguments of the function to which it is
+// outlined.
 struct Kernel : kernels::KernelOp {
   Emitter &b;
   const CpuTarget &machine;
@@ -18,16 +18,18 @@ struct Kernel : kernels::KernelOp {
 using KernelTable = kernels::KernelTable<Kernel>;
 
 // Each file of kernels adds its own.
-void addNormKernels(KernelTable &table); // rms_norm and gradient
-void addElementwiseKernels(
-    KernelTable
-        &table); // embedding, rope, swiglu, take_rows, ... and their gradients
-void addLossKernels(KernelTable &table); // log_probability, sums, adamw
-void addAttentionKernels(
-    KernelTable &table); // attention, gradient, paged attention, cache write
-void addLinearKernels(
-    KernelTable &table); // linear and gradients, bf16, float32 and packed
-void addQuantizeKernels(
-    KernelTable &table); // quantize, dequantize, fake_quant, repack
+
+// rms_norm and its gradient
+void addNormKernels(KernelTable &table);
+// embedding, rope, swiglu, take_rows, ... and their gradients
+void addElementwiseKernels(KernelTable &table);
+// log_probability, sums, adamw
+void addLossKernels(KernelTable &table);
+// attention, its gradient, paged attention, cache write
+void addAttentionKernels(KernelTable &table);
+// linear and its gradients: bf16, float32 and packed
+void addLinearKernels(KernelTable &table);
+// quantize, dequantize, fake_quant, repack
+void addQuantizeKernels(KernelTable &table);
 
 } // namespace nibble::host

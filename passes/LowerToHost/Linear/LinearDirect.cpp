@@ -1,3 +1,4 @@
+// Builds y = x wT for few tokens, without a panel of decoded weights.
 #include "passes/LowerToHost/Linear/LinearDirect.h"
 
 #include "passes/LowerToHost/Linear/LinearTile.h"
@@ -6,15 +7,15 @@ using namespace mlir;
 
 namespace nibble::host {
 
-// Rows whose sums of `count` tokens fit the registers beside a table and a step
-// of weights for each.
+// Rows whose sums for `count` tokens fit in the registers, beside a table and a
+// step of weights for each row.
 static int64_t rowsFor(int64_t count, int64_t vectorRegisters) {
   if (vectorRegisters < 32) // two registers for sixteen lanes
     return 4 / count;
   return count == 8 ? 2 : 4;
 }
 
-// Sums of `count` tokens from `token` and eight rows, to the buffer
+// Writes the sums of `count` tokens from `token` and eight rows to the buffer
 // [token][row][lane]. Tokens after `lastToken` repeat it.
 void DirectLinear::tile(Value token, Value lastToken, int64_t count,
                         Value rowBlock, Value sums) const {
@@ -71,8 +72,8 @@ void DirectLinear::emit(
   int64_t largest = vectorRegisters < 32 ? 4 : 8;
   Value sums = localBuffer(b, {largest, kTileRows, kLanes}, b.getF32Type());
   Value last = b.subI(end, b.index(1));
-  // Tiles of 8, 4, 2 and 1 tokens. One token short of a tile still is a tile:
-  // it costs less than the next two sizes.
+  // Tiles of 8, 4, 2 and 1 tokens. A tile may lack one token, because it costs
+  // less than the next two sizes.
   Value from = begin;
   for (int64_t count = largest; count > 0; count /= 2) {
     Value slack = b.index(count > 2 ? 1 : 0);

@@ -1,9 +1,9 @@
 // y = x wT for few tokens: weights go from their codes through registers into
-// the sums, without a panel between.
+// the sums, without a panel.
 //
-// A panel pays when many tokens share it. For few, writing and reading it costs
-// more than decoding a weight again for each eight tokens. The chains are those
-// of N11, so the bits are those of the panel.
+// A panel pays off when many tokens share it. For few tokens, writing and
+// reading it costs more than decoding a weight again for every eight tokens.
+// The chains are those of N11, so the bits are the same as with a panel.
 #pragma once
 
 #include "passes/LowerToHost/Linear/LinearWeight.h"
@@ -16,13 +16,13 @@ struct DirectLinear {
   mlir::Value x; // [T, at least steps * 16] float32
   int64_t vectorRegisters;
 
-  // Most tokens that this is faster for.
+  // The largest number of tokens for which this is faster.
   int64_t mostTokens() const { return vectorRegisters < 32 ? 4 : 16; }
 
-  // Outputs of tokens [begin, end) and the eight rows of block `rowBlock` (rows
-  // beyond N repeat the last one): consume(token, sums) once for each token,
-  // with eight vector<16xf32>, one for each row, that still go through the
-  // tree.
+  // Emits the outputs of tokens [begin, end) and the eight rows of block
+  // `rowBlock`; rows beyond N repeat the last one. Calls consume(token, sums)
+  // once for each token. `sums` are eight vector<16xf32>, one per row, before
+  // the tree.
   void emit(mlir::Value begin, mlir::Value end, mlir::Value rowBlock,
             llvm::function_ref<void(mlir::Value token,
                                     llvm::ArrayRef<mlir::Value> sums)>

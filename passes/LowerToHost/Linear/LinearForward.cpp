@@ -1,9 +1,9 @@
 // y = x wT, by N11.
 //
-// Some rows of the weight are decoded into a panel [step][row][lane]; tiles of
-// tokens run over it with one accumulator of sixteen lanes for each output. How
-// many tokens there are and who computes them changes which accumulators stand
-// side by side, never the order of their additions. Few tokens go without a
+// Some rows of the weight are decoded into a panel [step][row][lane]. Tiles of
+// tokens run over it with one accumulator of sixteen lanes for each output. The
+// number of tokens and the division among threads change which accumulators are
+// computed together, but never the order of their additions. Few tokens need no
 // panel (LinearDirect.h).
 #include "passes/LowerToHost/Linear/LinearDirect.h"
 #include "passes/LowerToHost/Linear/LinearKernels.h"
@@ -17,8 +17,8 @@ namespace nibble::host {
 
 namespace {
 
-constexpr int64_t kFewest =
-    132; // tokens of an iteration, when there are as many
+// Fewest tokens of an iteration, unless there are fewer in all.
+constexpr int64_t kFewest = 132;
 
 struct Forward {
   const CpuTarget &machine;
@@ -29,16 +29,17 @@ struct Forward {
   Value tokens; // index
   Value x;      // [T, at least steps * 16] float32
   // The register tile. Six tokens and four rows read ten vectors for 24
-  // multiply-adds; and while they walk along K the four rows stay in the
-  // first-level cache, or near it.
+  // multiply-adds. While tiles walk along K the four rows stay in or near the
+  // first-level cache.
   int64_t tileTokens = 6, panelRows = 4;
-  // Most blocks of 128 columns in a panel, then sums wait in memory for the
-  // next one: a panel of 512 KB is on the stack.
+  // Limit of the blocks of 128 columns in a panel, which keeps the panel on the
+  // stack within 512 KB. With more blocks, sums are stored in memory until the
+  // next panel.
   int64_t mostBlocks = 256;
 
   int64_t rowBlocks() const { return ceilDiv(weight.n(), kTileRows); }
   int64_t blocks() const { return ceilDiv(weight.k(), kBlock); }
-  // Panels along K, as even as whole blocks allow.
+  // Panels along K, as equal as whole blocks allow.
   int64_t panels() const { return ceilDiv(blocks(), mostBlocks); }
   int64_t panelBlocks() const { return ceilDiv(blocks(), panels()); }
   int64_t panelSteps() const {
@@ -47,9 +48,9 @@ struct Forward {
   int64_t lastSteps() const {
     return weight.steps() - (panels() - 1) * panelBlocks() * kBlockSteps;
   }
-  // Most tokens of one iteration: few enough that their x stays in the
-  // second-level cache, or else so many that fetching it from the next level
-  // costs less than decoding the weight again.
+  // The largest number of tokens of one iteration. Their x must fit in the
+  // second-level cache. If only few tokens fit, the iteration has more: reading
+  // x from the next level then costs less than decoding the weight again.
   int64_t fittingTokens() const {
     return machine.l2Bytes / 2 / (4 * kLanes * weight.steps());
   }
@@ -57,14 +58,14 @@ struct Forward {
     return std::clamp<int64_t>(fittingTokens(), kFewest, 768) / 6 * 6;
   }
   bool keepsActivations() const { return fittingTokens() >= kFewest; }
-  // Columns of x in float32. Rows that are a multiple of 2 KB apart would share
-  // the same few sets of the cache.
+  // Columns of x in float32. Rows at distances of a multiple of 2 KB would
+  // share few sets of the cache.
   int64_t widenedColumns() const {
     return weight.steps() * kLanes + (weight.steps() % 32 == 0 ? kLanes : 0);
   }
 
-  // Lanes that a register holds, and that many of a vector<16xf32> from `lane`
-  // on.
+  // The lanes of a register, and that many lanes of a vector<16xf32> from
+  // `lane` on.
   int64_t width() const { return std::min(machine.vectorFloats, kLanes); }
   Value part(Value lanes, int64_t lane) const {
     if (width() == kLanes)
@@ -90,7 +91,8 @@ struct Forward {
                 function_ref<void(Value token, int64_t count)> body);
 };
 
-// x in float32, padded with +0 to whole steps. Already so: used as it is.
+// x in float32, padded with +0 to whole steps. If x has this form already it is
+// used directly.
 void Forward::widen() {
   bool isFloat = cast<MemRefType>(source.getType()).getElementType().isF32();
   if (isFloat && weight.lastLanes() == kLanes) {
@@ -112,7 +114,7 @@ void Forward::widen() {
   b.parallel(tokens, row);
 }
 
-// The rows of panel `panel`; a row beyond N repeats the last one and is not
+// The rows of panel `panel`. A row beyond N repeats the last one and is not
 // stored.
 void Forward::decode(Value firstRow, Value panel, Value buffer) {
   int64_t wholeBlocks = weight.k() / kBlock;
@@ -145,9 +147,9 @@ void Forward::decode(Value firstRow, Value panel, Value buffer) {
   });
 }
 
-// `init` and one fused multiply-add per lane and step, ascending. Where a
+// `init` plus one fused multiply-add per lane and step, ascending. If a
 // register holds eight lanes, the lower eight walk along K before the upper
-// eight: a tile of both would not fit the registers.
+// eight, because a tile of both would not fit in the registers.
 SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel,
                                        Value buffer, Value steps,
                                        ArrayRef<Value> init) {
@@ -170,8 +172,8 @@ SmallVector<Value> Forward::accumulate(Value token, int64_t count, Value panel,
   return sums;
 }
 
-// Lanes from `lane` on, as many as `init` has. The side of the tile that is
-// shorter waits in registers while the other passes.
+// As many lanes from `lane` on as `init` has. The shorter side of the tile
+// stays in registers while the other is streamed.
 SmallVector<Value> Forward::walk(Value token, int64_t count, Value firstColumn,
                                  Value buffer, Value steps,
                                  ArrayRef<Value> init, int64_t lane) {
@@ -206,15 +208,15 @@ SmallVector<Value> Forward::walk(Value token, int64_t count, Value firstColumn,
 }
 
 // Eight sums go through the tree together: all rows of one token, or the rows
-// of a few.
+// of several tokens.
 void Forward::finish(Value token, int64_t count, Value firstRow,
                      ArrayRef<Value> sums) {
   int64_t height = static_cast<int64_t>(sums.size()) / count,
           together = kTileRows / height;
   for (int64_t t = 0; t < count; t += together) {
     SmallVector<Value> eight;
-    for (int64_t i = 0; i < kTileRows;
-         ++i) // of a token that is not there the last one again
+    // A missing token repeats the last one.
+    for (int64_t i = 0; i < kTileRows; ++i)
       eight.push_back(
           sums[std::min(t + i / height, count - 1) * height + i % height]);
     Value outputs = reduceRows(b, eight);
@@ -229,7 +231,7 @@ void Forward::finish(Value token, int64_t count, Value firstRow,
   }
 }
 
-// Rows of one token; those beyond N are left out.
+// Stores the rows of one token; rows beyond N are left out.
 void Forward::store(Value outputs, Value token, Value firstRow) {
   int64_t count = cast<VectorType>(outputs.getType()).getNumElements(),
           rest = weight.n() % count;
@@ -242,7 +244,7 @@ void Forward::store(Value outputs, Value token, Value firstRow) {
            [&] { epilogue.store(b, outputs, token, firstRow, rest); });
 }
 
-// Cuts [begin, end) into tiles of tileTokens and what is left over.
+// Divides [begin, end) into tiles of tileTokens and a remainder.
 void Forward::forTiles(Value begin, Value end,
                        function_ref<void(Value token, int64_t count)> body) {
   Value count = b.subI(end, begin);
@@ -256,7 +258,7 @@ void Forward::forTiles(Value begin, Value end,
 }
 
 void Forward::run() {
-  // Chunks of equal length, in whole tiles.
+  // Chunks of equal length in whole tiles.
   Value chunks = b.ceilDivI(tokens, chunkTokens());
   Value each = b.divI(b.addI(tokens, b.subI(chunks, b.index(1))),
                       b.maxI(chunks, b.index(1)));
@@ -284,7 +286,7 @@ void Forward::run() {
   });
 }
 
-// One iteration by panels, two to a block of rows.
+// One iteration with panels, two for each block of rows.
 void Forward::panelled(Value rowBlock, Value begin, Value end) {
   Type f32 = b.getF32Type();
   SmallVector<Value> zeros(tileTokens * panelRows, b.lanes(0.0f));
@@ -307,8 +309,8 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
       });
       return;
     }
-    // Both panels of the block pass a tile of tokens while it is near: x comes
-    // from afar half as often.
+    // Both panels of the block are applied to a tile of tokens while it is in
+    // the cache, which halves the traffic for x.
     Value second = b.addI(first, b.index(panelRows)),
           more = b.lessI(second, b.index(weight.n()));
     Value other = localBuffer(b, {panelSteps(), panelRows, kLanes}, f32);
@@ -321,7 +323,7 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
     return;
   }
 
-  // Sums wait in memory between panels.
+  // Sums between panels.
   Value waiting = localBuffer(b, {chunkTokens(), panelRows, kLanes}, f32);
   auto at = [&](Value token, int64_t i) -> SmallVector<Value> {
     return {b.addI(b.subI(token, begin), b.index(i / panelRows)),
@@ -365,10 +367,11 @@ LogicalResult emitLinearForward(Kernel &kernel, Value x, Value weight,
   Forward forward{kernel.machine, b,      *reader, epilogue, x,
                   b.dim(x, 0),    Value()};
   if (kernel.machine.vectorRegisters < 32) {
-    forward.tileTokens = 3; // twelve sums, three activations and a step of
-                            // weights fill sixteen registers
-    forward.mostBlocks = 8; // lanes are walked twice: their panel has to stay
-                            // in the first-level cache
+    // Twelve sums, three activations and a step of weights fill sixteen
+    // registers.
+    forward.tileTokens = 3;
+    // Lanes are walked twice, so the panel must stay in the first-level cache.
+    forward.mostBlocks = 8;
   }
   forward.widen();
   forward.run();

@@ -1,12 +1,12 @@
-// dx = dy w: for each output one chain of fused multiply-adds over n ascending
+// dx = dy w: each output is one chain of fused multiply-adds over n ascending
 // (N10).
 //
 // Lanes are columns of the weight. An iteration owns up to 256 columns and a
-// chunk of tokens. It takes the weight's rows in blocks: decodes them into a
-// panel [quad of 64 columns][row][lane], widens the same rows' dy, both once,
-// and runs register tiles of tokens x vectors over a quad at a time, which
-// stays in the first-level cache. The chains wait in memory between blocks of
-// rows.
+// chunk of tokens. It takes the weight's rows in blocks. For each block it
+// decodes the rows into a panel [quad of 64 columns][row][lane] and widens the
+// dy of those rows, both once. Then register tiles of tokens x vectors run over
+// one quad at a time, which stays in the first-level cache. Between blocks of
+// rows the chains are stored in memory.
 #include "passes/LowerToHost/Emit/Chunks.h"
 #include "passes/LowerToHost/Linear/LinearKernels.h"
 #include "passes/LowerToHost/Linear/LinearWeight.h"
@@ -17,14 +17,14 @@ namespace nibble::host {
 
 namespace {
 
-constexpr int64_t kVectors = 4; // of sixteen columns in a quad
+constexpr int64_t kVectors = 4; // vectors of sixteen columns in a quad
 constexpr int64_t kColumns = kVectors * kLanes;
-constexpr int64_t kGroupBlocks = 2; // of 128 columns in one iteration
+constexpr int64_t kGroupBlocks = 2; // blocks of 128 columns per iteration
 constexpr int64_t kGroupSteps = kGroupBlocks * kBlockSteps;
-constexpr int64_t kPanelRows = 96; // 24 KB for each quad
+constexpr int64_t kPanelRows = 96; // 24 KB per quad
 constexpr int64_t kTileTokens = 6;
 
-// Memory of one iteration, float32.
+// Memory of one iteration, in float32.
 struct Buffers {
   Value panel;  // [quad, row, column]
   Value slopes; // [token, row]
@@ -37,7 +37,7 @@ struct InputGrad {
   Value dy, dx;
   Value tokens;
   int64_t tileVectors;
-  int64_t chunkTokens; // most of a chunk
+  int64_t chunkTokens; // most tokens of a chunk
 
   int64_t groups() const { return ceilDiv(weight.steps(), kGroupSteps); }
   int64_t groupQuads() const {
@@ -54,7 +54,7 @@ struct InputGrad {
             const Buffers &buffers);
 };
 
-// `steps` of the group's columns, of each row.
+// Decodes `steps` of the group's columns for each row.
 void InputGrad::decode(Value group, Value firstRow, Value rows, Value panel,
                        int64_t steps, bool isEnd) {
   b.loop(b.index(0), rows, 1, [&](Value row) {
@@ -74,7 +74,7 @@ void InputGrad::decode(Value group, Value firstRow, Value rows, Value panel,
   });
 }
 
-// dy of `count` tokens and the panel's rows in float32, [token][row].
+// dy of `count` tokens and the panel's rows, in float32, [token][row].
 void InputGrad::widen(Value begin, Value count, Value firstRow, Value rows,
                       Value slopes) {
   b.loop(b.index(0), count, 1, [&](Value token) {
@@ -93,7 +93,7 @@ void InputGrad::widen(Value begin, Value count, Value firstRow, Value rows,
   });
 }
 
-// Six tokens; those beyond the chunk read rows that are there and are not
+// A tile of six tokens. Tokens beyond the chunk read existing rows and are not
 // stored.
 void InputGrad::tile(Value token, Value quad, int64_t vector, int64_t count,
                      Value rows, const Buffers &buffers) {
@@ -140,8 +140,8 @@ void InputGrad::iterate(Value group, Value begin, Value end,
         b.storeLanes(zero, buffers.chains, {quad, token, b.index(v * kLanes)});
     });
   });
-  // Slopes of tokens that only fill the last tile up: any number does, but none
-  // that is slow to compute with.
+  // Slopes of the tokens that pad the last tile. Any number works that is not
+  // slow to compute with.
   b.loop(count, padded, 1, [&](Value token) {
     b.loop(b.index(0), b.index(kPanelRows), kLanes, [&](Value row) {
       b.storeLanes(zero, buffers.slopes, {token, row});

@@ -1,4 +1,4 @@
-// Which op of which dialect is which linear.
+// Maps the ops of both dialects to the kernels of the linears.
 #include "passes/LowerToHost/Linear/LinearKernels.h"
 
 #include "dialects/NN/NN.h"

@@ -1,5 +1,5 @@
-// The kernels of the linears, one file each. The op's attributes and operands
-// are in dialects/NN/NNLayerOps.td and dialects/QAT/QATOps.td; their orders of
+// The kernels of the linears, one file each. dialects/NN/NNLayerOps.td and
+// dialects/QAT/QATOps.td describe the attributes and operands. The orders of
 // summation are N10 and N11.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace nibble::host {
 
-// nn.linear and qat.linear. `weight` is a matrix or the bytes of a packed one;
+// nn.linear and qat.linear. `weight` is a matrix, or the bytes of a packed one.
 // `bias` and `residual` may be null.
 llvm::LogicalResult emitLinearForward(Kernel &kernel, mlir::Value x,
                                       mlir::Value weight, mlir::Value bias,

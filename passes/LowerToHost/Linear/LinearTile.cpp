@@ -1,3 +1,4 @@
+// Builds the reduction tree of N11 and the epilogue of a linear.
 #include "passes/LowerToHost/Linear/LinearTile.h"
 
 #include <array>
@@ -8,8 +9,8 @@ namespace nibble::host {
 
 namespace {
 
-// Sixteen lanes on their way through the tree: lane p holds partial sum `index`
-// of accumulator `row`.
+// A lane in the middle of the tree: lane p holds partial sum `index` of
+// accumulator `row`.
 struct Lane {
   int64_t row, index;
 };
@@ -25,10 +26,10 @@ struct Partial {
   }
 };
 
-// One level of the tree of both: v[i] + v[i + half] for i < half. Lanes with i
-// < half stay where they are in `x`, those with i >= half where they are in `y`
-// (a blend); one shuffle brings each its partner. The sum of two numbers does
-// not depend on which comes first.
+// One level of the tree for both: v[i] + v[i + half] for i < half. A blend
+// keeps lanes with i < half from `x` and lanes with i >= half from `y` in
+// place. One shuffle brings each its partner. Addition of two numbers is
+// commutative, so their order does not matter.
 Partial merge(Emitter &b, const Partial &x, const Partial &y, int64_t half) {
   Partial result;
   SmallVector<int64_t> stay(kLanes), partner(kLanes);
@@ -46,7 +47,7 @@ Partial merge(Emitter &b, const Partial &x, const Partial &y, int64_t half) {
   return result;
 }
 
-// `width` elements as they are in memory, widened to float32.
+// Loads `width` elements and widens them to float32.
 Value loadWide(Emitter &b, Value memref, ValueRange indices, int64_t width) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
   Value loaded =

@@ -1,26 +1,25 @@
-// The last steps of an output of a linear: the tree of N11 for several outputs
-// at once, and the store with its epilogue.
+// The epilogue of a linear: the tree of N11 for several outputs at once, and
+// the store.
 #pragma once
 
 #include "passes/LowerToHost/Linear/LinearWeight.h"
 
 namespace nibble::host {
 
-// Outputs of a token that are computed together: rows of the weight.
+// Outputs of a token that are computed together, which are rows of the weight.
 inline constexpr int64_t kTileRows = 8;
 
-// vector<8xf32>: element r is Emitter::reduceAdd(accumulators[r]), bit for bit,
-// of eight vector<16xf32>.
+// vector<8xf32> from eight vector<16xf32>. Element r equals
+// Emitter::reduceAdd(accumulators[r]), bit for bit.
 mlir::Value reduceRows(Emitter &b, llvm::ArrayRef<mlir::Value> accumulators);
 
-// What happens to a sum: y = E(sum); with bias E(y + bias); with residual E(y +
-// residual).
+// Computes y = E(sum); with bias E(y + bias); with residual E(y + residual).
 struct LinearEpilogue {
   mlir::Value y;        // [T, N]
   mlir::Value bias;     // [N] or null
   mlir::Value residual; // [T, N] or null
 
-  // Stores outputs [row, row + count) of `token` from the first `count`
+  // Stores outputs [row, row + count) of `token`, which are the first `count`
   // elements of a vector.
   void store(Emitter &b, mlir::Value sums, mlir::Value token, mlir::Value row,
              int64_t count) const;

@@ -1,3 +1,4 @@
+// Reads plain and packed weights as vectors.
 #include "passes/LowerToHost/Linear/LinearWeight.h"
 
 #include "passes/Kernels/Grid.h"
@@ -26,8 +27,8 @@ Value roundLanesToBf16(Emitter &b, Value lanes) {
 }
 
 Value localBuffer(Emitter &b, ArrayRef<int64_t> shape, Type elementType) {
-  // Taken where the iteration begins: further in, a buffer would be taken again
-  // each time control passes.
+  // Allocated at the beginning of the iteration: further inside, a buffer would
+  // be allocated each time control passes.
   OpBuilder::InsertionGuard guard(b);
   if (Operation *parent = b.getInsertionBlock()->getParentOp();
       !isa<scf::ParallelOp>(parent))
@@ -79,7 +80,7 @@ Value PackedCodes::scale(Emitter &b, Value index) const {
                                   arith::ShLIOp::create(b, wide, b.i32(16)));
 }
 
-// One load of a host block, shifted by four bits a step.
+// One load of a host block, shifted by four bits per step.
 static SmallVector<Value> hostCodes(Emitter &b, Value bytes, Value offset,
                                     int64_t first, int64_t count) {
   SmallVector<Value> codes;
@@ -92,7 +93,7 @@ static SmallVector<Value> hostCodes(Emitter &b, Value bytes, Value offset,
   return codes;
 }
 
-// Sixteen codes are two words (one, where the row ends after eight); each lane
+// Sixteen codes are two words, or one if the row ends after eight. Each lane
 // shifts its own nibble down.
 static Value interchangeCodes(Emitter &b, Value bytes, Value offset,
                               int64_t lanes) {
@@ -113,8 +114,8 @@ static Value interchangeCodes(Emitter &b, Value bytes, Value offset,
           b, DenseElementsAttr::get(type, ArrayRef(shifts))));
 }
 
-// Sixteen bytes widened; of a row's last step only those that are there are
-// touched.
+// Sixteen bytes, widened. In the last step of a row only existing bytes are
+// read.
 static Value byteCodes(Emitter &b, Value bytes, Value offset, int64_t lanes,
                        bool isSigned) {
   auto type = VectorType::get({kLanes}, b.getI8Type());
@@ -170,23 +171,23 @@ static Value codesTimes(Emitter &b, float factor) {
 // The sixteen values of a group whose codes share one scale (a splat): bf16(q
 // s) for q = -8 .. 7 (N5).
 //
-// p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32, is
-// 2^16 p + bf16(p): the last place of c is that of a bf16 p, and 2^16 p is an
-// even multiple of it, so ties go to even there as they do here. Subtracting
-// 2^16 p is exact. Below the normal numbers p is a bf16 number already and
-// nothing is rounded. Scales from 2^108 on would overflow, zero and negative
-// scales would lose the sign of a zero: they, infinities and NaN are not
-// ordinary.
+// p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32,
+// equals 2^16 p + bf16(p). The last place of c is that of a bf16 p. 2^16 p is
+// an even multiple of it, so ties go to even in both. Subtracting 2^16 p is
+// exact. A subnormal p is a bf16 number already, so nothing is rounded. Scales
+// from 2^108 on would overflow, and zero and negative scales would lose the
+// sign of a zero. These, infinities and NaN are not ordinary.
 static Value ordinaryTable(Emitter &b, Value scale) {
   return b.fma(codesTimes(b, -65536.0f), scale,
                b.mul(codesTimes(b, 65537.0f), scale));
 }
 
-// Bits of the first scale that is not ordinary; 0 is not either.
+// Bits of the smallest scale that is too large to be ordinary; 0 is not
+// ordinary either.
 static constexpr int32_t kOrdinaryLimit = std::bit_cast<int32_t>(0x1p108f);
 
-// The same of any scale (a scalar): what is not ordinary is rounded by
-// integers.
+// The same for any scalar scale: values of a scale that is not ordinary are
+// rounded by integers.
 static Value valueTable(Emitter &b, Value scale) {
   Value all = b.splat(scale);
   Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
@@ -263,7 +264,7 @@ Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
   case qat::Kind::kInt8:
     return roundLanesToBf16(
         b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
-  default: // of fp8 the product is not exact and the scale may be any float32
+  default: // fp8: the product is inexact and the scale may be any float32
     return b.roundTo(b.mul(kernels::Grid::decodeE4M3(b, codes), group),
                      b.getBF16Type());
   }
@@ -317,7 +318,7 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
     memref::PrefetchOp::create(b, memory, indices, /*isWrite=*/false,
                                /*localityHint=*/3, /*isDataCache=*/true);
   };
-  if (!packed) { // a block is several lines of memory
+  if (!packed) { // a block covers several cache lines
     int64_t bits = cast<MemRefType>(memory.getType()).getElementTypeBitWidth(),
             line = 512 / bits;
     for (int64_t i = 0; i < kBlock; i += line)
@@ -332,8 +333,8 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
                b.addI(b.mulI(block, b.index(blockBytes)), b.index(i))));
 }
 
-// Scales of consecutive rows lie side by side: sixteen at a time, then one by
-// one.
+// Scales of consecutive rows are neighbours; they are read sixteen at a time,
+// then one by one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
                                       Value end) const {
   if (!packed || packed.getScheme().getKind() != qat::Kind::kInt4)
@@ -343,8 +344,8 @@ Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
   Value offset = b.addI(b.mulI(first, b.index(2 * source.groups())),
                         b.index(packed.getCodeBytes()));
   Type i16 = b.getI16Type();
-  // Largest of bits - 1, as unsigned numbers: 0 becomes the largest of all,
-  // negative scales are large as they are.
+  // The largest of bits - 1 as unsigned numbers: 0 becomes the largest, and
+  // negative scales are large already.
   auto largest = [&](Value from, Value to, int64_t width, Value sofar) {
     auto type = VectorType::get({width}, i16);
     return b.loop(from, to, width, {sofar},

@@ -1,9 +1,9 @@
-// Reading a weight [N, K], whatever it is stored as: bf16, float32, or codes
-// and scales.
+// Readers of a weight [N, K] in any storage: bf16, float32, or codes and
+// scales.
 //
-// All readers hand out sixteen consecutive elements of one row as float32
-// lanes, the values of N5, so that the loops above them are the same for each
-// kind of weight.
+// All readers return sixteen consecutive elements of one row as float32 lanes
+// with the values of N5. So the loops that use them are the same for every kind
+// of weight.
 #pragma once
 
 #include "dialects/QAT/QAT.h"
@@ -11,7 +11,7 @@
 
 namespace nibble::host {
 
-// Elements of one block of the host layout: eight steps of sixteen lanes.
+// Steps of one block of the host layout: eight steps of sixteen lanes.
 inline constexpr int64_t kBlockSteps = 8;
 inline constexpr int64_t kBlock = kBlockSteps * kLanes;
 
@@ -20,19 +20,19 @@ inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Vectors of any width; integers are signless.
 mlir::Value splatInteger(Emitter &b, int64_t value, int64_t width = kLanes,
                          unsigned bits = 32);
-// bf16(x) as a float32 whose lower half is zero, round to nearest even, by
-// integer arithmetic. For finite numbers, infinities and NaN whose lower half
-// is zero.
+// bf16(x), rounded to nearest even by integer arithmetic, as a float32 whose
+// lower half is zero. For finite numbers, infinities, and NaN with a zero lower
+// half.
 mlir::Value roundLanesToBf16(Emitter &b, mlir::Value lanes);
-// A buffer of the running iteration, 64-byte aligned, on its stack.
+// A buffer of the current iteration on its stack, aligned to 64 bytes.
 mlir::Value localBuffer(Emitter &b, llvm::ArrayRef<int64_t> shape,
                         mlir::Type elementType);
-// `width` bytes from `offset` of a memref<?xi8> as a vector of `type`.
+// Loads `width` bytes at `offset` of a memref<?xi8> as a vector of `type`.
 mlir::Value loadBytes(Emitter &b, mlir::Value bytes, mlir::Value offset,
                       mlir::VectorType type);
 
-// Codes and scales of a packed weight in its bytes (!qat.packed;
-// lib/Numerics/pack.h says the same in plain C++).
+// Codes and scales in the bytes of a packed weight (!qat.packed).
+// lib/Numerics/pack.h describes the same layout in plain C++.
 struct PackedCodes {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
@@ -41,24 +41,24 @@ struct PackedCodes {
   int64_t k() const { return type.getK(); }
   // Lanes of a row's last step.
   int64_t lastLanes() const { return k() % kLanes ? k() % kLanes : kLanes; }
-  // Scales of one row; element (row, 128 block + 16 step) is scaled by
-  // scaleIndex.
+  // Scales of one row. scaleIndex gives the scale of element (row, 128 block +
+  // 16 step).
   int64_t groups() const { return type.getScheme().groupsPerRow(k()); }
   mlir::Value scaleIndex(Emitter &b, mlir::Value row, mlir::Value block,
                          int64_t step) const;
   // Steps of a block that share a scale.
   int64_t stepsPerGroup() const;
-  // Whether a step of a block is the first under its scale.
+  // Whether a step of a block is the first one with its scale.
   bool beginsGroup(int64_t step) const {
     return type.getScheme().getKind() != qat::Kind::kFp8 &&
            step % stepsPerGroup() == 0;
   }
-  // The scale, float32.
+  // The scale as float32.
   mlir::Value scale(Emitter &b, mlir::Value index) const;
   // Codes of steps [first, first + count) of block `block` of `row`, each
-  // vector<16xi32>; of int4 u = q + 8 in the low four bits with anything above
-  // them; of int8 q; of fp8 the E4M3 byte. `lanes` are the valid lanes of the
-  // last step.
+  // vector<16xi32>. int4 gives u = q + 8 in the low four bits, with arbitrary
+  // bits above; int8 gives q; fp8 gives the E4M3 byte. `lanes` are the valid
+  // lanes of the last step.
   llvm::SmallVector<mlir::Value> codes(Emitter &b, mlir::Value row,
                                        mlir::Value block, int64_t first,
                                        int64_t count, int64_t lanes) const;
@@ -66,7 +66,7 @@ struct PackedCodes {
 
 class WeightReader {
 public:
-  // Fails, with an error on the op, for weights whose extents are not known.
+  // Fails, with an error on the op, for a weight with dynamic extents.
   static llvm::FailureOr<WeightReader> create(Kernel &kernel,
                                               mlir::Value weight);
 
@@ -77,34 +77,35 @@ public:
     return columns % kLanes ? columns % kLanes : kLanes;
   }
 
-  // Reads steps [first, first + count) of block `block` (an index) of `row` (an
-  // index): consume(step, vector<16xf32>) in ascending order. `isEnd`: the last
-  // of them is the last of the row; its lanes beyond K are +0.
+  // Reads steps [first, first + count) of block `block` of `row`, both indices:
+  // consume(step, vector<16xf32>) in ascending order. With `isEnd` the last of
+  // them is the last of the row, and its lanes beyond K are +0.
   void
   read(Emitter &b, mlir::Value row, mlir::Value block, int64_t first,
        int64_t count, bool isEnd,
        llvm::function_ref<void(int64_t step, mlir::Value lanes)> consume) const;
 
-  // Steps [0, count) of block `block` of several rows side by side:
-  // consume(step, a vector<16xf32> for each row). Of codes only where
-  // hasOrdinaryScales.
+  // Reads steps [0, count) of block `block` of several rows together:
+  // consume(step, one vector<16xf32> per row). Codes may be read only when
+  // hasOrdinaryScales holds.
   void readTogether(
       Emitter &b, llvm::ArrayRef<mlir::Value> rows, mlir::Value block,
       int64_t count, bool isEnd,
       llvm::function_ref<void(int64_t step, llvm::ArrayRef<mlir::Value> lanes)>
           consume) const;
-  // Asks memory for the codes of block `block` of `row` (the last row when
-  // there is no such row): rows that are worked on next arrive while the
-  // present ones are. What a core finds by itself ends at each row.
+  // Prefetches the codes of block `block` of `row`, or of the last row if there
+  // is no such row. Rows that come next arrive while the current ones are
+  // processed; the core's own prefetcher stops at the end of each row.
   void prefetch(Emitter &b, mlir::Value row, mlir::Value block) const;
-  // i1: every scale of rows [first, end) lets the values be computed by
-  // multiplications (see ordinaryTable). Null when there is nothing to ask.
+  // i1: whether all scales of rows [first, end) allow values to be computed by
+  // multiplications (see ordinaryTable). Null when the weight has no such
+  // scales.
   mlir::Value hasOrdinaryScales(Emitter &b, mlir::Value first,
                                 mlir::Value end) const;
 
 private:
-  // Sixteen lanes of codes, under the table (int4) or the scale (int8, fp8) of
-  // their group.
+  // Decodes sixteen lanes of codes with the table (int4) or the scale (int8,
+  // fp8) of their group.
   mlir::Value decode(Emitter &b, mlir::Value codes, mlir::Value group) const;
   mlir::Value maskTail(Emitter &b, mlir::Value lanes, int64_t last) const;
 

@@ -1,11 +1,11 @@
-// dw = init + dyT x: for each element one chain of fused multiply-adds over the
-// tokens ascending, starting at init (N10).
+// dw = init + dyT x: each element is one chain of fused multiply-adds over the
+// tokens, ascending, starting at init (N10).
 //
 // An iteration owns up to 256 columns and a chunk of rows. It takes the tokens
-// in blocks, widens x and dy of the block into local panels once, and runs
-// register tiles of rows x vectors over a quad of 64 columns at a time, whose
-// part of the panel stays in the first-level cache; dw itself holds the chains
-// in between.
+// in blocks and widens x and dy of a block into local panels once. Then
+// register tiles of rows x vectors run over one quad of 64 columns at a time,
+// whose part of the panel stays in the first-level cache. Between blocks dw
+// itself holds the chains.
 #include "passes/LowerToHost/Emit/Chunks.h"
 #include "passes/LowerToHost/Linear/LinearKernels.h"
 #include "passes/LowerToHost/Linear/LinearWeight.h"
@@ -16,13 +16,13 @@ namespace nibble::host {
 
 namespace {
 
-constexpr int64_t kVectors = 4; // of sixteen columns in a quad
+constexpr int64_t kVectors = 4; // vectors of sixteen columns in a quad
 constexpr int64_t kColumns = kVectors * kLanes;
-constexpr int64_t kGroupSteps = 16; // of sixteen columns in one iteration
+constexpr int64_t kGroupSteps = 16; // vectors of sixteen columns per iteration
 constexpr int64_t kTileRows = 6;
 constexpr int64_t kChunkRows = 132;
-constexpr int64_t kTokensAhead = 8;  // of widening, asked for
-constexpr int64_t kBlockTokens = 96; // 24 KB of x for each quad, 50 KB of dy
+constexpr int64_t kTokensAhead = 8;  // prefetch distance of widening
+constexpr int64_t kBlockTokens = 96; // 24 KB of x per quad, 50 KB of dy
 
 // A block of tokens in float32: x as [quad, token, column], dy as [token, row].
 struct Panels {
@@ -88,8 +88,8 @@ void WeightGrad::widenDy(Value firstToken, Value firstRow, Value rows,
   });
 }
 
-// `height` rows by as many vectors as `lanes` has elements: the columns that
-// each of them has in dw.
+// A tile of `height` rows by as many vectors as `lanes` has elements. These are
+// the valid columns of each vector in dw.
 void WeightGrad::tile(Value row, Value firstRow, int64_t height, Value quad,
                       Value column, ArrayRef<int64_t> lanes,
                       int64_t firstVector, const Panels &panels) {
@@ -104,7 +104,7 @@ void WeightGrad::tile(Value row, Value firstRow, int64_t height, Value quad,
       sums.push_back(lanes[v] == kLanes
                          ? b.loadLanes(dw, at(r, v))
                          : b.loadLanes(dw, at(r, v), b.index(lanes[v])));
-  // The rows of the next tile, while this one is computed.
+  // Prefetch the rows of the next tile while this one is computed.
   for (int64_t r = 0; r < height; ++r) {
     Value next = b.minI(b.addI(firstRow, b.addI(row, b.index(kTileRows + r))),
                         b.index(n - 1));
@@ -154,7 +154,7 @@ void WeightGrad::iterate(Value group, Value firstRow, Value endRow,
     if (n >= kTileRows)
       b.loop(b.index(0), whole, kTileRows,
              [&](Value row) { tiles(row, kTileRows); });
-    // Chunks are whole tiles but for the last.
+    // Chunks are whole tiles except for the last.
     if (n % kTileRows)
       b.ifThen(b.lessI(whole, rows), [&] { tiles(whole, n % kTileRows); });
   };
@@ -166,7 +166,7 @@ void WeightGrad::iterate(Value group, Value firstRow, Value endRow,
     panels.count = b.subI(boundary(b.addI(block, b.index(1))), firstToken);
     widenX(firstToken, firstColumn, panels, steps, isEnd);
     widenDy(firstToken, firstRow, rows, panels);
-    // The last quad by itself when it is cut.
+    // The last quad is handled separately when it is partial.
     int64_t lastVectors = (steps - 1) % kVectors + 1;
     bool isCut = lastVectors != kVectors || (isEnd && lastLanes() != kLanes);
     int64_t wholeQuads = ceilDiv(steps, kVectors) - (isCut ? 1 : 0);

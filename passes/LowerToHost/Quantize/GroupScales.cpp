@@ -1,18 +1,19 @@
+// Computes the scales of the groups of a row.
 #include "passes/LowerToHost/Quantize/GroupScales.h"
 
 using namespace mlir;
 
 namespace nibble::host {
 
-// The larger of both, as unsigned numbers of sixteen bits: for magnitudes of
-// bf16 the order of the numbers.
+// The larger of both as unsigned sixteen-bit numbers. Magnitudes of bf16 have
+// the same order.
 static Value maxHalves(Emitter &b, Value x, Value y) {
   return arith::MaxUIOp::create(b, x, y);
 }
 
-// The larger of two halves of x and y, vectors of eight words: the words whose
-// `distance` bit is clear and those where it is set, x's and y's in turns of
-// `distance`.
+// The larger of two halves of x and y, which are vectors of eight words. One
+// half has the words with a clear `distance` bit, the other those with a set
+// bit. The result takes `distance` words of x and of y in turn.
 static Value mergeMax(Emitter &b, Value x, Value y, int64_t distance) {
   SmallVector<int64_t> low, high;
   for (int64_t lane = 0; lane < kScaleLanes; ++lane) {
@@ -44,8 +45,8 @@ GroupScales GroupScales::allocate(Emitter &b, int64_t k, int64_t size) {
   return scales;
 }
 
-// The largest magnitudes of eight groups as float32; from `count` on the last
-// one again.
+// The largest magnitudes of eight groups as float32. From `count` on the last
+// group is repeated.
 Value GroupScales::largest(Emitter &b, Value matrix, Value row, Value first,
                            int64_t count) const {
   auto halves = VectorType::get({kLanes}, b.getI16Type());
@@ -64,7 +65,7 @@ Value GroupScales::largest(Emitter &b, Value matrix, Value row, Value first,
   }
   while (groups.size() < kScaleLanes)
     groups.push_back(groups.back());
-  // A tree that ends with word g made of what group g had.
+  // A tree after which word g has the result of group g.
   for (int64_t distance = kScaleLanes / 2; distance > 0; distance /= 2) {
     for (int64_t i = 0; i < distance; ++i)
       groups[i] = mergeMax(b, groups[i], groups[i + distance], distance);

@@ -1,5 +1,5 @@
-// The scales of a row's groups, eight at a time: what one group alone would do
-// in a chain of shuffles and divisions.
+// The scales of a row's groups, eight at a time. One group alone would take a
+// chain of shuffles and divisions.
 #pragma once
 
 #include "passes/LowerToHost/Quantize/QuantizeGrid.h"
@@ -10,16 +10,15 @@ inline constexpr int64_t kScaleLanes = 8;
 
 // The scales of the groups of one row of a bf16 matrix.
 struct GroupScales {
-  int64_t groups,
-      size; // of how many groups, of how many elements (a multiple of sixteen)
-  mlir::Value scales,
-      reciprocals;         // memref<? x f32> of the thread, one element a group
-  mlir::Value areOrdinary; // i1: every reciprocal may be multiplied by
+  // The number of groups, and the elements of a group (a multiple of sixteen).
+  int64_t groups, size;
+  // The thread's memref<? x f32> with one element per group.
+  mlir::Value scales, reciprocals;
+  mlir::Value areOrdinary; // i1: whether all reciprocals may be used
 
   static GroupScales allocate(Emitter &b, int64_t k, int64_t size);
-  // Fills the buffers for `row` of `matrix`; store(first group, the scales as
-  // they are stored) gets eight of them, or, at the end of a row, as many as
-  // are left.
+  // Fills the buffers for `row` of `matrix`. store(first group, stored scales)
+  // gets eight scales at a time, or the remaining ones at the end of a row.
   void
   find(Emitter &b, const Grid &grid, mlir::Value matrix, mlir::Value row,
        llvm::function_ref<void(mlir::Value first, mlir::Value stored)> store);

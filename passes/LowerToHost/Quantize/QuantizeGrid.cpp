@@ -1,3 +1,4 @@
+// Builds the grid with vector instructions of a CPU.
 #include "passes/LowerToHost/Quantize/QuantizeGrid.h"
 
 using namespace mlir;
@@ -45,7 +46,7 @@ static void storeBytes(Emitter &b, Value value, Value bytes, Value offset) {
       offset);
 }
 
-// Lanes from `lanes` on become 8, and `base`.
+// Lanes from `lanes` on become 8 plus `base`.
 static Value padLanes(Emitter &b, Value codes, int64_t lanes, uint32_t base) {
   if (lanes == kLanes)
     return codes;
@@ -55,9 +56,8 @@ static Value padLanes(Emitter &b, Value codes, int64_t lanes, uint32_t base) {
       b, mask, codes, splatInteger(b, static_cast<int32_t>(base + 8)));
 }
 
-// Each step moves what is there up by four bits and adds its codes. What `base`
-// adds up to goes in the end, together with the eights of steps that are not
-// there.
+// Each step shifts the word by four bits and adds its codes. At the end the
+// accumulated `base` is removed, and missing steps get the code 8.
 static void writeHostBlock(Emitter &b, Value bytes, Value offset,
                            ArrayRef<Value> codes, uint32_t base) {
   uint32_t rest = 0;
@@ -74,7 +74,7 @@ static void writeHostBlock(Emitter &b, Value bytes, Value offset,
   storeBytes(b, words, bytes, offset);
 }
 
-// Two codes a byte, the even one low.
+// Two codes per byte; the even one is in the low half.
 static void writeInterchangeStep(Emitter &b, Value bytes, Value offset,
                                  Value codes, int64_t lanes) {
   Value narrow = arith::TruncIOp::create(
@@ -121,8 +121,8 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
       continue;
     }
     if (valid == 1) {
-      // LLVM 22 makes a masked store of one truncated lane a store of all its
-      // 32 bits: three bytes too many.
+      // LLVM 22 turns a masked store of one truncated lane into a store of all
+      // its 32 bits, which is three bytes too many.
       memref::StoreOp::create(
           b, vector::ExtractOp::create(b, narrow, ArrayRef<int64_t>{0}), bytes,
           ValueRange(offset));

@@ -1,4 +1,4 @@
-// The grid over lanes (passes/Kernels/Grid.h), and the bytes of packed weights.
+// The grid on lanes (passes/Kernels/Grid.h), and the bytes of packed weights.
 #pragma once
 
 #include "passes/Kernels/Grid.h"
@@ -8,17 +8,17 @@ namespace nibble::host {
 
 using kernels::GridScale;
 
-// Numbers are vector<16xf32>. A scale is a scalar, or for scaleOf and
-// aboveOrdinary a vector of one scale a lane.
+// Numbers are vector<16xf32>. A scale is a scalar; for scaleOf and
+// aboveOrdinary it is a vector with one scale per lane.
 class Grid final : public kernels::Grid {
 public:
   Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b(b) {}
 
-  // The codes of vectors that share a scale: by its reciprocal where that is
-  // ordinary, by the rule where it is not.
+  // The codes of vectors that share a scale: by the reciprocal of an ordinary
+  // scale, by the rule for any other.
   llvm::SmallVector<mlir::Value> quantize(llvm::ArrayRef<mlir::Value> lanes,
                                           mlir::Value scale) const;
-  // The bits of a code that count.
+  // The low bits of a code that are stored.
   mlir::Value stored(mlir::Value code) const;
 
 private:
@@ -44,14 +44,15 @@ struct CodeWriter {
     return type.getScheme().getKind() == qat::Kind::kInt4 &&
            type.getLayout() == qat::Layout::Host;
   }
-  // Steps 0 .. codes.size()-1 of a block, each vector<16xi32> in the low bits
-  // of a lane; `lanes` are the valid lanes of the last. What only fills words
-  // up becomes 8, q = 0. In the layout of the host codes may have `base` added.
+  // Writes steps 0 .. codes.size()-1 of a block. Each is vector<16xi32> with
+  // the code in the low bits of a lane. `lanes` are the valid lanes of the last
+  // step. Padding of words becomes 8, which is q = 0. In the host layout `base`
+  // may have been added to the codes.
   void writeBlock(Emitter &b, mlir::Value row, mlir::Value block,
                   llvm::ArrayRef<mlir::Value> codes, int64_t lanes,
                   uint32_t base = 0) const;
-  // The scale at PackedCodes::scaleIndex; of int4 and int8 a bf16 number in
-  // float32. A vector: as many from there on.
+  // Writes the scale at PackedCodes::scaleIndex; for int4 and int8 it is a bf16
+  // number in float32. A vector writes as many scales from there on.
   void writeScale(Emitter &b, mlir::Value index, mlir::Value scale) const;
 };
 

@@ -1,7 +1,8 @@
-// qat.quantize, qat.dequantize, qat.fake_quant, qat.repack: one pass over the
-// weight, rows (of fp8 blocks) cut over the threads.
+// qat.quantize, qat.dequantize, qat.fake_quant and qat.repack. Each is one pass
+// over the weight with rows, or blocks of fp8, divided among threads.
 //
-// A weight holds no NaN and no infinity: the runtime refused it before (N7).
+// A weight holds no NaN and no infinity, because the runtime rejects those
+// before (N7).
 #include "passes/LowerToHost/Quantize/GroupScales.h"
 
 using namespace mlir;
@@ -10,8 +11,8 @@ namespace nibble::host {
 
 namespace {
 
-// Rows walked in blocks of 128 columns, the last of which may have fewer steps
-// and its last step fewer lanes.
+// Walks rows in blocks of 128 columns. The last block may have fewer steps, and
+// its last step fewer lanes.
 struct Columns {
   int64_t k;
 
@@ -30,7 +31,7 @@ struct Columns {
   }
 };
 
-// The steps of a block of a plain matrix, rounded to bf16 (N1); lanes beyond K
+// The steps of a block of a plain matrix, rounded to bf16 (N1). Lanes beyond K
 // are +0.
 SmallVector<Value> loadBlock(Emitter &b, Value matrix, Value row, Value block,
                              int64_t steps, int64_t lanes) {
@@ -70,7 +71,7 @@ Value largestLanes(Emitter &b, ArrayRef<Value> lanes, Value start = Value()) {
   return largest;
 }
 
-// A weight put on the grid, and what is made of its codes.
+// Quantizes a weight and passes scales and codes to a consumer.
 struct Quantizer {
   Emitter &b;
   Value source; // [N, K]
@@ -82,14 +83,13 @@ struct Quantizer {
       : b(b), source(source), columns{k}, scheme(scheme), grid(b, scheme) {}
   virtual ~Quantizer() = default;
 
-  // The scale of the group or block that begins at step `step` of a block.
+  // Gets the scale of the group or block that begins at step `step` of a block.
   virtual void onScale(Value row, Value block, int64_t step,
                        const GridScale &scale) = 0;
-  // The scales of group `first` of the row and of those after it, as they are
-  // stored: one a lane.
+  // Gets the stored scales of the row's groups from `first` on, one per lane.
   virtual void onScales(Value row, Value first, Value stored) = 0;
-  // The codes of a block of a row as Grid::quantize gives them, and each step's
-  // scale.
+  // Gets the codes of a block of a row, as Grid::quantize returns them, and the
+  // scale of each step.
   virtual void onCodes(Value row, Value block, ArrayRef<Value> codes,
                        ArrayRef<Value> scales, int64_t lanes) = 0;
 
@@ -107,7 +107,7 @@ struct Quantizer {
     });
   }
 
-  // A row's block whose steps share one scale.
+  // Handles a block of a row whose steps share one scale.
   void emitBlock(Value row, Value block, int64_t steps, int64_t lanes,
                  Value scale) {
     SmallVector<Value> codes =
@@ -133,7 +133,7 @@ struct Quantizer {
     });
   }
 
-  // All scales of the row first, many at a time; then its codes.
+  // Computes all scales of the row first, many at a time, then its codes.
   void groupsByReciprocals(Value row) {
     GroupScales found =
         GroupScales::allocate(b, columns.k, scheme.getGroupSize());
@@ -293,7 +293,7 @@ LogicalResult emitDequantize(Kernel &kernel, qat::DequantizeOp::Adaptor op) {
   return success();
 }
 
-// Codes permuted row by row, scales copied.
+// Permutes codes row by row and copies scales.
 LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Emitter &b = kernel.b;
   Value input = op.getInput(), output = kernel.result(0);

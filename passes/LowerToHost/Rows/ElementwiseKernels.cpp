@@ -1,8 +1,8 @@
 // Kernels without a sum across lanes: lookups, rotary embedding, activations,
-// and sums down the tokens.
+// and sums over the tokens.
 //
-// Each reads what it needs of an element before it writes that element, so a
-// result may lie in an operand's buffer.
+// Each reads all inputs of an element before it writes that element, so a
+// result may share an operand's buffer.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
@@ -34,8 +34,8 @@ LogicalResult emitTakeRows(Kernel &k, nn::TakeRowsOp::Adaptor op) {
   return success();
 }
 
-// The rows named twice are why tokens are not cut over threads: each block of
-// columns walks all of them in order.
+// Tokens are not divided among threads, because a row may occur twice. Each
+// block of columns walks all tokens in order.
 LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   Emitter &b = k.b;
   Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
@@ -71,8 +71,7 @@ LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   return success();
 }
 
-// The frequencies are constants of the program: sixteen at a time in a
-// register.
+// The frequencies are constants of the program, sixteen per register.
 LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
   Emitter &b = k.b;
   Value positions = op.getPositions(), cos = k.result(0), sin = k.result(1);
@@ -98,8 +97,7 @@ LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
   return success();
 }
 
-// Rotates elements i and i + D/2 of every head; `inverse` turns the angle
-// round.
+// Rotates elements i and i + D/2 of every head; `inverse` negates the angle.
 LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   Emitter &b = k.b;
   Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
@@ -126,7 +124,7 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   return success();
 }
 
-// Each row of the buffers in steps of sixteen lanes.
+// Walks each row of the buffers in steps of sixteen lanes.
 void forRows(Emitter &b, Value like,
              function_ref<void(SmallVector<Value>, Value)> body) {
   b.parallel(b.dim(like, 0), [&](Value row) {

@@ -1,4 +1,4 @@
-// What stands behind the logits: log-probabilities, sums to a scalar, the
+// The kernels after the logits: log-probabilities, sums to a scalar, and the
 // optimizer.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
@@ -10,7 +10,7 @@ namespace nibble::host {
 
 namespace {
 
-// One pass for the maximum, one for the sums. Division by a positive
+// One pass computes the maximum, one the sums. Division by a positive
 // temperature keeps the order, rounding included, so the maximum of the
 // quotients is the quotient of the maximum.
 LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
@@ -29,8 +29,8 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
         })[0];
     Value m = b.div(b.reduceMax(largest), temperature), shift = b.splat(m);
 
-    // Sum of exp(x - m), and of exp(x - m) * (x - m): no term of it has the
-    // other sign, so nothing cancels.
+    // The sums of exp(x - m) and of exp(x - m) * (x - m). The terms of the
+    // second have one sign, so nothing cancels.
     SmallVector<Value> sums = b.forLanes(
         vocabulary, {b.lanes(0), b.lanes(0)},
         [&](Value v, Value count, ValueRange sums) -> SmallVector<Value> {
@@ -51,10 +51,10 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
   return success();
 }
 
-// With x = logits / temperature and p = exp(x - lse):
-// dlogits = (dlogp * ([v is the target] - p) - dentropy * p * (x - lse +
-// entropy)) / temperature. The row is written as if it had no target, then the
-// target's element is written again.
+// With x = logits / temperature and p = exp(x - lse): dlogits = (dlogp * ([v is
+// the target] - p) - dentropy * p * (x - lse + entropy)) / temperature. The row
+// is first written as if it had no target; then the target's element is written
+// again.
 LogicalResult emitLogProbabilityGrad(Kernel &k,
                                      nn::LogProbabilityGradOp::Adaptor op) {
   Emitter &b = k.b;
@@ -66,8 +66,8 @@ LogicalResult emitLogProbabilityGrad(Kernel &k,
     Value dlogp = ofRow(op.getDlogp()), dentropy = ofRow(op.getDentropy()),
           temperature = ofRow(temperatures), lse = ofRow(op.getLse()),
           entropy = ofRow(op.getEntropy());
-    // Sixteen equal lanes for the target: the same operations as for the
-    // others.
+    // Sixteen equal lanes for the target, so that it uses the same operations
+    // as the other elements.
     Value logit = b.splat(b.load(logits, {t, target}));
     kernels::LogProbabilityRow row;
     row.dlogp = b.splat(dlogp);
@@ -106,8 +106,8 @@ LogicalResult emitBroadcast(Kernel &k, nn::BroadcastOp::Adaptor op) {
   return success();
 }
 
-// The rows' sums side by side, then one chain down the rows that starts at what
-// the buffer holds.
+// First the sums of all rows, then one chain over the rows that starts at the
+// value in the buffer.
 LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
   Emitter &b = k.b;
   Value x = asRows(b, op.getXs().front()), rows = b.dim(x, 0);
@@ -130,12 +130,12 @@ LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
   return success();
 }
 
-// Loshchilov and Hutter's step with decoupled decay; every operation rounded
-// once. Everything of an element is read before it is written, since master and
-// moments are updated where they lie.
+// Loshchilov and Hutter's step with decoupled decay, with every operation
+// rounded once. All values of an element are read before it is written, since
+// master and moments are updated in place.
 LogicalResult emitAdamW(Kernel &k, nn::AdamWOp::Adaptor op) {
   Emitter &b = k.b;
-  SmallVector<Value> state; // master, moments, weight: updated where they lie
+  SmallVector<Value> state; // master, moments, weight: updated in place
   for (Value buffer :
        {op.getMaster(), op.getMoment1(), op.getMoment2(), k.result(3)})
     state.push_back(asRows(b, buffer));

@@ -1,5 +1,5 @@
-// Root-mean-square norm and its gradient. A "row" here is one block of D
-// elements: a token, or one head of a token.
+// Root-mean-square norm and its gradient. A "row" is one block of D elements: a
+// token, or one head of a token.
 #include "passes/Kernels/Formulas.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 #include "passes/LowerToHost/Emit/Kernels.h"
@@ -10,7 +10,7 @@ namespace nibble::host {
 
 namespace {
 
-// Where block number `row` of a [T, blocks * D] buffer begins.
+// The beginning of block number `row` of a [T, blocks * D] buffer.
 struct BlockAddress {
   Value token, column;
 };
@@ -32,7 +32,8 @@ struct Blocks {
   }
 };
 
-// 1 / sqrt(sum(x^2) / D + epsilon) of one block, the sum in the order N13.
+// 1 / sqrt(sum(x^2) / D + epsilon) for one block, with the sum in the order
+// N13.
 Value reciprocalRoot(Emitter &b, Value x, BlockAddress at, int64_t size,
                      float epsilon) {
   Value squares = b.forLanes(
@@ -64,9 +65,9 @@ LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
   return success();
 }
 
-// dx = r * (g - n * (sum(g * n) / D)) row by row, keeping r; then dweight
-// column by column, rows ascending, from what the buffer holds. Columns, not
-// rows, are cut over the threads, so that each chain is walked by one of them.
+// dx = r * (g - n * (sum(g * n) / D)) row by row, which stores r. Then dweight
+// column by column, with rows ascending from the value in the buffer. Columns
+// are divided among the threads, so that one thread computes each chain.
 LogicalResult emitNormGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op) {
   Emitter &b = k.b;
   Value dy = op.getDy(), x = op.getX(), weight = op.getWeight(),
@@ -81,7 +82,7 @@ LogicalResult emitNormGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op) {
     Value root = reciprocalRoot(b, x, at, blocks.size, epsilon);
     b.store(root, roots, {row});
     Value r = b.splat(root);
-    // n and g = dy * weight of one step of lanes.
+    // n, and g = dy * weight, for one step of lanes.
     auto terms = [&](Value column, Value count) -> std::pair<Value, Value> {
       SmallVector<Value> place = {at.token, b.addI(at.column, column)};
       Value n = b.mul(loadPart(b, x, place, count), r);

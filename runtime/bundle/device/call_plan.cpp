@@ -1,4 +1,5 @@
-// Plans a call: evaluates extents, sizes buffers, and lists the commands.
+// Plans a call: evaluates extents, computes buffer sizes and lists the
+// commands.
 #include "runtime/bundle/device/call_plan.h"
 
 #include "runtime/bundle/device/layout.h"
@@ -11,16 +12,16 @@ namespace nibble {
 
 namespace {
 
-constexpr size_t kMostCommands = size_t{1}
-                                 << 22; // of one call, all frames together
+// The limit of commands in one call, all frames together.
+constexpr size_t kMostCommands = size_t{1} << 22;
 
 class Planner {
 public:
   explicit Planner(const DeviceProgram &program) : program_(program) {}
   CallPlan plan;
 
-  // Runs one function on buffers of the plan; gives the buffers that it
-  // returns, each held once for the caller.
+  // Runs one function on buffers of the plan. Returns its result buffers, each
+  // held once on behalf of the caller.
   Status frame(const ProgramFunction &function,
                const std::vector<int32_t> &arguments,
                std::vector<int32_t> &returned);
@@ -35,8 +36,8 @@ private:
   struct Frame {
     const ProgramFunction &function;
     std::vector<int64_t> registers;
-    std::vector<int32_t> buffers; // of the plan
-    std::vector<bool> held;       // by this frame
+    std::vector<int32_t> buffers; // index in the plan of each buffer
+    std::vector<bool> held;       // whether this frame holds the buffer
     std::string problem = {};
   };
 
@@ -57,7 +58,7 @@ private:
     return plan.commands.size() < kMostCommands ||
            refuse(frame, "is one of too many");
   }
-  // A buffer of the arena ends when nobody holds it any more.
+  // The lifetime of an arena buffer ends when its last holder drops it.
   void drop(int32_t buffer) {
     if (--holders_[buffer] == 0)
       plan.buffers[buffer].end = now();
@@ -68,8 +69,8 @@ private:
   }
 
   const DeviceProgram &program_;
-  std::vector<int32_t>
-      holders_; // of each buffer, frames that have not released it
+  // Number of frames that have not released each buffer.
+  std::vector<int32_t> holders_;
   size_t steps_ = 0;
 };
 
@@ -149,7 +150,7 @@ bool Planner::tensorMap(Frame &frame, const TensorMapArgument &from,
   to.map.elementBytes = from.elementBytes;
   to.map.rank = from.rank;
   to.map.swizzle = from.swizzle;
-  // Bytes from the first element to the end of the last.
+  // Bytes from the beginning of the first element to the end of the last.
   int64_t span = from.elementBytes;
   int64_t reach = 0;
   for (uint32_t i = 0; i < from.rank; ++i) {
@@ -187,8 +188,8 @@ bool Planner::launch(Frame &frame, const Command &command) {
   planned.launch.sharedBytes = kernel.sharedBytes;
   planned.launch.table = kernel.table;
   planned.launch.cluster = kernel.cluster;
-  // The first of a call waits for the call before, which may still write the
-  // weights that it would fetch early.
+  // The first launch of a call must not overlap the call before. That call may
+  // still write the weights that this launch would prefetch.
   planned.launch.overlap = kernel.overlap && !plan.commands.empty();
   bool empty = false;
   for (int i = 0; i < 3; ++i) {
@@ -309,7 +310,7 @@ Status Planner::frame(const ProgramFunction &function,
                     function.name, where, frame.problem));
   };
   for (size_t i = 0; i < function.commands.size(); ++i) {
-    // Calls of calls may be many more than what is written.
+    // Nested calls may execute far more commands than the program contains.
     if (++steps_ > kMostCommands) {
       frame.problem = "is one of too many";
       return wrong(fmt::format("command {}", i));
@@ -337,10 +338,12 @@ Status Planner::place() {
     PlannedBuffer &buffer = plan.buffers[i];
     if (buffer.place != PlannedBuffer::Place::kArena)
       continue;
+    // A result lives to the end of the call.
     if (buffer.end < 0 || holders_[i] > 0)
-      buffer.end = now() + 1; // a result
+      buffer.end = now() + 1;
+    // Skip a buffer that nothing uses.
     if (buffer.end == buffer.begin)
-      continue; // nothing uses it
+      continue;
     items.push_back({buffer.bytes, buffer.begin, buffer.end});
     owners.push_back(static_cast<int32_t>(i));
   }

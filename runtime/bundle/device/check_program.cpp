@@ -1,6 +1,6 @@
-// What a device program must be before anything in it is used: every index in
-// range, every register and buffer assigned once and before its use, no buffer
-// used after its release, no call in a circle.
+// Checks a device program before anything in it is used. Indices must be in
+// range, and every register and buffer is assigned once, before its use. No
+// buffer is used after its release, and calls form no cycle.
 #include "lib/KnownTargets/gpu.h"
 #include "runtime/bundle/device/device_program.h"
 #include "runtime/core/tensor.h"
@@ -14,10 +14,10 @@ namespace nibble {
 
 namespace {
 
-constexpr int32_t kMostSlots = 1 << 22; // registers or buffers of a function
+constexpr int32_t kMostSlots = 1 << 22; // registers or buffers in a function
 constexpr int kMostCallDepth = 64;
 
-// The most of `limit` that any known architecture has.
+// The largest value of `limit` among the known architectures.
 constexpr int64_t most(int64_t GpuArchitecture::*limit) {
   int64_t result = 0;
   for (const GpuArchitecture *architecture : kGpuArchitectures)
@@ -29,7 +29,7 @@ constexpr uint32_t kMostSharedBytes =
     most(&GpuArchitecture::sharedBytesOfBlock);
 constexpr uint32_t kMostThreads = most(&GpuArchitecture::threadsOfBlock);
 constexpr uint32_t kMostCluster = most(&GpuArchitecture::blocksOfCluster);
-// Values of a kernel's table, which is part of its parameters.
+// Entries of a kernel's table, which is part of its parameters.
 constexpr uint32_t kMostTable = most(&GpuArchitecture::parameterBytes) / 8;
 
 bool isDtype(nibble_dtype dtype) {
@@ -51,8 +51,8 @@ std::string problemOf(const ProgramValue &value, bool named) {
   return "";
 }
 
-// Walks the commands of one function; `problem` says what is wrong with the
-// command at hand.
+// Checks the commands of one function in order. `problem` describes the error
+// in the current command.
 class FunctionChecker {
 public:
   FunctionChecker(const DeviceProgram &program, const ProgramFunction &function)
@@ -283,8 +283,9 @@ private:
   std::string problem_;
 };
 
-// Calls below function `index`, which `above` others have called; -1 when they
-// go in a circle or too deep. `depths`: 0 not visited yet, -1 on the way.
+// Call depth below function `index`, which is itself `above` calls deep. -1
+// when the calls form a cycle or are too deep. `depths` holds 0 for functions
+// not visited yet and -1 for those in progress.
 int depthOf(int32_t index, int above,
             const std::vector<std::set<int32_t>> &callees,
             std::vector<int> &depths) {

@@ -55,10 +55,10 @@ std::string describe(const DeviceProgram &program, int function,
     if (plan.buffers[buffer].place == PlannedBuffer::Place::kArena)
       results += plan.buffers[buffer].bytes;
 
-  // The command at which most is alive; only where something begins can that
-  // be.
-  std::vector<std::pair<int64_t, int64_t>>
-      changes; // step, bytes; ends come before beginnings
+  // Find the command with the most live bytes. The peak can only be where a
+  // buffer's lifetime begins.
+  // Each change is (step, bytes); at one step, ends sort before beginnings.
+  std::vector<std::pair<int64_t, int64_t>> changes;
   for (const PlannedBuffer &buffer : plan.buffers)
     if (buffer.place == PlannedBuffer::Place::kArena &&
         buffer.end > buffer.begin) {
@@ -93,7 +93,7 @@ std::string describe(const DeviceProgram &program, int function,
   });
   for (size_t i = 0; i < atPeak.size() && i < static_cast<size_t>(largest);
        ++i) {
-    // The command that writes it first names it.
+    // A buffer is named after the command that writes it first.
     std::string by = "nothing yet";
     if (auto command = static_cast<size_t>(atPeak[i]->begin);
         command < plan.commands.size())

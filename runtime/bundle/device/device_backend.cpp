@@ -1,4 +1,4 @@
-// A device program behind the interface of every program.
+// Implements the common program interface for a device program.
 #include "runtime/bundle/device/device_backend.h"
 
 #include "runtime/bundle/device/call_plan.h"
@@ -17,7 +17,7 @@ public:
     for (size_t i = 0; i < program.functions.size(); ++i)
       if (program.functions[i].exported)
         exported_.push_back(static_cast<int>(i));
-    // First all values, then the functions that point to them.
+    // Collect all values first, because the functions point to them.
     for (int index : exported_) {
       values_.push_back(infos(program.functions[index].arguments));
       values_.push_back(infos(program.functions[index].results));
@@ -93,9 +93,10 @@ private:
   }
 
   std::unique_ptr<DeviceExecutor> executor_;
-  std::vector<int> exported_; // of the table's functions, index in the program
-  std::vector<std::vector<nibble_value_info>>
-      values_; // arguments and results of each in turn
+  // Index in the program of each function in the table.
+  std::vector<int> exported_;
+  // Arguments and results of each function in turn.
+  std::vector<std::vector<nibble_value_info>> values_;
   std::vector<nibble_function> functions_;
   nibble_program table_{};
 };

@@ -1,5 +1,5 @@
-// A device program as a Program: what trainer, rollout and tools call without
-// knowing where it runs.
+// A device program as a Program, so that trainer, rollout and tools call it
+// without knowing where it runs.
 #pragma once
 
 #include "runtime/bundle/device/executor.h"
@@ -7,11 +7,11 @@
 
 namespace nibble {
 
-// Loads the kernels on the residence's device. Programs that share weights get
-// the same residence. Errors as of Device::load.
+// Loads the kernels on the residence's device. Programs that share weights must
+// share the residence. Errors are those of Device::load.
 Result<Program> loadDeviceProgram(DeviceProgram program,
                                   std::shared_ptr<DeviceResidence> residence);
-// The same with `executor` set, which lives as long as the program does.
+// Also sets `executor`, which lives as long as the program.
 Result<Program> loadDeviceProgram(DeviceProgram program,
                                   std::shared_ptr<DeviceResidence> residence,
                                   DeviceExecutor *&executor);

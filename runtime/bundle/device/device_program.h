@@ -2,9 +2,9 @@
 // launch them.
 //
 // The commands are data, not code: straight-line, over integer registers and
-// buffers. So a bundle runs on any host, nothing in it can do harm beyond what
-// is checked here, and the memory of a call is planned before it runs: every
-// buffer's size follows from the extents of the arguments.
+// buffers. A bundle therefore runs on any host, and what it can do is limited
+// to what is checked here. The memory of a call is planned before it runs,
+// since every buffer's size follows from the extents of the arguments.
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -19,73 +19,79 @@
 
 namespace nibble {
 
-// Names own their text here; nibble_value_info points into them.
+// Owns the text of its names, to which nibble_value_info points.
 struct ProgramValue {
-  std::string name, packed; // packed: scheme and layout of a packed weight as
-                            // text, else empty
+  // packed: scheme and layout of a packed weight as text, else empty.
+  std::string name, packed;
   nibble_role role = NIBBLE_ROLE_INPUT;
   nibble_dtype dtype = NIBBLE_DTYPE_F32;
   std::vector<int64_t> shape; // -1: known at the call only
 };
 
 struct ProgramKernel {
-  std::string name; // the entry's
+  std::string name; // name of the entry point
   uint32_t threads = 0;
   uint32_t sharedBytes = 0;
   uint32_t cluster = 1;
   bool overlap = false;
-  uint32_t table = 0; // of its arguments the last so many, buffers and
-                      // integers, lie in one parameter (Launch::table)
+  // Number of trailing arguments, buffers and integers, that are passed in one
+  // parameter (Launch::table).
+  uint32_t table = 0;
   std::string description = {}; // for reports: tile, stages, splits
 };
 
-// The parts of TensorMap that are known at compile time, and where the rest
-// comes from.
+// The parts of TensorMap that are known at compile time, and the sources of the
+// other parts.
 struct TensorMapArgument {
   int32_t buffer = 0;
-  int64_t offsetBytes = 0; // from the buffer's beginning; a multiple of 16
+  int64_t offsetBytes = 0; // from the beginning of the buffer; a multiple of 16
   uint32_t elementBytes = 2;
   uint32_t rank = 2;
   uint32_t swizzle = 0;
   std::array<int32_t, 5> extents{}; // registers, innermost first
-  std::array<int32_t, 4> strides{}; // registers: bytes, of dimension i + 1
+  // registers: bytes between elements of dimension i + 1.
+  std::array<int32_t, 4> strides{};
   std::array<uint32_t, 5> box{};
 };
 
 struct CommandArgument {
   enum Kind : int32_t { kBuffer, kInteger, kTensorMap } kind = kBuffer;
-  int32_t index = 0; // buffer or register
-  // A buffer or tensor map of a launch: `partly`, it touches a part of it and
-  // not all; `consumed`, it uses it up, as a list from which blocks take their
-  // work, so that it has to be as it was before the launch can run again.
+  int32_t index = 0; // a buffer or a register
+  // These describe a buffer or tensor map of a launch. `partly`: the launch
+  // touches a part of the buffer only. `consumed`: the launch uses the buffer
+  // up, like a list from which blocks take their work. The buffer must be
+  // restored before the launch can run again.
   bool partly = false, consumed = false;
-  TensorMapArgument map; // of kTensorMap
+  TensorMapArgument map; // for kTensorMap
 };
 
 enum class Opcode : int32_t {
   kConstant, // r[result] = value
   kExtent,   // r[result] = extent `value` of buffer operands[0]
-  kAdd, // r[result] = r[operands[0]] + r[operands[1]], likewise the next ones;
-        // overflow is an error
+  // r[result] = sum of r[operands[i]]; overflow is an error.
+  kAdd,
   kSub,
   kMul,
   kDiv,     // unsigned, rounds down; division by 0 is an error
   kCeilDiv, // unsigned, rounds up
   kMin,
   kMax,
-  kAllocate, // buffer result of dtype `value`, extents r[operands...]; its
-             // content is undefined
+  // Buffer result has dtype `value`, extents r[operands...] and undefined
+  // content.
+  kAllocate,
   kConstantBuffer, // buffer result is constant number `value` of the program
-  kRelease,        // buffer operands[0] is used no more
-  kCopy,   // buffer operands[0] into buffer operands[1], of the same bytes
-  kFill,   // every byte of buffer operands[0] becomes `value`
-  kLaunch, // kernel `value`, grid r[operands[0..2]], arguments; a grid with an
-           // extent 0 launches nothing. A fourth operand: operations of the
-           // matrix units, two for each multiply-add; a fifth: bytes that it
-           // touches of the buffers that it touches partly, all together. Both
-           // are for reports
-  kCall,   // function `value`, buffers operands..., its results are buffers
-           // results...
+  kRelease,        // ends the use of buffer operands[0]
+  kCopy, // copies buffer operands[0] to buffer operands[1] of the same size
+  kFill, // sets every byte of buffer operands[0] to `value`
+  // Launches kernel `value` with grid r[operands[0..2]] and the arguments;
+  // launches nothing when an extent of the grid is 0. Two optional operands
+  // serve reports. Operand 3 is the number of matrix-unit operations, two for
+  // each multiply-add. Operand 4 is the sum of bytes touched in partly touched
+  // buffers.
+  kLaunch,
+  // Calls function `value` with buffers operands...; its results become buffers
+  // results...
+  kCall,
 };
 
 struct Command {
@@ -93,18 +99,19 @@ struct Command {
   int32_t result = -1;
   int64_t value = 0;
   std::vector<int32_t> operands;
-  std::vector<int32_t> results;           // kCall
-  std::vector<CommandArgument> arguments; // kLaunch
+  std::vector<int32_t> results;           // for kCall
+  std::vector<CommandArgument> arguments; // for kLaunch
 };
 
-// Buffers 0 .. arguments-1 are the arguments. Registers and buffers are
-// assigned before they are used, each once.
+// One function. Buffers 0 .. arguments-1 are the arguments. Each register and
+// buffer is assigned once, before its use.
 struct ProgramFunction {
   std::string name;
-  bool exported = true; // called from outside; the others only by kCall, and
-                        // never by themselves in a circle
-  std::vector<ProgramValue> arguments,
-      results; // of one that is not exported only dtype and shape count
+  // Callable from outside; other functions are reached by kCall only. Calls
+  // form no cycle.
+  bool exported = true;
+  // A function that is not exported needs only their dtypes and shapes.
+  std::vector<ProgramValue> arguments, results;
   int32_t registers = 0, buffers = 0;
   std::vector<Command> commands;
   std::vector<int32_t> returned; // buffers, one per result
@@ -123,12 +130,12 @@ struct DeviceProgram {
   KernelImage image;
 };
 
-// Bad input naming function and command when an index, a count, a type or an
-// order is not as stated above. Everything that comes from a file goes through
-// it before it is used.
+// Bad input naming function and command when an index, a count, a type or the
+// order violates the rules above. Every program that comes from a file is
+// checked before it is used.
 Status check(const DeviceProgram &program);
 
-// As JSON text (without the image) and back; parsing checks.
+// Converts to JSON text (without the image) and back. Parsing includes check().
 std::string toJson(const DeviceProgram &program);
 Result<DeviceProgram> parseDeviceProgram(std::string_view text,
                                          std::string_view where);

@@ -1,5 +1,5 @@
-// Tensors on a device with their mirrors on the host, and the arena that calls
-// share.
+// Keeps tensors on a device with their mirrors on the host, and the arena that
+// calls share.
 #include "runtime/bundle/device/device_residence.h"
 
 #include <fmt/format.h>
@@ -197,13 +197,13 @@ DeviceResidence::addressOf(const TensorView &tensor) const {
 Result<DeviceAddress> DeviceResidence::arena(int64_t bytes) {
   if (bytes <= arenaBytes_)
     return arena_;
-  NIBBLE_TRY(device_->synchronize()); // what still runs works in the old one
+  NIBBLE_TRY(device_->synchronize()); // running work still uses the old arena
   if (arena_)
     device_->release(arena_);
   arena_ = 0;
   arenaBytes_ = 0;
-  // Room to grow, so that batches of slightly different sizes do not move it
-  // each time.
+  // Leave room to grow, so that batches of slightly different sizes do not
+  // reallocate the arena each time.
   constexpr int64_t kPage = int64_t{2} << 20;
   int64_t roomy = bytes > (int64_t{1} << 60)
                       ? bytes

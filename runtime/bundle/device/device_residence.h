@@ -1,5 +1,5 @@
-// Residence on a device, and the arena that the calls of all programs on it
-// share.
+// The residence on a device. It also owns the arena that the calls of all
+// programs on that device share.
 #pragma once
 
 #include "runtime/core/program/residence.h"
@@ -13,8 +13,9 @@ namespace nibble {
 
 class DeviceResidence final : public Residence {
 public:
-  // `stagingBytes`: of a piece on its way, a multiple of 4096. Large enough
-  // that starting a copy costs nothing beside it, and little to keep.
+  // `stagingBytes` is the size of one piece in transit, a multiple of 4096. The
+  // default is large enough that the start of a copy costs nothing in
+  // comparison, yet is little memory to keep.
   explicit DeviceResidence(std::shared_ptr<Device> device,
                            int64_t stagingBytes = int64_t{16} << 20)
       : device_(std::move(device)), stagingBytes_(stagingBytes) {}
@@ -40,16 +41,17 @@ public:
   std::string describe() const override { return device_->describe(); }
   ResidenceMemory memory() const override;
 
-  // Where programs find a bound tensor. Failed when it has no place on the
-  // device.
+  // The device address of a bound tensor. Failed when the tensor has no place
+  // on the device.
   Result<DeviceAddress> addressOf(const TensorView &tensor) const;
-  // Another number after each change of where tensors are.
+  // This number changes whenever a tensor's address changes.
   uint64_t version() const { return version_; }
-  // Bytes of mirrors and of memory of the device alone.
+  // Bytes of mirrors and of tensors that live on the device alone.
   int64_t bytes() const { return bytes_; }
 
-  // At least `bytes` bytes for one call; the content is undefined. Environment
-  // error naming what is planned and what is free. It moves when it grows.
+  // Returns at least `bytes` bytes for one call with undefined content. The
+  // arena moves when it grows. Environment error with the planned and the free
+  // bytes.
   Result<DeviceAddress> arena(int64_t bytes);
   int64_t arenaBytes() const { return arenaBytes_; }
 
@@ -57,19 +59,21 @@ private:
   struct Mirror {
     DeviceAddress address = 0;
     int64_t bytes = 0;
-    bool adopted = false; // the host's memory itself
+    bool adopted = false; // the address is that of the host's memory itself
   };
 
-  using Mirrors = std::map<std::byte *, Mirror>; // by the host's memory
+  using Mirrors = std::map<std::byte *, Mirror>; // keyed by host address
   void drop(Mirrors::iterator mirror);
   bool holds(const TensorView &tensor, int64_t offset, int64_t bytes) const;
 
   std::shared_ptr<Device> device_;
   int64_t stagingBytes_;
-  std::byte *pinned_ = nullptr; // the staging memory, where the device has some
-  std::unique_ptr<std::byte[]> unpinned_; // or else
+  // The staging memory when the device can allocate pinned memory.
+  std::byte *pinned_ = nullptr;
+  std::unique_ptr<std::byte[]> unpinned_; // the staging memory otherwise
   Mirrors mirrors_;
-  std::map<DeviceAddress, int64_t> alone_; // bytes of each
+  // Bytes of each tensor that lives on the device alone.
+  std::map<DeviceAddress, int64_t> alone_;
   int64_t bytes_ = 0;
   uint64_t version_ = 0;
   DeviceAddress arena_ = 0;

@@ -1,5 +1,4 @@
-// Executes planned calls on a device, and records those that come again as
-// graphs.
+// Executes planned calls on a device, and records repeated calls as graphs.
 #include "runtime/bundle/device/executor.h"
 
 #include <fmt/format.h>
@@ -14,8 +13,8 @@ namespace {
 
 constexpr size_t kMostPlans = 64;
 constexpr int kRunsBeforeGraph = 2;
-constexpr int64_t kStagedTogether =
-    int64_t{4} << 20; // bytes that go in one upload, or come in one download
+// Most bytes that are combined into one upload or one download.
+constexpr int64_t kStagedTogether = int64_t{4} << 20;
 constexpr int64_t kSmallResult = int64_t{1} << 16; // bytes
 constexpr int64_t kAlignment = 256;
 
@@ -53,7 +52,7 @@ DeviceExecutor::create(DeviceProgram program,
 }
 
 DeviceExecutor::~DeviceExecutor() {
-  prepared_.clear(); // graphs before what they refer to
+  prepared_.clear(); // graphs go before the memory that they refer to
   module_.reset();
   for (DeviceAddress address : constants_)
     residence_->device().release(address);
@@ -87,8 +86,8 @@ DeviceExecutor::prepare(int function, std::span<const TensorView> arguments) {
   return &prepared_.front();
 }
 
-// The inputs of the host to the beginning of the arena; when little lies
-// between the first and the last, in one piece.
+// Uploads the host's inputs to the beginning of the arena. They go in one piece
+// when the span from the first to the last is short.
 Status DeviceExecutor::upload(const CallPlan &plan,
                               std::span<const TensorView> arguments,
                               DeviceAddress arena) {
@@ -169,8 +168,8 @@ Status DeviceExecutor::issueAll(const CallPlan &plan,
   return Status::ok();
 }
 
-// Replays the graph when there is one for these addresses, records it when they
-// have come often enough.
+// Replays the graph for these addresses when there is one. Records one when the
+// addresses have recurred often enough.
 Status DeviceExecutor::runAsOne(Prepared &prepared) {
   Device &device = residence_->device();
   if (!prepared.graph) {
@@ -180,8 +179,8 @@ Status DeviceExecutor::runAsOne(Prepared &prepared) {
     }
     NIBBLE_TRY(device.beginGraph());
     Status issued = issueAll(prepared.plan, prepared.addresses);
-    auto graph = device.endGraph(); // also after an error: the queue goes on
-                                    // without recording
+    // Also after an error, because the queue must stop recording.
+    auto graph = device.endGraph();
     NIBBLE_TRY(std::move(issued));
     NIBBLE_ASSIGN(prepared.graph, std::move(graph));
     if (!prepared.graph) {
@@ -231,7 +230,7 @@ DeviceExecutor::download(const CallPlan &plan,
   return results;
 }
 
-// Places of what does not lie in the arena; 0 for the rest.
+// Addresses of the buffers outside the arena, and 0 for the others.
 Result<std::vector<DeviceAddress>>
 DeviceExecutor::fixedAddresses(const CallPlan &plan,
                                std::span<const TensorView> arguments) const {
@@ -252,7 +251,7 @@ DeviceExecutor::fixedAddresses(const CallPlan &plan,
 
 namespace {
 
-// Allocations of one call, given back at its end.
+// Allocations of one call, which the destructor releases.
 class Allocations {
 public:
   explicit Allocations(Device &device) : device_(device) {}
@@ -279,15 +278,15 @@ private:
 
 } // namespace
 
-// With checks the memory is as large as the result, so that an access beyond it
-// is seen; else it grows and stays where it is as long as it can, as graphs
-// refer to it.
+// Provides memory for a result. With access checks it is exactly as large as
+// the result, so that an access beyond its end is detected. Otherwise it only
+// grows, and keeps its address as long as possible because graphs refer to it.
 Status DeviceExecutor::reserve(Kept &kept, int64_t bytes) {
   Device &device = residence_->device();
   bytes = std::max<int64_t>(bytes, 1);
   if (!device.checksAccesses() && kept.bytes >= bytes)
     return Status::ok();
-  NIBBLE_TRY(device.synchronize()); // what still runs uses the old one
+  NIBBLE_TRY(device.synchronize()); // running work still uses the old memory
   if (kept.address)
     device.release(kept.address);
   kept = {};
@@ -296,9 +295,9 @@ Status DeviceExecutor::reserve(Kept &kept, int64_t bytes) {
   return Status::ok();
 }
 
-// Results that do not lie in the arena: those that stay on the device, for they
-// outlive its next use, and small ones, which lie side by side and so come back
-// in one piece.
+// Places the results that do not lie in the arena. Results that stay on the
+// device must outlive the arena's next use. Small results lie side by side, so
+// that one download fetches them all.
 Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
                                     std::span<const int> kept) {
   placed_.clear();
@@ -334,14 +333,14 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
     end += (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
   if (placed_.size() - stay < 2) {
-    placed_.resize(stay); // one is no piece
+    placed_.resize(stay); // a single result gains nothing
     return Status::ok();
   }
   Kept &own = kept_[{function, -1}];
   int64_t before = own.bytes;
   NIBBLE_TRY(reserve(own, end));
-  // The gaps between the results come back with them, so something must have
-  // written those too.
+  // The download includes the gaps between the results, so those bytes must be
+  // initialized too.
   if (own.bytes != before)
     NIBBLE_TRY(residence_->device().fill(own.address, 0, own.bytes));
   piece_ = {own.address, end};
@@ -350,8 +349,8 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
   return Status::ok();
 }
 
-// Each buffer is an allocation of its own, from its first command to its last,
-// so that the device sees what leaves it.
+// Gives each buffer an allocation of its own, from its first command to its
+// last. The device then detects accesses that leave a buffer.
 Result<std::vector<TensorView>>
 DeviceExecutor::callChecked(const CallPlan &plan,
                             std::span<const TensorView> arguments,
@@ -407,7 +406,7 @@ DeviceExecutor::call(int function, std::span<const TensorView> arguments,
 }
 
 // Sets the addresses of all buffers. A model has thousands of parameters, so
-// nothing is looked up while they are the same.
+// lookups happen only after a change.
 Status DeviceExecutor::place(Prepared &prepared,
                              std::span<const TensorView> arguments,
                              DeviceAddress base) {
@@ -422,7 +421,7 @@ Status DeviceExecutor::place(Prepared &prepared,
     bindings_.push_back(address);
   if (bindings_ == prepared.bindings)
     return Status::ok();
-  prepared.bindings.clear(); // until all are known
+  prepared.bindings.clear(); // valid again once all addresses are known
   NIBBLE_ASSIGN(std::vector<DeviceAddress> addresses,
                 fixedAddresses(prepared.plan, arguments));
   for (size_t i = 0; i < addresses.size(); ++i) {

@@ -1,7 +1,7 @@
-// Runs the functions of a device program: plans a call once for each set of
-// extents, uploads inputs, launches, downloads results. A call that comes again
-// with the same extents and memory is recorded as a graph and then only
-// replayed, which is what decoding does.
+// Runs the functions of a device program. It plans a call once for each set of
+// extents, uploads inputs, launches kernels and downloads results. A call that
+// recurs with the same extents and memory is recorded as a graph and then
+// replayed. Decoding runs this way.
 #pragma once
 
 #include "runtime/bundle/device/call_plan.h"
@@ -24,7 +24,7 @@ struct ExecutorStatistics {
 
 class DeviceExecutor {
 public:
-  // Loads kernels and constants. The program was checked.
+  // Loads kernels and constants. The program must have passed check().
   static Result<std::unique_ptr<DeviceExecutor>>
   create(DeviceProgram program, std::shared_ptr<DeviceResidence> residence);
   ~DeviceExecutor();
@@ -34,12 +34,11 @@ public:
     return residence_;
   }
 
-  // `function`: index into the program's functions, which the arguments fit
-  // (Function::bind). Inputs lie in the host's memory (or, with
-  // TensorView::device, on the device), parameters and state have their place
-  // in the residence. Results are the host's and belong to the arena; those in
-  // `kept` stay on the device, in memory of the executor, until the function is
-  // called again.
+  // Calls function number `function` of the program; the arguments fit it
+  // (Function::bind). Inputs lie in host memory or, with TensorView::device, on
+  // the device. Parameters and state live in the residence. Results lie in host
+  // memory and belong to the arena. Those in `kept` stay on the device, in
+  // memory of the executor, until the function's next call.
   Result<std::vector<TensorView>> call(int function,
                                        std::span<const TensorView> arguments,
                                        Arena &arena,
@@ -48,43 +47,45 @@ public:
   struct LaunchTime {
     std::string kernel;
     int64_t launches = 0;
-    double seconds = 0; // of all of them, each the mean of its repetitions
-    // Bytes that they touch (bytesTouched), and those of the launch that
-    // touches most; null when they are not known.
+    // Sum over the launches, each the mean of its repetitions.
+    double seconds = 0;
+    // Bytes that they touch (bytesTouched), null when unknown. `largest` is the
+    // maximum of a single launch.
     std::optional<int64_t> bytes = 0;
     int64_t largest = 0;
-    int64_t operations = 0; // of the matrix units
+    int64_t operations = 0; // operations of the matrix units
   };
   struct CallTime {
-    double seconds =
-        0; // of a call, its graph replayed, without uploads and downloads
+    // One call, replayed as a graph, without uploads and downloads.
+    double seconds = 0;
     DeviceLimits limits;
-    std::vector<LaunchTime> kernels; // by kernel; what takes longest first
+    std::vector<LaunchTime> kernels; // one entry per kernel, slowest first
   };
-  // Runs a call `repeats` times in one piece, and then each of its launches
-  // `repeats` times by itself, in the order of the call: a launch finds its
-  // buffers as in a call, each time. What it uses up is put back off the clock,
-  // and so are temporaries behind its last time; state goes on from run to run.
-  // Usage error on a device that checks accesses: its time says nothing.
+  // Measures a call `repeats` times as a whole, and then each of its launches
+  // `repeats` times alone, in call order. Each launch finds its buffers as they
+  // are in a call. Buffers that it consumes are restored off the clock, and its
+  // temporaries are restored after its last repetition. State advances from run
+  // to run. Usage error on a device that checks accesses, whose times mean
+  // nothing.
   Result<CallTime> time(int function, std::span<const TensorView> arguments,
                         int repeats);
 
   const ExecutorStatistics &statistics() const { return statistics_; }
 
 private:
-  // A plan and, for the addresses that it was last run with, its graph.
+  // A plan, and the graph for the addresses of its last run.
   struct Prepared {
-    std::vector<int64_t>
-        key; // function and the extents that are known at the call only
+    // Function, and the extents that are only known at the call.
+    std::vector<int64_t> key;
     CallPlan plan;
-    std::vector<uint64_t> bindings; // what `addresses` follow from: arguments,
-                                    // arena, state of the residence
-    std::vector<DeviceAddress> addresses; // of the buffers
-    int runs = 0;                         // with these addresses
+    // The sources of `addresses`: arguments, arena, version of the residence.
+    std::vector<uint64_t> bindings;
+    std::vector<DeviceAddress> addresses; // addresses of the buffers
+    int runs = 0;                         // number of runs with these addresses
     std::unique_ptr<DeviceGraph> graph;
   };
 
-  // Memory of a result that stays on the device.
+  // Memory for results outside the arena.
   struct Kept {
     DeviceAddress address = 0;
     int64_t bytes = 0;
@@ -129,16 +130,16 @@ private:
   std::shared_ptr<DeviceResidence> residence_;
   std::unique_ptr<DeviceModule> module_;
   std::vector<DeviceAddress> constants_;
-  std::vector<std::vector<int>>
-      open_; // of each function, the arguments with extents that are known at
-             // the call only
-  std::vector<uint64_t> bindings_; // of the call at hand
-  std::list<Prepared> prepared_;   // used last first
+  // For each function, the arguments with extents that are only known at the
+  // call.
+  std::vector<std::vector<int>> open_;
+  std::vector<uint64_t> bindings_; // of the current call
+  std::list<Prepared> prepared_;   // most recently used first
   std::map<std::vector<int64_t>, std::list<Prepared>::iterator> byKey_;
-  std::map<std::pair<int, int>, Kept>
-      kept_; // by function and result; result -1: what comes back in one piece
-  // What the call at hand uses: buffers that have their own place, and the
-  // piece.
+  // By function and result; result -1 is the piece of small results.
+  std::map<std::pair<int, int>, Kept> kept_;
+  // State of the current call: the buffers with their own place, and the piece
+  // of small results.
   std::vector<std::pair<int32_t, DeviceAddress>> placed_;
   Kept piece_;
   std::vector<std::byte> staging_;
@@ -146,8 +147,9 @@ private:
   ExecutorStatistics statistics_;
 };
 
-// A table: time, rates and name of each kernel; "-" where bytes or operations
-// are not known. A rate above what the device can do is marked and explained.
+// A table with the time, rates and name of each kernel. It shows "-" where
+// bytes or operations are unknown. A rate beyond the device's limit is marked
+// and explained.
 std::string describe(const DeviceExecutor::CallTime &time);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// Gives each buffer of a call its place in the arena by its lifetime.
+// Gives each buffer of a call an offset in the arena according to its lifetime.
 #include "runtime/bundle/device/layout.h"
 
 #include <map>
@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kMostBytes = int64_t{1} << 62;
 
-// Free pieces below `top`, by place and by size; neighbours are one piece.
+// The free pieces below `top`, sorted by place and by size. Adjacent pieces are
+// merged.
 class FreeList {
 public:
   int64_t top = 0;
@@ -26,7 +27,7 @@ public:
         insert(offset + bytes, size - bytes);
       return offset;
     }
-    // A free piece at the very end grows.
+    // A free piece at the very end can grow.
     int64_t offset = top;
     if (!byPlace_.empty() &&
         byPlace_.rbegin()->first + byPlace_.rbegin()->second == top) {
@@ -64,7 +65,7 @@ private:
     bySize_.erase({bytes, offset});
   }
 
-  std::map<int64_t, int64_t> byPlace_;           // offset -> bytes
+  std::map<int64_t, int64_t> byPlace_;           // offset to bytes
   std::set<std::pair<int64_t, int64_t>> bySize_; // bytes, offset
 };
 

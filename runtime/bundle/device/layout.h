@@ -1,5 +1,5 @@
-// Where the buffers of a call lie in one piece of memory: two that are alive at
-// the same time do not overlap.
+// Lays out the buffers of a call in one piece of memory. Buffers that are alive
+// at the same time do not overlap.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@ constexpr int64_t kBufferAlignment = 256; // bytes
 
 struct Lifetime {
   int64_t bytes = 0;
-  int64_t begin = 0, end = 0; // steps; alive in [begin, end)
-  int64_t offset = 0;         // out, bytes; a multiple of kBufferAlignment
+  int64_t begin = 0, end = 0; // alive during steps [begin, end)
+  // Output, in bytes; a multiple of kBufferAlignment.
+  int64_t offset = 0;
 };
 
-// Sets the offsets. Each buffer goes, in the order of `begin`, into the
-// smallest gap that holds it, else to the end. Returns the bytes of the whole;
-// -1 when that does not fit in 62 bits. Deterministic. Items are sorted by
-// begin already.
+// Sets the offsets of items that are sorted by `begin`. In that order, each
+// buffer goes into the smallest gap that holds it, else to the end. Returns the
+// total bytes, or -1 when they do not fit in 62 bits. Deterministic.
 int64_t layOut(std::span<Lifetime> items);
 
 } // namespace nibble

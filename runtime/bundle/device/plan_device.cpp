@@ -1,4 +1,4 @@
-// The device for planning: it has addresses and limits, and refuses to run.
+// A device for planning. It has addresses and limits, and refuses to run.
 #include "runtime/bundle/device/plan_device.h"
 
 #include "lib/KnownTargets/gpu.h"

@@ -1,15 +1,16 @@
-// A device for planning: it has addresses but no memory, loads and runs
-// nothing, and so needs no driver. What a program would take on it can be told
-// (`--dry-run`).
+// A device for planning (`--dry-run`). It has addresses but no memory, and it
+// loads and runs nothing, so it needs no driver. It serves to compute the
+// memory that a program would take.
 #pragma once
 
 #include "runtime/drivers/device.h"
 
 namespace nibble {
 
-// Stands for the device of that name (see openDevice) and says its memory.
-// Where there is none here, for an H200's: its description then says why there
-// is none. Usage error for an unknown setting in the environment.
+// Stands in for the device of that name (see openDevice) and reports its
+// memory. When this machine has no such device, it reports an H200's memory,
+// and its description says why. Usage error for an unknown setting in the
+// environment.
 Result<std::shared_ptr<Device>> openPlanDevice(std::string_view name);
 
 } // namespace nibble

@@ -1,5 +1,5 @@
-// A device program as JSON and back. Fields that hold their default are left
-// out.
+// Converts a device program to JSON and back. Fields with default values are
+// left out.
 #include "runtime/bundle/base64.h"
 #include "runtime/bundle/device/device_program.h"
 #include "runtime/formats/json.h"
@@ -87,8 +87,7 @@ template <typename T> Json listOf(const std::vector<T> &items) {
   return list;
 }
 
-// Fills the structures from a document; the first thing that is not as it
-// should be is kept in `status`.
+// Fills the structures from a document. `status` keeps the first error.
 class Reader {
 public:
   explicit Reader(std::string where) : where_(std::move(where)) {}
@@ -117,7 +116,7 @@ public:
     return 0;
   }
 
-  // Calls `each` for every object of the list.
+  // Calls `each` for every object in the list.
   template <typename Each>
   void list(const Json &object, const char *key, Each &&each) {
     const Json *items = findField(object, key);

@@ -1,4 +1,4 @@
-// How long a call takes, and which kernels it is spent in.
+// Measures the time of a call and of each of its kernels.
 #include "runtime/bundle/device/executor.h"
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kAlignment = 256;
 
-// Copies of buffers, as many of each as wanted, in memory of their own.
+// Copies of buffers, `count` for each, in memory of their own.
 class BufferCopies {
 public:
   explicit BufferCopies(int count) : count_(count) {}
@@ -37,20 +37,20 @@ public:
     memory_.emplace(*std::move(memory));
     return Status::ok();
   }
-  // Every copy from its buffer.
+  // Fills every copy from its buffer.
   Status take(Device &device) const {
     for (const Item &item : items_)
       for (int i = 0; i < count_; ++i)
         NIBBLE_TRY(device.copy(place(item, i), item.address, item.bytes));
     return Status::ok();
   }
-  // The buffers from their first copies.
+  // Restores the buffers from their first copies.
   Status putBack(Device &device) const {
     for (const Item &item : items_)
       NIBBLE_TRY(device.copy(item.address, place(item, 0), item.bytes));
     return Status::ok();
   }
-  // In `addresses`, the buffers become their copies of number `i`.
+  // Replaces the buffers in `addresses` by their copies number `i`.
   void point(std::vector<DeviceAddress> &addresses, int i) const {
     for (const Item &item : items_)
       addresses[item.buffer] = place(item, i);
@@ -69,15 +69,15 @@ private:
 
   int count_;
   std::vector<Item> items_;
-  int64_t stride_ = 0; // bytes of one copy of all
+  int64_t stride_ = 0; // bytes of one copy of all buffers
   std::optional<ResidentTensor> memory_;
 };
 
 } // namespace
 
-// Commands recorded once and replayed: the median of five replays of `repeats`
-// of them. `issueOnce` is given the number of the repetition; `before` is
-// called before each replay, off the clock.
+// Records `repeats` runs of the commands and replays them; returns the median
+// of five replays, divided by `repeats`. `issueOnce` gets the number of the
+// repetition. `before` runs before each replay, off the clock.
 Result<double>
 DeviceExecutor::secondsOf(int repeats,
                           const std::function<Status(int)> &issueOnce,
@@ -101,7 +101,7 @@ DeviceExecutor::secondsOf(int repeats,
     auto begin = std::chrono::steady_clock::now();
     NIBBLE_TRY(device.run(*recorded));
     NIBBLE_TRY(device.synchronize());
-    if (run > 0) // the first warms up
+    if (run > 0) // the first run warms up
       seconds.push_back(std::chrono::duration<double>(
                             std::chrono::steady_clock::now() - begin)
                             .count() /
@@ -111,12 +111,12 @@ DeviceExecutor::secondsOf(int repeats,
   return seconds[seconds.size() / 2];
 }
 
-// One command by itself, where it stands in the call: the commands before it
-// have run, those behind it have not, so that its buffers hold what they hold
-// in a call, though the arena gives their memory to others later. Each
-// repetition has its own copies of what the command uses up, made off the
-// clock, and so does the same work. Temporaries are put back in the end, and
-// the command runs once more for those behind it.
+// Measures one command alone at its position in the call. Earlier commands have
+// run and later ones have not, so its buffers hold what they hold in a call.
+// (The arena gives their memory to other buffers later.) Each repetition has
+// its own copies of the buffers that the command consumes, made off the clock,
+// so each does the same work. At the end the temporaries are restored, and the
+// command runs once more for the later commands.
 Result<double>
 DeviceExecutor::secondsOf(const CallPlan &plan, const PlannedCommand &command,
                           std::span<const DeviceAddress> addresses,
@@ -150,7 +150,7 @@ DeviceExecutor::secondsOf(const CallPlan &plan, const PlannedCommand &command,
                 }));
   NIBBLE_TRY(temporaries.putBack(device));
   NIBBLE_TRY(issue(plan, command, addresses));
-  NIBBLE_TRY(device.synchronize()); // before the copies go
+  NIBBLE_TRY(device.synchronize()); // before the copies are released
   return seconds;
 }
 
@@ -203,7 +203,8 @@ std::string describe(const DeviceExecutor::CallTime &time) {
     double bytes =
         kernel.bytes ? static_cast<double>(*kernel.bytes) / kernel.seconds : 0;
     double operations = static_cast<double>(kernel.operations) / kernel.seconds;
-    // ' ': believed; '*': from the cache; '!': not to be believed.
+    // ' ' marks a plausible rate, '*' one served by the cache, '!' an
+    // implausible one.
     auto mark = [&](double rate, double most, bool fitsCache) {
       if (most <= 0 || rate <= most)
         return ' ';

@@ -1,4 +1,4 @@
-// Binding a function's arguments by what its table says it takes.
+// Binds a function's arguments by the names and roles in its table.
 #pragma once
 
 #include "runtime/core/program/program.h"
@@ -9,21 +9,21 @@
 
 namespace nibble {
 
-// The tensor for a parameter or state argument; an error says why there is
-// none.
+// Returns the tensor for a parameter or state argument, or an error with the
+// reason why there is none.
 using TensorLookup =
     std::function<Result<TensorView>(const nibble_value_info &)>;
 
-// Binds every argument of role PARAMETER or STATE through the lookup; errors
-// name the function.
+// Binds every argument of role PARAMETER or STATE to the tensor that `lookup`
+// returns. Errors name the function.
 Status bindTensors(Function &function, const TensorLookup &lookup);
 
-// Binds the input of that name when the function has it: a program's table says
-// which inputs its objective uses.
+// Binds the input of that name if the function has it. A function takes only
+// the inputs that its objective uses.
 Status bindIfTaken(Function &function, std::string_view name,
                    const TensorView &tensor);
 
-// A vector seen as a one-dimensional tensor, or as [rows, columns].
+// Views a vector as a one-dimensional tensor, or as [rows, columns].
 template <typename T> TensorView viewOf(std::vector<T> &values) {
   constexpr DType kDType = std::is_same_v<T, float>     ? DType::kF32
                            : std::is_same_v<T, double>  ? DType::kF64

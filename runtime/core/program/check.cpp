@@ -1,4 +1,4 @@
-// Keeps the failures of checks until they are asked for.
+// Keeps the failures of checks until the caller takes them.
 #include "runtime/core/program/check.h"
 
 #include "include/nibble/ABI.h"
@@ -60,7 +60,7 @@ struct Operands {
     }
   }
 
-  // Row-major index as "[1, 2]".
+  // Row-major index in the form "[1, 2]".
   std::string indexOf(int64_t flat) const {
     Shape index(shape.size());
     for (size_t d = shape.size(); d-- > 0; flat /= shape[d])
@@ -75,7 +75,7 @@ DType dtypeOf(bool isFloat, int64_t bits) {
   return bits <= 8 ? DType::kI8 : bits == 32 ? DType::kI32 : DType::kI64;
 }
 
-// Empty after a failure was recorded: shapes differ.
+// Empty when the shapes differ; the failure is then recorded.
 std::optional<Operands> operandsOf(const char *where, bool isFloat,
                                    int64_t bits, int64_t rank,
                                    const int64_t *actualShape,
@@ -98,8 +98,8 @@ std::optional<Operands> operandsOf(const char *where, bool isFloat,
                   bitsOf(dtype) / 8};
 }
 
-// Distance in units of the last place; of float64 it is measured after rounding
-// to float32.
+// Distance in units in the last place. Float64 values are rounded to float32
+// first.
 int64_t ulpsBetween(const Operands &both, int64_t i) {
   float a = static_cast<float>(both.number(both.actual, i));
   float e = static_cast<float>(both.number(both.expected, i));
@@ -180,7 +180,7 @@ nibble_check_expect_close(const char *where, int64_t is_float, int64_t bits,
                        both->indexOf(furthest), ulp,
                        both->number(both->actual, furthest),
                        both->number(both->expected, furthest)));
-  // Written so that NaN fails.
+  // This form of the comparison makes NaN fail.
   double error = difference == 0.0 ? 0.0 : std::sqrt(difference / norm);
   if (relative >= 0 && !(error <= relative))
     record(where, fmt::format("relative error {:.3e}, allowed {:.3e}", error,

@@ -1,5 +1,6 @@
-// What the checks of a program (the check dialect) found: generated code calls
-// the functions of ABI.h, whoever ran the program asks here.
+// The failures of a program's checks (the check dialect). Generated code
+// reports them through the functions of ABI.h; whoever ran the program takes
+// them here.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace nibble {
 
-// Failures of checks since the last call, in the order they were found, each
-// one line: "<where>: <what differs>". Thread-safe.
+// The failures since the last call, in the order of detection. Each is one
+// line: "<where>: <what differs>". Thread-safe.
 std::vector<std::string> takeCheckFailures();
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// How long the kernels of a program take, when it was compiled to be timed.
+// The times of a program's kernels, when the program was compiled to be timed.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,19 @@
 
 namespace nibble {
 
-// One kernel, by its label: the op and the types of its operands.
+// One kernel, identified by its label: the op and the types of its operands.
 struct KernelTime {
   std::string label;
   int64_t calls = 0;
-  double seconds = 0; // of all calls
-  double fastest = 0; // of one call
+  double seconds = 0; // sum over all calls
+  double fastest = 0; // the fastest call
 };
 
-// What was timed since the last call of this, longest first. Thread-safe.
+// The times since the last call, longest first. Thread-safe.
 std::vector<KernelTime> takeProfile();
 
-// The kernels as a table, one line each: share of the sum, seconds, calls,
-// microseconds of the mean and the fastest call.
+// The kernels as a table with one line each: share of the total, seconds,
+// calls, microseconds of the mean and of the fastest call.
 std::string describeProfile(const std::vector<KernelTime> &kernels);
 
 } // namespace nibble

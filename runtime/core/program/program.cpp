@@ -39,7 +39,7 @@ bool fits(const nibble_value_info &info, const Shape &shape) {
   return true;
 }
 
-// What a table must hold before anything in it is used; it may come from a
+// Checks everything in a table before it is used, since it may come from a
 // file.
 Status check(const char *function, const nibble_value_info *values,
              int32_t count) {
@@ -61,10 +61,10 @@ Status check(const char *function, const nibble_value_info *values,
 
 constexpr int wordsOf(int rank) { return 3 + 2 * rank; }
 
-// The one place that knows how MLIR's packed C interface passes tensors:
-// `values` points, per argument, to a pointer to a descriptor (layout: ABI.h);
-// the descriptors of all results lie one after the other where values[0]
-// points.
+// Passes tensors through MLIR's packed C interface; no other code knows its
+// layout. Entry i of `values` points to a pointer to the descriptor of argument
+// i (layout: ABI.h). The descriptors of all results lie one after the other
+// where values[0] points.
 class Frame {
 public:
   explicit Frame(const nibble_function &info) : info_(info) {
@@ -73,7 +73,7 @@ public:
       words += wordsOf(info.arguments[i].rank);
     for (int i = 0; i < info.result_count; ++i)
       words += wordsOf(info.results[i].rank);
-    words_.assign(words, 0); // never grows: pointers into it stay valid
+    words_.assign(words, 0); // never grows, so pointers into it stay valid
     descriptors_.reserve(info.argument_count);
     values_.reserve(info.argument_count + 1);
     for (int i = 0; i < info.result_count; ++i)

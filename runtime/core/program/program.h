@@ -1,5 +1,5 @@
-// A compiled program, seen from the runtime: functions by name, arguments by
-// name, calls that check every shape.
+// A compiled program as the runtime sees it. Functions and arguments have
+// names, and calls check every shape.
 #pragma once
 
 #include "include/nibble/ABI.h"
@@ -18,65 +18,65 @@ namespace nibble {
 
 class Program;
 
-// What runs the functions of a program that is not code in this process's
-// memory.
+// Runs the functions of a program whose code is not in this process's memory.
 class ProgramBackend {
 public:
   virtual ~ProgramBackend() = default;
-  // A parameter or state argument gets a place where `call` finds it.
+  // Gives a parameter or state argument a place where `call` finds it.
   // Environment error when there is no room.
   virtual Status bind(const nibble_value_info &argument,
                       const TensorView &tensor) = 0;
-  // Function number `function` of the table. Results lie in the host's memory
-  // and belong to the arena, but for those whose numbers are in `kept`,
-  // ascending: they stay on the device (Function::keepOnDevice).
+  // Calls function number `function` of the table. Results lie in host memory
+  // and belong to the arena. The results listed in `kept` (ascending) stay on
+  // the device instead (Function::keepOnDevice).
   virtual Result<std::vector<TensorView>>
   call(int function, std::span<const TensorView> arguments,
        std::span<const int> kept, Arena &arena) = 0;
   virtual std::shared_ptr<Residence> residence() const = 0;
-  // A table of what the kernels of a call take, from `repeats` runs; state goes
-  // on from run to run.
+  // A table of the kernel times of a call, measured over `repeats` runs. State
+  // advances from run to run.
   virtual Result<std::string>
   profile(int function, std::span<const TensorView> arguments, int repeats) = 0;
-  // Bytes of the arena of a call whose open extents are all `extent`: inputs,
+  // Bytes of the arena for a call whose open extents are all `extent`: inputs,
   // and temporaries at their peak.
   virtual Result<int64_t> planBytes(int function, int64_t extent) const = 0;
 };
 
-// One function of a program with its arguments bound by name. Bind parameters
-// and state once, inputs before each call.
+// One function of a program with its arguments bound by name. The caller binds
+// parameters and state once, and inputs before each call.
 class Function {
 public:
   const nibble_function &info() const { return *info_; }
-  // Where its parameters and state live; null: in the tensors that are bound.
+  // Where its parameters and state live. Null means that they live in the bound
+  // tensors.
   std::shared_ptr<Residence> residence() const {
     return backend_ ? backend_->residence() : nullptr;
   }
-  // Index of the argument of that name, -1 when the function has none.
+  // Index of the argument of that name, or -1 when the function has none.
   int argument(std::string_view name) const;
   int result(std::string_view name) const;
 
-  // Usage error naming function and argument when there is none of that name or
-  // dtype or shape do not fit.
+  // Binds a tensor. Usage error with function and argument when no argument has
+  // that name, or when dtype or shape do not fit.
   Status bind(std::string_view name, const TensorView &tensor);
   Status bind(int index, const TensorView &tensor);
 
-  // From now on `call` leaves that result where it was made: its view has
+  // From now on `call` leaves this result on the device: its view has
   // TensorView::device and no data. It can be bound as an input of another
-  // function there, and is good until this one is called again. A program of
-  // the host returns it as before.
+  // function there. It is valid until this function is called again. A host
+  // program returns the result as before.
   void keepOnDevice(int result);
 
-  // Runs with what is bound; the memory of the results belongs to the arena
-  // until Arena::reset. Failed when an argument is unbound (named), or a result
-  // is not what the table says. Environment error when the machine has no
-  // memory left: what the function updates in place is then half updated
+  // Runs the function. The memory of the results belongs to the arena until
+  // Arena::reset. Failed when an argument is unbound (named), or when a result
+  // differs from its table entry. Environment error when the machine has no
+  // memory left; state updated in place is then half updated
   // (runtime/core/guarded_call.h).
   Result<std::vector<TensorView>> call(Arena &arena);
-  // The profile of a program on a device: see ProgramBackend. Usage error for
-  // one of this machine, which is compiled to be timed instead.
+  // The profile of a device program (ProgramBackend::profile). Usage error for
+  // a host program, which is compiled to be timed instead.
   Result<std::string> profile(int repeats);
-  // Likewise: see ProgramBackend. Nothing has to be bound.
+  // See ProgramBackend::planBytes. No argument has to be bound.
   Result<int64_t> planBytes(int64_t extent) const;
 
 private:
@@ -89,25 +89,27 @@ private:
   std::shared_ptr<ProgramBackend> backend_;
   std::vector<TensorView> bound_;
   std::vector<bool> isBound_;
-  std::vector<int> kept_; // results, ascending
+  std::vector<int> kept_; // numbers of results, ascending
 };
 
 class Program {
 public:
-  // Keeps `owner` (the JIT or the loaded library that `table` lives in) alive.
+  // Keeps `owner` alive: the JIT or the loaded library that contains `table`.
   // Environment error when the ABI version differs.
   static Result<Program> create(const nibble_program &table,
                                 std::shared_ptr<void> owner);
-  // The table's functions have no entries: `backend` runs them.
+  // Creates a program whose table has no entry points; `backend` runs its
+  // functions.
   static Result<Program> create(const nibble_program &table,
                                 std::shared_ptr<void> owner,
                                 std::shared_ptr<ProgramBackend> backend);
 
-  // Usage error listing the functions there are.
+  // Returns a function, or a usage error that lists the existing functions.
   Result<Function> function(std::string_view name) const;
   bool has(std::string_view name) const;
   std::span<const nibble_function> functions() const;
-  // Where parameters and state live; null: in the tensors that are bound.
+  // Where parameters and state live. Null means that they live in the bound
+  // tensors.
   std::shared_ptr<Residence> residence() const {
     return backend_ ? backend_->residence() : nullptr;
   }

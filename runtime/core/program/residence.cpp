@@ -1,4 +1,4 @@
-// Tensors that live on a device: creation, reading and writing in pieces.
+// Creates tensors on a device, and reads and writes them in pieces.
 #include "runtime/core/program/residence.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ ResidentTensor &ResidentTensor::operator=(ResidentTensor &&other) noexcept {
 }
 
 ResidentTensor::~ResidentTensor() {
-  if (residence_) // null in one that was moved from
+  if (residence_) // null after a move
     residence_->release(view_);
 }
 

@@ -1,5 +1,5 @@
-// The device "cuda": one NVIDIA GPU through the driver alone, found at run
-// time.
+// The device "cuda": one NVIDIA GPU. It needs the driver alone, which is found
+// at run time.
 #pragma once
 
 #include "runtime/drivers/device.h"
@@ -11,23 +11,26 @@ namespace nibble {
 
 struct CudaOptions {
   std::string library = "libcuda.so.1";
-  int device = 0;           // ordinal
-  bool synchronous = false; // wait after every launch, so that a fault is told
-                            // with its kernel; no graphs then
-  bool trace = false;       // a line on standard error before every launch
-  std::string cacheFolder;  // of assembled kernels; empty: none
-  std::function<void(const std::string &)>
-      warn; // gets lines that stop nothing; empty: standard error
+  int device = 0; // ordinal of the device
+  // Waits after every launch, so that a fault is reported with its kernel;
+  // disables graphs.
+  bool synchronous = false;
+  // Prints a line to standard error before every launch.
+  bool trace = false;
+  // Folder of assembled kernels; empty disables the cache.
+  std::string cacheFolder;
+  // Receives warnings; empty means standard error.
+  std::function<void(const std::string &)> warn;
 
-  // From NIBBLE_LIBCUDA, NIBBLE_CUDA_DEVICE, NIBBLE_CUDA_SYNC=1,
+  // Reads NIBBLE_LIBCUDA, NIBBLE_CUDA_DEVICE, NIBBLE_CUDA_SYNC=1,
   // NIBBLE_CUDA_TRACE=1 and the variables of defaultCacheFolder. Usage error
-  // for a device that is no number.
+  // when the device is not a number.
   static Result<CudaOptions> fromEnvironment();
 };
 
-// Environment error when there is no driver, it is too old, there is no such
-// device, or it is not of compute capability 9.0, which the kernels are made
-// for.
+// Opens the device. Environment error when the driver is missing or too old, or
+// the device does not exist. Likewise when its compute capability is not 9.0,
+// for which the kernels are made.
 Result<std::shared_ptr<Device>> openCuda(const CudaOptions &options);
 
 } // namespace nibble

@@ -1,5 +1,4 @@
-// The device of a GPU: memory, copies, streams, graphs and errors of the
-// driver.
+// A GPU as a device: memory, copies, streams, graphs and the driver's errors.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <fmt/format.h>
@@ -13,9 +12,9 @@ namespace {
 
 constexpr size_t kPinnedBytes = 8 << 20;
 constexpr size_t kPinnedPiece = 1 << 20;
-constexpr size_t kRemembered = 4; // kernels in a message
+constexpr size_t kRemembered = 4; // number of kernels in a message
 constexpr const char *kSmaller =
-    "; use a smaller batch, cache or model, or a device with more";
+    "use a smaller batch, cache or model, or a device with more";
 
 class CudaGraph final : public DeviceGraph {
 public:
@@ -23,14 +22,14 @@ public:
       : driver_(std::move(driver)), exec(exec) {}
   ~CudaGraph() override {
     (void)(*driver_)->cuGraphExecDestroy(exec);
-  } // nothing to do about a failure
+  } // a failure here has no remedy
 
 private:
   std::shared_ptr<Driver> driver_;
 
 public:
   GraphExec exec;
-  std::deque<std::string> kernels; // the last ones
+  std::deque<std::string> kernels; // the last kernels
 };
 
 class CudaMark final : public DeviceMark {
@@ -39,7 +38,7 @@ public:
       : driver_(std::move(driver)), event(event) {}
   ~CudaMark() override {
     (void)(*driver_)->cuEventDestroy(event);
-  } // nothing to do about a failure
+  } // a failure here has no remedy
 
 private:
   std::shared_ptr<Driver> driver_;
@@ -126,7 +125,7 @@ Status CudaDevice::begin(int ordinal) {
 CudaDevice::~CudaDevice() {
   if (!driver_ || !context_)
     return;
-  // After a fault of a kernel these fail, and there is nothing to do about it.
+  // These calls fail after a fault of a kernel, and then there is no remedy.
   const Driver &driver = *driver_;
   if (stream_)
     (void)driver->cuStreamSynchronize(stream_);
@@ -145,19 +144,21 @@ void CudaDevice::remember(const std::string &kernel) {
 
 Status CudaDevice::check(Result result, std::string_view call,
                          std::string_view what) const {
-  Status status = driver_->check(result, call, what);
-  if (result == kOutOfMemory) // of a graph, a kernel's stack or the driver
-                              // itself; no kernel is at fault
-    return Status::environment(status.message() + kSmaller);
-  if (status.isOk() || last_.empty())
-    return status;
-  if (options_.synchronous)
-    return Status(Code::kFailed,
-                  status.message() + "; the last kernel was " + last_.back());
+  // Memory ran out for a graph, a kernel's stack or the driver itself; no
+  // kernel is at fault.
+  if (result == kOutOfMemory)
+    return driver_->check(result, call, what, kSmaller);
+  if (result == kSuccess || last_.empty())
+    return driver_->check(result, call, what);
+  std::string advice =
+      options_.synchronous
+          ? "check nvidia-smi and the kernel log; the last kernel was " +
+                last_.back()
+          : fmt::format("the last kernels were {}; NIBBLE_CUDA_SYNC=1 tells "
+                        "which one it was",
+                        fmt::join(last_, ", "));
   return Status(Code::kFailed,
-                fmt::format("{}; the last kernels were {}; NIBBLE_CUDA_SYNC=1 "
-                            "tells which one it was",
-                            status.message(), fmt::join(last_, ", ")));
+                driver_->check(result, call, what, advice).message());
 }
 
 DeviceMemory CudaDevice::memory() const {
@@ -191,12 +192,12 @@ nibble::Result<DeviceAddress> CudaDevice::allocate(int64_t bytes,
   Pointer address = 0;
   Result result = (*driver_)->cuMemAlloc(
       &address, static_cast<size_t>(std::max<int64_t>(bytes, 1)));
-  if (result == kOutOfMemory ||
-      result == kInvalidValue) { // the latter for more than addresses there are
+  // The driver returns kInvalidValue when the size exceeds the address space.
+  if (result == kOutOfMemory || result == kInvalidValue) {
     DeviceMemory memory = this->memory();
     return Status::environment(fmt::format(
-        "cuda: no memory for {} bytes of {}; {} of {} bytes are free{}", bytes,
-        what, memory.free, memory.total, kSmaller));
+        "cuda: no memory for {} bytes of {}; {} of {} bytes are free; {}",
+        bytes, what, memory.free, memory.total, kSmaller));
   }
   NIBBLE_TRY(check(result, "cuMemAlloc", what));
   allocations_[address] = bytes;
@@ -209,8 +210,8 @@ void CudaDevice::release(DeviceAddress address) {
   auto found = allocations_.find(address);
   if (found == allocations_.end())
     return;
-  (void)(*driver_)->cuMemFree(
-      address); // fails only after a fault, which was told
+  // Fails only after a fault, which was reported.
+  (void)(*driver_)->cuMemFree(address);
   allocated_ -= found->second;
   allocations_.erase(found);
 }
@@ -224,8 +225,8 @@ std::byte *CudaDevice::allocatePinned(int64_t bytes) {
 }
 
 void CudaDevice::releasePinned(std::byte *memory) {
-  (void)(*driver_)->cuMemFreeHost(
-      memory); // fails only after a fault, which was told
+  // Fails only after a fault, which was reported.
+  (void)(*driver_)->cuMemFreeHost(memory);
 }
 
 Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {
@@ -237,8 +238,8 @@ Status CudaDevice::upload(DeviceAddress to, const void *from, int64_t bytes) {
                      "cuMemcpyHtoDAsync"));
     return synchronize();
   }
-  if (pinnedUsed_ + size >
-      kPinnedBytes - kPinnedPiece) { // the last piece is for downloads
+  // The last piece is reserved for downloads.
+  if (pinnedUsed_ + size > kPinnedBytes - kPinnedPiece) {
     NIBBLE_TRY(synchronize());
     pinnedUsed_ = 0;
   }

@@ -51,7 +51,8 @@ private:
   explicit CudaDevice(CudaOptions options, KernelCache cache)
       : options_(std::move(options)), cache_(std::move(cache)) {}
   Status begin(int ordinal);
-  // Names the kernels launched last: an error may be theirs.
+  // Names the most recent kernels in the message, since the error may be
+  // theirs.
   Status check(Result result, std::string_view call,
                std::string_view what = {}) const;
   void remember(const std::string &kernel);
@@ -66,12 +67,12 @@ private:
   Stream stream_ = nullptr;
   const GpuArchitecture *architecture_ = nullptr;
   std::string description_;
-  std::deque<std::string> last_; // kernels, the newest at the end
-  std::map<DeviceAddress, int64_t> allocations_; // bytes of each
+  std::deque<std::string> last_;                 // recent kernels, newest last
+  std::map<DeviceAddress, int64_t> allocations_; // bytes of each allocation
   int64_t allocated_ = 0, peak_ = 0;
 
-  // Pinned memory that small uploads go through without waiting: they are used
-  // up one after the other, then the queue is waited for.
+  // Pinned memory for small uploads, which need not wait. The pieces are used
+  // one after the other; when all are used, the queue is synchronized.
   std::byte *pinned_ = nullptr;
   size_t pinnedUsed_ = 0;
 

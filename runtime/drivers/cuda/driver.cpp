@@ -54,17 +54,17 @@ std::string Driver::describe(Result result) const {
   const char *name = nullptr, *text = nullptr;
   if (symbols_.cuGetErrorName(result, &name) != kSuccess || !name)
     return fmt::format("error {}", result);
-  (void)symbols_.cuGetErrorString(result, &text); // the name alone will do
+  (void)symbols_.cuGetErrorString(result, &text); // the name alone is enough
   return text ? fmt::format("{} ({})", name, text) : name;
 }
 
 Status Driver::check(Result result, std::string_view call,
-                     std::string_view what) const {
+                     std::string_view what, std::string_view advice) const {
   if (result == kSuccess)
     return Status::ok();
-  return Status::environment(
-      fmt::format("cuda: {}{}{}: {}; check nvidia-smi and the kernel log", call,
-                  what.empty() ? "" : " ", what, describe(result)));
+  return Status::environment(fmt::format("cuda: {}{}{}: {}; {}", call,
+                                         what.empty() ? "" : " ", what,
+                                         describe(result), advice));
 }
 
 } // namespace nibble::cuda

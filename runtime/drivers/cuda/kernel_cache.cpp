@@ -1,4 +1,4 @@
-// Keeps machine code in a folder under a key of PTX, driver and chip.
+// Keeps machine code in a folder. The key comes from PTX, driver and chip.
 #include "runtime/drivers/cuda/kernel_cache.h"
 
 #include "runtime/core/file.h"
@@ -12,8 +12,8 @@
 namespace nibble::cuda {
 
 static constexpr size_t kHashBytes = 32;
-static constexpr std::string_view kMagic =
-    "nibble cubin\n"; // then the hash of what follows, then the cubin
+// The hash of the cubin and the cubin follow.
+static constexpr std::string_view kMagic = "nibble cubin\n";
 
 std::string defaultCacheFolder() {
   auto variable = [](const char *name) {

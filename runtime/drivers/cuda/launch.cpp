@@ -8,7 +8,8 @@ namespace nibble::cuda {
 namespace {
 
 constexpr size_t kMostMaps = 1 << 14;
-constexpr uint32_t kPortableCluster = 8; // larger ones have to be allowed
+// The device must be told to allow larger clusters.
+constexpr uint32_t kPortableCluster = 8;
 
 int typeOf(uint32_t elementBytes) {
   return elementBytes == 1 ? kUint8 : elementBytes == 2 ? kUint16 : kUint32;
@@ -52,7 +53,8 @@ CudaDevice::encode(const TensorMap &map) {
   return &(maps_[key] = encoded);
 }
 
-// What a kernel must be allowed before it can be launched like that.
+// Raises the kernel's limits (dynamic shared memory, cluster size) before a
+// launch that needs it.
 Status CudaDevice::prepare(LoadedModule::Entry &entry, const Launch &launch) {
   if (launch.sharedBytes > entry.dynamicBytes) {
     NIBBLE_TRY(check(
@@ -87,17 +89,17 @@ Status CudaDevice::launch(DeviceModule &module, int kernel,
   NIBBLE_TRY(prepare(entry, launch));
 
   std::vector<uint64_t> integers(arguments.size());
-  std::vector<EncodedTensorMap> maps(
-      arguments.size()); // where the driver reads them
+  // The addresses from which the driver reads the arguments.
+  std::vector<EncodedTensorMap> maps(arguments.size());
   std::vector<void *> parameters;
   if (launch.table > arguments.size())
     return Status::failed(fmt::format("cuda: {} has {} arguments, fewer than "
                                       "its table of {}; report this defect",
                                       entry.name, arguments.size(),
                                       launch.table));
-  size_t table =
-      arguments.size() - launch.table; // its values lie side by side, so the
-                                       // first one's place is the table's
+  // The values of the table are contiguous, so its address is that of the first
+  // one.
+  size_t table = arguments.size() - launch.table;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (const auto *map = std::get_if<TensorMap>(&arguments[i])) {
       NIBBLE_ASSIGN(const EncodedTensorMap *encoded, encode(*map));

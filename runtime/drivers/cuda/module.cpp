@@ -1,4 +1,4 @@
-// Loads kernels, assembles PTX where no machine code is there, and reports the
+// Loads kernels, assembles PTX when there is no machine code, and reports the
 // assembler's errors.
 #include "runtime/drivers/cuda/module.h"
 
@@ -10,8 +10,8 @@ namespace nibble::cuda {
 
 namespace {
 
-constexpr const char *kOptions =
-    "target 90a"; // of the assembler; part of the cache's key
+// Option of the assembler; part of the cache's key.
+constexpr const char *kOptions = "target 90a";
 constexpr size_t kLogBytes = 16 << 10;
 
 std::string oneLine(std::string text) {
@@ -22,7 +22,7 @@ std::string oneLine(std::string text) {
   return text.size() > 800 ? text.substr(0, 800) + "..." : text;
 }
 
-// Options of the driver's assembler, and where it writes what it has to say.
+// Options of the driver's assembler, and the buffers for its messages.
 struct Assembler {
   std::string info = std::string(kLogBytes, '\0'),
               errors = std::string(kLogBytes, '\0');
@@ -47,7 +47,7 @@ struct Assembler {
   }
 };
 
-// Machine code of PTX, which can be kept.
+// Assembles PTX to machine code that the cache can keep.
 nibble::Result<std::string> assemble(const Driver &driver,
                                      const KernelImage &image) {
   Assembler assembler;
@@ -55,7 +55,7 @@ nibble::Result<std::string> assemble(const Driver &driver,
   NIBBLE_TRY(driver.check(
       driver->cuLinkCreate(5, assembler.options, assembler.values, &state),
       "cuLinkCreate", image.name));
-  std::string ptx = image.ptx; // with the zero at its end, which is part of it
+  std::string ptx = image.ptx; // including the terminating zero
   Result result =
       driver->cuLinkAddData(state, kJitInputPtx, ptx.data(), ptx.size() + 1,
                             image.name.c_str(), 0, nullptr, nullptr);
@@ -69,18 +69,18 @@ nibble::Result<std::string> assemble(const Driver &driver,
   std::string code;
   if (result == kSuccess)
     code.assign(static_cast<const char *>(cubin), bytes);
-  (void)driver->cuLinkDestroy(
-      state); // the code was copied; nothing depends on this
+  // The code was copied already, so a failure is harmless.
+  (void)driver->cuLinkDestroy(state);
   if (result == kSuccess)
     return code;
   return assembler.status(driver, result, call, image);
 }
 
-// PTX as a module at once, for a driver whose linker does not take what its
-// loader does.
+// Loads PTX directly as a module. This serves drivers whose linker refuses PTX
+// that their loader accepts.
 Status loadPtx(const Driver &driver, const KernelImage &image, Module &module) {
   Assembler assembler;
-  constexpr unsigned kLogs = 4; // without the target: it is the device's
+  constexpr unsigned kLogs = 4; // without the target, which is the device's
   Result result = driver->cuModuleLoadDataEx(
       &module, image.ptx.c_str(), kLogs, assembler.options, assembler.values);
   return result == kSuccess
@@ -109,8 +109,8 @@ LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image,
   if (!module) {
     key = KernelCache::keyOf(image.ptx, functions.version(), architecture,
                              kOptions);
-    // What the driver does not take although its hash is right is assembled
-    // anew.
+    // An entry with a correct hash that the driver still refuses is assembled
+    // again.
     if (auto code = cache.find(key);
         code && functions->cuModuleLoadData(&module, code->data()) != kSuccess)
       module = nullptr;
@@ -139,8 +139,8 @@ LoadedModule::load(std::shared_ptr<Driver> driver, const KernelImage &image,
 }
 
 LoadedModule::~LoadedModule() {
-  (void)(*driver_)->cuModuleUnload(
-      module_); // after a fault it fails, and there is nothing to do about it
+  // Fails after a fault, and then there is no remedy.
+  (void)(*driver_)->cuModuleUnload(module_);
 }
 
 } // namespace nibble::cuda

@@ -1,5 +1,5 @@
-// Kernels on a GPU: machine code from the image, from the cache or from the
-// driver's assembler.
+// Kernels on a GPU. Their machine code comes from the image, from the cache or
+// from the driver's assembler.
 #pragma once
 
 #include "runtime/drivers/cuda/driver.h"
@@ -17,14 +17,16 @@ public:
   struct Entry {
     std::string name;
     Kernel kernel = nullptr;
-    uint32_t dynamicBytes = 48 << 10; // that it may use
-    bool wideClusters = false;        // clusters of more than 8 are allowed
+    uint32_t dynamicBytes = 48 << 10; // dynamic shared memory that it may use
+    // Whether clusters of more than 8 blocks are allowed.
+    bool wideClusters = false;
   };
 
-  // `architecture`: "sm_90a", of the device. The image's machine code is taken
-  // when it is for that, then the cache's, then the driver assembles the PTX.
-  // Environment error when the image is for another architecture; bad input
-  // when the assembler refuses (with its log) or an entry is missing.
+  // Loads an image on a device whose architecture is, for example, "sm_90a". It
+  // takes the image's machine code when the architecture fits, else the
+  // cache's. Otherwise the driver assembles the PTX. Environment error when the
+  // image is for another architecture. Bad input when the assembler refuses
+  // (with its log) or an entry is missing.
   static nibble::Result<std::unique_ptr<LoadedModule>>
   load(std::shared_ptr<Driver> driver, const KernelImage &image,
        std::span<const std::string> kernels, const std::string &architecture,

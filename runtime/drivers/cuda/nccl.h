@@ -1,4 +1,4 @@
-// libnccl, loaded and checked: what collectives over several GPUs are built on.
+// libnccl, loaded and checked. Collectives over several GPUs are built on it.
 #pragma once
 
 #include "runtime/drivers/cuda/nccl_symbols.h"
@@ -12,19 +12,19 @@ namespace nibble::nccl {
 
 class Library {
 public:
-  // $NIBBLE_LIBNCCL, else libnccl.so.2.
+  // $NIBBLE_LIBNCCL, or libnccl.so.2 by default.
   static std::string defaultName();
-  // Environment error when there is none, it is too old, or a function is
-  // missing in it.
+  // Environment error when the library is missing, too old, or lacks a
+  // function.
   static nibble::Result<std::shared_ptr<Library>>
   open(const std::string &name = defaultName());
 
   const Symbols *operator->() const { return &symbols_; }
-  // 21803 is 2.18.3.
+  // 21803 means 2.18.3.
   int version() const { return version_; }
 
-  // Ok for success. Else the error's text and what NCCL last said (of
-  // `communicator`, which may be null).
+  // Ok for success. Else the error's text and NCCL's last message for
+  // `communicator`, which may be null.
   Status check(Result result, std::string_view call,
                Communicator communicator = nullptr) const;
 

@@ -1,6 +1,6 @@
-// Every function, type and constant of NCCL that is used, in one table; names
+// One table of every function, type and constant of NCCL that is used. Names
 // and values are those of NCCL's API reference, version 2.18.
-// test/runtime/drivers/cuda compares them with nccl.h where there is one.
+// test/runtime/drivers/cuda compares them with nccl.h where that header exists.
 #pragma once
 
 #include "runtime/drivers/cuda/symbols.h"
@@ -14,13 +14,14 @@ using Result = int; // ncclResult_t
 using Communicator = struct CommunicatorHandle *;
 using Stream = cuda::Stream;
 
-// ncclUniqueId: made by one rank, given to all.
+// ncclUniqueId. One rank makes it and gives it to all.
 struct UniqueId {
   char bytes[128] = {};
 };
 
 constexpr Result kSuccess = 0;
-constexpr int kVersion = 21800; // the lowest that is known to work with CUDA 12
+// The lowest version that is known to work with CUDA 12.
+constexpr int kVersion = 21800;
 
 enum Type : int {
   kInt8 = 0,
@@ -33,7 +34,7 @@ enum Type : int {
 };
 enum Operation : int { kSum = 0, kMax = 2, kMin = 3 };
 
-// X(name, parameters): all return Result.
+// X(name, parameters). All of these functions return Result.
 #define NIBBLE_NCCL_FUNCTIONS(X)                                               \
   X(ncclGetVersion, (int *version))                                            \
   X(ncclGetUniqueId, (UniqueId * id))                                          \

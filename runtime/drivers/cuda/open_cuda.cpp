@@ -1,4 +1,4 @@
-// Opens a GPU with the options of the environment.
+// Opens a GPU with options from the environment.
 #include "runtime/drivers/cuda/cuda_device.h"
 
 #include <charconv>

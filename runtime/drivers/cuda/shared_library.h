@@ -1,5 +1,5 @@
-// A library of the machine that is found at run time, so that a build needs
-// none of its headers.
+// A shared library that is found at run time, so that a build needs none of its
+// headers.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -11,11 +11,11 @@ namespace nibble {
 
 class SharedLibrary {
 public:
-  // Environment error with what the loader said and `remedy`.
+  // Environment error with the loader's message and `remedy`.
   static Result<std::shared_ptr<SharedLibrary>> open(const std::string &name,
                                                      const std::string &remedy);
   ~SharedLibrary();
-  // Null when there is none of that name.
+  // Null when the library has no symbol of that name.
   void *symbol(const char *name) const;
   const std::string &name() const { return name_; }
 

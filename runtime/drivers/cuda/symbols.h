@@ -1,7 +1,7 @@
-// Every function, type and constant of the CUDA driver that is used, in one
-// table. No CUDA header is needed; names, layouts and values are those of the
-// CUDA Driver API reference, version 12.3, and test/runtime/drivers/cuda
-// compares them with cuda.h where there is one.
+// One table of every function, type and constant of the CUDA driver that is
+// used, so that no CUDA header is needed. Names, layouts and values are those
+// of the CUDA Driver API reference, version 12.3. test/runtime/drivers/cuda
+// compares them with cuda.h where that header exists.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ using Graph = struct GraphHandle *;
 using GraphExec = struct GraphExecHandle *;
 using LinkState = struct LinkStateHandle *;
 
-// The lowest driver that takes PTX 8.3 and records programmatic launches in
-// graphs.
+// The lowest driver version that accepts PTX 8.3 and records programmatic
+// launches in graphs.
 constexpr int kDriverVersion = 12030;
 constexpr const char *kDriverName = "CUDA 12.3 (driver 545)";
 
@@ -58,8 +58,8 @@ enum JitOption : int {
   kErrorLogBytes = 6,
   kJitTarget = 9
 };
-constexpr int kTarget90a =
-    0x10000 + 90; // the one that wgmma and the rest of sm_90a need
+// The target that wgmma and the rest of sm_90a need.
+constexpr int kTarget90a = 0x10000 + 90;
 constexpr int kJitInputPtx = 1;
 
 constexpr unsigned kStreamNonBlocking = 1;
@@ -70,7 +70,7 @@ enum LaunchAttributeKind : int {
   kProgrammaticSerialization = 6
 };
 
-// CUlaunchAttribute: the value is a union of 64 bytes.
+// CUlaunchAttribute, whose value is a union of 64 bytes.
 struct LaunchAttribute {
   int kind = 0;
   char padding[4] = {};
@@ -92,7 +92,7 @@ struct LaunchConfig {
   unsigned attributeCount = 0;
 };
 
-// CUtensorMap; 64-byte aligned before CUDA 13, 128 since.
+// CUtensorMap. Its alignment is 64 bytes before CUDA 13, and 128 since.
 struct alignas(128) EncodedTensorMap {
   uint64_t words[16] = {};
 };
@@ -107,8 +107,8 @@ enum TensorMapSwizzle : int {
   kSwizzle128 = 3
 };
 
-// X(name, parameters): all return Result. Names without the suffix of a
-// version: cuGetProcAddress gives the one of kDriverVersion.
+// X(name, parameters). All of these functions return Result. The names have no
+// version suffix: cuGetProcAddress returns the variant of kDriverVersion.
 #define NIBBLE_CUDA_FUNCTIONS(X)                                               \
   X(cuInit, (unsigned flags))                                                  \
   X(cuGetErrorName, (Result error, const char **name))                         \
@@ -169,7 +169,7 @@ enum TensorMapSwizzle : int {
      const uint32_t *elementStrides, int interleave, int swizzle,              \
      int promotion, int fill))
 
-// These two are found by name, before anything is known about the driver.
+// These two are found by name, before the driver's version is known.
 using DriverGetVersion = Result (*)(int *version);
 using GetProcAddress = Result (*)(const char *name, void **function,
                                   int version, uint64_t flags, int *query);

@@ -1,5 +1,5 @@
-// Translates addresses of lanes to host memory and checks bounds, alignment and
-// races.
+// Translates the addresses of lanes to host memory and checks bounds, alignment
+// and races.
 #include "runtime/drivers/simt/access.h"
 
 #include <cstring>
@@ -14,16 +14,17 @@ const char *verbOf(Touch touch) {
                                   : "updates";
 }
 
-// The history of four bytes of global memory within a launch: blocks (clusters)
-// that wrote and read.
+// The history of four bytes of global memory within a launch: the block (or
+// cluster) that wrote them and the one that read them.
 constexpr uint64_t kSeveral = 0xffffff;
 uint64_t packCell(uint64_t serial, uint64_t writer, uint64_t reader) {
   return serial << 48 | writer << 24 | reader;
 }
 
-// Two blocks of one launch, one of which writes, without anything that orders
-// them. Parts of four bytes are held against the history and do not enter it,
-// so that blocks that write neighbouring halves are no race.
+// Detects a race: two blocks of one launch access the same bytes, at least one
+// writes, and nothing orders them. Accesses to parts of the four bytes are
+// checked against the history but not recorded. Blocks that write neighbouring
+// halves are therefore no race.
 bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane,
                  const AllocationMap::Entry &entry, uint64_t address,
                  uint64_t bytes, Touch touch) {
@@ -40,7 +41,7 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane,
     bool whole = cell * 4 >= begin && cell * 4 + 4 <= end;
     uint64_t old = slot.load(std::memory_order_relaxed);
     uint64_t now = 0;
-    // When two blocks come here at once, one finds the other.
+    // When two blocks race on this cell, one of them sees the other's entry.
     do {
       uint64_t writer = 0, reader = 0;
       if (old >> 48 == serial) {
@@ -77,9 +78,10 @@ bool judgeGlobal(Warp &warp, const Inst &inst, uint32_t lane,
   return true;
 }
 
-// The marks of `bytes` bytes, in the widest words that fit; each is 1 where
-// something was written. Blocks on other threads of the host mark and look at
-// the same time; what hands the data on hands the marks on.
+// The marks of `bytes` bytes, in the widest words that fit. A mark is 1 when
+// its byte was written. Blocks on other host threads set and read marks
+// concurrently. The synchronization that passes on the data also passes on the
+// marks.
 template <typename Word, typename F>
 bool forMarks(uint8_t *written, uint64_t bytes, F f) {
   for (uint64_t i = 0; i < bytes; i += sizeof(Word))
@@ -109,7 +111,7 @@ bool isWritten(uint8_t *written, uint64_t bytes) {
   });
 }
 
-// Apart from resolveGlobal, which has little to do without checks.
+// A function apart from resolveGlobal, which is short when checks are off.
 [[gnu::noinline]] uint8_t *checkGlobal(Warp &warp, const Inst &inst,
                                        uint32_t lane, uint64_t address,
                                        uint64_t bytes, Touch touch) {

@@ -1,11 +1,11 @@
-// The queue of work that was issued and is not done: with checks it waits for a
-// moment that the seed chooses.
+// The queue of issued work that is not complete. With checks, each operation
+// completes at a moment that the seed chooses.
 #include "runtime/drivers/simt/machine.h"
 
 namespace nibble::simt {
 
 namespace {
-constexpr uint32_t kLongestDelay = 12; // rounds of the scheduler
+constexpr uint32_t kLongestDelay = 12; // in rounds of the scheduler
 }
 
 Outcome issue(Warp &warp, std::unique_ptr<AsyncOp> op) {
@@ -29,7 +29,7 @@ Outcome completeAt(Cluster &cluster, size_t i) {
 
 Outcome completeWhere(Cluster &cluster,
                       const std::function<bool(const AsyncOp &)> &which) {
-  // What is performed may perform others: the search begins anew.
+  // One completion may perform other operations, so the search starts again.
   for (size_t i = 0; i < cluster.pending.size();) {
     if (!which(*cluster.pending[i])) {
       ++i;

@@ -26,11 +26,11 @@ public:
       memory->remove(variable);
   }
   std::shared_ptr<AllocationMap> memory;
-  std::vector<uint64_t> variables; // allocations
+  std::vector<uint64_t> variables; // allocations of the module's variables
   std::vector<std::shared_ptr<Code>> kernels;
 };
 
-// Recorded commands: each is run as it was given.
+// Recorded commands, which run in their order.
 class SimtGraph : public DeviceGraph {
 public:
   std::vector<std::function<Status()>> commands;
@@ -208,7 +208,7 @@ private:
     return Status::ok();
   }
 
-  // Where `bytes` bytes are, inside of one allocation.
+  // The allocation that contains the `bytes` bytes.
   Result<const AllocationMap::Entry *>
   range(DeviceAddress address, int64_t bytes, const char *what) const {
     const AllocationMap::Entry *entry =
@@ -250,7 +250,8 @@ private:
       std::memset(bytes, 0, variable.bytes);
       if (!variable.value.empty())
         std::memcpy(bytes, variable.value.data(), variable.value.size());
-      entry->written = nullptr; // what has no initial value is zero
+      // A variable without an initial value is zero, which counts as written.
+      entry->written = nullptr;
       entry->readOnly = variable.space == Variable::kConst;
       context.globals[variable.name] = {
           variable.space == Variable::kConst ? Space::kConst : Space::kGlobal,
@@ -276,7 +277,7 @@ private:
     return Status::ok();
   }
 
-  // The last parameter, values of eight bytes one behind the other.
+  // Encodes the last parameter, a table of contiguous 8-byte values.
   static Status encodeTable(const Code &code,
                             std::span<const KernelArgument> values,
                             std::vector<uint8_t> &parameters) {

@@ -1,4 +1,4 @@
-// What orders accesses: releases and acquires of whole warps and of some of
+// The order of accesses: releases and acquires by whole warps and by some of
 // their lanes.
 #include "runtime/drivers/simt/machine.h"
 
@@ -43,7 +43,7 @@ namespace {
 
 bool isWhole(const Warp &warp, Mask lanes) { return (warp.live & ~lanes) == 0; }
 
-// `change` for what these lanes know, and no others.
+// Applies `change` to the knowledge of these lanes and no others.
 template <typename F> void changeKnowledge(Warp &warp, Mask lanes, F change) {
   if (isWhole(warp, lanes)) {
     change(warp.knowledge);
@@ -70,8 +70,9 @@ template <typename F> void changeKnowledge(Warp &warp, Mask lanes, F change) {
   }
 }
 
-// What the lanes themselves have done until now. When no other lane has done
-// anything since all were ordered, this is what the warp has done.
+// Adds the lanes' own accesses so far to the clock. If no other lane has
+// accessed anything since all lanes were ordered, these are the warp's
+// accesses.
 void raiseOwn(const Warp &warp, Mask lanes, Clock &clock) {
   if ((warp.touched & ~lanes) == 0)
     clock.raise(warp.agent, warp.now);
@@ -121,8 +122,9 @@ void orderLanes(Warp &warp, Mask lanes) {
 }
 
 void leaveBarrier(Warp &warp, Mask lanes, const Knowledge &met) {
+  // The warp brought this knowledge to the barrier.
   if (warp.cluster->checks && isWhole(warp, lanes))
-    warp.apart.clear(); // it came with the warp to the barrier
+    warp.apart.clear();
   acquireFrom(warp, lanes, met);
 }
 

@@ -1,4 +1,4 @@
-// Runs the clusters of a grid on threads of the host.
+// Runs the clusters of a grid on host threads.
 #include "runtime/drivers/simt/launch.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ uint64_t presetValue(const Preset &preset, const Warp &warp, uint32_t lane) {
   return 0;
 }
 
-// The memory of one host thread, used by one cluster after the other.
+// The memory of one host thread, which runs one cluster after the other.
 class Worker {
 public:
   explicit Worker(LaunchState &launch) : launch_(launch) {
@@ -123,7 +123,7 @@ public:
     }
   }
 
-  // Why the last run failed: all clusters waited for each other.
+  // Whether the last run failed because all clusters waited for each other.
   bool waitedForOthers() const { return cluster_.waitedForOthers; }
   bool hasMemory() const { return files_ != nullptr && shared_ != nullptr; }
 
@@ -303,8 +303,8 @@ Status runLaunch(LaunchState &state) {
   std::atomic<uint32_t> failedAt{~0u};
   std::mutex mutex;
   Status status;
-  // The first block's report, whoever is faster. A block that waits for what a
-  // failed one would have done has no say.
+  // Keeps the report of the first block, whichever finishes first. A block that
+  // waited in vain for a failed block does not count.
   std::pair<bool, uint32_t> reported{true, ~0u}; // waited for others, cluster
   auto report = [&](Status own, uint32_t index, bool waitedForOthers) {
     std::lock_guard lock(mutex);
@@ -330,8 +330,8 @@ Status runLaunch(LaunchState &state) {
       if (Status own = worker.run(index); !own.isOk())
         report(std::move(own), index, worker.waitedForOthers());
     }
-    // What failed is reported by now: who waits for it learns nothing new from
-    // the verdict.
+    // The failure is reported before this call, so clusters that wait for it
+    // cannot override it with the verdict.
     state.quiescence.leave();
     std::lock_guard lock(mutex);
     state.stepCount += worker.steps;

@@ -16,7 +16,7 @@ std::string hex(uint64_t value) {
 }
 
 namespace {
-// Zeroes that take no memory before they are touched.
+// Zeroed memory that takes no space before it is accessed.
 template <typename T> T *zeroes(uint64_t count) {
   static_assert(std::is_trivially_destructible_v<T>);
   return static_cast<T *>(std::calloc(count, sizeof(T)));
@@ -65,7 +65,8 @@ AllocationMap::allocate(uint64_t bytes, std::string_view what, bool checks) {
   };
   if (bytes > uint64_t{1} << 46)
     return noMemory();
-  // Some room behind it: a neighbour must not begin where this one ends.
+  // Leave a gap behind the allocation, so that no neighbour begins where it
+  // ends.
   void *memory = std::aligned_alloc(256, (bytes + 511) / 256 * 256);
   if (memory == nullptr)
     return noMemory();
@@ -81,7 +82,7 @@ AllocationMap::allocate(uint64_t bytes, std::string_view what, bool checks) {
       remove(reinterpret_cast<uint64_t>(memory));
       return noMemory();
     }
-    // Not zero, so that what nothing wrote does not pass for a good value.
+    // Fill with ones, so that unwritten memory does not pass for a valid value.
     std::memset(memory, 0xff, bytes);
   }
   return entry;

@@ -1,4 +1,4 @@
-// The live allocations of a device, and what is known of their bytes.
+// The live allocations of a device, and the state of their bytes.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -20,16 +20,17 @@ public:
   struct Entry {
     uint64_t begin = 0, end = 0;
     std::string what;
-    void *owned = nullptr; // to be freed
-    // A byte per byte; null: all are.
+    void *owned = nullptr; // memory to free
+    // One flag per byte; null when all bytes are written.
     std::unique_ptr<uint8_t[], Freed> written;
-    // Per four bytes: launch, block that wrote, block that read; may be null.
+    // For each four bytes: launch, block that wrote, block that read. May be
+    // null.
     std::unique_ptr<std::atomic<uint64_t>[], Freed> last;
-    // A byte per byte that the launch at hand has touched; null: nobody counts
-    // them.
+    // One flag per byte that the current launch has touched; null when nobody
+    // counts.
     std::unique_ptr<uint8_t[], Freed> touched;
     bool readOnly = false;
-    bool isVariable = false; // of a module
+    bool isVariable = false; // whether it is a variable of a module
     uint64_t bytes() const { return end - begin; }
     uint8_t *writtenAt(uint64_t address) const {
       return written.get() + (address - begin);
@@ -41,23 +42,21 @@ public:
   Result<Entry *> allocate(uint64_t bytes, std::string_view what, bool checks);
   Result<Entry *> adopt(uint64_t begin, uint64_t bytes, std::string_view what,
                         bool checks);
-  // Nothing when `begin` begins no allocation.
+  // Does nothing when no allocation begins at `begin`.
   void remove(uint64_t begin);
-  // The allocation that holds all of [address, address + bytes), or null.
+  // The allocation that contains all of [address, address + bytes), or null.
   const Entry *find(uint64_t address, uint64_t bytes) const;
-  // "12 bytes behind the end of 'x' (1024 bytes at 0x...)"
+  // For example "12 bytes behind the end of 'x' (1024 bytes at 0x...)".
   std::string nearest(uint64_t address, uint64_t bytes) const;
   uint64_t liveBytes() const { return liveBytes_; }
-  uint64_t peakBytes() const {
-    return peakBytes_;
-  } // the most that were live at a time
-  // From now on what is touched is counted anew; and how many bytes were, each
-  // once. Variables of modules do not count.
+  uint64_t peakBytes() const { return peakBytes_; } // the maximum of live bytes
+  // `beginTouching` starts to count touched bytes, each once, and
+  // `touchedBytes` returns the count. Variables of modules do not count.
   Status beginTouching();
   uint64_t touchedBytes() const;
 
 private:
-  std::map<uint64_t, Entry> entries_; // by begin
+  std::map<uint64_t, Entry> entries_; // keyed by begin
   uint64_t liveBytes_ = 0, peakBytes_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Compares the states of waiting warps to find a deadlock.
+// Compares states of waiting warps to detect a deadlock.
 #include "runtime/drivers/simt/observation.h"
 
 #include <cstring>
@@ -9,7 +9,8 @@ namespace nibble::simt {
 namespace {
 
 constexpr uint8_t kEnded = 0xff;
-constexpr size_t kPart = 64; // bytes of registers that are compared first
+// Registers are compared in parts of this many bytes.
+constexpr size_t kPart = 64;
 
 Mask readyLanes(const Warp &warp) {
   Mask lanes = 0;
@@ -48,8 +49,8 @@ bool Observation::isAsBefore(Trace &trace, const Warp &warp,
                              const Places &now) const {
   if (!(now == trace.places))
     return false;
-  // A counter that differed before differs again: the usual answer comes from
-  // its own few bytes.
+  // A counter that differed before usually differs again, so a comparison of
+  // its few bytes gives the usual answer.
   const uint8_t *before = trace.registers.data();
   size_t bytes = trace.registers.size();
   if (trace.differedAt + kPart <= bytes &&

@@ -1,18 +1,20 @@
-// Whether a cluster in which nothing changes goes around in circles.
+// Detects that a cluster in which nothing changes runs in a cycle.
 //
-// A warp waits when its state recurs: what decides what its lanes do next is
-// their instructions, registers and local memory, beside memory and barriers,
-// which do not change while this is observed. Lanes are independent of each
-// other but where they execute an instruction together, and that one waits for
-// all who take part: so the order in which a warp's lanes have their turns
-// decides nothing, and when all lanes that can run have done something and
-// every lane is back where it was, they go around for ever. An instruction
-// whose result depends on that order or on time (activemask of parted lanes,
-// %clock) makes what was seen void: the warp is then not known to wait,
-// whatever it does.
+// A warp waits when its state recurs. The next step of its lanes depends on
+// their instructions, registers and local memory, and on memory and barriers.
+// Memory and barriers do not change during an observation.
 //
-// A loop that counts, waits for longer and longer or looks at a clock is
-// therefore no wait; SimtOptions::spinLimit ends it.
+// Lanes are independent of each other except where they execute an instruction
+// together, and that instruction waits for all participants. The order of the
+// lanes' turns therefore decides nothing. When all lanes that can run have run
+// and every lane is back in an earlier state, they repeat forever.
+//
+// An instruction whose result depends on that order or on time (activemask of
+// diverged lanes, %clock) voids the observation. The warp is then not known to
+// wait, whatever it does.
+//
+// A loop that counts, waits for longer and longer, or reads a clock is
+// therefore no wait. SimtOptions::spinLimit ends it.
 #pragma once
 
 #include "runtime/drivers/simt/machine.h"
@@ -25,30 +27,30 @@ class Observation {
 public:
   explicit Observation(Cluster &cluster) : cluster_(cluster) {}
 
-  // Begins, or begins anew because something has changed.
+  // Begins, or begins again after a change.
   void begin();
-  // The warp has had a turn.
+  // Records the warp's state after its turn.
   void look(Warp &warp);
   bool recurs(const Warp &warp) const { return traces_[warp.agent].recurs; }
-  // All warps of the cluster recur or are blocked: none can go on before
-  // something changes.
+  // Whether all warps of the cluster recur or are blocked, so that none can
+  // continue before something changes.
   bool allWait() const;
 
 private:
-  // Where the lanes of a warp are.
+  // The positions of a warp's lanes.
   struct Places {
     uint32_t pc[kLanes];
-    uint8_t state[kLanes]; // Fragment::State; kEnded
+    uint8_t state[kLanes]; // Fragment::State, or kEnded
     bool operator==(const Places &) const = default;
   };
-  // A state of the warp, to be found again. Brent's method: it is replaced
-  // after 1, 2, 4, ... turns, so that a circle is found in a few times its
-  // length, whatever comes before it.
+  // A state of the warp to compare later ones with. By Brent's method it is
+  // replaced after 1, 2, 4, ... turns. A cycle is then found within a few times
+  // its length, whatever precedes it.
   struct Trace {
     bool isTaken = false, recurs = false;
     Places places;
     std::vector<uint8_t> registers, local;
-    size_t differedAt = 0; // the part of the registers to be compared first
+    size_t differedAt = 0; // the part of the registers to compare first
     uint64_t turns = 0;
     uint64_t span = 1;
   };

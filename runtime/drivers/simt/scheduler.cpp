@@ -1,6 +1,7 @@
-// Which lanes run next. Within a warp the lanes with the lowest pc run, so that
-// branches come together again where the text does; a wait that fails gives the
-// others a turn. Warps take turns in an order that the seed chooses.
+// Decides which lanes run next. Within a warp, the lanes with the lowest pc
+// run, so that diverged lanes meet again where the text does. A failed wait
+// gives the other lanes a turn. The seed chooses the order in which warps take
+// turns.
 #include "runtime/drivers/simt/observation.h"
 
 #include <algorithm>
@@ -10,8 +11,8 @@ namespace nibble::simt {
 
 namespace {
 
-// Merges what stands at one pc and picks the fragment to run. False: none is
-// ready.
+// Merges fragments at the same pc and picks the one to run. Returns false when
+// none is ready.
 bool select(Warp &warp) {
   std::vector<Fragment> &fragments = warp.fragments;
   for (size_t i = 0; i < fragments.size(); ++i) {
@@ -21,8 +22,8 @@ bool select(Warp &warp) {
       if (fragments[j].state != Fragment::kWaiting &&
           fragments[j].pc == fragments[i].pc) {
         fragments[i].lanes |= fragments[j].lanes;
-        fragments[i].state =
-            Fragment::kReady; // more lanes than before: it may begin now
+        // It has more lanes than before, so it may begin now.
+        fragments[i].state = Fragment::kReady;
         fragments.erase(fragments.begin() + static_cast<std::ptrdiff_t>(j));
       } else {
         ++j;
@@ -34,7 +35,7 @@ bool select(Warp &warp) {
     for (uint32_t i = 0; i < fragments.size(); ++i) {
       if (fragments[i].state != Fragment::kReady)
         continue;
-      // The one that has had its turn comes last.
+      // A fragment that has had its turn comes last.
       if (pass == 0 && (fragments[i].lanes & warp.avoid) != 0)
         continue;
       if (best == kNone || fragments[i].pc < fragments[best].pc)
@@ -57,11 +58,11 @@ void endLanes(Warp &warp, Mask lanes) {
   warp.live &= ~lanes;
   warp.block->liveThreads -= static_cast<uint32_t>(__builtin_popcount(lanes));
   noteChange(*warp.cluster, false);
-  // What waited for these lanes waits for fewer now.
+  // Instructions that waited for these lanes now wait for fewer.
   wakeParked(warp);
 }
 
-// A register of a wgmma that nobody has waited for is an operand here.
+// Whether an operand is a register of a wgmma that nothing has waited for.
 bool touchesPending(Warp &warp, const Inst &inst) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.touched];
   for (uint32_t i = 0; i < inst.touchedSize; ++i)
@@ -76,9 +77,9 @@ public:
       : warp_(warp), code_(*warp.cluster->launch->code), steps_(steps),
         isWatched_(warp.cluster->isWatched) {}
 
-  // Runs until the steps are used up, nothing is ready, or a wait fails; of a
-  // watched cluster, until lanes have ended their turn, so that a loop is met
-  // at the same place each time. False: the launch failed.
+  // Runs until the steps are used up, nothing is ready, or a wait fails. In a
+  // watched cluster it stops when lanes have ended their turn, so that a loop
+  // is always observed at the same place. Returns false when the launch failed.
   bool run() {
     warp_.yielded = false;
     while (steps_ > 0 && select(warp_)) {
@@ -93,8 +94,8 @@ public:
 private:
   Fragment &fragment() { return warp_.fragments[warp_.current]; }
 
-  // A fragment that is as far as another: merge, or let the one that is behind
-  // come up.
+  // Whether to select again: another fragment is at the same pc and merges, or
+  // one that is behind should catch up.
   bool mustSelect(uint32_t pc) const {
     for (uint32_t i = 0; i < warp_.fragments.size(); ++i) {
       const Fragment &other = warp_.fragments[i];
@@ -138,7 +139,7 @@ private:
           return false;
         if (next == kReselect)
           return true;
-        // A loop that other lanes of the warp may have to end.
+        // Other lanes of the warp may have to end this loop.
         if (next == kJumpedBack &&
             (isWatched_ ||
              (warp_.fragments.size() > 1 && ++warp_.jumpsBack >= kTurn))) {
@@ -199,7 +200,7 @@ private:
       park(pc);
       return kReselect;
     case Outcome::kBlocked:
-      if (mask != lanes) { // the others go on
+      if (mask != lanes) { // the other lanes continue
         fragment().lanes &= ~mask;
         fragment().pc = pc + 1;
         warp_.fragments.push_back(
@@ -276,7 +277,8 @@ std::string threads(const Warp &warp, Mask lanes) {
                    std::to_string(warp.thread(first));
 }
 
-// "block (0, 0, 0) 32 threads from 64 wait at line 12 `bar.sync 1, 64;`"
+// For example "block (0, 0, 0) 32 threads from 64 wait at line 12 `bar.sync 1,
+// 64;`".
 std::string describeWaiting(const Warp &warp, const Fragment &fragment) {
   const Code &code = *warp.cluster->launch->code;
   uint32_t pc =
@@ -295,7 +297,7 @@ std::string describeWaiting(const Warp &warp, const Fragment &fragment) {
          "`";
 }
 
-// The report of a launch in which nothing can happen any more.
+// Reports a launch in which nothing can happen any more.
 Outcome reportStuck(Cluster &cluster, const char *how) {
   std::string what;
   Warp *culprit = nullptr;
@@ -361,14 +363,15 @@ void release(Cluster &cluster, const void *barrier) {
 
 namespace {
 
-// Why a cluster does not go on.
+// The reason why a cluster does not continue.
 struct Standstill {
-  const char *how = nullptr; // null: it may go on
-  bool isOwn = false;        // nothing outside the cluster can end it
+  const char *how = nullptr; // null when it may continue
+  // Whether nothing outside the cluster can end the wait.
+  bool isOwn = false;
 };
 
-// What is known of a cluster since something last changed in it or, if it was
-// published, outside.
+// What is known of a cluster since the last change in it, or the last published
+// change outside.
 class Calm {
 public:
   explicit Calm(Cluster &cluster)
@@ -387,7 +390,8 @@ public:
     unwatched_ += cluster_.isWatched ? 0 : steps;
   }
 
-  // After each round. True: something has changed in the cluster, or may have.
+  // Called after each round. Returns true when something in the cluster has
+  // changed or may have changed.
   bool isOver() {
     if (std::exchange(cluster_.hasWritten, false))
       launch_.publish();
@@ -408,10 +412,10 @@ public:
       scale_ = 1;
       return true;
     }
-    // When to look, and for how long, is a matter of cost; what is seen then
-    // decides. The time grows, so that longer circles are found too, and the
-    // time between grows faster, so that it costs who computes next to nothing.
-    // A store ends a look as well, because it is compared and has changed
+    // When to observe, and for how long, only affects the cost; the observation
+    // decides. The duration grows, to find longer cycles. The interval between
+    // observations grows faster, so a computing cluster pays almost nothing. A
+    // store also ends an observation, because it was compared and has changed
     // something.
     if (!cluster_.isWatched &&
         unwatched_ >= kStepsUnwatched * scale_ * scale_) {
@@ -445,8 +449,8 @@ public:
             !ready || !cluster_.looksOutside};
   }
 
-  // The verdict of all clusters. False: another has changed something, this one
-  // has to look again.
+  // Asks for the verdict over all clusters. Returns false when another cluster
+  // has changed something, so that this one must look again.
   bool isForEver() {
     if (launch_.waitsForEver(since_))
       return true;
@@ -473,21 +477,22 @@ private:
   Cluster &cluster_;
   Quiescence &launch_;
   Observation observation_;
-  uint64_t since_; // published changes that came before all that is observed
-  uint64_t progress_ = 0; // of the cluster, as of the last round
-  uint64_t steps_ = 0; // instructions since something changed here or elsewhere
-  uint64_t unwatched_ = 0; // instructions since it was last observed
+  uint64_t since_;        // published changes that precede everything observed
+  uint64_t progress_ = 0; // the cluster's progress at the last round
+  uint64_t steps_ = 0; // instructions since the last change here or elsewhere
+  uint64_t unwatched_ = 0; // instructions since the last observation
   uint64_t watched_ = 0;   // rounds since the observation began
   uint64_t scale_ = 1;
-  bool lookedBefore_ =
-      false; // accessed global memory before the observation began
+  // Whether it accessed global memory before the observation began.
+  bool lookedBefore_ = false;
 };
 
 } // namespace
 
 Status runCluster(Cluster &cluster) {
   constexpr uint32_t kLongSlice = 2048;
-  constexpr uint32_t kLongestLoop = 512; // instructions of a loop that waits
+  // Most instructions of a loop that waits.
+  constexpr uint32_t kLongestLoop = 512;
   Calm calm(cluster);
   std::vector<Warp *> order = cluster.warps;
   for (;;) {
@@ -510,8 +515,8 @@ Status runCluster(Cluster &cluster) {
       if (!Slice(*warp, steps).run())
         return cluster.error;
       calm.look(*warp);
-      // Whoever has executed much since a wait failed computes; the others may
-      // be going around in a loop of waiting.
+      // A warp that has executed much since its last failed wait is computing.
+      // The others may be in a wait loop.
       warp->sinceWait =
           warp->yielded ? 0
                         : warp->sinceWait +
@@ -533,8 +538,8 @@ Status runCluster(Cluster &cluster) {
     }
     if (calm.isOver())
       continue;
-    // What is pending completes by itself. When all others wait for it, it need
-    // not take its time.
+    // Pending operations complete by themselves. When all warps wait for one,
+    // it completes without delay.
     if (!cluster.pending.empty()) {
       if (!anyRan &&
           completeAt(cluster, cluster.random.below(static_cast<uint32_t>(
@@ -549,7 +554,7 @@ Status runCluster(Cluster &cluster) {
       return cluster.error;
     }
   }
-  // What nobody waited for still reaches memory.
+  // Operations that nothing waited for still reach memory.
   if (completeWhere(cluster, [](const AsyncOp &) { return true; }) ==
       Outcome::kFault)
     return cluster.error;

@@ -1,12 +1,14 @@
-// Who touched what, and what each warp knows of it: happens-before by vector
-// clocks.
+// Records which agent touched which bytes, and what each warp knows of it:
+// happens-before by vector clocks.
 //
-// An agent is a warp, or the asynchronous engine that a warp has started work
-// on: agent w of a cluster with W warps is a warp, agent W + w its engine. A
-// clock holds for every agent the time up to which its accesses are known to be
-// past. Lanes of a warp are told apart where they must be: a lane that arrives
-// somewhere by itself hands on its own accesses, and of the other lanes only
-// what was ordered before.
+// An agent is a warp, or the asynchronous engine on which a warp has started
+// work. In a cluster with W warps, agent w is warp w and agent W + w its
+// engine. For every agent, a clock holds the time up to which its accesses are
+// known to have happened before.
+//
+// Lanes of a warp are distinguished where necessary. A lane that arrives alone
+// passes on its own accesses; of the other lanes, it passes on only what was
+// ordered before.
 #pragma once
 
 #include "runtime/drivers/simt/ptx/code.h"
@@ -27,12 +29,13 @@ public:
     times_.clear();
     ahead_.clear();
   }
-  // Up to which time accesses of all lanes of the agent are past.
+  // The time up to which accesses of all lanes of the agent have happened
+  // before.
   uint32_t of(uint32_t agent) const {
     return agent < times_.size() ? times_[agent] : 0;
   }
-  // Whether the accesses of these lanes of the agent, of any lanes when it is
-  // an engine, are past up to `time`.
+  // Whether accesses of these lanes up to `time` have happened before. For an
+  // engine, any lanes.
   bool covers(uint32_t agent, Mask lanes, uint32_t time) const {
     return time <= of(agent) ||
            (!ahead_.empty() && aheadCovers(agent, lanes, time));
@@ -42,7 +45,7 @@ public:
       times_.resize(agent + 1, 0);
     times_[agent] = std::max(times_[agent], time);
   }
-  // For some lanes alone.
+  // Raises the time for some lanes only.
   void raise(uint32_t agent, Mask lanes, uint32_t time);
   void join(const Clock &from) {
     if (times_.size() < from.times_.size())
@@ -54,7 +57,8 @@ public:
   }
 
 private:
-  // Lanes of an agent of which more is known than of all; few, and mostly none.
+  // Lanes of an agent of which more is known than of all lanes. There are few
+  // such entries, usually none.
   struct Ahead {
     uint32_t agent;
     Mask lanes;
@@ -67,11 +71,12 @@ private:
   std::vector<Ahead> ahead_;
 };
 
-// What a release carries to an acquire.
+// The knowledge that a release passes to an acquire.
 struct Knowledge {
-  Clock seen;    // accesses that are past
-  Clock proxied; // ordinary accesses that the asynchronous proxy sees too: a
-                 // fence.proxy.async stands behind them
+  Clock seen; // accesses that happened before
+  // Ordinary accesses that the asynchronous proxy also sees, because a
+  // fence.proxy.async follows them.
+  Clock proxied;
   void join(const Knowledge &other) {
     seen.join(other.seen);
     proxied.join(other.proxied);
@@ -82,8 +87,8 @@ struct Knowledge {
   }
 };
 
-// What lanes know that have waited for something by themselves: all that the
-// warp knows, and more.
+// The knowledge of lanes that have waited for something alone. It contains all
+// that the warp knows.
 struct KnowledgeApart {
   Mask lanes;
   Knowledge knowledge;
@@ -92,25 +97,28 @@ struct KnowledgeApart {
 // One access: agent, lanes, bytes of the granule, time.
 struct Epoch {
   uint32_t time = 0; // 0: none
-  uint32_t step = 0; // the instruction of the warp: lanes of one instruction
-                     // are not ordered, and not at war
+  // Number of the warp's instruction; lanes of one instruction are unordered
+  // but never race.
+  uint32_t step = 0;
   Mask lanes = 0;
   uint16_t agent = 0;
-  uint8_t bytes : 4 = 0; // a bit per byte of the granule
+  uint8_t bytes : 4 = 0; // one bit per byte of the granule
   uint8_t atomic : 1 = false;
-  uint8_t ordinary : 1 = true; // through the generic proxy, as cp.async too
+  // Through the generic proxy, which cp.async uses too.
+  uint8_t ordinary : 1 = true;
 };
 
-// What happened last to four bytes of shared memory.
+// The last accesses to four bytes of shared memory.
 struct Granule {
   static constexpr int kReaders = 3;
   Epoch writer;
-  Epoch readers[kReaders]; // lanes that are not ordered have one each; more
-                           // readers than that push out the oldest, which can
-                           // hide a race, not invent one
-  uint8_t written = 0;     // a bit per byte
-  uint8_t next = 0;        // reader to push out
-  bool isBarrier = false;  // part of an mbarrier: no ordinary access
+  // Unordered lanes have one entry each. When there are too many readers, the
+  // oldest is dropped, which can hide a race but not invent one.
+  Epoch readers[kReaders];
+  uint8_t written = 0; // one bit per byte
+  uint8_t next = 0;    // the next reader to drop
+  // Part of an mbarrier, so ordinary accesses are errors.
+  bool isBarrier = false;
 };
 
 } // namespace nibble::simt

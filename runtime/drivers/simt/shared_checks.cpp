@@ -1,5 +1,5 @@
-// What may touch shared memory when: the history of every four bytes held
-// against what the warp knows.
+// Checks accesses to shared memory. It compares the history of every four bytes
+// with what the accessing warp knows.
 #include "runtime/drivers/simt/machine.h"
 
 #include <algorithm>
@@ -13,10 +13,10 @@ struct Toucher {
   Warp &warp;
   const Inst &inst;
   uint32_t lane;
-  Mask lanes; // that touch together
+  Mask lanes; // lanes that access together
   Block &block;
   bool async;     // through the asynchronous proxy
-  uint16_t agent; // that the access is recorded as
+  uint16_t agent; // agent under which the access is recorded
   uint32_t time;
   const Knowledge &knowledge;
 };
@@ -25,7 +25,7 @@ bool isEngine(const Cluster &cluster, const Epoch &epoch) {
   return epoch.agent >= cluster.warps.size();
 }
 
-// Whether `epoch` is past for the lanes that do or issue the access.
+// Whether `epoch` happened before, for the lanes that do or issue the access.
 bool isPast(const Toucher &toucher, const Epoch &epoch) {
   const Warp &warp = toucher.warp;
   if (epoch.agent == warp.agent &&
@@ -78,8 +78,8 @@ bool missesFence(const Toucher &toucher, const Epoch &epoch, uint32_t offset) {
   return false;
 }
 
-// A reader takes the place of an earlier one that everybody knows of who knows
-// of this one.
+// A reader replaces an earlier one when everybody who knows of this one also
+// knows of the earlier one.
 void rememberReader(const Toucher &toucher, Granule &granule, Epoch epoch) {
   Epoch *free = nullptr;
   for (Epoch &reader : granule.readers) {
@@ -190,7 +190,7 @@ bool touchSharedAsync(Warp &warp, const Warp &engine, const Inst &inst,
                       uint32_t bytes, Touch touch, bool async, uint32_t time) {
   if (!warp.cluster->checks)
     return true;
-  // A warp issues a matrix instruction when all of its lanes have come to it.
+  // A warp issues a matrix instruction when all of its lanes have arrived.
   Mask lanes = inst.isMatrix ? kAllLanes : Mask{1} << lane;
   Toucher toucher{
       warp,

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A link that points nowhere or in a circle is there too.
+// Also true for a link that is dangling or circular.
 bool isThere(const fs::path &path) {
   std::error_code error;
   return fs::symlink_status(path, error).type() != fs::file_type::not_found &&
@@ -91,7 +91,7 @@ Status Checkpoint::openIndex(const std::string &path) {
   const Json *total = metadata && metadata->is_object()
                           ? findField(*metadata, "total_size")
                           : nullptr;
-  // Some writers say it as a float. It is not used either way.
+  // Some writers store it as a float. The value is not used either way.
   if (total && total->is_number() &&
       total->get<double>() != static_cast<double>(bytes))
     warnings_.push_back(

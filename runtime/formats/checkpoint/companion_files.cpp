@@ -1,4 +1,4 @@
-// Copies the files beside the weights, but for other weights.
+// Copies the files beside the weights, except weights of other formats.
 #include "runtime/formats/checkpoint/companion_files.h"
 
 #include "runtime/core/file.h"
@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Weights of other formats would be those of before.
+// Weights of other formats would be the old ones.
 bool isOtherWeights(const fs::path &path) {
   constexpr const char *extensions[] = {".safetensors", ".bin",     ".pt",
                                         ".pth",         ".ckpt",    ".gguf",

@@ -1,5 +1,5 @@
-// What stands beside the weights of a checkpoint and goes along when they are
-// written anew: tokenizer, generation_config, ...
+// The files beside a checkpoint's weights, such as tokenizer and
+// generation_config. They are copied when the weights are written anew.
 #pragma once
 
 #include "runtime/formats/io.h"
@@ -7,11 +7,11 @@
 namespace nibble {
 
 struct CompanionFiles {
-  std::vector<std::string> copied, skipped; // names
+  std::vector<std::string> copied, skipped; // file names
 };
 
-// Copies every plain file of folder `source` into `target` but those in
-// `written`, weights of any format and links that leave the folder.
+// Copies every plain file of folder `source` into `target`. It skips the files
+// in `written`, weights of any format, and links that leave the folder.
 Result<CompanionFiles>
 copyCompanionFiles(const std::string &source, const AtomicFolder &target,
                    const std::vector<std::string> &written);

@@ -1,5 +1,4 @@
-// Floating-point tensors of files as the dtypes that programs work in, and
-// back.
+// Converts floating-point tensors of files to the dtypes of programs, and back.
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/half.h"
 #include "runtime/formats/checkpoint/checkpoint.h"
@@ -12,8 +11,8 @@ namespace nibble {
 
 namespace {
 
-// visit(load), where load(i) is element i as float32; false for dtypes that are
-// not floating-point.
+// Calls visit(load), where load(i) is element i as float32. Returns false for
+// dtypes that are not floating-point.
 template <typename Visit> bool withFloats(const Tensor &tensor, Visit visit) {
   switch (tensor.dtype()) {
   case DType::kF64:

@@ -1,5 +1,5 @@
-// Lists the tensors that a configuration means and compares a checkpoint with
-// the list.
+// Lists the tensors that a configuration requires and compares a checkpoint
+// with the list.
 #include "runtime/formats/checkpoint/model_weights.h"
 
 #include "runtime/formats/io.h"
@@ -12,13 +12,13 @@ namespace nibble {
 
 namespace {
 
-// Collects tensors in the order in which they are named.
+// Collects tensors in the order of their listing.
 class TensorList {
 public:
   void vector(const std::string &name, int64_t size) {
     tensors.push_back({name, {size}, false});
   }
-  // The weight of a norm; an empty name is no norm.
+  // Adds the weight of a norm. An empty name means no norm.
   void norm(const std::string &module, int64_t size) {
     if (!module.empty())
       vector(module + ".weight", size);
@@ -81,7 +81,7 @@ std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config) {
   return std::move(list.tensors);
 }
 
-// Tables that old checkpoints carry; they follow from config.json.
+// Tables in old checkpoints that follow from config.json.
 static bool isRopeTable(const std::string &name) {
   return name.ends_with("rotary_emb.inv_freq") ||
          name.ends_with("rotary_emb.original_inv_freq") ||
@@ -109,7 +109,8 @@ static Status checkTiedHead(const QuantizedCheckpoint &checkpoint,
   return Status::ok();
 }
 
-// What is there instead: the usual reasons have their own line.
+// Explains a missing tensor by what the checkpoint has instead. Frequent
+// reasons have their own message.
 static Status missing(const QuantizedCheckpoint &checkpoint,
                       const std::string &name) {
   std::string why = "is config.json of another model?";

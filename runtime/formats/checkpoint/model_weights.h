@@ -1,5 +1,5 @@
-// Which tensors a configuration means, and whether a checkpoint has exactly
-// those.
+// The tensors that a configuration requires, and the check that a checkpoint
+// has exactly these.
 #pragma once
 
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
@@ -8,27 +8,28 @@
 namespace nibble {
 
 struct ExpectedTensor {
-  std::string name; // "model.layers.0.self_attn.q_proj.weight"
-  Shape shape;      // [out, in] of a matrix, [n] of a norm or bias
-  bool isLinear; // a matrix that a token is multiplied with (not an embedding,
-                 // norm or bias)
+  std::string name; // for example "model.layers.0.self_attn.q_proj.weight"
+  Shape shape;      // [out, in] for a matrix, [n] for a norm or bias
+  // Whether tokens are multiplied with it; false for an embedding, norm or
+  // bias.
+  bool isLinear;
 };
 
-// The tensors of one layer, their names without "model.layers.<i>.".
+// The tensors of one layer. Their names leave out "model.layers.<i>.".
 std::vector<ExpectedTensor> layerTensors(const ModelConfig &config,
                                          const DecoderLayer &layer);
 
-// Before the names of the tensors of layer i: "model.layers.<i>.".
+// The prefix of the tensor names of layer i: "model.layers.<i>.".
 std::string layerPrefix(int64_t layer);
 
-// The tensors of one decoder in the order of its layers: embedding, layers,
-// final norm, head (absent when tied).
+// The tensors of one decoder in order: embedding, layers, final norm, head
+// (absent when tied).
 std::vector<ExpectedTensor> expectedTensors(const ModelConfig &config);
 
-// Every expected tensor is there with its shape and a floating-point dtype,
-// else bad input naming tensor, what it is and what it should be. What is there
-// beside them is bad input that names it (but for rope tables of old
-// checkpoints); a head beside a tied embedding must be equal to it.
+// Checks that every expected tensor exists with its shape and a floating-point
+// dtype. Otherwise bad input naming the tensor, its state and the expected one.
+// An additional tensor is bad input that names it, except rope tables of old
+// checkpoints. A head beside a tied embedding must equal it.
 struct WeightReport {
   std::vector<std::string> unused, warnings;
 };

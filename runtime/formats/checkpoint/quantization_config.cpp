@@ -30,8 +30,7 @@ constexpr std::array kConfigKeys = {"quant_method",
                                     "run_compressed"};
 constexpr std::array kGroupKeys = {"targets", "weights", "input_activations",
                                    "output_activations", "format"};
-// Those that are not read say how scales were found, or the type in which they
-// lie in the file.
+// Keys that are not read say how scales were found, or their type in the file.
 constexpr std::array kWeightKeys = {
     "num_bits",    "type",     "symmetric",
     "group_size",  "strategy", "block_structure",
@@ -44,8 +43,8 @@ std::string lowered(std::string text) {
   return text;
 }
 
-// A field whose values are null, false and names, whatever their case; "" for
-// the first two.
+// A field whose value is null, false or a name, in any case. Returns "" for
+// null and false.
 Result<std::string> nameOrNone(const Json &object, const char *key,
                                const std::string &where) {
   const Json *field = findField(object, key);
@@ -57,13 +56,13 @@ Result<std::string> nameOrNone(const Json &object, const char *key,
   return lowered(std::move(name));
 }
 
-// Something is there that says more than nothing: {} and null do not.
+// A field with content; null for absent fields, {} and null.
 const Json *contentOf(const Json &object, const char *key) {
   const Json *field = findField(object, key);
   return field && !(field->is_object() && field->empty()) ? field : nullptr;
 }
 
-// Scheme or problem of a group from its `weights`.
+// Reads the scheme of a group, or its problem, from `weights`.
 Status readWeights(const Json &weights, const std::string &where,
                    QuantizationGroup &group) {
   NIBBLE_ASSIGN(int64_t bits,
@@ -106,12 +105,12 @@ Status readWeights(const Json &weights, const std::string &where,
   return Status::ok();
 }
 
-// `path`: where the group stands in `file`.
+// `path` is the place of the group in `file`.
 Status readGroup(const Json &json, const std::string &file,
                  const std::string &path, const std::string &modelFormat,
                  QuantizationGroup &group, std::vector<std::string> &warnings) {
   std::string where = file + ": " + path;
-  if (json.is_array()) { // the name of a preset and its targets
+  if (json.is_array()) { // a list holds the name of a preset and its targets
     NIBBLE_ASSIGN(group.targets, ModuleList::parse(&json, where));
     if (lowered(group.name) == "w4a16")
       group.scheme = {numerics::Kind::kInt4, 128,
@@ -152,8 +151,8 @@ Status readGroup(const Json &json, const std::string &file,
 
 Json quantizationConfig(const numerics::Scheme &scheme,
                         const std::vector<std::string> &ignore) {
-  // Readers refuse any key inside weights and group_0 that they do not know:
-  // exactly these.
+  // Readers refuse unknown keys inside weights and group_0, so these must be
+  // exact.
   Json weights = {{"num_bits", 4},
                   {"type", "int"},
                   {"symmetric", true},
@@ -227,32 +226,32 @@ Result<ModuleList::Fit> ModuleList::fitOf(const ModuleName &module) const {
   return closest;
 }
 
-// Parts of names of heads, which may be tied, and of modules of models with
-// experts, images, sound, states or further heads: recipes for all of them list
-// these.
+// Parts of the names of modules that may have no tensor here. They are heads,
+// which may be tied, and modules of models with experts, images, sound, states
+// or further heads. Recipes that serve all models list these names.
 constexpr std::array<std::string_view, 19> kElsewhere = {
     "head",       "router",      "expert",      "vision",   "visual",
     "image",      "audio",       "multi_modal", "mm_",      "projector",
     "merger",     "patch_embed", "linear_attn", "mtp",      "mamba",
     "rotary_emb", "act_fn",      "conv1d",      "kv_a_proj"};
 
-// Whether a model of this or another architecture may have such a module,
-// though none of its tensors says so.
+// Whether a model of this or another architecture may have this module although
+// none of its tensors shows it.
 static bool mayBeElsewhere(const std::string &entry,
                            std::span<const ModuleName> modules) {
   if (entry.find('.') == std::string::npos &&
       std::isupper(static_cast<unsigned char>(entry[0])))
-    return true; // a class
+    return true; // the entry is a class
   for (std::string_view word : kElsewhere)
     if (entry.find(word) != std::string::npos)
       return true;
   for (std::string_view gate :
-       {"mlp.gate", "mlp\\.gate"}) // a router; not mlp.gate_proj
+       {"mlp.gate", "mlp\\.gate"}) // a router, unlike mlp.gate_proj
     if (size_t at = entry.find(gate);
         at != std::string::npos &&
         entry[std::min(at + gate.size(), entry.size() - 1)] != '_')
       return true;
-  // A module that holds others has no tensor of its own.
+  // A module that holds other modules has no tensor of its own.
   return std::any_of(modules.begin(), modules.end(),
                      [&](const ModuleName &module) {
                        return module.name.starts_with(entry + ".") ||

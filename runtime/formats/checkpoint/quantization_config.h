@@ -1,5 +1,5 @@
-// quantization_config of compressed-tensors: what we write, and what of others'
-// we read.
+// quantization_config of compressed-tensors: writes our own, and reads a part
+// of what others write.
 #pragma once
 
 #include "lib/Names/pattern.h"
@@ -13,38 +13,40 @@
 
 namespace nibble {
 
-// The quantization_config that writing puts into config.json: format
-// pack-quantized, one group of Linear modules, symmetric 4-bit, and these
-// modules ignored.
+// The quantization_config for a written config.json. Its format is
+// pack-quantized, with one group of Linear modules, symmetric and 4-bit;
+// `ignored` names the other modules.
 Json quantizationConfig(const numerics::Scheme &scheme,
                         const std::vector<std::string> &ignore);
 
-// What a module is to `targets` and `ignore`: its name and its class.
+// A module as `targets` and `ignore` see it: its name and its class.
 struct ModuleName {
-  std::string name;   // of the model: "model.layers.0.mlp.up_proj"
-  std::string stored; // as the file names it; lists may say either
+  std::string name;   // name in the model: "model.layers.0.mlp.up_proj"
+  std::string stored; // name in the file; lists may use either
   bool isEmbedding = false;
 
   const char *className() const { return isEmbedding ? "Embedding" : "Linear"; }
 };
 
-// A list of `targets` or `ignore`: each entry is "re:" and an expression that
-// matches from the start of a module's name, the whole name of a module, or the
-// class of modules (Linear, Embedding).
+// A list of `targets` or `ignore`. An entry has one of three forms. "re:"
+// precedes an expression that matches from the start of a module's name.
+// Otherwise it is the whole name of a module, or a class of modules (Linear,
+// Embedding).
 class ModuleList {
 public:
-  // How closely an entry fits; more is closer, as the public tools order them.
+  // How closely an entry fits. Larger is closer, in the order of the public
+  // tools.
   enum class Fit { kNone, kClass, kExpression, kName };
 
-  // Bad input naming `where` for a list that is none or an expression that does
-  // not compile. Null is the empty list.
+  // Parses a list; null is the empty list. Bad input naming `where` when it is
+  // no list or an expression does not compile.
   static Result<ModuleList> parse(const Json *list, const std::string &where);
-  // The closest entry's fit. Bad input for an expression that takes too many
-  // steps.
+  // The fit of the closest entry. Bad input for an expression that takes too
+  // many steps.
   Result<Fit> fitOf(const ModuleName &module) const;
-  // A line for each entry that fits none of these modules, a model's, with
-  // names that are close. Silent about what tools write into every list:
-  // classes, heads that may be tied, and modules of other architectures.
+  // A line with close names for each entry that fits none of a model's modules.
+  // Entries that tools write into every list get no line: classes, heads that
+  // may be tied, and modules of other architectures.
   Result<std::vector<std::string>>
   unmatched(std::span<const ModuleName> modules) const;
 
@@ -56,30 +58,31 @@ private:
   std::string where_;
 };
 
-// One of config_groups.
+// One entry of config_groups.
 struct QuantizationGroup {
-  std::string name; // "group_0"
+  std::string name; // for example "group_0"
   ModuleList targets;
-  numerics::Scheme
-      scheme; // convention nibble: the files do not say how scales were chosen
-  std::string problem; // why its tensors cannot be read, empty when they can
+  // Convention nibble, because the files do not say how scales were chosen.
+  numerics::Scheme scheme;
+  std::string problem; // why its tensors cannot be read; empty when they can
 };
 
 class DeclaredQuantization {
 public:
-  // Bad input naming `where` (the file) for another method or format, a
-  // quantized cache, sparsity, transforms of weights, or what is no
-  // compressed-tensors configuration. What a single group has that is not
-  // supported is said when a tensor of it is asked for: a group may have none.
+  // Parses quantization_config. Bad input naming the file `where` for another
+  // method or format, a quantized cache, sparsity or transforms of weights.
+  // Likewise for anything that is no compressed-tensors configuration. An
+  // unsupported property of a single group is reported when a tensor of it is
+  // read, since a group may have none.
   static Result<DeclaredQuantization> parse(const Json &config,
                                             const std::string &where);
 
-  // The group that quantizes the module; null when none does or `ignore` names
-  // it. Bad input when two groups that differ fit it alike.
+  // The group that quantizes the module. Null when no group does or when
+  // `ignore` names it. Bad input when two different groups fit it equally well.
   Result<const QuantizationGroup *> groupOf(const ModuleName &module) const;
   const std::vector<QuantizationGroup> &groups() const { return groups_; }
   const ModuleList &ignore() const { return ignore_; }
-  // Fields that are not known, one line each.
+  // Unknown fields, one line each.
   const std::vector<std::string> &warnings() const { return warnings_; }
 
 private:

@@ -1,4 +1,4 @@
-// Writing packed checkpoints.
+// Writes packed checkpoints.
 #include "runtime/formats/checkpoint/companion_files.h"
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 #include "runtime/formats/io.h"
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view kWeight = ".weight";
 
-// What one tensor of the model becomes in the file.
+// The tensors in the file for one packed tensor of the model.
 std::vector<TensorSpec> packedSpecs(const std::string &name,
                                     const PackedLayout &layout,
                                     DType scaleType) {
@@ -35,9 +35,8 @@ planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme,
     return Status::usage(
         fmt::format("cannot write {} as pack-quantized; choose int4",
                     numerics::toString(scheme)));
-  bool legal =
-      numerics::problemOf(scheme).empty(); // else it is the scheme that is at
-                                           // fault, whatever the tensor
+  // Otherwise the scheme is wrong, whatever the tensor.
+  bool legal = numerics::problemOf(scheme).empty();
   std::map<std::string, PackedLayout> plan;
   for (const std::string &name : names) {
     auto wrong = [&](const std::string &why, Code code = Code::kUsage) {
@@ -66,8 +65,8 @@ planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme,
   return plan;
 }
 
-// Modules with a matrix that stays as it is, by their exact names; and the
-// head, which exists in the model even when its tensor does not.
+// The exact names of modules whose matrix is not packed. The head is among
+// them, since it exists in the model even when it has no tensor.
 std::vector<std::string>
 ignoreList(const QuantizedCheckpoint &source,
            const std::map<std::string, PackedLayout> &plan) {
@@ -81,12 +80,13 @@ ignoreList(const QuantizedCheckpoint &source,
   return {ignore.begin(), ignore.end()};
 }
 
-// What a serving engine will stumble over, though the files are right.
+// Warns about properties that a serving engine will not accept, although the
+// files are correct.
 void warnAboutServing(const std::map<std::string, PackedLayout> &plan,
                       std::vector<std::string> &warnings) {
   const std::vector<std::vector<std::string>> fused = {
       {".q_proj", ".k_proj", ".v_proj"}, {".gate_proj", ".up_proj"}};
-  std::string slow; // the first of them
+  std::string slow; // the first tensor of this kind
   int64_t slowCount = 0;
   if (plan.contains("lm_head.weight"))
     warnings.push_back(
@@ -133,12 +133,11 @@ writeQuantizedCheckpoint(const std::string &from, const std::string &to,
   NIBBLE_ASSIGN(AtomicFolder target, AtomicFolder::create(to));
   ExportReport report;
 
-  // The same files, each with what its tensors became.
+  // The same files; each lists the tensors that replace its original ones.
   std::map<std::string, std::vector<TensorSpec>> files;
   Json weightMap = Json::object();
-  std::map<std::string, std::string>
-      packedName; // of a written tensor, which tensor of the model it is a part
-                  // of
+  // Maps a written tensor to the model's tensor that it is part of.
+  std::map<std::string, std::string> packedName;
   uint64_t totalBytes = 0;
   for (const std::string &name : source.names()) {
     auto info = *source.info(name);
@@ -162,8 +161,9 @@ writeQuantizedCheckpoint(const std::string &from, const std::string &to,
   }
   report.bytesWritten = static_cast<int64_t>(totalBytes);
 
-  // The scales of a tensor are asked for long after its codes (widest dtype
-  // first): they are kept, a small part of the whole.
+  // The scales of a tensor are written long after its codes, because the widest
+  // dtype comes first. Keeping them takes little memory compared with the
+  // codes.
   std::map<std::string, Tensor> scales;
   auto produce = [&](const TensorSpec &spec) -> Result<Tensor> {
     auto entry = packedName.find(spec.name);
@@ -206,7 +206,7 @@ writeQuantizedCheckpoint(const std::string &from, const std::string &to,
   report.copied = std::move(companions.copied);
   report.skipped = std::move(companions.skipped);
   warnAboutServing(plan, report.warnings);
-  // What was written is what will be read: files, ignore list and config agree.
+  // Read the result back: files, ignore list and config must agree.
   if (auto check = QuantizedCheckpoint::open(target.path()); !check.isOk())
     return std::move(check).takeStatus();
   NIBBLE_TRY(target.commit());

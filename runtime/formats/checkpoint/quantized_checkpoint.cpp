@@ -1,4 +1,4 @@
-// Reading packed checkpoints.
+// Reads packed checkpoints.
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 
 #include "lib/Numerics/bf16.h"
@@ -23,8 +23,8 @@ constexpr std::string_view kPackedSuffix = "_packed", kScaleSuffix = "_scale",
                            kZeroPointSuffix = "_zero_point",
                            kOrderSuffix = "_g_idx", kWeight = ".weight";
 
-// The module of the matrix `weight`; a tensor of it, or a part of one, has the
-// name `stored` in the file.
+// The module of the matrix `weight`. `stored` is the name in the file of the
+// tensor or of one of its parts.
 ModuleName moduleOf(const std::string &weight, const std::string &stored) {
   std::string name(names::moduleOf(weight));
   bool isEmbedding = name.ends_with("embed_tokens");
@@ -42,7 +42,7 @@ numerics::WeightType weightTypeOf(DType dtype) {
                                 : numerics::WeightType::kBF16;
 }
 
-// Numbers that the type holds, to that type: exact.
+// Converts numbers that the type can represent, so the conversion is exact.
 Result<Tensor> storedAs(Tensor floats, DType dtype) {
   return dtype == DType::kF32 ? Result<Tensor>(std::move(floats))
                               : convert(floats, dtype);
@@ -101,7 +101,8 @@ QuantizedCheckpoint::open(const std::string &folder) {
   return checkpoint;
 }
 
-// The parts fit each other and what config.json says of their group.
+// Checks that the parts fit each other and the description of their group in
+// config.json.
 Status QuantizedCheckpoint::addPacked(const std::string &name,
                                       const DeclaredQuantization *declared) {
   auto wrong = [&](const std::string &why,
@@ -163,8 +164,8 @@ Status QuantizedCheckpoint::addPacked(const std::string &name,
   return checkZeroPoint(name);
 }
 
-// A symmetric tensor may have zero points that are all zero: older tools write
-// them, as integers [N, K/G] or packed like codes, along N.
+// A symmetric tensor may have zero points if all are zero. Older tools write
+// them, as integers [N, K/G] or packed like codes along N.
 Status QuantizedCheckpoint::checkZeroPoint(const std::string &name) const {
   const TensorInfo *info = files_.info(name + std::string(kZeroPointSuffix));
   if (!info)
@@ -192,8 +193,8 @@ Status QuantizedCheckpoint::checkZeroPoint(const std::string &name) const {
                   folder(), printable(info->name)));
 }
 
-// A serving engine packs what targets and the ignore list say: they and the
-// tensors must say the same, or it loads random weights.
+// A serving engine decides by targets and ignore list which tensors are packed.
+// They must agree with the tensors, or the engine loads random weights.
 Status
 QuantizedCheckpoint::checkKept(const DeclaredQuantization &declared) const {
   for (const std::string &name : names_) {

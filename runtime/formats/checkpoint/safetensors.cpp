@@ -65,14 +65,15 @@ Status SafetensorsFile::readInto(const TensorInfo &info, uint64_t offset,
 
 Metadata defaultMetadata() { return {{"format", "pt"}}; }
 
-// Widest first, so that every tensor begins at a multiple of its element; then
-// by name, so that the file is a function of its content.
+// The widest dtype comes first, so that every tensor begins at a multiple of
+// its element size. The name breaks ties, so that the file is a function of its
+// content.
 static bool comesBefore(const TensorSpec &a, const TensorSpec &b) {
   return std::pair(-bitsOf(a.dtype), std::string_view(a.name)) <
          std::pair(-bitsOf(b.dtype), std::string_view(b.name));
 }
 
-// The length word and the padded JSON.
+// Builds the length word and the padded JSON.
 static Result<std::string> headerOf(const std::vector<TensorSpec> &specs,
                                     const Metadata &metadata) {
   auto quoted = [](const std::string &text) { return Json(text).dump(); };

@@ -1,24 +1,25 @@
-// safetensors: `u64 N | N bytes of JSON | tensor bytes`, little-endian,
-// row-major. The format of every checkpoint.
+// safetensors, the format of every checkpoint: `u64 N | N bytes of JSON |
+// tensor bytes`, little-endian, row-major.
 //
-// The rules of the reader, in the order in which they are checked; an error
-// message carries the name:
-//    1. the file has 8 bytes HeaderTooSmall
-//    2. N <= 100,000,000 HeaderTooLarge
-//    3. 8 + N <= size of the file InvalidHeaderLength
-//    4. the header is UTF-8 InvalidHeader
-//    5. the header is JSON of exactly the shape below
-//    InvalidHeaderDeserialization
-//    6. sorted by offset, each tensor begins where the last ended
-//    InvalidOffset(name)
-//    7. element count and size do not overflow ValidationOverflow
-//    8. a tensor is a whole number of bytes MisalignedSlice
-//    9. end - begin is the size that dtype and shape say TensorInvalidInfo
-//   10. the last end is the end of the file MetadataIncompleteBuffer
-// The shape: one object, first byte `{`, padded on the right with spaces only.
-// Per tensor exactly dtype, shape (at most 64 non-negative integers) and
-// data_offsets (two). `__metadata__` maps strings to strings. No key twice, no
-// control characters in names, at most a million tensors.
+// The reader checks these rules in this order. An error message contains the
+// name of the rule:
+//    1. HeaderTooSmall                the file has 8 bytes
+//    2. HeaderTooLarge                N <= 100,000,000
+//    3. InvalidHeaderLength           8 + N <= size of the file
+//    4. InvalidHeader                 the header is UTF-8
+//    5. InvalidHeaderDeserialization  it is JSON of exactly the shape below
+//    6. InvalidOffset(name)           sorted by offset, each tensor begins
+//                                     where the last one ended
+//    7. ValidationOverflow            element count and size do not overflow
+//    8. MisalignedSlice               a tensor is a whole number of bytes
+//    9. TensorInvalidInfo             end - begin fits dtype and shape
+//   10. MetadataIncompleteBuffer      the last end is the end of the file
+//
+// The JSON is one object whose first byte is `{`, padded on the right with
+// spaces only. Each tensor has exactly dtype, shape (at most 64 non-negative
+// integers) and data_offsets (two). `__metadata__` maps strings to strings.
+// Keys are unique, names have no control characters, and there are at most a
+// million tensors.
 #pragma once
 
 #include "runtime/core/hash.h"
@@ -37,7 +38,7 @@ struct TensorInfo {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
-  uint64_t begin = 0, end = 0; // bytes, from the start of the tensor bytes
+  uint64_t begin = 0, end = 0; // bytes from the start of the tensor bytes
 
   uint64_t bytes() const { return end - begin; }
 };
@@ -47,8 +48,8 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-// Rules 4 to 10, of the N header bytes and the size of the whole file. The
-// error does not name the file.
+// Checks rules 4 to 10 on the N header bytes, given the size of the whole file.
+// The error does not name the file.
 Result<SafetensorsHeader> parseSafetensorsHeader(std::string_view header,
                                                  uint64_t fileSize);
 
@@ -62,13 +63,13 @@ public:
   const std::map<std::string, std::string> &metadata() const {
     return header_.metadata;
   }
-  // Null when there is none of that name.
+  // Null when no tensor has that name.
   const TensorInfo *find(std::string_view name) const;
 
-  // A copy in memory of our own. Never a mapping: a file cut by someone else is
-  // an error and not a signal.
+  // Reads a tensor into memory of its own. Nothing is mapped, so a file that
+  // somebody truncates causes an error and no signal.
   Result<Tensor> read(const TensorInfo &tensor) const;
-  // A part of one, from byte `offset` of it on.
+  // Reads a part of a tensor, from byte `offset` on.
   Status readInto(const TensorInfo &tensor, uint64_t offset,
                   std::span<std::byte> out) const;
 
@@ -81,7 +82,7 @@ private:
   uint64_t dataBegin_;
 };
 
-// What will be in a file that is written.
+// A tensor of a file to be written.
 struct TensorSpec {
   std::string name;
   DType dtype = DType::kF32;
@@ -89,21 +90,21 @@ struct TensorSpec {
 };
 
 using Metadata = std::map<std::string, std::string>;
-// Readers of the PyTorch world refuse files without this.
+// Readers based on PyTorch refuse files without this metadata.
 Metadata defaultMetadata();
 
-// Writes tensors one by one as `produce` gives them (asked in file order:
-// widest dtype first, then by name), so that a checkpoint need not fit in
-// memory. The file appears whole or not at all. Usage error for a name twice, a
-// name that is not printable UTF-8, or a produced tensor that is not as
-// specified.
+// Writes tensors one by one, so that a checkpoint need not fit in memory.
+// `produce` is called in file order: widest dtype first, then by name. The file
+// appears whole or not at all. Usage error for a duplicate name, a name that is
+// not printable UTF-8, or a produced tensor that differs from its
+// specification.
 Status writeSafetensors(
     const std::string &path, std::vector<TensorSpec> specs,
     const std::function<Result<Tensor>(const TensorSpec &)> &produce,
     const Metadata &metadata = defaultMetadata());
 
-// Writes them piece by piece: `produce` gives a tensor's bytes to `sink`, in
-// their order. Size and hash of the file, of the bytes as they were given.
+// Writes tensors piece by piece: `produce` passes a tensor's bytes to `sink` in
+// order. Returns size and hash of the file, computed from the bytes passed.
 using TensorSink = std::function<Status(std::span<const std::byte> piece)>;
 Result<FileHash> streamSafetensors(
     const std::string &path, std::vector<TensorSpec> specs,
@@ -111,7 +112,7 @@ Result<FileHash> streamSafetensors(
         &produce,
     const Metadata &metadata = defaultMetadata());
 
-// The same of tensors that are in memory.
+// Writes tensors that are in memory.
 struct NamedTensor {
   std::string name;
   TensorView view;
@@ -120,7 +121,7 @@ Status writeSafetensors(const std::string &path,
                         const std::vector<NamedTensor> &tensors,
                         const Metadata &metadata = defaultMetadata());
 
-// The dtype of that safetensors spelling.
+// The dtype for a safetensors spelling.
 std::optional<DType> dtypeNamed(std::string_view name);
 
 } // namespace nibble

@@ -1,6 +1,6 @@
-// The header: rules 4 to 10. Parsed event by event into TensorInfo, never into
-// a JSON tree, so that memory stays a small multiple of the header whatever it
-// says.
+// Parses the header, rules 4 to 10. Events of the JSON parser fill TensorInfo
+// directly, without a JSON tree. Memory therefore stays a small multiple of the
+// header, whatever it contains.
 #include "runtime/formats/checkpoint/safetensors.h"
 #include "runtime/formats/json.h"
 
@@ -29,8 +29,7 @@ bool hasControlCharacter(std::string_view text) {
   });
 }
 
-// The shape of the header is three levels deep: root, tensor (or metadata),
-// list.
+// The header is three levels deep: root, tensor (or metadata), list.
 class HeaderReader final : public nlohmann::json_sax<Json> {
 public:
   SafetensorsHeader header;
@@ -50,7 +49,7 @@ public:
     if (place_ == Place::kShape) {
       if (tensor_.shape.size() == kMostRank)
         return refuse("a shape of more than 64 dimensions");
-      // Kept for rule 7, which reports sizes that do not fit.
+      // Keep the value for rule 7, which reports sizes that overflow.
       tensor_.shape.push_back(value > static_cast<uint64_t>(INT64_MAX)
                                   ? -1
                                   : static_cast<int64_t>(value));

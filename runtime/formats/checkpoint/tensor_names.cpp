@@ -1,4 +1,4 @@
-// Maps the names that wrappers give tensors to the standard names.
+// Maps the tensor names that wrappers produce to the standard names.
 #include "runtime/formats/checkpoint/tensor_names.h"
 
 #include "runtime/formats/io.h"
@@ -32,7 +32,7 @@ std::string unwrapped(std::string name) {
   return name;
 }
 
-// A name without what stands before it.
+// Whether a name without its prefix belongs to a decoder.
 bool isOfDecoder(std::string_view name) {
   constexpr std::array<std::string_view, 4> parts = {"embed_tokens.", "layers.",
                                                      "norm.", "rotary_emb."};
@@ -41,8 +41,8 @@ bool isOfDecoder(std::string_view name) {
   });
 }
 
-// What stands before `part` in the one name that ends with it as whole
-// components; nullopt when none or several do.
+// The prefix before `part` in the one name that ends with it as whole
+// components. nullopt when no name or several names do.
 std::optional<std::string>
 prefixOf(const std::map<std::string, std::string> &names,
          std::string_view part) {
@@ -72,7 +72,7 @@ Result<StandardNames> standardNames(const std::vector<std::string> &stored) {
   if (std::optional<std::string> body =
           hasStandard ? std::string(kModel)
                       : prefixOf(names.byStored, kEmbedding)) {
-    // The head may be packed, and then has no ".weight" of its own.
+    // A packed head has no ".weight" of its own.
     std::optional<std::string> head;
     for (const auto &[name, plain] : names.byStored)
       if (size_t at = plain.find(kHead); at != std::string::npos &&

@@ -1,4 +1,4 @@
-// Checking a packed checkpoint against what it was made from.
+// Checks a packed checkpoint against its source.
 #include "lib/Numerics/pack.h"
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 

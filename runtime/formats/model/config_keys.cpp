@@ -1,4 +1,5 @@
-// Finds the keys of config.json that nothing reads, and warns or refuses.
+// Finds the keys of config.json that nothing reads, and warns about or refuses
+// them.
 #include "runtime/formats/model/config_keys.h"
 
 #include "lib/Names/pattern.h"
@@ -14,13 +15,15 @@ namespace nibble {
 
 namespace {
 
-// Words are sought in "_<key>_" in lower case, so that '_' can anchor them at
+// Words are searched in "_<key>_" in lower case, so that '_' can anchor them at
 // the end of a word.
 
-// Training only, whatever else the key names ("residual_dropout").
+// A key with such a word is about training only, whatever else it names
+// ("residual_dropout").
 constexpr std::array kTrainingWords = {"dropout", "pdrop_"};
 
-// How something is computed elsewhere. The result is the same up to rounding.
+// Words about how something is computed elsewhere. The result is the same up to
+// rounding.
 constexpr std::array kHowWords = {
     // programs that compute it
     "flash", "sdpa", "xformers", "eager", "efficient", "fused", "liger",
@@ -29,21 +32,21 @@ constexpr std::array kHowWords = {
     // words for such a program
     "_kernel_", "_kernels_", "_impl_", "implementation", "_class_", "backend",
     "_provider", "_engine_", "compile", "cuda_graph",
-    // where and in which pieces
+    // where, and in which pieces
     "tensor_parallel", "sequence_parallel", "pipeline_parallel",
     "context_parallel", "data_parallel", "model_parallel", "vocab_parallel",
     "parallelize", "parallelism", "parallel_size", "tp_plan", "_ring_",
     "ulysses", "checkpointing", "offload",
-    // types, what is returned, how it began
+    // types, outputs, initialization
     "_fp32_", "upcast", "output_attentions", "initializer", "init_std"};
 
-// Ways to write words of these lists.
+// Other spellings of words in these lists.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3>
     kSynonyms = {{{"scaled_dot_product", "sdpa"},
                   {"expert_parallel", "model_parallel"},
                   {"expert_model_parallel", "model_parallel"}}};
 
-// Other mathematics than ours, also beside one of the words above
+// Words of unsupported mathematics, even beside a word from above
 // ("flash_attention_window").
 constexpr std::array kMathWords = {"softcap",
                                    "multiplier",
@@ -78,14 +81,14 @@ constexpr std::array kMathWords = {"softcap",
                                    "mrope",
                                    "pruned"};
 
-// Other mathematics unless the key says how it is computed
+// Unsupported mathematics, unless the key says how it is computed
 // ("use_flash_attention_2", "fused_rms_norm").
 constexpr std::array kMathUnlessHowWords = {
     "attn",  "attention",  "norm",       "_rope",    "rope_", "rotary",
     "logit", "activation", "hidden_act", "parallel", "causal"};
 
-// Other mathematics as the value of a key that says how: "attn_implementation":
-// "linear_attention".
+// Unsupported mathematics as the value of a key that says how:
+// "attn_implementation": "linear_attention".
 constexpr std::array kMathValueWords = {
     "window",  "sliding", "linear",        "sparse",   "_local",
     "alibi",   "mamba",   "bidirectional", "softcap",  "chunked",
@@ -111,8 +114,8 @@ bool hasOneOf(const std::string &text, const Words &words) {
 
 enum class About { kHow, kMathematics, kMathematicsUnlessHow, kUnknown };
 
-// `outer`: the words of the unknown keys around it, padded, or "". They count
-// as words of this key: "impl" inside "attn_config" is about attention.
+// `outer` holds the words of the enclosing unknown keys, padded, or "". They
+// count as words of this key: "impl" inside "attn_config" is about attention.
 About aboutOf(const std::string &outer, std::string_view key,
               const Json &value) {
   std::string own = padded(key), all = outer + own;
@@ -140,7 +143,7 @@ bool isOff(const Json &value) {
   return isEmpty(value) || value == false || value == 0 || value == "";
 }
 
-// What a value says, the strongest of what is inside it.
+// What a value says. A container says the strongest of its elements.
 enum class Says { kNothing, kHow, kUnknown };
 
 class KeyCheck {
@@ -148,8 +151,8 @@ public:
   KeyCheck(const std::string &file, bool hasQkNorm)
       : file_(file), hasQkNorm_(hasQkNorm) {}
 
-  // Bad input for mathematics that is not known, in the value of a key that is
-  // not known or anywhere below it. `path` names the key in messages.
+  // Bad input for unknown mathematics in the value of an unknown key, or
+  // anywhere below it. `path` names the key in messages.
   Result<Says> check(const std::string &outer, std::string_view key,
                      const Json &value, const std::string &path) const {
     if (isEmpty(value))
@@ -208,7 +211,7 @@ std::string keyPath(const std::string &path, std::string_view key) {
 std::string unknownKeyWarning(const std::string &file, const std::string &path,
                               std::string_view key,
                               std::span<const char *const> known) {
-  // A short key is found inside many long ones.
+  // A short key is part of many long ones.
   std::vector<std::string> alike, close;
   for (std::string_view other : known)
     if (other.size() <= key.size() + key.size() / 3 &&

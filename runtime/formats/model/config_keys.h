@@ -1,20 +1,21 @@
-// Keys of config.json that their reader does not know: one rule for every
-// object of the file, however deep it lies.
+// Keys of config.json that their reader does not know. One rule serves every
+// object of the file, at any depth:
 //
-//   null or empty                                 silent
-//   what every supported model does:              silent; bad input for another
-//   value ("use_rope": false), see
-//     use_rope: true, norm_type: "rmsnorm"          config_properties.h
-//   "how": attn_implementation, use_flash_...     warning when set: it says how
-//   something is computed, not what mathematics: softcap, multiplier, window,
-//   ... bad input when set (anything but false, 0 and ""), silent when not
-//   anything else                                 warning
+//   null or empty                             silent
+//   what every supported model does:          silent; another value is bad
+//     use_rope: true, norm_type: "rmsnorm"    input ("use_rope": false), see
+//                                             config_properties.h
+//   how something is computed:                warning when set
+//     attn_implementation, use_flash_...
+//   other mathematics:                        bad input when set, else silent
+//     softcap, multiplier, window, ...        (false, 0 and "" are not set)
+//   anything else                             warning
 //
-// What a key is about follows from the words in its name and in the names of
-// the unknown objects around it: "impl" inside "attn_config" says how attention
-// is computed. An object or list below a key that is not known is searched for
+// The subject of a key follows from the words in its name and in the names of
+// the enclosing unknown objects. "impl" inside "attn_config" says how attention
+// is computed. An object or list below an unknown key is searched for
 // mathematics as well. An object named after mathematics ("attn_config") may
-// hold only what says how, or is off.
+// only say how something is computed, or be off.
 #pragma once
 
 #include "runtime/formats/json.h"
@@ -23,20 +24,20 @@
 
 namespace nibble {
 
-// A key as messages name it: "rope_scaling.factor"; at the top of the file,
-// where `path` is empty, the key alone.
+// A key as messages name it: "rope_scaling.factor". At the top of the file,
+// where `path` is empty, it is the key alone.
 std::string keyPath(const std::string &path, std::string_view key);
 
-// The warning of a key that is ignored because nobody knows it, with those of
-// the known keys that are close to it.
+// The warning for an unknown and therefore ignored key. It suggests known keys
+// with a close name.
 std::string unknownKeyWarning(const std::string &file, const std::string &path,
                               std::string_view key,
                               std::span<const char *const> known);
 
 // Applies the rule to every key of `object` that is not in `known`. `file` and
-// `path` say in messages where the object stands: config.json's path, and "" or
-// "rope_scaling". `hasQkNorm`: the model has an RMS norm of the heads of q and
-// k. Warnings say how to silence them.
+// `path` name the object in messages: config.json's path, and "" or
+// "rope_scaling". `hasQkNorm` means that the model has an RMS norm for the
+// heads of q and k. Warnings say how to silence them.
 Status checkUnknownKeys(const Json &object, std::span<const char *const> known,
                         const std::string &file, const std::string &path,
                         std::vector<std::string> &warnings,

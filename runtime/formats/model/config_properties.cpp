@@ -12,7 +12,7 @@ namespace nibble {
 
 namespace {
 
-// Lists of words are texts with a space around each word.
+// A list of words is a text with a space around each word.
 bool isListed(std::string_view list, std::string_view word) {
   if (word.empty())
     return false;
@@ -36,8 +36,8 @@ std::vector<std::string> wordsOf(std::string_view key) {
   return words;
 }
 
-// The letters and digits of a value in lower case: "RMSNorm" and "rms_norm" are
-// one.
+// The letters and digits of a value in lower case, so that "RMSNorm" and
+// "rms_norm" are equal.
 std::string nameOf(std::string_view value) {
   std::string name;
   for (const std::string &word : wordsOf(value))
@@ -45,10 +45,10 @@ std::string nameOf(std::string_view value) {
   return name;
 }
 
-// Keys that have a word of each list of `needs`, and no word outside `needs`,
-// `others` and a list of common words.
+// Matches keys that have a word from each list of `needs`. All other words must
+// come from `needs`, `others` or a list of common words.
 struct Keys {
-  std::array<std::string_view, 2> needs; // an empty list asks for nothing
+  std::array<std::string_view, 2> needs; // an empty list requires nothing
   std::string_view others;
 
   bool have(const std::vector<std::string> &words,
@@ -73,7 +73,7 @@ constexpr std::string_view kSwitchWords =
 constexpr std::string_view kKindWords =
     " type kind class name style function fn ";
 
-// What every supported model has: true agrees.
+// Properties of every supported model. The value true agrees.
 constexpr std::array kSwitches = {
     Keys{
         {" rope rotary ", ""},
@@ -90,7 +90,7 @@ constexpr std::array kSwitches = {
     Keys{{" scale ", " weights scores "}, " attn attention "},
 };
 
-// "LlamaRMSNorm": the norm of a family by the name of its class.
+// "LlamaRMSNorm": the norm of a family, named by its class.
 bool isNormOfFamily(const std::string &name) {
   std::span<const ModelFamily> families = modelFamilies();
   return std::any_of(families.begin(), families.end(),
@@ -102,7 +102,7 @@ bool isNormOfFamily(const std::string &name) {
 constexpr Keys kQkNorm = {{" qk q ", " norm norms layernorm rmsnorm "},
                           " k and query key rms layer "};
 
-// Kinds by name, as nameOf gives them.
+// Kinds by the names that nameOf returns.
 struct Kinds {
   Keys keys;
   std::string_view values;
@@ -119,20 +119,20 @@ constexpr std::array kKinds = {
     Kinds{{{" rope ", " type "}, " scaling "}, " default "},
 };
 
-// Kinds of attention are refused by the rule for keys about attention, unless
-// they say how: "flash".
+// The rule for keys about attention refuses kinds of attention, unless they say
+// how it is computed ("flash").
 constexpr Kinds kAttention = {
     {{" attention attn ", " type kind mode mechanism variant "}, ""},
     " full fullattention causal softmax default standard dotproduct mha gqa "
     "mqa multihead groupedquery "};
 
-// Numbers that are multiplied with something, or the share of something: 1
+// Numbers that multiply something, or a fraction of something. The value 1
 // agrees.
 constexpr Keys kFactor = {
     {" multiplier scale scaling factor pct percent percentage fraction ", ""},
     ""};
-// Whose 1 does not leave it as it is: they stand in place of 1 /
-// sqrt(head_dim), or count.
+// Here 1 does change something: these replace 1 / sqrt(head_dim), or are
+// counts.
 constexpr std::string_view kNoFactor =
     " attention attn softmax query qk depth width window expert experts size "
     "num count init initializer base ";

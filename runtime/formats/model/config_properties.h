@@ -1,7 +1,7 @@
-// Fields of other tools' config.json that spell out what every supported
-// decoder does: rope, causal attention, RMS norm, a gated MLP of SiLU. There
-// `false`, or another kind, is other mathematics, and the usual value changes
-// nothing.
+// Fields in other tools' config.json that spell out what every supported
+// decoder does. Examples are rope, causal attention, RMS norm, and a gated MLP
+// with SiLU. The usual value changes nothing. `false`, or another kind, means
+// other mathematics.
 #pragma once
 
 #include "runtime/formats/json.h"
@@ -14,14 +14,14 @@ namespace nibble {
 enum class Agreement {
   kNone,    // the key names no such property
   kAgrees,  // the value is what supported models do
-  kDiffers, // it is anything else
+  kDiffers, // the value is anything else
 };
 
-// What the value of `key` says. `hasQkNorm`: whether the model has an RMS norm
-// of the heads of q and k, which qwen3 has and the others have not. A property
-// is recognized by the words of the key, all of which must belong to it:
-// "use_rope", "rotary_emb", "use_causal_mask", "norm_type",
-// "embedding_multiplier".
+// Classifies the value of `key`. The words of the key identify a property, and
+// all of them must belong to it. Examples are "use_rope", "rotary_emb",
+// "use_causal_mask", "norm_type" and "embedding_multiplier". `hasQkNorm` says
+// whether the model has an RMS norm for the heads of q and k; only qwen3 has
+// it.
 Agreement agreementOf(std::string_view key, const Json &value, bool hasQkNorm);
 
 } // namespace nibble

@@ -14,19 +14,22 @@ namespace nibble {
 // "model.layers.<i>.": "self_attn.q_proj.weight" and so on. Norms are RMS norms
 // over hidden_size and are told apart by the module that holds their weight.
 struct DecoderLayer {
-  // What attention and the MLP read is normed; an empty name is no norm.
+  // The norm of the input of attention, and of the MLP. An empty name means no
+  // norm.
   std::string attentionNorm = "input_layernorm";
   std::string mlpNorm = "post_attention_layernorm";
-  // Likewise what attention and the MLP add to the residual stream.
+  // The norm of the output of attention, and of the MLP, before it is added to
+  // the residual stream.
   std::string attentionOutputNorm, mlpOutputNorm;
 
-  bool qkvBias = false;    // of q_proj, k_proj and v_proj
-  bool outputBias = false; // of o_proj
-  bool mlpBias = false;    // of gate_proj, up_proj and down_proj
-  // An RMS norm of each head of q and k before the rotation, with weights
-  // "self_attn.q_norm" and "self_attn.k_norm" of head_dim elements.
+  bool qkvBias = false;    // bias of q_proj, k_proj and v_proj
+  bool outputBias = false; // bias of o_proj
+  bool mlpBias = false;    // bias of gate_proj, up_proj and down_proj
+  // An RMS norm of each head of q and k before the rotation. Its weights are
+  // "self_attn.q_norm" and "self_attn.k_norm" with head_dim elements.
   bool qkNorm = false;
-  // How many positions a token sees, its own among them; 0: all up to its own.
+  // The number of positions that a token sees, including its own. 0 means all
+  // positions up to its own.
   int64_t window = 0;
 
   bool operator==(const DecoderLayer &) const = default;

@@ -1,11 +1,11 @@
-// Model families: which configurations they are selected by, which fields they
-// read, what their layers are.
+// Model families: the configurations that select them, the fields that they
+// read, and their layers.
 //
-// A family is one file of families/, which describes its layers in plain C++,
-// and its line in families.cpp. Everything else follows from that description:
-// the tensors that a checkpoint must have
-// (runtime/formats/checkpoint/model_weights.h), the module that is compiled
-// (lib/Frontend/HuggingFace), the lists in messages.
+// A family is one file of families/, which describes its layers in plain C++.
+// Everything else follows from that description: the tensors that a checkpoint
+// must have
+// (runtime/formats/checkpoint/model_weights.h), the compiled module
+// (lib/Frontend/HuggingFace), and the lists in messages.
 #pragma once
 
 #include "runtime/formats/model/config_reader.h"
@@ -17,25 +17,25 @@ namespace nibble {
 
 struct ModelFamily {
   const char *modelType; // model_type of config.json
-  // Where the file does not say it, as in the family's configuration class of
-  // transformers: max_position_embeddings.
+  // max_position_embeddings when the file does not have it, as in the family's
+  // configuration class in transformers.
   int64_t maxPositions;
-  // Describes the layers: `model.layers` has an entry for each, filled with the
-  // defaults of DecoderLayer, and the sizes that all families share are there.
-  // What it reads through `fields` is known from then on; a field that nobody
-  // knows is a warning, or refused where its name speaks of mathematics
-  // (config_keys.h). Bad input, with ConfigReader::unsupported, for what the
-  // family does not have.
+  // Describes the layers. `model.layers` already has an entry for each, with
+  // the defaults of DecoderLayer, and the sizes that all families share are
+  // set. Reading a field through `fields` declares it. An unknown field is a
+  // warning, or an error when its name speaks of mathematics (config_keys.h).
+  // What the family does not have is bad input through
+  // ConfigReader::unsupported.
   Status (*describeLayers)(ConfigReader &fields, ModelConfig &model);
 };
 
-// In alphabetical order.
+// All families in alphabetical order.
 std::span<const ModelFamily> modelFamilies();
 
-// Null when there is none of this name.
+// Null when no family has this name.
 const ModelFamily *familyNamed(std::string_view modelType);
 
-// "llama, qwen2 and qwen3": their names, the last two joined by `last`.
+// Their names in the form "llama, qwen2 and qwen3". `last` joins the last two.
 std::string familyNames(const char *last);
 
 } // namespace nibble

@@ -14,7 +14,7 @@ namespace nibble {
 
 namespace {
 
-// Fields that other parts of the reader take by themselves.
+// Fields that other parts of the reader handle.
 constexpr std::array kReadElsewhere = {"rope_theta",
                                        "rope_scaling",
                                        "rope_parameters",
@@ -23,10 +23,10 @@ constexpr std::array kReadElsewhere = {"rope_theta",
                                        "pad_token_id",
                                        "original_max_position_embeddings"};
 
-// Fields of the libraries' own configurations that say nothing about the
-// forward pass.
+// Fields of the libraries' own configurations that do not affect the forward
+// pass.
 constexpr std::array kHarmless = {
-    // where it comes from and how it runs
+    // origin and execution
     "architectures", "auto_map", "_name_or_path", "name_or_path",
     "_commit_hash", "transformers_version", "transformers.js_config",
     "initializer_range", "use_cache", "pretraining_tp", "is_decoder",
@@ -35,10 +35,10 @@ constexpr std::array kHarmless = {
     "_attn_implementation_autoset", "_attn_implementation_internal",
     "gradient_checkpointing", "use_bfloat16", "tf_legacy_loss",
     "tie_encoder_decoder",
-    // heads for classification
+    // classification heads
     "id2label", "label2id", "num_labels", "problem_type", "finetuning_task",
     "task_specific_params",
-    // tokens and sampling, which older files keep here
+    // tokens and sampling, which older files store here
     "tokenizer_class", "prefix", "sep_token_id", "decoder_start_token_id",
     "forced_bos_token_id", "forced_eos_token_id", "suppress_tokens",
     "begin_suppress_tokens", "bad_words_ids", "max_length", "min_length",
@@ -124,7 +124,7 @@ constexpr std::array kGenerationKnown = {"max_length",
                                          "_commit_hash",
                                          "transformers_version"};
 
-// An integer, a list of integers, or nothing.
+// Reads an integer, a list of integers, or nothing.
 Result<std::vector<int64_t>> tokenList(const Json &object, const char *key,
                                        const std::string &where) {
   const Json *field = findField(object, key);
@@ -139,7 +139,8 @@ Result<std::vector<int64_t>> tokenList(const Json &object, const char *key,
   return tokens;
 }
 
-// A sampler would wait forever for a stop token that the model cannot say.
+// Refuses a stop token that the model cannot produce, since a sampler would
+// wait for it forever.
 Status checkStopTokens(const std::vector<int64_t> &tokens, int64_t vocabSize,
                        const std::string &where) {
   for (int64_t token : tokens)
@@ -151,7 +152,8 @@ Status checkStopTokens(const std::vector<int64_t> &tokens, int64_t vocabSize,
   return Status::ok();
 }
 
-// Nothing here looks at these tokens, but who wrote them expects them to exist.
+// Warns about tokens that nothing here uses, but that their author expects to
+// exist.
 void warnOfToken(std::optional<int64_t> token, const char *key,
                  int64_t vocabSize, const std::string &where,
                  std::vector<std::string> &warnings) {
@@ -162,8 +164,8 @@ void warnOfToken(std::optional<int64_t> token, const char *key,
                     where, key, *token, vocabSize));
 }
 
-// A start token, which decoders do not use: what is no token of the vocabulary
-// is ignored like the rest, with a word.
+// Warns about a start token outside the vocabulary. Decoders do not use start
+// tokens.
 void warnOfStart(const Json &object, int64_t vocabSize,
                  const std::string &where, std::vector<std::string> &warnings) {
   constexpr const char *kKey = "decoder_start_token_id";
@@ -177,7 +179,8 @@ void warnOfStart(const Json &object, int64_t vocabSize,
         where, kKey, printable(field->dump(-1, ' ', true), 40), vocabSize));
 }
 
-// Fields of either file that force or forbid tokens where others generate.
+// Warns about fields of either file that force or forbid tokens during
+// generation.
 void warnOfForced(const Json &object, const std::string &where,
                   std::vector<std::string> &warnings) {
   for (const char *key :
@@ -191,8 +194,8 @@ void warnOfForced(const Json &object, const std::string &where,
                       where, key));
 }
 
-// Fields of generation_config.json that would change where a text ends, and
-// names that nobody knows.
+// Warns about fields of generation_config.json that would change where a text
+// ends, and about unknown names.
 void warnOfGeneration(const Json &generation, const std::string &where,
                       std::vector<std::string> &warnings) {
   for (const auto &[key, value] : generation.items())
@@ -207,7 +210,7 @@ void warnOfGeneration(const Json &generation, const std::string &where,
                        "a text; remove it to silence this");
 }
 
-// Old checkpoints of Qwen say -1 where they mean none.
+// Old checkpoints of Qwen use -1 for none.
 Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key,
                                            const std::string &where) {
   if (const Json *field = findField(object, key); field && field->is_array())
@@ -219,7 +222,7 @@ Result<std::optional<int64_t>> tokenOrNone(const Json &object, const char *key,
   return id < 0 ? std::nullopt : std::optional(id);
 }
 
-// What every supported family has and a field may deny.
+// Checks what every supported family has and a field may contradict.
 Status checkRotationAndActivation(ConfigReader &fields) {
   NIBBLE_ASSIGN(double partial, fields.numberOr("partial_rotary_factor", 1.0));
   for (const char *holder : {"rope_parameters", "rope_scaling"})
@@ -231,8 +234,8 @@ Status checkRotationAndActivation(ConfigReader &fields) {
     return fields.unsupported(
         fmt::format("partial_rotary_factor is {}", partial));
   NIBBLE_ASSIGN(std::string activation, fields.textOr("hidden_act", "silu"));
-  if (activation != "silu" &&
-      activation != "swish") // two names of one function
+  // "swish" is another name of the same function.
+  if (activation != "silu" && activation != "swish")
     return fields.unsupported(
         fmt::format("hidden_act is \"{}\", not silu", printable(activation)));
   return Status::ok();
@@ -260,7 +263,7 @@ Status readQuantization(ConfigReader &fields, std::optional<Json> &out) {
 
 } // namespace
 
-// The sizes that all layers share, and the heads that they are cut into.
+// Reads the sizes that all layers share, and the numbers of heads.
 static Status readSizes(ConfigReader &fields, const ModelFamily &family,
                         ModelConfig &model) {
   const std::string &where = fields.where();
@@ -297,7 +300,7 @@ static Status readSizes(ConfigReader &fields, const ModelFamily &family,
   return Status::ok();
 }
 
-// Which tokens end a text, and those that nothing here looks at.
+// Reads the tokens that end a text, and warns about those that nothing uses.
 static Status readTokens(ConfigReader &fields, ModelConfig &model) {
   const Json &config = fields.json();
   const std::string &where = fields.where();

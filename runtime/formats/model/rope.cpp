@@ -1,5 +1,4 @@
-// Reads the rope fields of a configuration and computes the frequencies that
-// they mean.
+// Reads the rope fields of a configuration and computes its frequencies.
 #include "runtime/formats/model/rope.h"
 
 #include "runtime/formats/io.h"
@@ -15,14 +14,14 @@ namespace nibble {
 
 namespace {
 
-// Factor by which attention grows with the stretch of positions; `weight` is
-// mscale or mscale_all_dim.
+// The factor by which attention grows with the stretch of positions. `weight`
+// is mscale or mscale_all_dim.
 double yarnMagnitude(double factor, double weight) {
   return factor <= 1.0 ? 1.0 : 0.1 * weight * std::log(factor) + 1.0;
 }
 
-// A number that must be there and be at least `least`; the upper bound keeps
-// all formulas finite.
+// A required number that is at least `least`. The upper bound keeps all
+// formulas finite.
 Result<double> positiveField(const Json &object, const char *key,
                              const std::string &where, double fallback,
                              double least) {
@@ -41,7 +40,7 @@ constexpr double kMissing = -1.0; // below every bound
 
 constexpr const char *kOriginal = "original_max_position_embeddings";
 
-// Which fields a type takes, and which others a rope may have.
+// The fields that each type takes, and other fields that a rope may have.
 constexpr std::array kOfEveryType = {"rope_type", "type", "rope_theta",
                                      "partial_rotary_factor"};
 constexpr std::array kOfLinear = {"factor"};
@@ -60,9 +59,9 @@ std::span<const char *const> fieldsOf(const std::string &type) {
                         : std::span<const char *const>();
 }
 
-// Checks that every field means something for `type`. An empty type is none:
-// then a field that only some types have is refused, since nothing says what it
-// does.
+// Checks that every field has a meaning for `type`. An empty type stands for
+// none. A field that only some types have is then refused, since nothing says
+// what it does.
 Status checkFields(const Json &fields, const std::string &type,
                    const std::string &file, const std::string &path,
                    std::vector<std::string> &warnings) {
@@ -151,7 +150,7 @@ Result<Rope> readRope(const Json &config, const std::string &where,
     rope.type = RopeType::kLinear;
     return rope;
   }
-  // Beside the rope's own fields it wins, as in transformers.
+  // This field wins over the rope's own fields, as in transformers.
   const Json &originalHolder = findField(config, kOriginal) ? config : fields;
   bool isYarn = type == "yarn";
   NIBBLE_ASSIGN(
@@ -212,8 +211,8 @@ static double scaleLlama3(const Rope &rope, double inverse) {
   return (1.0 - smooth) * inverse / rope.factor + smooth * inverse;
 }
 
-// Dimensions that turn often keep their frequency, those that turn less than
-// once get it divided, in between a ramp.
+// Dimensions that rotate often keep their frequency. Those that rotate less
+// than once have it divided. A ramp joins the two.
 static double scaleYarn(const Rope &rope, double inverse, double i,
                         double dim) {
   auto dimensionOf = [&](double turns) {

@@ -1,4 +1,4 @@
-// Rotary position embedding: the frequencies that a configuration means.
+// Rotary position embedding: the frequencies for a configuration.
 #pragma once
 
 #include "runtime/formats/json.h"
@@ -9,35 +9,35 @@ namespace nibble {
 
 enum class RopeType { kDefault, kLinear, kLlama3, kYarn };
 
-// The rope part of config.json; formulas follow transformers'
-// modeling_rope_utils. Pairs are halves of a head: dimension i turns with i +
-// headDim/2.
+// The rope part of config.json. Formulas follow transformers'
+// modeling_rope_utils. A pair takes one element from each half of a head:
+// dimension i rotates with i + headDim/2.
 struct Rope {
   RopeType type = RopeType::kDefault;
   double theta = 10000.0;
   double factor = 1.0;
-  double originalMaxPositions = 0.0; // llama3, yarn
-  // llama3
+  double originalMaxPositions = 0.0; // for llama3 and yarn
+  // for llama3
   double lowFrequencyFactor = 0.0, highFrequencyFactor = 0.0;
-  // yarn
+  // for yarn
   double betaFast = 32.0;
   double betaSlow = 1.0;
   bool truncate = true;
-  double attentionFactor =
-      1.0; // cos and sin are multiplied with it; 1 unless yarn
+  // Factor of cos and sin; 1 except for yarn.
+  double attentionFactor = 1.0;
 
   // Radians per position, float32 [headDim / 2]: theta^(-2i/headDim), then
-  // scaled. Computed in double and rounded once.
+  // scaled. They are computed in double and rounded once.
   std::vector<float> inverseFrequencies(int64_t headDim) const;
 
   bool operator==(const Rope &) const = default;
 };
 
 // Reads `rope_parameters` (transformers 5) or `rope_theta` and `rope_scaling`
-// (4). Bad input naming the field; a rope_type that is not one of the four is
-// refused with the list of those, and so are fields of a type without a type.
-// Fields that are not known follow the rule of config_keys.h; those of another
-// type than the file's are warnings.
+// (4). Bad input names the field. An unknown rope_type is refused with the list
+// of the four known ones, and a type's fields without a type are refused too.
+// Unknown fields follow the rule of config_keys.h. Fields of another type than
+// the file's are warnings.
 Result<Rope> readRope(const Json &config, const std::string &where,
                       double defaultTheta, int64_t maxPositions,
                       std::vector<std::string> &warnings);

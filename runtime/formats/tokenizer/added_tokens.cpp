@@ -1,4 +1,4 @@
-// Finds added tokens in a text, the longest first.
+// Finds added tokens in a text, longest first.
 #include "runtime/formats/tokenizer/added_tokens.h"
 
 #include "runtime/formats/tokenizer/utf8.h"
@@ -65,10 +65,10 @@ AddedTokenMatcher::split(std::string_view text) const {
     }
     const AddedToken &token = tokens_[index];
     size_t begin = at;
-    // The white space that `rstrip` takes may hold tokens of its own, which
-    // count once more (as in the reference).
+    // The white space that `rstrip` takes may contain tokens of its own. They
+    // count as well, as in the reference implementation.
     at = end;
-    // A token that does not stand alone still hides shorter ones inside it.
+    // A token that does not stand alone still hides shorter tokens inside it.
     if (token.singleWord && !standsAlone(text, begin, end))
       continue;
     while (token.lstrip && begin > done &&

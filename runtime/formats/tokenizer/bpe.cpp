@@ -20,7 +20,7 @@ uint64_t pairKey(int32_t left, int32_t right) {
          static_cast<uint32_t>(right);
 }
 
-// Both spellings: "a b" and ["a", "b"].
+// Accepts both spellings: "a b" and ["a", "b"].
 Result<std::pair<std::string, std::string>> parseMerge(const Json &value) {
   if (value.is_array() && value.size() == 2 && value[0].is_string() &&
       value[1].is_string())
@@ -36,19 +36,19 @@ Result<std::pair<std::string, std::string>> parseMerge(const Json &value) {
       "is neither \"a b\" nor [\"a\", \"b\"]; correct the entry");
 }
 
-// A pair of neighbours that may be merged: the symbol that starts at `at` and
-// the next one.
+// Two neighbours that may be merged: the symbol at `at` and the next one.
 struct Candidate {
   int32_t rank;
   uint32_t at;
   int32_t id;
-  // The queue gives its largest first: lower rank is larger, then further left.
+  // The queue returns its largest element first, so a lower rank is larger,
+  // then a place further left.
   bool operator<(const Candidate &other) const {
     return rank != other.rank ? rank > other.rank : at > other.at;
   }
 };
 
-// A run of bytes that is one token by now; dead once merged into the symbol
+// A run of bytes that forms one token. It is dead once merged into the symbol
 // before it.
 struct Symbol {
   int32_t id;
@@ -97,8 +97,8 @@ void Bpe::encode(std::string_view piece, std::vector<int32_t> &out) const {
 
 void Bpe::appendSymbols(std::string_view spelled,
                         std::vector<int32_t> &out) const {
-  // An unknown token waits for the next known character, also when bytes come
-  // in between: the reference implementation puts it behind them.
+  // An unknown token waits for the next known character, even when byte tokens
+  // come in between. The reference implementation puts it after them.
   bool isWaiting = false;
   auto endUnknown = [&] {
     if (std::exchange(isWaiting, false))
@@ -193,8 +193,8 @@ Status Bpe::readVocabulary(const Json &model) {
       return Status::badInput(fmt::format(
           "vocab gives id {} to two entries, one of them '{}'; correct one", id,
           printable(entry)));
-    // Entries outside the alphabet are added tokens that were also put here:
-    // their text is meant as it is.
+    // Entries outside the alphabet are added tokens that were also listed here,
+    // and their text is literal.
     std::string bytes = symbols_ == Symbols::kBytes
                             ? fromByteAlphabet(entry).value_or(entry)
                             : entry;
@@ -211,7 +211,7 @@ Status Bpe::readVocabulary(const Json &model) {
   return Status::ok();
 }
 
-// Bytes that are in no UTF-8 may be missing.
+// Bytes that never occur in UTF-8 may be missing.
 void Bpe::warnOfMissingBytes() {
   int missing = 0;
   int first = -1;
@@ -268,7 +268,7 @@ Status Bpe::readMerges(const Json &model) {
 Result<Bpe> Bpe::create(const Json &model, Symbols symbols) {
   if (!model.is_object())
     return fields::wrong("model", "an object");
-  // Old files leave the type out.
+  // Old files omit the type.
   if (model.contains("type") && model["type"] != "BPE")
     return Status::badInput(
         fmt::format("model is {}: only BPE is supported",

@@ -16,40 +16,43 @@ namespace nibble {
 
 class Bpe {
 public:
-  // Ids are below this: a file cannot ask for more memory than it has entries
-  // for.
+  // All ids are below this limit, so a file cannot demand memory far beyond its
+  // entries.
   static constexpr int64_t kMaximumId = int64_t{1} << 22;
 
-  // Longest piece that encode takes, in bytes.
+  // The longest piece that encode accepts, in bytes.
   static constexpr size_t kLongestPiece = size_t{1} << 30;
 
-  // What entries are spelled in: bytes in GPT-2's alphabet (byte_level.h), or
-  // the characters of the text.
+  // The spelling of entries: bytes in GPT-2's alphabet (byte_level.h), or the
+  // characters of the text.
   enum class Symbols { kBytes, kCharacters };
 
-  // From the value of `model`. Bad input naming the entry: another type than
-  // BPE, dropout, prefixes or suffixes, an unk_token that is no entry, ids out
-  // of range or given twice, merges of or to what is no entry, and merges given
-  // twice. Bytes of text that no entry stands for are a warning.
+  // Reads the value of `model`. Bad input names the entry: a type other than
+  // BPE, dropout, prefixes or suffixes, or an unk_token that is no entry.
+  // Likewise ids out of range or duplicate, merges of or to something that is
+  // no entry, and duplicate merges. Bytes of text without an entry are a
+  // warning.
   static Result<Bpe> create(const nlohmann::json &model,
                             Symbols symbols = Symbols::kBytes);
   const std::vector<std::string> &warnings() const { return warnings_; }
 
-  // Appends the ids of one piece, valid UTF-8 of at most kLongestPiece bytes:
-  // its symbols are merged pair by pair, the pair of the lowest rank first and
-  // of equal ones the leftmost, in O(n log n). With ignore_merges a piece that
-  // is an entry is that entry. A symbol that is no entry becomes the tokens
-  // "<0x..>" of its bytes where byte_fallback says so and all of them are
-  // entries; else unk_token, one for a run of them with fuse_unk; else nothing,
-  // as in the reference implementation.
+  // Appends the ids of one piece of valid UTF-8, at most kLongestPiece bytes
+  // long. Its symbols are merged pair by pair, lowest rank first and leftmost
+  // among equals, in O(n log n). With ignore_merges a piece that is an entry
+  // becomes that entry.
+  //
+  // A symbol without an entry becomes the tokens "<0x..>" of its bytes, if
+  // byte_fallback is set and all of them are entries. Otherwise it becomes
+  // unk_token, once for a run of such symbols with fuse_unk. Without unk_token
+  // it becomes nothing, as in the reference implementation.
   void encode(std::string_view piece, std::vector<int32_t> &out) const;
 
-  // The id of an entry as the file spells it.
+  // The id of an entry in the file's spelling.
   std::optional<int32_t> idOf(std::string_view entry) const;
-  // The bytes of an id, over characters those of its spelling; nullopt when
-  // there is no such entry.
+  // The bytes of an id. Over characters these are the bytes of its spelling.
+  // nullopt when there is no such entry.
   std::optional<std::string_view> bytesOf(int32_t id) const;
-  // One more than the largest id.
+  // The largest id plus one.
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
 
 private:
@@ -63,8 +66,8 @@ private:
       return std::hash<std::string_view>()(text);
     }
   };
-  // Where the bytes of a token lie in `bytes_`; length -1 for an id without
-  // entry.
+  // The place of a token's bytes in `bytes_`. The length is -1 for an id
+  // without entry.
   struct Span {
     uint32_t begin = 0;
     int32_t length = -1;
@@ -73,21 +76,22 @@ private:
   Status readVocabulary(const nlohmann::json &model);
   Status readMerges(const nlohmann::json &model);
   void warnOfMissingBytes();
-  // Appends the tokens of the characters of `spelled` before any merge.
+  // Appends the tokens for the characters of `spelled` before any merge.
   void appendSymbols(std::string_view spelled, std::vector<int32_t> &out) const;
-  // Merges out[begin...].
+  // Merges the tokens out[begin...].
   void merge(std::vector<int32_t> &out, size_t begin) const;
-  // The merge of two neighbours; null when there is none.
+  // The merge of two neighbours, or null.
   const Merge *find(int32_t left, int32_t right) const;
 
   std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
   std::vector<Span> tokens_;
   std::string bytes_;
   Symbols symbols_ = Symbols::kBytes;
-  int32_t byteIds_[256] = {};     // kBytes: by byte of the text, -1 for none
-  bool hasEveryByte_ = true;      // kBytes
-  int32_t fallbackIds_[256] = {}; // of "<0x00>" and so on, -1 for none
-  int32_t unknownId_ = -1;        // of unk_token
+  // For kBytes: by byte of the text, -1 for none.
+  int32_t byteIds_[256] = {};
+  bool hasEveryByte_ = true;      // for kBytes
+  int32_t fallbackIds_[256] = {}; // ids of "<0x00>" and so on, -1 for none
+  int32_t unknownId_ = -1;        // id of unk_token
   bool byteFallback_ = false, fuseUnknown_ = false;
   std::vector<std::string> warnings_;
   std::unordered_map<uint64_t, Merge> merges_;

@@ -10,7 +10,7 @@ namespace {
 
 struct Alphabet {
   std::array<std::string, 256> characters;
-  // Byte of a code point below 0x100 + 68, or -1.
+  // The byte of a code point below 0x100 + 68, or -1.
   std::array<int16_t, 0x100 + 68> bytes;
 
   Alphabet() {

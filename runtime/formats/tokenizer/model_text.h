@@ -18,9 +18,9 @@ struct ModelText {
   std::vector<int32_t> stopTokens;
 };
 
-// `warn` gets each warning about the tokenizer as one line. Bad input when the
-// tokenizer knows more tokens than the model, or when no token ends a text:
-// then nothing would ever end.
+// `warn` receives each warning about the tokenizer as one line. Bad input when
+// the tokenizer has more tokens than the model. Likewise when no token ends a
+// text, because generation would then never stop.
 Result<ModelText>
 loadModelText(const std::string &folder, const ModelConfig &config,
               const std::function<void(const std::string &)> &warn);

@@ -13,8 +13,8 @@ template <typename... Parts> struct Visitor : Parts... {
   using Parts::operator()...;
 };
 
-// Appends what `map` makes of each character; whether it made something of the
-// first one.
+// Replaces each character by the result of `map`. Returns whether the first one
+// produced any text.
 template <typename Map> bool mapCharacters(std::string &text, Map map) {
   std::string out;
   out.reserve(text.size());

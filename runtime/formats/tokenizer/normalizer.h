@@ -1,4 +1,4 @@
-// What a tokenizer does to text before it is cut up: the `normalizer` of a
+// The first step of a tokenizer, before text is split: the `normalizer` of a
 // tokenizer.json.
 #pragma once
 
@@ -18,18 +18,18 @@ namespace nibble {
 class Normalizer {
 public:
   Normalizer() = default;
-  // From the value of `normalizer`: null, one part, or a Sequence. Bad input
-  // naming the part that we do not have.
+  // Reads the value of `normalizer`: null, one part, or a Sequence. Bad input
+  // names a part that is not supported.
   static Result<Normalizer> create(const nlohmann::json &value);
 
   struct Normalized {
     std::string text;
-    // Whether the first character still stands for the first one of what came
-    // in: nothing was cut off there.
+    // Whether the first character still represents the first character of the
+    // input, so nothing was removed there.
     bool keepsFront = true;
   };
-  // `text` is valid UTF-8. Errors of normalizeUnicode, and bad input when an
-  // expression finds the text pathological.
+  // `text` is valid UTF-8. Errors are those of normalizeUnicode, and bad input
+  // when an expression finds the text pathological.
   Result<Normalized> apply(std::string_view text) const;
 
 private:

@@ -12,11 +12,11 @@
 namespace nibble {
 namespace {
 
-// Backtracks in one search. Expressions in use need a few per byte of the
-// match.
+// The limit of backtracking steps in one search. Expressions in use need a few
+// per byte of the match.
 constexpr unsigned long kRetryLimit = 4 * Pattern::kLongestMatch;
 constexpr unsigned kStackLimit = 16 * Pattern::kLongestMatch;
-// Text goes through at some 10 MB/s.
+// The usual speed is about 10 MB/s.
 constexpr double kSecondsAtMost = 10;
 constexpr double kSecondsPerByte = 1e-5;
 
@@ -42,11 +42,11 @@ public:
   Search(const Search &) = delete;
   Search &operator=(const Search &) = delete;
 
-  // The first match that starts at or after `from`; nullopt when there is none.
+  // The first match that starts at or after `from`, or nullopt.
   Result<std::optional<Piece>> next(size_t from) {
-    // The engine sees the text up to `end`: it never looks at all of a long
-    // text again and again. A match that starts before `last` and reaches `end`
-    // is too long.
+    // The engine sees the text up to `end` only, so that it does not scan a
+    // long text again and again. A match that starts before `last` and reaches
+    // `end` is too long.
     for (size_t start = from; start <= text_.size();) {
       size_t last = boundary(start + Pattern::kLongestMatch);
       size_t end = boundary(last + Pattern::kLongestMatch);
@@ -71,8 +71,8 @@ public:
                           piece.begin, Pattern::kLongestMatch));
         return std::optional(piece);
       }
-      // A match in the second half may have seen too little of what follows: it
-      // is sought again from there.
+      // A match in the second half may have seen too little of the text behind
+      // it. It is searched again from there.
       if (end == text_.size())
         break;
       start = last;
@@ -81,7 +81,7 @@ public:
   }
 
 private:
-  // The start of the character that holds `offset`, or the end of the text.
+  // The start of the character that contains `offset`, or the end of the text.
   size_t boundary(size_t offset) const {
     if (offset >= text_.size())
       return text_.size();
@@ -123,7 +123,7 @@ Result<std::vector<Piece>> Pattern::findAll(std::string_view text) const {
     if (match->begin > done)
       pieces.push_back({done, match->begin, false});
     bool isEmpty = match->begin == match->end;
-    // An empty match right behind a match is none.
+    // An empty match directly after another match does not count.
     if (!isEmpty || pieces.empty() || !pieces.back().isMatch ||
         pieces.back().end != match->begin)
       pieces.push_back(*match);

@@ -1,6 +1,6 @@
-// Regular expressions of tokenizer files (Oniguruma, the engine of their
-// reference implementation), with bounds: neither the expression nor the text
-// may come from a friend.
+// Regular expressions of tokenizer files (Oniguruma, the engine of the
+// reference implementation) with bounds. Both the expression and the text may
+// be hostile.
 #pragma once
 
 #include "lib/Names/expression.h"
@@ -13,7 +13,7 @@
 
 namespace nibble {
 
-// A stretch of a text in bytes, [begin, end).
+// A part of a text, [begin, end) in bytes.
 struct Piece {
   size_t begin;
   size_t end;
@@ -22,18 +22,18 @@ struct Piece {
 
 class Pattern {
 public:
-  // No match may be longer, in bytes.
+  // The longest match, in bytes.
   static constexpr size_t kLongestMatch = size_t{256} << 10;
 
   // Bad input with the engine's reason when the expression does not compile or
   // has more than 16 KiB.
   static Result<Pattern> compile(std::string_view expression);
 
-  // Covers `text`, valid UTF-8, from begin to end with matches and the gaps
-  // between them, none of them empty but matches. A match sees what lies before
-  // it and at least kLongestMatch bytes from its start. Bad input when a match
-  // is longer than that, when one search backtracks without end, or when the
-  // whole takes more than a hundred times the usual time.
+  // Covers `text` (valid UTF-8) from begin to end with matches and the gaps
+  // between them. Gaps are never empty, matches may be. A match sees all text
+  // before it and at least kLongestMatch bytes from its start. Bad input when a
+  // match is longer, when one search backtracks endlessly, or when the whole
+  // takes over a hundred times the usual time.
   Result<std::vector<Piece>> findAll(std::string_view text) const;
 
 private:

@@ -1,4 +1,4 @@
-// Reads a pre-tokenizer and cuts text with its steps.
+// Reads a pre-tokenizer and splits text with its steps.
 #include "runtime/formats/tokenizer/pre_tokenizer.h"
 
 #include "runtime/formats/io.h"
@@ -33,7 +33,7 @@ Result<SplitBehavior> parseBehavior(const std::string &name) {
                                       printable(name)));
 }
 
-// A match takes the piece before it (or, from the other side, after it) along,
+// A match absorbs the piece before it (or, in the other direction, after it)
 // once.
 template <typename Merge>
 std::vector<Piece> mergeMatches(const std::vector<Piece> &pieces, Merge merge) {
@@ -172,10 +172,10 @@ Result<PreTokenizer> PreTokenizer::create(const Json &value) {
   return out;
 }
 
-// A piece on its way through the steps.
+// A piece between two steps.
 struct PreTokenizer::Part {
   std::string_view text;
-  bool isFirst; // begins where what is encoded begins
+  bool isFirst; // whether it begins at the start of the encoded text
 };
 
 Status PreTokenizer::apply(const Split &step, const Part &part, Pieces &,

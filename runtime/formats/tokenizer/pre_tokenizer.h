@@ -1,5 +1,5 @@
-// Cuts text into the pieces that a BPE merges within: the `pre_tokenizer` of a
-// tokenizer.json.
+// Splits text into the pieces within which a BPE merges: the `pre_tokenizer` of
+// a tokenizer.json.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -15,7 +15,7 @@
 
 namespace nibble {
 
-// What becomes of the matches of a split.
+// The treatment of the matches of a split.
 enum class SplitBehavior {
   kRemoved,
   kIsolated,
@@ -24,41 +24,40 @@ enum class SplitBehavior {
   kContiguous
 };
 
-// Turns matches and gaps into the pieces that stay; empty ones are dropped.
+// Turns matches and gaps into the pieces that remain. Empty pieces are dropped.
 std::vector<Piece> applyBehavior(std::vector<Piece> pieces,
                                  SplitBehavior behavior);
 
-// Metaspace, as pre-tokenizer and as decoder: a character that stands for a
+// Metaspace, as pre-tokenizer and as decoder: a character that represents a
 // space.
 struct Metaspace {
   enum class Prepend { kAlways, kFirst, kNever };
   std::string replacement; // one character
   Prepend prepend = Prepend::kAlways;
-  bool split = true; // before every replacement
+  bool split = true; // splits before every replacement
 
-  // Bad input naming the field; add_prefix_space of older files must not
+  // Bad input names the field. add_prefix_space of older files must not
   // contradict prepend_scheme.
   static Result<Metaspace> create(const nlohmann::json &value);
 };
 
 class PreTokenizer {
 public:
-  // From the value of `pre_tokenizer`: null, Split, Digits, Metaspace,
+  // Reads the value of `pre_tokenizer`: null, Split, Digits, Metaspace,
   // ByteLevel, or a Sequence of them in which ByteLevel is the last. Bad input
-  // naming the part for anything else.
+  // names any other part.
   static Result<PreTokenizer> create(const nlohmann::json &value);
 
-  // Whether it ends with ByteLevel: then the vocabulary is over bytes, else
+  // Whether it ends with ByteLevel. Then the vocabulary is over bytes, else
   // over characters.
   bool isByteLevel() const { return isByteLevel_; }
 
-  // Views of `text`, which is valid UTF-8, or, where a step wrote text of its
-  // own, of `owned`.
+  // Views of `text` (valid UTF-8), or of `owned` when a step wrote new text.
   struct Pieces {
     std::vector<std::string_view> views;
     std::deque<std::string> owned;
   };
-  // `isFirst`: `text` stands at the very beginning of what is encoded. Bad
+  // Splits a text. `isFirst` means that `text` begins the encoded text. Bad
   // input when the text is pathological (Pattern::findAll).
   Result<Pieces> split(std::string_view text, bool isFirst = true) const;
 
@@ -68,7 +67,7 @@ private:
     SplitBehavior behavior;
     bool invert = false;
   };
-  // A piece that does not start with a space gets one.
+  // Adds a space before a piece that does not start with one.
   struct PrefixSpace {};
   using Step = std::variant<Split, PrefixSpace, Metaspace>;
   struct Part;

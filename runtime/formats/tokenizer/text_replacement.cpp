@@ -7,7 +7,7 @@
 
 namespace nibble {
 
-// Bounds what a hostile file can make of a text.
+// Limits how much a hostile file can enlarge a text.
 static constexpr size_t kLongestContent = 1024;
 
 Result<TextReplacement> TextReplacement::create(const Json &value) {

@@ -1,5 +1,5 @@
-// "Replace" of a tokenizer.json, which normalizers and decoders have: every
-// match of a pattern becomes one text.
+// "Replace" of a tokenizer.json, used by normalizers and decoders. Every match
+// of a pattern becomes the same text.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -15,16 +15,17 @@ namespace nibble {
 
 class TextReplacement {
 public:
-  // From {"pattern": {"String": ...} or {"Regex": ...}, "content": ...}. Bad
-  // input naming the field.
+  // Reads {"pattern": {"String": ...} or {"Regex": ...}, "content": ...}. Bad
+  // input names the field.
   static Result<TextReplacement> create(const nlohmann::json &value);
 
   struct Replaced {
     std::string text;
-    bool keepsFront = true; // no match at the front was replaced by nothing
+    // Whether no match at the front was replaced by nothing.
+    bool keepsFront = true;
   };
-  // `text` is valid UTF-8. `content` goes in as it is, nothing in it refers to
-  // the match. Errors of Pattern::findAll.
+  // `text` is valid UTF-8. `content` is literal, without references to the
+  // match. Errors are those of Pattern::findAll.
   Result<Replaced> apply(std::string_view text) const;
 
 private:
@@ -33,8 +34,8 @@ private:
       : literal_(std::move(literal)), pattern_(std::move(pattern)),
         content_(std::move(content)) {}
 
-  std::string literal_; // without pattern_: what is sought, not empty
-  std::optional<Pattern> pattern_; // an expression
+  std::string literal_; // the text to search when pattern_ is absent; not empty
+  std::optional<Pattern> pattern_; // a regular expression
   std::string content_;
 };
 

@@ -15,8 +15,8 @@
 namespace nibble {
 namespace {
 
-// "<0x0A>" stands for a byte, as the reference implementation reads it: two
-// hexadecimal digits of either case.
+// "<0x0A>" stands for a byte, as in the reference implementation: two
+// hexadecimal digits in either case.
 std::optional<char> byteOf(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>')
     return std::nullopt;
@@ -29,8 +29,8 @@ std::optional<char> byteOf(std::string_view token) {
   return static_cast<char>(value);
 }
 
-// A run of bytes: its characters, or, when it is not UTF-8, U+FFFD for each of
-// its bytes.
+// The characters of a run of bytes. If the run is not UTF-8, each of its bytes
+// becomes U+FFFD.
 std::string textOfRun(std::string run) {
   if (isUtf8(run))
     return run;
@@ -40,15 +40,15 @@ std::string textOfRun(std::string run) {
   return out;
 }
 
-// The text after the replacement; a text that the expression cannot take in
-// bounded work stays as it is.
+// Applies the replacement. A text that the expression cannot process in bounded
+// work stays as it is.
 std::string replaced(const TextReplacement &replacement,
                      const std::string &text) {
   Result<TextReplacement::Replaced> result = replacement.apply(text);
   return result.isOk() ? std::move(result->text) : text;
 }
 
-// How many times `part` stands at the front, or at the end, of `text`: at most
+// Counts how often `part` occurs at the front (or at the end) of `text`, up to
 // `most`.
 size_t countAtFront(std::string_view text, std::string_view part, size_t most) {
   size_t count = 0;
@@ -63,8 +63,8 @@ size_t countAtEnd(std::string_view text, std::string_view part, size_t most) {
   return count;
 }
 
-// The replacement becomes a space; in the first token it is dropped where the
-// pre-tokenizer put one before the text.
+// The replacement becomes a space. In the first token it is dropped if the
+// pre-tokenizer added one before the text.
 std::string metaspaceText(const Metaspace &metaspace, std::string_view token,
                           bool isFirst) {
   bool drops = isFirst && metaspace.prepend != Metaspace::Prepend::kNever;
@@ -144,7 +144,7 @@ Result<TokenDecoder> TokenDecoder::create(const Json &value) {
   return decoder;
 }
 
-// One step over the tokens that have come, each of them whole.
+// Applies one step to tokens that have arrived, each of them whole.
 TokenDecoder::Tokens TokenDecoder::apply(const Kind &kind, StepState &state,
                                          Tokens tokens, bool isEnd) {
   if (std::holds_alternative<ByteFallback>(kind)) {
@@ -181,7 +181,7 @@ TokenDecoder::Tokens TokenDecoder::apply(const Kind &kind, StepState &state,
   return tokens;
 }
 
-// One step over a part of the one token that Fuse makes.
+// Applies one step to a part of the single token that Fuse makes.
 std::string TokenDecoder::applyFused(const Kind &kind, StepState &state,
                                      const std::string &text, bool isEnd) {
   if (auto *metaspace = std::get_if<Metaspace>(&kind))
@@ -198,7 +198,7 @@ std::string TokenDecoder::applyFused(const Kind &kind, StepState &state,
       all.erase(0, size * count);
       state.begun = state.count == strip->start || !all.empty();
     }
-    // What may be the end is held back.
+    // Hold back what may be the end.
     size_t kept =
         all.size() - size * countAtEnd(all, strip->content, strip->stop);
     if (!isEnd)

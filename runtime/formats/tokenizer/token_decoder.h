@@ -1,5 +1,5 @@
-// Turns tokens back into text: the `decoder` of a tokenizer.json whose
-// vocabulary is over characters.
+// Turns tokens back into text: the `decoder` of a tokenizer.json with a
+// vocabulary over characters.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -18,28 +18,28 @@ namespace nibble {
 class TokenDecoder {
 public:
   TokenDecoder() = default;
-  // From the value of `decoder`: ByteLevel alone, or one or a Sequence of
-  // Replace, ByteFallback, Fuse, Strip and Metaspace. Bad input naming the part
-  // for anything else, and for null.
+  // Reads the value of `decoder`: ByteLevel alone, or one or a Sequence of
+  // Replace, ByteFallback, Fuse, Strip and Metaspace. Bad input names any other
+  // part, and null.
   static Result<TokenDecoder> create(const nlohmann::json &value);
 
-  // Whether it is ByteLevel: tokens are bytes, and there are no steps.
+  // Whether it is ByteLevel. Then tokens are bytes and there are no steps.
   bool isByteLevel() const { return isByteLevel_; }
 
-  // How far one stream of tokens has come: one for each step.
+  // The progress of one stream of tokens in each step.
   struct StepState {
-    std::string held;   // what the step cannot say yet
-    size_t count = 0;   // Strip: characters cut off at the front
-    bool begun = false; // a token came, or the front is behind us
+    std::string held;   // text that the step cannot decide yet
+    size_t count = 0;   // for Strip: number of characters removed at the front
+    bool begun = false; // whether a token has arrived, or the front is complete
   };
   using State = std::vector<StepState>;
   State begin() const { return State(steps_.size()); }
-  // The text that is certain now that this token (an entry as the file spells
-  // it) came; whole characters, possibly none. ByteFallback holds a run of
-  // bytes until another token ends it: only then it is certain whether they are
-  // characters. Replace behind Fuse holds everything.
+  // Takes a token (an entry in the file's spelling) and returns the text that
+  // is now certain: whole characters, possibly none. ByteFallback holds a run
+  // of bytes until another token ends it, because only then their characters
+  // are certain. Replace after Fuse holds everything.
   std::string push(State &state, std::string_view token) const;
-  // What was held back.
+  // Returns the text that was held back.
   std::string finish(State &state) const;
 
 private:
@@ -47,13 +47,13 @@ private:
   struct Fuse {};
   struct Strip {
     std::string content; // one character
-    size_t start, stop;  // at most so many of it
+    size_t start, stop;  // at most this many of it
   };
   using Kind =
       std::variant<TextReplacement, ByteFallback, Fuse, Strip, Metaspace>;
   struct Step {
     Kind kind;
-    bool isFused; // behind Fuse all tokens are one, which comes in parts
+    bool isFused; // after Fuse all tokens are one, which arrives in parts
   };
   using Tokens = std::vector<std::string>;
   static Result<Kind> parse(const nlohmann::json &value);

@@ -13,8 +13,8 @@ Status Tokenizer::encodeText(std::string_view text, bool isFirst,
                              std::vector<int32_t> &out) const {
   NIBBLE_ASSIGN(Normalizer::Normalized normal, normalizer_.apply(text));
   isFirst &= normal.keepsFront;
-  // A word of bytes has a bound, as its expression has; a vocabulary over
-  // characters may see a whole text as one piece.
+  // A word of bytes has a bound, like its expression. A vocabulary over
+  // characters may treat a whole text as one piece.
   size_t longest =
       preTokenizer_.isByteLevel() ? Pattern::kLongestMatch : Bpe::kLongestPiece;
   for (const AddedTokenMatcher::Part &part :

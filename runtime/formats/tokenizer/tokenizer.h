@@ -1,8 +1,8 @@
 // Text to tokens and back: the BPE tokenizers of a HuggingFace
-// `tokenizer.json`, over bytes (Llama 3, Qwen, GPT-2, DeepSeek) or over
-// characters with byte fallback (Llama 2, TinyLlama, Yi, Mistral).
+// `tokenizer.json`. They work over bytes (Llama 3, Qwen, GPT-2, DeepSeek) or
+// over characters with byte fallback (Llama 2, TinyLlama, Yi, Mistral).
 //
-// The order of work is that of the reference implementation: added tokens,
+// The steps have the order of the reference implementation: added tokens,
 // normalizer, added tokens of normalized text, pre_tokenizer, model,
 // post_processor. `truncation` and `padding` of the file are not applied.
 #pragma once
@@ -23,45 +23,46 @@
 
 namespace nibble {
 
-// Const members may be called from any number of threads.
+// Any number of threads may call const members.
 class Tokenizer {
 public:
-  // A tokenizer.json, or the folder that holds one. Bad input naming file,
-  // field and reason: no file, not JSON, and every feature that we do not have
-  // (other models than BPE, normalizers with a table of their own, ...).
+  // Loads a tokenizer.json, or the one in a folder. Bad input with file, field
+  // and reason: no file, not JSON, or an unsupported feature. Unsupported are
+  // for example models other than BPE, and normalizers with a table of their
+  // own.
   static Result<Tokenizer> load(const std::filesystem::path &path);
-  // Whether that file exists, good or bad.
+  // Whether the file exists, valid or not.
   static bool isThere(const std::filesystem::path &path);
-  // The content of a tokenizer.json.
+  // Parses the content of a tokenizer.json.
   static Result<Tokenizer> parse(std::string_view content);
 
-  // With `addSpecialTokens` the post_processor puts its tokens (Llama 3: begin
-  // of text) around. Added tokens that stand in the text become their ids
-  // either way. Bad input when the text is not UTF-8, naming the byte, or is
-  // pathological.
+  // Encodes a text. With `addSpecialTokens` the post_processor adds its tokens
+  // around it (Llama 3: begin of text). Added tokens in the text become their
+  // ids in any case. Bad input when the text is not UTF-8 (naming the byte) or
+  // is pathological.
   Result<std::vector<int32_t>> encode(std::string_view text,
                                       bool addSpecialTokens) const;
 
-  // What to tell who loads it: text that cannot be encoded without loss, fields
+  // Warnings for the user: text that cannot be encoded without loss, fields
   // that are not applied.
   const std::vector<std::string> &warnings() const { return warnings_; }
 
-  // Bytes that are not UTF-8 become U+FFFD. Ids that are no token (a model's
-  // embedding may have spare rows) give nothing.
+  // Bytes that are not UTF-8 become U+FFFD. Ids without a token produce no
+  // text; a model's embedding may have spare rows.
   std::string decode(std::span<const int32_t> ids, bool skipSpecial) const;
 
-  // The id of an added token's text or of a vocabulary entry as the file spells
-  // it.
+  // The id of an added token's text, or of a vocabulary entry in the file's
+  // spelling.
   std::optional<int32_t> tokenId(std::string_view token) const;
-  // The bytes of one token, which need not be UTF-8; over characters its
-  // spelling ("\u2581the", "<0x0A>"). nullopt when there is none of that id.
+  // The bytes of one token, which need not be UTF-8. Over characters, its
+  // spelling ("\u2581the", "<0x0A>"). nullopt when no token has that id.
   std::optional<std::string_view> tokenBytes(int32_t id) const;
   bool isSpecial(int32_t id) const;
-  // One more than the largest id.
+  // The largest id plus one.
   int64_t vocabularySize() const;
 
 private:
-  // `isFirst`: the text stands at the beginning of what is encoded.
+  // `isFirst` means that the text begins the encoded text.
   Status encodeText(std::string_view text, bool isFirst,
                     std::vector<int32_t> &out) const;
 
@@ -83,8 +84,8 @@ private:
   std::vector<std::string> warnings_;
 };
 
-// Decodes token by token: what it has returned so far is a prefix of decode of
-// all of them, and never ends inside a character. Keeps a pointer to the
+// Decodes token by token. The text returned so far is a prefix of the decoding
+// of all tokens and never ends inside a character. Keeps a pointer to the
 // tokenizer.
 class StreamDecoder {
 public:
@@ -92,17 +93,17 @@ public:
       : tokenizer_(&tokenizer), skipSpecial_(skipSpecial),
         state_(tokenizer.decoder_.begin()) {}
 
-  // The text that is certain now that this token came; possibly none.
+  // Takes a token and returns the text that is now certain, possibly none.
   std::string push(int32_t id);
-  // What was held back: U+FFFD when the tokens ended inside a character. Starts
-  // anew.
+  // Returns the text that was held back, and starts anew. It is U+FFFD when the
+  // tokens ended inside a character.
   std::string finish();
 
 private:
   const Tokenizer *tokenizer_;
   bool skipSpecial_;
-  std::string held_;          // over bytes
-  TokenDecoder::State state_; // over characters
+  std::string held_;          // for bytes
+  TokenDecoder::State state_; // for characters
 };
 
 } // namespace nibble

@@ -1,5 +1,5 @@
-// Reading the fields of a tokenizer.json: every accessor says which field is
-// missing or of the wrong kind.
+// Reads the fields of a tokenizer.json. Every accessor's error says which field
+// is missing or has the wrong type.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -19,7 +19,7 @@ inline Status wrong(const std::string &key, const char *want) {
                           "; correct the field");
 }
 
-// The `type` of a part; bad input when the value is no object with one.
+// The `type` of a part. Bad input when the value is no object or has no type.
 inline Result<std::string> type(const nlohmann::json &value) {
   if (!value.is_object() || !value.contains("type") ||
       !value["type"].is_string())
@@ -35,7 +35,7 @@ inline Result<std::string> text(const nlohmann::json &value,
   return it->get<std::string>();
 }
 
-// `otherwise` when the field is absent or null.
+// Returns `otherwise` when the field is absent or null.
 inline Result<bool> flag(const nlohmann::json &value, const std::string &key,
                          bool otherwise) {
   auto it = value.find(key);
@@ -59,7 +59,7 @@ items(const nlohmann::json &value, const std::string &key) {
 }
 
 // The parts of a value that is null, one part, or a Sequence of parts below
-// `key`; Sequences inside it in order.
+// `key`. Nested Sequences are flattened in order.
 inline Result<std::vector<const nlohmann::json *>>
 parts(const nlohmann::json &value, const std::string &key) {
   std::vector<const nlohmann::json *> out;
@@ -78,12 +78,12 @@ parts(const nlohmann::json &value, const std::string &key) {
   return out;
 }
 
-// A `pattern`: text to be found as it is, or a regular expression.
+// A `pattern`: literal text or a regular expression.
 struct PatternText {
   std::string text;
   bool isRegex = false;
 
-  // A regular expression that matches the same.
+  // A regular expression that matches the same text.
   std::string expression() const {
     if (isRegex)
       return text;
@@ -98,7 +98,7 @@ struct PatternText {
   }
 };
 
-// The pattern of the part that messages call `name`.
+// Reads the pattern of the part that messages call `name`.
 inline Result<PatternText> pattern(const nlohmann::json &value,
                                    const char *name) {
   auto it = value.find("pattern");
@@ -115,7 +115,7 @@ inline Result<PatternText> pattern(const nlohmann::json &value,
   return PatternText{it->begin()->get<std::string>(), kind == "Regex"};
 }
 
-// Whether the field says something: neither absent, null, false, 0 nor "".
+// Whether the field has an effect: it is neither absent, null, false, 0 nor "".
 inline bool isSet(const nlohmann::json &value, const std::string &key) {
   auto it = value.find(key);
   if (it == value.end() || it->is_null() || *it == false)

@@ -1,5 +1,5 @@
-// Reads a tokenizer.json into a Tokenizer, refusing what would silently change
-// tokens.
+// Reads a tokenizer.json into a Tokenizer, and refuses what would silently
+// change tokens.
 #include "runtime/core/file.h"
 #include "runtime/formats/io.h"
 #include "runtime/formats/json.h"
@@ -78,7 +78,7 @@ public:
   }
 
 private:
-  // One field's value; null when it is absent.
+  // Reads one field's value; null when it is absent.
   template <typename Part>
   static Result<Part> part(const Json &root, const char *field) {
     auto value = root.find(field);
@@ -102,7 +102,7 @@ private:
       AddedToken token = *std::move(parsed);
       NIBBLE_TRY(checkId(token, tokenizer));
       tokenizer.addedIds_.emplace(token.content, token.id);
-      // It is found, and becomes text again, in its normal form.
+      // The token is found in its normal form, and becomes text in that form.
       if (token.normalized) {
         NIBBLE_ASSIGN(Normalizer::Normalized normal,
                       tokenizer.normalizer_.apply(token.content));
@@ -117,8 +117,8 @@ private:
     return Status::ok();
   }
 
-  // An added token is new, or is the vocabulary entry of the same text under
-  // the same id.
+  // An added token must be new, or be the vocabulary entry with the same text
+  // and id.
   static Status checkId(const AddedToken &token, const Tokenizer &tokenizer) {
     std::optional<int32_t> entry = tokenizer.bpe_.idOf(token.content);
     if (tokenizer.added_.contains(token.id) ||
@@ -145,8 +145,9 @@ private:
                   fields::parts(*value, "processors"));
     for (const Json *part : parts) {
       NIBBLE_ASSIGN(std::string type, fields::type(*part));
+      // It changes offsets only.
       if (type == "ByteLevel")
-        continue; // changes offsets only
+        continue;
       if (type != "TemplateProcessing")
         return Status::badInput(
             fmt::format("'{}' is not supported: known are TemplateProcessing, "
@@ -157,8 +158,8 @@ private:
     return Status::ok();
   }
 
-  // `single` is tokens before, the sequence, tokens behind. A later template
-  // goes around an earlier one.
+  // `single` lists tokens before, the sequence, and tokens after it. A later
+  // template wraps an earlier one.
   static Status readTemplate(const Json &value, Tokenizer &tokenizer) {
     NIBBLE_ASSIGN(std::vector<const Json *> items,
                   fields::items(value, "single"));
@@ -219,7 +220,7 @@ static fs::path fileOf(const fs::path &path) {
 }
 
 bool Tokenizer::isThere(const fs::path &path) {
-  std::error_code error; // a link that points nowhere is there too
+  std::error_code error; // true for a dangling link too
   return fs::symlink_status(fileOf(path), error).type() !=
          fs::file_type::not_found;
 }

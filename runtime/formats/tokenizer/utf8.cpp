@@ -17,22 +17,23 @@ int combiningClass(int32_t codePoint) {
   return utf8proc_get_property(codePoint)->combining_class;
 }
 
-// Below U+0300 nothing combines and nothing decomposes further than NFC puts
-// together again; ASCII is in every form.
+// Below U+0300 nothing combines, and NFC reverses every decomposition. ASCII is
+// the same in every form.
 bool isSurelyNormal(std::string_view text, UnicodeForm form) {
   uint8_t limit = form == UnicodeForm::kNfc ? 0xCC : 0x80;
   return std::ranges::all_of(
       text, [&](char c) { return static_cast<uint8_t>(c) < limit; });
 }
 
-// Marks between two starters go in order of their class; equal classes keep
-// their order.
+// Marks between two starters are sorted by class; equal classes keep their
+// order.
 void orderMarks(std::vector<int32_t> &codePoints) {
   auto moves = [](int32_t c) { return combiningClass(c) != 0; };
   for (auto first = codePoints.begin(); first != codePoints.end();) {
     first = std::find_if(first, codePoints.end(), moves);
     auto last = std::find_if_not(first, codePoints.end(), moves);
-    // Class, then place.
+    // The sort key has the class in the high half and the position in the low
+    // half.
     std::vector<std::pair<uint64_t, int32_t>> marks;
     for (auto it = first; it != last; ++it)
       marks.emplace_back(uint64_t{static_cast<uint32_t>(combiningClass(*it))}
@@ -58,8 +59,8 @@ Utf8Step stepUtf8(std::string_view text) {
                                               : 0;
   if (length == 0)
     return {kInvalid, 1, 0};
-  // The second byte carries the bounds against overlong forms, surrogates and
-  // what lies beyond U+10FFFF.
+  // The bounds of the second byte exclude overlong forms, surrogates and code
+  // points above U+10FFFF.
   uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   char32_t codePoint = lead & (0xFF >> (length + 1));
@@ -140,7 +141,7 @@ bool isMark(char32_t c) {
 }
 
 void appendLowercase(char32_t c, std::string &out) {
-  // The one character whose lower case is two: dotted capital I.
+  // Dotted capital I is the only character whose lower case is two characters.
   if (c == 0x130)
     out += "i\u0307";
   else
@@ -160,8 +161,8 @@ Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form) {
   bool isCompatible = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
   if (isSurelyNormal(text, form))
     return std::string(text);
-  // utf8proc orders marks by exchanging neighbours, which is quadratic in their
-  // number: it gets them in order.
+  // utf8proc sorts marks by exchanging neighbours, which takes quadratic time.
+  // Here it receives them in order.
   auto options =
       static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_STABLE |
                                      (isCompatible ? UTF8PROC_COMPAT : 0));

@@ -1,4 +1,4 @@
-// UTF-8 and the few Unicode properties that a tokenizer asks for.
+// UTF-8 and the few Unicode properties that tokenizers need.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -11,60 +11,62 @@
 
 namespace nibble {
 
-// What stands for bytes that are not UTF-8: U+FFFD.
+// The replacement for bytes that are not UTF-8: U+FFFD.
 inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 
 // One step of a decoder.
 struct Utf8Step {
   enum class Kind {
-    kCharacter, // `bytes` bytes are one character, `codePoint`
-    kInvalid, // `bytes` bytes are a maximal ill-formed part (Unicode 3.9, table
-              // 3-8): one U+FFFD
-    kIncomplete // the text ends inside what may become a character: all `bytes`
-                // bytes that are left
+    kCharacter, // `bytes` bytes form one character, `codePoint`
+    // `bytes` bytes are a maximal ill-formed part (Unicode 3.9, table 3-8),
+    // which becomes one U+FFFD.
+    kInvalid,
+    // The text ends inside a possible character, which is all of the remaining
+    // `bytes` bytes.
+    kIncomplete
   };
   Kind kind;
   int bytes;
   char32_t codePoint;
 };
 
-// The step at the start of `text`, which must not be empty.
+// Decodes the start of `text`, which must not be empty.
 Utf8Step stepUtf8(std::string_view text);
 
-// Offset of the first byte that is not UTF-8 (an unfinished character at the
-// end is not); nullopt when there is none.
+// Offset of the first byte that is not UTF-8, or nullopt. An unfinished
+// character at the end is not UTF-8.
 std::optional<size_t> findInvalidUtf8(std::string_view text);
 
-// Appends `bytes` to `out`, every maximal ill-formed part as U+FFFD. With
-// `held`, a trailing unfinished character is moved there instead, to be put
-// before the bytes that follow.
+// Appends `bytes` to `out` and replaces every maximal ill-formed part by
+// U+FFFD. With `held`, an unfinished character at the end is moved there
+// instead; it belongs before the bytes that follow.
 void appendLossy(std::string_view bytes, std::string &out,
                  std::string *held = nullptr);
 
 // Appends the encoding of a code point (not a surrogate, at most U+10FFFF).
 void appendUtf8(char32_t codePoint, std::string &out);
 
-// Property White_Space.
+// The property White_Space.
 bool isSpace(char32_t codePoint);
-// Letter, mark, decimal or letter number, connector punctuation, join control:
-// what `\w` means in a Unicode regular expression.
+// Whether `\w` matches in a Unicode regular expression: letter, mark, decimal
+// or letter number, connector punctuation, join control.
 bool isWord(char32_t codePoint);
 
-// General category Mark.
+// The general category Mark.
 bool isMark(char32_t codePoint);
-// Appends the lower case of one character, whatever stands beside it: Unicode's
-// full mapping without conditions.
+// Appends the lower case of one character, independent of its neighbours:
+// Unicode's full mapping without conditions.
 void appendLowercase(char32_t codePoint, std::string &out);
-// Start of the character of valid UTF-8 that ends at `end` > 0.
+// Start of the character that ends at `end` > 0 in valid UTF-8.
 size_t previousCharacter(std::string_view text, size_t end);
 
-// The normalization forms of Unicode: D decomposes, C composes again, K does so
-// by compatibility.
+// The normalization forms of Unicode. D decomposes, C composes again, and K
+// uses compatibility mappings.
 enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
 
-// A normalization form of valid UTF-8. Linear in time but for one sort of each
-// run of combining marks, so that a text made of marks alone cannot stall it.
-// Environment error when there is no memory for it.
+// Converts valid UTF-8 to a normalization form. The time is linear except for
+// one sort of each run of combining marks, so a text of marks alone cannot
+// stall it. Environment error when there is no memory for it.
 Result<std::string> normalizeUnicode(std::string_view text, UnicodeForm form);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// Reads a run's TOML file and checks its values, alone and together.
+// Reads a run's TOML file and checks its values, each alone and together.
 #include "runtime/rl/config/config.h"
 
 #include "runtime/core/file.h"
@@ -18,7 +18,7 @@ namespace nibble {
 
 namespace {
 
-// Fills the configuration from a parsed table; the first error stays.
+// Fills the configuration from a parsed table and keeps the first error.
 class Reader {
 public:
   Reader(const toml::table &root, std::string where)
@@ -112,7 +112,7 @@ public:
               const char *) {
     if (const toml::node *node = find(key)) {
       auto found = node->is_number() ? node->value<double>() : std::nullopt;
-      if (found && *found >= least && *found <= most) // NaN is not in any range
+      if (found && *found >= least && *found <= most) // false for NaN
         value = *found;
       else
         fail(*node, key,
@@ -168,7 +168,7 @@ private:
   Status status_;
 };
 
-// Every value as JSON, and what is known about its key.
+// Writes every value as JSON, together with the facts about its key.
 class Writer {
 public:
   Json json = Json::object();
@@ -233,7 +233,7 @@ Result<toml::table> parseToml(std::string_view text, const std::string &where) {
   }
 }
 
-// "clip_low=0.1"; nullopt for anything else.
+// Parses "clip_low=0.1"; nullopt for any other text.
 std::optional<std::pair<std::string, double>>
 parseOption(const std::string &text) {
   size_t equals = text.find('=');
@@ -248,8 +248,8 @@ parseOption(const std::string &text) {
   return std::pair(text.substr(0, equals), value);
 }
 
-// The objective is one, and what is set of options is its own. What a file has
-// for options, its compilation knows.
+// Checks that the objective exists and that the options belong to it. The
+// options of an objective's file are only known when it is compiled.
 Status checkObjective(const RLConfig &rl) {
   if (isObjectiveFile(rl.objective))
     return Status::ok();
@@ -276,7 +276,7 @@ Status checkObjective(const RLConfig &rl) {
   return Status::ok();
 }
 
-// What single ranges cannot say.
+// Checks conditions that involve several values.
 Status checkTogether(const Config &config, const std::string &where) {
   int64_t group = config.quantize.groupSize;
   std::vector<int64_t> sizes = numerics::groupSizes();
@@ -366,7 +366,7 @@ Result<Config> loadConfig(const std::string &path,
 
 Status checkCanLearn(const Config &config, bool supervised) {
   const OptimizerOptions &optimizer = config.train.optimizer;
-  // What the update gets is float32.
+  // The update takes the learning rate in float32.
   if (static_cast<float>(optimizer.learningRate) == 0)
     return Status::usage(
         fmt::format("train.learning_rate: {} changes no weight; raise it",
@@ -390,8 +390,8 @@ Status checkCanLearn(const Config &config, bool supervised) {
     return Status::ok();
   const RLConfig &rl = config.rl;
   const SamplingOptions &sampling = config.rollout.sampling;
-  // An objective of the user's may do without advantages, if groups without any
-  // are kept.
+  // A user's objective need not use advantages, when groups without any are
+  // kept.
   bool needsAdvantages =
       rl.filterEqualRewards || !isObjectiveFile(rl.objective);
   if (rl.samplesPerPrompt == 1 && needsAdvantages)
@@ -418,7 +418,7 @@ Status checkCanLearn(const Config &config, bool supervised) {
 
 Json toJson(const Config &config) {
   Writer writer;
-  Config copy = config; // an archive may write; this one does not
+  Config copy = config; // an archive may write, but this one does not
   visitConfig(writer, copy);
   return std::move(writer.json);
 }

@@ -1,9 +1,9 @@
-// The configuration of a run: one TOML file, every key known, every value in
-// range.
+// The configuration of a run: one TOML file in which every key is known and
+// every value is in range.
 //
-// The keys, their ranges and their one-line meanings stand in one place,
-// config_fields.h; the reader, the canonical text and the list of keys for the
-// documentation come from it.
+// config_fields.h defines the keys, their ranges and their one-line meanings.
+// The reader, the canonical text and the documented list of keys all come from
+// it.
 #pragma once
 
 #include "lib/Names/selection.h"
@@ -21,24 +21,24 @@
 namespace nibble {
 
 struct ModelSection {
-  std::string path; // checkpoint folder
+  std::string path; // folder of the checkpoint
   std::string dtype = "bfloat16";
   int64_t contextLength = 0; // 0: the model's own
 };
 
 struct QuantizeConfig {
-  // Of numerics::schemeNames(); docs/recipes.md compares the pairs.
+  // Names from numerics::schemeNames(). docs/recipes.md compares the pairs.
   std::string train = "int4";
   std::string rollout = "int4";
   int64_t groupSize = 32;
   std::string convention = "nibble";
-  std::vector<std::string> include,
-      exclude; // patterns on names of weights, see lib/Names/selection.h
+  // Patterns for names of weights, see lib/Names/selection.h.
+  std::vector<std::string> include, exclude;
   bool defaultExclude = true;
   bool strict = false;
 };
 
-// How messages spell its patterns.
+// How messages spell the patterns.
 inline const names::Selection::Spelling kQuantizeSpelling = {
     "quantize.include", "quantize.exclude", "quantize.default_exclude = false"};
 
@@ -72,17 +72,19 @@ struct RLConfig {
   bool maskTruncated = false;
   LossNormalization lossNormalization = LossNormalization::kToken;
   Comparison compare = Comparison::kAll;
-  std::string objective = "grpo"; // a built-in one, or the path of an MLIR file
+  // Name of a built-in objective, or path of an MLIR file.
+  std::string objective = "grpo";
   std::vector<std::string> objectiveOptions = {};
-  // What was set of the options that built-in objectives declare, by key
+  // The values that were set for options of built-in objectives, by key
   // (lib/Objectives/Objectives.h).
   std::map<std::string, double> optionValues = {};
   double untilReward = 0; // 0: all steps
 
-  // The value of a key that some objective declares: what was set, else the
-  // objective's default, else that of the first objective that has it.
+  // The value of an option that some objective declares. It is the set value,
+  // else the objective's default, else the default of the first objective that
+  // has the option.
   double option(std::string_view key) const;
-  // Whether the loss holds the model near its initial weights.
+  // Whether the loss keeps the model near its initial weights.
   bool usesReference() const { return option("kl_coefficient") > 0; }
 };
 
@@ -103,11 +105,11 @@ struct TaskConfig {
   std::string path;
   std::string heldOutPath;
   std::string promptField = "prompt";
-  std::string answerField = "answer"; // of jsonl
+  std::string answerField = "answer"; // for jsonl
 };
 
 struct RewardConfig {
-  std::vector<std::string> command; // empty: the task's own reward
+  std::vector<std::string> command; // when empty, the task rewards itself
   int64_t workers = 1;
   double timeLimitSeconds = 10;
 };
@@ -122,7 +124,7 @@ struct RunConfig {
   uint64_t seed = 0;
   std::string out;
   int64_t threads = 0;         // 0: as many as the machine has cores
-  std::string target = "host"; // where programs run: host, cuda, simt
+  std::string target = "host"; // where programs run: host, cuda or simt
   int64_t checkpointEvery = 10;
   int64_t keepCheckpoints = 2;
 };
@@ -140,35 +142,35 @@ struct Config {
   RunConfig run;
 };
 
-// Usage error naming file, line and key: a syntax error, an unknown key (with
-// the known ones), a wrong type, a value out of range. Each override is
-// "section.key=value" with the value as TOML spells it, and comes after the
-// file.
+// Reads a configuration. Usage error naming file, line and key for a syntax
+// error, a wrong type or a value out of range. An unknown key is a usage error
+// too, with the known keys. Each override is "section.key=value" in TOML's
+// spelling and is applied after the file.
 Result<Config> loadConfig(const std::string &path,
                           std::span<const std::string> overrides = {});
-// `where` stands in messages.
+// Parses a text. `where` stands in messages.
 Result<Config> parseConfig(std::string_view text, const std::string &where,
                            std::span<const std::string> overrides = {});
 
 // Usage error naming the key when a run of this configuration cannot learn
-// anything, whatever the rewards are: `supervised` says which loop it is for.
+// anything, whatever the rewards are. `supervised` selects the loop.
 Status checkCanLearn(const Config &config, bool supervised);
 
-// Every value, by section and key. An option of an objective that is not the
-// run's own has its default.
+// Every value, by section and key. Options of other objectives than the run's
+// own have their defaults.
 Json toJson(const Config &config);
-// Whether an objective is the path of an MLIR file rather than the name of a
-// built-in one.
+// Whether an objective is the path of an MLIR file, not the name of a built-in
+// one.
 bool isObjectiveFile(const std::string &objective);
 
-// The options of config.rl.objective by the names they have in lib/Objectives;
-// of a file only those of objective_options.
+// The options of config.rl.objective under their names in lib/Objectives. For
+// an objective in a file, only those of objective_options.
 std::map<std::string, double> objectiveConstants(const RLConfig &config);
 
 struct ConfigKey {
   std::string section, key, type, defaultValue, meaning;
 };
-// In the order of the sections.
+// All keys, in the order of the sections.
 std::vector<ConfigKey> configKeys();
 
 } // namespace nibble

@@ -1,10 +1,11 @@
-// Every key of the configuration, once: name, place, range, meaning. An archive
-// visits them all.
+// Defines every key of the configuration once: name, place, range and meaning.
+// An archive visits them all.
 #pragma once
 
 #include "lib/Numerics/scheme.h"
 #include "lib/Objectives/Objectives.h"
 #include "runtime/rl/config/config.h"
+#include "runtime/rl/tasks/task.h"
 
 #include <initializer_list>
 #include <utility>
@@ -14,10 +15,14 @@ namespace nibble {
 template <typename Enum>
 using Names = std::initializer_list<std::pair<const char *, Enum>>;
 
-// Archive: section(name); text, texts(key, value, meaning); choice(key, text
-// value, names, meaning); named(key, enum value, names, meaning); flag;
-// integer(key, value, least, most, meaning); number(key, value, least, most,
-// meaning); option(option of an objective, values that were set by key, value).
+// An archive has these members:
+//   section(name)
+//   text, texts(key, value, meaning)
+//   choice(key, text value, names, meaning)
+//   named(key, enum value, names, meaning)
+//   flag(key, value, meaning)
+//   integer, number(key, value, least, most, meaning)
+//   option(option of an objective, values that were set by key, value)
 template <typename Archive> void visitConfig(Archive &a, Config &c) {
   a.section("model");
   a.text("path", c.model.path, "checkpoint folder");
@@ -148,7 +153,9 @@ template <typename Archive> void visitConfig(Archive &a, Config &c) {
            "held-out reward that ends the training early; 0: none does");
 
   a.section("task");
-  a.choice("name", c.task.name, {"addition", "countdown", "sort", "jsonl"},
+  std::vector<const char *> tasks = taskNames();
+  tasks.push_back("jsonl");
+  a.choice("name", c.task.name, tasks,
            "generated problems, or those of a file of JSON lines");
   a.integer("digits", c.task.digits, 1, 18, "addition: of an operand at most");
   a.integer("min_digits", c.task.minDigits, 1, 18,

@@ -1,4 +1,5 @@
-// Lists what of a configuration a program depends on, and compares the lists.
+// Lists the parts of a configuration that a program depends on, and compares
+// two lists.
 #include "runtime/rl/config/program_properties.h"
 
 #include <fmt/format.h>
@@ -18,8 +19,9 @@ Json programProperties(const Config &config, bool supervised,
     properties["include"] = config.quantize.include;
     properties["exclude"] = config.quantize.exclude;
     properties["default_exclude"] = config.quantize.defaultExclude;
-    if (config.quantize.strict) // it changes no program, but only a strict
-                                // compilation has refused what it refuses
+    // It changes no program, but only a strict compilation refuses what it
+    // refuses.
+    if (config.quantize.strict)
       properties["strict"] = true;
   }
   if (trains) {
@@ -45,7 +47,8 @@ Status checkProperties(const Json &found, const Json &wanted,
         where, has == found.end() ? "no " + name : name + " " + has->dump(),
         name, asked.dump()));
   };
-  // The program and the scheme explain the most: others follow from them.
+  // The program and the scheme come first, because other differences follow
+  // from them.
   for (const char *first : {"program", "scheme"})
     NIBBLE_TRY(compare(first, wanted.at(first)));
   for (const auto &[name, value] : wanted.items())

@@ -1,7 +1,7 @@
-// What a run's configuration decides in its compiled programs: written into a
-// bundle that is compiled for a run, and compared when a run begins on it. A
-// bundle does not say it otherwise: constants of an objective are numbers in
-// its code.
+// The choices of a run's configuration that are compiled into its programs. A
+// bundle records them, and a run that uses the bundle compares them. Nothing
+// else in a bundle states them: constants of an objective are numbers in its
+// code.
 #pragma once
 
 #include "runtime/rl/config/config.h"
@@ -10,12 +10,12 @@
 
 namespace nibble {
 
-// `program`: train or rollout. Supervised training has no objective but its
-// own.
+// `program` is train or rollout. Supervised training has only its own
+// objective.
 Json programProperties(const Config &config, bool supervised,
                        std::string_view program);
 
-// Usage error naming the first thing that differs, and where ("bundle
+// Usage error naming the first difference, and the bundle `where` ("bundle
 // train.nbl").
 Status checkProperties(const Json &found, const Json &wanted,
                        const std::string &where);

@@ -1,5 +1,5 @@
-// Hashes what a run's results depend on, and says what differs between two
-// runs.
+// Hashes what a run's results depend on, and describes the differences between
+// two runs.
 #include "runtime/rl/config/run_identity.h"
 
 #include "runtime/core/file.h"
@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Null for what is no file that can be read.
+// The content's hash; null when there is no readable file.
 Json contentOfFile(const fs::path &path) {
   std::error_code none;
   if (!fs::is_regular_file(path, none))
@@ -22,7 +22,7 @@ Json contentOfFile(const fs::path &path) {
   return hash.isOk() ? Json(hash->hash) : Json();
 }
 
-// Everything that is read of a checkpoint folder.
+// Hashes everything that is read from a checkpoint folder.
 Json contentOfModel(const fs::path &folder) {
   std::error_code none;
   if (!fs::is_directory(folder, none))
@@ -47,7 +47,7 @@ void erase(Json &json, const char *section,
     json[section].erase(key);
 }
 
-// As checkpoints of state format 1 have it. Keys that came later are not in it.
+// The hash in checkpoints of state format 1. Later keys are not part of it.
 std::string legacyHashOf(const Config &config) {
   Json json = toJson(config);
   erase(json, "run",
@@ -56,7 +56,7 @@ std::string legacyHashOf(const Config &config) {
         {"max_tokens_per_call", "max_running", "cache_megabytes"});
   erase(json, "train", {"max_steps_without_update"});
   erase(json, "quantize", {"strict"});
-  // Lists of the user's took the place of the default.
+  // The user's lists replaced the default.
   if (config.quantize.defaultExclude ==
       (config.quantize.include.empty() && config.quantize.exclude.empty()))
     erase(json, "quantize", {"default_exclude"});
@@ -69,15 +69,15 @@ std::string legacyHashOf(const Config &config) {
   return hash128(json.dump());
 }
 
-// Keys whose path stands for what it names: replaced at its place, that is
-// another run. The words of a reward command are no such: a program that was
-// mended at its place is the same (docs/recipes.md).
+// Keys whose path stands for its content: if the content was replaced, it is
+// another run. The words of a reward command are different: a program may be
+// repaired in place (docs/recipes.md).
 bool isContentStrict(const std::string &name) {
   return name == "model.path" || name == "rl.objective";
 }
 
-// Whether the two values stand for the same. `strict`: of files only the
-// content counts, even at one path.
+// Whether two values mean the same. With `strict`, only the content of files
+// counts, even at the same path.
 bool isSame(const Json &began, const Json &now, const Json &contentBegan,
             const Json &contentNow, bool strict) {
   if (began.is_array() && now.is_array() && contentBegan.is_array() &&
@@ -120,7 +120,7 @@ RunIdentity identityOf(const Config &config, bool supervised) {
   erase(json, "train", {"max_steps_without_update"});
   erase(json, "quantize", {"strict"});
   erase(json, "reward", {"workers", "time_limit_seconds"});
-  // On a device the sums over tokens know where a step was cut
+  // On a device, sums over tokens depend on where a step was cut
   // (docs/numerics.md).
   if (config.run.target == "host")
     erase(json, "train", {"max_tokens"});
@@ -129,7 +129,7 @@ RunIdentity identityOf(const Config &config, bool supervised) {
   erase(json, loop, {"until_reward"});
   if (!decays(config))
     erase(json, loop, {"steps"});
-  if (supervised) // only evaluations sample, in a way of their own
+  if (supervised) // only evaluations sample, and with settings of their own
     erase(json, "rollout", {"temperature", "top_k", "top_p", "min_p"});
   if (config.eval.every == 0)
     erase(json, "eval", {"problems", "temperature"});
@@ -165,9 +165,9 @@ std::vector<std::string> differences(const RunIdentity &began,
       lines.back() +=
           " (on a device it shows in the last bits of weight gradients)";
   };
-  // Then what is new since the run began, which had its default value. (A key
-  // may also have been left out because it did not count beside another, which
-  // then differs.)
+  // Then compare keys that are new since the run began, whose old value is the
+  // default. (A key may also be absent because it did not count beside another
+  // key, which then differs.)
   for (bool isNew : {false, true})
     if (!isNew || lines.empty())
       for (const auto &[section, values] : now.config.items())

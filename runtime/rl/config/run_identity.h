@@ -1,5 +1,5 @@
-// What the results of a run depend on: what a run that goes on must share with
-// the one that began.
+// The facts that a run's results depend on. A continued run must share them
+// with the run that began.
 #pragma once
 
 #include "runtime/rl/config/config.h"
@@ -9,32 +9,35 @@
 
 namespace nibble {
 
-// Kept with every checkpoint.
+// Stored with every checkpoint.
 struct RunIdentity {
-  // Every key of the configuration that counts, by section and key. Not among
-  // them: where a run ends (steps, unless the learning rate decays to the last
-  // one; until_reward; max_steps_without_update), folders and cadence of
-  // output, threads, workers, time limits, quantize.strict, sizes of calls and
-  // of the cache (train.max_tokens counts on a device), sections of the other
-  // loop, and where the rows of a dataset stand: the loop compares the rows
-  // themselves.
+  // Every key of the configuration that affects the results, by section and
+  // key. These keys do not:
+  //   - where a run ends: steps (unless the learning rate decays to the last
+  //     one), until_reward, max_steps_without_update
+  //   - folders and cadence of output, threads, workers, time limits
+  //   - quantize.strict, sizes of calls and of the cache (but train.max_tokens
+  //     counts on a device), sections of the other loop
+  //   - the place of a dataset's rows, since the loop compares their content
   Json config = Json::object();
-  // By "section.key": the hash of what a path names, so that a file may move.
-  // Null, or absent, for what is no file.
+  // Hashes of the named contents, by "section.key", so that a file may move.
+  // Null or absent for anything that is no file.
   Json contents = Json::object();
-  // What checkpoints held before they held the keys.
+  // The hash in old checkpoints, which do not contain the keys.
   std::string legacyHash;
 };
 
-// Reads the model's files, the objective and the files among the words of the
-// reward command, for their hashes.
+// Computes the identity. It hashes the model's files, the objective, and the
+// files among the words of the reward command.
 RunIdentity identityOf(const Config &config, bool supervised);
 
 // One text for each key whose value differs: "rl.clip_low was 0.2, is 0.1".
-// Paths of the same content do not differ. The model and the objective differ
-// where their content was replaced at an unchanged path: "model.path: the
-// content of "a/b" has changed since the run began (put back what it was)". A
-// key that is new since the run began had its default value then.
+// Paths with equal content do not differ. A key that is new since the run began
+// had its default value then. The model and the objective also differ when
+// their content was replaced at an unchanged path:
+//
+//   model.path: the content of "a/b" has changed since the run began (put back
+//   what it was)
 std::vector<std::string> differences(const RunIdentity &began,
                                      const RunIdentity &now);
 

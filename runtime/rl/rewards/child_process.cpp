@@ -23,8 +23,8 @@ extern char **environ;
 namespace nibble {
 namespace {
 
-// A write to a pipe that nobody reads raises SIGPIPE in this thread: it is kept
-// from being delivered, and taken back.
+// A write to a pipe without a reader raises SIGPIPE in this thread. This object
+// blocks the signal and discards it.
 class NoBrokenPipeSignal {
 public:
   NoBrokenPipeSignal() {
@@ -50,10 +50,11 @@ private:
   bool wasPending_;
 };
 
-// What stands around a line, a blank one among it.
+// White space around a line, including blank lines.
 constexpr std::string_view kSpace = " \t\r\n";
 
-// Both ends close on exec; the child gets copies under its own numbers.
+// Both ends close on exec. The child receives copies under its own descriptor
+// numbers.
 Result<std::pair<Descriptor, Descriptor>> makePipe() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
@@ -63,15 +64,15 @@ Result<std::pair<Descriptor, Descriptor>> makePipe() {
   return std::pair(Descriptor(ends[0]), Descriptor(ends[1]));
 }
 
-// What posix_spawn is told, freed in the end.
+// Arguments of posix_spawn, freed by the destructor.
 struct SpawnPlan {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   SpawnPlan() {
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    // A process group of its own, and the signals as a fresh program expects
-    // them.
+    // Give the child a process group of its own, and the default signal
+    // handling of a fresh program.
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
                                               POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETSIGMASK);
@@ -95,7 +96,7 @@ void limitResource(pid_t pid, __rlimit_resource resource, int64_t limit) {
   prlimit(pid, resource, &value, nullptr);
 }
 
-// Milliseconds left, rounded up; 0 when there are none.
+// Milliseconds until the deadline, rounded up; 0 when it has passed.
 int millisecondsTo(std::chrono::steady_clock::time_point deadline) {
   auto left = std::chrono::ceil<std::chrono::milliseconds>(
                   deadline - std::chrono::steady_clock::now())
@@ -132,8 +133,8 @@ ChildProcess::start(const std::vector<std::string> &command,
     return Status::usage(fmt::format(
         "cannot start reward program '{}': {}; correct reward.command",
         command[0], strerror(error)));
-  // It holds nothing of ours yet but its own code: the limits are in force
-  // before the first request.
+  // So far the child holds none of our data, so the limits are in force before
+  // the first request.
   limitResource(pid, RLIMIT_AS, limits.addressSpaceBytes);
   limitResource(pid, RLIMIT_FSIZE, limits.fileBytes);
   limitResource(pid, RLIMIT_NOFILE, limits.openFiles);
@@ -158,18 +159,18 @@ ChildProcess::~ChildProcess() {
   if (pid_ < 0)
     return;
   kill(-pid_, SIGKILL);
-  kill(pid_, SIGKILL); // it may have left its group
+  kill(pid_, SIGKILL); // the child may have left its group
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
 std::string ChildProcess::ending() {
-  // Its pipes are closed; it may need a moment to be gone.
+  // Its pipes are closed. It may need a moment to exit.
   int state = 0;
   for (int i = 0; i < 100; ++i) {
     pid_t ended = waitpid(pid_, &state, WNOHANG);
     if (ended == pid_) {
-      // Descendants may still be there.
+      // Descendants may still be running.
       kill(-pid_, SIGKILL);
       pid_ = -1;
       return WIFEXITED(state)
@@ -193,8 +194,9 @@ void ChildProcess::readErrors() {
   if (!pipes_.error.isOpen())
     return;
   ssize_t got = read(pipes_.error.get(), buffer, sizeof(buffer));
+  // A closed pipe would be reported as ready forever.
   if (got == 0)
-    pipes_.error = Descriptor(); // closed: it would count as ready for ever
+    pipes_.error = Descriptor();
   if (got <= 0)
     return;
   errors_.append(buffer, got);
@@ -203,7 +205,7 @@ void ChildProcess::readErrors() {
 }
 
 std::string ChildProcess::lastWords() {
-  for (int i = 0; i < 32; ++i) // more than a pipe holds, and no end to wait for
+  for (int i = 0; i < 32; ++i) // more than a pipe holds, but not endless
     readErrors();
   size_t end = errors_.find_last_not_of(" \t\r\n");
   if (end == std::string::npos)
@@ -220,7 +222,7 @@ bool ChildProcess::wait(const Descriptor &descriptor, short events,
   while (true) {
     int left = millisecondsTo(deadline);
     pollfd ready[] = {{descriptor.get(), events, 0},
-                      {pipes_.error.get(), POLLIN, 0}}; // -1 is passed over
+                      {pipes_.error.get(), POLLIN, 0}}; // poll ignores -1
     if (left == 0 || poll(ready, 2, left) == 0)
       return false;
     if (ready[1].revents)
@@ -293,14 +295,15 @@ Result<std::string> ChildProcess::receive(Clock::time_point deadline) {
     }
     char buffer[4096];
     ssize_t got = read(pipes_.out.get(), buffer, sizeof(buffer));
+    // The last line, which has no newline.
     if (got == 0 && !pending_.empty())
-      return std::exchange(pending_, {}); // the last line, without a newline
+      return std::exchange(pending_, {});
     if (got == 0)
       return Status::failed("reward program " + ending());
     if (got > 0) {
       pending_.append(buffer, got);
-      if (millisecondsTo(deadline) >
-          0) // blank lines without end are no answer either
+      // Endless blank lines are no answer either.
+      if (millisecondsTo(deadline) > 0)
         continue;
     } else if (errno != EAGAIN && errno != EINTR)
       return Status::failed(fmt::format(

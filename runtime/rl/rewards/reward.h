@@ -1,4 +1,4 @@
-// What a response is worth, whoever says so: a generated task or a program of
+// The value of a response, determined by a generated task or by a program of
 // the user.
 #pragma once
 
@@ -19,8 +19,8 @@ struct RewardRequest {
 
 struct RewardOutcome {
   double reward = 0;
-  // No reward could be had, for the reason in `problem`: the sample takes no
-  // part in training.
+  // The response has no reward, for the reason in `problem`. The sample takes
+  // no part in training.
   bool isFailed = false;
   std::string problem;
 };
@@ -28,7 +28,7 @@ struct RewardOutcome {
 class RewardFunction {
 public:
   virtual ~RewardFunction() = default;
-  // One outcome per request, in their order.
+  // Returns one outcome per request, in order.
   virtual Result<std::vector<RewardOutcome>>
   score(std::span<const RewardRequest> requests) = 0;
 };

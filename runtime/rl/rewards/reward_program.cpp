@@ -1,4 +1,4 @@
-// Asks reward programs in parallel, and checks each answer.
+// Calls reward programs in parallel, and checks each answer.
 #include "runtime/rl/rewards/reward_program.h"
 
 #include "runtime/formats/io.h"
@@ -15,7 +15,8 @@ namespace {
 using Json = nlohmann::json;
 
 Result<double> parseAnswer(const std::string &line, uint64_t id) {
-  // Depth is bounded by the length of a line; the parser does not recurse.
+  // The length of a line bounds the nesting depth, and the parser does not
+  // recurse.
   Json answer = Json::parse(line, nullptr, false);
   if (!answer.is_object())
     return Status::failed(fmt::format("reward program answers what is not a "
@@ -60,7 +61,7 @@ RewardProgram::create(const RewardProgramOptions &options) {
 Result<double> RewardProgram::exchange(std::optional<ChildProcess> &worker,
                                        uint64_t id,
                                        const RewardRequest &request) {
-  // One that ended after its last answer costs nobody anything.
+  // A program that ended after its last answer is restarted without any loss.
   if (worker && worker->hasEnded())
     worker.reset();
   if (!worker) {
@@ -106,7 +107,7 @@ RewardProgram::score(std::span<const RewardRequest> requests) {
   for (size_t i = 1; i < std::min(workers_.size(), requests.size()); ++i)
     threads.emplace_back([&, i] { work(workers_[i]); });
   work(workers_[0]);
-  threads.clear(); // joins
+  threads.clear(); // joins the threads
   return outcomes;
 }
 

@@ -1,13 +1,13 @@
-// Rewards from a program of the user's: one JSON object a line in, one a line
-// out.
+// Rewards from a program of the user. It reads one JSON object per line and
+// writes one per line:
 //
-//   {"id": 7, "prompt": "...", "response": "...", "reference": "..."}   ->
-//   {"id": 7, "reward": 0.5}
+//   {"id": 7, "prompt": "...", "response": "...", "reference": "..."}
+//     -> {"id": 7, "reward": 0.5}
 //
-// A reward is a finite number, or true or false, which count 1 and 0. A program
-// that crashes, hangs, answers nonsense or floods us costs the sample it was
-// asked about, never the run; it is killed and started anew for the next one.
-// What it last wrote to stderr stands in the message.
+// A reward is a finite number, or true or false, which count as 1 and 0. A
+// program that crashes, hangs, answers nonsense or floods its output costs one
+// sample, never the run. It is killed and restarted for the next sample. The
+// message contains its last line on stderr.
 #pragma once
 
 #include "runtime/rl/rewards/child_process.h"
@@ -20,11 +20,12 @@
 namespace nibble {
 
 struct RewardProgramOptions {
-  // The program and its arguments; no shell looks at them.
+  // The program and its arguments, run without a shell.
   std::vector<std::string> command;
-  // Copies that run side by side (1 .. 256); each is asked one thing at a time.
+  // Number of copies that run in parallel (1 .. 256). Each handles one request
+  // at a time.
   int workers = 1;
-  // From request to answer.
+  // Limit from request to answer.
   std::chrono::milliseconds timeLimit{10000};
   ChildLimits limits;
 };
@@ -36,12 +37,11 @@ public:
   static Result<std::unique_ptr<RewardProgram>>
   create(const RewardProgramOptions &options);
 
-  // Never fails as a whole. Text that is not UTF-8 arrives with U+FFFD where it
-  // is not.
+  // Never fails as a whole. Invalid UTF-8 in texts is replaced by U+FFFD.
   Result<std::vector<RewardOutcome>>
   score(std::span<const RewardRequest> requests) override;
 
-  // Programs started so far, the first ones included.
+  // Number of programs started so far, including the first ones.
   int64_t starts() const { return starts_; }
 
 private:

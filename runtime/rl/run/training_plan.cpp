@@ -1,4 +1,4 @@
-// What a run would do and what it takes: the lines of --dry-run.
+// Describes what a run would do and what it needs: the lines of --dry-run.
 #include "runtime/rl/run/training_run.h"
 
 #include <fmt/format.h>
@@ -20,9 +20,9 @@ std::string labelled(const char *label, const std::string &text) {
 
 } // namespace
 
-// The arena of each function's largest call, and what the run takes beside it
-// of the device's memory. Parameters and cache stay there; calls take turns
-// with the arena.
+// Describes the arena of each function's largest call, and the device memory
+// that the run takes beside it. Parameters and cache stay in that memory; calls
+// take turns with the arena.
 Status TrainingRun::describeDevice(
     const Residence &device,
     const std::function<void(const std::string &)> &line) const {
@@ -47,7 +47,7 @@ Status TrainingRun::describeDevice(
     cache = config_.rollout.cacheMegabytes << 20;
     NIBBLE_TRY(calls("rollout.max_tokens_per_call", *rollout_,
                      config_.rollout.maxTokensPerCall));
-    // Logits stay on the device beside the arena (Function::keepOnDevice).
+    // Logits stay on the device, outside the arena (Function::keepOnDevice).
     NIBBLE_ASSIGN(Function forward, rollout_->function("forward"));
     if (int logits = forward.result("logits");
         logits >= 0 && rollout_->has("sample"))

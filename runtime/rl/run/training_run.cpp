@@ -20,7 +20,7 @@ namespace nibble {
 
 namespace {
 
-// What stands behind the step in a line of progress.
+// The text behind the step in a line of progress.
 std::string progressDetail(const StepMetrics &line) {
   std::string text;
   auto show = [&](const char *label, const char *key, const char *format) {
@@ -52,7 +52,7 @@ LoopParts TrainingRun::loopParts() {
   return parts;
 }
 
-// Says when training begins with other weights than a packed checkpoint has.
+// Warns when training begins with other weights than a packed checkpoint has.
 // Masters are the values of its codes, and the grid rounds them.
 Status TrainingRun::warnOfRounding() const {
   const QuantizeConfig &quantize = config_.quantize;
@@ -106,8 +106,8 @@ Status TrainingRun::build(const ProgramSource &programs) {
   NIBBLE_ASSIGN(task_, createTask(config_, *codec_, contextLength_,
                                   messages_.note, options_.supervised));
   NIBBLE_ASSIGN(reward_, createReward(config_));
-  // Before the seconds of compiling: a folder that holds another run or that
-  // another process works in is told at once.
+  // Check this before compiling, which takes seconds: the folder may hold
+  // another run, or another process may work in it.
   if (!options_.planOnly) {
     NIBBLE_ASSIGN(
         folder_, RunFolder::open(
@@ -124,7 +124,7 @@ Status TrainingRun::build(const ProgramSource &programs) {
   NIBBLE_TRY(store_.declare(*training_));
   NIBBLE_TRY(store_.declare(*rollout_));
   NIBBLE_TRY(store_.initialize(*model_));
-  // A run that goes on has weights of its own.
+  // A resumed run has weights of its own.
   if (!folder_ || folder_->startStep() == 0)
     NIBBLE_TRY(warnOfRounding());
 
@@ -138,7 +138,8 @@ Status TrainingRun::build(const ProgramSource &programs) {
   return generates() ? createRollout() : Status::ok();
 }
 
-// What generates, and what says how far the weights have gone from the first.
+// Creates the rollout, and the reference model that measures how far the
+// weights have moved from the initial ones.
 Status TrainingRun::createRollout() {
   RolloutOptions rollout;
   rollout.maxTokensPerCall = config_.rollout.maxTokensPerCall;
@@ -158,7 +159,7 @@ Status TrainingRun::createRollout() {
   return Status::ok();
 }
 
-// What a run leaves at its end; `withModel`: its weights too.
+// Writes the results of a run at its end. `withModel` includes its weights.
 Status TrainingRun::finish(bool withModel) const {
   std::string model = config_.run.out + "/model";
   if (withModel) {
@@ -174,8 +175,8 @@ Status TrainingRun::finish(bool withModel) const {
   return Status::ok();
 }
 
-// The line of progress ends with this, so that what is said afterwards begins
-// on its own.
+// The line of progress ends with this function, so that later output begins on
+// a line of its own.
 Status TrainingRun::runLoop() {
   int64_t steps = options_.supervised ? config_.sft.steps : config_.rl.steps;
   Progress progress(options_.supervised ? "sft" : "rl",
@@ -200,7 +201,7 @@ Status TrainingRun::run() {
   Status status = runLoop();
   if (!hasEnded())
     return status;
-  // Weights that nothing was learned with are not given out as trained.
+  // If nothing was learned, the weights are not presented as trained.
   NIBBLE_TRY(finish(status.isOk() || loop_->hasLearned()));
   if (!status.isOk() && loop_->hasLearned())
     return Status(status.code(),

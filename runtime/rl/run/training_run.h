@@ -1,5 +1,5 @@
-// One run of supervised training or of reinforcement learning: everything its
-// loop is made of, on programs that the caller compiles or opens.
+// One run of supervised training or of reinforcement learning: all parts of its
+// loop. The caller compiles or opens the programs.
 #pragma once
 
 #include "runtime/core/program/program.h"
@@ -18,29 +18,30 @@ namespace nibble {
 
 struct TrainingPrograms {
   Program training;
-  Program rollout; // of the same residence as `training`
+  Program rollout; // shares the residence of `training`
 };
 
-// What the programs of a run are made for.
+// The requirements on the programs of a run.
 struct ProgramRequest {
   const Config &config;
   const ModelConfig &model;
   bool supervised = false;
-  bool hoist = true;     // quantize in the update instead of in every forward
-  bool planOnly = false; // nothing will run: no device is needed
+  // Quantize in the update instead of in every forward pass.
+  bool hoist = true;
+  bool planOnly = false; // nothing will run, so no device is needed
 };
 using ProgramSource =
     std::function<Result<TrainingPrograms>(const ProgramRequest &)>;
 
 struct RunOptions {
   bool supervised = false;
-  bool resume = false;   // go on from the newest checkpoint of the run
+  bool resume = false;   // continue from the newest checkpoint of the run
   bool hoist = true;     // as in ProgramRequest
-  bool planOnly = false; // opens no folder of the run; only `describe` follows
+  bool planOnly = false; // opens no run folder; only `describe` may follow
 };
 
-// Where a run's lines go, without an end of line. `note` tells what was read,
-// `warn` what may be wrong.
+// Receives a run's messages, as lines without line ends. `note` gets what was
+// read, `warn` what may be wrong.
 struct RunMessages {
   std::function<void(const std::string &)> note;
   std::function<void(const std::string &)> warn;
@@ -49,19 +50,19 @@ struct RunMessages {
 class TrainingRun {
 public:
   // Opens the checkpoint, its tokenizer, the task, the reward, the folder of
-  // the run (config.run.out) and the programs, in this order: what is quick to
-  // find wrong comes before the seconds of compiling.
+  // the run (config.run.out) and the programs, in this order. Errors that are
+  // found quickly come before compilation, which takes seconds.
   static Result<std::unique_ptr<TrainingRun>>
   create(Config config, const RunOptions &options,
          const ProgramSource &programs, RunMessages messages);
 
-  // Trains. A run that came to its end has written report.html, and `model`
-  // when any step changed a weight. Progress is drawn on standard error. Errors
-  // as of Loop::run.
+  // Trains. At its end a run writes report.html, and `model` when any step
+  // changed a weight. Progress goes to standard error. Errors are those of
+  // Loop::run.
   Status run();
-  // Whether the run came to its end in good order, learned or not.
+  // Whether the run ended in good order, with or without learning.
   bool hasEnded() const { return loop_ && loop_->hasEnded(); }
-  // What the run would do and what it takes, line by line.
+  // Describes, line by line, what the run would do and what it needs.
   Status describe(const std::function<void(const std::string &)> &line) const;
 
 private:
@@ -76,7 +77,7 @@ private:
   Status finish(bool withModel) const;
   LoopParts loopParts();
   // Whether the run samples, and so has a cache of keys and values. Supervised
-  // training does where it evaluates.
+  // training samples when it evaluates.
   bool generates() const;
   Status
   describeDevice(const Residence &device,
@@ -85,7 +86,8 @@ private:
   const Config config_;
   const RunOptions options_;
   RunMessages messages_;
-  // In an order in which what is borrowed outlives who borrows it.
+  // The order of the members ensures that a borrowed object outlives its
+  // borrowers.
   std::optional<RunFolder> folder_; // locked as long as the run lives
   std::unique_ptr<Model> model_;
   std::optional<Tokenizer> tokenizer_;
@@ -95,12 +97,12 @@ private:
   std::optional<Program> training_;
   std::optional<Program> rollout_;
   ParameterStore store_;
-  ParameterStore initial_; // the weights that the run began with
+  ParameterStore initial_; // the initial weights of the run
   std::optional<Trainer> trainer_;
   std::optional<RolloutEngine> engine_;
   std::optional<LogProbability> reference_;
   std::vector<int32_t> stopTokens_;
-  int64_t contextLength_ = 0; // tokens of prompt and response
+  int64_t contextLength_ = 0; // limit of prompt and response tokens together
   std::unique_ptr<Loop> loop_;
 };
 

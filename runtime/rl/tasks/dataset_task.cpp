@@ -14,7 +14,8 @@
 namespace nibble {
 namespace {
 
-// Texts and where they end, so that no two lists of rows give the same bytes.
+// Hashes texts and the places of their ends, so that different lists of rows
+// give different bytes.
 void addRows(Hasher &hasher, const std::vector<PromptRow> &rows) {
   for (const PromptRow &row : rows) {
     std::string text = fmt::format("{}:{}{}:{}", row.prompt.size(), row.prompt,
@@ -24,8 +25,8 @@ void addRows(Hasher &hasher, const std::vector<PromptRow> &rows) {
   hasher.add(std::as_bytes(std::span("end", 3)));
 }
 
-// Leaves out the rows that are too long with their answers; one line about
-// them, empty when there is none.
+// Removes rows that are too long with their answers. Returns one line about
+// them, or an empty text.
 Result<std::string>
 leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
              const PromptDataset::CountTokens &countPrompt,
@@ -35,7 +36,7 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
         "data has a limit of tokens but no tokenizer; give one");
   std::vector<PromptRow> kept;
   int64_t longest = 0;
-  std::string number; // the first answer that is one and makes a row too long
+  std::string number; // the first numeric answer that makes a row too long
   for (PromptRow &row : rows) {
     auto where = [&] {
       return fmt::format("data {}:{}", options.path.string(), row.line);
@@ -45,7 +46,7 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
     for (Result<int64_t> *tokens : {&prompt, &answer})
       if (!tokens->isOk())
         return std::move(*tokens).takeStatus().within(where());
-    int64_t tokens = *prompt + *answer + 1; // and the end of the text
+    int64_t tokens = *prompt + *answer + 1; // plus the end of the text
     longest = std::max(longest, tokens);
     if (tokens <= options.maximumTokens) {
       kept.push_back(std::move(row));
@@ -68,7 +69,7 @@ leaveOutLong(std::vector<PromptRow> &rows, const DatasetTaskOptions &options,
                      options.maximumTokensKey, number);
 }
 
-// Moves some rows out of the list; both keep their order.
+// Moves some rows out of the list. Both lists keep their order.
 std::vector<PromptRow> takeIf(std::vector<PromptRow> &rows, auto &&isTaken) {
   std::vector<PromptRow> taken, kept;
   for (PromptRow &row : rows)

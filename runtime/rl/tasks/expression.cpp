@@ -12,8 +12,8 @@ using Wide = __int128;
 constexpr size_t kLongestText = 1024;
 constexpr int kDeepest = 64;
 
-// nullopt when the lowest terms do not fit. What combine makes of two
-// fractions, whose parts are below 2^63, stays below 2 * (2^63)^2 = 2^127.
+// nullopt when the lowest terms do not fit. The parts of two fractions are
+// below 2^63, so the results of combine are below 2 * (2^63)^2 = 2^127.
 std::optional<Rational> reduce(Wide numerator, Wide denominator) {
   if (denominator == 0)
     return std::nullopt;
@@ -64,7 +64,7 @@ public:
   }
 
 private:
-  // The next character that is no space, not taken; NUL at the end.
+  // Peeks at the next character that is no space; NUL at the end.
   char next() {
     while (at_ < text_.size() && text_[at_] == ' ')
       ++at_;

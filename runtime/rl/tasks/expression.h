@@ -1,4 +1,4 @@
-// Arithmetic that a model wrote: evaluated exactly, never executed.
+// Arithmetic written by a model. It is evaluated exactly and never executed.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,15 @@ struct Rational {
 
 struct ExpressionValue {
   Rational value;
-  // The numbers as they stand in the text, from left to right.
+  // The numbers in the text, from left to right.
   std::vector<int64_t> numbers;
 };
 
 // Value of an expression of non-negative integers, + - * /, parentheses and
-// spaces; * and / bind stronger, equal ones go from left to right. nullopt for
-// anything else, for division by zero, more than 1024 bytes, parentheses deeper
-// than 64 and values whose fraction does not fit in 64 bits.
+// spaces. * and / bind more tightly; equal operators associate to the left.
+// nullopt for any other text, division by zero, more than 1024 bytes, or
+// parentheses deeper than 64. Also nullopt when the fraction of a value does
+// not fit in 64 bits.
 std::optional<ExpressionValue> evaluate(std::string_view text);
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// Reads rows of JSON lines with bounds, and orders them for each epoch.
+// Reads rows of JSON lines within limits, and orders them for each epoch.
 #include "runtime/rl/tasks/prompt_dataset.h"
 
 #include "runtime/core/file.h"
@@ -17,7 +17,7 @@
 namespace nibble {
 namespace {
 
-// The lines of a file, one at a time, with memory for one line only.
+// Reads a file line by line, with memory for one line only.
 class LineReader {
 public:
   static Result<LineReader> open(const std::filesystem::path &path,
@@ -26,7 +26,7 @@ public:
     return LineReader(std::move(file), path.string(), longestLine);
   }
 
-  // Without its newline; nullopt at the end.
+  // The next line without its newline; nullopt at the end.
   Result<std::optional<std::string>> next() {
     ++line_;
     std::string out;
@@ -70,7 +70,7 @@ private:
   size_t begin_ = 0;
 };
 
-// "prompt", "label": the names of an object's fields, for messages.
+// The names of an object's fields, for messages: "prompt", "label".
 std::string namesIn(const Json &object) {
   std::string names;
   int count = 0;
@@ -83,7 +83,7 @@ std::string namesIn(const Json &object) {
   return names.empty() ? "no field" : names;
 }
 
-// What a value is, for messages.
+// The kind of a value, for messages.
 std::string kindOf(const Json &value) {
   if (value.is_boolean())
     return value.get<bool>() ? "true" : "false";
@@ -116,8 +116,8 @@ std::optional<std::string> chatIn(const Json &row) {
   return std::nullopt;
 }
 
-// The value at a path of a row (DataOptions). `setting` names the path to the
-// user: "task.answer_field".
+// The value at a path of a row (DataOptions). `setting` is the path's name for
+// the user: "task.answer_field".
 Result<const Json *> findPath(const Json &row, const std::string &path,
                               const char *setting, const std::string &where) {
   auto wrong = [&](const std::string &why) {
@@ -129,7 +129,7 @@ Result<const Json *> findPath(const Json &row, const std::string &path,
   std::string_view rest = path;
   std::string walked;
   while (true) {
-    // The longest name that there is.
+    // Prefer the longest name that exists.
     const Json *next = nullptr;
     size_t end = rest.size();
     for (; value->is_object() && end != std::string_view::npos;
@@ -177,8 +177,9 @@ Result<const Json *> findPath(const Json &row, const std::string &path,
   }
 }
 
-// The text at a path of a row; a number's plain decimal where numbers may be,
-// for which `number` is not null: it gets a number that is longer written out.
+// The text at a path of a row. When `number` is not null, a number is allowed
+// and becomes its plain decimal. `number` then receives the original text if
+// that is shorter.
 Result<std::string> textAt(const Json &row, const std::string &path,
                            const char *setting, std::string *number,
                            const std::string &where) {
@@ -252,7 +253,7 @@ Result<PromptDataset> PromptDataset::load(const std::filesystem::path &path,
                                           const CountTokens &countTokens) {
   if (options.maximumPromptTokens > 0 && !countTokens)
     return Status::usage(
-        "data has a limit of prompt tokens but no tokenizer; give one");
+        "data: a limit of prompt tokens needs a tokenizer; give one");
   PromptDataset data;
   NIBBLE_ASSIGN(LineReader reader,
                 LineReader::open(path, options.longestLineBytes));
@@ -296,7 +297,7 @@ Result<PromptDataset> PromptDataset::load(const std::filesystem::path &path,
 std::vector<int64_t> epochOrder(int64_t size, uint64_t seed, uint64_t epoch) {
   std::vector<int64_t> order(size);
   std::iota(order.begin(), order.end(), 0);
-  // Fisher and Yates; the place to exchange with is a draw of its own counter.
+  // Fisher-Yates shuffle; each exchange uses a draw with its own counter.
   for (int64_t i = size - 1; i > 0; --i) {
     uint64_t bits =
         randomBits(seed, RandomStream::kData, epoch,

@@ -20,17 +20,18 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-// What the generated tasks share: attempts until one falls into the split.
+// Shared by the generated tasks: tries to draw a problem until one falls into
+// the split.
 class GeneratedTask : public Task {
 public:
   explicit GeneratedTask(const TaskOptions &options) : options_(options) {}
 
   Problem problem(Split split, uint64_t index) const final {
-    // checkSplits saw to it that this ends.
+    // checkSplits has ensured that this ends.
     return *tryProblem(split, index, kAttemptsAtMost);
   }
 
-  // Usage error when hardly a problem of one of the splits comes up.
+  // Usage error when one of the splits gets almost no problems.
   Status checkSplits() const {
     for (Split split : {Split::kTrain, Split::kHeldOut})
       for (uint64_t index = 0; index < 64; ++index)
@@ -44,15 +45,15 @@ public:
   }
 
 protected:
-  // One problem, without prefix and suffix, and its content, free of the order
-  // of numbers. nullopt: draw anew.
+  // Draws one problem, without prefix and suffix, and its content, which
+  // ignores the order of numbers. nullopt asks for another draw.
   virtual std::optional<Problem> draw(ProblemRandom &random,
                                       ContentHash &content) const = 0;
 
   TaskOptions options_;
 
 private:
-  // What the random words have room for.
+  // The random words have room for this many attempts.
   static constexpr uint32_t kAttemptsAtMost = 1 << 24;
 
   std::optional<Problem> tryProblem(Split split, uint64_t index,
@@ -129,8 +130,8 @@ class Countdown final : public GeneratedTask {
 public:
   using GeneratedTask::GeneratedTask;
 
-  // Right is any expression of the target's value that takes each of the
-  // numbers at most once.
+  // Any expression is right that has the target's value and uses each number at
+  // most once.
   double reward(const Problem &problem,
                 std::string_view response) const override {
     std::string_view question = problem.prompt;
@@ -149,7 +150,7 @@ public:
   }
 
 private:
-  // "3 5 7->22:"
+  // Parses "3 5 7->22:".
   static bool parseQuestion(std::string_view text,
                             std::vector<int64_t> &numbers, int64_t &target) {
     size_t arrow = text.find("->");
@@ -158,7 +159,8 @@ private:
         end < arrow)
       return false;
     auto goal = evaluate(text.substr(arrow + 2, end - arrow - 2));
-    // "3 5 7" is a list: as a sum it is read by the same careful reader.
+    // "3 5 7" is a list. It is converted to a sum, so that the same careful
+    // parser can read it.
     std::string sum(text.substr(0, arrow));
     std::ranges::replace(sum, ' ', '+');
     auto list = evaluate(sum);
@@ -169,8 +171,8 @@ private:
     return true;
   }
 
-  // A target that can be reached: numbers are joined one by one, in a random
-  // order, while the value stays a whole number from 1 to 10 times the maximum.
+  // Draws a reachable target. Numbers are joined one by one in random order,
+  // while the value stays an integer from 1 to 10 times the maximum.
   std::optional<Problem> draw(ProblemRandom &random,
                               ContentHash &content) const override {
     std::vector<int64_t> numbers(options_.count);
@@ -198,7 +200,7 @@ private:
         return std::nullopt;
       expression += operation + std::to_string(number);
     }
-    // The answer is not to be read off the order of the numbers.
+    // Shuffle, so that the order of the numbers does not give away the answer.
     for (size_t i = numbers.size() - 1; i > 0; --i)
       std::swap(numbers[i],
                 numbers[random.between(0, static_cast<int64_t>(i))]);
@@ -220,6 +222,21 @@ Status checkRange(const char *option, int64_t value, int64_t least,
                                    option, value, least, most));
 }
 
+Status checkAddition(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
+  return checkRange("min_digits", options.minDigits, 1, options.digits);
+}
+
+Status checkSort(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("count", options.count, 1, 64));
+  return checkRange("maximum", options.maximum, 1, 999999);
+}
+
+Status checkCountdown(const TaskOptions &options) {
+  NIBBLE_TRY(checkRange("count", options.count, 2, 6));
+  return checkRange("maximum", options.maximum, 1, 999999);
+}
+
 template <typename T>
 Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
   auto task = std::make_unique<T>(options);
@@ -227,7 +244,26 @@ Result<std::unique_ptr<Task>> make(const TaskOptions &options) {
   return std::unique_ptr<Task>(std::move(task));
 }
 
+struct TaskRow {
+  const char *name;
+  Status (*check)(const TaskOptions &options);
+  Result<std::unique_ptr<Task>> (*make)(const TaskOptions &options);
+};
+
+constexpr TaskRow kTasks[] = {
+    {"addition", checkAddition, make<Addition>},
+    {"countdown", checkCountdown, make<Countdown>},
+    {"sort", checkSort, make<Sort>},
+};
+
 } // namespace
+
+std::vector<const char *> taskNames() {
+  std::vector<const char *> names;
+  for (const TaskRow &row : kTasks)
+    names.push_back(row.name);
+  return names;
+}
 
 double exactMatch(std::string_view response, std::string_view reference) {
   return trim(response) == trim(reference) ? 1.0 : 0.0;
@@ -236,23 +272,13 @@ double exactMatch(std::string_view response, std::string_view reference) {
 Result<std::unique_ptr<Task>> Task::create(std::string_view name,
                                            const TaskOptions &options) {
   NIBBLE_TRY(checkRange("held_out_one_in", options.heldOutOneIn, 2, 1000));
-  if (name == "addition") {
-    NIBBLE_TRY(checkRange("digits", options.digits, 1, 18));
-    NIBBLE_TRY(checkRange("min_digits", options.minDigits, 1, options.digits));
-    return make<Addition>(options);
-  }
-  if (name == "sort") {
-    NIBBLE_TRY(checkRange("count", options.count, 1, 64));
-    NIBBLE_TRY(checkRange("maximum", options.maximum, 1, 999999));
-    return make<Sort>(options);
-  }
-  if (name == "countdown") {
-    NIBBLE_TRY(checkRange("count", options.count, 2, 6));
-    NIBBLE_TRY(checkRange("maximum", options.maximum, 1, 999999));
-    return make<Countdown>(options);
-  }
-  return Status::usage(
-      fmt::format("no task '{}': known are addition, countdown, sort", name));
+  for (const TaskRow &row : kTasks)
+    if (name == row.name) {
+      NIBBLE_TRY(row.check(options));
+      return row.make(options);
+    }
+  return Status::usage(fmt::format("no task '{}': known are {}", name,
+                                   fmt::join(taskNames(), ", ")));
 }
 
 } // namespace nibble

@@ -1,4 +1,4 @@
-// The random numbers that one problem is made of (N16).
+// The random numbers of one problem (N16).
 #pragma once
 
 #include "runtime/core/philox.h"
@@ -8,8 +8,8 @@
 
 namespace nibble {
 
-// Draws in order, each a function of (seed, split, index, attempt, number of
-// the draw).
+// A sequence of draws. Each is a function of (seed, split, index, attempt,
+// number of the draw).
 class ProblemRandom {
 public:
   ProblemRandom(uint64_t seed, uint32_t split, uint64_t index, uint32_t attempt)
@@ -18,7 +18,7 @@ public:
 
   // Uniform in least .. most.
   int64_t between(int64_t least, int64_t most) {
-    // Token words carry attempt and draw: an attempt takes fewer than 256
+    // The token word holds attempt and draw, so an attempt takes fewer than 256
     // draws.
     uint64_t bits = randomBits(seed_, RandomStream::kTask, step_, sample_,
                                uint64_t{attempt_} << 8 | draw_++);
@@ -32,8 +32,8 @@ private:
   uint32_t draw_ = 0;
 };
 
-// A hash of what a problem asks, the same on every machine: it says in which
-// split the problem is.
+// A hash of a problem's content, equal on every machine. It selects the split
+// of the problem.
 class ContentHash {
 public:
   void add(int64_t value) {
@@ -43,7 +43,7 @@ public:
         {0x6E696262, 0x6C650000});
     state_ = uint64_t{words[1]} << 32 | words[0];
   }
-  // Its length and its bytes, eight at a time, the first one lowest.
+  // Adds the length and the bytes, eight at a time in little-endian order.
   void add(std::string_view text) {
     add(static_cast<int64_t>(text.size()));
     for (size_t begin = 0; begin < text.size(); begin += 8) {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Moves a kit out of the source tree, hides the tree and runs the kit's conformance suite; once more without its inputs.
+# Moves a kit out of the source tree, hides the tree and runs the kit's conformance suite. Runs it again without its inputs.
 #
 #     moved_kit.sh KIT ROOT
 set -e

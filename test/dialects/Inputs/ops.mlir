@@ -1,5 +1,5 @@
-// An example of every op of nn and qat, in a function of the op's name, in
-// forms that every target takes. Tests of completeness read them.
+// An example of every op of nn and qat, in forms that every target accepts. The function has the op's name. Tests of completeness read
+// them.
 #int4 = #qat.scheme<int4, group_size = 32>
 !packed = !qat.packed<128x256, #int4, host>
 

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --canonicalize | FileCheck %s
 
-// The norm of no gradients.
+// The norm of an empty list of gradients.
 // CHECK-LABEL: func.func @no_tensors
 // CHECK-SAME: %[[S:.*]]: tensor<f32>
 // CHECK-NEXT: return %[[S]]

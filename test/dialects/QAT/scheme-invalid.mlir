@@ -1,4 +1,4 @@
-// What there is of schemes stands in one table (lib/Numerics/scheme.h): names, group sizes (N2), and which conventions a scheme has.
+// One table defines the schemes (lib/Numerics/scheme.h): their names, group sizes (N2) and conventions.
 // RUN: nibble-opt %s -split-input-file -verify-diagnostics
 
 func.func @kind(%w: tensor<32x64xbf16>) -> tensor<32x64xbf16> {

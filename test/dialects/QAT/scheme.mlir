@@ -1,4 +1,4 @@
-// Every scheme and convention by its name; the default convention is not printed. Edges of blocks may be cut.
+// Every scheme and convention by its name. The default convention is not printed. Blocks at the edges may be cut.
 // RUN: nibble-opt %s | nibble-opt | FileCheck %s
 
 // CHECK: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32>}

@@ -1,5 +1,6 @@
-// Every op of nn and qat has all that the table asks for, or a reason.
-#include "test/integration/completeness/OpTable.h"
+// Every op of nn and qat has everything that the table requires, or a reason
+// why not.
+#include "test/integration/completeness/table/OpTable.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

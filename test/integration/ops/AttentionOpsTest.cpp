@@ -1,4 +1,4 @@
-// Attention over batches and pages, and its gradient: the host against the
+// Compares attention over batches and pages, and its gradient, between host and
 // reference.
 #include "test/integration/ops/Compare.h"
 
@@ -10,14 +10,14 @@ namespace {
 struct Shape {
   int64_t heads, kvHeads, D, window;
 };
-// Groups with heads that fill no vector; a window; one head; heads of half a
-// vector; a window longer than a block of keys.
+// Groups whose heads do not fill a vector, a window, one head, heads of half a
+// vector, and a window longer than a block of keys.
 const Shape kShapes[] = {
     {6, 2, 20, 0}, {2, 2, 64, 5}, {1, 1, 16, 0}, {4, 2, 8, 0}, {4, 1, 16, 100}};
 
 struct AttentionOpsTest : OpTest {
-  // Sequences of a batch of T tokens, one of them empty; positions count from 0
-  // in each.
+  // The beginnings of sequences in a batch of T tokens. One sequence is empty.
+  // Positions count from 0 in each.
   std::vector<int64_t> begins(int64_t T) {
     return T < 4 ? std::vector<int64_t>{0, T}
                  : std::vector<int64_t>{0, 1, T / 4, T / 4, T};
@@ -42,7 +42,7 @@ struct AttentionOpsTest : OpTest {
 };
 NIBBLE_FOR_EACH_TYPE(AttentionOpsTest);
 
-// Up to four blocks of keys.
+// These reach four blocks of keys.
 const std::vector<int64_t> kTokens = {0, 1, 5, 63, 64, 65, 200};
 
 TEST_P(AttentionOpsTest, AttentionAndGradient) {
@@ -85,8 +85,8 @@ TEST_P(AttentionOpsTest, AttentionAndGradient) {
   }
 }
 
-// Sequences that already have tokens in the cache bring some more; pages are
-// handed out in no order.
+// Sequences with tokens in the cache get more tokens. Pages have no particular
+// order.
 TEST_P(AttentionOpsTest, CacheWriteAndPagedAttention) {
   for (const Shape &s : someOf(kShapes, 2)) {
     SCOPED_TRACE(attributes(s));

@@ -1,4 +1,4 @@
-// Compiles an op, evaluates it with the reference, and compares.
+// Compiles an op, evaluates it with the reference, and compares the results.
 #include "test/integration/ops/Compare.h"
 
 #include "lib/Numerics/bf16.h"

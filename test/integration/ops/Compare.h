@@ -1,4 +1,4 @@
-// Differential tests: one program compiled for the host and run through
+// Differential tests: one program is compiled for the host and also run through
 // lib/Reference, on the same numbers.
 #pragma once
 
@@ -26,23 +26,22 @@ protected:
 
   using Arguments = std::vector<ReferenceValue>;
 
-  // Compiles function @f of `text` once, then for every T runs it and the
-  // reference with `arguments(T)`. Results of a float type are close
-  // (numerics.md, "Tolerances": by norm, 1e-5 for f32 and 4e-3 for bf16),
-  // integers and packed weights equal. With `exactly` floats are equal too.
+  // Compiles function @f of `text` once. For every T it runs @f and the
+  // reference with `arguments(T)`. Float results must be close by norm, 1e-5
+  // for f32 and 4e-3 for bf16 (numerics.md, "Tolerances"). Integers and packed
+  // weights must be equal, and with `exactly` floats too.
   void compare(std::string text, const std::vector<int64_t> &tokens,
                const std::function<Arguments(int64_t)> &arguments,
                bool exactly = false);
 
-  // What the reference makes of @f, for arguments that are another op's
-  // results.
+  // The reference's results of @f, to be used as arguments of another op.
   std::vector<ReferenceValue> reference(std::string text,
                                         const Arguments &arguments);
 
-  // Random numbers about `center`, of the size `scale`, rounded to the type.
+  // Random numbers around `center` with deviation `scale`, rounded to the type.
   ReferenceValue numbers(llvm::ArrayRef<int64_t> shape, mlir::Type element,
                          double scale = 1.0, double center = 0.0);
-  // Random integers of [0, bound).
+  // Random integers in [0, bound).
   ReferenceValue indices(llvm::ArrayRef<int64_t> shape, int64_t bound);
   ReferenceValue integers(llvm::ArrayRef<int64_t> elements);
 
@@ -56,15 +55,15 @@ private:
       Types, suite, ::testing::Values("f32", "bf16"),                          \
       [](const auto &info) { return std::string(info.param); })
 
-// The first `few` of the cases, all of them with NIBBLE_LONG=1: most of the
-// time here goes into compiling.
+// The first `few` of the cases, or all with NIBBLE_LONG=1. Compilation takes
+// most of the time here.
 template <typename Range> auto someOf(const Range &cases, size_t few) {
   const char *isLong = std::getenv("NIBBLE_LONG");
   llvm::ArrayRef all(std::data(cases), std::size(cases));
   return isLong && std::string(isLong) == "1" ? all : all.take_front(few);
 }
 
-// The bytes of a value as a program holds it, and back.
+// Convert between a value and the bytes in a program.
 Tensor tensorOf(const ReferenceValue &value);
 ReferenceValue valueOf(const TensorView &view, mlir::Type type);
 

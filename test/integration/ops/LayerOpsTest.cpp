@@ -1,5 +1,5 @@
-// Embedding, norms, rope, swiglu, take_rows and their gradients: the host
-// against the reference.
+// Compares embedding, norms, rope, swiglu, take_rows and their gradients
+// between host and reference.
 #include "test/integration/ops/Compare.h"
 
 namespace nibble {
@@ -8,7 +8,7 @@ namespace {
 using LayerOpsTest = OpTest;
 NIBBLE_FOR_EACH_TYPE(LayerOpsTest);
 
-// Nothing, one token, a few, more than two vectors of them.
+// No token, one, a few, and more than two vectors of them.
 const std::vector<int64_t> kTokens = {0, 1, 5, 33};
 
 TEST_P(LayerOpsTest, Embedding) {
@@ -54,7 +54,8 @@ TEST_P(LayerOpsTest, TakeRows) {
       /*exactly=*/true);
 }
 
-// Whole rows and heads of a row; multiples of sixteen and not.
+// Whole rows and heads of a row, with widths that are multiples of sixteen and
+// others.
 TEST_P(LayerOpsTest, RmsNormAndGradient) {
   for (auto [features, block] :
        {std::pair{64, 64}, {40, 40}, {64, 16}, {30, 10}, {1, 1}}) {
@@ -70,8 +71,8 @@ TEST_P(LayerOpsTest, RmsNormAndGradient) {
                 x + ", " + w + ", " + g + "\nreturn %y, %dx, %dw : " + x +
                 ", " + x + ", " + g + "\n}",
             kTokens, [&, features = features, block = block](int64_t T) {
-              // A single element a block is normalized to +-1: its gradient is
-              // nothing but rounding, which epsilon avoids.
+              // A single element per block is normalized to +-1. Its gradient
+              // is only rounding, which epsilon avoids.
               double scale = block == 1 ? 1e-3 : 1.0;
               return Arguments{numbers({T, features}, E, scale),
                                numbers({block}, E, 0.2, 1.0),

@@ -1,5 +1,5 @@
-// Linears and their gradients over plain and packed weights: the host against
-// the reference.
+// Compares linears and their gradients over plain and packed weights between
+// host and reference.
 #include "test/integration/ops/Compare.h"
 
 #include "lib/Numerics/bf16.h"
@@ -14,11 +14,11 @@ namespace {
 using LinearOpsTest = OpTest;
 NIBBLE_FOR_EACH_TYPE(LinearOpsTest);
 
-// Nothing; decode; around a tile; many.
+// No token, decode, around one tile, and many tokens.
 const std::vector<int64_t> kTokens = {0, 1, 3, 7, 65};
 
-// Rows and columns of weights: smaller than a tile, ragged, and tiles with a
-// rest.
+// Rows and columns of weights: smaller than a tile, ragged, and several tiles
+// with a remainder.
 const std::pair<int64_t, int64_t> kShapes[] = {
     {5, 17}, {50, 130}, {1, 1}, {16, 64}};
 

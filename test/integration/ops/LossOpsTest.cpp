@@ -1,5 +1,5 @@
-// Log-probability, sums and the optimizer, and elementwise objectives: the host
-// against the reference.
+// Compares log-probability, sums, the optimizer and elementwise objectives
+// between host and reference.
 #include "test/integration/ops/Compare.h"
 
 namespace nibble {
@@ -58,7 +58,8 @@ TEST_P(LossOpsTest, Sums) {
     return %s, %y, %q, %v : tensor<f32>, tensor<?xf32>, tensor<f32>, tensor<f32>
   })",
       {0, 1, 5, 33, 1000}, [&](int64_t T) {
-        // Away from 0, so that the sum is no difference of large numbers.
+        // Values away from 0, so that the sum is no difference of large
+        // numbers.
         return Arguments{numbers({T}, f32, 1.0, 3.0), numbers({T, 21}, f32),
                          numbers({}, f32, 0.1, 2.0)};
       });
@@ -83,8 +84,8 @@ TEST_P(LossOpsTest, AdamW) {
       });
 }
 
-// A clipped ratio as in policy gradients: arith and math over vectors, as
-// objectives are written.
+// A clipped ratio as in policy gradients, written in arith and math over
+// vectors like an objective.
 TEST_P(LossOpsTest, ElementwiseObjective) {
   compare(
       R"(func.func @f(%logp: tensor<?xf32>, %old: tensor<?xf32>, %advantage: tensor<?xf32>) -> (tensor<?xf32>, tensor<f32>) {

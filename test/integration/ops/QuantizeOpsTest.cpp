@@ -1,4 +1,4 @@
-// The grid on the host: codes, scales, padding, values, all equal to those of
+// Quantization on the host: codes, scales, padding and values equal those of
 // lib/Numerics.
 #include "test/integration/ops/Compare.h"
 
@@ -22,8 +22,8 @@ const Case kCases[] = {
     {40, 256, "<int4, group_size = 128>"},
     {9, 64, "<int8, group_size = 32>"},
 };
-// Not exact: fake_quant and dequantize(quantize) differ, and each is compared
-// on its own.
+// These conventions are not exact: fake_quant and dequantize(quantize) differ,
+// and each is compared separately.
 const Case kOtherConventions[] = {
     {5, 96, "<int4, group_size = 32, convention = slime>"},
     {5, 128, "<int4, group_size = 128, convention = compressed_tensors>"},
@@ -65,7 +65,7 @@ TEST_P(QuantizeOpsTest, RandomWeights) {
     }
 }
 
-// A scheme of the user's own, and a body that is the identity.
+// A user-defined scheme whose body is the identity.
 TEST_P(QuantizeOpsTest, StraightThrough) {
   compare(
       R"(func.func @f(%x: tensor<?x24x$E>) -> (tensor<?x24x$E>, tensor<?x24x$E>) {
@@ -85,8 +85,8 @@ TEST_P(QuantizeOpsTest, StraightThrough) {
       /*exactly=*/true);
 }
 
-// Groups of zeros, of -0, of subnormals, of the largest numbers; and ties,
-// which weights in bf16 often are.
+// Groups of zeros, of -0, of subnormals and of the largest numbers. Also ties,
+// which are frequent among bf16 weights.
 TEST_P(QuantizeOpsTest, TheEdgesOfTheGrid) {
   for (const Case &c : someOf(kCases, 4)) {
     SCOPED_TRACE(c.scheme);

@@ -1,5 +1,5 @@
-// Patterns: what they are searched in, what is refused, and which names are
-// close to one that matches nothing.
+// Patterns: the names that they are matched with, refused patterns, and
+// suggestions of close names for a pattern without a match.
 #include "lib/Names/pattern.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,8 @@ TEST(Pattern, WithoutPrefixIsSearchedInTheTensor) {
     EXPECT_EQ(parsed(text).matches(kDown), false) << text;
 }
 
-// Python's re.match(expression, module): from the start, but not to the end.
+// Like Python's re.match(expression, module): from the start, but not
+// necessarily to the end.
 TEST(Pattern, ReMatchesFromTheStartOfTheModule) {
   for (const char *text :
        {"re:.*down_proj", "re:.*mlp.*", "re:model", "re:.*\\.(down|up)_proj$",

@@ -1,5 +1,5 @@
-// What include and exclude mean together, and every way in which they can mean
-// nothing.
+// The combined meaning of include and exclude, and every way in which they can
+// select nothing.
 #include "lib/Names/selection.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ std::vector<NamedWeight> model(bool isTied = false) {
   return weights;
 }
 
-// What is chosen, modules without "model.layers."; or the problem.
+// The selected modules without "model.layers.", or the problem.
 Texts chosen(Texts include, Texts exclude, bool defaultExclude = true,
              bool isTied = false) {
   std::string problem;
@@ -86,14 +86,14 @@ TEST(Selection, PatternsWithoutEffectAreErrors) {
   expectProblem(chosen({}, {"down_prj"}),
                 {"exclude 'down_prj' matches no weight",
                  "close names: model.layers.0.mlp.down_proj.weight"});
-  // The name that is shown is the one that the pattern is held against.
+  // The name in the message is the one that the pattern is matched with.
   expectProblem(chosen({}, {"re:.*down_prj"}),
                 {"close names: model.layers.0.mlp.down_proj"});
   EXPECT_FALSE(chosen({}, {"re:.*down_prj"})[0].ends_with(".weight"));
   expectProblem(chosen({}, {"^model.layers.0.mlp.down_proj$"}),
                 {"it is searched in names of tensors, which end with .weight "
                  "('model.layers.0.mlp.down_proj.weight')"});
-  // Norms come first in the model, and last here.
+  // Norms come first in the model, but last here.
   expectProblem(chosen({}, {"model.layers.9"}),
                 {"close names: model.layers.0.self_attn.q_proj.weight, "
                  "model.layers.0.self_attn.o_proj.weight, "

@@ -1,5 +1,5 @@
-// bf16, E4M3 and ulp distances, each against an independent way to say the
-// same.
+// bf16, E4M3 and ulp distances, each checked against an independent
+// formulation.
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/fp8.h"
 #include "lib/Numerics/ulp.h"
@@ -13,8 +13,8 @@ using namespace nibble::numerics;
 
 namespace {
 
-// Nearest by search in double: the two bf16 neighbours of x, the nearer one,
-// the even one of two equally near.
+// Nearest bf16 by a search in double among the two neighbours of x; the even
+// one on a tie.
 uint16_t nearestBf16(float x) {
   uint32_t bits = std::bit_cast<uint32_t>(x);
   uint16_t below = static_cast<uint16_t>(bits >> 16);
@@ -22,8 +22,8 @@ uint16_t nearestBf16(float x) {
   if ((bits & 0xFFFF) == 0)
     return below;
   auto value = [](uint16_t b) {
-    // Beyond the largest finite number the grid goes on with 2^128, which is
-    // then called infinity.
+    // Beyond the largest finite number the grid continues with 2^128, which is
+    // infinity.
     return (b & 0x7FFF) == 0x7F80
                ? std::copysign(0x1p128, b & 0x8000 ? -1.0 : 1.0)
                : static_cast<double>(floatFromBf16(b));

@@ -1,5 +1,5 @@
-// The convention compressed_tensors against an oracle in integers, against what
-// the public package computed, and a slice of a public release.
+// Checks the convention compressed_tensors against an integer oracle, the
+// results of the public package, and a slice of a public release.
 #include "lib/Numerics/compressed_tensors.h"
 
 #include "lib/Numerics/grid.h"
@@ -19,7 +19,7 @@ namespace {
 
 const Scheme kTheirs{Kind::kInt4, 32, Convention::kCompressedTensors};
 
-// A finite bf16 as mantissa * 2^exponent, the mantissa without its sign.
+// A finite bf16 as mantissa * 2^exponent. The mantissa has no sign.
 struct Parts {
   int64_t mantissa;
   int exponent;
@@ -30,15 +30,15 @@ Parts partsOf(uint16_t bits) {
                     : Parts{(bits & 0x7F) | 0x80, field - 134};
 }
 
-// a / b to the nearest integer, ties to even.
+// a / b rounded to the nearest integer, ties to even.
 int64_t dividedHalfEven(int64_t a, int64_t b) {
   int64_t quotient = a / b;
   int64_t rest = a % b;
   return quotient + (2 * rest > b || (2 * rest == b && quotient % 2 == 1));
 }
 
-// a / b * 2^exponent rounded to a bf16, a and b above 0. The result's mantissa
-// has up to nine bits: 256 is the next power.
+// a / b * 2^exponent rounded to a bf16, for a and b above 0. The result's
+// mantissa has up to nine bits: 256 is the next power.
 Parts roundedQuotient(int64_t a, int64_t b, int exponent) {
   while (a < 128 * b && exponent > -133)
     a *= 2, --exponent;
@@ -87,7 +87,7 @@ TEST(CompressedTensors, ScaleOfEveryAmax) {
   std::printf("scales of %d amax\n", count);
 }
 
-// Every bf16 by every mantissa of a scale, at exponents from the subnormal
+// Every bf16 with every mantissa of a scale, at exponents from the subnormal
 // numbers to the largest.
 TEST(CompressedTensors, CodeOfEveryWeight) {
   int64_t count = 0, moved = 0;
@@ -151,7 +151,8 @@ int codeAt(const std::vector<uint32_t> &words, size_t element) {
   return static_cast<int>(words[element / 8] >> (4 * (element % 8)) & 0xF) - 8;
 }
 
-// Scales, codes and values of the package compressed-tensors, bit for bit.
+// Scales, codes and values equal those of the package compressed-tensors, bit
+// for bit.
 TEST(CompressedTensors, IsThePublicPackage) {
   namespace theirs = compressed_tensors_values;
   const std::vector<Recorded> all = {
@@ -194,7 +195,7 @@ TEST(CompressedTensors, IsThePublicPackage) {
   }
 }
 
-// The same of a whole matrix of bf16: words and scales of the slab.
+// The same for a whole bf16 matrix: words and scales of the slab.
 TEST(CompressedTensors, AMatrixIsPackedAsByThePackage) {
   namespace theirs = compressed_tensors_values;
   PackedLayout layout{theirs::kRows, theirs::kColumns, kTheirs,
@@ -213,8 +214,8 @@ TEST(CompressedTensors, AMatrixIsPackedAsByThePackage) {
             0);
 }
 
-// Codes and scales of a public release and its exact values: quantizing the
-// values gives the codes and scales again.
+// Codes and scales of a public release, and its exact values. Quantizing the
+// values gives the same codes and scales again.
 TEST(PublicRelease, KimiSliceIsAFixedPoint) {
   PackedLayout layout{kimi_slice::kRows,
                       kimi_slice::kColumns,

@@ -1,5 +1,5 @@
-// N3 to N7 exhaustively: every bf16 amax, every bf16 scale with every code, NaN
-// and infinity at every kind of place.
+// Checks N3 to N7 exhaustively: every bf16 amax, every bf16 scale with every
+// code, NaN and infinity at every kind of place.
 #include "lib/Numerics/grid.h"
 #include "lib/Numerics/quantize.h"
 
@@ -52,9 +52,9 @@ TEST(Grid, RoundHalfEvenIsNearbyint) {
   }
 }
 
-// N3: s = bf16(amax / 7), the quotient being float32's. Computed here in
-// double: the quotient of two bf16-sized integers is never so close to a tie of
-// bf16 that float32's own rounding matters, which this checks for every amax.
+// N3: s = bf16(amax / 7) with a float32 quotient. The test computes it in
+// double. The quotient of two bf16 significands is never so close to a bf16 tie
+// that float32's rounding matters; this checks that for every amax.
 TEST(Grid, N3ScaleOfEveryAmax) {
   int count = 0;
   for (uint16_t amax = 0; amax <= kBf16LargestFinite; ++amax) {
@@ -68,8 +68,8 @@ TEST(Grid, N3ScaleOfEveryAmax) {
   std::printf("N3: %d amax\n", count);
 }
 
-// N4: for a handful of scales, every finite bf16 x against nearbyint of the
-// float32 quotient.
+// N4: every finite bf16 x against nearbyint of the float32 quotient, for
+// several scales.
 TEST(Grid, N4CodeOfEveryWeight) {
   int64_t count = 0;
   for (uint16_t scaleBits :
@@ -91,8 +91,8 @@ TEST(Grid, N4CodeOfEveryWeight) {
   std::printf("N4: %lld quotients\n", static_cast<long long>(count));
 }
 
-// N5: the product is exact in float32, so the value is the one rounding of the
-// exact product (made in double).
+// N5: the product is exact in float32, so the value is one rounding of the
+// exact product (computed in double).
 TEST(Grid, N5ValueOfEveryScaleAndCode) {
   int64_t count = 0;
   for (uint32_t bits = 0; bits <= kBf16LargestFinite; ++bits) {
@@ -114,12 +114,13 @@ TEST(Grid, N5ValueOfEveryScaleAndCode) {
   std::printf("N5: %lld products\n", static_cast<long long>(count));
 }
 
-// N6: for every positive amax, the group that holds all fifteen values of its
-// grid is a fixed point.
+// N6: for every positive amax, the group with all fifteen values of its grid is
+// a fixed point.
 //
-// Exceptions, all of them: the largest amax, whose 7 s overflows, and four of
-// the denormals, where s itself is rounded so coarsely (4, 4, 5 and 6 steps of
-// 2^-133) that the largest code is 6 and the group's amax shrinks.
+// The complete list of exceptions is the largest amax and four denormals. For
+// the largest amax, 7 s overflows. For the four denormals, s is rounded
+// coarsely (to 4, 4, 5 and 6 steps of 2^-133). The largest code is then 6, and
+// the group's amax shrinks.
 TEST(Grid, N6FixedPointOfEveryAmax) {
   int withScale = 0, fixed = 0;
   std::vector<uint16_t> exceptions;
@@ -188,9 +189,9 @@ TEST(Grid, N7FirstNotFiniteIsNamed) {
       }
 }
 
-// Weights whose groups, or blocks, have the magnitudes amax, amax * 15/16, ...,
-// amax * 1/16 with changing signs; one group of 16 for every amax, or a block
-// for every 64th.
+// Weights for every amax. Their groups or blocks have the magnitudes amax, amax
+// * 15/16, ..., amax * 1/16 with alternating signs. There is a group of 16 for
+// every amax, or a block for every 64th.
 std::vector<uint16_t> everyAmax(const Scheme &scheme, PackedLayout &layout) {
   int64_t side = scheme.groupSize;
   int64_t step = scheme.row().inBlocks ? 64 : 1;
@@ -207,9 +208,9 @@ std::vector<uint16_t> everyAmax(const Scheme &scheme, PackedLayout &layout) {
   return weight;
 }
 
-// What may be quantized once and read packed (isExact), and what may be rounded
-// twice (isFixedPoint, N6), by the numbers themselves for every scheme that
-// there is.
+// isExact says what may be quantized once and read packed; isFixedPoint (N6)
+// says what may be rounded twice. The test checks both for every scheme on the
+// numbers themselves.
 TEST(Grid, TablesSayWhichSchemesAreExactAndFixed) {
   for (const SchemeRow &row : schemeTable())
     for (Convention convention : row.conventions) {
@@ -257,8 +258,8 @@ TEST(Grid, TablesSayWhichSchemesAreExactAndFixed) {
 
 TEST(Grid, OtherSchemesFollowTheirTable) {
   uint16_t one = bf16FromFloat(1.0f);
-  // slime: amax * 0x3E124925, at least 1e-5; float32 in training, bf16 in
-  // rollout.
+  // slime: the scale is amax * 0x3E124925 and at least 1e-5. It is float32 in
+  // training and bf16 in rollout.
   Scale slime = scaleOf(one, {Kind::kInt4, 32, Convention::kSlime});
   EXPECT_EQ(std::bit_cast<uint32_t>(slime.used), 0x3E124925u);
   EXPECT_EQ(slime.stored, 0x3E12);
@@ -281,15 +282,15 @@ TEST(Grid, OtherSchemesFollowTheirTable) {
                             bf16FromFloat(2.5f), bf16FromFloat(3.5f)},
                            {Kind::kInt8, 0});
   EXPECT_EQ(bytes.codes, (std::vector<int8_t>{127, -127, 2, 4}));
-  // fp8: float32 scale of the block.
+  // fp8: the block's float32 scale.
   EXPECT_EQ(fp8ScaleOf(bf16FromFloat(896.0f)), 2.0f);
   EXPECT_EQ(fp8CodeOf(896.0f, 2.0f), 0x7E);
   EXPECT_EQ(fp8ValueOf(0x7E, 2.0f), bf16FromFloat(896.0f));
 }
 
 TEST(Grid, Fp8BlocksHaveTheirOwnScale) {
-  // Four blocks, [130, 140]: the block's largest element is power of two times
-  // 448, so every element is exact.
+  // Four blocks, [130, 140]. The block's largest element is a power of two
+  // times 448, so every element is exact.
   PackedLayout layout{130, 140, {Kind::kFp8, 128}, Layout::kInterchange};
   std::vector<uint16_t> weight(130 * 140);
   float blockScale[2][2] = {{1.0f, 0.25f}, {8.0f, 0x1p-20f}};

@@ -1,4 +1,4 @@
-"""Writes compressed_tensors.inc: weights, and what the package compressed-tensors makes of them, for compressed_tensors.cpp.
+"""Writes compressed_tensors.inc for compressed_tensors.cpp: weights, and what the package compressed-tensors makes of them.
 
     pip install torch compressed-tensors
     python make_compressed_tensors.py > compressed_tensors.inc
@@ -20,7 +20,7 @@ def emit(name, bits, mask):
 
 
 def weights(dtype):
-    """Gaussian rows of the size that models have; then groups of zeros, tiny, huge, one-sided and evenly spaced numbers."""
+    """Gaussian rows with the magnitudes of models; then groups of zeros, tiny, huge, one-sided and evenly spaced numbers."""
     finfo = torch.finfo(dtype)
     tiny = float(finfo.smallest_normal) * float(finfo.eps)
     matrix = torch.randn(ROWS, COLUMNS) * 0.02

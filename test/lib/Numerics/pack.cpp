@@ -1,5 +1,5 @@
 // N9 and the layouts host and hopper: golden words, every byte, an oracle that
-// places one bit at a time, and repack as a permutation.
+// places one bit at a time, and repacking as a permutation.
 #include "lib/Numerics/pack.h"
 #include "lib/Numerics/fragment.h"
 
@@ -37,9 +37,9 @@ uint32_t wordAt(const Bytes &slab, size_t index) {
   return word;
 }
 
-// Bit of the element of each row and column of an instruction's 64 x 16 among
-// the words of its step, from a walk over the registers of the 128 threads: the
-// text of fragment.h, not its inverse.
+// For each element of an instruction's 64 x 16 tile: its bit among the words of
+// the step. It comes from a walk over the registers of the 128 threads, which
+// follows the text of fragment.h and not its inverse.
 std::vector<int64_t> fragmentBits() {
   std::vector<int64_t> bits(64 * 16, -1);
   for (int64_t thread = 0; thread < 128; ++thread)
@@ -52,7 +52,7 @@ std::vector<int64_t> fragmentBits() {
   return bits;
 }
 
-// Bit in the slab of the lowest bit of code (n, k).
+// The bit in the slab of the lowest bit of code (n, k).
 int64_t bitOf(const PackedLayout &layout, int64_t n, int64_t k) {
   if (layout.layout == Layout::kHopper) {
     static const std::vector<int64_t> fragment = fragmentBits();
@@ -66,8 +66,8 @@ int64_t bitOf(const PackedLayout &layout, int64_t n, int64_t k) {
   return bit + 8 * n * layout.codeRowBytes();
 }
 
-// The text of !qat.packed, bit by bit: start with padding, then set each of the
-// four bits of each code.
+// Follows the description of !qat.packed bit by bit: start with padding, then
+// set each of the four bits of each code.
 Bytes packBitByBit(const PackedLayout &layout,
                    const std::vector<int8_t> &codes) {
   Bytes bytes(static_cast<size_t>(layout.codeBytes()), 0x88);
@@ -93,8 +93,8 @@ TEST(Pack, N9GoldenWords) {
 }
 
 TEST(Pack, HostGoldenWords) {
-  // Lane l takes k = 16 s + l: a row that counts its step s has the same word
-  // in every lane.
+  // Lane l takes k = 16 s + l. A row that counts its step s therefore has the
+  // same word in every lane.
   PackedLayout layout{1, 128, {Kind::kInt4, 32}, Layout::kHost};
   std::vector<int8_t> steps(128), lanes(128);
   for (int k = 0; k < 128; ++k) {
@@ -147,7 +147,7 @@ TEST(Pack, HopperGoldenWords) {
   EXPECT_EQ(wordAt(slab, 1), 0x88888888u);
 }
 
-// Rows and columns that only fill a slab up: codes of 8, scales of 0.
+// Rows and columns of padding have codes of 8 and scales of 0.
 TEST(Pack, HopperPadding) {
   for (int64_t group : {0, 16, 32, 64, 128}) {
     PackedLayout layout{65,
@@ -245,7 +245,7 @@ RC_GTEST_PROP(PackProperty, UnpackUndoesPackAndBitsAreWhereTheTextSays, ()) {
     RC_ASSERT(unpackAll(layout, slab) == codes);
     Bytes oracle = packBitByBit(layout, codes);
     RC_ASSERT(std::equal(oracle.begin(), oracle.end(), slab.begin()));
-    // Scales stay as they are, but for those of rows that fill a slab up.
+    // Scales do not change, except those of padding rows.
     int64_t written =
         std::count_if(slab.begin() + layout.codeBytes(), slab.end(),
                       [](uint8_t b) { return b != 0xEE; });

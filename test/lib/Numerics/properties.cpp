@@ -1,4 +1,4 @@
-// What must hold for any weight: half a step of error inside the range,
+// Properties for any weight: at most half a step of error inside the range,
 // idempotence, training value == rollout value.
 #include "lib/Numerics/grid.h"
 #include "lib/Numerics/quantize.h"
@@ -18,7 +18,7 @@ struct Sample {
   std::vector<uint16_t> weight;
 };
 
-// Gaussian rows of magnitudes from 2^-140 to 2^120, some with zeros, outliers
+// Gaussian rows with magnitudes from 2^-140 to 2^120. Some have zeros, outliers
 // and equal elements.
 Sample arbitraryWeight(std::vector<Kind> kinds, int leastExponent = -140) {
   Kind kind = *rc::gen::elementOf(kinds);
@@ -63,7 +63,7 @@ std::vector<uint16_t> dequantize(const PackedLayout &layout,
   return out;
 }
 
-// Above the denormals, four of which are no fixed points (grid.cpp,
+// Magnitudes above the denormals, of which four are no fixed points (grid.cpp,
 // N6FixedPointOfEveryAmax).
 RC_GTEST_PROP(GridProperty, N6QuantizingTwiceIsQuantizingOnce, ()) {
   Sample sample = arbitraryWeight({Kind::kInt4}, -110);
@@ -78,15 +78,15 @@ RC_GTEST_PROP(GridProperty, ErrorIsHalfAStep, ()) {
   auto values = dequantize(sample.layout, slab);
   int64_t k = sample.layout.k;
   int64_t length = sample.layout.scheme.groupLength(k);
-  double most =
-      sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7; // the largest code
+  // The largest code.
+  double most = sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7;
   for (size_t i = 0; i < values.size(); ++i) {
     double scale =
         loadScale(sample.layout, slab.data(), static_cast<int64_t>(i) / length);
     double x = floatFromBf16(sample.weight[i]);
     double value = floatFromBf16(values[i]);
-    // Inside the range half a step, plus half a bf16 ulp of the value (N5's
-    // rounding).
+    // Inside the range the error is half a step, plus half a bf16 ulp of the
+    // value (N5's rounding).
     if (std::fabs(x) <= most * scale)
       RC_ASSERT(std::fabs(x - value) <= scale / 2 + std::fabs(value) * 0x1p-8);
     else if (scale != 0)
@@ -131,8 +131,8 @@ RC_GTEST_PROP(GridProperty, RowsCanBeShared, ()) {
   RC_ASSERT(parts == whole);
 }
 
-// What the convention exists for: train and rollout differ there, and here they
-// do not.
+// The purpose of the convention: training and rollout differ there, and do not
+// differ here.
 TEST(GridProperty, SlimeMismatchIsReproducedAndOursIsZero) {
   std::mt19937 random(7);
   std::normal_distribution<float> gaussian(0.0f, 0.02f);

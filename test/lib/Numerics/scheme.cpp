@@ -1,4 +1,4 @@
-// The spelling of schemes and packed types, and what is refused (N2).
+// The spelling of schemes and packed types, and the refused ones (N2).
 #include "lib/Numerics/pack.h"
 
 #include <gtest/gtest.h>

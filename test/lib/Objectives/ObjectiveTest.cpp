@@ -1,5 +1,5 @@
-// The built-in objectives: their values by the formulas of the papers, their
-// gradients by finite differences.
+// The built-in objectives: values by the formulas of the papers, gradients by
+// finite differences.
 #include "lib/Objectives/Objectives.h"
 #include "lib/Reference/FiniteDifference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -31,8 +31,8 @@ constexpr const char *kLogits = R"(
     return %x : tensor<?x4xf32>
   })";
 
-// Six tokens of two sequences; the mask leaves the first of each out. Ratios
-// lie on both sides of every clip.
+// Six tokens of two sequences. The mask excludes the first token of each.
+// Ratios lie on both sides of every clip.
 using Numbers = std::vector<double>;
 const Numbers kLogitValues = {0.1, 0.9, -0.4, 0.3, -0.2, 0.5, 0.7,  -0.9,
                               0.4, 0.4, -0.1, 0.2, -0.6, 0.8, 0.3,  0.1,
@@ -70,7 +70,7 @@ struct ObjectiveTest : ::testing::Test {
     return registry;
   }
 
-  // @loss and @train_step, its gradient by the logits.
+  // Builds @loss and @train_step, whose gradient is by the logits.
   bool build(const std::string &objective, const std::string &options) {
     module = parseSourceString<ModuleOp>(kLogits, &context);
     FailureOr<OpPassManager> parsed = parsePassPipeline(StringRef(
@@ -100,7 +100,7 @@ struct ObjectiveTest : ::testing::Test {
       else
         values.push_back(
             ReferenceValue::tensor({6}, b.getF64Type(), kInputs.at(name)));
-      // The numbers are float64, the type is the graph's.
+      // The numbers are float64, but the type is the graph's.
       values.back().type = loss.getArgumentTypes()[i];
     }
     return values;
@@ -242,7 +242,8 @@ TEST(Objectives, AreFoundByName) {
   EXPECT_FALSE(builtinObjective("gspo")->optionOf("kl_coefficient"));
 }
 
-// The table is read off the text by a script (embed.py); here MLIR reads it.
+// A script (embed.py) extracts the table from the text. This test reads the
+// same text with MLIR.
 TEST_F(ObjectiveTest, TheTableSaysWhatTheFilesDeclare) {
   int inputs = 0, options = 0;
   for (const Objective &objective : builtinObjectives()) {

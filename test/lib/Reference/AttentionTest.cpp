@@ -1,5 +1,5 @@
-// Attention over the batch against torch, and over pages against attention over
-// the batch.
+// Compares attention over the batch with torch, and attention over pages with
+// attention over the batch.
 #include "test/lib/Reference/Run.h"
 #include "test/lib/Reference/torch_values.inc"
 
@@ -66,9 +66,9 @@ TEST_F(AttentionTest, SequencesMustCoverTheBatch) {
       HasSubstr("sequences do not rise from 0 to the number of tokens, 5"));
 }
 
-// Two steps over pages of four slots: first two tokens of one sequence and one
-// of another, then one more of the first. Their outputs must be those of
-// attention over the whole sequences.
+// Two steps over pages of four slots. The first has two tokens of one sequence
+// and one of another, the second one more of each. The outputs must equal those
+// of attention over the whole sequences.
 TEST_F(AttentionTest, PagesHoldWhatTheBatchHeld) {
   using namespace torch_values;
   std::string paged =
@@ -83,8 +83,8 @@ TEST_F(AttentionTest, PagesHoldWhatTheBatchHeld) {
         -> tensor<?x12xf32>
     return %y, %kc1, %vc1 : tensor<?x12xf32>, tensor<?x2x3x4xf32>, tensor<?x2x4x3xf32>
   })";
-  // A page of the op is a multiple of kv_block = 16 slots, so the text above is
-  // widened to that.
+  // A page of the op has a multiple of kv_block = 16 slots, so the text above
+  // is widened.
   for (size_t at; (at = paged.find("x3x4x")) != std::string::npos;)
     paged.replace(at, 5, "x3x16x");
   for (size_t at; (at = paged.find("x4x3x")) != std::string::npos;)
@@ -102,7 +102,7 @@ TEST_F(AttentionTest, PagesHoldWhatTheBatchHeld) {
   ReferenceValue values = keys;
   values = f32({3, 2, 16, 3}, std::vector<double>(288, 7.0));
   ReferenceValue pages = i32({2, 1}, {2, 0});
-  // Tokens 0, 1 are the first sequence's, token 3 the second's.
+  // Tokens 0 and 1 belong to the first sequence, token 3 to the second.
   auto first = run(paged,
                    {f32({3, 12}, rows(att_q, 12, {0, 1, 3})),
                     f32({3, 6}, rows(att_k, 6, {0, 1, 3})),
@@ -111,9 +111,10 @@ TEST_F(AttentionTest, PagesHoldWhatTheBatchHeld) {
                    ReferenceOptions::exact());
   ASSERT_EQ(first.size(), 3u) << errors;
   expectClose(first[0], rows(att_y, 12, {0, 1, 3}));
-  // Page 1 belongs to nobody.
+  // No sequence owns page 1.
   EXPECT_EQ(first[1].reals[96], 7.0);
-  // Now both go on by a token, the second first in the batch of one token each.
+  // Now both continue by one token each. The second sequence comes first in the
+  // batch.
   auto second = run(paged,
                     {f32({2, 12}, rows(att_q, 12, {2, 4})),
                      f32({2, 6}, rows(att_k, 6, {2, 4})),

@@ -1,5 +1,5 @@
-// The checker of gradients, with gradients written by hand: right ones pass,
-// wrong ones are seen.
+// Tests the checker of gradients with handwritten gradients: correct ones pass,
+// wrong ones are detected.
 #include "test/lib/Reference/Run.h"
 
 #include "lib/Reference/FiniteDifference.h"
@@ -23,7 +23,7 @@ struct FiniteDifferenceTest : ReferenceTest {
   }
 };
 
-// f = sum(w * w * x); df/dw = 2 w x, df/dx = w^2. The factor stands in for a
+// f = sum(w * w * x), df/dw = 2 w x, df/dx = w^2. `factor` introduces a
 // mistake.
 std::string program(const std::string &factor) {
   return R"(
@@ -50,7 +50,7 @@ std::string program(const std::string &factor) {
 }
 
 TEST_F(FiniteDifferenceTest, RightGradientsPass) {
-  for (int directions : {64, 2}) { // each element; random directions
+  for (int directions : {64, 2}) { // each element, or random directions
     FiniteDifferenceOptions options;
     options.directions = directions;
     auto comparisons =

@@ -1,4 +1,4 @@
-// The layers of nn, against torch in float64.
+// Compares the layers of nn with torch in float64.
 #include "test/lib/Reference/Run.h"
 #include "test/lib/Reference/torch_values.inc"
 
@@ -64,9 +64,9 @@ TEST_F(LayerTest, RmsNormAndGradientAreTorchs) {
   expectClose(results[2], rms_dweight);
 }
 
-// x = [3, 4] has mean square 12.5. 4 / sqrt(12.5) = 1.13137 is 1.1328125 in
-// bf16, times 1.5 is 1.69921875, in bf16 1.703125 (a tie, to even); without the
-// first rounding it would be 1.69706, in bf16 1.6953125.
+// x = [3, 4] has mean square 12.5. 4 / sqrt(12.5) = 1.13137 rounds to 1.1328125
+// in bf16. Times 1.5 that is 1.69921875, in bf16 1.703125 (a tie, to even).
+// Without the first rounding it would be 1.69706, in bf16 1.6953125.
 TEST_F(LayerTest, RmsNormRoundsBeforeItScales) {
   auto results = run(
       R"(func.func @f(%x: tensor<?x2xbf16>, %w: tensor<2xbf16>) -> tensor<?x2xbf16> {
@@ -139,7 +139,7 @@ TEST_F(LayerTest, TakeRowsAndSumTokens) {
   EXPECT_THAT(results[1].reals, ElementsAre(109, 212));
 }
 
-// [1, 2] . [3, 5] = 13, + 0.015625 = 13.015625, in bf16 13; + 0.5 = 13.5.
+// [1, 2] . [3, 5] = 13. 13 + 0.015625 = 13.015625, in bf16 13. 13 + 0.5 = 13.5.
 TEST_F(LayerTest, LinearRoundsAfterTheSumTheBiasAndTheResidual) {
   auto results = run(
       R"(func.func @f(%x: tensor<?x2xbf16>, %w: tensor<1x2xbf16>, %b: tensor<1xbf16>, %r: tensor<?x1xbf16>)

@@ -1,4 +1,5 @@
-// Log-probability and the optimizer against torch; sums by hand.
+// Compares log-probability and the optimizer with torch, and sums with values
+// by hand.
 #include "test/lib/Reference/Run.h"
 #include "test/lib/Reference/torch_values.inc"
 
@@ -56,8 +57,8 @@ TEST_F(LossTest, Sums) {
   EXPECT_THAT(results[2].reals, ElementsAre(37 + 21));
 }
 
-// The third step, with its gradient given four times too large and a clip scale
-// of a quarter.
+// The third step. Its gradient is four times too large, and the clip scale is a
+// quarter.
 TEST_F(LossTest, AdamWIsTorchs) {
   using namespace torch_values;
   std::vector<double> fourfold;

@@ -1,4 +1,4 @@
-// The grid of qat, by hand.
+// Quantization by qat, compared with values by hand.
 #include "test/lib/Reference/Run.h"
 
 #include "lib/Reference/Packed.h"
@@ -11,8 +11,8 @@ using ::testing::HasSubstr;
 namespace {
 
 struct QATTest : ReferenceTest {
-  // One row of 16: amax 14, so the scale is 2 and the codes are x / 2, halves
-  // to even.
+  // One row of 16. amax is 14, so the scale is 2 and the codes are x / 2,
+  // rounded half to even.
   const std::vector<double> row = {14, -14, 1, 3, 5,  -1, -3, 0,
                                    2,  4,   6, 8, 10, 12, 13, 7};
   const std::vector<int64_t> codes = {7, -7, 0, 2, 2, 0, -2, 0,
@@ -42,8 +42,8 @@ TEST_F(QATTest, QuantizeDequantizeAndFakeQuant) {
   EXPECT_THAT(results[2].reals, ElementsAreArray(values()));
 }
 
-// The interchange layout of the row above: element i in bits 4 * (i % 8) of
-// word i / 8, as q + 8; then the scale 2.0.
+// The interchange layout of the row above. Element i has q + 8 in bits 4 * (i %
+// 8) of word i / 8. The scale 2.0 follows.
 TEST_F(QATTest, PackedBytesAreThoseOfTheLayout) {
   auto results = run(R"(func.func @f(%w: tensor<1x16xbf16>)
       -> (!qat.packed<1x16, #qat.scheme<int4, group_size = 16>, interchange>,

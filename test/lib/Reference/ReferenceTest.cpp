@@ -1,5 +1,5 @@
-// What the interpreter does with programs it cannot run: it says so. And that
-// it knows every op that we define.
+// The interpreter knows every op that we define, and reports programs that it
+// cannot run.
 #include "test/lib/Reference/Run.h"
 
 using namespace nibble;

@@ -1,4 +1,4 @@
-// Runs text through the reference: what the tests of this folder share.
+// Runs text through the reference. The tests of this folder share it.
 #pragma once
 
 #include "lib/Reference/Reference.h"
@@ -25,7 +25,7 @@ protected:
   mlir::MLIRContext context;
   mlir::Builder b{&context};
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  std::string errors; // everything reported since the last run began
+  std::string errors; // everything reported since the start of the last run
 
   ReferenceTest() {
     context.loadDialect<mlir::func::FuncDialect, mlir::arith::ArithDialect,
@@ -38,7 +38,8 @@ protected:
         });
   }
 
-  // Results of @f of `text`; none after a failure, whose report is in `errors`.
+  // Results of @f in `text`. Empty after a failure, whose report is in
+  // `errors`.
   llvm::SmallVector<ReferenceValue>
   run(const std::string &text, llvm::ArrayRef<ReferenceValue> arguments,
       const ReferenceOptions &options = {}) {
@@ -63,8 +64,8 @@ protected:
                      llvm::ArrayRef<int64_t> elements) {
     return ReferenceValue::integerTensor(shape, b.getI32Type(), elements);
   }
-  // A float32 tensor whose elements are float64 as they are, for runs that
-  // round nothing.
+  // A float32 tensor whose elements are unrounded float64 values, for runs
+  // without rounding.
   ReferenceValue f64In32(llvm::ArrayRef<int64_t> shape,
                          const std::vector<double> &elements) {
     ReferenceValue value = ReferenceValue::zero(

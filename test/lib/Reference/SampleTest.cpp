@@ -1,4 +1,4 @@
-// Draws whose masses can be worked out by hand: logits are logarithms of powers
+// Draws whose masses can be computed by hand: logits are logarithms of powers
 // of two.
 #include "test/lib/Reference/Run.h"
 
@@ -11,8 +11,8 @@ using ::testing::HasSubstr;
 namespace {
 
 struct SampleTest : ReferenceTest {
-  // One row over {1/2, 1/4, 1/8, 1/8} of the mass, tokens 2, 0, 1, 3; `share`
-  // of 2^64 as random bits.
+  // One row in which tokens 2, 0, 1, 3 have 1/2, 1/4, 1/8, 1/8 of the mass. The
+  // random bits are `share` of 2^64.
   llvm::SmallVector<ReferenceValue> draw(double share, int64_t topK,
                                          double topP, double minP,
                                          bool filtered = true,
@@ -73,8 +73,9 @@ TEST_F(SampleTest, FiltersKeepAPrefixOfTheRanking) {
   EXPECT_EQ(tokenOf(0.0, 0, 0.51, 0), 0);
   EXPECT_EQ(tokenOf(0.99, 0, 0.76, 0), 2); // 2, 0, 1
   EXPECT_EQ(tokenOf(0.3, 0, 0.76, 0), 1);  // 1/4 of 7/8, then 1
-  EXPECT_EQ(tokenOf(0.0, 2, 0.6, 0), 2); // of what top_k left, 2 has two thirds
-  EXPECT_EQ(tokenOf(0.999, 0, 1, 0.26), 2); // 3 has a quarter of the largest
+  EXPECT_EQ(tokenOf(0.0, 2, 0.6, 0), 2); // 2 has two thirds of what top_k kept
+  // 3 has a quarter of the largest mass.
+  EXPECT_EQ(tokenOf(0.999, 0, 1, 0.26), 2);
   auto results = draw(0.5, 2, 1, 0);
   ASSERT_EQ(results.size(), 3u) << errors;
   EXPECT_NEAR(results[1].reals[0], std::log(0.75), 1e-7);

@@ -1,4 +1,4 @@
-// arith, math, tensor, linalg, scf and func, by hand.
+// Compares arith, math, tensor, linalg, scf and func with values by hand.
 #include "test/lib/Reference/Run.h"
 
 using namespace nibble;
@@ -18,8 +18,8 @@ TEST_F(UpstreamTest, ArithRoundsToItsTypeAndOnlyThen) {
     %t = arith.addf %x, %y : tensor<2xf32>
     return %s, %t : tensor<2xbf16>, tensor<2xf32>
   })";
-  // 256 + 1 is half-way between two bf16, 256 the even one; 258 + 1 half-way
-  // too, 260 the even one.
+  // 256 + 1 is half-way between two bf16, and 256 is the even one. 258 + 1 is
+  // half-way too, and 260 is the even one.
   auto rounded = run(text, {bf16({2}, {256, 258}), bf16({2}, {1, 1})});
   ASSERT_EQ(rounded.size(), 2u) << errors;
   EXPECT_THAT(rounded[0].reals, ElementsAre(256, 260));
@@ -112,8 +112,7 @@ TEST_F(UpstreamTest, NamedAndGenericLinalgRunTheirRegions) {
   EXPECT_THAT(results[2].reals, ElementsAre(1, 3, 2, 4, 3, 7));
 }
 
-// What a front end makes of an embedding: a body that reads a tensor from
-// outside.
+// A front end's form of an embedding: a body that reads a tensor from outside.
 TEST_F(UpstreamTest, ABodyMayReadATensorFromOutside) {
   const char *text =
       R"(func.func @f(%t: tensor<?xi32>, %w: tensor<3x2xf32>) -> tensor<?x2xf32> {

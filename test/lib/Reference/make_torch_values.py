@@ -15,7 +15,7 @@ def emit(name, tensor):
 
 
 def given(name, *shape):
-    """Random numbers that float32 holds, so that the program and torch begin with the same."""
+    """Random numbers that float32 can represent, so that the program and torch begin with the same values."""
     tensor = torch.randn(*shape).float().double().requires_grad_()
     emit(name, tensor)
     return tensor
@@ -39,7 +39,7 @@ y = (w * (blocks * torch.rsqrt(blocks.pow(2).mean(-1, keepdim=True) + 1e-6))).re
 emit("rms_y", y)
 gradients("rms", y, dy.detach(), x=x, weight=w)
 
-# rope: 3 tokens at positions 0, 5, 2, one head of 4, as Hugging Face's rotate_half writes it.
+# rope: 3 tokens at positions 0, 5, 2, one head of 4, in the form of Hugging Face's rotate_half.
 positions = torch.tensor([0.0, 5.0, 2.0])
 frequencies = torch.tensor([1.0, 0.25])
 angles = torch.cat([positions[:, None] * frequencies] * 2, -1)
@@ -84,7 +84,7 @@ y, lse = attention(2)
 emit("att_window_y", y)
 gradients("att_window", y, dy.detach(), q=q, k=k, v=v)
 
-# log_probability: 3 rows of 5 logits, each with its temperature.
+# log_probability: 3 rows of 5 logits, each with its own temperature.
 logits = given("logp_logits", 3, 5)
 temperature = torch.tensor([1.0, 0.5, 2.0])
 targets = torch.tensor([4, 0, 2])

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-bufferize-module --split-input-file --verify-diagnostics
 
-// The new state is of another type than the buffer that it has to go to.
+// The new state's type differs from that of its buffer.
 // expected-error @below {{state 'gradient:b' could not be updated in place: its new value is of type 'memref<1x64xf32>', its buffer of 'memref<64xf32>'}}
 func.func @f(%x: tensor<?x64xf32> {nn.input = "x"}, %g: tensor<64xf32> {nn.state = "gradient:b"})
     -> (tensor<1x64xf32> {nn.output = "gradient:b"}) {

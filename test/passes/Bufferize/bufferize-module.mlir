@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-bufferize-module --split-input-file | FileCheck %s
 
-// One kernel for each op; the state is updated where it came in and is no result any more.
+// One kernel for each op. The state is updated in its argument and no longer returned.
 // CHECK-LABEL: func.func @norm(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: memref<?x64xbf16> {nn.input = "x"}
 // CHECK-SAME: %[[G:[a-z0-9]+]]: memref<64xf32> {nn.state = "gradient:b"}) -> (memref<?x64xbf16> {nn.output = "y"})
@@ -18,7 +18,7 @@ func.func @norm(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64xbf16> {nn.
 
 // -----
 
-// A packed weight is bytes that remember what they mean; and a caller that stands before its callee loses the state result as well.
+// A packed weight becomes bytes that keep their type. A caller before its callee loses the state result as well.
 // CHECK-LABEL: func.func @outer(
 // CHECK-SAME: memref<4352xi8> {nn.packed = !qat.packed<64x64, <int4, group_size = 32>, host>
 // CHECK-SAME: memref<64xf32> {nn.state = "gradient:b"}) -> memref<?x64xf32>
@@ -39,7 +39,7 @@ func.func private @inner(%x: tensor<?x64xf32>, %p: !qat.packed<64x64, #qat.schem
 
 // -----
 
-// The old state is read after the new one was made, which therefore lies elsewhere and is copied at the end.
+// The old state is read after the new one is computed. The new state therefore has its own buffer and is copied at the end.
 // CHECK-LABEL: func.func @old_and_new(
 // CHECK-SAME: %[[G:[a-z0-9]+]]: memref<64xf32> {nn.state = "gradient:b"}) -> (memref<f32> {nn.output = "old"})
 // CHECK: %[[NEW:.*]] = memref.alloc() {alignment = 64 : i64} : memref<64xf32>
@@ -56,7 +56,7 @@ func.func @old_and_new(%x: tensor<?x64xf32> {nn.input = "x"}, %g: tensor<64xf32>
 
 // -----
 
-// Two states change places: both are saved before either is overwritten.
+// Two states are exchanged: both are saved before either is overwritten.
 // CHECK-LABEL: func.func @exchange(
 // CHECK-SAME: %[[A:[a-z0-9]+]]: memref<64xf32> {nn.state = "a"}, %[[B:[a-z0-9]+]]: memref<64xf32> {nn.state = "b"}) {
 // CHECK: memref.copy %[[B]], %[[SAVED_B:.*]] :
@@ -71,7 +71,7 @@ func.func @exchange(%a: tensor<64xf32> {nn.state = "a"}, %b: tensor<64xf32> {nn.
 
 // -----
 
-// A result that is no state comes back even when it is an argument.
+// A result that is no state is returned even when it is an argument.
 // CHECK-LABEL: func.func @same(
 // CHECK-SAME: -> (memref<64xf32> {nn.output = "y"})
 // CHECK: memref.copy

@@ -1,5 +1,5 @@
 // RUN: nibble-opt %s --nibble-decompose-tensors | FileCheck %s
-// What has a form over buffers, or none at all, stays.
+// Ops with a form over buffers stay, and so do ops without any form.
 
 // CHECK-LABEL: @signed
 // CHECK: tensor.bitcast %{{.*}} : tensor<8xui8> to tensor<8xi8>

@@ -44,7 +44,7 @@ func.func @bits(%x: tensor<8xf32>) -> tensor<8xi32> {
   return %y : tensor<8xi32>
 }
 
-// A user's scheme is its body once gradients have been taken.
+// A user-defined scheme becomes its body after differentiation.
 // CHECK-LABEL: @straight_through
 // CHECK-SAME: %[[X:.*]]: tensor<4x8xf32>
 // CHECK-NEXT: %[[Y:.*]] = math.roundeven %[[X]]

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-forward-copies | FileCheck %s
 
-// The kernel reads what would be written.
+// The kernel reads the buffer that it would write.
 // CHECK-LABEL: func.func @read(
 // CHECK: memref.copy
 func.func @read(%weight: memref<64xf32>) {
@@ -11,7 +11,7 @@ func.func @read(%weight: memref<64xf32>) {
   return
 }
 
-// Stored to by something that is no kernel.
+// Something other than a kernel stores to the buffer.
 // CHECK-LABEL: func.func @stored(
 // CHECK: memref.copy
 func.func @stored(%value: f32, %weight: memref<64xf32>) {

@@ -1,5 +1,5 @@
-// arith and math, on tensors and on scalars inside a linalg body, against
-// finite differences.
+// Compares gradients of arith and math with finite differences, on tensors and
+// on scalars inside a linalg body.
 #include "test/passes/Differentiate/GradientCase.h"
 
 #include <cmath>
@@ -9,7 +9,7 @@ using namespace nibble;
 
 namespace {
 
-// An op of `arity` float operands, and where its arguments are taken from.
+// An op of `arity` float operands, and the source of its arguments.
 struct Elementwise {
   std::string op;
   int arity;
@@ -71,7 +71,7 @@ std::string onTensors(const Elementwise &e) {
          " : tensor<?xf32>\n  return %y : tensor<?xf32>\n}";
 }
 
-// On scalars, as a front end's linalg.generic does.
+// On scalars, as in a front end's linalg.generic.
 std::string inBody(const Elementwise &e) {
   std::string arguments, inputs, types, block, maps;
   for (int i = 0; i < e.arity; ++i) {
@@ -180,11 +180,11 @@ std::vector<GradientCase> cases() {
 
 } // namespace
 
-// Where a function has no derivative, or a factor of its formula has no value:
-// the gradients that PyTorch gives.
+// A function may have no derivative, or a factor of its formula no value. There
+// the gradients are those of PyTorch.
 TEST(GradientAtKinks, IsPyTorch) {
   struct Case {
-    const char *body; // %y of %a, %b, and the constants below
+    const char *body; // computes %y from %a, %b, and the constants below
     double a, b;
     double da, db;
   };

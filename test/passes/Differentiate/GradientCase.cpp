@@ -1,4 +1,4 @@
-// Differentiates a function and compares with finite differences.
+// Differentiates a function and compares the gradients with finite differences.
 #include "test/passes/Differentiate/GradientCase.h"
 
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -26,13 +26,13 @@ namespace {
 
 constexpr int64_t kTokens = 6;
 
-// Integer inputs by name: what the ops need to be in range.
+// Integer inputs by name, in the ranges that the ops need.
 std::vector<int64_t> integersOf(StringRef name) {
   if (name == "positions")
     return {0, 1, 2, 0, 1, 2};
   if (name == "sequences")
     return {0, 3, 6};
-  return {2, 0, 3, 1, 3, 0}; // tokens, targets, rows: some twice
+  return {2, 0, 3, 1, 3, 0}; // tokens, targets, rows; some occur twice
 }
 
 ReferenceValue argumentOf(func::FuncOp function, unsigned i,
@@ -101,8 +101,8 @@ struct Differentiated {
     module = parseSourceString<ModuleOp>(gradientCase.text, &context);
     ASSERT_TRUE(module) << errors;
     ASSERT_TRUE(module->lookupSymbol("f")) << "no @f";
-    // The forward by itself, its loop bodies cleaned of what foreign front ends
-    // leave in them, as the reference wants them.
+    // The forward alone. Its loop bodies are cleaned of leftovers from foreign
+    // front ends, as the reference requires.
     before = module->clone();
     PassManager clean(&context);
     ASSERT_TRUE(succeeded(parsePassPipeline("canonicalize", clean)));

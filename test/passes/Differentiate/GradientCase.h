@@ -1,5 +1,5 @@
-// A function in text, differentiated by the pass and compared with finite
-// differences of the float64 reference.
+// A textual function that the pass differentiates. Its gradients are compared
+// with finite differences of the float64 reference.
 #pragma once
 
 #include "lib/Reference/FiniteDifference.h"
@@ -14,11 +14,11 @@ namespace nibble {
 
 struct GradientCase {
   std::string name;
-  // A module with @f. Unknown extents are 6 tokens (sequences: 3 numbers, two
-  // sequences of 3 and 3).
+  // A module with @f. Unknown extents are 6 tokens. `sequences` has 3 numbers,
+  // for two sequences of 3 tokens each.
   std::string text;
-  // Arguments to differentiate by, as in wrt=args=; all float arguments when
-  // empty; "parameters" for accumulators.
+  // Arguments to differentiate by, as in wrt=args=. Empty means all float
+  // arguments, "parameters" means accumulators.
   std::string wrt = "";
   // Float arguments are random in [center - spread, center + spread].
   double center = 0.0;
@@ -30,12 +30,12 @@ inline void PrintTo(const GradientCase &value, std::ostream *out) {
   *out << value.name;
 }
 
-// Differentiates @f, with the gradients of its results as arguments, and
-// expects every gradient to agree with finite differences to 1e-7 of its norm.
+// Differentiates @f with the gradients of its results as arguments. Every
+// gradient must agree with finite differences to 1e-7 of its norm.
 void checkGradients(const GradientCase &gradientCase);
 
-// The gradients of @f, a scalar function of float64 scalars, at `arguments`, in
-// float64. Empty, after a failure of the test, when it cannot be
+// The gradients of @f at `arguments`, in float64. @f is a scalar function of
+// float64 scalars. Empty, after a test failure, when @f cannot be
 // differentiated.
 std::vector<double> gradientsAt(const std::string &text,
                                 const std::vector<double> &arguments);

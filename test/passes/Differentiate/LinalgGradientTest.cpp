@@ -1,4 +1,4 @@
-// linalg, tensor and calls against finite differences.
+// Compares gradients of linalg, tensor and calls with finite differences.
 #include "test/passes/Differentiate/GradientCase.h"
 
 using namespace nibble;
@@ -52,8 +52,8 @@ static const GradientCase kLinalgCases[] = {
     %y = linalg.map { arith.mulf } ins(%a, %b : tensor<2x3xf32>, tensor<2x3xf32>) outs(%e : tensor<2x3xf32>)
     return %y : tensor<2x3xf32>
   })"},
-    // Two results, a broadcast of an extent of 1, one operand read twice, an
-    // out that is read.
+    // Two results, a broadcast of an extent of 1, one operand read twice, and
+    // an output operand that is read.
     {"Generic", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #j = affine_map<(i, j) -> (j)>
@@ -72,8 +72,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<2x3xf32>, tensor<2x3xf32>)
     return %y, %z : tensor<2x3xf32>, tensor<2x3xf32>
   })"},
-    // As StableHLO's legalization prints a maximum over rows: elements packed
-    // into tensors inside the body.
+    // StableHLO's legalization prints a maximum over rows this way: the body
+    // packs elements into tensors.
     {"MaximumOfRows", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -114,8 +114,8 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<2x5xf32>
     return %q : tensor<2x5xf32>
   })"},
-    // Sums inside segments, as a sequence-level objective has them: the
-    // iteration number decides what counts.
+    // Sums inside segments, as in a sequence-level objective: the iteration
+    // number decides which terms count.
     {"IndexInBody", R"(
   #t = affine_map<(s, t) -> (t)>
   #s = affine_map<(s, t) -> (s)>
@@ -136,8 +136,8 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<2xf32>
     return %y : tensor<2xf32>
   })"},
-    // As torch-mlir writes a softmax's maximum: the value and its place in one
-    // reduction.
+    // torch-mlir's form of a softmax's maximum: one reduction gives the value
+    // and its place.
     {"MaximumWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -156,8 +156,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<3xf32>, tensor<3xi64>)
     return %y#0 : tensor<3xf32>
   })"},
-    // A minimum by comparison and choice, its place as an index, both from one
-    // condition.
+    // A minimum by comparison and select. One condition selects the value and
+    // its index.
     {"MinimumBySelectWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #j = affine_map<(i, j) -> (j)>
@@ -174,8 +174,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<5xf32>, tensor<5xindex>)
     return %y#0 : tensor<5xf32>
   })"},
-    // No term is larger than the initial value of the second row, whose index
-    // then is that of no term.
+    // No term exceeds the initial value of the second row, so the index there
+    // is that of no term.
     {"MaximumFromConstantsWithIndex", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -193,7 +193,7 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<2xf32>, tensor<2xi64>)
     return %y#0 : tensor<2xf32>
   })"},
-    // The largest and the smallest in one reduction over two loops, each with
+    // The maximum and the minimum in one reduction over two loops, each with
     // its row and its column.
     {"BothExtremaWithRowAndColumn", R"(
   #ij = affine_map<(i, j) -> (i, j)>
@@ -219,7 +219,8 @@ static const GradientCase kLinalgCases[] = {
     } -> (tensor<f32>, tensor<f32>, tensor<i64>, tensor<i64>, tensor<i64>)
     return %y#0, %y#1 : tensor<f32>, tensor<f32>
   })"},
-    // A sum of several terms, one subtracted, one only where a condition holds.
+    // A sum of several terms. One is subtracted, and one is added
+    // conditionally.
     {"SumOfTerms", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   #i = affine_map<(i, j) -> (i)>
@@ -237,7 +238,7 @@ static const GradientCase kLinalgCases[] = {
     } -> tensor<3xf32>
     return %y : tensor<3xf32>
   })"},
-    // A scalar from outside that needs a gradient is one more input.
+    // A scalar from outside that needs a gradient becomes one more input.
     {"ScalarFromOutside", R"(
   #i = affine_map<(i) -> (i)>
   func.func @f(%a: tensor<4xf32>, %s: f32) -> tensor<4xf32> {
@@ -253,7 +254,7 @@ static const GradientCase kLinalgCases[] = {
   })"},
 };
 
-// What the body reads at places that it computes.
+// The body reads at computed places.
 static const GradientCase kGatherCases[] = {
     {"Embedding", R"(
   #t = affine_map<(t, d) -> (t)>
@@ -290,8 +291,8 @@ static const GradientCase kGatherCases[] = {
     return %y : tensor<6x3xf32>
   })",
      "parameters"},
-    // A broadcast whose extent is open, as torch-mlir writes it: the body reads
-    // a size of the tensor that it gathers from.
+    // torch-mlir's form of a broadcast with open extent: the body reads a size
+    // of the tensor that it gathers from.
     {"SizeReadInBody", R"(
   #ij = affine_map<(i, j) -> (i, j)>
   func.func @f(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
@@ -312,8 +313,8 @@ static const GradientCase kGatherCases[] = {
     } -> tensor<?x4xf32>
     return %y : tensor<?x4xf32>
   })"},
-    // Only the size of %x is read inside: its gradient comes of the other use
-    // alone.
+    // Only the size of %x is read inside, so its gradient comes from the other
+    // use alone.
     {"SizeAloneReadInBody", R"(
   #i = affine_map<(i) -> (i)>
   func.func @f(%x: tensor<?xf32>, %y: tensor<3xf32>) -> (tensor<3xf32>, tensor<?xf32>) {
@@ -330,8 +331,8 @@ static const GradientCase kGatherCases[] = {
     } -> tensor<3xf32>
     return %r, %s : tensor<3xf32>, tensor<?xf32>
   })"},
-    // Averages over windows whose bounds are computed, as an adaptive pooling
-    // has them: a gather in a reduction, of a computed tensor.
+    // Averages over windows with computed bounds, as in adaptive pooling: a
+    // gather from a computed tensor in a reduction.
     {"AdaptiveAverage", R"(
   #k = affine_map<(i, k) -> (k)>
   #i = affine_map<(i, k) -> (i)>
@@ -449,7 +450,7 @@ static const GradientCase kTensorCases[] = {
     %e = tensor.expand_shape %s [[0], [1, 2]] output_shape [%n, 2, 3] : tensor<?x6xf32> into tensor<?x2x3xf32>
     return %c, %e : tensor<?xf32>, tensor<?x2x3xf32>
   })"},
-    // As torch-mlir writes a view whose sizes are known only when it runs.
+    // torch-mlir's form of a view whose sizes are only known at run time.
     {"ReshapeToComputedShape", R"(
   func.func @f(%a: tensor<?x6xf32>, %b: tensor<2x6xf32>, %c: tensor<1xf32>) -> (tensor<?x2x3xf32>, tensor<3x4xf32>, tensor<f32>) {
     %zero = arith.constant 0 : index
@@ -512,7 +513,7 @@ static const GradientCase kTensorCases[] = {
   })"},
 };
 
-// A block of two linears and a residual, called twice; the middle of it is a
+// A block of two linears and a residual, called twice. The middle part is a
 // function of its own.
 static const char kCalls[] = R"(
   func.func private @act(%g: tensor<?x4xf32>, %x: tensor<?x4xf32>) -> tensor<?x4xf32> {
@@ -532,7 +533,7 @@ static const char kCalls[] = R"(
     return %z : tensor<?x4xf32>
   })";
 
-// One weight in both places, and a weight that is computed from a parameter.
+// One weight in two places, and a weight that is computed from a parameter.
 static const char kSharedWeights[] = R"(
   func.func private @block(%x: tensor<?x4xbf16>, %w: tensor<4x4xbf16> {nn.parameter = "w"}, %v: tensor<4x4xbf16> {nn.parameter = "v"}) -> tensor<?x4xbf16> {
     %h = nn.linear %x, %w : tensor<?x4xbf16>, tensor<4x4xbf16> -> tensor<?x4xbf16>

@@ -1,11 +1,12 @@
-// What subtracts a maximum: where it cancels out, and where it only seems to.
+// Functions that subtract a maximum: those where it cancels out, and those
+// where it only seems to.
 #include "test/passes/Differentiate/GradientCase.h"
 
 #include <initializer_list>
 
 using namespace nibble;
 
-// The cases are put together of these pieces. ROWS stands for the type of the
+// The cases are assembled from these pieces. ROWS stands for the type of the
 // argument: three rows.
 static const std::string kRows = "ROWS", kRowsOf5 = "tensor<3x5xf32>",
                          kRowsOf3 = "tensor<3x3xf32>";
@@ -30,8 +31,8 @@ static const std::string kMaximum = R"(
     } -> (tensor<3xf32>, tensor<3xi64>)
     %column = tensor.expand_shape %m#0 [[0, 1]] output_shape [3, 1] : tensor<3xf32> into tensor<3x1xf32>)";
 
-// %d, what is left of %x behind `%r`, computed from an element %a0 and the %a1
-// of its row in `column`.
+// %d: what remains of %x after `%r`, computed from an element %a0 and its row's
+// %a1 in `column`.
 static std::string
 difference(const std::string &column = "%column",
            const std::string &body = "%r = arith.subf %a0, %a1 : f32") {
@@ -55,7 +56,7 @@ static const std::string kExponentials = R"(
       linalg.yield %r : f32
     } -> ROWS)";
 
-// %s, the sums of rows on top of `begin`.
+// %s: the sums of rows, starting from `begin`.
 static std::string sums(const std::string &begin = "%zeros") {
   return R"(
     %s = linalg.generic {indexing_maps = [#ij, #i], iterator_types = ["parallel", "reduction"]}
@@ -67,8 +68,7 @@ static std::string sums(const std::string &begin = "%zeros") {
     } -> tensor<3xf32>)";
 }
 
-// %y, the exponentials divided by the sum of their row (#i) or of their column
-// (#j).
+// %y: the exponentials divided by the sum of their row (#i) or column (#j).
 static std::string quotients(const std::string &map = "#i") {
   return R"(
     %y = linalg.generic {indexing_maps = [#ij, )" +
@@ -100,8 +100,8 @@ static std::string function(const std::string &rows, const std::string &values,
 }
 
 static const GradientCase kSoftmaxCases[] = {
-    // The maximum of each row cancels out of what is returned, but for the
-    // constant that replaces an infinite one.
+    // The maximum of each row cancels out of the result, except the constant
+    // that replaces an infinite one.
     {"LogSumExp", function(kRowsOf5, "%y", "tensor<3xf32>",
                            {R"(
     %high = arith.constant 0x7F800000 : f32
@@ -140,12 +140,11 @@ static const GradientCase kSoftmaxCases[] = {
                kExponentials, sums(), R"(
     %l = math.log %s : tensor<3xf32>
     %y = arith.addf %l, %m#0 : tensor<3xf32>)"})},
-    // Each row is divided by the sums of other rows, which belong to other
-    // maxima.
+    // Each row is divided by the sums of other rows, which have other maxima.
     {"SumsOfOtherRows",
      function(kRowsOf3, "%y", kRows,
               {difference(), kExponentials, sums(), quotients("#j")})},
-    // One sum over rows of different maxima.
+    // One sum over rows with different maxima.
     {"SumOverMaxima", function(kRowsOf3, "%y", kRows,
                                {difference(), kExponentials, R"(
     %s = linalg.reduce {arith.addf} ins(%e : ROWS) outs(%zeros : tensor<3xf32>) dimensions = [0])",

@@ -30,7 +30,7 @@
 // OWN: %[[SMOOTH:.*]] = arith.addf %[[LOGP]], %[[ENTROPY]] : tensor<?xf32>
 // OWN: arith.mulf %[[SMOOTH]], %[[MASK]]
 
-// One token's gradient: of everything the objective takes, only logp and entropy are on the path.
+// One token's gradient. Among the objective's inputs, only logp and entropy are on the path.
 // STEP-LABEL: func.func @train_step
 // STEP: nn.sum
 // STEP: %[[D:.*]]:2 = linalg.generic

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-build-update | FileCheck %s
 
-// Every trained parameter: master and moments in place, the new weight, and its packed form where the step (here through @layer) quantizes
-// it. What the step does not train (no gradient) is left out.
+// Every trained parameter gets its master and moments in place, and the new weight. It also gets the packed form where the step (here
+// through @layer) quantizes it. A parameter without a gradient is not trained and left out.
 
 // CHECK-LABEL: func.func @update(
 // CHECK-SAME: %[[HYPER:[a-z0-9]+]]: tensor<8xf32> {nn.input = "hyper"}

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s -split-input-file -verify-diagnostics --nibble-differentiate
 
-// An op on the gradient path without a rule is named, where it stands.
+// An op on the gradient path without a rule is named at its place.
 func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
   // expected-error @below {{'math.sincos' op is on the gradient path and has no gradient rule; write it with ops that have one, or wrap it in qat.straight_through}}
   %s, %c = math.sincos %w : tensor<4xf32>
@@ -10,7 +10,7 @@ func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
 
 // -----
 
-// Inside a linalg body as well.
+// The same inside a linalg body.
 #id = affine_map<(d0) -> (d0)>
 func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
   %e = tensor.empty() : tensor<4xf32>
@@ -26,7 +26,7 @@ func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
 
 // -----
 
-// A rounding has the gradient 0, which is seldom what was meant: a warning.
+// The gradient of a rounding is 0, which is seldom intended, so a warning appears.
 func.func @loss(%w: tensor<4xf32> {nn.parameter = "w"}) -> tensor<f32> {
   // expected-warning @below {{'math.roundeven' has the gradient 0 everywhere, so nothing before it is trained through it; wrap it in qat.straight_through}}
   %r = math.roundeven %w : tensor<4xf32>
@@ -57,7 +57,7 @@ func.func @loss(%x: tensor<f32> {nn.parameter = "x"}) -> tensor<f32> {
 
 // -----
 
-// The steps of one function are made once.
+// The steps of a function are created only once.
 // expected-error @below {{nibble-differentiate: @train_step exists already; choose another name with result-function=}}
 module {
   func.func @train_step() {
@@ -78,7 +78,7 @@ func.func @loss(%x: tensor<2x3xf32>, %w: tensor<4x3xf32> {nn.parameter = "w"}) -
 
 // -----
 
-// Two iterations write one element of a result: its gradient would be that of the last one only.
+// Two iterations write one element of a result. Its gradient would be that of the last iteration only.
 #i = affine_map<(i, j) -> (i, j)>
 #sum = affine_map<(i, j) -> (i + j)>
 func.func @loss(%x: tensor<3x2xf32> {nn.parameter = "x"}) -> tensor<f32> {
@@ -94,7 +94,7 @@ func.func @loss(%x: tensor<3x2xf32> {nn.parameter = "x"}) -> tensor<f32> {
 
 // -----
 
-// A body reads a tensor from outside by tensor.extract only.
+// A body may read a tensor from outside by tensor.extract only.
 #id = affine_map<(d0) -> (d0)>
 func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
   %e = tensor.empty() : tensor<4xf32>
@@ -112,7 +112,7 @@ func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}) -> tensor<f32> {
 
 // -----
 
-// A choice, a loop and a generated tensor: what can be written instead.
+// A choice, a loop and a generated tensor. The messages say what to write instead.
 func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}, %b: i1) -> tensor<f32> {
   // expected-error @below {{'scf.if' op is on the gradient path and has no gradient rule; compute both sides and choose between them with arith.select}}
   %y = scf.if %b -> tensor<4xf32> {
@@ -168,7 +168,7 @@ func.func @loss(%x: tensor<4xf32> {nn.parameter = "x"}, %s: tensor<f32> {nn.para
 
 // -----
 
-// A product as reduction has no rule.
+// A reduction by product has no rule.
 func.func @loss(%x: tensor<4x8xf32> {nn.parameter = "x"}) -> tensor<f32> {
   %one = arith.constant dense<1.0> : tensor<4xf32>
   // expected-error @below {{'linalg.reduce' op has a gradient only when its reduction is a sum, a maximum or a minimum of result 0 and a value that does not depend on it}}

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-differentiate="recompute=none" | FileCheck %s
 
-// Nothing is computed twice: the forward returns what the backward needs, and only that (not %s, which no gradient reads).
+// Nothing is computed twice: the forward returns exactly what the backward needs. It does not return %s, which no gradient reads.
 
 // CHECK: func.func private @layer_forward(%[[X:.*]]: tensor<?x8xf32>, %[[W:.*]]: tensor<8x8xf32> {nn.parameter = "w"}) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
 // CHECK-NEXT: %[[H:.*]] = nn.linear %[[X]], %[[W]]

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s -split-input-file --nibble-differentiate | FileCheck %s
 
-// The step is the forward function, then its reverse. The weight's gradient continues the accumulator; nothing is built for the
-// input, which nobody asked for.
+// The step is the forward function, then its reverse. The weight's gradient continues the accumulator. The input needs no gradient, so
+// nothing is built for it.
 
 // CHECK-LABEL: func.func @loss
 // CHECK-LABEL: func.func @train_step
@@ -31,8 +31,8 @@ func.func @loss(%x: tensor<?x8xf32> {nn.input = "x"}, %w: tensor<4x8xf32> {nn.pa
 
 // -----
 
-// One backward function for both calls; the forward is computed again inside, as far as the gradients need it, and the second call's
-// backward goes on with what the first gave: two calls with one weight share its accumulator.
+// One backward function serves both calls. It recomputes the forward as far as the gradients need it. The second call's backward continues
+// from the first one's gradient: two calls with one weight share its accumulator.
 
 // CHECK-LABEL: func.func private @layer(
 // CHECK: func.func private @layer_backward(
@@ -79,7 +79,7 @@ func.func @loss(%tokens: tensor<?xi32>, %table: tensor<4x8xbf16> {nn.parameter =
 
 // -----
 
-// A parameter that the loss does not reach keeps its accumulator as it came.
+// A parameter that the loss does not reach keeps its accumulator unchanged.
 
 // CHECK-LABEL: func.func @train_step
 // CHECK-SAME: %[[G:[a-z0-9]+]]: tensor<3xf32> {nn.state = "gradient:unused"}
@@ -91,7 +91,7 @@ func.func @loss(%x: tensor<?xf32>, %w: tensor<3xbf16> {nn.parameter = "unused"})
 
 // -----
 
-// A call of a public function is written out; only private functions are units of recomputation.
+// A call of a public function is inlined. Only private functions are units of recomputation.
 
 // CHECK-LABEL: func.func @train_step
 // CHECK-NOT: call

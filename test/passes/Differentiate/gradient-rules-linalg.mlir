@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s -split-input-file --nibble-differentiate="function=f seed=arguments wrt=args=0,1 result-function=g" | FileCheck %s
 
-// The gradient of a contraction is a contraction: the operand's map names what is kept, everything else is summed, and what the body does not
-// read is no operand.
+// The gradient of a contraction is a contraction. The operand's map names the kept dimensions, and all others are summed. What the body
+// does not read is no operand.
 
 // CHECK-DAG: #[[MK:.*]] = affine_map<(d0, d1, d2) -> (d0, d2)>
 // CHECK-DAG: #[[KN:.*]] = affine_map<(d0, d1, d2) -> (d2, d1)>
@@ -22,7 +22,7 @@ func.func @f(%a: tensor<?x3xf32>, %b: tensor<3x4xf32>, %c: tensor<?x4xf32>) -> t
 
 // -----
 
-// Elementwise in bf16: one loop for both operands, float32 inside, each gradient rounded once.
+// Elementwise in bf16: one loop for both operands, float32 inside, and each gradient rounded once.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: %[[D:.*]]:2 = linalg.generic {{.*}}iterator_types = ["parallel"]} ins(%{{.*}}, %{{.*}}, %{{.*}} : tensor<?xbf16>, tensor<?xbf16>, tensor<?xbf16>) outs(%{{.*}}, %{{.*}} : tensor<?xbf16>, tensor<?xbf16>)
@@ -38,7 +38,7 @@ func.func @f(%a: tensor<?xbf16>, %b: tensor<?xbf16>) -> tensor<?xbf16> {
 
 // -----
 
-// A broadcast sums, in float32; a sum broadcasts.
+// The gradient of a broadcast is a sum, in float32. The gradient of a sum is a broadcast.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: %[[DU:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel"]} ins(%{{.*}} : tensor<2xf32>) outs(%{{.*}} : tensor<2x3xf32>)
@@ -52,7 +52,7 @@ func.func @f(%b: tensor<3xf32>, %c: tensor<2xf32>) -> tensor<2xf32> {
 
 // -----
 
-// A maximum's gradient is shared by the terms that are equal to it.
+// A maximum's gradient is divided among the terms that are equal to it.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: %[[M:.*]] = linalg.reduce { arith.maximumf }
@@ -69,7 +69,7 @@ func.func @f(%a: tensor<2x5xf32>, %unused: f32) -> tensor<2xf32> {
 
 // -----
 
-// What moved comes back: slices into zeros, parts out of a concatenation.
+// The gradient of data movement moves back: slices into zeros, parts out of a concatenation.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-SAME: %[[DS:[a-z0-9]+]]: tensor<2x3xf32> {nn.input = "gradient:result0"}, %[[DC:[a-z0-9]+]]: tensor<4x7xf32> {nn.input = "gradient:result1"}
@@ -86,7 +86,7 @@ func.func @f(%a: tensor<4x6xf32>, %b: tensor<4x1xf32>) -> (tensor<2x3xf32>, tens
 
 // -----
 
-// An index beside the maximum, as torch-mlir writes every softmax: the gradient goes to the term whose place it is.
+// A maximum with an index, as in torch-mlir's softmax: the gradient goes to the term at that index.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: %[[M:.*]]:2 = linalg.generic
@@ -113,7 +113,7 @@ func.func @f(%a: tensor<2x5xf32>, %unused: f32) -> tensor<2xf32> {
 
 // -----
 
-// A convolution: the gradient of the input is added up through the window, whose loops become reductions.
+// A convolution: the input's gradient is summed through the window, whose loops become reductions.
 
 // CHECK-DAG: #[[W:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d3, d4)>
 // CHECK-DAG: #[[Y:.*]] = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2)>
@@ -129,7 +129,7 @@ func.func @f(%x: tensor<1x2x9xf32>, %w: tensor<4x2x3xf32>) -> tensor<1x4x4xf32> 
 
 // -----
 
-// A maximum over windows: the first of equal terms has the gradient.
+// A maximum over windows: the first of equal terms gets the gradient.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: %[[M:.*]] = linalg.pooling_ncw_max
@@ -145,7 +145,7 @@ func.func @f(%x: tensor<1x2x9xf32>, %unused: f32) -> tensor<1x2x4xf32> {
 
 // -----
 
-// A gather: each element's gradient is added at the place that was read, without the assertion that the forward has made.
+// A gather: each element's gradient is added at the place that was read. The assertion is not repeated, since the forward made it.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-SAME: %{{.*}}: tensor<10x8xbf16>, %{{.*}}: f32, %[[TOKENS:[a-z0-9]+]]: tensor<?xi64>, %{{[a-z0-9]+}}: tensor<?x8xbf16>, %[[DY:[a-z0-9]+]]: tensor<?x8xbf16>
@@ -175,7 +175,7 @@ func.func @f(%table: tensor<10x8xbf16>, %unused: f32, %tokens: tensor<?xi64>, %e
 
 // -----
 
-// A power of a known integer: no division, no logarithm.
+// A power with a known integer exponent needs no division and no logarithm.
 
 // CHECK-LABEL: func.func @g(
 // CHECK: linalg.generic
@@ -195,7 +195,7 @@ func.func @f(%a: tensor<4xf32>, %unused: f32) -> tensor<4xf32> {
 
 // -----
 
-// A softmax is written as what it is made of, in the step.
+// In the step, a softmax is decomposed.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-NOT: linalg.softmax

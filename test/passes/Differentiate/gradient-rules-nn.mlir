@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s -split-input-file --nibble-differentiate="function=f seed=arguments wrt=args=0,1 result-function=g" | FileCheck %s
 
-// One rule each: what an op of nn leaves for its operands. The numbers are checked by DifferentiateTests.
+// One rule for each op of nn: the gradients of its operands. DifferentiateTests check the numbers.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x8xbf16>, %[[W:[a-z0-9]+]]: tensor<4x8xbf16>, %[[B:[a-z0-9]+]]: tensor<4xbf16>, %[[R:[a-z0-9]+]]: tensor<?x4xbf16>, %[[DY:[a-z0-9]+]]: tensor<?x4xbf16> {nn.input = "gradient:result0"}
@@ -42,7 +42,7 @@ func.func @f(%x: tensor<?x8xbf16>, %w: tensor<8xbf16> {nn.parameter = "w"}) -> t
 
 // -----
 
-// Rope turns back; of two gradients of one value the sum is taken.
+// Rope rotates back. Two gradients of one value are added.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-SAME: %[[DY:[a-z0-9]+]]: tensor<?x8xbf16> {nn.input = "gradient:result0"}, %[[DZ:[a-z0-9]+]]: tensor<?x8xbf16> {nn.input = "gradient:result1"}
@@ -69,7 +69,7 @@ func.func @f(%q: tensor<?x8xbf16>, %k: tensor<?x4xbf16>, %v: tensor<?x4xbf16>, %
 
 // -----
 
-// The straight-through estimate (N8): nothing is computed, in the parameter's precision. And the rows of a table.
+// The straight-through estimate (N8) computes nothing and keeps the parameter's precision. Also the rows of a table.
 
 // CHECK-LABEL: func.func @g(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<4x16xbf16> {nn.parameter = "w"}

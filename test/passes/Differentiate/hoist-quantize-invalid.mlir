@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s -split-input-file -verify-diagnostics --nibble-hoist-quantize | FileCheck %s
 
-// Not exact: the step trains on something else than what the rollout reads, so it has to round for itself.
+// These schemes are not exact: the step trains on other values than the rollout reads, so it has to round by itself.
 // CHECK-LABEL: func.func @train_step(%{{.*}}: tensor<?x64xbf16>, %{{.*}}: tensor<32x64xbf16> {nn.parameter = "w"})
 // CHECK: qat.fake_quant
 func.func @train_step(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16> {nn.parameter = "w"}) -> tensor<?x32xbf16> {
@@ -49,7 +49,7 @@ func.func @train_step(%w: tensor<32x64xbf16> {nn.parameter = "w"}) -> (tensor<32
 
 // -----
 
-// The update would leave the packed weight behind.
+// The update would not update the packed weight.
 func.func @train_step(%w: tensor<32x64xbf16> {nn.parameter = "w"}) -> tensor<32x64xbf16> {
   %a = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<32x64xbf16>
   return %a : tensor<32x64xbf16>

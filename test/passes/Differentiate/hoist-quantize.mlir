@@ -1,7 +1,8 @@
 // RUN: nibble-opt %s -split-input-file --nibble-hoist-quantize | FileCheck %s
 // RUN: nibble-opt %s -split-input-file --nibble-hoist-quantize --nibble-fuse | FileCheck %s --check-prefix=FUSED
 
-// Through calls, forward and backward: what was quantized in each is packed once, outside. The function that others call too is copied.
+// Through calls, forward and backward: a weight that was quantized in each is packed once, outside. A function with other callers is
+// copied.
 
 // CHECK-LABEL: func.func private @layer(
 // CHECK: qat.fake_quant
@@ -44,7 +45,7 @@ func.func @train_step(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<32x64xb
 
 // -----
 
-// The embedding of a tied head stays unrounded: both arguments, one name.
+// The embedding of a tied head is not rounded: two arguments have one name.
 
 // CHECK-LABEL: func.func @train_step(
 // CHECK-SAME: %[[E:[a-z0-9]+]]: tensor<32x64xbf16> {nn.parameter = "e"}, %[[P:[a-z0-9]+]]: !qat.packed<32x64, <int8, group_size = 0>, host> {nn.parameter = "e"}
@@ -60,7 +61,7 @@ func.func @train_step(%tokens: tensor<?xi32>, %e: tensor<32x64xbf16> {nn.paramet
 
 // -----
 
-// The forward beside the step reads the same packed weights through the same copies, however deep the quantization lies.
+// The forward function beside the step reads the same packed weights through the same copies, however deeply the quantization is nested.
 
 // CHECK-LABEL: func.func private @act(
 // CHECK: qat.fake_quant
@@ -101,7 +102,7 @@ func.func @log_probability(%x: tensor<?x64xbf16>, %w: tensor<64x64xbf16> {nn.par
 
 // -----
 
-// Every exact convention is hoisted: the scale that decodes is the one that was divided by.
+// Every exact convention is hoisted: the scale for decoding is the one used in the division.
 // CHECK-LABEL: func.func @train_step(
 // CHECK-SAME: !qat.packed<32x64, <int4, group_size = 32, convention = compressed_tensors>, host> {nn.parameter = "w"}
 // CHECK-NOT: qat.fake_quant

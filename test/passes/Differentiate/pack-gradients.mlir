@@ -1,5 +1,5 @@
-// What is packed and unpacked again is the same, so by what the forward returned the gradients are the arguments: each element is where it was, and
-// 0 where the tiles are larger than the tensor.
+// Packing and unpacking gives the original values. By the values that the forward returned, the gradients are therefore the arguments
+// themselves. Each element is at its place, and 0 fills tiles that are larger than the tensor.
 // RUN: echo '{"arg0": [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12, 13, 14, 15]], "arg1": [[[[1, 2], [3, 4]], [[5, 6], [7, 8]]], [[[9, 10], [11, 12]], [[13, 14], [15, 16]]]]}' > %t.json
 // RUN: nibble-opt %s "--nibble-differentiate=function=f wrt=args=0,1" | FileCheck %s --check-prefix=IR
 // RUN: nibble-run %s --entry=train_step "--pipeline=nibble-differentiate{function=f wrt=args=0,1}" --inputs %t.json --out %t.out

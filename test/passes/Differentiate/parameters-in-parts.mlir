@@ -1,4 +1,4 @@
-// Parameters that are read element by element, in slices or by two ops: their gradients arrive in the accumulators, added to what is there.
+// Parameters that are read element by element, in slices or by two ops. Their gradients are added to the accumulators.
 // RUN: split-file %s %t
 // RUN: nibble-opt %t/elements.mlir --nibble-differentiate -o %t/elements-step.mlir
 // RUN: nibble-run %t/elements-step.mlir --entry=train_step --inputs %t/elements.json | FileCheck %t/elements.mlir
@@ -40,7 +40,7 @@ func.func @loss(%x: tensor<4xf32> {nn.input = "x"}, %a: tensor<f32> {nn.paramete
 //--- rows.json
 {"ids": [1, 1, 0], "w": [[1, 2], [3, 4], [5, 6]], "gradient:w": [[0, 0], [0, 0], [7, 7]]}
 //--- rows.mlir
-// The sum of rows 1, 1 and 0, looked up in the body.
+// The sum of rows 1, 1 and 0, which the body looks up.
 // CHECK: result0 F32 []: 17
 // CHECK: gradient:w F32 [3, 2]: 1 1 2 2 7 7
 #i = affine_map<(i, j) -> (i)>
@@ -66,7 +66,7 @@ func.func @loss(%ids: tensor<3xi64> {nn.input = "ids"}, %w: tensor<3x2xf32> {nn.
 //--- twice.json
 {"x": [[1, 2], [3, 4]], "w": [[1, 2], [3, 4]], "gradient:w": [[0, 0], [0, 100]]}
 //--- twice.mlir
-// sum of x[i, j] w[i, j] w[j, i], whose gradient is w[j, i] (x[i, j] + x[j, i])
+// The sum of x[i, j] w[i, j] w[j, i], whose gradient is w[j, i] (x[i, j] + x[j, i]).
 // CHECK: result0 F32 []: 95
 // CHECK: gradient:w F32 [2, 2]: 2 15 10 132
 #m = affine_map<(i, j) -> (i, j)>
@@ -86,7 +86,7 @@ func.func @loss(%x: tensor<2x2xf32> {nn.input = "x"}, %w: tensor<2x2xf32> {nn.pa
 //--- slices.json
 {"x": [[1, 2]], "w": [[1, 1], [2, 0], [0, 3]], "gradient:w": [[0, 0], [0, 0], [0, 10]]}
 //--- slices.mlir
-// Queries, keys and values out of one weight; the sum of their products.
+// Queries, keys and values from one weight, and the sum of their products.
 // CHECK: result0 F32 []: 36
 // CHECK: gradient:w F32 [3, 2]: 12 24 18 36 6 22
 #m = affine_map<(i, j) -> (i, j)>

@@ -5,7 +5,7 @@
 // RUN: nibble-opt %S/Inputs/row-functions.mlir "--nibble-differentiate=function=twice wrt=args=0 seed=arguments" | FileCheck %s --check-prefix=MAX
 // RUN: nibble-opt %s --nibble-differentiate | FileCheck %s --check-prefix=CALLEE
 
-// What a maximum cancels out of has no gradient by it, which would compare the index of the maximum with each column's.
+// A maximum that cancels out gets no gradient. Its gradient would compare the index of the maximum with each column's.
 // NONE-LABEL: func.func @train_step
 // NONE: arith.cmpf ogt
 // NONE-NOT: arith.cmpi eq
@@ -17,7 +17,7 @@
 // MAX: arith.cmpi eq
 // MAX: return
 
-// A private function is looked at by itself: its maximum does not leave it. Ties are counted for a maximum's gradient.
+// A private function is analyzed alone: its maximum does not leave it. A maximum's gradient counts the ties.
 // CALLEE-LABEL: func.func private @normalize_backward
 // CALLEE: arith.maximumf
 // CALLEE-NOT: arith.cmpf oeq

@@ -1,11 +1,11 @@
-// What would change a bit, or be computed twice, stays.
+// An op stays when fusion would change a bit or compute something twice.
 // RUN: nibble-opt %s --nibble-fuse --split-input-file | FileCheck %s
 
-// N6 does not hold for these: the decoded weight is not on the grid of the second rounding.
+// N6 does not hold for these schemes: the decoded weight is not on the grid of the second rounding.
 // CHECK-LABEL: func.func @schemes(
 // CHECK: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 64>}
 // CHECK: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32, convention = slime>}
-// The last is exact, and yet no fixed point: a group whose largest weight has the code 7 gets a smaller scale the second time.
+// The last scheme is exact, but no fixed point: a group whose largest weight has the code 7 gets a smaller scale the second time.
 // CHECK: %[[ONCE:.*]] = qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>}
 // CHECK: qat.fake_quant %[[ONCE]] {scheme = #qat.scheme<int4, group_size = 32, convention = compressed_tensors>}
 func.func @schemes(%p: !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, host>,
@@ -24,7 +24,7 @@ func.func @schemes(%p: !qat.packed<32x64, #qat.scheme<int4, group_size = 32>, ho
 
 // -----
 
-// A linear that is used twice, one that has its residual, an addition that may be reordered, a sum of other things.
+// A linear that is used twice, one that has a residual already, an addition that may be reordered, and a sum of other things.
 // CHECK-LABEL: func.func @additions(
 // CHECK-COUNT-4: arith.addf
 // CHECK-NOT: arith.addf

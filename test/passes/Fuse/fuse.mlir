@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-fuse --split-input-file | FileCheck %s
 
-// A packed weight is read by the linear itself, bias and residual included.
+// The linear itself reads a packed weight, bias and residual included.
 // CHECK-LABEL: func.func @packed(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x64xbf16>, %[[P:[a-z0-9]+]]: !qat.packed<32x64, <int4, group_size = 32>, host>, %[[B:[a-z0-9]+]]: tensor<32xbf16>, %[[R:[a-z0-9]+]]: tensor<?x32xbf16>
 // CHECK-NEXT: %[[Y:.*]] = qat.linear %[[X]], %[[P]] bias(%[[B]] : tensor<32xbf16>) residual(%[[R]] : tensor<?x32xbf16>)
@@ -27,7 +27,7 @@ func.func @gradient(%dy: tensor<?x32xbf16>, %p: !qat.packed<32x64, #qat.scheme<i
 
 // -----
 
-// The residual may be made after the linear; of two linears the second takes the first as its residual.
+// The residual may be computed after the linear. The second of two linears takes the first as its residual.
 // CHECK-LABEL: func.func @residuals(
 // CHECK: %[[S:.*]] = nn.swiglu
 // CHECK: %[[Y:.*]] = nn.linear %{{.*}} residual(%[[S]] : tensor<?x32xbf16>)
@@ -47,7 +47,7 @@ func.func @residuals(%x: tensor<?x64xbf16>, %w: tensor<32x64xbf16>, %v: tensor<3
 
 // -----
 
-// A vector added to every row is a bias; what is added then is a residual.
+// A vector added to every row is a bias. What is added next is a residual.
 // CHECK-LABEL: func.func @bias(
 // CHECK: nn.linear %{{.*}} bias(%{{.*}} : tensor<32xf32>) residual(%{{.*}} : tensor<?x32xf32>)
 // CHECK-NOT: arith.addf
@@ -61,7 +61,7 @@ func.func @bias(%x: tensor<?x64xf32>, %w: tensor<32x64xf32>, %bias: tensor<32xf3
 
 // -----
 
-// The same rotation is computed once.
+// The same rotation is computed only once.
 // CHECK-LABEL: func.func @common(
 // CHECK-COUNT-1: nn.rope
 // CHECK-NOT: nn.rope
@@ -73,7 +73,7 @@ func.func @common(%x: tensor<?x64xf32>, %cos: tensor<?x16xf32>, %sin: tensor<?x1
 
 // -----
 
-// What a linear is asked for beyond its definition holds for what takes its place.
+// Attributes that a linear has beyond its definition move to its replacement.
 // CHECK-LABEL: func.func @attributes(
 // CHECK: qat.linear %{{.*}}, %{{.*}} residual(%{{.*}} : tensor<?x32xbf16>) {hopper.splits = 2 : i64}
 // CHECK: nn.linear %{{.*}}, %{{.*}} bias(%{{.*}} : tensor<32xbf16>) {hopper.splits = 4 : i64}

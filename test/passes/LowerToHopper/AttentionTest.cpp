@@ -1,5 +1,5 @@
-// Attention on the device and its gradients: against the reference, alone and
-// in a batch, paged.
+// Attention and its gradients on the device: compared with the reference, alone
+// and in a batch, and paged.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 
@@ -88,7 +88,7 @@ CompiledForDevice &programOf(const Case &c, const char *text) {
   return *program;
 }
 
-// Everybody else's rows are NaN.
+// The rows outside [begin, end) are NaN.
 Tensor nanOutside(const Tensor &tensor, int begin, int end) {
   Tensor result = copyOf(tensor);
   int64_t features = tensor.shape()[1];
@@ -117,8 +117,8 @@ protected:
 
 using HopperAttentionGrad = HopperAttention;
 
-// More tiles than an H200 has multiprocessors: some blocks have several, of few
-// and of many keys.
+// More tiles than an H200 has SMs. Some blocks process several tiles, with few
+// and with many keys.
 std::vector<int> manyLengths() {
   std::vector<int> lengths;
   for (int i = 0; i < 200; ++i)
@@ -143,8 +143,8 @@ TEST_P(HopperAttention, MeansWhatTheReferenceSays) {
   }
 }
 
-// The gradients of the only key's query are nothing but rounding: no sequence
-// of one token alone.
+// A query with a single key has gradients that are only rounding, so no
+// sequence has one token only.
 TEST_P(HopperAttentionGrad, MeansWhatTheReferenceSays) {
   for (std::vector<int> lengths : {std::vector<int>{2}, {70, 1, 0, 131, 17}}) {
     Batch batch(lengths);
@@ -241,8 +241,9 @@ TEST_P(HopperAttention, ASequenceAloneAndBesideNaNGivesTheSameBits) {
   }
 }
 
-// Prefill in chunks, then token by token, several sequences at a time, pages in
-// any order and full of NaN: the bits of the training forward.
+// Prefill in chunks, then token by token, with several sequences at a time.
+// Pages are in any order and initially full of NaN. The bits are those of the
+// training forward.
 TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
   Batch batch({150, 66, 9});
   Tensor q = queries(batch.tokens());
@@ -268,7 +269,7 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
 
   std::vector<int> begins = {0, 150, 216};
   std::vector<int> done(3, 0);
-  // `recorded`: of some steps, as cases for nibble-replay.
+  // `recorded` steps become cases for nibble-replay.
   auto stepTo = [&](const std::vector<int> &targets, bool recorded) {
     Batch part;
     std::vector<int> rows, pages;
@@ -316,11 +317,11 @@ TEST_P(HopperAttention, PagesGiveTheBitsOfTheBatch) {
     EXPECT_EQ(difference(results[0], expected), "the same")
         << "at " << targets[0] << " " << targets[1] << " " << targets[2];
   };
-  stepTo({37, 64, 1}, /*recorded=*/false); // whole and cut prompts
-  stepTo({100, 64, 5}, true);              // a chunk that goes on
+  stepTo({37, 64, 1}, /*recorded=*/false); // whole and partial prompts
+  stepTo({100, 64, 5}, true);              // a chunk that continues a prompt
+  // Decode, in which the shorter sequences end early.
   for (int i = 1; i <= 6; ++i)
-    stepTo({100 + i, 64 + i, 5 + i},
-           i == 1); // decode; the shorter ones end on the way
+    stepTo({100 + i, 64 + i, 5 + i}, i == 1);
   stepTo({150, 66, 9}, false);
 }
 
@@ -328,9 +329,9 @@ std::string caseName(const testing::TestParamInfo<Case> &info) {
   return "Case" + std::to_string(info.index);
 }
 
-// Groups that divide a tile and one that does not, heads with a cut last box,
-// of more than 128 elements, windows shorter and longer than a block, pages of
-// several blocks.
+// Groups that divide a tile and one that does not. Heads whose last box is cut,
+// and of more than 128 elements. Windows shorter and longer than a block, and
+// pages of several blocks.
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperAttention,
                          testing::Values(Case{4, 2, 64}, Case{1, 1, 128},
                                          Case{8, 1, 32, 40},

@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 #include <unistd.h>
@@ -61,8 +62,8 @@ static std::optional<DeviceProgram> compileSource(const std::string &source,
   return std::move(*compiled);
 }
 
-// What ptxas says against the PTX: errors, functions that spill, matrix
-// instructions that it runs one by one. Empty without ptxas.
+// ptxas's complaints about the PTX: errors, functions that spill, matrix
+// instructions that it serializes. Empty without ptxas.
 static std::string complaintOfPtxas(const std::string &ptx) {
   const char *wish = std::getenv("NIBBLE_TEST_PTXAS");
   auto ptxas = llvm::sys::findProgramByName("ptxas");
@@ -82,8 +83,8 @@ static std::string complaintOfPtxas(const std::string &ptx) {
   text << std::ifstream(log).rdbuf();
   std::filesystem::remove(input);
   std::filesystem::remove(log);
-  std::filesystem::remove(output); // not /dev/null: when ptxas fails it removes
-                                   // what it was to write
+  // Not /dev/null, because ptxas removes its output file when it fails.
+  std::filesystem::remove(output);
   if (code != 0)
     return text.str();
   std::istringstream lines(text.str());
@@ -99,20 +100,29 @@ static std::string complaintOfPtxas(const std::string &ptx) {
   return complaint;
 }
 
-CompiledForDevice::CompiledForDevice(const std::string &source) {
+// The program of `source`, compiled once: many cases differ only in their
+// tensors.
+static const DeviceProgram &programOf(const std::string &source) {
+  static std::map<std::string, DeviceProgram> programs;
+  if (auto known = programs.find(source); known != programs.end())
+    return known->second;
   std::string diagnostics;
   std::optional<DeviceProgram> compiled = compileSource(source, diagnostics);
   if (!compiled)
     throw std::runtime_error("does not compile: " + diagnostics);
-  ptx_ = compiled->image.ptx;
-  if (std::string complaint = complaintOfPtxas(ptx_); !complaint.empty())
+  if (std::string complaint = complaintOfPtxas(compiled->image.ptx);
+      !complaint.empty())
     throw std::runtime_error("ptxas: " + complaint);
   orThrow(check(*compiled));
-  compiled_ = *compiled;
+  return programs.emplace(source, std::move(*compiled)).first->second;
+}
+
+CompiledForDevice::CompiledForDevice(const std::string &source)
+    : compiled_(programOf(source)) {
   device_ = orThrow(WatchedDevice::open(/*hidesChecks=*/false));
   residence_ = std::make_shared<DeviceResidence>(device_);
   program_ = std::make_unique<Program>(
-      orThrow(loadDeviceProgram(std::move(*compiled), residence_)));
+      orThrow(loadDeviceProgram(compiled_, residence_)));
 }
 
 std::string whyNotForDevice(const std::string &source) {
@@ -139,9 +149,10 @@ CompiledForDevice::call(const std::string &name,
   return results;
 }
 
-// Exactly; of buffers that are touched partly at most: rows that are looked up
-// count as often as they are looked up, and a list of tiles has room for more
-// than are found.
+// Compares bytes touched. The figures must be equal for buffers that are
+// touched as a whole, and an upper bound for partly touched ones. Rows that are
+// looked up count once per lookup, and a list of tiles has more room than
+// tiles.
 void CompiledForDevice::checkTouched(
     const std::string &name,
     const std::vector<const Tensor *> &arguments) const {
@@ -186,14 +197,14 @@ std::vector<Tensor> runOnDevice(CompiledForDevice &program, const OpCase &c) {
   return callWith(program, c, c.arguments);
 }
 
-// Rows that must be the same by themselves.
+// Ranges of rows that must give the same bits alone.
 static std::vector<std::pair<int64_t, int64_t>> partsOf(const OpCase &c) {
   if (c.perToken.empty())
     return {};
   int64_t tokens = c.arguments[c.perToken[0]].shape()[0];
   std::vector<std::pair<int64_t, int64_t>> parts = {{0, 1},
                                                     {tokens / 2, tokens}};
-  // Enough of them for every tile: a row's bits are the same in each.
+  // Enough rows for every tile size. A row's bits are the same in each.
   if (tokens > 128)
     for (int64_t count : {8, 9, 17, 33, 65})
       parts.push_back({0, count});
@@ -211,7 +222,7 @@ static Tensor doubles(const Shape &shape, const std::vector<double> &values) {
   return tensor;
 }
 
-// `bounds` of the errors of the results, and what is expected of them.
+// Records a case with the expected results and the `bounds` of their errors.
 static void record(const OpCase &c, const CompiledForDevice &program,
                    std::vector<double> bounds, std::vector<Tensor> expected) {
   const char *folder = std::getenv("NIBBLE_RECORD");

@@ -11,8 +11,8 @@ using namespace nibble::test;
 
 namespace {
 
-// Exactly `expected` for these arguments, one of which may be updated instead
-// of a result.
+// Expects exactly `expected` for these arguments. One argument may be updated
+// in place of a result.
 void expectExactly(CompiledForDevice &program, const std::string &name,
                    std::vector<const Tensor *> arguments,
                    const Tensor &expected,
@@ -27,8 +27,8 @@ void expectExactly(CompiledForDevice &program, const std::string &name,
   checkExactlyOnDevice(program, op, results);
 }
 
-// Rows of 16-byte pieces, of 4- and 2-byte ones, and more than a block's
-// threads have.
+// Rows that are read in 16-byte, 4-byte or 2-byte pieces, and rows longer than
+// a block's threads cover at once.
 constexpr int kFeatures[] = {256, 96, 20, 21, 2056};
 
 TEST(HopperElementwise, EmbeddingAndTakeRowsCopyRows) {
@@ -50,7 +50,7 @@ TEST(HopperElementwise, EmbeddingAndTakeRowsCopyRows) {
     }
 }
 
-// One ascending chain of float32 additions for each element.
+// Each element is one ascending sum of float32 additions.
 TEST(HopperElementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   Random random(2);
   for (DType dtype : {DType::kBF16, DType::kF32})
@@ -109,7 +109,7 @@ TEST(HopperElementwise, SwigluAndItsGradientMeanWhatTheReferenceSays) {
   }
 }
 
-// The kernels compute in the order of the host's: the same bits.
+// The kernels compute in the same order as the host's, so the bits are equal.
 TEST(HopperElementwise, SwigluIsTheHosts) {
   std::string source = R"mlir(
 func.func @f(%gate: tensor<?x40xbf16>, %up: tensor<?x40xbf16>) -> tensor<?x40xbf16> {

@@ -1,7 +1,7 @@
-// A call of no tokens: every op with a row for each returns none and leaves
-// what it adds to as it was; with accesses checked, out of one arena, and by
-// the driver cuda, which takes neither empty grids nor tensor maps without
-// rows.
+// Calls without tokens. Every per-token op returns no rows and leaves its
+// accumulators unchanged. The calls run with checked accesses, from one arena,
+// and through the driver cuda, which refuses empty grids and tensor maps
+// without rows.
 #include "runtime/bundle/device/device_backend.h"
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/drivers/simt/simt.h"
@@ -15,10 +15,12 @@ using namespace nibble::test;
 namespace {
 
 struct EmptyCase {
-  const char *name, *signature, *body; // of `func.func @f(signature) { body }`
-  std::vector<Shape> shapes; // of the arguments, float32 where `floats` says
-                             // so, int32 where `indices` does
-  std::string dtypes; // 'b' bf16, 'f' float32, 'i' zeros of int32, 'p' bytes
+  // Used in `func.func @f(signature) { body }`.
+  const char *name, *signature, *body;
+  // Shapes of the arguments; `dtypes` gives their types.
+  std::vector<Shape> shapes;
+  // 'b' is bf16, 'f' is float32, 'i' is int32 zeros, 'p' is bytes.
+  std::string dtypes;
 };
 
 std::vector<EmptyCase> cases() {
@@ -167,7 +169,7 @@ TEST(HopperEmpty, ACallOfNoTokensReturnsNoneAndLeavesTheRest) {
         ASSERT_TRUE(
             function->bind(static_cast<int>(i), arguments[i].view()).isOk());
       }
-      // Often enough to be recorded as a graph and replayed.
+      // Call often enough for the device to record and replay a graph.
       for (int call = 0; call < 4; ++call) {
         Arena arena;
         auto results = function->call(arena);

@@ -1,4 +1,4 @@
-// Elementwise linalg against the host, which runs the same module.
+// Compares elementwise linalg with the host, which runs the same module.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
 #include <fmt/format.h>
@@ -66,7 +66,7 @@ func.func @f(%x: tensor<?x{0}x{1}>, %y: tensor<?x{0}x{1}>, %s: tensor<{1}>) -> (
                      features, element, body);
 }
 
-// exp, log and tanh are the program's own polynomials; bf16 is computed in
+// exp, log and tanh are the program's own polynomials. bf16 is computed in
 // float32 and rounded after every operation.
 TEST(HopperLinalg, FlatBodiesAreTheHosts) {
   Random random(1);
@@ -83,7 +83,7 @@ TEST(HopperLinalg, FlatBodiesAreTheHosts) {
 }
 
 // Broadcast dimensions, a transposed operand, constants as indices, indices in
-// the body, ranks 0 to 4.
+// the body, and ranks 0 to 4.
 TEST(HopperLinalg, MapsAreTheHosts) {
   Random random(2);
   for (int last : {8, 6, 5}) {

@@ -1,6 +1,6 @@
-// SwiGLU as the end of two linears, on the PTX machine: against the reference,
-// and bit for bit against two linears and nn.swiglu, for every tile of tokens,
-// with splits and without.
+// SwiGLU as the epilogue of two linears, on the PTX machine. It is compared
+// with the reference, and bit for bit with two linears and nn.swiglu. The tests
+// cover every tile size, with and without split-K.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
@@ -17,7 +17,7 @@ struct Case {
   int64_t tokens, n, k;
   std::string weight = "bf16"; // or a scheme
   std::string attributes = {};
-  bool given = true; // weights are parameters of the program
+  bool given = true; // whether weights are parameters of the program
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string weightType() const {
@@ -42,7 +42,8 @@ Tensor makeWeight(const Case &c, Random &random) {
   return slab;
 }
 
-// @f is the fused op; @g, whose results include gate and up, the plain ones.
+// @f is the fused op. @g has the separate ops, and its results include gate and
+// up.
 OpCase makeCase(const Case &c, Random &random) {
   OpCase op;
   op.name = fmt::format("linear_swiglu {} tokens {}x{} {} {}", c.tokens, c.n,
@@ -92,8 +93,8 @@ void checkFused(const Case &c, Random &random) {
 
 const std::string kInt4 = "<int4, group_size = 32>";
 
-// One row, every tile of tokens, rows of y that are no multiple of a slab, of
-// 16 bytes, of a group; weights that the program makes.
+// One row and every tile size. Widths of y that are no multiple of a slab, of
+// 16 bytes, or of a group. Weights that the program computes.
 TEST(HopperLinearSwiglu, GivesTheBitsOfTwoLinearsAndSwiglu) {
   Random random(1);
   for (const Case &c : {Case{1, 64, 128, kInt4},
@@ -134,7 +135,7 @@ TEST(HopperLinearSwiglu, SplitsAreTheLinears) {
     checkFused(c, random);
 }
 
-// Weights whose products overflow, or are no number at all.
+// Inputs whose products overflow, infinity and NaN.
 TEST(HopperLinearSwiglu, TakesWhatIsNotFinite) {
   Random random(3);
   OpCase op = makeCase({3, 64, 128}, random);

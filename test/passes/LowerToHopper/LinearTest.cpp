@@ -1,6 +1,6 @@
-// Linears and their gradients on the PTX machine against the reference: every
-// tile of tokens, ragged extents, every kind of weight; and a token's bits
-// alone, in a small batch and in a large one, which other tiles serve.
+// Linears and their gradients on the PTX machine, compared with the reference:
+// every tile size, ragged extents, every kind of weight. A token has the same
+// bits alone, in a small batch and in a large one, which use different tiles.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 
@@ -14,10 +14,10 @@ namespace {
 
 struct LinearCase {
   int64_t tokens, n, k;
-  std::string weight = "bf16"; // or a scheme: "<int4, group_size = 32>"
+  std::string weight = "bf16"; // or a scheme, such as "<int4, group_size = 32>"
   bool bias = false, residual = false;
   std::string result = "bf16";
-  double deviation = 0.05; // of the weight
+  double deviation = 0.05; // standard deviation of the weight
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string weightType(const char *layout) const {
@@ -33,8 +33,7 @@ struct LinearCase {
   }
 };
 
-// In the layout of the program, whatever the reference is given: the same
-// weight.
+// Makes the weight in the program's layout. The reference gets the same weight.
 Tensor makeWeight(const LinearCase &c, Random &random) {
   Tensor plain = random.normal(DType::kBF16, {c.n, c.k}, c.deviation);
   if (!c.isPacked())
@@ -98,8 +97,8 @@ OpCase inputGradCase(const LinearCase &c, Random &random) {
   return op;
 }
 
-// Results of the same op with two tiles: those of one where both have the same
-// bits, else a number that is far away.
+// Compares the same op with two tile sizes. An element is the result of one
+// tile if both have the same bits, else a number that is far off.
 OpCase tilesCase(OpCase op, const std::string &operation,
                  const std::string &type, int64_t tile, int64_t other) {
   auto withTile = [&](const char *result, int64_t tile) {
@@ -173,8 +172,8 @@ TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
     checkOnDevice(forwardCase(c, random));
 }
 
-// Small scales are decoded in another way than large ones and 0; a batch of 40
-// tokens never is.
+// Small scales are decoded in another way than large ones and 0, except in a
+// batch of 40 tokens.
 TEST(HopperLinear, ScalesOfEverySize) {
   Random random(5);
   for (double deviation : {0.0, 1e-38, 0.01, 0.08, 1.0, 1e20})
@@ -184,8 +183,8 @@ TEST(HopperLinear, ScalesOfEverySize) {
           {40, 72, 256, scheme, false, false, "f32", deviation}, random));
 }
 
-// Splits of k: blocks of a cluster for few tokens, one block after the other
-// for many.
+// Split-K: the splits are blocks of a cluster for few tokens. For many tokens
+// one block computes them in sequence.
 TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
   Random random(4);
   for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true},
@@ -199,9 +198,9 @@ TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
     checkOnDevice(forwardCase(c, random));
 }
 
-// Tiles of 256 tokens, where totals of splits wait in shared memory and codes
-// come by halves of a slab, against others: the same bits, of small scales and
-// of large ones.
+// Tiles of 256 tokens hold totals of splits in shared memory and load codes by
+// halves of a slab. Their bits equal those of other tiles, for small and for
+// large scales.
 TEST(HopperLinear, WideTilesHaveTheBitsOfOthers) {
   Random random(6);
   auto check = [&](const LinearCase &c, int64_t other) {
@@ -244,7 +243,7 @@ TEST(HopperLinear, WeightGradientMeansWhatTheReferenceSays) {
                               {131, 136, 136},
                               {20, 272, 256, "bf16", false, false, "f32"}})
     checkOnDevice(weightGradCase(c, random));
-  // The same with tiles of 256 columns, to the bit.
+  // The same with tiles of 256 columns, bit for bit.
   OpCase c = weightGradCase({70, 136, 264}, random);
   CompiledForDevice narrow(withElement(c.source, c.dtype));
   c.name += ", tiles of 256";

@@ -11,8 +11,8 @@ using namespace nibble::test;
 
 namespace {
 
-// Several parts with a ragged last one, one whole part, rows whose begin is
-// 16-, 8- or 4-byte aligned.
+// Several parts with a ragged last one, one whole part, and rows that begin
+// aligned to 16, 8 or 4 bytes.
 constexpr int kVocabularies[] = {151936, 8192, 32002, 8193, 100, 5};
 
 TEST(HopperLoss, LogProbabilityMeansWhatTheReferenceSays) {
@@ -22,8 +22,8 @@ TEST(HopperLoss, LogProbabilityMeansWhatTheReferenceSays) {
         logProbabilityCase(vocabulary, vocabulary > 100000 ? 2 : 6, random));
 }
 
-// Tokens that are ruled out have probability 0 and add nothing to the entropy,
-// though they be whole parts of the row.
+// Excluded tokens have probability 0 and add nothing to the entropy, even when
+// they fill whole parts of the row.
 TEST(HopperLoss, LogitsOfMinusInfinityAreAbsent) {
   CompiledForDevice program(logProbabilitySource(20000));
   CompiledForDevice small(logProbabilitySource(8));
@@ -48,8 +48,8 @@ TEST(HopperLoss, LogProbabilityGradMeansWhatTheReferenceSays) {
                                          vocabulary > 100000 ? 2 : 6, random));
 }
 
-// 1024 threads, strided; warps by xor of 16, 8, 4, 2, 1, then the warps' sums
-// likewise.
+// 1024 threads with a stride. A warp reduces by xor of 16, 8, 4, 2, 1, and the
+// warps' sums are reduced the same way.
 float tree(std::vector<float> values) {
   for (size_t half = values.size() / 2; half >= 1; half /= 2)
     for (size_t i = 0; i < half; ++i)

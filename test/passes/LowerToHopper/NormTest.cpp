@@ -13,10 +13,10 @@ namespace {
 struct Extents {
   int features, block;
 };
-// Whole rows and heads; widths of 8, 4, 2 and 1.
+// Whole rows and heads, and vector widths of 8, 4, 2 and 1.
 constexpr Extents kExtents[] = {{1024, 1024}, {256, 128}, {256, 64}, {96, 48},
                                 {60, 20},     {33, 33},   {8, 8}};
-// More weights than a lane has at a time, and rows that no registers hold.
+// More weights than a lane holds at a time, and rows too long for registers.
 constexpr Extents kLongExtents[] = {
     {2560, 2560}, {8192, 8192}, {8448, 8448}, {257, 257}};
 
@@ -45,8 +45,8 @@ float bf16(float x) {
   return numerics::floatFromBf16(numerics::bf16FromFloat(x));
 }
 
-// The order that docs/numerics.md states, operation by operation: rows in
-// registers and longer ones have the same.
+// The order of docs/numerics.md, operation by operation. Rows in registers and
+// longer rows use the same order.
 TEST(HopperNorm, AddsInTheOrderOfLanes) {
   Random random(4);
   for (int size : {1024, 8192, 8448, 2560, 640, 192, 96, 33}) {
@@ -115,7 +115,8 @@ TEST(HopperNorm, GradientMeansWhatTheReferenceSays) {
   checkOnDevice(gradient({8, 8}, 1, random));
 }
 
-// A token's dx is its own; no token leaves the weight's gradient as it was.
+// dx of a token depends on that token only. A call without tokens leaves the
+// weight's gradient unchanged.
 TEST(HopperNorm, GradientOfARowIsItsOwn) {
   Random random(3);
   for (Extents extents : {Extents{256, 64}, Extents{33, 33}}) {

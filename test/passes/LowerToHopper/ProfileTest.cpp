@@ -1,5 +1,5 @@
-// What a profile counts: each replay does the same work, and bytes are those
-// that a launch touches.
+// A profile replays the same work each time, and its bytes are those that a
+// launch touches.
 #include "runtime/bundle/device/call_plan.h"
 #include "runtime/bundle/device/device_backend.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
@@ -47,8 +47,8 @@ struct Watched {
   }
 };
 
-// The launches of a call, each with what it touches on simt and what is told of
-// it: the same.
+// The bytes that simt sees each launch touch must equal the bytes that the
+// launch states.
 void expectToldBytes(const std::string &source,
                      const std::vector<const Tensor *> &tensors) {
   Watched watched(source, tensors, /*hidesChecks=*/false);
@@ -74,7 +74,7 @@ void expectToldBytes(const std::string &source,
   fmt::print("told {}, touched {}, given {}\n", told, watched.device->launched,
              given);
   EXPECT_EQ(told, watched.device->launched);
-  EXPECT_NE(told, given); // or the case is none
+  EXPECT_NE(told, given); // otherwise the case tests nothing
 }
 
 TEST(HopperProfile, RowsThatAreLookedUpAreCounted) {
@@ -107,7 +107,7 @@ TEST(HopperProfile, AColumnThatIsReadIsCounted) {
                   {&x});
 }
 
-// Three sequences get their next token each.
+// Three sequences get one new token each.
 TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
   Tensor k = *Tensor::create(DType::kBF16, {3, 64}),
          v = *Tensor::create(DType::kBF16, {3, 64});
@@ -131,8 +131,7 @@ TEST(HopperProfile, SlotsOfTheCacheThatAreWrittenAreCounted) {
       {&k, &v, &positions, &sequences, &pages, &keyCache, &valueCache});
 }
 
-// More tiles than an H200 has multiprocessors, so that blocks take them from a
-// list.
+// More tiles than an H200 has SMs, so that blocks take them from a list.
 TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
   constexpr int kSequences = 90;
   Random random(3);
@@ -163,7 +162,8 @@ TEST(HopperProfile, EachReplayDoesTheWorkOfTheFirst) {
   std::string table;
   std::vector<int64_t> once = replaysOf(1, table);
   std::vector<int64_t> thrice = replaysOf(3, table);
-  // The call, the list's launch and attention's are replayed six times each.
+  // The call, the launch of the list and that of attention are replayed six
+  // times each.
   ASSERT_EQ(once.size(), 18u);
   ASSERT_EQ(thrice.size(), 18u);
   for (size_t i = 0; i < once.size(); ++i) {

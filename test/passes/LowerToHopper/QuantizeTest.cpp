@@ -1,4 +1,4 @@
-// The kernels of the qat dialect against lib/Numerics, byte for byte.
+// Compares the kernels of the qat dialect with lib/Numerics, byte for byte.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
@@ -22,8 +22,8 @@ TEST_P(HopperQuantize, quantizesAsNumerics) {
   Random random(1);
   Tensor plain = c.weight(random);
   Tensor wide = makeTensor(DType::kF32, plain.shape(), valuesOf(plain));
-  // A float32 master is rounded first (N1): half a step of bf16 less than the
-  // next number, which rounds back down.
+  // A float32 master is rounded first (N1). This value is half a bf16 step
+  // below the next number and rounds back down.
   for (int64_t i = 0; i < wide.elements(); ++i)
     if (wide.as<uint32_t>()[i] & 0x7F800000u)
       wide.as<uint32_t>()[i] += 0x7FFF;
@@ -96,8 +96,8 @@ TEST_P(HopperQuantize, repackIsNumerics) {
   }
 }
 
-// N4 for each pair of mantissas, the element up to sixteen binades below the
-// largest: every half-way point there is.
+// N4 for each pair of mantissas, with the element up to sixteen binades below
+// the largest. This covers every half-way point.
 TEST(HopperQuotientTest, codesAreThoseOfTheDivision) {
   Tensor plain = quotientWeight();
   int64_t rows = plain.shape()[0];
@@ -123,7 +123,7 @@ TEST(HopperQuotientTest, codesAreThoseOfTheDivision) {
   std::cout << plain.elements() << " quotients compared for each scheme\n";
 }
 
-// N3 for each positive bf16 there is as a group's largest magnitude.
+// N3 for each positive bf16 as a group's largest magnitude.
 TEST(HopperScaleTest, isThatOfTheDivision) {
   constexpr int64_t kRows = 0x7F80; // 0 to the largest finite number
   Tensor plain = *Tensor::create(DType::kBF16, {kRows, 16});
@@ -148,8 +148,8 @@ TEST(HopperScaleTest, isThatOfTheDivision) {
   }
 }
 
-// N5 for each code and each bf16 there is as a scale: zero, subnormal,
-// negative, infinite, NaN.
+// N5 for each code with each bf16 as its scale: zero, subnormal, negative,
+// infinite, NaN.
 TEST(HopperDequantizeTest, isExactForEveryScale) {
   for (Layout order : {Layout::kHopper, Layout::kInterchange}) {
     const PackedLayout layout{65536, 16, {numerics::Kind::kInt4, 16}, order};
@@ -174,8 +174,8 @@ TEST(HopperDequantizeTest, isExactForEveryScale) {
       uint16_t should = expected.as<uint16_t>()[i];
       bool bothNaN = std::isnan(numerics::floatFromBf16(is)) &&
                      std::isnan(numerics::floatFromBf16(should));
-      different +=
-          is != should && !bothNaN; // which NaN is the machine's choice
+      // The machine may choose the NaN.
+      different += is != should && !bothNaN;
     }
     EXPECT_EQ(different, 0) << numerics::toString(layout);
   }

@@ -1,5 +1,5 @@
-// Rotation and cache write in one launch, on the PTX machine: against the
-// reference, and bit for bit against the ops one after another.
+// Rotation and cache write in one launch, on the PTX machine. The results are
+// compared with the reference, and bit for bit with separate ops.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 
@@ -30,8 +30,8 @@ void PrintTo(const Case &c, std::ostream *out) { *out << c.name(); }
 constexpr int kPages = 12;
 constexpr int kColumns = 4;
 
-// @f is the fused op, @g the plain ones: what reads their results keeps them
-// apart.
+// @f is the fused op. @g has separate ops, which stay apart because something
+// else reads their results.
 std::string sourceOf(const Case &c) {
   std::string fused = R"mlir(
 func.func @f(%q: QUERIES, %k: KEYS, %v: KEYS, %cos: ANGLES, %sin: ANGLES, %positions: tensor<?xi32>, %sequences: tensor<?xi32>,
@@ -77,8 +77,8 @@ PLAIN
   return fused;
 }
 
-// Arguments of @f and @g for sequences of these lengths, the first of whose
-// tokens has position first[s].
+// Arguments of @f and @g for sequences of these lengths. first[s] is the
+// position of the first token of sequence s.
 std::vector<Tensor> argumentsOf(const Case &c, const std::vector<int> &lengths,
                                 const std::vector<int> &first, Random &random) {
   std::vector<int> positions;
@@ -142,8 +142,8 @@ TEST_P(HopperRopeCacheWrite, MeansWhatTheReferenceSays) {
   checkOnDevice(op);
 }
 
-// Prompts, pages begun and crossed, empty sequences, one token, decode of more
-// sequences than a warp has lanes.
+// Prompts, pages that begin or are crossed, empty sequences, a single token,
+// and decode of more sequences than a warp has lanes.
 TEST_P(HopperRopeCacheWrite, GivesTheBitsOfTheOpsOneAfterAnother) {
   CompiledForDevice program(sourceOf(c));
   struct Batch {
@@ -177,8 +177,8 @@ std::string caseName(const testing::TestParamInfo<Case> &info) {
   return "Case" + std::to_string(info.index);
 }
 
-// Pairs of 1, 2 and 4 neighbours; halves that are no multiple of a warp; pages
-// of several blocks.
+// Pairs of 1, 2 and 4 neighbours, halves that are no multiple of a warp, and
+// pages of several blocks.
 INSTANTIATE_TEST_SUITE_P(Shapes, HopperRopeCacheWrite,
                          testing::Values(Case{4, 2, 64}, Case{2, 1, 128},
                                          Case{2, 1, 128, 64, false},

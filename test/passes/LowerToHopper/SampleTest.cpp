@@ -1,5 +1,5 @@
-// nn.sample on the device against the host's sampler: the same tokens and the
-// same bits of kept mass, for every row by itself and in the batch.
+// Compares nn.sample on the device with the host's sampler. Tokens and bits of
+// kept mass are equal for every row, alone and in the batch.
 #include "runtime/bundle/bundle.h"
 #include "runtime/core/philox.h"
 #include "runtime/rollout/sampler.h"
@@ -86,7 +86,7 @@ std::string describe(const SamplingOptions &o) {
                      o.topK, o.topP, o.minP);
 }
 
-// What the sampler says, as files for nibble-replay (NIBBLE_RECORD): a GPU must
+// Records the sampler's results for nibble-replay (NIBBLE_RECORD). A GPU must
 // give the same numbers.
 void record(const CompiledForDevice &program, std::span<const Row> rows) {
   const char *folder = std::getenv("NIBBLE_RECORD");
@@ -102,7 +102,7 @@ void record(const CompiledForDevice &program, std::span<const Row> rows) {
   for (int i = 0; i < 3; ++i) {
     recorded.expected.push_back(
         std::move(*Tensor::create(DType::kF64, {count})));
-    recorded.bounds.push_back(1e-30); // equal
+    recorded.bounds.push_back(1e-30); // this bound requires equality
   }
   for (int64_t i = 0; i < count; ++i) {
     auto choice =
@@ -116,7 +116,7 @@ void record(const CompiledForDevice &program, std::span<const Row> rows) {
       writeBundle(path + "/program.nbl", program.deviceProgram()).isOk());
 }
 
-// All rows at once against the sampler, and each tenth by itself.
+// Compares all rows at once with the sampler, and every tenth row alone.
 void check(CompiledForDevice &program, std::span<const Row> rows) {
   std::vector<Tensor> results = run(program, rows);
   Sampler sampler;
@@ -153,7 +153,7 @@ float normalOf(uint64_t seed, uint64_t row, uint64_t token) {
                             std::cos(6.283185307179586 * v));
 }
 
-// Logits of many kinds, under options in every combination.
+// Logits of many kinds, with options in every combination.
 std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
   std::vector<Row> rows;
   for (int64_t i = 0; i < count; ++i) {
@@ -168,11 +168,11 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
       row.logits.push_back(scale *
                            normalOf(11, number, static_cast<uint64_t>(v)));
     switch (i % 6) {
-    case 1: // many ties, of both zeros too
+    case 1: // many ties, including both zeros
       for (float &x : row.logits)
         x = std::round(x * 2) / 2;
       break;
-    case 2: // ruled out
+    case 2: // excluded tokens
       for (int64_t v = 0; v < vocabulary; ++v)
         if (v % 3 != 0)
           row.logits[v] = -INFINITY;
@@ -192,8 +192,9 @@ std::vector<Row> someRows(int64_t count, int64_t vocabulary) {
           pick(3, pick(4, 2) == 0 ? 5 : static_cast<uint64_t>(vocabulary) + 2));
     if (pick(5, 2) == 0)
       row.options.topP = std::array{0.9, 0.5, 1e-12, 0.999999, 0.3}[pick(6, 5)];
+    // All in one bucket, which holds more than the list has room for.
     if (i % 12 == 3)
-      row.options.topP = 0.5; // all in one bucket, more than are listed
+      row.options.topP = 0.5;
     if (pick(7, 3) == 0)
       row.options.minP = std::array{0.05, 1.0, 1e-12, 0.5}[pick(8, 4)];
     row.bits = i % 9 == 4 ? 0

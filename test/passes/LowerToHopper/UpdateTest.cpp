@@ -1,5 +1,5 @@
-// The optimizer's update of several parameters at once: the bits of the formula
-// and of lib/Numerics, in few launches.
+// The optimizer's update of several parameters at once. Its bits are those of
+// the formula and of lib/Numerics, and it takes few launches.
 #include "test/passes/LowerToHopper/DeviceProgram.h"
 #include "test/passes/LowerToHost/OpCases.h"
 
@@ -15,11 +15,11 @@ using numerics::Layout;
 
 struct Parameter {
   Shape shape;
-  std::string scheme; // empty: it is not quantized
+  std::string scheme; // empty when it is not quantized
 };
 
-// What nibble-build-update makes, for a device, and what its results should be:
-// all of them state.
+// The update that nibble-build-update makes for a device, and its expected
+// results, which are all state.
 struct Update {
   OpCase op;
   std::vector<Tensor> expected;
@@ -116,7 +116,7 @@ void expectUpdated(const Update &update, size_t launches) {
   checkExactlyOnDevice(program, update.op, update.expected);
 }
 
-// Alone: every operation rounded once.
+// A single update rounds every operation once.
 TEST(HopperUpdate, AdamWIsTheFormula) {
   Random random(6);
   for (const char *element : {"bf16", "f32"})
@@ -127,8 +127,8 @@ TEST(HopperUpdate, AdamWIsTheFormula) {
 TEST(HopperUpdate, AllParametersInFewLaunches) {
   const std::string int4 = "<int4, group_size = 32>";
   Random random(11);
-  // Steps of everything that does not end in whole slabs; steps and slabs of
-  // 64x128, and of 128x256; slabs of 33x96.
+  // The cases are steps of parameters that do not end in whole slabs; steps
+  // with slabs of 64x128 and of 128x256; slabs of 33x96.
   for (const char *element : {"bf16", "f32"})
     expectUpdated(makeUpdate({{{64}, ""},
                               {{64, 128}, int4},
@@ -145,8 +145,8 @@ TEST(HopperUpdate, AllParametersInFewLaunches) {
 
 TEST(HopperUpdate, EverySchemeInFewLaunches) {
   Random random(12);
-  // Steps; then for each scheme the scales that many threads share, where there
-  // are any, and the packed weights.
+  // The launches are the steps, then for each scheme the scales that many
+  // threads share (if any) and the packed weights.
   expectUpdated(makeUpdate({{{64, 128}, "<int4, group_size = 0>"},
                             {{64, 128}, "<int4, group_size = 0>"},
                             {{24, 96}, "<int8, group_size = 32>"},
@@ -157,8 +157,8 @@ TEST(HopperUpdate, EverySchemeInFewLaunches) {
                 1 + 2 + 1 + 2);
 }
 
-// 6 or 7 values for each: more than the 32764 bytes of a kernel's parameters
-// hold.
+// Each parameter takes 6 or 7 values, so the table exceeds the 32764 bytes of a
+// kernel's parameters.
 TEST(HopperUpdate, MoreParametersThanATableHolds) {
   Random random(13);
   std::vector<Parameter> same(700, {{4}, ""});
@@ -169,7 +169,7 @@ TEST(HopperUpdate, MoreParametersThanATableHolds) {
   expectUpdated(makeUpdate(different, "bf16", random), 2);
 }
 
-// A step that goes on from what another one left.
+// A step that continues from the result of another one.
 TEST(HopperUpdate, StepsOfOneParameterStayInOrder) {
   Random random(14);
   Update one = makeUpdate({{{5, 48}, ""}}, "bf16", random);
@@ -194,7 +194,7 @@ func.func @f(%h: tensor<8xf32> {nn.input = "hyper"}, %p: tensor<5x48xf32> {nn.st
   EXPECT_NE(differentBytes(both[0], first[0]), 0);
 }
 
-// Many tensors are one after another: the same bits, in three launches.
+// Many tensors are summed one after another: the same bits, in three launches.
 TEST(HopperUpdate, SquareSumOfManyIsAChain) {
   Random random(15);
   std::vector<Tensor> tensors;

@@ -1,5 +1,5 @@
-// The device "simt", whose launches and replays are written down with the bytes
-// that they touch.
+// The device "simt" with a record of the bytes that its launches and replays
+// touch.
 #pragma once
 
 #include "runtime/drivers/simt/simt.h"
@@ -10,8 +10,9 @@ namespace nibble::test {
 
 class WatchedDevice final : public Device {
 public:
-  // Without `hidesChecks` programs run as on simt; with it as on a GPU, from
-  // one arena and by graphs, and simt checks what it can see of that.
+  // Without `hidesChecks`, programs run as on simt. With it they run as on a
+  // GPU, from one arena and by graphs, and simt checks what it can detect of
+  // that.
   static Result<std::shared_ptr<WatchedDevice>> open(bool hidesChecks) {
     SimtOptions options;
     options.countTouched = true;
@@ -20,8 +21,8 @@ public:
         std::static_pointer_cast<SimtDevice>(simt), hidesChecks));
   }
 
-  // Bytes that each launch outside of a graph, and each replay of a graph, has
-  // touched.
+  // Bytes touched by each launch outside of a graph, and by each replay of a
+  // graph.
   std::vector<int64_t> launched, replayed;
 
   std::string describe() const override { return simt_->describe(); }

@@ -1,8 +1,8 @@
 // RUN: nibble-opt %s --nibble-hopper-kernels -split-input-file -verify-diagnostics | FileCheck %s
 
-// Keys come as 64 x 64 boxes of rows in training; the scores of a block are products of 16 elements of the head at a time, and the
-// weights are the next product's operand without leaving registers.
-// A first kernel lists the tiles; the producer of each block takes one after another, and sends what it is before its keys.
+// In training, keys arrive as boxes of 64 x 64. The scores of a block are products over 16 elements of the head at a time. Their weights
+// stay in registers as the operand of the next product. A first kernel lists the tiles. The producer of each block takes one tile after
+// another, and sends its description before its keys.
 // CHECK: hopper.launch @kernels::@attention_tiles_2_2_1_64_
 // CHECK: arith.minui {{.*}} %c132
 // CHECK: hopper.launch @kernels::@attention_2_1_64_
@@ -19,7 +19,7 @@
 // CHECK-COUNT-4: hopper.wgmma {{.*}} : vector<4xi32>, vector<32xf32>
 // CHECK-COUNT-4: hopper.wgmma {{.*}} b_transposed : vector<4xi32>, vector<32xf32>
 // CHECK: hopper.wgmma_wait 1
-// The softmax stays in front of the wait for the products with values.
+// The softmax comes before the wait for the products with values.
 // CHECK: llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
 // CHECK: hopper.wgmma_wait 0
 // CHECK: nvvm.vote.sync all
@@ -49,8 +49,8 @@ func.func @blocks(%q: memref<?x128xbf16>, %k: memref<?x64xbf16>, %v: memref<?x64
 
 // -----
 
-// Queries, keys and values of a layer in one launch: the lanes count the sequences that have begun, a norm is one tree, keys go through
-// shared memory and leave by slots.
+// One launch handles queries, keys and values of a layer. The lanes count the sequences that have begun, and a norm is one tree reduction.
+// Keys pass through shared memory and are written by slots.
 // CHECK-LABEL: func.func @rope_cache_write
 // CHECK: hopper.launch @kernels::@rope_cache_write_2_1_128_64_norm_3727C5AC_0
 // CHECK-NOT: hopper.launch
@@ -74,7 +74,7 @@ func.func @rope_cache_write(%q: tensor<?x256xbf16>, %k: tensor<?x128xbf16>, %v: 
 
 // -----
 
-// A norm's row is read once, into registers; the weights are read before the sum.
+// A norm's row is read once, into registers. The weights are read before the sum.
 // CHECK-LABEL: func.func @rms_norm
 // CHECK: gpu.func @rms_norm_bf16_512_3727C5AC_0
 // CHECK-COUNT-4: llvm.load {{.*}} vector<8xbf16>

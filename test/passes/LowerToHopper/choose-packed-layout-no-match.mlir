@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-choose-packed-layout | FileCheck %s
 // RUN: nibble-opt %s --nibble-choose-packed-layout --nibble-choose-packed-layout | FileCheck %s
 
-// A layout that is chosen already stays: that of an SM, and that of files.
+// A layout that is already chosen stays, whether it is the one of an SM or the one of files.
 // CHECK-LABEL: func.func @chosen
 // CHECK-SAME: !qat.packed<64x128, <int4, group_size = 32>, hopper>
 // CHECK-SAME: !qat.packed<64x128, <int4, group_size = 32>, interchange>

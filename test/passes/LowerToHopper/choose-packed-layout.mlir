@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-choose-packed-layout | FileCheck %s
 
-// Arguments, results, values inside, and types in attributes, of every scheme.
+// Arguments, results, inner values and types in attributes, for every scheme.
 // CHECK-LABEL: func.func @step
 // CHECK-SAME: !qat.packed<64x128, <int4, group_size = 32>, hopper>
 // CHECK-SAME: -> (tensor<64x128xbf16>, !qat.packed<64x128, <int4, group_size = 32>, hopper>)

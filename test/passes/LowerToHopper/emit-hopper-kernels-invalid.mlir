@@ -18,7 +18,7 @@ func.func @float32(%x: memref<?x64xf32>, %w: memref<64xf32>, %y: memref<?x64xf32
 
 // -----
 
-// The copy engine takes rows of whole 16 bytes.
+// The copy engine needs rows that are a multiple of 16 bytes.
 func.func @odd(%x: memref<?x60xbf16>, %w: memref<64x60xbf16>, %y: memref<?x64xbf16>) {
   // expected-error @+1 {{has rows of 60}}
   kernel.compute "nn.linear" ins(%x, %w : memref<?x60xbf16>, memref<64x60xbf16>) outs(%y : memref<?x64xbf16>)
@@ -37,7 +37,7 @@ func.func @matrix_of_float32(%x: memref<?x64xf32>, %w: memref<64x64xf32>, %y: me
 
 // -----
 
-// A layout that no kernel reads.
+// No kernel reads this layout.
 func.func @layout(%p: memref<4608xi8>, %y: memref<64x128xbf16>) {
   // expected-error @+1 {{on an H200 int4 lies in layout hopper or interchange}}
   kernel.compute "qat.dequantize" ins(%p : memref<4608xi8>) outs(%y : memref<64x128xbf16>)

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
 
-// How a linear is split follows from how many multiprocessors there are: eight splits are two blocks of each pair in a cluster of four, which
-// 8 row blocks of an H200 have place for and those of a part of it have not.
+// The splits of a linear depend on the number of SMs. Eight splits are two per block in clusters of four blocks. An H200 has room for 8 row
+// blocks of that kind, a part of it does not.
 // CHECK-LABEL: func.func @all(
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits8_
 module attributes {kernel.target = #hopper.target<"h200">} {

@@ -1,6 +1,7 @@
 // RUN: nibble-opt %s --nibble-set-target=target=h200 --nibble-emit-hopper-kernels --split-input-file | FileCheck %s
 
-// Kernels of one key are written once; another epsilon is another key. Extents stay integers of the host, and the grid a function of them.
+// Kernels with the same key are emitted once; another epsilon gives another key. Extents stay integers on the host, and the grid is a
+// function of them.
 // CHECK-LABEL: func.func @norms(
 // CHECK: memref.dim
 // CHECK: hopper.launch @kernels::@[[FIRST:rms_norm_bf16_64_[0-9A-F]+_0]] grid({{.*}}) args({{.*}} : memref<?x64xbf16>, memref<64xbf16>, memref<?x64xbf16>, index)
@@ -25,8 +26,9 @@ func.func @norms(%x: memref<?x64xbf16>, %w: memref<64xbf16>, %y: memref<?x64xbf1
 
 // -----
 
-// A linear of packed codes: a launch for each size of tile, each of a range of tokens, so that no more than one of them has blocks; activations
-// come by the copy engine, codes as they lie; they become a matrix operand in registers. Small tiles are multiplied by each warp for itself.
+// A linear with packed codes. Each tile size has a launch for its range of tokens, so only one of them has blocks. Activations come through
+// the copy engine, and codes are loaded directly. Codes become a matrix operand in registers. In small tiles each warp multiplies by
+// itself.
 // CHECK-LABEL: func.func @linear(
 // CHECK: hopper.tensor_map %{{.*}} extents({{.*}}) strides({{.*}}) box [64, 8] swizzle 128 : memref<?x256xbf16>
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_8_s4_bf16_{{[0-9]+}} {{.*}} operations(
@@ -72,7 +74,7 @@ func.func @linear(%x: memref<?x256xbf16>, %w: memref<18432xi8>, %y: memref<?x128
 
 // -----
 
-// A scalar that the host would only carry from one buffer to another is copied on the device.
+// The host would only carry this scalar from one buffer to another, so the device copies it.
 // CHECK-LABEL: func.func @scalar(
 // CHECK: memref.copy
 // CHECK-NOT: memref.load
@@ -85,8 +87,8 @@ func.func @scalar(%a: memref<f32>, %b: memref<f32>) {
 
 // -----
 
-// Steps of an update are one launch, those that end in whole slabs with the packed weight; the pointers are a table that is a parameter by
-// value. What stands between two of them and has nothing to do with them stays.
+// The steps of an update are one launch. Those that end in whole slabs include the packed weight. The pointers are a table, which is a
+// parameter by value. An unrelated op between two steps stays.
 // CHECK-LABEL: func.func @update(
 // CHECK: memref.copy
 // CHECK-NOT: memref.copy
@@ -112,7 +114,7 @@ func.func @update(%h: memref<8xf32>, %g: memref<64x128xf32>, %p: memref<64x128xf
 
 // -----
 
-// What depends on another op stays behind it: a step after what it reads was written, a weight quantized before it is written anew.
+// Dependent ops stay in order: a step follows the writes that it reads, and a weight is quantized before it is overwritten.
 // CHECK-LABEL: func.func @ordered(
 // CHECK: hopper.launch @kernels::@quantize_slabs_bf16_64x128_int4_g32_nibble_x1_0
 // CHECK: hopper.launch @kernels::@[[STEP:adamw_bf16_x1_1]]

@@ -1,7 +1,7 @@
-// What somebody else reads, or what is not the same thing, stays an op of its own.
+// An op stays separate when another op reads its result, or when the pattern differs.
 // RUN: nibble-opt %s --nibble-fuse-launches --split-input-file | FileCheck %s
 
-// Keys whose rotation is also returned.
+// The rotated keys are also returned.
 // CHECK-LABEL: func.func @shared(
 // CHECK-NOT: nn.rope_cache_write
 // CHECK-COUNT-2: nn.rope
@@ -21,7 +21,7 @@ func.func @shared(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32x
 
 // -----
 
-// Queries that are rotated back, and a write that nothing attends to.
+// Queries that are rotated back, and a write without attention.
 // CHECK-LABEL: func.func @inverse(
 // CHECK-NOT: nn.rope_cache_write
 // CHECK: nn.paged_attention
@@ -51,7 +51,7 @@ func.func @unread(%k: tensor<?x32xbf16>, %v: tensor<?x32xbf16>, %cos: tensor<?x1
 
 // -----
 
-// Norms that differ in epsilon: the rotation is fused, the norms stay.
+// Norms with different epsilons: the rotation is fused, the norms stay.
 // CHECK-LABEL: func.func @epsilons(
 // CHECK-COUNT-2: nn.rms_norm
 // CHECK: nn.rope_cache_write
@@ -73,7 +73,7 @@ func.func @epsilons(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x3
 
 // -----
 
-// A gate that a gradient needs; a bias; other rows; one packed weight; splits of one of the two.
+// A gate that a gradient needs; a bias; different rows; only one packed weight; splits of only one linear.
 // CHECK-LABEL: func.func @linears(
 // CHECK-COUNT-5: nn.swiglu
 // CHECK-NOT: linear_swiglu

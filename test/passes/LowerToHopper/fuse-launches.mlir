@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-fuse-launches --split-input-file | FileCheck %s
 
-// Norm of the heads, rotation and cache write of a layer.
+// The norm of the heads, the rotation and the cache write of a layer.
 // CHECK-LABEL: func.func @normed(
 // CHECK-SAME: %[[Q:[a-z0-9]+]]: tensor<?x64xbf16>, %[[K:[a-z0-9]+]]: tensor<?x32xbf16>, %[[V:[a-z0-9]+]]: tensor<?x32xbf16>
 // CHECK-SAME: %[[NQ:[a-z0-9]+]]: tensor<32xbf16>, %[[NK:[a-z0-9]+]]: tensor<32xbf16>
@@ -24,7 +24,7 @@ func.func @normed(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32x
 
 // -----
 
-// A model without norms of heads; a norm of a whole row in front of the rotation stays.
+// A model without norms of heads. A norm of a whole row before the rotation stays.
 // CHECK-LABEL: func.func @rows(
 // CHECK: %[[Q:.*]] = nn.rms_norm
 // CHECK: nn.rope_cache_write %[[Q]], %{{.*}} : tensor<?x64xbf16>
@@ -45,7 +45,7 @@ func.func @rows(%q: tensor<?x64xbf16>, %k: tensor<?x32xbf16>, %v: tensor<?x32xbf
 
 // -----
 
-// Gate and up that nobody else reads, packed; what the linears' attributes say stays said.
+// Packed gate and up without other users. The linears' attributes are kept.
 // CHECK-LABEL: func.func @packed(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x64xbf16>, %[[G:[a-z0-9]+]]: !qat.packed{{.*}}, %[[U:[a-z0-9]+]]: !qat.packed
 // CHECK-NEXT: %[[Y:.*]] = qat.linear_swiglu %[[X]], %[[G]], %[[U]] {hopper.splits = 2 : i64} : tensor<?x64xbf16>, !qat.packed<128x64,

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-hopper-kernels --split-input-file | FileCheck %s
 
-// The boxes of gate and up lie behind one another in a stage; what the two warpgroups made meets behind the last matrix instruction. The
-// fused op says hopper.tile, so there is one launch.
+// The boxes of gate and up lie one after the other in a stage. The results of the two warpgroups meet after the last matrix instruction.
+// The fused op has hopper.tile, so there is one launch.
 // CHECK-LABEL: func.func @plain(
 // CHECK-DAG: hopper.tensor_map {{.*}} box [64, 64] swizzle 128 : memref<192x256xbf16>
 // CHECK-DAG: hopper.tensor_map {{.*}} box [64, 64] swizzle 128 : memref<192x256xbf16>
@@ -25,7 +25,7 @@ func.func @plain(%x: tensor<?x256xbf16>, %g: tensor<192x256xbf16>, %u: tensor<19
 
 // -----
 
-// Splits side by side: whoever finishes a row of gate has the row of up, too, and adds the sums of each in the order of its splits.
+// Parallel splits: the block that finishes a row of gate also has the row of up. It adds the sums of each in the order of the splits.
 // CHECK-LABEL: func.func @packed(
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_8_s4_early_splits4_swiglu_bf16_0
 // CHECK: gpu.func @matrix_packed_rows_8_s4_early_splits4_swiglu_bf16_0({{.*}}) kernel

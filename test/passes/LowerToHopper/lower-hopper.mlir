@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --pass-pipeline='builtin.module(gpu.module(nibble-lower-hopper))' --split-input-file | FileCheck %s
 
-// A kernel: a function of LLVM with the block that it is written for; a tensor map comes by value.
+// A kernel becomes an LLVM function with its block size. A tensor map is passed by value.
 // CHECK-LABEL: gpu.module @kernels
 // CHECK: llvm.mlir.global external @nibble_shared() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 // CHECK: llvm.func @kernel(%{{.*}}: !llvm.ptr<1> {llvm.align = 16 : i64}, %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant}, %{{.*}}: i64)
@@ -19,16 +19,17 @@ gpu.module @kernels {
 
 // -----
 
-// A ring of 3 stages of 2048 bytes at byte 1024: slots, then three full and three empty barriers. Use i is stage i mod 3 in phase (i / 3) mod 2.
+// A ring of 3 stages of 2048 bytes at byte 1024: slots, then three full and three empty barriers. Use i is stage i mod 3 in phase (i / 3)
+// mod 2.
 // CHECK-LABEL: gpu.module @rings
 // CHECK-COUNT-6: mbarrier.init.shared::cta.b64 [$0], $1;
 // CHECK-NOT: mbarrier.init
 // CHECK: fence.mbarrier_init.release.cluster;
-// Roles: the first warpgroup gives registers up and one thread of it goes on; the others take them.
+// Roles: the first warpgroup releases registers and continues with one thread. The others acquire them.
 // CHECK: scf.if
 // CHECK: nvvm.setmaxregister decrease 40
 // CHECK: scf.if
-// The producer waits for the other parity than consumers do: the first round is free.
+// The producer waits for the opposite parity of the consumers, since the first round is free.
 // CHECK: %[[STAGES:.*]] = arith.constant 3 : i32
 // CHECK-NEXT: arith.remui %{{.*}}, %[[STAGES]]
 // CHECK: arith.divui
@@ -65,7 +66,7 @@ gpu.module @rings {
 
 // -----
 
-// Matrix instructions: A from registers and from shared memory, either transposed; each adds to what it is given.
+// Matrix instructions with A from registers or from shared memory, either one transposed. Each adds to its accumulator.
 // CHECK-LABEL: gpu.module @matrices
 // A descriptor: swizzle 128 in bits 62 and 63, stride 1024 / 16 from bit 32, leading 16 / 16 from bit 16.
 // CHECK-DAG: arith.constant 4611686293305360384 : i64
@@ -119,7 +120,7 @@ gpu.module @codes {
 
 // -----
 
-// The same of small scales: two pairs of codes lie as subnormal numbers where they are, the others after one shift.
+// The same for small scales. Two pairs of codes are subnormal numbers in place, the others after one shift.
 // CHECK-LABEL: gpu.module @small
 // CHECK: llvm.func @kernel(%[[X:.*]]: !llvm.ptr<1> {{.*}}, %[[CODES:.*]]: i32, %[[LOW:.*]]: i32, %[[ML:.*]]: i32, %[[HIGH:.*]]: i32, %[[MH:.*]]: i32)
 // CHECK: %[[SHIFTED:.*]] = arith.shrui %[[CODES]]
@@ -142,7 +143,7 @@ gpu.module @small {
 
 // -----
 
-// A table is a parameter by value, of eight bytes for each of its values.
+// A table is a parameter by value, with eight bytes for each value.
 // CHECK-LABEL: gpu.module @table
 // CHECK: llvm.func @kernel(%{{.*}}: !llvm.ptr<1> {llvm.align = 16 : i64}, %{{.*}}: !llvm.ptr {llvm.align = 8 : i64, llvm.byval = !llvm.array<48 x i8>, nvvm.grid_constant})
 gpu.module @table {

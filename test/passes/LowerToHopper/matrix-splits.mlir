@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-hopper-kernels --split-input-file | FileCheck %s
 
-// Splits of k are of 512 columns at least: 1016 are one.
+// A split of K has at least 512 columns, so 1016 columns are one split.
 // CHECK-LABEL: func.func @one
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_bf16_
 // CHECK-NOT: splits
@@ -14,7 +14,8 @@ func.func @one(%x: tensor<?x1016xbf16> {nn.input = "x"}, %w: tensor<128x1016xbf1
 
 // -----
 
-// Two: with few columns both in one block, which needs no cluster and no st.async, which an H200 refuses without one; with many one after the other.
+// Two splits. With few columns one block does both. It needs no cluster and no st.async, which an H200 refuses without a cluster. With many
+// columns the splits run one after the other.
 // CHECK-LABEL: func.func @two
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits2_bf16_
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_128_splits2_bf16_
@@ -26,7 +27,7 @@ func.func @one(%x: tensor<?x1016xbf16> {nn.input = "x"}, %w: tensor<128x1016xbf1
 // CHECK-SAME: hopper.threads = 384 : i64
 // CHECK: gpu.func @matrix_rows_rows_128_splits2_bf16_
 // CHECK: arith.addf %{{.*}} : vector<64xf32>
-// Of 256 columns half of the totals are in registers; the others wait in shared memory.
+// With 256 columns, registers hold half of the totals and shared memory holds the others.
 // CHECK: gpu.func @matrix_rows_rows_256_splits2_bf16_
 // CHECK: scf.for
 // CHECK: hopper.wgmma_wait 0
@@ -41,8 +42,9 @@ func.func @two(%x: tensor<?x1024xbf16> {nn.input = "x"}, %w: tensor<128x1024xbf1
 
 // -----
 
-// Four: two blocks of a cluster with two each. A block waits until the other's barrier is there, sends it the sums of its rows, waits for the
-// bytes of its own, and adds the splits in their order, to 0. Tiles of more than 32 columns have neither cluster nor exchange.
+// Four splits: a cluster has two blocks with two splits each. A block waits for the other's barrier, then sends it the sums of its rows. It
+// waits for the bytes of its own rows and adds the splits in order, starting from 0. Tiles of more than 32 columns have neither cluster nor
+// exchange.
 // CHECK-LABEL: func.func @four
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits4_bf16_{{[0-9]+}} grid(%c2, %{{.*}}, %c1)
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_64_splits4_bf16_{{[0-9]+}} grid(%c1, %{{.*}}, %c1)
@@ -65,7 +67,7 @@ func.func @four(%x: tensor<?x2048xbf16> {nn.input = "x"}, %w: tensor<128x2048xbf
 
 // -----
 
-// Eight, where a cluster of four leaves no SM idle; not with so many rows that it would.
+// Eight splits, when a cluster of four leaves no SM idle. With too many rows for that there are fewer.
 // CHECK-LABEL: func.func @eight
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits8_bf16_
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_8_splits4_bf16_{{[0-9]+}} grid(%c68, %{{.*}}, %c1)
@@ -79,7 +81,7 @@ func.func @eight(%x: tensor<?x4096xbf16> {nn.input = "x"}, %w: tensor<128x4096xb
 
 // -----
 
-// Up to 64 tokens four splits of packed weights of many columns run side by side; with more tokens one after the other.
+// Up to 64 tokens, four splits of packed weights with many columns run in parallel. With more tokens they run one after the other.
 // CHECK-LABEL: func.func @deep
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_32_s1_splits4_bf16_
 // CHECK: hopper.launch @kernels::@matrix_packed_rows_64_s1_beside_splits4_bf16_
@@ -94,7 +96,7 @@ func.func @deep(%x: tensor<?x10240xbf16> {nn.input = "x"}, %w: !qat.packed<7168x
 
 // -----
 
-// Not of fewer columns.
+// Fewer columns are not split this way.
 // CHECK-LABEL: func.func @shallow
 // CHECK-NOT: beside
 // CHECK: gpu.func
@@ -105,7 +107,7 @@ func.func @shallow(%x: tensor<?x8192xbf16> {nn.input = "x"}, %w: !qat.packed<716
 
 // -----
 
-// An attribute stands over what would be chosen.
+// An attribute overrides the choice.
 // CHECK-LABEL: func.func @given
 // CHECK: hopper.launch @kernels::@matrix_rows_rows_16_splits2_bf16_
 // CHECK-NOT: hopper.launch

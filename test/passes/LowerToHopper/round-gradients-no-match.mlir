@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-round-gradients | FileCheck %s
 // RUN: nibble-opt %S/round-gradients.mlir --nibble-round-gradients --nibble-round-gradients | FileCheck %S/round-gradients.mlir
 
-// A bf16 gradient is multiplied as it is, and a float32 one that no product takes stays.
+// A bf16 gradient is used as it is. A float32 gradient that no product uses stays.
 // CHECK-LABEL: func.func @none
 // CHECK-NOT: arith.truncf
 // CHECK: return

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-round-gradients | FileCheck %s
 // RUN: nibble-opt %s --nibble-hopper-kernels | FileCheck %s --check-prefix=KERNELS
 
-// Once for both products, whatever weight they have; who else takes the gradient takes the float32.
+// One rounding serves both products, whatever their weights are. Other users read the float32 gradient.
 // CHECK-LABEL: func.func @both
 // CHECK-SAME: %[[DY:.*]]: tensor<?x64xf32>
 // CHECK: %[[ROUNDED:.*]] = arith.truncf %[[DY]] : tensor<?x64xf32> to tensor<?x64xbf16>
@@ -10,7 +10,7 @@
 // CHECK: nn.linear_weight_grad %[[ROUNDED]]
 // CHECK: qat.linear_input_grad %[[ROUNDED]]
 // CHECK: nn.linear_input_grad %[[ROUNDED]]
-// One launch that rounds, three of the products' (two of the input gradients, one of the weight's) and those that dequantize.
+// One launch that rounds, three for the products (two input gradients and one weight gradient), and those that dequantize.
 // KERNELS-LABEL: func.func @both
 // KERNELS-COUNT-1: @kernels::@elementwise
 // KERNELS-NOT: @kernels::@elementwise
@@ -25,7 +25,7 @@ func.func @both(%dy: tensor<?x64xf32> {nn.input = "dy"}, %x: tensor<?x128xbf16> 
   return %2, %3, %1, %0 : tensor<?x128xbf16>, tensor<?x128xbf16>, tensor<64x128xf32>, tensor<64xf32>
 }
 
-// Behind the value, so that every user sees it.
+// The rounding directly follows the value, so that every user sees it.
 // CHECK-LABEL: func.func @made
 // CHECK: %[[DY:.*]] = nn.log_probability_grad
 // CHECK-NEXT: %[[ROUNDED:.*]] = arith.truncf %[[DY]]

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-hopper-kernels --split-input-file | FileCheck %s
 
-// Sixteen bytes a thread; what does not fill sixteen has threads of its own, one element each.
+// A thread handles sixteen bytes. The remainder has threads of its own, with one element each.
 // CHECK-LABEL: func.func @swiglu
 // CHECK: hopper.launch @kernels::@swiglu_bf16_rest_0
 // CHECK: gpu.func @swiglu_bf16_rest_0({{.*}}) kernel
@@ -15,7 +15,7 @@ func.func @swiglu(%gate: tensor<?x21xbf16>, %up: tensor<?x21xbf16>) -> tensor<?x
 
 // -----
 
-// One block for each token, thirty-two tokens compared at a time, no atomics.
+// One block for each token, which compares thirty-two tokens at a time. There are no atomics.
 // CHECK-LABEL: func.func @embedding_grad
 // CHECK: gpu.func @embedding_grad_bf16_64_0
 // CHECK: nvvm.vote.sync
@@ -27,7 +27,7 @@ func.func @embedding_grad(%dy: tensor<?x64xbf16>, %tokens: tensor<?xi32>, %init:
 
 // -----
 
-// A row of 20000 logits is three parts, a block each, then a warp for each row.
+// A row of 20000 logits is three parts with one block each. Then one warp handles each row.
 // CHECK-LABEL: func.func @log_probability
 // CHECK: hopper.launch @kernels::@log_probability_parts_20000_0
 // CHECK: hopper.launch @kernels::@log_probability_20000_1
@@ -42,7 +42,7 @@ func.func @log_probability(%logits: tensor<?x20000xf32>, %targets: tensor<?xi32>
 
 // -----
 
-// Four 16-byte loads of a thread are under way before the first is used; codes leave sixteen bytes at a time.
+// A thread issues four 16-byte loads before it uses the first. It stores codes sixteen bytes at a time.
 // CHECK-LABEL: func.func @quantize
 // CHECK: gpu.func @quantize_slabs_bf16_64x128_int4_g128_nibble_x1_0
 // CHECK-COUNT-4: llvm.load {{.*}} vector<4xi32>
@@ -58,7 +58,7 @@ func.func @quantize(%w: tensor<64x128xbf16>) -> !qat.packed<64x128, #int4, hoppe
 
 // -----
 
-// The body is written once for each of eight neighbours, bf16 rounded after each operation.
+// The body is emitted for each of eight neighbours. bf16 is rounded after each operation.
 // CHECK-LABEL: func.func @linalg
 // CHECK: hopper.launch @kernels::@elementwise_
 // CHECK: llvm.load {{.*}} vector<8xbf16>

@@ -1,6 +1,7 @@
 // RUN: nibble-opt %s --nibble-hopper-kernels --split-input-file | FileCheck %s
 
-// Largest logits and masses of parts of 8192, a block for each row with filters, parts of those rows again, and a block for each row.
+// The launches: largest logits and masses of parts of 8192, a block for each row with filters, parts of those rows again, and a block for
+// each row.
 // CHECK-LABEL: func.func @sample(
 // CHECK: hopper.launch @kernels::@sample_maxima_20000_
 // CHECK: hopper.launch @kernels::@sample_masses_20000_
@@ -8,14 +9,14 @@
 // CHECK: hopper.launch @kernels::@sample_kept_20000_
 // CHECK: hopper.launch @kernels::@sample_choose_20000_
 
-// Masses are integers: exp in double, one rounding an operation, then sums of i64.
+// Masses are integers: exp in double, one rounding per operation, then sums of i64.
 // CHECK: gpu.func @sample_masses_20000_
 // CHECK: scf.for
 // CHECK: arith.divf {{.*}} : f32
 // CHECK: arith.mulf {{.*}} : f64
 // CHECK-NOT: fma
 // CHECK: arith.addi {{.*}} : i64
-// Counts and masses of buckets, by atomics of integers.
+// Integer atomics compute counts and masses of buckets.
 // CHECK: gpu.func @sample_pivot_20000_
 // CHECK: llvm.atomicrmw add {{.*}} monotonic {{.*}}, i32
 // CHECK: llvm.atomicrmw add {{.*}} monotonic {{.*}}, i64

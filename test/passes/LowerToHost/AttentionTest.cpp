@@ -1,5 +1,5 @@
-// Attention on the host: against float64, alone and in a batch, at several
-// vector widths, paged.
+// Attention on the host: compared with float64, alone and in a batch, at
+// several vector widths, and paged.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include <cmath>
@@ -230,7 +230,7 @@ TEST_P(Attention, ASequenceAloneAndInABatchGiveTheSameBits) {
 
 using AttentionWidths = Attention;
 
-// Other registers, other tiles, the same chains.
+// Other registers and tiles give the same sums.
 TEST_P(AttentionWidths, AnotherVectorWidthGivesTheSameBits) {
   Batch batch{{90, 21}, {0, 0}};
   Tensor q = queries(batch.tokens());
@@ -253,8 +253,9 @@ TEST_P(AttentionWidths, AnotherVectorWidthGivesTheSameBits) {
   }
 }
 
-// Prefill in chunks, then token by token, several sequences at a time, pages in
-// any order and full of NaN: the bits of the training forward.
+// Prefill in chunks, then token by token, with several sequences at a time.
+// Pages are in any order and initially full of NaN. The bits are those of the
+// training forward.
 TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
   Batch batch{{150, 66, 9}, {0, 0, 0}};
   Tensor q = queries(batch.tokens());
@@ -316,18 +317,19 @@ TEST_P(Attention, PagesGiveTheBitsOfTheBatch) {
     EXPECT_EQ(difference(results[0], expected), "the same")
         << "at " << targets[0] << " " << targets[1] << " " << targets[2];
   };
-  stepTo({37, 64, 1});  // whole and cut prompts
-  stepTo({100, 64, 5}); // a chunk that goes on
+  stepTo({37, 64, 1});  // whole and partial prompts
+  stepTo({100, 64, 5}); // a chunk that continues a prompt
+  // Decode, in which the shorter sequences end early.
   for (int i = 1; i <= 50; ++i)
-    stepTo({100 + i, 64 + i, 5 + i}); // decode; the shorter ones end on the way
+    stepTo({100 + i, 64 + i, 5 + i});
 }
 
 std::string caseName(const testing::TestParamInfo<Case> &info) {
   return "Case" + std::to_string(info.index);
 }
 
-// Tiles of one token and of several, heads with a cut last vector, windows
-// shorter and longer than a block, pages of several blocks.
+// Tiles of one token and of several, heads whose last vector is cut, windows
+// shorter and longer than a block, and pages of several blocks.
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Attention,
     testing::Values(Case{4, 2, 64}, Case{2, 2, 32, 0, "f32"}, Case{8, 1, 128},

@@ -1,4 +1,4 @@
-// Arguments of one call, copied: a call may write into those that are state.
+// Copies of the arguments of one call, because a call may write into state.
 #pragma once
 
 #include "test/passes/LowerToHost/HostProgram.h"
@@ -9,7 +9,7 @@ namespace nibble::test {
 
 struct CallArguments {
   std::vector<Tensor> own;
-  std::vector<const Tensor *> pointers; // to each of `own`
+  std::vector<const Tensor *> pointers; // one for each of `own`
 
   explicit CallArguments(const std::vector<Tensor> &arguments) {
     for (const Tensor &argument : arguments)

@@ -9,7 +9,7 @@ using namespace nibble::test;
 
 namespace {
 
-// |value - expected| in units of the last place of float32 at `expected`.
+// value - expected| in float32 units in the last place at `expected`.
 double ulps(float value, double expected) {
   if (std::isinf(value) || std::fabs(expected) >= 0x1.ffffffp127)
     return std::isinf(value) && std::fabs(expected) >= 0x1.fffffep127
@@ -103,15 +103,16 @@ TEST(Elementary, SineAndCosineAreRoundedOnce) {
   HostProgram program(kElementary);
   constexpr int kCount = 1 << 20;
   std::vector<int> positions(kCount);
+  // Positions up to 2^24.
   for (int i = 0; i < kCount; ++i)
-    positions[i] = i < kCount / 2 ? i : i * 15; // up to 2^24
+    positions[i] = i < kCount / 2 ? i : i * 15;
   Tensor p = makeIndices({kCount}, positions);
   auto tables = program.call("angles", {&p});
   const float frequencies[] = {1.0f, 0.31622776f, 0.0131f, 0.00001f};
   double worst = 0;
   for (int64_t i = 0; i < kCount * 4; ++i) {
-    double angle = static_cast<float>(positions[i / 4]) *
-                   frequencies[i % 4]; // float32 product
+    // The product is rounded to float32.
+    double angle = static_cast<float>(positions[i / 4]) * frequencies[i % 4];
     worst = std::max({worst, ulps(tables[0].as<float>()[i], std::cos(angle)),
                       ulps(tables[1].as<float>()[i], std::sin(angle))});
   }

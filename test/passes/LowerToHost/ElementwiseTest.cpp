@@ -31,8 +31,8 @@ TEST(Elementwise, EmbeddingAndTakeRowsCopyRows) {
     }
 }
 
-// One ascending chain of float32 additions per element, whatever the threads:
-// compared with that chain.
+// Each element is one ascending sum of float32 additions for any number of
+// threads. The test compares with that sum.
 TEST(Elementwise, EmbeddingGradAddsInTheOrderOfTheTokens) {
   Random random(2);
   for (DType dtype : kDTypes)
@@ -84,8 +84,8 @@ TEST(Elementwise, SwigluAndItsGradientMeanWhatTheReferenceSays) {
     }
 }
 
-// Chains of tensor arithmetic round after each operation, in lanes as in what
-// is left of a row, whatever the threads.
+// Chains of tensor arithmetic round after each operation, in vector lanes and
+// in the remainder of a row, for any number of threads.
 TEST(Elementwise, ChainsOfTensorsRoundEachOperation) {
   Random random(8);
   int64_t compared = 0;

@@ -1,5 +1,5 @@
-// A program compiled for this machine from a few lines of IR, called with
-// tensors made here.
+// A program compiled for this machine from a few lines of IR, and tensors to
+// call it with.
 #pragma once
 
 #include "lib/Numerics/bf16.h"
@@ -24,13 +24,13 @@ inline Tensor copyOf(const Tensor &tensor) { return copyOf(tensor.view()); }
 // Rows [first, last) of the first dimension.
 Tensor rowsOf(const Tensor &tensor, int64_t first, int64_t last);
 
-// Elements as float64; exact.
+// Elements converted to float64, which is exact.
 std::vector<double> valuesOf(const Tensor &tensor);
 bool sameBits(const Tensor &a, const Tensor &b);
-// "differs first at 17: 0.5 and 0.25" or "the same"
+// Returns text such as "differs first at 17: 0.5 and 0.25", or "the same".
 std::string difference(const Tensor &a, const Tensor &b);
 
-// Standard normal numbers of a fixed seed.
+// Standard normal numbers from a fixed seed.
 class Random {
 public:
   explicit Random(uint32_t seed) : engine_(seed) {}
@@ -47,12 +47,13 @@ private:
 
 class HostProgram {
 public:
-  // Throws with the diagnostics when the module does not compile: a test that
-  // cannot run fails. `pipeline` runs first.
+  // Throws with the diagnostics when the module does not compile, because a
+  // test that cannot run must fail. `pipeline` runs first.
   explicit HostProgram(const std::string &source,
                        const std::string &cpu = "host");
 
-  // The function's results. Arguments that are state are updated in place.
+  // Calls the function and returns its results. Arguments that are state are
+  // updated in place.
   std::vector<Tensor> call(const std::string &function,
                            const std::vector<const Tensor *> &arguments,
                            int threads = 2);

@@ -1,4 +1,4 @@
-// The linears in plain loops.
+// Computes the linears in plain loops.
 #include "test/passes/LowerToHost/LinearOracle.h"
 
 #include "test/passes/LowerToHost/HostProgram.h"
@@ -20,8 +20,8 @@ static float rounded(float value, bool bf16) {
   return bf16 ? numerics::roundToBf16(value) : value;
 }
 
-// N11: lane l takes k = l, l + 16, ...; rows are padded with +0 to whole steps;
-// then the tree 8, 4, 2, 1.
+// N11: lane l takes k = l, l + 16, .... Rows are padded with +0 to whole steps,
+// and the lanes are reduced by the tree 8, 4, 2, 1.
 static float dotProduct(const Matrix &x, int64_t t, const Matrix &w,
                         int64_t n) {
   std::array<float, 16> lanes{};

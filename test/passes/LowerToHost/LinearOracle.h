@@ -1,5 +1,5 @@
-// The linears as one loop for each output, in the order that N10 and N11 state.
-// Plain scalar C++, written from the rules.
+// The linears as one loop for each output, in the order of N10 and N11. Plain
+// scalar C++, written from the rules.
 #pragma once
 
 #include "runtime/core/tensor.h"
@@ -8,7 +8,7 @@
 
 namespace nibble::test {
 
-// Values row-major; every product is rounded together with its sum (std::fma).
+// Row-major values. Every product and its addition round together (std::fma).
 struct Matrix {
   int64_t rows = 0, columns = 0;
   std::vector<float> values;
@@ -24,14 +24,15 @@ struct Matrix {
   }
 };
 
-// y = E(x wT), E(y + bias), E(y + residual) where they are given; bf16 tells
+// y = E(x wT), then E(y + bias) and E(y + residual) when given. `bf16` says
 // whether E rounds to bf16 or is float32.
 Matrix linear(const Matrix &x, const Matrix &w, const Matrix *bias,
               const Matrix *residual, bool bf16);
 Matrix linearInputGrad(const Matrix &dy, const Matrix &w, bool bf16);
 Matrix linearWeightGrad(const Matrix &dy, const Matrix &x, const Matrix &init);
 
-// As a tensor of that element type, whose values the matrix holds already.
+// Converts to a tensor of this dtype. The matrix already holds values that the
+// dtype can represent.
 Tensor tensorOf(const Matrix &matrix, DType dtype);
 
 } // namespace nibble::test

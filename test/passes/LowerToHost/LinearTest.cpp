@@ -1,6 +1,6 @@
-// nn.linear, qat.linear and their gradients against the scalar oracle, bit for
-// bit: any number of tokens, any extent, any kind of weight, one and two
-// threads, CPUs with 512, 256 and 128-bit vectors.
+// nn.linear, qat.linear and their gradients equal the scalar oracle bit for
+// bit. The cases vary tokens, extents, kinds of weight and threads (one or
+// two). The vectors have 512, 256 or 128 bits.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHost/HostProgram.h"
 #include "test/passes/LowerToHost/LinearOracle.h"
@@ -15,11 +15,11 @@ const int64_t kTokens[] = {1, 2, 3, 7, 8, 16, 33, 128};
 
 struct Case {
   int64_t n, k;
-  std::string activation = "bf16"; // of x, y, dy, dx
-  std::string weight = "bf16"; // or "f32", or a scheme and a layout: "<int4,
-                               // group_size = 32>, host"
+  std::string activation = "bf16"; // type of x, y, dy, dx
+  // Or "f32", or a scheme and a layout: "<int4, group_size = 32>, host".
+  std::string weight = "bf16";
   bool bias = false, residual = false;
-  std::string result = "bf16"; // of y
+  std::string result = "bf16"; // type of y
 
   bool isPacked() const { return weight.front() == '<'; }
   std::string packedType() const {
@@ -42,7 +42,7 @@ DType dtypeNamed(const std::string &name) {
   return name == "f32" ? DType::kF32 : DType::kBF16;
 }
 
-// The weight as the kernel gets it, and the numbers it stands for.
+// The weight in the kernel's form, and its numeric values.
 struct Weight {
   Tensor memory;
   Matrix values;
@@ -106,7 +106,8 @@ std::string weightGradSource(const Case &c) {
                      dy, x, dw);
 }
 
-// The other CPU's code differs in its tiles only: it is called with one thread.
+// The other CPU's code differs in its tiles only, so it is called with one
+// thread.
 std::vector<int> threadsOf(const std::string &cpu) {
   return cpu == "host" ? std::vector<int>{1, 2} : std::vector<int>{1};
 }
@@ -201,7 +202,7 @@ TEST_P(LinearWeightGradTest, isTheOracle) {
   std::cout << compared << " gradients equal to the oracle\n";
 }
 
-// A packed weight has no gradient of its own.
+// Packed weights are not here, because they have no gradient.
 const Case kPlain[] = {Case{.n = 64, .k = 256},
                        Case{.n = 13, .k = 48, .bias = true},
                        Case{.n = 3, .k = 5},

@@ -18,7 +18,7 @@ TEST(Loss, LogProbabilityMeansWhatTheReferenceSays) {
     checkOp(logProbabilityCase(vocabulary, 6, random));
 }
 
-// Tokens that are ruled out have probability 0 and add nothing to the entropy.
+// Excluded tokens have probability 0 and add nothing to the entropy.
 TEST(Loss, LogitsOfMinusInfinityAreAbsent) {
   HostProgram program(logProbabilitySource(40));
   HostProgram small(logProbabilitySource(8));
@@ -42,7 +42,7 @@ TEST(Loss, LogProbabilityGradMeansWhatTheReferenceSays) {
     checkOp(logProbabilityGradCase(vocabulary, 6, random));
 }
 
-// Sixteen lanes, then 8, 4, 2, 1 (N13).
+// Sums of sixteen lanes, reduced by 8, 4, 2, 1 (N13).
 float sum16(const float *x, int64_t count, bool square) {
   float lanes[16] = {};
   for (int64_t i = 0; i < count; ++i)
@@ -86,7 +86,7 @@ func.func @vector(%x: tensor<100xf32>, %s: tensor<f32> {nn.state = "norm"}) -> t
   EXPECT_EQ(norm.as<float>()[0], expected + sum16(x.as<float>(), 100, true));
 }
 
-// Every operation rounded once: the same bits as the formula in plain float32.
+// Every operation rounds once, so the bits equal the formula in plain float32.
 TEST(Loss, AdamWIsTheFormula) {
   Random random(6);
   for (DType dtype : {DType::kBF16, DType::kF32})

@@ -12,7 +12,7 @@ namespace {
 struct Extents {
   int features, block;
 };
-// Whole rows and heads, with and without a tail in the last step of lanes.
+// Whole rows and heads, with and without a remainder in the last step of lanes.
 constexpr Extents kExtents[] = {{1024, 1024}, {256, 64}, {96, 48},
                                 {60, 20},     {33, 33},  {8, 8}};
 
@@ -63,8 +63,8 @@ TEST(Norm, GradientMeansWhatTheReferenceSays) {
       checkOp(gradient(dtype, extents, 13, random));
 }
 
-// The weight's gradient is one chain: cutting the tokens in two calls that
-// accumulate changes no bit, and a row of dx is its own.
+// The weight's gradient is one ordered sum. Splitting the tokens into two calls
+// that accumulate changes no bit. A row of dx depends on that row only.
 TEST(Norm, CuttingTheTokensChangesNothing) {
   Random random(3);
   for (Extents extents : kExtents) {

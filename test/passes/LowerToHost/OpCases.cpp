@@ -1,4 +1,4 @@
-// The sources and the numbers of the shared cases.
+// The sources and numbers of the shared cases.
 #include "test/passes/LowerToHost/OpCases.h"
 
 #include "lib/Numerics/quantize.h"
@@ -111,7 +111,7 @@ func.func @f(%logits: tensor<?x{0}xf32>, %targets: tensor<?xi32>, %temperature: 
                      vocabulary);
 }
 
-// Logits, targets and temperatures behind what is there already.
+// Appends logits, targets and temperatures to the arguments.
 static void addRows(OpCase &c, int vocabulary, int rows, Random &random) {
   c.arguments.push_back(random.normal(DType::kF32, {rows, vocabulary}, 3.0));
   c.arguments.push_back(random.indices({rows}, vocabulary));
@@ -147,8 +147,8 @@ func.func @f(%dlogp: tensor<?xf32>, %dentropy: tensor<?xf32>, %logits: tensor<?x
   c.arguments.push_back(random.normal(DType::kF32, {rows}, 0.1));
   addRows(c, vocabulary, rows, random);
   c.perToken = {0, 1, 2, 3, 4};
-  c.bound = 2e-5; // exp(x - lse) carries the rounding of x - lse, up to 2^-19
-                  // at |x| = 30
+  // exp(x - lse) contains the rounding of x - lse, up to 2^-19 at |x| = 30.
+  c.bound = 2e-5;
   return c;
 }
 

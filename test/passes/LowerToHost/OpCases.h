@@ -1,5 +1,6 @@
-// Cases of ops that the host's kernels and an H200's are both tested with, and
-// what they must give. In sources E stands for the element type (withElement).
+// Cases of ops and their expected results, shared by the tests of the host's
+// kernels and of an H200's. E stands for the element type in sources
+// (withElement).
 #pragma once
 
 #include "lib/Numerics/pack.h"
@@ -9,27 +10,29 @@
 
 namespace nibble::test {
 
-// A weight [n, k] of a scheme, and its packed forms by lib/Numerics.
+// A weight [n, k] of a scheme, and the packed forms that lib/Numerics makes.
 struct QuantizeCase {
   int64_t n, k;
-  std::string scheme; // "<int4, group_size = 32>"
+  std::string scheme; // for example "<int4, group_size = 32>"
 
   numerics::PackedLayout layout(numerics::Layout order) const;
-  std::string packed(numerics::Layout order) const;     // type
-  std::string tensor(const std::string &element) const; // type
-  // bf16; magnitudes over many binades, exact half-way points of the grid,
-  // whole groups of zeros, subnormals. Every third row has none of these: its
-  // scales are all ordinary.
+  std::string packed(numerics::Layout order) const;     // the packed type
+  std::string tensor(const std::string &element) const; // the tensor type
+  // A bf16 weight with magnitudes over many binades, exact half-way points of
+  // the grid, whole groups of zeros, and subnormals. Every third row has none
+  // of these, so its scales are all ordinary.
   Tensor weight(Random &random) const;
-  Tensor slabOf(const Tensor &plain, numerics::Layout order) const; // bytes
+  // The bytes of the slab.
+  Tensor slabOf(const Tensor &plain, numerics::Layout order) const;
 };
 void PrintTo(const QuantizeCase &c, std::ostream *out);
-// N4 for each pair of mantissas, the element up to sixteen binades below the
-// largest: bf16 [?, 32], of a row the first is the largest.
+// N4 for each pair of mantissas, with the element up to sixteen binades below
+// the largest. The weight is bf16 [?, 32], and the first element of a row is
+// the largest.
 Tensor quotientWeight();
 int64_t differentBytes(const Tensor &a, const Tensor &b);
 
-// Functions f of one op over the types of a case.
+// Functions f with one op, over the types of a case.
 std::string quantizeSource(const std::string &tensor,
                            const std::string &packed);
 std::string dequantizeSource(const std::string &packed,
@@ -37,26 +40,28 @@ std::string dequantizeSource(const std::string &packed,
 std::string fakeQuantSource(const std::string &tensor,
                             const std::string &scheme);
 
-// f(logits [?, vocabulary], targets, temperature) -> logp, lse, entropy
+// f(logits [?, vocabulary], targets, temperature) -> logp, lse, entropy.
 std::string logProbabilitySource(int vocabulary);
 OpCase logProbabilityCase(int vocabulary, int rows, Random &random);
 OpCase logProbabilityGradCase(int vocabulary, int rows, Random &random);
-// sum(x [?]) -> float32, broadcast(x, like [?]) -> [?]
+// sum(x [?]) -> float32, and broadcast(x, like [?]) -> [?].
 extern const char *const kSumSource;
 
-// Every operation rounded once: the formula in plain float32.
+// The formula in plain float32, in which every operation rounds once.
 struct AdamWCase {
   std::string source;
-  std::vector<Tensor> arguments; // master, moments, gradient, hyperparameters;
-                                 // the first three are updated in place
-  std::vector<Tensor> expected;  // of those three, and of the weight
+  // Master, moments, gradient, hyperparameters; the first three are updated in
+  // place.
+  std::vector<Tensor> arguments;
+  // Expected values of the first three and of the weight.
+  std::vector<Tensor> expected;
 };
 AdamWCase adamWCase(DType dtype, const Shape &shape, Random &random);
 
-// f(x [50, features], i [?]) -> rows of x: nn.embedding and nn.take_rows.
+// f(x [50, features], i [?]) -> rows of x, for nn.embedding and nn.take_rows.
 std::vector<std::string> gatherSources(int features);
-// f(dy, tokens, init [rows, features]) and f(x, init [features]), state updated
-// in place; and the ascending chain of float32 additions that each element is.
+// f(dy, tokens, init [rows, features]) and f(x, init [features]), whose state
+// is updated in place. Each element is an ascending sum of float32 additions.
 std::string embeddingGradSource(int rows, int features);
 Tensor embeddingGradOf(const Tensor &dy, const Tensor &tokens,
                        const Tensor &init);
@@ -67,8 +72,8 @@ OpCase ropeTableCase(DType dtype, Random &random);
 OpCase swigluCase(DType dtype, int features, Random &random);
 OpCase swigluGradCase(DType dtype, int features, Random &random);
 
-// Some sequences: each is what its tokens are, and `first` is the position of
-// the first.
+// A batch of sequences: the number of tokens of each, and the position of its
+// first token.
 struct Batch {
   std::vector<int> lengths, first;
   Batch() = default;
@@ -78,11 +83,11 @@ struct Batch {
       : lengths(std::move(lengths)), first(std::move(first)) {}
 
   Tensor positions() const;
-  Tensor sequences() const; // where each begins, and the end
+  Tensor sequences() const; // the beginning of each sequence, and the end
   int tokens() const;
 };
 
-// Each `from` in the text becomes `to`.
+// Replaces each `from` in the text by `to`.
 void replaceEach(std::string &text, const std::string &from,
                  const std::string &to);
 

@@ -1,5 +1,5 @@
-// Runs an op on the host with several thread counts and compares with the
-// reference.
+// Runs an op on the host with several numbers of threads and compares it with
+// the reference.
 #include "test/passes/LowerToHost/OpCheck.h"
 #include "test/passes/LowerToHost/CallArguments.h"
 
@@ -26,7 +26,7 @@ static std::vector<Tensor> callOn(HostProgram &program, const OpCase &c,
                                   int threads) {
   CallArguments call(arguments);
   std::vector<Tensor> results = program.call("f", call.pointers, threads);
-  // Results that are an argument's buffer are not returned: put them in their
+  // Results in an argument's buffer are not returned. Insert them at their
   // places.
   for (auto [argument, result] : c.inPlace)
     results.insert(results.begin() + result, copyOf(call.own[argument]));
@@ -70,7 +70,7 @@ std::vector<ReferenceValue> reference(const OpCase &c) {
   std::vector<ReferenceValue> out;
   if (mlir::succeeded(results))
     for (ReferenceValue &value : *results) {
-      value.type = mlir::Type(); // belongs to the context
+      value.type = mlir::Type(); // the type belongs to the context
       out.push_back(std::move(value));
     }
   return out;

@@ -1,5 +1,5 @@
-// One op's kernel against what the op means: the float64 reference, other
-// thread counts, other company in the batch.
+// Compares an op's kernel with the op's meaning: the float64 reference, other
+// numbers of threads, other rows in the batch.
 #pragma once
 
 #include "lib/Reference/Reference.h"
@@ -7,34 +7,36 @@
 
 namespace nibble::test {
 
-// A function `f` of one op and its arguments.
+// A function `f` of one op, and its arguments.
 struct OpCase {
   std::string name;
   std::string source; // E stands for the element type
   DType dtype;
   std::vector<Tensor> arguments;
-  // Argument that is updated in place, and the result it stands for.
+  // An argument that is updated in place, and the result that it holds.
   std::vector<std::pair<int, int>> inPlace = {};
-  // Arguments with a row for each token. When there are any, results are too,
-  // and a token's row must not depend on the others.
+  // Arguments with one row for each token. When there are any, the results have
+  // one too, and a token's row must not depend on the others.
   std::vector<int> perToken = {};
-  // Largest relative error; 0: what docs/numerics.md says for the dtype.
+  // Largest relative error. 0 selects the bound of docs/numerics.md for the
+  // dtype.
   double bound = 0;
 };
 
-// All results of the op in order, those updated in place read from the
+// All results of the op in order. Results updated in place are read from the
 // arguments' copies.
 std::vector<Tensor> runOp(HostProgram &program, const OpCase &c,
                           int threads = 2);
 
-// What the op means, in float64.
+// The meaning of the op, in float64.
 std::vector<ReferenceValue> reference(const OpCase &c);
 
-// Expects: close to the reference (prints by how much), the same bits with one
-// and two threads, and, per token, the same bits alone and in the batch.
+// Expects results close to the reference and prints the differences. The bits
+// must be the same with one and two threads. Per-token results must have the
+// same bits alone and in the batch.
 void checkOp(const OpCase &c);
 
-// The source with E replaced.
+// The source with E replaced by the dtype.
 std::string withElement(std::string source, DType dtype);
 
 } // namespace nibble::test

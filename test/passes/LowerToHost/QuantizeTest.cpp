@@ -1,4 +1,4 @@
-// The kernels of the qat dialect against lib/Numerics, byte for byte.
+// Compares the kernels of the qat dialect with lib/Numerics, byte for byte.
 #include "lib/Numerics/quantize.h"
 #include "test/passes/LowerToHost/OpCases.h"
 
@@ -21,8 +21,8 @@ TEST_P(QuantizeTest, quantizesAsNumerics) {
   Random random(1);
   Tensor plain = c.weight(random);
   Tensor wide = makeTensor(DType::kF32, plain.shape(), valuesOf(plain));
-  // A float32 master is rounded first (N1): half a step of bf16 less than the
-  // next number, which rounds back down.
+  // A float32 master is rounded first (N1). This value is half a bf16 step
+  // below the next number and rounds back down.
   for (int64_t i = 0; i < wide.elements(); ++i)
     if (wide.as<uint32_t>()[i] & 0x7F800000u)
       wide.as<uint32_t>()[i] += 0x7FFF;
@@ -89,8 +89,8 @@ TEST_P(QuantizeTest, repackIsNumerics) {
   }
 }
 
-// N4 for each pair of mantissas, the element up to sixteen binades below the
-// largest: every half-way point there is.
+// N4 for each pair of mantissas, with the element up to sixteen binades below
+// the largest. This covers every half-way point.
 TEST(QuotientTest, codesAreThoseOfTheDivision) {
   Tensor plain = quotientWeight();
   int64_t rows = plain.shape()[0];
@@ -116,8 +116,8 @@ TEST(QuotientTest, codesAreThoseOfTheDivision) {
   std::cout << plain.elements() << " quotients compared for each scheme\n";
 }
 
-// N5 for each code and each bf16 there is as a scale: zero, subnormal,
-// negative, infinite, NaN.
+// N5 for each code with each bf16 as its scale: zero, subnormal, negative,
+// infinite, NaN.
 TEST(DequantizeTest, isExactForEveryScale) {
   const PackedLayout layout{
       65536, 16, {numerics::Kind::kInt4, 16}, Layout::kHost};

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-set-target=target=x86-64-v4 --nibble-emit-host-kernels | FileCheck %s
 
-// Two kernels alike are one function; another parameter makes another.
+// Two equal kernels are one function. A different parameter makes another function.
 // CHECK-LABEL: func.func @f(
 // CHECK-NEXT: call @[[A:nn_rms_norm[_0-9]*]](
 // CHECK-NEXT: call @[[A]](

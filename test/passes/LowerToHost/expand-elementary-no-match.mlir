@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-expand-elementary | FileCheck %s
 
-// What the CPU does in one instruction stays, and so does double precision.
+// Operations that the CPU does in one instruction stay, and so does double precision.
 // CHECK-LABEL: func.func @f(
 // CHECK: math.sqrt
 // CHECK: math.exp %{{.*}} : f64

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-expand-elementary | FileCheck %s
 
-// Polynomials of our own, the same for scalars and vectors.
+// Our own polynomials, the same for scalars and vectors.
 // CHECK-LABEL: func.func @f(
 // CHECK-NOT: math.exp
 // CHECK-NOT: math.log
@@ -24,7 +24,7 @@ func.func @square(%x: f32) -> f32 {
   return %y : f32
 }
 
-// x^-3 of a narrow type: (x x^2)^-1 in float32, rounded once.
+// x^-3 of a narrow type is (x x^2)^-1 in float32, rounded once.
 // CHECK-LABEL: @inverse_cube
 // CHECK: arith.extf {{.*}} : bf16 to f32
 // CHECK-COUNT-2: arith.mulf {{.*}} : f32
@@ -83,7 +83,7 @@ func.func @narrow_fma(%x: vector<16xbf16>) -> vector<16xbf16> {
   return %y : vector<16xbf16>
 }
 
-// One rounding in all, by way of float32 rounded to odd.
+// One rounding in total, by way of float32 rounded to odd.
 // CHECK-LABEL: @double_to_bf16
 // CHECK: arith.truncf {{.*}} : f64 to f32
 // CHECK: arith.ori
@@ -93,7 +93,7 @@ func.func @double_to_bf16(%x: f64) -> bf16 {
   return %y : bf16
 }
 
-// Both of one argument are computed one after the other.
+// Sine and cosine of one argument are computed one after the other.
 // CHECK-LABEL: @sine_and_cosine
 // CHECK-NOT: math.sincos
 func.func @sine_and_cosine(%x: f32) -> (f32, f32) {

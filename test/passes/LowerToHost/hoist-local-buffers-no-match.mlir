@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-hoist-local-buffers | FileCheck %s
 
-// Outside of a parallel region a scope frees its buffer and stays.
+// Outside of a parallel region, a scope frees its buffer and stays.
 // CHECK-LABEL: func.func @f(
 // CHECK: memref.alloca_scope
 // CHECK-NEXT: memref.alloca()

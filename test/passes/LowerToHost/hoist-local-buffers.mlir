@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-hoist-local-buffers | FileCheck %s
 
-// The buffer is taken once per thread, before the loop; the scope is gone.
+// Each thread allocates the buffer once, before the loop, and the scope is removed.
 // CHECK-LABEL: @each
 // CHECK: omp.parallel {
 // CHECK-NEXT: %[[BUFFER:.*]] = memref.alloca() : memref<16xf32>
@@ -25,7 +25,7 @@ func.func @each(%count: index, %value: f32) {
   return
 }
 
-// A buffer whose size is known inside only stays where it is, and so does its scope.
+// A buffer whose size is only known inside stays, and so does its scope.
 // CHECK-LABEL: @dynamic
 // CHECK: omp.wsloop
 // CHECK: memref.alloca_scope

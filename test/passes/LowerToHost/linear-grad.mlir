@@ -1,8 +1,7 @@
 // RUN: nibble-opt %s --nibble-host-loops | FileCheck %s
 
-// A row of 256 columns is decoded once for all tokens of a chunk; the next rows' dy is asked for while this one is
-// widened; then tiles of six tokens by one vector run over each quad of 64 columns. Chunks are dealt out by the number
-// of threads.
+// A row of 256 columns is decoded once for all tokens of a chunk. While its dy is widened, the next rows' dy is prefetched. Tiles of six
+// tokens by one vector then run over each quad of 64 columns. The number of threads determines the chunks.
 // CHECK-LABEL: func.func private @qat_linear_input_grad_0
 // CHECK: call @omp_get_max_threads()
 // CHECK: scf.parallel
@@ -22,8 +21,8 @@ func.func @input_grad(%dy: tensor<?x512xbf16>, %w: !qat.packed<512x512, #int4, h
   return %dx : tensor<?x512xbf16>
 }
 
-// A block of 96 tokens is widened once for 256 columns, x in quads and dy; the rows of dw that the next tile continues
-// are asked for before this one's tokens are walked.
+// A block of 96 tokens is widened once for 256 columns, x in quads and dy. Before the loop over its tokens, the rows of dw for the next
+// tile are prefetched.
 // CHECK-LABEL: func.func private @nn_linear_weight_grad_0
 // CHECK-SAME: %[[DW:[a-z0-9]+]]: memref<144x512xf32>)
 // CHECK: scf.parallel

@@ -1,8 +1,8 @@
 // RUN: nibble-opt %s --nibble-host-loops --split-input-file | FileCheck %s
 
-// Few tokens whose weights have ordinary scales: codes through registers into the sums, four tokens by one row where
-// there are sixteen vector registers, each table used twice (groups of 32). Else four rows are decoded into a panel of
-// the thread, by a table for each group, and tiles of three tokens run over it, eight lanes at a time.
+// With few tokens and ordinary scales, codes go through registers into the sums. With sixteen vector registers a tile is four tokens by one
+// row, and each table serves twice (groups of 32). Otherwise four rows are decoded into a panel of the thread, with a table for each group.
+// Tiles of three tokens run over the panel, eight lanes at a time.
 // CHECK-LABEL: func.func private @qat_linear_0
 // CHECK: scf.parallel
 // CHECK: scf.parallel
@@ -33,7 +33,7 @@ func.func @packed(%x: tensor<?x256xbf16>, %w: !qat.packed<64x256, #int4, host>) 
 
 // -----
 
-// The gradient of a weight continues in the accumulator that came in: six rows by one vector.
+// The weight's gradient continues in its incoming accumulator: six rows by one vector.
 // CHECK-LABEL: func.func private @nn_linear_weight_grad_0
 // CHECK-SAME: %[[DW:[a-z0-9]+]]: memref<48x64xf32>)
 // CHECK-COUNT-6: vector.load %[[DW]]

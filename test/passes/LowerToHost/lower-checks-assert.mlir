@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-lower-checks | FileCheck %s
 
-// An assertion is a branch: nothing is called where it holds.
+// An assertion is a branch. Nothing is called when it holds.
 // CHECK-LABEL: @asserted
 // CHECK-SAME: (%[[HOLDS:.*]]: i1)
 // CHECK: %[[VIOLATED:.*]] = arith.xori %[[HOLDS]], %{{.*}} : i1

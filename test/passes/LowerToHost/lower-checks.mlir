@@ -1,4 +1,4 @@
-// Checks over buffers become calls that carry their place, element type, extents and addresses.
+// Checks over buffers become calls with their place, element type, extents and addresses.
 // RUN: nibble-opt %s --nibble-lower-checks | FileCheck %s
 // RUN: nibble-opt %s --nibble-lower-checks | nibble-opt --nibble-lower-checks | FileCheck %s
 

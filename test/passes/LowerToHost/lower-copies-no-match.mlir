@@ -1,5 +1,5 @@
 // RUN: nibble-opt %s --nibble-lower-copies | FileCheck %s
-// One call of memcpy is the best that can be done for row-major buffers.
+// One call of memcpy is best for row-major buffers.
 
 // CHECK-LABEL: @plain
 // CHECK-NOT: linalg
@@ -9,7 +9,7 @@ func.func @plain(%a: memref<?x32xf32>, %b: memref<?x32xf32>) {
   return
 }
 
-// Nobody knows how many loops these would take.
+// The number of loops is unknown for these.
 // CHECK-LABEL: @unranked
 // CHECK-NOT: linalg
 // CHECK: memref.copy

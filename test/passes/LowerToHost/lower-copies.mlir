@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-lower-copies | FileCheck %s
 // RUN: nibble-opt %s --nibble-lower-copies --nibble-walk-in-lanes | FileCheck %s --check-prefix=LANES
 
-// Rows of a wider buffer: elements lie side by side, so they are moved sixteen at a time, whatever their type.
+// Rows of a wider buffer have contiguous elements, which are copied sixteen at a time for any type.
 // CHECK-LABEL: @slice
 // CHECK-SAME: (%[[A:.*]]: memref<4x32xf64, strided<[40, 1], offset: 2>>, %[[B:.*]]: memref<4x32xf64>)
 // CHECK-NOT: memref.copy
@@ -18,7 +18,7 @@ func.func @slice(%a: memref<4x32xf64, strided<[40, 1], offset: 2>>, %b: memref<4
   return
 }
 
-// Extents that are open, a step along the last dimension, a strided target: element by element.
+// Open extents, a step along the last dimension, or a strided target: these are copied element by element.
 // CHECK-LABEL: @steps
 // CHECK-NOT: memref.copy
 // CHECK: linalg.generic
@@ -30,7 +30,7 @@ func.func @steps(%a: memref<?x?xbf16>, %b: memref<?x?xbf16, strided<[?, 2], offs
   return
 }
 
-// Bits of i1 have a byte each in a buffer and none in a vector.
+// i1 elements take a byte each in a buffer, but not in a vector.
 // CHECK-LABEL: @mask
 // CHECK: linalg.generic
 // LANES-LABEL: @mask

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-set-target=target=x86-64-v4 --nibble-lower-lane-lookup | FileCheck %s
 
-// A shuffle by constants is no lookup.
+// A shuffle with constant indices is no lookup.
 // CHECK-LABEL: func.func @f(
 // CHECK-NEXT: vector.shuffle
 // CHECK-NEXT: return

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-lower-lane-lookup | FileCheck %s
 
-// A CPU without lane permutes takes lane by lane.
+// A CPU without lane permutes looks up lane by lane.
 // CHECK-LABEL: @lookup
 // CHECK: arith.andi %arg1, {{.*}} : vector<16xi32>
 // CHECK-COUNT-16: vector.insert

@@ -23,7 +23,7 @@ llvm.func @f32(%pointer: !llvm.ptr, %mask: vector<16xi1>, %otherwise: vector<16x
   llvm.return
 }
 
-// Without a mask, of vectors and scalars.
+// Vectors and scalars without a mask.
 // CHECK-LABEL: @plain
 // CHECK: llvm.load %{{.*}} {alignment = 2 : i64} : !llvm.ptr -> vector<16xi16>
 // CHECK: llvm.store %{{.*}} : vector<16xi16>, !llvm.ptr

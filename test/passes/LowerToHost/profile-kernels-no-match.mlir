@@ -1,4 +1,4 @@
-// Nothing to time: the module stays as it is. Tensors are an error.
+// A module without anything to time stays as it is. Tensors are an error.
 // RUN: nibble-opt %s --nibble-profile-kernels --split-input-file --verify-diagnostics | FileCheck %s
 
 // CHECK-LABEL: func.func @plain

@@ -1,4 +1,4 @@
-// Kernels and linalg ops over buffers are timed where they are called, each under a label of its own.
+// Kernels and linalg ops over buffers are timed at their calls, each under a label of its own.
 // RUN: nibble-opt %s --nibble-profile-kernels | FileCheck %s
 
 // CHECK-DAG: memref.global "private" constant @profile_label_0 : memref<{{[0-9]+}}xi8>

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-host-loops --split-input-file | FileCheck %s
 
-// The scales of a row first, eight groups at a time; then each block goes from columns to the packed word in registers,
-// by reciprocals and without a clamp where all scales are ordinary.
+// The scales of a row come first, eight groups at a time. Each block is then transposed in registers, from columns to packed words. When
+// all scales are ordinary, it uses reciprocals and no clamp.
 // CHECK-LABEL: func.func private @qat_quantize_0
 // CHECK: scf.parallel
 // CHECK-COUNT-8: vector.load %arg0[{{.*}}] : memref<4x128xbf16>, vector<16xbf16>
@@ -24,7 +24,7 @@ func.func @quantize(%w: tensor<4x128xbf16>) -> !qat.packed<4x128, #int4, host> {
 
 // -----
 
-// A scale with more than eight bits has no reciprocal that would do: every element is divided.
+// A scale with more than eight bits has no suitable reciprocal, so every element is divided.
 // CHECK-LABEL: func.func private @qat_fake_quant_0
 // CHECK-COUNT-4: arith.divf {{.*}} : vector<16xf32>
 // CHECK-NOT: math.fma

@@ -1,5 +1,5 @@
 // RUN: nibble-opt %s --nibble-round-to-bf16 | FileCheck %s
-// Other roundings are not this pass's: float64 to float32, float32 to float16, and tensors, which bufferization has not met yet.
+// This pass leaves other roundings: float64 to float32, float32 to float16, and tensors before bufferization.
 
 // CHECK-LABEL: @others
 func.func @others(%a: f64, %b: vector<16xf32>, %c: tensor<8xf32>) -> (f32, vector<16xf16>, tensor<8xbf16>) {

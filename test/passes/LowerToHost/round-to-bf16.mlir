@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-round-to-bf16 | FileCheck %s
 
-// Everything up to the last cast is of integers, so that vectors stay whole.
+// Everything up to the last cast is integer arithmetic, so that vectors stay whole.
 // CHECK-LABEL: @lanes
 // CHECK: arith.select %{{.*}}, %{{.*}}, %{{.*}} : vector<16xi1>, vector<16xi32>
 // CHECK-NEXT: %[[HALF:.*]] = arith.trunci %{{.*}} : vector<16xi32> to vector<16xi16>
@@ -18,7 +18,7 @@ func.func @scalar(%x: f32) -> bf16 {
   return %y : bf16
 }
 
-// Other types are rounded by the CPU.
+// The CPU rounds other types.
 // CHECK-LABEL: @other
 // CHECK: arith.truncf %arg0 : f64 to f32
 func.func @other(%x: f64) -> f32 {
@@ -26,7 +26,7 @@ func.func @other(%x: f64) -> f32 {
   return %y : f32
 }
 
-// A rounding stays one, though what widened the arithmetic lets it be contracted with the widening behind it.
+// A rounding stays, although the widening of arithmetic would allow contraction with the widening after it.
 // CHECK-LABEL: @chain
 // CHECK: arith.mulf
 // CHECK: arith.trunci %{{.*}} : i32 to i16

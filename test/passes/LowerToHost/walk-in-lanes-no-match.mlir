@@ -1,5 +1,5 @@
 // RUN: nibble-opt %s --nibble-walk-in-lanes | FileCheck %s
-// What is no walk of independent elements along a row stays linalg.
+// An op that does not walk over independent elements along a row stays linalg.
 
 #same = affine_map<(d0, d1) -> (d0, d1)>
 #turned = affine_map<(d0, d1) -> (d1, d0)>
@@ -32,7 +32,7 @@ func.func @transposition(%x: memref<32x16xf32>, %y: memref<16x32xf32>) {
   return
 }
 
-// An index is no number of a lane.
+// An index is not a lane number.
 // CHECK-LABEL: @index
 // CHECK-NOT: vector
 // CHECK: linalg.generic
@@ -46,7 +46,7 @@ func.func @index(%y: memref<16x32xi32>) {
   return
 }
 
-// Elements that are not side by side in memory.
+// Elements that are not contiguous in memory.
 // CHECK-LABEL: @strided
 // CHECK-NOT: vector
 // CHECK: linalg.generic
@@ -60,7 +60,7 @@ func.func @strided(%x: memref<16x32xf32, strided<[64, 2]>>, %y: memref<16x32xf32
   return
 }
 
-// The library's own function for this one is not ours to split into lanes.
+// This calls a library function, which is not ours to split into lanes.
 // CHECK-LABEL: @other
 // CHECK-NOT: vector
 // CHECK: linalg.generic

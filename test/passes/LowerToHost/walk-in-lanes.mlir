@@ -4,7 +4,7 @@
 #row = affine_map<(d0, d1) -> (d1)>
 #column = affine_map<(d0, d1) -> (d0)>
 
-// Rows over the threads; sixteen elements of bf16 at a time, then those that are left one by one.
+// Threads divide the rows. Sixteen bf16 elements are processed at a time, then the remainder one by one.
 // CHECK-LABEL: @add
 // CHECK-SAME: (%[[X:.*]]: memref<?x40xbf16>, %[[Y:.*]]: memref<?x40xbf16>, %[[Z:.*]]: memref<?x40xbf16>)
 // CHECK: scf.parallel (%[[T:.*]]) =
@@ -26,7 +26,7 @@ func.func @add(%x: memref<?x40xbf16>, %y: memref<?x40xbf16>, %z: memref<?x40xbf1
   return
 }
 
-// One element for a row is spread over the lanes, as are constants and values from outside; comparisons are lanes of i1.
+// One element per row is broadcast to the lanes, like constants and values from outside. Comparisons give lanes of i1.
 // CHECK-LABEL: @scale
 // CHECK-SAME: (%[[X:.*]]: memref<8x32xf32>, %[[B:.*]]: memref<32xf32>, %[[S:.*]]: memref<8xf32>, %[[LIMIT:.*]]: f32,
 // CHECK: scf.parallel (%[[T:.*]]) =
@@ -55,7 +55,7 @@ func.func @scale(%x: memref<8x32xf32>, %b: memref<32xf32>, %s: memref<8xf32>, %l
   return
 }
 
-// A list is one row: lanes, but no threads.
+// A list is one row: it has lanes but no threads.
 // CHECK-LABEL: @list
 // CHECK-NOT: scf.parallel
 // CHECK: scf.for

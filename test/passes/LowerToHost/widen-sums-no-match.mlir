@@ -2,7 +2,7 @@
 
 // CHECK-NOT: memref.alloc
 
-// Float64 already.
+// The sum is float64 already.
 // CHECK-LABEL: @double
 // CHECK: arith.addf %{{.*}} : f64
 func.func @double(%x: memref<?xf64>, %s: memref<f64>) {
@@ -15,7 +15,7 @@ func.func @double(%x: memref<?xf64>, %s: memref<f64>) {
   return
 }
 
-// What is not a plain sum: here the sum so far is read twice.
+// This is no plain sum, because the partial sum is read twice.
 // CHECK-LABEL: @chain
 // CHECK: arith.addf %{{.*}} : f32
 func.func @chain(%x: memref<?xf32>, %s: memref<f32>) {
@@ -29,7 +29,7 @@ func.func @chain(%x: memref<?xf32>, %s: memref<f32>) {
   return
 }
 
-// No reduction: each element is added once.
+// This is no reduction, because each element is added once.
 // CHECK-LABEL: @elementwise
 // CHECK: arith.addf %{{.*}} : f32
 func.func @elementwise(%x: memref<?xf32>, %s: memref<?xf32>) {

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-widen-sums | FileCheck %s
 
-// The sums of columns of bf16, in a strided buffer of open extent.
+// Sums of bf16 columns in a strided buffer of open extent.
 // CHECK-LABEL: @columns
 // CHECK-SAME: (%[[X:.*]]: memref<?x?xf32>, %[[S:.*]]: memref<?xbf16, strided<[2], offset: ?>>)
 // CHECK: %[[N:.*]] = memref.dim %[[S]]
@@ -37,7 +37,7 @@ func.func @product(%x: memref<4x8xf32>, %w: memref<8x3xf32>, %y: memref<4x3xf32>
   return
 }
 
-// Beside a sum, a maximum stays as it is.
+// A maximum next to a sum stays as it is.
 // CHECK-LABEL: @both
 // CHECK-SAME: (%{{.*}}: memref<?xf32>, %[[M:.*]]: memref<f32>, %{{.*}}: memref<f32>)
 // CHECK: linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%{{.*}}) outs(%[[M]], %{{.*}} : memref<f32>, memref<f64>)

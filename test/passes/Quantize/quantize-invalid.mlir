@@ -31,7 +31,7 @@
 // NONE: nibble-quantize: exclude 'zz' matches no weight of this model; names are such as layers.7.up_proj.weight
 // EMPTY: nibble-quantize: exclude 're:' is an empty expression, which would match every name; leave it out, or write default-exclude=false
 
-// N2, with the name that the checkpoint gives the tensor.
+// N2, with the tensor's name in the checkpoint.
 func.func private @layer(%x: tensor<?x100xbf16>, %w: tensor<64x100xbf16> {nn.parameter = "up_proj.weight"}) -> tensor<?x64xbf16> {
   // expected-error @below {{N2: parameter 'layers.7.up_proj.weight' has K = 100, which does not divide by group_size = 32; exclude it or choose another group size}}
   %y = nn.linear %x, %w : tensor<?x100xbf16>, tensor<64x100xbf16> -> tensor<?x64xbf16>
@@ -54,7 +54,7 @@ module {
 
 // -----
 
-// No linear at all: the first function with parameters, and a few of their names.
+// Without any linear, the message names the first function with parameters and some of them.
 module {
   func.func @none(%x: tensor<4x64xf32>) -> tensor<4x64xf32> {
     return %x : tensor<4x64xf32>

@@ -1,11 +1,11 @@
-// What a recipe names and what stays in full precision is a warning at the op that reads it; with strict an error.
+// A weight that a recipe names but that stays in full precision gives a warning at the op that reads it. With strict it is an error.
 // RUN: nibble-opt %s -split-input-file --nibble-quantize --verify-diagnostics -o /dev/null
 // RUN: not nibble-opt %s -split-input-file --nibble-quantize=strict 2>&1 | FileCheck %s
 // RUN: not nibble-opt %s -split-input-file --nibble-quantize="strict exclude=^b$" 2>&1 | FileCheck %s --check-prefix=PATTERN
 // CHECK-COUNT-7: error: nibble-quantize: parameter '{{[a-z.]+}}' is named by the recipe and stays in full precision
 // PATTERN: error: nibble-quantize: exclude '^b$' matches only what is never packed: b is not the weight of a linear
 
-// A product that is no nn.linear, behind a transpose; a vector is none of a grid's concern, nor is what is excluded.
+// A product that is no nn.linear, after a transpose. A vector is never quantized, and excluded weights give no warning.
 func.func @f(%x: tensor<4x64xf32>, %w: tensor<96x64xf32> {nn.parameter = "w"}, %v: tensor<64x64xf32> {nn.parameter = "v"},
              %b: tensor<96xf32> {nn.parameter = "b"}, %e: tensor<96x64xf32> {nn.parameter = "embed_tokens"}) -> (tensor<4x96xf32>, tensor<4x64xf32>, tensor<96xf32>, tensor<96x64xf32>) {
   %z = arith.constant dense<0.0> : tensor<4x64xf32>
@@ -21,7 +21,7 @@ func.func @f(%x: tensor<4x64xf32>, %w: tensor<96x64xf32> {nn.parameter = "w"}, %
 
 // -----
 
-// Quantized in one place and not in another. An embedding beside a linear keeps its numbers without a word.
+// Quantized in one place but not in another. An embedding beside a linear keeps its values without a warning.
 func.func @f(%x: tensor<4x64xf32>, %i: tensor<4xi32>, %w: tensor<64x64xf32> {nn.parameter = "w"}) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
   %z = arith.constant dense<0.0> : tensor<4x64xf32>
   %h = nn.embedding %i, %w : tensor<4xi32>, tensor<64x64xf32> -> tensor<4x64xf32>
@@ -33,7 +33,7 @@ func.func @f(%x: tensor<4x64xf32>, %i: tensor<4xi32>, %w: tensor<64x64xf32> {nn.
 
 // -----
 
-// Turned at every call, and in a function that is called.
+// Transposed at every call, and in a function that is called.
 func.func private @g(%x: tensor<4x64xf32>, %w: tensor<64x96xf32>) -> tensor<4x96xf32> {
   %e = tensor.empty() : tensor<96x64xf32>
   %t = linalg.transpose ins(%w : tensor<64x96xf32>) outs(%e : tensor<96x64xf32>) permutation = [1, 0]
@@ -49,7 +49,7 @@ func.func @f(%x: tensor<4x64xf32>, %w: tensor<64x96xf32> {nn.parameter = "w"}, %
 
 // -----
 
-// Shape, element type, no product at all, nothing at all.
+// Wrong shape, wrong element type, no product, no use.
 // expected-warning @below {{parameter 'conv' is named by the recipe and stays in full precision: it is of type 'tensor<4x3x3x3xf32>', and what is quantized are matrices [N, K] of bf16 or f32}}
 // expected-warning @below {{parameter 'half' is named by the recipe and stays in full precision: it is of type 'tensor<64x64xf16>', and}}
 // expected-warning @below {{parameter 'unused' is named by the recipe and stays in full precision: nothing reads it}}
@@ -64,7 +64,7 @@ func.func @f(%x: tensor<4x64xf32>, %c: tensor<4x3x3x3xf32> {nn.parameter = "conv
 
 // -----
 
-// A function that has a parameter and does not multiply with it gets no word where another one reads it on the grid.
+// A function has a parameter but does not multiply with it. It gets no warning when another function reads the parameter quantized.
 func.func @body(%i: tensor<4xi32>, %e: tensor<64x64xf32> {nn.parameter = "tied"}, %h: tensor<64x64xf32> {nn.parameter = "head"}) -> tensor<4x64xf32> {
   %x = nn.embedding %i, %e : tensor<4xi32>, tensor<64x64xf32> -> tensor<4x64xf32>
   return %x : tensor<4x64xf32>

@@ -1,17 +1,17 @@
 // RUN: nibble-opt %s --nibble-quantize | FileCheck %s
 // RUN: nibble-opt %s --nibble-quantize="include=down_proj group-size=64 convention=slime" | FileCheck %s --check-prefix=DOWN
-// The spelling of command lines and the attribute's own.
+// The spelling of command lines, and the attribute's own spelling.
 // RUN: nibble-opt %s --nibble-quantize="include=down_proj convention=compressed-tensors" | FileCheck %s --check-prefix=THEIRS
 // RUN: nibble-opt %s --nibble-quantize="include=down_proj convention=compressed_tensors" | FileCheck %s --check-prefix=THEIRS
 // THEIRS: qat.fake_quant {{.*}}convention = compressed_tensors
 // RUN: nibble-opt %s --nibble-quantize="exclude=layers\.0\. scheme=int8 group-size=0" | FileCheck %s --check-prefix=SKIP
 // RUN: nibble-opt %s --nibble-quantize="include=embed default-exclude=false scheme=fp8" | FileCheck %s --check-prefix=TIED
 // RUN: nibble-opt %s --nibble-quantize=scheme=none | FileCheck %s --check-prefix=NONE
-// One recipe after another: what the first quantized stays as it is.
+// Two recipes in sequence: the weights that the first one quantized stay as they are.
 // RUN: nibble-opt %s --nibble-quantize=include=down_proj --nibble-quantize=group-size=64 | FileCheck %s --check-prefix=TWO
 // RUN: nibble-opt %s --nibble-quantize=function=other | FileCheck %s --check-prefix=OTHER
 
-// Every weight of a linear but the head's; a weight that two linears read is rounded once.
+// Every weight of a linear except the head's. A weight that two linears read is rounded once.
 // CHECK-LABEL: func.func private @layer
 // CHECK-SAME: %[[X:.*]]: tensor<?x64xbf16>, %[[UP:.*]]: tensor<128x64xbf16> {nn.parameter = "up_proj.weight"}, %[[D:.*]]: tensor<64x128xbf16>
 // CHECK-NEXT: %[[UP4:.*]] = qat.fake_quant %[[UP]] {scheme = #qat.scheme<int4, group_size = 32>} : tensor<128x64xbf16>
@@ -51,7 +51,7 @@
 // TWO: qat.fake_quant %{{.*}} {scheme = #qat.scheme<int4, group_size = 32>} : tensor<64x128xbf16>
 // TWO-NOT: qat.fake_quant
 
-// Only one of two functions that share a layer: it gets a layer of its own.
+// Only one of two functions that share a layer is quantized, so it gets a layer function of its own.
 // OTHER-LABEL: func.func private @layer(
 // OTHER-NOT: qat.fake_quant
 // OTHER-LABEL: func.func @logits

@@ -1,12 +1,12 @@
 // RUN: nibble-opt %s --nibble-derive-rollout --split-input-file | FileCheck %s
 // RUN: nibble-opt %s --nibble-derive-rollout="weights=unquantized page-size=128" --split-input-file | FileCheck %s --check-prefix=PLAIN
 // RUN: nibble-opt %s --nibble-derive-rollout=weights=dequantized --split-input-file | FileCheck %s --check-prefix=ROUNDED
-// An INT4 rollout of a model that is trained without: the recipe is applied to the rollout alone.
+// An INT4 rollout of a model trained without quantization: the recipe applies to the rollout only.
 // RUN: nibble-opt %s --nibble-derive-rollout=weights=unquantized --nibble-quantize="function=forward include=wo" --nibble-pack-weights --split-input-file \
 // RUN:   | FileCheck %s --check-prefix=ALONE
 // RUN: nibble-opt %s --nibble-derive-rollout=sample=true --split-input-file | FileCheck %s --check-prefixes=CHECK,SAMPLE
 
-// The training function keeps what it has.
+// The training function is unchanged.
 // CHECK-LABEL: func.func private @layer(
 // CHECK: nn.attention
 // CHECK: qat.fake_quant
@@ -99,7 +99,7 @@ func.func @logits(%tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tens
 
 // -----
 
-// Without layer functions: the attention of the model itself gets the cache, and every value that passes it is cut to the rows.
+// Without layer functions, the attention in the model itself gets the cache. Every value after it is cut to the requested rows.
 // CHECK-LABEL: func.func @forward(
 // CHECK: %[[X:.*]] = nn.embedding
 // CHECK: %[[A:.*]] = nn.paged_attention

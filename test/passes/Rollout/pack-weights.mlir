@@ -1,13 +1,13 @@
 // RUN: nibble-opt %s --nibble-pack-weights | FileCheck %s
 
-// @training shares @layer and keeps it.
+// @training shares @layer, which therefore stays unchanged.
 // CHECK-LABEL: func.func private @layer(
 // CHECK-SAME: tensor<32x64xbf16> {nn.parameter = "w"}
 // CHECK: qat.fake_quant
 // CHECK-LABEL: func.func @training(
 // CHECK: call @layer(
 
-// The table is read rounded and as it is: both stand side by side under one name.
+// The table is read both rounded and unrounded, so both forms exist under one name.
 // CHECK-LABEL: func.func @forward(
 // CHECK-SAME: %[[TABLE:[a-z0-9]+]]: tensor<96x64xbf16> {nn.parameter = "table"}
 // CHECK-SAME: %[[PACKED:[a-z0-9]+]]: !qat.packed<96x64, <int8, group_size = 64>, host> {nn.parameter = "table"}

@@ -9,6 +9,6 @@ module {}
 
 // -----
 
-// What the module says stays said.
+// Attributes that the module has already are kept.
 // ALL: module attributes {kernel.target = #hopper.target<"h200", sms = 60>}
 module attributes {kernel.target = #hopper.target<"h200", sms = 60>} {}

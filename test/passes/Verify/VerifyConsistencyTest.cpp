@@ -1,11 +1,11 @@
-// A rollout whose op has another attribute than its training's is refused. Ops
-// and attributes are what the dialects register, so a new one is covered or
-// this test fails.
+// A rollout whose op differs in an attribute from its training op is refused.
+// The test takes ops and attributes from the dialects' registration, so it
+// either covers a new one or fails.
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
 #include "passes/Verify/ExemptAttributes.h"
 #include "passes/Verify/Passes.h"
-#include "test/integration/completeness/Examples.h"
+#include "test/integration/completeness/table/Examples.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -25,12 +25,12 @@ using ::testing::HasSubstr;
 
 namespace {
 
-// Discardable attributes: those of linears, and one that nobody knows.
+// Discardable attributes: those of linears, and one that is unknown.
 const StringRef kDiscardable[] = {hopper::kSplitsAttr, hopper::kTileAttr,
                                   hopper::kStagesAttr, "test.attribute"};
 const StringRef kHalves[] = {"forward", "logits"};
 
-// Another value of the same kind; null where none is known.
+// Another value of the same kind, or null when the kind is unknown.
 Attribute changed(Attribute value) {
   MLIRContext *context = value.getContext();
   if (auto number = dyn_cast<IntegerAttr>(value))
@@ -46,7 +46,8 @@ Attribute changed(Attribute value) {
     numbers.front() += 1;
     return DenseF32ArrayAttr::get(context, numbers);
   }
-  // Operand segments: one operand more in the last, one less before it.
+  // Operand segments get one operand more in the last segment and one less in
+  // the one before.
   if (auto array = dyn_cast<DenseI32ArrayAttr>(value)) {
     SmallVector<int32_t> sizes(array.asArrayRef());
     size_t before = sizes.size() - 2;
@@ -59,8 +60,8 @@ Attribute changed(Attribute value) {
   return {};
 }
 
-// Gives the attribute another value. One that is not there becomes a number
-// where it is discardable, else a flag.
+// Gives the attribute another value. A missing attribute becomes a number if it
+// is discardable, else a flag.
 bool change(Operation *op, StringRef name) {
   Builder b(op->getContext());
   Attribute before = op->getAttr(name);
@@ -97,7 +98,7 @@ protected:
         pairs.emplace_back(pair.getName()->str(), pair.clone());
   }
 
-  // Both halves are the example.
+  // Makes both halves from the example.
   static OwningOpRef<ModuleOp> pairOf(ModuleOp example) {
     OwningOpRef<ModuleOp> pair = ModuleOp::create(example.getLoc());
     auto function = *example.getOps<func::FuncOp>().begin();
@@ -109,9 +110,9 @@ protected:
     return pair;
   }
 
-  // What the pass says of a pair; empty when it takes it. The pair need not
-  // verify: an attribute that does not fit the shapes is another one all the
-  // same.
+  // The message of the pass for a pair; empty when it accepts the pair. The
+  // pair need not verify: an attribute that does not fit the shapes is still a
+  // different one.
   std::string refusal(ModuleOp pair) {
     std::string said;
     ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
@@ -152,8 +153,8 @@ TEST_F(VerifyConsistencyTest, EveryAttributeOfEveryOpIsCompared) {
   std::set<const ExemptAttribute *> exercised;
   int refused = 0, taken = 0;
   for (auto &[name, pair] : pairs) {
-    // Pages that this call did not write are none of the pass's: a pair of the
-    // file has the op.
+    // The pass does not accept pages that this call did not write. For this op
+    // there is a pair in the file.
     if (std::string said = refusal(*pair); !said.empty()) {
       EXPECT_EQ(name, nn::PagedAttentionOp::getOperationName().str()) << said;
       continue;
@@ -181,7 +182,8 @@ TEST_F(VerifyConsistencyTest, EveryAttributeOfEveryOpIsCompared) {
             continue;
           }
           EXPECT_NE(said, "");
-          // Of another op of the pair where training spells it otherwise.
+          // Training may spell the op differently, so only a change in the
+          // rollout is reported at this op.
           if (half == kHalves[0] && !exempt) {
             EXPECT_THAT(said, HasSubstr("'" + opName + "' has " + attribute));
           }
@@ -210,7 +212,7 @@ TEST_F(VerifyConsistencyTest, EveryAttributeOfEveryOpIsCompared) {
               taken);
 }
 
-// Rows of other dialects name attributes that there are.
+// The table's rows for other dialects name existing attributes.
 TEST_F(VerifyConsistencyTest, ExemptionsAreOfAttributesThatExist) {
   for (const ExemptAttribute &row : exemptAttributes()) {
     EXPECT_FALSE(row.reason.empty());

@@ -164,7 +164,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi
 
 // -----
 
-// Pages that nobody wrote in this call.
+// Pages that were not written in this call.
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi32> {nn.input = "positions"},
     %sequences: tensor<?xi32> {nn.input = "sequences"}, %pages: tensor<?x?xi32> {nn.input = "pages"}, %rows: tensor<?xi32> {nn.input = "rows"},
     %w: tensor<64x64xf32> {nn.parameter = "w"}, %v: tensor<64x64xf32> {nn.parameter = "v"},
@@ -191,7 +191,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi
 
 // -----
 
-// Rows are taken before the attention.
+// Rows are selected before the attention.
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi32> {nn.input = "positions"},
     %sequences: tensor<?xi32> {nn.input = "sequences"}, %pages: tensor<?x?xi32> {nn.input = "pages"}, %rows: tensor<?xi32> {nn.input = "rows"},
     %w: tensor<64x64xf32> {nn.parameter = "w"}, %v: tensor<64x64xf32> {nn.parameter = "v"},
@@ -221,7 +221,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi
 
 // -----
 
-// Another op altogether.
+// A completely different op.
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi32> {nn.input = "positions"},
     %sequences: tensor<?xi32> {nn.input = "sequences"}, %pages: tensor<?x?xi32> {nn.input = "pages"}, %rows: tensor<?xi32> {nn.input = "rows"},
     %w: tensor<64x64xf32> {nn.parameter = "w"}, %v: tensor<64x64xf32> {nn.parameter = "v"},
@@ -247,8 +247,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"}, %positions: tensor<?xi
 
 // -----
 
-// Splits of the K dimension decide bits, also where the rollout's linear reads
-// packed weights and adds a residual.
+// Splits of the K dimension determine bits, also when the rollout's linear reads packed weights and adds a residual.
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}, %w: tensor<64x64xf32> {nn.parameter = "w"}) -> tensor<?x64xf32> {
   %w4 = qat.fake_quant %w {scheme = #qat.scheme<int4, group_size = 32>} : tensor<64x64xf32>
   // expected-note @below {{in training}}
@@ -280,7 +279,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"}, %w: tensor<64x64xf32> 
 
 // -----
 
-// An addition that a residual stands for adds and does nothing else.
+// An addition that a residual replaces must do nothing but add.
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}, %w: tensor<64x64xf32> {nn.parameter = "w"}) -> tensor<?x64xf32> {
   %y = nn.linear %x, %w : tensor<?x64xf32>, tensor<64x64xf32> -> tensor<?x64xf32>
   // expected-note @below {{in training}}
@@ -311,7 +310,7 @@ func.func @forward(%x: tensor<?x64xf32> {nn.input = "x"},
 
 // -----
 
-// An attribute on the call of a function that is the same.
+// An attribute on a call whose callee is the same.
 func.func private @layer(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   %y = nn.swiglu %x, %x : tensor<?x64xf32>
   return %y : tensor<?x64xf32>
@@ -351,7 +350,7 @@ func.func @forward(%x: tensor<8x64xf32> {nn.input = "x"}) -> tensor<8x64xf32> {
 
 // -----
 
-// The operands of an op inside a body, the other way round.
+// Swapped operands of an op inside a body.
 #id = affine_map<(i, j) -> (i, j)>
 func.func @logits(%x: tensor<8x64xf32> {nn.input = "x"}, %w: tensor<8x64xf32> {nn.parameter = "w"}) -> tensor<8x64xf32> {
   // expected-note @below {{in training}}
@@ -376,7 +375,7 @@ func.func @forward(%x: tensor<8x64xf32> {nn.input = "x"}, %w: tensor<8x64xf32> {
 
 // -----
 
-// One that does not end.
+// An endless recursion.
 // expected-error @below {{nibble-verify-consistency: 'logits' calls itself}}
 func.func @logits(%x: tensor<?x64xf32> {nn.input = "x"}) -> tensor<?x64xf32> {
   %y = call @logits(%x) : (tensor<?x64xf32>) -> tensor<?x64xf32>

@@ -1,6 +1,6 @@
-// Derived rollouts pass, before and after fusing, and so does one written by hand in other words.
+// Derived rollouts pass, before and after fusion. A handwritten rollout in another form passes too.
 // RUN: nibble-opt %examples/layer.mlir --nibble-quantize --nibble-derive-rollout --nibble-verify-consistency --nibble-fuse --nibble-verify-consistency | FileCheck %s --check-prefix=DERIVED
-// A convention that decodes with the scale that it divides by is as good as ours.
+// A convention that decodes with the scale used in the division is as good as ours.
 // RUN: nibble-opt %examples/layer.mlir --nibble-quantize=convention=compressed-tensors --nibble-derive-rollout --nibble-verify-consistency --nibble-fuse --nibble-verify-consistency | FileCheck %s --check-prefix=DERIVED
 // RUN: nibble-opt %s --nibble-verify-consistency | FileCheck %s
 
@@ -28,7 +28,7 @@ func.func @logits(%tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tens
   return %logits : tensor<?x96xf32>
 }
 
-// Other order of arguments, no call, epilogues in the linear, rows taken late; attributes that decide no bit.
+// Arguments in another order, no call, epilogues in the linear, rows selected late; attributes that do not affect bits.
 func.func @forward(%w: !qat.packed<64x64, #int4, host> {nn.parameter = "w"}, %bias: tensor<64xbf16> {nn.parameter = "bias"},
                    %norm: tensor<64xbf16> {nn.parameter = "norm"}, %table: tensor<96x64xbf16> {nn.parameter = "table"},
                    %tokens: tensor<?xi32> {nn.input = "tokens"}, %positions: tensor<?xi32> {nn.input = "positions"},

@@ -95,7 +95,7 @@ func.func @f() { llvm.return }
 
 // -----
 
-// The cast that lowering left says less than the op between two of them.
+// The message names the op between two casts, since the leftover casts say less.
 llvm.func @f(%x: i64) -> i64 {
   %0 = builtin.unrealized_conversion_cast %x : i64 to index
   // expected-error @below {{'index.add' of 'index', 'index' to 'index' has no form on a CPU}}

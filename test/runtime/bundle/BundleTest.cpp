@@ -1,4 +1,4 @@
-// Bundles come back as they were written, and damage of any kind is refused.
+// Bundles read back as they were written. Damage of any kind is refused.
 #include "runtime/bundle/bundle.h"
 #include "runtime/bundle/host_library.h"
 #include "runtime/bundle/open_bundle.h"
@@ -66,8 +66,9 @@ TEST_F(BundleTest, EveryFlippedBitIsSeen) {
     std::string changed = content;
     changed[i] ^= static_cast<char>(1 << i % 8);
     Status status = reading(changed);
+    // Padding between sections.
     if (status.isOk())
-      EXPECT_EQ(content[i], '\0') << i; // padding between sections
+      EXPECT_EQ(content[i], '\0') << i;
     else
       kinds.insert(status.message().substr(path.size() + 9));
   }

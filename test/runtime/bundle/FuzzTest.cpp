@@ -1,4 +1,4 @@
-// Programs with one thing changed: refused, or planned without harm.
+// Programs with one change are either refused or planned without harm.
 #include "runtime/bundle/device/call_plan.h"
 #include "test/runtime/bundle/small_program.h"
 
@@ -11,7 +11,7 @@ using namespace nibble::test;
 
 namespace {
 
-// Everything in a plan points into it, and every buffer lies in the arena.
+// Everything in a plan refers to that plan, and every buffer lies in the arena.
 void expectSound(const DeviceProgram &program, const CallPlan &plan) {
   auto count = static_cast<int32_t>(plan.buffers.size());
   for (const PlannedBuffer &buffer : plan.buffers)

@@ -1,4 +1,4 @@
-// Programs of a few commands that tests build by hand.
+// Handmade programs of a few commands.
 #pragma once
 
 #include "runtime/bundle/device/device_program.h"
@@ -38,8 +38,8 @@ inline Command launchAdd(int32_t grid, int32_t one, int32_t x, int32_t y,
 }
 
 // main(x [?] input, bias [?] parameter, sum [?] state): sum += x + bias;
-// returns x + bias. `twice` is called for the first sum, so that there is a
-// frame within.
+// returns x + bias. It calls `twice` for the first sum, so that there is an
+// inner frame.
 inline DeviceProgram smallProgram() {
   DeviceProgram program;
   program.kernels = {{"add", 128, 0, 1, false}};

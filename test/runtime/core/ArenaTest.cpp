@@ -1,4 +1,4 @@
-// The arena: alignment, reuse, and sizes that no machine has.
+// The arena: alignment, reuse, and impossibly large sizes.
 #include "runtime/core/arena.h"
 
 #include "include/nibble/ABI.h"
@@ -19,8 +19,8 @@ TEST(Arena, AlignsEveryBlock) {
   for (int64_t bytes = 0; bytes < 5000; ++bytes) {
     void *pointer = arena.allocate(16, bytes);
     ASSERT_EQ(reinterpret_cast<uintptr_t>(pointer) % 64, 0u) << bytes;
-    std::memset(pointer, 1,
-                bytes); // the sanitizer build sees a block that is too small
+    // The sanitizer build detects a block that is too small.
+    std::memset(pointer, 1, bytes);
     if (bytes % 3)
       arena.release(pointer);
   }
@@ -42,8 +42,9 @@ TEST(Arena, SteadyStateTakesNothingFromTheSystem) {
   round(0);
   int64_t before = arena.systemAllocations();
   EXPECT_EQ(before, 4);
+  // Sizes of one class share their blocks.
   for (int i = 0; i < 100; ++i)
-    round(i % 4); // sizes of one class share their blocks
+    round(i % 4);
   EXPECT_EQ(arena.systemAllocations(), before);
   EXPECT_EQ(arena.liveBytes(), 0);
   EXPECT_GE(arena.peakBytes(), 100 + 4000 + 70000 + 3000000);
@@ -76,7 +77,7 @@ TEST(Arena, ScopeChoosesTheArenaOfGeneratedCode) {
   {
     Arena::Scope b(inner);
     nibble_arena_release(nibble_arena_allocate(64, 200));
-    nibble_arena_release(first); // goes back to the arena it came from
+    nibble_arena_release(first); // returns to the arena it came from
   }
   EXPECT_EQ(outer.systemAllocations(), 1);
   EXPECT_EQ(inner.systemAllocations(), 1);

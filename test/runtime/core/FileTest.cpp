@@ -39,7 +39,7 @@ TEST(File, APipeIsWrittenIntoAndStays) {
   TemporaryFolder folder;
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   ASSERT_EQ(::symlink("pipe", (folder / "link").c_str()), 0);
-  // Not blocking, so that neither side waits for the other.
+  // Open without blocking, so that neither side waits for the other.
   Descriptor reader(
       ::open((folder / "pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   ASSERT_TRUE(reader.isOpen());
@@ -87,8 +87,8 @@ TEST(File, ErrorsNameThePathAndTheReason) {
   EXPECT_TRUE(removeTree(folder / "none").isOk());
 }
 
-// A full disk, as a process sees it: writes beyond a limit fail. In a child,
-// because the limit stays.
+// Simulates a full disk: writes beyond a limit fail. It runs in a child
+// process, because the limit stays.
 TEST(File, FullDiskKeepsTheOldFileAndLeavesNoPart) {
   TemporaryFolder folder;
   ASSERT_TRUE(writeFileAtomically(folder / "a", "old").isOk());

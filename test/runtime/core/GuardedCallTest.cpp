@@ -1,4 +1,4 @@
-// Leaving generated code when memory ends or an assertion does not hold.
+// Leaves generated code when memory runs out or an assertion does not hold.
 #include "test/runtime/core/program/fake_program.h"
 
 #include "runtime/core/guarded_call.h"
@@ -70,7 +70,7 @@ TEST(GuardedCall, FailsAFunctionAndLeavesItUsable) {
   fails = false;
   EXPECT_TRUE(function.call(arena).isOk());
   EXPECT_EQ(*calls.as<int32_t>(), 2);
-  // The arena of the failed call is not that of the thread any more.
+  // The arena of the failed call is no longer the thread's arena.
   EXPECT_NE(&Arena::current(), &arena);
 }
 
@@ -101,11 +101,11 @@ TEST(GuardedCallDeathTest, EndsTheProcessOnceWhereThereIsNoWayOut) {
     onNoWayOut([](EarlyEnd why) {
       std::fprintf(stderr, "no way out for %lld bytes\n",
                    static_cast<long long>(why.bytes));
-      std::this_thread::sleep_for(
-          std::chrono::milliseconds(100)); // for the other threads to get here
+      // Gives the other threads time to arrive.
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
       std::_Exit(4);
     });
-    // Threads that a parallel region started: they never entered the call.
+    // Threads that a parallel region started have never entered the call.
     static auto body = [](void **) {
       std::vector<std::thread> threads;
       for (int i = 0; i < 4; ++i)

@@ -1,4 +1,4 @@
-// Philox and XXH3 against known answers.
+// Compares Philox and XXH3 with known answers.
 #include "runtime/core/hash.h"
 #include "runtime/core/philox.h"
 
@@ -10,7 +10,7 @@ using namespace nibble;
 
 namespace {
 
-// The known answers that the authors of Philox publish with their library
+// Known answers that the authors of Philox publish with their library
 // (kat_vectors, philox4x32 10 rounds).
 TEST(Philox, KnownAnswers) {
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}),
@@ -42,14 +42,14 @@ TEST(Philox, UnitAndBelowStayInRange) {
   std::array<int, 10> counts{};
   for (uint64_t i = 0; i < 100000; ++i)
     ++counts[toBelow(randomBits(1, RandomStream::kTask, 0, 0, i), 10)];
+  // The tolerance is 5 standard deviations.
   for (int count : counts)
-    EXPECT_NEAR(count, 10000, 500); // 5 standard deviations
+    EXPECT_NEAR(count, 10000, 500);
 }
 
 TEST(Hash, IsXXH3With128Bits) {
-  EXPECT_EQ(
-      hash128(std::string_view("")),
-      "99aa06d3014798d86001c324468d497f"); // published value of the empty input
+  // Published value for empty input.
+  EXPECT_EQ(hash128(std::string_view("")), "99aa06d3014798d86001c324468d497f");
   std::string text(100000, 'x');
   Hasher hasher;
   for (size_t i = 0; i < text.size(); i += 777)

@@ -1,4 +1,4 @@
-// What every device does alike.
+// Tests that every device must pass.
 #include "test/runtime/cts/conformance.h"
 
 #include <cstdio>
@@ -39,7 +39,7 @@ TEST_P(Conformance, MemoryKeepsWhatIsUploadedCopiedAndFilled) {
   EXPECT_EQ(filled[1], static_cast<int32_t>(0xABABABABu));
   EXPECT_EQ(filled[values.size() - 2], static_cast<int32_t>(0xABABABABu));
   EXPECT_EQ(filled.back(), values.back());
-  // From the middle of one to the middle of another.
+  // Copies from the middle of one buffer to the middle of another.
   EXPECT_OK(device->copy(b + 400, a + 800, 40));
   EXPECT_EQ(get<int32_t>(b + 400, 10),
             std::vector<int32_t>(values.begin() + 200, values.begin() + 210));
@@ -60,7 +60,7 @@ TEST_P(Conformance, TooMuchMemoryIsAnEnvironmentErrorThatNamesIt) {
   EXPECT_EQ(much.status().code(), Code::kEnvironment);
   EXPECT_THAT(much.status().message(), HasSubstr("a very large cache"));
   EXPECT_THAT(much.status().message(), HasSubstr("1125899906842624"));
-  EXPECT_GT(take(1000), 0u); // and the device goes on
+  EXPECT_GT(take(1000), 0u); // and the device still works
 }
 
 TEST_P(Conformance, LoadingSaysWhatIsWrong) {
@@ -180,7 +180,8 @@ TEST_P(Conformance, AGraphReplaysWhatWasRecorded) {
   auto graph = device->endGraph();
   ASSERT_TRUE(graph.isOk()) << graph.status().message();
   if (*graph) {
-    EXPECT_THAT(get<float>(sum, 3), ElementsAre(0, 0, 0)); // recorded, not run
+    // Recorded but not run.
+    EXPECT_THAT(get<float>(sum, 3), ElementsAre(0, 0, 0));
     EXPECT_OK(device->run(**graph));
   }
   EXPECT_THAT(get<float>(out, 3), ElementsAre(0, 2, 3));
@@ -198,8 +199,9 @@ TEST_P(Conformance, CommandsRunInTheirOrder) {
   DeviceAddress sum = put(std::vector<float>(256, 0.0f));
   for (int i = 0; i < 50; ++i) {
     EXPECT_OK(launch(kAdd, {{2, 1, 1}, 128}, {x, sum, sum, uint64_t{256}}));
+    // From now on, each is 25.
     if (i == 24)
-      EXPECT_OK(device->copy(x, sum, 1024)); // from now on 25 each
+      EXPECT_OK(device->copy(x, sum, 1024));
   }
   EXPECT_EQ(get<float>(sum, 256), std::vector<float>(256, 25.0f + 25 * 25));
 }
@@ -219,7 +221,7 @@ TEST_P(Conformance, MarksMeasureTime) {
   EXPECT_LT(*seconds, 60);
 }
 
-// In a process of its own: a device may be of no use after a fault.
+// Runs in a process of its own, because a device may be unusable after a fault.
 TEST_P(Conformance, AFaultNamesItsKernel) {
   device.reset();
   GTEST_FLAG_SET(death_test_style, "threadsafe");

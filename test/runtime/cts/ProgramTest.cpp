@@ -17,8 +17,8 @@ struct ProgramConformance : testing::TestWithParam<std::string> {
   TemporaryFolder folder;
   Arena arena;
 
-  // For a device by hand, with the kernels of this suite; for the host by the
-  // compiler.
+  // The device's program is handmade, with the kernels of this suite. The
+  // compiler makes the host's program.
   void write(const std::string &path) {
     if (GetParam() == "host") {
       std::string command = NIBBLE_TOOL " compile " +
@@ -60,16 +60,16 @@ TEST_P(ProgramConformance, GivesTheSameBits) {
       GTEST_SKIP() << "no compiler makes the host's program here: " NIBBLE_TOOL;
   } else if (auto opened = openDevice(GetParam()); !opened.isOk())
     GTEST_SKIP() << opened.status().message();
-  EXPECT_GT(omp_get_max_threads(),
-            0); // the host's program finds OpenMP in this process
+  // The host's program finds OpenMP in this process.
+  EXPECT_GT(omp_get_max_threads(), 0);
   std::string path = (folder / "add.nbl").string();
   write(path);
   auto program = openBundle(path);
   ASSERT_TRUE(program.isOk()) << program.status().message();
   auto main = program->function("main");
   ASSERT_TRUE(main.isOk());
-  for (int64_t n : {0, 1, 127, 128, 1000, 1000, 1000, 1000,
-                    1000}) { // again and again: devices record it
+  // Repeats until devices record the call.
+  for (int64_t n : {0, 1, 127, 128, 1000, 1000, 1000, 1000, 1000}) {
     std::vector<float> x(n), bias(n);
     for (int64_t i = 0; i < n; ++i) {
       x[i] = static_cast<float>(i) * 0.37f;
@@ -87,8 +87,9 @@ TEST_P(ProgramConformance, GivesTheSameBits) {
     ASSERT_EQ((*results)[0].shape, Shape{n});
     for (int64_t i = 0; i < n; ++i)
       ASSERT_EQ((*results)[0].as<float>()[i], x[i] + bias[i]) << i;
+    // Destroyed before the program.
     if (auto residence = program->residence())
-      residence->forget(view(bias)); // it goes before the program does
+      residence->forget(view(bias));
     arena.reset();
   }
 }

@@ -1,5 +1,5 @@
-// What every test of the conformance suite has: one device, by name, or the
-// reason why there is none here.
+// Shared by all tests of the conformance suite: one device, by name, or the
+// reason why this machine has none.
 #pragma once
 
 #include "runtime/core/file.h"
@@ -27,8 +27,8 @@ enum : int {
   kFromTable
 };
 
-// A file of this folder. The environment's NIBBLE_TEST_DATA says where the
-// folder test/ is when it has moved: in a kit for another machine
+// A file in this folder. NIBBLE_TEST_DATA gives the place of the folder test/
+// when it has moved, as in a kit for another machine
 // (benchmarks/device_kit.sh).
 inline std::string inputFile(const std::string &name) {
   const char *moved = std::getenv("NIBBLE_TEST_DATA");
@@ -48,7 +48,7 @@ inline KernelImage kernelImage() {
     EXPECT_TRUE(status_.isOk()) << status_.message();                          \
   }
 
-// The parameter is a name that openDevice takes.
+// The parameter is a device name for openDevice.
 struct Conformance : testing::TestWithParam<std::string> {
   std::shared_ptr<Device> device;
   std::unique_ptr<DeviceModule> module;
@@ -63,7 +63,7 @@ struct Conformance : testing::TestWithParam<std::string> {
     module = *std::move(loaded);
   }
 
-  // Memory of the device with these values; given back when the test ends.
+  // Device memory with these values. It is released when the test ends.
   template <typename T> DeviceAddress put(const std::vector<T> &values) {
     auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
     DeviceAddress address = take(bytes);

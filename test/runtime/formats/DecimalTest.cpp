@@ -1,4 +1,4 @@
-// One text for each value.
+// Each value has one text.
 #include "runtime/formats/decimal.h"
 
 #include <gtest/gtest.h>

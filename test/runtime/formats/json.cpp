@@ -1,4 +1,4 @@
-// What strict JSON is.
+// The rules of strict JSON.
 #include "runtime/formats/json.h"
 
 #include "test/runtime/formats/scratch.h"
@@ -59,8 +59,7 @@ TEST(Json, Limits) {
   EXPECT_TRUE(readJsonFile(path).isOk());
   EXPECT_TRUE(fails(readJsonFile(path, {.bytes = 6}).status(), Code::kBadInput,
                     {path, "7 bytes"}));
-  // Editors put the mark before files; it is no part of JSON that comes from
-  // elsewhere.
+  // Editors put the mark before files. In JSON from elsewhere it is an error.
   auto marked = readJsonFile(scratch.put("marked.json", "\xEF\xBB\xBF[7]"));
   ASSERT_TRUE(marked.isOk()) << marked.status().message();
   EXPECT_EQ(*marked, Json::array({7}));
@@ -113,8 +112,8 @@ TEST(Json, FieldsNameThemselves) {
                     {"\"i\"", "a string"}));
 }
 
-// Nothing of a number is lost, however it is written, and the grammar is as
-// strict as before.
+// Numbers lose nothing, however they are written, and the grammar is as strict
+// as before.
 TEST(Json, KeepsTheTextOfNumbers) {
   for (const char *text :
        {"0", "-0", "7", "-12", "5.0", "-0.0", "0.10", "1e3", "1E+3", "1e-400",
@@ -131,7 +130,7 @@ TEST(Json, KeepsTheTextOfNumbers) {
   auto json = parseJson(factorial, "x.json", {}, JsonNumbers::kText);
   ASSERT_TRUE(json.isOk()) << json.status().message();
   EXPECT_EQ(numberText(*json), factorial);
-  // Digits in strings and in keys are no numbers.
+  // Digits in strings and keys are no numbers.
   json = parseJson(R"({"1": "2\"3\\", "4": 5, "b": {"c": 6.50}})", "x.json", {},
                    JsonNumbers::kText);
   ASSERT_TRUE(json.isOk()) << json.status().message();

@@ -1,21 +1,22 @@
-// A folder of a test's own that goes away with it, and a few ways to damage
-// files.
+// A test's own folder, which is removed with it, and some ways to damage files.
 #pragma once
 
 #include "runtime/formats/io.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace nibble::testing {
 
 class Scratch {
 public:
   Scratch() {
-    // In memory where there is such a place: syncing thousands of small files
+    // Use a folder in memory if there is one. Syncing thousands of small files
     // to a disk takes longer than the tests.
     std::string root = access("/dev/shm", W_OK) == 0
                            ? "/dev/shm"
@@ -54,10 +55,19 @@ private:
   std::string path_;
 };
 
-// One of the checkpoints of test/fixtures, and a copy of it that a test may
+// One of the checkpoints of test/fixtures, or a copy of it that a test may
 // damage.
 inline std::string fixture(const std::string &name) {
   return NIBBLE_TEST_DATA "/fixtures/" + name;
+}
+// The names of all of them, sorted.
+inline std::vector<std::string> checkpointFixtures() {
+  std::vector<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(fixture("")))
+    if (std::filesystem::exists(entry.path() / "config.json"))
+      names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 inline std::string copyOf(const Scratch &scratch, const std::string &name) {
   std::filesystem::copy(fixture(name), scratch / name,
@@ -74,7 +84,7 @@ inline void putContent(const std::string &path, std::string_view content) {
       .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
-// A status with this code and all these words in its one line.
+// Expects a status with this code and a one-line message with all these words.
 inline ::testing::AssertionResult
 fails(const Status &status, Code code,
       std::initializer_list<std::string> words) {

@@ -1,5 +1,5 @@
-// Metrics files: exact numbers, exact bytes after a continuation, and no trust
-// in what is read.
+// Metrics files: exact numbers, exact bytes after a continuation, and checked
+// input.
 #include "runtime/report/metrics.h"
 
 #include "test/runtime/core/temporary_folder.h"
@@ -22,7 +22,7 @@ std::string contentOf(const fs::path &path) {
   return content.isOk() ? *content : "";
 }
 
-// Differs from call to call in what the clock says only.
+// Only its clock values differ from call to call.
 StepMetrics measured(int64_t step, double clock) {
   double x = static_cast<double>(step);
   return {step,

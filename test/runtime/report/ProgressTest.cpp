@@ -1,4 +1,4 @@
-// What the person who waits gets to read.
+// The line of progress that a waiting user reads.
 #include "runtime/report/progress.h"
 
 #include <gtest/gtest.h>
@@ -61,7 +61,7 @@ TEST_F(ProgressOutput, ATerminalHasOneLine) {
     progress.update(
         11, "\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4\u00E4");
     now_ += 1ms;
-    progress.update(12); // too soon to be drawn
+    progress.update(12); // too soon for a redraw
     progress.say("saved");
   }
   EXPECT_EQ(written_, "\r\x1b[Ktrain  10/20  50%"

@@ -1,4 +1,4 @@
-// The report page: one file, nothing loaded, and no run's name can become part
+// The report page is one file and loads nothing. No run's name can become part
 // of the page's code.
 #include "runtime/report/report.h"
 
@@ -24,7 +24,7 @@ RunSeries makeRun(std::string name, int64_t steps) {
   return run;
 }
 
-// What the page's script gets to see.
+// The data that the page's script reads.
 Json dataOf(const std::string &page) {
   std::string opening = "<script type=\"application/json\" id=\"data\">";
   size_t begin = page.find(opening) + opening.size();
@@ -72,7 +72,8 @@ TEST(Report, NamesAreText) {
       "</script><script>alert(1)</script> {{style}} & \"quoted\" \xFF";
   std::vector<RunSeries> runs = {makeRun(name, 1)};
   std::string page = renderReport(runs);
-  EXPECT_EQ(count(page, "</script>"), 2u); // the data's and the script's own
+  // Those of the data and of the script.
+  EXPECT_EQ(count(page, "</script>"), 2u);
   EXPECT_EQ(dataOf(page)["runs"][0]["name"],
             name.substr(0, name.size() - 1) + "\uFFFD");
 }

@@ -1,4 +1,4 @@
-// Advantages of groups, by hand.
+// Compares advantages of groups with values by hand.
 #include "runtime/rl/advantage.h"
 
 #include <gtest/gtest.h>
@@ -52,8 +52,8 @@ TEST(Advantage, NegativeWeightScalesWhatIsWorseThanTheMean) {
 
 TEST(Advantage, EqualRewardsGiveExactlyZero) {
   for (double reward : {0.0, 1.0, 0.1}) {
-    Group group =
-        groupOf(std::vector<double>(7, reward)); // 0.1 * 7 / 7 is not 0.1
+    // 0.1 * 7 / 7 is not 0.1.
+    Group group = groupOf(std::vector<double>(7, reward));
     assignAdvantages(group, Advantage::kGroupStd, 0);
     EXPECT_TRUE(isUniform(group));
     for (const auto &sample : group.samples)
@@ -61,10 +61,10 @@ TEST(Advantage, EqualRewardsGiveExactlyZero) {
   }
 }
 
-// Sums of the same parts in another order differ in the last bits, which teach
-// nothing.
+// Sums of the same terms in different orders differ in the last bits, which
+// carry no information.
 TEST(Advantage, RewardsThatDifferByRoundingAreEqual) {
-  double ulp = 0x1p-54; // of 0.3
+  double ulp = 0x1p-54; // one ulp of 0.3
   for (auto rewards : {std::vector<double>{0.1 + 0.2, 0.3},
                        {-0.3, -0.3 - 4 * ulp},
                        {0.3, 0.3 + 4 * ulp, 0.3 + ulp}}) {
@@ -97,7 +97,7 @@ TEST(Advantage, MomentsHoldTheirDigits) {
   near({1e308, -1e308}, 0, 1e308);
   near({1e308, 1.5e308, 1e308, 1.5e308}, 1.25e308, 0.25e308);
   near({1e-308, 3e-308}, 2e-308, 1e-308);
-  // So does what comes of them.
+  // So do the resulting advantages.
   for (double scale : {1.0, 1e308, 1e-200}) {
     Group group = groupOf({scale, -scale, -scale, scale});
     assignAdvantages(group, Advantage::kGroupStd, 0);

@@ -1,4 +1,4 @@
-// The loops on a world of our own: learning, determinism, stopping and
+// The loops in a small fake world: learning, determinism, stopping and
 // resuming.
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -31,7 +31,7 @@ TEST(Grpo, LearnsWithoutAnyMismatch) {
     EXPECT_EQ(lines[i]["weight_version"], i);
     EXPECT_EQ(lines[i]["train_rollout_logprob_abs_diff"], 0.0);
     EXPECT_EQ(lines[i]["train_rollout_logprob_mismatches"], 0);
-    // Every sampled token was compared, those of dropped groups too.
+    // Every sampled token was compared, including those of dropped groups.
     EXPECT_EQ(lines[i]["train_rollout_logprob_tokens"].get<double>(),
               lines[i]["response_length_mean"].get<double>() *
                   lines[i]["samples"].get<double>());
@@ -50,7 +50,8 @@ TEST(Grpo, LearnsWithoutAnyMismatch) {
   EXPECT_EQ(linesOf(folder / "out/timings.jsonl").size(), 41u);
 }
 
-// The comparison sees a rollout that is not quite the graph that is trained.
+// The comparison detects a rollout whose graph differs slightly from the
+// trained one.
 TEST(Grpo, AnotherRolloutGraphShowsAsMismatch) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
@@ -113,7 +114,8 @@ TEST(Grpo, EveryVariantRuns) {
   EXPECT_EQ(lines[1]["weight_version"], 4);
   EXPECT_TRUE(lines[0].contains("clipped"));
   EXPECT_TRUE(lines[0].contains("clip_fraction"));
-  // Mean over tokens of all updates, and mean over updates of their means.
+  // The first is a mean over the tokens of all updates, the second a mean over
+  // updates of their means.
   EXPECT_NEAR(lines[2]["clipped"].get<double>(),
               lines[2]["clip_fraction"].get<double>(), 0.1);
   lines = run([](Config &c) { c.rl.compare = Comparison::kNone; });
@@ -162,8 +164,8 @@ TEST(Grpo, FailedRewardsCostTheSampleNotTheRun) {
        .warn = [&](const std::string &line) { warnings.push_back(line); },
        .stop = {}});
   ASSERT_TRUE(status.isOk()) << status.message();
-  ASSERT_EQ(warnings.size(),
-            2u); // of the first evaluation and the first step, not of each
+  // For the first evaluation and the first step only.
+  ASSERT_EQ(warnings.size(), 2u);
   EXPECT_THAT(warnings[0],
               HasSubstr("count 0 in the evaluation; the first: timed out"));
   EXPECT_THAT(warnings[1], HasSubstr("step 0: "));
@@ -176,7 +178,7 @@ TEST(Grpo, FailedRewardsCostTheSampleNotTheRun) {
                 line["samples"].get<int>() / 3);
 }
 
-// A straight run, and one that is stopped again and again: the same bytes
+// A run without stops and one that is stopped repeatedly give the same bytes
 // everywhere.
 template <typename Run>
 void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder,
@@ -188,7 +190,7 @@ void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder,
   int stops = 0;
   std::map<std::string, std::string> bytes;
   for (int attempt = 0; attempt < 1000; ++attempt) {
-    FakeWorld world(config, options); // as a new process: fresh weights
+    FakeWorld world(config, options); // like a new process, with fresh weights
     int asked = 0;
     Status status = run(
         world,
@@ -205,8 +207,8 @@ void expectResumeIsByteIdentical(Config config, const TemporaryFolder &folder,
   }
   std::printf("%d stops\n", stops);
   EXPECT_GT(stops, 3);
-  EXPECT_TRUE(bytes ==
-              straight.bytes()); // not EXPECT_EQ: nobody wants to read them
+  // Not EXPECT_EQ, which would print all the bytes.
+  EXPECT_TRUE(bytes == straight.bytes());
   EXPECT_EQ(*readFile(folder / "stopped/metrics.jsonl"),
             *readFile(folder / "straight/metrics.jsonl"));
   for (const char *file : {"weights.safetensors", "optimizer.safetensors"})
@@ -237,7 +239,8 @@ TEST(Sft, StoppedAndResumedIsByteIdentical) {
       });
 }
 
-// Killed at any moment and resumed: the same bytes as the run that never was.
+// A run that is killed at any moment and resumed gives the same bytes as an
+// undisturbed one.
 TEST(Grpo, KilledAndResumedIsByteIdentical) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "straight");
@@ -255,7 +258,7 @@ TEST(Grpo, KilledAndResumedIsByteIdentical) {
     if (child == 0) {
       FakeWorld world(config);
       LoopCallbacks callbacks;
-      // The first ones die inside the run on any machine, however late its
+      // The first kills strike inside the run on any machine, however late its
       // parent wakes.
       if (kills < 2)
         callbacks.stop = [looks = 0, kills]() mutable {
@@ -266,7 +269,7 @@ TEST(Grpo, KilledAndResumedIsByteIdentical) {
       _exit(world.grpo(std::move(callbacks), true).isOk() ? 0 : 1);
     }
     ASSERT_GT(child, 0);
-    // Longer and longer, so that the run ends one day on any machine.
+    // The intervals grow, so that the run ends eventually on any machine.
     if (kills >= 2) {
       std::this_thread::sleep_for(
           whole *
@@ -320,7 +323,7 @@ TEST(Sft, EndsWhenTheHeldOutRewardArrives) {
               lines.size() - 1, static_cast<long long>(config.sft.steps));
   EXPECT_LT(lines.size(), static_cast<size_t>(config.sft.steps));
   EXPECT_GE(reward, 0.5);
-  EXPECT_FALSE(lines.back().contains("loss")); // evaluated, not trained on
+  EXPECT_FALSE(lines.back().contains("loss")); // an evaluation without training
   for (size_t i = 0; i + 1 < lines.size(); ++i)
     EXPECT_LT(lines[i].value("heldout_reward", 0.0), 0.5);
   std::string metrics = *readFile(folder / "out/metrics.jsonl");
@@ -339,8 +342,8 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(status.code(), Code::kUsage);
   EXPECT_THAT(status.message(), HasSubstr("holds a run already"));
   std::string metrics = *readFile(folder / "out/metrics.jsonl");
-  ASSERT_TRUE(
-      FakeWorld(config).grpo({}, true).isOk()); // complete: nothing to do
+  // The run is complete, so there is nothing to do.
+  ASSERT_TRUE(FakeWorld(config).grpo({}, true).isOk());
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
   Config other = config;
   other.rl.optionValues["clip_low"] = 0.1;
@@ -359,7 +362,7 @@ TEST(RunFolder, RefusesWhatIsNotItsOwn) {
   EXPECT_EQ(FakeWorld(config).grpo().code(), Code::kEnvironment);
 }
 
-// Nothing is tidied up in a folder whose run is not gone on with.
+// A refused run removes nothing from the folder.
 TEST(RunFolder, RefusedRunLosesNothing) {
   TemporaryFolder folder;
   Config config = letterConfig(folder / "out");
@@ -367,7 +370,8 @@ TEST(RunFolder, RefusedRunLosesNothing) {
   config.run.checkpointEvery = 1;
   config.run.keepCheckpoints = 4;
   ASSERT_TRUE(FakeWorld(config).grpo().isOk());
-  auto unfinished = folder / "out/model.tmp.2147483646"; // above any process id
+  // Larger than any process id.
+  auto unfinished = folder / "out/model.tmp.2147483646";
   ASSERT_TRUE(makeFolders(unfinished).isOk());
   auto page = folder / "out/report.html.tmp.2147483646.0";
   ASSERT_TRUE(writeFileAtomically(page, "half").isOk());

@@ -1,5 +1,5 @@
-// Runs in which nothing is learned: how they end, what they say, and how they
-// go on.
+// Runs that learn nothing: how they end, what they report, and how they
+// continue.
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
 #include "test/runtime/rl/fake_world.h"
@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 namespace {
 
-// The reward of each response is what a function says of it.
+// A function gives the reward of each response.
 class GivenReward : public RewardFunction {
 public:
   explicit GivenReward(std::function<RewardOutcome(const RewardRequest &)> give)
@@ -37,8 +37,7 @@ const auto kLength = [](const RewardRequest &request) {
   return RewardOutcome{static_cast<double>(request.response.size()), false, {}};
 };
 
-// Whatever the reason is, a run in which no weight was updated does not end
-// well, and says why.
+// A run that updated no weight fails and says why, whatever the reason is.
 TEST(Grpo, ARunThatUpdatesNothingFails) {
   TemporaryFolder folder;
   struct Case {
@@ -103,7 +102,7 @@ TEST(Grpo, ARunThatUpdatesNothingFails) {
     EXPECT_EQ(
         linesOf(std::filesystem::path(config.run.out) / "metrics.jsonl").size(),
         4u);
-    // It says the same when it is asked again.
+    // A second attempt reports the same.
     FakeWorld again(config);
     again.parts.environment.reward = &reward;
     EXPECT_EQ(again.grpo({}, true).message(), status.message());
@@ -111,11 +110,11 @@ TEST(Grpo, ARunThatUpdatesNothingFails) {
   std::printf("%d reasons\n", number);
 }
 
-// The limit ends a run early; the cause mended, it goes on to what a run with
-// rewards from that step on arrives at.
+// The limit ends a run early. After a repair it continues and arrives where a
+// run with rewards from that step on arrives.
 TEST(Grpo, StepsWithoutAnUpdateEndTheRunAndItGoesOnAfterwards) {
   TemporaryFolder folder;
-  // Four steps are without rewards; each evaluates and asks 192 times.
+  // Four steps have no rewards. Each evaluates and makes 192 requests.
   auto run = [&](const char *out, int64_t limit, bool isMended, bool resume) {
     Config config = letterConfig(folder / out);
     config.rl.steps = 12;
@@ -132,8 +131,8 @@ TEST(Grpo, StepsWithoutAnUpdateEndTheRunAndItGoesOnAfterwards) {
     return std::pair(std::move(status), world.bytes());
   };
   auto [straight, weights] = run("straight", 5, false, false);
-  ASSERT_TRUE(straight.isOk())
-      << straight.message(); // the fifth step has an update
+  // The fifth step has an update.
+  ASSERT_TRUE(straight.isOk()) << straight.message();
   auto [ended, unchanged] = run("ended", 4, false, false);
   EXPECT_EQ(ended.code(), Code::kFailed);
   EXPECT_THAT(ended.message(),
@@ -148,7 +147,7 @@ TEST(Grpo, StepsWithoutAnUpdateEndTheRunAndItGoesOnAfterwards) {
   EXPECT_TRUE(after == weights);
   EXPECT_EQ(*readFile(folder / "ended/metrics.jsonl"),
             *readFile(folder / "straight/metrics.jsonl"));
-  // Without a limit it goes on.
+  // Without a limit the run continues.
   EXPECT_TRUE(run("unlimited", 0, false, false).first.isOk());
 }
 
@@ -170,8 +169,8 @@ TEST(Sft, ARunThatUpdatesNothingFails) {
               HasSubstr("2 steps one after the other updated no weight"));
 }
 
-// Rows of a file are left out; a generated problem that is too long ends the
-// run.
+// Rows of a file are left out, but a generated problem that is too long ends
+// the run.
 TEST(Sft, AProblemThatIsTooLongWithItsAnswerIsRefused) {
   TemporaryFolder folder;
   auto run = [&](const char *out, int64_t context, int64_t maxTokens) {
@@ -183,8 +182,8 @@ TEST(Sft, AProblemThatIsTooLongWithItsAnswerIsRefused) {
     world.parts.environment.contextLength = context;
     return world.sft();
   };
-  EXPECT_TRUE(run("fits", 6, 5)
-                  .isOk()); // a prompt of four letters, its answer and the end
+  // A prompt of four letters, its answer and the end.
+  EXPECT_TRUE(run("fits", 6, 5).isOk());
   Status status = run("context", 5, 5);
   EXPECT_EQ(status.code(), Code::kUsage);
   EXPECT_THAT(status.message(),
@@ -197,8 +196,8 @@ TEST(Sft, AProblemThatIsTooLongWithItsAnswerIsRefused) {
                         "train.max_tokens = 4 has room for"));
 }
 
-// The spread of rewards that lie close together beside their size, or that are
-// huge.
+// The spread of rewards that are huge, or close together relative to their
+// size.
 TEST(Grpo, TheSpreadOfRewardsIsNoRoundingNoise) {
   TemporaryFolder folder;
   auto run = [&](const char *out, double even, double odd, auto change) {

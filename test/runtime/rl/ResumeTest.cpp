@@ -1,4 +1,4 @@
-// Runs that go on with more than they began with.
+// Runs that continue with more steps than they began with.
 #include "runtime/core/file.h"
 #include "runtime/core/hash.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -12,8 +12,8 @@ using namespace nibble::test;
 
 namespace {
 
-// A finished run that is given more steps arrives at the bytes of one that had
-// them from the start.
+// A finished run that gets more steps gives the bytes of one that had them from
+// the start.
 template <typename Run>
 void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder,
                                      FakeWorldOptions options, int64_t every,
@@ -34,7 +34,7 @@ void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder,
     ASSERT_TRUE(status.isOk()) << status.message();
     if (steps == 9)
       EXPECT_TRUE(world.bytes() == straight.bytes());
-    // Nothing to do the second time.
+    // The second time there is nothing to do.
     std::string metrics = *readFile(folder / "longer/metrics.jsonl");
     FakeWorld again(configOf("longer", steps), options);
     ASSERT_TRUE(run(again, LoopCallbacks{}, true).isOk());
@@ -44,12 +44,13 @@ void expectMoreStepsAreByteIdentical(const TemporaryFolder &folder,
   }
   EXPECT_EQ(*readFile(folder / "longer/metrics.jsonl"),
             *readFile(folder / "straight/metrics.jsonl"));
-  // Stopped on the way to more steps, and back to the old number: the line that
-  // ended it is there again.
+  // The run is stopped on the way to more steps, then set back to the old
+  // number. The line that ended it is there again.
   for (int64_t steps : {4, 9, 4}) {
     FakeWorld world(configOf("back", steps), options);
     LoopCallbacks callbacks;
-    if (steps == 9) // dies as if killed: no checkpoint beyond the old one
+    // Dies as if killed, without a checkpoint beyond the old one.
+    if (steps == 9)
       callbacks.progress = [&](const StepMetrics &line) {
         if (line.step == 4)
           throw std::runtime_error("killed");
@@ -107,7 +108,7 @@ TEST(Grpo, FewerStepsThanTakenEndTheRunWhereItIs) {
   EXPECT_EQ(*readFile(folder / "out/metrics.jsonl"), metrics);
 }
 
-// A goal that was met ends the run again, a higher one lets it go on.
+// A goal that was met ends the run again. A higher goal lets it continue.
 TEST(Sft, AHigherGoalGoesOn) {
   TemporaryFolder folder;
   auto run = [&](const char *out, double goal, bool resume) {
@@ -128,8 +129,8 @@ TEST(Sft, AHigherGoalGoesOn) {
             *readFile(folder / "straight/metrics.jsonl"));
 }
 
-// The newest checkpoint as an older version wrote it, with a hash in the place
-// of the keys.
+// Rewrites the newest checkpoint in the format of an older version, with a hash
+// instead of the keys.
 void makeFirstFormat(const std::filesystem::path &checkpoint,
                      const std::string &hash) {
   Json state = *readJsonFile(checkpoint / "state.json");

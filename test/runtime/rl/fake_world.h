@@ -1,4 +1,4 @@
-// A whole small world for the loops: a table model, letters as tokens, and a
+// A complete small world for the loops: a table model, letters as tokens, and a
 // task that the table can learn.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace nibble::test {
 
-// "a".."n" are tokens 0..13; 15 ends a text.
+// "a".."n" are tokens 0..13, and 15 ends a text.
 class LetterCodec : public TextCodec {
 public:
   Result<std::vector<int32_t>> encode(std::string_view text,
@@ -34,8 +34,8 @@ public:
   }
 };
 
-// Prompts of one to four of the letters a..g; the answer to the last of them is
-// the letter 7 further on.
+// Prompts of one to four of the letters a..g. The answer is the letter 7 places
+// after the last one.
 class LetterTask : public Task {
 public:
   Problem problem(Split split, uint64_t index) const override {
@@ -57,8 +57,8 @@ public:
 
 struct FakeWorldOptions {
   FakeObjective objective = FakeObjective::kGrpo;
-  float rolloutHistoryScale =
-      0.5f; // other than 0.5: the rollout is not the graph that is trained
+  // Any value except 0.5 makes the rollout's graph differ from the trained one.
+  float rolloutHistoryScale = 0.5f;
   int64_t pages = 0;
 };
 
@@ -75,8 +75,8 @@ public:
     Program roll = rollout_.program();
     check(store_.declare(train));
     check(store_.declare(roll));
-    // Knows that an answer is one letter, not which: right sometimes, as after
-    // a supervised warm-up.
+    // The model knows that an answer is one letter, but not which. It is right
+    // sometimes, as after a supervised warm-up.
     auto source = sourceOf({16, 16}, [](int64_t i) {
       int64_t from = i / 16;
       int64_t to = i % 16;
@@ -112,7 +112,7 @@ public:
     auto loop = SftLoop::create(config_, parts, std::move(callbacks));
     return loop.isOk() ? (*loop)->run(resume) : loop.status();
   }
-  // The bytes of everything that a checkpoint holds.
+  // The bytes of everything in a checkpoint.
   std::map<std::string, std::string> bytes() const {
     std::map<std::string, std::string> result;
     for (const auto &[key, tensor] : store_.tensors())

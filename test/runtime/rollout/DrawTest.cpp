@@ -1,5 +1,5 @@
-// A program that draws tokens itself, as one for a device does: the same
-// samples as with the host's threads.
+// A program that draws tokens itself, like a device program, gives the same
+// samples as the host's threads.
 #include "runtime/rollout/engine.h"
 #include "test/runtime/rollout/fake_model.h"
 
@@ -10,7 +10,7 @@ using namespace nibble::test;
 
 namespace {
 
-// `sample` beside `forward`; counts how many rows came with filters.
+// Adds `sample` beside `forward`, and counts the rows with filters.
 void addFakeSample(FakeProgram &fake, int64_t vocabulary,
                    int64_t &filteredRows) {
   FakeFunction &sample = fake.function("sample");
@@ -96,8 +96,9 @@ TEST_F(DrawTest, AProgramThatDrawsGivesTheSameSamples) {
                     .firstSample = static_cast<uint64_t>(4 * i)};
     request.sampling.maxNewTokens = 9;
     request.sampling.temperature = i % 4 == 1 ? 0.0 : i % 4 == 2 ? 0.6 : 1.0;
+    // More than there are.
     if (i % 3 == 0)
-      request.sampling.topK = 100; // more than there are
+      request.sampling.topK = 100;
     if (i % 5 == 2)
       request.sampling.topP = 0.8;
     if (i % 5 == 3)

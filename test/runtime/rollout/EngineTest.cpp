@@ -1,4 +1,4 @@
-// Generation gives the same tokens however it is batched.
+// Generation gives the same tokens in every batching.
 #include "runtime/rollout/engine.h"
 #include "runtime/core/philox.h"
 #include "test/runtime/rollout/fake_model.h"
@@ -71,7 +71,8 @@ void expectSame(const Sample &a, const Sample &b) {
   EXPECT_EQ(a.number, b.number);
 }
 
-// Token by token without cache or batch: what the engine must reproduce.
+// Generates token by token without cache or batch. The engine must reproduce
+// this.
 Sample reference(const Request &request, int64_t index, const uint16_t *table,
                  int64_t context) {
   Sample sample;
@@ -149,7 +150,7 @@ TEST_F(EngineTest, EqualsTokenByTokenGenerationHoweverItIsBatched) {
               requests.size(), static_cast<long long>(tokens),
               static_cast<long long>(preemptions),
               static_cast<long long>(copies));
-  EXPECT_GT(preemptions, 0); // or the small caches tested nothing
+  EXPECT_GT(preemptions, 0); // otherwise the small caches tested nothing
   EXPECT_GT(copies, 0);
 }
 
@@ -169,7 +170,7 @@ TEST_F(EngineTest, ArrivalOrderAndCompanyDoNotMatter) {
   }
 }
 
-// A vocabulary large enough that rows are shared out.
+// The vocabulary is large enough that threads share the rows.
 TEST(Engine, ThreadsDoNotMatter) {
   FakeModelOptions model{.vocabulary = 9000, .layers = 1};
   FakeProgram fake;
@@ -211,7 +212,7 @@ TEST_F(EngineTest, SamplesOfOnePromptDiffer) {
   std::sort(distinct.begin(), distinct.end());
   EXPECT_GT(std::unique(distinct.begin(), distinct.end()) - distinct.begin(),
             6);
-  // The prompt went through the model once: 5 tokens, then 9 per sample.
+  // The prompt passed through the model once: 5 tokens, then 9 per sample.
   EXPECT_EQ(made->statistics().computedTokens, 5 + 8 * 9);
 }
 
@@ -303,7 +304,7 @@ TEST_F(EngineTest, StopsWhenAsked) {
   EXPECT_EQ(
       made->generate(requests, 0, [&] { return ++calls > 3; }).status().code(),
       Code::kInterrupted);
-  EXPECT_TRUE(made->generate(requests, 0).isOk()); // and can go on afterwards
+  EXPECT_TRUE(made->generate(requests, 0).isOk()); // and the engine still works
 }
 
 } // namespace

@@ -104,7 +104,7 @@ TEST(Sampler, FiltersKeepWhatTheySay) {
     }
     EXPECT_NEAR(logKept, std::log(mass), 1e-6);
   };
-  kept({.topK = 1}, {1}); // of two equal ones the lower
+  kept({.topK = 1}, {1}); // the lower of two equal ones
   kept({.topK = 3}, {1, 3, 4});
   kept({.topK = 100}, {0, 1, 2, 3, 4, 5});
   kept({.topP = 0.1}, {1});
@@ -112,8 +112,8 @@ TEST(Sampler, FiltersKeepWhatTheySay) {
   kept({.topP = p[1] + p[3] + 0.5 * p[4]}, {1, 3, 4});
   kept({.minP = 0.99}, {1, 3});
   kept({.minP = 0.3}, {1, 3, 4});
-  kept({.topK = 3, .topP = 0.5},
-       {1, 3}); // top_p counts the mass that top_k left
+  // top_p counts the mass that top_k kept.
+  kept({.topK = 3, .topP = 0.5}, {1, 3});
   EXPECT_EQ(Sampler().choose(kLogits, {.topK = 100}, 5)->logKeptMass, 0.0f);
 }
 
@@ -136,11 +136,11 @@ TEST(Sampler, NaNAndInfinityAreErrors) {
             "logit of token 1 is inf; check the weights and the learning rate");
   std::vector<float> none(3, -std::numeric_limits<float>::infinity());
   EXPECT_EQ(sampler.choose(none, {}, 0).status().message(),
-            "no logit is finite; check the weights and the learning rate");
+            "logits: none is finite; check the weights and the learning rate");
 }
 
-// The definition (docs/numerics.md, N16) without a thought for speed: a whole
-// ranking, then a walk.
+// The definition (docs/numerics.md, N16) without regard to speed: rank
+// everything, then walk.
 Choice slowly(const std::vector<float> &logits, const SamplingOptions &options,
               uint64_t randomBits) {
   float largest = *std::max_element(logits.begin(), logits.end());
@@ -204,8 +204,9 @@ TEST(Sampler, FollowsItsDefinition) {
     logits[0] = row % 5 == 0 ? -0.0f : 1.0f;
     SamplingOptions options;
     options.temperature = 0.1 + 2 * random(1);
+    // Quotients overflow.
     if (row % 11 == 4)
-      options.temperature = 1e-38; // quotients overflow
+      options.temperature = 1e-38;
     if (random(2) < 0.5)
       options.topK =
           1 + static_cast<int64_t>(random(3) * static_cast<double>(count));

@@ -1,4 +1,4 @@
-// Pages and schedules: sharing, preemption, and that every load ends.
+// Pages and schedules: sharing, preemption, and the end of every load.
 #include "runtime/rollout/scheduler.h"
 #include "runtime/core/philox.h"
 
@@ -63,8 +63,8 @@ TEST(Scheduler, SharedPagesAreCopiedBeforeTheyAreWritten) {
   auto before = a.pages;
   Plan plan = scheduler.next();
   ASSERT_EQ(plan.tokens.size(), 3u);
-  EXPECT_EQ(plan.copies.size(),
-            2u); // the last one that holds the page writes into it
+  // The last holder of the page writes into it.
+  EXPECT_EQ(plan.copies.size(), 2u);
   EXPECT_EQ(pool.free(), 6);
   EXPECT_EQ(a.pages[0], before[0]);
   EXPECT_EQ(b.pages[0], before[0]);
@@ -97,8 +97,8 @@ TEST(Scheduler, TheOldestAlwaysGetsOn) {
   EXPECT_EQ(b.computed, 0);
 }
 
-// Random loads in a pool that is just large enough for one: everything ends, no
-// page is lost, none is written by two.
+// Random loads in a pool that is just large enough for one sequence. Every load
+// ends, no page is lost, and no page has two writers.
 TEST(Scheduler, EveryLoadEnds) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     uint64_t counter = 0;

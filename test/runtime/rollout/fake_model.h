@@ -1,7 +1,7 @@
-// A language model without a compiler, as a rollout program: the logits of a
-// token are its row of a weight table "table" [V, V] bf16 plus a hash of its
-// whole history, which is read back through the paged cache. So a wrong page, a
-// missed copy or a token of somebody else's changes the logits.
+// A language model without a compiler, as a rollout program. A token's logits
+// are its row of a weight table "table" [V, V] bf16 plus a hash of its history.
+// The hash is computed from the paged cache. A wrong page, a missed copy or a
+// foreign token therefore changes the logits.
 #pragma once
 
 #include "test/runtime/core/program/fake_program.h"
@@ -28,14 +28,14 @@ inline uint64_t mix(uint64_t hash, uint64_t value) {
   hash = (hash ^ value) * 0x9E3779B97F4A7C15ull;
   return hash ^ (hash >> 29);
 }
-// In [-scale, scale).
+// A logit in [-scale, scale).
 inline float hashedLogit(uint64_t history, int64_t token, float scale) {
   uint64_t bits = mix(history, static_cast<uint64_t>(token) + 1000);
   return scale * (static_cast<float>(bits >> 40) / 8388608.0f - 1.0f);
 }
 
-// log softmax(x / temperature)[target] and the entropy; the same code in
-// "training" and "rollout".
+// log softmax(x / temperature)[target] and the entropy. "Training" and
+// "rollout" use the same code.
 inline float fakeLogProbability(const float *logits, int64_t vocabulary,
                                 int32_t target, float temperature,
                                 float *entropy) {
@@ -137,7 +137,7 @@ inline void addFakeRollout(FakeProgram &fake, FakeModelOptions options = {}) {
       });
 }
 
-// The logits of the last of `tokens` as the program above computes them,
+// The logits of the last of `tokens` as the program above computes them, but
 // without pages.
 inline std::vector<float> fakeLogits(const std::vector<int32_t> &tokens,
                                      const uint16_t *table,

@@ -1,4 +1,4 @@
-// Checkpoints: saving, pruning, and damage of any kind found.
+// Checkpoints: saving, pruning, and detection of any damage.
 #include "runtime/train/checkpoint.h"
 #include "runtime/core/file.h"
 #include "runtime/core/philox.h"
@@ -29,7 +29,7 @@ protected:
     addFakeTraining(fake, FakeObjective::kSft, options);
     EXPECT_TRUE(store.declare(fake.program()).isOk());
   }
-  // Contents that tell the step.
+  // The contents identify the step.
   void fill(int64_t step) {
     for (auto &[key, tensor] : store.tensors()) {
       uint32_t counter = 0;
@@ -72,7 +72,8 @@ void flipBit(const std::filesystem::path &path, int64_t bit) {
   file.put(byte);
 }
 
-// Killed between the rename of a checkpoint and the link to it.
+// The process was killed between the rename of a checkpoint and the move of the
+// link.
 TEST_F(CheckpointTest, TidyingMovesTheLinkToTheNewest) {
   ASSERT_TRUE(save(1).isOk());
   ASSERT_TRUE(save(2).isOk());
@@ -98,11 +99,11 @@ TEST_F(CheckpointTest, SavesLoadsAndPrunes) {
   EXPECT_EQ(checkpoint->state, (Json{{"step", 4}, {"text", "state"}}));
   ASSERT_TRUE(loadCheckpoint(*checkpoint, store).isOk());
   EXPECT_TRUE(holds(4));
-  ASSERT_TRUE(save(4).isOk()); // again: stays as it is
+  ASSERT_TRUE(save(4).isOk()); // saving again changes nothing
   EXPECT_TRUE(warnings.empty());
 }
 
-// One flipped bit anywhere is seen, and the checkpoint before is used.
+// A flipped bit anywhere is detected, and the previous checkpoint is used.
 TEST_F(CheckpointTest, EveryFlippedBitIsDetected) {
   ASSERT_TRUE(save(1).isOk());
   ASSERT_TRUE(save(2).isOk());
@@ -111,8 +112,8 @@ TEST_F(CheckpointTest, EveryFlippedBitIsDetected) {
   for (const std::string &name : names) {
     auto path = folder / "step-000002" / name;
     int64_t bits = static_cast<int64_t>(std::filesystem::file_size(path)) * 8;
-    int64_t stride =
-        std::max<int64_t>(1, bits / 300); // every bit of the small files
+    // Every bit of the small files.
+    int64_t stride = std::max<int64_t>(1, bits / 300);
     if (name == "manifest.json" || name == "state.json")
       stride = 1;
     for (int64_t bit = 0; bit < bits; bit += stride, ++tried) {
@@ -132,8 +133,8 @@ TEST_F(CheckpointTest, EveryFlippedBitIsDetected) {
   EXPECT_EQ(newest()->step, 2);
   std::printf("%lld flipped bits detected\n", static_cast<long long>(tried));
   flipBit(folder / "step-000002" / "state.json", 9);
-  ASSERT_TRUE(
-      save(2).isOk()); // a damaged one is replaced when its step comes again
+  // A damaged one is replaced when its step comes again.
+  ASSERT_TRUE(save(2).isOk());
   EXPECT_EQ(newest()->step, 2);
 }
 
@@ -160,7 +161,8 @@ TEST_F(CheckpointTest, AnotherModelIsRefused) {
 
 TEST_F(CheckpointTest, FullDiskLeavesTheOlderOneAndNothingElse) {
   ASSERT_TRUE(save(1).isOk());
-  for (int64_t limit : {100, 5000, 20000}) { // stops in different files
+  // The limits stop it in different files.
+  for (int64_t limit : {100, 5000, 20000}) {
     pid_t child = fork();
     if (child == 0) {
       std::signal(SIGXFSZ, SIG_IGN);
@@ -190,13 +192,13 @@ TEST_F(CheckpointTest, AFolderThatCannotBeWrittenIsNamed) {
   EXPECT_THAT(status.message(), HasSubstr("file/below"));
 }
 
-// Killed at any moment of saving: what is there loads, is whole, and at most
-// the save under way is lost.
+// Kills at any moment of saving. The checkpoints load and are complete, and at
+// most the current save is lost.
 TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
   int rounds = std::getenv("NIBBLE_LONG") ? 500 : 60;
   auto began = std::chrono::steady_clock::now();
   ASSERT_TRUE(save(1).isOk());
-  // Kills are spread over two and a half saves as long as one takes here.
+  // Kills are spread over the time of two and a half saves on this machine.
   auto longest = (std::chrono::steady_clock::now() - began) * 5 / 2;
   int64_t step = 1;
   int64_t lost = 0;
@@ -240,13 +242,14 @@ TEST_F(CheckpointTest, KillAtAnyMomentLosesNothing) {
               std::filesystem::canonical(checkpoint->path));
     ASSERT_TRUE(loadCheckpoint(*checkpoint, store).isOk());
     ASSERT_TRUE(holds(checkpoint->step));
-    ASSERT_LE(listFolder(folder.path())->size(), 3u); // latest and two
+    // Latest and two checkpoints.
+    ASSERT_LE(listFolder(folder.path())->size(), 3u);
     step = checkpoint->step;
   }
   std::printf("%d kills, %lld checkpoints, %lld leftovers removed\n", rounds,
               static_cast<long long>(step), static_cast<long long>(leftovers));
   EXPECT_GT(step, 1);
-  EXPECT_GT(leftovers, 0); // or no kill came in the middle of a save
+  EXPECT_GT(leftovers, 0); // otherwise no kill came in the middle of a save
   EXPECT_GT(lost, 0);
 }
 

@@ -1,4 +1,4 @@
-// The shared tensors of a run: declared, filled, published.
+// The shared tensors of a run are declared, filled and published.
 #include "runtime/train/parameters.h"
 #include "lib/Numerics/bf16.h"
 #include "lib/Numerics/quantize.h"
@@ -59,8 +59,8 @@ TEST(Parameters, OneTensorPerNameSharedByAllFunctions) {
   Program program = fake.program();
   ParameterStore store;
   ASSERT_TRUE(store.declare(program).isOk());
-  EXPECT_EQ(store.tensors().size(),
-            4u); // master, gradient, weight, packed; no cache
+  // Master, gradient, weight, packed; no cache.
+  EXPECT_EQ(store.tensors().size(), 4u);
   auto source = sourceOf(
       {4, 32}, [](int64_t i) { return 0.01f * static_cast<float>(i) - 0.3f; });
   ASSERT_TRUE(store.initialize(source).isOk());
@@ -72,8 +72,8 @@ TEST(Parameters, OneTensorPerNameSharedByAllFunctions) {
             store.lookup(program.functions()[1].arguments[0])->data);
 }
 
-// A source that holds the weight packed by another rule: -8 is a code, and the
-// scale is not the largest magnitude / 7.
+// A source whose weight is packed by another rule: -8 is a code, and the scale
+// is not the largest magnitude / 7.
 class PackedSource : public WeightSource {
 public:
   PackedSource() : slab_(static_cast<size_t>(layout().bytes())) {
@@ -104,8 +104,8 @@ private:
   std::vector<uint8_t> slab_;
 };
 
-// Where programs have the packed form alone it is what the source packed; where
-// they have a master it follows from that.
+// When programs use the packed form alone, it is the source's. When they have a
+// master, it is derived from the master.
 TEST(Parameters, WhatTheSourcePackedStays) {
   FakeProgram fake;
   fake.function("forward")
@@ -137,7 +137,7 @@ TEST(Parameters, WhatTheSourcePackedStays) {
       << "on the grid of N3 it is another";
 }
 
-// Whatever the update leaves to the runtime is derived from the master, by the
+// The runtime derives whatever the update leaves to it from the master, on the
 // same grid.
 TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
   for (bool writesWeight : {false, true}) {
@@ -153,7 +153,7 @@ TEST(Parameters, PublishFillsInWhatTheUpdateDoesNotWrite) {
     ASSERT_TRUE(bindTensors(update, store.lookupFunction()).isOk());
     Arena arena;
     ASSERT_TRUE(update.call(arena).isOk());
-    if (writesWeight) // the fake update does not: do its work
+    if (writesWeight) // the fake update does no work, so do it here
       numerics::bf16FromFloats(store.tensors().at("master:w").as<float>(), 128,
                                store.tensors().at("weight:w").as<uint16_t>());
     ASSERT_TRUE(store.publish(&update).isOk());
@@ -179,9 +179,9 @@ TEST(Parameters, BadWeightsAreNamed) {
   EXPECT_THAT(store.initialize(shape).message(),
               HasSubstr("w: the checkpoint has [32, 4], the program [4, 32]"));
   FakeSource missing([](const std::string &name) -> Result<Tensor> {
-    return Status::badInput("no tensor " + name + "; add it");
+    return Status::badInput("no tensor '" + name + "'; add it");
   });
-  EXPECT_EQ(store.initialize(missing).message(), "no tensor w; add it");
+  EXPECT_EQ(store.initialize(missing).message(), "no tensor 'w'; add it");
 }
 
 TEST(Parameters, ProgramsOfDifferentModelsAreRefused) {
@@ -211,7 +211,7 @@ TEST(Parameters, PackedAloneNeedsNoWeightInMemory) {
   numerics::dequantizeMatrix(store.tensors().begin()->second.as<uint8_t>(),
                              layout(), weight.data());
   for (int i = 0; i < 128;
-       ++i) // -7..7 is on the grid with scale 1 wherever the group holds a 7
+       ++i) // -7..7 lies on the grid with scale 1 when the group holds a 7
     EXPECT_EQ(numerics::floatFromBf16(weight[i]),
               static_cast<float>(i % 15) - 7)
         << i;

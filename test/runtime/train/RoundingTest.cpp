@@ -1,6 +1,6 @@
-// What training begins with when its checkpoint is packed: the stored codes and
-// scales where the grid is the checkpoint's, other values where it is not, and
-// then a line that says so.
+// The values with which training begins from a packed checkpoint. They are the
+// stored codes and scales when the grid is the checkpoint's. Otherwise the
+// values change, and a line says so.
 #include "runtime/train/rounding.h"
 
 #include "lib/Numerics/bf16.h"
@@ -52,8 +52,7 @@ protected:
             keepsStored};
   }
 
-  // Slabs that a store with masters has of them when it begins, in the order of
-  // `kNames`.
+  // The slabs of a store with masters when it begins, in the order of `kNames`.
   static std::vector<std::vector<uint8_t>> begun(Model &model,
                                                  const Scheme &scheme) {
     FakeProgram fake;
@@ -90,7 +89,7 @@ protected:
     return layout;
   }
 
-  // Values of a slab that are other than those of the checkpoint.
+  // Number of values in a slab that differ from the checkpoint's.
   static int64_t changed(Model &model, const std::string &name,
                          const Scheme &scheme,
                          const std::vector<uint8_t> &slab) {
@@ -135,7 +134,7 @@ TEST_F(Rounding,
   }
 }
 
-// The count is that of the weights which the programs then compute with.
+// The count equals that of the weights with which the programs then compute.
 TEST_F(Rounding, CountsWhatTheGridChanges) {
   const Scheme theirs{Kind::kInt4, 32, Convention::kCompressedTensors};
   struct Case {
@@ -161,7 +160,8 @@ TEST_F(Rounding, CountsWhatTheGridChanges) {
   }
 }
 
-// What is written has the count that a comparison of the two checkpoints finds.
+// The count equals that of a comparison between the written and the original
+// checkpoint.
 TEST_F(Rounding, CountsWhatWritingChanges) {
   const Scheme theirs{Kind::kInt4, 32, Convention::kCompressedTensors};
   struct Case {
@@ -194,7 +194,11 @@ TEST_F(Rounding, CountsWhatWritingChanges) {
                 toString(c.stored).c_str(), toString(c.written).c_str(),
                 long(report->changedValues), long(report->values));
     EXPECT_EQ(report->changedValues, expected);
-    EXPECT_EQ(expected > 0, !(c.stored == c.written));
+    // The largest code of compressed-tensors is not the scale's own, so that
+    // its grid rounded again is another one.
+    EXPECT_EQ(expected > 0, !(c.stored == c.written) ||
+                                c.written.convention ==
+                                    numerics::Convention::kCompressedTensors);
   }
 }
 
@@ -223,12 +227,13 @@ TEST_F(Rounding, SaysHowToKeepThem) {
       HasSubstr("change; its scales were chosen by another rule: start from"));
   EXPECT_THAT(line({Kind::kInt4, 16}),
               HasSubstr("its own grid <int4, group_size = 32> would change "));
-  // A program that takes stored codes keeps them whoever chose the scales.
+  // A program that uses stored codes keeps them, however the scales were
+  // chosen.
   EXPECT_EQ(line({Kind::kInt4, 32}, true), "");
   EXPECT_THAT(line({Kind::kInt4, 16}, true),
               HasSubstr("change; group=32 keeps them all"));
-  // K = 96 of down_proj does not divide by 64: no program takes such a grid,
-  // and whoever compiles it says so.
+  // K = 96 of down_proj does not divide by 64. No program accepts such a grid,
+  // and the compilation says so.
   EXPECT_EQ(
       roundAgain(model->checkpoint(), choiceOf({Kind::kInt4, 64}))->tensors, 1);
 }

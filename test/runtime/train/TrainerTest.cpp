@@ -1,4 +1,4 @@
-// Optimizer steps on a small program: the split into calls changes no bit.
+// Optimizer steps on a small program. The split into calls changes no bit.
 #include "runtime/train/trainer.h"
 #include "test/runtime/train/fake_source.h"
 #include "test/runtime/train/fake_trainer.h"
@@ -76,8 +76,8 @@ TEST_F(TrainerTest, LearnsAndReportsWhatItDid) {
   EXPECT_EQ(trainer->steps(), 50);
 }
 
-// N10: gradients go on ascending from call to call, so how rows are split into
-// calls changes no bit.
+// N10: gradients are summed in ascending order across calls, so the split of
+// rows into calls changes no bit.
 TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
   auto sequences = someSequences(20);
   std::vector<std::byte> expected;
@@ -94,8 +94,8 @@ TEST_F(TrainerTest, TheSplitIntoCallsChangesNoBit) {
       if (i == 0)
         calls.push_back(result->microbatches);
       losses.push_back(result->loss);
-      EXPECT_EQ(losses.back(), losses[i])
-          << maxTokens; // rows are added up one by one
+      // Rows are added one by one.
+      EXPECT_EQ(losses.back(), losses[i]) << maxTokens;
       EXPECT_FALSE(result->rowMetrics.contains("rows:loss"));
     }
     if (expected.empty())
@@ -138,8 +138,8 @@ TEST_F(TrainerTest, NaNStopsTheRunNamingTheTensorAndKeepsTheWeights) {
   EXPECT_EQ(result.status().code(), Code::kFailed);
   EXPECT_THAT(result.status().message(), HasSubstr("step 0: the loss is nan"));
   EXPECT_EQ(bytesOf("master:table"), before);
-  poisoned[2].weight[1] =
-      1e30f; // finite loss, gradient beyond float32 once squared
+  // The loss is finite, but the squared gradient overflows float32.
+  poisoned[2].weight[1] = 1e30f;
   EXPECT_THAT(trainer->step(poisoned).status().message(),
               HasSubstr("the gradient norm overflows"));
   EXPECT_EQ(bytesOf("master:table"), before);
@@ -168,8 +168,8 @@ TEST(TrainBatch, SplitsInOrder) {
   auto split = splitByTokens(sequences, 10);
   ASSERT_EQ(split.size(), 3u);
   EXPECT_EQ(split[0].end, 2);
-  EXPECT_EQ(split[1].begin,
-            2); // 20 rows: more than allowed, but it cannot be cut
+  // 20 rows exceed the limit, but the sequence cannot be split.
+  EXPECT_EQ(split[1].begin, 2);
   EXPECT_EQ(split[1].end, 3);
   EXPECT_EQ(split[2].end, 4);
   EXPECT_TRUE(splitByTokens({}, 10).empty());

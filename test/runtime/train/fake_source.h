@@ -1,4 +1,4 @@
-// Initial weights by a function instead of a checkpoint.
+// Initial weights from a function instead of a checkpoint.
 #pragma once
 
 #include "runtime/train/parameters.h"
@@ -17,7 +17,7 @@ private:
   std::function<Result<Tensor>(const std::string &)> make_;
 };
 
-// F32 of that shape with values(i).
+// An F32 source of that shape with values(i).
 inline FakeSource sourceOf(Shape shape, std::function<float(int64_t)> values) {
   return FakeSource([=](const std::string &) -> Result<Tensor> {
     NIBBLE_ASSIGN(Tensor tensor, Tensor::create(DType::kF32, shape));

@@ -1,6 +1,6 @@
-// The training side of the model in test/runtime/rollout/fake_model.h, as a
-// program: the same logits, their gradient by hand, AdamW. One weight, "table"
-// [V, V].
+// A training program for the model of test/runtime/rollout/fake_model.h. It has
+// the same logits, their handwritten gradient, and AdamW. Its one weight is
+// "table" [V, V].
 #pragma once
 
 #include "test/runtime/rollout/fake_model.h"
@@ -14,7 +14,7 @@ enum class FakeObjective { kSft, kGrpo };
 inline void addFakeTraining(FakeProgram &fake, FakeObjective objective,
                             FakeModelOptions options = {}) {
   int64_t V = options.vocabulary;
-  // Logits of every row; the history of a row is its sequence up to it.
+  // Logits of every row. The history of a row is its sequence up to that row.
   auto rowLogits = [=](FakeCall &call, int64_t row, int64_t begin) {
     auto *tokens = call.as<int32_t>("tokens");
     return fakeLogits(std::vector<int32_t>(tokens + begin, tokens + row + 1),

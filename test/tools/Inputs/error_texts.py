@@ -1,4 +1,4 @@
-"""What is wrong with an error line of a tool: it names the thing, and ends with what to do (test/error_texts.txt)."""
+"""Checks an error line of a tool: it names the subject, and ends with what to do (test/error_texts.txt)."""
 
 import os
 import re
@@ -8,9 +8,9 @@ with open(os.path.join(os.path.dirname(__file__), "..", "..", "error_texts.txt")
 
 
 def problems_of(line):
-    """Of the text behind the tool's name, one line of it."""
+    """Checks one line of text, without the tool's name before it."""
     clauses = line.split("; ")
-    # What was saved may stand behind what to do.
+    # A note on what was saved may follow what to do.
     end = "; " + "; ".join(clauses[max(1, len(clauses) - 2) :]) if len(clauses) > 1 else ": " + line.rpartition(": ")[2] if ": " in line else ""
     problems = []
     if not re.search(r"['\"`/0-9]|: ", line):

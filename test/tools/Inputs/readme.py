@@ -3,12 +3,12 @@
 
     readme.py README WORK GROUP DATA      GROUP: walk-through, files or runs; DATA: the folder test/
 
-Every line of every block of kind sh is a command, and each command has to end with 0. A word that GIVEN holds is replaced: a name in capitals, a
-file that the user brings, or a setting that makes a run short. A command with parts in [brackets] runs without them and with them.
+Every line of every block of kind sh is a command. Words in capitals, names of the user's files and the lengths of runs are replaced from GIVEN.
+A command with parts in [brackets] runs without them and with them. Each command has to end with 0.
 
-What README shows as printed has to be printed. A block of kind mlir may differ in the names of values from what the commands before it printed. A
-block of kind text may differ in its numbers and folders from what the commands of the block before it printed, because the checkpoint here is a
-smaller one. The log-probabilities in a block without a kind are compared exactly.
+The output of the previous commands must contain each block of kind mlir, except for the names of values. The output of the block of commands
+before it must contain each line of a block of kind text, except for numbers and folders. The checkpoint here is smaller, so numbers differ. Two
+commands must print each line of a block without a kind that shows printed numbers.
 
 A command that no group knows is an error: README and this file are changed together.
 """
@@ -21,7 +21,7 @@ import sys
 
 readme, work, group, data = sys.argv[1:]
 
-# These are not run, and why.
+# These are not run, for the given reasons.
 EXCLUDED = {
     "./dev demo": "minutes of training; it is the build's last step for a reader, not a check",
     "./dev test": "is what runs this",
@@ -30,19 +30,19 @@ EXCLUDED = {
     "nibble-train --training train.nbl --rollout rollout.nbl rl CONFIG.toml --model DIR --target cuda": "needs an H200",
 }
 GROUPS = {
-    # A bundle is made by the group that runs it.
+    # The group that runs a bundle also makes it.
     "walk-through": ["nibble-opt", "nibble-run", "nibble compile examples/"],
     "files": ["nibble doctor", "nibble inspect", "nibble create", "nibble import", "nibble compile", "nibble logits", "nibble generate",
               "nibble quantize", "nibble verify"],
-    # What the worked example does with the checkpoint of its own run.
+    # The worked example uses the checkpoint of its own run, so these commands belong to the group of that run.
     "runs": ["nibble config", "nibble sft", "nibble rl", "nibble report", "nibble generate --model out/example", "nibble quantize --model out/example",
              "nibble verify out/example/int4"],
 }
-# A command's own first, then those of all.
+# A command's own replacements come first, then those of all commands.
 GIVEN = {
     "nibble create": {"DIR": "tiny", "DIR2": "created"},
     "nibble sft": {"RUN": "warm", "sft.steps=20": "sft.steps=3"},
-    "nibble rl": {"RUN": "run", "rl.steps=20": "rl.steps=3"},
+    "nibble rl": {"RUN": "run", "rl.steps=100": "rl.steps=3"},
     "nibble report": {"RUN": "run", "RUN...": "warm"},
     "": {"DIR": "model", "DIR2": "packed", "STAGES": "stages", "CONFIG.toml": "tiny.toml", "out/addition/warm/model": "model",
          "examples/addition/sft.toml": "tiny.toml", "examples/addition/int4.toml": "tiny.toml"},
@@ -55,13 +55,13 @@ def blocks(text):
 
 
 def name_of(command):
-    """The longest name of a group that the command begins with; of one that no group knows, its first words."""
+    """The longest name of a group with which the command begins, or the command's first words if no group knows it."""
     names = [name for group in GROUPS.values() for name in group if command.startswith(name)]
     return max(names, key=len, default=" ".join(command.split()[:2]))
 
 
 def variants(command):
-    """Without and with what is in brackets. What follows on a comma or stands for more of the same goes with it."""
+    """The command without and with the part in brackets. A following comma, or a placeholder for more of the same, belongs to that part."""
     if "[" not in command:
         return [command]
     return [re.sub(r"\s*\[[^\]]*\]", "", command), re.sub(r"[\[\]]", "", command)]

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Runs a tool that must refuse, and looks at how it does.
+"""Runs a tool that must refuse, and checks how it does.
 
     refuses.py CODE [--absent PATH]... [--limit-file-size BYTES] [--limit-memory BYTES] [--limit-seconds N] SAYS... -- COMMAND...
 
-The exit code is CODE; standard error holds one line (beside warnings), which begins with the tool's name, says what to do
-(error_texts.py) and holds every text of SAYS;
-standard output holds nothing; no PATH is there afterwards, nor a temporary file beside it. The limits are of the process: the size of a file
-it writes, its address space, the seconds of processor time after which it is killed. Lines of progress ("rl  3/4 ...") do not count. Prints the
-line.
+The exit code must be CODE. Standard error must hold one line, apart from warnings, notes on the data and lines of progress ("rl  3/4 ..."). The line begins
+with the tool's name, says what to do (error_texts.py) and contains every text of SAYS. Standard output must be empty. No PATH may exist
+afterwards, nor a temporary file beside it.
+
+The limits apply to the process: the size of a file that it writes, its address space, and the seconds of processor time after which it is
+killed. Prints the line.
 """
 
 import os
@@ -41,7 +42,7 @@ def limited():
 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=limited)
 out, error = (stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr))
 tool = os.path.basename(command[0])
-lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |(rl|sft)  [0-9]+/[0-9]+  ", line)]
+lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |{tool}: data |(rl|sft)  [0-9]+/[0-9]+  ", line)]
 print(error, end="")
 problems = []
 if done.returncode != code:

@@ -1,4 +1,4 @@
-// nibble-opt knows our dialects beside upstream's, and prints what it read.
+// nibble-opt knows our dialects in addition to upstream's, and prints what it read.
 // RUN: nibble-opt %s | nibble-opt | FileCheck %s
 
 // CHECK-LABEL: func.func @linear

@@ -1,4 +1,4 @@
-// What the script does not ask for goes, what it asks for stays.
+// The reducer removes what the script does not ask for and keeps the rest.
 // RUN: printf '#!/bin/sh\ngrep -q nn.rms_norm "$1" && exit 1; exit 0\n' > %t.sh && chmod +x %t.sh
 // RUN: nibble-reduce %s --reduction-tree="traversal-mode=0 test=%t.sh" | FileCheck %s
 

@@ -1,4 +1,4 @@
-// A function of several blocks runs as one of structured control flow does, a returned argument included.
+// A function of several blocks runs like one with structured control flow, including a returned argument.
 // RUN: nibble-run %s --entry=branch --random 1 | FileCheck %s --check-prefix=BRANCH
 // RUN: echo '{"x": [1, 2], "c": true}' > %t.true.json && echo '{"x": [1, 2], "c": false}' > %t.false.json
 // RUN: nibble-run %s --entry=choose --inputs %t.true.json | FileCheck %s --check-prefix=TRUE

@@ -1,4 +1,4 @@
-// JSON gives booleans as true and false, or as 1 and 0; no other number is one.
+// JSON gives booleans as true and false, or as 1 and 0. Other numbers are refused.
 // RUN: echo '{"c": [true, false], "x": [1, 2], "y": [3, 4]}' > %t.words.json && echo '{"c": [1, 0], "x": [1, 2], "y": [3, 4]}' > %t.numbers.json
 // RUN: nibble-run %s --entry=main --inputs %t.words.json | FileCheck %s
 // RUN: nibble-run %s --entry=main --inputs %t.numbers.json | FileCheck %s

@@ -1,4 +1,4 @@
-// A bundle runs as the module does that it was made of, bit for bit, without MLIR and LLVM.
+// A bundle runs like the module that it was made from, bit for bit, without MLIR and LLVM.
 // RUN: nibble compile %s --program=none -o %t.nbl | FileCheck %s --check-prefix=COMPILED
 // RUN: echo '{"x": [[1, 2.5, -3], [4, 5, 6]], "s": {"zeros": [3]}}' > %t.json
 // RUN: nibble-run %t.nbl --entry=step --inputs %t.json | FileCheck %s
@@ -7,12 +7,12 @@
 // RUN: cmp %t.bundle.safetensors %t.module.safetensors
 // RUN: sh -c 'ldd $(which nibble-run)' | FileCheck %s --check-prefix=LIBRARIES
 
-// Alone, as on a machine without the compiler.
+// nibble-run alone, as on a machine without the compiler.
 // RUN: sh -c 'mkdir -p %t.alone && cp $(which nibble-run) %t.alone/nibble-run'
 // RUN: %t.alone/nibble-run %t.nbl --entry=step --inputs %t.json | FileCheck %s
 // RUN: %refuses 4 nibble-run-mlir "make one with nibble compile" -- %t.alone/nibble-run %s --entry=step
 
-// The same program twice is the same file.
+// Compiling the same program twice gives the same file.
 // RUN: nibble compile %s --program=none -o %t.again.nbl && cmp %t.nbl %t.again.nbl
 
 // RUN: %refuses 2 "'other'" step -- nibble-run %t.nbl --entry=other
@@ -36,7 +36,7 @@
 // LIBRARIES: libstdc++
 // LIBRARIES-NOT: {{LLVM|MLIR}}
 
-// y = x + x; s += the sum of y over tokens.
+// y = x + x. s increases by the sum of y over tokens.
 func.func @step(%x: tensor<?x3xf32> {nn.input = "x"}, %s: tensor<3xf32> {nn.state = "s"})
     -> (tensor<?x3xf32> {nn.output = "y"}, tensor<3xf32> {nn.output = "s"}) {
   %y = arith.addf %x, %x : tensor<?x3xf32>

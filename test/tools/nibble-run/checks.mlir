@@ -1,4 +1,4 @@
-// Checks run inside a program. What does not hold is reported with its place, and the program has failed.
+// Checks run inside a program. A failed check is reported with its place, and the program fails.
 // RUN: nibble-run %s --entry=holds
 // RUN: not nibble-run %s --entry=fails 2>&1 | FileCheck %s
 // RUN: sh -c 'nibble-run %s --entry=fails; test $? -eq 1'
@@ -42,7 +42,7 @@ func.func @fails() {
   check.expect_close %a, %b {ulp = 2 : i64} : tensor<2x2xf32>
   // CHECK-NEXT: checks.mlir:[[#@LINE+1]]: check.expect_close: relative error 8.6{{[0-9]+}}e-02, allowed 1.000e-02
   check.expect_close %a, %b {relative = 1.0e-2 : f64} : tensor<2x2xf32>
-  // NaN never passes.
+  // NaN always fails.
   // CHECK-NEXT: checks.mlir:[[#@LINE+1]]: check.expect_close: infinitely many ulp apart at [0], allowed 5: actual nan, expected nan
   check.expect_close %nan, %nan {ulp = 5 : i64} : tensor<2xbf16>
   // CHECK-NEXT: checks.mlir:[[#@LINE+1]]: check.expect_close: relative error nan, allowed 1.000e+00

@@ -1,4 +1,4 @@
-// float16 crosses into the runtime: out of JSON, to and from safetensors, and as random numbers. A bundle too.
+// float16 enters the runtime from JSON, through safetensors in both directions, and as random numbers. Bundles support it too.
 // RUN: echo '{"x": [1, 2.5, -65504, 0.1]}' > %t.json
 // RUN: nibble-run %s --entry=main --inputs %t.json | FileCheck %s
 // RUN: nibble-run %s --entry=main --inputs %t.json --out %t.safetensors

@@ -1,4 +1,4 @@
-// Arguments come by name from JSON and safetensors files, later ones over earlier ones; weights at random by a seed.
+// Arguments come by name from JSON and safetensors files; later files override earlier ones. Weights are random with a seed.
 // RUN: echo '{"x": [1, 2.5, -3], "n": 4, "s": {"zeros": [2, 2]}}' > %t.json
 // RUN: echo '{"n": 5}' > %t.more.json
 // RUN: nibble-run %s --entry=f --inputs %t.json --inputs %t.more.json | FileCheck %s --check-prefix=JSON
@@ -61,7 +61,7 @@ func.func @weigh(%w: tensor<16x32xbf16> {nn.parameter = "w"}) -> (tensor<16x32xb
   return %y : tensor<16x32xbf16>
 }
 
-// Inputs of floats may be random too; nobody knows which whole numbers would mean something.
+// Float inputs may be random too, but not integers, since nobody knows which values are meaningful.
 func.func @mix(%x: tensor<2x2xf32> {nn.input = "x"}, %w: tensor<2x2xbf16> {nn.parameter = "w"}) -> (tensor<2x2xf32> {nn.output = "y"}) {
   %f = arith.extf %w : tensor<2x2xbf16> to tensor<2x2xf32>
   %y = arith.addf %x, %f : tensor<2x2xf32>

@@ -1,4 +1,4 @@
-// Sums of a foreign module are right to their last digit, however long: a chain of float32 gives 105891.844, one of bf16 256.
+// Long sums of a foreign module are right to their last digit. Sequential float32 sums would give 105891.844, and bf16 sums 256.
 // RUN: nibble-run %s --entry=main | FileCheck %s
 // CHECK: sum F32 []: 104857.602
 // CHECK: count BF16 []: 1000

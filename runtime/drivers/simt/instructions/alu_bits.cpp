@@ -55,7 +55,7 @@ void logic(Builder &b) {
   });
 }
 
-// Shifts by the width or more give 0, or the sign.
+// A shift by the width or more gives 0, or copies of the sign.
 void shift(Builder &b) {
   b.allow({});
   withInteger(b, b.type(), [&](auto t) {

@@ -1,8 +1,8 @@
 // Floating-point arithmetic (PTX ISA, "Floating Point Instructions", "Half
 // Precision Floating Point Instructions").
 //
-// The .approx forms and div.full are only bounded by the ISA; here they are the
-// exact value rounded once.
+// The ISA only bounds the error of .approx forms and div.full. Here they return
+// the exact value rounded once.
 #include "runtime/drivers/simt/instructions/formats.h"
 #include "runtime/drivers/simt/instructions/lanes.h"
 
@@ -12,7 +12,7 @@ void decodeIntegerArithmetic(Builder &b);
 
 namespace {
 
-// float32 with or without flushing of denormals, at both ends.
+// float32 arithmetic. With kFlush, denormal operands and results become zero.
 template <bool kFlush> struct Single {
   using Bits = float;
   static float load(float x) { return kFlush ? flush(x) : x; }
@@ -179,8 +179,8 @@ template <typename Op> void unaryAll(Builder &b) {
                         : unaryOf<Single<false>, Op>(b);
   if (type.kind == 'f' && type.bits == 64)
     return unaryOf<Double, Op>(b);
-  // Approximations of 16 bits are flushed at neither end here: one rounding of
-  // the exact value.
+  // 16-bit approximations flush neither operands nor results: they round the
+  // exact value once.
   if (type.kind == 'f')
     return type.packed ? unaryPacked<Half, Op>(b) : unaryOf<Half, Op>(b);
   if (type.kind == 'h')
@@ -219,7 +219,7 @@ void fma(Builder &b) {
   return type.packed ? fusedPacked<Brain>(b) : fusedOf<Brain>(b);
 }
 
-// Signs are bits; f32 with ftz flushes besides.
+// The sign is a bit operation. In addition, f32 with .ftz flushes denormals.
 void sign(Builder &b) {
   b.allow({"ftz"});
   Type type = b.type();
@@ -298,7 +298,7 @@ void function(Builder &b) {
   return unaryAll<TanhOp>(b);
 }
 
-// The sign of a and the magnitude of b.
+// Combines the sign of a with the magnitude of b.
 void copySign(Builder &b) {
   b.allow({});
   if (b.type().bytes() == 8) {

@@ -124,8 +124,8 @@ void mad(Builder &b) {
   });
 }
 
-// Division by zero gives a value that the ISA leaves open; all ones is what the
-// device gives for unsigned ones.
+// The ISA leaves the quotient of a division by zero undefined. The device
+// returns all ones for unsigned operands.
 template <typename T> T quotient(T a, T b) {
   if (b == 0)
     return static_cast<T>(~T{0});
@@ -198,7 +198,7 @@ void negate(Builder &b) {
   });
 }
 
-// The sum of absolute differences.
+// Sum of absolute differences.
 void sad(Builder &b) {
   b.allow({});
   withInteger(b, b.type(), [&](auto t) {
@@ -232,8 +232,8 @@ void dp4a(Builder &b) {
 }
 } // namespace
 
-// add, sub, mul, min and so on of floats come to findFloatDecoder through these
-// names too.
+// Floats share these names (add, sub, mul, min and others), so their decoding
+// goes through findFloatDecoder.
 void decodeIntegerArithmetic(Builder &b) {
   if (b.head == "add" || b.head == "sub")
     return add(b);

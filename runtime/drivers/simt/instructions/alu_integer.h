@@ -1,5 +1,5 @@
-// What decoders of integer instructions share: the C++ types of PTX types, and
-// arithmetic that wraps.
+// Shared by the decoders of integer instructions: the C++ types of PTX types,
+// and arithmetic that wraps.
 #pragma once
 
 #include "runtime/drivers/simt/instructions/lanes.h"
@@ -9,14 +9,14 @@
 
 namespace nibble::simt {
 
-// Arithmetic wraps: it is done in the unsigned type of the same size, 16 bits
-// in 32.
+// Wrapping arithmetic uses the unsigned type of the same size; 16-bit operands
+// use 32 bits.
 template <typename T>
 using Wrap = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
 
 template <typename T> inline constexpr unsigned kBits = sizeof(T) * 8;
 
-// f(type) with a value of the C++ type that `type` names.
+// Calls f(type) with a value of the C++ type that `type` names.
 template <typename F> void withInteger(Builder &b, Type type, F f) {
   if (type.packed || type.isFloat() || type.kind == 'p' || type.kind == 0)
     return b.fail("this type is not supported here");

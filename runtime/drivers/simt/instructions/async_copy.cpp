@@ -17,7 +17,7 @@ Outcome copyLanes(Warp &warp, const Inst &inst, Mask mask) {
     const uint8_t *from;
     uint32_t bytes, whole;
   };
-  // Lanes whose open group is the same are one operation.
+  // Lanes with the same open group form one operation.
   for (Mask rest = mask; rest != 0;) {
     uint32_t group = warp.copyGroups.open[__builtin_ctz(rest)];
     Mask same = 0;
@@ -92,7 +92,7 @@ void closeGroups(Warp &warp, GroupCounter &groups, Mask mask) {
   });
 }
 
-// All groups of the lanes but the last `keep` are complete.
+// Waits until all groups of the lanes except the last `keep` are complete.
 Outcome waitGroups(Warp &warp, GroupCounter &groups, AsyncOp::Kind kind,
                    Mask mask, uint32_t keep) {
   Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &op) {
@@ -135,8 +135,8 @@ Outcome waitAllCopies(Warp &warp, const Inst &, Mask mask) {
   return outcome;
 }
 
-// An arrival when all copies of the thread so far are complete; without .noinc
-// the phase waits for one more before.
+// Arrives when all previous copies of the thread are complete. Without .noinc,
+// the phase first expects one more arrival.
 Outcome arriveAfterCopies(Warp &warp, const Inst &inst, Mask mask) {
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));

@@ -1,4 +1,4 @@
-// What cp.async.bulk and cp.async.bulk.tensor share.
+// Shared by cp.async.bulk and cp.async.bulk.tensor.
 #pragma once
 
 #include "runtime/drivers/simt/access.h"
@@ -11,24 +11,26 @@ inline constexpr uint32_t kToGlobal = 1;
 inline constexpr uint32_t kMulticast = 2;
 inline constexpr uint32_t kFromShared = 4;
 
-// Shared memory that an engine's copy covers, in order: pieces of one block.
+// One piece of the shared memory that an engine's copy covers. The pieces of
+// one block are in order.
 struct SharedPiece {
   Block *block = nullptr;
   uint32_t offset = 0, bytes = 0;
 };
 
-// Checks and records the engine's accesses to the pieces. False: the launch
-// failed.
+// Checks and records the engine's accesses to the pieces. Returns false when
+// the launch failed.
 bool touchPieces(Warp &warp, const Inst &inst, uint32_t lane,
                  const std::vector<SharedPiece> &pieces, Touch touch,
                  uint32_t time);
 
-// A bulk operation of one lane, in the group that the lane is filling.
+// Creates a bulk operation of one lane in the lane's open group.
 std::unique_ptr<AsyncOp> newBulkOp(Warp &warp, const Inst &inst, uint32_t lane,
                                    bool grouped);
 
-// Blocks that a copy to shared memory goes to: its own (the address's) or those
-// of the multicast mask (inst.c, 16 bits). False: the launch failed.
+// Blocks that a copy to shared memory targets: the block of the address, or
+// those of the multicast mask (inst.c, 16 bits). Returns false when the launch
+// failed.
 bool targetBlocks(Warp &warp, const Inst &inst, uint32_t lane, uint32_t address,
                   std::vector<Block *> &blocks, uint32_t &offset);
 

@@ -10,8 +10,8 @@ namespace nibble::simt {
 
 namespace {
 
-// Each lane's registers to shared memory of a block of the cluster, whose
-// mbarrier counts the bytes.
+// Stores each lane's registers to shared memory of a block in the cluster. The
+// mbarrier there counts the bytes.
 Outcome storeLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t bytes = uint32_t{inst.width} * inst.count;
   if (warp.cluster->launch->clusterSize < 2)

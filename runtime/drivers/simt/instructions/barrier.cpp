@@ -18,7 +18,7 @@ void complete(Warp &warp, Barrier &barrier) {
   barrier.knowledge.clear();
 }
 
-// Inst::mode: 0 sync, 1 arrive.
+// Inst::mode: 0 is sync, 1 is arrive.
 Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t lane = static_cast<uint32_t>(__builtin_ctz(mask));
   uint32_t id = uniform(warp, inst.a, mask);
@@ -44,8 +44,8 @@ Outcome barrierLanes(Warp &warp, const Inst &inst, Mask mask) {
                      std::to_string(barrier.expected) +
                      " by those that are waiting at it");
   barrier.expected = expected;
-  // A warp counts as whole: lanes beyond the block's threads, and those that
-  // have ended, come with the others.
+  // A warp counts as a whole. Lanes beyond the block's threads and lanes that
+  // have ended arrive with the others.
   bool isWhole = (warp.live & ~mask) == 0;
   barrier.arrived +=
       isWhole ? kLanes : static_cast<uint32_t>(__builtin_popcount(mask));
@@ -122,7 +122,7 @@ void bar(Builder &b) {
   if (b.has("red"))
     return b.fail("reductions at a barrier are not supported");
   b.expectCount(1, 2);
-  // bar is barrier.aligned.
+  // bar is short for barrier.aligned.
   b.inst.convergent = b.head == "bar" || b.has("aligned");
   b.inst.a = b.source(b.operand(0), 4);
   if (b.count() == 2)
@@ -131,9 +131,9 @@ void bar(Builder &b) {
   b.inst.run = barrierLanes;
 }
 
-// A block's registers are those that it is launched with, and warps move them
-// among each other: an increase beyond them waits for ever. The assembler
-// launches a thread with what `.minnctapersm` blocks leave it, in eights.
+// A block keeps the registers of its launch, and its warps exchange them. An
+// increase beyond that number waits forever. The assembler gives a thread the
+// registers that `.minnctapersm` blocks leave, in multiples of eight.
 int64_t registersOfBlock(const Code &code) {
   int64_t threads = code.requiredThreads;
   int64_t blocks = std::max<int64_t>(code.blocksPerSM, 1);

@@ -29,8 +29,8 @@ double roundToInteger(double x, uint32_t rounding) {
   }
 }
 
-// x within the limits of an integer of `bits`; NaN gives 0 for up to 32 bits,
-// and the smallest for 64 (ISA: "cvt").
+// Clamps x to an integer of `bits` bits. NaN gives 0 for up to 32 bits and the
+// smallest integer for 64 (ISA: "cvt").
 uint64_t integerOf(double x, Type type) {
   if (x != x)
     return type.bits == 64 ? uint64_t{1} << 63 : 0;
@@ -51,8 +51,8 @@ uint64_t integerOf(double x, Type type) {
   return static_cast<uint64_t>(x);
 }
 
-// The neighbour of `rounded` (nearest) that the mode asks for, given the exact
-// value.
+// Returns the neighbour of `rounded` (to nearest) that the rounding mode
+// selects, given the exact value.
 template <typename T> T directed(T rounded, double exact, uint32_t rounding) {
   double value = static_cast<double>(rounded);
   if (exact != exact || value == exact)
@@ -66,7 +66,8 @@ template <typename T> T directed(T rounded, double exact, uint32_t rounding) {
   return rounded;
 }
 
-// 16-bit formats toward zero: cut the float32's tail; for f16 by stepping back.
+// Rounds to a 16-bit format toward zero: bf16 truncates the float32, f16 steps
+// back from nearest.
 uint16_t brainOf(double x, uint32_t mode) {
   float odd = toOdd(x);
   if (odd != odd)
@@ -87,8 +88,8 @@ double clampUnit(double x) {
   return x != x ? 0.0 : x < 0 ? 0.0 : x > 1 ? 1.0 : x;
 }
 
-// A value of `type` in the low bits, as a double; exact for all but 64-bit
-// integers, which have their own path.
+// A value of `type` in the low bits, as a double. This is exact for every type
+// but 64-bit integers, which are converted elsewhere.
 double load(uint64_t bits, Type type, uint32_t mode) {
   switch (type.kind) {
   case 'h':
@@ -147,7 +148,8 @@ void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
     warp.reg<uint64_t>(offset)[lane] = value;
 }
 
-// How many instructions of one kind: types packed into Inst::c and Inst::d.
+// Packs both types into Inst::c and Inst::d, so one instruction handles many
+// conversions.
 uint32_t encode(Type type) {
   return static_cast<uint32_t>(static_cast<uint8_t>(type.kind)) << 8 |
          type.bits;
@@ -162,7 +164,7 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
     double x = load(bits, from, mode);
     if (!to.isFloat())
       return integerOf(roundToInteger(x, mode), to);
-    if ((mode & 64) != 0) // .rni and the like between floats of one type
+    if ((mode & 64) != 0) // .rni and similar between floats of one type
       x = roundToInteger(x, mode);
     return storeFloat(x, to, mode);
   }
@@ -181,7 +183,7 @@ uint64_t convertOne(uint64_t bits, Type to, Type from, uint32_t mode) {
     return extend(bits, to);
   }
   if (from.bits == 64 && to.bits <= 32) {
-    // Once to odd in 53 bits, then to the format.
+    // Round to odd in 53 bits first, then to the format.
     bool negative = from.isSigned() && static_cast<int64_t>(bits) < 0;
     uint64_t magnitude = negative ? 0 - bits : bits;
     int shift = magnitude >> 53 == 0 ? 0 : 11;
@@ -210,7 +212,7 @@ Outcome convertLanes(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-// d = {to(a), to(b)}: a is the upper half.
+// d = {to(a), to(b)}, where a is the upper half.
 Outcome convertPacked(Warp &warp, const Inst &inst, Mask mask) {
   Type to = decodeType(inst.c);
   forLanes(mask, [&](uint32_t i) {
@@ -304,7 +306,7 @@ void convert(Builder &b) {
   if (width < from.bytes() || to16 < to.bytes())
     b.fail("a register is narrower than its type");
   inst.run = convertLanes;
-  // The frequent ones, in loops that vectorize.
+  // Frequent conversions use loops that vectorize.
   bool plain = inst.mode == 0;
   if (plain && to.kind == 'f' && to.bits == 32 && from.kind == 'h' &&
       width == 2 && to16 == 4)

@@ -1,4 +1,4 @@
-// Loops over the lanes of a warp, made from a function of one lane.
+// Loops over the lanes of a warp, built from a function of one lane.
 #pragma once
 
 #include "runtime/drivers/simt/machine.h"
@@ -6,8 +6,8 @@
 
 namespace nibble::simt {
 
-// A register may be source and result at once, so lanes are independent but
-// arrays may be the same.
+// One register may be both source and result. Lanes are therefore independent,
+// but their arrays may be the same.
 #define NIBBLE_SIMT_LANES                                                      \
   _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
 
@@ -56,7 +56,7 @@ Outcome ternaryLanes(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-// Lambdas without captures: F{} is the lambda itself.
+// These take lambdas without captures, so F{} is the lambda itself.
 template <typename D, typename A, typename F> Handler unary(F) {
   return &unaryLanes<D, A, F>;
 }
@@ -68,7 +68,7 @@ Handler ternary(F) {
   return &ternaryLanes<D, A, B, C, F>;
 }
 
-// Operands 1, 2 and 3 into a, b and c; operand 0 is the result.
+// Puts operands 1, 2 and 3 into a, b and c. Operand 0 is the result.
 inline void unaryOperands(Builder &b, uint32_t d, uint32_t a) {
   b.expectCount(2, 2);
   b.inst.dst = b.destination(b.operand(0), d);

@@ -1,4 +1,4 @@
-// ld, st, atom, red and what looks like them.
+// ld, st, atom, red and similar instructions.
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/instructions/async_store.h"
 #include "runtime/drivers/simt/instructions/formats.h"
@@ -16,9 +16,9 @@ bool mayBeGlobal(Space space) {
   return space == Space::kGlobal || space == Space::kGeneric;
 }
 
-// An atomic access or a fence hands on what its lanes know, to every later one
-// of the cluster: more order than the ISA gives for some, so a race may stay
-// hidden, but none is invented.
+// An atomic access or a fence passes its lanes' knowledge on to every later one
+// in the cluster. That is sometimes more order than the ISA guarantees. A race
+// may therefore stay hidden, but no false race is reported.
 void synchronize(Warp &warp, Mask mask, Space space) {
   if (!warp.cluster->checks)
     return;
@@ -28,14 +28,15 @@ void synchronize(Warp &warp, Mask mask, Space space) {
     warp.cluster->ordersGlobal = true;
 }
 
-// Where the lanes of one access lead. Blocks on other threads of the host may
-// access the same bytes: what is aligned is one of the host's atomics, in
-// release and acquire order if the access is a strong one. The rest is a
-// thread's own.
+// Host addresses of one access's lanes. Blocks on other host threads may access
+// the same bytes. An aligned access is therefore an atomic of the host, with
+// release and acquire order when it is strong. Unaligned memory belongs to the
+// thread.
 struct Places {
   uint8_t *host[kLanes];
   bool isAligned = false, isStrong = false;
-  bool mustCompare = false; // a store is to say whether it changes something
+  // Whether a store must report if it changes anything.
+  bool mustCompare = false;
 };
 
 template <typename Memory, typename Lane>
@@ -64,7 +65,8 @@ void loadLanes(Warp &warp, uint32_t offset, Mask mask, const Places &places,
     });
 }
 
-// Whether it has changed something, if that is asked for.
+// Returns whether the stores changed anything, if places.mustCompare asks for
+// it.
 template <typename Memory, typename Lane>
 bool storeLanes(Warp &warp, uint32_t offset, Mask mask, const Places &places,
                 uint32_t at) {
@@ -112,8 +114,8 @@ bool moveLanes(Warp &warp, const Inst &inst, uint32_t offset, Mask mask,
   return false;
 }
 
-// An ordinary store counts as a change, unless it was compared with what was
-// there.
+// An ordinary store counts as a change, unless a comparison showed that it
+// changed nothing.
 void noteStore(Cluster &cluster, bool isCompared, bool hasChanged,
                bool isGlobal) {
   if (isCompared && !hasChanged)
@@ -122,7 +124,7 @@ void noteStore(Cluster &cluster, bool isCompared, bool hasChanged,
   cluster.hasWritten |= isGlobal;
 }
 
-// A thread's own memory is none that others wait for.
+// Nobody else waits for a thread's local memory.
 bool isLocal(const Warp &warp, const uint8_t *host) {
   return static_cast<size_t>(host - warp.local.data()) < warp.local.size();
 }
@@ -142,7 +144,7 @@ template <bool kStore> Outcome access(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t bytes = uint32_t{inst.width} * inst.count;
   Touch touch = kStore ? Touch::kWrite : Touch::kRead;
   // A strong access stands between two such synchronizations, so the history
-  // takes it as an ordinary one.
+  // records it as an ordinary one.
   if (inst.mode & kStrong)
     synchronize(warp, mask, inst.space);
   uintptr_t bits = 0;
@@ -216,12 +218,12 @@ constexpr std::initializer_list<std::string_view> kMemoryWords = {
     // order and scope
     "weak", "volatile", "relaxed", "acquire", "release", "acq_rel", "cta",
     "cluster", "gpu", "sys", "mmio",
-    // what only speaks of caches
+    // hints for caches only
     "nc", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "L1::evict_normal",
     "L1::evict_unchanged", "L1::evict_first", "L1::evict_last",
     "L1::no_allocate", "L2::evict_normal", "L2::evict_first", "L2::evict_last",
     "L2::cache_hint", "L2::64B", "L2::128B", "L2::256B", "v2", "v4",
-    // what atom and red do
+    // operations of atom and red
     "add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec",
     "noftz"};
 
@@ -236,14 +238,14 @@ void loadStore(Builder &b) {
     return b.fail("this type is not supported here");
   const Operand &data = b.operand(isStore ? 1 : 0);
   const Operand &address = b.operand(isStore ? 0 : 1);
-  b.expectCount(2, 3); // the third is a cache policy
+  b.expectCount(2, 3); // operand 3 is a cache policy
   b.inst.width = static_cast<uint8_t>(type.bytes());
   b.inst.isSigned = type.isSigned();
   b.inst.count = b.has("v4") ? 4 : b.has("v2") ? 2 : 1;
   const Operand *first = data.kind == Operand::kVector && !data.elements.empty()
                              ? &data.elements[0]
                              : &data;
-  // Sinks and constants take the width of the register beside them.
+  // Sinks and constants take the width of the register next to them.
   if (data.kind == Operand::kVector)
     for (const Operand &element : data.elements)
       if (element.kind == Operand::kRegister)
@@ -338,8 +340,8 @@ uint64_t combineOne(uint64_t old, uint64_t operand, const Inst &inst,
                               static_cast<uint32_t>(operand), operation);
 }
 
-// Other blocks may run on other threads of the host: the update is one of the
-// host's atomics.
+// Other blocks may run on other host threads, so the update is an atomic of the
+// host.
 template <typename T>
 uint64_t update(Warp &warp, uint8_t *host, uint64_t operand, uint64_t expected,
                 const Inst &inst, Type type) {
@@ -352,7 +354,7 @@ uint64_t update(Warp &warp, uint8_t *host, uint64_t operand, uint64_t expected,
             ? (old == static_cast<T>(expected) ? static_cast<T>(operand) : old)
             : static_cast<T>(combineOne(old, operand, inst, type));
   } while (!cell.compare_exchange_weak(old, next));
-  // A lock that somebody tries to take in vain is no progress.
+  // A failed attempt to take a lock is no progress.
   if (next != old && !isLocal(warp, host))
     noteChange(*warp.cluster, mayBeGlobal(inst.space));
   return old;
@@ -491,7 +493,7 @@ void fence(Builder &b) {
   b.inst.run = fenceAll;
 }
 
-// A prefetch has no effect, but the address must be one.
+// A prefetch has no effect, but its address must be valid.
 Outcome prefetchLanes(Warp &warp, const Inst &inst, Mask mask) {
   if (!warp.cluster->checks)
     return Outcome::kNext;
@@ -520,7 +522,7 @@ void prefetch(Builder &b) {
 
 Outcome nothing(Warp &, const Inst &, Mask) { return Outcome::kNext; }
 
-// createpolicy: a value that nothing looks at.
+// createpolicy: a value that nothing reads.
 void policy(Builder &b) {
   b.inst.dst = b.destination(b.operand(0), 8);
   b.inst.run = [](Warp &warp, const Inst &inst, Mask mask) {

@@ -1,8 +1,8 @@
 // ldmatrix, stmatrix and mma.sync (PTX ISA, "Warp Level Matrix Instructions").
 //
-// A product's terms are summed exactly enough in double over the instruction's
-// k, added to the accumulator and rounded once: the device's own inner rounding
-// is not published.
+// The terms of a product over the instruction's k are summed in double, which
+// is precise enough. The sum is added to the accumulator and rounded once. The
+// device's own inner rounding is not published.
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/instructions/formats.h"
 #include "runtime/drivers/simt/ptx/builder.h"
@@ -15,8 +15,8 @@ Decoder findWarpgroupDecoder(std::string_view head);
 
 namespace {
 
-// Inst::count matrices of 8 x 8 elements of 16 bits; lanes 8i..8i+7 give the
-// rows of matrix i. Inst::mode: 1 transposed.
+// Moves Inst::count matrices of 8 x 8 elements of 16 bits. Lanes 8i..8i+7
+// address the rows of matrix i. Inst::mode 1 transposes.
 template <bool kStore> Outcome matrixLanes(Warp &warp, const Inst &inst, Mask) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   for (uint32_t m = 0; m < inst.count; ++m) {
@@ -78,7 +78,7 @@ float element(const uint32_t *reg, uint32_t lane, uint32_t half) {
   return F::load(static_cast<uint16_t>(reg[lane] >> (16 * half)));
 }
 
-// d[16][8] = a[16][k] b[k][8] + c: lists d0-3, a0..., b0..., c0-3.
+// d[16][8] = a[16][k] b[k][8] + c. The list holds d0-3, a0..., b0..., c0-3.
 template <typename F, uint32_t kK>
 Outcome multiplyLanes(Warp &warp, const Inst &inst, Mask) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
@@ -140,7 +140,7 @@ void multiply(Builder &b) {
     b.inst.run = k == 16 ? multiplyLanes<Half, 16> : multiplyLanes<Half, 8>;
 }
 
-// movmatrix: an 8 x 8 matrix across the warp, transposed.
+// movmatrix transposes an 8 x 8 matrix across the warp.
 Outcome transposeLanes(Warp &warp, const Inst &inst, Mask) {
   uint32_t source[kLanes];
   std::memcpy(source, warp.reg<uint32_t>(inst.a), sizeof source);
@@ -148,7 +148,7 @@ Outcome transposeLanes(Warp &warp, const Inst &inst, Mask) {
     uint32_t value = 0;
     for (uint32_t half = 0; half < 2; ++half) {
       uint32_t row = lane % 4 * 2 + half;
-      uint32_t column = lane / 4; // of the source
+      uint32_t column = lane / 4; // column of the source
       value |= (source[row * 4 + column / 2] >> (16 * (column % 2)) & 0xffff)
                << (16 * half);
     }

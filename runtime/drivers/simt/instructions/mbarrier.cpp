@@ -3,7 +3,7 @@
 //
 // A phase is complete when no arrivals and no transactions are pending. The
 // object's 64 bits are opaque to a program, so its state is kept beside shared
-// memory; the bits of a state value are phase and pending arrivals.
+// memory. The bits of a state value encode the phase and the pending arrivals.
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/machine.h"
 #include "runtime/drivers/simt/ptx/builder.h"
@@ -119,9 +119,9 @@ bool addTransactions(Warp &warp, const Inst &inst, uint32_t lane,
   return false;
 }
 
-// Inst::mode: 1 expects transactions (operand b), 2 drops the arrival for later
-// phases too, 4 no arrival, 8 completes transactions, 16 must not complete the
-// phase.
+// Inst::mode is a set of bits. 1 expects transactions (operand b), 2 also drops
+// the arrival for later phases, 4 makes no arrival. 8 completes transactions,
+// and 16 must not complete the phase.
 Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
   const MBarrier *released = nullptr;
   uint64_t phase = 0;
@@ -166,9 +166,9 @@ Outcome arriveLanes(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-// Inst::mode: 1 parity, 2 may suspend the thread.
+// Inst::mode: 1 tests a parity, 2 may suspend the thread.
 Outcome waitLanes(Warp &warp, const Inst &inst, Mask mask) {
-  Mask done = 0, ofSame = 0; // ofSame: done, of `same`
+  Mask done = 0, ofSame = 0; // ofSame: the lanes in `done` that wait on `same`
   const MBarrier *same = nullptr;
   for (Mask rest = mask; rest != 0; rest &= rest - 1) {
     uint32_t i = static_cast<uint32_t>(__builtin_ctz(rest));

@@ -32,7 +32,7 @@ void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
     warp.reg<uint64_t>(offset)[lane] = value;
 }
 
-// {a, b, ...} to one register: the first is the lowest.
+// Packs {a, b, ...} into one register; the first element is the lowest.
 Outcome packLanes(Warp &warp, const Inst &inst, Mask mask) {
   const uint32_t *parts = &warp.cluster->launch->code->lists[inst.list];
   forLanes(mask, [&](uint32_t i) {
@@ -68,8 +68,8 @@ Outcome clockLanes(Warp &warp, const Inst &inst, Mask mask) {
 }
 
 Outcome activeMask(Warp &warp, const Inst &inst, Mask mask) {
-  warp.isUnrepeatable =
-      true; // which lanes stand side by side is a matter of their turns
+  // Which lanes run together depends on the order of their turns.
+  warp.isUnrepeatable = true;
   forLanes(mask, [&](uint32_t i) { warp.reg<uint32_t>(inst.dst)[i] = mask; });
   return Outcome::kNext;
 }
@@ -159,8 +159,8 @@ template <typename T> inline bool compare(T a, T b, uint32_t how) {
   }
 }
 
-// Inst::mode: bits 0-2 Compare, 3 unordered floats compare true, 4 flush, 5-6
-// combination, 7 negated c, 8 bf16 (else f16).
+// Inst::mode: bits 0-2 hold Compare, 3 unordered floats compare true, 4 flush,
+// 5-6 combination, 7 negated c, 8 bf16 (else f16).
 constexpr uint32_t kUnordered = 8;
 constexpr uint32_t kFlushMode = 16;
 
@@ -192,15 +192,15 @@ template <typename T> Mask compareLanes(const T *a, const T *b, uint32_t how) {
   }
 }
 
-// With a NaN the unordered comparisons hold, and the ordered ones do not; num
-// and nan have said so themselves.
+// With a NaN, unordered comparisons are true and ordered ones are false. num
+// and nan have handled NaN themselves.
 inline Mask ordered(Mask result, Mask nan, uint32_t mode) {
   if ((mode & 7) >= kNum)
     return result;
   return mode & kUnordered ? result | nan : result & ~nan;
 }
 
-struct ShortFloat {}; // f16 or bf16, by the mode
+struct ShortFloat {}; // f16 or bf16, according to the mode
 
 template <typename T> Mask comparison(Warp &warp, const Inst &inst) {
   uint32_t how = inst.mode & 7;
@@ -268,8 +268,8 @@ template <typename T>
 Outcome setValue(Warp &warp, const Inst &inst, Mask mask) {
   Mask c = inst.c == kNone ? 0 : warp.predicate(inst.c);
   Mask result = combine(comparison<T>(warp, inst), c, inst.mode);
-  uint32_t one =
-      inst.isSigned ? 0x3f800000u : ~0u; // isSigned: the result is f32
+  // isSigned means that the result is f32.
+  uint32_t one = inst.isSigned ? 0x3f800000u : ~0u;
   forLanes(mask, [&](uint32_t i) {
     warp.reg<uint32_t>(inst.dst)[i] = result >> i & 1 ? one : 0;
   });

@@ -1,5 +1,5 @@
-// cp.async.bulk.tensor in tile mode: boxes of a tensor in global memory to and
-// from shared memory.
+// cp.async.bulk.tensor in tile mode copies boxes of a tensor between global and
+// shared memory.
 #include "runtime/drivers/simt/instructions/async_copy.h"
 #include "runtime/drivers/simt/instructions/swizzle.h"
 #include "runtime/drivers/simt/tensor_map.h"
@@ -10,14 +10,14 @@ namespace nibble::simt {
 
 namespace {
 
-// Up to 16 bytes of a box: where they are in the box and in global memory.
+// Up to 16 bytes of a box, with their places in the box and in global memory.
 struct Chunk {
-  uint32_t at = 0; // in the box, before swizzling
+  uint32_t at = 0; // offset in the box before swizzling
   uint32_t bytes = 16;
   uint64_t address = 0; // 0: all beyond the extents
 };
 
-// The rows of a box, cut into 16-byte chunks: the unit that swizzling moves.
+// Cuts the rows of a box into 16-byte chunks, the unit that swizzling moves.
 std::vector<Chunk> chunksOf(const TensorMapBytes &map, const int64_t *start) {
   std::vector<Chunk> chunks;
   uint32_t rowBytes = uint32_t{map.box[0]} * map.elementBytes;
@@ -37,8 +37,8 @@ std::vector<Chunk> chunksOf(const TensorMapBytes &map, const int64_t *start) {
       int64_t begin = start[0] * map.elementBytes + byte;
       Chunk chunk;
       chunk.at = row * rowBytes + byte;
-      // A chunk that begins before the tensor is cut at its front: whole
-      // elements, one by one.
+      // A chunk that begins before the tensor loses its front, element by
+      // element.
       if (inside && begin < rowEnd && begin + 16 > 0) {
         if (begin < 0 || begin + 16 > rowEnd) {
           for (uint32_t e = 0; e < 16; e += map.elementBytes) {
@@ -87,8 +87,8 @@ bool readMap(Warp &warp, const Inst &inst, uint32_t lane, TensorMapBytes &map,
   return true;
 }
 
-// Inst: a and offset the map, b the shared address (width), list: offset of the
-// mbarrier, then coordinates.
+// Inst: a and offset address the map, b (of width bytes) the shared memory. The
+// list holds the mbarrier's offset, then the coordinates.
 Outcome tensorLanes(Warp &warp, const Inst &inst, Mask mask) {
   const uint32_t *list = &warp.cluster->launch->code->lists[inst.list];
   uint32_t rank = inst.count;
@@ -100,7 +100,8 @@ Outcome tensorLanes(Warp &warp, const Inst &inst, Mask mask) {
     int64_t start[5] = {};
     for (uint32_t d = 0; d < rank; ++d)
       start[d] = warp.reg<int32_t>(list[1 + d])[i];
-    // Not in the published text: an H200 calls this an illegal instruction.
+    // The published text does not say so, but an H200 reports an illegal
+    // instruction here.
     if (rank == 1 &&
         start[0] * static_cast<int64_t>(map.elementBytes) % 16 != 0)
       return fault(warp, inst, i,

@@ -1,5 +1,5 @@
-// What the lanes of a warp do together: shuffles, votes, matches, reductions,
-// elections.
+// Collective operations of a warp's lanes: shuffles, votes, matches,
+// reductions, elections.
 #include "runtime/drivers/simt/machine.h"
 #include "runtime/drivers/simt/ptx/builder.h"
 
@@ -9,14 +9,14 @@ namespace nibble::simt {
 
 namespace {
 
-// Whether all live lanes that the member mask names are here; they all name the
-// same one.
+// Whether all live lanes of the member mask are here. All of them must name the
+// same mask.
 bool membersAreHere(Warp &warp, uint32_t members, Mask mask) {
   return (members & warp.live & ~mask) == 0;
 }
 
-// The member mask of an instruction is a register; lanes that are here must
-// agree. kNext: go on.
+// An instruction's member mask is a register, and the lanes that are here must
+// agree on it. Returns kNext to continue.
 Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister,
                uint32_t &members) {
   uint32_t first = static_cast<uint32_t>(__builtin_ctz(mask));
@@ -29,8 +29,8 @@ Outcome gather(Warp &warp, const Inst &inst, Mask mask, uint32_t maskRegister,
                    "the member mask " + hex(own) +
                        " does not name the thread's own lane " +
                        std::to_string(i));
-    // Lanes with another mask form another group; they come here together only
-    // by chance, and all masks must be complete.
+    // Lanes with another mask form another group. Two groups meet here only by
+    // chance, and every mask must be complete.
     if (!membersAreHere(warp, own, mask))
       return Outcome::kPark;
   }
@@ -117,7 +117,7 @@ Outcome voteLanes(Warp &warp, const Inst &inst, Mask mask) {
   Mask source = warp.predicate(inst.a);
   if (inst.c != 0)
     source = ~source;
-  // Lanes of one mask vote together; usually there is one.
+  // Lanes with the same mask vote together. Usually there is one mask.
   Mask rest = mask;
   while (rest != 0) {
     uint32_t first = static_cast<uint32_t>(__builtin_ctz(rest));
@@ -246,7 +246,7 @@ void redux(Builder &b) {
   b.inst.run = reduceLanes;
 }
 
-// The lowest lane of the mask.
+// Elects the lowest lane of the mask.
 Outcome electLane(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
   if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
@@ -283,14 +283,14 @@ void trap(Builder &b) {
   };
 }
 
-// The one instruction among these that orders the lanes' accesses to memory
-// (PTX ISA, "bar.warp.sync").
+// This is the only instruction here that orders the lanes' memory accesses (PTX
+// ISA, "bar.warp.sync").
 Outcome warpBarrier(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t members = 0;
   if (Outcome outcome = gather(warp, inst, mask, inst.b, members);
       outcome != Outcome::kNext)
     return outcome;
-  // Lanes of one mask meet; usually there is one.
+  // Lanes with the same mask meet. Usually there is one mask.
   for (Mask rest = mask; rest != 0;) {
     Mask group = warp.reg<uint32_t>(inst.b)[__builtin_ctz(rest)] & mask;
     orderLanes(warp, group);
@@ -301,7 +301,7 @@ Outcome warpBarrier(Warp &warp, const Inst &inst, Mask mask) {
 
 } // namespace
 
-// bar.warp.sync comes through the decoder of bar.
+// The decoder of bar calls this for bar.warp.sync.
 void decodeWarpBarrier(Builder &b) {
   b.expectCount(1, 1);
   b.inst.b = b.source(b.operand(0), 4);

@@ -1,8 +1,9 @@
 // wgmma (PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions").
 //
 // Each of the four warps multiplies its own 16 rows. The canonical layouts give
-// an element's byte offset from the descriptor's start, in units of 8 elements
-// of 16 bits (16 bytes); the swizzle then moves it by the bits of its address.
+// an element's byte offset from the descriptor's start, in units of 16 bytes (8
+// elements of 16 bits). The swizzle then permutes offsets by bits of the
+// address.
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/instructions/formats.h"
 #include "runtime/drivers/simt/instructions/swizzle.h"
@@ -24,8 +25,8 @@ constexpr uint32_t kTransposeB = 16;
 constexpr uint32_t kRegistersA = 32;
 
 struct Descriptor {
-  uint32_t start = 0, leading = 0, stride = 0, base = 0,
-           swizzle = 0; // bytes; base: rows of 128 bytes
+  // In bytes; base counts rows of 128 bytes.
+  uint32_t start = 0, leading = 0, stride = 0, base = 0, swizzle = 0;
 };
 
 Descriptor decodeDescriptor(uint64_t bits) {
@@ -37,9 +38,9 @@ Descriptor decodeDescriptor(uint64_t bits) {
           swizzles[bits >> 62]};
 }
 
-// Where element (mn, k) lies. K-major: k runs fastest. Without a swizzle the
-// tile is made of 8 x 16 byte pieces whose distances are given; with one, rows
-// of `swizzle` bytes stand in groups of eight.
+// Address of element (mn, k). In a K-major tile k runs fastest. Without a
+// swizzle the tile consists of pieces of 8 x 16 bytes, whose distances are
+// given. With a swizzle, rows of `swizzle` bytes stand in groups of eight.
 uint32_t addressOf(const Descriptor &d, uint32_t mn, uint32_t k, bool mnMajor) {
   uint32_t offset = 0;
   if (!mnMajor) {
@@ -57,14 +58,14 @@ uint32_t addressOf(const Descriptor &d, uint32_t mn, uint32_t k, bool mnMajor) {
   return swizzled(d.start + offset, d.swizzle, d.base);
 }
 
-// rows x 16 elements from shared memory. `touch`: record and check them as
-// reads of the engine.
+// Reads rows x 16 elements from shared memory. `touch` checks and records them
+// as reads of the engine.
 bool touchOperand(Warp &warp, const Warp &leader, const Inst &inst,
                   const Descriptor &d, uint32_t first, uint32_t rows,
                   bool mnMajor, uint32_t time) {
   Block &block = *warp.block;
   // Eight neighbouring elements along the fast dimension are 16 bytes at an
-  // address of 16: they move as one.
+  // address that is a multiple of 16. They move together.
   uint32_t outer = mnMajor ? 16 : rows;
   uint32_t inner = mnMajor ? rows : 16;
   for (uint32_t o = 0; o < outer; ++o)
@@ -82,14 +83,14 @@ bool touchOperand(Warp &warp, const Warp &leader, const Inst &inst,
   return true;
 }
 
-// The elements as doubles: by row, or by k when `byK`.
+// Returns the elements as doubles, ordered by row, or by k when `byK`.
 template <typename F>
 void loadOperand(const Block &block, const Descriptor &d, uint32_t first,
                  uint32_t rows, bool mnMajor, bool byK, double *out) {
   auto put = [&](uint32_t mn, uint32_t k, uint16_t bits) {
     out[byK ? k * rows + mn : mn * 16 + k] = F::load(bits);
   };
-  // Eight neighbours along the fast dimension lie together.
+  // Eight neighbours along the fast dimension are contiguous.
   uint32_t outer = mnMajor ? 16 : rows;
   uint32_t inner = mnMajor ? rows : 16;
   for (uint32_t o = 0; o < outer; ++o)
@@ -103,8 +104,8 @@ void loadOperand(const Block &block, const Descriptor &d, uint32_t first,
     }
 }
 
-// sums[n] over k of a[k] * b[k][n]: products of 16-bit floats are exact in
-// double.
+// sums[n] = sum over k of a[k] * b[k][n]. Products of 16-bit floats are exact
+// in double.
 __attribute__((target_clones("avx2", "default"))) void
 sumProducts(const double *a, const double *b, uint32_t n, double *sums) {
   for (uint32_t i = 0; i < n; ++i)
@@ -114,7 +115,7 @@ sumProducts(const double *a, const double *b, uint32_t n, double *sums) {
       sums[i] += a[k] * b[k * n + i];
 }
 
-// Registers of the accumulators: list[0 .. n/2), then A's.
+// The list of registers: accumulators in list[0 .. n/2), then A's registers.
 template <typename F>
 void multiply(Warp &warp, const Inst &inst, uint64_t aBits, uint64_t bBits,
               Mask keep) {
@@ -200,8 +201,8 @@ Outcome multiplyAsync(Warp &warp, const Inst &inst, Mask) {
   };
   if (!warp.cluster->checks)
     return op->perform();
-  // Products of one warp come to the accumulators in order: an earlier one is
-  // done first.
+  // Products of one warp reach the accumulators in order, so an earlier one
+  // completes first.
   uint32_t time = op->time;
   op->perform = [&warp, time, inner = std::move(op->perform)] {
     Outcome outcome = completeWhere(*warp.cluster, [&](const AsyncOp &other) {
@@ -227,16 +228,18 @@ Outcome commit(Warp &warp, const Inst &, Mask) {
   return Outcome::kNext;
 }
 
-// Done when the groups of all four warps are: the product is the warpgroup's.
+// The product belongs to the warpgroup, so it is complete when the groups of
+// all four warps are.
 Outcome waitGroups(Warp &warp, const Inst &inst, Mask) {
   uint32_t keep = static_cast<uint32_t>(inst.offset);
   if (warp.matrixGroup <= keep)
     return Outcome::kNext;
-  uint32_t group = warp.matrixGroup - keep; // groups below it are waited for
+  uint32_t group = warp.matrixGroup - keep; // waits for groups below this one
   uint32_t time = 0;
   uint32_t first = warp.agent - warp.index % 4;
   for (uint32_t i = 0; i < 4; ++i) {
-    // A block may end with less than a warpgroup: those warps have no products.
+    // A block may end with an incomplete warpgroup, whose warps have no
+    // products.
     if (warp.index / 4 * 4 + i >= warp.block->warps.size())
       break;
     Warp &other = *warp.cluster->warps[first + i];
@@ -263,7 +266,7 @@ Outcome waitGroups(Warp &warp, const Inst &inst, Mask) {
   return Outcome::kNext;
 }
 
-// One of two numbers.
+// An immediate that must be one of two numbers.
 bool immediate(Builder &b, size_t i, int64_t low, int64_t high, bool &isLow) {
   const Operand &operand = b.operand(i);
   auto value = static_cast<int64_t>(operand.bits);

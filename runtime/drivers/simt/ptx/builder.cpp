@@ -1,4 +1,5 @@
-// Registers, constants and operands of the statement that is decoded.
+// Builds registers, constants and operands for the statement that is being
+// decoded.
 #include "runtime/drivers/simt/ptx/builder.h"
 
 #include <algorithm>
@@ -98,10 +99,9 @@ Type parseType(std::string_view word) {
 }
 
 uint32_t KernelBuilder::newRegister(uint32_t laneBytes) {
-  uint32_t bytes =
-      laneBytes == 0 ? 64
-                     : laneBytes * kLanes; // a predicate has its own 64 bytes:
-                                           // one bit of pendingRegister
+  // A predicate takes 64 bytes of its own, so that it has its own bit of
+  // pendingRegister.
+  uint32_t bytes = laneBytes == 0 ? 64 : laneBytes * kLanes;
   uint32_t offset = code->fileBytes;
   code->fileBytes += bytes;
   return offset;
@@ -252,7 +252,8 @@ uint32_t Builder::special(std::string_view name, uint32_t width) {
   for (const SpecialRegister &special : kSpecialRegisters) {
     if (special.name != name)
       continue;
-    // One may be read wider than it is, as by mov.u64 of %laneid.
+    // A special register may be read wider than it is, as in mov.u64 of
+    // %laneid.
     auto [found, inserted] =
         kernel_.specials.try_emplace({special.name, width}, 0);
     if (inserted) {
@@ -308,7 +309,7 @@ uint32_t Builder::predicateSource(const Operand &operand) {
     fail("the operand is no predicate");
   bool value = operand.kind == Operand::kInteger ? operand.bits != 0
                                                  : operand.name == "true";
-  // A mask that is the same whichever lane looks.
+  // This mask is the same for every lane.
   return kernel_.constant(value ? kAllLanes : 0, 4);
 }
 
@@ -369,7 +370,7 @@ void Builder::address(const Operand &operand, Space space) {
   inst.space = space;
   inst.a = addressRegister(operand, inst.offset);
   inst.lanesWidth = inst.lanesWidth == 0 ? 8 : inst.lanesWidth;
-  // Inst::d says how wide the base is; only addresses use it so.
+  // Inst::d holds the width of the base. Only addresses use it this way.
   inst.d = base.kind == Operand::kRegister ? widthOf(base, 8) : 8;
   if (space == Space::kParam && base.kind == Operand::kSymbol) {
     auto found = frame_.symbols.find(base.name);

@@ -1,9 +1,9 @@
-// A kernel, decoded: dense instructions over a warp's register file.
+// A decoded kernel: dense instructions over a warp's register file.
 //
-// A register is an array of 32 lanes in the file, at a byte offset: 2, 4 or 8
-// bytes a lane. A predicate is one 32-bit mask. Constants, special registers
-// and addresses of variables are registers that are filled before a warp
-// starts, so that an operand is always an offset.
+// A register is an array of 32 lanes in the file, at a byte offset, with 2, 4
+// or 8 bytes per lane. A predicate is one 32-bit mask. Constants, special
+// registers and addresses of variables are registers that are filled before a
+// warp starts. An operand is therefore always an offset.
 #pragma once
 
 #include "lib/KnownTargets/gpu.h"
@@ -16,7 +16,7 @@
 
 namespace nibble::simt {
 
-using Mask = uint32_t; // a bit per lane
+using Mask = uint32_t; // one bit per lane
 inline constexpr Mask kAllLanes = ~Mask{0};
 inline constexpr int kLanes = 32;
 
@@ -25,11 +25,11 @@ struct Inst;
 
 enum class Outcome : uint8_t {
   kNext,    // done
-  kYield,   // done, but it waits for others: a wait that failed, a sleep
+  kYield,   // done, but lets others run: a failed wait or a sleep
   kBlocked, // done when a barrier releases these lanes
-  kRetry,   // not done: others have to come first
-  kPark,    // cannot begin before other lanes of the warp come here
-  kFault,   // the launch failed; Cluster::fault says why
+  kRetry,   // not done, because others must come first
+  kPark,    // cannot begin before other lanes of the warp arrive
+  kFault,   // the launch failed; Cluster::fault has the reason
 };
 
 using Handler = Outcome (*)(Warp &, const Inst &, Mask);
@@ -46,34 +46,35 @@ enum class Space : uint8_t {
   kConst
 };
 
-// A vector's or a fragment's registers, by offset; kNone for _.
+// Offsets of a vector's or a fragment's registers; kNone stands for _.
 inline constexpr uint32_t kNone = ~uint32_t{0};
 
 struct Inst {
   Handler run = nullptr;
   Flow flow = Flow::kHandler;
   bool predicateNegated = false;
-  bool convergent = false; // all live lanes of the warp must come here together
+  bool convergent = false; // all live lanes of the warp must arrive together
   uint8_t width = 0;       // bytes of an element in memory, or of the operation
-  uint8_t lanesWidth =
-      0;             // bytes of a lane in the register that is loaded or stored
-  uint8_t count = 1; // elements
+  // Bytes per lane in the register that is loaded or stored.
+  uint8_t lanesWidth = 0;
+  uint8_t count = 1; // number of elements
   bool isSigned = false;
-  bool isMatrix = false; // wgmma: may touch registers of a pending one
+  bool isMatrix = false; // wgmma, which may touch registers of a pending one
   Space space = Space::kGeneric;
   uint32_t predicate = kNone;
   uint32_t dst = kNone, dst2 = kNone;
   uint32_t a = kNone, b = kNone, c = kNone, d = kNone;
-  uint32_t target = 0; // instruction, or first entry of the branch table
-  uint32_t mode = 0;   // the instruction's own variants
-  uint32_t list = 0, listSize = 0; // of Code::lists
+  uint32_t target = 0; // an instruction, or the first entry of the branch table
+  uint32_t mode = 0;   // variant of the instruction
+  uint32_t list = 0, listSize = 0; // range in Code::lists
   int64_t offset = 0;              // added to an address
   uint32_t line = 0;
-  uint32_t touched = 0, touchedSize = 0; // registers read or written, in
-                                         // Code::lists; for pending wgmma
+  // Range in Code::lists of the registers read or written, to check for pending
+  // wgmma.
+  uint32_t touched = 0, touchedSize = 0;
 };
 
-// What fills a register before a warp starts.
+// The value that fills a register before a warp starts.
 struct Preset {
   enum Kind : uint8_t {
     kConstant,
@@ -122,28 +123,27 @@ struct Code {
   std::vector<uint32_t> lists;
   std::vector<uint32_t> branchTable;
   std::vector<Preset> presets;
-  uint32_t fileBytes = 0; // of the register file of a warp
+  uint32_t fileBytes = 0; // bytes of a warp's register file
   std::vector<Parameter> parameters;
   uint32_t parameterBytes = 0;
   uint32_t staticSharedBytes = 0;
   uint32_t dynamicAlign = 16;
-  uint32_t localBytes = 0; // of a thread
+  uint32_t localBytes = 0; // per thread
   uint32_t requiredThreads = 0, maxThreads = 0, clusterSize = 0,
            blocksPerSM = 0;
 };
 
-// Addresses as a kernel sees them. Global memory is the host's. Shared memory
-// within its window is 32 bits: the offset in the low 24, and above them 0 for
-// the own block or 1 + rank for a block of the cluster.
+// Addresses as a kernel sees them. Global memory is the host's. A shared
+// address within its window has 32 bits, with the offset in the low 24. Above
+// them stands 0 for the own block, or 1 + rank for a block of the cluster.
 inline constexpr uint64_t kSharedWindow = uint64_t{1} << 48;
 inline constexpr uint64_t kLocalWindow = uint64_t{2} << 48;
 inline constexpr uint64_t kParamWindow = uint64_t{3} << 48;
 inline constexpr int kWindowBits = 48;
-// The first KiB of shared memory belongs to the system, as on the device.
+// The first KiB of shared memory is reserved for the system, as on the device.
 inline constexpr uint32_t kSharedBase = 1024;
 
-// The GPU that is simulated: its limits are kept, and kernels are told its
-// figures.
+// The simulated GPU. Its limits are enforced, and kernels read its figures.
 inline constexpr const GpuTarget &kSimulatedGpu = kH200;
 inline constexpr const GpuArchitecture &kArchitecture =
     *kSimulatedGpu.architecture;

@@ -1,6 +1,6 @@
-// From parsed functions to one kernel's dense instructions: registers, shared
-// and local memory are laid out, called functions are spliced in at their
-// calls, labels become indices.
+// Decodes parsed functions into the dense instructions of one kernel. It lays
+// out registers, shared memory and local memory, inlines called functions, and
+// turns labels into indices.
 #include "runtime/drivers/simt/ptx/builder.h"
 
 #include <algorithm>
@@ -63,7 +63,7 @@ private:
       namesIn(element, names);
   }
 
-  // All functions that `function` reaches, and all names they use.
+  // Collects all functions that `function` reaches and all names that they use.
   void reach(const Function &function, std::set<const Function *> &functions,
              std::set<std::string_view> &names) const {
     if (!functions.insert(&function).second)
@@ -98,8 +98,8 @@ private:
       end = static_cast<uint32_t>(begin + variable.bytes);
       return Status::ok();
     };
-    // The ones that want the largest alignment first: less is lost between
-    // them.
+    // Variables with the largest alignment come first, which wastes less space
+    // between them.
     std::vector<const Variable *> variables;
     for (const Variable &variable : module_.variables)
       if (variable.space == Variable::kShared &&
@@ -139,8 +139,8 @@ private:
     return offset;
   }
 
-  // Appends the instructions of `function`. A return leads behind them, or ends
-  // the thread for the entry.
+  // Appends the instructions of `function`. A return jumps behind them; in the
+  // entry function it ends the thread.
   Status splice(const Function &function, Frame &frame, const Statement *call) {
     if (callStack_.size() >= kDeepestCall ||
         std::find(callStack_.begin(), callStack_.end(), &function) !=
@@ -165,10 +165,10 @@ private:
                               : kind == RegisterKind::k32      ? 4
                                                                : 8));
     std::vector<uint32_t> startOf;
-    std::vector<std::pair<uint32_t, uint32_t>>
-        branches; // instruction and label
-    std::vector<std::pair<uint32_t, uint32_t>>
-        tables; // entry of the branch table and label
+    // Instruction and label.
+    std::vector<std::pair<uint32_t, uint32_t>> branches;
+    // Entry of the branch table, and label.
+    std::vector<std::pair<uint32_t, uint32_t>> tables;
     std::vector<uint32_t> returns;
     for (const Statement &statement : function.statements) {
       startOf.push_back(static_cast<uint32_t>(code_.instructions.size()));
@@ -260,8 +260,8 @@ private:
     code_.lists.insert(code_.lists.end(), touched.begin(), touched.end());
   }
 
-  // call (results), function, (arguments): parameters of the function are the
-  // caller's .param variables.
+  // Parses "call (results), function, (arguments)". The callee's parameters are
+  // the caller's .param variables.
   Status splitCall(const Statement &statement, const Frame &caller) {
     const std::vector<Operand> &operands = statement.operands;
     size_t i = 0;

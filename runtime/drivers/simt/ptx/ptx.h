@@ -1,6 +1,6 @@
-// PTX text as data: functions of instructions whose registers, labels and
-// variables are resolved. The grammar is that of the PTX ISA 8.x, as far as
-// LLVM's NVPTX backend and inline assembly in it use it.
+// PTX text as data: functions of instructions with resolved registers, labels
+// and variables. The grammar is the part of PTX ISA 8.x that LLVM's NVPTX
+// backend and its inline assembly use.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -19,15 +19,15 @@ enum class RegisterKind : uint8_t { kPredicate, k16, k32, k64 };
 struct Operand {
   enum Kind : uint8_t {
     kRegister, // index of the function's register
-    kSpecial,  // %tid.x and the like, by name
-    kInteger,  // bits
-    kFloat32,  // bits of 0f
-    kFloat64,  // bits of 0d, or of a decimal fraction
-    kSymbol,   // a variable or function, by name, + offset
+    kSpecial,  // %tid.x and similar, by name
+    kInteger,  // its bits
+    kFloat32,  // bits of a 0f literal
+    kFloat64,  // bits of a 0d literal or of a decimal fraction
+    kSymbol,   // name of a variable or function, plus offset
     kLabel,    // index of the function's label
     kVector,   // {elements}
     kAddress,  // [elements[0] + offset, elements[1...]]
-    kList,     // (elements), of call
+    kList,     // (elements) of a call
     kPair,     // elements[0]|elements[1]
     kSink,     // _
   } kind = kSink;
@@ -40,10 +40,10 @@ struct Operand {
 };
 
 struct Statement {
-  uint32_t line = 0; // of the text, from 1
+  uint32_t line = 0; // line in the text, from 1
   int32_t predicate = -1;
   bool predicateNegated = false;
-  std::string_view opcode; // "ld.global.v2.b32"
+  std::string_view opcode; // for example "ld.global.v2.b32"
   std::vector<Operand> operands;
 };
 
@@ -59,7 +59,8 @@ struct Variable {
   uint64_t bytes = 0; // 0: an extern array of unknown size
   uint32_t align = 1;
   bool isExtern = false;
-  std::vector<uint8_t> value; // initial; shorter than bytes: the rest is zero
+  // Initial bytes; when there are fewer than `bytes`, the rest is zero.
+  std::vector<uint8_t> value;
   struct Reference {
     uint64_t at;
     std::string_view symbol;
@@ -73,28 +74,29 @@ struct Function {
   std::string_view name;
   bool isEntry = false, hasBody = false;
   uint32_t line = 0;
-  std::vector<Variable> parameters, results; // results: of .func
-  std::vector<Variable> variables; // .shared, .local and .param of the body
+  std::vector<Variable> parameters, results; // results exist for .func only
+  // .shared, .local and .param variables of the body.
+  std::vector<Variable> variables;
   std::vector<RegisterKind> registers;
   std::vector<std::string> registerNames;
   std::vector<Statement> statements;
-  std::vector<uint32_t>
-      labels; // label to index of the statement that follows it
-  std::map<std::string_view, std::vector<uint32_t>>
-      targetLists; // .branchtargets, by label name
+  // Label to index of the statement that follows it.
+  std::vector<uint32_t> labels;
+  // .branchtargets, by label name.
+  std::map<std::string_view, std::vector<uint32_t>> targetLists;
   uint32_t maxThreads = 0, requiredThreads = 0, clusterSize = 0,
            blocksPerSM = 0; // 0: not stated
 };
 
 struct Module {
-  std::string text; // everything else points into it
+  std::string text; // all other members point into this text
   std::vector<std::string_view> lines;
   std::vector<Variable> variables;
   std::map<std::string_view, Function> functions;
   std::string_view target;
 };
 
-// Bad input naming the line for what is not PTX or not supported.
+// Bad input with the line for text that is not PTX or is not supported.
 Result<std::shared_ptr<Module>> parsePtx(std::string text);
 
 } // namespace nibble::simt

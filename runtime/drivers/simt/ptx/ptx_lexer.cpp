@@ -1,4 +1,4 @@
-// Cuts PTX text into tokens.
+// Splits PTX text into tokens.
 #include "runtime/drivers/simt/ptx/ptx_lexer.h"
 
 #include <bit>
@@ -83,7 +83,7 @@ private:
       ++position_;
       return token;
     }
-    // "shared::cta" is one word; "label:" is a word and a sign.
+    // "shared::cta" is one word, but "label:" is a word and a sign.
     while (isWord(at(position_)) ||
            (at(position_) == ':' && at(position_ + 1) == ':' &&
             isWord(at(position_ + 2))))

@@ -1,4 +1,4 @@
-// Words, numbers and signs of PTX text.
+// The tokens of PTX text: words, numbers and signs.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ struct Token {
     kSign,
     kEnd
   } kind = kEnd;
-  std::string_view
-      text; // of a word, a string (without quotes) or a sign (one character)
-  uint64_t bits = 0; // of a number
+  // A word, a string (without quotes) or a sign (one character).
+  std::string_view text;
+  uint64_t bits = 0; // value of a number
   uint32_t line = 0;
 };
 
-// The last token is kEnd. A character that begins no token becomes a sign; the
-// parser refuses it.
+// Splits the text; the last token is kEnd. A character that begins no token
+// becomes a sign, which the parser refuses.
 std::vector<Token> tokenize(std::string_view text);
 
 } // namespace nibble::simt

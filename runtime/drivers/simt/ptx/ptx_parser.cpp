@@ -8,7 +8,7 @@ namespace nibble::simt {
 
 namespace {
 
-// Bytes of an element of type ".b32"; 0: no such type.
+// Bytes of an element of a type such as ".b32"; 0 when there is no such type.
 uint32_t bytesOf(std::string_view type) {
   if (type == ".b8" || type == ".u8" || type == ".s8")
     return 1;
@@ -23,8 +23,8 @@ uint32_t bytesOf(std::string_view type) {
   return 0;
 }
 
-// What a name means within a pair of braces, and the branches that wait for a
-// label.
+// The names within a pair of braces, and the branches whose label is not yet
+// known.
 struct Scope {
   std::map<std::string, uint32_t, std::less<>> registers;
   std::map<std::string_view, uint32_t> labels;
@@ -97,7 +97,7 @@ private:
     return error("unknown directive " + std::string(word));
   }
 
-  // .space {.align n} .type {.ptr ...} name {[n]} {= value}
+  // Parses .space {.align n} .type {.ptr ...} name {[n]} {= value}.
   Status declare(Variable &variable) {
     std::string_view space = take().text;
     variable.line = peek().line;
@@ -112,8 +112,8 @@ private:
     while (peek().kind == Token::kWord && peek().text[0] == '.') {
       std::string_view word = take().text;
       if (word == ".align") {
-        // Within ".ptr .global .align 16" it speaks of what is pointed to; the
-        // type was read before it then.
+        // In ".ptr .global .align 16" the alignment is that of the pointee. The
+        // type has been parsed already in that case.
         NIBBLE_ASSIGN(uint64_t value, integer());
         if (element == 0)
           align = static_cast<uint32_t>(value);
@@ -257,7 +257,7 @@ private:
     return Status::ok();
   }
 
-  // Statements up to the closing brace, which is taken.
+  // Parses statements up to and including the closing brace.
   Status block() {
     if (scopes_.size() >= kDeepest)
       return error("braces are nested more than " + std::to_string(kDeepest) +
@@ -269,7 +269,7 @@ private:
         return error("a block is not closed");
       NIBBLE_TRY(statement());
     }
-    // What was not found here may be a label of the block around this one.
+    // A name that is not defined here may be a label of the enclosing block.
     size_t kept = firstUnresolved;
     for (size_t i = firstUnresolved; i < unresolved_.size(); ++i) {
       auto found = scopes_.back().labels.find(unresolved_[i].first);
@@ -380,8 +380,8 @@ private:
     return Status::ok();
   }
 
-  // A label of its own for every reference: it is filled in when the block that
-  // defines the name is closed.
+  // Every reference gets a label of its own, which is filled in at the end of
+  // the block that defines the name.
   uint32_t labelReference(std::string_view name) {
     unresolved_.push_back(
         {name, static_cast<uint32_t>(current_->labels.size())});
@@ -404,14 +404,12 @@ private:
       statement.predicateNegated = accept('!');
       const uint32_t *found = findRegister(peek().text);
       if (found == nullptr)
-        return error("no predicate register is named '" +
-                     std::string(peek().text) + "'");
+        return error("no predicate register is named '" + shown() + "'");
       statement.predicate = static_cast<int32_t>(*found);
       take();
     }
     if (peek().kind != Token::kWord)
-      return error("expected an instruction before '" +
-                   std::string(peek().text) + "'");
+      return error("expected an instruction before '" + shown() + "'");
     statement.opcode = take().text;
     bool isBranch = statement.opcode.starts_with("bra") ||
                     statement.opcode.starts_with("brx");
@@ -437,7 +435,7 @@ private:
   }
 
   Status operand(Operand &operand, bool isBranch, int depth = 0) {
-    // [map, {coordinates}] is the deepest that there is.
+    // [map, {coordinates}] is the deepest nesting.
     if (depth > 2)
       return error("operands are nested more than 2 deep");
     if (accept('{')) {
@@ -486,8 +484,7 @@ private:
       return Status::ok();
     }
     if (token.kind != Token::kWord || negative)
-      return error("expected an operand before '" + std::string(token.text) +
-                   "'");
+      return error("expected an operand before '" + shown() + "'");
     if (token.text == "_") {
       take();
       operand.kind = Operand::kSink;
@@ -518,8 +515,8 @@ private:
   Module &module_;
   Function *current_ = nullptr;
   std::vector<Scope> scopes_;
-  std::vector<std::pair<std::string_view, uint32_t>>
-      unresolved_; // name and label
+  // Name and label.
+  std::vector<std::pair<std::string_view, uint32_t>> unresolved_;
   uint32_t ignored_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// A place in the tokens of PTX text: looks ahead, takes, expects, and says in
-// which line something else stands.
+// A position in the tokens of PTX text. It looks ahead, takes and expects
+// tokens, and reports the line of an unexpected one.
 #pragma once
 
 #include "runtime/core/status.h"
@@ -16,7 +16,7 @@ namespace nibble::simt {
 
 class TokenCursor {
 public:
-  // The module's text and lines outlive the cursor.
+  // The module's text and lines must outlive the cursor.
   explicit TokenCursor(const Module &module)
       : lines_(module.lines), tokens_(tokenize(module.text)) {}
 
@@ -33,7 +33,7 @@ public:
   bool isSign(char c, size_t ahead = 0) const {
     return peek(ahead).kind == Token::kSign && peek(ahead).text[0] == c;
   }
-  // Takes what stands here when it is that.
+  // Takes the next token if it is this one.
   bool accept(char c) {
     bool found = isSign(c);
     position_ += found;
@@ -44,7 +44,13 @@ public:
     position_ += found;
     return found;
   }
-  // Bad input with the line that the cursor stands in.
+  // The current token, for a message. A string without its closing quote runs
+  // over all following lines, so only its first line is shown.
+  std::string shown() const {
+    std::string_view text = peek().text;
+    return std::string(text.substr(0, text.find('\n')));
+  }
+  // Bad input with the line of the cursor.
   Status error(std::string what) const {
     uint32_t line = peek().line;
     std::string_view text = line >= 1 && line <= lines_.size()
@@ -60,14 +66,13 @@ public:
   Status expect(char c) {
     if (accept(c))
       return Status::ok();
-    return error("expected '" + std::string(1, c) + "' before '" +
-                 std::string(peek().text) + "'");
+    return error("expected '" + std::string(1, c) + "' before '" + shown() +
+                 "'");
   }
   Result<uint64_t> integer() {
     bool negative = accept('-');
     if (peek().kind != Token::kInteger)
-      return error("expected an integer before '" + std::string(peek().text) +
-                   "'");
+      return error("expected an integer before '" + shown() + "'");
     uint64_t value = take().bits;
     return negative ? 0 - value : value;
   }

@@ -1,11 +1,12 @@
-// Llama 1 to 3, and what is saved in its form. Biases are the file's choice.
+// Llama 1 to 3, and models saved in the same form. The file chooses which
+// biases exist.
 #include "runtime/formats/model/attention_windows.h"
 #include "runtime/formats/model/family.h"
 
 namespace nibble {
 
 static Status describeLayers(ConfigReader &fields, ModelConfig &model) {
-  // Llama itself has no window. A file that switches windows on means them.
+  // Llama itself has no window. A file that enables windows means them.
   if (!fields.has("use_sliding_window") && fields.find("sliding_window"))
     return fields.unsupported("sliding_window is set");
   NIBBLE_TRY(readWindows(fields, /*firstLayer=*/0, model.layers));

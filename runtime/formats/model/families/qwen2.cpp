@@ -1,5 +1,5 @@
-// Qwen2 and Qwen2.5: q, k and v always have a bias and nothing else has; later
-// layers may attend within a window.
+// Qwen2 and Qwen2.5. q, k and v always have a bias, and nothing else has one.
+// Later layers may attend within a window.
 #include "runtime/formats/model/attention_windows.h"
 #include "runtime/formats/model/family.h"
 
@@ -7,7 +7,7 @@ namespace nibble {
 
 static Status describeLayers(ConfigReader &fields, ModelConfig &model) {
   NIBBLE_TRY(readWindows(fields, /*firstLayer=*/28, model.layers));
-  // Some files name the bias that q, k and v have in any case.
+  // Some files set this flag although q, k and v always have a bias.
   NIBBLE_TRY(fields.flagOr("attention_bias", false).takeStatus());
   NIBBLE_ASSIGN(bool mlpBias, fields.flagOr("mlp_bias", false));
   if (mlpBias)

@@ -1,5 +1,6 @@
-// Qwen3, the dense models: an RMS norm of every head of q and k; the bias of
-// attention is the file's choice; later layers may attend within a window.
+// Qwen3, the dense models. Every head of q and k has an RMS norm. The file
+// chooses whether attention has a bias. Later layers may attend within a
+// window.
 #include "runtime/formats/model/attention_windows.h"
 #include "runtime/formats/model/family.h"
 

@@ -1,5 +1,5 @@
-// Prints the page docs/completeness.md of the manual.
-#include "test/integration/completeness/OpTable.h"
+// Prints the manual's page docs/completeness.md.
+#include "test/integration/completeness/table/OpTable.h"
 
 #include <cstdio>
 

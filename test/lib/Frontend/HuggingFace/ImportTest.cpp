@@ -1,4 +1,4 @@
-// The module that a configuration becomes: names, order, layers and biases.
+// The module for a configuration: names, order, layers and biases.
 #include "lib/Frontend/HuggingFace/Import.h"
 #include "dialects/NN/NN.h"
 #include "runtime/formats/checkpoint/model_weights.h"
@@ -39,6 +39,13 @@ protected:
     module->lookupSymbol<func::FuncOp>(function).walk([&](OpTy) { ++found; });
     return found;
   }
+  // The functions that a function calls, in order.
+  std::vector<std::string> callees(StringRef function) {
+    std::vector<std::string> names;
+    module->lookupSymbol<func::FuncOp>(function).walk(
+        [&](func::CallOp call) { names.push_back(call.getCallee().str()); });
+    return names;
+  }
 
   MLIRContext context;
   std::string diagnostic;
@@ -50,8 +57,9 @@ protected:
 } // namespace
 
 TEST_F(Import, ArgumentsCarryTheCheckpointsNamesInItsOrder) {
-  for (const char *family : {"llama", "qwen2", "qwen3"}) {
-    ModelConfig config = smallConfig(family);
+  for (const ModelFamily &family : modelFamilies()) {
+    SCOPED_TRACE(family.modelType);
+    ModelConfig config = smallConfig(family.modelType);
     print(config);
     for (const char *name : {"hidden", "logits"}) {
       auto function = module->lookupSymbol<func::FuncOp>(name);
@@ -69,11 +77,14 @@ TEST_F(Import, ArgumentsCarryTheCheckpointsNamesInItsOrder) {
                   ArrayRef<int64_t>(specs[i].shape));
       }
     }
-    EXPECT_EQ(count<func::CallOp>("hidden"), 2) << "one call for each layer";
     EXPECT_EQ(count<nn::RopeTableOp>("hidden"), 1);
-    EXPECT_EQ(count<nn::LinearOp>("layer"), 7);
-    EXPECT_EQ(count<nn::RMSNormOp>("layer"),
-              std::string(family) == "qwen3" ? 4 : 2);
+    std::vector<std::string> layers = callees("hidden");
+    ASSERT_EQ(layers.size(), config.layers.size());
+    for (size_t i = 0; i < layers.size(); ++i) {
+      EXPECT_EQ(count<nn::LinearOp>(layers[i]), 7);
+      EXPECT_EQ(count<nn::RMSNormOp>(layers[i]),
+                config.layers[i].qkNorm ? 4 : 2);
+    }
   }
 }
 
@@ -115,7 +126,7 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   ModelConfig config = smallConfig("qwen2");
   config.layers.assign(5, config.layers.front());
   config.layers[1].window = config.layers[3].window = 16;
-  config.layers[4].qkNorm = true; // its window is that of the first
+  config.layers[4].qkNorm = true; // its window is that of the first layer
   print(config);
   EXPECT_TRUE(module->lookupSymbol("layer"));
   module->lookupSymbol<func::FuncOp>("layer_window16")
@@ -123,10 +134,7 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   EXPECT_EQ(count<nn::RMSNormOp>("layer"), 2);
   EXPECT_EQ(count<nn::RMSNormOp>("layer_window16"), 2);
   EXPECT_EQ(count<nn::RMSNormOp>("layer_2"), 4);
-  SmallVector<StringRef> callees;
-  module->lookupSymbol<func::FuncOp>("hidden").walk(
-      [&](func::CallOp call) { callees.push_back(call.getCallee()); });
-  EXPECT_THAT(callees,
+  EXPECT_THAT(callees("hidden"),
               ::testing::ElementsAre("layer", "layer_window16", "layer",
                                      "layer_window16", "layer_2"));
   int functions = 0;
@@ -134,7 +142,7 @@ TEST_F(Import, LayersOfAnotherKindAreAnotherFunction) {
   EXPECT_EQ(functions, 5) << "three kinds, @hidden and @logits";
 }
 
-// What a layer adds may be normed instead of what it reads, or as well.
+// A norm may apply to the output of a layer's part, to its input, or to both.
 TEST_F(Import, NormsStandWhereTheLayerHasThem) {
   ModelConfig config = smallConfig("llama");
   for (DecoderLayer &layer : config.layers) {
@@ -145,7 +153,8 @@ TEST_F(Import, NormsStandWhereTheLayerHasThem) {
   }
   print(config);
   auto layer = module->lookupSymbol<func::FuncOp>("layer");
-  SmallVector<std::string> read; // by linears and by the residual stream
+  // Values that linears and the residual stream read.
+  SmallVector<std::string> read;
   auto nameOf = [&](Value value) -> std::string {
     auto norm = value.getDefiningOp<nn::RMSNormOp>();
     if (!norm)
@@ -180,7 +189,8 @@ TEST_F(Import, WhatCannotBeBuiltIsRefusedWithTheReason) {
     EXPECT_FALSE(buildModule(context, config));
     EXPECT_THAT(diagnostic, HasSubstr(why));
   };
-  ModelConfig config = smallConfig("gpt2");
+  ModelConfig config = smallConfig("llama");
+  config.modelType = "gpt2";
   expectRefused(config, "model_type 'gpt2' is not supported; there are " +
                             familyNames(" and "));
   config = smallConfig("llama");

@@ -2,25 +2,21 @@
 #pragma once
 
 #include "runtime/formats/model/model_config.h"
+#include "test/runtime/formats/model/base_config.h"
+
+#include <gtest/gtest.h>
 
 namespace nibble::huggingface {
 
+// The configuration that the family parses, with heads * head_dim different
+// from hidden_size.
 inline ModelConfig smallConfig(const std::string &modelType) {
-  ModelConfig config;
-  config.modelType = modelType;
-  config.vocabSize = 100;
-  config.hiddenSize = 64;
-  config.intermediateSize = 96;
-  config.heads = 4;
-  config.kvHeads = 2;
-  config.headDim = modelType == "qwen3"
-                       ? 32
-                       : 16; // of qwen3 heads * head_dim is not hidden_size
-  DecoderLayer layer;
-  layer.qkvBias = modelType == "qwen2";
-  layer.qkNorm = modelType == "qwen3";
-  config.layers.assign(2, layer);
-  return config;
+  Json json = nibble::testing::base(modelType.c_str());
+  json["vocab_size"] = 100;
+  json["head_dim"] = 32;
+  auto config = ModelConfig::parse(json, "config.json");
+  EXPECT_TRUE(config.isOk()) << config.status().message();
+  return config.isOk() ? *config : ModelConfig();
 }
 
 } // namespace nibble::huggingface

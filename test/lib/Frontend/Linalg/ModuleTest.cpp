@@ -1,5 +1,5 @@
-// The modules of this folder, recognized and differentiated, in float64:
-// against JAX's own losses and gradients, and against finite differences.
+// Recognizes and differentiates the modules of this folder in float64. Compares
+// with JAX's own losses and gradients, and with finite differences.
 #include "lib/Frontend/Linalg/Passes.h"
 #include "lib/Reference/FiniteDifference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
@@ -28,7 +28,7 @@ namespace {
 
 struct JaxValues {
   const char *name, *parameters;
-  // The loss, then of each parameter's gradient the sum of gradient[i] *
+  // The loss, and for each parameter's gradient the sum of gradient[i] *
   // cos(0.3 i).
   std::vector<double> values;
 };
@@ -81,7 +81,7 @@ struct ModuleTest : ::testing::Test {
   }
 };
 
-// 0.5 sin(0.7 i + a + 1), in the order the graph's own tensor has.
+// 0.5 sin(0.7 i + a + 1), in the order of the graph's own tensor.
 ReferenceValue filled(func::FuncOp function, unsigned a) {
   auto type = cast<RankedTensorType>(function.getArgumentTypes()[a]);
   ReferenceValue value = ReferenceValue::zero(type);
@@ -95,7 +95,8 @@ ReferenceValue filled(func::FuncOp function, unsigned a) {
   return value;
 }
 
-// Sum of gradient[i] * cos(0.3 i), i again in the graph's own order.
+// Sum of gradient[i] * cos(0.3 i), with i in the order of the graph's own
+// tensor.
 double projected(func::FuncOp function, unsigned a,
                  const ReferenceValue &gradient) {
   bool turned = function.getArgAttr(a, nn::kTransposedAttr) != nullptr;
@@ -133,7 +134,7 @@ TEST_F(ModuleTest, LossesAndGradientsAreJax) {
       ASSERT_TRUE(succeeded(results)) << errors;
       ASSERT_EQ(jax.values.size(), parameters.size() + 1);
       ASSERT_EQ(results->size(), parameters.size() + 1);
-      // The module's constants are float32, JAX's own run had float64.
+      // The module's constants are float32, but JAX computed in float64.
       EXPECT_NEAR((*results)[0].reals[0], jax.values[0],
                   1e-6 * std::abs(jax.values[0]));
       for (unsigned p = 0; p < parameters.size(); ++p)
@@ -144,8 +145,8 @@ TEST_F(ModuleTest, LossesAndGradientsAreJax) {
   }
 }
 
-// The gradients of every module, with its linears recognized, against
-// differences of the module as it came.
+// Compares the gradients of every module after recognition with finite
+// differences of the original module.
 TEST_F(ModuleTest, GradientsAgreeWithFiniteDifferences) {
   struct Case {
     const char *name, *function, *parameters;
@@ -162,7 +163,7 @@ TEST_F(ModuleTest, GradientsAgreeWithFiniteDifferences) {
     ASSERT_TRUE(load(c.name, recognize + ",nibble-differentiate{function=" +
                                  c.function + "},canonicalize"))
         << errors;
-    // Names the recognition gave, for the forward as it came.
+    // The names that recognition gave, for the original forward.
     auto forward = original->lookupSymbol<func::FuncOp>(c.function);
     forward.setArgAttrsAttr(function(c.function).getArgAttrsAttr());
     std::mt19937_64 random(3);

@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-check-extents | FileCheck %s --implicit-check-not=cf.assert --implicit-check-not=arith.cmpi
 
-// What is known before costs nothing: static extents, a chain of ops on one argument, indices of a loop over the tensor.
+// Facts that are known at compile time need no check: static extents, a chain of ops on one argument, indices of a loop over the tensor.
 // CHECK-LABEL: func.func @static(
 func.func @static(%x: tensor<4x8xf32>, %w: tensor<8x2xf32>, %e: tensor<4x2xf32>) -> tensor<2x2xf32> {
   %y = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32>) outs(%e : tensor<4x2xf32>) -> tensor<4x2xf32>

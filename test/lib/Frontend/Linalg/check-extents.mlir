@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s --nibble-check-extents --split-input-file | FileCheck %s
 
-// A dimension of open extent that the type then states.
+// A dimension of open extent that the type states afterwards.
 // CHECK-LABEL: func.func @cast(
 // CHECK-SAME: %[[X:.*]]: tensor<?x?xf32>
 // CHECK: %[[DIM:.*]] = tensor.dim %[[X]], %{{.*}} : tensor<?x?xf32>
@@ -14,7 +14,7 @@ func.func @cast(%x: tensor<?x?xf32>) -> tensor<?x1xf32> {
 
 // -----
 
-// An equality that was asserted is not asserted again. Results of elementwise ops are not asked: they stay fusable.
+// An asserted equality is not asserted again. Results of elementwise ops are not queried, so they stay fusable.
 // CHECK-LABEL: func.func @sum(
 // CHECK: cf.assert %{{.*}}, "'arith.addf' has operands that differ in dimension 0"
 // CHECK-NEXT: %[[SUM:.*]] = arith.addf
@@ -28,7 +28,7 @@ func.func @sum(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
 
 // -----
 
-// The loop's index is compared outside of the body, an index out of data inside, without a sign.
+// The loop's index is compared outside of the body. An index from data is compared inside, as unsigned.
 // CHECK-LABEL: func.func @lookup(
 // CHECK-SAME: %[[X:.*]]: tensor<?x4xf32>, %[[ROWS:.*]]: tensor<?xi64>, %[[Y:.*]]: tensor<3x4xf32>
 // CHECK: cf.assert %{{.*}}, "'tensor.extract' reads outside of dimension 0"
@@ -80,7 +80,7 @@ func.func @shapes(%x: tensor<?xf32>, %n: index, %y: tensor<8xf32>, %a: tensor<?x
 
 // -----
 
-// Where control flow is nested.
+// Nested control flow.
 // CHECK-LABEL: func.func @nested(
 // CHECK: scf.if
 // CHECK: cf.assert %{{.*}}, "'tensor.extract_slice' leaves dimension 0 of its tensor"

@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-recognize-linear="parameters=0:norm,1:wk,2:wo,3:wq,4:wv" | FileCheck %s
 // RUN: nibble-opt %s --nibble-recognize-linear="parameters=0:norm,1:wk,2:wo,3:wq,4:wv" --nibble-quantize="include=w. group-size=16" --nibble-differentiate=function=main --nibble-build-update --nibble-hoist-quantize --nibble-fuse --nibble-verify-stage=stage=hoist | FileCheck %s --check-prefix=STEP
 
-// Activations of three dimensions: batch and tokens are one to a linear. Attention's own products stay linalg.
+// Activations have three dimensions, but a linear sees batch and tokens as one. Attention's own products stay linalg.
 // CHECK-LABEL: func.func public @main(
 // CHECK-SAME: tensor<16xf32> {nn.parameter = "norm"}, %[[WK:[a-z0-9]+]]: tensor<16x16xf32> {nn.parameter = "wk", nn.transposed}
 // CHECK-SAME: %[[WQ:[a-z0-9]+]]: tensor<16x16xf32> {nn.parameter = "wq", nn.transposed}

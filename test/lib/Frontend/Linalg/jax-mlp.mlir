@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-recognize-linear="parameters=0:b1,1:b2,2:w1,3:w2" | FileCheck %s
 // RUN: nibble-opt %s --nibble-recognize-linear="parameters=0:b1,1:b2,2:w1,3:w2" --nibble-quantize=group-size=16 --nibble-differentiate=function=main --nibble-build-update --nibble-hoist-quantize --nibble-fuse --nibble-verify-stage=stage=hoist | FileCheck %s --check-prefix=STEP
 
-// JAX keeps weights as [K, N]: the arguments are turned.
+// JAX stores weights as [K, N], so the arguments are transposed.
 // CHECK-LABEL: func.func public @main(
 // CHECK-SAME: %[[W1:[a-z0-9]+]]: tensor<32x16xf32> {nn.parameter = "w1", nn.transposed}, %[[W2:[a-z0-9]+]]: tensor<8x32xf32> {nn.parameter = "w2", nn.transposed}
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<4x16xf32> {nn.input = "arg4"}
@@ -9,7 +9,7 @@
 // CHECK: nn.linear %{{.*}}, %[[W2]]
 // CHECK-NOT: linalg.matmul
 
-// @log_softmax, a private function of JAX's, gets a backward of its own.
+// @log_softmax, a private function from JAX, gets a backward function of its own.
 // STEP-LABEL: func.func @train_step(
 // STEP: qat.linear
 // STEP: qat.linear

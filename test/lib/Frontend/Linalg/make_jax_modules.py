@@ -1,6 +1,8 @@
-"""Writes jax-mlp.mlir and jax-attention.mlir beside it: losses in JAX, lowered to StableHLO and legalized to linalg by StableHLO's own
-passes, as they come in the jaxlib wheel. The RUN lines above the modules are kept. jax_values.inc gets their losses, and of the
-gradient JAX has for each parameter the sum of gradient[i] * cos(0.3 i), at arguments 0.5 sin(0.7 i + a + 1), a the argument's number.
+"""Writes jax-mlp.mlir and jax-attention.mlir beside it: losses in JAX, lowered to StableHLO and legalized to linalg by StableHLO's own passes
+in the jaxlib wheel. The RUN lines above the modules are kept.
+
+jax_values.inc gets the losses, and for each parameter the sum of gradient[i] * cos(0.3 i) over JAX's gradient. Argument number a is 0.5
+sin(0.7 i + a + 1).
 
     python make_jax_modules.py      (jax from PyPI)
 """
@@ -17,7 +19,7 @@ MARK = "// The module as JAX "
 
 
 def mlp(parameters, x, targets):
-    """Mean cross-entropy of a GELU MLP; `targets` are probabilities."""
+    """Mean cross-entropy of a GELU MLP. `targets` are probabilities."""
     hidden = jax.nn.gelu(x @ parameters["w1"] + parameters["b1"])
     logits = hidden @ parameters["w2"] + parameters["b2"]
     return -jnp.mean(jnp.sum(jax.nn.log_softmax(logits, axis=-1) * targets, axis=-1))

@@ -1,9 +1,9 @@
 """Writes Inputs/torch/<name>.mlir and .json for every forward of Inputs/torch_forwards.py.
 
-The module is what torch-mlir writes for it (linalg on tensors, parameters as arguments). The JSON file holds the arguments, and what torch
-itself computes from them in float64: both results, and the gradient of the first by each float argument. Under "int4" the same with the
-weights of linears rounded to the grid of int4, groups of 16, and gradients passed straight through. Rounding to bf16 stays where the forward
-has it, of values and of their gradients.
+The module is torch-mlir's output (linalg on tensors, parameters as arguments). The JSON file holds the arguments, and what torch computes
+from them in float64: both results, and the gradient of the first by each float argument. "int4" holds the same with the weights of linears
+rounded to int4 in groups of 16, and gradients passed straight through. Where the forward rounds values and gradients to bf16, so does this
+computation.
 
     python make_torch_modules.py      (torch and torch-mlir from PyPI)
 """
@@ -29,7 +29,7 @@ class Module(torch.nn.Module):
 
 
 class Bf16(torch.autograd.Function):
-    """float64 that holds what bf16 would, forward and backward."""
+    """float64 with the values that bf16 would have, forward and backward."""
 
     @staticmethod
     def forward(context, x):
@@ -49,7 +49,7 @@ def fake_quantize(w):
 
 
 def numbers(tensor):
-    """Nested lists; nine digits tell a float32 from every other."""
+    """Nested lists. Nine digits distinguish a float32 from every other."""
     if tensor.dim() > 0:
         return [numbers(part) for part in tensor]
     return float(f"{tensor.item():.9g}") if tensor.is_floating_point() else tensor.item()
@@ -67,7 +67,7 @@ def values(name, function, inputs, arguments, quantized):
     gradients = {}
     for key, value in leaves.items():
         if value.is_floating_point() and value.grad is not None:
-            # Nibble accumulates a parameter's gradient in float32; an input's has the input's type.
+            # Nibble accumulates a parameter's gradient in float32. An input's gradient has the input's type.
             narrow = arguments[key].dtype == torch.bfloat16 and key in inputs
             gradients[key] = numbers(value.grad.bfloat16().double() if narrow else value.grad)
     return {"results": [numbers(loss), numbers(y)], "gradients": gradients}

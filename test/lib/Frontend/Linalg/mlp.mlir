@@ -2,7 +2,7 @@
 // RUN: nibble-opt %s --nibble-recognize-linear="function=loss" | FileCheck %s --check-prefix=ARGUMENT
 // RUN: nibble-opt %s --nibble-recognize-linear="function=loss" --nibble-quantize=group-size=16 --nibble-differentiate --nibble-build-update --nibble-hoist-quantize --nibble-fuse --nibble-verify-stage=stage=hoist --nibble-lower-to-host | FileCheck %s --check-prefix=HOST
 
-// A classifier written by hand, with the loss in linalg and math: weights as [K, N], a bias as the initial value of a matmul.
+// A handwritten classifier with its loss in linalg and math. Weights are [K, N], and a bias is the initial value of a matmul.
 
 // VALUE-LABEL: func.func @loss(
 // VALUE-SAME: %[[W1:[a-z0-9]+]]: tensor<16x32xbf16> {nn.parameter = "w1"}

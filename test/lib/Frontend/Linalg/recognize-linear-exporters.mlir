@@ -1,8 +1,8 @@
-// The ways in which exporters write a product with a weight. Each becomes nn.linear of the parameter itself, and nothing is said.
+// The forms in which exporters write a product with a weight. Each becomes nn.linear of the parameter itself, without a message.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear=strict | FileCheck %s
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear=strict --nibble-quantize="group-size=16 strict" | FileCheck %s --check-prefix=QUANT
 
-// torch-mlir, bf16: transposed, then widened; a bias behind, the sum rounded to bf16.
+// torch-mlir in bf16: the weight is transposed, then widened. A bias follows, and the sum is rounded to bf16.
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x64xbf16>{{.*}}, %[[W:[a-z0-9]+]]: tensor<96x64xbf16>
 // CHECK: %[[WIDE:.*]] = linalg.generic {{.*}} ins(%[[X]] :
@@ -45,7 +45,7 @@ func.func @main(%x: tensor<?x64xbf16>, %w: tensor<96x64xbf16> {nn.parameter = "w
 
 // -----
 
-// Widened, then transposed by a linalg.generic; and widened as a whole tensor.
+// The weight is widened and then transposed by a linalg.generic; or widened as a whole tensor.
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<96x64xbf16> {nn.parameter = "w"}, %[[V:[a-z0-9]+]]: tensor<32x96xbf16>
 // CHECK: %[[Y:.*]] = nn.linear %{{.*}}, %[[W]] : tensor<4x64xf32>, tensor<96x64xbf16> -> tensor<4x96xf32>
@@ -98,7 +98,7 @@ func.func @main(%x: tensor<64xf32>, %w: tensor<32x64xf32> {nn.parameter = "w"}, 
 
 // -----
 
-// A batch of one that was added to x and the weight; torch.einsum writes this.
+// A batch dimension of one was added to x and the weight, as torch.einsum does.
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<8x64xf32>{{.*}}, %[[W:[a-z0-9]+]]: tensor<32x64xf32> {nn.parameter = "w", nn.transposed}
 // CHECK: nn.linear %{{.*}}, %[[W]] : tensor<8x64xf32>, tensor<32x64xf32> -> tensor<8x32xf32>
@@ -115,7 +115,7 @@ func.func @main(%x: tensor<8x64xf32>, %w: tensor<64x32xf32> {nn.parameter = "w"}
 
 // -----
 
-// The weight on the left, and tokens that do not come first: x and the result are turned.
+// The weight is on the left, and tokens do not come first. x and the result are transposed.
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<64x?xf32>{{.*}}, %[[W:[a-z0-9]+]]: tensor<32x64xf32> {nn.parameter = "w"}
 // CHECK: %[[XT:.*]] = linalg.transpose ins(%[[X]] : tensor<64x?xf32>) outs(%{{.*}} : tensor<?x64xf32>) permutation = [1, 0]
@@ -132,7 +132,7 @@ func.func @main(%x: tensor<64x?xf32>, %w: tensor<32x64xf32> {nn.parameter = "w"}
 
 // -----
 
-// A product in a function of its own, of which every call passes a parameter; one fused multiply-add.
+// A product in a function of its own, to which every call passes a parameter; one fused multiply-add.
 // CHECK-LABEL: func.func private @dense(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<64x64xf32>) ->
 // CHECK: nn.linear %{{.*}}, %[[W]] : tensor<4x64xf32>, tensor<64x64xf32> -> tensor<4x64xf32>
@@ -158,8 +158,8 @@ func.func @main(%x: tensor<4x64xf32>, %w1: tensor<64x64xf32> {nn.parameter = "w1
 
 // -----
 
-// nn.MultiheadAttention of torch-mlir: one projection to queries and keys, which are reshaped, cut apart and turned, and
-// the product of the two, which is no linear; then the output's projection.
+// nn.MultiheadAttention of torch-mlir. One projection makes queries and keys, which are reshaped, split and transposed. Their product is no
+// linear. The output's projection follows.
 // CHECK-LABEL: func.func @attention(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<12x16xf32>, %[[W:[a-z0-9]+]]: tensor<32x16xf32> {nn.parameter = "in_proj"}, %[[O:[a-z0-9]+]]: tensor<16x16xf32> {nn.parameter = "out_proj"}
 // CHECK: nn.linear %[[X]], %[[W]] : tensor<12x16xf32>, tensor<32x16xf32> -> tensor<12x32xf32>

@@ -1,4 +1,4 @@
-// A product with a weight that stays linalg gets a word at its place, with the reason; with strict that is an error.
+// A product with a weight that stays linalg gets a remark with the reason at its place. With strict it is an error.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear --verify-diagnostics
 // RUN: not nibble-opt %s -split-input-file --nibble-recognize-linear=strict 2>&1 | FileCheck %s
 // CHECK-COUNT-21: error: nibble-recognize-linear: 'linalg.{{.*}}' does not become nn.linear, so its weight cannot be quantized:
@@ -20,7 +20,7 @@ func.func @main(%x: memref<4x64xf32>, %w: memref<64x32xf32> {nn.parameter = "w"}
 
 // -----
 
-// What a module has as a constant can be neither trained nor quantized. A vector is no weight, nor is a product of two activations.
+// A constant of the module can be neither trained nor quantized. A vector is no weight, and neither is a product of two activations.
 func.func @main(%x: tensor<4x2xf32>, %c: tensor<2x4xf32>) -> (tensor<4x2xf32>, tensor<4x4xf32>, tensor<4x2xf32>) {
   %w = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
   %f = arith.constant dense<[[1.0, 2.0]]> : tensor<1x2xf32>
@@ -45,7 +45,7 @@ func.func @main(%x: tensor<4x?xf32>, %w: tensor<?x32xf32> {nn.parameter = "w"}) 
 
 // -----
 
-// A kernel of heads, as JAX has it.
+// A kernel with heads, as in JAX.
 func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x2x16xf32> {nn.parameter = "w"}) -> tensor<4x32xf32> {
   %z = arith.constant dense<0.0> : tensor<4x32xf32>
   %f = tensor.collapse_shape %w [[0], [1, 2]] : tensor<64x2x16xf32> into tensor<64x32xf32>
@@ -76,7 +76,7 @@ func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x32xf32> {nn.parameter = "w"}
 
 // -----
 
-// As autocast writes it: the product has the rounded weight, nn.linear would have the whole one.
+// As autocast writes it: the product uses the rounded weight, but nn.linear would use the unrounded one.
 func.func @main(%x: tensor<4x64xbf16>, %w: tensor<64x32xf32> {nn.parameter = "w"}) -> tensor<4x32xf32> {
   %z = arith.constant dense<0.0> : tensor<4x32xf32>
   %s = arith.truncf %w : tensor<64x32xf32> to tensor<64x32xbf16>
@@ -87,7 +87,7 @@ func.func @main(%x: tensor<4x64xbf16>, %w: tensor<64x32xf32> {nn.parameter = "w"
 
 // -----
 
-// A weight that is reshaped, cut and turned: the reason is the change next to the product.
+// A weight that is reshaped, sliced and transposed. The reason names the change next to the product.
 func.func @main(%x: tensor<6x4x8xf32>, %w: tensor<12x48xf32> {nn.parameter = "w"}) -> tensor<6x4x4xf32> {
   %z = arith.constant dense<0.0> : tensor<6x4x4xf32>
   %f = tensor.expand_shape %w [[0, 1, 2], [3, 4]] output_shape [1, 4, 3, 3, 16] : tensor<12x48xf32> into tensor<1x4x3x3x16xf32>
@@ -106,7 +106,7 @@ func.func @main(%x: tensor<6x4x8xf32>, %w: tensor<12x48xf32> {nn.parameter = "w"
 
 // -----
 
-// A weight that is put together from several parameters, with a constant among them: all of them are left.
+// A weight that is assembled from several parameters and a constant. All of them stay.
 func.func @main(%x: tensor<4x64xf32>, %q: tensor<8x64xf32> {nn.parameter = "wq"}, %k: tensor<8x64xf32> {nn.parameter = "wk"}, %v: tensor<8x64xf32> {nn.parameter = "wv"}) -> tensor<4x26xf32> {
   %z = arith.constant dense<0.0> : tensor<4x26xf32>
   %c = arith.constant dense<1.0> : tensor<2x64xf32>
@@ -120,7 +120,7 @@ func.func @main(%x: tensor<4x64xf32>, %q: tensor<8x64xf32> {nn.parameter = "wq"}
 
 // -----
 
-// A transposed convolution, as torch-mlir writes it: its kernel is flipped element by element.
+// A transposed convolution as torch-mlir writes it: its kernel is flipped element by element.
 #flip = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 func.func @main(%x: tensor<2x4x12xf32>, %w: tensor<4x3x3xf32> {nn.parameter = "w"}) -> tensor<2x3x10xf32> {
   %c2 = arith.constant 2 : index
@@ -165,7 +165,7 @@ func.func @main(%x: tensor<4x64xbf16>, %i: tensor<4x64xi8>, %w: tensor<32x64xi8>
 
 // -----
 
-// F.bilinear: a weight with two other factors, and the sums one after the other.
+// F.bilinear: a weight with two other factors, and two sums one after the other.
 #b = affine_map<(b, i, j) -> (b, i)>
 #ij = affine_map<(b, i, j) -> (i, j)>
 #bj = affine_map<(b, i, j) -> (b, j)>
@@ -190,7 +190,7 @@ func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x16xf32>, %w: tensor<8x16xf32> 
 
 // -----
 
-// Products in an op of their own, whose sum is no linear: each row has a weight of its own, and somebody else reads the products.
+// Products in an op of their own, whose sum is no linear. Each row has a weight of its own, and another op reads the products.
 func.func @main(%x: tensor<4x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"}) -> (tensor<4xf32>, tensor<4xf32>, tensor<4x8xf32>) {
   %z = arith.constant dense<0.0> : tensor<4xf32>
   %p = arith.mulf %x, %w : tensor<4x8xf32>
@@ -206,8 +206,8 @@ func.func @main(%x: tensor<4x8xf32>, %v: tensor<8xf32>, %w: tensor<4x8xf32> {nn.
 
 // -----
 
-// No word for what is no product with a weight: the square of a parameter, a parameter under a mask, a scale that the sum does not
-// run along, and the scale of a norm in the product of two activations.
+// No remark for anything that is no product with a weight. Examples are the square of a parameter, a parameter under a mask, and a scale
+// that the sum does not run along. Another is the scale of a norm in the product of two activations.
 func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %w: tensor<4x8xf32> {nn.parameter = "w"}, %g: tensor<8xf32> {nn.parameter = "g"}) -> (tensor<4xf32>, tensor<4xf32>, tensor<8xf32>, tensor<4xf32>) {
   %z = arith.constant dense<0.0> : tensor<4xf32>
   %z8 = arith.constant dense<0.0> : tensor<8xf32>
@@ -227,8 +227,8 @@ func.func @main(%x: tensor<4x8xf32>, %y: tensor<4x8xf32>, %w: tensor<4x8xf32> {n
 
 // -----
 
-// A weight that no argument brings is none that can be quantized, wherever the module holds it: in a global of ml_program or of memref, in a
-// function without arguments, as codes that are scaled first. What a call leaves for the next one is no weight.
+// A weight that is no argument cannot be quantized, wherever the module holds it. It may be in a global of ml_program or memref, in a
+// function without arguments, or stored as codes that are scaled first. A value that one call leaves for the next is no weight.
 ml_program.global private @g(dense<1.0> : tensor<32x64xf32>) : tensor<32x64xf32>
 ml_program.global private mutable @set(dense<1.0> : tensor<64x32xf32>) : tensor<64x32xf32>
 ml_program.global private mutable @kept(dense<0.0> : tensor<64x32xf32>) : tensor<64x32xf32>

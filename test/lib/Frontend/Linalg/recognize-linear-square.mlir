@@ -1,6 +1,7 @@
-// A square parameter that is turned is a warning: its extents do not tell whoever binds it. With strict it stays one, for nothing is left.
+// Transposing a square parameter gives a warning, because its extents do not tell the caller. With strict it stays a warning, for no
+// product is left.
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear=strict --verify-diagnostics
-// RUN: nibble-opt %s -split-input-file --nibble-recognize-linear=layout=value 2>&1 | FileCheck %s --implicit-check-not=warning
+// RUN: sed s/expected-warning// %s | nibble-opt -split-input-file --nibble-recognize-linear=layout=value 2>&1 | FileCheck %s --implicit-check-not=warning
 // CHECK: nn.linear
 
 // expected-warning @below {{nibble-recognize-linear: parameter 'w' is square and turned to [N, K]: bind its transpose, or keep [K, N] with layout=value}}
@@ -24,7 +25,7 @@ func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x64xf32> {nn.parameter = "w"}
 
 // -----
 
-// What is [N, K] already stays.
+// A parameter that is [N, K] already stays.
 func.func @main(%x: tensor<4x64xf32>, %w: tensor<64x64xf32> {nn.parameter = "w"}) -> tensor<4x64xf32> {
   %z = arith.constant dense<0.0> : tensor<4x64xf32>
   %e = tensor.empty() : tensor<64x64xf32>

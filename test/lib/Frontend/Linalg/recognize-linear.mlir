@@ -1,6 +1,6 @@
 // RUN: nibble-opt %s -split-input-file --nibble-recognize-linear | FileCheck %s
 
-// The other uses of a turned parameter read it turned back.
+// Other uses of a transposed parameter read it transposed back.
 
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x64xf32> {nn.input = "x"}, %[[W:[a-z0-9]+]]: tensor<32x64xf32> {nn.parameter = "w", nn.transposed}
@@ -17,7 +17,7 @@ func.func @main(%x: tensor<?x64xf32> {nn.input = "x"}, %w: tensor<64x32xf32> {nn
 
 // -----
 
-// As torch-mlir batches a linear: the transposed weight repeated for every batch.
+// torch-mlir's form of a batched linear repeats the transposed weight for every batch.
 
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[W:[a-z0-9]+]]: tensor<32x64xf32> {nn.parameter = "w"}

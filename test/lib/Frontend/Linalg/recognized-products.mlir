@@ -1,4 +1,4 @@
-// What becomes nn.linear computes what it computed before. Whole numbers, whose sums have no rounding to hide in.
+// A product computes the same values as nn.linear. Integers are used, whose sums have no rounding that could hide a difference.
 // RUN: echo '{"x": [[1, 2, 3, 4], [5, 6, 7, 8]], "xt": [[1, 5], [2, 6], [3, 7], [4, 8]], "v": [1, 2, 3, 4], "w": [[1, 0, 2, 0], [0, 3, 0, -1], [1, 1, 1, 1]]}' > %t.json
 // RUN: nibble-opt %s --nibble-recognize-linear="function=widened strict" -o %t.mlir
 // RUN: FileCheck %s --check-prefix=LINEAR < %t.mlir
@@ -35,7 +35,7 @@ func.func @left(%x: tensor<4x2xf32> {nn.input = "xt"}, %w: tensor<3x4xf32> {nn.p
   return %y : tensor<3x2xf32>
 }
 
-// Onto ones.
+// The sum starts from ones.
 // VECTOR: y F32 [3]: 8 3 11
 func.func @vector(%x: tensor<4xf32> {nn.input = "v"}, %w: tensor<3x4xf32> {nn.parameter = "w"}) -> (tensor<3xf32> {nn.output = "y"}) {
   %one = arith.constant dense<1.0> : tensor<3xf32>
@@ -43,7 +43,7 @@ func.func @vector(%x: tensor<4xf32> {nn.input = "v"}, %w: tensor<3x4xf32> {nn.pa
   return %y : tensor<3xf32>
 }
 
-// Tokens that lie between and behind the features, in another order in the result: x[k, a, b], y[b, n, a].
+// Tokens lie between and behind the features, and in another order in the result: x[k, a, b], y[b, n, a].
 // BATCHED: y F32 [2, 3, 1]: 7 2 10 19 10 26
 #x = affine_map<(b, n, a, k) -> (k, a, b)>
 #w = affine_map<(b, n, a, k) -> (n, k)>
@@ -61,7 +61,7 @@ func.func @batched(%x: tensor<4x2xf32> {nn.input = "xt"}, %w: tensor<3x4xf32> {n
   return %y : tensor<2x3x1xf32>
 }
 
-// torch.mv, as torch-mlir writes it: all products, and then their sums, onto ones.
+// torch.mv as torch-mlir writes it: all products first, then their sums, starting from ones.
 #nk = affine_map<(n, k) -> (n, k)>
 #k = affine_map<(n, k) -> (k)>
 #n = affine_map<(n, k) -> (n)>
@@ -81,7 +81,7 @@ func.func @products(%x: tensor<4xf32> {nn.input = "v"}, %w: tensor<3x4xf32> {nn.
   return %y : tensor<3xf32>
 }
 
-// (x[:, None] * w).sum(-1): both operands are repeated to one shape before they are multiplied.
+// (x[:, None] * w).sum(-1): both operands are broadcast to one shape before the multiplication.
 #bnk = affine_map<(b, n, k) -> (b, n, k)>
 #b1k = affine_map<(b, n, k) -> (b, 0, k)>
 func.func @repeated(%x: tensor<2x4xf32> {nn.input = "x"}, %w: tensor<3x4xf32> {nn.parameter = "w"}) -> (tensor<2x3xf32> {nn.output = "y"}) {

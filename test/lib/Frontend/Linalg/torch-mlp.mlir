@@ -1,7 +1,7 @@
 // RUN: nibble-opt %s --nibble-recognize-linear="function=forward parameters=1:fc1.weight,2:fc1.bias,3:fc2.weight" | FileCheck %s
 // RUN: nibble-opt %s --nibble-recognize-linear="function=forward parameters=1:fc1.weight,2:fc1.bias,3:fc2.weight" --nibble-quantize=group-size=16 --nibble-differentiate="function=forward" --nibble-build-update --nibble-hoist-quantize --nibble-fuse --nibble-verify-stage=stage=hoist --nibble-verify-stage=stage=fuse | FileCheck %s --check-prefix=STEP
 
-// PyTorch keeps weights as [N, K] and transposes them at every call: nn.linear reads them as they are.
+// PyTorch stores weights as [N, K] and transposes them at every call. nn.linear reads them without a transpose.
 // CHECK-LABEL: func.func @forward(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x16xf32> {nn.input = "arg0"}, %[[W1:[a-z0-9]+]]: tensor<32x16xf32> {nn.parameter = "fc1.weight"}
 // CHECK-SAME: %[[B1:[a-z0-9]+]]: tensor<32xf32> {nn.parameter = "fc1.bias"}, %[[W2:[a-z0-9]+]]: tensor<8x32xf32> {nn.parameter = "fc2.weight"}
@@ -23,8 +23,8 @@
 // STEP: return
 // STEP-LABEL: func.func @update(
 
-// Written by hand in the style of torch-mlir's linalg-on-tensors output, for `mean((fc2(relu(fc1(x))) - y) ** 2)` with fc2 without bias,
-// parameters lifted to arguments.
+// Handwritten in the style of torch-mlir's linalg-on-tensors output, for `mean((fc2(relu(fc1(x))) - y) ** 2)`. fc2 has no bias, and
+// parameters are arguments.
 #map = affine_map<(d0, d1) -> (d0, d1)>
 #map1 = affine_map<(d0, d1) -> (d1)>
 #map2 = affine_map<(d0, d1) -> ()>

@@ -1,4 +1,4 @@
-// Modules become PTX and commands, and what cannot is refused in words.
+// Modules become PTX and commands. Refusals have a clear message.
 #include "lib/Target/NVPTX/Compile.h"
 #include "include/nibble/InitAll.h"
 
@@ -20,7 +20,7 @@ struct CompileTest : testing::Test {
     registerAllDialects(all);
     return all;
   }
-  // What compiling a module of these kernels says; empty when it succeeds.
+  // The message from compiling a module of these kernels; empty on success.
   std::string kernels(const std::string &text) {
     std::string said;
     mlir::ScopedDiagnosticHandler handler(&context,
@@ -54,8 +54,8 @@ TEST_F(CompileTest, SaysWhatThePassesRefuse) {
               HasSubstr("has no integer 'hopper.threads'"));
 }
 
-// The contract of the last stage runs when a program is compiled, not only
-// where stages are written for reading.
+// The contract of the last stage is checked whenever a program is compiled, not
+// only when stages are printed.
 TEST_F(CompileTest, KeepsTheContractOfTheLastStage) {
   EXPECT_THAT(kernels("llvm.func @k() attributes {nvvm.kernel} {"
                       "  vector.print str \"a kernel cannot\""
@@ -65,7 +65,7 @@ TEST_F(CompileTest, KeepsTheContractOfTheLastStage) {
                         "over buffers and kernels of llvm and nvvm"));
 }
 
-// LLVM by itself would print this and end the process.
+// Without our handler LLVM would print this and end the process.
 TEST_F(CompileTest, SaysWhatTheBackendRefuses) {
   EXPECT_THAT(kernels("llvm.func @never() attributes {nvvm.kernel} {"
                       "  %0 = llvm.inline_asm has_side_effects \"mov $0, 1;\", "

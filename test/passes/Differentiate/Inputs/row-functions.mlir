@@ -1,4 +1,4 @@
-// What torch-mlir writes for logsumexp, softmax, log_softmax and the entropy of a row; the maximum comes with its index.
+// torch-mlir's form of logsumexp, softmax, log_softmax and the entropy of a row. The maximum has its index.
 #ij = affine_map<(i, j) -> (i, j)>
 #i = affine_map<(i, j) -> (i)>
 #one = affine_map<(i, j) -> (i, 0)>

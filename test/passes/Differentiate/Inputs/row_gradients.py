@@ -1,8 +1,8 @@
-"""Gradients of functions of rows of 5000 float32 numbers, against the same in float64.
+"""Compares gradients of functions of rows of 5000 float32 numbers with the same in float64.
 
     row_gradients.py <module> <work folder>
 
-Prints for each function the largest difference, relative to the largest gradient. Exit code 1 where one is above 1e-5.
+Prints for each function the largest difference, relative to the largest gradient. The exit code is 1 when one exceeds 1e-5.
 """
 import json
 import math
@@ -30,7 +30,7 @@ def read_gradient(path):
     return struct.unpack(f"<{ROWS * COLUMNS}f", data[begin:end])
 
 
-# The gradient of one row x, of which p is the softmax, by what arrives: one number or one for each column.
+# The gradient of one row x, whose softmax is p, for the incoming gradient: one number, or one per column.
 def logsumexp(x, p, seed):
     return [seed * a for a in p]
 

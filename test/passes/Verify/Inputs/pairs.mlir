@@ -1,9 +1,9 @@
-// Training (@logits) and rollout (@forward) in different words: pairs that
-// nibble-verify-consistency takes. Its test changes each attribute of each op.
+// Training (@logits) and rollout (@forward) in different form: pairs that nibble-verify-consistency accepts. Its test changes each
+// attribute of each op.
 #int4 = #qat.scheme<int4, group_size = 32>
 !packed = !qat.packed<64x64, #int4, host>
 
-// A weight that is read as codes, by the linear itself.
+// The linear itself reads a weight as codes.
 module @packed_linear {
   func.func @logits(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64x64xbf16> {nn.parameter = "w"}, %b: tensor<64xbf16> {nn.parameter = "b"},
                     %r: tensor<?x64xbf16> {nn.input = "r"}) -> tensor<?x64xbf16> {
@@ -19,7 +19,7 @@ module @packed_linear {
   }
 }
 
-// A weight that is packed, laid out anew and decoded.
+// A weight that is packed, converted to another layout and decoded.
 module @decoded {
   func.func @logits(%x: tensor<?x64xbf16> {nn.input = "x"}, %w: tensor<64x64xbf16> {nn.parameter = "w"}) -> tensor<?x64xbf16> {
     %w4 = qat.fake_quant %w {scheme = #int4} : tensor<64x64xbf16>
@@ -55,7 +55,7 @@ module @pages {
   }
 }
 
-// The rows that are sampled from, and no calls.
+// The rows that are sampled from, without calls.
 module @rows {
   func.func private @norm(%x: tensor<?x64xbf16>, %w: tensor<64xbf16>) -> tensor<?x64xbf16> {
     %y = nn.rms_norm %x, %w {epsilon = 1.0e-6 : f32} : tensor<?x64xbf16>, tensor<64xbf16>

@@ -1,5 +1,5 @@
-// Plans of calls: memory without overlap, launches left out, calls that do not
-// fit refused.
+// Plans of calls: buffers do not overlap, empty launches are left out, and
+// calls that do not fit are refused.
 #include "runtime/bundle/device/call_plan.h"
 #include "runtime/bundle/device/layout.h"
 #include "test/runtime/bundle/small_program.h"
@@ -41,7 +41,7 @@ TEST(Layout, NoTwoLivingBuffersOverlap) {
           EXPECT_TRUE(items[i].offset + items[i].bytes <= items[j].offset ||
                       items[j].offset + items[j].bytes <= items[i].offset);
     }
-    EXPECT_LT(total, sum); // memory is used again
+    EXPECT_LT(total, sum); // memory is reused
   }
 }
 
@@ -124,7 +124,8 @@ TEST(CallPlan, ATensorMapStaysInItsBuffer) {
               HasSubstr("tensor map of 1024 bytes from 0 of a buffer of 1020"));
 }
 
-// Each of 40 functions calls the next one twice: 2^40 commands in a few lines.
+// Each of 40 functions calls the next one twice, so a few lines mean 2^40
+// commands.
 TEST(CallPlan, CallsOfCallsHaveAnEnd) {
   DeviceProgram program;
   for (int i = 0; i < 40; ++i) {

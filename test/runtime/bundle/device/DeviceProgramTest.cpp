@@ -1,4 +1,4 @@
-// Device programs come back from their text, and unsound ones are refused.
+// Device programs read back from their text. Unsound ones are refused.
 #include "runtime/bundle/base64.h"
 #include "runtime/bundle/device/device_program.h"
 #include "test/runtime/bundle/small_program.h"
@@ -12,8 +12,7 @@ using testing::HasSubstr;
 
 namespace {
 
-// The program with a tensor map and a constant, so that every field has a
-// place.
+// The program with a tensor map and a constant, which uses every field.
 DeviceProgram fullProgram() {
   DeviceProgram program = smallProgram();
   program.constants = {{NIBBLE_DTYPE_BF16,

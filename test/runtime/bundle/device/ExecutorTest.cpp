@@ -54,9 +54,9 @@ struct World {
 TEST(Executor, RunsAProgramAsThoughItWereTheHosts) {
   World world;
   world.load();
-  EXPECT_FALSE(world.program->has("inner")); // called only from within
+  EXPECT_FALSE(world.program->has("inner")); // only called by other functions
   EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
-  EXPECT_THAT(world.sum, ElementsAre(0, 0, 0)); // the device has it
+  EXPECT_THAT(world.sum, ElementsAre(0, 0, 0)); // the result is on the device
   ASSERT_TRUE(world.residence->fetch(World::view(world.sum)).isOk());
   EXPECT_THAT(world.sum, ElementsAre(11, 22, 33));
   world.bias = {1, 1, 1};
@@ -74,7 +74,7 @@ TEST(Executor, RecordsWhatComesAgainAndReplaysIt) {
   EXPECT_EQ(world.device->recorded, 1);
   EXPECT_EQ(world.device->replays, 4);
   EXPECT_EQ(world.executor->statistics().plans, 1);
-  // Other memory: the graph does not fit any more.
+  // With other memory the graph does not fit any more.
   std::vector<float> other = {5, 5, 5};
   ASSERT_TRUE(world.main->bind("bias", World::view(other)).isOk());
   EXPECT_THAT(world.call(), ElementsAre(10, 7, 8));
@@ -97,8 +97,8 @@ TEST(Executor, BuffersAreAllocationsOfTheirOwnWhereAccessesAreChecked) {
   world.load();
   for (int i = 0; i < 3; ++i)
     EXPECT_THAT(world.call(), ElementsAre(11, 22, 33));
-  EXPECT_THAT(world.sum,
-              ElementsAre(33, 66, 99)); // adopted: the host's memory itself
+  // Adopted memory is the host's itself.
+  EXPECT_THAT(world.sum, ElementsAre(33, 66, 99));
   EXPECT_TRUE(world.device->blocks.empty());
 }
 
@@ -139,8 +139,8 @@ TEST(Executor, ProgramsOnOneDeviceShareTheirArena) {
   EXPECT_EQ(world.device->used, used);
 }
 
-// One program's result as another one's input without a way through the host,
-// in whatever order calls use the arena.
+// One program's result becomes another's input without passing through the
+// host, in whatever order calls use the arena.
 TEST(Executor, AResultCanStayOnTheDevice) {
   for (bool checks : {false, true}) {
     World world;
@@ -162,8 +162,9 @@ TEST(Executor, AResultCanStayOnTheDevice) {
       EXPECT_EQ(kept->front().data, nullptr);
       ASSERT_NE(kept->front().device, 0u);
       EXPECT_EQ(kept->front().shape, Shape{3});
+      // A graph refers to it.
       if (!checks && i > 0)
-        EXPECT_EQ(kept->front().device, where); // a graph refers to it
+        EXPECT_EQ(kept->front().device, where);
       where = kept->front().device;
       ASSERT_TRUE(next->bind("x", kept->front()).isOk());
       auto results = next->call(world.arena);
@@ -173,7 +174,7 @@ TEST(Executor, AResultCanStayOnTheDevice) {
                   ElementsAre(20 + i, 42, 63));
     }
     EXPECT_EQ(world.device->replays, checks ? 0 : 8);
-    // Larger ones move.
+    // Larger results move.
     for (auto *values : {&world.x, &world.bias, &world.sum, &sum})
       values->assign(5000, 7);
     ASSERT_TRUE(world.main->bind("bias", World::view(world.bias)).isOk());
@@ -190,7 +191,7 @@ TEST(Executor, AResultCanStayOnTheDevice) {
   }
 }
 
-// Two results side by side, one of which may stay.
+// Two adjacent results, one of which may stay on the device.
 TEST(Executor, SmallResultsComeBackInOnePiece) {
   World world;
   addKernels(*world.device);
@@ -206,7 +207,7 @@ TEST(Executor, SmallResultsComeBackInOnePiece) {
   ASSERT_TRUE(loaded.isOk()) << loaded.status().message();
   auto main = loaded->function("main");
   for (int round = 0; round < 8; ++round) {
-    int64_t count = round < 5 ? 3 : 20000; // large ones come one by one
+    int64_t count = round < 5 ? 3 : 20000; // large results come back one by one
     for (auto *values : {&world.x, &world.bias, &world.sum})
       values->assign(static_cast<size_t>(count), 5);
     world.x[0] = static_cast<float>(round);
@@ -240,7 +241,7 @@ TEST(Executor, OnlyAResultCanStay) {
             "the device; report this defect");
 }
 
-// A device of 4 TB/s and 900 TFLOP/s with a cache of 64 MiB.
+// A device with 4 TB/s, 900 TFLOP/s and a cache of 64 MiB.
 TEST(Executor, RatesThatCannotBeAreMarked) {
   DeviceExecutor::CallTime time;
   time.seconds = 1e-3;

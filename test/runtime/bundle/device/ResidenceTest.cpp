@@ -1,5 +1,4 @@
-// Parameters, state and cache of a device program: they are on the device
-// alone.
+// Parameters, state and cache of a device program exist on the device only.
 #include "lib/Numerics/bf16.h"
 #include "runtime/bundle/device/device_backend.h"
 #include "runtime/core/file.h"
@@ -37,10 +36,10 @@ struct Ones final : WeightSource {
   }
 };
 
-// A training program on the fake device, small enough to follow: logp [L] =
-// w[0]; train_step adds 1 to every element of the gradient; the norm is their
-// sum of squares; update subtracts hyper[0] * gradient from the master, and
-// writes nothing else, so that the weight has to be derived on the host.
+// A training program on the fake device, small enough to follow by hand. logp
+// [L] is w[0]. train_step adds 1 to every element of the gradient, and the norm
+// is their sum of squares. update subtracts hyper[0] * gradient from the
+// master. It writes nothing else, so the host must derive the weight.
 struct TrainingProgram {
   std::shared_ptr<FakeDevice> device = std::make_shared<FakeDevice>();
   std::shared_ptr<DeviceResidence> residence =
@@ -164,14 +163,14 @@ TEST(Residence, ATrainerRunsOnADevice) {
     float before = run.read("master:w").as<float>()[0];
     auto result = run.trainer->step(run.batch);
     ASSERT_TRUE(result.isOk()) << result.status().message();
-    EXPECT_EQ(result->gradientNorm,
-              2.0); // four ones: zeroed before, added once
+    // Four ones: zeroed before, added once.
+    EXPECT_EQ(result->gradientNorm, 2.0);
     EXPECT_EQ(result->rows, 3);
     EXPECT_EQ(result->values.logProbability[0],
               numerics::floatFromBf16(numerics::bf16FromFloat(before)));
     rate = before - run.read("master:w").as<float>()[0];
     EXPECT_GT(rate, 0);
-    // Published: the weight that the next step reads is the master's.
+    // After publishing, the next step reads the master's weight.
     EXPECT_EQ(run.read("weight:w").as<uint16_t>()[0],
               numerics::bf16FromFloat(run.read("master:w").as<float>()[0]));
   }
@@ -206,15 +205,15 @@ TEST(Residence, CheckpointsHoldWhatTheDeviceHasAndBringItBack) {
   ASSERT_TRUE(loadCheckpoint(**newest, run.store).isOk());
   for (int i = 0; i < kRows; ++i)
     EXPECT_EQ(run.read("master:w").as<float>()[i],
-              saved[i]); // as the device has it now
+              saved[i]); // the device's present values
   auto step = run.trainer->step(run.batch);
   ASSERT_TRUE(step.isOk());
   EXPECT_EQ(step->values.logProbability[0],
             numerics::floatFromBf16(numerics::bf16FromFloat(saved[0])));
 }
 
-// The state of a parameter "w" of 5003 elements, of a program for the host and
-// of the same for a device: tensors that are no whole number of pieces.
+// The state of a parameter "w" with 5003 elements, for a host program and for a
+// device program. The tensors are no whole number of pieces.
 constexpr int64_t kElements = 5003;
 constexpr int64_t kPiece = 4096;
 
@@ -259,7 +258,7 @@ FakeSource waves() {
                   [](int64_t i) { return std::sin(static_cast<float>(i)); });
 }
 
-// Moments as after a step.
+// Moments as they are after a step.
 void fillMoments(ParameterStore &store) {
   for (const char *key : {"moment1:w", "moment2:w"}) {
     std::vector<float> values(kElements);
@@ -334,7 +333,7 @@ TEST(Residence, TheHostHoldsOneTensorWhileADeviceIsFilledAndNoneAfterwards) {
   resetHostTensorPeak();
   FakeSource source = waves();
   ASSERT_TRUE(device.store.initialize(source).isOk());
-  // The weight as the checkpoint has it, and rounded.
+  // The weight from the checkpoint, and the rounded weight.
   EXPECT_EQ(hostTensorMemory().peak - before, kElements * 6);
   EXPECT_EQ(hostTensorMemory().now, before);
   resetHostTensorPeak();

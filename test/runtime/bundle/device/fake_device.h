@@ -1,5 +1,5 @@
-// A device whose memory is the host's and whose kernels are functions of the
-// test, by name.
+// A device that uses the host's memory. Its kernels are functions of the test,
+// by name.
 #pragma once
 
 #include "runtime/drivers/device.h"

@@ -1,4 +1,4 @@
-// Checks as generated code calls them.
+// Checks, called as generated code calls them.
 #include "runtime/core/program/check.h"
 
 #include "include/nibble/ABI.h"
@@ -46,10 +46,10 @@ TEST(CheckTest, ClosenessHasAnEdge) {
   EXPECT_TRUE(close(zero, minus, 0, -1.0));
   EXPECT_TRUE(close(one, next, -1, 1.2e-7));
   EXPECT_FALSE(close(one, next, -1, 1.1e-7));
-  // Anything is infinitely far from a reference of zero, except zero.
+  // Every value except zero is infinitely far from a reference of zero.
   EXPECT_TRUE(close(zero, zero, -1, 0.0));
   EXPECT_FALSE(close(one, zero, -1, 1e300));
-  // Infinity minus infinity is no number.
+  // Infinity minus infinity is NaN.
   float infinity = std::numeric_limits<float>::infinity();
   EXPECT_FALSE(close(infinity, infinity, -1, 1.0));
 }

@@ -12,7 +12,7 @@ TEST(ProfileTest, AddsCallsOfOneLabelAndForgetsWhatWasTaken) {
   takeProfile();
   int64_t now = nibble_profile_begin();
   nibble_profile_end("quick", now);
-  nibble_profile_end("slow", now - 5'000'000'000); // began five seconds ago
+  nibble_profile_end("slow", now - 5'000'000'000); // started five seconds ago
   nibble_profile_end("slow", now - 3'000'000'000);
   std::vector<KernelTime> kernels = takeProfile();
   ASSERT_EQ(kernels.size(), 2u);

@@ -1,15 +1,16 @@
 // A compiled program without a compiler: a function table whose code is C++
-// lambdas. Goes through exactly the same seam (ABI.h) as generated code, so
-// that everything above runtime/core/program/program.h can be tested without
-// MLIR.
+// lambdas. It uses the same interface (ABI.h) as generated code. Everything
+// above runtime/core/program/program.h can thus be tested without MLIR.
 //
 //   FakeProgram fake;
-//   fake.function("double").input("x", DType::kF32, {-1}).result("y",
-//   DType::kF32, {-1}).body([](FakeCall &call) {
-//     auto x = call.argument("x");
-//     float *y = call.result("y", x.shape).as<float>();
-//     ...
-//   });
+//   fake.function("double")
+//       .input("x", DType::kF32, {-1})
+//       .result("y", DType::kF32, {-1})
+//       .body([](FakeCall &call) {
+//         auto x = call.argument("x");
+//         float *y = call.result("y", x.shape).as<float>();
+//         ...
+//       });
 //   Program program = fake.program();
 #pragma once
 
@@ -56,7 +57,7 @@ public:
   int argumentCount() const { return info_.argument_count; }
   std::string name(int i) const { return info_.arguments[i].name; }
 
-  // Takes memory from the current arena, as generated code does, and fills the
+  // Allocates from the current arena, as generated code does, and fills the
   // result's descriptor.
   TensorView result(std::string_view name, const Shape &shape) const {
     auto *word = static_cast<int64_t *>(values_[0]);
@@ -91,8 +92,8 @@ private:
 };
 
 namespace detail {
-// nibble_function.entry carries no context, so each fake function lives in one
-// of a fixed number of slots.
+// nibble_function.entry has no context parameter, so each fake function takes
+// one of a fixed number of slots.
 struct Slot {
   const nibble_function *info = nullptr;
   std::function<void(FakeCall &)> body;
@@ -179,8 +180,9 @@ public:
         FakeFunction &f = functions_[i];
         while (slot < detail::kSlots && detail::slots[slot].info)
           ++slot;
+        // More fake functions are alive than there are slots; raise kSlots.
         if (slot == detail::kSlots)
-          std::abort(); // more fake functions alive than slots: raise kSlots
+          std::abort();
         infos_[i] = nibble_function{f.name_.c_str(),
                                     static_cast<int32_t>(f.arguments_.size()),
                                     static_cast<int32_t>(f.results_.size()),

@@ -1,4 +1,4 @@
-// The program of the conformance suite for the host: out = x + bias.
+// The conformance suite's program for the host: out = x + bias.
 func.func @main(%x: tensor<?xf32> {nn.input = "x"}, %bias: tensor<?xf32> {nn.parameter = "bias"})
     -> (tensor<?xf32> {nn.output = "out"}) {
   %out = arith.addf %x, %bias : tensor<?xf32>

@@ -1,4 +1,4 @@
-// The CUDA device on a libcuda of our own: calls, copies and errors.
+// The CUDA device on a fake libcuda: calls, copies and errors.
 #include "runtime/drivers/cuda/cuda.h"
 #include "runtime/core/file.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -136,7 +136,7 @@ TEST_F(CudaTest, MovesMemorySmallAndLarge) {
   }
 }
 
-// Small uploads go through pinned memory that is used up many times over.
+// Small uploads go through pinned memory, which is reused many times.
 TEST_F(CudaTest, ManySmallUploadsKeepTheirBytes) {
   auto cuda = device();
   DeviceAddress address = *cuda->allocate(64 << 20, "much");
@@ -172,10 +172,10 @@ TEST_F(CudaTest, KernelsAreAssembledOnceAndKept) {
   load(*device());
   EXPECT_EQ(calls("cuLinkComplete"), 1);
   load(*device());
-  EXPECT_EQ(calls("cuLinkComplete"), 0); // found
+  EXPECT_EQ(calls("cuLinkComplete"), 0); // found in the cache
   set("FAKE_CUDA_VERSION", "13010");
   load(*device());
-  EXPECT_EQ(calls("cuLinkComplete"), 1); // another driver
+  EXPECT_EQ(calls("cuLinkComplete"), 1); // another driver version
   unsetenv("FAKE_CUDA_VERSION");
 
   auto names = listFolder(options.cacheFolder);
@@ -193,7 +193,7 @@ TEST_F(CudaTest, KernelsAreAssembledOnceAndKept) {
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_THAT(warnings[0], HasSubstr("damaged"));
   load(*device());
-  EXPECT_EQ(calls("cuLinkComplete"), 0); // mended
+  EXPECT_EQ(calls("cuLinkComplete"), 0); // the entry was repaired
 }
 
 TEST_F(CudaTest, WithoutACacheFolderKernelsAreAssembledEachTime) {
@@ -293,8 +293,8 @@ TEST_F(CudaTest, AFaultNamesTheKernelsThatMayHaveCausedIt) {
   auto cuda = device();
   auto module = load(*cuda);
   float value = 1;
-  auto address =
-      reinterpret_cast<uint64_t>(&value); // the fake's memory is the host's
+  // The fake's memory is the host's.
+  auto address = reinterpret_cast<uint64_t>(&value);
   KernelArgument arguments[] = {address, address, address, uint64_t{1}};
   Launch launch;
   launch.threads = 32;
@@ -322,7 +322,7 @@ TEST_F(CudaTest, AFaultNamesTheKernelsThatMayHaveCausedIt) {
               HasSubstr("; the last kernel was add"));
 }
 
-// Not a fault of the kernels that ran before.
+// This is not a fault of earlier kernels.
 TEST_F(CudaTest, AnyCallMayFindNoMemory) {
   auto cuda = device();
   auto module = load(*cuda);

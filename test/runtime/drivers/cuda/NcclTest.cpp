@@ -1,4 +1,4 @@
-// NCCL on a libnccl of our own: calls, errors and declarations.
+// NCCL on a fake libnccl: calls, errors and declarations.
 #include "runtime/drivers/cuda/nccl.h"
 
 #include <gmock/gmock.h>

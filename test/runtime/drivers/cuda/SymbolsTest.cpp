@@ -1,4 +1,4 @@
-// Our own declarations of the driver's types against NVIDIA's, where its header
+// Compares our declarations of the driver's types with NVIDIA's, if its header
 // is installed.
 #include "runtime/drivers/cuda/symbols.h"
 
@@ -85,8 +85,8 @@ NIBBLE_SAME(kSwizzle32, CU_TENSOR_MAP_SWIZZLE_32B);
 NIBBLE_SAME(kSwizzle64, CU_TENSOR_MAP_SWIZZLE_64B);
 NIBBLE_SAME(kSwizzle128, CU_TENSOR_MAP_SWIZZLE_128B);
 
-// Parameters of the two declarations of a function, one by one: the same size,
-// and both pointers or both numbers.
+// Compares the parameters of two declarations one by one. Sizes must be equal,
+// and both must be pointers or both numbers.
 template <typename Ours, typename Theirs> struct SameShape : std::false_type {};
 template <typename R, typename... Ours, typename S, typename... Theirs>
   requires(sizeof...(Ours) == sizeof...(Theirs))
@@ -95,7 +95,7 @@ struct SameShape<R (*)(Ours...), S (*)(Theirs...)>
           (sizeof(Ours) == sizeof(Theirs) &&
            std::is_pointer_v<Ours> == std::is_pointer_v<Theirs>) &&
           ...)> {};
-// cuda.h's macros turn the names into those that carry a version.
+// cuda.h's macros turn the names into those with a version.
 #define NIBBLE_SHAPE(name, parameters)                                         \
   static_assert(SameShape<Result(*) parameters, decltype(&::name)>::value,     \
                 #name);

@@ -1,5 +1,5 @@
-// Kernels as LLVM's backend emits them. The texts below Inputs were made from
-// the .ll beside them by llc-22 -O3 -march=nvptx64 -mcpu=sm_90a -mattr=+ptx83.
+// Kernels from LLVM's backend. The texts below Inputs were made from the .ll
+// files beside them by llc-22 -O3 -march=nvptx64 -mcpu=sm_90a -mattr=+ptx83.
 #include "test/runtime/drivers/simt/simt_test.h"
 
 #include <numeric>

@@ -1,5 +1,4 @@
-// The device's own interface: what is refused, graphs, memory of others,
-// counters.
+// The device's own interface: refusals, graphs, foreign memory, counters.
 #include "test/runtime/drivers/simt/simt_test.h"
 
 using namespace nibble;
@@ -46,7 +45,7 @@ TEST(SimtDevice, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(loadError(kernelText(0, "")), "");
 }
 
-// Any text must be refused or taken, never end the process.
+// Every text must be refused or accepted, and never end the process.
 TEST(SimtDevice, SurvivesDamagedText) {
   std::string text = inputFile("ring.ptx");
   uint32_t state = 7;
@@ -151,8 +150,8 @@ TEST(SimtDevice, ReportsDownloadsOfWhatNothingWrote) {
   expectOk(simt.device->download(values, a, 12));
   expectFails(simt.device->download(values, a, 16),
               "download of 16 bytes: nothing wrote byte 12 of 'small'");
-  // A copy is no reading, but what was not written is not written in the copy
-  // either.
+  // A copy does not count as a read. Bytes that were unwritten remain so in the
+  // copy.
   expectOk(simt.device->fill(b, 0, 16));
   expectOk(simt.device->copy(b, a, 16));
   expectFails(simt.device->download(values, b, 16),
@@ -180,7 +179,7 @@ TEST(SimtDevice, Counts) {
   EXPECT_EQ(device.counters().localAccesses, 1u);
 }
 
-// A report and a result are the same however many threads of the host run the
+// Reports and results do not depend on the number of host threads that run the
 // blocks.
 TEST(SimtDevice, SameReportOnAnyNumberOfThreads) {
   std::string body = "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, "

@@ -1,4 +1,4 @@
-// Planted faults: each report, and the same kernel without the fault.
+// Planted faults: the report of each, and the same kernel without the fault.
 #include "test/runtime/drivers/simt/simt_test.h"
 
 using namespace nibble;
@@ -9,8 +9,8 @@ namespace {
 const char *const kShared =
     ".shared .align 128 .b8 tile[4096];\n.shared .align 8 .b64 mbar[4];\n";
 
-// Runs `body` with one buffer of 1024 bytes of ones as p0, for several seeds;
-// the last status, or the first that is not ok.
+// Runs `body` for several seeds with a buffer of 1024 bytes of ones as p0.
+// Returns the last status, or the first that is not ok.
 Status runBody(const std::string &body, const Launch &launch,
                SimtOptions options = {}, bool written = true) {
   for (options.seed = 1; options.seed <= 12; ++options.seed) {
@@ -107,8 +107,8 @@ std::string neighbour(const std::string &between) {
 TEST(SimtFaults, SharedRace) {
   Status status = runBody(neighbour(""), blocks(1, 64));
   ASSERT_FALSE(status.isOk());
-  // The reader may come before the writer: then nothing wrote, or the writer
-  // overwrites what was read.
+  // The reader may come before the writer. The bytes are then unwritten, or the
+  // writer overwrites what was read.
   bool named =
       status.message().find("race in shared memory") != std::string::npos ||
       status.message().find("that nothing wrote") != std::string::npos;

@@ -1,5 +1,6 @@
-// What orders the lanes of a warp, where some of them arrive, wait or fence for
-// others: each planted fault beside the same kernel without it.
+// Tests the order between lanes of a warp when some of them arrive, wait or
+// fence for others. Each planted fault stands beside the same kernel without
+// it.
 #include "test/runtime/drivers/simt/simt_test.h"
 
 using namespace nibble;
@@ -10,9 +11,9 @@ namespace {
 const char *const kShared =
     ".shared .align 128 .b8 tile[1024];\n.shared .align 8 .b64 mbar[2];\n";
 
-// Runs `body` under several seeds with 1024 bytes of ones as p0 (%rd1), %r1 the
-// thread, %r2 the lane, %p1 thread 0, %r4 its 16 bytes of the tile; the last
-// status, or the first that is not ok.
+// Runs `body` under several seeds with 1024 bytes of ones as p0 (%rd1). %r1 is
+// the thread, %r2 the lane, %p1 thread 0, and %r4 its 16 bytes of the tile.
+// Returns the last status, or the first that is not ok.
 Status runBody(const std::string &body, uint32_t threads) {
   SimtOptions options;
   for (options.seed = 1; options.seed <= 12; ++options.seed) {
@@ -36,9 +37,9 @@ std::string waitFor(const std::string &label, const std::string &barrier,
          barrier + "], " + parity + ";\n@!%p3 bra " + label + ";\n";
 }
 
-// A ring of one stage, used three times: thread 0 copies, warp 1 reads. `wait`:
-// how it waits for the copy (parity %r6); `release`: how it gives the stage
-// back; `arrivals`: how many that are.
+// A ring of one stage, used three times: thread 0 copies, warp 1 reads. `wait`
+// waits for the copy (parity %r6), `release` returns the stage, and `arrivals`
+// is the number of arrivals for that.
 std::string ring(const std::string &wait, const std::string &release,
                  const std::string &arrivals = "1") {
   return "@%p1 mbarrier.init.shared::cta.b64 [mbar], 1;\n@%p1 "
@@ -63,8 +64,8 @@ const std::string kAllWait = waitFor("FULL", "mbar", "%r6");
 const std::string kOneArrives =
     "@%p5 mbarrier.arrive.shared::cta.b64 _, [mbar+8];\n";
 
-// One lane gives the stage back for its warp: nothing but a barrier of the warp
-// puts what the others have read before it.
+// One lane returns the stage for its warp. Only a barrier of the warp orders
+// the other lanes' reads before that.
 TEST(SimtLaneOrder, OneLaneArrivesForTheWarp) {
   Status status = runBody(ring(kAllWait, kOneArrives), 64);
   expectFails(status, "thread 0, PTX line");
@@ -77,7 +78,7 @@ TEST(SimtLaneOrder, OneLaneArrivesForTheWarp) {
       64));
 }
 
-// The instructions that lanes execute together, but which order no memory.
+// Instructions that lanes execute together, but that do not order memory.
 TEST(SimtLaneOrder, ShufflesAndVotesOrderNoMemory) {
   for (const char *meeting :
        {"shfl.sync.idx.b32 %r14, %r10, 0, 31, -1;\n",
@@ -99,17 +100,17 @@ TEST(SimtLaneOrder, BarrierOfSomeLanes) {
   expectOk(runBody(ring(kAllWait, half + other + kOneArrives, "2"), 64));
 }
 
-// What one lane has waited for, the others know when something has ordered
-// them.
+// After one lane has waited, the other lanes see the data only when something
+// orders them.
 TEST(SimtLaneOrder, OneLaneWaitsForTheWarp) {
   std::string wait = "@!%p5 bra WAITED;\n" + kAllWait + "WAITED:\n";
   std::string release = "bar.warp.sync -1;\n" + kOneArrives;
-  EXPECT_FALSE(runBody(ring(wait, release), 64)
-                   .isOk()); // what was not copied yet, or a race
+  // Reports bytes not yet copied, or a race.
+  EXPECT_FALSE(runBody(ring(wait, release), 64).isOk());
   expectOk(runBody(ring(wait + "bar.warp.sync -1;\n", release), 64));
 }
 
-// A fence is for what its own lane has written and knows.
+// A fence covers what its own lane has written and knows.
 TEST(SimtLaneOrder, OneLaneFencesForTheWarp) {
   std::string write = "st.shared.v4.u32 [%r4], {%r1, %r1, %r1, %r1};\n";
   std::string copy =
@@ -125,7 +126,7 @@ TEST(SimtLaneOrder, OneLaneFencesForTheWarp) {
   expectOk(runBody(write + all + meet + copy, 32));
 }
 
-// Order between lanes through an mbarrier alone.
+// Only an mbarrier orders the lanes.
 TEST(SimtLaneOrder, LanesMeetAtAnMBarrier) {
   std::string begin =
       "@%p1 mbarrier.init.shared::cta.b64 [mbar], 31;\nbar.sync 0;\n"

@@ -132,8 +132,8 @@ TEST(SimtMemory, SpecialRegisters) {
     EXPECT_EQ(values[i], uint64_t{(1u << i % 32) - 1} << 32 | i / 32);
 }
 
-// Lanes of one warp take a lock one after the other: the loser of the lowest pc
-// must not starve the winner.
+// Lanes of one warp take a lock one after the other. The loser has the lowest
+// pc and must not starve the winner.
 TEST(SimtMemory, LockWithinAWarp) {
   auto values =
       evaluate32("setp.eq.u32 %p1, %r1, 0;\n@%p1 st.shared.u32 [tile], "
@@ -233,7 +233,7 @@ TEST(SimtWarp, VotesAndReductions) {
 }
 
 TEST(SimtWarp, NamedBarriersOfTwoGroups) {
-  // Warps 0 and 1 hand a value to warps 2 and 3 by arrive and sync.
+  // Warps 0 and 1 pass a value to warps 2 and 3 by arrive and sync.
   auto values =
       evaluate32("setp.lt.u32 %p1, %r1, 64;\nmov.u32 %r3, tile;\nand.b32 %r4, "
                  "%r1, 63;\nshl.b32 %r4, %r4, "

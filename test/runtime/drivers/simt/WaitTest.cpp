@@ -1,5 +1,5 @@
-// Waits between lanes, warps and blocks: what only looks like an endless wait
-// runs through, and what is one is reported.
+// Waits between lanes, warps and blocks. A wait that only looks endless
+// completes, and an endless one is reported.
 #include "runtime/drivers/simt/quiescence.h"
 #include "test/runtime/drivers/simt/simt_test.h"
 
@@ -17,8 +17,8 @@ const std::string kBegin =
     "ld.param.u64 %rd1, [p0];\nmov.u32 %r0, %ctaid.x;\nmov.u32 %r1, "
     "%tid.x;\nsetp.eq.u32 %p0, %r0, 0;\n";
 
-// Runs `body` on a buffer of 64 zeroes (%rd1, %r0 the block, %r1 the thread,
-// %p0: block 0); gives the buffer back.
+// Runs `body` on a buffer of 64 zeroes and returns the buffer. %rd1 is the
+// buffer, %r0 the block, %r1 the thread, and %p0 marks block 0.
 Status runWaits(const std::string &body, const Launch &launch,
                 const SimtOptions &options,
                 std::vector<uint32_t> *result = nullptr) {
@@ -46,20 +46,22 @@ void forOptions(const std::function<void(const SimtOptions &)> &check) {
 
 // --- the verdict by itself ---
 
-// A worker that is between two blocks has not said that it waits: the other's
-// wait is not for ever, however long the first takes.
+// A worker between two blocks has not declared that it waits. The other's wait
+// is therefore not endless, however long the first one takes.
 TEST(SimtQuiescence, AWorkerBetweenTwoBlocksCounts) {
   simt::Quiescence quiescence;
   quiescence.begin(2);
   uint64_t since = quiescence.changes();
   bool forEver = true;
   std::thread waits([&] { forEver = quiescence.waitsForEver(since); });
-  quiescence.publish(); // what the first block wrote; the second begins
+  // Publishes what the first block wrote; the second block begins.
+  quiescence.publish();
   waits.join();
   EXPECT_FALSE(forEver);
 }
 
-// What was seen before the last change says nothing, though all others wait.
+// An observation from before the last change is void, even when all others
+// wait.
 TEST(SimtQuiescence, AnOldObservationIsVoid) {
   simt::Quiescence quiescence;
   quiescence.begin(1);
@@ -69,7 +71,7 @@ TEST(SimtQuiescence, AnOldObservationIsVoid) {
   EXPECT_TRUE(quiescence.waitsForEver(quiescence.changes()));
 }
 
-// The last one that leaves or waits gives the verdict, to all.
+// The last one that leaves or waits gives the verdict to all.
 TEST(SimtQuiescence, AllWaitOrHaveLeft) {
   for (bool leaves : {false, true}) {
     simt::Quiescence quiescence;
@@ -89,7 +91,7 @@ TEST(SimtQuiescence, AllWaitOrHaveLeft) {
   }
 }
 
-// Many workers hand a turn around; each declares that it waits as often as it
+// Many workers pass a turn around. Each declares that it waits as often as it
 // can.
 TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
   constexpr int kWorkers = 4;
@@ -122,8 +124,8 @@ TEST(SimtQuiescence, NoVerdictWhileATurnGoesAround) {
 
 // --- waits that end ---
 
-// Each block waits for its turn and hands it on to the next; the last turn, or
-// why there is none.
+// Each block waits for its turn and passes it on to the next. Returns the last
+// turn, or why there is none.
 Result<uint32_t> takeTurns(uint32_t grid, uint32_t sharedBytes,
                            const SimtOptions &options) {
   std::vector<uint32_t> result;
@@ -142,22 +144,21 @@ void expectTurns(uint32_t grid, uint32_t sharedBytes,
   EXPECT_EQ(*turns, grid);
 }
 
-// A block may wait for what one before it does, as long as both have been
-// started.
+// A block may wait for an earlier block, if both have been started.
 TEST(SimtDevice, BlockWaitsForTheOneBefore) {
   for (int threads : {1, 2, 3})
     expectTurns(200, 0, {.threads = threads});
 }
 
-// The next block is long in starting, because all of its shared memory has to
-// be made ready. In the meantime everybody who runs waits.
+// The next block starts slowly, because all of its shared memory has to be
+// initialized. In the meantime every running block waits.
 TEST(SimtWaits, ABlockThatStartsLate) {
   for (int threads : {1, 2, 3})
     expectTurns(16, 220 * 1024, {.threads = threads});
 }
 
-// A block goes around in a short loop while the one before it is long at work
-// in its own shared memory, as measured in instructions of the loop.
+// A block spins in a short loop while the block before it works for long in its
+// own shared memory. "Long" is measured in instructions of the loop.
 TEST(SimtWaits, ABlockThatIsLongAtWork) {
   for (const char *poll : {"ld.acquire.gpu.global.u32 %r2, [%rd1];",
                            "ld.volatile.global.u32 %r2, [%rd1];",
@@ -181,7 +182,7 @@ TEST(SimtWaits, ABlockThatIsLongAtWork) {
   }
 }
 
-// A wait with an end of its own: so many sleeps, or until a clock says so.
+// A wait with an end of its own: a number of sleeps, or a time limit.
 TEST(SimtWaits, ManySleeps) {
   forOptions([](const SimtOptions &options) {
     std::vector<uint32_t> result;
@@ -198,8 +199,8 @@ TEST(SimtWaits, ManySleeps) {
   });
 }
 
-// Lanes wait in loops of their own for what a third part of the warp does,
-// further down in the text.
+// Lanes wait in loops of their own for another part of the warp, whose code
+// comes later in the text.
 TEST(SimtWaits, LanesFurtherDown) {
   for (const char *sleep : {"nanosleep.u32 20;", ""}) {
     std::string loop = std::string("\nld.volatile.global.u32 %r2, "
@@ -228,8 +229,8 @@ struct Endless {
   const char *name, *body, *report;
 };
 
-// No spin limit helps here: each is reported because nothing can change any
-// more.
+// No spin limit helps here. Each wait is reported because nothing can change
+// any more.
 const Endless kEndless[] = {
     {"a flag that nobody sets",
      "LOOP:\nld.acquire.gpu.global.u32 %r2, [%rd1];\nsetp.eq.u32 %p1, %r2, "
@@ -304,7 +305,7 @@ TEST(SimtWaits, EndlessOnesAreReported) {
   }
 }
 
-// The blocks beside it go on and come to their ends first.
+// The other blocks continue and finish first.
 TEST(SimtWaits, OneEndlessBlockAmongOthers) {
   std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
                      "[%rd1+128];\nsetp.eq.u32 %p1, %r2, 0;\n"
@@ -320,7 +321,7 @@ TEST(SimtWaits, OneEndlessBlockAmongOthers) {
   }
 }
 
-// A block that waits for one that has failed is not what is reported.
+// The report is not that of a block that waits for a failed one.
 TEST(SimtWaits, AFaultIsReportedBeforeThoseWhoWaitForIt) {
   std::string body = "@!%p0 bra WORK;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "
                      "[%rd1];\nsetp.eq.u32 %p1, %r2, 0;\n"
@@ -334,8 +335,8 @@ TEST(SimtWaits, AFaultIsReportedBeforeThoseWhoWaitForIt) {
   }
 }
 
-// Blocks that wait for later ones, which begin when these end: a barrier of the
-// whole grid on fewer host threads.
+// Blocks wait for later blocks, which begin only when these end: a barrier of
+// the whole grid with fewer host threads.
 TEST(SimtWaits, ForBlocksThatHaveNotBegun) {
   std::string body =
       "red.global.add.u32 [%rd1], 1;\nLOOP:\nld.acquire.gpu.global.u32 %r2, "

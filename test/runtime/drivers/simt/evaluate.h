@@ -1,11 +1,12 @@
-// Running a few instructions and looking at one register.
+// Runs a few instructions and returns one register.
 #pragma once
 
 #include "test/runtime/drivers/simt/simt_test.h"
 
 namespace nibble::test {
 
-// %rd90 of one thread after `body`; with several threads, of each.
+// Returns %rd90 of one thread after `body`, or of each thread when there are
+// several.
 inline std::vector<uint64_t> evaluate64(const std::string &body,
                                         uint32_t threads = 1,
                                         const std::string &declarations = "",
@@ -31,7 +32,7 @@ inline std::vector<uint64_t> evaluate64(const std::string &body,
   return simt.download<uint64_t>(out, count);
 }
 
-// %r90, %f90 and %rs90 (16 bits) likewise.
+// Returns %r90, and the next functions %f90 and %rs90 (16 bits).
 inline std::vector<uint64_t> evaluate32(const std::string &body,
                                         uint32_t threads = 1,
                                         const std::string &declarations = "") {

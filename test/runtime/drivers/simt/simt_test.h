@@ -1,4 +1,4 @@
-// Running PTX texts on simt: what all tests here share.
+// Runs PTX texts on simt. All tests here share it.
 #pragma once
 
 #include "runtime/drivers/simt/simt.h"
@@ -78,9 +78,9 @@ inline Launch blocks(uint32_t grid, uint32_t threads, uint32_t sharedBytes = 0,
   return launch;
 }
 
-// A module of one kernel "k" with `parameters` 64-bit parameters p0, p1, ...;
-// registers: %r0..99 (32 bits), %rd0..99, %rs0..99 (16), %f0..99, %fd0..99,
-// %p0..19.
+// A module with one kernel "k" that has `parameters` 64-bit parameters p0, p1,
+// .... Its registers are %r0..99 (32 bits), %rd0..99, %rs0..99 (16), %f0..99,
+// %fd0..99 and %p0..19.
 inline std::string kernelText(int parameters, const std::string &body,
                               const std::string &declarations = "") {
   std::string text = ".version 8.3\n.target sm_90a\n.address_size 64\n" +

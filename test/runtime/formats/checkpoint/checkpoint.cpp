@@ -1,4 +1,4 @@
-// Folders of weights: the rules of the index, weights against the
+// Folders of weights: the rules of the index, weights compared with the
 // configuration, conversions.
 #include "runtime/formats/checkpoint/checkpoint.h"
 
@@ -13,6 +13,7 @@
 #include <functional>
 
 using namespace nibble;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::contentOf;
 using nibble::testing::copyOf;
 using nibble::testing::fails;
@@ -118,7 +119,7 @@ TEST(Checkpoint, IndexRules) {
   refuses([](auto &folder,
              auto &) { fs::resize_file(folder + "/" + kShard3, 60000); },
           {kShard3, "MetadataIncompleteBuffer"});
-  // Shards of mixed models, and a tensor that is in two shards.
+  // Shards of different models, and a tensor in two shards.
   refuses([](auto &folder,
              auto &) { write(folder + "/" + kShard3, {"other.weight"}); },
           {"different models"});
@@ -128,7 +129,7 @@ TEST(Checkpoint, IndexRules) {
                       fs::copy_options::overwrite_existing);
       },
       {kShard1, kShard2, "remove one"});
-  // Links: in a circle, to nowhere, out of the folder.
+  // Links that are circular, dangling, or leave the folder.
   auto link = [](const std::string &target) {
     return [target](auto &folder, auto &) {
       fs::remove(folder + "/" + kShard3);
@@ -236,7 +237,7 @@ TEST(Convert, ScanCounts) {
 }
 
 TEST(ModelWeights, FixturesHaveExactlyTheirTensors) {
-  for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
+  for (const std::string &name : checkpointFixtures()) {
     auto config = ModelConfig::read(fixture(name));
     auto checkpoint = QuantizedCheckpoint::open(fixture(name));
     ASSERT_TRUE(config.isOk() && checkpoint.isOk());
@@ -244,13 +245,13 @@ TEST(ModelWeights, FixturesHaveExactlyTheirTensors) {
     ASSERT_TRUE(report.isOk()) << report.status().message();
     EXPECT_TRUE(report->unused.empty()) << report->unused[0];
     EXPECT_EQ(expectedTensors(*config).size(), checkpoint->names().size());
-    std::printf("%s: %zu tensors as expected\n", name,
+    std::printf("%s: %zu tensors as expected\n", name.c_str(),
                 checkpoint->names().size());
   }
 }
 
-// A head beside a tied embedding must repeat it; rope tables of old checkpoints
-// are passed over; nothing else may be there.
+// A head beside a tied embedding must repeat it. Rope tables of old checkpoints
+// are ignored. No other additional tensor is allowed.
 TEST(ModelWeights, WhatMayStandBeside) {
   Scratch scratch;
   std::string folder = copyOf(scratch, "qwen2");
@@ -294,7 +295,7 @@ TEST(ModelWeights, WhatMayStandBeside) {
 
 using NameChange = std::function<std::string(std::string)>;
 
-// The tensors of a fixture under other names, in one file; a name that becomes
+// The tensors of a fixture under other names, in one file. A name that becomes
 // empty is left out.
 void writeRenamed(const std::string &from, const std::string &folder,
                   const NameChange &rename) {
@@ -314,8 +315,8 @@ void writeRenamed(const std::string &from, const std::string &folder,
   ASSERT_TRUE(writeSafetensors(folder + "/" + kSingleFile, named).isOk());
 }
 
-// What wrappers and other models put before and into names; every tensor is
-// found under its standard name, by its bytes.
+// Wrappers and other models add parts before and inside names. Every tensor is
+// still found under its standard name, by its bytes.
 TEST(ModelWeights, NamesOfWrappersAreRead) {
   auto without = [](std::string name, const std::string &part) {
     return name.starts_with(part) ? name.substr(part.size()) : name;
@@ -377,8 +378,9 @@ TEST(ModelWeights, NamesOfWrappersAreRead) {
                   0)
             << name;
       }
-      // Packed: what is written has standard names; the same under the other
-      // names is the same checkpoint, its ignore list in either spelling.
+      // A packed checkpoint is written with standard names. With the other
+      // names it is the same checkpoint, with the ignore list in either
+      // spelling.
       std::vector<std::string> names;
       for (const ExpectedTensor &tensor : expectedTensors(*config))
         if (tensor.isLinear && tensor.name != "lm_head.weight")

@@ -1,4 +1,4 @@
-// Packed checkpoints as other tools write them: the same tensors, another
+// Packed checkpoints as other tools write them: the same tensors with another
 // config.json or another type of scales.
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 
@@ -35,8 +35,8 @@ bool sameBytes(const Tensor &a, const Tensor &b) {
          std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
 }
 
-// llama with q_proj of layer 0 packed by 32 and up_proj of layer 1 by 16, which
-// only several groups can say.
+// llama with q_proj of layer 0 packed by 32 and up_proj of layer 1 by 16. This
+// needs several groups.
 class TwoGroups : public Damaged {
 protected:
   void SetUp() override {
@@ -85,13 +85,14 @@ TEST_F(TwoGroups, EachGroupHasItsTargetsAndSize) {
   EXPECT_EQ(QuantizedCheckpoint::open(folder_)->schemes(),
             (std::vector<Scheme>{{Kind::kInt4, 16}, {Kind::kInt4, 32}}));
   EXPECT_TRUE(QuantizedCheckpoint::open(folder_)->warnings().empty());
-  // A name is closer than an expression, and an expression than a class.
+  // A name is a closer match than an expression, and an expression a closer one
+  // than a class.
   group("group_0")["targets"] = {"Linear"};
   reads(kUp);
   reads(kQ);
   group("group_1")["targets"] = {"re:.*mlp.*"};
   reads(kUp);
-  // What no group targets needs no ignore list.
+  // Modules that no group targets need no ignore list.
   group("group_0")["targets"] = {"re:.*layers\\.0\\.self_attn\\.q_proj"};
   group("group_1")["targets"] = {"re:.*layers\\.1\\.mlp\\.up_proj"};
   ignore() = nullptr;
@@ -119,8 +120,8 @@ TEST_F(TwoGroups, WhatCannotBeReadIsNamed) {
            "neither packed nor on"});
 }
 
-// A group without a tensor changes no number: it may have what is not
-// supported, and is mentioned.
+// A group without a tensor changes no number. It may have unsupported
+// properties, which a warning names.
 TEST_F(TwoGroups, AGroupOfNothingIsAWarning) {
   group("group_2") = group("group_1");
   group("group_2")["targets"] = {"re:.*experts.*"};
@@ -134,7 +135,7 @@ TEST_F(TwoGroups, AGroupOfNothingIsAWarning) {
       << warnings[0];
 }
 
-// An entry that fits no module does nothing, and is mentioned with what it may
+// An entry that fits no module has no effect. A warning suggests what it may
 // have meant.
 TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
   auto warningsAre = [&](std::vector<std::vector<const char *>> expected) {
@@ -147,7 +148,7 @@ TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
         EXPECT_NE(warnings[i].find(word), std::string::npos) << warnings[i];
   };
   auto ignored = ignored_;
-  // What tools write into the lists of every model.
+  // Entries that tools write into every model's lists.
   for (const char *entry :
        {"lm_head", "re:.*lm_head", "re:.*mlp.gate$", "re:.*\\.mlp\\.gate$",
         "re:visual.*", "re:.*vision_tower.*", "re:.*shared_expert_gate$",
@@ -170,7 +171,7 @@ TEST_F(TwoGroups, EntriesOfNothingAreWarnings) {
                {"config_groups.group_1.targets", "\"nothing.at.all\""}});
 }
 
-// Each of these says something that changes no stored number.
+// None of these fields changes a stored number.
 TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
   Json good = config_;
   auto readsPatch = [&](const char *pointer, Json value) {
@@ -191,8 +192,8 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
     readsPatch((weights + "/scale_dtype").c_str(), nullptr);
     readsPatch((weights + "/zp_dtype").c_str(), "torch.int8");
     readsPatch((weights + "/strategy").c_str(), "GROUP");
-    readsPatch((weights + "/strategy").c_str(),
-               nullptr); // follows from group_size
+    // Follows from group_size.
+    readsPatch((weights + "/strategy").c_str(), nullptr);
     readsPatch((std::string(group) + "/format").c_str(), nullptr);
     readsPatch((std::string(group) + "/input_activations").c_str(),
                Json::object());
@@ -215,8 +216,8 @@ TEST_F(TwoGroups, FieldsThatChangeNoNumber) {
                              "weights.rounding_of_tomorrow\""),
             std::string::npos)
       << warnings[0];
-  // The rule of every object of the file: what an unknown field says of the
-  // mathematics is not passed over.
+  // The rule for every object of the file: an unknown field about mathematics
+  // is refused.
   config_ = good;
   config_["quantization_config"]["config_groups"]["group_0"]["weights"]
          ["scale_multiplier"] = 2;
@@ -250,7 +251,7 @@ TEST_F(TwoGroups, ChannelStrategies) {
     }
 }
 
-// Older tools write zero points of symmetric tensors.
+// Older tools write zero points for symmetric tensors.
 TEST_F(TwoGroups, ZeroPointsOfZero) {
   replace(kQ + "_zero_point", DType::kI8, {64, 2});
   std::memset(tensors_[kQ + "_zero_point"].data(), 0, 128);
@@ -264,7 +265,7 @@ TEST_F(TwoGroups, ZeroPointsOfZero) {
   refuses({kQ + "_zero_point", "asymmetric"});
 }
 
-// Scales of another type: a code q stands for T(q * scale).
+// Scales of another type T: a code q stands for T(q * scale).
 TEST_F(TwoGroups, ScalesOfOtherTypes) {
   replace(kQ + "_scale", DType::kF16, {64, 2});
   auto *halves = tensors_[kQ + "_scale"].as<uint16_t>();
@@ -319,8 +320,8 @@ TEST_F(TwoGroups, ScalesOfOtherTypes) {
                   tensors_[kQ + "_scale"].as<float>()[i / 32]);
 }
 
-// The convention compressed_tensors computes in the type of the weights in the
-// file, as the public tools do.
+// The convention compressed_tensors computes in the type of the file's weights,
+// as the public tools do.
 TEST(PackedOfOthers, WritingKeepsTheTypeOfTheWeights) {
   for (DType type : {DType::kBF16, DType::kF16, DType::kF32}) {
     Scratch scratch;

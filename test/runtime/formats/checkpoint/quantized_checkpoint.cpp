@@ -1,5 +1,5 @@
-// Packed checkpoints: written, read, compared, written again byte for byte; and
-// every way in which one can be wrong.
+// Packed checkpoints are written, read, compared and written again byte for
+// byte. The tests cover every way in which one can be wrong.
 #include "runtime/formats/checkpoint/quantized_checkpoint.h"
 
 #include "lib/Numerics/bf16.h"
@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 using namespace nibble;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::contentOf;
 using nibble::testing::copyOf;
 using nibble::testing::Damaged;
@@ -31,7 +32,7 @@ namespace {
 
 const Scheme kGroups32{Kind::kInt4, 32};
 
-// Every linear of the decoder layers.
+// Every linear in the decoder layers.
 std::vector<std::string> linears(const std::string &folder) {
   auto config = ModelConfig::read(folder);
   EXPECT_TRUE(config.isOk()) << config.status().message();
@@ -49,10 +50,10 @@ std::map<std::string, std::string> contents(const std::string &folder) {
   return files;
 }
 
-class Fixture : public ::testing::TestWithParam<const char *> {};
+class Fixture : public ::testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(QuantizedCheckpoint, Fixture,
-                         ::testing::Values("llama", "llama_bias", "qwen2",
-                                           "qwen3"));
+                         ::testing::ValuesIn(checkpointFixtures()),
+                         [](const auto &info) { return info.param; });
 
 TEST_P(Fixture, RoundTrip) {
   Scratch scratch;
@@ -75,7 +76,7 @@ TEST_P(Fixture, RoundTrip) {
         << "other weights are not";
     EXPECT_FALSE(fs::exists(packed + "/expected.safetensors"));
 
-    // The model reads like before, and its values are exactly the grid's.
+    // The model reads as before, and its values lie exactly on the grid.
     auto config = ModelConfig::read(packed);
     ASSERT_TRUE(config.isOk()) << config.status().message();
     auto before = QuantizedCheckpoint::open(source);
@@ -99,8 +100,7 @@ TEST_P(Fixture, RoundTrip) {
       ASSERT_EQ(std::memcmp(read->data(), expected.data(), expected.size() * 2),
                 0)
           << name;
-      // In the host layout it is the slab that quantizing into that layout
-      // gives.
+      // In the host layout it equals the slab from quantizing into that layout.
       numerics::PackedLayout host{n, k, scheme, Layout::kHost};
       auto slab = *after->readSlab(name, Layout::kHost);
       auto direct = *before->quantize(name, host);
@@ -117,7 +117,7 @@ TEST_P(Fixture, RoundTrip) {
     EXPECT_EQ(verified->packedTensors, static_cast<int64_t>(names.size()));
     EXPECT_GT(verified->codes, 20000);
 
-    // N6: importing it and quantizing again gives the same bytes, file by file;
+    // N6: importing it and quantizing again gives the same bytes in every file,
     // by value and by way of plain bf16.
     ASSERT_TRUE(writeQuantizedCheckpoint(packed, again, scheme, names).isOk());
     EXPECT_EQ(contents(packed), contents(again));
@@ -127,7 +127,7 @@ TEST_P(Fixture, RoundTrip) {
     EXPECT_EQ(contents(packed), contents(third));
     std::printf("%s %s: %lld codes and %lld scales equal, %lld tensors kept, "
                 "%.2f of the bytes\n",
-                GetParam(), numerics::toString(scheme).c_str(),
+                GetParam().c_str(), numerics::toString(scheme).c_str(),
                 static_cast<long long>(verified->codes),
                 static_cast<long long>(verified->scales),
                 static_cast<long long>(verified->keptTensors),
@@ -273,7 +273,7 @@ TEST_F(Damaged, Parts) {
 
 TEST_F(Damaged, Shapes) {
   auto *extents = tensors_[kQ + "_shape"].as<int64_t>();
-  extents[1] = 96; // weight_shape lies
+  extents[1] = 96; // weight_shape is wrong
   refuses({kQ, "[64, 12]"});
   extents[1] = 60;
   refuses({kQ, "N2", "K = 60"});
@@ -316,8 +316,9 @@ TEST_F(Damaged, Scales) {
   refusesToRead({kQ + "_scale", "index 5", "scale 0"});
   // A group of zeros has scale 0.
   auto *words = tensors_[kQ + "_packed"].as<uint32_t>();
+  // Row 2, second group.
   for (int i = 0; i < 4; ++i)
-    words[2 * 8 + 4 + i] = 0x88888888u; // row 2, second group
+    words[2 * 8 + 4 + i] = 0x88888888u;
   save();
   auto opened = QuantizedCheckpoint::open(folder_);
   ASSERT_TRUE(opened.isOk());

@@ -1,5 +1,5 @@
-// Every rule of the reader with a file that breaks it, round trips of the
-// writer, and a disk that is full.
+// A broken file for every rule of the reader, round trips of the writer, and a
+// full disk.
 #include "runtime/formats/checkpoint/safetensors.h"
 
 #include "test/runtime/formats/scratch.h"
@@ -354,7 +354,7 @@ RC_GTEST_PROP(SafetensorsProperty, WhatIsWrittenIsRead, ()) {
     for (char &c : name)
       c = static_cast<char>(
           0x20 + (static_cast<unsigned char>(c) %
-                  0x5F)); // printable ASCII, quotes and backslashes too
+                  0x5F)); // printable ASCII, including quotes and backslashes
     bool isTaken = false;
     for (const auto &other : held.named)
       isTaken |= other.name == name;
@@ -422,8 +422,8 @@ TEST(Safetensors, FullDiskLeavesNothing) {
   scratch.put("a.safetensors", "the old file");
   Held held;
   held.add("big", DType::kU8, {1 << 20});
-  // A limit on file size stands in for a full disk: write(2) fails half way,
-  // with EFBIG once the signal is ignored.
+  // A limit on file size simulates a full disk. write(2) fails half way with
+  // EFBIG when the signal is ignored.
   auto before = std::signal(SIGXFSZ, SIG_IGN);
   rlimit old, low;
   getrlimit(RLIMIT_FSIZE, &old);
@@ -441,7 +441,7 @@ TEST(Safetensors, FullDiskLeavesNothing) {
 TEST(Safetensors, FolderThatCannotBeWritten) {
   Held held;
   held.add("a", DType::kU8, {1});
-  // Not even root creates files here; and a folder that is not there.
+  // Not even root can create files here. The second folder does not exist.
   EXPECT_TRUE(fails(writeSafetensors("/proc/a.safetensors", held.named),
                     Code::kEnvironment, {"/proc/a.safetensors"}));
   EXPECT_TRUE(fails(writeSafetensors("/nowhere/a.safetensors", held.named),

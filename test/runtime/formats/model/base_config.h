@@ -1,5 +1,5 @@
-// The config.json that tests change: small, of any family, nothing in it that
-// is warned of.
+// A small config.json for tests to change. It serves any family and causes no
+// warning.
 #pragma once
 
 #include "runtime/formats/json.h"

@@ -1,4 +1,5 @@
-// The registry of model families, and what their configurations say of layers.
+// The registry of model families, and the layers that their configurations
+// describe.
 #include "runtime/formats/model/family.h"
 
 #include "test/runtime/formats/model/base_config.h"
@@ -7,14 +8,18 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 
 using namespace nibble;
 using nibble::testing::base;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::fails;
+using nibble::testing::fixture;
 
 namespace {
 
-// What a family reads, it declares; what another reads, it does not know.
+// A family declares the fields that it reads. It does not know the fields of
+// other families.
 TEST(ModelConfig, FamiliesAreListedAndNamed) {
   std::vector<std::string> names;
   for (const ModelFamily &family : modelFamilies()) {
@@ -33,10 +38,24 @@ TEST(ModelConfig, FamiliesAreListedAndNamed) {
             fmt::format("{} and {}",
                         fmt::join(names.begin(), names.end() - 1, ", "),
                         names.back()));
-  // One that there is not is refused with the list.
+  // An unknown family is refused with the list of known ones.
   EXPECT_EQ(familyNamed("gemma3"), nullptr);
   EXPECT_TRUE(fails(ModelConfig::parse(base("gemma3"), "config.json").status(),
                     Code::kBadInput, {"gemma3", familyNames(", ")}));
+}
+
+// What tests ask of every checkpoint of test/fixtures, they ask of every
+// family.
+TEST(ModelConfig, EveryFamilyHasACheckpoint) {
+  std::set<std::string> types;
+  for (const std::string &name : checkpointFixtures()) {
+    auto config = ModelConfig::read(fixture(name));
+    ASSERT_TRUE(config.isOk()) << config.status().message();
+    types.insert(config->modelType);
+  }
+  for (const ModelFamily &family : modelFamilies())
+    EXPECT_EQ(types.count(family.modelType), 1u)
+        << "test/fixtures has no " << family.modelType;
 }
 
 TEST(ModelConfig, WindowsAreOfSomeLayers) {
@@ -59,6 +78,13 @@ TEST(ModelConfig, WindowsAreOfSomeLayers) {
       windowsOf(
           R"({"model_type":"qwen2","use_sliding_window":false,"sliding_window":16,"max_window_layers":1})"),
       (std::vector<int64_t>{0, 0}));
+  // Mistral's has no switch: 4096 where the file is silent, none for null.
+  EXPECT_EQ(windowsOf(R"({"model_type":"mistral","sliding_window":8})"),
+            (std::vector<int64_t>{8, 8}));
+  EXPECT_EQ(windowsOf(R"({"model_type":"mistral"})"),
+            (std::vector<int64_t>{4096, 4096}));
+  EXPECT_EQ(windowsOf(R"({"model_type":"mistral","sliding_window":null})"),
+            (std::vector<int64_t>{0, 0}));
   EXPECT_EQ(
       windowsOf(
           R"({"model_type":"qwen3","use_sliding_window":true,"sliding_window":8,"max_window_layers":2,
@@ -66,8 +92,8 @@ TEST(ModelConfig, WindowsAreOfSomeLayers) {
       (std::vector<int64_t>{8, 0}));
 }
 
-// The keys that public checkpoints of the families carry, with the values
-// that matter here; sizes are ours.
+// The keys of public checkpoints of each family, with the values that matter
+// here. The sizes are ours.
 TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
   struct Case {
     const char *name, *type, *keys;
@@ -106,6 +132,14 @@ TEST(ModelConfig, KeySetsOfPublicModelsAreRead) {
        R"({"rope_scaling":{"factor":16.0,"finetuned":true,"original_max_position_embeddings":32,"type":"yarn"},
            "_flash_attn_2_enabled":true})",
        2},
+      {"Mistral 7B v0.3", "mistral",
+       R"({"architectures":["MistralForCausalLM"],"attention_dropout":0.0,"bos_token_id":1,"eos_token_id":2,
+           "hidden_act":"silu","initializer_range":0.02,"rope_theta":1000000.0,"sliding_window":null,
+           "tie_word_embeddings":false,"torch_dtype":"bfloat16","transformers_version":"4.42.0.dev0","use_cache":true})",
+       0},
+      {"Mistral Nemo", "mistral",
+       R"({"head_dim":32,"rope_theta":1000000.0,"sliding_window":null,"torch_dtype":"bfloat16","use_cache":true})",
+       0},
       {"Qwen2.5", "qwen2",
        R"({"attention_dropout":0.0,"bos_token_id":300,"eos_token_id":302,"hidden_act":"silu","max_window_layers":21,
            "rope_theta":1000000.0,"sliding_window":32768,"tie_word_embeddings":true,"use_cache":true,"use_mrope":false,

@@ -1,5 +1,5 @@
-// generation_config.json beside config.json: which of them says where a text
-// ends, and what of both is not applied.
+// generation_config.json beside config.json: which of them decides where a text
+// ends, and which fields of both are not applied.
 #include "runtime/formats/model/model_config.h"
 
 #include "test/runtime/formats/model/base_config.h"
@@ -85,14 +85,14 @@ TEST(ModelConfig, GenerationConfigSaysWhatIsIgnored) {
   }
   EXPECT_TRUE(warningsOf(R"({"stop_strings":null})").empty());
   EXPECT_TRUE(warningsOf(R"({"stop_strings":[]})").empty());
-  // What public models have.
+  // The values of public models.
   EXPECT_TRUE(
       warningsOf(
           R"({"_from_model_config":true,"bos_token_id":1,"eos_token_id":[2,3],"pad_token_id":2,
                              "do_sample":true,"temperature":0.6,"top_k":20,"top_p":0.95,"min_p":0,"max_length":4096,
                              "max_new_tokens":2048,"repetition_penalty":1.05,"transformers_version":"4.51.0"})")
           .empty());
-  // In config.json as well.
+  // The same in config.json.
   Json config = base();
   config["hiden_act"] = "silu_of_theirs";
   auto parsed = ModelConfig::parse(config, "config.json");
@@ -103,8 +103,8 @@ TEST(ModelConfig, GenerationConfigSaysWhatIsIgnored) {
       << parsed->warnings[0];
 }
 
-// Tokens that others force or forbid, a start token, and two types of one
-// model: each has one word, in both files.
+// Tokens that other tools force or forbid, a start token, and two types for one
+// model. Each gets one warning, in both files.
 TEST(ModelConfig, WhatIsNotAppliedIsSaid) {
   auto warningsOf = [](const char *fields) {
     Json config = base();

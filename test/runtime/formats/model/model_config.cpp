@@ -1,5 +1,5 @@
-// config.json: both spellings, the rope formulas against another
-// implementation, and everything that is refused.
+// config.json: both spellings, the rope formulas compared with another
+// implementation, and all refusals.
 #include "runtime/formats/model/model_config.h"
 
 #include "lib/Numerics/ulp.h"
@@ -13,6 +13,7 @@
 
 using namespace nibble;
 using nibble::testing::base;
+using nibble::testing::checkpointFixtures;
 using nibble::testing::fails;
 using nibble::testing::fixture;
 using nibble::testing::Scratch;
@@ -88,10 +89,10 @@ TEST(ModelConfig, BothSpellingsMeanTheSame) {
   EXPECT_EQ(parsed->rope.type, RopeType::kLinear);
 }
 
-// transformers works in float32: its power may be an ulp or two off, ours is
-// rounded once.
+// transformers computes in float32, so its power may be off by an ulp or two.
+// Ours is rounded once.
 TEST(ModelConfig, RopeAgreesWithTransformers) {
-  for (const char *name : {"llama", "llama_bias", "qwen2", "qwen3"}) {
+  for (const std::string &name : checkpointFixtures()) {
     auto config = ModelConfig::read(fixture(name));
     auto expected =
         SafetensorsFile::open(fixture(name) + "/expected.safetensors");
@@ -111,7 +112,7 @@ TEST(ModelConfig, RopeAgreesWithTransformers) {
         << name;
     std::printf(
         "%s: %zu inverse frequencies within %lld ulp, attention factor %.9g\n",
-        name, found.size(), static_cast<long long>(worst),
+        name.c_str(), found.size(), static_cast<long long>(worst),
         static_cast<double>(config->attentionFactor()));
   }
 }
@@ -120,11 +121,11 @@ TEST(ModelConfig, RopeByHand) {
   Rope rope;
   rope.theta = 10000.0;
   EXPECT_EQ(rope.inverseFrequencies(4), (std::vector<float>{1.0f, 0.01f}));
-  // llama3: the fast one stays, the slow one is divided.
+  // llama3: the high frequency stays, the low one is divided.
   rope = {RopeType::kLlama3, 10000.0, 8.0, 16.0, 1.0, 4.0};
   EXPECT_EQ(rope.inverseFrequencies(4)[1], static_cast<float>(0.01 / 8.0));
-  // yarn with mscale and mscale_all_dim equal: no factor. Otherwise 0.1
-  // ln(factor) + 1.
+  // yarn with equal mscale and mscale_all_dim has no factor. Otherwise the
+  // factor is 0.1 ln(factor) + 1.
   Json config = base();
   config["rope_scaling"] = {{"rope_type", "yarn"},
                             {"factor", 32.0},
@@ -213,7 +214,7 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"eos_token_id":320})", {"eos_token_id 320", "vocabulary of 320"}},
       {R"({"eos_token_id":[2,1000]})", {"eos_token_id 1000"}},
       {R"({"is_causal":false})", {"is_causal"}},
-      // Switched off, what every supported model has.
+      // Disables something that every supported model has.
       {R"({"use_rope":false})", {"use_rope"}},
       {R"({"use_rope":0})", {"use_rope"}},
       {R"({"use_rotary_embeddings":false})", {"use_rotary_embeddings"}},
@@ -243,7 +244,7 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"norm_class_name":"LayerNorm"})", {"norm_class_name"}},
       {R"({"activation_function":"gelu"})", {"activation_function"}},
       {R"({"act_fn":"relu"})", {"act_fn"}},
-      // Mathematics in the company of words that say how.
+      // Words of mathematics next to words that say how something is computed.
       {R"({"attn_type":"linear"})", {"attn_type"}},
       {R"({"attn_type":"sliding_window"})", {"attn_type"}},
       {R"({"attention_class":"SlidingWindowAttention"})", {"attention_class"}},
@@ -290,6 +291,10 @@ TEST(ModelConfig, ContradictionsAndForeignMathematicsAreRefused) {
       {R"({"hidden_act":"gelu"})", {"gelu"}},
       {R"({"mlp_bias":1})", {"mlp_bias"}},
       {R"({"model_type":"qwen3","mlp_bias":true})", {"mlp_bias"}},
+      {R"({"model_type":"mistral","attention_bias":true})", {"attention_bias"}},
+      {R"({"model_type":"mistral","sliding_window":0})", {"sliding_window"}},
+      {R"({"model_type":"mistral","layer_types":["full_attention","sliding_attention"]})",
+       {"layer_types"}},
       {R"({"sliding_window":4096})", {"sliding_window"}},
       {R"({"model_type":"qwen2","layer_types":["full_attention","sliding_attention"],"sliding_window":16,"use_sliding_window":false})",
        {"sliding_attention", "use_sliding_window"}},
@@ -346,12 +351,11 @@ TEST(ModelConfig, HarmlessThingsAreNot) {
   EXPECT_TRUE(ModelConfig::parse(windowOff, "x").isOk());
 }
 
-// One rule for every depth: what is said of each key, and that nothing else is
-// said.
+// One rule for every depth: each key gets its message, and there are no others.
 TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
   struct Case {
     const char *patch;
-    std::vector<const char *> warnings; // one each, with these words
+    std::vector<const char *> warnings; // one warning each, with these words
   };
   const Case cases[] = {
       {R"({"foo":1})", {"unknown field \"foo\""}},
@@ -413,7 +417,7 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
        {"\"attention_config\" says how"}},
       {R"({"attention":{"type":"flash","options":{"kernel":"fa3"}}})",
        {"\"attention\" says how"}},
-      // Silent: what every supported model does anyway.
+      // Silent: properties that every supported model has anyway.
       {R"({"use_rope":true,"use_rotary_embeddings":true,"position_embedding_type":"rope","pos_emb":"RoPE",
            "causal":true,"use_causal_mask":true,"use_rms_norm":true,"rms_norm":true,"norm_type":"rmsnorm",
            "normalization":"RMSNorm","layer_norm_type":"rms_norm","use_glu":true,"gated_mlp":true,"pre_norm":true,
@@ -424,8 +428,8 @@ TEST(ModelConfig, KeysThatAreNotKnownAreNamedAtEveryDepth) {
            "attn_config":{"alibi":false,"softcap":0},"rotary_embedding_base":null})",
        {}},
       {R"({"model_type":"qwen3","use_qk_norm":true,"qk_layernorm":true})", {}},
-      // Silent: fields of the libraries' own configurations, and what is
-      // switched off.
+      // Silent: fields of the libraries' own configurations, and disabled
+      // features.
       {R"({"_attn_implementation":"sdpa","_attn_implementation_autoset":true,"use_cache":false,"pretraining_tp":1,
            "torch_dtype":"bfloat16","dtype":"bfloat16","transformers_version":"4.51.3","output_attentions":true,
            "gradient_checkpointing":true,"sliding_window":null,"use_sliding_window":false,"max_window_layers":28,

@@ -1,5 +1,5 @@
-// The text side of a checkpoint folder: a tokenizer that goes with the model,
-// and tokens that end a text.
+// The text side of a checkpoint folder: a tokenizer that fits the model, and
+// tokens that end a text.
 #include "runtime/formats/tokenizer/model_text.h"
 #include "test/runtime/formats/scratch.h"
 

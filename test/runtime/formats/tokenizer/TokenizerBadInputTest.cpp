@@ -1,5 +1,4 @@
-// What a hostile tokenizer.json and a hostile text may do: give a one-line
-// reason, quickly.
+// A hostile tokenizer.json or text must give a one-line reason, quickly.
 #include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer/byte_level.h"
 #include "runtime/formats/tokenizer/utf8.h"
@@ -13,7 +12,7 @@
 namespace nibble {
 namespace {
 
-// The smallest good file: 256 bytes, "ab", one added token.
+// The smallest valid file: 256 bytes, "ab", one added token.
 Json goodFile() {
   Json vocab = Json::object();
   for (int byte = 0; byte < 256; ++byte)
@@ -214,7 +213,7 @@ TEST(TokenizerBadInput, LongWordsEndSoon) {
       ASSERT_FALSE(ids.isOk());
       EXPECT_NE(ids.status().message().find("too long"), std::string::npos)
           << ids.status().message();
-      // Up to the limit a word is a word.
+      // A word up to the limit is accepted.
       std::string word(Pattern::kLongestMatch, 'a');
       ids = tokenizer.encode(word, false);
       ASSERT_TRUE(ids.isOk()) << ids.status().message();
@@ -222,7 +221,7 @@ TEST(TokenizerBadInput, LongWordsEndSoon) {
       ids = tokenizer.encode(
           std::string(100000, '\n') + std::string(100000, ' ') + "x", false);
       EXPECT_TRUE(ids.isOk()) << ids.status().message();
-      // Marks in the order that makes sorting by exchange quadratic.
+      // Marks in an order that makes exchange sort quadratic.
       std::string marks = "a";
       for (int i = 0; i < 60000; ++i)
         marks += "\u0301\u0323";

@@ -1,5 +1,5 @@
-// The parts of the tokenizer by themselves, against definitions that are slow
-// and plain.
+// Compares the parts of the tokenizer with definitions that are slow and
+// simple.
 #include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer/added_tokens.h"
 #include "runtime/formats/tokenizer/bpe.h"
@@ -53,7 +53,7 @@ TEST(Utf8, ReplacesMaximalIllFormedParts) {
     appendLossy(bytes, out);
     return out;
   };
-  // The examples of table 3-8 to 3-11 of the Unicode standard.
+  // The examples of tables 3-8 to 3-11 of the Unicode standard.
   EXPECT_EQ(lossy("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41"),
             "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDA");
   EXPECT_EQ(lossy("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41"),
@@ -193,7 +193,7 @@ TEST(PreTokenizer, MetaspacePutsItsCharacter) {
   EXPECT_THAT(piecesOf(nullptr, "a b"), ElementsAre("a b"));
 }
 
-// Pushes tokens one by one: what comes out at each, and at last.
+// Pushes tokens one by one. Returns the text after each token and at the end.
 std::vector<std::string> streamed(const Json &decoder,
                                   const std::vector<std::string> &tokens) {
   auto created = TokenDecoder::create(decoder);
@@ -219,8 +219,8 @@ TEST(TokenDecoder, SaysWhatIsCertain) {
       {"type", "Replace"}, {"pattern", {{"String", "_"}}}, {"content", " "}};
   Json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
   Json both = {{"type", "Strip"}, {"content", " "}, {"start", 2}, {"stop", 1}};
-  // A run of bytes is certain when it ends: one bad byte makes all of them
-  // U+FFFD.
+  // A run of bytes is decided when it ends. One invalid byte turns all of them
+  // into U+FFFD.
   EXPECT_THAT(streamed(steps({bytes}), {"<0xC3>", "<0xA9>", "a"}),
               ElementsAre("", "", "\u00E9a", ""));
   EXPECT_THAT(streamed(steps({bytes}), {"<0xc3>", "<0xA9>", "<0xFF>"}),
@@ -261,7 +261,7 @@ TEST(AddedTokens, AreLeftmostAndLongest) {
   EXPECT_EQ(ids(""), (std::vector<int>{}));
 }
 
-// The definition: look at all pairs, merge the best, begin anew.
+// The definition: look at all pairs, merge the best one, repeat.
 std::vector<std::string>
 mergeSlowly(std::string_view piece,
             const std::vector<std::pair<std::string, std::string>> &merges) {
@@ -305,7 +305,7 @@ TEST(Bpe, MergesAsTheDefinitionSays) {
       }
       merges.push_back(merge);
     }
-    // A file may rank a merge before those that make its parts.
+    // A file may rank a merge before the merges that make its parts.
     std::ranges::shuffle(merges, random);
     Result<Bpe> bpe = Bpe::create({{"vocab", vocab}, {"merges", merges}});
     ASSERT_TRUE(bpe.isOk()) << bpe.status().message();

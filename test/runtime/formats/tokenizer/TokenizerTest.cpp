@@ -1,5 +1,5 @@
-// Our tokenizer against the ids and texts that the HuggingFace library gave
-// (test/fixtures/tokenizers).
+// Compares our tokenizer with the recorded ids and texts of the HuggingFace
+// library (test/fixtures/tokenizers).
 #include "runtime/formats/json.h"
 #include "runtime/formats/tokenizer/byte_level.h"
 #include "runtime/formats/tokenizer/utf8.h"
@@ -78,8 +78,8 @@ TEST_P(RecordedTokenizer, StreamsThePrefixesOfWhatItDecodes) {
   }
 }
 
-// Text of characters of every plane and length, combining marks, controls and
-// added tokens among them.
+// Text with characters of every plane and length, including combining marks,
+// controls and added tokens.
 std::string randomText(std::mt19937 &random) {
   std::string text;
   for (int i = random() % 40; i > 0; --i) {
@@ -127,7 +127,7 @@ TEST(Tokenizer, DecodesWhatItEncodesForAllValidUtf8) {
   }
 }
 
-// Byte fallback loses nothing but the space that it puts before the text.
+// Byte fallback loses nothing except the space that it adds before the text.
 TEST(Tokenizer, ByteFallbackDecodesWhatItEncodes) {
   std::mt19937 random(9);
   Tokenizer llama2 = loadFixture("llama2_style");
@@ -139,7 +139,7 @@ TEST(Tokenizer, ByteFallbackDecodesWhatItEncodes) {
   }
 }
 
-// Without a pre-tokenizer a whole text is one piece.
+// Without a pre-tokenizer, a whole text is one piece.
 TEST(Tokenizer, LongPiecesAreMergedInLittleTime) {
   Tokenizer tokenizer = loadFixture("llama2_style");
   std::string text;

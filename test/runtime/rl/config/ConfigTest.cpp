@@ -1,4 +1,4 @@
-// Configurations: reading, overriding, and the errors that name line and key.
+// Configurations: reading, overriding, and errors that name line and key.
 #include "runtime/rl/config/config.h"
 
 #include "lib/Objectives/Objectives.h"
@@ -106,7 +106,7 @@ TEST(Config, OverridesComeLastAndAreChecked) {
               HasSubstr("'rl.steps':1: "));
 }
 
-// The canonical text reads back to itself, so no key is missing on either side.
+// The canonical text reads back as itself, so no key is missing on either side.
 TEST(Config, EveryKeyHasAPlaceAndADefaultInRange) {
   Json json = toJson(Config());
   std::string toml;
@@ -126,11 +126,11 @@ TEST(Config, EveryKeyHasAPlaceAndADefaultInRange) {
   std::printf("%zu keys\n", names.size());
 }
 
-// What can be seen from the configuration alone.
+// Problems that the configuration alone reveals.
 TEST(Config, RefusesWhatCannotLearn) {
   struct Case {
     std::vector<std::string> set;
-    const char *says; // null: may learn
+    const char *says; // null when the run may learn
     bool supervised = false;
   };
   const Case cases[] = {
@@ -234,12 +234,12 @@ TEST(Config, OptionsAreTheObjectivesOwn) {
   EXPECT_EQ(constantsOf("[rl]\nkl_coefficient = 0.5\n").at("kl"), 0.5);
   EXPECT_EQ(constantsOf("[rl]\nobjective = \"gspo\"\n"),
             (Constants{{"clip_low", 3e-4}, {"clip_high", 4e-4}}));
-  // What is set stays, in whichever order it is set.
+  // A value that was set stays, in whichever order the values are set.
   EXPECT_EQ(constantsOf("[rl]\nclip_low = 0.2\n", {"rl.objective=\"gspo\""}),
             (Constants{{"clip_low", 0.2}, {"clip_high", 4e-4}}));
   EXPECT_THAT(problemOf("[rl]\nobjective = \"gspo\"\nclip_low = 2\n").message(),
               HasSubstr("rl.clip_low: must be a number in 0 .. 1"));
-  // An option of another objective would do nothing.
+  // An option of another objective would have no effect.
   EXPECT_THAT(
       problemOf("[rl]\nobjective = \"gspo\"\nkl_coefficient = 0.1\n").message(),
       HasSubstr("run.toml: rl.kl_coefficient: 0.1 has no effect on objective "
@@ -254,7 +254,7 @@ TEST(Config, OptionsAreTheObjectivesOwn) {
                                   "rl.objective=\"{}\"", objective)});
     ASSERT_TRUE(config.isOk()) << config.status().message();
     EXPECT_FALSE(config->rl.usesReference());
-    // The canonical text with every key in it is the same configuration.
+    // The canonical text with every key is the same configuration.
     std::string toml;
     Json json = toJson(*config);
     for (const auto &[section, values] : json.items()) {

@@ -1,5 +1,5 @@
-// What a run that goes on must share with the one that began, and what it may
-// change.
+// The properties that a resumed run must share with the run that began, and
+// those that may change.
 #include "runtime/core/file.h"
 #include "runtime/rl/config/run_identity.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -19,7 +19,7 @@ Config configOf(const std::vector<std::string> &set) {
   return config.isOk() ? *config : Config();
 }
 
-// As it stands in a checkpoint and is read back.
+// The identity after it was written to a checkpoint and read back.
 RunIdentity saved(const RunIdentity &identity) {
   auto read = [](const Json &json) {
     return *parseJson(toText(json), "state.json");
@@ -70,7 +70,7 @@ TEST(RunIdentity, WhatChangesNoStepMayDiffer) {
               IsEmpty());
   EXPECT_THAT(changes({}, {"eval.problems=3"}),
               ElementsAre("eval.problems was 128, is 3"));
-  // Where rows come from; the loop compares the rows.
+  // The source of the rows; the loop compares the rows themselves.
   EXPECT_THAT(
       changes({"task={name=\"jsonl\", path=\"a\"}"},
               {"task={name=\"jsonl\", path=\"b\", prompt_field=\"q\"}"}),
@@ -94,7 +94,8 @@ TEST(RunIdentity, SomeKeysCountOnlyBesideOthers) {
                           "shows in the last bits of weight gradients)"));
 }
 
-// A key that a later version adds does not end the runs of an earlier one.
+// A key that a later version adds does not invalidate the runs of an earlier
+// one.
 TEST(RunIdentity, AKeyThatIsNewHadItsDefault) {
   RunIdentity began = identityOf(Config(), false);
   began.config["rl"].erase("dual_clip");
@@ -139,8 +140,8 @@ TEST(RunIdentity, AFileMayMove) {
                           "\"], is [\"python3\",\"" + path("c.py") + "\"]");
   EXPECT_EQ(moved[2], "rl.objective was \"" + path("a.mlir") + "\", is \"" +
                           path("c.mlir") + "\"");
-  // An objective that was edited is another one; a reward program that was
-  // mended at its place is the same.
+  // An edited objective is another one. A reward program that was repaired in
+  // place is the same.
   write("a.mlir", "edited");
   write("a.py", "mended");
   auto edited = differences(began, identity("a", "a.mlir", "a.py"));
@@ -148,8 +149,8 @@ TEST(RunIdentity, AFileMayMove) {
       edited,
       ElementsAre("rl.objective: the content of \"" + path("a.mlir") +
                   "\" has changed since the run began (put back what it was)"));
-  // So is a model whose weights or whose tokenizer were replaced at their
-  // place, and none that was written again.
+  // A model is another one when its weights or its tokenizer were replaced in
+  // place, but not when it was written again.
   write("a.mlir", "the same");
   for (const char *file :
        {"a/model.safetensors", "a/config.json", "a/tokenizer.json"}) {
@@ -161,7 +162,7 @@ TEST(RunIdentity, AFileMayMove) {
             "model.path: the content of \"" + path("a") +
             "\" has changed since the run began (put back what it was)"))
         << file;
-    // The same content elsewhere still is the same.
+    // Equal content at another place is the same.
     EXPECT_THAT(differences(began, identity("b", "a.mlir", "a.py")), IsEmpty());
     if (before.isOk())
       write(file, *before);
@@ -183,7 +184,7 @@ TEST(RunIdentity, TheHashOfOlderCheckpointsTellsRunsApart) {
   EXPECT_EQ(hash({"train.max_steps_without_update=3"}), began);
   EXPECT_EQ(hash({"quantize.strict=true"}), began);
   EXPECT_NE(hash({"rl.clip_high=0.28"}), began);
-  // What an older version wrote for the defaults.
+  // The hash that an older version wrote for the defaults.
   EXPECT_EQ(began, "0f9f6ac2e1ab7d7fa01270b46dfd8dc2");
   EXPECT_NE(hash({"run.target=\"cuda\"", "train.max_tokens=5"}),
             hash({"run.target=\"cuda\""}));

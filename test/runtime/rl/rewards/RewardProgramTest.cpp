@@ -1,5 +1,5 @@
-// A reward program may do what it likes: the sample pays, the run goes on, and
-// nothing is left behind.
+// A reward program may do anything. The sample pays for it, the run continues,
+// and nothing is left behind.
 #include "runtime/rl/rewards/reward_program.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using Outcomes = std::vector<RewardOutcome>;
 
-// Answers every request with its id and the given text; `$n` counts the
+// Answers every request with its id and the given text. `$n` counts the
 // requests of this process.
 std::string answering(const std::string &body) {
   return R"(n=0; while IFS= read -r line; do n=$((n+1)); id=${line#*\"id\":}; id=${id%%,*}; )" +
@@ -129,13 +129,13 @@ TEST(RewardProgram, AHangEndsAtTheTimeLimit) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000));
   }
   {
-    // Deaf: never reads, so that a long request fills the pipe.
+    // This program never reads, so a long request fills the pipe.
     auto program = start("sleep 1000", options);
     std::vector<RewardRequest> requests = {{std::string(1 << 20, 'x'), "", ""}};
     EXPECT_EQ(failures(*program->score(requests), "in time"), 1);
   }
   {
-    // Stopped, which only SIGKILL ends.
+    // This program stops itself, and only SIGKILL ends it.
     auto program = start(answering("kill -STOP $$; " + kHalf), options);
     EXPECT_EQ(failures(scoreSome(*program, 1), "in time"), 1);
   }
@@ -179,8 +179,7 @@ TEST(RewardProgram, TrueAndFalseAreRewards) {
   }
 }
 
-// CRLF line ends, blank lines, and a last line without a newline are no
-// mistakes.
+// CRLF line ends, blank lines and a last line without a newline are accepted.
 TEST(RewardProgram, LinesEndAsTheyMay) {
   auto program = start(answering(
       R"(printf '\r\n\n{"id":%s,"reward":0.5}\r\n\n' "$id"; sleep 0.05)"));
@@ -212,10 +211,11 @@ TEST(RewardProgram, ItsOwnWordsStandInTheMessage) {
       1);
   auto nonsense = start(answering("echo 'cannot parse' >&2; echo what"));
   EXPECT_EQ(failures(scoreSome(*nonsense, 1),
-                     "not a JSON object: 'what'; it says: cannot parse"),
+                     "not a JSON object: 'what'; correct the program; it "
+                     "says: cannot parse"),
             1);
-  // More than a pipe holds, while it works and beside its answers: nobody
-  // waits.
+  // Writes more than a pipe holds to stderr, during its work and between its
+  // answers. Nobody may block.
   auto loud =
       start(answering("head -c 300000 /dev/zero | tr '\\0' x >&2; " + kHalf));
   Outcomes outcomes = scoreSome(*loud, 3);
@@ -240,7 +240,7 @@ TEST(RewardProgram, AFloodIsCutOff) {
 TEST(RewardProgram, MemoryIsLimited) {
   RewardProgramOptions options;
   options.limits.addressSpaceBytes = 64 << 20;
-  // The shell doubles a string until it may not.
+  // The shell doubles a string until it hits the limit.
   auto program =
       start(answering("s=xxxxxxxxxxxxxxxx; while :; do s=$s$s; done"), options);
   Outcomes outcomes = scoreSome(*program, 1);
@@ -250,7 +250,7 @@ TEST(RewardProgram, MemoryIsLimited) {
 TEST(RewardProgram, LeavesNothingBehind) {
   int before = openDescriptors();
   {
-    // A grandchild holds the pipe; SIGTERM is ignored.
+    // A grandchild holds the pipe and ignores SIGTERM.
     auto program =
         start("trap '' TERM HUP INT; sleep 1000 & " + answering(kHalf));
     EXPECT_EQ(failures(scoreSome(*program, 3), ""), 0);
@@ -260,7 +260,7 @@ TEST(RewardProgram, LeavesNothingBehind) {
 }
 
 TEST(RewardProgram, DoesNotInheritOurDescriptors) {
-  ASSERT_EQ(dup2(STDERR_FILENO, 77), 77); // without close-on-exec
+  ASSERT_EQ(dup2(STDERR_FILENO, 77), 77); // a descriptor without close-on-exec
   ASSERT_TRUE(std::filesystem::exists("/proc/self/fd/77"));
   auto program = start(answering(
       R"(if [ -e /proc/$$/fd/77 ]; then r=1; else r=0; fi; printf '{"id":%s,"reward":%s}\n' "$id" "$r")"));

@@ -1,5 +1,4 @@
-// The task of a prompt file: its splits, its order, its rewards, and what it
-// refuses.
+// The task of a prompt file: its splits, order, rewards and refusals.
 #include "runtime/core/file.h"
 #include "runtime/rl/environment.h"
 #include "runtime/rl/tasks/dataset_task.h"
@@ -69,10 +68,11 @@ TEST_F(DatasetTaskTest, HoldsOutByContentAndTakesEveryRowOnceInAnEpoch) {
   EXPECT_NE(first, second);
   all.insert(held.begin(), held.end());
   EXPECT_EQ(all.size(), 400u);
-  EXPECT_EQ(task->problem(Split::kHeldOut, heldOut).prompt, held[0]); // anew
+  // Starts over.
+  EXPECT_EQ(task->problem(Split::kHeldOut, heldOut).prompt, held[0]);
 
-  // Rows that come and go move no other row to the other split; another seed
-  // changes the order of training only.
+  // Added or removed rows move no other row to the other split. Another seed
+  // changes only the order of training.
   auto fewer = load({.path = write("fewer.jsonl", rowsOf(100, 200)),
                      .seed = 4,
                      .heldOutOneIn = 4});
@@ -119,8 +119,8 @@ TEST_F(DatasetTaskTest, NoRowIsHeldOutWhereNothingIsEvaluated) {
   EXPECT_EQ(*task->count(Split::kTrain), 40u);
   EXPECT_EQ(*task->count(Split::kHeldOut), 0u);
   EXPECT_THAT(task->summary(), testing::Not(HasSubstr("held out")));
-  // One row is enough to train on; a file of held-out rows is still kept out of
-  // training.
+  // One row is enough for training. A file of held-out rows is still kept out
+  // of training.
   EXPECT_EQ(
       *load({.path = write("one.jsonl", rowsOf(0, 1)), .isEvaluated = false})
            ->count(Split::kTrain),
@@ -198,7 +198,7 @@ TEST_F(DatasetTaskTest, PassesOnWhatIsWrongWithAFile) {
             20u);
 }
 
-// As the configuration says it, with a tokenizer: one letter is one token.
+// As in a configuration with a tokenizer for which one letter is one token.
 TEST_F(DatasetTaskTest, LeavesOutPromptsThatLeaveNoRoomForAResponse) {
   Config config;
   config.task.name = "jsonl";
@@ -224,8 +224,8 @@ TEST_F(DatasetTaskTest, LeavesOutPromptsThatLeaveNoRoomForAResponse) {
   EXPECT_EQ(createTask(config, codec, 4, say).status().code(), Code::kUsage);
 }
 
-// Answers are trained on in supervised training, so they count; the end of a
-// text is one token more.
+// Supervised training trains on answers, so they count. The end of a text is
+// one more token.
 TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
   Config config;
   config.task.name = "jsonl";
@@ -249,8 +249,8 @@ TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
   auto kept = [&](int64_t context, bool supervised) {
     auto task = create(context, supervised);
     EXPECT_TRUE(task.isOk()) << task.status().message();
-    EXPECT_EQ((*task)->problem(Split::kHeldOut, 0).prompt,
-              "bba"); // its answer is not trained on
+    // Its answer is not trained on.
+    EXPECT_EQ((*task)->problem(Split::kHeldOut, 0).prompt, "bba");
     return *(*task)->count(Split::kTrain);
   };
   EXPECT_EQ(kept(12, true), 2u); // 2 + 3 + 6 + 1 tokens just fit
@@ -265,7 +265,7 @@ TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
                               "model.context_length = 13)"));
   EXPECT_EQ(kept(14, true), 4u);
   EXPECT_THAT(said, testing::Not(HasSubstr("left out")));
-  // A call reads all tokens but the last.
+  // A call reads all tokens except the last.
   config.train.maxTokens = 11;
   EXPECT_EQ(kept(100, true), 2u);
   EXPECT_THAT(said, HasSubstr("as longer than 12 tokens with their answers "
@@ -278,11 +278,11 @@ TEST_F(DatasetTaskTest, LeavesOutRowsThatAreTooLongWithTheirAnswers) {
                         "their answers (longest 14; "
                         "train.max_tokens = 5): nothing is left to train on; "
                         "raise the limit"));
-  EXPECT_EQ(kept(100, false),
-            4u); // reinforcement learning trains on what it samples
+  // Reinforcement learning trains on its own samples.
+  EXPECT_EQ(kept(100, false), 4u);
 }
 
-// Written out, a number may be far longer than in the file.
+// A number written out in full may be far longer than in the file.
 TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
   Config config;
   config.task.name = "jsonl";
@@ -306,7 +306,7 @@ TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
                         "model); the answer of line 2 is the number 1e400, "
                         "which is 401 characters written out: put the text "
                         "that is wanted in quotes"));
-  // Not where the prompt or a text is what is too long.
+  // This is not reported when the prompt or a text makes the row too long.
   EXPECT_THAT(said(good + "{\"prompt\":\"" + std::string(30, 'c') +
                    "\",\"answer\":\"" + std::string(300, 'd') +
                    "\"}\n{\"prompt\":\"" + std::string(298, 'e') +
@@ -315,7 +315,7 @@ TEST_F(DatasetTaskTest, SaysThatANumberIsWhatMakesARowTooLong) {
                              testing::Not(HasSubstr("the number"))));
 }
 
-// A loop on a file: evaluates each held-out problem once, and does not go on
+// A loop on a file evaluates each held-out problem once, and does not continue
 // with other prompts.
 TEST_F(DatasetTaskTest, ARunGoesOnOnlyWithThePromptsItBeganWith) {
   auto rows = [](int count) {

@@ -1,4 +1,4 @@
-// Prompt files: what is wrong is named by line, what is left out is counted.
+// Prompt files: errors name their line, and rows that are left out are counted.
 #include "runtime/core/file.h"
 #include "runtime/rl/tasks/prompt_dataset.h"
 #include "test/runtime/core/temporary_folder.h"
@@ -75,7 +75,7 @@ TEST_F(PromptData, NamesTheLineThatIsWrong) {
   EXPECT_FALSE(PromptDataset::load(folder_.path(), {}).isOk());
 }
 
-// A number is its plain decimal, and no digit of it is lost.
+// A number becomes its plain decimal without losing a digit.
 TEST_F(PromptData, ANumberThatIsAnAnswerKeepsItsValue) {
   const std::pair<const char *, const char *> cases[] = {
       {"5.0", "5"},
@@ -163,7 +163,7 @@ TEST_F(PromptData, ChatMessagesAreNotSupportedYet) {
       "data.jsonl:1: field \"prompt\" is a list of chat messages, and chat "
       "templates are not supported yet; name a "
       "field of plain text in task.prompt_field, such as \"prompt.0.content\"");
-  // Said at once where the row has nothing else.
+  // This is reported at once when the row has nothing else.
   expectBad(
       R"({"messages":[{"role":"user","content":"1+1="}],"answer":"2"})",
       "data.jsonl:1: field \"prompt\" is missing: the row has \"answer\", "
@@ -179,7 +179,7 @@ TEST_F(PromptData, ChatMessagesAreNotSupportedYet) {
 }
 
 TEST_F(PromptData, RefusesALongLineWithoutReadingIt) {
-  // Two gigabytes of nothing, which take no room on disk.
+  // Two gigabytes of zeros that take no space on disk.
   int fd = open(path_.c_str(), O_CREAT | O_WRONLY, 0600);
   ASSERT_EQ(ftruncate(fd, off_t{2} << 30), 0);
   close(fd);
@@ -230,7 +230,7 @@ TEST(EpochRows, EveryEpochTakesEveryRowOnceInAnOrderOfItsOwn) {
     EXPECT_EQ(std::set(epoch.begin(), epoch.end()).size(), 50u);
   EXPECT_NE(epochs[0], epochs[1]);
   EXPECT_NE(epochs[1], epochs[2]);
-  // From anywhere, as a continued run asks.
+  // From any place, as a resumed run asks.
   for (uint64_t place : {149u, 3u, 77u})
     EXPECT_EQ(again.at(place), epochs[place / 50][place % 50]);
   std::vector<int64_t> elsewhere;

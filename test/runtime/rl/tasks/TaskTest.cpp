@@ -1,5 +1,5 @@
-// Generated problems: the same for ever, apart in their splits, and rewarded by
-// what is right.
+// Generated problems never change, differ between the splits, and reward right
+// answers.
 #include "runtime/rl/tasks/task.h"
 #include "runtime/rl/rewards/reward.h"
 #include "runtime/rl/tasks/expression.h"
@@ -21,7 +21,7 @@ std::unique_ptr<Task> make(std::string_view name,
   return *std::move(task);
 }
 
-// What a problem asks, whatever the order of its numbers.
+// The content of a problem, regardless of the order of its numbers.
 std::multiset<std::string> contentOf(std::string text) {
   std::string target =
       text.find("->") == std::string::npos ? "" : text.substr(text.find("->"));
@@ -35,7 +35,7 @@ std::multiset<std::string> contentOf(std::string text) {
 }
 
 TEST(Task, IsAPureFunctionOfSeedSplitAndIndex) {
-  for (const char *name : {"addition", "countdown", "sort"}) {
+  for (const char *name : taskNames()) {
     auto first = make(name, {.seed = 5});
     auto again = make(name, {.seed = 5});
     auto other = make(name, {.seed = 6});
@@ -50,8 +50,8 @@ TEST(Task, IsAPureFunctionOfSeedSplitAndIndex) {
     }
     EXPECT_GE(differ, 5) << name;
   }
-  // Recorded: a changed stream of problems would make old runs impossible to
-  // continue.
+  // This is recorded, because a changed stream of problems would make old runs
+  // impossible to continue.
   EXPECT_EQ(make("addition")->problem(Split::kTrain, 0).prompt, "38+30=");
   EXPECT_EQ(make("addition")->problem(Split::kHeldOut, 1).prompt, "582+31=");
   EXPECT_EQ(make("countdown")->problem(Split::kTrain, 0).prompt,
@@ -82,7 +82,7 @@ TEST(Task, SplitsHaveNothingInCommon) {
 }
 
 TEST(Task, ReferencesAreRight) {
-  for (const char *name : {"addition", "countdown", "sort"}) {
+  for (const char *name : taskNames()) {
     auto task =
         make(name, {.promptPrefix = "Solve: 1->", .promptSuffix = " Answer:"});
     for (uint64_t i = 0; i < 1000; ++i) {
@@ -131,8 +131,8 @@ TEST(Countdown, TakesAnyExpressionOfTheTarget) {
        {"22", "3*5+7=22", "3*5+8-1", "5*5-3", "7*3+3/3", "3*5+7;", "3**5+7",
         "-3+25", "3*5+7+", "()", "import os", "1e9", "3*5+07.0"})
     EXPECT_EQ(task->reward(problem, wrong), 0.0) << wrong;
-  EXPECT_EQ(task->reward({"2 3 8->12:", ""}, "8/(2/3)"),
-            1.0); // by way of a fraction
+  // With a fraction as an intermediate value.
+  EXPECT_EQ(task->reward({"2 3 8->12:", ""}, "8/(2/3)"), 1.0);
   EXPECT_EQ(task->reward({"3 3->6:", ""}, "3+3"), 1.0);
   EXPECT_EQ(task->reward({"3 4->6:", ""}, "3+3"), 0.0);
 }

@@ -1,4 +1,4 @@
-"""linalg's named operations as exporters write them. Whole numbers, so that sums are exact in every type."""
+"""linalg's named operations as exporters write them. The numbers are integers, so that sums are exact in every type."""
 
 import math
 
@@ -8,14 +8,14 @@ m = Module()
 
 
 def product(name, a, b, expected, T="f32", out=None, op=None, attributes="", start=0):
-    """`op` of a and b into a tensor of `start`."""
+    """`op` of a and b, accumulated into a tensor of `start`."""
     out = out or T
     init = each(expected, lambda _: start)
     m.op(name, [(a, T), (b, T), (init, out)],
          f"%r = linalg.{op or name} {attributes} ins(%a0, %a1 : {typeOf(a, T)}, {typeOf(b, T)}) outs(%a2 : {typeOf(init, out)}) -> {typeOf(init, out)}", expected, out)
 
 
-# Products of matrices.
+# Matrix products.
 a, b, bt = whole(2, 3), whole(3, 4, seed=2), whole(4, 3, seed=2)
 p, q = whole(2, 2, 3), whole(2, 3, 2, seed=4)
 for T, out in (("f32", "f32"), ("bf16", "bf16"), ("bf16", "f32"), ("f64", "f64"), ("i8", "i32"), ("i64", "i64")):
@@ -34,7 +34,7 @@ product("batch_vecmat", a, q, sums((2, 2), (3,), lambda i, k: a[i[0]][k[0]] * q[
 product("batch_reduce_matmul", p, q, sums((2, 2), (2, 3), lambda i, k: p[k[0]][i[0]][k[1]] * q[k[0]][k[1]][i[1]]))
 product("mmt4d", [[a]], [[bt]], [[turned]])
 
-# Convolutions: images [n, c, h, w], weights [f, c, h, w].
+# Convolutions with images [n, c, h, w] and weights [f, c, h, w].
 image, filters = whole(1, 2, 5, 5), whole(2, 2, 3, 3, seed=3)
 
 
@@ -45,7 +45,7 @@ def conv2d(stride=1, dilation=1):
 
 
 def moved(t, *order):
-    """The tensor with its dimensions in this order."""
+    """Transposes the tensor to this order of dimensions."""
     extents = shape(t)
     return tensor(*[extents[d] for d in order], f=lambda *i: at(t, *[i[order.index(d)] for d in range(len(order))]))
 
@@ -69,7 +69,7 @@ product("conv_2d", image[0][0], filters[0][0], sums((3, 3), (3, 3), lambda i, k:
 cube, cubes = whole(1, 2, 3, 3, 3), whole(2, 2, 2, 2, 2, seed=2)
 product("conv_3d_ncdhw_fcdhw", cube, cubes, sums((1, 2, 2, 2, 2), (2, 2, 2, 2), lambda i, k: at(cube, 0, k[0], i[2] + k[1], i[3] + k[2], i[4] + k[3])
                                                 * at(cubes, i[1], *k)))
-depth = filters[0]  # one filter for each channel
+depth = filters[0]  # one filter per channel
 each_channel = sums((1, 2, 3, 3), (3, 3), lambda i, k: at(image, 0, i[1], i[2] + k[0], i[3] + k[1]) * at(depth, i[1], *k))
 product("depthwise_conv_2d_nchw_chw", image, depth, each_channel)
 product("depthwise_conv_2d_nhwc_hwc", moved(image, 0, 2, 3, 1), moved(depth, 1, 2, 0), moved(each_channel, 0, 2, 3, 1))
@@ -79,7 +79,7 @@ product("conv_2d_ngchw_gfchw", groups, group_filters, sums((1, 2, 3, 2, 2), (2, 
                                                           * at(group_filters, i[1], i[2], *k)))
 
 
-# Pooling. The second operand has the window's extents only.
+# Pooling. The second operand only gives the window's extents.
 def pooled(f, stride=1):
     extent = (5 - 3) // stride + 1
     return tensor(1, 2, extent, extent, f=lambda n, c, y, x: f(image[n][c][y * stride + j][x * stride + i] for j in range(3) for i in range(3)))
@@ -95,7 +95,7 @@ product("pooling_nhwc_sum", moved(image, *last), window, moved(pooled(sum), *las
 product("pooling_ncw_max", line, [0] * 3, [[[max(row[x : x + 3]) for x in range(4)] for row in line[0]]], start=-100)
 product("pooling_ncw_sum", line, [0] * 3, [[[sum(row[x : x + 3]) for x in range(4)] for row in line[0]]])
 
-# Element by element.
+# Elementwise operations.
 x, y = [[1.0, 2.0, 4.0], [0.25, 9.0, 16.0]], [[2.0, 0.5, 4.0], [0.5, 3.0, 2.0]]
 into = "%e = tensor.empty() : tensor<2x3xf32>\n"
 F = "tensor<2x3xf32>"
@@ -122,7 +122,7 @@ m.op("transpose", [(x, "f32")],
 m.op("copy", [(x, "f32")], f"%e = tensor.empty() : tensor<2x3xf64>\n%r = linalg.copy ins(%a0 : {F}) outs(%e : tensor<2x3xf64>) -> tensor<2x3xf64>", x, "f64")
 m.op("fill", [(2.5, "f32")], f"%v = tensor.extract %a0[] : tensor<f32>\n{into}%r = linalg.fill ins(%v : f32) outs(%e : {F}) -> {F}", each(x, lambda _: 2.5), "f32")
 
-# Those that nibble-decompose-tensors takes apart.
+# Operations that nibble-decompose-tensors decomposes.
 exps = [[math.exp(v - max(row)) for v in row] for row in x]
 m.op("softmax", [(x, "f32")], into + f"%r = linalg.softmax dimension(1) ins(%a0 : {F}) outs(%e : {F}) -> {F}",
      [[v / sum(row) for v in row] for row in exps], "f32", "ulp = 16 : i64")

@@ -1,6 +1,7 @@
-"""A module whose @main calls one private function for each op with constants, so that nothing is folded, and checks what comes back.
+"""A module whose @main calls one private function for each op and checks the results. The arguments are constants, and the calls prevent
+folding.
 
-Used by the scripts beside this file, which print such modules. Tensors are nested lists; T is an element type of MLIR.
+The scripts beside this file use it to print such modules. Tensors are nested lists, and T is an element type of MLIR.
 """
 
 import itertools
@@ -45,13 +46,13 @@ def each(a, f):
 
 
 def whole(*extents, seed=1, most=3):
-    """Whole numbers from -most to most, the same ones every time."""
+    """Integers from -most to most, the same ones every time."""
     count = itertools.count(seed)
     return tensor(*extents, f=lambda *_: next(count) * 5 % (2 * most + 1) - most)
 
 
 def sums(extents, terms, f):
-    """The tensor with, at each index, the sum of f(index, term) over all terms."""
+    """The tensor whose element at each index is the sum of f(index, term) over all terms."""
     return tensor(*extents, f=lambda *i: sum(f(i, t) for t in itertools.product(*map(range, terms))))
 
 
@@ -82,8 +83,9 @@ class Module:
         self.head, self.functions, self.main = head, [], []
 
     def op(self, name, arguments, body, expected, T, check="eq", types=(), result=None):
-        """A function `name` of `arguments`, pairs of tensor and element type, with `body`, which makes %r. Its result is `expected`, in
-        elements of T: to the bit, or as `check` says ("ulp = 4 : i64"). `types` and `result` are types with open extents instead."""
+        """A function `name` of `arguments` (pairs of tensor and element type). Its `body` computes %r. The result must equal `expected`, in
+        elements of T: bit for bit, or as `check` says ("ulp = 4 : i64"). `types` and `result` are alternative types with open extents.
+        """
         declared = [types[i] if i < len(types) and types[i] else typeOf(a, t) for i, (a, t) in enumerate(arguments)]
         given = typeOf(expected, T)
         result = result or given

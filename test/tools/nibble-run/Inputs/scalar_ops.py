@@ -1,4 +1,4 @@
-"""The operations on numbers that exporters write into bodies, in each type that crosses into the runtime and in f16 inside."""
+"""The scalar operations that exporters write into bodies, in each type that the runtime can pass, and in f16 inside a program."""
 
 import math
 
@@ -8,7 +8,7 @@ m = Module("#v = affine_map<(i) -> (i)>\n")
 
 
 def body(name, op, arguments, T, expected, result=None, check="eq"):
-    """%y from %x (and %z), element by element; arguments are lists of T."""
+    """%y from %x (and %z), element by element. The arguments are lists of T."""
     n, result = len(arguments[0]), result or T
     ins = ", ".join(f"%a{i}" for i in range(len(arguments)))
     types = ", ".join([f"tensor<{n}x{T}>"] * len(arguments))
@@ -28,7 +28,7 @@ def ulp(n, T):
 
 SIGNED, POSITIVE = [-2.5, -1.5, -0.75, -0.0, 0.25, 0.5, 3.5], [0.0625, 0.5, 0.875, 1.0, 1.75, 2.5, 7.0]
 INSIDE, ABOVE = [-0.875, -0.5, -0.125, 0.0, 0.25, 0.75, 0.875], [1.0, 1.5, 2.5, 4.0, 10.0, 1.25, 7.0]
-UNARY = {  # name: arguments, function, units in the last place that it may be away
+UNARY = {  # name: arguments, function, tolerance in units in the last place
     "absf": (SIGNED, abs, 0), "acos": (INSIDE, math.acos, 16), "acosh": (ABOVE, math.acosh, 16), "asin": (INSIDE, math.asin, 16),
     "asinh": (SIGNED, math.asinh, 16), "atan": (SIGNED, math.atan, 16), "atanh": (INSIDE, math.atanh, 16), "cbrt": (POSITIVE, lambda x: x ** (1 / 3), 16),
     "ceil": (SIGNED, lambda x: math.copysign(math.ceil(x), x), 0), "cos": (SIGNED, math.cos, 16), "cosh": (SIGNED, math.cosh, 16), "erf": (SIGNED, math.erf, 16),
@@ -60,7 +60,7 @@ for T in ("f32", "f64", "bf16"):
         xs = [-1.0, 1.0, 0.5] if k == 5000 else bases
         body(f"fpowi_{'minus_' if k < 0 else ''}{abs(k)}_{T}", f"%k = arith.constant {k} : i64\n%y = math.fpowi %x, %k : {T}, i64", [xs], T,
              [rounded(x**k, T) for x in xs], check=ulp(2, T))
-    for I in ("i32", "i64"):  # an exponent that is not known
+    for I in ("i32", "i64"):  # an exponent that is unknown at compile time
         body(f"fpowi_{I}_{T}", f"%k = arith.fptosi %x : {T} to {I}\n%y = math.fpowi %x, %k : {T}, {I}", [[-2.5, -1.0, 2.5, 3.0, 0.5]], T,
              [rounded(x ** math.trunc(x), T) for x in (-2.5, -1.0, 2.5, 3.0, 0.5)], check=ulp(2, T))
     body(f"fma_{T}", f"%k = arith.constant 3.0 : {T}\n%y = math.fma %x, %k, %k : {T}", [SIGNED], T, [rounded(3 * x + 3, T) for x in SIGNED])

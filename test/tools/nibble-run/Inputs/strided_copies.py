@@ -14,7 +14,7 @@ def pad(T, zero):
     return f"%z = arith.constant {zero}\n%r = tensor.pad %a0 low[1, 0] high[0, 2] {{\n^bb0(%i: index, %j: index):\ntensor.yield %z : {T}\n}}"
 
 
-# A copy of every element type; rows longer than sixteen elements take lanes, and what is left.
+# A copy of every element type. Rows longer than sixteen elements use vector lanes and a remainder.
 for T in ("f32", "bf16", "f64", "i1", "i8", "i32", "i64"):
     zero = "false" if T == "i1" else f"{'0' if T[0] == 'i' else '0.0'} : {T}"
     x, y = counting(2, 3, T=T), counting(2, 18, start=10, T=T)
@@ -26,7 +26,7 @@ for T in ("f32", "bf16", "f64", "i1", "i8", "i32", "i64"):
          f"%r = tensor.insert_slice %a0 into %a1[0, 4] [2, 3] [1, 2] : tensor<2x3x{T}> into tensor<2x18x{T}>",
          [q[:4] + [p[0], q[5], p[1], q[7], p[2]] + q[9:] for p, q in zip(x, y)], T)
 
-# f16 inside of a program, of float32 arguments.
+# f16 inside a program whose arguments are float32.
 x, y = counting(2, 3), counting(2, 18)
 m.op("concat_f16", [(x, "f32"), (y, "f32")],
      """%h = arith.truncf %a0 : tensor<2x3xf32> to tensor<2x3xf16>
@@ -58,7 +58,7 @@ m.op("running_sum", [(x, "f32")],
      scf.yield %next, %all : tensor<3xf32>, tensor<3x4xf32>
      }""", [[sum(row[: j + 1]) for j in range(4)] for row in x], "f32")
 
-# Extents that nobody knows.
+# Unknown extents.
 y, w = counting(2, 2, 3), counting(2, 1, 3, start=100)
 cube, slab = "tensor<?x?x?xf32>", "tensor<?x?x3xf32>"
 m.op("open_concat", [(y, "f32"), (w, "f32")], f"%r = tensor.concat dim(1) %a0, %a1 : ({cube}, {cube}) -> {cube}", [p + q for p, q in zip(y, w)], "f32",

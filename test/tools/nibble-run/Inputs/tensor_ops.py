@@ -1,4 +1,4 @@
-"""Operations on whole tensors, and the control flow around them."""
+"""Operations on whole tensors, and control flow around them."""
 
 from op_module import Module
 
@@ -73,7 +73,7 @@ m.op("forall", X, f"""%e = tensor.empty() : {F}
      tensor.parallel_insert_slice %d into %o[%i, 0] [1, 3] [1, 1] : tensor<1x3xf32> into {F}
      }}
      }}""", [[2 * v for v in row] for row in x], "f32")
-# Each turn makes a new tensor.
+# Each iteration makes a new tensor.
 m.op("while", [([1.0, 2.0], "f32")], """%c0 = arith.constant 0 : i64
      %c1 = arith.constant 1 : i64
      %c4 = arith.constant 4 : i64

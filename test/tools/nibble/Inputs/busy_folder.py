@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a command while this process holds the lock of a run's folder, as a second run would find it.
 
-    busy_folder.py RUN COMMAND...       {me} in COMMAND becomes this process's number
+    busy_folder.py RUN COMMAND...       {me} in COMMAND becomes this process's id
 """
 
 import fcntl

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A device that fails in the middle of a run: one line, the right exit code, and the run goes on to the bytes of the undisturbed one.
+"""A device fails in the middle of a run. The run reports one line with the right exit code, and later gives the undisturbed run's bytes.
 
     device_faults.py REFUSES DRIVER WHOLE RUN FUNCTION... -- COMMAND...       (--out and --resume are added)
 
-DRIVER is that of test/runtime/drivers/cuda/fake/libcuda_simt.cpp. WHOLE is written by the undisturbed command, whose calls of the driver are
-counted. For the fault of each FUNCTION of the driver RUN begins anew, has one at a call that is so far in it, is refused as REFUSES says, again where it is resumed on a
-device that still fails, and is resumed on one that is well. Prints each fault.
+DRIVER is the library of test/runtime/drivers/cuda/fake/libcuda_simt.cpp. The undisturbed command writes WHOLE, and its driver calls are
+counted. For each FUNCTION of the driver, RUN begins anew and has a fault at a certain call. The refusal is checked by REFUSES. Resuming on
+a device that still fails is refused again. Resuming on a healthy device succeeds. Prints each fault.
 """
 
 import json
@@ -23,8 +23,8 @@ here = os.path.dirname(os.path.abspath(__file__))
 environment = dict(os.environ, NIBBLE_LIBCUDA=driver, NIBBLE_CACHE_DIR=whole + ".cache")
 KERNEL = r"the last kernels were \w+"
 
-# The fault of each function: error, where among the calls of the whole run, other variables, whether a checkpoint was written before, exit code, what the line
-# says. Memory of calls is taken when the first ones come, before any checkpoint; graphs are made up to the last step.
+# The fault of each function: error, position among the calls of the whole run, other variables, whether a checkpoint exists by then, exit
+# code, text of the line. Memory of calls is allocated when they first run, before any checkpoint. Graphs are made until the last step.
 FAULTS = {
     "cuStreamSynchronize": (700, 0.6, {}, True, 1, ["CUDA_ERROR_ILLEGAL_ADDRESS", KERNEL, "NIBBLE_CUDA_SYNC=1"]),
     "cuLaunchKernelEx": (719, 0.7, {"NIBBLE_CUDA_SYNC": "1"}, True, 1, ["CUDA_ERROR_LAUNCH_FAILED", r"the last kernel was \w+"]),
@@ -67,7 +67,7 @@ for name in functions:
     if bool(before) != isSaved or steps != list(range(len(steps))):
         sys.exit(f"checkpoints {before}, metrics of steps {steps}")
     print(f"  after steps {steps}, saved {before}")
-    # The device fails again at once: nothing is lost.
+    # The device fails again at once, and nothing is lost.
     again = dict(environment, **more, FAKE_CUDA_FAIL="cuMemAlloc=2")
     done = subprocess.run([sys.executable, refuses, "4", "no memory for", "--", *command, "--out", run, "--resume"], env=again, capture_output=True, text=True)
     if done.returncode != 0 or saved() != before:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A run on a disk that fills up: first metrics.jsonl may not grow, then a checkpoint does not fit, then there is room again.
+"""A run on a disk that fills up: first metrics.jsonl cannot grow, then a checkpoint does not fit, then there is room again.
 
     disk_full.py FOLDER REFUSES RUN_OF_REFERENCE -- COMMAND...        (--out and --resume are added)
 
-Runs in a mount namespace of its own with a small file system at FOLDER (root only). Each failure is told by one line with exit code 4, leaves
-nothing half-written and every checkpoint that was whole; in the end the run has the bytes of RUN_OF_REFERENCE. Prints what it saw.
+Runs in a mount namespace of its own with a small file system at FOLDER (root only). Each failure gives one line with exit code 4. It
+leaves nothing half-written, and keeps every complete checkpoint. At the end the run has the bytes of RUN_OF_REFERENCE. Prints what it saw.
 """
 
 import json
@@ -49,7 +49,7 @@ def fails(*expected, more=()):
 
 
 mount("size=3m")
-# Without checkpoints, which would be too large at once.
+# Without checkpoints, which would exceed the limit at once.
 cut = fails("--limit-file-size", "5000", "metrics.jsonl", "File too large", more=("--set", "run.checkpoint_every=0"))
 if not cut[-1]:
     sys.exit("no line was cut: the limit hit something else")

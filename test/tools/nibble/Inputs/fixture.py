@@ -25,7 +25,7 @@ def header(path):
 
 
 def shard(path, name):
-    """The file of a checkpoint folder that holds a tensor; a file is itself."""
+    """The file in a checkpoint folder that holds a tensor. A file is returned as it is."""
     index = os.path.join(path, "model.safetensors.index.json")
     if not os.path.isdir(path):
         return path

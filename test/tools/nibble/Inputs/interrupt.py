@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sends a signal to a training command when its folder has so much, and looks at how it stops.
+"""Sends a signal to a training command at a certain moment, and checks how it stops.
 
     interrupt.py SIGNAL LINES RUN -- COMMAND...     (--out RUN is added)
 
-LINES is the number of lines of metrics.jsonl to wait for; 0: the moment the folder is locked, when nothing is compiled yet. The exit code is
-130; the last line of standard error says where it was saved and that it can be resumed; a whole checkpoint is there. Prints that line.
+The moment is when metrics.jsonl has LINES lines. 0 means when the folder is locked and nothing is compiled yet. The exit code must be 130.
+The last line of standard error says where it saved and that it can be resumed. A complete checkpoint exists. Prints that line.
 """
 
 import os

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Reads what `nibble compile --kernel-report` printed where ptxas is installed.
+"""Checks the output of `nibble compile --kernel-report` on a machine with ptxas.
 
     kernel_report.py REPORT     every kernel has registers and no spills, and ptxas warned of nothing; prints how many there are
 
-Of C7510 to C7519 ("wgmma serialized") and of any other warning of ptxas the first line is told.
+Reports the first line of C7510 to C7519 ("wgmma serialized") and of any other warning of ptxas.
 """
 
 import sys
@@ -21,7 +21,7 @@ for line in lines[head + 1:]:
     if line.startswith("compiled in"):
         continue
     if len(words) < 9 or not all(word.isdigit() for word in words[:5]):
-        wrong.append(line)  # a warning, or a number that is not known
+        wrong.append(line)  # a warning, or an unknown number
         continue
     kernels += 1
     if int(words[2]) == 0 or int(words[3]) != 0:

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Runs a training command, kills it with SIGKILL again and again, resumes it each time, and lets it come to its end.
+"""Runs a training command, kills it repeatedly with SIGKILL, resumes it each time, and lets it finish.
 
     kills.py SEED KILLS RUN -- COMMAND...      (--out RUN --resume is added)
 
-The moments are drawn from SEED: while a checkpoint is being written, while the program is read and compiled, some time into a step after a
-checkpoint, and, of ten kills or more, once after the last step, while the weights are written out. Fails unless KILLS kills struck before the
-process ended by itself, at least one of them after a checkpoint and at least one while one was being written, and unless nothing half-written
-is left in the end. Prints each kill.
+SEED selects the moments. They are: while a checkpoint is written, while the program is read and compiled, and some time into a step after
+a checkpoint. With ten kills or more, one comes after the last step, while the weights are written.
+
+Fails unless KILLS kills struck before the process ended by itself. At least one must come after a checkpoint and one while a checkpoint
+was written. Nothing half-written may be left at the end. Prints each kill.
 """
 
 import os
@@ -49,12 +50,12 @@ def wait(process, until):
 
 
 def moment(kind, process):
-    """Waits for it; says what it was."""
+    """Waits for the moment and returns its description."""
     if kind == "start":
         pause = draw.uniform(0, 1.0)
         time.sleep(pause)
         return f"{pause * 1000:.0f} ms after the start"
-    # A resumed run cuts the metrics back to its checkpoint and goes on from there: wait for lines that it wrote itself.
+    # A resumed run cuts the metrics back to its checkpoint and continues from there. Wait for lines that it wrote itself.
     start = os.stat(os.path.join(run, "metrics.jsonl")).st_mtime_ns if lines() else 0
     wait(process, lambda: lines() > 0 and os.stat(os.path.join(run, "metrics.jsonl")).st_mtime_ns != start)
     if kind == "save":
@@ -73,10 +74,11 @@ def moment(kind, process):
     return f"{pause * 1000:.0f} ms after line {lines()}"
 
 
+# Number of kills of this kind, and of saves that finished before the kill came.
 struck, inSave, afterSave, atEnd = 0, 0, 0, 0
 kinds = ["save", "start", "step", "step"]
 seen = set()
-number, missed = 0, 0  # of the kind; saves that were done before the kill came
+number, missed = 0, 0
 for attempt in range(20 * wanted):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     kind = kinds[number % len(kinds)] if number < wanted else "end" if atEnd == 0 and wanted >= 10 else None
@@ -95,7 +97,7 @@ for attempt in range(20 * wanted):
     inSave += caught
     seen.update(unfinished(checkpoints))
     missed = missed + 1 if kind == "save" and not caught and missed < 5 else 0
-    number += missed == 0  # a save that was missed is tried again
+    number += missed == 0  # a missed save is tried again
     afterSave += saved() > 0
     print(f"kill {struck}: {what}; lines {lines()}, checkpoint of step {saved()}, half-written {unfinished(checkpoints) + unfinished(run)}")
 done = process.wait() if process.poll() is None else process.returncode

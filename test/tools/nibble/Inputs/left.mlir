@@ -1,4 +1,4 @@
-// As torch-mlir writes two linears: one weight is used as it is, the other is scaled before the product.
+// torch-mlir's form of two linears. One weight is used directly, the other is scaled before the product.
 #map = affine_map<(d0, d1) -> (d0, d1)>
 func.func @logits(%x: tensor<4x64xf32> {nn.input = "x"}, %w: tensor<96x64xf32> {nn.parameter = "up.weight"}, %v: tensor<64x64xf32> {nn.parameter = "down.weight"}) -> (tensor<4x96xf32> {nn.output = "logits"}) {
   %zero = arith.constant 0.000000e+00 : f32

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A run that runs out of memory in the middle, and goes on with smaller calls.
+"""A run exhausts memory in the middle, and continues with smaller calls.
 
     memory.py REFUSES WHOLE RUN -- COMMAND...       (--out, --resume and sizes are added)
 
-WHOLE is written by the undisturbed command with small calls, whose address space is measured. RUN is stopped after its first checkpoint, then
-resumed with large calls and that much address space and a little more: it has to end with exit code 4 and one line that names the function;
-the checkpoint is still there, and resumed with small calls under the same limit the run comes to the bytes of WHOLE.
+The undisturbed command writes WHOLE with small calls, and its address space is measured. RUN is stopped after its first checkpoint. It is
+resumed with large calls and a little more address space than that. It must end with exit code 4 and one line that names the function, and
+the checkpoint must remain. Resumed with small calls under the same limit, the run gives the bytes of WHOLE.
 """
 
 import os
@@ -15,16 +15,17 @@ import subprocess
 import sys
 import time
 
+# Allows for differences between starts; lar# children write to it as well
 sys.stdout.reconfigure(line_buffering=True) # children write to it as well
 refuses, whole, run = sys.argv[1:4]
 command = sys.argv[sys.argv.index("--") + 1:]
 here = os.path.dirname(os.path.abspath(__file__))
 small, large = ["--set", "train.max_tokens=256"], ["--set", "train.max_tokens=10000000"]
-ROOM = 200 << 20  # for what differs from one start to the next; large calls need several times as much
+ROOM = 200 << 20
 
 
 def peak(pid):
-    """Of the address space, in bytes; 0 once the process has ended."""
+    """The address space in bytes; 0 after the process has ended."""
     try:
         with open(f"/proc/{pid}/status") as file:
             found = re.search(r"^VmPeak:\s+(\d+) kB", file.read(), re.MULTILINE)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs a command whose output file is a pipe, and keeps what comes through.
+"""Runs a command whose output file is a pipe, and keeps what passes through.
 
     pipe.py PIPE COPY COMMAND...
 
-Makes the pipe, and writes to COPY what the command writes into it. The exit code is the command's; it is an error when the pipe is no pipe any
-more, or when a file stands beside it under a temporary name.
+Creates the pipe and copies to COPY what the command writes into it. The exit code is the command's. It is an error when the pipe is no
+longer a pipe, or when a temporary file stands beside it.
 """
 
 import os
@@ -17,7 +17,7 @@ pipe, copy, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 if os.path.lexists(pipe):
     os.remove(pipe)
 os.mkfifo(pipe)
-# Not blocking: a command that never opens the pipe must not hang this one.
+# Open without blocking, because a command that never opens the pipe must not hang this one.
 reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 process = subprocess.Popen(command)
 content = b""

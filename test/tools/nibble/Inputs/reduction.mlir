@@ -1,4 +1,4 @@
-// The sum of each row, in a form that no kernel of an H200 has.
+// The sum of each row, in a form for which an H200 has no kernel.
 #row = affine_map<(i, j) -> (i)>
 #all = affine_map<(i, j) -> (i, j)>
 func.func @sums(%x: tensor<?x64xf32> {nn.input = "x"}, %y: tensor<?xf32> {nn.input = "y"}) -> (tensor<?xf32> {nn.output = "sums"}) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A reward for models that know nothing: a number in 0 .. 1 that hangs on every byte of the response."""
+"""A reward for models that know nothing: a number in 0 .. 1 that depends on every byte of the response."""
 
 import json
 import sys

@@ -15,7 +15,7 @@ import sys
 
 
 def content(run):
-    """{name: bytes} of what a run must give again."""
+    """{name: bytes} of everything that a run must reproduce."""
     names = ["metrics.jsonl"]
     for folder, _, files in os.walk(os.path.join(run, "model")):
         names += [os.path.relpath(os.path.join(folder, file), run) for file in files]
@@ -47,7 +47,7 @@ def same(first, *others):
 
 
 def steps(run):
-    """The lines of steps that trained, not that of the evaluation in the end."""
+    """The lines of steps that trained, without the evaluation at the end."""
     with open(os.path.join(run, "metrics.jsonl")) as file:
         return [line for line in map(json.loads, file) if "updates" in line]
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Breaks a checkpoint in many ways and compares the verdict of `nibble inspect` with that of every command that uses it.
+"""Breaks a checkpoint in many ways. Compares the verdict of `nibble inspect` with that of every command that uses the checkpoint.
 
     same_verdict.py EXAMPLE FOLDER [--all]     EXAMPLE has model/ and int4.toml; FOLDER is empty
 
-A case says which file gets which fields, what is expected ("refused" or "warned"), a text that the line must hold, and whether only commands
-that use text (generate, sft, rl) see it. inspect must refuse what any of them refuses, and a command must print the same lines: with --all every
-one, else one for each case, all of them in turn.
+A case gives the file, the changed fields, the verdict ("refused" or "warned") and a text that the line must contain. It also says whether
+only commands that use text (generate, sft, rl) see it. inspect must refuse what any of them refuses, and a command must print the same
+lines. With --all every command runs for each case; otherwise the commands take turns, one for each case.
 """
 
 import json
@@ -27,7 +27,7 @@ def run(*command):
 
 
 def commands(model):
-    """By name, whether it uses text, and the command line."""
+    """By name: whether it uses text, and the command line."""
     config, out = os.path.join(example, "int4.toml"), os.path.join(root, "out")
     return {
         "import": (False, ["nibble", "import", "--model", model, "--out", os.path.join(root, "module.mlir")]),
@@ -117,7 +117,7 @@ for number, (name, target, fields, verdict, text, only_text) in enumerate(everyt
     for command, (uses_text, line) in commands(model).items():
         if only_text and not uses_text:
             continue
-        # What is not refused is compiled, which takes seconds.
+        # An accepted checkpoint is compiled, which takes seconds.
         turn = ("import", "quantize") if verdict != "refused" else ("generate", "sft", "rl") if only_text else tuple(commands(model))
         if not ALL and command != turn[number % len(turn)]:
             continue

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs a training command as on a terminal of 100 columns, and looks at its line of progress.
+"""Runs a training command as on a terminal of 100 columns, and checks its line of progress.
 
     terminal.py COMMAND...
 
-The line is redrawn in place, never longer than the terminal, and says how much time is left; what the command says in the end begins on a line
-of its own. Prints how often it was drawn, the first and the last.
+The line is redrawn in place, is never longer than the terminal, and shows the remaining time. The final messages begin on a line of their
+own. Prints how often the line was drawn, the first and the last one.
 """
 
 import fcntl
@@ -22,8 +22,9 @@ if pid == 0:
 text = b""
 while True:
     try:
+        # Linux returns EIO when the other side is closed.
         read = os.read(terminal, 65536)
-    except OSError:  # Linux says EIO when the other side is closed
+    except OSError:
         break
     if not read:
         break

@@ -1,10 +1,10 @@
-"""Runs every forward of a folder through recognize, quantize, differentiate and nibble-run, and compares with what torch computed.
+"""Runs every forward in a folder through recognize, quantize, differentiate and nibble-run, and compares the results with torch's.
 
     compare_with_torch.py <folder of modules> <work folder> [--all] [name ...]
 
-Prints a table: linears recognized, and the largest difference of results and of gradients, relative to the largest magnitude of the
-tensor. Forwards with linears have their weights on the int4 grid; with --all they are run with plain weights as well. Exit code 1 where a difference is above 1e-5, a linear was not
-recognized, or something did not run.
+Prints a table with the number of recognized linears, and the largest differences of results and of gradients. Differences are relative to
+the largest magnitude of the tensor. The weights of linears are on the int4 grid; --all also runs these forwards with plain weights. The
+exit code is 1 when a difference exceeds 1e-5, a linear was not recognized, or something did not run.
 """
 import json
 import os
@@ -42,7 +42,7 @@ def read_safetensors(path):
 
 
 def difference(actual, expected):
-    """Largest difference over the largest magnitude; infinity for another count of elements or a NaN."""
+    """Largest difference divided by the largest magnitude; infinity for a different count of elements or a NaN."""
     if len(actual) != len(expected):
         return float("inf")
     largest = max(abs(number) for number in expected)
@@ -58,7 +58,7 @@ def run(command):
 
 
 def compare(module, record, work, scheme):
-    """(linears recognized, difference of results, difference of gradients)"""
+    """(linears recognized, difference of results, difference of gradients)."""
     names = record["inputs"] + record["parameters"]
     parameters = ",".join(f"{names.index(name)}:{name}" for name in record["parameters"])
     passes = [f"nibble-recognize-linear{{function=main parameters={parameters}}}"]

@@ -1,6 +1,6 @@
-"""The forwards that make_torch_modules.py exports: each takes its tensors as arguments and returns (loss, y).
+"""The forwards that make_torch_modules.py exports. Each takes its tensors as arguments and returns (loss, y).
 
-Shapes are small; the numbers stand where conventions show: ties of maxima, powers of 0, a clamp at its bound, tokens that occur twice.
+Shapes are small. The numbers reveal conventions: ties of maxima, powers of 0, a clamp at its bound, tokens that occur twice.
 """
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ def mlp(x, norm, bias, up, up_bias, gate, down, scale):
 
 def relu_tanh_gelu(x, w, v):
     h = F.linear(torch.relu(F.linear(x, w)), v)
-    # Written out: torch-mlir has 0.797724 for sqrt(2 / pi) in its form of F.gelu.
+    # Written out, because torch-mlir's form of F.gelu has 0.797724 for sqrt(2 / pi).
     return mean_square(0.5 * h * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (h + 0.044715 * h ** 3))))
 
 
@@ -72,7 +72,7 @@ def mean_square_error(x, target, w):
 
 
 def max_pool(x, weights):
-    # Without amax: torch-mlir writes it as it writes max with an index, though torch shares its gradient among equal elements.
+    # Not amax: torch-mlir writes it like max with an index, although torch divides its gradient among equal elements.
     y = F.max_pool2d(x, 3, 2, 1) * weights
     return (y ** 2).sum() + F.max_pool1d(x[0], 2).sum() + x.max(-1).values.sum() + x.min(1).values.sum(), y
 
@@ -129,7 +129,7 @@ def real(*shape):
 
 
 def tied(*shape):
-    """Multiples of a quarter, among them 0 and many equal ones."""
+    """Multiples of a quarter, including 0 and many equal ones."""
     return torch.randint(-4, 5, shape) * 0.25
 
 
@@ -137,7 +137,7 @@ def integers(below, *shape):
     return torch.randint(0, below, shape)
 
 
-# Name, forward, inputs, parameters, and those parameters that nn.linear reads.
+# Name, forward, inputs, parameters, and the parameters that nn.linear reads.
 FORWARDS = [
     ("linear", linear, dict(x=real(4, 16), target=real(4, 8)), dict(w=real(8, 16), b=real(8)), "w"),
     ("bf16-linear", bf16_linear, dict(x=real(4, 16).bfloat16()), dict(w=real(8, 16).bfloat16()), "w"),

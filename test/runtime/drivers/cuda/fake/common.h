@@ -1,15 +1,17 @@
-// What CUDA drivers of the tests' own have in common: a device, a queue,
-// graphs, an assembler that keeps the text. Memory, modules and launches are
-// those of the library that includes this, and NIBBLE_FAKE_EXPORTS stands at
-// its end. Read from the environment at every call:
-//   FAKE_CUDA_VERSION  of the driver (13000)        FAKE_CUDA_DEVICES  how many
-//   (1) FAKE_CUDA_CAPABILITY  10 * major + minor (90)   FAKE_CUDA_FAIL
-//   "<function>=<error>[@<call>],..." that fail, from that call on (1)
-//   FAKE_CUDA_COUNTS   a file that gets "<function> <calls>" when the process
-//   ends
-// What fails with 700 or more at a numbered call was the fault of a kernel:
-// every later call of any function fails alike, as those of a context that is
-// lost do.
+// The common part of the fake CUDA drivers: a device, a queue, graphs, and an
+// assembler that keeps the text. The including library provides memory, modules
+// and launches, and ends with NIBBLE_FAKE_EXPORTS. Every call reads these
+// environment variables:
+//
+//   FAKE_CUDA_VERSION     version of the driver (13000)
+//   FAKE_CUDA_DEVICES     number of devices (1)
+//   FAKE_CUDA_CAPABILITY  10 * major + minor (90)
+//   FAKE_CUDA_FAIL        "<function>=<error>[@<call>],...": fails from that
+//                         call on (1)
+//   FAKE_CUDA_COUNTS      a file that gets "<function> <calls>" at process end
+//
+// An error of 700 or more at a numbered call is a kernel's fault. Every later
+// call of any function then fails the same way, as in a lost context.
 #pragma once
 
 #include "runtime/drivers/cuda/symbols.h"
@@ -37,7 +39,7 @@ int number(const char *name, int otherwise) {
   return text ? std::atoi(text) : otherwise;
 }
 
-// Counts the call; the error that it is to fail with.
+// Counts the call. Returns the error with which it must fail.
 Result enter(const char *name) {
   int call = ++(*calls)[name];
   if (lost && std::strncmp(name, "cuGetError", 10) != 0)

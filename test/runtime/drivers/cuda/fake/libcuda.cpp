@@ -1,5 +1,5 @@
-// A CUDA driver whose memory is the host's. It knows one kernel, `add`(x, y,
-// out, n), and runs it when the queue gets there.
+// A CUDA driver that uses the host's memory. It knows one kernel, `add`(x, y,
+// out, n), and runs it when the queue reaches it.
 #include "test/runtime/drivers/cuda/fake/common.h"
 
 namespace {
@@ -100,8 +100,8 @@ FAKE(cuTensorMapEncodeTiled,
 NIBBLE_FAKE_EXPORTS
 
 extern "C" {
-// For the test: calls of a function since the last time this was asked, and
-// what the last launch was.
+// For the test: the number of calls of a function since the last query, and the
+// last launch.
 __attribute__((visibility("default"))) int fakeCudaCalls(const char *name) {
   return std::exchange((*calls)[name], 0);
 }

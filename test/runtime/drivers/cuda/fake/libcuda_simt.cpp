@@ -1,6 +1,6 @@
-// A CUDA driver that runs what it is given: kernels of PTX, executed on the CPU
-// by the device simt. With it, tools of the cuda target run whole loops on a
-// machine without a GPU, and fail where a test says.
+// A CUDA driver that runs PTX kernels on the CPU with the device simt. With it,
+// tools for the cuda target run whole loops on a machine without a GPU, and
+// fail where a test demands it.
 #include "runtime/drivers/simt/ptx/ptx.h"
 #include "runtime/drivers/simt/simt.h"
 #include "test/runtime/drivers/cuda/fake/common.h"
@@ -35,8 +35,8 @@ nibble::Device &device() {
   return *opened;
 }
 
-// A fault of a kernel ends the context; what simt says of it goes to standard
-// error, since a driver has no words for it.
+// A kernel's fault ends the context. simt's message goes to standard error,
+// since a driver returns only a number.
 Result tell(const nibble::Status &status) {
   if (status.isOk())
     return kSuccess;
@@ -53,7 +53,7 @@ Result queue(std::function<nibble::Status()> work) {
 
 int64_t signedSize(size_t bytes) { return static_cast<int64_t>(bytes); }
 
-// In the 128 bytes of a driver's tensor map; the two are decoded nowhere else.
+// Stored in the 128 bytes of a driver's tensor map. Nothing else decodes them.
 static_assert(sizeof(nibble::TensorMap) <= sizeof(EncodedTensorMap));
 
 } // namespace
@@ -81,8 +81,9 @@ FAKE(cuMemsetD8Async, (Pointer to, unsigned char value, size_t bytes, Stream),
 
 FAKE(cuModuleLoadData, (Module * module, const void *image), {
   const char *code = static_cast<const char *>(image);
+  // Machine code from a real assembler.
   if (std::strncmp(code, "FAKECUBIN ", 10) != 0)
-    return 200; // machine code of a real assembler
+    return 200;
   auto *own = new EmulatedModule{code + 10, nullptr, nullptr, {}};
   auto parsed = nibble::simt::parsePtx(own->ptx);
   if (!parsed.isOk())
@@ -127,8 +128,9 @@ FAKE(cuLaunchKernelEx,
        nibble::Launch launch;
        for (int i = 0; i < 3; ++i) {
          launch.grid[i] = config->grid[i];
+         // As the real driver does.
          if (config->grid[i] == 0)
-           return kInvalidValue; // as the driver does
+           return kInvalidValue;
        }
        launch.threads = config->block[0];
        launch.sharedBytes = config->sharedBytes;
@@ -174,8 +176,8 @@ FAKE(cuTensorMapEncodeTiled,
          map.box[i] = box[i];
          if (i + 1 < rank)
            map.strides[i] = strides[i];
-         // CUDA Driver API, "Tensor Map Object Management": each extent is not
-         // zero and at most 2^32.
+         // CUDA Driver API, "Tensor Map Object Management": no extent is zero
+         // or above 2^32.
          if (extents[i] == 0 || extents[i] > uint64_t{1} << 32)
            return kInvalidValue;
        }

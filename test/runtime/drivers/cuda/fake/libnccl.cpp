@@ -1,5 +1,5 @@
-// An NCCL for one rank: FAKE_NCCL_VERSION, and FAKE_NCCL_FAIL, the error of
-// every collective.
+// An NCCL for one rank. FAKE_NCCL_VERSION is its version, and FAKE_NCCL_FAIL
+// the error of every collective.
 #include "runtime/drivers/cuda/nccl_symbols.h"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-; Vector add, a reduction by shuffles and shared memory, and a loop that ends at another time for every lane.
+; Vector add, a reduction by shuffles and shared memory, and a loop whose length differs for every lane.
 target triple = "nvptx64-nvidia-cuda"
 @partials = internal addrspace(3) global [32 x float] undef, align 4
 declare i32 @llvm.nvvm.read.ptx.sreg.tid.x()
@@ -75,7 +75,7 @@ end:
   ret void
 }
 
-; Steps of the Collatz sequence until 1.
+; Counts steps of the Collatz sequence until 1.
 define ptx_kernel void @collatz(ptr addrspace(1) %out) {
   %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()
   %start = add i32 %t, 1

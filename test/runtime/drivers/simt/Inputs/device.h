@@ -1,4 +1,4 @@
-// What the .cu files here share. They need no CUDA headers; the texts beside
+// Shared by the .cu files here. They need no CUDA headers. The texts beside
 // them were made by
 //   clang++-22 -x cuda --cuda-device-only --cuda-gpu-arch=sm_90a -nocudainc
 //   -nocudalib -Xclang -target-feature -Xclang +ptx83 -O2 -S

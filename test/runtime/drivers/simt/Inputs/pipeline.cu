@@ -1,5 +1,5 @@
-// A warp-specialized product as the compiler's kernels are built: warp 4 fills a ring by tensor copies, the warpgroup of
-// warps 0-3 multiplies with A in registers that are made from codes while the product before is still running.
+// A warp-specialized matrix product with the structure of the compiler's kernels. Warp 4 fills a ring by tensor copies. The warpgroup of
+// warps 0-3 multiplies, with A in registers. It decodes A while the previous product is still running.
 #include "device.h"
 
 INLINE void product(float *d, const u32 *a, u64 b, u32 keep) {
@@ -13,14 +13,15 @@ INLINE void fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 INLINE void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 INLINE u64 descriptor(u32 start) { return (u64)(start >> 4 & 0x3fff) | 1ull << 16 | 64ull << 32 | 1ull << 62; }
 
-// Two INT4 codes, at bits 0-3 and 16-19, as bf16 pair of code - 8: 0x4300 | code is 128 + code.
+// Decodes two INT4 codes, at bits 0-3 and 16-19, into a bf16 pair of code - 8. 0x4300 | code is 128 + code.
 INLINE u32 dequantize(u32 codes) {
   u32 magic = (codes & 0x000f000f) | 0x43004300, result;
   asm("sub.rn.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(magic), "r"(0x43084308));
   return result;
 }
 
-// out[64][128] = a b: codes[k / 64][thread][4] hold A's fragments, a word for 16 of k: register r in the nibbles r and r + 4; b[128][k] row by row.
+// out[64][128] = a b. codes[k / 64][thread][4] hold A's fragments, one word for 16 elements of k. Register r takes the nibbles r and r + 4.
+// b[128][k] is stored row by row.
 extern "C" __global__ void __launch_bounds__(256)
 pipeline(const u32 *codes, const __grid_constant__ TensorMap b, float *out, u64 k) {
   extern __shared__ __attribute__((aligned(1024))) unsigned char tiles[];

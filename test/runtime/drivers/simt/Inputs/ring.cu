@@ -1,7 +1,7 @@
-// A ring of tensor-copy stages: warp 0 fills, the other warps add up, block by block of rows.
+// A ring of tensor-copy stages. Warp 0 fills it, and the other warps add up blocks of rows.
 #include "device.h"
 
-// out[x] = sum over y < rows of in[y][32 * block + x]; the box is 32 x 8.
+// out[x] = sum over y < rows of in[y][32 * block + x]. The box is 32 x 8.
 extern "C" __global__ void __launch_bounds__(64) ring(const __grid_constant__ TensorMap in, float *out, u64 rows) {
   __shared__ alignas(128) float stages[3][8 * 32];
   __shared__ alignas(8) u64 full[3], empty[3];

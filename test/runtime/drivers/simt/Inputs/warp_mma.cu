@@ -1,4 +1,4 @@
-// out[16 i][8 j] = a b for a[m][k] and b[n][k] of bf16, one warp per tile: ldmatrix, mma.sync and cp.async.
+// out[16 i][8 j] = a b for bf16 a[m][k] and b[n][k], with one warp per tile: ldmatrix, mma.sync and cp.async.
 #include "device.h"
 
 extern "C" __global__ void __launch_bounds__(32) product(const u16 *a, const u16 *b, float *out, u64 n, u64 k) {
@@ -6,7 +6,7 @@ extern "C" __global__ void __launch_bounds__(32) product(const u16 *a, const u16
   u32 lane = tid(), j = block() % (u32)(n / 8), i = block() / (u32)(n / 8);
   float d[4] = {0, 0, 0, 0};
   for (u64 step = 0; step < k; step += 16) {
-    // 16 rows of A in 32 pieces of 16 bytes, 8 rows of B in 16.
+    // 16 rows of A in 32 pieces of 16 bytes, and 8 rows of B in 16.
     u32 row = lane / 2, part = lane % 2;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared(&at[row][8 * part])), "l"(a + (16 * i + row) * k + step + 8 * part) : "memory");
     if (lane < 16)

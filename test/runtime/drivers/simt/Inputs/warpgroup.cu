@@ -1,5 +1,4 @@
-// out[64][128] = a b: wgmma with both operands in shared memory (K-major and MN-major, 128-byte swizzle), and with A in
-// registers.
+// out[64][128] = a b. wgmma runs with both operands in shared memory (K-major and MN-major, 128-byte swizzle), and with A in registers.
 #include "device.h"
 
 INLINE void productK(float *d, u64 a, u64 b, u32 keep) {
@@ -24,7 +23,7 @@ INLINE void productRegisters(float *d, const u32 *a, u64 b, u32 keep) {
 INLINE void fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 INLINE void commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 INLINE void wait() { asm volatile("wgmma.wait_group.sync.aligned 0;" ::: "memory"); }
-// Descriptor of a tile under a 128-byte swizzle.
+// Descriptor of a tile with a 128-byte swizzle.
 INLINE u64 descriptor(u32 start, u32 leading, u32 stride) {
   return (u64)(start >> 4 & 0x3fff) | (u64)(leading >> 4) << 16 | (u64)(stride >> 4) << 32 | 1ull << 62;
 }
@@ -35,7 +34,7 @@ INLINE void store(const float *d, float *out) {
     out[(16 * warp + lane / 4 + i / 2 % 2 * 8) * 128 + i / 4 * 8 + lane % 4 * 2 + i % 2] = d[i];
 }
 
-// a[64][k] and b[128][k] row by row.
+// a[64][k] and b[128][k] are stored row by row.
 extern "C" __global__ void __launch_bounds__(128)
 kMajor(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, float *out, u64 k) {
   extern __shared__ __attribute__((aligned(1024))) unsigned char tiles[];
@@ -68,7 +67,7 @@ kMajor(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b,
   store(d, out);
 }
 
-// a[k][64] and b[k][128] row by row: M and N run fastest.
+// a[k][64] and b[k][128] are stored row by row, so M and N run fastest.
 extern "C" __global__ void __launch_bounds__(128)
 mnMajor(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, float *out, u64 k) {
   extern __shared__ __attribute__((aligned(1024))) unsigned char tiles[];
@@ -102,7 +101,7 @@ mnMajor(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b
   store(d, out);
 }
 
-// A from global memory to registers; b as in kMajor.
+// A is loaded from global memory to registers; b as in kMajor.
 extern "C" __global__ void __launch_bounds__(128)
 registers(const u32 *a, const __grid_constant__ TensorMap b, float *out, u64 k) {
   extern __shared__ __attribute__((aligned(1024))) unsigned char tiles[];
@@ -142,7 +141,7 @@ registers(const u32 *a, const __grid_constant__ TensorMap b, float *out, u64 k) 
   store(d, out);
 }
 
-// The output tile through shared memory and a tensor copy: an ordinary store, a proxy fence, a barrier, the copy.
+// Writes the output tile through shared memory and a tensor copy: an ordinary store, a proxy fence, a barrier, the copy.
 extern "C" __global__ void __launch_bounds__(128) doubled(const float *in, const __grid_constant__ TensorMap out) {
   __shared__ alignas(128) float tile[32 * 32];
   for (u32 i = tid(); i < 1024; i += 128)

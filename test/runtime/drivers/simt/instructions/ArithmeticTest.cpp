@@ -1,4 +1,4 @@
-// Integer and floating-point instructions against values worked out from the
+// Compares integer and floating-point instructions with values derived from the
 // ISA's definitions.
 #include "test/runtime/drivers/simt/evaluate.h"
 
@@ -162,7 +162,7 @@ TEST(SimtArithmetic, Float32) {
   EXPECT_EQ(std::bit_cast<uint32_t>(run("max.NaN.f32", {NAN, a})), 0x7fffffffu);
   EXPECT_EQ(std::bit_cast<uint32_t>(run("add.f32", {INFINITY, -INFINITY})),
             0x7fffffffu);
-  // Denormals: flushed only as written.
+  // Denormals are flushed only with .ftz.
   EXPECT_EQ(run("add.f32", {1e-40f, 0.0f}), 1e-40f);
   EXPECT_EQ(run("add.ftz.f32", {1e-40f, 0.0f}), 0.0f);
   EXPECT_TRUE(std::signbit(run("mul.ftz.f32", {-1e-30f, 1e-15f})));
@@ -222,7 +222,7 @@ TEST(SimtArithmetic, Float64AndIntegers) {
             2u);
 }
 
-// Sums of 64 bits in shared memory, whoever comes first.
+// 64-bit sums in shared memory, in any order of the lanes.
 TEST(SimtArithmetic, AtomicsOf64Bits) {
   for (uint64_t sum : evaluate64("setp.eq.u32 %p1, %r1, 0;\n@%p1 st.shared.u64 "
                                  "[total], 0x80000000;\nbar.sync 0;\n"
@@ -234,8 +234,8 @@ TEST(SimtArithmetic, AtomicsOf64Bits) {
 }
 
 TEST(SimtArithmetic, Float16Formats) {
-  EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F808000;"),
-            0x3f80u); // a tie goes to even
+  // A tie goes to even.
+  EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F808000;"), 0x3f80u);
   EXPECT_EQ(evaluate16("cvt.rn.bf16.f32 %rs90, 0f3F818000;"), 0x3f82u);
   EXPECT_EQ(evaluate16("cvt.rz.bf16.f32 %rs90, 0f3F81FFFF;"), 0x3f81u);
   EXPECT_EQ(evaluate16("cvt.rn.relu.bf16.f32 %rs90, 0fBF800000;"), 0u);
@@ -261,8 +261,8 @@ TEST(SimtArithmetic, Float16Formats) {
             0x40e04020u);
   EXPECT_EQ(evaluate32(two + "neg.bf16x2 %r90, %r3;")[0], 0xc000bf80u);
   EXPECT_EQ(evaluate32(two + "max.bf16x2 %r90, %r3, %r4;")[0], 0x40403fc0u);
-  // One rounding: 1.5 * 1.0078125 = 1.51171875 ties between 0x3fc1 and 0x3fc2,
-  // and 2^-40 decides.
+  // One rounding: 1.5 * 1.0078125 = 1.51171875 is a tie between 0x3fc1 and
+  // 0x3fc2, and 2^-40 decides.
   EXPECT_EQ(evaluate16("mov.b16 %rs1, 0x3fc0;\nmov.b16 %rs2, 0x3f81;\nmov.b16 "
                        "%rs3, 0x2b80;\nfma.rn.bf16 %rs90, %rs1, %rs2, %rs3;"),
             0x3fc2u);

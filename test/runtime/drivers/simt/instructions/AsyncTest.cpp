@@ -10,7 +10,7 @@ namespace {
 const char *const kShared =
     ".shared .align 128 .b8 tile[1024];\n.shared .align 8 .b64 mbar[4];\n";
 
-// p0: 256 words 0, 1, 2...; p1: 256 results.
+// p0 holds 256 words 0, 1, 2, ...; p1 holds 256 results.
 std::vector<uint32_t> runSeeds(const std::string &body, const Launch &launch) {
   std::vector<uint32_t> first;
   for (uint64_t seed = 0; seed < 16; ++seed) {
@@ -85,7 +85,7 @@ TEST(SimtAsync, BulkCopyToGlobal) {
   EXPECT_EQ(result[64], 0xdeadu);
 }
 
-// Sizes, zero fill, and an arrival when the copies are done.
+// Sizes, zero fill, and an arrival when the copies are complete.
 TEST(SimtAsync, CopyPerThread) {
   auto result = runSeeds(
       "@%p1 mbarrier.init.shared::cta.b64 [mbar], 64;\nbar.sync 0;\nand.b32 "
@@ -115,7 +115,7 @@ TEST(SimtAsync, GroupsCompleteInOrder) {
     EXPECT_EQ(result[i], i);
 }
 
-// Phases by state: arrivals of all 64 threads, twice; then one drops out.
+// Phases by state: all 64 threads arrive twice, then one drops out.
 TEST(SimtAsync, PhasesAndState) {
   auto result = runSeeds(
       "@%p1 mbarrier.init.shared::cta.b64 [mbar], 64;\nbar.sync 0;\n"
@@ -213,7 +213,8 @@ TEST(SimtCluster, AsyncStore) {
 }
 
 TEST(SimtCluster, RemoteArrival) {
-  // Block 1's 32 threads arrive at block 0's barrier; block 0 waits for them.
+  // The 32 threads of block 1 arrive at the barrier of block 0, which waits for
+  // them.
   auto result = runSeeds(
       "@%p1 mbarrier.init.shared::cta.b64 [mbar], 32;\n@%p1 "
       "fence.mbarrier_init.release.cluster;\n"

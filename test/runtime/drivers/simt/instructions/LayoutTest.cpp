@@ -1,5 +1,5 @@
-// The layouts that a wgmma descriptor can name: images of shared memory are
-// laid out here by the ISA's canonical layouts and multiplied there.
+// The layouts that a wgmma descriptor can name. The tests lay out images of
+// shared memory by the ISA's canonical layouts and multiply them.
 #include "lib/Numerics/bf16.h"
 #include "test/runtime/drivers/simt/simt_test.h"
 
@@ -9,7 +9,7 @@ using namespace nibble::test;
 namespace {
 
 struct Layout {
-  uint32_t swizzle; // bytes
+  uint32_t swizzle; // in bytes
   bool mnMajor;
 };
 
@@ -20,7 +20,7 @@ struct Shape {
 };
 
 struct Operand {
-  uint32_t leading = 0, stride = 0, bytes = 0; // of the descriptor
+  uint32_t leading = 0, stride = 0, bytes = 0; // fields of the descriptor
 };
 
 // Distances between the pieces of a tile of `rows` x 16, packed without gaps.
@@ -28,17 +28,17 @@ Operand pack(const Layout &layout, uint32_t rows) {
   Operand operand;
   operand.bytes = rows * 32;
   if (!layout.mnMajor) {
-    if (layout.swizzle == 0) { // pieces of 8 rows x 16 bytes: along k first
+    if (layout.swizzle == 0) { // pieces of 8 rows x 16 bytes, first along k
       operand.leading = 128;
       operand.stride = 256;
-    } else { // rows of `swizzle` bytes, of which 32 are used
+    } else { // rows of `swizzle` bytes, 32 of which are used
       operand.stride = 8 * layout.swizzle;
       operand.bytes = rows * layout.swizzle;
     }
   } else if (layout.swizzle == 0) {
     operand.stride = 256;
     operand.leading = 128;
-  } else { // 8 rows of k of `swizzle` bytes of mn
+  } else { // 8 rows of k, with `swizzle` bytes of mn each
     operand.stride = 8 * layout.swizzle;
     operand.leading = 16 * layout.swizzle;
     operand.bytes =
@@ -55,17 +55,17 @@ uint32_t place(const Layout &layout, const Operand &operand, uint32_t row,
         layout.mnMajor ? row % 8 * 2 + k % 8 * 16 : row % 8 * 16 + k % 8 * 2;
     return inner + row / 8 * operand.stride + k / 8 * operand.leading;
   }
-  uint32_t width = layout.swizzle / 2; // elements
+  uint32_t width = layout.swizzle / 2; // in elements
   at = layout.mnMajor
            ? row / width * operand.leading + k / 8 * operand.stride +
                  k % 8 * layout.swizzle + row % width * 2
            : row / 8 * operand.stride + row % 8 * layout.swizzle + k * 2;
-  // 16-byte pieces change places by the number of the 128-byte line, as far as
-  // the swizzle's width goes.
+  // 16-byte pieces are exchanged according to the number of the 128-byte line,
+  // within the swizzle's width.
   return at ^ ((at >> 7 & (layout.swizzle / 16 - 1)) << 4);
 }
 
-// 0, 1, 2, 3 and 4 as IEEE halves.
+// 0, 1, 2, 3 and 4 as IEEE binary16.
 uint16_t halfOf(int value) {
   constexpr uint16_t magnitudes[] = {0, 0x3c00, 0x4000, 0x4200, 0x4400};
   return static_cast<uint16_t>(magnitudes[value < 0 ? -value : value] |

@@ -1,4 +1,4 @@
-// Tensor copies and matrix products against plain loops.
+// Compares tensor copies and matrix products with plain loops.
 #include "lib/Numerics/bf16.h"
 #include "test/runtime/drivers/simt/simt_test.h"
 
@@ -13,7 +13,7 @@ constexpr uint32_t kM = 64;
 constexpr uint32_t kN = 128;
 constexpr uint32_t kK = 320;
 
-// Small integers: every sum is exact, whatever the order.
+// Small integers make every sum exact, whatever the order.
 std::vector<uint16_t> smallIntegers(size_t count, uint32_t seed) {
   std::vector<uint16_t> values(count);
   for (uint16_t &value : values) {
@@ -110,7 +110,7 @@ TEST_P(SimtWarpgroup, WarpProduct) {
   expectProduct(out);
 }
 
-// Codes of A, four bits each, laid out as the fragments want them.
+// Codes of A, four bits each, in the layout of the fragments.
 TEST_P(SimtWarpgroup, PipelineOfCodes) {
   std::vector<uint32_t> codes(kK / 64 * 128 * 4, 0);
   for (uint32_t i = 0; i < kM; ++i)
@@ -130,12 +130,12 @@ TEST_P(SimtWarpgroup, PipelineOfCodes) {
   expectProduct(out);
 }
 
-// The same pipeline with one line of its text changed: there is a report
-// whatever the seed, and it is one of those that are true; which of them comes
-// first is a matter of order.
+// The same pipeline with one changed line. Every seed produces a report, and it
+// is one of the true ones. The order of execution decides which comes first.
 TEST_P(SimtWarpgroup, PipelineWithoutItsOrder) {
+  // Nothing is guaranteed without checks.
   if (GetParam() == 0)
-    return; // without checks nothing is promised
+    return;
   const std::string text = inputFile("pipeline.ptx");
   auto run = [&](const std::string &ptx) {
     DeviceAddress out = simt.allocate<float>(kM * kN);
@@ -145,7 +145,7 @@ TEST_P(SimtWarpgroup, PipelineWithoutItsOrder) {
                     {codes, map2d(simt.upload(b), 2, kK, kN, 64, 128, 128), out,
                      uint64_t{kK}});
   };
-  // Replaces the first `what` behind `after`.
+  // Replaces the first `what` after `after`.
   auto changed = [&](const std::string &after, const std::string &what,
                      const std::string &with) {
     size_t at = text.find(what, text.find(after));
@@ -161,20 +161,21 @@ TEST_P(SimtWarpgroup, PipelineWithoutItsOrder) {
   };
   const std::string consumer = "setmaxnreg.inc",
                     wait = "mbarrier.try_wait.parity.shared::cta.b64 p,";
-  // Nobody waits for the copies: their bytes are not there, or not waited for.
+  // Nothing waits for the copies, so their bytes are missing or were not waited
+  // for.
   expectFails(run(changed(consumer, wait, "setp.eq.u32 p, 0, 0; //")),
               "shared memory");
-  // The ring is filled again while products read it.
+  // The ring is refilled while products read it.
   expectOneOf(
       run(changed("setmaxnreg.dec", wait, "setp.eq.u32 p, 0, 0; //")),
       {"race in shared memory",
        "more arrivals at the mbarrier than the 1 that phase 0 waits for"});
-  // Accumulators leave before the products are done.
+  // Accumulators are stored before the products are complete.
   expectOneOf(
       run(changed(consumer, "wgmma.wait_group.sync.aligned 0;", "")),
       {"touches a register of a wgmma",
        "an asynchronous operation of warp 0 reads, which nothing waited for"});
-  // Nobody gives a stage back.
+  // Nothing returns a stage.
   expectFails(run(changed(consumer, "mbarrier.arrive.shared::cta.b64", "// ")),
               "never ends");
 }
@@ -199,7 +200,7 @@ TEST_P(SimtWarpgroup, RingOfTensorCopies) {
   }
 }
 
-// What lies beyond the extents is not written.
+// Elements beyond the extents are not written.
 TEST_P(SimtWarpgroup, StoreOfATile) {
   std::vector<float> in(2048);
   for (size_t i = 0; i < in.size(); ++i)

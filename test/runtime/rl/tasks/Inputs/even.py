@@ -1,4 +1,4 @@
-"""A reward program: 1 for a response with an even number of characters; no answer to prompts that begin with 7."""
+"""A reward program that returns 1 for a response with an even number of characters. It does not answer prompts that begin with 7."""
 import json
 import sys
 

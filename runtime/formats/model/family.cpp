@@ -1,19 +1,23 @@
-// The list of families. A new one is declared and listed here.
+// The list of families: a file of families/ each, which the build lists.
 #include "runtime/formats/model/family.h"
 
 #include <array>
 
 namespace nibble {
 
+// families/llama.cpp defines families::llama().
 namespace families {
-ModelFamily llama();
-ModelFamily qwen2();
-ModelFamily qwen3();
+#define NIBBLE_FAMILY(name) ModelFamily name();
+#include "runtime/formats/model/families.inc"
+#undef NIBBLE_FAMILY
 } // namespace families
 
 std::span<const ModelFamily> modelFamilies() {
-  static const std::array families = {families::llama(), families::qwen2(),
-                                      families::qwen3()};
+#define NIBBLE_FAMILY(name) families::name(),
+  static const std::array families = {
+#include "runtime/formats/model/families.inc"
+  };
+#undef NIBBLE_FAMILY
   return families;
 }
 

@@ -1,4 +1,4 @@
-// The ops of nn and qat, and the example of each.
+// The ops of nn and qat, and an example of each.
 #pragma once
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,18 +10,18 @@
 
 namespace nibble::test {
 
-// Names of all ops that the two dialects register, nn first, by name.
+// Names of all ops that the two dialects register, sorted, nn first.
 std::vector<std::string> allOps(mlir::MLIRContext &context);
 
-// The text of test/dialects/Inputs/ops.mlir: for each op a function of its
+// Parses test/dialects/Inputs/ops.mlir, which has for each op a function of its
 // name.
 mlir::OwningOpRef<mlir::ModuleOp> parseExamples(mlir::MLIRContext &context);
 
-// A module with the example of one op alone; null when there is none.
+// A module with the example of one op only, or null.
 mlir::OwningOpRef<mlir::ModuleOp> exampleOf(mlir::ModuleOp examples,
                                             const std::string &op);
 
-// The first op of this name; null when there is none.
+// The first op with this name, or null.
 mlir::Operation *findOp(mlir::Operation *root, const std::string &op);
 
 } // namespace nibble::test

@@ -1,5 +1,5 @@
-// Why a cell of the table is empty.
-#include "test/integration/completeness/OpTable.h"
+// The reasons for empty cells of the table.
+#include "test/integration/completeness/table/OpTable.h"
 
 namespace nibble::test {
 

@@ -1,5 +1,5 @@
-// The examples of all ops, read from one file.
-#include "test/integration/completeness/Examples.h"
+// Reads the examples of all ops from one file.
+#include "test/integration/completeness/table/Examples.h"
 
 #include "dialects/NN/NN.h"
 #include "dialects/QAT/QAT.h"

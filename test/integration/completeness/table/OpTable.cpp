@@ -1,5 +1,5 @@
-// The table of ops: which cells are holes, and the page that shows it.
-#include "test/integration/completeness/OpTable.h"
+// The table of ops: finds its holes, and prints the page that shows it.
+#include "test/integration/completeness/table/OpTable.h"
 
 #include "llvm/ADT/STLExtras.h"
 

@@ -1,5 +1,5 @@
 // Compiles a module to an object file.
-#include "lib/Target/Host/Library.h"
+#include "lib/Target/Host/Compile.h"
 
 #include "lib/Target/Host/GenerateCode.h"
 
@@ -13,7 +13,7 @@ using namespace nibble::host;
 
 FailureOr<ObjectFile>
 nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
-  FailureOr<Code> code = generate(module, options, /*library=*/true);
+  FailureOr<Code> code = generate(module, options);
   if (failed(code))
     return failure();
   llvm::SmallString<0> bytes;
@@ -29,7 +29,7 @@ nibble::host::compileToObject(ModuleOp module, const CompileOptions &options) {
   ObjectFile object;
   object.bytes = bytes.str().str();
   object.cpu = code->cpu.target.name;
-  // What the name of the CPU brings along counts too.
+  // Features that the CPU's name implies count too.
   const llvm::MCSubtargetInfo *subtarget = code->machine->getMCSubtargetInfo();
   for (const llvm::SubtargetFeatureKV &feature :
        subtarget->getAllProcessorFeatures())

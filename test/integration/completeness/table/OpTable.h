@@ -1,5 +1,5 @@
-// What there is for each op of nn and qat: one table, whose cells are found by
-// asking the code.
+// What exists for each op of nn and qat: one table whose cells are found by
+// querying the code.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"
@@ -26,7 +26,7 @@ inline constexpr size_t kColumns = 9;
 
 struct ColumnText {
   const char *name;
-  const char *meaning; // of a cell that is filled
+  const char *meaning; // what a filled cell means
 };
 const ColumnText &textOf(Column column);
 
@@ -37,10 +37,10 @@ struct OpRow {
   bool has(Column column) const { return filled[static_cast<size_t>(column)]; }
 };
 
-// A row for each op that the dialects register.
+// One row for each op that the dialects register.
 std::vector<OpRow> makeOpTable();
 
-// Cells that are empty for a reason.
+// A cell that is empty for a reason.
 struct Hole {
   Column column;
   std::vector<std::string> ops;
@@ -48,8 +48,8 @@ struct Hole {
 };
 std::vector<Hole> knownHoles();
 
-// What is wrong, a line each: cells that are empty and have no reason, reasons
-// of cells that are filled or of ops that are not there, and cells with two.
+// Errors of the table, one line each. An empty cell may lack a reason or have
+// two. A reason may belong to a filled cell or to an op that does not exist.
 std::vector<std::string> findingsOf(llvm::ArrayRef<OpRow> table,
                                     llvm::ArrayRef<Hole> holes);
 

@@ -1,5 +1,5 @@
-// How each cell of the table is found.
-#include "test/integration/completeness/OpTable.h"
+// Determines each cell of the table.
+#include "test/integration/completeness/table/OpTable.h"
 
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/NN/NN.h"
@@ -7,7 +7,7 @@
 #include "lib/Driver/Session.h"
 #include "lib/Reference/Reference.h"
 #include "passes/Differentiate/GradientOpInterface.h"
-#include "test/integration/completeness/Examples.h"
+#include "test/integration/completeness/table/Examples.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -22,7 +22,7 @@ namespace nibble::test {
 
 namespace {
 
-// Lines of the tests of the dialects that expect an error.
+// The lines in the dialects' tests that expect an error.
 std::vector<std::string> expectedErrors() {
   std::vector<std::string> lines;
   for (const auto &entry : std::filesystem::recursive_directory_iterator(
@@ -53,7 +53,7 @@ bool makesRoundTrip(Session &session, ModuleOp module) {
   return true;
 }
 
-// Ops with a folder of their own.
+// Adds the ops that have a folder of their own.
 template <typename... Ops> void addFolding(std::set<std::string> &names) {
   auto add = [&]<typename Op>() {
     if constexpr (requires(Op op, typename Op::FoldAdaptor adaptor) {
@@ -77,7 +77,7 @@ std::set<std::string> foldingOps() {
   return names;
 }
 
-// The module behind a pipeline; null where the pipeline refuses it.
+// The module after a pipeline, or null when the pipeline refuses it.
 OwningOpRef<ModuleOp> lowered(Session &session, ModuleOp module,
                               const std::string &pipeline) {
   OwningOpRef<ModuleOp> copy = module.clone();
@@ -86,8 +86,8 @@ OwningOpRef<ModuleOp> lowered(Session &session, ModuleOp module,
   return copy;
 }
 
-// No op of nn or qat is left: each has become a kernel.compute, or what it
-// stands for.
+// Whether no op of nn or qat is left, because each has become a kernel.compute
+// or its decomposition.
 bool isOverBuffers(ModuleOp module) {
   return !module
               .walk([](Operation *op) {
@@ -107,8 +107,8 @@ bool usesMatrixUnits(Operation *kernel) {
       .wasInterrupted();
 }
 
-// Every launch says how many bytes it touches, and how many operations of the
-// matrix units it uses.
+// Whether every launch states how many bytes it touches and how many
+// matrix-unit operations it uses.
 bool tellsItsCost(ModuleOp module) {
   SymbolTableCollection symbols;
   return !module
