@@ -32,7 +32,7 @@ TEXT, SOFT, GRID = "#1b2028", "#5c6573", "#e2e5ea"
 
 
 def collect(runs, path):
-    """Writes the series of all arms. An arm that was stopped before the agreeing ones ended is refused."""
+    """Writes the series of all arms up to the last step of the agreeing ones. An arm that was interrupted before it is refused."""
     lines = {}
     for arm, *_ in ARMS:
         with open(os.path.join(runs, arm, "metrics.jsonl"), encoding="utf-8") as file:
@@ -42,7 +42,8 @@ def collect(runs, path):
         writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for arm, *_ in ARMS:
-            if arm not in AGREEING and lines[arm][-1]["step"] < end:
+            finished = os.path.isdir(os.path.join(runs, arm, "model"))
+            if not finished and lines[arm][-1]["step"] < end:
                 sys.exit(f"{runs}/{arm}: ends at step {lines[arm][-1]['step']}, before step {end}; go on with nibble rl --resume")
             writer.writerows({"arm": arm, **line} for line in lines[arm] if line["step"] <= end)
 
