@@ -9,8 +9,8 @@ A mark before a block says where it comes from:
     ...
     ```
 
-The block is the one line of that file that begins so, the lines below it that stand further in, and those up to the bracket that closes
-what it opens. The comment right above it comes with it. A text that is a comment means the paragraph that it begins. Without a text the
+The block begins with the one line of that file that begins so. It goes on with the lines below that stand further in, and up to the
+bracket that closes what the first line opens. The comment right above it comes with it. A text that is a comment means the paragraph that it begins. Without a text the
 whole file is meant. A page that has marks has no block without one, but for commands (`sh`).
 
 A list of names is made in the same way:
