@@ -53,7 +53,7 @@ int64_t PackedCodes::stepsPerGroup() const {
 
 Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
                               int64_t step) const {
-  if (row().inBlocks) // a scale for each 128x128 block
+  if (schemeRow().inBlocks) // a scale for each 128x128 block
     return b.addI(
         b.mulI(b.divI(row, b.index(kBlock)), b.index(ceilDiv(k(), kBlock))),
         block);
@@ -65,7 +65,7 @@ Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
 }
 
 Value PackedCodes::scale(Emitter &b, Value index) const {
-  int64_t width = numerics::bytesOf(row().scaleType);
+  int64_t width = numerics::bytesOf(schemeRow().scaleType);
   Value offset =
       b.addI(b.mulI(index, b.index(width)), b.index(type.getCodeBytes()));
   auto one = VectorType::get({1}, b.getIntegerType(8 * width));
@@ -73,7 +73,7 @@ Value PackedCodes::scale(Emitter &b, Value index) const {
       vector::ExtractOp::create(b, loadBytes(b, bytes, offset, one), 0);
   if (width < 4)
     bits = arith::ExtUIOp::create(b, b.getI32Type(), bits);
-  return kernels::numberOfScale(b, row().scaleType, bits);
+  return kernels::numberOfScale(b, schemeRow().scaleType, bits);
 }
 
 // One load of a host block, shifted by four bits per step.
@@ -132,8 +132,8 @@ static Value byteCodes(Emitter &b, Value bytes, Value offset, int64_t lanes,
 SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block,
                                       int64_t first, int64_t count,
                                       int64_t lanes) const {
-  bool isNibble = row().codeBits == 4;
-  bool isSigned = row().codeType == numerics::CodeType::kInteger;
+  bool isNibble = schemeRow().codeBits == 4;
+  bool isSigned = schemeRow().codeType == numerics::CodeType::kInteger;
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
   if (isNibble && type.getLayout() == qat::Layout::Host)
     return hostCodes(b, bytes,

@@ -37,7 +37,9 @@ struct PackedCodes {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
 
-  const numerics::SchemeRow &row() const { return type.getScheme().row(); }
+  const numerics::SchemeRow &schemeRow() const {
+    return type.getScheme().row();
+  }
   int64_t n() const { return type.getN(); }
   int64_t k() const { return type.getK(); }
   // Lanes of a row's last step.
@@ -51,7 +53,7 @@ struct PackedCodes {
   int64_t stepsPerGroup() const;
   // Whether a step of a block is the first one with its scale.
   bool beginsGroup(int64_t step) const {
-    return !row().inBlocks && step % stepsPerGroup() == 0;
+    return !schemeRow().inBlocks && step % stepsPerGroup() == 0;
   }
   // The scale as float32.
   mlir::Value scale(Emitter &b, mlir::Value index) const;

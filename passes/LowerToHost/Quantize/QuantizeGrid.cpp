@@ -95,7 +95,7 @@ static void writeInterchangeStep(Emitter &b, Value bytes, Value offset,
 void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
                             ArrayRef<Value> codes, int64_t lanes,
                             uint32_t base) const {
-  auto bias = static_cast<uint32_t>(row().codeBias);
+  auto bias = static_cast<uint32_t>(schemeRow().codeBias);
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
   SmallVector<Value> padded(codes);
   if (isNibble())
@@ -136,11 +136,11 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
 }
 
 void CodeWriter::writeScale(Emitter &b, Value index, Value scale) const {
-  int64_t width = numerics::bytesOf(row().scaleType);
+  int64_t width = numerics::bytesOf(schemeRow().scaleType);
   Value offset =
       b.addI(b.mulI(index, b.index(width)), b.index(type.getCodeBytes()));
   Value lanes = isa<VectorType>(scale.getType()) ? scale : b.splat(scale, 1);
-  Value bits = kernels::scaleBits(b, row().scaleType, lanes);
+  Value bits = kernels::scaleBits(b, schemeRow().scaleType, lanes);
   if (width < 4)
     bits = arith::TruncIOp::create(
         b, cast<VectorType>(bits.getType()).clone(b.getIntegerType(8 * width)),

@@ -40,8 +40,10 @@ struct CodeWriter {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
 
-  const numerics::SchemeRow &row() const { return type.getScheme().row(); }
-  bool isNibble() const { return row().codeBits == 4; }
+  const numerics::SchemeRow &schemeRow() const {
+    return type.getScheme().row();
+  }
+  bool isNibble() const { return schemeRow().codeBits == 4; }
   bool isHostNibble() const {
     return isNibble() && type.getLayout() == qat::Layout::Host;
   }
