@@ -164,12 +164,12 @@ Status Session::run(mlir::ModuleOp module, const std::string &name,
 void Session::warnUnlessKept(const Status &status) {
   if (status.isOk() || !warn_)
     return;
-  if (std::string line = "NIBBLE_CACHE: " + status.message();
+  if (std::string line = "NIBBLE_PROGRAM_CACHE: " + status.message();
       warned_.insert(line).second)
     warn_(line);
 }
 
-std::string Session::keyOf(const CodeCache &cache, mlir::ModuleOp module,
+std::string Session::keyOf(const ProgramCache &cache, mlir::ModuleOp module,
                            const HostOptions &options) {
   if (options.dumpLLVM)
     return ""; // what is printed on the way is printed each time
@@ -196,7 +196,7 @@ Result<host::ObjectFile> Session::compileAnew(mlir::ModuleOp module,
 
 Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
                                                   const HostOptions &options) {
-  CodeCache cache = CodeCache::fromEnvironment();
+  ProgramCache cache = ProgramCache::fromEnvironment();
   std::string key = keyOf(cache, module, options);
   if (auto object = cache.findObject(key))
     return *std::move(object);
@@ -211,7 +211,7 @@ Result<Program> Session::compileForHost(mlir::ModuleOp module,
     const nibble_program &table = code->table();
     return Program::create(table, std::move(code));
   };
-  CodeCache cache = CodeCache::fromEnvironment();
+  ProgramCache cache = ProgramCache::fromEnvironment();
   std::string key = keyOf(cache, module, options);
   if (auto object = cache.findObject(key))
     if (auto program = host::load(module, *object); succeeded(program))
@@ -246,7 +246,7 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
       assembler = file.hash;
     }
   }
-  CodeCache cache = CodeCache::fromEnvironment();
+  ProgramCache cache = ProgramCache::fromEnvironment();
   std::string key;
   // What ptxas says is in no bundle.
   if (!log && succeeded(nvptx::setTarget(module)))
