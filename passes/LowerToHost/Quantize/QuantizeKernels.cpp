@@ -314,7 +314,7 @@ LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
         codes.push_back(arith::AndIOp::create(b, code, splatInteger(b, 0xF)));
       writer.writeBlock(b, row, block, codes, lanes);
     });
-    int64_t width = numerics::bytesOf(source.row().scaleType);
+    int64_t width = numerics::bytesOf(source.schemeRow().scaleType);
     int64_t rowBytes = width * source.groups();
     b.loop(b.index(0), b.index(rowBytes), width, [&](Value offset) {
       Value at = b.addI(b.mulI(row, b.index(rowBytes)), offset);
