@@ -12,12 +12,12 @@ namespace nibble::device {
 // float32 reciprocal therefore rounds to the same bf16. This was tested for
 // each bf16.
 Value Grid::quotientOf(Value largest, float steps) const {
-  return b.mul(largest, b.f32(1.0f / steps));
+  return b_.mul(largest, b_.f32(1.0f / steps));
 }
 
 // One instruction rounds two numbers; the second is 0.
 Value Grid::roundScale(Value scale) const {
-  return b.floatsOf(b.packBf16(b.f32(0), scale));
+  return b_.floatsOf(b_.packBf16(b_.f32(0), scale));
 }
 
 // Scales whose reciprocal is not a normal number use division.
@@ -28,9 +28,9 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
     for (auto [piece, scale] : llvm::zip(numbers, scales)) {
       Value own = codesOf(piece, scale);
       for (int64_t i = 0; i < kPiece; ++i)
-        elements.push_back(b.extract(own, i));
+        elements.push_back(b_.extract(own, i));
     }
-    return b.fromElements(elements);
+    return b_.fromElements(elements);
   };
   auto byDivision = [&] {
     return each([&](Value piece, Value scale) { return divide(piece, scale); });
@@ -39,15 +39,15 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
   if (hasReciprocals()) {
     Value ordinary;
     for (Value scale : scales) {
-      Value own = b.less(aboveOrdinary(scale), kOrdinaryRange);
-      ordinary = ordinary ? b.both(ordinary, own) : own;
+      Value own = b_.less(aboveOrdinary(scale), kOrdinaryRange);
+      ordinary = ordinary ? b_.both(ordinary, own) : own;
     }
     auto byReciprocal = [&] {
       return each([&](Value piece, Value scale) {
-        return multiply(piece, b.approximateReciprocal(scale));
+        return multiply(piece, b_.approximateReciprocal(scale));
       });
     };
-    all = b.ifValue(ordinary, byReciprocal, byDivision);
+    all = b_.ifValue(ordinary, byReciprocal, byDivision);
   } else {
     all = byDivision();
   }
@@ -55,15 +55,15 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
   for (size_t piece = 0; piece < numbers.size(); ++piece) {
     SmallVector<Value> own;
     for (int64_t i = 0; i < kPiece; ++i)
-      own.push_back(b.extract(all, static_cast<int64_t>(piece) * kPiece + i));
-    codes.push_back(b.fromElements(own));
+      own.push_back(b_.extract(all, static_cast<int64_t>(piece) * kPiece + i));
+    codes.push_back(b_.fromElements(own));
   }
   return codes;
 }
 
 Value Grid::storedValues(Value codes, Value scale) const {
-  Value numbers = kernels::numbersOfCodes(b, row(), codes);
-  return b.roundTo(b.mul(numbers, b.splat(scale, kPiece)), b.getBF16Type());
+  Value numbers = kernels::numbersOfCodes(b_, row(), codes);
+  return b_.roundTo(b_.mul(numbers, b_.splat(scale, kPiece)), b_.getBF16Type());
 }
 
 std::string textOf(qat::SchemeAttr scheme) {
@@ -142,9 +142,10 @@ static Value largestHalves(Emitter &b, Value words) {
 }
 
 Value largestOfPieces(Emitter &b, Value low, Value high) {
-  Value a = largestHalves(b, low), c = largestHalves(b, high);
-  Value lows = b.orI(b.andI(a, 0xFFFF), b.shlI(c, 16)),
-        highs = b.orI(b.shrI(a, 16), b.andI(c, -0x10000));
+  Value a = largestHalves(b, low);
+  Value c = largestHalves(b, high);
+  Value lows = b.orI(b.andI(a, 0xFFFF), b.shlI(c, 16));
+  Value highs = b.orI(b.shrI(a, 16), b.andI(c, -0x10000));
   return b.maxHalves(lows, highs);
 }
 

@@ -14,16 +14,16 @@ using kernels::GridScale;
 
 class Grid final : public kernels::Grid {
 public:
-  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b(b) {}
+  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b_(b) {}
 
   // The scale for the largest magnitude, given by its float32 bits (i32).
   GridScale scaleOfBits(mlir::Value largest) const {
-    return scaleOf(b.floatsOf(largest));
+    return scaleOf(b_.floatsOf(largest));
   }
   // The scale as the packed weight stores it: the bits of the row's scale type,
   // in the low bits of an i32.
   mlir::Value storedBits(const GridScale &scale) const {
-    return kernels::scaleBits(b, row().scaleType, scale.stored);
+    return kernels::scaleBits(b_, row().scaleType, scale.stored);
   }
   // Codes of eight float32 numbers that are exact in bf16, as vector<8xi32>, as
   // `divide` and `multiply` return them.
@@ -41,15 +41,15 @@ public:
 
 private:
   mlir::Value spread(mlir::Value scalar, mlir::Value) const override {
-    return b.splat(scalar, kPiece);
+    return b_.splat(scalar, kPiece);
   }
   mlir::Value isZero(mlir::Value scale, mlir::Value) const override {
-    return b.isZero(scale);
+    return b_.isZero(scale);
   }
   mlir::Value quotientOf(mlir::Value largest, float steps) const override;
   mlir::Value roundScale(mlir::Value scale) const override;
 
-  Emitter &b;
+  Emitter &b_;
 };
 
 // The text of a scheme in a key: "int4_g32_nibble".

@@ -11,7 +11,8 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256, kBlock = 128; // kBlock: side of a block
+constexpr int64_t kThreads = 256;
+constexpr int64_t kBlock = 128; // side of a block
 
 bool isShared(qat::SchemeAttr scheme) {
   return scheme.row().inBlocks || scheme.getGroupSize() == 0;
@@ -107,8 +108,8 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
       k, spec, rows, [&](Emitter &b, ValueRange, ValueRange row, Value block) {
         PieceMatrix matrix = matrixOf(first, row[0]);
         Grid grid(b, scheme);
-        Value index = b.addI(b.mulI(block, kThreads), b.thread()),
-              exists = b.less(index, count);
+        Value index = b.addI(b.mulI(block, kThreads), b.thread());
+        Value exists = b.less(index, count);
         // Threads beyond the last piece stay active in their warp.
         Piece piece(b, b.select(exists, index, b.i32(0)), matrix, scheme);
         Value words = matrix.load(b, piece.row, piece.column, /*inside=*/true);

@@ -18,7 +18,8 @@ namespace nibble::device {
 namespace {
 
 using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
-constexpr int64_t kThreads = 256, kPairs = 2; // pairs of rows in a thread
+constexpr int64_t kThreads = 256;
+constexpr int64_t kPairs = 2; // pairs of rows in a thread
 
 struct SlabThread {
   Emitter &b;
@@ -109,12 +110,14 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
                   Value rowScales, Value bytes, Value block) {
   SlabThread at(b, type, bytes, block);
   Grid grid(b, type.getScheme());
-  int64_t n = type.getN(), group = type.getScheme().getGroupSize();
+  int64_t n = type.getN();
+  int64_t group = type.getScheme().getGroupSize();
   uint32_t above = aboveFour(grid);
-  bool wholeRows = n % kSlabRows == 0,
-       whole = wholeRows && type.getK() % kSlabColumns == 0;
-  Value codes = b.sharedMemory(0), scales = b.sharedMemory(kSlabBytes),
-        column = at.column();
+  bool wholeRows = n % kSlabRows == 0;
+  bool whole = wholeRows && type.getK() % kSlabColumns == 0;
+  Value codes = b.sharedMemory(0);
+  Value scales = b.sharedMemory(kSlabBytes);
+  Value column = at.column();
 
   SmallVector<Value> rows, words;
   for (int64_t i = 0; i < 2 * kPairs; ++i) {
@@ -155,7 +158,8 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
     });
   }
   SmallVector<Value> pieces = grid.codesOfPieces(numbers, used);
-  Value odd = at.isOdd(), shift = b.select(odd, b.i32(8), b.i32(0));
+  Value odd = at.isOdd();
+  Value shift = b.select(odd, b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
     SmallVector<Value> own;
     for (int64_t c = 0; c < 4; ++c)
@@ -183,7 +187,8 @@ void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes,
                     PieceMatrix weight) {
   SlabThread at(b, type, bytes, b.block());
   Type i32 = b.getI32Type();
-  Value column = at.column(), shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
+  Value column = at.column();
+  Value shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
     Value row = at.rowOf(pair);
     auto scale = [&](Value row) {
@@ -193,7 +198,8 @@ void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes,
                  at.scaleInteger()));
       return bf16Pair(b, at.scaleType, bits);
     };
-    Value low = scale(row), high = scale(b.addI(row, 8));
+    Value low = scale(row);
+    Value high = scale(b.addI(row, 8));
     SmallVector<Value> upper, lower;
     for (int64_t c = 0; c < 4; ++c) {
       Value word =

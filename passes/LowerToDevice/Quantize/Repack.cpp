@@ -68,19 +68,20 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
   launchWords(
       k, s.key("repack_codes_to_rows"), in, out, s.n * s.pieces, touches,
       [&](Emitter &b, Value in, Value out, Value index) {
-        Value row = b.divI(index, s.pieces), piece = b.remI(index, s.pieces),
-              inSlab = b.remI(row, kSlabRows),
-              step = b.remI(b.divI(piece, 2), 8);
+        Value row = b.divI(index, s.pieces);
+        Value piece = b.remI(index, s.pieces);
+        Value inSlab = b.remI(row, kSlabRows);
+        Value step = b.remI(b.divI(piece, 2), 8);
         Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross),
                             b.divI(piece, kSlabColumns / kPiece));
         Value thread = b.addI(b.mulI(b.divI(inSlab, 16), 32),
                               b.mulI(b.remI(inSlab, 8), 4));
         Value shift = b.addI(b.mulI(b.divI(b.remI(inSlab, 16), 8), 4),
                              b.mulI(b.remI(piece, 2), 8));
-        Value first = b.addI(b.addI(b.mulI(b.divI(step, 4), kSlabBytes / 8),
-                                    b.mulI(thread, 4)),
-                             b.remI(step, 4)),
-              word;
+        Value first = b.addI(
+            b.addI(b.mulI(b.divI(step, 4), kSlabBytes / 8), b.mulI(thread, 4)),
+            b.remI(step, 4));
+        Value word;
         for (int64_t c = 0; c < 4; ++c) {
           Value pair = b.shrI(
               loadWord(b, in,
@@ -102,11 +103,11 @@ void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
   launchWords(
       k, s.key("repack_codes_to_slabs"), in, out, s.slabs * kSlabBytes / 4,
       touches, [&](Emitter &b, Value in, Value out, Value index) {
-        Value slab = b.divI(index, kSlabBytes / 4),
-              inSlab = b.remI(index, kSlabBytes / 4),
-              inHalf = b.remI(inSlab, kSlabBytes / 8);
-        Value thread = b.divI(inHalf, 4),
-              step = b.addI(b.mulI(b.divI(inSlab, kSlabBytes / 8), 4),
+        Value slab = b.divI(index, kSlabBytes / 4);
+        Value inSlab = b.remI(index, kSlabBytes / 4);
+        Value inHalf = b.remI(inSlab, kSlabBytes / 8);
+        Value thread = b.divI(inHalf, 4);
+        Value step = b.addI(b.mulI(b.divI(inSlab, kSlabBytes / 8), 4),
                             b.remI(inHalf, 4));
         Value firstRow = b.addI(b.mulI(b.divI(slab, s.slabsAcross), kSlabRows),
                                 b.addI(b.mulI(b.divI(thread, 32), 16),
@@ -114,10 +115,11 @@ void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
         Value firstPiece =
             b.addI(b.mulI(b.remI(slab, s.slabsAcross), kSlabColumns / kPiece),
                    b.mulI(step, 2));
-        Value shift = b.mulI(b.remI(thread, 4), 8), word;
+        Value shift = b.mulI(b.remI(thread, 4), 8);
+        Value word;
         for (int64_t reg = 0; reg < 4; ++reg) {
-          Value row = b.addI(firstRow, 8 * (reg % 2)),
-                piece = b.addI(firstPiece, reg / 2);
+          Value row = b.addI(firstRow, 8 * (reg % 2));
+          Value piece = b.addI(firstPiece, reg / 2);
           Value source = b.ifValue(
               b.both(b.less(row, s.n), b.less(piece, s.pieces)),
               [&] { return loadWord(b, in, b.place(row, s.pieces, piece)); },
@@ -137,11 +139,12 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
                   qat::PackedType to) {
   bool toSlabs = to.inSlabs();
   Shape s(from, toSlabs ? to : from);
-  int64_t inBegin = from.getCodeBytes(), outBegin = to.getCodeBytes();
+  int64_t inBegin = from.getCodeBytes();
+  int64_t outBegin = to.getCodeBytes();
   // An upper bound: if rows and columns do not fill the slabs, some bytes are
   // not touched.
-  int64_t codes = inBegin + outBegin,
-          scales = columnsOf(in) + columnsOf(out) - codes;
+  int64_t codes = inBegin + outBegin;
+  int64_t scales = columnsOf(in) + columnsOf(out) - codes;
   if (toSlabs)
     codesToSlabs(k, s, in, out, codes);
   else
@@ -157,7 +160,8 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
     return launchWords(
         k, s.key("repack_scales_to_rows"), in, out, s.n * s.groups, scales,
         [&](Emitter &b, Value in, Value out, Value index) {
-          Value row = b.divI(index, s.groups), group = b.remI(index, s.groups);
+          Value row = b.divI(index, s.groups);
+          Value group = b.remI(index, s.groups);
           Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross),
                               b.divI(group, s.perRow));
           Value source = b.addI(
@@ -171,8 +175,8 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
       k, s.key("repack_scales_to_slabs"), in, out,
       s.slabs * kSlabRows * s.perRow, scales,
       [&](Emitter &b, Value in, Value out, Value index) {
-        Value inSlab = b.remI(index, kSlabRows * s.perRow),
-              slab = b.divI(index, kSlabRows * s.perRow);
+        Value inSlab = b.remI(index, kSlabRows * s.perRow);
+        Value slab = b.divI(index, kSlabRows * s.perRow);
         Value row = b.addI(b.mulI(b.divI(slab, s.slabsAcross), kSlabRows),
                            b.divI(inSlab, s.perRow));
         Value group =

@@ -71,8 +71,9 @@ int64_t sharersOf(int64_t m, int64_t tile) {
 }
 
 int64_t splitsOf(int64_t m, int64_t k, int64_t sms) {
-  int64_t blocks = (m + kBlockRows - 1) / kBlockRows, best = 1,
-          least = INT64_MAX;
+  int64_t blocks = (m + kBlockRows - 1) / kBlockRows;
+  int64_t best = 1;
+  int64_t least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512);
        splits *= 2) {
     // A block has two splits. Clusters of four leave SMs idle (an H200 has no

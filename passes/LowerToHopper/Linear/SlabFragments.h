@@ -34,15 +34,15 @@ private:
   mlir::Value scale(int64_t i);
   mlir::Value times(mlir::Value x, int64_t bits);
 
-  Emitter &b;
-  qat::SchemeAttr scheme;
-  int64_t scaleBytes; // of one
-  int64_t perRow;     // scales of a row in the stage
-  int64_t perSlabRow;
-  mlir::Value codes, scales;
+  Emitter &b_;
+  qat::SchemeAttr scheme_;
+  int64_t scaleBytes_; // of one
+  int64_t perRow_;     // scales of a row in the stage
+  int64_t perSlabRow_;
+  mlir::Value codes_, scales_;
   // Scales of the upper row, then of the lower, each twice in a register.
-  llvm::SmallVector<mlir::Value> loaded;
-  mlir::Value words, low, high, minusLow, minusHigh;
+  llvm::SmallVector<mlir::Value> loaded_;
+  mlir::Value words_, low_, high_, minusLow_, minusHigh_;
 };
 
 // Whether all scales of `rows` rows in the bytes [begin, begin + bytes) are

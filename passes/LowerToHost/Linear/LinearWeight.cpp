@@ -205,11 +205,11 @@ static Value valueTable(Emitter &b, qat::SchemeAttr scheme, Value scale) {
 
 FailureOr<WeightReader> WeightReader::create(Kernel &kernel, Value weight) {
   WeightReader reader;
-  reader.memory = weight;
+  reader.memory_ = weight;
   if (qat::PackedType packed = kernel.packedType(weight)) {
-    reader.packed = packed;
-    reader.rows = packed.getN();
-    reader.columns = packed.getK();
+    reader.packed_ = packed;
+    reader.rows_ = packed.getN();
+    reader.columns_ = packed.getK();
     return reader;
   }
   auto type = cast<RankedTensorType>(kernel.tensorType(weight));
@@ -220,8 +220,8 @@ FailureOr<WeightReader> WeightReader::create(Kernel &kernel, Value weight) {
            "tensor a static shape";
     return failure();
   }
-  reader.rows = type.getDimSize(0);
-  reader.columns = type.getDimSize(1);
+  reader.rows_ = type.getDimSize(0);
+  reader.columns_ = type.getDimSize(1);
   return reader;
 }
 
@@ -229,18 +229,18 @@ void WeightReader::read(
     Emitter &b, Value row, Value block, int64_t first, int64_t count,
     bool isEnd, function_ref<void(int64_t step, Value lanes)> consume) const {
   int64_t last = isEnd ? lastLanes() : kLanes;
-  if (!packed) {
+  if (!packed_) {
     Value column = b.mulI(block, b.index(kBlock));
     for (int64_t step = first; step < first + count; ++step) {
       Value at = b.addI(column, b.index(step * kLanes));
       bool isTail = step == first + count - 1 && last != kLanes;
-      consume(step, isTail ? b.loadLanes(memory, {row, at}, b.index(last))
-                           : b.loadLanes(memory, {row, at}));
+      consume(step, isTail ? b.loadLanes(memory_, {row, at}, b.index(last))
+                           : b.loadLanes(memory_, {row, at}));
     }
     return;
   }
 
-  PackedCodes source{packed, memory};
+  PackedCodes source{packed_, memory_};
   SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
   Value group;
   for (int64_t i = 0; i < count; ++i) {
@@ -255,7 +255,7 @@ void WeightReader::read(
 }
 
 Value WeightReader::groupOf(Emitter &b, Value scale, bool ordinary) const {
-  qat::SchemeAttr scheme = packed.getScheme();
+  qat::SchemeAttr scheme = packed_.getScheme();
   if (scheme.row().codeBits != 4)
     return b.splat(scale);
   // The product with a power of two is a bf16 number already.
@@ -266,7 +266,7 @@ Value WeightReader::groupOf(Emitter &b, Value scale, bool ordinary) const {
 }
 
 Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
-  const numerics::SchemeRow &row = packed.getScheme().row();
+  const numerics::SchemeRow &row = packed_.getScheme().row();
   if (row.codeBits == 4)
     return LaneLookupOp::create(b, group.getType(), group, codes);
   Value product = b.mul(kernels::numbersOfCodes(b, row, codes), group);
@@ -287,7 +287,7 @@ Value WeightReader::maskTail(Emitter &b, Value lanes, int64_t last) const {
 void WeightReader::readTogether(
     Emitter &b, ArrayRef<Value> rows, Value block, int64_t count, bool isEnd,
     function_ref<void(int64_t step, ArrayRef<Value> lanes)> consume) const {
-  if (!packed) {
+  if (!packed_) {
     SmallVector<SmallVector<Value>> lanes(count);
     for (Value row : rows)
       read(b, row, block, 0, count, isEnd,
@@ -296,7 +296,7 @@ void WeightReader::readTogether(
       consume(step, lanes[step]);
     return;
   }
-  PackedCodes source{packed, memory};
+  PackedCodes source{packed_, memory_};
   int64_t last = isEnd ? lastLanes() : kLanes;
   SmallVector<SmallVector<Value>> codes;
   for (Value row : rows)
@@ -318,21 +318,21 @@ void WeightReader::readTogether(
 }
 
 void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
-  row = b.minI(row, b.index(rows - 1));
+  row = b.minI(row, b.index(rows_ - 1));
   auto ask = [&](ValueRange indices) {
-    memref::PrefetchOp::create(b, memory, indices, /*isWrite=*/false,
+    memref::PrefetchOp::create(b, memory_, indices, /*isWrite=*/false,
                                /*localityHint=*/3, /*isDataCache=*/true);
   };
-  if (!packed) { // a block covers several cache lines
-    int64_t bits = cast<MemRefType>(memory.getType()).getElementTypeBitWidth(),
-            line = 512 / bits;
+  if (!packed_) { // a block covers several cache lines
+    int64_t bits = cast<MemRefType>(memory_.getType()).getElementTypeBitWidth();
+    int64_t line = 512 / bits;
     for (int64_t i = 0; i < kBlock; i += line)
       ask({row, b.minI(b.addI(b.mulI(block, b.index(kBlock)), b.index(i)),
-                       b.index(columns - 1))});
+                       b.index(columns_ - 1))});
     return;
   }
-  int64_t rowBytes = packed.getCodeRowBytes(),
-          blockBytes = rowBytes / ceilDiv(columns, kBlock);
+  int64_t rowBytes = packed_.getCodeRowBytes();
+  int64_t blockBytes = rowBytes / ceilDiv(columns_, kBlock);
   for (int64_t i = 0; i < blockBytes; i += 64)
     ask(b.addI(b.mulI(row, b.index(rowBytes)),
                b.addI(b.mulI(block, b.index(blockBytes)), b.index(i))));
@@ -342,13 +342,13 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
 // then one by one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
                                       Value end) const {
-  if (!packed || packed.getScheme().row().codeBits != 4 ||
-      packed.getScheme().row().scaleType == numerics::ScaleType::kE8M0)
+  if (!packed_ || packed_.getScheme().row().codeBits != 4 ||
+      packed_.getScheme().row().scaleType == numerics::ScaleType::kE8M0)
     return Value();
-  PackedCodes source{packed, memory};
+  PackedCodes source{packed_, memory_};
   Value count = b.mulI(b.subI(end, first), b.index(source.groups()));
   Value offset = b.addI(b.mulI(first, b.index(2 * source.groups())),
-                        b.index(packed.getCodeBytes()));
+                        b.index(packed_.getCodeBytes()));
   Type i16 = b.getI16Type();
   // The largest of bits - 1 as unsigned numbers: 0 becomes the largest, and
   // negative scales are large already.
@@ -356,8 +356,9 @@ Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
     auto type = VectorType::get({width}, i16);
     return b.loop(from, to, width, {sofar},
                   [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                    Value bits = loadBytes(
-                        b, memory, b.addI(offset, b.mulI(i, b.index(2))), type);
+                    Value bits =
+                        loadBytes(b, memory_,
+                                  b.addI(offset, b.mulI(i, b.index(2))), type);
                     Value lowered = arith::SubIOp::create(
                         b, bits, splatInteger(b, 1, width, 16));
                     return {arith::MaxUIOp::create(b, carried[0], lowered)};

@@ -72,11 +72,11 @@ public:
   static llvm::FailureOr<WeightReader> create(Kernel &kernel,
                                               mlir::Value weight);
 
-  int64_t n() const { return rows; }
-  int64_t k() const { return columns; }
-  int64_t steps() const { return ceilDiv(columns, kLanes); }
+  int64_t n() const { return rows_; }
+  int64_t k() const { return columns_; }
+  int64_t steps() const { return ceilDiv(columns_, kLanes); }
   int64_t lastLanes() const {
-    return columns % kLanes ? columns % kLanes : kLanes;
+    return columns_ % kLanes ? columns_ % kLanes : kLanes;
   }
 
   // Reads steps [first, first + count) of block `block` of `row`, both indices:
@@ -114,9 +114,9 @@ private:
   mlir::Value decode(Emitter &b, mlir::Value codes, mlir::Value group) const;
   mlir::Value maskTail(Emitter &b, mlir::Value lanes, int64_t last) const;
 
-  mlir::Value memory;
-  qat::PackedType packed; // null for a plain weight
-  int64_t rows = 0, columns = 0;
+  mlir::Value memory_;
+  qat::PackedType packed_; // null for a plain weight
+  int64_t rows_ = 0, columns_ = 0;
 };
 
 } // namespace nibble::host

@@ -13,26 +13,27 @@ SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
     return each([&](Value value) { return divide(value, scale); });
 
   Value isOrdinary =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, aboveOrdinary(scale),
-                            b.i32(kOrdinaryRange));
+      arith::CmpIOp::create(b_, arith::CmpIPredicate::ult, aboveOrdinary(scale),
+                            b_.i32(kOrdinaryRange));
   SmallVector<Type> types(lanes.size(),
-                          VectorType::get({kLanes}, b.getI32Type()));
+                          VectorType::get({kLanes}, b_.getI32Type()));
   auto choice =
-      scf::IfOp::create(b, types, isOrdinary, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(choice.thenBlock());
-  Value reciprocal = b.div(b.f32(1.0f), scale);
+      scf::IfOp::create(b_, types, isOrdinary, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b_);
+  b_.setInsertionPointToStart(choice.thenBlock());
+  Value reciprocal = b_.div(b_.f32(1.0f), scale);
   scf::YieldOp::create(
-      b, each([&](Value value) { return multiply(value, reciprocal); }));
-  b.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(b,
+      b_, each([&](Value value) { return multiply(value, reciprocal); }));
+  b_.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b_,
                        each([&](Value value) { return divide(value, scale); }));
   return SmallVector<Value>(choice.getResults());
 }
 
 Value Grid::stored(Value code) const {
   return row().codeBits == 4
-             ? arith::AndIOp::create(b, code, splatInteger(b, 0xF)).getResult()
+             ? arith::AndIOp::create(b_, code, splatInteger(b_, 0xF))
+                   .getResult()
              : code;
 }
 

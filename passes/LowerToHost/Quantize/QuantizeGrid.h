@@ -12,7 +12,7 @@ using kernels::GridScale;
 // aboveOrdinary it is a vector with one scale per lane.
 class Grid final : public kernels::Grid {
 public:
-  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b(b) {}
+  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b_(b) {}
 
   // The codes of vectors that share a scale: by the reciprocal of an ordinary
   // scale, by the rule for any other.
@@ -23,16 +23,16 @@ public:
 
 private:
   mlir::Value spread(mlir::Value scalar, mlir::Value) const override {
-    return b.splat(scalar);
+    return b_.splat(scalar);
   }
   mlir::Value isZero(mlir::Value, mlir::Value spread) const override {
-    return b.isZero(spread);
+    return b_.isZero(spread);
   }
   mlir::Value roundNumbers(mlir::Value numbers) const override {
-    return roundLanesToBf16(b, numbers);
+    return roundLanesToBf16(b_, numbers);
   }
 
-  Emitter &b;
+  Emitter &b_;
 };
 
 // Writes codes and scales of a packed weight to its bytes.

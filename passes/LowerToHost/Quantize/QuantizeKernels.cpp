@@ -119,8 +119,9 @@ struct Quantizer {
     int64_t stepsPerGroup = scheme.getGroupSize() / kLanes;
     columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
       SmallVector<Value> values =
-                             loadBlock(b, source, row, block, steps, lanes),
-                         scales, codes;
+          loadBlock(b, source, row, block, steps, lanes);
+      SmallVector<Value> scales;
+      SmallVector<Value> codes;
       for (int64_t step = 0; step < steps; step += stepsPerGroup) {
         ArrayRef<Value> group = ArrayRef(values).slice(step, stepsPerGroup);
         Value largest = largestLanes(b, group);
@@ -144,10 +145,11 @@ struct Quantizer {
     auto writeCodes = [&](bool byReciprocals) {
       columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
         SmallVector<Value> values =
-                               loadBlock(b, source, row, block, steps, lanes),
-                           scales, codes;
-        Value firstGroup = b.mulI(block, b.index(kBlockSteps / stepsPerGroup)),
-              reciprocal;
+            loadBlock(b, source, row, block, steps, lanes);
+        SmallVector<Value> scales;
+        SmallVector<Value> codes;
+        Value firstGroup = b.mulI(block, b.index(kBlockSteps / stepsPerGroup));
+        Value reciprocal;
         for (int64_t step = 0; step < steps; ++step) {
           if (step % stepsPerGroup == 0) {
             Value group = b.addI(firstGroup, b.index(step / stepsPerGroup));
@@ -296,9 +298,10 @@ LogicalResult emitDequantize(Kernel &kernel, qat::DequantizeOp::Adaptor op) {
 // Permutes codes row by row and copies scales.
 LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Emitter &b = kernel.b;
-  Value input = op.getInput(), output = kernel.result(0);
-  qat::PackedType from = kernel.packedType(input),
-                  to = kernel.packedType(output);
+  Value input = op.getInput();
+  Value output = kernel.result(0);
+  qat::PackedType from = kernel.packedType(input);
+  qat::PackedType to = kernel.packedType(output);
   if (from.getScheme().row().codeBits != 4 ||
       from.getLayout() == to.getLayout()) {
     memref::CopyOp::create(b, input, output);
