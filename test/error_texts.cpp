@@ -84,11 +84,12 @@ bool endsWithWhatToDo(const std::string &text, const Endings &endings) {
   return false;
 }
 
-// Whether the text has a path, a name in quotes or with a dot, a number, or a
-// subject before a colon.
+// Whether the text has a path, a name in quotes or with a dot, a number, an
+// option, or a subject before a colon.
 bool namesTheThing(const std::string &text) {
   return text.find_first_of("'\"`/0123456789") != std::string::npos ||
-         text.find(": ") != std::string::npos;
+         text.find(": ") != std::string::npos ||
+         text.find("--") != std::string::npos;
 }
 
 std::string problemOf(const std::string &text, const Endings &endings) {

@@ -214,7 +214,7 @@ Selection::warningsWith(std::span<const NamedWeight> weights) const {
     if (!hasEffect && other)
       warnings.push_back(spelling_.exclude + " " + quoted(pattern.text()) +
                          " matches only what is never packed: " + other->name +
-                         " is " + std::string(other->what));
+                         " is " + std::string(other->what) + "; leave it out");
   }
   return warnings;
 }

@@ -448,9 +448,11 @@ private:
 
 LogicalResult emitElementwise(KernelWriter &writer, linalg::LinalgOp op) {
   if (op.getNumLoops() != op.getNumParallelLoops())
-    return op.emitError() << "'" << op->getName()
-                          << "' has a loop that reduces; of linalg only what "
-                             "goes element by element has a kernel on an H200";
+    return op.emitError()
+           << "'" << op->getName()
+           << "' has a loop that reduces; write it as ops of nn, "
+              "because an H200 has kernels of linalg only for "
+              "what goes element by element";
   for (OpOperand &operand : op->getOpOperands())
     if (failed(checkMap(op, operand, op.getMatchingIndexingMap(&operand),
                         op.isDpsInit(&operand))))

@@ -13,7 +13,7 @@ def problems_of(line):
     # A note on what was saved may follow what to do.
     end = "; " + "; ".join(clauses[max(1, len(clauses) - 2) :]) if len(clauses) > 1 else ": " + line.rpartition(": ")[2] if ": " in line else ""
     problems = []
-    if not re.search(r"['\"`/0-9]|: ", line):
+    if not re.search(r"['\"`/0-9]|: |--[a-z]", line):
         problems.append("names nothing")
     if not any(phrase in line for phrase in phrases) and not any(
         word in words for word in re.findall(r"(?:; |: |, (?:or |and )?)([^ ,;:]*)", end)
