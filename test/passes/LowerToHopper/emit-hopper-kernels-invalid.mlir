@@ -50,7 +50,7 @@ func.func @layout(%p: memref<4608xi8>, %y: memref<64x128xbf16>) {
 #row = affine_map<(i, j) -> (i)>
 #all = affine_map<(i, j) -> (i, j)>
 func.func @reduction(%x: memref<?x64xf32>, %y: memref<?xf32>) {
-  // expected-error @+1 {{'linalg.generic' has a loop that reduces; of linalg only what goes element by element has a kernel on an H200}}
+  // expected-error @+1 {{'linalg.generic' has a loop that reduces; write it as ops of nn, because an H200 has kernels of linalg only for what goes element by element}}
   linalg.generic {indexing_maps = [#all, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<?x64xf32>) outs(%y : memref<?xf32>) {
   ^bb0(%a: f32, %b: f32):
     %s = arith.addf %a, %b : f32
