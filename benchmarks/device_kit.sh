@@ -26,6 +26,7 @@ mkdir -p "$out/bin" "$out/lib"
 if has conformance; then
   cp "$build/test/bin/RuntimeConformanceTests" "$out/bin"
   mkdir -p "$out/data/runtime/cts"
+  cp "$root/test/error_texts.txt" "$out/data"
   cp -r "$root/test/runtime/cts/kernels.ptx" "$root/test/runtime/cts/Inputs" "$out/data/runtime/cts"
 fi
 if has cases || has sanitize; then cp "$build/test/bin/nibble-replay" "$out/bin"; fi

@@ -36,7 +36,7 @@ config.environment["PATH"] = os.pathsep.join(
 config.environment["OMP_NUM_THREADS"] = "2"
 # Tests run the same programs again and again: each is compiled once for all of them. What an older build compiled is of no use.
 cache = os.path.join(config.test_exec_root, "cache")
-config.environment["NIBBLE_CACHE"] = cache
+config.environment["NIBBLE_PROGRAM_CACHE"] = cache
 tool = os.path.join(config.nibble_build, "bin", "nibble")
 for entry in os.scandir(cache) if os.path.isdir(cache) and os.path.exists(tool) else []:
     if entry.stat().st_mtime < os.stat(tool).st_mtime:

@@ -35,7 +35,7 @@ def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
     The tables of `lib/Numerics/scheme.h` define the values. The verifier reads them, and `nibble quantize --help`
     prints them.
 
-    - `kind`: the grid, a row of the table of schemes: `int4` (N3 to N5), `int8`, `fp8`.
+    - `kind`: the grid, a row of the table of schemes, such as `int4` (N3 to N5).
     - `group_size`: the number of consecutive elements along K that share a scale (N2). It is one of the sizes in the
       scheme's row; 0 is the whole row. A scheme in blocks has one scale for a square of that side.
     - `convention`: the rule for scale and codes, a row of the table of conventions that the scheme lists. `nibble` is
@@ -58,6 +58,8 @@ def QAT_SchemeAttr : QAT_Attr<"Scheme", "scheme"> {
   let extraClassDeclaration = [{
     /// The plain C++ form, which has the arithmetic.
     ::nibble::numerics::Scheme numericsScheme() const { return {getKind(), getGroupSize(), getConvention()}; }
+    /// Its row of the table of schemes.
+    const ::nibble::numerics::SchemeRow &row() const { return ::nibble::numerics::rowOf(getKind()); }
     int64_t groupsPerRow(int64_t k) const { return numericsScheme().groupsPerRow(k); }
     bool isExact() const { return numericsScheme().isExact(); }
     bool isFixedPoint() const { return numericsScheme().isFixedPoint(); }

@@ -16,10 +16,9 @@ def QAT_PackedType : TypeDef<QAT_Dialect, "Packed",
     `qat.dequantize` gives the same bits for both. A layout is a permutation of the interchange layout with an exact
     inverse.
 
-    The codes of `int4` depend on the layout:
+    The table of schemes (`lib/Numerics/scheme.h`) says how many bits a code has, which bias memory adds to it, and what
+    type a scale has. Padding has code 0, so it holds the bias. Where codes of four bits are depends on the layout:
 
-    - Every layout stores `u = q + 8` with q in -7..7, so u is in 1..15. `qat.quantize` never produces 0; padding is
-      8.
     - `interchange` (N9, compressed-tensors pack-quantized): int32 words [N, ceil(K/8)]. Element i of a row is in bits
       4*(i%8) of word i/8.
     - `host`: int32 words [N, ceil(K/128), 16]. Bits 4*s of word l of block b hold element k = 128*b + 16*s + l, so
@@ -27,10 +26,11 @@ def QAT_PackedType : TypeDef<QAT_Dialect, "Packed",
     - `hopper`: slabs of 64 rows and 128 columns, [ceil(N/64), ceil(K/128), 4096 bytes]. A slab is in the order in
       which the threads of a warpgroup read their registers (lib/Numerics/fragment.h). Scales are [ceil(N/64),
       ceil(K/128), 64, max(1, 128/group_size)].
-    The other schemes are the same in every layout. `int8` has bytes [N, K] in two's complement, `fp8` has bytes [N,
-    K] in E4M3.
-    Other scales are bf16 [N, ceil(K/group_size)], or one per row when group_size is 0. Those of `fp8` are float32
-    [ceil(N/128), ceil(K/128)].
+
+    `int4` stores `u = q + 8` with q in -7..7, so u is in 1..15. `qat.quantize` never produces 0.
+    Codes of eight bits are the same in every layout: bytes [N, K], integers in two's complement.
+    Other scales are [N, ceil(K/group_size)], or one per row when group_size is 0. Those of a scheme in blocks are
+    [ceil(N/group_size), ceil(K/group_size)].
   }];
   let parameters = (ins "int64_t":$n, "int64_t":$k, "SchemeAttr":$scheme, EnumParameter<QAT_Layout>:$layout);
   let assemblyFormat = "`<` custom<Extents>($n, $k) `,` $scheme `,` $layout `>`";

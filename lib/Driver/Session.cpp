@@ -164,12 +164,12 @@ Status Session::run(mlir::ModuleOp module, const std::string &name,
 void Session::warnUnlessKept(const Status &status) {
   if (status.isOk() || !warn_)
     return;
-  if (std::string line = "NIBBLE_CACHE: " + status.message();
+  if (std::string line = "NIBBLE_PROGRAM_CACHE: " + status.message();
       warned_.insert(line).second)
     warn_(line);
 }
 
-std::string Session::keyOf(const CodeCache &cache, mlir::ModuleOp module,
+std::string Session::keyOf(const ProgramCache &cache, mlir::ModuleOp module,
                            const HostOptions &options) {
   if (options.dumpLLVM)
     return ""; // what is printed on the way is printed each time
@@ -181,12 +181,8 @@ std::string Session::keyOf(const CodeCache &cache, mlir::ModuleOp module,
                    {"host", cpu->features, options.profile ? "profile" : ""});
 }
 
-Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
-                                                  const HostOptions &options) {
-  CodeCache cache = CodeCache::fromEnvironment();
-  std::string key = keyOf(cache, module, options);
-  if (auto object = cache.findObject(key))
-    return *std::move(object);
+Result<host::ObjectFile> Session::compileAnew(mlir::ModuleOp module,
+                                              const HostOptions &options) {
   host::CompileOptions compile;
   compile.cpu = options.cpu;
   compile.dumpLLVM = options.dumpLLVM;
@@ -195,18 +191,39 @@ Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
   auto object = host::compileToObject(module, compile);
   if (failed(object))
     return failure(Code::kFailed, "code generation failed");
-  warnUnlessKept(cache.keep(key, *object));
   return std::move(*object);
+}
+
+Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
+                                                  const HostOptions &options) {
+  ProgramCache cache = ProgramCache::fromEnvironment();
+  std::string key = keyOf(cache, module, options);
+  if (auto object = cache.findObject(key))
+    return *std::move(object);
+  NIBBLE_ASSIGN(host::ObjectFile object, compileAnew(module, options));
+  warnUnlessKept(cache.keep(key, object));
+  return object;
 }
 
 Result<Program> Session::compileForHost(mlir::ModuleOp module,
                                         const HostOptions &options) {
-  NIBBLE_ASSIGN(host::ObjectFile object, compileToObject(module, options));
+  auto programOf = [](std::shared_ptr<host::CompiledProgram> code) {
+    const nibble_program &table = code->table();
+    return Program::create(table, std::move(code));
+  };
+  ProgramCache cache = ProgramCache::fromEnvironment();
+  std::string key = keyOf(cache, module, options);
+  if (auto object = cache.findObject(key))
+    if (auto program = host::load(module, *object); succeeded(program))
+      return programOf(*std::move(program));
+  // Code that was kept and cannot be linked is compiled again, because the
+  // message names the place of a call.
+  NIBBLE_ASSIGN(host::ObjectFile object, compileAnew(module, options));
   auto program = host::load(module, object);
   if (failed(program))
     return failure(Code::kFailed, "code generation failed");
-  const nibble_program &table = (*program)->table();
-  return Program::create(table, *program);
+  warnUnlessKept(cache.keep(key, object));
+  return programOf(*std::move(program));
 }
 
 Result<GpuTarget> Session::deviceTarget(mlir::ModuleOp module) {
@@ -229,7 +246,7 @@ Result<DeviceProgram> Session::compileForDevice(mlir::ModuleOp module,
       assembler = file.hash;
     }
   }
-  CodeCache cache = CodeCache::fromEnvironment();
+  ProgramCache cache = ProgramCache::fromEnvironment();
   std::string key;
   // What ptxas says is in no bundle.
   if (!log && succeeded(nvptx::setTarget(module)))

@@ -2,7 +2,7 @@
 // its warnings go to a callback.
 #pragma once
 
-#include "lib/Driver/CodeCache.h"
+#include "lib/Driver/ProgramCache.h"
 #include "lib/KnownTargets/gpu.h"
 #include "lib/Target/Host/Compile.h"
 #include "lib/Target/NVPTX/Assemble.h"
@@ -70,8 +70,8 @@ public:
              llvm::function_ref<void(mlir::OpPassManager &)> build,
              Code code = Code::kBadInput);
 
-  // Compiles for this machine, or takes what the cache of NIBBLE_CACHE has; the
-  // module is consumed.
+  // Compiles for this machine, or takes what the cache of NIBBLE_PROGRAM_CACHE
+  // has; the module is consumed.
   Result<host::ObjectFile> compileToObject(mlir::ModuleOp module,
                                            const HostOptions &options = {});
   // The same, linked into this process.
@@ -82,8 +82,8 @@ public:
   // or else an H200. Bad input when the target is a CPU.
   Result<GpuTarget> deviceTarget(mlir::ModuleOp module);
 
-  // Compiles for a device, or takes what the cache of NIBBLE_CACHE has; the
-  // module is consumed. The device is cuda, or simt, which runs the same
+  // Compiles for a device, or takes what the cache of NIBBLE_PROGRAM_CACHE has;
+  // the module is consumed. The device is cuda, or simt, which runs the same
   // kernels. With `assemble`, and if ptxas is installed, the program also holds
   // machine code, and `log` gets the output of ptxas. Bad input when an op has
   // no device kernel; failed, with a message that says so, when the compiler is
@@ -101,9 +101,11 @@ private:
   std::string takeError(const std::string &otherwise);
   // The name in `cache` of what compileToObject makes; may put the target onto
   // the module.
-  std::string keyOf(const CodeCache &cache, mlir::ModuleOp module,
+  std::string keyOf(const ProgramCache &cache, mlir::ModuleOp module,
                     const HostOptions &options);
   void warnUnlessKept(const Status &status);
+  Result<host::ObjectFile> compileAnew(mlir::ModuleOp module,
+                                       const HostOptions &options);
   Result<DeviceProgram> compileKernels(mlir::ModuleOp module);
 
   std::unique_ptr<mlir::MLIRContext> context_;

@@ -2,8 +2,8 @@
 // unpacking of rows.
 #include "lib/Numerics/pack.h"
 
-#include "lib/Numerics/bf16.h"
 #include "lib/Numerics/fragment.h"
+#include "lib/Numerics/scale.h"
 
 #include <array>
 #include <bit>
@@ -25,49 +25,55 @@ constexpr int64_t kMostBytes = int64_t{1} << 62;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
+int biasOf(const PackedLayout &layout) {
+  return static_cast<int>(layout.scheme.row().codeBias);
+}
+
 // One function for two layouts: interchange has one lane, host has sixteen. A
 // block of 8*lanes elements is `lanes` words, and bits 4*s of word l hold
-// element lanes*s + l of the block.
-template <int64_t lanes> void packBlock(const int8_t *codes, uint8_t *out) {
+// element lanes*s + l of the block, plus the scheme's bias.
+template <int64_t lanes>
+void packBlock(const int8_t *codes, int bias, uint8_t *out) {
   uint32_t words[lanes] = {};
   for (int64_t step = 0; step < 8; ++step)
     for (int64_t lane = 0; lane < lanes; ++lane)
       words[lane] |=
-          (static_cast<uint32_t>(codes[lanes * step + lane] + 8) & 0xFu)
+          (static_cast<uint32_t>(codes[lanes * step + lane] + bias) & 0xFu)
           << (4 * step);
   std::memcpy(out, words, sizeof words);
 }
 
-template <int64_t lanes> void unpackBlock(const uint8_t *in, int8_t *codes) {
+template <int64_t lanes>
+void unpackBlock(const uint8_t *in, int bias, int8_t *codes) {
   uint32_t words[lanes];
   std::memcpy(words, in, sizeof words);
   for (int64_t step = 0; step < 8; ++step)
     for (int64_t lane = 0; lane < lanes; ++lane)
       codes[lanes * step + lane] = static_cast<int8_t>(
-          static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - 8);
+          static_cast<int>((words[lane] >> (4 * step)) & 0xFu) - bias);
 }
 
-// Packs a row of k codes; q = 0 fills the last block.
+// Packs a row of k codes; code 0 fills the last block.
 template <int64_t lanes>
-void packRow(const int8_t *codes, int64_t k, uint8_t *row) {
+void packRow(const int8_t *codes, int64_t k, int bias, uint8_t *row) {
   constexpr int64_t block = 8 * lanes;
   for (; k >= block; k -= block, codes += block, row += 4 * lanes)
-    packBlock<lanes>(codes, row);
+    packBlock<lanes>(codes, bias, row);
   if (k > 0) {
     int8_t last[block] = {};
     std::memcpy(last, codes, static_cast<size_t>(k));
-    packBlock<lanes>(last, row);
+    packBlock<lanes>(last, bias, row);
   }
 }
 
 template <int64_t lanes>
-void unpackRow(const uint8_t *row, int64_t k, int8_t *codes) {
+void unpackRow(const uint8_t *row, int64_t k, int bias, int8_t *codes) {
   constexpr int64_t block = 8 * lanes;
   for (; k >= block; k -= block, codes += block, row += 4 * lanes)
-    unpackBlock<lanes>(row, codes);
+    unpackBlock<lanes>(row, bias, codes);
   if (k > 0) {
     int8_t last[block];
-    unpackBlock<lanes>(row, last);
+    unpackBlock<lanes>(row, bias, last);
     std::memcpy(codes, last, static_cast<size_t>(k));
   }
 }
@@ -84,7 +90,7 @@ int64_t slabScaleOffset(const PackedLayout &layout, int64_t index,
       ((row / kSlabRows * ceilDiv(layout.k, kSlabColumns) + slab) * kSlabRows +
        row % kSlabRows) *
       perRow;
-  return layout.codeBytes() + 2 * (place + group % perRow);
+  return layout.codeBytes() + layout.bytesOfScale() * (place + group % perRow);
 }
 
 // The range of slab columns, [first, end), that hold the scale.
@@ -116,6 +122,7 @@ void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
   int64_t columns = ceilDiv(layout.k, kSlabColumns) * kSlabColumns;
   int64_t rows =
       rowEnd == layout.n ? ceilDiv(layout.n, kSlabRows) * kSlabRows : rowEnd;
+  int bias = biasOf(layout);
   for (int64_t row = rowBegin; row < rows; ++row)
     for (int64_t k = 0; k < columns; ++k) {
       int64_t shift;
@@ -124,7 +131,7 @@ void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                      ? codes[(row - rowBegin) * layout.k + k]
                      : 0;
       *byte = static_cast<uint8_t>((*byte & ~(0xF << shift)) |
-                                   (((code + 8) & 0xF) << shift));
+                                   (((code + bias) & 0xF) << shift));
     }
   for (int64_t row = layout.n; row < rows; ++row)
     for (int64_t k = 0; k < layout.k; k += kSlabColumns) {
@@ -134,8 +141,8 @@ void packSlabs(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                            kSlabRows +
                        row % kSlabRows) *
                       perRow;
-      std::memset(slab + layout.codeBytes() + 2 * place, 0,
-                  static_cast<size_t>(2 * perRow));
+      std::memset(slab + layout.codeBytes() + layout.bytesOfScale() * place, 0,
+                  static_cast<size_t>(layout.bytesOfScale() * perRow));
     }
 }
 
@@ -180,8 +187,8 @@ int64_t PackedLayout::codeBytes() const {
 int64_t PackedLayout::scaleBytes() const {
   if (inSlabs())
     return ceilDiv(n, kSlabRows) * ceilDiv(k, kSlabColumns) * kSlabRows *
-           scalesPerSlabRow() * 2;
-  return scaleCount() * bytesOf(scheme.row().scaleType);
+           scalesPerSlabRow() * bytesOfScale();
+  return scaleCount() * bytesOfScale();
 }
 
 int64_t PackedLayout::scaleCount() const {
@@ -239,18 +246,20 @@ void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
   }
   auto *pack = layout.layout == Layout::kHost ? packRow<kLanes> : packRow<1>;
   for (int64_t row = rowBegin; row < rowEnd; ++row)
-    pack(codes + (row - rowBegin) * layout.k, layout.k, slab + row * rowBytes);
+    pack(codes + (row - rowBegin) * layout.k, layout.k, biasOf(layout),
+         slab + row * rowBytes);
 }
 
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                  const uint8_t *slab, int8_t *codes) {
+  int bias = biasOf(layout);
   if (layout.inSlabs()) {
     for (int64_t row = rowBegin; row < rowEnd; ++row)
       for (int64_t k = 0; k < layout.k; ++k) {
         int64_t shift;
         uint8_t byte =
             *nibbleOf(layout, const_cast<uint8_t *>(slab), row, k, shift);
-        *codes++ = static_cast<int8_t>(((byte >> shift) & 0xF) - 8);
+        *codes++ = static_cast<int8_t>(((byte >> shift) & 0xF) - bias);
       }
     return;
   }
@@ -263,48 +272,44 @@ void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
   auto *unpack =
       layout.layout == Layout::kHost ? unpackRow<kLanes> : unpackRow<1>;
   for (int64_t row = rowBegin; row < rowEnd; ++row)
-    unpack(slab + row * rowBytes, layout.k,
+    unpack(slab + row * rowBytes, layout.k, bias,
            codes + (row - rowBegin) * layout.k);
+}
+
+uint32_t loadScaleBits(const PackedLayout &layout, const uint8_t *slab,
+                       int64_t index) {
+  int64_t offset =
+      layout.inSlabs()
+          ? slabScaleOffset(layout, index, slabsOfScale(layout, index).first)
+          : layout.codeBytes() + layout.bytesOfScale() * index;
+  uint32_t bits = 0;
+  std::memcpy(&bits, slab + offset, static_cast<size_t>(layout.bytesOfScale()));
+  return bits;
 }
 
 float loadScale(const PackedLayout &layout, const uint8_t *slab,
                 int64_t index) {
-  const uint8_t *scales = slab + layout.codeBytes();
-  if (layout.scheme.row().scaleType == ScaleType::kF32) {
-    float scale;
-    std::memcpy(&scale, scales + 4 * index, 4);
-    return scale;
-  }
-  uint16_t scale;
-  const uint8_t *place =
-      layout.inSlabs()
-          ? slab + slabScaleOffset(layout, index,
-                                   slabsOfScale(layout, index).first)
-          : scales + 2 * index;
-  std::memcpy(&scale, place, 2);
-  return floatFromBf16(scale);
+  return floatFromScale(layout.scheme.row().scaleType,
+                        loadScaleBits(layout, slab, index));
 }
 
 void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
                 uint32_t bits) {
-  if (layout.scheme.row().scaleType == ScaleType::kF32) {
-    std::memcpy(slab + layout.codeBytes() + 4 * index, &bits, 4);
-    return;
-  }
-  auto scale = static_cast<uint16_t>(bits);
-  if (!layout.inSlabs()) {
-    std::memcpy(slab + layout.codeBytes() + 2 * index, &scale, 2);
-    return;
-  }
+  int64_t bytes = layout.bytesOfScale();
+  auto store = [&](int64_t offset) {
+    std::memcpy(slab + offset, &bits, static_cast<size_t>(bytes));
+  };
+  if (!layout.inSlabs())
+    return store(layout.codeBytes() + bytes * index);
   // The last group of a row also sets the scales of its slab's padding to 0.
   auto [first, end] = slabsOfScale(layout, index);
   for (int64_t column = first; column < end; ++column)
-    std::memcpy(slab + slabScaleOffset(layout, index, column), &scale, 2);
+    store(slabScaleOffset(layout, index, column));
   int64_t groups = layout.groupsPerRow();
   int64_t perRow = layout.scalesPerSlabRow();
   if (index % groups == groups - 1 && groups % perRow != 0)
-    std::memset(slab + slabScaleOffset(layout, index, first) + 2, 0,
-                static_cast<size_t>(2 * (perRow - groups % perRow)));
+    std::memset(slab + slabScaleOffset(layout, index, first) + bytes, 0,
+                static_cast<size_t>(bytes * (perRow - groups % perRow)));
 }
 
 void repack(const PackedLayout &from, const uint8_t *in, Layout to,
@@ -316,13 +321,8 @@ void repack(const PackedLayout &from, const uint8_t *in, Layout to,
     unpackCodes(from, row, row + 1, in, codes.data());
     packCodes(target, row, row + 1, codes.data(), out);
   }
-  for (int64_t index = 0; index < from.scaleCount(); ++index) {
-    float scale = loadScale(from, in, index);
-    storeScale(target, out, index,
-               from.scheme.row().scaleType == ScaleType::kF32
-                   ? std::bit_cast<uint32_t>(scale)
-                   : bf16FromFloat(scale));
-  }
+  for (int64_t index = 0; index < from.scaleCount(); ++index)
+    storeScale(target, out, index, loadScaleBits(from, in, index));
 }
 
 } // namespace nibble::numerics

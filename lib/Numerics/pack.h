@@ -1,7 +1,11 @@
 // The bytes of a quantized weight: one slab, first all codes, then all scales.
 // The memory of !qat.packed is the same.
 //
-// int4 stores u = q + 8. Padding elements are 8 (q = 0).
+// The row of schemeTable says how many bits a code has, what bias memory adds
+// to it, and how many bytes a scale has. Padding elements have code 0, so they
+// hold the bias (int4: 8).
+//
+// Codes of four bits have these layouts:
 //
 // - interchange (N9): int32 words [N, ceil(K/8)]. Element i of a row is in bits
 //   4*(i%8) of word i/8.
@@ -9,15 +13,14 @@
 //   element k = 128*b + 16*s + l.
 // - hopper: slabs of 64 rows and 128 columns, [ceil(N/64), ceil(K/128), 4096
 //   bytes], in the order of fragment.h. The scales of a slab lie together as
-//   well: bf16 [ceil(N/64), ceil(K/128), 64, max(1, 128/G)]. The scale of a
-//   longer group stands in every slab that it touches. Scales of padding are 0.
+//   well: [ceil(N/64), ceil(K/128), 64, max(1, 128/G)]. The scale of a longer
+//   group stands in every slab that it touches. Scales of padding have bits 0.
 //
-// The other schemes are the same in every layout: int8 has bytes [N, K], two's
-// complement; fp8 has bytes [N, K], E4M3.
+// Codes of eight bits are the same in every layout: bytes [N, K]. Integers are
+// in two's complement.
 //
-// Scales are bf16 [N, K/G], except for int4 in layout hopper. Scales of fp8 are
-// float32 [ceil(N/128), ceil(K/128)]. Words and scales are little-endian. The
-// slab needs no alignment.
+// Outside slabs scales are [N, K/G], or [ceil(N/G), ceil(K/G)] for blocks.
+// Words and scales are little-endian. The slab needs no alignment.
 #pragma once
 
 #include "lib/Numerics/scheme.h"
@@ -39,8 +42,9 @@ struct PackedLayout {
   // Whether codes and scales lie in slabs of 64 x 128 elements instead of in
   // rows.
   bool inSlabs() const {
-    return layout == Layout::kHopper && scheme.kind == Kind::kInt4;
+    return layout == Layout::kHopper && scheme.row().codeBits == 4;
   }
+  int64_t bytesOfScale() const { return bytesOf(scheme.row().scaleType); }
   int64_t codeRowBytes() const;     // only without slabs
   int64_t scalesPerSlabRow() const; // scales of one row in one slab
   int64_t codeBytes() const;
@@ -59,19 +63,20 @@ std::string toString(const PackedLayout &layout);
 std::optional<PackedLayout> parsePacked(std::string_view text);
 
 // Copies the codes of rows [rowBegin, rowEnd), int8 [rows, K], row-major, to
-// and from the slab; the bytes of fp8 are E4M3. packCodes writes all code bytes
-// of those rows, padding included, and no scales, except the zero scales of
-// rows beyond N in slabs.
+// and from the slab; codes that are no integers are their bits. packCodes
+// writes all code bytes of those rows, padding included, and no scales, except
+// the zero scales of rows beyond N in slabs.
 void packCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                const int8_t *codes, uint8_t *slab);
 void unpackCodes(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                  const uint8_t *slab, int8_t *codes);
 
-// The scale `index` that decodes the packed weight. `index` is row-major over
-// [N, groups], or over the blocks of fp8.
+// The scale `index` that decodes the packed weight, and its bits. `index` is
+// row-major over [N, groups], or over the blocks.
 float loadScale(const PackedLayout &layout, const uint8_t *slab, int64_t index);
-// Stores the scale wherever the layout has a copy of it. The bits are those of
-// a bf16, or of a float32 for fp8.
+uint32_t loadScaleBits(const PackedLayout &layout, const uint8_t *slab,
+                       int64_t index);
+// Stores the bits of a scale wherever the layout has a copy of it.
 void storeScale(const PackedLayout &layout, uint8_t *slab, int64_t index,
                 uint32_t bits);
 

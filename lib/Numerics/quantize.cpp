@@ -10,8 +10,6 @@ namespace nibble::numerics {
 
 namespace {
 
-constexpr int64_t kBlock = 128; // side of an fp8 block
-
 // Without the sign, bits order like magnitudes. Infinity and NaN are above
 // kBf16LargestFinite.
 uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
@@ -26,37 +24,39 @@ uint16_t largestMagnitude(const uint16_t *weight, int64_t count) {
 template <typename Visit>
 void forEachBlock(const PackedLayout &layout, int64_t rowBegin, int64_t rowEnd,
                   Visit visit) {
-  int64_t blocksPerRow = (layout.k + kBlock - 1) / kBlock;
-  for (int64_t row = rowBegin / kBlock * kBlock; row < rowEnd; row += kBlock)
-    for (int64_t column = 0; column < layout.k; column += kBlock)
-      visit(row / kBlock * blocksPerRow + column / kBlock,
-            std::max(row, rowBegin), std::min(row + kBlock, rowEnd), column,
-            std::min(column + kBlock, layout.k));
+  int64_t side = layout.scheme.groupSize;
+  int64_t blocksPerRow = layout.groupsPerRow();
+  for (int64_t row = rowBegin / side * side; row < rowEnd; row += side)
+    for (int64_t column = 0; column < layout.k; column += side)
+      visit(row / side * blocksPerRow + column / side, std::max(row, rowBegin),
+            std::min(row + side, rowEnd), column,
+            std::min(column + side, layout.k));
 }
 
-std::optional<int64_t> quantizeFp8(const uint16_t *weight,
-                                   const PackedLayout &layout, int64_t rowBegin,
-                                   int64_t rowEnd, uint8_t *slab) {
+std::optional<int64_t> quantizeBlocks(const uint16_t *weight,
+                                      const PackedLayout &layout,
+                                      int64_t rowBegin, int64_t rowEnd,
+                                      uint8_t *slab) {
   int64_t k = layout.k;
   if (auto index =
           firstNotFinite(weight + rowBegin * k, (rowEnd - rowBegin) * k))
     return rowBegin * k + *index;
-  uint8_t *scales = slab + layout.codeBytes();
-  forEachBlock(
-      layout, rowBegin, rowEnd,
-      [&](int64_t index, int64_t row0, int64_t row1, int64_t column0,
-          int64_t column1) {
-        uint16_t amax = 0;
-        for (int64_t row = row0; row < row1; ++row)
-          amax = std::max(amax, largestMagnitude(weight + row * k + column0,
-                                                 column1 - column0));
-        float scale = fp8ScaleOf(amax);
-        std::memcpy(scales + 4 * index, &scale, 4);
-        for (int64_t row = row0; row < row1; ++row)
-          for (int64_t column = column0; column < column1; ++column)
-            slab[row * k + column] =
-                fp8CodeOf(floatFromBf16(weight[row * k + column]), scale);
-      });
+  Grid grid(layout.scheme);
+  forEachBlock(layout, rowBegin, rowEnd,
+               [&](int64_t index, int64_t row0, int64_t row1, int64_t column0,
+                   int64_t column1) {
+                 uint16_t amax = 0;
+                 for (int64_t row = row0; row < row1; ++row)
+                   amax = std::max(amax,
+                                   largestMagnitude(weight + row * k + column0,
+                                                    column1 - column0));
+                 Scale scale = grid.scaleOf(amax);
+                 storeScale(layout, slab, index, scale.stored);
+                 for (int64_t row = row0; row < row1; ++row)
+                   for (int64_t column = column0; column < column1; ++column)
+                     slab[row * k + column] = static_cast<uint8_t>(grid.codeOf(
+                         floatFromBf16(weight[row * k + column]), scale.used));
+               });
   return std::nullopt;
 }
 
@@ -74,25 +74,26 @@ std::optional<int64_t> quantizeRows(const uint16_t *weight,
                                     int64_t rowBegin, int64_t rowEnd,
                                     uint8_t *slab) {
   const Scheme &scheme = layout.scheme;
-  if (scheme.kind == Kind::kFp8)
-    return quantizeFp8(weight, layout, rowBegin, rowEnd, slab);
+  if (scheme.row().inBlocks)
+    return quantizeBlocks(weight, layout, rowBegin, rowEnd, slab);
 
+  Grid grid(scheme);
   int64_t k = layout.k;
   int64_t length = scheme.groupLength(k);
   int64_t groups = layout.groupsPerRow();
   std::vector<int8_t> codes(static_cast<size_t>(k));
-  std::vector<uint16_t> scales(static_cast<size_t>(groups));
+  std::vector<uint32_t> scales(static_cast<size_t>(groups));
   for (int64_t row = rowBegin; row < rowEnd; ++row) {
     for (int64_t group = 0; group < groups; ++group) {
       const uint16_t *x = weight + row * k + group * length;
       uint16_t amax = largestMagnitude(x, length);
       if (amax > kBf16LargestFinite)
         return row * k + group * length + *firstNotFinite(x, length);
-      Scale scale = scaleOf(amax, scheme);
+      Scale scale = grid.scaleOf(amax);
       scales[static_cast<size_t>(group)] = scale.stored;
       int8_t *q = codes.data() + group * length;
       for (int64_t i = 0; i < length; ++i)
-        q[i] = codeOf(floatFromBf16(x[i]), scale.used, scheme);
+        q[i] = grid.codeOf(floatFromBf16(x[i]), scale.used);
     }
     packCodes(layout, row, row + 1, codes.data(), slab);
     for (int64_t group = 0; group < groups; ++group)
@@ -111,15 +112,16 @@ std::optional<int64_t> quantizeMatrix(const uint16_t *weight,
 void dequantizeRows(const uint8_t *slab, const PackedLayout &layout,
                     int64_t rowBegin, int64_t rowEnd, uint16_t *out) {
   int64_t k = layout.k;
-  if (layout.scheme.kind == Kind::kFp8) {
+  Grid grid(layout.scheme);
+  if (layout.scheme.row().inBlocks) {
     forEachBlock(layout, rowBegin, rowEnd,
                  [&](int64_t index, int64_t row0, int64_t row1, int64_t column0,
                      int64_t column1) {
                    float scale = loadScale(layout, slab, index);
                    for (int64_t row = row0; row < row1; ++row)
                      for (int64_t column = column0; column < column1; ++column)
-                       out[row * k + column] =
-                           fp8ValueOf(slab[row * k + column], scale);
+                       out[row * k + column] = grid.valueOf(
+                           static_cast<int8_t>(slab[row * k + column]), scale);
                  });
     return;
   }
@@ -131,7 +133,7 @@ void dequantizeRows(const uint8_t *slab, const PackedLayout &layout,
     for (int64_t group = 0; group < groups; ++group) {
       float scale = loadScale(layout, slab, row * groups + group);
       for (int64_t i = group * length; i < (group + 1) * length; ++i)
-        out[row * k + i] = valueOf(codes[static_cast<size_t>(i)], scale);
+        out[row * k + i] = grid.valueOf(codes[static_cast<size_t>(i)], scale);
     }
   }
 }
@@ -144,7 +146,7 @@ void dequantizeMatrix(const uint8_t *slab, const PackedLayout &layout,
 std::optional<int64_t> fakeQuantizeMatrix(const uint16_t *weight, int64_t n,
                                           int64_t k, const Scheme &scheme,
                                           uint16_t *out) {
-  if (scheme.kind == Kind::kFp8) {
+  if (scheme.row().inBlocks) {
     PackedLayout layout{n, k, scheme, Layout::kInterchange};
     std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
     if (auto index = quantizeMatrix(weight, layout, slab.data()))
@@ -152,14 +154,16 @@ std::optional<int64_t> fakeQuantizeMatrix(const uint16_t *weight, int64_t n,
     dequantizeMatrix(slab.data(), layout, out);
     return std::nullopt;
   }
+  Grid grid(scheme);
   int64_t length = scheme.groupLength(k);
   for (int64_t begin = 0; begin < n * k; begin += length) {
     uint16_t amax = largestMagnitude(weight + begin, length);
     if (amax > kBf16LargestFinite)
       return begin + *firstNotFinite(weight + begin, length);
-    float scale = scaleOf(amax, scheme).used;
+    float scale = grid.scaleOf(amax).used;
     for (int64_t i = begin; i < begin + length; ++i)
-      out[i] = valueOf(codeOf(floatFromBf16(weight[i]), scale, scheme), scale);
+      out[i] =
+          grid.valueOf(grid.codeOf(floatFromBf16(weight[i]), scale), scale);
   }
   return std::nullopt;
 }

@@ -18,8 +18,9 @@ std::optional<int64_t> firstNotFinite(const uint16_t *weight, int64_t count);
                                                     const PackedLayout &layout,
                                                     uint8_t *slab);
 // The same for rows [rowBegin, rowEnd) only, so that threads can share a
-// matrix. `weight` and `slab` are still the whole matrix. For fp8 rowBegin is a
-// multiple of 128, and rowEnd is a multiple of 128 or N.
+// matrix. `weight` and `slab` are still the whole matrix. For a scheme in
+// blocks rowBegin is a multiple of their side, and rowEnd is such a multiple or
+// N.
 [[nodiscard]] std::optional<int64_t>
 quantizeRows(const uint16_t *weight, const PackedLayout &layout,
              int64_t rowBegin, int64_t rowEnd, uint8_t *slab);

@@ -11,16 +11,21 @@ namespace {
 
 constexpr std::array<int64_t, 5> kGroups = {0, 16, 32, 64, 128};
 constexpr std::array<int64_t, 1> kBlocks128 = {128};
+constexpr std::array<int64_t, 1> kGroups32 = {32};
 constexpr std::array kOnlyNibble = {Convention::kNibble};
 constexpr std::array kEveryConvention = {
     Convention::kNibble, Convention::kSlime, Convention::kCompressedTensors};
 
-// A new scheme needs a row here, an enumerator, and its scale, code and value
-// in grid.h.
+// A new scheme needs a row here and an enumerator. A new type of codes or
+// scales also needs its encoding: in grid.h and scale.h for plain numbers, and
+// in passes/Kernels/Grid.cpp for kernels.
 constexpr std::array kSchemes = {
     SchemeRow{.kind = Kind::kInt4,
               .name = "int4",
+              .codeType = CodeType::kInteger,
               .codeBits = 4,
+              .codeBias = 8,
+              .largest = 7.0f,
               .groupSizes = kGroups,
               .inBlocks = false,
               .scaleType = ScaleType::kBF16,
@@ -30,7 +35,10 @@ constexpr std::array kSchemes = {
                          "group (N3 to N5)"},
     SchemeRow{.kind = Kind::kInt8,
               .name = "int8",
+              .codeType = CodeType::kInteger,
               .codeBits = 8,
+              .codeBias = 0,
+              .largest = 127.0f,
               .groupSizes = kGroups,
               .inBlocks = false,
               .scaleType = ScaleType::kBF16,
@@ -40,14 +48,30 @@ constexpr std::array kSchemes = {
                          "each group"},
     SchemeRow{.kind = Kind::kFp8,
               .name = "fp8",
+              .codeType = CodeType::kE4M3,
               .codeBits = 8,
+              .codeBias = 0,
+              .largest = 448.0f,
               .groupSizes = kBlocks128,
               .inBlocks = true,
               .scaleType = ScaleType::kF32,
               .conventions = kOnlyNibble,
               .isFixedPoint = false,
               .summary = "E4M3 numbers, a float32 scale amax / 448 for each "
-                         "block of 128x128"}};
+                         "block of 128x128"},
+    SchemeRow{.kind = Kind::kMxfp4,
+              .name = "mxfp4",
+              .codeType = CodeType::kE2M1,
+              .codeBits = 4,
+              .codeBias = 0,
+              .largest = 6.0f,
+              .groupSizes = kGroups32,
+              .inBlocks = false,
+              .scaleType = ScaleType::kE8M0,
+              .conventions = kOnlyNibble,
+              .isFixedPoint = true,
+              .summary = "E2M1 numbers, an E8M0 scale 2^(floor(log2 amax) - 2) "
+                         "for each 32 (OCP MX)"}};
 
 constexpr std::array kConventions = {
     ConventionRow{.convention = Convention::kNibble,
@@ -142,7 +166,17 @@ const ConventionRow &rowOf(Convention convention) {
   return kConventions[static_cast<size_t>(convention)];
 }
 
-int64_t bytesOf(ScaleType type) { return type == ScaleType::kF32 ? 4 : 2; }
+int64_t bytesOf(ScaleType type) {
+  switch (type) {
+  case ScaleType::kBF16:
+    return 2;
+  case ScaleType::kF32:
+    return 4;
+  case ScaleType::kE8M0:
+    return 1;
+  }
+  return 0;
+}
 
 const char *nameOf(Kind kind) { return rowOf(kind).name; }
 const char *nameOf(Convention convention) { return rowOf(convention).name; }

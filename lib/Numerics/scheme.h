@@ -16,7 +16,7 @@
 namespace nibble::numerics {
 
 // The grid; see schemeTable.
-enum class Kind : int32_t { kInt4 = 0, kInt8 = 1, kFp8 = 2 };
+enum class Kind : int32_t { kInt4 = 0, kInt8 = 1, kFp8 = 2, kMxfp4 = 3 };
 
 // The rule for scale and code; see conventionTable.
 enum class Convention : int32_t {
@@ -31,13 +31,30 @@ enum class Layout : int32_t {
   kHopper = 2,      // registers of a matrix instruction, see fragment.h
 };
 
-enum class ScaleType : int32_t { kBF16 = 0, kF32 = 1 };
+// What a stored scale is; scale.h reads and writes it.
+enum class ScaleType : int32_t {
+  kBF16 = 0,
+  kF32 = 1,
+  kE8M0 = 2, // microscaling.h
+};
 int64_t bytesOf(ScaleType type);
+
+// What a code is; Grid of grid.h reads and writes it.
+enum class CodeType : int32_t {
+  kInteger = 0,
+  kE4M3 = 1, // fp8.h
+  kE2M1 = 2, // microscaling.h
+};
 
 struct SchemeRow {
   Kind kind;
   const char *name;
-  int64_t codeBits; // of one code in memory
+  CodeType codeType;
+  int64_t codeBits; // of one code in memory: 4 or 8
+  // What memory adds to a code. Elements that only fill a word or a slab up
+  // have code 0, so they hold this.
+  int64_t codeBias;
+  float largest; // magnitude of the numbers that codes stand for
   // Sizes that may be asked for: the weights along K that share a scale (N2),
   // where 0 is the whole row. A scheme with one size always has that size.
   std::span<const int64_t> groupSizes;

@@ -17,7 +17,7 @@ ReferenceValue nibble::packedValue(qat::PackedType type,
          "a slab of the type's size");
   std::vector<int8_t> codes(value.count());
   numerics::unpackCodes(layout, 0, layout.n, slab.data(), codes.data());
-  bool isBits = layout.scheme.kind == numerics::Kind::kFp8;
+  bool isBits = layout.scheme.row().codeType != numerics::CodeType::kInteger;
   for (auto [to, code] : llvm::zip_equal(value.integers, codes))
     to = isBits ? static_cast<uint8_t>(code) : code;
   for (auto [index, scale] : llvm::enumerate(value.reals))
@@ -32,11 +32,9 @@ std::vector<uint8_t> nibble::packedBytes(const ReferenceValue &packed) {
   std::vector<int8_t> codes(packed.integers.begin(), packed.integers.end());
   numerics::packCodes(layout, 0, layout.n, codes.data(), slab.data());
   for (auto [index, real] : llvm::enumerate(packed.reals)) {
-    float scale = static_cast<float>(real);
-    bool wide = layout.scheme.kind == numerics::Kind::kFp8;
     numerics::storeScale(layout, slab.data(), index,
-                         wide ? llvm::bit_cast<uint32_t>(scale)
-                              : numerics::bf16FromFloat(scale));
+                         numerics::scaleFromFloat(layout.scheme.row().scaleType,
+                                                  static_cast<float>(real)));
   }
   return slab;
 }
@@ -47,20 +45,18 @@ ReferenceValue nibble::dequantized(const ReferenceValue &packed, Type element) {
   int64_t n = type.getN();
   int64_t k = type.getK();
   int64_t groups = scheme.groupsPerRow(k);
-  bool isFp8 = scheme.kind == numerics::Kind::kFp8;
+  bool inBlocks = scheme.row().inBlocks;
+  numerics::Grid grid(scheme);
   ReferenceValue weight =
       ReferenceValue::zero(RankedTensorType::get({n, k}, element));
   for (int64_t row = 0; row < n; ++row)
     for (int64_t column = 0; column < k; ++column) {
       int64_t code = packed.integers[row * k + column];
-      // fp8 has a scale for each 128x128 block; the others have one for each
-      // group of a row.
-      int64_t group = isFp8 ? row / 128 * ((k + 127) / 128) + column / 128
-                            : row * groups + column / scheme.groupLength(k);
-      float scale = static_cast<float>(packed.reals[group]);
-      uint16_t value =
-          isFp8 ? numerics::fp8ValueOf(static_cast<uint8_t>(code), scale)
-                : numerics::valueOf(static_cast<int8_t>(code), scale);
+      int64_t length = scheme.groupLength(k);
+      int64_t group =
+          (inBlocks ? row / length : row) * groups + column / length;
+      uint16_t value = grid.valueOf(static_cast<int8_t>(code),
+                                    static_cast<float>(packed.reals[group]));
       weight(row, column) = numerics::floatFromBf16(value);
     }
   return weight;

@@ -16,11 +16,11 @@ struct ReferenceValue {
   // Extents of a tensor; empty for a scalar; [N, K] for a packed weight.
   llvm::SmallVector<int64_t> shape;
   // Elements of a float type, row-major. A packed weight holds the scales that
-  // decode it here, [N, K/G] (fp8: [ceil(N/128), ceil(K/128)]).
+  // decode it here, [N, K/G], or one for each block.
   std::vector<double> reals;
   // Elements of an integer or index type, row-major, sign-extended (i1: 0 or
-  // 1). A packed weight holds its codes [N, K] here (fp8: the bits of E4M3,
-  // 0..255).
+  // 1). A packed weight holds its codes [N, K] here; codes that are no integers
+  // are their bits.
   std::vector<int64_t> integers;
 
   // Element type of a tensor, the type itself of a scalar.

@@ -9,6 +9,14 @@
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-bufferize-module"
+
+ALWAYS_ENABLED_STATISTIC(NumDropped,
+                         "results that callers find in buffers of arguments");
+ALWAYS_ENABLED_STATISTIC(NumCopied,
+                         "new values that are copied to their state's buffer");
 
 namespace nibble {
 #define GEN_PASS_DEF_BUFFERIZEMODULEPASS
@@ -150,12 +158,14 @@ private:
   // round: a caller that stands before its callee learns only in the next round
   // that the callee returns an argument.
   LogicalResult dropArguments() {
-    for (int64_t before = -1, after = countResults(); before != after;
+    int64_t results = countResults();
+    for (int64_t before = -1, after = results; before != after;
          after = countResults()) {
       before = after;
       if (failed(bufferization::dropEquivalentBufferResults(getOperation())))
         return failure();
     }
+    NumDropped += results - countResults();
     return success();
   }
 
@@ -216,6 +226,7 @@ private:
     }
     for (auto [value, state] : copies)
       memref::CopyOp::create(b, end.getLoc(), value, state);
+    NumCopied += copies.size();
   }
 
   // The state argument whose new value is this result; null when the result is
@@ -249,12 +260,11 @@ private:
   }
 
   // A packed argument becomes bytes. Its type is recorded on the argument, for
-  // the program's table.
+  // the program's table. A declaration has types, but no block with arguments.
   void recordPackedArguments() {
     for (auto function : getOperation().getOps<func::FuncOp>())
-      for (unsigned i = 0; i < function.getNumArguments(); ++i)
-        if (auto packed = dyn_cast<nibble::qat::PackedType>(
-                function.getArgument(i).getType()))
+      for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
+        if (auto packed = dyn_cast<nibble::qat::PackedType>(type))
           function.setArgAttr(i, nibble::nn::kPackedAttr,
                               TypeAttr::get(packed));
   }

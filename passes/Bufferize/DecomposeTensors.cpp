@@ -5,6 +5,12 @@
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-decompose-tensors"
+
+ALWAYS_ENABLED_STATISTIC(
+    NumDecomposed, "tensor ops that were rewritten, Winograd transforms aside");
 
 namespace nibble {
 #define GEN_PASS_DEF_DECOMPOSETENSORSPASS
@@ -27,6 +33,7 @@ public:
     if (failed(values))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
     rewriter.replaceOp(op, *values);
+    ++NumDecomposed;
     return success();
   }
 };
@@ -41,6 +48,7 @@ public:
                                 PatternRewriter &rewriter) const override {
     if (!op.hasPureTensorSemantics() || failed(linalg::lowerPack(rewriter, op)))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    ++NumDecomposed;
     return success();
   }
 };
@@ -54,6 +62,7 @@ public:
     if (!op.hasPureTensorSemantics() ||
         failed(linalg::lowerUnPack(rewriter, op)))
       return rewriter.notifyMatchFailure(op, "cannot be decomposed");
+    ++NumDecomposed;
     return success();
   }
 };
@@ -64,8 +73,8 @@ public:
 
   LogicalResult matchAndRewrite(tensor::BitcastOp op,
                                 PatternRewriter &rewriter) const override {
-    auto from = getElementTypeOrSelf(op.getSource().getType()),
-         to = getElementTypeOrSelf(op.getType());
+    auto from = getElementTypeOrSelf(op.getSource().getType());
+    auto to = getElementTypeOrSelf(op.getType());
     auto isPlain = [](Type type) {
       return isa<FloatType>(type) || type.isSignlessInteger();
     };
@@ -74,6 +83,7 @@ public:
                                          "arith takes no integers with a sign");
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(),
                                                   op.getSource());
+    ++NumDecomposed;
     return success();
   }
 };
@@ -92,6 +102,7 @@ public:
     Value result = yield.getValue();
     rewriter.eraseOp(yield);
     rewriter.replaceOp(op, result);
+    ++NumDecomposed;
     return success();
   }
 };

@@ -2,6 +2,12 @@
 #include "passes/Bufferize/Passes.h"
 
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/Statistic.h"
+
+#define DEBUG_TYPE "nibble-forward-copies"
+
+ALWAYS_ENABLED_STATISTIC(NumForwarded,
+                         "copies whose destination is written directly");
 
 namespace nibble {
 #define GEN_PASS_DEF_FORWARDCOPIESPASS
@@ -46,6 +52,7 @@ public:
       copy.erase();
       allocation.replaceAllUsesWith(target);
       allocation.erase();
+      ++NumForwarded;
     }
   }
 };

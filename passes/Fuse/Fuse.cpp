@@ -90,8 +90,7 @@ public:
       return rewriter.notifyMatchFailure(
           op, "the packed weight has another scheme");
     if (!scheme.isFixedPoint())
-      return rewriter.notifyMatchFailure(
-          op, "N6 is shown for int4 with convention nibble only");
+      return rewriter.notifyMatchFailure(op, "N6 is not shown for the scheme");
     rewriter.replaceOp(op, dequantize.getWeight());
     return success();
   }

@@ -1,11 +1,54 @@
 // Builds scales, codes and values of the quantization grid.
 #include "passes/Kernels/Grid.h"
 
-#include "lib/Numerics/compressed_tensors.h"
+#include "lib/Numerics/grid.h"
 
 using namespace mlir;
 
 namespace nibble::kernels {
+
+Value numberOfScale(Emitter &b, numerics::ScaleType type, Value bits) {
+  switch (type) {
+  case numerics::ScaleType::kBF16:
+    return b.floatsOf(b.shlI(bits, b.like(bits, 16)));
+  case numerics::ScaleType::kF32:
+    return b.floatsOf(bits);
+  case numerics::ScaleType::kE8M0: {
+    // The first is a subnormal float32 and the last a quiet NaN: both have the
+    // highest bit of a mantissa.
+    Value isEnd =
+        b.less(b.andI(b.addI(bits, b.like(bits, 1)), b.like(bits, 0xFF)),
+               b.like(bits, 2));
+    Value half = b.select(isEnd, b.like(bits, 0x00400000), b.like(bits, 0));
+    return b.floatsOf(b.orI(b.shlI(bits, b.like(bits, 23)), half));
+  }
+  }
+  llvm_unreachable("no other types of scales");
+}
+
+Value scaleBits(Emitter &b, numerics::ScaleType type, Value scale) {
+  Value bits = b.bitsOf(scale);
+  switch (type) {
+  case numerics::ScaleType::kBF16:
+    return b.shrI(bits, b.like(bits, 16));
+  case numerics::ScaleType::kF32:
+    return bits;
+  case numerics::ScaleType::kE8M0:
+    return b.shrI(bits, b.like(bits, 23));
+  }
+  llvm_unreachable("no other types of scales");
+}
+
+Value numbersOfCodes(Emitter &b, const numerics::SchemeRow &row, Value codes) {
+  if (row.codeType == numerics::CodeType::kE4M3)
+    return Grid::decodeE4M3(b, codes);
+  if (row.codeType == numerics::CodeType::kE2M1)
+    return Grid::decodeE2M1(b, codes);
+  if (row.codeBias != 0)
+    codes = b.subI(codes, b.like(codes, static_cast<double>(row.codeBias)));
+  Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
+  return arith::SIToFPOp::create(b, floats, codes);
+}
 
 Value Grid::quotientOf(Value largest, float steps) const {
   return b_.div(largest, b_.like(largest, steps));
@@ -20,19 +63,25 @@ Value Grid::roundNumbers(Value numbers) const {
 }
 
 GridScale Grid::scaleOf(Value largest) const {
-  if (isFp8()) {
-    Value scale = b_.div(largest, b_.like(largest, 448.0f));
+  if (row().scaleType == numerics::ScaleType::kF32) {
+    Value scale = b_.div(largest, b_.like(largest, row().largest));
     return {scale, scale};
   }
-  if (isInt4() && scheme_.getConvention() == qat::Convention::kSlime) {
+  if (scheme_.getConvention() == qat::Convention::kSlime) {
     // The public stack multiplies by the float32 nearest to 1/7.
     const float seventh = std::bit_cast<float>(0x3E124925u);
     Value scale = b_.max(b_.mul(largest, b_.like(largest, seventh)),
                          b_.like(largest, 1e-5f));
     return {scale, roundScale(scale)};
   }
+  if (row().scaleType == numerics::ScaleType::kE8M0) {
+    Value quotient = quotientOf(largest, numerics::divisorOf(row()));
+    Value scale = numberOfScale(b_, row().scaleType,
+                                scaleBits(b_, row().scaleType, quotient));
+    return {scale, scale};
+  }
   float steps =
-      isCompressedTensors() ? numerics::kCompressedTensorsSteps : highest();
+      isCompressedTensors() ? numerics::kCompressedTensorsSteps : row().largest;
   Value scale = roundScale(quotientOf(largest, steps));
   if (isCompressedTensors()) {
     Value isZero = b_.isZero(scale);
@@ -58,18 +107,36 @@ Value Grid::roundQuotient(Value quotients) const {
 // The rule: one division per element. A scale of zero gives NaN and infinities,
 // which are mapped to the code of zero.
 Value Grid::divide(Value numbers, Value scale) const {
+  if (row().scaleType == numerics::ScaleType::kE8M0) {
+    // The reciprocal of a power of two is exact, and none is zero.
+    Value bits = scaleBits(b_, row().scaleType, scale);
+    Value reciprocal = numberOfScale(b_, row().scaleType,
+                                     b_.subI(b_.like(bits, 2 * 127), bits));
+    return encode(b_.mul(numbers, spread(reciprocal, numbers)));
+  }
   Value divisor = spread(scale, numbers);
   Value quotient = b_.div(numbers, divisor);
   if (isCompressedTensors()) // its scale is never zero
     return b_.bitsOf(
         b_.add(roundQuotient(quotient), b_.like(quotient, magic())));
-  if (!isFp8())
-    quotient = b_.min(b_.max(quotient, b_.like(quotient, -highest())),
-                      b_.like(quotient, highest()));
+  if (isInteger())
+    quotient = b_.min(b_.max(quotient, b_.like(quotient, -row().largest)),
+                      b_.like(quotient, row().largest));
   quotient =
       b_.select(isZero(scale, divisor), b_.like(quotient, 0.0f), quotient);
-  return isFp8() ? encodeE4M3(b_, quotient)
-                 : b_.bitsOf(b_.add(quotient, b_.like(quotient, magic())));
+  return encode(quotient);
+}
+
+Value Grid::encode(Value quotients) const {
+  switch (row().codeType) {
+  case numerics::CodeType::kInteger:
+    return b_.bitsOf(b_.add(quotients, b_.like(quotients, magic())));
+  case numerics::CodeType::kE4M3:
+    return encodeE4M3(b_, quotients);
+  case numerics::CodeType::kE2M1:
+    return encodeE2M1(b_, quotients);
+  }
+  llvm_unreachable("no other types of codes");
 }
 
 // Computes the same code with the reciprocal of a bf16 scale.
@@ -101,8 +168,8 @@ Value Grid::multiply(Value numbers, Value reciprocal) const {
 }
 
 Value Grid::valuesOf(Value codes, Value scale) const {
-  if (isFp8()) {
-    Value numbers = decodeE4M3(b_, codes);
+  if (!isInteger()) {
+    Value numbers = numbersOfCodes(b_, row(), codes);
     return b_.roundTo(b_.mul(numbers, spread(scale, numbers)),
                       b_.getBF16Type());
   }
@@ -147,6 +214,37 @@ Value Grid::decodeE4M3(Emitter &b, Value codes) {
   Value bits = b.select(isTiny, tiny, normal);
   bits = b.select(isNaN, number(0x7FC00000), bits);
   return b.floatsOf(b.orI(bits, sign));
+}
+
+Value Grid::encodeE2M1(Emitter &b, Value numbers) {
+  Value bits = b.bitsOf(numbers);
+  auto number = [&](int32_t value) { return b.like(bits, value); };
+  Value sign = b.andI(b.shrI(bits, number(28)), number(8));
+  Value magnitude = b.andI(bits, number(0x7FFFFFFF));
+  Value odd = b.andI(b.shrI(magnitude, number(22)), number(1));
+  Value rounded = b.addI(b.addI(magnitude, number(0x1FFFFF)), odd);
+  Value normal = b.subI(b.shrI(rounded, number(22)), number(126 << 1));
+  // Below 1 a code counts halves: adding 1.5 * 2^22 puts the half at the last
+  // place.
+  Value shifted =
+      b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, 0x1.8p22f)));
+  Value tiny = b.andI(shifted, number(3));
+  auto isBelow = [&](float bound) {
+    return b.less(magnitude, number(std::bit_cast<int32_t>(bound)));
+  };
+  Value code = b.select(isBelow(numerics::kE2M1Largest), normal, number(7));
+  code = b.select(isBelow(1.0f), tiny, code);
+  return b.orI(code, sign);
+}
+
+// With exponent and mantissa where a float32 has them, subnormal or not, the
+// bits are the number times 2^-126.
+Value Grid::decodeE2M1(Emitter &b, Value codes) {
+  auto number = [&](int32_t value) { return b.like(codes, value); };
+  Value sign = b.shlI(b.andI(codes, number(8)), number(28));
+  Value magnitude = b.shlI(b.andI(codes, number(7)), number(22));
+  Value tiny = b.floatsOf(b.orI(magnitude, sign));
+  return b.mul(tiny, b.like(tiny, 0x1p126));
 }
 
 } // namespace nibble::kernels

@@ -14,10 +14,23 @@ namespace nibble::kernels {
 struct GridScale {
   // Divides, and multiplies in the weight that is trained on.
   mlir::Value used;
-  // The scale that the packed weight stores: a bf16 number in float32 (fp8: the
-  // float32 itself). It equals `used` except for the convention slime.
+  // The scale that the packed weight stores: a number of the row's scale type.
+  // It equals `used` except for the convention slime.
   mlir::Value stored;
 };
+
+// Converts a stored scale between its bits, which are in the low bits of an
+// i32, and its number in float32. Both are scalars or vectors. scaleBits takes
+// numbers of the type.
+mlir::Value numberOfScale(Emitter &b, numerics::ScaleType type,
+                          mlir::Value bits);
+mlir::Value scaleBits(Emitter &b, numerics::ScaleType type, mlir::Value scale);
+
+// The float32 numbers that codes stand for before they are scaled. The codes
+// are a vector of i32 as memory holds them, with the row's bias. Integers
+// without a bias are sign-extended.
+mlir::Value numbersOfCodes(Emitter &b, const numerics::SchemeRow &row,
+                           mlir::Value codes);
 
 // A target derives from it and defines how to divide, round and spread a
 // scalar. The results must have the same bits on every target.
@@ -28,12 +41,11 @@ public:
   Grid(Emitter &b, qat::SchemeAttr scheme) : b_(b), scheme_(scheme) {}
   virtual ~Grid() = default;
 
-  bool isInt4() const { return scheme_.getKind() == qat::Kind::kInt4; }
-  bool isFp8() const { return scheme_.getKind() == qat::Kind::kFp8; }
+  const numerics::SchemeRow &row() const { return scheme_.row(); }
   // Whether the code of a bf16 number can be computed with the reciprocal of an
   // ordinary scale.
   bool hasReciprocals() const {
-    return !isFp8() && scheme_.getConvention() != qat::Convention::kSlime;
+    return isInteger() && scheme_.getConvention() != qat::Convention::kSlime;
   }
 
   // The scale of a group or block from its largest magnitude (>= 0, float32).
@@ -49,13 +61,15 @@ public:
 
   // Codes of a vector of float32 numbers, as i32. `divide` follows the rule
   // with one scalar scale; `multiply` uses the scalar reciprocal of an ordinary
-  // scale. int4 gives u = q + 8 and int8 gives q. Both are added to 1.5 * 2^23
-  // in the bits of a float32, so that the low bits are the code. fp8 gives the
-  // E4M3 byte.
+  // scale. Integers, with the row's bias, are added to 1.5 * 2^23 in the bits
+  // of a float32, so that the low bits are the code in memory. Other codes are
+  // their bits.
   Value divide(Value numbers, Value scale) const;
   Value multiply(Value numbers, Value reciprocal) const;
-  // The bits that divide and multiply add to the int4 code u.
-  static constexpr int32_t kAboveCode = std::bit_cast<int32_t>(0x1.8p23f);
+  // The bits that divide and multiply add to a code with its bias.
+  int32_t aboveCode() const {
+    return isInteger() ? std::bit_cast<int32_t>(0x1.8p23f) : 0;
+  }
 
   // The values of such codes with one scalar scale, as float32 numbers that are
   // exact in bf16 (N5).
@@ -64,6 +78,9 @@ public:
   // even; magnitudes above 448 become 448. `decode` is exact; 0x7F is NaN.
   static Value encodeE4M3(Emitter &b, Value numbers);
   static Value decodeE4M3(Emitter &b, Value codes);
+  // E2M1 likewise, magnitudes above 6 become 6. And back, exactly.
+  static Value encodeE2M1(Emitter &b, Value numbers);
+  static Value decodeE2M1(Emitter &b, Value codes);
 
 protected:
   // A vector like `numbers` with `scalar` in each element.
@@ -82,14 +99,14 @@ private:
   bool isCompressedTensors() const {
     return scheme_.getConvention() == qat::Convention::kCompressedTensors;
   }
-  // The magnitude of the largest code, except for the convention
-  // compressed_tensors.
-  float highest() const {
-    return scheme_.getKind() == qat::Kind::kInt8 ? 127.0f : 7.0f;
+  bool isInteger() const {
+    return row().codeType == numerics::CodeType::kInteger;
   }
   // Adding 1.5 * 2^23 shifts the units digit to the last place of a float32,
-  // which rounds half to even. The 8 of u = q + 8 is even as well.
-  float magic() const { return 0x1.8p23f + (isInt4() ? 8.0f : 0.0f); }
+  // which rounds half to even. The bias is even as well.
+  float magic() const { return 0x1.8p23f + static_cast<float>(row().codeBias); }
+  // Codes of the quotients of numbers and a scale, as `divide` returns them.
+  Value encode(Value quotients) const;
   // For the convention compressed_tensors: rounds quotients of bf16 numbers by
   // a bf16 scale before they become codes.
   Value roundQuotient(Value quotients) const;

@@ -37,24 +37,24 @@ SmallVector<TermAttribute> nibble::attributesOf(Operation &op, StringRef owner,
 
 Term *TermBuilder::make(Term::Kind kind, StringRef name, Type type,
                         Operation *op, Location loc) {
-  terms.push_back(
+  terms_.push_back(
       Term{kind, name.str(), type, op, loc, 0, {}, {}, {}, false, false});
-  return &terms.back();
+  return &terms_.back();
 }
 
 void TermBuilder::hold(Term *term, Operation &op, StringRef owner) {
   llvm::append_range(term->attributes, attributesOf(op, owner));
-  held.insert(&op);
+  held_.insert(&op);
 }
 
 const Term *TermBuilder::handOn(const Term *term, Operation &op) {
-  held.insert(&op);
+  held_.insert(&op);
   if (!term || attributesOf(op).empty())
     return term;
-  terms.push_back(*term);
-  terms.back().loc = op.getLoc();
-  hold(&terms.back(), op, op.getName().getStringRef());
-  return &terms.back();
+  terms_.push_back(*term);
+  terms_.back().loc = op.getLoc();
+  hold(&terms_.back(), op, op.getName().getStringRef());
+  return &terms_.back();
 }
 
 static void addOperand(Term *term, const Term *operand) {
@@ -89,7 +89,7 @@ TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
   if (function.isDeclaration() || !function.getBody().hasOneBlock())
     return function.emitError("nibble-verify-consistency: '")
            << function.getSymName() << "' has no body of one block to compare";
-  if (!open.insert(function).second)
+  if (!open_.insert(function).second)
     return function.emitError("nibble-verify-consistency: '")
            << function.getSymName() << "' calls itself";
   Environment values;
@@ -99,7 +99,7 @@ TermBuilder::evaluate(func::FuncOp function, ArrayRef<const Term *> arguments) {
   for (Operation &op : body.without_terminator())
     if (failed(evaluate(op, values)))
       return failure();
-  open.erase(function);
+  open_.erase(function);
   Operation *end = body.getTerminator();
   return llvm::map_to_vector(end->getOperands(), [&](Value value) {
     return handOn(handOn(values.lookup(value), *end), *function);
@@ -144,7 +144,7 @@ Term *TermBuilder::decoded(Operation &op, const Term *weight,
 }
 
 LogicalResult TermBuilder::call(func::CallOp op, Environment &values) {
-  auto callee = symbols.lookup<func::FuncOp>(op.getCallee());
+  auto callee = symbols_.lookup<func::FuncOp>(op.getCallee());
   if (!callee)
     return op.emitError("nibble-verify-consistency: there is no function '")
            << op.getCallee() << "' to compare";
@@ -162,7 +162,7 @@ LogicalResult TermBuilder::call(func::CallOp op, Environment &values) {
 LogicalResult TermBuilder::evaluate(Operation &op, Environment &values) {
   if (failed(makeTerms(op, values)))
     return failure();
-  if (op.getNumResults() == 0 || held.contains(&op))
+  if (op.getNumResults() == 0 || held_.contains(&op))
     return success();
   return op.emitError("nibble-verify-consistency: the attributes of '")
          << op.getName() << "' are not compared";

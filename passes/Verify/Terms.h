@@ -53,7 +53,7 @@ struct Term {
 // Owns the terms of any number of functions.
 class TermBuilder {
 public:
-  explicit TermBuilder(mlir::SymbolTable &symbols) : symbols(symbols) {}
+  explicit TermBuilder(mlir::SymbolTable &symbols) : symbols_(symbols) {}
 
   // The function's results. Fails with a diagnostic when something has no term:
   // recursion, control flow between blocks, or a call of an unknown function.
@@ -62,7 +62,7 @@ public:
   resultsOf(mlir::func::FuncOp function);
 
   // The number of values that have a term.
-  size_t count() const { return terms.size(); }
+  size_t count() const { return terms_.size(); }
 
 private:
   using Environment = llvm::DenseMap<mlir::Value, const Term *>;
@@ -87,10 +87,10 @@ private:
   Term *decoded(mlir::Operation &op, const Term *weight, qat::SchemeAttr scheme,
                 bool packed);
 
-  mlir::SymbolTable &symbols;
-  std::deque<Term> terms;
-  llvm::DenseSet<mlir::Operation *> held; // ops whose attributes a term holds
-  llvm::DenseSet<mlir::Operation *> open; // functions being evaluated
+  mlir::SymbolTable &symbols_;
+  std::deque<Term> terms_;
+  llvm::DenseSet<mlir::Operation *> held_; // ops whose attributes a term holds
+  llvm::DenseSet<mlir::Operation *> open_; // functions being evaluated
 };
 
 // The inherent and discardable attributes of an op, compared as those of

@@ -41,7 +41,7 @@ private:
   std::optional<Difference> compareOperands(const Term *training,
                                             const Term *rollout, bool swapped);
 
-  llvm::DenseSet<std::pair<const Term *, const Term *>> same;
+  llvm::DenseSet<std::pair<const Term *, const Term *>> same_;
 };
 
 } // namespace
@@ -92,8 +92,8 @@ compareAttributes(ArrayRef<TermAttribute> training,
                   ArrayRef<TermAttribute> rollout) {
   for (ArrayRef<TermAttribute> side : {rollout, training})
     for (const TermAttribute &key : side) {
-      auto here = correspondingTo(key, rollout),
-           there = correspondingTo(key, training);
+      auto here = correspondingTo(key, rollout);
+      auto there = correspondingTo(key, training);
       if (llvm::equal(here, there,
                       [](const TermAttribute &a, const TermAttribute &b) {
                         return a.value == b.value;
@@ -220,7 +220,7 @@ Comparison::compareOperands(const Term *training, const Term *rollout,
 
 std::optional<Comparison::Difference> Comparison::compare(const Term *training,
                                                           const Term *rollout) {
-  if (same.contains({training, rollout}))
+  if (same_.contains({training, rollout}))
     return std::nullopt;
   if (auto what = compareThemselves(training, rollout))
     return Difference{training, rollout, *what};
@@ -231,7 +231,7 @@ std::optional<Comparison::Difference> Comparison::compare(const Term *training,
       !compareOperands(training, rollout, /*swapped=*/true))
     difference = std::nullopt;
   if (!difference)
-    same.insert({training, rollout});
+    same_.insert({training, rollout});
   return difference;
 }
 

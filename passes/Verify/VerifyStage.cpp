@@ -90,7 +90,7 @@ static llvm::StringMap<Type> argumentTypes(func::FuncOp function,
   llvm::StringMap<Type> types;
   for (unsigned i = 0; i < function.getNumArguments(); ++i)
     if (auto name = function.getArgAttrOfType<StringAttr>(i, attribute))
-      types[name.getValue()] = function.getArgument(i).getType();
+      types[name.getValue()] = function.getArgumentTypes()[i];
   return types;
 }
 

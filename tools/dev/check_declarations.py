@@ -13,7 +13,7 @@ import lint
 
 QUALIFIERS = r"(?:(?:const|constexpr|static|inline|mutable|thread_local|unsigned|signed|long|alignas\([^()]*\))\s+)*"
 TYPE = QUALIFIERS + r"(?:[A-Za-z_][\w:]*)(?:<[^;{}]*>)?(?:::\w+)?(?:\s+const)?(?:\s*[*&]+\s*|\s+)"
-DECLARATION = re.compile(r"(?:(?<=[;{})])|(?<=[^:]:))\s*(" + TYPE + r")(\w+)\s*(?=[=,{\[;(])")
+DECLARATION = re.compile(r"(?:(?<=[;{})])|(?<=[^:]:))\s*(" + TYPE + r")(?!(?:override|final)\b)(\w+)\s*(?=[=,{\[;(])")
 NO_TYPE = re.compile(
     r"^(?:return|else|case|goto|using|delete|throw|typedef|namespace|new|operator|template|friend|typename|struct|class|enum|union|public|private"
     r"|protected|default|if|while|do|extern|explicit|virtual)\b"
@@ -92,8 +92,6 @@ def main():
     root = lint.root_argument()
     findings, checked = [], 0
     for path in lint.files(root, ".h", ".cpp"):
-        if path.startswith(lint.LATER):
-            continue
         text = lint.read(root, path)
         # A preprocessor directive ends with its line. A semicolon separates it from what follows.
         code = re.sub(r"(?m)^[ \t]*#.*?(?<!\\)$", lambda match: " " * (len(match.group()) - 1) + ";", lint.without_comments(text))

@@ -9,9 +9,9 @@ A mark before a block says where it comes from:
     ...
     ```
 
-The block is the one line of that file that begins so, the lines below it that stand further in, and those up to the bracket that closes
-what it opens. A line that is a comment brings the lines of the comment and the block behind it. Without a text the whole file is meant. A
-page that has marks has no block without one, but for commands (`sh`).
+The block begins with the one line of that file that begins so. It goes on with the lines below that stand further in, and up to the
+bracket that closes what the first line opens. The comment right above it comes with it. A text that is a comment means the paragraph that it begins. Without a text the
+whole file is meant. A page that has marks has no block without one, but for commands (`sh`).
 
 A list of names is made in the same way:
 
@@ -55,17 +55,21 @@ def block_of(lines, start):
     begins = [i for i, line in enumerate(lines) if line.lstrip().startswith(start)]
     if len(begins) != 1:
         raise Unknown(f"{len(begins)} lines begin with '{start}'")
-    first = begins[0]
+    first = last = begins[0]
     depth = indentation(lines[first])
-    block, opened = [lines[first]], opens(lines[first])
+    is_paragraph = is_comment(lines[first])
+    opened = opens(lines[first])
     for line in lines[first + 1 :]:
-        is_inside = opened > 0 or not line.strip() or indentation(line) > depth
-        if not is_inside and not (is_comment(block[-1]) and indentation(line) == depth):
+        is_inside = opened > 0 or (is_paragraph and line.strip()) or (not is_paragraph and (not line.strip() or indentation(line) > depth))
+        if not is_inside:
             break
-        block.append(line)
+        last += 1
         opened += opens(line)
-    while not block[-1].strip():
-        block.pop()
+    while not lines[last].strip():
+        last -= 1
+    while first > 0 and not is_paragraph and is_comment(lines[first - 1]) and indentation(lines[first - 1]) == depth:
+        first -= 1
+    block = lines[first : last + 1]
     return textwrap.dedent("\n".join(block)).split("\n")
 
 

@@ -6,23 +6,6 @@ import sys
 # Folders with our own text. Lints ignore a build folder or a foreign checkout beside them.
 FOLDERS = ("benchmarks", "cmake", "dialects", "examples", "include", "lib", "passes", "runtime", "test", "tools")
 
-# Folders that are rewritten just now. check_declarations.py and check_references.py pass them over until then.
-LATER = (
-    "lib/Frontend/HuggingFace/",
-    "passes/Bufferize/",
-    "passes/Kernels/",
-    "passes/LowerToDevice/",
-    "passes/LowerToHopper/Attention/",
-    "passes/LowerToHopper/Linear/",
-    "passes/LowerToHost/Attention/",
-    "passes/LowerToHost/Emit/",
-    "passes/LowerToHost/Linear/",
-    "passes/LowerToHost/Quantize/",
-    "passes/LowerToHost/Rows/",
-    "passes/Verify/",
-    "runtime/formats/model/",
-)
-
 
 def root_argument():
     """The repository: the first argument, else the folder two above this file."""

@@ -26,6 +26,7 @@ RECIPES = {
     "int4-slime": ["--scheme", "int4", "--convention", "slime"],
     "int8": ["--scheme", "int8"],
     "fp8": ["--scheme", "fp8"],
+    "mxfp4": ["--scheme", "mxfp4"],
     "none": ["--scheme", "none"],
 }
 TARGETS = {

@@ -34,10 +34,10 @@ class Importer {
 public:
   Importer(MLIRContext &context, const ModelConfig &config,
            const ImportOptions &options)
-      : config(config), options(options),
-        b(UnknownLoc::get(&context), &context),
-        element(options.float32 ? static_cast<Type>(b.getF32Type())
-                                : b.getBF16Type()) {}
+      : config_(config), options_(options),
+        b_(UnknownLoc::get(&context), &context),
+        element_(options.float32 ? static_cast<Type>(b_.getF32Type())
+                                 : b_.getBF16Type()) {}
 
   OwningOpRef<ModuleOp> build();
 
@@ -47,18 +47,18 @@ private:
   void findKinds();
   const LayerKind &kindOf(const DecoderLayer &layer) const {
     return *llvm::find_if(
-        kinds, [&](const LayerKind &kind) { return kind.layer == layer; });
+        kinds_, [&](const LayerKind &kind) { return kind.layer == layer; });
   }
 
   RankedTensorType rowsType(int64_t features) {
-    return RankedTensorType::get({ShapedType::kDynamic, features}, element);
+    return RankedTensorType::get({ShapedType::kDynamic, features}, element_);
   }
   RankedTensorType floatRowsType(int64_t features) {
     return RankedTensorType::get({ShapedType::kDynamic, features},
-                                 b.getF32Type());
+                                 b_.getF32Type());
   }
   RankedTensorType indexType() {
-    return RankedTensorType::get({ShapedType::kDynamic}, b.getI32Type());
+    return RankedTensorType::get({ShapedType::kDynamic}, b_.getI32Type());
   }
 
   // Creates a function with `inputs`, then one argument for each of
@@ -68,7 +68,7 @@ private:
                              ArrayRef<ExpectedTensor> parameters, Type result,
                              bool isPrivate);
   void nameLocation(const Twine &name) {
-    b.setLoc(NameLoc::get(b.getStringAttr(name)));
+    b_.setLoc(NameLoc::get(b_.getStringAttr(name)));
   }
 
   Value linear(Value x, const Parameters &weights, StringRef module,
@@ -84,52 +84,53 @@ private:
   void buildHidden();
   void buildLogits();
 
-  const ModelConfig &config;
-  const ImportOptions &options;
-  ImplicitLocOpBuilder b;
-  Type element;
-  std::vector<LayerKind> kinds; // in the order of their first layers
+  const ModelConfig &config_;
+  const ImportOptions &options_;
+  ImplicitLocOpBuilder b_;
+  Type element_;
+  std::vector<LayerKind> kinds_; // in the order of their first layers
 };
 
 } // namespace
 
 LogicalResult Importer::check() {
   auto refuse = [&](const Twine &why) {
-    return emitError(b.getLoc(), "config.json: ") << why;
+    return emitError(b_.getLoc(), "config.json: ") << why;
   };
-  if (!familyNamed(config.modelType))
-    return refuse("model_type '" + config.modelType +
+  if (!familyNamed(config_.modelType))
+    return refuse("model_type '" + config_.modelType +
                   "' is not supported; there are " + familyNames(" and "));
-  if (config.vocabSize <= 0 || config.hiddenSize <= 0 ||
-      config.intermediateSize <= 0 || config.layers.empty())
+  if (config_.vocabSize <= 0 || config_.hiddenSize <= 0 ||
+      config_.intermediateSize <= 0 || config_.layers.empty())
     return refuse("vocab_size, hidden_size, intermediate_size and "
                   "num_hidden_layers must be positive");
-  if (config.heads <= 0 || config.kvHeads <= 0 ||
-      config.heads % config.kvHeads != 0)
-    return refuse(
-        "num_attention_heads = " + Twine(config.heads) +
-        " is not a multiple of num_key_value_heads = " + Twine(config.kvHeads));
-  if (config.headDim <= 0 || config.headDim % 2 != 0)
-    return refuse("head_dim = " + Twine(config.headDim) +
+  if (config_.heads <= 0 || config_.kvHeads <= 0 ||
+      config_.heads % config_.kvHeads != 0)
+    return refuse("num_attention_heads = " + Twine(config_.heads) +
+                  " is not a multiple of num_key_value_heads = " +
+                  Twine(config_.kvHeads));
+  if (config_.headDim <= 0 || config_.headDim % 2 != 0)
+    return refuse("head_dim = " + Twine(config_.headDim) +
                   " is not a positive even number");
   return success();
 }
 
 DictionaryAttr Importer::modelAttribute() {
   NamedAttrList model;
-  model.append("model_type", b.getStringAttr(config.modelType));
+  model.append("model_type", b_.getStringAttr(config_.modelType));
   auto integer = [&](StringRef name, int64_t value) {
-    model.append(name, b.getI64IntegerAttr(value));
+    model.append(name, b_.getI64IntegerAttr(value));
   };
-  integer("vocab_size", config.vocabSize);
-  integer("hidden_size", config.hiddenSize);
-  integer("intermediate_size", config.intermediateSize);
-  integer("num_hidden_layers", config.layerCount());
-  integer("num_attention_heads", config.heads);
-  integer("num_key_value_heads", config.kvHeads);
-  integer("head_dim", config.headDim);
-  model.append("tie_word_embeddings", b.getBoolAttr(config.tieWordEmbeddings));
-  return model.getDictionary(b.getContext());
+  integer("vocab_size", config_.vocabSize);
+  integer("hidden_size", config_.hiddenSize);
+  integer("intermediate_size", config_.intermediateSize);
+  integer("num_hidden_layers", config_.layerCount());
+  integer("num_attention_heads", config_.heads);
+  integer("num_key_value_heads", config_.kvHeads);
+  integer("head_dim", config_.headDim);
+  model.append("tie_word_embeddings",
+               b_.getBoolAttr(config_.tieWordEmbeddings));
+  return model.getDictionary(b_.getContext());
 }
 
 func::FuncOp Importer::beginFunction(
@@ -141,22 +142,22 @@ func::FuncOp Importer::beginFunction(
     types.push_back(type);
     // The arguments of a private function are not the program's.
     attributes.push_back(isPrivate
-                             ? b.getDictionaryAttr({})
-                             : b.getDictionaryAttr(b.getNamedAttr(
-                                   nn::kInputAttr, b.getStringAttr(input))));
+                             ? b_.getDictionaryAttr({})
+                             : b_.getDictionaryAttr(b_.getNamedAttr(
+                                   nn::kInputAttr, b_.getStringAttr(input))));
   }
   for (const ExpectedTensor &parameter : parameters) {
-    types.push_back(RankedTensorType::get(parameter.shape, element));
-    attributes.push_back(b.getDictionaryAttr(
-        b.getNamedAttr(nn::kParameterAttr, b.getStringAttr(parameter.name))));
+    types.push_back(RankedTensorType::get(parameter.shape, element_));
+    attributes.push_back(b_.getDictionaryAttr(
+        b_.getNamedAttr(nn::kParameterAttr, b_.getStringAttr(parameter.name))));
   }
   nameLocation(name);
   auto function =
-      func::FuncOp::create(b, name, b.getFunctionType(types, result));
+      func::FuncOp::create(b_, name, b_.getFunctionType(types, result));
   function.setAllArgAttrs(attributes);
   if (isPrivate)
     function.setPrivate();
-  b.setInsertionPointToStart(function.addEntryBlock());
+  b_.setInsertionPointToStart(function.addEntryBlock());
   return function;
 }
 
@@ -175,8 +176,8 @@ Value Importer::linear(Value x, const Parameters &weights, StringRef module,
   nameLocation(module);
   auto bias = weights.find((module + ".bias").str());
   Type type = RankedTensorType::get({ShapedType::kDynamic, out},
-                                    resultElement ? resultElement : element);
-  return nn::LinearOp::create(b, type, x,
+                                    resultElement ? resultElement : element_);
+  return nn::LinearOp::create(b_, type, x,
                               weights.at((module + ".weight").str()),
                               bias == weights.end() ? Value() : bias->second,
                               /*residual=*/Value());
@@ -184,8 +185,8 @@ Value Importer::linear(Value x, const Parameters &weights, StringRef module,
 
 Value Importer::norm(Value x, Value weight) {
   return nn::RMSNormOp::create(
-      b, x.getType(), x, weight,
-      b.getF32FloatAttr(static_cast<float>(config.normEpsilon)));
+      b_, x.getType(), x, weight,
+      b_.getF32FloatAttr(static_cast<float>(config_.normEpsilon)));
 }
 
 Value Importer::normOrNone(Value x, const Parameters &weights,
@@ -200,9 +201,9 @@ Value Importer::normOrNone(Value x, const Parameters &weights,
 // window. Later kinds with the same window are numbered.
 void Importer::findKinds() {
   std::set<std::string> names;
-  for (const DecoderLayer &layer : config.layers) {
+  for (const DecoderLayer &layer : config_.layers) {
     if (llvm::any_of(
-            kinds, [&](const LayerKind &kind) { return kind.layer == layer; }))
+            kinds_, [&](const LayerKind &kind) { return kind.layer == layer; }))
       continue;
     std::string plain = layer.window == 0
                             ? "layer"
@@ -210,7 +211,7 @@ void Importer::findKinds() {
     std::string name = plain;
     for (int number = 2; !names.insert(name).second; ++number)
       name = plain + "_" + std::to_string(number);
-    kinds.push_back({layer, name});
+    kinds_.push_back({layer, name});
   }
 }
 
@@ -219,11 +220,12 @@ void Importer::findKinds() {
 Value Importer::attention(Value h, func::FuncOp function,
                           const Parameters &weights,
                           const DecoderLayer &layer) {
-  int64_t queries = config.heads * config.headDim,
-          keys = config.kvHeads * config.headDim;
-  Value cos = function.getArgument(1), sin = function.getArgument(2);
-  Value positions = function.getArgument(3),
-        sequences = function.getArgument(4);
+  int64_t queries = config_.heads * config_.headDim;
+  int64_t keys = config_.kvHeads * config_.headDim;
+  Value cos = function.getArgument(1);
+  Value sin = function.getArgument(2);
+  Value positions = function.getArgument(3);
+  Value sequences = function.getArgument(4);
   Value q = linear(h, weights, "self_attn.q_proj", queries);
   Value k = linear(h, weights, "self_attn.k_proj", keys);
   Value v = linear(h, weights, "self_attn.v_proj", keys);
@@ -232,131 +234,133 @@ Value Importer::attention(Value h, func::FuncOp function,
     q = norm(q, weights.at("self_attn.q_norm.weight"));
     k = norm(k, weights.at("self_attn.k_norm.weight"));
   }
-  q = nn::RopeOp::create(b, q.getType(), q, cos, sin, /*inverse=*/UnitAttr());
-  k = nn::RopeOp::create(b, k.getType(), k, cos, sin, /*inverse=*/UnitAttr());
+  q = nn::RopeOp::create(b_, q.getType(), q, cos, sin, /*inverse=*/UnitAttr());
+  k = nn::RopeOp::create(b_, k.getType(), k, cos, sin, /*inverse=*/UnitAttr());
   float scale =
-      static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.headDim)));
+      static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.headDim)));
   Value attended =
       nn::AttentionOp::create(
-          b, rowsType(queries), floatRowsType(config.heads), q, k, v, positions,
-          sequences, b.getI64IntegerAttr(config.heads),
-          b.getI64IntegerAttr(config.kvHeads), b.getF32FloatAttr(scale),
-          b.getI64IntegerAttr(options.kvBlock),
-          b.getI64IntegerAttr(layer.window))
+          b_, rowsType(queries), floatRowsType(config_.heads), q, k, v,
+          positions, sequences, b_.getI64IntegerAttr(config_.heads),
+          b_.getI64IntegerAttr(config_.kvHeads), b_.getF32FloatAttr(scale),
+          b_.getI64IntegerAttr(options_.kvBlock),
+          b_.getI64IntegerAttr(layer.window))
           .getY();
-  return linear(attended, weights, "self_attn.o_proj", config.hiddenSize);
+  return linear(attended, weights, "self_attn.o_proj", config_.hiddenSize);
 }
 
 // The term that the MLP over h adds to the residual stream, before any norm of
 // that term.
 Value Importer::mlp(Value h, const Parameters &weights) {
-  Value gate = linear(h, weights, "mlp.gate_proj", config.intermediateSize);
-  Value up = linear(h, weights, "mlp.up_proj", config.intermediateSize);
+  Value gate = linear(h, weights, "mlp.gate_proj", config_.intermediateSize);
+  Value up = linear(h, weights, "mlp.up_proj", config_.intermediateSize);
   nameLocation("mlp");
-  Value inner = nn::SwigluOp::create(b, gate.getType(), gate, up);
-  return linear(inner, weights, "mlp.down_proj", config.hiddenSize);
+  Value inner = nn::SwigluOp::create(b_, gate.getType(), gate, up);
+  return linear(inner, weights, "mlp.down_proj", config_.hiddenSize);
 }
 
 // The formula of DecoderLayer.
 void Importer::buildLayer(const LayerKind &kind) {
   const DecoderLayer &layer = kind.layer;
-  std::vector<ExpectedTensor> specs = layerTensors(config, layer);
+  std::vector<ExpectedTensor> specs = layerTensors(config_, layer);
   func::FuncOp function =
       beginFunction(kind.function,
-                    {{"x", rowsType(config.hiddenSize)},
-                     {"cos", floatRowsType(config.headDim / 2)},
-                     {"sin", floatRowsType(config.headDim / 2)},
+                    {{"x", rowsType(config_.hiddenSize)},
+                     {"cos", floatRowsType(config_.headDim / 2)},
+                     {"sin", floatRowsType(config_.headDim / 2)},
                      {"positions", indexType()},
                      {"sequences", indexType()}},
-                    specs, rowsType(config.hiddenSize), /*isPrivate=*/true);
+                    specs, rowsType(config_.hiddenSize), /*isPrivate=*/true);
   Parameters weights = parametersOf(function, specs);
   Value x = function.getArgument(0);
 
   Value h = normOrNone(x, weights, layer.attentionNorm);
   Value o = attention(h, function, weights, layer);
   o = normOrNone(o, weights, layer.attentionOutputNorm);
-  x = arith::AddFOp::create(b, x, o);
+  x = arith::AddFOp::create(b_, x, o);
 
   h = normOrNone(x, weights, layer.mlpNorm);
   Value down = mlp(h, weights);
   down = normOrNone(down, weights, layer.mlpOutputNorm);
-  x = arith::AddFOp::create(b, x, down);
-  func::ReturnOp::create(b, x);
+  x = arith::AddFOp::create(b_, x, down);
+  func::ReturnOp::create(b_, x);
 }
 
 void Importer::buildHidden() {
-  std::vector<ExpectedTensor> specs = expectedTensors(config);
+  std::vector<ExpectedTensor> specs = expectedTensors(config_);
   func::FuncOp function =
       beginFunction("hidden",
                     {{"tokens", indexType()},
                      {"positions", indexType()},
                      {"sequences", indexType()}},
-                    specs, rowsType(config.hiddenSize), /*isPrivate=*/false);
+                    specs, rowsType(config_.hiddenSize), /*isPrivate=*/false);
   Parameters weights = parametersOf(function, specs);
-  Value positions = function.getArgument(1),
-        sequences = function.getArgument(2);
+  Value positions = function.getArgument(1);
+  Value sequences = function.getArgument(2);
 
   nameLocation("model.embed_tokens");
-  Value x = nn::EmbeddingOp::create(b, rowsType(config.hiddenSize),
+  Value x = nn::EmbeddingOp::create(b_, rowsType(config_.hiddenSize),
                                     function.getArgument(0),
                                     weights.at("model.embed_tokens.weight"));
   nameLocation("model.rotary_emb");
   auto table = nn::RopeTableOp::create(
-      b, floatRowsType(config.headDim / 2), floatRowsType(config.headDim / 2),
-      positions, b.getDenseF32ArrayAttr(config.inverseFrequencies()),
-      b.getF32FloatAttr(config.attentionFactor()));
-  for (auto [i, layer] : llvm::enumerate(config.layers)) {
+      b_, floatRowsType(config_.headDim / 2),
+      floatRowsType(config_.headDim / 2), positions,
+      b_.getDenseF32ArrayAttr(config_.inverseFrequencies()),
+      b_.getF32FloatAttr(config_.attentionFactor()));
+  for (auto [i, layer] : llvm::enumerate(config_.layers)) {
     nameLocation("model.layers." + Twine(i));
     SmallVector<Value> operands = {x, table.getCos(), table.getSin(), positions,
                                    sequences};
-    for (const ExpectedTensor &spec : layerTensors(config, layer))
+    for (const ExpectedTensor &spec : layerTensors(config_, layer))
       operands.push_back(
           weights.at(layerPrefix(static_cast<int64_t>(i)) + spec.name));
-    x = func::CallOp::create(b, kindOf(layer).function, x.getType(), operands)
+    x = func::CallOp::create(b_, kindOf(layer).function, x.getType(), operands)
             .getResult(0);
   }
   nameLocation("model.norm");
-  func::ReturnOp::create(b, norm(x, weights.at("model.norm.weight")));
+  func::ReturnOp::create(b_, norm(x, weights.at("model.norm.weight")));
 }
 
 void Importer::buildLogits() {
-  std::vector<ExpectedTensor> specs = expectedTensors(config);
+  std::vector<ExpectedTensor> specs = expectedTensors(config_);
   func::FuncOp function = beginFunction("logits",
                                         {{"tokens", indexType()},
                                          {"positions", indexType()},
                                          {"sequences", indexType()}},
-                                        specs, floatRowsType(config.vocabSize),
+                                        specs, floatRowsType(config_.vocabSize),
                                         /*isPrivate=*/false);
-  function.setResultAttr(0, nn::kOutputAttr, b.getStringAttr("logits"));
+  function.setResultAttr(0, nn::kOutputAttr, b_.getStringAttr("logits"));
   Parameters weights = parametersOf(function, specs);
   nameLocation("model");
-  Value hidden = func::CallOp::create(b, "hidden", rowsType(config.hiddenSize),
-                                      function.getArguments())
-                     .getResult(0);
+  Value hidden =
+      func::CallOp::create(b_, "hidden", rowsType(config_.hiddenSize),
+                           function.getArguments())
+          .getResult(0);
   // The head accumulates in float32 and stays so. A tied head uses the
   // embedding's table.
-  if (config.tieWordEmbeddings)
+  if (config_.tieWordEmbeddings)
     weights["lm_head.weight"] = weights.at("model.embed_tokens.weight");
-  func::ReturnOp::create(
-      b, linear(hidden, weights, "lm_head", config.vocabSize, b.getF32Type()));
+  func::ReturnOp::create(b_, linear(hidden, weights, "lm_head",
+                                    config_.vocabSize, b_.getF32Type()));
 }
 
 OwningOpRef<ModuleOp> Importer::build() {
-  b.getContext()
+  b_.getContext()
       ->loadDialect<func::FuncDialect, arith::ArithDialect, nn::NNDialect>();
   if (failed(check()))
     return {};
-  OwningOpRef<ModuleOp> module = ModuleOp::create(b.getLoc());
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b_.getLoc());
   (*module)->setAttr("nn.model", modelAttribute());
 
   findKinds();
-  for (const LayerKind &kind : kinds) {
-    b.setInsertionPointToEnd(module->getBody());
+  for (const LayerKind &kind : kinds_) {
+    b_.setInsertionPointToEnd(module->getBody());
     buildLayer(kind);
   }
-  b.setInsertionPointToEnd(module->getBody());
+  b_.setInsertionPointToEnd(module->getBody());
   buildHidden();
-  b.setInsertionPointToEnd(module->getBody());
+  b_.setInsertionPointToEnd(module->getBody());
   buildLogits();
   if (failed(verify(*module)))
     return {};

@@ -34,14 +34,19 @@ Value sequenceOf(Emitter &b, Value sequences, Value count, Value token) {
 // In the cache the elements of a value are neighbours, those of a key are a row
 // of slots apart.
 LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
-  Value keys = op.getK(), values = op.getV(), sequences = op.getSequences(),
-        pages = op.getPages(), keyCache = op.getKeyCache(),
-        valueCache = op.getValueCache();
+  Value keys = op.getK();
+  Value values = op.getV();
+  Value sequences = op.getSequences();
+  Value pages = op.getPages();
+  Value keyCache = op.getKeyCache();
+  Value valueCache = op.getValueCache();
   if (failed(checkActivations(k, keys)))
     return failure();
   ArrayRef<int64_t> cache = cast<MemRefType>(keyCache.getType())
                                 .getShape(); // [pages, kv heads, size, slots]
-  int64_t heads = cache[1], size = cache[2], slots = cache[3];
+  int64_t heads = cache[1];
+  int64_t size = cache[2];
+  int64_t slots = cache[3];
   int64_t width = size % 8 == 0 ? 8 : size % 4 == 0 ? 4 : size % 2 == 0 ? 2 : 1;
   int64_t chunks = heads * size / width; // per token
   Value tokens = k.extent(keys, 0);
@@ -63,12 +68,18 @@ LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
   countCacheWrite(k, spec, tokens, heads * size, {keyCache, valueCache},
                   sequences, pages);
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value keys = arguments[0], values = arguments[1], positions = arguments[2],
-          sequences = arguments[3], pages = arguments[4];
-    Value keyCache = arguments[5], valueCache = arguments[6],
-          tokens = arguments[7], pageColumns = arguments[9];
+    Value keys = arguments[0];
+    Value values = arguments[1];
+    Value positions = arguments[2];
+    Value sequences = arguments[3];
+    Value pages = arguments[4];
+    Value keyCache = arguments[5];
+    Value valueCache = arguments[6];
+    Value tokens = arguments[7];
+    Value pageColumns = arguments[9];
     Value sequenceCount = b.subI(arguments[8], 1);
-    Type bits = b.getI16Type(), i32 = b.getI32Type();
+    Type bits = b.getI16Type();
+    Type i32 = b.getI32Type();
     Type chunkType = width == 1 ? bits : Type(b.vectorOf(bits, width));
     Value token = b.addI(b.mulI(b.block(), kTokens), b.lane());
     b.ifThen(b.less(token, tokens), [&] {
@@ -82,8 +93,8 @@ LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
         Value head = b.addI(firstHead, b.wide(b.divI(chunk, size / width)));
         Value element = b.mulI(b.remI(chunk, size / width), width);
         Value from = b.place(token, heads * size, b.mulI(chunk, width));
-        Value key = b.load(b.at(keys, bits, from), chunkType),
-              value = b.load(b.at(values, bits, from), chunkType);
+        Value key = b.load(b.at(keys, bits, from), chunkType);
+        Value value = b.load(b.at(values, bits, from), chunkType);
         Value toValue = b.place(b.place(head, slots, slot), size, element);
         b.store(value, b.at(valueCache, bits, toValue));
         for (int64_t i = 0; i < width; ++i) {

@@ -59,8 +59,8 @@ struct Buffers {
 class Row {
 public:
   Row(Emitter &b, const Shape &shape, const Buffers &buffers, Value token)
-      : b(b), shape(shape), buffers(buffers), token(token),
-        element(shape.norm.element) {}
+      : b_(b), shape_(shape), buffers_(buffers), token_(token),
+        element_(shape.norm.element) {}
 
   // Position in a cache: the head among all pages (page * kvHeads + head), and
   // the slot in it.
@@ -70,51 +70,52 @@ public:
   // The token's sequence is the last one that begins at or before it. The lanes
   // count those together.
   Place place(Value head) {
-    Type i32 = b.getI32Type();
-    Value begun = b.loop(
-        b.lane(), buffers.sequenceCount, b.i32(32), {b.i32(0)},
+    Type i32 = b_.getI32Type();
+    Value begun = b_.loop(
+        b_.lane(), buffers_.sequenceCount, b_.i32(32), {b_.i32(0)},
         [&](Value s, ValueRange count) -> SmallVector<Value> {
-          Value before =
-              b.lessEqual(b.load(b.at(buffers.sequences, i32, s), i32), token);
-          return {b.addI(count[0], b.select(before, b.i32(1), b.i32(0)))};
+          Value before = b_.lessEqual(
+              b_.load(b_.at(buffers_.sequences, i32, s), i32), token_);
+          return {b_.addI(count[0], b_.select(before, b_.i32(1), b_.i32(0)))};
         })[0];
     for (int64_t mask : {16, 8, 4, 2, 1})
-      begun = b.addI(begun, b.shuffleXor(begun, mask));
-    Value position = b.load(b.at(buffers.positions, i32, token), i32);
-    Value entry = b.place(b.subI(begun, 1), buffers.pageColumns,
-                          b.divI(position, shape.slots));
-    Value page = b.load(b.at(buffers.pages, i32, entry), i32);
-    return {b.addI(b.mulI(b.wide(page), shape.kvHeads), b.wide(head)),
-            b.remI(position, shape.slots)};
+      begun = b_.addI(begun, b_.shuffleXor(begun, mask));
+    Value position = b_.load(b_.at(buffers_.positions, i32, token_), i32);
+    Value entry = b_.place(b_.subI(begun, 1), buffers_.pageColumns,
+                           b_.divI(position, shape_.slots));
+    Value page = b_.load(b_.at(buffers_.pages, i32, entry), i32);
+    return {b_.addI(b_.mulI(b_.wide(page), shape_.kvHeads), b_.wide(head)),
+            b_.remI(position, shape_.slots)};
   }
 
   // Rotates the head, after its norm if there is one. store(column, values)
   // gets rounded values. All loads come before the sum of the norm.
   void rotate(Value x, int64_t heads, Value head, Value weight,
               llvm::function_ref<void(Value, Value)> store) {
-    Value row = b.addI(b.mulI(token, heads), head);
+    Value row = b_.addI(b_.mulI(token_, heads), head);
     SmallVector<Pair> pairs;
-    for (int64_t first = 0; first < shape.pieces(); first += 32)
+    for (int64_t first = 0; first < shape_.pieces(); first += 32)
       pairs.push_back(load(x, row, weight, first));
     Value r;
-    if (shape.normed)
-      r = b.splat(shape.norm.reciprocalRoot(b, shape.norm.hold(b, x, row)),
-                  shape.width());
+    if (shape_.normed)
+      r = b_.splat(shape_.norm.reciprocalRoot(b_, shape_.norm.hold(b_, x, row)),
+                   shape_.width());
     for (const Pair &pair : pairs) {
-      Value p = pair.low, q = pair.high;
-      if (shape.normed) {
-        p = shape.norm.scaled(b, p, r, pair.weightLow);
-        q = shape.norm.scaled(b, q, r, pair.weightHigh);
+      Value p = pair.low;
+      Value q = pair.high;
+      if (shape_.normed) {
+        p = shape_.norm.scaled(b_, p, r, pair.weightLow);
+        q = shape_.norm.scaled(b_, q, r, pair.weightHigh);
       }
       auto both = [&] {
-        store(
-            pair.column,
-            b.round(kernels::rotatedLow(b, p, q, pair.cos, pair.sin), element));
-        store(b.addI(pair.column, shape.half()),
-              b.round(kernels::rotatedHigh(b, p, q, pair.cos, pair.sin),
-                      element));
+        store(pair.column,
+              b_.round(kernels::rotatedLow(b_, p, q, pair.cos, pair.sin),
+                       element_));
+        store(b_.addI(pair.column, shape_.half()),
+              b_.round(kernels::rotatedHigh(b_, p, q, pair.cos, pair.sin),
+                       element_));
       };
-      pair.inside ? b.ifThen(pair.inside, both) : both();
+      pair.inside ? b_.ifThen(pair.inside, both) : both();
     }
   }
 
@@ -126,126 +127,132 @@ private:
 
   // A lane without a pair reads the last pair and does not store it.
   Pair load(Value x, Value row, Value weight, int64_t first) {
-    int64_t width = shape.width();
+    int64_t width = shape_.width();
     Pair pair;
-    Value piece = b.addI(b.lane(), first);
-    if (first + 32 > shape.pieces()) {
-      pair.inside = b.less(piece, shape.pieces());
-      piece = b.minI(piece, b.i32(shape.pieces() - 1));
+    Value piece = b_.addI(b_.lane(), first);
+    if (first + 32 > shape_.pieces()) {
+      pair.inside = b_.less(piece, shape_.pieces());
+      piece = b_.minI(piece, b_.i32(shape_.pieces() - 1));
     }
-    pair.column = b.mulI(piece, width);
-    Value low = b.place(row, shape.size, pair.column),
-          angle = b.place(token, shape.half(), pair.column);
-    pair.low = loadFloats(b, x, element, low, width);
-    pair.high = loadFloats(b, x, element, b.addI(low, shape.half()), width);
-    pair.cos = loadFloats(b, buffers.cos, b.getF32Type(), angle, width);
-    pair.sin = loadFloats(b, buffers.sin, b.getF32Type(), angle, width);
+    pair.column = b_.mulI(piece, width);
+    Value low = b_.place(row, shape_.size, pair.column);
+    Value angle = b_.place(token_, shape_.half(), pair.column);
+    pair.low = loadFloats(b_, x, element_, low, width);
+    pair.high = loadFloats(b_, x, element_, b_.addI(low, shape_.half()), width);
+    pair.cos = loadFloats(b_, buffers_.cos, b_.getF32Type(), angle, width);
+    pair.sin = loadFloats(b_, buffers_.sin, b_.getF32Type(), angle, width);
     if (weight) {
-      pair.weightLow = loadFloats(b, weight, element, pair.column, width);
-      pair.weightHigh = loadFloats(b, weight, element,
-                                   b.addI(pair.column, shape.half()), width);
+      pair.weightLow = loadFloats(b_, weight, element_, pair.column, width);
+      pair.weightHigh = loadFloats(b_, weight, element_,
+                                   b_.addI(pair.column, shape_.half()), width);
     }
     return pair;
   }
 
-  Emitter &b;
-  const Shape &shape;
-  const Buffers &buffers;
-  Value token;
-  Type element;
+  Emitter &b_;
+  const Shape &shape_;
+  const Buffers &buffers_;
+  Value token_;
+  Type element_;
 };
 
 // One block: a head of queries, keys or values for kTokens tokens.
 class Block {
 public:
   Block(Emitter &b, const Shape &shape, ValueRange arguments)
-      : b(b), shape(shape), buffers(b, arguments),
-        firstToken(b.mulI(b.block(0), kTokens)),
-        token(b.addI(firstToken, b.warp())),
-        inside(b.less(token, buffers.tokens)), row(b, shape, buffers, token),
-        bits(b.getI16Type()) {}
+      : b_(b), shape_(shape), buffers_(b, arguments),
+        firstToken_(b.mulI(b.block(0), kTokens)),
+        token_(b.addI(firstToken_, b.warp())),
+        inside_(b.less(token_, buffers_.tokens)),
+        row_(b, shape, buffers_, token_), bits_(b.getI16Type()) {}
 
   void write() {
-    Value head = b.block(1), key = b.subI(head, shape.heads),
-          value = b.subI(key, shape.kvHeads);
-    b.ifThenElse(
-        b.less(head, shape.heads),
-        [&] { b.ifThen(inside, [&] { queries(head); }); },
+    Value head = b_.block(1);
+    Value key = b_.subI(head, shape_.heads);
+    Value value = b_.subI(key, shape_.kvHeads);
+    b_.ifThenElse(
+        b_.less(head, shape_.heads),
+        [&] { b_.ifThen(inside_, [&] { queries(head); }); },
         [&] {
-          b.ifThenElse(
-              b.less(key, shape.kvHeads), [&] { keys(key); },
-              [&] { b.ifThen(inside, [&] { values(value); }); });
+          b_.ifThenElse(
+              b_.less(key, shape_.kvHeads), [&] { keys(key); },
+              [&] { b_.ifThen(inside_, [&] { values(value); }); });
         });
   }
 
 private:
   void queries(Value head) {
-    row.rotate(buffers.q, shape.heads, head, buffers.normQ,
-               [&](Value column, Value rotated) {
-                 Value at = b.place(b.addI(b.mulI(token, shape.heads), head),
-                                    shape.size, column);
-                 b.store(rotated,
-                         b.at(buffers.rotated, shape.norm.element, at));
-               });
+    row_.rotate(
+        buffers_.q, shape_.heads, head, buffers_.normQ,
+        [&](Value column, Value rotated) {
+          Value at = b_.place(b_.addI(b_.mulI(token_, shape_.heads), head),
+                              shape_.size, column);
+          b_.store(rotated, b_.at(buffers_.rotated, shape_.norm.element, at));
+        });
   }
 
   // Transposes through shared memory so that lanes correspond to slots at the
   // write: the slots of an element are neighbours in the cache.
   void keys(Value head) {
-    Type i64 = b.getI64Type();
-    Value tile = b.sharedMemory(0), places = b.sharedMemory(shape.tileBytes());
-    b.ifThen(inside, [&] {
-      Row::Place place = row.place(head);
+    Type i64 = b_.getI64Type();
+    Value tile = b_.sharedMemory(0);
+    Value places = b_.sharedMemory(shape_.tileBytes());
+    b_.ifThen(inside_, [&] {
+      Row::Place place = row_.place(head);
       Value first =
-          b.place(b.mulI(place.head, shape.size), shape.slots, place.slot);
-      b.ifThen(b.equal(b.lane(), 0),
-               [&] { b.store(first, b.at(places, i64, b.warp())); });
-      row.rotate(buffers.k, shape.kvHeads, head, buffers.normK,
-                 [&](Value column, Value rotated) {
-                   b.store(
-                       rotated,
-                       b.at(tile, shape.norm.element,
-                            b.addI(b.mulI(b.warp(), shape.stride()), column)));
-                 });
+          b_.place(b_.mulI(place.head, shape_.size), shape_.slots, place.slot);
+      b_.ifThen(b_.equal(b_.lane(), 0),
+                [&] { b_.store(first, b_.at(places, i64, b_.warp())); });
+      row_.rotate(buffers_.k, shape_.kvHeads, head, buffers_.normK,
+                  [&](Value column, Value rotated) {
+                    b_.store(rotated,
+                             b_.at(tile, shape_.norm.element,
+                                   b_.addI(b_.mulI(b_.warp(), shape_.stride()),
+                                           column)));
+                  });
     });
-    b.barrier();
-    Value own = b.remI(b.thread(), kTokens);
-    b.ifThen(b.less(b.addI(firstToken, own), buffers.tokens), [&] {
-      Value first = b.load(b.at(places, i64, own), i64);
-      b.loop(
-          b.divI(b.thread(), kTokens), b.i32(shape.size), kThreads / kTokens,
-          [&](Value element) {
-            Value key = b.load(
-                b.at(tile, bits, b.addI(b.mulI(own, shape.stride()), element)),
-                bits);
-            b.store(key,
-                    b.at(buffers.keyCache, bits,
-                         b.addI(first, b.wide(b.mulI(element, shape.slots)))));
+    b_.barrier();
+    Value own = b_.remI(b_.thread(), kTokens);
+    b_.ifThen(b_.less(b_.addI(firstToken_, own), buffers_.tokens), [&] {
+      Value first = b_.load(b_.at(places, i64, own), i64);
+      b_.loop(
+          b_.divI(b_.thread(), kTokens), b_.i32(shape_.size),
+          kThreads / kTokens, [&](Value element) {
+            Value key =
+                b_.load(b_.at(tile, bits_,
+                              b_.addI(b_.mulI(own, shape_.stride()), element)),
+                        bits_);
+            b_.store(
+                key,
+                b_.at(buffers_.keyCache, bits_,
+                      b_.addI(first, b_.wide(b_.mulI(element, shape_.slots)))));
           });
     });
   }
 
   void values(Value head) {
-    int64_t width = accessWidth(shape.size, bits);
-    Type chunk = b.vectorOf(bits, width);
-    Row::Place place = row.place(head);
-    b.loop(b.mulI(b.lane(), width), b.i32(shape.size), 32 * width,
-           [&](Value column) {
-             Value from = b.place(b.addI(b.mulI(token, shape.kvHeads), head),
-                                  shape.size, column);
-             Value to = b.place(b.place(place.head, shape.slots, place.slot),
-                                shape.size, column);
-             b.store(b.load(b.at(buffers.v, bits, from), chunk),
-                     b.at(buffers.valueCache, bits, to));
-           });
+    int64_t width = accessWidth(shape_.size, bits_);
+    Type chunk = b_.vectorOf(bits_, width);
+    Row::Place place = row_.place(head);
+    b_.loop(b_.mulI(b_.lane(), width), b_.i32(shape_.size), 32 * width,
+            [&](Value column) {
+              Value from =
+                  b_.place(b_.addI(b_.mulI(token_, shape_.kvHeads), head),
+                           shape_.size, column);
+              Value to =
+                  b_.place(b_.place(place.head, shape_.slots, place.slot),
+                           shape_.size, column);
+              b_.store(b_.load(b_.at(buffers_.v, bits_, from), chunk),
+                       b_.at(buffers_.valueCache, bits_, to));
+            });
   }
 
-  Emitter &b;
-  const Shape &shape;
-  Buffers buffers;
-  Value firstToken, token, inside;
-  Row row;
-  Type bits;
+  Emitter &b_;
+  const Shape &shape_;
+  Buffers buffers_;
+  Value firstToken_, token_, inside_;
+  Row row_;
+  Type bits_;
 };
 
 LogicalResult emitRopeCacheWrite(Kernel &k, nn::RopeCacheWriteOp::Adaptor op) {

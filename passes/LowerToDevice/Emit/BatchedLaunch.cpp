@@ -47,8 +47,8 @@ Value findRow(Emitter &b, Value table, int64_t rows, int64_t columns,
   for (int64_t step = static_cast<int64_t>(llvm::PowerOf2Ceil(rows)); step > 0;
        step /= 2) {
     // Rows [0, row + step) end before the block, so skip them.
-    Value next = b.addI(row, step),
-          last = b.minI(b.subI(next, 1), b.i32(rows - 1));
+    Value next = b.addI(row, step);
+    Value last = b.minI(b.subI(next, 1), b.i32(rows - 1));
     Value end = b.narrow(b.load(
         b.at(table, b.getI64Type(), b.mulI(last, columns)), b.getI64Type()));
     row = b.select(
@@ -60,7 +60,8 @@ Value findRow(Emitter &b, Value table, int64_t rows, int64_t columns,
 
 void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows, bool same,
                 BatchBody body) {
-  int64_t count = static_cast<int64_t>(rows.size()), skipped = same ? 0 : 1;
+  int64_t count = static_cast<int64_t>(rows.size());
+  int64_t skipped = same ? 0 : 1;
   Value end = k.index(0);
   for (const BatchRow &row : rows) {
     if (row.touches)
@@ -76,7 +77,9 @@ void launchRows(Kernel &k, LaunchSpec spec, ArrayRef<BatchRow> rows, bool same,
   spec.grid = same ? SmallVector<Value>{rows.front().blocks, k.index(count)}
                    : SmallVector<Value>{end};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value table = arguments.back(), block = b.block(), row = b.i32(0);
+    Value table = arguments.back();
+    Value block = b.block();
+    Value row = b.i32(0);
     int64_t columns =
         static_cast<int64_t>(rows.front().values.size()) + skipped;
     if (same && count > 1) {

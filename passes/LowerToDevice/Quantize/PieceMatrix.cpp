@@ -27,8 +27,8 @@ static Value wordOf(Emitter &b, Type element, Value vector, int64_t low) {
 // Whether an access of the piece is inside the matrix; null when it always is.
 static Value condition(Emitter &b, const PieceMatrix &m, Value row,
                        Value column, bool inside) {
-  Value rowIn = inside ? Value() : b.less(row, m.n),
-        columnIn = m.k % 128 == 0 ? Value() : b.less(column, m.k);
+  Value rowIn = inside ? Value() : b.less(row, m.n);
+  Value columnIn = m.k % 128 == 0 ? Value() : b.less(column, m.k);
   if (!rowIn || !columnIn)
     return rowIn ? rowIn : columnIn;
   return b.both(rowIn, columnIn);

@@ -1,6 +1,8 @@
 // Builds the grid with device instructions.
 #include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
+#include "passes/LowerToDevice/Emit/InlineAssembly.h"
+
 using namespace mlir;
 
 namespace nibble::device {
@@ -10,17 +12,12 @@ namespace nibble::device {
 // float32 reciprocal therefore rounds to the same bf16. This was tested for
 // each bf16.
 Value Grid::quotientOf(Value largest, float steps) const {
-  return b.mul(largest, b.f32(1.0f / steps));
+  return b_.mul(largest, b_.f32(1.0f / steps));
 }
 
 // One instruction rounds two numbers; the second is 0.
 Value Grid::roundScale(Value scale) const {
-  return b.floatsOf(b.packBf16(b.f32(0), scale));
-}
-
-Value Grid::storedBits(const GridScale &scale) const {
-  Value bits = b.bitsOf(scale.stored);
-  return isFp8() ? bits : b.shrI(bits, 16);
+  return b_.floatsOf(b_.packBf16(b_.f32(0), scale));
 }
 
 // Scales whose reciprocal is not a normal number use division.
@@ -31,9 +28,9 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
     for (auto [piece, scale] : llvm::zip(numbers, scales)) {
       Value own = codesOf(piece, scale);
       for (int64_t i = 0; i < kPiece; ++i)
-        elements.push_back(b.extract(own, i));
+        elements.push_back(b_.extract(own, i));
     }
-    return b.fromElements(elements);
+    return b_.fromElements(elements);
   };
   auto byDivision = [&] {
     return each([&](Value piece, Value scale) { return divide(piece, scale); });
@@ -42,15 +39,15 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
   if (hasReciprocals()) {
     Value ordinary;
     for (Value scale : scales) {
-      Value own = b.less(aboveOrdinary(scale), kOrdinaryRange);
-      ordinary = ordinary ? b.both(ordinary, own) : own;
+      Value own = b_.less(aboveOrdinary(scale), kOrdinaryRange);
+      ordinary = ordinary ? b_.both(ordinary, own) : own;
     }
     auto byReciprocal = [&] {
       return each([&](Value piece, Value scale) {
-        return multiply(piece, b.approximateReciprocal(scale));
+        return multiply(piece, b_.approximateReciprocal(scale));
       });
     };
-    all = b.ifValue(ordinary, byReciprocal, byDivision);
+    all = b_.ifValue(ordinary, byReciprocal, byDivision);
   } else {
     all = byDivision();
   }
@@ -58,19 +55,15 @@ SmallVector<Value> Grid::codesOfPieces(ArrayRef<Value> numbers,
   for (size_t piece = 0; piece < numbers.size(); ++piece) {
     SmallVector<Value> own;
     for (int64_t i = 0; i < kPiece; ++i)
-      own.push_back(b.extract(all, static_cast<int64_t>(piece) * kPiece + i));
-    codes.push_back(b.fromElements(own));
+      own.push_back(b_.extract(all, static_cast<int64_t>(piece) * kPiece + i));
+    codes.push_back(b_.fromElements(own));
   }
   return codes;
 }
 
 Value Grid::storedValues(Value codes, Value scale) const {
-  if (isFp8())
-    return valuesOf(codes, scale);
-  Type floatType = cast<VectorType>(codes.getType()).clone(b.getF32Type());
-  Value code = arith::SIToFPOp::create(
-      b, floatType, isInt4() ? b.subI(codes, b.like(codes, 8)) : codes);
-  return b.roundTo(b.mul(code, b.splat(scale, kPiece)), b.getBF16Type());
+  Value numbers = kernels::numbersOfCodes(b_, row(), codes);
+  return b_.roundTo(b_.mul(numbers, b_.splat(scale, kPiece)), b_.getBF16Type());
 }
 
 std::string textOf(qat::SchemeAttr scheme) {
@@ -78,6 +71,45 @@ std::string textOf(qat::SchemeAttr scheme) {
           llvm::Twine(scheme.getGroupSize()) + "_" +
           numerics::nameOf(scheme.getConvention()))
       .str();
+}
+
+std::string nibbleSuffix(qat::SchemeAttr scheme) {
+  return scheme.getKind() == qat::Kind::kInt4
+             ? ""
+             : std::string("_") + scheme.row().name;
+}
+
+Value bf16Pair(Emitter &b, numerics::ScaleType type, Value bits) {
+  if (type == numerics::ScaleType::kBF16)
+    return b.orI(bits, b.shlI(bits, 16));
+  Value high = b.bitsOf(kernels::numberOfScale(b, type, bits));
+  return b.orI(high, b.shrI(high, 16));
+}
+
+// Exponent and mantissa where a bf16 has them make the number times 2^-126.
+static Value fragmentOfE2M1(Emitter &b, Value word, Value low, Value high) {
+  auto times = [&](Value a, Value c) {
+    return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(), {a, c});
+  };
+  auto moved = [&](int64_t left) {
+    return left < 0 ? b.shrI(word, -left) : b.shlI(word, left);
+  };
+  SmallVector<Value> registers;
+  for (int64_t i = 0; i < 4; ++i) {
+    Value tiny = b.orI(b.andI(moved(6 - 4 * i), 0x01C001C0),
+                       b.andI(moved(12 - 4 * i), 0x80008000));
+    Value number = times(tiny, b.i32(0x7E807E80)); // 2^126
+    registers.push_back(times(number, i % 2 ? high : low));
+  }
+  return b.fromElements(registers);
+}
+
+Value fragmentOf(Emitter &b, qat::SchemeAttr scheme, Value word, Value low,
+                 Value high) {
+  if (scheme.row().codeType == numerics::CodeType::kE2M1)
+    return fragmentOfE2M1(b, word, low, high);
+  return hopper::DequantizeOp::create(b, b.vectorOf(b.getI32Type(), 4), word,
+                                      low, high);
 }
 
 Value floatsOfWords(Emitter &b, Value words) {
@@ -110,9 +142,10 @@ static Value largestHalves(Emitter &b, Value words) {
 }
 
 Value largestOfPieces(Emitter &b, Value low, Value high) {
-  Value a = largestHalves(b, low), c = largestHalves(b, high);
-  Value lows = b.orI(b.andI(a, 0xFFFF), b.shlI(c, 16)),
-        highs = b.orI(b.shrI(a, 16), b.andI(c, -0x10000));
+  Value a = largestHalves(b, low);
+  Value c = largestHalves(b, high);
+  Value lows = b.orI(b.andI(a, 0xFFFF), b.shlI(c, 16));
+  Value highs = b.orI(b.shrI(a, 16), b.andI(c, -0x10000));
   return b.maxHalves(lows, highs);
 }
 

@@ -18,12 +18,12 @@ namespace nibble::device {
 namespace {
 
 LogicalResult checkLayout(Kernel &k, qat::PackedType type) {
-  if (type.getScheme().getKind() != qat::Kind::kInt4 ||
+  if (type.getScheme().row().codeBits != 4 ||
       type.getLayout() != qat::Layout::Host)
     return success();
-  return k.op.emitError()
-         << "has a weight " << type
-         << "; on an H200 int4 lies in layout hopper or interchange";
+  return k.op.emitError() << "has a weight " << type << "; on an H200 "
+                          << type.getScheme().row().name
+                          << " lies in layout hopper or interchange";
 }
 
 void quantizeSlabs(Kernel &k, qat::PackedType type,
@@ -74,7 +74,8 @@ LogicalResult emitDequantize(Kernel &k, qat::DequantizeOp::Adaptor op) {
                     k.result(0));
 }
 
-// Permutes codes and copies scales. Only int4 depends on the layout.
+// Permutes codes and copies scales. Only codes of four bits depend on the
+// layout.
 LogicalResult emitRepack(Kernel &k, qat::RepackOp::Adaptor op) {
   Value input = op.getInput();
   Value output = k.result(0);
@@ -83,7 +84,7 @@ LogicalResult emitRepack(Kernel &k, qat::RepackOp::Adaptor op) {
   if (failed(checkLayout(k, from)) || failed(checkLayout(k, to)))
     return failure();
   if (from.getLayout() == to.getLayout() ||
-      from.getScheme().getKind() != qat::Kind::kInt4)
+      from.getScheme().row().codeBits != 4)
     memref::CopyOp::create(k.host, k.loc(), input, output);
   else
     launchRepack(k, input, from, output, to);

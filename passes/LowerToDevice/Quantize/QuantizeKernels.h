@@ -19,11 +19,11 @@ struct QuantizedWeight {
 mlir::LogicalResult emitQuantizes(Kernel &kernel, qat::PackedType type,
                                   llvm::ArrayRef<QuantizedWeight> weights);
 
-// INT4 in layout hopper. A row of the table has the packed bytes, the float32
-// [N] scales if a scale covers a whole row, and whatever `source` reads.
-// `source` returns the piece at `row` and `column`, a multiple of 8: four words
-// of two bf16 each, zero outside of the matrix. The spec has a key and
-// arguments.
+// Codes of four bits in layout hopper. A row of the table has the packed bytes,
+// the float32 [N] scales if a scale covers a whole row, and whatever `source`
+// reads. `source` returns the piece at `row` and `column`, a multiple of 8:
+// four words of two bf16 each, zero outside of the matrix. The spec has a key
+// and arguments.
 using PieceSource = llvm::function_ref<mlir::Value(
     Emitter &, mlir::ValueRange arguments, mlir::ValueRange tableRow,
     mlir::Value row, mlir::Value column)>;
@@ -36,18 +36,19 @@ void launchDequantizeSlabs(Kernel &kernel, mlir::Value bytes,
 
 // Scales that more than a few threads share, for several weights of one type,
 // as float32 `used` values: [N] for whole rows, [ceil(N/128), ceil(K/128)] for
-// fp8. Null for groups.
+// blocks. Null for groups.
 llvm::SmallVector<mlir::Value> launchSharedScales(Kernel &kernel,
                                                   mlir::ValueRange weights,
                                                   qat::SchemeAttr scheme);
-// For layouts with codes in rows: int8, fp8, and int4 in layout interchange.
+// For layouts with codes in rows: codes of eight bits, and of four bits in
+// layout interchange.
 void launchQuantizeRows(Kernel &kernel, llvm::ArrayRef<QuantizedWeight> weights,
                         qat::PackedType type, mlir::ValueRange sharedScales);
 void launchDequantizeRows(Kernel &kernel, mlir::Value bytes,
                           qat::PackedType type, mlir::Value weight);
 void launchFakeQuant(Kernel &kernel, mlir::Value weight, qat::SchemeAttr scheme,
                      mlir::Value sharedScales, mlir::Value result);
-// INT4 between interchange and hopper, in either direction.
+// Codes of four bits between interchange and hopper, in either direction.
 void launchRepack(Kernel &kernel, mlir::Value in, qat::PackedType from,
                   mlir::Value out, qat::PackedType to);
 

@@ -1,6 +1,6 @@
 // Weights with codes in rows, and fake-quant. Each thread handles a piece,
 // which is eight neighbours of a row. The threads of a group are neighbours in
-// a warp. Scales of whole rows and of fp8 blocks are computed before.
+// a warp. Scales of whole rows and of blocks are computed before.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -11,13 +11,11 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256, kBlock = 128; // kBlock: side of an fp8 block
+constexpr int64_t kThreads = 256;
+constexpr int64_t kBlock = 128; // side of a block
 
-bool isFp8(qat::SchemeAttr scheme) {
-  return scheme.getKind() == qat::Kind::kFp8;
-}
 bool isShared(qat::SchemeAttr scheme) {
-  return isFp8(scheme) || scheme.getGroupSize() == 0;
+  return scheme.row().inBlocks || scheme.getGroupSize() == 0;
 }
 
 int64_t alignmentOf(int64_t offset) {
@@ -40,7 +38,8 @@ PieceMatrix matrixOf(Value memref, Value pointer) {
 struct ScalePlace {
   int64_t begin, bytes;
   explicit ScalePlace(qat::PackedType type)
-      : begin(type.getCodeBytes()), bytes(isFp8(type.getScheme()) ? 4 : 2) {}
+      : begin(type.getCodeBytes()),
+        bytes(numerics::bytesOf(type.getScheme().row().scaleType)) {}
   int64_t alignment() const { return std::min(bytes, alignmentOf(begin)); }
   Value offset(Emitter &b, Value index) const {
     return b.addI(b.mulI(b.wide(index), bytes), begin);
@@ -56,7 +55,7 @@ struct Piece {
     row = b.divI(index, m.perRow());
     number = b.remI(index, m.perRow());
     column = b.mulI(number, kPiece);
-    if (isFp8(scheme)) {
+    if (scheme.row().inBlocks) {
       scaleIndex =
           b.addI(b.mulI(b.divI(row, kBlock), (m.k + kBlock - 1) / kBlock),
                  b.divI(column, kBlock));
@@ -109,8 +108,8 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
       k, spec, rows, [&](Emitter &b, ValueRange, ValueRange row, Value block) {
         PieceMatrix matrix = matrixOf(first, row[0]);
         Grid grid(b, scheme);
-        Value index = b.addI(b.mulI(block, kThreads), b.thread()),
-              exists = b.less(index, count);
+        Value index = b.addI(b.mulI(block, kThreads), b.thread());
+        Value exists = b.less(index, count);
         // Threads beyond the last piece stay active in their warp.
         Piece piece(b, b.select(exists, index, b.i32(0)), matrix, scheme);
         Value words = matrix.load(b, piece.row, piece.column, /*inside=*/true);
@@ -118,11 +117,11 @@ void launchPieces(Kernel &k, StringRef name, qat::SchemeAttr scheme,
         if (shared) {
           scale.used = b.load(b.at(row[2], b.getF32Type(), piece.scaleIndex),
                               b.getF32Type());
-          Value bits =
-              b.bitcast(isFp8(scheme) ? scale.used
-                                      : b.roundTo(scale.used, b.getBF16Type()),
-                        b.getI32Type());
-          scale.storedBits = isFp8(scheme) ? bits : b.shrI(bits, 16);
+          numerics::ScaleType type = scheme.row().scaleType;
+          Value stored = type == numerics::ScaleType::kBF16
+                             ? b.roundTo(scale.used, b.getBF16Type())
+                             : scale.used;
+          scale.storedBits = kernels::scaleBits(b, type, stored);
         } else {
           Value largest = largestOfWords(b, words);
           for (int64_t mask = 1; mask < scheme.getGroupSize() / kPiece;
@@ -152,7 +151,7 @@ int64_t byteWidth(int64_t k) { return k % 4 == 0 ? 4 : k % 2 == 0 ? 2 : 1; }
 void storeCodes(Emitter &b, qat::PackedType type, Value bytes,
                 const Piece &piece, Value codes) {
   Value row = b.mulI(b.wide(piece.row), type.getCodeRowBytes());
-  if (type.getScheme().getKind() == qat::Kind::kInt4) {
+  if (type.getScheme().row().codeBits == 4) {
     Value word;
     for (int64_t i = 0; i < kPiece; ++i) {
       Value code = b.shlI(b.andI(b.extract(codes, i), 0xF), 4 * i);
@@ -174,13 +173,12 @@ void storeCodes(Emitter &b, qat::PackedType type, Value bytes,
   }
 }
 
-// Loads vector<8xi32>: u for int4, q for int8, the byte for fp8; 0 beyond the
-// row.
+// Loads vector<8xi32> as kernels::numbersOfCodes takes them; 0 beyond the row.
 Value loadCodes(Emitter &b, qat::PackedType type, Value bytes,
                 const Piece &piece) {
   Value row = b.mulI(b.wide(piece.row), type.getCodeRowBytes());
   SmallVector<Value> codes;
-  if (type.getScheme().getKind() == qat::Kind::kInt4) {
+  if (type.getScheme().row().codeBits == 4) {
     Value word =
         b.load(b.atByte(bytes, b.addI(row, b.wide(b.mulI(piece.number, 4)))),
                b.getI32Type());
@@ -198,7 +196,7 @@ Value loadCodes(Emitter &b, qat::PackedType type, Value bytes,
         },
         [&] { return b.i32(0); });
     for (int64_t i = 0; i < width; ++i) {
-      if (isFp8(type.getScheme()))
+      if (type.getScheme().row().codeType != numerics::CodeType::kInteger)
         codes.push_back(b.andI(b.shrI(word, 8 * i), 0xFF));
       else // the sign is in bit 8i + 7
         codes.push_back(
@@ -215,7 +213,7 @@ SmallVector<Value> launchSharedScales(Kernel &k, ValueRange weights,
   if (!isShared(scheme))
     return SmallVector<Value>(weights.size());
   PieceMatrix shape = matrixOf(weights.front(), Value());
-  bool blocks = isFp8(scheme);
+  bool blocks = scheme.row().inBlocks;
   int64_t across = (shape.k + kBlock - 1) / kBlock;
   int64_t count = blocks ? (shape.n + kBlock - 1) / kBlock * across : shape.n;
   SmallVector<Value> scales;
@@ -311,8 +309,8 @@ void launchDequantizeRows(Kernel &k, Value bytes, qat::PackedType type,
         Value bits =
             loadBytes(b, place.bytes, arguments[0],
                       place.offset(b, piece.scaleIndex), place.alignment());
-        Value scale = b.bitcast(
-            isFp8(type.getScheme()) ? bits : b.shlI(bits, 16), b.getF32Type());
+        Value scale =
+            kernels::numberOfScale(b, type.getScheme().row().scaleType, bits);
         Value values =
             Grid(b, type.getScheme())
                 .storedValues(loadCodes(b, type, arguments[0], piece), scale);

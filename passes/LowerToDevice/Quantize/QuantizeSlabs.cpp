@@ -1,5 +1,5 @@
-// INT4 weights in layout hopper: conversion to slabs of 64 rows and 128 columns
-// and back, one block per slab.
+// Codes of four bits in layout hopper: conversion to slabs of 64 rows and 128
+// columns and back, one block per slab.
 //
 // Sixteen threads share the 128 columns of a row; each has a piece of eight. A
 // thread has rows r and r + 8 of two groups of sixteen rows. A word of the
@@ -18,16 +18,21 @@ namespace nibble::device {
 namespace {
 
 using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
-constexpr int64_t kThreads = 256, kPairs = 2; // pairs of rows in a thread
+constexpr int64_t kThreads = 256;
+constexpr int64_t kPairs = 2; // pairs of rows in a thread
 
 struct SlabThread {
   Emitter &b;
   int64_t columnsOfSlabs, perRow; // slabs side by side; scales of a row in one
+  numerics::ScaleType scaleType;
+  int64_t scaleBytes; // of one
   Value bytes, piece, rowInPair, pairGroup, slabRow, slabColumn, slab;
 
   SlabThread(Emitter &b, qat::PackedType type, Value bytes, Value block)
       : b(b), columnsOfSlabs((type.getK() + kSlabColumns - 1) / kSlabColumns),
-        perRow(type.getScalesPerSlabRow()), bytes(bytes) {
+        perRow(type.getScalesPerSlabRow()),
+        scaleType(type.getScheme().row().scaleType),
+        scaleBytes(numerics::bytesOf(scaleType)), bytes(bytes) {
     Value rows = b.shrI(b.thread(), 4);
     piece = b.andI(b.thread(), 15);
     rowInPair = b.andI(rows, 7);
@@ -63,18 +68,26 @@ struct SlabThread {
   Value codesAt(Value byte) const {
     return b.atByte(bytes, b.addI(b.mulI(slab, kSlabBytes), b.wide(byte)));
   }
+  Type scaleInteger() const {
+    return b.getIntegerType(static_cast<unsigned>(8 * scaleBytes));
+  }
+  // Bytes of the slab's scales.
+  int64_t allScaleBytes() const { return kSlabRows * perRow * scaleBytes; }
   Value scalesAt(qat::PackedType type, Value byte) const {
-    return b.atByte(bytes, b.addI(b.addI(b.mulI(slab, kSlabRows * perRow * 2),
+    return b.atByte(bytes, b.addI(b.addI(b.mulI(slab, allScaleBytes()),
                                          type.getCodeBytes()),
                                   b.wide(byte)));
   }
 };
 
-// Packs four codes into bits 0, 4, 16 and 20 of a word, plus kAboveFour. The
+// The bits that the grid adds to the four codes of fourOf.
+uint32_t aboveFour(const Grid &grid) {
+  return static_cast<uint32_t>(grid.aboveCode()) * 17;
+}
+
+// Packs four codes into bits 0, 4, 16 and 20 of a word, plus aboveFour. The
 // codes are in columns 2c and 2c + 1 of two rows. `upper` and `lower` hold them
 // as the grid returns them.
-constexpr uint32_t kAboveFour = static_cast<uint32_t>(Grid::kAboveCode) * 17;
-
 Value fourOf(Emitter &b, Value upper, Value lower, int64_t c) {
   auto pair = [&](Value codes) {
     return b.addI(b.extract(codes, 2 * c),
@@ -97,12 +110,14 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
                   Value rowScales, Value bytes, Value block) {
   SlabThread at(b, type, bytes, block);
   Grid grid(b, type.getScheme());
-  int64_t n = type.getN(), group = type.getScheme().getGroupSize(),
-          scaleBytes = kSlabRows * at.perRow * 2;
-  bool wholeRows = n % kSlabRows == 0,
-       whole = wholeRows && type.getK() % kSlabColumns == 0;
-  Value codes = b.sharedMemory(0), scales = b.sharedMemory(kSlabBytes),
-        column = at.column();
+  int64_t n = type.getN();
+  int64_t group = type.getScheme().getGroupSize();
+  uint32_t above = aboveFour(grid);
+  bool wholeRows = n % kSlabRows == 0;
+  bool whole = wholeRows && type.getK() % kSlabColumns == 0;
+  Value codes = b.sharedMemory(0);
+  Value scales = b.sharedMemory(kSlabBytes);
+  Value column = at.column();
 
   SmallVector<Value> rows, words;
   for (int64_t i = 0; i < 2 * kPairs; ++i) {
@@ -138,12 +153,13 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
                      stored[i], b.i32(0));
     }
     b.ifThen(b.equal(b.remI(at.piece, 16 / at.perRow), 0), [&] {
-      Value half = arith::TruncIOp::create(b, b.getI16Type(), stored[i]);
-      b.store(half, b.at(scales, b.getI16Type(), at.scaleOf(rows[i])));
+      Value narrow = arith::TruncIOp::create(b, at.scaleInteger(), stored[i]);
+      b.store(narrow, b.at(scales, at.scaleInteger(), at.scaleOf(rows[i])));
     });
   }
   SmallVector<Value> pieces = grid.codesOfPieces(numbers, used);
-  Value odd = at.isOdd(), shift = b.select(odd, b.i32(8), b.i32(0));
+  Value odd = at.isOdd();
+  Value shift = b.select(odd, b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
     SmallVector<Value> own;
     for (int64_t c = 0; c < 4; ++c)
@@ -153,8 +169,7 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
     for (int64_t i = 0; i < 2; ++i) {
       Value theirs = b.shuffleXor(b.select(odd, own[i], own[2 + i]), 1);
       Value sum = b.addI(b.select(odd, own[2 + i], own[i]), theirs);
-      Value word =
-          b.subI(sum, static_cast<int32_t>(kAboveFour + (kAboveFour << 8)));
+      Value word = b.subI(sum, static_cast<int32_t>(above + (above << 8)));
       Value c = b.select(odd, b.i32(2 + i), b.i32(i));
       b.store(word, b.atByte(codes, at.wordOf(rows[2 * pair], c)));
     }
@@ -163,7 +178,7 @@ void quantizeSlab(Emitter &b, qat::PackedType type,
   Type words4 = b.vectorOf(b.getI32Type(), 4);
   Value byte = b.mulI(b.thread(), 16);
   b.store(b.load(b.atByte(codes, byte), words4), at.codesAt(byte));
-  b.ifThen(b.less(byte, scaleBytes), [&] {
+  b.ifThen(b.less(byte, at.allScaleBytes()), [&] {
     b.store(b.load(b.atByte(scales, byte), words4), at.scalesAt(type, byte));
   });
 }
@@ -172,23 +187,24 @@ void dequantizeSlab(Emitter &b, qat::PackedType type, Value bytes,
                     PieceMatrix weight) {
   SlabThread at(b, type, bytes, b.block());
   Type i32 = b.getI32Type();
-  Value column = at.column(), shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
+  Value column = at.column();
+  Value shift = b.select(at.isOdd(), b.i32(8), b.i32(0));
   for (int64_t pair = 0; pair < kPairs; ++pair) {
     Value row = at.rowOf(pair);
     auto scale = [&](Value row) {
       Value bits = arith::ExtUIOp::create(
           b, i32,
-          b.load(at.scalesAt(type, b.mulI(at.scaleOf(row), 2)),
-                 b.getI16Type()));
-      return b.orI(bits, b.shlI(bits, 16));
+          b.load(at.scalesAt(type, b.mulI(at.scaleOf(row), at.scaleBytes)),
+                 at.scaleInteger()));
+      return bf16Pair(b, at.scaleType, bits);
     };
-    Value low = scale(row), high = scale(b.addI(row, 8));
+    Value low = scale(row);
+    Value high = scale(b.addI(row, 8));
     SmallVector<Value> upper, lower;
     for (int64_t c = 0; c < 4; ++c) {
       Value word =
           b.shrI(b.load(at.codesAt(at.wordOf(row, b.i32(c))), i32), shift);
-      Value registers =
-          hopper::DequantizeOp::create(b, b.vectorOf(i32, 4), word, low, high);
+      Value registers = fragmentOf(b, type.getScheme(), word, low, high);
       upper.push_back(b.extract(registers, 0));
       lower.push_back(b.extract(registers, 1));
     }
@@ -214,7 +230,9 @@ void launchQuantizeSlabs(Kernel &k, LaunchSpec spec, qat::PackedType type,
                          ArrayRef<BatchRow> rows, PieceSource source) {
   spec.key += "_" + shapeText(type);
   spec.threads = kThreads;
-  spec.sharedBytes = kSlabBytes + kSlabRows * type.getScalesPerSlabRow() * 2;
+  spec.sharedBytes =
+      kSlabBytes + kSlabRows * type.getScalesPerSlabRow() *
+                       numerics::bytesOf(type.getScheme().row().scaleType);
   bool rowScales = type.getScheme().getGroupSize() == 0;
   launchBatched(
       k, spec, rows,

@@ -1,5 +1,5 @@
-// Converts INT4 codes and scales between the layouts interchange and hopper
-// (lib/Numerics/pack.h). A thread gathers each word of the target.
+// Converts codes of four bits and their scales between the layouts interchange
+// and hopper (lib/Numerics/pack.h). A thread gathers each word of the target.
 #include "passes/LowerToDevice/Emit/ElementwiseLaunch.h"
 #include "passes/LowerToDevice/Quantize/PieceMatrix.h"
 #include "passes/LowerToDevice/Quantize/QuantizeKernels.h"
@@ -17,6 +17,9 @@ using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
 // The sizes of one weight in both layouts.
 struct Shape {
   int64_t n, k, group, pieces, groups, slabsAcross, slabs, perRow;
+  int64_t scaleBytes; // of one
+  int64_t filler;     // a word of codes that only fill a slab up
+  std::string suffix;
 
   Shape(qat::PackedType type, qat::PackedType slabType)
       : n(type.getN()), k(type.getK()), group(type.getScheme().getGroupSize()),
@@ -24,10 +27,13 @@ struct Shape {
         groups(type.getScheme().groupsPerRow(k)),
         slabsAcross((k + kSlabColumns - 1) / kSlabColumns),
         slabs((n + kSlabRows - 1) / kSlabRows * slabsAcross),
-        perRow(slabType.getScalesPerSlabRow()) {}
+        perRow(slabType.getScalesPerSlabRow()),
+        scaleBytes(numerics::bytesOf(type.getScheme().row().scaleType)),
+        filler(0x11111111 * type.getScheme().row().codeBias),
+        suffix(nibbleSuffix(type.getScheme())) {}
   std::string key(StringRef name) const {
     return name.str() + "_" + std::to_string(n) + "x" + std::to_string(k) +
-           "_g" + std::to_string(group);
+           "_g" + std::to_string(group) + suffix;
   }
 };
 
@@ -62,19 +68,20 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
   launchWords(
       k, s.key("repack_codes_to_rows"), in, out, s.n * s.pieces, touches,
       [&](Emitter &b, Value in, Value out, Value index) {
-        Value row = b.divI(index, s.pieces), piece = b.remI(index, s.pieces),
-              inSlab = b.remI(row, kSlabRows),
-              step = b.remI(b.divI(piece, 2), 8);
+        Value row = b.divI(index, s.pieces);
+        Value piece = b.remI(index, s.pieces);
+        Value inSlab = b.remI(row, kSlabRows);
+        Value step = b.remI(b.divI(piece, 2), 8);
         Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross),
                             b.divI(piece, kSlabColumns / kPiece));
         Value thread = b.addI(b.mulI(b.divI(inSlab, 16), 32),
                               b.mulI(b.remI(inSlab, 8), 4));
         Value shift = b.addI(b.mulI(b.divI(b.remI(inSlab, 16), 8), 4),
                              b.mulI(b.remI(piece, 2), 8));
-        Value first = b.addI(b.addI(b.mulI(b.divI(step, 4), kSlabBytes / 8),
-                                    b.mulI(thread, 4)),
-                             b.remI(step, 4)),
-              word;
+        Value first = b.addI(
+            b.addI(b.mulI(b.divI(step, 4), kSlabBytes / 8), b.mulI(thread, 4)),
+            b.remI(step, 4));
+        Value word;
         for (int64_t c = 0; c < 4; ++c) {
           Value pair = b.shrI(
               loadWord(b, in,
@@ -90,17 +97,17 @@ void codesToRows(Kernel &k, const Shape &s, Value in, Value out,
 }
 
 // Builds a word of a slab from byte c of four words of rows, which belong to
-// two rows 8 apart and two neighbouring pieces. Missing elements are 8.
+// two rows 8 apart and two neighbouring pieces. Missing elements have code 0.
 void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
                   int64_t touches) {
   launchWords(
       k, s.key("repack_codes_to_slabs"), in, out, s.slabs * kSlabBytes / 4,
       touches, [&](Emitter &b, Value in, Value out, Value index) {
-        Value slab = b.divI(index, kSlabBytes / 4),
-              inSlab = b.remI(index, kSlabBytes / 4),
-              inHalf = b.remI(inSlab, kSlabBytes / 8);
-        Value thread = b.divI(inHalf, 4),
-              step = b.addI(b.mulI(b.divI(inSlab, kSlabBytes / 8), 4),
+        Value slab = b.divI(index, kSlabBytes / 4);
+        Value inSlab = b.remI(index, kSlabBytes / 4);
+        Value inHalf = b.remI(inSlab, kSlabBytes / 8);
+        Value thread = b.divI(inHalf, 4);
+        Value step = b.addI(b.mulI(b.divI(inSlab, kSlabBytes / 8), 4),
                             b.remI(inHalf, 4));
         Value firstRow = b.addI(b.mulI(b.divI(slab, s.slabsAcross), kSlabRows),
                                 b.addI(b.mulI(b.divI(thread, 32), 16),
@@ -108,14 +115,15 @@ void codesToSlabs(Kernel &k, const Shape &s, Value in, Value out,
         Value firstPiece =
             b.addI(b.mulI(b.remI(slab, s.slabsAcross), kSlabColumns / kPiece),
                    b.mulI(step, 2));
-        Value shift = b.mulI(b.remI(thread, 4), 8), word;
+        Value shift = b.mulI(b.remI(thread, 4), 8);
+        Value word;
         for (int64_t reg = 0; reg < 4; ++reg) {
-          Value row = b.addI(firstRow, 8 * (reg % 2)),
-                piece = b.addI(firstPiece, reg / 2);
+          Value row = b.addI(firstRow, 8 * (reg % 2));
+          Value piece = b.addI(firstPiece, reg / 2);
           Value source = b.ifValue(
               b.both(b.less(row, s.n), b.less(piece, s.pieces)),
               [&] { return loadWord(b, in, b.place(row, s.pieces, piece)); },
-              [&] { return b.i32(0x88888888); });
+              [&] { return b.i32(s.filler); });
           Value byte = b.shrI(source, shift);
           Value pair = b.orI(b.shlI(b.andI(byte, 0xF), 4 * reg),
                              b.shlI(b.andI(byte, 0xF0), 12 + 4 * reg));
@@ -131,55 +139,60 @@ void launchRepack(Kernel &k, Value in, qat::PackedType from, Value out,
                   qat::PackedType to) {
   bool toSlabs = to.inSlabs();
   Shape s(from, toSlabs ? to : from);
-  int64_t inBegin = from.getCodeBytes(), outBegin = to.getCodeBytes();
+  int64_t inBegin = from.getCodeBytes();
+  int64_t outBegin = to.getCodeBytes();
   // An upper bound: if rows and columns do not fill the slabs, some bytes are
   // not touched.
-  int64_t codes = inBegin + outBegin,
-          scales = columnsOf(in) + columnsOf(out) - codes;
+  int64_t codes = inBegin + outBegin;
+  int64_t scales = columnsOf(in) + columnsOf(out) - codes;
   if (toSlabs)
     codesToSlabs(k, s, in, out, codes);
   else
     codesToRows(k, s, in, out, codes);
-  auto scaleAt = [](Emitter &b, Value bytes, Value index, int64_t begin) {
-    return b.atByte(bytes, b.addI(b.mulI(b.wide(index), 2), begin));
+  auto scaleAt = [&](Emitter &b, Value bytes, Value index, int64_t begin) {
+    return b.atByte(bytes, b.addI(b.mulI(b.wide(index), s.scaleBytes), begin));
+  };
+  auto scaleType = [&](Emitter &b) {
+    return b.getIntegerType(static_cast<unsigned>(8 * s.scaleBytes));
   };
   // The number of the slab's scale for the row's group.
   if (!toSlabs)
     return launchWords(
         k, s.key("repack_scales_to_rows"), in, out, s.n * s.groups, scales,
         [&](Emitter &b, Value in, Value out, Value index) {
-          Value row = b.divI(index, s.groups), group = b.remI(index, s.groups);
+          Value row = b.divI(index, s.groups);
+          Value group = b.remI(index, s.groups);
           Value slab = b.addI(b.mulI(b.divI(row, kSlabRows), s.slabsAcross),
                               b.divI(group, s.perRow));
           Value source = b.addI(
               b.mulI(b.addI(b.mulI(slab, kSlabRows), b.remI(row, kSlabRows)),
                      s.perRow),
               b.remI(group, s.perRow));
-          b.store(b.load(scaleAt(b, in, source, inBegin), b.getI16Type()),
+          b.store(b.load(scaleAt(b, in, source, inBegin), scaleType(b)),
                   scaleAt(b, out, index, outBegin));
         });
   launchWords(
       k, s.key("repack_scales_to_slabs"), in, out,
       s.slabs * kSlabRows * s.perRow, scales,
       [&](Emitter &b, Value in, Value out, Value index) {
-        Value inSlab = b.remI(index, kSlabRows * s.perRow),
-              slab = b.divI(index, kSlabRows * s.perRow);
+        Value inSlab = b.remI(index, kSlabRows * s.perRow);
+        Value slab = b.divI(index, kSlabRows * s.perRow);
         Value row = b.addI(b.mulI(b.divI(slab, s.slabsAcross), kSlabRows),
                            b.divI(inSlab, s.perRow));
         Value group =
             s.group == 0 ? b.i32(0)
                          : b.addI(b.mulI(b.remI(slab, s.slabsAcross), s.perRow),
                                   b.remI(inSlab, s.perRow));
-        Type half = b.getI16Type();
+        Type integer = scaleType(b);
         Value scale = b.ifValue(
             b.both(b.less(row, s.n), b.less(group, s.groups)),
             [&] {
               return b.load(
                   scaleAt(b, in, b.addI(b.mulI(row, s.groups), group), inBegin),
-                  half);
+                  integer);
             },
             [&] {
-              return arith::ConstantIntOp::create(b, half, 0).getResult();
+              return arith::ConstantIntOp::create(b, integer, 0).getResult();
             });
         b.store(scale, scaleAt(b, out, index, outBegin));
       });

@@ -18,8 +18,9 @@ constexpr int64_t kThreads = 256;
 // it.
 void emitGather(Kernel &k, Value x, Value rows, Value y) {
   Type element = elementOf(y);
-  int64_t columns = columnsOf(y), width = accessWidth(columns, element),
-          perRow = columns / width;
+  int64_t columns = columnsOf(y);
+  int64_t width = accessWidth(columns, element);
+  int64_t perRow = columns / width;
   Type vector = VectorType::get({width}, element);
   ElementwiseSpec spec;
   spec.key = "gather_" + textOf(element) + "_" + std::to_string(columns);
@@ -32,8 +33,9 @@ void emitGather(Kernel &k, Value x, Value rows, Value y) {
   launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
-        Value piece = b.narrow(first), row = b.divI(piece, perRow),
-              column = b.mulI(b.remI(piece, perRow), width);
+        Value piece = b.narrow(first);
+        Value row = b.divI(piece, perRow);
+        Value column = b.mulI(b.remI(piece, perRow), width);
         Value from =
             b.load(b.at(arguments[1], b.getI32Type(), row), b.getI32Type());
         Value values =
@@ -65,10 +67,12 @@ Value ballot(Emitter &b, Value condition) {
 // chain per element, no two blocks write one row, and atomics are not needed.
 // Thirty-two tokens are compared at a time.
 LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
-  Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
+  Value dy = op.getDy();
+  Value tokens = op.getTokens();
+  Value table = op.getInit();
   Type element = elementOf(dy);
-  int64_t columns = columnsOf(dy),
-          width = std::min<int64_t>(accessWidth(columns, element), 4);
+  int64_t columns = columnsOf(dy);
+  int64_t width = std::min<int64_t>(accessWidth(columns, element), 4);
   LaunchSpec spec;
   spec.key =
       "embedding_grad_" + textOf(element) + "_" + std::to_string(columns);
@@ -78,12 +82,15 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   spec.arguments = {dy, tokens, table, k.extent(tokens, 0)};
   spec.partly = {table}; // one row per different token
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value dy = arguments[0], tokens = arguments[1], table = arguments[2],
-          count = arguments[3];
+    Value dy = arguments[0];
+    Value tokens = arguments[1];
+    Value table = arguments[2];
+    Value count = arguments[3];
     auto token = [&](Value t) {
       return b.load(b.at(tokens, b.getI32Type(), t), b.getI32Type());
     };
-    Value own = b.block(), row = token(own);
+    Value own = b.block();
+    Value row = token(own);
     Value seen =
         b.loop(b.thread(), own, b.i32(kThreads), {b.f32(0)},
                [&](Value t, ValueRange seen) -> SmallVector<Value> {
@@ -96,8 +103,8 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
       b.loop(
           b.mulI(b.warp(), 32 * width), b.i32(columns), b.i32(kThreads * width),
           [&](Value base) {
-            Value column = b.addI(base, b.mulI(lane, width)),
-                  inside = b.less(column, columns);
+            Value column = b.addI(base, b.mulI(lane, width));
+            Value inside = b.less(column, columns);
             Value safe = b.select(inside, column, b.i32(0));
             Value start = b.ifValue(
                 inside,
@@ -109,12 +116,13 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
             Value sum = b.loop(
                 own, count, b.i32(32), {start},
                 [&](Value first, ValueRange sums) -> SmallVector<Value> {
-                  Value t = b.addI(first, lane), here = b.less(t, count);
+                  Value t = b.addI(first, lane);
+                  Value here = b.less(t, count);
                   Value same =
                       b.both(here, b.equal(token(b.select(here, t, own)), row));
-                  Value mask = ballot(b, same),
-                        matches =
-                            LLVM::CtPopOp::create(b, b.getI32Type(), mask);
+                  Value mask = ballot(b, same);
+                  Value matches =
+                      LLVM::CtPopOp::create(b, b.getI32Type(), mask);
                   SmallVector<Value> next = b.loop(
                       b.i32(0), matches, b.i32(1), {sums[0], mask},
                       [&](Value, ValueRange carried) -> SmallVector<Value> {
@@ -143,18 +151,21 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
 // chain per column. The loads of eight tokens are in flight together.
 LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   constexpr int64_t kAhead = 8;
-  Value x = op.getX(), sum = op.getInit();
+  Value x = op.getX();
+  Value sum = op.getInit();
   Type element = elementOf(x);
-  int64_t columns = columnsOf(x),
-          width = std::min<int64_t>(accessWidth(columns, element), 2),
-          threads = 64;
+  int64_t columns = columnsOf(x);
+  int64_t width = std::min<int64_t>(accessWidth(columns, element), 2);
+  int64_t threads = 64;
   LaunchSpec spec;
   spec.key = "sum_tokens_" + textOf(element) + "_" + std::to_string(columns);
   spec.threads = threads;
   spec.grid = {k.index((columns / width + threads - 1) / threads)};
   spec.arguments = {x, sum, k.extent(x, 0)};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Value x = arguments[0], sum = arguments[1], tokens = arguments[2];
+    Value x = arguments[0];
+    Value sum = arguments[1];
+    Value tokens = arguments[2];
     Value column =
         b.mulI(b.addI(b.mulI(b.block(), threads), b.thread()), width);
     b.ifThen(b.less(column, columns), [&] {
@@ -206,7 +217,8 @@ Value constantFloats(Kernel &k, ArrayRef<float> values) {
 }
 
 LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
-  Value positions = op.getPositions(), cos = k.result(0);
+  Value positions = op.getPositions();
+  Value cos = k.result(0);
   int64_t half = columnsOf(cos);
   double factor = op.getAttentionFactor().convertToDouble();
   ElementwiseSpec spec;
@@ -219,8 +231,9 @@ LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
         Type f32 = b.getF32Type();
-        Value place = b.narrow(first), t = b.divI(place, half),
-              i = b.remI(place, half);
+        Value place = b.narrow(first);
+        Value t = b.divI(place, half);
+        Value i = b.remI(place, half);
         Value position = b.toFloat(
             b.load(b.at(arguments[0], b.getI32Type(), t), b.getI32Type()));
         auto [sine, cosine] =
@@ -233,14 +246,19 @@ LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
 
 // Rotates elements i and i + D/2 of every head; `inverse` negates the angle.
 LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
-  Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
+  Value x = op.getX();
+  Value cos = op.getCos();
+  Value sin = op.getSin();
+  Value y = k.result(0);
   if (failed(checkActivations(k, x)))
     return failure();
   Type element = elementOf(x);
   bool inverse = op.getInverse();
-  int64_t columns = columnsOf(x), half = columnsOf(cos),
-          width = accessWidth(half, element), perHead = half / width,
-          perToken = columns / (2 * width);
+  int64_t columns = columnsOf(x);
+  int64_t half = columnsOf(cos);
+  int64_t width = accessWidth(half, element);
+  int64_t perHead = half / width;
+  int64_t perToken = columns / (2 * width);
   ElementwiseSpec spec;
   spec.key = "rope_" + textOf(element) + "_" + std::to_string(columns) + "_" +
              std::to_string(half) + (inverse ? "_inverse" : "");
@@ -250,18 +268,20 @@ LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t) {
-        Value piece = b.narrow(first), t = b.divI(piece, perToken),
-              inToken = b.remI(piece, perToken);
-        Value head = b.divI(inToken, perHead),
-              i = b.mulI(b.remI(inToken, perHead), width);
-        Value low = b.place(t, columns, b.addI(b.mulI(head, 2 * half), i)),
-              high = b.addI(low, half), angle = b.place(t, half, i);
-        Value c = loadFloats(b, arguments[1], b.getF32Type(), angle, width),
-              s = loadFloats(b, arguments[2], b.getF32Type(), angle, width);
+        Value piece = b.narrow(first);
+        Value t = b.divI(piece, perToken);
+        Value inToken = b.remI(piece, perToken);
+        Value head = b.divI(inToken, perHead);
+        Value i = b.mulI(b.remI(inToken, perHead), width);
+        Value low = b.place(t, columns, b.addI(b.mulI(head, 2 * half), i));
+        Value high = b.addI(low, half);
+        Value angle = b.place(t, half, i);
+        Value c = loadFloats(b, arguments[1], b.getF32Type(), angle, width);
+        Value s = loadFloats(b, arguments[2], b.getF32Type(), angle, width);
         if (inverse)
           s = b.neg(s);
-        Value p = loadFloats(b, arguments[0], element, low, width),
-              q = loadFloats(b, arguments[0], element, high, width);
+        Value p = loadFloats(b, arguments[0], element, low, width);
+        Value q = loadFloats(b, arguments[0], element, high, width);
         storeFloats(b, kernels::rotatedLow(b, p, q, c, s), arguments[3],
                     element, low, width);
         storeFloats(b, kernels::rotatedHigh(b, p, q, c, s), arguments[3],
@@ -291,8 +311,8 @@ LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor) {
   launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-        Value gate = loadFloats(b, arguments[0], element, first, width),
-              up = loadFloats(b, arguments[1], element, first, width);
+        Value gate = loadFloats(b, arguments[0], element, first, width);
+        Value up = loadFloats(b, arguments[1], element, first, width);
         storeFloats(b, kernels::swiglu(b, gate, up, element), arguments[2],
                     element, first, width);
       });
@@ -307,8 +327,8 @@ LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor) {
   launchElementwise(
       k.writer, k.host, k.loc(), spec,
       [&](Emitter &b, ValueRange arguments, Value first, int64_t width) {
-        Value dy = loadFloats(b, arguments[0], element, first, width),
-              gate = loadFloats(b, arguments[1], element, first, width);
+        Value dy = loadFloats(b, arguments[0], element, first, width);
+        Value gate = loadFloats(b, arguments[1], element, first, width);
         Value up = loadFloats(b, arguments[2], element, first, width);
         kernels::SwigluGradients gradients(b, dy, gate, up);
         storeFloats(b, gradients.ofGate(), arguments[3], element, first, width);

@@ -289,8 +289,8 @@ private:
   SmallVector<Value>
   load(Emitter &b, Value pointer, OpOperand &operand, int64_t width,
        llvm::function_ref<Value(OpOperand &, int64_t)> place) {
-    Type element = elementOf(operand.get()),
-         stored = element.isInteger(1) ? b.getI8Type() : element;
+    Type element = elementOf(operand.get());
+    Type stored = element.isInteger(1) ? b.getI8Type() : element;
     auto loadOne = [&](Value at) -> Value {
       Value value = b.load(at ? b.at(pointer, stored, at) : pointer, stored);
       return stored == element
@@ -321,8 +321,8 @@ private:
   void store(Emitter &b, ArrayRef<Value> values, Value pointer,
              OpOperand &operand,
              llvm::function_ref<Value(OpOperand &, int64_t)> place) {
-    Type element = elementOf(operand.get()),
-         stored = element.isInteger(1) ? b.getI8Type() : element;
+    Type element = elementOf(operand.get());
+    Type stored = element.isInteger(1) ? b.getI8Type() : element;
     if (isAlong(operand) && stored == element && values.size() > 1)
       return b.store(b.fromElements(values),
                      b.at(pointer, element, place(operand, 0)));

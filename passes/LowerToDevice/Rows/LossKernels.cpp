@@ -16,7 +16,8 @@ constexpr int64_t kThreads = 256;
 // 32 logits, with all loads in flight at once. The order of sums depends on the
 // vocabulary alone (N13).
 struct LogitParts {
-  static constexpr int64_t kPerThread = 32, kColumns = kThreads * kPerThread;
+  static constexpr int64_t kPerThread = 32;
+  static constexpr int64_t kColumns = kThreads * kPerThread;
   int64_t vocabulary, width, parts;
 
   explicit LogitParts(Value logits)
@@ -76,15 +77,15 @@ void launchParts(Kernel &k, nn::LogProbabilityOp::Adaptor op,
     for (Value vector : loaded)
       for (int64_t i = 0; i < logits.width; ++i)
         largest = b.max(largest, b.extract(vector, i));
-    Value temperature = b.load(b.at(arguments[1], f32, logits.row(b)), f32),
-          divisor = b.splat(temperature, logits.width);
-    Value m = b.div(b.blockMax(largest, shared, kThreads), temperature),
-          shift = b.splat(m, logits.width);
+    Value temperature = b.load(b.at(arguments[1], f32, logits.row(b)), f32);
+    Value divisor = b.splat(temperature, logits.width);
+    Value m = b.div(b.blockMax(largest, shared, kThreads), temperature);
+    Value shift = b.splat(m, logits.width);
     Value z = b.f32(0), weighted = b.f32(0);
     for (Value vector : loaded) {
       Value distance =
-                kernels::boundedBelow(b, b.sub(b.div(vector, divisor), shift)),
-            p = b.exp(distance);
+          kernels::boundedBelow(b, b.sub(b.div(vector, divisor), shift));
+      Value p = b.exp(distance);
       for (int64_t i = 0; i < logits.width; ++i) {
         z = b.add(z, b.extract(p, i));
         weighted = b.fma(b.extract(p, i), b.extract(distance, i), weighted);
@@ -125,7 +126,8 @@ void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
                  b.addI(b.mulI(b.place(row, logits.parts, part), 3), i)),
             f32);
       };
-      Value parts = b.i32(logits.parts), stride = b.i32(32);
+      Value parts = b.i32(logits.parts);
+      Value stride = b.i32(32);
       Value m = b.warpMax(
           b.loop(b.lane(), parts, stride, {b.f32(-INFINITY)},
                  [&](Value part, ValueRange best) -> SmallVector<Value> {
@@ -134,14 +136,17 @@ void launchRows(Kernel &k, nn::LogProbabilityOp::Adaptor op,
       SmallVector<Value> total = b.loop(
           b.lane(), parts, stride, {b.f32(0), b.f32(0)},
           [&](Value part, ValueRange sums) -> SmallVector<Value> {
-            Value distance = kernels::boundedBelow(b, b.sub(of(part, 0), m)),
-                  scale = b.exp(distance), z = of(part, 1);
+            Value distance = kernels::boundedBelow(b, b.sub(of(part, 0), m));
+            Value scale = b.exp(distance);
+            Value z = of(part, 1);
             Value weighted = b.mul(scale, b.fma(distance, z, of(part, 2)));
             weighted = b.select(b.greater(scale, b.f32(0)), weighted, b.f32(0));
             return {b.fma(scale, z, sums[0]), b.add(sums[1], weighted)};
           });
-      Value z = b.warpSum(total[0]), weighted = b.warpSum(total[1]),
-            logarithm = b.log(z), lse = b.add(m, logarithm);
+      Value z = b.warpSum(total[0]);
+      Value weighted = b.warpSum(total[1]);
+      Value logarithm = b.log(z);
+      Value lse = b.add(m, logarithm);
       b.ifThen(b.equal(b.lane(), 0), [&] {
         Value target =
             b.load(b.at(arguments[1], b.getI32Type(), row), b.getI32Type());

@@ -72,7 +72,9 @@ void scaleRow(Emitter &b, const NormRows &norm, ValueRange arguments,
 
 // y = E(weight * E(x * r))
 LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
-  Value x = op.getX(), weight = op.getWeight(), y = k.result(0);
+  Value x = op.getX();
+  Value weight = op.getWeight();
+  Value y = k.result(0);
   if (failed(checkActivations(k, x)) || failed(checkActivations(k, weight)))
     return failure();
   NormRows norm(columnsOf(weight), elementOf(x),
@@ -106,8 +108,8 @@ void launchInputGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value row = b.addI(b.mulI(b.block(), kRowsPerBlock), b.warp());
     b.ifThen(b.less(row, arguments[5]), [&] {
-      Value root = norm.reciprocalRoot(b, arguments[1], row),
-            r = b.splat(root, norm.width);
+      Value root = norm.reciprocalRoot(b, arguments[1], row);
+      Value r = b.splat(root, norm.width);
       b.ifThen(b.equal(b.lane(), 0),
                [&] { b.store(root, b.at(arguments[4], b.getF32Type(), row)); });
       auto terms = [&](Value column) {
@@ -133,7 +135,10 @@ void launchInputGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
 // Then each of 8 strands adds chunks s, s + 8, ... in ascending order from
 // zero, and the strands are added to init in turn. The order depends on the
 // number of rows only.
-constexpr int64_t kLeastRows = 64, kMostChunks = 512, kStrands = 8, kAhead = 4;
+constexpr int64_t kLeastRows = 64;
+constexpr int64_t kMostChunks = 512;
+constexpr int64_t kStrands = 8;
+constexpr int64_t kAhead = 4;
 
 void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
                       const NormRows &norm, Value roots) {
@@ -144,8 +149,8 @@ void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
       k.host.createOrFold<arith::CeilDivUIOp>(k.loc(), rows, chunkRows);
   Value partial = k.scratch({ShapedType::kDynamic, norm.size}, {chunks},
                             k.host.getF32Type());
-  int64_t width = accessWidth(norm.size, norm.element),
-          pieces = norm.size / width;
+  int64_t width = accessWidth(norm.size, norm.element);
+  int64_t pieces = norm.size / width;
 
   LaunchSpec spec;
   spec.key = norm.key("rms_norm_weight_grad");
@@ -155,11 +160,11 @@ void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
                     rows,       chunkRows, chunks};
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
     Value thread = b.addI(b.mulI(b.block(), spec.threads), b.thread());
-    Value chunk = b.divI(thread, pieces),
-          column = b.mulI(b.remI(thread, pieces), width);
+    Value chunk = b.divI(thread, pieces);
+    Value column = b.mulI(b.remI(thread, pieces), width);
     b.ifThen(b.less(chunk, arguments[6]), [&] {
-      Value first = b.mulI(chunk, arguments[5]),
-            last = b.minI(b.addI(first, arguments[5]), arguments[4]);
+      Value first = b.mulI(chunk, arguments[5]);
+      Value last = b.minI(b.addI(first, arguments[5]), arguments[4]);
       struct Row {
         Value dy, x, root;
       };
@@ -202,9 +207,9 @@ void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
   total.arguments = {partial, op.getInit(), chunks};
   k.launch(total, [&](Emitter &b, ValueRange arguments) {
     Type f32 = b.getF32Type();
-    Value shared = b.sharedMemory(0),
-          column = b.addI(b.mulI(b.block(), 32), b.lane()),
-          inside = b.less(column, norm.size);
+    Value shared = b.sharedMemory(0);
+    Value column = b.addI(b.mulI(b.block(), 32), b.lane());
+    Value inside = b.less(column, norm.size);
     Value sum =
         b.loop(b.warp(), arguments[2], b.i32(kStrands), {b.f32(0)},
                [&](Value chunk, ValueRange sums) -> SmallVector<Value> {
@@ -221,8 +226,8 @@ void launchWeightGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op,
     b.store(sum, b.at(shared, f32, b.thread()));
     b.barrier();
     b.ifThen(b.both(b.equal(b.warp(), 0), inside), [&] {
-      Value address = b.at(arguments[1], f32, column),
-            total = b.load(address, f32);
+      Value address = b.at(arguments[1], f32, column);
+      Value total = b.load(address, f32);
       for (int64_t strand = 0; strand < kStrands; ++strand)
         total = b.add(
             total,

@@ -46,8 +46,8 @@ struct SquaredTensor {
   Value chunks, firstChunk; // of its partial sums
 };
 
-constexpr int64_t kVectors = 16,
-                  kChunk = kThreads * kVectors; // vectors of a chunk
+constexpr int64_t kVectors = 16;
+constexpr int64_t kChunk = kThreads * kVectors; // vectors of a chunk
 
 SmallVector<SquaredTensor> squaredTensors(Kernel &k, ValueRange xs) {
   SmallVector<SquaredTensor> tensors;
@@ -165,7 +165,8 @@ void launchChain(Kernel &k, Value sums, Value total, int64_t count) {
     Value all = b.loop(
         b.i32(0), arguments[2], b.i32(32), {b.load(arguments[1], f32)},
         [&](Value first, ValueRange carried) -> SmallVector<Value> {
-          Value own = b.addI(first, b.lane()), sum = carried[0];
+          Value own = b.addI(first, b.lane());
+          Value sum = carried[0];
           Value mine = b.ifValue(
               b.less(own, arguments[2]),
               [&] { return b.load(b.at(arguments[0], f32, own), f32); },

@@ -17,7 +17,8 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256, kWidth = 4; // elements of a thread
+constexpr int64_t kThreads = 256;
+constexpr int64_t kWidth = 4; // elements of a thread
 
 // Columns of the table's row: the buffers that a step reads and writes.
 enum Column : unsigned {
@@ -70,9 +71,9 @@ void launchSteps(Kernel &k, Value hyper, Type element,
   SmallVector<BatchRow> rows;
   for (const OptimizerStep &step : steps) {
     Value count = elementsOf(k.host, k.loc(), step.gradient);
-    Value vectors = k.host.createOrFold<arith::DivUIOp>(k.loc(), count,
-                                                        k.index(kWidth)),
-          threads = vectors;
+    Value vectors =
+        k.host.createOrFold<arith::DivUIOp>(k.loc(), count, k.index(kWidth));
+    Value threads = vectors;
     SmallVector<Value> values = columnsOf(step);
     values.push_back(vectors);
     if (!whole) {

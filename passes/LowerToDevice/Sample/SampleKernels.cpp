@@ -21,8 +21,10 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256, kWarps = kThreads / 32;
-constexpr int64_t kPerThread = 32, kColumns = kThreads * kPerThread;
+constexpr int64_t kThreads = 256;
+constexpr int64_t kWarps = kThreads / 32;
+constexpr int64_t kPerThread = 32;
+constexpr int64_t kColumns = kThreads * kPerThread;
 constexpr int64_t kMostParts =
     numerics::kMostTokens / kColumns; // two for each lane of a warp
 static_assert(kMostParts == 64);
@@ -47,7 +49,8 @@ struct SampleLaunches {
         width(accessWidth(vocabulary, k.host.getF32Type())),
         parts((vocabulary + kColumns - 1) / kColumns),
         rows(k.extent(logits, 0)), filters(k.extent(filtered, 0)) {
-    Type f32 = k.host.getF32Type(), i64 = k.host.getI64Type();
+    Type f32 = k.host.getF32Type();
+    Type i64 = k.host.getI64Type();
     maxima = k.scratch({ShapedType::kDynamic, parts}, {rows}, f32);
     masses = k.scratch({ShapedType::kDynamic, parts}, {rows}, i64);
     kept = k.scratch({ShapedType::kDynamic, parts}, {rows}, i64);
@@ -130,10 +133,11 @@ void SampleLaunches::launchMaxima() const {
   SampleRows shape = this->shape();
   k.launch(spec("sample_maxima", blocksOf(rows), {logits, maxima}),
            [&](Emitter &b, ValueRange arguments) {
-             Value row = b.divI(b.block(), shape.parts),
-                   part = b.remI(b.block(), shape.parts);
-             Value largest = b.f32(-INFINITY), bad = b.boolean(false),
-                   shared = b.sharedMemory(0);
+             Value row = b.divI(b.block(), shape.parts);
+             Value part = b.remI(b.block(), shape.parts);
+             Value largest = b.f32(-INFINITY);
+             Value bad = b.boolean(false);
+             Value shared = b.sharedMemory(0);
              SmallVector<Value> loaded; // all in flight at once
              for (int64_t i = 0; i < accessesOf(shape); ++i)
                loaded.push_back(
@@ -165,8 +169,8 @@ void SampleLaunches::launchMasses() const {
                 {logits, temperature, maxima, masses, kept, pivots, leasts}),
            [&](Emitter &b, ValueRange arguments) {
              Type i64 = b.getI64Type();
-             Value row = b.divI(b.block(), shape.parts),
-                   part = b.remI(b.block(), shape.parts);
+             Value row = b.divI(b.block(), shape.parts);
+             Value part = b.remI(b.block(), shape.parts);
              RowState state(b, shape, arguments[2], arguments[1], row);
              Value sum = b.ifValue(
                  state.drawn,
@@ -202,8 +206,8 @@ void SampleLaunches::launchKept() const {
            {logits, temperature, filtered, maxima, pivots, leasts, kept}),
       [&](Emitter &b, ValueRange arguments) {
         Type i64 = b.getI64Type();
-        Value filter = b.divI(b.block(), shape.parts),
-              part = b.remI(b.block(), shape.parts);
+        Value filter = b.divI(b.block(), shape.parts);
+        Value part = b.remI(b.block(), shape.parts);
         Value row =
             b.load(b.at(arguments[2], b.getI32Type(), filter), b.getI32Type());
         RowState state(b, shape, arguments[3], arguments[1], row);
@@ -234,14 +238,17 @@ void SampleLaunches::launchChoose() const {
                             pivots, leasts, token, logKept, status});
   choose.sharedBytes = segments * 8;
   k.launch(choose, [&](Emitter &b, ValueRange arguments) {
-    Type i64 = b.getI64Type(), i32 = b.getI32Type(), f32 = b.getF32Type();
-    Value row = b.block(), shared = b.sharedMemory(0);
+    Type i64 = b.getI64Type();
+    Type i32 = b.getI32Type();
+    Type f32 = b.getF32Type();
+    Value row = b.block();
+    Value shared = b.sharedMemory(0);
     RowState state(b, shape, arguments[3], arguments[1], row);
     Value all = b.i64(0), total = b.i64(0);
     SmallVector<Value> keptOfParts;
     for (int64_t i = 0; i < 2; ++i) {
-      Value part = b.addI(b.mulI(b.lane(), 2), i),
-            place = b.place(row, shape.parts, part);
+      Value part = b.addI(b.mulI(b.lane(), 2), i);
+      Value place = b.place(row, shape.parts, part);
       auto of = [&](Value table) {
         return b.ifValue(
             b.less(part, shape.parts),
@@ -259,8 +266,8 @@ void SampleLaunches::launchChoose() const {
         b.select(state.drawn, mulHigh(b, random, total), b.i64(0));
     Passed part = whereSumPasses(b, keptOfParts, threshold);
     threshold = b.subI(threshold, part.before);
-    Value pivot = b.load(b.at(arguments[6], i64, row), i64),
-          least = b.load(b.at(arguments[7], i64, row), i64);
+    Value pivot = b.load(b.at(arguments[6], i64, row), i64);
+    Value least = b.load(b.at(arguments[7], i64, row), i64);
     // The mass in the draw, or 1 for the requested token of a row without a
     // draw.
     auto weight = [&](Value x, Value token) {

@@ -21,12 +21,13 @@ static Value toDouble(Emitter &b, Value unsignedInteger) {
 }
 
 static Value exactExp(Emitter &b, Value x) {
-  Value lowest = f64(b, numerics::kExpLowest), isThere = b.greater(x, lowest),
-        one = f64(b, 1.0);
-  Value clamped = b.select(isThere, x, lowest),
-        magic = f64(b, numerics::kExpMagic);
-  Value shifted = b.add(b.mul(clamped, f64(b, numerics::kLog2E)), magic),
-        k = b.sub(shifted, magic);
+  Value lowest = f64(b, numerics::kExpLowest);
+  Value isThere = b.greater(x, lowest);
+  Value one = f64(b, 1.0);
+  Value clamped = b.select(isThere, x, lowest);
+  Value magic = f64(b, numerics::kExpMagic);
+  Value shifted = b.add(b.mul(clamped, f64(b, numerics::kLog2E)), magic);
+  Value k = b.sub(shifted, magic);
   Value r = b.sub(b.sub(clamped, b.mul(k, f64(b, numerics::kLn2High))),
                   b.mul(k, f64(b, numerics::kLn2Low)));
   Value sum = one;
@@ -38,15 +39,17 @@ static Value exactExp(Emitter &b, Value x) {
 }
 
 static Value exactLog(Emitter &b, Value x) {
-  Value bits = bitsOf(b, x), exponent = b.subI(b.shrI(bits, b.i64(52)), 1023),
-        one = f64(b, 1.0);
+  Value bits = bitsOf(b, x);
+  Value exponent = b.subI(b.shrI(bits, b.i64(52)), 1023);
+  Value one = f64(b, 1.0);
   Value mantissa = doubleOf(
       b, b.orI(b.andI(bits, 0xFFFFFFFFFFFFF), b.i64(int64_t{1023} << 52)));
   Value isLarge = b.greater(mantissa, f64(b, numerics::kSquareRootOf2));
   mantissa = b.select(isLarge, b.mul(mantissa, f64(b, 0.5)), mantissa);
   exponent = b.select(isLarge, b.addI(exponent, 1), exponent);
-  Value s = b.div(b.sub(mantissa, one), b.add(mantissa, one)),
-        square = b.mul(s, s), sum = f64(b, 0.0);
+  Value s = b.div(b.sub(mantissa, one), b.add(mantissa, one));
+  Value square = b.mul(s, s);
+  Value sum = f64(b, 0.0);
   for (int i = numerics::kLogTerms; i > 0; i -= 2)
     sum = b.add(b.mul(sum, square), f64(b, 1.0 / static_cast<double>(i)));
   Value whole = b.mul(arith::SIToFPOp::create(b, b.getF64Type(), exponent),
@@ -73,7 +76,8 @@ Value tokenRank(Emitter &b, Value logit, Value token) {
   Value isZero =
       arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, logit, b.f32(0));
   Value bits = b.bitcast(b.select(isZero, b.f32(0), logit), b.getI32Type());
-  Value sign = b.i32(INT32_MIN), isNegative = b.lessEqual(sign, bits);
+  Value sign = b.i32(INT32_MIN);
+  Value isNegative = b.lessEqual(sign, bits);
   Value descending =
       b.select(isNegative, bits, b.xorI(b.orI(bits, sign), b.i32(-1)));
   return b.orI(b.shlI(b.wide(descending), numerics::kRankTokenBits),
@@ -107,7 +111,8 @@ Value mulHigh(Emitter &b, Value x, Value y) {
 // A shuffle moves 32 bits.
 static Value halves(Emitter &b, Value x,
                     llvm::function_ref<Value(Value)> move) {
-  Value low = move(b.narrow(x)), high = move(b.narrow(b.shrI(x, b.i64(32))));
+  Value low = move(b.narrow(x));
+  Value high = move(b.narrow(b.shrI(x, b.i64(32))));
   return b.orI(b.shlI(b.wide(high), 32), b.wide(low));
 }
 
@@ -121,8 +126,8 @@ Value warpSumI64(Emitter &b, Value x) {
 Value warpScanI64(Emitter &b, Value x) {
   Value lane = b.lane();
   for (int64_t distance = 1; distance < 32; distance *= 2) {
-    Value isFirst = b.less(lane, distance),
-          from = b.select(isFirst, lane, b.subI(lane, distance));
+    Value isFirst = b.less(lane, distance);
+    Value from = b.select(isFirst, lane, b.subI(lane, distance));
     Value before =
         halves(b, x, [&](Value half) { return b.shuffle(half, from); });
     x = b.addI(x, b.select(isFirst, b.i64(0), before));
@@ -132,7 +137,8 @@ Value warpScanI64(Emitter &b, Value x) {
 
 Value blockSumI64(Emitter &b, Value x, Value scratch, int64_t threads) {
   Type i64 = b.getI64Type();
-  Value sum = warpSumI64(b, x), lane = b.lane();
+  Value sum = warpSumI64(b, x);
+  Value lane = b.lane();
   b.barrier(); // all threads have read the previous sum
   b.ifThen(b.equal(lane, 0),
            [&] { b.store(sum, b.at(scratch, i64, b.warp())); });

@@ -55,8 +55,10 @@ Value RowState::keptMass(Emitter &b, Value logit, Value token, Value pivot,
 
 namespace {
 
-constexpr int64_t kThreads = 1024, kWarps = kThreads / 32;
-constexpr int64_t kBins = 2 * kThreads, kDigitBits = 11;
+constexpr int64_t kThreads = 1024;
+constexpr int64_t kWarps = kThreads / 32;
+constexpr int64_t kBins = 2 * kThreads;
+constexpr int64_t kDigitBits = 11;
 static_assert(kBins == int64_t{1} << kDigitBits);
 constexpr double kBucketsOfUnit = 64;
 constexpr int64_t kDigits = (numerics::kRankBits + kDigitBits - 1) / kDigitBits;
@@ -65,10 +67,12 @@ constexpr int64_t kDigits = (numerics::kRankBits + kDigitBits - 1) / kDigitBits;
 // a digit. It also holds the ranks and then the masses of a bucket's tokens,
 // sums of warps, the results, and the number of listed tokens.
 constexpr int64_t kListed = 2048;
-constexpr int64_t kHistogramBytes = kBins * (4 + 8),
-                  kList = 2 * kHistogramBytes, kScan = kList + kListed * 16;
-constexpr int64_t kFound = kScan + kWarps * 16, kCounter = kFound + 5 * 8,
-                  kSharedBytes = kCounter + 8;
+constexpr int64_t kHistogramBytes = kBins * (4 + 8);
+constexpr int64_t kList = 2 * kHistogramBytes;
+constexpr int64_t kScan = kList + kListed * 16;
+constexpr int64_t kFound = kScan + kWarps * 16;
+constexpr int64_t kCounter = kFound + 5 * 8;
+constexpr int64_t kSharedBytes = kCounter + 8;
 
 struct Histogram {
   Value counts, masses; // shared: kBins of i32, of i64
@@ -103,66 +107,69 @@ class PivotSearch {
 public:
   PivotSearch(Emitter &b, const SampleRows &shape, Value logits, Value row,
               const RowState &state)
-      : b(b), shape(shape), logits(logits), row(row), state(state),
-        buckets(b, 0), digits(b, kHistogramBytes),
-        scale(b.div(b.f32(kBucketsOfUnit), state.temperature)) {}
+      : b_(b), shape_(shape), logits_(logits), row_(row), state_(state),
+        buckets_(b, 0), digits_(b, kHistogramBytes),
+        scale_(b.div(b.f32(kBucketsOfUnit), state.temperature)) {}
 
   void fillBuckets() {
-    buckets.clear(b);
-    b.barrier();
-    forTokens(
-        [&](Value, Value x) { buckets.add(b, bucketOf(x), state.mass(b, x)); });
-    b.barrier();
+    buckets_.clear(b_);
+    b_.barrier();
+    forTokens([&](Value, Value x) {
+      buckets_.add(b_, bucketOf(x), state_.mass(b_, x));
+    });
+    b_.barrier();
   }
 
   // The first rank at which the count (or mass) of the tokens up to and
   // including it reaches `target`, and their mass. The target must be reached.
   std::pair<Value, Value> descend(Value target, bool byMass) {
-    Bin bucket = find(buckets, target, byMass);
-    Value digitBits = b.i64(kDigitBits);
+    Bin bucket = find(buckets_, target, byMass);
+    Value digitBits = b_.i64(kDigitBits);
     Bucket tokens = list(bucket);
-    SmallVector<Value> end = b.loop(
-        b.i32(0), b.i32(kDigits), b.i32(1),
-        {b.i64(0), b.i64(numerics::kRankBits), bucket.count, bucket.mass,
-         b.i64(0)},
+    SmallVector<Value> end = b_.loop(
+        b_.i32(0), b_.i32(kDigits), b_.i32(1),
+        {b_.i64(0), b_.i64(numerics::kRankBits), bucket.count, bucket.mass,
+         b_.i64(0)},
         [&](Value, ValueRange carried) -> SmallVector<Value> {
-          Value prefix = carried[0], high = carried[1],
-                bits = b.minI(high, digitBits), low = b.subI(high, bits);
-          digits.clear(b);
-          b.barrier();
+          Value prefix = carried[0];
+          Value high = carried[1];
+          Value bits = b_.minI(high, digitBits);
+          Value low = b_.subI(high, bits);
+          digits_.clear(b_);
+          b_.barrier();
           forBucket(tokens, [&](Value rank, llvm::function_ref<Value()> mass) {
-            b.ifThen(b.equal(b.shrI(rank, high), prefix), [&] {
-              Value digit = b.subI(b.shrI(rank, low), b.shlI(prefix, bits));
-              digits.add(b, b.narrow(digit), mass());
+            b_.ifThen(b_.equal(b_.shrI(rank, high), prefix), [&] {
+              Value digit = b_.subI(b_.shrI(rank, low), b_.shlI(prefix, bits));
+              digits_.add(b_, b_.narrow(digit), mass());
             });
           });
-          b.barrier();
+          b_.barrier();
           Bin found =
-              find(digits, b.subI(target, carried[byMass ? 3 : 2]), byMass);
-          return {b.addI(b.shlI(prefix, bits), found.index), low,
-                  b.addI(carried[2], found.count),
-                  b.addI(carried[3], found.mass), found.ownMass};
+              find(digits_, b_.subI(target, carried[byMass ? 3 : 2]), byMass);
+          return {b_.addI(b_.shlI(prefix, bits), found.index), low,
+                  b_.addI(carried[2], found.count),
+                  b_.addI(carried[3], found.mass), found.ownMass};
         });
-    return {end[0], b.addI(end[3], end[4])};
+    return {end[0], b_.addI(end[3], end[4])};
   }
 
 private:
   // Monotone in the logit, in spite of rounding and overflow.
   Value bucketOf(Value x) {
     Value distance =
-        b.min(b.mul(b.sub(state.largest, x), scale), b.f32(kBins - 1));
-    return arith::FPToUIOp::create(b, b.getI32Type(), distance);
+        b_.min(b_.mul(b_.sub(state_.largest, x), scale_), b_.f32(kBins - 1));
+    return arith::FPToUIOp::create(b_, b_.getI32Type(), distance);
   }
 
   void forTokens(llvm::function_ref<void(Value token, Value x)> body) {
-    b.loop(b.mulI(b.thread(), shape.width), b.i32(shape.vocabulary),
-           b.i32(kThreads * shape.width), [&](Value column) {
-             Value vector = loadFloats(b, logits, b.getF32Type(),
-                                       b.place(row, shape.vocabulary, column),
-                                       shape.width);
-             for (int64_t i = 0; i < shape.width; ++i)
-               body(b.addI(column, i), b.extract(vector, i));
-           });
+    b_.loop(b_.mulI(b_.thread(), shape_.width), b_.i32(shape_.vocabulary),
+            b_.i32(kThreads * shape_.width), [&](Value column) {
+              Value vector = loadFloats(
+                  b_, logits_, b_.getF32Type(),
+                  b_.place(row_, shape_.vocabulary, column), shape_.width);
+              for (int64_t i = 0; i < shape_.width; ++i)
+                body(b_.addI(column, i), b_.extract(vector, i));
+            });
   }
 
   // The tokens of a bucket. They are listed if they fit, which they do unless
@@ -172,27 +179,29 @@ private:
   };
 
   Value inList(int64_t table, Value place) {
-    return b.at(b.sharedMemory(kList + table * kListed * 8), b.getI64Type(),
-                place);
+    return b_.at(b_.sharedMemory(kList + table * kListed * 8), b_.getI64Type(),
+                 place);
   }
 
   Bucket list(const Bin &bin) {
-    Bucket bucket{b.narrow(bin.index), b.narrow(bin.ownCount),
-                  b.lessEqual(bin.ownCount, b.i64(kListed))};
-    b.ifThen(bucket.isListed, [&] {
-      Value counter = b.sharedMemory(kCounter), one = b.i32(1);
-      b.ifThen(b.equal(b.thread(), 0), [&] { b.store(b.i32(0), counter); });
-      b.barrier();
+    Bucket bucket{b_.narrow(bin.index), b_.narrow(bin.ownCount),
+                  b_.lessEqual(bin.ownCount, b_.i64(kListed))};
+    b_.ifThen(bucket.isListed, [&] {
+      Value counter = b_.sharedMemory(kCounter);
+      Value one = b_.i32(1);
+      b_.ifThen(b_.equal(b_.thread(), 0),
+                [&] { b_.store(b_.i32(0), counter); });
+      b_.barrier();
       forTokens([&](Value token, Value x) {
-        b.ifThen(b.equal(bucketOf(x), bucket.index), [&] {
+        b_.ifThen(b_.equal(bucketOf(x), bucket.index), [&] {
           Value place = LLVM::AtomicRMWOp::create(
-              b, LLVM::AtomicBinOp::add, counter, one,
+              b_, LLVM::AtomicBinOp::add, counter, one,
               LLVM::AtomicOrdering::monotonic, "block");
-          b.store(tokenRank(b, x, token), inList(0, place));
-          b.store(state.mass(b, x), inList(1, place));
+          b_.store(tokenRank(b_, x, token), inList(0, place));
+          b_.store(state_.mass(b_, x), inList(1, place));
         });
       });
-      b.barrier();
+      b_.barrier();
     });
     return bucket;
   }
@@ -201,18 +210,18 @@ private:
       const Bucket &bucket,
       llvm::function_ref<void(Value rank, llvm::function_ref<Value()> mass)>
           body) {
-    b.ifThenElse(
+    b_.ifThenElse(
         bucket.isListed,
         [&] {
-          b.loop(b.thread(), bucket.count, kThreads, [&](Value place) {
-            body(b.load(inList(0, place), b.getI64Type()),
-                 [&] { return b.load(inList(1, place), b.getI64Type()); });
+          b_.loop(b_.thread(), bucket.count, kThreads, [&](Value place) {
+            body(b_.load(inList(0, place), b_.getI64Type()),
+                 [&] { return b_.load(inList(1, place), b_.getI64Type()); });
           });
         },
         [&] {
           forTokens([&](Value token, Value x) {
-            b.ifThen(b.equal(bucketOf(x), bucket.index), [&] {
-              body(tokenRank(b, x, token), [&] { return state.mass(b, x); });
+            b_.ifThen(b_.equal(bucketOf(x), bucket.index), [&] {
+              body(tokenRank(b_, x, token), [&] { return state_.mass(b_, x); });
             });
           });
         });
@@ -221,60 +230,64 @@ private:
   // The first bin at which the sum reaches `target` > 0. A thread has two
   // neighbouring bins.
   Bin find(const Histogram &histogram, Value target, bool byMass) {
-    Type i64 = b.getI64Type(), i32 = b.getI32Type();
-    Value lane = b.lane(), first = b.mulI(b.thread(), 2);
+    Type i64 = b_.getI64Type();
+    Type i32 = b_.getI32Type();
+    Value lane = b_.lane();
+    Value first = b_.mulI(b_.thread(), 2);
     Value counts[2], masses[2];
     for (int64_t i = 0; i < 2; ++i) {
-      counts[i] =
-          b.wide(b.load(b.at(histogram.counts, i32, b.addI(first, i)), i32));
-      masses[i] = b.load(b.at(histogram.masses, i64, b.addI(first, i)), i64);
+      counts[i] = b_.wide(
+          b_.load(b_.at(histogram.counts, i32, b_.addI(first, i)), i32));
+      masses[i] = b_.load(b_.at(histogram.masses, i64, b_.addI(first, i)), i64);
     }
-    Value count = b.addI(counts[0], counts[1]),
-          mass = b.addI(masses[0], masses[1]);
-    Value countsTo = warpScanI64(b, count), massesTo = warpScanI64(b, mass),
-          scan = b.sharedMemory(kScan);
-    b.ifThen(b.equal(lane, 31), [&] {
-      b.store(countsTo, b.at(scan, i64, b.warp()));
-      b.store(massesTo, b.at(scan, i64, b.addI(b.warp(), kWarps)));
+    Value count = b_.addI(counts[0], counts[1]);
+    Value mass = b_.addI(masses[0], masses[1]);
+    Value countsTo = warpScanI64(b_, count);
+    Value massesTo = warpScanI64(b_, mass);
+    Value scan = b_.sharedMemory(kScan);
+    b_.ifThen(b_.equal(lane, 31), [&] {
+      b_.store(countsTo, b_.at(scan, i64, b_.warp()));
+      b_.store(massesTo, b_.at(scan, i64, b_.addI(b_.warp(), kWarps)));
     });
-    b.barrier();
+    b_.barrier();
     auto ofWarpsBefore = [&](int64_t table) {
-      Value own = b.load(b.at(scan, i64, b.addI(lane, table)), i64);
-      return warpSumI64(b, b.select(b.less(lane, b.warp()), own, b.i64(0)));
+      Value own = b_.load(b_.at(scan, i64, b_.addI(lane, table)), i64);
+      return warpSumI64(b_,
+                        b_.select(b_.less(lane, b_.warp()), own, b_.i64(0)));
     };
-    Value countBefore = b.subI(b.addI(countsTo, ofWarpsBefore(0)), count);
-    Value massBefore = b.subI(b.addI(massesTo, ofWarpsBefore(kWarps)), mass);
-    Value before = byMass ? massBefore : countBefore,
-          own = byMass ? mass : count;
-    Value found = b.sharedMemory(kFound);
-    b.ifThen(b.both(b.less(before, target),
-                    b.lessEqual(target, b.addI(before, own))),
-             [&] {
-               Value isFirst = b.lessEqual(
-                   target, b.addI(before, byMass ? masses[0] : counts[0]));
-               auto put = [&](int64_t place, Value ofFirst, Value ofSecond) {
-                 b.store(b.select(isFirst, ofFirst, ofSecond),
-                         b.at(found, i64, b.i32(place)));
-               };
-               put(0, b.wide(first), b.wide(b.addI(first, 1)));
-               put(1, countBefore, b.addI(countBefore, counts[0]));
-               put(2, massBefore, b.addI(massBefore, masses[0]));
-               put(3, counts[0], counts[1]);
-               put(4, masses[0], masses[1]);
-             });
-    b.barrier();
+    Value countBefore = b_.subI(b_.addI(countsTo, ofWarpsBefore(0)), count);
+    Value massBefore = b_.subI(b_.addI(massesTo, ofWarpsBefore(kWarps)), mass);
+    Value before = byMass ? massBefore : countBefore;
+    Value own = byMass ? mass : count;
+    Value found = b_.sharedMemory(kFound);
+    b_.ifThen(b_.both(b_.less(before, target),
+                      b_.lessEqual(target, b_.addI(before, own))),
+              [&] {
+                Value isFirst = b_.lessEqual(
+                    target, b_.addI(before, byMass ? masses[0] : counts[0]));
+                auto put = [&](int64_t place, Value ofFirst, Value ofSecond) {
+                  b_.store(b_.select(isFirst, ofFirst, ofSecond),
+                           b_.at(found, i64, b_.i32(place)));
+                };
+                put(0, b_.wide(first), b_.wide(b_.addI(first, 1)));
+                put(1, countBefore, b_.addI(countBefore, counts[0]));
+                put(2, massBefore, b_.addI(massBefore, masses[0]));
+                put(3, counts[0], counts[1]);
+                put(4, masses[0], masses[1]);
+              });
+    b_.barrier();
     auto get = [&](int64_t place) {
-      return b.load(b.at(found, i64, b.i32(place)), i64);
+      return b_.load(b_.at(found, i64, b_.i32(place)), i64);
     };
     return {get(0), get(1), get(2), get(3), get(4)};
   }
 
-  Emitter &b;
-  const SampleRows &shape;
-  Value logits, row;
-  const RowState &state;
-  Histogram buckets, digits;
-  Value scale;
+  Emitter &b_;
+  const SampleRows &shape_;
+  Value logits_, row_;
+  const RowState &state_;
+  Histogram buckets_, digits_;
+  Value scale_;
 };
 
 } // namespace
@@ -293,7 +306,9 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
                     pivots,           leasts};
   spec.partly = spec.arguments; // depends on what the rows draw from
   k.launch(spec, [&](Emitter &b, ValueRange arguments) {
-    Type i64 = b.getI64Type(), i32 = b.getI32Type(), f64 = b.getF64Type();
+    Type i64 = b.getI64Type();
+    Type i32 = b.getI32Type();
+    Type f64 = b.getF64Type();
     Value row = b.load(b.at(arguments[2], i32, b.block()), i32);
     RowState state(b, shape, arguments[6], arguments[1], row);
     b.ifThen(state.drawn, [&] {
@@ -302,15 +317,15 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
       Value minP = b.load(b.at(arguments[5], f64, b.block()), f64);
       // topK - 1 of 0 is a large number.
       Value isFewer = b.less(b.subI(topK, 1), shape.vocabulary - 1);
-      Value one = arith::ConstantOp::create(b, b.getF64FloatAttr(1.0)),
-            isLess = b.greater(one, topP);
+      Value one = arith::ConstantOp::create(b, b.getF64FloatAttr(1.0));
+      Value isLess = b.greater(one, topP);
       b.ifThen(b.either(isFewer, isLess), [&] {
         PivotSearch search(b, shape, arguments[0], row, state);
         search.fillBuckets();
         // A branch here yields one value only, so one thread passes the pivot
         // through memory.
-        Value pivotOfRow = b.at(arguments[8], i64, row),
-              isFirst = b.equal(b.thread(), 0);
+        Value pivotOfRow = b.at(arguments[8], i64, row);
+        Value isFirst = b.equal(b.thread(), 0);
         Value left = b.ifValue(
             isFewer,
             [&] {

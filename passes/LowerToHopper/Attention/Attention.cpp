@@ -91,15 +91,16 @@ BatchTile findTile(Emitter &b, Value sequences, Value count, Value number,
       [&](Value first, ValueRange carried) -> SmallVector<Value> {
         Value before = carried[0];
         Value sequence = b.addI(first, lane);
-        Value begin = startOf(b.minI(sequence, count)),
-              end = startOf(b.minI(b.addI(sequence, 1), count));
-        Value tiles = b.ceilDivI(b.subI(end, begin), tokensPerTile),
-              scan = tiles;
+        Value begin = startOf(b.minI(sequence, count));
+        Value end = startOf(b.minI(b.addI(sequence, 1), count));
+        Value tiles = b.ceilDivI(b.subI(end, begin), tokensPerTile);
+        Value scan = tiles;
         for (int64_t distance = 1; distance < 32; distance *= 2) {
           Value left = b.shuffle(scan, b.andI(b.subI(lane, distance), 31));
           scan = b.addI(scan, b.select(b.less(lane, distance), b.i32(0), left));
         }
-        Value upTo = b.addI(before, scan), from = b.subI(upTo, tiles);
+        Value upTo = b.addI(before, scan);
+        Value from = b.subI(upTo, tiles);
         Value here = b.both(b.lessEqual(from, number), b.less(number, upTo));
         auto pick = [&](Value x) {
           return warpSumI(b, b.select(here, x, b.i32(0)));
@@ -132,8 +133,8 @@ Value maskColumns(Emitter &b, Value sums, Value (&lowest)[2],
   for (int64_t i = 0; i < kTileRows / 2; ++i) {
     int64_t half = i / 2 % 2;
     Value column = b.i32(i / 4 * 8 + i % 2);
-    Value below = lessSigned(b, column, lowest[half]),
-          inside = lessSigned(b, column, next[half]);
+    Value below = lessSigned(b, column, lowest[half]);
+    Value inside = lessSigned(b, column, next[half]);
     Value seen = b.both(inside, b.equal(below, b.boolean(false)));
     results[i] = b.select(seen, b.extract(sums, i), b.f32(-INFINITY));
   }
@@ -144,8 +145,8 @@ void zeroRows(Emitter &b, Value tile, int64_t boxes, Value from, Value to,
               Value thread, int64_t threads) {
   Value zeros = b.like(b.splat(b.i32(0), 4), 0);
   for (int64_t chunk = 0; chunk < boxes * kTileRows * 8; chunk += threads) {
-    Value index = b.addI(thread, chunk),
-          row = b.andI(b.shrI(index, 3), kTileRows - 1);
+    Value index = b.addI(thread, chunk);
+    Value row = b.andI(b.shrI(index, 3), kTileRows - 1);
     b.ifThen(b.both(b.lessEqual(from, row), b.less(row, to)),
              [&] { b.store(zeros, b.atByte(tile, b.mulI(index, 16))); });
   }
@@ -154,7 +155,8 @@ void zeroRows(Emitter &b, Value tile, int64_t boxes, Value from, Value to,
 void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
               llvm::function_ref<std::pair<Value, Value>(Value)> rowAt) {
   // Two threads share each row: each takes every second chunk.
-  Value row = b.shrI(thread, 1), odd = b.andI(thread, 1);
+  Value row = b.shrI(thread, 1);
+  Value odd = b.andI(thread, 1);
   auto [address, there] = rowAt(row);
   Type four = b.vectorOf(b.getI32Type(), 4);
   for (int64_t pair = 0; pair < size / 16; ++pair) {
@@ -173,7 +175,7 @@ void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
 // Along: a step of 16 columns is 32 bytes of each row. Across: a step is 16
 // rows.
 TileMath::Operand TileMath::operand(Value tile, Direction direction) {
-  return {DescriptorOp::create(b, b.getI64Type(), tile,
+  return {DescriptorOp::create(b_, b_.getI64Type(), tile,
                                direction == kAlong ? 16 : kBoxBytes, 1024, 128),
           direction};
 }
@@ -183,38 +185,38 @@ Value TileMath::advance(Operand operand, int64_t step) {
                       ? step / 4 * kBoxBytes + step % 4 * 32
                       : step * 16 * 128;
   return bytes == 0 ? operand.descriptor
-                    : b.addI(operand.descriptor, b.i64(bytes / 16));
+                    : b_.addI(operand.descriptor, b_.i64(bytes / 16));
 }
 
 Value TileMath::multiply(ArrayRef<Value> a, Operand tile, Value sums,
                          int64_t steps) {
-  UnitAttr across = tile.direction == kAcross ? b.getUnitAttr() : UnitAttr();
+  UnitAttr across = tile.direction == kAcross ? b_.getUnitAttr() : UnitAttr();
   for (int64_t step = 0; step < steps; ++step)
-    sums = WgmmaOp::create(b, sums.getType(), a[step], advance(tile, step),
+    sums = WgmmaOp::create(b_, sums.getType(), a[step], advance(tile, step),
                            sums, UnitAttr(), across);
   return sums;
 }
 
 Value TileMath::multiply(Operand a, Operand tile, Value sums, int64_t steps) {
   auto flag = [&](Operand operand) {
-    return operand.direction == kAcross ? b.getUnitAttr() : UnitAttr();
+    return operand.direction == kAcross ? b_.getUnitAttr() : UnitAttr();
   };
   for (int64_t step = 0; step < steps; ++step)
-    sums = WgmmaOp::create(b, sums.getType(), advance(a, step),
+    sums = WgmmaOp::create(b_, sums.getType(), advance(a, step),
                            advance(tile, step), sums, flag(a), flag(tile));
   return sums;
 }
 
-void TileMath::commit() { NVVM::WgmmaGroupSyncAlignedOp::create(b); }
+void TileMath::commit() { NVVM::WgmmaGroupSyncAlignedOp::create(b_); }
 
 SmallVector<Value> TileMath::fence(ValueRange sums) {
   return SmallVector<Value>(
-      WgmmaFenceOp::create(b, sums.getTypes(), sums).getResults());
+      WgmmaFenceOp::create(b_, sums.getTypes(), sums).getResults());
 }
 
 SmallVector<Value> TileMath::wait(int64_t pending, ValueRange sums) {
-  auto wait = WgmmaWaitOp::create(b, sums.getTypes(),
-                                  b.getI64IntegerAttr(pending), sums);
+  auto wait = WgmmaWaitOp::create(b_, sums.getTypes(),
+                                  b_.getI64IntegerAttr(pending), sums);
   return SmallVector<Value>(wait.getResults());
 }
 
@@ -227,8 +229,8 @@ SmallVector<Value> TileMath::fragments(ArrayRef<Value> sums) {
     SmallVector<Value> registers;
     for (int64_t i = 0; i < 4; ++i)
       registers.push_back(
-          b.packBf16(sums[8 * step + 2 * i], sums[8 * step + 2 * i + 1]));
-    result.push_back(b.fromElements(registers));
+          b_.packBf16(sums[8 * step + 2 * i], sums[8 * step + 2 * i + 1]));
+    result.push_back(b_.fromElements(registers));
   }
   return result;
 }

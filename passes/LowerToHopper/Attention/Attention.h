@@ -84,7 +84,7 @@ void fillTile(
 class TileMath {
 public:
   using Value = mlir::Value;
-  explicit TileMath(Emitter &b) : b(b) {}
+  explicit TileMath(Emitter &b) : b_(b) {}
 
   // kAlong: the rows of the tile are m or n and its columns are k. kAcross: its
   // columns are m or n and its rows are k.
@@ -111,7 +111,7 @@ public:
 
 private:
   Value advance(Operand operand, int64_t step);
-  Emitter &b;
+  Emitter &b_;
 };
 
 // The kernel report: a block's rows of scores and the ring's stages.

@@ -25,148 +25,152 @@ class Forward {
 public:
   Forward(Emitter &b, const AttentionForwardSpec &spec,
           const AttentionForwardArguments &args)
-      : b(b), spec(spec), shape(spec.shape), args(args), math(b), at(newTile()),
-        ringType(RingType::get(b.getContext(), spec.stages(), shape.tileBytes(),
-                               consumerWarps())),
-        tilesType(RingType::get(
+      : b_(b), spec_(spec), shape_(spec.shape), args_(args), math_(b),
+        at_(newTile()),
+        ringType_(RingType::get(b.getContext(), spec.stages(),
+                                shape_.tileBytes(), consumerWarps())),
+        tilesType_(RingType::get(
             b.getContext(), AttentionForwardSpec::kTileSlots,
             AttentionForwardSpec::kTileSlotBytes, consumerWarps())) {}
 
   void write() {
-    if (spec.listed())
+    if (spec_.listed())
       return writeRoles([&] { produceTiles(); }, [&] { consumeTiles(); });
     // The last tiles see the most keys, so they start first.
-    Value number = b.subI(b.subI(args.blocks, b.block(0)), 1);
-    BatchTile tile =
-        findTile(b, args.sequences, args.sequenceCount, number, at.tokens());
-    b.ifThen(tile.found, [&] {
-      at.locate(tile, b.block(1));
-      firstUse = b.i32(0);
+    Value number = b_.subI(b_.subI(args_.blocks, b_.block(0)), 1);
+    BatchTile tile = findTile(b_, args_.sequences, args_.sequenceCount, number,
+                              at_.tokens());
+    b_.ifThen(tile.found, [&] {
+      at_.locate(tile, b_.block(1));
+      firstUse_ = b_.i32(0);
       writeRoles([&] { produce(); },
                  [&] {
-                   at.beginConsumer();
-                   consume(loadQueries(at), [] {});
+                   at_.beginConsumer();
+                   consume(loadQueries(at_), [] {});
                  });
     });
   }
 
 private:
-  int64_t consumerWarps() const { return spec.warpgroups * kWarpgroup / 32; }
+  int64_t consumerWarps() const { return spec_.warpgroups * kWarpgroup / 32; }
   QueryBlock newTile() const {
-    return {b, shape, spec.warpgroups, args.positions, !spec.paged};
+    return {b_, shape_, spec_.warpgroups, args_.positions, !spec_.paged};
   }
 
   void writeRoles(llvm::function_ref<void()> producer,
                   llvm::function_ref<void()> consumers) {
-    ring = RingOp::create(b, ringType, spec.queryBytes());
-    if (spec.listed())
-      tiles = RingOp::create(b, tilesType, spec.tilesOffset());
-    b.ifThen(b.equal(b.thread(), 0), [&] {
-      RingInitOp::create(b, ring);
-      if (tiles)
-        RingInitOp::create(b, tiles);
+    ring_ = RingOp::create(b_, ringType_, spec_.queryBytes());
+    if (spec_.listed())
+      tiles_ = RingOp::create(b_, tilesType_, spec_.tilesOffset());
+    b_.ifThen(b_.equal(b_.thread(), 0), [&] {
+      RingInitOp::create(b_, ring_);
+      if (tiles_)
+        RingInitOp::create(b_, tiles_);
     });
-    b.barrier();
+    b_.barrier();
     // With one warpgroup of consumers, two blocks share a multiprocessor's
     // registers.
-    auto roles = RolesOp::create(b, 40, spec.warpgroups == 1 ? 216 : 232);
-    b.writeRegion(roles.getProducer(), producer);
-    b.writeRegion(roles.getConsumers(), consumers);
+    auto roles = RolesOp::create(b_, 40, spec_.warpgroups == 1 ? 216 : 232);
+    b_.writeRegion(roles.getProducer(), producer);
+    b_.writeRegion(roles.getConsumers(), consumers);
   }
 
   // The ring has blocks in the order in which they are multiplied: keys 0, keys
   // 1, values 0, keys 2, values 1, ... Keys 0 are use 0; this is for i > 0.
-  Value useOfKeys(Value i) { return b.addI(firstUse, b.subI(b.mulI(i, 2), 1)); }
-  Value useOfValues(Value i, bool last) {
-    return b.addI(firstUse,
-                  last ? b.addI(b.mulI(i, 2), 1) : b.addI(b.mulI(i, 2), 2));
+  Value useOfKeys(Value i) {
+    return b_.addI(firstUse_, b_.subI(b_.mulI(i, 2), 1));
   }
-  Value usesOf(const QueryBlock &tile) { return b.mulI(tile.blocks, 2); }
+  Value useOfValues(Value i, bool last) {
+    return b_.addI(firstUse_, last ? b_.addI(b_.mulI(i, 2), 1)
+                                   : b_.addI(b_.mulI(i, 2), 2));
+  }
+  Value usesOf(const QueryBlock &tile) { return b_.mulI(tile.blocks, 2); }
 
   // --- tiles of the list -----------------------------------------------------
 
   Value recordAt(Value item) {
-    return b.at(args.records, b.getI32Type(), b.mulI(b.wide(item), 8));
+    return b_.at(args_.records, b_.getI32Type(), b_.mulI(b_.wide(item), 8));
   }
   SmallVector<Value> loadRecord(Value pointer) {
     SmallVector<Value> record;
     for (int64_t half : {0, 16}) {
       Value part =
-          b.load(b.atByte(pointer, half), b.vectorOf(b.getI32Type(), 4));
+          b_.load(b_.atByte(pointer, half), b_.vectorOf(b_.getI32Type(), 4));
       for (int64_t i = 0; i < 4; ++i)
-        record.push_back(b.extract(part, i));
+        record.push_back(b_.extract(part, i));
     }
     return record;
   }
 
   void sendRecord(Value item, Value use) {
-    Value slot = RingAcquireOp::create(b, b.sharedPointer(), tiles, use,
-                                       b.i32(kTileRecordBytes));
-    BulkCopyOp::create(b, recordAt(item), slot, b.i32(kTileRecordBytes), tiles,
-                       use, UnitAttr());
+    Value slot = RingAcquireOp::create(b_, b_.sharedPointer(), tiles_, use,
+                                       b_.i32(kTileRecordBytes));
+    BulkCopyOp::create(b_, recordAt(item), slot, b_.i32(kTileRecordBytes),
+                       tiles_, use, UnitAttr());
   }
 
   void produceTiles() {
-    Value zero = b.i32(0);
-    SmallVector<Value> ended = b.loopWhile(
-        {b.block(0), zero, zero},
-        [&](ValueRange in) { return b.less(in[0], args.items); },
+    Value zero = b_.i32(0);
+    SmallVector<Value> ended = b_.loopWhile(
+        {b_.block(0), zero, zero},
+        [&](ValueRange in) { return b_.less(in[0], args_.items); },
         [&](ValueRange in) -> SmallVector<Value> {
-          Value item = in[0], use = in[1];
-          firstUse = in[2];
+          Value item = in[0];
+          Value use = in[1];
+          firstUse_ = in[2];
           Value taken = LLVM::AtomicRMWOp::create(
-              b, LLVM::AtomicBinOp::add, args.taken, b.i32(1),
+              b_, LLVM::AtomicBinOp::add, args_.taken, b_.i32(1),
               LLVM::AtomicOrdering::monotonic);
-          at.locate(loadRecord(recordAt(item)));
-          b.ifThen(at.tile.found, [&] {
+          at_.locate(loadRecord(recordAt(item)));
+          b_.ifThen(at_.tile.found, [&] {
             sendRecord(item, use);
             produce();
           });
-          Value blocks = NVVM::GridDimXOp::create(b, b.getI32Type());
-          return {
-              b.addI(taken, blocks),
-              b.select(at.tile.found, b.addI(use, 1), use),
-              b.select(at.tile.found, b.addI(firstUse, usesOf(at)), firstUse)};
+          Value blocks = NVVM::GridDimXOp::create(b_, b_.getI32Type());
+          return {b_.addI(taken, blocks),
+                  b_.select(at_.tile.found, b_.addI(use, 1), use),
+                  b_.select(at_.tile.found, b_.addI(firstUse_, usesOf(at_)),
+                            firstUse_)};
         });
-    sendRecord(args.items, ended[1]); // the end of the list
+    sendRecord(args_.items, ended[1]); // the end of the list
   }
 
   SmallVector<Value> receiveRecord(Value use) {
     SmallVector<Value> record =
-        loadRecord(RingWaitOp::create(b, b.sharedPointer(), tiles, use));
-    b.syncWarp();
-    b.ifThen(b.equal(b.lane(), 0),
-             [&] { RingReleaseOp::create(b, tiles, use); });
+        loadRecord(RingWaitOp::create(b_, b_.sharedPointer(), tiles_, use));
+    b_.syncWarp();
+    b_.ifThen(b_.equal(b_.lane(), 0),
+              [&] { RingReleaseOp::create(b_, tiles_, use); });
     return record;
   }
 
   void consumeTiles() {
-    at.beginThread();
-    SmallVector<Value> record = receiveRecord(b.i32(0));
-    at.locate(record);
-    at.findRows();
-    b.ifThen(at.tile.found, [&] {
-      SmallVector<Value> init = {b.i32(1), b.i32(0)};
+    at_.beginThread();
+    SmallVector<Value> record = receiveRecord(b_.i32(0));
+    at_.locate(record);
+    at_.findRows();
+    b_.ifThen(at_.tile.found, [&] {
+      SmallVector<Value> init = {b_.i32(1), b_.i32(0)};
       init.append(record);
-      init.append(loadQueries(at));
-      b.doWhile(init,
-                [&](ValueRange in) -> std::pair<Value, SmallVector<Value>> {
-                  QueryBlock next = at; // for the same thread
-                  firstUse = in[1];
-                  at.locate(in.slice(2, 8));
-                  at.findRows();
-                  SmallVector<Value> carried;
-                  // Fetch the data of the next tile while this one ends.
-                  consume(SmallVector<Value>(in.drop_front(10)), [&] {
-                    SmallVector<Value> record = receiveRecord(in[0]);
-                    next.locate(record);
-                    next.findRows();
-                    carried = {b.addI(in[0], 1), b.addI(firstUse, usesOf(at))};
-                    carried.append(record);
-                    carried.append(loadQueries(next));
-                  });
-                  return {next.tile.found, carried};
-                });
+      init.append(loadQueries(at_));
+      b_.doWhile(
+          init, [&](ValueRange in) -> std::pair<Value, SmallVector<Value>> {
+            QueryBlock next = at_; // for the same thread
+            firstUse_ = in[1];
+            at_.locate(in.slice(2, 8));
+            at_.findRows();
+            SmallVector<Value> carried;
+            // Fetch the data of the next tile while this one ends.
+            consume(SmallVector<Value>(in.drop_front(10)), [&] {
+              SmallVector<Value> record = receiveRecord(in[0]);
+              next.locate(record);
+              next.findRows();
+              carried = {b_.addI(in[0], 1), b_.addI(firstUse_, usesOf(at_))};
+              carried.append(record);
+              carried.append(loadQueries(next));
+            });
+            return {next.tile.found, carried};
+          });
     });
   }
 
@@ -178,61 +182,65 @@ private:
     Value page, slot;
   };
   Place placeOf(Value i) {
-    Value block = b.addI(at.firstBlock, i);
-    if (!spec.paged)
+    Value block = b_.addI(at_.firstBlock, i);
+    if (!spec_.paged)
       return {{},
-              b.addI(b.subI(at.tile.begin, at.base), b.mulI(block, kTileRows))};
-    int64_t perPage = spec.pageSize / kTileRows;
+              b_.addI(b_.subI(at_.tile.begin, at_.base),
+                      b_.mulI(block, kTileRows))};
+    int64_t perPage = spec_.pageSize / kTileRows;
     Value cell =
-        b.place(at.tile.sequence, args.pageColumns, b.divI(block, perPage));
-    Value page = b.load(b.at(args.pages, b.getI32Type(), cell), b.getI32Type());
-    return {b.addI(b.mulI(page, shape.kvHeads), at.kvHead),
-            b.mulI(b.remI(block, perPage), kTileRows)};
+        b_.place(at_.tile.sequence, args_.pageColumns, b_.divI(block, perPage));
+    Value page =
+        b_.load(b_.at(args_.pages, b_.getI32Type(), cell), b_.getI32Type());
+    return {b_.addI(b_.mulI(page, shape_.kvHeads), at_.kvHead),
+            b_.mulI(b_.remI(block, perPage), kTileRows)};
   }
 
   void copy(Value map, Value column, Value row, Value slot, int64_t offset,
             Value use) {
-    TensorCopyOp::create(b, map, ValueRange{column, row},
-                         b.atByte(slot, offset), ring, use);
+    TensorCopyOp::create(b_, map, ValueRange{column, row},
+                         b_.atByte(slot, offset), ring_, use);
   }
   Value acquire(Value use, int64_t bytes) {
-    return RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
+    return RingAcquireOp::create(b_, b_.sharedPointer(), ring_, use,
+                                 b_.i32(bytes));
   }
 
   void copyKeys(Place place, Value use) {
-    if (spec.paged) {
-      Value slot = acquire(use, shape.size * 2 * kTileRows);
-      return copy(args.keys, place.slot, b.mulI(place.page, shape.size), slot,
-                  0, use);
+    if (spec_.paged) {
+      Value slot = acquire(use, shape_.size * 2 * kTileRows);
+      return copy(args_.keys, place.slot, b_.mulI(place.page, shape_.size),
+                  slot, 0, use);
     }
-    Value slot = acquire(use, shape.tileBytes());
-    for (int64_t box = 0; box < shape.boxes(); ++box)
-      copy(args.keys, b.addI(b.mulI(at.kvHead, shape.size), box * kBoxColumns),
+    Value slot = acquire(use, shape_.tileBytes());
+    for (int64_t box = 0; box < shape_.boxes(); ++box)
+      copy(args_.keys,
+           b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns),
            place.slot, slot, box * kBoxBytes, use);
   }
 
   void copyValues(Place place, Value use) {
-    Value slot = acquire(use, shape.tileBytes());
-    for (int64_t box = 0; box < shape.boxes(); ++box) {
-      if (spec.paged)
-        copy(args.values, b.i32(box * kBoxColumns),
-             b.addI(b.mulI(place.page, spec.pageSize), place.slot), slot,
+    Value slot = acquire(use, shape_.tileBytes());
+    for (int64_t box = 0; box < shape_.boxes(); ++box) {
+      if (spec_.paged)
+        copy(args_.values, b_.i32(box * kBoxColumns),
+             b_.addI(b_.mulI(place.page, spec_.pageSize), place.slot), slot,
              box * kBoxBytes, use);
       else
-        copy(args.values,
-             b.addI(b.mulI(at.kvHead, shape.size), box * kBoxColumns),
+        copy(args_.values,
+             b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns),
              place.slot, slot, box * kBoxBytes, use);
     }
   }
 
   void produce() {
-    copyKeys(placeOf(b.i32(0)), firstUse);
-    b.loop(b.i32(1), at.blocks, 1, [&](Value i) {
-      Value before = b.subI(i, 1);
+    copyKeys(placeOf(b_.i32(0)), firstUse_);
+    b_.loop(b_.i32(1), at_.blocks, 1, [&](Value i) {
+      Value before = b_.subI(i, 1);
       copyKeys(placeOf(i), useOfKeys(i));
       copyValues(placeOf(before), useOfValues(before, false));
     });
-    Value last = b.subI(at.blocks, 1);
+    Value last = b_.subI(at_.blocks, 1);
     copyValues(placeOf(last), useOfValues(last, true));
   }
 
@@ -241,40 +249,40 @@ private:
   // Fragments of the thread's rows; empty when queries are in shared memory.
   SmallVector<Value> loadQueries(QueryBlock &tile) {
     SmallVector<Value> queries;
-    if (spec.queryBytes() != 0)
+    if (spec_.queryBytes() != 0)
       return queries;
-    for (int64_t step = 0; step < shape.size / 16; ++step) {
+    for (int64_t step = 0; step < shape_.size / 16; ++step) {
       SmallVector<Value> registers;
       for (int64_t i = 0; i < 4; ++i)
-        registers.push_back(
-            b.load(tile.rowPointer(args.q, tile.rows[i % 2],
-                                   b.addI(tile.pair, 16 * step + 8 * (i / 2))),
-                   b.getI32Type()));
-      queries.push_back(b.fromElements(registers));
+        registers.push_back(b_.load(
+            tile.rowPointer(args_.q, tile.rows[i % 2],
+                            b_.addI(tile.pair, 16 * step + 8 * (i / 2))),
+            b_.getI32Type()));
+      queries.push_back(b_.fromElements(registers));
     }
     return queries;
   }
 
   Value waitFor(Value use) {
-    return RingWaitOp::create(b, b.sharedPointer(), ring, use);
+    return RingWaitOp::create(b_, b_.sharedPointer(), ring_, use);
   }
   // Every warp does it for itself, as in the matrix kernel.
   void release(Value use) {
-    b.ifThen(b.equal(b.lane(), 0),
-             [&] { RingReleaseOp::create(b, ring, use); });
+    b_.ifThen(b_.equal(b_.lane(), 0),
+              [&] { RingReleaseOp::create(b_, ring_, use); });
   }
 
   Value multiplyKeys(Value slot, Value scores) {
     TileMath::Operand keys =
-        math.operand(slot, spec.paged ? TileMath::kAcross : TileMath::kAlong);
-    if (queryTile)
-      return math.multiply(math.operand(queryTile, TileMath::kAlong), keys,
-                           scores, shape.size / 16);
-    return math.multiply(queries, keys, scores, shape.size / 16);
+        math_.operand(slot, spec_.paged ? TileMath::kAcross : TileMath::kAlong);
+    if (queryTile_)
+      return math_.multiply(math_.operand(queryTile_, TileMath::kAlong), keys,
+                            scores, shape_.size / 16);
+    return math_.multiply(queries_, keys, scores, shape_.size / 16);
   }
   Value multiplyValues(Value slot, ArrayRef<Value> weights, Value sums) {
-    return math.multiply(weights, math.operand(slot, TileMath::kAcross), sums,
-                         kTileRows / 16);
+    return math_.multiply(weights, math_.operand(slot, TileMath::kAcross), sums,
+                          kTileRows / 16);
   }
 
   // The maximum m and the sum l of the thread's two rows. Until the end l
@@ -286,34 +294,34 @@ private:
   // One block's step of the online softmax. Returns p, and the factors by which
   // the sums so far shrink.
   SmallVector<Value> step(Value scores, Softmax &softmax, Value (&decay)[2]) {
-    double inBits = shape.scale * std::numbers::log2e;
+    double inBits = shape_.scale * std::numbers::log2e;
     SmallVector<Value> weights(kTileRows / 2);
     for (int64_t half = 0; half < 2; ++half) {
       auto index = [&](int64_t j, int64_t e) { return 4 * j + 2 * half + e; };
       Value largest = softmax.largest[half];
       for (int64_t j = 0; j < kTileRows / 8; ++j)
         for (int64_t e = 0; e < 2; ++e)
-          largest = b.max(largest, b.extract(scores, index(j, e)));
+          largest = b_.max(largest, b_.extract(scores, index(j, e)));
       for (int64_t mask = 1; mask < 4; mask *= 2)
-        largest = b.max(largest, b.shuffleXor(largest, mask));
+        largest = b_.max(largest, b_.shuffleXor(largest, mask));
       // A row that has seen no key yet, because its window begins later, stays
       // unchanged.
       Value shift = largest;
-      if (shape.window != 0)
-        shift =
-            b.select(b.greater(largest, b.f32(-INFINITY)), largest, b.f32(0));
-      decay[half] =
-          exp2(b, b.mul(b.sub(softmax.largest[half], shift), b.f32(inBits)));
-      Value offset = b.neg(b.mul(shift, b.f32(inBits)));
+      if (shape_.window != 0)
+        shift = b_.select(b_.greater(largest, b_.f32(-INFINITY)), largest,
+                          b_.f32(0));
+      decay[half] = exp2(
+          b_, b_.mul(b_.sub(softmax.largest[half], shift), b_.f32(inBits)));
+      Value offset = b_.neg(b_.mul(shift, b_.f32(inBits)));
       Value sum;
       for (int64_t j = 0; j < kTileRows / 8; ++j)
         for (int64_t e = 0; e < 2; ++e) {
-          Value weight = exp2(
-              b, b.fma(b.extract(scores, index(j, e)), b.f32(inBits), offset));
+          Value weight = exp2(b_, b_.fma(b_.extract(scores, index(j, e)),
+                                         b_.f32(inBits), offset));
           weights[index(j, e)] = weight;
-          sum = sum ? b.add(sum, weight) : weight;
+          sum = sum ? b_.add(sum, weight) : weight;
         }
-      softmax.sum[half] = b.fma(softmax.sum[half], decay[half], sum);
+      softmax.sum[half] = b_.fma(softmax.sum[half], decay[half], sum);
       softmax.largest[half] = largest;
     }
     return weights;
@@ -324,28 +332,28 @@ private:
   // with them. It does not move a store, and this one depends on the whole
   // softmax.
   void keepBeforeWait(const Softmax &softmax) {
-    Value place = b.addI(b.mulI(b.subI(b.thread(), kWarpgroup), 8),
-                         spec.sharedBytes() - spec.scratchBytes());
-    b.store(b.fromElements({softmax.sum[0], softmax.sum[1]}),
-            b.atByte(b.sharedMemory(0), place));
+    Value place = b_.addI(b_.mulI(b_.subI(b_.thread(), kWarpgroup), 8),
+                          spec_.sharedBytes() - spec_.scratchBytes());
+    b_.store(b_.fromElements({softmax.sum[0], softmax.sum[1]}),
+             b_.atByte(b_.sharedMemory(0), place));
   }
 
   // Multiplies by decay. If no row of a warp has a new maximum, all factors are
   // 1, and the products are skipped.
   Value shrink(Value sums, Value (&decay)[2]) {
     auto isOne = [&](Value x) {
-      return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, b.f32(1));
+      return arith::CmpFOp::create(b_, arith::CmpFPredicate::OEQ, x, b_.f32(1));
     };
-    Value stays = b.both(isOne(decay[0]), isOne(decay[1]));
-    Value all = NVVM::VoteSyncOp::create(b, b.getI1Type(), b.i32(-1), stays,
+    Value stays = b_.both(isOne(decay[0]), isOne(decay[1]));
+    Value all = NVVM::VoteSyncOp::create(b_, b_.getI1Type(), b_.i32(-1), stays,
                                          NVVM::VoteSyncKind::all);
-    return b.ifValue(
+    return b_.ifValue(
         all, [&] { return sums; },
         [&] {
           SmallVector<Value> results;
-          for (int64_t i = 0; i < shape.size / 2; ++i)
-            results.push_back(b.mul(b.extract(sums, i), decay[i / 2 % 2]));
-          return b.fromElements(results);
+          for (int64_t i = 0; i < shape_.size / 2; ++i)
+            results.push_back(b_.mul(b_.extract(sums, i), decay[i / 2 % 2]));
+          return b_.fromElements(results);
         });
   }
 
@@ -353,106 +361,109 @@ private:
   // beside the last products.
   void consume(SmallVector<Value> fragments,
                llvm::function_ref<void()> beforeEnd) {
-    queries = std::move(fragments);
-    if (spec.queryBytes() != 0) {
-      queryTile = at.storeRows(args.q, 0);
-      b.fenceAsync();
-      b.barrier(kConsumerBarrier, kWarpgroup * spec.warpgroups);
+    queries_ = std::move(fragments);
+    if (spec_.queryBytes() != 0) {
+      queryTile_ = at_.storeRows(args_.q, 0);
+      b_.fenceAsync();
+      b_.barrier(kConsumerBarrier, kWarpgroup * spec_.warpgroups);
     }
 
     Softmax softmax;
     for (int64_t half = 0; half < 2; ++half) {
-      softmax.largest[half] = b.f32(-INFINITY);
-      softmax.sum[half] = b.f32(0);
+      softmax.largest[half] = b_.f32(-INFINITY);
+      softmax.sum[half] = b_.f32(0);
     }
     Value decay[2];
-    Value firstKeys = waitFor(firstUse);
+    Value firstKeys = waitFor(firstUse_);
     Value scores =
-        multiplyKeys(firstKeys, math.fence(b.zeros(kTileRows / 2))[0]);
-    math.commit();
-    scores = math.wait(0, scores);
-    release(firstUse);
+        multiplyKeys(firstKeys, math_.fence(b_.zeros(kTileRows / 2))[0]);
+    math_.commit();
+    scores = math_.wait(0, scores);
+    release(firstUse_);
     SmallVector<Value> carried =
-        math.fragments(step(at.masked(scores, b.i32(0)), softmax, decay));
+        math_.fragments(step(at_.masked(scores, b_.i32(0)), softmax, decay));
     carried.append({softmax.largest[0], softmax.largest[1], softmax.sum[0],
-                    softmax.sum[1], b.zeros(shape.size / 2)});
+                    softmax.sum[1], b_.zeros(shape_.size / 2)});
     // The scores of a block are computed while the values of the previous block
     // are added; the softmax overlaps with the latter.
-    carried = b.loop(
-        b.i32(1), at.blocks, b.i32(1), carried,
+    carried = b_.loop(
+        b_.i32(1), at_.blocks, b_.i32(1), carried,
         [&](Value i, ValueRange in) -> SmallVector<Value> {
-          Value before = b.subI(i, 1), keyUse = useOfKeys(i),
-                valueUse = useOfValues(before, false);
-          Value keySlot = waitFor(keyUse), valueSlot = waitFor(valueUse);
-          at.blank(valueSlot, before);
+          Value before = b_.subI(i, 1);
+          Value keyUse = useOfKeys(i);
+          Value valueUse = useOfValues(before, false);
+          Value keySlot = waitFor(keyUse);
+          Value valueSlot = waitFor(valueUse);
+          at_.blank(valueSlot, before);
           SmallVector<Value> fenced =
-              math.fence({b.zeros(kTileRows / 2), in[8]});
+              math_.fence({b_.zeros(kTileRows / 2), in[8]});
           Value scores = multiplyKeys(keySlot, fenced[0]);
-          math.commit();
+          math_.commit();
           SmallVector<Value> weights(in.take_front(4));
           Value sums = multiplyValues(valueSlot, weights, fenced[1]);
-          math.commit();
-          scores = math.wait(1, scores);
+          math_.commit();
+          scores = math_.wait(1, scores);
           release(keyUse);
           Softmax softmax{{in[4], in[5]}, {in[6], in[7]}};
           Value decay[2];
           SmallVector<Value> next =
-              math.fragments(step(at.masked(scores, i), softmax, decay));
+              math_.fragments(step(at_.masked(scores, i), softmax, decay));
           keepBeforeWait(softmax);
-          sums = math.wait(0, sums);
+          sums = math_.wait(0, sums);
           release(valueUse);
           next.append({softmax.largest[0], softmax.largest[1], softmax.sum[0],
                        softmax.sum[1], shrink(sums, decay)});
           return next;
         });
-    Value last = b.subI(at.blocks, 1), valueUse = useOfValues(last, true),
-          valueSlot = waitFor(valueUse);
-    at.blank(valueSlot, last);
+    Value last = b_.subI(at_.blocks, 1);
+    Value valueUse = useOfValues(last, true);
+    Value valueSlot = waitFor(valueUse);
+    at_.blank(valueSlot, last);
     Value sums =
         multiplyValues(valueSlot, ArrayRef<Value>(carried).take_front(4),
-                       math.fence(carried[8])[0]);
-    math.commit();
+                       math_.fence(carried[8])[0]);
+    math_.commit();
     beforeEnd();
-    sums = math.wait(0, sums);
-    if (spec.listed()) // the ring continues with the next tile
+    sums = math_.wait(0, sums);
+    if (spec_.listed()) // the ring continues with the next tile
       release(valueUse);
     for (int64_t half = 0; half < 2; ++half)
-      finish(at.rows[half], half, carried[4 + half], carried[6 + half], sums);
+      finish(at_.rows[half], half, carried[4 + half], carried[6 + half], sums);
   }
 
   // y = E(o * (1 / l)); lse = scale * m + log(l).
   void finish(const QueryBlock::Row &row, int64_t half, Value largest,
               Value sum, Value sums) {
     for (int64_t mask = 1; mask < 4; mask *= 2)
-      sum = b.add(sum, b.shuffleXor(sum, mask));
-    Value inverse = b.div(b.f32(1), sum);
-    b.ifThen(row.there, [&] {
-      for (int64_t j = 0; j < shape.size / 8; ++j) {
+      sum = b_.add(sum, b_.shuffleXor(sum, mask));
+    Value inverse = b_.div(b_.f32(1), sum);
+    b_.ifThen(row.there, [&] {
+      for (int64_t j = 0; j < shape_.size / 8; ++j) {
         auto part = [&](int64_t e) {
-          return b.mul(b.extract(sums, 4 * j + 2 * half + e), inverse);
+          return b_.mul(b_.extract(sums, 4 * j + 2 * half + e), inverse);
         };
-        b.store(b.packBf16(part(0), part(1)),
-                at.rowPointer(args.y, row, b.addI(at.pair, 8 * j)));
+        b_.store(b_.packBf16(part(0), part(1)),
+                 at_.rowPointer(args_.y, row, b_.addI(at_.pair, 8 * j)));
       }
-      if (args.lse)
-        b.ifThen(b.equal(at.pair, 0), [&] {
-          Value value = b.fma(largest, b.f32(shape.scale), b.log(sum));
-          b.store(value, at.cellPointer(args.lse, row));
+      if (args_.lse)
+        b_.ifThen(b_.equal(at_.pair, 0), [&] {
+          Value value = b_.fma(largest, b_.f32(shape_.scale), b_.log(sum));
+          b_.store(value, at_.cellPointer(args_.lse, row));
         });
     });
   }
 
-  Emitter &b;
-  const AttentionForwardSpec &spec;
-  const AttentionShape &shape;
-  const AttentionForwardArguments &args;
-  TileMath math;
-  QueryBlock at;
-  RingType ringType, tilesType;
-  Value ring, tiles;          // tiles: ring of records; null without a list
-  Value firstUse;             // of the ring by the tile
-  SmallVector<Value> queries; // fragments, or
-  Value queryTile;            // in shared memory
+  Emitter &b_;
+  const AttentionForwardSpec &spec_;
+  const AttentionShape &shape_;
+  const AttentionForwardArguments &args_;
+  TileMath math_;
+  QueryBlock at_;
+  RingType ringType_, tilesType_;
+  Value ring_, tiles_;         // tiles: ring of records; null without a list
+  Value firstUse_;             // of the ring by the tile
+  SmallVector<Value> queries_; // fragments, or
+  Value queryTile_;            // in shared memory
 };
 
 } // namespace

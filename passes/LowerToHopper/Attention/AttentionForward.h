@@ -22,7 +22,8 @@ struct AttentionForwardSpec {
   // so each of its blocks has one tile.
   bool listed() const { return !paged && queryBytes() == 0; }
   // After the ring, with a list: a second ring for records of tiles.
-  static constexpr int64_t kTileSlots = 2, kTileSlotBytes = 1024;
+  static constexpr int64_t kTileSlots = 2;
+  static constexpr int64_t kTileSlotBytes = 1024;
   int64_t tilesOffset() const;
   // At the end of shared memory, 8 bytes for each consumer.
   int64_t scratchBytes() const;

@@ -31,9 +31,13 @@ void launchStatistics(Kernel &k, const AttentionShape &shape,
       arguments.dy,    y, lse, arguments.logs, arguments.means, rows,
       arguments.tokens};
   k.launch(launch, [&](Emitter &b, ValueRange values) {
-    Value dy = values[0], y = values[1], lse = values[2], logs = values[3],
-          means = values[4];
-    Value rows = values[5], tokens = values[6];
+    Value dy = values[0];
+    Value y = values[1];
+    Value lse = values[2];
+    Value logs = values[3];
+    Value means = values[4];
+    Value rows = values[5];
+    Value tokens = values[6];
     Value row = b.addI(b.mulI(b.block(), kRowsPerBlock), b.warp());
     b.ifThen(b.less(row, rows), [&] {
       Type f32 = b.getF32Type();
@@ -42,7 +46,8 @@ void launchStatistics(Kernel &k, const AttentionShape &shape,
                          norm.load(b, y, row, column));
       });
       b.ifThen(b.equal(b.lane(), 0), [&] {
-        Value token = b.divI(row, shape.heads), head = b.remI(row, shape.heads);
+        Value token = b.divI(row, shape.heads);
+        Value head = b.remI(row, shape.heads);
         Value cell = b.place(b.place(b.divI(head, shape.group), tokens, token),
                              shape.group, b.remI(head, shape.group));
         Value log = b.load(b.at(lse, f32, row), f32);

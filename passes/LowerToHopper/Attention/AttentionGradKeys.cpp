@@ -52,47 +52,47 @@ struct Layout {
 class KeyGrad {
 public:
   KeyGrad(Emitter &b, const Layout &layout, ValueRange arguments)
-      : b(b), shape(layout.shape), layout(layout), math(b),
-        rowsOfQ(arguments[0]), rowsOfDy(arguments[1]), logs(arguments[2]),
-        means(arguments[3]), keys(arguments[4]), values(arguments[5]),
-        sequences(arguments[6]), blocks(arguments[7]),
-        sequenceCount(arguments[8]), tokens(arguments[9]),
-        ringType(RingType::get(b.getContext(), layout.stages(),
-                               layout.stageBytes(),
-                               layout.warpgroups() * kWarps)) {
+      : b_(b), shape_(layout.shape), layout_(layout), math_(b),
+        rowsOfQ_(arguments[0]), rowsOfDy_(arguments[1]), logs_(arguments[2]),
+        means_(arguments[3]), keys_(arguments[4]), values_(arguments[5]),
+        sequences_(arguments[6]), blocks_(arguments[7]),
+        sequenceCount_(arguments[8]), tokens_(arguments[9]),
+        ringType_(RingType::get(b.getContext(), layout.stages(),
+                                layout.stageBytes(),
+                                layout.warpgroups() * kWarps)) {
     unsigned next = 10;
     if (layout.makesKeys)
-      dk = arguments[next++];
+      dk_ = arguments[next++];
     if (layout.makesValues)
-      dv = arguments[next++];
+      dv_ = arguments[next++];
   }
 
   void write() {
-    int64_t keysOfBlock = layout.warpgroups() * kTileRows;
-    tile = findTile(b, sequences, sequenceCount, b.block(0), keysOfBlock);
-    b.ifThen(tile.found, [&] {
-      kvHead = b.block(1);
-      length = b.subI(tile.end, tile.begin);
-      firstKey = b.mulI(tile.tile, keysOfBlock);
-      lastKey = b.addI(firstKey, keysOfBlock - 1);
+    int64_t keysOfBlock = layout_.warpgroups() * kTileRows;
+    tile_ = findTile(b_, sequences_, sequenceCount_, b_.block(0), keysOfBlock);
+    b_.ifThen(tile_.found, [&] {
+      kvHead_ = b_.block(1);
+      length_ = b_.subI(tile_.end, tile_.begin);
+      firstKey_ = b_.mulI(tile_.tile, keysOfBlock);
+      lastKey_ = b_.addI(firstKey_, keysOfBlock - 1);
       // Rows start with the first one that sees a key of the block, one tile at
       // a time.
-      firstTile = b.divI(firstKey, shape.tokensPerTile());
-      Value lastToken = b.subI(length, 1);
-      if (shape.window != 0)
-        lastToken = b.minI(
-            lastToken, b.addI(b.minI(lastKey, lastToken), shape.window - 1));
-      count = b.addI(
-          b.subI(b.divI(lastToken, shape.tokensPerTile()), firstTile), 1);
-      ring = RingOp::create(b, ringType, 2 * layout.keysBytes());
-      b.ifThen(b.equal(b.thread(), 0), [&] {
-        RingInitOp::create(b, ring);
+      firstTile_ = b_.divI(firstKey_, shape_.tokensPerTile());
+      Value lastToken = b_.subI(length_, 1);
+      if (shape_.window != 0)
+        lastToken = b_.minI(lastToken, b_.addI(b_.minI(lastKey_, lastToken),
+                                               shape_.window - 1));
+      count_ = b_.addI(
+          b_.subI(b_.divI(lastToken, shape_.tokensPerTile()), firstTile_), 1);
+      ring_ = RingOp::create(b_, ringType_, 2 * layout_.keysBytes());
+      b_.ifThen(b_.equal(b_.thread(), 0), [&] {
+        RingInitOp::create(b_, ring_);
         park();
       });
-      b.barrier();
-      auto roles = RolesOp::create(b, 24, 240);
-      b.writeRegion(roles.getProducer(), [&] { produce(); });
-      b.writeRegion(roles.getConsumers(), [&] { consume(); });
+      b_.barrier();
+      auto roles = RolesOp::create(b_, 24, 240);
+      b_.writeRegion(roles.getProducer(), [&] { produce(); });
+      b_.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
   }
 
@@ -101,235 +101,239 @@ private:
   // they need it, so it takes no registers beside the sums.
   void park() {
     for (int64_t half : {0, 4})
-      b.store(
-          b.fromElements(ArrayRef<Value>({kvHead, length, firstKey, lastKey,
-                                          firstTile, tile.begin, count, count})
-                             .slice(half, 4)),
-          b.sharedMemory(layout.placeOffset() + 4 * half));
+      b_.store(b_.fromElements(
+                   ArrayRef<Value>({kvHead_, length_, firstKey_, lastKey_,
+                                    firstTile_, tile_.begin, count_, count_})
+                       .slice(half, 4)),
+               b_.sharedMemory(layout_.placeOffset() + 4 * half));
   }
   void readPlace() {
     SmallVector<Value> place;
     for (int64_t half : {0, 4}) {
-      Value words = b.load(b.sharedMemory(layout.placeOffset() + 4 * half),
-                           b.vectorOf(b.getI32Type(), 4));
+      Value words = b_.load(b_.sharedMemory(layout_.placeOffset() + 4 * half),
+                            b_.vectorOf(b_.getI32Type(), 4));
       for (int64_t i = 0; i < 4; ++i)
-        place.push_back(b.extract(words, i));
+        place.push_back(b_.extract(words, i));
     }
-    kvHead = place[0], length = place[1], firstKey = place[2],
-    lastKey = place[3], firstTile = place[4];
-    tile.begin = place[5];
+    kvHead_ = place[0], length_ = place[1], firstKey_ = place[2],
+    lastKey_ = place[3], firstTile_ = place[4];
+    tile_.begin = place[5];
   }
 
-  int64_t rowsPerTile() const { return shape.tokensPerTile() * shape.group; }
+  int64_t rowsPerTile() const { return shape_.tokensPerTile() * shape_.group; }
   Value tokenOf(Value i) {
-    return b.mulI(b.addI(firstTile, i), shape.tokensPerTile());
+    return b_.mulI(b_.addI(firstTile_, i), shape_.tokensPerTile());
   } // in the sequence
-  Value useOfQ(Value i) { return b.mulI(i, 2); }
-  Value useOfDy(Value i) { return b.addI(b.mulI(i, 2), 1); }
+  Value useOfQ(Value i) { return b_.mulI(i, 2); }
+  Value useOfDy(Value i) { return b_.addI(b_.mulI(i, 2), 1); }
 
   void copyRows(Value map, Value statistic, Value i, Value use) {
     int64_t bytes =
-        shape.boxes() * kBoxColumns * 2 * rowsPerTile() + kStatisticBox * 4;
-    Value slot =
-        RingAcquireOp::create(b, b.sharedPointer(), ring, use, b.i32(bytes));
-    Value token = b.addI(tile.begin, tokenOf(i)),
-          head = b.mulI(kvHead, shape.group);
-    for (int64_t box = 0; box < shape.boxes(); ++box)
-      TensorCopyOp::create(b, map,
-                           ValueRange{b.i32(box * kBoxColumns), head, token},
-                           b.atByte(slot, box * kBoxBytes), ring, use);
-    Value cell = b.andI(cellOf(token), ~int64_t{3});
-    TensorCopyOp::create(b, statistic, ValueRange{cell},
-                         b.atByte(slot, shape.tileBytes()), ring, use);
+        shape_.boxes() * kBoxColumns * 2 * rowsPerTile() + kStatisticBox * 4;
+    Value slot = RingAcquireOp::create(b_, b_.sharedPointer(), ring_, use,
+                                       b_.i32(bytes));
+    Value token = b_.addI(tile_.begin, tokenOf(i));
+    Value head = b_.mulI(kvHead_, shape_.group);
+    for (int64_t box = 0; box < shape_.boxes(); ++box)
+      TensorCopyOp::create(b_, map,
+                           ValueRange{b_.i32(box * kBoxColumns), head, token},
+                           b_.atByte(slot, box * kBoxBytes), ring_, use);
+    Value cell = b_.andI(cellOf(token), ~int64_t{3});
+    TensorCopyOp::create(b_, statistic, ValueRange{cell},
+                         b_.atByte(slot, shape_.tileBytes()), ring_, use);
   }
 
   // The place of the statistics of a batch token's first row.
   Value cellOf(Value token) {
-    return b.mulI(b.addI(b.mulI(kvHead, tokens), token), shape.group);
+    return b_.mulI(b_.addI(b_.mulI(kvHead_, tokens_), token), shape_.group);
   }
 
   void produce() {
-    b.loop(b.i32(0), count, 1, [&](Value i) {
-      copyRows(rowsOfQ, logs, i, useOfQ(i));
-      copyRows(rowsOfDy, means, i, useOfDy(i));
+    b_.loop(b_.i32(0), count_, 1, [&](Value i) {
+      copyRows(rowsOfQ_, logs_, i, useOfQ(i));
+      copyRows(rowsOfDy_, means_, i, useOfDy(i));
     });
   }
 
   // The columns of a tile whose gradient the block computes.
   Value partOf(Value slot) {
-    return layout.parts() == 1
+    return layout_.parts() == 1
                ? slot
-               : b.atByte(slot,
-                          b.mulI(b.block(2), layout.partColumns() /
-                                                 kBoxColumns * kBoxBytes));
+               : b_.atByte(slot,
+                           b_.mulI(b_.block(2), layout_.partColumns() /
+                                                    kBoxColumns * kBoxBytes));
   }
 
   Value waitFor(Value use) {
-    return RingWaitOp::create(b, b.sharedPointer(), ring, use);
+    return RingWaitOp::create(b_, b_.sharedPointer(), ring_, use);
   }
   // Each warp does it for itself, after its lanes have read statistics by
   // ordinary loads.
   void release(Value use) {
-    b.syncWarp();
-    b.ifThen(b.equal(b.lane(), 0),
-             [&] { RingReleaseOp::create(b, ring, use); });
+    b_.syncWarp();
+    b_.ifThen(b_.equal(b_.lane(), 0),
+              [&] { RingReleaseOp::create(b_, ring_, use); });
   }
 
   Value keyPointer(Value pointer, Value key, Value column) {
-    Value row = b.place(b.addI(tile.begin, key), shape.kvHeads, kvHead);
-    return b.at(pointer, b.getBF16Type(),
-                b.addI(b.mulI(row, shape.size), b.wide(column)));
+    Value row = b_.place(b_.addI(tile_.begin, key), shape_.kvHeads, kvHead_);
+    return b_.at(pointer, b_.getBF16Type(),
+                 b_.addI(b_.mulI(row, shape_.size), b_.wide(column)));
   }
 
   // The warpgroup's tile of keys or of values.
   Value tileAt(int64_t offset, Value group) {
-    return b.atByte(b.sharedMemory(offset), b.mulI(group, shape.tileBytes()));
+    return b_.atByte(b_.sharedMemory(offset),
+                     b_.mulI(group, shape_.tileBytes()));
   }
 
   void storeKeys(Value source, int64_t offset) {
-    Value place = tileAt(offset, group);
-    fillTile(b, place, shape.size, inGroup, [&](Value inTile) {
-      Value key = b.addI(groupKey, inTile);
-      return std::pair(keyPointer(source, key, b.i32(0)), b.less(key, length));
+    Value place = tileAt(offset, group_);
+    fillTile(b_, place, shape_.size, inGroup_, [&](Value inTile) {
+      Value key = b_.addI(groupKey_, inTile);
+      return std::pair(keyPointer(source, key, b_.i32(0)),
+                       b_.less(key, length_));
     });
   }
 
   // Zeroes the rows of a tile that belong to no token of the sequence, and
   // their statistics.
   void blank(Value qSlot, Value dySlot, Value valid, Value shift) {
-    b.ifThen(b.less(valid, kTileRows), [&] {
-      Value consumer = b.subI(threadAnew(), kWarpgroup);
-      int64_t threads = kWarpgroup * layout.warpgroups();
+    b_.ifThen(b_.less(valid, kTileRows), [&] {
+      Value consumer = b_.subI(threadAnew(), kWarpgroup);
+      int64_t threads = kWarpgroup * layout_.warpgroups();
       for (Value slot : {qSlot, dySlot}) {
-        zeroRows(b, slot, shape.boxes(), valid, b.i32(kTileRows), consumer,
+        zeroRows(b_, slot, shape_.boxes(), valid, b_.i32(kTileRows), consumer,
                  threads);
-        b.ifThen(
-            b.both(b.less(consumer, kTileRows), b.lessEqual(valid, consumer)),
-            [&] {
-              b.store(b.f32(0), statisticAt(slot, b.addI(consumer, shift)));
-            });
+        b_.ifThen(b_.both(b_.less(consumer, kTileRows),
+                          b_.lessEqual(valid, consumer)),
+                  [&] {
+                    b_.store(b_.f32(0),
+                             statisticAt(slot, b_.addI(consumer, shift)));
+                  });
       }
-      b.fenceAsync();
-      b.barrier(kConsumerBarrier, threads);
+      b_.fenceAsync();
+      b_.barrier(kConsumerBarrier, threads);
     });
   }
   Value statisticAt(Value slot, Value row) {
-    return b.at(b.atByte(slot, shape.tileBytes()), b.getF32Type(), row);
+    return b_.at(b_.atByte(slot, shape_.tileBytes()), b_.getF32Type(), row);
   }
   // The statistics of the thread's two columns among columns 8 j to 8 j + 7.
   Value statistics(Value slot, int64_t j, Value shift) {
-    Value first = statisticAt(slot, b.addI(b.addI(pair, shift), 8 * j));
-    return b.fromElements({b.load(first, b.getF32Type()),
-                           b.load(b.atByte(first, 4), b.getF32Type())});
+    Value first = statisticAt(slot, b_.addI(b_.addI(pair_, shift), 8 * j));
+    return b_.fromElements({b_.load(first, b_.getF32Type()),
+                            b_.load(b_.atByte(first, 4), b_.getF32Type())});
   }
 
   Value masked(Value scores, Value token, Value valid) {
-    Value cut = b.either(b.less(token, lastKey), b.less(valid, kTileRows));
-    if (shape.window != 0) {
-      Value lastToken = b.addI(token, shape.tokensPerTile() - 1);
-      cut =
-          b.either(cut, b.lessEqual(b.addI(firstKey, shape.window), lastToken));
+    Value cut = b_.either(b_.less(token, lastKey_), b_.less(valid, kTileRows));
+    if (shape_.window != 0) {
+      Value lastToken = b_.addI(token, shape_.tokensPerTile() - 1);
+      cut = b_.either(
+          cut, b_.lessEqual(b_.addI(firstKey_, shape_.window), lastToken));
     }
-    return b.ifValue(
+    return b_.ifValue(
         cut,
         [&] {
           Value lowest[2], next[2];
           auto key = keysOf(threadAnew());
           for (int64_t half = 0; half < 2; ++half) {
             Value from =
-                b.mulI(b.subI(key[half], token), shape.group); // signed
+                b_.mulI(b_.subI(key[half], token), shape_.group); // signed
             Value to = valid;
-            if (shape.window != 0)
+            if (shape_.window != 0)
               to = arith::MinSIOp::create(
-                  b, valid, b.addI(from, shape.window * shape.group));
-            lowest[half] = b.subI(from, pair);
-            next[half] = b.subI(to, pair);
+                  b_, valid, b_.addI(from, shape_.window * shape_.group));
+            lowest[half] = b_.subI(from, pair_);
+            next[half] = b_.subI(to, pair_);
           }
-          return maskColumns(b, scores, lowest, next);
+          return maskColumns(b_, scores, lowest, next);
         },
         [&] { return scores; });
   }
 
   void consume() {
-    Value consumer = b.subI(b.thread(), kWarpgroup);
-    inGroup = b.remI(consumer, kWarpgroup);
-    group = b.uniform(b.divI(consumer, kWarpgroup));
-    pair = b.mulI(b.remI(inGroup, 4), 2);
-    groupKey = b.addI(firstKey, b.mulI(group, kTileRows));
-    storeKeys(keys, 0);
-    storeKeys(values, layout.keysBytes());
-    b.fenceAsync();
-    b.barrier(kConsumerBarrier, kWarpgroup * layout.warpgroups());
-    SmallVector<Value> zeros(layout.makesKeys + layout.makesValues,
-                             b.zeros(layout.partColumns() / 2));
+    Value consumer = b_.subI(b_.thread(), kWarpgroup);
+    inGroup_ = b_.remI(consumer, kWarpgroup);
+    group_ = b_.uniform(b_.divI(consumer, kWarpgroup));
+    pair_ = b_.mulI(b_.remI(inGroup_, 4), 2);
+    groupKey_ = b_.addI(firstKey_, b_.mulI(group_, kTileRows));
+    storeKeys(keys_, 0);
+    storeKeys(values_, layout_.keysBytes());
+    b_.fenceAsync();
+    b_.barrier(kConsumerBarrier, kWarpgroup * layout_.warpgroups());
+    SmallVector<Value> zeros(layout_.makesKeys + layout_.makesValues,
+                             b_.zeros(layout_.partColumns() / 2));
     // At least one, in a way that the compiler sees.
     SmallVector<Value> sums =
-        b.loop(b.i32(0), b.maxI(count, b.i32(1)), b.i32(1), zeros,
-               [&](Value i, ValueRange carried) { return step(i, carried); });
-    if (layout.makesKeys)
-      store(sums.front(), dk, shape.scale);
-    if (layout.makesValues)
-      store(sums.back(), dv, 1);
+        b_.loop(b_.i32(0), b_.maxI(count_, b_.i32(1)), b_.i32(1), zeros,
+                [&](Value i, ValueRange carried) { return step(i, carried); });
+    if (layout_.makesKeys)
+      store(sums.front(), dk_, shape_.scale);
+    if (layout_.makesValues)
+      store(sums.back(), dv_, 1);
   }
 
   SmallVector<Value> step(Value i, ValueRange carried) {
-    int64_t steps = shape.size / 16;
+    int64_t steps = shape_.size / 16;
     readPlace();
     Value group =
-        b.uniform(b.divI(b.subI(threadAnew(), kWarpgroup), kWarpgroup));
+        b_.uniform(b_.divI(b_.subI(threadAnew(), kWarpgroup), kWarpgroup));
     TileMath::Operand keyTile =
-        math.operand(tileAt(0, group), TileMath::kAlong);
+        math_.operand(tileAt(0, group), TileMath::kAlong);
     TileMath::Operand valueTile =
-        math.operand(tileAt(layout.keysBytes(), group), TileMath::kAlong);
+        math_.operand(tileAt(layout_.keysBytes(), group), TileMath::kAlong);
     Value token = tokenOf(i);
-    Value valid =
-        b.mulI(b.minI(b.i32(shape.tokensPerTile()), b.subI(length, token)),
-               shape.group);
-    Value qSlot = waitFor(useOfQ(i)), dySlot = waitFor(useOfDy(i));
-    Value shift = b.andI(cellOf(b.addI(tile.begin, token)), 3);
+    Value valid = b_.mulI(
+        b_.minI(b_.i32(shape_.tokensPerTile()), b_.subI(length_, token)),
+        shape_.group);
+    Value qSlot = waitFor(useOfQ(i));
+    Value dySlot = waitFor(useOfDy(i));
+    Value shift = b_.andI(cellOf(b_.addI(tile_.begin, token)), 3);
     blank(qSlot, dySlot, valid, shift);
-    Value scores = math.fence(b.zeros(kTileRows / 2))[0];
-    scores = math.multiply(keyTile, math.operand(qSlot, TileMath::kAlong),
-                           scores, steps);
-    math.commit();
-    scores = masked(math.wait(0, scores), token, valid);
+    Value scores = math_.fence(b_.zeros(kTileRows / 2))[0];
+    scores = math_.multiply(keyTile, math_.operand(qSlot, TileMath::kAlong),
+                            scores, steps);
+    math_.commit();
+    scores = masked(math_.wait(0, scores), token, valid);
     SmallVector<Value> weights(kTileRows / 2);
-    Value inBits = b.f32(shape.scale * std::numbers::log2e);
+    Value inBits = b_.f32(shape_.scale * std::numbers::log2e);
     for (int64_t j = 0; j < kTileRows / 8; ++j) {
       Value log = statistics(qSlot, j, shift);
       for (int64_t e = 0; e < 4; ++e)
-        weights[4 * j + e] = exp2(b, b.fma(b.extract(scores, 4 * j + e), inBits,
-                                           b.extract(log, e % 2)));
+        weights[4 * j + e] = exp2(b_, b_.fma(b_.extract(scores, 4 * j + e),
+                                             inBits, b_.extract(log, e % 2)));
     }
-    SmallVector<Value> fragments = math.fragments(weights);
+    SmallVector<Value> fragments = math_.fragments(weights);
     // The products follow the scores, because registers hold only one of the
     // two beside the sums.
     SmallVector<Value> sums(carried);
-    if (layout.makesKeys)
-      sums.push_back(b.zeros(kTileRows / 2));
-    sums = math.fence(ValueRange(sums));
-    Value products = layout.makesKeys ? sums.pop_back_val() : Value();
-    if (layout.makesKeys)
-      products = math.multiply(
-          valueTile, math.operand(dySlot, TileMath::kAlong), products, steps);
-    if (layout.makesValues)
-      sums.back() = math.multiply(
-          fragments, math.operand(partOf(dySlot), TileMath::kAcross),
+    if (layout_.makesKeys)
+      sums.push_back(b_.zeros(kTileRows / 2));
+    sums = math_.fence(ValueRange(sums));
+    Value products = layout_.makesKeys ? sums.pop_back_val() : Value();
+    if (layout_.makesKeys)
+      products = math_.multiply(
+          valueTile, math_.operand(dySlot, TileMath::kAlong), products, steps);
+    if (layout_.makesValues)
+      sums.back() = math_.multiply(
+          fragments, math_.operand(partOf(dySlot), TileMath::kAcross),
           sums.back(), kTileRows / 16);
-    math.commit();
-    if (layout.makesKeys) {
+    math_.commit();
+    if (layout_.makesKeys) {
       sums.push_back(products);
-      sums = math.wait(0, ValueRange(sums));
+      sums = math_.wait(0, ValueRange(sums));
       products = sums.pop_back_val();
       SmallVector<Value> gradients =
-          math.fragments(gradientsOfScores(weights, products, dySlot, shift));
-      sums.front() = math.fence(sums.front())[0];
-      sums.front() = math.multiply(
-          gradients, math.operand(partOf(qSlot), TileMath::kAcross),
+          math_.fragments(gradientsOfScores(weights, products, dySlot, shift));
+      sums.front() = math_.fence(sums.front())[0];
+      sums.front() = math_.multiply(
+          gradients, math_.operand(partOf(qSlot), TileMath::kAcross),
           sums.front(), kTileRows / 16);
-      math.commit();
+      math_.commit();
     }
-    sums = math.wait(0, ValueRange(sums));
+    sums = math_.wait(0, ValueRange(sums));
     release(useOfQ(i));
     release(useOfDy(i));
     return sums;
@@ -342,8 +346,8 @@ private:
     for (int64_t j = 0; j < kTileRows / 8; ++j) {
       Value mean = statistics(dySlot, j, shift);
       for (int64_t i = 4 * j; i < 4 * j + 4; ++i)
-        results[i] = b.mul(
-            weights[i], b.sub(b.extract(products, i), b.extract(mean, i % 2)));
+        results[i] = b_.mul(weights[i], b_.sub(b_.extract(products, i),
+                                               b_.extract(mean, i % 2)));
     }
     return results;
   }
@@ -351,55 +355,57 @@ private:
   // Reads the thread's number when it is needed, so that values computed from
   // it take no registers in the loop.
   Value threadAnew() {
-    return emitValue(b, "mov.u32 $0, %tid.x;", b.getI32Type(), {},
+    return emitValue(b_, "mov.u32 $0, %tid.x;", b_.getI32Type(), {},
                      /*readsMemory=*/true);
   }
   // The keys of a thread's two rows, in the sequence.
   std::array<Value, 2> keysOf(Value thread) {
-    Value consumer = b.subI(thread, kWarpgroup),
-          row = b.divI(b.remI(consumer, 32), 4);
+    Value consumer = b_.subI(thread, kWarpgroup);
+    Value row = b_.divI(b_.remI(consumer, 32), 4);
     Value first =
-        b.addI(b.addI(firstKey, b.mulI(b.divI(consumer, 32), 16)), row);
-    return {first, b.addI(first, 8)};
+        b_.addI(b_.addI(firstKey_, b_.mulI(b_.divI(consumer, 32), 16)), row);
+    return {first, b_.addI(first, 8)};
   }
 
   void store(Value sums, Value pointer, double scale) {
     readPlace();
     auto key = keysOf(threadAnew());
     for (int64_t half = 0; half < 2; ++half)
-      b.ifThen(b.less(key[half], length), [&] {
-        for (int64_t j = 0; j < layout.partColumns() / 8; ++j) {
+      b_.ifThen(b_.less(key[half], length_), [&] {
+        for (int64_t j = 0; j < layout_.partColumns() / 8; ++j) {
           auto scaled = [&](int64_t e) {
-            return b.mul(b.extract(sums, 4 * j + 2 * half + e), b.f32(scale));
+            return b_.mul(b_.extract(sums, 4 * j + 2 * half + e),
+                          b_.f32(scale));
           };
-          Value column = b.addI(
-              b.addI(b.mulI(b.block(2), layout.partColumns()), pair), 8 * j);
+          Value column = b_.addI(
+              b_.addI(b_.mulI(b_.block(2), layout_.partColumns()), pair_),
+              8 * j);
           auto write = [&] {
-            b.store(b.packBf16(scaled(0), scaled(1)),
-                    keyPointer(pointer, key[half], column));
+            b_.store(b_.packBf16(scaled(0), scaled(1)),
+                     keyPointer(pointer, key[half], column));
           };
-          if (shape.size % layout.partColumns() == 0)
+          if (shape_.size % layout_.partColumns() == 0)
             write();
           else
-            b.ifThen(b.less(column, shape.size), write);
+            b_.ifThen(b_.less(column, shape_.size), write);
         }
       });
   }
 
-  Emitter &b;
-  const AttentionShape &shape;
-  const Layout &layout;
-  TileMath math;
-  Value rowsOfQ, rowsOfDy, logs, means, keys, values, sequences, blocks,
-      sequenceCount, tokens, dk, dv;
-  RingType ringType;
-  Value ring;
-  BatchTile tile;
-  Value kvHead, length;       // length: tokens of the sequence
-  Value firstKey, lastKey;    // of the block, in the sequence
-  Value firstTile, count;     // of rows
-  Value inGroup, group, pair; // as in QueryBlock
-  Value groupKey;             // first key of the warpgroup
+  Emitter &b_;
+  const AttentionShape &shape_;
+  const Layout &layout_;
+  TileMath math_;
+  Value rowsOfQ_, rowsOfDy_, logs_, means_, keys_, values_, sequences_, blocks_,
+      sequenceCount_, tokens_, dk_, dv_;
+  RingType ringType_;
+  Value ring_;
+  BatchTile tile_;
+  Value kvHead_, length_;        // length: tokens of the sequence
+  Value firstKey_, lastKey_;     // of the block, in the sequence
+  Value firstTile_, count_;      // of rows
+  Value inGroup_, group_, pair_; // as in QueryBlock
+  Value groupKey_;               // first key of the warpgroup
 };
 
 // A tensor map for boxes of 64 columns of a tile's rows: the heads of a group

@@ -31,178 +31,183 @@ struct Layout {
 class QueryGrad {
 public:
   QueryGrad(Emitter &b, const AttentionShape &shape, ValueRange arguments)
-      : b(b), shape(shape), layout{shape}, math(b),
-        at(b, shape, kWarpgroups, arguments[6], /*fromBatch=*/true),
-        keys(arguments[0]), values(arguments[1]), q(arguments[2]),
-        dy(arguments[3]), logs(arguments[4]), means(arguments[5]),
-        sequences(arguments[7]), dq(arguments[8]), blocks(arguments[9]),
-        sequenceCount(arguments[10]), tokens(arguments[11]),
-        ringType(RingType::get(b.getContext(), layout.stages(),
-                               shape.tileBytes(),
-                               kWarpgroups * kWarpgroup / 32)) {}
+      : b_(b), shape_(shape), layout_{shape}, math_(b),
+        at_(b, shape, kWarpgroups, arguments[6], /*fromBatch=*/true),
+        keys_(arguments[0]), values_(arguments[1]), q_(arguments[2]),
+        dy_(arguments[3]), logs_(arguments[4]), means_(arguments[5]),
+        sequences_(arguments[7]), dq_(arguments[8]), blocks_(arguments[9]),
+        sequenceCount_(arguments[10]), tokens_(arguments[11]),
+        ringType_(RingType::get(b.getContext(), layout_.stages(),
+                                shape.tileBytes(),
+                                kWarpgroups * kWarpgroup / 32)) {}
 
   void write() {
-    Value number = b.subI(b.subI(blocks, b.block(0)), 1);
-    BatchTile tile = findTile(b, sequences, sequenceCount, number, at.tokens());
-    b.ifThen(tile.found, [&] {
-      at.locate(tile, b.block(1));
-      ring = RingOp::create(b, ringType, 2 * layout.rowsBytes());
-      b.ifThen(b.equal(b.thread(), 0), [&] { RingInitOp::create(b, ring); });
-      b.barrier();
-      bool tight = shape.size > 128;
-      auto roles = RolesOp::create(b, tight ? 24 : 40, tight ? 240 : 232);
-      b.writeRegion(roles.getProducer(), [&] { produce(); });
-      b.writeRegion(roles.getConsumers(), [&] { consume(); });
+    Value number = b_.subI(b_.subI(blocks_, b_.block(0)), 1);
+    BatchTile tile =
+        findTile(b_, sequences_, sequenceCount_, number, at_.tokens());
+    b_.ifThen(tile.found, [&] {
+      at_.locate(tile, b_.block(1));
+      ring_ = RingOp::create(b_, ringType_, 2 * layout_.rowsBytes());
+      b_.ifThen(b_.equal(b_.thread(), 0),
+                [&] { RingInitOp::create(b_, ring_); });
+      b_.barrier();
+      bool tight = shape_.size > 128;
+      auto roles = RolesOp::create(b_, tight ? 24 : 40, tight ? 240 : 232);
+      b_.writeRegion(roles.getProducer(), [&] { produce(); });
+      b_.writeRegion(roles.getConsumers(), [&] { consume(); });
     });
   }
 
 private:
   void copyTile(Value map, Value row, Value use) {
-    Value slot = RingAcquireOp::create(b, b.sharedPointer(), ring, use,
-                                       b.i32(shape.tileBytes()));
-    for (int64_t box = 0; box < shape.boxes(); ++box) {
-      Value column = b.addI(b.mulI(at.kvHead, shape.size), box * kBoxColumns);
-      TensorCopyOp::create(b, map, ValueRange{column, row},
-                           b.atByte(slot, box * kBoxBytes), ring, use);
+    Value slot = RingAcquireOp::create(b_, b_.sharedPointer(), ring_, use,
+                                       b_.i32(shape_.tileBytes()));
+    for (int64_t box = 0; box < shape_.boxes(); ++box) {
+      Value column =
+          b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns);
+      TensorCopyOp::create(b_, map, ValueRange{column, row},
+                           b_.atByte(slot, box * kBoxBytes), ring_, use);
     }
   }
-  Value useOfKeys(Value i) { return b.mulI(i, 2); }
-  Value useOfValues(Value i) { return b.addI(b.mulI(i, 2), 1); }
+  Value useOfKeys(Value i) { return b_.mulI(i, 2); }
+  Value useOfValues(Value i) { return b_.addI(b_.mulI(i, 2), 1); }
 
   void produce() {
-    b.loop(b.i32(0), at.blocks, 1, [&](Value i) {
-      Value row = b.addI(b.subI(at.tile.begin, at.base), at.startOf(i));
-      copyTile(keys, row, useOfKeys(i));
-      copyTile(values, row, useOfValues(i));
+    b_.loop(b_.i32(0), at_.blocks, 1, [&](Value i) {
+      Value row = b_.addI(b_.subI(at_.tile.begin, at_.base), at_.startOf(i));
+      copyTile(keys_, row, useOfKeys(i));
+      copyTile(values_, row, useOfValues(i));
     });
   }
 
   // The columns of a key tile that the block multiplies for its gradient.
   Value partOf(Value slot) {
-    return shape.parts() == 1
+    return shape_.parts() == 1
                ? slot
-               : b.atByte(slot,
-                          b.mulI(b.block(2), shape.partColumns() / kBoxColumns *
-                                                 kBoxBytes));
+               : b_.atByte(slot,
+                           b_.mulI(b_.block(2), shape_.partColumns() /
+                                                    kBoxColumns * kBoxBytes));
   }
 
   Value waitFor(Value use) {
-    return RingWaitOp::create(b, b.sharedPointer(), ring, use);
+    return RingWaitOp::create(b_, b_.sharedPointer(), ring_, use);
   }
   // Every warp does it for itself, as in the matrix kernel.
   void release(Value use) {
-    b.ifThen(b.equal(b.lane(), 0),
-             [&] { RingReleaseOp::create(b, ring, use); });
+    b_.ifThen(b_.equal(b_.lane(), 0),
+              [&] { RingReleaseOp::create(b_, ring_, use); });
   }
 
   Value statistic(Value pointer, const QueryBlock::Row &row) {
-    Value cell = b.place(b.place(at.kvHead, tokens, row.token), shape.group,
-                         b.remI(row.head, shape.group));
-    return b.load(b.at(pointer, b.getF32Type(), cell), b.getF32Type());
+    Value cell = b_.place(b_.place(at_.kvHead, tokens_, row.token),
+                          shape_.group, b_.remI(row.head, shape_.group));
+    return b_.load(b_.at(pointer, b_.getF32Type(), cell), b_.getF32Type());
   }
 
   void consume() {
-    at.beginConsumer();
+    at_.beginConsumer();
     TileMath::Operand qTile =
-        math.operand(at.storeRows(q, 0), TileMath::kAlong);
-    TileMath::Operand dyTile =
-        math.operand(at.storeRows(dy, layout.rowsBytes()), TileMath::kAlong);
-    b.fenceAsync();
-    b.barrier(kConsumerBarrier, kWarpgroup * kWarpgroups);
+        math_.operand(at_.storeRows(q_, 0), TileMath::kAlong);
+    TileMath::Operand dyTile = math_.operand(
+        at_.storeRows(dy_, layout_.rowsBytes()), TileMath::kAlong);
+    b_.fenceAsync();
+    b_.barrier(kConsumerBarrier, kWarpgroup * kWarpgroups);
     Value log[2], mean[2];
     for (int64_t half = 0; half < 2; ++half) {
-      log[half] = statistic(logs, at.rows[half]);
-      mean[half] = statistic(means, at.rows[half]);
+      log[half] = statistic(logs_, at_.rows[half]);
+      mean[half] = statistic(means_, at_.rows[half]);
     }
-    int64_t steps = shape.size / 16;
-    Value inBits = b.f32(shape.scale * std::numbers::log2e);
-    Value zeros = b.zeros(shape.partColumns() / 2);
+    int64_t steps = shape_.size / 16;
+    Value inBits = b_.f32(shape_.scale * std::numbers::log2e);
+    Value zeros = b_.zeros(shape_.partColumns() / 2);
     // At least one, in a way that the compiler sees.
-    Value count = b.maxI(at.blocks, b.i32(1));
-    Value sums = b.loop(
-        b.i32(0), count, b.i32(1), {zeros},
+    Value count = b_.maxI(at_.blocks, b_.i32(1));
+    Value sums = b_.loop(
+        b_.i32(0), count, b_.i32(1), {zeros},
         [&](Value i, ValueRange carried) -> SmallVector<Value> {
-          Value keySlot = waitFor(useOfKeys(i)),
-                valueSlot = waitFor(useOfValues(i));
-          at.blank({keySlot, valueSlot}, i);
+          Value keySlot = waitFor(useOfKeys(i));
+          Value valueSlot = waitFor(useOfValues(i));
+          at_.blank({keySlot, valueSlot}, i);
           auto multiply = [&](TileMath::Operand rows, Value slot, Value sums) {
-            sums = math.multiply(rows, math.operand(slot, TileMath::kAlong),
-                                 sums, steps);
-            math.commit();
+            sums = math_.multiply(rows, math_.operand(slot, TileMath::kAlong),
+                                  sums, steps);
+            math_.commit();
             return sums;
           };
           // Both products at once, or one after the other when registers hold
           // only one beside the sums.
-          bool both = shape.size <= 128;
-          SmallVector<Value> zeros(both ? 2 : 1, b.zeros(kTileRows / 2));
-          zeros = math.fence(ValueRange(zeros));
-          Value scores = multiply(qTile, keySlot, zeros[0]), products;
+          bool both = shape_.size <= 128;
+          SmallVector<Value> zeros(both ? 2 : 1, b_.zeros(kTileRows / 2));
+          zeros = math_.fence(ValueRange(zeros));
+          Value scores = multiply(qTile, keySlot, zeros[0]);
+          Value products;
           if (both)
             products = multiply(dyTile, valueSlot, zeros[1]);
           // The products of the previous block run until here, if the ring can
           // spare the slot of its keys that long.
           Value before = carried[0];
           if (both) {
-            before = math.wait(2, before);
-            b.ifThen(b.less(b.i32(0), i),
-                     [&] { release(useOfKeys(b.subI(i, 1))); });
+            before = math_.wait(2, before);
+            b_.ifThen(b_.less(b_.i32(0), i),
+                      [&] { release(useOfKeys(b_.subI(i, 1))); });
           }
-          scores = at.masked(math.wait(both ? 1 : 0, scores), i);
+          scores = at_.masked(math_.wait(both ? 1 : 0, scores), i);
           SmallVector<Value> weights;
           for (int64_t j = 0; j < kTileRows / 2; ++j)
-            weights.push_back(
-                exp2(b, b.fma(b.extract(scores, j), inBits, log[j / 2 % 2])));
+            weights.push_back(exp2(
+                b_, b_.fma(b_.extract(scores, j), inBits, log[j / 2 % 2])));
           if (!both)
             products = multiply(dyTile, valueSlot,
-                                math.fence(b.zeros(kTileRows / 2))[0]);
-          products = math.wait(0, products);
+                                math_.fence(b_.zeros(kTileRows / 2))[0]);
+          products = math_.wait(0, products);
           release(useOfValues(i));
           for (int64_t j = 0; j < kTileRows / 2; ++j)
-            weights[j] = b.mul(weights[j],
-                               b.sub(b.extract(products, j), mean[j / 2 % 2]));
-          SmallVector<Value> fragments = math.fragments(weights);
-          Value sums = math.fence(before)[0];
-          sums = math.multiply(fragments,
-                               math.operand(partOf(keySlot), TileMath::kAcross),
-                               sums, kTileRows / 16);
-          math.commit();
+            weights[j] = b_.mul(
+                weights[j], b_.sub(b_.extract(products, j), mean[j / 2 % 2]));
+          SmallVector<Value> fragments = math_.fragments(weights);
+          Value sums = math_.fence(before)[0];
+          sums = math_.multiply(
+              fragments, math_.operand(partOf(keySlot), TileMath::kAcross),
+              sums, kTileRows / 16);
+          math_.commit();
           if (!both) {
-            sums = math.wait(0, sums);
+            sums = math_.wait(0, sums);
             release(useOfKeys(i));
           }
           return {sums};
         })[0];
-    sums = math.wait(0, sums);
+    sums = math_.wait(0, sums);
     for (int64_t half = 0; half < 2; ++half)
-      b.ifThen(at.rows[half].there, [&] {
-        for (int64_t j = 0; j < shape.partColumns() / 8; ++j) {
+      b_.ifThen(at_.rows[half].there, [&] {
+        for (int64_t j = 0; j < shape_.partColumns() / 8; ++j) {
           auto scaled = [&](int64_t e) {
-            return b.mul(b.extract(sums, 4 * j + 2 * half + e),
-                         b.f32(shape.scale));
+            return b_.mul(b_.extract(sums, 4 * j + 2 * half + e),
+                          b_.f32(shape_.scale));
           };
-          Value column = b.addI(
-              b.addI(b.mulI(b.block(2), shape.partColumns()), at.pair), 8 * j);
+          Value column = b_.addI(
+              b_.addI(b_.mulI(b_.block(2), shape_.partColumns()), at_.pair),
+              8 * j);
           auto write = [&] {
-            b.store(b.packBf16(scaled(0), scaled(1)),
-                    at.rowPointer(dq, at.rows[half], column));
+            b_.store(b_.packBf16(scaled(0), scaled(1)),
+                     at_.rowPointer(dq_, at_.rows[half], column));
           };
-          if (shape.size % shape.partColumns() == 0)
+          if (shape_.size % shape_.partColumns() == 0)
             write();
           else
-            b.ifThen(b.less(column, shape.size), write);
+            b_.ifThen(b_.less(column, shape_.size), write);
         }
       });
   }
 
-  Emitter &b;
-  const AttentionShape &shape;
-  Layout layout;
-  TileMath math;
-  QueryBlock at;
-  Value keys, values, q, dy, logs, means, sequences, dq, blocks, sequenceCount,
-      tokens;
-  RingType ringType;
-  Value ring;
+  Emitter &b_;
+  const AttentionShape &shape_;
+  Layout layout_;
+  TileMath math_;
+  QueryBlock at_;
+  Value keys_, values_, q_, dy_, logs_, means_, sequences_, dq_, blocks_,
+      sequenceCount_, tokens_;
+  RingType ringType_;
+  Value ring_;
 };
 
 } // namespace

@@ -14,10 +14,10 @@ public:
   // position is that of its first token. Otherwise positions begin at 0.
   QueryBlock(Emitter &b, const AttentionShape &shape, int64_t warpgroups,
              Value positions, bool fromBatch)
-      : b(b), shape(shape), warpgroups(warpgroups), positions(positions),
-        fromBatch(fromBatch) {}
+      : b_(b), shape_(shape), warpgroups_(warpgroups), positions_(positions),
+        fromBatch_(fromBatch) {}
 
-  int64_t tokens() const { return warpgroups * shape.tokensPerTile(); }
+  int64_t tokens() const { return warpgroups_ * shape_.tokensPerTile(); }
   // Sets the tokens of a tile that was found, and the keys that they see. Every
   // thread calls it.
   void locate(const BatchTile &place, Value head);
@@ -48,7 +48,7 @@ public:
   Value storeRows(Value source, int64_t offset);
 
   // Position of key 0 of block i, counted from the first block.
-  Value startOf(Value i) { return b.mulI(b.addI(firstBlock, i), kTileRows); }
+  Value startOf(Value i) { return b_.mulI(b_.addI(firstBlock, i), kTileRows); }
   // The scores of block i, with -infinity where a row does not see the key.
   Value masked(Value scores, Value i);
   // Zeroes keys or values of block i at positions that no row of the block
@@ -67,16 +67,16 @@ public:
 private:
   void derive();
   Value positionOf(Value token) {
-    return b.load(b.at(positions, b.getI32Type(), token), b.getI32Type());
+    return b_.load(b_.at(positions_, b_.getI32Type(), token), b_.getI32Type());
   }
   // The lowest position that a token at `position` sees.
   Value lowestSeen(Value position);
 
-  Emitter &b;
-  const AttentionShape &shape;
-  int64_t warpgroups;
-  Value positions;
-  bool fromBatch;
+  Emitter &b_;
+  const AttentionShape &shape_;
+  int64_t warpgroups_;
+  Value positions_;
+  bool fromBatch_;
 };
 
 } // namespace nibble::hopper

@@ -34,8 +34,8 @@ TileList launchTileList(Kernel &k, const AttentionShape &shape,
                       sequences,    blocks,     sequenceCount};
   launch.partly = {positions, sequences}; // only where tiles begin
   k.launch(launch, [&](Emitter &b, ValueRange arguments) {
-    Value number = b.addI(b.mulI(b.block(), kWarps), b.warp()),
-          blocks = arguments[4];
+    Value number = b.addI(b.mulI(b.block(), kWarps), b.warp());
+    Value blocks = arguments[4];
     b.ifThen(b.both(b.equal(number, 0), b.equal(b.lane(), 0)), [&] {
       b.store(b.i32(0), arguments[1]);
       // An existing token, so that loads for it are harmless.

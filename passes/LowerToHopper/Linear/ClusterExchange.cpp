@@ -8,53 +8,54 @@ using namespace mlir;
 namespace nibble::hopper {
 
 void ClusterExchange::init() {
-  if (blocks > 1)
-    emitEffect(b, "mbarrier.init.shared::cta.b64 [$0], $1;",
-               {barrier(), b.i32(1)});
+  if (blocks_ > 1)
+    emitEffect(b_, "mbarrier.init.shared::cta.b64 [$0], $1;",
+               {barrier(), b_.i32(1)});
 }
 
 void ClusterExchange::expect() {
-  if (blocks > 1)
+  if (blocks_ > 1)
     emitEffect(
-        b,
+        b_,
         "{\n\t.reg .b64 state;\n\tmbarrier.arrive.expect_tx.shared::cta.b64 "
         "state, [$0], $1;\n\t}",
-        {barrier(), b.i32(bytes)});
+        {barrier(), b_.i32(bytes_)});
 }
 
 void ClusterExchange::arrive() {
-  if (blocks > 1)
-    NVVM::ClusterArriveRelaxedOp::create(b, b.getUnitAttr());
+  if (blocks_ > 1)
+    NVVM::ClusterArriveRelaxedOp::create(b_, b_.getUnitAttr());
 }
 
 void ClusterExchange::waitForAll() {
-  if (blocks > 1)
-    NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+  if (blocks_ > 1)
+    NVVM::ClusterWaitOp::create(b_, b_.getUnitAttr());
 }
 
 void ClusterExchange::send(Value rank, Value at, Value first, Value second) {
-  if (blocks == 1)
-    return b.store(b.fromElements({first, second}), b.atByte(received(), at));
-  emitEffect(b,
+  if (blocks_ == 1)
+    return b_.store(b_.fromElements({first, second}),
+                    b_.atByte(received(), at));
+  emitEffect(b_,
              "st.async.shared::cluster.mbarrier::complete_tx::bytes.v2.f32 "
              "[$0], {$1, $2}, [$3];",
-             {b.addI(addressIn(received(), rank), at), first, second,
+             {b_.addI(addressIn(received(), rank), at), first, second,
               addressIn(barrier(), rank)});
 }
 
 void ClusterExchange::await() {
-  if (blocks == 1)
-    b.barrier(kConsumerBarrier, threads);
+  if (blocks_ == 1)
+    b_.barrier(kConsumerBarrier, threads_);
   else
-    waitParity(b, barrier(), b.i32(0));
+    waitParity(b_, barrier(), b_.i32(0));
 }
 
 Value ClusterExchange::load(Value at) {
-  return b.load(b.atByte(received(), at), b.getF32Type());
+  return b_.load(b_.atByte(received(), at), b_.getF32Type());
 }
 
 Value ClusterExchange::addressIn(Value shared, Value rank) {
-  return emitValue(b, "mapa.shared::cluster.u32 $0, $1, $2;", b.getI32Type(),
+  return emitValue(b_, "mapa.shared::cluster.u32 $0, $1, $2;", b_.getI32Type(),
                    {shared, rank});
 }
 

@@ -21,7 +21,8 @@ public:
   // wait.
   ClusterExchange(Emitter &b, int64_t offset, int64_t bytes, int64_t blocks,
                   int64_t threads)
-      : b(b), offset(offset), bytes(bytes), blocks(blocks), threads(threads) {}
+      : b_(b), offset_(offset), bytes_(bytes), blocks_(blocks),
+        threads_(threads) {}
   // The shared memory of the exchange.
   static int64_t sharedBytes(int64_t bytes) { return bytes + 16; }
 
@@ -41,12 +42,12 @@ public:
   mlir::Value load(mlir::Value at);
 
 private:
-  mlir::Value received() { return b.sharedMemory(offset); }
-  mlir::Value barrier() { return b.sharedMemory(offset + bytes); }
+  mlir::Value received() { return b_.sharedMemory(offset_); }
+  mlir::Value barrier() { return b_.sharedMemory(offset_ + bytes_); }
   mlir::Value addressIn(mlir::Value shared, mlir::Value rank);
 
-  Emitter &b;
-  int64_t offset, bytes, blocks, threads;
+  Emitter &b_;
+  int64_t offset_, bytes_, blocks_, threads_;
 };
 
 } // namespace nibble::hopper

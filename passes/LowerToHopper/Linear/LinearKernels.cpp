@@ -20,7 +20,8 @@ constexpr int64_t kTokenTiles[] = {8, 16, 32, 64, 128, 256};
 
 // A tensor map for boxes of a bf16 matrix [rows, columns].
 Value mapOf(Kernel &k, Value matrix, int64_t boxRows) {
-  Value columns = k.extent(matrix, 1), rows = k.extent(matrix, 0);
+  Value columns = k.extent(matrix, 1);
+  Value rows = k.extent(matrix, 0);
   return TensorMapOp::create(
       k.host, k.loc(), TensorMapType::get(k.host.getContext()), matrix,
       ValueRange{columns, rows}, ValueRange{k.mul(columns, k.index(2))},
@@ -77,7 +78,8 @@ Value inRange(Kernel &k, Value tokens, int64_t lower, int64_t upper) {
 // Whether tiles of 256 columns are faster than tiles of 128. A tile of 256
 // takes 1.8 times as long as a tile of 128, and the busiest SM decides (wave
 // quantization). Never for 128 columns or less.
-constexpr int64_t kNarrowTime = 5, kWideTime = 9;
+constexpr int64_t kNarrowTime = 5;
+constexpr int64_t kWideTime = 9;
 
 bool isWideFaster(int64_t rows, int64_t columns, int64_t sms) {
   auto ofBusiest = [&](int64_t tile) {
@@ -95,8 +97,8 @@ Value isWideFaster(Kernel &k, int64_t rows, Value tokens) {
                            k.index(llvm::divideCeil(rows, kBlockRows))),
                      k.sms());
   };
-  Value narrow = k.mul(ofBusiest(128), k.index(kNarrowTime)),
-        wide = k.mul(ofBusiest(256), k.index(kWideTime));
+  Value narrow = k.mul(ofBusiest(128), k.index(kNarrowTime));
+  Value wide = k.mul(ofBusiest(256), k.index(kWideTime));
   Value some = k.host.createOrFold<arith::MaxUIOp>(k.loc(), wide, k.index(1));
   Value quotient = k.host.createOrFold<arith::DivUIOp>(k.loc(), narrow, some);
   return k.host.createOrFold<arith::MinUIOp>(k.loc(), quotient, k.index(1));
@@ -146,7 +148,8 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   };
   if (choices.tile)
     return launch(choices.tile, k.ceilDiv(arguments.n, choices.tile));
-  int64_t rows = columnsOf(arguments.result), lower = 0;
+  int64_t rows = columnsOf(arguments.result);
+  int64_t lower = 0;
   auto launchUpTo = [&](int64_t upper, int64_t tile) {
     launch(tile, k.mul(k.ceilDiv(arguments.n, tile),
                        inRange(k, arguments.n, lower, upper)));
@@ -160,9 +163,9 @@ void launchTokens(Kernel &k, MatrixSpec spec, MatrixArguments arguments,
   // Few rows make few blocks. Tiles of 64 then serve twice as many tokens, so
   // that more SMs have a block.
   launchUpTo(rows < 100 * 128 ? 128 : 64, 64);
-  Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic),
-        wide = k.mul(
-            many, isWideFaster(k, spec.swiglu ? 2 * rows : rows, arguments.n));
+  Value many = inRange(k, arguments.n, lower, ShapedType::kDynamic);
+  Value wide =
+      k.mul(many, isWideFaster(k, spec.swiglu ? 2 * rows : rows, arguments.n));
   launch(128, k.mul(k.ceilDiv(arguments.n, 128),
                     k.host.createOrFold<arith::SubIOp>(k.loc(), many, wide)));
   launch(256, k.mul(k.ceilDiv(arguments.n, 256), wide));
@@ -198,6 +201,7 @@ LogicalResult forward(Kernel &k, const LinearOperands &operands,
              << "; an H200's linear adds what it returns";
   if (packed) {
     spec.a = Operand::kPacked;
+    spec.scheme = packed.getScheme();
     spec.scalesPerSlabRow = packed.getScalesPerSlabRow();
     spec.early = isGiven(weight) && (!paired || isGiven(paired));
     arguments.a = weight;

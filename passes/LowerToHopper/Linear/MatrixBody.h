@@ -19,15 +19,16 @@ inline constexpr int64_t kWarpsOfUse = 8;      // warps that read a stage
 class Matrix {
 public:
   Matrix(Emitter &b, const MatrixSpec &spec, const MatrixArguments &args)
-      : b(b), spec(spec), args(args),
-        ringType(RingType::get(b.getContext(), spec.stages(), spec.stageBytes(),
-                               kWarpsOfUse * spec.sharers)) {}
+      : b_(b), spec_(spec), args_(args),
+        ringType_(RingType::get(b.getContext(), spec.stages(),
+                                spec.stageBytes(),
+                                kWarpsOfUse * spec.sharers)) {}
   void write();
 
 private:
   // Rows of the result per block. With two weights they are half of the rows
   // that it multiplies.
-  int64_t rowsOfY() const { return spec.swiglu ? kWarpgroupRows : kBlockRows; }
+  int64_t rowsOfY() const { return spec_.swiglu ? kWarpgroupRows : kBlockRows; }
   // Maps block numbers to tiles. Blocks that run at the same time cover a
   // rectangle of the result, so that they share inputs. Their order is some
   // column blocks of one row of blocks (of a cluster), then of the next row.
@@ -49,7 +50,7 @@ private:
   void copyColumns(mlir::Value slot, mlir::Value step, mlir::Value use);
   // The number of slabs along k.
   mlir::Value slabsOfRow() {
-    return b.ceilDivI(args.k, numerics::kSlabColumns);
+    return b_.ceilDivI(args_.k, numerics::kSlabColumns);
   }
   // The number of the slab of a step, in the first or second row of slabs of
   // the block, as an i64. The last block of an odd number of slab rows has no
@@ -69,12 +70,12 @@ private:
   mlir::Value bDescriptor(mlir::Value slot);
   int64_t bStep(int64_t s) const;
   mlir::Value advance(mlir::Value descriptor, int64_t bytes) {
-    return b.addI(descriptor, b.i64(bytes / 16));
+    return b_.addI(descriptor, b_.i64(bytes / 16));
   }
   mlir::Value multiply(mlir::Value a, mlir::Value bTile, mlir::Value sums);
-  void commit() { mlir::NVVM::WgmmaGroupSyncAlignedOp::create(b); }
+  void commit() { mlir::NVVM::WgmmaGroupSyncAlignedOp::create(b_); }
   mlir::Value fence(mlir::Value sums) {
-    return WgmmaFenceOp::create(b, sums.getType(), sums).getResult(0);
+    return WgmmaFenceOp::create(b_, sums.getType(), sums).getResult(0);
   }
   mlir::Value wait(int64_t pending, mlir::Value sums);
   // Releases a stage; every warp does it for itself, because a warp that is
@@ -111,7 +112,7 @@ private:
   mlir::Value sumOf(mlir::Value first, mlir::Value end, bool small,
                     mlir::Value sums);
   // The column of the thread's pair in each 8 columns.
-  mlir::Value pairColumn() { return b.mulI(b.remI(b.thread(), 4), 2); }
+  mlir::Value pairColumn() { return b_.mulI(b_.remI(b_.thread(), 4), 2); }
   // Visits the thread's pairs of c inside of the matrix, with the index of the
   // first of the two sums and its address.
   void
@@ -135,18 +136,18 @@ private:
   // Adds bias and residual, and stores.
   void finishChunk(mlir::Value value, mlir::Value token, mlir::Value m,
                    int64_t width);
-  Emitter &b;
-  const MatrixSpec &spec;
-  const MatrixArguments &args;
-  RingType ringType;
-  mlir::Value ring, steps;
+  Emitter &b_;
+  const MatrixSpec &spec_;
+  const MatrixArguments &args_;
+  RingType ringType_;
+  mlir::Value ring_, steps_;
   // The consumer's 64 rows, and its split in the block.
-  mlir::Value group, stream;
+  mlir::Value group_, stream_;
   // For consumers, i1: whether all scales of the block's rows are small; null
   // when the kernel does not check.
-  mlir::Value smallScales;
-  mlir::Value columnBlock;
-  mlir::Value rowBlock, rank; // rank: the block's number in its cluster
+  mlir::Value smallScales_;
+  mlir::Value columnBlock_;
+  mlir::Value rowBlock_, rank_; // rank: the block's number in its cluster
 };
 
 } // namespace nibble::hopper

@@ -6,62 +6,63 @@ using namespace mlir;
 namespace nibble::hopper {
 
 void Matrix::write() {
-  ring = RingOp::create(b, ringType, 0);
-  rank = spec.cluster() > 1 ? b.remI(b.block(0), spec.cluster()) : b.i32(0);
-  rowBlock = spec.sideBySide() && spec.cluster() > 1
-                 ? b.divI(b.block(0), spec.cluster())
-                 : b.block(0);
-  columnBlock = b.block(1);
-  if (spec.tile >= 128)
+  ring_ = RingOp::create(b_, ringType_, 0);
+  rank_ =
+      spec_.cluster() > 1 ? b_.remI(b_.block(0), spec_.cluster()) : b_.i32(0);
+  rowBlock_ = spec_.sideBySide() && spec_.cluster() > 1
+                  ? b_.divI(b_.block(0), spec_.cluster())
+                  : b_.block(0);
+  columnBlock_ = b_.block(1);
+  if (spec_.tile >= 128)
     takeTurns();
   // At least one, in a way that the compiler sees: ptxas serializes matrix
   // instructions when a path goes around them.
-  steps = b.mulI(b.maxI(b.ceilDivI(args.k, spec.unitDepth()), b.i32(1)),
-                 spec.unitDepth() / spec.stageDepth());
-  b.ifThen(b.equal(b.thread(), 0), [&] {
-    if (spec.sideBySide())
+  steps_ = b_.mulI(b_.maxI(b_.ceilDivI(args_.k, spec_.unitDepth()), b_.i32(1)),
+                   spec_.unitDepth() / spec_.stageDepth());
+  b_.ifThen(b_.equal(b_.thread(), 0), [&] {
+    if (spec_.sideBySide())
       exchange().init();
-    RingInitOp::create(b, ring);
-    if (spec.sideBySide())
+    RingInitOp::create(b_, ring_);
+    if (spec_.sideBySide())
       exchange().expect();
   });
-  if (spec.sideBySide())
+  if (spec_.sideBySide())
     exchange().arrive();
-  if (spec.sharers > 1)
+  if (spec_.sharers > 1)
     meetSharers();
   else
-    b.barrier();
+    b_.barrier();
   // setmaxnreg moves registers between the warps of a block, within the number
   // that it was launched with.
-  int64_t threads = 128 + spec.consumers(),
-          launched = kArchitecture.registersFor(threads, spec.blocksPerSM());
+  int64_t threads = 128 + spec_.consumers();
+  int64_t launched = kArchitecture.registersFor(threads, spec_.blocksPerSM());
   int64_t producer =
-      spec.blocksPerSM() * spec.streams() > 1 || spec.tile > 128 ? 24 : 40;
+      spec_.blocksPerSM() * spec_.streams() > 1 || spec_.tile > 128 ? 24 : 40;
   int64_t consumer =
-      (launched * threads - producer * 128) / spec.consumers() / 8 * 8;
-  auto roles = RolesOp::create(b, producer, consumer);
-  b.writeRegion(roles.getProducer(), [&] { produce(); });
-  b.writeRegion(roles.getConsumers(), [&] { consume(); });
-  if (spec.sharers > 1)
+      (launched * threads - producer * 128) / spec_.consumers() / 8 * 8;
+  auto roles = RolesOp::create(b_, producer, consumer);
+  b_.writeRegion(roles.getProducer(), [&] { produce(); });
+  b_.writeRegion(roles.getConsumers(), [&] { consume(); });
+  if (spec_.sharers > 1)
     meetSharers();
 }
 
 void Matrix::takeTurns() {
-  int64_t width = spec.tile == 256 && spec.a == Operand::kPacked ? 4 : 8;
-  Value rows = b.ceilDivI(args.m, rowsOfY() * spec.sharers),
-        columns = b.ceilDivI(args.n, spec.tile);
+  int64_t width = spec_.tile == 256 && spec_.a == Operand::kPacked ? 4 : 8;
+  Value rows = b_.ceilDivI(args_.m, rowsOfY() * spec_.sharers);
+  Value columns = b_.ceilDivI(args_.n, spec_.tile);
   Value number =
-      b.addI(b.mulI(b.block(1), rows), b.divI(b.block(0), spec.sharers));
-  Value first = b.mulI(b.divI(number, b.mulI(rows, width)), width),
-        inGroup = b.remI(number, b.mulI(rows, width));
-  Value ofGroup = b.minI(b.subI(columns, first), b.i32(width));
-  rowBlock = b.addI(b.mulI(b.divI(inGroup, ofGroup), spec.sharers), rank);
-  columnBlock = b.addI(first, b.remI(inGroup, ofGroup));
+      b_.addI(b_.mulI(b_.block(1), rows), b_.divI(b_.block(0), spec_.sharers));
+  Value first = b_.mulI(b_.divI(number, b_.mulI(rows, width)), width);
+  Value inGroup = b_.remI(number, b_.mulI(rows, width));
+  Value ofGroup = b_.minI(b_.subI(columns, first), b_.i32(width));
+  rowBlock_ = b_.addI(b_.mulI(b_.divI(inGroup, ofGroup), spec_.sharers), rank_);
+  columnBlock_ = b_.addI(first, b_.remI(inGroup, ofGroup));
 }
 
 void Matrix::meetSharers() {
-  NVVM::ClusterArriveOp::create(b, b.getUnitAttr());
-  NVVM::ClusterWaitOp::create(b, b.getUnitAttr());
+  NVVM::ClusterArriveOp::create(b_, b_.getUnitAttr());
+  NVVM::ClusterWaitOp::create(b_, b_.getUnitAttr());
 }
 
 void launchMatrix(Kernel &kernel, const MatrixSpec &spec,

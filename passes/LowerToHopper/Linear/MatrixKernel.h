@@ -15,6 +15,7 @@
 // in shared memory.
 #pragma once
 
+#include "dialects/QAT/QAT.h"
 #include "passes/LowerToDevice/Emit/Kernels.h"
 
 namespace nibble::hopper {
@@ -27,7 +28,7 @@ inline constexpr int64_t kBlockRows = 128; // of m in a block
 enum class Operand {
   kRows,       // [m or n, k], contiguous along k
   kTransposed, // [k, m or n], contiguous along m or n
-  kPacked,     // INT4 slabs of layout hopper (A only)
+  kPacked,     // slabs of layout hopper (A only)
 };
 
 enum class Result {
@@ -41,7 +42,8 @@ enum class Result {
 struct MatrixSpec {
   Operand a = Operand::kRows, b = Operand::kRows;
   Result result = Result::kTokens;
-  int64_t tile = 128; // columns of n in a block: 8, 16, 32, 64, 128 or 256
+  int64_t tile = 128;     // columns of n in a block: 8, 16, 32, 64, 128 or 256
+  qat::SchemeAttr scheme; // for kPacked
   int64_t scalesPerSlabRow = 1; // for kPacked
   int64_t splits = 1;           // along k, for kTokens
   int64_t givenStages = 0;      // 0: as many as fit and help
@@ -101,10 +103,16 @@ struct MatrixSpec {
   // offset.
   int64_t totalsInShared() const;
   int64_t totalsAt() const { return ringBytes(); }
+  // Whether codes under small scales are decoded in fewer instructions
+  // (hopper.dequantize_small).
+  bool hasSmallDecode() const {
+    return a == Operand::kPacked &&
+           scheme.row().codeType == numerics::CodeType::kInteger;
+  }
   // Whether a block first checks that all its scales are small, and where its
-  // warps write their answers. Only for kPacked by warpgroups.
+  // warps write their answers. Only by warpgroups.
   bool choosesDecode() const {
-    return a == Operand::kPacked && !byWarps() && scalesPerSlabRow <= 4;
+    return hasSmallDecode() && !byWarps() && scalesPerSlabRow <= 4;
   }
   int64_t flagsAt() const;
   int64_t sharedBytes() const;

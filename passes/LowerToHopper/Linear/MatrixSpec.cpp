@@ -1,5 +1,6 @@
 // Stages, shared memory and splits of matrix kernels.
 #include "lib/Numerics/fragment.h"
+#include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 #include "passes/LowerToHopper/Linear/ClusterExchange.h"
 #include "passes/LowerToHopper/Linear/MatrixKernel.h"
 
@@ -10,7 +11,8 @@ static int64_t roundUp(int64_t value, int64_t multiple) {
 }
 
 int64_t MatrixSpec::scaleBytes() const {
-  return numerics::kSlabRows * scalesPerSlabRow * 2;
+  return numerics::kSlabRows * scalesPerSlabRow *
+         numerics::bytesOf(scheme.row().scaleType);
 }
 
 int64_t MatrixSpec::codeBytes() const {
@@ -69,8 +71,9 @@ int64_t sharersOf(int64_t m, int64_t tile) {
 }
 
 int64_t splitsOf(int64_t m, int64_t k, int64_t sms) {
-  int64_t blocks = (m + kBlockRows - 1) / kBlockRows, best = 1,
-          least = INT64_MAX;
+  int64_t blocks = (m + kBlockRows - 1) / kBlockRows;
+  int64_t best = 1;
+  int64_t least = INT64_MAX;
   for (int64_t splits = 1; splits <= 8 && (splits == 1 || k / splits >= 512);
        splits *= 2) {
     // A block has two splits. Clusters of four leave SMs idle (an H200 has no
@@ -101,7 +104,7 @@ std::string MatrixSpec::key() const {
   std::string key = std::string("matrix_") + nameOf(a) + "_" + nameOf(b) + "_" +
                     std::to_string(tile);
   if (a == Operand::kPacked)
-    key += "_s" + std::to_string(scalesPerSlabRow);
+    key += "_s" + std::to_string(scalesPerSlabRow) + nibbleSuffix(scheme);
   if (sharers > 1)
     key += "_shared" + std::to_string(sharers);
   if (result == Result::kAccumulate)

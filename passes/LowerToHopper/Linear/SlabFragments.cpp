@@ -3,6 +3,7 @@
 
 #include "lib/Numerics/fragment.h"
 #include "passes/LowerToDevice/Emit/InlineAssembly.h"
+#include "passes/LowerToDevice/Quantize/QuantizeGrid.h"
 
 using namespace mlir;
 
@@ -17,68 +18,71 @@ Value rowInGroup(Emitter &b) {
 
 SlabFragments::SlabFragments(Emitter &b, const MatrixSpec &spec, Value slot,
                              Value step, Value group)
-    : b(b), perRow(std::max<int64_t>(
-                spec.scalesPerSlabRow * spec.stageDepth() / 128, 1)),
-      perSlabRow(spec.scalesPerSlabRow) {
-  codes = b.atByte(slot, b.addI(b.mulI(group, spec.codeBytes()),
-                                b.mulI(b.remI(b.thread(), 128), 16)));
+    : b_(b), scheme_(spec.scheme),
+      scaleBytes_(numerics::bytesOf(scheme_.row().scaleType)),
+      perRow_(std::max<int64_t>(spec.scalesPerSlabRow * spec.stageDepth() / 128,
+                                1)),
+      perSlabRow_(spec.scalesPerSlabRow) {
+  codes_ = b.atByte(slot, b.addI(b.mulI(group, spec.codeBytes()),
+                                 b.mulI(b.remI(b.thread(), 128), 16)));
   Value rows = b.addI(b.mulI(group, spec.scaleBytes()),
-                      b.mulI(rowInGroup(b), 2 * perSlabRow));
-  if (perRow < perSlabRow) // a stage is half of a slab
-    rows = b.addI(rows, b.mulI(b.andI(step, 1), 2 * perRow));
-  scales = b.atByte(slot, b.addI(rows, 2 * spec.codeBytes()));
+                      b.mulI(rowInGroup(b), scaleBytes_ * perSlabRow_));
+  if (perRow_ < perSlabRow_) // a stage is half of a slab
+    rows = b.addI(rows, b.mulI(b.andI(step, 1), scaleBytes_ * perRow_));
+  scales_ = b.atByte(slot, b.addI(rows, 2 * spec.codeBytes()));
 }
 
 Value SlabFragments::scaleBits(int64_t i) {
-  int64_t at = i < perRow ? i : i - perRow + 8 * perSlabRow;
+  int64_t at = i < perRow_ ? i : i - perRow_ + 8 * perSlabRow_;
+  Type integer = b_.getIntegerType(static_cast<unsigned>(8 * scaleBytes_));
   return arith::ExtUIOp::create(
-      b, b.getI32Type(), b.load(b.atByte(scales, 2 * at), b.getI16Type()));
+      b_, b_.getI32Type(),
+      b_.load(b_.atByte(scales_, scaleBytes_ * at), integer));
 }
 
 Value SlabFragments::loadScales() {
   Value largest;
-  for (int64_t i = 0; i < 2 * perRow; ++i) {
+  for (int64_t i = 0; i < 2 * perRow_; ++i) {
     Value bits = scaleBits(i);
-    Value less = b.subI(bits, 1); // 0 becomes the largest
-    largest = largest ? b.maxI(largest, less) : less;
-    loaded.push_back(b.mulI(bits, 0x00010001));
+    Value less = b_.subI(bits, 1); // 0 becomes the largest
+    largest = largest ? b_.maxI(largest, less) : less;
+    loaded_.push_back(b_.mulI(bits, 0x00010001));
   }
-  return NVVM::VoteSyncOp::create(b, b.getI1Type(), b.i32(-1),
-                                  b.less(largest, kSmallScales - 1),
+  return NVVM::VoteSyncOp::create(b_, b_.getI1Type(), b_.i32(-1),
+                                  b_.less(largest, kSmallScales - 1),
                                   NVVM::VoteSyncKind::all);
 }
 
 Value SlabFragments::scale(int64_t i) {
-  if (!loaded.empty())
-    return loaded[i];
-  Value bits = scaleBits(i);
-  return b.orI(bits, b.shlI(bits, 16));
+  if (!loaded_.empty())
+    return loaded_[i];
+  return bf16Pair(b_, scheme_.row().scaleType, scaleBits(i));
 }
 
 Value SlabFragments::times(Value x, int64_t bits) {
-  return emitValue(b, "mul.rn.bf16x2 $0, $1, $2;", b.getI32Type(),
-                   {x, b.i32(bits)});
+  return emitValue(b_, "mul.rn.bf16x2 $0, $1, $2;", b_.getI32Type(),
+                   {x, b_.i32(bits)});
 }
 
 Value SlabFragments::fragment(int64_t s, bool small) {
   if (s % 4 == 0)
-    words =
-        b.load(b.atByte(codes, s / 4 * 2048), b.vectorOf(b.getI32Type(), 4));
-  if (s * perSlabRow % 8 == 0) {
-    low = scale(s * perSlabRow / 8);
-    high = scale(s * perSlabRow / 8 + perRow);
+    words_ = b_.load(b_.atByte(codes_, s / 4 * 2048),
+                     b_.vectorOf(b_.getI32Type(), 4));
+  if (s * perSlabRow_ % 8 == 0) {
+    low_ = scale(s * perSlabRow_ / 8);
+    high_ = scale(s * perSlabRow_ / 8 + perRow_);
     if (small) {
-      minusLow = times(low, 0xC100C100); // -8
-      minusHigh = times(high, 0xC100C100);
-      low = times(times(low, 0x7F007F00), 0x42804280);   // 2^127, 2^6
-      high = times(times(high, 0x7F007F00), 0x40804080); // 2^127, 2^2
+      minusLow_ = times(low_, 0xC100C100); // -8
+      minusHigh_ = times(high_, 0xC100C100);
+      low_ = times(times(low_, 0x7F007F00), 0x42804280);   // 2^127, 2^6
+      high_ = times(times(high_, 0x7F007F00), 0x40804080); // 2^127, 2^2
     }
   }
-  Value word = b.extract(words, s % 4);
-  Type four = b.vectorOf(b.getI32Type(), 4);
-  return small ? Value(DequantizeSmallOp::create(b, four, word, low, minusLow,
-                                                 high, minusHigh))
-               : Value(DequantizeOp::create(b, four, word, low, high));
+  Value word = b_.extract(words_, s % 4);
+  Type four = b_.vectorOf(b_.getI32Type(), 4);
+  return small ? Value(DequantizeSmallOp::create(b_, four, word, low_,
+                                                 minusLow_, high_, minusHigh_))
+               : fragmentOf(b_, scheme_, word, low_, high_);
 }
 
 // Bit 15 of a 16-bit sum is the answer. x + 0x4300 sets it when x is at least
@@ -89,8 +93,8 @@ Value scalesAreSmall(Emitter &b, Value begin, Value bytes, Value flags,
   Value bad = b.loop(
       b.mulI(b.remI(consumer, 128), 16), bytes, b.i32(128 * 16), {b.i32(0)},
       [&](Value at, ValueRange carried) -> SmallVector<Value> {
-        Value four = b.load(b.atByte(begin, at), b.vectorOf(b.getI32Type(), 4)),
-              bad = carried[0];
+        Value four = b.load(b.atByte(begin, at), b.vectorOf(b.getI32Type(), 4));
+        Value bad = carried[0];
         for (int64_t i = 0; i < 4; ++i) {
           Value pair = b.extract(four, i);
           Value large = b.orI(

@@ -20,7 +20,7 @@ public:
                 mlir::Value step, mlir::Value group);
 
   // Loads all scales now. Returns whether those of the warp's rows are all
-  // small: above 0 and below 2^-5.
+  // small: above 0 and below 2^-5. Only where spec.hasSmallDecode().
   mlir::Value loadScales();
   // Step `s` of 16 k of the stage, as vector<4xi32>. Call it with s ascending
   // from 0. With `small`, which requires small scales, it takes fewer
@@ -28,19 +28,21 @@ public:
   mlir::Value fragment(int64_t s, bool small);
 
 private:
-  // Scale i of the upper row, then of the lower one: the bits of its bf16, or
+  // Scale i of the upper row, then of the lower one: the bits as stored, or
   // the bf16 in both halves of a register.
   mlir::Value scaleBits(int64_t i);
   mlir::Value scale(int64_t i);
   mlir::Value times(mlir::Value x, int64_t bits);
 
-  Emitter &b;
-  int64_t perRow; // scales of a row in the stage
-  int64_t perSlabRow;
-  mlir::Value codes, scales;
+  Emitter &b_;
+  qat::SchemeAttr scheme_;
+  int64_t scaleBytes_; // of one
+  int64_t perRow_;     // scales of a row in the stage
+  int64_t perSlabRow_;
+  mlir::Value codes_, scales_;
   // Scales of the upper row, then of the lower, each twice in a register.
-  llvm::SmallVector<mlir::Value> loaded;
-  mlir::Value words, low, high, minusLow, minusHigh;
+  llvm::SmallVector<mlir::Value> loaded_;
+  mlir::Value words_, low_, high_, minusLow_, minusHigh_;
 };
 
 // Whether all scales of `rows` rows in the bytes [begin, begin + bytes) are

@@ -21,7 +21,7 @@ public:
   WarpProduct(Emitter &b, int64_t columns);
 
   // Steps of 16 k per load.
-  int64_t stepsOfLoad() const { return groups == 1 ? 2 : 1; }
+  int64_t stepsOfLoad() const { return groups_ == 1 ? 2 : 1; }
   // B's fragments (four registers) from `step` on, of the four steps of a box.
   // `step` is a multiple of stepsOfLoad.
   llvm::SmallVector<mlir::Value> load(mlir::Value box, int64_t step);
@@ -31,9 +31,9 @@ public:
                        int64_t step, mlir::Value sums);
 
 private:
-  Emitter &b;
-  int64_t groups;    // of eight columns
-  mlir::Value place; // bytes
+  Emitter &b_;
+  int64_t groups_;    // of eight columns
+  mlir::Value place_; // bytes
 };
 
 } // namespace nibble::hopper

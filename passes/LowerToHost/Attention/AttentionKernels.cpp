@@ -39,8 +39,9 @@ void emitSoftmaxStep(AttentionEmitter &a, const State &state, Value row,
     auto wide = [&](Value index) {
       return b.splat(arith::IndexCastOp::create(b, b.getI32Type(), index));
     };
-    Value begin = wide(range.begin), end = wide(range.end),
-          scale = b.lanes(a.shape.scale);
+    Value begin = wide(range.begin);
+    Value end = wide(range.end);
+    Value scale = b.lanes(a.shape.scale);
     SmallVector<Value> scores;
     Value largest;
     for (int64_t v = 0; v < a.shape.keyVectors(); ++v) {
@@ -57,9 +58,10 @@ void emitSoftmaxStep(AttentionEmitter &a, const State &state, Value row,
       scores.push_back(b.select(seen, score, b.lanes(-INFINITY)));
       largest = largest ? b.max(largest, scores.back()) : scores.back();
     }
-    Value before = b.load(state.maxima, {row}),
-          now = b.max(before, b.reduceMax(largest));
-    Value decay = b.exp(b.sub(before, now)), shift = b.splat(now);
+    Value before = b.load(state.maxima, {row});
+    Value now = b.max(before, b.reduceMax(largest));
+    Value decay = b.exp(b.sub(before, now));
+    Value shift = b.splat(now);
     Value total;
     for (int64_t v = 0; v < a.shape.keyVectors(); ++v) {
       Value p = b.exp(b.sub(scores[v], shift));
@@ -99,8 +101,9 @@ void emitChunk(AttentionEmitter &a, const State &state, Value sequence,
     });
   });
   a.forRows(segment, [&](Value row, Value token, Value head) {
-    Value place = b.addI(segment.firstToken, token),
-          weight = b.load(state.weights, {row}), divisor = b.splat(weight);
+    Value place = b.addI(segment.firstToken, token);
+    Value weight = b.load(state.weights, {row});
+    Value divisor = b.splat(weight);
     a.writeHead(state.sums, row, y, place, head,
                 [&](Value sum) { return b.div(sum, divisor); });
     if (lse)
@@ -110,8 +113,11 @@ void emitChunk(AttentionEmitter &a, const State &state, Value sequence,
 }
 
 LogicalResult emitAttention(Kernel &k, nn::AttentionOp::Adaptor op) {
-  Value q = op.getQ(), keys = op.getK(), values = op.getV(),
-        positions = op.getPositions(), sequences = op.getSequences();
+  Value q = op.getQ();
+  Value keys = op.getK();
+  Value values = op.getV();
+  Value positions = op.getPositions();
+  Value sequences = op.getSequences();
   int64_t size = columnsOf(q) / static_cast<int64_t>(op.getHeads());
   AttentionEmitter a(
       k.b,
@@ -145,14 +151,18 @@ LogicalResult emitAttention(Kernel &k, nn::AttentionOp::Adaptor op) {
 }
 
 LogicalResult emitPagedAttention(Kernel &k, nn::PagedAttentionOp::Adaptor op) {
-  Value q = op.getQ(), keys = op.getKeyCache(), values = op.getValueCache(),
-        positions = op.getPositions(), sequences = op.getSequences(),
-        pages = op.getPages();
+  Value q = op.getQ();
+  Value keys = op.getKeyCache();
+  Value values = op.getValueCache();
+  Value positions = op.getPositions();
+  Value sequences = op.getSequences();
+  Value pages = op.getPages();
   AttentionEmitter a(
       k.b, AttentionShape::of(
                k.machine, kernels::AttentionHeads::of(op, columnsOf(values))));
   Emitter &b = k.b;
-  int64_t size = a.shape.size, blocksInPage = columnsOf(keys) / a.shape.block;
+  int64_t size = a.shape.size;
+  int64_t blocksInPage = columnsOf(keys) / a.shape.block;
   OpenBlock open = [&](Value sequence, const Segment &segment, Value block) {
     Value page = b.toIndex(
         b.load(pages, {sequence, b.divI(block, b.index(blocksInPage))}));
@@ -184,24 +194,30 @@ LogicalResult emitPagedAttention(Kernel &k, nn::PagedAttentionOp::Adaptor op) {
 // page belongs to one of them.
 LogicalResult emitCacheWrite(Kernel &k, nn::CacheWriteOp::Adaptor op) {
   Emitter &b = k.b;
-  Value keys = op.getK(), values = op.getV(), positions = op.getPositions(),
-        sequences = op.getSequences(), pages = op.getPages();
-  Value keyCache = op.getKeyCache(), valueCache = op.getValueCache();
+  Value keys = op.getK();
+  Value values = op.getV();
+  Value positions = op.getPositions();
+  Value sequences = op.getSequences();
+  Value pages = op.getPages();
+  Value keyCache = op.getKeyCache();
+  Value valueCache = op.getValueCache();
   ArrayRef<int64_t> extents =
       bufferType(valueCache).getShape(); // [pages, kv heads, slots, D]
-  Value heads = b.index(extents[1]), slots = b.index(extents[2]),
-        size = b.index(extents[3]);
+  Value heads = b.index(extents[1]);
+  Value slots = b.index(extents[2]);
+  Value size = b.index(extents[3]);
   Value count = b.subI(b.dim(sequences, 0), b.index(1));
   b.parallel(b.mulI(heads, count), [&](Value item) {
-    Value head = b.divI(item, count), sequence = b.remI(item, count),
-          first = b.mulI(head, size);
+    Value head = b.divI(item, count);
+    Value sequence = b.remI(item, count);
+    Value first = b.mulI(head, size);
     Value begin = b.toIndex(b.load(sequences, {sequence}));
     Value end = b.toIndex(b.load(sequences, {b.addI(sequence, b.index(1))}));
     b.loop(begin, end, 1, [&](Value token) {
       Value position = b.toIndex(b.load(positions, {token}));
       Value page =
-                b.toIndex(b.load(pages, {sequence, b.divI(position, slots)})),
-            slot = b.remI(position, slots);
+          b.toIndex(b.load(pages, {sequence, b.divI(position, slots)}));
+      Value slot = b.remI(position, slots);
       b.loop(b.index(0), size, 1, [&](Value element) {
         Value key = memref::LoadOp::create(
             b, keys, ValueRange{token, b.addI(first, element)});

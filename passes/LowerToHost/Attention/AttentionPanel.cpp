@@ -26,8 +26,8 @@ Panel makePanel(AttentionEmitter &a, Value source, Value positions,
                 Value sequences) {
   Emitter &b = a.b;
   const AttentionShape &shape = a.shape;
-  Value size = b.index(shape.block),
-        count = b.subI(b.dim(sequences, 0), b.index(1));
+  Value size = b.index(shape.block);
+  Value count = b.subI(b.dim(sequences, 0), b.index(1));
   Value blocks =
       b.addI(b.divI(b.dim(positions, 0), size), b.mulI(count, b.index(2)));
   Panel panel{
@@ -35,7 +35,8 @@ Panel makePanel(AttentionEmitter &a, Value source, Value positions,
                 {blocks}, b.getF32Type())};
 
   b.parallel(b.mulI(b.index(shape.kvHeads), count), [&](Value item) {
-    Value head = b.divI(item, count), sequence = b.remI(item, count);
+    Value head = b.divI(item, count);
+    Value sequence = b.remI(item, count);
     Value begin = b.toIndex(b.load(sequences, {sequence}));
     Value end = b.toIndex(b.load(sequences, {b.addI(sequence, b.index(1))}));
     b.ifThen(b.lessI(begin, end), [&] {
@@ -52,13 +53,15 @@ Panel makePanel(AttentionEmitter &a, Value source, Value positions,
                          {block, head, element, b.index(v * kLanes)});
         });
       };
-      Value first = number(lowest), last = number(highest);
+      Value first = number(lowest);
+      Value last = number(highest);
       clear(first);
       b.ifThen(b.lessI(first, last), [&] { clear(last); });
       b.loop(begin, end, 1, [&](Value token) {
         Value position = b.addI(lowest, b.subI(token, begin));
-        Value block = number(position), slot = b.remI(position, size),
-              column = b.mulI(head, b.index(shape.size));
+        Value block = number(position);
+        Value slot = b.remI(position, size);
+        Value column = b.mulI(head, b.index(shape.size));
         b.loop(b.index(0), b.index(shape.size), 1, [&](Value element) {
           b.store(b.load(source, {token, b.addI(column, element)}),
                   panel.memory, {block, head, element, slot});

@@ -15,8 +15,8 @@ static SmallVector<Value> at(ArrayRef<Value> leading, Value last) {
 void AttentionEmitter::multiplyKeys(const Tile &tile, Value rows,
                                     function_ref<Value(Value, int64_t)> keys,
                                     Value products) {
-  int64_t count = tile.rows.size(),
-          step = std::max<int64_t>(1, shape.accumulators / count);
+  int64_t count = tile.rows.size();
+  int64_t step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.keyVectors(); first += step) {
     int64_t vectors = std::min(step, shape.keyVectors() - first);
     // On the diagonal, and in short sequences, no row sees half of a block.
@@ -50,8 +50,8 @@ void AttentionEmitter::multiplyKeys(const Tile &tile, Value rows,
 void AttentionEmitter::addValues(const Tile &tile, Value weights,
                                  function_ref<Value(Value, int64_t)> values,
                                  Value factors, Value sums) {
-  int64_t count = tile.rows.size(),
-          step = std::max<int64_t>(1, shape.accumulators / count);
+  int64_t count = tile.rows.size();
+  int64_t step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.vectors(); first += step) {
     int64_t vectors = std::min(step, shape.vectors() - first);
     SmallVector<Value> carried;
@@ -99,8 +99,8 @@ void AttentionEmitter::addValues(const Tile &tile, Value weights,
 void AttentionEmitter::addToKeys(
     const Tile &tile, Value weights, Value rows, Value target,
     function_ref<SmallVector<Value>(Value)> place) {
-  int64_t count = tile.rows.size(),
-          step = std::max<int64_t>(1, shape.accumulators / count);
+  int64_t count = tile.rows.size();
+  int64_t step = std::max<int64_t>(1, shape.accumulators / count);
   for (int64_t first = 0; first < shape.vectors(); first += step) {
     int64_t vectors = std::min(step, shape.vectors() - first);
     SmallVector<Value> lanes; // of the rows, kept in registers for all keys
@@ -110,7 +110,8 @@ void AttentionEmitter::addToKeys(
             b.loadLanes(rows, {row, b.index((first + v) * kLanes)}));
     auto walk = [&](int64_t firstRow, int64_t lastRow, KeyRange keys) {
       b.loop(keys.begin, keys.end, 1, [&](Value key) {
-        SmallVector<Value> start = place(key), sums;
+        SmallVector<Value> start = place(key);
+        SmallVector<Value> sums;
         Value column = start.pop_back_val();
         for (int64_t v = 0; v < vectors; ++v)
           sums.push_back(b.loadLanes(

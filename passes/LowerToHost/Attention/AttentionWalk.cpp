@@ -77,23 +77,25 @@ Value AttentionEmitter::minSigned(Value x, Value y) {
 void AttentionEmitter::forChunks(
     Value positions, Value sequences, bool keysFromBatch,
     function_ref<void(Value, const Segment &)> body) {
-  Value tokens = b.dim(positions, 0),
-        count = b.subI(b.dim(sequences, 0), b.index(1));
+  Value tokens = b.dim(positions, 0);
+  Value count = b.subI(b.dim(sequences, 0), b.index(1));
   Value chunks = b.ceilDivI(tokens, shape.chunkTokens);
   forItems(b.mulI(b.index(shape.kvHeads), chunks), [&](Value item,
                                                        Value firstRow) {
-    Value head = b.divI(item, chunks), turn = b.remI(item, chunks);
+    Value head = b.divI(item, chunks);
+    Value turn = b.remI(item, chunks);
     // 0, last, 1, last but one, ...: later tokens see more keys, so this
     // balances the work.
-    Value half = b.divI(turn, b.index(2)),
-          odd = b.equal(b.remI(turn, b.index(2)), b.index(1));
+    Value half = b.divI(turn, b.index(2));
+    Value odd = b.equal(b.remI(turn, b.index(2)), b.index(1));
     Value chunk = b.select(odd, b.subI(b.subI(chunks, b.index(1)), half), half);
     Value from = b.mulI(chunk, b.index(shape.chunkTokens));
     Value to = minSigned(tokens, b.addI(from, b.index(shape.chunkTokens)));
     b.loop(b.index(0), count, 1, [&](Value sequence) {
       Value begin = b.toIndex(b.load(sequences, {sequence}));
       Value end = b.toIndex(b.load(sequences, {b.addI(sequence, b.index(1))}));
-      Value first = b.maxI(begin, from), last = minSigned(end, to);
+      Value first = b.maxI(begin, from);
+      Value last = minSigned(end, to);
       b.ifThen(b.lessI(first, last), [&] {
         Segment segment;
         segment.firstToken = first;
@@ -141,8 +143,8 @@ void AttentionEmitter::forBlocks(const Segment &segment,
 
 KeyRange AttentionEmitter::visible(const Segment &segment, Value block,
                                    Value token) {
-  Value base = b.mulI(block, b.index(shape.block)),
-        position = b.addI(segment.firstPosition, token);
+  Value base = b.mulI(block, b.index(shape.block));
+  Value position = b.addI(segment.firstPosition, token);
   auto inBlock = [&](Value place) {
     return minSigned(b.maxI(b.subI(place, base), b.index(0)),
                      b.index(shape.block));

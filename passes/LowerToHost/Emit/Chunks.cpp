@@ -25,17 +25,19 @@ std::pair<Value, Value> Chunks::range(Emitter &b, Value chunk,
 
 Chunks cutEvenly(Emitter &b, Value extent, int64_t tileExtent,
                  int64_t mostTiles, int64_t others) {
-  Value threads = countThreads(b), pieces = b.index(others), one = b.index(1),
-        zero = b.index(0);
+  Value threads = countThreads(b);
+  Value pieces = b.index(others);
+  Value one = b.index(1);
+  Value zero = b.index(0);
   // The number of chunks is a multiple of this unit. It depends on whether
   // several threads share the chunks of a piece, a thread has several pieces,
   // or neither.
-  Value sharesPieces = b.equal(b.remI(threads, pieces), zero),
-        hasPieces = b.equal(b.remI(pieces, threads), zero);
+  Value sharesPieces = b.equal(b.remI(threads, pieces), zero);
+  Value hasPieces = b.equal(b.remI(pieces, threads), zero);
   Value unit = b.select(
       hasPieces, one, b.select(sharesPieces, b.divI(threads, pieces), threads));
-  Value tiles = b.ceilDivI(extent, tileExtent),
-        least = b.ceilDivI(tiles, mostTiles);
+  Value tiles = b.ceilDivI(extent, tileExtent);
+  Value least = b.ceilDivI(tiles, mostTiles);
   Value count = b.mulI(b.divI(b.addI(least, b.subI(unit, one)), unit), unit);
   return {tiles, b.minI(count, tiles), tileExtent};
 }

@@ -33,7 +33,8 @@ Value Emitter::ceilDivI(Value a, int64_t b) {
 }
 
 Value Emitter::maxI(Value a, Value b) {
-  auto ca = constantOf(a), cb = constantOf(b);
+  auto ca = constantOf(a);
+  auto cb = constantOf(b);
   if (ca && cb && a.getType().isIndex())
     return index(std::max(*ca, *cb));
   return arith::MaxSIOp::create(*this, a, b);
@@ -70,7 +71,8 @@ Value Emitter::reduceMax(Value lanes) {
 }
 
 void Emitter::parallel(Value count, function_ref<void(Value)> body) {
-  Value zero = index(0), one = index(1);
+  Value zero = index(0);
+  Value one = index(1);
   auto loop = scf::ParallelOp::create(*this, zero, count, one);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(loop.getBody());

@@ -20,8 +20,8 @@ static int64_t rowsFor(int64_t count, int64_t vectorRegisters) {
 void DirectLinear::tile(Value token, Value lastToken, int64_t count,
                         Value rowBlock, Value sums) const {
   int64_t height = rowsFor(count, vectorRegisters);
-  int64_t wholeBlocks = weight.k() / kBlock,
-          tailSteps = weight.steps() - wholeBlocks * kBlockSteps;
+  int64_t wholeBlocks = weight.k() / kBlock;
+  int64_t tailSteps = weight.steps() - wholeBlocks * kBlockSteps;
   SmallVector<Value> tokens;
   for (int64_t t = 0; t < count; ++t)
     tokens.push_back(b.minI(b.addI(token, b.index(t)), lastToken));

@@ -31,7 +31,8 @@ struct Forward {
   // The register tile. Six tokens and four rows read ten vectors for 24
   // multiply-adds. While tiles walk along K the four rows stay in or near the
   // first-level cache.
-  int64_t tileTokens = 6, panelRows = 4;
+  int64_t tileTokens = 6;
+  int64_t panelRows = 4;
   // Limit of the blocks of 128 columns in a panel, which keeps the panel on the
   // stack within 512 KB. With more blocks, sums are stored in memory until the
   // next panel.
@@ -211,8 +212,8 @@ SmallVector<Value> Forward::walk(Value token, int64_t count, Value firstColumn,
 // of several tokens.
 void Forward::finish(Value token, int64_t count, Value firstRow,
                      ArrayRef<Value> sums) {
-  int64_t height = static_cast<int64_t>(sums.size()) / count,
-          together = kTileRows / height;
+  int64_t height = static_cast<int64_t>(sums.size()) / count;
+  int64_t together = kTileRows / height;
   for (int64_t t = 0; t < count; t += together) {
     SmallVector<Value> eight;
     // A missing token repeats the last one.
@@ -233,8 +234,8 @@ void Forward::finish(Value token, int64_t count, Value firstRow,
 
 // Stores the rows of one token; rows beyond N are left out.
 void Forward::store(Value outputs, Value token, Value firstRow) {
-  int64_t count = cast<VectorType>(outputs.getType()).getNumElements(),
-          rest = weight.n() % count;
+  int64_t count = cast<VectorType>(outputs.getType()).getNumElements();
+  int64_t rest = weight.n() % count;
   if (!rest)
     return epilogue.store(b, outputs, token, firstRow, count);
   if (weight.n() > count)
@@ -293,7 +294,8 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
   Value buffer = localBuffer(b, {panelSteps(), panelRows, kLanes}, f32);
   Value first = b.mulI(rowBlock, b.index(kTileRows));
   Value endRow = b.minI(b.addI(first, b.index(kTileRows)), b.index(weight.n()));
-  Value last = b.index(panels() - 1), lastCount = b.index(lastSteps());
+  Value last = b.index(panels() - 1);
+  Value lastCount = b.index(lastSteps());
   if (panels() == 1) {
     auto tile = [&](Value token, int64_t count, Value row, Value panel) {
       auto init = ArrayRef(zeros).take_front(count * panelRows);
@@ -311,8 +313,8 @@ void Forward::panelled(Value rowBlock, Value begin, Value end) {
     }
     // Both panels of the block are applied to a tile of tokens while it is in
     // the cache, which halves the traffic for x.
-    Value second = b.addI(first, b.index(panelRows)),
-          more = b.lessI(second, b.index(weight.n()));
+    Value second = b.addI(first, b.index(panelRows));
+    Value more = b.lessI(second, b.index(weight.n()));
     Value other = localBuffer(b, {panelSteps(), panelRows, kLanes}, f32);
     decode(first, last, buffer);
     b.ifThen(more, [&] { decode(second, last, other); });

@@ -105,7 +105,8 @@ void InputGrad::tile(Value token, Value quad, int64_t vector, int64_t count,
     for (int64_t v = 0; v < count; ++v)
       sums.push_back(b.loadLanes(buffers.chains, place(t, v)));
   sums = b.loop(b.index(0), rows, 1, sums, [&](Value row, ValueRange carried) {
-    SmallVector<Value> next(carried), lanes;
+    SmallVector<Value> next(carried);
+    SmallVector<Value> lanes;
     for (int64_t v = 0; v < count; ++v)
       lanes.push_back(b.loadLanes(buffers.panel,
                                   {quad, row, b.index((vector + v) * kLanes)}));

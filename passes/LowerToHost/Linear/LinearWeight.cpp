@@ -1,6 +1,7 @@
 // Reads plain and packed weights as vectors.
 #include "passes/LowerToHost/Linear/LinearWeight.h"
 
+#include "lib/Numerics/grid.h"
 #include "passes/Kernels/Grid.h"
 
 #include <bit>
@@ -52,8 +53,7 @@ int64_t PackedCodes::stepsPerGroup() const {
 
 Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
                               int64_t step) const {
-  if (type.getScheme().getKind() ==
-      qat::Kind::kFp8) // a scale for each 128x128 block
+  if (schemeRow().inBlocks) // a scale for each 128x128 block
     return b.addI(
         b.mulI(b.divI(row, b.index(kBlock)), b.index(ceilDiv(k(), kBlock))),
         block);
@@ -65,19 +65,15 @@ Value PackedCodes::scaleIndex(Emitter &b, Value row, Value block,
 }
 
 Value PackedCodes::scale(Emitter &b, Value index) const {
-  bool isFp8 = type.getScheme().getKind() == qat::Kind::kFp8;
-  Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
-                        b.index(type.getCodeBytes()));
-  if (isFp8) {
-    Value scale =
-        loadBytes(b, bytes, offset, VectorType::get({1}, b.getF32Type()));
-    return vector::ExtractOp::create(b, scale, 0);
-  }
-  Value half = vector::ExtractOp::create(
-      b, loadBytes(b, bytes, offset, VectorType::get({1}, b.getI16Type())), 0);
-  Value wide = arith::ExtUIOp::create(b, b.getI32Type(), half);
-  return arith::BitcastOp::create(b, b.getF32Type(),
-                                  arith::ShLIOp::create(b, wide, b.i32(16)));
+  int64_t width = numerics::bytesOf(schemeRow().scaleType);
+  Value offset =
+      b.addI(b.mulI(index, b.index(width)), b.index(type.getCodeBytes()));
+  auto one = VectorType::get({1}, b.getIntegerType(8 * width));
+  Value bits =
+      vector::ExtractOp::create(b, loadBytes(b, bytes, offset, one), 0);
+  if (width < 4)
+    bits = arith::ExtUIOp::create(b, b.getI32Type(), bits);
+  return kernels::numberOfScale(b, schemeRow().scaleType, bits);
 }
 
 // One load of a host block, shifted by four bits per step.
@@ -136,40 +132,42 @@ static Value byteCodes(Emitter &b, Value bytes, Value offset, int64_t lanes,
 SmallVector<Value> PackedCodes::codes(Emitter &b, Value row, Value block,
                                       int64_t first, int64_t count,
                                       int64_t lanes) const {
-  qat::Kind kind = type.getScheme().getKind();
+  bool isNibble = schemeRow().codeBits == 4;
+  bool isSigned = schemeRow().codeType == numerics::CodeType::kInteger;
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
-  if (kind == qat::Kind::kInt4 && type.getLayout() == qat::Layout::Host)
+  if (isNibble && type.getLayout() == qat::Layout::Host)
     return hostCodes(b, bytes,
                      b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))),
                      first, count);
 
   SmallVector<Value> codes;
-  int64_t stepBytes = kind == qat::Kind::kInt4 ? kLanes / 2 : kLanes;
+  int64_t stepBytes = isNibble ? kLanes / 2 : kLanes;
   Value blockOffset =
       b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
   for (int64_t step = first; step < first + count; ++step) {
     Value offset = b.addI(blockOffset, b.index(step * stepBytes));
     int64_t valid = step == first + count - 1 ? lanes : kLanes;
-    codes.push_back(
-        kind == qat::Kind::kInt4
-            ? interchangeCodes(b, bytes, offset, valid)
-            : byteCodes(b, bytes, offset, valid, kind == qat::Kind::kInt8));
+    codes.push_back(isNibble ? interchangeCodes(b, bytes, offset, valid)
+                             : byteCodes(b, bytes, offset, valid, isSigned));
   }
   return codes;
 }
 
-// q * factor for q = -8 .. 7.
-static Value codesTimes(Emitter &b, float factor) {
+// What the sixteen codes of a scheme stand for, in the order in which memory
+// has them (int4: q = -8 .. 7), times a factor.
+static Value codesTimes(Emitter &b, qat::SchemeAttr scheme, float factor) {
+  numerics::Grid grid(scheme.numericsScheme());
   SmallVector<float> values;
-  for (int q = -8; q < 8; ++q)
-    values.push_back(static_cast<float>(q) * factor);
+  for (int64_t u = 0; u < kLanes; ++u)
+    values.push_back(
+        grid.numberOf(static_cast<int8_t>(u - scheme.row().codeBias)) * factor);
   return arith::ConstantOp::create(
       b, DenseElementsAttr::get(VectorType::get({kLanes}, b.getF32Type()),
                                 ArrayRef(values)));
 }
 
 // The sixteen values of a group whose codes share one scale (a splat): bf16(q
-// s) for q = -8 .. 7 (N5).
+// s) for each integer q (N5).
 //
 // p = q s has eleven significant bits. c = p (2^16 + 1), rounded to float32,
 // equals 2^16 p + bf16(p). The last place of c is that of a bf16 p. 2^16 p is
@@ -177,9 +175,9 @@ static Value codesTimes(Emitter &b, float factor) {
 // exact. A subnormal p is a bf16 number already, so nothing is rounded. Scales
 // from 2^108 on would overflow, and zero and negative scales would lose the
 // sign of a zero. These, infinities and NaN are not ordinary.
-static Value ordinaryTable(Emitter &b, Value scale) {
-  return b.fma(codesTimes(b, -65536.0f), scale,
-               b.mul(codesTimes(b, 65537.0f), scale));
+static Value ordinaryTable(Emitter &b, qat::SchemeAttr scheme, Value scale) {
+  return b.fma(codesTimes(b, scheme, -65536.0f), scale,
+               b.mul(codesTimes(b, scheme, 65537.0f), scale));
 }
 
 // Bits of the smallest scale that is too large to be ordinary; 0 is not
@@ -188,7 +186,7 @@ static constexpr int32_t kOrdinaryLimit = std::bit_cast<int32_t>(0x1p108f);
 
 // The same for any scalar scale: values of a scale that is not ordinary are
 // rounded by integers.
-static Value valueTable(Emitter &b, Value scale) {
+static Value valueTable(Emitter &b, qat::SchemeAttr scheme, Value scale) {
   Value all = b.splat(scale);
   Value bits = arith::BitcastOp::create(b, b.getI32Type(), scale);
   Value isOrdinary = arith::CmpIOp::create(
@@ -198,19 +196,20 @@ static Value valueTable(Emitter &b, Value scale) {
       scf::IfOp::create(b, all.getType(), isOrdinary, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
-  scf::YieldOp::create(b, ordinaryTable(b, all));
+  scf::YieldOp::create(b, ordinaryTable(b, scheme, all));
   b.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(b, roundLanesToBf16(b, b.mul(codesTimes(b, 1.0f), all)));
+  scf::YieldOp::create(
+      b, roundLanesToBf16(b, b.mul(codesTimes(b, scheme, 1.0f), all)));
   return choice.getResult(0);
 }
 
 FailureOr<WeightReader> WeightReader::create(Kernel &kernel, Value weight) {
   WeightReader reader;
-  reader.memory = weight;
+  reader.memory_ = weight;
   if (qat::PackedType packed = kernel.packedType(weight)) {
-    reader.packed = packed;
-    reader.rows = packed.getN();
-    reader.columns = packed.getK();
+    reader.packed_ = packed;
+    reader.rows_ = packed.getN();
+    reader.columns_ = packed.getK();
     return reader;
   }
   auto type = cast<RankedTensorType>(kernel.tensorType(weight));
@@ -221,8 +220,8 @@ FailureOr<WeightReader> WeightReader::create(Kernel &kernel, Value weight) {
            "tensor a static shape";
     return failure();
   }
-  reader.rows = type.getDimSize(0);
-  reader.columns = type.getDimSize(1);
+  reader.rows_ = type.getDimSize(0);
+  reader.columns_ = type.getDimSize(1);
   return reader;
 }
 
@@ -230,44 +229,51 @@ void WeightReader::read(
     Emitter &b, Value row, Value block, int64_t first, int64_t count,
     bool isEnd, function_ref<void(int64_t step, Value lanes)> consume) const {
   int64_t last = isEnd ? lastLanes() : kLanes;
-  if (!packed) {
+  if (!packed_) {
     Value column = b.mulI(block, b.index(kBlock));
     for (int64_t step = first; step < first + count; ++step) {
       Value at = b.addI(column, b.index(step * kLanes));
       bool isTail = step == first + count - 1 && last != kLanes;
-      consume(step, isTail ? b.loadLanes(memory, {row, at}, b.index(last))
-                           : b.loadLanes(memory, {row, at}));
+      consume(step, isTail ? b.loadLanes(memory_, {row, at}, b.index(last))
+                           : b.loadLanes(memory_, {row, at}));
     }
     return;
   }
 
-  PackedCodes source{packed, memory};
+  PackedCodes source{packed_, memory_};
   SmallVector<Value> codes = source.codes(b, row, block, first, count, last);
-  bool isInt4 = packed.getScheme().getKind() == qat::Kind::kInt4;
   Value group;
   for (int64_t i = 0; i < count; ++i) {
     int64_t step = first + i;
     if (i == 0 || source.beginsGroup(step)) {
       Value scale = source.scale(b, source.scaleIndex(b, row, block, step));
-      group = isInt4 ? valueTable(b, scale) : b.splat(scale);
+      group = groupOf(b, scale, /*ordinary=*/false);
     }
     Value lanes = decode(b, codes[i], group);
     consume(step, i == count - 1 ? maskTail(b, lanes, last) : lanes);
   }
 }
 
+Value WeightReader::groupOf(Emitter &b, Value scale, bool ordinary) const {
+  qat::SchemeAttr scheme = packed_.getScheme();
+  if (scheme.row().codeBits != 4)
+    return b.splat(scale);
+  // The product with a power of two is a bf16 number already.
+  if (scheme.row().scaleType == numerics::ScaleType::kE8M0)
+    return b.mul(codesTimes(b, scheme, 1.0f), b.splat(scale));
+  return ordinary ? ordinaryTable(b, scheme, b.splat(scale))
+                  : valueTable(b, scheme, scale);
+}
+
 Value WeightReader::decode(Emitter &b, Value codes, Value group) const {
-  auto floats = VectorType::get({kLanes}, b.getF32Type());
-  switch (packed.getScheme().getKind()) {
-  case qat::Kind::kInt4:
-    return LaneLookupOp::create(b, floats, group, codes);
-  case qat::Kind::kInt8:
-    return roundLanesToBf16(
-        b, b.mul(arith::SIToFPOp::create(b, floats, codes), group));
-  default: // fp8: the product is inexact and the scale may be any float32
-    return b.roundTo(b.mul(kernels::Grid::decodeE4M3(b, codes), group),
-                     b.getBF16Type());
-  }
+  const numerics::SchemeRow &row = packed_.getScheme().row();
+  if (row.codeBits == 4)
+    return LaneLookupOp::create(b, group.getType(), group, codes);
+  Value product = b.mul(kernels::numbersOfCodes(b, row, codes), group);
+  // With a float32 scale the product is not exact, and the scale may be any.
+  return row.scaleType == numerics::ScaleType::kF32
+             ? b.roundTo(product, b.getBF16Type())
+             : roundLanesToBf16(b, product);
 }
 
 Value WeightReader::maskTail(Emitter &b, Value lanes, int64_t last) const {
@@ -281,7 +287,7 @@ Value WeightReader::maskTail(Emitter &b, Value lanes, int64_t last) const {
 void WeightReader::readTogether(
     Emitter &b, ArrayRef<Value> rows, Value block, int64_t count, bool isEnd,
     function_ref<void(int64_t step, ArrayRef<Value> lanes)> consume) const {
-  if (!packed) {
+  if (!packed_) {
     SmallVector<SmallVector<Value>> lanes(count);
     for (Value row : rows)
       read(b, row, block, 0, count, isEnd,
@@ -290,8 +296,7 @@ void WeightReader::readTogether(
       consume(step, lanes[step]);
     return;
   }
-  PackedCodes source{packed, memory};
-  bool isInt4 = packed.getScheme().getKind() == qat::Kind::kInt4;
+  PackedCodes source{packed_, memory_};
   int64_t last = isEnd ? lastLanes() : kLanes;
   SmallVector<SmallVector<Value>> codes;
   for (Value row : rows)
@@ -300,9 +305,9 @@ void WeightReader::readTogether(
   for (int64_t step = 0; step < count; ++step) {
     for (size_t r = 0; r < rows.size(); ++r) {
       if (step == 0 || source.beginsGroup(step)) {
-        Value scale = b.splat(
-            source.scale(b, source.scaleIndex(b, rows[r], block, step)));
-        groups[r] = isInt4 ? ordinaryTable(b, scale) : scale;
+        Value scale =
+            source.scale(b, source.scaleIndex(b, rows[r], block, step));
+        groups[r] = groupOf(b, scale, /*ordinary=*/true);
       }
       lanes[r] = decode(b, codes[r][step], groups[r]);
       if (step == count - 1)
@@ -313,21 +318,21 @@ void WeightReader::readTogether(
 }
 
 void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
-  row = b.minI(row, b.index(rows - 1));
+  row = b.minI(row, b.index(rows_ - 1));
   auto ask = [&](ValueRange indices) {
-    memref::PrefetchOp::create(b, memory, indices, /*isWrite=*/false,
+    memref::PrefetchOp::create(b, memory_, indices, /*isWrite=*/false,
                                /*localityHint=*/3, /*isDataCache=*/true);
   };
-  if (!packed) { // a block covers several cache lines
-    int64_t bits = cast<MemRefType>(memory.getType()).getElementTypeBitWidth(),
-            line = 512 / bits;
+  if (!packed_) { // a block covers several cache lines
+    int64_t bits = cast<MemRefType>(memory_.getType()).getElementTypeBitWidth();
+    int64_t line = 512 / bits;
     for (int64_t i = 0; i < kBlock; i += line)
       ask({row, b.minI(b.addI(b.mulI(block, b.index(kBlock)), b.index(i)),
-                       b.index(columns - 1))});
+                       b.index(columns_ - 1))});
     return;
   }
-  int64_t rowBytes = packed.getCodeRowBytes(),
-          blockBytes = rowBytes / ceilDiv(columns, kBlock);
+  int64_t rowBytes = packed_.getCodeRowBytes();
+  int64_t blockBytes = rowBytes / ceilDiv(columns_, kBlock);
   for (int64_t i = 0; i < blockBytes; i += 64)
     ask(b.addI(b.mulI(row, b.index(rowBytes)),
                b.addI(b.mulI(block, b.index(blockBytes)), b.index(i))));
@@ -337,12 +342,13 @@ void WeightReader::prefetch(Emitter &b, Value row, Value block) const {
 // then one by one.
 Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
                                       Value end) const {
-  if (!packed || packed.getScheme().getKind() != qat::Kind::kInt4)
+  if (!packed_ || packed_.getScheme().row().codeBits != 4 ||
+      packed_.getScheme().row().scaleType == numerics::ScaleType::kE8M0)
     return Value();
-  PackedCodes source{packed, memory};
+  PackedCodes source{packed_, memory_};
   Value count = b.mulI(b.subI(end, first), b.index(source.groups()));
   Value offset = b.addI(b.mulI(first, b.index(2 * source.groups())),
-                        b.index(packed.getCodeBytes()));
+                        b.index(packed_.getCodeBytes()));
   Type i16 = b.getI16Type();
   // The largest of bits - 1 as unsigned numbers: 0 becomes the largest, and
   // negative scales are large already.
@@ -350,8 +356,9 @@ Value WeightReader::hasOrdinaryScales(Emitter &b, Value first,
     auto type = VectorType::get({width}, i16);
     return b.loop(from, to, width, {sofar},
                   [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                    Value bits = loadBytes(
-                        b, memory, b.addI(offset, b.mulI(i, b.index(2))), type);
+                    Value bits =
+                        loadBytes(b, memory_,
+                                  b.addI(offset, b.mulI(i, b.index(2))), type);
                     Value lowered = arith::SubIOp::create(
                         b, bits, splatInteger(b, 1, width, 16));
                     return {arith::MaxUIOp::create(b, carried[0], lowered)};

@@ -37,6 +37,9 @@ struct PackedCodes {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
 
+  const numerics::SchemeRow &schemeRow() const {
+    return type.getScheme().row();
+  }
   int64_t n() const { return type.getN(); }
   int64_t k() const { return type.getK(); }
   // Lanes of a row's last step.
@@ -50,15 +53,14 @@ struct PackedCodes {
   int64_t stepsPerGroup() const;
   // Whether a step of a block is the first one with its scale.
   bool beginsGroup(int64_t step) const {
-    return type.getScheme().getKind() != qat::Kind::kFp8 &&
-           step % stepsPerGroup() == 0;
+    return !schemeRow().inBlocks && step % stepsPerGroup() == 0;
   }
   // The scale as float32.
   mlir::Value scale(Emitter &b, mlir::Value index) const;
   // Codes of steps [first, first + count) of block `block` of `row`, each
-  // vector<16xi32>. int4 gives u = q + 8 in the low four bits, with arbitrary
-  // bits above; int8 gives q; fp8 gives the E4M3 byte. `lanes` are the valid
-  // lanes of the last step.
+  // vector<16xi32>, as memory holds them. Codes of four bits are in the low
+  // bits, with arbitrary bits above; integers of eight bits are sign-extended.
+  // `lanes` are the valid lanes of the last step.
   llvm::SmallVector<mlir::Value> codes(Emitter &b, mlir::Value row,
                                        mlir::Value block, int64_t first,
                                        int64_t count, int64_t lanes) const;
@@ -70,11 +72,11 @@ public:
   static llvm::FailureOr<WeightReader> create(Kernel &kernel,
                                               mlir::Value weight);
 
-  int64_t n() const { return rows; }
-  int64_t k() const { return columns; }
-  int64_t steps() const { return ceilDiv(columns, kLanes); }
+  int64_t n() const { return rows_; }
+  int64_t k() const { return columns_; }
+  int64_t steps() const { return ceilDiv(columns_, kLanes); }
   int64_t lastLanes() const {
-    return columns % kLanes ? columns % kLanes : kLanes;
+    return columns_ % kLanes ? columns_ % kLanes : kLanes;
   }
 
   // Reads steps [first, first + count) of block `block` of `row`, both indices:
@@ -98,20 +100,23 @@ public:
   // processed; the core's own prefetcher stops at the end of each row.
   void prefetch(Emitter &b, mlir::Value row, mlir::Value block) const;
   // i1: whether all scales of rows [first, end) allow values to be computed by
-  // multiplications (see ordinaryTable). Null when the weight has no such
-  // scales.
+  // multiplications (see ordinaryTable). Null when every scale does, or when
+  // the weight has no such scales.
   mlir::Value hasOrdinaryScales(Emitter &b, mlir::Value first,
                                 mlir::Value end) const;
 
 private:
-  // Decodes sixteen lanes of codes with the table (int4) or the scale (int8,
-  // fp8) of their group.
+  // What decodes the codes of a group under a scalar scale: a table of the
+  // sixteen values of codes of four bits, or the scale in each lane. `ordinary`
+  // says that the scale is known to be so (see ordinaryTable).
+  mlir::Value groupOf(Emitter &b, mlir::Value scale, bool ordinary) const;
+  // Decodes sixteen lanes of codes with groupOf their scale.
   mlir::Value decode(Emitter &b, mlir::Value codes, mlir::Value group) const;
   mlir::Value maskTail(Emitter &b, mlir::Value lanes, int64_t last) const;
 
-  mlir::Value memory;
-  qat::PackedType packed; // null for a plain weight
-  int64_t rows = 0, columns = 0;
+  mlir::Value memory_;
+  qat::PackedType packed_; // null for a plain weight
+  int64_t rows_ = 0, columns_ = 0;
 };
 
 } // namespace nibble::host

@@ -113,7 +113,8 @@ void WeightGrad::tile(Value row, Value firstRow, int64_t height, Value quad,
   }
   sums = b.loop(
       b.index(0), panels.count, 1, sums, [&](Value token, ValueRange carried) {
-        SmallVector<Value> next(carried), activations;
+        SmallVector<Value> next(carried);
+        SmallVector<Value> activations;
         for (int64_t v = 0; v < count; ++v)
           activations.push_back(b.loadLanes(
               panels.x, {quad, token, b.index((firstVector + v) * kLanes)}));

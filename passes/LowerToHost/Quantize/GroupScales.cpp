@@ -17,14 +17,15 @@ static Value maxHalves(Emitter &b, Value x, Value y) {
 static Value mergeMax(Emitter &b, Value x, Value y, int64_t distance) {
   SmallVector<int64_t> low, high;
   for (int64_t lane = 0; lane < kScaleLanes; ++lane) {
-    int64_t inTurn = lane % (2 * distance), base = lane - inTurn;
+    int64_t inTurn = lane % (2 * distance);
+    int64_t base = lane - inTurn;
     int64_t source =
         inTurn < distance ? lane : kScaleLanes + base + inTurn - distance;
     low.push_back(source);
     high.push_back(source + distance);
   }
-  auto words = VectorType::get({kScaleLanes}, b.getI32Type()),
-       halves = VectorType::get({2 * kScaleLanes}, b.getI16Type());
+  auto words = VectorType::get({kScaleLanes}, b.getI32Type());
+  auto halves = VectorType::get({2 * kScaleLanes}, b.getI16Type());
   auto asWords = [&](Value value) -> Value {
     return vector::BitCastOp::create(b, words, value);
   };
@@ -52,7 +53,8 @@ Value GroupScales::largest(Emitter &b, Value matrix, Value row, Value first,
   auto halves = VectorType::get({kLanes}, b.getI16Type());
   SmallVector<Value> groups;
   for (int64_t g = 0; g < count; ++g) {
-    Value column = b.mulI(b.addI(first, b.index(g)), b.index(size)), most;
+    Value column = b.mulI(b.addI(first, b.index(g)), b.index(size));
+    Value most;
     for (int64_t at = 0; at < size; at += kLanes) {
       Value loaded = b.loadVector(matrix, {row, b.addI(column, b.index(at))},
                                   VectorType::get({kLanes}, b.getBF16Type()));

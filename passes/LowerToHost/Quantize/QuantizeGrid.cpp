@@ -13,26 +13,27 @@ SmallVector<Value> Grid::quantize(ArrayRef<Value> lanes, Value scale) const {
     return each([&](Value value) { return divide(value, scale); });
 
   Value isOrdinary =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, aboveOrdinary(scale),
-                            b.i32(kOrdinaryRange));
+      arith::CmpIOp::create(b_, arith::CmpIPredicate::ult, aboveOrdinary(scale),
+                            b_.i32(kOrdinaryRange));
   SmallVector<Type> types(lanes.size(),
-                          VectorType::get({kLanes}, b.getI32Type()));
+                          VectorType::get({kLanes}, b_.getI32Type()));
   auto choice =
-      scf::IfOp::create(b, types, isOrdinary, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(choice.thenBlock());
-  Value reciprocal = b.div(b.f32(1.0f), scale);
+      scf::IfOp::create(b_, types, isOrdinary, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b_);
+  b_.setInsertionPointToStart(choice.thenBlock());
+  Value reciprocal = b_.div(b_.f32(1.0f), scale);
   scf::YieldOp::create(
-      b, each([&](Value value) { return multiply(value, reciprocal); }));
-  b.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(b,
+      b_, each([&](Value value) { return multiply(value, reciprocal); }));
+  b_.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b_,
                        each([&](Value value) { return divide(value, scale); }));
   return SmallVector<Value>(choice.getResults());
 }
 
 Value Grid::stored(Value code) const {
-  return isInt4()
-             ? arith::AndIOp::create(b, code, splatInteger(b, 0xF)).getResult()
+  return row().codeBits == 4
+             ? arith::AndIOp::create(b_, code, splatInteger(b_, 0xF))
+                   .getResult()
              : code;
 }
 
@@ -46,23 +47,24 @@ static void storeBytes(Emitter &b, Value value, Value bytes, Value offset) {
       offset);
 }
 
-// Lanes from `lanes` on become 8 plus `base`.
-static Value padLanes(Emitter &b, Value codes, int64_t lanes, uint32_t base) {
+// Lanes from `lanes` on become `filler`.
+static Value padLanes(Emitter &b, Value codes, int64_t lanes, uint32_t filler) {
   if (lanes == kLanes)
     return codes;
   Value mask = vector::ConstantMaskOp::create(
       b, VectorType::get({kLanes}, b.getI1Type()), lanes);
-  return arith::SelectOp::create(
-      b, mask, codes, splatInteger(b, static_cast<int32_t>(base + 8)));
+  return arith::SelectOp::create(b, mask, codes,
+                                 splatInteger(b, static_cast<int32_t>(filler)));
 }
 
 // Each step shifts the word by four bits and adds its codes. At the end the
-// accumulated `base` is removed, and missing steps get the code 8.
+// accumulated `base` is removed, and missing steps get code 0 with its bias.
 static void writeHostBlock(Emitter &b, Value bytes, Value offset,
-                           ArrayRef<Value> codes, uint32_t base) {
+                           ArrayRef<Value> codes, uint32_t bias,
+                           uint32_t base) {
   uint32_t rest = 0;
   for (int64_t step = 0; step < kBlockSteps; ++step)
-    rest += (step < static_cast<int64_t>(codes.size()) ? 0u - base : 8u)
+    rest += (step < static_cast<int64_t>(codes.size()) ? 0u - base : bias)
             << (4 * step);
   Value words = codes.back();
   for (Value code : llvm::reverse(codes.drop_back()))
@@ -94,23 +96,23 @@ static void writeInterchangeStep(Emitter &b, Value bytes, Value offset,
 void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
                             ArrayRef<Value> codes, int64_t lanes,
                             uint32_t base) const {
-  bool isInt4 = type.getScheme().getKind() == qat::Kind::kInt4;
+  auto bias = static_cast<uint32_t>(schemeRow().codeBias);
   Value rowOffset = b.mulI(row, b.index(type.getCodeRowBytes()));
   SmallVector<Value> padded(codes);
-  if (isInt4)
-    padded.back() = padLanes(b, padded.back(), lanes, base);
-  if (isHostInt4())
+  if (isNibble())
+    padded.back() = padLanes(b, padded.back(), lanes, base + bias);
+  if (isHostNibble())
     return writeHostBlock(b, bytes,
                           b.addI(rowOffset, b.mulI(block, b.index(4 * kLanes))),
-                          padded, base);
+                          padded, bias, base);
 
-  int64_t stepBytes = isInt4 ? kLanes / 2 : kLanes;
+  int64_t stepBytes = isNibble() ? kLanes / 2 : kLanes;
   Value blockOffset =
       b.addI(rowOffset, b.mulI(block, b.index(kBlockSteps * stepBytes)));
   for (auto [step, code] : llvm::enumerate(padded)) {
     int64_t valid = step == padded.size() - 1 ? lanes : kLanes;
     Value offset = b.addI(blockOffset, b.index(step * stepBytes));
-    if (isInt4) {
+    if (isNibble()) {
       writeInterchangeStep(b, bytes, offset, code, valid);
       continue;
     }
@@ -135,18 +137,15 @@ void CodeWriter::writeBlock(Emitter &b, Value row, Value block,
 }
 
 void CodeWriter::writeScale(Emitter &b, Value index, Value scale) const {
-  bool isFp8 = type.getScheme().getKind() == qat::Kind::kFp8;
-  Value offset = b.addI(b.mulI(index, b.index(isFp8 ? 4 : 2)),
-                        b.index(type.getCodeBytes()));
+  int64_t width = numerics::bytesOf(schemeRow().scaleType);
+  Value offset =
+      b.addI(b.mulI(index, b.index(width)), b.index(type.getCodeBytes()));
   Value lanes = isa<VectorType>(scale.getType()) ? scale : b.splat(scale, 1);
-  Value bits = b.bitsOf(lanes);
-  if (!isFp8) {
-    auto wide = cast<VectorType>(bits.getType());
+  Value bits = kernels::scaleBits(b, schemeRow().scaleType, lanes);
+  if (width < 4)
     bits = arith::TruncIOp::create(
-        b, wide.clone(b.getI16Type()),
-        arith::ShRUIOp::create(b, bits,
-                               splatInteger(b, 16, wide.getNumElements())));
-  }
+        b, cast<VectorType>(bits.getType()).clone(b.getIntegerType(8 * width)),
+        bits);
   storeBytes(b, bits, bytes, offset);
 }
 

@@ -12,7 +12,7 @@ using kernels::GridScale;
 // aboveOrdinary it is a vector with one scale per lane.
 class Grid final : public kernels::Grid {
 public:
-  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b(b) {}
+  Grid(Emitter &b, qat::SchemeAttr scheme) : kernels::Grid(b, scheme), b_(b) {}
 
   // The codes of vectors that share a scale: by the reciprocal of an ordinary
   // scale, by the rule for any other.
@@ -23,16 +23,16 @@ public:
 
 private:
   mlir::Value spread(mlir::Value scalar, mlir::Value) const override {
-    return b.splat(scalar);
+    return b_.splat(scalar);
   }
   mlir::Value isZero(mlir::Value, mlir::Value spread) const override {
-    return b.isZero(spread);
+    return b_.isZero(spread);
   }
   mlir::Value roundNumbers(mlir::Value numbers) const override {
-    return roundLanesToBf16(b, numbers);
+    return roundLanesToBf16(b_, numbers);
   }
 
-  Emitter &b;
+  Emitter &b_;
 };
 
 // Writes codes and scales of a packed weight to its bytes.
@@ -40,19 +40,22 @@ struct CodeWriter {
   qat::PackedType type;
   mlir::Value bytes; // memref<?xi8>
 
-  bool isHostInt4() const {
-    return type.getScheme().getKind() == qat::Kind::kInt4 &&
-           type.getLayout() == qat::Layout::Host;
+  const numerics::SchemeRow &schemeRow() const {
+    return type.getScheme().row();
+  }
+  bool isNibble() const { return schemeRow().codeBits == 4; }
+  bool isHostNibble() const {
+    return isNibble() && type.getLayout() == qat::Layout::Host;
   }
   // Writes steps 0 .. codes.size()-1 of a block. Each is vector<16xi32> with
-  // the code in the low bits of a lane. `lanes` are the valid lanes of the last
-  // step. Padding of words becomes 8, which is q = 0. In the host layout `base`
-  // may have been added to the codes.
+  // the code and its bias in the low bits of a lane. `lanes` are the valid
+  // lanes of the last step. Padding of words becomes code 0. In the host layout
+  // `base` may have been added to codes of four bits.
   void writeBlock(Emitter &b, mlir::Value row, mlir::Value block,
                   llvm::ArrayRef<mlir::Value> codes, int64_t lanes,
                   uint32_t base = 0) const;
-  // Writes the scale at PackedCodes::scaleIndex; for int4 and int8 it is a bf16
-  // number in float32. A vector writes as many scales from there on.
+  // Writes the scale at PackedCodes::scaleIndex, a number of the row's scale
+  // type in float32. A vector writes as many scales from there on.
   void writeScale(Emitter &b, mlir::Value index, mlir::Value scale) const;
 };
 

@@ -1,5 +1,5 @@
 // qat.quantize, qat.dequantize, qat.fake_quant and qat.repack. Each is one pass
-// over the weight with rows, or blocks of fp8, divided among threads.
+// over the weight with rows, or blocks, divided among threads.
 //
 // A weight holds no NaN and no infinity, because the runtime rejects those
 // before (N7).
@@ -94,7 +94,7 @@ struct Quantizer {
                        ArrayRef<Value> scales, int64_t lanes) = 0;
 
   void run() {
-    if (grid.isFp8())
+    if (scheme.row().inBlocks)
       return runBlocks();
     bool isBf16 = cast<MemRefType>(source.getType()).getElementType().isBF16();
     b.parallel(b.dim(source, 0), [&](Value row) {
@@ -119,8 +119,9 @@ struct Quantizer {
     int64_t stepsPerGroup = scheme.getGroupSize() / kLanes;
     columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
       SmallVector<Value> values =
-                             loadBlock(b, source, row, block, steps, lanes),
-                         scales, codes;
+          loadBlock(b, source, row, block, steps, lanes);
+      SmallVector<Value> scales;
+      SmallVector<Value> codes;
       for (int64_t step = 0; step < steps; step += stepsPerGroup) {
         ArrayRef<Value> group = ArrayRef(values).slice(step, stepsPerGroup);
         Value largest = largestLanes(b, group);
@@ -144,10 +145,11 @@ struct Quantizer {
     auto writeCodes = [&](bool byReciprocals) {
       columns.forEach(b, [&](Value block, int64_t steps, int64_t lanes) {
         SmallVector<Value> values =
-                               loadBlock(b, source, row, block, steps, lanes),
-                           scales, codes;
-        Value firstGroup = b.mulI(block, b.index(kBlockSteps / stepsPerGroup)),
-              reciprocal;
+            loadBlock(b, source, row, block, steps, lanes);
+        SmallVector<Value> scales;
+        SmallVector<Value> codes;
+        Value firstGroup = b.mulI(block, b.index(kBlockSteps / stepsPerGroup));
+        Value reciprocal;
         for (int64_t step = 0; step < steps; ++step) {
           if (step % stepsPerGroup == 0) {
             Value group = b.addI(firstGroup, b.index(step / stepsPerGroup));
@@ -234,8 +236,8 @@ struct PackQuantizer final : Quantizer {
   }
   void onCodes(Value row, Value block, ArrayRef<Value> codes, ArrayRef<Value>,
                int64_t lanes) override {
-    if (writer.isHostInt4())
-      return writer.writeBlock(b, row, block, codes, lanes, Grid::kAboveCode);
+    if (writer.isHostNibble())
+      return writer.writeBlock(b, row, block, codes, lanes, grid.aboveCode());
     SmallVector<Value> stored;
     for (Value code : codes)
       stored.push_back(grid.stored(code));
@@ -296,10 +298,11 @@ LogicalResult emitDequantize(Kernel &kernel, qat::DequantizeOp::Adaptor op) {
 // Permutes codes row by row and copies scales.
 LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
   Emitter &b = kernel.b;
-  Value input = op.getInput(), output = kernel.result(0);
-  qat::PackedType from = kernel.packedType(input),
-                  to = kernel.packedType(output);
-  if (from.getScheme().getKind() != qat::Kind::kInt4 ||
+  Value input = op.getInput();
+  Value output = kernel.result(0);
+  qat::PackedType from = kernel.packedType(input);
+  qat::PackedType to = kernel.packedType(output);
+  if (from.getScheme().row().codeBits != 4 ||
       from.getLayout() == to.getLayout()) {
     memref::CopyOp::create(b, input, output);
     return success();
@@ -314,9 +317,11 @@ LogicalResult emitRepack(Kernel &kernel, qat::RepackOp::Adaptor op) {
         codes.push_back(arith::AndIOp::create(b, code, splatInteger(b, 0xF)));
       writer.writeBlock(b, row, block, codes, lanes);
     });
-    b.loop(b.index(0), b.index(2 * source.groups()), 2, [&](Value offset) {
-      Value at = b.addI(b.mulI(row, b.index(2 * source.groups())), offset);
-      auto scale = VectorType::get({2}, b.getI8Type());
+    int64_t width = numerics::bytesOf(source.schemeRow().scaleType);
+    int64_t rowBytes = width * source.groups();
+    b.loop(b.index(0), b.index(rowBytes), width, [&](Value offset) {
+      Value at = b.addI(b.mulI(row, b.index(rowBytes)), offset);
+      auto scale = VectorType::get({width}, b.getI8Type());
       vector::StoreOp::create(
           b,
           b.loadVector(input, b.addI(at, b.index(from.getCodeBytes())), scale),

@@ -38,7 +38,9 @@ LogicalResult emitTakeRows(Kernel &k, nn::TakeRowsOp::Adaptor op) {
 // block of columns walks all tokens in order.
 LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value dy = op.getDy(), tokens = op.getTokens(), table = op.getInit();
+  Value dy = op.getDy();
+  Value tokens = op.getTokens();
+  Value table = op.getInit();
   parallelColumns(b, columnsOf(dy), [&](ColumnBlock columns) {
     b.loop(b.index(0), b.dim(tokens, 0), 1, [&](Value t) {
       Value row = b.toIndex(b.load(tokens, {t}));
@@ -53,7 +55,8 @@ LogicalResult emitEmbeddingGrad(Kernel &k, nn::EmbeddingGradOp::Adaptor op) {
 
 LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = op.getX(), sum = op.getInit();
+  Value x = op.getX();
+  Value sum = op.getInit();
   parallelColumns(b, columnsOf(x), [&](ColumnBlock columns) {
     SmallVector<Value> sums;
     for (int64_t i = 0; i < columns.vectors; ++i)
@@ -74,7 +77,9 @@ LogicalResult emitSumTokens(Kernel &k, nn::SumTokensOp::Adaptor op) {
 // The frequencies are constants of the program, sixteen per register.
 LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
   Emitter &b = k.b;
-  Value positions = op.getPositions(), cos = k.result(0), sin = k.result(1);
+  Value positions = op.getPositions();
+  Value cos = k.result(0);
+  Value sin = k.result(1);
   ArrayRef<float> frequencies = op.getInverseFrequencies();
   Value factor = b.lanes(op.getAttentionFactor().convertToFloat());
   b.parallel(b.dim(positions, 0), [&](Value t) {
@@ -100,22 +105,26 @@ LogicalResult emitRopeTable(Kernel &k, nn::RopeTableOp::Adaptor op) {
 // Rotates elements i and i + D/2 of every head; `inverse` negates the angle.
 LogicalResult emitRope(Kernel &k, nn::RopeOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = op.getX(), cos = op.getCos(), sin = op.getSin(), y = k.result(0);
+  Value x = op.getX();
+  Value cos = op.getCos();
+  Value sin = op.getSin();
+  Value y = k.result(0);
   bool inverse = op.getInverse();
-  int64_t half = columnsOf(cos), heads = columnsOf(x) / (2 * half);
+  int64_t half = columnsOf(cos);
+  int64_t heads = columnsOf(x) / (2 * half);
   b.parallel(b.dim(x, 0), [&](Value t) {
     b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
-      Value low = b.mulI(head, b.index(2 * half)),
-            high = b.addI(low, b.index(half));
+      Value low = b.mulI(head, b.index(2 * half));
+      Value high = b.addI(low, b.index(half));
       b.forLanes(b.index(half), [&](Value column, Value count) {
-        SmallVector<Value> placeLow = {t, b.addI(low, column)},
-                           placeHigh = {t, b.addI(high, column)};
-        Value c = loadPart(b, cos, {t, column}, count),
-              s = loadPart(b, sin, {t, column}, count);
+        SmallVector<Value> placeLow = {t, b.addI(low, column)};
+        SmallVector<Value> placeHigh = {t, b.addI(high, column)};
+        Value c = loadPart(b, cos, {t, column}, count);
+        Value s = loadPart(b, sin, {t, column}, count);
         if (inverse)
           s = b.neg(s);
-        Value p = loadPart(b, x, placeLow, count),
-              q = loadPart(b, x, placeHigh, count);
+        Value p = loadPart(b, x, placeLow, count);
+        Value q = loadPart(b, x, placeHigh, count);
         storePart(b, kernels::rotatedLow(b, p, q, c, s), y, placeLow, count);
         storePart(b, kernels::rotatedHigh(b, p, q, c, s), y, placeHigh, count);
       });
@@ -138,8 +147,8 @@ LogicalResult emitSwiglu(Kernel &k, nn::SwigluOp::Adaptor op) {
   Emitter &b = k.b;
   Value y = k.result(0);
   forRows(b, y, [&](SmallVector<Value> place, Value count) {
-    Value gate = loadPart(b, op.getGate(), place, count),
-          up = loadPart(b, op.getUp(), place, count);
+    Value gate = loadPart(b, op.getGate(), place, count);
+    Value up = loadPart(b, op.getUp(), place, count);
     storePart(b, kernels::swiglu(b, gate, up, elementOf(y)), y, place, count);
   });
   return success();
@@ -149,8 +158,8 @@ LogicalResult emitSwigluGrad(Kernel &k, nn::SwigluGradOp::Adaptor op) {
   Emitter &b = k.b;
   forRows(b, k.result(0), [&](SmallVector<Value> place, Value count) {
     Value dy = loadPart(b, op.getDy(), place, count);
-    Value gate = loadPart(b, op.getGate(), place, count),
-          up = loadPart(b, op.getUp(), place, count);
+    Value gate = loadPart(b, op.getGate(), place, count);
+    Value up = loadPart(b, op.getUp(), place, count);
     kernels::SwigluGradients gradients(b, dy, gate, up);
     storePart(b, gradients.ofGate(), k.result(0), place, count);
     storePart(b, gradients.ofUp(), k.result(1), place, count);

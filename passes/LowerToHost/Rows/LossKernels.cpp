@@ -15,19 +15,21 @@ namespace {
 // quotients is the quotient of the maximum.
 LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
   Emitter &b = k.b;
-  Value logits = op.getLogits(), targets = op.getTargets(),
-        temperatures = op.getTemperature();
+  Value logits = op.getLogits();
+  Value targets = op.getTargets();
+  Value temperatures = op.getTemperature();
   Value vocabulary = b.index(columnsOf(logits));
   b.parallel(b.dim(logits, 0), [&](Value t) {
-    Value temperature = b.load(temperatures, {t}),
-          divisor = b.splat(temperature);
+    Value temperature = b.load(temperatures, {t});
+    Value divisor = b.splat(temperature);
     Value largest = b.forLanes(
         vocabulary, {b.lanes(-INFINITY)},
         [&](Value v, Value count, ValueRange best) -> SmallVector<Value> {
           return {
               b.max(best[0], loadPart(b, logits, {t, v}, count, -INFINITY))};
         })[0];
-    Value m = b.div(b.reduceMax(largest), temperature), shift = b.splat(m);
+    Value m = b.div(b.reduceMax(largest), temperature);
+    Value shift = b.splat(m);
 
     // The sums of exp(x - m) and of exp(x - m) * (x - m). The terms of the
     // second have one sign, so nothing cancels.
@@ -36,12 +38,14 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
         [&](Value v, Value count, ValueRange sums) -> SmallVector<Value> {
           Value x =
               b.div(loadPart(b, logits, {t, v}, count, -INFINITY), divisor);
-          Value distance = b.sub(x, shift), p = b.exp(distance);
+          Value distance = b.sub(x, shift);
+          Value p = b.exp(distance);
           return {b.add(sums[0], p),
                   b.fma(p, kernels::boundedBelow(b, distance), sums[1])};
         });
-    Value z = b.reduceAdd(sums[0]), logarithm = b.log(z),
-          lse = b.add(m, logarithm);
+    Value z = b.reduceAdd(sums[0]);
+    Value logarithm = b.log(z);
+    Value lse = b.add(m, logarithm);
     Value target = b.div(b.load(logits, {t, b.toIndex(b.load(targets, {t}))}),
                          temperature);
     b.store(b.sub(target, lse), k.result(0), {t});
@@ -58,14 +62,18 @@ LogicalResult emitLogProbability(Kernel &k, nn::LogProbabilityOp::Adaptor op) {
 LogicalResult emitLogProbabilityGrad(Kernel &k,
                                      nn::LogProbabilityGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value logits = op.getLogits(), targets = op.getTargets(),
-        temperatures = op.getTemperature(), dlogits = k.result(0);
+  Value logits = op.getLogits();
+  Value targets = op.getTargets();
+  Value temperatures = op.getTemperature();
+  Value dlogits = k.result(0);
   b.parallel(b.dim(logits, 0), [&](Value t) {
     Value target = b.toIndex(b.load(targets, {t}));
     auto ofRow = [&](Value buffer) { return b.load(buffer, {t}); };
-    Value dlogp = ofRow(op.getDlogp()), dentropy = ofRow(op.getDentropy()),
-          temperature = ofRow(temperatures), lse = ofRow(op.getLse()),
-          entropy = ofRow(op.getEntropy());
+    Value dlogp = ofRow(op.getDlogp());
+    Value dentropy = ofRow(op.getDentropy());
+    Value temperature = ofRow(temperatures);
+    Value lse = ofRow(op.getLse());
+    Value entropy = ofRow(op.getEntropy());
     // Sixteen equal lanes for the target, so that it uses the same operations
     // as the other elements.
     Value logit = b.splat(b.load(logits, {t, target}));
@@ -100,7 +108,8 @@ LogicalResult emitSum(Kernel &k, nn::SumOp::Adaptor op) {
 
 LogicalResult emitBroadcast(Kernel &k, nn::BroadcastOp::Adaptor op) {
   Emitter &b = k.b;
-  Value y = k.result(0), lanes = b.splat(b.load(op.getX(), {}));
+  Value y = k.result(0);
+  Value lanes = b.splat(b.load(op.getX(), {}));
   b.forLanes(b.dim(y, 0),
              [&](Value i, Value count) { storePart(b, lanes, y, {i}, count); });
   return success();
@@ -110,7 +119,8 @@ LogicalResult emitBroadcast(Kernel &k, nn::BroadcastOp::Adaptor op) {
 // value in the buffer.
 LogicalResult emitSquareSum(Kernel &k, nn::SquareSumOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = asRows(b, op.getXs().front()), rows = b.dim(x, 0);
+  Value x = asRows(b, op.getXs().front());
+  Value rows = b.dim(x, 0);
   Value columns = b.dim(x, 1);
   Value sums = b.scratch({ShapedType::kDynamic}, {rows}, b.getF32Type());
   b.parallel(rows, [&](Value row) {
@@ -139,8 +149,9 @@ LogicalResult emitAdamW(Kernel &k, nn::AdamWOp::Adaptor op) {
   for (Value buffer :
        {op.getMaster(), op.getMoment1(), op.getMoment2(), k.result(3)})
     state.push_back(asRows(b, buffer));
-  Value gradient = asRows(b, op.getGradient()), hyper = op.getHyper(),
-        columns = b.dim(gradient, 1);
+  Value gradient = asRows(b, op.getGradient());
+  Value hyper = op.getHyper();
+  Value columns = b.dim(gradient, 1);
   b.parallel(b.dim(gradient, 0), [&](Value row) {
     SmallVector<Value> hyperparameters;
     for (int64_t i = 0; i < kernels::AdamW::kHyperparameters; ++i)

@@ -48,7 +48,9 @@ Value reciprocalRoot(Emitter &b, Value x, BlockAddress at, int64_t size,
 // y = E(weight * E(x * r))
 LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
   Emitter &b = k.b;
-  Value x = op.getX(), weight = op.getWeight(), y = k.result(0);
+  Value x = op.getX();
+  Value weight = op.getWeight();
+  Value y = k.result(0);
   Type element = elementOf(y);
   float epsilon = op.getEpsilon().convertToFloat();
   Blocks blocks(b, x, weight);
@@ -70,8 +72,11 @@ LogicalResult emitNorm(Kernel &k, nn::RMSNormOp::Adaptor op) {
 // are divided among the threads, so that one thread computes each chain.
 LogicalResult emitNormGrad(Kernel &k, nn::RMSNormGradOp::Adaptor op) {
   Emitter &b = k.b;
-  Value dy = op.getDy(), x = op.getX(), weight = op.getWeight(),
-        dx = k.result(0), dweight = op.getInit();
+  Value dy = op.getDy();
+  Value x = op.getX();
+  Value weight = op.getWeight();
+  Value dx = k.result(0);
+  Value dweight = op.getInit();
   float epsilon = op.getEpsilon().convertToFloat();
   Blocks blocks(b, x, weight);
   Value rows = blocks.rows(x);

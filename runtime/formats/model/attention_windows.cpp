@@ -1,3 +1,4 @@
+// Reads the attention window of each layer from a configuration.
 #include "runtime/formats/model/attention_windows.h"
 
 #include "runtime/formats/io.h"

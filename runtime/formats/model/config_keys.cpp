@@ -118,7 +118,8 @@ enum class About { kHow, kMathematics, kMathematicsUnlessHow, kUnknown };
 // count as words of this key: "impl" inside "attn_config" is about attention.
 About aboutOf(const std::string &outer, std::string_view key,
               const Json &value) {
-  std::string own = padded(key), all = outer + own;
+  std::string own = padded(key);
+  std::string all = outer + own;
   bool isText = value.is_string();
   std::string text = isText ? padded(value.get_ref<const std::string &>()) : "";
   if (hasOneOf(own, kTrainingWords))

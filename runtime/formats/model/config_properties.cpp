@@ -146,7 +146,8 @@ Agreement agreementOf(std::string_view key, const Json &value, bool hasQkNorm) {
   auto agreesIf = [](bool agrees) {
     return agrees ? Agreement::kAgrees : Agreement::kDiffers;
   };
-  bool isOn = value == true || value == 1, isOff = value == false || value == 0;
+  bool isOn = value == true || value == 1;
+  bool isOff = value == false || value == 0;
   if (kQkNorm.have(words, kSwitchWords) && !value.is_structured())
     return agreesIf(hasQkNorm ? isOn : isOff);
   if (isOn || isOff)

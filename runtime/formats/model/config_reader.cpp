@@ -1,3 +1,4 @@
+// Reads fields of config.json by name and notes which names it knows.
 #include "runtime/formats/model/config_reader.h"
 
 #include "runtime/formats/model/family.h"

@@ -12,6 +12,15 @@ func.func @twice(%w: tensor<64x32xbf16>) -> tensor<64x32xbf16> {
   return %b : tensor<64x32xbf16>
 }
 
+// CHECK-LABEL: func.func @twice_mxfp4
+// CHECK-NEXT: %[[A:.*]] = qat.fake_quant
+// CHECK-NEXT: return %[[A]]
+func.func @twice_mxfp4(%w: tensor<64x32xbf16>) -> tensor<64x32xbf16> {
+  %a = qat.fake_quant %w {scheme = #qat.scheme<mxfp4, group_size = 32>} : tensor<64x32xbf16>
+  %b = qat.fake_quant %a {scheme = #qat.scheme<mxfp4, group_size = 32>} : tensor<64x32xbf16>
+  return %b : tensor<64x32xbf16>
+}
+
 // Another grid, and a convention whose decoded weight is no fixed point.
 // CHECK-LABEL: func.func @not_twice
 // CHECK-COUNT-4: qat.fake_quant

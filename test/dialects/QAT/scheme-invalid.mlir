@@ -35,6 +35,14 @@ func.func @block(%w: tensor<32x64xbf16>) -> tensor<32x64xbf16> {
 
 // -----
 
+func.func @only_group(%w: tensor<32x64xbf16>) -> tensor<32x64xbf16> {
+  // expected-error @below {{N2: the group of mxfp4 is 32, so group_size is 32, not 64}}
+  %a = qat.fake_quant %w {scheme = #qat.scheme<mxfp4, group_size = 64>} : tensor<32x64xbf16>
+  return %a : tensor<32x64xbf16>
+}
+
+// -----
+
 func.func @rule(%w: tensor<32x64xbf16>) -> tensor<32x64xbf16> {
   // expected-error @below {{convention compressed_tensors exists for int4 only, not for fp8}}
   %a = qat.fake_quant %w {scheme = #qat.scheme<fp8, group_size = 128, convention = compressed_tensors>} : tensor<32x64xbf16>

@@ -78,11 +78,12 @@ TEST_P(LinearOpsTest, PackedLinearAndInputGradient) {
       {5, 96, "<int4, group_size = 32>"},
       {33, 50, "<int4, group_size = 0>"},
       {130, 140, "<fp8, group_size = 128>"},
+      {21, 160, "<mxfp4, group_size = 32>"},
       {40, 128, "<int4, group_size = 128>"},
       {17, 192, "<int4, group_size = 64>"},
       {9, 64, "<int8, group_size = 32>"},
       {1, 16, "<int4, group_size = 16>"}};
-  for (auto [n, k, scheme] : someOf(cases, 3)) {
+  for (auto [n, k, scheme] : someOf(cases, 4)) {
     std::string p = "!qat.packed<" + std::to_string(n) + "x" +
                     std::to_string(k) + ", #qat.scheme" + scheme + ", host>";
     std::string x = matrix(k, "$E");

@@ -13,13 +13,10 @@ struct Case {
   std::string scheme;
 };
 const Case kCases[] = {
-    {5, 96, "<int4, group_size = 32>"},
-    {7, 50, "<int4, group_size = 0>"},
-    {4, 33, "<int8, group_size = 0>"},
-    {130, 140, "<fp8, group_size = 128>"},
-    {1, 16, "<int4, group_size = 16>"},
-    {3, 192, "<int4, group_size = 64>"},
-    {40, 256, "<int4, group_size = 128>"},
+    {5, 96, "<int4, group_size = 32>"},   {7, 50, "<int4, group_size = 0>"},
+    {4, 33, "<int8, group_size = 0>"},    {130, 140, "<fp8, group_size = 128>"},
+    {5, 160, "<mxfp4, group_size = 32>"}, {1, 16, "<int4, group_size = 16>"},
+    {3, 192, "<int4, group_size = 64>"},  {40, 256, "<int4, group_size = 128>"},
     {9, 64, "<int8, group_size = 32>"},
 };
 // These conventions are not exact: fake_quant and dequantize(quantize) differ,
@@ -55,7 +52,7 @@ struct Text {
 
 TEST_P(QuantizeOpsTest, RandomWeights) {
   for (llvm::ArrayRef<Case> cases :
-       {someOf(kCases, 4), llvm::ArrayRef<Case>(kOtherConventions)})
+       {someOf(kCases, 5), llvm::ArrayRef<Case>(kOtherConventions)})
     for (const Case &c : cases) {
       SCOPED_TRACE(c.scheme);
       compare(
@@ -88,7 +85,7 @@ TEST_P(QuantizeOpsTest, StraightThrough) {
 // Groups of zeros, of -0, of subnormals and of the largest numbers. Also ties,
 // which are frequent among bf16 weights.
 TEST_P(QuantizeOpsTest, TheEdgesOfTheGrid) {
-  for (const Case &c : someOf(kCases, 4)) {
+  for (const Case &c : someOf(kCases, 5)) {
     SCOPED_TRACE(c.scheme);
     compare(
         Text(c).program(), {0},

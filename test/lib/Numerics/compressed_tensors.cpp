@@ -78,12 +78,12 @@ TEST(CompressedTensors, ScaleOfEveryAmax) {
     Parts exact = roundedQuotient(2 * parts.mantissa, 15, parts.exponent);
     float expected =
         std::ldexp(static_cast<float>(exact.mantissa), exact.exponent);
-    Scale scale = scaleOf(amax, kTheirs);
+    Scale scale = Grid(kTheirs).scaleOf(amax);
     ASSERT_EQ(scale.used, expected == 0 ? 0x1p-7f : expected)
         << std::hex << amax;
     ASSERT_EQ(floatFromBf16(scale.stored), scale.used);
   }
-  EXPECT_EQ(scaleOf(0, kTheirs).used, 0x1p-7f) << "epsilon of bf16";
+  EXPECT_EQ(Grid(kTheirs).scaleOf(0).used, 0x1p-7f) << "epsilon of bf16";
   std::printf("scales of %d amax\n", count);
 }
 
@@ -100,7 +100,7 @@ TEST(CompressedTensors, CodeOfEveryWeight) {
         uint16_t x = static_cast<uint16_t>(bits);
         if (!isFiniteBf16(x))
           continue;
-        int code = codeOf(floatFromBf16(x), wide, kTheirs);
+        int code = Grid(kTheirs).codeOf(floatFromBf16(x), wide);
         ASSERT_EQ(code, oracleCode(x, scale))
             << std::hex << x << " / " << scale;
         float exact = std::min(std::max(floatFromBf16(x) / wide, -8.0f), 7.0f);

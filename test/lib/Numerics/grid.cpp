@@ -60,9 +60,9 @@ TEST(Grid, N3ScaleOfEveryAmax) {
   for (uint16_t amax = 0; amax <= kBf16LargestFinite; ++amax) {
     double exact = static_cast<double>(floatFromBf16(amax)) / 7.0;
     uint16_t expected = bf16FromFloat(static_cast<float>(exact));
-    Scale scale = scaleOf(amax, kInt4Row);
+    Scale scale = Grid(kInt4Row).scaleOf(amax);
     ASSERT_EQ(scale.stored, expected) << std::hex << amax;
-    ASSERT_EQ(scale.used, floatFromBf16(scale.stored));
+    ASSERT_EQ(scale.used, floatFromBf16(static_cast<uint16_t>(scale.stored)));
     ++count;
   }
   std::printf("N3: %d amax\n", count);
@@ -82,12 +82,12 @@ TEST(Grid, N4CodeOfEveryWeight) {
       float quotient = std::nearbyint(floatFromBf16(x) / scale);
       int expected =
           static_cast<int>(std::min(std::max(quotient, -7.0f), 7.0f));
-      ASSERT_EQ(codeOf(floatFromBf16(x), scale, kInt4Row), expected)
+      ASSERT_EQ(Grid(kInt4Row).codeOf(floatFromBf16(x), scale), expected)
           << std::hex << x << " / " << scaleBits;
       ++count;
     }
   }
-  EXPECT_EQ(codeOf(3.0f, 0.0f, kInt4Row), 0) << "no scale, no code";
+  EXPECT_EQ(Grid(kInt4Row).codeOf(3.0f, 0.0f), 0) << "no scale, no code";
   std::printf("N4: %lld quotients\n", static_cast<long long>(count));
 }
 
@@ -125,11 +125,11 @@ TEST(Grid, N6FixedPointOfEveryAmax) {
   int withScale = 0, fixed = 0;
   std::vector<uint16_t> exceptions;
   for (uint16_t amax = 1; amax <= kBf16LargestFinite; ++amax) {
-    Scale scale = scaleOf(amax, kInt4Row);
+    Scale scale = Grid(kInt4Row).scaleOf(amax);
     withScale += scale.stored != 0;
     std::vector<uint16_t> row = {amax, static_cast<uint16_t>(amax | 0x8000)};
     for (int8_t code = -6; code <= 6; ++code)
-      row.push_back(valueOf(code, scale.used));
+      row.push_back(Grid(kInt4Row).valueOf(code, scale.used));
     Quantized once = quantizeRow(row, kInt4Row);
     auto values = dequantizeRow(once, kInt4Row);
     if (firstNotFinite(values.data(), static_cast<int64_t>(values.size()))) {
@@ -171,21 +171,22 @@ TEST(Grid, ZeroGroupIsZero) {
 }
 
 TEST(Grid, N7FirstNotFiniteIsNamed) {
-  for (Kind kind : {Kind::kInt4, Kind::kInt8, Kind::kFp8})
+  for (const SchemeRow &row : schemeTable())
     for (uint16_t bad : {0x7F80, 0xFF80, 0x7FC0, 0xFFFF, 0x7F81})
       for (int64_t index : {0, 31, 32, 129, 300 * 128 - 1}) {
-        PackedLayout layout{
-            300, 128, {kind, kind == Kind::kFp8 ? 128 : 32}, Layout::kHost};
+        PackedLayout layout{300, 128,
+                            schemeOf(row.kind, 32, Convention::kNibble),
+                            Layout::kHost};
         std::vector<uint16_t> weight(300 * 128, 0x3F80);
         weight[static_cast<size_t>(index)] = bad;
         weight.back() = bad;
         std::vector<uint8_t> slab(static_cast<size_t>(layout.bytes()));
         EXPECT_EQ(quantizeMatrix(weight.data(), layout, slab.data()), index)
-            << nameOf(kind);
+            << row.name;
         EXPECT_EQ(fakeQuantizeMatrix(weight.data(), 300, 128, layout.scheme,
                                      weight.data()),
                   index)
-            << nameOf(kind);
+            << row.name;
       }
 }
 
@@ -245,7 +246,7 @@ TEST(Grid, TablesSayWhichSchemesAreExactAndFixed) {
                              fake.begin() + static_cast<int64_t>(i) + group,
                              twice.begin() + static_cast<int64_t>(i));
       if (scheme.isFixedPoint())
-        EXPECT_LE(moved, 5) << "N6 names five";
+        EXPECT_LE(moved, 5) << "N6 names five of int4";
       if (convention == Convention::kCompressedTensors)
         EXPECT_GT(moved, 1000) << "exact, and yet no fixed point";
       std::printf("%s: %zu weights, %lld decode otherwise than trained, %lld "
@@ -260,32 +261,33 @@ TEST(Grid, OtherSchemesFollowTheirTable) {
   uint16_t one = bf16FromFloat(1.0f);
   // slime: the scale is amax * 0x3E124925 and at least 1e-5. It is float32 in
   // training and bf16 in rollout.
-  Scale slime = scaleOf(one, {Kind::kInt4, 32, Convention::kSlime});
+  Scale slime = Grid({Kind::kInt4, 32, Convention::kSlime}).scaleOf(one);
   EXPECT_EQ(std::bit_cast<uint32_t>(slime.used), 0x3E124925u);
-  EXPECT_EQ(slime.stored, 0x3E12);
+  EXPECT_EQ(slime.stored, 0x3E12u);
   Scale least =
-      scaleOf(bf16FromFloat(1e-6f), {Kind::kInt4, 32, Convention::kSlime});
+      Grid({Kind::kInt4, 32, Convention::kSlime}).scaleOf(bf16FromFloat(1e-6f));
   EXPECT_EQ(least.used, 1e-5f);
   EXPECT_EQ(least.stored, bf16FromFloat(1e-5f));
   // compressed-tensors: amax / 7.5, so that -amax is -7.5, which rounds to the
   // even -8.
   Scheme theirs{Kind::kInt4, 0, Convention::kCompressedTensors};
-  EXPECT_EQ(scaleOf(one, theirs).stored, bf16FromFloat(1.0f / 7.5f));
+  EXPECT_EQ(Grid(theirs).scaleOf(one).stored, bf16FromFloat(1.0f / 7.5f));
   auto q = quantizeRow(
       {bf16FromFloat(-7.5f), bf16FromFloat(7.5f), one, bf16FromFloat(-0.5f)},
       theirs);
   EXPECT_EQ(q.scale, one);
   EXPECT_EQ(q.codes, (std::vector<int8_t>{-8, 7, 1, 0}));
   // int8.
-  EXPECT_EQ(scaleOf(bf16FromFloat(127.0f), {Kind::kInt8, 32}).used, 1.0f);
+  EXPECT_EQ(Grid({Kind::kInt8, 32}).scaleOf(bf16FromFloat(127.0f)).used, 1.0f);
   auto bytes = quantizeRow({bf16FromFloat(127.0f), bf16FromFloat(-127.0f),
                             bf16FromFloat(2.5f), bf16FromFloat(3.5f)},
                            {Kind::kInt8, 0});
   EXPECT_EQ(bytes.codes, (std::vector<int8_t>{127, -127, 2, 4}));
   // fp8: the block's float32 scale.
-  EXPECT_EQ(fp8ScaleOf(bf16FromFloat(896.0f)), 2.0f);
-  EXPECT_EQ(fp8CodeOf(896.0f, 2.0f), 0x7E);
-  EXPECT_EQ(fp8ValueOf(0x7E, 2.0f), bf16FromFloat(896.0f));
+  Grid fp8({Kind::kFp8, 128});
+  EXPECT_EQ(fp8.scaleOf(bf16FromFloat(896.0f)).used, 2.0f);
+  EXPECT_EQ(fp8.codeOf(896.0f, 2.0f), 0x7E);
+  EXPECT_EQ(fp8.valueOf(0x7E, 2.0f), bf16FromFloat(896.0f));
 }
 
 TEST(Grid, Fp8BlocksHaveTheirOwnScale) {

@@ -280,15 +280,18 @@ RC_GTEST_PROP(PackProperty, RepackIsAPermutationWithAnExactInverse, ()) {
               loadScale(to, moved.data(), index));
 }
 
-TEST(Repack, OtherKindsAreTheSameInEveryLayout) {
-  for (Kind kind : {Kind::kInt8, Kind::kFp8}) {
-    PackedLayout layout{5, 256, {kind, 128}, Layout::kInterchange};
+TEST(Repack, CodesOfEightBitsAreTheSameInEveryLayout) {
+  for (const SchemeRow &row : schemeTable()) {
+    if (row.codeBits != 8)
+      continue;
+    PackedLayout layout{5, 256, schemeOf(row.kind, 128, Convention::kNibble),
+                        Layout::kInterchange};
     for (Layout other : kLayouts) {
       Bytes slab(static_cast<size_t>(layout.bytes()));
       Bytes out(slab.size());
       std::iota(slab.begin(), slab.end(), uint8_t{1});
       repack(layout, slab.data(), other, out.data());
-      EXPECT_EQ(slab, out) << nameOf(kind) << " " << nameOf(other);
+      EXPECT_EQ(slab, out) << row.name << " " << nameOf(other);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <gtest/gtest.h>
 #include <random>
 #include <rapidcheck/gtest.h>
@@ -18,14 +19,28 @@ struct Sample {
   std::vector<uint16_t> weight;
 };
 
+// The schemes of the table whose row passes a test.
+std::vector<Kind>
+kindsWhere(const std::function<bool(const SchemeRow &)> &holds) {
+  std::vector<Kind> kinds;
+  for (const SchemeRow &row : schemeTable())
+    if (holds(row))
+      kinds.push_back(row.kind);
+  return kinds;
+}
+std::vector<Kind> allKinds() {
+  return kindsWhere([](const SchemeRow &) { return true; });
+}
+
 // Gaussian rows with magnitudes from 2^-140 to 2^120. Some have zeros, outliers
 // and equal elements.
 Sample arbitraryWeight(std::vector<Kind> kinds, int leastExponent = -140) {
   Kind kind = *rc::gen::elementOf(kinds);
-  int64_t group =
-      kind == Kind::kFp8 ? 128 : *rc::gen::element<int64_t>(0, 16, 32, 64, 128);
+  int64_t group = schemeOf(kind, *rc::gen::element<int64_t>(0, 16, 32, 64, 128),
+                           Convention::kNibble)
+                      .groupSize;
   int64_t n = *rc::gen::inRange<int64_t>(1, 9);
-  int64_t k = group == 0 || kind == Kind::kFp8
+  int64_t k = group == 0 || rowOf(kind).inBlocks
                   ? *rc::gen::inRange<int64_t>(1, 300)
                   : group * *rc::gen::inRange<int64_t>(1, 8);
   Layout order =
@@ -66,20 +81,21 @@ std::vector<uint16_t> dequantize(const PackedLayout &layout,
 // Magnitudes above the denormals, of which four are no fixed points (grid.cpp,
 // N6FixedPointOfEveryAmax).
 RC_GTEST_PROP(GridProperty, N6QuantizingTwiceIsQuantizingOnce, ()) {
-  Sample sample = arbitraryWeight({Kind::kInt4}, -110);
+  Sample sample = arbitraryWeight(
+      kindsWhere([](const SchemeRow &row) { return row.isFixedPoint; }), -110);
   auto slab = quantize(sample);
   Sample again{sample.layout, dequantize(sample.layout, slab)};
   RC_ASSERT(quantize(again) == slab);
 }
 
 RC_GTEST_PROP(GridProperty, ErrorIsHalfAStep, ()) {
-  Sample sample = arbitraryWeight({Kind::kInt4, Kind::kInt8});
+  Sample sample = arbitraryWeight(kindsWhere(
+      [](const SchemeRow &row) { return row.codeType == CodeType::kInteger; }));
   auto slab = quantize(sample);
   auto values = dequantize(sample.layout, slab);
   int64_t k = sample.layout.k;
   int64_t length = sample.layout.scheme.groupLength(k);
-  // The largest code.
-  double most = sample.layout.scheme.kind == Kind::kInt8 ? 127 : 7;
+  double most = sample.layout.scheme.row().largest;
   for (size_t i = 0; i < values.size(); ++i) {
     double scale =
         loadScale(sample.layout, slab.data(), static_cast<int64_t>(i) / length);
@@ -96,7 +112,7 @@ RC_GTEST_PROP(GridProperty, ErrorIsHalfAStep, ()) {
 }
 
 RC_GTEST_PROP(GridProperty, TrainedOnIsRolledOut, ()) {
-  Sample sample = arbitraryWeight({Kind::kInt4, Kind::kInt8, Kind::kFp8});
+  Sample sample = arbitraryWeight(allKinds());
   std::vector<uint16_t> fake(sample.weight.size());
   RC_ASSERT(fakeQuantizeMatrix(sample.weight.data(), sample.layout.n,
                                sample.layout.k, sample.layout.scheme,
@@ -105,7 +121,7 @@ RC_GTEST_PROP(GridProperty, TrainedOnIsRolledOut, ()) {
 }
 
 RC_GTEST_PROP(GridProperty, LayoutDoesNotChangeTheWeight, ()) {
-  Sample sample = arbitraryWeight({Kind::kInt4, Kind::kInt8, Kind::kFp8});
+  Sample sample = arbitraryWeight(allKinds());
   Sample other = sample;
   other.layout.layout = sample.layout.layout == Layout::kHost
                             ? Layout::kInterchange
@@ -120,7 +136,8 @@ RC_GTEST_PROP(GridProperty, LayoutDoesNotChangeTheWeight, ()) {
 }
 
 RC_GTEST_PROP(GridProperty, RowsCanBeShared, ()) {
-  Sample sample = arbitraryWeight({Kind::kInt4, Kind::kInt8});
+  Sample sample = arbitraryWeight(
+      kindsWhere([](const SchemeRow &row) { return !row.inBlocks; }));
   auto whole = quantize(sample);
   std::vector<uint8_t> parts(whole.size());
   int64_t cut = *rc::gen::inRange<int64_t>(0, sample.layout.n + 1);

@@ -109,7 +109,8 @@ TEST(HopperLinearSwiglu, GivesTheBitsOfTwoLinearsAndSwiglu) {
                         {17, 270, 256},
                         {67, 128, 320},
                         {150, 136, 128},
-                        {4, 128, 128, "<int8, group_size = 32>"}})
+                        {4, 128, 128, "<int8, group_size = 32>"},
+                        {5, 128, 256, "<mxfp4, group_size = 32>"}})
     checkFused(c, random);
 }
 

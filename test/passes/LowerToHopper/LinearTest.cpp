@@ -150,6 +150,7 @@ OpCase weightGradCase(const LinearCase &c, Random &random) {
 }
 
 const std::string kInt4 = "<int4, group_size = 32>";
+const std::string kMxfp4 = "<mxfp4, group_size = 32>";
 
 TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
   Random random(1);
@@ -168,7 +169,12 @@ TEST(HopperLinear, ForwardMeansWhatTheReferenceSays) {
         {67, 128, 320},
         {150, 136, 128, "bf16", false, true},
         {4, 128, 128, "<int8, group_size = 32>"},
-        {4, 136, 128, "<fp8, group_size = 128>"}})
+        {4, 136, 128, "<fp8, group_size = 128>"},
+        {1, 64, 128, kMxfp4},
+        {9, 200, 704, kMxfp4, true, true},
+        {20, 72, 192, kMxfp4, false, true},
+        {40, 136, 160, kMxfp4, true},
+        {130, 272, 384, kMxfp4}})
     checkOnDevice(forwardCase(c, random));
 }
 
@@ -178,7 +184,8 @@ TEST(HopperLinear, ScalesOfEverySize) {
   Random random(5);
   for (double deviation : {0.0, 1e-38, 0.01, 0.08, 1.0, 1e20})
     for (const char *scheme :
-         {"<int4, group_size = 32>", "<int4, group_size = 128>"})
+         {"<int4, group_size = 32>", "<int4, group_size = 128>",
+          "<mxfp4, group_size = 32>"})
       checkOnDevice(forwardCase(
           {40, 72, 256, scheme, false, false, "f32", deviation}, random));
 }
@@ -190,6 +197,7 @@ TEST(HopperLinear, SplitsAreAddedInTheirOrder) {
   for (const LinearCase &c : {LinearCase{3, 72, 1024, kInt4, false, true},
                               {70, 72, 1024, kInt4, false, true},
                               {17, 136, 2304, kInt4},
+                              {17, 136, 2304, kMxfp4},
                               {5, 64, 4096, "<int4, group_size = 128>"},
                               {66, 64, 4096, "<int4, group_size = 128>"},
                               {2, 70, 1096, "bf16", true, false, "f32"},
@@ -214,6 +222,7 @@ TEST(HopperLinear, WideTilesHaveTheBitsOfOthers) {
   check({130, 136, 2304, "<int4, group_size = 128>", false, false, "f32", 1.0},
         128);
   check({131, 64, 1088, "<int4, group_size = 16>"}, 32);
+  check({131, 72, 1088, kMxfp4, false, false, "f32"}, 16);
   check({130, 136, 200, "<int4, group_size = 0>"}, 128);
   check({258, 136, 1096}, 128);
   check({140, 270, 72, "bf16", false, false, "f32"}, 64);
@@ -232,7 +241,8 @@ TEST(HopperLinear, InputGradientMeansWhatTheReferenceSays) {
                               {33, 272, 136},
                               {140, 128, 264},
                               {5, 200, 704, kInt4},
-                              {70, 64, 128, "<int4, group_size = 128>"}})
+                              {70, 64, 128, "<int4, group_size = 128>"},
+                              {5, 72, 160, kMxfp4}})
     checkOnDevice(inputGradCase(c, random));
 }
 

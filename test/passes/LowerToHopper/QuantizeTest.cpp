@@ -105,7 +105,7 @@ TEST(HopperQuotientTest, codesAreThoseOfTheDivision) {
        {"<int4, group_size = 32>",
         "<int4, group_size = 32, convention = compressed_tensors>",
         "<int4, group_size = 32, convention = slime>",
-        "<int8, group_size = 32>"}) {
+        "<int8, group_size = 32>", "<mxfp4, group_size = 32>"}) {
     PackedLayout layout{rows, 32, *numerics::parseScheme(scheme),
                         Layout::kHopper};
     Tensor expected = *Tensor::create(DType::kU8, {layout.bytes()});
@@ -126,17 +126,18 @@ TEST(HopperQuotientTest, codesAreThoseOfTheDivision) {
 // N3 for each positive bf16 as a group's largest magnitude.
 TEST(HopperScaleTest, isThatOfTheDivision) {
   constexpr int64_t kRows = 0x7F80; // 0 to the largest finite number
-  Tensor plain = *Tensor::create(DType::kBF16, {kRows, 16});
-  for (int64_t row = 0; row < kRows; ++row)
-    for (int64_t i = 0; i < 16; ++i)
-      plain.as<uint16_t>()[row * 16 + i] =
-          static_cast<uint16_t>(i == row % 16 ? row | (row & 1) << 15 : 0);
   for (const char *scheme :
        {"<int4, group_size = 16>",
         "<int4, group_size = 16, convention = compressed_tensors>",
         "<int4, group_size = 16, convention = slime>",
-        "<int8, group_size = 16>"}) {
-    QuantizeCase c{kRows, 16, scheme};
+        "<int8, group_size = 16>", "<mxfp4, group_size = 32>"}) {
+    int64_t group = numerics::parseScheme(scheme)->groupSize;
+    QuantizeCase c{kRows, group, scheme};
+    Tensor plain = *Tensor::create(DType::kBF16, {kRows, group});
+    for (int64_t row = 0; row < kRows; ++row)
+      for (int64_t i = 0; i < group; ++i)
+        plain.as<uint16_t>()[row * group + i] =
+            static_cast<uint16_t>(i == row % group ? row | (row & 1) << 15 : 0);
     CompiledForDevice program(
         quantizeSource(c.tensor("bf16"), c.packed(Layout::kHopper)));
     OpCase op;
@@ -181,6 +182,18 @@ TEST(HopperDequantizeTest, isExactForEveryScale) {
   }
 }
 
+TEST(HopperDequantizeTest, isExactForEveryCodeAndScaleOfMxfp4) {
+  for (Layout order : {Layout::kHopper, Layout::kInterchange}) {
+    EveryMxfp4 all = everyMxfp4(order);
+    CompiledForDevice program(dequantizeSource(numerics::toString(all.layout),
+                                               "tensor<256x32xbf16>"));
+    Tensor result = std::move(program.call("f", {&all.slab}).front());
+    EXPECT_EQ(differentNumbers(result, all.values), 0)
+        << numerics::toString(all.layout);
+  }
+  std::cout << "16 codes x 256 exponents compared\n";
+}
+
 TEST(HopperQuantizeLayout, TheHostsBecomesHopper) {
   EXPECT_EQ(
       whyNotForDevice("func.func @f(%w: tensor<64x128xbf16>) -> "
@@ -210,7 +223,10 @@ INSTANTIATE_TEST_SUITE_P(
         QuantizeCase{33, 160, "<int8, group_size = 32>"},
         QuantizeCase{33, 77, "<int8, group_size = 0>"},
         QuantizeCase{150, 200, "<fp8, group_size = 128>"},
-        QuantizeCase{5, 37, "<fp8, group_size = 128>"}));
+        QuantizeCase{5, 37, "<fp8, group_size = 128>"},
+        QuantizeCase{33, 256, "<mxfp4, group_size = 32>"},
+        QuantizeCase{128, 256, "<mxfp4, group_size = 32>"},
+        QuantizeCase{12, 832, "<mxfp4, group_size = 32>"}));
 
 } // namespace
 } // namespace nibble::test

@@ -152,9 +152,11 @@ TEST(HopperUpdate, EverySchemeInFewLaunches) {
                             {{24, 96}, "<int8, group_size = 32>"},
                             {{24, 96}, "<int8, group_size = 32>"},
                             {{130, 140}, "<fp8, group_size = 128>"},
-                            {{130, 140}, "<fp8, group_size = 128>"}},
+                            {{130, 140}, "<fp8, group_size = 128>"},
+                            {{24, 96}, "<mxfp4, group_size = 32>"},
+                            {{24, 96}, "<mxfp4, group_size = 32>"}},
                            "bf16", random),
-                1 + 2 + 1 + 2);
+                1 + 2 + 1 + 2 + 1);
 }
 
 // Each parameter takes 6 or 7 values, so the table exceeds the 32764 bytes of a

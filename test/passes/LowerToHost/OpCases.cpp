@@ -73,6 +73,43 @@ Tensor quotientWeight() {
   return plain;
 }
 
+EveryMxfp4 everyMxfp4(Layout order) {
+  constexpr double kNumbers[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+  PackedLayout layout{256, 32, {numerics::Kind::kMxfp4, 32}, order};
+  EveryMxfp4 all{layout, *Tensor::create(DType::kU8, {layout.bytes()}),
+                 *Tensor::create(DType::kBF16, {256, 32})};
+  std::fill_n(all.slab.data(), all.slab.bytes(), std::byte{0});
+  std::vector<int8_t> codes;
+  for (int64_t i = 0; i < 256 * 32; ++i) {
+    int64_t code = (i + i / 32) % 16;
+    codes.push_back(static_cast<int8_t>(code));
+    double exact = std::ldexp(code & 8 ? -kNumbers[code & 7] : kNumbers[code],
+                              static_cast<int>(i / 32) - 127);
+    // Every finite one is a bf16 number, half of a float32's bits.
+    auto bits = std::bit_cast<uint32_t>(static_cast<float>(exact));
+    all.values.as<uint16_t>()[i] =
+        i / 32 == 255 ? uint16_t{0x7FC0} : static_cast<uint16_t>(bits >> 16);
+  }
+  numerics::packCodes(layout, 0, 256, codes.data(), all.slab.as<uint8_t>());
+  for (uint32_t row = 0; row < 256; ++row)
+    numerics::storeScale(layout, all.slab.as<uint8_t>(), row, row);
+  return all;
+}
+
+int64_t differentNumbers(const Tensor &a, const Tensor &b) {
+  EXPECT_EQ(a.elements(), b.elements());
+  auto isNaN = [](uint16_t bits) {
+    return (bits & numerics::kBf16Magnitude) > 0x7F80;
+  };
+  int64_t count = 0;
+  for (int64_t i = 0; i < std::min(a.elements(), b.elements()); ++i) {
+    uint16_t one = a.as<uint16_t>()[i];
+    uint16_t other = b.as<uint16_t>()[i];
+    count += one != other && !(isNaN(one) && isNaN(other));
+  }
+  return count;
+}
+
 int64_t differentBytes(const Tensor &a, const Tensor &b) {
   EXPECT_EQ(a.bytes(), b.bytes());
   int64_t count = 0;

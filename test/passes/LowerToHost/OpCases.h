@@ -30,6 +30,15 @@ void PrintTo(const QuantizeCase &c, std::ostream *out);
 // the largest. The weight is bf16 [?, 32], and the first element of a row is
 // the largest.
 Tensor quotientWeight();
+// A packed weight of mxfp4 [256, 32] with each code under each scale, and what
+// they stand for: bf16, by double arithmetic on the tables of the formats.
+struct EveryMxfp4 {
+  numerics::PackedLayout layout;
+  Tensor slab, values;
+};
+EveryMxfp4 everyMxfp4(numerics::Layout order);
+// Elements with different bits, two NaN being the same.
+int64_t differentNumbers(const Tensor &a, const Tensor &b);
 int64_t differentBytes(const Tensor &a, const Tensor &b);
 
 // Functions f with one op, over the types of a case.

@@ -98,7 +98,7 @@ TEST(QuotientTest, codesAreThoseOfTheDivision) {
        {"<int4, group_size = 32>",
         "<int4, group_size = 32, convention = compressed_tensors>",
         "<int4, group_size = 32, convention = slime>",
-        "<int8, group_size = 32>"}) {
+        "<int8, group_size = 32>", "<mxfp4, group_size = 32>"}) {
     PackedLayout layout{rows, 32, *numerics::parseScheme(scheme),
                         Layout::kHost};
     Tensor expected = *Tensor::create(DType::kU8, {layout.bytes()});
@@ -141,6 +141,20 @@ TEST(DequantizeTest, isExactForEveryScale) {
   }
 }
 
+TEST(DequantizeTest, isExactForEveryCodeAndScaleOfMxfp4) {
+  for (Layout order : {Layout::kHost, Layout::kInterchange})
+    for (const char *cpu : {"host", "haswell"}) {
+      EveryMxfp4 all = everyMxfp4(order);
+      HostProgram program(dequantizeSource(numerics::toString(all.layout),
+                                           "tensor<256x32xbf16>"),
+                          cpu);
+      Tensor result = std::move(program.call("f", {&all.slab}).front());
+      EXPECT_EQ(differentNumbers(result, all.values), 0)
+          << cpu << " " << numerics::toString(all.layout);
+    }
+  std::cout << "16 codes x 256 exponents compared\n";
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Schemes, QuantizeTest,
     testing::Values(
@@ -157,7 +171,9 @@ INSTANTIATE_TEST_SUITE_P(
         QuantizeCase{33, 160, "<int8, group_size = 32>"},
         QuantizeCase{33, 77, "<int8, group_size = 0>"},
         QuantizeCase{150, 200, "<fp8, group_size = 128>"},
-        QuantizeCase{5, 37, "<fp8, group_size = 128>"}));
+        QuantizeCase{5, 37, "<fp8, group_size = 128>"},
+        QuantizeCase{33, 256, "<mxfp4, group_size = 32>"},
+        QuantizeCase{12, 832, "<mxfp4, group_size = 32>"}));
 
 } // namespace
 } // namespace nibble::test

@@ -16,7 +16,7 @@ def problems_of(line):
     if not re.search(r"['\"`/0-9]|: ", line):
         problems.append("names nothing")
     if not any(phrase in line for phrase in phrases) and not any(
-        word in words for word in re.findall(r"(?:; |: |, or |, and )([^ ,;:]*)", end)
+        word in words for word in re.findall(r"(?:; |: |, (?:or |and )?)([^ ,;:]*)", end)
     ):
         problems.append("does not say what to do")
     return problems

@@ -42,7 +42,7 @@ def limited():
 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=limited)
 out, error = (stream.decode("utf-8", "replace") for stream in (done.stdout, done.stderr))
 tool = os.path.basename(command[0])
-lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |{tool}: data |(rl|sft)  [0-9]+/[0-9]+  ", line)]
+lines = [line for line in error.splitlines() if not re.match(f"{tool}: warning: |{tool}: data (?!.*nothing is left)[^:]*: [0-9]+ prompts|(rl|sft)  [0-9]+/[0-9]+  ", line)]
 print(error, end="")
 problems = []
 if done.returncode != code:

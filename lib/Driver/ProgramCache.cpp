@@ -1,5 +1,5 @@
-// Names, finds and keeps compiled code in a folder.
-#include "lib/Driver/CodeCache.h"
+// Names, finds and keeps compiled programs in a folder.
+#include "lib/Driver/ProgramCache.h"
 
 #include "runtime/bundle/bundle.h"
 #include "runtime/core/file.h"
@@ -78,13 +78,13 @@ const BuildIds &buildIds() {
 
 } // namespace
 
-CodeCache CodeCache::fromEnvironment() {
-  const char *folder = std::getenv("NIBBLE_CACHE");
-  return CodeCache(folder ? folder : "");
+ProgramCache ProgramCache::fromEnvironment() {
+  const char *folder = std::getenv("NIBBLE_PROGRAM_CACHE");
+  return ProgramCache(folder ? folder : "");
 }
 
-std::string CodeCache::key(mlir::ModuleOp module,
-                           llvm::ArrayRef<std::string> settings) const {
+std::string ProgramCache::key(mlir::ModuleOp module,
+                              llvm::ArrayRef<std::string> settings) const {
   if (folder_.empty() || !buildIds().complete)
     return "";
   std::string text = buildIds().text;
@@ -95,12 +95,12 @@ std::string CodeCache::key(mlir::ModuleOp module,
   return hash128(text);
 }
 
-std::string CodeCache::pathOf(const std::string &key) const {
+std::string ProgramCache::pathOf(const std::string &key) const {
   return folder_ + "/" + key + ".nbl";
 }
 
 std::optional<host::ObjectFile>
-CodeCache::findObject(const std::string &key) const {
+ProgramCache::findObject(const std::string &key) const {
   if (key.empty())
     return std::nullopt;
   auto bundle = readBundle(pathOf(key));
@@ -123,7 +123,7 @@ CodeCache::findObject(const std::string &key) const {
 }
 
 std::optional<DeviceProgram>
-CodeCache::findProgram(const std::string &key) const {
+ProgramCache::findProgram(const std::string &key) const {
   if (key.empty())
     return std::nullopt;
   auto bundle = readBundle(pathOf(key));
@@ -135,8 +135,8 @@ CodeCache::findProgram(const std::string &key) const {
   return *std::move(program);
 }
 
-Status CodeCache::keep(const std::string &key,
-                       const host::ObjectFile &object) const {
+Status ProgramCache::keep(const std::string &key,
+                          const host::ObjectFile &object) const {
   if (key.empty())
     return Status::ok();
   Bundle bundle;
@@ -148,8 +148,8 @@ Status CodeCache::keep(const std::string &key,
   return writeBundle(pathOf(key), bundle);
 }
 
-Status CodeCache::keep(const std::string &key,
-                       const DeviceProgram &program) const {
+Status ProgramCache::keep(const std::string &key,
+                          const DeviceProgram &program) const {
   if (key.empty())
     return Status::ok();
   NIBBLE_TRY(makeFolders(folder_));

@@ -17,11 +17,11 @@ namespace nibble {
 // A folder of bundles (runtime/bundle/bundle.h). The name of each is a hash of
 // all that decides what is in it, so an entry is never out of date. Nothing is
 // removed: whoever made the folder may delete it or files in it at any time.
-class CodeCache {
+class ProgramCache {
 public:
-  // The folder that NIBBLE_CACHE names; it is made when it is not there.
-  // Without that variable nothing is found and nothing is kept.
-  static CodeCache fromEnvironment();
+  // The folder that NIBBLE_PROGRAM_CACHE names; it is made when it is not
+  // there. Without that variable nothing is found and nothing is kept.
+  static ProgramCache fromEnvironment();
 
   // The name of what `module` compiles to. It is a hash of the module with its
   // locations, of `settings`, which hold what else decides the code, and of the
@@ -40,7 +40,7 @@ public:
   Status keep(const std::string &key, const DeviceProgram &program) const;
 
 private:
-  explicit CodeCache(std::string folder) : folder_(std::move(folder)) {}
+  explicit ProgramCache(std::string folder) : folder_(std::move(folder)) {}
   std::string pathOf(const std::string &key) const;
 
   std::string folder_;
