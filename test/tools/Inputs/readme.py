@@ -81,7 +81,7 @@ def numberless(line):
     for word, given in GIVEN[""].items():
         if "/" in word:
             line = line.replace(word, given)
-    return re.sub(r"\d[\d.,]*", "#", " ".join(line.split()))
+    return re.sub(r"-?\d[\d.,]*", "#", " ".join(line.split()))
 
 
 def prepare():
