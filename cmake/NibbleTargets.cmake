@@ -16,15 +16,16 @@ target_compile_options(nibble_mlir INTERFACE -Wno-unused-parameter)
 # Headers of libraries take longer to compile than our code, so they are precompiled. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
 # compiles every file without that, which shows missing #includes.
 #
-# nibble_add_headers(<name> [LIBRARIES <library>...] HEADERS <header>...)
+# nibble_add_headers(<name> [OPTIONS <option>...] [LIBRARIES <library>...] HEADERS <header>...)
+# The options are those of the targets that use them.
 function(nibble_add_headers name)
-  cmake_parse_arguments(ARG "" "" "LIBRARIES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "OPTIONS;LIBRARIES;HEADERS" ${ARGN})
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${name}.cpp CONTENT "// Has precompiled headers.\n")
   add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/${name}.cpp)
   target_link_libraries(${name} PRIVATE nibble_options ${ARG_LIBRARIES})
   target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
   # Without a timestamp the bytes are the same each time, so that ccache finds what was compiled with them.
-  target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp)
+  target_compile_options(${name} PRIVATE -Xclang -fno-pch-timestamp PUBLIC ${ARG_OPTIONS})
 endfunction()
 
 set(nibble_mlir_headers
@@ -52,8 +53,10 @@ nibble_add_headers(nibble_runtime_headers LIBRARIES ${nibble_json_libraries} HEA
 nibble_add_headers(nibble_tool_headers LIBRARIES ${nibble_json_libraries} CLI11::CLI11 HEADERS <CLI/CLI.hpp> ${nibble_json_headers})
 nibble_add_headers(nibble_mlir_tool_headers LIBRARIES ${nibble_json_libraries} CLI11::CLI11 nibble_mlir
                    HEADERS <CLI/CLI.hpp> ${nibble_json_headers} <mlir/IR/BuiltinOps.h>)
-nibble_add_headers(nibble_test_headers LIBRARIES ${nibble_json_libraries} GTest::gmock HEADERS ${nibble_test_headers})
-nibble_add_headers(nibble_mlir_test_headers LIBRARIES ${nibble_json_libraries} GTest::gmock nibble_mlir
+# Tests are compiled more often than they run. -O0 halves the time of a test of the runtime. Tests of MLIR code get -O1, because
+# the linker may take their copies of inline functions for those of the passes.
+nibble_add_headers(nibble_test_headers OPTIONS -O0 LIBRARIES ${nibble_json_libraries} GTest::gmock HEADERS ${nibble_test_headers})
+nibble_add_headers(nibble_mlir_test_headers OPTIONS -O1 LIBRARIES ${nibble_json_libraries} GTest::gmock nibble_mlir
                    HEADERS ${nibble_test_headers} ${nibble_mlir_headers})
 
 # Compiles a target with such headers. Executables use -fPIC as well, because the headers were compiled with it.
@@ -63,6 +66,7 @@ function(nibble_use_headers name headers)
     set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${name} PRIVATE -fPIC)
   endif()
+  target_compile_options(${name} PRIVATE $<TARGET_PROPERTY:${headers},INTERFACE_COMPILE_OPTIONS>)
   target_precompile_headers(${name} REUSE_FROM ${headers})
 endfunction()
 
@@ -81,7 +85,7 @@ endfunction()
 # nibble_add_library(<name> [MLIR] [ROOMS <room>...] [DEPENDS <library>...] [TABLEGEN <target>...])
 # A static library of every .cpp in this folder and in its rooms.
 function(nibble_add_library name)
-  cmake_parse_arguments(ARG "MLIR" "SHARDS" "ROOMS;DEPENDS;TABLEGEN" ${ARGN})
+  cmake_parse_arguments(ARG "MLIR;OPTIMIZED" "SHARDS" "ROOMS;DEPENDS;TABLEGEN" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})
   if(NOT sources)
     add_library(${name} INTERFACE)
@@ -95,7 +99,7 @@ function(nibble_add_library name)
     # MLIR code may include generated headers of any dialect, so generate all of them first.
     add_dependencies(${name} nibble-tablegen)
     nibble_use_headers(${name} nibble_mlir_headers)
-  elseif(fmt::fmt IN_LIST ARG_DEPENDS)
+  elseif(ARG_DEPENDS MATCHES "fmt::fmt|NibbleRuntime(Core|Formats)")
     nibble_use_headers(${name} nibble_runtime_headers)
   endif()
   if(ARG_TABLEGEN)
@@ -103,18 +107,18 @@ function(nibble_add_library name)
   endif()
 endfunction()
 
-# nibble_add_gtest(<name> [MLIR] [SHARDS <count>] [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
+# nibble_add_gtest(<name> [MLIR] [OPTIMIZED] [SHARDS <count>] [ROOMS <room>...] [DEPENDS <library>...] [LABELS <label>...])
 # One GoogleTest executable of every .cpp in this folder and in its rooms. Tests find their data below NIBBLE_TEST_DATA.
-# test/error_texts.cpp checks the error texts that they provoke. Each shard is a ctest entry with its part of the tests, so that
+# test/error_texts.cpp checks the error texts that they provoke. OPTIMIZED tests compute much themselves, and get -O3. Each shard is a ctest entry with its part of the tests, so that
 # a program of many slow tests runs on several cores.
 function(nibble_add_gtest name)
-  cmake_parse_arguments(ARG "MLIR" "SHARDS" "ROOMS;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "MLIR;OPTIMIZED" "SHARDS" "ROOMS;DEPENDS;LABELS" ${ARGN})
   nibble_sources(sources ${ARG_ROOMS})
   add_executable(${name} ${sources} $<TARGET_OBJECTS:nibble_error_texts>)
   target_link_libraries(${name} PRIVATE nibble_options ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
   if(ARG_MLIR)
     nibble_use_headers(${name} nibble_mlir_test_headers)
-  else()
+  elseif(NOT ARG_OPTIMIZED)
     nibble_use_headers(${name} nibble_test_headers)
   endif()
   target_compile_definitions(${name} PRIVATE NIBBLE_TEST_DATA="${PROJECT_SOURCE_DIR}/test")
