@@ -25,8 +25,21 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
   NIBBLE_ASSIGN(numerics::Convention parsed, parseConvention(convention));
   numerics::Scheme result = numerics::schemeOf(*kind, groupSize, parsed);
   if (std::string problem = numerics::problemOf(result); !problem.empty())
-    return Status::usage("scheme '" + scheme + "': " + problem);
+    return Status::usage("scheme '" + scheme + "': " + problem +
+                         "; choose another of them");
   return result;
+}
+
+Status Recipe::check() const {
+  if (!quantizes())
+    return parseConvention(convention).status();
+  NIBBLE_ASSIGN(numerics::Scheme asked, numericsScheme());
+  if (numerics::takesGroupSize(asked.kind, groupSize))
+    return Status::ok();
+  asked.groupSize = groupSize;
+  return Status::usage("scheme '" + scheme +
+                       "': " + numerics::problemOf(asked) +
+                       "; leave the group size out");
 }
 
 Result<names::Selection> Recipe::selection() const {

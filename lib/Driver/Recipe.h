@@ -15,7 +15,8 @@ namespace nibble {
 
 struct Recipe {
   std::string scheme = "int4"; // of numerics::schemeNames()
-  int64_t groupSize = 32;      // of numerics::groupSizes(); 0: the whole row
+  // One of numerics::groupSizes(); 0 means the whole row.
+  int64_t groupSize = numerics::kDefaultGroupSize;
   std::string convention = "nibble";
   // Patterns on names of weights (lib/Names). Without include patterns every
   // weight is included. names::kDefaultExclude is excluded as well, unless
@@ -36,6 +37,10 @@ struct Recipe {
   // Usage error for an unknown scheme or convention, or a group size that the
   // scheme does not have.
   Result<numerics::Scheme> numericsScheme() const;
+  // Usage error for a recipe of the command line whose scheme, group size and
+  // convention do not go together. In a configuration one group size stands
+  // beside two schemes, and runtime/rl/config checks it.
+  Status check() const;
   // Usage error for a malformed pattern.
   Result<names::Selection> selection() const;
   // The recipe as options of nibble-quantize.

@@ -215,6 +215,12 @@ Scheme schemeOf(Kind kind, int64_t groupSize, Convention convention) {
   return {kind, sizes.size() == 1 ? sizes.front() : groupSize, convention};
 }
 
+bool takesGroupSize(Kind kind, int64_t groupSize) {
+  std::span<const int64_t> sizes = rowOf(kind).groupSizes;
+  return std::find(sizes.begin(), sizes.end(), groupSize) != sizes.end() ||
+         (sizes.size() == 1 && groupSize == kDefaultGroupSize);
+}
+
 std::string problemOf(const Scheme &scheme) {
   const SchemeRow &row = scheme.row();
   std::string size = std::to_string(scheme.groupSize);

@@ -116,9 +116,16 @@ struct Scheme {
   bool operator==(const Scheme &) const = default;
 };
 
+// What recipes have unless they say otherwise.
+inline constexpr int64_t kDefaultGroupSize = 32;
+
 // A scheme as recipes ask for it. `groupSize` counts only where the kind has a
-// choice.
+// choice: one size may stand beside two kinds, of training and of rollout.
 Scheme schemeOf(Kind kind, int64_t groupSize, Convention convention);
+
+// Whether the kind takes this size. A kind without a choice also takes the
+// default, which nobody may have asked for.
+bool takesGroupSize(Kind kind, int64_t groupSize);
 
 // Why the scheme is invalid, empty when it is valid: its group size, or a
 // convention that the kind does not have.

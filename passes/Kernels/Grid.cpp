@@ -7,6 +7,51 @@ using namespace mlir;
 
 namespace nibble::kernels {
 
+namespace {
+
+// A float of few bits beside a float32.
+struct SmallFloat {
+  int32_t dropped;    // bits of the mantissa that it does not have
+  int32_t bias;       // of a float32's exponent less its own
+  int32_t signShift;  // between both signs
+  int32_t signMask;   // of its own sign
+  float toSubnormal;  // moves its smallest step to a float32's last place
+  int32_t subnormals; // mask of the codes below smallestNormal
+  float smallestNormal;
+  float largest;
+  int32_t largestCode;
+};
+
+constexpr SmallFloat kE4M3 = {20,  120,     24,     0x80, 0x1.8p14f,
+                              0xF, 0x1p-6f, 448.0f, 0x7E};
+constexpr SmallFloat kE2M1 = {
+    22, 126, 28, 8, 0x1.8p22f, 3, 1.0f, numerics::kE2M1Largest, 7};
+
+// Rounds to the nearest, ties to even, and keeps the sign of a zero. Numbers
+// from `largest` on become `largest`.
+Value codesOf(Emitter &b, Value numbers, const SmallFloat &to) {
+  Value bits = b.bitsOf(numbers);
+  auto number = [&](int32_t value) { return b.like(bits, value); };
+  Value sign = b.andI(b.shrI(bits, number(to.signShift)), number(to.signMask));
+  Value magnitude = b.andI(bits, number(0x7FFFFFFF));
+  Value odd = b.andI(b.shrI(magnitude, number(to.dropped)), number(1));
+  int32_t belowHalf = (1 << (to.dropped - 1)) - 1;
+  Value rounded = b.addI(b.addI(magnitude, number(belowHalf)), odd);
+  Value normal = b.subI(b.shrI(rounded, number(to.dropped)),
+                        number(to.bias << (23 - to.dropped)));
+  Value shifted =
+      b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, to.toSubnormal)));
+  Value tiny = b.andI(shifted, number(to.subnormals));
+  auto isBelow = [&](float bound) {
+    return b.less(magnitude, number(std::bit_cast<int32_t>(bound)));
+  };
+  Value code = b.select(isBelow(to.largest), normal, number(to.largestCode));
+  code = b.select(isBelow(to.smallestNormal), tiny, code);
+  return b.orI(code, sign);
+}
+
+} // namespace
+
 Value numberOfScale(Emitter &b, numerics::ScaleType type, Value bits) {
   switch (type) {
   case numerics::ScaleType::kBF16:
@@ -132,9 +177,9 @@ Value Grid::encode(Value quotients) const {
   case numerics::CodeType::kInteger:
     return b_.bitsOf(b_.add(quotients, b_.like(quotients, magic())));
   case numerics::CodeType::kE4M3:
-    return encodeE4M3(b_, quotients);
+    return codesOf(b_, quotients, kE4M3);
   case numerics::CodeType::kE2M1:
-    return encodeE2M1(b_, quotients);
+    return codesOf(b_, quotients, kE2M1);
   }
   llvm_unreachable("no other types of codes");
 }
@@ -178,27 +223,6 @@ Value Grid::valuesOf(Value codes, Value scale) const {
   return roundNumbers(b_.mul(b_.sub(numbers, b_.like(numbers, magic())), all));
 }
 
-Value Grid::encodeE4M3(Emitter &b, Value numbers) {
-  Value bits = b.bitsOf(numbers);
-  auto number = [&](int32_t value) { return b.like(bits, value); };
-  Value sign = b.andI(b.shrI(bits, number(24)), number(0x80));
-  Value magnitude = b.andI(bits, number(0x7FFFFFFF));
-  Value odd = b.andI(b.shrI(magnitude, number(20)), number(1));
-  Value rounded = b.addI(b.addI(magnitude, number(0x7FFFF)), odd);
-  Value normal = b.subI(b.shrI(rounded, number(20)), number(120 << 3));
-  // Below 2^-6 codes are multiples of 2^-9. Adding 1.5 * 2^14 shifts that step
-  // to the last place.
-  Value shifted =
-      b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, 0x1.8p14f)));
-  Value tiny = b.andI(shifted, number(0xF));
-  auto isBelow = [&](float bound) {
-    return b.less(magnitude, number(std::bit_cast<int32_t>(bound)));
-  };
-  Value code = b.select(isBelow(448.0f), normal, number(0x7E));
-  code = b.select(isBelow(0x1p-6f), tiny, code);
-  return b.orI(code, sign);
-}
-
 // A normal code has exponent and mantissa in the positions of a float32, with
 // another exponent bias. A subnormal code counts steps of 2^-9.
 Value Grid::decodeE4M3(Emitter &b, Value codes) {
@@ -214,27 +238,6 @@ Value Grid::decodeE4M3(Emitter &b, Value codes) {
   Value bits = b.select(isTiny, tiny, normal);
   bits = b.select(isNaN, number(0x7FC00000), bits);
   return b.floatsOf(b.orI(bits, sign));
-}
-
-Value Grid::encodeE2M1(Emitter &b, Value numbers) {
-  Value bits = b.bitsOf(numbers);
-  auto number = [&](int32_t value) { return b.like(bits, value); };
-  Value sign = b.andI(b.shrI(bits, number(28)), number(8));
-  Value magnitude = b.andI(bits, number(0x7FFFFFFF));
-  Value odd = b.andI(b.shrI(magnitude, number(22)), number(1));
-  Value rounded = b.addI(b.addI(magnitude, number(0x1FFFFF)), odd);
-  Value normal = b.subI(b.shrI(rounded, number(22)), number(126 << 1));
-  // Below 1 a code counts halves: adding 1.5 * 2^22 puts the half at the last
-  // place.
-  Value shifted =
-      b.bitsOf(b.add(b.floatsOf(magnitude), b.like(numbers, 0x1.8p22f)));
-  Value tiny = b.andI(shifted, number(3));
-  auto isBelow = [&](float bound) {
-    return b.less(magnitude, number(std::bit_cast<int32_t>(bound)));
-  };
-  Value code = b.select(isBelow(numerics::kE2M1Largest), normal, number(7));
-  code = b.select(isBelow(1.0f), tiny, code);
-  return b.orI(code, sign);
 }
 
 // With exponent and mantissa where a float32 has them, subnormal or not, the

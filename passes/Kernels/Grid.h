@@ -74,12 +74,8 @@ public:
   // The values of such codes with one scalar scale, as float32 numbers that are
   // exact in bf16 (N5).
   Value valuesOf(Value codes, Value scale) const;
-  // `encode` converts float32 numbers that are not NaN to E4M3, to nearest
-  // even; magnitudes above 448 become 448. `decode` is exact; 0x7F is NaN.
-  static Value encodeE4M3(Emitter &b, Value numbers);
+  // Float32 numbers of E4M3 and E2M1 codes, exactly. The E4M3 code 0x7F is NaN.
   static Value decodeE4M3(Emitter &b, Value codes);
-  // E2M1 likewise, magnitudes above 6 become 6. And back, exactly.
-  static Value encodeE2M1(Emitter &b, Value numbers);
   static Value decodeE2M1(Emitter &b, Value codes);
 
 protected:

@@ -105,6 +105,7 @@ Status compile(const CompileArguments &arguments) {
   Recipe recipe = arguments.recipe;
   std::string properties;
   if (arguments.config.empty()) {
+    NIBBLE_TRY(arguments.recipe.check());
     options.float32 = arguments.dtype == "float32";
     options.recompute = arguments.recompute;
     options.objective = arguments.objective;

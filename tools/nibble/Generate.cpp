@@ -99,6 +99,7 @@ Status generate(GenerateArguments arguments) {
   }
   installStopSignals();
 
+  NIBBLE_TRY(arguments.recipe.check());
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.rollout = arguments.recipe;

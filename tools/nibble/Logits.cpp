@@ -82,6 +82,7 @@ Status logits(const LogitsArguments &arguments) {
   NIBBLE_ASSIGN(Batch batch,
                 readBatch(arguments.tokens, model->config().vocabSize));
 
+  NIBBLE_TRY(arguments.recipe.check());
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.train = arguments.recipe;

@@ -22,7 +22,11 @@ struct QuantizeArguments {
 
 Status quantize(const QuantizeArguments &arguments) {
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
+  if (!arguments.recipe.quantizes())
+    return Status::usage("--scheme none packs nothing; choose int4");
+  NIBBLE_TRY(arguments.recipe.check());
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
+  NIBBLE_TRY(checkWritable(scheme));
   NIBBLE_ASSIGN(SelectedTensors selected,
                 selectTensors(arguments.recipe, model->config()));
   printWarnings(selected.warnings);
@@ -37,10 +41,8 @@ Status quantize(const QuantizeArguments &arguments) {
   if (!arguments.dryRun && arguments.out.empty())
     return Status::usage(
         "--out is required; name a folder to write, or say --dry-run");
-  // Schemes other than INT4 are refused below and never written.
-  if (scheme.kind == numerics::Kind::kInt4)
-    NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/false,
-                              /*isWritten=*/true));
+  NIBBLE_TRY(warnOfRounding(arguments.recipe, *model, /*keepsStored=*/false,
+                            /*isWritten=*/true));
   if (arguments.dryRun) {
     for (const std::string &name : selected.names)
       fmt::print("{}\n", name);

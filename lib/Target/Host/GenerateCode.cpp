@@ -3,6 +3,7 @@
 
 #include "lib/Target/FirstError.h"
 #include "lib/Target/Host/CompleteLibrary.h"
+#include "lib/Target/Optimizer.h"
 #include "lib/Target/RunStages.h"
 #include "passes/Pipelines.h"
 
@@ -15,7 +16,6 @@
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/Dominators.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/Transforms/IPO/AlwaysInliner.h"
@@ -90,24 +90,12 @@ void prepare(llvm::Module &module, const Interface &interface, bool wide) {
 // kernels are specialized already. Their value propagation takes quadratic time
 // in the entries of a deep model, which handle thousands of buffers.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = true;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
+  nibble::Optimizer optimizer(machine, /*vectorizeLoops=*/true);
   llvm::ModulePassManager inlining;
   inlining.addPass(llvm::AlwaysInlinerPass());
   inlining.addPass(llvm::GlobalDCEPass());
-  inlining.run(module, modules);
-  modules.invalidate(module, llvm::PreservedAnalyses::none());
+  inlining.run(module, optimizer.modules);
+  optimizer.modules.invalidate(module, llvm::PreservedAnalyses::none());
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
       continue;
@@ -123,9 +111,10 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   auto phase = llvm::ThinOrFullLTOPhase::None;
   llvm::ModulePassManager passes;
   passes.addPass(llvm::createModuleToFunctionPassAdaptor(
-      builder.buildFunctionSimplificationPipeline(level, phase)));
-  passes.addPass(builder.buildModuleOptimizationPipeline(level, phase));
-  passes.run(module, modules);
+      optimizer.builder.buildFunctionSimplificationPipeline(level, phase)));
+  passes.addPass(
+      optimizer.builder.buildModuleOptimizationPipeline(level, phase));
+  passes.run(module, optimizer.modules);
 }
 
 // Drops the attributes that name arguments and results, which have been read.

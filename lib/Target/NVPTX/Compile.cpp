@@ -4,6 +4,7 @@
 #include "dialects/Hopper/Hopper.h"
 #include "dialects/Kernel/Kernel.h"
 #include "lib/Target/FirstError.h"
+#include "lib/Target/Optimizer.h"
 #include "lib/Target/RunStages.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -15,7 +16,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -50,21 +50,9 @@ makeMachine(const GpuArchitecture &architecture, std::string &error) {
 }
 
 void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager graph;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(graph);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, graph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, modules);
+  Optimizer optimizer(machine, /*vectorizeLoops=*/false);
+  optimizer.builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
+      .run(module, optimizer.modules);
 }
 
 } // namespace

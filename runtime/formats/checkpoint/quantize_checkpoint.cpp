@@ -10,6 +10,14 @@
 
 namespace nibble {
 
+Status checkWritable(const numerics::Scheme &scheme) {
+  if (scheme.kind == numerics::Kind::kInt4)
+    return Status::ok();
+  return Status::usage(
+      fmt::format("cannot write {} as pack-quantized; choose int4",
+                  numerics::toString(scheme)));
+}
+
 namespace fs = std::filesystem;
 using numerics::Layout;
 using numerics::PackedLayout;
@@ -31,10 +39,7 @@ std::vector<TensorSpec> packedSpecs(const std::string &name,
 Result<std::map<std::string, PackedLayout>>
 planPacking(const QuantizedCheckpoint &source, const numerics::Scheme &scheme,
             const std::vector<std::string> &names) {
-  if (scheme.kind != numerics::Kind::kInt4)
-    return Status::usage(
-        fmt::format("cannot write {} as pack-quantized; choose int4",
-                    numerics::toString(scheme)));
+  NIBBLE_TRY(checkWritable(scheme));
   // Otherwise the scheme is wrong, whatever the tensor.
   bool legal = numerics::problemOf(scheme).empty();
   std::map<std::string, PackedLayout> plan;

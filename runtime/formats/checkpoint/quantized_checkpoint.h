@@ -118,6 +118,9 @@ struct ExportReport {
   std::vector<std::string> warnings;
 };
 
+// Usage error for a scheme that the format pack-quantized is not written in.
+Status checkWritable(const numerics::Scheme &scheme);
+
 // Writes `target` from `source` with the matrices `names` (each X.weight)
 // packed by `scheme` (int4). All other tensors stay as they are. Every other
 // file is copied except weights of other formats. `source` may itself be

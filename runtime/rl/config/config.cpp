@@ -284,6 +284,18 @@ Status checkTogether(const Config &config, const std::string &where) {
     return Status::usage(
         fmt::format("{}: quantize.group_size: must be {} or 0, not {} (N2)",
                     where, numerics::groupSizeChoices(), group));
+  bool isTaken = false;
+  std::string kinds;
+  for (const std::string &name :
+       {config.quantize.train, config.quantize.rollout})
+    if (auto kind = numerics::kindNamed(name)) {
+      isTaken |= numerics::takesGroupSize(*kind, group);
+      kinds = name;
+    }
+  if (!isTaken && !kinds.empty())
+    return Status::usage(fmt::format(
+        "{}: quantize.group_size: {} is no group size of scheme {}; remove it",
+        where, group, kinds));
   std::string problem;
   if (!names::Selection::parse(config.quantize.include, config.quantize.exclude,
                                config.quantize.defaultExclude,
