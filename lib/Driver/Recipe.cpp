@@ -26,7 +26,7 @@ Result<numerics::Scheme> Recipe::numericsScheme() const {
   numerics::Scheme result = numerics::schemeOf(*kind, groupSize, parsed);
   if (std::string problem = numerics::problemOf(result); !problem.empty())
     return Status::usage("scheme '" + scheme + "': " + problem +
-                         "; choose another of them");
+                         "; choose one that the scheme takes");
   return result;
 }
 

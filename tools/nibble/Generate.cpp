@@ -73,6 +73,7 @@ RolloutOptions rolloutOptions(const std::vector<Request> &requests,
 
 Status generate(GenerateArguments arguments) {
   NIBBLE_TRY(checkSampling(arguments.sampling));
+  NIBBLE_TRY(arguments.recipe.check());
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(ModelText text, loadText(arguments.model, model->config()));
   const Tokenizer &tokenizer = text.tokenizer;
@@ -99,7 +100,6 @@ Status generate(GenerateArguments arguments) {
   }
   installStopSignals();
 
-  NIBBLE_TRY(arguments.recipe.check());
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.rollout = arguments.recipe;

@@ -78,11 +78,11 @@ Status logits(const LogitsArguments &arguments) {
   if (arguments.dtype != "bfloat16" && arguments.dtype != "float32")
     return Status::usage("--dtype '" + arguments.dtype +
                          "' is unknown; there are bfloat16 and float32");
+  NIBBLE_TRY(arguments.recipe.check());
   NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(Batch batch,
                 readBatch(arguments.tokens, model->config().vocabSize));
 
-  NIBBLE_TRY(arguments.recipe.check());
   ProgramOptions options;
   options.float32 = arguments.dtype == "float32";
   options.train = arguments.recipe;

@@ -21,12 +21,12 @@ struct QuantizeArguments {
 };
 
 Status quantize(const QuantizeArguments &arguments) {
-  NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   if (!arguments.recipe.quantizes())
     return Status::usage("--scheme none packs nothing; choose int4");
   NIBBLE_TRY(arguments.recipe.check());
   NIBBLE_ASSIGN(auto scheme, arguments.recipe.numericsScheme());
   NIBBLE_TRY(checkWritable(scheme));
+  NIBBLE_ASSIGN(auto model, openModel(arguments.model));
   NIBBLE_ASSIGN(SelectedTensors selected,
                 selectTensors(arguments.recipe, model->config()));
   printWarnings(selected.warnings);
