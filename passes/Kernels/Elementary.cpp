@@ -8,6 +8,8 @@
 // sine and cosine < 0.501 ulp.
 #include "passes/Kernels/Elementary.h"
 
+#include "dialects/ElementType.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -26,9 +28,7 @@ struct Shaped {
   Type like;
 
   Type withElement(Type element) const {
-    if (auto vector = dyn_cast<VectorType>(like))
-      return vector.clone(element);
-    return element;
+    return nibble::withElement(like, element);
   }
   Value constant(TypedAttr scalar) const {
     if (auto vector = dyn_cast<VectorType>(like))

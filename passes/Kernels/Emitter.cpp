@@ -1,6 +1,8 @@
 // Builds float32 and integer arithmetic, loops and branches for every target.
 #include "passes/Kernels/Emitter.h"
 
+#include "dialects/ElementType.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -14,12 +16,6 @@ Type elementOf(Value memref) {
 
 int64_t columnsOf(Value memref) {
   return cast<MemRefType>(memref.getType()).getShape().back();
-}
-
-static Type withElement(Type type, Type element) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.clone(element);
-  return element;
 }
 
 Value Emitter::i32(int64_t value) {

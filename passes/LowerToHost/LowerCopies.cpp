@@ -8,7 +8,7 @@
 
 #define DEBUG_TYPE "nibble-lower-copies"
 
-ALWAYS_ENABLED_STATISTIC(NumLowered, "copies that became loops");
+ALWAYS_ENABLED_STATISTIC(NumCopies, "copies that became loops");
 
 namespace nibble {
 #define GEN_PASS_DEF_LOWERCOPIESPASS
@@ -43,7 +43,7 @@ public:
           linalg::YieldOp::create(b, loc, elements[0]);
         });
     rewriter.eraseOp(op);
-    ++NumLowered;
+    ++NumCopies;
     return success();
   }
 };

@@ -11,7 +11,7 @@
 
 #define DEBUG_TYPE "nibble-lower-lane-lookup"
 
-ALWAYS_ENABLED_STATISTIC(NumLowered,
+ALWAYS_ENABLED_STATISTIC(NumLookups,
                          "lookups that became instructions of the CPU");
 
 namespace nibble {
@@ -48,7 +48,7 @@ public:
     rewriter.replaceOp(op, width_ >= 16  ? permute(b, op)
                            : width_ >= 8 ? permuteHalves(b, op)
                                          : extract(b, op));
-    ++NumLowered;
+    ++NumLookups;
     return success();
   }
 

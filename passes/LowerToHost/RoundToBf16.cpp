@@ -1,5 +1,6 @@
 // nibble-round-to-bf16: rounds float32 to bf16 with integers, in a form that
 // stays in vector registers.
+#include "dialects/ElementType.h"
 #include "passes/LowerToHost/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -22,12 +23,6 @@ using namespace mlir;
 
 namespace {
 
-// A type with the shape of `like` and another element type.
-Type withElement(Type like, Type element) {
-  auto shaped = dyn_cast<ShapedType>(like);
-  return shaped ? Type(shaped.clone(element)) : element;
-}
-
 // As in lib/Numerics/bf16.h: the upper half of bits + 0x7FFF + (bit 16). A NaN
 // becomes quiet and keeps its sign and upper payload.
 class RoundByIntegers final : public OpRewritePattern<arith::TruncFOp> {
@@ -42,8 +37,8 @@ public:
       return rewriter.notifyMatchFailure(
           op, "does not round float32 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type wide = withElement(from, b.getI32Type());
-    Type narrow = withElement(from, b.getI16Type());
+    Type wide = nibble::withElement(from, b.getI32Type());
+    Type narrow = nibble::withElement(from, b.getI16Type());
     auto constant = [&](int32_t value) -> Value {
       TypedAttr attribute = b.getI32IntegerAttr(value);
       if (auto shaped = dyn_cast<ShapedType>(wide))

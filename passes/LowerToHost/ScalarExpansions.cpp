@@ -1,6 +1,8 @@
 // Patterns that expand scalar operations without support in LLVM or a library.
 #include "passes/LowerToHost/ScalarExpansions.h"
 
+#include "dialects/ElementType.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -23,12 +25,6 @@ Value floatProduct(OpBuilder &b, Location loc, Value x, Value y) {
 }
 Value integerProduct(OpBuilder &b, Location loc, Value x, Value y) {
   return arith::MulIOp::create(b, loc, x, y);
-}
-
-// A type with the shape of `like` and another element type.
-Type withElement(Type like, Type element) {
-  auto shaped = dyn_cast<ShapedType>(like);
-  return shaped ? Type(shaped.clone(element)) : element;
 }
 
 Value constantLike(ImplicitLocOpBuilder &b, Type type, double value) {
@@ -254,7 +250,7 @@ public:
     if (!element.isBF16() && !element.isF16())
       return rewriter.notifyMatchFailure(op, "not of a narrow type");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type wide = withElement(type, b.getF32Type());
+    Type wide = nibble::withElement(type, b.getF32Type());
     auto widened = [&](Value value) -> Value {
       return arith::ExtFOp::create(b, wide, value);
     };
@@ -297,8 +293,8 @@ public:
       return rewriter.notifyMatchFailure(
           op, "does not round float64 scalars or vectors to bf16");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Type single = withElement(wide, b.getF32Type());
-    Type integer = withElement(wide, b.getI32Type());
+    Type single = nibble::withElement(wide, b.getF32Type());
+    Type integer = nibble::withElement(wide, b.getI32Type());
     Value nearest = arith::TruncFOp::create(b, single, x);
     Value back = arith::ExtFOp::create(b, wide, nearest);
     Value isInexact = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, back,

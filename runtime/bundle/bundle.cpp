@@ -22,9 +22,9 @@ constexpr size_t kNameBytes = 16;
 constexpr size_t kHashBytes = 32;
 constexpr size_t kHeaderBytes = 32;
 constexpr size_t kEntryBytes = 64;
-constexpr size_t kAlignment = 64;
+constexpr size_t kSectionAlignment = 64;
 constexpr uint32_t kMostSections = 64;
-constexpr uint64_t kMostBytes = uint64_t{1} << 36;
+constexpr uint64_t kMostFileBytes = uint64_t{1} << 36;
 
 template <typename T> void put(std::string &text, T value) {
   text.append(reinterpret_cast<const char *>(&value), sizeof(T));
@@ -42,7 +42,8 @@ std::string unpadded(std::string_view text, size_t offset) {
   return std::string(name.substr(0, name.find('\0')));
 }
 size_t aligned(size_t bytes) {
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return (bytes + kSectionAlignment - 1) / kSectionAlignment *
+         kSectionAlignment;
 }
 
 Status wrong(const std::string &path, const std::string &why) {
@@ -129,7 +130,7 @@ bool isBundle(const std::string &path) {
 }
 
 Result<Bundle> readBundle(const std::string &path) {
-  NIBBLE_ASSIGN(std::string text, readWholeFile(path, kMostBytes));
+  NIBBLE_ASSIGN(std::string text, readWholeFile(path, kMostFileBytes));
   NIBBLE_ASSIGN(std::vector<Entry> entries, readTable(path, text));
   Bundle bundle;
   bundle.target = unpadded(text, 16);

@@ -18,7 +18,7 @@ struct ConfigArguments {
 // All of `config` as a TOML file. A comment above each key has its meaning and
 // its range or choices, and the default when the value differs from it. JSON
 // writes texts, numbers, flags and lists like TOML.
-std::string textOf(const Config &config) {
+std::string tomlOf(const Config &config) {
   Json values = toJson(config);
   std::string text, section;
   for (const ConfigKey &key : configKeys()) {
@@ -40,7 +40,7 @@ Status show(const ConfigArguments &arguments) {
                     : loadConfig(arguments.file, arguments.set);
   if (!config.isOk())
     return std::move(config).takeStatus();
-  fmt::print("{}", textOf(*config));
+  fmt::print("{}", tomlOf(*config));
   return Status::ok();
 }
 

@@ -12,7 +12,7 @@ namespace nibble {
 
 namespace {
 
-Result<TrainingPrograms> compile(const ProgramRequest &request) {
+Result<TrainingPrograms> compilePrograms(const ProgramRequest &request) {
   Session session(printWarning);
   ProgramOptions options = programOptions(request.config, request.supervised);
   options.hoist = request.hoist;
@@ -27,7 +27,7 @@ Result<TrainingPrograms> compile(const ProgramRequest &request) {
 } // namespace
 
 void addTrain(CLI::App &app, Status &status) {
-  addTraining(app, status, compile);
+  addTraining(app, status, compilePrograms);
 }
 
 } // namespace nibble

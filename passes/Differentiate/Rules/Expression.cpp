@@ -13,12 +13,6 @@ Type computeType(Type element) {
   return type.getWidth() < 32 ? Float32Type::get(element.getContext()) : type;
 }
 
-Type withElement(Type type, Type element) {
-  if (auto tensor = dyn_cast<RankedTensorType>(type))
-    return RankedTensorType::get(tensor.getShape(), element);
-  return element;
-}
-
 Value wide(OpBuilder &builder, Location loc, Value value) {
   Type element = getElementTypeOrSelf(value.getType());
   return convertFloat(builder, loc, value,

@@ -2,6 +2,8 @@
 // formula.
 #pragma once
 
+#include "dialects/ElementType.h" // IWYU pragma: export
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
@@ -11,8 +13,6 @@ namespace nibble {
 
 // float32 for bf16, f16 and f32; float64 for float64.
 mlir::Type computeType(mlir::Type element);
-// `type` with another element type; a scalar becomes that type.
-mlir::Type withElement(mlir::Type type, mlir::Type element);
 // `value` in float32 (or float64) element type.
 mlir::Value wide(mlir::OpBuilder &builder, mlir::Location loc,
                  mlir::Value value);

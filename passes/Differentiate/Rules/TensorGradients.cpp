@@ -16,7 +16,7 @@ template <typename Op>
 using Rule = LogicalResult (*)(Op, OpBuilder &, Gradients &);
 
 template <typename Op, Rule<Op> rule>
-struct Model : GradientOpInterface::ExternalModel<Model<Op, rule>, Op> {
+struct RuleModel : GradientOpInterface::ExternalModel<RuleModel<Op, rule>, Op> {
   LogicalResult buildGradients(Operation *op, OpBuilder &builder,
                                Gradients &gradients) const {
     return rule(cast<Op>(op), builder, gradients);
@@ -269,31 +269,33 @@ LogicalResult fromElements(tensor::FromElementsOp op, OpBuilder &b,
 
 void nibble::registerTensorGradients(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, tensor::TensorDialect *) {
-    tensor::CastOp::attachInterface<Model<tensor::CastOp, castRule>>(*context);
+    tensor::CastOp::attachInterface<RuleModel<tensor::CastOp, castRule>>(
+        *context);
     tensor::ExpandShapeOp::attachInterface<
-        Model<tensor::ExpandShapeOp, expandShape>>(*context);
+        RuleModel<tensor::ExpandShapeOp, expandShape>>(*context);
     tensor::CollapseShapeOp::attachInterface<
-        Model<tensor::CollapseShapeOp, collapseShape>>(*context);
-    tensor::ReshapeOp::attachInterface<Model<tensor::ReshapeOp, reshape>>(
+        RuleModel<tensor::CollapseShapeOp, collapseShape>>(*context);
+    tensor::ReshapeOp::attachInterface<RuleModel<tensor::ReshapeOp, reshape>>(
         *context);
     tensor::ExtractSliceOp::attachInterface<
-        Model<tensor::ExtractSliceOp, extractSlice>>(*context);
+        RuleModel<tensor::ExtractSliceOp, extractSlice>>(*context);
     tensor::InsertSliceOp::attachInterface<
-        Model<tensor::InsertSliceOp, insertSlice>>(*context);
-    tensor::ConcatOp::attachInterface<Model<tensor::ConcatOp, concat>>(
+        RuleModel<tensor::InsertSliceOp, insertSlice>>(*context);
+    tensor::ConcatOp::attachInterface<RuleModel<tensor::ConcatOp, concat>>(
         *context);
-    tensor::PadOp::attachInterface<Model<tensor::PadOp, pad>>(*context);
-    tensor::ExtractOp::attachInterface<Model<tensor::ExtractOp, extract>>(
+    tensor::PadOp::attachInterface<RuleModel<tensor::PadOp, pad>>(*context);
+    tensor::ExtractOp::attachInterface<RuleModel<tensor::ExtractOp, extract>>(
         *context);
-    tensor::InsertOp::attachInterface<Model<tensor::InsertOp, insert>>(
+    tensor::InsertOp::attachInterface<RuleModel<tensor::InsertOp, insert>>(
         *context);
     tensor::FromElementsOp::attachInterface<
-        Model<tensor::FromElementsOp, fromElements>>(*context);
-    tensor::SplatOp::attachInterface<Model<tensor::SplatOp, splat>>(*context);
+        RuleModel<tensor::FromElementsOp, fromElements>>(*context);
+    tensor::SplatOp::attachInterface<RuleModel<tensor::SplatOp, splat>>(
+        *context);
   });
   registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
-    linalg::PackOp::attachInterface<Model<linalg::PackOp, pack>>(*context);
-    linalg::UnPackOp::attachInterface<Model<linalg::UnPackOp, unpack>>(
+    linalg::PackOp::attachInterface<RuleModel<linalg::PackOp, pack>>(*context);
+    linalg::UnPackOp::attachInterface<RuleModel<linalg::UnPackOp, unpack>>(
         *context);
   });
 }

@@ -1,6 +1,7 @@
 // Divides a ragged batch into chunks, blocks and tiles for the attention
 // kernels.
 #include "passes/LowerToHost/Attention/AttentionTile.h"
+#include "passes/LowerToHost/Emit/Chunks.h"
 #include "passes/LowerToHost/Emit/Columns.h"
 
 using namespace mlir;
@@ -32,21 +33,6 @@ AttentionShape AttentionShape::of(const CpuTarget &machine,
   std::tie(shape.tileTokens, shape.tileHeads) =
       tileOf(shape.group, std::min<int64_t>(8, shape.accumulators));
   return shape;
-}
-
-// The number of threads that OpenMP gives a parallel loop here.
-static Value countThreads(Emitter &b) {
-  auto module =
-      b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
-  constexpr StringLiteral name = "omp_get_max_threads";
-  auto type = b.getFunctionType({}, {b.getI32Type()});
-  if (!module.lookupSymbol(name)) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(module.getBody());
-    func::FuncOp::create(b, name, type).setPrivate();
-  }
-  return b.toIndex(
-      func::CallOp::create(b, name, type.getResults()).getResult(0));
 }
 
 AttentionEmitter::AttentionEmitter(Emitter &b, const AttentionShape &shape)

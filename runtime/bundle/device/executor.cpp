@@ -1,6 +1,8 @@
 // Executes planned calls on a device, and records repeated calls as graphs.
 #include "runtime/bundle/device/executor.h"
 
+#include "runtime/bundle/device/layout.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +18,6 @@ constexpr int kRunsBeforeGraph = 2;
 // Most bytes that are combined into one upload or one download.
 constexpr int64_t kStagedTogether = int64_t{4} << 20;
 constexpr int64_t kSmallResult = int64_t{1} << 16; // bytes
-constexpr int64_t kAlignment = 256;
 
 using Place = PlannedBuffer::Place;
 
@@ -330,7 +331,8 @@ Status DeviceExecutor::placeResults(int function, const CallPlan &plan,
         std::any_of(placed_.begin(), placed_.end(), isPlaced))
       continue;
     placed_.push_back({index, static_cast<DeviceAddress>(end)});
-    end += (buffer.bytes + kAlignment - 1) / kAlignment * kAlignment;
+    end += (buffer.bytes + kBufferAlignment - 1) / kBufferAlignment *
+           kBufferAlignment;
   }
   if (placed_.size() - stay < 2) {
     placed_.resize(stay); // a single result gains nothing

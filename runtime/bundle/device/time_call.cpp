@@ -1,6 +1,8 @@
 // Measures the time of a call and of each of its kernels.
 #include "runtime/bundle/device/executor.h"
 
+#include "runtime/bundle/device/layout.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,8 +11,6 @@
 namespace nibble {
 
 namespace {
-
-constexpr int64_t kAlignment = 256;
 
 // Copies of buffers, `count` for each, in memory of their own.
 class BufferCopies {
@@ -24,7 +24,8 @@ public:
     if (bytes == 0 || std::any_of(items_.begin(), items_.end(), isSame))
       return;
     items_.push_back({buffer, addresses[buffer], bytes, stride_});
-    stride_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    stride_ +=
+        (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
   }
   Status allocate(const std::shared_ptr<DeviceResidence> &residence) {
     if (items_.empty())

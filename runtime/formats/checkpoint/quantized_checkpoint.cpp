@@ -21,14 +21,14 @@ namespace {
 constexpr std::string_view kPackedSuffix = "_packed", kScaleSuffix = "_scale",
                            kShapeSuffix = "_shape",
                            kZeroPointSuffix = "_zero_point",
-                           kOrderSuffix = "_g_idx", kWeight = ".weight";
+                           kOrderSuffix = "_g_idx", kWeightSuffix = ".weight";
 
 // The module of the matrix `weight`. `stored` is the name in the file of the
 // tensor or of one of its parts.
 ModuleName moduleOf(const std::string &weight, const std::string &stored) {
   std::string name(names::moduleOf(weight));
   bool isEmbedding = name.ends_with("embed_tokens");
-  return {std::move(name), stored.substr(0, stored.rfind(kWeight)),
+  return {std::move(name), stored.substr(0, stored.rfind(kWeightSuffix)),
           isEmbedding};
 }
 
@@ -65,13 +65,14 @@ QuantizedCheckpoint::open(const std::string &folder) {
     checkpoint.warnings_ = declared->warnings();
   }
   for (const std::string &name : checkpoint.files_.names()) {
-    size_t end = name.rfind(kWeight);
+    size_t end = name.rfind(kWeightSuffix);
     std::string_view suffix =
         end == std::string::npos
             ? ""
-            : std::string_view(name).substr(end + kWeight.size());
-    std::string base =
-        end == std::string::npos ? name : name.substr(0, end + kWeight.size());
+            : std::string_view(name).substr(end + kWeightSuffix.size());
+    std::string base = end == std::string::npos
+                           ? name
+                           : name.substr(0, end + kWeightSuffix.size());
     bool isPart = suffix == kScaleSuffix || suffix == kShapeSuffix ||
                   suffix == kZeroPointSuffix;
     if (suffix == kOrderSuffix)
@@ -198,7 +199,7 @@ Status QuantizedCheckpoint::checkZeroPoint(const std::string &name) const {
 Status
 QuantizedCheckpoint::checkKept(const DeclaredQuantization &declared) const {
   for (const std::string &name : names_) {
-    if (!name.ends_with(kWeight) || packed_.contains(name) ||
+    if (!name.ends_with(kWeightSuffix) || packed_.contains(name) ||
         files_.info(name)->shape.size() != 2)
       continue;
     ModuleName module = moduleOf(name, files_.info(name)->name);

@@ -133,21 +133,6 @@ uint64_t extend(uint64_t bits, Type type) {
              : bits << drop >> drop;
 }
 
-uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
-  return width == 2   ? warp.reg<uint16_t>(offset)[lane]
-         : width == 4 ? warp.reg<uint32_t>(offset)[lane]
-                      : warp.reg<uint64_t>(offset)[lane];
-}
-void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
-               uint64_t value) {
-  if (width == 2)
-    warp.reg<uint16_t>(offset)[lane] = static_cast<uint16_t>(value);
-  else if (width == 4)
-    warp.reg<uint32_t>(offset)[lane] = static_cast<uint32_t>(value);
-  else
-    warp.reg<uint64_t>(offset)[lane] = value;
-}
-
 // Packs both types into Inst::c and Inst::d, so one instruction handles many
 // conversions.
 uint32_t encode(Type type) {

@@ -6,6 +6,30 @@
 
 namespace nibble::simt {
 
+// An instruction that changes no register and no memory.
+inline Outcome noEffect(Warp &, const Inst &, Mask) { return Outcome::kNext; }
+
+// The value of a lane in the register at `offset` of the warp's, `width` bytes
+// wide (1, 2, 4 or 8), zero-extended.
+inline uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width,
+                         uint32_t lane) {
+  return width == 1   ? warp.reg<uint8_t>(offset)[lane]
+         : width == 2 ? warp.reg<uint16_t>(offset)[lane]
+         : width == 4 ? warp.reg<uint32_t>(offset)[lane]
+                      : warp.reg<uint64_t>(offset)[lane];
+}
+
+// Writes the low `width` bytes (2, 4 or 8) of `value`.
+inline void writeLane(Warp &warp, uint32_t offset, uint32_t width,
+                      uint32_t lane, uint64_t value) {
+  if (width == 2)
+    warp.reg<uint16_t>(offset)[lane] = static_cast<uint16_t>(value);
+  else if (width == 4)
+    warp.reg<uint32_t>(offset)[lane] = static_cast<uint32_t>(value);
+  else
+    warp.reg<uint64_t>(offset)[lane] = value;
+}
+
 // One register may be both source and result. Lanes are therefore independent,
 // but their arrays may be the same.
 #define NIBBLE_SIMT_LANES                                                      \

@@ -2,6 +2,7 @@
 #include "runtime/drivers/simt/access.h"
 #include "runtime/drivers/simt/instructions/async_store.h"
 #include "runtime/drivers/simt/instructions/formats.h"
+#include "runtime/drivers/simt/instructions/lanes.h"
 #include "runtime/drivers/simt/ptx/builder.h"
 
 #include <algorithm>
@@ -360,12 +361,6 @@ uint64_t update(Warp &warp, uint8_t *host, uint64_t operand, uint64_t expected,
   return old;
 }
 
-uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
-  return width == 2   ? warp.reg<uint16_t>(offset)[lane]
-         : width == 4 ? warp.reg<uint32_t>(offset)[lane]
-                      : warp.reg<uint64_t>(offset)[lane];
-}
-
 Outcome atomicLanes(Warp &warp, const Inst &inst, Mask mask) {
   synchronize(warp, mask, inst.space);
   Type type{static_cast<char>(inst.target & 0xff),
@@ -520,8 +515,6 @@ void prefetch(Builder &b) {
       b.inst.a == kNone ? nullptr : static_cast<Handler>(prefetchLanes);
 }
 
-Outcome nothing(Warp &, const Inst &, Mask) { return Outcome::kNext; }
-
 // createpolicy: a value that nothing reads.
 void policy(Builder &b) {
   b.inst.dst = b.destination(b.operand(0), 8);
@@ -531,7 +524,7 @@ void policy(Builder &b) {
   };
 }
 
-void noOperation(Builder &b) { b.inst.run = nothing; }
+void noOperation(Builder &b) { b.inst.run = noEffect; }
 
 } // namespace
 

@@ -16,22 +16,6 @@ Outcome movePredicate(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-uint64_t readLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane) {
-  return width == 1   ? warp.reg<uint8_t>(offset)[lane]
-         : width == 2 ? warp.reg<uint16_t>(offset)[lane]
-         : width == 4 ? warp.reg<uint32_t>(offset)[lane]
-                      : warp.reg<uint64_t>(offset)[lane];
-}
-void writeLane(Warp &warp, uint32_t offset, uint32_t width, uint32_t lane,
-               uint64_t value) {
-  if (width == 2)
-    warp.reg<uint16_t>(offset)[lane] = static_cast<uint16_t>(value);
-  else if (width == 4)
-    warp.reg<uint32_t>(offset)[lane] = static_cast<uint32_t>(value);
-  else
-    warp.reg<uint64_t>(offset)[lane] = value;
-}
-
 // Packs {a, b, ...} into one register; the first element is the lowest.
 Outcome packLanes(Warp &warp, const Inst &inst, Mask mask) {
   const uint32_t *parts = &warp.cluster->launch->code->lists[inst.list];
@@ -162,7 +146,7 @@ template <typename T> inline bool compare(T a, T b, uint32_t how) {
 // Inst::mode: bits 0-2 hold Compare, 3 unordered floats compare true, 4 flush,
 // 5-6 combination, 7 negated c, 8 bf16 (else f16).
 constexpr uint32_t kUnordered = 8;
-constexpr uint32_t kFlushMode = 16;
+constexpr uint32_t kFlushOperands = 16;
 
 template <typename T, uint32_t kHow> Mask compareAll(const T *a, const T *b) {
   Mask result = 0;
@@ -210,7 +194,7 @@ template <typename T> Mask comparison(Warp &warp, const Inst &inst) {
       if constexpr (std::is_same_v<T, float>) {
         a[i] = warp.reg<float>(inst.a)[i];
         b[i] = warp.reg<float>(inst.b)[i];
-        if (inst.mode & kFlushMode) {
+        if (inst.mode & kFlushOperands) {
           a[i] = flush(a[i]);
           b[i] = flush(b[i]);
         }
@@ -310,7 +294,7 @@ void comparisonDecoder(Builder &b) {
     }
   if (!known)
     return b.fail("it names no comparison");
-  b.inst.mode |= b.has("ftz") ? kFlushMode : 0;
+  b.inst.mode |= b.has("ftz") ? kFlushOperands : 0;
   b.inst.mode |= b.has("and") ? 32 : b.has("or") ? 64 : b.has("xor") ? 96 : 0;
   uint32_t bytes = type.bytes();
   b.inst.a = b.source(b.operand(1), bytes);

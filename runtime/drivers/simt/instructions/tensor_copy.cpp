@@ -173,8 +173,6 @@ Outcome tensorLanes(Warp &warp, const Inst &inst, Mask mask) {
   return Outcome::kNext;
 }
 
-Outcome nothing(Warp &, const Inst &, Mask) { return Outcome::kNext; }
-
 int64_t offsetOf(const Operand &operand) {
   return operand.kind == Operand::kAddress &&
                  operand.elements[0].kind == Operand::kRegister
@@ -199,7 +197,7 @@ void decodeBulkTensor(Builder &b) {
   if (rank == 0)
     return b.fail("it names no rank");
   if (b.has("prefetch")) {
-    b.inst.run = nothing;
+    b.inst.run = noEffect;
     return;
   }
   bool toGlobal = b.words.size() > 4 && b.words[4] == "global";

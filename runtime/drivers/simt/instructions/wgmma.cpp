@@ -216,7 +216,7 @@ Outcome multiplyAsync(Warp &warp, const Inst &inst, Mask) {
   return issue(warp, std::move(op));
 }
 
-Outcome fence(Warp &warp, const Inst &, Mask) {
+Outcome fenceOperands(Warp &warp, const Inst &, Mask) {
   warp.matrixFence = true;
   return Outcome::kNext;
 }
@@ -284,7 +284,7 @@ void wgmma(Builder &b) {
   b.inst.convergent = true;
   if (b.has("fence") || b.has("commit_group")) {
     b.allow({"fence", "commit_group", "sync", "aligned"});
-    b.inst.run = b.has("fence") ? fence : commit;
+    b.inst.run = b.has("fence") ? fenceOperands : commit;
     return;
   }
   if (b.has("wait_group")) {

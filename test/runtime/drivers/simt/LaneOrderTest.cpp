@@ -8,7 +8,7 @@ using namespace nibble::test;
 
 namespace {
 
-const char *const kShared =
+const char *const kOrderShared =
     ".shared .align 128 .b8 tile[1024];\n.shared .align 8 .b64 mbar[2];\n";
 
 // Runs `body` under several seeds with 1024 bytes of ones as p0 (%rd1). %r1 is
@@ -23,7 +23,7 @@ Status runBody(const std::string &body, uint32_t threads) {
         "ld.param.u64 %rd1, [p0];\nmov.u32 %r1, %tid.x;\nmov.u32 %r2, "
         "%laneid;\nsetp.eq.u32 %p1, %r1, 0;\n"
         "mov.u32 %r4, tile;\nshl.b32 %r3, %r2, 4;\nadd.u32 %r4, %r4, %r3;\n";
-    Status status = simt.run(kernelText(1, begin + body, kShared), "k",
+    Status status = simt.run(kernelText(1, begin + body, kOrderShared), "k",
                              blocks(1, threads), {buffer});
     if (!status.isOk())
       return status;

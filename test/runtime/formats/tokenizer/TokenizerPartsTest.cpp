@@ -107,7 +107,7 @@ std::vector<std::string> cut(std::string_view text, std::string_view expression,
 }
 
 TEST(Split, TreatsMatchesAsTheBehaviorSays) {
-  using testing::ElementsAre;
+  using ::testing::ElementsAre;
   std::string_view text = "the-final--countdown";
   EXPECT_THAT(cut(text, "-", SplitBehavior::kRemoved),
               ElementsAre("the", "final", "countdown"));
@@ -172,7 +172,7 @@ std::vector<std::string> piecesOf(const Json &preTokenizer,
 }
 
 TEST(PreTokenizer, MetaspacePutsItsCharacter) {
-  using testing::ElementsAre;
+  using ::testing::ElementsAre;
   auto metaspace = [](const char *scheme, bool split) {
     return Json{{"type", "Metaspace"},
                 {"replacement", "_"},
@@ -209,7 +209,7 @@ std::vector<std::string> streamed(const Json &decoder,
 }
 
 TEST(TokenDecoder, SaysWhatIsCertain) {
-  using testing::ElementsAre;
+  using ::testing::ElementsAre;
   auto steps = [](std::initializer_list<Json> parts) {
     return Json{{"type", "Sequence"}, {"decoders", std::vector<Json>(parts)}};
   };

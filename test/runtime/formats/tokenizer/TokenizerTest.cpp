@@ -21,12 +21,12 @@ Ids encodeOrFail(const Tokenizer &tokenizer, std::string_view text,
   return ids.isOk() ? *ids : Ids();
 }
 
-class RecordedTokenizer : public testing::TestWithParam<const char *> {};
+class RecordedTokenizer : public ::testing::TestWithParam<const char *> {};
 INSTANTIATE_TEST_SUITE_P(
     Styles, RecordedTokenizer,
-    testing::Values("qwen_style", "llama3_style", "gpt2_style", "odd_style",
-                    "llama2_style", "metaspace_style", "gemma_style",
-                    "plain_style", "few_bytes_style"),
+    ::testing::Values("qwen_style", "llama3_style", "gpt2_style", "odd_style",
+                      "llama2_style", "metaspace_style", "gemma_style",
+                      "plain_style", "few_bytes_style"),
     [](const auto &info) { return std::string(info.param); });
 
 TEST_P(RecordedTokenizer, GivesTheRecordedIdsAndTexts) {

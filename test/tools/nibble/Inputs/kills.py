@@ -79,8 +79,7 @@ def moment(kind, process):
 
 # Number of kills of this kind, and of saves that finished before the kill came.
 struck, inSave, afterSave, atEnd = 0, 0, 0, 0
-# Seconds from a start to the first line of metrics: they bound the pauses, so that a fast machine, or a program from the cache, does not reach
-# the end of the run before the kills.
+# Seconds from a start to the first line of metrics. They bound the pauses, so that the run does not end before the kills on a fast machine.
 begin = 1.0
 kinds = ["save", "start", "step", "step"]
 seen = set()

@@ -7,7 +7,7 @@ using namespace nibble::test;
 
 namespace {
 
-const char *const kShared =
+const char *const kAsyncShared =
     ".shared .align 128 .b8 tile[1024];\n.shared .align 8 .b64 mbar[4];\n";
 
 // p0 holds 256 words 0, 1, 2, ...; p1 holds 256 results.
@@ -32,7 +32,7 @@ std::vector<uint32_t> runSeeds(const std::string &body, const Launch &launch) {
                    "add.s64 %rd6, %rd2, %rd4;\nmov.u32 %r6, mbar;\nsetp.eq.u32 "
                    "%p1, %r1, 0;\n" +
                        body,
-                   kShared);
+                   kAsyncShared);
     Status status = simt.run(text, "k", launch, {simt.upload(in), out});
     EXPECT_TRUE(status.isOk()) << "seed " << seed << ": " << status.message();
     if (!status.isOk())
