@@ -7,7 +7,7 @@
 
 #define DEBUG_TYPE "nibble-lower-hopper"
 
-ALWAYS_ENABLED_STATISTIC(NumKernels,
+ALWAYS_ENABLED_STATISTIC(NumLowered,
                          "kernels that became functions of the LLVM dialect");
 
 namespace nibble {
@@ -367,7 +367,7 @@ public:
                           b.getI64IntegerAttr(16));
       }
     }
-    ++NumKernels;
+    ++NumLowered;
     b.inlineRegionBefore(function.getBody(), kernel.getBody(), kernel.end());
     b.eraseOp(function);
     return success();

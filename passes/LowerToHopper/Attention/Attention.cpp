@@ -167,7 +167,7 @@ void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
         [&] { return b.like(b.splat(b.i32(0), 4), 0); });
     Value place = b.xorI(b.andI(chunk, 7), b.andI(row, 7));
     Value at = b.addI(b.addI(b.mulI(row, 128), b.mulI(place, 16)),
-                      pair / 4 * kBoxBytes);
+                      pair / 4 * kTileBoxBytes);
     b.store(words, b.atByte(tile, at));
   }
 }
@@ -176,13 +176,14 @@ void fillTile(Emitter &b, Value tile, int64_t size, Value thread,
 // rows.
 TileMath::Operand TileMath::operand(Value tile, Direction direction) {
   return {DescriptorOp::create(b_, b_.getI64Type(), tile,
-                               direction == kAlong ? 16 : kBoxBytes, 1024, 128),
+                               direction == kAlong ? 16 : kTileBoxBytes, 1024,
+                               128),
           direction};
 }
 
 Value TileMath::advance(Operand operand, int64_t step) {
   int64_t bytes = operand.direction == kAlong
-                      ? step / 4 * kBoxBytes + step % 4 * 32
+                      ? step / 4 * kTileBoxBytes + step % 4 * 32
                       : step * 16 * 128;
   return bytes == 0 ? operand.descriptor
                     : b_.addI(operand.descriptor, b_.i64(bytes / 16));

@@ -19,7 +19,7 @@ using namespace device;
 
 constexpr int64_t kTileRows = 64;
 constexpr int64_t kBoxColumns = 64; // of bf16: 128 bytes
-constexpr int64_t kBoxBytes = kTileRows * kBoxColumns * 2;
+constexpr int64_t kTileBoxBytes = kTileRows * kBoxColumns * 2;
 constexpr int64_t kWarpgroup = 128; // threads
 
 struct AttentionShape : kernels::AttentionHeads {
@@ -29,7 +29,7 @@ struct AttentionShape : kernels::AttentionHeads {
   of(Kernel &k, mlir::Value q, const kernels::AttentionHeads &heads);
   std::string key() const;
   int64_t boxes() const { return (size + kBoxColumns - 1) / kBoxColumns; }
-  int64_t tileBytes() const { return boxes() * kBoxBytes; }
+  int64_t tileBytes() const { return boxes() * kTileBoxBytes; }
   int64_t tokensPerTile() const { return kTileRows / group; }
   // Columns of a head whose gradient a block computes. Registers hold the sums
   // of at most 128.

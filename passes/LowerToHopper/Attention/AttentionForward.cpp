@@ -216,7 +216,7 @@ private:
     for (int64_t box = 0; box < shape_.boxes(); ++box)
       copy(args_.keys,
            b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns),
-           place.slot, slot, box * kBoxBytes, use);
+           place.slot, slot, box * kTileBoxBytes, use);
   }
 
   void copyValues(Place place, Value use) {
@@ -225,11 +225,11 @@ private:
       if (spec_.paged)
         copy(args_.values, b_.i32(box * kBoxColumns),
              b_.addI(b_.mulI(place.page, spec_.pageSize), place.slot), slot,
-             box * kBoxBytes, use);
+             box * kTileBoxBytes, use);
       else
         copy(args_.values,
              b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns),
-             place.slot, slot, box * kBoxBytes, use);
+             place.slot, slot, box * kTileBoxBytes, use);
     }
   }
 

@@ -23,7 +23,7 @@ constexpr int64_t kStatisticBox = kTileRows + 4;
 // Shared memory: for each warpgroup a tile of keys, then one of values. The
 // ring follows, with rows of q and their logs, and rows of dy and their means,
 // in turn.
-struct Layout {
+struct KeysLayout {
   const AttentionShape &shape;
   bool makesKeys, makesValues;
   int64_t warpgroups() const { return shape.size > 128 ? 1 : 2; }
@@ -51,7 +51,7 @@ struct Layout {
 
 class KeyGrad {
 public:
-  KeyGrad(Emitter &b, const Layout &layout, ValueRange arguments)
+  KeyGrad(Emitter &b, const KeysLayout &layout, ValueRange arguments)
       : b_(b), shape_(layout.shape), layout_(layout), math_(b),
         rowsOfQ_(arguments[0]), rowsOfDy_(arguments[1]), logs_(arguments[2]),
         means_(arguments[3]), keys_(arguments[4]), values_(arguments[5]),
@@ -137,7 +137,7 @@ private:
     for (int64_t box = 0; box < shape_.boxes(); ++box)
       TensorCopyOp::create(b_, map,
                            ValueRange{b_.i32(box * kBoxColumns), head, token},
-                           b_.atByte(slot, box * kBoxBytes), ring_, use);
+                           b_.atByte(slot, box * kTileBoxBytes), ring_, use);
     Value cell = b_.andI(cellOf(token), ~int64_t{3});
     TensorCopyOp::create(b_, statistic, ValueRange{cell},
                          b_.atByte(slot, shape_.tileBytes()), ring_, use);
@@ -159,9 +159,9 @@ private:
   Value partOf(Value slot) {
     return layout_.parts() == 1
                ? slot
-               : b_.atByte(slot,
-                           b_.mulI(b_.block(2), layout_.partColumns() /
-                                                    kBoxColumns * kBoxBytes));
+               : b_.atByte(slot, b_.mulI(b_.block(2), layout_.partColumns() /
+                                                          kBoxColumns *
+                                                          kTileBoxBytes));
   }
 
   Value waitFor(Value use) {
@@ -394,7 +394,7 @@ private:
 
   Emitter &b_;
   const AttentionShape &shape_;
-  const Layout &layout_;
+  const KeysLayout &layout_;
   TileMath math_;
   Value rowsOfQ_, rowsOfDy_, logs_, means_, keys_, values_, sequences_, blocks_,
       sequenceCount_, tokens_, dk_, dv_;
@@ -438,7 +438,7 @@ Value mapOfStatistics(Kernel &k, const AttentionShape &shape, Value buffer,
 void launchKeyGrad(Kernel &k, const AttentionShape &shape,
                    const AttentionGradArguments &arguments, Value dk,
                    Value dv) {
-  Layout layout{shape, static_cast<bool>(dk), static_cast<bool>(dv)};
+  KeysLayout layout{shape, static_cast<bool>(dk), static_cast<bool>(dv)};
   Value blocks = tilesOfBatch(k, arguments.tokens, arguments.sequences,
                               layout.warpgroups() * kTileRows);
   LaunchSpec launch;

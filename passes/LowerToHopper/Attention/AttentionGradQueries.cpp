@@ -15,7 +15,7 @@ constexpr int64_t kWarpgroups = 2;
 
 // Shared memory: for each warpgroup the rows of q, then of dy; then the ring of
 // keys and values.
-struct Layout {
+struct QueriesLayout {
   const AttentionShape &shape;
   // The same for q and for dy.
   int64_t rowsBytes() const { return kWarpgroups * shape.tileBytes(); }
@@ -66,7 +66,7 @@ private:
       Value column =
           b_.addI(b_.mulI(at_.kvHead, shape_.size), box * kBoxColumns);
       TensorCopyOp::create(b_, map, ValueRange{column, row},
-                           b_.atByte(slot, box * kBoxBytes), ring_, use);
+                           b_.atByte(slot, box * kTileBoxBytes), ring_, use);
     }
   }
   Value useOfKeys(Value i) { return b_.mulI(i, 2); }
@@ -84,9 +84,9 @@ private:
   Value partOf(Value slot) {
     return shape_.parts() == 1
                ? slot
-               : b_.atByte(slot,
-                           b_.mulI(b_.block(2), shape_.partColumns() /
-                                                    kBoxColumns * kBoxBytes));
+               : b_.atByte(slot, b_.mulI(b_.block(2), shape_.partColumns() /
+                                                          kBoxColumns *
+                                                          kTileBoxBytes));
   }
 
   Value waitFor(Value use) {
@@ -201,7 +201,7 @@ private:
 
   Emitter &b_;
   const AttentionShape &shape_;
-  Layout layout_;
+  QueriesLayout layout_;
   TileMath math_;
   QueryBlock at_;
   Value keys_, values_, q_, dy_, logs_, means_, sequences_, dq_, blocks_,
@@ -214,7 +214,7 @@ private:
 
 void launchQueryGrad(Kernel &k, const AttentionShape &shape,
                      const AttentionGradArguments &arguments, Value dq) {
-  Layout layout{shape};
+  QueriesLayout layout{shape};
   Value blocks = tilesOfBatch(k, arguments.tokens, arguments.sequences,
                               kWarpgroups * shape.tokensPerTile());
   LaunchSpec launch;

@@ -5,7 +5,7 @@ using namespace mlir;
 
 namespace nibble::hopper {
 
-static constexpr int64_t kWarps = 4; // of a block, with a tile each
+static constexpr int64_t kBlockWarps = 4; // of a block, with a tile each
 
 static void store(Emitter &b, Value records, Value item,
                   ArrayRef<Value> record) {
@@ -28,13 +28,13 @@ TileList launchTileList(Kernel &k, const AttentionShape &shape,
   LaunchSpec launch;
   launch.key =
       "attention_tiles_" + std::to_string(warpgroups) + "_" + shape.key();
-  launch.threads = 32 * kWarps;
-  launch.grid = {k.ceilDiv(blocks, kWarps)};
+  launch.threads = 32 * kBlockWarps;
+  launch.grid = {k.ceilDiv(blocks, kBlockWarps)};
   launch.arguments = {list.records, list.taken, positions,
                       sequences,    blocks,     sequenceCount};
   launch.partly = {positions, sequences}; // only where tiles begin
   k.launch(launch, [&](Emitter &b, ValueRange arguments) {
-    Value number = b.addI(b.mulI(b.block(), kWarps), b.warp());
+    Value number = b.addI(b.mulI(b.block(), kBlockWarps), b.warp());
     Value blocks = arguments[4];
     b.ifThen(b.both(b.equal(number, 0), b.equal(b.lane(), 0)), [&] {
       b.store(b.i32(0), arguments[1]);
