@@ -17,6 +17,8 @@ struct CpuTarget {
   int64_t vectorFloats = 0;    // float32 in one: 8 (AVX2) or 16 (AVX-512)
   int64_t l1Bytes = 0;         // data cache of a core
   int64_t l2Bytes = 0;         // second cache of a core
+
+  bool operator==(const CpuTarget &) const = default;
 };
 
 // The levels of the x86-64 psABI. They specify no caches: these sizes are

@@ -3,6 +3,8 @@
 
 #include "lib/Numerics/grid.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace nibble::kernels {
@@ -20,12 +22,13 @@ struct SmallFloat {
   float smallestNormal;
   float largest;
   int32_t largestCode;
+  bool hasNaN; // whether the next code is NaN
 };
 
 constexpr SmallFloat kE4M3 = {20,  120,     24,     0x80, 0x1.8p14f,
-                              0xF, 0x1p-6f, 448.0f, 0x7E};
+                              0xF, 0x1p-6f, 448.0f, 0x7E, true};
 constexpr SmallFloat kE2M1 = {
-    22, 126, 28, 8, 0x1.8p22f, 3, 1.0f, numerics::kE2M1Largest, 7};
+    22, 126, 28, 8, 0x1.8p22f, 3, 1.0f, numerics::kE2M1Largest, 7, false};
 
 // Rounds to the nearest, ties to even, and keeps the sign of a zero. Numbers
 // from `largest` on become `largest`.
@@ -48,6 +51,47 @@ Value codesOf(Emitter &b, Value numbers, const SmallFloat &to) {
   Value code = b.select(isBelow(to.largest), normal, number(to.largestCode));
   code = b.select(isBelow(to.smallestNormal), tiny, code);
   return b.orI(code, sign);
+}
+
+// Exactly the numbers of such codes. A normal code has exponent and mantissa in
+// the positions of a float32, with another exponent bias. A subnormal code is a
+// subnormal float32 there, which one multiplication scales like the others;
+// where that is slow, the code counts its steps.
+Value numbersOf(Emitter &b, Value codes, const SmallFloat &from) {
+  auto number = [&](int32_t value) { return b.like(codes, value); };
+  auto signsOf = [&] {
+    return b.shlI(b.andI(codes, number(from.signMask)), number(from.signShift));
+  };
+  auto magnitudesOf = [&] { return b.andI(codes, number(from.signMask - 1)); };
+  auto areNaN = [&](Value magnitudes) {
+    return from.hasNaN ? b.equal(magnitudes, number(from.largestCode + 1))
+                       : Value();
+  };
+  auto finish = [&](Value bits, Value isNaN, Value signs) {
+    if (isNaN)
+      bits = b.select(isNaN, number(0x7FC00000), bits);
+    return b.floatsOf(b.orI(bits, signs));
+  };
+  if (b.hasFastSubnormals()) {
+    Value magnitudes = magnitudesOf();
+    Value small = b.floatsOf(b.shlI(magnitudes, number(from.dropped)));
+    Value scaled = b.mul(small, b.like(small, std::ldexp(1.0, from.bias)));
+    Value signs = signsOf();
+    Value isNaN = areNaN(magnitudes);
+    return finish(b.bitsOf(scaled), isNaN, signs);
+  }
+  Value signs = signsOf();
+  Value magnitudes = magnitudesOf();
+  Value normal =
+      b.addI(b.shlI(magnitudes, number(from.dropped)), number(from.bias << 23));
+  int32_t normals = 1 << (23 - from.dropped); // the code of smallestNormal
+  Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
+  Value steps = arith::SIToFPOp::create(b, floats, magnitudes);
+  Value tiny =
+      b.bitsOf(b.mul(steps, b.like(steps, from.smallestNormal / normals)));
+  Value isTiny = b.less(magnitudes, number(normals));
+  Value isNaN = areNaN(magnitudes);
+  return finish(b.select(isTiny, tiny, normal), isNaN, signs);
 }
 
 } // namespace
@@ -86,9 +130,9 @@ Value scaleBits(Emitter &b, numerics::ScaleType type, Value scale) {
 
 Value numbersOfCodes(Emitter &b, const numerics::SchemeRow &row, Value codes) {
   if (row.codeType == numerics::CodeType::kE4M3)
-    return Grid::decodeE4M3(b, codes);
+    return numbersOf(b, codes, kE4M3);
   if (row.codeType == numerics::CodeType::kE2M1)
-    return Grid::decodeE2M1(b, codes);
+    return numbersOf(b, codes, kE2M1);
   if (row.codeBias != 0)
     codes = b.subI(codes, b.like(codes, static_cast<double>(row.codeBias)));
   Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
@@ -221,33 +265,6 @@ Value Grid::valuesOf(Value codes, Value scale) const {
   Value numbers = b_.floatsOf(codes);
   Value all = spread(scale, numbers);
   return roundNumbers(b_.mul(b_.sub(numbers, b_.like(numbers, magic())), all));
-}
-
-// A normal code has exponent and mantissa in the positions of a float32, with
-// another exponent bias. A subnormal code counts steps of 2^-9.
-Value Grid::decodeE4M3(Emitter &b, Value codes) {
-  auto number = [&](int32_t value) { return b.like(codes, value); };
-  Value sign = b.shlI(b.andI(codes, number(0x80)), number(24));
-  Value magnitude = b.andI(codes, number(0x7F));
-  Value normal = b.addI(b.shlI(magnitude, number(20)), number(120 << 23));
-  Type floats = cast<ShapedType>(codes.getType()).clone(b.getF32Type());
-  Value steps = arith::SIToFPOp::create(b, floats, magnitude);
-  Value tiny = b.bitsOf(b.mul(steps, b.like(steps, 0x1p-9f)));
-  Value isTiny = b.less(magnitude, number(8));
-  Value isNaN = b.equal(magnitude, number(0x7F));
-  Value bits = b.select(isTiny, tiny, normal);
-  bits = b.select(isNaN, number(0x7FC00000), bits);
-  return b.floatsOf(b.orI(bits, sign));
-}
-
-// With exponent and mantissa where a float32 has them, subnormal or not, the
-// bits are the number times 2^-126.
-Value Grid::decodeE2M1(Emitter &b, Value codes) {
-  auto number = [&](int32_t value) { return b.like(codes, value); };
-  Value sign = b.shlI(b.andI(codes, number(8)), number(28));
-  Value magnitude = b.shlI(b.andI(codes, number(7)), number(22));
-  Value tiny = b.floatsOf(b.orI(magnitude, sign));
-  return b.mul(tiny, b.like(tiny, 0x1p126));
 }
 
 } // namespace nibble::kernels

@@ -74,9 +74,6 @@ public:
   // The values of such codes with one scalar scale, as float32 numbers that are
   // exact in bf16 (N5).
   Value valuesOf(Value codes, Value scale) const;
-  // Float32 numbers of E4M3 and E2M1 codes, exactly. The E4M3 code 0x7F is NaN.
-  static Value decodeE4M3(Emitter &b, Value codes);
-  static Value decodeE2M1(Emitter &b, Value codes);
 
 protected:
   // A vector like `numbers` with `scalar` in each element.

@@ -20,6 +20,8 @@ class Emitter : public kernels::Emitter {
 public:
   using kernels::Emitter::Emitter;
 
+  bool hasFastSubnormals() const override { return true; }
+
   Value i64(int64_t value);
   Value boolean(bool value);
 
