@@ -68,8 +68,8 @@ nibble::host::setTarget(mlir::ModuleOp module, StringRef name) {
   auto given = kernel::targetOf<TargetAttr>(module);
   if (failed(given))
     return mlir::failure();
-  // A name implies features that this machine may lack, in a virtual machine for
-  // instance. So a module for this very machine gets the machine's own.
+  // A name implies features that this machine may lack, in a virtual machine
+  // for instance. So a module for this very machine gets the machine's own.
   Cpu cpu = describeCpu(name);
   if (cpu.target != given->getFacts())
     cpu = describeCpu(given->getCpu());

@@ -14,7 +14,7 @@ namespace {
 // Tokens of a block, one per warp: neighbouring slots of a key's element are
 // written together.
 constexpr int64_t kTokens = 16;
-constexpr int64_t kThreads = 32 * kTokens;
+constexpr int64_t kBlockThreads = 32 * kTokens;
 
 // The facts of the op that decide the code.
 struct Shape {
@@ -217,7 +217,7 @@ private:
       Value first = b_.load(b_.at(places, i64, own), i64);
       b_.loop(
           b_.divI(b_.thread(), kTokens), b_.i32(shape_.size),
-          kThreads / kTokens, [&](Value element) {
+          kBlockThreads / kTokens, [&](Value element) {
             Value key =
                 b_.load(b_.at(tile, bits_,
                               b_.addI(b_.mulI(own, shape_.stride()), element)),
@@ -280,7 +280,7 @@ LogicalResult emitRopeCacheWrite(Kernel &k, nn::RopeCacheWriteOp::Adaptor op) {
     spec.key += "_" + std::to_string(extent);
   if (normed)
     spec.key += "_norm_" + bitsText(shape.norm.epsilon);
-  spec.threads = kThreads;
+  spec.threads = kBlockThreads;
   spec.sharedBytes = shape.tileBytes() + kTokens * 8;
   Value tokens = k.extent(q, 0);
   spec.grid = {k.ceilDiv(tokens, kTokens),

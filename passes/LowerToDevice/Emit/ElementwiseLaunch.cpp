@@ -7,8 +7,6 @@ using namespace mlir;
 
 namespace nibble::device {
 
-static constexpr int64_t kThreads = 256;
-
 // Threads after those with `width` elements handle the rest, one element each.
 void launchElementwise(KernelWriter &writer, OpBuilder &host, Location loc,
                        const ElementwiseSpec &spec, ElementwiseBody body) {

@@ -13,6 +13,9 @@
 
 namespace nibble::device {
 
+// Threads of a block in kernels without tiles.
+inline constexpr int64_t kThreads = 256;
+
 // Named barrier for all consumers of a block.
 inline constexpr int64_t kConsumerBarrier = 1;
 

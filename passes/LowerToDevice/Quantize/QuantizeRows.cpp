@@ -11,7 +11,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
 constexpr int64_t kBlock = 128; // side of a block
 
 bool isShared(qat::SchemeAttr scheme) {

@@ -18,7 +18,6 @@ namespace nibble::device {
 namespace {
 
 using numerics::kSlabBytes, numerics::kSlabColumns, numerics::kSlabRows;
-constexpr int64_t kThreads = 256;
 constexpr int64_t kPairs = 2; // pairs of rows in a thread
 
 struct SlabThread {

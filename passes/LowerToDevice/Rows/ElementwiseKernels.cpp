@@ -12,8 +12,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
-
 // y[r, :] = x[rows[r], :]; a thread moves 16 bytes if the row's length allows
 // it.
 void emitGather(Kernel &k, Value x, Value rows, Value y) {

@@ -9,8 +9,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
-
 // Rows of logits are divided into parts of 8192, so that a few long rows fill
 // the machine as well as many. A block handles a part. Each of its threads has
 // 32 logits, with all loads in flight at once. The order of sums depends on the

@@ -10,8 +10,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
-
 // One block: thread t adds elements t, t + 1024, ... in ascending order, then
 // the block's tree follows. The order depends on the length only.
 constexpr int64_t kSumThreads = 1024;

@@ -17,7 +17,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
 constexpr int64_t kWidth = 4; // elements of a thread
 
 // Columns of the table's row: the buffers that a step reads and writes.

@@ -21,7 +21,6 @@ namespace nibble::device {
 
 namespace {
 
-constexpr int64_t kThreads = 256;
 constexpr int64_t kWarps = kThreads / 32;
 constexpr int64_t kPerThread = 32;
 constexpr int64_t kColumns = kThreads * kPerThread;

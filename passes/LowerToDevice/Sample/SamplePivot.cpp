@@ -55,9 +55,9 @@ Value RowState::keptMass(Emitter &b, Value logit, Value token, Value pivot,
 
 namespace {
 
-constexpr int64_t kThreads = 1024;
-constexpr int64_t kWarps = kThreads / 32;
-constexpr int64_t kBins = 2 * kThreads;
+constexpr int64_t kPivotThreads = 1024;
+constexpr int64_t kWarps = kPivotThreads / 32;
+constexpr int64_t kBins = 2 * kPivotThreads;
 constexpr int64_t kDigitBits = 11;
 static_assert(kBins == int64_t{1} << kDigitBits);
 constexpr double kBucketsOfUnit = 64;
@@ -82,7 +82,7 @@ struct Histogram {
         masses(b.sharedMemory(offset)) {}
   void clear(Emitter &b) const {
     for (int64_t i = 0; i < 2; ++i) {
-      Value bin = b.addI(b.thread(), i * kThreads);
+      Value bin = b.addI(b.thread(), i * kPivotThreads);
       b.store(b.i32(0), b.at(counts, b.getI32Type(), bin));
       b.store(b.i64(0), b.at(masses, b.getI64Type(), bin));
     }
@@ -163,7 +163,7 @@ private:
 
   void forTokens(llvm::function_ref<void(Value token, Value x)> body) {
     b_.loop(b_.mulI(b_.thread(), shape_.width), b_.i32(shape_.vocabulary),
-            b_.i32(kThreads * shape_.width), [&](Value column) {
+            b_.i32(kPivotThreads * shape_.width), [&](Value column) {
               Value vector = loadFloats(
                   b_, logits_, b_.getF32Type(),
                   b_.place(row_, shape_.vocabulary, column), shape_.width);
@@ -213,7 +213,7 @@ private:
     b_.ifThenElse(
         bucket.isListed,
         [&] {
-          b_.loop(b_.thread(), bucket.count, kThreads, [&](Value place) {
+          b_.loop(b_.thread(), bucket.count, kPivotThreads, [&](Value place) {
             body(b_.load(inList(0, place), b_.getI64Type()),
                  [&] { return b_.load(inList(1, place), b_.getI64Type()); });
           });
@@ -296,7 +296,7 @@ void launchPivots(Kernel &k, nn::SampleOp::Adaptor op, const SampleRows &shape,
                   Value maxima, Value masses, Value pivots, Value leasts) {
   LaunchSpec spec;
   spec.key = "sample_pivot_" + std::to_string(shape.vocabulary);
-  spec.threads = kThreads;
+  spec.threads = kPivotThreads;
   spec.sharedBytes = kSharedBytes;
   spec.grid = {k.extent(op.getFiltered(), 0)};
   spec.arguments = {op.getLogits(),   op.getTemperature(),
