@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <elf.h>
+#include <filesystem>
 #include <link.h>
 
 namespace nibble {
@@ -76,6 +77,41 @@ const BuildIds &buildIds() {
   return ids;
 }
 
+// The properties of the entry `key`. They hold the key, so that a file under
+// the name of another is no entry.
+std::string propertiesFor(const std::string &key) {
+  return toText({{"key", key}});
+}
+
+// A link or a pipe under the name of an entry is somebody else's.
+bool isFile(const std::string &path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(
+      std::filesystem::symlink_status(path, error));
+}
+
+// Empty when there is no such entry, or it is damaged.
+std::optional<Bundle> findEntry(const std::string &path,
+                                const std::string &key) {
+  if (key.empty() || !isFile(path))
+    return std::nullopt;
+  auto bundle = readBundle(path);
+  if (!bundle.isOk() || bundle->sections["properties"] != propertiesFor(key))
+    return std::nullopt;
+  return *std::move(bundle);
+}
+
+// The folder is there, and `path` in it can be written.
+Status prepareEntry(const std::string &folder, const std::string &path) {
+  NIBBLE_TRY(makeFolders(folder));
+  std::error_code error;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, error)) &&
+      !isFile(path))
+    return Status::environment(
+        fmt::format("{} is no regular file; remove it", path));
+  return Status::ok();
+}
+
 } // namespace
 
 ProgramCache ProgramCache::fromEnvironment() {
@@ -101,11 +137,9 @@ std::string ProgramCache::pathOf(const std::string &key) const {
 
 std::optional<host::ObjectFile>
 ProgramCache::findObject(const std::string &key) const {
-  if (key.empty())
+  std::optional<Bundle> bundle = findEntry(pathOf(key), key);
+  if (!bundle)
     return std::nullopt;
-  auto bundle = readBundle(pathOf(key));
-  if (!bundle.isOk())
-    return std::nullopt; // not there, or damaged: it is compiled and written
   auto manifest = parseJson(bundle->sections["manifest"], key);
   if (!manifest.isOk() || !manifest->is_object())
     return std::nullopt;
@@ -124,10 +158,8 @@ ProgramCache::findObject(const std::string &key) const {
 
 std::optional<DeviceProgram>
 ProgramCache::findProgram(const std::string &key) const {
-  if (key.empty())
-    return std::nullopt;
-  auto bundle = readBundle(pathOf(key));
-  if (!bundle.isOk())
+  std::optional<Bundle> bundle = findEntry(pathOf(key), key);
+  if (!bundle)
     return std::nullopt;
   auto program = deviceProgramOf(*bundle, key);
   if (!program.isOk())
@@ -144,7 +176,8 @@ Status ProgramCache::keep(const std::string &key,
   bundle.sections["manifest"] =
       toText({{"cpu", object.cpu}, {"features", object.features}});
   bundle.sections["object"] = object.bytes;
-  NIBBLE_TRY(makeFolders(folder_));
+  bundle.sections["properties"] = propertiesFor(key);
+  NIBBLE_TRY(prepareEntry(folder_, pathOf(key)));
   return writeBundle(pathOf(key), bundle);
 }
 
@@ -152,8 +185,8 @@ Status ProgramCache::keep(const std::string &key,
                           const DeviceProgram &program) const {
   if (key.empty())
     return Status::ok();
-  NIBBLE_TRY(makeFolders(folder_));
-  return writeBundle(pathOf(key), program);
+  NIBBLE_TRY(prepareEntry(folder_, pathOf(key)));
+  return writeBundle(pathOf(key), program, "cuda", propertiesFor(key));
 }
 
 } // namespace nibble

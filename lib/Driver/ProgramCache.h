@@ -15,8 +15,10 @@
 namespace nibble {
 
 // A folder of bundles (runtime/bundle/bundle.h). The name of each is a hash of
-// all that decides what is in it, so an entry is never out of date. Nothing is
-// removed: whoever made the folder may delete it or files in it at any time.
+// all that decides what is in it, so an entry is never out of date. It holds
+// this name too; a file that holds another is compiled and written again.
+// Nothing is removed: whoever made the folder may delete it or files in it at
+// any time.
 class ProgramCache {
 public:
   // The folder that NIBBLE_PROGRAM_CACHE names; it is made when it is not

@@ -169,6 +169,14 @@ void Session::warnUnlessKept(const Status &status) {
     warn_(line);
 }
 
+Status HostOptions::check() const {
+  if (host::isCpu(cpu))
+    return Status::ok();
+  return Status::usage("CPU '" + cpu +
+                       "' is none of LLVM's 64-bit ones; choose host, or a "
+                       "name such as haswell or x86-64-v4");
+}
+
 std::string Session::keyOf(const ProgramCache &cache, mlir::ModuleOp module,
                            const HostOptions &options) {
   if (options.dumpLLVM)
@@ -196,6 +204,7 @@ Result<host::ObjectFile> Session::compileAnew(mlir::ModuleOp module,
 
 Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
                                                   const HostOptions &options) {
+  NIBBLE_TRY(options.check());
   ProgramCache cache = ProgramCache::fromEnvironment();
   std::string key = keyOf(cache, module, options);
   if (auto object = cache.findObject(key))
@@ -207,6 +216,7 @@ Result<host::ObjectFile> Session::compileToObject(mlir::ModuleOp module,
 
 Result<Program> Session::compileForHost(mlir::ModuleOp module,
                                         const HostOptions &options) {
+  NIBBLE_TRY(options.check());
   auto programOf = [](std::shared_ptr<host::CompiledProgram> code) {
     const nibble_program &table = code->table();
     return Program::create(table, std::move(code));

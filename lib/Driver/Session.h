@@ -32,6 +32,9 @@ struct HostOptions {
   std::string cpu = "host";
   bool dumpLLVM = false;
   bool profile = false; // times each kernel; see runtime/core/program/profile.h
+
+  // Usage error for a CPU that code cannot be compiled for.
+  Status check() const;
 };
 
 // Pipeline for a module that others wrote, before it is compiled for the host.

@@ -70,6 +70,7 @@ Status StageRunner::setTarget(llvm::function_ref<mlir::LogicalResult()> set) {
 
 Status StageRunner::lowerToHost(mlir::ModuleOp module, const HostOptions &host,
                                 const std::string &last) {
+  NIBBLE_TRY(host.check());
   NIBBLE_TRY(setTarget([&] { return host::setTarget(module, host.cpu); }));
   return run(module, hostStages(), last);
 }

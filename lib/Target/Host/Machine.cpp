@@ -56,6 +56,25 @@ nibble::host::Cpu nibble::host::describeCpu(StringRef name) {
   return cpu;
 }
 
+bool nibble::host::isCpu(StringRef name) {
+  if (name == "host")
+    return true;
+  InitializeNativeTarget();
+  std::string error;
+  Triple triple(sys::getProcessTriple());
+  const Target *target = TargetRegistry::lookupTarget(triple, error);
+  if (!target || name.empty())
+    return false;
+  auto infoOf = [&](StringRef cpu) {
+    return std::unique_ptr<MCSubtargetInfo>(
+        target->createMCSubtargetInfo(triple, cpu, ""));
+  };
+  // Asked for a CPU that it does not know, LLVM prints what it thinks of it.
+  auto any = infoOf("");
+  return any && any->isCPUStringValid(name) &&
+         infoOf(name)->checkFeatures("+64bit");
+}
+
 mlir::FailureOr<nibble::host::Cpu>
 nibble::host::setTarget(mlir::ModuleOp module, StringRef name) {
   module.getContext()->getOrLoadDialect<HostDialect>();

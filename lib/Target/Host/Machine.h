@@ -19,6 +19,9 @@ struct Cpu {
 // conversion instructions treat subnormals as zero.
 Cpu describeCpu(llvm::StringRef name = "host");
 
+// Whether describeCpu takes the name: "host", or a 64-bit CPU that LLVM knows.
+bool isCpu(llvm::StringRef name);
+
 // The CPU of the module's target (kernel.target). A module without one gets the
 // CPU called `name` as its target. Reports an error when the target is a GPU.
 mlir::FailureOr<Cpu> setTarget(mlir::ModuleOp module, llvm::StringRef name);
