@@ -18,7 +18,16 @@ inline void addRecipeOptions(CLI::App &command, Recipe &recipe) {
       .add_option("--group-size", recipe.groupSize,
                   "elements along K that share a scale: " +
                       numerics::groupSizeChoices() + "; 0: the row")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check([](const std::string &text) -> std::string {
+        // The parser behind it takes an empty text for 0, and 032 as octal.
+        size_t digits = text.find_first_not_of("-");
+        bool decimal =
+            digits != std::string::npos &&
+            text.find_first_not_of("0123456789", digits) == std::string::npos &&
+            (text[digits] != '0' || text.size() == 1);
+        return decimal ? "" : "'" + text + "' is no decimal number";
+      });
   command
       .add_option("--convention", recipe.convention,
                   numerics::conventionChoices(" or "))
